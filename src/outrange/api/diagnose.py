@@ -47,8 +47,9 @@ def diagnose(
         y: The targets, `(n, ...)`, or an array an output in the model's structure; without them
             only the model itself is looked at.
         ignore: Codes of rules to leave out, `["OR014"]`.
-        steps: Steps of training on a copy that may be measured, 0 for none. By default 12; and a
-            large model (2 million weights, 60 layers) is then not run at all, only read.
+        steps: Steps of one training of a copy, 0 for none. By default 200, or what is planned up to
+            600, for a few seconds; and a large model (2 million weights, 60 layers) is then not run
+            at all, only read.
         epochs: How many epochs `fit` is to run on these rows: with them a floor of the loss for so
             many steps is looked for.
         batch_size: Rows of a batch, 32 if it is None as in `fit`.

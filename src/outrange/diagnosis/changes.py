@@ -1,11 +1,60 @@
-"""What is different in one of several short trainings."""
+"""What short trainings need of a program, and what may be different in one of them."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..program import Program
+from ..program import Head, Loss, Program
+from .plan import Plan
+
+
+class Case(Protocol):
+    """What of a diagnosed program the trainings need; see `DiagnosisContext`."""
+
+    program: Program
+    given: tuple[Any, Any]
+    steps: int | None
+    unread: list[str]
+    plan: Plan | None
+
+    @property
+    def rows(self) -> int:
+        """Rows of data."""
+        ...
+
+    @property
+    def flat(self) -> np.ndarray:
+        """The inputs, `(rows, size)`."""
+        ...
+
+    @property
+    def sound_rows(self) -> np.ndarray:
+        """Which rows are finite."""
+        ...
+
+    @property
+    def runs(self) -> bool:
+        """Whether the framework is run."""
+        ...
+
+    @property
+    def batch_size(self) -> int | None:
+        """Rows of a batch, where the user said so."""
+        ...
+
+    @property
+    def batch_normalized(self) -> bool:
+        """Whether training sees other numbers than inference."""
+        ...
+
+    def targets(self, loss: Loss) -> np.ndarray | None:
+        """The targets of one loss."""
+        ...
+
+    def head(self, loss: Loss) -> Head | None:
+        """The head that a loss reads."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -239,7 +239,7 @@ class DiagnosisContext:
     @cached_property
     def trials(self) -> Trials:
         """Short trainings of copies."""
-        return Trials(self)
+        return Trials(self)  # pyright: ignore[reportArgumentType]  # cached properties are properties
 
     @property
     def batch_size(self) -> int | None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..program import Loss, Rehearsal
 from . import baselines
-from .changes import AS_IS, Change, redrawn, scaled
-from .signal import Signal, signal
-
-
-if TYPE_CHECKING:
-    from .context import DiagnosisContext
+from .changes import AS_IS, Case, Change, redrawn, scaled
+from .plan import BATCH
+from .signal import FEATURES, Signal, signal
 
 
 ROWS = 512
@@ -28,9 +25,6 @@ STEPS, LONG = 200, 600
 SEEDS = 3
 """Trainings, each with its own order of the rows."""
 
-BATCH = 32
-"""What `fit` takes."""
-
 GAIN = 0.02
 """Share of the best constant's loss that a training has to win to count as learning."""
 
@@ -38,10 +32,10 @@ GAIN = 0.02
 CLEAR = 0.15
 """Share of the targets' variance from which on a simple model is said to see something in them."""
 
-ALLOWED = 10.0
+ALLOWED = 15.0
 """Seconds that all trainings together may take."""
 
-OWN, OTHER = 2.5, 1.0
+OWN, OTHER = 4.0, 1.5
 """Seconds of the first training, and of each other one."""
 
 LEAST = 40
@@ -62,7 +56,7 @@ class Trials:
         case: Model and data.
     """
 
-    def __init__(self, case: DiagnosisContext) -> None:
+    def __init__(self, case: Case) -> None:
         self._case = case
         self._runs: dict[tuple[Change, int], Rehearsal | None] = {}
         self._seconds = 0.0
@@ -84,7 +78,7 @@ class Trials:
     @property
     def batch(self) -> int:
         """Rows a step."""
-        return min(getattr(self._case, "batch_size", None) or BATCH, self._case.rows)
+        return min(self._case.batch_size or BATCH, self._case.rows)
 
     def run(self, change: Change = AS_IS, seed: int = 0) -> Rehearsal | None:
         """One training, with something changed; None where there is none."""
@@ -93,7 +87,7 @@ class Trials:
             go, most = case.program.rehearse, self.steps if case.steps is None else case.steps
             left = self._seconds < ALLOWED
             if go is not None and most > 0 and left and case.runs and case.sound_rows.all():
-                start = time.perf_counter()
+                start = time.process_time()
                 weights = redrawn(case.program, seed) if change.redrawn else None
                 data = self._data(change)
                 among = self.fitted if change.held_out else None
@@ -101,7 +95,9 @@ class Trials:
                     *data, most, self.batch, seed, change.rate, weights, change.without, among,
                     OWN if (change, seed) == (AS_IS, 0) else OTHER, change.bent,
                 )  # fmt: skip
-                self._seconds += time.perf_counter() - start
+                self._seconds += time.process_time() - start
+            if found is not None and found.error and change == AS_IS:
+                case.unread.append(f"short trainings: the backend says {found.error}")
             self._runs[change, seed] = None if found is None or found.error else found
         return self._runs[change, seed]
 
@@ -157,18 +153,31 @@ class Trials:
 
     @cached_property
     def signal(self) -> Signal | None:
-        """What a kernel ridge sees of the targets in the inputs."""
+        """What a kernel ridge sees of the targets in the inputs; of words, in their counts."""
+        case, y = self._case, self._columns
+        if y is None or not case.sound_rows.all():
+            return None
+        x = case.flat
+        words = any(one.kind == "Embedding" for one in case.program.layers)
+        if words and x.min() >= 0 and x.max() < FEATURES and (x == np.floor(x)).all():
+            counts = np.zeros((len(x), int(x.max()) + 1))
+            np.add.at(counts, (np.arange(len(x))[:, None], x.astype(int)), 1.0)
+            x = counts
+        return signal(x, y)
+
+    @cached_property
+    def _columns(self) -> np.ndarray | None:
+        """The targets of the only loss as rows of numbers, one column a class."""
         case = self._case
-        if len(case.program.losses) != 1 or not case.sound_rows.all():
+        if len(case.program.losses) != 1:
             return None
         loss, head = case.program.losses[0], case.head(case.program.losses[0])
         y = case.targets(loss)
         if y is None or head is None or not np.isfinite(y).all():
             return None
         if loss.name == "sparse_categorical_crossentropy" and y.size == case.rows:
-            labels = y.reshape(-1)
-            y = (labels[:, None] == np.unique(labels)[None]).astype(np.float64)
-        return signal(case.flat, y.reshape(len(y), -1))
+            return (y.reshape(-1, 1) == np.arange(head.width)).astype(np.float64)
+        return y.reshape(len(y), -1)
 
     def ratio(self, one: Rehearsal, change: Change = AS_IS) -> float | None:
         """What a training reached, over the loss of the best constant; infinite if it diverged."""
@@ -231,27 +240,26 @@ class Trials:
         return min(self.ratios()), most
 
     def unseen(self, change: Change) -> float | None:
-        """The least loss of any training at rows held out, over that of the best constant there."""
+        """How much outputs go with targets at rows held out: the largest of the trainings.
+
+        Returns:
+            The correlation in deviations of chance, averaged over the outputs' entries; None if it
+            is not known.
+        """
+        rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
+        y, runs = self._columns, self.all(change)
+        if y is None or len(rest) < 10 or len(runs) < SEEDS:
+            return None
         found = []
-        for one in self.all(change):
-            rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
-            if not one.outputs or len(rest) < 10:
+        for one in runs:
+            p = np.asarray(one.outputs[0], np.float64).reshape(len(one.outputs[0]), -1)[rest]
+            if p.shape[1] != y.shape[1] or not np.isfinite(p).all():
                 return None
-
-            def there(loss: Loss, y: np.ndarray, one: Any = one, rest: Any = rest) -> float | None:
-                return baselines.value(
-                    loss, y[rest], np.asarray(one.outputs[loss.output], np.float64)[rest]
-                )
-
-            def best(loss: Loss, y: np.ndarray, rest: Any = rest) -> float | None:
-                head = self._case.head(loss)
-                return None if head is None else baselines.constant(loss, y[rest], head.width)
-
-            reached, constant = self._sum(there), self._sum(best)
-            if reached is None or not constant:
-                return None
-            found.append(reached / constant)
-        return min(found) if len(found) == SEEDS else None
+            a, b = p - p.mean(axis=0), y[rest] - y[rest].mean(axis=0)
+            size = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
+            alike = np.where(size > 0, (a * b).sum(axis=0) / np.maximum(size, 1e-300), 0.0)
+            found.append(float(alike.mean() * np.sqrt(len(rest))))
+        return max(found)
 
     def improves(self, change: Change) -> tuple[float, float] | None:
         """As `helps`; and as `gain`, where the trainings are as long as what is planned."""
@@ -266,6 +274,10 @@ class Trials:
         """
         before = self.ratios()
         if not before or min(before) < HALFWAY:
+            return None
+        first = self.run(change, 0)
+        one = None if first is None else self.ratio(first, change)
+        if one is None or one > BETTER * min(before):
             return None
         after = self.ratios(change)
         if len(after) < SEEDS or max(after) > BETTER * min(before):

@@ -41,7 +41,8 @@ def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
     is below 1e-7 at many rows. There Keras clips it: the loss is 16.1, and its gradient exactly 0,
     so these rows teach nothing. The logits are enclosed at each row, rounding included. PROVED from
     a fifth of the rows on, for the stored weights; on TensorFlow, where the cross-entropies read
-    the logits themselves and nothing is clipped, nothing is said. Scale the inputs, or start from
+    the logits themselves and nothing is clipped, nothing is said; where the other rows get short
+    trainings going all the same, it is a note. Scale the inputs, or start from
     smaller weights (glorot_uniform).""",
     Example(lambda k: _sure(k, 60.0, 1), lambda k: _sure(k, 0.5, 1), backends=("jax", "torch")),
     Example(lambda k: _sure(k, 60.0, 3), lambda k: _sure(k, 0.5, 3), backends=("jax", "torch")),
@@ -61,7 +62,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         rows = case.rows_of(head.logits)
         size = float(np.abs(rows.lo).max()) if rows is not None else np.inf
-        count = int(clipped.sum())
+        count, over = int(clipped.sum()), case.trials.stuck is False
         whole = "none of the weights gets a gradient" if clipped.all() else "they teach nothing"
         elsewhere = " (inference)" if case.program.changed_in_training else ""
         yield rule.found(
@@ -70,7 +71,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f"because logits reach {short(size)}: the loss is clipped there and its gradient is "
             f"exactly 0, so {whole}.",
             "x = (x - x.mean(0)) / x.std(0)   or   kernel_initializer=\"glorot_uniform\"",
-            cost={"rows": count, "share": float(clipped.mean())},
+            cost={"rows": count, "share": float(clipped.mean())}, note=over and not clipped.all(),
             holds_for=f"the stored weights{elsewhere} and {case.these_rows}",
         )  # fmt: skip
 

@@ -26,7 +26,7 @@ GROWTH = 1e3
 WILD = 10.0
 """The same for all of the later half of a training, over the loss of the best constant too."""
 
-SMALLER, LARGER = (0.1, 0.01), (10.0, 100.0, 1000.0)
+SMALLER, LARGER = (0.1, 0.01), (10.0, 100.0)
 """Rates that are tried in place of one that does not learn, as factors of it."""
 
 MANY = 20_000
@@ -189,7 +189,11 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
         return None
     own = min(_late(other) for other in trials.all())
     for factor in SMALLER:
-        others = trials.all(Change(rate=factor))
+        change = Change(rate=factor)
+        first = trials.run(change)
+        if first is None or _late(first) >= LEARNED * min(own, level):
+            continue
+        others = trials.all(change)
         if len(others) == SEEDS and max(map(_late, others)) < LEARNED * min(own, level):
             best = max(map(_late, others))
             return (
@@ -234,18 +238,19 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
         return None
     steps, own = len(one.losses), one.looks[0][1] - _late(one)
     for factor in LARGER:
-        ratios = trials.ratios(Change(rate=factor))
-        if len(ratios) < SEEDS or max(ratios) > LEARNED:
+        if trials.helps(Change(rate=factor)) is None:
             continue
         others = trials.all(Change(rate=factor))
         wins = min(other.looks[0][1] - other.looks[-1][1] for other in others)
-        if own * MANY / steps > wins:
+        plan = case.plan
+        share, most = (1.0, MANY) if plan is None else (0.3, plan.steps(case.rows))
+        if own * most / steps > share * wins:
             return None
         return (
             f"in {steps} steps on a copy the loss went from {short(one.looks[0][1])} to "
             f"{short(one.looks[-1][1])}; at the rate {short(optimizer.rate * factor)} it falls to "
             f"{short(max(other.looks[-1][1] for other in others))}. The rate "
-            f"{short(optimizer.rate)} is too small: its pace takes more than {MANY:,} steps."
+            f"{short(optimizer.rate)} is too small: its pace takes more than {most:,} steps."
         ), _with_rate(optimizer, factor)
     return None
 

@@ -1,6 +1,6 @@
 """OR023: a network that returns the same for every row, and does not stop to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from types import ModuleType
 
@@ -84,9 +84,9 @@ def _fixed(case: DiagnosisContext, tensor: int) -> bool:
     return ends is not None and bool((ends[0] == ends[1]).all())
 
 
-def _differ(case: DiagnosisContext, outputs: object) -> bool:
+def _differ(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
     """Whether the outputs are equal at all rows while inputs and targets are not."""
-    arrays = [np.asarray(p, np.float64) for p in outputs]  # type: ignore[attr-defined]
+    arrays = [np.asarray(p, np.float64) for p in outputs]
     found = False
     for loss in case.program.losses:
         y, p = case.targets(loss), arrays[loss.output]
@@ -108,7 +108,7 @@ def _where(case: DiagnosisContext) -> tuple[str, str]:
             continue
         apart = float(np.ptp(0.5 * (rows.lo + rows.hi), axis=0).max(initial=0.0))
         size = float(np.abs(rows.hi).max(initial=0.0))
-        if layer.kind != "InputLayer" and apart <= 1e-4 * max(size, 1e-30):
+        if layer.kind != "InputLayer" and size > 0 and apart <= 1e-4 * max(size, 1e-30):
             return layer.path, (
                 f"; from layer {layer.path!r} on the rows are equal to {short(apart)} at a size of "
                 f"{short(size)}"

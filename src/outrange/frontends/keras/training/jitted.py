@@ -36,7 +36,27 @@ class JaxTraining:
         if getattr(self.model, "run_eagerly", False):
             return function  # it may hold Python code that only numbers can take
         # Compiled in half the time; what runs a few hundred times need not be the fastest.
-        return self.jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+        quick = self.jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+        plain = self.jax.jit(function)
+        failed = []
+
+        def run(*given: Any) -> Any:
+            if not failed:
+                try:
+                    return quick(*given)
+                except Exception as error:  # some versions do not take the option, or constants
+                    failed.append(error)
+            return plain(*given)
+
+        return run
+
+    def prepare(self, x: Any, y: Any) -> None:
+        """Let the loss make its counters before anything is traced: they would hold tracers."""
+        compiled = self.model._compile_loss
+        if compiled is not None and not compiled.built:
+            rows = self.k.tree.map_structure(lambda a: self.k.KerasTensor(a.shape, a.dtype), (x, y))
+            with contextlib.suppress(Exception):  # what is wrong with it, the call will tell
+                compiled.build(rows[1], self.model.compute_output_spec(rows[0]))
 
     def stored(self) -> tuple[list[Any], list[Any]]:
         """The model's present values: trainable, others."""
@@ -60,6 +80,7 @@ class JaxTraining:
         mapping = [
             *zip(model.trainable_variables, trainable, strict=True),
             *zip(model.non_trainable_variables, others, strict=True),
+            *((v, np.asarray(v.value)) for v in _counters(model)),
         ]
         scope = self.k.StatelessScope(state_mapping=mapping, collect_losses=True)
         with scope, activated(self.k, model, bent):
@@ -118,10 +139,14 @@ class JaxTraining:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fresh = type(self.model.optimizer).from_config(settings)
-            with self.k.StatelessScope():
+            try:
+                with self.k.StatelessScope():
+                    fresh.build(self.model.trainable_variables)
+                    for variable in fresh.variables:
+                        _start_with_numpy(variable)
+            except ValueError:  # it makes a variable with a value, which no scope allows
+                fresh = type(self.model.optimizer).from_config(settings)
                 fresh.build(self.model.trainable_variables)
-                for variable in fresh.variables:
-                    _start_with_numpy(variable)
         return fresh
 
     @property
@@ -173,6 +198,12 @@ class JaxTraining:
     def start(self) -> Any:
         """The state before the first step: stored weights, fresh optimizer."""
         return (*self.stored(), [v.value for v in self._optimizer.variables])
+
+
+def _counters(model: Any) -> list[Any]:
+    """The variables of metrics: a loss counts itself in them."""
+    metrics = [*getattr(model, "metrics", ()), *getattr(model._compile_loss, "metrics", ())]
+    return list({id(v): v for metric in metrics for v in metric.variables}.values())
 
 
 def _start_with_numpy(variable: Any) -> None:

@@ -83,6 +83,7 @@ class Measurement:
 
     def _gradients(self, x: Any, y: Any) -> tuple[float, list[Any], tuple[np.ndarray, ...]]:
         if self.jitted is not None:
+            self.jitted.prepare(x, y)
             with contextlib.suppress(Exception):  # as in `_outputs`
                 loss, outputs, found = self.jitted.measure(*self.jitted.stored(), x, y)
                 return (

@@ -56,7 +56,7 @@ class Rehearser:
             without: What is left out: `"penalties"`, `"noise"` (dropout), `"clipping"` or
                 `"freezing"`.
             among: The rows that batches are drawn from; None for all.
-            seconds: No further step is taken after so long.
+            seconds: No further step is taken after so long, as the processor counts them.
             bent: Layers without an activation that get a relu.
         """
         one = self.measurement
@@ -66,6 +66,8 @@ class Rehearser:
             warnings.simplefilter("ignore")
             try:
                 before = [one.numpy(v) for v in one.model.weights]
+                if one.jitted is not None:
+                    one.jitted.prepare(*first)
                 copy = self._copy(without, bent)
                 if rate != 1.0:
                     copy.multiply_rate(rate)
@@ -111,7 +113,7 @@ def _run(
     rng, order = np.random.default_rng(seed), np.zeros(0, int)
     losses: list[float] = []
     looks: list[tuple[int, float]] = []
-    start = time.perf_counter()
+    start = time.process_time()
     for i in range(steps):
         if whole:
             losses.append(copy.step(*first))
@@ -124,8 +126,8 @@ def _run(
             at, order = order[:batch], order[batch:]
             losses.append(copy.step(*k.tree.map_structure(lambda a, at=at: a[at], data)))
         if i == 1:
-            start = time.perf_counter()  # what came before was compiled
-        if not np.isfinite(losses[-1]) or (i >= LEAST and time.perf_counter() - start > seconds):
+            start = time.process_time()  # what came before was compiled
+        if not np.isfinite(losses[-1]) or (i >= LEAST and time.process_time() - start > seconds):
             break
     return losses, looks
 
