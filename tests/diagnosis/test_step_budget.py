@@ -1,5 +1,7 @@
 """No optimizer moves a weight farther than proved, and no training gets below a proved floor."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -99,6 +101,25 @@ def test_no_gradients_move_a_weight_farther(name):
         assert farthest > 0.97 * reach.far, (farthest, reach.far)
 
 
+@pytest.mark.parametrize("name", cases(("Adam",), ("Adam", "AdamW", "Adamax", "Lion", "RMSprop",
+                                                   "Adagrad", "SGD, clipvalue")))  # fmt: skip
+def test_a_used_optimizer_goes_on_with_its_moments(name):
+    optimizer, before, count = OPTIMIZERS[name](), 25, 15
+    weight = keras.Variable([0.5])
+    rng = np.random.default_rng(0)
+    pushes = gradients("growing for Adam", before + count, rng).astype("float32")
+    for i, push in enumerate(pushes):
+        if i == before:
+            start = float(keras.ops.convert_to_numpy(weight)[0])
+            stepping = replace(stepping_of(OPTIMIZERS[name]()), taken=before)
+            lo, hi = reach_of(stepping, count).box(np.array([start]))
+        optimizer.apply([keras.ops.convert_to_tensor([push])], [weight])
+        now = float(keras.ops.convert_to_numpy(weight)[0])
+        assert i < before or lo[0] <= now <= hi[0]
+    if name == "Adam":
+        assert abs(now - start) > 0.97 * (hi[0] - start)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "reason"),
     [
@@ -127,7 +148,7 @@ def test_constraints_and_used_optimizers_are_refused():
     )
     model.compile("adam", "mse")
     assert "constraint" in reach_of(read_program(model, x, x[:, :1]).stepping, 5)
-    model = compiled("adam")
+    model = compiled("nadam")
     model.fit(x, x[:, :1], epochs=1, verbose=0)
     assert "already taken 1 steps" in reach_of(read_program(model, x, x[:, :1]).stepping, 5)
 
@@ -139,7 +160,15 @@ def images():
     ]  # fmt: skip
 
 
+def attention():
+    x = keras.Input((3, 4))
+    z = layers.MultiHeadAttention(2, 2)(x, x)
+    z = layers.EinsumDense("abc,cd->abd", (3, 3), bias_axes="d", activation="tanh")(z)
+    return keras.Model(x, layers.Dense(2)(layers.Flatten()(z)))
+
+
 NETS = {
+    "attention": attention,
     "dense": lambda: [keras.Input((5,)), layers.Dense(7, "relu"), layers.Dropout(0.2),
                       layers.Dense(4, "tanh"), layers.Dense(2)],
     "images": images,
@@ -155,7 +184,8 @@ NETS = {
 @pytest.mark.parametrize("name", NETS)
 def test_ranges_hold_all_weights_in_the_box(name):
     rng = np.random.default_rng(1)
-    model = biased(keras.Sequential(NETS[name]()))
+    built = NETS[name]()
+    model = biased(keras.Sequential(built) if isinstance(built, list) else built)
     model.compile("adam", "mse")
     x = rng.normal(size=(6, *model.input_shape[1:])).astype("float32")
     x = x if name != "text" else rng.integers(0, 5, x.shape).astype("float32")

@@ -69,6 +69,7 @@ class Change:
         without: What is left out: `"penalties"`, `"noise"`, `"clipping"` or `"freezing"`.
         held_out: Whether a quarter of the rows is left out of the batches.
         bent: Layers that get a relu for their activation.
+        loss: Name of another loss to train with; the results are compared by the own one.
     """
 
     rate: float = 1.0
@@ -78,6 +79,7 @@ class Change:
     without: str = ""
     held_out: bool = False
     bent: tuple[str, ...] = ()
+    loss: str = ""
 
 
 AS_IS = Change()

@@ -29,7 +29,7 @@ for _found in pkgutil.iter_modules(rules.__path__):
 SEE_OTHERS = "see the other findings"
 
 
-def _pointing(found: Sequence[Finding]) -> list[Finding]:
+def pointing(found: Sequence[Finding]) -> list[Finding]:
     """Findings that only point at the others, with the fix of the surest of those."""
     causes = [f for f in found if not f.note and not f.fix.startswith(SEE_OTHERS)]
     made = []
@@ -43,7 +43,7 @@ def _pointing(found: Sequence[Finding]) -> list[Finding]:
     return made
 
 
-def _once(notes: Sequence[Finding]) -> tuple[Finding, ...]:
+def said_once(notes: Sequence[Finding]) -> tuple[Finding, ...]:
     """Notes that say the same of several layers, or of several calls of one, as one note."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for note in notes:
@@ -106,14 +106,14 @@ def diagnose(
         tell(Stage(f"{code} {rule.title}"))
         found += rule.check(case)
     found.sort(key=lambda finding: (-finding.level, finding.code))
-    found = _pointing(found)
+    found = pointing(found)
     if try_fixes:
         found = with_fixes_tried(case, found)
     return Diagnosis(
         model=program.name,
         backend=program.backend,
         findings=tuple(f for f in found if not f.note),
-        notes=_once([f for f in found if f.note]),
+        notes=said_once([f for f in found if f.note]),
         unread=tuple(dict.fromkeys([*program.unread, *case.unread])),
         rules={code: rule.title for code, rule in applied.items()},
         explanations={code: f"{code} {r.title}. {r.why}" for code, r in RULES.items()},

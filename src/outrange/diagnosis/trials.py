@@ -29,9 +29,6 @@ GAIN = 0.02
 """Share of the best constant's loss that a training has to win to count as learning."""
 
 
-CLEAR = 0.15
-"""Share of the targets' variance from which on a simple model is said to see something in them."""
-
 ALLOWED = 15.0
 """Seconds that all trainings together may take."""
 
@@ -93,7 +90,7 @@ class Trials:
                 among = self.fitted if change.held_out else None
                 found = go(
                     *data, most, self.batch, seed, change.rate, weights, change.without, among,
-                    OWN if (change, seed) == (AS_IS, 0) else OTHER, change.bent,
+                    OWN if (change, seed) == (AS_IS, 0) else OTHER, change.bent, change.loss,
                 )  # fmt: skip
                 self._seconds += time.process_time() - start
             if found is not None and found.error and change == AS_IS:
@@ -283,12 +280,3 @@ class Trials:
         if len(after) < SEEDS or max(after) > BETTER * min(before):
             return None
         return min(before), max(after)
-
-    @cached_property
-    def unexplained(self) -> bool:
-        """Whether nothing is learned that a simple model learns, and no start or rate helps."""
-        if not self.stuck or self.signal is None or self.signal.explained < CLEAR:
-            return False
-        changes = [Change(rate=rate) for rate in (0.1, 0.01, 10.0, 100.0)]
-        changes += [Change(redrawn=True), Change(scaled_x=True)]
-        return all(self.helps(change) is None for change in changes)

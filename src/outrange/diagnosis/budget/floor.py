@@ -16,7 +16,7 @@ from .row_losses import CLIPPED, RowLoss
 from .weight_box import WeightBox
 
 
-WORK = 12_000_000
+WORK = 4_000_000
 """Values of a graph times rows that are bounded; beyond, evenly spaced rows stand for the data."""
 
 MOST, SECONDS = 200_000, 0.5

@@ -26,6 +26,10 @@ sum by at most `1 / (1 - mu)`.
 
 *Weight decay* multiplies by `1 - rate * decay` before a step, toward 0.
 
+An optimizer that has taken steps goes on with their moments, which are sums over all its gradients:
+the bounds of its later steps hold as well, if it started from zeros with the same numbers. A
+momentum or Nadam's product that is kept from then is not described.
+
 *Float32.* An operation is off by `u = 2^-24` relative to its result: the coefficients that decay
 are enlarged by `ROUNDINGS u` and those of the denominators lowered by as much. Products below the
 least normal number are lost; `epsilon` outweighs that (`_underflow`). `1 - c^t` is taken to be off
@@ -83,10 +87,16 @@ class Reach:
 
 @dataclass(frozen=True)
 class _Settings:
-    """Rates of the steps, and the optimizer's numbers."""
+    """Rates of the steps, the optimizer's numbers, and how many steps it has taken."""
 
     rates: np.ndarray
     options: Mapping[str, Any]
+    taken: int
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Of the steps, the first ever taken being 1."""
+        return self.taken + np.arange(1, len(self.rates) + 1)
 
     def number(self, name: str, default: float = 0.0) -> float:
         value = self.options.get(name)
@@ -105,8 +115,6 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
     rule = RULES.get(stepping.kind)
     if rule is None:
         return f"nothing bounds a step of {stepping.kind} here"
-    if stepping.taken:
-        return f"the optimizer has already taken {stepping.taken:,} steps"
     for name in ("use_ema", "gradient_accumulation_steps"):
         if stepping.options.get(name):
             return f"`{name}` is not described"
@@ -115,7 +123,10 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
         return "the learning rates are not known beforehand"
     if not np.isfinite(rates).all() or (rates < 0).any():
         return "a learning rate is negative or not finite"
-    given = _Settings(rates * (1.0 + 2.0 * HALF_ULP), stepping.options)
+    given = _Settings(rates * (1.0 + 2.0 * HALF_ULP), stepping.options, stepping.taken)
+    kept = given.number("momentum") > 0 or stepping.kind == "Nadam"
+    if stepping.taken and kept:
+        return f"the optimizer has already taken {stepping.taken:,} steps"
     found = rule(given)
     if isinstance(found, str):
         return found
@@ -153,7 +164,7 @@ def _underflow(given: _Settings) -> str:
     They lower `v` by less than 4 `LEAST` a step, so `sqrt(v)` by less than the root of all of it:
     less than `epsilon`. To `m` they add so little that 1e-9 of the bound pays for it.
     """
-    lost = 8.0 * len(given.rates) * LEAST
+    lost = 8.0 * (given.taken + len(given.rates)) * LEAST
     if given.number("epsilon") < max(1e-12, np.sqrt(lost)):
         return "its epsilon is below 1e-12"
     return ""
@@ -164,8 +175,8 @@ def _adam(given: _Settings) -> float | str:
     wide, tiny = _moments(b, c), _underflow(given)
     if wide is None or tiny:
         return tiny or "its betas are not described"
-    ratio = _ratios(wide, len(given.rates))
-    t = np.arange(1, len(ratio) + 1)
+    t = given.numbers
+    ratio = _ratios(wide, int(t[-1]))[given.taken :]
     with np.errstate(under="ignore"):
         most = np.sqrt(np.minimum(1.0 - _below(c) ** t + POWER, 1.0))
         sure = 1.0 - _above(b) ** t - POWER
@@ -174,7 +185,7 @@ def _adam(given: _Settings) -> float | str:
     factors = given.rates * most / sure
     attained = float((factors * ratio).sum())
     steady = 1.0 - wide[0] / np.sqrt(wide[2])
-    if steady <= 0:
+    if steady <= 0 or given.taken:  # past gradients are in the average as well
         return attained
     grown = _grown(len(t), LARGEST, given.number("epsilon") ** 2, wide[2], wide[3])
     return min(attained, float(factors.max()) * wide[1] / steady * grown)
@@ -222,7 +233,7 @@ def _adamax(given: _Settings) -> float | str:
     wide, tiny = _moments(b, c), _underflow(given)
     if wide is None or tiny or b >= c:
         return tiny or "its betas are not described"
-    t = np.arange(1, len(given.rates) + 1)
+    t = given.numbers
     sure = 1.0 - _above(b) ** t - POWER
     if (sure <= 0).any():
         return "its betas are not described"

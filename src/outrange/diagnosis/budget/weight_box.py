@@ -28,7 +28,7 @@ from ...program import PartialGraph, Program, RecordedStep
 from .reach import Reach
 
 
-LINEAR = ("Matmul", "Add", "Conv", "DepthwiseConv")
+LINEAR = ("Matmul", "Add", "Conv", "DepthwiseConv", "Einsum")
 """Operations that are linear in the weights they read, for fixed inputs."""
 
 CONVOLUTIONS = ("Conv", "DepthwiseConv")

@@ -136,6 +136,11 @@ PATTERNS: tuple[tuple[re.Pattern, Callable], ...] = tuple(
             rf"\by = \(y - y\.min\(\)\) / \(y\.max\(\) - y\.min\(\)\) \* {NUMBER} \+ {NUMBER}",
             _scaled_into,
         ),
+        (
+            r"\by = \(y - y\.min\(\)\) / \(y\.max\(\) - y\.min\(\)\)",
+            _of_data(data_changes.labels_0_and_1),
+        ),
+        (rf"\by = np\.rint\(y \* {NUMBER}\)", _of_data(data_changes.whole_again)),
         (r"\by = \(y \+ 1\) / 2", _of_data(data_changes.halved)),
         (rf"\by = y - {NUMBER}", _of_data(data_changes.shifted)),
         (r"\by = y\[:, None\]", _of_data(data_changes.in_columns)),

@@ -36,8 +36,10 @@ class Copy(Protocol):
 class State:
     """Under JAX: the variables' values, handed from one compiled step to the next."""
 
-    def __init__(self, k: Any, jitted: JaxTraining, without: str, bent: tuple[str, ...]) -> None:
-        self._k, self._jitted, self._step = k, jitted, jitted.step(without, bent)
+    def __init__(
+        self, k: Any, jitted: JaxTraining, without: str, bent: tuple[str, ...], other: str
+    ) -> None:
+        self._k, self._jitted, self._step = k, jitted, jitted.step(without, bent, other)
         self._look = jitted.look(bent)
         self._state = jitted.start()
 
@@ -87,9 +89,9 @@ class Clone:
     """Elsewhere: a clone of the model."""
 
     def __init__(
-        self, k: Any, model: Any, noisy: bool, without: str, bent: tuple[str, ...]
+        self, k: Any, model: Any, noisy: bool, without: str, bent: tuple[str, ...], other: str
     ) -> None:
-        self._k, self._model, self._noisy = k, _copy(k, model, without, bent), noisy
+        self._k, self._model, self._noisy = k, _copy(k, model, without, bent, other), noisy
         self._original = model
 
     def multiply_rate(self, factor: float) -> None:
@@ -130,7 +132,7 @@ class Clone:
         return [np.asarray(self._k.ops.convert_to_numpy(v)) for v in self._model.weights]
 
 
-def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...]) -> Any:
+def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...], other: str) -> Any:
     """A model of the same weights, loss and optimizer that shares nothing with the first."""
     copy = k.models.clone_model(model)
     if not copy.built:
@@ -153,8 +155,8 @@ def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...]) -> Any:
     compiled = model._compile_loss
     copy.compile(
         optimizer=optimizer,
-        loss=compiled._user_loss,
-        loss_weights=compiled._user_loss_weights,
+        loss=other or compiled._user_loss,
+        loss_weights=None if other else compiled._user_loss_weights,
         run_eagerly=model.run_eagerly,
         jit_compile=without == "freezing" and "auto",
     )

@@ -29,7 +29,7 @@ class JaxTraining:
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
         self.k, self.model, self.noisy = k, model, noisy
         self.jax = jax_module()
-        self._steps: dict[tuple[str, tuple[str, ...]], Any] = {}
+        self._steps: dict[tuple[str, tuple[str, ...], str], Any] = {}
         self._looks: dict[tuple[str, ...], Any] = {}
 
     def _jit(self, function: Any) -> Any:
@@ -76,6 +76,7 @@ class JaxTraining:
         training: bool,
         penalized: bool = True,
         bent: tuple[str, ...] = (),
+        other: str = "",
     ) -> tuple[Any, Any]:
         model = self.model
         mapping = [
@@ -86,7 +87,9 @@ class JaxTraining:
         scope = self.k.StatelessScope(state_mapping=mapping, collect_losses=True)
         with scope, activated(self.k, model, bent):
             outputs = model(x, training=training)
-            if penalized:
+            if other:
+                loss = sum(scope.losses, self.k.ops.mean(self.k.losses.get(other)(y, outputs)))
+            elif penalized:
                 loss = model.compute_loss(x=x, y=y, y_pred=outputs, training=training)
             else:
                 loss = model._compile_loss(y, outputs, None)
@@ -160,18 +163,20 @@ class JaxTraining:
         rate = rate_owner(self._optimizer)._learning_rate
         return next(i for i, v in enumerate(self._optimizer.variables) if v is rate)
 
-    def step(self, without: str = "", bent: tuple[str, ...] = ()) -> Any:
+    def step(self, without: str = "", bent: tuple[str, ...] = (), other: str = "") -> Any:
         """`(state, x, y)` to the loss before the step, and the state after it.
 
         Args:
             without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
             bent: Layers that get a relu for their activation.
+            other: Name of another loss.
         """
-        if (without, bent) not in self._steps:
-            self._steps[without, bent] = self._jit(self._step(without, bent))
-        return self._steps[without, bent]
+        key = without, bent, other
+        if key not in self._steps:
+            self._steps[key] = self._jit(self._step(*key))
+        return self._steps[key]
 
-    def _step(self, without: str, bent: tuple[str, ...]) -> Any:
+    def _step(self, without: str, bent: tuple[str, ...], other: str) -> Any:
         optimizer = self._optimizer
         if without == "clipping":
             settings = unclipped(self.model.optimizer.get_config())
@@ -182,7 +187,14 @@ class JaxTraining:
 
             def loss(values: list[Any]) -> Any:
                 value, (_, left) = self._loss(
-                    values, others, x, y, without != "noise", without != "penalties", bent
+                    values,
+                    others,
+                    x,
+                    y,
+                    without != "noise",
+                    without != "penalties",
+                    bent,
+                    other,
                 )
                 # Mixed precision: the optimizer divides by the scale again.
                 mapping = list(zip(optimizer.variables, slots, strict=True))

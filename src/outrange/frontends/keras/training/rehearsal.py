@@ -42,6 +42,7 @@ class Rehearser:
         among: np.ndarray | None = None,
         seconds: float = 1.0,
         bent: tuple[str, ...] = (),
+        other: str = "",
     ) -> Rehearsal:
         """What some steps on a copy do to the loss, the outputs and the weights.
 
@@ -58,6 +59,7 @@ class Rehearser:
             among: The rows that batches are drawn from; None for all.
             seconds: No further step is taken after so long, as the processor counts them.
             bent: Layers that get a relu for their activation.
+            other: Name of another loss to train with.
         """
         one = self.measurement
         x, y = one.k.tree.map_structure(one.array, (x, y))
@@ -68,7 +70,7 @@ class Rehearser:
                 before = [one.numpy(v) for v in one.model.weights]
                 if one.jitted is not None:
                     one.jitted.prepare(*first)
-                copy = self._copy(without, bent)
+                copy = self._copy(without, bent, other)
                 if rate != 1.0:
                     copy.multiply_rate(rate)
                 if weights:
@@ -85,12 +87,12 @@ class Rehearser:
         moved, size = _moved(one, before, after)
         return Rehearsal(tuple(losses), moved, size, "", tuple(looks), tuple(outputs))
 
-    def _copy(self, without: str, bent: tuple[str, ...]) -> Copy:
+    def _copy(self, without: str, bent: tuple[str, ...], other: str) -> Copy:
         one = self.measurement
         return (
-            Clone(one.k, one.model, one.noisy, without, bent)
+            Clone(one.k, one.model, one.noisy, without, bent, other)
             if one.jitted is None or without == "freezing"
-            else State(one.k, one.jitted, without, bent)
+            else State(one.k, one.jitted, without, bent, other)
         )
 
 
