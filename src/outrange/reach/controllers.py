@@ -170,7 +170,10 @@ class Controller:
         return RelaxedGraph(net.graph, lines, net.rounding_terms, net.underflow)
 
     def control(self, states: Models, time: Fraction) -> tuple[Models, np.ndarray]:
-        """The controls as models with a new symbol each, and the radii of those, `(B, m)`."""
+        """The controls as models with a new symbol each, and their slopes on the states.
+
+        Where the controller has no bounds, the remainder is infinite.
+        """
         given = self.given(states, time)
         band = self.band(given)
         rest, count = given.rest, self.controls
@@ -184,11 +187,15 @@ class Controller:
         off = np.matmul(size, rest[..., None])[..., 0]
         off = paid(band.radius + off + g * (wide + np.abs(coef[..., 0]) + np.abs(band.middle)))
         fresh = off[:, :, None] * np.eye(count)
-        # A control without a bound spoils what follows; nothing else may.
         bad = ~np.isfinite(off)
         fresh = np.where(bad[..., None], 0.0, fresh)
         sym = np.concatenate([sym, fresh], axis=-1)[:, :, None]
-        return Models(given.frame, coef, sym, np.where(bad, np.inf, 0.0)), off
+        own = [i for i, slot in enumerate(self._slots()) if slot != "t"]
+        return Models(given.frame, coef, sym, np.where(bad, np.inf, 0.0)), band.slope[..., own]
+
+    def _slots(self) -> list[str]:
+        """Of each number that the graph takes, the name of its input."""
+        return [slot.name for slot in self.graph.inputs for _ in range(slot.size)]
 
 
 def _one_slope(

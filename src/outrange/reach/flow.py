@@ -2,54 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
 
-from ..core import Bounds, InputError, OutOfTime, check_deadline, deadline as until, up
+from ..core import Bounds, InputError, OutOfTime, check_deadline
+from ..core import deadline as until
 from ..graph import Graph
 from .controllers import Controller
 from .field import Trouble, evaluate
+from .initial import corners, initial_models, inputs_of
 from .picard import Step, step
-from .pipe import Failure, FlowPipe, Segment, instant
+from .pipe import Failure, FlowPipe, Segment
 from .polynomials.frame import Frames
-from .polynomials.models import Models, constant
-from .polynomials.ranges import Hull, at_end, instant_hull
-from .symbols import absorbed, reduced
+from .polynomials.models import Models
+from .polynomials.ranges import Hull, at_end
+from .spans import Span
+from .symbols import Origins, reduced, reduced_together
 
 
-HALVINGS = 8
-"""A step is halved so often at most."""
+HALVINGS = 6
+"""A period is halved so often at most."""
 
 LATE = 2e-4
 """A step is short enough where what its cut powers of time add is this share of the radius."""
 
+CALM = 2.0**-7
+"""And it could be twice as long where it is this share of that."""
+
 SYMBOLS = 12
 """Symbols a state may have, before the smallest are put together."""
+
+ORDER, TIME = 2, 5
+"""The degrees of the models, in the initial variables and in time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What a question makes of a segment.
+
+    Args:
+        open: `(b,)` the boxes of which the segment does not answer it: they stop.
+        rows: `(b, n)` what is too wide there, as a row on the states: it is blamed.
+    """
+
+    open: np.ndarray
+    rows: np.ndarray
+
+
+Decide = Callable[[Segment], Decision]
+"""Asked about every segment and every instant, while its models are at hand."""
 
 
 def flow_pipe(
     plant: Graph,
     controller: Graph | None,
-    boxes: Sequence[tuple[Sequence[float], Sequence[float]]] | Bounds,
+    boxes: Sequence | Bounds,
     dt: Fraction,
     steps: int,
     deadline: float | None = None,
     *,
     disturbance: Bounds | None = None,
-    order: int = 2,
-    time: int = 5,
+    decide: Decide | None = None,
     keep: bool = True,
+    order: int = ORDER,
 ) -> FlowPipe:
     """Everywhere the loop can be, from each of many boxes of initial states.
 
     Sound: for every initial state in a box and every disturbance, the solution of
-    `x' = f(t, x, u, w)`, `u` = the controller at the beginning of each period, lies in every
-    segment of its box at all its times; every rounding is paid for. Complete: no; boxes that are
-    too wide fail, and a failure says when and why. Cost: a few evaluations of the plant on Taylor
-    models a step, for all boxes at once, and a sweep of linear bounds of the controller a period.
+    `x' = f(t, x, u, w)`, with `u` the controller at the beginning of each period, lies in every
+    segment of its box at all its times; every truncation and rounding is paid for. Complete: no;
+    boxes that are too wide fail, and a failure says when and why. Cost: a few evaluations of the
+    plant on Taylor models a step, for all boxes at once, and linear bounds of the controller once a
+    period.
 
     Args:
         plant: The right side: inputs named among `t`, `x`, `u`, `w`, and one output per state.
@@ -57,67 +84,35 @@ def flow_pipe(
         boxes: Lower and upper corners, `(boxes, n)` each, or pairs of them.
         dt: The period, exactly.
         steps: How many periods.
-        deadline: Seconds; what is found by then is returned, with a failure of cause "time".
-        disturbance: Ends of `w`, which may vary in time within them in any way.
-        order: The degree of the models in the initial variables.
-        time: The degree in time.
+        deadline: Seconds; what is found by then is returned, with failures of cause "time".
+        disturbance: Ends of `w`, which may vary in time within them in any way; what is constant is
+            a state whose derivative is 0.
+        decide: Stops the boxes for which a question stays open.
         keep: Whether segments keep their models, which rows are bounded by.
+        order: The degree of the models in the initial variables.
 
     Raises:
         InputError: A box, the period or the graphs do not fit.
     """
-    lo, hi = _corners(boxes)
-    loop = Loop(plant, controller, lo, hi, Fraction(dt), disturbance, order, time, keep)
+    loop = Loop(plant, controller, *corners(boxes), Fraction(dt), disturbance, decide, keep, order)
     with until(deadline):
         try:
             for k in range(steps):
-                if not loop.alive.size:
+                if not loop.span.size:
                     break
                 loop.period(k)
         except OutOfTime:
-            loop.give_up("time", "the time was over")
-    return loop.finished()
-
-
-def _corners(boxes: Sequence | Bounds) -> Bounds:
-    """Corners `(B, n)` of boxes that are pairs of rows or of matrices."""
-    pairs = np.asarray(boxes, np.float64)
-    if isinstance(boxes, tuple) and len(boxes) == 2 and np.ndim(boxes[0]) == 2:
-        lo, hi = np.asarray(boxes[0], np.float64), np.asarray(boxes[1], np.float64)
-    elif pairs.ndim == 3 and pairs.shape[1] == 2:
-        lo, hi = pairs[:, 0], pairs[:, 1]
-    else:
-        raise InputError(
-            "Initial sets are boxes: pairs of a lower and an upper corner with one number per "
-            f"state. Received: numbers of shape {pairs.shape}."
-        )
-    if lo.shape != hi.shape or not (np.isfinite(lo) & np.isfinite(hi) & (lo <= hi)).all():
-        raise InputError(
-            "An initial box needs finite corners with `lo <= hi` in every state. Received: "
-            f"lo={lo.tolist()}, hi={hi.tolist()}."
-        )
-    return lo, hi
-
-
-def initial_models(lo: np.ndarray, hi: np.ndarray, frames: Frames, free: np.ndarray) -> Models:
-    """`center + radius eps` for every state that some box leaves free."""
-    frame = frames.at(0)
-    middle = 0.5 * lo + 0.5 * hi
-    radius = up(np.maximum(hi - middle, middle - lo))
-    radius = np.where(lo == hi, 0.0, radius)
-    found = constant(frame, middle, np.zeros_like(middle), 0)
-    found.coef[:, free, frame.linear] = radius[:, free]
-    return found
+            loop.out_of_time()
+    return loop.pipe
 
 
 @dataclass(eq=False)
 class Loop:
-    """What is under way.
+    """What is under way; see `flow_pipe`.
 
     Args:
-        plant: See `flow_pipe`, and so on.
-        alive: The boxes that go on.
-        levels: Of those, how often the period was halved last.
+        span: The boxes that go on, at the beginning of a period.
+        pipe: What is found.
     """
 
     plant: Graph
@@ -126,11 +121,11 @@ class Loop:
     hi: np.ndarray
     dt: Fraction
     disturbance: Bounds | None
-    order: int
-    time: int
+    decide: Decide | None
     keep: bool
-    alive: np.ndarray = field(init=False)
-    levels: np.ndarray = field(init=False)
+    order: int
+    span: Span = field(init=False)
+    pipe: FlowPipe = field(init=False)
 
     def __post_init__(self) -> None:
         n = self.plant.value_size(self.plant.output)
@@ -142,216 +137,147 @@ class Loop:
         if self.dt <= 0:
             raise InputError(f"A period is longer than 0. Received: dt={self.dt}.")
         count = len(self.lo)
-        free = np.flatnonzero((self.lo < self.hi).any(axis=0))
-        self.frames = Frames(free.size, self.order if free.size else 0)
-        self.states = initial_models(self.lo, self.hi, self.frames, free)
+        self.free = np.flatnonzero((self.lo < self.hi).any(axis=0))
+        self.frames = Frames(self.free.size, self.order if self.free.size else 0)
         self.network = None if self.controller is None else Controller(self.controller, n)
-        self.alive = np.arange(count)
-        self.levels = np.zeros(count, np.int64)
         self.pipe = FlowPipe(n, count, reached=[Fraction(0)] * count)
-        self.now = Fraction(0)
-        self.pipe.instants.append(instant(self.states, self.alive, self.now, self.keep))
+        self.span = Span(
+            np.arange(count), initial_models(self.lo, self.hi, self.frames, self.free),
+            Origins(np.zeros((count, 0, self.free.size + 2))),
+            np.zeros(count, np.int64), np.zeros(count, bool),
+        )  # fmt: skip
+        self.span = self._pass(self.span, self.span.states, Fraction(0), Fraction(0))
 
     def period(self, k: int) -> None:
         """One period: the controls, then as many steps as it takes."""
-        check_deadline()
-        start = k * self.dt
-        states = reduced(absorbed(self.states), SYMBOLS * self.states.entries)
-        controls = None
+        span, start = self.span.absorbed(), k * self.dt
+        states, origins = reduced(span.states, span.origins, SYMBOLS * span.states.entries)
+        span = replace(span, states=states, origins=origins, calm=np.ones(span.size, bool))
         if self.network is not None:
-            controls, _ = self.network.control(states, start)
-            states = states.padded(controls.sym.shape[-1])
-        parts = []
-        for level in np.unique(self.levels):
-            some = np.flatnonzero(self.levels == level)
-            held = None if controls is None else controls.take(some)
-            h = self.dt / 2**int(level)
-            at = Span(self.alive[some], states.take(some), held, some)
-            for j in range(2**int(level)):
-                at = self._cross(at, start + j * h, h, int(level))
-                if not at.boxes.size:
+            held, slope = self.network.control(states, start)
+            fine = np.isfinite(held.rest).all(axis=1) if held.rest is not None else True
+            span = replace(
+                span, states=states.padded(held.sym.shape[-1]), controls=held,
+                origins=origins.with_controls(states, slope),
+            )  # fmt: skip
+            for i in np.flatnonzero(~np.asarray(fine)):
+                text = "the controller has no bounds over these states"
+                self._fail(span, int(i), start, "controller", text)
+            span = span.take(np.flatnonzero(fine))
+        done = span.take(np.zeros(0, np.int64))
+        for level in np.unique(span.levels):
+            part = span.take(np.flatnonzero(span.levels == level))
+            pieces = 2 ** int(level)
+            for j in range(pieces):
+                part = self._cross(part, start + j * self.dt / pieces, self.dt / pieces, int(level))
+                if not part.size:
                     break
-            parts.append(at)
-        self._settle(parts, start + self.dt)
-
-    def _settle(self, parts: list[Span], now: Fraction) -> None:
-        """Put the boxes together again that got through."""
-        symbols = max(part.states.sym.shape[-1] for part in parts)
-        whole = [part for part in parts if part.boxes.size]
-        self.now = now
-        if not whole:
-            self.alive = np.zeros(0, np.int64)
-            return
-        joined = _joined([part.states.padded(symbols) for part in whole])
-        boxes = np.concatenate([part.boxes for part in whole])
-        self.levels = np.concatenate([self.levels[part.places] for part in whole])
-        order = np.argsort(boxes)
-        self.states, self.alive = joined.take(order), boxes[order]
-        # A period that was easy is tried in one step less the next time.
-        self.levels = np.maximum(self.levels[order] - self._easy[self.alive], 0)
-        for box in self.alive:
-            self.pipe.reached[box] = now
-        self.pipe.instants.append(instant(self.states, self.alive, now, self.keep))
-
-    @property
-    def _easy(self) -> np.ndarray:
-        return np.zeros(len(self.lo), np.int64)
+            done = done.together(part)
+        done = done.take(np.argsort(done.boxes))
+        # A period that was easy is tried with fewer steps the next time.
+        levels = np.maximum(done.levels - done.calm, 0)
+        done = replace(done, levels=levels, controls=None)
+        now = start + self.dt
+        self.span = self._pass(done, done.states, now, now)
 
     def _cross(self, span: Span, start: Fraction, h: Fraction, level: int) -> Span:
         """Bring some boxes from `start` to `start + h`, in shorter steps where need be."""
         check_deadline()
-        states = absorbed(span.states)
-        trouble = Trouble()
-        held = None if span.controls is None else span.controls.padded(states.sym.shape[-1])
+        before, span, trouble = span, self._bounded(span.absorbed()), Trouble()
+        held = span.controls
 
         def field_of(x: Models, t0: Fraction, length: Fraction) -> Models:
-            return evaluate(self.plant, self._given(x, held, t0, length), trouble)
+            given = inputs_of(self.plant, x, held, t0, length, self.disturbance)
+            return evaluate(self.plant, given, trouble)
 
-        found = step(field_of, states, start, h, self.time, self.frames)
-        good = found.held & ~self._too_late(found, level)
-        done = np.flatnonzero(good)
-        open_ = np.flatnonzero(~good)
-        out = span.take(done, at_end(found.tube, self.frames.at(0)).take(done))
+        found = step(field_of, span.states, start, h, TIME, self.frames)
+        late, calm = self._lateness(found)
+        good = found.held & (~late | (level >= HALVINGS))
+        done, open_ = np.flatnonzero(good), np.flatnonzero(~good)
+        out = replace(span, states=at_end(found.tube, self.frames.at(0)))
+        out = replace(out, calm=out.calm & calm).take(done)
         if done.size:
-            self._record(found.tube.take(done), out, start, h)
+            out = self._pass(out, found.tube.take(done), start, start + h)
         if not open_.size:
             return out
+        rest = before.take(open_)
         if level >= HALVINGS:
-            ended = instant_hull(span.states)
-            for i in open_:
-                cause = trouble.of(int(i))
-                self._fail(span, int(i), start, ended.ends(), cause)
+            for i, at in enumerate(open_):
+                cause = trouble.of(int(at))
+                self._fail(
+                    rest, i, start, "domain" if cause else "step",
+                    cause or f"a step of {float(h):.3g} is still too long: the states are known "
+                    "too roughly",
+                )  # fmt: skip
             return out
-        self.levels[span.places[open_]] = level + 1
-        rest = span.take(open_, span.states.take(open_))
+        rest = replace(rest, levels=np.maximum(rest.levels, level + 1), calm=rest.calm & False)
         for j in range(2):
             rest = self._cross(rest, start + j * h / 2, h / 2, level + 1)
-            if not rest.boxes.size:
+            if not rest.size:
                 return out
-        return out.with_(rest)
+        return out.together(rest)
 
-    def _too_late(self, found: Step, level: int) -> np.ndarray:
-        """Where a shorter step would be worth it."""
-        if level >= HALVINGS:
-            return np.zeros(found.held.shape, bool)
+    def _bounded(self, span: Span) -> Span:
+        """No more symbols than can be carried through many short steps."""
+        most = 2 * SYMBOLS * span.states.entries
+        if span.states.sym.shape[-1] <= most:
+            return span
+        states, held, origins = reduced_together(span.states, span.controls, span.origins, most)
+        return replace(span, states=states, controls=held, origins=origins)
+
+    def _lateness(self, found: Step) -> tuple[np.ndarray, np.ndarray]:
+        """Where a shorter step would be worth it, and where a longer one would do."""
         radius = found.tube.radius
         radius = np.maximum(radius, 1e-3 * radius.max(axis=1, keepdims=True))
-        return (found.late > LATE * radius + 1e-13 * found.tube.norm).any(axis=1)
+        room = LATE * radius + 1e-13 * found.tube.norm
+        return (found.late > room).any(axis=1), (found.late <= CALM * room).all(axis=1)
 
-    def _given(
-        self, x: Models, held: Models | None, start: Fraction, h: Fraction
-    ) -> dict[str, Models]:
-        """The inputs of the plant."""
-        given, symbols = {"x": x}, x.sym.shape[-1]
-        if held is not None:
-            own = held if x.rest is not None else held.plain()
-            given["u"] = own.raised(x.frame)
-        names = {slot.name for slot in self.plant.inputs}
-        off = None if x.rest is None else np.zeros((x.count, 1))
-        if "t" in names:
-            clock = constant(x.frame, np.full((x.count, 1), float(start)), off, symbols)
-            if x.frame.time:
-                clock.coef[..., x.frame.width] = float(h)
-            if off is not None:
-                late = abs(float(start)) + abs(float(h))
-                part = 0.0 if x.frame.time else float(h)
-                clock = constant_off(clock, late * 2.0**-52 + part)
-            given["t"] = clock
-        if "w" in names and self.disturbance is not None:
-            least, most = (np.asarray(end, np.float64) for end in self.disturbance)
-            middle = np.broadcast_to(0.5 * least + 0.5 * most, (x.count, least.size))
-            wide = up(np.maximum(most - middle, middle - least))
-            given["w"] = constant(x.frame, middle, None if off is None else wide, symbols)
-        return given
+    def _pass(self, span: Span, tube: Models, start: Fraction, end: Fraction) -> Span:
+        """Record a segment or an instant; the boxes that go on from its end."""
+        if not span.size:
+            return span
+        held = None if span.controls is None or start == end else Hull.of(span.controls).ends()
+        segment = Segment.of(start, end, span.boxes, tube, held)
+        if self.decide is not None:
+            decision = self.decide(segment)
+            for i in np.flatnonzero(decision.open):
+                text = "what is asked could not be decided here"
+                self._fail(span, int(i), start, "open", text, decision.rows[i])
+            going = np.flatnonzero(~decision.open)
+            segment, span = segment.take(going, self.keep), span.take(going)
+        elif not self.keep:
+            segment = segment.take(np.arange(span.size), False)
+        (self.pipe.instants if start == end else self.pipe.segments).append(segment)
+        for box in span.boxes:
+            self.pipe.reached[box] = end
+        return span
 
-    def _record(self, tube: Models, span: Span, start: Fraction, h: Fraction) -> None:
-        hull = Hull.of(tube, self.frames.at(0))
-        low, high = hull.ends()
-        controls = None if span.controls is None else instant_hull(span.controls).ends()
-        kept = hull if self.keep else None
-        self.pipe.segments.append(
-            Segment(start, start + h, span.boxes, low, high, kept, controls)
-        )
-
-    def _fail(self, span: Span, i: int, time: Fraction, ends: Bounds, cause: str) -> None:
+    def _fail(
+        self, span: Span, i: int, time: Fraction, cause: str, text: str,
+        row: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        """Remember where a box had to stop; without a row, its relative widths are blamed."""
+        one = span.take(np.array([i]))
+        lo, hi = Hull.of(one.states).ends()
+        blame, kinds = one.origins.blame(one.states)[0], one.origins.kinds(one.states)[0]
+        if row is None:
+            with np.errstate(all="ignore"):
+                row = np.where(lo < hi, 1.0 / (hi - lo), 0.0)[0]
+        weight = np.abs(np.where(np.isfinite(row), row, 0.0))
         box = int(span.boxes[i])
-        lo, hi = (tuple(float(v) for v in end[i]) for end in ends)
-        control = span.controls is not None and not np.isfinite(span.controls.radius[i]).all()
-        kind = "domain" if cause else "control" if control else "step"
-        text = {
-            "domain": cause,
-            "control": "the controller has no bounds over these states",
-            "step": f"a step of {float(self.dt / 2**HALVINGS):.3g} is still too long: the states "
-            "are known too roughly",
-        }[kind]
         self.pipe.reached[box] = time
-        self.pipe.failures.append(Failure(box, time, kind, text, lo, hi))
+        self.pipe.failures.append(
+            Failure(
+                box, time, cause, text, tuple(map(float, lo[0])), tuple(map(float, hi[0])),
+                tuple(map(float, weight @ blame)), tuple(map(int, self.free)),
+                tuple(map(float, weight @ kinds)),
+            )
+        )  # fmt: skip
 
-    def give_up(self, cause: str, text: str) -> None:
+    def out_of_time(self) -> None:
         """No box goes on."""
-        failed = {f.box for f in self.pipe.failures}
-        lo, hi = instant_hull(self.states).ends()
-        for i, box in enumerate(self.alive):
+        failed = {failure.box for failure in self.pipe.failures}
+        for i, box in enumerate(self.span.boxes):
             if int(box) not in failed:
-                ends = tuple(map(float, lo[i])), tuple(map(float, hi[i]))
-                self.pipe.failures.append(
-                    Failure(int(box), self.pipe.reached[box], cause, text, *ends)
-                )
-        self.alive = np.zeros(0, np.int64)
-
-    def finished(self) -> FlowPipe:
-        """What was found."""
-        if self.alive.size:
-            self.pipe.final = self.states, self.alive
-        return self.pipe
-
-
-def constant_off(models: Models, off: float) -> Models:
-    """The same, known up to `off`."""
-    return Models(models.frame, models.coef, models.sym, np.full(models.coef.shape[:2], off))
-
-
-@dataclass(frozen=True, eq=False)
-class Span:
-    """Some of the boxes on their way through a period.
-
-    Args:
-        boxes: `(b,)` their numbers.
-        states: Their models at an instant.
-        controls: What is held.
-        places: `(b,)` where they are among those alive.
-    """
-
-    boxes: np.ndarray
-    states: Models
-    controls: Models | None
-    places: np.ndarray
-
-    def take(self, some: np.ndarray, states: Models) -> Span:
-        """Some of them, with new states."""
-        controls = None if self.controls is None else self.controls.take(some)
-        return Span(self.boxes[some], states, controls, self.places[some])
-
-    def with_(self, other: Span) -> Span:
-        """Both together."""
-        if not self.boxes.size:
-            return other
-        symbols = max(self.states.sym.shape[-1], other.states.sym.shape[-1])
-        states = _joined([self.states.padded(symbols), other.states.padded(symbols)])
-        controls = None
-        if self.controls is not None and other.controls is not None:
-            most = max(self.controls.sym.shape[-1], other.controls.sym.shape[-1])
-            controls = _joined([self.controls.padded(most), other.controls.padded(most)])
-        boxes = np.concatenate([self.boxes, other.boxes])
-        return Span(boxes, states, controls, np.concatenate([self.places, other.places]))
-
-
-def _joined(parts: list[Models]) -> Models:
-    """Batches put together."""
-    rests = [part.rest for part in parts if part.rest is not None]
-    return Models(
-        parts[0].frame,
-        np.concatenate([part.coef for part in parts]),
-        np.concatenate([part.sym for part in parts]),
-        np.concatenate(rests) if len(rests) == len(parts) else None,
-    )
+                reached = self.pipe.reached[box]
+                self._fail(self.span, i, reached, "time", "the time was over")

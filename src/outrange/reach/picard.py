@@ -74,7 +74,7 @@ def step(field: Field, x0: Models, start: Fraction, h: Fraction, time: int, fram
         held = np.zeros(x0.count, bool)
         for _ in range(TRIES):
             found = _applied(field, guess, rest, x0, start, h)
-            fits = _distance(found, guess) <= rest
+            fits = (_distance(found, guess) <= rest) & np.isfinite(rest)
             held = fits.all(axis=1)
             if held.all():
                 break

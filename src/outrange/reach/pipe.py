@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
 from ..core import Bounds
-from .polynomials.models import Models
-from .polynomials.ranges import Hull, instant_hull
+from ..graph import Graph
+from .field import Trouble, evaluate
+from .polynomials.models import Models, constant
+from .polynomials.ranges import Hull
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Segment:
     """Where some of the boxes are between two times.
 
@@ -23,8 +26,8 @@ class Segment:
         boxes: `(b,)` which of the boxes.
         lo: `(b, n)` the least values of the states.
         hi: `(b, n)` the largest.
-        hull: Models of which the states are convex combinations; None where not kept.
-        controls: The ends of the controls `(b, m)` that are held; None without controls.
+        controls: The ends of the controls that are held, `(b, m)` each; None at instants.
+        tube: The models, over `tau` in [0, 1] from `start` to `end`; None where not kept.
     """
 
     start: Fraction
@@ -32,18 +35,69 @@ class Segment:
     boxes: np.ndarray
     lo: np.ndarray
     hi: np.ndarray
-    hull: Hull | None = None
     controls: Bounds | None = None
+    tube: Models | None = field(default=None, repr=False)
 
-    def range(self, rows: np.ndarray) -> Bounds:
-        """Least and largest values of `rows @ x`, `(b, R)` each.
+    @staticmethod
+    def of(
+        start: Fraction, end: Fraction, boxes: np.ndarray, tube: Models, controls: Bounds | None
+    ) -> Segment:
+        """Models and their hull."""
+        return Segment(start, end, boxes, *Hull.of(tube).ends(), controls, tube)
+
+    @cached_property
+    def hull(self) -> Hull:
+        """Models of which the states are convex combinations.
 
         Raises:
             ValueError: The models were not kept.
         """
-        if self.hull is None:
+        return Hull.of(self.models)
+
+    @property
+    def models(self) -> Models:
+        """The Taylor models.
+
+        Raises:
+            ValueError: They were not kept.
+        """
+        if self.tube is None:
             raise ValueError("The forms of this pipe were not kept; ask for them with `keep`.")
+        return self.tube
+
+    def range(self, rows: Sequence[Sequence[float]] | np.ndarray) -> Bounds:
+        """Least and largest values of `rows @ x`, `(b, R)` each."""
         return self.hull.forms(np.atleast_2d(np.asarray(rows, np.float64)))
+
+    def measure(self, graph: Graph) -> Bounds:
+        """Least and largest values of any function of `x` and `t`, `(b, outputs)` each.
+
+        Infinite where the function is not defined on all of the segment.
+
+        Args:
+            graph: Its inputs are named `x` and `t`, or one of the two.
+        """
+        tube = self.models
+        return Hull.of(evaluate(graph, {"x": tube, "t": self._clock(tube)}, Trouble())).ends()
+
+    def _clock(self, tube: Models) -> Models:
+        frame = tube.frame
+        size = abs(float(self.start)) + abs(float(self.end))
+        off = np.full((tube.count, 1), size * 2.0**-51)
+        clock = constant(frame, np.full((tube.count, 1), float(self.start)), off, 0)
+        if frame.time:
+            clock.coef[..., frame.width] = float(self.end - self.start)
+        return clock.padded(tube.sym.shape[-1])
+
+    def take(self, some: np.ndarray, keep: bool) -> Segment:
+        """Some of its boxes, with or without the models."""
+        controls = None
+        if self.controls is not None:
+            controls = self.controls[0][some], self.controls[1][some]
+        tube = self.tube.take(some) if keep and self.tube is not None else None
+        return Segment(
+            self.start, self.end, self.boxes[some], self.lo[some], self.hi[some], controls, tube
+        )
 
 
 @dataclass(frozen=True)
@@ -53,10 +107,14 @@ class Failure:
     Args:
         box: Which of the boxes.
         time: Up to when its pipe holds.
-        cause: "step", "remainder", "control", "domain" or "time".
+        cause: "open" (the question could not be decided), "step", "controller", "domain" or "time".
         text: The same as a sentence.
         lo: The least values of the states at that time.
         hi: The largest.
+        blame: Of each initial variable, how much it adds to what was too wide; they are those of
+            `free`.
+        free: The states that are not points at the beginning.
+        kinds: How much the remainders of the controller and of the flow add to it.
     """
 
     box: int
@@ -65,6 +123,9 @@ class Failure:
     text: str
     lo: tuple[float, ...]
     hi: tuple[float, ...]
+    blame: tuple[float, ...] = ()
+    free: tuple[int, ...] = ()
+    kinds: tuple[float, ...] = ()
 
 
 @dataclass(eq=False)
@@ -74,11 +135,10 @@ class FlowPipe:
     Args:
         states: How many states there are.
         boxes: How many boxes there were.
-        segments: Between instants, by time; together they cover all times up to `reached`.
+        segments: Between instants; together they cover all times up to `reached`.
         instants: At the beginning of each period and at the end.
         failures: One a box at most.
         reached: Of each box, up to when the pipe holds.
-        final: The models of the boxes that reached the end, and which those are.
     """
 
     states: int
@@ -87,7 +147,6 @@ class FlowPipe:
     instants: list[Segment] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     reached: list[Fraction] = field(default_factory=list)
-    final: tuple[Models, np.ndarray] | None = None
 
     @property
     def complete(self) -> bool:
@@ -106,9 +165,12 @@ class FlowPipe:
         return [s for s in self.segments if s.start < end and start < s.end]
 
     def range(
-        self, rows: Sequence[Sequence[float]] | np.ndarray, segments: Sequence[Segment]
+        self, rows: Sequence[Sequence[float]] | np.ndarray, segments: Iterable[Segment]
     ) -> Bounds:
-        """Least and largest values of `rows @ x` of each box over some segments, `(boxes, R)`."""
+        """Least and largest values of `rows @ x` of each box over some segments, `(boxes, R)`.
+
+        A box that no segment holds has the ends `inf` and `-inf`.
+        """
         rows = np.atleast_2d(np.asarray(rows, np.float64))
         least = np.full((self.boxes, len(rows)), np.inf)
         most = np.full((self.boxes, len(rows)), -np.inf)
@@ -117,9 +179,3 @@ class FlowPipe:
             least[segment.boxes] = np.minimum(least[segment.boxes], low)
             most[segment.boxes] = np.maximum(most[segment.boxes], high)
         return least, most
-
-
-def instant(models: Models, boxes: np.ndarray, time: Fraction, keep: bool) -> Segment:
-    """A segment of one time."""
-    hull = instant_hull(models)
-    return Segment(time, time, boxes, *hull.ends(), hull if keep else None)

@@ -1,13 +1,82 @@
-"""Remainders as symbols: each is carried on by the linear part of the flow, not by its size."""
+"""Remainders as symbols: each is carried on by the linear part of the flow, not by its size.
+
+Every symbol remembers where it came from (`Origin`), so that a wide row can be blamed on initial
+variables, on the controller or on the flow, though all that is left of those is a number.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..core import gamma
 from .polynomials.models import Models, paid
+
+
+KINDS = ("controller", "flow")
+"""What a symbol may come from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Origins:
+    """Of every symbol, how much of it is due to what.
+
+    Args:
+        shares: `(B, S, d + 2)`: the initial variables, which add up to 1 or less, then the kinds.
+    """
+
+    shares: np.ndarray
+
+    def take(self, boxes: np.ndarray) -> Origins:
+        """Of some of the boxes."""
+        return Origins(self.shares[boxes])
+
+    def padded(self, symbols: int) -> Origins:
+        """The same with at least so many symbols."""
+        short = symbols - self.shares.shape[1]
+        return self if short <= 0 else Origins(np.pad(self.shares, [(0, 0), (0, short), (0, 0)]))
+
+    def joined(self, other: Origins) -> Origins:
+        """Of two batches with equally many symbols."""
+        return Origins(np.concatenate([self.shares, other.shares]))
+
+    def blame(self, models: Models) -> np.ndarray:
+        """`(B, n, d)` how much each initial variable adds to the radius of each state."""
+        frame = models.frame
+        d = frame.variables
+        size = np.abs(models.coef[..., : frame.width])
+        # A monomial of several variables is due to each of them in part.
+        parts = frame.exponents / np.maximum(frame.degrees, 1)[:, None]
+        found = size @ parts
+        return found + np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., :d])
+
+    def kinds(self, models: Models) -> np.ndarray:
+        """`(B, n, 2)` how much each kind of remainder adds to the radius of each state."""
+        return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., -2:])
+
+    def with_controls(self, states: Models, slope: np.ndarray) -> Origins:
+        """And a symbol per control, due to what makes its states wide, `slope` `(B, m, n)`."""
+        found = np.matmul(np.abs(slope), self.blame(states))
+        return self._with(found, 0)
+
+    def with_flow(self, states: Models) -> Origins:
+        """And a symbol per state, due to what makes all of them wide."""
+        found = self.blame(states)
+        with np.errstate(all="ignore"):
+            found = found / found.sum(axis=-1, keepdims=True)
+        found = np.where(np.isfinite(found), found, 0.0).mean(axis=1, keepdims=True)
+        return self._with(np.broadcast_to(found, (found.shape[0], states.entries, found.shape[2])), 1)
+
+    def _with(self, found: np.ndarray, kind: int) -> Origins:
+        with np.errstate(all="ignore"):
+            shares = found / found.sum(axis=-1, keepdims=True)
+        shares = np.where(np.isfinite(shares), shares, 0.0)
+        marks = np.zeros((*shares.shape[:-1], 2))
+        marks[..., kind] = 1.0
+        return Origins(
+            np.concatenate([self.shares, np.concatenate([shares, marks], axis=-1)], axis=1)
+        )
 
 
 def absorbed(models: Models) -> Models:
@@ -19,23 +88,46 @@ def absorbed(models: Models) -> Models:
     return replace(models, sym=sym, rest=np.zeros_like(models.rest))
 
 
-def reduced(models: Models, most: int) -> Models:
+def reduced(models: Models, origins: Origins, most: int) -> tuple[Models, Origins]:
     """At most so many symbols: the smallest are put together into one for each state.
 
     A set that is a sum of small parts lies in the box of the sum of their sizes (Girard's
     reduction); how large a part is is judged against the whole.
     """
-    count = models.sym.shape[-1]
-    if count <= most:
-        return models
+    if models.sym.shape[-1] <= most:
+        return models, origins
     n = models.entries
     sym = models.sym[:, :, 0]
-    whole = models.radius[..., None] + 1e-300
-    importance = (np.abs(sym) / whole).max(axis=1)
+    whole = np.abs(models.coef[..., 1:]).sum(axis=-1) + np.abs(sym).sum(axis=-1) + 1e-300
+    importance = (np.abs(sym) / whole[..., None]).max(axis=1)
     order = np.argsort(-importance, axis=1, kind="stable")
     ordered = np.take_along_axis(sym, order[:, None], axis=-1)
-    kept, merged = ordered[..., : most - n], ordered[..., most - n :]
-    box = paid(np.abs(merged).sum(axis=-1) * (1.0 + gamma(merged.shape[-1])))
-    box = np.where((merged == 0.0).all(axis=-1), 0.0, box)
+    shares = np.take_along_axis(origins.shares, order[..., None], axis=1)
+    kept, merged = ordered[..., : most - n], np.abs(ordered[..., most - n :])
+    total = merged.sum(axis=-1)
+    box = np.where(total == 0.0, 0.0, paid(total * (1.0 + gamma(merged.shape[-1]))))
     new = np.concatenate([kept, box[:, :, None] * np.eye(n)], axis=-1)
-    return replace(models, sym=new[:, :, None])
+    with np.errstate(all="ignore"):
+        mean = np.matmul(merged, shares[:, most - n :]) / total[..., None]
+    mean = np.where(np.isfinite(mean), mean, 0.0)
+    found = Origins(np.concatenate([shares[:, : most - n], mean], axis=1))
+    return replace(models, sym=new[:, :, None]), found
+
+
+def reduced_together(
+    states: Models, controls: Models | None, origins: Origins, most: int
+) -> tuple[Models, Models | None, Origins]:
+    """The same of states and of the controls that share their symbols."""
+    if controls is None:
+        found, origins = reduced(states, origins, most)
+        return found, None, origins
+    n = states.entries
+    both = Models(
+        states.frame,
+        np.concatenate([states.coef, controls.coef], axis=1),
+        np.concatenate([states.sym, controls.sym], axis=1),
+        None,
+    )
+    found, origins = reduced(both, origins, most)
+    first = replace(states, sym=found.sym[:, :n])
+    return first, replace(controls, sym=found.sym[:, n:]), origins

@@ -95,18 +95,18 @@ class Hull:
     rest: np.ndarray
 
     @staticmethod
-    def of(
-        tube: Models, instant: Frame, start: Fraction = Fraction(0), end: Fraction = Fraction(1)
-    ) -> Hull:
+    def of(tube: Models, start: Fraction = Fraction(0), end: Fraction = Fraction(1)) -> Hull:
         """The control points of a piece of a tube.
 
         Args:
             tube: Over `tau` in [0, 1].
-            instant: The frame without time.
             start: Where the piece begins, in `tau`.
             end: Where it ends.
         """
         frame = tube.frame
+        if frame.time == 0:
+            assert tube.rest is not None
+            return Hull(frame, tube.coef[:, None], tube.sym[:, :, 0][:, None], tube.rest)
         weight = np.array(_weights(frame.time, start, end))
         by_time = tube.coef.reshape(*tube.coef.shape[:2], frame.times, frame.width)
         coef = np.einsum("ct,bntm->bcnm", weight, by_time)
@@ -115,7 +115,8 @@ class Hull:
         # Each weight is rounded once and at most 1; each sum has as many terms as powers.
         size = tube.norm + tube.sym_norm
         rest = paid(tube.rest + gamma(frame.times + 3) * size)
-        return Hull(instant, coef, sym, rest)
+        # The monomials of a frame without time are the first of any other.
+        return Hull(frame, coef, sym, rest)
 
     def ends(self) -> Bounds:
         """Least and largest values, `(B, n)` each."""
@@ -142,9 +143,3 @@ def at_end(tube: Models, instant: Frame) -> Models:
         return Models(instant, coef, sym, None)
     rest = paid(tube.rest + gamma(frame.times) * (tube.norm + tube.sym_norm))
     return Models(instant, coef, sym, rest)
-
-
-def instant_hull(models: Models) -> Hull:
-    """Models at an instant as a hull of one point."""
-    assert models.rest is not None
-    return Hull(models.frame, models.coef[:, None], models.sym[:, :, 0][:, None], models.rest)
