@@ -35,7 +35,7 @@ CALM = 2.0**-7
 SYMBOLS = 12
 """Symbols a state may have, before the smallest are put together."""
 
-ORDER, TIME = 2, 5
+ORDER, TIME = 2, 6
 """The degrees of the models, in the initial variables and in time."""
 
 

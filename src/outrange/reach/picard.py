@@ -33,7 +33,7 @@ Field = Callable[[Models, Fraction, Fraction], Models]
 TRIES = 5
 """Remainders that are tried before a step is given up."""
 
-REFINEMENTS = 2
+REFINEMENTS = 1
 """How often the operator is applied again to a remainder that holds: it only shrinks."""
 
 
