@@ -1,102 +1,27 @@
-"""A network on Taylor models: `u = T x + c + r s`, with one slope for both sides.
-
-Linear bounds by back-substitution give `T_l x + c_l <= u <= T_u x + c_u` over the states at hand,
-where a row is bounded by the form of the states and not by its hull: intermediate bounds know how
-states hang together. For any slope `T` the rows `T_l - T` and `T_u - T` leave a band, and for every
-`T` between the two it is equally wide, so the middle is taken. Several relaxations compete (the
-best line of each unit, and lines that are parallel below and above); of each control the one with
-the narrower band is kept. The middle of the band joins the constant, its half width is the
-coefficient of a new symbol.
-"""
+"""A network in a loop: its controls as Taylor models, with a new symbol for what is left."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
-from ..core import InputError, down, gamma, up
-from ..domains.backward import BoxBatch, LinearForm, RelaxedGraph, back_substitute, dots
-from ..domains.crown import CrownPass, CrownPlan
-from ..domains.relaxations import CurveRelaxation
-from ..domains.rounding import widen_offset
+from ..core import InputError, check_deadline, gamma
+from ..domains.crown import CrownPlan
 from ..graph import Graph
-from ..ops import Curve, Step
-from ..ops.relaxation.relax import least_offset, most_offset
+from .bands import POINTS, Band, Bounded, fitted
 from .polynomials.models import Models, paid
+from .sets import FormBatch
 
 
-@dataclass(frozen=True, eq=False)
-class FormBatch(BoxBatch):
-    """Sets `center + generators [-1, 1]^g + [-reach, reach]` in the place of boxes.
+WORTH = 0.01
+"""A band is made narrower where it is more than this share of what the controls vary by."""
 
-    Args:
-        generators: `(B, n, g)`.
-    """
+CUTS = 4
+"""A set is halved so often at most."""
 
-    generators: np.ndarray
-
-    @staticmethod
-    def over(models: Models) -> FormBatch:
-        """The values of models at an instant.
-
-        A square of a variable is a half more and less a half: its own range is [0, 1].
-        """
-        assert models.rest is not None
-        frame = models.frame
-        coef, even = models.coef, frame.even
-        center = coef[..., 0] + 0.5 * coef[..., even].sum(axis=-1)
-        generators = np.concatenate(
-            [coef[..., 1:] * np.where(even[1:], 0.5, 1.0), models.sym[:, :, 0]], axis=-1
-        )
-        spread = np.abs(generators).sum(axis=-1)
-        # The sums here, and those of `least`: one of `n` products with the center, one of `g`.
-        g = gamma(coef.shape[1] + coef.shape[2] + generators.shape[-1] + 16)
-        size = np.abs(coef).sum(axis=-1) + spread + models.rest
-        reach = paid(models.rest + g * size)
-        lo, hi = down(center - paid(spread + reach)), up(center + paid(spread + reach))
-        return FormBatch(lo, hi, center, reach, generators)
-
-    def take(self, index: np.ndarray) -> FormBatch:
-        """Some of the sets, repeats allowed."""
-        return FormBatch(
-            self.lo[index], self.hi[index], self.center[index], self.reach[index],
-            self.generators[index],
-        )  # fmt: skip
-
-    def least(self, form: LinearForm) -> np.ndarray:
-        """A lower bound of each form over each set, `(B, R)`; `-inf` where there is none."""
-        a = form.rows
-        with np.errstate(invalid="ignore", over="ignore"):
-            spread = np.abs(np.matmul(a, self.generators)).sum(axis=-1)
-            low = down(dots(a, self.center) - spread - dots(np.abs(a), self.reach))
-            low = down(low + form.constant)
-        return np.where(low < np.inf, low, -np.inf)
-
-
-@dataclass(frozen=True, eq=False)
-class Band:
-    """`T x + c - r <= u <= T x + c + r` on every state of a set.
-
-    Args:
-        slope: `T`, `(B, m, n)`.
-        middle: `c`, `(B, m)`.
-        radius: `r`, `(B, m)`.
-    """
-
-    slope: np.ndarray
-    middle: np.ndarray
-    radius: np.ndarray
-
-    def better(self, other: Band) -> Band:
-        """Of each control the narrower band."""
-        first = self.radius <= other.radius
-        return Band(
-            np.where(first[..., None], self.slope, other.slope),
-            np.where(first, self.middle, other.middle),
-            np.where(first, self.radius, other.radius),
-        )
+WORK = 1 << 26
+"""Products that the sweeps of one period may take, about, for cuts to go on."""
 
 
 class Controller:
@@ -113,12 +38,17 @@ class Controller:
     def __init__(self, graph: Graph, states: int) -> None:
         self.graph, self.states = graph, states
         self.plan = CrownPlan.of(graph)
-        takes = sum(slot.size for slot in graph.inputs if slot.name != "t")
+        self._names = [slot.name for slot in graph.inputs for _ in range(slot.size)]
+        takes = sum(name != "t" for name in self._names)
         if takes != states:
             raise InputError(
                 f"The controller takes {takes} numbers, and the plant has {states} states; let "
                 "`observe` make the first of the second."
             )
+        widths = [graph.size, *(node.size for node in graph.nodes)]
+        pairs = zip(widths[:-1], widths[1:], strict=True)
+        # Every unit of a layer is a row that goes back through all layers before it.
+        self._work = sum(a * b for a, b in pairs) * max(4, max(widths) // 8)
 
     @property
     def controls(self) -> int:
@@ -128,46 +58,61 @@ class Controller:
     def given(self, states: Models, time: Fraction) -> Models:
         """What the graph takes: the states, and the time where it asks for it."""
         assert states.rest is not None
-        if not any(slot.name == "t" for slot in self.graph.inputs):
+        if "t" not in self._names:
             return states
-        parts, at = [], 0
-        clock = replace(
-            states,
-            coef=np.zeros_like(states.coef[:, :1]), sym=np.zeros_like(states.sym[:, :1]),
-            rest=np.full((states.count, 1), abs(float(time)) * 2.0**-52),
-        )  # fmt: skip
-        clock.coef[..., 0] = float(time)
-        for slot in self.graph.inputs:
-            if slot.name == "t":
-                parts.append(clock)
-            else:
-                parts.append(states.pick(np.arange(at, at + slot.size)))
-                at += slot.size
-        rests = [part.rest for part in parts]
-        return Models(
-            states.frame,
-            np.concatenate([part.coef for part in parts], axis=1),
-            np.concatenate([part.sym for part in parts], axis=1),
-            np.concatenate(rests, axis=1),  # type: ignore[arg-type]
-        )
+        index = np.cumsum([name != "t" for name in self._names]) - 1
+        clock = np.array([name == "t" for name in self._names])
+        found = states.pick(np.maximum(index, 0))
+        assert found.rest is not None
+        coef = np.where(clock[:, None], 0.0, found.coef)
+        coef[:, clock, 0] = float(time)
+        sym = np.where(clock[:, None, None], 0.0, found.sym)
+        rest = np.where(clock, abs(float(time)) * 2.0**-52, found.rest)
+        return Models(found.frame, coef, sym, rest)
 
     def band(self, given: Models) -> Band:
-        """One slope and a band over the states."""
+        """A slope and a band over the states of each box."""
         sets = FormBatch.over(given)
-        sweep = CrownPass(self.plan, sets)
-        net = sweep.run()
-        value = self.graph.output
-        found = _band(sets, net, value, self.controls)
-        return found.better(_band(sets, self._parallel(sweep, net), value, self.controls))
+        bounded = Bounded.of(self.plan, sets, self.controls)
+        band = None
+        for slope in bounded.slopes():
+            own = Band.between(slope, *bounded.residual(slope))
+            band = own if band is None else band.better(own)
+        assert band is not None
+        varies = np.matmul(np.abs(np.matmul(band.slope, sets.generators)), _ones(sets))[..., 0]
+        worth = (np.isfinite(band.radius) & (band.radius > WORTH * varies)).any(axis=1)
+        some = np.flatnonzero(worth)
+        if not some.size or not sets.generators.shape[-1]:
+            return band
+        return self._narrowed(band, bounded, some)
 
-    def _parallel(self, sweep: CrownPass, net: RelaxedGraph) -> RelaxedGraph:
-        """The lines of every curve with one slope, the mean of both."""
-        lines = dict(net.lines)
-        for value, source, op in self.plan.curves:
-            own = net.lines[value]
-            assert isinstance(own, CurveRelaxation)
-            lines[value] = _one_slope(op, own, *sweep.ends[source], self.plan, source)
-        return RelaxedGraph(net.graph, lines, net.rounding_terms, net.underflow)
+    def _narrowed(self, band: Band, bounded: Bounded, some: np.ndarray) -> Band:
+        """The band with a fitted slope, bounded on parts of the sets `some`."""
+        sets = bounded.sets.take(some)
+        points = sets.samples(POINTS)
+        flat = points.reshape(-1, points.shape[-1])
+        values = self.graph.run(flat).reshape(*points.shape[:2], -1)
+        slopes = (fitted(points, values), band.slope[some])
+        parent, gaps = np.arange(some.size), bounded.gaps()[some]
+        found = [np.stack(bounded.residual(_spread(s, some, bounded))) for s in slopes]
+        found = [ends[:, some] for ends in found]
+        for level in range(CUTS):
+            if self._work * sets.count * 2 > WORK and level > 0:
+                break
+            check_deadline()
+            sets = sets.halved(gaps.argmax(axis=1))
+            parent = np.repeat(parent, 2)
+            parts = Bounded.of(self.plan, sets, self.controls)
+            gaps = parts.gaps()
+            for k, slope in enumerate(slopes):
+                low, high = parts.residual(slope[parent])
+                found[k] = np.stack([_by_parent(low, some.size), -_by_parent(-high, some.size)])
+        best = Band.between(slopes[0], *found[0]).better(Band.between(slopes[1], *found[1]))
+        old = Band(band.slope[some], band.middle[some], band.radius[some])
+        best = best.better(old)
+        slope, middle, radius = band.slope.copy(), band.middle.copy(), band.radius.copy()
+        slope[some], middle[some], radius[some] = best.slope, best.middle, best.radius
+        return Band(slope, middle, radius)
 
     def control(self, states: Models, time: Fraction) -> tuple[Models, np.ndarray]:
         """The controls as models with a new symbol each, and their slopes on the states.
@@ -186,64 +131,24 @@ class Controller:
         wide = np.matmul(size, (given.norm + given.sym_norm)[..., None])[..., 0]
         off = np.matmul(size, rest[..., None])[..., 0]
         off = paid(band.radius + off + g * (wide + np.abs(coef[..., 0]) + np.abs(band.middle)))
-        fresh = off[:, :, None] * np.eye(count)
         bad = ~np.isfinite(off)
-        fresh = np.where(bad[..., None], 0.0, fresh)
+        fresh = np.where(bad, 0.0, off)[:, :, None] * np.eye(count)
         sym = np.concatenate([sym, fresh], axis=-1)[:, :, None]
-        own = [i for i, slot in enumerate(self._slots()) if slot != "t"]
+        own = np.array([name != "t" for name in self._names])
         return Models(given.frame, coef, sym, np.where(bad, np.inf, 0.0)), band.slope[..., own]
 
-    def _slots(self) -> list[str]:
-        """Of each number that the graph takes, the name of its input."""
-        return [slot.name for slot in self.graph.inputs for _ in range(slot.size)]
+
+def _ones(sets: FormBatch) -> np.ndarray:
+    return np.ones((sets.generators.shape[-1], 1))
 
 
-def _one_slope(
-    op: Curve, own: CurveRelaxation, lo: np.ndarray, hi: np.ndarray, plan: CrownPlan, source: int
-) -> CurveRelaxation:
-    """Parallel lines below and above a curve; where that fails, the lines there are."""
-    if isinstance(op, Step):
-        return own
-    with np.errstate(all="ignore"):
-        if op.is_piecewise_linear or not op.bends:
-            slope = own.slope[1]
-        else:
-            slope = np.minimum(np.abs(op.df(lo)), np.abs(op.df(hi)))
-            slope = np.where(np.sign(own.slope[0] + own.slope[1]) < 0, -slope, slope)
-        slope = np.where(np.isfinite(slope), slope, 0.0)
-        offset = np.stack([least_offset(op, slope, lo, hi), most_offset(op, slope, lo, hi)])
-        both = np.stack([slope, slope])
-        counts = plan.budget
-        size = lo.shape[1]
-        offset = widen_offset(
-            counts, counts.reads[source], size, both, offset, np.maximum(-lo, hi)
-        )
-    fine = np.isfinite(offset).all(axis=0)
-    return CurveRelaxation(
-        np.where(fine, both, own.slope), np.where(fine, offset, own.offset), own.unbounded,
-        own.theta, own.pivot, own.gain,
-    )  # fmt: skip
+def _spread(slope: np.ndarray, some: np.ndarray, bounded: Bounded) -> np.ndarray:
+    """Slopes of some sets as slopes of all."""
+    out = np.zeros((bounded.sets.count, *slope.shape[1:]))
+    out[some] = slope
+    return out
 
 
-def _band(sets: FormBatch, net: RelaxedGraph, value: int, count: int) -> Band:
-    """The middle slope of the bounds below and above, and what is left."""
-    form = back_substitute(net, value, np.concatenate([np.eye(count), -np.eye(count)]))
-    boxes = len(sets.center)
-    rows = np.broadcast_to(form.rows, (boxes, *form.rows.shape[-2:]))
-    constant = np.broadcast_to(form.constant, (boxes, form.constant.shape[-1]))
-    with np.errstate(invalid="ignore", over="ignore"):
-        slope = 0.5 * rows[:, :count] - 0.5 * rows[:, count:]
-        slope = np.where(np.isfinite(slope), slope, 0.0)
-        below, above = rows[:, :count] - slope, rows[:, count:] + slope
-        # Each difference is rounded once: that is less than `u` of what it is.
-        size = np.abs(sets.center) + sets.reach + np.abs(sets.generators).sum(axis=-1)
-        off = gamma(2) * dots(np.abs(np.concatenate([below, above], axis=1)), size)
-        ends = sets.least(LinearForm(np.concatenate([below, above], axis=1), constant))
-        ends = down(ends - paid(off))
-    low, high = ends[:, :count], -ends[:, count:]
-    fine = np.isfinite(low) & np.isfinite(high)
-    middle = np.where(fine, 0.5 * low + 0.5 * high, 0.0)
-    with np.errstate(invalid="ignore"):
-        radius = up(np.maximum(high - middle, middle - low))
-    return Band(slope, middle, np.where(fine, radius, np.inf))
-
+def _by_parent(low: np.ndarray, parents: int) -> np.ndarray:
+    """The least over the parts of each set, which lie side by side."""
+    return low.reshape(parents, -1, low.shape[-1]).min(axis=1)
