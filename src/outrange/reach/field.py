@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..core import InputError
+from ..core import InputError, UnsupportedError
 from ..graph import Graph
+from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
+from ..ops.pointwise.op import Pointwise
 from .polynomials.curves import apply_curve, apply_largest
 from .polynomials.models import Models, affine, multiply, rearranged
 
@@ -51,7 +53,7 @@ def evaluate(graph: Graph, given: Mapping[str, Models], trouble: Trouble | None 
     values: dict[int, Models] = {0: _joined(graph, given)}
     last = {j: k for k, node in enumerate(graph.nodes, 1) for j in node.inputs}
     for k, node in enumerate(graph.nodes, 1):
-        op, xs = node.op, [values[j] for j in node.inputs]
+        op, xs = primitive(node.op, node.size), [values[j] for j in node.inputs]
         if isinstance(op, Affine):
             values[k] = affine(op, xs)
         elif isinstance(op, Rearrange):
@@ -66,6 +68,21 @@ def evaluate(graph: Graph, given: Mapping[str, Models], trouble: Trouble | None 
             if last[j] == k and j != graph.output:
                 values.pop(j, None)
     return values[graph.output]
+
+
+def primitive(op: Op, size: int) -> Op:
+    """An op of a graph that nothing was fused in: what may become a curve is what it is otherwise.
+
+    Raises:
+        UnsupportedError: It is nothing otherwise.
+    """
+    if not isinstance(op, Pointwise):
+        return op
+    if op.otherwise is None:
+        raise UnsupportedError(
+            f"A plant must be continuous and made of sums, products and curves; `{op.name}` is not."
+        )
+    return op.otherwise(size)
 
 
 def _joined(graph: Graph, given: Mapping[str, Models]) -> Models:

@@ -1,0 +1,200 @@
+"""Pipes hold the solutions: closed forms, and trajectories of random loops enclosed in balls."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from cases import cases
+from outrange.reach import bands, picard
+from outrange.reach.flow import flow_pipe
+from outrange.reach.polynomials import models
+from reach.oracle import exact, inside, trajectory
+from reach.plants import controller, layers, plant
+
+
+H = Fraction(1, 10)
+
+
+def _holds(pipe, box, time, x):
+    """Whether everything that is known of one time holds the states `x`, balls."""
+    found = [s for s in (*pipe.instants, *pipe.segments) if s.start <= time <= s.end]
+    found = [s for s in found if box in s.boxes]
+    assert found or pipe.reached[box] < time
+    for segment in found:
+        i = int(np.flatnonzero(segment.boxes == box)[0])
+        if not inside(x, segment.lo[i], segment.hi[i]):
+            return False
+    return True
+
+
+def exponential(m, x, u, t, w):
+    """`x' = x`."""
+    return [x[0]]
+
+
+def exponentials_hold(order):
+    """The ends of `x' = x` from [0.5, 1.5], at all orders: nothing of the tail is lost."""
+    pipe = flow_pipe(plant(exponential, 1), None, [[(0.5,), (1.5,)]], H, 3, order=order)
+    for start in (0.5, 1.5, 1.0):
+        for time, x in trajectory(exponential, None, [start], H, 3):
+            assert _holds(pipe, 0, time, x), (order, start, time)
+    low, high = pipe.instants[-1].lo[0, 0], pipe.instants[-1].hi[0, 0]
+    assert high - low <= np.exp(0.3) * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_exponential(order):
+    exponentials_hold(order)
+
+
+def oscillator(m, x, u, t, w):
+    """`x'' = -x`."""
+    return [x[1], -x[0]]
+
+
+def test_oscillator():
+    pipe = flow_pipe(plant(oscillator, 2), None, [[(0.9, -0.1), (1.1, 0.1)]], H, 70)
+    for start in ([0.9, -0.1], [1.1, 0.1], [0.9, 0.1], [1.0, 0.0]):
+        for time, x in trajectory(oscillator, None, start, H, 70, pieces=1):
+            assert _holds(pipe, 0, time, x)
+    # A turn is a rotation: the set is carried as what it is, and grows by next to nothing.
+    last = pipe.instants[-1]
+    least, most = last.range([[np.cos(7.0), -np.sin(7.0)]])
+    assert most[0, 0] - least[0, 0] <= 0.2 * (1 + 1e-6)
+
+
+def lead_car(m, x, u, t, w):
+    """The car in front of the benchmark ACC: it brakes."""
+    return [x[1], x[2], -2.0 * x[2] - 4.0 - 0.0001 * (x[1] * x[1])]
+
+
+def test_lead_car():
+    lo, hi = (90.0, 32.0, 0.0), (110.0, 32.2, 0.0)
+    pipe = flow_pipe(plant(lead_car, 3), None, [[lo, hi]], H, 2)
+    for start in ([90.0, 32.0, 0.0], [110.0, 32.2, 0.0], [90.0, 32.2, 0.0]):
+        for time, x in trajectory(lead_car, None, start, H, 2):
+            assert _holds(pipe, 0, time, x)
+    # Without drag, the speed at t is v - 2 t + 1 - exp(-2 t).
+    low, high = pipe.instants[1].lo[0, 1], pipe.instants[1].hi[0, 1]
+    free = 32.0 - 0.2 + 1.0 - np.exp(-0.2)
+    assert free - 0.01 < low < free < high < free + 0.21
+
+
+def random_field(rng, n, m):
+    """A polynomial with sines: coefficients of two digits, so that all sides take the same."""
+    linear = np.round(rng.normal(size=(n, n)), 2)
+    pairs = [(int(rng.integers(n)), int(rng.integers(n))) for _ in range(n)]
+    pull = np.round(0.5 * rng.normal(size=n), 2)
+    drive = np.round(rng.normal(size=(n, m)), 2)
+    waves = np.round(0.5 * rng.normal(size=n), 2)
+
+    def function(f, x, u, t, w):
+        out = []
+        for i, (j, k) in enumerate(pairs):
+            total = x[j] * x[k] * float(pull[i]) + f.sin(x[(i + 1) % n]) * float(waves[i])
+            total = total + x[i] * (-0.5)
+            for a in range(n):
+                total = total + x[a] * float(linear[i, a])
+            for a in range(m):
+                total = total + u[a] * float(drive[i, a])
+            out.append(total)
+        return out
+
+    return function
+
+
+def loops_hold(seed, activation, steps=3, radius=0.05, points=6):
+    """Corners, corners off by a unit in the last place, and points of the inside stay inside."""
+    rng = np.random.default_rng(seed)
+    n, m = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+    function, network = random_field(rng, n, m), layers(rng, n, m, activation)
+    center = np.round(rng.uniform(-0.5, 0.5, (2, n)), 2)
+    lo, hi = center - radius * rng.uniform(0.2, 1.0, n), center + radius
+    pipe = flow_pipe(plant(function, n, m), controller(network), (lo, hi), H, steps)
+    assert pipe.complete
+    for i in range(points):
+        box = i % 2
+        corner = np.where(rng.integers(0, 2, n) > 0, lo[box], hi[box])
+        inner = np.nextafter(corner, center[box])
+        start = [corner, inner, rng.uniform(lo[box], hi[box])][i % 3]
+        for time, x in trajectory(function, network, start.tolist(), H, steps, pieces=2):
+            assert _holds(pipe, box, time, x), (seed, box, time)
+    return pipe
+
+
+@pytest.mark.parametrize("seed", range(cases(4, 100)))
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_random_loops(seed, activation):
+    loops_hold(seed, activation)
+
+
+def thin_loops_hold():
+    """A box of a few units in the last place: what rounding adds is all there is to see."""
+    for seed in range(4):
+        loops_hold(seed, "tanh", steps=2, radius=1e-15, points=3)
+
+
+def test_thin_loops():
+    thin_loops_hold()
+
+
+def reverse(m, x, u, t, w):
+    """`x' = t - x^2 + w`."""
+    return [t - x[0] * x[0] + w[0]]
+
+
+def test_time_and_disturbances():
+    graph = plant(reverse, 1, clock=True, disturbances=1)
+    box = [[(0.4,), (0.5,)]]
+    pipe = flow_pipe(graph, None, box, H, 5, disturbance=([-0.25], [0.5]))
+    for level in (-0.25, 0.125, 0.5):
+
+        def held(m, x, u, t, w, level=level):
+            return [t - x[0] * x[0] + level]
+
+        for time, x in trajectory(held, None, [0.45], H, 5):
+            assert _holds(pipe, 0, time, x)
+    # A disturbance that switches is none of the constant ones.
+    first = trajectory(lambda m, x, u, t, w: [t - x[0] * x[0] + 0.5], None, [0.5], H, 2)
+
+    def late(m, x, u, t, w):
+        return [t + 0.2 - x[0] * x[0] - 0.25]
+
+    start = float(first[-1][1][0].mid())
+    for time, x in trajectory(late, None, [start], H, 3):
+        assert _holds(pipe, 0, time + Fraction(1, 5), x)
+
+
+def test_the_last_power_of_time_that_is_dropped_is_caught(monkeypatch):
+    whole = picard._integral
+
+    def less(slope, x0, h, frame):
+        found = whole(slope, x0, h, frame)
+        if found.rest is None:
+            return found
+        kept = min(slope.frame.times, frame.time)
+        dropped = slope.norms[..., kept * (frame.order + 1) :].sum(axis=-1)
+        rest = np.maximum(found.rest - 1.01 * float(h) / (kept + 1) * dropped, 0.0)
+        return models.Models(frame, found.coef, found.sym, rest)
+
+    monkeypatch.setattr(picard, "_integral", less)
+    with pytest.raises(AssertionError):
+        exponentials_hold(2)
+
+
+def test_slopes_of_float32_are_caught(monkeypatch):
+    whole = bands.Band.between
+
+    def rounded(slope, low, high):
+        return whole(slope.astype(np.float32).astype(np.float64), low, high)
+
+    monkeypatch.setattr(bands.Band, "between", staticmethod(rounded))
+    with pytest.raises(AssertionError):
+        thin_loops_hold()
+
+
+def test_the_oracle_agrees_with_the_exponential():
+    (*_, (time, x)) = trajectory(exponential, None, [1.0], H, 3)
+    assert time == Fraction(3, 10)
+    assert x[0].overlaps(exact(Fraction(3, 10)).exp())
