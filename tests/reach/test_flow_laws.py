@@ -186,8 +186,8 @@ def test_the_last_power_of_time_that_is_dropped_is_caught(monkeypatch):
 def test_slopes_of_float32_are_caught(monkeypatch):
     whole = bands.Band.between
 
-    def rounded(slope, low, high):
-        return whole(slope.astype(np.float32).astype(np.float64), low, high)
+    def rounded(slope, bend, low, high):
+        return whole(slope.astype(np.float32).astype(np.float64), bend, low, high)
 
     monkeypatch.setattr(bands.Band, "between", staticmethod(rounded))
     with pytest.raises(AssertionError):

@@ -1,10 +1,12 @@
-"""`T x + c - r <= u <= T x + c + r`: a network between two parallel planes.
+"""`|u - (T x + Q(eps) + c)| <= r`: a network between two parallel surfaces.
 
 Linear bounds `T_l x + c_l <= u <= T_u x + c_u` leave, for any slope `T`, the rows `T_l - T` and
 `T_u - T`, whose least and largest values over the states are the band. A slope needs no proof, so
 it is fitted to values of the network (Lawson's iteration, which tends to the slope of the narrowest
-band there is); the band is then bounded on parts of the set, cut where lower and upper bounds
-differ most, and the parts share the slope. A part costs a sweep of the network, not of the plant.
+band there is), together with squares and products of initial variables, which Taylor models have
+anyway: where the network bends, they take most of what a plane leaves. The band is then bounded on
+parts of the set, cut where lower and upper bounds differ most, and the parts share the surface. A
+part costs a sweep of the network, not of the plant.
 
 Reference: C. Lawson, *Contributions to the theory of linear least maximum approximations*, 1961.
 """
@@ -22,28 +24,34 @@ from ..domains.relaxations import CurveRelaxation
 from ..domains.rounding import widen_offset
 from ..ops import Curve, Step
 from ..ops.relaxation.relax import least_offset, most_offset
+from .polynomials.frame import Frame
 from .polynomials.models import paid
 from .sets import FormBatch
 
 
-POINTS = 96
+POINTS = 128
 """Values of the network that a slope is fitted to."""
 
 ROUNDS = 12
 """Of Lawson's iteration."""
 
+RIDGE = 1e-10
+"""Keeps coefficients of directions small in which the states hardly vary."""
+
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """`T x + c - r <= u <= T x + c + r` on every state of a set.
+    """`|u - (T x + Q(eps) + c)| <= r` on every state of a set.
 
     Args:
         slope: `T`, `(B, m, n)`.
+        bend: The coefficients of `Q`, `(B, m, P)`: see `Pairs`.
         middle: `c`, `(B, m)`.
         radius: `r`, `(B, m)`.
     """
 
     slope: np.ndarray
+    bend: np.ndarray
     middle: np.ndarray
     radius: np.ndarray
 
@@ -52,18 +60,88 @@ class Band:
         first = self.radius <= other.radius
         return Band(
             np.where(first[..., None], self.slope, other.slope),
+            np.where(first[..., None], self.bend, other.bend),
             np.where(first, self.middle, other.middle),
             np.where(first, self.radius, other.radius),
         )
 
     @staticmethod
-    def between(slope: np.ndarray, low: np.ndarray, high: np.ndarray) -> Band:
-        """From the ends of `u - T x`."""
+    def between(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> Band:
+        """From the ends of what the surface leaves."""
         fine = np.isfinite(low) & np.isfinite(high)
         with np.errstate(invalid="ignore"):
             middle = np.where(fine, 0.5 * low + 0.5 * high, 0.0)
             radius = up(np.maximum(high - middle, middle - low))
-        return Band(slope, middle, np.where(fine, radius, np.inf))
+        return Band(slope, bend, middle, np.where(fine, radius, np.inf))
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Which squares and products of initial variables a surface has.
+
+    Args:
+        first: `(P,)` initial variables.
+        second: `(P,)` those that they are multiplied by.
+        monomial: `(P,)` where a frame has the product.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    monomial: np.ndarray
+
+    @staticmethod
+    def of(frame: Frame, chosen: np.ndarray) -> Pairs:
+        """All pairs of some variables; none where the frame has no second degree."""
+        rows = np.flatnonzero(frame.degrees == 2)
+        found = []
+        for monomial in rows:
+            some = np.flatnonzero(frame.exponents[monomial])
+            if np.isin(some, chosen).all():
+                found.append((some[0], some[-1], monomial))
+        table = np.array(found, np.int64).reshape(-1, 3)
+        return Pairs(table[:, 0], table[:, 1], table[:, 2])
+
+    @property
+    def count(self) -> int:
+        """`P`."""
+        return self.first.size
+
+    def values(self, eps: np.ndarray) -> np.ndarray:
+        """The products at points `(..., d)`."""
+        return eps[..., self.first] * eps[..., self.second]
+
+    def over(self, sets: FormBatch, bend: np.ndarray) -> Expansion:
+        """`Q` about the middle of each set, for coefficients `(B, m, P)`.
+
+        With `eps = e + h xi`: `Q(e)`, its slope along the generators, and what the products of
+        two `xi` add, a square between 0 and 1, another product between -1 and 1.
+        """
+        e, h = sets.middle[:, None], sets.half[:, None]
+        level = (bend * self.values(e)).sum(axis=-1)
+        along = np.zeros((*bend.shape[:2], sets.generators.shape[-1]))
+        for k in range(self.count):
+            i, j, q = self.first[k], self.second[k], bend[..., k]
+            along[..., sets.place[i]] += q * e[..., j] * h[..., i]
+            along[..., sets.place[j]] += q * e[..., i] * h[..., j]
+        size = bend * h[..., self.first] * h[..., self.second]
+        square = self.first == self.second
+        both = np.abs(size[..., ~square]).sum(axis=-1)
+        least = np.minimum(size[..., square], 0.0).sum(axis=-1) - both
+        most = np.maximum(size[..., square], 0.0).sum(axis=-1) + both
+        # All of the above, and its subtraction from the rows: each number is at most sum |q|.
+        count = 4 * self.count + along.shape[-1] + 32
+        off = paid(4.0 * gamma(count) * np.abs(bend).sum(axis=-1))
+        return Expansion(level, along, least - off, most + off)
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """`level + along . xi + [least, most]`; the last pays for the rounding of the others."""
+
+    level: np.ndarray
+    along: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,18 +174,28 @@ class Bounded:
         )
         return Bounded(sets, tuple(joined), count)
 
-    def residual(self, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Least and largest values of `u - T x` over each set, `(B, m)` each."""
+    def residual(
+        self, slope: np.ndarray, bend: np.ndarray, pairs: Pairs
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest values of `u - T x - Q(eps)` over each set, `(B, m)` each."""
         both = np.concatenate([slope, -slope], axis=1)
         size = np.abs(self.sets.center) + self.sets.reach
         size = size + np.abs(self.sets.generators).sum(axis=-1)
         least = np.full(both.shape[:2], -np.inf)
+        surface = pairs.over(self.sets, bend) if pairs.count else None
+        along = None
+        if surface is not None:
+            along = np.concatenate([surface.along, -surface.along], axis=1)
         with np.errstate(invalid="ignore", over="ignore"):
             for form in self.forms:
                 rows = form.rows - both
                 # Each difference is rounded once.
-                found = self.sets.least(LinearForm(rows, form.constant))
+                found = self.sets.least_beside(LinearForm(rows, form.constant), along)
                 found = down(found - paid(gamma(2) * dots(np.abs(rows), size)))
+                if surface is not None:
+                    taken = np.concatenate([surface.level, -surface.level], axis=1)
+                    taken = up(taken + np.concatenate([surface.most, -surface.least], axis=1))
+                    found = down(found - taken)
                 least = np.fmax(least, found)
         return least[:, : self.count], -least[:, self.count :]
 
@@ -175,34 +263,40 @@ def _one_slope(
     )  # fmt: skip
 
 
-def fitted(points: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Slopes `(B, m, n)` near those of the narrowest bands around `values` at `points`.
+def fitted(
+    points: np.ndarray, products: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes `(B, m, n)` and bends `(B, m, P)` near those of the narrowest bands around `values`.
 
     Args:
         points: `(B, N, n)`.
+        products: `(N, P)` of the initial variables.
         values: `(B, N, m)`.
     """
     away = points - points.mean(axis=1, keepdims=True)
     size = np.abs(away).max(axis=1, keepdims=True)
     size = np.where(size > 0, size, 1.0)
-    base = np.concatenate([away / size, np.ones((*away.shape[:2], 1))], axis=-1)
-    n = base.shape[-1]
-    slopes = []
-    for j in range(values.shape[-1]):
-        target = values[..., j]
-        weight = np.full(target.shape, 1.0 / target.shape[1])
-        best, least = np.zeros((len(base), n)), np.full(len(base), np.inf)
-        for _ in range(ROUNDS):
-            left = np.matmul((base * weight[..., None]).transpose(0, 2, 1), base)
-            left = left + 1e-10 * np.eye(n)
-            right = np.einsum("bpn,bp,bp->bn", base, weight, target)
-            found = np.linalg.solve(left, right[..., None])[..., 0]
-            off = np.abs(np.einsum("bpn,bn->bp", base, found) - target)
-            worst = off.max(axis=1)
-            best = np.where((worst < least)[:, None], found, best)
-            least = np.minimum(worst, least)
-            weight = weight * (off + 1e-3 * worst[:, None])
-            weight = weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
-        slopes.append(best[:, :-1] / size[:, 0])
-    found = np.stack(slopes, axis=1)
-    return np.where(np.isfinite(found), found, 0.0)
+    more = np.broadcast_to(products, (len(points), *products.shape))
+    base = np.concatenate([away / size, more, np.ones((*away.shape[:2], 1))], axis=-1)
+    found = np.stack([_lawson(base, values[..., j]) for j in range(values.shape[-1])], axis=1)
+    found = np.where(np.isfinite(found), found, 0.0)
+    n = points.shape[-1]
+    return found[..., :n] / size, found[..., n:-1]
+
+
+def _lawson(base: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Coefficients `(B, k)` of which the largest error `|base @ c - target|` is small."""
+    k = base.shape[-1]
+    weight = np.full(target.shape, 1.0 / target.shape[1])
+    best, least = np.zeros((len(base), k)), np.full(len(base), np.inf)
+    for _ in range(ROUNDS):
+        left = np.matmul((base * weight[..., None]).transpose(0, 2, 1), base)
+        right = np.einsum("bpk,bp,bp->bk", base, weight, target)
+        found = np.linalg.solve(left + RIDGE * np.eye(k), right[..., None])[..., 0]
+        off = np.abs(np.matmul(base, found[..., None])[..., 0] - target)
+        worst = off.max(axis=1)
+        best = np.where((worst < least)[:, None], found, best)
+        least = np.minimum(worst, least)
+        weight = weight * (off + 1e-3 * worst[:, None])
+        weight = weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
+    return best

@@ -9,9 +9,9 @@ import numpy as np
 from ..core import InputError, check_deadline, gamma
 from ..domains.crown import CrownPlan
 from ..graph import Graph
-from .bands import POINTS, Band, Bounded, fitted
+from .bands import POINTS, Band, Bounded, Pairs, fitted
 from .polynomials.models import Models, paid
-from .sets import FormBatch
+from .sets import FormBatch, samples
 
 
 WORTH = 0.01
@@ -19,6 +19,9 @@ WORTH = 0.01
 
 CUTS = 4
 """A set is halved so often at most."""
+
+BENDING = 4
+"""So many initial variables have squares and products in the surface."""
 
 WORK = 1 << 26
 """Products that the sweeps of one period may take, about, for cuts to go on."""
@@ -70,49 +73,65 @@ class Controller:
         rest = np.where(clock, abs(float(time)) * 2.0**-52, found.rest)
         return Models(found.frame, coef, sym, rest)
 
-    def band(self, given: Models) -> Band:
-        """A slope and a band over the states of each box."""
+    def band(self, given: Models) -> tuple[Band, Pairs]:
+        """A surface and a band over the states of each box."""
         sets = FormBatch.over(given)
         bounded = Bounded.of(self.plan, sets, self.controls)
+        none = Pairs.of(given.frame, np.zeros(0, np.int64))
+        flat = np.zeros((sets.count, self.controls, 0))
         band = None
         for slope in bounded.slopes():
-            own = Band.between(slope, *bounded.residual(slope))
+            own = Band.between(slope, flat, *bounded.residual(slope, flat, none))
             band = own if band is None else band.better(own)
         assert band is not None
-        varies = np.matmul(np.abs(np.matmul(band.slope, sets.generators)), _ones(sets))[..., 0]
+        varies = np.abs(np.matmul(band.slope, sets.generators)).sum(axis=-1)
         worth = (np.isfinite(band.radius) & (band.radius > WORTH * varies)).any(axis=1)
         some = np.flatnonzero(worth)
         if not some.size or not sets.generators.shape[-1]:
-            return band
-        return self._narrowed(band, bounded, some)
+            return band, none
+        return self._narrowed(given, band, bounded, some)
 
-    def _narrowed(self, band: Band, bounded: Bounded, some: np.ndarray) -> Band:
-        """The band with a fitted slope, bounded on parts of the sets `some`."""
-        sets = bounded.sets.take(some)
-        points = sets.samples(POINTS)
-        flat = points.reshape(-1, points.shape[-1])
-        values = self.graph.run(flat).reshape(*points.shape[:2], -1)
-        slopes = (fitted(points, values), band.slope[some])
-        parent, gaps = np.arange(some.size), bounded.gaps()[some]
-        found = [np.stack(bounded.residual(_spread(s, some, bounded))) for s in slopes]
-        found = [ends[:, some] for ends in found]
+    def _narrowed(
+        self, given: Models, band: Band, bounded: Bounded, some: np.ndarray
+    ) -> tuple[Band, Pairs]:
+        """The band about a fitted surface, bounded on parts of the sets `some`."""
+        sets, gaps = bounded.sets.take(some), bounded.gaps()[some]
+        pairs = Pairs.of(given.frame, self._bending(sets, gaps))
+        eps, points = samples(given.take(some), POINTS)
+        values = self.graph.run(points.reshape(-1, points.shape[-1]))
+        values = values.reshape(*points.shape[:2], -1)
+        flat = np.zeros((*band.bend.shape[:2], pairs.count))
+        old = Band(band.slope[some], flat[some], band.middle[some], band.radius[some])
+        tries = [
+            fitted(points, pairs.values(eps), values),
+            (fitted(points, np.zeros((len(eps), 0)), values)[0], old.bend),
+            (old.slope, old.bend),
+        ]
+        parent = np.arange(some.size)
         for level in range(CUTS):
-            if self._work * sets.count * 2 > WORK and level > 0:
+            if level > 0 and self._work * sets.count * 2 > WORK:
                 break
-            check_deadline()
-            sets = sets.halved(gaps.argmax(axis=1))
-            parent = np.repeat(parent, 2)
-            parts = Bounded.of(self.plan, sets, self.controls)
-            gaps = parts.gaps()
-            for k, slope in enumerate(slopes):
-                low, high = parts.residual(slope[parent])
-                found[k] = np.stack([_by_parent(low, some.size), -_by_parent(-high, some.size)])
-        best = Band.between(slopes[0], *found[0]).better(Band.between(slopes[1], *found[1]))
-        old = Band(band.slope[some], band.middle[some], band.radius[some])
-        best = best.better(old)
-        slope, middle, radius = band.slope.copy(), band.middle.copy(), band.radius.copy()
-        slope[some], middle[some], radius[some] = best.slope, best.middle, best.radius
-        return Band(slope, middle, radius)
+            which = gaps.argmax(axis=1)
+            sets, parent = sets.halved(which), np.repeat(parent, 2)
+            gaps[np.arange(len(gaps)), which] *= 0.5
+            gaps = np.repeat(gaps, 2, axis=0)
+        check_deadline()
+        parts, best = Bounded.of(self.plan, sets, self.controls), old
+        for slope, bend in tries:
+            low, high = parts.residual(slope[parent], bend[parent], pairs)
+            low, high = _by_parent(low, some.size), -_by_parent(-high, some.size)
+            best = Band.between(slope, bend, low, high).better(best)
+        found = Band(band.slope.copy(), flat, band.middle.copy(), band.radius.copy())
+        found.slope[some], found.bend[some] = best.slope, best.bend
+        found.middle[some], found.radius[some] = best.middle, best.radius
+        return found, pairs
+
+    def _bending(self, sets: FormBatch, gaps: np.ndarray) -> np.ndarray:
+        """The initial variables along which lower and upper bounds differ most."""
+        able = np.flatnonzero(sets.place >= 0)
+        share = gaps / np.maximum(gaps.sum(axis=1, keepdims=True), 1e-300)
+        order = np.argsort(-share.max(axis=0)[sets.place[able]], kind="stable")
+        return able[order[:BENDING]]
 
     def control(self, states: Models, time: Fraction) -> tuple[Models, np.ndarray]:
         """The controls as models with a new symbol each, and their slopes on the states.
@@ -120,33 +139,24 @@ class Controller:
         Where the controller has no bounds, the remainder is infinite.
         """
         given = self.given(states, time)
-        band = self.band(given)
+        band, pairs = self.band(given)
         rest, count = given.rest, self.controls
         assert rest is not None
         coef = np.matmul(band.slope, given.coef)
         coef[..., 0] += band.middle
+        coef[..., pairs.monomial] += band.bend
         sym = np.matmul(band.slope, given.sym[:, :, 0])
         size = np.abs(band.slope)
         g = gamma(given.entries + 2)
         wide = np.matmul(size, (given.norm + given.sym_norm)[..., None])[..., 0]
         off = np.matmul(size, rest[..., None])[..., 0]
-        off = paid(band.radius + off + g * (wide + np.abs(coef[..., 0]) + np.abs(band.middle)))
+        added = np.abs(band.middle) + np.abs(band.bend).sum(axis=-1)
+        off = paid(band.radius + off + g * (2.0 * wide + 2.0 * added))
         bad = ~np.isfinite(off)
         fresh = np.where(bad, 0.0, off)[:, :, None] * np.eye(count)
         sym = np.concatenate([sym, fresh], axis=-1)[:, :, None]
         own = np.array([name != "t" for name in self._names])
         return Models(given.frame, coef, sym, np.where(bad, np.inf, 0.0)), band.slope[..., own]
-
-
-def _ones(sets: FormBatch) -> np.ndarray:
-    return np.ones((sets.generators.shape[-1], 1))
-
-
-def _spread(slope: np.ndarray, some: np.ndarray, bounded: Bounded) -> np.ndarray:
-    """Slopes of some sets as slopes of all."""
-    out = np.zeros((bounded.sets.count, *slope.shape[1:]))
-    out[some] = slope
-    return out
 
 
 def _by_parent(low: np.ndarray, parents: int) -> np.ndarray:
