@@ -4,13 +4,16 @@ Every box has one pipe, which stops at the first segment that leaves the questio
 then cut across the initial variable that adds most to what was too wide there, directly or through
 the remainders that it caused; a box that stopped early is cut across two. Pieces wait in a queue,
 the oldest first, and run many at a time: a pipe of thirty boxes hardly takes longer than one of one.
+
+Once the question is answered, the time that is left may go into tighter pipes: the pieces whose
+width is remainder for the most part are cut, and give way to their halves.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -31,6 +34,12 @@ EARLY = 0.6
 THINNEST = 2.0**-30
 """A box is cut across a side only if that is more than this share of the whole."""
 
+FEW = 12
+"""So many pieces are cut twice when pipes are tightened."""
+
+TIGHT = 0.1
+"""A piece is tight where remainders are at most this share of each width."""
+
 
 @dataclass(eq=False)
 class Cover:
@@ -42,7 +51,6 @@ class Cover:
         proved: `(N,)` the pieces of which the question is answered to the end.
         pipe: Of all pieces, by their number; of open ones, up to where they stopped.
         share: How much of the volume is proved, from 0 to 1.
-        undecided: The first time at which some piece is open; None if all are proved.
         tried: How many pipes there were.
     """
 
@@ -51,7 +59,6 @@ class Cover:
     proved: np.ndarray
     pipe: FlowPipe
     share: float
-    undecided: Fraction | None
     tried: int
 
     @property
@@ -64,57 +71,122 @@ class Cover:
         """Of the open pieces, where and why they stopped; the earliest first."""
         return sorted(self.pipe.failures, key=lambda failure: failure.time)
 
+    @property
+    def undecided(self) -> Fraction | None:
+        """The first time at which some piece is open; None if all are proved."""
+        return min((failure.time for failure in self.pipe.failures), default=None)
 
-@dataclass(eq=False)
+
+@dataclass(frozen=True, eq=False)
 class _Piece:
-    """A box that waits."""
+    """A box and its share of the initial volume."""
 
     lo: np.ndarray
     hi: np.ndarray
     share: float
 
+    def cut(self, free: Sequence[int], blame: Sequence[float], most: int) -> list[_Piece]:
+        """Parts across the variables that are to blame most; nothing if no side can be cut."""
+        order = [j for j in np.argsort(-np.asarray(blame), kind="stable") if self._wide(free[j])]
+        if not order:
+            return []
+        # A second variable that is less than half as much to blame is not worth a cut.
+        second = order[1] if len(order) > 1 and 2 * blame[order[1]] >= blame[order[0]] else order[0]
+        found = self._halves(int(free[order[0]]))
+        if most > 1:
+            found = [half for piece in found for half in piece._halves(int(free[second]))]
+        return found
+
+    def _wide(self, state: int) -> bool:
+        size = abs(self.lo[state]) + abs(self.hi[state])
+        return bool(self.hi[state] - self.lo[state] > THINNEST * size)
+
+    def _halves(self, state: int) -> list[_Piece]:
+        hi, lo = self.hi.copy(), self.lo.copy()
+        hi[state] = lo[state] = 0.5 * self.lo[state] + 0.5 * self.hi[state]
+        return [_Piece(self.lo, hi, self.share / 2), _Piece(lo, self.hi, self.share / 2)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Leaf:
+    """A piece that is settled, one way or the other, and its place in the pipe of a run."""
+
+    piece: _Piece
+    pipe: FlowPipe
+    box: int
+    proved: bool
+
 
 @dataclass(eq=False)
-class _Leaves:
-    """Pieces that are settled, one way or the other."""
+class _Search:
+    """What is under way; see `decide_by_splits`."""
 
-    states: int
-    pieces: list[_Piece] = field(default_factory=list)
-    proved: list[bool] = field(default_factory=list)
-    pipe: FlowPipe = field(init=False)
+    plant: Graph
+    controller: Graph | None
+    dt: Fraction
+    steps: int
+    decide: Decide | None
+    disturbance: Bounds | None
+    keep: bool
+    clock: Clock
+    leaves: list[_Leaf] = field(default_factory=list)
+    tried: int = 0
+    lasted: float = 0.0
 
-    def __post_init__(self) -> None:
-        self.pipe = FlowPipe(self.states, 0)
+    def run(self, pieces: Sequence[_Piece]) -> tuple[FlowPipe, dict[int, Failure]]:
+        """The pipes of some pieces, and those that failed."""
+        ends = np.stack([p.lo for p in pieces]), np.stack([p.hi for p in pieces])
+        left = self.clock.left if self.clock.limit < np.inf else None
+        clock = Clock()
+        pipe = flow_pipe(
+            self.plant, self.controller, ends, self.dt, self.steps, left,
+            disturbance=self.disturbance, decide=self.decide, keep=self.keep,
+        )  # fmt: skip
+        self.tried += len(pieces)
+        self.lasted = clock.seconds
+        return pipe, {failure.box: failure for failure in pipe.failures}
 
-    def add(self, pipe: FlowPipe, pieces: Sequence[_Piece], settled: np.ndarray) -> None:
-        """Keep what a run found of its boxes `settled`, under new numbers."""
-        new = np.full(pipe.boxes, -1)
-        new[settled] = len(self.pieces) + np.arange(settled.size)
-        failed = {failure.box for failure in pipe.failures}
-        for box in settled:
-            self.pieces.append(pieces[box])
-            self.proved.append(int(box) not in failed)
-            self.pipe.reached.append(pipe.reached[box])
-        for parts, to in (
-            (pipe.segments, self.pipe.segments), (pipe.instants, self.pipe.instants)
-        ):  # fmt: skip
-            for segment in parts:
-                some = np.flatnonzero(new[segment.boxes] >= 0)
-                if some.size:
-                    kept = segment.take(some, True)
-                    kept.boxes = new[kept.boxes]
-                    to.append(kept)
-        for failure in pipe.failures:
-            if new[failure.box] >= 0:
-                self.pipe.failures.append(_renumbered(failure, int(new[failure.box])))
-        self.pipe.boxes = len(self.pieces)
+    def decided(self, queue: deque[_Piece], most: int) -> None:
+        """Answer the question for all pieces, or give up."""
+        while queue:
+            batch = [queue.popleft() for _ in range(min(AT_ONCE, len(queue)))]
+            pipe, failed = self.run(batch)
+            late = self.clock.expired or self.tried >= most
+            for box, piece in enumerate(batch):
+                failure, parts = failed.get(box), []
+                if failure is not None and failure.cause != "time" and not late:
+                    early = failure.time < EARLY * self.dt * self.steps
+                    parts = piece.cut(failure.free, failure.blame, 2 if early else 1)
+                queue.extend(parts)
+                if not parts:
+                    self.leaves.append(_Leaf(piece, pipe, box, failure is None))
 
-
-def _renumbered(failure: Failure, box: int) -> Failure:
-    return Failure(
-        box, failure.time, failure.cause, failure.text, failure.lo, failure.hi, failure.blame,
-        failure.free, failure.kinds,
-    )  # fmt: skip
+    def tightened(self) -> None:
+        """Cut the pieces that are looser than need be, the loosest first, while there is time."""
+        given_up: set[int] = set()
+        while not self.clock.expired:
+            loose = [
+                i for i, leaf in enumerate(self.leaves)
+                if leaf.proved and id(leaf) not in given_up and leaf.pipe.loose[leaf.box][0] > TIGHT
+            ]  # fmt: skip
+            loose.sort(key=lambda i: -self.leaves[i].pipe.loose[self.leaves[i].box][0])
+            parts: list[tuple[int, _Piece]] = []
+            cuts = 2 if len(loose) <= FEW else 1
+            for i in loose[: AT_ONCE // 2**cuts]:
+                leaf = self.leaves[i]
+                halves = leaf.piece.cut(leaf.pipe.free, leaf.pipe.loose[leaf.box][1], cuts)
+                given_up.add(id(leaf))
+                parts += [(i, half) for half in halves]
+            # A run that the time cuts off is of no use.
+            if not parts or self.clock.left < self.lasted:
+                return
+            pipe, failed = self.run([half for _, half in parts])
+            better = {i for i, _ in parts} - {parts[box][0] for box in failed}
+            new = [
+                _Leaf(half, pipe, box, True)
+                for box, (i, half) in enumerate(parts) if i in better
+            ]  # fmt: skip
+            self.leaves = [leaf for i, leaf in enumerate(self.leaves) if i not in better] + new
 
 
 def decide_by_splits(
@@ -123,12 +195,13 @@ def decide_by_splits(
     boxes: Sequence | Bounds,
     dt: Fraction,
     steps: int,
-    decide: Decide,
+    decide: Decide | None,
     deadline: float | None = None,
     *,
     disturbance: Bounds | None = None,
     keep: bool = False,
     most: int = 1 << 14,
+    tighten: float = 0.0,
 ) -> Cover:
     """Split the initial set until a question is answered for all of it, or time is over.
 
@@ -141,66 +214,49 @@ def decide_by_splits(
         boxes: See `flow_pipe`.
         dt: See `flow_pipe`.
         steps: See `flow_pipe`.
-        decide: Which boxes a segment leaves open, and what is too wide.
+        decide: Which boxes a segment leaves open, and what is too wide. None asks for pipes alone.
         deadline: Seconds.
         disturbance: See `flow_pipe`.
         keep: Whether segments keep their models.
         most: Pipes that are tried at most.
+        tighten: Seconds within the deadline that may be spent on tighter pipes afterwards.
     """
-    clock, horizon = Clock(deadline), Fraction(dt) * steps
-    lo, hi = corners(boxes)
-    whole = np.maximum(hi - lo, 0.0).max(axis=0)
-    queue = deque(_Piece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True))
-    leaves, tried = _Leaves(lo.shape[1]), 0
-    while queue:
-        batch = [queue.popleft() for _ in range(min(AT_ONCE, len(queue)))]
-        ends = np.stack([p.lo for p in batch]), np.stack([p.hi for p in batch])
-        pipe = flow_pipe(
-            plant, controller, ends, dt, steps, clock.left if clock.limit < np.inf else None,
-            disturbance=disturbance, decide=decide, keep=keep,
-        )  # fmt: skip
-        tried += len(batch)
-        late, cut = clock.expired or tried >= most, {}
-        for failure in pipe.failures:
-            if not late and failure.cause != "time":
-                early = failure.time < EARLY * horizon
-                cut[failure.box] = _cut(batch[failure.box], failure, whole, 2 if early else 1)
-        settled = np.array([i for i in range(len(batch)) if not cut.get(i)], np.int64)
-        leaves.add(pipe, batch, settled)
-        queue.extend(piece for pieces in cut.values() for piece in pieces)
-    return _cover(leaves, tried)
+    clock, (lo, hi) = Clock(deadline), corners(boxes)
+    search = _Search(plant, controller, Fraction(dt), steps, decide, disturbance, keep, clock)
+    search.decided(deque(_Piece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)), most)
+    if tighten > 0:
+        search.clock = Clock(min(tighten, clock.left))
+        search.tightened()
+    return _cover(search, lo.shape[1])
 
 
-def _cut(piece: _Piece, failure: Failure, whole: np.ndarray, times: int) -> list[_Piece]:
-    """Halves across the variables that are to blame most; nothing if no side can be cut."""
-    free = np.array(failure.free, np.int64)
-    blame = np.array(failure.blame)
-    wide = (piece.hi - piece.lo)[free] > THINNEST * whole[free]
-    order = [int(j) for j in np.argsort(-blame, kind="stable") if wide[j]]
-    found = [piece]
-    for j in order[:times]:
-        # The second side is worth a cut only if it is nearly as much to blame.
-        if j != order[0] and blame[j] < 0.5 * blame[order[0]]:
-            found = [half for p in found for half in _halves(p, int(free[order[0]]))]
-            break
-        found = [half for p in found for half in _halves(p, int(free[j]))]
-    return found if len(found) > 1 else []
-
-
-def _halves(piece: _Piece, state: int) -> list[_Piece]:
-    middle = 0.5 * piece.lo[state] + 0.5 * piece.hi[state]
-    if not piece.lo[state] < middle < piece.hi[state]:
-        return [piece]
-    hi, lo = piece.hi.copy(), piece.lo.copy()
-    hi[state] = lo[state] = middle
-    return [_Piece(piece.lo, hi, piece.share / 2), _Piece(lo, piece.hi, piece.share / 2)]
-
-
-def _cover(leaves: _Leaves, tried: int) -> Cover:
-    proved = np.array(leaves.proved, bool)
-    share = float(sum(p.share for p, good in zip(leaves.pieces, proved, strict=True) if good))
-    times = [failure.time for failure in leaves.pipe.failures]
+def _cover(search: _Search, states: int) -> Cover:
+    """The pieces and their pipes under one numbering."""
+    leaves = search.leaves
+    whole = FlowPipe(states, len(leaves))
+    runs: dict[int, tuple[FlowPipe, np.ndarray]] = {}
+    for i, leaf in enumerate(leaves):
+        numbers = np.full(leaf.pipe.boxes, -1)
+        _, numbers = runs.setdefault(id(leaf.pipe), (leaf.pipe, numbers))
+        numbers[leaf.box] = i
+        whole.reached.append(leaf.pipe.reached[leaf.box])
+        whole.loose.append(leaf.pipe.loose[leaf.box])
+        whole.free = leaf.pipe.free
+    for pipe, numbers in runs.values():
+        for parts, to in ((pipe.segments, whole.segments), (pipe.instants, whole.instants)):
+            for segment in parts:
+                some = np.flatnonzero(numbers[segment.boxes] >= 0)
+                if some.size:
+                    kept = segment.take(some, True)
+                    kept.boxes = numbers[kept.boxes]
+                    to.append(kept)
+        whole.failures += [
+            replace(failure, box=int(numbers[failure.box]))
+            for failure in pipe.failures if numbers[failure.box] >= 0
+        ]  # fmt: skip
+    proved = np.array([leaf.proved for leaf in leaves], bool)
+    share = float(sum(leaf.piece.share for leaf in leaves if leaf.proved))
     return Cover(
-        np.stack([p.lo for p in leaves.pieces]), np.stack([p.hi for p in leaves.pieces]),
-        proved, leaves.pipe, share, min(times, default=None), tried,
+        np.stack([leaf.piece.lo for leaf in leaves]),
+        np.stack([leaf.piece.hi for leaf in leaves]), proved, whole, share, search.tried,
     )  # fmt: skip

@@ -140,7 +140,9 @@ class Loop:
         self.free = np.flatnonzero((self.lo < self.hi).any(axis=0))
         self.frames = Frames(self.free.size, self.order if self.free.size else 0)
         self.network = None if self.controller is None else Controller(self.controller, n)
-        self.pipe = FlowPipe(n, count, reached=[Fraction(0)] * count)
+        free = tuple(map(int, self.free))
+        self.pipe = FlowPipe(n, count, reached=[Fraction(0)] * count, free=free)
+        self.pipe.loose = [(0.0, (0.0,) * self.free.size)] * count
         self.span = Span(
             np.arange(count), initial_models(self.lo, self.hi, self.frames, self.free),
             Origins(np.zeros((count, 0, self.free.size + 2))),
@@ -250,6 +252,10 @@ class Loop:
         (self.pipe.instants if start == end else self.pipe.segments).append(segment)
         for box in span.boxes:
             self.pipe.reached[box] = end
+        if start == end:
+            for box, share, blame in zip(span.boxes, *span.loose(), strict=True):
+                if share > self.pipe.loose[box][0]:
+                    self.pipe.loose[box] = (float(share), tuple(map(float, blame)))
         return span
 
     def _fail(

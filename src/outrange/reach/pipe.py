@@ -139,6 +139,9 @@ class FlowPipe:
         instants: At the beginning of each period and at the end.
         failures: One a box at most.
         reached: Of each box, up to when the pipe holds.
+        loose: Of each box, the largest share that remainders have in the width of a state at an
+            instant, and how much of those each initial variable is to blame for.
+        free: The states that are not points at the beginning: those variables.
     """
 
     states: int
@@ -147,6 +150,8 @@ class FlowPipe:
     instants: list[Segment] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     reached: list[Fraction] = field(default_factory=list)
+    loose: list[tuple[float, tuple[float, ...]]] = field(default_factory=list)
+    free: tuple[int, ...] = ()
 
     @property
     def complete(self) -> bool:

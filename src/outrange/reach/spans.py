@@ -49,6 +49,19 @@ class Span:
         origins = self.origins.with_flow(self.states)
         return replace(self, states=states, origins=origins, controls=held)
 
+    def loose(self) -> tuple[np.ndarray, np.ndarray]:
+        """`(b,)` the largest share of remainders in the radius of a state, and whom to blame."""
+        own = self.states.sym_norm + (0.0 if self.states.rest is None else self.states.rest)
+        with np.errstate(all="ignore"):
+            share = own / self.states.radius
+        share = np.where(np.isfinite(share), share, 0.0)
+        # A state that hardly varies may be all remainder.
+        wide = self.states.radius > 1e-9 * (1.0 + np.abs(self.states.coef[..., 0]))
+        share = np.where(wide, share, 0.0)
+        at = share.argmax(axis=1)
+        rows = np.arange(self.size)
+        return share[rows, at], self.origins.remainders(self.states)[rows, at]
+
     def padded(self, symbols: int) -> Span:
         """The same with at least so many symbols."""
         held = None if self.controls is None else self.controls.padded(symbols)

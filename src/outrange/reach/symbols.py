@@ -44,12 +44,15 @@ class Origins:
     def blame(self, models: Models) -> np.ndarray:
         """`(B, n, d)` how much each initial variable adds to the radius of each state."""
         frame = models.frame
-        d = frame.variables
         size = np.abs(models.coef[..., : frame.width])
         # A monomial of several variables is due to each of them in part.
         parts = frame.exponents / np.maximum(frame.degrees, 1)[:, None]
-        found = size @ parts
-        return found + np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., :d])
+        return size @ parts + self.remainders(models)
+
+    def remainders(self, models: Models) -> np.ndarray:
+        """`(B, n, d)` how much each adds through the remainders it caused."""
+        d = models.frame.variables
+        return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., :d])
 
     def kinds(self, models: Models) -> np.ndarray:
         """`(B, n, 2)` how much each kind of remainder adds to the radius of each state."""

@@ -87,10 +87,13 @@ def _expanded(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
 def _series(x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> Models:
     """The polynomial of the coefficients in `[low, high]` `(J + 1, B, n)`, by Horner."""
     middle = 0.5 * low + 0.5 * high
-    off = up(np.maximum(high - middle, middle - low))
+    off = np.where(low == high, 0.0, up(np.maximum(high - middle, middle - low)))
     coef = x.coef.copy()
     coef[..., 0] = 0.0
     away = replace(x, coef=coef)
+    # A polynomial ends where its coefficients do, and leaves nothing.
+    while len(middle) > 2 and not (middle[-1].any() or off[-1].any() or last.any()):
+        middle, off = middle[:-1], off[:-1]
     top = len(middle) - 1
     # Where the first power is the last that counts, it is a product with a number.
     found = shifted(scaled(away, middle[top], off[top]), middle[top - 1], off[top - 1])

@@ -101,6 +101,13 @@ class Frame:
         return (np.add.outer(t, t) > self.time).astype(np.float64)
 
     @cached_property
+    def shifts(self) -> np.ndarray:
+        """`(T, T)` of powers `t`, `r` the power `t - r`, and `T` where there is none."""
+        t = np.arange(self.times)
+        found = np.subtract.outer(t, t)
+        return np.where(found >= 0, found, self.times)
+
+    @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of the monomials in `eps` alone: factors and product."""
         place = {tuple(row): i for i, row in enumerate(self.exponents.tolist())}

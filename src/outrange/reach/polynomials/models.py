@@ -129,7 +129,8 @@ def multiply(a: Models, b: Models) -> Models:
     left, right, starts, most = frame.product
     coef = np.add.reduceat(a.coef[..., left] * b.coef[..., right], starts, axis=-1)
     a0, b0 = a.coef[..., :: frame.width], b.coef[..., :: frame.width]
-    sym = np.matmul(_toeplitz(a0), b.sym) + np.matmul(_toeplitz(b0), a.sym)
+    sym = np.matmul(_toeplitz(a0, frame), b.sym)
+    sym += np.matmul(_toeplitz(b0, frame), a.sym)
     if a.rest is None or b.rest is None:
         return Models(frame, coef, sym, None)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -143,11 +144,10 @@ def multiply(a: Models, b: Models) -> Models:
     return Models(frame, coef, sym, paid(rest))
 
 
-def _toeplitz(powers: np.ndarray) -> np.ndarray:
+def _toeplitz(powers: np.ndarray, frame: Frame) -> np.ndarray:
     """`(..., T, T)`: multiplication by a polynomial in `tau`, cut."""
-    times = powers.shape[-1]
-    shift = np.subtract.outer(np.arange(times), np.arange(times))
-    return np.where(shift >= 0, powers[..., np.maximum(shift, 0)], 0.0)
+    nothing = np.zeros((*powers.shape[:-1], 1))
+    return np.concatenate([powers, nothing], axis=-1)[..., frame.shifts]
 
 
 def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.ndarray:
