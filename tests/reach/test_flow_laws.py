@@ -198,3 +198,30 @@ def test_the_oracle_agrees_with_the_exponential():
     (*_, (time, x)) = trajectory(exponential, None, [1.0], H, 3)
     assert time == Fraction(3, 10)
     assert x[0].overlaps(exact(Fraction(3, 10)).exp())
+
+
+def linear(m, x, u, t, w):
+    """A stiff linear plant with a reference in time."""
+    return [x[1] * 0.7 + u[0] * 0.3 - t * 0.25, x[0] * (-1.5) - x[1] * 6.0 + u[0] + 0.1]
+
+
+def test_linear_plants_are_exact_at_instants():
+    rng = np.random.default_rng(3)
+    network = layers(rng, 2, 1, "tanh")
+    graph = plant(linear, 2, 1, clock=True)
+    lo, hi = np.array([[0.4, -0.1]]), np.array([[0.41, -0.09]])
+    pipe = flow_pipe(graph, controller(network), (lo, hi), Fraction(1, 4), 4)
+    assert pipe.complete
+    for start in (lo[0], hi[0], [0.4, -0.09], [0.405, -0.095]):
+        run = trajectory(linear, network, list(start), Fraction(1, 4), 4, pieces=8)
+        for time, x in run:
+            assert _holds(pipe, 0, time, x)
+    free = plant(linear, 2, 1, clock=True)
+    still = controller([(np.zeros((2, 1)), np.zeros(1), None)])
+    pipe = flow_pipe(free, still, (lo, lo), Fraction(1, 4), 4)
+    last = pipe.instants[-1]
+    assert (last.hi - last.lo <= 1e-14).all()
+    (*_, (_, x)) = trajectory(
+        linear, [(np.zeros((2, 1)), np.zeros(1), None)], list(lo[0]), Fraction(1, 4), 4, pieces=8
+    )
+    assert inside(x, last.lo[0], last.hi[0])

@@ -14,6 +14,7 @@ from ..graph import Graph
 from .controllers import Controller
 from .field import Trouble, evaluate
 from .initial import corners, initial_models, inputs_of
+from .linear import LinearFlow
 from .picard import Step, step
 from .pipe import Failure, FlowPipe, Segment
 from .polynomials.frame import Frames
@@ -141,6 +142,7 @@ class Loop:
         self.frames = Frames(self.free.size, self.order if self.free.size else 0)
         self.network = None if self.controller is None else Controller(self.controller, n)
         free = tuple(map(int, self.free))
+        self.linear = LinearFlow.of(self.plant)
         self.pipe = FlowPipe(n, count, reached=[Fraction(0)] * count, free=free)
         self.pipe.loose = [(0.0, (0.0,) * self.free.size)] * count
         self.span = Span(
@@ -196,7 +198,10 @@ class Loop:
         late, calm = self._lateness(found)
         good = found.held & (~late | (level >= HALVINGS))
         done, open_ = np.flatnonzero(good), np.flatnonzero(~good)
-        out = replace(span, states=at_end(found.tube, self.frames.at(0)))
+        ends = at_end(found.tube, self.frames.at(0))
+        if self.linear is not None:
+            ends = self.linear.end(span.states, held, start, h)
+        out = replace(span, states=ends)
         out = replace(out, calm=out.calm & calm).take(done)
         if done.size:
             out = self._pass(out, found.tube.take(done), start, start + h)
