@@ -18,6 +18,7 @@ ALLOWED = {
     "frontends": {"core", "ops", "graph", "program", "domains"},
     "domains": {"core", "ops", "graph"},
     "search": {"core", "ops", "graph", "domains"},
+    "reach": {"core", "ops", "graph", "domains"},
     "answers": {"core"},
     "questions": {"core", "ops", "graph", "domains", "search", "answers"},
     "diagnosis": {

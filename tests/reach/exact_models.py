@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from outrange.reach.polynomials.frame import Frame
+from outrange.reach.polynomials.frame import MonomialFrame
 from outrange.reach.polynomials.models import Models
 
 
@@ -24,7 +24,7 @@ def random_models(rng, frame, symbols, rest, entries=3, degree=None):
     return Models(frame, coef, sym, rests)
 
 
-def points(rng, frame: Frame, symbols: int, count: int):
+def points(rng, frame: MonomialFrame, symbols: int, count: int):
     """Corners and other points, as fractions: `(tau, eps, s)`."""
     for i in range(count):
         draw = rng.uniform(-1, 1, frame.variables + symbols + 1)

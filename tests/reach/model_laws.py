@@ -7,11 +7,17 @@ import numpy as np
 from outrange.core.rounding import up
 from outrange.ops import combine, curve, dense
 from outrange.reach.polynomials import curves, models, ranges
-from outrange.reach.polynomials.frame import Frame
+from outrange.reach.polynomials.frame import MonomialFrame
 from reach.exact_models import points, random_models, value
 
 
-FRAMES = [Frame(2, 2, 0), Frame(2, 2, 3), Frame(3, 1, 2), Frame(1, 4, 2), Frame(2, 3, 1)]
+FRAMES = [
+    MonomialFrame(2, 2, 0),
+    MonomialFrame(2, 2, 3),
+    MonomialFrame(3, 1, 2),
+    MonomialFrame(1, 4, 2),
+    MonomialFrame(2, 3, 1),
+]
 
 
 def _holds(found, frame, symbols, rng, truth, slack):
@@ -74,7 +80,8 @@ def sums_hold(rest=0.0):
 
         def mapped(box, entry, point, sign, a=a, weight=weight, bias=bias):
             parts = (
-                Fraction(weight[i, entry]) * of(a, box, i, point, sign if weight[i, entry] > 0 else -sign)
+                Fraction(weight[i, entry])
+                * of(a, box, i, point, sign if weight[i, entry] > 0 else -sign)
                 for i in range(3)
             )
             return sum(parts, Fraction(bias[entry]))
@@ -92,7 +99,7 @@ def reciprocals_hold():
     """`1 / (2 + z / 4)` at z = -1 is 4/7, and at other points what it is."""
     op = curve("reciprocal")
     for order in (1, 2, 3, 4):
-        frame = Frame(1, order, 0)
+        frame = MonomialFrame(1, order, 0)
         x = models.constant(frame, np.array([[2.0]]), np.zeros((1, 1)), 0)
         x.coef[0, 0, 1] = 0.25
         found, bad = curves.apply_curve(op, x)
@@ -102,8 +109,11 @@ def reciprocals_hold():
             off = abs(1 / (2 + z / 4) - here)
             assert off <= Fraction(float(found.rest[0, 0])), (order, z)
         low, high = ranges.Hull.of(found).ends()
-        assert Fraction(float(low[0, 0])) <= Fraction(4, 9) < Fraction(4, 7) <= Fraction(
-            float(high[0, 0])
+        assert (
+            Fraction(float(low[0, 0]))
+            <= Fraction(4, 9)
+            < Fraction(4, 7)
+            <= Fraction(float(high[0, 0]))
         )
         # The next power of z alone is what an order leaves.
         assert found.rest[0, 0] <= 2.0 * up(0.25 ** (order + 1) / 1.75 ** (order + 2))
@@ -130,7 +140,7 @@ def ranges_hold():
                         form = sum(Fraction(r) * v for r, v in zip(rows[j], x, strict=True))
                         assert Fraction(least[box, j]) <= form <= Fraction(most[box, j])
         if frame.time:
-            end = ranges.at_end(a, Frame(frame.variables, frame.order, 0))
+            end = ranges.at_end(a, MonomialFrame(frame.variables, frame.order, 0))
             for _, eps, s in points(rng, frame, 2, 6):
                 one = value(a, 0, 0, (Fraction(1), eps, s))
                 here = value(end, 0, 0, (Fraction(0), eps, s))

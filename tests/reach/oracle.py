@@ -57,9 +57,7 @@ def _hull(function, x, u, t, h):
 
 def _slope(function, x, u, t):
     one = [arb_series([c], 1) for c in x]
-    found = function(
-        BallFunctions, one, [arb_series([v], 1) for v in u], arb_series([t], 1), []
-    )
+    found = function(BallFunctions, one, [arb_series([v], 1) for v in u], arb_series([t], 1), [])
     return [f[0] if isinstance(f, arb_series) else arb(f) for f in found]
 
 

@@ -1,5 +1,7 @@
 """Plants that run on values of a graph, on numbers and on balls alike."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from outrange.graph import Builder, Slot
@@ -79,7 +81,7 @@ def layers(rng, states, controls, activation, hidden=6, scale=0.6):
     """Weights, biases and activations of a small network."""
     sizes = [states, hidden, hidden, controls]
     found = []
-    for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (a, b) in enumerate(pairwise(sizes)):
         weight = scale * rng.normal(size=(a, b))
         last = i == len(sizes) - 2
         found.append((weight, 0.3 * rng.normal(size=b), None if last else activation))

@@ -71,7 +71,9 @@ def test_splits_decide_what_one_box_cannot():
     whole = flow_pipe(graph, network, (lo, hi), H, 10)
     row = np.array([[1.0, 1.0]])
     rough = whole.range(row, whole.segments)[1][0, 0]
-    fine = decide_by_splits(graph, network, (lo, hi), H, 10, None, 60, keep=True, most=40, tighten=3)
+    fine = decide_by_splits(
+        graph, network, (lo, hi), H, 10, None, 60, keep=True, most=40, tighten=3
+    )
     sharp = fine.pipe.range(row, fine.pipe.segments)[1].max()
     assert fine.complete and sharp < rough
     limit = 0.1 * rough + 0.9 * sharp

@@ -41,7 +41,9 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize(("place", "law"), [(models, "products"), (models, "sums"), (ranges, "ranges")])
+@pytest.mark.parametrize(
+    ("place", "law"), [(models, "products"), (models, "sums"), (ranges, "ranges")]
+)
 def test_a_rounding_that_is_not_paid_is_caught(place, law, monkeypatch):
     monkeypatch.setattr(place, "gamma", _no_gamma)
     with pytest.raises(AssertionError):

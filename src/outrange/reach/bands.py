@@ -24,7 +24,7 @@ from ..domains.relaxations import CurveRelaxation
 from ..domains.rounding import widen_offset
 from ..ops import Curve, Step
 from ..ops.relaxation.relax import least_offset, most_offset
-from .polynomials.frame import Frame
+from .polynomials.frame import MonomialFrame
 from .polynomials.models import paid
 from .sets import FormBatch
 
@@ -90,7 +90,7 @@ class Pairs:
     monomial: np.ndarray
 
     @staticmethod
-    def of(frame: Frame, chosen: np.ndarray) -> Pairs:
+    def of(frame: MonomialFrame, chosen: np.ndarray) -> Pairs:
         """All pairs of some variables; none where the frame has no second degree."""
         rows = np.flatnonzero(frame.degrees == 2)
         found = []
@@ -110,7 +110,7 @@ class Pairs:
         """The products at points `(..., d)`."""
         return eps[..., self.first] * eps[..., self.second]
 
-    def over(self, sets: FormBatch, bend: np.ndarray) -> Expansion:
+    def over(self, sets: FormBatch, bend: np.ndarray) -> SurfaceExpansion:
         """`Q` about the middle of each set, for coefficients `(B, m, P)`.
 
         With `eps = e + h xi`: `Q(e)`, its slope along the generators, and what the products of
@@ -131,11 +131,11 @@ class Pairs:
         # All of the above, and its subtraction from the rows: each number is at most sum |q|.
         count = 4 * self.count + along.shape[-1] + 32
         off = paid(4.0 * gamma(count) * np.abs(bend).sum(axis=-1))
-        return Expansion(level, along, least - off, most + off)
+        return SurfaceExpansion(level, along, least - off, most + off)
 
 
 @dataclass(frozen=True, eq=False)
-class Expansion:
+class SurfaceExpansion:
     """`level + along . xi + [least, most]`; the last pays for the rounding of the others."""
 
     level: np.ndarray
@@ -224,9 +224,7 @@ def _forms(plan: CrownPlan, sets: FormBatch, count: int) -> tuple[LinearForm, Li
         form = back_substitute(relaxed, plan.graph.output, rows)
         shape = (sets.count, *form.rows.shape[-2:])
         found.append(
-            LinearForm(
-                np.broadcast_to(form.rows, shape), np.broadcast_to(form.constant, shape[:2])
-            )
+            LinearForm(np.broadcast_to(form.rows, shape), np.broadcast_to(form.constant, shape[:2]))
         )
     return found[0], found[1]
 

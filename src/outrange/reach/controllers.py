@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -49,9 +50,8 @@ class Controller:
                 "`observe` make the first of the second."
             )
         widths = [graph.size, *(node.size for node in graph.nodes)]
-        pairs = zip(widths[:-1], widths[1:], strict=True)
         # Every unit of a layer is a row that goes back through all layers before it.
-        self._work = sum(a * b for a, b in pairs) * max(4, max(widths) // 8)
+        self._work = sum(a * b for a, b in pairwise(widths)) * max(4, max(widths) // 8)
 
     @property
     def controls(self) -> int:
@@ -108,8 +108,8 @@ class Controller:
             (old.slope, old.bend),
         ]
         parent = np.arange(some.size)
-        for level in range(CUTS):
-            if level > 0 and self._work * sets.count * 2 > WORK:
+        for _ in range(CUTS):
+            if self._work * sets.count * 2 > WORK:
                 break
             which = gaps.argmax(axis=1)
             sets, parent = sets.halved(which), np.repeat(parent, 2)

@@ -3,7 +3,7 @@
 Every box has one pipe, which stops at the first segment that leaves the question open. Its box is
 then cut across the initial variable that adds most to what was too wide there, directly or through
 the remainders that it caused; a box that stopped early is cut across two. Pieces wait in a queue,
-the oldest first, and run many at a time: a pipe of thirty boxes hardly takes longer than one of one.
+the oldest first, and run many at a time: pipes of thirty boxes hardly take longer than one.
 
 Once the question is answered, the time that is left may go into tighter pipes: the pieces whose
 width is remainder for the most part are cut, and give way to their halves.
@@ -118,7 +118,7 @@ class _Leaf:
 
 
 @dataclass(eq=False)
-class _Search:
+class _CoverSearch:
     """What is under way; see `decide_by_splits`."""
 
     plant: Graph
@@ -222,7 +222,7 @@ def decide_by_splits(
         tighten: Seconds within the deadline that may be spent on tighter pipes afterwards.
     """
     clock, (lo, hi) = Clock(deadline), corners(boxes)
-    search = _Search(plant, controller, Fraction(dt), steps, decide, disturbance, keep, clock)
+    search = _CoverSearch(plant, controller, Fraction(dt), steps, decide, disturbance, keep, clock)
     search.decided(deque(_Piece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)), most)
     if tighten > 0:
         search.clock = Clock(min(tighten, clock.left))
@@ -230,7 +230,7 @@ def decide_by_splits(
     return _cover(search, lo.shape[1])
 
 
-def _cover(search: _Search, states: int) -> Cover:
+def _cover(search: _CoverSearch, states: int) -> Cover:
     """The pieces and their pipes under one numbering."""
     leaves = search.leaves
     whole = FlowPipe(states, len(leaves))

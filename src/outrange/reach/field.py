@@ -13,7 +13,7 @@ from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..ops.pointwise.op import Pointwise
 from .polynomials.curves import apply_curve, apply_largest
-from .polynomials.models import Models, affine, multiply, rearranged
+from .polynomials.models import Models, affine, known_rests, multiply, rearranged
 
 
 @dataclass(eq=False)
@@ -98,10 +98,8 @@ def _joined(graph: Graph, given: Mapping[str, Models]) -> Models:
         parts.append(given[slot.name])
     if len(parts) == 1:
         return parts[0]
-    rests = [part.rest for part in parts]
-    rest = None
-    if all(r is not None for r in rests):
-        rest = np.concatenate(rests, axis=1)  # type: ignore[arg-type]
+    rests = known_rests(parts)
+    rest = None if rests is None else np.concatenate(rests, axis=1)
     return Models(
         parts[0].frame,
         np.concatenate([part.coef for part in parts], axis=1),
@@ -117,7 +115,8 @@ def _curved(op: Curve | Step, x: Models, trouble: Trouble) -> Models:
         middle, radius = x.coef[rows[0], entries[0], 0], x.radius[rows[0], entries[0]]
         what = "division by zero" if op.name == "reciprocal" else f"`{op.name}` is not defined"
         trouble.add(
-            bad.any(axis=1), f"{what}: its argument may be in {_range(middle, radius)}"
+            np.any(bad, axis=1),
+            f"{what}: its argument may be in {_range(float(middle), float(radius))}",
         )
     if op.jumps:
         trouble.add(np.ones(x.count, bool), f"`{op.name}` jumps, and a field must not")

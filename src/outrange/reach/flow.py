@@ -8,20 +8,19 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..core import Bounds, InputError, OutOfTime, check_deadline
-from ..core import deadline as until
+from ..core import Bounds, InputError, OutOfTime, check_deadline, deadline as until
 from ..graph import Graph
 from .controllers import Controller
 from .field import Trouble, evaluate
 from .initial import corners, initial_models, inputs_of
 from .linear import LinearFlow
-from .picard import Step, step
+from .picard import PicardStep, step
 from .pipe import Failure, FlowPipe, Segment
-from .polynomials.frame import Frames
+from .polynomials.frame import MonomialFrames
 from .polynomials.models import Models
 from .polynomials.ranges import Hull, at_end
 from .spans import Span
-from .symbols import Origins, reduced, reduced_together
+from .symbols import SymbolOrigins, reduced, reduced_together
 
 
 HALVINGS = 6
@@ -41,7 +40,7 @@ ORDER, TIME = 2, 6
 
 
 @dataclass(frozen=True, eq=False)
-class Decision:
+class PipeDecision:
     """What a question makes of a segment.
 
     Args:
@@ -53,7 +52,7 @@ class Decision:
     rows: np.ndarray
 
 
-Decide = Callable[[Segment], Decision]
+Decide = Callable[[Segment], PipeDecision]
 """Asked about every segment and every instant, while its models are at hand."""
 
 
@@ -139,7 +138,7 @@ class Loop:
             raise InputError(f"A period is longer than 0. Received: dt={self.dt}.")
         count = len(self.lo)
         self.free = np.flatnonzero((self.lo < self.hi).any(axis=0))
-        self.frames = Frames(self.free.size, self.order if self.free.size else 0)
+        self.frames = MonomialFrames(self.free.size, self.order if self.free.size else 0)
         self.network = None if self.controller is None else Controller(self.controller, n)
         free = tuple(map(int, self.free))
         self.linear = LinearFlow.of(self.plant)
@@ -147,7 +146,7 @@ class Loop:
         self.pipe.loose = [(0.0, (0.0,) * self.free.size)] * count
         self.span = Span(
             np.arange(count), initial_models(self.lo, self.hi, self.frames, self.free),
-            Origins(np.zeros((count, 0, self.free.size + 2))),
+            SymbolOrigins(np.zeros((count, 0, self.free.size + 2))),
             np.zeros(count, np.int64), np.zeros(count, bool),
         )  # fmt: skip
         self.span = self._pass(self.span, self.span.states, Fraction(0), Fraction(0))
@@ -232,12 +231,13 @@ class Loop:
         states, held, origins = reduced_together(span.states, span.controls, span.origins, most)
         return replace(span, states=states, controls=held, origins=origins)
 
-    def _lateness(self, found: Step) -> tuple[np.ndarray, np.ndarray]:
+    def _lateness(self, found: PicardStep) -> tuple[np.ndarray, np.ndarray]:
         """Where a shorter step would be worth it, and where a longer one would do."""
         radius = found.tube.radius
         radius = np.maximum(radius, 1e-3 * radius.max(axis=1, keepdims=True))
         room = LATE * radius + 1e-13 * found.tube.norm
-        return (found.late > room).any(axis=1), (found.late <= CALM * room).all(axis=1)
+        late, calm = found.late > room, found.late <= CALM * room
+        return np.any(late, axis=1), np.all(calm, axis=1)
 
     def _pass(self, span: Span, tube: Models, start: Fraction, end: Fraction) -> Span:
         """Record a segment or an instant; the boxes that go on from its end."""
@@ -271,10 +271,9 @@ class Loop:
         one = span.take(np.array([i]))
         lo, hi = Hull.of(one.states).ends()
         blame, kinds = one.origins.blame(one.states)[0], one.origins.kinds(one.states)[0]
-        if row is None:
-            with np.errstate(all="ignore"):
-                row = np.where(lo < hi, 1.0 / (hi - lo), 0.0)[0]
-        weight = np.abs(np.where(np.isfinite(row), row, 0.0))
+        with np.errstate(all="ignore"):
+            weight = np.where(lo < hi, 1.0 / (hi - lo), 0.0)[0] if row is None else np.abs(row)
+        weight = np.where(np.isfinite(weight), weight, 0.0)
         box = int(span.boxes[i])
         self.pipe.reached[box] = time
         self.pipe.failures.append(

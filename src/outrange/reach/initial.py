@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import Bounds, InputError, up
 from ..graph import Graph
-from .polynomials.frame import Frames
+from .polynomials.frame import MonomialFrames
 from .polynomials.models import Models, constant
 
 
@@ -37,7 +37,9 @@ def corners(boxes: Sequence | Bounds) -> Bounds:
     return lo, hi
 
 
-def initial_models(lo: np.ndarray, hi: np.ndarray, frames: Frames, free: np.ndarray) -> Models:
+def initial_models(
+    lo: np.ndarray, hi: np.ndarray, frames: MonomialFrames, free: np.ndarray
+) -> Models:
     """`center + radius eps` for every state that some box leaves free.
 
     The radius is rounded up, so a box may grow by a unit in the last place, never shrink.

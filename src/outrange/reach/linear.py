@@ -80,7 +80,7 @@ class LinearFlow:
         return Models(x.frame, found, symbols, paid(rest))
 
     def _map(self, h: Fraction) -> tuple[Any, np.ndarray]:
-        """The first rows of `exp(M h)`, in the order `x, u, t, 1`, and how far their middles are off."""
+        """`exp(M h)`, in the order `x, u, t, 1`, and how far its middles may be off."""
         if h not in self._made:
             with precision(BITS):
                 rows = self._derivative()
@@ -95,7 +95,9 @@ class LinearFlow:
         """`M` in balls: what the graph makes of zero and of unit vectors."""
         graph, d = self._graph, self._graph.size
         points = np.concatenate([np.zeros((1, d)), np.eye(d)])
-        ends = [(np.zeros((d + 1, graph.value_size(v))),) * 2 for v in range(len(graph.nodes) + 1)]
+        # Nothing reads them: there is no curve.
+        nothing = np.zeros((d + 1, 0)), np.zeros((d + 1, 0))
+        ends = [nothing] * (len(graph.nodes) + 1)
         run = BallPass(graph, lambda k, op: CoefficientBalls.of(op), d + 1, ends, math.inf)
         balls = run.values([ball(v) for v in points.T.ravel().tolist()], [graph.output])
         assert balls is not None

@@ -23,7 +23,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..core import gamma
-from .polynomials.frame import Frame, Frames
+from .polynomials.frame import MonomialFrame, MonomialFrames
 from .polynomials.models import Models, paid
 
 
@@ -38,7 +38,7 @@ REFINEMENTS = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class PicardStep:
     """One step over a batch.
 
     Args:
@@ -52,7 +52,9 @@ class Step:
     late: np.ndarray
 
 
-def step(field: Field, x0: Models, start: Fraction, h: Fraction, time: int, frames: Frames) -> Step:
+def step(
+    field: Field, x0: Models, start: Fraction, h: Fraction, time: int, frames: MonomialFrames
+) -> PicardStep:
     """Verify one step.
 
     Args:
@@ -75,7 +77,7 @@ def step(field: Field, x0: Models, start: Fraction, h: Fraction, time: int, fram
         for _ in range(TRIES):
             found = _applied(field, guess, rest, x0, start, h)
             fits = (_distance(found, guess) <= rest) & np.isfinite(rest)
-            held = fits.all(axis=1)
+            held = np.all(fits, axis=1)
             if held.all():
                 break
             rest = np.where(held[:, None], rest, _grown(_distance(found, guess), guess))
@@ -84,7 +86,7 @@ def step(field: Field, x0: Models, start: Fraction, h: Fraction, time: int, fram
             less = np.minimum(rest, _distance(found, guess))
             rest = np.where(held[:, None], less, rest)
             found = _applied(field, guess, rest, x0, start, h)
-    return Step(found, held, _late(found))
+    return PicardStep(found, held, _late(found))
 
 
 def _applied(
@@ -95,7 +97,7 @@ def _applied(
     return _integral(slope, x0, h, guess.frame)
 
 
-def _integral(slope: Models, x0: Models, h: Fraction, frame: Frame) -> Models:
+def _integral(slope: Models, x0: Models, h: Fraction, frame: MonomialFrame) -> Models:
     """`x0 + h int slope`, cut to the powers of `tau` that the frame has."""
     width, near = frame.width, float(h)
     kept = min(slope.frame.times, frame.time)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from .flow import Decision
+from .flow import PipeDecision
 from .pipe import Segment
 
 
@@ -40,13 +40,13 @@ class Rows:
             return not self.inside and segment.start <= self.start <= segment.end
         return segment.start < self.end and self.start < segment.end
 
-    def __call__(self, segment: Segment) -> Decision:
+    def __call__(self, segment: Segment) -> PipeDecision:
         count = segment.boxes.size
         if not self.counts(segment):
-            return Decision(np.zeros(count, bool), np.zeros((count, self.rows.shape[1])))
+            return PipeDecision(np.zeros(count, bool), np.zeros((count, self.rows.shape[1])))
         least, most = segment.range(self.rows)
         beyond = np.maximum(self.low - least, most - self.high)
         with np.errstate(all="ignore"):
             share = np.where(beyond > 0, beyond / (most - least), -np.inf)
         share = np.where(np.isnan(share), np.inf, share)
-        return Decision((beyond > 0).any(axis=1), self.rows[share.argmax(axis=1)])
+        return PipeDecision(np.any(beyond > 0, axis=1), self.rows[share.argmax(axis=1)])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .polynomials.models import Models
-from .symbols import Origins, absorbed
+from .symbols import SymbolOrigins, absorbed
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Span:
 
     boxes: np.ndarray
     states: Models
-    origins: Origins
+    origins: SymbolOrigins
     levels: np.ndarray
     calm: np.ndarray
     controls: Models | None = None

@@ -19,7 +19,7 @@ KINDS = ("controller", "flow")
 
 
 @dataclass(frozen=True, eq=False)
-class Origins:
+class SymbolOrigins:
     """Of every symbol, how much of it is due to what.
 
     Args:
@@ -28,18 +28,20 @@ class Origins:
 
     shares: np.ndarray
 
-    def take(self, boxes: np.ndarray) -> Origins:
+    def take(self, boxes: np.ndarray) -> SymbolOrigins:
         """Of some of the boxes."""
-        return Origins(self.shares[boxes])
+        return SymbolOrigins(self.shares[boxes])
 
-    def padded(self, symbols: int) -> Origins:
+    def padded(self, symbols: int) -> SymbolOrigins:
         """The same with at least so many symbols."""
         short = symbols - self.shares.shape[1]
-        return self if short <= 0 else Origins(np.pad(self.shares, [(0, 0), (0, short), (0, 0)]))
+        return (
+            self if short <= 0 else SymbolOrigins(np.pad(self.shares, [(0, 0), (0, short), (0, 0)]))
+        )
 
-    def joined(self, other: Origins) -> Origins:
+    def joined(self, other: SymbolOrigins) -> SymbolOrigins:
         """Of two batches with equally many symbols."""
-        return Origins(np.concatenate([self.shares, other.shares]))
+        return SymbolOrigins(np.concatenate([self.shares, other.shares]))
 
     def blame(self, models: Models) -> np.ndarray:
         """`(B, n, d)` how much each initial variable adds to the radius of each state."""
@@ -58,26 +60,26 @@ class Origins:
         """`(B, n, 2)` how much each kind of remainder adds to the radius of each state."""
         return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., -2:])
 
-    def with_controls(self, states: Models, slope: np.ndarray) -> Origins:
+    def with_controls(self, states: Models, slope: np.ndarray) -> SymbolOrigins:
         """And a symbol per control, due to what makes its states wide, `slope` `(B, m, n)`."""
         found = np.matmul(np.abs(slope), self.blame(states))
         return self._with(found, 0)
 
-    def with_flow(self, states: Models) -> Origins:
+    def with_flow(self, states: Models) -> SymbolOrigins:
         """And a symbol per state, due to what makes all of them wide."""
         found = self.blame(states)
         with np.errstate(all="ignore"):
             found = found / found.sum(axis=-1, keepdims=True)
-        found = np.where(np.isfinite(found), found, 0.0).mean(axis=1, keepdims=True)
-        return self._with(np.broadcast_to(found, (found.shape[0], states.entries, found.shape[2])), 1)
+        found = np.where(np.isfinite(found), found, 0.0)
+        return self._with(np.broadcast_to(found.mean(axis=1, keepdims=True), found.shape), 1)
 
-    def _with(self, found: np.ndarray, kind: int) -> Origins:
+    def _with(self, found: np.ndarray, kind: int) -> SymbolOrigins:
         with np.errstate(all="ignore"):
             shares = found / found.sum(axis=-1, keepdims=True)
         shares = np.where(np.isfinite(shares), shares, 0.0)
         marks = np.zeros((*shares.shape[:-1], 2))
         marks[..., kind] = 1.0
-        return Origins(
+        return SymbolOrigins(
             np.concatenate([self.shares, np.concatenate([shares, marks], axis=-1)], axis=1)
         )
 
@@ -91,7 +93,7 @@ def absorbed(models: Models) -> Models:
     return replace(models, sym=sym, rest=np.zeros_like(models.rest))
 
 
-def reduced(models: Models, origins: Origins, most: int) -> tuple[Models, Origins]:
+def reduced(models: Models, origins: SymbolOrigins, most: int) -> tuple[Models, SymbolOrigins]:
     """At most so many symbols: the smallest are put together into one for each state.
 
     A set that is a sum of small parts lies in the box of the sum of their sizes (Girard's
@@ -113,13 +115,13 @@ def reduced(models: Models, origins: Origins, most: int) -> tuple[Models, Origin
     with np.errstate(all="ignore"):
         mean = np.matmul(merged, shares[:, most - n :]) / total[..., None]
     mean = np.where(np.isfinite(mean), mean, 0.0)
-    found = Origins(np.concatenate([shares[:, : most - n], mean], axis=1))
+    found = SymbolOrigins(np.concatenate([shares[:, : most - n], mean], axis=1))
     return replace(models, sym=new[:, :, None]), found
 
 
 def reduced_together(
-    states: Models, controls: Models | None, origins: Origins, most: int
-) -> tuple[Models, Models | None, Origins]:
+    states: Models, controls: Models | None, origins: SymbolOrigins, most: int
+) -> tuple[Models, Models | None, SymbolOrigins]:
     """The same of states and of the controls that share their symbols."""
     if controls is None:
         found, origins = reduced(states, origins, most)

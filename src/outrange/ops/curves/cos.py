@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..curve import Curve
-from ..numerics.series import sine_taylor
+from ..numerics.taylor import sine_taylor
 from ..numerics.waves import quarters
 from ..registry import register
 

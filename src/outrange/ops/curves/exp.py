@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..curve import Curve
-from ..numerics.series import exp_taylor
+from ..numerics.taylor import exp_taylor
 from ..registry import register
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...core import InputError
 from ..curve import Curve
-from ..numerics.series import reciprocal_taylor
+from ..numerics.taylor import reciprocal_taylor
 from ..registry import register
 
 

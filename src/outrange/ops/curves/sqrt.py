@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..curve import Curve
-from ..numerics.series import root_taylor
+from ..numerics.taylor import root_taylor
 from ..registry import register
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class MonomialFrame:
     """The monomials, time first: entry `t * M + m` is `tau^t` times monomial `m` in `eps`.
 
     Args:
@@ -116,7 +116,8 @@ class Frame:
             for j, b in enumerate(self.exponents):
                 if self.degrees[i] + self.degrees[j] <= self.order:
                     found.append((i, j, place[tuple((a + b).tolist())]))
-        return tuple(np.array(found, np.int64).T)  # type: ignore[return-value]
+        left, right, to = np.array(found, np.int64).T
+        return left, right, to
 
     @cached_property
     def product(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
@@ -134,7 +135,7 @@ class Frame:
         return left[order], right[order], starts, most
 
 
-class Frames:
+class MonomialFrames:
     """The frames of one question, each made once.
 
     Args:
@@ -144,10 +145,10 @@ class Frames:
 
     def __init__(self, variables: int, order: int) -> None:
         self.variables, self.order = variables, order
-        self._made: dict[int, Frame] = {}
+        self._made: dict[int, MonomialFrame] = {}
 
-    def at(self, time: int) -> Frame:
+    def at(self, time: int) -> MonomialFrame:
         """The frame with so high a power of `tau`."""
         if time not in self._made:
-            self._made[time] = Frame(self.variables, self.order, time)
+            self._made[time] = MonomialFrame(self.variables, self.order, time)
         return self._made[time]

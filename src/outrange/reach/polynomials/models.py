@@ -27,7 +27,7 @@ import numpy as np
 
 from ...core import gamma
 from ...ops import Affine, Rearrange
-from .frame import Frame
+from .frame import MonomialFrame
 
 
 EXCESS = 1.0 + 2.0**-36
@@ -54,7 +54,7 @@ class Models:
         rest: `(B, n)` the remainder, or None: then this is a polynomial and proves nothing.
     """
 
-    frame: Frame
+    frame: MonomialFrame
     coef: np.ndarray
     sym: np.ndarray
     rest: np.ndarray | None
@@ -112,7 +112,7 @@ class Models:
             return self
         return replace(self, sym=np.pad(self.sym, [(0, 0)] * 3 + [(0, short)]))
 
-    def raised(self, frame: Frame) -> Models:
+    def raised(self, frame: MonomialFrame) -> Models:
         """The same in a frame with higher powers of `tau`."""
         more = frame.times - self.frame.times
         coef = np.pad(self.coef, [(0, 0), (0, 0), (0, more * frame.width)])
@@ -144,7 +144,7 @@ def multiply(a: Models, b: Models) -> Models:
     return Models(frame, coef, sym, paid(rest))
 
 
-def _toeplitz(powers: np.ndarray, frame: Frame) -> np.ndarray:
+def _toeplitz(powers: np.ndarray, frame: MonomialFrame) -> np.ndarray:
     """`(..., T, T)`: multiplication by a polynomial in `tau`, cut."""
     nothing = np.zeros((*powers.shape[:-1], 1))
     return np.concatenate([powers, nothing], axis=-1)[..., frame.shifts]
@@ -195,11 +195,19 @@ def scaled(a: Models, factor: np.ndarray, off: np.ndarray) -> Models:
     return Models(a.frame, coef, sym, paid(wide))
 
 
-def constant(frame: Frame, middle: np.ndarray, off: np.ndarray | None, symbols: int) -> Models:
+def constant(
+    frame: MonomialFrame, middle: np.ndarray, off: np.ndarray | None, symbols: int
+) -> Models:
     """`middle` `(B, n)`, known up to `off`."""
     coef = np.zeros((*middle.shape, frame.size))
     coef[..., 0] = middle
     return Models(frame, coef, np.zeros((*middle.shape, frame.times, symbols)), off)
+
+
+def known_rests(xs: Sequence[Models]) -> list[np.ndarray] | None:
+    """The remainders of some models; None if one of them is a polynomial alone."""
+    found = [x.rest for x in xs if x.rest is not None]
+    return found if len(found) == len(xs) else None
 
 
 def affine(op: Affine, xs: Sequence[Models]) -> Models:
@@ -216,11 +224,14 @@ def affine(op: Affine, xs: Sequence[Models]) -> Models:
     coef = found[..., : frame.size].copy()
     coef[..., 0] += op.bias
     sym = found[..., frame.size :].reshape(*coef.shape[:2], frame.times, -1)
-    if any(x.rest is None for x in xs):
+    rests = known_rests(xs)
+    if rests is None:
         return Models(frame, coef, sym, None)
     g = gamma(2 * op.terms + 6)
     with np.errstate(invalid="ignore", over="ignore"):
-        sizes = tuple(g * (x.norm + x.sym_norm) + (1.0 + g) * x.rest for x in xs)  # type: ignore[operator]
+        sizes = tuple(
+            g * (x.norm + x.sym_norm) + (1.0 + g) * rest for x, rest in zip(xs, rests, strict=True)
+        )
         rest = op.apply(sizes, True) + g * np.abs(op.bias)
     return Models(frame, coef, sym, paid(rest))
 
@@ -232,9 +243,8 @@ def rearranged(op: Rearrange, xs: Sequence[Models]) -> Models:
     absent = op.index < 0
     coef = np.concatenate([x.coef for x in xs], axis=1)[:, index]
     sym = np.concatenate([x.sym for x in xs], axis=1)[:, index]
-    rest = None
-    if all(x.rest is not None for x in xs):
-        rest = np.concatenate([x.rest for x in xs], axis=1)[:, index]  # type: ignore[misc]
+    rests = known_rests(xs)
+    rest = None if rests is None else np.concatenate(rests, axis=1)[:, index]
     if absent.any():
         coef[:, absent], sym[:, absent] = 0.0, 0.0
         coef[:, absent, 0] = op.fill[absent]

@@ -10,11 +10,11 @@ from math import comb
 import numpy as np
 
 from ...core import Bounds, down, gamma, up
-from .frame import Frame
+from .frame import MonomialFrame
 from .models import Models, paid
 
 
-def ends(frame: Frame, coef: np.ndarray, sym: np.ndarray, rest: np.ndarray) -> Bounds:
+def ends(frame: MonomialFrame, coef: np.ndarray, sym: np.ndarray, rest: np.ndarray) -> Bounds:
     """Least and largest values of models at an instant.
 
     In each variable the first and the second power are taken together: `a x^2 + b x` on [-1, 1]
@@ -89,7 +89,7 @@ class Hull:
         rest: `(B, n)`.
     """
 
-    frame: Frame
+    frame: MonomialFrame
     coef: np.ndarray
     sym: np.ndarray
     rest: np.ndarray
@@ -134,7 +134,7 @@ class Hull:
         return low.min(axis=1), high.max(axis=1)
 
 
-def at_end(tube: Models, instant: Frame) -> Models:
+def at_end(tube: Models, instant: MonomialFrame) -> Models:
     """The models at `tau = 1`."""
     frame = tube.frame
     coef = tube.coef.reshape(*tube.coef.shape[:2], frame.times, frame.width).sum(axis=2)
