@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from outrange.core import InputError
-from outrange.reach.cover import decide_by_splits
-from outrange.reach.flow import flow_pipe
-from outrange.reach.rows import Rows
+from outrange.reach.flow import Rows, decide_by_splits, flow_pipe
 from reach.plants import controller, layers, plant
 
 

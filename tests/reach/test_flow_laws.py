@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from cases import cases
-from outrange.reach import bands, picard
-from outrange.reach.flow import flow_pipe
+from outrange.reach.flow import bands, flow_pipe, picard
 from outrange.reach.polynomials import models
 from reach.oracle import exact, inside, trajectory
 from reach.plants import controller, layers, plant

@@ -1,1 +1,1 @@
-"""Where a plant in a loop with its controller can go, in continuous time."""
+"""Closed loops: where a plant and its controller can go."""

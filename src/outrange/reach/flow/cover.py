@@ -18,10 +18,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..core import Bounds, Clock
-from ..graph import Graph
-from .flow import Decide, flow_pipe
+from ...core import Bounds, Clock
+from ...graph import Graph
 from .initial import corners
+from .loop import Decide, flow_pipe
 from .pipe import Failure, FlowPipe
 
 

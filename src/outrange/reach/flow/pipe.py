@@ -9,11 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from ..core import Bounds
-from ..graph import Graph
-from .field import Trouble, evaluate
-from .polynomials.models import Models, constant
-from .polynomials.ranges import Hull
+from ...core import Bounds
+from ...graph import Graph
+from ..polynomials.field import Trouble, evaluate
+from ..polynomials.models import Models, constant
+from ..polynomials.ranges import Hull
 
 
 @dataclass(eq=False)

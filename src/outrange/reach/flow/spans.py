@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .polynomials.models import Models
+from ..polynomials.models import Models
 from .symbols import SymbolOrigins, absorbed
 
 

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..core import Bounds, InputError, up
-from ..graph import Graph
-from .polynomials.frame import MonomialFrames
-from .polynomials.models import Models, constant
+from ...core import Bounds, InputError, up
+from ...graph import Graph
+from ..polynomials.frame import MonomialFrames
+from ..polynomials.models import Models, constant
 
 
 def corners(boxes: Sequence | Bounds) -> Bounds:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from .flow import PipeDecision
+from .loop import PipeDecision
 from .pipe import Segment
 
 

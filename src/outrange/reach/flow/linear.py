@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core import gamma
-from ..graph import Graph
-from ..graph.ball_pass import BallPass, CoefficientBalls
-from ..ops import Affine, Rearrange
-from ..ops.numerics.balls import ball, float_ends, matrix, precision
-from .polynomials.models import Models, paid
+from ...core import gamma
+from ...graph import Graph
+from ...graph.ball_pass import BallPass, CoefficientBalls
+from ...ops import Affine, Rearrange
+from ...ops.numerics.balls import ball, float_ends, matrix, precision
+from ..polynomials.models import Models, paid
 
 
 BITS = 128

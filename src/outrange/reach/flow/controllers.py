@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..core import InputError, check_deadline, gamma
-from ..domains.crown import CrownPlan
-from ..graph import Graph
+from ...core import InputError, check_deadline, gamma
+from ...domains.crown import CrownPlan
+from ...graph import Graph
+from ..polynomials.models import Models, paid
 from .bands import POINTS, Band, Bounded, Pairs, fitted
-from .polynomials.models import Models, paid
 from .sets import FormBatch, samples
 
 

@@ -22,9 +22,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..core import gamma
-from .polynomials.frame import MonomialFrame, MonomialFrames
-from .polynomials.models import Models, paid
+from ...core import gamma
+from ..polynomials.frame import MonomialFrame, MonomialFrames
+from ..polynomials.models import Models, paid
 
 
 Field = Callable[[Models, Fraction, Fraction], Models]

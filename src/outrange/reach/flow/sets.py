@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import down, gamma, up
-from ..domains.backward import BoxBatch, LinearForm, dots
-from .polynomials.models import Models, paid
+from ...core import down, gamma, up
+from ...domains.backward import BoxBatch, LinearForm, dots
+from ..polynomials.models import Models, paid
 
 
 @dataclass(frozen=True, eq=False)

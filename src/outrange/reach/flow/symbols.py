@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core import gamma
-from .polynomials.models import Models, paid
+from ...core import gamma
+from ..polynomials.models import Models, paid
 
 
 KINDS = ("controller", "flow")

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..core import InputError, UnsupportedError
-from ..graph import Graph
-from ..graph.graph import Op
-from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
-from ..ops.pointwise.op import Pointwise
-from .polynomials.curves import apply_curve, apply_largest
-from .polynomials.models import Models, affine, known_rests, multiply, rearranged
+from ...core import InputError, UnsupportedError
+from ...graph import Graph
+from ...graph.graph import Op
+from ...ops import Affine, Curve, Largest, Product, Rearrange, Step
+from ...ops.pointwise.op import Pointwise
+from .curves import apply_curve, apply_largest
+from .models import Models, affine, known_rests, multiply, rearranged
 
 
 @dataclass(eq=False)

@@ -8,17 +8,17 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..core import Bounds, InputError, OutOfTime, check_deadline, deadline as until
-from ..graph import Graph
+from ...core import Bounds, InputError, OutOfTime, check_deadline, deadline as until
+from ...graph import Graph
+from ..polynomials.field import Trouble, evaluate
+from ..polynomials.frame import MonomialFrames
+from ..polynomials.models import Models
+from ..polynomials.ranges import Hull, at_end
 from .controllers import Controller
-from .field import Trouble, evaluate
 from .initial import corners, initial_models, inputs_of
 from .linear import LinearFlow
 from .picard import PicardStep, step
 from .pipe import Failure, FlowPipe, Segment
-from .polynomials.frame import MonomialFrames
-from .polynomials.models import Models
-from .polynomials.ranges import Hull, at_end
 from .spans import Span
 from .symbols import SymbolOrigins, reduced, reduced_together
 
@@ -94,7 +94,9 @@ def flow_pipe(
     Raises:
         InputError: A box, the period or the graphs do not fit.
     """
-    loop = Loop(plant, controller, *corners(boxes), Fraction(dt), disturbance, decide, keep, order)
+    loop = FlowRun(
+        plant, controller, *corners(boxes), Fraction(dt), disturbance, decide, keep, order
+    )
     with until(deadline):
         try:
             for k in range(steps):
@@ -107,7 +109,7 @@ def flow_pipe(
 
 
 @dataclass(eq=False)
-class Loop:
+class FlowRun:
     """What is under way; see `flow_pipe`.
 
     Args:

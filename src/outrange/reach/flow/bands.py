@@ -17,15 +17,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import down, gamma, up
-from ..domains.backward import LinearForm, RelaxedGraph, back_substitute, dots
-from ..domains.crown import CrownPass, CrownPlan
-from ..domains.relaxations import CurveRelaxation
-from ..domains.rounding import widen_offset
-from ..ops import Curve, Step
-from ..ops.relaxation.relax import least_offset, most_offset
-from .polynomials.frame import MonomialFrame
-from .polynomials.models import paid
+from ...core import down, gamma, up
+from ...domains.backward import LinearForm, RelaxedGraph, back_substitute, dots
+from ...domains.crown import CrownPass, CrownPlan
+from ...domains.relaxations import CurveRelaxation
+from ...domains.rounding import widen_offset
+from ...ops import Curve, Step
+from ...ops.relaxation.relax import least_offset, most_offset
+from ..polynomials.frame import MonomialFrame
+from ..polynomials.models import paid
 from .sets import FormBatch
 
 
