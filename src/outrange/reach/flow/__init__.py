@@ -3,10 +3,10 @@
 from .cover import Cover, decide_by_splits
 from .loop import Decide, PipeDecision, flow_pipe
 from .pipe import Failure, FlowPipe, Segment
-from .rows import Rows
+from .rows import Measures, Rows
 
 
 __all__ = (
-    "Cover", "Decide", "Failure", "FlowPipe", "PipeDecision", "Rows", "Segment",
+    "Cover", "Decide", "Failure", "FlowPipe", "Measures", "PipeDecision", "Rows", "Segment",
     "decide_by_splits", "flow_pipe",
 )  # fmt: skip

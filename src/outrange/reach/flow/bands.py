@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import down, gamma, up
+from ...core import check_deadline, down, gamma, up
 from ...domains.backward import LinearForm, RelaxedGraph, back_substitute, dots
 from ...domains.crown import CrownPass, CrownPlan
 from ...domains.relaxations import CurveRelaxation
@@ -34,6 +34,9 @@ POINTS = 128
 
 ROUNDS = 12
 """Of Lawson's iteration."""
+
+CHUNK = 12
+"""Sets that are bounded together, times those that fit the cache: curves are what takes long."""
 
 RIDGE = 1e-10
 """Keeps coefficients of directions small in which the states hardly vary."""
@@ -160,10 +163,11 @@ class Bounded:
 
     @staticmethod
     def of(plan: CrownPlan, sets: FormBatch, count: int) -> Bounded:
-        """Bound a network over sets, in chunks that fit the cache."""
-        parts = []
-        for start in range(0, sets.count, plan.boxes):
-            some = sets.take(np.arange(start, min(start + plan.boxes, sets.count)))
+        """Bound a network over sets, in chunks."""
+        parts, chunk = [], min(CHUNK * plan.boxes, sets.count)
+        for start in range(0, sets.count, chunk):
+            check_deadline()
+            some = sets.take(np.arange(start, min(start + chunk, sets.count)))
             parts.append(_forms(plan, some, count))
         joined = (
             LinearForm(

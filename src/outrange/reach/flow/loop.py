@@ -45,11 +45,12 @@ class PipeDecision:
 
     Args:
         open: `(b,)` the boxes of which the segment does not answer it: they stop.
-        rows: `(b, n)` what is too wide there, as a row on the states: it is blamed.
+        forms: Of each box one form that is too wide there: what makes it so is blamed. None where
+            no box is open.
     """
 
     open: np.ndarray
-    rows: np.ndarray
+    forms: Models | None
 
 
 Decide = Callable[[Segment], PipeDecision]
@@ -251,7 +252,8 @@ class FlowRun:
             decision = self.decide(segment)
             for i in np.flatnonzero(decision.open):
                 text = "what is asked could not be decided here"
-                self._fail(span, int(i), start, "open", text, decision.rows[i])
+                forms = None if decision.forms is None else decision.forms.take(np.array([i]))
+                self._fail(span, int(i), start, "open", text, forms)
             going = np.flatnonzero(~decision.open)
             segment, span = segment.take(going, self.keep), span.take(going)
         elif not self.keep:
@@ -266,23 +268,25 @@ class FlowRun:
         return span
 
     def _fail(
-        self, span: Span, i: int, time: Fraction, cause: str, text: str,
-        row: np.ndarray | None = None,
-    ) -> None:  # fmt: skip
-        """Remember where a box had to stop; without a row, its relative widths are blamed."""
-        one = span.take(np.array([i]))
-        lo, hi = Hull.of(one.states).ends()
-        blame, kinds = one.origins.blame(one.states)[0], one.origins.kinds(one.states)[0]
-        with np.errstate(all="ignore"):
-            weight = np.where(lo < hi, 1.0 / (hi - lo), 0.0)[0] if row is None else np.abs(row)
-        weight = np.where(np.isfinite(weight), weight, 0.0)
-        box = int(span.boxes[i])
+        self, span: Span, i: int, time: Fraction, cause: str, text: str, form: Models | None = None
+    ) -> None:
+        """Remember where a box had to stop; without a form, its relative widths are blamed."""
+        one, box = span.take(np.array([i])), int(span.boxes[i])
+        states, origins = one.states, one.origins
+        lo, hi = Hull.of(states).ends()
+        if form is None:
+            with np.errstate(all="ignore"):
+                weight = np.where(lo < hi, 1.0 / (hi - lo), 0.0)
+            blame = np.matmul(weight, origins.widths(states)[0])[0]
+            kinds = np.matmul(weight, origins.kinds(states)[0])[0]
+        else:
+            origins = origins.padded(form.sym.shape[-1])
+            blame, kinds = origins.blame(form)[0, 0], origins.kinds(form)[0, 0]
         self.pipe.reached[box] = time
         self.pipe.failures.append(
             Failure(
                 box, time, cause, text, tuple(map(float, lo[0])), tuple(map(float, hi[0])),
-                tuple(map(float, weight @ blame)), tuple(map(int, self.free)),
-                tuple(map(float, weight @ kinds)),
+                tuple(map(float, blame)), self.pipe.free, tuple(map(float, kinds)),
             )
         )  # fmt: skip
 

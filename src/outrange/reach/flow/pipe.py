@@ -11,8 +11,9 @@ import numpy as np
 
 from ...core import Bounds
 from ...graph import Graph
+from ...ops import dense
 from ..polynomials.field import Trouble, evaluate
-from ..polynomials.models import Models, constant
+from ..polynomials.models import Models, affine, constant
 from ..polynomials.ranges import Hull
 
 
@@ -77,8 +78,16 @@ class Segment:
         Args:
             graph: Its inputs are named `x` and `t`, or one of the two.
         """
+        return Hull.of(self.measured(graph)).ends()
+
+    def measured(self, graph: Graph) -> Models:
+        """The function as Taylor models; infinite remainders where it is not defined."""
         tube = self.models
-        return Hull.of(evaluate(graph, {"x": tube, "t": self._clock(tube)}, Trouble())).ends()
+        return evaluate(graph, {"x": tube, "t": self._clock(tube)}, Trouble())
+
+    def forms(self, rows: np.ndarray) -> Models:
+        """`rows @ x` as Taylor models."""
+        return affine(dense(np.asarray(rows, np.float64).T), [self.models])
 
     def _clock(self, tube: Models) -> Models:
         frame = tube.frame

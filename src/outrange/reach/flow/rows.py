@@ -7,6 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from ...graph import Graph
+from ..polynomials.models import Models
+from ..polynomials.ranges import Hull
 from .loop import PipeDecision
 from .pipe import Segment
 
@@ -43,10 +46,69 @@ class Rows:
     def __call__(self, segment: Segment) -> PipeDecision:
         count = segment.boxes.size
         if not self.counts(segment):
-            return PipeDecision(np.zeros(count, bool), np.zeros((count, self.rows.shape[1])))
+            return PipeDecision(np.zeros(count, bool), None)
         least, most = segment.range(self.rows)
-        beyond = np.maximum(self.low - least, most - self.high)
-        with np.errstate(all="ignore"):
-            share = np.where(beyond > 0, beyond / (most - least), -np.inf)
-        share = np.where(np.isnan(share), np.inf, share)
-        return PipeDecision(np.any(beyond > 0, axis=1), self.rows[share.argmax(axis=1)])
+        return decided(least, most, self.low, self.high, segment.forms(self.rows))
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """`low <= g(x, t) <= high` at all times of `[start, end]`, `g` any graph; a `Decide`.
+
+    Args:
+        graph: Its inputs are named `x` and `t`, or one of the two.
+        low: `(R,)` of its outputs; `-inf` where there is no limit.
+        high: `(R,)`; `inf` where there is none.
+        start: When it begins to count, exactly.
+        end: When it has counted.
+    """
+
+    graph: Graph
+    low: np.ndarray
+    high: np.ndarray
+    start: Fraction
+    end: Fraction
+
+    def __call__(self, segment: Segment) -> PipeDecision:
+        none = np.zeros((1, 0))
+        if not Rows(none, none[0], none[0], self.start, self.end).counts(segment):
+            return PipeDecision(np.zeros(segment.boxes.size, bool), None)
+        found = segment.measured(self.graph)
+        return decided(*Hull.of(found).ends(), self.low, self.high, found)
+
+
+def decided(
+    least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.ndarray, forms: Models
+) -> PipeDecision:
+    """Which boxes leave their limits, and by which form they do so most.
+
+    Args:
+        least: `(b, R)` of each form.
+        most: `(b, R)`.
+        low: `(R,)` limits.
+        high: `(R,)`.
+        forms: The forms, `(b, R)`.
+    """
+    beyond = np.maximum(low - least, most - high)
+    if not (beyond > 0).any():
+        return PipeDecision(np.zeros(len(least), bool), None)
+    with np.errstate(all="ignore"):
+        share = np.where(beyond > 0, beyond / (most - least), -np.inf)
+    worst = np.where(np.isnan(share), np.inf, share).argmax(axis=1)
+    rows = np.arange(len(least))
+    rest = None if forms.rest is None else forms.rest[rows, worst][:, None]
+    one = Models(
+        forms.frame, forms.coef[rows, worst][:, None], forms.sym[rows, worst][:, None], rest
+    )
+    return PipeDecision(np.any(beyond > 0, axis=1), middle_of(one))
+
+
+def middle_of(tube: Models) -> Models:
+    """Forms in the middle of a tube, at an instant; for blame, not for proofs."""
+    frame = tube.frame
+    powers = 0.5 ** np.arange(frame.times)
+    coef = tube.coef.reshape(*tube.coef.shape[:2], frame.times, frame.width)
+    return Models(
+        frame, np.einsum("bntm,t->bnm", coef, powers),
+        np.einsum("bnts,t->bns", tube.sym, powers)[:, :, None], tube.rest,
+    )  # fmt: skip

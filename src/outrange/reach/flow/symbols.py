@@ -43,13 +43,30 @@ class SymbolOrigins:
         """Of two batches with equally many symbols."""
         return SymbolOrigins(np.concatenate([self.shares, other.shares]))
 
-    def blame(self, models: Models) -> np.ndarray:
+    def widths(self, models: Models) -> np.ndarray:
         """`(B, n, d)` how much each initial variable adds to the radius of each state."""
         frame = models.frame
         size = np.abs(models.coef[..., : frame.width])
         # A monomial of several variables is due to each of them in part.
         parts = frame.exponents / np.maximum(frame.degrees, 1)[:, None]
         return size @ parts + self.remainders(models)
+
+    def blame(self, models: Models) -> np.ndarray:
+        """`(B, n, d)` by how much a cut across each variable may sharpen the range of each form.
+
+        What is linear, and the squares beside it, have the very range that is taken for theirs, and
+        the worst corner stays with a cut: to blame are other monomials and remainders.
+        """
+        frame = models.frame
+        others = frame.others
+        size = np.abs(models.coef[..., others])
+        parts = frame.exponents[others] / np.maximum(frame.degrees[others], 1)[:, None]
+        found = size @ parts + self.remainders(models)
+        linear = np.abs(models.coef[..., frame.linear])
+        with np.errstate(all="ignore"):
+            share = np.nan_to_num(linear / linear.sum(axis=-1, keepdims=True))
+        rest = 0.0 if models.rest is None else np.where(np.isfinite(models.rest), models.rest, 1.0)
+        return found + share * np.asarray(rest)[..., None]
 
     def remainders(self, models: Models) -> np.ndarray:
         """`(B, n, d)` how much each adds through the remainders it caused."""
@@ -62,12 +79,12 @@ class SymbolOrigins:
 
     def with_controls(self, states: Models, slope: np.ndarray) -> SymbolOrigins:
         """And a symbol per control, due to what makes its states wide, `slope` `(B, m, n)`."""
-        found = np.matmul(np.abs(slope), self.blame(states))
+        found = np.matmul(np.abs(slope), self.widths(states))
         return self._with(found, 0)
 
     def with_flow(self, states: Models) -> SymbolOrigins:
         """And a symbol per state, due to what makes all of them wide."""
-        found = self.blame(states)
+        found = self.widths(states)
         with np.errstate(all="ignore"):
             found = found / found.sum(axis=-1, keepdims=True)
         found = np.where(np.isfinite(found), found, 0.0)
