@@ -11,7 +11,8 @@ from ...core import InputError, check_deadline, gamma
 from ...domains.crown import CrownPlan
 from ...graph import Graph
 from ..polynomials.models import Models, paid
-from .bands import POINTS, Band, Bounded, Pairs, fitted
+from .bands import Band, Bounded, Pairs
+from .fits import POINTS, fitted
 from .sets import FormBatch, samples
 
 
