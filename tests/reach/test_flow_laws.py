@@ -4,8 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from flint import ctx
 
 from cases import cases
+from outrange.graph import Builder, Slot
 from outrange.reach.flow import bands, flow_pipe, picard
 from outrange.reach.polynomials import models
 from reach.oracle import exact, inside, trajectory
@@ -224,3 +226,45 @@ def test_linear_plants_are_exact_at_instants():
         linear, [(np.zeros((2, 1)), np.zeros(1), None)], list(lo[0]), Fraction(1, 4), 4, pieces=8
     )
     assert inside(x, last.lo[0], last.hi[0])
+
+
+@pytest.mark.parametrize("way", ["abs", "max", "relu"])
+def test_plants_with_kinks(way):
+    """`x' = -|x|`, written in three ways; on either side of 0 it is an exponential."""
+    builder = Builder([Slot("x", (1,))])
+    (x,) = builder.input_values()
+    minus = builder.affine_map(x, -1.0)
+    if way == "abs":
+        slope = builder.affine_map(builder.curve("abs", x), -1.0)
+    elif way == "max":
+        slope = builder.minimum(x, minus)
+    else:
+        slope = builder.subtract(x, builder.affine_map(builder.curve("relu", x), 2.0))
+    graph = builder.finish([slope], ["slope"])
+    pipe = flow_pipe(graph, None, [[(-0.1,), (0.1,)], [(0.1,), (0.2,)]], H, 5)
+    assert pipe.complete
+    for box, start, rate in ((0, -0.1, 1.0), (0, 0.1, -1.0), (1, 0.2, -1.0)):
+
+        def smooth(m, x, u, t, w, rate=rate):
+            return [x[0] * rate]
+
+        for time, at in trajectory(smooth, None, [start], H, 5):
+            assert _holds(pipe, box, time, at)
+    last = pipe.instants[-1]
+    assert last.hi[1, 0] - last.lo[1, 0] <= 0.1 * np.exp(-0.5) * (1 + 1e-6)
+
+
+def test_a_controller_that_reads_the_time():
+    builder = Builder([Slot("t", (1,)), Slot("x", (1,))])
+    t, x = builder.input_values()
+    drive = builder.subtract(builder.affine_map(t, 2.0), builder.curve("tanh", x))
+    network = builder.finish([drive], ["u"])
+    graph = plant(lambda m, x, u, t, w: [u[0] - x[0]], 1, 1)
+    pipe = flow_pipe(graph, network, [[(0.4,), (0.5,)]], H, 4)
+    for start in (0.4, 0.5):
+        with ctx.workprec(200):
+            at = exact(start)
+            for k in range(4):
+                u = 2 * exact(k * H) - at.tanh()
+                at = u + (at - u) * (-exact(H)).exp()
+                assert _holds(pipe, 0, (k + 1) * H, [at])
