@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from outrange.core import InputError
-from outrange.reach.flow import Rows, decide_by_splits, flow_pipe
+from outrange.reach.flow import AllOf, AnyOf, Rows, Window, decide_by_splits, flow_pipe
 from reach.plants import controller, layers, plant
 
 
@@ -75,7 +75,7 @@ def test_splits_decide_what_one_box_cannot():
     sharp = fine.pipe.range(row, fine.pipe.segments)[1].max()
     assert fine.complete and sharp < rough
     limit = 0.1 * rough + 0.9 * sharp
-    asked = Rows(row, -INFINITY, np.array([limit]), Fraction(0), Fraction(1))
+    asked = Rows(row, -INFINITY, np.array([limit]), Window(Fraction(0), Fraction(1)))
     cover = decide_by_splits(graph, network, (lo, hi), H, 10, asked, 60)
     assert cover.complete and cover.share == 1.0 and cover.undecided is None and len(cover.lo) > 1
     # The pieces are the whole, and nothing twice.
@@ -86,7 +86,9 @@ def test_splits_decide_what_one_box_cannot():
 def test_what_does_not_hold_stays_open_with_its_first_time():
     graph, network = _loop()
     lo, hi = np.array([[0.5, -0.5]]), np.array([[1.5, 0.5]])
-    asked = Rows(np.array([[1.0, 0.0]]), -INFINITY, np.array([1.2]), Fraction(0), Fraction(1))
+    asked = Rows(
+        np.array([[1.0, 0.0]]), -INFINITY, np.array([1.2]), Window(Fraction(0), Fraction(1))
+    )
     cover = decide_by_splits(graph, network, (lo, hi), H, 10, asked, 60, most=60)
     assert not cover.complete and 0.4 < cover.share <= 0.7 + 1e-9
     assert cover.undecided == 0 and cover.failures[0].cause == "open"
@@ -100,9 +102,9 @@ def test_rows_count_at_their_times_alone():
     last = flow_pipe(graph, network, (lo, hi), H, 10).instants[-1]
     limit = np.array([0.5 * (last.hi[0, 0] + 0.9)])
     assert limit[0] < 0.9
-    late = Rows(row, -INFINITY, limit, end, end)
+    late = Rows(row, -INFINITY, limit, Window(end, end, H))
     assert decide_by_splits(graph, network, (lo, hi), H, 10, late, 60).complete
-    early = Rows(row, -INFINITY, limit, Fraction(0), end)
+    early = Rows(row, -INFINITY, limit, Window(Fraction(0), end))
     assert not decide_by_splits(graph, network, (lo, hi), H, 10, early, 60, most=4).complete
 
 
@@ -153,3 +155,28 @@ def test_a_point_has_no_initial_variables():
     pipe = flow_pipe(graph, network, [[(0.5, 0.5), (0.5, 0.5)]], H, 5)
     last = pipe.instants[-1]
     assert pipe.complete and (last.hi - last.lo <= 1e-6).all()
+
+
+def test_an_instant_that_is_no_end_of_a_period_is_asked_about_in_its_segment():
+    graph, network = _loop()
+    lo, hi = np.array([[0.9, -0.1]]), np.array([[1.0, 0.0]])
+    limit = np.array([0.0])
+    for time in (Fraction(7, 20), Fraction(1, 3), Fraction(3, 10)):
+        for period in (H, None):
+            asked = Rows(np.eye(2)[:1], -INFINITY, limit, Window(time, time, period))
+            cover = decide_by_splits(graph, network, (lo, hi), H, 10, asked, 60, most=2)
+            assert not cover.complete and cover.undecided <= time
+
+
+def test_any_of_several_parts_may_hold():
+    graph, network = _loop()
+    lo, hi = np.array([[0.9, -0.1]]), np.array([[1.0, 0.0]])
+    always = Window(Fraction(0), Fraction(1))
+    right = Rows(np.eye(2)[:1], np.array([0.6]), INFINITY, always)
+    below = Rows(np.eye(2)[1:], -INFINITY, np.array([-0.2]), always)
+    high = Rows(np.eye(2)[1:], np.array([1.0]), INFINITY, always)
+    for parts, holds in (([right, below], True), ([right, high], False), ([right], False)):
+        cover = decide_by_splits(graph, network, (lo, hi), H, 10, AnyOf(parts), 60, most=8)
+        assert cover.complete == holds
+    both = AllOf([AnyOf([right, below]), right])
+    assert not decide_by_splits(graph, network, (lo, hi), H, 10, both, 60, most=8).complete

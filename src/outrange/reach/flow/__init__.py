@@ -3,10 +3,10 @@
 from .cover import Cover, decide_by_splits
 from .loop import Decide, PipeDecision, flow_pipe
 from .pipe import Failure, FlowPipe, Segment
-from .rows import Measures, Rows
+from .rows import AllOf, AnyOf, Measures, Rows, Window
 
 
 __all__ = (
-    "Cover", "Decide", "Failure", "FlowPipe", "Measures", "PipeDecision", "Rows", "Segment",
-    "decide_by_splits", "flow_pipe",
+    "AllOf", "AnyOf", "Cover", "Decide", "Failure", "FlowPipe", "Measures", "PipeDecision", "Rows",
+    "Segment", "Window", "decide_by_splits", "flow_pipe",
 )  # fmt: skip

@@ -47,10 +47,12 @@ class PipeDecision:
         open: `(b,)` the boxes of which the segment does not answer it: they stop.
         forms: Of each box one form that is too wide there: what makes it so is blamed. None where
             no box is open.
+        excess: `(b,)` how far that form leaves its limits, as a share of its width.
     """
 
     open: np.ndarray
     forms: Models | None
+    excess: np.ndarray
 
 
 Decide = Callable[[Segment], PipeDecision]

@@ -1,7 +1,8 @@
-"""The plainest of questions: rows of the states stay between limits for some time."""
+"""Questions about pipes: forms of the states stay between limits for some time."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,71 +11,142 @@ import numpy as np
 from ...graph import Graph
 from ..polynomials.models import Models
 from ..polynomials.ranges import Hull
-from .loop import PipeDecision
+from .loop import Decide, PipeDecision
 from .pipe import Segment
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """`low <= rows @ x <= high` at all times of `[start, end]`; a `Decide`.
+class Window:
+    """When a question counts: at all times of `[start, end]`.
 
     Args:
-        rows: `(R, n)`.
-        low: `(R,)`; `-inf` where there is no limit.
-        high: `(R,)`; `inf` where there is none.
-        start: When it begins to count, exactly.
-        end: When it has counted.
-        inside: Whether `end` is the end of a period: then that instant alone is asked about if
-            `start` is the same.
+        start: Exactly.
+        end: Exactly; the same for one instant.
+        period: Of the loop. At an instant between two periods the form there is asked, which is
+            sharper than the segments before and after; without it, those are.
     """
 
-    rows: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
     start: Fraction
     end: Fraction
-    inside: bool = True
+    period: Fraction | None = None
 
     def counts(self, segment: Segment) -> bool:
         """Whether a segment has to do with the times that count."""
         if segment.start == segment.end:
             return self.start <= segment.start <= self.end
-        if self.start == self.end:
-            return not self.inside and segment.start <= self.start <= segment.end
-        return segment.start < self.end and self.start < segment.end
+        if self.start < self.end:
+            # What a segment shares with the window is more than one of its ends, or belongs to
+            # the next one as well.
+            return segment.start < self.end and self.start < segment.end
+        between = self.period is not None and (self.start / self.period).denominator == 1
+        return not between and segment.start <= self.start <= segment.end
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """`low <= rows @ x <= high` at all times of a window; a `Decide`.
+
+    Args:
+        rows: `(R, n)`.
+        low: `(R,)`; `-inf` where there is no limit.
+        high: `(R,)`; `inf` where there is none.
+        window: When it counts.
+    """
+
+    rows: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    window: Window
 
     def __call__(self, segment: Segment) -> PipeDecision:
-        count = segment.boxes.size
-        if not self.counts(segment):
-            return PipeDecision(np.zeros(count, bool), None)
+        if not self.window.counts(segment):
+            return nothing_open(segment)
         least, most = segment.range(self.rows)
         return decided(least, most, self.low, self.high, segment.forms(self.rows))
 
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """`low <= g(x, t) <= high` at all times of `[start, end]`, `g` any graph; a `Decide`.
+    """`low <= g(x, t) <= high` at all times of a window, `g` any graph; a `Decide`.
 
     Args:
         graph: Its inputs are named `x` and `t`, or one of the two.
         low: `(R,)` of its outputs; `-inf` where there is no limit.
         high: `(R,)`; `inf` where there is none.
-        start: When it begins to count, exactly.
-        end: When it has counted.
+        window: When it counts.
     """
 
     graph: Graph
     low: np.ndarray
     high: np.ndarray
-    start: Fraction
-    end: Fraction
+    window: Window
 
     def __call__(self, segment: Segment) -> PipeDecision:
-        none = np.zeros((1, 0))
-        if not Rows(none, none[0], none[0], self.start, self.end).counts(segment):
-            return PipeDecision(np.zeros(segment.boxes.size, bool), None)
+        if not self.window.counts(segment):
+            return nothing_open(segment)
         found = segment.measured(self.graph)
         return decided(*Hull.of(found).ends(), self.low, self.high, found)
+
+
+@dataclass(frozen=True, eq=False)
+class AllOf:
+    """Every part holds; a `Decide`.
+
+    Args:
+        parts: The parts.
+    """
+
+    parts: Sequence[Decide]
+
+    def __call__(self, segment: Segment) -> PipeDecision:
+        found = [part(segment) for part in self.parts]
+        return _chosen(found, np.any([d.open for d in found], axis=0), np.argmax)
+
+
+@dataclass(frozen=True, eq=False)
+class AnyOf:
+    """One part holds, throughout each segment the same one: to stay out of a box, say; a `Decide`.
+
+    Args:
+        parts: The parts. They count at the same times.
+    """
+
+    parts: Sequence[Decide]
+
+    def __call__(self, segment: Segment) -> PipeDecision:
+        found = [part(segment) for part in self.parts]
+        return _chosen(found, np.all([d.open for d in found], axis=0), np.argmin)
+
+
+def nothing_open(segment: Segment) -> PipeDecision:
+    """A segment that says nothing against it."""
+    count = segment.boxes.size
+    return PipeDecision(np.zeros(count, bool), None, np.zeros(count))
+
+
+def _chosen(
+    found: Sequence[PipeDecision], open_: np.ndarray, choose: Callable[..., np.ndarray]
+) -> PipeDecision:
+    """The boxes `open_`, with the form of the part that exceeds its limits most, or least."""
+    excess = np.stack([d.excess for d in found])
+    if not open_.any():
+        return PipeDecision(open_, None, np.zeros(open_.size))
+    which = choose(excess, axis=0)
+    forms: Models | None = None
+    for k, decision in enumerate(found):
+        if decision.forms is not None:
+            forms = decision.forms if forms is None else where(which == k, decision.forms, forms)
+    return PipeDecision(open_, forms, np.take_along_axis(excess, which[None], axis=0)[0])
+
+
+def where(mask: np.ndarray, a: Models, b: Models) -> Models:
+    """Of each box the models of `a` where the mask `(b,)` says so, else those of `b`."""
+    assert a.rest is not None and b.rest is not None
+    return Models(
+        a.frame, np.where(mask[:, None, None], a.coef, b.coef),
+        np.where(mask[:, None, None, None], a.sym, b.sym),
+        np.where(mask[:, None], a.rest, b.rest),
+    )  # fmt: skip
 
 
 def decided(
@@ -91,16 +163,18 @@ def decided(
     """
     beyond = np.maximum(low - least, most - high)
     if not (beyond > 0).any():
-        return PipeDecision(np.zeros(len(least), bool), None)
+        return PipeDecision(np.zeros(len(least), bool), None, np.zeros(len(least)))
     with np.errstate(all="ignore"):
         share = np.where(beyond > 0, beyond / (most - least), -np.inf)
-    worst = np.where(np.isnan(share), np.inf, share).argmax(axis=1)
+    share = np.where(np.isnan(share), np.inf, share)
+    worst = share.argmax(axis=1)
     rows = np.arange(len(least))
     rest = None if forms.rest is None else forms.rest[rows, worst][:, None]
     one = Models(
         forms.frame, forms.coef[rows, worst][:, None], forms.sym[rows, worst][:, None], rest
     )
-    return PipeDecision(np.any(beyond > 0, axis=1), middle_of(one))
+    excess = np.maximum(share[rows, worst], 0.0)
+    return PipeDecision(np.any(beyond > 0, axis=1), middle_of(one), excess)
 
 
 def middle_of(tube: Models) -> Models:
