@@ -140,6 +140,11 @@ def ranges_hold():
                         form = sum(Fraction(r) * v for r, v in zip(rows[j], x, strict=True))
                         assert Fraction(least[box, j]) <= form <= Fraction(most[box, j])
         if frame.time:
+            part = ranges.piece(a, Fraction(1, 3), Fraction(1, 2))
+            for tau, eps, s in points(rng, frame, 2, 6):
+                here = value(part, 1, 1, (tau, eps, s))
+                there = value(a, 1, 1, (Fraction(1, 3) + tau / 6, eps, s))
+                assert abs(there - here) <= Fraction(float(part.rest[1, 1]))
             end = ranges.at_end(a, MonomialFrame(frame.variables, frame.order, 0))
             for _, eps, s in points(rng, frame, 2, 6):
                 one = value(a, 0, 0, (Fraction(1), eps, s))

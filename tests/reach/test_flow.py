@@ -180,3 +180,21 @@ def test_any_of_several_parts_may_hold():
         assert cover.complete == holds
     both = AllOf([AnyOf([right, below]), right])
     assert not decide_by_splits(graph, network, (lo, hi), H, 10, both, 60, most=8).complete
+
+
+def turning(m, x, u, t, w):
+    """Around a corner, along a circle."""
+    return [-x[1], x[0]]
+
+
+def test_a_corner_is_turned_within_a_segment():
+    # From (1, 0) by a quarter of a turn in one segment; the box ends at (0.65, 0.65).
+    graph, period = plant(turning, 2), Fraction(8, 5)
+    always = Window(Fraction(0), period)
+    parts = [Rows(np.eye(2)[i : i + 1], np.array([0.65]), INFINITY, always) for i in (0, 1)]
+    start = [[(1.0, 0.0), (1.01, 0.0)]]
+    each = [decide_by_splits(graph, None, start, period, 1, p, 60, most=4) for p in parts]
+    assert not each[0].complete and not each[1].complete
+    assert decide_by_splits(graph, None, start, period, 1, AnyOf(parts), 60, most=4).complete
+    far = [Rows(np.eye(2)[i : i + 1], np.array([0.75]), INFINITY, always) for i in (0, 1)]
+    assert not decide_by_splits(graph, None, start, period, 1, AnyOf(far), 60, most=4).complete

@@ -14,7 +14,7 @@ from ...graph import Graph
 from ...ops import dense
 from ..polynomials.field import Trouble, evaluate
 from ..polynomials.models import Models, affine, constant
-from ..polynomials.ranges import Hull
+from ..polynomials.ranges import Hull, piece
 
 
 @dataclass(eq=False)
@@ -97,6 +97,17 @@ class Segment:
         if frame.time:
             clock.coef[..., frame.width] = float(self.end - self.start)
         return clock.padded(tube.sym.shape[-1])
+
+    def halves(self) -> tuple[Segment, Segment]:
+        """The same in two parts of equal time."""
+        middle, half = (self.start + self.end) / 2, Fraction(1, 2)
+        first, second = (
+            piece(self.models, a, b) for a, b in ((Fraction(0), half), (half, Fraction(1)))
+        )
+        return (
+            Segment.of(self.start, middle, self.boxes, first, self.controls),
+            Segment.of(middle, self.end, self.boxes, second, self.controls),
+        )
 
     def take(self, some: np.ndarray, keep: bool) -> Segment:
         """Some of its boxes, with or without the models."""

@@ -15,6 +15,10 @@ from .loop import Decide, PipeDecision
 from .pipe import Segment
 
 
+HALVINGS = 5
+"""The time of a segment is halved so often at most, to turn a corner."""
+
+
 @dataclass(frozen=True, eq=False)
 class Window:
     """When a question counts: at all times of `[start, end]`.
@@ -105,17 +109,35 @@ class AllOf:
 
 @dataclass(frozen=True, eq=False)
 class AnyOf:
-    """One part holds, throughout each segment the same one: to stay out of a box, say; a `Decide`.
+    """At every time one part holds: to stay out of a box, say; a `Decide`.
+
+    Where no part holds throughout a segment, its time is halved: a corner is turned with one part
+    before and another one after.
 
     Args:
-        parts: The parts. They count at the same times.
+        parts: The parts.
     """
 
     parts: Sequence[Decide]
 
     def __call__(self, segment: Segment) -> PipeDecision:
+        return self._decide(segment, HALVINGS if segment.start < segment.end else 0)
+
+    def _decide(self, segment: Segment, left: int) -> PipeDecision:
         found = [part(segment) for part in self.parts]
-        return _chosen(found, np.all([d.open for d in found], axis=0), np.argmin)
+        whole = _chosen(found, np.all([d.open for d in found], axis=0), np.argmin)
+        some = np.flatnonzero(whole.open)
+        if not some.size or left == 0:
+            return whole
+        first, second = segment.take(some, True).halves()
+        here = self._decide(first, left - 1).open
+        fine = np.flatnonzero(~here)
+        if fine.size:
+            # A box that is open in the first half needs no second look.
+            here[fine] = self._decide(second.take(fine, True), left - 1).open
+        open_ = np.zeros(segment.boxes.size, bool)
+        open_[some] = here
+        return PipeDecision(open_, whole.forms if open_.any() else None, whole.excess)
 
 
 def nothing_open(segment: Segment) -> PipeDecision:

@@ -134,6 +134,28 @@ class Hull:
         return low.min(axis=1), high.max(axis=1)
 
 
+def piece(tube: Models, start: Fraction, end: Fraction) -> Models:
+    """A tube over a part of its time, which becomes the whole.
+
+    Args:
+        tube: Over `tau` in [0, 1], with remainders.
+        start: Where the part begins.
+        end: Where it ends.
+    """
+    frame = tube.frame
+    weight = np.zeros((frame.times, frame.times))
+    for t in range(frame.times):
+        for r in range(t + 1):
+            weight[r, t] = float(comb(t, r) * start ** (t - r) * (end - start) ** r)
+    by_time = tube.coef.reshape(*tube.coef.shape[:2], frame.times, frame.width)
+    coef = np.einsum("rt,bntm->bnrm", weight, by_time).reshape(tube.coef.shape)
+    sym = np.einsum("rt,bnts->bnrs", weight, tube.sym)
+    assert tube.rest is not None
+    # The weights of a power add up to `end^t`, at most 1; each is rounded once.
+    rest = paid(tube.rest + gamma(frame.times + 3) * (tube.norm + tube.sym_norm))
+    return Models(frame, coef, sym, rest)
+
+
 def at_end(tube: Models, instant: MonomialFrame) -> Models:
     """The models at `tau = 1`."""
     frame = tube.frame
