@@ -2,8 +2,9 @@
 
     python benchmarks/certificates.py ranges           ACAS Xu and mlp, both ends of all outputs
     python benchmarks/certificates.py ranges --rows acas_1_1
+    python benchmarks/certificates.py smooth           20 nets of tanh, sigmoid, gelu, to 1e-3
     python benchmarks/certificates.py verdicts acasxu rl_benchmarks reach_prob_density
-    python benchmarks/certificates.py verdicts mnist_fc --only unsat --most 40 --time 600
+    python benchmarks/certificates.py verdicts mnist_fc --most 40 --time 600
 
 A row: seconds of the search (the same question without a certificate), of writing, of checking in a
 process of its own, bytes, and what the checker says. Rows are searched and written one after the
@@ -83,6 +84,25 @@ def verdicts(folder: Path, most: int | None) -> Iterator[tuple[str, Path, Callab
         yield name, model, ask
 
 
+def smooth(folder: Path) -> Iterator[tuple[str, Path, Callable[..., Any]]]:
+    """Keras models of two hidden layers over [-1, 1]^n, one to four inputs."""
+    import keras
+
+    for i in range(20):
+        curve, inputs, width = ("tanh", "sigmoid", "gelu")[i % 3], 1 + i % 4, (16, 32)[i // 10]
+        keras.utils.set_random_seed(i)
+        hidden = [keras.layers.Dense(width, curve, bias_initializer="normal") for _ in range(2)]
+        model = keras.Sequential([keras.Input((inputs,)), *hidden, keras.layers.Dense(1)])
+        path = folder / f"{curve}_{inputs}_{width}_{i}.keras"
+        model.save(path)
+        box = [-1.0] * inputs, [1.0] * inputs
+
+        def ask(path=path, box=box, **options):
+            return outrange.output_range(str(path), box, tol=1e-3, **options)
+
+        yield path.stem, path, ask
+
+
 def one(
     name: str,
     model: Path,
@@ -108,9 +128,22 @@ def one(
     return Row(name, search, write, path.stat().st_size, pool.submit(checked, path, model, limit))
 
 
+def questions(
+    given: argparse.Namespace, folder: Path
+) -> Iterator[tuple[str, Path, Callable[..., Any]]]:
+    """What was asked for."""
+    if given.what == "ranges":
+        yield from ranges(given.rows)
+    elif given.what == "smooth":
+        yield from smooth(folder)
+    else:
+        for family in given.families:
+            yield from verdicts(data_folder() / family, given.most)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["ranges", "verdicts"])
+    parser.add_argument("what", choices=["ranges", "smooth", "verdicts"])
     parser.add_argument("families", nargs="*", default=["acasxu"])
     parser.add_argument("--rows", default="", help="only rows that begin like this")
     parser.add_argument("--most", type=int, help="at most so many of a family")
@@ -118,13 +151,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="checkers at a time")
     parser.add_argument("--keep", type=Path, help="a folder that keeps the certificates")
     given = parser.parse_args()
-    asked = ranges(given.rows) if given.what == "ranges" else (
-        row for family in given.families for row in verdicts(data_folder() / family, given.most)
-    )  # fmt: skip
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(given.jobs) as pool:
         rows, folder = [], given.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        for row in asked:
+        for row in questions(given, folder):
             rows.append(one(*row, folder, pool, given.time))
             print(f"{rows[-1].name}: {rows[-1].bytes} bytes", file=sys.stderr, flush=True)
         print(f"{'row':40}{'search':>9}{'write':>9}{'check':>9}{'kB':>9}  checker")

@@ -1,135 +1,191 @@
-"""Closed loops of a controller and a plant, unrolled: the range of the last state.
+"""Closed loops in discrete time, with default settings: a verdict and a pipe each.
 
     python benchmarks/closed_loop.py --data FOLDER
-    python benchmarks/closed_loop.py --loops double_integrator pendulum --time 60
+    python benchmarks/closed_loop.py --rows D1 D2 --time 60
 
 The controllers of the ARCH-COMP competition (category AINNCS) are not part of this project: without
-their folder only the loops with a controller of our own run. Printed are the steps, the status, the
-largest gap of an output relative to its range seen, and the seconds with loading.
+their folder only D1, with a controller of our own, runs. Printed are the verdict and whether it is
+the expected one, the seconds of the whole call, the margin, the looseness of the pipe (proved over
+seen width, the largest and that of the last step), boxes, and the lines a user writes.
 """
 
 import argparse
+import inspect
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
-from loops import (
-    Loop,
+from loops import own_controller
+from onnx import TensorProto, helper
+from plants import (
+    ATTITUDES,
+    FREE,
+    GAP,
+    INTEGRATOR,
+    PARKED,
+    aircraft,
+    aircraft_seen,
     arms,
     attitude,
     car,
-    cart,
     cruise,
     cruise_seen,
-    euler,
-    linear,
-    own_controller,
     pendulum,
-    sampled,
-    unrolled,
+    unicycle,
 )
 
 import outrange
+from outrange import within, x
 
 
-N = 0.001027
-"""Mean motion of the docking target, rad/s."""
+@dataclass(frozen=True)
+class Row:
+    """One question.
 
-ORBIT = np.array([
-    [0, 0, 1, 0], [0, 0, 0, 1], [3 * N * N, 0, 0, 2 * N], [0, 0, -2 * N, 0],
-], float)  # fmt: skip
+    Args:
+        name: Of the row.
+        controller: A file in the folder, a model, or files by their modes.
+        plant: As a user writes it.
+        lo: Of the initial states.
+        hi: Of the initial states.
+        steps: How many.
+        spec: What shall hold; None for the pipe alone.
+        expected: The right verdict.
+        more: Other arguments.
+        skip: Nodes at the controller's beginning that are left out.
+    """
 
-THRUST = np.array([[0, 0], [0, 0], [1, 0], [0, 1]]) / 12.0
-
-INTEGRATOR = linear(np.array([[1.0, 1.0], [0.0, 1.0]]), np.array([[0.5], [1.0]]))
-
-HOVER = np.kron(np.array([[1.0, 0.1], [0.0, 1.0]]), np.eye(3))
-"""Three places, three speeds, 0.1 s."""
-
-PUSH = np.concatenate([0.005 * np.eye(3), 0.1 * np.eye(3)])
-
-LOOPS = {
-    "double_integrator": Loop(
-        own_controller((2, 10, 5, 1), np.array([[-0.4, -1.0]])),
-        INTEGRATOR, (2.5, -0.25), (3.0, 0.25), (1, 5, 20), tol=1e-6,
-    ),
-    "quadrotor": Loop(
-        own_controller((6, 32, 32, 3), -np.concatenate([np.eye(3), 1.5 * np.eye(3)], axis=1)),
-        linear(HOVER, PUSH), (0.5, 0.5, 0.5, -0.1, -0.1, -0.1), (0.6, 0.6, 0.6, 0.1, 0.1, 0.1),
-        (1, 6, 12),
-    ),
-    "pendulum": Loop(
-        "Single_Pendulum.onnx", euler(0.05, pendulum), (1.0, 0.0), (1.175, 0.2), (5, 10, 20),
-    ),
-    "cruise": Loop(
-        "ACC.onnx", euler(0.1, cruise), (90, 32, 0, 10, 30, 0), (110, 32.2, 0, 11, 30.2, 0),
-        (5, 20, 50), observe=cruise_seen, skip=1,
-    ),
-    "car_set": Loop(
-        "NAV_set.onnx", euler(0.2, car), (2.9, 2.9, 0, 0), (3.1, 3.1, 0, 0), (5, 15, 30), tol=1e-2,
-    ),
-    "car_point": Loop(
-        "NAV_point.onnx", euler(0.2, car), (2.9, 2.9, 0, 0), (3.1, 3.1, 0, 0), (5, 15, 30),
-        tol=1e-2,
-    ),
-    "cart_pole": Loop(
-        "CartPole.onnx", euler(0.02, cart), (-0.1, -0.05, -0.1, -0.05), (0.1, 0.05, 0.1, 0.05),
-        (10,), tol=1e-2,
-    ),
-    "docking": Loop(
-        "Docking.onnx", sampled(ORBIT, THRUST, 1.0), (70, 70, -0.28, -0.28),
-        (106, 106, 0.28, 0.28), (1, 3, 10), tol=1e-2,
-    ),
-    "double_pendulum": Loop(
-        "Double_Pendulum_less.onnx", euler(0.05, arms), (1.0,) * 4, (1.3,) * 4, (2, 5), tol=1e-2,
-    ),
-    "attitude": Loop(
-        "Attitude-Control.onnx", euler(0.1, attitude), (-0.45, -0.55, 0.65, -0.75, 0.85, -0.65),
-        (-0.44, -0.54, 0.66, -0.74, 0.86, -0.64), (3, 10), tol=1e-2,
-    ),
-}  # fmt: skip
+    name: str
+    controller: Any
+    plant: Callable
+    lo: tuple[float, ...]
+    hi: tuple[float, ...]
+    steps: int
+    spec: Any
+    expected: str
+    more: dict[str, Any] = field(default_factory=dict)
+    skip: int = 0
 
 
-def show(name: str, loop: Loop, data: Path | None, limit: float, most: int) -> None:
-    """Print a line for each number of steps."""
-    model = loop.controller
-    if isinstance(model, str):
-        if data is None or not (data / model).exists():
-            print(f"{name:18} skipped: no file `{model}`; give its folder by --data", flush=True)
-            return
-        model = onnx.load(data / model)
-    for steps in (s for s in loop.steps if s <= most):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{name}.onnx"
-            onnx.save(unrolled(loop, model, steps), path)
-            box = list(loop.lo), list(loop.hi)
-            began = time.perf_counter()
-            found = outrange.output_range(path, box, tol=loop.tol, time_limit=limit)
-            seconds = time.perf_counter() - began
-        inside = np.ravel(found.seen_hi) - np.ravel(found.seen_lo)
-        ends = "; ".join(
-            f"[{a:.5g}, {b:.5g}] seen {w:.3g}"
-            for a, b, w in zip(np.ravel(found.lo), np.ravel(found.hi), inside, strict=True)
-        )
-        gap = float(np.max(found.relative_gap))
-        print(
-            f"{name:18} {steps:3} {found.status:9} {gap:8.1e} {seconds:6.1f} s  {ends}", flush=True
-        )
+def advised(pilot: str, climb: float, expected: str) -> Row:
+    """A row of VCAS."""
+    name = f"VCAS {pilot} {climb:g}"
+    nets = {k: f"VCAS/VertCAS_noResp_pra0{k + 1}_v9_20HU_200.onnx" for k in range(9)}
+    more = {"mode": 3, "observe": aircraft_seen}
+    if pilot == "all":
+        more["choice"] = [-1, 0, 1]
+    far = (abs(x[0]) > 100).always(1)
+    lo, hi = (-133, climb, 25, 0), (-129, climb, 25, 0)
+    return Row(f"D5 {name}", nets, aircraft(pilot), lo, hi, 10, far, expected, more)
+
+
+CAR = (2.9, 2.9, 0, 0), (3.1, 3.1, 0, 0)
+
+ROWS = [
+    Row("D1 double integrator 5", own_controller((2, 10, 5, 1), np.array([[-0.4, -1.0]])),
+        INTEGRATOR, (2.5, -0.25), (3.0, 0.25), 5, None, "REACHED"),
+    Row("D1 double integrator 20", own_controller((2, 10, 5, 1), np.array([[-0.4, -1.0]])),
+        INTEGRATOR, (2.5, -0.25), (3.0, 0.25), 20, None, "REACHED"),
+    Row("D2 single pendulum", "Single_Pendulum.onnx", pendulum, (1.0, 0.0), (1.175, 0.2), 20,
+        (x[0] <= 1).during(10, 20), "VIOLATED"),
+    Row("D3 ACC", "ACC.onnx", cruise, (90, 32, 0, 10, 30, 0), (110, 32.2, 0, 11, 30.2, 0), 50,
+        GAP, "HOLDS", {"observe": cruise_seen}, skip=1),
+    Row("D4 NAV set", "NAV_set.onnx", car, *CAR, 30, FREE & PARKED, "HOLDS"),
+    Row("D4 NAV point", "NAV_point.onnx", car, *CAR, 30, FREE & PARKED, "HOLDS"),
+    *(advised("middle", v, "HOLDS" if v > -24 else "VIOLATED")
+      for v in (-19.5, -22.5, -25.5, -28.5)),
+    *(advised("worst", v, "HOLDS" if v > -20 else "VIOLATED")
+      for v in (-19.5, -22.5, -25.5, -28.5)),
+    advised("all", -19.5, "HOLDS"),
+    Row("D6 attitude", "Attitude-Control.onnx", attitude, (-0.45, -0.55, 0.65, -0.75, 0.85, -0.65),
+        (-0.44, -0.54, 0.66, -0.74, 0.86, -0.64), 30, ATTITUDES, "HOLDS"),
+    Row("D6 unicycle", "Benchmark10-Unicycle.onnx", unicycle, (9.5, -4.5, 2.1, 1.5),
+        (9.55, -4.45, 2.11, 1.51), 50, within([-0.6, -0.2, -0.06, -0.3], [0.6, 0.2, 0.06, 0.3])
+        .at(50), "HOLDS", {"actuate": lambda y: y - 20, "disturbance": ([-1e-4], [1e-4]),
+                           "varying": True}),
+    Row("D6 double pendulum", "Double_Pendulum_less.onnx", arms, (1.0,) * 4, (1.3,) * 4, 20,
+        within([-1.7] * 4, [2.0] * 4), "HOLDS"),
+]  # fmt: skip
+
+
+def controllers(row: Row, data: Path | None, folder: Path) -> Any:
+    """The files of a row, those without standard shapes mended; None where there are none."""
+    if isinstance(row.controller, onnx.ModelProto):
+        onnx.save(row.controller, folder / "own.onnx")
+        return folder / "own.onnx"
+    names = row.controller if isinstance(row.controller, dict) else {0: row.controller}
+    if data is None or not all((data / name).exists() for name in names.values()):
+        return None
+    if isinstance(row.controller, dict):
+        return {mode: data / name for mode, name in names.items()}
+    if not row.skip:
+        return data / row.controller
+    model = onnx.load(data / row.controller)
+    graph, first = model.graph, model.graph.node[0]
+    given = first.input[0]
+    graph.node[row.skip].input[0] = given
+    del graph.node[: row.skip]
+    place = next(i for i, slot in enumerate(graph.input) if slot.name == given)
+    size = graph.input[place].type.tensor_type.shape.dim[-1].dim_value
+    del graph.input[place]
+    graph.input.insert(0, helper.make_tensor_value_info(given, TensorProto.FLOAT, [1, size]))
+    onnx.save(model, folder / row.controller)
+    return folder / row.controller
+
+
+def lines(row: Row) -> int:
+    """Lines of the plant, of what is observed, and of the call: what a user writes."""
+    parts = [row.plant, row.more.get("observe")]
+    written = [inspect.getsource(p).splitlines() for p in parts if inspect.isfunction(p)]
+    return sum(len(body) - 1 for body in written) + 4
+
+
+def asked(row: Row, data: Path | None, limit: float) -> str | None:
+    """The row of a table; None without its files."""
+    with tempfile.TemporaryDirectory() as name:
+        controller = controllers(row, data, Path(name))
+        if controller is None:
+            return None
+        began = time.perf_counter()
+        found = outrange.closed_loop(
+            controller, row.plant, (list(row.lo), list(row.hi)), steps=row.steps, spec=row.spec,
+            time_limit=limit, **row.more,
+        )  # fmt: skip
+        seconds = time.perf_counter() - began
+    right = "right" if found.status == row.expected else f"not {row.expected}"
+    loose = found.pipe.looseness
+    margin = f"{found.margin:10.4g}" if np.isfinite(found.margin) else " " * 10
+    return (
+        f"{found.status:9} {right:12} {seconds:6.1f} s {margin} {loose.max():10.7g} "
+        f"{loose[-1].max():10.7g} {found.cost.boxes:8,} {lines(row):5}"
+    )
+
+
+def chosen(names: list[str]) -> Iterator[Row]:
+    """The rows whose names begin like one of these."""
+    return (row for row in ROWS if not names or row.name.startswith(tuple(names)))
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the ARCH-COMP controllers")
-    parser.add_argument("--loops", nargs="*", default=list(LOOPS), choices=list(LOOPS))
-    parser.add_argument("--time", type=float, default=60.0, help="seconds for each line")
-    parser.add_argument("--steps", type=int, default=1000, help="at most so many steps")
+    parser.add_argument("--rows", nargs="*", default=[], help="beginnings of names: D1 D4")
+    parser.add_argument("--time", type=float, default=120.0, help="seconds for each row")
     given = parser.parse_args()
-    print(f"{'loop':18} steps status         gap    time  proved, and the width of what was seen")
-    for name in given.loops:
-        show(name, LOOPS[name], given.data, given.time, given.steps)
+    head = f"{'verdict':9} {'':12} {'time':>8} {'margin':>10} {'loosest':>10} {'at the end':>10}"
+    print(f"{'':24} {head} {'boxes':>8} lines")
+    for row in chosen(given.rows):
+        told = asked(row, given.data, given.time)
+        print(
+            f"{row.name:24} {told or 'skipped: no such file; give its folder by --data'}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

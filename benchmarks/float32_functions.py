@@ -2,12 +2,15 @@
 
     KERAS_BACKEND=jax python benchmarks/float32_functions.py            also tensorflow, torch
     python benchmarks/float32_functions.py --runtime onnxruntime
-    python benchmarks/float32_functions.py --every exp tanh             all 2^32 arguments
+    python benchmarks/float32_functions.py --runtime native             JAX, PyTorch, ..., NumPy
+    python benchmarks/float32_functions.py --runtime native --every exp    all 2^32 arguments
 
 Of each function: the most units of roundoff (`u = 2^-24`) that it misses by, relative to its value
 where `MOST` of them are enough, else beside `BESIDE` of them absolutely; what is below the least
-normal number is not counted, since it may be flushed. `ops/float32.py` states what the proofs
-assume; a row that exceeds it ends in `BEYOND`, and the script with 1.
+normal number is not counted, since it may be flushed. Beyond the largest number a function must
+return infinity, at an infinity its limit, at what is no number none: `amiss` counts where it does
+not. `ops/float32.py` states what the proofs assume; a row that exceeds it ends in `BEYOND`, and the
+script with 1.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,6 +30,7 @@ from outrange.ops.float32 import FLOAT32_ERRORS, float32_error
 
 UNIT, TINY, LARGEST = 2.0**-24, 2.0**-126, float(np.finfo(np.float32).max)
 MOST, BESIDE = 64.0, 8.0
+AT_ONCE = 1 << 17
 
 OPERATIONS = {
     "abs": "absolute", "atan": "arctan", "expm1": "expm1", "gelu_tanh": "gelu", "relu": "relu",
@@ -63,7 +68,7 @@ def keras_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
         return None
     x = keras.Input((1,))
     model = keras.Model(x, known(x))
-    return lambda v: np.asarray(model.predict_on_batch(v.reshape(-1, 1)), np.float64).ravel()
+    return lambda v: np.asarray(model.predict_on_batch(v.reshape(-1, 1))).ravel()
 
 
 def onnx_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -85,7 +90,7 @@ def onnx_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
         )
     except Exception:  # an operator that this version does not have
         return None
-    return lambda v: np.asarray(session.run(None, {"x": v})[0], np.float64)
+    return lambda v: np.asarray(session.run(None, {"x": v})[0])
 
 
 def arguments(every: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -93,81 +98,190 @@ def arguments(every: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
     if every:
         for start in range(0, 1 << 32, 1 << 24):
             bits = np.arange(start, start + (1 << 24), dtype=np.uint64).astype(np.uint32)
-            yield _finite(bits)
+            yield bits.view(np.float32)
         return
     high = np.arange(0, 1 << 9, dtype=np.uint32) << np.uint32(23)
     ends = np.array([0, 1, 2, 3, (1 << 23) - 1, (1 << 23) - 2, 1 << 22], np.uint32)
     for _ in range(8):
         low = np.concatenate([ends, rng.integers(0, 1 << 23, 2048, dtype=np.uint32)])
-        yield _finite((high[:, None] | low).ravel())
+        yield (high[:, None] | low).ravel().view(np.float32)
 
 
-def _finite(bits: np.ndarray) -> np.ndarray:
-    x = bits.view(np.float32)
-    return x[np.isfinite(x)]
+@dataclass
+class Found:
+    """What was measured of a function.
+
+    Args:
+        relative: Units relative to the value.
+        beside: Units beside `BESIDE` relative ones.
+        at: Where.
+        count: Arguments.
+        special: Of them: no numbers, infinities, and those whose value is beyond float32.
+        small: Of them: those that may be flushed, or whose value may be.
+        amiss: Of the special ones, how many return something else than they must.
+    """
+
+    relative: float = 0.0
+    beside: float = 0.0
+    at: float = 0.0
+    count: int = 0
+    special: int = 0
+    small: int = 0
+    amiss: int = 0
+
+    def ends(self, facts: Curve, x: np.ndarray, got: np.ndarray, count: int) -> bool:
+        """Compare neighbors that return the same by both ends; False if those differ in kind."""
+        alone = Found()
+        alone.add(x, facts.f(x.astype(np.float64)), got.astype(np.float64))
+        if alone.special not in (0, 2) or alone.small not in (0, 2):
+            return False
+        self.count += count
+        self.special += count * alone.special // 2
+        self.small += count * alone.small // 2
+        self.amiss += alone.amiss
+        if alone.relative > self.relative:
+            self.relative, self.at = alone.relative, alone.at
+        self.beside = max(self.beside, alone.beside)
+        return True
+
+    def add(self, x: np.ndarray, true: np.ndarray, got: np.ndarray) -> None:
+        """Compare some values."""
+        wide = x.astype(np.float64)
+        beyond = ~np.isfinite(wide) | ~np.isfinite(true) | (np.abs(true) > LARGEST * (1 + UNIT))
+        limit = np.where(np.isfinite(true), np.sign(true) * np.inf, true)
+        limit = np.where(np.isfinite(wide), limit, true)
+        wrong = beyond & ~((got == limit) | (np.isnan(got) & np.isnan(limit)))
+        # An infinity of 1 / x where x may be flushed, a largest number: both are said nothing of.
+        small = (np.abs(wide) < TINY) & (wide != 0.0)
+        self.amiss += int((wrong & ~small & (np.abs(limit) != LARGEST)).sum())
+        self.special += int(beyond.sum())
+        self.small += int((small | ((np.abs(true) < TINY) & (true != 0.0))).sum())
+        self.count += x.size
+        # An argument that is flushed moves the value, too; near the largest all may overflow.
+        fine = ~beyond & ~small & (np.abs(true) < 2.0**127)
+        x, true, got = x[fine], true[fine], got[fine]
+        wrong = np.maximum(np.abs(got - true) - TINY, 0.0)
+        wrong = np.where(np.isfinite(got), wrong, np.inf)
+        share = np.where(wrong > 0, wrong / (UNIT * np.abs(true)), 0.0)
+        rest = np.maximum(wrong / UNIT - BESIDE * np.abs(true), 0.0)
+        if share.size and share.max() > self.relative:
+            self.at = float(x[int(share.argmax())])
+        self.relative = max(self.relative, float(share.max(initial=0.0)))
+        self.beside = max(self.beside, float(rest.max(initial=0.0)))
 
 
-def measured(
-    facts: Curve, run: Callable[[np.ndarray], np.ndarray], every: bool
-) -> tuple[float, float, float, int]:
-    """Units relative to the value, units beside `BESIDE` relative ones, where; how many."""
-    relative, beside, at, count = 0.0, 0.0, 0.0, 0
+RISING = ("exp", "tanh", "sigmoid", "erf", "expm1", "atan", "sinh", "log")
+"""Of these the error of a value that many neighbors share is largest at their ends."""
+
+
+def _is_flat(x: np.ndarray, values: np.ndarray) -> bool:
+    """Whether all arguments are finite and return the same."""
+    return bool(np.isfinite(x[[0, -1]]).all() and (values == values[0]).all())
+
+
+Runner = Callable[[np.ndarray], np.ndarray]
+
+
+def measured(facts: Curve, runners: dict[str, Runner], every: bool) -> dict[str, Found]:
+    """Compare a function of each runtime with its float64 self."""
+    found = {name: Found() for name in runners}
     with np.errstate(all="ignore"):
         for x in arguments(every, np.random.default_rng(0)):
-            wide = x.astype(np.float64)
-            x, wide = (v[(wide >= facts.on[0]) & (wide <= facts.on[1])] for v in (x, wide))
-            true = facts.f(wide)
-            fine = np.isfinite(true) & (np.abs(true) < 2.0**120)
-            # An argument that is flushed moves the value, too.
-            fine &= (np.abs(wide) >= TINY) | (wide == 0.0)
-            got = run(x)
-            x, true, got = x[fine], true[fine], got[fine]
-            count += x.size
-            wrong = np.maximum(np.abs(got - true) - TINY, 0.0)
-            wrong = np.where(np.isfinite(got), wrong, np.inf)
-            share = np.where(wrong > 0, wrong / (UNIT * np.abs(true)), 0.0)
-            rest = np.maximum(wrong / UNIT - BESIDE * np.abs(true), 0.0)
-            if rest.size and rest.max() >= beside:
-                at = float(x[int(rest.argmax())])
-            relative = max(relative, float(share.max(initial=0.0)))
-            beside = max(beside, float(rest.max(initial=0.0)))
-    return relative, beside, at, count
+            inside = ~((x < facts.on[0]) | (x > facts.on[1]))
+            x = x if inside.all() else x[inside]
+            got = {name: run(x) for name, run in runners.items()}
+            for start in range(0, len(x), AT_ONCE):  # as much as a cache holds
+                part, true = slice(start, start + AT_ONCE), None
+                for name, values in got.items():
+                    if every and facts.name in RISING and _is_flat(x[part], values[part]):
+                        ends = [start, start + x[part].size - 1]
+                        held = found[name].ends(facts, x[ends], values[ends], x[part].size)
+                        if held:
+                            continue
+                    if true is None:
+                        true = facts.f(x[part].astype(np.float64))
+                    found[name].add(x[part], true, values[part].astype(np.float64))
+    return found
+
+
+def native_functions(name: str) -> dict[str, Runner]:
+    """The function of each runtime that is installed, by itself."""
+    found, spelled = {}, {"atan": "arctan"}.get(name, name)
+    if importlib.util.find_spec("jax"):
+        import jax
+
+        known = getattr(jax.numpy, spelled, None)
+        if known is not None:
+            compiled = jax.jit(known)
+            found["jax"] = lambda v: np.asarray(compiled(v))
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        one = getattr(torch, name, None)
+        if one is not None:
+            found["torch"] = lambda v: one(torch.from_numpy(np.array(v))).numpy()
+    if importlib.util.find_spec("tensorflow"):
+        import tensorflow as tf
+
+        two = getattr(tf.math, name, None)
+        if two is not None:
+            graph = tf.function(two)
+            found["tensorflow"] = lambda v: graph(tf.constant(v)).numpy()
+    if hasattr(np, spelled):
+        found["numpy"] = getattr(np, spelled)
+    run = onnx_function(name) if importlib.util.find_spec("onnxruntime") else None
+    return found if run is None else found | {"onnxruntime": run}
+
+
+def functions(runtime: str, name: str) -> dict[str, Runner]:
+    """How to compute a function."""
+    if runtime == "native":
+        return native_functions(name)
+    where = os.environ.get("KERAS_BACKEND", "") if runtime == "keras" else runtime
+    run = keras_function(name) if runtime == "keras" else onnx_function(name)
+    return {} if run is None else {where: run}
+
+
+def reported(title: str, facts: Curve, found: Found, seconds: float) -> bool:
+    """Print a row; whether it is within what is stated."""
+    stated = float32_error(facts)
+    ok = stated is not None and (
+        found.relative <= stated.relative
+        or (found.beside <= stated.absolute and stated.relative >= BESIDE)
+    )
+    told = "-" if stated is None else f"{stated.relative:g} + {stated.absolute:g}"
+    shown = f"{found.relative:10.2f}" if found.relative < MOST else f"{'':>10}"
+    print(
+        f"{title:24} {found.count:13,} {found.special:13,} {found.small:13,} {found.amiss:6,} "
+        f"{shown} {found.beside:10.2f} {told:>16}  {found.at:.9g}"
+        f"{'' if ok else '  BEYOND'}   {seconds:.0f} s", flush=True,
+    )  # fmt: skip
+    return ok and not found.amiss
 
 
 def main() -> None:
     """Print a row for each function."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="functions; by default all that are stated")
-    parser.add_argument("--runtime", choices=("keras", "onnxruntime"), default="keras")
+    parser.add_argument("--runtime", choices=("keras", "onnxruntime", "native"), default="keras")
     parser.add_argument("--every", action="store_true", help="all 2^32 arguments")
     args = parser.parse_args()
-    maker = keras_function if args.runtime == "keras" else onnx_function
-    where = os.environ.get("KERAS_BACKEND", "") if args.runtime == "keras" else args.runtime
     if args.runtime == "onnxruntime" and importlib.util.find_spec("onnxruntime") is None:
         sys.exit("onnxruntime is not installed.")
     warnings.simplefilter("ignore")
     beyond = False
-    print(f"{'function':14} {where:>12} {'relative':>10} {'beside':>10} {'stated':>16}  at")
+    print(
+        f"{'function':24} {'arguments':>13} {'special':>13} {'small':>13} {'amiss':>6} "
+        f"{'relative':>10} {'beside':>10} {'stated':>16}  at"
+    )
     for name in args.names or sorted(FLOAT32_ERRORS):
         try:
-            facts, run = curve(name), maker(name)
+            facts, runners = curve(name), functions(args.runtime, name)
         except TypeError:  # it needs arguments, and rounds nothing
             continue
-        if run is None:
-            continue
         begin = time.perf_counter()
-        relative, beside, at, count = measured(facts, run, args.every)
-        stated = float32_error(facts)
-        ok = stated is not None and (
-            relative <= stated.relative or (beside <= stated.absolute and stated.relative >= BESIDE)
-        )
-        beyond |= not ok
-        told = "-" if stated is None else f"{stated.relative:g} + {stated.absolute:g}"
-        shown = f"{relative:10.2f}" if relative < MOST else f"{'':>10}"
-        print(
-            f"{name:14} {count:12,} {shown} {beside:10.2f} {told:>16}  {at:.6g}"
-            f"{'' if ok else '  BEYOND'}   {time.perf_counter() - begin:.0f} s", flush=True,
-        )  # fmt: skip
+        for where, found in measured(facts, runners, args.every).items():
+            beyond |= not reported(f"{name} {where}", facts, found, time.perf_counter() - begin)
     sys.exit(int(beyond))
 
 

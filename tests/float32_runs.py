@@ -8,7 +8,7 @@ from small_graphs import matrices
 
 
 UNIT, TINY = np.float32(2.0**-24), 2.0**-126
-WAYS = ("as it is", "shuffled", "rising", "positive first", "tree", "fused")
+WAYS = ("as it is", "shuffled", "rising", "positive first", "tree", "fused", "worst")
 
 
 class Runtime:
@@ -64,6 +64,8 @@ class Runtime:
             terms = np.take_along_axis(terms, np.argsort(np.abs(terms), axis=2), axis=2)
         if self.way == "positive first":
             terms = np.sort(terms, axis=2)[:, :, ::-1]
+        if self.way == "worst":
+            return self._worst(terms)
         if self.way == "tree":
             while terms.shape[2] > 1:
                 half = terms.shape[2] // 2
@@ -71,6 +73,23 @@ class Runtime:
                 terms = np.concatenate([pairs, terms[:, :, 2 * half :]], axis=2)
             return terms[:, :, 0]
         return np.add.accumulate(terms, axis=2, dtype=np.float32)[:, :, -1]
+
+    def _worst(self, terms):
+        """The largest terms of one sign first, then always what is rounded farthest to one side."""
+        sign = self.rng.choice([-1.0, 1.0], (*terms.shape[:2], 1))
+        left = np.sort(terms * sign, axis=2).astype(np.float32)
+        total, left = left[:, :, -1:], left[:, :, :-1]
+        for step in range(left.shape[2], 0, -1):
+            exact = total.astype(np.float64) + left
+            error = exact.astype(np.float32) - exact
+            large = np.abs(exact) >= 0.5 * np.abs(total)
+            pick = np.where(large, error, -np.inf).argmax(axis=2)[..., None]
+            pick = np.where(large.any(axis=2, keepdims=True), pick, step - 1)
+            total = self._kept((total + np.take_along_axis(left, pick, 2)).astype(np.float32))
+            last = left[:, :, -1:].copy()
+            np.put_along_axis(left, pick, last, 2)
+            left = left[:, :, :-1]
+        return (total[:, :, 0] * sign[:, :, 0]).astype(np.float32)
 
     def _curve(self, op, x):
         true = op.f(x.astype(np.float64))

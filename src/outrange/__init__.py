@@ -24,8 +24,10 @@ if TYPE_CHECKING:
         Counterexamples as Counterexamples,
         Diagnosis as Diagnosis,
         Finding as Finding,
+        Loop as Loop,
         Monotone as Monotone,
         Optimum as Optimum,
+        Pipe as Pipe,
         Range as Range,
         RangeProgress as RangeProgress,
         RobustAccuracy as RobustAccuracy,
@@ -45,9 +47,12 @@ if TYPE_CHECKING:
     from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
     from .api.diagnose import assert_no_findings as assert_no_findings, diagnose as diagnose
     from .api.explore import explore as explore
+    from .api.loops.ask import closed_loop as closed_loop
+    from .api.loops.specs import avoid as avoid, within as within
     from .api.optimize import maximize as maximize, minimize as minimize
     from .api.properties import verify as verify
     from .api.ranges import (
+        difference_range as difference_range,
         output_range as output_range,
         sample_range as sample_range,
         summary as summary,
@@ -56,7 +61,6 @@ if TYPE_CHECKING:
     from .api.report import report as report
     from .api.robustness import robust_accuracy as robust_accuracy, robustness as robustness
     from .api.slopes import (
-        difference_range as difference_range,
         gradient_range as gradient_range,
         lipschitz as lipschitz,
         monotone as monotone,
@@ -71,7 +75,8 @@ if TYPE_CHECKING:
         UnsupportedError as UnsupportedError,
         Warrant as Warrant,
     )
-    from .questions.expressions import implies as implies, x as x, y as y
+    from .frontends.functions.linear import linear_plant as linear_plant
+    from .questions.expressions import implies as implies, u as u, x as x, y as y
     from .questions.inputs.data import ball as ball, data_box as data_box
     from .questions.inputs.sets import (
         L1Ball as L1Ball,
@@ -84,9 +89,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "answers": "BadInputs Counterexample Counterexamples Diagnosis Finding Monotone Optimum Range "
-    "RangeProgress RobustAccuracy Robustness RobustProgress SampledRange Summary Verdict "
-    "VerifyProgress",
+    "answers": "BadInputs Counterexample Counterexamples Diagnosis Finding Loop Monotone Optimum "
+    "Pipe Range RangeProgress RobustAccuracy Robustness RobustProgress SampledRange Summary "
+    "Verdict VerifyProgress",
     "answers.advice": "Advice",
     "answers.dead_start": "DeadStart",
     "answers.study.progress": "StudyProgress",
@@ -96,16 +101,19 @@ _HOMES = {
     "api.bad_inputs": "bad_inputs counterexamples",
     "api.diagnose": "assert_no_findings diagnose",
     "api.explore": "explore",
+    "api.loops.ask": "closed_loop",
+    "api.loops.specs": "avoid within",
     "api.optimize": "maximize minimize",
     "api.properties": "verify",
-    "api.ranges": "output_range sample_range summary",
+    "api.ranges": "difference_range output_range sample_range summary",
     "api.read": "load read read_property",
     "api.report": "report",
     "api.robustness": "robust_accuracy robustness",
-    "api.slopes": "difference_range gradient_range lipschitz monotone",
+    "api.slopes": "gradient_range lipschitz monotone",
     "api.training": "compare expected recommend",
     "core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError Warrant",
-    "questions.expressions": "implies x y",
+    "frontends.functions.linear": "linear_plant",
+    "questions.expressions": "implies u x y",
     "questions.inputs.data": "ball data_box",
     "questions.inputs.sets": "L1Ball L2Ball Mixed Polytope Union",
 }

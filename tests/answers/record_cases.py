@@ -15,8 +15,10 @@ from outrange.answers import (
     Finding,
     LayerRow,
     Level,
+    Loop,
     Monotone,
     Optimum,
+    Pipe,
     Range,
     RobustAccuracy,
     Robustness,
@@ -27,6 +29,8 @@ from outrange.answers import (
 )
 from outrange.answers.advice import Advice, Choice
 from outrange.answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
+from outrange.answers.loops import LoopTrajectory
+from outrange.answers.loops.trajectory import LoopZone
 from outrange.answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED, Locator
 from outrange.answers.regions.piece import Piece, Slab
 from outrange.answers.study.study import Study
@@ -390,11 +394,51 @@ def studies() -> dict[str, Study]:
     }
 
 
+def loops() -> dict[str, Loop]:
+    def pipe(states, steps=3, wide=1.0):
+        grid = np.linspace(-1, 1, (steps + 1) * len(states)).reshape(steps + 1, -1)
+        times, push = np.arange(steps + 1.0), np.zeros((steps, 1))
+        return Pipe(
+            tuple(states), ("u1",), times, times, grid - wide, grid + wide, grid - 0.5, grid + 0.5,
+            push, push + 1,
+        )  # fmt: skip
+
+    plain = pipe(["angle", "speed"])
+    holds = Loop(
+        "arm", "(x[0] <= 1).always()", "HOLDS", plain, None, 0.125, 0.25, "decided", 3, 1.0, (), (),
+        PROOF, COST, METHODS, trajectories=np.zeros((2, 4, 2)),
+        zones=(LoopZone(True, np.array([1.0, -np.inf]), np.array([np.inf] * 2), 0.0, 3.0),),
+    )  # fmt: skip
+    run = LoopTrajectory(
+        np.array([0.5, 1.0]), plain.lo, plain.lo + 1e-9, np.zeros((3, 1)), np.zeros((3, 0)),
+        np.zeros(0), np.zeros(0), 2, plain.lo, True,
+    )  # fmt: skip
+    broken = replace(holds, status="VIOLATED", counterexample=run, margin=-np.inf, nearest=-0.5)
+    at_once = replace(run, step=0, model=None, reproduced=None)
+    helps = ("Narrow it.",)
+    unknown = replace(
+        holds, status="UNKNOWN", reason="time", margin=-np.inf, safe_until=1, covered=0.25,
+        helps=helps,
+    )  # fmt: skip
+    return {
+        "holds": holds,
+        "violated": broken,
+        "at once": replace(broken, counterexample=at_once),
+        "unknown": unknown,
+        "nothing known": replace(unknown, safe_until=-1, covered=0.0, pipe=pipe("ab", wide=np.inf)),
+        "reached": replace(holds, claim="", status="REACHED", safe_until=None),
+        "many states": replace(holds, pipe=pipe([f"x{i}" for i in range(30)], 40), zones=()),
+        "hostile": replace(holds, model=HOSTILE, claim=HOSTILE, warnings=(HOSTILE,),
+                           pipe=pipe([HOSTILE, "b"])),
+    }  # fmt: skip
+
+
 KINDS = {
     Range: ranges, SampledRange: sampled, Summary: summaries, Verdict: verdicts, Optimum: optima,
     BadInputs: bad_inputs, Diagnosis: diagnoses, DeadStart: dead_starts, Monotone: monotones,
     Robustness: robustnesses, Counterexamples: counterexample_lists,
     RobustAccuracy: robust_accuracies, Advice: advices, Study: studies,
+    Loop: loops,
 }  # fmt: skip
 """Record type to its instances by name."""
 

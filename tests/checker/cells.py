@@ -12,6 +12,30 @@ from checker.second_tree import ONE
 
 def least(units, form, box):
     """The least value of a form over a box `{0: (low, high), 1: (low, high)}`."""
+    return min(value_of(form, corner) for cell in _cells(units, box) for corner in cell)
+
+
+def least_growth(units, form, box):
+    """The least value of a form of gates over the cells of a box that have an area."""
+    found = []
+    for cell in _cells([unit for unit in units if unit[2] is not None], box):
+        middle = {k: sum(c[k] for c in cell) / len(cell) for k in cell[0]} if cell else {}
+        if _area(cell):
+            for gate, of, above, sums in units:
+                if above is None:
+                    z = next(value_of(s, middle) for k, _, _, s in units if k == of)
+                    below, above = next((b, a) for k, b, a, _ in units if k == of)
+                    middle[gate] = (above if z >= 0 else below) * value_of(sums, middle)
+            found.append(value_of(form, middle))
+    return min(found)
+
+
+def _area(cell):
+    ends = zip(cell, [*cell[1:], *cell[:1]], strict=True)
+    return sum(p[0] * q[1] - p[1] * q[0] for p, q in ends) != 0
+
+
+def _cells(units, box):
     (a, b), (c, d) = box[0], box[1]
     corners = [(a, c), (b, c), (b, d), (a, d)]
     cells = [[{ONE: Fraction(1), 0: x, 1: y} for x, y in corners]]
@@ -23,7 +47,7 @@ def least(units, form, box):
                 piece = _half(cell, [sign * v for v in z])
                 pieces += [[{**p, unit: slope * value_of(sums, p)} for p in piece]] if piece else []
         cells = pieces
-    return min(value_of(form, corner) for cell in cells for corner in cell)
+    return cells
 
 
 def _half(cell, z):

@@ -125,6 +125,14 @@ def part_of(network, part):
     box = [(_float(low), _float(high)) for low, high in part["box"]]
     if len(box) != inputs or any(low > high for low, high in box):
         raise Refused("box")
+    rises, by = {}, part.get("by")
+    if by is not None:
+        if _count(by) >= inputs:
+            raise Refused("input")
+        rises[by] = {ONE: Fraction(1)}
+        for unit, _, _, form in network[1]:
+            units.append((unit + len(network[1]), unit, None, risen(form, rises)))
+            rises[unit] = {unit + len(network[1]): Fraction(1)}
     for claim in part["claims"]:
         forms = []
         for term in claim["any"]:
@@ -136,14 +144,27 @@ def part_of(network, part):
             forms.append(form)
         if claim.get("attained") is not None:
             _attained(units[: len(network[1])], forms, box, claim["attained"])
+        if by is not None:
+            if len(forms) != 1 or claim.get("attained") is not None:
+                raise Refused("growth")
+            forms = [risen(forms[0], rises)]
         largest, *rest = forms
         for form in rest:  # max(a, b) = b + relu(a - b)
             apart, unit = dict(largest), inputs + len(units)
             add(apart, form, Fraction(-1))
             units.append((unit, Fraction(0), Fraction(1), apart))
             largest = form | {unit: Fraction(1)}
-        goals.append(Goal(largest, _float(claim["least"]), claim["strict"] is True))
+        strict = claim["strict"] is True
+        goals.append(Goal(largest, _float(claim["least"]), strict, by is not None))
     return dict(enumerate(box)), goals, units
+
+
+def risen(form, rises):
+    """The derivative of a form: of the variables that have one."""
+    out = {}
+    for key, value in form.items():
+        add(out, rises.get(key, {}), value)
+    return out
 
 
 def _attained(units, forms, box, attained):

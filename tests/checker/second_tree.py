@@ -1,15 +1,19 @@
 """The second checker's trees: bounds of a box, and what a tree says of it, in fractions."""
 
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 
+from checker.second_lines import (
+    ONE,
+    about_products,
+    least_of,
+    lines,
+    open_,
+    products,
+    values_between,
+)
 
-ONE = -1
-"""The variable that is always 1."""
-
-NEAR = Fraction(1, 2**40)
-"""A unit within so much of its kink, of its interval's length, counts as undecided: another
-arithmetic, which rounds, may not see it settled."""
 
 GRID = 2**80
 """Multipliers are rounded down to multiples of one over this."""
@@ -53,30 +57,52 @@ class Bytes:
 
 
 class Bounded:
-    """A box, its undecided units, and their sums as rows in inputs and undecided units."""
+    """A box, its undecided units, and their sums as rows in inputs and undecided units.
+
+    A unit is `(variable, below, above, form)`; a gate `(variable, unit, None, form)`.
+    """
 
     def __init__(self, box, units, known):
         self.box, self.known = box, dict(known)
-        self.kinks, self.rows, self.ranges = {}, {}, {}
+        self.kinks, self.slopes, self.rows, self.ranges = {}, {}, {}, {}
+        self.gates = {}
         self.values, self.put = dict(box), {k: {k: Fraction(1)} for k in (ONE, *box)}
         for unit, below, above, form in units:
             row, old = self.row(form), self.known.get(unit)
+            if above is None:
+                self._gate(unit, below, row, old)
+                continue
             if old is None or open_(*old):
-                low = max(self.least(row, self.lines()), least_of(row, self.values))
-                minus = {k: -v for k, v in row.items()}
-                high = -max(self.least(minus, self.lines()), least_of(minus, self.values))
-                if old is not None:
-                    low, high = max(low, old[0]), min(high, old[1])
+                low, high = self.between(row, old)
                 self.known[unit] = low, max(low, high)
             low, high = self.known[unit]
+            self.slopes[unit], self.rows[unit] = (below, above), row
             if not open_(low, high):
                 slope = above if low > 0 else below
                 self.put[unit] = {k: slope * v for k, v in row.items() if slope}
                 continue
             self.put[unit] = {unit: Fraction(1)}
-            self.kinks[unit], self.rows[unit] = (below, above), row
+            self.kinks[unit] = below, above
             self.ranges[unit] = low, high
             self.values[unit] = values_between((below, above), low, high)
+
+    def _gate(self, gate, of, row, old):
+        low, high = self.between(row, old)
+        self.known[gate] = self.ranges[gate] = low, max(low, high)
+        self.gates[gate], self.rows[gate], self.put[gate] = of, row, {gate: Fraction(1)}
+        self.values[gate] = products(self.between_slopes(gate, self.known), *self.known[gate])
+
+    def between(self, row, old):
+        minus = {k: -v for k, v in row.items()}
+        low = max(self.least(row, self.lines()), least_of(row, self.values))
+        high = -max(self.least(minus, self.lines()), least_of(minus, self.values))
+        return (low, high) if old is None else (max(low, old[0]), min(high, old[1]))
+
+    def between_slopes(self, gate, ranges):
+        """The slopes that a gate's unit may have."""
+        (below, above), (low, high) = self.slopes[self.gates[gate]], ranges[self.gates[gate]]
+        some = [below] * (low < 0) + [above] * (high > 0 or low >= 0)
+        return min(some), max(some)
 
     def row(self, form):
         out = {}
@@ -85,45 +111,24 @@ class Bounded:
         return out
 
     def lines(self):
-        return {u: lines(self.kinks[u], *self.ranges[u]) for u in self.kinks}
+        return self.drawn(self.ranges | self.known, {})
+
+    def drawn(self, ranges, shares):
+        """Lines about all units and gates on some intervals."""
+        found = {u: lines(self.kinks[u], *ranges[u], shares.get(u)) for u in self.kinks}
+        for gate in self.gates:
+            found[gate] = about_products(self.between_slopes(gate, ranges), *ranges[gate])
+        return found
 
     def least(self, row, drawn, rows=None):
         """A lower bound of a row: the units replaced by lines, the last ones first."""
         row, rows = dict(row), rows or self.rows
-        for unit in sorted(self.kinks, reverse=True):
+        for unit in sorted({*self.kinks, *self.gates}, reverse=True):
             if c := row.pop(unit, 0):
                 slope, offset = drawn[unit][0 if c > 0 else 1]
                 add(row, rows[unit], c * slope)
                 add(row, {ONE: offset}, c)
         return least_of(row, self.values)
-
-
-def open_(low, high):
-    return max(low, -high) <= NEAR * (high - low)
-
-
-def least_of(row, values):
-    return sum(
-        (c * values[k][0 if c > 0 else 1] if k != ONE else c for k, c in row.items()), Fraction(0)
-    )
-
-
-def values_between(kink, low, high):
-    ends = [kink[z >= 0] * z for z in (low, high)] + [Fraction(0)] * (low < 0 < high)
-    return min(ends), max(ends)
-
-
-def lines(kink, low, high, share=None):
-    """`((slope, offset) below, (slope, offset) above)` a kink between two points."""
-    below, above = kink
-    if low >= 0 or high <= 0:
-        slope = above if low >= 0 else below
-        return (slope, Fraction(0)), (slope, Fraction(0))
-    share = 255 * (1025 * high > -1024 * low) if share is None else share
-    turn = below + (above - below) * Fraction(share, 255)
-    chord = (above * high - below * low) / (high - low)
-    turning, fixed = (turn, Fraction(0)), (chord, (above - chord) * high)
-    return (turning, fixed) if above >= below else (fixed, turning)
 
 
 @dataclass(eq=False)
@@ -133,6 +138,7 @@ class Goal:
     form: dict
     least: Fraction
     strict: bool
+    grows: bool = False
     proved: Fraction | None = None
 
     def met(self, bound):
@@ -151,7 +157,13 @@ def boxes(box, goals, units, proof):
             known = bounded.known
             for flag, proves in ((2, _linear), (4, _phases)):
                 mask = proof.number() if does & flag else 0
-                if not all(proves(bounded, g, proof) for i, g in enumerate(todo) if mask >> i & 1):
+                named = sorted({*bounded.kinks, *bounded.gates})
+                if flag & 4 & does and does & 16:
+                    named = [proof.number() for _ in range(proof.number())]
+                    if not bounded.slopes.keys() | bounded.gates.keys() >= set(named):
+                        raise Refused("numbers")
+                asked = [goal for i, goal in enumerate(todo) if mask >> i & 1]
+                if not all(proves(bounded, named, goal, proof) for goal in asked):
                     raise Refused("leaf")
                 todo = [goal for i, goal in enumerate(todo) if not mask >> i & 1]
         if does & 8:
@@ -166,34 +178,35 @@ def boxes(box, goals, units, proof):
     return count
 
 
-def _linear(bounded, goal, proof):
-    return goal.met(bounded.least(bounded.row(goal.form), bounded.lines()))
+def _linear(bounded, _, goal, proof):
+    row = bounded.row(goal.form)
+    bound = bounded.least(row, bounded.lines())
+    return goal.met(max(bound, least_of(row, bounded.values)) if goal.grows else bound)
 
 
 class Case:
-    """Signs of some units: their sums are put into all later rows."""
+    """Signs of some units. From when a case is tightened, their sums are put into later rows."""
 
-    def __init__(self, bounded, rows, ranges, values, signs):
-        self.bounded, self.empty = bounded, False
-        self.rows, self.ranges, self.values, self.signs = rows, ranges, values, signs
+    def __init__(self, bounded):
+        self.bounded, self.empty, self.rows = bounded, False, {}
+        self.ranges, self.values = dict(bounded.known), dict(bounded.values)
+        self.drawn, self.signs, self.settled = bounded.lines(), {}, set()
 
     def decided(self, unit, sign, tighten):
-        copies = (dict(old) for old in (self.rows, self.ranges, self.values, self.signs))
-        case = Case(self.bounded, *copies)
+        case = copy(self)
+        for name in ("rows", "ranges", "values", "drawn", "signs", "settled"):
+            setattr(case, name, copy(getattr(self, name)))
         low, high = self.ranges[unit]
         zero = Fraction(0)
         case.ranges[unit] = (max(low, zero), high) if sign > 0 else (low, min(high, zero))
         case.signs[unit] = sign
-        case.settle(unit, sign > 0)
         if tighten:
             case.tighten()
         return case
 
-    def open(self, unit):
-        return unit not in self.signs and open_(*self.ranges[unit])
-
     def settle(self, unit, above):
-        slope = self.bounded.kinks[unit][above]
+        self.settled.add(unit)
+        slope = self.bounded.slopes[unit][above]
         for key, row in self.rows.items():
             if row.get(unit):
                 row = dict(row)
@@ -201,8 +214,8 @@ class Case:
                 self.rows[key] = row
 
     def tighten(self):
-        for unit in self.bounded.kinks:
-            if not self.open(unit):
+        for unit in (*self.bounded.kinks, *self.bounded.gates):
+            if unit in self.settled:
                 continue
             row, (low, high) = self.rows[unit], self.ranges[unit]
             low = max(low, least_of(row, self.values))
@@ -211,16 +224,21 @@ class Case:
             if low > high:
                 self.empty = True
                 return
-            if open_(low, high):
-                self.values[unit] = values_between(self.bounded.kinks[unit], low, high)
+            if unit in self.bounded.gates:
+                slopes = self.bounded.between_slopes(unit, self.ranges)
+                self.values[unit] = products(slopes, low, high)
+                self.drawn[unit] = about_products(slopes, low, high)
+            elif unit in self.signs or not open_(low, high):
+                self.settle(unit, self.signs.get(unit, low) > 0)
             else:
-                self.settle(unit, low > 0)
+                self.values[unit] = values_between(self.bounded.kinks[unit], low, high)
+                self.drawn[unit] = lines(self.bounded.kinks[unit], low, high)
 
 
-def _phases(bounded, goal, proof):
-    rows = bounded.rows | {"goal": bounded.row(goal.form)}
-    units = sorted(bounded.kinks)
-    stack = [(Case(bounded, rows, dict(bounded.ranges), dict(bounded.values), {}), 0, 0, False)]
+def _phases(bounded, units, goal, proof):
+    whole = Case(bounded)
+    whole.rows = bounded.rows | {"goal": bounded.row(goal.form)}
+    stack = [(whole, 0, 0, False)]
     while stack:
         case, unit, sign, tighten = stack.pop()
         if sign:
@@ -229,24 +247,24 @@ def _phases(bounded, goal, proof):
         does = proof.byte()
         if does & 1:
             i = proof.number()
-            if i >= len(units) or units[i] in case.signs:
+            if i >= len(units) or units[i] in case.signs or units[i] in bounded.gates:
                 raise Refused("decides")
             stack += [(case, units[i], sign, bool(does & 2)) for sign in (-1, 1)]
             continue
-        shares = [proof.byte() for _ in units] if does & 4 else [None] * len(units)
+        shares = {unit: proof.byte() for unit in units} if does & 4 else {}
         row = {} if does & 8 else dict(case.rows["goal"])
-        for _ in range(proof.number()):
+        pulls = proof.number()
+        for _ in range(pulls):
             i, size = proof.number(), proof.multiplier()
             if i >= len(units) or units[i] not in case.signs:
                 raise Refused("multiplier")
             add(row, case.rows[units[i]], -size * case.signs[units[i]])
         if case.empty:
             continue
-        drawn = {
-            u: lines(bounded.kinks[u], *case.ranges[u], share)
-            for u, share in zip(units, shares, strict=True)
-        }
+        drawn = bounded.drawn(case.ranges, shares) if shares else case.drawn
         bound = bounded.least(row, drawn, case.rows)
+        if goal.grows and not pulls and not does & 8:
+            bound = max(bound, least_of(row, case.values))
         if not (bound > 0 if does & 8 else goal.met(bound)):
             return False
     return True

@@ -1,13 +1,17 @@
 """The table of curves is proved in ball arithmetic; lines about curves lie where they should."""
 
 import random
+import re
+from decimal import Decimal
 from itertools import pairwise
 from math import inf
+from pathlib import Path
 
 import pytest
 from flint import arb, ctx, fmpq
 
 from cases import cases
+from checker import exact
 from outrange_check.bounds import values
 from outrange_check.curves import BITS, ONE_BITS, SMOOTH, ball, curve, down, lines
 from outrange_check.network import Block, Refused
@@ -40,7 +44,18 @@ FACTORS = {
 }
 """Second derivative = factor * core; every factor is a product of what is positive (elu: or 0)."""
 
-KINKS = [(0, 1), (1, 0), (-1, 1), (fmpq(1, 4), 1), (-3, -2), (-2, -3), (2, 2), (0, 0), (5, -7)]
+KINKS = [
+    (0, 1),
+    (1, 0),
+    (-1, 1),
+    (fmpq(1, 4), 1),
+    (1, fmpq(1, 4)),
+    (-3, -2),
+    (-2, -3),
+    (2, 2),
+    (0, 0),
+    (5, -7),
+]
 
 
 def _s(x):
@@ -91,13 +106,23 @@ def test_derivatives_are_those_of_the_function(name):
         ctx.prec = before
 
 
+@pytest.mark.parametrize("name", SMOOTH)
+def test_functions_are_those_of_their_names(name):
+    """Written once more."""
+    draw = random.Random(name)
+    for _ in range(50):
+        x = arb(draw.uniform(-8, 8))
+        assert abs(SMOOTH[name][0](x) - exact.SMOOTH[name](x)) < arb(2) ** -150
+
+
 def intervals(draw, count):
     """Of all sizes and places, some of them points, some beside a bend."""
     for _ in range(count):
         size = draw.choice((0, 1e-20, 1e-9, 1e-6, 0.1, 3, 40))
         middle = draw.choice((0, 0, 2**0.5, -(2**0.5), 2.3993572805, draw.uniform(-9, 9), 500))
         low = int((middle - size * draw.random()) * ONE_BITS)
-        yield low, low + int(size * ONE_BITS)
+        odd = draw.randint(0, 1)
+        yield low + odd, low + odd + int(size * ONE_BITS) + (size > 0 and draw.randint(0, 1))
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -117,6 +142,92 @@ def test_lines_about_a_smooth_curve(name):
             gap = ball(hs - ls) * ball((low + high) // 2) + ball(ht - lt)
             steep = 1 + abs(f(ball(high))) + abs(SMOOTH[name][1](ball(high)))
             assert gap < 8 * steep * (ball(high - low) + arb(2) ** -60)
+
+
+def best_lines(name, low, high):
+    """What the lines of the page come to, in units of 2^-BITS and not rounded.
+
+    Returns the best that a line below has at the middle, the same of minus a line above, and a
+    function of a side (1 below, -1 above) and a slope to the offset.
+    """
+    f, df, bends = SMOOTH[name]
+    ends = [end for end, _ in bends if low < end < high] + [high]
+    pieces = [
+        (a, b, next(sign for end, sign in bends if end >= b))
+        for a, b in zip([low, *ends], ends, strict=False)
+    ]
+
+    def offset(side, slope):
+        g = [lambda z: side * (f(z) - ball(slope) * z), lambda z: side * (df(z) - ball(slope))]
+        found = []
+        for a, b, bend in pieces:
+            if bend == 0:
+                found.append(g[0](ball(a).union(ball(b))).lower())
+                continue
+            p, above = a, b
+            for _ in range(24 if bend == side else 0):
+                half = (p + above) // 2
+                p, above = (p, half) if g[1](ball(half)) > 0 else (half, above)
+            level = g[1](ball(p)) if bend == side else None
+            for z in (a, b):
+                tangent = level is not None and g[0](ball(p)) + level * (ball(z) - ball(p))
+                found.append(g[0](ball(z)) if level is None else tangent)
+        return side * min(found, key=lambda v: v.mid()) * ONE_BITS
+
+    middle = ball(low + high) / 2
+    slopes = [df(ball(z)) for z in ((low + high) // 2, low, high)]
+    if high > low:
+        slopes.append((f(ball(high)) - f(ball(low))) / ball(high - low))
+    units = [down(slope.mid()) for slope in slopes]
+    best = [
+        max((side * (s * middle + offset(side, s)) for s in units), key=lambda v: v.mid())
+        for side in (1, -1)
+    ]
+    return best, offset
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_lines_about_a_smooth_curve_are_the_best_of_the_page(name):
+    """To a few units: a worse choice proves less than the writer of a certificate counts on."""
+    draw = random.Random(name)
+    for low, high in intervals(draw, cases(40, 1000)):
+        if high > 100 * ONE_BITS:
+            continue
+        ls, lt, hs, ht = lines(name, low, high)
+        (below, above), offset = best_lines(name, low, high)
+        middle, off = ball(low + high) / 2, 9 + abs(ball(low)) + abs(ball(high))
+        assert abs(ls * middle + lt - below) < off + (high - low >> 22), (low, high)
+        assert abs(hs * middle + ht + above) < off + (high - low >> 22), (low, high)
+        ball_over_all = len(SMOOTH[name][2]) > 2
+        for side, slope, found in ((1, ls, lt), (-1, hs, ht)):
+            assert abs(found - offset(side, slope)) < 2 + (high - low >> 22) * ball_over_all
+
+
+def test_the_bends_are_those_of_the_page():
+    page = (Path(__file__).parents[2] / "docs" / "certificates.md").read_text(encoding="utf-8")
+    for name in ("gelu", "silu"):
+        outer, inner = re.search(
+            rf"`{name}`.*beyond ±([\d.]+), positive within ±([\d.]+),", page
+        ).groups()
+        ends = [fmpq(end, ONE_BITS) for end, _ in SMOOTH[name][2][:-1]]
+        for end, said in zip(ends, (f"-{outer}", f"-{inner}", inner, outer), strict=True):
+            off = abs(fmpq(*Decimal(said).as_integer_ratio())) - abs(end)
+            assert 0 <= off < fmpq(1, 2**50)
+
+
+def test_a_tangent_is_that_at_the_middle_of_the_interval():
+    """Rounded down, where half a unit is thousands of units of the slope."""
+    low, high = 9 * ONE_BITS, 11 * ONE_BITS + 1
+    assert lines("exp", low, high)[0] == down(ball(10 * ONE_BITS).exp())
+
+
+def test_on_one_piece_the_lines_are_a_tangent_and_the_chord():
+    """Even of a few units, where rounding decides which of several lines is the best."""
+    for low in range(10 * ONE_BITS, 10 * ONE_BITS + 9):
+        for size in (1, 2, 7):
+            chord = (ball(low + size).exp() - ball(low).exp()) / ball(size)
+            drawn = lines("exp", low, low + size)
+            assert (drawn[0], drawn[2]) == (down(ball(low + size // 2).exp()), down(chord.mid()))
 
 
 def test_a_line_touches_a_convex_curve():
@@ -159,6 +270,15 @@ def test_a_tie_of_a_kink_goes_to_the_slope_above():
     assert lines((0, ONE_BITS), -(10**9), 10**9)[0] == ONE_BITS
     assert lines((0, ONE_BITS), -(10**9), 10**9 - 900_000)[0] == ONE_BITS
     assert lines((0, ONE_BITS), -(10**9), 10**9 - 1_100_000)[0] == 0
+    assert lines((0, ONE_BITS), -1025 * 10**9, 1024 * 10**9)[0] == 0
+    assert lines((0, ONE_BITS), -1025 * 10**9, 1024 * 10**9 + 1)[0] == ONE_BITS
+
+
+def test_the_largest_value():
+    for sign in (1, -1):
+        assert down(sign * arb(2) ** 4095) == sign << 4095 + BITS
+        with pytest.raises(Refused, match="too large"):
+            down(sign * arb(2) ** 4096)
 
 
 def test_down_is_below_and_no_further_than_one():

@@ -125,10 +125,10 @@ TRIES = {
         claimed(lambda c, p, one: p["box"][0].reverse()), "is empty"),
     "a minimum as a maximum": (
         claimed(_minimum_as_maximum), "not attained at its point|is not proved"),
-    "an output that does not exist": (claimed(_missing_output), "no output 2"),
+    "an output that does not exist": (claimed(_missing_output), "no output '2'"),
     "a negative output": (
         claimed(lambda c, p, one: one["any"][0].__setitem__("y", {"-1": number(1.0)})),
-        "no output -1"),
+        "no output '-1'"),
     "a bound that is no number": (
         claimed(lambda c, p, one: one.__setitem__("least", [float("nan"), "nan"])), "NaN"),
     "float32, with a proof about real numbers": (

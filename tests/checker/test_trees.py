@@ -9,7 +9,7 @@ from outrange_check.network import Block, Network, Refused
 from outrange_check.tree import Proof, prove
 
 
-BOUND, LINEAR, CASES, SPLIT = 1, 2, 4, 8
+BOUND, LINEAR, CASES, SPLIT, UNITS = 1, 2, 4, 8, 16
 DECIDE, TIGHTEN, SHARES, VOID = 1, 2, 4, 8
 HALF = [1, 0, 127]
 """The multiplier 1 * 2^-1."""
@@ -137,6 +137,38 @@ def test_trees_that_prove_what_they_say(network, tree, least, boxes):
 def test_trees_that_do_not(network, tree, least):
     with pytest.raises((Refused, StopIteration, KeyError, IndexError)):
         follow(network, tree, *least)
+
+
+RAMP = net([{0: 1}, {0: 1, -1: 1}], [{1: 1, 2: -1}])
+"""relu(x) - relu(x + 1): on [-1, 1] the second unit just touches its kink, and is settled."""
+
+
+@pytest.mark.parametrize(
+    ("tree", "least", "holds"),
+    [
+        # Unit 1 is decided, by the number it has in the network; then the one that is settled.
+        ([2, 1, 2, DECIDE, 0, 0, 0, 0, 0], -1 - 1e-9, True),
+        ([1, 1, DECIDE, 0, 0, 0, 0, 0], -1 - 1e-9, True),
+        ([2, 2, 1, DECIDE, 0, DECIDE, 1, 0, 0, 0, 0, 0, 0], -1 - 1e-9, True),
+        # Where x >= 0, twice x + 1 >= 0 of the settled unit is too much; none is enough.
+        ([2, 1, 2, DECIDE, 1, 0, 1, 1, 0, 128, 128, 0, 0], -1 - 1e-9, False),
+        ([2, 1, 2, SHARES, 0, 255, 0], -2 - 1e-9, True),
+        ([2, 1, 2, SHARES, 0, 255, 0], -1 - 1e-9, False),
+        ([1, 2, SHARES, 255, 0], -1 - 1e-9, True),
+        ([1, 0, DECIDE, 0, 0, 0, 0, 0], -1 - 1e-9, False),
+        ([1, 3, DECIDE, 0, 0, 0, 0, 0], -1 - 1e-9, False),
+        ([1, 1, DECIDE, 1, 0, 0, 0, 0], -1 - 1e-9, False),
+        ([2, 1, 1, DECIDE, 0, DECIDE, 1, 0, 0, 0, 0, 0, 0], -1 - 1e-9, False),
+        ([1, 1, DECIDE, 0, 0, 0, 0, 0], -1 + 1e-9, False),
+    ],
+)
+def test_units_may_be_named_by_a_list(tree, least, holds):
+    tree = [BOUND | CASES | UNITS, 1, *tree]
+    if holds:
+        assert follow(RAMP, tree, least) == 1
+    else:
+        with pytest.raises((Refused, StopIteration, KeyError, IndexError)):
+            follow(RAMP, tree, least)
 
 
 def test_a_sign_is_used_the_right_way_round():

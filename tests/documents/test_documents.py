@@ -88,7 +88,7 @@ def test_every_public_name_is_in_the_reference():
     )
     listed = set(re.findall(r"^   outrange\.(\S+)", told, re.M))
     assert described == listed
-    values = {"x", "y", "layers", "losses", "callbacks"}
+    values = {"x", "y", "u", "layers", "losses", "callbacks"}
     assert {name for name in outrange.__all__ if name.isidentifier()} - values <= described
     errors = {name for name in vars(outrange.core.errors) if name.endswith("Error")}
     assert errors <= {name.rpartition(".")[2] for name in described}

@@ -8,7 +8,11 @@ import outrange
 from float32_runs import float32_points, runtimes
 from outrange import y
 from outrange.core import InputError, UnsupportedError
+from outrange.domains.float32 import with_rows
 from outrange.graph import Builder, Slot
+from outrange.questions.float32.splits import float32_ends
+from outrange.search.input_split.float32_points import reachable
+from outrange.search.kernel.binding import library
 
 
 BIG = 2.0**25
@@ -92,6 +96,24 @@ def test_a_range_holds_for_the_model_and_for_every_order(act):
         returned = np.asarray(run(x), np.float64)
         assert np.all((answer.lo <= returned) & (returned <= answer.hi))
     assert answer.records()[0]["real_lo"] == answer.real_lo[0]
+
+
+@pytest.mark.skipif(library() is None, reason="without the kernel, parts are bounded one by one")
+def test_the_widening_comes_near_what_rounding_is_worth_where_ends_are_attained():
+    network = outrange.load(small(seed=3))
+    lo, hi = np.zeros(3), np.full(3, 0.25)
+    real = outrange.output_range(network, (lo, hi))
+    signs = np.concatenate([np.eye(2), -np.eye(2)])
+    points = np.clip(np.concatenate([real.at_lo, real.at_hi]), lo, hi)
+    plan = with_rows(network.written, np.eye(2))
+    ends = np.concatenate([real.lo, -real.hi])
+    least = ends - reachable(plan, signs, points, (lo, hi))
+    known, goal = (real.lo, real.hi), np.full(2, 1e-12)
+    found = float32_ends(plan, (lo[None], hi[None]), known, goal, 10.0, points)
+    widening = ends - np.concatenate([found.lo, -found.hi])
+    assert (least > 0).all()
+    assert (widening >= 0.99 * least).all()
+    assert (widening <= 1.15 * least).all()
 
 
 def test_what_was_seen_is_what_the_model_returned():

@@ -19,9 +19,13 @@ def main() -> int:
     except Refused as why:
         print(f"REFUSED: {why}")
         return 1
-    model = theorem.model or "none was given: the network is taken from the certificate unseen"
-    print(*theorem.sentences, f"Network (SHA-256): {theorem.network}", sep="\n")
-    print(f"Model (SHA-256): {model}\nBoxes: {theorem.boxes}\nCERTIFIED")
+    print(
+        *theorem.sentences,
+        f"Network (SHA-256): {theorem.network}",
+        f"Model (SHA-256): {theorem.model or 'none was given: the network is in the certificate'}",
+        f"Boxes: {theorem.boxes}\nCERTIFIED",
+        sep="\n",
+    )
     return 0
 
 

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import zipfile
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 from flint import arb, fmpq
 
 from .bounds import Region
 from .curves import ONE_BITS, SMOOTH
-from .network import ONE, Block, Form, Network, Refused
+from .network import ONE, Block, Form, Network, Refused, need
 from .readers import read
 from .tree import Proof, prove
 
@@ -20,20 +21,9 @@ MOST_BYTES = 1 << 27
 """Largest member of a certificate, unpacked."""
 
 
-class Theorem(NamedTuple):
-    """What was proved.
-
-    Args:
-        sentences: In words, with every number.
-        network: SHA-256 of the network in the certificate.
-        model: SHA-256 of the model file that the network was compared with, if any.
-        boxes: Number of boxes of the proof.
-    """
-
-    sentences: list[str]
-    network: str
-    model: str | None
-    boxes: int
+Theorem = namedtuple("Theorem", ("sentences", "network", "model", "boxes"))
+"""What was proved: in words, with every number; the SHA-256 of the network in the certificate and
+of the model file that it was compared with, if any; and the number of boxes of the proof."""
 
 
 def check(path: str, model: str | None = None) -> Theorem:
@@ -53,78 +43,109 @@ def check(path: str, model: str | None = None) -> Theorem:
         claim_text, network_text, tree = _members(path)
         network, claim = Network.parse(network_text.decode()), json.loads(claim_text)
         digest = hashlib.sha256(network_text).hexdigest()
-        if (claim["format"], claim["semantics"]) != (FORMAT, "real"):
-            raise Refused(f"it holds no claim about real numbers in the format {FORMAT!r}")
-        if claim["network"] != digest:
-            raise Refused("its network is not the one that the claim is about")
+        need(
+            (claim["format"], claim["semantics"]) == (FORMAT, "real"),
+            f"it holds no claim about real numbers in the format {FORMAT!r}",
+        )
+        need(claim["network"] == digest, "its network is not the one that the claim is about")
         found, file = (network, None) if model is None else read(model)
-        if file and claim["model"] and claim["model"]["sha256"] != file:
-            raise Refused(f"it was made for another file than {model} (SHA-256 differs)")
-        if found != network:
-            raise Refused(f"its network is not the one in {model}")
+        need(
+            not file or not claim["model"] or claim["model"]["sha256"] == file,
+            f"it was made for another file than {model} (SHA-256 differs)",
+        )
+        need(found == network, f"its network is not the one in {model}")
         proof = Proof(tree)
         parts = [_part(network, part, proof) for part in claim["parts"]]
     except Exception as wrong:  # whatever a damaged file makes the libraries raise
-        other = f" is not in the documented format, or ends in the middle ({wrong!r:.200})"
         raise Refused(
-            f"{path}{other if not isinstance(wrong, Refused) else f': {wrong}'}"
+            f"{path}: {wrong}"
+            if isinstance(wrong, Refused)
+            else f"{path} is not in the documented format, or ends in the middle ({wrong!r:.200})"
         ) from None
-    if not parts or next(proof.data, None) is not None:
-        raise Refused("nothing is claimed, or bytes are left after the tree")
+    need(
+        bool(parts) and next(proof.data, None) is None,
+        "nothing is claimed, or bytes are left after the tree",
+    )
     return Theorem(parts, digest, file, proof.boxes)
 
 
 def _members(path: str) -> list[bytes]:
     with zipfile.ZipFile(path) as archive:
-        sizes = sorted((info.filename, info.file_size <= MOST_BYTES) for info in archive.infolist())
-        if sizes != sorted((name, True) for name in MEMBERS):
-            raise Refused(
-                f"a certificate holds {', '.join(MEMBERS)}, each once, below {MOST_BYTES} bytes"
-            )
+        need(
+            sorted((info.filename, info.file_size <= MOST_BYTES) for info in archive.infolist())
+            == sorted((name, True) for name in MEMBERS),
+            f"a certificate holds {', '.join(MEMBERS)}, each once, below {MOST_BYTES} bytes",
+        )
         return [archive.read(name) for name in MEMBERS]
 
 
 def _number(pair: Any) -> fmpq:
     """`[decimal, hex]`: one float, written twice."""
     decimal, written = pair
-    if type(decimal) is not float or decimal.hex() != written:
-        raise Refused(f"{decimal!r:.50} is not the number {written!r:.50}")
+    need(
+        type(decimal) is float and decimal.hex() == written,
+        f"{decimal!r:.50} is not the number {written!r:.50}",
+    )
     return fmpq(*decimal.as_integer_ratio())
 
 
 def _part(network: Network, part: Any, proof: Proof) -> str:
     """Check one box and what is claimed there; returns it in words."""
     box = [(_number(low), _number(high)) for low, high in part["box"]]
-    if len(box) != network.inputs or any(low > high for low, high in box) or not part["claims"]:
-        raise Refused(
-            "the box does not fit the network's inputs, or is empty, or nothing is claimed"
-        )
-    whole = Network(network.inputs, list(network.blocks), network.outputs)
+    need(
+        len(box) == network.inputs and all(low <= high for low, high in box) and part["claims"],
+        "the box does not fit the network's inputs, or is empty, or nothing is claimed",
+    )
+    whole, by = Network(network.inputs, list(network.blocks), network.outputs), part.get("by")
+    rises = {} if by is None else growth(whole, by)
+    outputs = {str(i): form for i, form in enumerate(network.outputs)}
     goals, least, words = [], [], []
     for claim in part["claims"]:
-        forms = [_objective(network, term) for term in claim["any"]]
-        strict = claim["strict"] is True
-        goals.append(largest(whole, forms))
-        least.append(_up(_number(claim["least"])) + strict)
-        words.append(_words(claim["any"], ">" if strict else ">=", claim["least"][0]))
+        forms = [_objective(outputs, term) for term in claim["any"]]
+        words.append(_words(claim, by))
         if claim.get("attained") is not None:
             words[-1] += _attained(network, forms, box, claim["attained"])
+        need(
+            by is None or (len(forms) == 1 and claim.get("attained") is None),
+            "what grows has to be one form, and no value of it is attained",
+        )
+        goals.append(largest(whole, forms) if by is None else risen(forms[0], rises))
+        least.append(_up(_number(claim["least"])) + (claim["strict"] is True))
     root = Region(whole, [(-_up(-low), _up(high)) for low, high in box], goals)
     prove(root, dict(zip(root.goals, least, strict=True)), proof)
-    ends = [f"{low[0]!r} <= x[{i}] <= {high[0]!r}" for i, (low, high) in enumerate(part["box"])]
+    ends = (f"{low[0]!r} <= x[{i}] <= {high[0]!r}" for i, (low, high) in enumerate(part["box"]))
     return f"For all {', '.join(ends)}: {'; '.join(words)}."
 
 
-def _objective(network: Network, term: Any) -> Form:
+def _objective(outputs: dict[str, Form], term: Any) -> Form:
     """`sum of coefficient * output + plus` as a form of the network's variables."""
-    out: Form = {ONE: _number(term["plus"])}
-    for name, pair in term["y"].items():
-        output, coefficient = int(name), _number(pair)
-        if str(output) != name or not 0 <= output < len(network.outputs):
-            raise Refused(f"the network has no output {name}")
-        for key, value in network.outputs[output].items():
-            out[key] = out.get(key, fmpq(0)) + coefficient * value
+    unknown = term["y"].keys() - outputs.keys()
+    need(not unknown, f"the network has no output {', '.join(unknown)!r:.50}")
+    terms = [(_number(pair), outputs[name]) for name, pair in term["y"].items()]
+    return _combined([(_number(term["plus"]), {ONE: fmpq(1)}), *terms])
+
+
+def _combined(terms: list[tuple[fmpq, Form]]) -> Form:
+    out: Form = {}
+    for factor, form in terms:
+        for key, value in form.items():
+            out[key] = out.get(key, fmpq(0)) + factor * value
     return out
+
+
+def growth(network: Network, by: int) -> dict[int, Form]:
+    """The derivatives of a network's variables by an input, through gates that are appended."""
+    need(type(by) is int and 0 <= by < network.inputs, f"the network has no input {by!r:.50}")
+    rises, forms = {by: {ONE: fmpq(1)}}, [form for block in network.blocks for form in block.forms]
+    for unit, form in enumerate(forms, network.inputs):
+        network.blocks.append(Block(unit, None, [risen(form, rises)]))
+        rises[unit] = {unit + len(forms): fmpq(1)}
+    return rises
+
+
+def risen(form: Form, rises: dict[int, Form]) -> Form:
+    """The derivative of a form."""
+    return _combined([(value, rises[key]) for key, value in form.items() if key in rises])
 
 
 def largest(network: Network, forms: list[Form]) -> Form:
@@ -132,7 +153,7 @@ def largest(network: Network, forms: list[Form]) -> Form:
     most, *rest = forms
     for form in rest:
         unit = network.inputs + sum(len(block.forms) for block in network.blocks)
-        apart = {k: most.get(k, fmpq(0)) - form.get(k, fmpq(0)) for k in most | form}
+        apart = _combined([(fmpq(1), most), (fmpq(-1), form)])
         network.blocks.append(Block("kink", (fmpq(0), fmpq(1)), [apart]))
         most = form | {unit: fmpq(1)}
     return most
@@ -141,14 +162,20 @@ def largest(network: Network, forms: list[Form]) -> Form:
 def _attained(network: Network, forms: list[Form], box: list, attained: Any) -> str:
     """Check a point of the box and a value that some form is at most there."""
     x = [_number(pair) for pair in attained["x"]]
-    if not all(low <= value <= high for value, (low, high) in zip(x, box, strict=True)):
-        raise Refused("a point that is to attain a value lies outside the box")
+    need(
+        all(low <= value <= high for value, (low, high) in zip(x, box, strict=True)),
+        "a point that is to attain a value lies outside the box",
+    )
     values: dict[int, Any] = {ONE: fmpq(1), **dict(enumerate(x))}
     for block in network.blocks:
-        sums = [_sum(form, values) for form in block.forms]
-        values |= {len(values) - 1 + i: _curve(block, z) for i, z in enumerate(sums)}
-    if not all(_sum(form, values) <= _number(attained["value"]) for form in forms):
-        raise Refused("a value is not attained at its point")
+        values |= {
+            k: _curve(block, _sum(form, values))
+            for k, form in enumerate(block.forms, len(values) - 1)
+        }
+    need(
+        all(_sum(form, values) <= _number(attained["value"]) for form in forms),
+        "a value is not attained at its point",
+    )
     return f" (and at a stated input it is at most {attained['value'][0]!r})"
 
 
@@ -159,18 +186,22 @@ def _sum(form: Form, values: dict[int, Any]) -> Any:
 def _curve(block: Block, z: Any) -> Any:
     """The value of a curve: of a rational number one, if it can be, else a ball around it."""
     if block.slopes is None:
-        return SMOOTH[block.curve][0](arb(z))
-    if isinstance(z, fmpq):
-        return z * block.slopes[z >= 0]
-    return z.min(0) * block.slopes[0] + z.max(0) * block.slopes[1]
+        return SMOOTH[str(block.curve)][0](arb(z))
+    below = z.min(0) if isinstance(z, arb) else min(z, fmpq(0))
+    return below * block.slopes[0] + (z - below) * block.slopes[1]
 
 
-def _words(terms: Any, relation: str, least: float) -> str:
+def _words(claim: Any, by: int | None) -> str:
     sums = [
         " + ".join([*(f"{pair[0]!r} * y[{i}]" for i, pair in t["y"].items()), repr(t["plus"][0])])
-        for t in terms
+        for t in claim["any"]
     ]
-    return f"{' or '.join(sums)} {relation} {least!r}"
+    least = f"{'>' if claim['strict'] is True else '>='} {claim['least'][0]!r}"
+    if by is not None:
+        least = f"grows by {least} per unit that x[{by}] alone grows" + (
+            " (it does not decrease)" * (claim["least"][0] >= 0)
+        )
+    return f"{' or '.join(sums)} {least}"
 
 
 def _up(value: fmpq) -> int:

@@ -10,7 +10,7 @@ from math import inf
 
 from flint import arb, ctx, fmpz
 
-from .network import Block, Refused
+from .network import Block, need
 
 
 BITS = 80
@@ -24,21 +24,23 @@ def _sigmoid(x: arb) -> arb:
     return 1 / (1 + (-x).exp())
 
 
-def _normal(x: arb) -> arb:
-    return (1 + (x / arb(2).sqrt()).erf()) / 2
-
-
 TINY = ONE_BITS // 10**7
 
 SMOOTH: dict[str, tuple[Callable, Callable, list[tuple[float, int]]]] = {
     "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x), [(0, 1), (inf, -1)]),
-    "tanh": (lambda x: x.tanh(), lambda x: 1 - x.tanh() ** 2, [(0, 1), (inf, -1)]),
+    "tanh": (
+        lambda x: x.tanh(),
+        lambda x: 1 / x.cosh() ** 2,
+        [(0, 1), (inf, -1)],
+    ),
     "exp": (lambda x: x.exp(), lambda x: x.exp(), [(inf, 1)]),
     "softplus": (lambda x: x.exp().log1p(), _sigmoid, [(inf, 1)]),
     "elu": (lambda x: x.max(0) + x.min(0).expm1(), lambda x: x.min(0).exp(), [(inf, 1)]),
     "gelu": (
-        lambda x: x * _normal(x),
-        lambda x: _normal(x) + x * (-x * x / 2).exp() / (2 * arb.pi()).sqrt(),
+        lambda x: x * (1 + (x / arb(2).sqrt()).erf()) / 2,
+        lambda x: (
+            (1 + (x / arb(2).sqrt()).erf()) / 2 + x * (-x * x / 2).exp() / (2 * arb.pi()).sqrt()
+        ),
         [
             (-14142136 * TINY, -1),
             (-14142135 * TINY, 0),
@@ -68,8 +70,7 @@ Lines = tuple[int, int, int, int]
 
 def down(x: arb) -> int:
     """The integer below a ball."""
-    if not abs(x) < 1 << 4096:  # nor if it is not finite
-        raise Refused("a value of a curve is too large")
+    need(abs(x) < 1 << 4096, "a value of a curve is too large")  # or is not finite
     return int((x * ONE_BITS).lower().floor().unique_fmpz())  # pyright: ignore[reportArgumentType]
 
 
@@ -78,48 +79,75 @@ def ball(z: int) -> arb:
     return arb(fmpz(z)) / ONE_BITS
 
 
-Curve = str | tuple[int, int]
-"""The name of a smooth curve, or the slopes of a kink, below and above 0."""
+Curve = str | int | tuple[int, int]
+"""The name of a smooth curve, the unit of a gate, or the slopes of a kink, below and above 0."""
 
 
 def curve(block: Block) -> Curve:
     """The curve of a block."""
-    if block.curve in SMOOTH and block.slopes is None:
+    if isinstance(block.curve, int) or (block.curve in SMOOTH and block.slopes is None):
         return block.curve
     slopes = [slope * ONE_BITS for slope in block.slopes or ()]
-    if block.curve != "kink" or len(slopes) != 2 or any(slope.q != 1 for slope in slopes):
-        raise Refused(f"the curve {block.curve!r} is not covered, or not with these slopes")
+    need(
+        block.curve == "kink" and len(slopes) == 2 and all(slope.q == 1 for slope in slopes),
+        f"the curve {block.curve!r} is not covered, or not with these slopes",
+    )
     return int(slopes[0].p), int(slopes[1].p)
 
 
-def lines(curve: Curve, low: int, high: int, share: int | None = None) -> Lines:
+def lines(curve: str | tuple[int, int], low: int, high: int, share: int | None = None) -> Lines:
     """Lines below and above a curve over `low <= z <= high`.
 
     Args:
         curve: The curve.
-        low: From there; below 0 if the curve is a kink.
-        high: To there; above 0 then.
+        low: From there.
+        high: To there.
         share: Of 255, how far the line that may turn about a kink is from `below` to `above`.
     """
     if isinstance(curve, str):
         return _smooth(curve, low, high)
     below, above = curve
+    if low >= 0 or high <= 0:
+        return (slope := above if low >= 0 else below), 0, slope, 0
     share = 255 * (1025 * high > -1024 * low) if share is None else share
     turn = below + (above - below) * share // 255
     chord = (above * high - below * low) // (high - low)
-    ends = ((above - chord) * high, (below - chord) * low, 0)
+    ends = ((above - chord) * high, (below - chord) * low)
     if above >= below:
         return turn, 0, chord, -(-max(ends) >> BITS)
     return chord, min(ends) >> BITS, turn, 0
 
 
+def slopes(curve: Curve, low: int, high: int) -> tuple[int, int]:
+    """The least and the largest slope of a curve over `low <= z <= high`; of a kink, of its sides.
+
+    Between two bends of a smooth curve, its slope is least and largest at their ends.
+    """
+    if isinstance(curve, tuple):
+        sides = curve[low >= 0 : 1 + (low >= 0 or high > 0)]
+        return min(sides), max(sides)
+    _, df, bends = SMOOTH[str(curve)]
+    found = [df(z) for piece in _pieces(bends, low, max(high, low + 1)) for z in _edge(*piece)]
+    return min(map(down, found)), -min(down(-slope) for slope in found)
+
+
+def _pieces(bends: list[tuple[float, int]], low: int, high: int) -> list[tuple[int, int, int]]:
+    """An interval, cut where a curve bends otherwise, and how it bends between."""
+    cuts = sorted({low, *(int(min(max(low, end), high)) for end, _ in bends)})
+    return [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
+
+
+def _edge(low: int, high: int, bend: int) -> list[arb]:
+    """The ends of a piece; all of it where its bend is not said."""
+    return [ball(low), ball(high)] if bend else [ball(low).union(ball(high))]
+
+
 def _smooth(name: str, low: int, high: int) -> Lines:
-    f, df, bends = SMOOTH[name]
+    (f, df, bends), high = SMOOTH[name], max(high, low + 1)
     tangents = [df(ball(z)) for z in ((low + high) // 2, low, high)]
-    chord = (f(ball(high)) - f(ball(low))) * ONE_BITS / max(high - low, 1)
+    chord = (f(ball(high)) - f(ball(low))) / ball(high - low)
     slopes = [down(s.mid()) for s in (chord, *tangents)]
-    cuts = [low, *(end for end, _ in bends[:-1] if low < end < high), high]
-    pieces = [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
+    pieces = _pieces(bends, low, high)
     out: list[int] = []
     for sign in (1, -1):
         one = pieces[0][2] if len(pieces) == 1 else 0  # the tangent in the middle, or the chord
@@ -141,10 +169,8 @@ def _least(
 
     out = []
     for low, high, bend in pieces:
-        ends = ball(low), ball(high)
-        if bend == 0:
-            out.append(down(g(ends[0].union(ends[1]))))
-        elif bend * sign < 0:  # least at an end
+        ends = _edge(low, high, bend)
+        if bend * sign <= 0:  # least at an end
             out += [down(g(z)) for z in ends]
         else:  # above each of its tangents: take the one where it is about level, by halving
             for _ in range(24):

@@ -25,17 +25,25 @@ class Refused(Exception):
     """What was given is not accepted; the message says what is wrong with it."""
 
 
+def need(holds: bool, otherwise: str) -> None:
+    """Refuse what does not hold, and say what is wrong."""
+    if not holds:
+        raise Refused(otherwise)
+
+
 @dataclass
 class Block:
     """Units that share one curve and do not read each other.
 
     Args:
         curve: `"kink"` (`below * z` for z < 0, `above * z` for z >= 0) or the name of a smooth one.
+            A number is that of a unit, and makes a gate: its form times the slope that the curve
+            of this unit has. Derivatives are made of gates; no text has any.
         slopes: Of a kink, `(below, above)`.
         forms: One per unit.
     """
 
-    curve: str
+    curve: str | int
     slopes: tuple[fmpq, ...] | None
     forms: list[Form]
 
@@ -55,7 +63,7 @@ class Network:
         net, room = cls(before := len(range(parts["inputs"]))), [MOST_TERMS]
         for part in parts["blocks"]:
             slopes = tuple(fmpq(*map(int, s.split("/"))) for s in part.get("slopes", ())) or None
-            net.blocks.append(Block(part["curve"], slopes, _read(part["forms"], before, room)))
+            net.blocks.append(Block(str(part["curve"]), slopes, _read(part["forms"], before, room)))
             before += len(net.blocks[-1].forms)
         net.outputs = _read(parts["outputs"], before, room)
         return net
@@ -68,8 +76,13 @@ def _read(part: dict, before: int, room: list[int]) -> list[Form]:
         for first, *values in row:
             keys = range(first, first + len(values))
             room[0] -= len(values)
-            if room[0] < 0 or first < ONE or keys.stop > before or not form.keys().isdisjoint(keys):
-                raise ValueError(f"a unit reads variable {first}, twice, or it is not before it")
-            form |= {k: fmpq(v, over) for k, v in zip(keys, values, strict=True) if v}
+            need(
+                room[0] >= 0
+                and first >= ONE
+                and keys.stop <= before
+                and form.keys().isdisjoint(keys),
+                f"a unit reads variable {first}, twice, or it is not before it",
+            )
+            form |= {first + i: fmpq(v, over) for i, v in enumerate(values) if v}
         forms.append(form)
     return forms

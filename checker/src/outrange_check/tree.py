@@ -5,11 +5,12 @@
 
 from .bounds import Region, Row
 from .curves import BITS
-from .network import Refused
+from .network import need
 
 
-BOUND, LINEAR, CASES, SPLIT = 1, 2, 4, 8
-"""What a node of the box tree does, in this order; their sum is its first byte."""
+BOUND, LINEAR, CASES, SPLIT, UNITS = 1, 2, 4, 8, 16
+"""What a node of the box tree does; their sum is its first byte. UNITS says that its trees of cases
+number units by a list, which stands before them."""
 
 DECIDE, TIGHTEN, SHARES, VOID = 1, 2, 4, 8
 """What a node of a tree of cases does; a node that decides no unit is a leaf."""
@@ -26,8 +27,7 @@ class Proof:
         value = shift = 0
         while (part := next(self.data)) > 127:
             value, shift = value | (part & 127) << shift, shift + 7
-            if shift > 4096:
-                raise Refused("a number of the tree has more than 4096 bits")
+            need(shift < 4096, "a number of the tree has more than 586 bytes")
         return value | part << shift
 
     def multiplier(self) -> int:
@@ -49,20 +49,29 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
             the tree names and is not there raises what Python raises: nothing is proved then.
     """
     proof.boxes += 1
-    does, here = next(proof.data), f"box {proof.boxes}"
+    does = next(proof.data)
     if does & (BOUND | LINEAR | CASES):
         region = region.part()
         region.bound(deep=True)
     for flag in (LINEAR, CASES):
         mask = proof.number() if does & flag else 0
+        units = (
+            [proof.number() for _ in range(proof.number())]
+            if flag == CASES and does & UNITS
+            else region.units
+        )
         for k in [k for place, k in enumerate(todo) if mask >> place & 1]:
-            least = todo.pop(k)
+            need(
+                flag == CASES or region.least(1, k) >= todo[k],
+                f"box {proof.boxes} leaves claim {k - region.goals[0]} not proved",
+            )
             if flag == CASES:
-                _case(region, region, {}, (k, least), proof)
-            elif region.least(1, k) < least:
-                raise Refused(f"{here} leaves claim {k - region.goals[0]} not proved")
-    if bool(does & SPLIT) != bool(todo):
-        raise Refused(f"{here} leaves a claim open, or is split for none")
+                _case(units, region, {}, (k, todo[k]), proof)
+            del todo[k]
+    need(
+        bool(does & SPLIT) == bool(todo),
+        f"box {proof.boxes} leaves a claim open, or is split for none",
+    )
     if todo:
         q = proof.number()
         low, high = region.inputs[q]
@@ -72,34 +81,36 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
             prove(part, dict(todo), proof)
 
 
-def _case(box: Region, case: Region, signs: Row, goal: tuple[int, int], proof: Proof) -> None:
+def _case(units: list[int], case: Region, signs: Row, goal: tuple[int, int], proof: Proof) -> None:
     """Follow a tree over the signs of units' z: each leaf proves the goal, or has no inputs.
 
     Args:
-        box: The box, with the units that the tree numbers.
-        case: Those of its inputs for which units have these signs.
+        units: Those that the tree numbers.
+        case: The inputs of the box for which units have these signs.
         signs: Of the units that were decided.
         goal: Its row, and what it is at least.
         proof: The tree.
     """
     does = next(proof.data)
     if does & DECIDE:
-        k = box.units[proof.number()]
-        if k in signs or isinstance(box.curves[k], str):
-            raise Refused("a unit is decided that has no kink, or has its sign by now")
+        k = units[proof.number()]
+        need(
+            k not in signs and isinstance(case.curves[k], tuple),
+            "a unit is decided that has no kink, or has its sign by now",
+        )
         for sign in (1, -1):
             part = case.part()
             low, high = part.ranges[k]
             part.ranges[k] = (max(low, 0), high) if sign > 0 else (low, min(high, 0))
             if does & TIGHTEN:
                 part.bound(deep=False)
-            _case(box, part, signs | {k: sign}, goal, proof)
+            _case(units, part, signs | {k: sign}, goal, proof)
         return
-    shares = {k: next(proof.data) for k in box.units} if does & SHARES else None
-    pulls = [(box.units[proof.number()], proof.multiplier()) for _ in range(proof.number())]
-    times, need = (0, 1) if does & VOID else (1, goal[1])  # 0 >= 1 where there is no input
-    if (
-        not case.empty
-        and case.least(times, goal[0], {k: size * signs[k] for k, size in pulls}, shares) < need
-    ):
-        raise Refused(f"a claim is not proved by its cases on box {proof.boxes}")
+    shares = {k: next(proof.data) for k in units} if does & SHARES else None
+    pulls = [(units[proof.number()], proof.multiplier()) for _ in range(proof.number())]
+    times, enough = (0, 1) if does & VOID else (1, goal[1])  # 0 >= 1 where there is no input
+    found = case.least(times, goal[0], {k: size * signs[k] for k, size in pulls}, shares)
+    need(
+        case.empty or found >= enough,
+        f"a claim is not proved by its cases on box {proof.boxes}",
+    )

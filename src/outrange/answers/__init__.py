@@ -4,6 +4,7 @@ from .answer import Answer as Answer, Cost as Cost
 from .bad_inputs import BadInputs as BadInputs
 from .counterexamples import Counterexamples as Counterexamples
 from .diagnosis import Diagnosis as Diagnosis, Finding as Finding, Level as Level
+from .loops import Loop as Loop, Pipe as Pipe
 from .monotone import FallingPair as FallingPair, Monotone as Monotone, Trend as Trend
 from .optimum import Optimum as Optimum
 from .progress import (

@@ -1,7 +1,4 @@
-"""Public questions about slopes and differences.
-
-`monotone`, `gradient_range`, `lipschitz`, `difference_range`.
-"""
+"""Public questions about slopes: `monotone`, `gradient_range`, `lipschitz`."""
 
 from __future__ import annotations
 
@@ -9,17 +6,20 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..certify.ask import Certifier, one_box, search_time
-from ..graph.difference import difference
+from ..certify.ask import Certifier, check_slopes, one_box, search_time
+from ..core import InputError
 from ..live import heard
+from ..questions.common.entries import chosen_pairs
 from ..questions.common.stamp import stamped
 from ..questions.inputs.sets import regions
-from .arguments import alike, left, loaded, loaded_within
+from .arguments import left, loaded_within
 from .recorded import question
 
 
 if TYPE_CHECKING:
     from ..answers import Monotone, Range, RangeProgress, VerifyProgress
+    from ..core import Box
+    from ..questions.common.network import NetworkLike
 
 
 @question("Monotonicity")
@@ -34,6 +34,8 @@ def monotone(
     layer: str | None = None,
     time_limit: float | None = None,
     seed: int = 0,
+    certificate: str | os.PathLike | None = None,
+    check: bool = True,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
     """Verify monotonicity: of outputs in inputs, or of a chosen index from group to group.
@@ -59,6 +61,9 @@ def monotone(
         layer: Ask about the values of this layer instead of the model's outputs.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the random points tried; no proof depends on it.
+        certificate: A file to write a certificate of the proved trends to, which a program of its
+            own checks (docs/certificates.md): of the model's outputs, not of groups.
+        check: See `outrange.output_range`.
         progress: A function called a few times a second with a `VerifyProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -89,13 +94,19 @@ def monotone(
     NeurIPS 2020.
     """
     network, clock = loaded_within(model, time_limit, box)
+    proof = Certifier.of(certificate, check, clock, "monotone", network)
+    if proof is not None and groups is not None:
+        raise InputError("A certificate is about trends of outputs. Received: `groups`.")
+    asked = None if proof is None else _asked(network, box, inputs, outputs, layer)
     if groups is None:
         from ..questions.gradients.monotone import monotone as ask
 
         found = ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-            time_limit=left(clock), seed=seed, progress=heard(progress),
+            time_limit=search_time(proof, clock, left(clock)), seed=seed, progress=heard(progress),
         )  # fmt: skip
+        if proof is not None and asked is not None:
+            found = proof.monotone(found, *asked)
         return stamped(found, network)
     from ..questions.gradients.group_order import groups_monotone
 
@@ -104,6 +115,18 @@ def monotone(
         time_limit=left(clock), seed=seed, progress=heard(progress),
     )  # fmt: skip
     return stamped(found, network)
+
+
+def _asked(
+    network: NetworkLike, box: Any, inputs: Any, outputs: Any, layer: str | None
+) -> tuple[list[tuple[int, int]], Box]:
+    """The pairs of output and input that a certificate is to be about, and the box."""
+    if layer is not None:
+        raise InputError("A certificate is about the outputs of a model. Received: `layer`.")
+    where = one_box(regions(network.graph.inputs, box))
+    pairs = chosen_pairs(network.graph, outputs, inputs)
+    check_slopes(pairs, where)
+    return pairs, where
 
 
 @question("Derivatives")
@@ -117,6 +140,8 @@ def gradient_range(
     tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
+    certificate: str | os.PathLike | None = None,
+    check: bool = True,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the least and largest partial derivatives of outputs by inputs over a box.
@@ -135,6 +160,9 @@ def gradient_range(
             as for `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Seed of the random points that search for extreme values.
+        certificate: A file to write a certificate of `lo` and `hi` to, which a program of its own
+            checks (docs/certificates.md): of the model's outputs.
+        check: See `outrange.output_range`.
         progress: A function called a few times a second with a `RangeProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -164,10 +192,15 @@ def gradient_range(
     from ..questions.gradients.gradients import gradient_range as ask
 
     network, clock = loaded_within(model, time_limit, box)
-    return stamped(ask(
-        network, box, inputs=inputs, outputs=outputs, layer=layer,
-        tol=tol, time_limit=left(clock), seed=seed, progress=heard(progress),
-    ), network)  # fmt: skip
+    proof = Certifier.of(certificate, check, clock, "gradient_range", network)
+    asked = None if proof is None else _asked(network, box, inputs, outputs, layer)
+    found = ask(
+        network, box, inputs=inputs, outputs=outputs, layer=layer, tol=tol,
+        time_limit=search_time(proof, clock, left(clock)), seed=seed, progress=heard(progress),
+    )  # fmt: skip
+    if proof is not None and asked is not None:
+        found = proof.slopes(found, *asked)
+    return stamped(found, network)
 
 
 @question("Lipschitz constants")
@@ -228,73 +261,3 @@ def lipschitz(
         network, box, norm=norm, outputs=outputs, layer=layer,
         tol=tol, time_limit=left(clock), seed=seed, progress=heard(progress),
     ), network)  # fmt: skip
-
-
-@question("Difference")
-def difference_range(
-    model_a: Any,
-    model_b: Any,
-    box: Any,
-    *,
-    tol: float | None = None,
-    time_limit: float | None = None,
-    rows: Any = None,
-    solver: bool = True,
-    certificate: str | os.PathLike | None = None,
-    check: bool = True,
-    progress: bool | Callable[[RangeProgress], None] | None = None,
-) -> Range:
-    """Compute the exact range of `model_a(x) - model_b(x)`, both given the same input.
-
-    For a quantized or refactored model against the original. Both become one product network in
-    which common subexpressions are shared.
-
-    Args:
-        model_a: As for `outrange.output_range`.
-        model_b: Likewise; its inputs and outputs have the same sizes in the same order.
-        box: The input set, as for `outrange.output_range`, by the names of `model_a`.
-        tol: See `outrange.output_range`, as all that follows.
-        time_limit: Seconds; see there.
-        rows: `(k, outputs)`: linear forms of the differences; see there.
-        solver: See there.
-        certificate: It holds the network of the difference in full.
-        check: See there.
-        progress: See there.
-
-    Returns:
-        A `Range` in the shape of the outputs of `model_a`.
-
-    Raises:
-        InputError: The two do not fit, or another argument breaks a rule.
-        ModelError, UnsupportedError: As for `outrange.output_range`.
-
-    Example:
-        >>> import keras, numpy as np
-        >>> from outrange import difference_range
-        >>> def line(slope):
-        ...     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        ...     model.set_weights([np.array([[slope]]), np.zeros(1)])
-        ...     return model
-        >>> difference_range(line(2.0), line(1.5), (0, 1))
-        Range(lo=[0.], hi=[0.5], exact to 1e-06, FLOAT64_ROUNDED)
-
-    Sound: as `outrange.output_range`.
-    Complete: likewise.
-    Cost: that of the product network.
-
-    Reference: Paulsen, Wang, Wang, *ReluDiff: differential verification of deep neural networks*,
-    ICSE 2020.
-    """
-    from ..questions.difference import difference_range as ask
-
-    one, clock = loaded_within(model_a, time_limit, box)
-    two = alike(loaded(model_b, box), one)
-    one = alike(one, two)
-    both = None if certificate is None else difference(one.graph, two.graph)
-    proof = Certifier.of(certificate, check, clock, "difference_range", one, graph=both)
-    where = None if proof is None else one_box(regions(one.graph.inputs, box))
-    seconds, told = search_time(proof, clock, left(clock)), heard(progress)
-    found = ask(one, two, box, tol=tol, time_limit=seconds, rows=rows, solver=solver, progress=told)
-    if proof is not None and where is not None:
-        found = proof.range(found, where, rows)
-    return stamped(found, one, two)

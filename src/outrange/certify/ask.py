@@ -15,7 +15,7 @@ from .missing import NoCertificateError
 
 
 if TYPE_CHECKING:
-    from ..answers import Optimum, Range
+    from ..answers import Monotone, Optimum, Range
     from ..core import Atom, Box, Formula, Region
     from ..graph import Graph
     from .certificates import Subject
@@ -71,6 +71,20 @@ def one_box(regions: list[Region]) -> Box:
     if len(regions) != 1 or not regions[0].is_box or regions[0].integer.any():
         raise InputError("A certificate covers one box of real inputs: no ball, no union, no data.")
     return regions[0].box
+
+
+def check_slopes(pairs: Sequence[tuple[int, int]], box: Box) -> None:
+    """Refuse slopes by inputs that are fixed, before the search.
+
+    Raises:
+        InputError: One is: no two inputs of the set differ in it.
+    """
+    fixed = sorted({by for _, by in pairs if box.lo[by] == box.hi[by]})
+    if fixed:
+        raise InputError(
+            "A certificate of slopes is about inputs that vary. Received: a set in which "
+            f"x[{fixed[0]}] is fixed; name the others by `inputs=`."
+        )
 
 
 def check_writable(path: str | os.PathLike) -> None:
@@ -181,6 +195,30 @@ class Certifier:
             answer, self.clock, self.path,
             lambda found: certified_optimum(
                 self.path, self.about, found, form, box, self.check, told
+            ),
+        )  # fmt: skip
+
+    def monotone(self, answer: Monotone, pairs: Sequence[tuple[int, int]], box: Box) -> Monotone:
+        """The trends that are proved with their certificate."""
+        from .trends import certified_monotone
+
+        told = notes(self.question, repr(answer))
+        return finished(
+            answer, self.clock, self.path,
+            lambda found: certified_monotone(
+                self.path, self.about, found, pairs, box, self.check, told
+            ),
+        )  # fmt: skip
+
+    def slopes(self, answer: Range, pairs: Sequence[tuple[int, int]], box: Box) -> Range:
+        """The range of derivatives with its certificate."""
+        from .trends import certified_slopes
+
+        told = notes(self.question, answer.statement)
+        return finished(
+            answer, self.clock, self.path,
+            lambda found: certified_slopes(
+                self.path, self.about, found, pairs, box, self.check, told
             ),
         )  # fmt: skip
 

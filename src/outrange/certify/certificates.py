@@ -138,11 +138,14 @@ def _proved(
             )
             for c, scale in claims
         ]
-        tree = prove_box(about.network, box, goals, by_boxes)
+        tree = prove_box(about.network, box, goals, by_boxes, claims[0][0].by)
         if tree is None:
             raise NoCertificateError(
                 "no proof tree was found, since a bound is attained to within float64 rounding; a "
                 "larger `tol` leaves more room"
+                if claims[0][0].by is None
+                else "no proof tree was found, since splits of the set do not separate the slopes "
+                "of units whose kinks meet, or a slope is attained to within float64 rounding"
             )
         found.append(ProvedBox(box, [claim for claim, _ in claims], tree))
     check_deadline()

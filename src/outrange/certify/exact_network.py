@@ -15,6 +15,9 @@ from ..graph import Graph, Node
 from ..ops import Affine, Curve, Largest, Rearrange
 
 
+ELU = "elu", (("alpha", 1.0),)
+"""What the checker's elu is, as a layer says it."""
+
 MOST_CELLS = 1 << 24
 """Entries of the largest matrix that is written out at a time."""
 
@@ -85,7 +88,7 @@ def _curve(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
     if op.is_piecewise_linear and op.lines is not None and None not in op.lines:
         return _kinks(network, op, forms)
     name, attributes = op.origin or ("", ())
-    if name in SMOOTH and not attributes:
+    if name in SMOOTH and (not attributes or (name, attributes) == ELU):
         return curve(network, name, forms)
     raise _uncovered(op.name)
 

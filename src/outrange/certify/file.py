@@ -34,6 +34,8 @@ class Claim:
         strict: Whether the form is above it.
         at: An input at which each of the forms is at most `value`, or None.
         value: See `at`.
+        by: An input: not the form itself is at least that, but how much it grows per unit of this
+            input while the others stay. All claims of a box are by the same input, or by none.
     """
 
     rows: np.ndarray
@@ -42,6 +44,7 @@ class Claim:
     strict: bool = False
     at: np.ndarray | None = None
     value: float = 0.0
+    by: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +95,10 @@ def _number(value: float) -> list[Any]:
 
 def _part(part: ProvedBox) -> dict[str, Any]:
     ends = zip(part.box.lo, part.box.hi, strict=True)
+    by = part.claims[0].by
     return {
         "box": [[_number(low), _number(high)] for low, high in ends],
+        **({} if by is None else {"by": by}),
         "claims": [_claim(claim) for claim in part.claims],
     }
 

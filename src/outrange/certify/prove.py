@@ -20,6 +20,7 @@ from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
 from .missing import NoCertificateError
 from .provers.box_prover import prove_boxes
+from .provers.growth_prover import prove_growth
 from .provers.unit_prover import prove_units
 
 
@@ -57,7 +58,11 @@ class Goal:
 
 
 def prove_box(
-    network: Network, box: Box, goals: Sequence[Goal], by_boxes: bool = False
+    network: Network,
+    box: Box,
+    goals: Sequence[Goal],
+    by_boxes: bool = False,
+    by: int | None = None,
 ) -> bytes | None:
     """The tree that proves every goal over a box, within the ambient deadline.
 
@@ -66,10 +71,14 @@ def prove_box(
         box: Of its inputs.
         goals: What to prove.
         by_boxes: Whether to split the box alone.
+        by: The input by which the goals' only forms grow that much, if they are about that.
 
     Returns:
         The bytes of the tree; None where no tree was found: a goal is false, or too close.
     """
+    if by is not None:
+        forms, least = [goal.forms[0] for goal in goals], np.array([goal.least for goal in goals])
+        return prove_growth(network, by, box, forms, least, AHEAD)
     whole = Network(network.inputs, list(network.blocks), network.outputs)
     forms = [largest(whole, list(goal.forms)) for goal in goals]
     target = np.array([goal.least + AHEAD * goal.scale for goal in goals])

@@ -13,6 +13,7 @@ from .options.declared import (
     ARITHMETIC,
     BOX_OPTIONS,
     CERTIFICATE,
+    LOOP_OPTIONS,
     MODEL_OPTIONS,
     REPORT_OPTIONS,
     UNSAFE,
@@ -267,6 +268,17 @@ def report_command(model: str, **options: Any) -> int:
     from .commands.report import ask_report
 
     return ask_report(model, _box(options), click.echo, **options)
+
+
+@app.command("loop", epilog=EXIT_CODES, short_help="A controller and a plant, step after step.")
+@click.argument("controller")
+@_with(*BOX_OPTIONS)
+@_with(*LOOP_OPTIONS)
+def loop_command(controller: str, **options: Any) -> int:
+    """Prove what CONTROLLER does to a plant, for every initial state of a set; Ctrl-C ends it."""
+    from .commands.loop import ask_loop
+
+    return ask_loop(controller, _box(options), click.echo, **options)
 
 
 @app.command("demo")

@@ -112,7 +112,7 @@ def _curve(
 ) -> ForwardForm:
     form, (lo, hi) = forms[0], (end[0] for end in ends[0])
     with np.errstate(all="ignore"):
-        slope, low, high = _between(op, lo, hi)
+        slope, low, high = slope_and_ends(op, lo, hi)
         middle = 0.5 * low + 0.5 * high
         size = np.abs(slope) * (np.abs(form.center) + form.reach) + np.abs(low) + np.abs(high)
         wide = np.maximum(high - middle, middle - low)
@@ -121,7 +121,7 @@ def _curve(
     return ForwardForm(center, form.rows * slope, rest)
 
 
-def _between(
+def slope_and_ends(
     op: Curve, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Slopes, and the least and largest of `f(v) - slope v` on `[lo, hi]`."""

@@ -372,7 +372,12 @@ class Builder:
         shape = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
         if how in ("sum", "mean"):
             return self.gather_sum(
-                x, windows, 1.0 if how == "sum" else 1.0 / count, shape, name=how, ulps=1
+                x,
+                windows,
+                1.0 if how == "sum" else 1.0 / count,
+                shape,
+                name=how,
+                ulps=int(how == "mean"),
             )
         return self.largest(x, windows, shape, negate=how == "min")
 

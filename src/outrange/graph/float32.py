@@ -182,7 +182,11 @@ def has_whole_coefficients(op: Affine) -> bool:
     """Whether an op is a sum, entry by entry, of whole multiples and a whole number."""
     numbers = op.factor if op.factor is not None else op.coefficients
     whole = (np.asarray(part) for part in (numbers, op.bias) if part is not None)
-    return numbers is not None and all(bool((part == np.rint(part)).all()) for part in whole)
+    return (
+        numbers is not None
+        and not op.ulps
+        and all(bool((part == np.rint(part)).all()) for part in whole)
+    )
 
 
 def gamma_of(terms: int, computed: FloatType) -> float:
@@ -194,7 +198,10 @@ def gamma_of(terms: int, computed: FloatType) -> float:
 def only_picks(op: Affine | Curve, computed: FloatType) -> bool:
     """Whether every result is an operand, its negative, or a constant: nothing is rounded."""
     if isinstance(op, Affine):
-        return op.factor is not None and bool(np.all(np.abs(op.factor) == 1) and not op.bias.any())
+        # A factor that the model computes may miss 1.
+        if op.factor is None or op.ulps:
+            return False
+        return bool(np.all(np.abs(op.factor) == 1) and not op.bias.any())
     if isinstance(op, Step) and op.is_staircase:
         return op.spacing == 1.0  # whole numbers
     lines = op.lines or (None,)

@@ -226,8 +226,19 @@ def gather_sum(
         return SubOp(op, outputs, (used,))
 
     plain = _plain(index)
+    grid = 0.0 if ulps else grid_of(weight)
     return Affine(
-        name, apply, adjoint, (size,), m, bias, terms + ulps, ulps, part=part, plain=plain
+        name,
+        apply,
+        adjoint,
+        (size,),
+        m,
+        bias,
+        terms + ulps,
+        ulps,
+        part=part,
+        plain=plain,
+        grid=grid,
     )
 
 

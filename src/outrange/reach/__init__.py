@@ -1,1 +1,1 @@
-"""Closed loops: where a plant and its controller can go."""
+"""Closed loops: a controller and a plant, step after step, for every initial state of a set."""

@@ -46,6 +46,9 @@ LOOSE = 0.1
 LEAST_GAIN = 1e-6
 """Gain of a half that is no better, as a share of all that could be gained."""
 
+SMALLEST = 1e-15
+"""Of a side of the set: boxes are not halved any more, since float64 cannot tell their bounds."""
+
 WORST = 1e30
 """How loose a box is whose bounds overflow."""
 
@@ -67,7 +70,11 @@ class _BoxNode:
 
 
 def prove_boxes(
-    network: Network, box: Box, goals: Sequence[Form], targets: np.ndarray
+    network: Network,
+    box: Box,
+    goals: Sequence[Form],
+    targets: np.ndarray,
+    least: np.ndarray | None = None,
 ) -> bytes | None:
     """Write the tree that proves that every goal is at least its target all over a box.
 
@@ -76,6 +83,7 @@ def prove_boxes(
         box: Where.
         goals: Forms of the network's variables.
         targets: `(goals,)`: a little above what is claimed, for the roundings of the checker.
+        least: `(goals,)`: what is claimed, of goals that are forms of gates.
 
     Returns:
         The tree's bytes; None if a box stays open that is too small to be halved.
@@ -83,17 +91,24 @@ def prove_boxes(
     Raises:
         OutOfTime: The ambient deadline has passed.
     """
-    return _BoxProver(FloatNetwork(network), goals, np.asarray(targets, float)).prove(box)
+    return _BoxProver(FloatNetwork(network), goals, np.asarray(targets, float), least).prove(box)
 
 
 class _BoxProver:
-    def __init__(self, net: FloatNetwork, goals: Sequence[Form], targets: np.ndarray) -> None:
-        self.net, self.targets = net, targets
+    def __init__(
+        self,
+        net: FloatNetwork,
+        goals: Sequence[Form],
+        targets: np.ndarray,
+        claimed: np.ndarray | None,
+    ) -> None:
+        self.net, self.targets, self.claimed = net, targets, claimed
         self.rows, self.constant = net.rows(goals)
         self.unit = np.ones(len(targets))
 
     def prove(self, box: Box) -> bytes | None:
         """See `prove_boxes`."""
+        self.smallest = SMALLEST * (box.hi - box.lo)
         root = self._nodes(box.lo[None], box.hi[None])[0]
         self.unit = np.where(root.lack > 0, root.lack, 1.0 + np.abs(self.targets))
         self.unit[~np.isfinite(self.unit)] = WORST
@@ -113,7 +128,11 @@ class _BoxProver:
         """Bound boxes."""
         bounds = FloatBounds(self.net, lo, hi)
         least, _, met = bounds.least(self.rows, self.constant, len(self.net.blocks))
-        lack = self.targets + ROUNDING * (1.0 + np.abs(least)) - least
+        # What is claimed of gates may be tiny; their own intervals have room for roundings.
+        size = np.abs(least) + (self.claimed is None)
+        lack = self.targets + ROUNDING * size - least
+        if self.claimed is not None:  # without a rounding where signs tell
+            lack = np.minimum(lack, self.claimed - bounds.signed(self.rows, self.constant))
         open_ = ~(lack <= 0)
         gap, blame = np.zeros(lack.shape), 1e-9 * (hi - lo)
         for k, c in met.items():
@@ -134,7 +153,8 @@ class _BoxProver:
         tried, lo, hi = [], [], []
         for node in batch:
             middle = (node.lo + node.hi) / 2
-            can = np.flatnonzero((node.lo < middle) & (middle < node.hi))
+            can = (node.lo < middle) & (middle < node.hi) & (node.hi - node.lo > self.smallest)
+            can = np.flatnonzero(can)
             if not can.size:
                 return False
             axes = can[np.argsort(-node.blame[can], kind="stable")[:LOOK]]

@@ -6,15 +6,21 @@ its bounds by the values before it. A prover looks here for the tree whose leave
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ...core.clock import check_deadline
+from .float_gates import float_slopes, gate_lines
 from .float_lines import Lines, float_lines, float_values
 from .float_network import ENTRY, FloatNetwork, Rows
 
 
 MOST_NUMBERS = 1 << 24
 """Coefficients that are carried at a time."""
+
+SURE = 1e-12
+"""Of the sizes that are added up: what float64 may be off by where a sign depends on it."""
 
 
 class FloatBounds:
@@ -39,7 +45,12 @@ class FloatBounds:
 
     def _block(self, k: int) -> None:
         block = self.net.blocks[k]
+        is_gate = isinstance(block.curve, int)
         flat_low, flat_high = self._flat(dict(block.weights), block.bias)
+        if is_gate:
+            minus = {s: -w for s, w in block.weights.items()}
+            flat_low = self.signed(block.weights, block.bias)
+            flat_high = -self.signed(minus, -block.bias)
         step = max(1, MOST_NUMBERS // max(1, len(self.lo) * self._width(k)))
         parts = []
         for i in range(0, block.size, step):
@@ -52,14 +63,40 @@ class FloatBounds:
             share = np.abs(form[:, :half]) * (self.hi - self.lo)[:, None]
             parts.append((least[:, :half], -least[:, half:], share))
         low, high, share = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+        if is_gate:
+            size = SURE * (np.abs(flat_low) + np.abs(flat_high))
+            low, high = low - size, high + size
         low, high = np.maximum(low, flat_low), np.minimum(high, flat_high)
         high = np.maximum(low, high)
-        lines = float_lines(block, low, high)
+        lines = self._gates(k, low, high) if is_gate else float_lines(block, low, high)
         self.low.append(low)
         self.high.append(high)
         self.lines.append(lines)
         self.shares.append(share)
         self._values[k] = float_values(block, low, high, lines)
+
+    def _gates(self, k: int, low: np.ndarray, high: np.ndarray) -> Lines:
+        of = int(self.net.blocks[k].curve)
+        slopes = float_slopes(self.net.blocks[of], self.low[of], self.high[of])
+        return gate_lines(*slopes, low, high)
+
+    def signed(self, weights: Mapping[int, np.ndarray], bias: np.ndarray) -> np.ndarray:
+        """Lower bounds of rows of gates, and 0 at least where no term is negative.
+
+        Args:
+            weights: Source to `(rows, size)`.
+            bias: `(rows,)`.
+        """
+        total = np.broadcast_to(bias, (len(self.lo), len(bias)))
+        negative, size = np.minimum(total, 0.0), np.abs(total)
+        for source, w in weights.items():
+            least, most = self._values[source]
+            up, down = np.maximum(w, 0.0).T, np.minimum(w, 0.0).T
+            total = total + least @ up + most @ down
+            negative = negative + np.minimum(least, 0.0) @ up + np.maximum(most, 0.0) @ down
+            size = size + np.maximum(np.abs(least), np.abs(most)) @ np.abs(w).T
+        bound = total - SURE * size
+        return np.where(negative == 0, np.maximum(bound, 0.0), bound)
 
     def _width(self, k: int) -> int:
         return 2 * (self.net.inputs + sum(block.size for block in self.net.blocks[:k]))

@@ -37,9 +37,10 @@ def float_lines(block: FloatBlock, low: np.ndarray, high: np.ndarray) -> Lines:
     """
     if block.slopes is not None:
         return _kink(block.slopes, low, high)
-    facts = curve(block.curve)
+    name = str(block.curve)
+    facts = curve(name)
     assert facts.df is not None
-    return _smooth(block.curve, facts.f, facts.df, low, high)
+    return _smooth(name, facts.f, facts.df, low, high)
 
 
 def float_values(

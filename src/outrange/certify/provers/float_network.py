@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,13 @@ class FloatBlock:
     """Units that share one curve, `z = bias + sum of weights @ source`.
 
     Args:
-        curve: As the checker names it.
+        curve: As the checker names it; of a gate, the block whose slopes it multiplies by.
         slopes: Of a kink, `(below, above)`.
         bias: `(units,)`.
         weights: Source to `(units, size of the source)`.
     """
 
-    curve: str
+    curve: str | int
     slopes: tuple[float, float] | None
     bias: np.ndarray
     weights: Mapping[int, np.ndarray]
@@ -50,13 +51,25 @@ class FloatNetwork:
     def __init__(self, network: Network) -> None:
         self.inputs = network.inputs
         sizes = [network.inputs, *(len(block.forms) for block in network.blocks)]
-        self._edges = np.concatenate([[0], np.cumsum(sizes)])
+        own = np.concatenate([[0], np.cumsum(sizes)])
+
+        def group(place: int) -> tuple[int, str | int]:
+            """Gates of one block's units are one block; others stand for themselves."""
+            name = network.blocks[place].curve
+            if isinstance(name, str):
+                return place, name
+            return ENTRY, int(np.searchsorted(own, name, side="right")) - 2
+
+        groups = [(k, [*places]) for k, places in groupby(range(len(network.blocks)), group)]
+        ends = [0, network.inputs, *(int(own[places[-1] + 2]) for _, places in groups)]
+        self._edges = np.array(ends)
         self.blocks: list[FloatBlock] = []
-        for block in network.blocks:
-            weights, bias = self.rows(block.forms)
-            ends = block.slopes
+        for (_, name), places in groups:
+            forms = [form for place in places for form in network.blocks[place].forms]
+            weights, bias = self.rows(forms)
+            ends = network.blocks[places[0]].slopes
             slopes = None if ends is None else (_float(ends[0]), _float(ends[1]))
-            self.blocks.append(FloatBlock(block.curve, slopes, bias, weights))
+            self.blocks.append(FloatBlock(name, slopes, bias, weights))
 
     def rows(self, forms: Sequence[Form]) -> tuple[Rows, np.ndarray]:
         """Forms as matrices, one for each source that they read, and their constants.

@@ -1,7 +1,7 @@
 """A network over one box as the checker sees it: what is left are the units still undecided.
 
 It is `outrange_check.bounds.Bounded` in float64: units on one side of their kink are multiplied
-out, the others are columns beside the inputs, and a phase tree counts them in this order.
+out, the others are columns beside the inputs, and a tree of cases counts them in this order.
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ class OpenUnits:
         self.net, self.lo, self.hi = net, box.lo, box.hi
         self.levels: list[OpenLevel] = []
         self.width = net.inputs
+        self.variables: list[int] = []
+        """Of the undecided units, as the network numbers them."""
+        self._asked = net.inputs
         self._least, self._most = box.lo, box.hi
         self._values = {ENTRY: (np.eye(net.inputs), np.zeros(net.inputs))}
         for k in range(len(net.blocks)):
@@ -97,6 +100,8 @@ class OpenUnits:
             still = (low <= 0) & (high >= 0)
             slope = np.where(still, 0.0, np.where(low > 0, block.slopes[1], block.slopes[0]))
         value, plus = slope[:, None] * form, slope * constant
+        self.variables += [int(i) for i in self._asked + np.flatnonzero(still)]
+        self._asked += block.size
         if still.any():
             self._level(block, form[still], constant[still], low[still], high[still])
             columns = np.zeros((block.size, int(still.sum())))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 LARGEST_MANTISSA = (1 << 16) - 1
@@ -17,6 +17,11 @@ def number(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def numbers(values: Sequence[int]) -> bytes:
+    """How many they are, and each."""
+    return number(len(values)) + b"".join(map(number, values))
 
 
 def mask(places: Iterable[int]) -> bytes:

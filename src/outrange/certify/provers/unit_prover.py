@@ -21,14 +21,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from outrange_check.network import Form, Network
-from outrange_check.tree import BOUND, CASES, DECIDE, LINEAR, SHARES
+from outrange_check.tree import BOUND, CASES, DECIDE, LINEAR, SHARES, UNITS
 
 from ...core import Box
 from ...core.clock import check_deadline
 from .float_network import FloatNetwork
 from .open_units import OpenUnits
 from .phase_ascent import Cases, PhaseAscent
-from .tree_bytes import mask, number
+from .tree_bytes import mask, number, numbers
 
 
 ROOT_STEPS, STEPS, TRIAL_STEPS, LAST_STEPS = 60, 16, 2, 300
@@ -79,11 +79,13 @@ def prove_units(
     targets = targets + ROUNDING * (1.0 + np.abs(targets))
     plain = units.least(rows, constants) >= targets
     open_ = np.flatnonzero(~plain)
-    out = bytearray([BOUND | LINEAR * bool(plain.any()) | CASES * bool(open_.size)])
+    # Named, since the checker may find others open where float64 cannot tell the side of a kink.
+    cases = (CASES | UNITS) * bool(open_.size)
+    out = bytearray([BOUND | LINEAR * bool(plain.any()) | cases])
     if plain.any():
         out += mask(map(int, np.flatnonzero(plain)))
     if open_.size:
-        out += mask(range(open_.size))
+        out += mask(range(open_.size)) + numbers(units.variables)
     for k in open_:
         tree = _prove_goal(PhaseAscent(units, rows[k], float(constants[k])), float(targets[k]))
         if tree is None:

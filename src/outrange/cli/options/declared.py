@@ -97,3 +97,34 @@ ARITHMETIC = option(
     help="What the network computes in; float32: as it is deployed, its sums in any order.  "
     "[default: real; of a VNN-LIB 2.0 file what it declares]",
 )
+
+LOOP_OPTIONS = (
+    option(
+        "--plant", metavar="FILE",
+        help="A .py file that defines plant(x, u), the next state, and observe(x), actuate(y) if "
+        "need be; or a model of state and control.",
+    ),
+    option(
+        "--next", "formulas", multiple=True, metavar="FORMULA",
+        help="The next value of a state, one each in order: 'x1 + 0.1*x2', 'x2 + 0.1*u1'.",
+    ),
+    option("--steps", type=int, required=True, help="How many steps the loop runs."),
+    option(
+        "--spec", "specs", multiple=True, metavar="TEXT",
+        help="What shall hold: 'always: x[0] <= 1', 'during 10 20: ...', 'at 20: ...', "
+        "'eventually: ...', 'avoid: ...'; repeatable.",
+    ),
+    option("--disturbance", nargs=2, type=float, metavar="LO HI", help="Of the plant's w."),
+    option("--varying/--constant", default=None, help="Whether w changes from step to step."),
+    option("--parameters", nargs=2, type=float, metavar="LO HI", help="Of the plant's p."),
+    option("--where", metavar="CONDITION", help='Only initial states where it holds: "x[0] < 1".'),
+    option(
+        "--time", "seconds", type=float, default=60.0, show_default=True,
+        help="Stop after this many seconds, reading the files included.",
+    ),
+    option("--tol", type=float, help="Gap of the pipe to reach, relative to what was seen."),
+    option("--seed", type=int, default=0, show_default=True, help="Of the simulated trajectories."),
+    option("--plot", "picture", metavar="FILE", help="Draw the states over time: pipe.png, .svg."),
+    option("--csv", "table", metavar="FILE", help="Write the pipe as a table."),
+    *MODEL_OPTIONS,
+)  # fmt: skip

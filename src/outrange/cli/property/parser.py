@@ -10,7 +10,7 @@ from functools import reduce
 from typing import Any
 
 from ...core import InputError
-from ...questions.expressions import Condition, Expression, x, y
+from ...questions.expressions import Condition, Expression, u, x, y
 from ...questions.expressions.nodes import ExpressionNode, compare, logic
 from ...questions.expressions.variables import Variable
 from .calls import FUNCTIONS, Number, Refusal, call_function, call_method, combine
@@ -130,8 +130,8 @@ class _PropertyReader:
             raise _refused(str(refusal), part) from None
 
     def _name(self, node: ast.Name) -> Any:
-        if node.id in ("x", "y"):
-            return {"x": x, "y": y}[node.id]
+        if node.id in ("x", "y", "u"):
+            return {"x": x, "y": y, "u": u}[node.id]
         if node.id in FUNCTIONS:
             raise Refusal(f"`{node.id}` is a function, `{node.id}(...)`")
         raise Refusal(

@@ -6,12 +6,14 @@ the same input. Each op carries `d` on and adds a rounding of its own, `|r_v| <=
 * *Affine*: `d_v = A d + r`, where a sum of `n` products in any order and association, fused or
   not, is off by at most `gamma(n + k) (|A| (|x| + |d|) + |b|)`: `k` roundings stand for
   coefficients that the runtime computes itself, a bias, a scale. A product, a sum, a weight or an
-  operand that is flushed to zero costs the least normal number, absolutely.
+  operand that is flushed to zero costs the least normal number, absolutely. A sum that another
+  sum reads is bounded as one with it, too (`sums`).
 * *Curve*: `f(x + d) - f(x) = s d` with a slope `s` that `f` has somewhere on `[lo - e, hi + e]`,
   `e >= |d|`: as lines `m d +- r e` with the middle and the radius of all slopes. A jump within
   reach counts in full. `r` is what `ops.float32_error` states.
 * *Product*: `u dv + v du + du dv`, around the middles of `u` and `v`. *Largest*: of one entry if no
   other can be the largest on either side, else the largest `e` of the entries that can.
+* Products of exponentials and quotients of quotients may be written otherwise (`formulas`).
 * What only picks an operand or a constant rounds nothing, and whole numbers up to 2^24 neither.
 
 So `d` obeys a graph of the same shape with lines in it, and the back-substitution of the linear
@@ -25,6 +27,7 @@ the lines, Zhang et al. 2018, as in `backward`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -38,7 +41,8 @@ from ..backward import RelaxedGraph, back_substitute, dots
 from ..registry import bounds
 from ..rounding import RoundingTerm
 from . import rules
-from .values import Arrived, are_whole, flushed, settled
+from .formulas import Formula
+from .values import Arrived, Sums, alone_in, are_whole, flushed, settled
 
 
 SLACK = 1.0 + 2.0**-30
@@ -72,12 +76,23 @@ class Float32Plan:
         return max(map(len, self.graph.readers()), default=1)
 
     @cached_property
+    def read_once(self) -> frozenset[int]:
+        """Values that one op reads, once."""
+        count = Counter(j for node in self.graph.nodes for j in node.inputs)
+        return frozenset(j for j, times in count.items() if times == 1)
+
+    @cached_property
     def bent(self) -> frozenset[int]:
         """Values that a nonlinear op reads."""
         straight = (Affine, Rearrange)
         return frozenset(
             j for node in self.graph.nodes if not isinstance(node.op, straight) for j in node.inputs
         )
+
+    @cached_property
+    def alone(self) -> frozenset[int]:
+        """Values that are sums which a runtime cannot join with others."""
+        return alone_in(self.graph, self.unrounded)
 
     @cached_property
     def whole(self) -> tuple[np.ndarray, ...]:
@@ -142,20 +157,25 @@ class _Pass:
     off: list[np.ndarray] = field(default_factory=list)
     causes: list[int] = field(default_factory=list)
     roundings: dict[int, np.ndarray] = field(default_factory=dict)
+    sums: list[Sums | None] = field(default_factory=list)
+    formulas: list[Formula | None] = field(default_factory=list)
 
     def all(self) -> None:
         """Bound everything."""
         graph = self.plan.graph
         self.net = RelaxedGraph(self.plan.differences, {}, [None], 0.0)
         # An input that is no normal number may be flushed to zero.
-        self.off = [flushed(*self.ends[0])]
+        self.off, self.sums, self.formulas = [flushed(*self.ends[0])], [None], [None]
         for v, node in enumerate(graph.nodes, 1):
             check_deadline()
-            before = [Arrived(*self.ends[j], self.off[j], self.plan.whole[j]) for j in node.inputs]
+            before = [self._arrived(j) for j in node.inputs]
             exact = v in self.plan.unrounded
             with np.errstate(all="ignore"):
-                found = rules.carried(node.op, before, self.ends[v], self.plan.reads, exact)
+                alone = v in self.plan.alone
+                found = rules.carried(node.op, before, self.ends[v], self.plan.reads, exact, alone)
             self.roundings[v] = found.rounding
+            self.sums.append(found.sums)
+            self.formulas.append(found.formula)
             if found.lines is not None:
                 self.net.lines[v] = found.lines
             self.net.rounding_terms.append(_term(found.local))
@@ -167,6 +187,13 @@ class _Pass:
                 np.isinf(self.off[j]).any() for j in node.inputs
             ):
                 self.causes.append(v)
+
+    def _arrived(self, j: int) -> Arrived:
+        known = self.sums[j], self.formulas[j]
+        x = Arrived(*self.ends[j], self.off[j], self.plan.whole[j], *known)
+        if x.sums is None or j in self.plan.read_once:
+            return x
+        return replace(x, sums=replace(x.sums.in_two(x.size), shared=True))
 
     def _refine(self, value: int) -> None:
         """Bound the errors of a value's entries by back-substitution too."""

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from ...core import Bounds, gamma
-from ...graph.float32 import EXTRA_TERMS, FLOAT32, gamma_of, has_whole_coefficients, only_picks
+from ...graph.float32 import EXTRA_TERMS, FLOAT32, gamma_of
 from ...ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..relaxations import MaxRelaxation, ProductRelaxation
 from ..rounding import reach
 from .curves import curve
-from .values import MOST, TINY, Arrived, Carried, flushed, times
-
-
-OF_EACH = 4.0
-"""Roundings of each term of a sum by itself: of its product, and of a weight that the runtime may
-multiply by those of layers behind (a batch norm, a scale)."""
+from .formulas import rewritten
+from .sums import affine, rearranged
+from .values import MOST, TINY, Arrived, Carried, Sums, times
 
 
 def carried(
-    op: Any, before: Sequence[Arrived], own: Bounds, reads: int, exact: bool = False
+    op: Any,
+    before: Sequence[Arrived],
+    own: Bounds,
+    reads: int,
+    exact: bool = False,
+    alone: bool = False,
 ) -> Carried:
     """The errors of an op's results.
 
@@ -33,8 +36,11 @@ def carried(
         own: The real ends of its value.
         reads: The most often that a value is read: how often float64 adds to a row.
         exact: Whether it is computed without rounding.
+        alone: Whether it is a sum of its own: see `values.alone_in`.
     """
-    found = RULES[type(op)](op, before, own, reads)
+    more = {"alone": True} if alone else {}
+    found = RULES[type(op)](op, before, own, reads, **more)
+    found = rewritten(op, before, found, np.maximum(-own[0], own[1]))
     if not (exact and isinstance(op, Affine)):
         return _without_the_lost(op, found, [np.isinf(x.off) for x in before])
     lost = gamma(op.terms + reads + 16) * reach(op, [x.off for x in before])
@@ -61,62 +67,7 @@ def _without_the_lost(op: Any, found: Carried, lost: Sequence[np.ndarray]) -> Ca
         touched = (lost[0][:, np.maximum(op.windows, 0)] & (op.windows >= 0)).any(axis=-1)
     local = np.where(touched, np.inf, found.local)
     own = None if found.own is None else np.where(touched, np.inf, found.own)
-    return Carried(local, np.where(touched, np.inf, found.off), found.lines, own)
-
-
-def affine(op: Affine, before: Sequence[Arrived], own: Bounds, reads: int) -> Carried:
-    """`|A| e`, and the rounding of a sum in any order."""
-    moved = reach(op, [x.off for x in before])
-    lost = gamma(op.terms + reads + 16) * moved
-    if only_picks(op, FLOAT32):
-        small = flushed(own[0] - moved, own[1] + moved)
-        return Carried(small + lost, moved + small)
-    size, partial = _sums(op, before)
-    # What is zero whatever the input is, is added without rounding.
-    some = np.sum([(x.size > 0).sum(axis=1, keepdims=True) for x in before], axis=0)
-    terms = np.minimum(op.terms, some) if op.plain else np.full(some.shape, op.terms)
-    weights = reach(op, [np.ones(x.off.shape) for x in before])
-    most = np.max([x.size.max(axis=1, keepdims=True) for x in before], axis=0)
-    each = EXTRA_TERMS if op.ulps or op.factor is not None else OF_EACH
-    grown = gamma_of(op.terms + 2 * int(EXTRA_TERMS), FLOAT32)
-    partial = _power_of_two(partial + grown * size)
-    local = FLOAT32.unit * (each * size * (1.0 + grown) + terms * partial)
-    local = local + TINY * (weights + op.terms * (4.0 + most))
-    if has_whole_coefficients(op):
-        known = np.logical_and.reduce([x.whole & (x.off == 0) for x in before])
-        local = np.where(known & (size < FLOAT32.whole), 0.0, local)
-    local = np.where(size < MOST, local, np.inf) + lost
-    return Carried(local, moved + local)
-
-
-def _power_of_two(x: np.ndarray) -> np.ndarray:
-    """The largest power of two that is at most `x`.
-
-    A sum of magnitude `x` is rounded by at most half a unit in its last place: `u` times that.
-    """
-    return np.where(np.isfinite(x), np.ldexp(np.sign(x), np.frexp(x)[1] - 1), x)
-
-
-def _sums(op: Affine, before: Sequence[Arrived]) -> tuple[np.ndarray, np.ndarray]:
-    """The magnitudes of all terms together, and the most that any partial sum of them can be.
-
-    A sum of some of the terms is at most that of all that may be positive, and at least that of all
-    that may be negative: `A+ x+ + A- x-` and `A+ x- + A- x+`.
-    """
-    above = [np.maximum(x.hi + x.off, 0.0) for x in before]
-    below = [np.maximum(x.off - x.lo, 0.0) for x in before]
-    both = [a + b for a, b in zip(above, below, strict=True)]
-    size = reach(op, both)
-    if np.isfinite(size).all():
-        tilt = op.apply([a - b for a, b in zip(above, below, strict=True)], False)
-        size = size * (1.0 + gamma(2 * op.terms + 16))
-        rising = 0.5 * (size + tilt) + np.maximum(op.bias, 0.0)
-        falling = 0.5 * (size - tilt) + np.maximum(-op.bias, 0.0)
-        partial = np.maximum(rising, falling) + gamma(2 * op.terms + 16) * size
-    else:
-        partial = size + np.abs(op.bias)
-    own = reach(op, [x.size for x in before]) + np.abs(op.bias)
-    return own, np.minimum(partial, own)
+    return replace(found, local=local, off=np.where(touched, np.inf, found.off), own=own)
 
 
 def rearrange(op: Rearrange, before: Sequence[Arrived], own: Bounds, reads: int) -> Carried:
@@ -124,7 +75,7 @@ def rearrange(op: Rearrange, before: Sequence[Arrived], own: Bounds, reads: int)
     off = op.run([x.off for x in before], fill=False)
     rounded = np.abs(op.fill - np.float32(op.fill).astype(np.float64))
     local = np.where(op.index < 0, rounded, 0.0) + gamma(op.terms + reads + 16) * off
-    return Carried(np.broadcast_to(local, off.shape), off + local)
+    return Carried(np.broadcast_to(local, off.shape), off + local, sums=rearranged(op, before))
 
 
 def largest(op: Largest, before: Sequence[Arrived], own: Bounds, reads: int) -> Carried:
@@ -170,7 +121,9 @@ def product(op: Product, before: Sequence[Arrived], own: Bounds, reads: int) -> 
     zero = np.zeros((2, *rest.shape))
     both = (np.where(straight, m, 0.0) for m in (vm, um))
     left, right = (np.stack([m, m]) for m in both)
-    return Carried(local, off, ProductRelaxation(left, right, zero, None, zero))
+    # A factor behind it may be multiplied into either side.
+    sums = replace(Sums.of(size), widest=np.maximum(us, vs))
+    return Carried(local, off, ProductRelaxation(left, right, zero, None, zero), sums=sums)
 
 
 RULES: Mapping[type, Callable[..., Carried]] = MappingProxyType({

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -28,6 +29,15 @@ def jax() -> Any:
     import jax
 
     return jax
+
+
+def in_float64() -> Any:
+    """A context in which JAX has float64."""
+    import jax
+
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    return import_module("jax.experimental").enable_x64()  # releases before 0.8
 
 
 def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> TracedProgram:

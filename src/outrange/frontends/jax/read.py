@@ -24,3 +24,14 @@ def read(
     """
     specs = [(tuple(x.shape), dtype) for x, dtype in zip(operands, dtypes, strict=True)]
     return lower(b, record(function, specs), operands, TABLE)
+
+
+def read_float64(
+    b: Builder, function: Callable, operands: Sequence[Operand], dtypes: Sequence[str]
+) -> list[Operand]:
+    """The same with its constants in float64, whatever JAX is set to; `read` documents the rest."""
+    from .api import in_float64
+
+    specs = [(tuple(x.shape), dtype) for x, dtype in zip(operands, dtypes, strict=True)]
+    with in_float64():
+        return lower(b, record(function, specs), operands, TABLE)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError, did_you_mean
-from ...graph import Slot
+from ...graph import Graph, Slot
 
 
 MOST_NAMED = 12
@@ -69,3 +69,18 @@ def chosen(slots: Sequence[Slot], given: Any, what: str) -> np.ndarray:
     if not found:
         raise InputError(f"`{what}` must name at least one entry. Received: {given!r}.")
     return np.array(list(dict.fromkeys(found)), np.int64)
+
+
+def chosen_pairs(graph: Graph, outputs: Any, inputs: Any) -> list[tuple[int, int]]:
+    """Every chosen output with every chosen input, as flat indices.
+
+    Args:
+        graph: Whose.
+        outputs: See `chosen`.
+        inputs: See `chosen`.
+    """
+    rows, columns = (
+        chosen(graph.outputs, outputs, "outputs"),
+        chosen(graph.inputs, inputs, "inputs"),
+    )
+    return [(int(row), int(column)) for row in rows for column in columns]

@@ -14,4 +14,5 @@ from .resolve import (
     resolve_linear as resolve_linear,
     written_out as written_out,
 )
-from .variables import implies as implies, x as x, y as y
+from .temporal import Temporal as Temporal, as_temporal as as_temporal
+from .variables import implies as implies, u as u, x as x, y as y

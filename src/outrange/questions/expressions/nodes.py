@@ -17,6 +17,7 @@ from .forms import constants, filled
 from .formulas import FALSE, TRUE
 from .indices import checked
 from .refusals import Undecided
+from .temporal import Timed
 
 
 class ExpressionNode(Undecided):
@@ -200,7 +201,7 @@ class Index(ExpressionNode):
     __slots__ = ()
 
 
-class Condition(ExpressionNode):
+class Condition(Timed, ExpressionNode):
     """A comparison, or several joined by `&`, `|`, `~` and `implies`; an array of them, maybe.
 
     A condition on an array holds where it holds: say `.all()` or `.any()` to make one of many.
@@ -292,7 +293,7 @@ def compare(op: str, a: Any, b: Any) -> Condition:
 
 
 def logic(op: str, a: Any, b: Any) -> Any:
-    """`a op b` for `& | == !=` between conditions; a set of inputs on the right cuts itself."""
-    if getattr(b, "is_input_set", False):
+    """`a op b` for `& | == !=` between conditions; a set, or a time, on the right joins itself."""
+    if getattr(b, "is_input_set", False) or getattr(b, "is_temporal", False):
         return NotImplemented
     return Condition(op, (as_condition(a), as_condition(b)))

@@ -49,6 +49,11 @@ class Scope:
 
     def slot(self, kind: str, name: str | None) -> Slot:
         """The input or output that is meant."""
+        if kind not in self.slots:
+            raise InputError(
+                "`u` is the control of a closed loop (`outrange.closed_loop`); the output of a "
+                f"model is `y`. Received: `{written(kind, name)}`."
+            )
         slots, word = self.slots[kind], WORDS[kind]
         if not slots:
             raise InputError(

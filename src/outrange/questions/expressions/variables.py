@@ -1,4 +1,4 @@
-"""The placeholders `x` and `y`, and `implies`."""
+"""The placeholders `x`, `y` and `u`, and `implies`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from .nodes import Condition, Expression, as_condition
 class Variable(Expression):
     """`x` or `y`: the model's inputs or outputs, each by its name, or the only one as it is.
 
+    Of a closed loop `x` are the states, and `u` the controls.
+
     Args:
-        kind: `"x"` or `"y"`.
+        kind: `"x"`, `"y"` or `"u"`.
         name: Which of them; None for the only one.
         scope: The model, where it is known already.
     """
@@ -34,6 +36,10 @@ x = Variable("x")
 
 y = Variable("y")
 """The model's output, or all of them by name: `y[0]`, `y["left"][0, 1]`."""
+
+
+u = Variable("u")
+"""The control of a closed loop, or one of several by name: `u[0]`, `u["thrust"]`."""
 
 
 def implies(a: Any, b: Any) -> Condition:

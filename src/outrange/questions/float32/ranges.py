@@ -30,7 +30,10 @@ SHARE = 0.6
 """Of the time goes to the search in real arithmetic."""
 
 LEAST_SECONDS = 2.0
-"""For splits, where there is no limit, and at least as long as the search took."""
+"""For splits, where there is no limit."""
+
+PER_SECOND = 10.0
+"""Seconds for splits a second of the search in real arithmetic, where there is no limit."""
 
 METHOD = "float32 rounding errors over boxes, back-substituted (Higham 2002, Zhang et al. 2018)"
 
@@ -72,9 +75,11 @@ def float32_range(
     lo, hi = np.ravel(real.lo), np.ravel(real.hi)
     seen = np.ravel(real.seen_lo), np.ravel(real.seen_hi)
     scale = np.maximum(seen[1] - seen[0], 1e-6 * np.maximum(np.abs(seen[0]), np.abs(seen[1])))
-    seconds = max(LEAST_SECONDS, real.cost.seconds) if time_limit is None else max(clock.left, 1e-3)
+    seconds = max(LEAST_SECONDS, PER_SECOND * real.cost.seconds)
+    seconds = seconds if time_limit is None else max(clock.left, 1e-3)
     corners = np.stack([r.box.lo for r in sets]), np.stack([r.box.hi for r in sets])
-    found = float32_ends(plan, corners, (lo, hi), GOAL * np.nan_to_num(scale), seconds)
+    points = np.concatenate([_flat(real.at_lo, lo.size), _flat(real.at_hi, lo.size)])
+    found = float32_ends(plan, corners, (lo, hi), GOAL * np.nan_to_num(scale), seconds, points)
     return _answer(network, asked, real, found, sets, clock.seconds)
 
 

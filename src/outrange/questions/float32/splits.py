@@ -58,6 +58,7 @@ def float32_ends(
     known: tuple[np.ndarray, np.ndarray],
     goal: np.ndarray,
     seconds: float,
+    points: np.ndarray | None = None,
 ) -> Float32Ends:
     """Ends of the plan's output in float32 over a union of boxes.
 
@@ -67,12 +68,13 @@ def float32_ends(
         known: `(k,)` proved ends of the real forms over all of them.
         goal: `(k,)` a widening that is small enough.
         seconds: For splits; the boxes themselves are bounded in any case.
+        points: `(2 k, d)` where the real forms attain their lower and their upper ends.
     """
     clock, k = Clock(seconds), len(goal)
     if len(boxes[0]) == 1 and has_kernel_for(plan):
         lower = np.concatenate([known[0], -known[1]])
         signs, wide = np.concatenate([np.eye(k), -np.eye(k)]), goal2(goal)
-        asked = Float32Goal(signs, lower, lower - wide, wide)
+        asked = Float32Goal(signs, lower, lower - wide, wide, points)
         found, bounded = float32_lower(plan, boxes[0][0], boxes[1][0], asked, seconds)
         causes = stray_over(plan, *boxes).causes if np.isinf(found).any() else ()
         return Float32Ends(found[:k], -found[k:], causes, bounded)

@@ -50,9 +50,11 @@ class KernelSearch(BestFirstSearch):
         incumbent: The clock and the tolerances; it keeps the points found.
         seed: Seed of the samples.
         first: Finds the first points; see `first_points.first_points`.
+        kernel: The program, compiled for `domain`; None compiles it.
     """
 
     methods = METHODS
+    ascent = ASCENT
 
     def __init__(
         self,
@@ -62,10 +64,11 @@ class KernelSearch(BestFirstSearch):
         *,
         seed: int = 0,
         first: First = first_points,
+        kernel: CompiledProgram | None = None,
     ) -> None:
         hull = domain.hull
         self._set_up(domain, incumbent, seed, hull.lo < hull.hi)
-        self.kernel = root_magnitudes(program, self.boxes.hull, self.boxes.whole)
+        self.kernel = kernel or root_magnitudes(program, self.boxes.hull, self.boxes.whole)
         self._pace = _Pace()
         incumbent.floor = np.maximum(incumbent.floor, 8 * self.kernel.radius)
         gradient, kernel = PacedGradient(program.gradient), self.kernel
@@ -137,7 +140,7 @@ def _run_kernel(search: KernelSearch, tasks: dict, pace: _Pace) -> dict:
         budget,
         LEAF_UNITS,
         LEAF_LPS,
-        ASCENT,
+        search.ascent,
         pace.threads,
         *map(address, (best, at, tol, scale)),
         *(None if a is None else address(a) for a in (target, goal)),

@@ -42,7 +42,8 @@ static void evaluate(const tape *t, scratch *w, const double *x, double *y)
     memcpy(y, w->h + t->lv[t->levels].at, sizeof(double) * (size_t)t->m);
 }
 
-/* The relaxed network whose minimum the last row bounded, at x. */
+/* The relaxed network whose minimum the last row bounded, at x, and every sum off by as much as the
+ * row paid for. */
 static void relaxed_forward(const tape *t, scratch *w, const double *x)
 {
     memcpy(w->h, x, sizeof(double) * (size_t)t->d);
@@ -52,7 +53,10 @@ static void relaxed_forward(const tape *t, scratch *w, const double *x)
         for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8) {
             v8 z = *(const v8 *)(w->z + i);
             if (!l->linear) {
-                bits8 up = (bits8)(*(const v8 *)(w->ga + i) > 0.0);
+                v8 a = *(const v8 *)(w->ga + i), rho = *(const v8 *)(w->rho + i);
+                bits8 up = (bits8)(a > 0.0);
+                z -= t->noise * by_sign(a, rho, -rho);
+                *(v8 *)(w->z + i) = z;
                 z = z * one_of(up, *(const v8 *)(w->up + i), *(const v8 *)(w->down + i)) +
                     one_of(up, *(const v8 *)(w->up_at + i), *(const v8 *)(w->down_at + i));
             }

@@ -10,7 +10,8 @@
  * level turns a coefficient a of h into p = fl(a*slope), adds p*bias (and a*intercept) to the
  * constant and p*M to the level below. The errors of the product and of the dot products are at
  * most |a| smax gamma_{n+4} Z =: |a| rho, in any order of summation, with or without FMA; rho comes
- * with the tape (and carries any error of the unit's own definition). The constant's additions are
+ * with the tape (and carries any error of the unit's own definition). Both are shares of |p|, so
+ * |p| rho is paid where p is at hand (`meet`). The constant's additions are
  * covered by gamma_N times the sum of the absolute values added. Slopes and intercepts of
  * relaxations are valid as floats: any chord slope is, given the intercept computed for it.
  *

@@ -1,6 +1,6 @@
 /* Writing the tree of a certificate: depth first, with the bound to be proved known. */
 
-enum { NODE_BOUND = 1, NODE_LINEAR = 2, NODE_CASES = 4, NODE_SPLIT = 8 };
+enum { NODE_BOUND = 1, NODE_LINEAR = 2, NODE_CASES = 4, NODE_SPLIT = 8, NODE_UNITS = 16 };
 
 #define SETTLED 0.5 /* share of the units in doubt that bounds must settle to be kept */
 #define MOST_DEPTH 400 /* splits on the way to a box: beyond, the claim is too close to be proved */
@@ -233,6 +233,11 @@ static int grow(prover *p)
     if (any) {
         p->out.at[head] |= NODE_CASES;
         put_mask(&p->out, open, p->closed, m);
+        if (r->touches) {
+            p->out.at[head] |= NODE_UNITS;
+            put_number(&p->out, (uint64_t)r->K);
+            for (int j = 0; j < r->K; j++) put_number(&p->out, (uint64_t)(r->var[j] - 1));
+        }
         for (size_t i = 0; i < p->part.count; i++) put(&p->out, p->part.at[i]);
         for (int k = 0; k < m; k++) open[k] = open[k] && !p->closed[k];
     }

@@ -31,6 +31,7 @@ typedef struct {
 /* The network over one box. */
 typedef struct {
     int K, width, asked;         /* undecided units; columns; units that were bounded */
+    int touches;                 /* whether some unit's bounds end about at 0 */
     int *var, *col, *start;      /* K: their variables; vars: column or -1 (off), -2 (a row) */
     double *row;                 /* vars x most columns: forms of units that are on */
     double *form;                /* K x most columns: forms of undecided units */
@@ -81,6 +82,12 @@ static void replay_free(replay *r)
  * touches 0 is undecided to the checker. */
 static int is_on(double lo, double hi) { return lo > 1e-10 * (hi - lo); }
 static int is_off(double lo, double hi) { return -hi > 1e-10 * (hi - lo); }
+
+/* Whether a checker with another arithmetic may see the unit on one side, or not. */
+static int is_close(double lo, double hi)
+{
+    return fmin(fabs(lo), fabs(hi)) <= 1e-7 * (hi - lo);
+}
 
 static two_lines draw(double below, double above, double lo, double hi)
 {
@@ -164,7 +171,7 @@ static void replay_box(const exact_net *t, replay *r, const double *lo, const do
                        double *known_lo, double *known_hi, double *a, double *c)
 {
     int d = t->d;
-    r->K = r->asked = 0;
+    r->K = r->asked = r->touches = 0;
     r->width = 1 + d;
     for (int v = 0; v <= d; v++) r->col[v] = v;
     for (int k = 0; k < t->blocks; k++) {
@@ -193,6 +200,7 @@ static void replay_box(const exact_net *t, replay *r, const double *lo, const do
                 known_hi[v] = fmax(known_lo[v], fmin(known_hi[v], top));
                 on = is_on(known_lo[v], known_hi[v]);
                 off = is_off(known_lo[v], known_hi[v]);
+                r->touches |= is_close(known_lo[v], known_hi[v]);
                 for (int q = 0; q < d; q++)
                     share += r->share[K * d + q] =
                         (fabs(a[1 + q]) + fabs(c[1 + q])) * (hi[q] - lo[q]);

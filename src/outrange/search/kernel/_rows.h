@@ -148,8 +148,8 @@ static inline void meet(scratch *w, const level *l, int r, double *p)
         v8 b = y * *(const v8 *)(w->bias + i);
         *(v8 *)(p + q) = y;
         c += b + z;
-        /* A slope of 0 loses nothing. */
-        pad += (v8)((bits8)(size8(x) * *(const v8 *)(w->rho + i)) & (bits8)(y != 0.0));
+        /* What a sum is off by, its slope scales; a slope of 0 loses nothing, whatever it is. */
+        pad += (v8)((bits8)(size8(y) * *(const v8 *)(w->rho + i)) & (bits8)(y != 0.0));
         mag += size8(b) + size8(z);
     }
     for (int i = 0; i < 8; i++) {

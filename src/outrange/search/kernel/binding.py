@@ -276,18 +276,18 @@ def root_magnitudes(
     """
     reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
     found = CompiledProgram(program, reach)
+    unknown = np.zeros(program.states, np.int8)
     for _ in range(MOST_PASSES):
-        better = CompiledProgram(program, reach, _heights(found, box), whole=whole)
+        sums = found.bound(box.lo, box.hi, unknown, 1)[-2:]
+        better = CompiledProgram(program, reach, heights_of(program, *sums), whole=whole)
         before, found = found.radius, better
         if not np.any(found.radius < SWAMPED * before):
             break
     return found
 
 
-def _heights(compiled: CompiledProgram, box: Box) -> list[np.ndarray]:
-    """Per layer `(n,)` bounds on `|h|` over a box."""
-    program = compiled.program
-    *_, lo_z, hi_z = compiled.bound(box.lo, box.hi, np.zeros(program.states, np.int8), 1)
+def heights_of(program: LayerProgram, lo_z: np.ndarray, hi_z: np.ndarray) -> list[np.ndarray]:
+    """Per layer `(n,)` bounds on `|h|`, infinite where it is linear, by those of all sums."""
     values, at = [], 0
     for layer in program.layers:
         if layer.linear:

@@ -8,8 +8,7 @@ that adds them up: `f(x) = f(t0) + s0 (x - t0) + sum_k (s_k - s_{k-1}) max(x - t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -64,6 +63,21 @@ class LayerProgram:
 
     inputs: int
     layers: list[ProgramLayer]
+    defined: Mapping[int, tuple[int, float]] = field(default_factory=dict)
+    """Of graph values, the layer whose units they are, and what an error of theirs counts there."""
+
+    def off_by(self, errors: Mapping[int, np.ndarray]) -> LayerProgram:
+        """The same program, for values that may be off their definitions.
+
+        Args:
+            errors: Of values, `(n,)`: by how much each entry may be; not of rearrangements.
+        """
+        amounts = [layer.error for layer in self.layers]
+        for value, error in errors.items():
+            number, share = self.defined[value]
+            amounts[number] = amounts[number] + error * share
+        pairs = zip(self.layers, amounts, strict=True)
+        return replace(self, layers=[replace(layer, error=amount) for layer, amount in pairs])
 
     @property
     def states(self) -> int:
@@ -112,7 +126,6 @@ def compile_layers(
     rows: np.ndarray,
     offset: np.ndarray,
     fixed: np.ndarray,
-    errors: Mapping[int, np.ndarray] = MappingProxyType({}),
 ) -> LayerProgram | None:
     """The program of objectives `rows @ output + offset`; None if it has none.
 
@@ -124,20 +137,19 @@ def compile_layers(
         offset: `(m,)`.
         fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others. The inputs of the
             program are the others, in order.
-        errors: Of values, `(n,)`: how far each entry may be off its definition (by the rounding of
-            the runtime that the bounds are to hold for); not of rearrangements.
     """
     if any(
         isinstance(n.op, Affine) and n.size * max(n.op.sizes) > MOST_WEIGHTS for n in graph.nodes
     ):
         return None
-    recorder = _Compiler(graph, fixed)
+    recorder, defined = _Compiler(graph, fixed), {}
     for i, node in enumerate(graph.nodes):
         if not recorder.add(i + 1, node):
             return None
-        recorder.err(errors.get(i + 1))
+        if not isinstance(node.op, Rearrange):
+            defined[i + 1] = recorder.last()
     recorder.affine((rows,), (np.abs(rows),), offset, (graph.output,))
-    return LayerProgram(recorder.widths[0], recorder.layers)
+    return LayerProgram(recorder.widths[0], recorder.layers, defined)
 
 
 class _Compiler:
@@ -166,16 +178,13 @@ class _Compiler:
             return False
         return True
 
-    def err(self, error: np.ndarray | None) -> None:
-        """Take in the error of the last value; before a bend, so far as it stands for one after."""
-        if error is None:
-            return
+    def last(self) -> tuple[int, float]:
+        """What `LayerProgram.defined` says of the last value."""
         layer = self.layers[-1]
-        if not layer.linear:
-            # A curve through the origin: to be off by `e` takes at most `e / slope` before it.
-            slopes = [abs(s) for s in (layer.below, layer.above) if s != 0.0]
-            error = error / min(slopes, default=1.0) * (1.0 + 2.0**-50)
-        layer.error = layer.error + error
+        slopes = [abs(s) for s in (layer.below, layer.above) if s != 0.0]
+        # Before a curve through the origin it takes at most `e / slope` to be off by `e` after it.
+        share = 1.0 if layer.linear else (1.0 + 2.0**-50) / min(slopes, default=1.0)
+        return len(self.layers) - 1, share
 
     def _push(self, layer: ProgramLayer) -> Source:
         self.layers.append(layer)
@@ -264,8 +273,7 @@ class _Compiler:
 
     def _straight(self, value: int, node: Node, op: Curve) -> bool:
         slope, height = float(op.df(np.zeros(1))[0]), float(op.f(np.zeros(1))[0])
-        eye = np.eye(node.size)
-        bias = np.full(node.size, height)
+        eye, bias = np.eye(node.size), np.full(node.size, height)
         self.views[value] = self.affine((slope * eye,), (abs(slope) * eye,), bias, node.inputs)
         self.layers[-1].merged += int(4 + op.ulps)
         self.layers[-1].error = self.layers[-1].error + op.off

@@ -1,0 +1,5 @@
+"""Answers about closed loops: the verdict, the pipe, a trajectory."""
+
+from .loop import Loop as Loop
+from .pipe import Pipe as Pipe
+from .trajectory import LoopTrajectory as LoopTrajectory

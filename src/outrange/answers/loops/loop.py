@@ -1,0 +1,296 @@
+"""The answer of `outrange.closed_loop`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...core import OutrangeError, Warrant
+from ..answer import Answer, Cost
+from ..render.document import (
+    MOST_ROWS,
+    Block,
+    Document,
+    Interval,
+    Listing,
+    Paragraph,
+    Table,
+)
+from ..render.jsonable import field_dict
+from ..render.loops import Ends, Zone, plot_phase, plot_times
+from ..render.text import clipped_name, number
+from ..verdict import LONGEST_CLAIM, REASONS, TONE
+from .pipe import Pipe
+from .trajectory import LoopTrajectory, LoopZone
+
+
+HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
+
+MOST_TIMES, MOST_COLUMNS = 12, 4
+"""Of more times some are shown; of more states every one has a row."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loop(Answer):
+    """Where a closed loop can be at every time, and whether it does what was specified.
+
+    `HOLDS` is a proof for every trajectory from the initial set, whatever the disturbance does.
+    `VIOLATED` comes with a trajectory. `UNKNOWN` says how far the proof came. A loop counts as true
+    only where its specification is proved; without one (`status` is `REACHED`) there is only the
+    pipe.
+
+    Args:
+        model: The controller's name.
+        claim: The specification as it was written; empty without one.
+        status: `"HOLDS"`, `"VIOLATED"`, `"UNKNOWN"`, or `"REACHED"` without a specification.
+        pipe: The reachable sets.
+        counterexample: With `VIOLATED`.
+        margin: Proved: every trajectory keeps at least this distance from breaking the
+            specification, in the unit of its inequalities; infinite or negative if not known.
+        nearest: The distance of the trajectory that came nearest; negative means broken.
+        reason: `"decided"`, `"time"`, `"interrupted"` or `"rounding"`.
+        safe_until: The last step up to which the specification is proved not to be broken; -1 if
+            not even at the start, None without a specification.
+        covered: The share of the initial set for which the specification is proved.
+        helps: Where it is not decided: what would help, in sentences.
+        warnings: What is odd about the question, in sentences.
+        warrant: What stands behind the verdict.
+        cost: Seconds and boxes.
+        methods: The methods that were used, with references.
+        trajectories: `(runs, steps + 1, states)` some of those seen, to be drawn.
+        zones: What the specification names, to be drawn.
+        sources: The models it is about, each with its hash.
+        over: The initial set; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
+        certificate: Empty: there are no certificates of loops.
+
+    Raises:
+        OutrangeError: Verdict and evidence do not fit.
+    """
+
+    model: str
+    claim: str
+    status: str
+    pipe: Pipe
+    counterexample: LoopTrajectory | None
+    margin: float
+    nearest: float | None
+    reason: str
+    safe_until: int | None
+    covered: float
+    helps: tuple[str, ...]
+    warnings: tuple[str, ...]
+    warrant: Warrant
+    cost: Cost
+    methods: tuple[str, ...] = ()
+    trajectories: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)), kw_only=True)
+
+    zones: tuple[LoopZone, ...] = field(default=(), kw_only=True)
+
+    FORMAT = "outrange.loop"
+    INDEX = ("step",)
+    OMITTED = ("trajectories",)
+
+    def __post_init__(self) -> None:
+        if (self.status == VIOLATED) != (self.counterexample is not None):
+            raise OutrangeError(
+                "`VIOLATED` needs a trajectory, and only it. "
+                f"Received: {self.status}, {self.counterexample}."
+            )
+        if self.status == HOLDS and not self.margin >= 0:
+            raise OutrangeError(
+                f"`HOLDS` needs a bound that proves it. Received: margin={self.margin!r}."
+            )
+
+    @property
+    def holds(self) -> bool | None:
+        """True, False, or None if unknown or nothing was specified."""
+        return {HOLDS: True, VIOLATED: False}.get(self.status)
+
+    def __bool__(self) -> bool:
+        return self.status == HOLDS
+
+    @property
+    def looseness(self) -> float:
+        """The largest of proved width over seen width, over all times and states."""
+        return float(self.pipe.looseness.max())
+
+    @property
+    def last(self) -> int:
+        """The number of the last step."""
+        return round(float(self.pipe.stop.max()))
+
+    @property
+    def sentence(self) -> str:
+        """The answer in a few plain sentences."""
+        if self.status == HOLDS:
+            return (
+                f"It holds for every trajectory from the initial set, for {self.last} steps"
+                f"{self._margin()}."
+            )
+        if self.counterexample is not None:
+            return self._broken(self.counterexample)
+        if self.status != UNKNOWN:
+            return (
+                f"Every trajectory from the initial set stays in these boxes ({self.last} steps)."
+            )
+        until = "nothing is proved of the initial state itself"
+        if self.safe_until is not None and self.safe_until >= 0:
+            until = f"proved until step {self.safe_until} for the whole initial set"
+        share = f"; to the end for {self.covered:.1%} of it" * (0 < self.covered < 1)
+        advice = " ".join(self.helps)
+        first = "" if self.safe_until is None else f" Step {self.safe_until + 1} is the first open."
+        return f"Unknown: {REASONS[self.reason]}; {until}{share}.{first} {advice}".strip()
+
+    def _margin(self) -> str:
+        if not np.isfinite(self.margin) or self.margin <= 0:
+            return ""
+        seen = f"; the nearest seen is {number(self.nearest)}" if self.nearest is not None else ""
+        return f", with a margin of {number(self.margin)}{seen}"
+
+    def _broken(self, found: LoopTrajectory) -> str:
+        told = {
+            None: "the controller itself was not run",
+            True: "the model itself, run along it, breaks it too",
+            False: "in the model's own float32 rounding decides it the other way",
+        }[found.reproduced]
+        start = ", ".join(
+            f"{name} = {v:.9g}" for name, v in zip(self.pipe.states, found.x, strict=True)
+        )
+        if found.step == 0:
+            return f"The initial set itself breaks it, at {start}, before any step ({told})."
+        return f"It is broken at step {found.step} by the trajectory from {start} ({told})."
+
+    def __repr__(self) -> str:
+        what = f", {clipped_name(self.claim, LONGEST_CLAIM)!r}" if self.claim else ""
+        return f"Loop({self.status}{what}, {self.last} steps, {self.warrant.name})"
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a time: the ends of every state, proved and seen, and of every control."""
+        pipe, rows = self.pipe, []
+        for k in range(len(pipe)):
+            row: dict[str, Any] = {"step": float(pipe.start[k])}
+            for i, name in enumerate(pipe.states):
+                ends = pipe.lo, pipe.hi, pipe.seen_lo, pipe.seen_hi
+                words = "lo", "hi", "seen_lo", "seen_hi"
+                row |= {f"{name}_{w}": float(e[k, i]) for w, e in zip(words, ends, strict=True)}
+            rows.append(row)
+        return rows
+
+    @property
+    def standing(self) -> str:
+        """What stands behind the answer, and what it cost."""
+        return f"{self.warrant.name}, {self.cost}."
+
+    def document(self) -> Document:
+        """The sentence, what is odd, and the pipe at some of its times."""
+        blocks: list[Block] = [Paragraph(self.sentence)] if self.claim else []
+        if self.warnings:
+            blocks.append(Listing("Warning:", self.warnings))
+        blocks.append(self._table())
+        loose = self.looseness
+        width = f"The pipe is at most {number(loose)} times as wide as what was seen. "
+        width = width if np.isfinite(loose) else "The pipe is not bounded everywhere. "
+        blocks.append(Paragraph(f"{width}{self.standing} Controller: {self.model}."))
+        title = self.claim or f"{self.last} steps of a closed loop"
+        return Document(self.status, title, blocks, TONE.get(self.status, ""))
+
+    def _table(self) -> Table:
+        pipe = self.pipe
+        if len(pipe.states) > MOST_COLUMNS:
+            return self._by_state()
+        shown = np.unique(np.linspace(0, len(pipe) - 1, min(len(pipe), MOST_TIMES)).astype(int))
+        rows = [
+            (f"{pipe.start[k]:g}", *(Interval(pipe.lo[k, i], pipe.hi[k, i])
+                                     for i in range(len(pipe.states))))
+            for k in shown
+        ]  # fmt: skip
+        return Table(("step", *pipe.states), rows, "rr", len(pipe) - len(shown))
+
+    def _by_state(self) -> Table:
+        """A row a state, where there are too many for columns."""
+        lo, hi = self.pipe.lo, self.pipe.hi
+        rows = [
+            (
+                name,
+                Interval(lo[0, i], hi[0, i]),
+                Interval(lo[:, i].min(), hi[:, i].max()),
+                Interval(lo[-1, i], hi[-1, i]),
+            )
+            for i, name in enumerate(self.pipe.states)
+        ]
+        head = ("state", "at the start", "at any step", "at the end")
+        return Table(head, rows[:MOST_ROWS], "lr", max(0, len(rows) - MOST_ROWS))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, in lists, strings and numbers ready for JSON."""
+        told = super().as_dict() | {"pipe": field_dict(self.pipe)}
+        found = self.counterexample
+        return told | {"counterexample": None if found is None else field_dict(found)}
+
+    def plot(
+        self, ax: Any = None, *, x: str | int | None = None, y: str | int | None = None
+    ) -> Any:
+        """Draw one state against another, or one over time. Needs matplotlib.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+            x: The state to draw across, by its name or place; None for the time.
+            y: The state to draw up. Neither: the first two states.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed, or there is no such state.
+        """
+        if x is None and y is None and len(self.pipe.states) > 1:
+            x, y = 0, 1
+        up = self.pipe.index(0 if y is None else y)
+        if x is None:
+            return plot_times(*self._picture(), [up], ax)[0]
+        return plot_phase(*self._picture(), [self.pipe.index(x), up], ax)
+
+    def plot_times(self, *states: str | int) -> list[Any]:
+        """Draw states over time, one below the other. Needs matplotlib.
+
+        Args:
+            *states: By their names or places; all of them without any.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed, or there is no such state.
+        """
+        places = [self.pipe.index(state) for state in states or range(len(self.pipe.states))]
+        return plot_times(*self._picture(), places)
+
+    def _picture(
+        self,
+    ) -> tuple[str, tuple[str, ...], Ends, np.ndarray, tuple[np.ndarray, int] | None, list[Zone]]:
+        """What both kinds of pictures show."""
+        claim, found, pipe = clipped_name(self.claim, LONGEST_CLAIM), self.counterexample, self.pipe
+        title = f"{self.status}: {claim}" if claim else "Where the loop can be (proved)"
+        worst = None if found is None else (found.states, found.step)
+        zones = [(zone.bad, zone.lo, zone.hi, zone.start, zone.stop) for zone in self.zones]
+        ends = pipe.start, pipe.stop, pipe.lo, pipe.hi
+        return title, pipe.states, ends, self.trajectories, worst, zones
+
+    def csv(self, path: str | os.PathLike) -> None:
+        """Write the pipe as a table, one row a time.
+
+        Args:
+            path: The file, replaced if it exists.
+
+        Raises:
+            InputError: It cannot be written there.
+        """
+        from ..storage.write import write_text
+
+        rows = self.records()
+        lines = [",".join(rows[0])] + [",".join(repr(v) for v in row.values()) for row in rows]
+        write_text("table", "\n".join(lines) + "\n", path)

@@ -1,0 +1,191 @@
+"""Pictures of closed loops: one state against another, and states over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .plot import legend_below, new_axes, titled
+from .style import AXIS, CLAIM, SEEN, TONES
+
+
+MOST_RUNS = 24
+"""Trajectories that are drawn."""
+
+Zone = tuple[bool, np.ndarray, np.ndarray, float, float]
+"""Whether it is bad, its ends, and from when to when it counts."""
+
+Ends = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""First and last time of each box, its lower and its upper ends."""
+
+
+def plot_phase(
+    title: str,
+    names: Sequence[str],
+    ends: Ends,
+    runs: np.ndarray,
+    worst: tuple[np.ndarray, int] | None,
+    zones: Sequence[Zone],
+    places: Sequence[int],
+    ax: Any = None,
+) -> Any:
+    """One state against another: a box a time, trajectories, what is to be avoided or reached.
+
+    Args:
+        title: A sentence.
+        names: Of the states.
+        ends: The boxes.
+        runs: `(runs, steps + 1, states)` trajectories.
+        worst: The trajectory that breaks the specification, and at which step.
+        zones: See `Zone`.
+        places: The two states.
+        ax: Axes; new ones if None.
+    """
+    from numpy import isfinite
+
+    ax = new_axes(figsize=(7.0, 5.6)) if ax is None else ax
+    i, j = places
+    lo, hi = ends[2], ends[3]
+    known = isfinite(lo[:, [i, j]]).all(axis=1) & isfinite(hi[:, [i, j]]).all(axis=1)
+    for n, k in enumerate(np.flatnonzero(known)):
+        _rectangle(
+            ax, (lo[k, i], hi[k, i], lo[k, j], hi[k, j]), facecolor=CLAIM, edgecolor=SEEN,
+            linewidth=0.5, alpha=0.55, label="proved, a box a step" if n == 0 else None, zorder=2,
+        )  # fmt: skip
+    first = np.flatnonzero(known)[:1]
+    for k in first:
+        _rectangle(
+            ax, (lo[k, i], hi[k, i], lo[k, j], hi[k, j]), facecolor="none", edgecolor="black",
+            linewidth=1.4, label="initial set", zorder=4,
+        )  # fmt: skip
+    for n, run in enumerate(runs[:MOST_RUNS]):
+        ax.plot(run[:, i], run[:, j], color=SEEN, linewidth=0.7, alpha=0.7, zorder=3,
+                label="trajectories seen" if n == 0 else None)  # fmt: skip
+    _broken(ax, worst, (i, j))
+    ax.autoscale_view()
+    _within(ax, lo[known][:, [i, j]], hi[known][:, [i, j]], runs[:, :, [i, j]])
+    left, right, low, high = *ax.get_xlim(), *ax.get_ylim()
+    told: set[bool] = set()
+    for bad, least, most, start, stop in zones:
+        box = (max(least[i], left), min(most[i], right), max(least[j], low), min(most[j], high))
+        others = np.delete(np.arange(len(names)), [i, j])
+        hidden = bool(isfinite(np.concatenate([least[others], most[others]])).any())
+        if box[0] < box[1] and box[2] < box[3]:
+            color = TONES["bad" if bad else "good"]
+            word = ("avoid" if bad else "reach") + " (other states count too)" * hidden
+            if start > ends[0][0] or stop < ends[1][-1]:
+                word += f" at step {start:g}" if start == stop else f" in {start:g} to {stop:g}"
+            _rectangle(ax, box, facecolor=color, edgecolor=color, alpha=0.18, zorder=1,
+                       label=None if bad in told else word)  # fmt: skip
+            told.add(bad)
+    ax.set_xlim(left, right)
+    ax.set_ylim(low, high)
+    ax.set_xlabel(names[i])
+    ax.set_ylabel(names[j])
+    legend_below(ax)
+    return titled(ax, title)
+
+
+def plot_times(
+    title: str,
+    names: Sequence[str],
+    ends: Ends,
+    runs: np.ndarray,
+    worst: tuple[np.ndarray, int] | None,
+    zones: Sequence[Zone],
+    places: Sequence[int],
+    ax: Any = None,
+) -> Any:
+    """States over time, a list of axes; `plot_phase` documents the arguments."""
+    if ax is None:
+        size = (7.6, 1.8 + 1.7 * len(places))
+        ax = new_axes(len(places), 1, figsize=size, sharex=True, squeeze=False)[:, 0]
+    axes = list(np.ravel(ax))
+    for n, (one, i) in enumerate(zip(axes, places, strict=True)):
+        _over_time(one, ends, i)
+        for m, run in enumerate(runs[:MOST_RUNS]):
+            one.plot(range(len(run)), run[:, i], color=SEEN, linewidth=0.7, alpha=0.7, zorder=3,
+                     label="trajectories seen" if m == 0 else None)  # fmt: skip
+        _broken(one, worst, (None, i))
+        known = np.isfinite(ends[2][:, i]) & np.isfinite(ends[3][:, i])
+        low = np.stack([ends[0][known], ends[2][known, i]], axis=1)
+        high = np.stack([ends[1][known], ends[3][known, i]], axis=1)
+        steps = np.broadcast_to(np.arange(runs.shape[1]), runs.shape[:2])
+        _within(one, low, high, np.stack([steps, runs[:, :, i]], axis=2))
+        _zones_over_time(one, zones, i)
+        one.set_ylabel(names[i])
+        one.axvline(0, color=AXIS, linewidth=0.5)
+        if n == len(places) - 1:
+            one.set_xlabel("step")
+            legend_below(one)
+    titled(axes[0], title)
+    return axes
+
+
+def _over_time(ax: Any, ends: Ends, i: int) -> None:
+    start, stop, lo, hi = ends[0], ends[1], ends[2][:, i], ends[3][:, i]
+    known = np.isfinite(lo) & np.isfinite(hi)
+    if (start == stop).all():
+        ax.vlines(
+            start[known], lo[known], hi[known], color=SEEN, linewidth=2.2, alpha=0.5, zorder=2
+        )
+        ax.fill_between(
+            start, np.where(known, lo, np.nan), np.where(known, hi, np.nan), color=CLAIM,
+            alpha=0.6, linewidth=0, label="proved at every step", zorder=1.5,
+        )  # fmt: skip
+        return
+    for n, k in enumerate(np.flatnonzero(known)):
+        _rectangle(ax, (start[k], stop[k], lo[k], hi[k]), facecolor=CLAIM, edgecolor=SEEN,
+                   linewidth=0.4, alpha=0.7, zorder=2,
+                   label="proved" if n == 0 else None)  # fmt: skip
+
+
+def _zones_over_time(ax: Any, zones: Sequence[Zone], i: int) -> None:
+    low, high = ax.get_ylim()
+    told: set[bool] = set()
+    for bad, least, most, start, stop in zones:
+        bounds = np.asarray(np.isfinite(np.stack([least, most])).any(axis=0))
+        if not bounds[i]:
+            continue
+        hidden = bounds.sum() > 1
+        box = (start - 0.4, stop + 0.4, max(least[i], low), min(most[i], high))
+        if box[2] < box[3]:
+            color = TONES["bad" if bad else "good"]
+            word = ("avoid" if bad else "reach") + " (other states count too)" * bool(hidden)
+            _rectangle(ax, box, facecolor=color, edgecolor=color, alpha=0.15 if bad else 0.4,
+                       zorder=1, label=None if bad in told else word)  # fmt: skip
+            told.add(bad)
+    ax.set_ylim(low, high)
+
+
+def _broken(ax: Any, worst: tuple[np.ndarray, int] | None, places: tuple[int | None, int]) -> None:
+    """The trajectory that breaks the specification, and the instant."""
+    if worst is None:
+        return
+    run, step = worst
+    i, j = places
+    across = np.arange(len(run)) if i is None else run[:, i]
+    ax.plot(across, run[:, j], color=TONES["bad"], linewidth=1.8, label="counterexample", zorder=5)
+    ax.plot(across[step], run[step, j], "o", color=TONES["bad"], markersize=6, zorder=6,
+            label=f"broken at step {step}")  # fmt: skip
+
+
+def _within(ax: Any, lo: np.ndarray, hi: np.ndarray, runs: np.ndarray) -> None:
+    """Limits around the boxes, unless they are far wider than the trajectories."""
+    seen = runs[np.isfinite(runs).all(axis=-1)] if runs.size else lo[:0]
+    points = np.concatenate([lo, hi]) if len(lo) else seen
+    for axis, limit in enumerate((ax.set_xlim, ax.set_ylim)):
+        least, most = (points[:, axis].min(), points[:, axis].max()) if len(points) else (0.0, 1.0)
+        if len(seen):
+            near, far = seen[:, axis].min(), seen[:, axis].max()
+            room = 4.0 * (far - near) + 1e-9
+            least, most = max(least, near - room), min(most, far + room)
+        pad = 0.08 * (most - least) or 0.5
+        limit(least - pad, most + pad)
+
+
+def _rectangle(ax: Any, box: tuple[float, ...], **style: Any) -> None:
+    left, right, low, high = box
+    ax.fill([left, right, right, left], [low, low, high, high], **style)

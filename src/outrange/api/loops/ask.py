@@ -1,0 +1,141 @@
+"""The public question `closed_loop`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...core import Clock, InputError, OutOfTime, PropertySource, Provenance, deadline, text_digest
+from ...live import heard
+from ...questions.common.arguments import check_hooks, check_limits
+from ...questions.common.stamp import model_sources
+from ...questions.expressions import as_temporal
+from ..recorded import question
+from .parts import read_loop
+from .specs import read_spec
+
+
+if TYPE_CHECKING:
+    from ...answers import VerifyProgress
+    from ...answers.loops import Loop
+
+
+@question("Closed loop")
+def closed_loop(
+    controller: Any,
+    plant: Any,
+    initial: Any,
+    *,
+    steps: int,
+    spec: Any = None,
+    dt: float | None = None,
+    observe: Callable | None = None,
+    actuate: Callable | None = None,
+    parameters: Any = None,
+    disturbance: Any = None,
+    varying: bool | None = None,
+    choice: Any = None,
+    mode: str | int | None = None,
+    states: Sequence[str] | None = None,
+    controls: Sequence[str] | None = None,
+    where: Any = None,
+    tol: float | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    progress: bool | Callable[[VerifyProgress], None] | None = None,
+) -> Loop:
+    """Prove what a controller and a plant do together, step after step.
+
+    Two searches take turns: zonotopes in the initial variables with splits of the initial set, and
+    the loop unrolled as one network, which is exact for piecewise-linear controllers of linear
+    plants. `HOLDS` is a proof for every initial state, every disturbance and every choice;
+    `VIOLATED` comes with a trajectory that breaks the specification in real arithmetic and was run
+    with the model itself; `UNKNOWN` says until which step it is proved, and of what share.
+
+    Args:
+        controller: A model as `outrange.output_range` takes it, or a function of the state; a
+            dict from modes to those, with `mode`.
+        plant: The next state: a function of `(x, u)`, `(t, x, u)` or `(t, x, u, w)`, or of any of
+            `t` (the number of the step), `x` (the state), `u` (the control), `w` (the
+            disturbance), `p` (the parameters) and `c` (the choice) by these names, written with
+            NumPy, `keras.ops`, JAX or PyTorch; `outrange.linear_plant(A, B)`; a model of state and
+            control; or a list of formulas, one a state: `["x1 + 0.1*x2", "x2 + 0.1*u1"]`.
+        initial: The initial states: `(lo, hi)`, or any set as in `outrange.output_range`.
+        steps: How many steps the loop runs.
+        spec: What shall hold: a condition on the states `outrange.x` and the controls `outrange.u`
+            with a time, `(x[0] <= 1).always()`, `.eventually()`, `.at(10)`, `.during(10, 20)`,
+            joined by `&`, `|`, `~`; without a time it means always. Boxes: `outrange.avoid(lo, hi)`
+            and `outrange.within(lo, hi).eventually()`. Or text, `"during 10 20: x[0] <= 1"`.
+            None: only the pipe.
+        dt: For plants in continuous time, which this release refuses.
+        observe: What the controller sees of the state: a function of `x`.
+        actuate: From what the controller returns to the control: a function.
+        parameters: `(lo, hi)` of what the plant calls `p`: unknown, and the same at every step.
+        disturbance: `(lo, hi)` of what the plant calls `w`.
+        varying: Whether the disturbance may be another one at every step; to be said with it.
+        choice: The values that the plant's `c` may take at every step, in even distances:
+            `[-1, 0, 1]`; a list of such lists for several.
+        mode: The state whose value says which of several controllers acts, its name or place; the
+            plant says what it is next.
+        states: Names of the states, for `x["angle"]` and for pictures.
+        controls: Names of the controls.
+        where: A condition on `outrange.x`: only initial states that satisfy it count.
+        tol: The gap of the pipe to reach, relative to what was seen. None: as near as it gets in
+            8 s, or half the time that the verdict took.
+        time_limit: Stop after this many seconds; None for no limit.
+        seed: Of the simulated trajectories; no proof depends on it.
+        progress: As in `outrange.verify`.
+
+    Returns:
+        A `Loop`; it is true only where the specification is proved.
+
+    Raises:
+        InputError: An argument breaks a rule; the message says which.
+        ModelError: The controller cannot be read.
+        UnsupportedError: The plant is in continuous time, or computes what is not described.
+
+    Example:
+        >>> from outrange import closed_loop, linear_plant, x
+        >>> plant = linear_plant([[1, 1], [0, 1]], [0.5, 1])
+        >>> answer = closed_loop(
+        ...     lambda x: [-0.5 * x[0] - x[1]], plant, ([1, -0.1], [2, 0.1]), steps=5,
+        ...     spec=(abs(x[0]) <= 0.5).at(5),
+        ... )
+        >>> answer.status
+        'HOLDS'
+
+    Sound: about the real-valued controller with the stored weights and the plant as written, its
+    constants rounded to float64; every float64 rounding of the proof is paid.
+    Complete: for piecewise-linear controllers and plants, up to float64 resolution and given time;
+    otherwise convergent.
+    Cost: exponential in the number of varying initial states at worst.
+
+    Reference: C. Huang et al., *POLAR: A polynomial arithmetic framework for verifying
+    neural-network controlled systems*, ATVA 2022; S. Dutta et al., *Reachability analysis for
+    neural feedback systems using regressive polynomial rule inference*, HSCC 2019.
+    """
+    check_limits(tol, time_limit)
+    check_hooks(heard(progress), seed)
+    clock = Clock(time_limit)
+    from ...reach.ask import LoopSearch
+
+    try:
+        with deadline(max(1.0, clock.left)):
+            system, networks, over = read_loop(
+                controller, plant, initial, steps=steps, dt=dt, observe=observe, actuate=actuate,
+                parameters=parameters, disturbance=disturbance, varying=varying, choice=choice,
+                states=states, controls=controls, where=where, mode=mode,
+            )  # fmt: skip
+            spec = read_spec(spec)
+            text = "" if spec is None else repr(as_temporal(spec))
+            search = LoopSearch(system, spec, text, clock, seed, heard(progress))
+    except OutOfTime:
+        raise InputError(
+            "The time limit was over before the loop was written down; give it more. "
+            f"Received: time_limit={time_limit}."
+        ) from None
+    found = search.run(tol)
+    asked = Provenance(property=PropertySource(text, text_digest(text), "text"))
+    sources = tuple(dict.fromkeys(s for network in networks for s in model_sources(network)))
+    return replace(found, sources=sources, over=over, provenance=asked)

@@ -1,0 +1,71 @@
+"""Proof trees of how much outputs grow by an input: box splits over a network with its derivative.
+
+The derivative is a form of gates, one for each unit, each the unit's slope times a form of gates
+before it (`outrange_check.certificate.growth`). Where no term of a form is negative its bound is 0
+at least, without a rounding, so that even a slope of 0 is proved.
+
+Sound: whatever is written here; the checker proves every leaf anew.
+Complete: given time, wherever the growth is above what is claimed, or its terms have one sign, or
+the signs of few units tell.
+Cost: twice that of the network's own bounds.
+Reference: K. Xu et al., *Automatic Perturbation Analysis for Scalable Certified Robustness and
+Beyond*, NeurIPS 2020; Z. Shi et al., *Efficiently Computing Local Lipschitz Constants of Neural
+Networks via Bound Propagation*, NeurIPS 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from outrange_check.certificate import growth, risen
+from outrange_check.network import Form, Network
+
+from ...core import Box
+from .box_prover import prove_boxes
+from .float_bounds import FloatBounds
+from .float_network import FloatNetwork
+
+
+POINTS = 64
+"""Random points whose slopes say of what size slopes are."""
+
+
+def prove_growth(
+    network: Network,
+    by: int,
+    box: Box,
+    forms: Sequence[Form],
+    least: np.ndarray,
+    ahead: float,
+) -> bytes | None:
+    """Write the tree that proves how much forms of a network grow per unit of an input.
+
+    Args:
+        network: In exact numbers.
+        by: The input.
+        box: Where.
+        forms: Of the network's variables.
+        least: `(forms,)`: what each grows by at least.
+        ahead: Of the slopes' size, how far above that their bounds lie, or else signs tell.
+
+    Returns:
+        The tree's bytes; None where none was found.
+
+    Raises:
+        OutOfTime: The ambient deadline has passed.
+    """
+    whole = Network(network.inputs, list(network.blocks), network.outputs)
+    rises = growth(whole, by)
+    goals = [risen(form, rises) for form in forms]
+    target = least + ahead * _sizes(FloatNetwork(whole), box, goals)
+    return prove_boxes(whole, box, goals, target, least)
+
+
+def _sizes(net: FloatNetwork, box: Box, goals: Sequence[Form]) -> np.ndarray:
+    """`(goals,)`: the largest slope that was seen; 1 where none was."""
+    points = box.uniform(np.random.default_rng(0), POINTS)
+    slopes = FloatBounds(net, points, points).signed(*net.rows(goals))
+    seen = np.abs(slopes).max(axis=0)
+    return np.where(seen > 0, seen, 1.0)

@@ -1,0 +1,125 @@
+"""The certificate of slopes: how much outputs grow, at least, by an input that alone moves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..answers import Monotone, Range
+from ..core import Box, Warrant
+from .certificates import Subject, certify, told
+from .file import Claim
+from .missing import NoCertificateError
+from .ranges import SLACK
+
+
+def certified_monotone(
+    path: str | os.PathLike,
+    about: Subject,
+    answer: Monotone,
+    pairs: Sequence[tuple[int, int]],
+    box: Box,
+    check: bool,
+    notes: dict[str, Any],
+) -> Monotone:
+    """Write the certificate of every trend that is proved.
+
+    Args:
+        path: Where to.
+        about: The network.
+        answer: What the search found.
+        pairs: Of each trend the flat output and the flat input.
+        box: The flat input set.
+        check: Whether to run the checker.
+        notes: Kept in the file, and not part of what is certified.
+
+    Raises:
+        OutOfTime: The ambient deadline passed.
+        NoCertificateError: See `certify`; or no trend is proved.
+    """
+    claims = [
+        _claim(about, output, by, sign, 0.0)
+        for trend, (output, by) in zip(answer.trends, pairs, strict=True)
+        for sign, is_so in ((1.0, trend.rises), (-1.0, trend.falls))
+        if is_so
+    ]
+    if not claims:
+        raise NoCertificateError("no trend is proved")
+    is_checked = certify(path, about, _parts(box, claims), notes, check)
+    return replace(
+        answer,
+        warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
+        certificate=told(path, is_checked),
+    )
+
+
+def certified_slopes(
+    path: str | os.PathLike,
+    about: Subject,
+    answer: Range,
+    pairs: Sequence[tuple[int, int]],
+    box: Box,
+    check: bool,
+    notes: dict[str, Any],
+) -> Range:
+    """Write the certificate of ranges of derivatives, and return the range that it claims.
+
+    Args:
+        path: Where to.
+        about: The network.
+        answer: What the search found.
+        pairs: Of each entry the flat output and the flat input.
+        box: The flat input set.
+        check: Whether to run the checker.
+        notes: Kept in the file, and not part of what is certified.
+
+    Raises:
+        OutOfTime: The ambient deadline passed.
+        NoCertificateError: See `certify`.
+    """
+    lo, hi, seen_lo, seen_hi = (
+        np.asarray(a, np.float64).ravel()
+        for a in (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
+    )
+    if not np.isfinite([lo, hi]).all():
+        raise NoCertificateError("an end of the range is not known yet")
+    slack = SLACK * (np.maximum(seen_hi - seen_lo, 0) + np.maximum(np.abs(lo), np.abs(hi)))
+    # An end of 0 is proved by signs, without a rounding; or, where they do not tell, like others.
+    is_checked, low, high = False, lo, hi
+    for by_signs in (True, False) if ((lo == 0) | (hi == 0)).any() else (False,):
+        low = np.where(by_signs & (lo == 0), lo, lo - slack)
+        high = np.where(by_signs & (hi == 0), hi, hi + slack)
+        claims = [
+            _claim(about, output, by, sign, sign * end)
+            for sign, ends in ((1.0, low), (-1.0, high))
+            for end, (output, by) in zip(ends.tolist(), pairs, strict=True)
+        ]
+        try:
+            is_checked = certify(path, about, _parts(box, claims), notes, check)
+            break
+        except NoCertificateError:
+            if not by_signs:
+                raise
+    return replace(
+        answer,
+        lo=low.reshape(answer.lo.shape),
+        hi=high.reshape(answer.hi.shape),
+        warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
+        certificate=told(path, is_checked),
+    )
+
+
+def _claim(about: Subject, output: int, by: int, sign: float, least: float) -> Claim:
+    row = np.zeros((1, len(about.network.outputs)))
+    row[0, output] = sign
+    return Claim(row, np.zeros(1), least + 0.0, by=int(by))
+
+
+def _parts(box: Box, claims: Sequence[Claim]) -> list[tuple[Box, list[tuple[Claim, float]]]]:
+    """One part for each input: its derivative is one network for all outputs."""
+    inputs = sorted({claim.by for claim in claims if claim.by is not None})
+    return [(box, [(claim, 1.0) for claim in claims if claim.by == by]) for by in inputs]

@@ -1,0 +1,147 @@
+"""`outrange loop`: a controller and a plant together, step after step."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...answers.render.text import text
+from ...core import Clock, InputError, OutOfTime
+from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
+from ..options.boxes import BoxOptions, box_of
+from ..start_up import command_began, reading
+from .range import load_model
+
+
+if TYPE_CHECKING:
+    from ...answers import Loop
+
+PARTS = ("plant", "observe", "actuate")
+"""Functions that a file of Python may define."""
+
+
+def ask_loop(
+    controller: str,
+    box: BoxOptions,
+    echo: Callable[[str], None],
+    *,
+    plant: str | None,
+    formulas: tuple[str, ...],
+    steps: int,
+    specs: tuple[str, ...],
+    disturbance: tuple[float, float] | None,
+    varying: bool | None,
+    parameters: tuple[float, float] | None,
+    where: str | None,
+    seconds: float,
+    tol: float | None,
+    seed: int,
+    picture: str | None,
+    table: str | None,
+    as_json: bool,
+    unsafe: bool,
+) -> int:
+    """Print the answer; its first line is one word. The exit code says what was decided.
+
+    Args:
+        controller: The model's file.
+        box: The initial states.
+        echo: Prints on stdout.
+        plant: A file of Python that defines `plant`, or a model.
+        formulas: One a state, in place of a file.
+        steps: How many.
+        specs: What shall hold, all of them.
+        disturbance: Its ends.
+        varying: Whether it is another one at every step.
+        parameters: Their ends.
+        where: A condition on the initial states.
+        seconds: Of wall time, for reading the files too.
+        tol: See `outrange.closed_loop`.
+        seed: Of the simulated trajectories.
+        picture: A file to draw the states over time in.
+        table: A file of comma-separated values to write the pipe to.
+        as_json: Print everything as JSON.
+        unsafe: Run code stored in the model file.
+    """
+    clock = Clock(seconds, command_began())
+    parts = _plant(plant, formulas)
+    try:
+        with reading(controller, clock):
+            network = load_model(controller, unsafe)
+    except OutOfTime:
+        return fail("the time ran out before the model was read; give it more with --time", OPEN)
+    from ...api.loops.ask import closed_loop
+    from ...api.recorded import as_asked
+    from ...graph import Slot
+
+    names = box.feature_names
+    count = len(names or formulas) or network.graph.size
+    slots = [Slot(name, (), column_of="x") for name in names or ()] or [Slot("x", (count,))]
+    initial = box_of(replace(box, names=None), slots)
+    found = closed_loop(
+        network, parts["plant"], initial, steps=steps, spec="; ".join(specs) or None,
+        observe=parts.get("observe"), actuate=parts.get("actuate"), parameters=parameters,
+        disturbance=disturbance, varying=varying, where=where, tol=tol, seed=seed,
+        states=names or [f"x{i + 1}" for i in range(count)], time_limit=max(clock.left, 1e-3),
+    )  # fmt: skip
+    answer: Loop = as_asked(found, time_limit=seconds)
+    if table is not None:
+        answer.csv(table)
+    if picture is not None:
+        _draw(answer, picture)
+    word = {"REACHED": "reached"}.get(answer.status, answer.status.lower())
+    if as_json:
+        echo(json.dumps({"result": word, **answer.as_dict()}))
+    else:
+        echo(f"{word}\n{text(replace(answer.titled(), title=''))}")
+    if answer.reason == "interrupted":
+        return INTERRUPTED
+    return {"VIOLATED": VIOLATED, "UNKNOWN": OPEN}.get(answer.status, EXACT)
+
+
+def _plant(plant: str | None, formulas: tuple[str, ...]) -> dict[str, Any]:
+    """The plant, and what a file of Python says beside it.
+
+    Raises:
+        InputError: There is none, or two.
+    """
+    if (plant is None) == (not formulas):
+        raise InputError(
+            "Say what the plant is, with --plant FILE.py (which defines `plant(x, u)`), --plant "
+            "MODEL.onnx, or one --next FORMULA a state: --next 'x1 + 0.1*x2'. "
+            f"Received: {'both' if formulas else 'none'}."
+        )
+    if plant is None:
+        return {"plant": list(formulas)}
+    if not plant.endswith(".py"):
+        return {"plant": plant}
+    try:
+        found = runpy.run_path(plant)
+    except OSError as error:
+        raise InputError(
+            f"The file of the plant cannot be read ({error.strerror}). Received: `{plant}`."
+        ) from None
+    except Exception as error:
+        raise InputError(
+            f"The file of the plant fails with {type(error).__name__}: {error}. "
+            f"Received: `{plant}`."
+        ) from error
+    if not callable(found.get("plant")):
+        raise InputError(
+            "A file of a plant defines `plant`, a function of `(x, u)` that returns the next "
+            f"state, and `observe` and `actuate` if need be. Received: `{plant}` without `plant`."
+        )
+    return {name: found[name] for name in PARTS if name in found}
+
+
+def _draw(answer: Loop, picture: str) -> None:
+    figure = answer.plot_times()[0].figure
+    try:
+        figure.savefig(picture)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"The picture cannot be written there ({error}). Received: `{picture}`."
+        ) from error

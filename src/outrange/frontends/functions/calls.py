@@ -1,0 +1,197 @@
+"""What NumPy's functions compute, as operations of the builder: one rule a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import Builder, Operand, Value
+from ...graph.composites import logic
+from ..traced.rules import power
+
+
+Rule = Callable[..., Any]
+
+
+def _curve(name: str) -> Rule:
+    return lambda b, x: b.curve(name, x)
+
+
+def _compare(how: str) -> Rule:
+    return lambda b, x, y: logic.compare(b, how, x, y)
+
+
+def _power(b: Builder, x: Operand, y: Operand) -> Operand:
+    exponent = np.unique(y) if isinstance(y, np.ndarray) else np.zeros(0)
+    if exponent.size != 1:
+        raise UnsupportedError("a power whose exponent is not one constant is not described yet")
+    if not isinstance(x, Value):
+        return np.power(x, exponent[0])
+    return power(b, x, float(exponent[0]))
+
+
+def _tan(b: Builder, x: Operand) -> Operand:
+    return b.divide(b.curve("sin", x), b.curve("cos", x))
+
+
+def _matmul(b: Builder, x: Operand, y: Operand) -> Operand:
+    if not x.shape or not y.shape:
+        raise UnsupportedError("`@` needs two arrays, not a number")
+    if not isinstance(x, Value) and not isinstance(y, Value):
+        return x @ y
+    if isinstance(x, Value) and not isinstance(y, Value):
+        return _dense(b, x, y)
+    if isinstance(y, Value) and not isinstance(x, Value):
+        if len(y.shape) == 1:
+            return _dense(b, y, x.T if x.ndim > 1 else x)
+        return b.transpose(_matmul(b, b.transpose(y), x.T))
+    left = "ab"[-len(x.shape) :].replace("b", "k").replace("a", "i")
+    right = "kj"[: len(y.shape)]
+    return b.einsum(f"{left},{right}->{(left + right).replace('k', '')}", x, y)
+
+
+def _dense(b: Builder, x: Value, weight: np.ndarray) -> Operand:
+    """`x @ weight` with a constant matrix or vector."""
+    matrix = weight[:, None] if weight.ndim == 1 else weight
+    if x.shape[-1] != matrix.shape[0]:
+        raise UnsupportedError(
+            f"`@` joins axes of one length; these are {x.shape[-1]} and {matrix.shape[0]} long"
+        )
+    row = b.reshape(x, (1, -1)) if len(x.shape) == 1 else x
+    found = b.dense(row, matrix)
+    shape = (*x.shape[:-1], *weight.shape[1:])
+    return b.reshape(found, shape)
+
+
+UFUNCS: Mapping[str, Rule] = MappingProxyType({
+    "add": lambda b, x, y: b.add(x, y),
+    "subtract": lambda b, x, y: b.subtract(x, y),
+    "multiply": lambda b, x, y: b.multiply(x, y),
+    "divide": lambda b, x, y: b.divide(x, y),
+    "true_divide": lambda b, x, y: b.divide(x, y),
+    "negative": lambda b, x: b.affine_map(x, -1.0),
+    "positive": lambda b, x: x,
+    "power": _power,
+    "float_power": _power,
+    "matmul": _matmul,
+    "square": _curve("square"),
+    "absolute": _curve("abs"),
+    "fabs": _curve("abs"),
+    "sqrt": _curve("sqrt"),
+    "exp": _curve("exp"),
+    "expm1": _curve("expm1"),
+    "log": _curve("log"),
+    "log1p": _curve("log1p"),
+    "sin": _curve("sin"),
+    "cos": _curve("cos"),
+    "tan": _tan,
+    "arctan": _curve("atan"),
+    "sinh": _curve("sinh"),
+    "cosh": _curve("cosh"),
+    "tanh": _curve("tanh"),
+    "sign": _curve("sign"),
+    "reciprocal": _curve("reciprocal"),
+    "floor": _curve("floor"),
+    "ceil": _curve("ceil"),
+    "rint": _curve("round"),
+    "remainder": lambda b, x, y: logic.modulo(b, x, y),
+    "maximum": lambda b, x, y: b.maximum(x, y),
+    "minimum": lambda b, x, y: b.minimum(x, y),
+    "fmax": lambda b, x, y: b.maximum(x, y),
+    "fmin": lambda b, x, y: b.minimum(x, y),
+    **{how: _compare(how) for how in logic.COMPARE},
+    "logical_and": lambda b, x, y: logic.both(b, x, y),
+    "logical_or": lambda b, x, y: logic.either(b, x, y),
+    "logical_not": lambda b, x: logic.negate(b, x),
+    "deg2rad": lambda b, x: b.affine_map(x, np.pi / 180.0, ulps=2),
+    "rad2deg": lambda b, x: b.affine_map(x, 180.0 / np.pi, ulps=2),
+})  # fmt: skip
+"""Ufunc to a rule of operands."""
+
+
+def _stack(b: Builder, of: Rule, arrays: Any, axis: int = 0) -> Operand:
+    parts = [of(b, x) for x in arrays]
+    return b.structural(lambda a: np.stack(a, axis=axis), parts, name="stack")
+
+
+def _joined(how: Callable) -> Rule:
+    def rule(b: Builder, of: Rule, arrays: Any, axis: int = 0) -> Operand:
+        options = {"axis": axis} if how is np.concatenate else {}
+        return b.structural(lambda a: how(a, **options), [of(b, x) for x in arrays])
+
+    return rule
+
+
+def _reduced(how: str) -> Rule:
+    def rule(b: Builder, of: Rule, x: Any, axis: Any = None, keepdims: bool = False) -> Operand:
+        return b.reduce(how, of(b, x), axis, keepdims)
+
+    return rule
+
+
+def _where(b: Builder, of: Rule, condition: Any, x: Any, y: Any) -> Operand:
+    return logic.select(b, of(b, condition), of(b, x), of(b, y))
+
+
+def _clip(b: Builder, of: Rule, x: Any, a_min: Any = None, a_max: Any = None) -> Operand:
+    found = of(b, x)
+    least, most = (-np.inf if a_min is None else a_min), (np.inf if a_max is None else a_max)
+    if np.ndim(least) == 0 and np.ndim(most) == 0 and not _symbolic(least, most):
+        return b.clip(found, float(least), float(most))
+    return b.minimum(b.maximum(found, of(b, least)), of(b, most))
+
+
+def _symbolic(*given: Any) -> bool:
+    return any(hasattr(x, "value") for x in given)
+
+
+def _moved(how: Callable) -> Rule:
+    """A rule that moves entries about as NumPy's own function does."""
+
+    def rule(b: Builder, of: Rule, x: Any, *args: Any, **options: Any) -> Operand:
+        return b.structural(lambda a: how(a[0], *args, **options), [of(b, x)])
+
+    return rule
+
+
+def _arg(negate: bool) -> Rule:
+    def rule(b: Builder, of: Rule, x: Any, axis: int | None = None) -> Operand:
+        found = of(b, x)
+        if not isinstance(found, Value):
+            return np.asarray((np.argmin if negate else np.argmax)(found, axis=axis), float)
+        if axis is None:
+            found, axis = b.reshape(found, (found.size,)), 0
+        found = b.affine_map(found, -1.0) if negate else found
+        return logic.arg_largest(b, found, axis % len(found.shape))
+
+    return rule
+
+
+FUNCTIONS: Mapping[str, Rule] = MappingProxyType({
+    "stack": _stack,
+    "concatenate": _joined(np.concatenate),
+    "hstack": _joined(np.hstack),
+    "vstack": _joined(np.vstack),
+    "where": _where,
+    "clip": _clip,
+    "dot": lambda b, of, x, y: _matmul(b, of(b, x), of(b, y)),
+    "sum": _reduced("sum"),
+    "mean": _reduced("mean"),
+    "max": _reduced("max"),
+    "amax": _reduced("max"),
+    "min": _reduced("min"),
+    "amin": _reduced("min"),
+    "argmax": _arg(False),
+    "argmin": _arg(True),
+    "reshape": _moved(np.reshape),
+    "ravel": _moved(np.ravel),
+    "transpose": _moved(np.transpose),
+    "flip": _moved(np.flip),
+    "roll": _moved(np.roll),
+    "squeeze": _moved(np.squeeze),
+})  # fmt: skip
+"""NumPy function to a rule of the builder, a reader of arguments, and the arguments."""

@@ -1,0 +1,89 @@
+"""A plant as one formula a state: `["x2", "2*sin(x1) + 8*u1"]`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError, did_you_mean
+
+
+KNOWN: Mapping[str, Any] = MappingProxyType({
+    **{name: getattr(np, name) for name in (
+        "sin", "cos", "tan", "exp", "log", "sqrt", "tanh", "sinh", "cosh", "maximum", "minimum",
+        "where", "clip", "sign", "floor", "ceil", "square", "arctan",
+    )},
+    "abs": np.absolute, "max": np.maximum, "min": np.minimum, "atan": np.arctan, "pi": np.pi,
+})  # fmt: skip
+"""What a formula may call, beside states, controls and numbers."""
+
+_PARTS = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Load, ast.Constant,
+    ast.Subscript, ast.Compare, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd,
+    ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.BitAnd, ast.BitOr, ast.Invert,
+)  # fmt: skip
+
+
+def formulas(
+    texts: Sequence[str], names: Mapping[str, Sequence[str]]
+) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """Read formulas, one a state; `^` is a power.
+
+    Args:
+        texts: In the order of the states.
+        names: What the entries of each argument are called: `{"x": ["x1", "x2"], "u": ["u1"]}`.
+
+    Returns:
+        A function of the arguments by name.
+
+    Raises:
+        InputError: One is no formula, or uses a name that nothing has.
+    """
+    codes = [_code(text, names) for text in texts]
+    places = {name: (kind, i) for kind, each in names.items() for i, name in enumerate(each)}
+
+    def run(given: Mapping[str, Any]) -> list[Any]:
+        scope = dict(KNOWN)
+        scope |= {name: given[kind][i] for name, (kind, i) in places.items() if kind in given}
+        scope |= given
+        return [eval(code, {"__builtins__": {}}, scope) for code in codes]
+
+    return run
+
+
+def names_time(text: Any) -> bool:
+    """Whether a formula asks which step it is."""
+    try:
+        tree = ast.parse(str(text).replace("^", "**").strip(), mode="eval")
+    except SyntaxError:
+        return False
+    return any(isinstance(node, ast.Name) and node.id == "t" for node in ast.walk(tree))
+
+
+def _code(text: Any, names: Mapping[str, Sequence[str]]) -> Any:
+    rule = "A plant as text has one formula a state, such as `2*sin(x1) + 8*u1`"
+    if not isinstance(text, str):
+        raise InputError(f"{rule}. Received: {type(text).__name__} among the formulas.")
+    try:
+        tree = ast.parse(text.replace("^", "**").strip(), mode="eval")
+    except SyntaxError as error:
+        raise InputError(f"{rule}. Received: `{text}` ({error.msg}).") from None
+    entries = [name for each in names.values() for name in each]
+    known = {*KNOWN, *names, *entries}
+    for node in ast.walk(tree):
+        if not isinstance(node, _PARTS):
+            raise InputError(
+                f"{rule}: numbers, states, controls, `+ - * / ^` and functions. "
+                f"Received: `{ast.unparse(node) if isinstance(node, ast.expr) else text}`."
+            )
+        if isinstance(node, ast.Name) and node.id not in known:
+            hint = did_you_mean(node.id, [*entries, *KNOWN])
+            raise InputError(
+                f"A formula is about {', '.join(entries)} (`states=` and `controls=` give other "
+                f"names).{hint} Received: `{node.id}` in `{text}`."
+            )
+    return compile(tree, "<formula>", "eval")

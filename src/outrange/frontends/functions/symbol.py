@@ -1,0 +1,174 @@
+"""A value of a graph under construction that NumPy takes for an array.
+
+NumPy hands every operation on it back (`__array_ufunc__`, `__array_function__`): a function of
+arrays, called with it, writes down what it computes. What the function decides by looking at
+numbers (an `if`, a loop until something holds) is refused, since it is called once for all inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import Builder, Operand, Value
+from .calls import FUNCTIONS, UFUNCS
+
+
+class Symbol:
+    """An array of numbers that are not known yet.
+
+    Args:
+        value: What it stands for; its shape has no batch axis.
+    """
+
+    __slots__ = ("value",)
+    __hash__ = object.__hash__
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.value.shape)
+
+    @property
+    def size(self) -> int:
+        return self.value.size
+
+    @property
+    def T(self) -> Any:
+        """The transpose, as of an array."""
+        return wrapped(self.value.builder.transpose(self.value))
+
+    def __repr__(self) -> str:
+        return f"array of shape {self.shape}, not known yet"
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a number has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self[i] for i in range(len(self))])
+
+    def __getitem__(self, index: Any) -> Any:
+        b = self.value.builder
+        return wrapped(b.structural(lambda a: np.asarray(a[0][index]), [self.value]))
+
+    def _undecided(self, *_: Any) -> NoReturn:
+        raise UnsupportedError(
+            "The function is read once, for all states: it cannot branch on a number (`if`, "
+            "`while`, `and`, `float`, `math.sin`). Write `np.where(x[0] > 0, a, b)`, "
+            "`np.maximum`, `np.clip`, `np.sin`"
+        )
+
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = _undecided
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        rule = UFUNCS.get(ufunc.__name__)
+        if rule is None or method != "__call__" or options:
+            raise UnsupportedError(f"`np.{ufunc.__name__}` is not described yet")
+        return called(self.value.builder, rule, *inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        rule = FUNCTIONS.get(function.__name__)
+        if rule is None:
+            raise UnsupportedError(f"`np.{function.__name__}` is not described yet")
+        return wrapped(rule(self.value.builder, unwrapped, *args, **options))
+
+    def sum(self, axis: Any = None) -> Any:
+        b = self.value.builder
+        return wrapped(b.reduce("sum", self.value, axis))
+
+    def copy(self) -> Symbol:
+        return self
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same entries in another shape, as of an array."""
+        return wrapped(self.value.builder.structural(lambda a: a[0].reshape(*shape), [self.value]))
+
+
+def _binary(name: str, turned: bool = False) -> Any:
+    def rule(self: Symbol, other: Any) -> Any:
+        pair = (other, self) if turned else (self, other)
+        return called(self.value.builder, UFUNCS[name], *pair)
+
+    return rule
+
+
+def _unary(name: str) -> Any:
+    return lambda self: called(self.value.builder, UFUNCS[name], self)
+
+
+for _sign, _name in (
+    ("add", "add"), ("sub", "subtract"), ("mul", "multiply"), ("truediv", "divide"),
+    ("pow", "power"), ("matmul", "matmul"), ("mod", "remainder"),
+):  # fmt: skip
+    setattr(Symbol, f"__{_sign}__", _binary(_name))
+    setattr(Symbol, f"__r{_sign}__", _binary(_name, True))
+for _sign, _name in (
+    ("lt", "less"), ("le", "less_equal"), ("gt", "greater"), ("ge", "greater_equal"),
+    ("eq", "equal"), ("ne", "not_equal"), ("and", "logical_and"), ("or", "logical_or"),
+):  # fmt: skip
+    setattr(Symbol, f"__{_sign}__", _binary(_name))
+for _sign, _name in (("neg", "negative"), ("pos", "positive"), ("abs", "absolute"),
+                     ("invert", "logical_not")):  # fmt: skip
+    setattr(Symbol, f"__{_sign}__", _unary(_name))
+
+
+# NumPy calls these on the entries of arrays of objects: `np.sin(np.array([x[0], x[1]]))`.
+for _name in (
+    "sin",
+    "cos",
+    "tan",
+    "exp",
+    "log",
+    "sqrt",
+    "tanh",
+    "sinh",
+    "cosh",
+    "arctan",
+    "square",
+):
+    setattr(Symbol, _name, _unary(_name))
+
+
+def called(b: Builder, rule: Any, *inputs: Any) -> Any:
+    """A rule of operands applied to what a function passed."""
+    return wrapped(rule(b, *(unwrapped(b, x) for x in inputs)))
+
+
+def wrapped(found: Any) -> Any:
+    """A value as a symbol; numbers as they are."""
+    if isinstance(found, list):
+        return [wrapped(part) for part in found]
+    return Symbol(found) if isinstance(found, Value) else found
+
+
+def unwrapped(b: Builder, x: Any) -> Operand:
+    """A symbol, numbers, or a list of both, as one operand.
+
+    Raises:
+        UnsupportedError: It holds something that is no number.
+    """
+    if isinstance(x, Symbol):
+        return x.value
+    if isinstance(x, list | tuple) or (isinstance(x, np.ndarray) and x.dtype == object):
+        parts = [unwrapped(b, part) for part in x]
+        shapes = {tuple(part.shape) for part in parts}
+        if len(shapes) > 1:
+            raise UnsupportedError(
+                f"A list of entries of different shapes, {sorted(shapes)}, is no array"
+            )
+        return b.structural(lambda a: np.stack(a) if a else np.zeros(0, np.int32), parts)
+    try:
+        return np.asarray(x, np.float64)
+    except (TypeError, ValueError):
+        raise UnsupportedError(f"A number is needed in place of a {type(x).__name__}") from None

@@ -1,0 +1,151 @@
+"""Conditions in time: `(x[0] <= 1).always()`, `.eventually()`, `.at(10)`, `.during(10, 20)`.
+
+They are about the states and controls of a closed loop, and join by `&`, `|`, `~` like conditions.
+A condition without a time means always.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core import InputError
+from ..inputs.boxes import what_came
+from .refusals import Undecided
+
+
+class Temporal(Undecided):
+    """A condition in time.
+
+    Args:
+        op: `"always"`, `"eventually"` of a condition, or `"&"`, `"|"`, `"~"` of others.
+        parts: The condition, or the parts.
+        start: First time that counts; None for the first of all.
+        stop: Last time that counts; None for the last of all.
+    """
+
+    __slots__ = ("op", "parts", "start", "stop")
+    __hash__ = object.__hash__
+    is_temporal = True
+
+    def __init__(
+        self, op: str, parts: tuple[Any, ...], start: float | None = None, stop: float | None = None
+    ) -> None:
+        self.op, self.parts, self.start, self.stop = op, parts, start, stop
+
+    def __and__(self, other: Any) -> Temporal:
+        return Temporal("&", (self, as_temporal(other)))
+
+    def __or__(self, other: Any) -> Temporal:
+        return Temporal("|", (self, as_temporal(other)))
+
+    def __rand__(self, other: Any) -> Temporal:
+        return Temporal("&", (as_temporal(other), self))
+
+    def __ror__(self, other: Any) -> Temporal:
+        return Temporal("|", (as_temporal(other), self))
+
+    def __invert__(self) -> Temporal:
+        return Temporal("~", (self,))
+
+    def __repr__(self) -> str:
+        if self.op in ("&", "|", "~"):
+            looser = {"&": "|", "|": "", "~": "&|"}[self.op]
+            shown = [f"({part!r})" if part.op in looser else repr(part) for part in self.parts]
+            return f"~{shown[0]}" if self.op == "~" else f" {self.op} ".join(shown)
+        called = getattr(self.parts[0], "op", "") in ("all", "any", "implies")
+        shown = [repr(self.parts[0]) if called else f"({self.parts[0]!r})"]
+        if self.start is not None and self.start == self.stop:
+            return f"{shown[0]}.at({self.start:g})"
+        if self.start is None and self.stop is None:
+            return f"{shown[0]}.{self.op}()"
+        if self.stop is None:
+            return f"{shown[0]}.{self.op}({self.start:g})"
+        start = 0 if self.start is None else self.start
+        word = "during" if self.op == "always" else self.op
+        return f"{shown[0]}.{word}({start:g}, {self.stop:g})"
+
+
+class Timed:
+    """What a condition says about time; times are steps of a loop in discrete time."""
+
+    __slots__ = ()
+
+    def always(self, start: float | None = None, stop: float | None = None) -> Temporal:
+        """Require it at every time of a closed loop.
+
+        Args:
+            start: The first time that counts; None for the first of all.
+            stop: The last, included; None for the last of all.
+
+        Returns:
+            A specification for `outrange.closed_loop`.
+        """
+        return Temporal("always", (self,), *_window(start, stop))
+
+    def eventually(self, start: float | None = None, stop: float | None = None) -> Temporal:
+        """Require it at some time of a closed loop.
+
+        Args:
+            start: The first time that counts; None for the first of all.
+            stop: The last, included; None for the last of all.
+
+        Returns:
+            A specification for `outrange.closed_loop`.
+        """
+        return Temporal("eventually", (self,), *_window(start, stop))
+
+    def at(self, time: float) -> Temporal:
+        """Require it at one time of a closed loop.
+
+        Args:
+            time: A number of steps, for a loop in discrete time.
+
+        Returns:
+            A specification for `outrange.closed_loop`.
+        """
+        return Temporal("always", (self,), *_window(time, time))
+
+    def during(self, start: float, stop: float) -> Temporal:
+        """Require it at every time of an interval.
+
+        Args:
+            start: The first time that counts.
+            stop: The last, included.
+
+        Returns:
+            A specification for `outrange.closed_loop`.
+        """
+        return Temporal("always", (self,), *_window(start, stop))
+
+
+def as_temporal(value: Any) -> Temporal:
+    """A condition in time; one without a time means always.
+
+    Raises:
+        InputError: It is no condition.
+    """
+    if isinstance(value, Temporal):
+        return value
+    if isinstance(value, Timed):
+        return value.always()
+    raise InputError(
+        "A specification is a condition on the states `x` and the controls `u` of a loop, "
+        "`(x[0] <= 1).always()` say; several are joined by `&`, `|`, `~`, with parentheses around "
+        f"each comparison. Received: {what_came(value)}."
+    )
+
+
+def _window(start: Any, stop: Any) -> tuple[float | None, float | None]:
+    ends = []
+    for end in (start, stop):
+        try:
+            ends.append(None if end is None else float(end))
+        except (TypeError, ValueError):
+            raise InputError(f"A time is a number. Received: {what_came(end)} as a time.") from None
+    first, last = ends
+    if (first is not None and not first >= 0) or (last is not None and not last >= (first or 0)):
+        raise InputError(
+            "Times count from 0, and an interval of them ends where it begins or later. "
+            f"Received: from {first} to {last}."
+        )
+    return first, last

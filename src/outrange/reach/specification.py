@@ -1,0 +1,205 @@
+"""A specification in time as one formula over the trajectory of a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core import And, Atom, Formula, InputError, Or, did_you_mean
+from ..core.formula import FALSE, TRUE, atoms, clauses, negate
+from ..questions.expressions import Temporal, as_temporal
+from ..questions.expressions.evaluate import evaluate
+from ..questions.expressions.forms import AffineForm, filled
+from ..questions.expressions.formulas import all_of, any_of
+from ..questions.expressions.order import in_order
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Where the entries of a trajectory stand in `[inputs, outputs]` of a loop unrolled.
+
+    Args:
+        inputs: Number of inputs; the first are the initial state.
+        steps: How many.
+        states: Names.
+        controls: Names.
+    """
+
+    inputs: int
+    steps: int
+    states: tuple[str, ...]
+    controls: tuple[str, ...]
+
+    def state(self, k: int) -> np.ndarray:
+        """The variables of the state after `k` steps."""
+        n = len(self.states)
+        return np.arange(n) + (0 if k == 0 else self.inputs + (k - 1) * n)
+
+    def control(self, k: int) -> np.ndarray:
+        """The variables of the control of step `k`."""
+        n, m = len(self.states), len(self.controls)
+        return np.arange(m) + self.inputs + self.steps * n + k * m
+
+    def step(self, variable: int) -> int:
+        """The time that a variable is about."""
+        n, m = len(self.states), len(self.controls)
+        if variable < self.inputs:
+            return 0
+        place = variable - self.inputs
+        return place // n + 1 if place < self.steps * n else (place - self.steps * n) // m
+
+    def last(self, formula: Formula) -> int:
+        """The last time that a formula is about."""
+        return max((self.step(i) for atom in atoms(formula) for i, _ in atom.terms), default=0)
+
+
+class _StepScope:
+    """States and controls at one time, for the language of conditions."""
+
+    def __init__(self, where: Trajectory, k: int) -> None:
+        self._where, self._k = where, k
+
+    def variables(self, kind: str, name: str | None) -> np.ndarray:
+        """The states `x` or the controls `u`, or one of them by its name.
+
+        Raises:
+            InputError: There are none of that name at this time.
+        """
+        if kind not in ("x", "u"):
+            raise InputError(
+                "A specification of a closed loop is about its states `x` and its controls `u`. "
+                f"Received: `{kind}`."
+            )
+        names = self._where.states if kind == "x" else self._where.controls
+        word = "state" if kind == "x" else "control"
+        places = self._where.state(self._k) if kind == "x" else self._where.control(self._k)
+        forms = filled([AffineForm({int(i): 1}, 0) for i in places], (len(places),))
+        if name is None:
+            return forms
+        if name not in names:
+            raise InputError(
+                f"The loop has no {word} of this name; it has {', '.join(names)}."
+                f'{did_you_mean(name, names)} Received: `{kind}["{name}"]`.'
+            )
+        return filled([forms[names.index(name)]], ())
+
+    def place(self, kind: str, name: str | None) -> str:
+        """What there is, for a message about an index."""
+        names = self._where.states if kind == "x" else self._where.controls
+        word = "states" if kind == "x" else "controls"
+        return f"The loop has {len(names)} {word}, {', '.join(names)}"
+
+
+def specified(spec: Any, where: Trajectory) -> Formula:
+    """A specification as a formula over `[inputs, outputs]` of the loop unrolled.
+
+    Args:
+        spec: A condition, one in time, or several joined.
+        where: The trajectory.
+
+    Raises:
+        InputError: It names what is not there, or a time beyond the horizon.
+    """
+    return _formula(as_temporal(spec), where)
+
+
+def _formula(spec: Temporal, where: Trajectory) -> Formula:
+    if spec.op == "~":
+        return negate(_formula(spec.parts[0], where))
+    if spec.op in ("&", "|"):
+        parts = [_formula(part, where) for part in spec.parts]
+        return all_of(parts) if spec.op == "&" else any_of(parts)
+    (condition,) = spec.parts
+    found = [held_at(condition, where, k) for k in times(spec, where)]
+    return all_of(found) if spec.op == "always" else any_of(found)
+
+
+def times(spec: Temporal, where: Trajectory) -> range:
+    """The steps that a condition in time is about.
+
+    Raises:
+        InputError: They lie beyond the horizon, or are no whole numbers.
+    """
+    (condition,) = spec.parts
+    controls = any(n.op == "variable" and n.detail[0] == "u" for n in in_order(condition))
+    last = where.steps - controls
+    ends = (0 if spec.start is None else spec.start, last if spec.stop is None else spec.stop)
+    if any(end != int(end) for end in ends):
+        raise InputError(
+            "Of a loop in discrete time, times are numbers of steps. "
+            f"Received: {spec!r}, where {next(e for e in ends if e != int(e)):g} is none."
+        )
+    if ends[1] > last or ends[0] > last:
+        why = ", and the control of a step is known while it runs" * controls
+        raise InputError(
+            f"The loop runs for {where.steps} steps, so the last time a condition may name here "
+            f"is {last}{why}: more `steps=`, or an earlier time. "
+            f"Received: {spec!r} about step {int(max(ends))}."
+        )
+    return range(int(ends[0]), int(ends[1]) + 1)
+
+
+def held_at(condition: Any, where: Trajectory, k: int) -> Formula:
+    """A condition about one step.
+
+    Raises:
+        InputError: It has several entries, or names what is not there.
+    """
+    value = evaluate(condition, _StepScope(where, k))  # pyright: ignore[reportArgumentType]
+    if value.size != 1:
+        raise InputError(
+            f"This condition has one answer for each of {value.size} entries: write "
+            f"`({condition!r}).all()` or `.any()`. Received: {condition!r}."
+        )
+    return value.item()
+
+
+def remarks(spec: Any, unsafe: Formula) -> list[str]:
+    """What is odd about a specification: nothing, or everything, satisfies it.
+
+    Args:
+        spec: As it was written.
+        unsafe: Its negation as a formula.
+    """
+    if unsafe == FALSE or all(map(_is_empty, clauses(unsafe))):
+        return [
+            f"`{spec!r}` holds whatever the loop does: no state at all breaks it, so that it "
+            "says nothing. Look for a bound with the wrong sign, or an empty set to avoid."
+        ]
+    if unsafe == TRUE:
+        return [f"`{spec!r}` is false whatever the loop does."]
+    found = []
+    parts = unsafe.parts if isinstance(unsafe, Or) else (unsafe,)
+    if any(part == TRUE for part in parts):
+        found.append(f"`{spec!r}` is false whatever the loop does.")
+    return found
+
+
+def _is_empty(clause: Sequence[Formula]) -> bool:
+    """Whether bounds of single variables contradict each other."""
+    lo: dict[int, float] = {}
+    hi: dict[int, float] = {}
+    for atom in conjunction(clause):
+        if len(atom.terms) != 1:
+            continue
+        ((i, c),) = atom.terms
+        end = -atom.offset / c
+        if c > 0:
+            hi[i] = min(hi.get(i, np.inf), end)
+        else:
+            lo[i] = max(lo.get(i, -np.inf), end)
+    return any(lo[i] > hi.get(i, np.inf) for i in lo)
+
+
+def conjunction(clause: Sequence[Formula]) -> list[Atom]:
+    """The inequalities that all hold where a clause does; disjunctions in it are left out."""
+    found: list[Atom] = []
+    for part in clause:
+        if isinstance(part, Atom):
+            found.append(part)
+        elif isinstance(part, And):
+            found += conjunction(part.parts)
+    return found

@@ -1,0 +1,242 @@
+"""Reachable sets by zonotopes in the initial variables, and splits of the initial set.
+
+Each box of initial states (with parameters, and a disturbance that stays the same) goes through
+the loop as one zonotope: its first symbols are the initial variables for good, so that what state
+and control owe to them is never lost; errors of earlier steps stay symbols too (symbolic
+remainders), of which the smallest are joined once they are many. A box whose specification stays
+open is cut in two, where the linear part of the violated inequality is longest.
+
+Sound: every rounding is paid (`zonotopes`). Not complete in itself; converges as boxes shrink.
+Cost: a step of a box costs the graph of the step, times the symbols.
+
+Reference: W. Kühn, *Rigorously computed orbits of dynamical systems without the wrapping effect*,
+Computing 1998, for symbolic remainders; C. Huang et al., *POLAR*, ATVA 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..core import InputError
+from .atom_bounds import AtomBounds, UnsafePart
+from .specification import Trajectory
+from .symbols import beside, fresh, reduced, some
+from .system import LoopSystem
+from .tube_boxes import TubeBox, pieces
+from .zonotopes import Zonotopes, boxes, through
+
+
+AT_ONCE = 32
+"""Boxes of a batch."""
+
+SMALLEST = 2.0**-12
+"""Share of the initial set: in a smaller box a plant that may be undefined is taken to be."""
+
+
+@dataclass(eq=False)
+class Tubes:
+    """The search: boxes waiting, boxes done.
+
+    Args:
+        system: The loop.
+        where: Its trajectory.
+        parts: What breaks the specification; none: only the pipe is asked for.
+        trouble: Where the plant may not be defined, in a sentence; empty if it is everywhere.
+    """
+
+    system: LoopSystem
+    where: Trajectory
+    parts: Sequence[UnsafePart]
+    waiting: list[TubeBox] = field(default_factory=list)
+    done: list[TubeBox] = field(default_factory=list)
+    boxes: int = 0
+    trouble: str = ""
+
+    def __post_init__(self) -> None:
+        n, m, steps = len(self.system.states), len(self.system.controls), self.where.steps
+        lone = self.system.noise if not self.system.varies else None
+        for region in self.system.initial:
+            ends = []
+            for end in ("lo", "hi"):
+                parts = [getattr(region.box, end), getattr(self.system.parameters, end)]
+                parts += [] if lone is None else [getattr(lone, end)]
+                ends.append(np.concatenate(parts))
+            share = 1.0 / len(self.system.initial)
+            states = np.stack([np.full((steps + 1, n), -np.inf), np.full((steps + 1, n), np.inf)])
+            states[:, 0] = region.box.lo, region.box.hi
+            controls = np.stack([np.full((steps, m), -np.inf), np.full((steps, m), np.inf)])
+            gains = np.zeros((steps + 1, n, ends[0].size))
+            self.waiting.append(TubeBox(ends[0], ends[1], share, states, controls, gains))
+
+    @property
+    def margin(self) -> float:
+        """The distance that all closed boxes keep from breaking the specification."""
+        return min((box.margin for box in self.done), default=np.inf)
+
+    @property
+    def covered(self) -> float:
+        """The share of the initial set for which the specification is proved."""
+        return min(1.0, sum(box.share for box in self.done))
+
+    @property
+    def safe_until(self) -> int:
+        """The last step up to which nothing is open for any box."""
+        asked = [part.last for part in self.parts]
+        each = (
+            min((last for last in asked if last > box.reached), default=self.where.steps + 1) - 1
+            for box in self.waiting
+        )
+        return min(each, default=self.where.steps)
+
+    def advance(self) -> None:
+        """Take some of the boxes through the loop, and cut those that stay open."""
+        batch, self.waiting = self.waiting[:AT_ONCE], self.waiting[AT_ONCE:]
+        try:
+            try:
+                closed, order, margin = self.run(batch)
+            except InputError:
+                closed, order, margin = self._one_by_one(batch)
+        except BaseException:
+            # Whatever interrupts: nothing is lost, these boxes are still open.
+            self.waiting = batch + self.waiting
+            raise
+        self.boxes += len(batch)
+        levels = 2 if len(batch) + len(self.waiting) < AT_ONCE // 4 else 1
+        for box, shut, least, scores in zip(batch, closed, margin, order, strict=True):
+            if shut:
+                box.margin, box.blame = float(least), scores
+                self.done.append(box)
+            else:
+                self.waiting += pieces(box, scores, levels)
+
+    def _one_by_one(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Boxes in some of which the plant may not be defined: those are cut like open ones.
+
+        Raises:
+            InputError: Of a very small box, too, it is not known to be.
+        """
+        found = []
+        for box in batch:
+            try:
+                found.append(self.run([box]))
+            except InputError as error:
+                self.trouble = str(error)
+                if box.share < SMALLEST or (box.lo == box.hi).all():
+                    raise
+                found.append((np.zeros(1, bool), (box.hi - box.lo)[None], np.full(1, np.inf)))
+        closed, order, margin = (np.concatenate(each) for each in zip(*found, strict=True))
+        return closed, order, margin
+
+    def run(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Take boxes through the loop, and keep what is found in them.
+
+        Returns:
+            `(B,)` which are closed, `(B, d)` what to blame for those that are not, `(B,)` margins.
+        """
+        system, steps = self.system, self.where.steps
+        lo, hi = (np.stack([getattr(box, end) for box in batch]) for end in ("lo", "hi"))
+        closed, margin = np.ones(len(batch), bool), np.full(len(batch), np.inf)
+        blame = np.zeros((len(batch), lo.shape[1]))
+        active = np.arange(len(batch))
+        bounds = AtomBounds(self.where)
+        fixed = boxes(lo, hi)
+        state = fixed.take(np.arange(len(system.states)))
+        for k in range(steps + 1):
+            self._keep(batch, active, 0, k, state)
+            out = None
+            if k < steps:
+                out = self._step(k, self._given(state, fixed, k), state)
+                n = len(system.states)
+                control = out.take(np.arange(n, out.center.shape[1]))
+                self._keep(batch, active, 1, k, control)
+                bounds.add(k, state, control)
+            else:
+                bounds.add(k, state, None)
+            still = self._judge(k, bounds, active, closed, margin, blame, batch)
+            if not still.all():
+                active = active[still]
+                bounds.keep(still)
+                fixed = some(fixed, still)
+                out = None if out is None else some(out, still)
+            if out is None or not active.size:
+                break
+            state = reduced(out.take(np.arange(len(system.states))), lo.shape[1])
+        return closed, blame, margin
+
+    def _step(self, k: int, given: Zonotopes, state: Zonotopes) -> Zonotopes:
+        """One step; where the plant may not be defined, an error says when and for which states.
+
+        Raises:
+            InputError: It may not be.
+        """
+        ends = state.take(np.array([self.system.mode])).ends()
+        try:
+            return through(self.system.step(k, np.stack(ends)), given)
+        except InputError as error:
+            lo, hi = state.ends()
+            ends = zip(self.system.states, lo.min(axis=0), hi.max(axis=0), strict=True)
+            where = ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)
+            raise InputError(
+                f"At step {k}, for states as far as they are known ({where}), the plant is not "
+                f"defined: {error}"
+            ) from error
+
+    def _given(self, state: Zonotopes, fixed: Zonotopes, k: int) -> Zonotopes:
+        """The flat input of a step: state, disturbance, parameters, choice."""
+        system = self.system
+        n, w, p, c = system.sizes
+        count, total = len(state.center), state.rows.shape[1]
+        parts = [(state, 0)]
+        if w and system.varies:
+            parts.append((fresh(system.noise.lo, system.noise.hi, count), total))
+            total += w
+        elif w:
+            parts.append((fixed.take(np.arange(n + p, n + p + w)), 0))
+        if p:
+            parts.append((fixed.take(np.arange(n, n + p)), 0))
+        if c:
+            parts.append((fresh(np.zeros(c), system.choices - 1.0, count), total))
+            total += c
+        return beside(parts, total)
+
+    def _keep(
+        self, batch: Sequence[TubeBox], active: np.ndarray, kind: int, k: int, form: Zonotopes
+    ) -> None:
+        """What a form says of a step, together with what was known of a larger box."""
+        lo, hi = form.ends()
+        for row, i in enumerate(active):
+            if kind == 0:
+                gains = batch[i].gains
+                gains[k] = np.abs(form.rows[row, : gains.shape[2]]).T
+            ends = (batch[i].states, batch[i].controls)[kind]
+            ends[0, k] = np.maximum(ends[0, k], lo[row])
+            ends[1, k] = np.minimum(ends[1, k], hi[row])
+
+    def _judge(
+        self,
+        k: int,
+        bounds: AtomBounds,
+        active: np.ndarray,
+        closed: np.ndarray,
+        margin: np.ndarray,
+        blame: np.ndarray,
+        batch: Sequence[TubeBox],
+    ) -> np.ndarray:
+        """Which boxes go on: those where nothing that ends at this step stays open."""
+        still = np.ones(len(active), bool)
+        for part in self.parts:
+            if part.last != k:
+                continue
+            refuted, least = bounds.refuted(part.formula)
+            worse = (~refuted & still) | (least < margin[active])
+            margin[active] = np.minimum(margin[active], np.where(refuted, least, np.inf))
+            for row in np.flatnonzero(worse):
+                blame[active[row]] = bounds.blame(part.formula, int(row), blame.shape[1])
+            still &= refuted
+        closed[active[~still]] = False
+        for i in active[still]:
+            batch[i].reached = k
+        return still

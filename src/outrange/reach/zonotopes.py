@@ -1,0 +1,245 @@
+"""Many zonotopes at once through a graph: every value as a linear form of symbols, and an error.
+
+A box of a batch is `{c + G^T e + r d}`, `e` in `[-1, 1]^g` shared by all values, `d` in `[-1, 1]^n`
+each value's own. Other than in `domains.forward` every curve adds symbols of its own, so that what
+one unit leaves open can cancel in a later layer, and products are forms too:
+
+    (a + A e)(b + B e) = a b + (a B + b A) e + sum_ij A_i B_j e_i e_j,
+
+of which the squares `e_i^2` lie in [0, 1] and the rest is at most the product of both reaches.
+
+Sound: all that float64 may lose goes into the error, as in `domains.forward`; ends are intersected
+with those of interval arithmetic. Not complete: the error of a curve falls with the square of the
+width, that of a product too. Cost: the graph run `g + 2` times a box.
+
+Reference: K. Ghorbal, E. Goubault, S. Putot, *The zonotope abstract domain Taylor1+*, CAV 2009; G.
+Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core import Bounds, check_deadline, down, gamma, up
+from ..domains import intervals
+from ..domains.forward import slope_and_ends
+from ..domains.rounding import widened
+from ..graph import Graph
+from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
+
+
+FEW = 1e-3
+"""Errors of a curve below this share of the largest are no symbols of their own."""
+
+
+@dataclass(eq=False)
+class Zonotopes:
+    """See above: `center` `(B, n)`, `rows` `(B, g, n)`, `rest` `(B, n)`."""
+
+    center: np.ndarray
+    rows: np.ndarray
+    rest: np.ndarray
+
+    @property
+    def reach(self) -> np.ndarray:
+        """How far a value can be from its center, `(B, n)`."""
+        g = gamma(self.rows.shape[1] + 2)
+        total = np.abs(self.rows).sum(axis=1)
+        exact = (total == 0) & (self.rest == 0)
+        return np.where(exact, 0.0, widened(total * (1.0 + g) + self.rest))
+
+    def ends(self) -> Bounds:
+        """Least and largest, `(B, n)` each."""
+        reach = self.reach
+        with np.errstate(invalid="ignore"):
+            lo = np.where(reach == 0, self.center, down(self.center - reach))
+            hi = np.where(reach == 0, self.center, up(self.center + reach))
+        return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
+
+    def take(self, entries: np.ndarray) -> Zonotopes:
+        """Some of the entries."""
+        return Zonotopes(self.center[:, entries], self.rows[:, :, entries], self.rest[:, entries])
+
+    def of(self, count: int) -> np.ndarray:
+        """The rows, with zeros for symbols that came later: `(B, count, n)`."""
+        boxes, g, n = self.rows.shape
+        if g == count:
+            return self.rows
+        return np.concatenate([self.rows, np.zeros((boxes, count - g, n))], axis=1)
+
+
+def boxes(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
+    """Boxes `(B, n)` as zonotopes: a symbol an entry."""
+    center = 0.5 * lo + 0.5 * hi
+    radius = _radius(lo, hi, center)
+    rows = radius[:, None, :] * np.eye(lo.shape[1])
+    return Zonotopes(center, rows, np.zeros_like(center))
+
+
+def through(graph: Graph, given: Zonotopes) -> Zonotopes:
+    """The output of a graph for each zonotope; its first symbols are those of the input.
+
+    Args:
+        graph: What is computed.
+        given: Of its flat input.
+    """
+    forms: list[Zonotopes | None] = [given]
+    count = given.rows.shape[1]
+    ends: list[Bounds] = [given.ends()]
+    last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
+    last[graph.output] = len(graph.nodes) + 1
+    with np.errstate(all="ignore"):
+        for v, node in enumerate(graph.nodes, 1):
+            check_deadline()
+            read = [forms[j] for j in node.inputs]
+            known = [ends[j] for j in node.inputs]
+            # No two values share a symbol that only one of them has: new ones have new numbers.
+            read = [Zonotopes(f.center, f.of(count), f.rest) for f in read if f is not None]
+            form, found = _step(node.op, read, known)
+            count = form.rows.shape[1]
+            forms.append(form)
+            ends.append(found)
+            for j in node.inputs:
+                if last[j] == v:
+                    forms[j] = None
+    found = forms[graph.output]
+    return given if found is None else found
+
+
+def _step(op: object, forms: list[Zonotopes], ends: list[Bounds]) -> tuple[Zonotopes, Bounds]:
+    plain = intervals.RULES[type(op)](op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
+    rule: Callable = RULES[type(op)]
+    form: Zonotopes = rule(op, forms, ends)
+    lo, hi = form.ends()
+    lo, hi = np.maximum(lo, plain[0]), np.minimum(hi, plain[1])
+    worse = ~(hi - lo >= form.reach)
+    if worse.any():
+        # The interval is much tighter than the form, or the form is not finite.
+        flat = _box(lo, hi)
+        form.rows = np.where(worse[:, None, :], 0.0, form.rows)
+        form.center = np.where(worse, flat.center, form.center)
+        form.rest = np.where(worse, flat.rest, form.rest)
+    return form, (lo, hi)
+
+
+def _box(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
+    center = 0.5 * lo + 0.5 * hi
+    center = np.where(np.isfinite(center), center, 0.0)
+    rest = _radius(lo, hi, center)
+    return Zonotopes(center, np.zeros((len(lo), 0, lo.shape[1])), rest)
+
+
+def _radius(lo: np.ndarray, hi: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """At least the distance of the ends from the center; 0 of a single number."""
+    far = np.maximum(hi - center, center - lo)
+    return np.where(far == 0, 0.0, up(far))
+
+
+def _affine(op: Affine, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
+    g = gamma(2 * op.terms + 6)
+    sizes = tuple(widened(np.abs(f.center) + f.reach) for f in forms)
+    center = op.apply(tuple(f.center for f in forms), False) + op.bias
+    carried = op.apply(tuple(f.rest for f in forms), True)
+    size = op.apply(sizes, True)
+    rest = widened(carried * (1.0 + g) + widened(size + np.abs(op.bias)) * g)
+    count, symbols = forms[0].rows.shape[:2]
+    flat = tuple(f.rows.reshape(count * symbols, -1) for f in forms)
+    rows = op.apply(flat, False).reshape(count, symbols, -1)
+    return Zonotopes(center, rows, rest)
+
+
+def _rearrange(op: Rearrange, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
+    count, symbols = forms[0].rows.shape[:2]
+    flat = tuple(f.rows.reshape(count * symbols, -1) for f in forms)
+    return Zonotopes(
+        op.run(tuple(f.center for f in forms)),
+        op.run(flat, fill=False).reshape(count, symbols, -1),
+        op.run(tuple(f.rest for f in forms), fill=False),
+    )
+
+
+def _curve(op: Curve, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
+    form, (lo, hi) = forms[0], ends[0]
+    slope, low, high = slope_and_ends(op, lo, hi)
+    middle = 0.5 * low + 0.5 * high
+    size = np.abs(slope) * (np.abs(form.center) + form.reach) + np.abs(low) + np.abs(high)
+    wide = np.maximum(high - middle, middle - low)
+    center = slope * form.center + middle
+    rows = form.rows * slope[:, None, :]
+    own = widened(np.abs(slope) * form.rest)
+    return _with_symbols(center, rows, widened(own + gamma(12) * size), wide)
+
+
+def _with_symbols(
+    center: np.ndarray, rows: np.ndarray, rest: np.ndarray, errors: np.ndarray
+) -> Zonotopes:
+    """Errors as symbols of their own, where they are large in some box; else in the rest."""
+    finite = np.where(np.isfinite(errors), errors, 0.0)
+    share = (finite > FEW * finite.max(axis=1, keepdims=True)) & (finite > 0)
+    (places,) = np.nonzero(share.any(axis=0) & np.isfinite(errors).all(axis=0))
+    more = np.zeros((len(center), places.size, center.shape[1]))
+    more[:, np.arange(places.size), places] = errors[:, places]
+    left = errors.copy()
+    left[:, places] = 0.0
+    return Zonotopes(center, np.concatenate([rows, more], axis=1), widened(rest + left))
+
+
+def _product(op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
+    left, right = forms[0].take(op.left), forms[1].take(op.right)
+    a, b = left.center, right.center
+    both = left.rows * right.rows
+    square = 0.5 * both.sum(axis=1)
+    half = 0.5 * np.abs(both).sum(axis=1)
+    reach_a, reach_b = np.abs(left.rows).sum(axis=1), np.abs(right.rows).sum(axis=1)
+    mixed = np.maximum(reach_a * reach_b - np.abs(both).sum(axis=1), 0.0)
+    own = (np.abs(a) + reach_a) * right.rest + (np.abs(b) + reach_b) * left.rest
+    own = own + left.rest * right.rest
+    size = (np.abs(a) + left.reach) * (np.abs(b) + right.reach)
+    g = gamma(4 * left.rows.shape[1] + 16)
+    rows = a[:, None, :] * right.rows + b[:, None, :] * left.rows
+    rest = widened(own * (1.0 + g) + g * size)
+    errors = widened((half + mixed) * (1.0 + g) + g * size)
+    return _with_symbols(a * b + square, rows, rest, errors)
+
+
+def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
+    """One argument of each window, and by how much another can exceed it."""
+    form, (lo, hi) = forms[0], ends[0]
+    source, absent = np.maximum(op.windows, 0), op.windows < 0
+    count, at = len(form.center), np.arange(op.size)
+    best = np.where(absent, -np.inf, form.center[:, source]).argmax(axis=2)
+    chosen = source[at, best]
+    box = np.arange(count)[:, None]
+    center, rest = form.center[box, chosen], form.rest[box, chosen]
+    rows = form.rows[box, :, chosen].transpose(0, 2, 1)
+    more = np.zeros((count, op.size))
+    for place in range(source.shape[1]):
+        other = source[:, place]
+        apart = np.abs(form.rows[:, :, other] - rows).sum(axis=1)
+        size = apart + np.abs(center) + np.abs(form.center[:, other])
+        over = form.center[:, other] - center + apart + rest + form.rest[:, other]
+        over = np.maximum(over + gamma(form.rows.shape[1] + 8) * size, 0.0)
+        # What is below the chosen argument everywhere, and the argument itself, add nothing.
+        over = np.minimum(over, np.maximum(up(hi[:, other] - lo[box, chosen]), 0.0))
+        counts = (~absent[:, place])[None] & (other[None] != chosen)
+        more = np.maximum(more, np.where(counts, up(widened(over), 2), 0.0))
+    half = 0.5 * more
+    rest = widened(rest + gamma(4) * (np.abs(center) + half))
+    return _with_symbols(center + half, rows, rest, half)
+
+
+def _steps(op: Step, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
+    """Its interval: a step has no slope."""
+    lo, hi = intervals.RULES[type(op)](op, (ends[0][0],), (ends[0][1],))
+    flat = _box(lo, hi)
+    none = np.zeros((len(lo), forms[0].rows.shape[1], lo.shape[1]))
+    return _with_symbols(flat.center, none, np.zeros_like(flat.rest), flat.rest)
+
+
+RULES = {
+    Affine: _affine, Rearrange: _rearrange, Curve: _curve, Step: _steps, Largest: _largest,
+    Product: _product,
+}  # fmt: skip

@@ -1,0 +1,153 @@
+"""What float32 may be off by near a point: how much can be proved at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from ...core import Box, OutOfTime, check_deadline
+from ...domains.float32 import Float32Plan, stray_over
+from ...ops import Rearrange
+from ..kernel.binding import root_magnitudes
+from ..kernel.layer_program import LayerProgram, compile_layers
+
+
+SAMPLES = 8
+"""Points of a part at which it is asked whether the goal can be reached there."""
+
+NEAR = 256
+"""Points near another one at each distance."""
+
+DISTANCES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
+"""Shares of the box: beyond a kink that a point lies on, a float32 run may be off by more."""
+
+
+AROUND = (1e-6, 1e-5, 1e-4)
+"""Shares of the box: sides of boxes that are bounded around a point."""
+
+STEPS = 48
+"""Of the ascent on slopes in a box in which little is undecided."""
+
+
+def points_in(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """The middle of a box, and points spread over it, `(b, d)`."""
+    spread = np.random.default_rng(0).uniform(lo, hi, (SAMPLES, lo.size))
+    return np.concatenate([0.5 * lo[None] + 0.5 * hi[None], spread])
+
+
+def points_near(x: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """A point `(d,)`, and others of the box around it, `(b, d)`."""
+    rng = np.random.default_rng(0)
+    steps = [far * (hi - lo) * rng.uniform(-1.0, 1.0, (NEAR, x.size)) for far in DISTANCES]
+    return np.clip(np.concatenate([x[None], *(x + step for step in steps)]), lo, hi)
+
+
+def run_off(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """A value of objectives at points where every sum is off by all it may be, `(b,)`.
+
+    To the side that lowers the objective, to first order. Such a run is one of those that bounds
+    hold for, so no bound over a part with the point in it is above the value.
+
+    Args:
+        program: Of which each layer says how far it may be off its definition.
+        x: `(b, d)`.
+        k: `(b,)` the objective asked about at each point.
+    """
+    sums = program.forward(x)
+    seed = np.zeros_like(sums[-1])
+    seed[np.arange(len(x)), k] = 1.0
+    pending: dict[int, np.ndarray] = {len(program.layers): seed}
+    slopes: list[np.ndarray | None] = [None] * len(program.layers)
+    for number in range(len(program.layers), 0, -1):
+        layer, a = program.layers[number - 1], pending.pop(number, None)
+        if a is None:
+            continue
+        if not layer.linear:
+            a = a * np.where(sums[number - 1] < 0, layer.below, layer.above)
+        slopes[number - 1] = a
+        for source, matrix in layer.sources.items():
+            part = a @ matrix
+            pending[source] = pending[source] + part if source in pending else part
+    values = [x]
+    for layer, a in zip(program.layers, slopes, strict=True):
+        z = layer.bias - (0.0 if a is None else np.sign(a) * layer.error)
+        z = z + sum(values[source] @ matrix.T for source, matrix in layer.sources.items())
+        values.append(z if layer.linear else z * np.where(z < 0, layer.below, layer.above))
+    return values[-1][np.arange(len(x)), k]
+
+
+def amounts(
+    plan: Float32Plan, roundings: Mapping[int, np.ndarray], box: int
+) -> dict[int, np.ndarray]:
+    """What the values of a program may be off by in one of many boxes: see `Strays.roundings`."""
+    return {
+        v: amount[box if len(amount) > 1 else 0]
+        for v, amount in roundings.items()
+        if not isinstance(plan.graph.nodes[v - 1].op, Rearrange)
+    }
+
+
+def sized_at(
+    plan: Float32Plan, program: LayerProgram, points: np.ndarray
+) -> Iterator[tuple[int, LayerProgram]]:
+    """The program with what float32 may round at each point, until the time is over.
+
+    Args:
+        plan: Of the graph.
+        program: Of its forms.
+        points: `(m, d)`; NaN to leave one out.
+    """
+    for k in np.flatnonzero(np.isfinite(points).all(axis=1)):
+        try:
+            check_deadline()
+            roundings = stray_over(plan, points[k][None], points[k][None]).roundings
+        except OutOfTime:
+            return
+        yield int(k), program.off_by(amounts(plan, roundings, 0))
+
+
+def reachable(
+    plan: Float32Plan, signs: np.ndarray, points: np.ndarray, box: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """The most that can be proved of objectives, by runs near some points, `(m,)`.
+
+    There is no part so small that errors in it are less than those at a point in it: no choice of
+    parts proves more. NaN where there is no point.
+
+    Args:
+        plan: Of the graph.
+        signs: `(m, k)` the objectives as rows of its forms.
+        points: `(m, d)` where each objective is least, or nearly; NaN to leave it out.
+        box: `(d,)` corners.
+    """
+    lo, hi = box
+    found, free = np.full(len(signs), np.nan), lo < hi
+    fixed = np.where(free, np.nan, lo)
+    program = compile_layers(plan.graph, signs, np.zeros(len(signs)), fixed)
+    if program is not None:
+        for k, sized in sized_at(plan, program, points):
+            x = points_near(points[k], lo, hi)[:, free]
+            found[k] = float(np.min(run_off(sized, x, np.full(len(x), k))))
+    return found
+
+
+def provable_near(
+    program: LayerProgram, k: int, x: np.ndarray, lo: np.ndarray, hi: np.ndarray
+) -> float:
+    """The best bound of an objective over small boxes around a point.
+
+    Args:
+        program: Of which each layer says how far it may be off its definition.
+        k: The objective.
+        x: `(d,)` where it is least, of the free inputs.
+        lo: `(d,)` the box that the small ones are part of.
+        hi: `(d,)`.
+    """
+    best = -np.inf
+    for far in AROUND:
+        low, high = np.maximum(lo, x - far * (hi - lo)), np.minimum(hi, x + far * (hi - lo))
+        kernel = root_magnitudes(program, Box(low, high))
+        least = kernel.bound(low, high, np.zeros(program.states, np.int8), STEPS)[0]
+        best = max(best, float(least[k]))
+    return best

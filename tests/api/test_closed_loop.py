@@ -1,0 +1,229 @@
+"""`outrange.closed_loop`: every way to write a plant says the same; wrong calls say why."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+import outrange
+from outrange import InputError, UnsupportedError, avoid, linear_plant, u, within, x
+
+
+BOX = [0.5, -0.2], [0.9, 0.1]
+
+
+def gain(x):
+    return [-0.4 * x[0] - 0.8 * np.tanh(x[1])]
+
+
+def spring(x, u):
+    return [x[0] + 0.1 * x[1], x[1] + 0.1 * (u[0] - np.sin(x[0]) * x[1])]
+
+
+def _ends(plant, controller=gain, **more):
+    found = outrange.closed_loop(controller, plant, BOX, steps=3, **more)
+    return np.concatenate([found.pipe.lo.ravel(), found.pipe.hi.ravel()])
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return _ends(spring)
+
+
+@pytest.fixture(scope="module")
+def model():
+    net = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(6, "relu"), keras.layers.Dense(1)]
+    )
+    rng = np.random.default_rng(0)
+    net.set_weights([0.5 * rng.normal(size=w.shape) for w in net.get_weights()])
+    return net
+
+
+def _in_keras(x, u):
+    ops = keras.ops
+    return ops.stack([x[0] + 0.1 * x[1], x[1] + 0.1 * (u[0] - ops.sin(x[0]) * x[1])])
+
+
+def _in_jax(x, u):
+    import jax.numpy as jnp
+
+    return jnp.array([x[0] + 0.1 * x[1], x[1] + 0.1 * (u[0] - jnp.sin(x[0]) * x[1])])
+
+
+def _in_arrays(x, u):
+    return x + 0.1 * np.array([x[1], u[0] - np.sin(x[0]) * x[1]])
+
+
+@pytest.mark.parametrize("plant", [_in_keras, _in_jax, _in_arrays], ids=["keras", "jax", "arrays"])
+def test_frameworks_say_the_same(plant, expected):
+    assert _ends(plant) == pytest.approx(expected, abs=1e-4)
+
+
+def test_torch_says_the_same(expected):
+    torch = pytest.importorskip("torch")
+
+    def plant(x, u):
+        slope = torch.stack([x[1], u[0] - torch.sin(x[0]) * x[1]])
+        return x + 0.1 * slope
+
+    assert _ends(plant) == pytest.approx(expected, abs=1e-4)
+
+
+def test_formulas_say_the_same(expected):
+    plain = ["x1 + 0.1*x2", "x2 + 0.1*(u1 - sin(x1)*x2)"]
+    named = ["at + 0.1*v", "v + 0.1*(push - sin(at)*v)"]
+    assert _ends(plain) == pytest.approx(expected, abs=1e-4)
+    found = _ends(named, states=["at", "v"], controls=["push"])
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_model_is_a_plant_too():
+    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    weight = np.array([[1.0, 0.0], [0.125, 1.0], [0.0, 0.25]])
+    net.set_weights([weight, np.zeros(2)])
+    found = _ends(net)
+    same = _ends(linear_plant([[1, 0.125], [0, 1]], [0, 0.25]))
+    assert found == pytest.approx(same, abs=1e-4)
+
+
+def test_an_observation_and_an_actuator(model):
+    found = outrange.closed_loop(
+        model, spring, BOX, steps=3, observe=lambda x: [x[1], 2 * x[0]],
+        actuate=lambda y: np.clip(y, -0.1, 0.1), spec=(abs(u[0]) <= 0.1).always(), tol=0.1,
+    )  # fmt: skip
+    assert found.status == "HOLDS"
+    assert found.pipe.control_lo.min() >= -0.1 - 1e-9
+
+
+def test_a_broken_loop_is_run_with_the_model(model):
+    found = outrange.closed_loop(model, spring, BOX, steps=4, spec=x[0] <= 0.85)
+    run = found.counterexample
+    assert found.status == "VIOLATED" and run.step == 0 and run.reproduced
+    assert run.model.shape == (5, 2) and np.allclose(run.model, run.states, atol=1e-4)
+    assert "The initial set itself breaks it" in found.sentence
+
+
+def test_answers_print_draw_and_come_back_from_files(tmp_path, model):
+    pytest.importorskip("matplotlib").use("Agg")
+    spec = (x["at"] <= 2).always() & within([None, -3], [None, 3]).eventually()
+    found = outrange.closed_loop(model, spring, BOX, steps=4, spec=spec, states=["at", "speed"])
+    assert found.status == "HOLDS" and bool(found) and "at" in str(found)
+    found.save(tmp_path / "loop.json")
+    again = outrange.read(tmp_path / "loop.json")
+    assert np.array_equal(again.pipe.lo, found.pipe.lo) and again.claim == found.claim
+    assert found.as_dict()["pipe"]["states"] == ["at", "speed"]
+    assert len(found.records()) == 5 and found.to_frame().shape[0] == 5
+    found.csv(tmp_path / "loop.csv")
+    assert (tmp_path / "loop.csv").read_text().startswith("step,at_lo")
+    assert "HOLDS" in found.html()
+    axes = found.plot(x="at", y="speed")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("at", "speed")
+    assert len(found.plot_times()) == 2 and found.plot(y="speed").get_ylabel() == "speed"
+    low, high = found.pipe.range([1, -1])
+    runs = found.trajectories[..., 0] - found.trajectories[..., 1]
+    assert (low <= runs + 1e-9).all() and (runs <= high + 1e-9).all()
+    assert found.pipe.final.lo.tolist() == found.pipe.at(4).lo.tolist()
+
+
+def test_a_picture_shows_what_breaks(model):
+    pytest.importorskip("matplotlib").use("Agg")
+    found = outrange.closed_loop(model, spring, BOX, steps=4, spec=avoid([0.5, None], [0.7, None]))
+    labels = found.plot().get_legend_handles_labels()[1]
+    assert {"counterexample", "avoid"} <= set(labels)
+
+
+def test_controllers_of_modes():
+    """Left of 0 one controller acts, right of 0 another: the mode is a state."""
+    found = outrange.closed_loop(
+        {0: lambda x: [0.0 * x[0] - 1.0], 1: lambda x: [0.0 * x[0] + 1.0]},
+        lambda x, u: [x[0] + u[0], 1 - x[1]],
+        ([0.0, 0.0], [0.5, 0.0]), steps=4, mode=1, spec=within([0, None], [0.5, None]).at(4),
+    )  # fmt: skip
+    assert found.status == "HOLDS"
+    assert found.pipe.lo[1, 0] == pytest.approx(-1.0) and found.pipe.hi[2, 0] == pytest.approx(0.5)
+
+
+def test_a_time_limit_says_how_far_it_came():
+    def wild(x, u):
+        return [np.sin(5 * x[0] * x[1]) + u[0], np.cos(4 * x[0]) * x[1]]
+
+    found = outrange.closed_loop(
+        gain, wild, ([-1, -1], [1, 1]), steps=25, spec=(x[0] <= 1.9).always(), time_limit=1.5
+    )
+    if found.status == "UNKNOWN":
+        assert found.reason == "time" and "Step" in found.sentence
+    assert found.cost.seconds < 12
+
+
+CALLS = {
+    "a plant that returns too much": (
+        {"plant": lambda x, u: [x[0], x[1], u[0]]}, "The plant returns 2 numbers"),
+    "a plant that decides by itself": (
+        {"plant": lambda x, u: [x[0] if x[0] > 0 else u[0], x[1]]}, "np.where"),
+    "a plant of Python's math": (
+        {"plant": lambda x, u: [math.sin(x[0]), x[1]]}, "np.sin"),
+    "a plant without the control": ({"plant": lambda x: x}, "A plant is a function of `(x, u)`"),
+    "a formula with a name that nothing has": (
+        {"plant": ["x1 + y", "x2"]}, "A formula is about x1, x2, u1"),
+    "a formula that is code": ({"plant": ["x1.real", "x2"]}, "one formula a state"),
+    "continuous time": ({"dt": 0.1}, "write the next state yourself"),
+    "no steps": ({"steps": 0}, "a whole number from 1"),
+    "a set without an end": ({"initial": ([0, 0], [1, np.inf])}, "finite `hi`"),
+    "a set of another size": (
+        {"initial": ([0, 0, 0], [1, 1, 1]), "plant": ["x1", "x2"]}, "shape (3,)"),
+    "a disturbance of which nothing is said": (
+        {"plant": lambda x, u, w: x + w, "disturbance": (0, 1)}, "`varying=True`"),
+    "a disturbance that the plant does not read": (
+        {"disturbance": (0, 1), "varying": True}, "reaches a plant through its argument `w`"),
+    "a plant that reads what nobody gives": (
+        {"plant": lambda x, u, p: x * p[0]}, "`parameters=` says what it may be"),
+    "a specification beyond the end": (
+        {"spec": (x[0] <= 1).at(9)}, "about step 9"),
+    "a state that there is not": (
+        {"spec": x["height"] <= 1}, "The loop has no state of this name; it has x1, x2"),
+    "the output of a model": (
+        {"spec": outrange.y[0] <= 1}, "about its states `x` and its controls `u`"),
+    "an observation of another size": (
+        {"controller": "model", "observe": lambda x: [x[0]]}, "`observe` returns 2 numbers"),
+    "a logarithm of negative numbers": (
+        {"plant": lambda x, u: [np.log(x[0] - 1), x[1]]}, "at step 0, where it is not defined"),
+    "uneven choices": (
+        {"plant": lambda x, u, c: x + c, "choice": [0, 1, 3]}, "even distances"),
+    "modes without a mode": ({"controller": {0: gain, 1: gain}}, "`mode=` says which state"),
+    "a linear plant that does not fit": (
+        {"plant": linear_plant([[1, 0], [0, 1]], [[1, 0], [0, 1]])}, "a column of `B` a control"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_wrong_calls_are_answered_by_a_sentence(call, model):
+    given, word = CALLS[call]
+    given = {"controller": gain, "plant": spring, "initial": BOX, "steps": 4} | given
+    if given["controller"] == "model":
+        given["controller"] = model
+    with pytest.raises((InputError, UnsupportedError)) as error:
+        outrange.closed_loop(**given)
+    assert word in str(error.value)
+
+
+def test_a_linear_plant_is_checked():
+    for bad in (([1, 1],), ([[1, 1]], [1]), ([[1]], [1, 2]), ([[math.nan]], [1])):
+        with pytest.raises(InputError):
+            linear_plant(*bad, *([[1]] * (len(bad) < 2)))
+
+
+def test_a_specification_that_says_nothing_is_warned_about():
+    empty = avoid([0.6, None], [0.4, None])
+    found = outrange.closed_loop(gain, spring, BOX, steps=2, spec=empty, tol=0.1)
+    assert found.status == "HOLDS" and "says nothing" in str(found)
+    far = outrange.closed_loop(gain, spring, BOX, steps=2, spec=avoid([50, None], [60, None]))
+    assert far.status == "HOLDS" and "x1 stays in" in far.warnings[0]
+    near = outrange.closed_loop(gain, spring, BOX, steps=2, spec=avoid([1.2, None], [2, None]))
+    assert not near.warnings
+
+
+def test_u_is_no_output_of_a_model(model):
+    with pytest.raises(InputError, match="the control of a closed loop"):
+        outrange.verify(model, u[0] <= 1, (0, 1))

@@ -1,0 +1,249 @@
+"""What networks, trees, archives and model files have to be like: by hand, and a hair off."""
+
+import hashlib
+import json
+import sys
+
+import pytest
+from flint import fmpq
+
+import outrange_check.bounds
+import outrange_check.certificate
+import outrange_check.network
+from checker.by_hand import (
+    BOUND,
+    CASES,
+    DECIDE,
+    LINE,
+    LINEAR,
+    LINES,
+    RELU,
+    SPLIT,
+    certificate,
+    claim,
+    network,
+    refusal,
+    words,
+)  # fmt: skip
+from checker.certificates import packed
+from outrange_check.__main__ import main
+from outrange_check.certificate import check
+
+
+# The network's text.
+
+
+def written(**changes):
+    """`LINE` in the format's own words, some of them others."""
+    net = {"blocks": [], "inputs": 1, "outputs": {"over": 1, "rows": [[[0, 1]]]}} | changes
+    return json.dumps(net).encode()
+
+
+@pytest.mark.parametrize(
+    ("row", "stands"),
+    [
+        ([[0, 1]], True), ([[-1, 0, 1]], True), ([[-1, 5], [0, 1]], True),
+        ([[0, 1], [-1, 5]], True),
+        ([[-2, 1]], False), ([[-2, 0, 0, 1]], False), ([[1, 1]], False), ([[0, 1, 1]], False),
+        ([[0, 1], [0, 1]], False), ([[-1, 0, 1], [0, 1]], False), ([[0, 1.0]], False),
+        ([[0.0, 1]], False), ([["0", 1]], False), ([[]], False), ([[0]], True), ([], True),
+    ],
+)  # fmt: skip
+def test_a_row_reads_what_is_before_it_once(row, stands, tmp_path):
+    net = written(outputs={"over": 1, "rows": [row]})
+    assert (words(net, [(0, 1)], LINES, claim(-9.0), folder=tmp_path) is None) == stands
+
+
+def test_a_unit_reads_what_is_before_its_block(tmp_path):
+    for reads, stands in ((0, True), (1, True), (2, True), (3, False), (4, False)):
+        block = {"curve": "kink", "slopes": ["0", "1"]}
+        first = block | {"forms": {"over": 1, "rows": [[[0, 1]], [[-1, 1]]]}}
+        second = block | {"forms": {"over": 1, "rows": [[[-1, 1]], [[reads, 1]]]}}
+        net = written(blocks=[first, second], outputs={"over": 1, "rows": [[[4, 1]]]})
+        why = words(net, [(0, 1)], LINES, claim(-9.0), folder=tmp_path)
+        assert (why is None) == stands
+
+
+def test_the_unit_after_a_block_has_the_next_number(tmp_path):
+    """Two units, then one that reads the second, then an output that reads the last."""
+    net = network(1, [(RELU, [{0: 1}, {0: 3}]), (RELU, [{2: 2}])], [{3: 1, 1: -1}])
+    for least, stands in ((5 - 1e-9, True), (5 + 1e-9, False)):
+        why = words(net, [(1, 1)], LINES, claim(least), folder=tmp_path)
+        assert (why is None) == stands
+
+
+def test_the_largest_network_that_is_read(monkeypatch, tmp_path):
+    net = written(blocks=[{"curve": "exp", "forms": {"over": 1, "rows": [[[-1, 0, 1]], [[0, 1]]]}}])
+    for room, stands in ((4, True), (3, False)):
+        monkeypatch.setattr(outrange_check.network, "MOST_TERMS", room)
+        assert (words(net, [(0, 1)], LINES, claim(-9.0), folder=tmp_path) is None) == stands
+
+
+# The tree's bytes.
+
+
+def test_the_longest_number(tmp_path):
+    """A mask of 586 bytes, and one of 587."""
+    for middle, stands in ((584, True), (585, False)):
+        tree = [BOUND | LINEAR, 129, *[128] * middle, 0]
+        assert (words(LINE, [(0, 1)], tree, claim(-9.0), folder=tmp_path) is None) == stands
+
+
+def test_a_number_has_seven_bits_a_byte(tmp_path):
+    """Sixteen claims, of which one is left open; or none."""
+    claims = [claim(-9.0 - i) for i in range(16)]
+    assert words(LINE, [(0, 1)], [2, 0xFF, 0xFF, 0x03], *claims, folder=tmp_path) is None
+    assert words(LINE, [(0, 1)], [2, 0xFF, 0xFF, 0x7F], *claims, folder=tmp_path) is None
+    for mask in ([0xFE, 0xFF, 0x03], [0xFF, 0xFE, 0x03], [0xBF, 0xFF, 0x03], [0xFF, 0xFF, 0x01]):
+        assert "claim open" in words(LINE, [(0, 1)], [2, *mask], *claims, folder=tmp_path)
+
+
+def test_the_claims_of_a_mask_and_of_no_other(tmp_path):
+    """The false one is refused if it is named, by its place among those still open."""
+    good, bad = claim(-9.0), claim(9.0)
+    rest = [good, good, bad, good]
+    for mask, name in ((0b1111, "2 not proved"), (0b0100, "2 not proved"), (0b1011, "claim open")):
+        assert name in words(LINE, [(0, 1)], [2, mask], *rest, folder=tmp_path)
+    assert "by its cases" in words(LINE, [(0, 1)], [6, 0b0011, 0b01, 0, 0], *rest, folder=tmp_path)
+    assert "claim open" in words(LINE, [(0, 1)], [6, 0b0011, 0b10, 0, 0], *rest, folder=tmp_path)
+
+
+def test_bytes_after_the_last_tree(tmp_path):
+    for tree in ([*LINES, 0], [*LINES, *LINES]):
+        assert "bytes are left" in words(LINE, [(0, 1)], tree, claim(-9.0), folder=tmp_path)
+
+
+@pytest.mark.parametrize("tree", [
+    [BOUND], [0], [BOUND | SPLIT, 0, *LINES], [BOUND | SPLIT, 1, *LINES, *LINES],
+    [BOUND | LINEAR | SPLIT, 1, 0, *LINES, *LINES], [BOUND | LINEAR | SPLIT, 1, 0, 0, 0],
+    [SPLIT, 127, *LINES, *LINES],
+])  # fmt: skip
+def test_a_tree_that_is_none(tree, tmp_path):
+    assert words(LINE, [(0, 1)], tree, claim(-9.0), folder=tmp_path)
+
+
+def test_a_half_has_to_be_proved_too(tmp_path):
+    """x and -x: the claim is false in the upper half, in the lower half."""
+    for y, tree in ((1.0, [SPLIT, 0, *LINES, *LINES]), (-1.0, [SPLIT, 0, *LINES, *LINES])):
+        for least, stands in ((-1.0 - 1e-9, True), (-1e-9, False)):
+            why = words(LINE, [(-1, 1)], tree, claim(least, {0: y}), folder=tmp_path)
+            assert (why is None) == stands
+
+
+def test_a_split_is_at_the_middle(tmp_path):
+    """|x - 1/4|, exact in both halves of [-1/2, 1], and in no others."""
+    net = network(1, [((-1, 1), [{0: 1, -1: fmpq(-1, 4)}])], [{1: 1}])
+    tree = [SPLIT, 0, *LINES, *LINES]
+    assert words(net, [(-0.5, 1)], tree, claim(-1e-9), folder=tmp_path) is None
+    tree = [SPLIT, 0, *LINES, SPLIT, 0, *LINES, *LINES]
+    assert words(net, [(-0.5, 1)], tree, claim(-1e-9), folder=tmp_path) is None
+    assert words(net, [(-0.75, 1)], tree, claim(-1e-9), folder=tmp_path)
+
+
+def test_the_boxes_are_counted(tmp_path):
+    path = tmp_path / "a.proof"
+    more = [([(0, 1)], [claim(-9.0)])]
+    tree = [SPLIT, 0, *LINES, SPLIT, 0, *LINES, *LINES, *LINES]
+    path.write_bytes(packed(certificate(LINE, [(0, 1)], tree, claim(-9.0), more=more)))
+    assert check(str(path)).boxes == 6
+
+
+def test_a_unit_that_has_its_sign_or_no_kink_is_not_decided(tmp_path):
+    net = network(1, [("tanh", [{0: 1}]), (RELU, [{0: 1}])], [{1: 1, 2: 1}])
+    for tree, said in (
+        ([CASES, 1, DECIDE, 1, 0, 0, 0, 0], None),
+        ([CASES, 1, DECIDE, 0, 0, 0, 0, 0], "no kink"),
+        ([CASES, 1, DECIDE, 1, DECIDE, 1, 0, 0, 0, 0, 0, 0], "its sign"),
+        ([CASES, 1, DECIDE, 2, 0, 0, 0, 0], "IndexError"),
+        ([CASES, 1, DECIDE, 1, 0, 1, 0, 1, 0, 128, 0, 0], "KeyError"),
+    ):
+        why = words(net, [(-1, 1)], tree, claim(-9.0), folder=tmp_path)
+        assert why is None if said is None else said in why
+
+
+def test_the_most_work_of_a_proof(monkeypatch, tmp_path):
+    """The output's row once: one product; its unit's twice: none, since it reads an input only."""
+    net = network(1, [(RELU, [{0: 1}])], [{1: 1}])
+    for room, stands in ((1, True), (0, False)):
+        monkeypatch.setattr(outrange_check.bounds, "MOST_WORK", room)
+        why = words(net, [(-1, 1)], LINES, claim(-9.0), folder=tmp_path)
+        assert why is None if stands else f"more than {room} products" in why
+
+
+# The archive, the model and the program.
+
+
+def test_the_largest_member(monkeypatch, tmp_path):
+    members = certificate(LINE, [(0, 1)], LINES, claim(-9.0))
+    most = max(map(len, members.values()))
+    for room, stands in ((most, True), (most - 1, False)):
+        monkeypatch.setattr(outrange_check.certificate, "MOST_BYTES", room)
+        assert (refusal(members, tmp_path) is None) == stands
+
+
+@pytest.mark.parametrize("change", [
+    {"format": "outrange certificate 2"}, {"semantics": "float32"}, {"network": "0" * 64},
+])  # fmt: skip
+def test_what_the_claim_is_about(change, tmp_path):
+    members = certificate(LINE, [(0, 1)], LINES, claim(-9.0))
+    said = json.loads(members["claim.json"]) | change
+    assert refusal(members | {"claim.json": json.dumps(said).encode()}, tmp_path)
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A file whose network is `LINE`, and its SHA-256."""
+    onnx = pytest.importorskip("onnx")
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    ends = [helper.make_tensor_value_info(n, floats, [1, 1]) for n in "xy"]
+    node = helper.make_node("Identity", ["x"], ["y"])
+    graph = helper.make_graph([node], "line", ends[:1], ends[1:])
+    path = tmp_path / "line.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+    return str(path), hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_network_is_that_of_the_model(model, tmp_path):
+    path, digest = model
+    for net, named, said in (
+        (LINE, None, None),
+        (LINE, {"name": "line.onnx", "sha256": digest}, None),
+        (LINE, {"name": "line.onnx", "sha256": "0" * 64}, "SHA-256 differs"),
+        (network(1, [], [{0: 2}]), None, "is not the one in"),
+        (network(1, [(RELU, [{0: 1}])], [{0: 1}]), None, "is not the one in"),
+    ):
+        members = certificate(net, [(0, 1)], [3, 1], claim(-9.0), model=named)
+        why = refusal(members, tmp_path, path)
+        assert why is None if said is None else said in why, why
+        assert refusal(members, tmp_path) is None
+
+
+def test_the_program(model, tmp_path, monkeypatch, capsys):
+    path, digest = model
+    proof = tmp_path / "a.proof"
+    for least, asked, code in ((-1, [], 0), (-1, ["--model", path], 0), (1, [], 1), (1, ["-q"], 2)):
+        proof.write_bytes(packed(certificate(LINE, [(0, 1)], LINES, claim(least))))
+        monkeypatch.setattr(sys, "argv", ["outrange-check", str(proof), *asked])
+        try:
+            found = main()
+        except SystemExit as left:
+            found = left.code
+        said = capsys.readouterr().out
+        assert found == code
+        assert said.endswith("Boxes: 1\nCERTIFIED\n") == (code == 0)
+        assert said.startswith("For all 0.0 <= x[0] <= 1.0: 1.0 * y[0] + 0.0 >= -1.0.\n") == (
+            code == 0
+        )
+        assert (f"Model (SHA-256): {digest}" in said) == bool(asked and code == 0)
+        assert said.startswith("REFUSED: ") == (code == 1)
+
+
+def test_the_sentence_says_all_that_is_proved(tmp_path):
+    forms = [({0: 1.0}, 0.0), ({0: -1.0}, 0.25)]
+    one = claim(-9.0, forms, strict=True, attained=((0.5,), 0.5))
+    path = tmp_path / "a.proof"
+    path.write_bytes(packed(certificate(LINE, [(0, 1)], [3, 3], one, claim(-2.0))))
+    assert check(str(path)).sentences == [
+        "For all 0.0 <= x[0] <= 1.0: 1.0 * y[0] + 0.0 or -1.0 * y[0] + 0.25 > -9.0"
+        " (and at a stated input it is at most 0.5); 1.0 * y[0] + 0.0 >= -2.0."
+    ]
