@@ -36,7 +36,7 @@ SYMBOLS = 12
 """Symbols a state may have, before the smallest are put together."""
 
 ORDER, TIME = 2, 6
-"""The degrees of the models, in the initial variables and in time."""
+"""Degrees of the models, in the initial variables and in time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,8 +169,7 @@ class FlowRun:
                 origins=origins.with_controls(states, slope),
             )  # fmt: skip
             for i in np.flatnonzero(~np.asarray(fine)):
-                text = "the controller has no bounds over these states"
-                self._fail(span, int(i), start, "controller", text)
+                self._fail(span, int(i), start, "controller", "no bounds over these states")
             span = span.take(np.flatnonzero(fine))
         done = span.take(np.zeros(0, np.int64))
         for level in np.unique(span.levels):
