@@ -70,7 +70,7 @@ def test_splits_decide_what_one_box_cannot():
     row = np.array([[1.0, 1.0]])
     rough = whole.range(row, whole.segments)[1][0, 0]
     fine = decide_by_splits(
-        graph, network, (lo, hi), H, 10, None, 60, keep=True, most=40, tighten=3
+        graph, network, (lo, hi), H, 10, None, 60, keep=True, most=40, tighten=lambda _: 3.0
     )
     sharp = fine.pipe.range(row, fine.pipe.segments)[1].max()
     assert fine.complete and sharp < rough

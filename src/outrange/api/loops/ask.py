@@ -119,6 +119,8 @@ def closed_loop(
     check_hooks(heard(progress), seed)
     clock = Clock(time_limit)
     from ...reach.ask import LoopSearch
+    from ...reach.continuous.ask import FlowSearch
+    from ...reach.system import LoopSystem
 
     try:
         with deadline(max(1.0, clock.left)):
@@ -129,7 +131,11 @@ def closed_loop(
             )  # fmt: skip
             spec = read_spec(spec)
             text = "" if spec is None else repr(as_temporal(spec))
-            search = LoopSearch(system, spec, text, clock, seed, heard(progress))
+            search = (
+                LoopSearch(system, spec, text, clock, seed, heard(progress))
+                if isinstance(system, LoopSystem)
+                else FlowSearch(system, spec, text, clock, seed, heard(progress))
+            )
     except OutOfTime:
         raise InputError(
             "The time limit was over before the loop was written down; give it more. "

@@ -108,7 +108,7 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
     n, size = len(parts.states), parts.controllers[0].size
     slots = [Slot("x", (n,))]
     slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]
-    before = _before(parts, n, size)
+    before = before_graph(parts, n, size)
     raw = parts.controllers[0].value_size(parts.controllers[0].output)
     b = Builder([*slots, Slot("raw", (raw,))])
     given = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
@@ -144,7 +144,7 @@ def _controlled(b: Builder, parts: StepParts, x: Value, seen: Value) -> Value:
     return total  # pyright: ignore[reportReturnType]
 
 
-def _before(parts: StepParts, n: int, size: int) -> Graph:
+def before_graph(parts: StepParts, n: int, size: int) -> Graph:
     b = Builder([Slot("x", (n,))], source="observe")
     (x,) = b.input_values()
     if parts.observe is not None:
@@ -159,16 +159,23 @@ def _before(parts: StepParts, n: int, size: int) -> Graph:
 
 
 def _after(b: Builder, parts: StepParts, given: dict[str, Value], t: float) -> list[Value]:
+    """The next state, and the control."""
     u: Value = given.pop("raw")
     if "c" in given:
         chosen = b.affine_map(given["c"], parts.choices[:, 1], parts.choices[:, 0])
         given["c"] = chosen
-    if parts.actuate is not None:
-        b.source = "actuate"
-        u = trace(b, parts.actuate, [_vector(b, u)], None, "`actuate`")
+    u = actuated(b, parts, u)
     b.source = "plant"
-    after = _plant(b, parts, {**given, "u": u}, t)
+    after = plant_value(b, parts, {**given, "u": u}, t)
     return [after, b.reshape(u, (1, u.size))]
+
+
+def actuated(b: Builder, parts: StepParts, raw: Value) -> Value:
+    """The control, of what the controller returns."""
+    if parts.actuate is None:
+        return raw
+    b.source = "actuate"
+    return trace(b, parts.actuate, [_vector(b, raw)], None, "`actuate`")
 
 
 def _vector(b: Builder, x: Value) -> Value:
@@ -176,7 +183,10 @@ def _vector(b: Builder, x: Value) -> Value:
     return b.reshape(x, (x.size,))
 
 
-def _plant(b: Builder, parts: StepParts, given: Mapping[str, Value], t: float) -> Value:
+def plant_value(
+    b: Builder, parts: StepParts, given: Mapping[str, Value], t: float | Value
+) -> Value:
+    """What the plant returns: the next state, or the derivative."""
     n, u = len(parts.states), given["u"]
     if isinstance(parts.plant, Graph):
         order = [k for k in ("x", "u", "w", "p", "c") if k in given]
@@ -191,21 +201,24 @@ def _plant(b: Builder, parts: StepParts, given: Mapping[str, Value], t: float) -
                 f"{u.size} controls of the loop."
             )
     vectors: dict[str, Any] = {k: _vector(b, v) for k, v in given.items()}
-    vectors["t"] = t
+    if isinstance(t, Value):
+        vectors["t"] = b.reshape(t, ())
     if isinstance(parts.plant, list | tuple):
-        return _formulas(b, parts, vectors, n)
+        return _formulas(b, parts, vectors, n, t)
     words = _called_with(parts.plant, parts.sizes)
-    values = [k for k in words if k != "t"]
+    values = [k for k in words if k in vectors]
 
     def run(*arrays: Any) -> Any:
-        found = dict(zip(values, arrays, strict=True)) | {"t": t}
+        found = {"t": t} | dict(zip(values, arrays, strict=True))
         return parts.plant(*(found[k] for k in words))
 
     run.__wrapped__ = parts.plant  # pyright: ignore[reportFunctionMemberAccess]
     return trace(b, run, [vectors[k] for k in values], n, "The plant")
 
 
-def _formulas(b: Builder, parts: StepParts, vectors: Mapping[str, Any], n: int) -> Value:
+def _formulas(
+    b: Builder, parts: StepParts, vectors: Mapping[str, Any], n: int, t: float | Value
+) -> Value:
     if len(parts.plant) != n:
         raise InputError(
             "A plant as text has one formula a state. "
@@ -216,12 +229,10 @@ def _formulas(b: Builder, parts: StepParts, vectors: Mapping[str, Any], n: int) 
     names |= {k: [f"{k}{i + 1}" for i in range(vectors[k].size)] for k in "wp" if k in vectors}
     names |= {"t": ()}
     run = formulas(parts.plant, names)
-    values = [k for k in vectors if k != "t"]
-    t = vectors["t"]
     return trace(
         b,
-        lambda *arrays: run(dict(zip(values, arrays, strict=True)) | {"t": t}),
-        [vectors[k] for k in values],
+        lambda *arrays: run({"t": t} | dict(zip(vectors, arrays, strict=True))),
+        list(vectors.values()),
         n,
         "The plant",
     )

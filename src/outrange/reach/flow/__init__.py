@@ -1,8 +1,8 @@
 """Plants in continuous time: pipes of loops, verified step by step, and questions about them."""
 
 from .cover import Cover, decide_by_splits
-from .loop import Decide, PipeDecision, flow_pipe
-from .pipe import Failure, FlowPipe, Segment
+from .loop import flow_pipe
+from .pipe import Decide, Failure, FlowPipe, PipeDecision, Segment
 from .rows import AllOf, AnyOf, Measures, Rows, Window
 
 

@@ -12,7 +12,7 @@ width is remainder for the most part are cut, and give way to their halves.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -21,8 +21,8 @@ import numpy as np
 from ...core import Bounds, Clock
 from ...graph import Graph
 from .initial import corners
-from .loop import Decide, flow_pipe
-from .pipe import Failure, FlowPipe
+from .loop import flow_pipe
+from .pipe import Decide, Failure, FlowPipe
 
 
 AT_ONCE = 96
@@ -52,6 +52,7 @@ class Cover:
         pipe: Of all pieces, by their number; of open ones, up to where they stopped.
         share: How much of the volume is proved, from 0 to 1.
         tried: How many pipes there were.
+        interrupted: Whether Ctrl-C ended it.
     """
 
     lo: np.ndarray
@@ -60,11 +61,19 @@ class Cover:
     pipe: FlowPipe
     share: float
     tried: int
+    interrupted: bool = False
 
     @property
     def complete(self) -> bool:
         """Whether the question is answered for the whole initial set."""
         return bool(self.proved.all())
+
+    @property
+    def margin(self) -> float:
+        """How far what is asked stays from its limits in the proved pieces, at least."""
+        parts = [*self.pipe.segments, *self.pipe.instants]
+        known = [s.slack[self.proved[s.boxes]] for s in parts if s.slack is not None]
+        return float(min((s.min() for s in known if s.size), default=np.inf))
 
     @property
     def failures(self) -> list[Failure]:
@@ -132,6 +141,7 @@ class _CoverSearch:
     leaves: list[_Leaf] = field(default_factory=list)
     tried: int = 0
     lasted: float = 0.0
+    interrupted: bool = False
 
     def run(self, pieces: Sequence[_Piece]) -> tuple[FlowPipe, dict[int, Failure]]:
         """The pipes of some pieces, and those that failed."""
@@ -144,6 +154,8 @@ class _CoverSearch:
         )  # fmt: skip
         self.tried += len(pieces)
         self.lasted = clock.seconds
+        if pipe.interrupted:
+            self.clock, self.interrupted = Clock(0.0), True
         return pipe, {failure.box: failure for failure in pipe.failures}
 
     def decided(self, queue: deque[_Piece], most: int) -> None:
@@ -161,13 +173,13 @@ class _CoverSearch:
                 if not parts:
                     self.leaves.append(_Leaf(piece, pipe, box, failure is None))
 
-    def tightened(self) -> None:
+    def tightened(self, tight: float) -> None:
         """Cut the pieces that are looser than need be, the loosest first, while there is time."""
         given_up: set[int] = set()
         while not self.clock.expired:
             loose = [
                 i for i, leaf in enumerate(self.leaves)
-                if leaf.proved and id(leaf) not in given_up and leaf.pipe.loose[leaf.box][0] > TIGHT
+                if leaf.proved and id(leaf) not in given_up and leaf.pipe.loose[leaf.box][0] > tight
             ]  # fmt: skip
             loose.sort(key=lambda i: -self.leaves[i].pipe.loose[self.leaves[i].box][0])
             parts: list[tuple[int, _Piece]] = []
@@ -201,7 +213,8 @@ def decide_by_splits(
     disturbance: Bounds | None = None,
     keep: bool = False,
     most: int = 1 << 14,
-    tighten: float = 0.0,
+    tighten: Callable[[float], float] | None = None,
+    tight: float = TIGHT,
 ) -> Cover:
     """Split the initial set until a question is answered for all of it, or time is over.
 
@@ -219,14 +232,16 @@ def decide_by_splits(
         disturbance: See `flow_pipe`.
         keep: Whether segments keep their models.
         most: Pipes that are tried at most.
-        tighten: Seconds within the deadline that may be spent on tighter pipes afterwards.
+        tighten: From the seconds it took to those that may be spent on tighter pipes afterwards,
+            within the deadline; None for none.
+        tight: A piece is tight where remainders are at most this share of each width.
     """
     clock, (lo, hi) = Clock(deadline), corners(boxes)
     search = _CoverSearch(plant, controller, Fraction(dt), steps, decide, disturbance, keep, clock)
     search.decided(deque(_Piece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)), most)
-    if tighten > 0:
-        search.clock = Clock(min(tighten, clock.left))
-        search.tightened()
+    if tighten is not None and not search.interrupted:
+        search.clock = Clock(min(tighten(clock.seconds), clock.left))
+        search.tightened(tight)
     return _cover(search, lo.shape[1])
 
 
@@ -259,4 +274,5 @@ def _cover(search: _CoverSearch, states: int) -> Cover:
     return Cover(
         np.stack([leaf.piece.lo for leaf in leaves]),
         np.stack([leaf.piece.hi for leaf in leaves]), proved, whole, share, search.tried,
+        search.interrupted,
     )  # fmt: skip

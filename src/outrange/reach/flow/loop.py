@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -18,7 +18,7 @@ from .controllers import Controller
 from .initial import corners, initial_models, inputs_of
 from .linear import LinearFlow
 from .picard import PicardStep, step
-from .pipe import Failure, FlowPipe, Segment
+from .pipe import Decide, Failure, FlowPipe, Segment
 from .spans import Span
 from .symbols import SymbolOrigins, reduced, reduced_together
 
@@ -37,26 +37,6 @@ SYMBOLS = 12
 
 ORDER, TIME = 2, 6
 """Degrees of the models, in the initial variables and in time."""
-
-
-@dataclass(frozen=True, eq=False)
-class PipeDecision:
-    """What a question makes of a segment.
-
-    Args:
-        open: `(b,)` the boxes of which the segment does not answer it: they stop.
-        forms: Of each box one form that is too wide there: what makes it so is blamed. None where
-            no box is open.
-        excess: `(b,)` how far that form leaves its limits, as a share of its width.
-    """
-
-    open: np.ndarray
-    forms: Models | None
-    excess: np.ndarray
-
-
-Decide = Callable[[Segment], PipeDecision]
-"""Asked about every segment and every instant, while its models are at hand."""
 
 
 def flow_pipe(
@@ -108,6 +88,10 @@ def flow_pipe(
                 loop.period(k)
         except OutOfTime:
             loop.out_of_time()
+        except KeyboardInterrupt:
+            # What is proved by now is an answer; whoever asked is told.
+            loop.out_of_time()
+            loop.pipe.interrupted = True
     return loop.pipe
 
 
@@ -251,6 +235,7 @@ class FlowRun:
         segment = Segment.of(start, end, span.boxes, tube, held)
         if self.decide is not None:
             decision = self.decide(segment)
+            segment.slack = decision.slack
             for i in np.flatnonzero(decision.open):
                 text = "what is asked could not be decided here"
                 forms = None if decision.forms is None else decision.forms.take(np.array([i]))

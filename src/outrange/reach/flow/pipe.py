@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -29,6 +29,7 @@ class Segment:
         hi: `(b, n)` the largest.
         controls: The ends of the controls that are held, `(b, m)` each; None at instants.
         tube: The models, over `tau` in [0, 1] from `start` to `end`; None where not kept.
+        slack: `(b,)` how much of what is asked is left here, proved; None where nothing was asked.
     """
 
     start: Fraction
@@ -38,6 +39,7 @@ class Segment:
     hi: np.ndarray
     controls: Bounds | None = None
     tube: Models | None = field(default=None, repr=False)
+    slack: np.ndarray | None = None
 
     @staticmethod
     def of(
@@ -100,14 +102,16 @@ class Segment:
 
     def halves(self) -> tuple[Segment, Segment]:
         """The same in two parts of equal time."""
-        middle, half = (self.start + self.end) / 2, Fraction(1, 2)
-        first, second = (
-            piece(self.models, a, b) for a, b in ((Fraction(0), half), (half, Fraction(1)))
-        )
-        return (
-            Segment.of(self.start, middle, self.boxes, first, self.controls),
-            Segment.of(middle, self.end, self.boxes, second, self.controls),
-        )
+        middle = (self.start + self.end) / 2
+        return self.between(self.start, middle), self.between(middle, self.end)
+
+    def between(self, start: Fraction, end: Fraction) -> Segment:
+        """The same over what it shares with an interval of time; the two do meet."""
+        start, end, whole = max(start, self.start), min(end, self.end), self.end - self.start
+        if whole == 0 or (start, end) == (self.start, self.end):
+            return self
+        part = piece(self.models, (start - self.start) / whole, (end - self.start) / whole)
+        return Segment.of(start, end, self.boxes, part, self.controls)
 
     def take(self, some: np.ndarray, keep: bool) -> Segment:
         """Some of its boxes, with or without the models."""
@@ -115,9 +119,31 @@ class Segment:
         if self.controls is not None:
             controls = self.controls[0][some], self.controls[1][some]
         tube = self.tube.take(some) if keep and self.tube is not None else None
-        return Segment(
-            self.start, self.end, self.boxes[some], self.lo[some], self.hi[some], controls, tube
-        )
+        slack = None if self.slack is None else self.slack[some]
+        ends = self.lo[some], self.hi[some]
+        return Segment(self.start, self.end, self.boxes[some], *ends, controls, tube, slack)
+
+
+@dataclass(frozen=True, eq=False)
+class PipeDecision:
+    """What a question makes of a segment.
+
+    Args:
+        open: `(b,)` the boxes of which the segment does not answer it: they stop.
+        forms: Of each box one form that is too wide there: what makes it so is blamed. None where
+            no box is open.
+        excess: `(b,)` how far that form leaves its limits, as a share of its width.
+        slack: `(b,)` how far all forms stay from their limits at least; None where nothing counts.
+    """
+
+    open: np.ndarray
+    forms: Models | None
+    excess: np.ndarray
+    slack: np.ndarray | None = None
+
+
+Decide = Callable[[Segment], PipeDecision]
+"""Asked about every segment and every instant, while its models are at hand."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +188,7 @@ class FlowPipe:
         loose: Of each box, the largest share that remainders have in the width of a state at an
             instant, and how much of those each initial variable is to blame for.
         free: The states that are not points at the beginning: those variables.
+        interrupted: Whether Ctrl-C ended it.
     """
 
     states: int
@@ -172,6 +199,7 @@ class FlowPipe:
     reached: list[Fraction] = field(default_factory=list)
     loose: list[tuple[float, tuple[float, ...]]] = field(default_factory=list)
     free: tuple[int, ...] = ()
+    interrupted: bool = False
 
     @property
     def complete(self) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
+from ...core import down
 from ...graph import Graph
 from ..polynomials.models import Models
 from ..polynomials.ranges import Hull
-from .loop import Decide, PipeDecision
-from .pipe import Segment
+from .pipe import Decide, PipeDecision, Segment
 
 
 HALVINGS = 5
@@ -104,7 +104,9 @@ class AllOf:
 
     def __call__(self, segment: Segment) -> PipeDecision:
         found = [part(segment) for part in self.parts]
-        return _chosen(found, np.any([d.open for d in found], axis=0), np.argmax)
+        whole = _chosen(found, np.any([d.open for d in found], axis=0), np.argmax)
+        known = [d.slack for d in found if d.slack is not None]
+        return replace(whole, slack=np.min(known, axis=0) if known else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +128,9 @@ class AnyOf:
     def _decide(self, segment: Segment, left: int) -> PipeDecision:
         found = [part(segment) for part in self.parts]
         whole = _chosen(found, np.all([d.open for d in found], axis=0), np.argmin)
+        none = np.full(segment.boxes.size, np.inf)
+        slack = np.max([none if d.slack is None else d.slack for d in found], axis=0)
+        whole = replace(whole, slack=slack)
         some = np.flatnonzero(whole.open)
         if not some.size or left == 0:
             return whole
@@ -137,7 +142,9 @@ class AnyOf:
             here[fine] = self._decide(second.take(fine, True), left - 1).open
         open_ = np.zeros(segment.boxes.size, bool)
         open_[some] = here
-        return PipeDecision(open_, whole.forms if open_.any() else None, whole.excess)
+        forms = whole.forms if open_.any() else None
+        # Of the parts of a segment it is known that something is left, not how much.
+        return PipeDecision(open_, forms, whole.excess, np.where(whole.open, 0.0, slack))
 
 
 def nothing_open(segment: Segment) -> PipeDecision:
@@ -183,9 +190,13 @@ def decided(
         high: `(R,)`.
         forms: The forms, `(b, R)`.
     """
-    beyond = np.maximum(low - least, most - high)
+    with np.errstate(invalid="ignore"):
+        beyond = np.maximum(low - least, most - high)
+    # What is not known is open.
+    beyond = np.where(np.isnan(beyond), np.inf, beyond)
+    slack = down(-beyond).min(axis=1)
     if not (beyond > 0).any():
-        return PipeDecision(np.zeros(len(least), bool), None, np.zeros(len(least)))
+        return PipeDecision(np.zeros(len(least), bool), None, np.zeros(len(least)), slack)
     with np.errstate(all="ignore"):
         share = np.where(beyond > 0, beyond / (most - least), -np.inf)
     share = np.where(np.isnan(share), np.inf, share)
@@ -196,7 +207,7 @@ def decided(
         forms.frame, forms.coef[rows, worst][:, None], forms.sym[rows, worst][:, None], rest
     )
     excess = np.maximum(share[rows, worst], 0.0)
-    return PipeDecision(np.any(beyond > 0, axis=1), middle_of(one), excess)
+    return PipeDecision(np.any(beyond > 0, axis=1), middle_of(one), excess, slack)
 
 
 def middle_of(tube: Models) -> Models:

@@ -1,0 +1,273 @@
+"""The question about a loop in continuous time: attacks first, then flows of pieces."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ...answers import Cost, VerifyProgress
+from ...answers.loops import Loop, LoopTrajectory
+from ...answers.verdict import HOLDS, UNKNOWN, VIOLATED
+from ...core import Clock, Warrant, check_stopped
+from ...core.watch import Stage, tell
+from ..flow import Cover, Decide, PipeDecision, Segment, decide_by_splits
+from ..seen import KEPT
+from ..specification import Trajectory
+from ..zones import unreached, zones
+from .attack import Seen, enclosed, more, regions, seen
+from .claims import Claim, claimed, warned, window
+from .decisions import deciding
+from .hulls import pipe_of
+from .system import FlowSystem
+
+
+LEAST, BROKEN, SHARE = 1.0, 0.5, 0.5
+"""Seconds for a tighter pipe where no `tol` was asked for: at least, where the specification is
+broken, and as a share of what the verdict took."""
+
+TIGHT = 0.1
+"""A pipe is near enough where remainders are this share of each width; `tol` says another one."""
+
+OFTEN = 0.2
+"""Seconds between two reports of progress."""
+
+METHODS = (
+    "validated Taylor models of the flow with symbolic remainders, and splits of the initial set "
+    "(Makino and Berz 2003; Chen et al. 2012; Huang et al. 2022)",
+    "the flow of one initial point, enclosed",
+)
+
+
+@dataclass(eq=False)
+class FlowSearch:
+    """A question under way.
+
+    Args:
+        system: The loop.
+        spec: What shall hold; None for the reachable sets alone.
+        text: The same in words.
+        clock: Of the question.
+        seed: Of the random points.
+        progress: Called now and then.
+    """
+
+    system: FlowSystem
+    spec: Any
+    text: str
+    clock: Clock
+    seed: int = 0
+    progress: Callable[[VerifyProgress], None] | None = None
+    claim: Claim | None = None
+    reason: str = "decided"
+    witness: LoopTrajectory | None = None
+    cover: Cover | None = None
+    decided: Cover | None = None
+    boxes: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        system = self.system
+        self.where = Trajectory(len(system.states), 0, system.states, system.controls)
+        self._told = 0.0
+        if self.spec is not None:
+            self.claim = claimed(self.spec, self.where, system.end)
+            self.warnings = warned(self.spec, self.where, system.end)
+
+    def run(self, tol: float | None) -> Loop:
+        """Attack, then prove, then bound.
+
+        Args:
+            tol: See `outrange.closed_loop`.
+        """
+        tell(Stage("simulating"))
+        self.found = seen(self.system, self.claim, self.seed)
+        try:
+            self._search(tol)
+        except KeyboardInterrupt:
+            self.reason = "interrupted"
+        check_stopped()
+        return self._answer()
+
+    @property
+    def proved(self) -> bool:
+        """Whether every piece of the initial set keeps what is asked."""
+        cover = self.decided
+        return self.witness is None and cover is not None and cover.complete
+
+    def _search(self, tol: float | None) -> None:
+        claim = self.claim
+        if claim is not None:
+            self._attack(claim)
+            if self.witness is None:
+                self._prove(claim, tol)
+        if self.reason != "interrupted" and not self.proved:
+            self._bound(tol)
+
+    def _attack(self, claim: Claim) -> None:
+        """Enclose a simulated trajectory that breaks it."""
+        if self.found.far.size and self.found.far[0] <= 0:
+            tell(Stage("enclosing a trajectory"))
+            self.witness = enclosed(self.system, claim, self.found, self._left())
+
+    def _prove(self, claim: Claim, tol: float | None) -> None:
+        tell(Stage("splitting the initial set"))
+        found, system = self.found, self.system
+        if not len(found.points):
+            return
+        asked = deciding(claim, found.times, found.flat, system.dt, len(system.states))
+        self.decided = self.cover = self._cover(asked, tol, self._left())
+        if self.decided.complete or self.reason == "interrupted":
+            return
+        self._attack_open(claim, self.decided)
+
+    def _attack_open(self, claim: Claim, cover: Cover) -> None:
+        """Attack once more, from the middles of what stayed open."""
+        open_ = np.flatnonzero(~cover.proved)[:512]
+        middles = 0.5 * cover.lo[open_] + 0.5 * cover.hi[open_]
+        noise = self.system.noise
+        middle = np.tile(0.5 * noise.lo + 0.5 * noise.hi, (len(open_), 1))
+        self.found = more(self.system, claim, self.found, np.concatenate([middles, middle], axis=1))
+        self._attack(claim)
+
+    def _bound(self, tol: float | None) -> None:
+        """A pipe to the end, where the question has none: of it, or of nothing but the loop."""
+        tell(Stage("bounding every time"))
+        seconds = self._left()
+        if self.claim is not None and tol is None:
+            least = BROKEN if self.witness is not None else LEAST
+            seconds = max(least, SHARE * self.clock.seconds)
+            seconds = min(seconds, self.clock.left)
+        whole = self._cover(None, tol, seconds)
+        self.cover = whole
+
+    def _cover(self, asked: Decide | None, tol: float | None, seconds: float | None) -> Cover:
+        def room(spent: float) -> float:
+            return np.inf if tol is not None else max(LEAST, SHARE * spent)
+
+        system = self.system
+        cover = decide_by_splits(
+            system.plant, system.controller, system.boxes(), system.dt, system.horizon,
+            None if asked is None else _Reporting(asked, self), seconds,
+            disturbance=system.disturbance, tighten=room, tight=TIGHT if tol is None else tol,
+        )  # fmt: skip
+        self.boxes += cover.tried
+        if cover.interrupted:
+            self.reason = "interrupted"
+        elif not cover.complete:
+            self.reason = "time" if self.clock.expired else "splits"
+        return cover
+
+    def _left(self) -> float | None:
+        return self.clock.left if np.isfinite(self.clock.limit) else None
+
+    def report(self, segment: Segment) -> None:
+        """Tell how far it is, now and then."""
+        now = time.perf_counter()
+        if self.progress is None or now - self._told < OFTEN:
+            return
+        self._told = now
+        nearest = float(self.found.far[0]) if self.found.far.size else np.inf
+        self.progress(
+            VerifyProgress(
+                self.clock.seconds, self.boxes + segment.boxes.size, -np.inf, nearest,
+                segment.boxes.size,
+            )
+        )  # fmt: skip
+
+    def _safe_until(self) -> float | None:
+        """The last time up to which nothing is open."""
+        if self.claim is None:
+            return None
+        if self.proved:
+            return float(self.system.end)
+        cover = self.decided
+        if cover is None or not len(cover.lo):
+            return -1.0
+        first = cover.undecided
+        if first is None:
+            return float(self.system.end)
+        return -1.0 if first == 0 else float(first)
+
+    def _answer(self) -> Loop:
+        system, found, cover = self.system, self.found, self.decided
+        asked = self.claim is not None
+        status = VIOLATED if self.witness else HOLDS if self.proved else UNKNOWN
+        kept = np.linspace(0, max(len(found.states) - 1, 0), KEPT).astype(int)
+        pipe = pipe_of(system, self.cover, found)
+        named = zones(self.spec, self.where, self._window) if asked else ()
+        margin = -np.inf
+        if status == HOLDS and cover is not None:
+            margin = max(0.0, cover.margin)
+        return Loop(
+            model=system.name,
+            claim=self.text if asked else "",
+            status=status if asked else "REACHED",
+            pipe=pipe,
+            counterexample=self.witness,
+            margin=margin,
+            nearest=float(found.far[0]) if asked and found.far.size else None,
+            reason=self.reason,
+            safe_until=self._safe_until(),
+            covered=1.0 if self.proved else 0.0 if cover is None else cover.share,
+            helps=self._helps() if asked and status == UNKNOWN else (),
+            warnings=(*self.warnings, *unreached(named, system.states, pipe)),
+            warrant=Warrant.FLOAT64_ROUNDED,
+            cost=Cost(self.clock.seconds, self.boxes),
+            methods=METHODS[1:] if self.witness else METHODS[:1],
+            trajectories=found.states[kept] if len(found.states) else found.states,
+            zones=named,
+            dt=float(system.dt),
+            runs_at=np.array([float(t) for t in found.times]),
+        )
+
+    def _window(self, spec: Any) -> tuple[float, float]:
+        start, stop = window(spec, self.system.end)
+        return float(start), float(stop)
+
+    def _helps(self) -> tuple[str, ...]:
+        """Why it is open, and what would help, in sentences."""
+        found: list[str] = []
+        cover = self.decided
+        failures = [] if cover is None else cover.failures
+        late = [failure for failure in failures if failure.cause != "time"]
+        for failure in (late or failures)[:1]:
+            ends = zip(self.system.states, failure.lo, failure.hi, strict=False)
+            where = ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)
+            said = {
+                "domain": f"the plant may not be defined there ({failure.text}); keep its argument "
+                "away from there, or begin in a smaller set",
+                "controller": "the controller could not be bounded there",
+                "step": f"the flow could not be enclosed ({failure.text})",
+            }.get(failure.cause, failure.text)
+            found.append(f"At t = {float(failure.time):.4g}, with {where}: {said}.")
+            if failure.blame and max(failure.blame) > 0:
+                i = failure.free[int(np.argmax(failure.blame))]
+                name = "a parameter or the disturbance"
+                name = self.system.states[i] if i < len(self.system.states) else name
+                found.append(f"What is open depends most on the initial {name}: narrow it first.")
+            if len(failure.kinds) == 2 and max(failure.kinds) > max(failure.blame, default=0.0):
+                which = ("the controller", "the flow")[int(np.argmax(failure.kinds))]
+                found.append(f"Most of its width is what bounds of {which} add.")
+        if self.found.far.size and self.found.far[0] < 0:
+            found.append(
+                "A simulated trajectory breaks it, but its enclosure is too wide to prove that."
+            )
+        found.append("More time, or fewer steps, may decide it.")
+        return tuple(found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Reporting:
+    """A question that tells how far it is."""
+
+    asked: Decide
+    search: FlowSearch
+
+    def __call__(self, segment: Segment) -> PipeDecision:
+        self.search.report(segment)
+        return self.asked(segment)
