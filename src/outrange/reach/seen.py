@@ -14,7 +14,7 @@ from .system import LoopSystem, simulated
 
 
 RANDOM, KEPT = 512, 24
-"""Points drawn in the set, and as many of its corners; trajectories that an answer keeps to be drawn."""
+"""Points drawn in the set, and as many of its corners; trajectories that an answer keeps."""
 
 ROUNDS = 6
 """Rounds of an attack by steps from the worst points so far."""

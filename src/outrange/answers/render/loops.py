@@ -68,7 +68,8 @@ def plot_phase(
     for n, k in enumerate(np.flatnonzero(known)):
         _rectangle(
             ax, (lo[k, i], hi[k, i], lo[k, j], hi[k, j]), facecolor=CLAIM, edgecolor=SEEN,
-            linewidth=0.5, alpha=0.55, label=f"proved, a box a {word_of(ends)}" if n == 0 else None, zorder=2,
+            linewidth=0.5, alpha=0.55, zorder=2,
+            label=f"proved, a box a {word_of(ends)}" if n == 0 else None,
         )  # fmt: skip
     first = np.flatnonzero(known)[:1]
     for k in first:

@@ -47,7 +47,7 @@ def read_loop(
 
     Raises:
         InputError: Something does not fit.
-        UnsupportedError: The plant computes what is not described, or what its kind of time forbids.
+        UnsupportedError: The plant computes what is not described, or jumps in time.
     """
     from ...frontends.functions.step import StepParts
     from ...questions.common.stamp import input_domain
@@ -155,8 +155,8 @@ def _check_steps(steps: Any) -> None:
         count = 0
     if not 1 <= count <= MOST_STEPS:
         raise InputError(
-            f"`steps` is how many steps (with `dt`: periods) the loop runs, a whole number from 1 to {MOST_STEPS:,}. "
-            f"Received: steps={steps!r}."
+            "`steps` is how many steps (with `dt`: periods) the loop runs, a whole number from 1 "
+            f"to {MOST_STEPS:,}. Received: steps={steps!r}."
         )
 
 

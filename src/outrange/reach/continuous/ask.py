@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -19,19 +18,22 @@ from ..flow import Cover, Decide, PipeDecision, Segment, decide_by_splits
 from ..seen import KEPT
 from ..specification import Trajectory
 from ..zones import unreached, zones
-from .attack import Seen, enclosed, more, regions, seen
+from .attack import enclosed, more, seen, sharper
 from .claims import Claim, claimed, warned, window
 from .decisions import deciding
 from .hulls import pipe_of
 from .system import FlowSystem
 
 
-LEAST, BROKEN, SHARE = 1.0, 0.5, 0.5
+LEAST, BROKEN, SHARE = 1.0, 0.5, 1.25
 """Seconds for a tighter pipe where no `tol` was asked for: at least, where the specification is
 broken, and as a share of what the verdict took."""
 
 TIGHT = 0.1
 """A pipe is near enough where remainders are this share of each width; `tol` says another one."""
+
+TURNS = 256, 4096, 1 << 14
+"""Pipes that are tried at most before what is open is attacked again."""
 
 OFTEN = 0.2
 """Seconds between two reports of progress."""
@@ -73,7 +75,7 @@ class FlowSearch:
     def __post_init__(self) -> None:
         system = self.system
         self.where = Trajectory(len(system.states), 0, system.states, system.controls)
-        self._told = 0.0
+        self._told, self.nearest = 0.0, np.inf
         if self.spec is not None:
             self.claim = claimed(self.spec, self.where, system.end)
             self.warnings = warned(self.spec, self.where, system.end)
@@ -110,9 +112,15 @@ class FlowSearch:
 
     def _attack(self, claim: Claim) -> None:
         """Enclose a simulated trajectory that breaks it."""
-        if self.found.far.size and self.found.far[0] <= 0:
+        if not self.found.far.size:
+            return
+        near = self.found
+        if near.far[0] > 0:
+            near = sharper(self.system, claim, near)
+            self.nearest = min(self.nearest, float(near.far[0]))
+        if near.far[0] <= 0:
             tell(Stage("enclosing a trajectory"))
-            self.witness = enclosed(self.system, claim, self.found, self._left())
+            self.witness = enclosed(self.system, claim, near, self._left())
 
     def _prove(self, claim: Claim, tol: float | None) -> None:
         tell(Stage("splitting the initial set"))
@@ -120,10 +128,16 @@ class FlowSearch:
         if not len(found.points):
             return
         asked = deciding(claim, found.times, found.flat, system.dt, len(system.states))
-        self.decided = self.cover = self._cover(asked, tol, self._left())
-        if self.decided.complete or self.reason == "interrupted":
-            return
-        self._attack_open(claim, self.decided)
+        for most in TURNS:
+            self.reason = "decided"
+            cover = self._cover(asked, tol, self._left(), most)
+            if self.decided is None or cover.complete or cover.share > self.decided.share:
+                self.decided = self.cover = cover
+            if cover.complete or self.reason == "interrupted":
+                return
+            self._attack_open(claim, cover)
+            if self.witness is not None or self.reason == "time":
+                return
 
     def _attack_open(self, claim: Claim, cover: Cover) -> None:
         """Attack once more, from the middles of what stayed open."""
@@ -145,7 +159,9 @@ class FlowSearch:
         whole = self._cover(None, tol, seconds)
         self.cover = whole
 
-    def _cover(self, asked: Decide | None, tol: float | None, seconds: float | None) -> Cover:
+    def _cover(
+        self, asked: Decide | None, tol: float | None, seconds: float | None, most: int = TURNS[-1]
+    ) -> Cover:
         def room(spent: float) -> float:
             return np.inf if tol is not None else max(LEAST, SHARE * spent)
 
@@ -154,6 +170,7 @@ class FlowSearch:
             system.plant, system.controller, system.boxes(), system.dt, system.horizon,
             None if asked is None else _Reporting(asked, self), seconds,
             disturbance=system.disturbance, tighten=room, tight=TIGHT if tol is None else tol,
+            most=most,
         )  # fmt: skip
         self.boxes += cover.tried
         if cover.interrupted:
@@ -165,16 +182,19 @@ class FlowSearch:
     def _left(self) -> float | None:
         return self.clock.left if np.isfinite(self.clock.limit) else None
 
+    def _nearest(self) -> float:
+        """The distance of the trajectory that came nearest."""
+        return min(self.nearest, float(self.found.far[0]) if self.found.far.size else np.inf)
+
     def report(self, segment: Segment) -> None:
         """Tell how far it is, now and then."""
         now = time.perf_counter()
         if self.progress is None or now - self._told < OFTEN:
             return
         self._told = now
-        nearest = float(self.found.far[0]) if self.found.far.size else np.inf
         self.progress(
             VerifyProgress(
-                self.clock.seconds, self.boxes + segment.boxes.size, -np.inf, nearest,
+                self.clock.seconds, self.boxes + segment.boxes.size, -np.inf, self._nearest(),
                 segment.boxes.size,
             )
         )  # fmt: skip
@@ -210,7 +230,7 @@ class FlowSearch:
             pipe=pipe,
             counterexample=self.witness,
             margin=margin,
-            nearest=float(found.far[0]) if asked and found.far.size else None,
+            nearest=self._nearest() if asked and found.far.size else None,
             reason=self.reason,
             safe_until=self._safe_until(),
             covered=1.0 if self.proved else 0.0 if cover is None else cover.share,
@@ -242,7 +262,8 @@ class FlowSearch:
                 "domain": f"the plant may not be defined there ({failure.text}); keep its argument "
                 "away from there, or begin in a smaller set",
                 "controller": "the controller could not be bounded there",
-                "step": f"the flow could not be enclosed ({failure.text})",
+                "step": f"the flow could not be enclosed ({failure.text}); it may leave every "
+                "bound there, or come near to where the plant is not defined: begin in a smaller set",
             }.get(failure.cause, failure.text)
             found.append(f"At t = {float(failure.time):.4g}, with {where}: {said}.")
             if failure.blame and max(failure.blame) > 0:

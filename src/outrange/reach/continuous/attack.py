@@ -31,6 +31,12 @@ NEAR = 1e-6
 SIZES = (0.3, 0.1, 0.03)
 """Of the steps of an attack, as shares of the initial set."""
 
+GAIN = 0.02
+"""An attack that comes nearer by less than this share is at its end."""
+
+BETWEEN, NEAREST = 16, 8
+"""Times between two that are looked at closely, of so many trajectories."""
+
 TRIED = 4
 """Trajectories that are enclosed at most."""
 
@@ -90,10 +96,28 @@ def seen(system: FlowSystem, claim: Claim | None, seed: int) -> Seen:
         return found
     found = _sorted(replace(found, far=claim.worth(times, found.flat)))
     for size in SIZES:
-        if found.far[0] < 0:
+        last = found.far[0]
+        if last < 0:
             break
         found = more(system, claim, found, moved(found.points[:8], sets, size, rng))
+        if found.far[0] > last - GAIN * abs(last):
+            break
     return found
+
+
+def sharper(system: FlowSystem, claim: Claim, found: Seen) -> Seen:
+    """The nearest trajectories at more times about those when they are nearest."""
+    near, times = found.flat[:1], set(found.times)
+    for leaf in claim.leaves():
+        index, each = leaf.index(found.times), leaf.each(found.times, near)[0]
+        at = index[each.argmin() if leaf.op == "always" else each.argmax()]
+        for k in (at - 1, at):
+            if 0 <= k < len(found.times) - 1:
+                a, b = found.times[k], found.times[k + 1]
+                times |= {a + (b - a) * j / BETWEEN for j in range(1, BETWEEN)}
+    points, order = found.points[:NEAREST], sorted(times)
+    new = Seen(points, order, *simulated(system, points, order), np.zeros(len(points)))
+    return _sorted(replace(new, far=claim.worth(order, new.flat)))
 
 
 def more(system: FlowSystem, claim: Claim, old: Seen, points: np.ndarray) -> Seen:

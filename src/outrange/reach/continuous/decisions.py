@@ -108,7 +108,11 @@ def deciding(
     for formula, start, stop in chosen(claim, times, flat, dt):
         held = any(i >= states for atom in atoms(formula) for i, _ in atom.terms)
         window = Window(start, stop, None if held else dt)
-        parts.append(DuringWindow(held_by(formula, states), window, held))
+        part = held_by(formula, states)
+        # Of several parts any may hold, and of one: where it does not throughout a segment, it
+        # may in parts of its time, which are known better.
+        part = part if isinstance(part, AnyOf) else AnyOf([part])
+        parts.append(DuringWindow(part, window, held))
     return parts[0] if len(parts) == 1 else AllOf(parts)
 
 

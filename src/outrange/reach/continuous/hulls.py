@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -36,6 +37,9 @@ def pipe_of(system: FlowSystem, cover: Cover | None, found: Seen) -> Pipe:
     if cover is not None:
         lo, hi = _hulls(system, cover, times, n)
         pushed = _controls(system, cover, m)
+    boxes = system.boxes()
+    lo[0] = np.maximum(lo[0], boxes[0].min(axis=0)[:n])
+    hi[0] = np.minimum(hi[0], boxes[1].max(axis=0)[:n])
     seen_lo, seen_hi = _seen(found, times)
     return Pipe(
         system.states, system.controls,
@@ -53,7 +57,7 @@ def _times(system: FlowSystem, cover: Cover | None) -> list[tuple[Fraction, Frac
     found = [(Fraction(0), Fraction(0))]
     for k, count in enumerate(np.minimum(parts, PARTS)):
         ends = [k * system.dt + system.dt * j / int(count) for j in range(count + 1)]
-        found += list(zip(ends[:-1], ends[1:], strict=True))
+        found += list(pairwise(ends))
         found.append((ends[-1], ends[-1]))
     return found
 

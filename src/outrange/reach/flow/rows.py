@@ -135,16 +135,17 @@ class AnyOf:
         if not some.size or left == 0:
             return whole
         first, second = segment.take(some, True).halves()
-        here = self._decide(first, left - 1).open
+        decision = self._decide(first, left - 1)
+        here, least = decision.open.copy(), np.array(decision.slack)
         fine = np.flatnonzero(~here)
         if fine.size:
             # A box that is open in the first half needs no second look.
-            here[fine] = self._decide(second.take(fine, True), left - 1).open
+            decision = self._decide(second.take(fine, True), left - 1)
+            here[fine] = decision.open
+            least[fine] = np.minimum(least[fine], np.array(decision.slack))
         open_ = np.zeros(segment.boxes.size, bool)
-        open_[some] = here
-        forms = whole.forms if open_.any() else None
-        # Of the parts of a segment it is known that something is left, not how much.
-        return PipeDecision(open_, forms, whole.excess, np.where(whole.open, 0.0, slack))
+        open_[some], slack[some] = here, least
+        return PipeDecision(open_, whole.forms if open_.any() else None, whole.excess, slack)
 
 
 def nothing_open(segment: Segment) -> PipeDecision:
