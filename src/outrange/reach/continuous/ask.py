@@ -263,7 +263,8 @@ class FlowSearch:
                 "away from there, or begin in a smaller set",
                 "controller": "the controller could not be bounded there",
                 "step": f"the flow could not be enclosed ({failure.text}); it may leave every "
-                "bound there, or come near to where the plant is not defined: begin in a smaller set",
+                "bound there, or come near to where the plant is not defined: begin in a smaller "
+                "set",
             }.get(failure.cause, failure.text)
             found.append(f"At t = {float(failure.time):.4g}, with {where}: {said}.")
             if failure.blame and max(failure.blame) > 0:
