@@ -255,6 +255,8 @@ class FlowSearch:
         cover = self.decided
         failures = [] if cover is None else cover.failures
         late = [failure for failure in failures if failure.cause != "time"]
+        if cover is not None and cover.trouble is not None:
+            late.append(cover.trouble)
         for failure in (late or failures)[:1]:
             ends = zip(self.system.states, failure.lo, failure.hi, strict=False)
             where = ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)

@@ -37,6 +37,9 @@ THINNEST = 2.0**-30
 FEW = 12
 """So many pieces are cut twice when pipes are tightened."""
 
+TROUBLES = "domain", "step", "controller"
+"""Causes of failures that are no question's and not the clock's."""
+
 TIGHT = 0.1
 """A piece is tight where remainders are at most this share of each width."""
 
@@ -53,6 +56,7 @@ class Cover:
         share: How much of the volume is proved, from 0 to 1.
         tried: How many pipes there were.
         interrupted: Whether Ctrl-C ended it.
+        trouble: Why a piece could not go on, though nothing was asked of it there; None without.
     """
 
     lo: np.ndarray
@@ -62,6 +66,7 @@ class Cover:
     share: float
     tried: int
     interrupted: bool = False
+    trouble: Failure | None = None
 
     @property
     def complete(self) -> bool:
@@ -142,6 +147,7 @@ class _CoverSearch:
     tried: int = 0
     lasted: float = 0.0
     interrupted: bool = False
+    trouble: Failure | None = None
 
     def run(self, pieces: Sequence[_Piece]) -> tuple[FlowPipe, dict[int, Failure]]:
         """The pipes of some pieces, and those that failed."""
@@ -166,6 +172,8 @@ class _CoverSearch:
             late = self.clock.expired or self.tried >= most
             for box, piece in enumerate(batch):
                 failure, parts = failed.get(box), []
+                if failure is not None and failure.cause in TROUBLES:
+                    self.trouble = self.trouble or failure
                 if failure is not None and failure.cause != "time" and not late:
                     early = failure.time < EARLY * self.dt * self.steps
                     parts = piece.cut(failure.free, failure.blame, 2 if early else 1)
@@ -274,5 +282,5 @@ def _cover(search: _CoverSearch, states: int) -> Cover:
     return Cover(
         np.stack([leaf.piece.lo for leaf in leaves]),
         np.stack([leaf.piece.hi for leaf in leaves]), proved, whole, share, search.tried,
-        search.interrupted,
+        search.interrupted, search.trouble,
     )  # fmt: skip
