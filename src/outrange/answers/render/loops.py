@@ -64,12 +64,13 @@ def plot_phase(
     ax = new_axes(figsize=(7.0, 5.6)) if ax is None else ax
     i, j = places
     lo, hi = ends[2], ends[3]
+    proved = "proved, a box a step" if word_of(ends) == "step" else "proved"
     known = isfinite(lo[:, [i, j]]).all(axis=1) & isfinite(hi[:, [i, j]]).all(axis=1)
     for n, k in enumerate(np.flatnonzero(known)):
         _rectangle(
             ax, (lo[k, i], hi[k, i], lo[k, j], hi[k, j]), facecolor=CLAIM, edgecolor=SEEN,
             linewidth=0.5, alpha=0.55, zorder=2,
-            label=f"proved, a box a {word_of(ends)}" if n == 0 else None,
+            label=proved if n == 0 else None,
         )  # fmt: skip
     first = np.flatnonzero(known)[:1]
     for k in first:
