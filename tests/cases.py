@@ -43,6 +43,24 @@ def some(items: Iterable[T], few: int, key: Callable[[T], Any] | None = None) ->
     return [every[i] for i in sorted(order[: max(few, len(first))])]
 
 
+def covering(parts: dict[T, set[Any]]) -> list[T]:
+    """All items; or so few of them that each part that an item has is in one of them.
+
+    The one with most parts that are still missing is taken until none is, alike on every run.
+
+    Args:
+        parts: Of every item, what must not be lost: of a model, the layers it is made of.
+    """
+    if FULL:
+        return list(parts)
+    missing, chosen = set().union(*parts.values()), set()
+    while missing:
+        best = max((item for item in parts), key=lambda item: len(parts[item] & missing))
+        chosen.add(best)
+        missing -= parts[best]
+    return [item for item in parts if item in chosen]
+
+
 def combined(*axes: Iterable[Any], rounds: int = 1) -> list[tuple[Any, ...]]:
     """Every combination of the axes; or each entry of the longest axis `rounds` times.
 

@@ -8,6 +8,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+import shared_draws
 from cases import ASKED, cases
 
 
@@ -35,6 +36,7 @@ def _seeds(request: pytest.FixtureRequest) -> None:
     """Every test draws the same weights and data, whatever ran before it on its worker."""
     np.random.seed(0)
     if "keras" in sys.modules:
+        shared_draws.share()
         sys.modules["keras"].utils.set_random_seed(0)
     module = request.node.getparent(pytest.Module)
     if module is not None and isinstance(getattr(module.obj, "RNG", None), np.random.Generator):

@@ -7,6 +7,9 @@ No builder names a backend; weights come from NumPy, so a model is the same on e
     for name in zoo.MODELS: ...
 """
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Callable
 
 import keras
@@ -21,6 +24,20 @@ def entry(builder: Callable) -> Callable:
     """Enter a builder under its own name."""
     MODELS[builder.__name__] = builder
     return builder
+
+
+def parts(name: str) -> set[str]:
+    """The layers, operations, options and texts (activations, paddings) that a builder names."""
+    found = set()
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(MODELS[name])))):
+        match node:
+            case ast.Attribute(attr=word) | ast.Name(id=word) | ast.keyword(arg=str(word)):
+                found.add(word)
+            case ast.Constant(value=str(text)):
+                found.add(text)
+            case _:
+                pass
+    return {word for word in found if len(word) > 1}
 
 
 def build(name: str) -> keras.Model:

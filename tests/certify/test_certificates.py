@@ -128,13 +128,14 @@ def test_where_the_time_is_over_the_answer_says_so(tmp_path):
 
 def test_without_a_certificate_the_answer_stays_and_the_old_file_too(tmp_path, monkeypatch):
     file = tmp_path / "a.proof"
-    file.write_text("kept")
     net = model("relu")
+    outrange.output_range(net, (0, 1), certificate=file, check=False)
+    kept = file.read_bytes()
     monkeypatch.setattr("outrange.certify.certificates.prove_box", lambda *_: None)
     answer = outrange.output_range(net, (0, 1), certificate=file)
     assert answer.is_exact and answer.warrant.name == "FLOAT64_ROUNDED"
     assert "no proof tree was found" in answer.certificate and "no proof tree" in shown(answer)
-    assert file.read_text() == "kept" and len(list(tmp_path.iterdir())) == 1
+    assert file.read_bytes() == kept and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_refusal_of_the_checker_is_told(tmp_path, monkeypatch):
@@ -150,12 +151,28 @@ def test_places_and_sets_are_looked_at_before_the_search(tmp_path):
     for path in (tmp_path / "no" / "a.proof", tmp_path):
         with pytest.raises(InputError, match="folder"):
             outrange.output_range(net, (0, 1), certificate=path)
+    for path in (3, True, b"a.proof"):
+        with pytest.raises(InputError, match="is the path of a file"):
+            outrange.output_range(net, (0, 1), certificate=path)
     file = tmp_path / "a.proof"
     with pytest.raises(InputError, match="box"):
         ball = outrange.L2Ball([0.1, 0.2, 0.3], 0.1)
         outrange.verify(net, y[0] <= 100, ball, certificate=file)
     with pytest.raises(InputError, match="joins inputs"):
         outrange.verify(net, y[0] <= 100 + outrange.x[0], (0, 1), certificate=file)
+
+
+def test_no_file_is_lost_that_is_no_certificate(tmp_path):
+    net, file = tmp_path / "net.keras", tmp_path / "a.proof"
+    model("relu").save(net)
+    kept = net.read_bytes()
+    with pytest.raises(InputError, match="a file of another kind, which would be lost"):
+        outrange.output_range(net, (0, 1), certificate=net)
+    assert net.read_bytes() == kept
+    file.touch()
+    for _ in range(2):
+        answer = outrange.output_range(net, (0, 1), certificate=file, check=False)
+        assert "not checked yet" in answer.certificate and file.stat().st_size > 100
 
 
 def test_a_file_that_has_changed_is_not_certified(tmp_path):

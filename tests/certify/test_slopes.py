@@ -11,7 +11,7 @@ from outrange.certify.provers.float_bounds import FloatBounds
 from outrange.certify.provers.float_gates import float_slopes, gate_lines
 from outrange.certify.provers.float_network import FloatBlock, FloatNetwork
 from outrange.certify.provers.growth_prover import prove_growth
-from outrange.core import Box
+from outrange.core import Box, Warrant
 from outrange_check.bounds import Region
 from outrange_check.certificate import check, growth, risen
 from outrange_check.curves import ONE_BITS, SMOOTH, slopes
@@ -112,6 +112,23 @@ def test_a_trend_that_is_not_there_gets_none(tmp_path):
     assert answer.trends[0].direction == "neither"
     assert "no trend is proved" in answer.certificate
     assert not list(tmp_path.iterdir())
+
+
+def test_that_an_output_does_neither_is_no_part_of_a_certificate(tmp_path):
+    net = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(2, "relu"), keras.layers.Dense(2)]
+    )
+    weights = [np.array([[1.0, -1.0]]), np.full(2, -0.1), np.array([[1.0, 1.0], [1.0, 0.0]])]
+    net.set_weights([*weights, np.zeros(2)])
+    file = tmp_path / "a.proof"
+    answer = outrange.monotone(net, (-1, 1), certificate=file)
+    assert [trend.direction for trend in answer.trends] == ["neither", "rises"]
+    assert answer.warrant is not Warrant.CERTIFIED
+    assert "that others do neither, or are open, is not part of it" in answer.certificate
+    assert "y[0]" not in check(str(file)).sentences[0]
+    answer = outrange.monotone(net, (-1, 1), outputs=1, certificate=file)
+    assert "neither" not in answer.certificate
+    assert answer.warrant is Warrant.CERTIFIED
 
 
 def test_what_is_not_covered_is_refused_before_the_search(tmp_path):

@@ -13,7 +13,7 @@ from outrange_check.network import Block, Network, Refused
 
 UNIT = 2.0**-80
 
-BOUND, LINEAR, CASES, SPLIT = 1, 2, 4, 8
+BOUND, LINEAR, CASES, SPLIT, UNITS = 1, 2, 4, 8, 16
 DECIDE, TIGHTEN, SHARES, VOID = 1, 2, 4, 8
 
 LINES = [BOUND | LINEAR, 1]

@@ -54,6 +54,8 @@ NO_TERM = "a coefficient of 0 contributes 0 whichever end it takes"
 NOT_ZERO = "the coefficient is an integer, and not 0"
 A_SIGN = "signs are 1 and -1"
 SAME_LINE = "where the slopes are the same, both lines are that line"
+BOTH_HOLD = "inputs with the sum 0 are in the case above, too, and the range of a value holds 0"
+SEVENS = "shifts are multiples of 7: 4095 is one, and 4096 is none"
 EQUIVALENT = {
     "network: room[0] -= len(values)  ->  room[-1] -= len(values)": ONE_ITEM,
     "network: room[0] >= 0 and first >= ONE and (keys.stop <= before) and form.keys().isdisjoint("
@@ -76,6 +78,10 @@ EQUIVALENT = {
     "  ->  part.ranges[k] = (max(low, 0), high) if sign >= 0 else (low, min(high, 0))": A_SIGN,
     "tree: part.ranges[k] = (max(low, 0), high) if sign > 0 else (low, min(high, 0))"
     "  ->  part.ranges[k] = (max(low, 0), high) if sign > -1 else (low, min(high, 0))": A_SIGN,
+    "tree: part.ranges[k] = (max(low, 0), high) if sign > 0 else (low, min(high, 0))"
+    "  ->  part.ranges[k] = (max(low, 0), high) if sign > 0 else (low, min(high, -1))": BOTH_HOLD,
+    "tree: need(shift < 4096, 'a number of the tree has more than 586 bytes')"
+    "  ->  need(shift <= 4096, 'a number of the tree has more than 586 bytes')": SEVENS,
 }
 """Mutants that do the same as the original, by label, and why."""
 
@@ -201,13 +207,14 @@ def spoil(module, text):
     for name, value in new.items():
         old = vars(module).get(name)
         if isinstance(value, FunctionType) and value.__module__ == module.__name__:
-            old.__code__ = value.__code__
+            old.__code__, old.__defaults__ = value.__code__, value.__defaults__
         elif isinstance(value, type) and value.__module__ == module.__name__:
             for method, found in vars(value).items():
                 found = getattr(found, "__func__", found)
                 if isinstance(found, FunctionType) and found.__module__ == module.__name__:
                     before = vars(old)[method]
-                    getattr(before, "__func__", before).__code__ = found.__code__
+                    before = getattr(before, "__func__", before)
+                    before.__code__, before.__defaults__ = found.__code__, found.__defaults__
         elif isinstance(value, dict) and not name.startswith("__"):
             old.clear()
             old.update(value)

@@ -191,3 +191,19 @@ def test_a_sign_settles_the_gates_of_its_unit(tmp_path):
         checked(members(net, least=5e-324, tree=tree, **side), tmp_path)
     with pytest.raises(Refused, match="not proved"):
         checked(members(net, **side), tmp_path)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_slope_below_0_by_less_than_a_unit_is_no_0(sign, tmp_path):
+    """Two units with weights of a unit each: the slope is 2^-160, or less than 0 by as much."""
+    net, tiny = Network(1), fmpq(1, 2**80)
+    (x,) = entries(net)
+    (one,) = curve(net, "kink", [combine([(sign * tiny, x)])], (1, 1))
+    (two,) = curve(net, "kink", [combine([(tiny, one)])], (1, 1))
+    net.outputs = [two]
+    made = members(net, box=((-1.0, 1.0),))
+    if sign > 0:
+        checked(made, tmp_path)
+    else:
+        with pytest.raises(Refused, match="not proved"):
+            checked(made, tmp_path)

@@ -21,6 +21,8 @@ from checker.by_hand import (
     SPLIT,
     TIGHTEN,
     UNIT,
+    UNITS,
+    VOID,
     certificate,
     claim,
     network,
@@ -212,6 +214,21 @@ def test_a_case_without_inputs_holds_whatever_its_leaf_says(tmp_path):
     right = [DECIDE | TIGHTEN, 1, 0, 0, 0, 1, 1, *ONE]
     tree = [CASES, 1, DECIDE, 0, *right, DECIDE | TIGHTEN, 1, 0, 0, 0, 0]
     edge(net, [(-1.0, 1.0)], tree, 2**78 - 88, tmp_path)
+
+
+def test_a_case_is_void_by_a_unit_at_least(tmp_path):
+    """x is 15 units or more, of which 14 are given away: no x is below 0. A tree names the unit."""
+    net = network(1, [(RELU, [{0: 1}])], [{0: 1}])
+    tree = [BOUND | CASES | UNITS, 1, 1, 1, DECIDE, 0, 0, 0, VOID, 1, 0, *ONE]
+    for least, stands in ((14, False), (15, True)):
+        assert proved(net, [(least * UNIT, 1.0)], tree, -1.0, tmp_path) == stands
+
+
+def test_the_least_of_a_sum_is_rounded_down(tmp_path):
+    """A weight of a unit on [0, 1] units: its product is a unit of 2^-160."""
+    for weight, given in ((-1, 10), (1, 9)):
+        net = network(1, [], [{0: units(weight)}])
+        edge(net, [(0.0, UNIT)], LINES, -given, tmp_path)
 
 
 def test_a_case_of_a_single_point_is_not_empty(tmp_path):

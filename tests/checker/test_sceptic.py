@@ -211,10 +211,10 @@ def test_a_model_with_a_weight_that_is_nan(arm, tmp_path):
 
 
 def test_no_file_and_no_archive(arm, tmp_path):
-    with pytest.raises(
-        Refused, match=r"proof (cannot be read as a certificate|is not in the documented format)"
-    ):
+    with pytest.raises(Refused, match=r"none.proof: .*No such file"):
         check(str(tmp_path / "none.proof"))
+    with pytest.raises(Refused, match=r"Is a directory"):
+        check(str(tmp_path))
     (tmp_path / "a.proof").write_bytes(b"CERTIFIED")
     with pytest.raises(
         Refused, match=r"proof (cannot be read as a certificate|is not in the documented format)"

@@ -76,6 +76,20 @@ def outrange(*arguments, **options):
     )
 
 
+@pytest.fixture
+def record(capfd):
+    """What the command line prints with `--json`, run in this process."""
+    from outrange.cli.run import run
+
+    def ask(*arguments):
+        code = run([*map(str, arguments), "--json"])
+        out, err = capfd.readouterr()
+        assert code == 0, err
+        return json.loads(out)
+
+    return ask
+
+
 def test_range_of_a_small_net(small):
     got = outrange("range", small, "--box", 0, 1)
     assert got.returncode == 0, got.stderr
@@ -97,33 +111,30 @@ def test_range_of_a_small_net(small):
         (["--box", "0", "1", "--layer", "dense0"], [0, -1], [2, 1]),
     ],
 )
-def test_input_sets_and_targets(small, options, lo, hi):
-    got = outrange("range", small, *options, "--json")
-    assert got.returncode == 0, got.stderr
-    record = json.loads(got.stdout)
-    np.testing.assert_allclose(record["lo"], lo, atol=1e-5)
-    np.testing.assert_allclose(record["hi"], hi, atol=1e-5)
+def test_input_sets_and_targets(small, record, options, lo, hi):
+    got = record("range", small, *options)
+    np.testing.assert_allclose(got["lo"], lo, atol=1e-5)
+    np.testing.assert_allclose(got["hi"], hi, atol=1e-5)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv"])
-def test_data_files(small, tmp_path, suffix):
+def test_data_files(small, record, tmp_path, suffix):
     data = np.array([[0.0, 0.25], [0.5, 1.0]])
     path = tmp_path / f"data{suffix}"
     if suffix == ".csv":
         path.write_text("a,b\n" + "\n".join(",".join(map(str, row)) for row in data) + "\n")
     else:
         (np.save if suffix == ".npy" else np.savez)(path, data)
-    got = outrange("range", small, "--data", path, "--margin", "0.5", "--json")
-    assert got.returncode == 0, got.stderr
-    np.testing.assert_allclose(json.loads(got.stdout)["hi"], [2.5, 1.25], atol=1e-5)
+    got = record("range", small, "--data", path, "--margin", "0.5")
+    np.testing.assert_allclose(got["hi"], [2.5, 1.25], atol=1e-5)
 
 
-def test_summary(small):
+def test_summary(small, record):
     got = outrange("summary", small, "--box", "-2", "-1")
     assert got.returncode == 0, got.stderr
     assert "Dead" in got.stdout
-    record = json.loads(outrange("summary", small, "--box", "-2", "-1", "--json").stdout)
-    assert [len(row["dead"]) for row in record["layers"]].count(1) == 1
+    found = record("summary", small, "--box", "-2", "-1")
+    assert [len(row["dead"]) for row in found["layers"]].count(1) == 1
 
 
 def test_time_runs_out_with_exit_code_3(large):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cases import some
+from cases import combined
 from outrange.answers.diagnosis import Level
 from outrange.diagnosis import RULES
 from outrange.diagnosis.context import DiagnosisContext
@@ -172,13 +172,13 @@ CHECKS = {
 """What each finding says of these models; of another code nothing is expected."""
 
 
-@pytest.mark.parametrize("first", some(PARTS, 4))
-def test_what_is_proved_of_a_chain_is_true(first):
-    for i, second in enumerate(PARTS):
-        rng = np.random.default_rng([list(PARTS).index(first), i])
-        model = randomized(chain(first, second, (None, "relu", "tanh")[i % 3]), rng)
-        x = rng.normal(size=(ROWS, 3)).astype("float32")
-        assert check(model, x) == len(model.layers) - 1, (first, second)
+@pytest.mark.parametrize(("first", "second"), combined(PARTS, PARTS, rounds=2))
+def test_what_is_proved_of_a_chain_is_true(first, second):
+    i = list(PARTS).index(second)
+    rng = np.random.default_rng([list(PARTS).index(first), i])
+    model = randomized(chain(first, second, (None, "relu", "tanh")[i % 3]), rng)
+    x = rng.normal(size=(ROWS, 3)).astype("float32")
+    assert check(model, x) == len(model.layers) - 1, (first, second)
 
 
 @pytest.mark.parametrize("joined", BRANCHES)

@@ -18,6 +18,7 @@ pytest.importorskip("onnxruntime")
 import onnx
 
 import frontends.onnx_structural as onnx_structural
+from cases import some
 from frontends.onnx_drafts import Draft
 from frontends.onnx_operators import CASES
 from outrange.core import UnsupportedError
@@ -132,8 +133,9 @@ def keeps_the_law(name, kinds, seed, form, path):
 
 
 def of_each_operator(name, path, seeds):
-    for kinds in combinations(name):
-        for seed, form in itertools.product(seeds, ("values", "constants")):
+    every = combinations(name)
+    for form, chosen in (("values", every), ("constants", some(every, 3))):
+        for kinds, seed in itertools.product(chosen, seeds):
             taken = keeps_the_law(name, kinds, seed, form, path)
             if not taken and form == "values" and set(kinds.values()) <= DESCRIBED:
                 assert name in REFUSED, f"{name} is refused at {kinds}"

@@ -418,8 +418,7 @@ def test_a_limit_leaves_valid_bounds(options, rng):
     _brackets(answer, net, unsafe, rng)
 
 
-@pytest.mark.parametrize("calls", [1, 2, 3, 10])
-@pytest.mark.parametrize("place", ["bound", "halve", "tell"])
+@pytest.mark.parametrize(("place", "calls"), combined(["bound", "halve", "tell"], [1, 2, 3, 10]))
 def test_an_interrupt_leaves_valid_bounds(calls, place, monkeypatch, rng):
     net, left = _hard(), [calls]
     unsafe = Atom(((4, 1.0),), -quantile(net, 0.4, 4, rng))

@@ -15,6 +15,8 @@ CLASSES = RNG.integers(0, 4, 64)
 
 
 def found(model, x, y, **options):
+    """By code; steps of training, which none of these codes reads, only where they are asked."""
+    options = {"steps": 0} | options
     return {f.code: f for f in outrange.diagnose(model, x, y, **options)}
 
 
@@ -48,7 +50,7 @@ def test_missing_targets_that_the_loss_leaves_out_are_no_fault():
         net.compile("adam", loss)
         return net
 
-    assert "OR016" not in found(model(loss), X, y)
+    assert "OR016" not in found(model(loss), X, y, steps=None)
     assert found(model("mse"), X, y)["OR016"].level.name == "PROVED"
 
 

@@ -59,7 +59,7 @@ def check(path: str, model: str | None = None) -> Theorem:
     except Exception as wrong:  # whatever a damaged file makes the libraries raise
         raise Refused(
             f"{path}: {wrong}"
-            if isinstance(wrong, Refused)
+            if isinstance(wrong, Refused | OSError)
             else f"{path} is not in the documented format, or ends in the middle ({wrong!r:.200})"
         ) from None
     need(

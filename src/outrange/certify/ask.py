@@ -91,14 +91,32 @@ def check_writable(path: str | os.PathLike) -> None:
     """Refuse a place where no certificate can be written, before the search.
 
     Raises:
-        InputError: Its folder does not exist, or takes no files.
+        InputError: Its folder does not exist, or takes no files; or a file is there that is no
+            certificate, such as the model's own.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"`certificate` is the path of a file. Received: {path!r}.")
     folder = Path(path).resolve().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
         raise InputError(
             "`certificate` is a file in a folder that exists and can be written to. "
             f"Received: {os.fspath(path)!r}."
         )
+    if Path(path).exists() and not _may_be_replaced(Path(path)):
+        raise InputError(
+            "`certificate` is a new file, or a certificate that is replaced. Received: "
+            f"{os.fspath(path)!r}, a file of another kind, which would be lost; choose another "
+            "name, or remove it."
+        )
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether a file is empty, or a certificate, whole or damaged, by its first member's name."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(64)
+    return not head or (head[:4] == b"PK\3\4" and head[30:40] == b"claim.json")
 
 
 def finished(

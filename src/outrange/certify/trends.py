@@ -50,10 +50,17 @@ def certified_monotone(
     if not claims:
         raise NoCertificateError("no trend is proved")
     is_checked = certify(path, about, _parts(box, claims), notes, check)
+    said = told(path, is_checked)
+    whole = all(trend.rises or trend.falls for trend in answer.trends)
+    if not whole:
+        said += (
+            " It is about what rises or falls; that others do neither, or are open, is not part "
+            "of it."
+        )
     return replace(
         answer,
-        warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
-        certificate=told(path, is_checked),
+        warrant=Warrant.CERTIFIED if is_checked and whole else answer.warrant,
+        certificate=said,
     )
 
 

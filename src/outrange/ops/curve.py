@@ -87,8 +87,13 @@ class Curve:
 
     @property
     def is_piecewise_linear(self) -> bool:
-        """Whether every gap is a straight line and no knot is a jump."""
-        return set(self.bends) == {"line"} and not self.jumps
+        """Whether every gap is a straight line, everywhere, and no knot is a jump."""
+        return (
+            set(self.bends) == {"line"}
+            and not self.jumps
+            and self.on[0] <= -np.finfo(np.float64).max
+            and self.on[1] >= np.finfo(np.float64).max
+        )
 
     @functools.cached_property
     def rays(self) -> tuple[float, float] | None:

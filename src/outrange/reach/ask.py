@@ -12,15 +12,16 @@ from ..answers import Cost, VerifyProgress
 from ..answers.loops import Loop, LoopTrajectory
 from ..answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ..core import Clock, Formula, InputError, OutOfTime, Warrant, check_stopped, deadline
-from ..core.formula import negate, value
+from ..core.formula import holds, negate, value
 from ..core.watch import Stage, tell
 from ..questions.evidence.check_point import CounterexampleChecker, Witness
 from ..questions.verify import verify
 from ..search.common.tolerance import is_curved
 from .atom_bounds import unsafe_parts
+from .contradictions import check_pipe
 from .network import LoopNetwork
 from .pipes import Bounds, pipe_of
-from .seen import KEPT, check_defined, trajectories, worth
+from .seen import KEPT, check_defined, check_modes, trajectories, trajectory, worth
 from .specification import Trajectory, remarks, specified
 from .system import LoopSystem, simulated, unrolled
 from .tubes import Tubes
@@ -91,6 +92,12 @@ class LoopSearch:
             self.system, self.regions, self.system.horizon, self.seed, self.unsafe
         )
         check_defined(self.system, self.points, self.states)
+        check_modes(self.system, self.states)
+        if not len(self.points):
+            self.warnings.append(
+                "No initial state was found that satisfies the conditions on the initial set: if "
+                "it is empty, every specification holds. Look at `where=`."
+            )
         try:
             if self.unsafe is None:
                 with deadline(self.clock.left):
@@ -191,6 +198,7 @@ class LoopSearch:
         return float(far[0])
 
     def _answer(self, bounds: Bounds) -> Loop:
+        check_pipe(self.graph, bounds, self.points, self.states)
         asked = self.unsafe is not None
         status = VIOLATED if self.witness else HOLDS if self.proved else UNKNOWN
         until = None
@@ -200,8 +208,9 @@ class LoopSearch:
         if found is not None:
             until = min(self.tubes.safe_until, found.step - 1)
         names = {"states": self.system.states, "controls": self.system.controls}
-        kept = self.states[np.linspace(0, len(self.states) - 1, KEPT).astype(int)]
-        kept = kept if len(self.states) else self.states
+        kept = self.states
+        if len(kept):
+            kept = kept[np.linspace(0, len(kept) - 1, KEPT).astype(int)]
         pipe = bounds.pipe(names, self.states)
         named = zones(self.spec, self.where) if asked else ()
         return Loop(
@@ -256,7 +265,8 @@ class LoopSearch:
             with np.errstate(all="ignore"):
                 run, pushed = simulated(system, points, steps, by_model=True)
             model = run[0]
-            reproduced = bool(worth(self.unsafe, points, run, pushed)[0] <= 0)
+            (flat,) = trajectory(points, run, pushed)
+            reproduced = holds(self.unsafe, flat, flat) is True
         times = steps if system.varies else 1
         rest = np.split(witness.x[n:], np.cumsum([times * w, p]))
         return LoopTrajectory(

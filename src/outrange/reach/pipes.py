@@ -15,7 +15,7 @@ from ..search.common.solution import Status
 from ..search.common.tolerance import is_curved
 from ..search.solve import solve
 from .refine import LOOSE, looseness, refine, sharpen
-from .seen import hull
+from .seen import hull, inside
 from .specification import Trajectory
 from .system import LoopSystem, simulated
 from .tubes import Tubes
@@ -30,6 +30,9 @@ SURVEY = 5.0
 
 MANY_NODES = 1000
 """Of a loop of more operations it takes seconds to begin: a pipe that is near enough will do."""
+
+MANY_BOXES = 256
+"""Of more open boxes it takes too long to lead each to the end: the whole set is taken anew."""
 
 MOST_ROWS = 4096
 """More rows than this are not asked of the loop unrolled."""
@@ -127,7 +130,8 @@ def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
     seconds = min(seconds, search.clock.left)
     clock = Clock(seconds if np.isfinite(seconds) else None)
     tubes = Tubes(search.system, search.where, [])
-    tubes.done, tubes.waiting = list(search.tubes.done), list(search.tubes.waiting)
+    if len(search.tubes.waiting) <= MANY_BOXES:
+        tubes.done, tubes.waiting = list(search.tubes.done), list(search.tubes.waiting)
     seen, enough = hull(search.states), LOOSE if tol is None else tol
     far = len(search.graph.nodes) > MANY_NODES or is_curved(search.graph)
     try:
@@ -212,8 +216,10 @@ def _see(search: LoopState, at: Any) -> None:
     points = np.unique(at[~np.isnan(at).any(axis=1)], axis=0)
     if not len(points):
         return
-    lo, hi = search.regions[0].box.lo, search.regions[0].box.hi
-    points = np.clip(points, lo, hi)
+    region = search.regions[0]
+    points = inside(np.clip(points, region.box.lo, region.box.hi), region)
+    if not len(points):
+        return
     with np.errstate(all="ignore"):
         states, controls = simulated(search.system, points, search.system.horizon)
     search.points = np.concatenate([search.points, points])

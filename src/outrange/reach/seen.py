@@ -64,11 +64,36 @@ def worth(
     unsafe: Formula, points: np.ndarray, states: np.ndarray, controls: np.ndarray
 ) -> np.ndarray:
     """How far each trajectory is from breaking the specification: at most 0 where it does."""
-    after = states[:, 1:].reshape(len(points), -1)
-    flat = np.concatenate([points, after, controls.reshape(len(points), -1)], axis=1)
+    flat = trajectory(points, states, controls)
     with np.errstate(all="ignore"):
         found = value(unsafe, flat)
     return np.where(np.isnan(found), np.inf, found)
+
+
+def trajectory(points: np.ndarray, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """`[inputs, outputs]` of the loop unrolled, `(batch, ...)`."""
+    parts = points, states[:, 1:], controls
+    return np.concatenate([p.reshape(len(p), int(np.prod(p.shape[1:]))) for p in parts], axis=1)
+
+
+def check_modes(system: LoopSystem, states: np.ndarray) -> None:
+    """Refuse a loop that comes to a mode for which there is no controller.
+
+    Raises:
+        InputError: It says when, and which.
+    """
+    if not system.of_modes or not len(states):
+        return
+    modes = states[:, :-1, system.mode]
+    lost = np.isfinite(modes) & ~np.isin(modes, [*system.of_modes])
+    if lost.any():
+        i, k = (int(v) for v in np.argwhere(lost)[0])
+        raise InputError(
+            "The state that holds the mode always has one of the values that there are controllers "
+            f"for, {', '.join(f'{v:g}' for v in system.of_modes)}: begin with those only (a "
+            "`Union` where there are several), and let the plant set no other. Received: from "
+            f"{_told(system.states, states[i, 0])} the mode is {modes[i, k]:g} at step {k}."
+        )
 
 
 def drawn(region: Region, rng: np.random.Generator, count: int = RANDOM) -> np.ndarray:
@@ -77,7 +102,7 @@ def drawn(region: Region, rng: np.random.Generator, count: int = RANDOM) -> np.n
     corners = np.where(rng.integers(0, 2, (count, lo.size)), lo, hi)
     inner = rng.uniform(lo, hi, (count, lo.size))
     points = np.concatenate([0.5 * (lo + hi)[None], corners, inner])
-    return _inside(points, region)
+    return inside(points, region)
 
 
 def moved(
@@ -89,15 +114,16 @@ def moved(
         width = region.box.hi - region.box.lo
         step = rng.normal(size=(4, *near.shape)) * size * width
         points = np.clip(near + step, region.box.lo, region.box.hi).reshape(-1, width.size)
-        found.append(_inside(points, region))
+        found.append(inside(points, region))
     return np.concatenate(found)
 
 
-def _inside(points: np.ndarray, region: Region) -> np.ndarray:
+def inside(points: np.ndarray, region: Region) -> np.ndarray:
+    """Those of the points that lie in a region, once they are whole where it says so."""
     points = np.where(region.integer, np.rint(points), points)
     if region.condition == TRUE and not region.distances:
         return np.clip(points, region.box.lo, region.box.hi)
-    return points[[contains(region, point) for point in points]]
+    return points[np.array([contains(region, point) for point in points], bool)]
 
 
 def hull(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

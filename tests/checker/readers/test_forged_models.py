@@ -1,6 +1,7 @@
 """Model files that frameworks read as other functions than they seem to hold are refused."""
 
 import io
+import struct
 import zipfile
 
 import keras
@@ -15,7 +16,8 @@ pytest.importorskip("onnxruntime")
 import h5py
 import onnxruntime
 
-from frontends.onnx_models import model, node
+import outrange
+from frontends.onnx_models import model, node, onnx, saved
 from outrange_check.network import Refused
 from outrange_check.readers import read, read_bytes
 
@@ -80,5 +82,71 @@ def test_what_onnxruntime_computes_otherwise_than_the_standard_is_refused(reason
     data = model(nodes, constants, inputs={"x": (1, 1, 3)}, opset=19).SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     assert session.run(None, {"x": np.ones((1, 1, 3), np.float32)})[0].size == 1 != count
+    with pytest.raises(Refused, match=reason):
+        read_bytes(data, "model.onnx")
+
+
+def test_an_empty_list_of_axes_is_refused_as_runtimes_squeeze_all(tmp_path):
+    nodes = [node("Squeeze", "x axes", "h"), node("Gather", "h first", "y")]
+    constants = {"axes": np.zeros(0, np.int64), "first": np.array(0)}
+    proto = model(nodes, constants, inputs={"x": (1, 2)})
+    assert ran(proto.SerializeToString(), [[1, 2]]) == [1]  # the standard: both
+    with pytest.raises(Refused, match="empty list of axes"):
+        read_bytes(proto.SerializeToString(), "model.onnx")
+    with pytest.raises(outrange.OutrangeError, match="list of axes is empty"):
+        outrange.output_range(saved(tmp_path, proto), (0, 1))
+
+
+def ran(data, x):
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": np.array(x, np.float32)})[0].ravel().tolist()
+
+
+def _varint(number):
+    found = []
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def _field(number, data, key=b""):
+    """A field of bytes; its key is written another way, if one is given."""
+    return (key or _varint(number << 3 | 2)) + _varint(len(data)) + data
+
+
+LONG_KEY = bytes([5 << 3 | 2 | 128, 128, 128, 128, 16])
+"""The key of field 5 and the bit 2^32, which parsers in C++ drop."""
+
+LEAKY, TO_AXIS = node("LeakyRelu", "x", "y"), node("Gather", "x first", "y")
+SLOPE = onnx.helper.make_attribute("alpha", 0.5).SerializeToString()
+PACKED_SLOPE = _field(1, b"alpha") + b"\xa0\x01\x01" + _field(2, struct.pack("<f", 0.5))
+PACKED_AXIS = _field(1, b"axis") + b"\xa0\x01\x02" + _field(3, b"\x01")
+LARGE = onnx.TensorProto(name="first", data_type=6, dims=[1]).SerializeToString()
+
+ENCODED = {
+    "a number that none may have": (LEAKY, _field(5, SLOPE, LONG_KEY), b"", [-0.5, 2]),
+    "field 2 holds no single": (LEAKY, _field(5, PACKED_SLOPE), b"", [0, 2]),
+    "field 3 holds no single": (TO_AXIS, _field(5, PACKED_AXIS), _field(5, LARGE + b"*\1\0"),
+                                [-1, 2]),
+    "more than 32 bits": (node("Slice", "x first to axis", "y"), b"",
+                          _field(5, LARGE + _field(5, _varint(2**32))), [-1, 2]),
+}  # fmt: skip
+"""An operator, bytes of its node and bytes of the graph; what onnxruntime computes of -1 and 2.
+
+A slope that is hidden; a slope and an axis that are not there for a runtime; a start of 2^32, that
+is 0 in 32 bits."""
+
+
+@pytest.mark.parametrize("reason", ENCODED)
+def test_bytes_that_parsers_read_as_another_message_are_refused(reason):
+    operator, of_node, of_graph, computed = ENCODED[reason]
+    constants = {"to": np.array([2], np.int32), "axis": np.array([1], np.int32)}
+    proto = model([], constants, inputs={"x": (1, 2)})
+    graph = _field(1, operator.SerializeToString() + of_node)
+    graph += proto.graph.SerializeToString() + of_graph
+    proto.ClearField("graph")
+    data = proto.SerializeToString() + _field(7, graph)
+    assert ran(data, [[-1, 2]]) == computed
     with pytest.raises(Refused, match=reason):
         read_bytes(data, "model.onnx")

@@ -201,7 +201,9 @@ class Loop(Answer):
         blocks.append(table_of(self.pipe, self.dt is not None))
         loose = self.looseness
         width = f"The pipe is at most {number(loose)} times as wide as what was seen. "
-        width = width if np.isfinite(loose) else "The pipe is not bounded everywhere. "
+        if not np.isfinite(loose):
+            bounded = np.isfinite(self.pipe.lo).all() and np.isfinite(self.pipe.hi).all()
+            width = "" if bounded else "The pipe is not bounded everywhere. "
         blocks.append(Paragraph(f"{width}{self.standing} Controller: {self.model}."))
         title = self.claim or f"{self._span} of a closed loop"
         return Document(self.status, title, blocks, TONE.get(self.status, ""))

@@ -47,19 +47,20 @@ def closed_loop(
 ) -> Loop:
     """Prove what a controller and a plant do together, step after step.
 
-    In discrete time two searches take turns: zonotopes in the initial variables with splits of the initial set, and
-    the loop unrolled as one network, which is exact for piecewise-linear controllers of linear
-    plants. In continuous time (`dt`) the flow is enclosed by Taylor models whose remainders are
-    verified, from pieces of the initial set. `HOLDS` is a proof for every initial state, every disturbance and every choice;
-    `VIOLATED` comes with a trajectory that breaks the specification in real arithmetic and was run
-    with the model itself; `UNKNOWN` says until which step it is proved, and of what share.
+    In discrete time two searches take turns: zonotopes in the initial variables with splits of the
+    initial set, and the loop unrolled as one network, which is exact for piecewise-linear
+    controllers of linear plants. In continuous time (`dt`) the flow is enclosed by Taylor models
+    whose remainders are verified, from pieces of the initial set. `HOLDS` is a proof for every
+    initial state, every disturbance and every choice; `VIOLATED` comes with a trajectory that
+    breaks the specification in real arithmetic and was run with the model itself; `UNKNOWN` says
+    until which step or time it is proved, and of what share.
 
     Args:
         controller: A model as `outrange.output_range` takes it, or a function of the state; a
             dict from modes to those, with `mode`.
-        plant: The next state, with `dt` its derivative: a function of `(x, u)`, `(t, x, u)` or `(t, x, u, w)`, or of any of
-            `t` (the number of the step; with `dt` the time), `x` (the state), `u` (the control), `w` (the
-            disturbance), `p` (the parameters) and `c` (the choice) by these names, written with
+        plant: The next state, with `dt` the derivative of the state: a function of `(x, u)`,
+            `(t, x, u)` or `(t, x, u, w)`, or of any of `t` (the number of the step; with `dt` the
+            time), `x` (the state), `u` (the control), `w` (the disturbance), `p` (the parameters) and `c` (the choice) by these names, written with
             NumPy, `keras.ops`, JAX or PyTorch; `outrange.linear_plant(A, B)`; a model of state and
             control; or a list of formulas, one a state: `["x1 + 0.1*x2", "x2 + 0.1*u1"]`.
         initial: The initial states: `(lo, hi)`, or any set as in `outrange.output_range`.
@@ -78,8 +79,8 @@ def closed_loop(
         parameters: `(lo, hi)` of what the plant calls `p`: unknown, and the same at every step.
         disturbance: `(lo, hi)` of what the plant calls `w`.
         varying: Whether the disturbance may be another one at every step; to be said with it.
-        choice: In discrete time, the values that the plant's `c` may take at every step, in even distances:
-            `[-1, 0, 1]`; a list of such lists for several.
+        choice: In discrete time, the values that the plant's `c` may take at every step, in even
+            distances: `[-1, 0, 1]`; a list of such lists for several.
         mode: The state whose value says which of several controllers acts, its name or place; the
             plant says what it is next.
         states: Names of the states, for `x["angle"]` and for pictures.

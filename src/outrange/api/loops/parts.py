@@ -13,6 +13,7 @@ from ...core import Box, InputDomain, InputError, Region
 from ...graph import Builder, Slot
 from ..arguments import loaded, written_condition
 from .flows import flow_system, period
+from .uncertain import check_repeatable, choices_of, pair
 
 
 if TYPE_CHECKING:
@@ -61,12 +62,13 @@ def read_loop(
     size = _count(initial, states, plant, networks[0], observe)
     names = _names(states, size, "states", "x")
     held = _place(mode, names) if mode is not None else 0
+    seen = _seen(observe, size) if None in networks else size
     controllers = [
-        _function_graph(one, size) if network is None else network.graph
+        _function_graph(one, seen) if network is None else network.graph
         for one, network in zip(modes.values(), networks, strict=True)
     ]
-    values, choices = _choices(choice)
-    noise, fixed = _box(disturbance, "disturbance"), _box(parameters, "parameters")
+    choices = choices_of(choice)
+    noise, fixed = pair(disturbance, "disturbance"), pair(parameters, "parameters")
     if (disturbance is None) != (varying is None):
         raise InputError(
             "A disturbance may be another one at every step, `varying=True`, or stay the same, "
@@ -76,7 +78,7 @@ def read_loop(
     sizes = {"w": noise.size, "p": fixed.size, "c": len(choices)}
     values_of = tuple(modes) if mode is not None else ()
     parts = StepParts(
-        controllers, plant, observe, actuate, names, sizes, values, tuple(controls or ()),
+        controllers, plant, observe, actuate, names, sizes, choices, tuple(controls or ()),
         values_of, held,
     )  # fmt: skip
     slots = [Slot(name, (), column_of="x") for name in names]
@@ -87,7 +89,8 @@ def read_loop(
         system = flow_system(parts, networks, found, (noise, fixed), bool(varying), each, steps)
         _names(controls, len(system.controls), "controls", "u")
     else:
-        system = _stepped(parts, networks, found, (noise, fixed), (bool(varying), steps), choices)
+        system = _stepped(parts, networks, found, (noise, fixed), (bool(varying), steps))
+    check_repeatable(parts)
     return system, [n for n in networks if n is not None], input_domain(slots, found)
 
 
@@ -97,7 +100,6 @@ def _stepped(
     found: Sequence[Region],
     boxes: tuple[Box, Box],
     times: tuple[bool, int],
-    choices: Sequence[int],
 ) -> LoopSystem:
     """A loop in discrete time: whether its disturbance varies, and its steps, are `times`."""
     from ...frontends.functions.step import step_graphs
@@ -108,7 +110,7 @@ def _stepped(
     pushed = _names(parts.controls or None, graphs[0].after.outputs[1].size, "controls", "u")
     return LoopSystem(
         tuple(one.whole for one in graphs), steps, tuple(found), parts.states, pushed, noise,
-        varying, fixed, np.array(choices, int),
+        varying, fixed, np.array([len(values) for values in parts.choices], int),
         ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks)),
         _model_step(networks, parts, graphs, size), parts.mode,
         {value: tuple(one.modes[value] for one in graphs) for value in parts.modes},
@@ -162,6 +164,17 @@ def _check_steps(steps: Any) -> None:
 
 def _is_function(controller: Any) -> bool:
     return isinstance(controller, types.FunctionType | types.MethodType | np.ufunc)
+
+
+def _seen(observe: Callable | None, size: int) -> int:
+    """How many numbers a controller sees that is a function and does not say so itself."""
+    if observe is None:
+        return size
+    from ...frontends.functions import trace
+
+    b = Builder([Slot("x", (size,))], source="observe")
+    (x,) = b.input_values()
+    return trace(b, observe, [b.reshape(x, (size,))], None, "`observe`").size
 
 
 def _function_graph(controller: Callable, size: int) -> Any:
@@ -219,43 +232,6 @@ def _names(given: Sequence[str] | None, size: int, what: str, prefix: str) -> tu
             f"Received: {names}."
         )
     return tuple(names)
-
-
-def _box(given: Any, what: str) -> Box:
-    """`(lo, hi)`, or one value, as a box; empty without one."""
-    if given is None:
-        return Box(np.zeros(0), np.zeros(0))
-    ends = given if isinstance(given, tuple) and len(given) == 2 else (given, given)
-    try:
-        lo, hi = (np.atleast_1d(np.asarray(end, np.float64)).ravel() for end in ends)
-        lo, hi = (end.copy() for end in np.broadcast_arrays(lo, hi))
-    except (TypeError, ValueError):
-        lo, hi = np.ones(1), np.zeros(1)
-    if not (np.isfinite([lo, hi]).all() and (lo <= hi).all()):
-        raise InputError(
-            f"`{what}` is `(lo, hi)`: finite numbers or arrays with `lo <= hi`. "
-            f"Received: {given!r:.80}."
-        )
-    return Box(lo, hi)
-
-
-def _choices(given: Any) -> tuple[np.ndarray, list[int]]:
-    """Least value and distance of every choice, `(c, 2)`, and how many values it has."""
-    if given is None:
-        return np.zeros((0, 2)), []
-    lists = list(given) if np.ndim(next(iter(given), 0)) else [given]
-    rows, counts = [], []
-    for values in lists:
-        values = np.sort(np.unique(np.asarray(list(values), np.float64)))
-        steps = np.diff(values)
-        if not values.size or not np.isfinite(values).all() or (steps != steps[:1]).any():
-            raise InputError(
-                "A choice is a list of values in even distances, `[-1, 0, 1]` say. "
-                f"Received: {values.tolist()}."
-            )
-        rows.append((values[0], steps[0] if steps.size else 0.0))
-        counts.append(values.size)
-    return np.array(rows).reshape(-1, 2), counts
 
 
 def _check_finite(found: Sequence[Any], names: Sequence[str]) -> None:

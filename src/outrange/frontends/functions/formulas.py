@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -44,12 +44,19 @@ def formulas(
         InputError: One is no formula, or uses a name that nothing has.
     """
     codes = [_code(text, names) for text in texts]
+    entries = [name for each in names.values() for name in each]
+    if len(set(entries)) < len(entries):
+        twice = next(name for name in entries if entries.count(name) > 1)
+        raise InputError(
+            "In formulas every state and control has a name of its own: `states=`, `controls=`. "
+            f"Received: two of the name `{twice}`."
+        )
     places = {name: (kind, i) for kind, each in names.items() for i, name in enumerate(each)}
 
     def run(given: Mapping[str, Any]) -> list[Any]:
-        scope = dict(KNOWN)
+        # A state that is called `x` or `t` is that state, not all of them or the time.
+        scope = {**KNOWN, **given}
         scope |= {name: given[kind][i] for name, (kind, i) in places.items() if kind in given}
-        scope |= given
         return [eval(code, {"__builtins__": {}}, scope) for code in codes]
 
     return run
@@ -57,11 +64,19 @@ def formulas(
 
 def names_time(text: Any) -> bool:
     """Whether a formula asks which step it is."""
-    try:
-        tree = ast.parse(str(text).replace("^", "**").strip(), mode="eval")
-    except SyntaxError:
-        return False
-    return any(isinstance(node, ast.Name) and node.id == "t" for node in ast.walk(tree))
+    return uses([text], ["t"])
+
+
+def uses(texts: Sequence[Any], names: Collection[str]) -> bool:
+    """Whether some formula has one of these names in it."""
+    found = set()
+    for text in texts:
+        try:
+            tree = ast.parse(str(text).replace("^", "**").strip(), mode="eval")
+        except SyntaxError:
+            continue
+        found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return not found.isdisjoint(names)
 
 
 def _code(text: Any, names: Mapping[str, Sequence[str]]) -> Any:

@@ -6,7 +6,6 @@ steps of all loops share one copy of its weights.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,13 +15,11 @@ import numpy as np
 from ...core import InputError, UnsupportedError
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.composites.splice import splice
-from .formulas import formulas, names_time
+from .arguments import called_with, check_used
+from .choices import chosen
+from .formulas import formulas, names_time, uses
 from .linear import LinearPlant
 from .trace import trace
-
-
-WORDS = ("t", "x", "u", "w", "p", "c")
-"""What a plant may take, by name: the step, state, control, disturbance, parameters, choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +33,7 @@ class StepParts:
         actuate: From what the controller returns to the control; None where that is the same.
         states: Names.
         sizes: Of `w`, `p` and `c`; 0 where there are none.
-        choices: `(c, 2)` least value and distance of the values of each choice.
+        choices: The values of each choice, rising.
         controls: Names; empty for `u1`, `u2`, ...
         modes: The value of each controller's mode.
         mode: The state that holds the mode.
@@ -48,7 +45,7 @@ class StepParts:
     actuate: Callable | None
     states: tuple[str, ...]
     sizes: Mapping[str, int]
-    choices: np.ndarray
+    choices: Sequence[np.ndarray]
     controls: tuple[str, ...] = ()
     modes: tuple[float, ...] = ()
     mode: int = 0
@@ -72,8 +69,8 @@ class StepParts:
         if isinstance(self.plant, Graph):
             return False
         if isinstance(self.plant, list | tuple):
-            return any(map(names_time, self.plant))
-        return "t" in _called_with(self.plant, self.sizes)
+            return any(map(names_time, self.plant)) and "t" not in {*self.states, *self.controls}
+        return "t" in called_with(self.plant, self.sizes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +119,20 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
     return StepGraphs(before, after, whole, modes)
 
 
+def plain_after(parts: StepParts, t: float = 0.0) -> Graph:
+    """`StepGraphs.after` as the plant wrote it, curves not put together: quickly there."""
+    n, raw = len(parts.states), parts.controllers[0].value_size(parts.controllers[0].output)
+    slots = [Slot("x", (n,))]
+    slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]
+    b = Builder([*slots, Slot("raw", (raw,))])
+    given = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
+    after, u = _after(b, parts, given, t)
+    last = b.concat([after, u], axis=1)
+    if not isinstance(last, Value):
+        last = b.constant_value(last)
+    return Graph(tuple(b.inputs), tuple(b.nodes), last.index, (Slot("next", (last.size,)),))
+
+
 def _whole(parts: StepParts, slots: Sequence[Slot], before: Graph, after: Graph) -> Graph:
     b = Builder(slots)
     inputs = b.input_values()
@@ -162,8 +173,7 @@ def _after(b: Builder, parts: StepParts, given: dict[str, Value], t: float) -> l
     """The next state, and the control."""
     u: Value = given.pop("raw")
     if "c" in given:
-        chosen = b.affine_map(given["c"], parts.choices[:, 1], parts.choices[:, 0])
-        given["c"] = chosen
+        given["c"] = chosen(b, given["c"], parts.choices)
     u = actuated(b, parts, u)
     b.source = "plant"
     after = plant_value(b, parts, {**given, "u": u}, t)
@@ -205,7 +215,7 @@ def plant_value(
         vectors["t"] = b.reshape(t, ())
     if isinstance(parts.plant, list | tuple):
         return _formulas(b, parts, vectors, n, t)
-    words = _called_with(parts.plant, parts.sizes)
+    words = called_with(parts.plant, parts.sizes)
     values = [k for k in words if k in vectors]
 
     def run(*arrays: Any) -> Any:
@@ -226,8 +236,11 @@ def _formulas(
         )
     count = vectors["u"].size
     names = {"x": parts.states, "u": parts.controls or [f"u{i + 1}" for i in range(count)]}
-    names |= {k: [f"{k}{i + 1}" for i in range(vectors[k].size)] for k in "wp" if k in vectors}
+    names |= {k: [f"{k}{i + 1}" for i in range(vectors[k].size)] for k in "wpc" if k in vectors}
     names |= {"t": ()}
+    taken = {*parts.states, *parts.controls}
+    found = [k for k in "wpc" if uses(parts.plant, {k, f"{k}1", *names.get(k, ())} - taken)]
+    check_used(["x", "u", *found], parts.sizes)
     run = formulas(parts.plant, names)
     return trace(
         b,
@@ -250,46 +263,3 @@ def _model(b: Builder, plant: Graph, n: int, given: Sequence[Value]) -> Value:
         )
     joined = b.concat([b.reshape(x, (1, x.size)) for x in given], axis=1)
     return splice(b, plant, joined)  # pyright: ignore[reportArgumentType]
-
-
-def _called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
-    """What a plant takes, in order.
-
-    Raises:
-        InputError: It is no function, or takes something else.
-    """
-    rule = (
-        "A plant is a function of `(x, u)` or `(t, x, u, w)`, or of any of t (the step), x, u, w "
-        "(the disturbance), p (the parameters) and c (the choice) by these names; a model; "
-        "`linear_plant(A, B)`; or a list of formulas"
-    )
-    if isinstance(plant, LinearPlant):
-        return ("x", "u", "w") if sizes["w"] else ("x", "u")
-    try:
-        parameters = list(inspect.signature(plant).parameters.values())
-    except (TypeError, ValueError):
-        raise InputError(f"{rule}. Received: {type(plant).__name__}.") from None
-    names = [p.name for p in parameters if p.default is p.empty or p.name in WORDS]
-    if any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters):
-        raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
-    if not set(names) <= set(WORDS):
-        names = {2: ["x", "u"], 3: ["t", "x", "u"], 4: ["t", "x", "u", "w"]}.get(len(names), [])
-        if not names:
-            raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
-    if not {"x", "u"} <= set(names):
-        raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
-    missing = [k for k in names if k in "wpc" and not sizes[k]]
-    if missing:
-        named = {"w": "disturbance=", "p": "parameters=", "c": "choice="}[missing[0]]
-        raise InputError(
-            f"The plant takes `{missing[0]}`, so `{named}` says what it may be. "
-            "Received: a loop without it."
-        )
-    unused = [k for k in "wpc" if sizes[k] and k not in names]
-    if unused:
-        named = {"w": "disturbance", "p": "parameters", "c": "choice"}[unused[0]]
-        raise InputError(
-            f"`{named}=` reaches a plant through its argument `{unused[0]}`. "
-            f"Received: a plant of {', '.join(names)}."
-        )
-    return tuple(names)

@@ -193,6 +193,8 @@ def _typed(part: Message, kind: int, home: int) -> list[Any]:
     if kind == DOUBLE:
         return part.doubles(home)
     values = part.wholes(home)
+    if kind != INT64 and any(not -(1 << 31) <= v < 1 << 31 for v in values):
+        raise Refused(f"tensor `{part.text(8)}` holds an integer of more than 32 bits")
     if kind == HALF:
         if any(not 0 <= v < 1 << 16 for v in values):
             raise Refused("a float16 number has more than 16 bits")

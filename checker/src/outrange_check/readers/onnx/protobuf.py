@@ -40,9 +40,11 @@ class Message:
                 size = {_EIGHT: 8, _FOUR: 4}.get(wire, -1)
                 if wire == _BYTES:
                     size, at = _varint(data, at)
-                if size < 0 or at + size > len(data) or number == 0:
+                if size < 0 or at + size > len(data):
                     raise Refused("the file is damaged: a field does not fit its message")
                 value, at = data[at : at + size], at + size
+            if not 0 < number < 1 << 29:  # of a longer one, parsers of C++ drop the upper bits
+                raise Refused("the file is damaged: a field has a number that none may have")
             message.found.setdefault(number, []).append((wire, value))
             count += 1
             if count > _MOST_FIELDS:
@@ -81,8 +83,8 @@ class Message:
 
     def whole(self, number: int) -> int:
         """A single integer, of 64 bits with a sign."""
+        self._plain(number, _VARINT)
         values = self.wholes(number)
-        self._single(number, len(values))
         return values[0] if values else 0
 
     def wholes(self, number: int) -> list[int]:
@@ -110,8 +112,8 @@ class Message:
 
     def real(self, number: int) -> float:
         """A single float32 number."""
+        self._plain(number, _FOUR)
         values = self.floats(number)
-        self._single(number, len(values))
         return values[0] if values else 0.0
 
     def _numbers(self, number: int, wire: int, size: int, letter: str) -> list[float]:
@@ -128,6 +130,13 @@ class Message:
         if wire != _BYTES or isinstance(value, int):
             raise Refused(f"the file is damaged: field {number} is of the wrong kind")
         return value
+
+    def _plain(self, number: int, wire: int) -> None:
+        """A single number must not be packed: parsers skip it then, and take the default."""
+        found = self.found.get(number, [])
+        self._single(number, len(found))
+        if any(way != wire for way, _ in found):
+            raise Refused(f"the file is damaged: field {number} holds no single number")
 
     def _single(self, number: int, count: int) -> None:
         if count > 1:

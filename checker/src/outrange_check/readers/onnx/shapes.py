@@ -84,6 +84,8 @@ def _squeeze(c: Call) -> Tensor:
     axes, shape = c.axes(1, 13), c.x.shape
     if axes is None:
         return c.x.reshaped(tuple(n for n in shape if n != 1))
+    if not axes:
+        raise Refused("an empty list of axes, which runtimes take for all of length 1")
     gone = axes_of(axes, len(shape))
     if any(shape[axis] != 1 for axis in gone):
         raise Refused(f"axes {axes} of shape {shape} are not all of length 1")

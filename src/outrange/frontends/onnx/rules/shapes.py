@@ -74,6 +74,8 @@ def transpose(c: OnnxCall) -> Operand:
 def squeeze(c: OnnxCall) -> Operand:
     shape = tuple(c.x.shape)
     axes = c.attr_or_input("axes", 1, since=13)
+    if axes is not None and len(axes) == 0:
+        raise c.refuse("its list of axes is empty, which runtimes take for all of length 1")
     axes = [i for i, n in enumerate(shape) if n == 1] if axes is None else axes
     axes = _axes(c, axes, len(shape))
     if any(shape[a] != 1 for a in axes):

@@ -1,0 +1,74 @@
+"""What a plant takes: state, control, time, disturbance, parameters, choice."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...core import InputError
+from .linear import LinearPlant
+
+
+WORDS = ("t", "x", "u", "w", "p", "c")
+"""What a plant may take, by name: the step, state, control, disturbance, parameters, choice."""
+
+
+def called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """What a plant takes, in order.
+
+    Raises:
+        InputError: It is no function, or takes something else.
+    """
+    rule = (
+        "A plant is a function of `(x, u)` or `(t, x, u, w)`, or of any of t (the step), x, u, w "
+        "(the disturbance), p (the parameters) and c (the choice) by these names; a model; "
+        "`linear_plant(A, B)`; or a list of formulas"
+    )
+    if isinstance(plant, LinearPlant):
+        names = ["x", "u"] if plant.E is None else ["x", "u", "w"]
+        check_used(names, sizes)
+        if plant.E is not None and plant.E.shape[1] != sizes["w"]:
+            raise InputError(
+                "A linear plant has a column of `E` a disturbance. "
+                f"Received: {plant.E.shape[1]} columns, {sizes['w']} disturbances."
+            )
+        return tuple(names)
+    try:
+        parameters = list(inspect.signature(plant).parameters.values())
+    except (TypeError, ValueError):
+        raise InputError(f"{rule}. Received: {type(plant).__name__}.") from None
+    names = [p.name for p in parameters if p.default is p.empty or p.name in WORDS]
+    if any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters):
+        raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
+    if not set(names) <= set(WORDS):
+        names = {2: ["x", "u"], 3: ["t", "x", "u"], 4: ["t", "x", "u", "w"]}.get(len(names), [])
+        if not names:
+            raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
+    if not {"x", "u"} <= set(names):
+        raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
+    check_used(names, sizes)
+    return tuple(names)
+
+
+def check_used(names: Sequence[str], sizes: Mapping[str, int]) -> None:
+    """Refuse a plant that takes what is not given, or does not take what is.
+
+    Raises:
+        InputError: It would be left out of the proof in silence.
+    """
+    missing = [k for k in names if k in "wpc" and not sizes[k]]
+    if missing:
+        named = {"w": "disturbance=", "p": "parameters=", "c": "choice="}[missing[0]]
+        raise InputError(
+            f"The plant takes `{missing[0]}`, so `{named}` says what it may be. "
+            "Received: a loop without it."
+        )
+    unused = [k for k in "wpc" if sizes[k] and k not in names]
+    if unused:
+        named = {"w": "disturbance", "p": "parameters", "c": "choice"}[unused[0]]
+        raise InputError(
+            f"`{named}=` reaches a plant through its argument `{unused[0]}` (of a formula: "
+            f"`{unused[0]}1`, of `linear_plant`: `E`, for a disturbance). "
+            f"Received: a plant of {', '.join(names)}."
+        )

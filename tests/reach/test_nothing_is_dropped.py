@@ -1,0 +1,126 @@
+"""What a user says of a loop is in the proof, or refused: never left out in silence."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange import InputError, closed_loop, linear_plant, u, x
+
+
+def idle(x):
+    return [-0.5 * x[0]]
+
+
+PLANT = linear_plant([[1.0]], [0.5])
+START = ([0.0], [1.0])
+BELOW = (x[0] <= 2).always()
+
+
+@pytest.mark.parametrize(
+    ("plant", "more"),
+    [
+        (PLANT, {"disturbance": (-5, 5), "varying": True}),
+        (PLANT, {"parameters": (-5, 5)}),
+        (PLANT, {"choice": [-5, 5]}),
+        (linear_plant([[1.0]], [0.5], E=[1.0]), {}),
+        (linear_plant([[1.0]], [0.5], E=[[1.0, 2.0]]), {"disturbance": (-5, 5), "varying": True}),
+        (["x1 + u1"], {"disturbance": (-5, 5), "varying": True}),
+        (["x1 + u1"], {"choice": [-5, 5]}),
+        (["x1 + w1"], {}),
+    ],
+)
+def test_what_the_plant_does_not_take_is_refused(plant, more):
+    with pytest.raises(InputError, match=r"disturbance|parameters|choice"):
+        closed_loop(idle, plant, START, steps=2, spec=BELOW, **more)
+
+
+def test_a_list_is_no_pair():
+    """`[-1, 1]` as a vector would be two disturbances that never vary."""
+    with pytest.raises(InputError, match="pair"):
+        closed_loop(
+            lambda x: [x[0]], lambda x, u, w: x + w, ([0.0, 0.0], [1.0, 1.0]), steps=1,
+            disturbance=[-1, 1], varying=True,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["t", "x", "u", "p"])
+def test_a_state_may_be_called_like_an_argument(name):
+    answer = closed_loop(
+        lambda s: [0.0 * s[0]], [f"2*{name}"], START, steps=3, states=[name], controls=["push"],
+        spec=(x[0] <= 8).at(3) & (x[0] < 8).at(2), time_limit=20,
+    )  # fmt: skip
+    assert answer.status == "HOLDS"
+    assert abs(answer.pipe.hi[3, 0] - 8) < 1e-9
+
+
+def test_two_names_that_are_one_are_refused():
+    with pytest.raises(InputError, match="u1"):
+        closed_loop(idle, ["u1 + 1"], START, steps=1, states=["u1"])
+
+
+@pytest.mark.parametrize("values", [[-0.665, 0.352], [0.1, 0.2, 0.7], [3.0], [-1, 0, 1]])
+def test_a_choice_is_the_number_that_was_said(values):
+    plant = lambda x, u, c: [c[0] + 0.0 * x[0]]  # noqa: E731
+    for k, value in enumerate(sorted(values)):
+        never = closed_loop(
+            idle, plant, START, steps=1, choice=values, spec=(x[0] != value).at(1), time_limit=20
+        )
+        assert never.status == "VIOLATED", value
+        assert never.counterexample.choice[0, 0] == k
+
+
+def test_what_was_seen_are_choices():
+    """Points of a relaxation between two choices are no trajectories."""
+    answer = closed_loop(
+        idle, lambda x, u, c: [np.abs(c[0]) + 0.1 * x[0]], START, steps=2, choice=[-1, 1], tol=0.1,
+        time_limit=20,
+    )  # fmt: skip
+    assert (answer.pipe.seen_lo[1:, 0] >= 1 - 1e-12).all()
+
+
+def test_a_mode_without_a_controller_is_refused():
+    modes = {0: lambda s: [s[0] + 1], 1: lambda s: [s[0] + 1]}
+    with pytest.raises(InputError, match="at step 2"):
+        closed_loop(
+            modes, lambda x, u: [u[0], x[1] + 1], ([0.0, 0], [1.0, 0]), mode=1, steps=4,
+            spec=(x[0] <= 10).always(),
+        )  # fmt: skip
+
+
+def test_a_plant_that_draws_random_numbers_is_refused():
+    drawn = itertools.count()
+    with pytest.raises(InputError, match="disturbance"):
+        closed_loop(idle, lambda x, u: x + 0.1 * next(drawn), START, steps=2, spec=BELOW)
+
+
+def test_an_initial_set_without_states_is_remarked():
+    answer = closed_loop(
+        idle, PLANT, START, steps=2, where=x[0] >= 5, spec=(x[0] <= -1).always(), time_limit=5
+    )
+    assert any("initial state" in told for told in answer.warnings)
+
+
+def test_a_function_as_controller_takes_what_observe_returns():
+    answer = closed_loop(
+        lambda s: [-s[0] - s[1] - s[2]], lambda x, u: [x[0] + 0.1 * u[0]], START, steps=2,
+        observe=lambda x: [x[0], 2 * x[0], 0.5], spec=(x[0] <= 1).always() & (u[0] <= 1).always(),
+        time_limit=20,
+    )  # fmt: skip
+    assert answer.status == "HOLDS"
+
+
+def test_a_pipe_that_a_trajectory_leaves_is_never_returned(monkeypatch):
+    from outrange.reach import ask
+
+    plain = ask.pipe_of
+
+    def wrong(*given):
+        bounds = plain(*given)
+        bounds.hi[1:] = bounds.lo[1:] + 1e-3
+        return bounds
+
+    monkeypatch.setattr(ask, "pipe_of", wrong)
+    with pytest.raises(outrange.ContradictionError, match="after step"):
+        closed_loop(idle, PLANT, START, steps=2, time_limit=20)
