@@ -58,7 +58,7 @@ class Loop(Answer):
         trajectories: `(runs, steps + 1, states)` some of those seen, to be drawn.
         zones: What the specification names, to be drawn.
         dt: The period of a loop in continuous time; None in discrete time.
-        runs_at: The times of the trajectories; empty in discrete time, where they count from 0.
+        runs_at: `(times,)` of the trajectories; empty in discrete time, where they count from 0.
         sources: The models it is about, each with its hash.
         over: The initial set; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.

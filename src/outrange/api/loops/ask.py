@@ -60,9 +60,10 @@ def closed_loop(
             dict from modes to those, with `mode`.
         plant: The next state, with `dt` the derivative of the state: a function of `(x, u)`,
             `(t, x, u)` or `(t, x, u, w)`, or of any of `t` (the number of the step; with `dt` the
-            time), `x` (the state), `u` (the control), `w` (the disturbance), `p` (the parameters) and `c` (the choice) by these names, written with
-            NumPy, `keras.ops`, JAX or PyTorch; `outrange.linear_plant(A, B)`; a model of state and
-            control; or a list of formulas, one a state: `["x1 + 0.1*x2", "x2 + 0.1*u1"]`.
+            time), `x` (the state), `u` (the control), `w` (the disturbance), `p` (the parameters)
+            and `c` (the choice) by these names, written with NumPy, `keras.ops`, JAX or PyTorch;
+            `outrange.linear_plant(A, B)`; a model of state and control; or a list of
+            formulas, one a state: `["x1 + 0.1*x2", "x2 + 0.1*u1"]`.
         initial: The initial states: `(lo, hi)`, or any set as in `outrange.output_range`.
         steps: How many steps, with `dt` how many periods, the loop runs.
         spec: What shall hold: a condition on the states `outrange.x` and the controls `outrange.u`

@@ -156,6 +156,7 @@ def _controlled(b: Builder, parts: StepParts, x: Value, seen: Value) -> Value:
 
 
 def before_graph(parts: StepParts, n: int, size: int) -> Graph:
+    """From the state to what the controller sees."""
     b = Builder([Slot("x", (n,))], source="observe")
     (x,) = b.input_values()
     if parts.observe is not None:

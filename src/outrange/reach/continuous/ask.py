@@ -19,7 +19,7 @@ from ..seen import KEPT
 from ..specification import Trajectory
 from ..zones import unreached, zones
 from .attack import enclosed, more, seen, sharper
-from .claims import Claim, claimed, warned, window
+from .claims import TimedClaim, claimed, warned, window
 from .decisions import deciding
 from .hulls import pipe_of
 from .system import FlowSystem
@@ -64,7 +64,7 @@ class FlowSearch:
     clock: Clock
     seed: int = 0
     progress: Callable[[VerifyProgress], None] | None = None
-    claim: Claim | None = None
+    claim: TimedClaim | None = None
     reason: str = "decided"
     witness: LoopTrajectory | None = None
     cover: Cover | None = None
@@ -110,7 +110,7 @@ class FlowSearch:
         if self.reason != "interrupted" and not self.proved:
             self._bound(tol)
 
-    def _attack(self, claim: Claim) -> None:
+    def _attack(self, claim: TimedClaim) -> None:
         """Enclose a simulated trajectory that breaks it."""
         if not self.found.far.size:
             return
@@ -122,7 +122,7 @@ class FlowSearch:
             tell(Stage("enclosing a trajectory"))
             self.witness = enclosed(self.system, claim, near, self._left())
 
-    def _prove(self, claim: Claim, tol: float | None) -> None:
+    def _prove(self, claim: TimedClaim, tol: float | None) -> None:
         tell(Stage("splitting the initial set"))
         found, system = self.found, self.system
         if not len(found.points):
@@ -139,7 +139,7 @@ class FlowSearch:
             if self.witness is not None or self.reason == "time":
                 return
 
-    def _attack_open(self, claim: Claim, cover: Cover) -> None:
+    def _attack_open(self, claim: TimedClaim, cover: Cover) -> None:
         """Attack once more, from the middles of what stayed open."""
         open_ = np.flatnonzero(~cover.proved)[:512]
         middles = 0.5 * cover.lo[open_] + 0.5 * cover.hi[open_]

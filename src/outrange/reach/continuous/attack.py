@@ -14,7 +14,7 @@ from ...core import Box, Region
 from ...questions.evidence.check_point import contains
 from ..flow import FlowPipe, flow_pipe
 from ..seen import drawn, moved
-from .claims import Claim
+from .claims import TimedClaim
 from .decisions import chosen, deciding
 from .system import FlowSystem, simulated
 
@@ -80,7 +80,7 @@ def regions(system: FlowSystem) -> list[Region]:
     return found
 
 
-def seen(system: FlowSystem, claim: Claim | None, seed: int) -> Seen:
+def seen(system: FlowSystem, claim: TimedClaim | None, seed: int) -> Seen:
     """Trajectories from corners and random points, and from points that come nearer to breaking.
 
     Args:
@@ -105,7 +105,7 @@ def seen(system: FlowSystem, claim: Claim | None, seed: int) -> Seen:
     return found
 
 
-def sharper(system: FlowSystem, claim: Claim, found: Seen) -> Seen:
+def sharper(system: FlowSystem, claim: TimedClaim, found: Seen) -> Seen:
     """The nearest trajectories at more times about those when they are nearest."""
     near, times = found.flat[:1], set(found.times)
     for leaf in claim.leaves():
@@ -120,7 +120,7 @@ def sharper(system: FlowSystem, claim: Claim, found: Seen) -> Seen:
     return _sorted(replace(new, far=claim.worth(order, new.flat)))
 
 
-def more(system: FlowSystem, claim: Claim, old: Seen, points: np.ndarray) -> Seen:
+def more(system: FlowSystem, claim: TimedClaim, old: Seen, points: np.ndarray) -> Seen:
     """Further trajectories."""
     new = Seen(points, old.times, *simulated(system, points, old.times), np.zeros(len(points)))
     new = replace(new, far=claim.worth(new.times, new.flat))
@@ -137,7 +137,7 @@ def _sorted(found: Seen) -> Seen:
     )  # fmt: skip
 
 
-def _times(system: FlowSystem, claim: Claim | None, points: np.ndarray) -> list[Fraction]:
+def _times(system: FlowSystem, claim: TimedClaim | None, points: np.ndarray) -> list[Fraction]:
     """Times so near to each other that steps between them are good simulations."""
     pieces, last = LEAST, None
     while True:
@@ -155,7 +155,7 @@ def _times(system: FlowSystem, claim: Claim | None, points: np.ndarray) -> list[
 
 
 def enclosed(
-    system: FlowSystem, claim: Claim, found: Seen, deadline: float | None
+    system: FlowSystem, claim: TimedClaim, found: Seen, deadline: float | None
 ) -> LoopTrajectory | None:
     """A trajectory that breaks a claim: the flow of one initial point, which proves it.
 
@@ -189,7 +189,7 @@ def enclosed(
 
 
 def _trajectory(
-    system: FlowSystem, claim: Claim, found: Seen, i: int, pipe: FlowPipe, broken: Fraction
+    system: FlowSystem, claim: TimedClaim, found: Seen, i: int, pipe: FlowPipe, broken: Fraction
 ) -> LoopTrajectory:
     n, m = len(system.states), len(system.controls)
     times = sorted({segment.start for segment in pipe.instants} | {broken})

@@ -16,7 +16,7 @@ from ..specification import Trajectory, held_at, remarks
 
 
 @dataclass(frozen=True, eq=False)
-class Claim:
+class TimedClaim:
     """A specification without negations.
 
     Args:
@@ -28,19 +28,19 @@ class Claim:
     """
 
     op: str
-    parts: tuple[Claim, ...] = ()
+    parts: tuple[TimedClaim, ...] = ()
     formula: Formula | None = None
     start: Fraction = Fraction(0)
     stop: Fraction = Fraction(0)
 
-    def denied(self) -> Claim:
+    def denied(self) -> TimedClaim:
         """What holds exactly where this does not."""
         other = {"always": "eventually", "eventually": "always", "all": "any", "any": "all"}
         formula = None if self.formula is None else negate(self.formula)
         parts = tuple(part.denied() for part in self.parts)
-        return Claim(other[self.op], parts, formula, self.start, self.stop)
+        return TimedClaim(other[self.op], parts, formula, self.start, self.stop)
 
-    def leaves(self) -> Iterator[Claim]:
+    def leaves(self) -> Iterator[TimedClaim]:
         """The conditions."""
         if self.formula is not None:
             yield self
@@ -80,7 +80,7 @@ def exact_time(given: float) -> Fraction:
     return given if isinstance(given, Fraction) else Fraction(repr(float(given)))
 
 
-def claimed(spec: Any, where: Trajectory, end: Fraction) -> Claim:
+def claimed(spec: Any, where: Trajectory, end: Fraction) -> TimedClaim:
     """Read a specification.
 
     Args:
@@ -94,14 +94,14 @@ def claimed(spec: Any, where: Trajectory, end: Fraction) -> Claim:
     return _claim(as_temporal(spec), where, end)
 
 
-def _claim(spec: Temporal, where: Trajectory, end: Fraction) -> Claim:
+def _claim(spec: Temporal, where: Trajectory, end: Fraction) -> TimedClaim:
     if spec.op == "~":
         return _claim(spec.parts[0], where, end).denied()
     if spec.op in ("&", "|"):
         parts = tuple(_claim(part, where, end) for part in spec.parts)
-        return Claim("all" if spec.op == "&" else "any", parts)
+        return TimedClaim("all" if spec.op == "&" else "any", parts)
     start, stop = window(spec, end)
-    return Claim(spec.op, (), held_at(spec.parts[0], where, 0), start, stop)
+    return TimedClaim(spec.op, (), held_at(spec.parts[0], where, 0), start, stop)
 
 
 def window(spec: Temporal, end: Fraction) -> tuple[Fraction, Fraction]:

@@ -12,7 +12,7 @@ from ...core import And, Atom, Formula, down, gamma, up
 from ...core.formula import FALSE, TRUE, atoms
 from ..flow import AllOf, AnyOf, Decide, PipeDecision, Segment, Window
 from ..flow.rows import decided, middle_of, nothing_open
-from .claims import Claim
+from .claims import TimedClaim
 
 
 NEAR_INSTANT = 0.7
@@ -90,7 +90,7 @@ class DuringWindow:
 
 
 def deciding(
-    claim: Claim, times: Sequence[Fraction], flat: np.ndarray, dt: Fraction, states: int
+    claim: TimedClaim, times: Sequence[Fraction], flat: np.ndarray, dt: Fraction, states: int
 ) -> Decide:
     """A question that, once answered, implies a claim.
 
@@ -127,8 +127,9 @@ def held_by(formula: Formula, states: int) -> Decide:
 
 
 def chosen(
-    claim: Claim, times: Sequence[Fraction], flat: np.ndarray, dt: Fraction
+    claim: TimedClaim, times: Sequence[Fraction], flat: np.ndarray, dt: Fraction
 ) -> list[tuple[Formula, Fraction, Fraction]]:
+    """Conditions, and from when to when, that together imply a claim; see `deciding`."""
     if claim.op == "all":
         return [one for part in claim.parts for one in chosen(part, times, flat, dt)]
     if claim.op == "any":
