@@ -1,15 +1,23 @@
 """`outrange.closed_loop` with `dt=`: plants in continuous time, as users write them."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import keras
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import outrange
 from outrange import avoid, closed_loop, linear_plant, u, within, x
 from outrange.cli.run import run
+from outrange.core import ContradictionError
+from outrange.reach.continuous.ask import FlowSearch
+from outrange.reach.continuous.attack import seen
+from outrange.reach.continuous.contradictions import check_seen
+from outrange.reach.continuous.hulls import pipe_of
+from outrange.reach.flow import decide_by_splits
 
 
 def none(x):
@@ -101,6 +109,24 @@ def test_a_pendulum_and_a_network():
     assert found.status == "HOLDS" and found.looseness < 1.2 and found.dt == 0.05
     assert 0 < found.margin <= found.nearest
     assert "HOLDS" in str(found) and "time" in str(found) and found.records()[1]["stop"] == 0.05
+
+
+def test_trajectories_of_another_integrator_stay_inside():
+    model, at = small_controller(), np.linspace(0, 0.05, 6)
+    found = closed_loop(model, pendulum, START, steps=10, dt=0.05)
+    assert found.status == "REACHED" and found.looseness < 1.2
+    for begin in ([0.8, 0.0], [1.0, 0.2], [0.83, 0.17], [0.97, 0.02]):
+        state = np.array(begin)
+        for k in range(10):
+            push = np.asarray(model(state[None]), float).ravel()
+            run = solve_ivp(
+                lambda t, y, push=push: pendulum(y, push), (0, 0.05), state, "DOP853", at,
+                rtol=1e-12, atol=1e-12,
+            )  # fmt: skip
+            for t, y in zip(at, run.y.T, strict=True):
+                box = found.pipe.at(k * 0.05 + t)
+                assert (box.lo - 1e-6 <= y).all() and (y <= box.hi + 1e-6).all()
+            state = run.y[:, -1]
 
 
 def test_what_is_broken_comes_with_an_enclosed_trajectory():
@@ -205,6 +231,31 @@ def test_wrong_calls_say_why(more, error, words):
     } | more  # fmt: skip
     with pytest.raises(getattr(outrange, error), match=words):
         closed_loop(**given)
+
+
+def test_a_simulation_outside_the_pipe_ends_the_answer():
+    system = None
+
+    class Kept(Exception):
+        pass
+
+    def keep(one, *_):
+        nonlocal system
+        system = one
+        raise Kept
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FlowSearch, "__init__", lambda self, one, *_: keep(one))
+        with pytest.raises(Kept):
+            closed_loop(none, decay, ([1.0], [2.0]), steps=4, dt=0.1)
+    runs = seen(system, None, 0)
+    cover = decide_by_splits(
+        system.plant, system.controller, system.boxes(), system.dt, system.horizon, None
+    )
+    pipe = pipe_of(system, cover, runs)
+    check_seen(system, pipe, runs)
+    with pytest.raises(ContradictionError, match="bug"):
+        check_seen(system, replace(pipe, hi=pipe.hi - 0.01), runs)
 
 
 def test_periods_are_the_decimals_that_were_written():

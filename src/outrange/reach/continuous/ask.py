@@ -18,16 +18,21 @@ from ..flow import Cover, Decide, PipeDecision, Segment, decide_by_splits
 from ..seen import KEPT
 from ..specification import Trajectory
 from ..zones import unreached, zones
+from .advice import helps
 from .attack import enclosed, more, seen, sharper
 from .claims import TimedClaim, claimed, warned, window
+from .contradictions import check_seen
 from .decisions import deciding
 from .hulls import pipe_of
 from .system import FlowSystem
 
 
-LEAST, BROKEN, SHARE = 1.0, 0.5, 1.25
-"""Seconds for a tighter pipe where no `tol` was asked for: at least, where the specification is
-broken, and as a share of what the verdict took."""
+LEAST, SHARE = 1.0, 1.25
+"""Seconds for a tighter pipe where no `tol` was asked for: at least, and as a share of what the
+verdict took."""
+
+BROKEN, BROKEN_SHARE = 1.0, 0.25
+"""The same for a pipe where the specification is broken."""
 
 TIGHT = 0.1
 """A pipe is near enough where remainders are this share of each width; `tol` says another one."""
@@ -99,7 +104,10 @@ class FlowSearch:
     def proved(self) -> bool:
         """Whether every piece of the initial set keeps what is asked."""
         cover = self.decided
-        return self.witness is None and cover is not None and cover.complete
+        if self.witness is not None or cover is None or not cover.complete:
+            return False
+        # Every piece of a complete cover came to the end: if not, nothing is proved.
+        return bool(cover.pipe.reached) and min(cover.pipe.reached) == self.system.end
 
     def _search(self, tol: float | None) -> None:
         claim = self.claim
@@ -153,8 +161,9 @@ class FlowSearch:
         tell(Stage("bounding every time"))
         seconds = self._left()
         if self.claim is not None and tol is None:
-            least = BROKEN if self.witness is not None else LEAST
-            seconds = max(least, SHARE * self.clock.seconds)
+            broken = self.witness is not None
+            least, share = (BROKEN, BROKEN_SHARE) if broken else (LEAST, SHARE)
+            seconds = max(least, share * self.clock.seconds)
             seconds = min(seconds, self.clock.left)
         whole = self._cover(None, tol, seconds)
         self.cover = whole
@@ -219,6 +228,7 @@ class FlowSearch:
         status = VIOLATED if self.witness else HOLDS if self.proved else UNKNOWN
         kept = np.linspace(0, max(len(found.states) - 1, 0), KEPT).astype(int)
         pipe = pipe_of(system, self.cover, found)
+        check_seen(system, pipe, found)
         named = zones(self.spec, self.where, self._window) if asked else ()
         margin = -np.inf
         if status == HOLDS and cover is not None:
@@ -234,7 +244,7 @@ class FlowSearch:
             reason=self.reason,
             safe_until=self._safe_until(),
             covered=1.0 if self.proved else 0.0 if cover is None else cover.share,
-            helps=self._helps() if asked and status == UNKNOWN else (),
+            helps=helps(system, cover, found) if asked and status == UNKNOWN else (),
             warnings=(*self.warnings, *unreached(named, system.states, pipe)),
             warrant=Warrant.FLOAT64_ROUNDED,
             cost=Cost(self.clock.seconds, self.boxes),
@@ -248,41 +258,6 @@ class FlowSearch:
     def _window(self, spec: Any) -> tuple[float, float]:
         start, stop = window(spec, self.system.end)
         return float(start), float(stop)
-
-    def _helps(self) -> tuple[str, ...]:
-        """Why it is open, and what would help, in sentences."""
-        found: list[str] = []
-        cover = self.decided
-        failures = [] if cover is None else cover.failures
-        late = [failure for failure in failures if failure.cause != "time"]
-        if cover is not None and cover.trouble is not None:
-            late.append(cover.trouble)
-        for failure in (late or failures)[:1]:
-            ends = zip(self.system.states, failure.lo, failure.hi, strict=False)
-            where = ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)
-            said = {
-                "domain": f"the plant may not be defined there ({failure.text}); keep its argument "
-                "away from there, or begin in a smaller set",
-                "controller": "the controller could not be bounded there",
-                "step": f"the flow could not be enclosed ({failure.text}); it may leave every "
-                "bound there, or come near to where the plant is not defined: begin in a smaller "
-                "set",
-            }.get(failure.cause, failure.text)
-            found.append(f"At t = {float(failure.time):.4g}, with {where}: {said}.")
-            if failure.blame and max(failure.blame) > 0:
-                i = failure.free[int(np.argmax(failure.blame))]
-                name = "a parameter or the disturbance"
-                name = self.system.states[i] if i < len(self.system.states) else name
-                found.append(f"What is open depends most on the initial {name}: narrow it first.")
-            if len(failure.kinds) == 2 and max(failure.kinds) > max(failure.blame, default=0.0):
-                which = ("the controller", "the flow")[int(np.argmax(failure.kinds))]
-                found.append(f"Most of its width is what bounds of {which} add.")
-        if self.found.far.size and self.found.far[0] < 0:
-            found.append(
-                "A simulated trajectory breaks it, but its enclosure is too wide to prove that."
-            )
-        found.append("More time, or fewer steps, may decide it.")
-        return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)

@@ -172,14 +172,14 @@ def enclosed(
             continue
         times, flat = found.times, found.flat[i : i + 1]
         denied = claim.denied()
-        asked = chosen(denied, times, flat, system.dt)
+        asked = chosen(denied, times, flat, system.dt, early=True)
         last = max(stop for _, _, stop in asked)
         steps = max(1, ceil(last / system.dt))
         start, w = point[None, :size], point[size:]
         pipe = flow_pipe(
             system.plant, system.controller, (start, start), system.dt, steps, deadline,
             disturbance=(w, w) if w.size else None,
-            decide=deciding(denied, times, flat, system.dt, len(system.states)),
+            decide=deciding(denied, times, flat, system.dt, len(system.states), early=True),
         )  # fmt: skip
         if pipe.complete:
             return _trajectory(system, claim, found, i, pipe, last)

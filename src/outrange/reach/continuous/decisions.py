@@ -15,6 +15,9 @@ from ..flow.rows import decided, middle_of, nothing_open
 from .claims import TimedClaim
 
 
+EARLY = 0.1
+"""Where the first time will do, one is clear that is worth this share of the best."""
+
 NEAR_INSTANT = 0.7
 """An instant between two periods is taken where it is worth this share of the best time."""
 
@@ -90,7 +93,12 @@ class DuringWindow:
 
 
 def deciding(
-    claim: TimedClaim, times: Sequence[Fraction], flat: np.ndarray, dt: Fraction, states: int
+    claim: TimedClaim,
+    times: Sequence[Fraction],
+    flat: np.ndarray,
+    dt: Fraction,
+    states: int,
+    early: bool = False,
 ) -> Decide:
     """A question that, once answered, implies a claim.
 
@@ -103,9 +111,10 @@ def deciding(
         flat: `(batch, times, states + controls)`, at least one.
         dt: The period.
         states: How many there are.
+        early: See `chosen`.
     """
     parts = []
-    for formula, start, stop in chosen(claim, times, flat, dt):
+    for formula, start, stop in chosen(claim, times, flat, dt, early):
         held = any(i >= states for atom in atoms(formula) for i, _ in atom.terms)
         window = Window(start, stop, None if held else dt)
         part = held_by(formula, states)
@@ -127,19 +136,34 @@ def held_by(formula: Formula, states: int) -> Decide:
 
 
 def chosen(
-    claim: TimedClaim, times: Sequence[Fraction], flat: np.ndarray, dt: Fraction
+    claim: TimedClaim,
+    times: Sequence[Fraction],
+    flat: np.ndarray,
+    dt: Fraction,
+    early: bool = False,
 ) -> list[tuple[Formula, Fraction, Fraction]]:
-    """Conditions, and from when to when, that together imply a claim; see `deciding`."""
+    """Conditions, and from when to when, that together imply a claim; see `deciding`.
+
+    Args:
+        claim: What shall hold.
+        times: Of the simulations.
+        flat: `(batch, times, states + controls)`.
+        dt: The period.
+        early: Whether the first time that is clear is taken, in the place of the best.
+    """
     if claim.op == "all":
-        return [one for part in claim.parts for one in chosen(part, times, flat, dt)]
+        return [one for part in claim.parts for one in chosen(part, times, flat, dt, early)]
     if claim.op == "any":
         worth = [part.worth(times, flat).min() for part in claim.parts]
-        return chosen(claim.parts[int(np.argmax(worth))], times, flat, dt)
+        return chosen(claim.parts[int(np.argmax(worth))], times, flat, dt, early)
     assert claim.formula is not None
     if claim.op == "always":
         return [(claim.formula, claim.start, claim.stop)]
     worth, index = claim.each(times, flat).min(axis=0), claim.index(times)
     best = int(np.argmax(worth))
+    if early and worth[best] > 0:
+        time = times[index[int(np.argmax(worth >= EARLY * worth[best]))]]
+        return [(claim.formula, time, time)]
     # The states at an instant are known better than between two.
     sharp = [k for k in range(len(index)) if (times[index[k]] / dt).denominator == 1]
     first = max(sharp, key=lambda k: worth[k], default=best)

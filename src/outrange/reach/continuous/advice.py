@@ -1,0 +1,50 @@
+"""What is said where a question about a loop in continuous time stays open."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..flow import Cover
+from .attack import Seen
+from .system import FlowSystem
+
+
+def helps(system: FlowSystem, cover: Cover | None, seen: Seen) -> tuple[str, ...]:
+    """Why it is open, and what would help, in sentences.
+
+    Args:
+        system: The loop.
+        cover: What was tried; None where nothing was.
+        seen: Simulations.
+    """
+    found: list[str] = []
+    failures = [] if cover is None else cover.failures
+    late = [failure for failure in failures if failure.cause != "time"]
+    if cover is not None and cover.trouble is not None:
+        late.append(cover.trouble)
+    for failure in (late or failures)[:1]:
+        ends = zip(system.states, failure.lo, failure.hi, strict=False)
+        where = ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)
+        said = {
+            "domain": f"the plant may not be defined there ({failure.text}); keep its argument "
+            "away from there, or begin in a smaller set",
+            "controller": "the controller could not be bounded there",
+            "step": f"the flow could not be enclosed ({failure.text}); it may leave every "
+            "bound there, or come near to where the plant is not defined: begin in a smaller "
+            "set",
+        }.get(failure.cause, failure.text)
+        found.append(f"At t = {float(failure.time):.4g}, with {where}: {said}.")
+        if failure.blame and max(failure.blame) > 0:
+            i = failure.free[int(np.argmax(failure.blame))]
+            name = "a parameter or the disturbance"
+            name = system.states[i] if i < len(system.states) else name
+            found.append(f"What is open depends most on the initial {name}: narrow it first.")
+        if len(failure.kinds) == 2 and max(failure.kinds) > max(failure.blame, default=0.0):
+            which = ("the controller", "the flow")[int(np.argmax(failure.kinds))]
+            found.append(f"Most of its width is what bounds of {which} add.")
+    if seen.far.size and seen.far[0] < 0:
+        found.append(
+            "A simulated trajectory breaks it, but its enclosure is too wide to prove that."
+        )
+    found.append("More time, or fewer steps, may decide it.")
+    return tuple(found)

@@ -1,0 +1,65 @@
+"""Does a simulation leave the pipe that was proved? Then nothing is answered."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...answers.loops import Pipe
+from ...core import ContradictionError
+from .attack import Seen
+from .system import FlowSystem, simulated
+
+
+FAR = 1e-4
+"""A simulation is off by less than this share of the size of its states, or is looked at closely."""
+
+FINER = 8
+"""With so many steps in the place of one."""
+
+
+def check_seen(system: FlowSystem, pipe: Pipe, found: Seen) -> None:
+    """Compare simulations with the pipe, finer ones of those that seem to leave it.
+
+    Args:
+        system: The loop.
+        pipe: What was proved.
+        found: Simulations.
+
+    Raises:
+        ContradictionError: One is far outside, and so is a finer one: a bug.
+    """
+    if not len(found.points):
+        return
+    out = _outside(pipe, found)
+    worst = int(np.argmax(out))
+    if out[worst] <= FAR:
+        return
+    old = found.times
+    times = [a + (b - a) * j / FINER for a, b in zip(old[:-1], old[1:], strict=True)
+             for j in range(FINER)] + [old[-1]]  # fmt: skip
+    point = found.points[worst : worst + 1]
+    finer = simulated(system, point, times)
+    states, controls = (each[:, ::FINER] for each in finer)
+    # A simulation that moves as it gets finer proves nothing.
+    size = 1.0 + np.abs(found.states[worst])
+    moved = (np.abs(states[0] - found.states[worst]) / size).max()
+    again = _outside(pipe, Seen(point, old, states, controls, found.far[:1]))[0]
+    if again > FAR and moved < 0.1 * again:
+        raise ContradictionError(
+            "A pipe was proved that a simulated trajectory leaves by "
+            f"{again:.3g} of its size. This is a bug in outrange; please report the loop. "
+            f"Received: the trajectory from {point[0].tolist()}."
+        )
+
+
+def _outside(pipe: Pipe, found: Seen) -> np.ndarray:
+    """How far each simulation leaves the pipe at most, as a share of the size of its states."""
+    most = np.zeros(len(found.points))
+    clock = np.array([float(t) for t in found.times])
+    for start, stop, lo, hi in zip(pipe.start, pipe.stop, pipe.lo, pipe.hi, strict=True):
+        some = found.states[:, (start <= clock) & (clock <= stop)]
+        with np.errstate(invalid="ignore"):
+            out = np.maximum(lo - some, some - hi) / (1.0 + np.abs(some))
+        out = np.where(np.isfinite(out), out, 0.0)
+        most = np.maximum(most, out.max(axis=(1, 2), initial=0.0))
+    return most
