@@ -13,7 +13,7 @@ import outrange
 from outrange import avoid, closed_loop, linear_plant, u, within, x
 from outrange.cli.run import run
 from outrange.core import ContradictionError
-from outrange.reach.continuous.ask import FlowSearch
+from outrange.reach.continuous import ask
 from outrange.reach.continuous.attack import seen
 from outrange.reach.continuous.contradictions import check_seen
 from outrange.reach.continuous.hulls import pipe_of
@@ -196,10 +196,11 @@ def inverse(x, u):
     return [-1.0 / x[0] + u[0]]
 
 
-def test_a_division_by_zero_is_told_with_time_state_and_remedy():
+def test_a_division_by_zero_is_told_with_time_state_and_remedy(monkeypatch):
+    monkeypatch.setattr(ask, "TURNS", (24,))
     for hi in (0.31, 3.0):
         found = closed_loop(
-            none, inverse, ([0.3], [hi]), steps=5, dt=0.1, spec=(x[0] <= 4).always(), time_limit=1
+            none, inverse, ([0.3], [hi]), steps=5, dt=0.1, spec=(x[0] <= 4).always()
         )
         assert found.status == "UNKNOWN" and not found and found.safe_until < 0.045
         (said, *_) = found.helps
@@ -245,7 +246,7 @@ def test_a_simulation_outside_the_pipe_ends_the_answer():
         raise Kept
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FlowSearch, "__init__", lambda self, one, *_: keep(one))
+        patch.setattr(ask.FlowSearch, "__init__", lambda self, one, *_: keep(one))
         with pytest.raises(Kept):
             closed_loop(none, decay, ([1.0], [2.0]), steps=4, dt=0.1)
     runs = seen(system, None, 0)

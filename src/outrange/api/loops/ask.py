@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ...core import Clock, InputError, OutOfTime, PropertySource, Provenance, deadline, text_digest
@@ -29,7 +30,7 @@ def closed_loop(
     *,
     steps: int,
     spec: Any = None,
-    dt: float | None = None,
+    dt: float | Fraction | None = None,
     observe: Callable | None = None,
     actuate: Callable | None = None,
     parameters: Any = None,

@@ -124,9 +124,13 @@ def more(system: FlowSystem, claim: TimedClaim, old: Seen, points: np.ndarray) -
     """Further trajectories."""
     new = Seen(points, old.times, *simulated(system, points, old.times), np.zeros(len(points)))
     new = replace(new, far=claim.worth(new.times, new.flat))
-    parts = ("points", "states", "controls", "far")
-    joined = [np.concatenate([getattr(old, part), getattr(new, part)]) for part in parts]
-    return _sorted(Seen(joined[0], old.times, *joined[1:]))
+    return _sorted(
+        Seen(
+            np.concatenate([old.points, new.points]), old.times,
+            np.concatenate([old.states, new.states]),
+            np.concatenate([old.controls, new.controls]), np.concatenate([old.far, new.far]),
+        )
+    )  # fmt: skip
 
 
 def _sorted(found: Seen) -> Seen:

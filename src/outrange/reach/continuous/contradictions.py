@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from ...answers.loops import Pipe
@@ -11,7 +13,7 @@ from .system import FlowSystem, simulated
 
 
 FAR = 1e-4
-"""A simulation is off by less than this share of the size of its states, or is looked at closely."""
+"""A simulation that leaves the pipe by more, as a share of its states, is looked at closely."""
 
 FINER = 8
 """With so many steps in the place of one."""
@@ -35,7 +37,7 @@ def check_seen(system: FlowSystem, pipe: Pipe, found: Seen) -> None:
     if out[worst] <= FAR:
         return
     old = found.times
-    times = [a + (b - a) * j / FINER for a, b in zip(old[:-1], old[1:], strict=True)
+    times = [a + (b - a) * j / FINER for a, b in pairwise(old)
              for j in range(FINER)] + [old[-1]]  # fmt: skip
     point = found.points[worst : worst + 1]
     finer = simulated(system, point, times)
