@@ -197,8 +197,8 @@ def inverse(x, u):
 
 
 def test_a_division_by_zero_is_told_with_time_state_and_remedy(monkeypatch):
-    monkeypatch.setattr(ask, "TURNS", (24,))
-    for hi in (0.31, 3.0):
+    monkeypatch.setattr(ask, "TURNS", (4,))
+    for hi in (0.31, 0.4):
         found = closed_loop(
             none, inverse, ([0.3], [hi]), steps=5, dt=0.1, spec=(x[0] <= 4).always()
         )

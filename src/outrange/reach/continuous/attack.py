@@ -110,7 +110,7 @@ def sharper(system: FlowSystem, claim: TimedClaim, found: Seen) -> Seen:
     near, times = found.flat[:1], set(found.times)
     for leaf in claim.leaves():
         index, each = leaf.index(found.times), leaf.each(found.times, near)[0]
-        at = index[each.argmin() if leaf.op == "always" else each.argmax()]
+        at = int(index[each.argmin() if leaf.op == "always" else each.argmax()])
         for k in (at - 1, at):
             if 0 <= k < len(found.times) - 1:
                 a, b = found.times[k], found.times[k + 1]
