@@ -189,8 +189,6 @@ CALLS = {
         {"controller": "model", "observe": lambda x: [x[0]]}, "`observe` returns 2 numbers"),
     "a logarithm of negative numbers": (
         {"plant": lambda x, u: [np.log(x[0] - 1), x[1]]}, "at step 0, where it is not defined"),
-    "uneven choices": (
-        {"plant": lambda x, u, c: x + c, "choice": [0, 1, 3]}, "even distances"),
     "modes without a mode": ({"controller": {0: gain, 1: gain}}, "`mode=` says which state"),
     "a linear plant that does not fit": (
         {"plant": linear_plant([[1, 0], [0, 1]], [[1, 0], [0, 1]])}, "a column of `B` a control"),

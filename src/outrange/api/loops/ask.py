@@ -81,8 +81,8 @@ def closed_loop(
         parameters: `(lo, hi)` of what the plant calls `p`: unknown, and the same at every step.
         disturbance: `(lo, hi)` of what the plant calls `w`.
         varying: Whether the disturbance may be another one at every step; to be said with it.
-        choice: In discrete time, the values that the plant's `c` may take at every step, in even
-            distances: `[-1, 0, 1]`; a list of such lists for several.
+        choice: In discrete time, the values that the plant's `c` may take at every step:
+            `[-1, 0, 1]`; a list of such lists for several.
         mode: The state whose value says which of several controllers acts, its name or place; the
             plant says what it is next.
         states: Names of the states, for `x["angle"]` and for pictures.
