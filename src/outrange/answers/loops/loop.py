@@ -16,6 +16,7 @@ from ..render.document import (
     Listing,
     Paragraph,
 )
+from ..render.frame import frame
 from ..render.jsonable import field_dict
 from ..render.loops import Ends, Runs, Worst, Zone, plot_phase, plot_times
 from ..render.text import clipped_name, number
@@ -187,6 +188,18 @@ class Loop(Answer):
                 row |= {f"{name}_{w}": float(e[k, i]) for w, e in zip(words, ends, strict=True)}
             rows.append(row)
         return rows
+
+    def to_frame(self) -> Any:
+        """Tabulate the pipe.
+
+        Returns:
+            A `pandas.DataFrame`, a row a step; in continuous time a row an interval, by its
+            `start` and `stop`.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        return frame(self.records(), self.INDEX if self.dt is None else ("start", "stop"))
 
     @property
     def standing(self) -> str:
