@@ -208,6 +208,7 @@ def test_unions_and_tables():
         ({"dt": "fast"}, "InputError", "positive finite"),
         ({"dt": 0.1, "spec": (x[0] <= 1).at(1)}, "InputError", "= 0.3"),
         ({"dt": 0.1, "spec": (x[0] <= 1).during(0.1, 0.31)}, "InputError", "= 0.3"),
+        ({"dt": 0.1, "spec": (x[0] <= 1).always(0, math.inf)}, "InputError", "= 0.3"),
         ({"dt": 0.1, "steps": 0}, "InputError", "whole number"),
         ({"dt": 0.1, "plant": lambda x, u: [x[0]]}, "InputError", "returns 2 numbers"),
         ({"dt": 0.1, "plant": lambda x, u: [np.sign(x[0]), x[1]]}, "UnsupportedError", "jump|cont"),

@@ -31,6 +31,9 @@ LEAST, SHARE = 1.0, 1.25
 """Seconds for a tighter pipe where no `tol` was asked for: at least, and as a share of what the
 verdict took."""
 
+AIMED = 120.0
+"""Seconds at most for a pipe as narrow as `tol` says."""
+
 BROKEN, BROKEN_SHARE = 1.0, 0.25
 """The same for a pipe where the specification is broken."""
 
@@ -172,7 +175,7 @@ class FlowSearch:
         self, asked: Decide | None, tol: float | None, seconds: float | None, most: int = TURNS[-1]
     ) -> Cover:
         def room(spent: float) -> float:
-            return np.inf if tol is not None else max(LEAST, SHARE * spent)
+            return max(LEAST, SHARE * spent) if tol is None else AIMED
 
         system = self.system
         cover = decide_by_splits(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -110,13 +111,15 @@ def window(spec: Temporal, end: Fraction) -> tuple[Fraction, Fraction]:
     Raises:
         InputError: Later than the end.
     """
-    start = Fraction(0) if spec.start is None else exact_time(spec.start)
-    stop = end if spec.stop is None else exact_time(spec.stop)
-    if max(start, stop) > end:
+    ends = (0.0 if spec.start is None else spec.start, spec.stop)
+    known = all(time is None or isfinite(time) for time in ends)
+    start = exact_time(ends[0]) if known else Fraction(0)
+    stop = end if ends[1] is None or not known else exact_time(ends[1])
+    if not known or max(start, stop) > end:
         raise InputError(
             "In continuous time, the times of a specification are in the unit of `dt`, and the "
             f"loop ends at `steps * dt` = {float(end):g}: more `steps=`, or an earlier time. "
-            f"Received: {spec!r}, about the time {float(max(start, stop)):g}."
+            f"Received: {spec!r}, about the time {max(t for t in ends if t is not None):g}."
         )
     return start, stop
 
