@@ -195,10 +195,10 @@ def test_a_sign_settles_the_gates_of_its_unit(tmp_path):
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_slope_below_0_by_less_than_a_unit_is_no_0(sign, tmp_path):
-    """Two units with weights of a unit each: the slope is 2^-160, or less than 0 by as much."""
+    """A curve of slope 2^-80 and a weight of 2^-80: the slope is 2^-161, or below 0 by as much."""
     net, tiny = Network(1), fmpq(1, 2**80)
     (x,) = entries(net)
-    (one,) = curve(net, "kink", [combine([(sign * tiny, x)])], (1, 1))
+    (one,) = curve(net, "kink", [combine([(fmpq(sign, 2), x)])], (tiny, tiny))
     (two,) = curve(net, "kink", [combine([(tiny, one)])], (1, 1))
     net.outputs = [two]
     made = members(net, box=((-1.0, 1.0),))

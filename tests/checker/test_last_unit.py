@@ -225,9 +225,9 @@ def test_a_case_is_void_by_a_unit_at_least(tmp_path):
 
 
 def test_the_least_of_a_sum_is_rounded_down(tmp_path):
-    """A weight of a unit on [0, 1] units: its product is a unit of 2^-160."""
-    for weight, given in ((-1, 10), (1, 9)):
-        net = network(1, [], [{0: units(weight)}])
+    """Half of x times a unit, on [0, 1] units: half a unit of 2^-160, above 0 or below."""
+    for weight, given in ((-1, 13), (1, 12)):
+        net = network(1, [((1, 1), [{0: units(weight)}])], [{1: fmpq(1, 2)}])
         edge(net, [(0.0, UNIT)], LINES, -given, tmp_path)
 
 

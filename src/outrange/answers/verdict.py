@@ -103,8 +103,35 @@ class Counterexample:
         )
 
 
+class Decided:
+    """What proofs and counterexamples have in common: a record holds one of them, or neither."""
+
+    status: str
+    counterexample: Any
+    margin: float
+
+    def __post_init__(self) -> None:
+        if (self.status == VIOLATED) != (self.counterexample is not None):
+            raise OutrangeError(
+                "`VIOLATED` needs a counterexample, and only it. "
+                f"Received: {self.status}, {self.counterexample}."
+            )
+        if self.status == HOLDS and not self.margin >= 0:
+            raise OutrangeError(
+                f"`HOLDS` needs a bound that proves it. Received: margin={self.margin!r}."
+            )
+
+    @property
+    def holds(self) -> bool | None:
+        """True, False, or None if it is not known, or nothing was asked."""
+        return {HOLDS: True, VIOLATED: False}.get(self.status)
+
+    def __bool__(self) -> bool:
+        return self.status == HOLDS
+
+
 @dataclass(frozen=True, eq=False)
-class Verdict(Answer):
+class Verdict(Decided, Answer):
     """Whether a property holds for every input of a set.
 
     `HOLDS` is a proof about the real-valued network with the stored weights. `VIOLATED` comes with
@@ -157,25 +184,6 @@ class Verdict(Answer):
 
     FORMAT = "outrange.verdict"
     INDEX = ("claim",)
-
-    def __post_init__(self) -> None:
-        if (self.status == VIOLATED) != (self.counterexample is not None):
-            raise OutrangeError(
-                "`VIOLATED` needs a counterexample, and only it. "
-                f"Received: {self.status}, {self.counterexample}."
-            )
-        if self.status == HOLDS and not self.margin >= 0:
-            raise OutrangeError(
-                f"`HOLDS` needs a bound that proves it. Received: margin={self.margin!r}."
-            )
-
-    @property
-    def holds(self) -> bool | None:
-        """True, False, or None if unknown."""
-        return {HOLDS: True, VIOLATED: False}.get(self.status)
-
-    def __bool__(self) -> bool:
-        return self.status == HOLDS
 
     @property
     def sentence(self) -> str:

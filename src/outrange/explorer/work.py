@@ -12,8 +12,7 @@ from ..answers.progress import RangeProgress
 from ..answers.range import Range
 from ..core import Bounds, Box, Region
 from ..domains import bounds
-from ..graph import Graph
-from ..questions.common.network import LayeredNetwork
+from ..questions.common.network import GraphAlone, LayeredNetwork
 from ..questions.common.stamp import stamped
 from ..questions.evidence.contradictions import check_forms, sampled as run_sampled
 from ..questions.evidence.evaluate import entries
@@ -56,25 +55,6 @@ class Ends:
 
     lo: np.ndarray
     hi: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Unrun:
-    """A network without a model to run.
-
-    Args:
-        graph: What it computes.
-        name: Its name.
-    """
-
-    graph: Graph
-    name: str
-    predict: None = None
-    layers: tuple[()] = ()
-
-    @property
-    def written(self) -> Graph:
-        return self.graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +178,7 @@ def exact_range(
 
     # No end rests on a mixed-integer solver's tolerance: what the page shows is proved. The model
     # itself is run once nothing moves any more (`check`): it takes longer than a small search.
-    graph = Unrun(exhibit.network.graph, exhibit.network.name)
+    graph = GraphAlone(exhibit.network.graph, exhibit.network.name)
     found = output_range(
         graph, ask.box, time_limit=exhibit.seconds, solver=False, progress=report, remedies=False
     )

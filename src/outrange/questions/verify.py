@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..search.decide import decide
 from .common.arguments import check_hooks, check_limits
 from .common.entries import entry_labels
 from .common.named import by_name
-from .common.network import NetworkLike
+from .common.network import GraphAlone, NetworkLike
 from .common.remedies import kept_back, smaller_sets
 from .conditions.clause_groups import asked, cases
 from .conditions.specification import demands
@@ -122,7 +122,7 @@ def _held_on(network: NetworkLike, unsafe: Formula, box: Box, clock: Clock) -> t
     def ask(smaller: Box, seconds: float) -> bool:
         part = [Region(smaller)]
         question = asked(unsafe, part, lambda i: place(graph.inputs, i))
-        examiner = CounterexampleChecker(_Unrun(graph), unsafe, part)
+        examiner = CounterexampleChecker(GraphAlone(graph), unsafe, part)
         if not question.groups:
             return True
         found = decide(graph, question.groups, examiner, time_limit=seconds)
@@ -158,25 +158,11 @@ def _no_inputs(
         return False  # A box without constraints is not empty.
     if not groups:
         return True
-    examiner = CounterexampleChecker(_Unrun(network.graph), asks, regions)
+    examiner = CounterexampleChecker(GraphAlone(network.graph), asks, regions)
     found = decide(
         network.graph, groups, examiner, time_limit=min(LOOK_FOR_INPUTS, left), seed=seed
     )
     return found.status is Status.UNSAT
-
-
-@dataclass(frozen=True, eq=False)
-class _Unrun:
-    """A network without a model to run."""
-
-    graph: Graph
-    predict: None = None
-    name: str = "inputs"
-    layers: tuple[()] = ()
-
-    @property
-    def written(self) -> Graph:
-        return self.graph
 
 
 def _verdict(

@@ -14,12 +14,12 @@ from ..answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ..core import Clock, Formula, InputError, OutOfTime, Warrant, check_stopped, deadline
 from ..core.formula import holds, negate, value
 from ..core.watch import Stage, tell
+from ..questions.common.network import GraphAlone
 from ..questions.evidence.check_point import CounterexampleChecker, Witness
 from ..questions.verify import verify
 from ..search.common.tolerance import is_curved
 from .atom_bounds import unsafe_parts
 from .contradictions import check_pipe
-from .network import LoopNetwork
 from .pipes import Bounds, pipe_of
 from .seen import KEPT, check_defined, check_modes, trajectories, trajectory, worth
 from .specification import Trajectory, remarks, specified
@@ -80,7 +80,7 @@ class LoopSearch:
             self.warnings = remarks(self.spec, self.unsafe)
         parts = [] if self.unsafe is None else unsafe_parts(self.unsafe, self.where)
         self.tubes = Tubes(self.system, self.where, parts)
-        self.network = LoopNetwork(self.graph, self.system.name)
+        self.network = GraphAlone(self.graph, self.system.name)
 
     def run(self, tol: float | None) -> Loop:
         """Decide, then bound every step.

@@ -41,7 +41,7 @@ def read(folder: Path) -> None:
         found[f"{path.stem} sizes"] = np.array(sizes)
         biases = [node.op.bias for node in graph.nodes if isinstance(node.op, Affine)]
         found[f"{path.stem} biases"] = np.concatenate(biases or [np.zeros(0)])
-        answer = outrange.output_range(network, (0.4, 0.6), time_limit=1)
+        answer = outrange.output_range(network, (0.4, 0.6), tol=1e-6, time_limit=1)
         found[f"{path.stem} range"] = np.array([flat(answer.lo), flat(answer.hi)])
         found[f"{path.stem} closed"] = np.array(answer.status == "exact")
     np.savez(folder / f"{keras.backend.backend()}.npz", **found)

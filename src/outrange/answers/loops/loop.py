@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import OutrangeError, Warrant
+from ...core import Warrant
 from ..answer import Answer, Cost
 from ..render.document import (
     Block,
@@ -20,17 +20,14 @@ from ..render.frame import frame
 from ..render.jsonable import field_dict
 from ..render.loops import Ends, Runs, Worst, Zone, plot_phase, plot_times
 from ..render.text import clipped_name, number
-from ..verdict import LONGEST_CLAIM, REASONS, TONE
+from ..verdict import HOLDS, LONGEST_CLAIM, REASONS, TONE, UNKNOWN, Decided
 from .pipe import Pipe
 from .table import table_of
 from .trajectory import LoopTrajectory, LoopZone
 
 
-HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
-
-
 @dataclass(frozen=True, eq=False)
-class Loop(Answer):
+class Loop(Decided, Answer):
     """Where a closed loop can be at every time, and whether it does what was specified.
 
     `HOLDS` is a proof for every trajectory from the initial set, whatever the disturbance does.
@@ -93,25 +90,6 @@ class Loop(Answer):
     FORMAT = "outrange.loop"
     INDEX = ("step",)
     OMITTED = ("trajectories", "runs_at")
-
-    def __post_init__(self) -> None:
-        if (self.status == VIOLATED) != (self.counterexample is not None):
-            raise OutrangeError(
-                "`VIOLATED` needs a trajectory, and only it. "
-                f"Received: {self.status}, {self.counterexample}."
-            )
-        if self.status == HOLDS and not self.margin >= 0:
-            raise OutrangeError(
-                f"`HOLDS` needs a bound that proves it. Received: margin={self.margin!r}."
-            )
-
-    @property
-    def holds(self) -> bool | None:
-        """True, False, or None if unknown or nothing was specified."""
-        return {HOLDS: True, VIOLATED: False}.get(self.status)
-
-    def __bool__(self) -> bool:
-        return self.status == HOLDS
 
     @property
     def looseness(self) -> float:

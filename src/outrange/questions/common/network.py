@@ -1,6 +1,7 @@
 """The interface of networks that questions use; front-ends implement it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -47,3 +48,22 @@ class LayeredNetwork(NetworkLike, Protocol):
     def places(self) -> Mapping[int, int]: ...
     @property
     def bypassed(self) -> frozenset[int]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class GraphAlone:
+    """A graph in the place of a network: there is no model to run.
+
+    Args:
+        graph: What is asked about.
+        name: For sentences.
+    """
+
+    graph: Graph
+    name: str = "inputs"
+    predict: None = None
+    layers: tuple[()] = ()
+
+    @property
+    def written(self) -> Graph:
+        return self.graph
