@@ -9,6 +9,7 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.composites.splice import splice
+from ...ops import Step
 from .step import StepParts, actuated, before_graph, plant_value
 
 
@@ -72,7 +73,9 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
         slope = b.concat([slope, np.zeros((1, more))], axis=1)
     graph = b.finish([slope], ["slope"])
     graph = b.plain or graph
-    jumps = [node.op.name for node in graph.nodes if getattr(node.op, "jumps", False)]
+    ops = [node.op for node in graph.nodes]
+    # A staircase states no jumps, for it has infinitely many.
+    jumps = [op.name for op in ops if isinstance(op, Step) or getattr(op, "jumps", False)]
     if jumps:
         raise UnsupportedError(
             "A plant in continuous time must be continuous: steps, comparisons and roundings are "

@@ -28,7 +28,7 @@ def helps(system: FlowSystem, cover: Cover | None, seen: Seen) -> tuple[str, ...
         said = {
             "domain": f"the plant may not be defined there ({failure.text}); keep its argument "
             "away from there, or begin in a smaller set",
-            "controller": "the controller could not be bounded there",
+            "controller": f"the controller could not be bounded there ({failure.text.rstrip('.')})",
             "step": f"the flow could not be enclosed ({failure.text}); it may leave every "
             "bound there, or come near to where the plant is not defined: begin in a smaller "
             "set",

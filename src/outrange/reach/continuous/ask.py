@@ -12,14 +12,14 @@ import numpy as np
 from ...answers import Cost, VerifyProgress
 from ...answers.loops import Loop, LoopTrajectory
 from ...answers.verdict import HOLDS, UNKNOWN, VIOLATED
-from ...core import Clock, Warrant, check_stopped
+from ...core import Clock, OutOfTime, Warrant, check_stopped, deadline
 from ...core.watch import Stage, tell
 from ..flow import Cover, Decide, PipeDecision, Segment, decide_by_splits
 from ..seen import KEPT
 from ..specification import Trajectory
 from ..zones import unreached, zones
 from .advice import helps
-from .attack import enclosed, more, seen, sharper
+from .attack import enclosed, more, nothing_seen, seen, sharper
 from .claims import TimedClaim, claimed, warned, window
 from .contradictions import check_seen
 from .decisions import deciding
@@ -39,6 +39,9 @@ BROKEN, BROKEN_SHARE = 1.0, 0.25
 
 TIGHT = 0.1
 """A pipe is near enough where remainders are this share of each width; `tol` says another one."""
+
+SIMULATED, ENCLOSED = 0.4, 0.5
+"""Shares of the time that is left that simulations, and the enclosure of some, may take."""
 
 TURNS = 256, 4096, 1 << 14
 """Pipes that are tried at most before what is open is attacked again."""
@@ -95,8 +98,10 @@ class FlowSearch:
             tol: See `outrange.closed_loop`.
         """
         tell(Stage("simulating"))
-        self.found = seen(self.system, self.claim, self.seed)
+        self.found = nothing_seen(self.system)
         try:
+            with deadline(SIMULATED * self.clock.left):
+                self.found = seen(self.system, self.claim, self.seed)
             self._search(tol)
         except KeyboardInterrupt:
             self.reason = "interrupted"
@@ -115,7 +120,7 @@ class FlowSearch:
     def _search(self, tol: float | None) -> None:
         claim = self.claim
         if claim is not None:
-            self._attack(claim)
+            self._attacked(lambda: self._attack(claim))
             if self.witness is None:
                 self._prove(claim, tol)
         if self.reason != "interrupted" and not self.proved:
@@ -131,12 +136,22 @@ class FlowSearch:
             self.nearest = min(self.nearest, float(near.far[0]))
         if near.far[0] <= 0:
             tell(Stage("enclosing a trajectory"))
-            self.witness = enclosed(self.system, claim, near, self._left())
+            self.witness = enclosed(self.system, claim, near, ENCLOSED * self.clock.left)
+
+    def _attacked(self, attack: Callable[[], None]) -> None:
+        """Attack until the time is over."""
+        try:
+            with deadline(self.clock.left):
+                attack()
+        except OutOfTime:
+            self.reason = "time"
 
     def _prove(self, claim: TimedClaim, tol: float | None) -> None:
         tell(Stage("splitting the initial set"))
         found, system = self.found, self.system
-        if not len(found.points):
+        if not len(found.points) and claim.chooses:
+            # Which time, and which way, is to be tried is not known.
+            self.reason = "time" if self.clock.limit < np.inf else "splits"
             return
         asked = deciding(claim, found.times, found.flat, system.dt, len(system.states))
         for most in TURNS:
@@ -146,7 +161,7 @@ class FlowSearch:
                 self.decided = self.cover = cover
             if cover.complete or self.reason == "interrupted":
                 return
-            self._attack_open(claim, cover)
+            self._attacked(lambda cover=cover: self._attack_open(claim, cover))
             if self.witness is not None or self.reason == "time":
                 return
 
@@ -169,7 +184,9 @@ class FlowSearch:
             seconds = max(least, share * self.clock.seconds)
             seconds = min(seconds, self.clock.left)
         whole = self._cover(None, tol, seconds)
-        self.cover = whole
+        old = self.decided
+        if old is None or min(whole.pipe.reached) >= min(old.pipe.reached):
+            self.cover = whole
 
     def _cover(
         self, asked: Decide | None, tol: float | None, seconds: float | None, most: int = TURNS[-1]

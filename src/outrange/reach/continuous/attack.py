@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 
 import numpy as np
 
 from ...answers.loops import LoopTrajectory
-from ...core import Box, Region
+from ...core import Box, Clock, Formula, OutOfTime, Region
 from ...questions.evidence.check_point import contains
 from ..flow import FlowPipe, flow_pipe
 from ..seen import drawn, moved
 from .claims import TimedClaim
-from .decisions import chosen, deciding
+from .decisions import chosen, deciding, is_held
 from .system import FlowSystem, simulated
 
 
@@ -80,8 +80,19 @@ def regions(system: FlowSystem) -> list[Region]:
     return found
 
 
+def nothing_seen(system: FlowSystem) -> Seen:
+    """No trajectories."""
+    times = [system.dt * k for k in range(system.horizon + 1)]
+    sizes = len(system.states), len(system.controls)
+    empty = (np.zeros((0, len(times), size)) for size in sizes)
+    width = len(system.states) + system.fixed.size + system.noise.size
+    return Seen(np.zeros((0, width)), times, *empty, np.zeros(0))
+
+
 def seen(system: FlowSystem, claim: TimedClaim | None, seed: int) -> Seen:
     """Trajectories from corners and random points, and from points that come nearer to breaking.
+
+    Where the deadline passes before, what was seen by then: nothing, perhaps.
 
     Args:
         system: The loop.
@@ -90,11 +101,25 @@ def seen(system: FlowSystem, claim: TimedClaim | None, seed: int) -> Seen:
     """
     rng, sets = np.random.default_rng(seed), regions(system)
     points = np.concatenate([drawn(region, rng, POINTS) for region in sets])
-    times = _times(system, claim, points[:8])
-    found = Seen(points, times, *simulated(system, points, times), np.zeros(len(points)))
+    try:
+        times = _times(system, claim, points[:8])
+        found = Seen(points, times, *simulated(system, points, times), np.zeros(len(points)))
+    except OutOfTime:
+        return nothing_seen(system)
     if claim is None or not len(points):
         return found
     found = _sorted(replace(found, far=claim.worth(times, found.flat)))
+    try:
+        return _nearer(system, claim, found, rng)
+    except OutOfTime:
+        return found
+
+
+def _nearer(
+    system: FlowSystem, claim: TimedClaim, found: Seen, rng: np.random.Generator
+) -> Seen:
+    """And trajectories about those that come nearest to breaking the claim."""
+    sets = regions(system)
     for size in SIZES:
         last = found.far[0]
         if last < 0:
@@ -170,18 +195,22 @@ def enclosed(
         deadline: Seconds.
     """
     size, sets = len(system.states) + system.fixed.size, regions(system)
+    clock = Clock(deadline)
     for i in range(min(TRIED, len(found.points))):
         point = found.points[i]
+        if clock.expired:
+            break
         if not found.far[i] <= 0 or not any(contains(region, point) for region in sets):
             continue
         times, flat = found.times, found.flat[i : i + 1]
         denied = claim.denied()
         asked = chosen(denied, times, flat, system.dt, early=True)
         last = max(stop for _, _, stop in asked)
-        steps = max(1, ceil(last / system.dt))
+        steps = max(_periods(system, formula, stop) for formula, _, stop in asked)
         start, w = point[None, :size], point[size:]
         pipe = flow_pipe(
-            system.plant, system.controller, (start, start), system.dt, steps, deadline,
+            system.plant, system.controller, (start, start), system.dt, steps,
+            clock.left if np.isfinite(clock.limit) else None,
             disturbance=(w, w) if w.size else None,
             decide=deciding(denied, times, flat, system.dt, len(system.states), early=True),
         )  # fmt: skip
@@ -190,6 +219,13 @@ def enclosed(
         if pipe.interrupted:
             raise KeyboardInterrupt
     return None
+
+
+def _periods(system: FlowSystem, formula: Formula, stop: Fraction) -> int:
+    """How many periods it takes to know a condition at a time."""
+    if is_held(formula, len(system.states)):
+        return min(floor(stop / system.dt) + 1, system.horizon)
+    return max(1, ceil(stop / system.dt))
 
 
 def _trajectory(

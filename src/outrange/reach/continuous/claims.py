@@ -41,6 +41,11 @@ class TimedClaim:
         parts = tuple(part.denied() for part in self.parts)
         return TimedClaim(other[self.op], parts, formula, self.start, self.stop)
 
+    @property
+    def chooses(self) -> bool:
+        """Whether it leaves open when, or in which way, something holds."""
+        return self.op in ("eventually", "any") or any(part.chooses for part in self.parts)
+
     def leaves(self) -> Iterator[TimedClaim]:
         """The conditions."""
         if self.formula is not None:

@@ -79,15 +79,13 @@ class DuringWindow:
     Args:
         part: The condition.
         window: When it counts; segments are cut to it.
-        held: Whether it is about controls, which are known between instants alone.
     """
 
     part: Decide
     window: Window
-    held: bool
 
     def __call__(self, segment: Segment) -> PipeDecision:
-        if not self.window.counts(segment) or (self.held and segment.controls is None):
+        if not self.window.counts(segment):
             return nothing_open(segment)
         return self.part(segment.between(self.window.start, self.window.end))
 
@@ -107,7 +105,7 @@ def deciding(
 
     Args:
         claim: What shall hold.
-        times: Of the simulations.
+        times: Of the simulations, to the end of the loop.
         flat: `(batch, times, states + controls)`, at least one.
         dt: The period.
         states: How many there are.
@@ -115,14 +113,19 @@ def deciding(
     """
     parts = []
     for formula, start, stop in chosen(claim, times, flat, dt, early):
-        held = any(i >= states for atom in atoms(formula) for i, _ in atom.terms)
-        window = Window(start, stop, None if held else dt)
+        held = is_held(formula, states)
+        window = Window(start, stop, None, times[-1]) if held else Window(start, stop, dt)
         part = held_by(formula, states)
         # Of several parts any may hold, and of one: where it does not throughout a segment, it
         # may in parts of its time, which are known better.
         part = part if isinstance(part, AnyOf) else AnyOf([part])
-        parts.append(DuringWindow(part, window, held))
+        parts.append(DuringWindow(part, window))
     return parts[0] if len(parts) == 1 else AllOf(parts)
+
+
+def is_held(formula: Formula, states: int) -> bool:
+    """Whether a condition is about controls, which are held from each instant on."""
+    return any(i >= states for atom in atoms(formula) for i, _ in atom.terms)
 
 
 def held_by(formula: Formula, states: int) -> Decide:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...core import Bounds, Box, Region
+from ...core import Bounds, Box, Region, check_deadline
 from ...graph import Graph
 
 
@@ -86,6 +86,9 @@ def simulated(
 
     Returns:
         States `(batch, times, n)`, and the controls from then on `(batch, times, m)`.
+
+    Raises:
+        OutOfTime: The deadline has passed.
     """
     size, n = system.fixed.size + len(system.states), len(system.states)
     x, w = points[:, :size], points[:, size:]
@@ -93,6 +96,7 @@ def simulated(
     u = np.zeros((len(points), len(system.controls)))
     with np.errstate(all="ignore"):
         for k, time in enumerate(times):
+            check_deadline()
             if (time / system.dt).denominator == 1 and time < system.end:
                 if by_model and system.model_control is not None:
                     u = system.model_control(x[:, :n])

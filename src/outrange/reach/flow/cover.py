@@ -93,11 +93,12 @@ class Cover:
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """A box and its share of the initial volume."""
+    """A box, its share of the initial volume, and what is known of the one that it was cut from."""
 
     lo: np.ndarray
     hi: np.ndarray
     share: float
+    origin: _Leaf | None = None
 
     def cut(self, free: Sequence[int], blame: Sequence[float], most: int) -> list[_Piece]:
         """Parts across the variables that are to blame most; nothing if no side can be cut."""
@@ -118,7 +119,9 @@ class _Piece:
     def _halves(self, state: int) -> list[_Piece]:
         hi, lo = self.hi.copy(), self.lo.copy()
         hi[state] = lo[state] = 0.5 * self.lo[state] + 0.5 * self.hi[state]
-        return [_Piece(self.lo, hi, self.share / 2), _Piece(lo, self.hi, self.share / 2)]
+        return [
+            replace(self, hi=hi, share=self.share / 2), replace(self, lo=lo, share=self.share / 2)
+        ]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +132,11 @@ class _Leaf:
     pipe: FlowPipe
     box: int
     proved: bool
+
+    @property
+    def reached(self) -> Fraction:
+        """Up to when its pipe holds."""
+        return self.pipe.reached[self.box]
 
 
 @dataclass(eq=False)
@@ -166,20 +174,32 @@ class _CoverSearch:
 
     def decided(self, queue: deque[_Piece], most: int) -> None:
         """Answer the question for all pieces, or give up."""
+        settled: dict[int, _Leaf] = {}
         while queue:
             batch = [queue.popleft() for _ in range(min(AT_ONCE, len(queue)))]
+            if self.clock.expired:
+                # What is known of the wholes is more than their parts could still say.
+                settled |= {id(p.origin): p.origin for p in batch if p.origin is not None}
+                batch = [p for p in batch if p.origin is None]
+                if not batch:
+                    continue
             pipe, failed = self.run(batch)
             late = self.clock.expired or self.tried >= most
             for box, piece in enumerate(batch):
                 failure, parts = failed.get(box), []
+                leaf = _Leaf(replace(piece, origin=None), pipe, box, failure is None)
                 if failure is not None and failure.cause in TROUBLES:
                     self.trouble = self.trouble or failure
                 if failure is not None and failure.cause != "time" and not late:
                     early = failure.time < EARLY * self.dt * self.steps
                     parts = piece.cut(failure.free, failure.blame, 2 if early else 1)
-                queue.extend(parts)
+                best = leaf
+                if failure is not None and piece.origin is not None:
+                    best = max(leaf, piece.origin, key=lambda known: known.reached)
+                queue.extend(replace(part, origin=best) for part in parts)
                 if not parts:
-                    self.leaves.append(_Leaf(piece, pipe, box, failure is None))
+                    settled[id(best)] = best
+        self.leaves += settled.values()
 
     def tightened(self, tight: float) -> None:
         """Cut the pieces that are looser than need be, the loosest first, while there is time."""

@@ -146,7 +146,15 @@ class FlowRun:
         states, origins = reduced(span.states, span.origins, SYMBOLS * span.states.entries)
         span = replace(span, states=states, origins=origins, calm=np.ones(span.size, bool))
         if self.network is not None:
-            held, slope = self.network.control(states, start)
+            try:
+                held, slope = self.network.control(span.states, start)
+            except InputError:
+                span = self._described(span, start)
+                if not span.size:
+                    self.span = span
+                    return
+                held, slope = self.network.control(span.states, start)
+            states, origins = span.states, span.origins
             fine = np.isfinite(held.rest).all(axis=1) if held.rest is not None else True
             span = replace(
                 span, states=states.padded(held.sym.shape[-1]), controls=held,
@@ -170,6 +178,20 @@ class FlowRun:
         done = replace(done, levels=levels, controls=None)
         now = start + self.dt
         self.span = self._pass(done, done.states, now, now)
+
+    def _described(self, span: Span, start: Fraction) -> Span:
+        """The boxes over all of which the controller is described; the others fail."""
+        assert self.network is not None
+        try:
+            self.network.control(span.states, start)
+        except InputError as error:
+            if span.size == 1:
+                self._fail(span, 0, start, "controller", str(error))
+                return span.take(np.zeros(0, np.int64))
+            parts = np.array_split(np.arange(span.size), 2)
+            first, second = (self._described(span.take(part), start) for part in parts)
+            return first.together(second)
+        return span
 
     def _cross(self, span: Span, start: Fraction, h: Fraction, level: int) -> Span:
         """Bring some boxes from `start` to `start + h`, in shorter steps where need be."""

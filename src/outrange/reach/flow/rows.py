@@ -28,16 +28,22 @@ class Window:
         end: Exactly; the same for one instant.
         period: Of the loop. At an instant between two periods the form there is asked, which is
             sharper than the segments before and after; without it, those are.
+        held_to: The end of the loop, where what counts is held from each instant on: the instant
+            belongs to the period that it begins, and the end to the last one.
     """
 
     start: Fraction
     end: Fraction
     period: Fraction | None = None
+    held_to: Fraction | None = None
 
     def counts(self, segment: Segment) -> bool:
         """Whether a segment has to do with the times that count."""
         if segment.start == segment.end:
-            return self.start <= segment.start <= self.end
+            return self.held_to is None and self.start <= segment.start <= self.end
+        if self.held_to is not None:
+            last = self.start == segment.end == self.held_to
+            return segment.start <= self.end and (self.start < segment.end or last)
         if self.start < self.end:
             # What a segment shares with the window is more than one of its ends, or belongs to
             # the next one as well.

@@ -118,7 +118,7 @@ def _curved(op: Curve | Step, x: Models, trouble: Trouble) -> Models:
             np.any(bad, axis=1),
             f"{what}: its argument may be in {_range(float(middle), float(radius))}",
         )
-    if op.jumps:
+    if op.jumps or isinstance(op, Step):
         trouble.add(np.ones(x.count, bool), f"`{op.name}` jumps, and a field must not")
         if found.rest is not None:
             found = Models(found.frame, found.coef, found.sym, np.full_like(found.rest, np.inf))
