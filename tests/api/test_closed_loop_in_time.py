@@ -212,6 +212,8 @@ def test_unions_and_tables():
         ({"dt": 0.1, "steps": 0}, "InputError", "whole number"),
         ({"dt": 0.1, "plant": lambda x, u: [x[0]]}, "InputError", "returns 2 numbers"),
         ({"dt": 0.1, "plant": lambda x, u: [np.sign(x[0]), x[1]]}, "UnsupportedError", "jump|cont"),
+        ({"dt": 0.1, "plant": lambda x, u: [np.floor(x[0]), x[1]]}, "UnsupportedError", "`floor`"),
+        ({"dt": 0.1, "plant": lambda x, u: [x[0] % 0.3, x[1]]}, "UnsupportedError", "`floor`"),
         ({"dt": 0.1, "plant": lambda x, u, c: [x[1], c[0]], "choice": [0, 1]},
          "UnsupportedError", "choice"),
         ({"dt": 0.1, "controller": {0: none}, "mode": 0}, "UnsupportedError", "mode"),
@@ -230,6 +232,29 @@ def test_periods_are_the_decimals_that_were_written():
     assert closed_loop(none, decay, ([1.0], [1.0]), dt=0.1, **say).status == "HOLDS"
     third = closed_loop(none, decay, ([1.0], [1.0]), steps=3, dt=Fraction(1, 3))
     assert third.pipe.stop[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("spec", "status"),
+    [
+        ((u[0] <= 0.9).always(), "VIOLATED"),
+        ((u[0] <= 0.9).at(0.5), "VIOLATED"),
+        ((u[0] <= 0.9).during(0.4, 0.5), "VIOLATED"),
+        ((u[0] <= 0.9).during(0.4, 0.499), "HOLDS"),
+        ((u[0] >= 0.9).at(0.5), "HOLDS"),
+        ((u[0] <= 0.9).at(0.45), "HOLDS"),
+        ((u[0] >= 1.9).eventually(), "VIOLATED"),
+        ((abs(u[0] - 1.8) <= 0.01).at(1), "HOLDS"),
+        ((u[0] + x[0] <= 0.55).at(0.2), "VIOLATED"),
+    ],
+)
+def test_an_instant_has_the_control_that_it_begins(spec, status):
+    # After k periods x is k / 10, and u is 2 k / 10 for the period that begins.
+    found = closed_loop(
+        lambda x: [2.0 * x[0]], lambda x, u: [1.0 + 0.0 * u[0]], ([0.0], [0.0]),
+        steps=10, dt=0.1, spec=spec,
+    )  # fmt: skip
+    assert found.status == status
 
 
 def test_on_the_command_line(tmp_path, capsys):

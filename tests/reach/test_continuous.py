@@ -75,3 +75,44 @@ def test_a_simulation_outside_the_pipe_ends_the_answer():
     check_seen(system, pipe, runs)
     with pytest.raises(ContradictionError, match="bug"):
         check_seen(system, replace(pipe, hi=pipe.hi - 0.01), runs)
+
+
+def test_a_controller_that_is_not_described_everywhere_is_told_with_time_and_state(monkeypatch):
+    monkeypatch.setattr(ask, "TURNS", (1,))
+    given = [0.3], [0.31]
+    say = {"steps": 12, "dt": 0.1, "observe": lambda x: [np.sqrt(x[0] - 0.1)]}
+    found = closed_loop(none, decay, given, spec=(x[0] <= 1).always(), **say)
+    # The argument is 0 when 0.3 exp(-t) is 0.1: at 1.0986.
+    assert found.status == "UNKNOWN" and found.safe_until == 1.1
+    assert "t = 1.1" in found.helps[0] and "`sqrt`" in found.helps[0]
+    assert closed_loop(none, decay, given, **(say | {"steps": 10})).pipe.final.hi[0] < 0.12
+
+
+def test_what_is_known_of_the_whole_is_kept_when_time_runs_out_for_its_parts():
+    for spec in ((x[0] <= 4).always(), None):
+        found = closed_loop(
+            none, inverse, ([0.3], [0.31]), steps=5, dt=0.1, spec=spec, time_limit=2
+        )
+        assert np.isfinite(found.pipe.hi[found.pipe.stop <= 0.025]).all()
+        assert spec is None or found.safe_until > 0.025
+    # Without a specification, it is said until when the boxes are bounded, and why no longer.
+    assert found.status == "REACHED" and "bounded until t = 0.0" in found.sentence
+    assert "division by zero" in found.sentence and "division by zero" in str(found)
+
+
+def test_without_simulations_what_leaves_nothing_open_is_proved(monkeypatch):
+    monkeypatch.setattr(ask, "SIMULATED", 0.0)
+    say = {"steps": 3, "dt": 0.1, "time_limit": 30}
+    found = closed_loop(none, decay, ([1.0], [2.0]), spec=(x[0] <= 2.1).always(), **say)
+    assert found.status == "HOLDS" and not found.warnings
+    found = closed_loop(none, decay, ([1.0], [2.0]), spec=(x[0] <= 1.9).eventually(), **say)
+    assert found.status == "UNKNOWN" and found.reason == "time" and not found.warnings
+
+
+def test_states_that_no_trajectory_begins_in_are_not_simulated(monkeypatch):
+    monkeypatch.setattr(ask, "TURNS", (4,))
+    found = closed_loop(
+        none, decay, ([1.0], [2.0]), steps=2, dt=0.1, where=x[0] >= 3, spec=(x[0] <= 1.5).always()
+    )
+    assert found.status == "UNKNOWN" and found.nearest is None
+    assert "where=" in found.warnings[0] and "simulated" not in found.sentence

@@ -16,6 +16,12 @@ from .system import LoopSystem, simulated
 RANDOM, KEPT = 512, 24
 """Points drawn in the set, and as many of its corners; trajectories that an answer keeps."""
 
+NO_STATE = (
+    "No initial state was found that satisfies the conditions on the initial set: if it is empty, "
+    "every specification holds. Look at `where=`."
+)
+"""A warning."""
+
 ROUNDS = 6
 """Rounds of an attack by steps from the worst points so far."""
 

@@ -117,7 +117,8 @@ class Loop(Decided, Answer):
         if self.counterexample is not None:
             return self._broken(self.counterexample)
         if self.status != UNKNOWN:
-            return f"Every trajectory from the initial set stays in these boxes ({self._span})."
+            told = f"Every trajectory from the initial set stays in these boxes ({self._span})."
+            return " ".join([told, *self._unbounded(), *self.helps])
         until = "nothing is proved of the initial state itself"
         if self.safe_until is not None and self.safe_until >= 0:
             when = f"step {self.safe_until}" if self.dt is None else f"t = {self.safe_until:.4g}"
@@ -128,6 +129,17 @@ class Loop(Decided, Answer):
         if self.safe_until is not None and self.dt is None:
             first = f" Step {self.safe_until + 1} is the first open."
         return f"Unknown: {REASONS[self.reason]}; {until}{share}.{first} {advice}".strip()
+
+    def _unbounded(self) -> list[str]:
+        """From when on nothing is known of some state."""
+        bounded = np.isfinite(self.pipe.lo).all(axis=1) & np.isfinite(self.pipe.hi).all(axis=1)
+        if bounded.all():
+            return []
+        first = int(np.argmin(bounded))
+        return [f"They are bounded until {self._when(float(self.pipe.start[first]))} only."]
+
+    def _when(self, time: float) -> str:
+        return f"step {time:g}" if self.dt is None else f"t = {time:.4g}"
 
     def _margin(self) -> str:
         if not np.isfinite(self.margin) or self.margin <= 0:
@@ -186,7 +198,7 @@ class Loop(Decided, Answer):
 
     def document(self) -> Document:
         """The sentence, what is odd, and the pipe at some of its times."""
-        blocks: list[Block] = [Paragraph(self.sentence)] if self.claim else []
+        blocks: list[Block] = [Paragraph(self.sentence)] if self.claim or self.helps else []
         if self.warnings:
             blocks.append(Listing("Warning:", self.warnings))
         blocks.append(table_of(self.pipe, self.dt is not None))

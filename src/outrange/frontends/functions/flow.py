@@ -71,15 +71,17 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
     slope = plant_value(b, parts, given, given.pop("t", 0.0))
     if more:
         slope = b.concat([slope, np.zeros((1, more))], axis=1)
-    graph = b.finish([slope], ["slope"])
-    graph = b.plain or graph
+    # Curves that are put together have no Taylor coefficients: they stay as they were written.
+    last = b.reshape(slope, (1, slope.size))
+    graph = Graph(tuple(b.inputs), tuple(b.nodes), last.index, (Slot("slope", (slope.size,)),))
     ops = [node.op for node in graph.nodes]
     # A staircase states no jumps, for it has infinitely many.
     jumps = [op.name for op in ops if isinstance(op, Step) or getattr(op, "jumps", False)]
     if jumps:
         raise UnsupportedError(
             "A plant in continuous time must be continuous: steps, comparisons and roundings are "
-            "for what the controller sees or for plants in discrete time. "
+            "for what the controller sees or for plants in discrete time. What bends without a "
+            "jump is written with `np.maximum`, `np.minimum`, `np.clip` or `abs`. "
             f"Received: a plant that computes `{jumps[0]}`."
         )
     return FlowGraphs(before, after, controller, graph)

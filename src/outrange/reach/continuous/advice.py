@@ -9,13 +9,14 @@ from .attack import Seen
 from .system import FlowSystem
 
 
-def helps(system: FlowSystem, cover: Cover | None, seen: Seen) -> tuple[str, ...]:
+def helps(system: FlowSystem, cover: Cover | None, seen: Seen, asked: bool) -> tuple[str, ...]:
     """Why it is open, and what would help, in sentences.
 
     Args:
         system: The loop.
         cover: What was tried; None where nothing was.
         seen: Simulations.
+        asked: Whether there is a specification; else the pipe has no bounds from some time on.
     """
     found: list[str] = []
     failures = [] if cover is None else cover.failures
@@ -42,9 +43,9 @@ def helps(system: FlowSystem, cover: Cover | None, seen: Seen) -> tuple[str, ...
         if len(failure.kinds) == 2 and max(failure.kinds) > max(failure.blame, default=0.0):
             which = ("the controller", "the flow")[int(np.argmax(failure.kinds))]
             found.append(f"Most of its width is what bounds of {which} add.")
-    if seen.far.size and seen.far[0] < 0:
+    if asked and seen.far.size and seen.far[0] < 0:
         found.append(
             "A simulated trajectory breaks it, but its enclosure is too wide to prove that."
         )
-    found.append("More time, or fewer steps, may decide it.")
+    found.append(f"More time, or fewer steps, may {'decide' if asked else 'bound'} it.")
     return tuple(found)

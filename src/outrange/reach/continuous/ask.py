@@ -12,14 +12,14 @@ import numpy as np
 from ...answers import Cost, VerifyProgress
 from ...answers.loops import Loop, LoopTrajectory
 from ...answers.verdict import HOLDS, UNKNOWN, VIOLATED
-from ...core import Clock, OutOfTime, Warrant, check_stopped, deadline
+from ...core import Clock, OutOfTime, Warrant, check_stopped, deadline, seconds_left
 from ...core.watch import Stage, tell
 from ..flow import Cover, Decide, PipeDecision, Segment, decide_by_splits
-from ..seen import KEPT
+from ..seen import KEPT, NO_STATE
 from ..specification import Trajectory
 from ..zones import unreached, zones
 from .advice import helps
-from .attack import enclosed, more, nothing_seen, seen, sharper
+from .attack import enclosed, initial_points, more, nothing_seen, seen, sharper
 from .claims import TimedClaim, claimed, warned, window
 from .contradictions import check_seen
 from .decisions import deciding
@@ -102,6 +102,9 @@ class FlowSearch:
         try:
             with deadline(SIMULATED * self.clock.left):
                 self.found = seen(self.system, self.claim, self.seed)
+                late = seconds_left() <= 0
+            if not len(self.found.points) and not late:
+                self.warnings.append(NO_STATE)
             self._search(tol)
         except KeyboardInterrupt:
             self.reason = "interrupted"
@@ -171,8 +174,10 @@ class FlowSearch:
         middles = 0.5 * cover.lo[open_] + 0.5 * cover.hi[open_]
         noise = self.system.noise
         middle = np.tile(0.5 * noise.lo + 0.5 * noise.hi, (len(open_), 1))
-        self.found = more(self.system, claim, self.found, np.concatenate([middles, middle], axis=1))
-        self._attack(claim)
+        points = initial_points(self.system, np.concatenate([middles, middle], axis=1))
+        if len(points):
+            self.found = more(self.system, claim, self.found, points)
+            self._attack(claim)
 
     def _bound(self, tol: float | None) -> None:
         """A pipe to the end, where the question has none: of it, or of nothing but the loop."""
@@ -204,7 +209,7 @@ class FlowSearch:
         self.boxes += cover.tried
         if cover.interrupted:
             self.reason = "interrupted"
-        elif not cover.complete:
+        elif not cover.complete and (asked is not None or self.claim is None):
             self.reason = "time" if self.clock.expired else "splits"
         return cover
 
@@ -249,6 +254,8 @@ class FlowSearch:
         kept = np.linspace(0, max(len(found.states) - 1, 0), KEPT).astype(int)
         pipe = pipe_of(system, self.cover, found)
         check_seen(system, pipe, found)
+        # Without a specification it is the pipe that may stay open.
+        open_ = status == UNKNOWN and (asked or not np.isfinite([pipe.lo, pipe.hi]).all())
         named = zones(self.spec, self.where, self._window) if asked else ()
         margin = -np.inf
         if status == HOLDS and cover is not None:
@@ -264,7 +271,7 @@ class FlowSearch:
             reason=self.reason,
             safe_until=self._safe_until(),
             covered=1.0 if self.proved else 0.0 if cover is None else cover.share,
-            helps=helps(system, cover, found) if asked and status == UNKNOWN else (),
+            helps=helps(system, cover if asked else self.cover, found, asked) if open_ else (),
             warnings=(*self.warnings, *unreached(named, system.states, pipe)),
             warrant=Warrant.FLOAT64_ROUNDED,
             cost=Cost(self.clock.seconds, self.boxes),

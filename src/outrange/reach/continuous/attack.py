@@ -80,6 +80,13 @@ def regions(system: FlowSystem) -> list[Region]:
     return found
 
 
+def initial_points(system: FlowSystem, points: np.ndarray) -> np.ndarray:
+    """Those of some points that lie in the initial set."""
+    sets = regions(system)
+    inside = [any(contains(region, point) for region in sets) for point in points]
+    return points[np.array(inside, bool)]
+
+
 def nothing_seen(system: FlowSystem) -> Seen:
     """No trajectories."""
     times = [system.dt * k for k in range(system.horizon + 1)]
@@ -115,9 +122,7 @@ def seen(system: FlowSystem, claim: TimedClaim | None, seed: int) -> Seen:
         return found
 
 
-def _nearer(
-    system: FlowSystem, claim: TimedClaim, found: Seen, rng: np.random.Generator
-) -> Seen:
+def _nearer(system: FlowSystem, claim: TimedClaim, found: Seen, rng: np.random.Generator) -> Seen:
     """And trajectories about those that come nearest to breaking the claim."""
     sets = regions(system)
     for size in SIZES:
@@ -176,7 +181,9 @@ def _times(system: FlowSystem, claim: TimedClaim | None, points: np.ndarray) -> 
         times = sorted(grid)
         end = simulated(system, points, times)[0][:, -1]
         size = np.abs(end).max(initial=1e-3)
-        if last is not None and not np.abs(end - last).max(initial=0.0) > NEAR * size:
+        with np.errstate(invalid="ignore"):
+            same = last is not None and not np.abs(end - last).max(initial=0.0) > NEAR * size
+        if same:
             return times
         if pieces >= MOST:
             return times

@@ -22,6 +22,7 @@ from ...core import Bounds, Clock
 from ...graph import Graph
 from .initial import corners
 from .loop import flow_pipe
+from .pieces import Leaf, Piece
 from .pipe import Decide, Failure, FlowPipe
 
 
@@ -30,9 +31,6 @@ AT_ONCE = 96
 
 EARLY = 0.6
 """A box that stops before this share of the time is cut twice."""
-
-THINNEST = 2.0**-30
-"""A box is cut across a side only if that is more than this share of the whole."""
 
 FEW = 12
 """So many pieces are cut twice when pipes are tightened."""
@@ -91,54 +89,6 @@ class Cover:
         return min((failure.time for failure in self.pipe.failures), default=None)
 
 
-@dataclass(frozen=True, eq=False)
-class _Piece:
-    """A box, its share of the initial volume, and what is known of the one that it was cut from."""
-
-    lo: np.ndarray
-    hi: np.ndarray
-    share: float
-    origin: _Leaf | None = None
-
-    def cut(self, free: Sequence[int], blame: Sequence[float], most: int) -> list[_Piece]:
-        """Parts across the variables that are to blame most; nothing if no side can be cut."""
-        order = [j for j in np.argsort(-np.asarray(blame), kind="stable") if self._wide(free[j])]
-        if not order:
-            return []
-        # A second variable that is less than half as much to blame is not worth a cut.
-        second = order[1] if len(order) > 1 and 2 * blame[order[1]] >= blame[order[0]] else order[0]
-        found = self._halves(int(free[order[0]]))
-        if most > 1:
-            found = [half for piece in found for half in piece._halves(int(free[second]))]
-        return found
-
-    def _wide(self, state: int) -> bool:
-        size = abs(self.lo[state]) + abs(self.hi[state])
-        return bool(self.hi[state] - self.lo[state] > THINNEST * size)
-
-    def _halves(self, state: int) -> list[_Piece]:
-        hi, lo = self.hi.copy(), self.lo.copy()
-        hi[state] = lo[state] = 0.5 * self.lo[state] + 0.5 * self.hi[state]
-        return [
-            replace(self, hi=hi, share=self.share / 2), replace(self, lo=lo, share=self.share / 2)
-        ]  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class _Leaf:
-    """A piece that is settled, one way or the other, and its place in the pipe of a run."""
-
-    piece: _Piece
-    pipe: FlowPipe
-    box: int
-    proved: bool
-
-    @property
-    def reached(self) -> Fraction:
-        """Up to when its pipe holds."""
-        return self.pipe.reached[self.box]
-
-
 @dataclass(eq=False)
 class _CoverSearch:
     """What is under way; see `decide_by_splits`."""
@@ -151,13 +101,13 @@ class _CoverSearch:
     disturbance: Bounds | None
     keep: bool
     clock: Clock
-    leaves: list[_Leaf] = field(default_factory=list)
+    leaves: list[Leaf] = field(default_factory=list)
     tried: int = 0
     lasted: float = 0.0
     interrupted: bool = False
     trouble: Failure | None = None
 
-    def run(self, pieces: Sequence[_Piece]) -> tuple[FlowPipe, dict[int, Failure]]:
+    def run(self, pieces: Sequence[Piece]) -> tuple[FlowPipe, dict[int, Failure]]:
         """The pipes of some pieces, and those that failed."""
         ends = np.stack([p.lo for p in pieces]), np.stack([p.hi for p in pieces])
         left = self.clock.left if self.clock.limit < np.inf else None
@@ -172,9 +122,9 @@ class _CoverSearch:
             self.clock, self.interrupted = Clock(0.0), True
         return pipe, {failure.box: failure for failure in pipe.failures}
 
-    def decided(self, queue: deque[_Piece], most: int) -> None:
+    def decided(self, queue: deque[Piece], most: int) -> None:
         """Answer the question for all pieces, or give up."""
-        settled: dict[int, _Leaf] = {}
+        settled: dict[int, Leaf] = {}
         while queue:
             batch = [queue.popleft() for _ in range(min(AT_ONCE, len(queue)))]
             if self.clock.expired:
@@ -187,7 +137,7 @@ class _CoverSearch:
             late = self.clock.expired or self.tried >= most
             for box, piece in enumerate(batch):
                 failure, parts = failed.get(box), []
-                leaf = _Leaf(replace(piece, origin=None), pipe, box, failure is None)
+                leaf = Leaf(replace(piece, origin=None), pipe, box, failure is None)
                 if failure is not None and failure.cause in TROUBLES:
                     self.trouble = self.trouble or failure
                 if failure is not None and failure.cause != "time" and not late:
@@ -210,7 +160,7 @@ class _CoverSearch:
                 if leaf.proved and id(leaf) not in given_up and leaf.pipe.loose[leaf.box][0] > tight
             ]  # fmt: skip
             loose.sort(key=lambda i: -self.leaves[i].pipe.loose[self.leaves[i].box][0])
-            parts: list[tuple[int, _Piece]] = []
+            parts: list[tuple[int, Piece]] = []
             cuts = 2 if len(loose) <= FEW else 1
             for i in loose[: AT_ONCE // 2**cuts]:
                 leaf = self.leaves[i]
@@ -223,7 +173,7 @@ class _CoverSearch:
             pipe, failed = self.run([half for _, half in parts])
             better = {i for i, _ in parts} - {parts[box][0] for box in failed}
             new = [
-                _Leaf(half, pipe, box, True)
+                Leaf(half, pipe, box, True)
                 for box, (i, half) in enumerate(parts) if i in better
             ]  # fmt: skip
             self.leaves = [leaf for i, leaf in enumerate(self.leaves) if i not in better] + new
@@ -266,7 +216,7 @@ def decide_by_splits(
     """
     clock, (lo, hi) = Clock(deadline), corners(boxes)
     search = _CoverSearch(plant, controller, Fraction(dt), steps, decide, disturbance, keep, clock)
-    search.decided(deque(_Piece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)), most)
+    search.decided(deque(Piece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)), most)
     if tighten is not None and not search.interrupted:
         search.clock = Clock(min(tighten(clock.seconds), clock.left))
         search.tightened(tight)

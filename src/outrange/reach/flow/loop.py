@@ -17,7 +17,7 @@ from ..polynomials.ranges import Hull, at_end
 from .controllers import Controller
 from .initial import corners, initial_models, inputs_of
 from .linear import LinearFlow
-from .picard import PicardStep, step
+from .picard import step
 from .pipe import Decide, Failure, FlowPipe, Segment
 from .spans import Span
 from .symbols import SymbolOrigins, reduced, reduced_together
@@ -25,12 +25,6 @@ from .symbols import SymbolOrigins, reduced, reduced_together
 
 HALVINGS = 6
 """A period is halved so often at most."""
-
-LATE = 2e-4
-"""A step is short enough where what its cut powers of time add is this share of the radius."""
-
-CALM = 2.0**-7
-"""And it could be twice as long where it is this share of that."""
 
 SYMBOLS = 12
 """Symbols a state may have, before the smallest are put together."""
@@ -204,7 +198,7 @@ class FlowRun:
             return evaluate(self.plant, given, trouble)
 
         found = step(field_of, span.states, start, h, TIME, self.frames)
-        late, calm = self._lateness(found)
+        late, calm = found.lateness()
         good = found.held & (~late | (level >= HALVINGS))
         done, open_ = np.flatnonzero(good), np.flatnonzero(~good)
         ends = at_end(found.tube, self.frames.at(0))
@@ -240,14 +234,6 @@ class FlowRun:
             return span
         states, held, origins = reduced_together(span.states, span.controls, span.origins, most)
         return replace(span, states=states, controls=held, origins=origins)
-
-    def _lateness(self, found: PicardStep) -> tuple[np.ndarray, np.ndarray]:
-        """Where a shorter step would be worth it, and where a longer one would do."""
-        radius = found.tube.radius
-        radius = np.maximum(radius, 1e-3 * radius.max(axis=1, keepdims=True))
-        room = LATE * radius + 1e-13 * found.tube.norm
-        late, calm = found.late > room, found.late <= CALM * room
-        return np.any(late, axis=1), np.all(calm, axis=1)
 
     def _pass(self, span: Span, tube: Models, start: Fraction, end: Fraction) -> Span:
         """Record a segment or an instant; the boxes that go on from its end."""

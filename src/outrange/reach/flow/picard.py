@@ -36,6 +36,12 @@ TRIES = 5
 REFINEMENTS = 1
 """How often the operator is applied again to a remainder that holds: it only shrinks."""
 
+LATE = 2e-4
+"""A step is short enough where what its cut powers of time add is this share of the radius."""
+
+CALM = 2.0**-7
+"""And it could be twice as long where it is this share of that."""
+
 
 @dataclass(frozen=True, eq=False)
 class PicardStep:
@@ -50,6 +56,14 @@ class PicardStep:
     tube: Models
     held: np.ndarray
     late: np.ndarray
+
+    def lateness(self) -> tuple[np.ndarray, np.ndarray]:
+        """`(B,)` where a shorter step would be worth it, and where a longer one would do."""
+        radius = self.tube.radius
+        radius = np.maximum(radius, 1e-3 * radius.max(axis=1, keepdims=True))
+        room = LATE * radius + 1e-13 * self.tube.norm
+        late, calm = self.late > room, self.late <= CALM * room
+        return np.any(late, axis=1), np.all(calm, axis=1)
 
 
 def step(
