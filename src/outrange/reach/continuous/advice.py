@@ -38,8 +38,8 @@ def helps(system: FlowSystem, cover: Cover | None, seen: Seen, asked: bool) -> t
         if failure.blame and max(failure.blame) > 0:
             i = failure.free[int(np.argmax(failure.blame))]
             name = "a parameter or the disturbance"
-            name = system.states[i] if i < len(system.states) else name
-            found.append(f"What is open depends most on the initial {name}: narrow it first.")
+            name = f"the initial {system.states[i]}" if i < len(system.states) else name
+            found.append(f"What is open depends most on {name}: narrow it first.")
         if len(failure.kinds) == 2 and max(failure.kinds) > max(failure.blame, default=0.0):
             which = ("the controller", "the flow")[int(np.argmax(failure.kinds))]
             found.append(f"Most of its width is what bounds of {which} add.")
