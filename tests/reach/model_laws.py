@@ -6,6 +6,7 @@ import numpy as np
 
 from outrange.core.rounding import up
 from outrange.ops import combine, curve, dense
+from outrange.reach.flow import picard
 from outrange.reach.polynomials import curves, models, ranges
 from outrange.reach.polynomials.frame import MonomialFrame
 from reach.exact_models import points, random_models, value
@@ -42,11 +43,14 @@ def products_hold(rest=0.0, degree=None, symbols=(1.0, 1.0)):
         a, b = (random_models(rng, frame, 2, rest, degree=degree) for _ in range(2))
         a.sym[:], b.sym[:] = a.sym * symbols[0], b.sym * symbols[1]
 
-        def truth(box, entry, point, sign, a=a, b=b):
-            left = value(a, box, entry, point) + sign * Fraction(float(a.rest[box, entry]))
-            return left * (value(b, box, entry, point) + Fraction(float(b.rest[box, entry])))
+        for other in (-1, 1):
 
-        _holds(models.multiply(a, b), frame, 2, rng, truth, rest)
+            def truth(box, entry, point, sign, a=a, b=b, other=other):
+                left = value(a, box, entry, point) + sign * Fraction(float(a.rest[box, entry]))
+                right = Fraction(float(b.rest[box, entry])) * other
+                return left * (value(b, box, entry, point) + right)
+
+            _holds(models.multiply(a, b), frame, 2, rng, truth, rest)
 
 
 def sums_hold(rest=0.0):
@@ -117,6 +121,30 @@ def reciprocals_hold():
         )
         # The next power of z alone is what an order leaves.
         assert found.rest[0, 0] <= 2.0 * up(0.25 ** (order + 1) / 1.75 ** (order + 2))
+
+
+def integrals_hold(later=0):
+    """`x0 + h int slope` holds what it says; `later` powers of time of the slope have no place."""
+    for variables, order, h in ((1, 1, Fraction(1, 10)), (2, 2, Fraction(1, 3))):
+        rng = np.random.default_rng(variables)
+        frame = MonomialFrame(variables, order, 3)
+        slope = random_models(rng, MonomialFrame(variables, order, 2 + later), 2, 0.0)
+        x0 = random_models(rng, MonomialFrame(variables, order, 0), 2, 0.0)
+        x0.coef[:], x0.sym[:] = 0.0, 0.0
+        found = picard._integral(slope, x0, h, frame)
+        width = slope.frame.width
+        powers = []
+        for t in range(slope.frame.times):
+            coef, sym = np.zeros_like(slope.coef), np.zeros_like(slope.sym)
+            coef[..., t * width : (t + 1) * width] = slope.coef[..., t * width : (t + 1) * width]
+            sym[:, :, t] = slope.sym[:, :, t]
+            powers.append(models.Models(slope.frame, coef, sym, slope.rest))
+
+        def truth(box, entry, point, sign, powers=powers, h=h):
+            parts = (value(p, box, entry, point) / (t + 1) for t, p in enumerate(powers))
+            return h * point[0] * sum(parts, Fraction(0))
+
+        _holds(found, frame, 2, rng, truth, 0)
 
 
 def ranges_hold():

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from outrange.core import InputError
-from outrange.reach.flow import AllOf, AnyOf, Rows, Window, decide_by_splits, flow_pipe
+from outrange.core import Clock, InputError
+from outrange.reach.flow import AllOf, AnyOf, Rows, Window, cover, decide_by_splits, flow_pipe
 from reach.plants import controller, layers, plant
 
 
@@ -61,6 +61,26 @@ def decay(m, x, u, t, w):
 def _loop():
     rng = np.random.default_rng(5)
     return plant(decay, 2, 1), controller(layers(rng, 2, 1, "relu"))
+
+
+def test_what_is_known_of_the_whole_is_kept_when_time_runs_out_for_its_parts(monkeypatch):
+    run, runs = cover._CoverSearch.run, []
+
+    def twice(search, pieces):
+        found = run(search, pieces)
+        runs.append(pieces)
+        if len(runs) == 2:
+            search.clock = Clock(0.0)
+        return found
+
+    monkeypatch.setattr(cover._CoverSearch, "run", twice)
+    monkeypatch.setattr(cover, "AT_ONCE", 1)
+    graph = plant(lambda m, x, u, t, w: [-1.0 / x[0]], 1)
+    found = decide_by_splits(graph, None, [[(0.3,), (0.31,)]], H, 5, None, 60)
+    # A part, and the whole in the place of the others.
+    assert len(runs) == 2 and not found.complete and found.share == 0.0
+    assert found.lo.min() == 0.3 and found.hi.max() == 0.31 and len(found.lo) == 2
+    assert found.undecided is not None and found.undecided > Fraction(1, 40)
 
 
 def test_splits_decide_what_one_box_cannot():

@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
+from outrange.reach.flow import picard
 from outrange.reach.polynomials import models, ranges
-from reach.model_laws import FRAMES, products_hold, ranges_hold, reciprocals_hold, sums_hold
+from reach.model_laws import (
+    FRAMES,
+    integrals_hold,
+    products_hold,
+    ranges_hold,
+    reciprocals_hold,
+    sums_hold,
+)
 
 
 @pytest.mark.parametrize("rest", [0.0, 0.5])
@@ -20,6 +28,16 @@ def test_sums(rest):
 @pytest.mark.parametrize("case", [((0, 0), (0.0, 0.0)), ((0, 9), (0.0, 1.0))])
 def test_products_where_little_is_truncated(case):
     products_hold(0.0, *case)
+
+
+def test_products_of_remainders():
+    # Of constants nothing is truncated: the remainders are all there is.
+    products_hold(0.5, (0, 0), (0.0, 0.0))
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_integrals(later):
+    integrals_hold(later)
 
 
 def test_reciprocals():
@@ -38,11 +56,13 @@ LAWS = {
     "products": lambda: products_hold(0.0, (0, 0), (0.0, 0.0)),
     "sums": sums_hold,
     "ranges": ranges_hold,
+    "integrals": integrals_hold,
 }
 
 
 @pytest.mark.parametrize(
-    ("place", "law"), [(models, "products"), (models, "sums"), (ranges, "ranges")]
+    ("place", "law"),
+    [(models, "products"), (models, "sums"), (ranges, "ranges"), (picard, "integrals")],
 )
 def test_a_rounding_that_is_not_paid_is_caught(place, law, monkeypatch):
     monkeypatch.setattr(place, "gamma", _no_gamma)

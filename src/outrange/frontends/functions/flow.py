@@ -73,6 +73,8 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
         slope = b.concat([slope, np.zeros((1, more))], axis=1)
     # Curves that are put together have no Taylor coefficients: they stay as they were written.
     last = b.reshape(slope, (1, slope.size))
+    if not isinstance(last, Value):
+        last = b.constant_value(last)
     graph = Graph(tuple(b.inputs), tuple(b.nodes), last.index, (Slot("slope", (slope.size,)),))
     ops = [node.op for node in graph.nodes]
     # A staircase states no jumps, for it has infinitely many.

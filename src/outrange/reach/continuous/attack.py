@@ -90,10 +90,10 @@ def initial_points(system: FlowSystem, points: np.ndarray) -> np.ndarray:
 def nothing_seen(system: FlowSystem) -> Seen:
     """No trajectories."""
     times = [system.dt * k for k in range(system.horizon + 1)]
-    sizes = len(system.states), len(system.controls)
-    empty = (np.zeros((0, len(times), size)) for size in sizes)
-    width = len(system.states) + system.fixed.size + system.noise.size
-    return Seen(np.zeros((0, width)), times, *empty, np.zeros(0))
+    n, m = len(system.states), len(system.controls)
+    points = np.zeros((0, n + system.fixed.size + system.noise.size))
+    states, controls = np.zeros((0, len(times), n)), np.zeros((0, len(times), m))
+    return Seen(points, times, states, controls, np.zeros(0))
 
 
 def seen(system: FlowSystem, claim: TimedClaim | None, seed: int) -> Seen:
