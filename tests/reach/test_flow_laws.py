@@ -4,12 +4,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import arb_mat, ctx
 
 from cases import cases
 from outrange.graph import Builder, Slot
-from outrange.reach.flow import bands, flow_pipe, picard
+from outrange.reach.flow import bands, flow_pipe, linear as linear_flow, picard
+from outrange.reach.flow.linear import LinearFlow
 from outrange.reach.polynomials import models
+from outrange.reach.polynomials.frame import MonomialFrame
+from reach.exact_models import points, random_models, value
 from reach.oracle import exact, inside, trajectory
 from reach.plants import controller, layers, plant
 
@@ -226,6 +229,31 @@ def test_linear_plants_are_exact_at_instants():
         linear, [(np.zeros((2, 1)), np.zeros(1), None)], list(lo[0]), Fraction(1, 4), 4, pieces=8
     )
     assert inside(x, last.lo[0], last.hi[0])
+
+
+def linear_ends_hold():
+    """`exp(A h) x` and the shift, of every point of a model, lie where the ends say."""
+    h, rng = Fraction(1, 4), np.random.default_rng(0)
+    frame = MonomialFrame(2, 1, 0)
+    x = random_models(rng, frame, 2, 0.0, entries=2)
+    graph = plant(lambda m, x, u, t, w: [x[1] * 0.7 + 0.3, x[0] * (-1.5) - x[1] * 6.0], 2)
+    found = LinearFlow.of(graph).end(x, None, Fraction(0), h)
+    with ctx.workprec(200):
+        rows = [[0.0, 0.7, 0.3], [-1.5, -6.0, 0.0], [0.0, 0.0, 0.0]]
+        flow = arb_mat([[exact(v) * exact(h) for v in row] for row in rows]).exp()
+        for point in points(rng, frame, 2, 6):
+            for box, entry in ((0, 0), (0, 1), (1, 0), (1, 1)):
+                at = [exact(value(x, box, i, point)) for i in range(2)] + [exact(1)]
+                there = sum((flow[entry, j] * at[j] for j in range(3)), exact(0))
+                off = there - exact(value(found, box, entry, point))
+                assert abs(off) <= exact(float(found.rest[box, entry]))
+
+
+def test_ends_of_linear_plants_pay_for_their_rounding(monkeypatch):
+    linear_ends_hold()
+    monkeypatch.setattr(linear_flow, "paid", np.zeros_like)
+    with pytest.raises(AssertionError):
+        linear_ends_hold()
 
 
 @pytest.mark.parametrize("way", ["abs", "max", "relu"])
