@@ -44,8 +44,6 @@ def helps(system: FlowSystem, cover: Cover | None, seen: Seen, asked: bool) -> t
             which = ("the controller", "the flow")[int(np.argmax(failure.kinds))]
             found.append(f"Most of its width is what bounds of {which} add.")
     if asked and seen.far.size and seen.far[0] < 0:
-        found.append(
-            "A simulated trajectory breaks it, but its enclosure is too wide to prove that."
-        )
+        found.append("A simulated trajectory breaks it, but no enclosure of it proves that yet.")
     found.append(f"More time, or fewer steps, may {'decide' if asked else 'bound'} it.")
     return tuple(found)

@@ -22,7 +22,7 @@ from ...core import Bounds, Clock
 from ...graph import Graph
 from .initial import corners
 from .loop import flow_pipe
-from .pieces import Leaf, Piece
+from .pieces import InitialPiece, SettledPiece
 from .pipe import Decide, Failure, FlowPipe
 
 
@@ -101,13 +101,13 @@ class _CoverSearch:
     disturbance: Bounds | None
     keep: bool
     clock: Clock
-    leaves: list[Leaf] = field(default_factory=list)
+    leaves: list[SettledPiece] = field(default_factory=list)
     tried: int = 0
     lasted: float = 0.0
     interrupted: bool = False
     trouble: Failure | None = None
 
-    def run(self, pieces: Sequence[Piece]) -> tuple[FlowPipe, dict[int, Failure]]:
+    def run(self, pieces: Sequence[InitialPiece]) -> tuple[FlowPipe, dict[int, Failure]]:
         """The pipes of some pieces, and those that failed."""
         ends = np.stack([p.lo for p in pieces]), np.stack([p.hi for p in pieces])
         left = self.clock.left if self.clock.limit < np.inf else None
@@ -122,9 +122,9 @@ class _CoverSearch:
             self.clock, self.interrupted = Clock(0.0), True
         return pipe, {failure.box: failure for failure in pipe.failures}
 
-    def decided(self, queue: deque[Piece], most: int) -> None:
+    def decided(self, queue: deque[InitialPiece], most: int) -> None:
         """Answer the question for all pieces, or give up."""
-        settled: dict[int, Leaf] = {}
+        settled: dict[int, SettledPiece] = {}
         while queue:
             batch = [queue.popleft() for _ in range(min(AT_ONCE, len(queue)))]
             if self.clock.expired:
@@ -137,7 +137,7 @@ class _CoverSearch:
             late = self.clock.expired or self.tried >= most
             for box, piece in enumerate(batch):
                 failure, parts = failed.get(box), []
-                leaf = Leaf(replace(piece, origin=None), pipe, box, failure is None)
+                leaf = SettledPiece(replace(piece, origin=None), pipe, box, failure is None)
                 if failure is not None and failure.cause in TROUBLES:
                     self.trouble = self.trouble or failure
                 if failure is not None and failure.cause != "time" and not late:
@@ -160,7 +160,7 @@ class _CoverSearch:
                 if leaf.proved and id(leaf) not in given_up and leaf.pipe.loose[leaf.box][0] > tight
             ]  # fmt: skip
             loose.sort(key=lambda i: -self.leaves[i].pipe.loose[self.leaves[i].box][0])
-            parts: list[tuple[int, Piece]] = []
+            parts: list[tuple[int, InitialPiece]] = []
             cuts = 2 if len(loose) <= FEW else 1
             for i in loose[: AT_ONCE // 2**cuts]:
                 leaf = self.leaves[i]
@@ -173,7 +173,7 @@ class _CoverSearch:
             pipe, failed = self.run([half for _, half in parts])
             better = {i for i, _ in parts} - {parts[box][0] for box in failed}
             new = [
-                Leaf(half, pipe, box, True)
+                SettledPiece(half, pipe, box, True)
                 for box, (i, half) in enumerate(parts) if i in better
             ]  # fmt: skip
             self.leaves = [leaf for i, leaf in enumerate(self.leaves) if i not in better] + new
@@ -216,7 +216,9 @@ def decide_by_splits(
     """
     clock, (lo, hi) = Clock(deadline), corners(boxes)
     search = _CoverSearch(plant, controller, Fraction(dt), steps, decide, disturbance, keep, clock)
-    search.decided(deque(Piece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)), most)
+    search.decided(
+        deque(InitialPiece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)), most
+    )
     if tighten is not None and not search.interrupted:
         search.clock = Clock(min(tighten(clock.seconds), clock.left))
         search.tightened(tight)

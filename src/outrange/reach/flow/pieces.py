@@ -16,15 +16,15 @@ THINNEST = 2.0**-30
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class InitialPiece:
     """A box, its share of the initial volume, and what is known of the one that it was cut from."""
 
     lo: np.ndarray
     hi: np.ndarray
     share: float
-    origin: Leaf | None = None
+    origin: SettledPiece | None = None
 
-    def cut(self, free: Sequence[int], blame: Sequence[float], most: int) -> list[Piece]:
+    def cut(self, free: Sequence[int], blame: Sequence[float], most: int) -> list[InitialPiece]:
         """Parts across the variables that are to blame most; nothing if no side can be cut."""
         order = [j for j in np.argsort(-np.asarray(blame), kind="stable") if self._wide(free[j])]
         if not order:
@@ -40,7 +40,7 @@ class Piece:
         size = abs(self.lo[state]) + abs(self.hi[state])
         return bool(self.hi[state] - self.lo[state] > THINNEST * size)
 
-    def _halves(self, state: int) -> list[Piece]:
+    def _halves(self, state: int) -> list[InitialPiece]:
         hi, lo = self.hi.copy(), self.lo.copy()
         hi[state] = lo[state] = 0.5 * self.lo[state] + 0.5 * self.hi[state]
         return [
@@ -49,10 +49,10 @@ class Piece:
 
 
 @dataclass(frozen=True, eq=False)
-class Leaf:
+class SettledPiece:
     """A piece that is settled, one way or the other, and its place in the pipe of a run."""
 
-    piece: Piece
+    piece: InitialPiece
     pipe: FlowPipe
     box: int
     proved: bool
