@@ -1,13 +1,15 @@
 """Loops in continuous time that cannot be followed, are interrupted, or contradict a proof."""
 
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from outrange import closed_loop, x
 from outrange.core import ContradictionError
-from outrange.reach.continuous import ask
+from outrange.reach.continuous import ask, attack
 from outrange.reach.continuous.attack import seen
 from outrange.reach.continuous.contradictions import check_seen
 from outrange.reach.continuous.hulls import pipe_of
@@ -111,3 +113,18 @@ def test_states_that_no_trajectory_begins_in_are_not_simulated(monkeypatch):
     )
     assert found.status == "UNKNOWN" and found.nearest is None
     assert "where=" in found.warnings[0] and "simulated" not in found.sentence
+
+
+def test_the_enclosures_of_several_trajectories_share_the_time(monkeypatch):
+    left = []
+
+    def slow(*given, **_):
+        left.append(given[5])
+        time.sleep(0.1)
+        return SimpleNamespace(complete=False, interrupted=False)
+
+    monkeypatch.setattr(attack, "flow_pipe", slow)
+    monkeypatch.setattr(ask, "TURNS", ())
+    say = {"steps": 2, "dt": 0.1, "time_limit": 20, "spec": (x[0] <= 1.5).always()}
+    assert closed_loop(none, decay, ([1.0], [2.0]), **say).status == "UNKNOWN"
+    assert len(left) == attack.TRIED and left[0] <= 10 and left[-1] < left[0] - 0.2
