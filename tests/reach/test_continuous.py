@@ -11,9 +11,11 @@ from outrange import closed_loop, x
 from outrange.core import ContradictionError
 from outrange.reach.continuous import ask, attack
 from outrange.reach.continuous.attack import seen
-from outrange.reach.continuous.contradictions import check_seen
+from outrange.reach.continuous.claims import claimed
+from outrange.reach.continuous.contradictions import check_claim, check_seen
 from outrange.reach.continuous.hulls import pipe_of
 from outrange.reach.flow import decide_by_splits
+from outrange.reach.specification import Trajectory
 
 
 def none(x):
@@ -77,6 +79,14 @@ def test_a_simulation_outside_the_pipe_ends_the_answer():
     check_seen(system, pipe, runs)
     with pytest.raises(ContradictionError, match="bug"):
         check_seen(system, replace(pipe, hi=pipe.hi - 0.01), runs)
+    names = Trajectory(1, 0, system.states, system.controls)
+    for limit, fine in ((2.1, True), (1.99, False)):
+        claim = claimed((x[0] <= limit).always(), names, system.end)
+        if fine:
+            check_claim(system, claim, seen(system, claim, 0))
+            continue
+        with pytest.raises(ContradictionError, match="specification was proved"):
+            check_claim(system, claim, seen(system, claim, 0))
 
 
 def test_a_controller_that_is_not_described_everywhere_is_told_with_time_and_state(monkeypatch):

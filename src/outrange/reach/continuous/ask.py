@@ -21,7 +21,7 @@ from ..zones import unreached, zones
 from .advice import helps
 from .attack import enclosed, initial_points, more, nothing_seen, seen, sharper
 from .claims import TimedClaim, claimed, warned, window
-from .contradictions import check_seen
+from .contradictions import check_claim, check_seen
 from .decisions import deciding
 from .hulls import pipe_of
 from .system import FlowSystem
@@ -254,6 +254,7 @@ class FlowSearch:
         kept = np.linspace(0, max(len(found.states) - 1, 0), KEPT).astype(int)
         pipe = pipe_of(system, self.cover, found)
         check_seen(system, pipe, found)
+        check_claim(system, self.claim if status == HOLDS else None, found)
         # Without a specification it is the pipe that may stay open.
         open_ = status == UNKNOWN and (asked or not np.isfinite([pipe.lo, pipe.hi]).all())
         named = zones(self.spec, self.where, self._window) if asked else ()
