@@ -3,16 +3,15 @@
 Front-ends write these records and diagnosis reads them; neither sees the other.
 """
 
+from .measurements import Measured as Measured, Rehearsal as Rehearsal
 from .records import (
     Head as Head,
     Layer as Layer,
     Loss as Loss,
-    Measured as Measured,
     Optimizer as Optimizer,
     PartialGraph as PartialGraph,
     Program as Program,
     RecordedStep as RecordedStep,
-    Rehearsal as Rehearsal,
     Stepping as Stepping,
     Weight as Weight,
 )

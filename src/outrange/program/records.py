@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph
+from .measurements import Measured, Rehearsal
 from .repairs import ModelChange
 
 
@@ -206,49 +207,6 @@ class PartialGraph:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """One evaluation of loss and gradients by the framework itself, at the stored weights.
-
-    Args:
-        loss: The mean loss.
-        gradients: Weight index to gradient; None where the backend says there is no path.
-        error: What the backend raised instead, or `""`.
-        outputs: What the model returned, one array an output; empty where it was not kept.
-    """
-
-    loss: float
-    gradients: Mapping[int, np.ndarray | None]
-    error: str = ""
-    outputs: tuple[np.ndarray, ...] = ()
-
-    @property
-    def spoiled(self) -> bool:
-        """Whether an entry of a gradient is no finite number, so that a step spoils its weight."""
-        return not all(np.isfinite(g).all() for g in self.gradients.values() if g is not None)
-
-
-@dataclass(frozen=True, eq=False)
-class Rehearsal:
-    """A few training steps on a copy of the model.
-
-    Args:
-        losses: The loss of each step's rows, before the step.
-        moved: Weight index to the largest change of an entry.
-        size: Weight index to the largest entry before.
-        error: What the backend raised, or `""`.
-        looks: `(step, loss of the first rows)` before some of the steps, and after the last.
-        outputs: What the copy returns at the first rows in the end, one array an output.
-    """
-
-    losses: tuple[float, ...]
-    moved: Mapping[int, float]
-    size: Mapping[int, float]
-    error: str = ""
-    looks: tuple[tuple[int, float], ...] = ()
-    outputs: tuple[np.ndarray, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
 class Program:
     """A model, its loss and its optimizer.
 
@@ -274,6 +232,7 @@ class Program:
         unread: What could not be looked at, and why.
         changed_in_training: Whether some layer computes something else in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
+        own_chance: Whether code that is not Keras's may draw them.
         stepping: How the optimizer steps; None if there is none.
         varied: `varied(values)`: the graph of `whole` with other values of some weights, by their
             index; None where it cannot be written.
@@ -303,6 +262,7 @@ class Program:
     unread: tuple[str, ...] = ()
     changed_in_training: bool = False
     chance_in_training: bool = True
+    own_chance: bool = True
     stepping: Stepping | None = None
     varied: Callable[[Mapping[int, np.ndarray]], PartialGraph | None] | None = None
     understood: Mapping[int, str] = field(default_factory=dict)

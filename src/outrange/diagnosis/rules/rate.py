@@ -113,11 +113,10 @@ def _curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float
     """Layer, a lower bound of the curvature, and the largest stable rate, if it is exceeded."""
     program = case.program
     kernels = [w for w in program.weights if w.trainable]
-    if optimizer.kind != "SGD" or optimizer.options.get("nesterov") or len(program.losses) != 1:
+    if optimizer.kind != "SGD" or optimizer.scheduled or len(program.losses) != 1:
         return None
-    if optimizer.scheduled or any(w.constrained for w in kernels):
-        return None  # a rate that falls, weights that are cut off
-    if any(optimizer.options.get(n) for n in ("clipnorm", "clipvalue", "global_clipnorm")):
+    other = ("clipnorm", "clipvalue", "global_clipnorm", "nesterov")
+    if any(optimizer.options.get(n) for n in other) or any(w.constrained for w in kernels):
         return None
     loss, head = program.losses[0], case.head(program.losses[0])
     if loss.name != "mean_squared_error" or not loss.known or loss.options.get("weight", 1) != 1:

@@ -146,6 +146,8 @@ def _told_apart(program: Program, step: RecordedStep, follower: RecordedStep) ->
     """Whether chance in training may give the units of a layer different gradients."""
     if not program.chance_in_training:
         return False
+    if program.own_chance:
+        return True
     order = [layer.path for layer in program.layers]
     noisy = [i for i, layer in enumerate(program.layers) if layer.kind in RANDOM]
     if step.layer not in order or follower.layer not in order:

@@ -18,7 +18,7 @@ from ..trace.tolerant import Followed, follow, symbols
 from .measure import Measurement
 from .output_heads import head
 from .parts import NOISY, model_part, parts, whole_again
-from .randomness import may_draw
+from .randomness import may_draw, own_code_may_draw
 from .rehearsal import Rehearser
 from .repair import repairer
 from .stepping import stepping, understood, varied
@@ -99,6 +99,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         unread=tuple(dict.fromkeys([*unread, *missing])),
         changed_in_training=any(layer.noisy for layer in layers) or not found,
         chance_in_training=draws,
+        own_chance=own_code_may_draw(k, model),
         **_steps_ahead(k, model, wide, index, compiled, whole, again),
     )
 

@@ -28,6 +28,18 @@ def may_draw(k: Any, model: Any) -> bool:
     return any(_may_draw(layer) for layer in model._flatten_layers())
 
 
+def own_code_may_draw(k: Any, model: Any) -> bool:
+    """The same of code that is not Keras's: what of it is random cannot be told from outside."""
+    if isinstance(model, k.Model) and own_training(k, model):
+        return True
+    layers = model._flatten_layers()
+    return any(_may_draw(layer) for layer in layers if _is_own(layer))
+
+
+def _is_own(layer: Any) -> bool:
+    return type(layer).__name__ == "Lambda" or not type(layer).__module__.startswith("keras.")
+
+
 def _may_draw(layer: Any) -> bool:
     kind = type(layer)
     if kind.__name__ == "Lambda":
