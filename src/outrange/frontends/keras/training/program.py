@@ -56,13 +56,9 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     outputs = k.tree.flatten(found.trace.outputs) if found else []
     records = _losses(found, objects, number)
     names = {loss.output: loss.name for loss in records}
-    heads = (
-        tuple(
-            head(k, model, model_part(found), t, number, names.get(i, ""))
-            for i, t in enumerate(outputs)
-        )
-        if found
-        else ()
+    part = model_part(found) if found else None
+    heads = tuple(
+        head(k, model, part, t, number, names.get(i, "")) for i, t in enumerate(outputs) if part
     )
     weights = tuple(_weight(k, v) for v in model.weights)
     whole, free, missing = parts(k, model, found, number, struct)
