@@ -6,6 +6,7 @@ import pytest
 from keras import layers as L
 
 import outrange
+from outrange.diagnosis.wording import at_least
 from outrange.frontends.keras.training.jitted import JaxTraining
 
 
@@ -177,3 +178,9 @@ def test_what_is_no_probability_has_no_entropy():
     assert loss < 0.1
     floors, loss = notes("softmax")
     assert floors[0] <= loss
+
+
+def test_a_floor_is_not_rounded_up():
+    for value in (1302.743, 5 / 3, 0.99996, 80.0, 1.23456e-5, 99999.0):
+        assert 0.999 * value <= float(at_least(value)) <= value
+    assert at_least(80.0) == "80"

@@ -17,6 +17,15 @@ def short(value: float) -> str:
     return f"{float(f'{value:.4g}') + 0.0:g}"
 
 
+def at_least(value: float) -> str:
+    """The same, rounded toward 0: what is never below `value` is never below this."""
+    text = f"{value:.4g}"
+    if abs(float(text)) > abs(value):
+        digits = 3 - int(np.floor(np.log10(abs(float(text)))))
+        text = f"{float(text) - float(np.sign(value)) * 10.0**-digits:.4g}"
+    return f"{float(text) + 0.0:g}"
+
+
 def share(count: int, total: int) -> str:
     """`7 of 7`."""
     return f"{count:,} of {total:,}"

@@ -14,6 +14,8 @@ def alive(attack: Attack, finding: Any) -> str:
     if "units" not in finding.cost:
         return is_bent(attack, finding)
     layer, units = attack.model.get_layer(finding.layer), finding.cost["units"]
+    if len(layer._inbound_nodes) != 1:
+        return ""  # which of its calls is meant is not known here
     inner = attack.keras.Model(attack.model.inputs, layer.output)
     if not np.isfinite(attack.values(finding.layer)).all():
         return ""  # it overflows, which is said elsewhere

@@ -17,7 +17,7 @@ from ..budget.weight_box import WeightBox, weight_box
 from ..context import DiagnosisContext
 from ..plan import Plan
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import short
+from ..wording import at_least, short
 
 
 SHARE = 0.9
@@ -135,7 +135,7 @@ def _proved(case: _Case, box: WeightBox, reach: Reach) -> Finding | None:
     message = (
         f"in {case.budget} no weight can move by more than {short(reach.far)}: the loss "
         f"{case.which}on {these} "
-        f"cannot get below {short(floor)} (now {short(now)}), {level} what predicting "
+        f"cannot get below {at_least(floor)} (now {short(now)}), {level} what predicting "
         f"{budgeted.rows.says} gives, {short(constant)}."
     )
     if most > case.plan.epochs:

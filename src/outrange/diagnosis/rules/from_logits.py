@@ -11,7 +11,7 @@ from ...core import down
 from ...program import Loss
 from ..context import DiagnosisContext
 from ..registry import Example, Rule, register
-from ..wording import short, span
+from ..wording import at_least, span
 from .mismatch import _three, _two
 
 
@@ -69,7 +69,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         cost = {}
         if floor is not None and floor > 0:
             cost["loss_floor"] = floor
-            message += f"; the loss can never fall below {short(floor)}"
+            message += f"; the loss can never fall below {at_least(floor)}"
         yield rule.found(
             Level.PROVED, head.layer, message + ".", fix, interval=(lo, hi), cost=cost,
             holds_for="all trainable weights, and all inputs within the range of your data",

@@ -11,6 +11,7 @@ from ...program import Head, Loss
 from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
+from ..wording import at_least
 
 
 PROBABILITIES = {
@@ -269,5 +270,5 @@ def _hinge(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, 
     short = loss.name.replace("_", " ")
     return Level.PROVED, (
         f"the {short} loss wants outputs of 1 and -1, and the {head.activation} gives none below "
-        f"{lo:g}: it cannot go below {floor * (1 - 1e-9):.4g}, whatever the weights are."
+        f"{lo:g}: it cannot go below {at_least(floor * (1 - 1e-9))}, whatever the weights are."
     ), 'activation="tanh"   or   loss="binary_crossentropy"'  # fmt: skip

@@ -11,7 +11,7 @@ from ...program import Head, Loss
 from .. import baselines
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import short
+from ..wording import at_least, short
 
 
 MOST = 0.9
@@ -57,7 +57,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         hopeless = constant is not None and floor >= MOST * constant
         smoothed = f" and label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
         text = (
-            f"the targets{smoothed} have a mean entropy of {short(floor)}: no network gets the "
+            f"the targets{smoothed} have a mean entropy of {at_least(floor)}: no network gets the "
             "cross-entropy below that"
         )
         if constant is not None:

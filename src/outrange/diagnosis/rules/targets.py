@@ -11,7 +11,7 @@ from ...core import Bounds, down
 from ...program import Head, Loss
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import share, span
+from ..wording import at_least, share, span
 
 
 POWERS = {
@@ -136,5 +136,5 @@ def _finding(
 
 
 def _shown(value: float) -> str:
-    text = f"{value:.4g}"
+    text = at_least(value)
     return text if any(c in text for c in ".e") else f"{text}.0"
