@@ -18,9 +18,9 @@ def short(value: float) -> str:
 
 
 def at_least(value: float) -> str:
-    """The same, rounded toward 0: what is never below `value` is never below this."""
+    """The same, rounded toward 0 but for 1e-9 of it, which a bound pays for its own arithmetic."""
     text = f"{value:.4g}"
-    if abs(float(text)) > abs(value):
+    if abs(float(text)) > abs(value) * (1 + 1e-9):
         digits = 3 - int(np.floor(np.log10(abs(float(text)))))
         text = f"{float(text) - float(np.sign(value)) * 10.0**-digits:.4g}"
     return f"{float(text) + 0.0:g}"
