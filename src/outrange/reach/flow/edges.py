@@ -22,7 +22,7 @@ from ..polynomials.ranges import Hull
 
 
 @dataclass(frozen=True, eq=False)
-class InitialEdge:
+class FirstBox:
     """The boxes at time 0 that a segment begins with.
 
     Args:
@@ -37,12 +37,12 @@ class InitialEdge:
     tube: Models | None = None
     rate: Models | None = None
 
-    def take(self, some: np.ndarray) -> InitialEdge:
+    def take(self, some: np.ndarray) -> FirstBox:
         """Some of the boxes."""
         lo, hi = self.lo[some], self.hi[some]
         if self.tube is None or self.rate is None:
             return replace(self, lo=lo, hi=hi)
-        return InitialEdge(lo, hi, self.tube.take(some), self.rate.take(some))
+        return FirstBox(lo, hi, self.tube.take(some), self.rate.take(some))
 
     def within(self, rows: np.ndarray, ends: Bounds, low: np.ndarray, high: np.ndarray) -> Bounds:
         """Ends of `rows @ x`, cut to the limits that no form crosses.

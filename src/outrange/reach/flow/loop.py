@@ -15,7 +15,7 @@ from ..polynomials.frame import MonomialFrames
 from ..polynomials.models import Models
 from ..polynomials.ranges import Hull, at_end
 from .controllers import Controller
-from .edges import InitialEdge
+from .edges import FirstBox
 from .initial import corners, initial_models, inputs_of
 from .linear import LinearFlow
 from .picard import step
@@ -133,8 +133,8 @@ class FlowRun:
             SymbolOrigins(np.zeros((count, 0, self.free.size + 2))),
             np.zeros(count, np.int64), np.zeros(count, bool),
         )  # fmt: skip
-        now = Fraction(0)
-        self.span = self._pass(self.span, self.span.states, now, now, InitialEdge(self.lo, self.hi))
+        first, now = FirstBox(self.lo, self.hi), Fraction(0)
+        self.span = self._pass(self.span, self.span.states, now, now, first)
 
     def period(self, k: int) -> None:
         """One period: the controls, then as many steps as it takes."""
@@ -212,7 +212,7 @@ class FlowRun:
             tube, edge = found.tube.take(done), None
             if start == 0:
                 rate, at = field_of(found.tube, start, h).take(done), out.boxes
-                edge = InitialEdge(self.lo[at], self.hi[at], tube, rate)
+                edge = FirstBox(self.lo[at], self.hi[at], tube, rate)
             out = self._pass(out, tube, start, start + h, edge)
         if not open_.size:
             return out
@@ -239,18 +239,13 @@ class FlowRun:
         return replace(span, states=states, controls=held, origins=origins)
 
     def _pass(
-        self,
-        span: Span,
-        tube: Models,
-        start: Fraction,
-        end: Fraction,
-        edge: InitialEdge | None = None,
+        self, span: Span, tube: Models, start: Fraction, end: Fraction, by: FirstBox | None = None
     ) -> Span:
         """Record a segment or an instant; the boxes that go on from its end."""
         if not span.size:
             return span
         held = None if span.controls is None or start == end else Hull.of(span.controls).ends()
-        segment = Segment.of(start, end, span.boxes, tube, held, edge)
+        segment = Segment.of(start, end, span.boxes, tube, held, by)
         if self.decide is not None:
             decision = self.decide(segment)
             segment.slack = decision.slack

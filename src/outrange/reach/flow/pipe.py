@@ -15,7 +15,7 @@ from ...ops import dense
 from ..polynomials.field import Trouble, evaluate
 from ..polynomials.models import Models, affine, constant
 from ..polynomials.ranges import Hull, piece
-from .edges import InitialEdge
+from .edges import FirstBox
 
 
 @dataclass(eq=False)
@@ -42,7 +42,7 @@ class Segment:
     controls: Bounds | None = None
     tube: Models | None = field(default=None, repr=False)
     slack: np.ndarray | None = None
-    edge: InitialEdge | None = field(default=None, repr=False)
+    edge: FirstBox | None = field(default=None, repr=False)
 
     @staticmethod
     def of(
@@ -51,7 +51,7 @@ class Segment:
         boxes: np.ndarray,
         tube: Models,
         controls: Bounds | None,
-        edge: InitialEdge | None = None,
+        edge: FirstBox | None = None,
     ) -> Segment:
         """Models and their hull."""
         return Segment(start, end, boxes, *Hull.of(tube).ends(), controls, tube, edge=edge)
