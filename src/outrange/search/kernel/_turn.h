@@ -1,6 +1,8 @@
 /* Slope ascent of one goal on one box: lines that may turn, in 255 steps. */
 
-#define ASCENT 5 /* steps of a slope ascent */
+#define ASCENT 16 /* steps of a slope ascent, at most */
+/* Times what was gained up to now may still be gained: checkers spend more on another box. */
+#define HOPE 4
 
 /* The line of a unit that may turn, `share` of 255 from `below` to `above`. */
 static two_lines turn_line(const replay *r, int j, int share)
@@ -13,8 +15,8 @@ static two_lines turn_line(const replay *r, int j, int share)
     return n;
 }
 
-/* Turn the lines of one objective up its bound, for as long as what was gained up to now could,
- * once more, reach the target. 1 if it does: then p->share has the lines. */
+/* Turn the lines of one objective up its bound, for as long as HOPE times what was gained up to now
+ * would reach the target. 1 if it does: then p->share has the lines. */
 static int ascend(prover *p, const double *row, double target, double first, const double *begin)
 {
     const exact_net *t = &p->net;
@@ -52,7 +54,7 @@ static int ascend(prover *p, const double *row, double target, double first, con
         double bound = least_row(t, r, p->a, r->width, p->turned, NULL, lo, hi, met);
         if (bound >= target) return 1;
         best = fmax(best, bound);
-        if (best + (best - first) < target) return 0;
+        if (best + HOPE * (best - first) < target) return 0;
     }
     return 0;
 }
