@@ -98,8 +98,10 @@ class Region:
             total: Row = defaultdict(int)
             for c in [c for c in row if self.settled.get(c)]:
                 error += self._add(total, row[c] * self.settled[c] >> BITS, c)
-            kept = (row.keys() | total.keys()) - self.settled.keys()
-            self.rows[k] = {c: row.get(c, 0) + (total[c] >> BITS) for c in kept}
+            self.rows[k] = {
+                c: row.get(c, 0) + (total[c] >> BITS)
+                for c in (row.keys() | total.keys()) - self.settled.keys()
+            }
         self.errors[k] = (error >> BITS) + 2 * self.unit
 
     def _bound(self, k: int, deep: bool) -> None:
@@ -107,8 +109,11 @@ class Region:
         kink, low, high = isinstance(self.curves[k], tuple), self._flat(1, k), -self._flat(-1, k)
         if k in self.ranges:
             low, high = max(low, self.ranges[k][0]), min(high, self.ranges[k][1])
-        alone = self.ranges.keys().isdisjoint(self.rows[k])  # lines would change nothing
-        if deep and not (alone or kink and (low >= 0 or high <= 0)):
+        if (
+            deep
+            and not (kink and (low >= 0 or high <= 0))
+            and not self.ranges.keys().isdisjoint(self.rows[k])  # otherwise lines add nothing
+        ):
             low, high = max(low, self.least(1, k)), min(high, -self.least(-1, k))
         self.empty, high = self.empty or low > high, max(low, high)
         self.ranges[k] = low, high
@@ -166,9 +171,8 @@ class Region:
 
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add a multiple of a unit's sum, exactly; returns by how much it may be off."""
-        put = self.rows[k]
-        self.work[0] -= len(put)
-        for c, v in put.items():
+        self.work[0] -= len(self.rows[k])
+        for c, v in self.rows[k].items():
             total[c] += factor * v
         return abs(factor) * self.errors[k]
 
