@@ -140,6 +140,7 @@ class Region:
 
     def _ends(self, row: Row, times: int = 1) -> list[int]:
         """The least of each term of a row, by 2^BITS."""
+        need(self.work[0] >= 0, f"the proof takes more than {MOST_WORK} products")
         return [times * v * self.values[c][(v < 0) is (times > 0)] for c, v in row.items()]
 
     def least(
@@ -165,7 +166,6 @@ class Region:
                 slope, offset = line[:2] if c > 0 else line[2:]
                 offsets += c * offset
                 error += slope and self._add(total, c * slope >> BITS, k)
-        need(self.work[0] >= 0, f"the proof takes more than {MOST_WORK} products")
         bound = ((sum(self._ends(total)) >> BITS) + offsets - error >> BITS) - self.unit
         return bound if pulls or of not in self.kept else max(bound, self._flat(times, of))
 
