@@ -190,15 +190,15 @@ static void between_flat(const exact_net *t, const replay *r, const double *form
 {
     double l = form[0], h = form[0];
     for (int q = 0; q < t->d; q++) {
-        double c = form[1 + q];
-        l += c >= 0 ? c * lo[q] : c * hi[q];
-        h += c >= 0 ? c * hi[q] : c * lo[q];
+        double pos = part_above(form[1 + q]), neg = part_below(form[1 + q]);
+        l += pos * lo[q] + neg * hi[q];
+        h += pos * hi[q] + neg * lo[q];
     }
     for (int i = 1 + t->d; i < width; i++) {
-        double c = form[i];
+        double pos = part_above(form[i]), neg = part_below(form[i]);
         two_lines f = r->flat[i - 1 - t->d];
-        l += c >= 0 ? c * f.lt : c * f.ht;
-        h += c >= 0 ? c * f.ht : c * f.lt;
+        l += pos * f.lt + neg * f.ht;
+        h += pos * f.ht + neg * f.lt;
     }
     *low = fmax(*low, l);
     *top = fmin(*top, h);

@@ -1,8 +1,8 @@
 /* Slope ascent of one goal on one box: lines that may turn, in 255 steps. */
 
-#define ASCENT 16 /* steps of a slope ascent, at most */
+#define ASCENT 12 /* steps of a slope ascent, at most */
 /* Times what was gained up to now may still be gained: checkers spend more on another box. */
-#define HOPE 4
+#define HOPE 2
 
 /* The line of a unit that may turn, `share` of 255 from `below` to `above`. */
 static two_lines turn_line(const replay *r, int j, int share)
@@ -38,8 +38,11 @@ static int ascend(prover *p, const double *row, double target, double first, con
         for (int q = 0; q < d; q++) v[1 + q] = p->a[1 + q] >= 0 ? lo[q] : hi[q];
         for (int j = 0; j < r->K; j++) {
             const double *form = r->form + (size_t)j * (size_t)r->most;
+            v8 sums = {0}; /* what is beyond the form is times 0 */
+            for (int i = 0; i < r->start[j]; i += 8)
+                sums += *(const v8 *)(form + i) * *(const v8 *)(v + i);
             double z = 0;
-            for (int i = 0; i < r->start[j]; i++) z += form[i] * v[i];
+            for (int i = 0; i < 8; i++) z += sums[i];
             two_lines n = p->turned[j];
             v[1 + d + j] = met[j] >= 0 ? n.ls * z + n.lt : n.hs * z + n.ht;
             int convex = r->slope_at[j][1] >= r->slope_at[j][0];
