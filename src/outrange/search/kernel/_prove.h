@@ -253,8 +253,8 @@ static int grow(prover *p)
     }
     if (cut < 0 || p->depth + 2 > MOST_DEPTH) return 0;
     if (r->asked - r->K < SETTLED * r->asked) {
-        /* Bounds that settle little are not worth the checker's time: as if they were not known, and
-         * what they prove, which the halves prove as well. */
+        /* Bounds that settle little are not worth the checker's time: as if they were not known,
+         * nor what they prove, which the halves prove as well. */
         p->out.count = head + 1;
         p->out.at[head] = 0;
         memcpy(open, p->opened, (size_t)m);
