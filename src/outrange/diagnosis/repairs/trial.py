@@ -150,6 +150,9 @@ def _outcome(case: DiagnosisContext, finding: Finding, repair: Repair) -> Outcom
     elif any(change.of == "y" for change in repair.data):
         alike = False
     shares = _share(case, own), _share(mended, one)
+    if any(loss.name.endswith("crossentropy") for loss in case.program.losses) and after < 0:
+        # Of labels that are no probabilities: below 0, lower is not better.
+        alike, shares = False, (np.nan, np.nan)
     steps = ends[0], 0 if own is None else ends[1]
     return Outcome(repair, steps, before, after, alike, shares, _gone(mended, finding))
 
