@@ -18,20 +18,20 @@ EXAMPLES = [
     for code, rule in sorted(RULES.items())
     for i, example in enumerate(rule.examples[: cases(1, None)])
 ]
-MEASURING = ("OR012", "OR017", "OR021")
+MEASURING = ("OR012", "OR017", "OR021", "OR023", "OR025", "OR026")
 """Rules that need steps or gradients to say what they say."""
 
 
-def diagnose(built, code=None):
+def diagnose(built, code, options):
     """A diagnosis; steps of training are taken only for rules that read them."""
-    return outrange.diagnose(*built, steps=6 if code in MEASURING else 0)
+    return outrange.diagnose(*built, steps=None if code in MEASURING else 0, **options)
 
 
 @pytest.mark.parametrize(("rule", "example"), EXAMPLES)
 def test_the_fault_is_found_at_its_level(rule, example):
     if keras.backend.backend() not in example.backends:
         pytest.skip("the fault does not show on this backend")
-    answer = diagnose(example.faulty(keras), rule.code)
+    answer = diagnose(example.faulty(keras), rule.code, example.options)
     found = [finding for finding in answer if finding.code == rule.code]
     assert found, answer
     assert max(finding.level for finding in found) is example.level
@@ -44,7 +44,8 @@ def test_the_fault_is_found_at_its_level(rule, example):
 
 @pytest.mark.parametrize(("rule", "example"), EXAMPLES)
 def test_the_twin_is_clean(rule, example):
-    answer = diagnose(example.healthy(keras), rule.code)
+    options = example.options if example.twin_options is None else example.twin_options
+    answer = diagnose(example.healthy(keras), rule.code, options)
     assert not answer.at_least("measured"), answer
     assert rule.code not in answer.codes
 

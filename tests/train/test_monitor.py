@@ -134,3 +134,10 @@ def test_arguments_that_break_a_rule():
         fit(mlp(), RangeMonitor(X[:, :2]))
     with pytest.raises(AttributeError, match="RangeMonitor"):
         _ = outrange.callbacks.Nothing
+
+
+def test_what_reading_takes_counts_as_time_spent():
+    monitor = RangeMonitor(X, Y)
+    monitor.set_model(mlp())
+    monitor.on_train_begin()
+    assert monitor.spent > 0.0

@@ -63,6 +63,7 @@ class Finding:
         interval: `(lo, hi)` that proves it, if one does.
         cost: What it costs: `loss_floor`, `share`, `unreachable`, ...
         note: A true fact that is no fault by itself; kept apart from the findings.
+        tried: What the fix did on a copy, where it was tried.
     """
 
     code: str
@@ -75,6 +76,7 @@ class Finding:
     interval: tuple[float, float] | None = None
     cost: Mapping[str, Any] = field(default_factory=dict)
     note: bool = False
+    tried: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -92,6 +94,8 @@ class Finding:
             lines.append(f"Holds for {self.holds_for}.")
         if self.interval is not None:
             lines.append(f"Proved by the interval {cell_text(Interval(*self.interval))}.")
+        if self.tried:
+            lines.append(self.tried)
         tone = BAD if self.level is Level.PROVED else OPEN
         return Entry(self.code, self.title, lines, self.level.name, self.fix, tone)
 

@@ -24,6 +24,11 @@ def diagnose(
     *,
     ignore: Iterable[str] = (),
     steps: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    validation_split: float = 0.0,
+    history: Any = None,
+    try_fixes: bool = False,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
     progress: bool | None = None,
@@ -42,8 +47,19 @@ def diagnose(
         y: The targets, `(n, ...)`, or an array an output in the model's structure; without them
             only the model itself is looked at.
         ignore: Codes of rules to leave out, `["OR014"]`.
-        steps: Steps of training on a copy that may be measured, 0 for none. By default 12; and a
-            large model (2 million weights, 60 layers) is then not run at all, only read.
+        steps: Steps of one training of a copy, 0 for none. By default 200, or what is planned up to
+            600, for a few seconds; and a large model (2 million weights, 60 layers) is then not run
+            at all, only read.
+        epochs: How many epochs `fit` is to run on these rows: with them a floor of the loss for so
+            many steps is looked for.
+        batch_size: Rows of a batch, 32 if it is None as in `fit`.
+        validation_split: The share of the last rows that `fit` keeps from training: they are
+            compared with the others, and everything else is asked of the others.
+        history: What `fit` returned, or a dict of lists, one number an epoch, after a training that
+            went badly.
+        try_fixes: Whether fixes that can be made mechanically are made on a copy, which is trained
+            for a few steps beside a copy without them; findings say what that did to the loss. It
+            takes about as long as everything else again for each of them.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or
@@ -73,11 +89,13 @@ def diagnose(
     *AutoTrainer: an automatic DNN training problem detection and repair system*, ICSE 2021.
     """
     from ..diagnosis import diagnose as ask
+    from ..diagnosis.plan import cut_rows, history_of, plan_of, split_rows
     from ..frontends.keras.names import named_inputs, named_targets, takes_rows
     from ..frontends.keras.training.program import read_compiled, read_program
     from ..frontends.load import source_of
     from ..questions.inputs.columns import column_names
 
+    plan, logged = plan_of(epochs, batch_size), history_of(history)
     model = read_compiled(model, custom_objects=custom_objects, safe_mode=safe_mode)
     columns = column_names(x) or ()
     inputs, flat_x = _arrays(named_inputs(model, x), "x", takes_rows(model))
@@ -91,10 +109,16 @@ def diagnose(
                 "`x` and `y` need the same number of rows, at least one. "
                 f"Received: shapes {[a.shape for a in (*flat_x, *(flat_y or ()))]}."
             )
+    kept, held_out = split_rows(count, validation_split), None
+    if kept < count:
+        held_out = [a[kept:] for a in flat_x], [a[kept:] for a in flat_y or ()]
+        inputs, targets = cut_rows(inputs, kept), cut_rows(targets, kept)
+        flat_x, flat_y = [a[:kept] for a in flat_x], flat_y and [a[:kept] for a in flat_y]
     program = read_program(model, inputs, targets)
     found = ask(
-        program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns
-    )
+        program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns,
+        plan=plan, history=logged, held_out=held_out, try_fixes=try_fixes,
+    )  # fmt: skip
     source = source_of(model, found.model)
     return found if source is None else replace(found, sources=(source,))
 

@@ -231,11 +231,10 @@ def explore_command(model: str, **options: Any) -> int:
     show_default=True,
     help="Least level that gives an exit code.",
 )
-@click.option(
-    "--steps",
-    type=int,
-    help="Steps of training on a copy, 0 for none.  [default: 12; none of large models]",
-)
+@click.option("--steps", type=int, help="Most steps of a training on a copy, 0 for none.")
+@click.option("--epochs", type=int, help="Epochs that are planned: a floor of the loss for them.")
+@click.option("--batch-size", type=int, help="Rows of a batch, with --epochs.  [default: 32]")
+@click.option("--try-fixes", is_flag=True, help="Make fixes on copies, and train those.")
 @click.option(
     "--format",
     "form",

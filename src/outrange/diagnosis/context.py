@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,15 +11,14 @@ import numpy as np
 
 from ..core import Bounds
 from ..graph import Graph
-from ..program import Head, Layer, Loss, Measured, PartialGraph, Program, Rehearsal
+from ..program import Head, Layer, Loss, Measured, PartialGraph, Program
 from .bounds import Ranges, interval_ends, linear_ends
+from .plan import Plan
+from .trials import Trials
 
 
 WORK = 40_000_000
 """Values of a graph times rows that are bounded; beyond, the first rows stand for the data."""
-
-STEPS = 12
-"""Steps of training on a copy."""
 
 LARGE, DEEP = 2_000_000, 60
 """Weights and layers beyond which the framework is not run unless the caller asks for steps."""
@@ -45,6 +44,9 @@ class DiagnosisContext:
         names: Of the features, where the data has columns.
         steps: How many steps may be taken on a copy, 0 for none; None leaves that to the size of
             the model, as whether its outputs and gradients are measured at all.
+        plan: How long training will go on, if that is known.
+        history: What was logged after each epoch of a training, if there was one.
+        held_out: Inputs and targets that are kept from training, if there are any.
     """
 
     program: Program
@@ -54,6 +56,9 @@ class DiagnosisContext:
     steps: int | None = None
     unread: list[str] = field(default_factory=list)
     names: tuple[str, ...] = ()
+    plan: Plan | None = None
+    history: Mapping[str, np.ndarray] | None = None
+    held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None
 
     # ---- data -----------------------------------------------------------------------------
 
@@ -190,18 +195,25 @@ class DiagnosisContext:
     def runs(self) -> bool:
         """Whether the framework is run: a large model takes it minutes to compile."""
         size = sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.program.weights)
-        small = size <= LARGE and len(self.program.layers) <= DEEP
+        # A layer that is unrolled in time is one layer.
+        count = len({layer.path for layer in self.program.layers})
+        small = size <= LARGE and count <= DEEP
         if not small and self.steps is None:
             self.unread.append(
                 f"outputs, gradients and steps of training, because the model is large ({size:,} "
-                "weights); pass `steps=12` to have them measured"
+                f"weights, {count:,} layers); pass `steps=12` to have them measured"
             )
         return small or self.steps is not None
 
     @cached_property
     def predictions(self) -> list[np.ndarray]:
         """What the model itself returns; empty where it is not run."""
-        return self.program.predict(self.given[0]) if self.runs else []
+        if not self.runs:
+            return []
+        kept = self.measured.outputs if self.measured is not None else ()
+        if kept and len(kept[0]) == self.rows:
+            return list(kept)
+        return self.program.predict(self.given[0])
 
     @cached_property
     def measured(self) -> Measured | None:
@@ -213,6 +225,8 @@ class DiagnosisContext:
         """Whether loss or gradient over some rows are not finite; None if that cannot be run."""
         if not self.runs:
             return None
+        # Repeated to the length that is measured anyway: another one would be compiled again.
+        rows = np.resize(rows, max(len(rows), min(self.rows, 512)))
         x, y = (_cut(part, rows) for part in self.given)
         if self.program.measure is None:
             return not all(map(_finite, self.program.predict(x)))
@@ -223,10 +237,14 @@ class DiagnosisContext:
         return not all(map(_finite, [np.asarray(found.loss), *gradients]))
 
     @cached_property
-    def rehearsal(self) -> Rehearsal | None:
-        """A few steps on a copy."""
-        run, steps = self.program.rehearse, STEPS if self.steps is None else self.steps
-        return run(*self.given, steps) if run is not None and steps > 0 and self.runs else None
+    def trials(self) -> Trials:
+        """Short trainings of copies."""
+        return Trials(self)  # pyright: ignore[reportArgumentType]  # cached properties are properties
+
+    @property
+    def batch_size(self) -> int | None:
+        """Rows of a batch, where the user said so."""
+        return None if self.plan is None else self.plan.batch_size
 
     @property
     def batch_normalized(self) -> bool:

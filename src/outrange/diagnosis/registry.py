@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,16 @@ class Example:
         healthy: The twin.
         level: What the finding on the faulty one must be at.
         backends: Where the fault shows; elsewhere nothing above a suspicion may be said.
+        options: Of `outrange.diagnose`, where the fault shows only with them.
+        twin_options: Those of the twin, where they are others.
     """
 
     faulty: Callable[[ModuleType], ModelAndData]
     healthy: Callable[[ModuleType], ModelAndData]
     level: Level = Level.PROVED
     backends: tuple[str, ...] = ("jax", "tensorflow", "torch")
+    options: Mapping[str, Any] = field(default_factory=dict)
+    twin_options: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

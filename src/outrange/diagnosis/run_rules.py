@@ -3,7 +3,8 @@
 import importlib
 import pkgutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,49 @@ from ..core.watch import Stage, tell
 from ..program import Program
 from . import rules
 from .context import DiagnosisContext
+from .plan import Plan
 from .registry import RULES
+from .repairs.read_fix import repairs
+from .repairs.trial import with_fixes_tried
+from .wording import names as listed
 
 
 for _found in pkgutil.iter_modules(rules.__path__):
     importlib.import_module(f"{rules.__name__}.{_found.name}")
+
+
+SEE_OTHERS = "see the other findings"
+
+
+def pointing(found: Sequence[Finding]) -> list[Finding]:
+    """Findings that only point at the others, with the fix of the surest of those."""
+    causes = [f for f in found if not f.note and not f.fix.startswith(SEE_OTHERS)]
+    made = []
+    for finding in found:
+        sure = [c for c in causes if c.level >= finding.level and repairs(c.fix, c.layer)]
+        if sure and finding.fix.startswith(SEE_OTHERS):
+            cause = sure[0]
+            lines = "\n".join(line.split("   #")[0] for line in cause.fix.splitlines())
+            finding = replace(finding, layer=cause.layer, fix=f"{lines}   # see {cause.code}")
+        made.append(finding)
+    return made
+
+
+def said_once(notes: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Notes that say the same of several layers, or of several calls of one, as one note."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for note in notes:
+        groups.setdefault((note.code, note.message), []).append(note)
+    made = []
+    for same in groups.values():
+        layers = list(dict.fromkeys(note.layer for note in same))
+        first = same[0]
+        if len(layers) > 1:
+            first = replace(first, message=f"{first.message} So do {listed(layers[1:])}.")
+        elif len(same) > 1:
+            first = replace(first, message=f"{first.message} ({len(same)} calls.)")
+        made.append(first)
+    return tuple(made)
 
 
 def diagnose(
@@ -30,6 +69,10 @@ def diagnose(
     ignore: Iterable[str] = (),
     steps: int | None = None,
     names: Sequence[str] = (),
+    plan: Plan | None = None,
+    history: Mapping[str, np.ndarray] | None = None,
+    held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None,
+    try_fixes: bool = False,
 ) -> Diagnosis:
     """Apply every rule; see `outrange.diagnose`."""
     if isinstance(ignore, str) or not isinstance(ignore, Iterable):
@@ -43,7 +86,17 @@ def diagnose(
                 f"`ignore` lists codes of rules, {', '.join(sorted(RULES))}. Received: {code!r}."
             )
     start = time.perf_counter()
-    case = DiagnosisContext(program, x, y, given, steps, names=tuple(names))
+    case = DiagnosisContext(
+        program,
+        x,
+        y,
+        given,
+        steps,
+        names=tuple(names),
+        plan=plan,
+        history=history,
+        held_out=held_out,
+    )
     if program.measure is None:
         what = "pass the targets `y`" if y is None else "compile the model with a loss"
         case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")
@@ -53,11 +106,14 @@ def diagnose(
         tell(Stage(f"{code} {rule.title}"))
         found += rule.check(case)
     found.sort(key=lambda finding: (-finding.level, finding.code))
+    found = pointing(found)
+    if try_fixes:
+        found = with_fixes_tried(case, found)
     return Diagnosis(
         model=program.name,
         backend=program.backend,
         findings=tuple(f for f in found if not f.note),
-        notes=tuple(f for f in found if f.note),
+        notes=said_once([f for f in found if f.note]),
         unread=tuple(dict.fromkeys([*program.unread, *case.unread])),
         rules={code: rule.title for code, rule in applied.items()},
         explanations={code: f"{code} {r.title}. {r.why}" for code, r in RULES.items()},

@@ -13,5 +13,7 @@ from .records import (
     Program as Program,
     RecordedStep as RecordedStep,
     Rehearsal as Rehearsal,
+    Stepping as Stepping,
     Weight as Weight,
 )
+from .repairs import ModelChange as ModelChange

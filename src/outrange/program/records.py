@@ -1,12 +1,13 @@
 """What a user trains, in records that name no framework's objects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..graph import Graph
+from .repairs import ModelChange
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,7 @@ class Layer:
         before: The tensor that enters its activation; None if it has none.
         after: The tensor it returns (the first of several).
         others: The other tensors it returns.
+        rate: Of a dropout; 0 elsewhere.
         shape: Of `after`, without the batch axis.
         noisy: Whether it computes something else in training (dropout, batch statistics).
         dtype: What it computes in.
@@ -80,6 +82,7 @@ class Layer:
     noisy: bool = False
     dtype: str = "float32"
     others: tuple[int, ...] = ()
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +91,12 @@ class Head:
 
     Args:
         activation: `"linear"` (a layer with a trainable bias and nothing after it), `"softmax"`,
-            `"sigmoid"`, `"tanh"`, `"relu"`, or `"other"` where it is none of these.
+            `"sigmoid"`, `"tanh"`, `"relu"` and others by Keras's names, or `"other"`.
         layer: The layer that applies it.
         width: Entries along the last axis.
         axis: The softmax's axis, counted from the end.
-        logits: The tensor before the activation; None for `"linear"` and `"other"`.
+        logits: The tensor before the activation; None for `"linear"` and `"other"`, and where it is
+            applied to each step of a sequence by itself.
         inner: The activation whose result enters this one directly, or `""`: `"softmax"` for a
             softmax of a softmax.
         dropped: The rate of a dropout that comes last, 0 if none does.
@@ -150,6 +154,26 @@ class Optimizer:
 
 
 @dataclass(frozen=True, eq=False)
+class Stepping:
+    """What the next steps of an optimizer are made with.
+
+    Args:
+        kind: Its class, `"Adam"`.
+        options: Its plain numbers and switches, those that are not set left out.
+        taken: How many steps it has taken.
+        rates: `rates(n)`: the learning rates of the first `n` steps, float64; None if they cannot
+            be known beforehand.
+        refusal: Why nothing is known of its steps, or `""`.
+    """
+
+    kind: str
+    options: Mapping[str, Any]
+    taken: int
+    rates: Callable[[int], np.ndarray | None]
+    refusal: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class PartialGraph:
     """What of the model could be written as a graph.
 
@@ -185,11 +209,13 @@ class Measured:
         loss: The mean loss.
         gradients: Weight index to gradient; None where the backend says there is no path.
         error: What the backend raised instead, or `""`.
+        outputs: What the model returned, one array an output; empty where it was not kept.
     """
 
     loss: float
     gradients: Mapping[int, np.ndarray | None]
     error: str = ""
+    outputs: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,16 +223,20 @@ class Rehearsal:
     """A few training steps on a copy of the model.
 
     Args:
-        losses: The loss before each step.
+        losses: The loss of each step's rows, before the step.
         moved: Weight index to the largest change of an entry.
         size: Weight index to the largest entry before.
         error: What the backend raised, or `""`.
+        looks: `(step, loss of the first rows)` before some of the steps, and after the last.
+        outputs: What the copy returns at the first rows in the end, one array an output.
     """
 
     losses: tuple[float, ...]
     moved: Mapping[int, float]
     size: Mapping[int, float]
     error: str = ""
+    looks: tuple[tuple[int, float], ...] = ()
+    outputs: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,10 +260,18 @@ class Program:
         free: The model with nothing assumed of what its trainable weights touch.
         predict: Data in the user's form to the outputs, float32, one array an output.
         measure: `(x, y)` to loss and gradients.
-        rehearse: `(x, y, steps)` to what a few steps do; None if the model cannot be copied.
+        rehearse: `(x, y, steps, batch, seed)` to what a few steps do, on the first rows or on
+            batches drawn from all; None if the model cannot be copied.
         unread: What could not be looked at, and why.
         changed_in_training: Whether some layer computes something else in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
+        stepping: How the optimizer steps; None if there is none.
+        varied: `varied(values)`: the graph of `whole` with other values of some weights, by their
+            index; None where it cannot be written.
+        understood: Of `escaped`, those whose use is known all the same, by what they are: `"bias"`
+            of a convolution, which is added to what that returns, or `"state"`, multiplied by the
+            zeros that a recurrent layer starts from.
+        repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
     """
 
     name: str
@@ -252,7 +290,11 @@ class Program:
     free: PartialGraph | None
     predict: Callable[[Any], list[np.ndarray]]
     measure: Callable[[Any, Any], Measured] | None
-    rehearse: Callable[[Any, Any, int], Rehearsal] | None
+    rehearse: Callable[..., Rehearsal] | None
     unread: tuple[str, ...] = ()
     changed_in_training: bool = False
     chance_in_training: bool = True
+    stepping: Stepping | None = None
+    varied: Callable[[Mapping[int, np.ndarray]], PartialGraph | None] | None = None
+    understood: Mapping[int, str] = field(default_factory=dict)
+    repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None

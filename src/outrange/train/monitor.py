@@ -34,8 +34,9 @@ class RangeMonitor(keras().callbacks.Callback):
 
     The model's structure is read when training begins, and compared with the model; after an epoch
     only its weights are read again, and one pass of linear bounds runs over the box of the data.
-    That happens after the first epoch, and then as often as `share` of the training time allows;
-    the other epochs repeat the last numbers, and `ranges/epoch` says from which epoch they are.
+    That happens after the first epoch, and then as often as `share` of the training time allows,
+    the time of reading and of the first epoch's measurement included. The other epochs repeat the
+    last numbers, and `ranges/epoch` says from which epoch they are.
 
     Callbacks are called in the order of their list, and see in `logs` what those before them wrote:
     put this one first, before `CSVLogger`, `TensorBoard`, W&B and others. (`History` and the
@@ -83,7 +84,8 @@ class RangeMonitor(keras().callbacks.Callback):
     Sound: whatever is called proved holds for the real-valued network with the weights of that
     epoch, for every input in the box.
     Complete: no; a unit that is dead may not be counted.
-    Cost: `share` of the time of `fit`, after the first epoch.
+    Cost: `share` of the time of `fit`; more where the fit is over before reading the model and one
+    measurement are paid back.
 
     Reference: Zhang et al., *Efficient neural network robustness certification with general
     activation functions* (CROWN), NeurIPS 2018.
@@ -120,6 +122,7 @@ class RangeMonitor(keras().callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Read the model's structure, and compare it with the model and the data."""
+        self.begun = time.perf_counter()
         self.structure = Structure(self.model, self.x)
         self.targets = None if self.y is None else named_targets(self.model, self.y)
         sound = self.structure.sound_rows()
@@ -131,8 +134,9 @@ class RangeMonitor(keras().callbacks.Callback):
         self.box = self.structure.data_box(sound)
         self.rows = self.structure.rows(sound[:: max(1, len(sound) // ROWS)][:ROWS])
         self.blank = dict.fromkeys(self.names(), np.nan)
-        self.spent, self.last, self.known, self.over = 0.0, 0.0, {}, False
-        self.begun = time.perf_counter()
+        self.last, self.known, self.over = 0.0, {}, False
+        # Reading counts like a measurement: it is paid back before the second one.
+        self.spent = time.perf_counter() - self.begun
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure if it is time, and write the numbers into `logs`."""

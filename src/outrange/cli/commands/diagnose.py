@@ -25,6 +25,9 @@ def ask_diagnose(
     ignore: tuple[str, ...],
     fail_on: str,
     steps: int | None,
+    epochs: int | None,
+    batch_size: int | None,
+    try_fixes: bool,
     form: str,
     unsafe: bool,
 ) -> int:
@@ -32,7 +35,10 @@ def ask_diagnose(
     from ...api.diagnose import diagnose
 
     x, y = read_data(data, target)
-    answer = diagnose(model, x, y, ignore=ignore, steps=steps, safe_mode=not unsafe)
+    answer = diagnose(
+        model, x, y, ignore=ignore, steps=steps, epochs=epochs, batch_size=batch_size,
+        try_fixes=try_fixes, safe_mode=not unsafe,
+    )  # fmt: skip
     if form == "json":
         echo(json.dumps(answer.as_dict()))
     elif form == "sarif":

@@ -6,6 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
+from ...program import Weight
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share
@@ -103,9 +104,30 @@ def _outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
                 Level.PROVED, name,
                 f"the model returns NaN or infinity at {share(int(bad.sum()), len(output))} rows, "
                 f"the first is row {row}.",
-                "keep logarithms, roots and divisions away from 0: ops.log(x + 1e-6)",
-                cost={"rows": int(bad.sum())}, holds_for="the stored weights and that row",
+                _instead(case), cost={"rows": int(bad.sum())},
+                holds_for="the stored weights and that row",
             )  # fmt: skip
+
+
+EDGES = ("Log", "Log1p", "Log10", "Log2", "Sqrt", "Rsqrt", "Divide", "TrueDivide", "Reciprocal")
+GROWING = ("Exp", "Expm1", "Exponential", "Power", "Square", "Sinh", "Cosh")
+
+
+def _instead(case: DiagnosisContext) -> str:
+    """What to write, by what the model computes."""
+    if not all(np.isfinite(weight.read().astype(np.float64)).all() for weight in _floats(case)):
+        return "start from fresh weights: the stored ones are not finite"
+    kinds = {step.kind for step in case.program.steps if step.inside}
+    if kinds.intersection(EDGES) or not kinds.intersection(GROWING):
+        return "keep logarithms, roots and divisions away from 0: ops.log(x + 1e-6)"
+    return (
+        "keep what enters exponentials and powers small: ops.exp(ops.clip(x, -30, 30))   or   "
+        "x = (x - x.mean(0)) / x.std(0)"
+    )
+
+
+def _floats(case: DiagnosisContext) -> list[Weight]:
+    return [w for w in case.program.weights if w.read().dtype.kind == "f"]
 
 
 def _loss(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

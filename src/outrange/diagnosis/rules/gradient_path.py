@@ -152,6 +152,36 @@ def _consequence(case: DiagnosisContext, everything: bool) -> str:
     return "On PyTorch this raises nothing: training goes on with these weights frozen."
 
 
+LOOK_FOR = "look for argmax, round, comparisons, casts to integers or NumPy calls in the loss"
+
+
+def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
+    """Layer, reason and fix of gradients that exist and are exactly 0."""
+    for weight in case.program.weights:
+        if weight.trainable and len(weight.shape) >= 2 and np.prod(weight.shape[:-1]) > 1:
+            values = weight.read()
+            if np.all(values == values.flat[0]):
+                return (
+                    weight.layer,
+                    f"All {values.size:,} entries of `{weight.path}` are {values.flat[0]:g}: what "
+                    "passes through it is the same everywhere, or nothing.",
+                    'kernel_initializer="glorot_uniform" in every layer',
+                )
+    for (name, _), output, head in zip(
+        case.program.outputs, case.predictions, case.program.heads, strict=False
+    ):
+        flat = head.activation in ("softmax", "sigmoid") and np.isin(output, (0.0, 1.0)).all()
+        if flat:
+            return (
+                head.layer or name,
+                f"The {head.activation} returns exactly 0 or 1 at every row: it is saturated, and "
+                "flat there.",
+                "x = (x - x.mean(0)) / x.std(0)\n"
+                'or kernel_initializer="glorot_uniform" in every layer',
+            )
+    return layer, "", LOOK_FOR
+
+
 def _measured(
     rule: Rule, case: DiagnosisContext, among: Iterable[int] | None = None
 ) -> Iterator[Finding]:
@@ -167,11 +197,15 @@ def _measured(
         return
     paths = [case.program.weights[i].path for i in weights]
     total = len(measured.gradients)
+    cut = any(measured.gradients[i] is None for i in weights)
+    layer, why, fix = case.program.weights[weights[0]].layer, "", LOOK_FOR
+    if not cut:
+        layer, why, fix = _zero(case, layer)
+    then = _consequence(case, len(weights) == total) if fix == LOOK_FOR else why
     yield rule.found(
-        Level.MEASURED, case.program.weights[weights[0]].layer,
-        f"{share(len(weights), total)} trainable weights get no gradient, or one of exactly 0: "
-        f"{names(paths, 4)}. {_consequence(case, len(weights) == total)}",
-        "look for argmax, round, comparisons, casts to integers or NumPy calls in the loss",
+        Level.MEASURED, layer,
+        f"{share(len(weights), total)} trainable weights get {'no gradient' if cut else ''}"
+        f"{'' if cut else 'a gradient of exactly 0'}: {names(paths, 4)}. {then}", fix,
         cost={"share": len(weights) / total, "weights": paths},
         holds_for="the stored weights and your first rows",
     )  # fmt: skip

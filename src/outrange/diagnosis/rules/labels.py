@@ -71,6 +71,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+SCALES = (2.0, 9.0, 10.0, 100.0, 255.0)
+"""What class numbers are divided by, together with pictures or other columns."""
+
 Complaint = tuple[str, str, dict[str, Any]]
 """What is wrong, what to do, and what it costs."""
 
@@ -91,7 +94,7 @@ def _of_classes(
         yield (
             f"{share(int(fractions.sum()), y.size)} labels are no whole numbers; the loss cuts "
             f"them off, and {len(kept)} class{'es are' if len(kept) > 1 else ' is'} left.",
-            "y = y.astype(int)   # class numbers as they were, not scaled", {},
+            _whole_again(y, head.width), {},
         )  # fmt: skip
     outside = (np.trunc(y) < 0) | (np.trunc(y) > head.width - 1)
     if outside.any():
@@ -106,6 +109,15 @@ def _of_classes(
             f"classes of {head.width} units; yours go from {least} to {most}. {ends}",
             fix, {"outside": int(outside.sum())},
         )  # fmt: skip
+
+
+def _whole_again(y: np.ndarray, classes: int) -> str:
+    """How scaled class numbers become whole numbers again, if a usual scale does it."""
+    for scale in SCALES:
+        near = np.abs(y * scale - np.rint(y * scale)).max() < 1e-3
+        if near and np.rint(y.max() * scale) < classes:
+            return f"y = np.rint(y * {scale:g})   # class numbers as they were, not scaled"
+    return "y = y.astype(int)   # class numbers as they were, not scaled"
 
 
 def _of_rows(case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head) -> Iterator[Complaint]:
@@ -136,6 +148,8 @@ def _of_probabilities(
         return
     values = np.unique(y)
     fix = "y = (y + 1) / 2" if set(values) == {-1.0, 1.0} else "labels in [0, 1]"
+    if len(values) == 2 and set(values) != {-1.0, 1.0}:
+        fix = "y = (y - y.min()) / (y.max() - y.min())   # labels 0 and 1"
     if len(values) > 2 and (values == np.floor(values)).all() and len(values) <= 1000:
         most = int(values.max())
         fix = f'Dense({most + 1}, "softmax") with loss="sparse_categorical_crossentropy"'

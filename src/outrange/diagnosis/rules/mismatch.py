@@ -8,6 +8,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Head, Loss
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 
@@ -18,6 +19,18 @@ PROBABILITIES = {
     "sparse_categorical_crossentropy": "probabilities that add up to 1",
     "kl_divergence": "probabilities that add up to 1",
 }
+GIVES = {
+    "linear": "any number", "relu": "any number from 0 on", "tanh": "[-1, 1]",
+    "softsign": "(-1, 1)", "elu": "any number from -1 on", "selu": "any number from -1.76 on",
+    "gelu": "any number from -0.17 on", "swish": "any number from -0.28 on",
+    "mish": "any number from -0.31 on", "leaky_relu": "any number", "relu6": "[0, 6]",
+    "softplus": "any number from 0 on", "exponential": "any number from 0 on",
+}  # fmt: skip
+"""What activations give that are no probabilities."""
+
+POSITIVE = ("softplus", "exponential")
+"""Those that become probabilities when a loss divides them by their sum."""
+
 CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
@@ -66,8 +79,11 @@ def _two(
     none: Keras divides by the sum and clips to [1e-7, 1 - 1e-7], where the gradient is 0 and, with
     all zeros, the quotient NaN. Independent sigmoids do not add up to 1, so a categorical
     cross-entropy over them is that of another, normalized, prediction (on TensorFlow: of the
-    softmax of the logits). PROVED is a fact of the last operation and the declared loss. Softmax
-    with a squared error trains, slowly where it is confidently wrong, and is only suspected.""",
+    softmax of the logits). A hinge wants outputs on both sides of 0: over a softmax or sigmoid it
+    has a floor, which is computed. PROVED is a fact of the last operation and the declared loss.
+    A softmax or sigmoid with a squared or absolute error trains, slowly where it is confidently
+    wrong: SUSPECTED, and MEASURED where copies trained with the crossentropy have a much smaller
+    error of that very kind after the same steps, in every training.""",
     Example(
         lambda k: _three(k, None, "categorical_crossentropy"),
         lambda k: _three(k, None, lambda k: k.losses.CategoricalCrossentropy(from_logits=True)),
@@ -85,6 +101,14 @@ def _two(
         lambda k: _three(k, "softmax", "categorical_crossentropy"),
     ),
     Example(
+        lambda k: _two(k, "selu", "binary_crossentropy"),
+        lambda k: _two(k, "sigmoid", "binary_crossentropy"),
+    ),
+    Example(
+        lambda k: _two(k, "sigmoid", "hinge"),
+        lambda k: _two(k, "tanh", "hinge"),
+    ),
+    Example(
         lambda k: _three(k, None, "sparse_categorical_crossentropy", False),
         lambda k: _three(k, "softmax", "sparse_categorical_crossentropy", False),
     ),
@@ -99,6 +123,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             found = _probabilities(case, loss, head)
         elif loss.name in ("mean_squared_error", "mean_absolute_error"):
             found = _squared(case, loss, head)
+        elif loss.name in HINGES:
+            found = _hinge(case, loss, head)
         else:
             found = None
         if found is not None:
@@ -118,8 +144,7 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             f"{short} over a single unit is 0 whatever the unit returns: the loss divides the "
             "output by its own sum."
         ), 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'  # fmt: skip
-    if head.activation in ("linear", "relu", "tanh"):
-        gives = {"linear": "any number", "relu": "any number from 0 on", "tanh": "[-1, 1]"}
+    if head.activation in GIVES and not (head.activation in POSITIVE and loss.name in CLASSES):
         name = '"sigmoid"' if loss.name == "binary_crossentropy" else '"softmax"'
         camel = "".join(word.capitalize() for word in loss.name.split("_"))
         fix = f"activation={name} in the last layer"
@@ -127,7 +152,7 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             fix += f"   or   loss=keras.losses.{camel}(from_logits=True)"
         return Level.PROVED, (
             f"{short} reads {wants}, and the last layer ({head.activation}) gives "
-            f"{gives[head.activation]}. {_outside(case, loss)}"
+            f"{GIVES[head.activation]}. {_outside(case, loss)}"
         ), fix  # fmt: skip
     if head.activation == "sigmoid" and loss.name in (*CLASSES, "kl_divergence"):
         what = (
@@ -138,7 +163,7 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
         return (
             Level.PROVED,
             (f"{short} reads {wants}, and {head.width} sigmoids need not; {what}."),
-            'activation="softmax" (one class a row), or loss="binary_crossentropy" (several)',
+            _one_or_several(case, loss),
         )
     if head.activation == "softmax" and loss.name == "binary_crossentropy" and head.width > 1:
         fix = 'loss="categorical_crossentropy"'
@@ -152,6 +177,17 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             "beside it is then binary accuracy, which looks too good."
         ), fix  # fmt: skip
     return None
+
+
+def _one_or_several(case: DiagnosisContext, loss: Loss) -> str:
+    """What to write over sigmoids, by whether each row of labels adds up to 1."""
+    one = 'activation="softmax" in the last layer'
+    several = 'loss="binary_crossentropy"   # a row may have several labels'
+    y = case.targets(loss)
+    if loss.name.startswith("sparse") or y is None or y.ndim < 2:
+        return one
+    alone = bool(np.all(np.abs(y.sum(axis=-1) - 1.0) < 1e-3))
+    return f"{one}\nor {several}" if alone else several
 
 
 def _outside(case: DiagnosisContext, loss: Loss) -> str:
@@ -177,11 +213,53 @@ def _outside(case: DiagnosisContext, loss: Loss) -> str:
 
 def _squared(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
     y = case.targets(loss)
-    if y is None or head.activation != "softmax" or head.width < 2:
+    if y is None or head.activation not in ("softmax", "sigmoid"):
         return None
-    if not np.isin(y, (0.0, 1.0)).all() or y.shape[-1] != head.width:
+    if not np.isin(y, (0.0, 1.0)).all() or (y.ndim > 1 and y.shape[-1] != head.width):
         return None
-    return Level.SUSPECTED, (
-        "a squared error over a softmax has a small gradient exactly where the softmax is sure and "
-        "wrong; with one-hot targets the crossentropy is its partner."
-    ), 'loss="categorical_crossentropy"'  # fmt: skip
+    if head.activation == "softmax" and head.width < 2:
+        return None
+    what = loss.name.replace("mean_", "").replace("_", " ")
+    partner = "categorical" if head.activation == "softmax" else "binary"
+    name = f"{partner}_crossentropy"
+    alone = len(case.program.losses) == 1
+    gained = case.trials.gain(Change(loss=name)) if alone else None
+    run = case.trials.run()
+    level, more = Level.SUSPECTED, ""
+    if gained is not None and run is not None:
+        level = Level.MEASURED
+        more = (
+            f" In {len(run.losses)} steps copies keep {100 * min(gained[0], 99):.0f} % of the best "
+            f"constant's {what}; trained with the crossentropy {100 * gained[1]:.0f} % are left."
+        )
+    elif head.activation == "sigmoid":
+        return None
+    article = "an" if what[0] == "a" else "a"
+    return level, (
+        f"{article} {what} over a {head.activation} has a small gradient exactly where the "
+        f"{head.activation} is sure and wrong; with labels of 0 and 1 the crossentropy is its "
+        f"partner.{more}"
+    ), f'loss="{name}"'  # fmt: skip
+
+
+HINGES = ("hinge", "squared_hinge")
+
+
+def _hinge(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
+    """A floor above 0, from the range of the output whatever the weights are."""
+    y = case.targets(loss)
+    ends = case.free_ends(case.program.output_tensors[loss.output])
+    if y is None or ends is None or not np.isin(y, (-1.0, 0.0, 1.0)).all():
+        return None
+    if np.isin(y, (0.0, 1.0)).all():
+        y = 2 * y - 1  # as Keras does
+    lo, hi = float(ends[0].min()), float(ends[1].max())
+    left = np.where(y > 0, max(0.0, 1.0 - hi), np.where(y < 0, max(0.0, 1.0 + lo), 1.0))
+    floor = float(np.mean(left ** (2 if loss.name == "squared_hinge" else 1)))
+    if floor <= 0.05 or head.activation not in ("softmax", "sigmoid", "relu"):
+        return None
+    short = loss.name.replace("_", " ")
+    return Level.PROVED, (
+        f"the {short} loss wants outputs of 1 and -1, and the {head.activation} gives none below "
+        f"{lo:g}: it cannot go below {floor * (1 - 1e-9):.4g}, whatever the weights are."
+    ), 'activation="tanh"   or   loss="binary_crossentropy"'  # fmt: skip

@@ -7,8 +7,10 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Optimizer, Rehearsal
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
+from ..trials import LEARNED, SEEDS
 from ..wording import short
 
 
@@ -20,6 +22,15 @@ FOREVER = 1e7
 
 GROWTH = 1e3
 """Factor by which the loss must have grown to count as diverging."""
+
+WILD = 10.0
+"""The same for all of the later half of a training, over the loss of the best constant too."""
+
+SMALLER, LARGER = (0.1, 0.01), (10.0, 100.0)
+"""Rates that are tried in place of one that does not learn, as factors of it."""
+
+MANY = 20_000
+"""Steps that a training is taken to have, where nothing is known."""
 
 
 def _line(keras: ModuleType, rate: float, n: int = 20, scale: float = 1.0) -> ModelAndData:
@@ -53,9 +64,11 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
     """For a linear model with a squared error, gradient descent diverges from almost every start as
     soon as the rate exceeds 2 (1 + momentum) over the largest curvature of the loss, which the data
     alone determine; a lower bound of that curvature is computed. PROVED for batches that hold all
-    rows. For other models a few steps are taken on a copy: MEASURED if the loss explodes or becomes
-    NaN, if the weights do not move, or if at the pace measured training would take more than ten
-    million steps.""",
+    rows. Copies of other models are trained for up to 200 steps, with their own batches and
+    optimizer: MEASURED if the loss explodes or becomes NaN; if it stays above the best constant's
+    and falls well below it at a tenth or a hundredth of the rate, or at a hundred times the rate
+    while the own pace would not get there in 20 000 steps; if the weights do not move; or if at the
+    pace measured a regression would take more than ten million steps.""",
     Example(lambda k: _line(k, 0.5), lambda k: _line(k, 0.01)),
     Example(lambda k: _deep(k, 10.0), lambda k: _deep(k, 0.01), level=Level.MEASURED),
     Example(lambda k: _deep(k, 1e-9), lambda k: _deep(k, 0.03), level=Level.MEASURED),
@@ -66,7 +79,6 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if optimizer is None or optimizer.rate <= 0 or not case.program.losses:
         return
     proved = _curvature(case, optimizer)
-    rehearsal = case.rehearsal
     if proved is not None:
         yield rule.found(
             Level.PROVED, proved[0],
@@ -77,11 +89,24 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             holds_for="batches of all your rows, and every start but a set of measure 0",
         )  # fmt: skip
         return
-    if rehearsal is None or rehearsal.error or len(rehearsal.losses) < 4:
+    one = case.trials.run()
+    if one is None or len(one.losses) < 4 or not np.isfinite(one.losses[0]):
+        return  # not finite before any step: no rate is to blame
+    said = _explodes(case, optimizer, one) or _too_large(case, optimizer, one)
+    said = (
+        said
+        or _clipped(case, optimizer, one)
+        or _too_small(case, optimizer, one)
+        or _slow(case, optimizer, one)
+    )
+    if said is None:
         return
-    if not np.isfinite(rehearsal.losses[0]):  # before any step: no rate is to blame
-        return
-    yield from _rehearsed(rule, case, optimizer, rehearsal)
+    text, fix = said
+    yield rule.found(
+        Level.MEASURED, case.program.heads[0].layer if case.program.heads else "", text, fix,
+        cost={"losses": list(one.losses)},
+        holds_for=f"trainings from the stored weights, {case.trials.batch:,} rows a step",
+    )  # fmt: skip
 
 
 def _curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float, float] | None:
@@ -100,7 +125,7 @@ def _curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float
     inside = [s.kind for s in program.steps if s.inside and s.kind != "ConvertToTensor"]
     if inside not in (["Matmul"], ["Matmul", "Add"]) or len(kernels) != len(inside):
         return None
-    if case.rows > 32 and not _diverges(case.rehearsal):
+    if case.rows > 32 and not _diverges(case.trials.run()):
         return None
     x = case.flat[case.sound_rows]
     if not len(x) or len(x) != case.rows:
@@ -115,60 +140,160 @@ def _curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float
     return (head.layer, curvature, limit) if optimizer.rate > limit * (1 + 1e-6) else None
 
 
-def _diverges(rehearsal: Rehearsal | None) -> bool:
-    if rehearsal is None or rehearsal.error or not np.isfinite(rehearsal.losses[0]):
+Said = tuple[str, str]
+"""What was measured, and what to do."""
+
+
+def _diverges(one: Rehearsal | None) -> bool:
+    """Whether the loss became infinite, or grew a thousandfold and is still far above its start."""
+    if one is None or not one.looks or not np.isfinite(one.losses[0]):
         return False
-    losses = np.asarray(rehearsal.losses)
-    return not np.isfinite(losses).all() or bool(
-        losses[-1] > GROWTH * abs(losses[0]) and losses[-1] > losses[-2]
+    losses = np.array([loss for _, loss in one.looks])
+    first = abs(losses[0])
+    return not (np.isfinite(losses).all() and np.isfinite(one.losses).all()) or bool(
+        losses.max() > GROWTH * first and losses[-1] > WILD * first
     )
 
 
-def _rehearsed(
-    rule: Rule, case: DiagnosisContext, optimizer: Optimizer, rehearsal: Rehearsal
-) -> Iterator[Finding]:
-    losses, layer = rehearsal.losses, case.program.heads[0].layer if case.program.heads else ""
-    steps = f"{len(losses)} steps on a copy"
-    if _diverges(rehearsal):
-        yield rule.found(
-            Level.MEASURED, layer,
-            f"in {steps} the loss went from {short(losses[0])} to {short(losses[-1])} at the rate "
-            f"{short(optimizer.rate)}: it diverges.",
-            f"keras.optimizers.{optimizer.kind}({short(optimizer.rate / 100)})   or scaled inputs",
-            cost={"losses": list(losses)}, holds_for="the stored weights and your first rows",
-        )  # fmt: skip
-        return
+def _explodes(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
+    losses = [loss for _, loss in one.looks]
+    late, start = _late(one), max(abs(losses[0]), case.trials.constant or 0.0)
+    # What blows up may come back with dead units, and then it stays where it is.
+    blown = max(losses) > GROWTH * start > 0 and case.trials.stuck
+    if not (_diverges(one) or late > WILD * start > 0 or blown):
+        return None
+    finite = [loss for loss in losses if np.isfinite(loss)]
+    ends = short(losses[-1]) if np.isfinite(losses[-1]) else "NaN or infinity"
+    over = f" by way of {short(max(finite))}" if max(finite) > 2 * abs(finite[-1]) else ""
+    return (
+        f"in {len(one.losses)} steps on a copy the loss went from {short(losses[0])}{over} to "
+        f"{ends} at the rate {short(optimizer.rate)}: "
+        + ("it blows up, and does not recover." if blown and not _diverges(one) else "it diverges.")
+    ), f"{_with_rate(optimizer, 0.01)}   or scaled inputs"
+
+
+def _with_rate(optimizer: Optimizer, factor: float) -> str:
+    return f"keras.optimizers.{optimizer.kind}({short(optimizer.rate * factor)})"
+
+
+def _late(one: Rehearsal) -> float:
+    """The mean loss of the first rows over the later half of a training; infinite if it fails."""
+    steps = len(one.losses)
+    looks = [loss for i, loss in one.looks if i >= steps / 2]
+    fine = np.isfinite(one.losses).all() and np.isfinite(looks).all()
+    return float(np.mean(looks)) if fine else np.inf
+
+
+def _too_large(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
+    """Whether every training stays above the best constant, and a smaller rate does not."""
+    trials = case.trials
+    level = trials.constant or abs(one.looks[0][1])
+    if _late(one) < level or not all(_late(other) >= level for other in trials.all()):
+        return None
+    own = min(_late(other) for other in trials.all())
+    for factor in SMALLER:
+        change = Change(rate=factor)
+        first = trials.run(change)
+        if first is None or _late(first) >= LEARNED * min(own, level):
+            continue
+        others = trials.all(change)
+        if len(others) == SEEDS and max(map(_late, others)) < LEARNED * min(own, level):
+            best = max(map(_late, others))
+            return (
+                f"the loss stays at {short(own)} or more in the later half of "
+                f"{len(one.losses)} steps on a copy; {_instead(case, level)}at the rate "
+                f"{short(optimizer.rate * factor)} it falls to {short(best)}. The rate "
+                f"{short(optimizer.rate)} is too large."
+            ), _with_rate(optimizer, factor)
+    return None
+
+
+LIMITS = ("clipnorm", "global_clipnorm", "clipvalue")
+
+
+def _clipped(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
+    """Whether copies get much further with gradients that are not clipped."""
+    limit = next((n for n in LIMITS if optimizer.options.get(n)), "")
+    measured = case.measured
+    if not limit or measured is None or measured.error:
+        return None
+    gained = case.trials.gain(Change(without="clipping"))
+    if gained is None:
+        return None
+    arrays = [np.asarray(g, np.float64) for g in measured.gradients.values() if g is not None]
+    norm = float(np.sqrt(sum(np.square(g).sum() for g in arrays)))
+    return (
+        f"gradients are clipped ({limit}={short(optimizer.options[limit])}; at the start their "
+        f"norm is {short(norm)}). In {len(one.losses)} steps copies keep "
+        f"{100 * min(gained[0], 99):.0f} % of the best constant's loss; without clipping "
+        f"{100 * gained[1]:.0f} % are left."
+    ), f"keras.optimizers.{optimizer.kind}({short(optimizer.rate)}, clipnorm=1.0)   # or none"
+
+
+def _instead(case: DiagnosisContext, level: float) -> str:
+    return f"the best constant has {short(level)}, and " if case.trials.constant else ""
+
+
+def _too_small(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
+    """Whether nothing is learned, at a pace that never gets there, and a larger rate learns."""
+    trials = case.trials
+    if not trials.stuck:
+        return None
+    steps, own = len(one.losses), one.looks[0][1] - _late(one)
+    for factor in LARGER:
+        if trials.helps(Change(rate=factor)) is None:
+            continue
+        others = trials.all(Change(rate=factor))
+        wins = min(other.looks[0][1] - other.looks[-1][1] for other in others)
+        plan = case.plan
+        share, most = (1.0, MANY) if plan is None else (0.3, plan.steps(case.rows))
+        if own * most / steps > share * wins:
+            return None
+        return (
+            f"in {steps} steps on a copy the loss went from {short(one.looks[0][1])} to "
+            f"{short(one.looks[-1][1])}; at the rate {short(optimizer.rate * factor)} it falls to "
+            f"{short(max(other.looks[-1][1] for other in others))}. The rate "
+            f"{short(optimizer.rate)} is too small: its pace takes more than {most:,} steps."
+        ), _with_rate(optimizer, factor)
+    return None
+
+
+def _slow(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
+    """Weights that stand still, and a regression that takes for ever."""
     measured = case.measured
     live = measured is not None and any(
         g is not None and np.any(g != 0) for g in measured.gradients.values()
     )
+    if not live:
+        return None
+    steps = len(one.losses)
+    least = STILL * min(steps, 12) / 12
     moving = [
-        rehearsal.moved[i] > STILL * max(rehearsal.size[i], 1e-3)
-        for i, w in enumerate(case.program.weights) if w.trainable and i in rehearsal.moved
+        one.moved[i] > least * max(one.size[i], 1e-3)
+        for i, w in enumerate(case.program.weights) if w.trainable and i in one.moved
     ]  # fmt: skip
-    pace = _pace(case, losses)
-    if live and not any(moving):
-        text = f"in {steps} no weight moved by more than {STILL:g} of its size"
-    elif live and pace is not None and pace > FOREVER:
-        text = f"in {steps} the loss did not fall"
-        if pace < np.inf:
-            text += f" by more than would take {pace:.0e} of them at this pace"
-    else:
-        return
-    yield rule.found(
-        Level.MEASURED, layer, f"{text} (rate {short(optimizer.rate)}).",
-        f"keras.optimizers.{optimizer.kind}(1e-3)" if optimizer.rate < 1e-4
-        else "scale the targets: y = (y - y.mean()) / y.std()",
-        cost={"losses": list(losses)}, holds_for="the stored weights and your first rows",
-    )  # fmt: skip
+    small = "keras.optimizers.Adam(1e-3)" if optimizer.rate < 1e-4 else ""
+    if not any(moving):
+        return (
+            f"in {steps} steps on a copy no weight moved by more than {least:g} of its size (rate "
+            f"{short(optimizer.rate)})."
+        ), small or _with_rate(optimizer, 100)
+    pace = _pace(case, [loss for _, loss in one.looks], steps)
+    if pace is None or pace <= FOREVER or case.trials.stuck is False:
+        return None
+    first, last = one.looks[0][1], one.looks[-1][1]
+    text = f"in {steps} steps on a copy the loss went from {short(first)} to {short(last)}"
+    text += f": at this pace it takes {pace:.0e} steps" if pace < np.inf else ": it did not fall"
+    fix = small or "scale the targets: y = (y - y.mean()) / y.std()"
+    return f"{text} (rate {short(optimizer.rate)}).", fix
 
 
-def _pace(case: DiagnosisContext, losses: Sequence[float]) -> float | None:
+def _pace(case: DiagnosisContext, losses: Sequence[float], steps: int) -> float | None:
     """Steps in which a regression's error would be gone, at the pace measured."""
     names = [loss.name for loss in case.program.losses]
     if names not in (["mean_squared_error"], ["mean_absolute_error"]) or losses[0] <= 0:
         return None
     root = np.sqrt if names[0] == "mean_squared_error" else np.asarray
     first, last = float(root(losses[0])), float(root(losses[-1]))
-    fallen = (first - last) / (len(losses) - 1)
+    fallen = (first - last) / steps
     return np.inf if fallen <= 0 else first / fallen

@@ -6,6 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short, span
@@ -16,6 +17,9 @@ LARGE = 100.0
 
 APART = 1000.0
 """Ratio of the spreads of two features from which on they count as not scaled to each other."""
+
+FAR, SMALL = 20.0, 0.01
+"""Mean over spread from which on all rows look alike; spread below which inputs say nothing."""
 
 SCALERS = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding",
            "UnitNormalization", "GroupNormalization")  # fmt: skip
@@ -38,12 +42,25 @@ def _houses(keras: ModuleType, scaled: bool) -> ModelAndData:
     return model, x.astype("float32"), y.astype("float32")
 
 
+def _helped(case: DiagnosisContext, helped: tuple[float, float] | None, what: str) -> str:
+    """What scaling did to copies."""
+    one = case.trials.run()
+    if helped is None or one is None:
+        return ""
+    before = "diverges" if not np.isfinite(helped[0]) else f"keeps {100 * min(helped[0], 99):.0f} %"
+    return (
+        f" In {len(one.losses)} steps on a copy the loss {before} of the best constant's; with "
+        f"scaled {what} {100 * helped[1]:.0f} % are left."
+    ).replace("diverges of the best constant's", "diverges")
+
+
 @register(
     "OR014", "inputs are not scaled",
     """Initializers and learning rates assume inputs of about size 1. Large ones saturate sigmoids,
-    kill relus and make the loss steep in some directions and flat in others. SUSPECTED only: many
-    networks learn all the same; what it does to this one is proved or measured by OR003, OR004 and
-    OR017. Nothing is said if the model scales its inputs itself.""",
+    kill relus and make the loss steep in some directions and flat in others. SUSPECTED at first:
+    many networks learn all the same. MEASURED where copies do not get below the best constant in
+    200 steps, and do so clearly with the same inputs scaled. Nothing is said if the model scales
+    its inputs itself.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -55,6 +72,9 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if not x.size:
         return
     size, spread = float(np.abs(x).max()), x.std(axis=0)
+    offset = np.abs(x.mean(axis=0)) / np.where(spread > 0, spread, np.inf)
+    # Of many features, pixels say, some are nearly constant anyway.
+    far = float(offset.max() if len(offset) <= 64 else np.median(offset))
     named = case.names if len(case.names) == x.shape[1] else ()
     moving = np.flatnonzero(spread > 0)
     largest = f" (`{named[int(np.abs(x).max(axis=0).argmax())]}`)" if named else ""
@@ -62,13 +82,20 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     between = f", from `{named[ends[1]]}` to `{named[ends[0]]}`" if named and ends else ""
     spread = spread[moving]
     apart = float(spread.max() / spread.min()) if spread.size else 1.0
-    if size <= LARGE and apart <= APART:
+    small = bool(spread.size) and spread.max() < SMALL
+    if size <= LARGE and apart <= APART and far <= FAR and not small:
         return
     what = f"inputs go up to {short(size)}{largest}" if size > LARGE else (
         f"the spreads of the features differ by a factor of {short(apart)}{between}"
+        if apart > APART
+        else f"no feature spreads by more than {short(float(spread.max()))}"
+        if small
+        else f"a feature's mean is {short(far)} times its spread, so all rows look alike"
     )  # fmt: skip
+    helped = case.trials.improves(Change(scaled_x=True))
     yield rule.found(
-        Level.SUSPECTED, first.path, f"{what}; weights start for inputs of about size 1.",
+        Level.SUSPECTED if helped is None else Level.MEASURED, first.path,
+        f"{what}; weights start for inputs of about size 1.{_helped(case, helped, 'inputs')}",
         "keras.layers.Normalization() first, adapted to x   or   x = (x - x.mean(0)) / x.std(0)",
         interval=(float(x.min()), float(x.max())),
     )  # fmt: skip
@@ -77,8 +104,9 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 @register(
     "OR015", "targets are not scaled",
     """A linear last layer starts near 0 and moves by about the learning rate a step: targets in the
-    thousands take it a very long time, and make squared errors and gradients huge. SUSPECTED only;
-    OR017 measures what it does to this network.""",
+    thousands take it a very long time, and make squared errors and gradients huge. SUSPECTED at
+    first; MEASURED where copies do not get below the best constant in 200 steps, and do so clearly
+    with the same targets scaled.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -89,9 +117,11 @@ def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         y = y[np.isfinite(y)]
         if y.size and float(np.abs(y).max()) > 1000.0:
+            helped = case.trials.improves(Change(scaled_y=True))
             yield rule.found(
-                Level.SUSPECTED, head.layer,
-                f"targets are in {span(float(y.min()), float(y.max()))}; the output starts near 0.",
+                Level.SUSPECTED if helped is None else Level.MEASURED, head.layer,
+                f"targets are in {span(float(y.min()), float(y.max()))}; the output starts near 0."
+                + _helped(case, helped, "targets"),
                 "y = (y - y.mean()) / y.std()   # and undo it after predict()",
                 interval=(float(y.min()), float(y.max())),
             )  # fmt: skip

@@ -58,7 +58,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     index, weight = kernels[0]
     calls = case.calls(weight.layer) if _only_in(case, index, weight.layer) else []
     bound = sensitivity(case, calls) if calls else None
-    fix = 'activation="relu", kernel_initializer="he_normal"   or   skip connections'
+    fix = (
+        'activation="relu", kernel_initializer="he_normal" in every hidden layer   or   skip '
+        "connections"
+    )
     # A kernel that starts at 0 passes nothing until its first step, and then it does.
     empty = any(not np.any(weight.read()) for _, weight in kernels)
     if bound is not None and bound < RATIO and not empty:

@@ -11,6 +11,9 @@ SHAPES = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
 
 ACTIVATIONS = {
     "Softmax": "softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "ReLU": "relu",
+    "Softsign": "softsign", "Elu": "elu", "Selu": "selu", "Gelu": "gelu", "Silu": "swish",
+    "Softplus": "softplus", "Exp": "exponential", "LeakyRelu": "leaky_relu", "Relu6": "relu6",
+    "Mish": "mish",
 }  # fmt: skip
 
 AFFINE = ("Add", "Matmul", "Conv", "DepthwiseConv", "SeparableConv", "Einsum", "Tensordot", "Dot")
@@ -35,6 +38,9 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
     """
     maker = {id(t): r for r in trace.records for t in k.tree.flatten(r.outputs)}
     record = _behind(k, maker, output)
+    steps = _steps_of(k, maker, record)
+    if steps:
+        record = steps[0]
     width = int(output.shape[-1]) if len(output.shape) > 1 else 1
     if record is None:
         return Head("other", "", width)
@@ -46,6 +52,7 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
         return Head("linear" if plain else "other", record.source, width, dropped=dropped)
     source = k.tree.flatten(record.args)[0]
     inner = _behind(k, maker, source)
+    logits = None if steps else number.get(id(source))
     rank = len(source.shape)
     axis = axis - rank if axis >= 0 else axis
     return Head(
@@ -53,11 +60,28 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
         record.source,
         width,
         axis,
-        number.get(id(source)),
+        logits,
         ACTIVATIONS.get(inner.kind, "") if inner is not None else "",
         dropped,
         _recovered(k, model, output, record, loss),
     )
+
+
+def _steps_of(
+    k: Any, maker: dict[int, OperationRecord], record: OperationRecord | None
+) -> list[OperationRecord]:
+    """The records of one activation applied to every step of a sequence; empty if it is none.
+
+    `TimeDistributed` runs its layer once a step, stacks the results and turns the axes.
+    """
+    if record is not None and record.kind == "Transpose":
+        record = _behind(k, maker, k.tree.flatten(record.args)[0])
+    if record is None or record.kind != "Stack":
+        return []
+    parts = [_behind(k, maker, t) for t in k.tree.flatten(record.args)]
+    found = [part for part in parts if part is not None]
+    kinds = {(part.kind, part.source) for part in found}
+    return found if len(found) == len(parts) and len(kinds) == 1 else []
 
 
 def _axis(k: Any, record: OperationRecord) -> int | None:

@@ -1,36 +1,29 @@
 """Entry point: a Keras model, compiled or not, and its data as a `Program`."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ....core import InputError, ModelError
-from ....graph import Slot
-from ....program import Layer, Loss, PartialGraph, Program, Weight
+from ....program import Layer, Loss, Program, Weight
 from ..api import is_keras_object, keras
 from ..files import read
-from ..lower.partial_graph import lower_part
 from ..precision import dtypes, in_float32
 from ..signature import output_names
-from ..trace.records import Trace
 from ..trace.tolerant import Followed, follow, symbols
-from .measure import measurer, predictions, rehearser
+from .measure import Measurement
 from .output_heads import head
+from .parts import NOISY, model_part, parts, whole_again
 from .randomness import may_draw
+from .rehearsal import Rehearser
+from .repair import repairer
+from .stepping import stepping, understood, varied
 from .steps import steps
 from .training import loss_record, losses, optimizer_record
-
-
-NOISY = ("BatchNormalization", "Dropout", "SpatialDropout1D", "SpatialDropout2D",
-         "SpatialDropout3D", "GaussianDropout", "GaussianNoise", "AlphaDropout",
-         "SpectralNormalization")  # fmt: skip
-"""Layers that compute something else in training."""
-
-LARGEST = 20_000_000
-"""Weights beyond which no graph is made: their float64 copies alone would fill the memory."""
 
 
 def read_program(model: Any, x: Any, y: Any) -> Program:
@@ -65,16 +58,22 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     names = {loss.output: loss.name for loss in records}
     heads = (
         tuple(
-            head(k, model, _model_part(found), t, number, names.get(i, ""))
+            head(k, model, model_part(found), t, number, names.get(i, ""))
             for i, t in enumerate(outputs)
         )
         if found
         else ()
     )
     weights = tuple(_weight(k, v) for v in model.weights)
-    whole, free, missing = _parts(k, model, found, number, struct)
+    whole, free, missing = parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
+    asked = compiled and y is not None
     layers = tuple(_layers(k, found, number, dtypes(model))) if found else ()
+    draws = may_draw(k, model)
+    noisy = draws or not found or any(layer.noisy for layer in layers)
+    measurement = Measurement(k, model, index, noisy)
+    rehearser = Rehearser(measurement)
+    again = partial(whole_again, k, found, number, struct)
     shapes = tuple(tuple(t.shape[1:]) for t in outputs)
     labels = output_names(model, found.trace.outputs) if found else []
     return Program(
@@ -94,12 +93,13 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         optimizer=optimizer_record(k, model) if compiled else None,
         whole=whole,
         free=free,
-        predict=predictions(k, model),
-        measure=measurer(k, model, index) if compiled and y is not None else None,
-        rehearse=rehearser(k, model, index) if compiled and y is not None else None,
+        predict=measurement.predict,
+        measure=measurement.measure if asked else None,
+        rehearse=rehearser.rehearse if asked and rehearser.possible else None,
         unread=tuple(dict.fromkeys([*unread, *missing])),
         changed_in_training=any(layer.noisy for layer in layers) or not found,
-        chance_in_training=may_draw(k, model),
+        chance_in_training=draws,
+        **_steps_ahead(k, model, wide, index, compiled, whole, again),
     )
 
 
@@ -159,12 +159,6 @@ def _losses(found: Followed | None, objects: list, number: dict[int, int]) -> li
     ]
 
 
-def _model_part(found: Followed) -> Trace:
-    """The recording without the losses."""
-    trace = found.trace
-    return Trace(trace.inputs, trace.outputs, trace.records[: found.inside], trace.visits)
-
-
 def _weight(k: Any, variable: Any) -> Weight:
     path = "/".join(variable.path.split("/")[-2:])
     return Weight(
@@ -194,64 +188,25 @@ def _layers(
             kind in NOISY,
             formats.get(visit.layer.name, "float32"),
             tuple(number[id(t)] for t in outputs[1:] if id(t) in number),
+            _dropped(visit.layer),
         )  # fmt: skip
 
 
-def _parts(
-    k: Any, model: Any, found: Followed | None, number: dict[int, int], struct: Any
-) -> tuple[PartialGraph | None, PartialGraph | None, list[str]]:
-    """`whole` and `free` of the program, and what is missing in them."""
-    if found is None:
-        return None, None, []
-    flat = k.tree.flatten(struct)
-    slots = [Slot(f"input {i}", tuple(t.shape[1:])) for i, t in enumerate(flat)]
-    count = sum(int(np.prod(v.shape, dtype=np.int64)) for v in model.weights)
-    trace = _model_part(found)
-    missing = []
-    whole = None
-    if count <= LARGEST:
-        whole = _part(trace, slots, found.opaque, number)
-    else:
-        missing.append(f"ranges with the stored weights: the model has {count:,} of them")
-    free = _part(trace, slots, {**found.opaque, **_changing(k, found)}, number)
-    if whole is not None:
-        missing += [f"{reason}" for _, reason in whole.unknown]
-    return whole, free, missing
+def _dropped(layer: Any) -> float:
+    rate = getattr(layer, "rate", 0.0) if type(layer).__name__ in NOISY else 0.0
+    return float(rate) if isinstance(rate, int | float) else 0.0
 
 
-def _part(
-    trace: Trace, slots: list[Slot], unknown: dict[int, str], number: Mapping[int, int]
-) -> PartialGraph | None:
-    try:
-        found = lower_part(trace, slots, unknown)
-    except (ModelError, InputError):
-        return None
-    lowered = found.lowered
-
-    def numbered(table: dict[int, Any]) -> dict[int, Any]:
-        return {number[i]: what for i, what in table.items() if i in number}
-
-    return PartialGraph(
-        lowered.graph, sum(slot.size for slot in slots), tuple(found.reasons),
-        numbered(found.values), numbered(found.constants), numbered(found.places),
-        written=lowered.graph if lowered.plain is None else lowered.plain,
-        bypassed=lowered.bypassed,
-    )  # fmt: skip
-
-
-def _changing(k: Any, found: Followed) -> dict[int, str]:
-    """Records whose result training can change by more than their inputs."""
-    changing = {}
-    for record in found.trace.records[: found.inside]:
-        flat = k.tree.flatten((record.args, record.kwargs))
-        noisy = type(record.layer).__name__ in NOISY
-        own = any(isinstance(v, k.Variable) and (v.trainable or noisy) for v in flat)
-        hidden = bool(found.escaped) and any(
-            hasattr(v, "shape") and not isinstance(v, k.KerasTensor | k.Variable) for v in flat
-        )
-        if own or hidden:
-            changing[id(record)] = "it depends on weights that training changes"
-    return changing
+def _steps_ahead(
+    k: Any, model: Any, wide: Any, index: dict[int, int], compiled: bool, whole: Any, again: Any
+) -> dict[str, Any]:
+    """What the program says of the steps that training takes."""
+    return {
+        "repair": repairer(k, model, read_program) if compiled else None,
+        "stepping": stepping(k, model) if compiled else None,
+        "understood": understood(k, model, index),
+        "varied": None if whole is None else varied(k, wide.weights, again),
+    }
 
 
 def read_compiled(model: Any, *, custom_objects: Any = None, safe_mode: bool = True) -> Any:

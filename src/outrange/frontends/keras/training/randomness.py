@@ -9,6 +9,11 @@ SURE = frozenset({
     "InputLayer", "Dense", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax",
     "Flatten", "Reshape", "Rescaling", "Normalization", "Add", "Subtract", "Multiply", "Average",
     "Concatenate", "Maximum", "Minimum", "Identity", "Sequential", "Functional", "Model",
+    "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose",
+    "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
+    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D", "ZeroPadding1D", "ZeroPadding2D", "UpSampling2D", "Cropping2D",
+    "Permute", "RepeatVector", "Dot", "Embedding", "LayerNormalization",
 })  # fmt: skip
 """Layers of Keras that do in training what they do at inference."""
 

@@ -93,8 +93,11 @@ def optimizer_record(k: Any, model: Any) -> Optimizer | None:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     rate = inner._learning_rate
     if callable(rate) and not hasattr(rate, "shape"):
-        # A schedule may start at 0 to warm up: the rate that counts is the largest soon after.
-        rate = max(float(k.ops.convert_to_numpy(rate(step))) for step in (0, 1, 10, 100, 1000))
+        if isinstance(rate, k.optimizers.schedules.LearningRateSchedule):
+            # It may start at 0 to warm up: the rate that counts is the largest soon after.
+            rate = max(float(k.ops.convert_to_numpy(rate(step))) for step in (0, 1, 10, 100, 1000))
+        else:
+            rate = rate()
     plain = {
         name: value
         for name, value in vars(inner).items()

@@ -1,0 +1,146 @@
+"""What a loss is of predictions, and of the best constant; computed from the targets alone."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..program import Loss
+
+
+EPSILON = 1e-7
+"""Where Keras clips probabilities."""
+
+
+def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
+    """A loss as Keras computes it; None if it is not one of those known here.
+
+    Args:
+        loss: The loss of one output.
+        y: Its targets, float64, rows first.
+        p: Its predictions, float64, rows first.
+    """
+    function = _VALUES.get(loss.name)
+    if function is None or not loss.known or not np.isfinite(p).all():
+        return None
+    try:
+        return function(loss, y, p)
+    except (ValueError, IndexError):
+        return None  # shapes or labels that do not fit: other rules tell
+
+
+def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
+    """The least that a loss can be if every row gets the same prediction.
+
+    Args:
+        loss: The loss of one output.
+        y: Its targets, float64, rows first.
+        width: Entries of a prediction along its last axis.
+
+    Returns:
+        None where that is not known here, or where the targets do not fit the loss.
+    """
+    function = _CONSTANTS.get(loss.name)
+    if function is None or not loss.known or not y.size or not np.isfinite(y).all():
+        return None
+    return function(loss, y, width)
+
+
+def _columns(y: np.ndarray, width: int) -> np.ndarray:
+    """Targets as rows of entries of the last axis."""
+    return y.reshape(-1, y.shape[-1] if y.ndim > 1 and y.shape[-1] == width else 1)
+
+
+def _fitted(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    return y.reshape(p.shape)
+
+
+def _square(_: Loss, y: np.ndarray, p: np.ndarray) -> float:
+    return float(np.mean(np.square(_fitted(y, p) - p)))
+
+
+def _absolute(_: Loss, y: np.ndarray, p: np.ndarray) -> float:
+    return float(np.mean(np.abs(_fitted(y, p) - p)))
+
+
+def _binary(loss: Loss, y: np.ndarray, p: np.ndarray) -> float:
+    y = _fitted(y, p)
+    y = y * (1 - loss.smoothing) + 0.5 * loss.smoothing
+    if loss.from_logits:
+        return float(np.mean(np.logaddexp(0.0, p) - y * p))
+    p = np.clip(p, EPSILON, 1 - EPSILON)
+    return float(-np.mean(y * np.log(p) + (1 - y) * np.log1p(-p)))
+
+
+def _logs(loss: Loss, p: np.ndarray) -> np.ndarray:
+    if loss.from_logits:
+        p = p - p.max(axis=-1, keepdims=True)
+        return p - np.log(np.exp(p).sum(axis=-1, keepdims=True))
+    with np.errstate(all="ignore"):
+        p = p / p.sum(axis=-1, keepdims=True)
+    return np.log(np.clip(np.nan_to_num(p), EPSILON, 1 - EPSILON))
+
+
+def _classes(loss: Loss, y: np.ndarray, p: np.ndarray) -> float:
+    y = _fitted(y, p)
+    y = y * (1 - loss.smoothing) + loss.smoothing / p.shape[-1]
+    return float(-np.mean((y * _logs(loss, p)).sum(axis=-1)))
+
+
+def _numbered(loss: Loss, y: np.ndarray, p: np.ndarray) -> float:
+    logs = _logs(loss, p).reshape(-1, p.shape[-1])
+    y = y.reshape(-1).astype(int)
+    if len(y) != len(logs) or y.min() < 0:
+        raise ValueError
+    return float(-np.mean(logs[np.arange(len(y)), y]))
+
+
+def _entropy(shares: np.ndarray) -> float:
+    shares = shares[shares > 0]
+    return float(-(shares * np.log(shares)).sum())
+
+
+def _constant_binary(loss: Loss, y: np.ndarray, width: int) -> float | None:
+    if y.min() < 0 or y.max() > 1:
+        return None
+    mean = _columns(y, width).mean(axis=0) * (1 - loss.smoothing) + 0.5 * loss.smoothing
+    return float(np.mean([_entropy(np.array([m, 1 - m])) for m in mean]))
+
+
+def _constant_classes(loss: Loss, y: np.ndarray, width: int) -> float | None:
+    if y.ndim < 2 or y.shape[-1] != width or width < 2 or y.min() < 0:
+        return None
+    if not np.allclose(y.sum(axis=-1), 1.0, atol=1e-3):
+        return None
+    mean = _columns(y, width).mean(axis=0)
+    return _entropy(mean * (1 - loss.smoothing) + loss.smoothing / width)
+
+
+def _constant_numbered(_: Loss, y: np.ndarray, width: int) -> float | None:
+    if (y != np.floor(y)).any() or y.min() < 0 or y.max() >= width:
+        return None
+    return _entropy(np.bincount(y.reshape(-1).astype(int), minlength=width) / y.size)
+
+
+def _constant_square(_: Loss, y: np.ndarray, width: int) -> float:
+    return float(_columns(y, width).var(axis=0).mean())
+
+
+def _constant_absolute(_: Loss, y: np.ndarray, width: int) -> float:
+    columns = _columns(y, width)
+    return float(np.abs(columns - np.median(columns, axis=0)).mean())
+
+
+Value = Callable[[Loss, np.ndarray, np.ndarray], float]
+Constant = Callable[[Loss, np.ndarray, int], float | None]
+
+_VALUES: dict[str, Value] = {
+    "mean_squared_error": _square, "mean_absolute_error": _absolute,
+    "binary_crossentropy": _binary, "categorical_crossentropy": _classes,
+    "sparse_categorical_crossentropy": _numbered,
+}  # fmt: skip
+
+_CONSTANTS: dict[str, Constant] = {
+    "mean_squared_error": _constant_square, "mean_absolute_error": _constant_absolute,
+    "binary_crossentropy": _constant_binary, "categorical_crossentropy": _constant_classes,
+    "sparse_categorical_crossentropy": _constant_numbered,
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""What findings say to write instead: read as changes, made on a copy, and tried."""

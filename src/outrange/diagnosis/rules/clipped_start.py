@@ -1,0 +1,114 @@
+"""OR024: predictions so sure and wrong that the loss is clipped and its gradient 0."""
+
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+
+from ...answers.diagnosis import Finding, Level
+from ...program import Head, Loss
+from ..context import DiagnosisContext
+from ..registry import Example, ModelAndData, Rule, register
+from ..wording import share, short
+
+
+CLIP = -np.log(0.5e-7)
+"""A difference of logits beyond which a probability is far below the 1e-7 where Keras clips it."""
+
+MOST = 0.2
+"""Share of the rows from which on it is no outlier."""
+
+
+def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 4)).astype("float32")
+    y = x[:, :classes].argmax(axis=1)[:, None] if classes > 1 else (x[:, :1] > 0) * 1.0
+    last = keras.layers.Dense(
+        classes,
+        "softmax" if classes > 1 else "sigmoid",
+        kernel_initializer=keras.initializers.RandomNormal(stddev=scale, seed=1),
+        name="last",
+    )
+    model = keras.Sequential([keras.Input((4,)), last])
+    loss = "sparse_categorical_crossentropy" if classes > 1 else "binary_crossentropy"
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    return model, x, y
+
+
+@register(
+    "OR024", "the output starts saturated",
+    """What enters the last softmax or sigmoid is so large that the probability of the right answer
+    is below 1e-7 at many rows. There Keras clips it: the loss is 16.1, and its gradient exactly 0,
+    so these rows teach nothing. The logits are enclosed at each row, rounding included. PROVED from
+    a fifth of the rows on, for the stored weights; on TensorFlow, where the cross-entropies read
+    the logits themselves and nothing is clipped, nothing is said; where the other rows get short
+    trainings going all the same, it is a note. Scale the inputs, or start from
+    smaller weights (glorot_uniform).""",
+    Example(lambda k: _sure(k, 60.0, 1), lambda k: _sure(k, 0.5, 1), backends=("jax", "torch")),
+    Example(lambda k: _sure(k, 60.0, 3), lambda k: _sure(k, 0.5, 3), backends=("jax", "torch")),
+)  # fmt: skip
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Count the rows at which the right answer's probability is clipped."""
+    for loss in case.program.losses:
+        head = case.head(loss)
+        if head is None or loss.from_logits or head.recovered or not loss.known or head.dropped:
+            continue
+        if loss.smoothing or loss.options.get("weight", 1.0) == 0 or head.inner:
+            continue
+        clipped = _clipped(case, loss, head)
+        if clipped is None or not clipped.size or clipped.mean() < MOST:
+            continue
+        if _contradicted(case, loss, clipped):
+            continue
+        rows = case.rows_of(head.logits)
+        size = float(np.abs(rows.lo).max()) if rows is not None else np.inf
+        count, over = int(clipped.sum()), case.trials.stuck is False
+        whole = "none of the weights gets a gradient" if clipped.all() else "they teach nothing"
+        elsewhere = " (inference)" if case.program.changed_in_training else ""
+        yield rule.found(
+            Level.PROVED, head.layer,
+            f"at {share(count, clipped.size)} rows the right answer gets a probability below 1e-7, "
+            f"because logits reach {short(size)}: the loss is clipped there and its gradient is "
+            f"exactly 0, so {whole}.",
+            "x = (x - x.mean(0)) / x.std(0)   or   kernel_initializer=\"glorot_uniform\"",
+            cost={"rows": count, "share": float(clipped.mean())}, note=over and not clipped.all(),
+            holds_for=f"the stored weights{elsewhere} and {case.these_rows}",
+        )  # fmt: skip
+
+
+def _clipped(case: DiagnosisContext, loss: Loss, head: Head) -> np.ndarray | None:
+    """At which of the rows looked at the gradient is proved to be 0 by clipping."""
+    rows, y = case.rows_of(head.logits), case.targets(loss)
+    if rows is None or y is None or not len(rows.lo):
+        return None
+    y = y[case.bounded_rows].reshape(len(case.bounded_rows), -1)
+    if loss.name == "binary_crossentropy" and head.activation == "sigmoid":
+        if y.shape != rows.lo.shape or not np.isin(y, (0.0, 1.0)).all():
+            return None
+        return np.where(y == 1, rows.hi < -CLIP, rows.lo > CLIP).all(axis=1)
+    if head.activation != "softmax" or rows.lo.shape[1] != head.width:
+        return None
+    if loss.name == "sparse_categorical_crossentropy" and y.shape[1] == 1:
+        labels = y[:, 0]
+        if (labels != np.floor(labels)).any() or labels.min() < 0 or labels.max() >= head.width:
+            return None
+        labels = labels.astype(int)
+    elif loss.name == "categorical_crossentropy" and y.shape[1] == head.width:
+        if not np.isin(y, (0.0, 1.0)).all() or (y.sum(axis=1) != 1).any():
+            return None
+        labels = y.argmax(axis=1)
+    else:
+        return None
+    at = np.arange(len(labels))
+    return rows.lo.max(axis=1) - rows.hi[at, labels] > CLIP
+
+
+def _contradicted(case: DiagnosisContext, loss: Loss, clipped: np.ndarray) -> bool:
+    """Whether the backend's own loss or gradient says something else."""
+    measured = case.measured
+    if measured is None or measured.error:
+        return False
+    if len(case.program.losses) == 1 and measured.loss < 0.9 * CLIP * clipped.mean():
+        return len(clipped) <= len(measured.outputs[0]) if measured.outputs else True
+    moved = any(g is not None and np.any(g != 0) for g in measured.gradients.values())
+    return bool(clipped.all()) and len(clipped) == case.rows <= 512 and moved

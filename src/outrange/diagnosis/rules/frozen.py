@@ -1,0 +1,76 @@
+"""OR029: layers that are frozen before they learned anything."""
+
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+
+from ...answers.diagnosis import Finding, Level
+from ...program import Weight
+from ..changes import Change
+from ..context import DiagnosisContext
+from ..registry import Example, ModelAndData, Rule, register
+from ..wording import names, share
+
+
+def _frozen(keras: ModuleType, frozen: bool) -> ModelAndData:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(128, 4)).astype("float32")
+    y = (x[:, :1] * x[:, 1:2] > 0).astype("float32")
+    layers = [keras.layers.Dense(8, "tanh", name=f"hidden_{i}") for i in range(3)]
+    for layer in layers:
+        layer.trainable = not frozen
+    model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+    return model, x, y
+
+
+@register(
+    "OR029", "layers are frozen at random weights",
+    """Kernels that training does not change, and that look as an initializer draws them: all
+    entries within the limit of its fans, of mean 0 and of the right spread, beside biases of 0.
+    Layers that learned something elsewhere do not look like that, and are meant to be frozen.
+    SUSPECTED; MEASURED where copies with everything trainable get much further in the same
+    steps, in every training.""",
+    Example(lambda k: _frozen(k, True), lambda k: _frozen(k, False), level=Level.SUSPECTED),
+)  # fmt: skip
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Compare frozen kernels with what initializers draw."""
+    kernels = [w for w in case.program.weights if len(w.shape) >= 2 and "embed" not in w.path]
+    moved = {w.layer for w in case.program.weights if not w.trainable and np.any(_bias(w))}
+    fresh = [w for w in kernels if not w.trainable and w.layer not in moved and _drawn(w)]
+    if not fresh or len(fresh) == len(kernels) or not any(w.trainable for w in kernels):
+        return
+    gained = case.trials.gain(Change(without="freezing"))
+    run = case.trials.run()
+    text = (
+        f"{share(len(fresh), len(kernels))} kernels are not trained and still as they were drawn: "
+        f"{names(w.path for w in fresh)}."
+    )
+    if gained is not None and run is not None:
+        text += (
+            f" In {len(run.losses)} steps copies keep {100 * min(gained[0], 99):.0f} % of the best "
+            f"constant's loss; with all layers trainable {100 * gained[1]:.0f} % are left."
+        )
+    yield rule.found(
+        Level.SUSPECTED if gained is None else Level.MEASURED, fresh[0].layer, text,
+        "layer.trainable = True, then compile again", cost={"kernels": len(fresh)},
+        holds_for="" if gained is None else "trainings from the stored weights",
+    )  # fmt: skip
+
+
+def _bias(weight: Weight) -> np.ndarray:
+    return weight.read() if weight.path.endswith("bias") else np.zeros(1)
+
+
+def _drawn(weight: Weight) -> bool:
+    """Whether a kernel looks like a fresh draw of mean 0: uniform or normal, scaled by its fans."""
+    kernel = np.asarray(weight.read(), np.float64)
+    field = float(np.prod(weight.shape[:-2]))
+    fans = field * weight.shape[-2], field * weight.shape[-1]
+    spread, mean = float(kernel.std()), float(kernel.mean())
+    if kernel.size < 8 or spread == 0:
+        return False
+    uses = np.sqrt([2 / sum(fans), 2 / fans[0], 1 / fans[0]])
+    close = np.abs(spread / uses - 1.0) < 4.0 / np.sqrt(kernel.size)
+    return bool(close.any()) and abs(mean) < 4.0 * spread / np.sqrt(kernel.size)

@@ -1,0 +1,79 @@
+"""OR026: a penalty on the weights that outweighs the loss."""
+
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+
+from ...answers.diagnosis import Finding, Level
+from ..changes import Change
+from ..context import DiagnosisContext
+from ..registry import Example, ModelAndData, Rule, register
+from ..trials import ROWS
+from ..wording import short
+
+
+MOST = 0.5
+"""Share of the best constant's loss that a penalty must have for its removal to be tried."""
+
+
+def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(128, 5)).astype("float32")
+    y = (x[:, :1] * x[:, 1:2] > 0).astype("float32")
+    penalty = keras.regularizers.L2(strength)
+    start = keras.initializers.GlorotUniform
+    model = keras.Sequential(
+        [
+            keras.Input((5,)),
+            keras.layers.Dense(
+                24, "tanh", kernel_initializer=start(seed=1), kernel_regularizer=penalty
+            ),
+            keras.layers.Dense(
+                1, "sigmoid", kernel_initializer=start(seed=2), kernel_regularizer=penalty
+            ),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+    return model, x, y
+
+
+@register(
+    "OR026", "a penalty outweighs the loss",
+    """The penalties on weights or outputs (kernel_regularizer, activity_regularizer, add_loss) are
+    at the start at least half as large as the whole loss of the best constant. MEASURED where
+    copies that are trained without them get much further in the same steps, in every training;
+    SUSPECTED where penalties are larger than that loss and nothing could be trained. A penalty is
+    meant to be a small part of the loss: 1e-4 to 1e-2 a square.""",
+    Example(lambda k: _ridge(k, 1.0), lambda k: _ridge(k, 1e-5), level=Level.MEASURED),
+)  # fmt: skip
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Subtract the loss of the outputs from the loss; train copies without the rest."""
+    measured, trials = case.measured, case.trials
+    constant = trials.constant
+    if measured is None or measured.error or not np.isfinite(measured.loss) or not constant:
+        return
+    data = trials.reached([p[:ROWS] for p in case.predictions])
+    if data is None:
+        return
+    penalty = measured.loss - data
+    if penalty < MOST * constant or penalty < 1e-3 * abs(measured.loss):
+        return
+    gained = trials.gain(Change(without="penalties"))
+    if gained is None and (trials.run() is not None or penalty < constant):
+        return
+    message = (
+        f"the penalties add {short(penalty)} to the loss; the loss itself is {short(data)}, and "
+        f"that of the best constant {short(constant)}."
+    )
+    run = trials.run()
+    if gained is not None and run is not None:
+        message += (
+            f" In {len(run.losses)} steps copies keep {100 * min(gained[0], 99):.0f} % of the best "
+            f"constant's loss; without the penalties {100 * gained[1]:.0f} % are left."
+        )
+    yield rule.found(
+        Level.SUSPECTED if gained is None else Level.MEASURED, "", message,
+        "kernel_regularizer=keras.regularizers.L2(1e-4)   # or none",
+        cost={"penalty": penalty, "loss": data}, holds_for="the stored weights and your first rows",
+    )  # fmt: skip

@@ -1,0 +1,116 @@
+"""OR023: a network that returns the same for every row, and does not stop to."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from types import ModuleType
+
+import numpy as np
+
+from ...answers.diagnosis import Finding, Level
+from ..changes import Change
+from ..context import DiagnosisContext
+from ..registry import Example, ModelAndData, Rule, register
+from ..wording import short
+
+
+EQUAL = 1e-3
+"""Spread of the outputs over the rows, as a share of the targets' spread, that counts as none."""
+
+DEEP = 3
+"""Sigmoids in a row from which on they are to blame, and not the start."""
+
+
+def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(96, 6)).astype("float32")
+    y = (x[:, :1] + x[:, 1:2] > 0).astype("float32")
+    start = keras.initializers.RandomNormal(stddev=deviation, seed=1)
+    layers = [keras.Input((6,))]
+    layers += [keras.layers.Dense(16, "tanh", kernel_initializer=start) for _ in range(3)]
+    model = keras.Sequential([*layers, keras.layers.Dense(1, "sigmoid", kernel_initializer=start)])
+    model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
+    return model, x, y
+
+
+@register(
+    "OR023", "the network returns the same for every row",
+    """At the stored weights the outputs of all rows are equal, to a thousandth of the spread of the
+    targets, although rows and targets differ; and they still are after up to 200 steps on copies.
+    MEASURED, in several trainings with the program's own optimizer and batches, if new weights
+    (glorot_uniform) make the copies learn, or if the layer is found in which the rows become equal.
+    A last layer that starts at 0 is no fault: its outputs part at the first steps.""",
+    Example(lambda k: _deep(k, 0.01), lambda k: _deep(k, 0.4), level=Level.MEASURED),
+)  # fmt: skip
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Compare the spread of outputs with that of the targets, before and after the trainings."""
+    if not case.predictions or not _differ(case, case.predictions):
+        return
+    trials = case.trials
+    if not trials.stuck or all(map(partial(_fixed, case), case.program.output_tensors)):
+        return
+    runs = trials.all()
+    if not runs or any(not np.isfinite(one.losses).all() for one in runs):
+        return
+    if not all(_differ(case, one.outputs) for one in runs):
+        return
+    helped = trials.helps(Change(redrawn=True))
+    layer, text = _where(case)
+    if helped is None and not layer:
+        return
+    spread = max(float(np.ptp(p, axis=0).max()) for p in case.predictions)
+    steps = len(runs[0].losses)
+    message = (
+        f"at the stored weights the outputs of your {case.rows:,} rows differ by at most "
+        f"{short(spread)}, and after {steps} steps on copies they are still equal{text}."
+    )
+    if helped is not None:
+        message += (
+            f" With weights drawn anew {100 * (1 - helped[1]):.0f} % of the best constant's loss "
+            "are gone in as many steps."
+        )
+    fix = 'kernel_initializer="glorot_uniform" in every layer   # he_normal for relu; or skips'
+    bounded = [s for s in case.program.steps if s.inside and s.kind in ("Sigmoid", "HardSigmoid")]
+    if len(bounded) >= DEEP:
+        fix = 'activation="relu", kernel_initializer="he_normal" in every hidden layer'
+    yield rule.found(
+        Level.MEASURED, layer, message, fix, cost={"spread": spread},
+        holds_for=f"trainings from the stored weights, {trials.batch:,} rows a step",
+    )  # fmt: skip
+
+
+def _fixed(case: DiagnosisContext, tensor: int) -> bool:
+    """Whether no weights change an output: no start is to blame then."""
+    ends = case.free_ends(tensor)
+    return ends is not None and bool((ends[0] == ends[1]).all())
+
+
+def _differ(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
+    """Whether the outputs are equal at all rows while inputs and targets are not."""
+    arrays = [np.asarray(p, np.float64) for p in outputs]
+    found = False
+    for loss in case.program.losses:
+        y, p = case.targets(loss), arrays[loss.output]
+        if y is None or not len(p) or not np.isfinite(p).all():
+            return False
+        y = y[: len(p)].reshape(len(p), -1)
+        p = p.reshape(len(p), -1)
+        if np.ptp(p, axis=0).max() > EQUAL * min(1.0, float(np.ptp(y, axis=0).max())):
+            return False
+        found |= bool(np.ptp(y, axis=0).max() > 0)
+    return found and bool(np.ptp(case.flat[case.sound_rows], axis=0).max(initial=0.0) > 0)
+
+
+def _where(case: DiagnosisContext) -> tuple[str, str]:
+    """The first layer whose results are equal at all rows, and how that is said."""
+    for layer in case.program.layers:
+        rows = case.rows_of(layer.after)
+        if rows is None or len(rows.lo) < 2 or not np.isfinite(rows.lo).all():
+            continue
+        apart = float(np.ptp(0.5 * (rows.lo + rows.hi), axis=0).max(initial=0.0))
+        size = float(np.abs(rows.hi).max(initial=0.0))
+        if layer.kind != "InputLayer" and size > 0 and apart <= 1e-4 * max(size, 1e-30):
+            return layer.path, (
+                f"; from layer {layer.path!r} on the rows are equal to {short(apart)} at a size of "
+                f"{short(size)}"
+            )
+    return "", ""

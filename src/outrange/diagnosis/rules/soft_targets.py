@@ -1,0 +1,92 @@
+"""OR022: a floor of a cross-entropy that the targets themselves set."""
+
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+
+from ...answers.diagnosis import Finding, Level
+from ...core import down
+from ...program import Loss
+from .. import baselines
+from ..context import DiagnosisContext
+from ..registry import Example, ModelAndData, Rule, register
+from ..wording import short
+
+
+MOST = 0.9
+"""Share of the best constant's loss from which on the floor leaves nothing to learn."""
+
+
+def _votes(keras: ModuleType, sure: bool) -> ModelAndData:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 4)).astype("float32")
+    y = np.eye(3)[x[:, :3].argmax(axis=1)]
+    if not sure:
+        y = 0.05 * y + 0.95 / 3
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(16, "relu"),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy")
+    return model, x, y.astype("float32")
+
+
+@register(
+    "OR022", "soft targets leave a floor under the loss",
+    """A cross-entropy is never less than the entropy of its targets: with labels that are not 0 or
+    1, or with label smoothing, a perfect network has that loss. The mean entropy is PROVED, for all
+    weights. It is a note, for a loss near it is a good one; a finding if it is 90 % or more of the
+    loss of the best constant, because then there is next to nothing to learn.""",
+    Example(lambda k: _votes(k, False), lambda k: _votes(k, True)),
+)  # fmt: skip
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Add up the entropies of the targets."""
+    for loss in case.program.losses:
+        head, y = case.head(loss), case.targets(loss)
+        floor = None if head is None or y is None else _floor(loss, y, head.width)
+        if head is None or y is None or floor is None or floor < 1e-3:
+            continue
+        constant = baselines.constant(loss, y, head.width)
+        hopeless = constant is not None and floor >= MOST * constant
+        smoothed = f" and label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
+        text = (
+            f"the targets{smoothed} have a mean entropy of {short(floor)}: no network gets the "
+            "cross-entropy below that"
+        )
+        if constant is not None:
+            text += f"; the best constant has {short(constant)}"
+        yield rule.found(
+            Level.PROVED, head.layer, text + ".",
+            "targets of 0 and 1, from the sharper source they were made of" if hopeless
+            else "nothing: compare the loss with that number",
+            note=not hopeless, cost={"loss_floor": floor}, holds_for="all weights",
+        )  # fmt: skip
+
+
+def _floor(loss: Loss, y: np.ndarray, width: int) -> float | None:
+    """The mean entropy of the targets, rounded down."""
+    if not loss.known or not np.isfinite(y).all() or y.min() < 0 or y.max() > 1:
+        return None
+    weight = float(loss.options.get("weight", 1.0))
+    if weight != 1.0:
+        return None
+    if loss.name == "binary_crossentropy":
+        y = y * (1 - loss.smoothing) + 0.5 * loss.smoothing
+        mean, slack = float(np.mean(_terms(y) + _terms(1 - y))), 0.0
+    elif loss.name == "categorical_crossentropy" and y.shape[-1] == width > 1:
+        if np.abs(y.sum(axis=-1) - 1.0).max() > 1e-6:
+            return None
+        y = y * (1 - loss.smoothing) + loss.smoothing / width
+        # Clipped to 1e-7 and more, probabilities may add up to a little more than 1.
+        mean, slack = float(np.mean(_terms(y).sum(axis=-1))), np.log1p(width * 2e-6)
+    else:
+        return None
+    return max(0.0, float(down((mean - slack) * (1 - 1e-12))))
+
+
+def _terms(share: np.ndarray) -> np.ndarray:
+    return -share * np.log(np.where(share > 0, share, 1.0))

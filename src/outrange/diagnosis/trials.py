@@ -1,0 +1,282 @@
+"""Short trainings of copies with the user's own optimizer and batch size, and what they reached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..program import Loss, Rehearsal
+from . import baselines
+from .changes import AS_IS, Case, Change, redrawn, scaled
+from .plan import BATCH
+from .signal import FEATURES, Signal, signal
+
+
+ROWS = 512
+"""Rows at which the trainings are looked at."""
+
+STEPS, LONG = 200, 600
+"""Steps of one training where nothing is planned, and at most; fewer where they take long."""
+
+SEEDS = 3
+"""Trainings, each with its own order of the rows."""
+
+GAIN = 0.02
+"""Share of the best constant's loss that a training has to win to count as learning."""
+
+
+ALLOWED = 15.0
+"""Seconds that all trainings together may take."""
+
+OWN, OTHER = 4.0, 1.5
+"""Seconds of the first training, and of each other one."""
+
+LEAST = 40
+"""Steps below which it says nothing that a training learned nothing."""
+
+HALFWAY, BETTER = 0.3, 0.6
+"""Share of the best constant's loss from which on a training is far from done; how much less of it
+must be left for a change to count."""
+
+LEARNED = 0.7
+"""Share of the best constant's loss below which a training has clearly learned something."""
+
+
+class Trials:
+    """What some short trainings did. Everything is measured once, and only when asked for.
+
+    Args:
+        case: Model and data.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._runs: dict[tuple[Change, int], Rehearsal | None] = {}
+        self._seconds = 0.0
+
+    @property
+    def steps(self) -> int:
+        """Steps of one training at most: more where that is what is planned."""
+        plan = self._case.plan
+        return STEPS if plan is None else min(max(STEPS, plan.steps(self._case.rows)), LONG)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the first training was at least half of what is planned."""
+        plan, one = self._case.plan, self.run()
+        return plan is not None and one is not None and (
+            2 * len(one.losses) >= plan.steps(self._case.rows)
+        )  # fmt: skip
+
+    @property
+    def batch(self) -> int:
+        """Rows a step."""
+        return min(self._case.batch_size or BATCH, self._case.rows)
+
+    def run(self, change: Change = AS_IS, seed: int = 0) -> Rehearsal | None:
+        """One training, with something changed; None where there is none."""
+        if (change, seed) not in self._runs:
+            case, found = self._case, None
+            go, most = case.program.rehearse, self.steps if case.steps is None else case.steps
+            left = self._seconds < ALLOWED
+            if go is not None and most > 0 and left and case.runs and case.sound_rows.all():
+                start = time.process_time()
+                weights = redrawn(case.program, seed) if change.redrawn else None
+                data = self._data(change)
+                among = self.fitted if change.held_out else None
+                found = go(
+                    *data, most, self.batch, seed, change.rate, weights, change.without, among,
+                    OWN if (change, seed) == (AS_IS, 0) else OTHER, change.bent, change.loss,
+                )  # fmt: skip
+                self._seconds += time.process_time() - start
+            if found is not None and found.error and change == AS_IS:
+                case.unread.append(f"short trainings: the backend says {found.error}")
+            self._runs[change, seed] = None if found is None or found.error else found
+        return self._runs[change, seed]
+
+    @cached_property
+    def fitted(self) -> np.ndarray:
+        """Three quarters of the rows, drawn at random."""
+        rows = self._case.rows
+        return np.sort(np.random.default_rng(0).permutation(rows)[: rows - rows // 4])
+
+    def all(self, change: Change = AS_IS) -> list[Rehearsal]:
+        """The trainings with every order of the rows."""
+        found = [self.run(change, seed) for seed in range(SEEDS)]
+        return [one for one in found if one is not None]
+
+    def _data(self, change: Change) -> tuple[Any, Any]:
+        x, y = self._case.given
+        if change.scaled_x and not any(
+            one.kind == "Embedding" for one in self._case.program.layers
+        ):
+            x = scaled(x)
+        return x, (scaled(y) if change.scaled_y else y)
+
+    # ---- what is reached --------------------------------------------------------------------
+
+    @cached_property
+    def constant(self) -> float | None:
+        """The loss of the best constant outputs, penalties left out; None if it is not known."""
+
+        def of(loss: Loss, y: np.ndarray) -> float | None:
+            head = self._case.head(loss)
+            return None if head is None else baselines.constant(loss, y, head.width)
+
+        return self._sum(of)
+
+    def reached(self, outputs: Sequence[np.ndarray]) -> float | None:
+        """The loss of some outputs at the first rows, penalties left out; None if not known."""
+
+        def of(loss: Loss, y: np.ndarray) -> float | None:
+            p = np.asarray(outputs[loss.output], np.float64)
+            return baselines.value(loss, y[: len(p)], p)
+
+        return self._sum(of) if outputs else None
+
+    def _sum(self, of: Callable[[Loss, np.ndarray], float | None]) -> float | None:
+        total = 0.0
+        for loss in self._case.program.losses:
+            y = self._case.targets(loss)
+            found = None if y is None else of(loss, y[:ROWS])
+            if found is None:
+                return None
+            total += float(loss.options.get("weight", 1.0)) * found
+        return total if self._case.program.losses else None
+
+    @cached_property
+    def signal(self) -> Signal | None:
+        """What a kernel ridge sees of the targets in the inputs; of words, in their counts."""
+        case, y = self._case, self._columns
+        if y is None or not case.sound_rows.all():
+            return None
+        x = case.flat
+        words = any(one.kind == "Embedding" for one in case.program.layers)
+        if words and x.min() >= 0 and x.max() < FEATURES and (x == np.floor(x)).all():
+            counts = np.zeros((len(x), int(x.max()) + 1))
+            np.add.at(counts, (np.arange(len(x))[:, None], x.astype(int)), 1.0)
+            x = counts
+        return signal(x, y)
+
+    @cached_property
+    def _columns(self) -> np.ndarray | None:
+        """The targets of the only loss as rows of numbers, one column a class."""
+        case = self._case
+        if len(case.program.losses) != 1:
+            return None
+        loss, head = case.program.losses[0], case.head(case.program.losses[0])
+        y = case.targets(loss)
+        if y is None or head is None or not np.isfinite(y).all():
+            return None
+        if loss.name == "sparse_categorical_crossentropy" and y.size == case.rows:
+            return (y.reshape(-1, 1) == np.arange(head.width)).astype(np.float64)
+        return y.reshape(len(y), -1)
+
+    def ratio(self, one: Rehearsal, change: Change = AS_IS) -> float | None:
+        """What a training reached, over the loss of the best constant; infinite if it diverged."""
+        constant = self.constant
+        if constant is None or constant < 1e-12:
+            return None
+        if change.scaled_y:
+            constant = self._of_scaled
+            if constant is None:
+                return None
+        if not np.isfinite(one.losses).all():
+            return np.inf
+        # What batch normalization collected in so few steps does not fit the weights yet.
+        batch = self._case.batch_normalized or change.scaled_y
+        reached = one.looks[-1][1] if batch else self.reached(one.outputs)
+        return None if reached is None else reached / constant
+
+    @cached_property
+    def _of_scaled(self) -> float | None:
+        """The loss of the best constant, were the targets scaled."""
+        losses = self._case.program.losses
+        y, head = self._case.targets(losses[0]), self._case.head(losses[0])
+        if len(losses) != 1 or y is None or head is None:
+            return None
+        return baselines.constant(losses[0], scaled(y)[:ROWS].astype(np.float64), head.width)
+
+    def ratios(self, change: Change = AS_IS) -> list[float]:
+        """The same of every training; empty if it is not known of one."""
+        found = [self.ratio(one, change) for one in self.all(change)]
+        return [r for r in found if r is not None] if None not in found else []
+
+    @cached_property
+    def stuck(self) -> bool | None:
+        """Whether every training ends no better than the best constant; None if not known."""
+        for seed in range(SEEDS):
+            one = self.run(AS_IS, seed)
+            ratio = None if one is None or len(one.losses) < LEAST else self.ratio(one)
+            if ratio is None:
+                return None
+            if ratio < 1.0 - GAIN:
+                return False
+        return True
+
+    def helps(self, change: Change) -> tuple[float, float] | None:
+        """Whether the trainings learn with a change, and not without it.
+
+        Returns:
+            The shares of the best constant's loss that are left without it (the least of the
+            trainings) and with it (the most); None if it does not help, or it is not known.
+        """
+        if not self.stuck:
+            return None
+        most = 0.0
+        for seed in range(SEEDS):
+            one = self.run(change, seed)
+            ratio = None if one is None else self.ratio(one, change)
+            if ratio is None or ratio > LEARNED:
+                return None
+            most = max(most, ratio)
+        return min(self.ratios()), most
+
+    def unseen(self, change: Change) -> float | None:
+        """How much outputs go with targets at rows held out: the largest of the trainings.
+
+        Returns:
+            The correlation in deviations of chance, averaged over the outputs' entries; None if it
+            is not known.
+        """
+        rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
+        y, runs = self._columns, self.all(change)
+        if y is None or len(rest) < 10 or len(runs) < SEEDS:
+            return None
+        found = []
+        for one in runs:
+            p = np.asarray(one.outputs[0], np.float64).reshape(len(one.outputs[0]), -1)[rest]
+            if p.shape[1] != y.shape[1] or not np.isfinite(p).all():
+                return None
+            a, b = p - p.mean(axis=0), y[rest] - y[rest].mean(axis=0)
+            size = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
+            alike = np.where(size > 0, (a * b).sum(axis=0) / np.maximum(size, 1e-300), 0.0)
+            found.append(float(alike.mean() * np.sqrt(len(rest))))
+        return max(found)
+
+    def improves(self, change: Change) -> tuple[float, float] | None:
+        """As `helps`; and as `gain`, where the trainings are as long as what is planned."""
+        return self.helps(change) or (self.gain(change) if self.complete else None)
+
+    def gain(self, change: Change) -> tuple[float, float] | None:
+        """What is left of the best constant's loss without a change, and with it.
+
+        Returns:
+            The least of the trainings without, the most of those with it; None if it is not known,
+            or if nothing clear is gained.
+        """
+        before = self.ratios()
+        if not before or min(before) < HALFWAY:
+            return None
+        first = self.run(change, 0)
+        one = None if first is None else self.ratio(first, change)
+        if one is None or one > BETTER * min(before):
+            return None
+        after = self.ratios(change)
+        if len(after) < SEEDS or max(after) > BETTER * min(before):
+            return None
+        return min(before), max(after)

@@ -1,0 +1,174 @@
+"""What is trained in a model's place: values under JAX, a clone elsewhere."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from .jitted import JaxTraining, rate_owner, unclipped
+from .measure import metrics_kept
+
+
+class Copy(Protocol):
+    """Something that is trained in the model's place."""
+
+    def step(self, x: Any, y: Any) -> float:
+        """Take a step; return the loss before it."""
+        ...
+
+    def look(self, x: Any, y: Any) -> tuple[float, list[np.ndarray]]:
+        """The loss in training and the outputs at inference, at the weights reached."""
+        ...
+
+    def weights(self) -> list[np.ndarray]:
+        """The weights reached, in the model's order."""
+        ...
+
+    def multiply_rate(self, factor: float) -> None:
+        """Train at another rate; a schedule raises."""
+        ...
+
+    def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
+        """Put other values in, by `id` of the model's variable."""
+        ...
+
+
+class State:
+    """Under JAX: the variables' values, handed from one compiled step to the next."""
+
+    def __init__(
+        self, k: Any, jitted: JaxTraining, without: str, bent: tuple[str, ...], other: str
+    ) -> None:
+        self._k, self._jitted, self._step = k, jitted, jitted.step(without, bent, other)
+        self._look = jitted.look(bent)
+        self._state = jitted.start()
+
+    def multiply_rate(self, factor: float) -> None:
+        """Train at another rate; a schedule raises."""
+        trainable, others, slots = self._state
+        place = self._jitted.rate_slot
+        slots = [s * np.float32(factor) if i == place else s for i, s in enumerate(slots)]
+        self._state = trainable, others, slots
+
+    def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
+        """Put other values in, by `id` of the model's variable."""
+        trainable, others, slots = self._state
+        variables = self._jitted.model.trainable_variables
+        new = [values.get(id(v)) for v in variables]
+        trainable = [
+            old if n is None else n.astype(v.dtype)
+            for v, old, n in zip(variables, trainable, new, strict=True)
+        ]
+        self._state = trainable, others, slots
+
+    def step(self, x: Any, y: Any) -> float:
+        """Take a step; return the loss before it."""
+        loss, self._state = self._step(self._state, x, y)
+        return float(loss)
+
+    def look(self, x: Any, y: Any) -> tuple[float, list[np.ndarray]]:
+        """The loss in training and the outputs at inference, at the weights reached."""
+        loss, outputs = self._look(*self._state[:2], x, y)
+        return float(loss), [np.asarray(t) for t in outputs]
+
+    def weights(self) -> list[np.ndarray]:
+        """The weights reached, in the model's order."""
+        model = self._jitted.model
+        found = {
+            id(v): value
+            for variables, values in (
+                (model.trainable_variables, self._state[0]),
+                (model.non_trainable_variables, self._state[1]),
+            )
+            for v, value in zip(variables, values, strict=True)
+        }
+        return [np.asarray(self._k.ops.convert_to_numpy(found[id(v)])) for v in model.weights]
+
+
+class Clone:
+    """Elsewhere: a clone of the model."""
+
+    def __init__(
+        self, k: Any, model: Any, noisy: bool, without: str, bent: tuple[str, ...], other: str
+    ) -> None:
+        self._k, self._model, self._noisy = k, _copy(k, model, without, bent, other), noisy
+        self._original = model
+
+    def multiply_rate(self, factor: float) -> None:
+        """Train at another rate; a schedule raises."""
+        optimizer = rate_owner(self._model.optimizer)
+        optimizer.learning_rate = factor * float(
+            self._k.ops.convert_to_numpy(optimizer.learning_rate)
+        )
+
+    def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
+        """Put other values in, by `id` of the model's variable."""
+        for own, variable in zip(self._model.weights, self._original.weights, strict=True):
+            new = values.get(id(variable))
+            if new is not None:
+                own.assign(new)
+
+    def step(self, x: Any, y: Any) -> float:
+        """Take a step; return the loss before it."""
+        return float(np.ravel(self._model.train_on_batch(x, y))[0])
+
+    def look(self, x: Any, y: Any) -> tuple[float, list[np.ndarray]]:
+        """The loss in training and the outputs at inference, at the weights reached."""
+        k, model = self._k, self._model
+        x, y = k.tree.map_structure(k.ops.convert_to_tensor, (x, y))
+        kept = [(v, np.array(k.ops.convert_to_numpy(v))) for v in model.non_trainable_variables]
+        with metrics_kept(model):
+            seen = model(x, training=True)
+            loss = model.compute_loss(x=x, y=y, y_pred=seen, training=True)
+        for variable, value in kept:
+            variable.assign(value)
+        outputs = k.tree.flatten(model(x, training=False) if self._noisy else seen)
+        return float(k.ops.convert_to_numpy(loss)), [
+            np.asarray(k.ops.convert_to_numpy(t)) for t in outputs
+        ]
+
+    def weights(self) -> list[np.ndarray]:
+        """The weights reached, in the model's order."""
+        return [np.asarray(self._k.ops.convert_to_numpy(v)) for v in self._model.weights]
+
+
+def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...], other: str) -> Any:
+    """A model of the same weights, loss and optimizer that shares nothing with the first."""
+    copy = k.models.clone_model(model)
+    if not copy.built:
+        copy.build(model.input_shape)
+    copy.set_weights(model.get_weights())
+    for layer in copy._flatten_layers():
+        # What an adapted layer computes with is derived from its weights, and not by `set_weights`.
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+    settings = model.optimizer.get_config()
+    if without == "freezing":
+        copy.trainable = True
+    optimizer = type(model.optimizer).from_config(
+        unclipped(settings) if without == "clipping" else settings
+    )
+    _leave_out(copy, without)
+    for layer in copy._flatten_layers():
+        if layer.name in bent and hasattr(layer, "activation"):
+            layer.activation = k.activations.relu
+    compiled = model._compile_loss
+    copy.compile(
+        optimizer=optimizer,
+        loss=other or compiled._user_loss,
+        loss_weights=None if other else compiled._user_loss_weights,
+        run_eagerly=model.run_eagerly,
+        jit_compile=without == "freezing" and "auto",
+    )
+    return copy
+
+
+def _leave_out(copy: Any, what: str) -> None:
+    for layer in copy._flatten_layers():
+        if what == "noise" and hasattr(layer, "rate"):
+            layer.rate = 0.0
+        if what == "penalties":
+            for variable in layer.variables:
+                variable.regularizer = None
+            if getattr(layer, "activity_regularizer", None) is not None:
+                layer.activity_regularizer = None

@@ -1,0 +1,157 @@
+"""A few steps of training on a copy of the model, with its own optimizer."""
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ....program import Rehearsal
+from .copies import Clone, Copy, State
+from .measure import ROWS, Measurement, first_line
+from .training import own_training
+
+
+class Rehearser:
+    """Trains copies of a model, from its stored weights on.
+
+    Args:
+        measurement: Of the model; what it compiled is shared.
+    """
+
+    def __init__(self, measurement: Measurement) -> None:
+        self.measurement = measurement
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is anything to train."""
+        k, model = self.measurement.k, self.measurement.model
+        return getattr(model, "optimizer", None) is not None and not own_training(k, model)
+
+    def rehearse(
+        self,
+        x: Any,
+        y: Any,
+        steps: int,
+        batch: int | None = None,
+        seed: int = 0,
+        rate: float = 1.0,
+        weights: Mapping[int, np.ndarray] | None = None,
+        without: str = "",
+        among: np.ndarray | None = None,
+        seconds: float = 1.0,
+        bent: tuple[str, ...] = (),
+        other: str = "",
+    ) -> Rehearsal:
+        """What some steps on a copy do to the loss, the outputs and the weights.
+
+        Args:
+            x: Inputs in the model's structure.
+            y: Targets.
+            steps: How many at most; fewer where they take long, never fewer than 12 of them.
+            batch: Rows a step, drawn as `fit` draws them. None: the first rows, always the same.
+            seed: Of the draw.
+            rate: By what the learning rate is multiplied.
+            weights: Weight index to other values to start with.
+            without: What is left out: `"penalties"`, `"noise"` (dropout), `"clipping"` or
+                `"freezing"`.
+            among: The rows that batches are drawn from; None for all.
+            seconds: No further step is taken after so long, as the processor counts them.
+            bent: Layers that get a relu for their activation.
+            other: Name of another loss to train with.
+        """
+        one = self.measurement
+        x, y = one.k.tree.map_structure(one.array, (x, y))
+        first = one.k.tree.map_structure(lambda a: a[:ROWS], (x, y))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                before = [one.numpy(v) for v in one.model.weights]
+                if one.jitted is not None:
+                    one.jitted.prepare(*first)
+                copy = self._copy(without, bent, other)
+                if rate != 1.0:
+                    copy.multiply_rate(rate)
+                if weights:
+                    copy.start_with(
+                        {i: weights.get(one.index[i]) for i in map(id, one.model.weights)}
+                    )
+                losses, looks = _run(one.k, copy, (x, y), first, steps, batch, seed, among, seconds)
+                loss, outputs = copy.look(*first)
+                looks.append((len(losses), loss))
+                after = copy.weights()
+            except Exception as error:
+                # The loss is the user's code: a failing step is what the user would see.
+                return Rehearsal((), {}, {}, first_line(error))
+        moved, size = _moved(one, before, after)
+        return Rehearsal(tuple(losses), moved, size, "", tuple(looks), tuple(outputs))
+
+    def _copy(self, without: str, bent: tuple[str, ...], other: str) -> Copy:
+        one = self.measurement
+        return (
+            Clone(one.k, one.model, one.noisy, without, bent, other)
+            if one.jitted is None or without == "freezing"
+            else State(one.k, one.jitted, without, bent, other)
+        )
+
+
+def _run(
+    k: Any,
+    copy: Copy,
+    data: Any,
+    first: Any,
+    steps: int,
+    batch: int | None,
+    seed: int,
+    among: np.ndarray | None,
+    seconds: float,
+) -> tuple[list[float], list[tuple[int, float]]]:
+    """The loss of each step's rows, and looks at that of the first rows now and then."""
+    rows = len(k.tree.flatten(data)[0])
+    whole = among is None and (batch is None or batch >= rows)
+    drawn = np.arange(rows) if among is None else among
+    batch = rows if batch is None else batch
+    rng, order = np.random.default_rng(seed), np.zeros(0, int)
+    losses: list[float] = []
+    looks: list[tuple[int, float]] = []
+    start = time.process_time()
+    for i in range(steps):
+        if whole:
+            losses.append(copy.step(*first))
+            looks.append((i, losses[-1]))
+        else:
+            if _due(i):
+                looks.append((i, copy.look(*first)[0]))
+            if len(order) < batch:
+                order = np.resize(rng.permutation(drawn), max(batch, len(drawn)))
+            at, order = order[:batch], order[batch:]
+            losses.append(copy.step(*k.tree.map_structure(lambda a, at=at: a[at], data)))
+        if i == 1:
+            start = time.process_time()  # what came before was compiled
+        if not np.isfinite(losses[-1]) or (i >= LEAST and time.process_time() - start > seconds):
+            break
+    return losses, looks
+
+
+LEAST = 12
+"""Steps that are taken however long they take."""
+
+
+def _due(step: int) -> bool:
+    """Every step at first, then the more rarely the later."""
+    return step % (2 ** max(step.bit_length() - 2, 0)) == 0
+
+
+def _moved(
+    one: Measurement, before: Sequence[np.ndarray], after: Sequence[np.ndarray]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """The largest change of an entry of each weight, and its largest entry before."""
+    moved, size = {}, {}
+    for variable, a, b in zip(one.model.weights, before, after, strict=True):
+        if a.dtype.kind == "f" or str(a.dtype) == "bfloat16":
+            a, b = a.astype(np.float64), b.astype(np.float64)
+            with np.errstate(invalid="ignore"):
+                moved[one.index[id(variable)]] = float(np.abs(b - a).max(initial=0.0))
+            size[one.index[id(variable)]] = float(np.abs(a).max(initial=0.0))
+    return moved, size

@@ -1,0 +1,146 @@
+"""A copy of a compiled model with something changed: what a finding says to write instead."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ....core import InputError, ModelError
+from ....program import ModelChange, Program
+
+
+ACTIVATIONS = ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "PReLU")
+"""Layers that are nothing but an activation."""
+
+
+def repairer(
+    k: Any, model: Any, read: Callable[[Any, Any, Any], Program]
+) -> Callable[[Sequence[ModelChange], Any, Any], Program | None]:
+    """A function to the program with some changes; the model stays as it is.
+
+    Args:
+        k: Keras.
+        model: Compiled.
+        read: Makes a program of a model and its data.
+    """
+
+    def repair(changes: Sequence[ModelChange], x: Any, y: Any) -> Program | None:
+        try:
+            return read(changed(k, model, changes), x, y)
+        except (InputError, ModelError):
+            raise
+        except Exception:
+            # A model of its own class, or a layer that its configuration does not describe.
+            return None
+
+    return repair
+
+
+def changed(k: Any, model: Any, changes: Sequence[ModelChange]) -> Any:
+    """A compiled copy with the changes, and the weights that still fit.
+
+    Raises:
+        ValueError: There is no place for a change.
+    """
+    plans = {id(layer): [] for layer in model.layers}
+    for change in changes:
+        for layer in _places(model, change):
+            plans[id(layer)].append(change)
+    fresh: set[str] = set()
+
+    def clone(layer: Any) -> Any:
+        made = layer
+        for change in plans.get(id(layer), ()):
+            made = _applied(k, made, change)
+            if change.kind in ("initializer", "bias", "units"):
+                fresh.add(layer.name)
+        return made.__class__.from_config(made.get_config()) if made is layer else made
+
+    copy = k.models.clone_model(model, clone_function=clone)
+    if not copy.built:
+        copy.build(model.input_shape)
+    for old, new in zip(model.layers, copy.layers, strict=True):
+        shapes = [[tuple(v.shape) for v in one.weights] for one in (old, new)]
+        if old.name not in fresh and shapes[0] == shapes[1] and shapes[0]:
+            new.set_weights(old.get_weights())
+        if hasattr(new, "finalize_state"):
+            new.finalize_state()
+    if any(change.kind == "trainable" for change in changes):
+        copy.trainable = True
+    _compile(k, model, copy, changes)
+    return copy
+
+
+def _places(model: Any, change: ModelChange) -> list[Any]:
+    """The layers that a change is made in."""
+    if change.kind in ("loss", "from_logits", "optimizer", "trainable"):
+        return []
+    if change.layer == "*":
+        name = {"activation": "activation", "initializer": "kernel_initializer"}[change.kind]
+        hidden = model.layers[:-1] if change.kind == "activation" else model.layers
+        return [one for one in hidden if hasattr(one, name) or type(one).__name__ in ACTIVATIONS]
+    names = [layer for layer in model.layers if layer.name == change.layer.split("/")[-1]]
+    if change.kind == "units":
+        names = [layer for layer in model.layers if hasattr(layer, "units")][-1:]
+    elif change.kind == "initializer" and not change.layer:
+        names = [layer for layer in model.layers if hasattr(layer, "kernel_initializer")]
+    elif not change.layer:
+        names = model.layers[-1:]
+    if not names:
+        raise ValueError(f"no layer {change.layer!r} for {change.kind}")
+    return names
+
+
+def _applied(k: Any, layer: Any, change: ModelChange) -> Any:
+    """The layer with one change."""
+    kind = type(layer).__name__
+    if change.kind == "remove" or (change.kind == "activation" and kind in ACTIVATIONS):
+        wanted = change.value if change.kind == "activation" else None
+        return k.layers.Activation(wanted or "linear", name=layer.name)
+    config = layer.get_config()
+    name = {
+        "activation": "activation",
+        "units": "units",
+        "initializer": "kernel_initializer",
+        "bias": "bias_initializer",
+    }[change.kind]
+    if name not in config:
+        raise ValueError(f"layer `{layer.name}` has no {name}")
+    value = change.value
+    if change.options:
+        value = {"class_name": value, "config": dict(change.options)}
+    config[name] = value if value is not None else "linear"
+    return layer.__class__.from_config(config)
+
+
+def _compile(k: Any, model: Any, copy: Any, changes: Iterable[ModelChange]) -> None:
+    compiled = model._compile_loss
+    loss = compiled._user_loss
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    for change in changes:
+        if change.kind == "loss":
+            loss = getattr(k.losses, change.value)(**change.options) if change.options else (
+                change.value
+            )  # fmt: skip
+        elif change.kind == "from_logits":
+            loss = _with_logits(k, loss, change.value)
+        elif change.kind == "optimizer":
+            given = dict(change.options)
+            if "learning_rate" not in given and type(optimizer).__name__ == change.value:
+                given = {**optimizer.get_config(), **given}
+            optimizer = getattr(k.optimizers, change.value)(**given)
+    copy.compile(
+        optimizer=optimizer,
+        loss=loss,
+        loss_weights=compiled._user_loss_weights,
+        run_eagerly=model.run_eagerly,
+        jit_compile=False,
+    )
+
+
+def _with_logits(k: Any, loss: Any, value: bool) -> Any:
+    """A loss that reads logits, or does not."""
+    if isinstance(loss, str):
+        loss = k.losses.get(loss)
+    if not isinstance(loss, k.losses.Loss):
+        camel = "".join(part.capitalize() for part in loss.__name__.split("_"))
+        return getattr(k.losses, camel)(from_logits=value)
+    return type(loss).from_config({**loss.get_config(), "from_logits": value})

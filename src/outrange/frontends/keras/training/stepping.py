@@ -1,0 +1,120 @@
+"""What the steps of a compiled optimizer are made with, and graphs with other weights."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ....program import PartialGraph, Stepping
+from .training import own_training
+
+
+MOST_CALLS = 256
+"""Steps of a schedule that are asked for one by one, where they cannot be asked for together."""
+
+CONVOLUTIONS = (
+    "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose",
+    "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
+)  # fmt: skip
+"""Layers of Keras that reshape their bias before they add it."""
+
+
+def stepping(k: Any, model: Any) -> Stepping | None:
+    """The compiled optimizer's way of taking steps; None if there is no optimizer."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        return None
+    config = optimizer.get_config()
+    plain = {
+        name: value
+        for name, value in config.items()
+        if isinstance(value, int | float) and name != "learning_rate"
+    }
+    return Stepping(
+        type(optimizer).__name__,
+        plain,
+        int(k.ops.convert_to_numpy(optimizer.iterations)),
+        lambda count: _rates(k, optimizer, count),
+        _refusal(k, model, optimizer),
+    )
+
+
+def _refusal(k: Any, model: Any, optimizer: Any) -> str:
+    """Why the steps are not those of Keras's own optimizer on float32 weights."""
+    own = own_training(k, model)
+    if own:
+        return f"the model has its own `{own}`"
+    if type(optimizer) is not getattr(k.optimizers, type(optimizer).__name__, None):
+        return f"`{type(optimizer).__name__}` is not an optimizer of Keras"
+    for variable in model.trainable_variables:
+        if getattr(variable, "constraint", None) is not None:
+            return f"weight `{variable.path}` has a constraint"
+        if variable.dtype != "float32":
+            return f"weight `{variable.path}` is {variable.dtype}"
+        if getattr(variable, "overwrite_with_gradient", False):
+            return f"weight `{variable.path}` is overwritten by its gradient"
+    policies = {layer.compute_dtype for layer in model._flatten_layers()}
+    narrow = sorted(str(name) for name in policies - {"float32", None})
+    return f"layers compute in {narrow[0]}" if narrow else ""
+
+
+def _rates(k: Any, optimizer: Any, count: int) -> np.ndarray | None:
+    rate = optimizer._learning_rate
+    if not callable(rate) or hasattr(rate, "shape"):
+        return np.full(count, float(k.ops.convert_to_numpy(rate)))
+    if not isinstance(rate, k.optimizers.schedules.LearningRateSchedule):
+        return None  # a function without an argument may return anything next time
+    first = int(k.ops.convert_to_numpy(optimizer.iterations))
+
+    def one(step: int) -> float:
+        return float(k.ops.convert_to_numpy(rate(step)))
+
+    if count <= MOST_CALLS:
+        return np.array([one(first + i) for i in range(count)])
+    try:
+        steps = k.ops.convert_to_tensor(np.arange(first, first + count, dtype="int32"))
+        found = np.asarray(k.ops.convert_to_numpy(k.ops.vectorized_map(rate, steps)), np.float64)
+    except Exception:
+        # A schedule is the user's code: what cannot be mapped over steps is not known.
+        return None
+    places = np.unique(np.linspace(0, count - 1, 9).astype(int))
+    if found.shape != (count,) or not np.isfinite(found).all():
+        return None
+    same = [abs(found[i] - one(first + i)) <= 1e-5 * abs(found[i]) for i in places]
+    return found * (1.0 + 1e-5) if all(same) else None
+
+
+def varied(
+    k: Any, variables: Sequence[Any], part: Callable[[], PartialGraph | None]
+) -> Callable[[Mapping[int, np.ndarray]], PartialGraph | None]:
+    """A function to the graph with other values of some weights; the model keeps its own.
+
+    Args:
+        k: Keras.
+        variables: The weights that were recorded.
+        part: Makes the graph of the values at hand.
+    """
+
+    def lower(values: Mapping[int, np.ndarray]) -> PartialGraph | None:
+        given = [
+            (variables[i], k.ops.convert_to_tensor(np.asarray(value, "float32")))
+            for i, value in values.items()
+        ]
+        with k.StatelessScope(state_mapping=given):
+            return part()
+
+    return lower
+
+
+def understood(k: Any, model: Any, index: Mapping[int, int]) -> dict[int, str]:
+    """Weights of Keras's own layers that are read past the recording, and what they are."""
+    found = {}
+    for layer in model._flatten_layers():
+        kind = type(layer).__name__
+        if type(layer) is not getattr(k.layers, kind, None):
+            continue
+        if kind in CONVOLUTIONS and layer.use_bias:
+            found[index.get(id(layer.bias))] = "bias"
+        if kind in ("SimpleRNN", "LSTM") and not layer.stateful:
+            found[index.get(id(layer.cell.recurrent_kernel))] = "state"
+    return {i: what for i, what in found.items() if i is not None}

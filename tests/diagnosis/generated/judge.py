@@ -1,0 +1,70 @@
+"""Whether a mutant does worse than its base: an effect size and a p-value of ten starts each."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import mannwhitneyu
+
+from .program import Program
+
+
+LEARNS, DROP, EFFECT, CHANCE = 0.4, 0.1, 0.8, 0.01
+"""Mean skill of a healthy base; what must be lost, by which effect size and p-value, to be harm."""
+
+SLIGHT = 0.03
+"""A loss of less than this is none, whatever its p-value."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a comparison found.
+
+    Args:
+        kind: `"harmful"`, `"harmless"` or `"undecided"`.
+        drop: How much of the skill is lost, in the mean.
+        effect: Cohen's d.
+        chance: The p-value that the mutant is no worse, by Mann and Whitney.
+    """
+
+    kind: str
+    drop: float
+    effect: float
+    chance: float
+
+
+def is_healthy(skills: np.ndarray) -> bool:
+    """Whether a base learns its task from nearly every start."""
+    return bool(skills.mean() >= LEARNS and np.sort(skills)[1] >= 0.5 * LEARNS)
+
+
+def verdict(base: np.ndarray, mutant: np.ndarray) -> Verdict:
+    """Compare the skills of two programs."""
+    drop = float(base.mean() - mutant.mean())
+    spread = float(np.sqrt((base.var(ddof=1) + mutant.var(ddof=1)) / 2))
+    effect = drop / max(spread, 1e-9)
+    chance = 1.0 if np.ptp([*base, *mutant]) == 0 else float(
+        mannwhitneyu(mutant, base, alternative="less").pvalue
+    )  # fmt: skip
+    if drop >= DROP and effect >= EFFECT and chance < CHANCE:
+        kind = "harmful"
+    elif drop < SLIGHT or (chance > 0.05 and drop < DROP):
+        kind = "harmless"
+    else:
+        kind = "undecided"
+    return Verdict(kind, drop, effect, chance)
+
+
+def fingerprint(program: Program) -> str:
+    """The same for the same program: layers, losses, optimizer and every number of the data."""
+    found = hashlib.sha256()
+    arrays = (*program.x, *program.y, *program.x_new, *program.y_new)
+    for array in arrays:
+        found.update(str((array.shape, array.dtype)).encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    rest = (program.seed, program.branches, program.trunk, program.heads, program.optimizer,
+            program.fit)  # fmt: skip
+    found.update(repr(rest).encode())
+    return found.hexdigest()[:24]

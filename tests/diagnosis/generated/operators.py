@@ -1,0 +1,76 @@
+"""Mutations: what each does to a program, where it is known from, and what names it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .draw import Draw
+from .program import Head, Program, Spec
+
+
+Change = Callable[[Draw, Program], Program | None]
+"""From a program to its mutant; None where the mutation does not apply."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A mutation.
+
+    Args:
+        name: In a few words.
+        source: The taxonomy that has it.
+        change: What it does.
+        codes: Rules whose findings name the cause; `"OR017:inputs"` where title, message or fix
+            must match a pattern besides, because the rule is about several causes.
+        words: A pattern; a finding of any rule names the cause if its title or message matches.
+    """
+
+    name: str
+    source: str
+    change: Change
+    codes: tuple[str, ...] = ()
+    words: str = ""
+
+    def names(self, finding: Any) -> bool:
+        """Whether a finding names what this mutation did."""
+        text = f"{finding.title}. {finding.message}".lower()
+        for code in self.codes:
+            rule, _, pattern = code.partition(":")
+            if finding.code == rule and re.search(pattern, f"{text} {finding.fix}".lower()):
+                return True
+        return bool(self.words) and re.search(self.words, text) is not None
+
+
+def heads_of(program: Program, *tasks: str) -> list[int]:
+    """Which outputs are of some tasks."""
+    return [i for i, head in enumerate(program.heads) if head.task in tasks]
+
+
+def at_head(*tasks: str) -> Callable[[Callable[[Draw, Head], Head | None]], Change]:
+    """A change of one head of some tasks."""
+
+    def wrap(change: Callable[[Draw, Head], Head | None]) -> Change:
+        def changed(draw: Draw, program: Program) -> Program | None:
+            fitting = heads_of(program, *tasks)
+            if not fitting:
+                return None
+            at = draw.one(*fitting)
+            head = change(draw, program.heads[at])
+            return None if head is None else program.with_head(lambda _: head, at)
+
+        return changed
+
+    return wrap
+
+
+def weighted(layer: Spec) -> bool:
+    """Whether it has a kernel."""
+    return any(name in layer.options for name in ("units", "filters")) and layer.kind != "Residual"
+
+
+def any_layer(layers: Iterable[Spec], test: Callable[[Spec], bool]) -> bool:
+    """Whether a layer passes a test."""
+    return any(map(test, layers))

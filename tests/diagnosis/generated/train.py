@@ -1,0 +1,159 @@
+"""Training of one program from ten starts at once, on JAX, and how good what comes out is."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .program import Head, Program, build, data
+
+
+STARTS = 10
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The skill of each start, and what was raised where there was an error."""
+
+    skills: np.ndarray
+    error: str = ""
+
+
+def trained(keras: ModuleType, program: Program, starts: int = STARTS) -> Trained:
+    """How well each of some trainings does on rows it has not seen; see `skill`.
+
+    The starts are trained together, with `fit`'s batches: shuffled anew in every epoch, the last
+    rows kept apart where there is a validation split. A program that raises has the worst skill.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            model = build(keras, program)
+            outputs = _trained_outputs(keras, model, program, starts)
+        except (ValueError, TypeError, IndexError) as error:
+            return Trained(np.full(starts, -1.0), f"{type(error).__name__}: {error}"[:300])
+    found = [skill(program, [np.asarray(o[i]) for o in outputs]) for i in range(starts)]
+    return Trained(np.array(found))
+
+
+def _trained_outputs(keras: ModuleType, model: Any, program: Program, starts: int) -> list[Any]:
+    import jax
+
+    x, y = data(program)
+    rng = np.random.default_rng([program.seed, 7])
+    order = _batches(program, rng, starts)
+    model.optimizer.build(model.trainable_variables)
+    trained = [_starts(v, starts, rng) for v in model.trainable_variables]
+    fixed = [_starts(v, starts, rng) for v in model.non_trainable_variables]
+    state = [_starts(v, starts, rng) for v in model.optimizer.variables]
+
+    def loss(tv: Any, ntv: Any, x: Any, y: Any) -> Any:
+        out, ntv, extra = model.stateless_call(tv, ntv, x, training=True, return_losses=True)
+        value = model._compile_loss(y, out)
+        return value + sum(extra), ntv
+
+    def step(carried: Any, rows: Any) -> Any:
+        tv, ntv, opt = carried
+        xs, ys = jax.tree.map(lambda a: a[rows], (x, y))
+        (_, ntv), grads = jax.value_and_grad(loss, has_aux=True)(tv, ntv, xs, ys)
+        tv, opt = model.optimizer.stateless_apply(opt, grads, tv)
+        return (tv, ntv, opt), None
+
+    new = program.x_new[0] if len(program.x_new) == 1 else list(program.x_new)
+
+    def train(tv: Any, ntv: Any, opt: Any, order: Any) -> Any:
+        (tv, ntv, _), _ = jax.lax.scan(step, (tv, ntv, opt), order)
+        return jax.tree.leaves(model.stateless_call(tv, ntv, new, training=False)[0])
+
+    x, y = jax.tree.map(jax.numpy.asarray, (x, y))
+    together = jax.vmap(train)
+    if any("Conv" in layer.kind for layer in program.hidden):  # as one, they are slow on a CPU
+        together = functools.partial(jax.lax.map, lambda start: train(*start))
+        return [np.asarray(o) for o in jax.jit(together)((trained, fixed, state, order))]
+    return [np.asarray(o) for o in jax.jit(together)(trained, fixed, state, order)]
+
+
+def _batches(program: Program, rng: np.random.Generator, starts: int) -> np.ndarray:
+    """`(starts, steps, batch)` rows; a last batch that is not full is left out."""
+    rows = len(program.x[0])
+    kept = rows - int(rows * program.split) if program.split else rows
+    batch = min(program.batch, kept)
+    each = kept // batch
+    order = [
+        rng.permutation(kept)[: each * batch].reshape(each, batch)
+        for _ in range(starts * program.epochs)
+    ]
+    return np.concatenate(order).reshape(starts, program.epochs * each, batch)
+
+
+def _starts(variable: Any, starts: int, rng: np.random.Generator) -> np.ndarray:
+    """A variable at each start: as drawn at the first, exchangeable draws at the others.
+
+    Initializers draw entries that are independent and alike, on both sides of 0: in another order
+    and with other signs they are as likely. Orthogonal matrices stay so if rows and columns change
+    places and signs. Constants stay, and states of generators get other seeds.
+    """
+    first = np.asarray(variable)
+    drawn = np.repeat(first[None], starts, axis=0)
+    if first.dtype.kind not in "f":
+        if "seed" in variable.path:
+            drawn = rng.integers(0, 2**31, drawn.shape).astype(first.dtype)
+        return drawn
+    if first.size < 2 or first.min() == first.max() or not variable.trainable:
+        return drawn
+    if first.min() >= 0 or variable.name not in _DRAWN:  # biases with some entries of 1
+        return drawn
+    for i in range(1, starts):
+        if variable.name == "recurrent_kernel":
+            drawn[i] = first[rng.permutation(len(first))] * rng.choice([-1, 1], (len(first), 1))
+        else:
+            shuffled = rng.permutation(first.ravel()).reshape(first.shape)
+            drawn[i] = shuffled * rng.choice([-1, 1], first.shape)
+    return drawn
+
+
+_DRAWN = ("kernel", "recurrent_kernel", "embeddings", "depthwise_kernel", "pointwise_kernel")
+
+
+def skill(program: Program, outputs: list[np.ndarray]) -> float:
+    """The mean over the heads: 1 is perfect, 0 what a constant reaches, -1 the worst counted."""
+    found = [
+        _skill(head, out, y)
+        for head, out, y in zip(program.heads, outputs, program.y_new, strict=True)
+    ]
+    return float(np.mean(found))
+
+
+def _skill(head: Head, out: np.ndarray, y: np.ndarray) -> float:
+    out, y = out.astype(np.float64), np.asarray(y, np.float64)
+    if not np.isfinite(out).all():
+        return -1.0
+    if head.task in ("regression", "counts"):
+        if out.size != y.size:
+            out = out.reshape(len(out), -1).mean(axis=1)
+        out, y = out.reshape(len(y), -1), y.reshape(len(y), -1)
+        error = np.square(out - y).sum() / max(np.square(y - y.mean(axis=0)).sum(), 1e-30)
+        return max(-1.0, 1.0 - float(error))
+    return max(-1.0, _classified(head, out, y))
+
+
+def _classified(head: Head, out: np.ndarray, y: np.ndarray) -> float:
+    """How much better than the most frequent label."""
+    if head.task == "classes":
+        truth = y.argmax(axis=-1) if y.ndim == out.ndim and y.shape[-1] > 1 else y
+        truth = truth.reshape(out.shape[:-1])
+        right = float((out.argmax(axis=-1) == truth).mean())
+        usual = float(np.unique(truth, return_counts=True)[1].max() / truth.size)
+    else:
+        cut = 0.0 if head.options.get("from_logits") and head.last.activation is None else 0.5
+        said = (out.reshape(len(y), -1) > cut).astype(float)
+        truth = y.reshape(len(y), -1)
+        right = float((said == truth).mean())
+        share = truth.mean(axis=0)
+        usual = float(np.maximum(share, 1 - share).mean())
+    return (right - usual) / max(1.0 - usual, 1e-9)

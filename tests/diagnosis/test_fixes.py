@@ -1,0 +1,145 @@
+"""Fixes are read as they are printed, made on a copy, and what they did is told as it was."""
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange.diagnosis.repairs.read_fix import repairs
+
+
+keras = pytest.importorskip("keras")
+layers = keras.layers if keras else None
+
+READ = [
+    ("activation=None in the last layer", [["activation"]]),
+    (
+        "activation=None in the last layer\n"
+        "or scale: y = (y - y.min()) / (y.max() - y.min()) * 2 + -1",
+        [["activation"], ["y"]],
+    ),
+    ('Dense(1, activation="sigmoid") with loss="binary_crossentropy"',
+     [["loss", "units", "activation"]]),
+    ('activation="softmax" in the last layer   or   '
+     "loss=keras.losses.CategoricalCrossentropy(from_logits=True)", [["activation"], ["loss"]]),
+    ("keras.optimizers.Adam(1e-3)", [["optimizer"]]),
+    ("keras.optimizers.SGD(0.001, clipnorm=1.0)", [["optimizer"]]),
+    ("y = (y - y.mean()) / y.std()   # and undo it after predict()", [["y"]]),
+    ("y = y - 1", [["y"]]),
+    ("y = np.rint(y * 255)   # class numbers", [["y"]]),
+    ("model.fit(x, y, epochs=30, batch_size=32)", [["30 epochs"]]),
+    ('activation="relu", kernel_initializer="he_normal" in every hidden layer   or   skips',
+     [["initializer", "activation"]]),
+    ("keras.layers.Normalization() first, adapted to x   or   x = (x - x.mean(0)) / x.std(0)",
+     [["x"], ["x"]]),
+    ('kernel_initializer="he_normal", bias_initializer=keras.initializers.Constant(0.1)   or   '
+     'activation="leaky_relu"', [["bias", "initializer"], ["activation"]]),
+    ("keep = np.isfinite(x).reshape(len(x), -1).all(axis=1)   # drop the rest", [["rows"]]),
+    ("look for argmax, round, comparisons", []),
+    ("see the other findings for the cause", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fix", "kinds"), READ)
+def test_fixes_are_read_as_printed(fix, kinds):
+    found = repairs(fix, "dense")
+    read = [
+        [c.kind for c in r.model] + [c.of for c in r.data]
+        + ([f"{r.plan.epochs} epochs"] if r.plan else [])
+        for r in found
+    ]  # fmt: skip
+    assert read == kinds
+    everywhere = [c.layer == "*" for r in found for c in r.model]
+    assert all(everywhere) if "in every" in fix else not any(everywhere)
+
+
+def test_scaling_back_is_read_with_its_interval():
+    (repair,) = repairs("y = (y - y.min()) / (y.max() - y.min()) * 2 + -1", "")
+    _, y = repair.data[0].applied(None, np.array([3.0, 5.0, 7.0]))
+    assert y.tolist() == [-1.0, 0.0, 1.0]
+    assert repair.data[0].unit(np.array([3.0, 7.0])) == 2.0
+
+
+def tried(model, x, y, code, **options):
+    """The finding of a code, with its fix tried."""
+    found = outrange.diagnose(model, x, y, steps=40, try_fixes=True, **options)
+    return next(f for f in found if f.code == code)
+
+
+def line():
+    x = np.linspace(-1, 1, 32)[:, None].astype("float32")
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, "sigmoid", name="last")])
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    return model, x, 2 * x + 5
+
+
+def test_a_fix_that_helps_says_by_how_much():
+    model, x, y = line()
+    before = [np.array(w) for w in model.get_weights()]
+    finding = tried(model, x, y, "OR001")
+    made = finding.cost["tried"]
+    assert made["lowers"]
+    assert made["gone"]
+    assert made["loss"] < 0.5 * made["loss_without"]
+    assert "40 steps reach a loss of" in str(finding).replace("\n       ", " ")
+    assert "this finding is gone" in finding.tried
+    assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+    assert model.layers[-1].activation is keras.activations.sigmoid
+
+
+def test_losses_of_scaled_targets_are_told_in_the_users_unit():
+    x = np.linspace(-1, 1, 64)[:, None].astype("float32")
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, name="last")])
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    finding = tried(model, x, 1000 * x + 5000, "OR030", epochs=2)
+    made = finding.cost["tried"]
+    assert made["fix"].startswith("y = (y - y.mean()) / y.std()")
+    # In units of the scaled targets, whose deviation is 1, no loss would be above 100.
+    assert 1000 < made["loss"] < made["loss_without"]
+
+
+def test_a_longer_training_is_compared_with_the_one_planned():
+    x = np.random.default_rng(0).normal(size=(320, 4)).astype("float32")
+    start = keras.initializers.GlorotUniform(seed=1)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, kernel_initializer=start)])
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    finding = next(
+        f
+        for f in outrange.diagnose(model, x, x[:, :1] + 6, epochs=2, try_fixes=True)
+        if f.code == "OR030"
+    )
+    assert finding.fix.startswith("model.fit(x, y, epochs=")
+    assert "after 20" in finding.tried
+    assert finding.cost["tried"]["lowers"]
+
+
+def test_labels_functional_models_and_separate_activations():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 4)).astype("float32")
+    inputs = keras.Input((4,))
+    z = layers.Dense(3, name="scores")(layers.Dense(8, "tanh")(inputs))
+    model = keras.Model(inputs, layers.Activation("softmax", name="head")(z))
+    model.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
+    finding = tried(model, x, x[:, :3].argmax(axis=1)[:, None] + 1, "OR010")
+    assert finding.cost["tried"]["gone"]
+    model.compile(keras.optimizers.Adam(0.05), keras.losses.CategoricalCrossentropy(True))
+    if keras.backend.backend() == "jax":
+        finding = tried(model, x, np.eye(3)[x[:, :3].argmax(axis=1)], "OR007")
+        assert finding.layer == "head"
+        assert finding.cost["tried"]["gone"]
+
+
+def test_what_cannot_be_made_is_not_tried():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.last = layers.Dense(1, "sigmoid")
+
+        def call(self, x):
+            return self.last(x)
+
+    _, x, y = line()
+    model = Own()
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    finding = tried(model, x, y, "OR001")
+    assert finding.tried == ""
+    assert "tried" not in finding.cost
