@@ -16,13 +16,17 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from ...executors.one_core import on_one_core
+
 
 Part = TypeVar("Part")
 Found = TypeVar("Found")
 
 
 def threads() -> int:
-    """The cores this process may use."""
+    """The cores this process may use; of a task on a worker, one."""
+    if on_one_core():
+        return 1
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
