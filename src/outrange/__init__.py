@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         monotone as monotone,
     )
     from .api.training import compare as compare, expected as expected, recommend as recommend
+    from .api.verify_all import verify_all as verify_all
     from .core import (
         Box as Box,
         ContradictionError as ContradictionError,
@@ -111,6 +112,7 @@ _HOMES = {
     "api.robustness": "robust_accuracy robustness",
     "api.slopes": "gradient_range lipschitz monotone",
     "api.training": "compare expected recommend",
+    "api.verify_all": "verify_all",
     "core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError Warrant",
     "frontends.functions.linear": "linear_plant",
     "questions.expressions": "implies u x y",

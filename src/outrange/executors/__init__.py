@@ -2,6 +2,6 @@
 
 from .crew import Crew as Crew, Done as Done
 from .parcel import Parcel as Parcel
-from .pool import Pool as Pool, pool_of as pool_of
+from .pool import ExecutorPool as ExecutorPool, Pool as Pool, pool_of as pool_of
 from .seam import workers as workers, working_on as working_on
 from .shelf import Kept as Kept, WrongVersion as WrongVersion

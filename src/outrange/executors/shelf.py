@@ -23,6 +23,9 @@ MISSING = "outrange: send the parcel too"
 KEPT = 16
 """Parcels that a worker keeps; those used longest ago go first."""
 
+KEPT_BYTES = 1 << 30
+"""Of all of them; the one that is in use stays, whatever it weighs."""
+
 
 class WrongVersion(InputError):
     """A worker has another version of outrange: what it proves, nobody here has tested."""
@@ -39,8 +42,13 @@ class Shelf:
         """Keep what came."""
         with self._lock:
             self._kept.setdefault(digest, {"data": data})
-            while len(self._kept) > KEPT:
+            while len(self._kept) > 1 and self._is_full:
                 self._kept.popitem(last=False)
+
+    @property
+    def _is_full(self) -> bool:
+        weight = sum(len(made["data"]) for made in self._kept.values())
+        return len(self._kept) > KEPT or weight > KEPT_BYTES
 
     def get(self, digest: str) -> Kept | None:
         """What is kept under a hash; None if nothing is."""
