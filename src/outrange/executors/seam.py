@@ -6,26 +6,35 @@ ten calls below whoever has workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 
 from .pool import Pool
 
 
-@dataclass(frozen=True)
 class Workers:
     """Who works on one hard question, and where its state is kept.
 
     Args:
         pool: The workers.
-        checkpoint: The file that an interrupted search goes on from; None for none.
+        folder: Where an interrupted search goes on from; None for nowhere.
     """
 
-    pool: Pool
-    checkpoint: Path | None = None
+    def __init__(self, pool: Pool, folder: Path | None = None) -> None:
+        self.pool, self.folder = pool, folder
+        self._endings: list[Callable[[], None]] = []
+
+    def at_the_end(self, ending: Callable[[], None]) -> None:
+        """Call `ending` when nobody asks on."""
+        self._endings.append(ending)
+
+    def leave(self) -> None:
+        """Nobody asks on."""
+        endings, self._endings = self._endings, []
+        for ending in endings:
+            ending()
 
 
 _workers: ContextVar[Workers | None] = ContextVar("outrange_workers", default=None)
@@ -44,3 +53,5 @@ def working_on(found: Workers | None) -> Iterator[None]:
         yield
     finally:
         _workers.reset(token)
+        if found is not None:
+            found.leave()
