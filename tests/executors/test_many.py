@@ -2,7 +2,7 @@
 
 import csv
 import os
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 
 import outrange
 from cli.verify_files import random_net, run_model, sum_and_difference, vnnlib
+from executors.scripted import Lost, Scripted, ScriptedPool
 from outrange import InputError
 from outrange.cli.run import run
 from outrange.executors import Crew, ExecutorPool, Parcel, WrongVersion, pool_of, shelf
@@ -37,37 +38,6 @@ def listed(tmp_path):
 def threads():
     with ThreadPoolExecutor(1) as found:
         yield found
-
-
-class Scripted(Executor):
-    """Does what it is told with each task in turn: `"do"`, `"lose"`, `"hang"`; at the end, do."""
-
-    _max_workers = 2
-
-    def __init__(self, *script):
-        self.script, self.calls = list(script), 0
-
-    def submit(self, work, /, *arguments, **options):
-        self.calls += 1
-        what = self.script.pop(0) if self.script else "do"
-        future = Future()
-        if what == "lose":
-            future.set_exception(Lost())
-        elif what == "do":
-            try:
-                future.set_result(work(*arguments))
-            except Exception as error:
-                future.set_exception(error)
-        return future
-
-
-class Lost(Exception):
-    pass
-
-
-class ScriptedPool(ExecutorPool):
-    def is_loss(self, error):
-        return isinstance(error, Lost)
 
 
 def double(kept, x):

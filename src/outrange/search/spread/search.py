@@ -31,6 +31,12 @@ SLICE = 4e7
 FEWEST, MOST = 8, 20_000
 """Boxes of a task, whatever the network."""
 
+GROWS = 16
+"""A task of a large tree has up to this many times as many: less is sent to and fro."""
+
+PLENTY, SCARCE = 64, 4
+"""Open boxes a worker from which on tasks may grow, and below which they shrink."""
+
 LONGEST = 30.0
 """Seconds of a task at most."""
 
@@ -184,11 +190,19 @@ class SpreadSearch(Search):
                 explore_parcel,
                 boxes,
                 self._known(),
-                self._budget,
+                self._size_of_task(),
                 max(0.0, min(LONGEST, self.incumbent.clock.left)),
                 self._next_seed(),
                 limit=HANGS,
             )
+
+    def _size_of_task(self) -> int:
+        """Boxes to bound: small where workers may soon have nothing, large in a large tree."""
+        workers = self._crew.pool.size
+        each = len(self.frontier) / workers
+        if each < SCARCE:
+            return max(FEWEST, self._budget // 8)
+        return self._budget * (1 if each < PLENTY else min(GROWS, 1 + self._given // (4 * workers)))
 
     def _take(self, done: Done) -> None:
         """What a worker reports; what is lost is open again."""
