@@ -50,11 +50,13 @@ class Crew:
 
     Args:
         pool: Who works.
+        ahead: Tasks that wait at each worker, so that it need not wait for the next: worth it where
+            tasks are short, and do not hang on each other.
         version: Of outrange that asks.
     """
 
-    def __init__(self, pool: Pool, version: str = VERSION) -> None:
-        self.pool, self._version = pool, version
+    def __init__(self, pool: Pool, ahead: int = 0, version: str = VERSION) -> None:
+        self.pool, self._ahead, self._version = pool, ahead, version
         self._hands: dict[Hashable, _Hand] = {}
         self._news: SimpleQueue[tuple[Hashable, Any]] = SimpleQueue()
         self._lost: list[Done] = []
@@ -70,8 +72,10 @@ class Crew:
 
     @property
     def free(self) -> int:
-        """Tasks that would not wait."""
-        return 0 if self.pool.broken else max(0, self.pool.size - len(self))
+        """Tasks that there is room for."""
+        if self.pool.broken:
+            return 0
+        return max(0, (1 + self._ahead) * self.pool.size - len(self))
 
     def give(
         self,

@@ -47,7 +47,7 @@ class DaskPool:
                 "`asynchronous=True`. Received: an asynchronous client."
             )
         self._client = client
-        self._size, self._known_at = 1, -FRESH
+        self._size, self._known_at = 0, -FRESH
 
     @property
     def broken(self) -> bool:
@@ -55,10 +55,10 @@ class DaskPool:
 
     @property
     def size(self) -> int:
-        """Threads of all workers, as of a moment ago."""
+        """Threads of all workers, as of a moment ago; none while a cluster starts."""
         if time.monotonic() - self._known_at >= FRESH and self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError, AttributeError):
-                self._size = max(1, sum(self._client.nthreads().values()))
+                self._size = sum(self._client.nthreads().values())
             self._known_at = time.monotonic()
         return self._size
 

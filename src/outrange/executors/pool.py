@@ -21,7 +21,7 @@ class Pool(Protocol):
 
     @property
     def size(self) -> int:
-        """How many tasks are done at once now."""
+        """How many tasks are done at once now; 0 while there is nobody."""
         ...
 
     @property

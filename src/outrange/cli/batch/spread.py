@@ -75,7 +75,7 @@ def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
     Raises:
         InputError: The executor does not work any more, or has other versions.
     """
-    crew, waiting, lost = Crew(pool), deque(asked), Counter()
+    crew, waiting, lost = Crew(pool, ahead=1), deque(asked), Counter()
     under_way: dict[int, tuple[Instance, str]] = {}
     number = iter(range(10**12))
     try:

@@ -86,7 +86,7 @@ def spread(
     """
     waiting = deque(i for i in range(len(run.status)) if not run.is_known(i))
     told()
-    crew, lost = Crew(pool), Counter()
+    crew, lost = Crew(pool, ahead=1), Counter()
     parcel = Parcel.of((run.network.graph, run.network.name))
     given: dict[int, float] = {}
     try:

@@ -17,6 +17,7 @@ from ..kernel.binding import CompiledProgram
 from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, Report
 from .checkpoint import Checkpoint, State
+from .policy import FEWEST, MOST_ROOTS, roots_of_task, size_of_task
 from .subtree import Machine, explore, explore_parcel
 
 
@@ -28,14 +29,8 @@ ALONE = 256
 SLICE = 4e7
 """Products of a task, about: a second on a core."""
 
-FEWEST, MOST = 8, 20_000
-"""Boxes of a task, whatever the network."""
-
-GROWS = 16
-"""A task of a large tree has up to this many times as many: less is sent to and fro."""
-
-PLENTY, SCARCE = 64, 4
-"""Open boxes a worker from which on tasks may grow, and below which they shrink."""
+MOST = 20_000
+"""Boxes of a task of a second, whatever the network."""
 
 LONGEST = 30.0
 """Seconds of a task at most."""
@@ -43,11 +38,11 @@ LONGEST = 30.0
 HANGS = 120.0
 """Seconds after which a task hangs: its worker may have to start, and to compile."""
 
-MOST_ROOTS = 256
-"""Open boxes that go to a worker at once, at most."""
-
 TICK = 0.1
 """Seconds between two looks at the clock."""
+
+GONE = 10.0
+"""Seconds without any worker until what was in hand is open again."""
 
 ATTEMPTS = 8
 """Times that a task may fail for reasons of its own."""
@@ -89,6 +84,7 @@ class SpreadSearch(Search):
         self._crew = Crew(workers.pool)
         self._hands: dict[int, Boxes] = {}
         self._given = self._bounded = 0
+        self._seen = incumbent.clock.seconds
         self._failed: Counter[str] = Counter()
         self._machine: Machine | None = None
         self._parcel: Parcel | None = None
@@ -131,7 +127,12 @@ class SpreadSearch(Search):
         if self._is_alone:
             return self.local.advance()
         if self._bounded < self._first:
-            self._search_here()
+            self._search_here(self._first - self._bounded)
+            return True
+        if self._crew.pool.size:
+            self._seen = self.incumbent.clock.seconds
+        elif not self._crew.pool.broken:
+            self._wait_for_workers()
             return True
         self._give()
         left = max(0.0, min(TICK, self.incumbent.clock.left))
@@ -152,15 +153,27 @@ class SpreadSearch(Search):
 
     # ---- tasks ------------------------------------------------------------------------------
 
-    def _search_here(self) -> None:
-        """A first piece of the tree, in the very steps that a worker takes."""
+    def _wait_for_workers(self) -> None:
+        """Nobody is there, yet or any more: go on here."""
+        for done in self._crew.wait(0.0 if len(self.frontier) else TICK):
+            self._take(done)
+        if self.incumbent.clock.seconds > self._seen + GONE:
+            self._reopen()
+        if len(self.frontier) and not self.incumbent.met:
+            self._search_here(self._budget)
+
+    def _search_here(self, budget: int) -> None:
+        """A piece of the tree in this process, in the very steps that a worker takes.
+
+        Args:
+            budget: Boxes to bound.
+        """
         if self._machine is None:
             kernel = self.local.kernel if isinstance(self.local, KernelSearch) else None
             engine = self.local.engine if isinstance(self.local, ArraySearch) else None
             self._machine = Machine(self._problem, self._program, kernel, engine)
-        boxes = self._lift(len(self.frontier))
+        boxes = self._lift(min(len(self.frontier), MOST_ROOTS))
         left = min(LONGEST, self.incumbent.clock.left)
-        budget = self._first - self._bounded
         report = explore(self._machine, boxes, self._known(), budget, left, self._next_seed())
         self._enter(report)
         del self._hands[self._given]
@@ -176,8 +189,9 @@ class SpreadSearch(Search):
     def _give(self) -> None:
         """A task for everyone who has none."""
         while self._crew.free and len(self.frontier) and not self.incumbent.met:
-            share = len(self.frontier) // (2 * self._crew.pool.size)
-            boxes = self._lift(int(np.clip(share, 1, MOST_ROOTS)))
+            workers, open_ = max(1, self._crew.pool.size), len(self.frontier)
+            size = size_of_task(self._budget, open_, workers, self._given)
+            boxes = self._lift(roots_of_task(open_, workers))
             if self._parcel is None:
                 # What is derived is derived anew there.
                 p = self._problem
@@ -190,19 +204,11 @@ class SpreadSearch(Search):
                 explore_parcel,
                 boxes,
                 self._known(),
-                self._size_of_task(),
+                size,
                 max(0.0, min(LONGEST, self.incumbent.clock.left)),
                 self._next_seed(),
                 limit=HANGS,
             )
-
-    def _size_of_task(self) -> int:
-        """Boxes to bound: small where workers may soon have nothing, large in a large tree."""
-        workers = self._crew.pool.size
-        each = len(self.frontier) / workers
-        if each < SCARCE:
-            return max(FEWEST, self._budget // 8)
-        return self._budget * (1 if each < PLENTY else min(GROWS, 1 + self._given // (4 * workers)))
 
     def _take(self, done: Done) -> None:
         """What a worker reports; what is lost is open again."""
@@ -236,11 +242,14 @@ class SpreadSearch(Search):
 
     def _go_on_alone(self) -> None:
         """The executor is gone: what was in hand is open, and is searched here."""
+        self._reopen()
+        self._is_alone = True
+
+    def _reopen(self) -> None:
         for ticket in list(self._hands):
             self._hands[ticket].put(self.frontier)
             del self._hands[ticket]
         self._crew.end()
-        self._is_alone = True
 
     # ---- checkpoints ------------------------------------------------------------------------
 
