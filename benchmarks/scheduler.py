@@ -122,6 +122,7 @@ def main():
     parser.add_argument("--record", type=Path, default=RECORD)
     parser.add_argument("--boxes", type=float, default=62e6, help="Of the tree.")
     parser.add_argument("--seconds-a-box", type=float, help="In place of the recorded.")
+    parser.add_argument("--served", type=float, help="Seconds a report, in place of the recorded.")
     parser.add_argument("--lives", type=float, default=3600.0, help="Seconds a worker lives.")
     parser.add_argument("--start", type=float, default=30.0, help="Seconds until it is back.")
     parser.add_argument("--noticed", type=float, default=5.0, help="Seconds until it is missed.")
@@ -134,10 +135,11 @@ def show(options):
     """Print the table."""
     known = recorded(options.record)
     each = options.seconds_a_box or known["seconds_a_box"]
+    known["served"] = options.served or known["served"]
     print(
         f"{options.boxes:,.0f} boxes of {1e6 * each:.0f} us, tasks of {known['budget']:,} boxes "
-        f"and more; {1e3 * known['served']:.1f} ms a report, {1e3 * known['latency']:.1f} ms there and "
-        f"back; a worker lives {options.lives:g} s"
+        f"and more; {1e3 * known['served']:.1f} ms a report, {1e3 * known['latency']:.1f} ms there "
+        f"and back; a worker lives {options.lives:g} s"
     )
     print(f"{'workers':>8} {'seconds':>10} {'tasks':>8} {'efficiency':>11} {'with losses':>12}")
     for workers in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024):

@@ -17,7 +17,7 @@ from ..kernel.binding import CompiledProgram
 from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, Report
 from .checkpoint import Checkpoint, State
-from .policy import FEWEST, MOST_ROOTS, roots_of_task, size_of_task
+from .policy import FEWEST, ROOTS, roots_of_task, size_of_task
 from .subtree import Machine, explore, explore_parcel
 
 
@@ -172,7 +172,7 @@ class SpreadSearch(Search):
             kernel = self.local.kernel if isinstance(self.local, KernelSearch) else None
             engine = self.local.engine if isinstance(self.local, ArraySearch) else None
             self._machine = Machine(self._problem, self._program, kernel, engine)
-        boxes = self._lift(min(len(self.frontier), MOST_ROOTS))
+        boxes = self._lift(min(len(self.frontier), ROOTS))
         left = min(LONGEST, self.incumbent.clock.left)
         report = explore(self._machine, boxes, self._known(), budget, left, self._next_seed())
         self._enter(report)

@@ -36,7 +36,7 @@ CHILDREN = 16
 ATTACK_EVERY = 8
 """Steps between two descents from open boxes, of a decision."""
 
-MOST_BYTES = 2 << 20
+MOST_BYTES = 1 << 19
 """Of open boxes; beyond, the sub-tree is searched where it is closest to being closed, so that
 little comes back."""
 
