@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .api.arrays import use_torch as use_torch
     from .api.asserts import assert_holds as assert_holds, assert_range as assert_range
     from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
+    from .api.batch.verify_all import verify_all as verify_all
     from .api.diagnose import assert_no_findings as assert_no_findings, diagnose as diagnose
     from .api.explore import explore as explore
     from .api.loops.ask import closed_loop as closed_loop
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
         monotone as monotone,
     )
     from .api.training import compare as compare, expected as expected, recommend as recommend
-    from .api.verify_all import verify_all as verify_all
     from .core import (
         Box as Box,
         ContradictionError as ContradictionError,
@@ -99,6 +99,7 @@ _HOMES = {
     "answers.study.study": "Study",
     "api.arrays": "use_torch",
     "api.asserts": "assert_holds assert_range",
+    "api.batch.verify_all": "verify_all",
     "api.bad_inputs": "bad_inputs counterexamples",
     "api.diagnose": "assert_no_findings diagnose",
     "api.explore": "explore",
@@ -112,7 +113,6 @@ _HOMES = {
     "api.robustness": "robust_accuracy robustness",
     "api.slopes": "gradient_range lipschitz monotone",
     "api.training": "compare expected recommend",
-    "api.verify_all": "verify_all",
     "core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError Warrant",
     "frontends.functions.linear": "linear_plant",
     "questions.expressions": "implies u x y",

@@ -12,9 +12,9 @@ import pytest
 from cases import cases
 from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError
-from outrange.api.working import working
 from outrange.core import Box
 from outrange.executors import ExecutorPool, Workers, working_on
+from outrange.executors.working import working
 from outrange.questions.output_range import output_range
 from outrange.search.solve import solve
 from outrange.search.spread import checkpoint as checkpoints, search as spread, subtree

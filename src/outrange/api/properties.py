@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..certify.ask import Certifier, search_time
 from ..core import OutOfTime, deadline
+from ..executors.working import working
 from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import (
@@ -20,7 +21,6 @@ from .arguments import (
     specified,
 )
 from .recorded import question
-from .working import working
 
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..certify.ask import Certifier, one_box, search_time
 from ..core import InputError
+from ..executors.working import working
 from ..graph.difference import difference
 from ..live import heard
 from ..questions.common.stamp import stamped
 from ..questions.inputs.sets import regions
 from .arguments import alike, is_float32, left, loaded, loaded_within
 from .recorded import question, recorded
-from .working import working
 
 
 if TYPE_CHECKING:

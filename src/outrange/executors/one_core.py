@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,3 +24,13 @@ def one_core() -> Iterator[None]:
         yield
     finally:
         _one_core.reset(token)
+
+
+def cores() -> int:
+    """The cores this process may use; of a task on a worker, one."""
+    if on_one_core():
+        return 1
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1

@@ -13,7 +13,7 @@ from .instances import Instance, Key
 from .results import Result
 
 
-class Kept(Protocol):
+class ResultStore(Protocol):
     """Where results go."""
 
     known: dict[Key, Result]
@@ -45,7 +45,7 @@ class Log:
     def __init__(
         self,
         instances: Sequence[Instance],
-        results: Kept,
+        results: ResultStore,
         live: Callable[..., Any],
         lines: bool = True,
     ) -> None:

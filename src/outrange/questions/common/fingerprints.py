@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core import ModelSource
 from ...graph import Graph
-from ...graph.digest import graph_digest
+from ...graph.graph import graph_digest
 
 
 def graph_source(name: str, graph: Graph) -> ModelSource:

@@ -6,7 +6,6 @@ waiting for them: on two busy cores a search was ten times slower.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -16,7 +15,7 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-from ...executors.one_core import on_one_core
+from ...executors.one_core import cores
 
 
 Part = TypeVar("Part")
@@ -25,12 +24,7 @@ Found = TypeVar("Found")
 
 def threads() -> int:
     """The cores this process may use; of a task on a worker, one."""
-    if on_one_core():
-        return 1
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
+    return cores()
 
 
 def single_blas_thread() -> AbstractContextManager:

@@ -128,7 +128,7 @@ def _nobody(_: object) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class SubtreeReport:
     """What became of a sub-tree.
 
     Args:

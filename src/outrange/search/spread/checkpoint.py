@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core import VERSION, InputError, value_digest
 from ...executors import Workers
-from ...graph.digest import graph_digest
+from ...graph.graph import graph_digest
 from ..common.incumbent import Incumbent
 from ..common.problem import Problem
 from .boxes import Boxes

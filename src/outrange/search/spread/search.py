@@ -15,7 +15,7 @@ from ..input_split.array_search import ArraySearch
 from ..input_split.kernel_search import KernelSearch
 from ..kernel.binding import CompiledProgram
 from ..kernel.layer_program import LayerProgram
-from .boxes import Boxes, Known, Report
+from .boxes import Boxes, Known, SubtreeReport
 from .checkpoint import Checkpoint, State
 from .policy import FEWEST, ROOTS, roots_of_task, size_of_task
 from .subtree import Machine, explore, explore_parcel
@@ -226,7 +226,7 @@ class SpreadSearch(Search):
             if self._failed.total() >= ATTEMPTS:
                 raise done.error
 
-    def _enter(self, report: Report) -> None:
+    def _enter(self, report: SubtreeReport) -> None:
         """Open boxes first: an interrupt must not lose them."""
         report.boxes.put(self.frontier)
         self.frontier.close(report.closed)

@@ -24,7 +24,7 @@ from ..input_split.frontier import Frontier
 from ..input_split.kernel_search import KernelSearch, Pace
 from ..kernel.binding import CompiledProgram, root_magnitudes
 from ..kernel.layer_program import LayerProgram
-from .boxes import Boxes, Known, Report
+from .boxes import Boxes, Known, SubtreeReport
 
 
 BOXES_A_CALL = 64
@@ -146,7 +146,7 @@ class Machine:
 
 def explore(
     machine: Machine, boxes: Boxes, known: Known, budget: int, seconds: float, seed: Any
-) -> Report:
+) -> SubtreeReport:
     """Search a sub-tree.
 
     Args:
@@ -163,7 +163,7 @@ def explore(
         while not (search.finished or incumbent.met or incumbent.clock.expired):
             if incumbent.boxes >= budget or not search.advance():
                 break
-    return Report(
+    return SubtreeReport(
         Boxes.all_of(search.frontier),
         search.frontier.closed,
         incumbent.best,
@@ -173,7 +173,7 @@ def explore(
     )
 
 
-def explore_parcel(kept: Kept, *task: Any) -> Report:
+def explore_parcel(kept: Kept, *task: Any) -> SubtreeReport:
     """`explore` on a worker, which compiles the problem when it first hears of it."""
     return explore(kept.once("machine", _compiled), *task)
 

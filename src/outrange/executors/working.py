@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core import InputError
-from ..executors import Workers, pool_of, working_on
+from .one_core import cores
+from .pool import pool_of
+from .seam import Workers, working_on
 
 
 @contextmanager
@@ -36,9 +38,7 @@ def working(executor: Any, resume: str | os.PathLike | None) -> Iterator[None]:
         raise InputError(f"`resume` is a folder, made if need be. Received: `{folder}`, a file.")
     with ExitStack() as stack:
         if executor is None:
-            from ..search.common.parallel import threads
-
-            executor = stack.enter_context(ThreadPoolExecutor(threads()))
+            executor = stack.enter_context(ThreadPoolExecutor(cores()))
         pool = pool_of(executor)
         assert pool is not None
         stack.enter_context(working_on(Workers(pool, folder)))

@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core import InputError
-from ..executors import pool_of
-from ..live import followed
-from ..questions.common.arguments import check_hooks, check_limits
+from ...core import InputError
+from ...executors import pool_of
+from ...live import followed
+from ...questions.common.arguments import check_hooks, check_limits
 
 
 if TYPE_CHECKING:
-    from ..cli.batch.results import Result
+    from ...cli.batch.results import Result
 
 
 OPEN = ("unknown", "timeout", "error", "all")
@@ -78,12 +78,12 @@ def verify_all(
     Reference: Brix, Bak, Johnson, Wu, *The fifth international verification of neural networks
     competition (VNN-COMP 2024)*, 2024.
     """
-    from ..cli.batch.log import Log, Memory
-    from ..cli.batch.processes import on_processes
-    from ..cli.batch.results import Results
-    from ..cli.batch.spread import on_pool
-    from ..cli.batch.verify_all import still_open
-    from ..core.watch import tell
+    from ...cli.batch.log import Log, Memory
+    from ...cli.batch.processes import on_processes
+    from ...cli.batch.results import Results
+    from ...cli.batch.spread import on_pool
+    from ...cli.batch.verify_all import still_open
+    from ...core.watch import tell
 
     _check(jobs, seed, each, retry)
     asked = _instances(instances, root, each, only)
@@ -116,7 +116,7 @@ def _check(jobs: int, seed: int, each: float | None, retry: Sequence[str]) -> No
 def _instances(
     listed: Any, root: str | os.PathLike | None, each: float | None, only: str | None
 ) -> list[Any]:
-    from ..cli.batch.instances import of_pairs, read_instances
+    from ...cli.batch.instances import of_pairs, read_instances
 
     folder = None if root is None else Path(root)
     if isinstance(listed, str | os.PathLike):
