@@ -12,6 +12,8 @@ import outrange
 from cli.verify_files import random_net, run_model, sum_and_difference, vnnlib
 from executors.scripted import Lost, Scripted, ScriptedPool
 from outrange import InputError
+from outrange.cli.batch import verify_all
+from outrange.cli.batch.spread import on_pool
 from outrange.cli.run import run
 from outrange.executors import Crew, ExecutorPool, Parcel, WrongVersion, pool_of, shelf
 from outrange.executors.parcel import unpacked
@@ -109,25 +111,31 @@ def test_a_broken_pool_is_told(listed, tmp_path):
             outrange.verify_all(listed, executor=pool)
 
 
+def in_this_process(asked, log, jobs, memory, seed):
+    """As worker processes, which take a second to start."""
+    on_pool(asked, log, ExecutorPool(Scripted()), seed)
+
+
 def test_shards_make_one_run(listed, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(verify_all, "on_processes", in_this_process)
     assert run(["verify-all", str(listed), "--out", "whole.csv"]) == 1
-    for number in range(1, 4):
-        run(["verify-all", str(listed), "--out", "r.csv", "--shard", f"{number}/3"])
-    parts = [f"r-{number}-of-3.csv" for number in range(1, 4)]
+    for number in range(1, 9):
+        run(["verify-all", str(listed), "--out", "r.csv", "--shard", f"{number}/8"])
+    parts = [f"r-{number}-of-8.csv" for number in range(1, 9)]
     assert run(["merge", *parts, "--out", "merged.csv"]) == 1
     assert _rows("merged.csv") == _rows("whole.csv")
     capsys.readouterr()
-    _refused(capsys, ["merge", *parts[:2], "--out", "m.csv"], "none of number 3")
+    _refused(capsys, ["merge", *parts[:2], "--out", "m.csv"], "none of number 3, 4")
     _refused(capsys, ["merge", *parts, "--out", "merged.csv"], "holds results")
-    origin = tmp_path / "r-2-of-3.shard.json"
+    origin = tmp_path / "r-2-of-8.shard.json"
     kept = origin.read_text()
     for what, new in (("version", '"0.0.9"'), ("listed", '"another"')):
         origin.write_text(kept.replace(f'"{what}": "', f'"{what}": {new[:-1]}'))
         _refused(capsys, ["merge", *parts, "--out", "m.csv"], new[1:6])
     origin.write_text(kept)
     for suffix in (".csv", ".jsonl", ".shard.json"):
-        text = (tmp_path / f"r-3-of-3{suffix}").read_text()
+        text = (tmp_path / f"r-3-of-8{suffix}").read_text()
         (tmp_path / f"other{suffix}").write_text(text.replace("sat", "unsat"))
     _refused(capsys, ["merge", *parts, "other.csv", "--out", "m.csv"], "contradict")
 

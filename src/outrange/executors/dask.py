@@ -58,7 +58,8 @@ class DaskPool:
         """Threads of all workers, as of a moment ago; none while a cluster starts."""
         if time.monotonic() - self._known_at >= FRESH and self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError, AttributeError):
-                self._size = sum(self._client.nthreads().values())
+                found: Any = self._client.nthreads()
+                self._size = sum(found.values())
             self._known_at = time.monotonic()
         return self._size
 
@@ -82,7 +83,7 @@ class DaskPool:
 
     def give_up(self, future: Future) -> None:
         """Cancel the task, and let the nanny of its worker start that anew."""
-        client = self._client
+        client: Any = self._client
         with contextlib.suppress(Exception):  # without a nanny, or gone meanwhile
             busy = [w for w, keys in client.processing().items() if future.key in keys]
             client.cancel([future], force=True)

@@ -96,11 +96,12 @@ def pool_of(executor: Any) -> Pool | None:
 
         return connected(executor)
     # Whoever has a client has imported its module.
-    client = getattr(sys.modules.get("distributed"), "Client", None)
+    client: Any = getattr(sys.modules.get("distributed"), "Client", None)
     if client is not None and isinstance(executor, client):
         from .dask import DaskPool
 
-        return DaskPool(executor)
+        found: Any = executor
+        return DaskPool(found)
     raise InputError(
         "`executor` is a concurrent.futures.Executor, a dask.distributed.Client, or the address of "
         f"Dask's scheduler ('tcp://host:8786'). Received: a {type(executor).__name__}."

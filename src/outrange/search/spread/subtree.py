@@ -17,6 +17,7 @@ from ...executors.parcel import unpacked
 from ..attack.pgd import Points
 from ..common.problem import Problem
 from ..engines.array_engine import ArrayEngine
+from ..engines.base import Engine
 from ..input_split.array_search import ArraySearch
 from ..input_split.attack_open_boxes import OpenBoxAttack
 from ..input_split.best_first import BestFirstSearch
@@ -93,7 +94,7 @@ class Machine:
     problem: Problem
     program: LayerProgram | None
     kernel: CompiledProgram | None
-    engine: ArrayEngine | None
+    engine: Engine | None
 
     @classmethod
     def of(cls, problem: Problem, program: LayerProgram | None) -> Machine:
