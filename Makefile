@@ -14,6 +14,11 @@ SOURCES := setup.py pyproject.toml checker/pyproject.toml $(wildcard src/outrang
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?=
 export KERAS_BACKEND ?= jax
+# Tests and documents compile the same small functions in many processes: what one has compiled, the
+# others read, and so does the next run.
+export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
+export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo quick test check lint format types backends browser bench docs wheels lock clean
@@ -105,5 +110,5 @@ lock: $(VENV)/created  ## Pins today's versions in requirements/
 clean:  ## Takes away everything that was set up or built
 	rm -rf $(VENV) build dist docs/_build docs/examples docs/learn *.egg-info src/*.egg-info
 	rm -rf checker/build checker/src/*.egg-info
-	rm -rf .pytest_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .ruff_cache .hypothesis .cache
 	rm -f src/outrange/search/kernel/*.so

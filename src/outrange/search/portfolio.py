@@ -48,6 +48,10 @@ class Kind(StrEnum):
     PORTFOLIO = "portfolio"
 
 
+BY_NEURONS = (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
+"""Where conflict-driven search may join: with few inputs, splitting them is quicker."""
+
+
 def is_wide(graph: Graph) -> bool:
     """Whether a graph is too large for branch and bound."""
     return sum(node.size for node in graph.nodes) >= WIDE_ENTRIES
@@ -69,6 +73,9 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     up to 40 free inputs                                   both kinds of splits in turns
     otherwise                                              neuron splits
     =====================================================  ==========================
+
+    A decision over one hidden layer whose conjunction leaves most units no choice is also given to
+    the conflict-driven search, in turns with neuron splits.
 
     Input splits run on the box kernel where the graph compiles to layers, else on the array engine
     (`compile_problem`); where the caller allows it, a mixed-integer solver takes turns with them up
@@ -124,6 +131,14 @@ def select_search(
     """
     incumbent.prove(problem.by_intervals(problem.graph))
     kind = choose_kind(problem, engine)
+    splits = partial(_by_kind, kind, problem, incumbent, seed, engine, solver)
+    conflicts = _conflicts(problem, incumbent) if kind in BY_NEURONS else None
+    return splits() if conflicts is None else Portfolio((conflicts, splits()))
+
+
+def _by_kind(
+    kind: Kind, problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
+) -> Search:
     if kind is Kind.CONES:
         from .cone_of_influence.search import ConeSearch
 
@@ -141,6 +156,21 @@ def select_search(
         return _neuron_splits(problem, incumbent, seed)
     inputs = _input_splits(problem, incumbent, seed, engine, solver=False)
     return Portfolio((inputs, _neuron_splits(problem, incumbent, seed)))
+
+
+def _conflicts(problem: Problem, incumbent: Incumbent) -> Search | None:
+    """The conflict-driven search of a decision whose conjunction leaves its units little choice."""
+    if incumbent.target is None:
+        return None
+    from .conflicts.one_layer import one_layer
+    from .conflicts.search import ConflictSearch
+
+    net = one_layer(problem)
+    if net is None:
+        return None
+    hull = problem.domain.hull
+    search = ConflictSearch(net, incumbent, hull.lo < hull.hi, hull.lo)
+    return search if search.promising else None
 
 
 def _neuron_splits(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
@@ -264,8 +294,10 @@ class Portfolio(Search):
         if self._at >= len(self._going):
             self._at = 0
             self._turn *= 2
-            self._leader = max(self._going, key=self._standing, default=None)
-        behind = self._leader is not None and self._going[self._at : self._at + 1] != [self._leader]
+            rising = (part for part in self._going if part.gradual)
+            self._leader = max(rising, key=self._standing, default=None)
+        now = self._going[self._at : self._at + 1]
+        behind = self._leader is not None and now != [self._leader] and all(p.gradual for p in now)
         share = SHARE_BEHIND if behind else 1.0
         self._turn_ends = self.incumbent.clock.seconds + share * self._turn
 

@@ -19,6 +19,8 @@ class Search(ABC):
 
     incumbent: Incumbent
     """The best points, the clock and the tolerances; several searches may share one."""
+    gradual: bool = True
+    """Whether its bounds rise step by step; else it proves all or nothing."""
     methods: tuple[str, ...]
     """What it does, with references, for the reader of the answer."""
 

@@ -1,0 +1,152 @@
+"""Clauses that conflicts taught: first unique implication points, watched literals, activities.
+
+References: J. Marques-Silva, K. Sakallah, *GRASP* (1999); M. Moskewicz et al., *Chaff* (2001);
+N. Een, N. Sorensson, *An extensible SAT solver* (2003).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+
+import numpy as np
+
+from .propagation import Propagation
+from .trail import PHASE, Antecedent, Trail
+
+
+DECAY = 1 / 0.95
+"""By how much a conflict counts more than the one before it."""
+
+RESCALE = 1e100
+"""Activities beyond this are scaled down."""
+
+Literal = tuple[int, int]
+"""A unit and a phase."""
+
+
+class Clauses:
+    """Literals of which at least one holds wherever the conjunction does.
+
+    Args:
+        trail: The phases that are known.
+        activity: `(U,)` at the start: the units with the largest are decided first.
+    """
+
+    def __init__(self, trail: Trail, activity: np.ndarray) -> None:
+        self._trail = trail
+        self._clauses: list[list[Literal]] = []
+        self._watching: dict[Literal, list[int]] = defaultdict(list)
+        self._read = 0
+        self.activity = activity / max(float(activity.max(initial=0.0)), 1e-300)
+        self._bump = 1.0
+
+    def __len__(self) -> int:
+        return len(self._clauses)
+
+    def add(self, literals: list[Literal]) -> int:
+        """Add a clause of two or more, the literals of the latest levels first; its number."""
+        number = len(self._clauses)
+        self._clauses.append(literals)
+        for literal in literals[:2]:
+            self._watching[literal].append(number)
+        return number
+
+    def undone(self) -> None:
+        """Events were taken back."""
+        self._read = min(self._read, len(self._trail.events))
+
+    def run(self) -> Antecedent | None:
+        """Propagate the phases that became known; the reason of a conflict, or None."""
+        events = self._trail.events
+        while self._read < len(events):
+            event = events[self._read]
+            self._read += 1
+            if event.kind != PHASE:
+                continue
+            conflict = self._falsified((event.at, -int(event.value)))
+            if conflict is not None:
+                return conflict
+        return None
+
+    def _holds(self, literal: Literal) -> int:
+        """1 if a literal is known to hold, -1 if its opposite is, 0 if neither."""
+        return int(self._trail.phase[literal[0]]) * literal[1]
+
+    def _falsified(self, literal: Literal) -> Antecedent | None:
+        watching, kept = self._watching[literal], []
+        for place, number in enumerate(watching):
+            clause = self._clauses[number]
+            if clause[0] == literal:
+                clause[0], clause[1] = clause[1], clause[0]
+            if self._holds(clause[0]) == 1:
+                kept.append(number)
+                continue
+            other = next((i for i in range(2, len(clause)) if self._holds(clause[i]) != -1), 0)
+            if other:
+                clause[1], clause[other] = clause[other], clause[1]
+                self._watching[clause[1]].append(number)
+                continue
+            kept.append(number)
+            reason = Antecedent("clause", number, len(self._trail.events))
+            if self._holds(clause[0]) == -1:
+                self._watching[literal] = kept + watching[place + 1 :]
+                return reason
+            self._trail.push(PHASE, *clause[0], reason)
+        self._watching[literal] = kept
+        return None
+
+    def learn(self, conflict: Antecedent, rows: Propagation) -> list[Literal]:
+        """The clause of a conflict; empty if it does not hang on any decision.
+
+        Events are resolved with their reasons, the latest first, until a single phase of the latest
+        level is left: the others, of earlier levels, imply its opposite.
+        """
+        events = self._trail.events
+        if conflict.kind == "clause":
+            first = self._events_of(self._clauses[conflict.index], None)
+        else:
+            first = rows.explain_conflict(conflict)
+        level = max((events[index].level for index in first), default=0)
+        heap: list[int] = []
+        seen: set[int] = set()
+        here, learnt = 0, []
+
+        def meet(indices: list[int]) -> None:
+            nonlocal here
+            for index in indices:
+                if index not in seen and events[index].level > 0:
+                    seen.add(index)
+                    heapq.heappush(heap, -index)
+                    here += events[index].level == level
+
+        meet(first)
+        while heap:
+            index = -heapq.heappop(heap)
+            event = events[index]
+            if event.kind == PHASE:
+                self._bumped(event.at)
+                last = here == 1 and event.level == level
+                if last or event.level < level:
+                    learnt.append((event.at, -int(event.value)))
+                    here -= last
+                    continue
+            here -= event.level == level
+            if event.reason.kind == "clause":
+                meet(self._events_of(self._clauses[event.reason.index], event.at))
+            else:
+                meet(rows.explain(index))
+        self._bump *= DECAY
+        if self._bump > RESCALE:
+            self.activity /= RESCALE
+            self._bump = 1.0
+        return learnt
+
+    def _events_of(self, clause: list[Literal], but: int | None) -> list[int]:
+        """The events that made the literals of a clause false."""
+        trail = self._trail
+        everything = len(trail.events)
+        return [trail.latest(PHASE, unit, everything) for unit, _ in clause if unit != but]
+
+    def _bumped(self, unit: int) -> None:
+        self.activity[unit] += self._bump

@@ -1,0 +1,152 @@
+"""A conjunction over a network with one hidden layer, as rows over its inputs and its units.
+
+Some input satisfies the conjunction where every row is at most 0:
+`direct @ x + weights @ max(z, 0) + height <= 0` with `z = inner @ x + bias`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core import Box, gamma
+from ...graph import Graph
+from ...ops import Largest
+from ..common.problem import Problem
+from ..kernel.layer_program import LayerProgram, ProgramLayer, compile_layers
+
+
+MOST_ENTRIES = 1 << 20
+"""Entries of `inner`, every one of which is read by each round of propagation."""
+
+
+@dataclass(frozen=True, eq=False)
+class OneLayer:
+    """Rows of a conjunction; arrays are float64.
+
+    Args:
+        inner: `(U, d)`.
+        bias: `(U,)`.
+        off: `(U,)` what rounding and stated errors may add to a computed `z`, at most.
+        direct: `(K, d)`.
+        weights: `(K, U)`.
+        height: `(K,)`.
+        slack: `(K,)` what rounding may add to a computed row, at most.
+        box: Of the inputs that vary.
+    """
+
+    inner: np.ndarray
+    bias: np.ndarray
+    off: np.ndarray
+    direct: np.ndarray
+    weights: np.ndarray
+    height: np.ndarray
+    slack: np.ndarray
+    box: Box
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """Values as affine forms of inputs `x` and units `h`.
+
+    Args:
+        x: `(n, d)`.
+        h: `(n, U)`.
+        height: `(n,)`.
+        off: `(n,)` a bound on the error of the form, rounding included.
+        size: `(n,)` a bound on the sum of the sizes of its terms.
+    """
+
+    x: np.ndarray
+    h: np.ndarray
+    height: np.ndarray
+    off: np.ndarray
+    size: np.ndarray
+
+
+def one_layer(problem: Problem) -> OneLayer | None:
+    """The rows of a decision; None where the network has not exactly one layer of kinks.
+
+    Args:
+        problem: One objective over one box: the largest of linear forms, or one form.
+    """
+    plain = problem.rows.shape == (1, 1) and problem.rows[0, 0] == 1 and problem.offset[0] == 0
+    if not plain or not problem.is_one_box:
+        return None
+    graph, parts = _conjunction(problem.graph)
+    hull = problem.domain.hull
+    free = hull.lo < hull.hi
+    rows = np.eye(graph.value_size(graph.output))[parts]
+    program = compile_layers(graph, rows, np.zeros(len(rows)), np.where(free, np.nan, hull.lo))
+    if program is None or sum(not layer.linear for layer in program.layers) != 1:
+        return None
+    hidden = next(layer for layer in program.layers if not layer.linear)
+    if hidden.size * program.inputs > MOST_ENTRIES:
+        return None
+    return _composed(program, Box(hull.lo[free], hull.hi[free]))
+
+
+def _conjunction(graph: Graph) -> tuple[Graph, np.ndarray]:
+    """The value whose entries the objective is the largest of, and which entries."""
+    node = graph.nodes[graph.output - 1] if graph.output else None
+    if node is None or not isinstance(node.op, Largest):
+        return graph, np.zeros(1, np.int64)
+    window = node.op.windows[0]
+    value = node.inputs[0]
+    kept = Graph(graph.inputs, graph.nodes[:value], value, ())
+    return kept, window[window >= 0]
+
+
+def _composed(program: LayerProgram, box: Box) -> OneLayer | None:
+    d = program.inputs
+    units = next(layer.size for layer in program.layers if not layer.linear)
+    none = np.zeros(d)
+    reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
+    levels = [_Level(np.eye(d), np.zeros((d, units)), none, none, reach)]
+    hidden: _Level | None = None
+    for layer in program.layers:
+        form = _affine(layer, levels, d + units)
+        if not layer.linear:
+            if form.h.any():
+                return None
+            hidden = form
+            # below * z + (above - below) * max(z, 0)
+            kink = layer.above - layer.below
+            off = (abs(layer.below) + abs(kink)) * form.off
+            size = (abs(layer.below) + abs(kink)) * form.size
+            eye = kink * np.eye(units)
+            form = _Level(layer.below * form.x, eye, layer.below * form.height, off, size)
+        levels.append(form)
+    last = levels[-1]
+    if hidden is None:
+        return None
+    more = gamma(d + units + 16)
+    # A relaxed unit is a line in the computed `z`, of slope at most 1.
+    slack = last.off + np.abs(last.h) @ hidden.off + 2 * more * last.size
+    return OneLayer(
+        hidden.x,
+        hidden.height,
+        hidden.off + 2 * more * hidden.size,
+        last.x,
+        last.h,
+        last.height,
+        slack,
+        box,
+    )
+
+
+def _affine(layer: ProgramLayer, levels: list[_Level], width: int) -> _Level:
+    first = levels[0]
+    x = np.zeros((layer.size, first.x.shape[1]))
+    h = np.zeros((layer.size, first.h.shape[1]))
+    height = layer.bias.astype(np.float64)
+    size, off = np.abs(height), np.zeros(layer.size) + layer.error
+    for source, matrix in layer.sources.items():
+        level = levels[source]
+        x, h = x + matrix @ level.x, h + matrix @ level.h
+        height = height + matrix @ level.height
+        off = off + np.abs(matrix) @ level.off
+        size = size + layer.sizes[source] @ level.size
+    terms = sum(matrix.shape[1] for matrix in layer.sources.values())
+    return _Level(x, h, height, off + gamma(terms + width + layer.merged + 16) * size, size)

@@ -1,0 +1,270 @@
+"""Conflict-driven search over the phases of one hidden layer.
+
+Where a conjunction leaves each unit little choice (gates, Boolean formulas, counters), most splits
+follow from others: phases are decided one by one, bounds are propagated through the rows of the
+conjunction, and every dead end is turned into a clause that rules out its cause everywhere.
+
+References: G. Katz et al., *The Marabou Framework* (2019), and H. Duong, T. Nguyen, M. Dwyer, *A
+DPLL(T) framework for verifying deep neural networks* (2023), for phases as literals; see `clauses`
+and `propagation` for the parts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..common.incumbent import Incumbent
+from ..common.search import Search
+from ..milp.highs import least_linear
+from .clauses import Clauses, Literal
+from .one_layer import OneLayer
+from .propagation import ROOT_ROUNDS, Propagation
+from .trail import ACTIVE, INACTIVE, PHASE, Antecedent
+
+
+METHODS = (
+    "conflict-driven clause learning over phases (GRASP, Marques-Silva and Sakallah 1999)",
+    "bound propagation through the conjunction (Davis 1987)",
+)
+
+RESTART = 64
+"""Conflicts between restarts, times the Luby sequence."""
+
+NOTHING = 1e-6
+"""Share of a unit's root range below which what its limit leaves is not worth a decision."""
+
+HELD = 0.25
+"""Share of the units of either side that the conjunction must hold for the search to be tried."""
+
+PIECE = 8
+"""Conflicts in one piece of work: some hundredths of a second."""
+
+
+class ConflictSearch(Search):
+    """Decide whether a conjunction over a network with one hidden layer can hold.
+
+    All or nothing: until the last clause is learnt, no bound is better than before.
+
+    Args:
+        net: The conjunction.
+        incumbent: Of one objective, with a target; it keeps the points found.
+        free: `(inputs,)` which inputs vary.
+        at: `(inputs,)` any input of the box.
+
+    Sound: yes; rounding errors are in the slack of every row. Complete: no; it ends where all
+    phases are known and the linear program left is neither refuted nor solved in float64.
+    Cost: exponential in the number of units at worst.
+    """
+
+    methods = METHODS
+    gradual = False
+
+    def __init__(
+        self, net: OneLayer, incumbent: Incumbent, free: np.ndarray, at: np.ndarray
+    ) -> None:
+        self.net, self.incumbent = net, incumbent
+        self._free, self._at = free, at
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows = Propagation(self.net)
+        self.trail = self._rows.trail
+        doubt = np.abs(self.net.weights).sum(axis=0) * np.minimum(
+            np.maximum(self._rows.hi, 0.0), np.maximum(-self._rows.lo, 0.0)
+        )
+        self._clauses = Clauses(self.trail, doubt)
+        self._phases = np.where(self._rows.hi > -self._rows.lo, ACTIVE, INACTIVE).astype(np.int8)
+        self._refuted = self._stuck = False
+        self._conflicts = self._restarts = 0
+        self._until = RESTART
+        for _ in range(ROOT_ROUNDS):
+            before = self._rows.limit.copy()
+            self._rows.limit_units()
+            if self._rows.run() is not None:
+                self._refuted = True
+            if self._refuted or np.array_equal(before, self._rows.limit):
+                break
+
+    @property
+    def promising(self) -> bool:
+        """Whether the conjunction holds enough of the units that could be on either side."""
+        rows = self._rows
+        either = (rows.lo < 0) & (rows.hi > 0)
+        held = either & ((rows.limit <= NOTHING * rows.hi) | (self.trail.phase != 0))
+        return self._refuted or held.sum() >= HELD * max(either.sum(), 1)
+
+    def lower(self) -> np.ndarray:
+        target = self.incumbent.target
+        if self._refuted and target is not None:
+            return target.copy()
+        return np.full(1, -np.inf)
+
+    @property
+    def waiting(self) -> int:
+        return 0 if self._refuted else 1
+
+    def recover(self) -> None:
+        if not self._refuted:
+            self._begin()
+
+    def advance(self) -> bool:
+        """Some conflicts, or a point."""
+        until = self._conflicts + PIECE
+        while self._conflicts < until and not (self._refuted or self._stuck):
+            self._step()
+            if self.incumbent.met or self.incumbent.clock.expired:
+                break
+        return not (self._refuted or self._stuck)
+
+    def _step(self) -> None:
+        conflict = self._propagate()
+        if conflict is not None:
+            self._learn(conflict)
+        elif self._conflicts >= self._until:
+            self._restart()
+        elif (unit := self._next()) is not None:
+            self.trail.open_level()
+            self.incumbent.boxes += 1
+            self.trail.push(PHASE, unit, int(self._phases[unit]), Antecedent("decision", unit, 0))
+            self._offer()
+        else:
+            self._leaf()
+
+    def _propagate(self) -> Antecedent | None:
+        while True:
+            conflict = self._clauses.run()
+            if conflict is not None:
+                return conflict
+            before = len(self.trail.events)
+            conflict = self._rows.run()
+            if conflict is not None or len(self.trail.events) == before:
+                return conflict
+
+    def _learn(self, conflict: Antecedent) -> None:
+        self._conflicts += 1
+        while True:
+            clause = self._clauses.learn(conflict, self._rows)
+            if not clause:
+                self._refuted = True
+                return
+            clause.sort(key=self._level_of, reverse=True)
+            top = self._level_of(clause[0])
+            below = self._level_of(clause[1]) if len(clause) > 1 else 0
+            if below < top:
+                break
+            # Its reasons lie before the latest decisions: it is a conflict there already.
+            self._back_to(top)
+            conflict = Antecedent("clause", self._clauses.add(clause), 0)
+        self._back_to(below)
+        number = self._clauses.add(clause) if len(clause) > 1 else -1
+        self.trail.push(PHASE, *clause[0], Antecedent("clause", number, len(self.trail.events)))
+
+    def _back_to(self, level: int) -> None:
+        if level < self.trail.level:
+            # Phases are kept: the search goes on where it was.
+            for event in self.trail.events[self.trail.starts[level] :]:
+                if event.kind == PHASE:
+                    self._phases[event.at] = int(event.value)
+            self.trail.back_to(level)
+            self._clauses.undone()
+
+    def _level_of(self, literal: Literal) -> int:
+        index = self.trail.latest(PHASE, literal[0], len(self.trail.events))
+        return self.trail.events[index].level
+
+    def _restart(self) -> None:
+        self._restarts += 1
+        self._until = self._conflicts + RESTART * _luby(self._restarts)
+        self._back_to(0)
+
+    def _next(self) -> int | None:
+        """The open unit of most activity whose relaxation is not exact."""
+        rows, open_ = self._rows, self.trail.phase == 0
+        lo, hi = rows.sums(self.trail.lo, self.trail.hi)
+        high = np.minimum(hi, rows.limit)
+        open_ &= (lo < 0) & (hi > 0) & (self.net.weights != 0).any(axis=0)
+        if not open_.any():
+            return None
+        # A unit that the rows hold at 0, up to rounding, has no choice left to make.
+        wide = open_ & (high > NOTHING * rows.hi)
+        open_ = wide if wide.any() else open_
+        return int(np.argmax(np.where(open_, self._clauses.activity, -1.0)))
+
+    def _offer(self) -> None:
+        """Offer the point that the bounds are closing in on."""
+        trail, box = self.trail, self.net.box
+        point = 0.5 * trail.lo + 0.5 * trail.hi
+        point = np.where(trail.lo <= box.lo, box.lo, np.where(trail.hi >= box.hi, box.hi, point))
+        self._offer_point(point)
+
+    def _offer_point(self, point: np.ndarray) -> None:
+        net = self.net
+        z = net.inner @ point + net.bias
+        value = float((net.direct @ point + net.weights @ np.maximum(z, 0.0) + net.height).max())
+        whole = self._at.copy()
+        whole[self._free] = point
+        if self.incumbent.best.size:
+            self.incumbent.offer(np.array([value]), whole[None])
+        else:
+            self.incumbent.start(np.array([value]), whole[None], np.array([value]))
+
+    def _leaf(self) -> None:
+        """All phases that matter are known: what is left is a linear program."""
+        if not self._refuted_by_lp():
+            self._stuck = not self.incumbent.met
+            return
+        decisions = self.trail.literals()
+        if not decisions:
+            self._refuted = True
+            return
+        clause = [(unit, -phase) for unit, phase in reversed(decisions)]
+        self._conflicts += 1
+        self._back_to(self.trail.level - 1)
+        number = self._clauses.add(clause) if len(clause) > 1 else -1
+        self.trail.push(PHASE, *clause[0], Antecedent("clause", number, len(self.trail.events)))
+
+    def _refuted_by_lp(self) -> bool:
+        """Whether the program that is left has no point, proved by its multipliers."""
+        net, trail = self.net, self.trail
+        pairs = [self._rows.form(row, trail.phase) for row in range(len(net.height))]
+        forms = [form for form, _ in pairs]
+        ends = [-height for _, height in pairs]
+        slacks = list(net.slack)
+        for unit in np.flatnonzero(trail.phase):
+            side = float(-trail.phase[unit])
+            forms.append(side * net.inner[unit])
+            ends.append(-side * net.bias[unit])
+            slacks.append(net.off[unit])
+        rows, most = np.array(forms), np.array(ends)
+        found = least_linear(
+            rows[0], trail.lo, trail.hi, rows[1:], np.full(len(rows) - 1, -np.inf), most[1:]
+        )
+        if found is None:
+            return False
+        point, dual = found
+        self._offer_point(np.clip(point, trail.lo, trail.hi))
+        weights = np.concatenate([[1.0], np.maximum(-dual, 0.0)])
+        for share in (weights, np.concatenate([[0.0], weights[1:]])):
+            form, height = share @ rows, -(share @ most)
+            least = np.maximum(form, 0.0) @ trail.lo + np.minimum(form, 0.0) @ trail.hi + height
+            sizes = share @ (np.abs(rows) @ self._reach + np.abs(most))
+            if least > share @ np.array(slacks) + 1e-13 * sizes * (1 + len(rows) / 100):
+                return True
+        return False
+
+    @property
+    def _reach(self) -> np.ndarray:
+        return np.maximum(np.abs(self.trail.lo), np.abs(self.trail.hi))
+
+
+def _luby(i: int) -> int:
+    """Entry `i`, from 1, of the Luby sequence 1 1 2 1 1 2 4 ..."""
+    k = 1
+    while (1 << k) - 1 < i:
+        k += 1
+    while (1 << k) - 1 != i:
+        i -= (1 << (k - 1)) - 1
+        k = 1
+        while (1 << k) - 1 < i:
+            k += 1
+    return 1 << (k - 1)
