@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..core import Warrant
-from ..executors import workers
 from ..graph import Graph
 from .attack.first_points import First, first_points
 from .common.domain_boxes import DomainBoxes
@@ -19,6 +18,7 @@ from .common.problem import Problem
 from .common.search import Search
 from .kernel.binding import library
 from .kernel.layer_program import LayerProgram, compile_layers
+from .spread.begin import over_workers
 
 
 FEW_INPUTS = 12
@@ -201,13 +201,13 @@ def _input_splits(
         if not (incumbent.met or incumbent.decided):
             lo, hi = machine.outputs
             incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])
-        return _spread(problem, incumbent, search, None, seed)
+        return over_workers(problem, incumbent, search, None, seed)
     from .input_split.halves import Halves
     from .input_split.kernel_search import KernelSearch
 
     def begin(domain: DomainBoxes, points: First | None) -> Any:
         search = KernelSearch(program, domain, incumbent, seed=seed, first=points or first)
-        return _spread(replace(problem, domain=domain), incumbent, search, program, seed)
+        return over_workers(replace(problem, domain=domain), incumbent, search, program, seed)
 
     if not problem.is_one_box:
         return begin(problem.domain, None)
@@ -217,18 +217,6 @@ def _input_splits(
     from .milp.turns import MilpTurns
 
     return MilpTurns(boxes, problem.small, problem.domain.hull, problem.rows, problem.offset)
-
-
-def _spread(
-    problem: Problem, incumbent: Incumbent, local: Any, program: LayerProgram | None, seed: int
-) -> Any:
-    """The search over the workers that there are; as it is if there are none."""
-    found = workers()
-    if found is None:
-        return local
-    from .spread.search import SpreadSearch
-
-    return SpreadSearch(problem, incumbent, local, program, found, seed)
 
 
 class Portfolio(Search):
