@@ -180,3 +180,26 @@ def test_dask_runs_what_an_executor_runs(listed):
     options |= {"dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         assert [r.verdict for r in outrange.verify_all(listed, executor=client)] == KNOWN
+
+
+def test_a_result_that_dies_with_its_worker_is_a_loss(monkeypatch):
+    """Dask does the task again, which may take as long as it likes; nobody waits for that."""
+    from outrange.executors import dask
+
+    class Client:
+        asynchronous, status = False, "running"
+
+    class Gone:
+        key, status = "task", "finished"
+
+        def result(self, timeout):
+            assert timeout == dask.GATHER
+            raise TimeoutError
+
+        def cancel(self):
+            self.status = "cancelled"
+
+    pool, future = dask.DaskPool(Client()), Gone()
+    with pytest.raises(dask.ResultLost) as lost:
+        pool.result(future)
+    assert pool.is_loss(lost.value) and future.status == "cancelled"

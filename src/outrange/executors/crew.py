@@ -140,7 +140,7 @@ class Crew:
             return None  # Given up before.
         del self._hands[ticket]
         try:
-            value = future.result()
+            value = self.pool.result(future)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # some of Dask's are no `Exception`

@@ -26,8 +26,15 @@ FRESH = 1.0
 SCATTERED = 1 << 20
 """Bytes from which on an argument goes to a worker by itself, not through the scheduler."""
 
-LOST = ("KilledWorker", "CommClosedError", "FutureCancelledError", "FutureLostError")
+GATHER = 15.0
+"""Seconds to fetch a result that is there: a worker that dies with it has Dask do the task again."""
+
+LOST = ("ResultLost", "KilledWorker", "CommClosedError", "FutureCancelledError", "FutureLostError")
 """Errors of Dask which say that a worker or the scheduler went away."""
+
+
+class ResultLost(Exception):
+    """A task had ended, and its worker went away before it told the result."""
 
 
 class DaskPool:
@@ -75,6 +82,20 @@ class DaskPool:
             for a in arguments
         ]
         return self._client.submit(work, *sent, key=key, pure=False)
+
+    def result(self, future: Future) -> Any:
+        """What a task returned; whoever serves all workers waits for none of them.
+
+        Raises:
+            ResultLost: It does not come.
+        """
+        try:
+            return future.result(timeout=GATHER)
+        except TimeoutError:
+            if future.status == "error":
+                raise
+            future.cancel()
+            raise ResultLost(future.key) from None
 
     def is_loss(self, error: BaseException) -> bool:
         """A worker died several times, or the scheduler was restarted."""

@@ -30,7 +30,11 @@ class Pool(Protocol):
         ...
 
     def submit(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
-        """A future, with `add_done_callback`, `cancel` and `result`."""
+        """A future, with `add_done_callback` and `cancel`."""
+        ...
+
+    def result(self, future: Any) -> Any:
+        """What a task that has ended returned; it raises what the task raised, or `is_loss`."""
         ...
 
     def is_loss(self, error: BaseException) -> bool:
@@ -65,6 +69,10 @@ class ExecutorPool:
         except RuntimeError as error:  # broken, or shut down
             self.broken = True
             raise BrokenExecutor(str(error)) from error
+
+    def result(self, future: Future) -> Any:
+        """It is here already."""
+        return future.result()
 
     def is_loss(self, error: BaseException) -> bool:
         """A pool of processes of which one was killed breaks as a whole."""
