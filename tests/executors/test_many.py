@@ -157,6 +157,9 @@ def test_slurm_tells_the_shard(monkeypatch):
     for name, value in (("ID", 7), ("MIN", 3), ("MAX", 9), ("STEP", 2)):
         monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
     assert shard_of("slurm") == Shard(3, 4)
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "3")
+    with pytest.raises(InputError, match="without gaps"):
+        shard_of("slurm")
     monkeypatch.delenv("SLURM_ARRAY_TASK_ID")
     with pytest.raises(InputError, match="SLURM_ARRAY_TASK_ID"):
         shard_of("slurm")
@@ -180,6 +183,12 @@ def test_dask_runs_what_an_executor_runs(listed):
     options |= {"dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         assert [r.verdict for r in outrange.verify_all(listed, executor=client)] == KNOWN
+        net = random_net(listed.parent, "net.onnx", (6, 16, 16, 1), 0)
+        found = outrange.output_range(net, (-1, 1), tol=1e-3, executor=client)
+        assert "sub-trees on workers" in found.methods
+    np.testing.assert_allclose(
+        found.hi, outrange.output_range(net, (-1, 1), tol=1e-3).hi, rtol=0.01
+    )
 
 
 def test_a_result_that_dies_with_its_worker_is_a_loss(monkeypatch):

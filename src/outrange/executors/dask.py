@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
+import weakref
 from asyncio import CancelledError as AsyncCancelled
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError
@@ -27,7 +28,7 @@ SCATTERED = 1 << 20
 """Bytes from which on an argument goes to a worker by itself, not through the scheduler."""
 
 GATHER = 15.0
-"""Seconds to fetch a result that is there: a worker that dies with it has Dask do the task again."""
+"""Seconds to fetch a result: if its worker dies with it, Dask does the task again meanwhile."""
 
 LOST = ("ResultLost", "KilledWorker", "CommClosedError", "FutureCancelledError", "FutureLostError")
 """Errors of Dask which say that a worker or the scheduler went away."""
@@ -75,13 +76,17 @@ class DaskPool:
         if self.broken:
             raise BrokenExecutor("the client of Dask is closed")
         key = f"{name.replace(' ', '-')}-{uuid.uuid4().hex}"
-        sent = [
-            self._client.scatter(a, hash=False)
-            if isinstance(a, bytes) and len(a) > SCATTERED
-            else a
-            for a in arguments
-        ]
+        sent = map(self._apart, arguments)
         return self._client.submit(work, *sent, key=key, pure=False)
+
+    def _apart(self, argument: Any) -> Any:
+        """What is large goes to a worker by itself, if there is one."""
+        if not isinstance(argument, bytes) or len(argument) <= SCATTERED:
+            return argument
+        try:
+            return self._client.scatter(argument, hash=False)
+        except (OSError, TimeoutError):
+            return argument
 
     def result(self, future: Future) -> Any:
         """What a task returned; whoever serves all workers waits for none of them.
@@ -128,9 +133,13 @@ def connected(address: str) -> DaskPool:
             f"Received: executor={address!r}, without it."
         ) from None
     try:
-        return DaskPool(Client(address, timeout=CONNECT, set_as_default=False))
+        client: Any = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(
             "`executor` is the address that `dask scheduler` prints when it starts, and a firewall "
             f"lets through. Received: {address!r} ({type(error).__name__})."
         ) from None
+    found = DaskPool(client)
+    # Nobody else knows this client.
+    weakref.finalize(found, client.close)
+    return found

@@ -16,7 +16,7 @@ from .instances import Instance
 
 SLURM = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX")
 
-STEP = "SLURM_ARRAY_TASK_STEP"
+STEP, COUNT = "SLURM_ARRAY_TASK_STEP", "SLURM_ARRAY_TASK_COUNT"
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,14 @@ def _of_slurm() -> Shard:
             "--shard slurm is for jobs of an array (`sbatch --array=1-8`), which Slurm tells by "
             f"{', '.join(SLURM)}. Received: { ({n: os.environ.get(n) for n in SLURM}) }."
         ) from None
-    return Shard((this - first) // step + 1, (last - first) // step + 1)
+    count = (last - first) // step + 1
+    told = os.environ.get(COUNT, str(count))
+    if told != str(count) or (this - first) % step:
+        raise InputError(
+            "--shard slurm is for arrays without gaps, `--array=1-8` say; of others give each job "
+            f"its --shard i/n. Received: {told} jobs from {first} to {last}, this one {this}."
+        )
+    return Shard((this - first) // step + 1, count)
 
 
 def digest_of_list(instances: Sequence[Instance]) -> str:

@@ -112,6 +112,11 @@ def _check(listed: str, o: BatchOptions) -> None:
             "--memory limits nothing on this system; leave it out, and choose --jobs so that all "
             f"workers fit. Received: {o.memory}."
         )
+    if o.executor is not None and o.memory is not None:
+        raise InputError(
+            "--memory limits processes of this machine; with --executor the workers have limits "
+            f"of their own (`dask worker --memory-limit`). Received: --memory {o.memory:g}."
+        )
     out, names = Path(o.out), (listed, o.expected)
     if any(name and Path(name).resolve() == out.resolve() for name in names):
         raise InputError(f"--out is a file of its own. Received: {o.out}.")
