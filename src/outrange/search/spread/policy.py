@@ -23,8 +23,8 @@ ROOTS, LEAST_ROOTS = 256, 32
 def roots_of_task(open_: int, workers: int) -> int:
     """How many open boxes a worker gets: half of its share, so that some are left for others.
 
-    With many workers it gets four times its share: near the end sub-trees are small, and each report
-    costs the one process that serves all of them some milliseconds (`benchmarks/scheduler.py`).
+    With many workers it gets four times its share: near the end sub-trees are small, and each
+    report costs the one process that serves all some milliseconds (`benchmarks/scheduler.py`).
 
     Args:
         open_: How many there are.
