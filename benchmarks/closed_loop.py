@@ -1,4 +1,4 @@
-"""Closed loops in discrete time, with default settings: a verdict and a pipe each.
+"""Closed loops in discrete and continuous time, with default settings: verdict and pipe of each.
 
     python benchmarks/closed_loop.py --data FOLDER
     python benchmarks/closed_loop.py --rows D1 D2 --time 60
@@ -13,13 +13,14 @@ import argparse
 import inspect
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+from flows import FLOWS, network_of
+from loop_rows import Row
 from loops import own_controller
 from onnx import TensorProto, helper
 from plants import (
@@ -41,35 +42,6 @@ from plants import (
 
 import outrange
 from outrange import within, x
-
-
-@dataclass(frozen=True)
-class Row:
-    """One question.
-
-    Args:
-        name: Of the row.
-        controller: A file in the folder, a model, or files by their modes.
-        plant: As a user writes it.
-        lo: Of the initial states.
-        hi: Of the initial states.
-        steps: How many.
-        spec: What shall hold; None for the pipe alone.
-        expected: The right verdict.
-        more: Other arguments.
-        skip: Nodes at the controller's beginning that are left out.
-    """
-
-    name: str
-    controller: Any
-    plant: Callable
-    lo: tuple[float, ...]
-    hi: tuple[float, ...]
-    steps: int
-    spec: Any
-    expected: str
-    more: dict[str, Any] = field(default_factory=dict)
-    skip: int = 0
 
 
 def advised(pilot: str, climb: float, expected: str) -> Row:
@@ -110,6 +82,7 @@ ROWS = [
                            "varying": True}),
     Row("D6 double pendulum", "Double_Pendulum_less.onnx", arms, (1.0,) * 4, (1.3,) * 4, 20,
         within([-1.7] * 4, [2.0] * 4), "HOLDS"),
+    *FLOWS,
 ]  # fmt: skip
 
 
@@ -123,6 +96,9 @@ def controllers(row: Row, data: Path | None, folder: Path) -> Any:
         return None
     if isinstance(row.controller, dict):
         return {mode: data / name for mode, name in names.items()}
+    if row.controller.endswith(".txt"):
+        onnx.save(network_of(data / row.controller), folder / "net.onnx")
+        return folder / "net.onnx"
     if not row.skip:
         return data / row.controller
     model = onnx.load(data / row.controller)

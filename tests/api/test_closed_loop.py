@@ -168,7 +168,7 @@ CALLS = {
     "a formula with a name that nothing has": (
         {"plant": ["x1 + y", "x2"]}, "A formula is about x1, x2, u1"),
     "a formula that is code": ({"plant": ["x1.real", "x2"]}, "one formula a state"),
-    "continuous time": ({"dt": 0.1}, "write the next state yourself"),
+    "no period": ({"dt": 0.0}, "a positive finite number"),
     "no steps": ({"steps": 0}, "a whole number from 1"),
     "a set without an end": ({"initial": ([0, 0], [1, np.inf])}, "finite `hi`"),
     "a set of another size": (

@@ -23,6 +23,7 @@ REASONS = {
     "time": "time ran out",
     "interrupted": "interrupted",
     "rounding": "only float64 rounding is left between the bound and the property",
+    "splits": "splits of the initial set decide no more of it",
     "float32": "decided in real arithmetic, by less than float32 may round",
 }
 """Why a search stopped, in words."""

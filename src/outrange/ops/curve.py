@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ..core import InputError, OutrangeError, down, up
 from ..core.arrays import Elementwise, Numbers
 from ..core.rounding import UNIT
+from .numerics.series import taylor_of
 from .relaxation.side import Side
 
 
@@ -45,6 +46,8 @@ class Curve:
         part: Whether `f` is defined elsewhere too, of which these facts say nothing.
         crossings: Points `(x, f(x))` without any rounding, of a function that rises all along: it
             is above `f(x)` exactly right of `x`.
+        taylor: `taylor(lo, hi, order)`: ends of `f^(j) / j!` over each `[lo, hi]` on which `f` is
+            smooth, `(2, order + 1, ...)`; infinite where nothing is known. None: by `exact`.
         origin: Name and attributes in the table of curves, if it has a file of its own there.
     """
 
@@ -66,6 +69,7 @@ class Curve:
     holes: tuple[float, ...] = ()
     part: bool = False
     crossings: tuple[tuple[float, float], ...] = ()
+    taylor: Callable[[np.ndarray, np.ndarray, int], np.ndarray] | None = None
     origin: tuple[str, tuple] | None = None
 
     def __post_init__(self) -> None:
@@ -157,6 +161,23 @@ class Curve:
             most = np.where(wide, self.beyond[1], most)
             least, most = np.maximum(least, self.beyond[0]), np.minimum(most, self.beyond[1])
         return np.where(np.isnan(least), -np.inf, least), np.where(np.isnan(most), np.inf, most)
+
+    def taylor_range(self, lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
+        """Ends of `f^(j) / j!` over each `[lo, hi]`, for `j` up to `order`.
+
+        Returns:
+            `(2, order + 1, ...)`: least, most; infinite where `f` need not be smooth.
+        """
+        if self.taylor is not None:
+            with np.errstate(all="ignore"):
+                found = self.taylor(lo, hi, order)
+        elif self.exact is not None:
+            found = taylor_of(self.exact, lo, hi, order)
+        else:
+            found = np.full((2, order + 1, *np.shape(lo)), np.nan)
+        found[0] = np.where(np.isnan(found[0]), -np.inf, found[0])
+        found[1] = np.where(np.isnan(found[1]), np.inf, found[1])
+        return found
 
     @functools.cached_property
     def _turn_values(self) -> list[tuple[float, float, float, float]]:

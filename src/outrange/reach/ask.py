@@ -21,7 +21,7 @@ from ..search.common.tolerance import is_curved
 from .atom_bounds import unsafe_parts
 from .contradictions import check_pipe
 from .pipes import Bounds, pipe_of
-from .seen import KEPT, check_defined, check_modes, trajectories, trajectory, worth
+from .seen import KEPT, NO_STATE, check_defined, check_modes, trajectories, trajectory, worth
 from .specification import Trajectory, remarks, specified
 from .system import LoopSystem, simulated, unrolled
 from .tubes import Tubes
@@ -94,10 +94,7 @@ class LoopSearch:
         check_defined(self.system, self.points, self.states)
         check_modes(self.system, self.states)
         if not len(self.points):
-            self.warnings.append(
-                "No initial state was found that satisfies the conditions on the initial set: if "
-                "it is empty, every specification holds. Look at `where=`."
-            )
+            self.warnings.append(NO_STATE)
         try:
             if self.unsafe is None:
                 with deadline(self.clock.left):

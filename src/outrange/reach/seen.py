@@ -13,8 +13,14 @@ from ..questions.evidence.check_point import contains
 from .system import LoopSystem, simulated
 
 
-RANDOM, CORNERS, KEPT = 512, 512, 24
-"""Points drawn in the set; its corners, at most; trajectories that an answer keeps to be drawn."""
+RANDOM, KEPT = 512, 24
+"""Points drawn in the set, and as many of its corners; trajectories that an answer keeps."""
+
+NO_STATE = (
+    "No initial state was found that satisfies the conditions on the initial set: if it is empty, "
+    "every specification holds. Look at `where=`."
+)
+"""A warning."""
 
 ROUNDS = 6
 """Rounds of an attack by steps from the worst points so far."""
@@ -37,14 +43,14 @@ def trajectories(
         trajectory that came nearest first. At least one, if any point drawn is in the set.
     """
     rng = np.random.default_rng(seed)
-    points = np.concatenate([_drawn(region, rng) for region in regions])
+    points = np.concatenate([drawn(region, rng) for region in regions])
     states, controls = _run(system, points, steps)
     if unsafe is None or not len(points):
         return points, states, controls
     far = worth(unsafe, points, states, controls)
     for size in 0.3 ** np.arange(1, ROUNDS + 1):
         near = points[np.argsort(far, kind="stable")[:16]]
-        more = _moved(near, regions, size, rng)
+        more = moved(near, regions, size, rng)
         found = _run(system, more, steps)
         points = np.concatenate([points, more])
         states, controls = (
@@ -96,23 +102,25 @@ def check_modes(system: LoopSystem, states: np.ndarray) -> None:
         )
 
 
-def _drawn(region: Region, rng: np.random.Generator) -> np.ndarray:
+def drawn(region: Region, rng: np.random.Generator, count: int = RANDOM) -> np.ndarray:
+    """The middle of a set, so many of its corners, and as many random points."""
     lo, hi = region.box.lo, region.box.hi
-    corners = np.where(rng.integers(0, 2, (CORNERS, lo.size)), lo, hi)
-    inner = rng.uniform(lo, hi, (RANDOM, lo.size))
+    corners = np.where(rng.integers(0, 2, (count, lo.size)), lo, hi)
+    inner = rng.uniform(lo, hi, (count, lo.size))
     points = np.concatenate([0.5 * (lo + hi)[None], corners, inner])
     return inside(points, region)
 
 
-def _moved(
+def moved(
     near: np.ndarray, regions: Sequence[Region], size: float, rng: np.random.Generator
 ) -> np.ndarray:
+    """Points about some points, by steps of this share of the set."""
     found = []
     for region in regions:
         width = region.box.hi - region.box.lo
         step = rng.normal(size=(4, *near.shape)) * size * width
-        moved = np.clip(near + step, region.box.lo, region.box.hi).reshape(-1, width.size)
-        found.append(inside(moved, region))
+        points = np.clip(near + step, region.box.lo, region.box.hi).reshape(-1, width.size)
+        found.append(inside(points, region))
     return np.concatenate(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,14 +22,17 @@ MOST_ZONES = 64
 """Of more none is drawn."""
 
 
-def zones(spec: Any, where: Trajectory) -> tuple[LoopZone, ...]:
+def zones(
+    spec: Any, where: Trajectory, window: Callable[[Temporal], tuple[float, float]] | None = None
+) -> tuple[LoopZone, ...]:
     """What a specification wants avoided or reached, where that are boxes of states.
 
     Args:
         spec: As it was written.
         where: The trajectory.
+        window: From when to when a condition counts, in continuous time; None in discrete time.
     """
-    found = [zone for part in _leaves(as_temporal(spec)) for zone in _zones(part, where)]
+    found = [zone for part in _leaves(as_temporal(spec)) for zone in _zones(part, where, window)]
     return tuple(found) if len(found) <= MOST_ZONES else ()
 
 
@@ -63,19 +66,26 @@ def _leaves(spec: Temporal) -> list[Temporal]:
     return [] if spec.op == "~" else [spec]
 
 
-def _zones(spec: Temporal, where: Trajectory) -> list[LoopZone]:
-    steps = times(spec, where)
-    if not len(steps):
-        return []
-    k = steps[0]
+def _zones(
+    spec: Temporal, where: Trajectory, window: Callable[[Temporal], tuple[float, float]] | None
+) -> list[LoopZone]:
+    k = 0
+    if window is not None:
+        start, stop = window(spec)
+    else:
+        steps = times(spec, where)
+        if not len(steps):
+            return []
+        k = steps[0]
+        start, stop = float(k), float(steps[-1])
     # What holds at one step is a goal; what holds all the time keeps out of the rest.
-    bad = spec.op == "always" and len(steps) > 1
+    bad = spec.op == "always" and start < stop
     formula = held_at(spec.parts[0], where, k)
     found = []
     for clause in clauses(negate(formula) if bad else formula, MOST_ZONES):
         box = _box(list(clause), where, k)
         if box is not None:
-            found.append(LoopZone(bad, *box, float(steps[0]), float(steps[-1])))
+            found.append(LoopZone(bad, *box, start, stop))
     return found
 
 

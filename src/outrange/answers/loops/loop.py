@@ -11,24 +11,19 @@ import numpy as np
 from ...core import Warrant
 from ..answer import Answer, Cost
 from ..render.document import (
-    MOST_ROWS,
     Block,
     Document,
-    Interval,
     Listing,
     Paragraph,
-    Table,
 )
+from ..render.frame import frame
 from ..render.jsonable import field_dict
-from ..render.loops import Ends, Zone, plot_phase, plot_times
+from ..render.loops import Ends, Runs, Worst, Zone, plot_phase, plot_times
 from ..render.text import clipped_name, number
 from ..verdict import HOLDS, LONGEST_CLAIM, REASONS, TONE, UNKNOWN, Decided
 from .pipe import Pipe
+from .table import table_of
 from .trajectory import LoopTrajectory, LoopZone
-
-
-MOST_TIMES, MOST_COLUMNS = 12, 4
-"""Of more times some are shown; of more states every one has a row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +45,8 @@ class Loop(Decided, Answer):
             specification, in the unit of its inequalities; infinite or negative if not known.
         nearest: The distance of the trajectory that came nearest; negative means broken.
         reason: `"decided"`, `"time"`, `"interrupted"` or `"rounding"`.
-        safe_until: The last step up to which the specification is proved not to be broken; -1 if
-            not even at the start, None without a specification.
+        safe_until: The last step (in continuous time: the time) up to which the specification is
+            proved not to be broken; -1 if not even at the start, None without a specification.
         covered: The share of the initial set for which the specification is proved.
         helps: Where it is not decided: what would help, in sentences.
         warnings: What is odd about the question, in sentences.
@@ -60,6 +55,8 @@ class Loop(Decided, Answer):
         methods: The methods that were used, with references.
         trajectories: `(runs, steps + 1, states)` some of those seen, to be drawn.
         zones: What the specification names, to be drawn.
+        dt: The period of a loop in continuous time; None in discrete time.
+        runs_at: `(times,)` of the trajectories; empty in discrete time, where they count from 0.
         sources: The models it is about, each with its hash.
         over: The initial set; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
@@ -77,7 +74,7 @@ class Loop(Decided, Answer):
     margin: float
     nearest: float | None
     reason: str
-    safe_until: int | None
+    safe_until: float | None
     covered: float
     helps: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -87,10 +84,12 @@ class Loop(Decided, Answer):
     trajectories: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)), kw_only=True)
 
     zones: tuple[LoopZone, ...] = field(default=(), kw_only=True)
+    dt: float | None = field(default=None, kw_only=True)
+    runs_at: np.ndarray = field(default_factory=lambda: np.zeros(0), kw_only=True)
 
     FORMAT = "outrange.loop"
     INDEX = ("step",)
-    OMITTED = ("trajectories",)
+    OMITTED = ("trajectories", "runs_at")
 
     @property
     def looseness(self) -> float:
@@ -103,26 +102,44 @@ class Loop(Decided, Answer):
         return round(float(self.pipe.stop.max()))
 
     @property
+    def _span(self) -> str:
+        """How long the loop runs, in words."""
+        return f"{self.last} steps" if self.dt is None else f"{self.pipe.stop.max():g} time units"
+
+    @property
     def sentence(self) -> str:
         """The answer in a few plain sentences."""
         if self.status == HOLDS:
             return (
-                f"It holds for every trajectory from the initial set, for {self.last} steps"
+                f"It holds for every trajectory from the initial set, for {self._span}"
                 f"{self._margin()}."
             )
         if self.counterexample is not None:
             return self._broken(self.counterexample)
         if self.status != UNKNOWN:
-            return (
-                f"Every trajectory from the initial set stays in these boxes ({self.last} steps)."
-            )
+            told = f"Every trajectory from the initial set stays in these boxes ({self._span})."
+            return " ".join([told, *self._unbounded(), *self.helps])
         until = "nothing is proved of the initial state itself"
         if self.safe_until is not None and self.safe_until >= 0:
-            until = f"proved until step {self.safe_until} for the whole initial set"
+            when = f"step {self.safe_until}" if self.dt is None else f"t = {self.safe_until:.4g}"
+            until = f"proved until {when} for the whole initial set"
         share = f"; to the end for {self.covered:.1%} of it" * (0 < self.covered < 1)
         advice = " ".join(self.helps)
-        first = "" if self.safe_until is None else f" Step {self.safe_until + 1} is the first open."
+        first = ""
+        if self.safe_until is not None and self.dt is None:
+            first = f" Step {self.safe_until + 1} is the first open."
         return f"Unknown: {REASONS[self.reason]}; {until}{share}.{first} {advice}".strip()
+
+    def _unbounded(self) -> list[str]:
+        """From when on nothing is known of some state."""
+        bounded = np.isfinite(self.pipe.lo).all(axis=1) & np.isfinite(self.pipe.hi).all(axis=1)
+        if bounded.all():
+            return []
+        first = int(np.argmin(bounded))
+        return [f"They are bounded until {self._when(float(self.pipe.start[first]))} only."]
+
+    def _when(self, time: float) -> str:
+        return f"step {time:g}" if self.dt is None else f"t = {time:.4g}"
 
     def _margin(self) -> str:
         if not np.isfinite(self.margin) or self.margin <= 0:
@@ -139,25 +156,40 @@ class Loop(Decided, Answer):
         start = ", ".join(
             f"{name} = {v:.9g}" for name, v in zip(self.pipe.states, found.x, strict=True)
         )
-        if found.step == 0:
+        if found.time == 0:
             return f"The initial set itself breaks it, at {start}, before any step ({told})."
-        return f"It is broken at step {found.step} by the trajectory from {start} ({told})."
+        when = f"step {found.step}" if self.dt is None else f"t = {found.time:.6g}"
+        return f"It is broken at {when} by the trajectory from {start} ({told})."
 
     def __repr__(self) -> str:
         what = f", {clipped_name(self.claim, LONGEST_CLAIM)!r}" if self.claim else ""
-        return f"Loop({self.status}{what}, {self.last} steps, {self.warrant.name})"
+        return f"Loop({self.status}{what}, {self._span}, {self.warrant.name})"
 
     def records(self) -> list[dict[str, Any]]:
         """One dict a time: the ends of every state, proved and seen, and of every control."""
         pipe, rows = self.pipe, []
         for k in range(len(pipe)):
             row: dict[str, Any] = {"step": float(pipe.start[k])}
+            if self.dt is not None:
+                row = {"start": float(pipe.start[k]), "stop": float(pipe.stop[k])}
             for i, name in enumerate(pipe.states):
                 ends = pipe.lo, pipe.hi, pipe.seen_lo, pipe.seen_hi
                 words = "lo", "hi", "seen_lo", "seen_hi"
                 row |= {f"{name}_{w}": float(e[k, i]) for w, e in zip(words, ends, strict=True)}
             rows.append(row)
         return rows
+
+    def to_frame(self) -> Any:
+        """Tabulate the pipe.
+
+        Returns:
+            A `pandas.DataFrame`, a row a step; in continuous time a row an interval, by its
+            `start` and `stop`.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        return frame(self.records(), self.INDEX if self.dt is None else ("start", "stop"))
 
     @property
     def standing(self) -> str:
@@ -166,45 +198,18 @@ class Loop(Decided, Answer):
 
     def document(self) -> Document:
         """The sentence, what is odd, and the pipe at some of its times."""
-        blocks: list[Block] = [Paragraph(self.sentence)] if self.claim else []
+        blocks: list[Block] = [Paragraph(self.sentence)] if self.claim or self.helps else []
         if self.warnings:
             blocks.append(Listing("Warning:", self.warnings))
-        blocks.append(self._table())
+        blocks.append(table_of(self.pipe, self.dt is not None))
         loose = self.looseness
         width = f"The pipe is at most {number(loose)} times as wide as what was seen. "
         if not np.isfinite(loose):
             bounded = np.isfinite(self.pipe.lo).all() and np.isfinite(self.pipe.hi).all()
             width = "" if bounded else "The pipe is not bounded everywhere. "
         blocks.append(Paragraph(f"{width}{self.standing} Controller: {self.model}."))
-        title = self.claim or f"{self.last} steps of a closed loop"
+        title = self.claim or f"{self._span} of a closed loop"
         return Document(self.status, title, blocks, TONE.get(self.status, ""))
-
-    def _table(self) -> Table:
-        pipe = self.pipe
-        if len(pipe.states) > MOST_COLUMNS:
-            return self._by_state()
-        shown = np.unique(np.linspace(0, len(pipe) - 1, min(len(pipe), MOST_TIMES)).astype(int))
-        rows = [
-            (f"{pipe.start[k]:g}", *(Interval(pipe.lo[k, i], pipe.hi[k, i])
-                                     for i in range(len(pipe.states))))
-            for k in shown
-        ]  # fmt: skip
-        return Table(("step", *pipe.states), rows, "rr", len(pipe) - len(shown))
-
-    def _by_state(self) -> Table:
-        """A row a state, where there are too many for columns."""
-        lo, hi = self.pipe.lo, self.pipe.hi
-        rows = [
-            (
-                name,
-                Interval(lo[0, i], hi[0, i]),
-                Interval(lo[:, i].min(), hi[:, i].max()),
-                Interval(lo[-1, i], hi[-1, i]),
-            )
-            for i, name in enumerate(self.pipe.states)
-        ]
-        head = ("state", "at the start", "at any step", "at the end")
-        return Table(head, rows[:MOST_ROWS], "lr", max(0, len(rows) - MOST_ROWS))
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in lists, strings and numbers ready for JSON."""
@@ -252,14 +257,20 @@ class Loop(Decided, Answer):
 
     def _picture(
         self,
-    ) -> tuple[str, tuple[str, ...], Ends, np.ndarray, tuple[np.ndarray, int] | None, list[Zone]]:
+    ) -> tuple[str, tuple[str, ...], Ends, Runs, Worst | None, list[Zone]]:
         """What both kinds of pictures show."""
         claim, found, pipe = clipped_name(self.claim, LONGEST_CLAIM), self.counterexample, self.pipe
         title = f"{self.status}: {claim}" if claim else "Where the loop can be (proved)"
-        worst = None if found is None else (found.states, found.step)
+        worst = None
+        if found is not None:
+            run = np.arange(len(found.lo)) if found.times is None else found.times
+            worst = found.states, found.step, run
         zones = [(zone.bad, zone.lo, zone.hi, zone.start, zone.stop) for zone in self.zones]
         ends = pipe.start, pipe.stop, pipe.lo, pipe.hi
-        return title, pipe.states, ends, self.trajectories, worst, zones
+        runs_at = self.runs_at
+        if self.dt is None:
+            runs_at = np.arange(self.trajectories.shape[1])
+        return title, pipe.states, ends, Runs(self.trajectories, runs_at), worst, zones
 
     def csv(self, path: str | os.PathLike) -> None:
         """Write the pipe as a table, one row a time.

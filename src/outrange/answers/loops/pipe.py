@@ -48,7 +48,7 @@ class Pipe:
         """Where the state can be at a time.
 
         Args:
-            time: A step of a loop in discrete time.
+            time: A step of a loop in discrete time, a time of one in continuous time.
 
         Returns:
             A box: `lo` and `hi`, each `(states,)`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,6 +10,9 @@ import numpy as np
 @dataclass(frozen=True, eq=False)
 class LoopTrajectory:
     """A trajectory, enclosed: the exact one lies in `[lo, hi]` at every step.
+
+    In continuous time there is a row for each of `times`, up to the one when it is broken, and
+    `step` is the place of that one.
 
     Args:
         x: `(states,)` where it begins, float64.
@@ -23,6 +26,7 @@ class LoopTrajectory:
         model: `(steps + 1, states)` the same with the user's own controller in its own arithmetic;
             None where it could not be run.
         reproduced: Whether that one breaks the specification too; None if it was not run.
+        times: `(steps + 1,)` of the rows; None in discrete time, where they count from 0.
     """
 
     x: np.ndarray
@@ -35,6 +39,12 @@ class LoopTrajectory:
     step: int
     model: np.ndarray | None
     reproduced: bool | None
+    times: np.ndarray | None = field(default=None, kw_only=True)
+
+    @property
+    def time(self) -> float:
+        """When it cannot satisfy the specification any more; in discrete time the step."""
+        return float(self.step if self.times is None else self.times[self.step])
 
     @property
     def states(self) -> np.ndarray:
@@ -44,9 +54,8 @@ class LoopTrajectory:
     def __repr__(self) -> str:
         told = {None: "the model was not run", True: "reproduced", False: "rounding decides it"}
         start = ", ".join(f"{v:.6g}" for v in self.x)
-        return (
-            f"LoopTrajectory(from [{start}], broken at step {self.step}, {told[self.reproduced]})"
-        )
+        when = f"step {self.step}" if self.times is None else f"t = {self.time:g}"
+        return f"LoopTrajectory(from [{start}], broken at {when}, {told[self.reproduced]})"
 
 
 @dataclass(frozen=True, eq=False)

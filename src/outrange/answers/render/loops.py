@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,12 +21,28 @@ Ends = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """First and last time of each box, its lower and its upper ends."""
 
 
+Worst = tuple[np.ndarray, int, np.ndarray]
+"""The trajectory that breaks the specification, at which place, and the times of its places."""
+
+
+class Runs(NamedTuple):
+    """Trajectories.
+
+    Args:
+        states: `(runs, times, states)`.
+        times: `(times,)`.
+    """
+
+    states: np.ndarray
+    times: np.ndarray
+
+
 def plot_phase(
     title: str,
     names: Sequence[str],
     ends: Ends,
-    runs: np.ndarray,
-    worst: tuple[np.ndarray, int] | None,
+    runs: Runs,
+    worst: Worst | None,
     zones: Sequence[Zone],
     places: Sequence[int],
     ax: Any = None,
@@ -37,8 +53,8 @@ def plot_phase(
         title: A sentence.
         names: Of the states.
         ends: The boxes.
-        runs: `(runs, steps + 1, states)` trajectories.
-        worst: The trajectory that breaks the specification, and at which step.
+        runs: See `Runs`.
+        worst: See `Worst`; None without one.
         zones: See `Zone`.
         places: The two states.
         ax: Axes; new ones if None.
@@ -48,11 +64,13 @@ def plot_phase(
     ax = new_axes(figsize=(7.0, 5.6)) if ax is None else ax
     i, j = places
     lo, hi = ends[2], ends[3]
+    proved = "proved, a box a step" if word_of(ends) == "step" else "proved"
     known = isfinite(lo[:, [i, j]]).all(axis=1) & isfinite(hi[:, [i, j]]).all(axis=1)
     for n, k in enumerate(np.flatnonzero(known)):
         _rectangle(
             ax, (lo[k, i], hi[k, i], lo[k, j], hi[k, j]), facecolor=CLAIM, edgecolor=SEEN,
-            linewidth=0.5, alpha=0.55, label="proved, a box a step" if n == 0 else None, zorder=2,
+            linewidth=0.5, alpha=0.55, zorder=2,
+            label=proved if n == 0 else None,
         )  # fmt: skip
     first = np.flatnonzero(known)[:1]
     for k in first:
@@ -60,12 +78,12 @@ def plot_phase(
             ax, (lo[k, i], hi[k, i], lo[k, j], hi[k, j]), facecolor="none", edgecolor="black",
             linewidth=1.4, label="initial set", zorder=4,
         )  # fmt: skip
-    for n, run in enumerate(runs[:MOST_RUNS]):
+    for n, run in enumerate(runs.states[:MOST_RUNS]):
         ax.plot(run[:, i], run[:, j], color=SEEN, linewidth=0.7, alpha=0.7, zorder=3,
                 label="trajectories seen" if n == 0 else None)  # fmt: skip
-    _broken(ax, worst, (i, j))
+    _broken(ax, worst, (i, j), word_of(ends))
     ax.autoscale_view()
-    _within(ax, lo[known][:, [i, j]], hi[known][:, [i, j]], runs[:, :, [i, j]])
+    _within(ax, lo[known][:, [i, j]], hi[known][:, [i, j]], runs.states[:, :, [i, j]])
     left, right, low, high = *ax.get_xlim(), *ax.get_ylim()
     told: set[bool] = set()
     for bad, least, most, start, stop in zones:
@@ -76,7 +94,11 @@ def plot_phase(
             color = TONES["bad" if bad else "good"]
             word = ("avoid" if bad else "reach") + " (other states count too)" * hidden
             if start > ends[0][0] or stop < ends[1][-1]:
-                word += f" at step {start:g}" if start == stop else f" in {start:g} to {stop:g}"
+                word += (
+                    f" at {word_of(ends)} {start:g}"
+                    if start == stop
+                    else f" in {start:g} to {stop:g}"
+                )
             _rectangle(ax, box, facecolor=color, edgecolor=color, alpha=0.18, zorder=1,
                        label=None if bad in told else word)  # fmt: skip
             told.add(bad)
@@ -92,8 +114,8 @@ def plot_times(
     title: str,
     names: Sequence[str],
     ends: Ends,
-    runs: np.ndarray,
-    worst: tuple[np.ndarray, int] | None,
+    runs: Runs,
+    worst: Worst | None,
     zones: Sequence[Zone],
     places: Sequence[int],
     ax: Any = None,
@@ -105,20 +127,20 @@ def plot_times(
     axes = list(np.ravel(ax))
     for n, (one, i) in enumerate(zip(axes, places, strict=True)):
         _over_time(one, ends, i)
-        for m, run in enumerate(runs[:MOST_RUNS]):
-            one.plot(range(len(run)), run[:, i], color=SEEN, linewidth=0.7, alpha=0.7, zorder=3,
+        for m, run in enumerate(runs.states[:MOST_RUNS]):
+            one.plot(runs.times, run[:, i], color=SEEN, linewidth=0.7, alpha=0.7, zorder=3,
                      label="trajectories seen" if m == 0 else None)  # fmt: skip
-        _broken(one, worst, (None, i))
+        _broken(one, worst, (None, i), word_of(ends))
         known = np.isfinite(ends[2][:, i]) & np.isfinite(ends[3][:, i])
         low = np.stack([ends[0][known], ends[2][known, i]], axis=1)
         high = np.stack([ends[1][known], ends[3][known, i]], axis=1)
-        steps = np.broadcast_to(np.arange(runs.shape[1]), runs.shape[:2])
-        _within(one, low, high, np.stack([steps, runs[:, :, i]], axis=2))
-        _zones_over_time(one, zones, i)
+        steps = np.broadcast_to(runs.times, runs.states.shape[:2])
+        _within(one, low, high, np.stack([steps, runs.states[:, :, i]], axis=2))
+        _zones_over_time(one, zones, i, 0.4 if word_of(ends) == "step" else 0.0)
         one.set_ylabel(names[i])
         one.axvline(0, color=AXIS, linewidth=0.5)
         if n == len(places) - 1:
-            one.set_xlabel("step")
+            one.set_xlabel(word_of(ends))
             legend_below(one)
     titled(axes[0], title)
     return axes
@@ -142,7 +164,12 @@ def _over_time(ax: Any, ends: Ends, i: int) -> None:
                    label="proved" if n == 0 else None)  # fmt: skip
 
 
-def _zones_over_time(ax: Any, zones: Sequence[Zone], i: int) -> None:
+def word_of(ends: Ends) -> str:
+    """What times count."""
+    return "step" if (ends[0] == ends[1]).all() else "time"
+
+
+def _zones_over_time(ax: Any, zones: Sequence[Zone], i: int, wide: float) -> None:
     low, high = ax.get_ylim()
     told: set[bool] = set()
     for bad, least, most, start, stop in zones:
@@ -150,7 +177,9 @@ def _zones_over_time(ax: Any, zones: Sequence[Zone], i: int) -> None:
         if not bounds[i]:
             continue
         hidden = bounds.sum() > 1
-        box = (start - 0.4, stop + 0.4, max(least[i], low), min(most[i], high))
+        # A moment would be a line that nobody sees.
+        room = wide if wide or start < stop else 0.01 * (ax.get_xlim()[1] - ax.get_xlim()[0])
+        box = (start - room, stop + room, max(least[i], low), min(most[i], high))
         if box[2] < box[3]:
             color = TONES["bad" if bad else "good"]
             word = ("avoid" if bad else "reach") + " (other states count too)" * bool(hidden)
@@ -160,16 +189,16 @@ def _zones_over_time(ax: Any, zones: Sequence[Zone], i: int) -> None:
     ax.set_ylim(low, high)
 
 
-def _broken(ax: Any, worst: tuple[np.ndarray, int] | None, places: tuple[int | None, int]) -> None:
+def _broken(ax: Any, worst: Worst | None, places: tuple[int | None, int], word: str) -> None:
     """The trajectory that breaks the specification, and the instant."""
     if worst is None:
         return
-    run, step = worst
+    run, step, times = worst
     i, j = places
-    across = np.arange(len(run)) if i is None else run[:, i]
+    across = times if i is None else run[:, i]
     ax.plot(across, run[:, j], color=TONES["bad"], linewidth=1.8, label="counterexample", zorder=5)
     ax.plot(across[step], run[step, j], "o", color=TONES["bad"], markersize=6, zorder=6,
-            label=f"broken at step {step}")  # fmt: skip
+            label=f"broken at {word} {times[step]:.4g}")  # fmt: skip
 
 
 def _within(ax: Any, lo: np.ndarray, hi: np.ndarray, runs: np.ndarray) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ...core import Clock, InputError, OutOfTime, PropertySource, Provenance, deadline, text_digest
@@ -29,7 +30,7 @@ def closed_loop(
     *,
     steps: int,
     spec: Any = None,
-    dt: float | None = None,
+    dt: float | Fraction | None = None,
     observe: Callable | None = None,
     actuate: Callable | None = None,
     parameters: Any = None,
@@ -47,34 +48,40 @@ def closed_loop(
 ) -> Loop:
     """Prove what a controller and a plant do together, step after step.
 
-    Two searches take turns: zonotopes in the initial variables with splits of the initial set, and
-    the loop unrolled as one network, which is exact for piecewise-linear controllers of linear
-    plants. `HOLDS` is a proof for every initial state, every disturbance and every choice;
-    `VIOLATED` comes with a trajectory that breaks the specification in real arithmetic and was run
-    with the model itself; `UNKNOWN` says until which step it is proved, and of what share.
+    In discrete time two searches take turns: zonotopes in the initial variables with splits of the
+    initial set, and the loop unrolled as one network, which is exact for piecewise-linear
+    controllers of linear plants. In continuous time (`dt`) the flow is enclosed by Taylor models
+    whose remainders are verified, from pieces of the initial set. `HOLDS` is a proof for every
+    initial state, every disturbance and every choice; `VIOLATED` comes with a trajectory that
+    breaks the specification in real arithmetic and was run with the model itself; `UNKNOWN` says
+    until which step or time it is proved, and of what share.
 
     Args:
         controller: A model as `outrange.output_range` takes it, or a function of the state; a
             dict from modes to those, with `mode`.
-        plant: The next state: a function of `(x, u)`, `(t, x, u)` or `(t, x, u, w)`, or of any of
-            `t` (the number of the step), `x` (the state), `u` (the control), `w` (the
-            disturbance), `p` (the parameters) and `c` (the choice) by these names, written with
-            NumPy, `keras.ops`, JAX or PyTorch; `outrange.linear_plant(A, B)`; a model of state and
-            control; or a list of formulas, one a state: `["x1 + 0.1*x2", "x2 + 0.1*u1"]`.
+        plant: The next state, with `dt` the derivative of the state: a function of `(x, u)`,
+            `(t, x, u)` or `(t, x, u, w)`, or of any of `t` (the number of the step; with `dt` the
+            time), `x` (the state), `u` (the control), `w` (the disturbance), `p` (the parameters)
+            and `c` (the choice) by these names, written with NumPy, `keras.ops`, JAX or PyTorch;
+            `outrange.linear_plant(A, B)`; a model of state and control; or a list of
+            formulas, one a state: `["x1 + 0.1*x2", "x2 + 0.1*u1"]`.
         initial: The initial states: `(lo, hi)`, or any set as in `outrange.output_range`.
-        steps: How many steps the loop runs.
+        steps: How many steps, with `dt` how many periods, the loop runs.
         spec: What shall hold: a condition on the states `outrange.x` and the controls `outrange.u`
             with a time, `(x[0] <= 1).always()`, `.eventually()`, `.at(10)`, `.during(10, 20)`,
             joined by `&`, `|`, `~`; without a time it means always. Boxes: `outrange.avoid(lo, hi)`
             and `outrange.within(lo, hi).eventually()`. Or text, `"during 10 20: x[0] <= 1"`.
             None: only the pipe.
-        dt: For plants in continuous time, which this release refuses.
+        dt: The period of a plant in continuous time, which is then a function that returns the
+            derivative of the state; each control is held for one period, and all times are in this
+            unit: `(x[0] <= 1).during(0.5, 1)`. It is the decimal as written; `Fraction(1, 3)` is a
+            third. None: the plant returns its next state.
         observe: What the controller sees of the state: a function of `x`.
         actuate: From what the controller returns to the control: a function.
         parameters: `(lo, hi)` of what the plant calls `p`: unknown, and the same at every step.
         disturbance: `(lo, hi)` of what the plant calls `w`.
         varying: Whether the disturbance may be another one at every step; to be said with it.
-        choice: The values that the plant's `c` may take at every step:
+        choice: In discrete time, the values that the plant's `c` may take at every step:
             `[-1, 0, 1]`; a list of such lists for several.
         mode: The state whose value says which of several controllers acts, its name or place; the
             plant says what it is next.
@@ -93,7 +100,8 @@ def closed_loop(
     Raises:
         InputError: An argument breaks a rule; the message says which.
         ModelError: The controller cannot be read.
-        UnsupportedError: The plant is in continuous time, or computes what is not described.
+        UnsupportedError: The plant computes what is not described; with `dt`, it jumps, or the loop
+            has modes or choices.
 
     Example:
         >>> from outrange import closed_loop, linear_plant, x
@@ -119,6 +127,8 @@ def closed_loop(
     check_hooks(heard(progress), seed)
     clock = Clock(time_limit)
     from ...reach.ask import LoopSearch
+    from ...reach.continuous.ask import FlowSearch
+    from ...reach.system import LoopSystem
 
     try:
         with deadline(max(1.0, clock.left)):
@@ -129,7 +139,11 @@ def closed_loop(
             )  # fmt: skip
             spec = read_spec(spec)
             text = "" if spec is None else repr(as_temporal(spec))
-            search = LoopSearch(system, spec, text, clock, seed, heard(progress))
+            search = (
+                LoopSearch(system, spec, text, clock, seed, heard(progress))
+                if isinstance(system, LoopSystem)
+                else FlowSearch(system, spec, text, clock, seed, heard(progress))
+            )
     except OutOfTime:
         raise InputError(
             "The time limit was over before the loop was written down; give it more. "

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core import InputDomain, InputError, UnsupportedError
+from ...core import Box, InputDomain, InputError, Region
 from ...graph import Builder, Slot
 from ..arguments import loaded, written_condition
+from .flows import flow_system, period
 from .uncertain import check_repeatable, choices_of, pair
 
 
 if TYPE_CHECKING:
     from ...frontends.functions.step import StepGraphs, StepParts
     from ...frontends.network import Network
+    from ...reach.continuous.system import FlowSystem
     from ...reach.system import LoopSystem
 
 MOST_STEPS = 10_000
@@ -41,19 +43,19 @@ def read_loop(
     controls: Sequence[str] | None,
     where: Any,
     mode: str | int | None = None,
-) -> tuple[LoopSystem, list[Network], InputDomain | None]:
+) -> tuple[LoopSystem | FlowSystem, list[Network], InputDomain | None]:
     """The loop as graphs, the controllers' networks, and the initial set as answers tell it.
 
     Raises:
         InputError: Something does not fit.
-        UnsupportedError: The plant is in continuous time, or computes what is not described.
+        UnsupportedError: The plant computes what is not described, or jumps in time.
     """
-    from ...frontends.functions.step import StepParts, step_graphs
+    from ...frontends.functions.step import StepParts
     from ...questions.common.stamp import input_domain
     from ...questions.inputs.sets.regions import regions
-    from ...reach.system import LoopSystem
 
-    _check_time(steps, dt)
+    _check_steps(steps)
+    each = None if dt is None else period(dt)
     modes = _modes(controller, mode)
     networks = [None if _is_function(one) else loaded(one) for one in modes.values()]
     plant = _model_plant(plant)
@@ -79,21 +81,40 @@ def read_loop(
         controllers, plant, observe, actuate, names, sizes, choices, tuple(controls or ()),
         values_of, held,
     )  # fmt: skip
-    graphs = [step_graphs(parts, t) for t in range(steps if parts.uses_time else 1)]
-    check_repeatable(parts)
-    pushed = _names(controls, graphs[0].after.outputs[1].size, "controls", "u")
     slots = [Slot(name, (), column_of="x") for name in names]
     whole = slots if states is not None else [Slot("x", (size,))]
     found = regions(whole, initial, written_condition(where))
     _check_finite(found, names)
-    system = LoopSystem(
-        tuple(one.whole for one in graphs), steps, tuple(found), names, pushed, noise,
-        bool(varying), fixed, np.array([len(values) for values in choices], int),
-        ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks)),
-        _model_step(networks, parts, graphs, size), held,
-        {value: tuple(one.modes[value] for one in graphs) for value in values_of},
-    )  # fmt: skip
+    if each is not None:
+        system = flow_system(parts, networks, found, (noise, fixed), bool(varying), each, steps)
+        _names(controls, len(system.controls), "controls", "u")
+    else:
+        system = _stepped(parts, networks, found, (noise, fixed), (bool(varying), steps))
+    check_repeatable(parts)
     return system, [n for n in networks if n is not None], input_domain(slots, found)
+
+
+def _stepped(
+    parts: StepParts,
+    networks: Sequence[Network | None],
+    found: Sequence[Region],
+    boxes: tuple[Box, Box],
+    times: tuple[bool, int],
+) -> LoopSystem:
+    """A loop in discrete time: whether its disturbance varies, and its steps, are `times`."""
+    from ...frontends.functions.step import step_graphs
+    from ...reach.system import LoopSystem
+
+    (noise, fixed), (varying, steps), size = boxes, times, len(parts.states)
+    graphs = [step_graphs(parts, t) for t in range(steps if parts.uses_time else 1)]
+    pushed = _names(parts.controls or None, graphs[0].after.outputs[1].size, "controls", "u")
+    return LoopSystem(
+        tuple(one.whole for one in graphs), steps, tuple(found), parts.states, pushed, noise,
+        varying, fixed, np.array([len(values) for values in parts.choices], int),
+        ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks)),
+        _model_step(networks, parts, graphs, size), parts.mode,
+        {value: tuple(one.modes[value] for one in graphs) for value in parts.modes},
+    )  # fmt: skip
 
 
 def _modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
@@ -129,21 +150,15 @@ def _place(mode: str | int, names: Sequence[str]) -> int:
     )
 
 
-def _check_time(steps: Any, dt: Any) -> None:
-    if dt is not None:
-        raise UnsupportedError(
-            "A plant in continuous time (`dt=`) is not integrated in this release: write the next "
-            "state yourself, by Euler's rule `lambda x, u: x + 0.05 * f(x, u)` say, and leave `dt` "
-            f"out. Times are then numbers of steps. Received: dt={dt!r}."
-        )
+def _check_steps(steps: Any) -> None:
     try:
         count = operator.index(steps)
     except TypeError:
         count = 0
     if not 1 <= count <= MOST_STEPS:
         raise InputError(
-            f"`steps` is how many steps the loop runs, a whole number from 1 to {MOST_STEPS:,}. "
-            f"Received: steps={steps!r}."
+            "`steps` is how many steps (with `dt`: periods) the loop runs, a whole number from 1 "
+            f"to {MOST_STEPS:,}. Received: steps={steps!r}."
         )
 
 

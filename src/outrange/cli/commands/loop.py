@@ -6,6 +6,7 @@ import json
 import runpy
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ...answers.render.text import text
@@ -31,6 +32,7 @@ def ask_loop(
     plant: str | None,
     formulas: tuple[str, ...],
     steps: int,
+    dt: str | None,
     specs: tuple[str, ...],
     disturbance: tuple[float, float] | None,
     varying: bool | None,
@@ -53,6 +55,7 @@ def ask_loop(
         plant: A file of Python that defines `plant`, or a model.
         formulas: One a state, in place of a file.
         steps: How many.
+        dt: The period of a plant in continuous time.
         specs: What shall hold, all of them.
         disturbance: Its ends.
         varying: Whether it is another one at every step.
@@ -82,9 +85,10 @@ def ask_loop(
     slots = [Slot(name, (), column_of="x") for name in names or ()] or [Slot("x", (count,))]
     initial = box_of(replace(box, names=None), slots)
     found = closed_loop(
-        network, parts["plant"], initial, steps=steps, spec="; ".join(specs) or None,
-        observe=parts.get("observe"), actuate=parts.get("actuate"), parameters=parameters,
-        disturbance=disturbance, varying=varying, where=where, tol=tol, seed=seed,
+        network, parts["plant"], initial, steps=steps, dt=_period(dt),
+        spec="; ".join(specs) or None, observe=parts.get("observe"),
+        actuate=parts.get("actuate"), parameters=parameters, disturbance=disturbance,
+        varying=varying, where=where, tol=tol, seed=seed,
         states=names or [f"x{i + 1}" for i in range(count)], time_limit=max(clock.left, 1e-3),
     )  # fmt: skip
     answer: Loop = as_asked(found, time_limit=seconds)
@@ -100,6 +104,16 @@ def ask_loop(
     if answer.reason == "interrupted":
         return INTERRUPTED
     return {"VIOLATED": VIOLATED, "UNKNOWN": OPEN}.get(answer.status, EXACT)
+
+
+def _period(dt: str | None) -> Fraction | None:
+    """A number as it is written, or a fraction of two: `1/3`."""
+    try:
+        return None if dt is None else Fraction(dt)
+    except (ValueError, ZeroDivisionError):
+        raise InputError(
+            f"--dt is a period of time, 0.05 or 1/20 say. Received: `--dt {dt}`."
+        ) from None
 
 
 def _plant(plant: str | None, formulas: tuple[str, ...]) -> dict[str, Any]:

@@ -101,14 +101,19 @@ ARITHMETIC = option(
 LOOP_OPTIONS = (
     option(
         "--plant", metavar="FILE",
-        help="A .py file that defines plant(x, u), the next state, and observe(x), actuate(y) if "
-        "need be; or a model of state and control.",
+        help="A .py file that defines plant(x, u), the next state (with --dt its "
+        "derivative), and observe(x), actuate(y) if need be; or a model of state and control.",
     ),
     option(
         "--next", "formulas", multiple=True, metavar="FORMULA",
-        help="The next value of a state, one each in order: 'x1 + 0.1*x2', 'x2 + 0.1*u1'.",
+        help="The next value of a state (with --dt its derivative), one each in order: "
+        "'x1 + 0.1*x2', 'x2 + 0.1*u1'.",
     ),
-    option("--steps", type=int, required=True, help="How many steps the loop runs."),
+    option("--steps", type=int, required=True, help="How many steps (periods) the loop runs."),
+    option(
+        "--dt", metavar="TIME",
+        help="The plant returns the derivative of the state; each control is held for TIME.",
+    ),
     option(
         "--spec", "specs", multiple=True, metavar="TEXT",
         help="What shall hold: 'always: x[0] <= 1', 'during 10 20: ...', 'at 20: ...', "

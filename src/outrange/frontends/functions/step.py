@@ -105,7 +105,7 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
     n, size = len(parts.states), parts.controllers[0].size
     slots = [Slot("x", (n,))]
     slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]
-    before = _before(parts, n, size)
+    before = before_graph(parts, n, size)
     raw = parts.controllers[0].value_size(parts.controllers[0].output)
     b = Builder([*slots, Slot("raw", (raw,))])
     given = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
@@ -155,7 +155,8 @@ def _controlled(b: Builder, parts: StepParts, x: Value, seen: Value) -> Value:
     return total  # pyright: ignore[reportReturnType]
 
 
-def _before(parts: StepParts, n: int, size: int) -> Graph:
+def before_graph(parts: StepParts, n: int, size: int) -> Graph:
+    """From the state to what the controller sees."""
     b = Builder([Slot("x", (n,))], source="observe")
     (x,) = b.input_values()
     if parts.observe is not None:
@@ -170,15 +171,22 @@ def _before(parts: StepParts, n: int, size: int) -> Graph:
 
 
 def _after(b: Builder, parts: StepParts, given: dict[str, Value], t: float) -> list[Value]:
+    """The next state, and the control."""
     u: Value = given.pop("raw")
     if "c" in given:
         given["c"] = chosen(b, given["c"], parts.choices)
-    if parts.actuate is not None:
-        b.source = "actuate"
-        u = trace(b, parts.actuate, [_vector(b, u)], None, "`actuate`")
+    u = actuated(b, parts, u)
     b.source = "plant"
-    after = _plant(b, parts, {**given, "u": u}, t)
+    after = plant_value(b, parts, {**given, "u": u}, t)
     return [after, b.reshape(u, (1, u.size))]
+
+
+def actuated(b: Builder, parts: StepParts, raw: Value) -> Value:
+    """The control, of what the controller returns."""
+    if parts.actuate is None:
+        return raw
+    b.source = "actuate"
+    return trace(b, parts.actuate, [_vector(b, raw)], None, "`actuate`")
 
 
 def _vector(b: Builder, x: Value) -> Value:
@@ -186,7 +194,10 @@ def _vector(b: Builder, x: Value) -> Value:
     return b.reshape(x, (x.size,))
 
 
-def _plant(b: Builder, parts: StepParts, given: Mapping[str, Value], t: float) -> Value:
+def plant_value(
+    b: Builder, parts: StepParts, given: Mapping[str, Value], t: float | Value
+) -> Value:
+    """What the plant returns: the next state, or the derivative."""
     n, u = len(parts.states), given["u"]
     if isinstance(parts.plant, Graph):
         order = [k for k in ("x", "u", "w", "p", "c") if k in given]
@@ -201,21 +212,24 @@ def _plant(b: Builder, parts: StepParts, given: Mapping[str, Value], t: float) -
                 f"{u.size} controls of the loop."
             )
     vectors: dict[str, Any] = {k: _vector(b, v) for k, v in given.items()}
-    vectors["t"] = t
+    if isinstance(t, Value):
+        vectors["t"] = b.reshape(t, ())
     if isinstance(parts.plant, list | tuple):
-        return _formulas(b, parts, vectors, n)
+        return _formulas(b, parts, vectors, n, t)
     words = called_with(parts.plant, parts.sizes)
-    values = [k for k in words if k != "t"]
+    values = [k for k in words if k in vectors]
 
     def run(*arrays: Any) -> Any:
-        found = dict(zip(values, arrays, strict=True)) | {"t": t}
+        found = {"t": t} | dict(zip(values, arrays, strict=True))
         return parts.plant(*(found[k] for k in words))
 
     run.__wrapped__ = parts.plant  # pyright: ignore[reportFunctionMemberAccess]
     return trace(b, run, [vectors[k] for k in values], n, "The plant")
 
 
-def _formulas(b: Builder, parts: StepParts, vectors: Mapping[str, Any], n: int) -> Value:
+def _formulas(
+    b: Builder, parts: StepParts, vectors: Mapping[str, Any], n: int, t: float | Value
+) -> Value:
     if len(parts.plant) != n:
         raise InputError(
             "A plant as text has one formula a state. "
@@ -229,12 +243,10 @@ def _formulas(b: Builder, parts: StepParts, vectors: Mapping[str, Any], n: int) 
     found = [k for k in "wpc" if uses(parts.plant, {k, f"{k}1", *names.get(k, ())} - taken)]
     check_used(["x", "u", *found], parts.sizes)
     run = formulas(parts.plant, names)
-    values = [k for k in vectors if k != "t"]
-    t = vectors["t"]
     return trace(
         b,
-        lambda *arrays: run(dict(zip(values, arrays, strict=True)) | {"t": t}),
-        [vectors[k] for k in values],
+        lambda *arrays: run({"t": t} | dict(zip(vectors, arrays, strict=True))),
+        list(vectors.values()),
         n,
         "The plant",
     )

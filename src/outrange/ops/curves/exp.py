@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..curve import Curve
+from ..numerics.taylor import exp_taylor
 from ..registry import register
 
 
@@ -16,4 +17,5 @@ def exp() -> Curve:
         beyond=(0.0, np.inf),
         ulps=2,
         exact=lambda mp, x: mp.exp(x),
+        taylor=exp_taylor,
     )

@@ -4,6 +4,7 @@ import numpy as np
 
 from ...core import InputError
 from ..curve import Curve
+from ..numerics.taylor import reciprocal_taylor
 from ..registry import register
 
 
@@ -27,4 +28,5 @@ def reciprocal(side: str | None = None) -> Curve:
         holes=() if side else (0.0,),
         ulps=0.5,
         exact=lambda mp, x: 1 / x,
+        taylor=reciprocal_taylor,
     )

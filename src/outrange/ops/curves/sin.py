@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..curve import Curve
+from ..numerics.taylor import sine_taylor
 from ..numerics.waves import quarters
 from ..registry import register
 
@@ -21,4 +22,5 @@ def sin() -> Curve:
         beyond=(-1.0, 1.0),
         ulps=4,
         exact=lambda mp, x: mp.sin(x),
+        taylor=sine_taylor,
     )

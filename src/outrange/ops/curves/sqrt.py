@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..curve import Curve
+from ..numerics.taylor import root_taylor
 from ..registry import register
 
 
@@ -16,4 +17,5 @@ def sqrt() -> Curve:
         on=(0.0, np.inf),
         ulps=0.5,
         exact=lambda mp, x: mp.sqrt(x),
+        taylor=root_taylor,
     )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..curve import Curve
+from ..numerics.taylor import square_taylor
 from ..registry import register
 
 
@@ -17,5 +18,6 @@ def square() -> Curve:
         beyond=(0.0, np.inf),
         ulps=0.5,
         exact=lambda mp, x: x * x,
+        taylor=square_taylor,
         slope_error=0.0,
     )

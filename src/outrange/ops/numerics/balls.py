@@ -56,6 +56,21 @@ def matrix(rows: int, columns: int, entries: Sequence[Any]) -> Any:
     return arb_mat(rows, columns, list(entries))
 
 
+def series(value: Any, length: int) -> Any:
+    """A power series of so many coefficients, of a list of balls or of a series.
+
+    Raises:
+        ValueError: The series was cut before that.
+    """
+    from flint import arb_series
+
+    if isinstance(value, list):
+        return arb_series(value, length)
+    if value.prec < length:
+        raise ValueError(f"{length} coefficients of a series cut after {value.prec}")
+    return value
+
+
 def float_ends(x: Any) -> tuple[float, float]:
     """The float64 numbers around a ball; infinite where it is not finite."""
     if not x.is_finite():

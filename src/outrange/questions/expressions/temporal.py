@@ -66,7 +66,7 @@ class Temporal(Undecided):
 
 
 class Timed:
-    """What a condition says about time; times are steps of a loop in discrete time."""
+    """What a condition says about time; times are steps, with `dt` times."""
 
     __slots__ = ()
 
@@ -98,7 +98,7 @@ class Timed:
         """Require it at one time of a closed loop.
 
         Args:
-            time: A number of steps, for a loop in discrete time.
+            time: A number of steps; of a loop in continuous time (`dt`) a time.
 
         Returns:
             A specification for `outrange.closed_loop`.

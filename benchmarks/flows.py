@@ -1,0 +1,143 @@
+"""Closed loops in continuous time, as a user writes them; each control is held for a period."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from loop_rows import Row
+from loops import Writer
+from onnx import TensorProto, helper
+from plants import ATTITUDES, FREE, GAP, cruise_seen
+
+from outrange import within, x
+
+
+def pendulum(x: Any, u: Any) -> Any:
+    """An inverted pendulum."""
+    return [x[1], 2 * np.sin(x[0]) + 8 * u[0]]
+
+
+def cruise(x: Any, u: Any) -> Any:
+    """Two cars behind each other."""
+    return [
+        x[1], x[2], -2 * x[2] - 4 - 1e-4 * x[1] ** 2,
+        x[4], x[5], -2 * x[5] + 2 * u[0] - 1e-4 * x[4] ** 2,
+    ]  # fmt: skip
+
+
+def actuator(x: Any, u: Any) -> Any:
+    """A cart held by a spring, pushed by a turning mass (TORA)."""
+    return [x[1], -x[0] + 0.1 * np.sin(x[2]), x[3], u[0]]
+
+
+def unicycle(x: Any, u: Any, w: Any) -> Any:
+    """A unicycle that is pushed a little."""
+    return [x[3] * np.cos(x[2]), x[3] * np.sin(x[2]), u[1], u[0] + w[0]]
+
+
+def attitude(x: Any, u: Any) -> Any:
+    """A rigid body that turns."""
+    a, b, c, p, q, r = x
+    s = p**2 + q**2 + r**2
+    return [
+        0.25 * (u[0] + b * c), 0.5 * (u[1] - 3 * a * c), u[2] + 2 * a * b,
+        0.5 * (b * (s - r) + c * (s + q) + a * (s + 1)),
+        0.5 * (a * (s + r) + c * (s - p) + b * (s + 1)),
+        0.5 * (a * (s - q) + b * (s + p) + c * (s + 1)),
+    ]  # fmt: skip
+
+
+def arms(x: Any, u: Any) -> Any:
+    """Two pendulums, one hanging from the other."""
+    a, b, v, w = x
+    sine, cosine = np.sin(a - b), np.cos(a - b)
+    first = 4 * u[0] + 2 * np.sin(a) - w**2 * sine / 2
+    second = v**2 * sine + 8 * u[1] + 2 * np.sin(b) - cosine * first
+    divisor = cosine**2 / 2 - 1
+    return [v, w, first + cosine * second / (2 * divisor), -second / divisor]
+
+
+def airplane(x: Any, f: Any) -> Any:
+    """An aircraft: place, velocity, angles, rates r, p, q."""
+    u, v, w, phi, theta, psi, r, p, q = x[3:]
+    a, b, c = np.sin(phi), np.sin(theta), np.sin(psi)
+    d, e, g = np.cos(phi), np.cos(theta), np.cos(psi)
+    # Turned by phi, then by theta, then by psi.
+    across, down = d * v - a * w, a * v + d * w
+    along, up = e * u + b * down, e * down - b * u
+    turn = a * q + d * r
+    return [
+        g * along - c * across, c * along + g * across, up,
+        -b + f[0] - q * w + r * v, e * a + f[1] - r * u + p * w, e * d + f[2] - p * v + q * u,
+        p + b / e * turn, d * q - a * r, turn / e, f[5], f[3], f[4],
+    ]  # fmt: skip
+
+
+def car(x: Any, u: Any) -> Any:
+    """A car in the plane."""
+    return [x[2] * np.cos(x[3]), x[2] * np.sin(x[3]), u[0], u[1]]
+
+
+def network_of(path: Path) -> onnx.ModelProto:
+    """A network in text: sizes, then weights and bias of every neuron, an offset and a scale."""
+    numbers = path.read_text().split()
+    count = int(numbers[2])
+    sizes = [int(numbers[0]), *map(int, numbers[3 : 3 + count]), int(numbers[1])]
+    rest = np.array(numbers[3 + count :], float)
+    last = "Sigmoid" if "sigmoid" in path.name else "Tanh"
+    w, at, value = Writer(), 0, "x"
+    for k, (a, b) in enumerate(pairwise(sizes)):
+        layer = rest[at : at + b * (a + 1)].reshape(b, a + 1)
+        at += layer.size
+        value = w.node("Gemm", value, w.number(layer[:, :-1].T), w.number(layer[:, -1]))
+        hidden = last if last == "Sigmoid" else "Relu"
+        value = w.node(hidden if k < count else last, value)
+    shapes = [("x", sizes[0]), (value, sizes[-1])]
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, size]) for n, size in shapes]
+    graph = helper.make_graph(w.nodes, "net", ends[:1], ends[1:], list(w.constants.values()))
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+TORA = (0.6, -0.7, -0.4, 0.5), (0.7, -0.6, -0.3, 0.6)
+
+REACH = (-0.77, -0.45, 0.51, -0.3), (-0.75, -0.43, 0.54, -0.28)
+
+THERE = within([-0.1, -0.9, None, None], [0.2, -0.6, None, None]).at(5)
+
+CAR = (2.9, 2.9, 0, 0), (3.1, 3.1, 0, 0)
+
+TRIMMED = within([None, -1, *[None] * 4, -1, -1, -1, *[None] * 3],
+                 [None, 1, *[None] * 4, 1, 1, 1, *[None] * 3])  # fmt: skip
+
+PARKED_AT_6 = within([-0.5, -0.5, None, None], [0.5, 0.5, None, None]).at(6)
+
+FLOWS = [
+    Row("C1 single pendulum", "Single_Pendulum.onnx", pendulum, (1.0, 0.0), (1.175, 0.2), 20,
+        (x[0] <= 1).during(0.5, 1) & (x[0] >= 0).during(0.5, 1), "HOLDS", {"dt": 0.05}),
+    Row("C1 single pendulum 1.2", "Single_Pendulum.onnx", pendulum, (1.0, 0.0), (1.2, 0.2), 20,
+        (x[0] <= 1).during(0.5, 1) & (x[0] >= 0).during(0.5, 1), "VIOLATED", {"dt": 0.05}),
+    Row("C2 ACC", "ACC.onnx", cruise, (90, 32, 0, 10, 30, 0), (110, 32.2, 0, 11, 30.2, 0), 50,
+        GAP, "HOLDS", {"observe": cruise_seen, "dt": 0.1}, skip=1),
+    Row("C3 TORA tanh", "nn_tora_relu_tanh.txt", actuator, *REACH, 10, THERE, "HOLDS",
+        {"actuate": lambda y: 11 * y, "dt": 0.5}),
+    Row("C3 TORA sigmoid", "nn_tora_sigmoid.txt", actuator, *REACH, 10, THERE, "HOLDS",
+        {"actuate": lambda y: 11 * y, "dt": 0.5}),
+    Row("C4 TORA remain", "Benchmark9-Tora.onnx", actuator, *TORA, 20,
+        within([-2.0] * 4, [2.0] * 4), "HOLDS", {"actuate": lambda y: y - 10, "dt": 1}),
+    Row("C5 unicycle", "Benchmark10-Unicycle.onnx", unicycle, (9.5, -4.5, 2.1, 1.5),
+        (9.55, -4.45, 2.11, 1.51), 50, within([-0.6, -0.2, -0.06, -0.3], [0.6, 0.2, 0.06, 0.3])
+        .at(10), "HOLDS", {"actuate": lambda y: y - 20, "disturbance": ([-1e-4], [1e-4]),
+                           "varying": False, "dt": 0.2}),
+    Row("C6 attitude", "Attitude-Control.onnx", attitude, (-0.45, -0.55, 0.65, -0.75, 0.85, -0.65),
+        (-0.44, -0.54, 0.66, -0.74, 0.86, -0.64), 30, ATTITUDES, "HOLDS", {"dt": 0.1}),
+    Row("C7 double pendulum less", "Double_Pendulum_less.onnx", arms, (1.0,) * 4, (1.3,) * 4, 20,
+        within([-1.7] * 4, [2.0] * 4), "HOLDS", {"dt": 0.05}),
+    Row("C7 double pendulum more", "Double_Pendulum_more.onnx", arms, (1.0,) * 4, (1.3,) * 4, 20,
+        within([-1.5] * 4, [1.5] * 4), "VIOLATED", {"dt": 0.02}),
+    Row("C8 airplane", "Airplane.onnx", airplane, (0.0,) * 12, (0, 0, 0, *[1.0] * 6, 0, 0, 0), 20,
+        TRIMMED, "VIOLATED", {"dt": 0.1}),
+    Row("C9 NAV set", "NAV_set.onnx", car, *CAR, 30, FREE & PARKED_AT_6, "HOLDS", {"dt": 0.2}),
+    Row("C9 NAV point", "NAV_point.onnx", car, *CAR, 30, FREE & PARKED_AT_6, "HOLDS", {"dt": 0.2}),
+]  # fmt: skip

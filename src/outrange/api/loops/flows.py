@@ -1,0 +1,102 @@
+"""From what a user passes to a closed loop in continuous time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core import Box, InputError, Region, UnsupportedError
+
+
+if TYPE_CHECKING:
+    from ...frontends.functions.flow import FlowGraphs
+    from ...frontends.functions.step import StepParts
+    from ...frontends.network import Network
+    from ...reach.continuous.system import FlowSystem
+
+
+def period(dt: Any) -> Fraction:
+    """The period as the decimal that was written: 0.1 is a tenth.
+
+    Raises:
+        InputError: It is no positive, finite number.
+    """
+    try:
+        found = dt if isinstance(dt, Fraction) else Fraction(repr(float(dt)))
+    except (TypeError, ValueError, OverflowError):
+        found = Fraction(0)
+    if isinstance(dt, bool) or found <= 0:
+        raise InputError(
+            "`dt` is the period over which each control is held, a positive finite number (0.05 is "
+            "read as 1/20, `Fraction(1, 3)` as it is); without `dt` the plant returns its next "
+            f"state. Received: dt={dt!r}."
+        )
+    return found
+
+
+def flow_system(
+    parts: StepParts,
+    networks: Sequence[Network | None],
+    found: Sequence[Region],
+    boxes: tuple[Box, Box],
+    varies: bool,
+    dt: Fraction,
+    steps: int,
+) -> FlowSystem:
+    """A loop in continuous time; `controls` stay to be named.
+
+    Args:
+        parts: What it is made of.
+        networks: The controller's; None for a function.
+        found: Initial sets.
+        boxes: Of the disturbance and of the parameters.
+        varies: Whether the disturbance varies.
+        dt: The period.
+        steps: How many periods.
+
+    Raises:
+        InputError: Sizes do not fit.
+        UnsupportedError: The loop has choices or modes.
+    """
+    from ...frontends.functions.flow import flow_graphs
+    from ...reach.continuous.system import FlowSystem
+
+    if parts.modes or parts.sizes["c"]:
+        word = "`choice=`" if parts.sizes["c"] else "`mode=`"
+        raise UnsupportedError(
+            f"{word} is for plants in discrete time: in continuous time a loop has one controller "
+            "and no choices. Write the next state instead of its derivative, and leave `dt` out. "
+            f"Received: {word} with dt={float(dt):g}."
+        )
+    graphs = flow_graphs(parts, varies)
+    noise, fixed = boxes
+    if not varies and noise.size:
+        fixed = Box(*(
+            np.concatenate([getattr(fixed, end), getattr(noise, end)]) for end in ("lo", "hi")
+        ))  # fmt: skip
+    pushed = graphs.after.value_size(graphs.after.output)
+    names = parts.controls or tuple(f"u{i + 1}" for i in range(pushed))
+    (network,) = networks
+    return FlowSystem(
+        graphs.plant, graphs.controller, dt, steps, tuple(found), parts.states, names, fixed,
+        parts.sizes["p"], noise if varies else Box(np.zeros(0), np.zeros(0)),
+        "controller" if network is None else network.name, _model_control(network, graphs),
+    )  # fmt: skip
+
+
+def _model_control(
+    network: Network | None, graphs: FlowGraphs
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The user's own controller in its own arithmetic, what is about it in float64."""
+    if network is None or network.predict is None:
+        return None
+    predict, kind = network.predict, network.computed.dtype
+
+    def run(x: np.ndarray) -> np.ndarray:
+        raw = np.asarray(predict(graphs.before.run(x).astype(kind)), np.float64)
+        return graphs.after.run(raw.reshape(len(x), -1))
+
+    return run

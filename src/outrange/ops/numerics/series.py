@@ -1,0 +1,212 @@
+"""Taylor coefficients of definitions, enclosed: power series whose coefficients are balls.
+
+A definition `exact(mp, x)` is run on the series `x + t`, cut after some power. Where a comparison
+is open for the ball `x`, the function may have a kink there, and has no such series.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .balls import ball, constant, float_ends, number, precision, series
+from .definitions import UndecidedError
+
+
+BITS = 96
+"""Precision of the coefficients: a cancellation of 40 bits still leaves float64."""
+
+
+def taylor_of(
+    exact: Callable[[Any, Any], Any], lo: np.ndarray, hi: np.ndarray, order: int
+) -> np.ndarray:
+    """Ends of `f^(j) / j!` over each `[lo, hi]`; infinite where a definition cannot tell.
+
+    Args:
+        exact: The definition.
+        lo: Lower ends, any shape.
+        hi: Upper ends.
+        order: The highest derivative.
+
+    Returns:
+        `(2, order + 1, ...)`: least, most.
+    """
+    shape = np.shape(lo)
+    out = np.empty((2, order + 1, int(np.prod(shape))))
+    with precision(BITS):
+        pairs = zip(np.ravel(lo).tolist(), np.ravel(hi).tolist(), strict=True)
+        for i, (a, b) in enumerate(pairs):
+            found = _coefficients(exact, a, b, order)
+            for j, (low, high) in enumerate(found):
+                out[0, j, i], out[1, j, i] = low, high
+    return out.reshape(2, order + 1, *shape)
+
+
+def _coefficients(
+    exact: Callable[[Any, Any], Any], lo: float, hi: float, order: int
+) -> list[tuple[float, float]]:
+    nothing = [(-math.inf, math.inf)] * (order + 1)
+    if not (math.isfinite(lo) and math.isfinite(hi)):
+        return nothing
+    functions = Functions(order + 1)
+    try:
+        found = functions.of(exact(functions, functions.variable(ball(lo, hi)))).coefficients
+    except (UndecidedError, ValueError, ZeroDivisionError, OverflowError, TypeError):
+        return nothing
+    return [float_ends(c) for c in found]
+
+
+class Functions:
+    """The functions that an `exact(mp, x)` may call, on series.
+
+    Args:
+        length: How many coefficients are kept.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def variable(self, x: Any) -> SeriesBall:
+        """`x + t`."""
+        return SeriesBall([x, *([1] if self.length > 1 else [])], self)
+
+    def of(self, value: Any) -> SeriesBall:
+        """A series, or a number as a constant."""
+        if isinstance(value, SeriesBall):
+            return value
+        return SeriesBall([number(value)], self)
+
+    @property
+    def pi(self) -> SeriesBall:
+        """The circle number."""
+        return SeriesBall([constant("pi")], self)
+
+    @property
+    def nan(self) -> SeriesBall:
+        """Nothing known."""
+        raise UndecidedError
+
+    def mpf(self, value: Any) -> SeriesBall:
+        """A number, or the decimal that a text stands for."""
+        return self.of(value)
+
+    def tanh(self, x: Any) -> SeriesBall:
+        """Through the exponential function."""
+        return 1 - 2 / (self.exp(2 * self.of(x)) + 1)
+
+    def sinh(self, x: Any) -> SeriesBall:
+        """Through the exponential function."""
+        return (self.exp(x) - self.exp(-self.of(x))) / 2
+
+    def cosh(self, x: Any) -> SeriesBall:
+        """Through the exponential function."""
+        return (self.exp(x) + self.exp(-self.of(x))) / 2
+
+    def expm1(self, x: Any) -> SeriesBall:
+        """Through the exponential function."""
+        return self.exp(x) - 1
+
+    def log1p(self, x: Any) -> SeriesBall:
+        """Through the logarithm."""
+        return self.log(1 + self.of(x))
+
+    def __getattr__(self, name: str) -> Callable[[Any], SeriesBall]:
+        if name not in ("atan", "cos", "erf", "erfc", "exp", "log", "sin", "sqrt"):
+            raise UndecidedError
+        return lambda x: SeriesBall(getattr(self.of(x).value, name)(), self)
+
+
+class SeriesBall:
+    """A power series, cut, whose coefficients lie in balls.
+
+    Args:
+        value: Coefficients, or a series of the library below.
+        among: Holds the length.
+    """
+
+    __slots__ = ("among", "value")
+
+    def __init__(self, value: Any, among: Functions) -> None:
+        self.among = among
+        self.value = series(value, among.length)
+
+    @property
+    def coefficients(self) -> list[Any]:
+        """As many balls as the length says."""
+        return [self.value[j] for j in range(self.among.length)]
+
+    def _made(self, value: Any) -> SeriesBall:
+        return SeriesBall(value, self.among)
+
+    def __add__(self, other: Any) -> SeriesBall:
+        return self._made(self.value + self.among.of(other).value)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> SeriesBall:
+        return self._made(self.value - self.among.of(other).value)
+
+    def __rsub__(self, other: Any) -> SeriesBall:
+        return self._made(self.among.of(other).value - self.value)
+
+    def __mul__(self, other: Any) -> SeriesBall:
+        return self._made(self.value * self.among.of(other).value)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> SeriesBall:
+        return self._made(self.value / self.among.of(other).value)
+
+    def __rtruediv__(self, other: Any) -> SeriesBall:
+        return self._made(self.among.of(other).value / self.value)
+
+    def __neg__(self) -> SeriesBall:
+        return self._made(-self.value)
+
+    def __abs__(self) -> SeriesBall:
+        return self if self >= 0 else -self
+
+    def __pow__(self, exponent: Any) -> SeriesBall:
+        power = self.among.of(exponent).value[0]
+        whole = power.unique_fmpz() if power.is_exact() else None
+        if whole is None:
+            return self.among.exp(self.among.log(self) * exponent)
+        found = self._made([1])
+        for _ in range(abs(int(whole))):
+            found = found * self
+        return found if whole >= 0 else 1 / found
+
+    def _decide(self, certain: bool, impossible: bool) -> bool:
+        if not (certain or impossible):
+            raise UndecidedError
+        return certain
+
+    def __lt__(self, other: Any) -> bool:
+        a, b = self.value[0], self.among.of(other).value[0]
+        return self._decide(a < b, a >= b)
+
+    def __le__(self, other: Any) -> bool:
+        a, b = self.value[0], self.among.of(other).value[0]
+        return self._decide(a <= b, a > b)
+
+    def __gt__(self, other: Any) -> bool:
+        a, b = self.value[0], self.among.of(other).value[0]
+        return self._decide(a > b, a <= b)
+
+    def __ge__(self, other: Any) -> bool:
+        a, b = self.value[0], self.among.of(other).value[0]
+        return self._decide(a >= b, a < b)
+
+    def __eq__(self, other: object) -> bool:
+        # A function may be defined apart at one point: there it has no series.
+        a, b = self.value[0], self.among.of(other).value[0]
+        return self._decide(False, a != b)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        raise TypeError("series are compared as numbers, and two may be equal or not")

@@ -1,0 +1,103 @@
+"""Taylor coefficients in closed form, enclosed in float64: of the curves that plants are made of.
+
+All functions return what `series.taylor_of` does: ends of `f^(j) / j!` over each `[lo, hi]`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> np.ndarray:
+    """The coefficients of the sine, `ahead` quarters of a turn on: see above.
+
+    A derivative is one of `sin`, `cos`, `-sin`, `-cos`, which change no faster than their argument;
+    `2^-49` is more than the error of their float64 functions and of the sums here.
+    """
+    middle = 0.5 * lo + 0.5 * hi
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.maximum(hi - middle, middle - lo) * (1.0 + 2.0**-50) + 2.0**-49
+        waves = (np.sin(middle), np.cos(middle))
+    out = np.empty((2, order + 1, *np.shape(lo)))
+    for j in range(order + 1):
+        quarter = (j + ahead) % 4
+        wave = waves[quarter % 2] * (1.0 if quarter < 2 else -1.0)
+        part = 1.0 / math.factorial(j)
+        out[0, j] = np.fmax(wave - off, -1.0) * part
+        out[1, j] = np.fmin(wave + off, 1.0) * part
+    return outward(out)
+
+
+def power_taylor(
+    exponent: float, factors: list[float], lo: np.ndarray, hi: np.ndarray
+) -> np.ndarray:
+    """Ends of `factors[j] * x^(exponent - j)` over positive `[lo, hi]`; infinite elsewhere.
+
+    Args:
+        exponent: Of the first coefficient, at most 1.
+        factors: One a coefficient.
+        lo: Lower ends.
+        hi: Upper ends.
+    """
+    out = np.empty((2, len(factors), *np.shape(lo)))
+    fine = lo > 0
+    least, most = np.where(fine, lo, 1.0), np.where(fine, hi, 1.0)
+    for j, factor in enumerate(factors):
+        p = exponent - j
+        both = factor * np.power(least, p), factor * np.power(most, p)
+        out[0, j] = np.where(fine, np.minimum(*both), -np.inf)
+        out[1, j] = np.where(fine, np.maximum(*both), np.inf)
+    return outward(out)
+
+
+def reciprocal_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
+    """The coefficients of `1 / x`, `(-1)^j x^(-1 - j)`, on either side of 0: see above."""
+    down = hi < 0
+    signs = [(-1.0) ** j for j in range(order + 1)]
+    found = power_taylor(-1.0, signs, np.where(down, -hi, lo), np.where(down, -lo, hi))
+    # 1 / x is odd, so its coefficients of even number are, and the others are even.
+    for j in range(0, order + 1, 2):
+        mirrored = -found[1, j], -found[0, j]
+        found[0, j] = np.where(down, mirrored[0], found[0, j])
+        found[1, j] = np.where(down, mirrored[1], found[1, j])
+    return found
+
+
+def root_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
+    """The coefficients of the square root, of positive numbers: see above."""
+    factors = [1.0]
+    for j in range(order):
+        factors.append(factors[-1] * (0.5 - j) / (j + 1))
+    return power_taylor(0.5, factors, lo, hi)
+
+
+def exp_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
+    """The coefficients of the exponential function: see above."""
+    out = np.empty((2, order + 1, *np.shape(lo)))
+    for j in range(order + 1):
+        part = 1.0 / math.factorial(j)
+        out[0, j], out[1, j] = np.exp(lo) * part, np.exp(hi) * part
+    return outward(out)
+
+
+def square_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
+    """The coefficients of `x^2`: see above."""
+    out = np.zeros((2, order + 1, *np.shape(lo)))
+    out[0, 0] = np.where((lo <= 0) & (hi >= 0), 0.0, np.minimum(lo * lo, hi * hi))
+    out[1, 0] = np.maximum(lo * lo, hi * hi)
+    out = outward(out)
+    for j, ends in ((1, (2.0 * lo, 2.0 * hi)), (2, (1.0, 1.0))):
+        if j <= order:
+            out[0, j], out[1, j] = ends
+    out[:, 3:] = 0.0
+    return out
+
+
+def outward(ends: np.ndarray) -> np.ndarray:
+    """Ends moved by more than some dozen roundings of float64."""
+    with np.errstate(invalid="ignore"):
+        pad = np.abs(ends) * 2.0**-47 + 2.0**-1000
+    pad[0] *= -1.0
+    return ends + pad

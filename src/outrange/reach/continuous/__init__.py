@@ -1,0 +1,1 @@
+"""Closed loops in continuous time: what was asked, attacks, proofs by flows, and the answer."""

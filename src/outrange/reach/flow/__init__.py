@@ -1,0 +1,12 @@
+"""Plants in continuous time: pipes of loops, verified step by step, and questions about them."""
+
+from .cover import Cover, decide_by_splits
+from .loop import flow_pipe
+from .pipe import Decide, Failure, FlowPipe, PipeDecision, Segment
+from .rows import AllOf, AnyOf, Measures, Rows, Window
+
+
+__all__ = (
+    "AllOf", "AnyOf", "Cover", "Decide", "Failure", "FlowPipe", "Measures", "PipeDecision", "Rows",
+    "Segment", "Window", "decide_by_splits", "flow_pipe",
+)  # fmt: skip

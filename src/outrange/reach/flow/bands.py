@@ -1,0 +1,253 @@
+"""`|u - (T x + Q(eps) + c)| <= r`: a network between two parallel surfaces.
+
+Linear bounds `T_l x + c_l <= u <= T_u x + c_u` leave, for any slope `T`, the rows `T_l - T` and
+`T_u - T`, whose least and largest values over the states are the band. A slope needs no proof, so
+it is fitted to values of the network (`fits`), together with squares and products of initial
+variables, which Taylor models have anyway: where the network bends, they take most of what a plane
+leaves. The band is then bounded on parts of the set, cut where lower and upper bounds differ most,
+and the parts share the surface. A part costs a sweep of the network, not of the plant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core import check_deadline, down, gamma, up
+from ...domains.backward import LinearForm, RelaxedGraph, back_substitute, dots
+from ...domains.crown import CrownPass, CrownPlan
+from ...domains.relaxations import CurveRelaxation
+from ...domains.rounding import widen_offset
+from ...ops import Curve, Step
+from ...ops.relaxation.relax import least_offset, most_offset
+from ..polynomials.frame import MonomialFrame
+from ..polynomials.models import paid
+from .sets import FormBatch
+
+
+CHUNK = 12
+"""Sets that are bounded together, times those that fit the cache: curves are what takes long."""
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """`|u - (T x + Q(eps) + c)| <= r` on every state of a set.
+
+    Args:
+        slope: `T`, `(B, m, n)`.
+        bend: The coefficients of `Q`, `(B, m, P)`: see `Pairs`.
+        middle: `c`, `(B, m)`.
+        radius: `r`, `(B, m)`.
+    """
+
+    slope: np.ndarray
+    bend: np.ndarray
+    middle: np.ndarray
+    radius: np.ndarray
+
+    def better(self, other: Band) -> Band:
+        """Of each control the narrower band."""
+        first = self.radius <= other.radius
+        return Band(
+            np.where(first[..., None], self.slope, other.slope),
+            np.where(first[..., None], self.bend, other.bend),
+            np.where(first, self.middle, other.middle),
+            np.where(first, self.radius, other.radius),
+        )
+
+    @staticmethod
+    def between(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> Band:
+        """From the ends of what the surface leaves."""
+        fine = np.isfinite(low) & np.isfinite(high)
+        with np.errstate(invalid="ignore"):
+            middle = np.where(fine, 0.5 * low + 0.5 * high, 0.0)
+            radius = up(np.maximum(high - middle, middle - low))
+        return Band(slope, bend, middle, np.where(fine, radius, np.inf))
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Which squares and products of initial variables a surface has.
+
+    Args:
+        first: `(P,)` initial variables.
+        second: `(P,)` those that they are multiplied by.
+        monomial: `(P,)` where a frame has the product.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    monomial: np.ndarray
+
+    @staticmethod
+    def of(frame: MonomialFrame, chosen: np.ndarray) -> Pairs:
+        """All pairs of some variables; none where the frame has no second degree."""
+        rows = np.flatnonzero(frame.degrees == 2)
+        found = []
+        for monomial in rows:
+            some = np.flatnonzero(frame.exponents[monomial])
+            if np.isin(some, chosen).all():
+                found.append((some[0], some[-1], monomial))
+        table = np.array(found, np.int64).reshape(-1, 3)
+        return Pairs(table[:, 0], table[:, 1], table[:, 2])
+
+    @property
+    def count(self) -> int:
+        """`P`."""
+        return self.first.size
+
+    def values(self, eps: np.ndarray) -> np.ndarray:
+        """The products at points `(..., d)`."""
+        return eps[..., self.first] * eps[..., self.second]
+
+    def over(self, sets: FormBatch, bend: np.ndarray) -> SurfaceExpansion:
+        """`Q` about the middle of each set, for coefficients `(B, m, P)`.
+
+        With `eps = e + h xi`: `Q(e)`, its slope along the generators, and what the products of
+        two `xi` add, a square between 0 and 1, another product between -1 and 1.
+        """
+        e, h = sets.middle[:, None], sets.half[:, None]
+        level = (bend * self.values(e)).sum(axis=-1)
+        along = np.zeros((*bend.shape[:2], sets.generators.shape[-1]))
+        for k in range(self.count):
+            i, j, q = self.first[k], self.second[k], bend[..., k]
+            along[..., sets.place[i]] += q * e[..., j] * h[..., i]
+            along[..., sets.place[j]] += q * e[..., i] * h[..., j]
+        size = bend * h[..., self.first] * h[..., self.second]
+        square = self.first == self.second
+        both = np.abs(size[..., ~square]).sum(axis=-1)
+        least = np.minimum(size[..., square], 0.0).sum(axis=-1) - both
+        most = np.maximum(size[..., square], 0.0).sum(axis=-1) + both
+        # All of the above, and its subtraction from the rows: each number is at most sum |q|.
+        count = 4 * self.count + along.shape[-1] + 32
+        off = paid(4.0 * gamma(count) * np.abs(bend).sum(axis=-1))
+        return SurfaceExpansion(level, along, least - off, most + off)
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceExpansion:
+    """`level + along . xi + [least, most]`; the last pays for the rounding of the others."""
+
+    level: np.ndarray
+    along: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Bounded:
+    """Linear bounds of the outputs over sets, from two relaxations each.
+
+    Args:
+        sets: The sets.
+        forms: Lower bounds of `u` and of `-u`, `(B, 2 m, n)` and `(B, 2 m)` each.
+        count: `m`.
+    """
+
+    sets: FormBatch
+    forms: tuple[LinearForm, ...]
+    count: int
+
+    @staticmethod
+    def of(plan: CrownPlan, sets: FormBatch, count: int) -> Bounded:
+        """Bound a network over sets, in chunks."""
+        parts, chunk = [], min(CHUNK * plan.boxes, sets.count)
+        for start in range(0, sets.count, chunk):
+            check_deadline()
+            some = sets.take(np.arange(start, min(start + chunk, sets.count)))
+            parts.append(_forms(plan, some, count))
+        joined = (
+            LinearForm(
+                np.concatenate([form.rows for form in forms]),
+                np.concatenate([form.constant for form in forms]),
+            )
+            for forms in zip(*parts, strict=True)
+        )
+        return Bounded(sets, tuple(joined), count)
+
+    def residual(
+        self, slope: np.ndarray, bend: np.ndarray, pairs: Pairs
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest values of `u - T x - Q(eps)` over each set, `(B, m)` each."""
+        both = np.concatenate([slope, -slope], axis=1)
+        size = np.abs(self.sets.center) + self.sets.reach
+        size = size + np.abs(self.sets.generators).sum(axis=-1)
+        least = np.full(both.shape[:2], -np.inf)
+        surface = pairs.over(self.sets, bend) if pairs.count else None
+        along = None
+        if surface is not None:
+            along = np.concatenate([surface.along, -surface.along], axis=1)
+        with np.errstate(invalid="ignore", over="ignore"):
+            for form in self.forms:
+                rows = form.rows - both
+                # Each difference is rounded once.
+                found = self.sets.least_beside(LinearForm(rows, form.constant), along)
+                found = down(found - paid(gamma(2) * dots(np.abs(rows), size)))
+                if surface is not None:
+                    taken = np.concatenate([surface.level, -surface.level], axis=1)
+                    taken = up(taken + np.concatenate([surface.most, -surface.least], axis=1))
+                    found = down(found - taken)
+                least = np.fmax(least, found)
+        return least[:, : self.count], -least[:, self.count :]
+
+    def slopes(self) -> list[np.ndarray]:
+        """The middle of the slopes below and above, of each relaxation."""
+        m, found = self.count, []
+        for form in self.forms:
+            with np.errstate(invalid="ignore"):
+                slope = 0.5 * form.rows[:, :m] - 0.5 * form.rows[:, m:]
+            found.append(np.where(np.isfinite(slope), slope, 0.0))
+        return found
+
+    def gaps(self) -> np.ndarray:
+        """`(B, g)` by how much the bounds below and above differ along each generator."""
+        m, form = self.count, self.forms[0]
+        apart = np.matmul(form.rows[:, :m] + form.rows[:, m:], self.sets.generators)
+        return np.nan_to_num(np.abs(apart)).sum(axis=1)
+
+
+def _forms(plan: CrownPlan, sets: FormBatch, count: int) -> tuple[LinearForm, LinearForm]:
+    sweep = CrownPass(plan, sets)
+    net = sweep.run()
+    found = []
+    for relaxed in (net, _parallel(plan, sweep, net)):
+        rows = np.concatenate([np.eye(count), -np.eye(count)])
+        form = back_substitute(relaxed, plan.graph.output, rows)
+        shape = (sets.count, *form.rows.shape[-2:])
+        found.append(
+            LinearForm(np.broadcast_to(form.rows, shape), np.broadcast_to(form.constant, shape[:2]))
+        )
+    return found[0], found[1]
+
+
+def _parallel(plan: CrownPlan, sweep: CrownPass, net: RelaxedGraph) -> RelaxedGraph:
+    """The same network with lines of one slope below and above every curve."""
+    lines = dict(net.lines)
+    for value, source, op in plan.curves:
+        own = net.lines.get(value)
+        if isinstance(own, CurveRelaxation) and not isinstance(op, Step):
+            lines[value] = _one_slope(op, own, *sweep.ends[source], plan, source)
+    return RelaxedGraph(net.graph, lines, net.rounding_terms, net.underflow)
+
+
+def _one_slope(
+    op: Curve, own: CurveRelaxation, lo: np.ndarray, hi: np.ndarray, plan: CrownPlan, source: int
+) -> CurveRelaxation:
+    """The slope of the chord for kinks, the lesser one of the ends for smooth curves."""
+    with np.errstate(all="ignore"):
+        if op.is_piecewise_linear:
+            slope = own.slope[1]
+        else:
+            slope = np.minimum(np.abs(op.df(lo)), np.abs(op.df(hi)))
+            slope = np.where(own.slope[0] + own.slope[1] < 0, -slope, slope)
+        slope = np.where(np.isfinite(slope), slope, 0.0)
+        offset = np.stack([least_offset(op, slope, lo, hi), most_offset(op, slope, lo, hi)])
+        both, reads = np.stack([slope, slope]), plan.budget.reads[source]
+        size = np.maximum(-lo, hi)
+        offset = widen_offset(plan.budget, reads, lo.shape[1], both, offset, size)
+    fine = np.isfinite(offset).all(axis=0)
+    return CurveRelaxation(
+        np.where(fine, both, own.slope), np.where(fine, offset, own.offset), own.unbounded,
+        own.theta, own.pivot, own.gain,
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+"""From boxes of initial states to Taylor models, and what else a plant is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from ...core import Bounds, InputError, up
+from ...graph import Graph
+from ..polynomials.frame import MonomialFrames
+from ..polynomials.models import Models, constant
+
+
+def corners(boxes: Sequence | Bounds) -> Bounds:
+    """Lower and upper corners `(B, n)` of boxes: two matrices, or pairs of rows.
+
+    Raises:
+        InputError: They are no boxes.
+    """
+    if isinstance(boxes, tuple) and len(boxes) == 2 and np.ndim(boxes[0]) == 2:
+        lo, hi = np.asarray(boxes[0], np.float64), np.asarray(boxes[1], np.float64)
+    else:
+        pairs = np.asarray(boxes, np.float64)
+        if pairs.ndim != 3 or pairs.shape[1] != 2:
+            raise InputError(
+                "Initial sets are boxes: pairs of a lower and an upper corner with one number per "
+                f"state. Received: numbers of shape {pairs.shape}."
+            )
+        lo, hi = pairs[:, 0], pairs[:, 1]
+    if lo.shape != hi.shape or not (np.isfinite(lo) & np.isfinite(hi) & (lo <= hi)).all():
+        raise InputError(
+            "An initial box needs finite corners with `lo <= hi` in every state. Received: "
+            f"lo={lo.tolist()}, hi={hi.tolist()}."
+        )
+    return lo, hi
+
+
+def initial_models(
+    lo: np.ndarray, hi: np.ndarray, frames: MonomialFrames, free: np.ndarray
+) -> Models:
+    """`center + radius eps` for every state that some box leaves free.
+
+    The radius is rounded up, so a box may grow by a unit in the last place, never shrink.
+    """
+    middle = 0.5 * lo + 0.5 * hi
+    radius = up(np.maximum(hi - middle, middle - lo))
+    radius = np.where(lo == hi, 0.0, radius)
+    middle = np.where(lo == hi, lo, middle)
+    frame = frames.at(0)
+    found = constant(frame, middle, np.zeros_like(middle), 0)
+    if free.size:
+        found.coef[:, free, frame.linear] = radius[:, free]
+    return found
+
+
+def inputs_of(
+    plant: Graph, x: Models, held: Models | None, start: Fraction, h: Fraction, w: Bounds | None
+) -> dict[str, Models]:
+    """What a plant is given over `start + h tau`.
+
+    Args:
+        plant: Inputs named among `t`, `x`, `u`, `w`.
+        x: The states, with remainders or without.
+        held: The controls at an instant, with the symbols of the states.
+        start: Of the step.
+        h: Of the step.
+        w: Between what the disturbance varies, as it likes: half of that is a remainder.
+    """
+    given, symbols = {"x": x}, x.sym.shape[-1]
+    proof = x.rest is not None
+    if held is not None:
+        given["u"] = (held if proof else held.plain()).raised(x.frame)
+    names = {slot.name for slot in plant.inputs}
+    if "t" in names:
+        off = np.full((x.count, 1), (abs(float(start)) + abs(float(h))) * 2.0**-51)
+        clock = constant(
+            x.frame, np.full((x.count, 1), float(start)), off if proof else None, symbols
+        )
+        if x.frame.time:
+            clock.coef[..., x.frame.width] = float(h)
+        given["t"] = clock
+    if "w" in names and w is not None:
+        least, most = (np.atleast_1d(np.asarray(end, np.float64)) for end in w)
+        middle = 0.5 * least + 0.5 * most
+        wide = up(np.maximum(most - middle, middle - least))
+        shape = (x.count, least.size)
+        off = np.broadcast_to(wide, shape) if proof else None
+        given["w"] = constant(x.frame, np.broadcast_to(middle, shape), off, symbols)
+    return given

@@ -1,0 +1,293 @@
+"""The pipe of a loop: a plant in continuous time whose controls are held over each period."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+
+from ...core import Bounds, InputError, OutOfTime, check_deadline, deadline as until
+from ...graph import Graph
+from ..polynomials.field import Trouble, evaluate
+from ..polynomials.frame import MonomialFrames
+from ..polynomials.models import Models
+from ..polynomials.ranges import Hull, at_end
+from .controllers import Controller
+from .initial import corners, initial_models, inputs_of
+from .linear import LinearFlow
+from .picard import step
+from .pipe import Decide, Failure, FlowPipe, Segment
+from .spans import Span
+from .symbols import SymbolOrigins, reduced, reduced_together
+
+
+HALVINGS = 6
+"""A period is halved so often at most."""
+
+SYMBOLS = 12
+"""Symbols a state may have, before the smallest are put together."""
+
+ORDER, TIME = 2, 6
+"""Degrees of the models, in the initial variables and in time."""
+
+
+def flow_pipe(
+    plant: Graph,
+    controller: Graph | None,
+    boxes: Sequence | Bounds,
+    dt: Fraction,
+    steps: int,
+    deadline: float | None = None,
+    *,
+    disturbance: Bounds | None = None,
+    decide: Decide | None = None,
+    keep: bool = True,
+    order: int = ORDER,
+) -> FlowPipe:
+    """Everywhere the loop can be, from each of many boxes of initial states.
+
+    Sound: for every initial state in a box and every disturbance, the solution of
+    `x' = f(t, x, u, w)`, with `u` the controller at the beginning of each period, lies in every
+    segment of its box at all its times; every truncation and rounding is paid for. Complete: no;
+    boxes that are too wide fail, and a failure says when and why. Cost: a few evaluations of the
+    plant on Taylor models a step, for all boxes at once, and linear bounds of the controller once a
+    period.
+
+    Args:
+        plant: The right side: inputs named among `t`, `x`, `u`, `w`, and one output per state.
+        controller: From the state (and `t`) to the controls; None where there are no controls.
+        boxes: Lower and upper corners, `(boxes, n)` each, or pairs of them.
+        dt: The period, exactly.
+        steps: How many periods.
+        deadline: Seconds; what is found by then is returned, with failures of cause "time".
+        disturbance: Ends of `w`, which may vary in time within them in any way; what is constant is
+            a state whose derivative is 0.
+        decide: Stops the boxes for which a question stays open.
+        keep: Whether segments keep their models, which rows are bounded by.
+        order: The degree of the models in the initial variables.
+
+    Raises:
+        InputError: A box, the period or the graphs do not fit.
+    """
+    loop = FlowRun(
+        plant, controller, *corners(boxes), Fraction(dt), disturbance, decide, keep, order
+    )
+    with until(deadline):
+        try:
+            for k in range(steps):
+                if not loop.span.size:
+                    break
+                loop.period(k)
+        except OutOfTime:
+            loop.out_of_time()
+        except KeyboardInterrupt:
+            # What is proved by now is an answer; whoever asked is told.
+            loop.out_of_time()
+            loop.pipe.interrupted = True
+    return loop.pipe
+
+
+@dataclass(eq=False)
+class FlowRun:
+    """What is under way; see `flow_pipe`.
+
+    Args:
+        span: The boxes that go on, at the beginning of a period.
+        pipe: What is found.
+    """
+
+    plant: Graph
+    controller: Graph | None
+    lo: np.ndarray
+    hi: np.ndarray
+    dt: Fraction
+    disturbance: Bounds | None
+    decide: Decide | None
+    keep: bool
+    order: int
+    span: Span = field(init=False)
+    pipe: FlowPipe = field(init=False)
+
+    def __post_init__(self) -> None:
+        n = self.plant.value_size(self.plant.output)
+        if self.lo.shape[1] != n:
+            raise InputError(
+                f"The plant has {n} states, one per output, and the initial boxes have "
+                f"{self.lo.shape[1]}; give each state a range, a point where it is known."
+            )
+        if self.dt <= 0:
+            raise InputError(f"A period is longer than 0. Received: dt={self.dt}.")
+        count = len(self.lo)
+        self.free = np.flatnonzero((self.lo < self.hi).any(axis=0))
+        self.frames = MonomialFrames(self.free.size, self.order if self.free.size else 0)
+        self.network = None if self.controller is None else Controller(self.controller, n)
+        free = tuple(map(int, self.free))
+        self.linear = LinearFlow.of(self.plant)
+        self.pipe = FlowPipe(n, count, reached=[Fraction(0)] * count, free=free)
+        self.pipe.loose = [(0.0, (0.0,) * self.free.size)] * count
+        self.span = Span(
+            np.arange(count), initial_models(self.lo, self.hi, self.frames, self.free),
+            SymbolOrigins(np.zeros((count, 0, self.free.size + 2))),
+            np.zeros(count, np.int64), np.zeros(count, bool),
+        )  # fmt: skip
+        self.span = self._pass(self.span, self.span.states, Fraction(0), Fraction(0))
+
+    def period(self, k: int) -> None:
+        """One period: the controls, then as many steps as it takes."""
+        span, start = self.span.absorbed(), k * self.dt
+        states, origins = reduced(span.states, span.origins, SYMBOLS * span.states.entries)
+        span = replace(span, states=states, origins=origins, calm=np.ones(span.size, bool))
+        if self.network is not None:
+            try:
+                held, slope = self.network.control(span.states, start)
+            except InputError:
+                span = self._described(span, start)
+                if not span.size:
+                    self.span = span
+                    return
+                held, slope = self.network.control(span.states, start)
+            states, origins = span.states, span.origins
+            fine = np.isfinite(held.rest).all(axis=1) if held.rest is not None else True
+            span = replace(
+                span, states=states.padded(held.sym.shape[-1]), controls=held,
+                origins=origins.with_controls(states, slope),
+            )  # fmt: skip
+            for i in np.flatnonzero(~np.asarray(fine)):
+                self._fail(span, int(i), start, "controller", "no bounds over these states")
+            span = span.take(np.flatnonzero(fine))
+        done = span.take(np.zeros(0, np.int64))
+        for level in np.unique(span.levels):
+            part = span.take(np.flatnonzero(span.levels == level))
+            pieces = 2 ** int(level)
+            for j in range(pieces):
+                part = self._cross(part, start + j * self.dt / pieces, self.dt / pieces, int(level))
+                if not part.size:
+                    break
+            done = done.together(part)
+        done = done.take(np.argsort(done.boxes))
+        # A period that was easy is tried with fewer steps the next time.
+        levels = np.maximum(done.levels - done.calm, 0)
+        done = replace(done, levels=levels, controls=None)
+        now = start + self.dt
+        self.span = self._pass(done, done.states, now, now)
+
+    def _described(self, span: Span, start: Fraction) -> Span:
+        """The boxes over all of which the controller is described; the others fail."""
+        assert self.network is not None
+        try:
+            self.network.control(span.states, start)
+        except InputError as error:
+            if span.size == 1:
+                self._fail(span, 0, start, "controller", str(error))
+                return span.take(np.zeros(0, np.int64))
+            parts = np.array_split(np.arange(span.size), 2)
+            first, second = (self._described(span.take(part), start) for part in parts)
+            return first.together(second)
+        return span
+
+    def _cross(self, span: Span, start: Fraction, h: Fraction, level: int) -> Span:
+        """Bring some boxes from `start` to `start + h`, in shorter steps where need be."""
+        check_deadline()
+        before, span, trouble = span, self._bounded(span.absorbed()), Trouble()
+        held = span.controls
+
+        def field_of(x: Models, t0: Fraction, length: Fraction) -> Models:
+            given = inputs_of(self.plant, x, held, t0, length, self.disturbance)
+            return evaluate(self.plant, given, trouble)
+
+        found = step(field_of, span.states, start, h, TIME, self.frames)
+        late, calm = found.lateness()
+        good = found.held & (~late | (level >= HALVINGS))
+        done, open_ = np.flatnonzero(good), np.flatnonzero(~good)
+        ends = at_end(found.tube, self.frames.at(0))
+        if self.linear is not None:
+            ends = self.linear.end(span.states, held, start, h)
+        out = replace(span, states=ends)
+        out = replace(out, calm=out.calm & calm).take(done)
+        if done.size:
+            out = self._pass(out, found.tube.take(done), start, start + h)
+        if not open_.size:
+            return out
+        rest = before.take(open_)
+        if level >= HALVINGS:
+            for i, at in enumerate(open_):
+                cause = trouble.of(int(at))
+                self._fail(
+                    rest, i, start, "domain" if cause else "step",
+                    cause or f"a step of {float(h):.3g} is still too long: the states are known "
+                    "too roughly",
+                )  # fmt: skip
+            return out
+        rest = replace(rest, levels=np.maximum(rest.levels, level + 1), calm=rest.calm & False)
+        for j in range(2):
+            rest = self._cross(rest, start + j * h / 2, h / 2, level + 1)
+            if not rest.size:
+                return out
+        return out.together(rest)
+
+    def _bounded(self, span: Span) -> Span:
+        """No more symbols than can be carried through many short steps."""
+        most = 2 * SYMBOLS * span.states.entries
+        if span.states.sym.shape[-1] <= most:
+            return span
+        states, held, origins = reduced_together(span.states, span.controls, span.origins, most)
+        return replace(span, states=states, controls=held, origins=origins)
+
+    def _pass(self, span: Span, tube: Models, start: Fraction, end: Fraction) -> Span:
+        """Record a segment or an instant; the boxes that go on from its end."""
+        if not span.size:
+            return span
+        held = None if span.controls is None or start == end else Hull.of(span.controls).ends()
+        segment = Segment.of(start, end, span.boxes, tube, held)
+        if self.decide is not None:
+            decision = self.decide(segment)
+            segment.slack = decision.slack
+            for i in np.flatnonzero(decision.open):
+                text = "what is asked could not be decided here"
+                forms = None if decision.forms is None else decision.forms.take(np.array([i]))
+                self._fail(span, int(i), start, "open", text, forms)
+            going = np.flatnonzero(~decision.open)
+            segment, span = segment.take(going, self.keep), span.take(going)
+        elif not self.keep:
+            segment = segment.take(np.arange(span.size), False)
+        (self.pipe.instants if start == end else self.pipe.segments).append(segment)
+        for box in span.boxes:
+            self.pipe.reached[box] = end
+        if start == end:
+            for box, share, blame in zip(span.boxes, *span.loose(), strict=True):
+                if share > self.pipe.loose[box][0]:
+                    self.pipe.loose[box] = (float(share), tuple(map(float, blame)))
+        return span
+
+    def _fail(
+        self, span: Span, i: int, time: Fraction, cause: str, text: str, form: Models | None = None
+    ) -> None:
+        """Remember where a box had to stop; without a form, its relative widths are blamed."""
+        one, box = span.take(np.array([i])), int(span.boxes[i])
+        states, origins = one.states, one.origins
+        lo, hi = Hull.of(states).ends()
+        if form is None:
+            with np.errstate(all="ignore"):
+                weight = np.where(lo < hi, 1.0 / (hi - lo), 0.0)
+            blame = np.matmul(weight, origins.widths(states)[0])[0]
+            kinds = np.matmul(weight, origins.kinds(states)[0])[0]
+        else:
+            origins = origins.padded(form.sym.shape[-1])
+            blame, kinds = origins.blame(form)[0, 0], origins.kinds(form)[0, 0]
+        self.pipe.reached[box] = time
+        self.pipe.failures.append(
+            Failure(
+                box, time, cause, text, tuple(map(float, lo[0])), tuple(map(float, hi[0])),
+                tuple(map(float, blame)), self.pipe.free, tuple(map(float, kinds)),
+            )
+        )  # fmt: skip
+
+    def out_of_time(self) -> None:
+        """No box goes on."""
+        failed = {failure.box for failure in self.pipe.failures}
+        for i, box in enumerate(self.span.boxes):
+            if int(box) not in failed:
+                reached = self.pipe.reached[box]
+                self._fail(self.span, i, reached, "time", "the time was over")

@@ -1,0 +1,163 @@
+"""One step of a differential equation, verified by Picard's operator.
+
+For `x' = f(t, x, u)` with `u` held, the operator maps a function `x` on [0, h] to
+
+    (P x)(tau) = x0 + h int_0^tau f(t0 + h s, x(s), u) ds,        tau in [0, 1].
+
+If it maps the set of all continuous functions within `rest` of a polynomial `p` into itself, then
+it has a fixed point there (Schauder), which is a solution; `f` is built of functions that are
+locally Lipschitz where it is defined, so it is the only one. The polynomial comes from the
+operator itself, power by power, without any proof; the inclusion alone is verified, with every
+truncation and rounding in the remainder of the Taylor models.
+
+Reference: K. Makino, M. Berz, *Rigorous integration of flows and ODEs using Taylor models*, SNC
+2009.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from ...core import gamma
+from ..polynomials.frame import MonomialFrame, MonomialFrames
+from ..polynomials.models import Models, paid
+
+
+Field = Callable[[Models, Fraction, Fraction], Models]
+"""`field(x, t0, h)`: the right side on models of some frame, over `t0 + h tau`."""
+
+TRIES = 5
+"""Remainders that are tried before a step is given up."""
+
+REFINEMENTS = 1
+"""How often the operator is applied again to a remainder that holds: it only shrinks."""
+
+LATE = 2e-4
+"""A step is short enough where what its cut powers of time add is this share of the radius."""
+
+CALM = 2.0**-7
+"""And it could be twice as long where it is this share of that."""
+
+
+@dataclass(frozen=True, eq=False)
+class PicardStep:
+    """One step over a batch.
+
+    Args:
+        tube: Over `tau` in [0, 1]; what it says holds where `held`.
+        held: `(B,)` where the inclusion is verified.
+        late: `(B, n)` an estimate of what a shorter step would take from the remainder.
+    """
+
+    tube: Models
+    held: np.ndarray
+    late: np.ndarray
+
+    def lateness(self) -> tuple[np.ndarray, np.ndarray]:
+        """`(B,)` where a shorter step would be worth it, and where a longer one would do."""
+        radius = self.tube.radius
+        radius = np.maximum(radius, 1e-3 * radius.max(axis=1, keepdims=True))
+        room = LATE * radius + 1e-13 * self.tube.norm
+        late, calm = self.late > room, self.late <= CALM * room
+        return np.any(late, axis=1), np.all(calm, axis=1)
+
+
+def step(
+    field: Field, x0: Models, start: Fraction, h: Fraction, time: int, frames: MonomialFrames
+) -> PicardStep:
+    """Verify one step.
+
+    Args:
+        field: The right side.
+        x0: At an instant, without remainder: what there was is a symbol.
+        start: When the step begins.
+        h: How long it takes, exactly.
+        time: The highest power of `tau`.
+        frames: Of the question.
+    """
+    guess = x0.plain()
+    with np.errstate(all="ignore"):
+        for power in range(1, time + 1):
+            slope = field(guess.raised(frames.at(power - 1)), start, h)
+            guess = _integral(slope, x0, h, frames.at(power))
+        zero = np.zeros(x0.coef.shape[:2])
+        first = _applied(field, guess, zero, x0, start, h)
+        guess, rest = first.plain(), _grown(first.rest, guess)
+        held = np.zeros(x0.count, bool)
+        for _ in range(TRIES):
+            found = _applied(field, guess, rest, x0, start, h)
+            fits = (_distance(found, guess) <= rest) & np.isfinite(rest)
+            held = np.all(fits, axis=1)
+            if held.all():
+                break
+            rest = np.where(held[:, None], rest, _grown(_distance(found, guess), guess))
+        for _ in range(REFINEMENTS):
+            # The solution is within `rest` of `guess`, so what the operator makes of that holds it.
+            less = np.minimum(rest, _distance(found, guess))
+            rest = np.where(held[:, None], less, rest)
+            found = _applied(field, guess, rest, x0, start, h)
+    return PicardStep(found, held, _late(found))
+
+
+def _applied(
+    field: Field, guess: Models, rest: np.ndarray, x0: Models, start: Fraction, h: Fraction
+) -> Models:
+    """Picard's operator on all functions within `rest` of a polynomial."""
+    slope = field(replace(guess, rest=rest), start, h)
+    return _integral(slope, x0, h, guess.frame)
+
+
+def _integral(slope: Models, x0: Models, h: Fraction, frame: MonomialFrame) -> Models:
+    """`x0 + h int slope`, cut to the powers of `tau` that the frame has."""
+    width, near = frame.width, float(h)
+    kept = min(slope.frame.times, frame.time)
+    factors = near / np.arange(1, kept + 1)
+    coef = np.zeros((*x0.coef.shape[:2], frame.size))
+    coef[..., :width] = x0.coef
+    by_time = slope.coef.reshape(*slope.coef.shape[:2], slope.frame.times, width)
+    integral = by_time[:, :, :kept] * factors[:, None]
+    coef[..., width : width * (kept + 1)] = integral.reshape(*coef.shape[:2], -1)
+    sym = np.zeros((*x0.coef.shape[:2], frame.times, x0.sym.shape[-1]))
+    sym[:, :, :1] = x0.sym
+    sym[:, :, 1 : kept + 1] = slope.sym[:, :, :kept] * factors[:, None]
+    if slope.rest is None:
+        return Models(frame, coef, sym, None)
+    # h is rounded once, divided once, multiplied once.
+    size = slope.norm + slope.sym_norm
+    rest = near * (slope.rest * (1.0 + gamma(3)) + gamma(4) * size)
+    if slope.frame.times > kept:
+        dropped = slope.norms[..., kept * (frame.order + 1) :].sum(axis=-1)
+        dropped = dropped + slope.sym_norms[..., kept:].sum(axis=-1)
+        rest = rest + near / (kept + 1) * dropped * (1.0 + gamma(4))
+    return Models(frame, coef, sym, paid(rest))
+
+
+def _distance(found: Models, guess: Models) -> np.ndarray:
+    """How far any function of `found` may be from the polynomial `guess`."""
+    assert found.rest is not None
+    away = np.abs(found.coef - guess.coef).sum(axis=-1)
+    away = away + np.abs(found.sym - guess.sym).sum(axis=(-2, -1))
+    return paid(found.rest + away * (1.0 + gamma(2)))
+
+
+def _grown(rest: np.ndarray | None, guess: Models) -> np.ndarray:
+    """A remainder to try: more than what was found, and never nothing."""
+    assert rest is not None
+    least = 2.0**-50 * guess.norm
+    share = 0.05 * rest.max(axis=1, keepdims=True)
+    return 1.25 * rest + 0.1 * share + least
+
+
+def _late(tube: Models) -> np.ndarray:
+    """The last power of `tau` tells how large those are that were cut."""
+    step_of = tube.frame.order + 1
+    by_time = tube.norms.reshape(*tube.norms.shape[:2], -1, step_of).sum(axis=-1)
+    by_time = by_time + tube.sym_norms
+    with np.errstate(all="ignore"):
+        ratio = by_time[..., -1] / by_time[..., -2]
+    ratio = np.where(np.isfinite(ratio), np.minimum(ratio, 1.0), 1.0)
+    return by_time[..., -1] * ratio

@@ -1,0 +1,155 @@
+"""Remainders as symbols: each is carried on by the linear part of the flow, not by its size.
+
+Every symbol remembers where it came from (`Origin`), so that a wide row can be blamed on initial
+variables, on the controller or on the flow, though all that is left of those is a number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...core import gamma
+from ..polynomials.models import Models, paid
+
+
+KINDS = ("controller", "flow")
+"""What a symbol may come from."""
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolOrigins:
+    """Of every symbol, how much of it is due to what.
+
+    Args:
+        shares: `(B, S, d + 2)`: the initial variables, which add up to 1 or less, then the kinds.
+    """
+
+    shares: np.ndarray
+
+    def take(self, boxes: np.ndarray) -> SymbolOrigins:
+        """Of some of the boxes."""
+        return SymbolOrigins(self.shares[boxes])
+
+    def padded(self, symbols: int) -> SymbolOrigins:
+        """The same with at least so many symbols."""
+        short = symbols - self.shares.shape[1]
+        return (
+            self if short <= 0 else SymbolOrigins(np.pad(self.shares, [(0, 0), (0, short), (0, 0)]))
+        )
+
+    def joined(self, other: SymbolOrigins) -> SymbolOrigins:
+        """Of two batches with equally many symbols."""
+        return SymbolOrigins(np.concatenate([self.shares, other.shares]))
+
+    def widths(self, models: Models) -> np.ndarray:
+        """`(B, n, d)` how much each initial variable adds to the radius of each state."""
+        frame = models.frame
+        size = np.abs(models.coef[..., : frame.width])
+        # A monomial of several variables is due to each of them in part.
+        parts = frame.exponents / np.maximum(frame.degrees, 1)[:, None]
+        return size @ parts + self.remainders(models)
+
+    def blame(self, models: Models) -> np.ndarray:
+        """`(B, n, d)` by how much a cut across each variable may sharpen the range of each form.
+
+        What is linear, and the squares beside it, have the very range that is taken for theirs, and
+        the worst corner stays with a cut: to blame are other monomials and remainders.
+        """
+        frame = models.frame
+        others = frame.others
+        size = np.abs(models.coef[..., others])
+        parts = frame.exponents[others] / np.maximum(frame.degrees[others], 1)[:, None]
+        found = size @ parts + self.remainders(models)
+        linear = np.abs(models.coef[..., frame.linear])
+        with np.errstate(all="ignore"):
+            share = np.nan_to_num(linear / linear.sum(axis=-1, keepdims=True))
+        rest = 0.0 if models.rest is None else np.where(np.isfinite(models.rest), models.rest, 1.0)
+        return found + share * np.asarray(rest)[..., None]
+
+    def remainders(self, models: Models) -> np.ndarray:
+        """`(B, n, d)` how much each adds through the remainders it caused."""
+        d = models.frame.variables
+        return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., :d])
+
+    def kinds(self, models: Models) -> np.ndarray:
+        """`(B, n, 2)` how much each kind of remainder adds to the radius of each state."""
+        return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., -2:])
+
+    def with_controls(self, states: Models, slope: np.ndarray) -> SymbolOrigins:
+        """And a symbol per control, due to what makes its states wide, `slope` `(B, m, n)`."""
+        found = np.matmul(np.abs(slope), self.widths(states))
+        return self._with(found, 0)
+
+    def with_flow(self, states: Models) -> SymbolOrigins:
+        """And a symbol per state, due to what makes all of them wide."""
+        found = self.widths(states)
+        with np.errstate(all="ignore"):
+            found = found / found.sum(axis=-1, keepdims=True)
+        found = np.where(np.isfinite(found), found, 0.0)
+        return self._with(np.broadcast_to(found.mean(axis=1, keepdims=True), found.shape), 1)
+
+    def _with(self, found: np.ndarray, kind: int) -> SymbolOrigins:
+        with np.errstate(all="ignore"):
+            shares = found / found.sum(axis=-1, keepdims=True)
+        shares = np.where(np.isfinite(shares), shares, 0.0)
+        marks = np.zeros((*shares.shape[:-1], 2))
+        marks[..., kind] = 1.0
+        return SymbolOrigins(
+            np.concatenate([self.shares, np.concatenate([shares, marks], axis=-1)], axis=1)
+        )
+
+
+def absorbed(models: Models) -> Models:
+    """Models at an instant without remainders: each of those is a new symbol."""
+    assert models.rest is not None
+    n = models.entries
+    fresh = models.rest[:, :, None] * np.eye(n)
+    sym = np.concatenate([models.sym, fresh[:, :, None]], axis=-1)
+    return replace(models, sym=sym, rest=np.zeros_like(models.rest))
+
+
+def reduced(models: Models, origins: SymbolOrigins, most: int) -> tuple[Models, SymbolOrigins]:
+    """At most so many symbols: the smallest are put together into one for each state.
+
+    A set that is a sum of small parts lies in the box of the sum of their sizes (Girard's
+    reduction); how large a part is is judged against the whole.
+    """
+    if models.sym.shape[-1] <= most:
+        return models, origins
+    n = models.entries
+    sym = models.sym[:, :, 0]
+    whole = np.abs(models.coef[..., 1:]).sum(axis=-1) + np.abs(sym).sum(axis=-1) + 1e-300
+    importance = (np.abs(sym) / whole[..., None]).max(axis=1)
+    order = np.argsort(-importance, axis=1, kind="stable")
+    ordered = np.take_along_axis(sym, order[:, None], axis=-1)
+    shares = np.take_along_axis(origins.shares, order[..., None], axis=1)
+    kept, merged = ordered[..., : most - n], np.abs(ordered[..., most - n :])
+    total = merged.sum(axis=-1)
+    box = np.where(total == 0.0, 0.0, paid(total * (1.0 + gamma(merged.shape[-1]))))
+    new = np.concatenate([kept, box[:, :, None] * np.eye(n)], axis=-1)
+    with np.errstate(all="ignore"):
+        mean = np.matmul(merged, shares[:, most - n :]) / total[..., None]
+    mean = np.where(np.isfinite(mean), mean, 0.0)
+    found = SymbolOrigins(np.concatenate([shares[:, : most - n], mean], axis=1))
+    return replace(models, sym=new[:, :, None]), found
+
+
+def reduced_together(
+    states: Models, controls: Models | None, origins: SymbolOrigins, most: int
+) -> tuple[Models, Models | None, SymbolOrigins]:
+    """The same of states and of the controls that share their symbols."""
+    if controls is None:
+        found, origins = reduced(states, origins, most)
+        return found, None, origins
+    n = states.entries
+    both = Models(
+        states.frame,
+        np.concatenate([states.coef, controls.coef], axis=1),
+        np.concatenate([states.sym, controls.sym], axis=1),
+        None,
+    )
+    found, origins = reduced(both, origins, most)
+    first = replace(states, sym=found.sym[:, :n])
+    return first, replace(controls, sym=found.sym[:, n:]), origins

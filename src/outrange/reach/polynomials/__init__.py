@@ -1,0 +1,1 @@
+"""Taylor models: polynomials in the initial variables and in time, with a remainder."""

@@ -1,0 +1,155 @@
+"""Elementwise functions of Taylor models.
+
+Where a curve is smooth on all values that a model takes, it is its own Taylor polynomial about the
+constant coefficient `c`, with a remainder of Lagrange:
+
+    f(c + d) = sum_{j <= J} f^(j)(c) / j! d^j + f^(J + 1)(z) / (J + 1)! d^(J + 1),   |z - c| <= |d|.
+
+The coefficients come enclosed from the facts of the curve. Where it is not smooth (a kink), or
+nothing is known, it is a line of one slope with the least offsets below and above.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...core import down, up
+from ...ops import Curve
+from ...ops.relaxation.relax import least_offset, most_offset, relax
+from .models import Models, constant, multiply, paid, scaled, shifted
+
+
+def undefined(op: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Where a curve is not described on all of `[lo, hi]`."""
+    bad = ~(np.isfinite(lo) & np.isfinite(hi))
+    if op.beyond is None:
+        bad |= ~((lo >= op.on[0]) & (hi <= op.on[1]))
+    for hole in op.holes:
+        bad |= (lo <= hole) & (hole <= hi)
+    return bad
+
+
+def apply_curve(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
+    """`f(x)`, and `(B, n)` where `x` may leave the domain of `f` (the result knows nothing)."""
+    middle, radius = x.coef[..., 0], x.radius
+    lo, hi = down(middle - radius), up(middle + radius)
+    bad = undefined(op, lo, hi)
+    if bad.all():
+        nothing = None if x.rest is None else np.full(middle.shape, np.inf)
+        return replace(x, coef=0.0 * x.coef, sym=0.0 * x.sym, rest=nothing), bad
+    if bad.any():
+        # Any number of the domain will do: the remainder is infinite there in the end.
+        fill_lo, fill_hi = lo[~bad].min(), hi[~bad].min()
+        keep = ~bad
+        x = replace(
+            x,
+            coef=np.where(keep[..., None], x.coef, 0.0),
+            sym=np.where(keep[..., None, None], x.sym, 0.0),
+            rest=None if x.rest is None else np.where(keep, x.rest, 0.0),
+        )
+        x.coef[bad, 0] = fill_lo
+        lo, hi = np.where(bad, fill_lo, lo), np.where(bad, np.maximum(fill_hi, fill_lo), hi)
+    found = _expanded(op, x, lo, hi)
+    if found.rest is not None and bad.any():
+        found = replace(found, rest=np.where(bad, np.inf, found.rest))
+    return found, bad
+
+
+def _expanded(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
+    """By series where the curve has one, by a line elsewhere."""
+    if op.is_piecewise_linear:
+        return _line(op, x, lo, hi)
+    order = max(x.frame.time, x.frame.order, 1)
+    middle = x.coef[..., 0]
+    low, high = op.taylor_range(middle, middle, order)
+    last = np.abs(op.taylor_range(lo, hi, order + 1)[:, -1]).max(axis=0)
+    smooth = np.isfinite(low).all(axis=0) & np.isfinite(high).all(axis=0) & np.isfinite(last)
+    if not smooth.any():
+        return _line(op, x, lo, hi)
+    low, high = np.where(smooth, low, 0.0), np.where(smooth, high, 0.0)
+    found = _series(x, low, high, np.where(smooth, last, 0.0))
+    if smooth.all():
+        return found
+    other = _line(op, x, lo, hi)
+    rest = None
+    if found.rest is not None and other.rest is not None:
+        rest = np.where(smooth, found.rest, other.rest)
+    return Models(
+        x.frame,
+        np.where(smooth[..., None], found.coef, other.coef),
+        np.where(smooth[..., None, None], found.sym, other.sym),
+        rest,
+    )
+
+
+def _series(x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> Models:
+    """The polynomial of the coefficients in `[low, high]` `(J + 1, B, n)`, by Horner."""
+    middle = 0.5 * low + 0.5 * high
+    off = np.where(low == high, 0.0, up(np.maximum(high - middle, middle - low)))
+    coef = x.coef.copy()
+    coef[..., 0] = 0.0
+    away = replace(x, coef=coef)
+    # A polynomial ends where its coefficients do, and leaves nothing.
+    while len(middle) > 2 and not (middle[-1].any() or off[-1].any() or last.any()):
+        middle, off = middle[:-1], off[:-1]
+    top = len(middle) - 1
+    # Where the first power is the last that counts, it is a product with a number.
+    found = shifted(scaled(away, middle[top], off[top]), middle[top - 1], off[top - 1])
+    for j in range(top - 2, -1, -1):
+        found = shifted(multiply(found, away), middle[j], off[j])
+    if found.rest is None:
+        return found
+    with np.errstate(over="ignore", invalid="ignore"):
+        tail = last * away.radius ** (top + 1)
+    return replace(found, rest=paid(found.rest + np.where(last == 0.0, 0.0, tail)))
+
+
+def _line(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
+    """One slope for both sides: the mean of the best slopes below and above."""
+    lines = relax(op, lo, hi)
+    slope = 0.5 * lines.lo_slope + 0.5 * lines.hi_slope
+    slope = np.where(np.isfinite(slope), slope, 0.0)
+    least, most = least_offset(op, slope, lo, hi), most_offset(op, slope, lo, hi)
+    middle = 0.5 * least + 0.5 * most
+    middle = np.where(np.isfinite(middle), middle, 0.0)
+    off = up(np.maximum(most - middle, middle - least))
+    return shifted(scaled(x, slope, np.zeros_like(slope)), middle, off)
+
+
+def apply_largest(windows: np.ndarray, x: Models) -> Models:
+    """The largest entry of each window.
+
+    The entry with the largest middle, plus what another one may exceed it by: between 0 and the
+    most of the differences, of which half is taken as the middle.
+    """
+    boxes = np.arange(x.count)[:, None]
+    source = np.maximum(windows, 0)
+    middles = np.where(windows < 0, -np.inf, x.coef[:, source, 0])
+    best = np.take_along_axis(
+        np.broadcast_to(source, middles.shape), middles.argmax(axis=-1)[..., None], axis=-1
+    )[..., 0]
+    first = Models(
+        x.frame, x.coef[boxes, best], x.sym[boxes, best],
+        None if x.rest is None else x.rest[boxes, best],
+    )  # fmt: skip
+    excess = np.zeros(first.coef.shape[:2])
+    for k in range(windows.shape[1]):
+        other = x.pick(source[:, k])
+        same = (source[:, k] == best) | (windows[:, k] < 0)
+        away = np.abs(other.coef[..., 1:] - first.coef[..., 1:]).sum(axis=-1)
+        away = away + np.abs(other.sym - first.sym).sum(axis=(-2, -1))
+        if other.rest is not None and first.rest is not None:
+            away = away + other.rest + first.rest
+        size = other.norm + other.sym_norm + first.norm + first.sym_norm
+        top = other.coef[..., 0] - first.coef[..., 0] + paid(away + 2.0**-44 * size)
+        excess = np.maximum(excess, np.where(same, 0.0, top))
+    half = 0.5 * excess
+    return shifted(first, half, up(half))
+
+
+def number(x: Models, middle: np.ndarray) -> Models:
+    """A constant beside `x`."""
+    off = None if x.rest is None else np.zeros_like(middle)
+    return constant(x.frame, middle, off, x.sym.shape[-1])

@@ -1,0 +1,253 @@
+"""Batches of Taylor models, and the arithmetic that pays for everything it drops.
+
+A model stands for all functions `f(tau, eps, s)` on [0, 1] x [-1, 1]^d x [-1, 1]^S with
+
+    |f - (sum_k c_k mono_k + sum_t tau^t g_t . s)| <= rest,
+
+so `rest` holds what was truncated and what float64 rounded; the symbols `s` are remainders of
+earlier steps that are carried on linearly instead of being taken in the absolute value.
+
+*Rounding.* All monomials are at most 1, so the error of a polynomial is at most the sum of the
+errors of its coefficients. A coefficient that is a sum of `n` products is off by `gamma(n)` times
+the sum of their absolute values (Higham, 3.1), and the sum over all coefficients is at most
+`gamma(n) |a| |b|` with the norms `|a| = sum_k |a_k|`. What is computed of remainders is a sum of
+non-negative products with fewer than 2^16 roundings each: `paid` covers those and underflow.
+
+Reference: K. Makino, M. Berz, *Taylor models and other validated functional inclusion methods*,
+International Journal of Pure and Applied Mathematics 4 (2003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ...core import gamma
+from ...ops import Affine, Rearrange
+from .frame import MonomialFrame
+
+
+EXCESS = 1.0 + 2.0**-36
+"""More than `1 + gamma(2^16)`."""
+
+FLOOR = 2.0**-1000
+"""Covers every underflow."""
+
+
+def paid(rest: np.ndarray) -> np.ndarray:
+    """A remainder, with the roundings of its own computation; never NaN."""
+    out = rest * EXCESS + FLOOR
+    return np.where(np.isnan(out), np.inf, out)
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """Vectors of Taylor models over a batch of boxes.
+
+    Args:
+        frame: The monomials.
+        coef: `(B, n, size)` the coefficients.
+        sym: `(B, n, T, S)` the coefficients of the symbols, by power of `tau`.
+        rest: `(B, n)` the remainder, or None: then this is a polynomial and proves nothing.
+    """
+
+    frame: MonomialFrame
+    coef: np.ndarray
+    sym: np.ndarray
+    rest: np.ndarray | None
+
+    @property
+    def count(self) -> int:
+        """How many boxes there are."""
+        return len(self.coef)
+
+    @property
+    def entries(self) -> int:
+        """The length of the vectors."""
+        return self.coef.shape[1]
+
+    @cached_property
+    def norms(self) -> np.ndarray:
+        """`(B, n, G)` of the coefficients, by group of the frame."""
+        return np.add.reduceat(np.abs(self.coef), self.frame.groups, axis=-1)
+
+    @cached_property
+    def norm(self) -> np.ndarray:
+        """`(B, n)` of all coefficients."""
+        return self.norms.sum(axis=-1)
+
+    @cached_property
+    def sym_norms(self) -> np.ndarray:
+        """`(B, n, T)` of the symbols, by power of `tau`."""
+        return np.abs(self.sym).sum(axis=-1)
+
+    @cached_property
+    def sym_norm(self) -> np.ndarray:
+        """`(B, n)` of all symbols."""
+        return self.sym_norms.sum(axis=-1)
+
+    @property
+    def radius(self) -> np.ndarray:
+        """`(B, n)` at least the distance of any value from the constant coefficient."""
+        around = np.abs(self.coef[..., 1:]).sum(axis=-1) + self.sym_norm
+        return paid(around if self.rest is None else around + self.rest)
+
+    def take(self, boxes: np.ndarray) -> Models:
+        """Some of the boxes."""
+        rest = None if self.rest is None else self.rest[boxes]
+        return Models(self.frame, self.coef[boxes], self.sym[boxes], rest)
+
+    def pick(self, index: np.ndarray) -> Models:
+        """Some entries of the vectors."""
+        rest = None if self.rest is None else self.rest[:, index]
+        return Models(self.frame, self.coef[:, index], self.sym[:, index], rest)
+
+    def padded(self, symbols: int) -> Models:
+        """The same with at least so many symbols."""
+        short = symbols - self.sym.shape[-1]
+        if short <= 0:
+            return self
+        return replace(self, sym=np.pad(self.sym, [(0, 0)] * 3 + [(0, short)]))
+
+    def raised(self, frame: MonomialFrame) -> Models:
+        """The same in a frame with higher powers of `tau`."""
+        more = frame.times - self.frame.times
+        coef = np.pad(self.coef, [(0, 0), (0, 0), (0, more * frame.width)])
+        return Models(frame, coef, np.pad(self.sym, [(0, 0), (0, 0), (0, more), (0, 0)]), self.rest)
+
+    def plain(self) -> Models:
+        """The polynomial alone."""
+        return replace(self, rest=None)
+
+
+def multiply(a: Models, b: Models) -> Models:
+    """`a * b`, entry by entry."""
+    frame = a.frame
+    left, right, starts, most = frame.product
+    coef = np.add.reduceat(a.coef[..., left] * b.coef[..., right], starts, axis=-1)
+    a0, b0 = a.coef[..., :: frame.width], b.coef[..., :: frame.width]
+    sym = np.matmul(_toeplitz(a0, frame), b.sym)
+    sym += np.matmul(_toeplitz(b0, frame), a.sym)
+    if a.rest is None or b.rest is None:
+        return Models(frame, coef, sym, None)
+    with np.errstate(invalid="ignore", over="ignore"):
+        rest = np.einsum("bng,gh,bnh->bn", a.norms, frame.lost, b.norms)
+        # Symbols stay linear: they meet the constant in `eps` of the other factor alone.
+        rest += _symbols_lost(a, b, np.abs(a0), np.abs(b0))
+        count = max(most, 2 * frame.times) + 2
+        whole_a, whole_b = a.norm + a.sym_norm, b.norm + b.sym_norm
+        rest += gamma(count) * whole_a * whole_b
+        rest += a.rest * (whole_b + b.rest) + b.rest * whole_a
+    return Models(frame, coef, sym, paid(rest))
+
+
+def _toeplitz(powers: np.ndarray, frame: MonomialFrame) -> np.ndarray:
+    """`(..., T, T)`: multiplication by a polynomial in `tau`, cut."""
+    nothing = np.zeros((*powers.shape[:-1], 1))
+    return np.concatenate([powers, nothing], axis=-1)[..., frame.shifts]
+
+
+def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.ndarray:
+    """What the products of symbols with everything but constants in `eps` may be worth."""
+    step = a.frame.order + 1
+    a_rest = a.norm if step == 1 else _without(a.norms, step)
+    b_rest = b.norm if step == 1 else _without(b.norms, step)
+    if step == 1:
+        a_rest = b_rest = np.zeros_like(a.norm)
+    late = np.einsum("bnt,tr,bnr->bn", a0, a.frame.late, b.sym_norms)
+    late += np.einsum("bnt,tr,bnr->bn", b0, a.frame.late, a.sym_norms)
+    return late + a_rest * b.sym_norm + b_rest * a.sym_norm + a.sym_norm * b.sym_norm
+
+
+def _without(norms: np.ndarray, step: int) -> np.ndarray:
+    """The norm of all but the constants in `eps`."""
+    return norms.reshape(*norms.shape[:-1], -1, step)[..., 1:].sum(axis=(-2, -1))
+
+
+def add(a: Models, b: Models) -> Models:
+    """`a + b`."""
+    coef, sym = a.coef + b.coef, a.sym + b.sym
+    if a.rest is None or b.rest is None:
+        return Models(a.frame, coef, sym, None)
+    size = np.abs(coef).sum(axis=-1) + np.abs(sym).sum(axis=(-2, -1))
+    return Models(a.frame, coef, sym, paid(a.rest + b.rest + gamma(2) * size))
+
+
+def shifted(a: Models, middle: np.ndarray, off: np.ndarray) -> Models:
+    """`a + middle`, where `middle` `(B, n)` is known up to `off` `(B, n)`."""
+    coef = a.coef.copy()
+    coef[..., 0] += middle
+    rest = None if a.rest is None else paid(a.rest + off + gamma(1) * np.abs(coef[..., 0]))
+    return Models(a.frame, coef, a.sym, rest)
+
+
+def scaled(a: Models, factor: np.ndarray, off: np.ndarray) -> Models:
+    """`factor * a`, where `factor` `(B, n)` is known up to `off` `(B, n)`."""
+    coef, sym = a.coef * factor[..., None], a.sym * factor[..., None, None]
+    if a.rest is None:
+        return Models(a.frame, coef, sym, None)
+    with np.errstate(invalid="ignore", over="ignore"):
+        size = a.norm + a.sym_norm
+        wide = np.abs(factor) * a.rest + off * (size + a.rest) + gamma(1) * np.abs(factor) * size
+    return Models(a.frame, coef, sym, paid(wide))
+
+
+def constant(
+    frame: MonomialFrame, middle: np.ndarray, off: np.ndarray | None, symbols: int
+) -> Models:
+    """`middle` `(B, n)`, known up to `off`."""
+    coef = np.zeros((*middle.shape, frame.size))
+    coef[..., 0] = middle
+    return Models(frame, coef, np.zeros((*middle.shape, frame.times, symbols)), off)
+
+
+def known_rests(xs: Sequence[Models]) -> list[np.ndarray] | None:
+    """The remainders of some models; None if one of them is a polynomial alone."""
+    found = [x.rest for x in xs if x.rest is not None]
+    return found if len(found) == len(xs) else None
+
+
+def affine(op: Affine, xs: Sequence[Models]) -> Models:
+    """`sum_i A_i x_i + b`.
+
+    Each coefficient is a sum of at most `terms` products, whose coefficients may themselves be off
+    by `ulps` units, and `b` joins the constant: `gamma(2 terms + 6)` covers it all.
+    """
+    frame = xs[0].frame
+    flats = [np.concatenate([x.coef, x.sym.reshape(*x.coef.shape[:2], -1)], axis=-1) for x in xs]
+    width = flats[0].shape[-1]
+    columns = tuple(flat.transpose(0, 2, 1).reshape(-1, flat.shape[1]) for flat in flats)
+    found = op.apply(columns, False).reshape(xs[0].count, width, op.size).transpose(0, 2, 1)
+    coef = found[..., : frame.size].copy()
+    coef[..., 0] += op.bias
+    sym = found[..., frame.size :].reshape(*coef.shape[:2], frame.times, -1)
+    rests = known_rests(xs)
+    if rests is None:
+        return Models(frame, coef, sym, None)
+    g = gamma(2 * op.terms + 6)
+    with np.errstate(invalid="ignore", over="ignore"):
+        sizes = tuple(
+            g * (x.norm + x.sym_norm) + (1.0 + g) * rest for x, rest in zip(xs, rests, strict=True)
+        )
+        rest = op.apply(sizes, True) + g * np.abs(op.bias)
+    return Models(frame, coef, sym, paid(rest))
+
+
+def rearranged(op: Rearrange, xs: Sequence[Models]) -> Models:
+    """Entries keep their models; filled ones are constants."""
+    frame = xs[0].frame
+    index = np.maximum(op.index, 0)
+    absent = op.index < 0
+    coef = np.concatenate([x.coef for x in xs], axis=1)[:, index]
+    sym = np.concatenate([x.sym for x in xs], axis=1)[:, index]
+    rests = known_rests(xs)
+    rest = None if rests is None else np.concatenate(rests, axis=1)[:, index]
+    if absent.any():
+        coef[:, absent], sym[:, absent] = 0.0, 0.0
+        coef[:, absent, 0] = op.fill[absent]
+        if rest is not None:
+            rest[:, absent] = 0.0
+    return Models(frame, coef, sym, rest)

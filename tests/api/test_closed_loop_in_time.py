@@ -1,0 +1,271 @@
+"""`outrange.closed_loop` with `dt=`: plants in continuous time, as users write them."""
+
+import math
+from fractions import Fraction
+
+import keras
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+import outrange
+from outrange import avoid, closed_loop, linear_plant, u, within, x
+from outrange.cli.run import run
+
+
+def none(x):
+    """No control."""
+    return [0.0 * x[0]]
+
+
+def decay(x, u):
+    return [-x[0] + u[0]]
+
+
+def turning(x, u):
+    return [x[1], -x[0] + u[0]]
+
+
+def test_a_decay_is_what_its_formula_says():
+    found = closed_loop(
+        none, decay, ([1.0], [2.0]), steps=10, dt=0.1,
+        spec=(x[0] <= 0.73576).at(1) & (x[0] >= 0.36787).at(1) & (x[0] <= 1.8097).always(0.1),
+    )  # fmt: skip
+    assert found.status == "HOLDS" and found.covered == 1.0 and found.safe_until == 1.0
+    assert found.looseness < 1.0001 and 0 < found.margin < 1e-5
+    final, e = found.pipe.final, math.exp(-1)
+    assert final.lo[0] <= e and 2 * e <= final.hi[0] and final.hi[0] - final.lo[0] < 1.001 * e
+    # Instants, and an interval between two of them.
+    assert found.pipe.start.tolist()[:3] == [0.0, 0.0, 0.1]
+    assert found.pipe.stop.tolist()[:3] == [0.0, 0.1, 0.1]
+    assert found.pipe.at(0.05).hi[0] >= 2 * math.exp(-0.05)
+    assert found.pipe.at(0.1).hi[0] < 2 * math.exp(-0.1) + 1e-6
+
+
+@pytest.mark.parametrize("limit", [1.1045, 1.1046])
+def test_an_oscillator_between_instants(limit):
+    # The largest x is the radius 1.10453..., when the angle is atan(0.1 / 1.1): 0.0907.
+    found = closed_loop(
+        none, turning, ([1.0, 0.0], [1.1, 0.1]), steps=3, dt=0.2, spec=(x[0] <= limit).always()
+    )
+    radius = math.hypot(1.1, 0.1)
+    assert (found.status == "VIOLATED") == (radius > limit) and bool(found) == (radius <= limit)
+    if found.counterexample is not None:
+        made = found.counterexample
+        assert made.x.tolist() == [1.1, 0.1] and made.times[made.step] == made.time
+        t = made.times
+        assert (made.lo[:, 0] <= 1.1 * np.cos(t) + 0.1 * np.sin(t) + 1e-15).all()
+        assert (made.hi[:, 0] >= 1.1 * np.cos(t) + 0.1 * np.sin(t) - 1e-15).all()
+        assert made.lo[made.step, 0] > limit and made.reproduced is None
+
+
+@pytest.mark.parametrize("plant", [linear_plant([[0, 1], [0, 0]], [0, 1]), ["x2", "u1"]])
+def test_a_double_integrator_under_a_constant_push(plant):
+    found = closed_loop(
+        lambda x: [0.0 * x[0] - 1.0], plant, ([0.0, 1.0], [0.0, 1.0]), steps=4, dt=0.5,
+        spec=(x[0] <= 0.5000001).always() & (abs(x[0]) <= 1e-9).at(2)
+        & (abs(u[0] + 1) <= 1e-9).always(),
+    )  # fmt: skip
+    assert found.status == "HOLDS"
+    for t in (0.5, 1.0, 1.5):
+        box = found.pipe.at(t)
+        assert box.lo[0] <= t - t * t / 2 <= box.hi[0] and box.hi[0] - box.lo[0] < 1e-12
+    assert np.allclose(found.pipe.control_lo, -1) and np.allclose(found.pipe.control_hi, -1)
+
+
+def small_controller():
+    """A network fitted to a linear law, with fixed weights."""
+    rng = np.random.default_rng(0)
+    weights, bias = rng.normal(size=(2, 16)), rng.normal(size=16)
+    seen = rng.uniform(-1.5, 1.5, (2000, 2))
+    wanted = np.clip(seen @ [-1.0, -0.5], -1, 1)
+    last = np.linalg.lstsq(np.maximum(seen @ weights + bias, 0), wanted, rcond=None)[0]
+    layers = [keras.layers.Dense(16, "relu"), keras.layers.Dense(1, use_bias=False)]
+    model = keras.Sequential([keras.Input((2,)), *layers])
+    model.set_weights([weights, bias, last[:, None]])
+    return model
+
+
+def pendulum(x, u):
+    return [x[1], 2 * np.sin(x[0]) + 8 * u[0]]
+
+
+START = [0.8, 0.0], [1.0, 0.2]
+
+
+def test_a_pendulum_and_a_network():
+    model = small_controller()
+    found = closed_loop(
+        model, pendulum, START, steps=20, dt=0.05, states=["angle", "speed"],
+        spec=(x["angle"] <= 1.02).always() & (x["angle"] <= 0.63).during(0.5, 1),
+    )  # fmt: skip
+    assert found.status == "HOLDS" and found.looseness < 1.2 and found.dt == 0.05
+    assert 0 < found.margin <= found.nearest
+    assert "HOLDS" in str(found) and "time" in str(found) and found.records()[1]["stop"] == 0.05
+
+
+def test_trajectories_of_another_integrator_stay_inside():
+    model, at = small_controller(), np.linspace(0, 0.05, 6)
+    found = closed_loop(model, pendulum, START, steps=10, dt=0.05)
+    assert found.status == "REACHED" and found.looseness < 1.2
+    for begin in ([0.8, 0.0], [1.0, 0.2], [0.83, 0.17], [0.97, 0.02]):
+        state = np.array(begin)
+        for k in range(10):
+            push = np.asarray(model(state[None]), float).ravel()
+            run = solve_ivp(
+                lambda t, y, push=push: pendulum(y, push), (0, 0.05), state, "DOP853", at,
+                rtol=1e-12, atol=1e-12,
+            )  # fmt: skip
+            for t, y in zip(at, run.y.T, strict=True):
+                box = found.pipe.at(k * 0.05 + t)
+                assert (box.lo - 1e-6 <= y).all() and (y <= box.hi + 1e-6).all()
+            state = run.y[:, -1]
+
+
+def test_what_is_broken_comes_with_an_enclosed_trajectory():
+    model = small_controller()
+    found = closed_loop(model, pendulum, START, steps=20, dt=0.05, spec=(x[1] >= -0.6).always())
+    made = found.counterexample
+    assert found.status == "VIOLATED" and made.reproduced and made.model.shape == made.lo.shape
+    assert made.hi[made.step, 1] < -0.6 and (made.hi - made.lo <= 1e-6).all()
+    assert "t = " in repr(made) and "broken at t = " in found.sentence
+    assert all(START[0] <= made.x) and all(made.x <= START[1])
+
+
+def test_a_set_that_is_unsafe_at_once():
+    found = closed_loop(none, decay, ([1.0], [2.0]), steps=2, dt=0.1, spec=(x[0] <= 1.5).always())
+    assert found.status == "VIOLATED" and found.counterexample.time == 0
+    assert "initial set itself" in found.sentence
+
+
+def test_eventually_avoid_and_either():
+    say = {"steps": 20, "dt": 0.1}
+    for spec, status in [
+        ((x[0] <= 0.3).eventually(), "HOLDS"),
+        ((x[0] <= 0.3).eventually(0, 1), "VIOLATED"),
+        ((x[0] >= 3).eventually() | (x[0] <= 0.5).at(2), "HOLDS"),
+        (~(x[0] >= 0.5).always(), "HOLDS"),
+        (avoid([3.0], [4.0]), "HOLDS"),
+        (within([0.2], [0.3]).at(1.85), "UNKNOWN"),
+    ]:
+        lo, hi = ([1.0], [2.0])
+        wanted = status if status != "UNKNOWN" else "VIOLATED"
+        found = closed_loop(none, decay, (lo, hi), spec=spec, time_limit=20, **say)
+        assert found.status == wanted, spec
+
+
+def test_disturbances_and_parameters():
+    def pushed(x, u, w):
+        return [-x[0] + u[0] + w[0]]
+
+    for varying in (True, False):
+        found = closed_loop(
+            none, pushed, ([0.0], [0.0]), steps=10, dt=0.1, disturbance=(-0.1, 0.1),
+            varying=varying, spec=(abs(x[0]) <= 0.09).always(),
+        )  # fmt: skip
+        assert found.status == "HOLDS" and found.pipe.final.hi[0] >= 0.1 * (1 - math.exp(-1))
+        broken = closed_loop(
+            none, pushed, ([0.0], [0.0]), steps=10, dt=0.1, disturbance=(-0.1, 0.1),
+            varying=varying, spec=(abs(x[0]) <= 0.063).always(),
+        )  # fmt: skip
+        assert broken.status == "VIOLATED"
+        assert abs(broken.counterexample.disturbance.ravel()[0]) == 0.1
+
+    def grown(t, x, p):
+        return [p[0] * t]
+
+    with pytest.raises(outrange.InputError, match="x, u"):
+        closed_loop(none, grown, ([0.0], [0.0]), steps=2, dt=0.5, parameters=(1, 2))
+
+    def rising(t, x, u, p):
+        return [p[0] * t + u[0]]
+
+    found = closed_loop(none, rising, ([0.0], [0.0]), steps=2, dt=0.5, parameters=(1, 2))
+    assert found.status == "REACHED"
+    assert np.allclose([found.pipe.final.lo[0], found.pipe.final.hi[0]], [0.5, 1.0], atol=1e-9)
+
+
+def test_unions_and_tables():
+    found = closed_loop(
+        none, decay, outrange.Union(([1.0], [1.1]), ([1.9], [2.0])), steps=3, dt=0.1,
+        states=["level"], spec=(x["level"] >= 0.7).always(),
+    )  # fmt: skip
+    assert found.status == "HOLDS"
+    final, fall = found.pipe.final, math.exp(-0.3)
+    assert np.isclose([final.lo[0], final.hi[0]], [fall, 2 * fall]).all()
+    table = found.to_frame()
+    assert list(table.index.names) == ["start", "stop"] and len(table) == 7
+    assert found.as_dict()["dt"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("more", "error", "words"),
+    [
+        ({"dt": 0}, "InputError", "positive finite"),
+        ({"dt": -0.1}, "InputError", "positive finite"),
+        ({"dt": float("nan")}, "InputError", "positive finite"),
+        ({"dt": float("inf")}, "InputError", "positive finite"),
+        ({"dt": "fast"}, "InputError", "positive finite"),
+        ({"dt": 0.1, "spec": (x[0] <= 1).at(1)}, "InputError", "= 0.3"),
+        ({"dt": 0.1, "spec": (x[0] <= 1).during(0.1, 0.31)}, "InputError", "= 0.3"),
+        ({"dt": 0.1, "spec": (x[0] <= 1).always(0, math.inf)}, "InputError", "= 0.3"),
+        ({"dt": 0.1, "steps": 0}, "InputError", "whole number"),
+        ({"dt": 0.1, "plant": lambda x, u: [x[0]]}, "InputError", "returns 2 numbers"),
+        ({"dt": 0.1, "plant": lambda x, u: [np.sign(x[0]), x[1]]}, "UnsupportedError", "jump|cont"),
+        ({"dt": 0.1, "plant": lambda x, u: [np.floor(x[0]), x[1]]}, "UnsupportedError", "`floor`"),
+        ({"dt": 0.1, "plant": lambda x, u: [x[0] % 0.3, x[1]]}, "UnsupportedError", "`floor`"),
+        ({"dt": 0.1, "plant": lambda x, u, c: [x[1], c[0]], "choice": [0, 1]},
+         "UnsupportedError", "choice"),
+        ({"dt": 0.1, "controller": {0: none}, "mode": 0}, "UnsupportedError", "mode"),
+    ],
+)  # fmt: skip
+def test_wrong_calls_say_why(more, error, words):
+    given = {
+        "controller": none, "plant": turning, "initial": ([0, 0], [1, 1]), "steps": 3,
+    } | more  # fmt: skip
+    with pytest.raises(getattr(outrange, error), match=words):
+        closed_loop(**given)
+
+
+def test_periods_are_the_decimals_that_were_written():
+    say = {"steps": 3, "spec": (x[0] <= 0.75).at(0.3)}
+    assert closed_loop(none, decay, ([1.0], [1.0]), dt=0.1, **say).status == "HOLDS"
+    third = closed_loop(none, decay, ([1.0], [1.0]), steps=3, dt=Fraction(1, 3))
+    assert third.pipe.stop[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("spec", "status"),
+    [
+        ((u[0] <= 0.9).always(), "VIOLATED"),
+        ((u[0] <= 0.9).at(0.5), "VIOLATED"),
+        ((u[0] <= 0.9).during(0.4, 0.5), "VIOLATED"),
+        ((u[0] <= 0.9).during(0.4, 0.499), "HOLDS"),
+        ((u[0] >= 0.9).at(0.5), "HOLDS"),
+        ((u[0] <= 0.9).at(0.45), "HOLDS"),
+        ((u[0] >= 1.9).eventually(), "VIOLATED"),
+        ((abs(u[0] - 1.8) <= 0.01).at(1), "HOLDS"),
+        ((u[0] + x[0] <= 0.55).at(0.2), "VIOLATED"),
+    ],
+)
+def test_an_instant_has_the_control_that_it_begins(spec, status):
+    # After k periods x is k / 10, and u is 2 k / 10 for the period that begins.
+    found = closed_loop(
+        lambda x: [2.0 * x[0]], lambda x, u: [1.0 + 0.0 * u[0]], ([0.0], [0.0]),
+        steps=10, dt=0.1, spec=spec,
+    )  # fmt: skip
+    assert found.status == status
+
+
+def test_on_the_command_line(tmp_path, capsys):
+    path = tmp_path / "net.keras"
+    small_controller().save(path)
+    base = [
+        "loop", str(path), "--next", "x2", "--next", "2*sin(x1) + 8*u1", "--dt", "0.05",
+        "--lo", "0.8,0", "--hi", "1,0.2", "--steps", "10",
+    ]  # fmt: skip
+    assert run([*base, "--spec", "during 0.25 0.5: x[0] <= 1", "--csv", str(tmp_path / "a")]) == 0
+    assert capsys.readouterr().out.startswith("holds\n")
+    assert (tmp_path / "a").read_text().startswith("start,stop,x1_lo")
+    base[base.index("0.05")] = "never"
+    assert run([*base, "--spec", "always: x[0] <= 1"]) != 0

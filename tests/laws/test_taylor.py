@@ -1,0 +1,58 @@
+"""Taylor coefficients of every curve hold those that mpmath finds, at points and over intervals."""
+
+import mpmath
+import numpy as np
+import pytest
+
+from cases import some
+from curve_cases import CASES, by_name, identify
+from outrange.core import InputError
+from outrange.ops import curve
+
+
+ORDER = 4
+
+
+@pytest.mark.parametrize("case", some(CASES, 40, by_name), ids=identify)
+def test_coefficients(case):
+    name, attributes = case
+    op = curve(name, **attributes)
+    rng = np.random.default_rng(1)
+    least, most = max(op.on[0], -3.0), min(op.on[1], 3.0)
+    points = rng.uniform(least, most, 6)
+    inner = np.concatenate([points - 0.01, points]), np.concatenate([points + 0.01, points])
+    lo, hi = np.clip(inner[0], least, most), np.clip(inner[1], least, most)
+    found = op.taylor_range(lo, hi, ORDER)
+    assert found.shape == (2, ORDER + 1, lo.size)
+    assert (found[0] <= found[1]).all()
+    for i, point in enumerate(np.concatenate([points, points])):
+        if not np.isfinite(found[:, :, i]).all():
+            continue
+        with mpmath.workdps(60):
+            for x in (point, lo[i], hi[i]):
+                if x in (*op.knots, *op.holes, *op.on):
+                    continue
+                try:
+                    truth = mpmath.taylor(lambda z: op.exact(mpmath, z), mpmath.mpf(x), ORDER)
+                except (InputError, ValueError, ZeroDivisionError):
+                    continue
+                for j in range(ORDER + 1):
+                    pad = mpmath.mpf(10) ** -25 * (1 + abs(truth[j]))
+                    assert found[0, j, i] <= truth[j] + pad, (name, x, j)
+                    assert truth[j] - pad <= found[1, j, i], (name, x, j)
+
+
+SMOOTH = "sigmoid tanh softplus exp sin cos square sqrt log reciprocal silu gelu erf atan".split()
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_smooth_curves_have_narrow_coefficients(name):
+    at = np.array([0.3, 0.9, 1.7])
+    found = curve(name).taylor_range(at, at, ORDER)
+    assert (found[1] - found[0] <= 1e-12 * (1 + np.abs(found[0]))).all()
+
+
+def test_kinks_and_jumps_have_none():
+    for name in ("relu", "abs", "elu", "selu"):
+        low, high = curve(name).taylor_range(np.array([-0.1]), np.array([0.2]), 2)
+        assert np.isinf(low).all() and np.isinf(high).all()

@@ -1,0 +1,180 @@
+"""Laws of Taylor models, as functions that raise: tests run them, mutants must break them."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from outrange.core.rounding import up
+from outrange.ops import combine, curve, dense
+from outrange.reach.flow import picard
+from outrange.reach.polynomials import curves, models, ranges
+from outrange.reach.polynomials.frame import MonomialFrame
+from reach.exact_models import points, random_models, value
+
+
+FRAMES = [
+    MonomialFrame(2, 2, 0),
+    MonomialFrame(2, 2, 3),
+    MonomialFrame(3, 1, 2),
+    MonomialFrame(1, 4, 2),
+    MonomialFrame(2, 3, 1),
+]
+
+
+def _holds(found, frame, symbols, rng, truth, slack):
+    """`|truth - polynomial| <= rest` where the arguments are off by `slack` in either way."""
+    for point in points(rng, frame, symbols, 6):
+        for box in range(found.count):
+            for entry in range(found.entries):
+                here = value(found, box, entry, point)
+                for sign in (-1, 1) if slack else (0,):
+                    off = abs(truth(box, entry, point, sign) - here)
+                    assert off <= Fraction(float(found.rest[box, entry])), (frame, box, entry)
+
+
+def products_hold(rest=0.0, degree=None, symbols=(1.0, 1.0)):
+    """The product of two models holds the products of their functions.
+
+    `degree` limits the factors in `eps` and in time, `symbols` multiplies their symbols: with few
+    of either, little is truncated and what is left must still be paid.
+    """
+    for seed, frame in enumerate(FRAMES):
+        rng = np.random.default_rng(seed)
+        a, b = (random_models(rng, frame, 2, rest, degree=degree) for _ in range(2))
+        a.sym[:], b.sym[:] = a.sym * symbols[0], b.sym * symbols[1]
+
+        for other in (-1, 1):
+
+            def truth(box, entry, point, sign, a=a, b=b, other=other):
+                left = value(a, box, entry, point) + sign * Fraction(float(a.rest[box, entry]))
+                right = Fraction(float(b.rest[box, entry])) * other
+                return left * (value(b, box, entry, point) + right)
+
+            _holds(models.multiply(a, b), frame, 2, rng, truth, rest)
+
+
+def sums_hold(rest=0.0):
+    """Sums, sums with numbers, multiples, and affine maps hold those of their functions."""
+    for seed, frame in enumerate(FRAMES):
+        rng = np.random.default_rng(seed)
+        a, b = (random_models(rng, frame, 2, rest) for _ in range(2))
+        middle, off = rng.normal(size=(2, 2, 3)) * np.array([1.0, 1e-3])[:, None, None]
+        off = np.abs(off)
+
+        def of(m, box, entry, point, sign):
+            return value(m, box, entry, point) + sign * Fraction(float(m.rest[box, entry]))
+
+        def total(box, entry, point, sign, a=a, b=b):
+            return of(a, box, entry, point, sign) + of(b, box, entry, point, sign)
+
+        _holds(models.add(a, b), frame, 2, rng, total, rest)
+
+        def moved(box, entry, point, sign, a=a, middle=middle, off=off):
+            known = Fraction(middle[box, entry]) + sign * Fraction(off[box, entry])
+            return of(a, box, entry, point, sign) + known
+
+        _holds(models.shifted(a, middle, off), frame, 2, rng, moved, 1)
+
+        def multiple(box, entry, point, sign, a=a, middle=middle, off=off):
+            known = Fraction(middle[box, entry]) + sign * Fraction(off[box, entry])
+            return of(a, box, entry, point, sign) * known
+
+        _holds(models.scaled(a, middle, off), frame, 2, rng, multiple, 1)
+        weight, bias = rng.normal(size=(3, 3)), rng.normal(size=3)
+
+        def mapped(box, entry, point, sign, a=a, weight=weight, bias=bias):
+            parts = (
+                Fraction(weight[i, entry])
+                * of(a, box, i, point, sign if weight[i, entry] > 0 else -sign)
+                for i in range(3)
+            )
+            return sum(parts, Fraction(bias[entry]))
+
+        _holds(models.affine(dense(weight, bias), [a]), frame, 2, rng, mapped, rest)
+
+        def both(box, entry, point, sign, a=a, b=b):
+            first, second = of(a, box, entry, point, sign), of(b, box, entry, point, -sign)
+            return first * Fraction(0.3) - second * Fraction(1.7)
+
+        _holds(models.affine(combine((0.3, -1.7), 3), [a, b]), frame, 2, rng, both, rest)
+
+
+def reciprocals_hold():
+    """`1 / (2 + z / 4)` at z = -1 is 4/7, and at other points what it is."""
+    op = curve("reciprocal")
+    for order in (1, 2, 3, 4):
+        frame = MonomialFrame(1, order, 0)
+        x = models.constant(frame, np.array([[2.0]]), np.zeros((1, 1)), 0)
+        x.coef[0, 0, 1] = 0.25
+        found, bad = curves.apply_curve(op, x)
+        assert not bad.any()
+        for z in (Fraction(-1), Fraction(1), Fraction(0), Fraction(1, 3)):
+            here = value(found, 0, 0, (Fraction(0), [z], []))
+            off = abs(1 / (2 + z / 4) - here)
+            assert off <= Fraction(float(found.rest[0, 0])), (order, z)
+        low, high = ranges.Hull.of(found).ends()
+        assert (
+            Fraction(float(low[0, 0]))
+            <= Fraction(4, 9)
+            < Fraction(4, 7)
+            <= Fraction(float(high[0, 0]))
+        )
+        # The next power of z alone is what an order leaves.
+        assert found.rest[0, 0] <= 2.0 * up(0.25 ** (order + 1) / 1.75 ** (order + 2))
+
+
+def integrals_hold(later=0):
+    """`x0 + h int slope` holds what it says; `later` powers of time of the slope have no place."""
+    for variables, order, h in ((1, 1, Fraction(1, 10)), (2, 2, Fraction(1, 3))):
+        rng = np.random.default_rng(variables)
+        frame = MonomialFrame(variables, order, 3)
+        slope = random_models(rng, MonomialFrame(variables, order, 2 + later), 2, 0.0)
+        x0 = random_models(rng, MonomialFrame(variables, order, 0), 2, 0.0)
+        x0.coef[:], x0.sym[:] = 0.0, 0.0
+        found = picard._integral(slope, x0, h, frame)
+        width = slope.frame.width
+        powers = []
+        for t in range(slope.frame.times):
+            coef, sym = np.zeros_like(slope.coef), np.zeros_like(slope.sym)
+            coef[..., t * width : (t + 1) * width] = slope.coef[..., t * width : (t + 1) * width]
+            sym[:, :, t] = slope.sym[:, :, t]
+            powers.append(models.Models(slope.frame, coef, sym, slope.rest))
+
+        def truth(box, entry, point, sign, powers=powers, h=h):
+            parts = (value(p, box, entry, point) / (t + 1) for t, p in enumerate(powers))
+            return h * point[0] * sum(parts, Fraction(0))
+
+        _holds(found, frame, 2, rng, truth, 0)
+
+
+def ranges_hold():
+    """Ends hold the values at points, and control points hold a tube at all times."""
+    for seed, frame in enumerate(FRAMES):
+        rng = np.random.default_rng(seed)
+        a = random_models(rng, frame, 2, 0.0)
+        rows = rng.normal(size=(2, 3))
+        for cut in ((Fraction(0), Fraction(1)), (Fraction(1, 3), Fraction(1, 2))):
+            hull = ranges.Hull.of(a, *cut)
+            low, high = hull.ends()
+            least, most = hull.forms(rows)
+            for point in points(rng, frame, 2, 20):
+                tau = cut[0] + point[0] * (cut[1] - cut[0]) if frame.time else point[0]
+                at = (tau, *point[1:])
+                for box in range(2):
+                    x = [value(a, box, i, at) for i in range(3)]
+                    for i in range(3):
+                        assert Fraction(low[box, i]) <= x[i] <= Fraction(high[box, i])
+                    for j in range(2):
+                        form = sum(Fraction(r) * v for r, v in zip(rows[j], x, strict=True))
+                        assert Fraction(least[box, j]) <= form <= Fraction(most[box, j])
+        if frame.time:
+            part = ranges.piece(a, Fraction(1, 3), Fraction(1, 2))
+            for tau, eps, s in points(rng, frame, 2, 6):
+                here = value(part, 1, 1, (tau, eps, s))
+                there = value(a, 1, 1, (Fraction(1, 3) + tau / 6, eps, s))
+                assert abs(there - here) <= Fraction(float(part.rest[1, 1]))
+            end = ranges.at_end(a, MonomialFrame(frame.variables, frame.order, 0))
+            for _, eps, s in points(rng, frame, 2, 6):
+                one = value(a, 0, 0, (Fraction(1), eps, s))
+                here = value(end, 0, 0, (Fraction(0), eps, s))
+                assert abs(one - here) <= Fraction(float(end.rest[0, 0]))

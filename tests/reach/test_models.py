@@ -1,0 +1,84 @@
+"""Taylor models hold what they stand for; a mutant that pays less is caught."""
+
+import numpy as np
+import pytest
+
+from outrange.reach.flow import picard
+from outrange.reach.polynomials import models, ranges
+from reach.model_laws import (
+    FRAMES,
+    integrals_hold,
+    products_hold,
+    ranges_hold,
+    reciprocals_hold,
+    sums_hold,
+)
+
+
+@pytest.mark.parametrize("rest", [0.0, 0.5])
+def test_products(rest):
+    products_hold(rest)
+
+
+@pytest.mark.parametrize("rest", [0.0, 0.5])
+def test_sums(rest):
+    sums_hold(rest)
+
+
+@pytest.mark.parametrize("case", [((0, 0), (0.0, 0.0)), ((0, 9), (0.0, 1.0))])
+def test_products_where_little_is_truncated(case):
+    products_hold(0.0, *case)
+
+
+def test_products_of_remainders():
+    # Of constants nothing is truncated: the remainders are all there is.
+    products_hold(0.5, (0, 0), (0.0, 0.0))
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_integrals(later):
+    integrals_hold(later)
+
+
+def test_reciprocals():
+    reciprocals_hold()
+
+
+def test_ranges():
+    ranges_hold()
+
+
+def _no_gamma(n):
+    return 0.0
+
+
+LAWS = {
+    "products": lambda: products_hold(0.0, (0, 0), (0.0, 0.0)),
+    "sums": sums_hold,
+    "ranges": ranges_hold,
+    "integrals": integrals_hold,
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "law"),
+    [(models, "products"), (models, "sums"), (ranges, "ranges"), (picard, "integrals")],
+)
+def test_a_rounding_that_is_not_paid_is_caught(place, law, monkeypatch):
+    monkeypatch.setattr(place, "gamma", _no_gamma)
+    with pytest.raises(AssertionError):
+        LAWS[law]()
+
+
+@pytest.mark.parametrize(("name", "case"), [("lost", ()), ("late", ((0, 9), (0.0, 1.0)))])
+def test_a_truncation_that_is_dropped_is_caught(name, case, monkeypatch):
+    for frame in FRAMES:
+        monkeypatch.setitem(frame.__dict__, name, np.zeros_like(getattr(frame, name)))
+    with pytest.raises(AssertionError):
+        products_hold(0.0, *case)
+
+
+def test_products_of_symbols_that_are_dropped_are_caught(monkeypatch):
+    monkeypatch.setattr(models, "_symbols_lost", lambda a, b, a0, b0: np.zeros_like(a.norm))
+    with pytest.raises(AssertionError):
+        products_hold()
