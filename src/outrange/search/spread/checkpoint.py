@@ -30,7 +30,7 @@ FORMAT = "outrange.search.checkpoint 1"
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class TreeState:
     """Everything that a search goes on from.
 
     Args:
@@ -98,7 +98,7 @@ class Checkpoint:
         """Whether it is time for one."""
         return time.perf_counter() >= self._next
 
-    def save(self, state: State) -> None:
+    def save(self, state: TreeState) -> None:
         """Write a state. A kill leaves the old one or the new one; so does a full disk."""
         begin = time.perf_counter()
         part = self._path.with_name(f"{self._path.name}.part")
@@ -125,7 +125,7 @@ class Checkpoint:
             told = f"No checkpoint could be written to {self._path} ({error.strerror or error})"
             warnings.warn(f"{told}; the search goes on without.", RuntimeWarning, stacklevel=2)
 
-    def read(self) -> State | None:
+    def read(self) -> TreeState | None:
         """What was written; None if nothing was.
 
         Raises:
@@ -139,9 +139,11 @@ class Checkpoint:
             if str(found["format"]) != FORMAT or str(found["question"]) != self._question:
                 raise ValueError("another question")
             boxes = Boxes(**{f.name: found[f"boxes_{f.name}"] for f in fields(Boxes)})
-            names = [f.name for f in fields(State) if f.name not in ("boxes", "bounded", "given")]
+            names = [
+                f.name for f in fields(TreeState) if f.name not in ("boxes", "bounded", "given")
+            ]
             arrays = {name: found[name] for name in names}
-            return State(
+            return TreeState(
                 boxes=boxes, bounded=int(found["bounded"]), given=int(found["given"]), **arrays
             )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -16,7 +16,7 @@ from ..input_split.kernel_search import KernelSearch
 from ..kernel.binding import CompiledProgram
 from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, SubtreeReport
-from .checkpoint import Checkpoint, State
+from .checkpoint import Checkpoint, TreeState
 from .policy import FEWEST, ROOTS, roots_of_task, size_of_task
 from .subtree import Machine, explore, explore_parcel
 
@@ -253,13 +253,13 @@ class SpreadSearch(Search):
 
     # ---- checkpoints ------------------------------------------------------------------------
 
-    def _state(self) -> State:
+    def _state(self) -> TreeState:
         boxes = Boxes.joined([Boxes.all_of(self.frontier), *self._hands.values()])
         one = self.incumbent
         # What was lifted and not yet settled counts in `lower` only.
         closed = np.minimum(self.frontier.closed, self.frontier.in_hand)
         state = (closed, one.best, one.best_at, one.most, self._bounded, self._given)
-        return State(boxes, *state)
+        return TreeState(boxes, *state)
 
     def _restore(self) -> None:
         state = None if self._checkpoint is None else self._checkpoint.read()
