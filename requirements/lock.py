@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-USED = ("keras", "onnx", "plot", "vnnlib", "pandas", "explore")
+USED = ("keras", "onnx", "plot", "vnnlib", "pandas", "explore", "distributed")
 CAPS = ["h5py<3.15", "mpmath<1.4"]
 """What TensorFlow and PyTorch (by SymPy) ask for, so that one environment holds all files."""
 DEV = [

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .api.arrays import use_torch as use_torch
     from .api.asserts import assert_holds as assert_holds, assert_range as assert_range
     from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
+    from .api.batch.verify_all import verify_all as verify_all
     from .api.diagnose import assert_no_findings as assert_no_findings, diagnose as diagnose
     from .api.explore import explore as explore
     from .api.loops.ask import closed_loop as closed_loop
@@ -98,6 +99,7 @@ _HOMES = {
     "answers.study.study": "Study",
     "api.arrays": "use_torch",
     "api.asserts": "assert_holds assert_range",
+    "api.batch.verify_all": "verify_all",
     "api.bad_inputs": "bad_inputs counterexamples",
     "api.diagnose": "assert_no_findings diagnose",
     "api.explore": "explore",

@@ -12,14 +12,15 @@ from architecture.source import PACKAGE, files, imports, name, room
 
 ALLOWED = {
     "core": set(),
+    "executors": {"core"},
     "ops": {"core"},
     "graph": {"core", "ops"},
     "program": {"graph"},
     "frontends": {"core", "ops", "graph", "program", "domains"},
     "domains": {"core", "ops", "graph"},
-    "search": {"core", "ops", "graph", "domains"},
+    "search": {"core", "ops", "graph", "domains", "executors"},
     "answers": {"core"},
-    "questions": {"core", "ops", "graph", "domains", "search", "answers"},
+    "questions": {"core", "ops", "graph", "domains", "search", "answers", "executors"},
     "diagnosis": {
         "core",
         "ops",
@@ -65,7 +66,7 @@ LAZY = {
 FRAMEWORKS = (
     "keras", "onnx", "onnxruntime", "torch", "tensorflow", "jax", "h5py", "scipy", "highspy",
     "matplotlib", "rich", "click", "ctypes", "numba", "vnnlib",
-    "flint", "mpmath", "pandas", "starlette", "uvicorn", "anywidget", "IPython",
+    "distributed", "flint", "mpmath", "pandas", "starlette", "uvicorn", "anywidget", "IPython",
 )  # fmt: skip
 
 

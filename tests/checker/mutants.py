@@ -56,6 +56,7 @@ A_SIGN = "signs are 1 and -1"
 SAME_LINE = "where the slopes are the same, both lines are that line"
 BOTH_HOLD = "inputs with the sum 0 are in the case above, too, and the range of a value holds 0"
 SEVENS = "shifts are multiples of 7: 4095 is one, and 4096 is none"
+ENDS = "return [times * v * self.values[c][%s] for c, v in row.items()]"
 EQUIVALENT = {
     "network: room[0] -= len(values)  ->  room[-1] -= len(values)": ONE_ITEM,
     "network: room[0] >= 0 and first >= ONE and (keys.stop <= before) and form.keys().isdisjoint("
@@ -65,11 +66,12 @@ EQUIVALENT = {
     "  ->  one = pieces[-1][2] if len(pieces) == 1 else 0": ONE_ITEM,
     "curves: if above >= below: return (turn, 0, chord, -(-max(ends) >> BITS))"
     "  ->  if above > below: return (turn, 0, chord, -(-max(ends) >> BITS))": SAME_LINE,
-    "bounds: self.work[0] -= len(put)  ->  self.work[-1] -= len(put)": ONE_ITEM,
+    "bounds: self.work[0] -= len(self.rows[k])  ->  self.work[-1] -= len(self.rows[k])": ONE_ITEM,
     "bounds: need(self.work[0] >= 0, f'the proof takes more than {MOST_WORK} products')"
     "  ->  need(self.work[-1] >= 0, f'the proof takes more than {MOST_WORK} products')": ONE_ITEM,
-    "bounds: return [v * times * self.values[c][v * times < 0] for c, v in row.items()]"
-    "  ->  return [v * times * self.values[c][v * times <= 0] for c, v in row.items()]": NO_TERM,
+    f"bounds: {ENDS % '(v < 0) is (times > 0)'}  ->  {ENDS % '(v <= 0) is (times > 0)'}": NO_TERM,
+    f"bounds: {ENDS % '(v < 0) is (times > 0)'}  ->  {ENDS % '(v < 0) is (times >= 0)'}": NO_TERM,
+    f"bounds: {ENDS % '(v < 0) is (times > 0)'}  ->  {ENDS % '(v < 0) is (times > -1)'}": NO_TERM,
     "bounds: slope, offset = line[:2] if c > 0 else line[2:]"
     "  ->  slope, offset = line[:2] if c >= 0 else line[2:]": NOT_ZERO,
     "bounds: slope, offset = line[:2] if c > 0 else line[2:]"

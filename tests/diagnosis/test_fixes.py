@@ -25,6 +25,10 @@ READ = [
     ("keras.optimizers.SGD(0.001, clipnorm=1.0)", [["optimizer"]]),
     ("y = (y - y.mean()) / y.std()   # and undo it after predict()", [["y"]]),
     ("y = y - 1", [["y"]]),
+    ("y = np.rint(y * 255)   # class numbers", [["y"]]),
+    ("model.fit(x, y, epochs=30, batch_size=32)", [["30 epochs"]]),
+    ('activation="relu", kernel_initializer="he_normal" in every hidden layer   or   skips',
+     [["initializer", "activation"]]),
     ("keras.layers.Normalization() first, adapted to x   or   x = (x - x.mean(0)) / x.std(0)",
      [["x"], ["x"]]),
     ('kernel_initializer="he_normal", bias_initializer=keras.initializers.Constant(0.1)   or   '
@@ -38,7 +42,14 @@ READ = [
 @pytest.mark.parametrize(("fix", "kinds"), READ)
 def test_fixes_are_read_as_printed(fix, kinds):
     found = repairs(fix, "dense")
-    assert [[c.kind for c in r.model] + [c.of for c in r.data] for r in found] == kinds
+    read = [
+        [c.kind for c in r.model] + [c.of for c in r.data]
+        + ([f"{r.plan.epochs} epochs"] if r.plan else [])
+        for r in found
+    ]  # fmt: skip
+    assert read == kinds
+    everywhere = [c.layer == "*" for r in found for c in r.model]
+    assert all(everywhere) if "in every" in fix else not any(everywhere)
 
 
 def test_scaling_back_is_read_with_its_interval():
@@ -84,6 +95,21 @@ def test_losses_of_scaled_targets_are_told_in_the_users_unit():
     assert made["fix"].startswith("y = (y - y.mean()) / y.std()")
     # In units of the scaled targets, whose deviation is 1, no loss would be above 100.
     assert 1000 < made["loss"] < made["loss_without"]
+
+
+def test_a_longer_training_is_compared_with_the_one_planned():
+    x = np.random.default_rng(0).normal(size=(320, 4)).astype("float32")
+    start = keras.initializers.GlorotUniform(seed=1)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, kernel_initializer=start)])
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    finding = next(
+        f
+        for f in outrange.diagnose(model, x, x[:, :1] + 6, epochs=2, try_fixes=True)
+        if f.code == "OR030"
+    )
+    assert finding.fix.startswith("model.fit(x, y, epochs=")
+    assert "after 20" in finding.tried
+    assert finding.cost["tried"]["lowers"]
 
 
 def test_labels_functional_models_and_separate_activations():

@@ -6,6 +6,7 @@ down. One that touches a coefficient changes what the row amounts to by less tha
 unit of the variable's size: by less than `unit`, one of everything that has a size, for them all.
 """
 
+from collections import defaultdict
 from copy import copy
 
 from .curves import BITS, ONE_BITS, Curve, Lines, curve, lines, slopes
@@ -94,10 +95,13 @@ class Region:
         """
         row, error = self.rows[k], self.errors[k] << BITS
         if not self.settled.keys().isdisjoint(row):
-            total = {c: v << BITS for c, v in row.items() if c not in self.settled}
+            total: Row = defaultdict(int)
             for c in [c for c in row if self.settled.get(c)]:
                 error += self._add(total, row[c] * self.settled[c] >> BITS, c)
-            self.rows[k] = {c: v >> BITS for c, v in total.items()}
+            self.rows[k] = {
+                c: row.get(c, 0) + (total[c] >> BITS)
+                for c in (row.keys() | total.keys()) - self.settled.keys()
+            }
         self.errors[k] = (error >> BITS) + 2 * self.unit
 
     def _bound(self, k: int, deep: bool) -> None:
@@ -105,7 +109,11 @@ class Region:
         kink, low, high = isinstance(self.curves[k], tuple), self._flat(1, k), -self._flat(-1, k)
         if k in self.ranges:
             low, high = max(low, self.ranges[k][0]), min(high, self.ranges[k][1])
-        if deep and not (kink and (low >= 0 or high <= 0)):
+        if (
+            deep
+            and not (kink and (low >= 0 or high <= 0))
+            and not self.ranges.keys().isdisjoint(self.rows[k])  # otherwise lines add nothing
+        ):
             low, high = max(low, self.least(1, k)), min(high, -self.least(-1, k))
         self.empty, high = self.empty or low > high, max(low, high)
         self.ranges[k] = low, high
@@ -132,7 +140,8 @@ class Region:
 
     def _ends(self, row: Row, times: int = 1) -> list[int]:
         """The least of each term of a row, by 2^BITS."""
-        return [v * times * self.values[c][v * times < 0] for c, v in row.items()]
+        need(self.work[0] >= 0, f"the proof takes more than {MOST_WORK} products")
+        return [times * v * self.values[c][(v < 0) is (times > 0)] for c, v in row.items()]
 
     def least(
         self, times: int, of: int, pulls: Row | None = None, shares: Row | None = None
@@ -147,12 +156,12 @@ class Region:
             pulls: By unit, which multiple of its z is subtracted first.
             shares: By unit, how far the line that may turn is turned.
         """
-        total = {c: v * times << BITS for c, v in self.rows[of].items()}
-        error, offsets = abs(times) * self.errors[of] << BITS, 0
+        row, error, offsets = self.rows[of], abs(times) * self.errors[of] << BITS, 0
+        total: Row = defaultdict(int, {c: times * v << BITS for c, v in row.items()})
         for k, pull in (pulls or {}).items():
             error += self._add(total, -pull, k)
         for k in reversed(self.units):
-            if c := total.pop(k, 0) >> BITS:
+            if k in total and (c := total.pop(k) >> BITS):
                 line = self._drawn(k, shares.get(k)) if shares else self.lines[k]
                 slope, offset = line[:2] if c > 0 else line[2:]
                 offsets += c * offset
@@ -162,11 +171,9 @@ class Region:
 
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add a multiple of a unit's sum, exactly; returns by how much it may be off."""
-        put = self.rows[k]
-        self.work[0] -= len(put)
-        need(self.work[0] >= 0, f"the proof takes more than {MOST_WORK} products")
-        for c, v in put.items():
-            total[c] = total.get(c, 0) + factor * v
+        self.work[0] -= len(self.rows[k])
+        for c, v in self.rows[k].items():
+            total[c] += factor * v
         return abs(factor) * self.errors[k]
 
 

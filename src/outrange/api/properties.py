@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..certify.ask import Certifier, search_time
 from ..core import OutOfTime, deadline
+from ..executors.working import working
 from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import (
@@ -38,6 +39,8 @@ def verify(
     arithmetic: str | None = None,
     certificate: str | os.PathLike | None = None,
     check: bool = True,
+    executor: Any = None,
+    resume: str | os.PathLike | None = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """Verify a property for every input of a set: a proof, or a counterexample.
@@ -70,6 +73,11 @@ def verify(
             program of its own, `outrange-check`, checks in exact arithmetic
             (docs/certificates.md). For boxes and linear inequalities of the outputs.
         check: Whether to run it at once; the answer's `warrant` is then `CERTIFIED`.
+        executor: Who searches the tree: a `concurrent.futures.Executor`, a `dask.distributed`
+            client, or the address of its scheduler; of few inputs, where boxes are split
+            (docs/scale.md). None for the threads of this process.
+        resume: A folder that the state is written to every half minute: the same call goes on from
+            there.
         progress: A function called a few times a second with a `VerifyProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -123,15 +131,16 @@ def verify(
     proof = Certifier.of(certificate, check, clock, "verify", network, arithmetic)
     if proof is not None:
         proof.check_covered(unsafe, regions)
-    answer = decided(
-        network,
-        unsafe,
-        regions,
-        text,
-        time_limit=search_time(proof, clock, left(clock)),
-        seed=seed,
-        source=source,
-        progress=heard(progress),
-        arithmetic=arithmetic,
-    )
+    with working(executor, resume):
+        answer = decided(
+            network,
+            unsafe,
+            regions,
+            text,
+            time_limit=search_time(proof, clock, left(clock)),
+            seed=seed,
+            source=source,
+            progress=heard(progress),
+            arithmetic=arithmetic,
+        )
     return answer if proof is None or not answer else proof.verdict(answer, unsafe, regions, text)

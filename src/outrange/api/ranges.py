@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..certify.ask import Certifier, one_box, search_time
 from ..core import InputError
+from ..executors.working import working
 from ..graph.difference import difference
 from ..live import heard
 from ..questions.common.stamp import stamped
@@ -33,6 +34,8 @@ def output_range(
     arithmetic: str = "real",
     certificate: str | os.PathLike | None = None,
     check: bool = True,
+    executor: Any = None,
+    resume: str | os.PathLike | None = None,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the exact minimum and maximum of every output over an input set.
@@ -62,6 +65,11 @@ def output_range(
         certificate: A file to write a certificate to: a proof of `lo` and `hi` that a program of
             its own, `outrange-check`, checks in exact arithmetic (docs/certificates.md). For boxes.
         check: Whether to run it at once; the answer's `warrant` is then `CERTIFIED`.
+        executor: Who searches the tree: a `concurrent.futures.Executor`, a `dask.distributed`
+            client, or the address of its scheduler; of few inputs, where boxes are split
+            (docs/scale.md). None for the threads of this process.
+        resume: A folder that the state is written to every half minute: the same call goes on from
+            there.
         progress: A function called a few times a second with a `RangeProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -102,16 +110,17 @@ def output_range(
     if proof is not None and layer is not None:
         raise InputError("A certificate is about the outputs of a model. Received: `layer`.")
     where = None if proof is None else one_box(regions(network.graph.inputs, box))
-    answer = ask(
-        network,
-        box,
-        tol=tol,
-        time_limit=search_time(proof, clock, left(clock)),
-        rows=rows,
-        layer=layer,
-        solver=solver,
-        progress=heard(progress),
-    )
+    with working(executor, resume):
+        answer = ask(
+            network,
+            box,
+            tol=tol,
+            time_limit=search_time(proof, clock, left(clock)),
+            rows=rows,
+            layer=layer,
+            solver=solver,
+            progress=heard(progress),
+        )
     if proof is not None and where is not None:
         answer = proof.range(answer, where, rows)
     return stamped(answer, network)

@@ -17,7 +17,7 @@ from ..live import followed
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
-APART = frozenset("model model_a model_b build property progress file".split())
+APART = frozenset("model model_a model_b build property progress file executor resume".split())
 """Arguments that an answer tells by their own hashes, or that change nothing in it."""
 
 LONGEST = 80

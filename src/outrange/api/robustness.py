@@ -11,6 +11,7 @@ import numpy as np
 from ..certify.ask import Certifier, search_time
 from ..core import InputError
 from ..core.formula import negate
+from ..executors import pool_of
 from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import is_float32, left, loaded_within
@@ -185,6 +186,7 @@ def robust_accuracy(
     time_limit: float | None = None,
     file: Any = None,
     seed: int = 0,
+    executor: Any = None,
     progress: bool | Callable[[RobustProgress], None] | None = None,
 ) -> RobustAccuracy:
     """Compute the robust accuracy on a data set: the share that no perturbation misclassifies.
@@ -205,6 +207,8 @@ def robust_accuracy(
         time_limit: Seconds in all; None for no limit.
         file: A path: results are kept there, and taken from there.
         seed: Seed of the attack's random points; no proof depends on it.
+        executor: Who decides the inputs: a `concurrent.futures.Executor`, a `dask.distributed`
+            client, or the address of its scheduler. None for this process.
         progress: A function called after every input with a `RobustProgress`;
             True to show it, False for nothing. None shows it in a terminal or a notebook once the
             call takes 2 s.
@@ -234,7 +238,8 @@ def robust_accuracy(
     programming*, ICLR 2019.
     """
     from ..questions.inputs.scales import flat_scale
-    from ..questions.robust.robust_accuracy import LabeledData, robust_accuracy as ask
+    from ..questions.robust.labeled_data import LabeledData
+    from ..questions.robust.robust_accuracy import robust_accuracy as ask
 
     network, clock = loaded_within(model, time_limit, x)
     data = LabeledData.of(network, x, y, threshold)
@@ -252,6 +257,7 @@ def robust_accuracy(
             file=file,
             seed=seed,
             progress=heard(progress),
+            pool=pool_of(executor),
         ),
         network,
     )

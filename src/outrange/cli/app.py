@@ -17,6 +17,7 @@ from .options.declared import (
     MODEL_OPTIONS,
     REPORT_OPTIONS,
     UNSAFE,
+    VERIFY_ALL_OPTIONS,
     Option,
 )
 
@@ -140,34 +141,7 @@ def verify_command(model: str, property_: str, **options: Any) -> int:
 
 @app.command("verify-all", epilog=EXIT_CODES)
 @click.argument("instances")
-@click.option("--root", metavar="FOLDER", help="Names are relative to it.  [default: the list's]")
-@click.option("--time", "seconds", type=float, help="A limit for each, in place of the list's.")
-@click.option(
-    "--out",
-    default="results.csv",
-    show_default=True,
-    metavar="FILE",
-    help="The table of results; all of each, witnesses included, in .jsonl beside it.",
-)
-@click.option("--jobs", type=int, default=1, show_default=True, help="How many at a time.")
-@click.option("--only", metavar="TEXT", help="Only instances whose names contain it.")
-@click.option(
-    "--retry",
-    type=click.Choice(["unknown", "timeout", "error", "all"]),
-    multiple=True,
-    help="Ask these again; all: whatever is not decided. May be repeated.",
-)
-@click.option("--memory", type=float, metavar="GIB", help="What each job may use at most.")
-@click.option(
-    "--expected", metavar="FILE", help="Columns onnx,vnnlib,verdict: contradictions are listed."
-)
-@click.option(
-    "--seed",
-    type=int,
-    default=0,
-    show_default=True,
-    help="Of the random points that look for counterexamples.",
-)
+@_with(*VERIFY_ALL_OPTIONS)
 def verify_all_command(instances: str, **options: Any) -> int:
     """Decide every instance of a list, as in VNN-COMP.
 
@@ -177,6 +151,19 @@ def verify_all_command(instances: str, **options: Any) -> int:
     from .batch.verify_all import BatchOptions, ask_verify_all
 
     return ask_verify_all(instances, BatchOptions(**options), click.echo)
+
+
+@app.command("merge", epilog=EXIT_CODES)
+@click.argument("tables", nargs=-1, required=True)
+@click.option("--out", default="results.csv", show_default=True, metavar="FILE", help="A new one.")
+def merge_command(tables: tuple[str, ...], out: str) -> int:
+    """Put the TABLES of all shards of a list together.
+
+    Shards of different lists, versions or seeds are refused, and so is a contradiction.
+    """
+    from .batch.merge import ask_merge
+
+    return ask_merge(tables, out, click.echo)
 
 
 @app.command("explore", epilog=EXIT_CODES)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from .common.problem import Problem
 from .common.search import Search
 from .kernel.binding import library
 from .kernel.layer_program import LayerProgram, compile_layers
+from .spread.begin import over_workers
 
 
 FEW_INPUTS = 12
@@ -198,12 +201,13 @@ def _input_splits(
         if not (incumbent.met or incumbent.decided):
             lo, hi = machine.outputs
             incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])
-        return search
+        return over_workers(problem, incumbent, search, None, seed)
     from .input_split.halves import Halves
     from .input_split.kernel_search import KernelSearch
 
-    def begin(domain: DomainBoxes, points: First | None) -> KernelSearch:
-        return KernelSearch(program, domain, incumbent, seed=seed, first=points or first)
+    def begin(domain: DomainBoxes, points: First | None) -> Any:
+        search = KernelSearch(program, domain, incumbent, seed=seed, first=points or first)
+        return over_workers(replace(problem, domain=domain), incumbent, search, program, seed)
 
     if not problem.is_one_box:
         return begin(problem.domain, None)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -94,6 +96,39 @@ def read_instances(
     if not found:
         narrowed = "" if only is None else f" with --only {only!r}"
         raise InputError(f"There is no instance in the list. Received: `{path}`{narrowed}.")
+    _check_files(list(found.values()))
+    return list(found.values())
+
+
+def of_pairs(
+    pairs: Iterable[tuple[Any, Any]], root: Path | None, seconds: float | None, only: str | None
+) -> list[Instance]:
+    """The instances of pairs of files, each once.
+
+    Args:
+        pairs: Model files and property files.
+        root: The folder that names are relative to; None for the current one.
+        seconds: The limit of each.
+        only: Only instances whose names contain this text.
+
+    Raises:
+        InputError: There is no limit, something is no pair, or a file is missing.
+    """
+    if seconds is None:
+        raise InputError("Pairs of files need a limit in seconds, `each`. Received: each=None.")
+    found: dict[Key, Instance] = {}
+    for pair in pairs:
+        try:
+            onnx, vnnlib = map(os.fspath, pair)
+        except (TypeError, ValueError):
+            raise InputError(
+                "`instances` are pairs of a model file and a property file. "
+                f"Received: {str(pair)[:80]}."
+            ) from None
+        if only is None or only.lower() in f"{onnx},{vnnlib}".lower():
+            files = (_present(root or Path(), name) for name in (onnx, vnnlib))
+            instance = Instance(onnx, vnnlib, seconds, *files)
+            found.setdefault(instance.key, instance)
     _check_files(list(found.values()))
     return list(found.values())
 

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from ...core import InputError
-from .instances import Key, key_of
+from ...core import VERSION, InputError
+from .instances import Instance, Key, key_of
 from .locked_file import BINARY, append, content, lock, sync_folder
 
 
@@ -26,6 +26,9 @@ OLD_COLUMNS = ("onnx", "vnnlib", "verdict", "seconds", "detail", "files")
 ORIGIN = ("model_sha256", "property_sha256", "version", "seed", "time_limit", "warrant")
 
 COLUMNS = (*OLD_COLUMNS, *ORIGIN)
+
+LONGEST = 1000
+"""Characters of a detail."""
 
 DECIDED = ("sat", "unsat")
 
@@ -71,6 +74,40 @@ class Result:
     @property
     def key(self) -> Key:
         return key_of(self.onnx, self.vnnlib)
+
+
+def result_of(
+    task: Instance,
+    files: str,
+    seed: int,
+    verdict: str,
+    detail: str,
+    seconds: float,
+    **more: Any,
+) -> Result:
+    """What a worker answered, as it is written down.
+
+    Args:
+        task: The instance.
+        files: Digest of its files when it was given.
+        seed: It was given, too.
+        verdict: Of the worker.
+        detail: Likewise.
+        seconds: It took.
+        **more: The rest of its answer.
+    """
+    return Result(
+        task.onnx,
+        task.vnnlib,
+        verdict,
+        round(seconds, 4),
+        " ".join(detail.split())[:LONGEST],
+        files=files if task.files == files else "",  # overwritten meanwhile
+        version=VERSION,
+        seed=str(seed),
+        time_limit=f"{task.seconds:g}",
+        **more,
+    )
 
 
 class Results:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 from ...core import InputError
-from ...core.watch import Stage
+from ...executors import pool_of
 from ...live.follow import EAGER, Display, screen
 from ..exit_codes import CONTRADICTED, EXACT, INTERRUPTED, OPEN, VIOLATED, fail
-from ..text import SAT, BatchProgress, batch_live_text, batch_text
+from ..text import SAT, batch_text
 from .instances import Instance, Key, read_expected, read_instances
+from .log import Log
+from .processes import on_processes
 from .results import DECIDED, Result, Results
+from .shards import shard_of
+from .spread import on_pool
 from .worker import can_limit_memory
-from .worker_process import Heard, WorkerProcess
-
-
-TICK = 0.25
-"""Seconds between two looks at the clock."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,8 @@ class BatchOptions:
         memory: GiB a worker may use.
         expected: A list of expected verdicts.
         seed: Of the random points.
+        executor: The address of Dask's scheduler, whose workers decide; None for `jobs` processes.
+        shard: `"3/8"`: only this part of the list; `"slurm"`: the part of a job of an array.
     """
 
     root: str | None
@@ -50,6 +47,8 @@ class BatchOptions:
     memory: float | None
     expected: str | None
     seed: int
+    executor: str | None = None
+    shard: str | None = None
 
 
 def ask_verify_all(listed: str, options: BatchOptions, echo: Callable[[str], None]) -> int:
@@ -64,12 +63,22 @@ def ask_verify_all(listed: str, options: BatchOptions, echo: Callable[[str], Non
     root = None if options.root is None else Path(options.root)
     instances = read_instances(Path(listed), root, options.seconds, options.only)
     expected = None if options.expected is None else read_expected(Path(options.expected))
-    with Results(Path(options.out)) as results:
-        again = {*options.retry}
-        asked = [i for i in instances if _is_open(i, results.known.get(i.key), again)]
+    shard, out = shard_of(options.shard), Path(options.out)
+    if shard is not None:
+        whole, instances, out = instances, shard.part(instances), shard.named(out)
+    pool = pool_of(options.executor)
+    with Results(out) as results:
+        if shard is not None:
+            shard.write(out, whole, options.seed)
+        asked = still_open(instances, results.known, options.retry)
         interrupted = False
         try:
-            _Batch(instances, results, options).run(asked)
+            with Display("verify-all", screen(), EAGER) as live:
+                log = Log(instances, results, live)
+                if pool is None:
+                    on_processes(asked, log, options.jobs, options.memory, options.seed)
+                else:
+                    on_pool(asked, log, pool, options.seed)
         except KeyboardInterrupt:
             interrupted = True
         found = [results.known[i.key] for i in instances if i.key in results.known]
@@ -103,9 +112,27 @@ def _check(listed: str, o: BatchOptions) -> None:
             "--memory limits nothing on this system; leave it out, and choose --jobs so that all "
             f"workers fit. Received: {o.memory}."
         )
+    if o.executor is not None and o.memory is not None:
+        raise InputError(
+            "--memory limits processes of this machine; with --executor the workers have limits "
+            f"of their own (`dask worker --memory-limit`). Received: --memory {o.memory:g}."
+        )
     out, names = Path(o.out), (listed, o.expected)
     if any(name and Path(name).resolve() == out.resolve() for name in names):
         raise InputError(f"--out is a file of its own. Received: {o.out}.")
+
+
+def still_open(
+    instances: Sequence[Instance], known: dict[Key, Result], retry: Sequence[str]
+) -> list[Instance]:
+    """What is to be asked.
+
+    Args:
+        instances: All of them.
+        known: What earlier runs found.
+        retry: Verdicts that are asked again.
+    """
+    return [i for i in instances if _is_open(i, known.get(i.key), {*retry})]
 
 
 def _is_open(instance: Instance, result: Result | None, again: set[str]) -> bool:
@@ -120,80 +147,3 @@ def _contradictions(found: Sequence[Result], expected: dict[Key, str]) -> list[s
         for r in found
         if r.verdict in DECIDED and expected.get(r.key, r.verdict) != r.verdict
     ]
-
-
-class _Batch:
-    """Hands out instances, and writes down what comes back.
-
-    Args:
-        instances: All of the list, for counting.
-        results: Where it is written.
-        options: Jobs, memory, seed.
-    """
-
-    def __init__(
-        self, instances: Sequence[Instance], results: Results, options: BatchOptions
-    ) -> None:
-        self._keys = [i.key for i in instances]
-        self._results = results
-        self._news: SimpleQueue[Heard] = SimpleQueue()
-        self._hands = [
-            WorkerProcess(k, options.jobs, options.memory, options.seed, self._news)
-            for k in range(options.jobs)
-        ]
-        self._start = time.perf_counter()
-        self._done = 0
-
-    def run(self, asked: Sequence[Instance]) -> None:
-        """Until every instance has a result."""
-        waiting = deque(asked)
-        with Display("verify-all", screen(), EAGER) as live:
-            try:
-                while waiting or any(hand.task for hand in self._hands):
-                    for hand in self._hands:
-                        if hand.task is None and waiting:
-                            task = waiting.popleft()
-                            self._say(live, "started", task)
-                            hand.give(task)
-                    live(Stage(batch_live_text(self._progress())))
-                    self._wait(live)
-            finally:
-                for hand in self._hands:
-                    hand.end()
-
-    def _wait(self, live: Display) -> None:
-        """For the next answer, or until someone is overdue, or for a moment."""
-        busy = [hand for hand in self._hands if hand.task is not None]
-        moment = min([TICK, *(max(0.0, hand.left) for hand in busy)])
-        try:
-            heard = self._news.get(timeout=moment)
-            self._take(live, self._hands[heard.number].listen(heard))
-        except Empty:
-            pass
-        for hand in busy:
-            if hand.task is not None and hand.left < 0:
-                self._take(live, hand.give_up())
-
-    def _take(self, live: Display, result: Result | None) -> None:
-        if result is not None:
-            self._results.add(result)
-            self._done += 1
-            self._say(live, result.verdict, result, f" {result.seconds:.2f} s")
-
-    def _progress(self) -> BatchProgress:
-        known = self._results.known
-        tasks = [hand.task for hand in self._hands if hand.task is not None]
-        return BatchProgress(
-            time.perf_counter() - self._start,
-            [known[key].verdict for key in self._keys if key in known],
-            len(self._keys),
-            self._done,
-            [f"{t.onnx} {t.vnnlib}" for t in tasks],
-        )
-
-    def _say(self, live: Display, word: str, about: Instance | Result, more: str = "") -> None:
-        """A line for a log, where no live line is shown."""
-        if not live.shown:
-            count = sum(key in self._results.known for key in self._keys)
-            name = f"{about.onnx} {about.vnnlib}"
-            print(f"{count}/{len(self._keys)} {word:7} {name}{more}", file=sys.stderr, flush=True)

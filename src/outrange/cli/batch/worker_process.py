@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import IO, Any
 
-from ... import __version__
 from ...core import InputError
 from .instances import Instance
-from .results import Result
+from .results import Result, result_of
 
 
 PROGRAM = "from outrange.cli.batch.worker import main; main()"
@@ -29,9 +28,6 @@ START = 120.0
 """Seconds a worker may take to start."""
 
 ATTEMPTS = 3
-
-LONGEST = 1000
-"""Characters of a detail."""
 
 
 @dataclass(frozen=True)
@@ -227,20 +223,7 @@ class WorkerProcess:
         assert self.task is not None
         taken = time.perf_counter() - self._since if seconds is None else seconds
         task, self.task = self.task, None
-        detail = " ".join(detail.split())[:LONGEST]
-        files = task.files if task.files == self._files else ""  # overwritten meanwhile
-        return Result(
-            task.onnx,
-            task.vnnlib,
-            verdict,
-            round(taken, 4),
-            detail,
-            files=files,
-            version=__version__,
-            seed=str(self._seed),
-            time_limit=f"{task.seconds:g}",
-            **more,
-        )
+        return result_of(task, self._files, self._seed, verdict, detail, taken, **more)
 
 
 def _signal(number: int) -> str:

@@ -133,3 +133,44 @@ LOOP_OPTIONS = (
     option("--csv", "table", metavar="FILE", help="Write the pipe as a table."),
     *MODEL_OPTIONS,
 )  # fmt: skip
+
+VERIFY_ALL_OPTIONS = (
+    option("--root", metavar="FOLDER", help="Names are relative to it.  [default: the list's]"),
+    option("--time", "seconds", type=float, help="A limit for each, in place of the list's."),
+    option(
+        "--out",
+        default="results.csv",
+        show_default=True,
+        metavar="FILE",
+        help="The table of results; all of each, witnesses included, in .jsonl beside it.",
+    ),
+    option("--jobs", type=int, default=1, show_default=True, help="How many at a time."),
+    option("--only", metavar="TEXT", help="Only instances whose names contain it."),
+    option(
+        "--retry",
+        type=["unknown", "timeout", "error", "all"],
+        multiple=True,
+        help="Ask these again; all: whatever is not decided. May be repeated.",
+    ),
+    option("--memory", type=float, metavar="GIB", help="What each job may use at most."),
+    option(
+        "--expected",
+        metavar="FILE",
+        help="Columns onnx,vnnlib,verdict: contradictions are listed.",
+    ),
+    option(
+        "--seed",
+        type=int,
+        default=0,
+        show_default=True,
+        help="Of the random points that look for counterexamples.",
+    ),
+    option(
+        "--executor",
+        metavar="ADDRESS",
+        help="Dask's scheduler, whose workers decide: tcp://host:8786.",
+    ),
+    option(
+        "--shard", metavar="I/N", help="A part of the list, 3/8 say; slurm: that of an array's job."
+    ),
+)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ...program import ModelChange
+from ..plan import Plan
 from . import data_changes
 from .data_changes import DataChange
 
@@ -22,11 +23,13 @@ class Repair:
         text: As printed.
         model: Changes of the model, its loss and its optimizer.
         data: Changes of the data.
+        plan: How long to train instead.
     """
 
     text: str
     model: tuple[ModelChange, ...]
     data: tuple[DataChange, ...]
+    plan: Plan | None = None
 
 
 NUMBER = r"(-?\d+(?:\.\d*)?(?:e[+-]?\d+)?)"
@@ -52,11 +55,12 @@ def repairs(fix: str, layer: str) -> list[Repair]:
         if changes and code:
             model = tuple(c for c in changes if isinstance(c, ModelChange))
             data = tuple(c for c in changes if isinstance(c, DataChange))
-            found.append(Repair(text.strip(), model, data))
+            plan = next((c for c in changes if isinstance(c, Plan)), None)
+            found.append(Repair(text.strip(), model, data, plan))
     return found
 
 
-def _changes(code: str, layer: str) -> Iterator[ModelChange | DataChange]:
+def _changes(code: str, layer: str) -> Iterator[ModelChange | DataChange | Plan]:
     layer = "*" if EVERY.search(code) else layer
     for pattern, make in PATTERNS:
         match = pattern.search(code)
@@ -120,6 +124,10 @@ def _initializer(match: re.Match, layer: str) -> Iterator[ModelChange]:
     yield ModelChange("initializer", layer, match.group(1))
 
 
+def _longer(match: re.Match, _: str) -> Iterator[Plan]:
+    yield Plan(int(match.group(1)), int(match.group(2)))
+
+
 def _last_away(_: re.Match, __: str) -> Iterator[ModelChange]:
     yield ModelChange("remove")
 
@@ -161,6 +169,7 @@ PATTERNS: tuple[tuple[re.Pattern, Callable], ...] = tuple(
         (r'\bactivation=("\w+"|None)', _one("activation")),
         (r"take the last activation away", _one("activation", value=None)),
         (r"Dropout before|take the dropout away|[Dd]ropout .*before the last", _last_away),
+        (r"model\.fit\(x, y, epochs=(\d+), batch_size=(\d+)\)", _longer),
         (r"layer\.trainable = True", _one("trainable")),
     )
 )

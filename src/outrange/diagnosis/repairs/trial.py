@@ -36,7 +36,7 @@ class Outcome:
 
     Args:
         repair: Which one.
-        steps: Steps trained.
+        steps: Steps trained with it, and without it.
         before: The loss after them without it; NaN where there is none.
         after: The loss with it, in the same unit if `alike`.
         alike: Whether the two losses are of one kind.
@@ -45,7 +45,7 @@ class Outcome:
     """
 
     repair: Repair
-    steps: int
+    steps: tuple[int, int]
     before: float
     after: float
     alike: bool
@@ -66,6 +66,8 @@ class Outcome:
         fix = self.repair.text.split("#")[0].strip()
         if self.alike and np.isfinite(self.before):
             text = f"{short(self.after)} instead of {short(self.before)}"
+            if self.repair.plan is not None:
+                text += f" after {self.steps[1]}"
         elif np.isfinite(self.shares).all():
             without, share = self.shares
             text = (
@@ -79,7 +81,7 @@ class Outcome:
         gone = (
             "" if not self.gone else f"; {'this' if self.lowers else 'only this'} finding is gone"
         )
-        return f"Tried on a copy: with `{fix}` {self.steps} steps reach a loss of {text}{gone}."
+        return f"Tried on a copy: with `{fix}` {self.steps[0]} steps reach a loss of {text}{gone}."
 
 
 def with_fixes_tried(case: DiagnosisContext, found: Iterable[Finding]) -> list[Finding]:
@@ -104,7 +106,7 @@ def with_fixes_tried(case: DiagnosisContext, found: Iterable[Finding]) -> list[F
 
 def _told(finding: Finding, outcome: Outcome) -> Finding:
     tried = {
-        "fix": outcome.repair.text, "steps": outcome.steps, "loss": outcome.after,
+        "fix": outcome.repair.text, "steps": outcome.steps[0], "loss": outcome.after,
         "loss_without": outcome.before, "lowers": outcome.lowers, "gone": outcome.gone,
     }  # fmt: skip
     return replace(finding, tried=str(outcome), cost={**finding.cost, "tried": tried})
@@ -134,15 +136,30 @@ def _outcome(case: DiagnosisContext, finding: Finding, repair: Repair) -> Outcom
     if one is None or not one.looks:
         return None
     own = case.trials.run()
-    before = np.nan if own is None or not own.looks else own.looks[-1][1]
-    after, alike = one.looks[-1][1], _alike(case, mended)
+    # A longer training is compared with one of the length that is planned.
+    ends = [
+        len(run.losses) if repair.plan is None or of.plan is None
+        else min(len(run.losses), of.plan.steps(of.rows))
+        for run, of in ((one, mended), (own, case)) if run is not None
+    ]  # fmt: skip
+    before = np.nan if own is None or not own.looks else _at(own, ends[1])
+    after, alike = _at(one, ends[0]), _alike(case, mended)
     unit = _unit(case, repair)
     if unit is not None and alike:
         after *= unit
     elif any(change.of == "y" for change in repair.data):
         alike = False
     shares = _share(case, own), _share(mended, one)
-    return Outcome(repair, len(one.losses), before, after, alike, shares, _gone(mended, finding))
+    if any(loss.name.endswith("crossentropy") for loss in case.program.losses) and after < 0:
+        # Of labels that are no probabilities: below 0, lower is not better.
+        alike, shares = False, (np.nan, np.nan)
+    steps = ends[0], 0 if own is None else ends[1]
+    return Outcome(repair, steps, before, after, alike, shares, _gone(mended, finding))
+
+
+def _at(one: Rehearsal, step: int) -> float:
+    """The loss of the first rows at the last look up to a step."""
+    return next((loss for at, loss in reversed(one.looks) if at <= step), one.looks[0][1])
 
 
 def repaired(case: DiagnosisContext, repair: Repair) -> DiagnosisContext | None:
@@ -164,8 +181,9 @@ def repaired(case: DiagnosisContext, repair: Repair) -> DiagnosisContext | None:
     if program is None or not len(leaves(x)[0]):
         return None
     return DiagnosisContext(
-        program, leaves(x), leaves(y), (x, y), case.steps, names=case.names, plan=case.plan
-    )
+        program, leaves(x), leaves(y), (x, y), case.steps, names=case.names,
+        plan=repair.plan or case.plan,
+    )  # fmt: skip
 
 
 def _alike(case: DiagnosisContext, mended: DiagnosisContext) -> bool:

@@ -162,7 +162,8 @@ def _fix(case: _Case, most: int | None) -> str:
         if spread > 0 and max(abs(float(y.mean())), spread) > 10.0:
             lines.append("y = (y - y.mean()) / y.std()   # and undo it after predict()")
     if rate is not None and len(rate) and 0 < rate[0] <= 1e-3:
-        lines.append(f"keras.optimizers.{case.stepping.kind}({short(10 * float(rate[0]))})")
+        larger = 1e-3 if rate[0] < 1e-4 else 10 * float(rate[0])
+        lines.append(f"keras.optimizers.{case.stepping.kind}({short(larger)})")
     epochs = 3 * (most or case.plan.epochs)
     lines.append(f"model.fit(x, y, epochs={epochs}, batch_size={case.plan.batch_size})")
     return "\nor ".join(lines)

@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 
-from ...core import ModelSource, value_digest
+from ...core import ModelSource
 from ...graph import Graph
-from ...ops import Affine
-
-
-MOST_ENTRIES = 1 << 20
-"""Larger matrices are told by what they make of a few numbers."""
-
-_NUMBERS = ("index", "fill", "windows", "left", "right", "knots", "lines", "origin", "limits")
-"""What the operations that are not affine are made of, apart from their function."""
+from ...graph.graph import graph_digest
 
 
 def graph_source(name: str, graph: Graph) -> ModelSource:
-    """The hash of a graph itself: its operations in order, what they read, and their numbers.
+    """A graph in the place of a model.
 
     Args:
         name: Of the model.
         graph: What it computes.
     """
-    parts: list[Any] = [[(slot.name, slot.shape) for slot in graph.inputs], graph.output]
-    for node in graph.nodes:
-        op: Any = node.op
-        parts += [type(op).__name__, op.name, list(node.inputs), node.size]
-        if isinstance(op, Affine):
-            parts += [op.bias, *_linear_part(op)]
-            continue
-        parts += [getattr(op, one) for one in _NUMBERS if hasattr(op, one)]
-        if hasattr(op, "f"):
-            with np.errstate(all="ignore"):
-                parts.append(op.f(np.linspace(-4.0, 4.0, 33)))
-    return ModelSource(name, value_digest(parts), "graph")
-
-
-def _linear_part(op: Affine) -> tuple[np.ndarray, ...]:
-    if op.size * sum(op.sizes) <= MOST_ENTRIES:
-        return op.adjoint(np.eye(op.size))
-    return op.adjoint(np.random.default_rng(0).standard_normal((2, op.size)))
+    return ModelSource(name, graph_digest(graph), "graph")
 
 
 def fingerprint(graph: Graph) -> np.ndarray:

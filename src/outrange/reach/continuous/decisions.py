@@ -39,20 +39,20 @@ class AtomHeld:
         for i, c in self.atom.terms:
             if i < self.states:
                 row[0, i] = c
-        least, most = segment.range(row)
+        limit = -self.atom.offset
+        limit = np.nextafter(limit, -np.inf) if self.atom.strict else limit
+        ends = np.array([-np.inf]), np.array([limit])
+        least, most = segment.within(row, *ends)
         pushed = [(i - self.states, c) for i, c in self.atom.terms if i >= self.states]
         if pushed and segment.controls is None:
             return nothing_open(segment)
         for i, c in pushed:
             assert segment.controls is not None
-            ends = np.stack([c * segment.controls[0][:, i], c * segment.controls[1][:, i]])
+            push = np.stack([c * segment.controls[0][:, i], c * segment.controls[1][:, i]])
             # A product and a sum are rounded once each.
-            pad = gamma(2) * (np.abs(ends).max(axis=0) + np.abs(most[:, 0]) + np.abs(least[:, 0]))
-            most = up(most + ends.max(axis=0)[:, None] + 2 * pad[:, None])
-            least = down(least + ends.min(axis=0)[:, None] - 2 * pad[:, None])
-        limit = -self.atom.offset
-        limit = np.nextafter(limit, -np.inf) if self.atom.strict else limit
-        ends = np.array([-np.inf]), np.array([limit])
+            pad = gamma(2) * (np.abs(push).max(axis=0) + np.abs(most[:, 0]) + np.abs(least[:, 0]))
+            most = up(most + push.max(axis=0)[:, None] + 2 * pad[:, None])
+            least = down(least + push.min(axis=0)[:, None] - 2 * pad[:, None])
         return decided(least, most, *ends, segment.forms(row))
 
 

@@ -15,6 +15,7 @@ from ..polynomials.frame import MonomialFrames
 from ..polynomials.models import Models
 from ..polynomials.ranges import Hull, at_end
 from .controllers import Controller
+from .edges import FirstBox
 from .initial import corners, initial_models, inputs_of
 from .linear import LinearFlow
 from .picard import step
@@ -132,7 +133,8 @@ class FlowRun:
             SymbolOrigins(np.zeros((count, 0, self.free.size + 2))),
             np.zeros(count, np.int64), np.zeros(count, bool),
         )  # fmt: skip
-        self.span = self._pass(self.span, self.span.states, Fraction(0), Fraction(0))
+        first, now = FirstBox(self.lo, self.hi), Fraction(0)
+        self.span = self._pass(self.span, self.span.states, now, now, first)
 
     def period(self, k: int) -> None:
         """One period: the controls, then as many steps as it takes."""
@@ -207,18 +209,19 @@ class FlowRun:
         out = replace(span, states=ends)
         out = replace(out, calm=out.calm & calm).take(done)
         if done.size:
-            out = self._pass(out, found.tube.take(done), start, start + h)
+            tube, edge = found.tube.take(done), None
+            if start == 0:
+                rate, at = field_of(found.tube, start, h).take(done), out.boxes
+                edge = FirstBox(self.lo[at], self.hi[at], tube, rate)
+            out = self._pass(out, tube, start, start + h, edge)
         if not open_.size:
             return out
         rest = before.take(open_)
         if level >= HALVINGS:
             for i, at in enumerate(open_):
                 cause = trouble.of(int(at))
-                self._fail(
-                    rest, i, start, "domain" if cause else "step",
-                    cause or f"a step of {float(h):.3g} is still too long: the states are known "
-                    "too roughly",
-                )  # fmt: skip
+                long = f"a step of {float(h):.3g} is still too long: the states are known roughly"
+                self._fail(rest, i, start, "domain" if cause else "step", cause or long)
             return out
         rest = replace(rest, levels=np.maximum(rest.levels, level + 1), calm=rest.calm & False)
         for j in range(2):
@@ -235,12 +238,14 @@ class FlowRun:
         states, held, origins = reduced_together(span.states, span.controls, span.origins, most)
         return replace(span, states=states, controls=held, origins=origins)
 
-    def _pass(self, span: Span, tube: Models, start: Fraction, end: Fraction) -> Span:
+    def _pass(
+        self, span: Span, tube: Models, start: Fraction, end: Fraction, by: FirstBox | None = None
+    ) -> Span:
         """Record a segment or an instant; the boxes that go on from its end."""
         if not span.size:
             return span
         held = None if span.controls is None or start == end else Hull.of(span.controls).ends()
-        segment = Segment.of(start, end, span.boxes, tube, held)
+        segment = Segment.of(start, end, span.boxes, tube, held, by)
         if self.decide is not None:
             decision = self.decide(segment)
             segment.slack = decision.slack

@@ -15,6 +15,7 @@ from ...ops import dense
 from ..polynomials.field import Trouble, evaluate
 from ..polynomials.models import Models, affine, constant
 from ..polynomials.ranges import Hull, piece
+from .edges import FirstBox
 
 
 @dataclass(eq=False)
@@ -30,6 +31,7 @@ class Segment:
         controls: The ends of the controls that are held, `(b, m)` each; None at instants.
         tube: The models, over `tau` in [0, 1] from `start` to `end`; None where not kept.
         slack: `(b,)` how much of what is asked is left here, proved; None where nothing was asked.
+        edge: Of a segment that begins at time 0, the boxes that it begins with.
     """
 
     start: Fraction
@@ -40,13 +42,19 @@ class Segment:
     controls: Bounds | None = None
     tube: Models | None = field(default=None, repr=False)
     slack: np.ndarray | None = None
+    edge: FirstBox | None = field(default=None, repr=False)
 
     @staticmethod
     def of(
-        start: Fraction, end: Fraction, boxes: np.ndarray, tube: Models, controls: Bounds | None
+        start: Fraction,
+        end: Fraction,
+        boxes: np.ndarray,
+        tube: Models,
+        controls: Bounds | None,
+        edge: FirstBox | None = None,
     ) -> Segment:
         """Models and their hull."""
-        return Segment(start, end, boxes, *Hull.of(tube).ends(), controls, tube)
+        return Segment(start, end, boxes, *Hull.of(tube).ends(), controls, tube, edge=edge)
 
     @cached_property
     def hull(self) -> Hull:
@@ -71,6 +79,17 @@ class Segment:
     def range(self, rows: Sequence[Sequence[float]] | np.ndarray) -> Bounds:
         """Least and largest values of `rows @ x`, `(b, R)` each."""
         return self.hull.forms(np.atleast_2d(np.asarray(rows, np.float64)))
+
+    def within(self, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> Bounds:
+        """The same, cut to the limits that no trajectory from the initial boxes crosses.
+
+        Args:
+            rows: `(R, n)`.
+            low: `(R,)`; `-inf` where there is no limit.
+            high: `(R,)`; `inf` where there is none.
+        """
+        ends = self.range(rows)
+        return ends if self.edge is None else self.edge.within(rows, ends, low, high)
 
     def measure(self, graph: Graph) -> Bounds:
         """Least and largest values of any function of `x` and `t`, `(b, outputs)` each.
@@ -111,7 +130,7 @@ class Segment:
         if whole == 0 or (start, end) == (self.start, self.end):
             return self
         part = piece(self.models, (start - self.start) / whole, (end - self.start) / whole)
-        return Segment.of(start, end, self.boxes, part, self.controls)
+        return Segment.of(start, end, self.boxes, part, self.controls, self.edge)
 
     def take(self, some: np.ndarray, keep: bool) -> Segment:
         """Some of its boxes, with or without the models."""
@@ -121,7 +140,8 @@ class Segment:
         tube = self.tube.take(some) if keep and self.tube is not None else None
         slack = None if self.slack is None else self.slack[some]
         ends = self.lo[some], self.hi[some]
-        return Segment(self.start, self.end, self.boxes[some], *ends, controls, tube, slack)
+        edge = self.edge.take(some) if keep and self.edge is not None else None
+        return Segment(self.start, self.end, self.boxes[some], *ends, controls, tube, slack, edge)
 
 
 @dataclass(frozen=True, eq=False)

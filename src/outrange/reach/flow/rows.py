@@ -71,7 +71,7 @@ class Rows:
     def __call__(self, segment: Segment) -> PipeDecision:
         if not self.window.counts(segment):
             return nothing_open(segment)
-        least, most = segment.range(self.rows)
+        least, most = segment.within(self.rows, self.low, self.high)
         return decided(least, most, self.low, self.high, segment.forms(self.rows))
 
 

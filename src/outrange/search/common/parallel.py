@@ -6,7 +6,6 @@ waiting for them: on two busy cores a search was ten times slower.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -16,17 +15,16 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from ...executors.one_core import cores
+
 
 Part = TypeVar("Part")
 Found = TypeVar("Found")
 
 
 def threads() -> int:
-    """The cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
+    """The cores this process may use; of a task on a worker, one."""
+    return cores()
 
 
 def single_blas_thread() -> AbstractContextManager:

@@ -63,9 +63,13 @@ class ArraySearch(BestFirstSearch):
     def _explore(self) -> None:
         clock, most = self.incumbent.clock, self._most
         began = clock.seconds
-        _step(self, max(1, min(most, len(self.frontier) // 2)))
+        self.step(max(1, min(most, len(self.frontier) // 2)))
         quick = clock.seconds - began < SECONDS_A_CALL
         self._most = min(MOST_BOXES, most * 2) if quick else max(FIRST_BOXES, most // 2)
+
+    def step(self, count: int) -> None:
+        """Bound so many boxes, close what can be closed, and split the rest."""
+        _step(self, count)
 
 
 def _step(search: ArraySearch, count: int) -> None:

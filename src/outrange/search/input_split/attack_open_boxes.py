@@ -58,7 +58,7 @@ class OpenBoxAttack:
         if incumbent.target is None or not len(frontier):
             return
         began = incumbent.clock.seconds
-        if began < PATIENCE or self._spent > SHARE * began:
+        if not self.is_due(began):
             return
         found = frontier.sample(self._rng, self._count)
         boxes = DomainBoxes(found["lo"], found["hi"], self._roots.whole)
@@ -68,3 +68,11 @@ class OpenBoxAttack:
         offer(*scatter(self._gradient, boxes, k, near, self._rng))
         self._spent += incumbent.clock.seconds - began
         self._count = min(STARTS, 2 * self._count)
+
+    def is_due(self, seconds: float) -> bool:
+        """Whether there is time for an attempt.
+
+        Args:
+            seconds: On the clock of the search.
+        """
+        return seconds >= PATIENCE and self._spent <= SHARE * seconds

@@ -25,6 +25,7 @@ class BestFirstSearch(Search):
     free: np.ndarray
     """`(d,)` bool: the inputs that boxes have sides for."""
     frontier: Frontier
+    attack = OpenBoxAttack
     _fixed: np.ndarray
     _gradient: PacedGradient
     _attack: OpenBoxAttack
@@ -50,7 +51,7 @@ class BestFirstSearch(Search):
         least, at, most = points
         self._gradient = gradient
         self.incumbent.start(least, self.full(at), most)
-        self._attack = OpenBoxAttack(gradient, self.boxes, self._rng)
+        self._attack = self.attack(gradient, self.boxes, self._rng)
         self.frontier = Frontier.of(self.boxes, least.size, states)
 
     def full(self, at: np.ndarray) -> np.ndarray:

@@ -52,6 +52,8 @@ class Frontier:
 
     def __init__(self, inputs: int, objectives: int, states: int) -> None:
         self.capacity = 1024
+        self.most_bytes: int | None = None
+        """The memory reserved; None for `MOST_BYTES`."""
         self._arrays = {
             "lo": np.empty((self.capacity, inputs)),
             "hi": np.empty((self.capacity, inputs)),
@@ -121,7 +123,8 @@ class Frontier:
     @property
     def full(self) -> bool:
         """Whether the open boxes fill the memory reserved for them."""
-        return len(self) * self._row_bytes > MOST_BYTES
+        most = MOST_BYTES if self.most_bytes is None else self.most_bytes
+        return len(self) * self._row_bytes > most
 
     @property
     def _row_bytes(self) -> int:
@@ -168,9 +171,26 @@ class Frontier:
         alive = np.concatenate([self._front, self._alive.all])
         return self._boxes(rng.choice(alive, min(count, alive.size), replace=False))
 
+    @property
+    def boxes(self) -> dict[str, np.ndarray]:
+        """Copies of all open boxes."""
+        return self._boxes(np.concatenate([self._front, self._alive.all]))
+
     def _boxes(self, slots: np.ndarray) -> dict[str, np.ndarray]:
         boxes = {name: array[slots] for name, array in self._arrays.items()}
         return boxes | {"lb": np.ascontiguousarray(self._lb[:, slots].T)}
+
+    @property
+    def in_hand(self) -> np.ndarray:
+        """`(m,)` the least bound of what was taken out and is not settled."""
+        return self._in_hand
+
+    def empty(self) -> None:
+        """Forget all boxes."""
+        alive = np.concatenate([self._front, self._alive.all])
+        self._lb[:, alive] = np.inf
+        self._free.add(alive)
+        self._alive, self._front = _Slots(np.empty(0, np.int64)), np.empty(0, np.int64)
 
     def settle(self) -> None:
         """Confirm that the boxes taken out are closed or back as sub-boxes."""

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ..attack.first_points import First
 from ..attack.pgd import Evaluate, Gradient, Points
 from ..common.domain_boxes import DomainBoxes
+from ..common.incumbent import Incumbent
 from ..common.search import Search
-from .kernel_search import KernelSearch
+from ..kernel.binding import CompiledProgram
 
 
 MOST_HALVES = 1024
@@ -30,12 +32,31 @@ SAMPLES = 16
 """Points that a search on a half starts from: the best ones are known."""
 
 
+class BoxSearch(Protocol):
+    """A search on the kernel, here or over workers."""
+
+    incumbent: Incumbent
+    methods: tuple[str, ...]
+
+    @property
+    def kernel(self) -> CompiledProgram: ...
+    @property
+    def free(self) -> np.ndarray: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def finished(self) -> bool: ...
+    def lower(self) -> np.ndarray: ...
+    def advance(self) -> bool: ...
+    def recover(self) -> None: ...
+
+
 @dataclass(frozen=True, eq=False)
 class _Part:
     """A search on a part of the box, and what was proved of all objectives there before."""
 
     domain: DomainBoxes
-    search: KernelSearch
+    search: BoxSearch
     before: np.ndarray
 
     def lower(self) -> np.ndarray:
@@ -58,7 +79,7 @@ class Halves(Search):
     """
 
     def __init__(
-        self, domain: DomainBoxes, begin: Callable[[DomainBoxes, First | None], KernelSearch]
+        self, domain: DomainBoxes, begin: Callable[[DomainBoxes, First | None], BoxSearch]
     ) -> None:
         first = begin(domain, None)
         self.incumbent, self.methods, self._begin = first.incumbent, first.methods, begin

@@ -41,48 +41,7 @@ SECONDS_A_CALL = 0.1
 """Target duration of a call in seconds: the clock is read between calls."""
 
 
-class KernelSearch(BestFirstSearch):
-    """Input splits in C: piecewise-linear layers, all cores.
-
-    Args:
-        program: The network and its objectives, of the inputs that are free in `domain`.
-        domain: Where to search.
-        incumbent: The clock and the tolerances; it keeps the points found.
-        seed: Seed of the samples.
-        first: Finds the first points; see `first_points.first_points`.
-        kernel: The program, compiled for `domain`; None compiles it.
-    """
-
-    methods = METHODS
-    ascent = ASCENT
-
-    def __init__(
-        self,
-        program: LayerProgram,
-        domain: DomainBoxes,
-        incumbent: Incumbent,
-        *,
-        seed: int = 0,
-        first: First = first_points,
-        kernel: CompiledProgram | None = None,
-    ) -> None:
-        hull = domain.hull
-        self._set_up(domain, incumbent, seed, hull.lo < hull.hi)
-        self.kernel = kernel or root_magnitudes(program, self.boxes.hull, self.boxes.whole)
-        self._pace = _Pace()
-        incumbent.floor = np.maximum(incumbent.floor, 8 * self.kernel.radius)
-        gradient, kernel = PacedGradient(program.gradient), self.kernel
-        points = first(gradient, kernel.evaluate, self.boxes, kernel.objectives, self._rng)
-        self._begin(gradient, points, program.states)
-
-    def _explore(self) -> None:
-        tasks = self.frontier.pop(self._pace.tasks(len(self.frontier)))
-        left = _run_kernel(self, tasks, self._pace)
-        if len(left["lo"]):
-            self.frontier.push(*left.values())
-
-
-class _Pace:
+class Pace:
     """Choose the number of boxes of a call, and allocate its results.
 
     Few at the start, where best-first order matters.
@@ -108,9 +67,15 @@ class _Pace:
         return self._room
 
     def tasks(self, waiting: int) -> int:
+        """How many boxes the next call takes of those that wait."""
         return max(1, min(self.most, waiting // 2))
 
     def learn(self, seconds: float) -> None:
+        """Make calls of the duration aimed at.
+
+        Args:
+            seconds: What the last one took.
+        """
         if seconds < SECONDS_A_CALL / 2:
             self.most = min(MOST_TASKS, self.most * 2)
             self.budget = min(MOST_BUDGET, self.budget * 2)
@@ -119,7 +84,49 @@ class _Pace:
             self.most = max(2 * self.threads, int(self.most * share))
 
 
-def _run_kernel(search: KernelSearch, tasks: dict, pace: _Pace) -> dict:
+class KernelSearch(BestFirstSearch):
+    """Input splits in C: piecewise-linear layers, all cores.
+
+    Args:
+        program: The network and its objectives, of the inputs that are free in `domain`.
+        domain: Where to search.
+        incumbent: The clock and the tolerances; it keeps the points found.
+        seed: Seed of the samples.
+        first: Finds the first points; see `first_points.first_points`.
+        kernel: The program, compiled for `domain`; None compiles it.
+    """
+
+    methods = METHODS
+    ascent = ASCENT
+    pace = Pace
+
+    def __init__(
+        self,
+        program: LayerProgram,
+        domain: DomainBoxes,
+        incumbent: Incumbent,
+        *,
+        seed: int = 0,
+        first: First = first_points,
+        kernel: CompiledProgram | None = None,
+    ) -> None:
+        hull = domain.hull
+        self._set_up(domain, incumbent, seed, hull.lo < hull.hi)
+        self.kernel = kernel or root_magnitudes(program, self.boxes.hull, self.boxes.whole)
+        self._pace = self.pace()
+        incumbent.floor = np.maximum(incumbent.floor, 8 * self.kernel.radius)
+        gradient, kernel = PacedGradient(program.gradient), self.kernel
+        points = first(gradient, kernel.evaluate, self.boxes, kernel.objectives, self._rng)
+        self._begin(gradient, points, program.states)
+
+    def _explore(self) -> None:
+        tasks = self.frontier.pop(self._pace.tasks(len(self.frontier)))
+        left = _run_kernel(self, tasks, self._pace)
+        if len(left["lo"]):
+            self.frontier.push(*left.values())
+
+
+def _run_kernel(search: KernelSearch, tasks: dict, pace: Pace) -> dict:
     """Bound, close and split `tasks` and their children; returns what stays open."""
     kernel, state, frontier = search.kernel, search.incumbent, search.frontier
     count = len(tasks["lo"])

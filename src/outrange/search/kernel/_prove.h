@@ -2,7 +2,7 @@
 
 enum { NODE_BOUND = 1, NODE_LINEAR = 2, NODE_CASES = 4, NODE_SPLIT = 8, NODE_UNITS = 16 };
 
-#define SETTLED 0.5 /* share of the units in doubt that bounds must settle to be kept */
+#define SETTLED 0.4 /* share of the units in doubt that bounds must settle to be kept */
 #define MOST_DEPTH 400 /* splits on the way to a box: beyond, the claim is too close to be proved */
 
 typedef struct {
@@ -16,7 +16,7 @@ typedef struct {
     double *a, *c, *met, *blame, *rows;
     double *old_lo, *old_hi, *bound, *slope, *turn, *turn_met;
     two_lines *turned;
-    uint8_t *share, *closed;
+    uint8_t *share, *closed, *opened;
     int64_t stats[3]; /* boxes, leaves by cases, linear programs */
 } prover;
 
@@ -47,6 +47,7 @@ API void OF_LEVEL(outrange_prover_free)(prover *p)
     free(p->turned);
     free(p->share);
     free(p->closed);
+    free(p->opened);
     free(p);
 }
 
@@ -79,6 +80,7 @@ API prover *OF_LEVEL(outrange_prover_new)(int d, int blocks, int vars, int goals
     p->turned = malloc(sizeof(two_lines) * V);
     p->share = malloc(V);
     p->closed = malloc(m);
+    p->opened = malloc(m);
     return p;
 }
 
@@ -196,6 +198,7 @@ static int grow(prover *p)
     double *kl = p->known_lo + (size_t)at * V, *kh = p->known_hi + (size_t)at * V;
     uint8_t *open = p->open + (size_t)at * (size_t)m;
     p->stats[0]++;
+    memcpy(p->opened, open, (size_t)m);
     memcpy(p->old_lo, kl, sizeof(double) * V);
     memcpy(p->old_hi, kh, sizeof(double) * V);
     replay_box(t, r, lo, hi, kl, kh, p->a, p->c);
@@ -249,9 +252,12 @@ static int grow(prover *p)
         if (c > lo[q] && c < hi[q] && (cut < 0 || p->blame[q] > p->blame[cut])) cut = q;
     }
     if (cut < 0 || p->depth + 2 > MOST_DEPTH) return 0;
-    if (p->out.at[head] == NODE_BOUND && r->asked - r->K < SETTLED * r->asked) {
-        /* Bounds that settle little are not worth the checker's time: as if they were not known. */
+    if (r->asked - r->K < SETTLED * r->asked) {
+        /* Bounds that settle little are not worth the checker's time: as if they were not known,
+         * nor what they prove, which the halves prove as well. */
+        p->out.count = head + 1;
         p->out.at[head] = 0;
+        memcpy(open, p->opened, (size_t)m);
         memcpy(kl, p->old_lo, sizeof(double) * V);
         memcpy(kh, p->old_hi, sizeof(double) * V);
     }

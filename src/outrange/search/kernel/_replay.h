@@ -109,9 +109,23 @@ static two_lines flat(double below, double above, double lo, double hi)
     return (two_lines){0, fmin(fmin(a, b), 0), 0, fmax(fmax(a, b), 0)};
 }
 
-static void add_row(double *to, const double *from, double c, int n)
+/* Rows are 0 beyond their columns up to a multiple of eight, so whole registers are added. */
+static inline void add_row(double *to, const double *from, double c, int n)
 {
-    for (int i = 0; i < n; i++) to[i] += c * from[i];
+    for (int i = 0; i < n; i += 8) *(v8 *)(to + i) += c * *(const v8 *)(from + i);
+}
+
+/* The parts of a number, without a branch. */
+static inline double part_above(double x) { return x > 0 ? x : 0; }
+static inline double part_below(double x) { return x < 0 ? x : 0; }
+
+/* The least of a form of the inputs over a box. */
+static inline double at_corner(int d, const double *row, const double *lo, const double *hi)
+{
+    double v = row[0];
+    for (int q = 0; q < d; q++)
+        v += part_above(row[1 + q]) * lo[q] + part_below(row[1 + q]) * hi[q];
+    return v;
 }
 
 /* A lower bound of a row of `width` columns, which is used up; `pull` (K, or NULL) is subtracted
@@ -121,23 +135,47 @@ static double least_row(const exact_net *t, const replay *r, double *row, int wi
                         const double *hi, double *met)
 {
     int d = t->d;
+    double at = 0; /* apart: what is written alone is not yet there for a whole register */
     for (int j = width - 2 - d; j >= 0; j--) {
         double c = row[1 + d + j], z = c >= 0 ? c * line[j].ls : c * line[j].hs;
         if (met) met[j] = c;
-        row[0] += c >= 0 ? c * line[j].lt : c * line[j].ht;
+        at += c >= 0 ? c * line[j].lt : c * line[j].ht;
         if (pull) z -= pull[j];
         if (z != 0.0) add_row(row, r->form + (size_t)j * (size_t)r->most, z, r->start[j]);
     }
-    double v = row[0];
-    for (int q = 0; q < d; q++) v += row[1 + q] >= 0 ? row[1 + q] * lo[q] : row[1 + q] * hi[q];
-    return v;
+    row[0] += at;
+    return at_corner(d, row, lo, hi);
+}
+
+/* The lower bounds of a row and of its negative through lines, at once. */
+static void least_both(const exact_net *t, const replay *r, double *row, double *minus, int width,
+                       const double *lo, const double *hi, double *low, double *less)
+{
+    int d = t->d;
+    double at = 0, under = 0; /* apart, as above */
+    for (int j = width - 2 - d; j >= 0; j--) {
+        two_lines n = r->line[j];
+        double c = row[1 + d + j], pos = part_above(c), neg = part_below(c);
+        double e = minus[1 + d + j], up = part_above(e), down = part_below(e);
+        double z = pos * n.ls + neg * n.hs, y = up * n.ls + down * n.hs;
+        const double *form = r->form + (size_t)j * (size_t)r->most;
+        at += pos * n.lt + neg * n.ht;
+        under += up * n.lt + down * n.ht;
+        for (int i = 0; i < r->start[j]; i += 8) {
+            v8 f = *(const v8 *)(form + i);
+            *(v8 *)(row + i) += z * f;
+            *(v8 *)(minus + i) += y * f;
+        }
+    }
+    *low = at + at_corner(d, row, lo, hi);
+    *less = under + at_corner(d, minus, lo, hi);
 }
 
 /* The form of given coefficients of variables, as a row of r->width columns. */
 static void write_row(const replay *r, const double *w, const int32_t *reads, int count,
                       double *row)
 {
-    memset(row, 0, sizeof(double) * (size_t)r->width);
+    memset(row, 0, sizeof(double) * (size_t)padded(r->width));
     for (int i = 0; i < count; i++) {
         int v = reads ? reads[i] : i;
         if (w[i] == 0.0 || r->col[v] == -1) continue;
@@ -152,15 +190,15 @@ static void between_flat(const exact_net *t, const replay *r, const double *form
 {
     double l = form[0], h = form[0];
     for (int q = 0; q < t->d; q++) {
-        double c = form[1 + q];
-        l += c >= 0 ? c * lo[q] : c * hi[q];
-        h += c >= 0 ? c * hi[q] : c * lo[q];
+        double pos = part_above(form[1 + q]), neg = part_below(form[1 + q]);
+        l += pos * lo[q] + neg * hi[q];
+        h += pos * hi[q] + neg * lo[q];
     }
     for (int i = 1 + t->d; i < width; i++) {
-        double c = form[i];
+        double pos = part_above(form[i]), neg = part_below(form[i]);
         two_lines f = r->flat[i - 1 - t->d];
-        l += c >= 0 ? c * f.lt : c * f.ht;
-        h += c >= 0 ? c * f.ht : c * f.lt;
+        l += pos * f.lt + neg * f.ht;
+        h += pos * f.ht + neg * f.lt;
     }
     *low = fmax(*low, l);
     *top = fmin(*top, h);
@@ -191,10 +229,11 @@ static void replay_box(const exact_net *t, replay *r, const double *lo, const do
             write_row(r, b->w + (size_t)u * (size_t)b->used, b->reads, b->used, form);
             if (!on && !off) {
                 r->asked++;
-                memcpy(a, form, sizeof(double) * (size_t)width);
-                for (int i = 0; i < width; i++) c[i] = -form[i];
-                double low = least_row(t, r, a, width, r->line, NULL, lo, hi, NULL);
-                double top = -least_row(t, r, c, width, r->line, NULL, lo, hi, NULL);
+                memcpy(a, form, sizeof(double) * (size_t)padded(width));
+                for (int i = 0; i < padded(width); i++) c[i] = -form[i];
+                double low, top;
+                least_both(t, r, a, c, width, lo, hi, &low, &top);
+                top = -top;
                 between_flat(t, r, form, width, lo, hi, &low, &top);
                 known_lo[v] = fmax(known_lo[v], low);
                 known_hi[v] = fmax(known_lo[v], fmin(known_hi[v], top));

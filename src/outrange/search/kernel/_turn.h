@@ -1,6 +1,8 @@
 /* Slope ascent of one goal on one box: lines that may turn, in 255 steps. */
 
-#define ASCENT 5 /* steps of a slope ascent */
+#define ASCENT 12 /* steps of a slope ascent, at most */
+/* Times what was gained up to now may still be gained: checkers spend more on another box. */
+#define HOPE 2
 
 /* The line of a unit that may turn, `share` of 255 from `below` to `above`. */
 static two_lines turn_line(const replay *r, int j, int share)
@@ -13,8 +15,8 @@ static two_lines turn_line(const replay *r, int j, int share)
     return n;
 }
 
-/* Turn the lines of one objective up its bound, for as long as what was gained up to now could,
- * once more, reach the target. 1 if it does: then p->share has the lines. */
+/* Turn the lines of one objective up its bound, for as long as HOPE times what was gained up to now
+ * would reach the target. 1 if it does: then p->share has the lines. */
 static int ascend(prover *p, const double *row, double target, double first, const double *begin)
 {
     const exact_net *t = &p->net;
@@ -36,8 +38,11 @@ static int ascend(prover *p, const double *row, double target, double first, con
         for (int q = 0; q < d; q++) v[1 + q] = p->a[1 + q] >= 0 ? lo[q] : hi[q];
         for (int j = 0; j < r->K; j++) {
             const double *form = r->form + (size_t)j * (size_t)r->most;
+            v8 sums = {0}; /* what is beyond the form is times 0 */
+            for (int i = 0; i < r->start[j]; i += 8)
+                sums += *(const v8 *)(form + i) * *(const v8 *)(v + i);
             double z = 0;
-            for (int i = 0; i < r->start[j]; i++) z += form[i] * v[i];
+            for (int i = 0; i < 8; i++) z += sums[i];
             two_lines n = p->turned[j];
             v[1 + d + j] = met[j] >= 0 ? n.ls * z + n.lt : n.hs * z + n.ht;
             int convex = r->slope_at[j][1] >= r->slope_at[j][0];
@@ -52,7 +57,7 @@ static int ascend(prover *p, const double *row, double target, double first, con
         double bound = least_row(t, r, p->a, r->width, p->turned, NULL, lo, hi, met);
         if (bound >= target) return 1;
         best = fmax(best, bound);
-        if (best + (best - first) < target) return 0;
+        if (best + HOPE * (best - first) < target) return 0;
     }
     return 0;
 }

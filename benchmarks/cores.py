@@ -1,0 +1,145 @@
+"""Which phase of a call leaves cores idle?
+
+    python benchmarks/cores.py                        six cases, some minutes, on a quiet machine
+    python benchmarks/cores.py --only tree images
+    python benchmarks/cores.py --seconds 5
+
+Twenty times a second a thread looks at where the call is, and how much processor time the process
+has had since. A core counts as working in a moment that used at least nine tenths of it. Printed
+are, by phase, the seconds and the share of them in which all cores worked; of calls over 5 s at
+least 85 % in all are wanted.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from random_nets import layers, written
+
+import outrange
+from cases import data_folder
+
+
+EVERY = 0.05
+"""Seconds between two looks."""
+
+BUSY = 0.9
+"""Of a core's time, from which on it counts as working."""
+
+PHASES = (
+    ("evidence", ("/questions/evidence/", "/graph/precise", "/graph/ball_pass")),
+    ("reading", ("/frontends/",)),
+    ("descents", ("/search/attack/", "/attack_open_boxes")),
+    ("tree", ("/search/common/search.py",)),
+    ("first bounds", ("/search/portfolio.py", "/search/prefilter.py")),
+)
+"""Phase to parts of the names of files on the stack; the first that fits."""
+
+
+class Watch:
+    """Looks at the main thread, and at the clock of the process."""
+
+    def __enter__(self):
+        self.moments, self._over = defaultdict(list), threading.Event()
+        self._main = threading.main_thread().ident
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+    def _look(self):
+        cores = len(os.sched_getaffinity(0))
+        wall, used = time.perf_counter(), time.process_time()
+        while not self._over.wait(EVERY):
+            now, then = time.perf_counter(), time.process_time()
+            share = (then - used) / ((now - wall) * cores)
+            self.moments[self._phase()].append((now - wall, share >= BUSY))
+            wall, used = now, then
+
+    def _phase(self):
+        frame, names = sys._current_frames().get(self._main), []
+        while frame is not None:
+            names.append(frame.f_code.co_filename)
+            frame = frame.f_back
+        for phase, parts in PHASES:
+            if any(part in name for name in names for part in parts):
+                return phase
+        return "rest"
+
+
+def listed(folder, number):
+    """The files of an instance of a list."""
+    rows = (data_folder() / folder / "instances.csv").read_text().splitlines()
+    found = [data_folder() / folder / name.strip() for name in rows[number].split(",")[:2]]
+    return [str(path if path.exists() else f"{path}.gz") for path in found]
+
+
+def ranges(path, seconds):
+    return lambda: outrange.output_range(path, (0, 1), time_limit=seconds, solver=False)
+
+
+def properties(folder, number, seconds):
+    files = listed(folder, number)
+    return lambda: outrange.verify(*files, time_limit=seconds)
+
+
+def smooth(seconds):
+    """A net of tanh, on the array engine."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    dense = keras.layers.Dense
+    parts = [keras.Input((6,)), dense(48, "tanh"), dense(48, "tanh"), dense(2)]
+    return ranges(keras.Sequential(parts), seconds)
+
+
+def made(seconds):
+    parts = layers((12, 64, 64, 2), seed=0, bias=0.1)
+    return ranges(written(parts, Path(tempfile.mkdtemp()) / "mlp_12_64.onnx"), seconds)
+
+
+CASES = {
+    "tree": lambda s: ranges(data_folder() / "mlp" / "mlp_10_64.onnx", s),
+    "wide": made,
+    "smooth": smooth,
+    "images": lambda s: properties("oval21", 0, s),
+    "attention": lambda s: properties("vit", 0, s),
+    "signs": lambda s: properties("traffic_signs", 0, s),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--seconds", type=float, default=20.0, help="Of each case.")
+    options = parser.parse_args()
+    names = [phase for phase, _ in PHASES] + ["rest"]
+    print(f"{'case':10} {'all':>12} " + " ".join(f"{name:>14}" for name in names))
+    for name in options.only:
+        ask = CASES[name](options.seconds)
+        with Watch() as watch:
+            ask()
+        every = [moment for moments in watch.moments.values() for moment in moments]
+        cells = [told(every)] + [told(watch.moments[phase]) for phase in names]
+        print(f"{name:10} {cells[0]:>12} " + " ".join(f"{c:>14}" for c in cells[1:]), flush=True)
+
+
+def told(moments):
+    """`12.0 s  87%`."""
+    if not moments:
+        return "-"
+    seconds, both = np.array(moments, float).T
+    return f"{seconds.sum():.1f} s {(seconds * both).sum() / seconds.sum():4.0%}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""Many cores and many machines: what an executor costs, and what it gains.
+
+    python benchmarks/scale.py                    two cores; some ten minutes
+    python benchmarks/scale.py --quick            smaller cases, to see that it runs
+    python benchmarks/scale.py --only tree wide   some of the cases
+    python benchmarks/scheduler.py                1 to 1,024 workers, from what this recorded
+
+Side by side in one run: the engine in this process on two cores (two worker processes for
+`verify_all`), and a `LocalCluster` of Dask with one and with two workers of one thread each, which
+have started and know the model. Printed are seconds, the ratio of two workers to the two cores of
+one process (at most 1.15 is wanted) and to one worker (at most 0.6), and how far both cores worked.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from distributed import Client, LocalCluster
+from random_nets import layers, written
+from scheduler import RECORD
+
+import outrange
+from cases import data_folder, read_box
+from outrange.executors import Crew, Parcel, pool_of
+from outrange.search.spread import search as spread
+
+
+EMPTY = 500
+"""Tasks that do nothing."""
+
+
+class Cores:
+    """The share of the cores that this machine was busy on, from /proc/stat, every 50 ms."""
+
+    def __enter__(self):
+        self.both, self._over = [], threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def share(self):
+        """Of the time, that all cores were at least 80 % busy."""
+        return float(np.mean(self.both)) if self.both else float("nan")
+
+    def _watch(self):
+        count, before = os.cpu_count(), self._ticks()
+        while not self._over.wait(0.2):
+            now = self._ticks()
+            spent = (now - before).reshape(count, -1)
+            busy = 1 - spent[:, 3:5].sum(axis=1) / np.maximum(1, spent.sum(axis=1))
+            self.both.append(bool((busy >= 0.8).all()))
+            before = now
+
+    def _ticks(self):
+        lines = Path("/proc/stat").read_text().splitlines()
+        cores = [line.split() for line in lines if line.startswith("cpu") and line[3] != " "]
+        return np.concatenate([np.array(core[1:8], float) for core in cores])
+
+
+def acas(quick):
+    """`verify_all` of 60 instances."""
+    folder = data_folder() / "acasxu"
+    nets = sorted((folder / "onnx").iterdir())
+    pairs = [(net, folder / "vnnlib" / f"prop_{p}.vnnlib.gz") for net in nets for p in (3, 4)]
+    pairs = pairs[: 8 if quick else 60]
+
+    def ask(executor):
+        found = outrange.verify_all(pairs, each=60, jobs=2, executor=executor)
+        return [one.verdict for one in found]
+
+    return ask
+
+
+def pictures(quick):
+    """Robust accuracy of 60 pictures: those that MNIST's properties are about, and noisy ones."""
+    folder = data_folder() / "mnist_fc"
+    files = sorted((folder / "vnnlib").glob("*0.03*"))[:30]
+    middle = np.array([np.mean(read_box(file), axis=0) for file in files])
+    noise = np.random.default_rng(0).uniform(-0.05, 0.05, middle.shape)
+    x = np.concatenate([middle, np.clip(middle + noise, 0, 1)])[: 8 if quick else 60]
+    network = outrange.load(sorted((folder / "onnx").glob("*256x2*"))[0])
+    labels = network.graph.run(x).argmax(axis=1)
+    shape = (len(x), *network.graph.inputs[0].shape)
+
+    def ask(executor):
+        found = outrange.robust_accuracy(
+            network, x.reshape(shape), labels, eps=0.02, each=5.0, executor=executor
+        )
+        return found.status.tolist()
+
+    return ask
+
+
+def tree(quick):
+    """One output of `mlp_10_64` (`mlp_8_64`), both ends to 5 %."""
+    name = "mlp_8_64" if quick else "mlp_10_64"
+    return _range(data_folder() / "mlp" / f"{name}.onnx", 5e-2)
+
+
+def wide(quick):
+    """A random net of 12 inputs, to 20 %."""
+    folder = tempfile.mkdtemp()
+    parts = layers((12, 24 if quick else 48, 24 if quick else 48, 2), seed=0, bias=0.1)
+    return _range(written(parts, Path(folder) / "wide.onnx"), 0.2)
+
+
+def _range(path, tol):
+    network = outrange.load(path)
+
+    def ask(executor):
+        found = outrange.output_range(
+            network, (0, 1), rows=[[1.0, 0.0]], tol=tol, solver=False, executor=executor
+        )
+        # To the tolerance, whoever found them.
+        return [round(float(end[0]) / (4 * tol)) for end in (found.seen_lo, found.seen_hi)]
+
+    return ask
+
+
+CASES = {"acas": acas, "pictures": pictures, "tree": tree, "wide": wide}
+
+
+def nothing(_kept):
+    return None
+
+
+def overhead(client):
+    """Milliseconds of a task that does nothing: alone, in a stream, of this process's processor."""
+    crew, parcel = Crew(pool_of(client)), Parcel.of(None)
+    crew.give("first", "nothing", parcel, nothing)
+    crew.wait(60.0)
+    begin = time.perf_counter()
+    for k in range(EMPTY // 5):
+        crew.give(k, "nothing", parcel, nothing)
+        crew.wait(60.0)
+    apart = (time.perf_counter() - begin) / (EMPTY // 5)
+    begin, used, given, ended = time.perf_counter(), time.process_time(), 0, 0
+    while ended < EMPTY:
+        while given < EMPTY and len(crew) < 8:
+            crew.give(given, "nothing", parcel, nothing)
+            given += 1
+        ended += len(crew.wait(60.0))
+    took, used = time.perf_counter() - begin, time.process_time() - used
+    return 1e3 * apart, 1e3 * took / EMPTY, 1e3 * used / EMPTY
+
+
+class Recorder:
+    """Writes down what tasks took, and what they cost the process that serves."""
+
+    def __enter__(self):
+        self.tasks, self.times, self.budget = [], [], 0
+        self._enter = spread.SpreadSearch._enter
+
+        def enter(search, report):
+            self._enter(search, report)
+            # Processor time: what else the machine does is not counted.
+            self.times.append(time.thread_time())
+            self.tasks.append((report.seconds, report.bounded, len(report.boxes)))
+            self.budget = search._budget
+
+        spread.SpreadSearch._enter = enter
+        return self
+
+    def __exit__(self, *_):
+        spread.SpreadSearch._enter = self._enter
+
+    def write(self, latency, stream):
+        # The first piece was done here, and the last ones after the time was over.
+        tasks, times = self.tasks[1:], self.times[1:]
+        served = (times[-1] - times[0]) / (len(times) - 1) + stream
+        record = {"tasks": tasks, "served": served, "latency": latency, "budget": self.budget}
+        RECORD.parent.mkdir(exist_ok=True)
+        RECORD.write_text(json.dumps(record))
+
+
+def record_tasks(client, latency, stream, seconds):
+    """Tasks of a tree that is far too large: the first of a net of 12 inputs, 2 x 64."""
+    parts = layers((12, 64, 64, 2), seed=0, bias=0.1)
+    path = written(parts, Path(tempfile.mkdtemp()) / "mlp_12_64.onnx")
+    network = outrange.load(path)
+    with Recorder() as record:
+        outrange.output_range(
+            network, (0, 1), rows=[[1.0, 0.0]], tol=1e-2, solver=False, time_limit=seconds,
+            executor=client,
+        )  # fmt: skip
+    record.write(latency, stream)
+
+
+def timed(ask, executor):
+    begin = time.perf_counter()
+    with Cores() as cores:
+        said = ask(executor)
+    return time.perf_counter() - begin, said, cores.share
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=list(CASES), default=list(CASES))
+    options = parser.parse_args()
+    asked = {name: CASES[name](options.quick) for name in options.only}
+    rows = {name: {"alone": timed(ask, None)} for name, ask in asked.items()}
+    latency = 0.0
+    for workers in (1, 2):
+        cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        with cluster, Client(cluster) as client:
+            client.run(lambda: __import__("outrange.search.spread.subtree"))
+            apart, stream, used = overhead(client)
+            latency = apart / 1e3
+            print(
+                f"{workers} workers: {apart:.1f} ms a task alone, {stream:.1f} ms in a stream, "
+                f"{used:.1f} ms of them processor time of this process"
+            )
+            for name, ask in asked.items():
+                rows[name][workers] = timed(ask, client)
+            if workers == 2:
+                record_tasks(client, latency, used / 1e3, 30.0 if options.quick else 60.0)
+    return show(rows)
+
+
+def show(rows):
+    """Print the table; whether answers differ."""
+    head = f"{'case':10} {'alone':>9} {'1 worker':>9} {'2 workers':>9}"
+    print(f"{head} {'2 / alone':>9} {'2 / 1':>7}   both cores busy")
+    bad = False
+    for name, row in rows.items():
+        (alone, said, share), (one, first, _), (two, second, shared) = row.values()
+        same = said == first == second
+        bad |= not same
+        print(
+            f"{name:10} {alone:8.1f}s {one:8.1f}s {two:8.1f}s {two / alone:9.2f} {two / one:7.2f}"
+            f"   {share:.0%} alone, {shared:.0%} on two workers{'' if same else '  ANSWERS DIFFER'}"
+        )
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The public question about many properties at once."""

@@ -1,0 +1,129 @@
+"""The public question about many properties."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core import InputError
+from ...executors import pool_of
+from ...live import followed
+from ...questions.common.arguments import check_hooks, check_limits
+
+
+if TYPE_CHECKING:
+    from ...cli.batch.results import Result
+
+
+OPEN = ("unknown", "timeout", "error", "all")
+
+
+@followed("Many properties", hears=False)
+def verify_all(
+    instances: Any,
+    *,
+    root: str | os.PathLike | None = None,
+    each: float | None = None,
+    only: str | None = None,
+    file: str | os.PathLike | None = None,
+    retry: Sequence[str] = (),
+    jobs: int = 1,
+    seed: int = 0,
+    executor: Any = None,
+    progress: bool | None = None,
+) -> list[Result]:
+    """Decide every instance of a list: a model, a property, a time limit.
+
+    What `outrange verify-all` does, with the same files: the results of either are taken up by the
+    other.
+
+    Args:
+        instances: A CSV file as in VNN-COMP, with rows `onnx,vnnlib,timeout`; or pairs of a model
+            file (`.onnx`, `.onnx.gz`) and a property file (`.vnnlib`, `.vnnlib.gz`).
+        root: The folder that names are relative to; None for the list's own, or the current one.
+        each: Seconds for each instance in place of the list's; pairs need it.
+        only: Only instances whose names contain this text.
+        file: A `.csv` file: each result is on the disk at once, and the same call resumes from
+            there. None keeps them in memory.
+        retry: Verdicts in the file that are asked again: `"unknown"`, `"timeout"`, `"error"`, or
+            `"all"` of these.
+        jobs: Processes of this machine that decide, where `executor` is None.
+        seed: Seed of the attack's random points; no proof depends on it.
+        executor: Who decides instead: a `concurrent.futures.Executor`, a `dask.distributed` client,
+            or the address of its scheduler. Files are sent to workers, a model once to each.
+        progress: True to show it, False for nothing. None shows it in a terminal or a notebook once
+            the call takes 2 s.
+
+    Returns:
+        One record an instance, in the order of the list: `onnx`, `vnnlib`, `verdict` (`"sat"`,
+        `"unsat"`, `"timeout"`, `"unknown"` or `"error"`), `seconds`, `detail`, and of `"sat"` the
+        flat `x` and `y`.
+
+    Raises:
+        InputError: An argument breaks a rule, a file is missing, or the executor broke.
+
+    Example:
+        >>> verify_all([("net.onnx", "property.vnnlib")], each=60)
+        Traceback (most recent call last):
+        ...
+        outrange.core.errors.InputError: 2 of 2 files are missing; ...
+
+    Sound: as `outrange.verify`, one verdict each; a worker that is lost costs none.
+    Complete: as `outrange.verify` within each limit.
+    Cost: at most the limit of each instance, over as many workers as there are.
+
+    Reference: Brix, Bak, Johnson, Wu, *The fifth international verification of neural networks
+    competition (VNN-COMP 2024)*, 2024.
+    """
+    from ...cli.batch.log import Log, Memory
+    from ...cli.batch.processes import on_processes
+    from ...cli.batch.results import Results
+    from ...cli.batch.spread import on_pool
+    from ...cli.batch.verify_all import still_open
+    from ...core.watch import tell
+
+    _check(jobs, seed, each, retry)
+    asked = _instances(instances, root, each, only)
+    pool = pool_of(executor)
+    with ExitStack() as stack:
+        results = Memory() if file is None else stack.enter_context(Results(Path(file)))
+        log = Log(asked, results, tell, lines=False)
+        rest = still_open(asked, results.known, tuple(retry))
+        if pool is None:
+            on_processes(rest, log, jobs, None, seed)
+        else:
+            on_pool(rest, log, pool, seed)
+        return [results.known[one.key] for one in asked]
+
+
+def _check(jobs: int, seed: int, each: float | None, retry: Sequence[str]) -> None:
+    check_hooks(None, seed)
+    if each is not None:
+        check_limits(0.0, each)
+    if not isinstance(jobs, int) or jobs < 1:
+        raise InputError(f"`jobs` is a whole number above 0. Received: jobs={jobs!r}.")
+    unknown = [one for one in retry if one not in OPEN]
+    if isinstance(retry, str) or unknown:
+        raise InputError(
+            f"`retry` lists verdicts that are asked again, of {', '.join(OPEN)}. Received: "
+            f"retry={retry!r}."
+        )
+
+
+def _instances(
+    listed: Any, root: str | os.PathLike | None, each: float | None, only: str | None
+) -> list[Any]:
+    from ...cli.batch.instances import of_pairs, read_instances
+
+    folder = None if root is None else Path(root)
+    if isinstance(listed, str | os.PathLike):
+        return read_instances(Path(listed), folder, each, only)
+    if not isinstance(listed, Iterable):
+        raise InputError(
+            "`instances` is a CSV file, or pairs of a model file and a property file. Received: a "
+            f"{type(listed).__name__}."
+        )
+    return of_pairs(listed, folder, each, only)

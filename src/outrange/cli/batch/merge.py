@@ -1,0 +1,101 @@
+"""`outrange merge`: the shards of one list as one table, if they fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ...core import InputError
+from ..exit_codes import EXACT, OPEN, VIOLATED
+from ..text import SAT, batch_text
+from .instances import Key
+from .results import DECIDED, Result, Results
+from .shards import Origin, difference, read_origin
+
+
+def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> int:
+    """Write one table; the exit code is that of `verify-all` on the whole list.
+
+    Args:
+        tables: Those of the shards.
+        out: The table to write, which may not hold anything yet.
+        echo: Prints on stdout.
+    """
+    paths = [Path(table) for table in tables]
+    origins = [read_origin(path) for path in paths]
+    _check(paths, origins)
+    found: dict[Key, tuple[Result, Path]] = {}
+    for path in paths:
+        with Results(path) as results:
+            for key, result in results.known.items():
+                found[key] = _better(found.get(key), result, path)
+    order = _order(origins)
+    _check_whole(order, found)
+    with Results(Path(out)) as results:
+        if results.known:
+            raise InputError(
+                f"--out of a merge is a new file. Received: `{out}`, which holds results."
+            )
+        for key in order:
+            results.add(found[key][0])
+    merged = [found[key][0] for key in order]
+    named = [(f"{r.onnx} {r.vnnlib}", r.verdict) for r in merged]
+    echo(batch_text(named, sum(r.seconds for r in merged)))
+    if not all(r.verdict in DECIDED for r in merged):
+        return OPEN
+    return VIOLATED if any(r.verdict == SAT for r in merged) else EXACT
+
+
+def _check(paths: Sequence[Path], origins: Sequence[Origin]) -> None:
+    for path, origin in zip(paths[1:], origins[1:], strict=True):
+        difference(origins[0], origin, f"`{paths[0]}`", f"`{path}`")
+    have = {origin.number for origin in origins}
+    lacking = sorted(set(range(1, origins[0].count + 1)) - have)
+    if lacking:
+        raise InputError(
+            f"A merge takes all {origins[0].count} shards. Received: none of number "
+            f"{', '.join(map(str, lacking[:8]))}."
+        )
+
+
+def _better(known: tuple[Result, Path] | None, result: Result, path: Path) -> tuple[Result, Path]:
+    """Of two results of one instance (a shard that ran twice) the one that decides it."""
+    if known is None:
+        return result, path
+    before, place = known
+    decided = before.verdict in DECIDED
+    if decided and result.verdict in DECIDED and before.verdict != result.verdict:
+        raise InputError(
+            "Two shards contradict each other: one of them is wrong, which is a bug in outrange "
+            f"or a damaged file. Received: {result.onnx} {result.vnnlib}, {before.verdict} in "
+            f"`{place}` and {result.verdict} in `{path}`."
+        )
+    return known if decided else (result, path)
+
+
+def _order(origins: Sequence[Origin]) -> list[Key]:
+    """The names of the whole list, as it lists them."""
+    parts = {origin.number: origin.keys for origin in origins}
+    count = origins[0].count
+    longest = max(map(len, parts.values()))
+    return [
+        (parts[number][row][0], parts[number][row][1])
+        for row in range(longest)
+        for number in range(1, count + 1)
+        if row < len(parts[number])
+    ]
+
+
+def _check_whole(order: Sequence[Key], found: dict[Key, tuple[Result, Path]]) -> None:
+    lacking = [key for key in order if key not in found]
+    if lacking:
+        raise InputError(
+            "A merge takes shards that have come to their end: start `verify-all --shard` again. "
+            f"Received: no result of {' '.join(lacking[0])}, and {len(lacking) - 1} more."
+        )
+    strange = [key for key in found if key not in set(order)]
+    if strange:
+        raise InputError(
+            "A shard holds results of its list only. Received: "
+            f"{' '.join(strange[0])} in `{found[strange[0]][1]}`."
+        )

@@ -1,0 +1,107 @@
+"""What is known exactly of the beginning: a box, and where its states go from there.
+
+Models of the initial set are rounded outward, and a tube is wider than what it holds, so that a
+limit on the very edge of the initial set would never be proved by ranges. But a form that falls
+wherever it is at its limit does not cross it: at the time of crossing it would have to rise.
+
+References: M. Nagumo, *Ueber die Lage der Integralkurven gewoehnlicher Differentialgleichungen*
+(1942); F. Blanchini, *Set invariance in control*, Automatica 35 (1999).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...core import Bounds
+from ...core.rounding import add_toward, multiply_toward
+from ...ops import dense
+from ..polynomials.models import Models, add, affine, scaled, shifted
+from ..polynomials.ranges import Hull
+
+
+@dataclass(frozen=True, eq=False)
+class FirstBox:
+    """The boxes at time 0 that a segment begins with.
+
+    Args:
+        lo: `(b, n)` the corners, exactly.
+        hi: `(b, n)`.
+        tube: The states over the segment; None for the instant 0.
+        rate: Their derivatives.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    tube: Models | None = None
+    rate: Models | None = None
+
+    def take(self, some: np.ndarray) -> FirstBox:
+        """Some of the boxes."""
+        lo, hi = self.lo[some], self.hi[some]
+        if self.tube is None or self.rate is None:
+            return replace(self, lo=lo, hi=hi)
+        return FirstBox(lo, hi, self.tube.take(some), self.rate.take(some))
+
+    def within(self, rows: np.ndarray, ends: Bounds, low: np.ndarray, high: np.ndarray) -> Bounds:
+        """Ends of `rows @ x`, cut to the limits that no form crosses.
+
+        Args:
+            rows: `(R, n)`.
+            ends: `(b, R)` each, as known.
+            low: `(R,)` limits; `-inf` where there is none.
+            high: `(R,)`; `inf` where there is none.
+        """
+        least, most = ends
+        first, last = self._at_first(rows)
+        if self.tube is None or self.rate is None:
+            return np.fmax(least, first), np.fmin(most, last)
+        above = (most > high) & (last <= high)
+        if above.any():
+            most = np.where(above & self._falls(rows, high), high, most)
+        below = (least < low) & (first >= low)
+        if below.any():
+            least = np.where(below & self._falls(-rows, -low), low, least)
+        return least, most
+
+    def _at_first(self, rows: np.ndarray) -> Bounds:
+        """Ends of `rows @ x` on the boxes: exact where float64 holds them."""
+        shape = len(self.lo), len(rows)
+        least, most = np.zeros(shape), np.zeros(shape)
+        for i in np.flatnonzero(rows.any(axis=0)):
+            c = rows[:, i]
+            low = np.where(c >= 0, self.lo[:, i, None], self.hi[:, i, None])
+            high = np.where(c >= 0, self.hi[:, i, None], self.lo[:, i, None])
+            least = add_toward(least, multiply_toward(c, low, -np.inf), -np.inf)
+            most = add_toward(most, multiply_toward(c, high, np.inf), np.inf)
+        return least, most
+
+    def _falls(self, rows: np.ndarray, limit: np.ndarray) -> np.ndarray:
+        """`(b, R)` where `rows @ x` falls whenever it is at its limit.
+
+        That is so where `rate + weight * (form - limit) < 0` throughout, for any weight that is not
+        negative: at the limit the second term is 0. The weight is the one that makes the sum vary
+        least.
+        """
+        assert self.tube is not None and self.rate is not None
+        op = dense(rows.T)
+        form, rate = affine(op, [self.tube]), affine(op, [self.rate])
+        symbols = max(form.sym.shape[-1], rate.sym.shape[-1])
+        form, rate = form.padded(symbols), rate.padded(symbols)
+        a, b = (_variable(part) for part in (form, rate))
+        size = (a * a).sum(axis=-1)
+        with np.errstate(all="ignore"):
+            weight = np.where(size > 0, np.maximum(-(a * b).sum(axis=-1) / size, 0.0), 0.0)
+        weight = np.where(np.isfinite(weight), weight, 0.0)
+        bound = np.where(np.isfinite(limit), limit, 0.0)
+        nothing = np.zeros_like(weight)
+        over = shifted(form, np.broadcast_to(-bound, weight.shape), nothing)
+        _, most = Hull.of(add(rate, scaled(over, weight, nothing))).ends()
+        return most < 0
+
+
+def _variable(models: Models) -> np.ndarray:
+    """`(b, R, ...)` all coefficients but the constant."""
+    sym = models.sym.reshape(*models.sym.shape[:2], -1)
+    return np.concatenate([models.coef[..., 1:], sym], axis=-1)

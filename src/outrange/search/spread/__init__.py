@@ -1,0 +1,1 @@
+"""One tree over workers: sub-trees go out, open boxes come back."""

@@ -1,0 +1,184 @@
+"""A sub-tree on a worker: searched for a number of boxes, so that the same work has the same end.
+
+A search in one process paces itself by the clock. Here steps are counted, and a single thread does
+them in order: with one worker the whole search is the same bit for bit, whatever else the machine
+does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...executors import Kept
+from ...executors.parcel import unpacked
+from ..attack.pgd import Points
+from ..common.problem import Problem
+from ..engines.array_engine import ArrayEngine
+from ..engines.base import Engine
+from ..input_split.array_search import ArraySearch
+from ..input_split.attack_open_boxes import OpenBoxAttack
+from ..input_split.best_first import BestFirstSearch
+from ..input_split.frontier import Frontier
+from ..input_split.kernel_search import KernelSearch, Pace
+from ..kernel.binding import CompiledProgram, root_magnitudes
+from ..kernel.layer_program import LayerProgram
+from .boxes import Boxes, Known, SubtreeReport
+
+
+BOXES_A_CALL = 64
+"""Boxes taken out at once."""
+
+CHILDREN = 16
+"""Boxes that the kernel bounds for each of them."""
+
+ATTACK_EVERY = 8
+"""Steps between two descents from open boxes, of a decision."""
+
+MOST_BYTES = 1 << 19
+"""Of open boxes; beyond, the sub-tree is searched where it is closest to being closed, so that
+little comes back."""
+
+
+class StepPace(Pace):
+    """Calls of the kernel of a fixed size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads, self.budget, self.most = 1, CHILDREN, BOXES_A_CALL
+
+    def learn(self, seconds: float) -> None:
+        """Nothing: the clock is not looked at."""
+
+
+class StepAttack(OpenBoxAttack):
+    """Descents from open boxes every few steps."""
+
+    steps = 0
+
+    def is_due(self, seconds: float) -> bool:
+        """Whether this step is one of them."""
+        self.steps += 1
+        return self.steps % ATTACK_EVERY == 0
+
+
+class StepKernelSearch(KernelSearch):
+    """The kernel's search, counted."""
+
+    attack = StepAttack
+    pace = StepPace
+
+
+class StepArraySearch(ArraySearch):
+    """The array engine's search, counted."""
+
+    attack = StepAttack
+
+    def _explore(self) -> None:
+        self.step(max(1, min(BOXES_A_CALL, len(self.frontier) // 2)))
+
+
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """What bounds boxes, compiled once on each worker.
+
+    Args:
+        problem: The objectives and their boxes.
+        program: The layers, where the kernel takes them.
+        kernel: Compiled for the root boxes, likewise.
+        engine: The array engine, where it does not.
+    """
+
+    problem: Problem
+    program: LayerProgram | None
+    kernel: CompiledProgram | None
+    engine: Engine | None
+
+    @classmethod
+    def of(cls, problem: Problem, program: LayerProgram | None) -> Machine:
+        """Compile a problem.
+
+        Args:
+            problem: The problem.
+            program: Its layers; None where it has none, or the kernel may not run.
+        """
+        domain = problem.domain
+        if program is None:
+            engine = ArrayEngine(problem.small, problem.rows, problem.offset, domain.hull)
+            return cls(problem, None, None, engine)
+        free = domain.hull.lo < domain.hull.hi
+        inner = domain.with_ends(domain.lo[:, free], domain.hi[:, free])
+        kernel = root_magnitudes(program, inner.hull, domain.whole[free])
+        return cls(problem, program, kernel, None)
+
+    def search(self, boxes: Boxes, known: Known, seconds: float, seed: Any) -> BestFirstSearch:
+        """A search of a sub-tree, begun.
+
+        Args:
+            boxes: Its roots.
+            known: What is known of the whole.
+            seconds: Its time.
+            seed: Of its random points.
+        """
+        incumbent = known.incumbent(seconds)
+        domain = self.problem.domain
+
+        def first(*_: Any) -> Points:
+            return known.best, known.at[:, free], known.most
+
+        if self.engine is not None:
+            free = np.ones(domain.lo.shape[1], bool)
+            search = StepArraySearch(self.engine, domain, incumbent, seed=seed, first=first)
+        else:
+            assert self.program is not None and self.kernel is not None
+            free = domain.hull.lo < domain.hull.hi
+            search = StepKernelSearch(
+                self.program, domain, incumbent, seed=seed, first=first, kernel=self.kernel
+            )
+        incumbent.floor = known.floor.copy()
+        d, m, s = boxes.lo.shape[1], boxes.lb.shape[1], boxes.status.shape[1]
+        search.frontier = Frontier(d, m, s)
+        search.frontier.most_bytes = MOST_BYTES
+        boxes.put(search.frontier)
+        return search
+
+
+def explore(
+    machine: Machine, boxes: Boxes, known: Known, budget: int, seconds: float, seed: Any
+) -> SubtreeReport:
+    """Search a sub-tree.
+
+    Args:
+        machine: What bounds boxes.
+        boxes: Its roots.
+        known: What is known of the whole.
+        budget: Boxes to bound, about.
+        seconds: Its time, which ends it, too.
+        seed: Of its random points.
+    """
+    with np.errstate(all="ignore"):
+        search = machine.search(boxes, known, seconds, seed)
+        incumbent = search.incumbent
+        while not (search.finished or incumbent.met or incumbent.clock.expired):
+            if incumbent.boxes >= budget or not search.advance():
+                break
+    return SubtreeReport(
+        Boxes.all_of(search.frontier),
+        search.frontier.closed,
+        incumbent.best,
+        incumbent.best_at,
+        incumbent.boxes,
+        incumbent.clock.seconds,
+    )
+
+
+def explore_parcel(kept: Kept, *task: Any) -> SubtreeReport:
+    """`explore` on a worker, which compiles the problem when it first hears of it."""
+    return explore(kept.once("machine", _compiled), *task)
+
+
+def _compiled(data: bytes) -> Machine:
+    with np.errstate(all="ignore"):
+        return Machine.of(*unpacked(data))

@@ -1,0 +1,214 @@
+"""Many questions over workers: the same verdicts, whatever happens to a worker."""
+
+import csv
+import os
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+import outrange
+from cli.verify_files import random_net, run_model, sum_and_difference, vnnlib
+from executors.scripted import Lost, Scripted, ScriptedPool
+from outrange import InputError
+from outrange.cli.batch import verify_all
+from outrange.cli.batch.spread import on_pool
+from outrange.cli.run import run
+from outrange.executors import Crew, ExecutorPool, Parcel, WrongVersion, pool_of, shelf
+from outrange.executors.parcel import unpacked
+
+
+LEVELS = (0.5, 1.0, 1.5, 2.5, 3.0)
+KNOWN = ["sat" if level < 2 else "unsat" for level in LEVELS]
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """Five instances of `relu(x0 + x1)`, at most 2 on the unit square."""
+    sum_and_difference(tmp_path)
+    rows = []
+    for level in LEVELS:
+        vnnlib(tmp_path / f"p{level}.vnnlib", [(0.0, 1.0)] * 2, [f"(>= Y_0 {level})"], 2)
+        rows.append(f"small.onnx,p{level}.vnnlib,20\n")
+    path = tmp_path / "list.csv"
+    path.write_text("".join(rows))
+    return path
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor(1) as found:
+        yield found
+
+
+def double(kept, x):
+    return kept.once("factor", unpacked) * x
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """A worker that has nothing yet."""
+    monkeypatch.setattr(shelf, "shelf", (lambda found: lambda: found)(shelf.Shelf()))
+
+
+def test_a_parcel_is_sent_once(fresh):
+    executor = Scripted()
+    crew = Crew(ExecutorPool(executor))
+    parcel = Parcel.of(2)
+    for x in range(3):
+        crew.give(x, "double", parcel, double, x)
+        assert [(done.ticket, done.value) for done in crew.wait(5.0)] == [(x, 2 * x)]
+    assert executor.calls == 4  # the first task came again with the parcel
+
+
+def test_losses_and_hangs_are_told(fresh):
+    crew = Crew(ScriptedPool(Scripted("lose", "hang")))
+    crew.give("a", "double", Parcel.of(2), double, 1)
+    crew.give("b", "double", Parcel.of(2), double, 1, limit=0.05)
+    found = {}
+    while len(crew):
+        found |= {done.ticket: done for done in crew.wait(1.0)}
+    assert found["a"].lost and isinstance(found["a"].error, Lost)
+    assert found["b"].lost and isinstance(found["b"].error, TimeoutError)
+
+
+def test_another_version_is_refused_by_name(fresh):
+    crew = Crew(ExecutorPool(Scripted()), version="0.0.9")
+    crew.give("a", "double", Parcel.of(2), double, 1)
+    (done,) = crew.wait(1.0)
+    assert isinstance(done.error, WrongVersion)
+    assert "0.0.9" in str(done.error) and outrange.__version__ in str(done.error)
+
+
+def test_other_things_are_no_executors():
+    with pytest.raises(InputError, match="executor"):
+        pool_of(3)
+
+
+def test_verify_all_is_the_same_on_workers(listed, threads, tmp_path):
+    found = outrange.verify_all(listed, executor=threads, file=tmp_path / "r.csv")
+    assert [one.verdict for one in found] == KNOWN
+    assert all(one.model_sha256 and one.files for one in found)
+    assert len(found[0].x) == 2
+    # What is on the disk is not asked again.
+    again = outrange.verify_all(listed, executor=Scripted("lose"), file=tmp_path / "r.csv")
+    assert [one.verdict for one in again] == KNOWN
+
+
+def test_pairs_on_a_process(listed):
+    folder = listed.parent
+    pairs = [(folder / "small.onnx", folder / f"p{level}.vnnlib") for level in LEVELS]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert [r.verdict for r in outrange.verify_all(pairs, each=20, executor=pool)] == KNOWN
+
+
+def test_a_broken_pool_is_told(listed, tmp_path):
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        with pytest.raises(Exception):  # noqa: B017 (whatever the pool says)
+            pool.submit(os._exit, 1).result()
+        with pytest.raises(InputError, match="does not take tasks any more"):
+            outrange.verify_all(listed, executor=pool)
+
+
+def in_this_process(asked, log, jobs, memory, seed):
+    """As worker processes, which take a second to start."""
+    on_pool(asked, log, ExecutorPool(Scripted()), seed)
+
+
+def test_shards_make_one_run(listed, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(verify_all, "on_processes", in_this_process)
+    assert run(["verify-all", str(listed), "--out", "whole.csv"]) == 1
+    for number in range(1, 9):
+        run(["verify-all", str(listed), "--out", "r.csv", "--shard", f"{number}/8"])
+    parts = [f"r-{number}-of-8.csv" for number in range(1, 9)]
+    assert run(["merge", *parts, "--out", "merged.csv"]) == 1
+    assert _rows("merged.csv") == _rows("whole.csv")
+    capsys.readouterr()
+    _refused(capsys, ["merge", *parts[:2], "--out", "m.csv"], "none of number 3, 4")
+    _refused(capsys, ["merge", *parts, "--out", "merged.csv"], "holds results")
+    origin = tmp_path / "r-2-of-8.shard.json"
+    kept = origin.read_text()
+    for what, new in (("version", '"0.0.9"'), ("listed", '"another"')):
+        origin.write_text(kept.replace(f'"{what}": "', f'"{what}": {new[:-1]}'))
+        _refused(capsys, ["merge", *parts, "--out", "m.csv"], new[1:6])
+    origin.write_text(kept)
+    for suffix in (".csv", ".jsonl", ".shard.json"):
+        text = (tmp_path / f"r-3-of-8{suffix}").read_text()
+        (tmp_path / f"other{suffix}").write_text(text.replace("sat", "unsat"))
+    _refused(capsys, ["merge", *parts, "other.csv", "--out", "m.csv"], "contradict")
+
+
+def _rows(path):
+    apart = ("seconds",)
+    with open(path, newline="") as file:
+        return [{k: v for k, v in row.items() if k not in apart} for row in csv.DictReader(file)]
+
+
+def _refused(capsys, arguments, words):
+    assert run(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_slurm_tells_the_shard(monkeypatch):
+    from outrange.cli.batch.shards import Shard, shard_of
+
+    for name, value in (("ID", 7), ("MIN", 3), ("MAX", 9), ("STEP", 2)):
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
+    assert shard_of("slurm") == Shard(3, 4)
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "3")
+    with pytest.raises(InputError, match="without gaps"):
+        shard_of("slurm")
+    monkeypatch.delenv("SLURM_ARRAY_TASK_ID")
+    with pytest.raises(InputError, match="SLURM_ARRAY_TASK_ID"):
+        shard_of("slurm")
+
+
+def test_robust_accuracy_is_the_same_on_workers(tmp_path, threads):
+    path = random_net(tmp_path, "net.onnx", (3, 8, 3), 0)
+    x = np.random.default_rng(0).uniform(-1, 1, (8, 3))
+    y = np.array([run_model(path, row).argmax() for row in x])
+    y[0] = (y[0] + 1) % 3
+    alone = outrange.robust_accuracy(path, x, y, eps=0.1)
+    for executor in (threads, Scripted("do", "do")):
+        found = outrange.robust_accuracy(path, x, y, eps=0.1, executor=executor)
+        np.testing.assert_array_equal(found.status, alone.status)
+        assert set(found.adversarial) == set(alone.adversarial)
+
+
+def test_dask_runs_what_an_executor_runs(listed):
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
+    options |= {"dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        assert [r.verdict for r in outrange.verify_all(listed, executor=client)] == KNOWN
+        net = random_net(listed.parent, "net.onnx", (6, 16, 16, 1), 0)
+        found = outrange.output_range(net, (-1, 1), tol=1e-3, executor=client)
+        assert "sub-trees on workers" in found.methods
+    np.testing.assert_allclose(
+        found.hi, outrange.output_range(net, (-1, 1), tol=1e-3).hi, rtol=0.01
+    )
+
+
+def test_a_result_that_dies_with_its_worker_is_a_loss(monkeypatch):
+    """Dask does the task again, which may take as long as it likes; nobody waits for that."""
+    from outrange.executors import dask
+
+    class Client:
+        asynchronous, status = False, "running"
+
+    class Gone:
+        key, status = "task", "finished"
+
+        def result(self, timeout):
+            assert timeout == dask.GATHER
+            raise TimeoutError
+
+        def cancel(self):
+            self.status = "cancelled"
+
+    pool, future = dask.DaskPool(Client()), Gone()
+    with pytest.raises(dask.ResultLost) as lost:
+        pool.result(future)
+    assert pool.is_loss(lost.value) and future.status == "cancelled"
