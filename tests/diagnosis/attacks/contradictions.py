@@ -90,7 +90,10 @@ class Attack:
 
         loss, found = gradients(k, self.model, value)
         paths = ["/".join(v.path.split("/")[-2:]) for v in self.model.trainable_variables]
-        return {"": loss, **dict(zip(paths, found, strict=True))}
+        named = {"": loss}
+        for i, (path, gradient) in enumerate(zip(paths, found, strict=True)):
+            named[f"{path}#{i}" if path in named else path] = gradient  # cells share names
+        return named
 
     def through(self, value: Callable[[], Any]) -> float:
         """The largest gradient of a scalar by any trainable weight."""
