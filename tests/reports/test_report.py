@@ -257,12 +257,12 @@ def test_an_interrupt_reports_what_is_known(monkeypatch):
 
 
 def test_an_interrupt_among_the_rows_is_one_of_the_report(monkeypatch):
-    from outrange.questions.robust import robust_accuracy
+    from outrange.questions.robust import robust_run
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(robust_accuracy, "verify", interrupted)
+    monkeypatch.setattr(robust_run, "verify", interrupted)
     found = outrange.report(classifier(), data=rows(), time_limit=120)
     assert found.interrupted
     assert "monotonicity" not in found.answers and "diagnosis" not in found.answers

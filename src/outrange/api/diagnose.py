@@ -190,7 +190,8 @@ def assert_no_findings(
         >>> import keras, numpy as np
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)], name="line")
         >>> model.compile("sgd", "mse")
-        >>> assert_no_findings(model, np.ones((4, 1)), np.ones((4, 1)), level="proved")
+        >>> x = np.arange(4.0)[:, None]
+        >>> assert_no_findings(model, x, 2 * x, level="proved")
         Diagnosis('line', 0 PROVED, 0 MEASURED, 0 SUSPECTED)
 
     Sound, complete, cost, reference: as `outrange.diagnose`.
