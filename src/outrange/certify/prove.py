@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from threading import Event
 from typing import Any
 
 import numpy as np
 
-from outrange_check.certificate import MOST_BYTES, largest
+from outrange_check.certificate import largest
 from outrange_check.network import ONE, Form, Network
 
 from ..core import Box, OutOfTime, check_deadline, deadline
-from ..search.common.parallel import threads
 from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
-from .missing import NoCertificateError
 from .provers.box_prover import prove_boxes
 from .provers.growth_prover import prove_growth
 from .provers.unit_prover import prove_units
+from .work_stealing import prove_on_all_cores
 
 
 AHEAD = 1e-9
@@ -34,12 +30,6 @@ of units are, where splits of the box do not end soon."""
 
 TRIAL = 2.0
 """Seconds in which splits of the box may end soon."""
-
-CLOCK = 0.05
-"""Seconds between two looks at the clock: boxes are given to the kernel by what the last took."""
-
-MOST_BOXES = 4096
-"""Boxes of one call to the kernel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,58 +102,7 @@ def _by_kernel(
     rows = _matrix(forms, {k: k - ONE for k in range(ONE, first - 1)}, first)
     prover = TreeProver(network.inputs, blocks, rows, target, 1 / scale)
     prover.begin(box.lo, box.hi)
-    return _on_all_cores(prover)
-
-
-def _on_all_cores(first: TreeProver) -> bytes | None:
-    """Run a prover; whoever has nothing to do takes the box that would come last.
-
-    The tree is the first one's, then those given away, the last one given first.
-    """
-    stop, given = Event(), []
-
-    def alone(prover: TreeProver) -> bytes | None:
-        size = _CallSize()
-        while not (found := size.run(prover)):
-            if stop.is_set():
-                return None
-        return prover.tree()[0] if found > 0 else None
-
-    with ThreadPoolExecutor(max(1, threads() - 1)) as pool:
-        try:
-            size = _CallSize()
-            while not (found := size.run(first)):
-                check_deadline()
-                busy = sum(not work.done() for work in given)
-                if busy < threads() - 1 and (other := first.share()) is not None:
-                    given.append(pool.submit(alone, other))
-                    del other  # its memory is a hundred times its tree's
-            while found > 0 and not all(work.done() for work in given):
-                check_deadline()
-                wait(given, timeout=CLOCK)
-        finally:
-            stop.set()
-    parts = [first.tree()[0] if found > 0 else None, *(work.result() for work in reversed(given))]
-    known = [part for part in parts if part is not None]
-    return b"".join(known) if len(known) == len(parts) else None
-
-
-class _CallSize:
-    """How many boxes a call takes: about `CLOCK` seconds' worth."""
-
-    def __init__(self) -> None:
-        self.boxes = 1
-
-    def run(self, prover: TreeProver) -> int:
-        began = time.perf_counter()
-        found = prover.run(self.boxes)
-        if prover.size > MOST_BYTES:
-            raise NoCertificateError(
-                f"its proof takes more than {MOST_BYTES >> 20} MiB, which the checker does not read"
-            )
-        more = time.perf_counter() - began < CLOCK
-        self.boxes = min(MOST_BOXES, 2 * self.boxes) if more else max(1, self.boxes // 2)
-        return found
+    return prove_on_all_cores(prover)
 
 
 def _matrix(forms: Sequence[Form], column: dict[int, int], width: int) -> np.ndarray:
