@@ -63,3 +63,10 @@ def test_what_falls_on_its_face_holds(seed):
         hold, plant, (lo, hi), steps=2, dt=0.05, spec=(x[0] <= top).always(), time_limit=20
     )
     assert found.status == "HOLDS"
+
+
+def test_a_plant_that_is_not_defined_inside_the_initial_set_ends_without_a_limit():
+    """More cuts would always leave a piece that holds an end of what the root is defined on."""
+    found = closed_loop(hold, lambda s, u: [np.sqrt(s[0])], ([-1.0], [1.0]), steps=1, dt=0.1)
+    assert "may not be defined" in str(found)
+    assert not np.isfinite(found.pipe.hi).all()

@@ -38,6 +38,10 @@ FEW = 12
 TROUBLES = "domain", "step", "controller"
 """Causes of failures that are no question's and not the clock's."""
 
+SMALLEST = 2.0**-10
+"""Where a piece of this share of the set cannot even begin, the plant not being defined on it, cuts
+are no remedy: the search ends."""
+
 TIGHT = 0.1
 """A piece is tight where remainders are at most this share of each width."""
 
@@ -106,6 +110,7 @@ class _CoverSearch:
     lasted: float = 0.0
     interrupted: bool = False
     trouble: Failure | None = None
+    hopeless: bool = False
 
     def run(self, pieces: Sequence[InitialPiece]) -> tuple[FlowPipe, dict[int, Failure]]:
         """The pipes of some pieces, and those that failed."""
@@ -140,7 +145,10 @@ class _CoverSearch:
                 leaf = SettledPiece(replace(piece, origin=None), pipe, box, failure is None)
                 if failure is not None and failure.cause in TROUBLES:
                     self.trouble = self.trouble or failure
-                if failure is not None and failure.cause != "time" and not late:
+                    stuck = failure.cause == "domain" and failure.time == 0
+                    self.hopeless = self.hopeless or (stuck and piece.share <= SMALLEST)
+                more = not (late or self.hopeless)
+                if failure is not None and failure.cause != "time" and more:
                     early = failure.time < EARLY * self.dt * self.steps
                     parts = piece.cut(failure.free, failure.blame, 2 if early else 1)
                 best = leaf
