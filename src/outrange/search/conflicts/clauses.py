@@ -41,9 +41,6 @@ class Clauses:
         self.activity = activity / max(float(activity.max(initial=0.0)), 1e-300)
         self._bump = 1.0
 
-    def __len__(self) -> int:
-        return len(self._clauses)
-
     def add(self, literals: list[Literal]) -> int:
         """Add a clause of two or more, the literals of the latest levels first; its number."""
         number = len(self._clauses)
