@@ -16,6 +16,7 @@ from ..attack.momentum import attack, initial_samples
 from ..common.incumbent import Incumbent
 from ..common.parallel import single_blas_thread
 from ..common.search import Search
+from ..semidefinite.turns import METHOD, SemidefiniteTurns
 from .alpha_beta import BoundProblem, optimize_bounds
 from .drop_inactive import drop_inactive
 from .drop_stable import drop_stable
@@ -105,6 +106,7 @@ class NeuronSplitSearch(Search):
             self._net = drop_stable(self._net)
             yield True
             self._descend(24)
+            yield from self._by_moments()
         while True:
             which = [k for k in self._open if k not in self._trees or self._goes_on(k)]
             if not which:
@@ -115,6 +117,23 @@ class NeuronSplitSearch(Search):
                     yield True
             k = min(which, key=lambda k: self._trees[k].spent)
             self._grow(self._trees[k], k)
+            yield True
+
+    def _by_moments(self) -> Iterator[bool]:
+        """Bound all open objectives of a range by semidefinite relaxations, while that gains."""
+        net = self._net
+        assert net is not None
+        if not self.splits or self.incumbent.target is not None or not self._open.size:
+            return
+        if not SemidefiniteTurns.suit(net):
+            return
+        turns = SemidefiniteTurns(net, self._open, self._lower, self._rng)
+        while rows := turns.advance(self.incumbent.cutoff(), self.incumbent.scale()):
+            self.methods = (*METHODS, METHOD)
+            for row in rows:
+                self._lower[row.entry] = max(self._lower[row.entry], row.least)
+            self.incumbent.boxes += len(rows)
+            self._look(np.array([row.at for row in rows if row.at is not None]))
             yield True
 
     def _goes_on(self, k: int) -> bool:
