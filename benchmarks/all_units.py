@@ -1,12 +1,13 @@
 """Ranges of all units of the hidden layers of ReLU nets of 10 to 60 inputs over wide boxes.
 
-    python benchmarks/all_units.py                              every net, every layer; 1, 10, 30, 60 s
+    python benchmarks/all_units.py                          every net and layer; 1, 10, 30, 60 s
     python benchmarks/all_units.py --nets random_16-64-32-32-5 --seconds 30 --layers 2 3
-    python benchmarks/all_units.py --lirpa PYTHON SOURCES       beside auto_LiRPA's optimized bounds
+    python benchmarks/all_units.py --lirpa PYTHON SOURCES   beside auto_LiRPA's optimized bounds
 
-The box is [-4, 4] for every input. What is printed is the geometric mean over the units of a layer of
-the proved magnitude, `max(-lo, hi)`, over the attained one; beside it the same of intervals, and the
-CPU seconds of this process. The attained magnitude is the best that anybody found, in any row.
+The box is [-4, 4] for every input. What is printed is the geometric mean over the units of a layer
+of the proved magnitude, `max(-lo, hi)`, over the attained one; beside it the same of intervals, and
+the CPU seconds of this process. The attained magnitude is the largest found in any of the runs.
+`PYTHON` is an interpreter with PyTorch, `SOURCES` a checkout of auto_LiRPA.
 """
 
 import argparse
@@ -105,9 +106,8 @@ def theirs(layers: Layers, seconds: list[float], options) -> dict[float, np.ndar
     """auto_LiRPA's magnitudes after each time."""
     with tempfile.TemporaryDirectory() as name:
         asked = Path(name) / "asked.npz"
-        arrays = {
-            f"{kind}{i}": part for i, pair in enumerate(layers) for kind, part in zip("wb", pair)
-        }
+        arrays = {f"w{i}": weight for i, (weight, _) in enumerate(layers)}
+        arrays |= {f"b{i}": bias for i, (_, bias) in enumerate(layers)}
         np.savez(asked, reach=REACH, count=len(layers), **arrays)
         python, sources = options.lirpa
         command = [python, WORKER, asked, sources, options.threads, *seconds]

@@ -4,18 +4,19 @@
 
     height - row . y - sum_k lambda_k (left_k . y)(right_k . y)
 
-is at least 0 for every `y` with `y_0 = 1`, where `lambda_k >= 0` unless the product is 0: that is, if
-the matrix `S` of this quadratic form is positive semidefinite. The least height is the value of a
-semidefinite program; its primal variable `X` stands for the moments `E[y y^T]` of a distribution of
-points. The method starts from moments of real points, which satisfy every product, and from the
-analytic centre of the multipliers, which is the same for all rows; each iterate is feasible on both
-sides, so that whenever time is over there is a bound.
+is at least 0 for every `y` with `y_0 = 1`, where `lambda_k >= 0` unless the product is 0: that is,
+if the matrix `S` of this quadratic form is positive semidefinite. The least height is the value of
+a semidefinite program; its primal variable `X` stands for the moments `E[y y^T]` of a distribution
+of points. The method starts from moments of real points, which satisfy every product, and from the
+analytic center of the multipliers, which is the same for all rows; the multipliers of every iterate
+are feasible, so that whenever time is over there is a bound.
 
 A product is a matrix of rank two, so one step takes about `12 n m^2` products of numbers.
 
-Unsound by itself: `proof.proved` bounds what it found. Reference: C. Helmberg, F. Rendl, R. Vanderbei,
-H. Wolkowicz, *An interior-point method for semidefinite programming*, SIAM J. Optim. 6 (1996); S.
-Mehrotra, *On the implementation of a primal-dual interior point method*, SIAM J. Optim. 2 (1992).
+Unsound by itself: `proof.proved` bounds what it found. Reference: C. Helmberg, F. Rendl, R.
+Vanderbei, H. Wolkowicz, *An interior-point method for semidefinite programming*, SIAM J. Optim. 6
+(1996); S. Mehrotra, *On the implementation of a primal-dual interior point method*, SIAM J.
+Optim. 2 (1992).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from .products import Products
 
 
 MOST_STEPS = 40
-"""Steps for one row, or for the centre."""
+"""Steps for one row, or for the center."""
 
 EDGE = 0.95
 """Share of the way to the edge of the cone that a step goes."""
@@ -38,7 +39,7 @@ SHORT = 0.1
 """A first direction that stays inside for less than this says nothing of the next `mu`."""
 
 CENTERED = 1e-2
-"""How near to 1 the mean complementarity of the centre is."""
+"""How near to 1 the mean complementarity of the center is."""
 
 RIDGE = 1e-12
 """Added to the curvature, relative: some products may say the same."""
@@ -50,7 +51,7 @@ MOST_DOUBLINGS = 60
 """Of the first multipliers of squares, until they outweigh all others."""
 
 
-class NoCentre(Exception):
+class NoCenter(Exception):
     """The products have no point that is strictly inside all of them, up to rounding."""
 
 
@@ -79,33 +80,32 @@ class _Iterate:
 
 
 class InteriorPoint:
-    """The method for some products; it finds their centre once.
+    """The method for some products; it finds their center once.
 
     Args:
         products: `m` of them, of `n` variables.
         moments: `(n, n)` of points at which the products hold.
 
     Raises:
-        NoCentre: No multipliers or moments are strictly inside.
+        NoCenter: No multipliers or moments are strictly inside.
     """
 
     def __init__(self, products: Products, moments: np.ndarray) -> None:
         self.left, self.right = products.left, products.right
         self._signed = np.concatenate([[False], ~products.free])
         """Which entries of `(height, multipliers)` are at least 0."""
-        n, m = self.left.shape
-        self._degree = n + int(self._signed.sum())
+        self._degree = len(self.left) + int(self._signed.sum())
         slack = np.maximum(-self._applied(moments)[self._signed], LEAST_SLACK)
         dual = np.concatenate([[0.0], np.where(products.free, 0.0, 1.0)])
         if not (np.isfinite(slack).all() and np.isfinite(self.left).all()):
-            raise NoCentre
+            raise NoCenter
         try:
             np.linalg.cholesky(moments)
             self._outweigh(dual, np.flatnonzero(products.squares) + 1)
             self._center = self._centered(_Iterate(moments, slack, dual))
             self._root = np.linalg.cholesky(self._center.moments)
         except np.linalg.LinAlgError:
-            raise NoCentre from None
+            raise NoCenter from None
 
     def maximize(self, row: np.ndarray, gap: float) -> Multipliers:
         """The least height of `row . y`, to within a share `gap` of it.
@@ -117,7 +117,7 @@ class InteriorPoint:
         cost = np.zeros((row.size, row.size))
         cost[0] += 0.5 * row
         cost[:, 0] += 0.5 * row
-        # The centre, as far out as the row needs to be small beside it.
+        # The center, as far out as the row needs to be small beside it.
         far = 2.0 * np.abs(np.linalg.eigvalsh(self._root.T @ cost @ self._root)).max() + 1e-30
         now = _Iterate(self._center.moments, self._center.slack, far * self._center.dual)
         for _ in range(MOST_STEPS):
@@ -141,7 +141,7 @@ class InteriorPoint:
                 return
             except np.linalg.LinAlgError:
                 dual[squares] *= 2.0
-        raise NoCentre
+        raise NoCenter
 
     def _centered(self, now: _Iterate) -> _Iterate:
         nothing = np.zeros_like(now.moments)

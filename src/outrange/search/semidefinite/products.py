@@ -76,8 +76,8 @@ class Parts:
 
     There are far too many to use them all: `violated` picks those that a relaxation lacks most.
 
-    Reference: H. Sherali, W. Adams, *A reformulation-linearization technique*, 1999, for products of
-    what is at least 0.
+    Reference: H. Sherali, W. Adams, *A reformulation-linearization technique*, 1999, for products
+    of what is at least 0.
 
     Args:
         forms: Of a net.

@@ -1,12 +1,12 @@
 """A proved bound from approximate multipliers: every rounding is paid for.
 
-With multipliers `lambda` in float64, and `S` as in `interior_point`, in exact arithmetic, every `y` with
-`y_0 = 1`, `|y_i| <= 1` has
+With multipliers `lambda` in float64, and `S` as in `interior_point`, in exact arithmetic, every `y`
+with `y_0 = 1`, `|y_i| <= 1` has
 
     row . y = height - sum_k lambda_k l_k(y) r_k(y) - y^T S y.
 
-The true products are at least 0 (or 0), and off those of the float64 forms by `slack_k` at most; and
-`y^T S y >= -n e` if no eigenvalue of `S` lies below `-e`. So
+The true products are at least 0 (or 0), and off those of the float64 forms by `slack_k` at most;
+and `y^T S y >= -n e` if no eigenvalue of `S` lies below `-e`. So
 
     row . y <= height + sum_k |lambda_k| slack_k + n e.
 
@@ -23,8 +23,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import gamma, up
-from .interior_point import Multipliers
 from .forms import GUARD, TINY
+from .interior_point import Multipliers
 from .products import Products
 
 

@@ -1,7 +1,8 @@
 """Bounds of rows of a net by semidefinite relaxations, each tightened in turns.
 
-A first bound of a row uses the products of single units and inputs (`products`). Each later turn adds
-the products of parts of two units that the relaxation of this row violates most, and bounds it anew.
+A first bound of a row uses the products of single units and inputs (`products`). Each later turn
+adds the products of parts of two units that the relaxation of this row violates most, and bounds it
+anew.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ...core import up
 from ..neuron_split.drop_stable import without_stable
 from ..neuron_split.relaxed_net import RelaxedNet
 from .forms import BoundedForms
-from .interior_point import InteriorPoint, Multipliers, NoCentre
+from .interior_point import InteriorPoint, Multipliers, NoCenter
 from .products import Parts, Products, products_of
 from .proof import proved
 
@@ -135,7 +136,7 @@ class SemidefiniteRelaxation:
     def _method(self, products: Products, count: int) -> InteriorPoint | None:
         try:
             return InteriorPoint(products, self._moments[:count, :count])
-        except NoCentre:
+        except NoCenter:
             return None
 
     def _sampled(self, rng: np.random.Generator) -> np.ndarray:
