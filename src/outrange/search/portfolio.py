@@ -282,16 +282,17 @@ class Portfolio(Search):
         if self._at >= len(self._going):
             self._at = 0
             self._turn *= 2
-            rising = (part for part in self._going if part.gradual)
-            self._leader = max(rising, key=self._standing, default=None)
+            rising = [part for part in self._going if part.gradual]
+            early = [part for part in rising if not part.settled]
+            self._leader = max(early or rising, key=self._standing, default=None)
         now = self._going[self._at : self._at + 1]
         behind = self._leader is not None and now != [self._leader] and all(p.gradual for p in now)
         share = SHARE_BEHIND if behind else 1.0
         self._turn_ends = self.incumbent.clock.seconds + share * self._turn
 
     def _standing(self, part: Search) -> float:
-        """The open gaps that a search has left, relative to the ranges seen."""
+        """The open gaps that a search has left, relative to the ranges seen: their mean."""
         incumbent = self.incumbent
         open_ = incumbent.known < incumbent.cutoff()
         gap = (incumbent.best - part.lower()) / incumbent.scale()
-        return -float(np.where(open_, np.nan_to_num(gap, nan=np.inf), 0.0).max(initial=0.0))
+        return -float(np.where(open_, np.nan_to_num(gap, nan=np.inf), 0.0).mean())

@@ -105,8 +105,8 @@ class NeuronSplitSearch(Search):
                 yield True
             self._net = drop_stable(self._net)
             yield True
-            self._descend(24)
             yield from self._by_moments()
+            self._descend(24)
         while True:
             which = [k for k in self._open if k not in self._trees or self._goes_on(k)]
             if not which:
@@ -128,13 +128,16 @@ class NeuronSplitSearch(Search):
         if not SemidefiniteTurns.suit(net):
             return
         turns = SemidefiniteTurns(net, self._open, self._lower, self._rng)
+        self.settled = False
         while rows := turns.advance(self.incumbent.cutoff(), self.incumbent.scale()):
             self.methods = (*METHODS, METHOD)
             for row in rows:
                 self._lower[row.entry] = max(self._lower[row.entry], row.least)
+            self.settled = self.settled or any(row.turns > 1 for row in rows)
             self.incumbent.boxes += len(rows)
             self._look(np.array([row.at for row in rows if row.at is not None]))
             yield True
+        self.settled = True
 
     def _goes_on(self, k: int) -> bool:
         grown = self._trees[k]

@@ -38,7 +38,7 @@ EDGE = 0.95
 SHORT = 0.1
 """A first direction that stays inside for less than this says nothing of the next `mu`."""
 
-CENTERED = 1e-2
+CENTERED = 0.1
 """How near to 1 the mean complementarity of the center is."""
 
 RIDGE = 1e-12
@@ -85,25 +85,26 @@ class InteriorPoint:
     Args:
         products: `m` of them, of `n` variables.
         moments: `(n, n)` of points at which the products hold.
+        near: The method for the first few of them: its center is near.
 
     Raises:
         NoCenter: No multipliers or moments are strictly inside.
     """
 
-    def __init__(self, products: Products, moments: np.ndarray) -> None:
+    def __init__(
+        self, products: Products, moments: np.ndarray, near: InteriorPoint | None = None
+    ) -> None:
         self.left, self.right = products.left, products.right
         self._signed = np.concatenate([[False], ~products.free])
         """Which entries of `(height, multipliers)` are at least 0."""
         self._degree = len(self.left) + int(self._signed.sum())
-        slack = np.maximum(-self._applied(moments)[self._signed], LEAST_SLACK)
-        dual = np.concatenate([[0.0], np.where(products.free, 0.0, 1.0)])
-        if not (np.isfinite(slack).all() and np.isfinite(self.left).all()):
+        if not (np.isfinite(self.left).all() and np.isfinite(self.right).all()):
             raise NoCenter
         try:
-            np.linalg.cholesky(moments)
-            self._outweigh(dual, np.flatnonzero(products.squares) + 1)
-            self._center = self._centered(_Iterate(moments, slack, dual))
-            self._root = np.linalg.cholesky(self._center.moments)
+            begin = self._begin(products, moments) if near is None else self._extended(near)
+            self._center = self._centered(begin)
+            outer = np.linalg.cholesky(self.summed(self._center.dual))
+            self._inner = np.linalg.inv(outer)
         except np.linalg.LinAlgError:
             raise NoCenter from None
 
@@ -118,7 +119,8 @@ class InteriorPoint:
         cost[0] += 0.5 * row
         cost[:, 0] += 0.5 * row
         # The center, as far out as the row needs to be small beside it.
-        far = 2.0 * np.abs(np.linalg.eigvalsh(self._root.T @ cost @ self._root)).max() + 1e-30
+        size = np.linalg.eigvalsh(self._inner @ cost @ self._inner.T)
+        far = 2.0 * float(np.abs(size).max()) + 1e-30
         now = _Iterate(self._center.moments, self._center.slack, far * self._center.dual)
         for _ in range(MOST_STEPS):
             reached = float((cost * now.moments).sum())
@@ -131,16 +133,32 @@ class InteriorPoint:
                 break
         return Multipliers(float(now.dual[0]), now.dual[1:], now.moments)
 
-    def _outweigh(self, dual: np.ndarray, squares: np.ndarray) -> None:
-        """Make first multipliers feasible, in place."""
+    def _begin(self, products: Products, moments: np.ndarray) -> _Iterate:
+        """Multipliers of squares that outweigh all others."""
+        slack = np.maximum(-self._applied(moments)[self._signed], LEAST_SLACK)
+        dual = np.concatenate([[0.0], np.where(products.free, 0.0, 1.0)])
+        squares = np.flatnonzero(products.squares) + 1
         dual[squares] = 4.0
         for _ in range(MOST_DOUBLINGS):
             dual[0] = 4.0 * dual[squares].sum()
-            try:
-                np.linalg.cholesky(self.summed(dual))
-                return
-            except np.linalg.LinAlgError:
-                dual[squares] *= 2.0
+            if _is_definite(self.summed(dual)):
+                return _Iterate(moments, slack, dual)
+            dual[squares] *= 2.0
+        raise NoCenter
+
+    def _extended(self, near: InteriorPoint) -> _Iterate:
+        """The center of some of the products, and multipliers of the others that fit it."""
+        known, signed = near._center, self._signed
+        slack = np.maximum(-self._applied(known.moments)[signed], LEAST_SLACK)
+        slack[: known.slack.size] = known.slack
+        dual = np.zeros(signed.size)
+        dual[: known.dual.size] = known.dual
+        added = 1.0 / slack[known.slack.size :]
+        for _ in range(MOST_DOUBLINGS):
+            dual[known.dual.size :] = added
+            if _is_definite(self.summed(dual)):
+                return _Iterate(known.moments, slack, dual)
+            added = 0.5 * added
         raise NoCenter
 
     def _centered(self, now: _Iterate) -> _Iterate:
@@ -279,3 +297,11 @@ def _share(
     inverse = np.linalg.inv(np.linalg.cholesky(matrix))
     least = float(np.linalg.eigvalsh(inverse @ direction @ inverse.T)[0])
     return min(share, EDGE / -least) if least < 0 else share
+
+
+def _is_definite(matrix: np.ndarray) -> bool:
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True

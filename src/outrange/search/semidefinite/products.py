@@ -57,6 +57,11 @@ class Products:
             ),
         )
 
+    def chosen(self, some: np.ndarray) -> Products:
+        """Some of them."""
+        parts = (getattr(self, name)[some] for name in ("free", "slack", "squares"))
+        return Products(self.left[:, some], self.right[:, some], *parts)
+
     def first(self, variables: int) -> Products:
         """Those of the first variables alone."""
         some = ~(self.left[variables:].any(axis=0) | self.right[variables:].any(axis=0))

@@ -8,7 +8,7 @@ anew.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,6 +36,9 @@ MIXED = 1e-6
 CUTS = 96
 """Products added in one turn."""
 
+IDLE = 0.01
+"""An added product whose multiplier is below this share of its value is dropped again."""
+
 
 @dataclass(eq=False)
 class SemidefiniteRow:
@@ -49,8 +52,7 @@ class SemidefiniteRow:
         turns: How often it was bounded.
         gain: What the last turn gained.
         seconds: What the last turn took.
-        products: What its last relaxation knew; None before the first.
-        violated: What the next turn adds.
+        added: Products of parts that its next relaxation knows as well; None before the first.
         ended: Whether further turns gain nothing.
         at: `(d,)` the mean of the inputs in the relaxation: a point to look at.
     """
@@ -62,10 +64,9 @@ class SemidefiniteRow:
     turns: int = 0
     gain: float = np.inf
     seconds: float = 0.0
-    products: Products | None = None
-    violated: Products | None = None
+    added: Products | None = None
     ended: bool = False
-    at: np.ndarray | None = field(default=None)
+    at: np.ndarray | None = None
 
 
 class SemidefiniteRelaxation:
@@ -101,23 +102,34 @@ class SemidefiniteRelaxation:
         began = time.perf_counter()
         count = self._forms.variables_of(row.value)
         products, method = self._products.first(count), self._methods[count]
-        if row.products is not None and row.violated is not None:
-            products = Products.joined([row.products, row.violated])
-            method = self._method(products, count)
+        known = products.free.size
+        if row.added is not None:
+            products = Products.joined([products, row.added])
+            method = self._method(products, count, method)
         if method is None:
             row.ended = True
             return
         least, found = self._bounded(method, products, row, count)
         row.gain = max(0.0, least - row.least) if np.isfinite(row.least) else np.inf
-        row.least = max(row.least, least)
-        row.products, row.turns = products, row.turns + 1
-        row.violated = None
-        if self._parts is not None:
-            usual = self._moments[:count, :count]
-            row.violated = self._parts.violated(found.moments, usual, CUTS)
-        row.ended = row.violated is None or row.violated.free.size == 0
+        row.least, row.turns = max(row.least, least), row.turns + 1
         row.at = self._input(found.moments)
+        self._add(row, products.chosen(np.arange(known, products.free.size)), found, known)
         row.seconds = time.perf_counter() - began
+
+    def _add(
+        self, row: SemidefiniteRow, added: Products, found: Multipliers, known: int
+    ) -> None:
+        """Choose what the next turn of a row adds: what held this one back, and what it lacked."""
+        if self._parts is None:
+            row.ended = True
+            return
+        count = len(found.moments)
+        usual = self._moments[:count, :count]
+        lacked = self._parts.violated(found.moments, usual, CUTS)
+        row.ended = lacked.free.size == 0
+        # Of complementary pairs, one member is large: a multiplier where its product is at 0.
+        value = np.einsum("nm,nm->m", added.left, found.moments @ added.right)
+        row.added = Products.joined([added.chosen(found.values[known:] > IDLE * value), lacked])
 
     def _bounded(
         self, method: InteriorPoint, products: Products, row: SemidefiniteRow, count: int
@@ -133,9 +145,11 @@ class SemidefiniteRelaxation:
         most = up(up(constant + height) + up(float(forms.error[row.entry])))
         return -most if np.isfinite(most) else -np.inf, found
 
-    def _method(self, products: Products, count: int) -> InteriorPoint | None:
+    def _method(
+        self, products: Products, count: int, near: InteriorPoint | None = None
+    ) -> InteriorPoint | None:
         try:
-            return InteriorPoint(products, self._moments[:count, :count])
+            return InteriorPoint(products, self._moments[:count, :count], near)
         except NoCenter:
             return None
 
