@@ -123,18 +123,20 @@ class NeuronSplitSearch(Search):
         """Bound all open objectives of a range by semidefinite relaxations, while that gains."""
         net = self._net
         assert net is not None
-        if not self.splits or self.incumbent.target is not None or not self._open.size:
+        incumbent, which = self.incumbent, self._open
+        if not self.splits or incumbent.target is not None or not which.size:
             return
-        if not SemidefiniteTurns.suit(net):
+        gap = ((incumbent.best - self._lower) / incumbent.scale())[which]
+        if not SemidefiniteTurns.suit(net, gap):
             return
-        turns = SemidefiniteTurns(net, self._open, self._lower, self._rng)
+        turns = SemidefiniteTurns(net, which, self._lower, self._rng)
         self.settled = False
-        while rows := turns.advance(self.incumbent.cutoff(), self.incumbent.scale()):
+        while rows := turns.advance(incumbent.cutoff(), incumbent.scale()):
             self.methods = (*METHODS, METHOD)
             for row in rows:
                 self._lower[row.entry] = max(self._lower[row.entry], row.least)
             self.settled = self.settled or any(row.turns > 1 for row in rows)
-            self.incumbent.boxes += len(rows)
+            incumbent.boxes += len(rows)
             self._look(np.array([row.at for row in rows if row.at is not None]))
             yield True
         self.settled = True

@@ -116,9 +116,7 @@ class SemidefiniteRelaxation:
         self._add(row, products.chosen(np.arange(known, products.free.size)), found, known)
         row.seconds = time.perf_counter() - began
 
-    def _add(
-        self, row: SemidefiniteRow, added: Products, found: Multipliers, known: int
-    ) -> None:
+    def _add(self, row: SemidefiniteRow, added: Products, found: Multipliers, known: int) -> None:
         """Choose what the next turn of a row adds: what held this one back, and what it lacked."""
         if self._parts is None:
             row.ended = True

@@ -21,6 +21,9 @@ MOST_VARIABLES = 320
 LEAST_GAIN = 0.02
 """A turn that closes less than this share of what a row lacks is its last."""
 
+LOOSE = 0.2
+"""Lines that leave less than this share of a range open, on average, are good enough to split on."""
+
 FIRST = 1e6
 """First turns come before all others, the widest gaps first."""
 
@@ -48,12 +51,18 @@ class SemidefiniteTurns:
             self.rows = {}
 
     @staticmethod
-    def suit(net: RelaxedNet) -> bool:
-        """Whether a net is of the size and kind that these relaxations are for."""
+    def suit(net: RelaxedNet, gap: np.ndarray) -> bool:
+        """Whether a net is of the size and kind that these relaxations are for.
+
+        Args:
+            net: Its units tightened by lines.
+            gap: What lines leave open of each objective, as a share of the range it attains.
+        """
         unstable = int(net.unstable(net.lo, net.hi).sum())
         ends = np.concatenate([net.lo, net.hi, net.box.lo, net.box.hi])
         return (
             unstable >= FEWEST_UNITS
+            and float(np.mean(gap)) > LOOSE
             and unstable + net.box.size <= MOST_VARIABLES
             and bool(np.isfinite(ends).all())
             and supports(net)
