@@ -36,6 +36,19 @@ def roots_of_task(open_: int, workers: int) -> int:
     return max(LEAST_ROOTS, min(most, 4 * open_ // workers))
 
 
+def tasks_ahead(open_: int, workers: int) -> int:
+    """How many tasks wait at each worker, so that it need not wait for its next one.
+
+    A report is some 15 ms on its way and back. What waits is not there for others, so that nothing
+    does where little is open.
+
+    Args:
+        open_: Open boxes.
+        workers: How many there are.
+    """
+    return int(open_ >= PLENTY * workers)
+
+
 def size_of_task(budget: int, open_: int, workers: int, given: int) -> int:
     """How many boxes a worker bounds until it reports.
 
