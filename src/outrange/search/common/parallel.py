@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from functools import cache
+from itertools import pairwise
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -35,6 +36,21 @@ def single_blas_thread() -> AbstractContextManager:
 @cache
 def _controller() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
+    """Divide `count` rows into parts of equal size, so that all cores end at about the same time.
+
+    Args:
+        count: Number of rows.
+        most: Rows of a part at most.
+        least: Rows that justify one more core.
+    """
+    parts, cores = -(-count // most), threads()
+    if count >= least * cores:
+        parts = -(-parts // cores) * cores
+    edges = [count * k // parts for k in range(parts + 1)] if parts else [0]
+    return [slice(a, b) for a, b in pairwise(edges) if a < b]
 
 
 def parallel_map(

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from ...core import OutOfTime
-from ..common.parallel import parallel_map, threads
+from ..common.parallel import even_parts, parallel_map, threads
 from .alpha_beta import BoundProblem, optimize_bounds
 from .leaf_lp import bound_by_lp
 from .node import SplitNode, Splits
@@ -238,8 +238,12 @@ class SplitTree:
         where = [self._points(leaf.lo, leaf.hi) for leaf in leaves]
         points = [float(where[i][unit]) for i, unit in tried]
         # In parts: the children of all candidates together may be large.
-        each = max(1, SETTINGS.most_tried // self.net.units)
-        parts = [slice(first, first + each) for first in range(0, len(tried), each)]
+        units = self.net.units
+        parts = even_parts(
+            len(tried),
+            max(1, SETTINGS.most_tried // units),
+            max(1, SETTINGS.least_share // (2 * units)),
+        )
 
         def bounded(part: slice) -> np.ndarray:
             return self._at_once(

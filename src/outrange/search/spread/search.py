@@ -117,10 +117,10 @@ class SpreadSearch(Search):
 
     @property
     def finished(self) -> bool:
-        return not len(self.frontier) and not self._hands
+        return self.local.finished and not self._hands
 
     def recover(self) -> None:
-        self.frontier.lose()
+        self.local.recover()
 
     def advance(self) -> bool:
         """Give tasks, and take what comes back within a moment."""
