@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from functools import cache
-from itertools import pairwise
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -39,7 +38,9 @@ def _controller() -> ThreadpoolController:
 
 
 def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
-    """Divide `count` rows into parts of equal size, so that all cores end at about the same time.
+    """Deal out `count` rows in turns, so that all cores end at about the same time.
+
+    Neighboring rows are of one kind: what ends early would else end early in one part.
 
     Args:
         count: Number of rows.
@@ -49,8 +50,7 @@ def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
     parts, cores = -(-count // most), threads()
     if count >= least * cores:
         parts = -(-parts // cores) * cores
-    edges = [count * k // parts for k in range(parts + 1)] if parts else [0]
-    return [slice(a, b) for a, b in pairwise(edges) if a < b]
+    return [slice(k, None, parts) for k in range(min(parts, count))]
 
 
 def parallel_map(

@@ -72,14 +72,15 @@ def tighten(
     which, unit = np.repeat(which, 2), np.repeat(unit, 2)
     sign = np.tile([1.0, -1.0], which.size // 2)
     parts = even_parts(which.size, SETTINGS.chunk, max(1, SETTINGS.least_share // net.units))
-    found = np.concatenate(
-        parallel_map(
-            lambda part: _bounded(
-                net, splits, activation, steps, wanted, which[part], unit[part], sign[part]
-            ),
-            parts,
-        )
+    bounded = parallel_map(
+        lambda part: _bounded(
+            net, splits, activation, steps, wanted, which[part], unit[part], sign[part]
+        ),
+        parts,
     )
+    found = np.empty(which.size)
+    for part, least in zip(parts, bounded, strict=True):
+        found[part] = least
     rows, columns = which[0::2], unit[0::2]
     lo[rows, columns] = np.maximum(lo[rows, columns], found[0::2])
     hi[rows, columns] = np.minimum(hi[rows, columns], -found[1::2])
