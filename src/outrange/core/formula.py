@@ -232,6 +232,6 @@ def _compared(value: float | Fraction, end: float) -> float:
     return 1.0 if value > end else (-1.0 if value < end else 0.0)
 
 
-def _sign(value: Fraction) -> float:
+def _sign(value: float | Fraction) -> float:
     """A number of the value's sign (what a comparison with 0 needs)."""
     return 0.0 if value == 0 else (1.0 if value > 0 else -1.0)

@@ -170,7 +170,7 @@ class KernelSearch(BestFirstSearch):
         if len(left["lo"]):
             gaps = (state.best - left["lb"]) / call.scale
             gaps = np.where(left["open_"].astype(bool), gaps, -np.inf)
-            frontier.push(*left.values(), gaps.max(axis=1, initial=-np.inf))
+            frontier.push(**left, priority=gaps.max(axis=1, initial=-np.inf))
         frontier.close(call.closed)
         frontier.settle(call.ticket)
         self.offer(call.best, call.at)
