@@ -5,7 +5,7 @@
     python benchmarks/cores.py --seconds 5
 
 A hundred times a second another process looks at which threads of this one are running: a thread
-that waits, for the interpreter's lock too, is not. A moment counts if one is running for every core.
+that waits, for the interpreter's lock too, is not. A moment counts if there is one for every core.
 Which phase it belongs to, a thread of this process notes twenty times a second. Printed are,
 by phase, the seconds and the share of them in which all cores worked; of calls over 5 s at least
 85 % in all are wanted.
