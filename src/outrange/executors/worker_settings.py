@@ -27,10 +27,14 @@ TRIMMED = 256 << 20
 """Free bytes at the end of a heap that are given back."""
 
 
-@cache
 def here() -> str:
-    """This process, in terms that tell it from those on other machines."""
-    return f"{socket.gethostname()}-{os.getpid()}"
+    """This process, in terms that tell it from those on other machines, and from a fork of it."""
+    return f"{_machine()}-{os.getpid()}"
+
+
+@cache
+def _machine() -> str:
+    return socket.gethostname()
 
 
 @cache
