@@ -137,10 +137,10 @@ def test_short_instances_of_a_model_go_together(listed, monkeypatch, last):
     assert len(names) == 5 + 8 * (last == "lose")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that begin as a copy")
-def test_a_fork_is_another_process():
-    with get_context("fork").Pool(1) as pool:
-        assert pool.apply(worker_settings.here) != worker_settings.here()
+def test_a_fork_is_another_process(monkeypatch):
+    before = worker_settings.here()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert worker_settings.here() != before
 
 
 def test_processes_of_workers_keep_memory_and_one_thread():
