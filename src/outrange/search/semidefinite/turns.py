@@ -22,7 +22,7 @@ LEAST_GAIN = 0.02
 """A turn that closes less than this share of what a row lacks is its last."""
 
 LOOSE = 0.2
-"""Lines that leave less than this share of a range open, on average, are good enough to split on."""
+"""Lines that leave less than this share of a range open, on average, will do for splits."""
 
 FIRST = 1e6
 """First turns come before all others, the widest gaps first."""
