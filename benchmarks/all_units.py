@@ -106,11 +106,9 @@ def theirs(layers: Layers, seconds: list[float], options) -> dict[float, np.ndar
     """auto_LiRPA's magnitudes after each time."""
     with tempfile.TemporaryDirectory() as name:
         asked = Path(name) / "asked.npz"
-        arrays = {f"w{i}": weight for i, (weight, _) in enumerate(layers)}
-        arrays |= {f"b{i}": bias for i, (_, bias) in enumerate(layers)}
-        np.savez(asked, reach=REACH, count=len(layers), **arrays)
+        np.savez(asked, *[part for layer in layers for part in layer])
         python, sources = options.lirpa
-        command = [python, WORKER, asked, sources, options.threads, *seconds]
+        command = [python, WORKER, asked, sources, REACH, options.threads, *seconds]
         done = subprocess.run([str(p) for p in command], capture_output=True, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:

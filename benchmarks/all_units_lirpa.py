@@ -1,6 +1,6 @@
 """auto_LiRPA on all units of one layer of a ReLU net; run by `all_units.py`, where PyTorch is.
 
-    python all_units_lirpa.py ASKED.npz SOURCES THREADS SECONDS...
+    python all_units_lirpa.py ASKED.npz SOURCES REACH THREADS SECONDS...
 
 Prints one line of JSON: the magnitude proved of each unit after each of the seconds, by optimized
 bounds (alpha-CROWN) of growing numbers of iterations; the best of all that ended in time.
@@ -17,7 +17,7 @@ import numpy as np
 ITERATIONS = (5, 20, 50, 100, 200, 400, 800)
 
 
-def main(asked: str, sources: str, threads: str, *seconds: str) -> None:
+def main(asked: str, sources: str, reach: str, threads: str, *seconds: str) -> None:
     """Bound every unit."""
     warnings.filterwarnings("ignore")
     sys.path.insert(0, sources)
@@ -28,16 +28,16 @@ def main(asked: str, sources: str, threads: str, *seconds: str) -> None:
     torch.manual_seed(0)
     read = np.load(asked, allow_pickle=False)
     parts = []
-    for i in range(int(read["count"])):
-        weight = read[f"w{i}"]
+    for i in range(0, len(read.files), 2):
+        weight, bias = read[f"arr_{i}"], read[f"arr_{i + 1}"]
         layer = torch.nn.Linear(*weight.shape)
         layer.weight.data = torch.tensor(weight.T.copy(), dtype=torch.float32)
-        layer.bias.data = torch.tensor(read[f"b{i}"], dtype=torch.float32)
+        layer.bias.data = torch.tensor(bias, dtype=torch.float32)
         parts += [layer, torch.nn.ReLU()]
     net = torch.nn.Sequential(*parts[:-1])
     middle = torch.zeros(1, net[0].in_features)
-    reach = float(read["reach"])
-    x = BoundedTensor(middle, PerturbationLpNorm(x_L=middle - reach, x_U=middle + reach))
+    ends = middle - float(reach), middle + float(reach)
+    x = BoundedTensor(middle, PerturbationLpNorm(x_L=ends[0], x_U=ends[1]))
     limits = [float(s) for s in seconds]
     best, found = None, {}
     began = time.perf_counter()

@@ -68,17 +68,19 @@ class BoundedForms:
 
     def __init__(self, net: RelaxedNet) -> None:
         self.net = net
+        self.kinks = [b for b in net.activations if isinstance(b, KinkActivation)]
         self.count = 1 + net.box.size + net.units
         """`n`: of all variables."""
         self.values = {0: self._inputs()}
         self.above: dict[int, Forms] = {}
         """Of each activation's value, how far its units are above their kinks."""
-        at = {b.value: b for b in net.activations}
+        at = {b.value: b for b in self.kinks}
         for v, node in enumerate(net.graph.nodes, 1):
             before = [self.values[j] for j in node.inputs]
             if v in at:
                 self.values[v] = self._kinked(at[v], before[0])
             else:
+                assert isinstance(node.op, Affine)
                 self.values[v] = self._affine(node.op, before, net.errors.get(v, 0.0))
 
     def variables_of(self, value: int) -> int:

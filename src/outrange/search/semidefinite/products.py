@@ -72,7 +72,7 @@ class Products:
 def products_of(forms: BoundedForms) -> Products:
     """What every unit and input is known by: four products a unit, one an input."""
     parts = [_of_inputs(forms)]
-    parts += [_of_units(forms, b) for b in forms.net.activations]
+    parts += [_of_units(forms, b) for b in forms.kinks]
     return Products.joined(parts)
 
 
@@ -90,14 +90,14 @@ class Parts:
 
     def __init__(self, forms: BoundedForms) -> None:
         found = []
-        for activation in forms.net.activations:
+        for activation in forms.kinks:
             found.append(_exact(forms, forms.places(activation), 1.0))
             found.append(_below(forms, activation))
         self._all = Forms(
             np.concatenate([part.coefficients for part in found], axis=1),
             np.concatenate([part.error for part in found]),
         )
-        owner = [forms.places(b) for b in forms.net.activations for _ in range(2)]
+        owner = [forms.places(b) for b in forms.kinks for _ in range(2)]
         self._owner = np.concatenate(owner)
 
     def violated(self, moments: np.ndarray, usual: np.ndarray, most: int) -> Products:
