@@ -66,7 +66,10 @@ class Direction:
         self._sums, self._now = sums, now
         signed = self._signed = sums.signed
         self._matrix = sums.summed(now.dual) - cost
-        self._inverse = np.linalg.inv(self._matrix)
+        self._inner = tuple(
+            np.linalg.inv(np.linalg.cholesky(part)) for part in (now.moments, self._matrix)
+        )
+        self._inverse = self._inner[1].T @ self._inner[1]
         self._at_inverse = sums.applied(self._inverse)
         self._at_moments = sums.applied(now.moments)
         self._wanted = -self._at_moments
@@ -124,13 +127,22 @@ class Direction:
         slack = mu / own - now.slack - now.slack / own * dual[signed] - slack_of
         return dual, moments, slack
 
+    def shares(
+        self, dual: np.ndarray, moments: np.ndarray, slack: np.ndarray
+    ) -> tuple[float, float]:
+        """How much of a direction stays inside, of moments and of multipliers."""
+        now, signed = self._now, self._signed
+        return (
+            _share(self._inner[0], moments, now.slack, slack),
+            _share(self._inner[1], self._sums.summed(dual), now.dual[signed], dual[signed]),
+        )
+
     def corrected(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mehrotra's direction: how far the first one goes says how far to aim."""
         sums, now, signed = self._sums, self._now, self._signed
         dual, moments, slack = self.toward(0.0)
         step = sums.summed(dual)
-        one = share_inside(now.moments, moments, now.slack, slack)
-        two = share_inside(self._matrix, step, now.dual[signed], dual[signed])
+        one, two = self.shares(dual, moments, slack)
         left = float(((now.moments + one * moments) * (self._matrix + two * step)).sum())
         left += float((now.slack + one * slack) @ (now.dual[signed] + two * dual[signed]))
         ratio = left / sums.degree / self.complementarity
@@ -143,13 +155,19 @@ class Direction:
         )
 
 
-def share_inside(
-    matrix: np.ndarray, direction: np.ndarray, numbers: np.ndarray, steps: np.ndarray
+def _share(
+    inner: np.ndarray, direction: np.ndarray, numbers: np.ndarray, steps: np.ndarray
 ) -> float:
-    """How much of a direction, up to all, keeps a matrix definite and numbers positive."""
+    """How much of a direction, up to all, keeps a matrix definite and numbers positive.
+
+    Args:
+        inner: The inverse of the matrix's factor.
+        direction: Of the matrix.
+        numbers: Positive.
+        steps: Of the numbers.
+    """
     share, falling = 1.0, steps < 0
     if falling.any():
         share = min(share, EDGE * float((numbers[falling] / -steps[falling]).min()))
-    inverse = np.linalg.inv(np.linalg.cholesky(matrix))
-    least = float(np.linalg.eigvalsh(inverse @ direction @ inverse.T)[0])
+    least = float(np.linalg.eigvalsh(inner @ direction @ inner.T)[0])
     return min(share, EDGE / -least) if least < 0 else share

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import seconds_left
-from .direction import Direction, Iterate, ProductSums, share_inside
+from .direction import Direction, Iterate, ProductSums
 from .products import Products
 
 
@@ -71,7 +71,7 @@ class InteriorPoint:
     Args:
         products: `m` of them, of `n` variables.
         moments: `(n, n)` of points at which the products hold.
-        near: The method for the first few of them: its center is near.
+        near: The method for the first few of them: its center is near enough.
 
     Raises:
         NoCenter: No multipliers or moments are strictly inside.
@@ -84,8 +84,10 @@ class InteriorPoint:
         if not (np.isfinite(products.left).all() and np.isfinite(products.right).all()):
             raise NoCenter
         try:
-            begin = self._begin(products, moments) if near is None else self._extended(near)
-            self._center = self._centered(begin)
+            if near is None:
+                self._center = self._centered(self._begin(products, moments))
+            else:
+                self._center = self._extended(near)
             outer = np.linalg.cholesky(self._sums.summed(self._center.dual))
             self._inner = np.linalg.inv(outer)
         except np.linalg.LinAlgError:
@@ -111,7 +113,7 @@ class InteriorPoint:
                 break
             try:
                 step = Direction(self._sums, now, cost)
-                now = self._moved(now, cost, *step.corrected())
+                now = self._moved(now, step, *step.corrected())
             except np.linalg.LinAlgError:
                 break
         return Multipliers(float(now.dual[0]), now.dual[1:], now.moments)
@@ -148,7 +150,7 @@ class InteriorPoint:
         nothing = np.zeros_like(now.moments)
         for _ in range(MOST_STEPS):
             step = Direction(self._sums, now, nothing)
-            found = self._moved(now, nothing, *step.toward(1.0))
+            found = self._moved(now, step, *step.toward(1.0))
             near = np.abs(step.complementarity - 1.0) < CENTERED
             now = found
             if near:
@@ -158,16 +160,13 @@ class InteriorPoint:
     def _moved(
         self,
         now: Iterate,
-        cost: np.ndarray,
+        step: Direction,
         dual: np.ndarray,
         moments: np.ndarray,
         slack: np.ndarray,
     ) -> Iterate:
         """As far along a direction as stays inside."""
-        signed = self._sums.signed
-        primal_share = share_inside(now.moments, moments, now.slack, slack)
-        matrix = self._sums.summed(now.dual) - cost
-        dual_share = share_inside(matrix, self._sums.summed(dual), now.dual[signed], dual[signed])
+        primal_share, dual_share = step.shares(dual, moments, slack)
         found = now.moments + primal_share * moments
         return Iterate(
             0.5 * (found + found.T), now.slack + primal_share * slack, now.dual + dual_share * dual

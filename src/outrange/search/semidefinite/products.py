@@ -3,10 +3,11 @@
 Of an input `y`, in `[-1, 1]`: `(1 + y)(1 - y) >= 0`. Of a unit with input `z` in `[lo, hi]`, with
 `p = max(z, 0)` and `q = max(-z, 0) = p - z`:
 
-    p q = 0,    p (hi - p) >= 0,    q (-lo - q) >= 0,    hi (z - lo) / (hi - lo) - p >= 0.
+    p q = 0,    p (hi - p) >= 0,    q (-lo - q) >= 0.
 
 The first ties the square of a unit to products of units before it, which lines cannot: among many
-units of random signs, no input makes all of them large at once, and here that is known.
+units of random signs, no input makes all of them large at once, and here that is known. The line
+above a unit, from `(lo, 0)` to `(hi, hi)`, adds nothing that shows.
 
 Reference: A. Raghunathan, J. Steinhardt, P. Liang, *Semidefinite relaxations for certifying
 robustness to adversarial examples*, NeurIPS 2018.
@@ -70,7 +71,7 @@ class Products:
 
 
 def products_of(forms: BoundedForms) -> Products:
-    """What every unit and input is known by: four products a unit, one an input."""
+    """What every unit and input is known by: three products a unit, one an input."""
     parts = [_of_inputs(forms)]
     parts += [_of_units(forms, b) for b in forms.kinks]
     return Products.joined(parts)
@@ -139,19 +140,16 @@ def _of_inputs(forms: BoundedForms) -> Products:
 
 
 def _of_units(forms: BoundedForms, activation: KinkActivation) -> Products:
-    net, places = forms.net, forms.places(activation)
-    lo, hi = net.lo[activation.place], net.hi[activation.place]
+    places = forms.places(activation)
     one = _exact(forms, places, 0.0)
     # p / (hi / 2), which is `1 + y` exactly, and what it leaves to 2.
     p, p_left = _exact(forms, places, 1.0), _exact(forms, places, -1.0)
-    z, q = forms.values[activation.source], _below(forms, activation)
+    q = _below(forms, activation)
     q_left = one.plus(2.0, q, -1.0)
-    chord = _scaled(z.plus(1.0, one, -lo), 2.0 / (hi - lo)).plus(1.0, p, -1.0)
     return Products.joined(
         [
             _pairs(p, p_left, free=False, squares=True),
             _pairs(q, q_left, free=False),
-            _pairs(one, chord, free=False),
             _pairs(p, q, free=True),
         ]
     )
