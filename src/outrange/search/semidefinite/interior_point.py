@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import seconds_left
+from ...core import check_deadline, seconds_left
 from .direction import Direction, Iterate, ProductSums
 from .products import Products
 
@@ -149,6 +149,7 @@ class InteriorPoint:
     def _centered(self, now: Iterate) -> Iterate:
         nothing = np.zeros_like(now.moments)
         for _ in range(MOST_STEPS):
+            check_deadline()
             step = Direction(self._sums, now, nothing)
             found = self._moved(now, step, *step.toward(1.0))
             near = np.abs(step.complementarity - 1.0) < CENTERED
