@@ -108,14 +108,14 @@ def test_forward_forms_that_carry_nothing_are_given_up():
     y = b.add(small, b.affine_map(x, 0.125))
     graph = b.finish([y], ["y"])
     lo, hi = -np.ones(2), np.ones(2)
-    form = domain_forward._inputs(lo, hi)
+    form = domain_forward.form_of_boxes(lo[None], hi[None])
     forms, ends = [form], [(lo[None], hi[None])]
     for node in graph.nodes:
         inputs = [[part[j] for j in node.inputs] for part in (forms, ends)]
-        found, known = domain_forward._step(node, *inputs, map)
+        found, known = domain_forward.forward_step(node, *inputs, map)
         forms.append(found)
         ends.append(known)
-    assert len(forms[-1].rows) == 0
+    assert forms[-1].count == 0
     x = points(np.random.default_rng(0), lo, hi)
     least, most = ends[-1]
     assert (least <= graph.run(x)).all() and (graph.run(x) <= most).all()

@@ -10,6 +10,7 @@ from ...core import Bounds, Box, InputError, down
 from ...core.arrays import linear_forms
 from ...domains.backward import BoxBatch
 from ...domains.crown import CrownPass, CrownPlan
+from ...domains.forward_crown import ForwardCrownPass
 from ...domains.stability import clip_to_phases, is_stable, phase_codes
 from ...graph import Graph
 from ...graph.gradient import vector_jacobian_product
@@ -19,6 +20,13 @@ from .alpha_crown import AlphaAscent
 from .base import BoxBounds
 from .gap_attribution import attribute_gap
 from .optimized_sweep import OptimizedCrownPass
+
+
+FEW_INPUTS = 12
+"""Free inputs up to which layers too wide for a core's cache are bounded by forward forms."""
+
+FORMS = 1 << 21
+"""Numbers that the forward forms of one value may hold in a chunk."""
 
 
 class ArrayEngine:
@@ -72,6 +80,13 @@ class ArrayEngine:
         self.steps = (3 if straight else 1) if steps is None else steps
         self.inputs, self.objectives = graph.size, self.offset.size
         self.units = 0
+        self._sweep: type[CrownPass] = CrownPass
+        self._chunk = self.plan.boxes
+        free = int((box.lo < box.hi).sum())
+        if free <= FEW_INPUTS and self.plan.boxes == 1:
+            self._sweep = ForwardCrownPass
+            widest = max((node.size for node in graph.nodes), default=1)
+            self._chunk = int(np.clip(FORMS // ((free + 2) * widest), 1, 64))
         self._places: list[tuple[int, Curve, slice]] = []
         for v, source, op in self.plan.curves:
             end = self.units + graph.value_size(v)
@@ -84,7 +99,7 @@ class ArrayEngine:
         # Where errors multiply from product to product, better first bounds pay off.
         has_products = bool(self.plan.products)
         extra = frozenset({self.graph.output}) if has_products else frozenset()
-        sweep = OptimizedCrownPass if has_products else CrownPass
+        sweep = OptimizedCrownPass if has_products else self._sweep
         cells = BoxBatch.of(self.box.lo[None], self.box.hi[None], self.radii)
         root = sweep(self.plan, cells, extra=extra, radii=self.radii)
         root.run()
@@ -107,7 +122,7 @@ class ArrayEngine:
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
         _ = self._root  # once, before threads ask for it
-        pieces = [slice(i, i + self.plan.boxes) for i in range(0, len(lo), self.plan.boxes)]
+        pieces = [slice(i, i + self._chunk) for i in range(0, len(lo), self._chunk)]
         work = [(lo[p], hi[p], status[p], wanted[p], cutoff) for p in pieces]
         with single_blas_thread() if len(work) > 1 else nullcontext():
             parts = parallel_map(lambda w: self._bound_chunk(*w), work, self.threads)
@@ -130,7 +145,7 @@ class ArrayEngine:
                 for end in known.get(source, self._root[source])
             )
             known[source] = clip_to_phases(op, codes, least, most)
-        sweep = CrownPass(self.plan, BoxBatch.of(lo, hi, self.radii), known, radii=self.radii)
+        sweep = self._sweep(self.plan, BoxBatch.of(lo, hi, self.radii), known, radii=self.radii)
         net = sweep.run()
         box, which = np.nonzero(wanted)
         ascent = AlphaAscent(sweep, net, self.rows, box, which)
