@@ -191,11 +191,14 @@ def _input_splits(
         from .engines.array_engine import ArrayEngine
         from .input_split.array_search import ArraySearch
 
-        machine = ArrayEngine(problem.small, problem.rows, problem.offset, problem.domain.hull)
+        machine = ArrayEngine(
+            problem.small, problem.rows, problem.offset, problem.domain.hull, roots=problem.domain
+        )
         search = ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
         # First bounds take longer than the points, which may decide alone; optimized ones, where
         # there are products, longer than plain ones.
         decision = incumbent.target is not None and not incumbent.met
+        decision &= len(problem.domain.lo) == 1
         if decision and machine.plan.products and not incumbent.decided:
             incumbent.prove(problem.by_linear_bounds())
         if not (incumbent.met or incumbent.decided):

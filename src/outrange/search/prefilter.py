@@ -100,22 +100,24 @@ def open_boxes(
     apart, left = np.full(target.size, np.inf), np.arange(len(roots.lo))
     if left.size < MANY:
         return roots, apart
-    free = int((roots.lo < roots.hi).sum(axis=1).max())
-    for domain, rows in (("intervals", 1), ("forward", 2 + free)):
-        if rows > 2 + FEW_INPUTS:
-            break
-        step = max(1, ENTRIES // (rows * sum(node.size for node in asked.nodes)))
+    free = (roots.lo < roots.hi).sum(axis=1)
+    total = sum(node.size for node in asked.nodes)
+    for domain in ("intervals", "forward"):
         kept = []
-        for start in range(0, left.size, step):
-            some = left[start : start + step]
-            if not late():
-                ends = bounds(asked, roots.lo[some], roots.hi[some], domain)[asked.output]
-                least = np.where(np.isnan(ends[0]), -np.inf, ends[0])
-                shut = (least >= target).all(axis=1)
-                apart = np.minimum(apart, least[shut].min(axis=0, initial=np.inf))
-                some = some[~shut]
-            kept.append(some)
-        left = np.concatenate([*kept, left[:0]])
+        # Boxes of as many free inputs: they have as many rows.
+        for count in np.unique(free[left]):
+            alike = left[free[left] == count]
+            step = max(1, ENTRIES // (total * (1 if domain == "intervals" else 2 + count)))
+            for start in range(0, alike.size, step):
+                some = alike[start : start + step]
+                if count <= FEW_INPUTS and not late():
+                    ends = bounds(asked, roots.lo[some], roots.hi[some], domain)[asked.output]
+                    least = np.where(np.isnan(ends[0]), -np.inf, ends[0])
+                    shut = (least >= target).all(axis=1)
+                    apart = np.minimum(apart, least[shut].min(axis=0, initial=np.inf))
+                    some = some[~shut]
+                kept.append(some)
+        left = np.sort(np.concatenate([*kept, left[:0]]))
     return roots.with_ends(roots.lo[left], roots.hi[left]), apart
 
 

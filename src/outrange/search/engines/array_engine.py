@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from ...core import Bounds, Box, InputError, down
 from ...core.arrays import linear_forms
+from ...domains import bounds
 from ...domains.backward import BoxBatch
 from ...domains.crown import CrownPass, CrownPlan
 from ...domains.forward_crown import ForwardCrownPass
@@ -15,6 +16,7 @@ from ...domains.stability import clip_to_phases, is_stable, phase_codes
 from ...graph import Graph
 from ...graph.gradient import vector_jacobian_product
 from ...ops import Curve
+from ..common.domain_boxes import DomainBoxes
 from ..common.parallel import parallel_map, single_blas_thread
 from .alpha_crown import AlphaAscent
 from .base import BoxBounds
@@ -45,6 +47,7 @@ class ArrayEngine:
         steps: Ascent steps on the objective rows. None: 3 where every curve is made of straight
             lines, else 1 (a smooth curve's lines cost more than the boxes they save).
         threads: Worker threads at most; None for one a core this process may use.
+        roots: The boxes that all others lie in, where these are several; None: `box`.
         radii: Whether to account for rounding; False exists for the law that must then fail.
 
     Raises:
@@ -60,6 +63,7 @@ class ArrayEngine:
         *,
         steps: int | None = None,
         threads: int | None = None,
+        roots: DomainBoxes | None = None,
         radii: bool = True,
     ) -> None:
         self.graph = graph
@@ -82,7 +86,8 @@ class ArrayEngine:
         self.units = 0
         self._sweep: type[CrownPass] = CrownPass
         self._chunk = self.plan.boxes
-        free = int((box.lo < box.hi).sum())
+        self._roots = DomainBoxes.of(box) if roots is None else roots
+        free = int((self._roots.lo < self._roots.hi).sum(axis=1).max())
         if free <= FEW_INPUTS and self.plan.boxes == 1:
             self._sweep = ForwardCrownPass
             widest = max((node.size for node in graph.nodes), default=1)
@@ -95,7 +100,9 @@ class ArrayEngine:
 
     @cached_property
     def _root(self) -> list[Bounds]:
-        """Bounds of every value over the whole box, computed when the first box is bounded."""
+        """Bounds of every value over all boxes, computed when the first box is bounded."""
+        if len(self._roots.lo) > 1:
+            return self._hulls()
         # Where errors multiply from product to product, better first bounds pay off.
         has_products = bool(self.plan.products)
         extra = frozenset({self.graph.output}) if has_products else frozenset()
@@ -104,6 +111,18 @@ class ArrayEngine:
         root = sweep(self.plan, cells, extra=extra, radii=self.radii)
         root.run()
         return [(lo[0], hi[0]) for lo, hi in root.ends]
+
+    def _hulls(self) -> list[Bounds]:
+        """Of several boxes: what intervals say of each, joined."""
+        step = max(1, FORMS // sum((self.graph.size, *(node.size for node in self.graph.nodes))))
+        found: list[Bounds] = []
+        for start in range(0, len(self._roots.lo), step):
+            some = slice(start, start + step)
+            ends = bounds(self.graph, self._roots.lo[some], self._roots.hi[some], "intervals")
+            part = [(lo.min(axis=0), hi.max(axis=0)) for lo, hi in ends]
+            pairs = zip(found or part, part, strict=True)
+            found = [(np.minimum(a[0], b[0]), np.maximum(a[1], b[1])) for a, b in pairs]
+        return found
 
     @property
     def outputs(self) -> tuple[np.ndarray, np.ndarray]:
