@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core import Warrant
 from ..graph import Graph
+from ..ops import Largest, Step
 from .attack.first_points import First, first_points
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
@@ -67,7 +68,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     =====================================================  ==========================
     several boxes, or inputs of whole numbers              input splits
     objectives that depend on parts of the inputs          each part its own search
-    2^18 entries or more in all values of the graph        wide passes, no splits
+    2^18 entries or more, and more than 12 free inputs     wide passes, no splits
     up to 12 free inputs                                   input splits
     an activation that neuron splits do not know           input splits
     up to 40 free inputs                                   both kinds of splits in turns
@@ -91,11 +92,17 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
         return Kind.INPUT_SPLIT
     if problem.parts is not None:
         return Kind.CONES
-    if is_wide(problem.graph):
+    if is_wide(problem.graph) and not _has_forms(problem):
         return Kind.WIDE
     if problem.free <= FEW_INPUTS or not supports(problem.of_outputs(problem.small)):
         return Kind.INPUT_SPLIT
     return Kind.PORTFOLIO if problem.free <= SOME_INPUTS else Kind.NEURON_SPLIT
+
+
+def _has_forms(problem: Problem) -> bool:
+    """Whether forward forms of few inputs bound all values, however wide the graph is."""
+    nodes = problem.graph.nodes
+    return problem.free <= FEW_INPUTS and not any(isinstance(n.op, Step | Largest) for n in nodes)
 
 
 def has_kernel(engine: str) -> bool:

@@ -17,7 +17,7 @@ from ...graph import Graph
 from ...graph.gradient import vector_jacobian_product
 from ...ops import Curve
 from ..common.domain_boxes import DomainBoxes
-from ..common.parallel import parallel_map, single_blas_thread
+from ..common.parallel import parallel_map, single_blas_thread, threads
 from .alpha_crown import AlphaAscent
 from .base import BoxBounds
 from .gap_attribution import attribute_gap
@@ -27,8 +27,12 @@ from .optimized_sweep import OptimizedCrownPass
 FEW_INPUTS = 12
 """Free inputs up to which layers too wide for a core's cache are bounded by forward forms."""
 
-FORMS = 1 << 21
+FORMS = 1 << 18
 """Numbers that the forward forms of one value may hold in a chunk."""
+
+ROWS = 2048
+"""Open entries of a value that are substituted back behind forward forms, in all boxes of a call:
+the first boxes, which decide easy questions, get the best bounds."""
 
 
 class ArrayEngine:
@@ -84,12 +88,12 @@ class ArrayEngine:
         self.steps = (3 if straight else 1) if steps is None else steps
         self.inputs, self.objectives = graph.size, self.offset.size
         self.units = 0
-        self._sweep: type[CrownPass] = CrownPass
+        self._forms = False
         self._chunk = self.plan.boxes
         self._roots = DomainBoxes.of(box) if roots is None else roots
         free = int((self._roots.lo < self._roots.hi).sum(axis=1).max())
         if free <= FEW_INPUTS and self.plan.boxes == 1:
-            self._sweep = ForwardCrownPass
+            self._forms = True
             widest = max((node.size for node in graph.nodes), default=1)
             self._chunk = int(np.clip(FORMS // ((free + 2) * widest), 1, 64))
         self._places: list[tuple[int, Curve, slice]] = []
@@ -106,11 +110,18 @@ class ArrayEngine:
         # Where errors multiply from product to product, better first bounds pay off.
         has_products = bool(self.plan.products)
         extra = frozenset({self.graph.output}) if has_products else frozenset()
-        sweep = OptimizedCrownPass if has_products else self._sweep
         cells = BoxBatch.of(self.box.lo[None], self.box.hi[None], self.radii)
-        root = sweep(self.plan, cells, extra=extra, radii=self.radii)
+        if has_products:
+            root = OptimizedCrownPass(self.plan, cells, extra=extra, radii=self.radii)
+        else:
+            root = self._pass(cells, {}, 0)
         root.run()
         return [(lo[0], hi[0]) for lo, hi in root.ends]
+
+    def _pass(self, cells: BoxBatch, known: dict[int, Bounds], most: int) -> CrownPass:
+        if self._forms:
+            return ForwardCrownPass(self.plan, cells, known, radii=self.radii, most=most)
+        return CrownPass(self.plan, cells, known, radii=self.radii)
 
     def _hulls(self) -> list[Bounds]:
         """Of several boxes: what intervals say of each, joined."""
@@ -141,8 +152,11 @@ class ArrayEngine:
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
         _ = self._root  # once, before threads ask for it
-        pieces = [slice(i, i + self._chunk) for i in range(0, len(lo), self._chunk)]
-        work = [(lo[p], hi[p], status[p], wanted[p], cutoff) for p in pieces]
+        most = threads() if self.threads is None else self.threads
+        step = max(1, min(self._chunk, -(-len(lo) // most)))
+        pieces = [slice(i, i + step) for i in range(0, len(lo), step)]
+        rows = max(1, ROWS // len(lo))
+        work = [(lo[p], hi[p], status[p], wanted[p], cutoff, rows) for p in pieces]
         with single_blas_thread() if len(work) > 1 else nullcontext():
             parts = parallel_map(lambda w: self._bound_chunk(*w), work, self.threads)
         names = ("least", "slopes", "offset", "scores", "status", "undecided")
@@ -155,6 +169,7 @@ class ArrayEngine:
         status: np.ndarray,
         wanted: np.ndarray,
         cutoff: np.ndarray,
+        rows: int,
     ) -> BoxBounds:
         known = {v: ends for v, ends in enumerate(self._root) if v}
         for source, op, place in self._places:
@@ -164,7 +179,7 @@ class ArrayEngine:
                 for end in known.get(source, self._root[source])
             )
             known[source] = clip_to_phases(op, codes, least, most)
-        sweep = self._sweep(self.plan, BoxBatch.of(lo, hi, self.radii), known, radii=self.radii)
+        sweep = self._pass(BoxBatch.of(lo, hi, self.radii), known, rows)
         net = sweep.run()
         box, which = np.nonzero(wanted)
         ascent = AlphaAscent(sweep, net, self.rows, box, which)
