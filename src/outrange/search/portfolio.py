@@ -206,8 +206,9 @@ def _input_splits(
         # there are products, longer than plain ones.
         decision = incumbent.target is not None and not incumbent.met
         decision &= len(problem.domain.lo) == 1
-        if decision and machine.plan.products and not incumbent.decided:
-            incumbent.prove(problem.by_linear_bounds())
+        for domain in ("forward", "linear") if decision and machine.plan.products else ():
+            if not incumbent.decided:
+                incumbent.prove(problem.by_linear_bounds(domain))
         if not (incumbent.met or incumbent.decided):
             lo, hi = machine.outputs
             incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])

@@ -21,8 +21,8 @@ AT_LEAST, TOGETHER = 16, 256
 """Of these, looked at whatever the clock says, and between two looks at it."""
 
 ENOUGH = 1.0
-"""Seconds after which the sampling for a decision ends, and a point below its goal is enough: deeper
-ones would cost too much."""
+"""Seconds after which the sampling for a decision ends, and a point below its goal is enough:
+deeper ones would cost too much."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
 """Numbers in all samples of a set of very many inputs."""

@@ -70,10 +70,14 @@ class Problem:
         lo, hi = bounds(graph, self.domain.lo, self.domain.hi, "intervals")[graph.output]
         return self.by_outputs(lo, hi).min(axis=0)
 
-    def by_linear_bounds(self) -> np.ndarray:
-        """`(m,)` bounds by back-substitution over the hull of the boxes, once."""
+    def by_linear_bounds(self, domain: str = "linear") -> np.ndarray:
+        """`(m,)` bounds by a domain (back-substitution, say) over the hull of the boxes, once.
+
+        Where a product has its factors from one source, forward forms see what the two share, and
+        planes that know intervals of the factors do not.
+        """
         hull = self.domain.hull
-        ends = bounds(self.small, hull.lo[None], hull.hi[None], "linear")[self.small.output]
+        ends = bounds(self.small, hull.lo[None], hull.hi[None], domain)[self.small.output]
         return self.by_outputs(*ends)[0]
 
     def by_outputs(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -82,14 +86,19 @@ class Problem:
         Returns:
             `(B, m)`, `-inf` for every other row.
         """
-        size = np.abs(self.rows)
-        column = size.argmax(axis=1)
-        # Entries are counted: a sum of sizes does not see one beyond float64's digits.
-        single = (np.count_nonzero(size, axis=1) == 1) & (size.max(axis=1) == 1.0)
-        single &= self.offset == 0
-        rises = self.rows[np.arange(len(column)), column] > 0
-        low = np.where(single, np.where(rises, lo[:, column], -hi[:, column]), -np.inf)
-        return np.where(np.isnan(low), -np.inf, low)
+        return by_outputs(self.rows, self.offset, lo, hi)
+
+
+def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """What bounds of the outputs `(B, outputs)` say of objectives: see `Problem.by_outputs`."""
+    size = np.abs(rows)
+    column = size.argmax(axis=1)
+    # Entries are counted: a sum of sizes does not see one beyond float64's digits.
+    single = (np.count_nonzero(size, axis=1) == 1) & (size.max(axis=1) == 1.0)
+    single &= offset == 0
+    rises = rows[np.arange(len(column)), column] > 0
+    low = np.where(single, np.where(rises, lo[:, column], -hi[:, column]), -np.inf)
+    return np.where(np.isnan(low), -np.inf, low)
 
 
 def with_rows(graph: Graph, rows: np.ndarray, offset: np.ndarray) -> Graph:

@@ -18,19 +18,24 @@ from ...graph.gradient import vector_jacobian_product
 from ...ops import Curve
 from ..common.domain_boxes import DomainBoxes
 from ..common.parallel import parallel_map, single_blas_thread, threads
+from ..common.problem import by_outputs
 from .alpha_crown import AlphaAscent
 from .base import BoxBounds
 from .gap_attribution import attribute_gap
 from .optimized_sweep import OptimizedCrownPass
 
 
-FEW_INPUTS = 12
-"""Free inputs up to which layers too wide for a core's cache are bounded by forward forms."""
+FEW_INPUTS, SOME_INPUTS = 12, 40
+"""Free inputs up to which layers too wide for a core's cache are bounded by forward forms; where
+there are products, of which forms know what their factors share, more pay off."""
 
 FORMS = 1 << 18
 """Numbers that the forward forms of one value may hold in a chunk."""
 
-ROWS = 2048
+EFFORT = 2.0**33
+"""`CrownPass.effort` behind forward forms, where `ROWS` says how many rows there are."""
+
+ROWS = 4096
 """Open entries of a value that are substituted back behind forward forms, in all boxes of a call:
 the first boxes, which decide easy questions, get the best bounds."""
 
@@ -92,7 +97,7 @@ class ArrayEngine:
         self._chunk = self.plan.boxes
         self._roots = DomainBoxes.of(box) if roots is None else roots
         free = int((self._roots.lo < self._roots.hi).sum(axis=1).max())
-        if free <= FEW_INPUTS and self.plan.boxes == 1:
+        if free <= (SOME_INPUTS if self.plan.products else FEW_INPUTS) and self.plan.boxes == 1:
             self._forms = True
             widest = max((node.size for node in graph.nodes), default=1)
             self._chunk = int(np.clip(FORMS // ((free + 2) * widest), 1, 64))
@@ -120,7 +125,9 @@ class ArrayEngine:
 
     def _pass(self, cells: BoxBatch, known: dict[int, Bounds], most: int) -> CrownPass:
         if self._forms:
-            return ForwardCrownPass(self.plan, cells, known, radii=self.radii, most=most)
+            return ForwardCrownPass(
+                self.plan, cells, known, radii=self.radii, most=most, effort=EFFORT
+            )
         return CrownPass(self.plan, cells, known, radii=self.radii)
 
     def _hulls(self) -> list[Bounds]:
@@ -188,6 +195,8 @@ class ArrayEngine:
         least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
         slopes, blame = np.zeros((*shape, self.inputs)), np.zeros((*shape, self.inputs))
         least[box, which] = down(ascent.least + self.offset[which])
+        known_least = by_outputs(self.rows, self.offset, *sweep.ends[self.graph.output])
+        least = np.where(wanted, np.fmax(least, known_least), -np.inf)
         offset[box, which] = down(ascent.constant + self.offset[which])
         slopes[box, which], blame[box, which] = ascent.form_rows, attribute_gap(ascent)
         codes, undecided = self._units_of(sweep, status)
