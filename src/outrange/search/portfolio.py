@@ -28,6 +28,9 @@ FEW_INPUTS = 12
 SOME_INPUTS = 40
 """Free inputs up to which input splitting is tried as well: a few inputs often dominate."""
 
+FEW_ROWS = 16
+"""Objectives of a wide graph up to which it is split: each has lines of its own for every unit."""
+
 WIDE_ENTRIES = 1 << 18
 """Entries in all values of a graph from which on branch and bound is not used: see
 `wide_search`."""
@@ -68,7 +71,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     =====================================================  ==========================
     several boxes, or inputs of whole numbers              input splits
     objectives that depend on parts of the inputs          each part its own search
-    2^18 entries or more, and more than 12 free inputs     wide passes, no splits
+    2^18 entries or more, except of few inputs and rows    wide passes, no splits
     up to 12 free inputs                                   input splits
     an activation that neuron splits do not know           input splits
     up to 40 free inputs                                   both kinds of splits in turns
@@ -101,8 +104,9 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
 
 def _has_forms(problem: Problem) -> bool:
     """Whether forward forms of few inputs bound all values, however wide the graph is."""
-    nodes = problem.graph.nodes
-    return problem.free <= FEW_INPUTS and not any(isinstance(n.op, Step | Largest) for n in nodes)
+    if problem.free > FEW_INPUTS or len(problem.rows) > FEW_ROWS:
+        return False
+    return not any(isinstance(node.op, Step | Largest) for node in problem.graph.nodes)
 
 
 def has_kernel(engine: str) -> bool:

@@ -36,8 +36,8 @@ EFFORT = 2.0**33
 """`CrownPass.effort` behind forward forms, where `ROWS` says how many rows there are."""
 
 ROWS = 4096
-"""Open entries of a value that are substituted back behind forward forms, in all boxes of a call:
-the first boxes, which decide easy questions, get the best bounds."""
+"""Open entries of a value that are substituted back behind forward forms, in all boxes of a call
+or all roots: the first boxes, which decide easy questions, get the best bounds."""
 
 
 class ArrayEngine:
@@ -162,7 +162,7 @@ class ArrayEngine:
         most = threads() if self.threads is None else self.threads
         step = max(1, min(self._chunk, -(-len(lo) // most)))
         pieces = [slice(i, i + step) for i in range(0, len(lo), step)]
-        rows = max(1, ROWS // len(lo))
+        rows = max(1, ROWS // max(len(lo), len(self._roots.lo)))
         work = [(lo[p], hi[p], status[p], wanted[p], cutoff, rows) for p in pieces]
         with single_blas_thread() if len(work) > 1 else nullcontext():
             parts = parallel_map(lambda w: self._bound_chunk(*w), work, self.threads)
