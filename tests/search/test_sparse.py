@@ -38,6 +38,7 @@ def test_a_sparse_matrix_computes_as_the_array_does(shape):
             (ours + b, a + b),
             (b + ours, a + b),
             (abs(ours).dense(), np.abs(a)),
+            ((np.float64(-2.5) * ours).dense(), -2.5 * a),
         ]
         for found, wanted in pairs:
             np.testing.assert_allclose(found, wanted, atol=1e-14)
@@ -78,7 +79,7 @@ def lattice(seed, count=6):
     picks = np.zeros((count, 4 * count))
     picks[rng.integers(0, count, 4 * count), np.arange(4 * count)] = 1.0
     rows = b.reshape(b.dense(planes, picks), (1, count, 4))
-    y = b.reduce("max", b.reduce("min", rows, [2]), [1], keepdims=True)
+    y = b.curve("hard_sigmoid", b.reduce("max", b.reduce("min", rows, [2]), [1], keepdims=True))
     return b.finish([y, b.dense(planes, picks[:, :3])], ["y", "z"])
 
 

@@ -27,7 +27,7 @@ MANY = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class PooledClauses:
     """A group of clauses, and the graph they are about.
 
     Args:
@@ -39,7 +39,7 @@ class Asked:
     group: ClauseGroup
 
 
-def together(graph: Graph, groups: Sequence[ClauseGroup]) -> list[Asked]:
+def together(graph: Graph, groups: Sequence[ClauseGroup]) -> list[PooledClauses]:
     """Join the groups whose clauses are the same up to their constants.
 
     Only where boxes have few free inputs, so that splitting these is the search to take; a group by
@@ -67,7 +67,7 @@ def together(graph: Graph, groups: Sequence[ClauseGroup]) -> list[Asked]:
             left += [group for group, _ in members]
         else:
             found.append(_joined(graph, members))
-    return [*found, *(Asked(graph, group) for group in left)]
+    return [*found, *(PooledClauses(graph, group) for group in left)]
 
 
 def _joins(graph: Graph, group: ClauseGroup) -> bool:
@@ -84,7 +84,7 @@ def _kind(formula: Formula, constants: list[float]) -> Hashable:
     return type(formula), tuple(_kind(part, constants) for part in formula.parts)
 
 
-def _joined(graph: Graph, members: Sequence[tuple[ClauseGroup, list[float]]]) -> Asked:
+def _joined(graph: Graph, members: Sequence[tuple[ClauseGroup, list[float]]]) -> PooledClauses:
     first, values = members[0][0], np.array([constants for _, constants in members])
     varies = (values != values[0]).any(axis=0)
     inputs, count = graph.size, int(varies.sum())
@@ -101,7 +101,7 @@ def _joined(graph: Graph, members: Sequence[tuple[ClauseGroup, list[float]]]) ->
     )
     whole = np.concatenate([first.roots.whole, np.zeros(count, bool)])
     group = replace(first, clauses=clauses, roots=DomainBoxes(lo, hi, whole))
-    return Asked(with_inputs(graph, count), group)
+    return PooledClauses(with_inputs(graph, count), group)
 
 
 def _with_inputs(formula: Formula, sources: Iterator[int], inputs: int, count: int) -> Formula:

@@ -10,7 +10,7 @@ import numpy as np
 from ..core import Clock, OutOfTime, deadline
 from ..graph import Graph
 from ..graph.limits import check_within
-from .alike import Asked, together
+from .alike import PooledClauses, together
 from .common.clause_groups import ClauseGroup
 from .common.solution import Progress, Solution, Status, Stop
 from .decide_group import Accept, GroupSearch
@@ -79,7 +79,7 @@ class _Decision:
         self._options = (progress, seed, engine)
         self.clock = Clock()
         self.searches: list[GroupSearch] = []
-        self.asked = [Asked(graph, group) for group in groups]
+        self.asked = [PooledClauses(graph, group) for group in groups]
         self.filtered = False
         """Whether the pre-filter refuted some clause."""
 
@@ -124,7 +124,7 @@ class _Decision:
         clauses = [sum(len(group.clauses) for group in part) for part in (alone, left)]
         self.filtered = clauses[1] < clauses[0]
         joined = [one for one in self.asked if one.graph is not self.graph]
-        self.asked = [*joined, *(Asked(self.graph, group) for group in left)]
+        self.asked = [*joined, *(PooledClauses(self.graph, group) for group in left)]
 
     def _in_turns(self) -> Stop:
         """Give every open group a turn, in rounds of doubling length."""

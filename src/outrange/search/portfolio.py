@@ -11,7 +11,6 @@ import numpy as np
 
 from ..core import Warrant
 from ..graph import Graph
-from ..ops import Largest, Step
 from .attack.first_points import First, first_points
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
@@ -27,9 +26,6 @@ FEW_INPUTS = 12
 
 SOME_INPUTS = 40
 """Free inputs up to which input splitting is tried as well: a few inputs often dominate."""
-
-FEW_ROWS = 16
-"""Objectives of a wide graph up to which it is split: each has lines of its own for every unit."""
 
 WIDE_ENTRIES = 1 << 18
 """Entries in all values of a graph from which on branch and bound is not used: see
@@ -95,18 +91,11 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
         return Kind.INPUT_SPLIT
     if problem.parts is not None:
         return Kind.CONES
-    if is_wide(problem.graph) and not _has_forms(problem):
+    if is_wide(problem.graph) and not (problem.free <= FEW_INPUTS and problem.has_few_forms):
         return Kind.WIDE
     if problem.free <= FEW_INPUTS or not supports(problem.of_outputs(problem.small)):
         return Kind.INPUT_SPLIT
     return Kind.PORTFOLIO if problem.free <= SOME_INPUTS else Kind.NEURON_SPLIT
-
-
-def _has_forms(problem: Problem) -> bool:
-    """Whether forward forms of few inputs bound all values, however wide the graph is."""
-    if problem.free > FEW_INPUTS or len(problem.rows) > FEW_ROWS:
-        return False
-    return not any(isinstance(node.op, Step | Largest) for node in problem.graph.nodes)
 
 
 def has_kernel(engine: str) -> bool:
@@ -206,8 +195,7 @@ def _input_splits(
             problem.small, problem.rows, problem.offset, problem.domain.hull, roots=problem.domain
         )
         search = ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
-        # First bounds take longer than the points, which may decide alone; optimized ones, where
-        # there are products, longer than plain ones.
+        # First bounds take longer than the points, which may decide alone; optimized ones longest.
         decision = incumbent.target is not None and not incumbent.met
         decision &= len(problem.domain.lo) == 1
         for domain in ("forward", "linear") if decision and machine.plan.products else ():

@@ -12,13 +12,17 @@ from ...graph import Builder, Graph
 from ...graph.rewrites.gates import simplified
 from ...graph.rewrites.rewrite import fold
 from ...graph.values import Value
-from ...ops import gather_sum
+from ...ops import Largest, Step, gather_sum
 from .domain_boxes import DomainBoxes
 from .parts import Part, independent_parts
 
 
 SPARSE = 64
 """Outputs for each one that a row reads from which on rows are sums of few, and no dense matrix."""
+
+
+FEW_ROWS = 16
+"""Objectives of a wide graph up to which it is split: each has lines of its own for every unit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,12 @@ class Problem:
     def free(self) -> int:
         """The number of inputs that are not fixed."""
         return int((self.domain.hull.lo < self.domain.hull.hi).sum())
+
+    @property
+    def has_few_forms(self) -> bool:
+        """Whether forward forms bound all values of a wide graph, for few objectives."""
+        steps = any(isinstance(node.op, Step | Largest) for node in self.graph.nodes)
+        return len(self.rows) <= FEW_ROWS and not steps
 
     @property
     def is_one_box(self) -> bool:

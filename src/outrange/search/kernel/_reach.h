@@ -1,5 +1,5 @@
-/* What the rows of a block reach of a level. Behind sparse matrices these are few of its units: they
- * are listed, and the others cost nothing. */
+/* What the rows of a block reach of a level. Behind sparse matrices these are few of its units:
+ * they are listed, and the others cost nothing. */
 
 #define ALL 1  /* every unit of a level has its sixteen coefficients */
 #define SOME 2 /* the units that are listed have, the others have none */

@@ -17,7 +17,7 @@ SPARSE_FROM = 1 << 16
 class SparseMatrix:
     """Rows, columns and values of the entries that are not zero, by row, then by column.
 
-    Stands for an array in `x @ M`, `M @ x`, `abs(M)`, `M + N` and `M.T`.
+    Stands for an array in `x @ M`, `M @ x`, `c * M`, `abs(M)`, `M + N` and `M.T`.
 
     Args:
         row: `(n,)` integers.
@@ -47,7 +47,7 @@ class SparseMatrix:
     @cached_property
     def T(self) -> SparseMatrix:
         """Its transpose."""
-        return SparseMatrix(self.column, self.row, self.value, self.shape[::-1])
+        return SparseMatrix(self.column, self.row, self.value, (self.shape[1], self.shape[0]))
 
     @cached_property
     def _by_column(self) -> Scatter:
@@ -67,15 +67,18 @@ class SparseMatrix:
     def __matmul__(self, x: np.ndarray) -> np.ndarray:
         return (x.T @ self.T).T
 
+    def __rmul__(self, factor: float) -> SparseMatrix:
+        return SparseMatrix(self.row, self.column, factor * self.value, self.shape)
+
     def __abs__(self) -> SparseMatrix:
         return SparseMatrix(self.row, self.column, np.abs(self.value), self.shape)
 
     def __add__(self, other: SparseMatrix | np.ndarray) -> SparseMatrix | np.ndarray:
         if not isinstance(other, SparseMatrix):
             return self.dense() + other
-        names = ("row", "column", "value")
-        parts = (np.concatenate([getattr(self, n), getattr(other, n)]) for n in names)
-        return SparseMatrix(*parts, self.shape)
+        row = np.concatenate([self.row, other.row])
+        column = np.concatenate([self.column, other.column])
+        return SparseMatrix(row, column, np.concatenate([self.value, other.value]), self.shape)
 
     __radd__ = __add__
 
@@ -97,7 +100,7 @@ def as_array(matrix: Matrix) -> np.ndarray:
 
 def share_of(matrix: Matrix) -> float:
     """Which share of its entries is not zero."""
-    return np.count_nonzero(getattr(matrix, "value", matrix)) / max(1, np.prod(matrix.shape))
+    return len(entries_of(matrix)[2]) / max(1, np.prod(matrix.shape))
 
 
 def entries_of(matrix: Matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -145,5 +148,5 @@ def placed(
         return found, total, found.most
     scatter = Scatter(unit[here], width)
     columns = np.flatnonzero(here)[scatter.order]
-    found, total = (scatter.sums(np.take(m, columns, axis=1)) for m in (part, size))
+    found, total = (scatter.sums(as_array(m)[:, columns]) for m in (part, size))
     return found, total, scatter.most
