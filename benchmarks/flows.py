@@ -80,6 +80,38 @@ def car(x: Any, u: Any) -> Any:
     return [x[2] * np.cos(x[3]), x[2] * np.sin(x[3]), u[0], u[1]]
 
 
+def docking(x: Any, f: Any) -> Any:
+    """A spacecraft near another one that circles the Earth: place and speed in its plane."""
+    n = 0.001027
+    return [
+        x[2], x[3], 2 * n * x[3] + 3 * n**2 * x[0] + f[0] / 12, -2 * n * x[2] + f[1] / 12,
+    ]  # fmt: skip
+
+
+def quadrotor(x: Any, u: Any) -> Any:
+    """A quadrotor: place, velocity, angles, rates; pushed up, rolled and pitched."""
+    a, b, c, phi, theta, psi, p, q, r = x[3:]
+    sin1, sin2, sin3 = np.sin(phi), np.sin(theta), np.sin(psi)
+    cos1, cos2, cos3 = np.cos(phi), np.cos(theta), np.cos(psi)
+    # Turned by phi, then by theta, then by psi.
+    across, down = cos1 * b - sin1 * c, sin1 * b + cos1 * c
+    along, turn = cos2 * a + sin2 * down, sin1 * q + cos1 * r
+    g, m, j, k = 9.81, 1.4, 0.054, 0.104
+    return [
+        cos3 * along - sin3 * across, sin3 * along + cos3 * across, sin2 * a - cos2 * down,
+        r * b - q * c - g * sin2, p * c - r * a + g * cos2 * sin1,
+        q * a - p * b + g * cos2 * cos1 - g - u[0] / m,
+        p + sin2 / cos2 * turn, cos1 * q - sin1 * r, turn / cos2,
+        (j - k) / j * q * r + u[1] / j, (k - j) / j * p * r + u[2] / j, 0.0,
+    ]  # fmt: skip
+
+
+def cart(x: Any, f: Any) -> Any:
+    """A pole on a cart: place and speed, angle and its rate."""
+    push = 9.8 * np.sin(x[2]) - 2 * f[0] * np.cos(x[2])
+    return [x[1], 2 * f[0], x[3], (0.08 * 0.41 * push - 0.0021 * x[3]) / 0.0105]
+
+
 def network_of(path: Path) -> onnx.ModelProto:
     """A network in text: sizes, then weights and bias of every neuron, an offset and a scale."""
     numbers = path.read_text().split()
@@ -113,6 +145,14 @@ TRIMMED = within([None, -1, *[None] * 4, -1, -1, -1, *[None] * 3],
 
 PARKED_AT_6 = within([-0.5, -0.5, None, None], [0.5, 0.5, None, None]).at(6)
 
+BALANCED = np.array([0.1, 0.05, 0.1, 0.05])
+
+STILL = within([-0.001, None, -0.001, -0.001], [0.001, None, 0.001, 0.001]).during(8, 10)
+
+FLYING = np.array([0.4] * 6 + [0.0] * 6)
+
+HOVERS = within([None, None, 0.94, *[None] * 9], [None, None, 1.06, *[None] * 9]).at(5)
+
 FLOWS = [
     Row("C1 single pendulum", "Single_Pendulum.onnx", pendulum, (1.0, 0.0), (1.175, 0.2), 20,
         (x[0] <= 1).during(0.5, 1) & (x[0] >= 0).during(0.5, 1), "HOLDS", {"dt": 0.05}),
@@ -140,4 +180,12 @@ FLOWS = [
         TRIMMED, "VIOLATED", {"dt": 0.1}),
     Row("C9 NAV set", "NAV_set.onnx", car, *CAR, 30, FREE & PARKED_AT_6, "HOLDS", {"dt": 0.2}),
     Row("C9 NAV point", "NAV_point.onnx", car, *CAR, 30, FREE & PARKED_AT_6, "HOLDS", {"dt": 0.2}),
+    Row("C11 quadrotor 1 %", "QUAD.onnx", quadrotor, tuple(-0.01 * FLYING), tuple(0.01 * FLYING),
+        50, HOVERS, "HOLDS", {"dt": 0.1}),
+    Row("C11 quadrotor", "QUAD.onnx", quadrotor, tuple(-FLYING), tuple(FLYING), 50, HOVERS,
+        "HOLDS", {"dt": 0.1}),
+    Row("C12 cart pole 0.4", "CartPole.onnx", cart, tuple(-0.4 * BALANCED), tuple(0.4 * BALANCED),
+        500, STILL, "HOLDS", {"dt": 0.02}),
+    Row("C12 cart pole", "CartPole.onnx", cart, tuple(-BALANCED), tuple(BALANCED), 500, STILL,
+        "HOLDS", {"dt": 0.02}),
 ]  # fmt: skip

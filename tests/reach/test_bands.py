@@ -37,7 +37,7 @@ def test_controls_hold_what_the_network_says():
         graph = controller(layers(rng, 2, 2, activation, scale=1.5))
         coef, sym = 0.4 * rng.normal(size=(2, 2, frame.size)), 0.05 * rng.normal(size=(2, 2, 1, 1))
         states = Models(frame, coef, sym, np.zeros((2, 2)))
-        found, _ = Controller(graph, 2).control(states, 0)
+        found = Controller(graph, 2).control(states, 0)
         radius = np.abs(found.sym[:, :, 0, 1:]).sum(axis=-1)
         for point in points(rng, frame, 1, 60):
             tau, eps, s = point

@@ -5,9 +5,14 @@ All functions return what `series.taylor_of` does: ends of `f^(j) / j!` over eac
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
+
+
+NEAR = 1e-9
+"""More than turns of polynomials are off by."""
 
 
 def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> np.ndarray:
@@ -101,3 +106,52 @@ def outward(ends: np.ndarray) -> np.ndarray:
         pad = np.abs(ends) * 2.0**-47 + 2.0**-1000
     pad[0] *= -1.0
     return ends + pad
+
+
+@functools.cache
+def _tangent_powers(order: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Of every `f^(j) / j!` of the hyperbolic tangent, as a polynomial in `t = tanh x`: the
+    coefficients, lowest first, and where it turns in (-1, 1), about.
+
+    With `t' = 1 - t^2`, the next coefficient is the derivative times that. All have simple real
+    roots only, which the roots of their derivatives separate.
+    """
+    found, powers = [], np.array([0.0, 1.0])
+    for j in range(order + 1):
+        slope = np.polynomial.polynomial.polyder(powers)
+        turns = np.polynomial.polynomial.polyroots(slope).real
+        found.append((powers, turns))
+        powers = np.polynomial.polynomial.polymul(slope, [1.0, 0.0, -1.0]) / (j + 1)
+    return tuple(found)
+
+
+def tanh_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
+    """The coefficients of the hyperbolic tangent: see above.
+
+    Each is a polynomial in `tanh x`, whose range has its ends at the ends and at turns. `tanh` is
+    off by 4 units, a turn by less than `NEAR`, where the polynomial is level: `2^-44` of the sum
+    of its coefficients is more than all that and the roundings of its evaluation add up to.
+    """
+    first, last = np.tanh(lo), np.tanh(hi)
+    out = np.empty((2, order + 1, *np.shape(lo)))
+    for j, (powers, turns) in enumerate(_tangent_powers(order)):
+        ends = np.polynomial.polynomial.polyval(np.stack([first, last]), powers)
+        low, high = ends.min(axis=0), ends.max(axis=0)
+        for turn in turns:
+            inside = (first <= turn + NEAR) & (turn - NEAR <= last)
+            value = np.polynomial.polynomial.polyval(turn, powers)
+            low = np.where(inside, np.minimum(low, value), low)
+            high = np.where(inside, np.maximum(high, value), high)
+        # The function itself is better known than a polynomial of it.
+        off = 2.0**-44 * np.abs(powers).sum() if j else 2.0**-48 * np.maximum(-low, high)
+        out[0, j], out[1, j] = low - off, high + off
+    return outward(out)
+
+
+def logistic_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
+    """The coefficients of the logistic function, `(1 + tanh(x / 2)) / 2`: see above."""
+    out = tanh_taylor(0.5 * lo, 0.5 * hi, order) * 0.5 ** np.arange(1, order + 2).reshape(
+        1, -1, *[1] * np.ndim(lo)
+    )
+    out[:, 0] += 0.5
+    return outward(out)

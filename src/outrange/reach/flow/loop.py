@@ -30,8 +30,8 @@ HALVINGS = 6
 SYMBOLS = 12
 """Symbols a state may have, before the smallest are put together."""
 
-ORDER, TIME = 2, 6
-"""Degrees of the models, in the initial variables and in time."""
+ORDER, TIME, LEAST_TIME = 2, 6, 2
+"""Degrees of the models, in the initial variables and in time, there at most and at least."""
 
 
 def flow_pipe(
@@ -95,6 +95,7 @@ class FlowRun:
     """What is under way; see `flow_pipe`.
 
     Args:
+        powers: The highest powers of time that were enough, by how often a period is halved.
         span: The boxes that go on, at the beginning of a period.
         pipe: What is found.
     """
@@ -108,6 +109,7 @@ class FlowRun:
     decide: Decide | None
     keep: bool
     order: int
+    powers: dict[int, int] = field(default_factory=dict)
     span: Span = field(init=False)
     pipe: FlowPipe = field(init=False)
 
@@ -143,18 +145,18 @@ class FlowRun:
         span = replace(span, states=states, origins=origins, calm=np.ones(span.size, bool))
         if self.network is not None:
             try:
-                held, slope = self.network.control(span.states, start)
+                held = self.network.control(span.states, start)
             except InputError:
                 span = self._described(span, start)
                 if not span.size:
                     self.span = span
                     return
-                held, slope = self.network.control(span.states, start)
+                held = self.network.control(span.states, start)
             states, origins = span.states, span.origins
             fine = np.isfinite(held.rest).all(axis=1) if held.rest is not None else True
             span = replace(
                 span, states=states.padded(held.sym.shape[-1]), controls=held,
-                origins=origins.with_controls(states, slope),
+                origins=origins.with_controls(held),
             )  # fmt: skip
             for i in np.flatnonzero(~np.asarray(fine)):
                 self._fail(span, int(i), start, "controller", "no bounds over these states")
@@ -199,8 +201,14 @@ class FlowRun:
             given = inputs_of(self.plant, x, held, t0, length, self.disturbance)
             return evaluate(self.plant, given, trouble)
 
-        found = step(field_of, span.states, start, h, TIME, self.frames)
+        power = self.powers.get(level, TIME)
+        found = step(field_of, span.states, start, h, power, self.frames)
         late, calm = found.lateness()
+        while power < TIME and (late | ~found.held).any():
+            power += 1
+            found = step(field_of, span.states, start, h, power, self.frames)
+            late, calm = found.lateness()
+        self.powers[level] = max(LEAST_TIME, power - found.spare)
         good = found.held & (~late | (level >= HALVINGS))
         done, open_ = np.flatnonzero(good), np.flatnonzero(~good)
         ends = at_end(found.tube, self.frames.at(0))

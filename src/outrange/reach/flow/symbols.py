@@ -77,10 +77,10 @@ class SymbolOrigins:
         """`(B, n, 2)` how much each kind of remainder adds to the radius of each state."""
         return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., -2:])
 
-    def with_controls(self, states: Models, slope: np.ndarray) -> SymbolOrigins:
-        """And a symbol per control, due to what makes its states wide, `slope` `(B, m, n)`."""
-        found = np.matmul(np.abs(slope), self.widths(states))
-        return self._with(found, 0)
+    def with_controls(self, held: Models) -> SymbolOrigins:
+        """And a symbol per control, due to what makes it wide; they are the last of `held`."""
+        old = replace(held, sym=held.sym[..., : self.shares.shape[1]])
+        return self._with(self.widths(old), 0)
 
     def with_flow(self, states: Models) -> SymbolOrigins:
         """And a symbol per state, due to what makes all of them wide."""
