@@ -16,8 +16,11 @@ from reach.model_laws import (
 )
 
 
+@pytest.mark.parametrize("many", [0, models.MANY])
 @pytest.mark.parametrize("rest", [0.0, 0.5])
-def test_products(rest):
+def test_products(rest, many, monkeypatch):
+    # Few and many are multiplied in two ways.
+    monkeypatch.setattr(models, "MANY", many)
     products_hold(rest)
 
 

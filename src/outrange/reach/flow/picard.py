@@ -42,7 +42,7 @@ LATE = 2e-4
 CALM = 2.0**-7
 """And it could be twice as long where it is this share of that."""
 
-SPARE = 2.0**-6
+SPARE = 2.0**-12
 """A power of time can be spared where without it what is cut would be this share of that."""
 
 

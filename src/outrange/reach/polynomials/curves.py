@@ -34,6 +34,13 @@ QUARTER = 0.2501
 points really are."""
 
 
+CELLS = 16
+"""Parts on which a curve is compared with a parabola, where derivatives say too little."""
+
+VAGUE = 2.0**-6
+"""That is where what is left is more than this share of what the slope makes."""
+
+
 def undefined(op: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Where a curve is not described on all of `[lo, hi]`."""
     bad = ~(np.isfinite(lo) & np.isfinite(hi))
@@ -133,6 +140,7 @@ def _parabola(
     the largest `f''' / 6` (Lagrange, Chebyshev). What the values at the points are off by counts at
     most 5/4 times, which is the largest of Lagrange's polynomials on `[-r, r]`; the dozen roundings
     of the coefficients are relative to terms that are below eight times the sizes of the values.
+    Where that says little, the curve is compared with the parabola on `CELLS` parts.
 
     Args:
         op: The curve, smooth where `last` and the others say so.
@@ -152,17 +160,67 @@ def _parabola(
         slope = ahead - bend * right
         sizes = np.abs(at) + np.abs(first) + np.abs(second)
         beside = off + 1.25 * (off_first + off_second) + 2.0**-44 * sizes
-        tail = QUARTER * last * radius**3 + beside
+        tail, series = QUARTER * last * radius**3 + beside, last * radius**3
         # Nearer points than this are not where they should be, relative to the radius.
         fine = (radius > 2.0**-20 * np.abs(middle)) & np.isfinite(slope) & np.isfinite(bend)
-        fine &= tail < last * radius**3
+        vague = fine & (tail > VAGUE * np.abs(slope) * radius)
+        fine &= tail < series
+    shift = np.zeros_like(tail)
+    if vague.any():
+        parts = [part[vague] for part in (middle, radius, at, slope, bend)]
+        moved, less = _compared(op, *parts)
+        better = less < np.minimum(tail, series)[vague]
+        tail[vague] = np.where(better, less, tail[vague])
+        shift[vague] = np.where(better, moved, 0.0)
+        fine[vague] |= better
     if not fine.any():
         return _series(x, low, high, last)
-    made, tail = np.stack([at, slope, bend]), np.where(fine, tail, 0.0)
+    made, tail = np.stack([at + shift, slope, bend]), np.where(fine, tail, 0.0)
     low, high = np.where(fine, made, low), np.where(fine, made, high)
     found = _series(x, low, high, np.where(fine, 0.0, last))
     assert found.rest is not None
     return replace(found, rest=paid(found.rest + tail))
+
+
+def _compared(
+    op: Curve, middle: np.ndarray, radius: np.ndarray, *made: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What to add to a parabola, and how far a curve is from it then at most.
+
+    On each part the difference is what it is in the middle, and what its slope makes of the rest.
+
+    Args:
+        op: The curve.
+        middle: `(N,)`.
+        radius: `(N,)`.
+        made: `(N,)` each, the coefficients of the parabola about the middle.
+    """
+    at, slope, bend = (part[:, None] for part in made)
+    edges = middle[:, None] + radius[:, None] * np.linspace(-1.0, 1.0, CELLS + 1)
+    edges[:, 0] = down(middle - radius)
+    edges[:, -1] = up(middle + radius)
+    start, stop = edges[:, :-1], edges[:, 1:]
+    points = 0.5 * start + 0.5 * stop
+    half = up(np.maximum(points - start, stop - points))
+    with np.errstate(all="ignore"):
+        rates = op.taylor_range(start, stop, 1)[:, 1]
+        values = op.taylor_range(points, points, 0)[:, 0]
+        away = points - middle[:, None]
+        own = at + away * (slope + away * bend)
+        ends = slope + 2.0 * bend * (start - middle[:, None]), slope + 2.0 * bend * (stop - middle[:, None])
+        steep = np.maximum(rates[1] - np.minimum(*ends), np.maximum(*ends) - rates[0])
+        # Differences of the order of the middle itself lose digits: so much of them at most.
+        size = np.abs(at) + (np.abs(slope) + 2.0 * np.abs(bend) * half * CELLS) * (
+            np.abs(middle[:, None]) + half * CELLS
+        )
+        steeper = (np.abs(slope) + 2.0 * np.abs(bend) * (np.abs(middle[:, None]) + half * CELLS))
+        room = half * (steep + 2.0**-48 * steeper) + 2.0**-44 * (size + np.abs(values).max(axis=0))
+        most, least = (values[1] - own + room).max(axis=1), (values[0] - own - room).min(axis=1)
+        shift = 0.5 * most + 0.5 * least
+        off = up(np.maximum(most - shift, shift - least)) * (1.0 + 2.0**-40)
+        off = off + 2.0**-50 * (np.abs(shift) + np.abs(made[0]))
+    fine = np.isfinite(shift) & np.isfinite(off)
+    return np.where(fine, shift, 0.0), np.where(fine, off, np.inf)
 
 
 def _value(op: Curve, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
