@@ -161,8 +161,7 @@ def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np
     turns = np.linalg.eigh(np.nan_to_num(around))[1]
     turns = np.round(turns * 2.0**25) * 2.0**-25
     back = turns.transpose(0, 2, 1)
-    lost = np.abs(np.eye(n) - np.matmul(turns, back)).sum(axis=2).max(axis=1)
-    lost = (lost + gamma(n + 2) * n * n) * (1.0 + 2.0**-20)
+    lost = _inverse_off(turns)
     along, box = np.abs(np.matmul(back, scaled)), np.abs(scaled)
     slack = (gamma(n + 2) + lost / (1.0 - lost)) * (1.0 + 2.0**-20)
     most = box.max(axis=1).sum(axis=-1)
@@ -177,6 +176,13 @@ def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np
     with np.errstate(invalid="ignore"):
         found = np.where(chosen == 0.0, 0.0, chosen * length[:, None] * size[..., None])
     return found, np.where(turned[:, None, None], along, box)
+
+
+def _inverse_off(turns: np.ndarray) -> np.ndarray:
+    """`(B,)` at least `|I - T T'|` of each of some matrices `T`, rounding and all."""
+    n = turns.shape[1]
+    off = np.abs(np.eye(n) - np.matmul(turns, turns.transpose(0, 2, 1))).sum(axis=2).max(axis=1)
+    return (off + gamma(n + 2) * n * n) * (1.0 + 2.0**-20)
 
 
 def _few_bits(x: np.ndarray) -> np.ndarray:
