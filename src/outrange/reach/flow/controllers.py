@@ -28,7 +28,7 @@ from .sets import FormBatch, samples
 WORTH = 0.01
 """A band is made narrower where it is more than this share of what the controls vary by."""
 
-CUTS = 4
+CUTS = 8
 """A set is halved so often at most."""
 
 BENDING = 4

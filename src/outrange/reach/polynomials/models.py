@@ -143,7 +143,7 @@ def multiply(a: Models, b: Models) -> Models:
     if a.rest is None or b.rest is None:
         return Models(frame, coef, sym, None)
     with np.errstate(invalid="ignore", over="ignore"):
-        rest = np.einsum("bng,gh,bnh->bn", a.norms, frame.lost, b.norms)
+        rest = (np.matmul(a.norms, frame.lost) * b.norms).sum(axis=-1)
         # Symbols stay linear: they meet the constant in `eps` of the other factor alone.
         rest += _symbols_lost(a, b, np.abs(a0), np.abs(b0))
         count = max(most, 2 * frame.times) + 2
@@ -197,8 +197,8 @@ def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.nd
     b_rest = b.norm if step == 1 else _without(b.norms, step)
     if step == 1:
         a_rest = b_rest = np.zeros_like(a.norm)
-    late = np.einsum("bnt,tr,bnr->bn", a0, a.frame.late, b.sym_norms)
-    late += np.einsum("bnt,tr,bnr->bn", b0, a.frame.late, a.sym_norms)
+    late = (np.matmul(a0, a.frame.late) * b.sym_norms).sum(axis=-1)
+    late += (np.matmul(b0, a.frame.late) * a.sym_norms).sum(axis=-1)
     return late + a_rest * b.sym_norm + b_rest * a.sym_norm + a.sym_norm * b.sym_norm
 
 
