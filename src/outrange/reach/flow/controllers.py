@@ -28,8 +28,11 @@ from .sets import FormBatch, samples
 WORTH = 0.01
 """A band is made narrower where it is more than this share of what the controls vary by."""
 
-CUTS = 8
-"""A set is halved so often at most."""
+CUTS, ROUNDS = 4, 2
+"""A set is halved so often, and so often again where that may be worth it."""
+
+NEAR = 1.5
+"""It may be where a band is more than so many times as wide as the values that were seen."""
 
 BENDING = 4
 """So many initial variables have squares and products in the surface."""
@@ -115,30 +118,47 @@ class Controller:
         values = self.graph.run(points.reshape(-1, points.shape[-1]))
         values = values.reshape(*points.shape[:2], -1)
         flat = np.zeros((*band.bend.shape[:2], pairs.count))
-        old = Band(band.slope[some], flat[some], band.middle[some], band.radius[some])
+        best = Band(band.slope[some], flat[some], band.middle[some], band.radius[some])
         tries = [
             fitted(points, pairs.values(eps), values),
-            (fitted(points, np.zeros((len(eps), 0)), values)[0], old.bend),
-            (old.slope, old.bend),
+            (fitted(points, np.zeros((len(eps), 0)), values)[0], best.bend),
+            (best.slope, best.bend),
         ]
-        parent = np.arange(some.size)
+        rows = parent = np.arange(some.size)
+        for _ in range(ROUNDS):
+            sets, parent, gaps = self._cut(sets, parent, gaps)
+            check_deadline()
+            parts = Bounded.of(self.plan, sets, self.controls)
+            for slope, bend in tries:
+                slope, bend = slope[rows], bend[rows]
+                low, high = parts.residual(slope[parent], bend[parent], pairs)
+                low, high = _by_parent(low, rows.size), -_by_parent(-high, rows.size)
+                best = best.with_better(rows, Band.between(slope, bend, low, high))
+            seen = best.seen(points, pairs.values(eps), values)[rows]
+            more = (best.radius[rows] > NEAR * seen).any(axis=1)
+            going = np.flatnonzero(more[parent])
+            if not going.size or self._work * going.size * 4 > WORK:
+                break
+            sets, gaps, rows = sets.take(going), gaps[going], rows[more]
+            parent = np.repeat(np.arange(rows.size), going.size // rows.size)
+        found = Band(band.slope.copy(), flat, band.middle.copy(), band.radius.copy())
+        found.slope[some], found.bend[some] = best.slope, best.bend
+        found.middle[some], found.radius[some] = best.middle, best.radius
+        return found, pairs
+
+    def _cut(
+        self, sets: FormBatch, parent: np.ndarray, gaps: np.ndarray
+    ) -> tuple[FormBatch, np.ndarray, np.ndarray]:
+        """Halves of halves of sets, across where lower and upper bounds differ most."""
         for _ in range(CUTS):
             if self._work * sets.count * 2 > WORK:
                 break
             which = gaps.argmax(axis=1)
             sets, parent = sets.halved(which), np.repeat(parent, 2)
+            gaps = gaps.copy()
             gaps[np.arange(len(gaps)), which] *= 0.5
             gaps = np.repeat(gaps, 2, axis=0)
-        check_deadline()
-        parts, best = Bounded.of(self.plan, sets, self.controls), old
-        for slope, bend in tries:
-            low, high = parts.residual(slope[parent], bend[parent], pairs)
-            low, high = _by_parent(low, some.size), -_by_parent(-high, some.size)
-            best = Band.between(slope, bend, low, high).better(best)
-        found = Band(band.slope.copy(), flat, band.middle.copy(), band.radius.copy())
-        found.slope[some], found.bend[some] = best.slope, best.bend
-        found.middle[some], found.radius[some] = best.middle, best.radius
-        return found, pairs
+        return sets, parent, gaps
 
     def _bending(self, sets: FormBatch, gaps: np.ndarray) -> np.ndarray:
         """The initial variables along which lower and upper bounds differ most."""
