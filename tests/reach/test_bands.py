@@ -5,10 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from outrange.reach.flow import symbols
 from outrange.reach.flow.bands import Pairs
 from outrange.reach.flow.controllers import Controller
 from outrange.reach.flow.sets import FormBatch
-from outrange.reach.flow import symbols
 from outrange.reach.flow.symbols import SymbolOrigins, parallelotopes, reduced
 from outrange.reach.polynomials.frame import MonomialFrame
 from outrange.reach.polynomials.models import Models

@@ -63,7 +63,7 @@ def trace(
 
 
 def _sizes(operands: Sequence[Operand], given: Sequence[str]) -> str:
-    """How many numbers a function is called with, as a sentence; nothing where they have no name."""
+    """How many numbers a function is called with, in a sentence; nothing without names."""
     sizes = [int(np.prod(x.shape)) for x in operands[: len(given)]]
     said = [f"{n} {noun}{'s' * (n != 1)}" for n, noun in zip(sizes, given, strict=True) if noun]
     return f" It is called with {' and '.join(said)}." if said else ""

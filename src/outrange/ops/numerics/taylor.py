@@ -110,10 +110,9 @@ def outward(ends: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _tangent_powers(order: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Of every `f^(j) / j!` of the hyperbolic tangent, as a polynomial in `t = tanh x`: the
-    coefficients, lowest first, and where it turns in (-1, 1), about.
+    """Every `f^(j) / j!` of the hyperbolic tangent as a polynomial in `t = tanh x`.
 
-    With `t' = 1 - t^2`, the next coefficient is the derivative times that. All have simple real
+    Of each, the coefficients, lowest first, and about where it turns in (-1, 1). With `t' = 1 - t^2`, the next coefficient is the derivative times that. All have simple real
     roots only, which the roots of their derivatives separate.
     """
     found, powers = [], np.array([0.0, 1.0])

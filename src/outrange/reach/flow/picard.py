@@ -30,6 +30,9 @@ from ..polynomials.models import Models, paid
 Field = Callable[[Models, Fraction, Fraction], Models]
 """`field(x, t0, h)`: the right side on models of some frame, over `t0 + h tau`."""
 
+TIME, LEAST_TIME = 6, 2
+"""Powers of time that a tube has at most, and at least."""
+
 TRIES = 5
 """Remainders that are tried before a step is given up."""
 
@@ -115,6 +118,20 @@ def step(
             rest = np.where(held[:, None], less, rest)
             found = _applied(field, guess, rest, x0, start, h)
     return PicardStep(found, held, *_late(found))
+
+
+def ordered_step(
+    field: Field, x0: Models, start: Fraction, h: Fraction, time: int, frames: MonomialFrames
+) -> tuple[PicardStep, int]:
+    """The same with as many powers of `tau` as it takes, and with how many to begin the next time.
+
+    A shorter step is worth more than a power that is missing only where there are `TIME`.
+    """
+    found = step(field, x0, start, h, time, frames)
+    while time < TIME and (found.lateness()[0] | ~found.held).any():
+        time += 1
+        found = step(field, x0, start, h, time, frames)
+    return found, max(LEAST_TIME, time - found.spare)
 
 
 def _applied(

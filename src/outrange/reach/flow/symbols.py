@@ -141,7 +141,8 @@ def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np
     Their directions `T` are the principal ones of the segments, with states measured by their
     sizes, so that what a flow turns and shears is not put into a larger box each time. Sound: with
     `|I - T T'| <= d < 1` in the norm of row sums, `T` has an inverse `T' (I + F)`, `|F| <=
-    d / (1 - d)`, so a segment `g` lies in `T [-r, r]` where `r >= |T' g| + d / (1 - d) |T'| max |g|`.
+    d / (1 - d)`, so a segment `g` lies in `T [-r, r]` where `r >= |T' g| + d / (1 - d) |T'| |g|`,
+    with the largest entry of `|g|`.
     Directions and sides have 26 bits, so their products are exact. Where the box is not larger,
     it is taken.
 

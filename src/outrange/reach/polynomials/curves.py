@@ -130,9 +130,7 @@ def _series(x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> M
     return replace(found, rest=paid(found.rest + np.where(last == 0.0, 0.0, tail)))
 
 
-def _parabola(
-    op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray
-) -> Models:
+def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> Models:
     """The parabola through three points of the curve, where it leaves less than the series does.
 
     With `d` the distance from the middle point, `r` the radius and `h = NODES r`, the points are at
@@ -196,28 +194,28 @@ def _compared(
         made: `(N,)` each, the coefficients of the parabola about the middle.
     """
     at, slope, bend = (part[:, None] for part in made)
-    edges = middle[:, None] + radius[:, None] * np.linspace(-1.0, 1.0, CELLS + 1)
-    edges[:, 0] = down(middle - radius)
-    edges[:, -1] = up(middle + radius)
+    center = middle[:, None]
+    edges = center + radius[:, None] * np.linspace(-1.0, 1.0, CELLS + 1)
+    edges[:, 0], edges[:, -1] = down(middle - radius), up(middle + radius)
     start, stop = edges[:, :-1], edges[:, 1:]
     points = 0.5 * start + 0.5 * stop
     half = up(np.maximum(points - start, stop - points))
     with np.errstate(all="ignore"):
         rates = op.taylor_range(start, stop, 1)[:, 1]
         values = op.taylor_range(points, points, 0)[:, 0]
-        away = points - middle[:, None]
+        away = points - center
         own = at + away * (slope + away * bend)
-        ends = slope + 2.0 * bend * (start - middle[:, None]), slope + 2.0 * bend * (stop - middle[:, None])
-        steep = np.maximum(rates[1] - np.minimum(*ends), np.maximum(*ends) - rates[0])
-        # Differences of the order of the middle itself lose digits: so much of them at most.
-        size = np.abs(at) + (np.abs(slope) + 2.0 * np.abs(bend) * half * CELLS) * (
-            np.abs(middle[:, None]) + half * CELLS
-        )
-        steeper = (np.abs(slope) + 2.0 * np.abs(bend) * (np.abs(middle[:, None]) + half * CELLS))
-        room = half * (steep + 2.0**-48 * steeper) + 2.0**-44 * (size + np.abs(values).max(axis=0))
+        first, last = (slope + 2.0 * bend * (end - center) for end in (start, stop))
+        steep = np.maximum(rates[1] - np.minimum(first, last), np.maximum(first, last) - rates[0])
+        # Some roundings of each term, and of the distances from the middle.
+        reach = np.abs(center) + 2.0 * radius[:, None]
+        steepest = np.abs(slope) + 2.0 * np.abs(bend) * reach
+        sizes = np.abs(at) + steepest * reach + np.abs(values).max(axis=0)
+        room = half * (steep + 2.0**-46 * steepest) + 2.0**-46 * sizes
         most, least = (values[1] - own + room).max(axis=1), (values[0] - own - room).min(axis=1)
         shift = 0.5 * most + 0.5 * least
         off = up(np.maximum(most - shift, shift - least)) * (1.0 + 2.0**-40)
+        # What is added to the parabola is rounded.
         off = off + 2.0**-50 * (np.abs(shift) + np.abs(made[0]))
     fine = np.isfinite(shift) & np.isfinite(off)
     return np.where(fine, shift, 0.0), np.where(fine, off, np.inf)
