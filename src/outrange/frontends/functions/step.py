@@ -230,8 +230,8 @@ def plant_value(
         return parts.plant(*(found[k] for k in words))
 
     run.__wrapped__ = parts.plant  # pyright: ignore[reportFunctionMemberAccess]
-    given = [NOUNS.get(k, "") for k in values]
-    return trace(b, run, [vectors[k] for k in values], n, "The plant", given)
+    nouns = [NOUNS.get(k, "") for k in values]
+    return trace(b, run, [vectors[k] for k in values], n, "The plant", nouns)
 
 
 def _formulas(

@@ -135,7 +135,7 @@ class Controller:
                 low, high = _by_parent(low, rows.size), -_by_parent(-high, rows.size)
                 best = best.with_better(rows, Band.between(slope, bend, low, high))
             seen = best.seen(points, pairs.values(eps), values)[rows]
-            more = (best.radius[rows] > NEAR * seen).any(axis=1)
+            more = np.any(best.radius[rows] > NEAR * seen, axis=1)
             going = np.flatnonzero(more[parent])
             if not going.size or self._work * going.size * 4 > WORK:
                 break
