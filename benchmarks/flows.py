@@ -1,5 +1,7 @@
 """Closed loops in continuous time, as a user writes them; each control is held for a period."""
 
+import operator
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -82,10 +84,8 @@ def car(x: Any, u: Any) -> Any:
 
 def docking(x: Any, f: Any) -> Any:
     """A spacecraft near another one that circles the Earth: place and speed in its plane."""
-    n = 0.001027
-    return [
-        x[2], x[3], 2 * n * x[3] + 3 * n**2 * x[0] + f[0] / 12, -2 * n * x[2] + f[1] / 12,
-    ]  # fmt: skip
+    pull = 3 * ORBIT**2 * x[0]
+    return [x[2], x[3], 2 * ORBIT * x[3] + pull + f[0] / 12, -2 * ORBIT * x[2] + f[1] / 12]
 
 
 def quadrotor(x: Any, u: Any) -> Any:
@@ -145,6 +145,25 @@ TRIMMED = within([None, -1, *[None] * 4, -1, -1, -1, *[None] * 3],
 
 PARKED_AT_6 = within([-0.5, -0.5, None, None], [0.5, 0.5, None, None]).at(6)
 
+ORBIT = 0.001027
+
+
+def slow_near(sides: int = 32) -> Any:
+    """Speed at most 0.2 + 2 n times the distance, by polygons inside and outside of the circles.
+
+    The speed is at most what it is along the nearest of some directions over the cosine of half the
+    angle between two; the distance is at least what it is along any direction.
+    """
+    angles = 2 * np.pi * np.arange(sides) / sides
+    close, ahead = np.cos(np.pi / sides), np.deg2rad([31, 45, 59])
+    parts = []
+    for c, s in zip(np.cos(angles), np.sin(angles), strict=True):
+        room = [0.2 + 2 * ORBIT * (np.cos(b) * x[0] + np.sin(b) * x[1]) for b in ahead]
+        ways = [c * x[2] + s * x[3] <= close * one for one in room]
+        parts.append(reduce(operator.or_, ways))
+    return reduce(operator.and_, parts)
+
+
 BALANCED = np.array([0.1, 0.05, 0.1, 0.05])
 
 STILL = within([-0.001, None, -0.001, -0.001], [0.001, None, 0.001, 0.001]).during(8, 10)
@@ -180,6 +199,10 @@ FLOWS = [
         TRIMMED, "VIOLATED", {"dt": 0.1}),
     Row("C9 NAV set", "NAV_set.onnx", car, *CAR, 30, FREE & PARKED_AT_6, "HOLDS", {"dt": 0.2}),
     Row("C9 NAV point", "NAV_point.onnx", car, *CAR, 30, FREE & PARKED_AT_6, "HOLDS", {"dt": 0.2}),
+    Row("C10 docking 0.14", "Docking.onnx", docking, (70, 70, -0.14, -0.14),
+        (106, 106, 0.14, 0.14), 40, slow_near(), "HOLDS", {"dt": 1}),
+    Row("C10 docking 0.28", "Docking.onnx", docking, (70, 70, -0.28, -0.28),
+        (106, 106, 0.28, 0.28), 40, slow_near(), "HOLDS", {"dt": 1}),
     Row("C11 quadrotor 1 %", "QUAD.onnx", quadrotor, tuple(-0.01 * FLYING), tuple(0.01 * FLYING),
         50, HOVERS, "HOLDS", {"dt": 0.1}),
     Row("C11 quadrotor", "QUAD.onnx", quadrotor, tuple(-FLYING), tuple(FLYING), 50, HOVERS,
