@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
@@ -9,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Warrant
 from ..graph import Graph
 from .attack.first_points import First, first_points
+from .attack.jumps import JumpAttack, has_jumps
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
+from .in_turns import Later, Portfolio
 from .kernel.binding import library
 from .kernel.layer_program import LayerProgram, compile_layers
 from .spread.begin import over_workers
@@ -31,11 +33,9 @@ WIDE_ENTRIES = 1 << 18
 """Entries in all values of a graph from which on branch and bound is not used: see
 `wide_search`."""
 
-FIRST_TURN = 0.5
-"""Seconds of the first turn of each search of a portfolio; every later round doubles it."""
-
-SHARE_BEHIND = 0.0625
-"""Share of a turn for a search whose bounds are worse than another's after the first round."""
+QUICK_ENTRIES = 1 << 14
+"""Entries in all values of a graph up to which a search begins at once, before the attack on jumps
+has had its turn."""
 
 
 class Kind(StrEnum):
@@ -54,7 +54,7 @@ BY_NEURONS = (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
 
 def is_wide(graph: Graph) -> bool:
     """Whether a graph is too large for branch and bound."""
-    return sum(node.size for node in graph.nodes) >= WIDE_ENTRIES
+    return graph.entries >= WIDE_ENTRIES
 
 
 def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
@@ -74,6 +74,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     otherwise                                              neuron splits
     =====================================================  ==========================
 
+    A decision about a graph with jumps is attacked in turns with its search (`attack/jumps.py`).
     A decision over one hidden layer whose conjunction leaves most units no choice is also given to
     the conflict-driven search, in turns with neuron splits.
 
@@ -132,8 +133,27 @@ def select_search(
     incumbent.prove(problem.by_intervals(problem.graph))
     kind = choose_kind(problem, engine)
     splits = partial(_by_kind, kind, problem, incumbent, seed, engine, solver)
+    if incumbent.target is not None and not incumbent.decided and has_jumps(problem.graph):
+        return _beside_attack(problem, incumbent, seed, splits)
     conflicts = _conflicts(problem, incumbent) if kind in BY_NEURONS else None
     return splits() if conflicts is None else Portfolio((conflicts, splits()))
+
+
+def _beside_attack(
+    problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
+) -> Search:
+    """Splits in turns with an attack on jumps; which begins where first bounds take long."""
+    if not np.isfinite([problem.domain.lo, problem.domain.hi]).all():
+        return splits()
+    if problem.graph.entries <= QUICK_ENTRIES:
+        first = splits()
+        if incumbent.met or incumbent.decided:
+            return first
+        graph = problem.of_outputs(problem.graph)
+        return Portfolio((first, JumpAttack(graph, problem.domain, incumbent, seed=seed)))
+    graph = problem.of_outputs(problem.graph)
+    attack = JumpAttack(graph, problem.domain, incumbent, seed=seed)
+    return Portfolio((attack, Later(splits, incumbent)))
 
 
 def _by_kind(
@@ -217,81 +237,3 @@ def _input_splits(
     from .milp.turns import MilpTurns
 
     return MilpTurns(boxes, problem.small, problem.domain.hull, problem.rows, problem.offset)
-
-
-class Portfolio(Search):
-    """Several searches of one problem in turns of growing length; they share an incumbent.
-
-    What one of them proves, the others need not. From the second round on the search with the best
-    bounds gets most of the time: it shows early which kind of split suits a network.
-
-    Args:
-        parts: The searches.
-    """
-
-    def __init__(self, parts: tuple[Search, ...]) -> None:
-        self.incumbent, self._parts = parts[0].incumbent, parts
-        self._going = list(parts)
-        self._used: list[Search] = []
-        self._turn = FIRST_TURN
-        self._leader: Search | None = None
-        self._at = 0
-        self._turn_ends = self.incumbent.clock.seconds + FIRST_TURN
-
-    def lower(self) -> np.ndarray:
-        return np.maximum.reduce([part.lower() for part in self._parts])
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """Those of the searches that have run."""
-        used = self._used or self._parts[:1]
-        return tuple(dict.fromkeys(m for part in used for m in part.methods))
-
-    @property
-    def waiting(self) -> int:
-        return sum(part.waiting for part in self._going)
-
-    @property
-    def warrant(self) -> Warrant:
-        return min(part.warrant for part in self._parts)
-
-    @property
-    def finished(self) -> bool:
-        # `lower` would cost a pass over all open boxes: the bounds of the last turn suffice.
-        return not bool((self.incumbent.known < self.incumbent.cutoff()).any())
-
-    def recover(self) -> None:
-        for part in self._parts:
-            part.recover()
-
-    def advance(self) -> bool:
-        """Advance the search whose turn it is."""
-        part = self._going[self._at]
-        if part not in self._used:
-            self._used.append(part)
-        goes_on = not part.finished and part.advance()
-        if not goes_on:
-            self._going.remove(part)
-        if not goes_on or self.incumbent.clock.seconds > self._turn_ends:
-            self.incumbent.prove(part.lower())
-            self._next(goes_on)
-        return bool(self._going)
-
-    def _next(self, goes_on: bool) -> None:
-        self._at += goes_on
-        if self._at >= len(self._going):
-            self._at = 0
-            self._turn *= 2
-            rising = (part for part in self._going if part.gradual)
-            self._leader = max(rising, key=self._standing, default=None)
-        now = self._going[self._at : self._at + 1]
-        behind = self._leader is not None and now != [self._leader] and all(p.gradual for p in now)
-        share = SHARE_BEHIND if behind else 1.0
-        self._turn_ends = self.incumbent.clock.seconds + share * self._turn
-
-    def _standing(self, part: Search) -> float:
-        """The open gaps that a search has left, relative to the ranges seen."""
-        incumbent = self.incumbent
-        open_ = incumbent.known < incumbent.cutoff()
-        gap = (incumbent.best - part.lower()) / incumbent.scale()
-        return -float(np.where(open_, np.nan_to_num(gap, nan=np.inf), 0.0).max(initial=0.0))

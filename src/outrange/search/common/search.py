@@ -21,6 +21,8 @@ class Search(ABC):
     """The best points, the clock and the tolerances; several searches may share one."""
     gradual: bool = True
     """Whether its bounds rise step by step; else it proves all or nothing."""
+    proves: bool = True
+    """Whether it proves anything; else it only looks for points, and ends with the others."""
     methods: tuple[str, ...]
     """What it does, with references, for the reader of the answer."""
 

@@ -1,6 +1,7 @@
 """The array engine: any graph, many boxes at once, in NumPy float64."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -19,6 +20,8 @@ from .alpha_crown import AlphaAscent
 from .base import BoxBounds
 from .gap_attribution import attribute_gap
 from .optimized_sweep import OptimizedCrownPass
+from .quadratic_ascent import QuadraticAscent
+from .tangents import affords_tangents, tangents
 
 
 class ArrayEngine:
@@ -70,6 +73,7 @@ class ArrayEngine:
         straight = all(op.is_piecewise_linear for _, _, op in self.plan.curves)
         straight &= not self.plan.products
         self.steps = (3 if straight else 1) if steps is None else steps
+        self._second_order = affords_tangents(self.plan)
         self.inputs, self.objectives = graph.size, self.offset.size
         self.units = 0
         self._places: list[tuple[int, Curve, slice]] = []
@@ -134,15 +138,39 @@ class ArrayEngine:
         net = sweep.run()
         box, which = np.nonzero(wanted)
         ascent = AlphaAscent(sweep, net, self.rows, box, which)
-        ascent.run((cutoff - self.offset)[which], self.steps)
+        target = (cutoff - self.offset)[which]
+        ascent.run(target, self.steps)
+        blame_of = attribute_gap(ascent)
+        if self._second_order:
+            self._refine_products(ascent, target, blame_of)
         shape = wanted.shape
         least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
         slopes, blame = np.zeros((*shape, self.inputs)), np.zeros((*shape, self.inputs))
         least[box, which] = down(ascent.least + self.offset[which])
         offset[box, which] = down(ascent.constant + self.offset[which])
-        slopes[box, which], blame[box, which] = ascent.form_rows, attribute_gap(ascent)
+        slopes[box, which], blame[box, which] = ascent.form_rows, blame_of
         codes, undecided = self._units_of(sweep, status)
         return BoxBounds(least, slopes, offset, blame, codes, undecided)
+
+    def _refine_products(
+        self, ascent: AlphaAscent, target: np.ndarray, blame: np.ndarray
+    ) -> None:
+        """Bound pairs below their `target` with second-order forms, too; keep the better bound."""
+        low = np.flatnonzero(ascent.least < target)
+        if not low.size:
+            return
+        sweep, net = ascent.sweep, ascent.net
+        found = tangents(sweep, net)
+        planes = {v: tangent.planes for v, tangent in found.items()}
+        net = replace(net, lines=net.lines | planes)
+        box, which = ascent.box[low], ascent.which[low]
+        second = QuadraticAscent(sweep, net, self.rows, box, which, tangents=found)
+        second.run(target[low], self.steps)
+        better = second.least > ascent.least[low]
+        whom = low[better]
+        ascent.least[whom], ascent.constant[whom] = second.least[better], second.constant[better]
+        ascent.form_rows[whom] = second.form_rows[better]
+        blame[whom] = attribute_gap(second)[better]
 
     def _units_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The phase of every unit, and how many of each box have inexact bounds."""

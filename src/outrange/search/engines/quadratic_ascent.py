@@ -1,0 +1,116 @@
+"""Lower bounds of the objective rows with second-order forms of their products.
+
+A row is `g . d + c` and the quadratic form `d Q d` of what its products leave (`tangents`). With
+`d` in units of the box's radii, `2 Q_ij d_i d_j >= -|Q_ij| (d_i^2 + d_j^2)` leaves a sum of functions
+of one input each, whose minimum is exact; the tangent there is the linear form of the row.
+
+Sound: yes. With `t` terms a sum, all that float64 adds up to `Q` and to the minimum is at most
+`gamma(t)` of the sizes that are added, and is subtracted. Complete: no. Cost: per step a row and, of
+each product of a row, `d^2` numbers.
+
+Reference: G. McCormick 1976 (`ops.product`) for planes; C. Adjiman et al., *A global optimization
+method, alphaBB*, Computers and Chemical Engineering 22 (1998), for quadratic terms moved to the
+diagonal; M. Berz, K. Makino 1998 for expansions about a center.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...core import down, gamma
+from ...domains.backward import BoxBatch, LinearForm
+from ...domains.rounding import FLOOR
+from .alpha_crown import AlphaAscent, Relaxations
+from .relaxed_values import Chosen, Record
+from .tangents import Tangent
+
+
+@dataclass(eq=False)
+class QuadraticAscent(AlphaAscent):
+    """The best bound found for each pair, with tangents in the place of planes.
+
+    Args:
+        tangents: Of every product; `net` has their planes.
+        blame: Found: `(P, d)` the slack that the products of the best bound cause, by input.
+    """
+
+    tangents: dict[int, Tangent] = field(kw_only=True)
+    blame: np.ndarray = field(init=False)
+    _blame_now: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.blame = self._blame_now = np.zeros(self.form_rows.shape)
+
+    def _concretize(
+        self, cells: BoxBatch, form: LinearForm, record: Record, active: np.ndarray
+    ) -> tuple[np.ndarray, LinearForm, np.ndarray]:
+        g, constant, reach = form.rows[:, 0], form.constant[:, 0], cells.reach
+        paying = gamma(2 * g.shape[1] ** 2 + 64) if self.sweep.radii else 0.0
+        with np.errstate(all="ignore"):
+            total, left, blame = self._remainder(record, self.box[active], reach)
+            straight = np.einsum("pii->pi", total)
+            off = np.abs(total).sum(axis=2) - np.abs(straight)
+            bend = straight - off
+            slope = g * reach
+            t = np.where(bend > 0, np.clip(-0.5 * slope / bend, -1.0, 1.0), -np.sign(slope))
+            t = np.nan_to_num(t)
+            turn = np.where((bend > 0) & (reach > 0), 2.0 * bend * t / reach, 0.0)
+            drop = np.where(bend > 0, -bend * t * t, bend).sum(axis=1) - left
+            far = ((np.abs(g) + np.abs(turn)) * (np.abs(cells.center) + reach)).sum(axis=1)
+            sizes = far + 8.0 * np.abs(total).sum(axis=(1, 2)) + np.abs(constant) + left
+            drop = drop - (turn * cells.center).sum(axis=1) - paying * sizes - FLOOR
+            rows, constant = g + turn, down(constant + drop)
+            fine = np.isfinite(rows).all(axis=1) & np.isfinite(constant)
+            rows = np.where(fine[:, None], rows, g)
+            constant = np.where(fine, constant, -np.inf)
+        out = LinearForm(rows[:, None], constant[:, None])
+        at = np.clip(cells.center + t * reach, cells.lo, cells.hi)
+        self._blame_now = np.nan_to_num(blame + off + np.maximum(-straight, 0.0), posinf=1e100)
+        return cells.least(out)[:, 0], out, at
+
+    def _lines_at(self, chosen: Chosen) -> Chosen:
+        return {v: parts for v, parts in chosen.items() if v not in self.tangents}
+
+    def _free(
+        self, lines: Relaxations, record: Record, active: np.ndarray
+    ) -> dict[int, np.ndarray]:
+        free = super()._free(lines, record, active)
+        return {v: mask for v, mask in free.items() if v not in self.tangents}
+
+    def _keep(
+        self,
+        active: np.ndarray,
+        least: np.ndarray,
+        form: LinearForm,
+        record: Record,
+        chosen: Chosen,
+    ) -> None:
+        better = least > self.least[active]
+        self.blame[active[better]] = self._blame_now[better]
+        super()._keep(active, least, form, record, chosen)
+
+    def _remainder(
+        self, record: Record, box: np.ndarray, reach: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The quadratic form `(P, d, d)` in units of the radii, what else is lost `(P,)`, by whom."""
+        pairs, d = reach.shape
+        total, left = np.zeros((pairs, d, d)), np.zeros(pairs)
+        blame = np.zeros((pairs, d))
+        for v, tangent in self.tangents.items():
+            if v not in record:
+                continue
+            a = record[v]
+            first, second = tangent.left, tangent.right
+            ru, rv = first.reach[box], second.reach[box]
+            eu, ev = first.error[box], second.error[box]
+            lu, lv = first.rows[box] * reach[:, None], second.rows[box] * reach[:, None]
+            total += np.matmul((a[:, :, None] * lu).transpose(0, 2, 1), lv)
+            size = np.abs(a)
+            lost = size * (ru * ev + rv * eu + eu * ev)
+            noise = gamma(2 * a.shape[1] + 2 * d * d + 64) if self.sweep.radii else 0.0
+            paid = lost + noise * size * (ru * rv + ru * ev + rv * eu + eu * ev)
+            left += np.where(size == 0, 0.0, paid).sum(axis=1) * (1.0 + noise)
+            share = np.abs(lu) / (ru[..., None] + 1e-300) + np.abs(lv) / (rv[..., None] + 1e-300)
+            blame += 0.5 * np.einsum("pn,pni->pi", np.where(size == 0, 0.0, lost), share)
+        return 0.5 * total + 0.5 * total.transpose(0, 2, 1), left, blame

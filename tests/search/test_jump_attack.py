@@ -1,0 +1,143 @@
+"""The attack on networks with jumps: violations planted where no gradient and no sample leads."""
+
+import numpy as np
+import pytest
+
+from outrange.core import Box
+from outrange.graph import Builder, Slot
+from outrange.graph.gradient import smoothed_values, vector_jacobian_product
+from outrange.search.attack.first_points import first_points
+from outrange.search.attack.jumps import JumpAttack, has_jumps
+from outrange.search.attack.moves import Blocks, neighbors
+from outrange.search.attack.pgd import PacedGradient
+from outrange.search.common.domain_boxes import DomainBoxes
+from outrange.search.common.incumbent import Incumbent
+from outrange.search.engines.array_engine import ArrayEngine
+
+
+QUANTUM = 0.25
+
+
+def jump(b, kind, x):
+    if kind != "round":
+        return b.curve(kind, x)
+    return b.affine_map(b.curve("round", b.affine_map(x, 1.0 / QUANTUM)), QUANTUM)
+
+
+def planted(kind, seed, inputs=40, units=(36, 18)):
+    """A net whose output is 0 where its last units are those of one point, at least 1 elsewhere.
+
+    Binary weights, so that many inputs have to move together.
+    """
+    rng = np.random.default_rng(seed)
+    b = Builder([Slot("x", (inputs,))])
+    (x,) = b.input_values()
+    wide = [inputs, *units]
+    for n, m in zip(wide[:-1], wide[1:], strict=True):
+        weight = np.sign(rng.normal(size=(n, m))) / np.sqrt(n)
+        x = jump(b, kind, b.dense(x, weight, 0.2 * rng.normal(size=m)))
+    hidden = b.finish([x], ["h"])
+    at = rng.uniform(-1, 1, (1, inputs))
+    wanted = hidden.run(at)[0]
+    b = Builder(hidden.inputs, nodes=list(hidden.nodes))
+    from outrange.graph.values import Value
+
+    last = Value(b, hidden.output, (1, units[-1]))
+    away = b.curve("abs", b.affine_map(last, np.ones((1, units[-1])), -wanted[None]))
+    scale = 2.0 if kind == "sign" else 1.0 if kind == "heaviside" else QUANTUM
+    return b.finish([b.dense(away, np.full((units[-1], 1), 1.0 / scale))], ["y"]), at
+
+
+def attack(graph, calls, seed=0):
+    box = DomainBoxes.of(Box(-np.ones(graph.size), np.ones(graph.size)))
+    incumbent = Incumbent(np.eye(1), 0.0, None, None)
+    incumbent.target = incumbent.goal = np.array([0.5])
+    search = JumpAttack(graph, box, incumbent, seed=seed)
+    for _ in range(calls):
+        if incumbent.met or not search.advance():
+            break
+    return incumbent
+
+
+@pytest.mark.parametrize("kind", ["sign", "heaviside", "round"])
+def test_planted_violations_are_found(kind):
+    found = missed = 0
+    for seed in range(4):
+        graph, at = planted(kind, seed)
+        assert graph.run(at)[0, 0] == 0.0
+        incumbent = attack(graph, 30)
+        found += incumbent.met
+        if incumbent.met:
+            assert graph.run(incumbent.best_at)[0, 0] == incumbent.best[0] == 0.0
+            assert (np.abs(incumbent.best_at) <= 1).all()
+        box = DomainBoxes.of(Box(-np.ones(graph.size), np.ones(graph.size)))
+        engine = ArrayEngine(graph, np.eye(1), np.zeros(1), box.hull)
+        rng, gradient = np.random.default_rng(seed), PacedGradient(engine.gradient)
+        missed += first_points(gradient, engine.evaluate, box, 1, rng)[0][0] > 0.5
+    assert found >= 3, found
+    assert missed >= 3, "what is planted is found without it"
+
+
+def chain(kind, seed=0):
+    rng = np.random.default_rng(seed)
+    b = Builder([Slot("x", (6,))])
+    (x,) = b.input_values()
+    for _ in range(2):
+        x = jump(b, kind, b.dense(x, rng.normal(size=(6, 6)), rng.normal(size=6)))
+    return b.finish([b.dense(x, rng.normal(size=(6, 2)))], ["y"])
+
+
+@pytest.mark.parametrize("kind", ["sign", "heaviside"])
+def test_the_slopes_are_those_of_the_smoothed_network(kind):
+    """With the spread of the jumps held, which depends on the point a little itself."""
+    b = Builder([Slot("x", (1,))])
+    (x,) = b.input_values()
+    graph = b.finish([b.curve(kind, x)], ["y"])
+    at, step = np.linspace(-3.0, 3.0, 12)[:, None], 1e-6
+
+    def value(x):
+        # One entry: its distance from the jump is the mean, so the width undoes the change.
+        return smoothed_values(graph, x, 1.0 / np.abs(x))[-1]
+
+    change = (value(at + step) - value(at - step)) / (2 * step)
+    width = 1.0 / np.abs(at)
+    values = smoothed_values(graph, at, width)
+    slope = vector_jacobian_product(graph, values, np.ones_like(at), width)
+    np.testing.assert_allclose(slope, change, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["sign", "heaviside", "round"])
+def test_as_jumps_narrow_the_network_itself_is_left(kind):
+    graph, x = chain(kind), np.random.default_rng(1).normal(size=(50, 6))
+    exact = graph.run(x)
+    apart = [
+        np.abs(smoothed_values(graph, x, np.full((50, 1), w))[graph.output] - exact).max()
+        for w in (1.0, 1e-6, 1e-12)
+    ]
+    assert apart[0] > 0.05 > apart[1] * 10 and apart[2] < 1e-6
+    single = smoothed_values(graph, x.astype(np.float32), None)
+    assert all(value.dtype == np.float32 for value in single)
+    np.testing.assert_array_equal(smoothed_values(graph, x, None)[graph.output], exact)
+
+
+def test_moves_stay_in_the_box_and_move():
+    rng = np.random.default_rng(0)
+    blocks = Blocks([Slot("image", (8, 8, 3)), Slot("speed", ())])
+    lo, hi = -np.ones((64, 193)), np.full((64, 193), 2.0)
+    x = rng.uniform(-1, 2, lo.shape)
+    near = neighbors(x, rng.normal(size=x.shape), lo, hi, blocks, rng)
+    assert (near >= lo).all() and (near <= hi).all()
+    moved = (near != x).sum(axis=1)
+    assert (moved > 0).mean() > 0.9 and moved.min() < 6 and moved.max() > 40
+    drawn = np.stack([blocks.draw(rng) for _ in range(200)])
+    assert drawn.any(axis=1).all() and drawn[:, 192].any()
+    rows = drawn[:, :192].reshape(-1, 8, 8, 3).any(axis=3)
+    tall, wide = rows.any(axis=2).sum(axis=1), rows.any(axis=1).sum(axis=1)
+    assert (rows.sum(axis=(1, 2)) == tall * wide).all()  # rectangles
+
+
+def test_only_jumps_count():
+    b = Builder([Slot("x", (2,))])
+    (x,) = b.input_values()
+    assert not has_jumps(b.finish([b.curve("relu", x)], ["y"]))
+    assert has_jumps(chain("sign"))
