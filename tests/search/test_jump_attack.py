@@ -6,6 +6,8 @@ import pytest
 from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.gradient import smoothed_values, vector_jacobian_product
+from outrange.graph.values import Value
+from outrange.ops import Step
 from outrange.search.attack.first_points import first_points
 from outrange.search.attack.jumps import JumpAttack, has_jumps
 from outrange.search.attack.moves import Blocks, neighbors
@@ -24,7 +26,7 @@ def jump(b, kind, x):
     return b.affine_map(b.curve("round", b.affine_map(x, 1.0 / QUANTUM)), QUANTUM)
 
 
-def planted(kind, seed, inputs=40, units=(36, 18)):
+def planted(kind, seed, inputs=60, units=(48, 24)):
     """A net whose output is 0 where its last units are those of one point, at least 1 elsewhere.
 
     Binary weights, so that many inputs have to move together.
@@ -40,8 +42,6 @@ def planted(kind, seed, inputs=40, units=(36, 18)):
     at = rng.uniform(-1, 1, (1, inputs))
     wanted = hidden.run(at)[0]
     b = Builder(hidden.inputs, nodes=list(hidden.nodes))
-    from outrange.graph.values import Value
-
     last = Value(b, hidden.output, (1, units[-1]))
     away = b.curve("abs", b.affine_map(last, np.ones((1, units[-1])), -wanted[None]))
     scale = 2.0 if kind == "sign" else 1.0 if kind == "heaviside" else QUANTUM
@@ -87,34 +87,34 @@ def chain(kind, seed=0):
     return b.finish([b.dense(x, rng.normal(size=(6, 2)))], ["y"])
 
 
+def jumps_of(graph):
+    return [v for v, node in enumerate(graph.nodes, 1) if isinstance(node.op, Step)]
+
+
 @pytest.mark.parametrize("kind", ["sign", "heaviside"])
 def test_the_slopes_are_those_of_the_smoothed_network(kind):
-    """With the spread of the jumps held, which depends on the point a little itself."""
-    b = Builder([Slot("x", (1,))])
-    (x,) = b.input_values()
-    graph = b.finish([b.curve(kind, x)], ["y"])
-    at, step = np.linspace(-3.0, 3.0, 12)[:, None], 1e-6
+    graph, rng = chain(kind), np.random.default_rng(2)
+    widths = {v: rng.uniform(0.3, 2.0, (20, 6)) for v in jumps_of(graph)}
+    x, step = rng.normal(size=(20, 6)), 1e-6 * rng.normal(size=(20, 6))
+    rows = rng.normal(size=(20, 2))
 
     def value(x):
-        # One entry: its distance from the jump is the mean, so the width undoes the change.
-        return smoothed_values(graph, x, 1.0 / np.abs(x))[-1]
+        return (smoothed_values(graph, x, widths)[graph.output] * rows).sum(axis=1)
 
-    change = (value(at + step) - value(at - step)) / (2 * step)
-    width = 1.0 / np.abs(at)
-    values = smoothed_values(graph, at, width)
-    slope = vector_jacobian_product(graph, values, np.ones_like(at), width)
-    np.testing.assert_allclose(slope, change, rtol=1e-5)
+    slope = vector_jacobian_product(graph, smoothed_values(graph, x, widths), rows, widths)
+    change = 0.5 * (value(x + step) - value(x - step))
+    np.testing.assert_allclose((slope * step).sum(axis=1), change, rtol=1e-4, atol=1e-13)
 
 
 @pytest.mark.parametrize("kind", ["sign", "heaviside", "round"])
 def test_as_jumps_narrow_the_network_itself_is_left(kind):
     graph, x = chain(kind), np.random.default_rng(1).normal(size=(50, 6))
     exact = graph.run(x)
-    apart = [
-        np.abs(smoothed_values(graph, x, np.full((50, 1), w))[graph.output] - exact).max()
-        for w in (1.0, 1e-6, 1e-12)
-    ]
-    assert apart[0] > 0.05 > apart[1] * 10 and apart[2] < 1e-6
+    apart = []
+    for width in (1.0, 1e-5, 1e-11):
+        widths = {v: np.full((1, 1), width) for v in jumps_of(graph)}
+        apart.append(np.abs(smoothed_values(graph, x, widths)[graph.output] - exact).max())
+    assert apart[0] > 0.05 > apart[1] and apart[2] < 1e-6
     single = smoothed_values(graph, x.astype(np.float32), None)
     assert all(value.dtype == np.float32 for value in single)
     np.testing.assert_array_equal(smoothed_values(graph, x, None)[graph.output], exact)

@@ -10,7 +10,7 @@ Neural Computation 2018, for the kernel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -20,7 +20,10 @@ from .graph import Graph, Op
 
 
 def vector_jacobian_product(
-    graph: Graph, values: list[np.ndarray], rows: np.ndarray, width: np.ndarray | float = 1.0
+    graph: Graph,
+    values: list[np.ndarray],
+    rows: np.ndarray,
+    widths: Mapping[int, np.ndarray] | None = None,
 ) -> np.ndarray:
     """The gradient `(batch, d)` of `rows . output` where the graph's values are `values`.
 
@@ -28,8 +31,9 @@ def vector_jacobian_product(
         graph: The graph.
         values: All of them, or those of `smoothed_values`.
         rows: `(batch, outputs)`.
-        width: Of the peaks that stand for jumps, `(batch, 1)` or one number: see
-            `smoothed_values`.
+        widths: Of `smoothed_values`; None: a peak in the place of a jump is as wide as the inputs of
+            its value are far from it on average, so that of a unit far from switching a little is
+            left.
     """
     waiting = {graph.output: rows}
     for v in range(graph.output, 0, -1):
@@ -37,6 +41,7 @@ def vector_jacobian_product(
         if a is None:
             continue
         node = graph.nodes[v - 1]
+        width = None if widths is None else widths.get(v)
         parts = _pull_back(node.op, a, [values[j] for j in node.inputs], width)
         for j, part in zip(node.inputs, parts, strict=True):
             waiting[j] = waiting[j] + part if j in waiting else part
@@ -44,13 +49,13 @@ def vector_jacobian_product(
 
 
 def _pull_back(
-    op: Op, a: np.ndarray, sources: Sequence[np.ndarray], width: np.ndarray | float
+    op: Op, a: np.ndarray, sources: Sequence[np.ndarray], width: np.ndarray | None
 ) -> Sequence[np.ndarray]:
     """The vector-Jacobian product of one op at the point of its inputs: one array per input."""
     if isinstance(op, Affine | Rearrange):
         return op.adjoint(a)
     source = sources[0]
-    if isinstance(op, Step) and op.rows is None:
+    if jumps(op):
         return (a * _surrogate_slope(op, source, width),)
     if isinstance(op, Curve):
         return (a * op.df(source),)
@@ -64,28 +69,32 @@ def _pull_back(
     return (out,)
 
 
-def smoothed_values(graph: Graph, x: np.ndarray, width: np.ndarray | None) -> list[np.ndarray]:
+def smoothed_values(
+    graph: Graph, x: np.ndarray, widths: Mapping[int, np.ndarray] | None
+) -> list[np.ndarray]:
     """Every value at the points `x` `(batch, d)` of a graph whose jumps are smoothed.
 
-    A jump is spread over `width` times the mean distance of the inputs of its value, so that the
-    slopes of `vector_jacobian_product` at these values are the true ones: of a unit that is as
-    likely to switch as not, half its jump is seen. As the width falls, the values become those of
+    The slopes of `vector_jacobian_product` at these values are the true ones: units switch in part,
+    and each sees what the others are likely to do. As the widths fall, the values become those of
     `Graph.run_all`.
 
     Args:
         graph: The graph.
         x: In the precision in which everything is computed.
-        width: `(batch, 1)`, positive; None leaves the jumps as they are.
+        widths: Over what width each jump of a value is spread, positive, `(batch, n)` or what
+            broadcasts to it; of a staircase, up to 1 the share of its mean line. A value without
+            one keeps its jumps; None: all do.
 
     Reference: M. Courbariaux et al., *Binarized Neural Networks*, NeurIPS 2016; A. Galloway, G.
     Taylor, M. Moussa, *Attacking Binarized Neural Networks*, ICLR 2018.
     """
     values = [np.asarray(x)]
     with np.errstate(all="ignore"):
-        for node in graph.nodes:
+        for v, node in enumerate(graph.nodes, 1):
             check_deadline()
             sources = tuple(values[j] for j in node.inputs)
-            if isinstance(node.op, Step) and node.op.rows is None and width is not None:
+            width = None if widths is None else widths.get(v)
+            if width is not None and jumps(node.op):
                 found = _smoothed(node.op, sources[0], width)
             else:
                 found = node.op.run(sources)
@@ -93,36 +102,38 @@ def smoothed_values(graph: Graph, x: np.ndarray, width: np.ndarray | None) -> li
     return values
 
 
-def _smoothed(step: Step, x: np.ndarray, width: np.ndarray) -> np.ndarray:
+def jumps(op: Op) -> bool:
+    """Whether an op is a curve that jumps; the rows of a table stand in no order."""
+    if isinstance(op, Step) and (op.rows is not None or op.is_staircase):
+        return op.rows is None
+    return isinstance(op, Curve) and bool(op.jumps)
+
+
+def _smoothed(op: Curve, x: np.ndarray, width: np.ndarray) -> np.ndarray:
     """The function of which `_surrogate_slope` is the slope; a staircase approaches its line."""
-    if step.is_staircase:
+    if isinstance(op, Step) and op.is_staircase:
         share = np.minimum(width, 1.0)
-        rise, at = _mean_slope(step)
-        return (1.0 - share) * step.f(x) + share * (rise * (x - at[0]) + at[1])
-    total = np.full_like(x, step.f(down(np.array([step.jumps[0]])))[0])
-    for knot, height in _heights(step):
-        away = (x - knot) / _spread(x, knot, width)
-        total += 0.5 * height * (1.0 + away / (1.0 + np.abs(away)))
+        rise, at = _mean_slope(op)
+        return (1.0 - share) * op.f(x) + share * (rise * (x - at[0]) + at[1])
+    total = np.asarray(op.f(x))
+    for knot, height in _heights(op):
+        away = (x - knot) / width
+        soft = 0.5 * (1.0 + away / (1.0 + np.abs(away)))
+        there = 0.5 * (op.f(np.array([up(knot)])) + op.f(np.array([down(knot)])))
+        total = np.where(x == knot, there, total + height * (soft - (x > knot)))
     return total
 
 
-def _surrogate_slope(step: Step, x: np.ndarray, width: np.ndarray | float) -> np.ndarray:
-    """A slope in place of jumps: of a staircase its mean one, else a peak at every jump.
-
-    Peaks are as wide as the inputs are far from the jump on average, times `width`, so that of a
-    unit far from switching a little is left.
-    """
-    if step.is_staircase:
-        return np.full_like(x, _mean_slope(step)[0])
-    total = np.zeros_like(x)
-    for knot, height in _heights(step):
-        spread = _spread(x, knot, width)
-        total += 0.5 * height / (spread * (1.0 + np.abs(x - knot) / spread) ** 2)
+def _surrogate_slope(op: Curve, x: np.ndarray, width: np.ndarray | None) -> np.ndarray:
+    """Its own slope, and one in place of jumps: of a staircase its mean, else a peak at each."""
+    if isinstance(op, Step) and op.is_staircase:
+        return np.full_like(x, _mean_slope(op)[0])
+    total = np.asarray(op.df(x))
+    for knot, height in _heights(op):
+        away = np.abs(x - knot)
+        spread = away.mean(axis=-1, keepdims=True) + 1e-30 if width is None else width
+        total = total + 0.5 * height / (spread * (1.0 + away / spread) ** 2)
     return total
-
-
-def _spread(x: np.ndarray, knot: float, width: np.ndarray | float) -> np.ndarray:
-    return width * np.abs(x - knot).mean(axis=-1, keepdims=True) + 1e-30
 
 
 def _mean_slope(step: Step) -> tuple[float, tuple[float, float]]:
@@ -133,11 +144,11 @@ def _mean_slope(step: Step) -> tuple[float, tuple[float, float]]:
     return float((ends[1] - ends[0]) / step.spacing), (float(at[0]), float(ends[0]))
 
 
-def _heights(step: Step) -> Iterator[tuple[float, float]]:
+def _heights(op: Curve) -> Iterator[tuple[float, float]]:
     """Every jump and by how much the function rises there."""
-    for knot in step.jumps:
+    for knot in op.jumps:
         at = np.array([knot])
-        yield knot, float((step.f(up(at)) - step.f(down(at)))[0])
+        yield knot, float((op.f(up(at)) - op.f(down(at)))[0])
 
 
 def output_gradient(

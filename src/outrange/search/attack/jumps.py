@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 from ...graph import Graph
-from ...graph.gradient import smoothed_values, vector_jacobian_product
+from ...graph.gradient import jumps, smoothed_values, vector_jacobian_product
 from ...ops import Step
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
@@ -32,13 +32,21 @@ METHODS = (
 STEPS = 24
 """Of a descent."""
 
-STEP = 0.5
-"""The first, as a share of the box's width; each is `DECAY` of the one before."""
+STEP, SHORTER = 0.5, 0.95
+"""The first, as a share of the box's width, and each as a share of the one before."""
 
-DECAY = 0.88
+NARROWER = 0.9
+"""The width of smoothed jumps, as a share of the one before."""
 
-WIDTHS = (0.05, 2.0)
-"""Of smoothed jumps at the start of a descent, drawn between: see `smoothed_values`."""
+WIDTHS = (1.0, 8.0)
+"""Of smoothed jumps at the start of a descent, drawn between, in units of how much the inputs of
+each vary over the box; a jump much further away than that is out of reach."""
+
+SAMPLES = 16
+"""Points by which that is measured."""
+
+LEAST_SPREAD = 0.1
+"""Of what its value has on average, for a jump whose inputs vary less."""
 
 MOMENTUM = 0.7
 
@@ -57,7 +65,7 @@ PATIENCE = 400
 
 def has_jumps(graph: Graph) -> bool:
     """Whether some curve of a graph jumps."""
-    return any(isinstance(node.op, Step) and node.op.rows is None for node in graph.nodes)
+    return any(jumps(node.op) for node in graph.nodes)
 
 
 class JumpAttack(Search):
@@ -87,7 +95,8 @@ class JumpAttack(Search):
         incumbent.start(y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0))
         self._at, self._value = x, self._values(y)
         self._idle = 0
-        self._calls = 0
+        self._spent = [0.0, 0.0]
+        self._spreads: dict[int, np.ndarray] = {}
 
     def lower(self) -> np.ndarray:
         return np.full(self.incumbent.known.shape, -np.inf)
@@ -97,15 +106,29 @@ class JumpAttack(Search):
 
     def advance(self) -> bool:
         """A descent of several points, or some generations."""
-        before = self._value.min()
+        before, began = self._value.min(), time.perf_counter()
+        if not self._spreads:
+            self._spreads = self._measured()
+        # Whichever had less time.
+        kind = int(self._spent[0] > self._spent[1])
         with single_blas_thread():
-            if self._calls % 2 == 0:
-                self._descend()
-            else:
-                self._evolve()
-        self._calls += 1
+            (self._descend, self._evolve)[kind]()
+        self._spent[kind] += time.perf_counter() - began
         self._idle = 0 if self._value.min() < before else self._idle + 1
         return self._idle < PATIENCE
+
+    def _measured(self) -> dict[int, np.ndarray]:
+        """How much the inputs of each jump vary over random points, `(n,)`; by value."""
+        x = self._random(SAMPLES).astype(np.float32)
+        values = smoothed_values(self.graph, x, None)
+        found = {}
+        for v, node in enumerate(self.graph.nodes, 1):
+            if jumps(node.op):
+                spread = values[node.inputs[0]].std(axis=0)
+                spread = np.maximum(spread, LEAST_SPREAD * spread.mean()) + 1e-20
+                stairs = isinstance(node.op, Step) and node.op.is_staircase
+                found[v] = np.ones(node.size) if stairs else spread
+        return {v: spread.astype(np.float32) for v, spread in found.items()}
 
     @property
     def _open(self) -> np.ndarray:
@@ -144,10 +167,10 @@ class JumpAttack(Search):
         for i in range(STEPS):
             if self._stopped:
                 return
-            y, slope = self._smoothed(x, targets, held, width * DECAY**i)
+            y, slope = self._smoothed(x, targets, held, width * NARROWER**i)
             self._take(x, y)
             mean = MOMENTUM * mean + slope / (np.abs(slope).sum(axis=1, keepdims=True) + 1e-300)
-            where = np.clip(where - STEP * DECAY**i * reach * np.sign(mean), box.lo, box.hi)
+            where = np.clip(where - STEP * SHORTER**i * reach * np.sign(mean), box.lo, box.hi)
             x = self.domain.snap(where)
         self._take(x, self._run(x))
 
@@ -162,12 +185,13 @@ class JumpAttack(Search):
 
         def work(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             small, wide = x[part].astype(np.float32), width[part].astype(np.float32)
-            values = smoothed_values(self.graph, small, wide)
+            widths = {v: wide * spread for v, spread in self._spreads.items()}
+            values = smoothed_values(self.graph, small, widths)
             soft = values[self.graph.output]
             k = np.where(held[part], targets[part], open_[soft[:, open_].argmin(axis=1)])
             rows = np.zeros_like(soft)
             rows[np.arange(len(part)), k] = 1.0
-            slope = vector_jacobian_product(self.graph, values, rows, wide)
+            slope = vector_jacobian_product(self.graph, values, rows, widths)
             y = smoothed_values(self.graph, small, None)[self.graph.output]
             return y, np.nan_to_num(slope).astype(np.float64)
 
@@ -186,7 +210,7 @@ class JumpAttack(Search):
         """Generations of children of the best points, for about `SECONDS`."""
         rng, began = self._rng, time.perf_counter()
         box = self.domain.around(self._at)
-        width = np.full((len(self._at), 1), np.exp(rng.uniform(*np.log(WIDTHS))))
+        width = np.full((len(self._at), 1), NARROWER ** rng.integers(STEPS) * WIDTHS[1])
         none = np.zeros(len(self._at), np.int64)
         _, slope = self._smoothed(self._at, none, none > 0, width)
         while not self._stopped:

@@ -23,7 +23,7 @@ METHODS = (
 FIRST_BOXES = 8
 """Boxes bounded at once at the start, where best-first order matters most."""
 
-MOST_BOXES = 512
+MOST_BOXES = 4096
 """Boxes bounded at once at most."""
 
 SECONDS_A_CALL = 0.2
