@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph
+from ..graph.rewrites.gates import simplified
 from .attack.first_points import First, first_points
 from .attack.jumps import JumpAttack, has_jumps
 from .common.domain_boxes import DomainBoxes
@@ -200,6 +201,21 @@ def _neuron_splits(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
     return NeuronSplitSearch(graph, problem.domain.hull, incumbent, seed=seed)
 
 
+def _of_conjunctions(problem: Problem) -> Any:
+    """The engine for objectives that are conjunctions of what has forms of second order."""
+    from ..domains.crown import CrownPlan
+    from .engines.conjunctions import ConjunctionEngine, conjunction
+    from .engines.tangents import affords_tangents
+
+    found = conjunction(problem.of_outputs(problem.graph))
+    if found is None:
+        return None
+    parts, windows = simplified(found[0]), found[1]
+    if not affords_tangents(CrownPlan.of(parts)):
+        return None
+    return ConjunctionEngine(parts, windows, problem.domain.hull)
+
+
 def _input_splits(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
@@ -211,7 +227,9 @@ def _input_splits(
         from .engines.array_engine import ArrayEngine
         from .input_split.array_search import ArraySearch
 
-        machine = ArrayEngine(problem.small, problem.rows, problem.offset, problem.domain.hull)
+        machine: ArrayEngine | None = _of_conjunctions(problem)
+        if machine is None:
+            machine = ArrayEngine(problem.small, problem.rows, problem.offset, problem.domain.hull)
         search = ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
         # First bounds take longer than the points, which may decide alone; optimized ones, where
         # there are products, longer than plain ones.

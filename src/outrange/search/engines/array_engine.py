@@ -1,5 +1,6 @@
 """The array engine: any graph, many boxes at once, in NumPy float64."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ...core import Bounds, Box, InputError, down
 from ...core.arrays import linear_forms
-from ...domains.backward import BoxBatch
+from ...domains.backward import BoxBatch, RelaxedGraph
 from ...domains.crown import CrownPass, CrownPlan
 from ...domains.stability import clip_to_phases, is_stable, phase_codes
 from ...graph import Graph
@@ -115,8 +116,7 @@ class ArrayEngine:
         work = [(lo[p], hi[p], status[p], wanted[p], cutoff) for p in pieces]
         with single_blas_thread() if len(work) > 1 else nullcontext():
             parts = parallel_map(lambda w: self._bound_chunk(*w), work, self.threads)
-        names = ("least", "slopes", "offset", "scores", "status", "undecided")
-        return BoxBounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+        return joined(parts)
 
     def _bound_chunk(
         self,
@@ -126,16 +126,7 @@ class ArrayEngine:
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        known = {v: ends for v, ends in enumerate(self._root) if v}
-        for source, op, place in self._places:
-            codes = status[:, place]
-            least, most = (
-                np.broadcast_to(end, codes.shape).copy()
-                for end in known.get(source, self._root[source])
-            )
-            known[source] = clip_to_phases(op, codes, least, most)
-        sweep = CrownPass(self.plan, BoxBatch.of(lo, hi, self.radii), known, radii=self.radii)
-        net = sweep.run()
+        sweep, net = self._swept(lo, hi, status)
         box, which = np.nonzero(wanted)
         ascent = AlphaAscent(sweep, net, self.rows, box, which)
         target = (cutoff - self.offset)[which]
@@ -151,6 +142,21 @@ class ArrayEngine:
         slopes[box, which], blame[box, which] = ascent.form_rows, blame_of
         codes, undecided = self._units_of(sweep, status)
         return BoxBounds(least, slopes, offset, blame, codes, undecided)
+
+    def _swept(
+        self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray
+    ) -> tuple[CrownPass, RelaxedGraph]:
+        """A chunk of boxes, bounded value by value, and the lines in force."""
+        known = {v: ends for v, ends in enumerate(self._root) if v}
+        for source, op, place in self._places:
+            codes = status[:, place]
+            least, most = (
+                np.broadcast_to(end, codes.shape).copy()
+                for end in known.get(source, self._root[source])
+            )
+            known[source] = clip_to_phases(op, codes, least, most)
+        sweep = CrownPass(self.plan, BoxBatch.of(lo, hi, self.radii), known, radii=self.radii)
+        return sweep, sweep.run()
 
     def _refine_products(
         self, ascent: AlphaAscent, target: np.ndarray, blame: np.ndarray
@@ -194,3 +200,19 @@ class ArrayEngine:
         every = linear_forms(self.rows, values[self.graph.output]) + self.offset
         with np.errstate(all="ignore"):
             return every, vector_jacobian_product(self.graph, values, self.rows[k])
+
+
+def joined(parts: Sequence[BoxBounds]) -> BoxBounds:
+    """The bounds of several chunks, one after the other.
+
+    Args:
+        parts: At least one.
+    """
+    names = ("least", "slopes", "offset", "scores", "status", "undecided")
+    found = [np.concatenate([getattr(p, n) for p in parts]) for n in names]
+    at = [p.at for p in parts if p.at is not None]
+    within = [p.within for p in parts if p.within is not None]
+    ends = None
+    if within:
+        ends = np.concatenate([w[0] for w in within]), np.concatenate([w[1] for w in within])
+    return BoxBounds(*found, np.concatenate(at) if at else None, ends)

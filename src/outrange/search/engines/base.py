@@ -29,6 +29,9 @@ class BoxBounds:
     """`(B,)` number of unstable units."""
     at: np.ndarray | None = None
     """`(B, m, d)` points where the forms are least; None for the corners of the boxes."""
+    within: tuple[np.ndarray, np.ndarray] | None = None
+    """`(B, m, d)` ends: outside them the objective is above its cutoff; None where nothing more
+    than the forms is known."""
 
 
 class Engine(Protocol):

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...core import down, gamma
+from ...core import gamma
 from ...domains.backward import BoxBatch, LinearForm
-from ...domains.rounding import FLOOR
 from .alpha_crown import AlphaAscent, Relaxations
+from .quadratic_forms import QuadraticForms
 from .relaxed_values import Chosen, Record
 from .tangents import Tangent
 
@@ -31,43 +31,34 @@ class QuadraticAscent(AlphaAscent):
 
     Args:
         tangents: Of every product; `net` has their planes.
+        forms: Found: the second-order form of each pair.
+        lost: Found: `(P, d)` what is lost beside it to errors of factors, by input.
         blame: Found: `(P, d)` the slack that the products of the best bound cause, by input.
     """
 
     tangents: dict[int, Tangent] = field(kw_only=True)
+    forms: QuadraticForms = field(init=False)
+    lost: np.ndarray = field(init=False)
     blame: np.ndarray = field(init=False)
-    _blame_now: np.ndarray = field(init=False, repr=False)
+    _now: tuple[QuadraticForms, np.ndarray, np.ndarray] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.blame = self._blame_now = np.zeros(self.form_rows.shape)
+        shape = self.form_rows.shape
+        cells = self.sweep.cells.take(self.box)
+        self.forms = QuadraticForms.nothing(cells, self.sweep.radii)
+        self.lost, self.blame = np.zeros(shape), np.zeros(shape)
 
     def _concretize(
         self, cells: BoxBatch, form: LinearForm, record: Record, active: np.ndarray
     ) -> tuple[np.ndarray, LinearForm, np.ndarray]:
-        g, constant, reach = form.rows[:, 0], form.constant[:, 0], cells.reach
-        paying = gamma(2 * g.shape[1] ** 2 + 64) if self.sweep.radii else 0.0
         with np.errstate(all="ignore"):
-            total, left, blame = self._remainder(record, self.box[active], reach)
-            straight = np.einsum("pii->pi", total)
-            off = np.abs(total).sum(axis=2) - np.abs(straight)
-            bend = straight - off
-            slope = g * reach
-            t = np.where(bend > 0, np.clip(-0.5 * slope / bend, -1.0, 1.0), -np.sign(slope))
-            t = np.nan_to_num(t)
-            turn = np.where((bend > 0) & (reach > 0), 2.0 * bend * t / reach, 0.0)
-            drop = np.where(bend > 0, -bend * t * t, bend).sum(axis=1) - left
-            far = ((np.abs(g) + np.abs(turn)) * (np.abs(cells.center) + reach)).sum(axis=1)
-            sizes = far + 8.0 * np.abs(total).sum(axis=(1, 2)) + np.abs(constant) + left
-            drop = drop - (turn * cells.center).sum(axis=1) - paying * sizes - FLOOR
-            rows, constant = g + turn, down(constant + drop)
-            fine = np.isfinite(rows).all(axis=1) & np.isfinite(constant)
-            rows = np.where(fine[:, None], rows, g)
-            constant = np.where(fine, constant, -np.inf)
-        out = LinearForm(rows[:, None], constant[:, None])
-        at = np.clip(cells.center + t * reach, cells.lo, cells.hi)
-        self._blame_now = np.nan_to_num(blame + off + np.maximum(-straight, 0.0), posinf=1e100)
-        return cells.least(out)[:, 0], out, at
+            total, left, lost = self._remainder(record, self.box[active], cells.reach)
+            constant = form.constant[:, 0] - left
+            forms = QuadraticForms(cells, form.rows[:, 0], constant, total, self.sweep.radii)
+            least, out, at = forms.least()
+            self._now = forms, lost, forms.tangents().blame
+        return least, out, at
 
     def _lines_at(self, chosen: Chosen) -> Chosen:
         return {v: parts for v, parts in chosen.items() if v not in self.tangents}
@@ -87,7 +78,10 @@ class QuadraticAscent(AlphaAscent):
         chosen: Chosen,
     ) -> None:
         better = least > self.least[active]
-        self.blame[active[better]] = self._blame_now[better]
+        forms, lost, blame = self._now
+        self.forms.adopt(active[better], forms, better)
+        self.lost[active[better]] = lost[better]
+        self.blame[active[better]] = blame[better] + lost[better]
         super()._keep(active, least, form, record, chosen)
 
     def _remainder(

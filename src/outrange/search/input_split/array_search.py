@@ -136,6 +136,9 @@ def _clip(
     top = np.where(usable & (a > 0), np.minimum(edge_hi, hi[:, None]), hi[:, None])
     bottom = np.where(usable & (a < 0), np.maximum(edge_lo, lo[:, None]), lo[:, None])
     top, bottom = np.maximum(top, lo[:, None]), np.minimum(bottom, hi[:, None])
+    if found.within is not None:
+        bottom = np.maximum(bottom, found.within[0][alive])
+        top = np.minimum(top, found.within[1][alive])
     new_hi = np.where(on[:, :, None], top, -np.inf).max(axis=1)
     new_lo = np.where(on[:, :, None], bottom, np.inf).min(axis=1)
     less = ((new_hi - new_lo) < 0.95 * (hi - lo)).any(axis=1) & (new_lo <= new_hi).all(axis=1)
