@@ -76,7 +76,7 @@ class ArrayEngine:
         self.steps = (3 if straight else 1) if steps is None else steps
         self._second_order = affords_tangents(self.plan)
         self.inputs, self.objectives = graph.size, self.offset.size
-        self.units = 0
+        self.units, self.together = 0, self.plan.boxes
         self._places: list[tuple[int, Curve, slice]] = []
         for v, source, op in self.plan.curves:
             end = self.units + graph.value_size(v)

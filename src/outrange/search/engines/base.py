@@ -40,6 +40,8 @@ class Engine(Protocol):
     inputs: int
     objectives: int
     units: int
+    together: int
+    """Boxes that take hardly longer than one."""
 
     def bound(
         self,

@@ -212,9 +212,9 @@ def _descended(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
             own = convex[:, i, i]
             rest = slope[:, i] + 2.0 * ((convex[:, i] * z).sum(axis=1) - own * z[:, i])
             inside = np.clip(-0.5 * rest / own, -1.0, 1.0)
-            z[:, i] = np.nan_to_num(np.where(own > 0, inside, -np.sign(rest)))
-    return z
+            z[:, i] = np.where(own > 0, inside, -np.sign(rest))
+    return np.nan_to_num(z)
 
 
-SWEEPS = 4
+SWEEPS = 3
 """Over all inputs, on the way to where a convex part is least."""

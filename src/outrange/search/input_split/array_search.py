@@ -63,9 +63,12 @@ class ArraySearch(BestFirstSearch):
     def _explore(self) -> None:
         clock, most = self.incumbent.clock, self._most
         began = clock.seconds
-        self.step(max(1, min(most, len(self.frontier) // 2)))
+        # A decision needs all boxes closed, in whatever order.
+        some = len(self.frontier) // (2 if self.incumbent.target is None else 1)
+        self.step(max(1, min(most, some)))
         quick = clock.seconds - began < SECONDS_A_CALL
-        self._most = min(MOST_BOXES, most * 2) if quick else max(FIRST_BOXES, most // 2)
+        least = max(FIRST_BOXES, self.engine.together)
+        self._most = min(MOST_BOXES, most * 2) if quick else max(least, most // 2)
 
     def step(self, count: int) -> None:
         """Bound so many boxes, close what can be closed, and split the rest."""
