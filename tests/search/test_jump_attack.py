@@ -3,18 +3,17 @@
 import numpy as np
 import pytest
 
-from outrange.core import Box
-from outrange.graph import Builder, Slot
+from outrange.core import Atom, Box
+from outrange.graph import Builder, Slot, gradient
 from outrange.graph.gradient import smoothed_values, vector_jacobian_product
 from outrange.graph.values import Value
-from outrange.ops import Step
-from outrange.search.attack.first_points import first_points
+from outrange.ops import Step, curve
 from outrange.search.attack.jumps import JumpAttack, has_jumps
 from outrange.search.attack.moves import Blocks, neighbors
-from outrange.search.attack.pgd import PacedGradient
+from outrange.search.common.clause_groups import ClauseGroup
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
-from outrange.search.engines.array_engine import ArrayEngine
+from outrange.search.decide import decide
 
 
 QUANTUM = 0.25
@@ -26,11 +25,15 @@ def jump(b, kind, x):
     return b.affine_map(b.curve("round", b.affine_map(x, 1.0 / QUANTUM)), QUANTUM)
 
 
-def planted(kind, seed, inputs=60, units=(48, 24)):
+SIZES = {"sign": (60, (48, 24)), "heaviside": (40, (30, 12)), "round": (24, (14, 8))}
+
+
+def planted(kind, seed):
     """A net whose output is 0 where its last units are those of one point, at least 1 elsewhere.
 
     Binary weights, so that many inputs have to move together.
     """
+    inputs, units = SIZES[kind]
     rng = np.random.default_rng(seed)
     b = Builder([Slot("x", (inputs,))])
     (x,) = b.input_values()
@@ -59,10 +62,10 @@ def attack(graph, calls, seed=0):
     return incumbent
 
 
-@pytest.mark.parametrize("kind", ["sign", "heaviside", "round"])
+@pytest.mark.parametrize("kind", SIZES)
 def test_planted_violations_are_found(kind):
     found = missed = 0
-    for seed in range(4):
+    for seed in range(3):
         graph, at = planted(kind, seed)
         assert graph.run(at)[0, 0] == 0.0
         incumbent = attack(graph, 30)
@@ -70,12 +73,27 @@ def test_planted_violations_are_found(kind):
         if incumbent.met:
             assert graph.run(incumbent.best_at)[0, 0] == incumbent.best[0] == 0.0
             assert (np.abs(incumbent.best_at) <= 1).all()
-        box = DomainBoxes.of(Box(-np.ones(graph.size), np.ones(graph.size)))
-        engine = ArrayEngine(graph, np.eye(1), np.zeros(1), box.hull)
-        rng, gradient = np.random.default_rng(seed), PacedGradient(engine.gradient)
-        missed += first_points(gradient, engine.evaluate, box, 1, rng)[0][0] > 0.5
-    assert found >= 3, found
-    assert missed >= 3, "what is planted is found without it"
+        x = np.random.default_rng(seed).uniform(-1, 1, (20_000, graph.size))
+        missed += min(graph.run(x).min(), graph.run(np.sign(x)).min()) > 0.5
+    assert found >= 2, found
+    assert missed >= 2, "what is planted is found by chance"
+
+
+def test_without_slopes_through_jumps_nothing_is_found(monkeypatch):
+    """The descents are what finds them: the same attack with level jumps does not."""
+    monkeypatch.setattr(gradient, "_surrogate_slope", lambda op, x, width: np.zeros_like(x))
+    assert not any(attack(planted("sign", seed)[0], 8).met for seed in range(2))
+
+
+@pytest.mark.parametrize("kind", ["sign", "round"])
+def test_a_decision_finds_what_is_planted(kind):
+    graph, _ = planted(kind, 0)
+    lo, hi = -np.ones((1, graph.size)), np.ones((1, graph.size))
+    roots = DomainBoxes(lo, hi, np.zeros(graph.size, bool))
+    atom = Atom(((graph.size, 1.0),), -0.5)
+    group = ClauseGroup([(atom,)], np.zeros(1, bool), roots)
+    solution = decide(graph, [group], lambda x: graph.run(x[None])[0, 0] == 0.0, time_limit=60)
+    assert solution.status == "sat"
 
 
 def chain(kind, seed=0):
@@ -134,6 +152,17 @@ def test_moves_stay_in_the_box_and_move():
     rows = drawn[:, :192].reshape(-1, 8, 8, 3).any(axis=3)
     tall, wide = rows.any(axis=2).sum(axis=1), rows.any(axis=1).sum(axis=1)
     assert (rows.sum(axis=(1, 2)) == tall * wide).all()  # rectangles
+
+
+def test_curves_that_jump_have_peaks_too():
+    """Whatever class a curve has: of one joined from several operations, say."""
+    op = curve("hard_shrink")
+    b = Builder([Slot("x", (1,))])
+    (x,) = b.input_values()
+    graph = b.finish([b.curve("hard_shrink", x)], ["y"])
+    at = np.array([[0.999 * op.jumps[-1]]])
+    slope = vector_jacobian_product(graph, graph.run_all(at), np.ones((1, 1)))
+    assert slope[0, 0] > 1.0 and has_jumps(graph)
 
 
 def test_only_jumps_count():

@@ -31,9 +31,9 @@ def vector_jacobian_product(
         graph: The graph.
         values: All of them, or those of `smoothed_values`.
         rows: `(batch, outputs)`.
-        widths: Of `smoothed_values`; None: a peak in the place of a jump is as wide as the inputs of
-            its value are far from it on average, so that of a unit far from switching a little is
-            left.
+        widths: Of `smoothed_values`; None: a peak in the place of a jump is as wide as the inputs
+            of its value are far from it on average, so that of a unit far from switching a little
+            is left.
     """
     waiting = {graph.output: rows}
     for v in range(graph.output, 0, -1):

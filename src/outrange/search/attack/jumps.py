@@ -209,7 +209,6 @@ class JumpAttack(Search):
     def _evolve(self) -> None:
         """Generations of children of the best points, for about `SECONDS`."""
         rng, began = self._rng, time.perf_counter()
-        box = self.domain.around(self._at)
         width = np.full((len(self._at), 1), NARROWER ** rng.integers(STEPS) * WIDTHS[1])
         none = np.zeros(len(self._at), np.int64)
         _, slope = self._smoothed(self._at, none, none > 0, width)

@@ -119,7 +119,8 @@ class ConjunctionEngine(ArrayEngine):
         ascent.run(enough[part], self.steps)
         rest = attribute_gap(ascent) - ascent.blame
         rest -= 0.5 * np.abs(ascent.form_rows) * (sweep.cells.hi - sweep.cells.lo)[box]
-        result = self._joined(sweep, ascent, np.maximum(rest, 0.0) + ascent.lost, where, wanted, cutoff)
+        blame_of = np.maximum(rest, 0.0) + ascent.lost
+        result = self._joined(sweep, ascent, blame_of, where, wanted, cutoff)
         codes, undecided = self._units_of(sweep, status)
         return replace(result, status=codes, undecided=undecided)
 
