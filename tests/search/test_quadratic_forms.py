@@ -150,7 +150,9 @@ def lens():
 
     def disc(center):
         moved = b.affine_map(x, 1.0, -np.array([[center, center]]))
-        return b.affine_map(b.reduce("sum", b.multiply(moved, moved), [1], keepdims=True), 1.0, -0.9)
+        return b.affine_map(
+            b.reduce("sum", b.multiply(moved, moved), [1], keepdims=True), 1.0, -0.9
+        )
 
     parts = b.concat([disc(-0.7), disc(0.7)], axis=1)
     return b.finish([b.largest(parts, np.array([[0, 1]]), (1, 1))], ["y"])
@@ -193,7 +195,7 @@ def test_bounds_of_conjunctions_lie_below_them():
     alone = plain.bound(lo, hi, status, wanted, np.full(1, np.inf))
     assert (found.least >= cutoff).sum() > (alone.least >= cutoff).sum()
     k = np.zeros(300, np.int64)
-    value, slope = joint.gradient(x[:, 0], k)
+    _, slope = joint.gradient(x[:, 0], k)
     step = 1e-6 * rng.normal(size=slope.shape)
     change = joint.evaluate(x[:, 0] + step) - joint.evaluate(x[:, 0] - step)
     np.testing.assert_allclose(2 * (slope * step).sum(axis=1), change[:, 0], atol=1e-9)

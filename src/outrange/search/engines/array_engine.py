@@ -25,6 +25,13 @@ from .quadratic_ascent import QuadraticAscent
 from .tangents import affords_tangents, tangents
 
 
+WORTH = 0.7
+"""A form of second order has helped where it leaves at most this of the way to the target."""
+
+TRIALS, OFTEN, RETRY = 256, 0.2, 8
+"""Pairs after which it has to have helped with that share of them, or is tried at fewer calls."""
+
+
 class ArrayEngine:
     """Bounds `rows @ output + offset` over boxes inside one root box.
 
@@ -75,6 +82,7 @@ class ArrayEngine:
         straight &= not self.plan.products
         self.steps = (3 if straight else 1) if steps is None else steps
         self._second_order = affords_tangents(self.plan)
+        self._calls = self._tried = self._helped = 0
         self.inputs, self.objectives = graph.size, self.offset.size
         self.units, self.together = 0, self.plan.boxes
         self._places: list[tuple[int, Curve, slice]] = []
@@ -158,12 +166,16 @@ class ArrayEngine:
         sweep = CrownPass(self.plan, BoxBatch.of(lo, hi, self.radii), known, radii=self.radii)
         return sweep, sweep.run()
 
-    def _refine_products(
-        self, ascent: AlphaAscent, target: np.ndarray, blame: np.ndarray
-    ) -> None:
+    def _pays(self) -> bool:
+        """Whether forms of second order have helped often enough; they are tried again at times."""
+        self._calls += 1
+        enough = self._tried < TRIALS or self._helped >= OFTEN * self._tried
+        return enough or self._calls % RETRY == 0
+
+    def _refine_products(self, ascent: AlphaAscent, target: np.ndarray, blame: np.ndarray) -> None:
         """Bound pairs below their `target` with second-order forms, too; keep the better bound."""
         low = np.flatnonzero(ascent.least < target)
-        if not low.size:
+        if not low.size or not self._pays():
             return
         sweep, net = ascent.sweep, ascent.net
         found = tangents(sweep, net)
@@ -173,6 +185,12 @@ class ArrayEngine:
         second = QuadraticAscent(sweep, net, self.rows, box, which, tangents=found)
         second.run(target[low], self.steps)
         better = second.least > ascent.least[low]
+        with np.errstate(invalid="ignore"):
+            left = target[low] - second.least <= WORTH * (target[low] - ascent.least[low])
+        self._tried, self._helped = (
+            self._tried + low.size,
+            self._helped + int((left & better).sum()),
+        )
         whom = low[better]
         ascent.least[whom], ascent.constant[whom] = second.least[better], second.constant[better]
         ascent.form_rows[whom] = second.form_rows[better]

@@ -93,6 +93,7 @@ class ConjunctionEngine(ArrayEngine):
         return self._largest(super().evaluate(x))
 
     def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The objectives, and the slope of the part that each is at `x`."""
         values = self.graph.run_all(np.asarray(x, np.float64))
         y = values[self.graph.output]
         part = np.where(self._member[k], y, -np.inf).argmax(axis=1)

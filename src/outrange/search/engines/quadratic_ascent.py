@@ -1,16 +1,14 @@
 """Lower bounds of the objective rows with second-order forms of their products.
 
-A row is `g . d + c` and the quadratic form `d Q d` of what its products leave (`tangents`). With
-`d` in units of the box's radii, `2 Q_ij d_i d_j >= -|Q_ij| (d_i^2 + d_j^2)` leaves a sum of functions
-of one input each, whose minimum is exact; the tangent there is the linear form of the row.
+A row is a linear form and the quadratic form `d Q d` of what its products leave (`tangents`);
+`QuadraticForms` has its least value, and the tangent there is the linear form of the row.
 
 Sound: yes. With `t` terms a sum, all that float64 adds up to `Q` and to the minimum is at most
-`gamma(t)` of the sizes that are added, and is subtracted. Complete: no. Cost: per step a row and, of
-each product of a row, `d^2` numbers.
+`gamma(t)` of the sizes that are added, and is subtracted. Complete: no. Cost: per step a row and,
+of each product of a row, `d^2` numbers.
 
-Reference: G. McCormick 1976 (`ops.product`) for planes; C. Adjiman et al., *A global optimization
-method, alphaBB*, Computers and Chemical Engineering 22 (1998), for quadratic terms moved to the
-diagonal; M. Berz, K. Makino 1998 for expansions about a center.
+Reference: M. Berz, G. Hoffstaetter, *Computation and application of Taylor polynomials with
+interval remainder bounds*, Reliable Computing 4 (1998), for expansions about a center.
 """
 
 from dataclasses import dataclass, field
@@ -87,7 +85,7 @@ class QuadraticAscent(AlphaAscent):
     def _remainder(
         self, record: Record, box: np.ndarray, reach: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The quadratic form `(P, d, d)` in units of the radii, what else is lost `(P,)`, by whom."""
+        """The form `(P, d, d)` in units of the radii, what else is lost `(P,)`, and by whom."""
         pairs, d = reach.shape
         total, left = np.zeros((pairs, d, d)), np.zeros(pairs)
         blame = np.zeros((pairs, d))

@@ -1,9 +1,9 @@
 """Lower bounds of second order over boxes: forms `g . x + z S z + c`, `z` the way from the center.
 
-`z` is in units of the box's radii, so `|z| <= 1`. With `2 S_ij z_i z_j >= -|S_ij| (z_i^2 + z_j^2)` a
-form is a sum of functions of one input each, `G_i z_i + q_i z_i^2`, whose least values and whose
-parts below a level are exact. Before that a convex part `z W W' z` may be replaced by its tangent:
-`|W' (z - z0)|^2 >= 0` for any `W` and `z0`, so eigenvectors need not be exact.
+`z` is in units of the box's radii, so `|z| <= 1`. With `2 S_ij z_i z_j >= -|S_ij| (z_i^2 +
+z_j^2)` a form is a sum of functions of one input each, `G_i z_i + q_i z_i^2`, whose least values
+and whose parts below a level are exact. Before that a convex part `z W W' z` may be replaced by
+its tangent: `|W' (z - z0)|^2 >= 0` for any `W` and `z0`, so eigenvectors need not be exact.
 
 Sound: yes. Each result is a sum of fewer than `2 d^2 + 64` terms; `gamma` of that times the sizes
 added is subtracted once.
@@ -194,9 +194,7 @@ SHARES = np.linspace(0.0625, 1.0, 16)
 """Of a side of a box that may be cut off, least first."""
 
 
-def _least_on(
-    slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> np.ndarray:
+def _least_on(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The least of `slope z + bend z^2` for `low <= z <= high`."""
     ends = np.minimum(slope * low + bend * low * low, slope * high + bend * high * high)
     inside = np.clip(-0.5 * slope / bend, low, high)

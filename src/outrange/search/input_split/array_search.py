@@ -63,11 +63,11 @@ class ArraySearch(BestFirstSearch):
     def _explore(self) -> None:
         clock, most = self.incumbent.clock, self._most
         began = clock.seconds
-        # A decision needs all boxes closed, in whatever order.
-        some = len(self.frontier) // (2 if self.incumbent.target is None else 1)
-        self.step(max(1, min(most, some)))
+        # A decision needs all boxes closed, in whatever order; of a range, the best come first.
+        decides = self.incumbent.target is not None
+        self.step(max(1, min(most, len(self.frontier) // (1 if decides else 2))))
         quick = clock.seconds - began < SECONDS_A_CALL
-        least = max(FIRST_BOXES, self.engine.together)
+        least = max(FIRST_BOXES, self.engine.together if decides else 0)
         self._most = min(MOST_BOXES, most * 2) if quick else max(least, most // 2)
 
     def step(self, count: int) -> None:
