@@ -11,6 +11,7 @@ Neural Computation 2018, for the kernel.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeGuard
 
 import numpy as np
 
@@ -102,7 +103,7 @@ def smoothed_values(
     return values
 
 
-def jumps(op: Op) -> bool:
+def jumps(op: Op) -> TypeGuard[Curve]:
     """Whether an op is a curve that jumps; the rows of a table stand in no order."""
     if isinstance(op, Step) and (op.rows is not None or op.is_staircase):
         return op.rows is None

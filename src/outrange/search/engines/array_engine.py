@@ -227,10 +227,10 @@ def joined(parts: Sequence[BoxBounds]) -> BoxBounds:
         parts: At least one.
     """
     names = ("least", "slopes", "offset", "scores", "status", "undecided")
-    found = [np.concatenate([getattr(p, n) for p in parts]) for n in names]
+    found = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
     at = [p.at for p in parts if p.at is not None]
     within = [p.within for p in parts if p.within is not None]
     ends = None
     if within:
         ends = np.concatenate([w[0] for w in within]), np.concatenate([w[1] for w in within])
-    return BoxBounds(*found, np.concatenate(at) if at else None, ends)
+    return BoxBounds(**found, at=np.concatenate(at) if at else None, within=ends)

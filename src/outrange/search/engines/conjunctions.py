@@ -169,7 +169,7 @@ class ConjunctionEngine(ArrayEngine):
         blame = blame + np.minimum(mix.blame, tight.blame) + 0.5 * np.abs(mix.rows) * width
         scores[box, k] = np.where(np.isfinite(bound)[:, None], np.nan_to_num(blame), width)
         points[box, k] = at
-        within = tuple(np.zeros((*shape, d)) for _ in range(2))
+        within = np.zeros((*shape, d)), np.zeros((*shape, d))
         for ends, z, pad in zip(within, (start, end), (-PAD, PAD), strict=True):
             ends[box, k] = mix.cells.center + (z + pad) * mix.cells.reach
         none = np.zeros(0)
