@@ -10,6 +10,7 @@ from outrange.graph import Builder, Slot, gradient
 from outrange.graph.gradient import smoothed_values, vector_jacobian_product
 from outrange.graph.values import Value
 from outrange.ops import Step, curve
+from outrange.search import portfolio
 from outrange.search.attack.jumps import JumpAttack, has_jumps
 from outrange.search.attack.moves import Blocks, neighbors
 from outrange.search.common.clause_groups import ClauseGroup
@@ -96,6 +97,19 @@ def test_a_decision_finds_what_is_planted(kind):
     group = ClauseGroup([(atom,)], np.zeros(1, bool), roots)
     solution = decide(graph, [group], lambda x: graph.run(x[None])[0, 0] == 0.0, time_limit=60)
     assert solution.status == "sat"
+
+
+@pytest.mark.parametrize("quick", [0, portfolio.QUICK_ENTRIES])
+def test_what_holds_is_proved_beside_the_attack(quick, monkeypatch):
+    """Whether the proof begins before the attack or after it."""
+    monkeypatch.setattr(portfolio, "QUICK_ENTRIES", quick)
+    graph = chain("sign")
+    far = np.abs(graph.nodes[-1].op.adjoint(np.eye(2))[0]).sum(axis=1).max() + 1.0
+    roots = DomainBoxes(-np.ones((1, 6)), np.ones((1, 6)), np.zeros(6, bool))
+    inside = np.abs(graph.nodes[-1].op.bias).max() + far - 1.5
+    group = ClauseGroup([(Atom(((6, 1.0),), inside),)], np.zeros(1, bool), roots)
+    solution = decide(graph, [group], lambda x: True, time_limit=60)
+    assert solution.status == "unsat"
 
 
 def chain(kind, seed=0):

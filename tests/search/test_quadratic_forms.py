@@ -7,11 +7,13 @@ import pytest
 
 from outrange.core import Box
 from outrange.domains.backward import BoxBatch
+from outrange.domains.crown import CrownPlan
 from outrange.graph import Builder, Slot
 from outrange.search.engines import quadratic_forms
 from outrange.search.engines.array_engine import ArrayEngine
 from outrange.search.engines.conjunctions import ConjunctionEngine, conjunction
 from outrange.search.engines.quadratic_forms import QuadraticForms
+from outrange.search.engines.tangents import PAIRS, affords_tangents, boxes_at_once
 
 
 def random_forms(rng, pairs=40, d=3, wild=True, radii=True):
@@ -199,6 +201,29 @@ def test_bounds_of_conjunctions_lie_below_them():
     step = 1e-6 * rng.normal(size=slope.shape)
     change = joint.evaluate(x[:, 0] + step) - joint.evaluate(x[:, 0] - step)
     np.testing.assert_allclose(2 * (slope * step).sum(axis=1), change[:, 0], atol=1e-9)
+
+
+def test_forms_of_extreme_size_are_no_errors():
+    cells = BoxBatch.of(-np.ones((4, 2)), np.ones((4, 2)))
+    total = np.array([1e300, np.inf, np.nan, 1e-300])[:, None, None] * np.ones((4, 2, 2))
+    with np.errstate(all="ignore"):
+        least, form, _ = QuadraticForms(cells, np.zeros((4, 2)), np.zeros(4), total).least()
+    assert not np.isnan(least).any() and np.isneginf(least[1:3]).all()
+    assert (least <= 1e-200).all() and np.isfinite(form.rows).all()
+
+
+def test_forms_of_many_inputs_fit_into_memory():
+    b = Builder([Slot("x", (32,))])
+    (x,) = b.input_values()
+    wide = b.finish([b.multiply(x, b.affine_map(x, 2.0))], ["y"])
+    for rows in (1, 1000):
+        boxes = boxes_at_once(CrownPlan.of(wide), rows)
+        assert boxes >= 1 and boxes * rows * 32 * 64 <= max(PAIRS, rows * 32 * 64)
+    b = Builder([Slot("x", (33,))])
+    (x,) = b.input_values()
+    assert not affords_tangents(
+        CrownPlan.of(b.finish([b.multiply(x, b.affine_map(x, 2.0))], ["y"]))
+    )
 
 
 def test_only_a_largest_is_a_conjunction():

@@ -35,7 +35,7 @@ class Portfolio(Search):
         self._turn = FIRST_TURN
         self._leader: Search | None = None
         self._at = 0
-        self._turn_ends = self.incumbent.clock.seconds + FIRST_TURN
+        self._turn_ends = self.incumbent.clock.seconds + parts[0].share * FIRST_TURN
 
     def lower(self) -> np.ndarray:
         return np.maximum.reduce([part.lower() for part in self._parts])
@@ -85,7 +85,7 @@ class Portfolio(Search):
             self._leader = max(rising, key=self._standing, default=None)
         now = self._going[self._at : self._at + 1]
         behind = self._leader is not None and now != [self._leader] and all(p.gradual for p in now)
-        share = SHARE_BEHIND if behind else 1.0
+        share = SHARE_BEHIND if behind else now[0].share if now else 1.0
         self._turn_ends = self.incumbent.clock.seconds + share * self._turn
 
     def _standing(self, part: Search) -> float:

@@ -59,6 +59,9 @@ SECONDS = 0.3
 MOST_POINTS, MOST_ENTRIES = 256, 1 << 25
 """At once, and numbers in all their values."""
 
+EARLY, EARLY_SECONDS, LATER = 4.0, 4.0, 0.25
+"""Share of a turn as long as it has worked for fewer seconds, and later."""
+
 PATIENCE = 400
 """Calls without a better point after which the attack gives up."""
 
@@ -100,6 +103,11 @@ class JumpAttack(Search):
 
     def lower(self) -> np.ndarray:
         return np.full(self.incumbent.known.shape, -np.inf)
+
+    @property
+    def share(self) -> float:
+        """Much at first, since what is found at once needs no proof; little in the long run."""
+        return EARLY if sum(self._spent) < EARLY_SECONDS else LATER
 
     def recover(self) -> None:
         """Nothing is ever half done."""

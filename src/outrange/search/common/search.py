@@ -23,6 +23,8 @@ class Search(ABC):
     """Whether its bounds rise step by step; else it proves all or nothing."""
     proves: bool = True
     """Whether it proves anything; else it only looks for points, and ends with the others."""
+    share: float = 1.0
+    """Of a turn among several searches, how much it wants."""
     methods: tuple[str, ...]
     """What it does, with references, for the reader of the answer."""
 

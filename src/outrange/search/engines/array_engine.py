@@ -22,7 +22,7 @@ from .base import BoxBounds
 from .gap_attribution import attribute_gap
 from .optimized_sweep import OptimizedCrownPass
 from .quadratic_ascent import QuadraticAscent
-from .tangents import affords_tangents, tangents
+from .tangents import affords_tangents, boxes_at_once, tangents
 
 
 WORTH = 0.7
@@ -84,6 +84,8 @@ class ArrayEngine:
         self._second_order = affords_tangents(self.plan)
         self._calls = self._tried = self._helped = 0
         self.inputs, self.objectives = graph.size, self.offset.size
+        if self._second_order:
+            self.plan = replace(self.plan, boxes=boxes_at_once(self.plan, self.objectives))
         self.units, self.together = 0, self.plan.boxes
         self._places: list[tuple[int, Curve, slice]] = []
         for v, source, op in self.plan.curves:

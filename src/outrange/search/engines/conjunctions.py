@@ -145,7 +145,8 @@ class ConjunctionEngine(ArrayEngine):
             cutoff: `(m,)`.
         """
         box, k = np.nonzero(wanted)
-        members = np.where(self._windows < 0, self._windows[:, :1], self._windows)
+        some = self._windows.max(axis=1, keepdims=True)
+        members = np.where(self._windows < 0, some, self._windows)
         pair = where[box[:, None], members[k]]
         mix, blame = _mixture(ascent.forms, ascent.least, pair, blame_of, cutoff[k])
         bound, form, at = mix.least()

@@ -152,7 +152,8 @@ class QuadraticForms:
         """Lower forms, in which tangents at about the minimum stand for the convex parts."""
         reach, center = self.cells.reach, self.cells.center
         with np.errstate(all="ignore"):
-            total = np.where(np.isfinite(self.total), self.total, 0.0)
+            usual = (np.abs(self.total) < LARGEST).all(axis=(1, 2))
+            total = np.where(usual[:, None, None], self.total, 0.0)
             value, vector = np.linalg.eigh(total)
             root = vector * np.sqrt(np.maximum(value, 0.0))[:, None, :]
             convex = np.matmul(root, root.transpose(0, 2, 1))
@@ -213,6 +214,9 @@ def _descended(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
             z[:, i] = np.where(own > 0, inside, -np.sign(rest))
     return np.nan_to_num(z)
 
+
+LARGEST = 1e100
+"""Of the entries of which eigenvectors are asked for."""
 
 SWEEPS = 3
 """Over all inputs, on the way to where a convex part is least."""

@@ -25,8 +25,12 @@ from ...domains.rounding import widen_offsets, widened
 from ...ops import Product
 
 
-ROOM = 1 << 16
-"""Largest factors x inputs of all products of a graph; beyond, there are no second-order forms."""
+ROOM, MOST_INPUTS = 1 << 16, 32
+"""Largest factors x inputs of all products of a graph, and inputs; beyond, there are no forms of
+second order."""
+
+PAIRS = 1 << 21
+"""Numbers that the forms of all rows of some boxes may hold in one array."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,19 @@ class Tangent:
 def affords_tangents(plan: CrownPlan) -> bool:
     """Whether a graph has products, and few enough factors and inputs."""
     size = sum(2 * op.size for _, _, op in plan.products)
-    return 0 < size * plan.graph.size <= ROOM
+    return 0 < size * plan.graph.size <= ROOM and plan.graph.size <= MOST_INPUTS
+
+
+def boxes_at_once(plan: CrownPlan, rows: int) -> int:
+    """How many boxes may have forms of second order at once.
+
+    Args:
+        plan: Of the graph.
+        rows: Of each box.
+    """
+    inputs = plan.graph.size
+    largest = max(op.size for _, _, op in plan.products)
+    return max(1, min(plan.boxes, PAIRS // (rows * inputs * (inputs + largest))))
 
 
 def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent]:
