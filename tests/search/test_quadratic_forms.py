@@ -215,14 +215,16 @@ def test_forms_of_extreme_size_are_no_errors():
 def test_forms_of_many_inputs_fit_into_memory():
     b = Builder([Slot("x", (32,))])
     (x,) = b.input_values()
-    wide = b.finish([b.multiply(x, b.affine_map(x, 2.0))], ["y"])
+    wide = b.finish([b.multiply(x, b.dense(x, np.ones((x.shape[1], x.shape[1]))))], ["y"])
     for rows in (1, 1000):
         boxes = boxes_at_once(CrownPlan.of(wide), rows)
         assert boxes >= 1 and boxes * rows * 32 * 64 <= max(PAIRS, rows * 32 * 64)
     b = Builder([Slot("x", (33,))])
     (x,) = b.input_values()
     assert not affords_tangents(
-        CrownPlan.of(b.finish([b.multiply(x, b.affine_map(x, 2.0))], ["y"]))
+        CrownPlan.of(
+            b.finish([b.multiply(x, b.dense(x, np.ones((x.shape[1], x.shape[1]))))], ["y"])
+        )
     )
 
 
