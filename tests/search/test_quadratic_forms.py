@@ -145,39 +145,43 @@ def test_a_level_cuts_a_ball_out_of_its_box():
     assert (start <= -0.5).all() and (end >= 0.5).all()
 
 
-def lens():
+def lens(curves):
     """Two discs that do not meet, though each meets every quarter between them."""
     b = Builder([Slot("x", (2,))])
     (x,) = b.input_values()
 
     def disc(center):
         moved = b.affine_map(x, 1.0, -np.array([[center, center]]))
-        return b.affine_map(
-            b.reduce("sum", b.multiply(moved, moved), [1], keepdims=True), 1.0, -0.9
-        )
+        if curves:
+            square = b.curve("square", moved)
+        else:
+            square = b.multiply(moved, b.dense(moved, np.array([[1.0, 1.0], [-1.0, 1.0]])))
+        return b.affine_map(b.reduce("sum", square, [1], keepdims=True), 1.0, -0.9)
 
     parts = b.concat([disc(-0.7), disc(0.7)], axis=1)
     return b.finish([b.largest(parts, np.array([[0, 1]]), (1, 1))], ["y"])
 
 
-def engines():
-    graph, box = lens(), Box(-2.0 * np.ones(2), 2.0 * np.ones(2))
+def engines(curves):
+    graph, box = lens(curves), Box(-2.0 * np.ones(2), 2.0 * np.ones(2))
     parts, windows = conjunction(graph)
     plain = ArrayEngine(graph, np.eye(1), np.zeros(1), box)
     return ConjunctionEngine(parts, windows, box), plain, graph
 
 
-def test_parts_that_exclude_each_other_are_closed_at_once():
-    joint, _, _ = engines()
+@pytest.mark.parametrize("curves", [False, True])
+def test_parts_that_exclude_each_other_are_closed_at_once(curves):
+    joint, _, _ = engines(curves)
     lo, hi = -2.0 * np.ones((1, 2)), 2.0 * np.ones((1, 2))
     status = np.zeros((1, joint.units), np.int8)
     found = joint.bound(lo, hi, status, np.ones((1, 1), bool), np.zeros(1))
     assert found.least[0, 0] > 0.0
 
 
-def test_bounds_of_conjunctions_lie_below_them():
+@pytest.mark.parametrize("curves", [False, True])
+def test_bounds_of_conjunctions_lie_below_them(curves):
     rng = np.random.default_rng(3)
-    joint, plain, graph = engines()
+    joint, plain, graph = engines(curves)
     lo = rng.uniform(-2, 1.5, (60, 2))
     hi = np.minimum(lo + rng.uniform(0, 2, lo.shape), 2.0)
     status, wanted = np.zeros((60, joint.units), np.int8), np.ones((60, 1), bool)

@@ -119,6 +119,67 @@ def test_a_form_without_its_mixed_terms_breaks_the_law(monkeypatch):
     assert sampled_violations(1) > 0
 
 
+def test_terms_of_curves_cancel_too():
+    """A sum of squares less the same a little later."""
+    rng = np.random.default_rng(7)
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    weight = rng.normal(size=(3, 4))
+    sizes = [b.curve("square", b.dense(x, weight * (1.0 - shift))) for shift in (0.0, 0.02)]
+    graph = b.finish([b.reduce("sum", b.subtract(*sizes), [1], keepdims=True)], ["y"])
+    lo = rng.uniform(-1, 1, (30, 3))
+    hi = lo + 0.25
+    plain, second, _ = both(graph, lo, hi, np.eye(1))
+    x = rng.uniform(lo, hi, (2000, 30, 3))
+    x[:1000] = np.where(rng.random((1000, 30, 3)) < 0.5, lo, hi)
+    least = graph.run(x.reshape(-1, 3)).reshape(2000, 30).min(axis=0)
+    assert (second.least <= least + 1e-9).all()
+    assert np.median((least - plain.least) / (least - second.least)) > 5
+
+
+SMOOTH = ("sin", "cos", "exp", "square")
+
+
+def smooth_violations(radii=True, count=40):
+    """Random sums of smooth curves whose exact value falls below the bound at a corner."""
+    rng, broken = np.random.default_rng(8), 0
+    with mpmath.workprec(300):
+        for _ in range(count):
+            b = Builder([Slot("x", (2,))])
+            (x,) = b.input_values()
+            y = b.curve(str(rng.choice(SMOOTH)), b.dense(x, rng.normal(size=(2, 3))))
+            y = b.curve(str(rng.choice(SMOOTH)), b.dense(y, rng.normal(size=(3, 3))))
+            graph = b.finish([b.dense(y, rng.normal(size=(3, 1)))], ["y"])
+            lo = rng.normal(size=(3, 2))
+            hi = lo + 10.0 ** rng.uniform(-10, 0.5, lo.shape)
+            _, second, _ = both(graph, lo, hi, np.eye(1), radii=radii)
+            for i in range(3):
+                for x in (
+                    np.where(second.form_rows[i] > 0, lo[i], hi[i]),
+                    *rng.uniform(lo[i], hi[i], (3, 2)),
+                ):
+                    y = run_exactly(graph, x)[graph.output][0]
+                    broken += not y >= float(second.least[i])
+    return broken
+
+
+def test_smooth_curves_pay_for_every_rounding():
+    assert smooth_violations() == 0
+
+
+@pytest.mark.parametrize("name", ["mean", "spread"])
+def test_wrong_bends_break_the_law(name, monkeypatch):
+    made = tangents.bend_of
+
+    def wrong(*arguments):
+        found = made(*arguments)
+        factor = {"mean": 3.0, "spread": 0.0}[name]
+        return found and replace(found, **{name: factor * getattr(found, name)})
+
+    monkeypatch.setattr(tangents, "bend_of", wrong)
+    assert smooth_violations() > 0
+
+
 def energy_and_next(rng, size=4, step=0.05):
     """How much a quadratic energy falls in a short step of a stable system: terms cancel."""
     root = rng.normal(size=(size, size))

@@ -198,7 +198,7 @@ def _mixture(
     best = forms.take(pair[rows, first])
     best_least, best_blame = best.least()[0], blame[pair[rows, first]]
     for _ in range(min(2, pair.shape[1] - 1)):
-        z = best.tangents().corner()
+        z = _place(best)
         values = np.stack([forms.take(column).values(z) for column in pair.T], axis=1)
         other = pair[rows, np.nan_to_num(values, nan=-np.inf).argmax(axis=1)]
         joining, base, base_blame = forms.take(other), best, best_blame
@@ -206,8 +206,7 @@ def _mixture(
         for _ in range(HALVINGS):
             share = 0.5 * (low + high)
             mix = base.mixed(joining, share)
-            found, _, at = mix.least()
-            z = (at - mix.cells.center) / np.maximum(mix.cells.reach, 1e-300)
+            found, z = mix.least()[0], _place(mix)
             rises = joining.values(z) > base.values(z)
             low, high = np.where(rises, share, low), np.where(rises, high, share)
             better = found > best_least
@@ -221,3 +220,8 @@ def _mixture(
             if (best_least >= cutoff).all():
                 break
     return best, best_blame
+
+
+def _place(forms: QuadraticForms) -> np.ndarray:
+    """`(P, d)`: about where forms are least."""
+    return forms.tangents().corner()

@@ -20,7 +20,7 @@ from ...domains.backward import BoxBatch, LinearForm
 from .alpha_crown import AlphaAscent, Relaxations
 from .quadratic_forms import QuadraticForms
 from .relaxed_values import Chosen, Record
-from .tangents import Tangent
+from .tangents import Bend, Tangent
 
 
 @dataclass(eq=False)
@@ -34,7 +34,7 @@ class QuadraticAscent(AlphaAscent):
         blame: Found: `(P, d)` the slack that the products of the best bound cause, by input.
     """
 
-    tangents: dict[int, Tangent] = field(kw_only=True)
+    tangents: dict[int, Tangent | Bend] = field(kw_only=True)
     forms: QuadraticForms = field(init=False)
     lost: np.ndarray = field(init=False)
     blame: np.ndarray = field(init=False)
@@ -59,13 +59,14 @@ class QuadraticAscent(AlphaAscent):
         return least, out, at
 
     def _lines_at(self, chosen: Chosen) -> Chosen:
-        return {v: parts for v, parts in chosen.items() if v not in self.tangents}
+        return {v: p for v, p in chosen.items() if not isinstance(self.tangents.get(v), Tangent)}
 
     def _free(
         self, lines: Relaxations, record: Record, active: np.ndarray
     ) -> dict[int, np.ndarray]:
         free = super()._free(lines, record, active)
-        return {v: mask for v, mask in free.items() if v not in self.tangents}
+        # Of a curve, the tangents have no gain: what is free are lines that stayed.
+        return {v: m for v, m in free.items() if not isinstance(self.tangents.get(v), Tangent)}
 
     def _keep(
         self,
@@ -89,20 +90,26 @@ class QuadraticAscent(AlphaAscent):
         pairs, d = reach.shape
         total, left = np.zeros((pairs, d, d)), np.zeros(pairs)
         blame = np.zeros((pairs, d))
+        noise = gamma(2 * d * d + 64) if self.sweep.radii else 0.0
         for v, tangent in self.tangents.items():
             if v not in record:
                 continue
             a = record[v]
-            first, second = tangent.left, tangent.right
+            if isinstance(tangent, Bend):
+                a, own = a * tangent.mean[box], np.abs(a) * tangent.spread[box]
+                first = second = tangent.form
+            else:
+                own, first, second = 0.0, tangent.left, tangent.right
             ru, rv = first.reach[box], second.reach[box]
             eu, ev = first.error[box], second.error[box]
             lu, lv = first.rows[box] * reach[:, None], second.rows[box] * reach[:, None]
             total += np.matmul((a[:, :, None] * lu).transpose(0, 2, 1), lv)
             size = np.abs(a)
-            lost = size * (ru * ev + rv * eu + eu * ev)
-            noise = gamma(2 * a.shape[1] + 2 * d * d + 64) if self.sweep.radii else 0.0
-            paid = lost + noise * size * (ru * rv + ru * ev + rv * eu + eu * ev)
-            left += np.where(size == 0, 0.0, paid).sum(axis=1) * (1.0 + noise)
+            lost = size * (ru * ev + rv * eu + eu * ev) + own * (ru + eu) * (rv + ev)
+            terms = noise + (gamma(2 * a.shape[1]) if self.sweep.radii else 0.0)
+            paid = lost + terms * (lost + size * (ru * rv + ru * ev + rv * eu + eu * ev))
+            unused = (size == 0) & (np.asarray(own) == 0)
+            left += np.where(unused, 0.0, paid).sum(axis=1) * (1.0 + terms)
             share = np.abs(lu) / (ru[..., None] + 1e-300) + np.abs(lv) / (rv[..., None] + 1e-300)
-            blame += 0.5 * np.einsum("pn,pni->pi", np.where(size == 0, 0.0, lost), share)
+            blame += 0.5 * np.einsum("pn,pni->pi", np.where(unused, 0.0, lost), share)
         return 0.5 * total + 0.5 * total.transpose(0, 2, 1), left, blame

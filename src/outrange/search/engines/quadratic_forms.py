@@ -31,6 +31,7 @@ class QuadraticForms:
         constant: `(P,)`: `c`.
         total: `(P, d, d)`: `S`, symmetric.
         radii: Whether rounding is paid for.
+        hint: `(P, d)`: where inputs that make no difference any more are best put; NaN for others.
     """
 
     cells: BoxBatch
@@ -38,6 +39,7 @@ class QuadraticForms:
     constant: np.ndarray
     total: np.ndarray
     radii: bool = True
+    hint: np.ndarray | None = None
 
     @staticmethod
     def nothing(cells: BoxBatch, radii: bool) -> "QuadraticForms":
@@ -116,7 +118,10 @@ class QuadraticForms:
         slope, bend = self.rows * self.cells.reach, self.bend
         with np.errstate(all="ignore"):
             inside = np.clip(-0.5 * slope / bend, -1.0, 1.0)
-        return np.nan_to_num(np.where(bend > 0, inside, -np.sign(slope)))
+        found = np.where(bend > 0, inside, -np.sign(slope))
+        if self.hint is not None:
+            found = np.where(np.isnan(self.hint), found, self.hint)
+        return np.nan_to_num(found)
 
     def least(self) -> tuple[np.ndarray, LinearForm, np.ndarray]:
         """The least values `(P,)`, linear forms with these, and the points."""
@@ -164,9 +169,11 @@ class QuadraticForms:
             size = 32.0 * np.square(np.abs(root).sum(axis=1)).sum(axis=1)
             size += (np.abs(turn) * (np.abs(center) + reach)).sum(axis=1)
             constant = self.constant - level - self._noise(self.sizes + size)
-        return QuadraticForms(
-            self.cells, self.rows + turn, constant, self.total - convex, self.radii
-        )
+            rows = self.rows + turn
+            # At a minimum inside, nothing is left of the slope but rounding.
+            level_now = np.abs(rows) <= FLAT * (np.abs(self.rows) + np.abs(turn))
+        hint = np.where(level_now, z, np.nan)
+        return QuadraticForms(self.cells, rows, constant, self.total - convex, self.radii, hint)
 
     def below(
         self, level: np.ndarray, start: np.ndarray, end: np.ndarray
@@ -214,6 +221,9 @@ def _descended(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
             z[:, i] = np.where(own > 0, inside, -np.sign(rest))
     return np.nan_to_num(z)
 
+
+FLAT = 1e-6
+"""A slope that small, relative to what it is the difference of, is none."""
 
 LARGEST = 1e100
 """Of the entries of which eigenvectors are asked for."""
