@@ -148,33 +148,50 @@ class ConjunctionEngine(ArrayEngine):
         some = self._windows.max(axis=1, keepdims=True)
         members = np.where(self._windows < 0, some, self._windows)
         pair = where[box[:, None], members[k]]
+        alone = ascent.least[pair].max(axis=1, initial=-np.inf)
+        shape, cells = wanted.shape, sweep.cells
+        d = cells.lo.shape[1]
+        least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
+        least[box, k] = alone
+        slopes, scores = np.zeros((*shape, d)), np.zeros((*shape, d))
+        points, low, high = (
+            np.broadcast_to(end[:, None], (*shape, d)).copy()
+            for end in (0.5 * cells.lo + 0.5 * cells.hi, cells.lo, cells.hi)
+        )
+        none = np.zeros(0)
+        result = BoxBounds(least, slopes, offset, scores, none, none, points, (low, high))
+        still = np.flatnonzero(alone < cutoff[k])
+        if not still.size:
+            return result
+        box, k, pair, alone = box[still], k[still], pair[still], alone[still]
         mix, blame = _mixture(ascent.forms, ascent.least, pair, blame_of, cutoff[k])
         bound, form, at = mix.least()
-        alone = ascent.least[pair].max(axis=1, initial=-np.inf)
-        start, end = -np.ones_like(mix.rows), np.ones_like(mix.rows)
-        tight = mix.tangents()
-        cutting = [mix, tight]
-        for column in pair.T:
-            alone_forms = ascent.forms.take(column)
-            cutting += [alone_forms, alone_forms.tangents()]
-        for _ in range(CUTS):
-            for forms in cutting:
-                start, end = forms.below(cutoff[k], start, end)
-        empty = (start >= end).any(axis=1)
-        shape, d = wanted.shape, mix.rows.shape[1]
-        least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
-        least[box, k] = np.where(empty, np.maximum(cutoff[k], alone), np.maximum(bound, alone))
-        slopes, scores, points = (np.zeros((*shape, d)) for _ in range(3))
-        slopes[box, k], offset[box, k] = form.rows[:, 0], form.constant[:, 0]
-        width = (sweep.cells.hi - sweep.cells.lo)[box]
+        slopes[box, k], offset[box, k], points[box, k] = form.rows[:, 0], form.constant[:, 0], at
+        tight, width = mix.tangents(), (cells.hi - cells.lo)[box]
         blame = blame + np.minimum(mix.blame, tight.blame) + 0.5 * np.abs(mix.rows) * width
         scores[box, k] = np.where(np.isfinite(bound)[:, None], np.nan_to_num(blame), width)
-        points[box, k] = at
-        within = np.zeros((*shape, d)), np.zeros((*shape, d))
-        for ends, z, pad in zip(within, (start, end), (-PAD, PAD), strict=True):
-            ends[box, k] = mix.cells.center + (z + pad) * mix.cells.reach
-        none = np.zeros(0)
-        return BoxBounds(least, slopes, offset, scores, none, none, points, within)
+        bound = np.maximum(bound, alone)
+        cut = np.flatnonzero(bound < cutoff[k])
+        parts = [ascent.forms.take(column) for column in pair[cut].T]
+        cutting = [mix.take(cut), *parts, *(each.tangents() for each in (mix.take(cut), *parts))]
+        start, end = _cut(cutting, cutoff[k[cut]])
+        empty = (start >= end).any(axis=1)
+        bound[cut] = np.where(empty, np.maximum(cutoff[k[cut]], bound[cut]), bound[cut])
+        least[box, k] = bound
+        middle, reach = cells.center[box[cut]], cells.reach[box[cut]]
+        low[box[cut], k[cut]] = middle + (start - PAD) * reach
+        high[box[cut], k[cut]] = middle + (end + PAD) * reach
+        return result
+
+
+def _cut(cutting: list[QuadraticForms], level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where all forms of a box can be at most `level`: ends, in units of the radii."""
+    shape = cutting[0].rows.shape
+    start, end = -np.ones(shape), np.ones(shape)
+    for _ in range(CUTS):
+        for forms in cutting:
+            start, end = forms.below(level, start, end)
+    return start, end
 
 
 PAD = 1e-9
