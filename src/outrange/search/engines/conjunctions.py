@@ -20,6 +20,7 @@ from ...domains.crown import CrownPass
 from ...graph import Graph, Slot
 from ...graph.gradient import vector_jacobian_product
 from ...ops import Largest
+from ..common.domain_boxes import DomainBoxes
 from .array_engine import ArrayEngine
 from .base import BoxBounds
 from .gap_attribution import attribute_gap
@@ -59,6 +60,7 @@ class ConjunctionEngine(ArrayEngine):
         graph: Its outputs are the parts.
         windows: `(m, k)`: of each objective the parts, `-1` for none.
         box: Every box asked about later lies in it.
+        roots: See `ArrayEngine`.
         threads: See `ArrayEngine`.
         radii: See `ArrayEngine`.
     """
@@ -69,12 +71,13 @@ class ConjunctionEngine(ArrayEngine):
         windows: np.ndarray,
         box: Box,
         *,
+        roots: DomainBoxes | None = None,
         threads: int | None = None,
         radii: bool = True,
     ) -> None:
         parts = graph.value_size(graph.output)
         rows, none = np.eye(parts), np.zeros(parts)
-        super().__init__(graph, rows, none, box, threads=threads, radii=radii)
+        super().__init__(graph, rows, none, box, roots=roots, threads=threads, radii=radii)
         self._windows, self.objectives = windows, len(windows)
         self._member = np.zeros((len(windows), parts), bool)
         for k, window in enumerate(windows):
@@ -107,8 +110,9 @@ class ConjunctionEngine(ArrayEngine):
         status: np.ndarray,
         wanted: np.ndarray,
         cutoff: np.ndarray,
+        rows: int,
     ) -> BoxBounds:
-        sweep, net = self._swept(lo, hi, status)
+        sweep, net = self._swept(lo, hi, status, rows)
         box, part = np.nonzero(wanted.astype(np.int64) @ self._member)
         where = np.full((len(lo), len(self.rows)), -1)
         where[box, part] = np.arange(box.size)
