@@ -157,7 +157,7 @@ class QuadraticForms:
         """Lower forms, in which tangents at about the minimum stand for the convex parts."""
         reach, center = self.cells.reach, self.cells.center
         with np.errstate(all="ignore"):
-            usual = (np.abs(self.total) < LARGEST).all(axis=(1, 2))
+            usual = np.abs(self.total).max(axis=(1, 2)) < LARGEST
             total = np.where(usual[:, None, None], self.total, 0.0)
             value, vector = np.linalg.eigh(total)
             root = vector * np.sqrt(np.maximum(value, 0.0))[:, None, :]
