@@ -87,7 +87,7 @@ class CrownPlan:
         nonlinear = {*factors, *(source for _, source, _ in (*curves, *tops))}
         rows = max((graph.value_size(source) for source in nonlinear), default=1)
         width = max([graph.size, *(n.size for n in graph.nodes)])
-        boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 64))
+        boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 512))
         origins = {source: Origins.of(graph, source) for source in factors}
         counting = _counting(graph, curves)
         counts = OperationCounts.of(graph)

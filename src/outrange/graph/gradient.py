@@ -10,36 +10,54 @@ Neural Computation 2018, for the kernel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeGuard
 
 import numpy as np
 
-from ..core import down, up
+from ..core import check_deadline, down, up
 from ..ops import Affine, Curve, Product, Rearrange, Step
 from .graph import Graph, Op
 
 
-def vector_jacobian_product(graph: Graph, values: list[np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """The gradient `(batch, d)` of `rows . output` where the graph's values are `values`."""
+def vector_jacobian_product(
+    graph: Graph,
+    values: list[np.ndarray],
+    rows: np.ndarray,
+    widths: Mapping[int, np.ndarray] | None = None,
+) -> np.ndarray:
+    """The gradient `(batch, d)` of `rows . output` where the graph's values are `values`.
+
+    Args:
+        graph: The graph.
+        values: All of them, or those of `smoothed_values`.
+        rows: `(batch, outputs)`.
+        widths: Of `smoothed_values`; None: a peak in the place of a jump is as wide as the inputs
+            of its value are far from it on average, so that of a unit far from switching a little
+            is left.
+    """
     waiting = {graph.output: rows}
     for v in range(graph.output, 0, -1):
         a = waiting.pop(v, None)
         if a is None:
             continue
         node = graph.nodes[v - 1]
-        parts = _pull_back(node.op, a, [values[j] for j in node.inputs])
+        width = None if widths is None else widths.get(v)
+        parts = _pull_back(node.op, a, [values[j] for j in node.inputs], width)
         for j, part in zip(node.inputs, parts, strict=True):
             waiting[j] = waiting[j] + part if j in waiting else part
     return waiting.get(0, np.zeros_like(values[0]))
 
 
-def _pull_back(op: Op, a: np.ndarray, sources: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+def _pull_back(
+    op: Op, a: np.ndarray, sources: Sequence[np.ndarray], width: np.ndarray | None
+) -> Sequence[np.ndarray]:
     """The vector-Jacobian product of one op at the point of its inputs: one array per input."""
     if isinstance(op, Affine | Rearrange):
         return op.adjoint(a)
     source = sources[0]
-    if isinstance(op, Step) and op.rows is None:
-        return (a * _surrogate_slope(op, source),)
+    if jumps(op):
+        return (a * _surrogate_slope(op, source, width),)
     if isinstance(op, Curve):
         return (a * op.df(source),)
     if isinstance(op, Product):
@@ -52,24 +70,86 @@ def _pull_back(op: Op, a: np.ndarray, sources: Sequence[np.ndarray]) -> Sequence
     return (out,)
 
 
-def _surrogate_slope(step: Step, x: np.ndarray) -> np.ndarray:
-    """A slope in place of jumps: of a staircase its mean one, else a peak at every jump.
+def smoothed_values(
+    graph: Graph, x: np.ndarray, widths: Mapping[int, np.ndarray] | None
+) -> list[np.ndarray]:
+    """Every value at the points `x` `(batch, d)` of a graph whose jumps are smoothed.
 
-    Peaks are as wide as the inputs are far from the jump on average, so that of a unit far from
-    switching a little is left.
+    The slopes of `vector_jacobian_product` at these values are the true ones: units switch in part,
+    and each sees what the others are likely to do. As the widths fall, the values become those of
+    `Graph.run_all`.
+
+    Args:
+        graph: The graph.
+        x: In the precision in which everything is computed.
+        widths: Over what width each jump of a value is spread, positive, `(batch, n)` or what
+            broadcasts to it; of a staircase, up to 1 the share of its mean line. A value without
+            one keeps its jumps; None: all do.
+
+    Reference: M. Courbariaux et al., *Binarized Neural Networks*, NeurIPS 2016; A. Galloway, G.
+    Taylor, M. Moussa, *Attacking Binarized Neural Networks*, ICLR 2018.
     """
-    if step.is_staircase:
-        # Between jumps: at one, a half that is rounded to even may be a step off.
-        ends = step.f(step.start + step.spacing * np.array([0.5, 1.5]))
-        return np.full_like(x, (ends[1] - ends[0]) / step.spacing)
-    total = np.zeros_like(x)
-    for knot in step.jumps:
-        at = np.array([knot])
-        height = float((step.f(up(at)) - step.f(down(at)))[0])
-        away = np.abs(x - knot)
-        width = away.mean(axis=-1, keepdims=True) + 1e-300
-        total += height / (width * (1.0 + away / width) ** 2)
+    values = [np.asarray(x)]
+    with np.errstate(all="ignore"):
+        for v, node in enumerate(graph.nodes, 1):
+            check_deadline()
+            sources = tuple(values[j] for j in node.inputs)
+            width = None if widths is None else widths.get(v)
+            if width is not None and jumps(node.op):
+                found = _smoothed(node.op, sources[0], width)
+            else:
+                found = node.op.run(sources)
+            values.append(found.astype(x.dtype, copy=False))
+    return values
+
+
+def jumps(op: Op) -> TypeGuard[Curve]:
+    """Whether an op is a curve that jumps; the rows of a table stand in no order."""
+    if isinstance(op, Step) and (op.rows is not None or op.is_staircase):
+        return op.rows is None
+    return isinstance(op, Curve) and bool(op.jumps)
+
+
+def _smoothed(op: Curve, x: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """The function of which `_surrogate_slope` is the slope; a staircase approaches its line."""
+    if isinstance(op, Step) and op.is_staircase:
+        share = np.minimum(width, 1.0)
+        rise, at = _mean_slope(op)
+        return (1.0 - share) * op.f(x) + share * (rise * (x - at[0]) + at[1])
+    total = np.asarray(op.f(x))
+    for knot, height in _heights(op):
+        away = (x - knot) / width
+        soft = 0.5 * (1.0 + away / (1.0 + np.abs(away)))
+        there = 0.5 * (op.f(np.array([up(knot)])) + op.f(np.array([down(knot)])))
+        total = np.where(x == knot, there, total + height * (soft - (x > knot)))
     return total
+
+
+def _surrogate_slope(op: Curve, x: np.ndarray, width: np.ndarray | None) -> np.ndarray:
+    """Its own slope, and one in place of jumps: of a staircase its mean, else a peak at each."""
+    if isinstance(op, Step) and op.is_staircase:
+        return np.full_like(x, _mean_slope(op)[0])
+    total = np.asarray(op.df(x))
+    for knot, height in _heights(op):
+        away = np.abs(x - knot)
+        spread = away.mean(axis=-1, keepdims=True) + 1e-30 if width is None else width
+        total = total + 0.5 * height / (spread * (1.0 + away / spread) ** 2)
+    return total
+
+
+def _mean_slope(step: Step) -> tuple[float, tuple[float, float]]:
+    """Of a staircase, and a point that its mean line goes through."""
+    # Between jumps: at one, a half that is rounded to even may be a step off.
+    at = step.start + step.spacing * np.array([0.5, 1.5])
+    ends = step.f(at)
+    return float((ends[1] - ends[0]) / step.spacing), (float(at[0]), float(ends[0]))
+
+
+def _heights(op: Curve) -> Iterator[tuple[float, float]]:
+    """Every jump and by how much the function rises there."""
+    for knot in op.jumps:
+        at = np.array([knot])
+        yield knot, float((op.f(up(at)) - op.f(down(at)))[0])
 
 
 def output_gradient(

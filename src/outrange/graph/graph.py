@@ -128,6 +128,11 @@ class Graph:
         """Length of the flat input."""
         return sum(slot.size for slot in self.inputs)
 
+    @property
+    def entries(self) -> int:
+        """Entries in all values but the input."""
+        return sum(node.size for node in self.nodes)
+
     def value_size(self, value: int) -> int:
         """Length of one value."""
         return self.size if value == 0 else self.nodes[value - 1].size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
@@ -10,16 +11,18 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph
+from ..graph.rewrites.gates import simplified
 from ..ops import Curve
 from .attack.first_points import First, first_points
+from .attack.jumps import JumpAttack, has_jumps
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
+from .in_turns import Later, Portfolio
 from .kernel.binding import library
 from .kernel.layer_program import LayerProgram, compile_layers
 from .spread.begin import over_workers
-from .turns import Portfolio
 
 
 FEW_INPUTS = 12
@@ -34,6 +37,10 @@ SOME_INPUTS = 40
 WIDE_ENTRIES = 1 << 18
 """Entries in all values of a graph from which on branch and bound is not used: see
 `wide_search`."""
+
+QUICK_ENTRIES = 1 << 14
+"""Entries in all values of a graph up to which a search begins at once, before the attack on jumps
+has had its turn."""
 
 
 class Kind(StrEnum):
@@ -52,7 +59,7 @@ BY_NEURONS = (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
 
 def is_wide(graph: Graph) -> bool:
     """Whether a graph is too large for branch and bound."""
-    return sum(node.size for node in graph.nodes) >= WIDE_ENTRIES
+    return graph.entries >= WIDE_ENTRIES
 
 
 def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
@@ -72,6 +79,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     otherwise                                              neuron splits
     =====================================================  ==========================
 
+    A decision about a graph with jumps is attacked in turns with its search (`attack/jumps.py`).
     A decision over one hidden layer whose conjunction leaves most units no choice is also given to
     the conflict-driven search, in turns with neuron splits.
 
@@ -133,8 +141,27 @@ def select_search(
     incumbent.prove(problem.by_intervals(problem.graph))
     kind = choose_kind(problem, engine)
     splits = partial(_by_kind, kind, problem, incumbent, seed, engine, solver)
+    if incumbent.target is not None and not incumbent.decided and has_jumps(problem.graph):
+        return _beside_attack(problem, incumbent, seed, splits)
     conflicts = _conflicts(problem, incumbent) if kind in BY_NEURONS else None
     return splits() if conflicts is None else Portfolio((conflicts, splits()))
+
+
+def _beside_attack(
+    problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
+) -> Search:
+    """Splits in turns with an attack on jumps; which begins where first bounds take long."""
+    if not np.isfinite([problem.domain.lo, problem.domain.hi]).all():
+        return splits()
+    if problem.graph.entries <= QUICK_ENTRIES:
+        first = splits()
+        if incumbent.met or incumbent.decided:
+            return first
+        graph = problem.of_outputs(problem.graph)
+        return Portfolio((first, JumpAttack(graph, problem.domain, incumbent, seed=seed)))
+    graph = problem.of_outputs(problem.graph)
+    attack = JumpAttack(graph, problem.domain, incumbent, seed=seed)
+    return Portfolio((attack, Later(splits, incumbent)))
 
 
 def _by_kind(
@@ -194,6 +221,21 @@ def _neuron_splits(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
     return NeuronSplitSearch(graph, problem.domain.hull, incumbent, seed=seed)
 
 
+def _of_conjunctions(problem: Problem) -> Any:
+    """The engine for objectives that are conjunctions of what has forms of second order."""
+    from ..domains.crown import CrownPlan
+    from .engines.conjunctions import ConjunctionEngine, conjunction
+    from .engines.tangents import affords_tangents
+
+    found = conjunction(problem.of_outputs(problem.graph))
+    if found is None:
+        return None
+    parts, windows = simplified(found[0]), found[1]
+    if not affords_tangents(CrownPlan.of(parts)):
+        return None
+    return ConjunctionEngine(parts, windows, problem.domain.hull, roots=problem.domain)
+
+
 def _input_splits(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
@@ -205,9 +247,10 @@ def _input_splits(
         from .engines.array_engine import ArrayEngine
         from .input_split.array_search import ArraySearch
 
-        machine = ArrayEngine(
-            problem.small, problem.rows, problem.offset, problem.domain.hull, roots=problem.domain
-        )
+        machine: ArrayEngine | None = _of_conjunctions(problem)
+        if machine is None:
+            rows, hull = problem.rows, problem.domain.hull
+            machine = ArrayEngine(problem.small, rows, problem.offset, hull, roots=problem.domain)
         search = ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
         # First bounds take longer than the points, which may decide alone; optimized ones longest.
         decision = incumbent.target is not None and not incumbent.met

@@ -23,6 +23,10 @@ class Search(ABC):
     """Whether its bounds rise step by step; else it proves all or nothing."""
     settled: bool = True
     """Whether its bounds show what it can do; not while it bounds one objective after the other."""
+    proves: bool = True
+    """Whether it proves anything; else it only looks for points, and ends with the others."""
+    share: float = 1.0
+    """Of a turn among several searches, how much it wants."""
     methods: tuple[str, ...]
     """What it does, with references, for the reader of the answer."""
 

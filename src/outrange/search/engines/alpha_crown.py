@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...domains.backward import LinearForm, RelaxedGraph, back_substitute
+from ...domains.backward import BoxBatch, LinearForm, RelaxedGraph, back_substitute
 from ...domains.crown import CrownPass
 from ...domains.relaxations import (
     CurveRelaxation,
@@ -24,9 +24,8 @@ from ...domains.relaxations import (
     relax_curve,
     relax_product,
 )
-from ...ops import Step
-from ...ops.curve import Curve
-from ...ops.product import Product
+from ...ops import Curve, Product, Step
+from .relaxed_values import Chosen, Record, relaxed_values
 
 
 KINK_PACE = 2.0
@@ -40,12 +39,6 @@ DECAY = 0.8
 
 Relaxations = dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
 """The lines, picks or planes of every nonlinear node, by value."""
-
-Record = dict[int, np.ndarray]
-"""Coefficients `(P, n)` of the rows on every nonlinear value."""
-
-Chosen = dict[int, tuple[np.ndarray, ...]]
-"""What each unit of a nonlinear value uses: see `Used.line`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +98,8 @@ class AlphaAscent:
             record: Record = {}
             start = self.rows[self.which[active]][:, None]
             form = back_substitute(net, value, start, record)
-            least = cells.least(form)[:, 0]
             record = {v: rows[:, 0] for v, rows in record.items()}
+            least, form, corner = self._concretize(cells, form, record, active)
             chosen = _chosen(lines, record)
             self._keep(active, least, form, record, chosen)
             if step == steps:
@@ -115,8 +108,7 @@ class AlphaAscent:
             going = (self.least[active] < target[active]) & _any(free, active.size)
             if not going.any():
                 return
-            corner = np.where(form.rows[:, 0] > 0, cells.lo, cells.hi)
-            points = _forward(net, chosen, record, corner, value)
+            points = relaxed_values(net, self._lines_at(chosen), record, corner, value)
             if going.mean() < 0.7:
                 active, kept = active[going], np.flatnonzero(going)
                 lines = {v: line.take(kept) for v, line in lines.items()}
@@ -124,6 +116,17 @@ class AlphaAscent:
                 free = {v: mask[kept] for v, mask in free.items()}
                 points = [p[kept] for p in points]
             self._move(lines, record, free, points, active, step)
+
+    def _concretize(
+        self, cells: BoxBatch, form: LinearForm, record: Record, active: np.ndarray
+    ) -> tuple[np.ndarray, LinearForm, np.ndarray]:
+        """The least value `(P,)` of each row, the form that has it, and where."""
+        corner = np.where(form.rows[:, 0] > 0, cells.lo, cells.hi)
+        return cells.least(form)[:, 0], form, corner
+
+    def _lines_at(self, chosen: Chosen) -> Chosen:
+        """What stands for the nonlinear values where the bound is least."""
+        return chosen
 
     def _keep(
         self,
@@ -269,28 +272,3 @@ def _any(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
     for mask in free.values():
         out |= mask.any(axis=1)
     return out
-
-
-def _forward(
-    net: RelaxedGraph, chosen: Chosen, record: Record, x: np.ndarray, last: int
-) -> list[np.ndarray]:
-    """Every value of the relaxed graph up to `last` at the points `x` `(P, d)`."""
-    values = [x]
-    with np.errstate(all="ignore"):
-        for v, node in enumerate(net.graph.nodes[:last], 1):
-            op, source = node.op, values[node.inputs[0]]
-            picks = net.lines.get(v)
-            if v in chosen and isinstance(op, Product):
-                left, right, offset, _ = chosen[v]
-                u, w = source[:, op.left], values[node.inputs[1]][:, op.right]
-                values.append(left * u + right * w + offset)
-            elif v in chosen:
-                slope, offset = chosen[v]
-                values.append(slope * source + offset)
-            elif isinstance(picks, MaxRelaxation) and v in record:
-                picked = np.take_along_axis(source, picks.arg, axis=1)
-                loose = (record[v] < 0) & ~picks.sure
-                values.append(np.where(loose, picks.top, picked))
-            else:
-                values.append(op.run(tuple(values[j] for j in node.inputs)))
-    return values

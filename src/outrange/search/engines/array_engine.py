@@ -1,6 +1,8 @@
 """The array engine: any graph, many boxes at once, in NumPy float64."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import ArrayLike
 from ...core import Bounds, Box, InputError, down
 from ...core.arrays import linear_forms
 from ...domains import bounds
-from ...domains.backward import BoxBatch
+from ...domains.backward import BoxBatch, RelaxedGraph
 from ...domains.crown import CrownPass, CrownPlan
 from ...domains.forward_crown import ForwardCrownPass
 from ...domains.stability import clip_to_phases, is_stable, phase_codes
@@ -23,6 +25,15 @@ from .alpha_crown import AlphaAscent
 from .base import BoxBounds
 from .gap_attribution import attribute_gap
 from .optimized_sweep import OptimizedCrownPass
+from .quadratic_ascent import QuadraticAscent
+from .tangents import affords_tangents, boxes_at_once, tangents
+
+
+WORTH = 0.7
+"""A form of second order has helped where it leaves at most this of the way to the target."""
+
+TRIALS, OFTEN, RETRY = 256, 0.2, 8
+"""Pairs after which it has to have helped with that share of them, or is tried at fewer calls."""
 
 
 FEW_INPUTS, SOME_INPUTS = 12, 40
@@ -91,16 +102,24 @@ class ArrayEngine:
         straight = all(op.is_piecewise_linear for _, _, op in self.plan.curves)
         straight &= not self.plan.products
         self.steps = (3 if straight else 1) if steps is None else steps
+        self._second_order = affords_tangents(self.plan)
+        self._calls = self._tried = self._helped = 0
         self.inputs, self.objectives = graph.size, self.offset.size
         self.units = 0
         self._forms = False
-        self._chunk = self.plan.boxes
         self._roots = DomainBoxes.of(box) if roots is None else roots
         free = int((self._roots.lo < self._roots.hi).sum(axis=1).max())
         if free <= (SOME_INPUTS if self.plan.products else FEW_INPUTS) and self.plan.boxes == 1:
             self._forms = True
+        if self._second_order:
+            self.plan = replace(self.plan, boxes=boxes_at_once(self.plan, self.objectives))
+        self._chunk = self.plan.boxes
+        if self._forms:
             widest = max((node.size for node in graph.nodes), default=1)
             self._chunk = int(np.clip(FORMS // ((free + 2) * widest), 1, 64))
+            if self._second_order:
+                self._chunk = min(self._chunk, self.plan.boxes)
+        self.together = self._chunk
         self._places: list[tuple[int, Curve, slice]] = []
         for v, source, op in self.plan.curves:
             end = self.units + graph.value_size(v)
@@ -166,8 +185,7 @@ class ArrayEngine:
         work = [(lo[p], hi[p], status[p], wanted[p], cutoff, rows) for p in pieces]
         with single_blas_thread() if len(work) > 1 else nullcontext():
             parts = parallel_map(lambda w: self._bound_chunk(*w), work, self.threads)
-        names = ("least", "slopes", "offset", "scores", "status", "undecided")
-        return BoxBounds(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+        return joined(parts)
 
     def _bound_chunk(
         self,
@@ -178,6 +196,29 @@ class ArrayEngine:
         cutoff: np.ndarray,
         rows: int,
     ) -> BoxBounds:
+        sweep, net = self._swept(lo, hi, status, rows)
+        box, which = np.nonzero(wanted)
+        ascent = AlphaAscent(sweep, net, self.rows, box, which)
+        target = (cutoff - self.offset)[which]
+        ascent.run(target, self.steps)
+        blame_of = attribute_gap(ascent)
+        if self._second_order:
+            self._refine_products(ascent, target, blame_of)
+        shape = wanted.shape
+        least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
+        slopes, blame = np.zeros((*shape, self.inputs)), np.zeros((*shape, self.inputs))
+        least[box, which] = down(ascent.least + self.offset[which])
+        known_least = by_outputs(self.rows, self.offset, *sweep.ends[self.graph.output])
+        least = np.where(wanted, np.fmax(least, known_least), -np.inf)
+        offset[box, which] = down(ascent.constant + self.offset[which])
+        slopes[box, which], blame[box, which] = ascent.form_rows, blame_of
+        codes, undecided = self._units_of(sweep, status)
+        return BoxBounds(least, slopes, offset, blame, codes, undecided)
+
+    def _swept(
+        self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray, rows: int
+    ) -> tuple[CrownPass, RelaxedGraph]:
+        """A chunk of boxes, bounded value by value, and the lines in force."""
         known = {v: ends for v, ends in enumerate(self._root) if v}
         for source, op, place in self._places:
             codes = status[:, place]
@@ -187,20 +228,37 @@ class ArrayEngine:
             )
             known[source] = clip_to_phases(op, codes, least, most)
         sweep = self._pass(BoxBatch.of(lo, hi, self.radii), known, rows)
-        net = sweep.run()
-        box, which = np.nonzero(wanted)
-        ascent = AlphaAscent(sweep, net, self.rows, box, which)
-        ascent.run((cutoff - self.offset)[which], self.steps)
-        shape = wanted.shape
-        least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
-        slopes, blame = np.zeros((*shape, self.inputs)), np.zeros((*shape, self.inputs))
-        least[box, which] = down(ascent.least + self.offset[which])
-        known_least = by_outputs(self.rows, self.offset, *sweep.ends[self.graph.output])
-        least = np.where(wanted, np.fmax(least, known_least), -np.inf)
-        offset[box, which] = down(ascent.constant + self.offset[which])
-        slopes[box, which], blame[box, which] = ascent.form_rows, attribute_gap(ascent)
-        codes, undecided = self._units_of(sweep, status)
-        return BoxBounds(least, slopes, offset, blame, codes, undecided)
+        return sweep, sweep.run()
+
+    def _pays(self) -> bool:
+        """Whether forms of second order have helped often enough; they are tried again at times."""
+        self._calls += 1
+        enough = self._tried < TRIALS or self._helped >= OFTEN * self._tried
+        return enough or self._calls % RETRY == 0
+
+    def _refine_products(self, ascent: AlphaAscent, target: np.ndarray, blame: np.ndarray) -> None:
+        """Bound pairs below their `target` with second-order forms, too; keep the better bound."""
+        low = np.flatnonzero(ascent.least < target)
+        if not low.size or not self._pays():
+            return
+        sweep, net = ascent.sweep, ascent.net
+        found = tangents(sweep, net)
+        planes = {v: tangent.planes for v, tangent in found.items()}
+        net = replace(net, lines=net.lines | planes)
+        box, which = ascent.box[low], ascent.which[low]
+        second = QuadraticAscent(sweep, net, self.rows, box, which, tangents=found)
+        second.run(target[low], self.steps)
+        better = second.least > ascent.least[low]
+        with np.errstate(invalid="ignore"):
+            left = target[low] - second.least <= WORTH * (target[low] - ascent.least[low])
+        self._tried, self._helped = (
+            self._tried + low.size,
+            self._helped + int((left & better).sum()),
+        )
+        whom = low[better]
+        ascent.least[whom], ascent.constant[whom] = second.least[better], second.constant[better]
+        ascent.form_rows[whom] = second.form_rows[better]
+        blame[whom] = attribute_gap(second)[better]
 
     def _units_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The phase of every unit, and how many of each box have inexact bounds."""
@@ -224,3 +282,19 @@ class ArrayEngine:
         every = linear_forms(self.rows, values[self.graph.output]) + self.offset
         with np.errstate(all="ignore"):
             return every, vector_jacobian_product(self.graph, values, self.rows[k])
+
+
+def joined(parts: Sequence[BoxBounds]) -> BoxBounds:
+    """The bounds of several chunks, one after the other.
+
+    Args:
+        parts: At least one.
+    """
+    names = ("least", "slopes", "offset", "scores", "status", "undecided")
+    found = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
+    at = [p.at for p in parts if p.at is not None]
+    within = [p.within for p in parts if p.within is not None]
+    ends = None
+    if within:
+        ends = np.concatenate([w[0] for w in within]), np.concatenate([w[1] for w in within])
+    return BoxBounds(**found, at=np.concatenate(at) if at else None, within=ends)

@@ -29,6 +29,9 @@ class BoxBounds:
     """`(B,)` number of unstable units."""
     at: np.ndarray | None = None
     """`(B, m, d)` points where the forms are least; None for the corners of the boxes."""
+    within: tuple[np.ndarray, np.ndarray] | None = None
+    """`(B, m, d)` ends: outside them the objective is above its cutoff; None where nothing more
+    than the forms is known."""
 
 
 class Engine(Protocol):
@@ -37,6 +40,8 @@ class Engine(Protocol):
     inputs: int
     objectives: int
     units: int
+    together: int
+    """Boxes that take hardly longer than one."""
 
     def bound(
         self,

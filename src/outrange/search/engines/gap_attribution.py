@@ -13,6 +13,7 @@ import numpy as np
 from ...domains.relaxations import MaxRelaxation
 from ...domains.stability import is_stable
 from .alpha_crown import AlphaAscent
+from .quadratic_ascent import QuadraticAscent
 
 
 def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
@@ -26,8 +27,10 @@ def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
                 rows, shares = sweep.shares[source]
                 blame = blame_of(ascent, v)[:, rows]
                 out += np.einsum("pr,prd->pd", blame, shares[ascent.box])
+    if isinstance(ascent, QuadraticAscent):
+        out += ascent.blame
     for v, sources, _ in sweep.plan.products:
-        if v in ascent.used:
+        if v in ascent.used and not isinstance(ascent, QuadraticAscent):
             for source, blame in zip(sources, product_blame(ascent, v), strict=True):
                 out += _spread(ascent, source, blame)
     if sweep.plan.counting.any():

@@ -48,6 +48,7 @@ class _CellEngine:
     def __init__(self, engine: DerivativeEngine) -> None:
         self._engine = engine
         self.inputs, self.objectives, self.units = engine.box.size, engine.objectives, 0
+        self.together = 1
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
         self._leaves = ExactCells(engine.plan, engine.asked)
 

@@ -23,7 +23,7 @@ METHODS = (
 FIRST_BOXES = 8
 """Boxes bounded at once at the start, where best-first order matters most."""
 
-MOST_BOXES = 512
+MOST_BOXES = 4096
 """Boxes bounded at once at most."""
 
 SECONDS_A_CALL = 0.2
@@ -63,9 +63,12 @@ class ArraySearch(BestFirstSearch):
     def _explore(self) -> None:
         clock, most = self.incumbent.clock, self._most
         began = clock.seconds
-        self.step(max(1, min(most, len(self.frontier) // 2)))
+        # A decision needs all boxes closed, in whatever order; of a range, the best come first.
+        decides = self.incumbent.target is not None
+        self.step(max(1, min(most, len(self.frontier) // (1 if decides else 2))))
         quick = clock.seconds - began < SECONDS_A_CALL
-        self._most = min(MOST_BOXES, most * 2) if quick else max(FIRST_BOXES, most // 2)
+        least = max(FIRST_BOXES, self.engine.together if decides else 0)
+        self._most = min(MOST_BOXES, most * 2) if quick else max(least, most // 2)
 
     def step(self, count: int) -> None:
         """Bound so many boxes, close what can be closed, and split the rest."""
@@ -136,6 +139,9 @@ def _clip(
     top = np.where(usable & (a > 0), np.minimum(edge_hi, hi[:, None]), hi[:, None])
     bottom = np.where(usable & (a < 0), np.maximum(edge_lo, lo[:, None]), lo[:, None])
     top, bottom = np.maximum(top, lo[:, None]), np.minimum(bottom, hi[:, None])
+    if found.within is not None:
+        bottom = np.maximum(bottom, found.within[0][alive])
+        top = np.minimum(top, found.within[1][alive])
     new_hi = np.where(on[:, :, None], top, -np.inf).max(axis=1)
     new_lo = np.where(on[:, :, None], bottom, np.inf).min(axis=1)
     less = ((new_hi - new_lo) < 0.95 * (hi - lo)).any(axis=1) & (new_lo <= new_hi).all(axis=1)

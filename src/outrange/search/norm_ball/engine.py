@@ -50,6 +50,7 @@ class BallEngine:
     def __init__(self, engine: ArrayEngine, ball: Distance) -> None:
         self._engine, self.ball = engine, ball
         self.inputs, self.objectives, self.units = engine.inputs, engine.objectives, engine.units
+        self.together = engine.together
 
     def bound(
         self,

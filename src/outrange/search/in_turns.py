@@ -6,9 +6,12 @@ Science 275 (1997).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..core import Warrant
+from .common.incumbent import Incumbent
 from .common.search import Search
 
 
@@ -36,7 +39,7 @@ class Portfolio(Search):
         self._turn = FIRST_TURN
         self._leader: Search | None = None
         self._at = 0
-        self._turn_ends = self.incumbent.clock.seconds + FIRST_TURN
+        self._turn_ends = self.incumbent.clock.seconds + parts[0].share * FIRST_TURN
 
     def lower(self) -> np.ndarray:
         return np.maximum.reduce([part.lower() for part in self._parts])
@@ -75,7 +78,7 @@ class Portfolio(Search):
         if not goes_on or self.incumbent.clock.seconds > self._turn_ends:
             self.incumbent.prove(part.lower())
             self._next(goes_on)
-        return bool(self._going)
+        return any(part.proves for part in self._going)
 
     def _next(self, goes_on: bool) -> None:
         self._at += goes_on
@@ -87,7 +90,7 @@ class Portfolio(Search):
             self._leader = max(early or rising, key=self._standing, default=None)
         now = self._going[self._at : self._at + 1]
         behind = self._leader is not None and now != [self._leader] and all(p.gradual for p in now)
-        share = SHARE_BEHIND if behind else 1.0
+        share = SHARE_BEHIND if behind else now[0].share if now else 1.0
         self._turn_ends = self.incumbent.clock.seconds + share * self._turn
 
     def _standing(self, part: Search) -> float:
@@ -96,3 +99,58 @@ class Portfolio(Search):
         open_ = incumbent.known < incumbent.cutoff()
         gap = (incumbent.best - part.lower()) / incumbent.scale()
         return -float(np.where(open_, np.nan_to_num(gap, nan=np.inf), 0.0).mean())
+
+
+class Later(Search):
+    """A search that begins when it is first advanced: its first bounds may take long.
+
+    Args:
+        begin: Makes it.
+        incumbent: What it shares with the others.
+    """
+
+    def __init__(self, begin: Callable[[], Search], incumbent: Incumbent) -> None:
+        self.incumbent, self._begin = incumbent, begin
+        self._search: Search | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those of the search, once it has begun."""
+        return () if self._search is None else self._search.methods
+
+    @property
+    def gradual(self) -> bool:
+        """As the search is."""
+        return self._search is None or self._search.gradual
+
+    @property
+    def settled(self) -> bool:
+        """As the search is."""
+        return self._search is None or self._search.settled
+
+    @property
+    def waiting(self) -> int:
+        return 1 if self._search is None else self._search.waiting
+
+    @property
+    def warrant(self) -> Warrant:
+        return Warrant.FLOAT64_ROUNDED if self._search is None else self._search.warrant
+
+    @property
+    def finished(self) -> bool:
+        return self._search is not None and self._search.finished
+
+    def lower(self) -> np.ndarray:
+        none = np.full(self.incumbent.known.shape, -np.inf)
+        return none if self._search is None else self._search.lower()
+
+    def recover(self) -> None:
+        if self._search is not None:
+            self._search.recover()
+
+    def advance(self) -> bool:
+        """Begin, or advance the search."""
+        if self._search is None:
+            self._search = self._begin()
+            return True
+        return self._search.advance()

@@ -1,0 +1,248 @@
+"""Conjunctions of bounds of second order: the largest of some outputs, one part after the other.
+
+Of the largest of parts `f_i` a mixture of their lower forms is a lower form, whatever the shares.
+Here each part has a form of its own (`QuadraticForms`), computed once; the shares are searched for
+with forms of as many numbers as there are pairs of inputs, which costs next to nothing. Every part
+also says on its own where in a box it can be low enough: boxes are cut to what all leave.
+
+Sound: yes: see `QuadraticForms`. Complete: no. Cost: a row a part that counts, on each box.
+
+Reference: Y. Zhou et al., *Clip-and-Verify*, NeurIPS 2025, for constraints that cut boxes.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...core import Box
+from ...domains.crown import CrownPass
+from ...graph import Graph, Slot
+from ...graph.gradient import vector_jacobian_product
+from ...ops import Largest
+from ..common.domain_boxes import DomainBoxes
+from .array_engine import ArrayEngine
+from .base import BoxBounds
+from .gap_attribution import attribute_gap
+from .quadratic_ascent import QuadraticAscent
+from .quadratic_forms import QuadraticForms
+from .tangents import tangents
+
+
+HALVINGS = 6
+"""Of the interval in which the share of a part is searched for."""
+
+CUTS = 2
+"""Rounds in which all parts cut a box."""
+
+
+def conjunction(graph: Graph) -> tuple[Graph, np.ndarray] | None:
+    """The graph of the parts, and which of them each output is the largest of `(m, k)`.
+
+    Args:
+        graph: Its outputs are objectives.
+
+    Returns:
+        None where the outputs are no largest of some parts.
+    """
+    op = graph.nodes[graph.output - 1].op if graph.output else None
+    if not isinstance(op, Largest):
+        return None
+    source = graph.nodes[graph.output - 1].inputs[0]
+    slot = Slot("parts", (graph.value_size(source),))
+    return replace(graph, output=source, outputs=(slot,), layers={}), op.windows
+
+
+class ConjunctionEngine(ArrayEngine):
+    """Bounds the largest of some outputs over boxes, where all have forms of second order.
+
+    Args:
+        graph: Its outputs are the parts.
+        windows: `(m, k)`: of each objective the parts, `-1` for none.
+        box: Every box asked about later lies in it.
+        roots: See `ArrayEngine`.
+        threads: See `ArrayEngine`.
+        radii: See `ArrayEngine`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        windows: np.ndarray,
+        box: Box,
+        *,
+        roots: DomainBoxes | None = None,
+        threads: int | None = None,
+        radii: bool = True,
+    ) -> None:
+        parts = graph.value_size(graph.output)
+        rows, none = np.eye(parts), np.zeros(parts)
+        super().__init__(graph, rows, none, box, roots=roots, threads=threads, radii=radii)
+        self._windows, self.objectives = windows, len(windows)
+        self._member = np.zeros((len(windows), parts), bool)
+        for k, window in enumerate(windows):
+            self._member[k, window[window >= 0]] = True
+
+    @property
+    def outputs(self) -> tuple[np.ndarray, np.ndarray]:
+        lo, hi = super().outputs
+        return self._largest(lo), self._largest(hi)
+
+    def _largest(self, y: np.ndarray) -> np.ndarray:
+        picked = np.where(self._windows < 0, -np.inf, y[..., np.maximum(self._windows, 0)])
+        return picked.max(axis=-1)
+
+    def evaluate(self, x: ArrayLike) -> np.ndarray:
+        return self._largest(super().evaluate(x))
+
+    def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The objectives, and the slope of the part that each is at `x`."""
+        values = self.graph.run_all(np.asarray(x, np.float64))
+        y = values[self.graph.output]
+        part = np.where(self._member[k], y, -np.inf).argmax(axis=1)
+        with np.errstate(all="ignore"):
+            return self._largest(y), vector_jacobian_product(self.graph, values, self.rows[part])
+
+    def _bound_chunk(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+        rows: int,
+    ) -> BoxBounds:
+        sweep, net = self._swept(lo, hi, status, rows)
+        box, part = np.nonzero(wanted.astype(np.int64) @ self._member)
+        where = np.full((len(lo), len(self.rows)), -1)
+        where[box, part] = np.arange(box.size)
+        found = tangents(sweep, net)
+        net = replace(net, lines=net.lines | {v: t.planes for v, t in found.items()})
+        ascent = QuadraticAscent(sweep, net, self.rows, box, part, tangents=found)
+        # A part that is high enough alone decides: it need not be higher.
+        enough = np.where(self._member, cutoff[:, None], -np.inf).max(axis=0)
+        ascent.run(enough[part], self.steps)
+        rest = attribute_gap(ascent) - ascent.blame
+        rest -= 0.5 * np.abs(ascent.form_rows) * (sweep.cells.hi - sweep.cells.lo)[box]
+        blame_of = np.maximum(rest, 0.0) + ascent.lost
+        result = self._joined(sweep, ascent, blame_of, where, wanted, cutoff)
+        codes, undecided = self._units_of(sweep, status)
+        return replace(result, status=codes, undecided=undecided)
+
+    def _joined(
+        self,
+        sweep: CrownPass,
+        ascent: QuadraticAscent,
+        blame_of: np.ndarray,
+        where: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
+        """The bounds of the objectives, from those of their parts.
+
+        Args:
+            sweep: The chunk.
+            ascent: The pairs of boxes and parts.
+            blame_of: `(pairs, d)` what each loses beside its form.
+            where: `(B, parts)`: the pair.
+            wanted: `(B, m)`.
+            cutoff: `(m,)`.
+        """
+        box, k = np.nonzero(wanted)
+        some = self._windows.max(axis=1, keepdims=True)
+        members = np.where(self._windows < 0, some, self._windows)
+        pair = where[box[:, None], members[k]]
+        alone = ascent.least[pair].max(axis=1, initial=-np.inf)
+        shape, cells = wanted.shape, sweep.cells
+        d = cells.lo.shape[1]
+        least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
+        least[box, k] = alone
+        slopes, scores = np.zeros((*shape, d)), np.zeros((*shape, d))
+        points, low, high = (
+            np.broadcast_to(end[:, None], (*shape, d)).copy()
+            for end in (0.5 * cells.lo + 0.5 * cells.hi, cells.lo, cells.hi)
+        )
+        none = np.zeros(0)
+        result = BoxBounds(least, slopes, offset, scores, none, none, points, (low, high))
+        still = np.flatnonzero(alone < cutoff[k])
+        if not still.size:
+            return result
+        box, k, pair, alone = box[still], k[still], pair[still], alone[still]
+        mix, blame = _mixture(ascent.forms, ascent.least, pair, blame_of, cutoff[k])
+        bound, form, at = mix.least()
+        slopes[box, k], offset[box, k], points[box, k] = form.rows[:, 0], form.constant[:, 0], at
+        tight, width = mix.tangents(), (cells.hi - cells.lo)[box]
+        blame = blame + np.minimum(mix.blame, tight.blame) + 0.5 * np.abs(mix.rows) * width
+        scores[box, k] = np.where(np.isfinite(bound)[:, None], np.nan_to_num(blame), width)
+        bound = np.maximum(bound, alone)
+        cut = np.flatnonzero(bound < cutoff[k])
+        parts = [ascent.forms.take(column) for column in pair[cut].T]
+        cutting = [mix.take(cut), *parts, *(each.tangents() for each in (mix.take(cut), *parts))]
+        start, end = _cut(cutting, cutoff[k[cut]])
+        empty = (start >= end).any(axis=1)
+        bound[cut] = np.where(empty, np.maximum(cutoff[k[cut]], bound[cut]), bound[cut])
+        least[box, k] = bound
+        middle, reach = cells.center[box[cut]], cells.reach[box[cut]]
+        low[box[cut], k[cut]] = middle + (start - PAD) * reach
+        high[box[cut], k[cut]] = middle + (end + PAD) * reach
+        return result
+
+
+def _cut(cutting: list[QuadraticForms], level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where all forms of a box can be at most `level`: ends, in units of the radii."""
+    shape = cutting[0].rows.shape
+    start, end = -np.ones(shape), np.ones(shape)
+    for _ in range(CUTS):
+        for forms in cutting:
+            start, end = forms.below(level, start, end)
+    return start, end
+
+
+PAD = 1e-9
+"""By how much the ends of what is left of a box are moved out, in units of its radii."""
+
+
+def _mixture(
+    forms: QuadraticForms,
+    least: np.ndarray,
+    pair: np.ndarray,
+    blame: np.ndarray,
+    cutoff: np.ndarray,
+) -> tuple[QuadraticForms, np.ndarray]:
+    """Good mixtures of the forms `pair` `(Q, k)`, and the blame of each.
+
+    One part after the other joins: the one that is largest where the mixture is least, with the
+    share at which it and the rest are equal there.
+    """
+    first = least[pair].argmax(axis=1)
+    rows = np.arange(len(pair))
+    best = forms.take(pair[rows, first])
+    best_least, best_blame = best.least()[0], blame[pair[rows, first]]
+    for _ in range(min(2, pair.shape[1] - 1)):
+        z = _place(best)
+        values = np.stack([forms.take(column).values(z) for column in pair.T], axis=1)
+        other = pair[rows, np.nan_to_num(values, nan=-np.inf).argmax(axis=1)]
+        joining, base, base_blame = forms.take(other), best, best_blame
+        low, high = np.zeros(len(pair)), np.ones(len(pair))
+        for _ in range(HALVINGS):
+            share = 0.5 * (low + high)
+            mix = base.mixed(joining, share)
+            found, z = mix.least()[0], _place(mix)
+            rises = joining.values(z) > base.values(z)
+            low, high = np.where(rises, share, low), np.where(rises, high, share)
+            better = found > best_least
+            if better.any():
+                best = best.take(rows)
+                best.adopt(np.flatnonzero(better), mix, better)
+                part = share[:, None]
+                mixed_blame = (1.0 - part) * base_blame + part * blame[other]
+                best_blame = np.where(better[:, None], mixed_blame, best_blame)
+                best_least = np.maximum(best_least, found)
+            if (best_least >= cutoff).all():
+                break
+    return best, best_blame
+
+
+def _place(forms: QuadraticForms) -> np.ndarray:
+    """`(P, d)`: about where forms are least."""
+    return forms.tangents().corner()

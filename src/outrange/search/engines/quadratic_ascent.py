@@ -1,0 +1,115 @@
+"""Lower bounds of the objective rows with second-order forms of their products.
+
+A row is a linear form and the quadratic form `d Q d` of what its products leave (`tangents`);
+`QuadraticForms` has its least value, and the tangent there is the linear form of the row.
+
+Sound: yes. With `t` terms a sum, all that float64 adds up to `Q` and to the minimum is at most
+`gamma(t)` of the sizes that are added, and is subtracted. Complete: no. Cost: per step a row and,
+of each product of a row, `d^2` numbers.
+
+Reference: M. Berz, G. Hoffstaetter, *Computation and application of Taylor polynomials with
+interval remainder bounds*, Reliable Computing 4 (1998), for expansions about a center.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...core import gamma
+from ...domains.backward import BoxBatch, LinearForm
+from .alpha_crown import AlphaAscent, Relaxations
+from .quadratic_forms import QuadraticForms
+from .relaxed_values import Chosen, Record
+from .tangents import Bend, Tangent
+
+
+@dataclass(eq=False)
+class QuadraticAscent(AlphaAscent):
+    """The best bound found for each pair, with tangents in the place of planes.
+
+    Args:
+        tangents: Of every product; `net` has their planes.
+        forms: Found: the second-order form of each pair.
+        lost: Found: `(P, d)` what is lost beside it to errors of factors, by input.
+        blame: Found: `(P, d)` the slack that the products of the best bound cause, by input.
+    """
+
+    tangents: dict[int, Tangent | Bend] = field(kw_only=True)
+    forms: QuadraticForms = field(init=False)
+    lost: np.ndarray = field(init=False)
+    blame: np.ndarray = field(init=False)
+    _now: tuple[QuadraticForms, np.ndarray, np.ndarray] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shape = self.form_rows.shape
+        cells = self.sweep.cells.take(self.box)
+        self.forms = QuadraticForms.nothing(cells, self.sweep.radii)
+        self.lost, self.blame = np.zeros(shape), np.zeros(shape)
+
+    def _concretize(
+        self, cells: BoxBatch, form: LinearForm, record: Record, active: np.ndarray
+    ) -> tuple[np.ndarray, LinearForm, np.ndarray]:
+        with np.errstate(all="ignore"):
+            total, left, lost = self._remainder(record, self.box[active], cells.reach)
+            constant = form.constant[:, 0] - left
+            forms = QuadraticForms(cells, form.rows[:, 0], constant, total, self.sweep.radii)
+            least, out, at = forms.least()
+            self._now = forms, lost, forms.tangents().blame
+        return least, out, at
+
+    def _lines_at(self, chosen: Chosen) -> Chosen:
+        return {v: p for v, p in chosen.items() if not isinstance(self.tangents.get(v), Tangent)}
+
+    def _free(
+        self, lines: Relaxations, record: Record, active: np.ndarray
+    ) -> dict[int, np.ndarray]:
+        free = super()._free(lines, record, active)
+        # Of a curve, the tangents have no gain: what is free are lines that stayed.
+        return {v: m for v, m in free.items() if not isinstance(self.tangents.get(v), Tangent)}
+
+    def _keep(
+        self,
+        active: np.ndarray,
+        least: np.ndarray,
+        form: LinearForm,
+        record: Record,
+        chosen: Chosen,
+    ) -> None:
+        better = least > self.least[active]
+        forms, lost, blame = self._now
+        self.forms.adopt(active[better], forms, better)
+        self.lost[active[better]] = lost[better]
+        self.blame[active[better]] = blame[better] + lost[better]
+        super()._keep(active, least, form, record, chosen)
+
+    def _remainder(
+        self, record: Record, box: np.ndarray, reach: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The form `(P, d, d)` in units of the radii, what else is lost `(P,)`, and by whom."""
+        pairs, d = reach.shape
+        total, left = np.zeros((pairs, d, d)), np.zeros(pairs)
+        blame = np.zeros((pairs, d))
+        noise = gamma(2 * d * d + 64) if self.sweep.radii else 0.0
+        for v, tangent in self.tangents.items():
+            if v not in record:
+                continue
+            a = record[v]
+            if isinstance(tangent, Bend):
+                a, own = a * tangent.mean[box], np.abs(a) * tangent.spread[box]
+                first = second = tangent.form
+            else:
+                own, first, second = 0.0, tangent.left, tangent.right
+            ru, rv = first.reach[box], second.reach[box]
+            eu, ev = first.error[box], second.error[box]
+            lu, lv = first.rows[box] * reach[:, None], second.rows[box] * reach[:, None]
+            total += np.matmul((a[:, :, None] * lu).transpose(0, 2, 1), lv)
+            size = np.abs(a)
+            lost = size * (ru * ev + rv * eu + eu * ev) + own * (ru + eu) * (rv + ev)
+            terms = noise + (gamma(2 * a.shape[1]) if self.sweep.radii else 0.0)
+            paid = lost + terms * (lost + size * (ru * rv + ru * ev + rv * eu + eu * ev))
+            unused = (size == 0) & (np.asarray(own) == 0)
+            left += np.where(unused, 0.0, paid).sum(axis=1) * (1.0 + terms)
+            share = np.abs(lu) / (ru[..., None] + 1e-300) + np.abs(lv) / (rv[..., None] + 1e-300)
+            blame += 0.5 * np.einsum("pn,pni->pi", np.where(unused, 0.0, lost), share)
+        return 0.5 * total + 0.5 * total.transpose(0, 2, 1), left, blame

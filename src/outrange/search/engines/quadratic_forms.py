@@ -1,0 +1,232 @@
+"""Lower bounds of second order over boxes: forms `g . x + z S z + c`, `z` the way from the center.
+
+`z` is in units of the box's radii, so `|z| <= 1`. With `2 S_ij z_i z_j >= -|S_ij| (z_i^2 +
+z_j^2)` a form is a sum of functions of one input each, `G_i z_i + q_i z_i^2`, whose least values
+and whose parts below a level are exact. Before that a convex part `z W W' z` may be replaced by
+its tangent: `|W' (z - z0)|^2 >= 0` for any `W` and `z0`, so eigenvectors need not be exact.
+
+Sound: yes. Each result is a sum of fewer than `2 d^2 + 64` terms; `gamma` of that times the sizes
+added is subtracted once.
+
+Reference: C. Adjiman et al., *A global optimization method, alphaBB*, Computers and Chemical
+Engineering 22 (1998), for quadratic terms moved to the diagonal.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core import down, gamma
+from ...domains.backward import BoxBatch, LinearForm
+from ...domains.rounding import FLOOR
+
+
+@dataclass(eq=False)
+class QuadraticForms:
+    """One form a box.
+
+    Args:
+        cells: `P` boxes.
+        rows: `(P, d)`: `g`.
+        constant: `(P,)`: `c`.
+        total: `(P, d, d)`: `S`, symmetric.
+        radii: Whether rounding is paid for.
+        hint: `(P, d)`: where inputs that make no difference any more are best put; NaN for others.
+    """
+
+    cells: BoxBatch
+    rows: np.ndarray
+    constant: np.ndarray
+    total: np.ndarray
+    radii: bool = True
+    hint: np.ndarray | None = None
+
+    @staticmethod
+    def nothing(cells: BoxBatch, radii: bool) -> "QuadraticForms":
+        """Forms that say nothing yet."""
+        pairs, d = cells.lo.shape
+        none = np.full(pairs, -np.inf)
+        return QuadraticForms(cells, np.zeros((pairs, d)), none, np.zeros((pairs, d, d)), radii)
+
+    def take(self, index: np.ndarray) -> "QuadraticForms":
+        """Some of them, repeats allowed."""
+        parts = (self.rows[index], self.constant[index], self.total[index])
+        return QuadraticForms(self.cells.take(index), *parts, self.radii)
+
+    def adopt(self, index: np.ndarray, others: "QuadraticForms", which: np.ndarray) -> None:
+        """Put some of `others`, of the same boxes, in the places `index`."""
+        self.rows[index] = others.rows[which]
+        self.constant[index] = others.constant[which]
+        self.total[index] = others.total[which]
+
+    def mixed(self, others: "QuadraticForms", share: np.ndarray) -> "QuadraticForms":
+        """`(1 - share)` of these and `share` of others `(P,)`, which lies below the larger one.
+
+        The shares are taken as they are in float64; their sum is off by a rounding of 1, which
+        is paid for with the sizes of both.
+        """
+        rest = 1.0 - share
+        rows = rest[:, None] * self.rows + share[:, None] * others.rows
+        total = rest[:, None, None] * self.total + share[:, None, None] * others.total
+        constant = rest * self.constant + share * others.constant
+        constant = np.where(share == 0, self.constant, constant)
+        constant = np.where(rest == 0, others.constant, constant)
+        return QuadraticForms(
+            self.cells, rows, constant - self._noise(others.sizes + self.sizes), total, self.radii
+        )
+
+    def values(self, z: np.ndarray) -> np.ndarray:
+        """`(P,)` of the forms at `z` `(P, d)`, in plain float64."""
+        x = self.cells.center + z * self.cells.reach
+        bent = np.einsum("pi,pij,pj->p", z, self.total, z)
+        return (self.rows * x).sum(axis=1) + bent + self.constant
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """`(P,)` what goes into a form, in absolute value."""
+        far = np.abs(self.rows) * (np.abs(self.cells.center) + self.cells.reach)
+        quadratic = 8.0 * np.abs(self.total).sum(axis=(1, 2))
+        return far.sum(axis=1) + quadratic + np.abs(self.constant)
+
+    def _noise(self, sizes: np.ndarray) -> np.ndarray:
+        if not self.radii:
+            return np.zeros_like(sizes)
+        return gamma(4 * self.rows.shape[1] ** 2 + 64) * sizes + FLOOR
+
+    @property
+    def mixed_terms(self) -> np.ndarray:
+        """`(P, d)`: `sum_j |S_ij|` beside the diagonal."""
+        return np.abs(self.total).sum(axis=2) - np.abs(self._straight)
+
+    @property
+    def _straight(self) -> np.ndarray:
+        return np.einsum("pii->pi", self.total)
+
+    @property
+    def bend(self) -> np.ndarray:
+        """`(P, d)`: `q`."""
+        return self._straight - self.mixed_terms
+
+    @property
+    def blame(self) -> np.ndarray:
+        """`(P, d)` the slack of second order."""
+        found = self.mixed_terms + np.maximum(-self._straight, 0.0)
+        return np.nan_to_num(found, posinf=1e100)
+
+    def corner(self) -> np.ndarray:
+        """`(P, d)`: the `z` at which the sums of functions of one input are least."""
+        slope, bend = self.rows * self.cells.reach, self.bend
+        with np.errstate(all="ignore"):
+            inside = np.clip(-0.5 * slope / bend, -1.0, 1.0)
+        found = np.where(bend > 0, inside, -np.sign(slope))
+        if self.hint is not None:
+            found = np.where(np.isnan(self.hint), found, self.hint)
+        return np.nan_to_num(found)
+
+    def least(self) -> tuple[np.ndarray, LinearForm, np.ndarray]:
+        """The least values `(P,)`, linear forms with these, and the points."""
+        found, tight = self._least(), self.tangents()
+        other = tight._least()
+        better = other[0] > found[0]
+        if better.any():
+            rows = np.where(better[:, None], other[1].rows[:, 0], found[1].rows[:, 0])
+            constant = np.where(better, other[1].constant[:, 0], found[1].constant[:, 0])
+            form = LinearForm(rows[:, None], constant[:, None])
+            at = np.where(better[:, None], other[2], found[2])
+            found = np.maximum(found[0], other[0]), form, at
+        return found
+
+    def _least(self) -> tuple[np.ndarray, LinearForm, np.ndarray]:
+        """Without a look at convex parts."""
+        cells, bend, z = self.cells, self.bend, self.corner()
+        with np.errstate(all="ignore"):
+            turn = np.where((bend > 0) & (cells.reach > 0), 2.0 * bend * z / cells.reach, 0.0)
+            drop = np.where(bend > 0, -bend * z * z, bend).sum(axis=1)
+            drop = drop - (turn * cells.center).sum(axis=1)
+            far = (np.abs(turn) * (np.abs(cells.center) + cells.reach)).sum(axis=1)
+            rows = self.rows + turn
+            constant = down(self.constant + drop - self._noise(self.sizes + far))
+            fine = np.isfinite(rows).all(axis=1) & np.isfinite(constant)
+        rows = np.where(fine[:, None], rows, np.nan_to_num(self.rows))
+        constant = np.where(fine, constant, -np.inf)
+        out = LinearForm(rows[:, None], constant[:, None])
+        at = np.clip(cells.center + z * cells.reach, cells.lo, cells.hi)
+        return cells.least(out)[:, 0], out, at
+
+    def tangents(self) -> "QuadraticForms":
+        """Lower forms, in which tangents at about the minimum stand for the convex parts."""
+        reach, center = self.cells.reach, self.cells.center
+        with np.errstate(all="ignore"):
+            usual = np.abs(self.total).max(axis=(1, 2)) < LARGEST
+            total = np.where(usual[:, None, None], self.total, 0.0)
+            value, vector = np.linalg.eigh(total)
+            root = vector * np.sqrt(np.maximum(value, 0.0))[:, None, :]
+            convex = np.matmul(root, root.transpose(0, 2, 1))
+            z = _descended(self.rows * reach, convex)
+            slope = 2.0 * np.einsum("pij,pj->pi", convex, z)
+            turn = np.where(reach > 0, slope / reach, 0.0)
+            level = 0.5 * (slope * z).sum(axis=1) + (turn * center).sum(axis=1)
+            size = 32.0 * np.square(np.abs(root).sum(axis=1)).sum(axis=1)
+            size += (np.abs(turn) * (np.abs(center) + reach)).sum(axis=1)
+            constant = self.constant - level - self._noise(self.sizes + size)
+            rows = self.rows + turn
+            # At a minimum inside, nothing is left of the slope but rounding.
+            level_now = np.abs(rows) <= FLAT * (np.abs(self.rows) + np.abs(turn))
+        hint = np.where(level_now, z, np.nan)
+        return QuadraticForms(self.cells, rows, constant, self.total - convex, self.radii, hint)
+
+    def below(
+        self, level: np.ndarray, start: np.ndarray, end: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The part of the box `start <= z <= end` `(P, d)` outside which forms exceed `level`."""
+        slope, bend = self.rows * self.cells.reach, self.bend
+        with np.errstate(all="ignore"):
+            at = _least_on(slope, bend, start, end)
+            base = self.constant + (self.rows * self.cells.center).sum(axis=1)
+            # What an input may make of it, with the others at their least.
+            room = base - self._noise(2.0 * (self.sizes + np.abs(level))) - level
+            room = (room + at.sum(axis=1))[:, None] - at
+            found = []
+            for sign, near, far in ((1.0, start, end), (-1.0, end, start)):
+                cut = np.broadcast_to(near, slope.shape).copy()
+                for share in SHARES:
+                    edge = near + share * (far - near)
+                    low, high = (near, edge) if sign > 0 else (edge, near)
+                    above = room + _least_on(slope, bend, low, high) > 0
+                    cut = np.where(above, edge, cut)
+                found.append(cut)
+        return found[0], found[1]
+
+
+SHARES = np.linspace(0.0625, 1.0, 16)
+"""Of a side of a box that may be cut off, least first."""
+
+
+def _least_on(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The least of `slope z + bend z^2` for `low <= z <= high`."""
+    ends = np.minimum(slope * low + bend * low * low, slope * high + bend * high * high)
+    inside = np.clip(-0.5 * slope / bend, low, high)
+    level = slope * inside + bend * inside * inside
+    return np.where(bend > 0, np.fmin(level, ends), ends)
+
+
+def _descended(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
+    """About where `slope z + z C z` is least for `|z| <= 1`, `C` convex: input by input."""
+    z = np.zeros_like(slope)
+    for _ in range(SWEEPS):
+        for i in range(slope.shape[1]):
+            own = convex[:, i, i]
+            rest = slope[:, i] + 2.0 * ((convex[:, i] * z).sum(axis=1) - own * z[:, i])
+            inside = np.clip(-0.5 * rest / own, -1.0, 1.0)
+            z[:, i] = np.where(own > 0, inside, -np.sign(rest))
+    return np.nan_to_num(z)
+
+
+FLAT = 1e-6
+"""A slope that small, relative to what it is the difference of, is none."""
+
+LARGEST = 1e100
+"""Of the entries of which eigenvectors are asked for."""
+
+SWEEPS = 3
+"""Over all inputs, on the way to where a convex part is least."""

@@ -1,0 +1,47 @@
+"""The values of a relaxed graph at points: what an ascent turns its lines by."""
+
+import numpy as np
+
+from ...domains.backward import RelaxedGraph
+from ...domains.relaxations import MaxRelaxation
+from ...ops import Product
+
+
+Record = dict[int, np.ndarray]
+"""Coefficients `(P, n)` of the rows on every nonlinear value."""
+
+Chosen = dict[int, tuple[np.ndarray, ...]]
+"""What each unit of a nonlinear value uses: see `UsedRelaxation.line`."""
+
+
+def relaxed_values(
+    net: RelaxedGraph, chosen: Chosen, record: Record, x: np.ndarray, last: int
+) -> list[np.ndarray]:
+    """Every value up to `last` at the points `x` `(P, d)`.
+
+    Args:
+        net: The graph and its picks.
+        chosen: The lines in use; a value without is computed as it is.
+        record: The rows that use them.
+        x: `(P, d)`.
+        last: A value.
+    """
+    values = [x]
+    with np.errstate(all="ignore"):
+        for v, node in enumerate(net.graph.nodes[:last], 1):
+            op, source = node.op, values[node.inputs[0]]
+            picks = net.lines.get(v)
+            if v in chosen and isinstance(op, Product):
+                left, right, offset, _ = chosen[v]
+                u, w = source[:, op.left], values[node.inputs[1]][:, op.right]
+                values.append(left * u + right * w + offset)
+            elif v in chosen:
+                slope, offset = chosen[v]
+                values.append(slope * source + offset)
+            elif isinstance(picks, MaxRelaxation) and v in record:
+                picked = np.take_along_axis(source, picks.arg, axis=1)
+                loose = (record[v] < 0) & ~picks.sure
+                values.append(np.where(loose, picks.top, picked))
+            else:
+                values.append(op.run(tuple(values[j] for j in node.inputs)))
+    return values
