@@ -20,6 +20,7 @@ import numpy as np
 
 from ...core import Bounds, Clock
 from ...graph import Graph
+from ...search.common.parallel import single_blas_thread
 from .initial import corners
 from .loop import flow_pipe
 from .pieces import InitialPiece, SettledPiece
@@ -242,12 +243,14 @@ def decide_by_splits(
     clock, (lo, hi) = Clock(deadline), corners(boxes)
     search = _CoverSearch(plant, controller, Fraction(dt), steps, decide, disturbance, keep, clock)
     pieces = [InitialPiece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)]
-    search.decided(deque(pieces if since is None else search.resumed(since.leaves)), most)
-    # Tighter pipes are for what is answered: what is open needs the time.
-    answered = decide is None or all(leaf.proved for leaf in search.leaves)
-    if tighten is not None and answered and not search.interrupted:
-        search.clock = Clock(min(tighten(clock.seconds), clock.left))
-        search.tightened(tight)
+    # Products here are small: more threads of BLAS only wait for each other.
+    with single_blas_thread():
+        search.decided(deque(pieces if since is None else search.resumed(since.leaves)), most)
+        # Tighter pipes are for what is answered: what is open needs the time.
+        answered = decide is None or all(leaf.proved for leaf in search.leaves)
+        if tighten is not None and answered and not search.interrupted:
+            search.clock = Clock(min(tighten(clock.seconds), clock.left))
+            search.tightened(tight)
     return _cover(search, lo.shape[1])
 
 
