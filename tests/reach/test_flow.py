@@ -103,6 +103,26 @@ def test_splits_decide_what_one_box_cannot():
     assert cover.lo.min(axis=0).tolist() == [0.5, -0.5]
 
 
+def test_what_was_proved_is_not_proved_again(monkeypatch):
+    graph, network = _loop()
+    lo, hi = np.array([[0.5, -0.5]]), np.array([[1.5, 0.5]])
+    row = np.array([[1.0, 0.0]])
+    asked = Rows(row, -INFINITY, np.array([1.2]), Window(Fraction(0), Fraction(1)))
+    first = decide_by_splits(graph, network, (lo, hi), H, 10, asked, 60, most=20)
+    assert 0 < first.share < 1
+    ran, run = [], cover._CoverSearch.run
+    monkeypatch.setattr(
+        cover._CoverSearch, "run", lambda *given: (ran.extend(given[1]), run(*given))[1]
+    )
+    second = decide_by_splits(graph, network, (lo, hi), H, 10, asked, 60, most=20, since=first)
+    assert second.share >= first.share and not second.complete
+    # Only what was open runs again, and the pieces are still the whole.
+    assert sum(piece.share for piece in ran if piece.origin in first.leaves) == pytest.approx(
+        1 - first.share
+    )
+    assert np.isclose((second.hi - second.lo).prod(axis=1).sum(), 1.0)
+
+
 def test_what_does_not_hold_stays_open_with_its_first_time():
     graph, network = _loop()
     lo, hi = np.array([[0.5, -0.5]]), np.array([[1.5, 0.5]])

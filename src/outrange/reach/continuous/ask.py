@@ -160,7 +160,7 @@ class FlowSearch:
         for most in TURNS:
             self.reason = "decided"
             cover = self._cover(asked, tol, self._left(), most)
-            if self.decided is None or cover.complete or cover.share > self.decided.share:
+            if self.decided is None or cover.complete or cover.share >= self.decided.share:
                 self.decided = self.cover = cover
             if cover.complete or self.reason == "interrupted":
                 return
@@ -204,7 +204,7 @@ class FlowSearch:
             system.plant, system.controller, system.boxes(), system.dt, system.horizon,
             None if asked is None else _Reporting(asked, self), seconds,
             disturbance=system.disturbance, tighten=room, tight=TIGHT if tol is None else tol,
-            most=most,
+            most=most, since=None if asked is None else self.decided,
         )  # fmt: skip
         self.boxes += cover.tried
         if cover.interrupted:

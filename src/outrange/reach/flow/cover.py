@@ -60,6 +60,7 @@ class Cover:
         tried: How many pipes there were.
         interrupted: Whether Ctrl-C ended it.
         trouble: Why a piece could not go on, though nothing was asked of it there; None without.
+        leaves: The pieces with the pipes of the runs that they were in; see `since`.
     """
 
     lo: np.ndarray
@@ -70,6 +71,7 @@ class Cover:
     tried: int
     interrupted: bool = False
     trouble: Failure | None = None
+    leaves: Sequence[SettledPiece] = field(default=(), repr=False)
 
     @property
     def complete(self) -> bool:
@@ -127,6 +129,19 @@ class _CoverSearch:
         if pipe.interrupted:
             self.clock, self.interrupted = Clock(0.0), True
         return pipe, {failure.box: failure for failure in pipe.failures}
+
+    def resumed(self, leaves: Sequence[SettledPiece]) -> list[InitialPiece]:
+        """What is proved is kept; what is open is cut, and returned."""
+        found: list[InitialPiece] = []
+        for leaf in leaves:
+            failure = None if leaf.proved else leaf.failure
+            parts: list[InitialPiece] = []
+            if failure is not None:
+                parts = leaf.piece.cut(failure.free, failure.blame, 1)
+                found += [replace(part, origin=leaf) for part in parts]
+            if not parts:
+                self.leaves.append(leaf)
+        return found
 
     def decided(self, queue: deque[InitialPiece], most: int) -> None:
         """Answer the question for all pieces, or give up."""
@@ -202,6 +217,7 @@ def decide_by_splits(
     most: int = 1 << 14,
     tighten: Callable[[float], float] | None = None,
     tight: float = TIGHT,
+    since: Cover | None = None,
 ) -> Cover:
     """Split the initial set until a question is answered for all of it, or time is over.
 
@@ -222,14 +238,17 @@ def decide_by_splits(
         tighten: From the seconds it took to those that may be spent on tighter pipes afterwards,
             within the deadline; None for none.
         tight: A piece is tight where remainders are at most this share of each width.
+        since: What is known of the same question: its open pieces are cut on, within `most` more.
     """
     clock, (lo, hi) = Clock(deadline), corners(boxes)
     search = _CoverSearch(plant, controller, Fraction(dt), steps, decide, disturbance, keep, clock)
-    whole = deque(InitialPiece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True))
+    pieces = [InitialPiece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)]
     # Products here are small: more threads of BLAS only wait for each other.
     with single_blas_thread():
-        search.decided(whole, most)
-        if tighten is not None and not search.interrupted:
+        search.decided(deque(pieces if since is None else search.resumed(since.leaves)), most)
+        # Tighter pipes are for what is answered: what is open needs the time.
+        answered = decide is None or all(leaf.proved for leaf in search.leaves)
+        if tighten is not None and answered and not search.interrupted:
             search.clock = Clock(min(tighten(clock.seconds), clock.left))
             search.tightened(tight)
     return _cover(search, lo.shape[1])
@@ -264,5 +283,5 @@ def _cover(search: _CoverSearch, states: int) -> Cover:
     return Cover(
         np.stack([leaf.piece.lo for leaf in leaves]),
         np.stack([leaf.piece.hi for leaf in leaves]), proved, whole, share, search.tried,
-        search.interrupted, search.trouble,
+        search.interrupted, search.trouble, leaves,
     )  # fmt: skip

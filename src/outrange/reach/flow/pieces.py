@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from .pipe import FlowPipe
+from .pipe import Failure, FlowPipe
 
 
 THINNEST = 2.0**-30
@@ -61,3 +61,8 @@ class SettledPiece:
     def reached(self) -> Fraction:
         """Up to when its pipe holds."""
         return self.pipe.reached[self.box]
+
+    @property
+    def failure(self) -> Failure | None:
+        """Where it had to stop."""
+        return next((one for one in self.pipe.failures if one.box == self.box), None)
