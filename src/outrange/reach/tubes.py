@@ -26,7 +26,8 @@ from .specification import Trajectory
 from .symbols import beside, fresh, reduced, some
 from .system import LoopSystem
 from .tube_boxes import TubeBox, pieces
-from .zonotopes import Zonotopes, boxes, through
+from .zonotope_pass import through
+from .zonotopes import Zonotopes, boxes
 
 
 AT_ONCE = 32

@@ -56,7 +56,9 @@ class Pipe:
         Raises:
             InputError: The pipe does not reach that far.
         """
-        holds = (self.start <= time) & (time <= self.stop)
+        holds = (self.start == time) & (time == self.stop)
+        if not holds.any():
+            holds = (self.start <= time) & (time <= self.stop)
         if not holds.any():
             raise InputError(
                 f"The pipe holds for the times {self.start.min():g} to {self.stop.max():g}. "

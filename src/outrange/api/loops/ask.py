@@ -38,6 +38,8 @@ def closed_loop(
     varying: bool | None = None,
     choice: Any = None,
     mode: str | int | None = None,
+    memory: Callable | None = None,
+    delay: int | tuple[int, Any] = 0,
     states: Sequence[str] | None = None,
     controls: Sequence[str] | None = None,
     where: Any = None,
@@ -76,7 +78,8 @@ def closed_loop(
             derivative of the state; each control is held for one period, and all times are in this
             unit: `(x[0] <= 1).during(0.5, 1)`. It is the decimal as written; `Fraction(1, 3)` is a
             third. None: the plant returns its next state.
-        observe: What the controller sees of the state: a function of `x`.
+        observe: What the controller sees of the state: a function of `x`, or of `(t, x)` with the
+            number of the step (with `dt`: the time, as a float64 number).
         actuate: From what the controller returns to the control: a function.
         parameters: `(lo, hi)` of what the plant calls `p`: unknown, and the same at every step.
         disturbance: `(lo, hi)` of what the plant calls `w`.
@@ -85,6 +88,11 @@ def closed_loop(
             `[-1, 0, 1]`; a list of such lists for several.
         mode: The state whose value says which of several controllers acts, its name or place; the
             plant says what it is next.
+        memory: What the controller remembers until it is asked again: a function of what it returns
+            `y`, of `(x, y)` or `(t, x, y)` to the next values of the last states, about which the
+            plant then says nothing.
+        delay: How many steps (with `dt`: periods) a control takes to reach the plant, which
+            receives 0 before the first one does; `(2, -10.0)`: 2 steps, and -10 before.
         states: Names of the states, for `x["angle"]` and for pictures.
         controls: Names of the controls.
         where: A condition on `outrange.x`: only initial states that satisfy it count.
@@ -100,8 +108,8 @@ def closed_loop(
     Raises:
         InputError: An argument breaks a rule; the message says which.
         ModelError: The controller cannot be read.
-        UnsupportedError: The plant computes what is not described; with `dt`, it jumps, or the loop
-            has modes or choices.
+        UnsupportedError: The plant computes what is not described; with `dt`, the loop has
+            modes or choices.
 
     Example:
         >>> from outrange import closed_loop, linear_plant, x
@@ -135,7 +143,8 @@ def closed_loop(
             system, networks, over = read_loop(
                 controller, plant, initial, steps=steps, dt=dt, observe=observe, actuate=actuate,
                 parameters=parameters, disturbance=disturbance, varying=varying, choice=choice,
-                states=states, controls=controls, where=where, mode=mode,
+                states=states, controls=controls, where=where, mode=mode, memory=memory,
+                delay=delay,
             )  # fmt: skip
             spec = read_spec(spec)
             text = "" if spec is None else repr(as_temporal(spec))

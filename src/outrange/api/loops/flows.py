@@ -77,26 +77,30 @@ def flow_system(
         fixed = Box(*(
             np.concatenate([getattr(fixed, end), getattr(noise, end)]) for end in ("lo", "hi")
         ))  # fmt: skip
-    pushed = graphs.after.value_size(graphs.after.output)
-    names = parts.controls or tuple(f"u{i + 1}" for i in range(pushed))
+    names = parts.controls or tuple(f"u{i + 1}" for i in range(parts.pushed))
+    late = np.array(parts.hidden)
+    fixed = Box(np.concatenate([fixed.lo, late]), np.concatenate([fixed.hi, late]))
     (network,) = networks
     return FlowSystem(
         graphs.plant, graphs.controller, dt, steps, tuple(found), parts.states, names, fixed,
         parts.sizes["p"], noise if varies else Box(np.zeros(0), np.zeros(0)),
         "controller" if network is None else network.name, _model_control(network, graphs),
+        graphs.memory, late.size,
     )  # fmt: skip
 
 
 def _model_control(
     network: Network | None, graphs: FlowGraphs
-) -> Callable[[np.ndarray], np.ndarray] | None:
+) -> Callable[[float, np.ndarray], np.ndarray] | None:
     """The user's own controller in its own arithmetic, what is about it in float64."""
     if network is None or network.predict is None:
         return None
     predict, kind = network.predict, network.computed.dtype
 
-    def run(x: np.ndarray) -> np.ndarray:
-        raw = np.asarray(predict(graphs.before.run(x).astype(kind)), np.float64)
-        return graphs.after.run(raw.reshape(len(x), -1))
+    def run(t: float, x: np.ndarray) -> np.ndarray:
+        clock = [np.full((len(x), 1), t)] * (len(graphs.before.inputs) > 1)
+        seen = graphs.before.run(np.concatenate([x, *clock], axis=1))
+        raw = np.asarray(predict(seen.astype(kind)), np.float64).reshape(len(x), -1)
+        return graphs.after.run(np.concatenate([x, raw, *clock], axis=1))
 
     return run

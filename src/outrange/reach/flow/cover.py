@@ -20,6 +20,7 @@ import numpy as np
 
 from ...core import Bounds, Clock
 from ...graph import Graph
+from .controllers import SampledControl
 from .initial import corners
 from .loop import flow_pipe
 from .pieces import InitialPiece, SettledPiece
@@ -98,7 +99,7 @@ class _CoverSearch:
     """What is under way; see `decide_by_splits`."""
 
     plant: Graph
-    controller: Graph | None
+    controller: Graph | SampledControl | None
     dt: Fraction
     steps: int
     decide: Decide | None
@@ -189,7 +190,7 @@ class _CoverSearch:
 
 def decide_by_splits(
     plant: Graph,
-    controller: Graph | None,
+    controller: Graph | SampledControl | None,
     boxes: Sequence | Bounds,
     dt: Fraction,
     steps: int,

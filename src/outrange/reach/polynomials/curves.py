@@ -57,6 +57,26 @@ def apply_curve(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
     return found, bad
 
 
+def leveled(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
+    """A function that jumps: its own range about the values of `x`, as a number and a remainder.
+
+    The range is that of an open interval, limits at jumps included: it holds what the function is,
+    and every value between, at each value of `x` and beside it. So what is proved of a right side
+    holds for its convex hull, whatever a solution does on a jump.
+    """
+    middle, radius = x.coef[..., 0], x.radius
+    lo, hi = down(middle - radius), up(middle + radius)
+    bad = undefined(op, lo, hi) & (op.beyond is None)
+    lo, hi = np.where(bad, 0.0, lo), np.where(bad, 0.0, hi)
+    with np.errstate(all="ignore"):
+        least, most = op.range(lo, hi)
+    center = 0.5 * least + 0.5 * most
+    center = np.where(np.isfinite(center), center, 0.0)
+    off = np.where(least == most, 0.0, up(np.maximum(most - center, center - least)))
+    off = np.where(bad | np.isnan(off), np.inf, off)
+    return constant(x.frame, center, None if x.rest is None else off, x.sym.shape[-1]), bad
+
+
 def _expanded(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
     """By series where the curve has one, by a line elsewhere."""
     if op.is_piecewise_linear:

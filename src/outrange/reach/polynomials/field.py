@@ -12,7 +12,7 @@ from ...graph import Graph
 from ...graph.graph import Op
 from ...ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ...ops.pointwise.op import Pointwise
-from .curves import apply_curve, apply_largest
+from .curves import apply_curve, apply_largest, leveled
 from .models import Models, affine, known_rests, multiply, rearranged
 
 
@@ -109,7 +109,7 @@ def _joined(graph: Graph, given: Mapping[str, Models]) -> Models:
 
 
 def _curved(op: Curve | Step, x: Models, trouble: Trouble) -> Models:
-    found, bad = apply_curve(op, x)
+    found, bad = (leveled if op.jumps or isinstance(op, Step) else apply_curve)(op, x)
     if bad.any():
         rows, entries = np.nonzero(bad)
         middle, radius = x.coef[rows[0], entries[0], 0], x.radius[rows[0], entries[0]]
@@ -118,10 +118,6 @@ def _curved(op: Curve | Step, x: Models, trouble: Trouble) -> Models:
             np.any(bad, axis=1),
             f"{what}: its argument may be in {_range(float(middle), float(radius))}",
         )
-    if op.jumps or isinstance(op, Step):
-        trouble.add(np.ones(x.count, bool), f"`{op.name}` jumps, and a field must not")
-        if found.rest is not None:
-            found = Models(found.frame, found.coef, found.sym, np.full_like(found.rest, np.inf))
     return found
 
 
