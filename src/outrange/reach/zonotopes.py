@@ -99,17 +99,17 @@ def affine_form(op: Affine, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) 
     size = op.apply(sizes, True)
     rest = widened(carried * (1.0 + g) + widened(size + np.abs(op.bias)) * g)
     count, symbols = forms[0].rows.shape[:2]
-    flat = tuple(f.rows.reshape(count * symbols, -1) for f in forms)
-    rows = op.apply(flat, False).reshape(count, symbols, -1)
+    flat = tuple(f.rows.reshape(count * symbols, f.rows.shape[2]) for f in forms)
+    rows = op.apply(flat, False).reshape(count, symbols, op.size)
     return Zonotopes(center, rows, rest)
 
 
 def _rearrange(op: Rearrange, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
     count, symbols = forms[0].rows.shape[:2]
-    flat = tuple(f.rows.reshape(count * symbols, -1) for f in forms)
+    flat = tuple(f.rows.reshape(count * symbols, f.rows.shape[2]) for f in forms)
     return Zonotopes(
         op.run(tuple(f.center for f in forms)),
-        op.run(flat, fill=False).reshape(count, symbols, -1),
+        op.run(flat, fill=False).reshape(count, symbols, op.size),
         op.run(tuple(f.rest for f in forms), fill=False),
     )
 

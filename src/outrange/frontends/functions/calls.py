@@ -12,7 +12,7 @@ from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
 from ...graph.composites import logic
 from ..traced.rules import power
-from .tables import digitize, interpolate, pick, piecewise, searched, selected
+from .tables import choose, digitize, interpolate, piecewise, searched, selected
 
 
 Rule = Callable[..., Any]
@@ -193,7 +193,7 @@ FUNCTIONS: Mapping[str, Rule] = MappingProxyType({
     "interp": interpolate,
     "digitize": digitize,
     "searchsorted": searched,
-    "take": pick,
+    "choose": choose,
     "clip": _clip,
     "dot": lambda b, of, x, y: _matmul(b, of(b, x), of(b, y)),
     "sum": _reduced("sum"),

@@ -13,7 +13,7 @@ from ...graph.composites.splice import splice
 from ...ops import Step
 from .actuation import delivered, remembered
 from .plants import part_of, plant_value
-from .step import StepParts, before_graph
+from .step import StepParts, before_graph, controlled
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
     change at instants.
 
     Args:
-        parts: What it is made of; without choices and modes.
+        parts: What it is made of; without choices.
         varies: Whether the disturbance varies.
 
     Raises:
@@ -55,7 +55,7 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
         UnsupportedError: A function computes something that is not described, or what a plant in
             continuous time cannot.
     """
-    n, net = len(parts.states), parts.controllers[0]
+    n = len(parts.states)
     fixed = ["p"] if parts.sizes["p"] else []
     fixed += ["w"] if parts.sizes["w"] and not varies else []
     late = len(parts.hidden)
@@ -65,7 +65,7 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
     b = Builder([Slot("x", (n + more,)), *_clock(parts)], source="controller")
     x, *clock = b.input_values()
     seen = splice(b, before, _beside(b, x, *clock))
-    raw = splice(b, net, seen)
+    raw = controlled(b, parts, x, seen, near=True)
     controller = b.finish([splice(b, after, _beside(b, x, raw, *clock))], ["u"])
     memory = np.concatenate([np.arange(n - parts.kept, n), np.arange(n + more - late, n + more)])
     return FlowGraphs(before, after, controller, memory, _plant_graph(parts, varies, fixed, late))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -189,23 +190,39 @@ def plain_after(parts: StepParts, t: float = 0.0) -> Graph:
 def _whole(parts: StepParts, slots: Sequence[Slot], before: Graph, after: Graph) -> Graph:
     b = Builder(slots)
     inputs = b.input_values()
-    out = _controlled(b, parts, inputs[0], splice(b, before, inputs[0]))
+    out = controlled(b, parts, inputs[0], splice(b, before, inputs[0]))
     flat = b.concat([*inputs, b.reshape(out, (1, out.size))], axis=1)
     found = splice(b, after, flat)  # pyright: ignore[reportArgumentType]
     return b.finish([found], ["next and u"])
 
 
-def _controlled(b: Builder, parts: StepParts, x: Value, seen: Value) -> Value:
-    """What the controller of the mode returns: one choice within the other."""
+def controlled(b: Builder, parts: StepParts, x: Value, seen: Value, near: bool = False) -> Value:
+    """What the controller of the mode returns: one choice within the other.
+
+    Args:
+        b: The builder.
+        parts: What the loop is made of.
+        x: The state, and what stands behind it.
+        seen: What the controller sees.
+        near: Whether the mode is the nearest value, for it is not known to the last bit.
+    """
     found = splice(b, parts.controllers[0], seen)
     if not parts.modes:
         return found
-    mode = b.structural(lambda a: a[0][:, parts.mode : parts.mode + 1], [x])
+    mode = part_of(b, x, parts.mode, parts.mode + 1)
+    if near:
+        order = np.argsort(parts.modes)
+        found = splice(b, parts.controllers[order[0]], seen)
+        for low, high in pairwise(order):
+            middle = 0.5 * parts.modes[low] + 0.5 * parts.modes[high]
+            here = logic.compare(b, "greater_equal", mode, middle)
+            found = logic.select(b, here, splice(b, parts.controllers[high], seen), found)
+        return found  # pyright: ignore[reportReturnType]
     for value, graph in zip(parts.modes[1:], parts.controllers[1:], strict=True):
         here = b.curve("is_zero", b.affine_map(mode, 1.0, -value))
         # Between 0 and 1: whatever reads this knows that it lies between both branches.
-        found = logic.select(b, here, splice(b, graph, seen), found)  # pyright: ignore[reportAssignmentType]
-    return found
+        found = logic.select(b, here, splice(b, graph, seen), found)
+    return found  # pyright: ignore[reportReturnType]
 
 
 def before_graph(parts: StepParts, size: int, t: float | None) -> Graph:

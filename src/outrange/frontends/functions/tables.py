@@ -92,19 +92,14 @@ def searched(b: Builder, of: Reader, a: Any, v: Any, side: str = "left") -> Oper
     return _counted(b, of(b, v), _constant(b, of, a), how)
 
 
-def pick(b: Builder, of: Reader, a: Any, indices: Any, axis: int | None = None) -> Operand:
-    """`np.take` of a constant table, at a place that depends on the state.
-
-    Raises:
-        UnsupportedError: The table is not constant.
-    """
-    index = of(b, indices)
-    if not isinstance(index, Value):
-        return b.structural(lambda v: np.take(v[0], index.astype(int), axis=axis), [of(b, a)])
-    table = _constant(b, of, a)
-    if axis not in (None, 0):
-        raise UnsupportedError("`np.take` picks rows of a table: its `axis` is 0")
-    return logic.lookup(b, table.ravel() if axis is None else table, index)
+def choose(b: Builder, of: Reader, a: Any, choices: Sequence) -> Operand:
+    """`np.choose`: the entry of a table whose number depends on the state."""
+    index, table = of(b, a), list(choices)
+    found = of(b, table[0])
+    for place, entry in enumerate(table[1:], 1):
+        here = logic.compare(b, "greater_equal", index, place - 0.5)
+        found = logic.select(b, here, of(b, entry), found)
+    return found
 
 
 def _counted(b: Builder, x: Operand, places: np.ndarray, how: str) -> Operand:

@@ -12,6 +12,8 @@ from ...core import InputError, check_deadline, gamma
 from ...domains.crown import CrownPlan
 from ...graph import Graph
 from ..polynomials.models import Models, paid
+from ..zonotope_pass import through
+from ..zonotopes import Zonotopes
 from .bands import Band, Bounded, Pairs
 from .fits import POINTS, fitted
 from .sets import FormBatch, samples
@@ -76,6 +78,7 @@ class Controller:
                 "`observe` make the first of the second."
             )
         widths = [graph.size, *(node.size for node in graph.nodes)]
+        self._jumps = any(getattr(node.op, "jumps", ()) for node in graph.nodes)
         # Every unit of a layer is a row that goes back through all layers before it.
         self._work = sum(a * b for a, b in pairwise(widths)) * max(4, max(widths) // 8)
 
@@ -105,6 +108,17 @@ class Controller:
     def band(self, given: Models) -> tuple[Band, Pairs]:
         """A surface and a band over the states of each box."""
         sets = FormBatch.over(given)
+        band, pairs = self._surface(given, sets)
+        if self._jumps:
+            # What a condition chooses lies in the hull of its branches: planes know nothing of it.
+            form = Zonotopes(sets.center, sets.generators.transpose(0, 2, 1), sets.reach)
+            ends = through(self.graph, form).ends()
+            level = Band.between(0.0 * band.slope, 0.0 * band.bend, *ends)
+            band = band.better(level)
+        return band, pairs
+
+    def _surface(self, given: Models, sets: FormBatch) -> tuple[Band, Pairs]:
+        """The same by linear bounds."""
         bounded = Bounded.of(self.plan, sets, self.controls)
         none = Pairs.of(given.frame, np.zeros(0, np.int64))
         flat = np.zeros((sets.count, self.controls, 0))

@@ -22,9 +22,11 @@ class Trouble:
 
     Args:
         causes: Of each box, the first cause met; "" if there is none.
+        passed: `(B,)` where the last evaluation passes a jump in time; None where there is none.
     """
 
     causes: list[str] = field(default_factory=list)
+    passed: np.ndarray | None = None
 
     def add(self, boxes: np.ndarray, cause: str) -> None:
         """Remember a cause for some boxes `(B,)`."""
@@ -50,6 +52,7 @@ def evaluate(graph: Graph, given: Mapping[str, Models], trouble: Trouble | None 
         InputError: An input has no model, or one of another length.
     """
     trouble = Trouble() if trouble is None else trouble
+    trouble.passed = None
     values: dict[int, Models] = {0: _joined(graph, given)}
     last = {j: k for k, node in enumerate(graph.nodes, 1) for j in node.inputs}
     for k, node in enumerate(graph.nodes, 1):
@@ -109,7 +112,11 @@ def _joined(graph: Graph, given: Mapping[str, Models]) -> Models:
 
 
 def _curved(op: Curve | Step, x: Models, trouble: Trouble) -> Models:
-    found, bad = (leveled if op.jumps or isinstance(op, Step) else apply_curve)(op, x)
+    if op.jumps or isinstance(op, Step):
+        found, bad, passed = leveled(op, x)
+        trouble.passed = passed if trouble.passed is None else trouble.passed | passed
+    else:
+        found, bad = apply_curve(op, x)
     if bad.any():
         rows, entries = np.nonzero(bad)
         middle, radius = x.coef[rows[0], entries[0], 0], x.radius[rows[0], entries[0]]
