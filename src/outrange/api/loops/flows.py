@@ -75,7 +75,7 @@ def flow_system(
             "In continuous time the mode changes at instants, and stays the same in between: it is "
             "one of the last states, and `memory=` says what it is next, "
             "`memory=lambda x, y: [np.where(x[0] > 1, 0, x[2])]`. "
-            f"Received: the mode `{parts.states[parts.mode]}`, of which the plant says how it moves."
+            f"Received: the mode `{parts.states[parts.mode]}`, which the plant moves."
         )
     graphs = flow_graphs(parts, varies)
     noise, fixed = boxes

@@ -73,8 +73,8 @@ class Symbol:
 
     def __index__(self) -> NoReturn:
         raise UnsupportedError(
-            "An index is not known while the function is read: write `np.choose(place, [1.0, 2.5])` "
-            "for an entry of a table, `np.interp` for a value between two"
+            "An index is not known while the function is read: write "
+            "`np.choose(place, [1.0, 2.5])` for an entry of a table, `np.interp` between entries"
         )
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:

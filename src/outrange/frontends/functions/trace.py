@@ -44,7 +44,8 @@ def trace(
         raise InputError(
             f"{what} is called once, with arrays whose numbers are not known yet, and must return "
             "the result as an array or a list; it may use NumPy, `keras.ops`, JAX or PyTorch. "
-            f"{table * isinstance(error, IndexError)}Received: a function that raises {type(error).__name__}: {error}."
+            f"{table * isinstance(error, IndexError)}"
+            f"Received: a function that raises {type(error).__name__}: {error}."
         ) from error
     size = int(found.size) if size is None else size
     if found.size != size:
