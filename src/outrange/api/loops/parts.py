@@ -51,7 +51,7 @@ def read_loop(
 
     Raises:
         InputError: Something does not fit.
-        UnsupportedError: The plant computes what is not described, or jumps in time.
+        UnsupportedError: The plant computes what is not described.
     """
     from ...frontends.functions.step import StepParts
     from ...questions.common.stamp import input_domain
@@ -60,7 +60,7 @@ def read_loop(
     _check_steps(steps)
     each = None if dt is None else period(dt)
     modes = _modes(controller, mode)
-    networks = [None if _is_function(one) else loaded(one) for one in modes.values()]
+    networks = [None if is_function(one) else loaded(one) for one in modes.values()]
     plant = _model_plant(plant)
     size = _count(initial, states, plant, networks[0], observe)
     names = _names(states, size, "states", "x")
@@ -170,7 +170,7 @@ def _check_steps(steps: Any) -> None:
         )
 
 
-def _is_function(controller: Any) -> bool:
+def is_function(controller: Any) -> bool:
     return isinstance(controller, types.FunctionType | types.MethodType | np.ufunc)
 
 
@@ -197,7 +197,7 @@ def _function_graph(controller: Callable, size: int) -> Any:
 
 def _model_plant(plant: Any) -> Any:
     """The graph of a model; functions, formulas and linear plants as they are."""
-    if isinstance(plant, list | tuple) or _is_function(plant) or hasattr(plant, "A"):
+    if isinstance(plant, list | tuple) or is_function(plant) or hasattr(plant, "A"):
         return plant
     from ...frontends.load import is_keras, is_torch
 

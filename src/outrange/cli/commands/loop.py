@@ -32,6 +32,7 @@ def ask_loop(
     plant: str | None,
     formulas: tuple[str, ...],
     steps: int | None,
+    forever: bool,
     dt: str | None,
     specs: tuple[str, ...],
     disturbance: tuple[float, float] | None,
@@ -55,6 +56,7 @@ def ask_loop(
         plant: A file of Python that defines `plant`, or a model.
         formulas: One a state, in place of a file.
         steps: How many.
+        forever: All time, in the place of steps.
         dt: The period of a plant in continuous time.
         specs: What shall hold, all of them.
         disturbance: Its ends.
@@ -74,7 +76,7 @@ def ask_loop(
         "disturbance": disturbance, "varying": varying, "parameters": parameters, "where": where,
         "tol": tol, "seed": seed,
     }  # fmt: skip
-    if steps is not None:
+    if steps is not None or forever:
         asked["steps"] = steps
     if specs:
         asked["spec"] = "; ".join(specs)
@@ -86,7 +88,7 @@ def ask_loop(
         _check_alone(controller, plant, formulas, dt, box)
         asked = loop_file(controller) | asked
     else:
-        _check_steps(steps)
+        _check_steps(steps, forever)
         try:
             with reading(controller, clock):
                 network = load_model(controller, unsafe)
@@ -126,9 +128,12 @@ def _written(
     }  # fmt: skip
 
 
-def _check_steps(steps: int | None) -> None:
-    if steps is None:
-        raise InputError("--steps says how many steps (with --dt: periods) the loop runs.")
+def _check_steps(steps: int | None, forever: bool) -> None:
+    if (steps is None) != forever:
+        raise InputError(
+            "--steps says how many steps (with --dt: periods) the loop runs, or --forever that it "
+            f"never ends. Received: {'both' if forever else 'neither'}."
+        )
 
 
 def _check_alone(path: str, *given: Any) -> None:

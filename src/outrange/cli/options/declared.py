@@ -110,6 +110,7 @@ LOOP_OPTIONS = (
         "'x1 + 0.1*x2', 'x2 + 0.1*u1'.",
     ),
     option("--steps", type=int, help="How many steps (periods) the loop runs."),
+    option("--forever", is_flag=True, help="Ask about all time, in the place of --steps."),
     option(
         "--dt", metavar="TIME",
         help="The plant returns the derivative of the state; each control is held for TIME.",
