@@ -10,12 +10,7 @@ import numpy as np
 
 from ...core import Warrant
 from ..answer import Answer, Cost
-from ..render.document import (
-    Block,
-    Document,
-    Listing,
-    Paragraph,
-)
+from ..render.document import Block, Document, Listing, Paragraph
 from ..render.frame import frame
 from ..render.jsonable import field_dict
 from ..render.loops import plot_phase, plot_times
@@ -271,6 +266,22 @@ class Loop(Decided, Answer):
         """
         places = [self.pipe.index(state) for state in states or range(len(self.pipe.states))]
         return plot_times(*picture_of(self), places)
+
+    def page(self, path: str | os.PathLike) -> None:
+        """Write a page with a picture to look around in: axes to choose, a slider through time.
+
+        Other than `html` it has a script, its own; nothing comes from outside.
+
+        Args:
+            path: The file, replaced if it exists.
+
+        Raises:
+            InputError: It cannot be written there.
+        """
+        from ..storage.write import write_text
+        from .page import loop_page
+
+        write_text("page", loop_page(self, self._in_full()), path)
 
     def csv(self, path: str | os.PathLike) -> None:
         """Write the pipe as a table, one row a time.
