@@ -92,6 +92,7 @@ def _radius(lo: np.ndarray, hi: np.ndarray, center: np.ndarray) -> np.ndarray:
 
 
 def affine_form(op: Affine, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
+    """A sum of forms, and its roundings."""
     g = gamma(2 * op.terms + 6)
     sizes = tuple(widened(np.abs(f.center) + f.reach) for f in forms)
     center = op.apply(tuple(f.center for f in forms), False) + op.bias
