@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import outrange
 from cases import cases
 from outrange.frontends.functions import trace
 from outrange.graph import Builder, Slot
@@ -71,3 +72,57 @@ def _half(a, b):
 def test_the_law_catches_a_branch_that_is_dropped(monkeypatch):
     monkeypatch.setattr(selections, "_join", _half)
     assert not all(encloses(seed) for seed in range(12))
+
+
+def switching(rng):
+    """A plant of two states that switches between two maps, with a memory of where it was."""
+    a, b = 0.6 * rng.normal(size=(2, 2, 2))
+    c, d = 0.3 * rng.normal(size=(2, 2))
+    normal, offset = rng.normal(size=2), 0.2 * rng.normal()
+
+    def plant(x, u):
+        side = np.where(normal @ x[:2] > offset, 1.0, np.where(normal @ x[:2] < -1.0, 0.0, x[2]))
+        moved = np.where(side > 0.5, a @ x[:2] + c, b @ x[:2] + d)
+        return np.concatenate([moved, np.stack([side])])
+
+    return plant, lambda points: np.array([plant(point, None) for point in points])
+
+
+@pytest.mark.parametrize("seed", range(cases(4, 60)))
+def test_no_way_is_lost_where_conditions_are_assumed(seed):
+    """What is seen to happen is never excluded, whichever boxes were branched on the way."""
+    rng = np.random.default_rng(seed)
+    plant, run = switching(rng)
+    lo, hi = np.array([-0.5, -0.5, 0.0]), np.array([0.5, 0.5, 0.0])
+    points = rng.uniform(lo, hi, (1500, 3))
+    seen = [points]
+    for _ in range(6):
+        seen.append(run(seen[-1]))
+    most = max(float(each[:, 0].max()) for each in seen)
+    asked = {"controller": lambda x: [0 * x[0]], "plant": plant, "initial": (lo, hi), "steps": 6}
+    close = outrange.closed_loop(
+        **asked, spec=(outrange.x[0] <= most + 0.01).always(), time_limit=4, tol=1.0
+    )
+    for k, each in enumerate(seen):
+        box = close.pipe.at(k)
+        assert (each >= box.lo - 1e-9).all() and (each <= box.hi + 1e-9).all()
+    broken = outrange.closed_loop(
+        **asked, spec=(outrange.x[0] <= most - 1e-4).always(), time_limit=4, tol=1.0
+    )
+    assert broken.status != "HOLDS"
+
+
+def test_a_switch_with_hysteresis_is_followed():
+    """Near a threshold both ways are kept, so that the memory never is anything between."""
+
+    def room(x, u):
+        return [x[0] + 0.05 * (-0.5 * (x[0] - 10) + 8 * u[0])]
+
+    def switch(x, y):
+        return [np.where(x[0] < 19, 1, np.where(x[0] > 21, 0, x[1]))]
+
+    found = outrange.closed_loop(
+        lambda x: [x[1]], room, ([19.5, 1], [20.5, 1]), steps=24, memory=switch, tol=1.0,
+        spec=((outrange.x[0] >= 18.5) & (outrange.x[0] <= 21.5)).always(), time_limit=40,
+    )  # fmt: skip
+    assert found.status == "HOLDS"

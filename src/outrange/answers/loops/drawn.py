@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from ..render.loops import Ends, Runs, Worst, Zone
 from ..render.text import clipped_name
 from ..verdict import LONGEST_CLAIM
+from .pipe import Pipe
+from .trajectory import LoopTrajectory, LoopZone
 
 
-if TYPE_CHECKING:
-    from .loop import Loop
+class LoopShown(Protocol):
+    """What pictures read of an answer about a loop."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def claim(self) -> str: ...
+    @property
+    def pipe(self) -> Pipe: ...
+    @property
+    def counterexample(self) -> LoopTrajectory | None: ...
+    @property
+    def zones(self) -> Sequence[LoopZone]: ...
+    @property
+    def trajectories(self) -> np.ndarray: ...
+    @property
+    def runs_at(self) -> np.ndarray: ...
+    @property
+    def dt(self) -> float | None: ...
 
 
 def picture_of(
-    answer: Loop,
+    answer: LoopShown,
 ) -> tuple[str, tuple[str, ...], Ends, Runs, Worst | None, list[Zone]]:
     """Title, names, boxes, trajectories, the one that breaks it, and the sets that are named."""
     claim, found, pipe = (

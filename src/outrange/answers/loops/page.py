@@ -5,25 +5,21 @@ from __future__ import annotations
 import json
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ..render.document import Document
 from ..render.html import html
 from ..render.style import PAGE
-from .drawn import picture_of
-
-
-if TYPE_CHECKING:
-    from ..render.document import Document
-    from .loop import Loop
+from .drawn import LoopShown, picture_of
 
 
 DIGITS = 9
 """Of the numbers that a page draws."""
 
 
-def loop_page(answer: Loop, document: Document) -> str:
+def loop_page(answer: LoopShown, document: Document) -> str:
     """A whole page: the answer, and its picture; one script of its own, nothing from outside.
 
     Args:
@@ -46,7 +42,7 @@ def loop_page(answer: Loop, document: Document) -> str:
     )
 
 
-def _told(answer: Loop) -> dict[str, Any]:
+def _told(answer: LoopShown) -> dict[str, Any]:
     """What the script draws; what is not finite is null."""
     title, names, _, runs, worst, zones = picture_of(answer)
     pipe = answer.pipe

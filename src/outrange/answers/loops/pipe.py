@@ -28,7 +28,14 @@ class Invariant:
     period: float
 
     def told(self, names: Sequence[str]) -> str:
-        """The box in words."""
+        """Say the box in words.
+
+        Args:
+            names: Of the states.
+
+        Returns:
+            A part of a sentence.
+        """
         ends = zip(names, self.lo, self.hi, strict=True)
         return ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)
 

@@ -20,7 +20,7 @@ RULE = (
 
 
 def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]:
-    """Read a loop that stands in a file of the ARCH competition, in the form of CROWN-Reach.
+    r"""Read a loop that stands in a file of the ARCH competition, in the form of CROWN-Reach.
 
     The last variables of `initial_set` are the controls, the others states (a clock that nothing
     asks for is left out). A state is never in all of `constraints_unsafe` at once, always in all of
@@ -39,9 +39,16 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
         InputError: It cannot be read, or is no such file.
 
     Example:
-        >>> arguments = loop_file("nav.yaml")  # doctest: +SKIP
-        >>> closed_loop(**arguments).status  # doctest: +SKIP
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "decay.yaml")
+        >>> told = ["steps: 3", "step_size: 0.1", "initial_set:"]
+        >>> told += ["  - {name: x1, interval: [1, 2]}", "  - {name: u1, interval: [0, 0]}"]
+        >>> told += ["dynamics_expressions: ['u1', '0']", "constraints_safe: ['x1 - 2']"]
+        >>> _ = path.write_text("\n".join(told))
+        >>> outrange.closed_loop(**loop_file(path, controller=lambda x: [-x[0]])).status
         'HOLDS'
+
+    Sound, complete, cost, reference: as `outrange.closed_loop`.
     """
     told = _read(path)
     variables = [_variable(one) for one in _listed(told, "initial_set")]

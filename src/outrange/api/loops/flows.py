@@ -13,7 +13,7 @@ from ...core import Box, InputError, Region, UnsupportedError
 
 if TYPE_CHECKING:
     from ...frontends.functions.flow import FlowGraphs
-    from ...frontends.functions.step import StepParts
+    from ...frontends.functions.parts import StepParts
     from ...frontends.network import Network
     from ...reach.continuous.system import FlowSystem
 

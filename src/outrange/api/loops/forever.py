@@ -132,10 +132,9 @@ def _returning(
         except InputError:
             continue  # The plant is not defined on all of it.
         at = np.flatnonzero(pipe.start == pipe.stop)
-        back = (pipe.lo[at] >= lo).all(axis=1) & (pipe.hi[at] <= hi).all(axis=1)
-        back[0] = False
-        if back.any():
-            times = int(np.argmax(back))
+        back = np.asarray((pipe.lo[at] >= lo).all(axis=1) & (pipe.hi[at] <= hi).all(axis=1))
+        if back[1:].any():
+            times = 1 + int(np.argmax(back[1:]))
             last = at[times]
             most = pipe.lo[: last + 1].min(axis=0), pipe.hi[: last + 1].max(axis=0)
             start = float(found.pipe.stop.max())
@@ -215,7 +214,7 @@ def check_timeless(loop: Mapping[str, Any]) -> None:
     """
     system, _, _ = read_loop(**{**loop, "steps": 2})
     graphs = getattr(system, "steps", ())
-    asked = [] if graphs else [system.plant, system.controller]  # pyright: ignore
+    asked = [getattr(system, name) for name in ("plant", "controller") if not graphs]
     if len(graphs) > 1 or any(slot.name == "t" for graph in asked for slot in graph.inputs):
         raise InputError(
             "What is asked of all time (`steps=None`) is a loop that is the same at every step: a "

@@ -22,7 +22,8 @@ def delayed(given: Any) -> tuple[int, tuple[float, ...]]:
     Raises:
         InputError: It is neither a whole number, nor one and a control.
     """
-    steps, idle = given if isinstance(given, tuple) and len(given) == 2 else (given, 0.0)
+    told: tuple[Any, Any] = given if isinstance(given, tuple) and len(given) == 2 else (given, 0.0)
+    steps, idle = told
     try:
         count = 0 if steps is None else operator.index(steps)
         controls = tuple(float(v) for v in np.ravel(np.asarray(idle, np.float64)))

@@ -18,7 +18,8 @@ from .uncertain import check_repeatable, choices_of, pair
 
 
 if TYPE_CHECKING:
-    from ...frontends.functions.step import StepGraphs, StepParts
+    from ...frontends.functions.parts import StepParts
+    from ...frontends.functions.step import StepGraphs
     from ...frontends.network import Network
     from ...reach.continuous.system import FlowSystem
     from ...reach.system import LoopSystem
@@ -53,7 +54,8 @@ def read_loop(
         InputError: Something does not fit.
         UnsupportedError: The plant computes what is not described.
     """
-    from ...frontends.functions.step import StepParts
+    from ...frontends.functions.parts import StepParts
+    from ...frontends.functions.step import completed
     from ...questions.common.stamp import input_domain
     from ...questions.inputs.sets.regions import regions
 
@@ -81,10 +83,11 @@ def read_loop(
         )
     sizes = {"w": noise.size, "p": fixed.size, "c": len(choices)}
     values_of = tuple(modes) if mode is not None else ()
-    parts = StepParts(
+    said = StepParts(
         controllers, plant, observe, actuate, names, sizes, choices, tuple(controls or ()),
         values_of, held, memory, late, idle,
     )  # fmt: skip
+    parts = completed(said)
     slots = [Slot(name, (), column_of="x") for name in names]
     whole = slots if states is not None else [Slot("x", (size,))]
     found = regions(whole, initial, written_condition(where))

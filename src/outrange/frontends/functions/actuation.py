@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...graph import Builder, Operand, Value
 from .arguments import REMEMBERED, taken
+from .parts import StepParts
 from .plants import part_of, vector
 from .trace import trace
-
-
-if TYPE_CHECKING:
-    from .step import StepParts
 
 
 def delivered(
@@ -55,7 +52,7 @@ def asked_of(
     """What a function of some of the words returns."""
     names = taken(function, words, what)
     values = {k: given[k] for k in names if isinstance(given[k], Value)}
-    vectors = [vector(b, v) if k != "t" else b.reshape(v, ()) for k, v in values.items()]  # pyright: ignore
+    vectors = [vector(b, v) if k != "t" else b.reshape(v, ()) for k, v in values.items()]  # pyright: ignore[reportArgumentType]
 
     def run(*arrays: Any) -> Any:
         found = {**given, **dict(zip(values, arrays, strict=True))}

@@ -12,8 +12,9 @@ from ...graph import Builder, Graph, Slot, Value
 from ...graph.composites.splice import splice
 from ...ops import Step
 from .actuation import delivered, remembered
+from .parts import StepParts
 from .plants import part_of, plant_value
-from .step import StepParts, before_graph, controlled
+from .step import before_graph, controlled
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,7 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
     after = _after_graph(parts, n, more)
     b = Builder([Slot("x", (n + more,)), *_clock(parts)], source="controller")
     x, *clock = b.input_values()
-    seen = splice(b, before, _beside(b, x, *clock))
-    raw = controlled(b, parts, x, seen, near=True)
+    raw = controlled(b, parts, x, splice(b, before, _beside(b, x, *clock)), near=True)
     controller = b.finish([splice(b, after, _beside(b, x, raw, *clock))], ["u"])
     memory = np.concatenate([np.arange(n - parts.kept, n), np.arange(n + more - late, n + more)])
     return FlowGraphs(before, after, controller, memory, _plant_graph(parts, varies, fixed, late))
@@ -89,7 +89,7 @@ def _after_graph(parts: StepParts, n: int, more: int) -> Graph:
     found = [b.reshape(u, (1, u.size))]
     if parts.kept:
         x = part_of(b, whole, 0, n)
-        found.append(remembered(b, parts, x, raw, clock[0] if clock else None, parts.kept))
+        found.append(remembered(b, parts, x, raw, next(iter(clock), None), parts.kept))
     return b.finish([_beside(b, *found, *late)], ["u"])  # pyright: ignore[reportArgumentType]
 
 

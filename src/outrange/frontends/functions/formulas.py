@@ -107,7 +107,7 @@ def evaluated(node: ast.AST, scope: Mapping[str, Any]) -> Any:
     """
     match node:
         case ast.Constant():
-            return node.value if isinstance(node.value, float) else float(node.value)  # pyright: ignore
+            return float(node.value)  # pyright: ignore[reportArgumentType]
         case ast.Name():
             return scope[node.id]
         case ast.BinOp():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...core import InputError
 from ...graph import Builder, Graph, Value
@@ -11,11 +11,8 @@ from ...graph.composites.splice import splice
 from .arguments import called_with, check_used
 from .formulas import formulas, uses
 from .linear import LinearPlant
+from .parts import StepParts
 from .trace import trace
-
-
-if TYPE_CHECKING:
-    from .step import StepParts
 
 
 def vector(b: Builder, x: Value) -> Value:

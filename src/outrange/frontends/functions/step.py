@@ -6,125 +6,44 @@ steps of all loops share one copy of its weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from ...core import InputError, UnsupportedError
+from ...core import InputError
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.composites import logic
 from ...graph.composites.splice import splice
 from .actuation import actuated, asked_of, delivered, remembered
-from .arguments import OBSERVED, REMEMBERED, called_with, taken
+from .arguments import OBSERVED
 from .choices import chosen
-from .formulas import names_time
+from .parts import StepParts
 from .plants import part_of, plant_value
 
 
-@dataclass(frozen=True, eq=False)
-class StepParts:
-    """What a step is made of.
+def completed(parts: StepParts) -> StepParts:
+    """The same, and how many controls and remembered states there are.
 
-    Args:
-        controllers: The graph of each mode; one without a mode.
-        plant: A function, a `LinearPlant`, a list of formulas, or the graph of a model.
-        observe: From the state to what the controller sees; None where that is the state.
-        actuate: From what the controller returns to the control; None where that is the same.
-        states: Names.
-        sizes: Of `w`, `p` and `c`; 0 where there are none.
-        choices: The values of each choice, rising.
-        controls: Names; empty for `u1`, `u2`, ...
-        modes: The value of each controller's mode.
-        mode: The state that holds the mode.
-        memory: From the state and what the controller returns to what the last states are next;
-            None without.
-        delay: How many steps a control takes to reach the plant.
-        idle: The control before the first one arrives: a number, or one each.
+    Raises:
+        InputError: The controller remembers more than there are states.
     """
-
-    controllers: Sequence[Graph]
-    plant: Any
-    observe: Callable | None
-    actuate: Callable | None
-    states: tuple[str, ...]
-    sizes: Mapping[str, int]
-    choices: Sequence[np.ndarray]
-    controls: tuple[str, ...] = ()
-    modes: tuple[float, ...] = ()
-    mode: int = 0
-    memory: Callable | None = None
-    delay: int = 0
-    idle: tuple[float, ...] = (0.0,)
-
-    def __post_init__(self) -> None:
-        if any(slot.whole for graph in self.controllers for slot in graph.inputs):
-            raise UnsupportedError(
-                "A controller in a closed loop reads real numbers. "
-                "Received: one with inputs of whole numbers."
-            )
-        sizes = {(g.size, g.value_size(g.output)) for g in self.controllers}
-        if len(sizes) > 1:
-            raise InputError(
-                "The controllers of all modes take and return as many numbers. "
-                f"Received: inputs and outputs {sorted(sizes)}."
-            )
-
-    @property
-    def uses_time(self) -> bool:
-        """Whether the plant asks which step it is."""
-        if isinstance(self.plant, Graph):
-            return False
-        if isinstance(self.plant, list | tuple):
-            return any(map(names_time, self.plant)) and "t" not in {*self.states, *self.controls}
-        return "t" in called_with(self.plant, self.sizes)
-
-    @property
-    def uses_clock(self) -> bool:
-        """Whether the controller asks which step it is."""
-        return any("t" in taken(*one) for one in self._asked)
-
-    @property
-    def _asked(self) -> list[tuple[Callable, tuple[str, ...], str]]:
-        each = (self.observe, OBSERVED, "`observe`"), (self.memory, REMEMBERED, "`memory`")
-        return [(one, words, what) for one, words, what in each if one is not None]
-
-    @cached_property
-    def pushed(self) -> int:
-        """How many controls there are."""
-        b = Builder([Slot("raw", (self.controllers[0].value_size(self.controllers[0].output),))])
-        return actuated(b, self, b.input_values()[0]).size
-
-    @cached_property
-    def kept(self) -> int:
-        """How many states are what the controller remembers: the last."""
-        if self.memory is None:
-            return 0
-        net = self.controllers[0]
-        b = Builder([Slot("x", (len(self.states),)), Slot("raw", (net.value_size(net.output),))])
-        found = remembered(b, self, *b.input_values(), 0.0, None).size
-        if found > len(self.states):
-            raise InputError(
-                "`memory` returns what the last of the states are next. "
-                f"Received: {found} numbers, {len(self.states)} states in all."
-            )
-        return found
-
-    @property
-    def hidden(self) -> tuple[float, ...]:
-        """The controls that are under way at the beginning, the oldest first."""
-        if not self.delay:
-            return ()
-        if len(self.idle) not in (1, self.pushed):
-            raise InputError(
-                "`delay=(steps, control)` says what the plant receives before the first control "
-                f"arrives: one number, or one for each of {self.pushed} controls. "
-                f"Received: {list(self.idle)}."
-            )
-        return tuple(np.broadcast_to(self.idle, (self.delay, self.pushed)).ravel().tolist())
+    net, n = parts.controllers[0], len(parts.states)
+    raw = Slot("raw", (net.value_size(net.output),))
+    b = Builder([raw])
+    pushed = actuated(b, parts, b.input_values()[0]).size
+    if parts.memory is None:
+        return replace(parts, pushed=pushed)
+    b = Builder([Slot("x", (n,)), raw])
+    x, y = b.input_values()
+    kept = remembered(b, parts, x, y, 0.0, None).size
+    if kept > n:
+        raise InputError(
+            "`memory` returns what the last of the states are next. "
+            f"Received: {kept} numbers, {n} states in all."
+        )
+    return replace(parts, pushed=pushed, kept=kept)
 
 
 @dataclass(frozen=True, eq=False)

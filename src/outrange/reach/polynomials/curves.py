@@ -72,7 +72,7 @@ def leveled(op: Curve, x: Models) -> tuple[Models, np.ndarray, np.ndarray]:
     """
     known = x if x.rest is not None else replace(x, rest=np.zeros(x.coef.shape[:2]))
     lo, hi = Hull.of(known).ends()
-    bad = undefined(op, lo, hi) & (op.beyond is None)
+    bad = np.asarray(undefined(op, lo, hi) & (op.beyond is None))
     least, most = _levels(op, lo, hi, bad)
     center = 0.5 * least + 0.5 * most
     center = np.where(np.isfinite(center), center, 0.0)
@@ -86,7 +86,7 @@ def leveled(op: Curve, x: Models) -> tuple[Models, np.ndarray, np.ndarray]:
         sure = [np.equal(*_levels(op, *end, bad)) for end in ends]
         passed &= sure[0] | sure[1]
     found = constant(x.frame, center, None if x.rest is None else off, x.sym.shape[-1])
-    return found, bad, passed.any(axis=1)
+    return found, bad, np.any(passed, axis=1)
 
 
 def _levels(op: Curve, lo: np.ndarray, hi: np.ndarray, bad: np.ndarray) -> Bounds:
