@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..graph import Graph
-from .zonotope_pass import Assumed, Guard
+from .zonotope_pass import Assumed, OpenCondition
 
 
 MOST_ASSUMED = 200
@@ -52,7 +52,7 @@ class TubeBox:
     margin: float = np.inf
     blame: np.ndarray = field(default_factory=lambda: np.zeros(0))
     assumed: Mapping[tuple[int, Graph, int, int], float] = field(default_factory=dict)
-    guard: tuple[int, Graph, Guard] | None = None
+    guard: tuple[int, Graph, OpenCondition] | None = None
     empty: bool = False
 
 
@@ -99,7 +99,7 @@ def branches(box: TubeBox) -> list[TubeBox]:
 
 
 def _shrunk(
-    box: TubeBox, guard: Guard, signs: Sequence[float]
+    box: TubeBox, guard: OpenCondition, signs: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The part of a box where `sign * (argument - jump)` may be at most 0; None for nothing."""
     lo, hi, size = box.lo.copy(), box.hi.copy(), np.abs(guard.rows)

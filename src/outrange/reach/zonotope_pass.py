@@ -16,7 +16,7 @@ from .zonotopes import RULES, Zonotopes, flat_box
 
 
 @dataclass(frozen=True, eq=False)
-class Guard:
+class OpenCondition:
     """A step of two levels that is on neither side for all of a box: a condition that is open.
 
     Args:
@@ -51,7 +51,7 @@ class Assumed:
 
     values: Mapping[int, np.ndarray]
     kept: int
-    first: list[Guard | None]
+    first: list[OpenCondition | None]
     empty: np.ndarray
 
     def meet(
@@ -76,7 +76,7 @@ class Assumed:
                     e = int(np.argmax(lo[row] < hi[row]))
                     rest = np.abs(of.rows[row, self.kept :, e]).sum() + of.rest[row, e]
                     own = of.rows[row, : self.kept, e].copy()
-                    self.first[row] = Guard(
+                    self.first[row] = OpenCondition(
                         v, e, levels, op.jumps[0], float(of.center[row, e]), own, float(rest)
                     )
         return form, (lo, hi)
