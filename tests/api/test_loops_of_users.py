@@ -46,7 +46,8 @@ def test_a_reference_that_varies(time):
     plant = push if time else lambda x, u: x + 0.1 * u
     found = closed_loop(
         pull, plant, ([0.0], [0.0]), steps=9, observe=seen, **({"dt": 0.1} if time else {}),
-        spec=(u[0] == 0).always(0, 0.6 if time else 6) & (u[0] == 2).at(0.7 if time else 7),
+        spec=(abs(u[0]) <= 1e-9).always(0, 0.6 if time else 6)
+        & (abs(u[0] - 2) <= 1e-9).at(0.7 if time else 7),
     )  # fmt: skip
     assert found.status == "HOLDS"
 

@@ -92,3 +92,13 @@ def test_simulations_of_random_switches_stay_inside(seed):
             assert (points >= box.lo - 1e-3).all() and (points <= box.hi + 1e-3).all()
         side = (points @ normal > offset)[:, None]
         points = points + h * np.where(side, points @ a.T, points @ b.T)
+
+
+def test_a_staircase_is_a_right_side_too():
+    points, h = np.linspace(0.65, 0.7, 11), float(H) / 500
+    pipe = pipe_of(lambda x, u: [-(x[0] % 0.3) - 0.1], (0.65,), (0.7,), 8)
+    for k, box in enumerate(pipe.instants):
+        assert (points >= box.lo[0, 0] - 1e-3).all() and (points <= box.hi[0, 0] + 1e-3).all()
+        assert k == 0 or box.hi[0, 0] < 0.75
+        for _ in range(500):
+            points = points - h * (points % 0.3 + 0.1)

@@ -202,7 +202,7 @@ class FlowRun:
             return evaluate(self.plant, given, trouble)
 
         found = step(field_of, span.states, start, h, TIME, self.frames)
-        late, calm = found.lateness(trouble.passed)
+        late, calm = found.lateness(trouble.passed, level)
         good = found.held & (~late | (level >= HALVINGS))
         done, open_ = np.flatnonzero(good), np.flatnonzero(~good)
         ends = at_end(found.tube, self.frames.at(0))

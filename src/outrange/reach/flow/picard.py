@@ -42,6 +42,9 @@ REFINEMENTS = 1
 LATE = 2e-4
 """A step is short enough where what its cut powers of time add is this share of the radius."""
 
+JUMPS = 4
+"""So often a period is halved to tell when a jump is passed."""
+
 CALM = 2.0**-7
 """And it could be twice as long where it is this share of that."""
 
@@ -60,18 +63,23 @@ class PicardStep:
     held: np.ndarray
     late: np.ndarray
 
-    def lateness(self, passed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def lateness(
+        self, passed: np.ndarray | None = None, level: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """`(B,)` where a shorter step would be worth it, and where a longer one would do.
 
         Args:
             passed: `(B,)` where the right side jumps within the step.
+            level: How often the period is halved by now.
         """
         radius = self.tube.radius
         radius = np.maximum(radius, 1e-3 * radius.max(axis=1, keepdims=True))
         room = LATE * radius + 1e-13 * self.tube.norm
         late, calm = self.late > room, self.late <= CALM * room
         worth = np.any(late, axis=1)
-        return worth if passed is None else worth | passed, np.all(calm, axis=1)
+        if passed is not None and level < JUMPS:
+            worth = worth | passed
+        return worth, np.all(calm, axis=1)
 
 
 def step(
