@@ -160,7 +160,7 @@ class Tubes:
             self._keep(batch, active, 0, k, state)
             out = None
             if k < steps:
-                here = [batch[i] for i in active]
+                here = [batch[i] for i in active.tolist()]
                 out = self._step(k, self._given(state, fixed, k), state, here)
                 n = len(system.states)
                 control = out.take(np.arange(n, out.center.shape[1]))
@@ -169,7 +169,7 @@ class Tubes:
             else:
                 bounds.add(k, state, None)
             still = self._judge(k, bounds, active, closed, margin, blame, batch)
-            still &= ~np.array([batch[i].empty for i in active], bool)
+            still &= ~np.array([batch[i].empty for i in active.tolist()], bool)
             if not still.all():
                 active = active[still]
                 bounds.keep(still)

@@ -51,8 +51,12 @@ def asked_of(
 ) -> Value:
     """What a function of some of the words returns."""
     names = taken(function, words, what)
-    values = {k: given[k] for k in names if isinstance(given[k], Value)}
-    vectors = [vector(b, v) if k != "t" else b.reshape(v, ()) for k, v in values.items()]  # pyright: ignore[reportArgumentType]
+    values: dict[str, Value] = {}
+    for k in names:
+        value = given[k]
+        if isinstance(value, Value):
+            values[k] = value
+    vectors = [b.reshape(v, () if k == "t" else (v.size,)) for k, v in values.items()]
 
     def run(*arrays: Any) -> Any:
         found = {**given, **dict(zip(values, arrays, strict=True))}

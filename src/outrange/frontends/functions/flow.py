@@ -75,8 +75,8 @@ def _clock(parts: StepParts) -> list[Slot]:
     return [Slot("t", (1,))] if parts.uses_clock else []
 
 
-def _beside(b: Builder, *values: Value) -> Value:
-    return b.concat(list(values), axis=1) if len(values) > 1 else values[0]  # pyright: ignore[reportReturnType]
+def _beside(b: Builder, first: Value, *more: Value) -> Value:
+    return b.concat([first, *more], axis=1) if more else first  # pyright: ignore[reportReturnType]
 
 
 def _after_graph(parts: StepParts, n: int, more: int) -> Graph:
