@@ -1,10 +1,13 @@
 """`steps=None`: what holds for ever, and what does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from outrange import InputError, closed_loop, u, within, x
-from outrange.api.loops.forever import lasting
+from outrange.api.loops.forever import forever, lasting
+from outrange.core import Clock
 from outrange.questions.expressions import as_temporal
 
 
@@ -68,6 +71,23 @@ def test_a_set_on_the_edge_is_no_invariant():
         spec=(x[0] <= 2).always(), time_limit=20,
     )  # fmt: skip
     assert found.status == "UNKNOWN"
+
+
+def test_what_is_proved_of_some_steps_alone_is_not_for_ever():
+    """Whatever ends the search for a set: without one, nothing holds for ever."""
+    few = closed_loop(
+        damped, cart, START, steps=16, spec=(abs(x[0]) <= 1.2).always(), tol=1.0
+    )  # fmt: skip
+    assert few.status == "HOLDS"
+
+    def ask(seconds, *, spec, **more):
+        if spec is None:
+            raise InputError("No set comes back.")
+        return replace(few, reason="interrupted")
+
+    asked = {"delay": 0, "dt": None}
+    found = forever(ask, asked, (abs(x[0]) <= 1.2).always(), None, Clock(None))
+    assert found.status == "UNKNOWN" and found.invariant is None and found.safe_until == 16
 
 
 def test_what_breaks_late_is_found():

@@ -68,38 +68,48 @@ def forever(ask: Ask, loop: Mapping[str, Any], spec: Any, tol: float | None, clo
         )
     kept = [] if spec is None else lasting(as_temporal(spec))
     first = 0 if spec is None else _named(as_temporal(spec), loop["dt"])
-    found: Loop | None = None
-    boxes = 0
+    best: Loop | None = None
+    boxes, interrupted = 0, False
 
-    def counted(answer: Loop) -> Loop:
-        return replace(answer, cost=Cost(clock.seconds, boxes + answer.cost.boxes))
+    def tried(seconds: float, **more: Any) -> Loop:
+        nonlocal boxes, interrupted
+        answer = ask(seconds, **more)
+        boxes += answer.cost.boxes
+        interrupted = interrupted or answer.reason == "interrupted"
+        return answer
+
+    def told(answer: Loop) -> Loop:
+        return replace(answer, cost=Cost(clock.seconds, boxes))
 
     for steps in HORIZONS:
-        if found is not None and clock.expired:
+        if best is not None and (interrupted or clock.expired):
             break
         if steps < first and steps != HORIZONS[-1]:
             continue
-        found = ask(clock.left, steps=max(steps, first), spec=spec, tol=1.0 if tol is None else tol)
-        if found.status == VIOLATED or found.reason == "interrupted":
-            return counted(found)
+        found = tried(
+            clock.left, steps=max(steps, first), spec=spec, tol=1.0 if tol is None else tol
+        )
+        if found.status == VIOLATED:
+            return told(found)
+        # What is proved of some steps stays known, though more are too many.
+        best = best if best is not None and found.status == UNKNOWN else found
         if found.status == UNKNOWN or not np.isfinite([found.pipe.lo, found.pipe.hi]).all():
             continue
-        kind = _returning(ask, found, clock)
+        kind = _returning(tried, found, clock)
         if kind is None:
             continue
         invariant, (lo, hi), times = kind
         if not kept:
-            return counted(replace(found, invariant=invariant))
+            return told(replace(found, invariant=invariant))
         also = reduce(lambda a, b: a & b, kept)
-        within = ask(
+        within = tried(
             _seconds(clock, 4.0), initial=(lo, hi), steps=times, spec=also, where=None, tol=1.0
         )
         if within.status == HOLDS:
             margin = min(found.margin, within.margin)
-            return counted(replace(found, invariant=invariant, margin=margin))
-        boxes += found.cost.boxes
-    assert found is not None
-    return counted(_open(found))
+            return told(replace(found, invariant=invariant, margin=margin))
+    assert best is not None
+    return told(_open(best))
 
 
 def _open(found: Loop) -> Loop:
