@@ -25,7 +25,7 @@ import numpy as np
 
 from ..core import Bounds, down, gamma, up
 from ..domains import intervals
-from ..domains.forward import slope_and_ends
+from ..domains.bands import slope_and_ends
 from ..domains.rounding import widened
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 

@@ -63,7 +63,8 @@ def asked_of(
         return function(*(found[k] for k in names))
 
     run.__wrapped__ = function  # pyright: ignore[reportFunctionMemberAccess]
-    return trace(b, run, vectors, size, what)
+    nouns = {"x": "state", "y": "output of the controller"}
+    return trace(b, run, vectors, size, what, [nouns.get(k, "") for k in values])
 
 
 def actuated(b: Builder, parts: StepParts, raw: Value) -> Value:
@@ -71,4 +72,5 @@ def actuated(b: Builder, parts: StepParts, raw: Value) -> Value:
     if parts.actuate is None:
         return raw
     b.source = "actuate"
-    return trace(b, parts.actuate, [vector(b, raw)], None, "`actuate`")
+    given = ["output of the controller"]
+    return trace(b, parts.actuate, [vector(b, raw)], None, "`actuate`", given)

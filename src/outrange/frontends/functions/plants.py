@@ -20,6 +20,10 @@ def vector(b: Builder, x: Value) -> Value:
     return b.reshape(x, (x.size,))
 
 
+NOUNS = {"x": "state", "u": "control", "w": "disturbance", "p": "parameter", "c": "choice"}
+"""What the arguments of a plant hold, for messages."""
+
+
 def plant_value(
     b: Builder, parts: StepParts, given: Mapping[str, Value], t: float | Value
 ) -> Value:
@@ -52,7 +56,8 @@ def plant_value(
         return parts.plant(*(found[k] for k in words))
 
     run.__wrapped__ = parts.plant  # pyright: ignore[reportFunctionMemberAccess]
-    return trace(b, run, [vectors[k] for k in values], n, "The plant")
+    nouns = [NOUNS.get(k, "") for k in values]
+    return trace(b, run, [vectors[k] for k in values], n, "The plant", nouns)
 
 
 def part_of(b: Builder, x: Value, start: int, stop: int) -> Value:
