@@ -12,7 +12,8 @@ from ...graph import Graph
 from ...graph.graph import Op
 from ...ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ...ops.pointwise.op import Pointwise
-from .curves import apply_curve, apply_largest, leveled
+from .curves import apply_curve, apply_largest
+from .jumps import leveled
 from .models import Models, affine, known_rests, multiply, rearranged
 
 
