@@ -40,12 +40,13 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
 
     Example:
         >>> import pathlib, tempfile
+        >>> from outrange import closed_loop
         >>> path = pathlib.Path(tempfile.mkdtemp(), "decay.yaml")
         >>> told = ["steps: 3", "step_size: 0.1", "initial_set:"]
         >>> told += ["  - {name: x1, interval: [1, 2]}", "  - {name: u1, interval: [0, 0]}"]
         >>> told += ["dynamics_expressions: ['u1', '0']", "constraints_safe: ['x1 - 2']"]
         >>> _ = path.write_text("\n".join(told))
-        >>> outrange.closed_loop(**loop_file(path, controller=lambda x: [-x[0]])).status
+        >>> closed_loop(**loop_file(path, controller=lambda x: [-x[0]])).status
         'HOLDS'
 
     Sound, complete, cost, reference: as `outrange.closed_loop`.
