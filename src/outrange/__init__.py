@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .api.diagnose import assert_no_findings as assert_no_findings, diagnose as diagnose
     from .api.explore import explore as explore
     from .api.loops.ask import closed_loop as closed_loop
+    from .api.loops.files import loop_file as loop_file
     from .api.loops.specs import avoid as avoid, within as within
     from .api.optimize import maximize as maximize, minimize as minimize
     from .api.properties import verify as verify
@@ -104,6 +105,7 @@ _HOMES = {
     "api.diagnose": "assert_no_findings diagnose",
     "api.explore": "explore",
     "api.loops.ask": "closed_loop",
+    "api.loops.files": "loop_file",
     "api.loops.specs": "avoid within",
     "api.optimize": "maximize minimize",
     "api.properties": "verify",

@@ -30,6 +30,7 @@ from outrange.answers import (
 from outrange.answers.advice import Advice, Choice
 from outrange.answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
 from outrange.answers.loops import LoopTrajectory
+from outrange.answers.loops.pipe import Invariant
 from outrange.answers.loops.trajectory import LoopZone
 from outrange.answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED, Locator
 from outrange.answers.regions.piece import Piece, Slab
@@ -427,6 +428,8 @@ def loops() -> dict[str, Loop]:
         "unknown": unknown,
         "nothing known": replace(unknown, safe_until=-1, covered=0.0, pipe=pipe("ab", wide=np.inf)),
         "reached": replace(holds, claim="", status="REACHED", safe_until=None),
+        "for ever": replace(holds, invariant=Invariant(np.zeros(2), np.ones(2), 3.0, 2.0)),
+        "not for ever": replace(unknown, reason="forever"),
         "many states": replace(holds, pipe=pipe([f"x{i}" for i in range(30)], 40), zones=()),
         "hostile": replace(holds, model=HOSTILE, claim=HOSTILE, warnings=(HOSTILE,),
                            pipe=pipe([HOSTILE, "b"])),

@@ -33,6 +33,13 @@ def test_it_says_what_holds_and_draws_it(net, capsys, tmp_path):
     assert picture.exists() and len(table.read_text().splitlines()) == 10
 
 
+def test_it_asks_about_all_time(net, capsys):
+    assert run(["loop", net, *STEPS, "--forever", "--spec", "always: x[0] <= 1"]) == 0
+    assert "for all time" in capsys.readouterr().out
+    assert run(["loop", net, *STEPS, "--spec", "always: x[0] <= 1"]) == 2
+    assert "--forever" in capsys.readouterr().err
+
+
 def test_it_says_what_breaks(net, capsys):
     code = run(["loop", net, *STEPS, "--steps", "3", "--spec", "at 3: x[1] >= 0", "--json"])
     told = json.loads(capsys.readouterr().out)

@@ -24,6 +24,7 @@ REASONS = {
     "interrupted": "interrupted",
     "rounding": "only float64 rounding is left between the bound and the property",
     "splits": "splits of the initial set decide no more of it",
+    "forever": "no set of states was found that the loop never leaves",
     "float32": "decided in real arithmetic, by less than float32 may round",
 }
 """Why a search stopped, in words."""

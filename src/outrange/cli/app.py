@@ -261,7 +261,10 @@ def report_command(model: str, **options: Any) -> int:
 @_with(*BOX_OPTIONS)
 @_with(*LOOP_OPTIONS)
 def loop_command(controller: str, **options: Any) -> int:
-    """Prove what CONTROLLER does to a plant, for every initial state of a set; Ctrl-C ends it."""
+    """Prove what CONTROLLER does to a plant, for every initial state of a set; Ctrl-C ends it.
+
+    CONTROLLER may be a .yaml file of the ARCH competition, which says all of it.
+    """
     from .commands.loop import ask_loop
 
     return ask_loop(controller, _box(options), click.echo, **options)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..answers import Cost, VerifyProgress
 from ..answers.loops import Loop, LoopTrajectory
+from ..answers.loops.shown import shown
 from ..answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ..core import Clock, Formula, InputError, OutOfTime, Warrant, check_stopped, deadline
 from ..core.formula import holds, negate, value
@@ -72,7 +73,9 @@ class LoopSearch:
         steps = self.system.horizon
         self.graph = unrolled(self.system, steps)
         self.regions = self.system.regions(steps)
-        self.where = Trajectory(self.graph.size, steps, self.system.states, self.system.controls)
+        self.where = Trajectory(
+            self.graph.size, steps, self.system.states, self.system.controls, self.system.hidden
+        )
         self.unsafe: Formula | None = None
         self.warnings: list[str] = []
         if self.spec is not None:
@@ -210,7 +213,7 @@ class LoopSearch:
             kept = kept[np.linspace(0, len(kept) - 1, KEPT).astype(int)]
         pipe = bounds.pipe(names, self.states)
         named = zones(self.spec, self.where) if asked else ()
-        return Loop(
+        answer = Loop(
             model=self.system.name,
             claim=self.text if asked else "",
             status=status if asked else "REACHED",
@@ -229,6 +232,7 @@ class LoopSearch:
             trajectories=kept,
             zones=named,
         )
+        return shown(answer, len(self.system.states) - self.system.hidden)
 
     def _helps(self, bounds: Bounds) -> tuple[str, ...]:
         """What would help: where the search stands, in sentences."""

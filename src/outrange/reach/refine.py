@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .tube_boxes import levels_for, pieces
+from .tube_boxes import TubeBox, branches, levels_for, pieces
 from .tubes import AT_ONCE, Tubes
 
 
@@ -32,12 +32,13 @@ def sharpen(tubes: Tubes, nearest: float, near: float = LOOSE) -> bool:
         return False
     closed, blame, margin = tubes.run(cut)
     tubes.boxes += len(cut)
-    if not closed.all():
+    if not all(shut or box.empty for shut, box in zip(closed, cut, strict=True)):
         return False  # A half that is looser than the whole: rounding is all that is left.
     for box, scores, least in zip(cut, blame, margin, strict=True):
         box.margin, box.blame = float(least), scores
     kept = {id(box) for box in low}
-    tubes.done = [box for box in tubes.done if id(box) not in kept] + cut
+    tubes.done = [box for box in tubes.done if id(box) not in kept]
+    tubes.add(cut)
     return True
 
 
@@ -63,12 +64,15 @@ def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float =
         gains = tubes.done[i].gains.reshape(-1, tubes.done[i].lo.size)[entry]
         chosen.setdefault(i, gains)
     levels = levels_for(len(chosen), AT_ONCE // 4)
-    cut = [half for i, scores in chosen.items() for half in pieces(tubes.done[i], scores, levels)]
+    cut: list[TubeBox] = []
+    for i, scores in chosen.items():
+        cut += branches(tubes.done[i]) or pieces(tubes.done[i], scores, levels)
     if len(cut) < 2 * len(chosen) or not cut:
         return False
     tubes.run(cut)
     tubes.boxes += len(cut)
-    tubes.done = [box for i, box in enumerate(tubes.done) if i not in chosen] + cut
+    tubes.done = [box for i, box in enumerate(tubes.done) if i not in chosen]
+    tubes.add(cut)
     return True
 
 

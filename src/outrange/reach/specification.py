@@ -26,12 +26,14 @@ class Trajectory:
         steps: How many.
         states: Names.
         controls: Names.
+        hidden: How many of the states no condition can name: the last.
     """
 
     inputs: int
     steps: int
     states: tuple[str, ...]
     controls: tuple[str, ...]
+    hidden: int = 0
 
     def state(self, k: int) -> np.ndarray:
         """The variables of the state after `k` steps."""
@@ -73,9 +75,10 @@ class _StepScope:
                 "A specification of a closed loop is about its states `x` and its controls `u`. "
                 f"Received: `{kind}`."
             )
-        names = self._where.states if kind == "x" else self._where.controls
+        names = self._names(kind)
         word = "state" if kind == "x" else "control"
         places = self._where.state(self._k) if kind == "x" else self._where.control(self._k)
+        places = places[: len(names)]
         forms = filled([AffineForm({int(i): 1}, 0) for i in places], (len(places),))
         if name is None:
             return forms
@@ -86,9 +89,15 @@ class _StepScope:
             )
         return filled([forms[names.index(name)]], ())
 
+    def _names(self, kind: str) -> tuple[str, ...]:
+        """Of what conditions may name."""
+        where = self._where
+        shown = where.states[: len(where.states) - where.hidden]
+        return shown if kind == "x" else where.controls
+
     def place(self, kind: str, name: str | None) -> str:
         """What there is, for a message about an index."""
-        names = self._where.states if kind == "x" else self._where.controls
+        names = self._names(kind)
         word = "states" if kind == "x" else "controls"
         return f"The loop has {len(names)} {word}, {', '.join(names)}"
 

@@ -35,6 +35,7 @@ class LoopSystem:
             step and `(batch, inputs)` to `(batch, states + controls)`. None where there is none.
         mode: The state that says which of several controllers acts.
         of_modes: The steps with the controller of one mode alone.
+        hidden: How many of the states are controls on their way to the plant: the last.
     """
 
     steps: tuple[Graph, ...]
@@ -50,6 +51,7 @@ class LoopSystem:
     model_step: Callable[[int, np.ndarray], np.ndarray] | None = None
     mode: int = 0
     of_modes: Mapping[float, tuple[Graph, ...]] = field(default_factory=dict)
+    hidden: int = 0
 
     @property
     def sizes(self) -> tuple[int, int, int, int]:

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+from ..graph import Graph
+from .zonotope_pass import Assumed, OpenCondition
+
+
+MOST_ASSUMED = 200
+"""Conditions that are assumed of a box at most; then it is cut."""
+
+LOOSE_GUARD = 4.0
+"""Where a condition hangs on anything but the initial variables by more than so many times what
+they add, cuts come first."""
+
+SMALL = 2.0**-8
+"""Until a box is this share of the initial set."""
 
 
 @dataclass(eq=False)
@@ -21,6 +36,10 @@ class TubeBox:
         reached: The last step up to which nothing was found open.
         margin: The distance that it keeps from breaking the specification.
         blame: `(d,)` how much each variable contributes to it.
+        assumed: Levels of conditions that its trajectories have: by the step, its graph, the value
+            and the entry.
+        guard: The first condition that is open, with its step and graph; None without.
+        empty: Whether no trajectory is as it is assumed to be.
     """
 
     lo: np.ndarray
@@ -32,6 +51,74 @@ class TubeBox:
     reached: int = -1
     margin: float = np.inf
     blame: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    assumed: Mapping[tuple[int, Graph, int, int], float] = field(default_factory=dict)
+    guard: tuple[int, Graph, OpenCondition] | None = None
+    empty: bool = False
+
+
+def assumed_of(here: Sequence[TubeBox], k: int, graph: Graph) -> Assumed:
+    """What is assumed of the conditions of a step, for some boxes."""
+    values: dict[int, np.ndarray] = {}
+    for row, box in enumerate(here):
+        for (step, of, node, entry), level in box.assumed.items():
+            if step == k and of is graph:
+                size = graph.nodes[node - 1].size
+                values.setdefault(node, np.full((len(here), size), np.nan))[row, entry] = level
+    none = np.zeros(len(here), bool)
+    return Assumed(values, here[0].lo.size, [None] * len(here), none)
+
+
+def branches(box: TubeBox) -> list[TubeBox]:
+    """Both ways that the first open condition of a box may turn out; none where cuts do more.
+
+    Each trajectory is in one of them. A branch is shrunk to where its way is possible at all.
+    """
+    if box.guard is None or len(box.assumed) >= MOST_ASSUMED:
+        return []
+    k, graph, guard = box.guard
+    if guard.rest > LOOSE_GUARD * np.abs(guard.rows).sum() and box.share > SMALL:
+        return []
+    left, right, at = guard.levels
+    found = []
+    for level in sorted({left, right, at}):
+        # Below the jump, above it, or at it alone; where both sides are alike, anywhere.
+        signs = {True: (1.0,), False: (-1.0,)}[level == left] if level in (left, right) else (1, -1)
+        ends = _shrunk(box, guard, () if level == left == right else signs)
+        if ends is None:
+            continue
+        own = {**box.assumed, (k, graph, guard.node, guard.entry): level}
+        found.append(
+            replace(
+                box, lo=ends[0], hi=ends[1], share=box.share / 2, states=box.states.copy(),
+                controls=box.controls.copy(), gains=box.gains.copy(), assumed=own, guard=None,
+            )
+        )  # fmt: skip
+    for one in found:
+        one.share = box.share / len(found)
+    return found
+
+
+def _shrunk(
+    box: TubeBox, guard: OpenCondition, signs: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The part of a box where `sign * (argument - jump)` may be at most 0; None for nothing."""
+    lo, hi, size = box.lo.copy(), box.hi.copy(), np.abs(guard.rows)
+    # Far more than all roundings of what follows, and of the form itself.
+    whole = size.sum() + guard.rest + abs(guard.center) + abs(guard.jump)
+    for sign in signs:
+        room = guard.rest + 1e-9 * whole + 1e-300 - sign * (guard.center - guard.jump)
+        for i in np.flatnonzero(size > 1e-9 * whole):
+            share = (room + size.sum() - size[i]) / size[i]
+            if share < -1.0:
+                return None
+            if share < 1.0:
+                middle, radius = 0.5 * box.lo[i] + 0.5 * box.hi[i], 0.5 * (box.hi[i] - box.lo[i])
+                pad = 1e-9 * radius + 1e-14 * abs(middle)
+                if sign * guard.rows[i] > 0:
+                    hi[i] = min(hi[i], middle + share * radius + pad)
+                else:
+                    lo[i] = max(lo[i], middle - share * radius - pad)
+    return lo, np.maximum(lo, hi)
 
 
 def pieces(box: TubeBox, scores: np.ndarray, levels: int = 1) -> list[TubeBox]:

@@ -25,8 +25,9 @@ from .atom_bounds import AtomBounds, UnsafePart
 from .specification import Trajectory
 from .symbols import beside, fresh, reduced, some
 from .system import LoopSystem
-from .tube_boxes import TubeBox, pieces
-from .zonotopes import Zonotopes, boxes, through
+from .tube_boxes import TubeBox, assumed_of, branches, pieces
+from .zonotope_pass import through
+from .zonotopes import Zonotopes, boxes
 
 
 AT_ONCE = 32
@@ -44,6 +45,7 @@ class Tubes:
         system: The loop.
         where: Its trajectory.
         parts: What breaks the specification; none: only the pipe is asked for.
+        gone: The share of boxes that are empty: no trajectory is as it is assumed to be.
         trouble: Where the plant may not be defined, in a sentence; empty if it is everywhere.
     """
 
@@ -54,6 +56,7 @@ class Tubes:
     done: list[TubeBox] = field(default_factory=list)
     boxes: int = 0
     trouble: str = ""
+    gone: float = 0.0
 
     def __post_init__(self) -> None:
         n, m, steps = len(self.system.states), len(self.system.controls), self.where.steps
@@ -79,7 +82,7 @@ class Tubes:
     @property
     def covered(self) -> float:
         """The share of the initial set for which the specification is proved."""
-        return min(1.0, sum(box.share for box in self.done))
+        return min(1.0, self.gone + sum(box.share for box in self.done))
 
     @property
     def safe_until(self) -> int:
@@ -106,11 +109,18 @@ class Tubes:
         self.boxes += len(batch)
         levels = 2 if len(batch) + len(self.waiting) < AT_ONCE // 4 else 1
         for box, shut, least, scores in zip(batch, closed, margin, order, strict=True):
-            if shut:
+            if box.empty:
+                self.gone += box.share
+            elif shut:
                 box.margin, box.blame = float(least), scores
                 self.done.append(box)
             else:
-                self.waiting += pieces(box, scores, levels)
+                self.waiting += branches(box) or pieces(box, scores, levels)
+
+    def add(self, boxes: Sequence[TubeBox]) -> None:
+        """Boxes that are done, without those that are empty."""
+        self.gone += sum(box.share for box in boxes if box.empty)
+        self.done += [box for box in boxes if not box.empty]
 
     def _one_by_one(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Boxes in some of which the plant may not be defined: those are cut like open ones.
@@ -144,11 +154,14 @@ class Tubes:
         bounds = AtomBounds(self.where)
         fixed = boxes(lo, hi)
         state = fixed.take(np.arange(len(system.states)))
+        for box in batch:
+            box.guard = None
         for k in range(steps + 1):
             self._keep(batch, active, 0, k, state)
             out = None
             if k < steps:
-                out = self._step(k, self._given(state, fixed, k), state)
+                here = [batch[i] for i in active.tolist()]
+                out = self._step(k, self._given(state, fixed, k), state, here)
                 n = len(system.states)
                 control = out.take(np.arange(n, out.center.shape[1]))
                 self._keep(batch, active, 1, k, control)
@@ -156,6 +169,7 @@ class Tubes:
             else:
                 bounds.add(k, state, None)
             still = self._judge(k, bounds, active, closed, margin, blame, batch)
+            still &= ~np.array([batch[i].empty for i in active.tolist()], bool)
             if not still.all():
                 active = active[still]
                 bounds.keep(still)
@@ -166,15 +180,19 @@ class Tubes:
             state = reduced(out.take(np.arange(len(system.states))), lo.shape[1])
         return closed, blame, margin
 
-    def _step(self, k: int, given: Zonotopes, state: Zonotopes) -> Zonotopes:
+    def _step(
+        self, k: int, given: Zonotopes, state: Zonotopes, here: Sequence[TubeBox]
+    ) -> Zonotopes:
         """One step; where the plant may not be defined, an error says when and for which states.
 
         Raises:
             InputError: It may not be.
         """
         ends = state.take(np.array([self.system.mode])).ends()
+        graph = self.system.step(k, np.stack(ends))
+        assumed = assumed_of(here, k, graph)
         try:
-            return through(self.system.step(k, np.stack(ends)), given)
+            out = through(graph, given, assumed)
         except InputError as error:
             lo, hi = state.ends()
             ends = zip(self.system.states, lo.min(axis=0), hi.max(axis=0), strict=True)
@@ -183,6 +201,11 @@ class Tubes:
                 f"At step {k}, for states as far as they are known ({where}), the plant is not "
                 f"defined: {error}"
             ) from error
+        for box, guard, empty in zip(here, assumed.first, assumed.empty, strict=True):
+            box.empty = bool(empty)
+            if guard is not None and box.guard is None:
+                box.guard = k, graph, guard
+        return out
 
     def _given(self, state: Zonotopes, fixed: Zonotopes, k: int) -> Zonotopes:
         """The flat input of a step: state, disturbance, parameters, choice."""

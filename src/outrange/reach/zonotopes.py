@@ -18,16 +18,15 @@ Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 201
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import Bounds, check_deadline, down, gamma, up
+from ..core import Bounds, down, gamma, up
 from ..domains import intervals
 from ..domains.bands import slope_and_ends
 from ..domains.rounding import widened
-from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 
 
@@ -79,53 +78,7 @@ def boxes(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
     return Zonotopes(center, rows, np.zeros_like(center))
 
 
-def through(graph: Graph, given: Zonotopes) -> Zonotopes:
-    """The output of a graph for each zonotope; its first symbols are those of the input.
-
-    Args:
-        graph: What is computed.
-        given: Of its flat input.
-    """
-    forms: list[Zonotopes | None] = [given]
-    count = given.rows.shape[1]
-    ends: list[Bounds] = [given.ends()]
-    last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
-    last[graph.output] = len(graph.nodes) + 1
-    with np.errstate(all="ignore"):
-        for v, node in enumerate(graph.nodes, 1):
-            check_deadline()
-            read = [forms[j] for j in node.inputs]
-            known = [ends[j] for j in node.inputs]
-            # No two values share a symbol that only one of them has: new ones have new numbers.
-            read = [Zonotopes(f.center, f.of(count), f.rest) for f in read if f is not None]
-            form, found = _step(node.op, read, known)
-            count = form.rows.shape[1]
-            forms.append(form)
-            ends.append(found)
-            for j in node.inputs:
-                if last[j] == v:
-                    forms[j] = None
-    found = forms[graph.output]
-    return given if found is None else found
-
-
-def _step(op: object, forms: list[Zonotopes], ends: list[Bounds]) -> tuple[Zonotopes, Bounds]:
-    plain = intervals.RULES[type(op)](op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
-    rule: Callable = RULES[type(op)]
-    form: Zonotopes = rule(op, forms, ends)
-    lo, hi = form.ends()
-    lo, hi = np.maximum(lo, plain[0]), np.minimum(hi, plain[1])
-    worse = ~(hi - lo >= form.reach)
-    if worse.any():
-        # The interval is much tighter than the form, or the form is not finite.
-        flat = _box(lo, hi)
-        form.rows = np.where(worse[:, None, :], 0.0, form.rows)
-        form.center = np.where(worse, flat.center, form.center)
-        form.rest = np.where(worse, flat.rest, form.rest)
-    return form, (lo, hi)
-
-
-def _box(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
+def flat_box(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
     center = 0.5 * lo + 0.5 * hi
     center = np.where(np.isfinite(center), center, 0.0)
     rest = _radius(lo, hi, center)
@@ -138,7 +91,8 @@ def _radius(lo: np.ndarray, hi: np.ndarray, center: np.ndarray) -> np.ndarray:
     return np.where(far == 0, 0.0, up(far))
 
 
-def _affine(op: Affine, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
+def affine_form(op: Affine, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
+    """A sum of forms, and its roundings."""
     g = gamma(2 * op.terms + 6)
     sizes = tuple(widened(np.abs(f.center) + f.reach) for f in forms)
     center = op.apply(tuple(f.center for f in forms), False) + op.bias
@@ -146,17 +100,17 @@ def _affine(op: Affine, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Z
     size = op.apply(sizes, True)
     rest = widened(carried * (1.0 + g) + widened(size + np.abs(op.bias)) * g)
     count, symbols = forms[0].rows.shape[:2]
-    flat = tuple(f.rows.reshape(count * symbols, -1) for f in forms)
-    rows = op.apply(flat, False).reshape(count, symbols, -1)
+    flat = tuple(f.rows.reshape(count * symbols, f.rows.shape[2]) for f in forms)
+    rows = op.apply(flat, False).reshape(count, symbols, op.size)
     return Zonotopes(center, rows, rest)
 
 
 def _rearrange(op: Rearrange, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
     count, symbols = forms[0].rows.shape[:2]
-    flat = tuple(f.rows.reshape(count * symbols, -1) for f in forms)
+    flat = tuple(f.rows.reshape(count * symbols, f.rows.shape[2]) for f in forms)
     return Zonotopes(
         op.run(tuple(f.center for f in forms)),
-        op.run(flat, fill=False).reshape(count, symbols, -1),
+        op.run(flat, fill=False).reshape(count, symbols, op.size),
         op.run(tuple(f.rest for f in forms), fill=False),
     )
 
@@ -170,10 +124,10 @@ def _curve(op: Curve, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zon
     center = slope * form.center + middle
     rows = form.rows * slope[:, None, :]
     own = widened(np.abs(slope) * form.rest)
-    return _with_symbols(center, rows, widened(own + gamma(12) * size), wide)
+    return with_symbols(center, rows, widened(own + gamma(12) * size), wide)
 
 
-def _with_symbols(
+def with_symbols(
     center: np.ndarray, rows: np.ndarray, rest: np.ndarray, errors: np.ndarray
 ) -> Zonotopes:
     """Errors as symbols of their own, where they are large in some box; else in the rest."""
@@ -202,7 +156,7 @@ def _product(op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
     rows = a[:, None, :] * right.rows + b[:, None, :] * left.rows
     rest = widened(own * (1.0 + g) + g * size)
     errors = widened((half + mixed) * (1.0 + g) + g * size)
-    return _with_symbols(a * b + square, rows, rest, errors)
+    return with_symbols(a * b + square, rows, rest, errors)
 
 
 def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
@@ -228,18 +182,18 @@ def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
         more = np.maximum(more, np.where(counts, up(widened(over), 2), 0.0))
     half = 0.5 * more
     rest = widened(rest + gamma(4) * (np.abs(center) + half))
-    return _with_symbols(center + half, rows, rest, half)
+    return with_symbols(center + half, rows, rest, half)
 
 
 def _steps(op: Step, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
     """Its interval: a step has no slope."""
     lo, hi = intervals.RULES[type(op)](op, (ends[0][0],), (ends[0][1],))
-    flat = _box(lo, hi)
+    flat = flat_box(lo, hi)
     none = np.zeros((len(lo), forms[0].rows.shape[1], lo.shape[1]))
-    return _with_symbols(flat.center, none, np.zeros_like(flat.rest), flat.rest)
+    return with_symbols(flat.center, none, np.zeros_like(flat.rest), flat.rest)
 
 
 RULES = {
-    Affine: _affine, Rearrange: _rearrange, Curve: _curve, Step: _steps, Largest: _largest,
+    Affine: affine_form, Rearrange: _rearrange, Curve: _curve, Step: _steps, Largest: _largest,
     Product: _product,
 }  # fmt: skip

@@ -10,18 +10,14 @@ import numpy as np
 
 from ...core import Warrant
 from ..answer import Answer, Cost
-from ..render.document import (
-    Block,
-    Document,
-    Listing,
-    Paragraph,
-)
+from ..render.document import Block, Document, Listing, Paragraph
 from ..render.frame import frame
 from ..render.jsonable import field_dict
-from ..render.loops import Ends, Runs, Worst, Zone, plot_phase, plot_times
+from ..render.loops import plot_phase, plot_times
 from ..render.text import clipped_name, number
 from ..verdict import HOLDS, LONGEST_CLAIM, REASONS, TONE, UNKNOWN, Decided
-from .pipe import Pipe
+from .drawn import picture_of
+from .pipe import Invariant, Pipe
 from .table import table_of
 from .trajectory import LoopTrajectory, LoopZone
 
@@ -56,6 +52,7 @@ class Loop(Decided, Answer):
         trajectories: `(runs, steps + 1, states)` some of those seen, to be drawn.
         zones: What the specification names, to be drawn.
         dt: The period of a loop in continuous time; None in discrete time.
+        invariant: Where it stays for ever; None where a number of steps was asked about.
         runs_at: `(times,)` of the trajectories; empty in discrete time, where they count from 0.
         sources: The models it is about, each with its hash.
         over: The initial set; None if that is not known.
@@ -85,6 +82,7 @@ class Loop(Decided, Answer):
 
     zones: tuple[LoopZone, ...] = field(default=(), kw_only=True)
     dt: float | None = field(default=None, kw_only=True)
+    invariant: Invariant | None = field(default=None, kw_only=True)
     runs_at: np.ndarray = field(default_factory=lambda: np.zeros(0), kw_only=True)
 
     FORMAT = "outrange.loop"
@@ -104,6 +102,8 @@ class Loop(Decided, Answer):
     @property
     def _span(self) -> str:
         """How long the loop runs, in words."""
+        if self.invariant is not None:
+            return "all time"
         return f"{self.last} steps" if self.dt is None else f"{self.pipe.stop.max():g} time units"
 
     @property
@@ -112,13 +112,13 @@ class Loop(Decided, Answer):
         if self.status == HOLDS:
             return (
                 f"It holds for every trajectory from the initial set, for {self._span}"
-                f"{self._margin()}."
+                f"{self._margin()}.{self._stays()}"
             )
         if self.counterexample is not None:
             return self._broken(self.counterexample)
         if self.status != UNKNOWN:
             told = f"Every trajectory from the initial set stays in these boxes ({self._span})."
-            return " ".join([told, *self._unbounded(), *self.helps])
+            return " ".join([told + self._stays(), *self._unbounded(), *self.helps])
         until = "nothing is proved of the initial state itself"
         if self.safe_until is not None and self.safe_until >= 0:
             when = f"step {self.safe_until}" if self.dt is None else f"t = {self.safe_until:.4g}"
@@ -129,6 +129,14 @@ class Loop(Decided, Answer):
         if self.safe_until is not None and self.dt is None:
             first = f" Step {self.safe_until + 1} is the first open."
         return f"Unknown: {REASONS[self.reason]}; {until}{share}.{first} {advice}".strip()
+
+    def _stays(self) -> str:
+        """Where it stays for ever."""
+        kept = self.invariant
+        if kept is None:
+            return ""
+        told = kept.told(self.pipe.states)
+        return f" From {self._when(kept.start)} on it stays, for ever, at {told}."
 
     def _unbounded(self) -> list[str]:
         """From when on nothing is known of some state."""
@@ -215,7 +223,11 @@ class Loop(Decided, Answer):
         """Everything, in lists, strings and numbers ready for JSON."""
         told = super().as_dict() | {"pipe": field_dict(self.pipe)}
         found = self.counterexample
-        return told | {"counterexample": None if found is None else field_dict(found)}
+        kept = None if self.invariant is None else field_dict(self.invariant)
+        return told | {
+            "counterexample": None if found is None else field_dict(found),
+            "invariant": kept,
+        }
 
     def plot(
         self, ax: Any = None, *, x: str | int | None = None, y: str | int | None = None
@@ -237,8 +249,8 @@ class Loop(Decided, Answer):
             x, y = 0, 1
         up = self.pipe.index(0 if y is None else y)
         if x is None:
-            return plot_times(*self._picture(), [up], ax)[0]
-        return plot_phase(*self._picture(), [self.pipe.index(x), up], ax)
+            return plot_times(*picture_of(self), [up], ax)[0]
+        return plot_phase(*picture_of(self), [self.pipe.index(x), up], ax)
 
     def plot_times(self, *states: str | int) -> list[Any]:
         """Draw states over time, one below the other. Needs matplotlib.
@@ -253,24 +265,23 @@ class Loop(Decided, Answer):
             InputError: matplotlib is not installed, or there is no such state.
         """
         places = [self.pipe.index(state) for state in states or range(len(self.pipe.states))]
-        return plot_times(*self._picture(), places)
+        return plot_times(*picture_of(self), places)
 
-    def _picture(
-        self,
-    ) -> tuple[str, tuple[str, ...], Ends, Runs, Worst | None, list[Zone]]:
-        """What both kinds of pictures show."""
-        claim, found, pipe = clipped_name(self.claim, LONGEST_CLAIM), self.counterexample, self.pipe
-        title = f"{self.status}: {claim}" if claim else "Where the loop can be (proved)"
-        worst = None
-        if found is not None:
-            run = np.arange(len(found.lo)) if found.times is None else found.times
-            worst = found.states, found.step, run
-        zones = [(zone.bad, zone.lo, zone.hi, zone.start, zone.stop) for zone in self.zones]
-        ends = pipe.start, pipe.stop, pipe.lo, pipe.hi
-        runs_at = self.runs_at
-        if self.dt is None:
-            runs_at = np.arange(self.trajectories.shape[1])
-        return title, pipe.states, ends, Runs(self.trajectories, runs_at), worst, zones
+    def page(self, path: str | os.PathLike) -> None:
+        """Write a page with a picture to look around in: axes to choose, a slider through time.
+
+        Other than `html` it has a script, its own; nothing comes from outside.
+
+        Args:
+            path: The file, replaced if it exists.
+
+        Raises:
+            InputError: It cannot be written there.
+        """
+        from ..storage.write import write_text
+        from .page import loop_page
+
+        write_text("page", loop_page(self, self._in_full()), path)
 
     def csv(self, path: str | os.PathLike) -> None:
         """Write the pipe as a table, one row a time.

@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...core import Box, InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Invariant:
+    """Where a loop stays for ever, proved.
+
+    Args:
+        lo: `(states,)` the least values from `start` on.
+        hi: `(states,)` the largest.
+        start: The step (with `dt`: the time) from which on it holds.
+        period: After so much more it is in the set again that it was in at `start`.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    start: float
+    period: float
+
+    def told(self, names: Sequence[str]) -> str:
+        """Say the box in words.
+
+        Args:
+            names: Of the states.
+
+        Returns:
+            A part of a sentence.
+        """
+        ends = zip(names, self.lo, self.hi, strict=True)
+        return ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +86,9 @@ class Pipe:
         Raises:
             InputError: The pipe does not reach that far.
         """
-        holds = (self.start <= time) & (time <= self.stop)
+        holds = (self.start == time) & (time == self.stop)
+        if not holds.any():
+            holds = (self.start <= time) & (time <= self.stop)
         if not holds.any():
             raise InputError(
                 f"The pipe holds for the times {self.start.min():g} to {self.stop.max():g}. "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from ...questions.common.arguments import check_hooks, check_limits
 from ...questions.common.stamp import model_sources
 from ...questions.expressions import as_temporal
 from ..recorded import question
+from .forever import check_timeless, forever, read_once
 from .parts import read_loop
 from .specs import read_spec
 
@@ -28,7 +29,7 @@ def closed_loop(
     plant: Any,
     initial: Any,
     *,
-    steps: int,
+    steps: int | None,
     spec: Any = None,
     dt: float | Fraction | None = None,
     observe: Callable | None = None,
@@ -38,6 +39,8 @@ def closed_loop(
     varying: bool | None = None,
     choice: Any = None,
     mode: str | int | None = None,
+    memory: Callable | None = None,
+    delay: int | tuple[int, Any] = 0,
     states: Sequence[str] | None = None,
     controls: Sequence[str] | None = None,
     where: Any = None,
@@ -66,7 +69,8 @@ def closed_loop(
             `outrange.linear_plant(A, B)`; a model of state and control; or a list of
             formulas, one a state: `["x1 + 0.1*x2", "x2 + 0.1*u1"]`.
         initial: The initial states: `(lo, hi)`, or any set as in `outrange.output_range`.
-        steps: How many steps, with `dt` how many periods, the loop runs.
+        steps: How many steps, with `dt` how many periods, the loop runs; None for ever: then a set
+            of states is looked for that the loop, once in it, comes back to.
         spec: What shall hold: a condition on the states `outrange.x` and the controls `outrange.u`
             with a time, `(x[0] <= 1).always()`, `.eventually()`, `.at(10)`, `.during(10, 20)`,
             joined by `&`, `|`, `~`; without a time it means always. Boxes: `outrange.avoid(lo, hi)`
@@ -76,7 +80,8 @@ def closed_loop(
             derivative of the state; each control is held for one period, and all times are in this
             unit: `(x[0] <= 1).during(0.5, 1)`. It is the decimal as written; `Fraction(1, 3)` is a
             third. None: the plant returns its next state.
-        observe: What the controller sees of the state: a function of `x`.
+        observe: What the controller sees of the state: a function of `x`, or of `(t, x)` with the
+            number of the step (with `dt`: the time, as a float64 number).
         actuate: From what the controller returns to the control: a function.
         parameters: `(lo, hi)` of what the plant calls `p`: unknown, and the same at every step.
         disturbance: `(lo, hi)` of what the plant calls `w`.
@@ -85,6 +90,11 @@ def closed_loop(
             `[-1, 0, 1]`; a list of such lists for several.
         mode: The state whose value says which of several controllers acts, its name or place; the
             plant says what it is next.
+        memory: What the controller remembers until it is asked again: a function of what it returns
+            `y`, of `(x, y)` or `(t, x, y)` to the next values of the last states, about which the
+            plant then says nothing.
+        delay: How many steps (with `dt`: periods) a control takes to reach the plant, which
+            receives 0 before the first one does; `(2, -10.0)`: 2 steps, and -10 before.
         states: Names of the states, for `x["angle"]` and for pictures.
         controls: Names of the controls.
         where: A condition on `outrange.x`: only initial states that satisfy it count.
@@ -100,8 +110,8 @@ def closed_loop(
     Raises:
         InputError: An argument breaks a rule; the message says which.
         ModelError: The controller cannot be read.
-        UnsupportedError: The plant computes what is not described; with `dt`, it jumps, or the loop
-            has modes or choices.
+        UnsupportedError: The plant computes what is not described; with `dt`, the loop has
+            modes or choices.
 
     Example:
         >>> from outrange import closed_loop, linear_plant, x
@@ -125,31 +135,57 @@ def closed_loop(
     """
     check_limits(tol, time_limit)
     check_hooks(heard(progress), seed)
-    clock = Clock(time_limit)
+    clock, hear = Clock(time_limit), heard(progress)
+    loop = {
+        "controller": controller, "plant": plant, "initial": initial, "steps": steps, "dt": dt,
+        "observe": observe, "actuate": actuate, "parameters": parameters, "where": where,
+        "disturbance": disturbance, "varying": varying, "choice": choice, "states": states,
+        "controls": controls, "mode": mode, "memory": memory, "delay": delay,
+    }  # fmt: skip
+    spec = read_spec(spec)
+    if steps is not None:
+        return _asked(loop, spec, tol, clock, seed, hear)
+    loop["controller"] = read_once(controller)
+    check_timeless(loop)
+
+    def ask(seconds: float, *, spec: Any, tol: float | None, **more: Any) -> Loop:
+        return _asked(loop | more, spec, tol, Clock(seconds), seed, hear)
+
+    return replace(forever(ask, loop, spec, tol, clock), provenance=_provenance(spec))
+
+
+def _provenance(spec: Any) -> Provenance:
+    text = "" if spec is None else repr(as_temporal(spec))
+    return Provenance(property=PropertySource(text, text_digest(text), "text"))
+
+
+def _asked(
+    loop: Mapping[str, Any],
+    spec: Any,
+    tol: float | None,
+    clock: Clock,
+    seed: int,
+    hear: Callable[[VerifyProgress], None] | None,
+) -> Loop:
+    """The answer about a number of steps."""
     from ...reach.ask import LoopSearch
     from ...reach.continuous.ask import FlowSearch
     from ...reach.system import LoopSystem
 
     try:
         with deadline(max(1.0, clock.left)):
-            system, networks, over = read_loop(
-                controller, plant, initial, steps=steps, dt=dt, observe=observe, actuate=actuate,
-                parameters=parameters, disturbance=disturbance, varying=varying, choice=choice,
-                states=states, controls=controls, where=where, mode=mode,
-            )  # fmt: skip
-            spec = read_spec(spec)
+            system, networks, over = read_loop(**loop)
             text = "" if spec is None else repr(as_temporal(spec))
             search = (
-                LoopSearch(system, spec, text, clock, seed, heard(progress))
+                LoopSearch(system, spec, text, clock, seed, hear)
                 if isinstance(system, LoopSystem)
-                else FlowSearch(system, spec, text, clock, seed, heard(progress))
+                else FlowSearch(system, spec, text, clock, seed, hear)
             )
     except OutOfTime:
         raise InputError(
             "The time limit was over before the loop was written down; give it more. "
-            f"Received: time_limit={time_limit}."
+            f"Received: time_limit={clock.limit:g}."
         ) from None
     found = search.run(tol)
-    asked = Provenance(property=PropertySource(text, text_digest(text), "text"))
     sources = tuple(dict.fromkeys(s for network in networks for s in model_sources(network)))
-    return replace(found, sources=sources, over=over, provenance=asked)
+    return replace(found, sources=sources, over=over, provenance=_provenance(spec))

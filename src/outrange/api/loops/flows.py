@@ -13,7 +13,7 @@ from ...core import Box, InputError, Region, UnsupportedError
 
 if TYPE_CHECKING:
     from ...frontends.functions.flow import FlowGraphs
-    from ...frontends.functions.step import StepParts
+    from ...frontends.functions.parts import StepParts
     from ...frontends.network import Network
     from ...reach.continuous.system import FlowSystem
 
@@ -59,17 +59,23 @@ def flow_system(
 
     Raises:
         InputError: Sizes do not fit.
-        UnsupportedError: The loop has choices or modes.
+        UnsupportedError: The loop has choices, or a mode that the plant moves.
     """
     from ...frontends.functions.flow import flow_graphs
     from ...reach.continuous.system import FlowSystem
 
-    if parts.modes or parts.sizes["c"]:
-        word = "`choice=`" if parts.sizes["c"] else "`mode=`"
+    if parts.sizes["c"]:
         raise UnsupportedError(
-            f"{word} is for plants in discrete time: in continuous time a loop has one controller "
-            "and no choices. Write the next state instead of its derivative, and leave `dt` out. "
-            f"Received: {word} with dt={float(dt):g}."
+            "`choice=` is for plants in discrete time: in continuous time what may be one of "
+            "several values is a disturbance between the least and the largest, `disturbance=`. "
+            f"Received: `choice=` with dt={float(dt):g}."
+        )
+    if parts.modes and parts.mode < len(parts.states) - parts.kept:
+        raise UnsupportedError(
+            "In continuous time the mode changes at instants, and stays the same in between: it is "
+            "one of the last states, and `memory=` says what it is next, "
+            "`memory=lambda x, y: [np.where(x[0] > 1, 0, x[2])]`. "
+            f"Received: the mode `{parts.states[parts.mode]}`, which the plant moves."
         )
     graphs = flow_graphs(parts, varies)
     noise, fixed = boxes
@@ -77,26 +83,33 @@ def flow_system(
         fixed = Box(*(
             np.concatenate([getattr(fixed, end), getattr(noise, end)]) for end in ("lo", "hi")
         ))  # fmt: skip
-    pushed = graphs.after.value_size(graphs.after.output)
-    names = parts.controls or tuple(f"u{i + 1}" for i in range(pushed))
-    (network,) = networks
+    names = parts.controls or tuple(f"u{i + 1}" for i in range(parts.pushed))
+    late = np.array(parts.hidden)
+    fixed = Box(np.concatenate([fixed.lo, late]), np.concatenate([fixed.hi, late]))
+    name = ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks))
     return FlowSystem(
         graphs.plant, graphs.controller, dt, steps, tuple(found), parts.states, names, fixed,
         parts.sizes["p"], noise if varies else Box(np.zeros(0), np.zeros(0)),
-        "controller" if network is None else network.name, _model_control(network, graphs),
+        name, _model_control(networks, parts, graphs),
+        graphs.memory, late.size,
     )  # fmt: skip
 
 
 def _model_control(
-    network: Network | None, graphs: FlowGraphs
-) -> Callable[[np.ndarray], np.ndarray] | None:
+    networks: Sequence[Network | None], parts: StepParts, graphs: FlowGraphs
+) -> Callable[[float, np.ndarray], np.ndarray] | None:
     """The user's own controller in its own arithmetic, what is about it in float64."""
-    if network is None or network.predict is None:
+    runs = [(n.predict, n.computed.dtype) for n in networks if n is not None and n.predict]
+    if len(runs) < len(networks):
         return None
-    predict, kind = network.predict, network.computed.dtype
+    modes = np.array(parts.modes or (0.0,))
 
-    def run(x: np.ndarray) -> np.ndarray:
-        raw = np.asarray(predict(graphs.before.run(x).astype(kind)), np.float64)
-        return graphs.after.run(raw.reshape(len(x), -1))
+    def run(t: float, x: np.ndarray) -> np.ndarray:
+        clock = [np.full((len(x), 1), t)] * (len(graphs.before.inputs) > 1)
+        seen = graphs.before.run(np.concatenate([x, *clock], axis=1))
+        each = [np.asarray(one(seen.astype(kind)), np.float64) for one, kind in runs]
+        which = np.abs(x[:, parts.mode, None] - modes).argmin(axis=1)
+        raw = np.stack([one.reshape(len(x), -1) for one in each])[which, np.arange(len(x))]
+        return graphs.after.run(np.concatenate([x, raw, *clock], axis=1))
 
     return run

@@ -13,11 +13,13 @@ from ...core import Box, InputDomain, InputError, Region
 from ...graph import Builder, Slot
 from ..arguments import loaded, written_condition
 from .flows import flow_system, period
+from .held import beside, delayed, under_way
 from .uncertain import check_repeatable, choices_of, pair
 
 
 if TYPE_CHECKING:
-    from ...frontends.functions.step import StepGraphs, StepParts
+    from ...frontends.functions.parts import StepParts
+    from ...frontends.functions.step import StepGraphs
     from ...frontends.network import Network
     from ...reach.continuous.system import FlowSystem
     from ...reach.system import LoopSystem
@@ -43,26 +45,30 @@ def read_loop(
     controls: Sequence[str] | None,
     where: Any,
     mode: str | int | None = None,
+    memory: Callable | None = None,
+    delay: Any = 0,
 ) -> tuple[LoopSystem | FlowSystem, list[Network], InputDomain | None]:
     """The loop as graphs, the controllers' networks, and the initial set as answers tell it.
 
     Raises:
         InputError: Something does not fit.
-        UnsupportedError: The plant computes what is not described, or jumps in time.
+        UnsupportedError: The plant computes what is not described.
     """
-    from ...frontends.functions.step import StepParts
+    from ...frontends.functions.parts import StepParts
+    from ...frontends.functions.step import completed
     from ...questions.common.stamp import input_domain
     from ...questions.inputs.sets.regions import regions
 
     _check_steps(steps)
     each = None if dt is None else period(dt)
     modes = _modes(controller, mode)
-    networks = [None if _is_function(one) else loaded(one) for one in modes.values()]
+    networks = [None if is_function(one) else loaded(one) for one in modes.values()]
     plant = _model_plant(plant)
     size = _count(initial, states, plant, networks[0], observe)
     names = _names(states, size, "states", "x")
     held = _place(mode, names) if mode is not None else 0
     seen = _seen(observe, size) if None in networks else size
+    late, idle = delayed(delay)
     controllers = [
         _function_graph(one, seen) if network is None else network.graph
         for one, network in zip(modes.values(), networks, strict=True)
@@ -77,10 +83,11 @@ def read_loop(
         )
     sizes = {"w": noise.size, "p": fixed.size, "c": len(choices)}
     values_of = tuple(modes) if mode is not None else ()
-    parts = StepParts(
+    said = StepParts(
         controllers, plant, observe, actuate, names, sizes, choices, tuple(controls or ()),
-        values_of, held,
+        values_of, held, memory, late, idle,
     )  # fmt: skip
+    parts = completed(said)
     slots = [Slot(name, (), column_of="x") for name in names]
     whole = slots if states is not None else [Slot("x", (size,))]
     found = regions(whole, initial, written_condition(where))
@@ -105,15 +112,19 @@ def _stepped(
     from ...frontends.functions.step import step_graphs
     from ...reach.system import LoopSystem
 
-    (noise, fixed), (varying, steps), size = boxes, times, len(parts.states)
-    graphs = [step_graphs(parts, t) for t in range(steps if parts.uses_time else 1)]
+    (noise, fixed), (varying, steps), hidden = boxes, times, parts.hidden
+    size = len(parts.states) + len(hidden)
+    timed = parts.uses_time or parts.uses_clock
+    graphs = [step_graphs(parts, t) for t in range(steps if timed else 1)]
     pushed = _names(parts.controls or None, graphs[0].after.outputs[1].size, "controls", "u")
+    initial = tuple(beside(region, hidden) for region in found)
     return LoopSystem(
-        tuple(one.whole for one in graphs), steps, tuple(found), parts.states, pushed, noise,
+        tuple(one.whole for one in graphs), steps, initial,
+        (*parts.states, *under_way(pushed, parts.delay, parts.states)), pushed, noise,
         varying, fixed, np.array([len(values) for values in parts.choices], int),
         ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks)),
         _model_step(networks, parts, graphs, size), parts.mode,
-        {value: tuple(one.modes[value] for one in graphs) for value in parts.modes},
+        {value: tuple(one.modes[value] for one in graphs) for value in parts.modes}, len(hidden),
     )  # fmt: skip
 
 
@@ -162,7 +173,7 @@ def _check_steps(steps: Any) -> None:
         )
 
 
-def _is_function(controller: Any) -> bool:
+def is_function(controller: Any) -> bool:
     return isinstance(controller, types.FunctionType | types.MethodType | np.ufunc)
 
 
@@ -170,11 +181,12 @@ def _seen(observe: Callable | None, size: int) -> int:
     """How many numbers a controller sees that is a function and does not say so itself."""
     if observe is None:
         return size
-    from ...frontends.functions import trace
+    from ...frontends.functions.actuation import asked_of
+    from ...frontends.functions.arguments import OBSERVED
 
     b = Builder([Slot("x", (size,))], source="observe")
     (x,) = b.input_values()
-    return trace(b, observe, [b.reshape(x, (size,))], None, "`observe`", ["state"]).size
+    return asked_of(b, observe, OBSERVED, {"x": x, "t": 0.0}, None, "`observe`").size
 
 
 def _function_graph(controller: Callable, size: int) -> Any:
@@ -188,7 +200,7 @@ def _function_graph(controller: Callable, size: int) -> Any:
 
 def _model_plant(plant: Any) -> Any:
     """The graph of a model; functions, formulas and linear plants as they are."""
-    if isinstance(plant, list | tuple) or _is_function(plant) or hasattr(plant, "A"):
+    if isinstance(plant, list | tuple) or is_function(plant) or hasattr(plant, "A"):
         return plant
     from ...frontends.load import is_keras, is_torch
 

@@ -10,7 +10,7 @@ from ...core import Box, InputError
 
 
 if TYPE_CHECKING:
-    from ...frontends.functions.step import StepParts
+    from ...frontends.functions.parts import StepParts
 
 
 def pair(given: Any, what: str) -> Box:

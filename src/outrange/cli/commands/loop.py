@@ -31,7 +31,8 @@ def ask_loop(
     *,
     plant: str | None,
     formulas: tuple[str, ...],
-    steps: int,
+    steps: int | None,
+    forever: bool,
     dt: str | None,
     specs: tuple[str, ...],
     disturbance: tuple[float, float] | None,
@@ -49,12 +50,13 @@ def ask_loop(
     """Print the answer; its first line is one word. The exit code says what was decided.
 
     Args:
-        controller: The model's file.
+        controller: The model's file, or one of a whole loop (see `outrange.loop_file`).
         box: The initial states.
         echo: Prints on stdout.
         plant: A file of Python that defines `plant`, or a model.
         formulas: One a state, in place of a file.
         steps: How many.
+        forever: All time, in the place of steps.
         dt: The period of a plant in continuous time.
         specs: What shall hold, all of them.
         disturbance: Its ends.
@@ -70,27 +72,32 @@ def ask_loop(
         unsafe: Run code stored in the model file.
     """
     clock = Clock(seconds, command_began())
-    parts = _plant(plant, formulas)
-    try:
-        with reading(controller, clock):
-            network = load_model(controller, unsafe)
-    except OutOfTime:
-        return fail("the time ran out before the model was read; give it more with --time", OPEN)
+    asked: dict[str, Any] = {
+        "disturbance": disturbance, "varying": varying, "parameters": parameters, "where": where,
+        "tol": tol, "seed": seed,
+    }  # fmt: skip
+    if steps is not None or forever:
+        asked["steps"] = steps
+    if specs:
+        asked["spec"] = "; ".join(specs)
     from ...api.loops.ask import closed_loop
+    from ...api.loops.files import loop_file
     from ...api.recorded import as_asked
-    from ...graph import Slot
 
-    names = box.feature_names
-    count = len(names or formulas) or network.graph.size
-    slots = [Slot(name, (), column_of="x") for name in names or ()] or [Slot("x", (count,))]
-    initial = box_of(replace(box, names=None), slots)
-    found = closed_loop(
-        network, parts["plant"], initial, steps=steps, dt=_period(dt),
-        spec="; ".join(specs) or None, observe=parts.get("observe"),
-        actuate=parts.get("actuate"), parameters=parameters, disturbance=disturbance,
-        varying=varying, where=where, tol=tol, seed=seed,
-        states=names or [f"x{i + 1}" for i in range(count)], time_limit=max(clock.left, 1e-3),
-    )  # fmt: skip
+    if controller.endswith((".yaml", ".yml")):
+        _check_alone(controller, plant, formulas, dt, box)
+        asked = loop_file(controller) | asked
+    else:
+        _check_steps(steps, forever)
+        try:
+            with reading(controller, clock):
+                network = load_model(controller, unsafe)
+        except OutOfTime:
+            late = "the time ran out before the model was read; give it more with --time"
+            return fail(late, OPEN)
+        asked |= _written(network, box, _plant(plant, formulas), formulas)
+        asked |= {"dt": _period(dt)}
+    found = closed_loop(**asked, time_limit=max(clock.left, 1e-3))
     answer: Loop = as_asked(found, time_limit=seconds)
     if table is not None:
         answer.csv(table)
@@ -104,6 +111,39 @@ def ask_loop(
     if answer.reason == "interrupted":
         return INTERRUPTED
     return {"VIOLATED": VIOLATED, "UNKNOWN": OPEN}.get(answer.status, EXACT)
+
+
+def _written(
+    network: Any, box: BoxOptions, parts: dict[str, Any], formulas: tuple[str, ...]
+) -> dict[str, Any]:
+    """Controller, plant and initial set, from the options."""
+    from ...graph import Slot
+
+    names = box.feature_names
+    count = len(names or formulas) or network.graph.size
+    slots = [Slot(name, (), column_of="x") for name in names or ()] or [Slot("x", (count,))]
+    return {
+        "controller": network, "initial": box_of(replace(box, names=None), slots),
+        "states": names or [f"x{i + 1}" for i in range(count)], **parts,
+    }  # fmt: skip
+
+
+def _check_steps(steps: int | None, forever: bool) -> None:
+    if (steps is None) != forever:
+        raise InputError(
+            "--steps says how many steps (with --dt: periods) the loop runs, or --forever that it "
+            f"never ends. Received: {'both' if forever else 'neither'}."
+        )
+
+
+def _check_alone(path: str, *given: Any) -> None:
+    """Refuse what a file of a loop says itself."""
+    *parts, box = given
+    if any(parts) or not box.is_empty:
+        raise InputError(
+            "A file of a loop says what plant, period and initial states are: leave --plant, "
+            f"--next, --dt and the options of the set out. Received: `{path}` and some of them."
+        )
 
 
 def _period(dt: str | None) -> Fraction | None:

@@ -109,7 +109,8 @@ LOOP_OPTIONS = (
         help="The next value of a state (with --dt its derivative), one each in order: "
         "'x1 + 0.1*x2', 'x2 + 0.1*u1'.",
     ),
-    option("--steps", type=int, required=True, help="How many steps (periods) the loop runs."),
+    option("--steps", type=int, help="How many steps (periods) the loop runs."),
+    option("--forever", is_flag=True, help="Ask about all time, in the place of --steps."),
     option(
         "--dt", metavar="TIME",
         help="The plant returns the derivative of the state; each control is held for TIME.",

@@ -14,6 +14,32 @@ WORDS = ("t", "x", "u", "w", "p", "c")
 """What a plant may take, by name: the step, state, control, disturbance, parameters, choice."""
 
 
+OBSERVED, REMEMBERED = ("t", "x"), ("t", "x", "y")
+"""What `observe` and `memory` may take: the time, the state, what the controller returns."""
+
+
+def taken(function: Any, words: Sequence[str], what: str) -> tuple[str, ...]:
+    """What a function takes, in order: some words by name, or the last ones by their number.
+
+    Raises:
+        InputError: It takes more than that.
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return tuple(words[-1:])
+    names = [p.name for p in parameters if p.default is p.empty or p.name in words]
+    if names and set(names) <= set(words):
+        return tuple(names)
+    wide = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if wide or not 1 <= len(names) <= len(words):
+        raise InputError(
+            f"{what} is a function of {', '.join(f'`{w}`' for w in words)}, or of some of these by "
+            f"their names. Received: a function of {', '.join(map(str, parameters)) or 'nothing'}."
+        )
+    return tuple(words[-len(names) :])
+
+
 def called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
     """What a plant takes, in order.
 

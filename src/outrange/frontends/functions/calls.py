@@ -12,6 +12,7 @@ from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
 from ...graph.composites import logic
 from ..traced.rules import power
+from .tables import choose, digitize, interpolate, piecewise, searched, selected
 
 
 Rule = Callable[..., Any]
@@ -32,6 +33,13 @@ def _power(b: Builder, x: Operand, y: Operand) -> Operand:
     if not isinstance(x, Value):
         return np.power(x, exponent[0])
     return power(b, x, float(exponent[0]))
+
+
+def _heaviside(b: Builder, x: Operand, at_zero: Operand) -> Operand:
+    value = np.unique(at_zero) if isinstance(at_zero, np.ndarray) else np.zeros(0)
+    if value.size != 1:
+        raise UnsupportedError("`np.heaviside` needs one constant as its value at 0")
+    return b.curve("heaviside", x, at_zero=float(value[0]))
 
 
 def _tan(b: Builder, x: Operand) -> Operand:
@@ -98,7 +106,10 @@ UFUNCS: Mapping[str, Rule] = MappingProxyType({
     "floor": _curve("floor"),
     "ceil": _curve("ceil"),
     "rint": _curve("round"),
+    "trunc": lambda b, x: logic.truncate(b, x),
     "remainder": lambda b, x, y: logic.modulo(b, x, y),
+    "heaviside": _heaviside,
+    "hypot": lambda b, x, y: b.curve("sqrt", b.add(b.multiply(x, x), b.multiply(y, y))),
     "maximum": lambda b, x, y: b.maximum(x, y),
     "minimum": lambda b, x, y: b.minimum(x, y),
     "fmax": lambda b, x, y: b.maximum(x, y),
@@ -177,6 +188,12 @@ FUNCTIONS: Mapping[str, Rule] = MappingProxyType({
     "hstack": _joined(np.hstack),
     "vstack": _joined(np.vstack),
     "where": _where,
+    "select": selected,
+    "piecewise": piecewise,
+    "interp": interpolate,
+    "digitize": digitize,
+    "searchsorted": searched,
+    "choose": choose,
     "clip": _clip,
     "dot": lambda b, of, x, y: _matmul(b, of(b, x), of(b, y)),
     "sum": _reduced("sum"),

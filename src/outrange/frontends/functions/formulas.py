@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import reduce
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -28,6 +31,19 @@ _PARTS = (
 )  # fmt: skip
 
 
+_BINARY: Mapping[type, Callable] = MappingProxyType({
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.Div: operator.truediv, ast.Pow: operator.pow, ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+})  # fmt: skip
+_UNARY: Mapping[type, Callable] = MappingProxyType({
+    ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert,
+})  # fmt: skip
+_COMPARE: Mapping[type, Callable] = MappingProxyType({
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+})  # fmt: skip
+
+
 def formulas(
     texts: Sequence[str], names: Mapping[str, Sequence[str]]
 ) -> Callable[[Mapping[str, Any]], list[Any]]:
@@ -43,7 +59,7 @@ def formulas(
     Raises:
         InputError: One is no formula, or uses a name that nothing has.
     """
-    codes = [_code(text, names) for text in texts]
+    trees = [_tree(text, names) for text in texts]
     entries = [name for each in names.values() for name in each]
     if len(set(entries)) < len(entries):
         twice = next(name for name in entries if entries.count(name) > 1)
@@ -57,7 +73,7 @@ def formulas(
         # A state that is called `x` or `t` is that state, not all of them or the time.
         scope = {**KNOWN, **given}
         scope |= {name: given[kind][i] for name, (kind, i) in places.items() if kind in given}
-        return [eval(code, {"__builtins__": {}}, scope) for code in codes]
+        return [evaluated(tree, scope) for tree in trees]
 
     return run
 
@@ -79,7 +95,52 @@ def uses(texts: Sequence[Any], names: Collection[str]) -> bool:
     return not found.isdisjoint(names)
 
 
-def _code(text: Any, names: Mapping[str, Sequence[str]]) -> Any:
+def evaluated(node: ast.AST, scope: Mapping[str, Any]) -> Any:
+    """What a formula computes, operation by operation: nothing of it is run as Python.
+
+    Args:
+        node: A part of a formula that `tree_of` read.
+        scope: What its names mean.
+
+    Raises:
+        InputError: It calls what is no function.
+    """
+    match node:
+        case ast.Constant():
+            return float(node.value)  # pyright: ignore[reportArgumentType]
+        case ast.Name():
+            return scope[node.id]
+        case ast.BinOp():
+            return _BINARY[type(node.op)](*(evaluated(v, scope) for v in (node.left, node.right)))
+        case ast.UnaryOp():
+            return _UNARY[type(node.op)](evaluated(node.operand, scope))
+        case ast.Compare():
+            ends = [evaluated(v, scope) for v in (node.left, *node.comparators)]
+            pairs = zip(node.ops, pairwise(ends), strict=True)
+            return reduce(operator.and_, (_COMPARE[type(op)](*pair) for op, pair in pairs))
+        case ast.Subscript(slice=ast.Constant(value=int(place))):
+            return evaluated(node.value, scope)[place]
+        case ast.Call() if callable(function := evaluated(node.func, scope)):
+            return function(*(evaluated(v, scope) for v in node.args))
+    raise InputError(f"A formula calls functions by name. Received: `{ast.unparse(node)}`.")
+
+
+def _tree(text: Any, names: Mapping[str, Sequence[str]]) -> ast.expr:
+    entries = [name for each in names.values() for name in each]
+    return tree_of(text, {*names, *entries}, entries)
+
+
+def tree_of(text: Any, known: Collection[str], entries: Sequence[str]) -> ast.expr:
+    """A formula as a tree of the few kinds of nodes that one is made of.
+
+    Args:
+        text: The formula.
+        known: Names that it may have, beside functions.
+        entries: Those that a message tells.
+
+    Raises:
+        InputError: It is no formula, or uses a name that nothing has.
+    """
     rule = "A plant as text has one formula a state, such as `2*sin(x1) + 8*u1`"
     if not isinstance(text, str):
         raise InputError(f"{rule}. Received: {type(text).__name__} among the formulas.")
@@ -87,10 +148,10 @@ def _code(text: Any, names: Mapping[str, Sequence[str]]) -> Any:
         tree = ast.parse(text.replace("^", "**").strip(), mode="eval")
     except SyntaxError as error:
         raise InputError(f"{rule}. Received: `{text}` ({error.msg}).") from None
-    entries = [name for each in names.values() for name in each]
-    known = {*KNOWN, *names, *entries}
+    known = {*KNOWN, *known}
     for node in ast.walk(tree):
-        if not isinstance(node, _PARTS):
+        number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
+        if not isinstance(node, _PARTS) or (isinstance(node, ast.Constant) and not number):
             raise InputError(
                 f"{rule}: numbers, states, controls, `+ - * / ^` and functions. "
                 f"Received: `{ast.unparse(node) if isinstance(node, ast.expr) else text}`."
@@ -101,4 +162,4 @@ def _code(text: Any, names: Mapping[str, Sequence[str]]) -> Any:
                 f"A formula is about {', '.join(entries)} (`states=` and `controls=` give other "
                 f"names).{hint} Received: `{node.id}` in `{text}`."
             )
-    return compile(tree, "<formula>", "eval")
+    return tree.body

@@ -6,75 +6,44 @@ steps of all loops share one copy of its weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 
-from ...core import InputError, UnsupportedError
+from ...core import InputError
 from ...graph import Builder, Graph, Slot, Value
+from ...graph.composites import logic
 from ...graph.composites.splice import splice
-from .arguments import called_with, check_used
+from .actuation import actuated, asked_of, delivered, remembered
+from .arguments import OBSERVED
 from .choices import chosen
-from .formulas import formulas, names_time, uses
-from .linear import LinearPlant
-from .trace import trace
+from .parts import StepParts
+from .plants import part_of, plant_value
 
 
-NOUNS = {"x": "state", "u": "control", "w": "disturbance", "p": "parameter", "c": "choice"}
-"""What the arguments of a plant hold, for messages."""
+def completed(parts: StepParts) -> StepParts:
+    """The same, and how many controls and remembered states there are.
 
-
-@dataclass(frozen=True, eq=False)
-class StepParts:
-    """What a step is made of.
-
-    Args:
-        controllers: The graph of each mode; one without a mode.
-        plant: A function, a `LinearPlant`, a list of formulas, or the graph of a model.
-        observe: From the state to what the controller sees; None where that is the state.
-        actuate: From what the controller returns to the control; None where that is the same.
-        states: Names.
-        sizes: Of `w`, `p` and `c`; 0 where there are none.
-        choices: The values of each choice, rising.
-        controls: Names; empty for `u1`, `u2`, ...
-        modes: The value of each controller's mode.
-        mode: The state that holds the mode.
+    Raises:
+        InputError: The controller remembers more than there are states.
     """
-
-    controllers: Sequence[Graph]
-    plant: Any
-    observe: Callable | None
-    actuate: Callable | None
-    states: tuple[str, ...]
-    sizes: Mapping[str, int]
-    choices: Sequence[np.ndarray]
-    controls: tuple[str, ...] = ()
-    modes: tuple[float, ...] = ()
-    mode: int = 0
-
-    def __post_init__(self) -> None:
-        if any(slot.whole for graph in self.controllers for slot in graph.inputs):
-            raise UnsupportedError(
-                "A controller in a closed loop reads real numbers. "
-                "Received: one with inputs of whole numbers."
-            )
-        sizes = {(g.size, g.value_size(g.output)) for g in self.controllers}
-        if len(sizes) > 1:
-            raise InputError(
-                "The controllers of all modes take and return as many numbers. "
-                f"Received: inputs and outputs {sorted(sizes)}."
-            )
-
-    @property
-    def uses_time(self) -> bool:
-        """Whether the plant asks which step it is."""
-        if isinstance(self.plant, Graph):
-            return False
-        if isinstance(self.plant, list | tuple):
-            return any(map(names_time, self.plant)) and "t" not in {*self.states, *self.controls}
-        return "t" in called_with(self.plant, self.sizes)
+    net, n = parts.controllers[0], len(parts.states)
+    raw = Slot("raw", (net.value_size(net.output),))
+    b = Builder([raw])
+    pushed = actuated(b, parts, b.input_values()[0]).size
+    if parts.memory is None:
+        return replace(parts, pushed=pushed)
+    b = Builder([Slot("x", (n,)), raw])
+    x, y = b.input_values()
+    kept = remembered(b, parts, x, y, 0.0, None).size
+    if kept > n:
+        raise InputError(
+            "`memory` returns what the last of the states are next. "
+            f"Received: {kept} numbers, {n} states in all."
+        )
+    return replace(parts, pushed=pushed, kept=kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +75,10 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
         InputError: Sizes do not fit each other.
         UnsupportedError: A function computes something that is not described.
     """
-    n, size = len(parts.states), parts.controllers[0].size
+    n = len(parts.states) + len(parts.hidden)
     slots = [Slot("x", (n,))]
     slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]
-    before = before_graph(parts, n, size)
+    before = before_graph(parts, n, t)
     raw = parts.controllers[0].value_size(parts.controllers[0].output)
     b = Builder([*slots, Slot("raw", (raw,))])
     given = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
@@ -126,7 +95,7 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
 def plain_after(parts: StepParts, t: float = 0.0) -> Graph:
     """`StepGraphs.after` as the plant wrote it, curves not put together: quickly there."""
     n, raw = len(parts.states), parts.controllers[0].value_size(parts.controllers[0].output)
-    slots = [Slot("x", (n,))]
+    slots = [Slot("x", (n + len(parts.hidden),))]
     slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]
     b = Builder([*slots, Slot("raw", (raw,))])
     given = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
@@ -140,36 +109,62 @@ def plain_after(parts: StepParts, t: float = 0.0) -> Graph:
 def _whole(parts: StepParts, slots: Sequence[Slot], before: Graph, after: Graph) -> Graph:
     b = Builder(slots)
     inputs = b.input_values()
-    out = _controlled(b, parts, inputs[0], splice(b, before, inputs[0]))
+    out = controlled(b, parts, inputs[0], splice(b, before, inputs[0]))
     flat = b.concat([*inputs, b.reshape(out, (1, out.size))], axis=1)
     found = splice(b, after, flat)  # pyright: ignore[reportArgumentType]
     return b.finish([found], ["next and u"])
 
 
-def _controlled(b: Builder, parts: StepParts, x: Value, seen: Value) -> Value:
-    """What the controller of the mode returns: the sum of all, those of other modes times 0."""
+def controlled(b: Builder, parts: StepParts, x: Value, seen: Value, near: bool = False) -> Value:
+    """What the controller of the mode returns: one choice within the other.
+
+    Args:
+        b: The builder.
+        parts: What the loop is made of.
+        x: The state, and what stands behind it.
+        seen: What the controller sees.
+        near: Whether the mode is the nearest value, for it is not known to the last bit.
+    """
+    found = splice(b, parts.controllers[0], seen)
     if not parts.modes:
-        return splice(b, parts.controllers[0], seen)
-    mode = b.structural(lambda a: a[0][:, parts.mode : parts.mode + 1], [x])
-    total: Value | None = None
-    for value, graph in zip(parts.modes, parts.controllers, strict=True):
-        chosen = b.curve("is_zero", b.affine_map(mode, 1.0, -value))
-        part = b.multiply(chosen, splice(b, graph, seen))
-        total = part if total is None else b.add(total, part)  # pyright: ignore[reportAssignmentType]
-    return total  # pyright: ignore[reportReturnType]
+        return found
+    mode = part_of(b, x, parts.mode, parts.mode + 1)
+    if near:
+        order = np.argsort(parts.modes)
+        found = splice(b, parts.controllers[order[0]], seen)
+        for low, high in pairwise(order):
+            middle = 0.5 * parts.modes[low] + 0.5 * parts.modes[high]
+            here = logic.compare(b, "greater_equal", mode, middle)
+            found = logic.select(b, here, splice(b, parts.controllers[high], seen), found)
+        return found  # pyright: ignore[reportReturnType]
+    for value, graph in zip(parts.modes[1:], parts.controllers[1:], strict=True):
+        here = b.curve("is_zero", b.affine_map(mode, 1.0, -value))
+        # Between 0 and 1: whatever reads this knows that it lies between both branches.
+        found = logic.select(b, here, splice(b, graph, seen), found)
+    return found  # pyright: ignore[reportReturnType]
 
 
-def before_graph(parts: StepParts, n: int, size: int) -> Graph:
-    """From the state to what the controller sees."""
-    b = Builder([Slot("x", (n,))], source="observe")
-    (x,) = b.input_values()
+def before_graph(parts: StepParts, size: int, t: float | None) -> Graph:
+    """From the state, and what stands behind it, to what the controller sees.
+
+    Args:
+        parts: What the loop is made of.
+        size: Of the state, and what stands behind it.
+        t: The number of the step; None for an input of that name, if it is asked for.
+    """
+    n, wanted = len(parts.states), parts.controllers[0].size
+    clock = [Slot("t", (1,))] if t is None and parts.uses_clock else []
+    b = Builder([Slot("x", (size,)), *clock], source="observe")
+    x, *rest = b.input_values()
+    x = part_of(b, x, 0, n) if size > n else x
     if parts.observe is not None:
-        given = [_vector(b, x)]
-        return b.finish([trace(b, parts.observe, given, size, "`observe`", ["state"])], ["seen"])
-    if n != size:
+        at = rest[0] if rest else t
+        seen = asked_of(b, parts.observe, OBSERVED, {"x": x, "t": at}, wanted, "`observe`")
+        return b.finish([seen], ["seen"])
+    if n != wanted:
         raise InputError(
             "The controller takes the whole state, unless `observe=` says what it sees: "
-            f"`observe=lambda x: [x[0] - 1, x[1]]`. Received: {n} states, {size} inputs of the "
+            f"`observe=lambda x: [x[0] - 1, x[1]]`. Received: {n} states, {wanted} inputs of the "
             "controller."
         )
     return b.finish([x], ["seen"])
@@ -177,97 +172,15 @@ def before_graph(parts: StepParts, n: int, size: int) -> Graph:
 
 def _after(b: Builder, parts: StepParts, given: dict[str, Value], t: float) -> list[Value]:
     """The next state, and the control."""
-    u: Value = given.pop("raw")
+    raw: Value = given.pop("raw")
     if "c" in given:
         given["c"] = chosen(b, given["c"], parts.choices)
-    u = actuated(b, parts, u)
+    x, whole = part_of(b, given["x"], 0, len(parts.states)), given["x"]
+    given["x"] = x
+    u, later = delivered(b, parts, whole, raw)
     b.source = "plant"
-    after = plant_value(b, parts, {**given, "u": u}, t)
-    return [after, b.reshape(u, (1, u.size))]
-
-
-def actuated(b: Builder, parts: StepParts, raw: Value) -> Value:
-    """The control, of what the controller returns."""
-    if parts.actuate is None:
-        return raw
-    b.source = "actuate"
-    given = ["output of the controller"]
-    return trace(b, parts.actuate, [_vector(b, raw)], None, "`actuate`", given)
-
-
-def _vector(b: Builder, x: Value) -> Value:
-    """Without a batch axis, as a function of arrays takes it."""
-    return b.reshape(x, (x.size,))
-
-
-def plant_value(
-    b: Builder, parts: StepParts, given: Mapping[str, Value], t: float | Value
-) -> Value:
-    """What the plant returns: the next state, or the derivative."""
-    n, u = len(parts.states), given["u"]
-    if isinstance(parts.plant, Graph):
-        order = [k for k in ("x", "u", "w", "p", "c") if k in given]
-        return _model(b, parts.plant, n, [given[k] for k in order])
-    if isinstance(parts.plant, LinearPlant):
-        wanted = (n, u.size)
-        found = (parts.plant.A.shape[0], parts.plant.B.shape[1])
-        if wanted != found:
-            raise InputError(
-                "A linear plant has a row a state and a column of `B` a control. Received: "
-                f"{found[0]} states and {found[1]} controls of the plant, {n} states and "
-                f"{u.size} controls of the loop."
-            )
-    vectors: dict[str, Any] = {k: _vector(b, v) for k, v in given.items()}
-    if isinstance(t, Value):
-        vectors["t"] = b.reshape(t, ())
-    if isinstance(parts.plant, list | tuple):
-        return _formulas(b, parts, vectors, n, t)
-    words = called_with(parts.plant, parts.sizes)
-    values = [k for k in words if k in vectors]
-
-    def run(*arrays: Any) -> Any:
-        found = {"t": t} | dict(zip(values, arrays, strict=True))
-        return parts.plant(*(found[k] for k in words))
-
-    run.__wrapped__ = parts.plant  # pyright: ignore[reportFunctionMemberAccess]
-    nouns = [NOUNS.get(k, "") for k in values]
-    return trace(b, run, [vectors[k] for k in values], n, "The plant", nouns)
-
-
-def _formulas(
-    b: Builder, parts: StepParts, vectors: Mapping[str, Any], n: int, t: float | Value
-) -> Value:
-    if len(parts.plant) != n:
-        raise InputError(
-            "A plant as text has one formula a state. "
-            f"Received: {len(parts.plant)} formulas, {n} states."
-        )
-    count = vectors["u"].size
-    names = {"x": parts.states, "u": parts.controls or [f"u{i + 1}" for i in range(count)]}
-    names |= {k: [f"{k}{i + 1}" for i in range(vectors[k].size)] for k in "wpc" if k in vectors}
-    names |= {"t": ()}
-    taken = {*parts.states, *parts.controls}
-    found = [k for k in "wpc" if uses(parts.plant, {k, f"{k}1", *names.get(k, ())} - taken)]
-    check_used(["x", "u", *found], parts.sizes)
-    run = formulas(parts.plant, names)
-    return trace(
-        b,
-        lambda *arrays: run({"t": t} | dict(zip(vectors, arrays, strict=True))),
-        list(vectors.values()),
-        n,
-        "The plant",
-    )
-
-
-def _model(b: Builder, plant: Graph, n: int, given: Sequence[Value]) -> Value:
-    """A model as plant: it reads state and control, one after the other."""
-    size = sum(x.size for x in given)
-    outputs = plant.value_size(plant.output)
-    if (plant.size, outputs) != (size, n):
-        raise InputError(
-            "A model as plant takes the state, then the control (then a disturbance and "
-            f"parameters), and returns the next state: {size} numbers, then {n}. "
-            f"Received: a model of {plant.size} inputs and {outputs} outputs."
-        )
-    joined = b.concat([b.reshape(x, (1, x.size)) for x in given], axis=1)
-    return splice(b, plant, joined)  # pyright: ignore[reportArgumentType]
+    after = [plant_value(b, parts, {**given, "u": u}, t)]
+    if parts.kept:
+        after.append(remembered(b, parts, x, raw, t, parts.kept))
+    after = b.concat([*after, *later], axis=1) if len(after) + len(later) > 1 else after[0]
+    return [after, b.reshape(u, (1, u.size))]  # pyright: ignore[reportReturnType]

@@ -66,10 +66,16 @@ class Symbol:
         raise UnsupportedError(
             "The function is read once, for all states: it cannot branch on a number (`if`, "
             "`while`, `and`, `float`, `math.sin`). Write `np.where(x[0] > 0, a, b)`, "
-            "`np.maximum`, `np.clip`, `np.sin`"
+            "`np.maximum`, `np.clip`, `np.sin`; `np.choose(place, [1.0, 2.5])` for a table"
         )
 
-    __bool__ = __float__ = __int__ = __index__ = __complex__ = _undecided
+    __bool__ = __float__ = __int__ = __complex__ = _undecided
+
+    def __index__(self) -> NoReturn:
+        raise UnsupportedError(
+            "An index is not known while the function is read: write "
+            "`np.choose(place, [1.0, 2.5])` for an entry of a table, `np.interp` between entries"
+        )
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         rule = UFUNCS.get(ufunc.__name__)

@@ -201,7 +201,7 @@ class FlowSearch:
 
         system = self.system
         cover = decide_by_splits(
-            system.plant, system.controller, system.boxes(), system.dt, system.horizon,
+            system.plant, system.sampled, system.boxes(), system.dt, system.horizon,
             None if asked is None else _Reporting(asked, self), seconds,
             disturbance=system.disturbance, tighten=room, tight=TIGHT if tol is None else tol,
             most=most, since=None if asked is None else self.decided,

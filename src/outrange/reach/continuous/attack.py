@@ -216,7 +216,7 @@ def enclosed(
         steps = max(_periods(system, formula, stop) for formula, _, stop in asked)
         start, w = point[None, :size], point[size:]
         pipe = flow_pipe(
-            system.plant, system.controller, (start, start), system.dt, steps,
+            system.plant, system.sampled, (start, start), system.dt, steps,
             clock.left if np.isfinite(clock.limit) else None,
             disturbance=(w, w) if w.size else None,
             decide=deciding(denied, times, flat, system.dt, len(system.states), early=True),
@@ -253,9 +253,10 @@ def _trajectory(
         reproduced = bool(claim.worth(found.times, flat)[0] <= 0)
         model = run[0, [found.times.index(time) for time in times]]
     begins = [found.times.index(k * system.dt) for k in range(system.horizon)]
-    rest, p = point[n:], system.parameters
+    ends = np.cumsum([n, system.parameters, system.fixed.size - system.parameters - system.late])
+    disturbance = np.concatenate([point[ends[1] : ends[2]], point[ends[2] + system.late :]])
     return LoopTrajectory(
-        point[:n], lo, hi, found.controls[i, begins].reshape(-1, m), rest[p:][None], rest[:p],
-        np.zeros(0), times.index(broken), model, reproduced,
+        point[:n], lo, hi, found.controls[i, begins].reshape(-1, m), disturbance[None],
+        point[n : ends[1]], np.zeros(0), times.index(broken), model, reproduced,
         times=np.array([float(time) for time in times]),
     )  # fmt: skip

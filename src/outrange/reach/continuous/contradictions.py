@@ -93,7 +93,10 @@ def _outside(pipe: Pipe, found: Seen) -> np.ndarray:
     most = np.zeros(len(found.points))
     clock = np.array([float(t) for t in found.times])
     for start, stop, lo, hi in zip(pipe.start, pipe.stop, pipe.lo, pipe.hi, strict=True):
-        some = found.states[:, (start <= clock) & (clock <= stop)]
+        # What is remembered changes at an instant: it is told from what is held after it.
+        some = found.states[
+            :, (start <= clock if start == stop else start < clock) & (clock <= stop)
+        ]
         with np.errstate(invalid="ignore"):
             out = np.maximum(lo - some, some - hi) / (1.0 + np.abs(some))
         out = np.where(np.isfinite(out), out, 0.0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
 from ...core import Bounds, Box, Region, check_deadline
 from ...graph import Graph
+from ..flow import SampledControl
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,18 +20,22 @@ class FlowSystem:
     Args:
         plant: The derivative of `x`, from `x`, `u`, and `t` and `w` where it takes them; `x` is
             the state, then what stays the same.
-        controller: From `x` to the controls.
+        controller: From `x`, and `t` where it takes it, to the controls; then to what is
+            remembered, and the controls that are under way, from then on.
         dt: The period, exactly.
         horizon: How many periods.
         initial: Initial states; a union.
         states: Names of the states.
         controls: Names of the controls.
-        fixed: Bounds of what stays the same: parameters, then a constant disturbance.
+        fixed: Bounds of what stays the same: parameters, then a constant disturbance; and of the
+            controls that are under way at the beginning.
         parameters: How many of those are parameters.
         noise: Bounds of a disturbance that varies in any way; empty without one.
         name: The controller's name.
-        model_control: From states to controls with the user's own controller in its own
-            arithmetic. None where there is none.
+        model_control: From the time and `x` to what `controller` returns with the user's own
+            controller in its own arithmetic. None where there is none.
+        memory: Places in `x` of what the controller says at instants, beside the controls.
+        late: How many of `fixed` are controls under way: the last.
     """
 
     plant: Graph
@@ -44,7 +49,9 @@ class FlowSystem:
     parameters: int
     noise: Box
     name: str = "loop"
-    model_control: Callable[[np.ndarray], np.ndarray] | None = None
+    model_control: Callable[[float, np.ndarray], np.ndarray] | None = None
+    memory: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    late: int = 0
 
     @property
     def end(self) -> Fraction:
@@ -55,6 +62,16 @@ class FlowSystem:
     def disturbance(self) -> Bounds | None:
         """Ends of what varies."""
         return (self.noise.lo, self.noise.hi) if self.noise.size else None
+
+    @property
+    def sampled(self) -> SampledControl:
+        """The controller, as flows ask it."""
+        return SampledControl(self.controller, self.memory)
+
+    def told(self, t: float, x: np.ndarray) -> np.ndarray:
+        """What the controller says at an instant in float64, `(batch, controls + memory)`."""
+        clock = [np.full((len(x), 1), t)] * (len(self.controller.inputs) > 1)
+        return self.controller.run(np.concatenate([x, *clock], axis=1))
 
     def boxes(self) -> Bounds:
         """Boxes that hold the initial set, with what stays the same."""
@@ -93,19 +110,23 @@ def simulated(
     size, n = system.fixed.size + len(system.states), len(system.states)
     x, w = points[:, :size], points[:, size:]
     states, controls = [], []
-    u = np.zeros((len(points), len(system.controls)))
+    m = len(system.controls)
+    u = np.zeros((len(points), m + system.memory.size))
     with np.errstate(all="ignore"):
         for k, time in enumerate(times):
             check_deadline()
             if (time / system.dt).denominator == 1 and time < system.end:
                 if by_model and system.model_control is not None:
-                    u = system.model_control(x[:, :n])
+                    u = system.model_control(float(time), x)
                 else:
-                    u = system.controller.run(x)
+                    u = system.told(float(time), x)
             states.append(x[:, :n])
-            controls.append(u)
+            controls.append(u[:, :m])
+            if system.memory.size:
+                x = x.copy()
+                x[:, system.memory] = u[:, m:]
             if k + 1 < len(times):
-                x = _next(system, float(time), float(times[k + 1] - time), x, u, w)
+                x = _next(system, float(time), float(times[k + 1] - time), x, u[:, :m], w)
     return np.stack(states, axis=1), np.stack(controls, axis=1)
 
 

@@ -1,5 +1,6 @@
 """Plants in continuous time: pipes of loops, verified step by step, and questions about them."""
 
+from .controllers import SampledControl
 from .cover import Cover, decide_by_splits
 from .loop import flow_pipe
 from .pipe import Decide, Failure, FlowPipe, PipeDecision, Segment
@@ -8,5 +9,5 @@ from .rows import AllOf, AnyOf, Measures, Rows, Window
 
 __all__ = (
     "AllOf", "AnyOf", "Cover", "Decide", "Failure", "FlowPipe", "Measures", "PipeDecision", "Rows",
-    "Segment", "Window", "decide_by_splits", "flow_pipe",
+    "SampledControl", "Segment", "Window", "decide_by_splits", "flow_pipe",
 )  # fmt: skip

@@ -9,6 +9,7 @@ second is tried where the first leaves too much.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
@@ -20,6 +21,8 @@ from ...graph import Graph
 from ...ops import Curve, Largest, Step
 from ..polynomials.field import evaluate, primitive
 from ..polynomials.models import Models, constant, paid
+from ..zonotope_pass import through
+from ..zonotopes import Zonotopes
 from .bands import Band, Bounded, Pairs
 from .fits import POINTS, fitted
 from .sets import FormBatch, samples
@@ -44,18 +47,42 @@ WORK = 1 << 26
 """Products that the sweeps of one period may take, about, for cuts to go on."""
 
 
+@dataclass(frozen=True, eq=False)
+class SampledControl:
+    """A controller that is asked at every instant, and remembers.
+
+    Args:
+        graph: From the states, and `t` where it takes it, to the controls, then to what is
+            remembered.
+        memory: `(r,)` the states that the last outputs are from this instant on; their derivatives
+            are 0. At the instant itself they still are what they were.
+    """
+
+    graph: Graph
+    memory: np.ndarray
+
+    @staticmethod
+    def of(given: Graph | SampledControl) -> SampledControl:
+        """A controller; one that is a graph alone remembers nothing."""
+        if isinstance(given, SampledControl):
+            return given
+        return SampledControl(given, np.zeros(0, np.int64))
+
+
 class Controller:
     """A network that is asked at the beginning of every period.
 
     Args:
-        graph: Inputs named `t` (one number) and anything else, which is the state.
+        given: Its graph has inputs named `t` (one number) and anything else, which is the state.
         states: How many states there are.
 
     Raises:
         InputError: The graph takes another number of states.
     """
 
-    def __init__(self, graph: Graph, states: int) -> None:
+    def __init__(self, given: Graph | SampledControl, states: int) -> None:
+        asked = SampledControl.of(given)
+        graph, self.memory = asked.graph, asked.memory
         self.graph, self.states = graph, states
         self.plan = CrownPlan.of(graph)
         self._names = [slot.name for slot in graph.inputs for _ in range(slot.size)]
@@ -67,6 +94,7 @@ class Controller:
             )
         self._smooth = _is_smooth(graph)
         widths = [graph.size, *(node.size for node in graph.nodes)]
+        self._jumps = any(getattr(node.op, "jumps", ()) for node in graph.nodes)
         # Every unit of a layer is a row that goes back through all layers before it.
         self._work = sum(a * b for a, b in pairwise(widths)) * max(4, max(widths) // 8)
 
@@ -76,7 +104,10 @@ class Controller:
         return self.graph.value_size(self.graph.output)
 
     def given(self, states: Models, time: Fraction) -> Models:
-        """What the graph takes: the states, and the time where it asks for it."""
+        """What the graph takes: the states, and the time where it asks for it.
+
+        A controller reads the time as a float64 number, the nearest one.
+        """
         assert states.rest is not None
         if "t" not in self._names:
             return states
@@ -87,12 +118,23 @@ class Controller:
         coef = np.where(clock[:, None], 0.0, found.coef)
         coef[:, clock, 0] = float(time)
         sym = np.where(clock[:, None, None], 0.0, found.sym)
-        rest = np.where(clock, abs(float(time)) * 2.0**-52, found.rest)
+        rest = np.where(clock, 0.0, found.rest)
         return Models(found.frame, coef, sym, rest)
 
     def band(self, given: Models) -> tuple[Band, Pairs]:
         """A surface and a band over the states of each box."""
         sets = FormBatch.over(given)
+        band, pairs = self._surface(given, sets)
+        if self._jumps:
+            # What a condition chooses lies in the hull of its branches: planes know nothing of it.
+            form = Zonotopes(sets.center, sets.generators.transpose(0, 2, 1), sets.reach)
+            ends = through(self.graph, form).ends()
+            level = Band.between(0.0 * band.slope, 0.0 * band.bend, *ends)
+            band = band.better(level)
+        return band, pairs
+
+    def _surface(self, given: Models, sets: FormBatch) -> tuple[Band, Pairs]:
+        """The same by linear bounds."""
         bounded = Bounded.of(self.plan, sets, self.controls)
         none = Pairs.of(given.frame, np.zeros(0, np.int64))
         flat = np.zeros((sets.count, self.controls, 0))

@@ -21,6 +21,7 @@ import numpy as np
 from ...core import Bounds, Clock
 from ...graph import Graph
 from ...search.common.parallel import single_blas_thread
+from .controllers import SampledControl
 from .initial import corners
 from .loop import flow_pipe
 from .pieces import InitialPiece, SettledPiece
@@ -101,7 +102,7 @@ class _CoverSearch:
     """What is under way; see `decide_by_splits`."""
 
     plant: Graph
-    controller: Graph | None
+    controller: Graph | SampledControl | None
     dt: Fraction
     steps: int
     decide: Decide | None
@@ -205,7 +206,7 @@ class _CoverSearch:
 
 def decide_by_splits(
     plant: Graph,
-    controller: Graph | None,
+    controller: Graph | SampledControl | None,
     boxes: Sequence | Bounds,
     dt: Fraction,
     steps: int,

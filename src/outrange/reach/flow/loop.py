@@ -14,7 +14,7 @@ from ..polynomials.field import Trouble, evaluate
 from ..polynomials.frame import MonomialFrames
 from ..polynomials.models import Models
 from ..polynomials.ranges import Hull, at_end
-from .controllers import Controller
+from .controllers import Controller, SampledControl
 from .edges import FirstBox
 from .initial import corners, initial_models, inputs_of
 from .linear import LinearFlow
@@ -36,7 +36,7 @@ ORDER = 2
 
 def flow_pipe(
     plant: Graph,
-    controller: Graph | None,
+    controller: Graph | SampledControl | None,
     boxes: Sequence | Bounds,
     dt: Fraction,
     steps: int,
@@ -72,9 +72,8 @@ def flow_pipe(
     Raises:
         InputError: A box, the period or the graphs do not fit.
     """
-    loop = FlowRun(
-        plant, controller, *corners(boxes), Fraction(dt), disturbance, decide, keep, order
-    )
+    ends, dt = corners(boxes), Fraction(dt)
+    loop = FlowRun(plant, controller, *ends, dt, disturbance, decide, keep, order)
     with until(deadline):
         try:
             for k in range(steps):
@@ -101,7 +100,7 @@ class FlowRun:
     """
 
     plant: Graph
-    controller: Graph | None
+    controller: Graph | SampledControl | None
     lo: np.ndarray
     hi: np.ndarray
     dt: Fraction
@@ -126,6 +125,7 @@ class FlowRun:
         self.free = np.flatnonzero((self.lo < self.hi).any(axis=0))
         self.frames = MonomialFrames(self.free.size, self.order if self.free.size else 0)
         self.network = None if self.controller is None else Controller(self.controller, n)
+        self.remembers = self.network is not None and self.network.memory.size > 0
         free = tuple(map(int, self.free))
         self.linear = LinearFlow.of(self.plant)
         self.pipe = FlowPipe(n, count, reached=[Fraction(0)] * count, free=free)
@@ -157,6 +157,8 @@ class FlowRun:
             for i in np.flatnonzero(~np.asarray(fine)):
                 self._fail(span, int(i), start, "controller", "no bounds over these states")
             span = span.take(np.flatnonzero(fine))
+            if self.remembers:
+                span = span.remembered(self.network.memory)
         done = span.take(np.zeros(0, np.int64))
         for level in np.unique(span.levels):
             part = span.take(np.flatnonzero(span.levels == level))
@@ -200,7 +202,7 @@ class FlowRun:
         power = self.powers.get(level, TIME)
         found, power = ordered_step(field_of, span.states, start, h, power, self.frames)
         self.powers[level] = power
-        late, calm = found.lateness()
+        late, calm = found.lateness(trouble.passed, level)
         good = found.held & (~late | (level >= HALVINGS))
         done, open_ = np.flatnonzero(good), np.flatnonzero(~good)
         ends = at_end(found.tube, self.frames.at(0))
@@ -210,7 +212,7 @@ class FlowRun:
         out = replace(out, calm=out.calm & calm).take(done)
         if done.size:
             tube, edge = found.tube.take(done), None
-            if start == 0:
+            if start == 0 and not self.remembers:
                 rate, at = field_of(found.tube, start, h).take(done), out.boxes
                 edge = FirstBox(self.lo[at], self.hi[at], tube, rate)
             out = self._pass(out, tube, start, start + h, edge)

@@ -6,9 +6,12 @@ For `x' = f(t, x, u)` with `u` held, the operator maps a function `x` on [0, h] 
 
 If it maps the set of all continuous functions within `rest` of a polynomial `p` into itself, then
 it has a fixed point there (Schauder), which is a solution; `f` is built of functions that are
-locally Lipschitz where it is defined, so it is the only one. The polynomial comes from the
-operator itself, power by power, without any proof; the inclusion alone is verified, with every
-truncation and rounding in the remainder of the Taylor models.
+locally Lipschitz where it is defined, so it is the only one. Where `f` jumps its models hold the
+convex hull of its limits, and the inclusion is strict (`paid` adds to whatever is true): a solution
+of `x' in conv f(x)` that left `p + [-R, R]` would at that time have to be inside of it.
+
+The polynomial comes from the operator itself, power by power, without any proof; the inclusion
+alone is verified, with every truncation and rounding in the remainder of the Taylor models.
 
 Reference: K. Makino, M. Berz, *Rigorous integration of flows and ODEs using Taylor models*, SNC
 2009.
@@ -42,6 +45,9 @@ REFINEMENTS = 1
 LATE = 2e-4
 """A step is short enough where what its cut powers of time add is this share of the radius."""
 
+JUMPS = 4
+"""So often a period is halved to tell when a jump is passed."""
+
 CALM = 2.0**-7
 """And it could be twice as long where it is this share of that."""
 
@@ -65,11 +71,21 @@ class PicardStep:
     late: np.ndarray
     later: np.ndarray
 
-    def lateness(self) -> tuple[np.ndarray, np.ndarray]:
-        """`(B,)` where a shorter step would be worth it, and where a longer one would do."""
+    def lateness(
+        self, passed: np.ndarray | None = None, level: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`(B,)` where a shorter step would be worth it, and where a longer one would do.
+
+        Args:
+            passed: `(B,)` where the right side jumps within the step.
+            level: How often the period is halved by now.
+        """
         room = self._room
         late, calm = self.late > room, self.late <= CALM * room
-        return np.any(late, axis=1), np.all(calm, axis=1)
+        worth = np.any(late, axis=1)
+        if passed is not None and level < JUMPS:
+            worth = worth | passed
+        return worth, np.all(calm, axis=1)
 
     @property
     def spare(self) -> bool:

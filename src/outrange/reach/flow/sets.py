@@ -40,7 +40,9 @@ class FormBatch(BoxBatch):
             [coef[..., 1:] * np.where(even[1:], 0.5, 1.0), models.sym[:, :, 0]], axis=-1
         )
         size = np.abs(coef).sum(axis=-1)
-        pad = models.rest + gamma(coef.shape[2] + 2) * size
+        # The sum of one number is rounded nowhere.
+        several = (coef[..., 1:] != 0).any(axis=-1)
+        pad = models.rest + np.where(several, gamma(coef.shape[2] + 2) * size, 0.0)
         # Generators that no state has would only be carried along.
         used = (generators != 0).any(axis=(0, 1))
         linear = models.frame.linear - 1
@@ -62,7 +64,9 @@ class FormBatch(BoxBatch):
         g = gamma(2 * center.shape[1] + generators.shape[-1] + 16)
         reach = paid(pad + g * (np.abs(center) + spread + pad))
         wide = paid(spread + reach)
-        ends = down(center - wide), up(center + wide)
+        # What is one number, the time say, has no hull.
+        one = (spread == 0) & (pad == 0)
+        ends = np.where(one, center, down(center - wide)), np.where(one, center, up(center + wide))
         return FormBatch(*ends, center, reach, generators, *variables)
 
     @property

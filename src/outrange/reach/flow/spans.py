@@ -49,6 +49,23 @@ class Span:
         origins = self.origins.with_flow(self.states)
         return replace(self, states=states, origins=origins, controls=held)
 
+    def remembered(self, memory: np.ndarray) -> Span:
+        """The beginning of a period: the controls alone are held, the rest are states.
+
+        Args:
+            memory: The places among the states of the last of what the controller says, which are
+                now controls of this span.
+        """
+        held, states = self.controls, self.states
+        assert held is not None and states.rest is not None
+        first = held.entries - memory.size
+        new = held.pick(np.arange(first, held.entries))
+        assert new.rest is not None
+        coef, sym, rest = states.coef.copy(), states.sym.copy(), states.rest.copy()
+        coef[:, memory], sym[:, memory], rest[:, memory] = new.coef, new.sym, new.rest
+        states = replace(states, coef=coef, sym=sym, rest=rest)
+        return replace(self, states=states, controls=held.pick(np.arange(first)))
+
     def loose(self) -> tuple[np.ndarray, np.ndarray]:
         """`(b,)` the largest share of remainders in the radius of a state, and whom to blame."""
         own = self.states.sym_norm + (0.0 if self.states.rest is None else self.states.rest)

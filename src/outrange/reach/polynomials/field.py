@@ -13,6 +13,7 @@ from ...graph.graph import Op
 from ...ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ...ops.pointwise.op import Pointwise
 from .curves import apply_curve, apply_largest
+from .jumps import leveled
 from .models import Models, affine, known_rests, multiply, rearranged
 
 
@@ -22,9 +23,11 @@ class Trouble:
 
     Args:
         causes: Of each box, the first cause met; "" if there is none.
+        passed: `(B,)` where the last evaluation passes a jump in time; None where there is none.
     """
 
     causes: list[str] = field(default_factory=list)
+    passed: np.ndarray | None = None
 
     def add(self, boxes: np.ndarray, cause: str) -> None:
         """Remember a cause for some boxes `(B,)`."""
@@ -50,6 +53,7 @@ def evaluate(graph: Graph, given: Mapping[str, Models], trouble: Trouble | None 
         InputError: An input has no model, or one of another length.
     """
     trouble = Trouble() if trouble is None else trouble
+    trouble.passed = None
     values: dict[int, Models] = {0: _joined(graph, given)}
     last = {j: k for k, node in enumerate(graph.nodes, 1) for j in node.inputs}
     for k, node in enumerate(graph.nodes, 1):
@@ -109,7 +113,11 @@ def _joined(graph: Graph, given: Mapping[str, Models]) -> Models:
 
 
 def _curved(op: Curve | Step, x: Models, trouble: Trouble) -> Models:
-    found, bad = apply_curve(op, x)
+    if op.jumps or isinstance(op, Step):
+        found, bad, passed = leveled(op, x)
+        trouble.passed = passed if trouble.passed is None else trouble.passed | passed
+    else:
+        found, bad = apply_curve(op, x)
     if bad.any():
         rows, entries = np.nonzero(bad)
         middle, radius = x.coef[rows[0], entries[0], 0], x.radius[rows[0], entries[0]]
@@ -118,10 +126,6 @@ def _curved(op: Curve | Step, x: Models, trouble: Trouble) -> Models:
             np.any(bad, axis=1),
             f"{what}: its argument may be in {_range(float(middle), float(radius))}",
         )
-    if op.jumps or isinstance(op, Step):
-        trouble.add(np.ones(x.count, bool), f"`{op.name}` jumps, and a field must not")
-        if found.rest is not None:
-            found = Models(found.frame, found.coef, found.sym, np.full_like(found.rest, np.inf))
     return found
 
 

@@ -1,0 +1,57 @@
+"""What pictures of a loop show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from ..render.loops import Ends, Runs, Worst, Zone
+from ..render.text import clipped_name
+from ..verdict import LONGEST_CLAIM
+from .pipe import Pipe
+from .trajectory import LoopTrajectory, LoopZone
+
+
+class LoopShown(Protocol):
+    """What pictures read of an answer about a loop."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def claim(self) -> str: ...
+    @property
+    def pipe(self) -> Pipe: ...
+    @property
+    def counterexample(self) -> LoopTrajectory | None: ...
+    @property
+    def zones(self) -> Sequence[LoopZone]: ...
+    @property
+    def trajectories(self) -> np.ndarray: ...
+    @property
+    def runs_at(self) -> np.ndarray: ...
+    @property
+    def dt(self) -> float | None: ...
+
+
+def picture_of(
+    answer: LoopShown,
+) -> tuple[str, tuple[str, ...], Ends, Runs, Worst | None, list[Zone]]:
+    """Title, names, boxes, trajectories, the one that breaks it, and the sets that are named."""
+    claim, found, pipe = (
+        clipped_name(answer.claim, LONGEST_CLAIM),
+        answer.counterexample,
+        answer.pipe,
+    )
+    title = f"{answer.status}: {claim}" if claim else "Where the loop can be (proved)"
+    worst = None
+    if found is not None:
+        run = np.arange(len(found.lo)) if found.times is None else found.times
+        worst = found.states, found.step, run
+    zones = [(zone.bad, zone.lo, zone.hi, zone.start, zone.stop) for zone in answer.zones]
+    ends = pipe.start, pipe.stop, pipe.lo, pipe.hi
+    runs_at = answer.runs_at
+    if answer.dt is None:
+        runs_at = np.arange(answer.trajectories.shape[1])
+    return title, pipe.states, ends, Runs(answer.trajectories, runs_at), worst, zones

@@ -1,0 +1,102 @@
+"""Values that a condition chooses: the hull of both branches, not what multiplying out makes of it.
+
+`np.where(c, x, y)` is `y + c (x - y)` with `c` either 0 or 1. Where `c` is not decided, the form of
+that is the mean of both branches and half of their difference times a new symbol: exact where the
+branches differ by a constant, and up to twice too wide where they do not. The join of the forms of
+both branches keeps of each symbol what both agree on, and its range is their hull.
+
+Sound: `c` in [0, 1] makes a value between those with `c = 0` and `c = 1`, whatever the rest is; a
+join holds both forms. Cost: two more affine maps.
+
+Reference: E. Goubault, S. Putot, *Static analysis of numerical algorithms*, SAS 2006.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core import Bounds, gamma
+from ..domains.rounding import widened
+from ..graph.graph import Node
+from ..ops import Affine, Product
+from .zonotopes import Zonotopes, affine_form, with_symbols
+
+
+WORTH = 0.999
+"""A join is taken where it is narrower by this factor."""
+
+
+def switched(op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes | None:
+    """What is chosen where the other factor, between 0 and 1, is 1; None if nothing is open.
+
+    Args:
+        op: A product.
+        forms: Of its factors.
+        ends: Of its factors.
+    """
+    for one, other, index, rest in ((0, 1, op.left, op.right), (1, 0, op.right, op.left)):
+        lo, hi = ends[one][0][:, index], ends[one][1][:, index]
+        if (lo >= 0).all() and (hi <= 1).all():
+            return forms[other].take(rest) if (lo < hi).any() else None
+    return None
+
+
+def joined(
+    node: Node,
+    forms: Sequence[Zonotopes],
+    chosen: dict[int, Zonotopes],
+    form: Zonotopes,
+    ends: Sequence[Bounds],
+) -> Zonotopes:
+    """The value of a sum of which one term is a product with a condition.
+
+    Args:
+        node: The sum.
+        forms: Of what it adds.
+        chosen: What `switched` found of products.
+        form: The sum as it is multiplied out.
+        ends: Of what it adds.
+    """
+    op, open_ = node.op, [k for k, j in enumerate(node.inputs) if j in chosen]
+    if not isinstance(op, Affine) or op.coefficients is None or len(open_) != 1:
+        return form
+    (k,) = open_
+    count = form.rows.shape[1]
+    whole = chosen[node.inputs[k]]
+    whole = Zonotopes(whole.center, whole.of(count), whole.rest)
+    none = Zonotopes(0.0 * whole.center, 0.0 * whole.rows, 0.0 * whole.rest)
+    branches = [
+        affine_form(op, [part if i == k else one for i, one in enumerate(forms)], ends)
+        for part in (none, whole)
+    ]
+    return _narrower(form, _join(*branches))
+
+
+def _join(a: Zonotopes, b: Zonotopes) -> Zonotopes:
+    """A form that holds both; its range is their hull."""
+    (lo_a, hi_a), (lo_b, hi_b) = a.ends(), b.ends()
+    center = 0.5 * np.minimum(lo_a, lo_b) + 0.5 * np.maximum(hi_a, hi_b)
+    small = np.minimum(np.abs(a.rows), np.abs(b.rows))
+    rows = np.where(a.rows * b.rows > 0, np.sign(a.rows) * small, 0.0)
+    g, rest = gamma(a.rows.shape[1] + 6), np.zeros_like(center)
+    for one in (a, b):
+        away = np.abs(one.center - center) + np.abs(one.rows - rows).sum(axis=1) + one.rest
+        size = np.abs(one.center) + np.abs(center) + np.abs(one.rows).sum(axis=1)
+        rest = np.maximum(rest, widened(away * (1.0 + g) + g * size))
+    return Zonotopes(center, rows, rest)
+
+
+def _narrower(form: Zonotopes, join: Zonotopes) -> Zonotopes:
+    """Of each entry the one with the shorter reach; what a join leaves open is a new symbol."""
+    with np.errstate(invalid="ignore"):
+        use = (join.reach < WORTH * form.reach) & np.isfinite(join.center) & np.isfinite(join.rest)
+    if not use.any():
+        return form
+    return with_symbols(
+        np.where(use, join.center, form.center),
+        np.where(use[:, None], join.rows, form.rows),
+        np.where(use, 0.0, form.rest),
+        np.where(use, join.rest, 0.0),
+    )

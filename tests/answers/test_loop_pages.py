@@ -1,0 +1,79 @@
+"""The page of a loop: it stands alone, and what it draws is the answer."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from answers.record_cases import loops
+from outrange import InputError, avoid, closed_loop, within
+
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def page_of(tmp_path, **more):
+    found = closed_loop(
+        lambda x: [-0.5 * x[0] - x[1]], lambda x, u: [x[0] + 0.2 * x[1], x[1] + 0.2 * u[0]],
+        ([0.8, 0.0], [1.0, 0.2]), steps=6, states=["</script><b>", "speed"], **more,
+    )  # fmt: skip
+    found.page(tmp_path / "pipe.html")
+    text = (tmp_path / "pipe.html").read_text("utf-8")
+    data = re.search(r'id="pipe">(.*?)</script>', text).group(1)
+    return found, text, json.loads(data)
+
+
+def test_a_page_tells_the_pipe(tmp_path):
+    found, text, told = page_of(tmp_path, spec=within(-0.7, 1.2).at(6) & avoid([2, None], [3, 1]))
+    assert found.status == "HOLDS" and "HOLDS" in text
+    assert np.allclose(told["lo"], found.pipe.lo) and np.allclose(told["hi"], found.pipe.hi)
+    assert told["states"][0] == "</script><b>" and "</script><b>" not in text
+    assert [zone["bad"] for zone in told["zones"]] == [False, True]
+    assert told["zones"][1]["lo"] == [2.0, None] and told["worst"] == []
+    outside = set(re.findall(r"https?://[^\"' <]+", text))
+    assert outside <= {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"<script[^>]+src=|<link|@import|innerHTML|eval\(", text)
+
+
+def test_a_page_tells_what_breaks(tmp_path):
+    found, _, told = page_of(tmp_path, spec=avoid([0.0, None], [0.8, None]))
+    (worst,) = told["worst"]
+    assert found.status == "VIOLATED" and worst["step"] == found.counterexample.step
+    assert np.allclose(worst["states"], found.counterexample.states)
+
+
+@pytest.mark.parametrize("case", loops())
+def test_every_answer_has_a_page(case, tmp_path):
+    loops()[case].page(tmp_path / "pipe.html")
+    text = (tmp_path / "pipe.html").read_text("utf-8")
+    data = re.search(r'id="pipe">(.*?)</script>', text).group(1)
+    assert set(json.loads(data)) >= {"lo", "hi", "runs", "zones"} and "Infinity" not in data
+
+
+def rounded(ax):
+    """What stands in a picture: polygons, lines and words, with three digits."""
+    polygons = [np.round(p.get_xy()[:4], 3).tolist() for p in ax.patches]
+    lines = [np.round(line.get_xydata(), 3).tolist() for line in ax.lines]
+    labels = sorted(ax.get_legend_handles_labels()[1])
+    return {"polygons": polygons, "lines": lines, "labels": labels}
+
+
+@pytest.mark.parametrize("case", ["holds", "violated"])
+def test_pictures_are_what_they_were(case):
+    """`OUTRANGE_GOLDEN=write` writes the file anew, for a look at what changed."""
+    pytest.importorskip("matplotlib").use("Agg")
+    answer = loops()[case]
+    drawn = {"phase": rounded(answer.plot()), "time": rounded(answer.plot_times()[0])}
+    path = GOLDEN / f"loop_{case}.json"
+    if os.environ.get("OUTRANGE_GOLDEN") == "write":
+        path.write_text(json.dumps(drawn, indent=0) + "\n")
+    assert drawn == json.loads(path.read_text())
+
+
+def test_a_page_that_cannot_be_written_says_so(tmp_path):
+    found, _, _ = page_of(tmp_path)
+    with pytest.raises(InputError, match="written"):
+        found.page(tmp_path / "nowhere" / "pipe.html")

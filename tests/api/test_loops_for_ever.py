@@ -1,0 +1,122 @@
+"""`steps=None`: what holds for ever, and what does not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from outrange import InputError, closed_loop, u, within, x
+from outrange.api.loops.forever import forever, lasting
+from outrange.core import Clock
+from outrange.questions.expressions import as_temporal
+
+
+def damped(x):
+    return [-1.0 * x[0] - 1.5 * np.tanh(x[1])]
+
+
+def cart(x, u):
+    return [x[0] + 0.1 * x[1], x[1] + 0.1 * u[0]]
+
+
+def spring(x, u):
+    return [x[1], u[0]]
+
+
+START = [0.5, -0.1], [0.6, 0.1]
+
+
+@pytest.mark.parametrize("more", [{}, {"dt": 0.1}], ids=["steps", "time"])
+def test_a_loop_that_settles_is_safe_for_ever(more):
+    found = closed_loop(
+        damped, spring if more else cart, START, steps=None,
+        spec=(abs(x[0]) <= 1.2).always() & within(-0.5, 0.5).eventually(), **more,
+    )  # fmt: skip
+    assert found.status == "HOLDS" and "for all time" in found.sentence
+    kept = found.invariant
+    assert kept is not None and kept.period > 0
+    # Far beyond what was bounded, trajectories still are where it says.
+    points = np.random.default_rng(0).uniform(*START, (50, 2)).T
+    h = 1.0 if not more else 0.1
+    for k in range(600):
+        if k * h >= kept.start:
+            assert (kept.lo - 1e-9 <= points.T).all() and (kept.hi + 1e-9 >= points.T).all()
+        control = damped(points)
+        parts = 20 if more else 1
+        for _ in range(parts):
+            points = points + 0.1 / parts * np.array([points[1], control[0]])
+    assert found.as_dict()["invariant"]["start"] == kept.start
+
+
+def test_without_a_specification_there_is_the_set():
+    found = closed_loop(lambda x: [-0.5 * x[0]], lambda x, u: [x[0] + u[0]], ([1], [2]), steps=None)
+    assert found.status == "REACHED" and found.invariant is not None
+    assert "for ever" in found.sentence
+
+
+def test_what_grows_is_not_safe_for_ever():
+    found = closed_loop(
+        lambda x: [0 * x[0]], lambda x, u: [1.1 * x[0]], ([0.5], [1]), steps=None,
+        spec=(x[0] >= 0.4).always(), time_limit=30,
+    )  # fmt: skip
+    assert found.status == "UNKNOWN" and found.invariant is None
+    assert "never leaves" in found.sentence and found.safe_until >= 16
+
+
+def test_a_set_on_the_edge_is_no_invariant():
+    """A point that every step moves by the last bit: within rounding, it does not come back."""
+    step = np.nextafter(1.0, 2.0)
+    found = closed_loop(
+        lambda x: [0 * x[0]], lambda x, u: [step * x[0]], ([1.0], [1.0]), steps=None,
+        spec=(x[0] <= 2).always(), time_limit=20,
+    )  # fmt: skip
+    assert found.status == "UNKNOWN"
+
+
+def test_what_is_proved_of_some_steps_alone_is_not_for_ever():
+    """Whatever ends the search for a set: without one, nothing holds for ever."""
+    few = closed_loop(
+        damped, cart, START, steps=16, spec=(abs(x[0]) <= 1.2).always(), tol=1.0
+    )  # fmt: skip
+    assert few.status == "HOLDS"
+
+    def ask(seconds, *, spec, **more):
+        if spec is None:
+            raise InputError("No set comes back.")
+        return replace(few, reason="interrupted")
+
+    asked = {"delay": 0, "dt": None}
+    found = forever(ask, asked, (abs(x[0]) <= 1.2).always(), None, Clock(None))
+    assert found.status == "UNKNOWN" and found.invariant is None and found.safe_until == 16
+
+
+def test_what_breaks_late_is_found():
+    found = closed_loop(
+        lambda x: [0 * x[0]], lambda x, u: [1.05 * x[0]], ([0.5], [1]), steps=None,
+        spec=(x[0] <= 5).always(), time_limit=30,
+    )  # fmt: skip
+    assert found.status == "VIOLATED" and found.counterexample.step == 33
+
+
+def test_what_is_asked_of_all_time():
+    a, b = x[0] <= 1, u[0] >= 0
+    told = [repr(one) for one in lasting(as_temporal(a.always() & b.eventually() & a.at(3)))]
+    assert told == [repr(a.always())]
+    told = [repr(one) for one in lasting(~(a.eventually() | b.during(1, 2)))]
+    assert told == [repr((~a).always())]
+    with pytest.raises(InputError, match="one of two"):
+        lasting(a.always() | b.always())
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"plant": lambda t, x, u: [x[0] + t]}, "same at every step"),
+        ({"observe": lambda t, x: [x[0] - t]}, "same at every step"),
+        ({"delay": 1}, "for all time, write"),
+    ],
+)
+def test_wrong_calls_are_answered_by_a_sentence(more, words):
+    asked = {"plant": lambda x, u: [0.5 * x[0] + u[0]]} | more
+    with pytest.raises(InputError, match=words):
+        closed_loop(lambda x: [0 * x[0]], initial=([0.5], [1]), steps=None, **asked)
