@@ -78,14 +78,17 @@ class Rehearser:
                         {i: weights.get(one.index[i]) for i in map(id, one.model.weights)}
                     )
                 losses, looks = _run(one.k, copy, (x, y), first, steps, batch, seed, among, seconds)
-                loss, outputs = copy.look(*first)
-                looks.append((len(losses), loss))
+                last = copy.look(*first)
+                looks.append((len(losses), last.loss))
                 after = copy.weights()
             except Exception as error:
                 # The loss is the user's code: a failing step is what the user would see.
                 return Rehearsal((), {}, {}, first_line(error))
         moved, size = _moved(one, before, after)
-        return Rehearsal(tuple(losses), moved, size, "", tuple(looks), tuple(outputs))
+        return Rehearsal(
+            tuple(losses), moved, size, "", tuple(looks), tuple(last.outputs),
+            tuple(last.in_training),
+        )  # fmt: skip
 
     def _copy(self, without: str, bent: tuple[str, ...], other: str) -> Copy:
         one = self.measurement
@@ -122,7 +125,7 @@ def _run(
             looks.append((i, losses[-1]))
         else:
             if _due(i):
-                looks.append((i, copy.look(*first)[0]))
+                looks.append((i, copy.look(*first).loss))
             if len(order) < batch:
                 order = np.resize(rng.permutation(drawn), max(batch, len(drawn)))
             at, order = order[:batch], order[batch:]
