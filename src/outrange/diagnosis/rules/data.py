@@ -9,6 +9,7 @@ from ...answers.diagnosis import Finding, Level
 from ...program import Loss
 from ..changes import Change
 from ..context import DiagnosisContext
+from ..examples import three_classes
 from ..registry import Example, ModelAndData, Rule, register
 from ..trials import ROWS
 from ..wording import names, share, short
@@ -22,23 +23,13 @@ OF_A_CLASS = 10
 
 
 def _three(keras: ModuleType, fault: str) -> ModelAndData:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(160, 4)).astype("float32")
-    y = x[:, :3].argmax(axis=1)
+    model, x, y = three_classes(keras)
     if fault == "shuffled":
-        y = rng.permutation(y)
+        y = np.random.default_rng(1).permutation(y)
     if fault == "equal":
         y = np.ones_like(y)
     if fault == "missing":
         y = np.minimum(y, 1)
-    model = keras.Sequential(
-        [
-            keras.Input((4,)),
-            keras.layers.Dense(16, "relu"),
-            keras.layers.Dense(3, "softmax"),
-        ]
-    )
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     return model, x, y[:, None]
 
 

@@ -51,7 +51,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     flat = {step.layer for step in program.steps if step.kind in FLAT and step.inside}
     narrow = {
         layer.path: layer for layer in program.layers
-        if layer.before is not None and layer.path in flat and 0 < layer.shape[-1:][0] <= FEW
+        if layer.before is not None and layer.path in flat
+        and layer.shape and layer.shape[-1] <= FEW
     }  # fmt: skip
     if not narrow or program.dead_start is None or not case.runs:
         return

@@ -8,6 +8,7 @@ import numpy as np
 from ...answers.diagnosis import Finding, Level
 from ...program import Loss
 from ..context import DiagnosisContext
+from ..examples import three_classes
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import names, share, span
 
@@ -21,20 +22,10 @@ FAR = 5.0
 
 
 def _flowers(keras: ModuleType, order: bool) -> ModelAndData:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(90, 4)).astype("float32")
-    y = x[:, :3].argmax(axis=1)
+    model, x, y = three_classes(keras)
     if order:
         at = np.argsort(y, kind="stable")
         x, y = x[at], y[at]
-    model = keras.Sequential(
-        [
-            keras.Input((4,)),
-            keras.layers.Dense(12, "relu"),
-            keras.layers.Dense(3, "softmax"),
-        ]
-    )
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     return model, x, y[:, None]
 
 
