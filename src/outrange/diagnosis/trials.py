@@ -113,8 +113,11 @@ class Trials(Runs):
             return np.inf
         if change.scaled_y:
             return one.looks[-1][1] / constant
-        # What batch normalization collected in so few steps does not fit the weights yet.
-        outputs = one.in_training if self._case.batch_normalized else one.outputs
+        # What batch normalization collected in few steps does not fit the weights yet; if it still
+        # does not after all steps planned, that is what the user will get.
+        plan = self._case.plan
+        done = plan is not None and len(one.losses) >= plan.steps(self._case.rows)
+        outputs = one.in_training if self._case.batch_normalized and not done else one.outputs
         reached = self.reached(outputs)
         return None if reached is None else (reached - least) / (constant - least)
 

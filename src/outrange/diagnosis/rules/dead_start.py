@@ -21,7 +21,7 @@ FEW = 8
 OFTEN = 0.05
 """Chance from which on it is worth a word."""
 
-FLAT = ("Relu", "Relu6", "HardSigmoid", "HardTanh", "HardShrink", "SoftShrink", "Threshold")
+FLAT = ("relu", "relu6", "hardsigmoid", "hardtanh", "hardshrink", "softshrink", "threshold")
 """Recorded operations with a flat piece."""
 
 
@@ -48,7 +48,7 @@ def _neuron(keras: ModuleType, weight: float, activation: str) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Ask for the chances where a layer is narrow enough."""
     program = case.program
-    flat = {step.layer for step in program.steps if step.kind in FLAT and step.inside}
+    flat = {step.layer for step in program.steps if step.kind.lower() in FLAT and step.inside}
     narrow = {
         layer.path: layer for layer in program.layers
         if layer.before is not None and layer.path in flat

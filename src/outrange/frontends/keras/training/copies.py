@@ -105,7 +105,7 @@ class Clone:
     def __init__(
         self, k: Any, model: Any, noisy: bool, without: str, bent: tuple[str, ...], other: str
     ) -> None:
-        self._k, self._model, self._noisy = k, _copy(k, model, without, bent, other), noisy
+        self._k, self._model, self._noisy = k, clone(k, model, without, bent, other), noisy
         self._original = model
 
     def multiply_rate(self, factor: float) -> None:
@@ -145,7 +145,7 @@ class Clone:
         return [np.asarray(self._k.ops.convert_to_numpy(v)) for v in self._model.weights]
 
 
-def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...], other: str) -> Any:
+def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: str = "") -> Any:
     """A model of the same weights, loss and optimizer that shares nothing with the first."""
     copy = k.models.clone_model(model)
     if not copy.built:
@@ -171,7 +171,7 @@ def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...], other: str) -
         loss=other or compiled._user_loss,
         loss_weights=None if other else compiled._user_loss_weights,
         run_eagerly=model.run_eagerly,
-        jit_compile=without == "freezing" and "auto",
+        jit_compile=False,
     )
     return copy
 

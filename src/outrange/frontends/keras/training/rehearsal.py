@@ -3,12 +3,14 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ....program import Rehearsal
-from .copies import Clone, Copy, State
+from .copies import Clone, Copy, State, clone
+from .jitted import JaxTraining
 from .measure import ROWS, Measurement, first_line
 from .training import own_training
 
@@ -68,9 +70,7 @@ class Rehearser:
             warnings.simplefilter("ignore")
             try:
                 before = [one.numpy(v) for v in one.model.weights]
-                if one.jitted is not None:
-                    one.jitted.prepare(*first)
-                copy = self._copy(without, bent, other)
+                copy = self._copy(without, bent, other, first)
                 if rate != 1.0:
                     copy.multiply_rate(rate)
                 if weights:
@@ -90,13 +90,19 @@ class Rehearser:
             tuple(last.in_training),
         )  # fmt: skip
 
-    def _copy(self, without: str, bent: tuple[str, ...], other: str) -> Copy:
+    def _copy(self, without: str, bent: tuple[str, ...], other: str, first: Any) -> Copy:
         one = self.measurement
-        return (
-            Clone(one.k, one.model, one.noisy, without, bent, other)
-            if one.jitted is None or without == "freezing"
-            else State(one.k, one.jitted, without, bent, other)
-        )
+        if one.jitted is None:
+            return Clone(one.k, one.model, one.noisy, without, bent, other)
+        jitted = self._unfrozen if without == "freezing" else one.jitted
+        jitted.prepare(*first)
+        return State(one.k, jitted, without, bent, other)
+
+    @cached_property
+    def _unfrozen(self) -> JaxTraining:
+        """Under JAX: the functions of a clone in which everything is trained."""
+        one = self.measurement
+        return JaxTraining(one.k, clone(one.k, one.model, "freezing"), one.noisy)
 
 
 def _run(
