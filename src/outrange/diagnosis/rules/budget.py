@@ -19,15 +19,15 @@ from ..context import DiagnosisContext
 from ..plan import Plan
 from ..registry import Example, ModelAndData, Rule, register
 from ..runs import LONG
-from ..trials import BETTER
 from ..wording import at_least, short
 
 
 SHARE = 0.9
 """Share of the best constant's loss that training must be able to get below."""
 
-FAR = 0.6
-"""Share of the best constant's loss that is still there where steps are called too few."""
+FAR, LESS = 0.7, 0.5
+"""Share of the best constant's loss that is still there where steps are called too few; how much of
+it is left at most after more of them."""
 
 TIMES, USUAL_BATCH = 3, 32
 """How many times as many steps are tried at least; and rows a step, where one is all of them."""
@@ -61,9 +61,9 @@ def _prices(keras: ModuleType, offset: float) -> ModelAndData:
     below what the best constant prediction reaches. The loss is the one that `evaluate(x, y)`
     returns after any of the steps, without penalties; float32 arithmetic of the optimizer is paid
     for. MEASURED where no such bound exists: the fastest fall of a few steps on a copy, three times
-    as fast, would not get there either; or copies keep three fifths of what the best constant
-    loses after the steps planned, and far less after more of them, or with smaller batches in as
-    many epochs, in each of three trainings. Scale the targets, or take more or larger steps.""",
+    as fast, would not get there either; or copies keep 70 % of what the best constant loses after
+    the steps planned, and half of that after more of them, or with smaller batches in as many
+    epochs, in each of three trainings. Scale the targets, or take more or larger steps.""",
     Example(lambda k: _prices(k, 1000.0), lambda k: _prices(k, 0.0), options={"epochs": 5}),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -240,7 +240,7 @@ def _longer(case: _Case) -> Iterator[Finding]:
     if not whole:
         more = Plan(-(-plan.epochs * longer // steps), plan.batch_size)
     after = trials.evaluated(change)
-    if not after or max(after) > BETTER * min(before):
+    if not after or max(after) > LESS * min(before):
         return
     yield case.rule.found(
         Level.MEASURED, context.program.heads[0].layer if context.program.heads else "",
