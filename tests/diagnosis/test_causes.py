@@ -86,3 +86,16 @@ def test_a_start_that_is_alive_by_luck_is_a_note():
     assert "OR034" not in answer.codes
     (note,) = [one for one in answer.notes if one.code == "OR034"]
     assert "50 % of fresh starts (exactly)" in note.message
+
+
+def test_targets_of_one_of_two_outputs_that_depend_on_nothing():
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(160, 3)).astype("float32")
+    x = keras.Input((3,))
+    h = L.Dense(16, "tanh")(x)
+    model = keras.Model(x, [L.Dense(1, name="sum")(h), L.Dense(1, name="noise")(h)])
+    model.compile(keras.optimizers.Adam(0.01), ["mse", "mse"])
+    y = [rows.sum(axis=1, keepdims=True), rng.normal(size=(160, 1)).astype("float32")]
+    (finding,) = found((model, rows, y), "OR025")
+    assert "of output `noise`" in finding.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -71,10 +72,24 @@ class Trials(Runs):
             total += float(loss.options.get("weight", 1.0)) * found
         return total if self._case.program.losses else None
 
-    @cached_property
+    @property
     def signal(self) -> Signal | None:
-        """What a kernel ridge sees of the targets in the inputs; of words, in their counts."""
-        case, y = self._case, self._columns
+        """What a kernel ridge sees of the targets of the only loss in the inputs."""
+        losses = self._case.program.losses
+        return self.signal_of(losses[0]) if len(losses) == 1 else None
+
+    def signal_of(self, loss: Loss) -> Signal | None:
+        """What a kernel ridge sees of a loss's targets in the inputs; of words, in their counts."""
+        if loss.output not in self._signals:
+            self._signals[loss.output] = self._signal(loss)
+        return self._signals[loss.output]
+
+    @cached_property
+    def _signals(self) -> dict[int, Signal | None]:
+        return {}
+
+    def _signal(self, loss: Loss) -> Signal | None:
+        case, y = self._case, self._columns(loss)
         if y is None or not case.sound_rows.all():
             return None
         x = case.flat
@@ -85,14 +100,10 @@ class Trials(Runs):
             x = counts
         return signal(x, y)
 
-    @cached_property
-    def _columns(self) -> np.ndarray | None:
-        """The targets of the only loss as rows of numbers, one column a class."""
+    def _columns(self, loss: Loss) -> np.ndarray | None:
+        """The targets of a loss as rows of numbers, one column a class."""
         case = self._case
-        if len(case.program.losses) != 1:
-            return None
-        loss, head = case.program.losses[0], case.head(case.program.losses[0])
-        y = case.targets(loss)
+        head, y = case.head(loss), case.targets(loss)
         if y is None or head is None or not np.isfinite(y).all():
             return None
         if loss.name == "sparse_categorical_crossentropy" and y.size == case.rows:
@@ -186,20 +197,21 @@ class Trials(Runs):
             most = max(most, ratio)
         return min(self.ratios()), most
 
-    def unseen(self, change: Change) -> float | None:
-        """How much outputs go with targets at rows held out: the largest of the trainings.
+    def unseen(self, change: Change, loss: Loss) -> float | None:
+        """How much outputs go with a loss's targets at rows held out, at most in the trainings.
 
         Returns:
             The correlation in deviations of chance, averaged over the outputs' entries; None if it
             is not known.
         """
         rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
-        y, runs = self._columns, self.all(change)
+        y, runs = self._columns(loss), self.all(change)
         if y is None or len(rest) < 10 or len(runs) < SEEDS:
             return None
         found = []
         for one in runs:
-            p = np.asarray(one.outputs[0], np.float64).reshape(len(one.outputs[0]), -1)[rest]
+            p = np.asarray(one.outputs[loss.output], np.float64)
+            p = p.reshape(len(p), -1)[rest]
             if p.shape[1] != y.shape[1] or not np.isfinite(p).all():
                 return None
             a, b = p - p.mean(axis=0), y[rest] - y[rest].mean(axis=0)
@@ -211,6 +223,39 @@ class Trials(Runs):
     def improves(self, change: Change) -> tuple[float, float] | None:
         """As `helps`; and as `gain`, where the trainings are as long as what is planned."""
         return self.helps(change) or (self.gain(change) if self.complete else None)
+
+    def gain_unseen(self, change: Change) -> tuple[float, float] | None:
+        """As `gain`, at a quarter of the rows that no training sees.
+
+        Args:
+            change: What is different; `held_out` is added.
+        """
+        before = self._left_unseen(replace(AS_IS, held_out=True))
+        if not before or min(before) < HALFWAY:
+            return None
+        after = self._left_unseen(replace(change, held_out=True))
+        return (min(before), max(after)) if after and max(after) < BETTER * min(before) else None
+
+    def _left_unseen(self, change: Change) -> list[float]:
+        """The loss at rows held out, over that of their best constant; empty if not known."""
+        rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
+        losses, found = self._case.program.losses, []
+        if len(losses) != 1 or len(rest) < 20:
+            return []
+        loss, y, head = losses[0], self._case.targets(losses[0]), self._case.head(losses[0])
+        constant = None if y is None or head is None else (
+            baselines.constant(loss, y[rest], head.width)
+        )  # fmt: skip
+        least = 0.0 if constant is None or y is None else baselines.least(loss, y[rest])
+        if constant is None or y is None or constant - least < 1e-12:
+            return []
+        for one in self.all(change):
+            p = np.asarray(one.outputs[0], np.float64)[rest]
+            value = baselines.value(loss, y[rest], p) if np.isfinite(one.losses).all() else np.inf
+            if value is None:
+                return []
+            found.append((value - least) / (constant - least))
+        return found if len(found) == SEEDS else []
 
     def gain(self, change: Change) -> tuple[float, float] | None:
         """What is left of the best constant's loss without a change, and with it.

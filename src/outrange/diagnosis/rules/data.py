@@ -62,12 +62,19 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             )  # fmt: skip
             return
         yield from _missing(rule, case, loss, y)
-    yield from _independent(rule, case)
+    for loss in case.program.losses:
+        yield from _independent(rule, case, loss)
 
 
 def _layer(case: DiagnosisContext, loss: Loss) -> str:
     head = case.head(loss)
     return head.layer if head is not None else ""
+
+
+def _of_output(case: DiagnosisContext, loss: Loss) -> str:
+    """Which targets, where there are several."""
+    outputs = case.program.outputs
+    return f" of output `{outputs[loss.output][0]}`" if len(outputs) > 1 else ""
 
 
 def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> Iterator[Finding]:
@@ -102,23 +109,23 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
     )  # fmt: skip
 
 
-def _independent(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Finding]:
     """A permutation test, and copies that are asked for rows they have not seen."""
     trials = case.trials
     if case.rows < ENOUGH or trials.run() is None:
         return
-    seen = trials.signal
+    seen = trials.signal_of(loss)
     if seen is None or seen.explained > max((0.02, *seen.by_chance)) or not seen.by_chance:
         return
-    unseen = trials.unseen(Change(held_out=True))
+    unseen = trials.unseen(Change(held_out=True), loss)
     if unseen is None or unseen > 2.0:
         return
     steps = len(trials.all(Change(held_out=True))[0].losses)
     yield rule.found(
-        Level.MEASURED, _layer(case, case.program.losses[0]),
-        f"nothing predicts the targets of rows it has not seen: not a simple model (a ridge on two "
-        f"kernels, {seen.rows:,} rows; targets exchanged at random do as well), and not this "
-        f"network, whose outputs after {steps} steps on three quarters of the rows go with the "
+        Level.MEASURED, _layer(case, loss),
+        f"nothing predicts the targets{_of_output(case, loss)} of rows it has not seen: not a "
+        f"simple model (a ridge on two kernels, {seen.rows:,} rows; targets exchanged at random do "
+        f"as well), and not this network, whose outputs after {steps} steps on three quarters of the rows go with the "
         "targets of the others no more than by chance.",
         "look whether x and y are in the same order: shuffle both by one permutation",
         title="the targets do not depend on the inputs",
