@@ -4,18 +4,21 @@
     python benchmarks/cores.py --only tree images
     python benchmarks/cores.py --seconds 5
 
-Twenty times a second a thread looks at where the call is, and how much processor time the process
-has had since. A core counts as working in a moment that used at least nine tenths of it. Printed
-are, by phase, the seconds and the share of them in which all cores worked; of calls over 5 s at
-least 85 % in all are wanted.
+A hundred times a second another process looks at which threads of this one are running: a thread
+that waits, for the interpreter's lock too, is not. A moment counts if there is one for every core.
+Which phase it belongs to, a thread of this process notes twenty times a second. Printed are,
+by phase, the seconds and the share of them in which all cores worked; of calls over 5 s at least
+85 % in all are wanted.
 """
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+from bisect import bisect
 from collections import defaultdict
 from pathlib import Path
 
@@ -27,10 +30,23 @@ from cases import data_folder
 
 
 EVERY = 0.05
-"""Seconds between two looks."""
+"""Seconds between two looks at the phase."""
 
-BUSY = 0.9
-"""Of a core's time, from which on it counts as working."""
+LOOKER = """
+import os, sys, time
+folder = f"/proc/{sys.argv[1]}/task"
+while True:
+    time.sleep(0.01)
+    running = 0
+    for one in os.listdir(folder):
+        if one != sys.argv[2]:
+            try:
+                running += open(f"{folder}/{one}/stat").read().rpartition(")")[2].split()[0] == "R"
+            except OSError:
+                pass
+    print(time.monotonic(), running, flush=True)
+"""
+"""Prints how many threads of a process run, but one: the one that notes the phases."""
 
 PHASES = (
     ("evidence", ("/questions/evidence/", "/graph/precise", "/graph/ball_pass")),
@@ -43,27 +59,43 @@ PHASES = (
 
 
 class Watch:
-    """Looks at the main thread, and at the clock of the process."""
+    """Notes the phases of the main thread, and has the threads that run counted."""
 
     def __enter__(self):
-        self.moments, self._over = defaultdict(list), threading.Event()
+        self._phases, self._over = [], threading.Event()
         self._main = threading.main_thread().ident
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
+        argv = [sys.executable, "-c", LOOKER, str(os.getpid()), str(self._thread.native_id)]
+        self._looker = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        self._lines = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._begin = time.monotonic()
         return self
 
     def __exit__(self, *_):
+        end = time.monotonic()
         self._over.set()
+        self._looker.kill()
+        self._looker.wait()
         self._thread.join()
+        self._reader.join()
+        self.moments = defaultdict(list)
+        times = [when for when, _ in self._phases]
+        last, cores = self._begin, len(os.sched_getaffinity(0))
+        for when, running in (map(float, line.split()) for line in self._lines):
+            if self._begin <= when <= end and times:
+                phase = self._phases[max(0, bisect(times, when) - 1)][1]
+                self.moments[phase].append((when - last, running >= cores))
+                last = when
+
+    def _read(self):
+        self._lines.extend(line for line in self._looker.stdout if line.endswith("\n"))
 
     def _look(self):
-        cores = len(os.sched_getaffinity(0))
-        wall, used = time.perf_counter(), time.process_time()
         while not self._over.wait(EVERY):
-            now, then = time.perf_counter(), time.process_time()
-            share = (then - used) / ((now - wall) * cores)
-            self.moments[self._phase()].append((now - wall, share >= BUSY))
-            wall, used = now, then
+            self._phases.append((time.monotonic(), self._phase()))
 
     def _phase(self):
         frame, names = sys._current_frames().get(self._main), []

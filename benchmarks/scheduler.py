@@ -6,9 +6,10 @@
 The policy is the library's own (`search/spread/policy.py`); what a task takes was recorded by
 `scale.py`. A tree is a number of boxes below each open one. A task takes the most urgent of them,
 bounds as many boxes as the policy says, and leaves the rest as open boxes whose sub-trees are
-unequal: half of the boxes that a task leaves hold nearly nothing, a few hold most of it. One
-process serves all workers, one report after the other. Workers die, and come back; what a dead one
-had in hand is open again after `--noticed` seconds.
+unequal: half of the boxes that a task leaves hold nearly nothing, a few hold most of it. Where the
+policy says so, the next task waits at the worker. One process serves all workers, one report after
+the other. Workers die, and come back; what a dead one had in hand is open again after `--noticed`
+seconds.
 
 Efficiency is the time that one core needs for the tree over what all workers together were there.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from outrange.search.spread.policy import roots_of_task, size_of_task
+from outrange.search.spread.policy import roots_of_task, size_of_task, tasks_ahead
 
 
 RECORD = Path(__file__).parent / "results" / "tasks.json"
@@ -68,32 +69,56 @@ def simulate(workers, tree, budget, seconds_a_box, noise, costs, lives, rng):
     served, latency, start, noticed = costs
     events = [(0.0, w, "free", None, 0.0) for w in range(workers)]
     heapq.heapify(events)
-    idle, desk, given, in_hand, end = deque(), 0.0, 0, 0, 0.0
+    # What waits at each worker; who has nothing, and with whom nothing waits (in order).
+    waiting, idle, hungry = [deque() for _ in range(workers)], {}, {}
+    desk, given, in_hand, end = 0.0, 0, 0, 0.0
+
+    def begin(now, worker, roots, size):
+        """A worker begins with a task: it reports, or dies."""
+        did = min(float(size), sum(roots))
+        takes = did * seconds_a_box * rng.choice(noise)
+        dies = rng.exponential(lives)
+        idle.pop(worker, None)
+        if dies < takes:
+            lost = [roots, *(other for other, _, _ in waiting[worker])]
+            waiting[worker].clear()
+            hungry.pop(worker, None)
+            heapq.heappush(events, (now + dies + noticed, worker, "reopen", lost, 0.0))
+            heapq.heappush(events, (now + dies + start, worker, "free", None, 0.0))
+        else:
+            heapq.heappush(events, (now + takes, worker, "report", roots, did))
+            if not waiting[worker]:
+                hungry[worker] = None
+
     while events:
         now, worker, what, roots, did = heapq.heappop(events)
         if what == "reopen":
-            tree.open.extendleft(roots)
-            in_hand -= 1
+            for some in roots:
+                tree.open.extendleft(some)
+            in_hand -= len(roots)
         else:
+            hungry.pop(worker, None)
+            idle[worker] = None
+            if waiting[worker]:
+                other, size, there = waiting[worker].popleft()
+                begin(max(now, there), worker, other, size)
             if what == "report":
-                desk = max(desk, now) + served
-                now = end = desk
+                # Half of the way to the process that serves, which may be busy.
+                desk = max(desk, now + latency / 2) + served
+                end = desk
                 tree.leave(sum(roots) - did)
                 in_hand -= 1
-            idle.append(worker)
-        while idle and tree.open:
-            worker = idle.popleft()
+        while tree.open and (idle or (hungry and tasks_ahead(len(tree.open), workers))):
+            one = next(iter(idle or hungry))
             size = size_of_task(budget, len(tree.open), workers, given)
             roots = tree.take(roots_of_task(len(tree.open), workers))
             given, in_hand = given + 1, in_hand + 1
-            did = min(float(size), sum(roots))
-            takes = did * seconds_a_box * rng.choice(noise)
-            dies = rng.exponential(lives)
-            if dies < takes:
-                heapq.heappush(events, (now + dies + noticed, worker, "reopen", roots, 0.0))
-                heapq.heappush(events, (now + dies + start, worker, "free", None, 0.0))
+            there = max(desk, now) + latency / 2
+            if one in idle:
+                begin(there, one, roots, size)
             else:
-                heapq.heappush(events, (now + latency + takes, worker, "report", roots, did))
+                hungry.pop(one)
+                waiting[one].append((roots, size, there))
         if not tree.open and not in_hand:
             break
     return end, given

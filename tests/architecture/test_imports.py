@@ -65,7 +65,7 @@ LAZY = {
 
 FRAMEWORKS = (
     "keras", "onnx", "onnxruntime", "torch", "tensorflow", "jax", "h5py", "scipy", "highspy",
-    "matplotlib", "rich", "click", "ctypes", "numba", "vnnlib",
+    "matplotlib", "rich", "click", "numba", "vnnlib",
     "distributed", "flint", "mpmath", "pandas", "starlette", "uvicorn", "anywidget", "IPython",
 )  # fmt: skip
 
@@ -96,13 +96,17 @@ def test_each_framework_has_one_door(framework):
     assert len(doors) <= 1, f"{framework} is imported in {doors}"
 
 
+def test_c_is_called_from_two_files():
+    doors = {name(p) for p in files() if any(t.split(".")[0] == "ctypes" for t in imports(p))}
+    assert doors == {"search/kernel/binding.py", "executors/worker_settings.py"}
+
+
 def test_import_loads_nothing_heavier_than_numpy():
     code = "import outrange, sys; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "outrange" in loaded
-    light = {"ctypes"}  # NumPy loads it itself
-    assert not loaded & (set(FRAMEWORKS) - light)
+    assert not loaded & set(FRAMEWORKS)
 
 
 def test_import_flow_has_no_cycle():

@@ -7,15 +7,28 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 import outrange
 from cli.verify_files import random_net, run_model, sum_and_difference, vnnlib
 from executors.scripted import Lost, Scripted, ScriptedPool
 from outrange import InputError
-from outrange.cli.batch import verify_all
+from outrange.cli.batch import spread, verify_all
+from outrange.cli.batch.instances import of_pairs
+from outrange.cli.batch.log import Log, Memory
 from outrange.cli.batch.spread import on_pool
 from outrange.cli.run import run
-from outrange.executors import Crew, ExecutorPool, Parcel, WrongVersion, pool_of, shelf
+from outrange.core.watch import tell
+from outrange.executors import (
+    Crew,
+    ExecutorPool,
+    Parcel,
+    WrongVersion,
+    crew as crews,
+    pool_of,
+    shelf,
+    worker_settings,
+)
 from outrange.executors.parcel import unpacked
 
 
@@ -52,14 +65,17 @@ def fresh(monkeypatch):
     monkeypatch.setattr(shelf, "shelf", (lambda found: lambda: found)(shelf.Shelf()))
 
 
-def test_a_parcel_is_sent_once(fresh):
+@pytest.mark.parametrize("light, calls", [(0, 4), (1 << 20, 3)])
+def test_a_parcel_is_sent_once(fresh, monkeypatch, light, calls):
+    monkeypatch.setattr(crews, "LIGHT", light)
     executor = Scripted()
     crew = Crew(ExecutorPool(executor))
     parcel = Parcel.of(2)
     for x in range(3):
         crew.give(x, "double", parcel, double, x)
         assert [(done.ticket, done.value) for done in crew.wait(5.0)] == [(x, 2 * x)]
-    assert executor.calls == 4  # the first task came again with the parcel
+    # A heavy one is sent to who lacks it: the first task came again with it.
+    assert executor.calls == calls
 
 
 def test_losses_and_hangs_are_told(fresh):
@@ -94,6 +110,51 @@ def test_verify_all_is_the_same_on_workers(listed, threads, tmp_path):
     # What is on the disk is not asked again.
     again = outrange.verify_all(listed, executor=Scripted("lose"), file=tmp_path / "r.csv")
     assert [one.verdict for one in again] == KNOWN
+
+
+@pytest.mark.parametrize("last", ["do", "lose"])
+def test_short_instances_of_a_model_go_together(listed, monkeypatch, last):
+    monkeypatch.setattr(spread, "SHARES", 0.5)
+    names = []
+
+    class Named(ScriptedPool):
+        def submit(self, name, work, *arguments):
+            names.append(name)
+            return super().submit(name, work, *arguments)
+
+    pairs, known = [], []
+    for k in range(12):
+        path = listed.parent / f"q{k}.vnnlib"
+        vnnlib(path, [(0.0, 1.0)] * 2, [f"(>= Y_0 {0.3 * k})"], 2)
+        pairs.append((listed.parent / "small.onnx", path))
+        known.append("sat" if 0.3 * k <= 2 else "unsat")
+    pool = Named(Scripted("do", "do", "do", "do", last))
+    asked, found = of_pairs(pairs, None, 20.0, None), Memory()
+    on_pool(asked, Log(asked, found, tell, lines=False), pool, 0)
+    assert [found.known[one.key].verdict for one in asked] == known
+    # Alone at first, since nothing is known yet; and alone if they were lost together.
+    assert [name.endswith("and 7 more") for name in names[:5]] == [False] * 4 + [True]
+    assert len(names) == 5 + 8 * (last == "lose")
+
+
+def test_a_fork_is_another_process(monkeypatch):
+    before = worker_settings.here()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert worker_settings.here() != before
+
+
+def test_processes_of_workers_keep_memory_and_one_thread():
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        done = pool.submit(shelf.call, outrange.__version__, "another", "", b"", b"")
+        with pytest.raises(EOFError):  # an empty task
+            done.result()
+        assert pool.submit(_settled).result() == (1, {1})
+    assert worker_settings.settle.cache_info().currsize == 0
+
+
+def _settled():
+    limits = {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+    return worker_settings.settle.cache_info().currsize, limits
 
 
 def test_pairs_on_a_process(listed):

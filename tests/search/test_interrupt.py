@@ -24,12 +24,29 @@ def _graph():
     return b.finish([b.dense(value, rng.normal(size=(20, 2)))], ["y"])
 
 
-@pytest.mark.parametrize("calls", [1, 2, 4])
-@pytest.mark.parametrize("engine", ["auto", "array"])
-def test_boxes_in_hand_at_an_interrupt_still_count(engine, calls, monkeypatch):
+PLACES = {
+    "before": (kernel_search.KernelSearch, "_call"),
+    "between": (kernel_search.KernelCall, "run"),
+    "after": (kernel_search.KernelSearch, "_store"),
+    "array": (engine_search, "_split"),
+}
+
+
+@pytest.fixture
+def ahead(monkeypatch):
+    """Calls of the kernel are begun before the last one has ended, however short they are."""
+    monkeypatch.setattr(kernel_search, "LONG", 1)
+    monkeypatch.setattr(kernel_search, "MOST_TASKS", 8)
+    monkeypatch.setattr(kernel_search, "threads", lambda: 2)
+
+
+@pytest.mark.parametrize("calls", [1, 2, 4, 9])
+@pytest.mark.parametrize("place", PLACES)
+def test_boxes_in_hand_at_an_interrupt_still_count(place, calls, ahead, monkeypatch):
+    engine = "array" if place == "array" else "auto"
     if engine == "auto" and library() is None:
         pytest.skip("needs the compiled kernel")
-    module, name = (kernel_search, "_run_kernel") if engine == "auto" else (engine_search, "_split")
+    module, name = PLACES[place]
     graph, left, work = _graph(), [calls], getattr(module, name)
     box, rows = Box(-np.ones(4), np.ones(4)), np.eye(2)
     whole = solve(graph, box, rows, tol=0.01, engine=engine)
@@ -44,6 +61,27 @@ def test_boxes_in_hand_at_an_interrupt_still_count(engine, calls, monkeypatch):
     found = solve(graph, box, rows, tol=1e-9, engine=engine)
     assert found.status == "interrupted"
     assert (found.lower <= whole.seen).all()
+
+
+@pytest.mark.skipif(library() is None, reason="needs the compiled kernel")
+def test_calls_begun_ahead_hold_at_every_step(ahead, monkeypatch):
+    graph, rows = _graph(), np.concatenate([np.eye(2), -np.eye(2)])
+    box, lent, bounds = Box(-np.ones(4), np.ones(4)), [], []
+    advance = kernel_search.KernelSearch.advance
+
+    def watched(self):
+        going = advance(self)
+        lent.append(self.frontier.lent)
+        bounds.append(self.lower())
+        return going
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel_search.KernelSearch, "advance", watched)
+        found = solve(graph, box, rows, tol=1e-3)
+    alone = solve(graph, box, rows, tol=1e-3, engine="array")
+    assert max(lent) == 1 and lent[-1] == 0 and found.status == alone.status == "exact"
+    assert all((lower <= alone.seen + 1e-12).all() for lower in bounds)
+    np.testing.assert_allclose(found.lower, alone.lower, atol=4e-3 * np.abs(alone.seen).max())
 
 
 def test_what_an_interrupt_lost_still_counts_when_the_search_goes_on(monkeypatch):

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from .errors import InputError
+from .rounding import gamma
 
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
+
+TINY = 5e-324
+"""The least float64 above 0."""
 
 MOST_CLAUSES = 4096
 """A disjunction is split into at most this many conjunctions; what exceeds it stays nested."""
@@ -189,6 +193,9 @@ def _ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float]:
         if not (abs(low) < np.inf and abs(high) < np.inf):
             return -np.inf, np.inf
         return _compared(low, -atom.offset), _compared(high, -atom.offset)
+    ends = _rounded_ends(atom, lo, hi)
+    if ends is not None:
+        return ends
     from fractions import Fraction
 
     least = most = Fraction(atom.offset)
@@ -201,11 +208,30 @@ def _ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float]:
     return _sign(least), _sign(most)
 
 
+def _rounded_ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float] | None:
+    """The same signs in float64, where rounding cannot change them; else None."""
+    least = most = float(atom.offset)
+    below = above = abs(least)
+    for i, c in atom.terms:
+        low, high = (lo[i], hi[i]) if c > 0 else (hi[i], lo[i])
+        if not (isinstance(low, float) and isinstance(high, float)):
+            return None
+        low, high = c * float(low), c * float(high)
+        least, most = least + low, most + high
+        below, above = below + abs(low), above + abs(high)
+    # Terms and sums are rounded once each, in the sizes too; products may also underflow.
+    terms = len(atom.terms)
+    share, underflow = gamma(2 * terms + 4), terms * TINY
+    if not (abs(least) > share * below + underflow and abs(most) > share * above + underflow):
+        return None
+    return _sign(least), _sign(most)
+
+
 def _compared(value: float | Fraction, end: float) -> float:
     """The sign of `value - end`."""
     return 1.0 if value > end else (-1.0 if value < end else 0.0)
 
 
-def _sign(value: Fraction) -> float:
+def _sign(value: float | Fraction) -> float:
     """A number of the value's sign (what a comparison with 0 needs)."""
     return 0.0 if value == 0 else (1.0 if value > 0 else -1.0)

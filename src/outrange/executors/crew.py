@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from ..core import VERSION
 from .parcel import Parcel, packed
 from .pool import Pool
 from .shelf import MISSING, call
+from .worker_settings import here
+
+
+LIGHT = 1 << 20
+"""Bytes of a parcel that goes with the first tasks unasked: cheaper than to hear who lacks it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,16 +56,15 @@ class Crew:
 
     Args:
         pool: Who works.
-        ahead: Tasks that wait at each worker, so that it need not wait for the next: worth it where
-            tasks are short, and do not hang on each other.
         version: Of outrange that asks.
     """
 
-    def __init__(self, pool: Pool, ahead: int = 0, version: str = VERSION) -> None:
-        self.pool, self._ahead, self._version = pool, ahead, version
+    def __init__(self, pool: Pool, version: str = VERSION) -> None:
+        self.pool, self._version = pool, version
         self._hands: dict[Hashable, _Hand] = {}
         self._news: SimpleQueue[tuple[Hashable, Any]] = SimpleQueue()
         self._lost: list[Done] = []
+        self._sent: Counter[str] = Counter()
 
     def __len__(self) -> int:
         """Tasks under way."""
@@ -70,12 +75,14 @@ class Crew:
         """Of the tasks under way, those given first in front."""
         return list(self._hands)
 
-    @property
-    def free(self) -> int:
-        """Tasks that there is room for."""
-        if self.pool.broken:
-            return 0
-        return max(0, (1 + self._ahead) * self.pool.size - len(self))
+    def room(self, ahead: int) -> int:
+        """How many more tasks there is room for; below 0 if there are too many.
+
+        Args:
+            ahead: Tasks that wait at each worker, so that it need not wait for its next one: worth
+                it where tasks are short, and do not hang on each other.
+        """
+        return 0 if self.pool.broken else (1 + ahead) * self.pool.size - len(self)
 
     def give(
         self,
@@ -98,12 +105,16 @@ class Crew:
         """
         task = packed((work, arguments))
         until = time.perf_counter() + limit
-        self._submit(ticket, _Hand(None, name, parcel, task, until, limit), None)
+        hand = _Hand(None, name, parcel, task, until, limit)
+        # At first nobody has it; of workers that are told apart by nothing, some may not later.
+        light = len(parcel.data) <= LIGHT and self._sent[parcel.digest] < self.pool.size
+        self._sent[parcel.digest] += light
+        self._submit(ticket, hand, parcel.data if light else None)
 
     def _submit(self, ticket: Hashable, hand: _Hand, data: bytes | None) -> None:
         try:
             hand.future = self.pool.submit(
-                hand.name, call, self._version, hand.parcel.digest, hand.task, data
+                hand.name, call, self._version, here(), hand.parcel.digest, hand.task, data
             )
         except BrokenExecutor as error:
             self._lost.append(Done(ticket, error=error, lost=True))

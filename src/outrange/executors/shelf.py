@@ -15,6 +15,7 @@ from typing import Any
 
 from ..core import VERSION, InputError, OutOfTime
 from .one_core import one_core
+from .worker_settings import here, settle
 
 
 MISSING = "outrange: send the parcel too"
@@ -92,11 +93,12 @@ def shelf() -> Shelf:
     return Shelf()
 
 
-def call(version: str, digest: str, task: bytes, data: bytes | None) -> Any:
+def call(version: str, asker: str, digest: str, task: bytes, data: bytes | None) -> Any:
     """Do one task on a worker.
 
     Args:
         version: Of outrange where the task was written.
+        asker: The process where it was written, as `worker_settings.here` names it.
         digest: Hash of the parcel that it is about.
         task: A pickled function and its arguments; it gets the parcel first.
         data: The parcel, if the worker is known not to have it.
@@ -109,6 +111,8 @@ def call(version: str, digest: str, task: bytes, data: bytes | None) -> Any:
             "Workers have the version of outrange that asks them: install the same one there. "
             f"Received: a worker with outrange {VERSION}, asked by {version}."
         )
+    if asker != here():
+        settle()
     if data is not None:
         shelf().put(digest, data)
     kept = shelf().get(digest)

@@ -25,6 +25,15 @@ GRACE = 60.0
 ATTEMPTS = 3
 """Workers that may be lost over one instance."""
 
+TOGETHER = 0.5
+"""Seconds of a task that decides several instances of a model: each is a way there and back."""
+
+SHARES = 4
+"""Tasks for each worker that are left, at least, where instances go together."""
+
+Asked = tuple[str, bytes, float, int]
+"""A property's file name and content, its limit, the seed."""
+
 
 class Folder:
     """A model on a worker: its file, and the network that was read from it.
@@ -58,9 +67,10 @@ class Folder:
             return self._worker.decide(task)
 
 
-def decide_instance(kept: Kept, *asked: Any) -> dict:
-    """Decide one instance, on a worker; see `Folder.decide`."""
-    return kept.once("folder", Folder).decide(*asked)
+def decide_instances(kept: Kept, model: str, asked: Sequence[Asked]) -> list[dict]:
+    """Decide some instances of one model, on a worker; see `Folder.decide`."""
+    folder = kept.once("folder", Folder)
+    return [folder.decide(model, *one) for one in asked]
 
 
 def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
@@ -75,27 +85,60 @@ def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
     Raises:
         InputError: The executor does not work any more, or has other versions.
     """
-    crew, waiting, lost = Crew(pool, ahead=1), deque(asked), Counter()
-    under_way: dict[int, tuple[Instance, str]] = {}
-    number = iter(range(10**12))
+    crew, waiting, lost = Crew(pool), deque(asked), Counter()
+    under_way: dict[int, list[tuple[Instance, str]]] = {}
+    number, spent = iter(range(10**12)), _Mean()
     try:
         while waiting or len(crew):
             _check(pool)
-            while waiting and crew.free:
-                task, ticket = waiting.popleft(), next(number)
-                log.started(task)
-                under_way[ticket] = task, task.files
-                _give(crew, ticket, task, seed)
-            log.under_way([task for task, _ in under_way.values()])
+            # Nothing waits behind a long task at the end, where somebody else is free.
+            while waiting and crew.room(int(len(waiting) > pool.size)) > 0:
+                most = min(spent.fit_into(TOGETHER), len(waiting) // (SHARES * pool.size))
+                tasks, ticket = _together(waiting, lost, most), next(number)
+                for task in tasks:
+                    log.started(task)
+                under_way[ticket] = [(task, task.files) for task in tasks]
+                _give(crew, ticket, tasks, seed)
+            log.under_way([task for tasks in under_way.values() for task, _ in tasks])
             for done in crew.wait(TICK):
-                task, files = under_way.pop(int(str(done.ticket)))
-                lost[task.key] += done.lost
-                if done.lost and lost[task.key] < ATTEMPTS:
-                    waiting.appendleft(task)
-                else:
-                    log.take(_result(task, files, seed, done))
+                for k, (task, files) in enumerate(under_way.pop(int(str(done.ticket)))):
+                    lost[task.key] += done.lost
+                    if done.lost and lost[task.key] < ATTEMPTS:
+                        waiting.appendleft(task)
+                    else:
+                        found = _result(task, files, seed, done, k)
+                        spent.add(found.seconds)
+                        log.take(found)
     finally:
         crew.end()
+
+
+class _Mean:
+    """The mean of what instances have taken."""
+
+    def __init__(self) -> None:
+        self._sum, self._count = 0.0, 0
+
+    def add(self, seconds: float) -> None:
+        self._sum, self._count = self._sum + seconds, self._count + 1
+
+    def fit_into(self, seconds: float) -> int:
+        """How many take so long together; one while nothing is known."""
+        return int(seconds * self._count / max(self._sum, 1e-3)) if self._count else 1
+
+
+def _together(waiting: deque[Instance], lost: Counter, most: int) -> list[Instance]:
+    """The next instance, and those of the same model behind it; one that was lost goes alone."""
+    tasks = [waiting.popleft()]
+    while (
+        len(tasks) < most
+        and waiting
+        and waiting[0].model_file == tasks[0].model_file
+        and not lost[waiting[0].key]
+        and not lost[tasks[0].key]
+    ):
+        tasks.append(waiting.popleft())
+    return tasks
 
 
 def _check(pool: Pool) -> None:
@@ -107,34 +150,37 @@ def _check(pool: Pool) -> None:
         )
 
 
-def _give(crew: Crew, ticket: int, task: Instance, seed: int) -> None:
-    model, property = task.model_file, task.property_file
+def _give(crew: Crew, ticket: int, tasks: Sequence[Instance], seed: int) -> None:
+    first, properties = tasks[0], [task.property_file for task in tasks]
     try:
-        parcel, content = Parcel.of_bytes(model.read_bytes()), property.read_bytes()
+        parcel = Parcel.of_bytes(first.model_file.read_bytes())
+        contents = [property.read_bytes() for property in properties]
     except OSError as error:
         raise InputError(
             f"A file of the list cannot be read. Received: `{error.filename}` ({error.strerror})."
         ) from None
+    model, property = first.model_file.name, properties[0].name.partition(".")[0]
+    more = f" and {len(tasks) - 1} more" if len(tasks) > 1 else ""
     crew.give(
         ticket,
-        f"verify {model.name.partition('.')[0]} {property.name.partition('.')[0]}",
+        f"verify {model.partition('.')[0]} {property}{more}",
         parcel,
-        decide_instance,
-        model.name,
-        property.name,
-        content,
-        task.seconds,
-        seed,
-        limit=2 * task.seconds + GRACE,
+        decide_instances,
+        model,
+        [
+            (file.name, content, task.seconds, seed)
+            for task, file, content in zip(tasks, properties, contents, strict=True)
+        ],
+        limit=2 * sum(task.seconds for task in tasks) + GRACE,
     )
 
 
-def _result(task: Instance, files: str, seed: int, done: Done) -> Result:
+def _result(task: Instance, files: str, seed: int, done: Done, k: int) -> Result:
     answer: dict[str, Any]
     if isinstance(done.error, InputError):
         raise done.error  # other versions: nothing would come of the rest
     if done.error is None:
-        answer = {k: v for k, v in done.value.items() if k != "worn"}
+        answer = {name: v for name, v in done.value[k].items() if name != "worn"}
     else:
         late = isinstance(done.error, TimeoutError)
         why = f"lost {ATTEMPTS} workers: {type(done.error).__name__}: {done.error}"

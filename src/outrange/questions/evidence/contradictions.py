@@ -50,11 +50,11 @@ def sampled(
         rng = np.random.default_rng(seed)
         some = rng.permutation(len(regions))[:_REGIONS]
         points += [x for i in some for x in _some(regions[i], rng)]
-    kept = [x for point in points for x in _runnable(point, regions)]
+    kept = {x.tobytes(): x for point in points for x in _runnable(point, regions)}
     if not kept:
         return None
     with np.errstate(all="ignore"):  # Where its float32 overflows, it says so itself.
-        return run_model(network, network.predict, np.unique(kept, axis=0))
+        return run_model(network, network.predict, np.array(list(kept.values())))
 
 
 def inside(run: ModelRun, regions: Sequence[Region]) -> ModelRun:

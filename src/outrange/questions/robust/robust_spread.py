@@ -13,6 +13,7 @@ from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST
 from ...core import Warrant
 from ...executors import Crew, Done, Kept, Parcel, Pool
 from ...executors.parcel import unpacked
+from ...search.common.parallel import single_blas_thread
 from ..common.network import GraphAlone
 from ..evidence.contradictions import check_never, sampled
 from .robust_run import Question, RobustRun
@@ -86,12 +87,13 @@ def spread(
     """
     waiting = deque(i for i in range(len(run.status)) if not run.is_known(i))
     told()
-    crew, lost = Crew(pool, ahead=1), Counter()
+    crew, lost = Crew(pool), Counter()
     parcel = Parcel.of((run.network.graph, run.network.name))
     given: dict[int, float] = {}
     try:
         while (waiting or len(crew)) and left() > 0 and not pool.broken:
-            while waiting and crew.free:
+            # Nothing waits behind a long task at the end, where somebody else is free.
+            while waiting and crew.room(int(len(waiting) > pool.size)) > 0:
                 i = waiting.popleft()
                 given[i] = left()
                 question = run.question(i, given[i])
@@ -116,7 +118,11 @@ def _conclude(run: RobustRun, i: int, done: Done, left: float) -> None:
     """Enter what a worker found; a counterexample only if it is one of the user's own model."""
     if done.error is not None:
         raise done.error
-    found: Found = done.value
+    with single_blas_thread():  # the other cores are the workers'
+        _confirm(run, i, done.value, left)
+
+
+def _confirm(run: RobustRun, i: int, found: Found, left: float) -> None:
     question = run.question(i, left)
     if found.x is not None:
         seen = run.confirmed(i, found.x)

@@ -37,6 +37,22 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
+    """Deal out `count` rows in turns, so that all cores end at about the same time.
+
+    Neighboring rows are of one kind: what ends early would else end early in one part.
+
+    Args:
+        count: Number of rows.
+        most: Rows of a part at most.
+        least: Rows that justify one more core.
+    """
+    parts, cores = -(-count // most), threads()
+    if count >= least * cores:
+        parts = -(-parts // cores) * cores
+    return [slice(k, None, parts) for k in range(min(parts, count))]
+
+
 def parallel_map(
     work: Callable[[Part], Found], parts: Sequence[Part], most: int | None = None
 ) -> list[Found]:

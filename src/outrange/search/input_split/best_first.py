@@ -73,7 +73,7 @@ class BestFirstSearch(Search):
 
     @property
     def finished(self) -> bool:
-        return not len(self.frontier)
+        return not len(self.frontier) and not self.frontier.lent
 
     def recover(self) -> None:
         self.frontier.lose()

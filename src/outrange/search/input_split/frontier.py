@@ -68,6 +68,7 @@ class Frontier:
         self._ordered_full = False
         self._free = _Slots(np.arange(self.capacity))
         self._in_hand = np.full(objectives, np.inf)
+        self._lent: dict[int, np.ndarray] = {}
         self.closed = np.full(objectives, np.inf)
         """`(m,)` the least bound of anything that was closed."""
 
@@ -183,7 +184,17 @@ class Frontier:
     @property
     def in_hand(self) -> np.ndarray:
         """`(m,)` the least bound of what was taken out and is not settled."""
-        return self._in_hand
+        return np.minimum.reduce([self._in_hand, *self._lent.values()])
+
+    @property
+    def lent(self) -> int:
+        """How many parts are being worked on beside this one."""
+        return len(self._lent)
+
+    def lend(self, ticket: int) -> None:
+        """Let what was taken out last be worked on beside: it counts until `settle(ticket)`."""
+        self._lent[ticket] = self._in_hand
+        self._in_hand = np.full_like(self._in_hand, np.inf)
 
     def empty(self) -> None:
         """Forget all boxes."""
@@ -192,14 +203,22 @@ class Frontier:
         self._free.add(alive)
         self._alive, self._front = _Slots(np.empty(0, np.int64)), np.empty(0, np.int64)
 
-    def settle(self) -> None:
-        """Confirm that the boxes taken out are closed or back as sub-boxes."""
+    def settle(self, ticket: int | None = None) -> None:
+        """Confirm that boxes taken out are closed or back as sub-boxes.
+
+        Args:
+            ticket: Those that were lent by it; None: those that were not lent.
+        """
+        if ticket is not None:
+            del self._lent[ticket]
+            return
         self._in_hand = np.full_like(self._in_hand, np.inf)
 
     def lose(self) -> None:
         """Record the bounds of boxes taken out whose processing was interrupted."""
-        self.close(self._in_hand)
+        self.close(self.in_hand)
         self.settle()
+        self._lent = {}
 
     def close(self, bounds: np.ndarray) -> None:
         """Close boxes: their `bounds` `(m,)`, infinite where none was open, are recorded."""
@@ -207,4 +226,4 @@ class Frontier:
 
     def lower(self) -> np.ndarray:
         """`(m,)` the least bound of any box, open or closed, per objective."""
-        return np.minimum(np.minimum(self._lb.min(axis=1), self._in_hand), self.closed)
+        return np.minimum.reduce([self._lb.min(axis=1), self.in_hand, self.closed])

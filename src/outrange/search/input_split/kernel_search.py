@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+
 import numpy as np
 
 from ..attack.first_points import First, first_points
@@ -9,9 +12,10 @@ from ..attack.pgd import PacedGradient
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..common.parallel import threads
-from ..kernel.binding import CompiledProgram, address, root_magnitudes
+from ..kernel.binding import CompiledProgram, root_magnitudes
 from ..kernel.layer_program import LayerProgram
 from .best_first import BestFirstSearch
+from .kernel_call import KernelCall, Rooms
 
 
 METHODS = (
@@ -41,8 +45,15 @@ SECONDS_A_CALL = 0.1
 """Target duration of a call in seconds: the clock is read between calls."""
 
 
+AHEAD = 2
+"""Calls whose boxes must be open besides, so that one is begun before the last one has ended."""
+
+LONG = 64
+"""Boxes of a call from which on one thread for it, and a change of threads, cost nothing."""
+
+
 class Pace:
-    """Choose the number of boxes of a call, and allocate its results.
+    """Choose the number of boxes of a call.
 
     Few at the start, where best-first order matters.
     """
@@ -51,24 +62,18 @@ class Pace:
         self.threads = threads()
         self.budget = 1
         self.most = 2 * self.threads
-        self._room: dict[str, np.ndarray] = {}
-
-    def room(self, count: int, kernel: CompiledProgram) -> dict[str, np.ndarray]:
-        """Reusable arrays for so many boxes: fresh memory costs a tenth of a box."""
-        if not self._room or len(self._room["lo"]) < count:
-            m, d, s = kernel.objectives, kernel.program.inputs, kernel.program.states
-            self._room = {
-                "lo": np.empty((count, d)),
-                "hi": np.empty((count, d)),
-                "lb": np.empty((count, m)),
-                "status": np.empty((count, s), np.int8),
-                "open_": np.empty((count, m), np.uint8),
-            }
-        return self._room
 
     def tasks(self, waiting: int) -> int:
         """How many boxes the next call takes of those that wait."""
         return max(1, min(self.most, waiting // 2))
+
+    def is_ahead(self, waiting: int) -> bool:
+        """Whether a call may be begun before the last one has ended.
+
+        Args:
+            waiting: Open boxes that neither of them has.
+        """
+        return self.threads > 1 and self.most >= LONG and waiting >= AHEAD * self.most
 
     def learn(self, seconds: float) -> None:
         """Make calls of the duration aimed at.
@@ -118,47 +123,57 @@ class KernelSearch(BestFirstSearch):
         gradient, kernel = PacedGradient(program.gradient), self.kernel
         points = first(gradient, kernel.evaluate, self.boxes, kernel.objectives, self._rng)
         self._begin(gradient, points, program.states)
+        self._rooms = Rooms()
+        self._calls = iter(range(2**62))
+        self._under_way: tuple[KernelCall, Future] | None = None
+
+    def recover(self) -> None:
+        super().recover()
+        # What it will return is lost, and so are its arrays.
+        self._under_way, self._rooms = None, Rooms()
 
     def _explore(self) -> None:
-        tasks = self.frontier.pop(self._pace.tasks(len(self.frontier)))
-        left = _run_kernel(self, tasks, self._pace)
+        """One call of the kernel; where many boxes are open, while its last results are stored."""
+        last, call = self._under_way, None
+        waiting = len(self.frontier)
+        if last is None or self._pace.is_ahead(waiting):
+            call = self._call(self._pace.tasks(waiting))
+        if last is None and call is not None and not self._pace.is_ahead(len(self.frontier)):
+            call.run()
+            self._store(call)
+            return
+        self._under_way = None if call is None else (call, self._thread.submit(call.run))
+        if last is not None:
+            last[1].result()
+            self._store(last[0])
+
+    @cached_property
+    def _thread(self) -> ThreadPoolExecutor:
+        """It ends with the search."""
+        return ThreadPoolExecutor(1, thread_name_prefix="outrange")
+
+    def _call(self, count: int) -> KernelCall:
+        """A call for some boxes, which are lent to it."""
+        tasks, pace = self.frontier.pop(count), self._pace
+        ticket = next(self._calls)
+        self.frontier.lend(ticket)
+        settings = (LEAF_UNITS, LEAF_LPS, self.ascent, pace.threads)
+        room = self._rooms.take(count * (pace.budget + 1), self.kernel)
+        return KernelCall(
+            ticket, self.kernel, self.incumbent, self.free, tasks, pace.budget, settings, room
+        )
+
+    def _store(self, call: KernelCall) -> None:
+        """What a call has found: open boxes first, since an interrupt must not lose them."""
+        state, frontier = self.incumbent, self.frontier
+        left = call.left
         if len(left["lo"]):
-            self.frontier.push(*left.values())
-
-
-def _run_kernel(search: KernelSearch, tasks: dict, pace: Pace) -> dict:
-    """Bound, close and split `tasks` and their children; returns what stays open."""
-    kernel, state, frontier = search.kernel, search.incumbent, search.frontier
-    count = len(tasks["lo"])
-    budget = pace.budget
-    out = pace.room(count * (budget + 1), kernel)
-    tol, scale, cutoff = state.aim(), state.scale(), state.cutoff()
-    target = goal = None
-    if state.target is not None:
-        target, goal = np.ascontiguousarray(cutoff), np.ascontiguousarray(state.goal, np.float64)
-    stats = np.zeros(5, np.int64)
-    began = state.clock.seconds
-    given = [np.ascontiguousarray(tasks[n]) for n in ("lo", "hi", "lb", "status", "open")]
-    best, at = state.best.copy(), np.ascontiguousarray(state.best_at[:, search.free])
-    left = kernel.lib.explore(
-        kernel.handle,
-        count,
-        *map(address, given),
-        budget,
-        LEAF_UNITS,
-        LEAF_LPS,
-        search.ascent,
-        pace.threads,
-        *map(address, (best, at, tol, scale)),
-        *(None if a is None else address(a) for a in (target, goal)),
-        *(address(a) for a in out.values()),
-        address(frontier.closed),
-        address(stats),
-    )
-    search.offer(best, at)
-    pace.learn(state.clock.seconds - began)
-    state.boxes += int(stats[0])
-    out = {name: array[:left] for name, array in out.items()}
-    gaps = np.where(out["open_"].astype(bool), (state.best - out["lb"]) / scale, -np.inf)
-    out["priority"] = gaps.max(axis=1, initial=-np.inf)
-    return out
+            gaps = (state.best - left["lb"]) / call.scale
+            gaps = np.where(left["open_"].astype(bool), gaps, -np.inf)
+            frontier.push(**left, priority=gaps.max(axis=1, initial=-np.inf))
+        frontier.close(call.closed)
+        frontier.settle(call.ticket)
+        self.offer(call.best, call.at)
+        self._pace.learn(call.seconds)
+        state.boxes += call.bounded
+        self._rooms.give_back(call.room)

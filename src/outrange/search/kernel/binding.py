@@ -1,4 +1,4 @@
-"""Bindings to the compiled box kernel; the only file that imports ctypes."""
+"""Bindings to the compiled box kernel; the one door to it."""
 
 from __future__ import annotations
 

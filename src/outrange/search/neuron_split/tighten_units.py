@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import down, up
-from ..common.parallel import parallel_map
+from ..common.parallel import even_parts, parallel_map
 from .alpha_beta import BoundProblem, OutputConstraint, optimize_bounds
 from .node import Splits
 from .relaxations import Activation
@@ -71,15 +71,16 @@ def tighten(
         return
     which, unit = np.repeat(which, 2), np.repeat(unit, 2)
     sign = np.tile([1.0, -1.0], which.size // 2)
-    parts = [slice(first, first + SETTINGS.chunk) for first in range(0, which.size, SETTINGS.chunk)]
-    found = np.concatenate(
-        parallel_map(
-            lambda part: _bounded(
-                net, splits, activation, steps, wanted, which[part], unit[part], sign[part]
-            ),
-            parts,
-        )
+    parts = even_parts(which.size, SETTINGS.chunk, max(1, SETTINGS.least_share // net.units))
+    bounded = parallel_map(
+        lambda part: _bounded(
+            net, splits, activation, steps, wanted, which[part], unit[part], sign[part]
+        ),
+        parts,
     )
+    found = np.empty(which.size)
+    for part, least in zip(parts, bounded, strict=True):
+        found[part] = least
     rows, columns = which[0::2], unit[0::2]
     lo[rows, columns] = np.maximum(lo[rows, columns], found[0::2])
     hi[rows, columns] = np.minimum(hi[rows, columns], -found[1::2])

@@ -14,12 +14,11 @@ Achterberg, T. Koch, A. Martin, *Branching rules revisited* (the product), OR Le
 from __future__ import annotations
 
 import heapq
-from itertools import pairwise
 
 import numpy as np
 
 from ...core import OutOfTime
-from ..common.parallel import parallel_map, threads
+from ..common.parallel import even_parts, parallel_map
 from .alpha_beta import BoundProblem, optimize_bounds
 from .leaf_lp import bound_by_lp
 from .node import SplitNode, Splits
@@ -166,9 +165,8 @@ class SplitTree:
 
     def _shared(self, leaves: list[SplitNode]) -> list[list[SplitNode]]:
         """Divide the leaves among the cores, if there are enough of them."""
-        parts = min(threads(), max(1, len(leaves) * self.net.units // SETTINGS.least_share))
-        edges = np.linspace(0, len(leaves), parts + 1).astype(int)
-        return [leaves[a:b] for a, b in pairwise(edges)]
+        least = max(1, SETTINGS.least_share // self.net.units)
+        return [leaves[part] for part in even_parts(len(leaves), SETTINGS.batch, least)]
 
     def _at_once(self, leaves: list[SplitNode]) -> np.ndarray:
         """Bounds without ascent."""
@@ -180,6 +178,8 @@ class SplitTree:
         self, leaves: list[SplitNode], cutoff: float, steps: int
     ) -> tuple[list[SplitNode], np.ndarray]:
         """Bound sub-problems; return those that stay open, and their forms."""
+        if not leaves:
+            return [], np.zeros((0, self.net.box.size))
         found = parallel_map(lambda part: self._ascended(part, cutoff, steps), self._shared(leaves))
         self.nodes += len(leaves)
         still = [leaf for part, _, _ in found for leaf in part]
@@ -191,8 +191,6 @@ class SplitTree:
     ) -> tuple[list[SplitNode], np.ndarray, float]:
         """Those that stay open, their forms, and the least bound of those that closed."""
         closed = np.inf
-        if not leaves:
-            return [], np.zeros((0, self.net.box.size)), closed
         task = self._stacked(leaves)
         optimize_bounds(
             self.net, task, steps, np.full(len(leaves), cutoff + 1e-9 * (1.0 + abs(cutoff)))
@@ -238,8 +236,12 @@ class SplitTree:
         where = [self._points(leaf.lo, leaf.hi) for leaf in leaves]
         points = [float(where[i][unit]) for i, unit in tried]
         # In parts: the children of all candidates together may be large.
-        each = max(1, SETTINGS.most_tried // self.net.units)
-        parts = [slice(first, first + each) for first in range(0, len(tried), each)]
+        units = self.net.units
+        parts = even_parts(
+            len(tried),
+            max(1, SETTINGS.most_tried // units),
+            max(1, SETTINGS.least_share // (2 * units)),
+        )
 
         def bounded(part: slice) -> np.ndarray:
             return self._at_once(
@@ -250,7 +252,9 @@ class SplitTree:
                 ]
             )
 
-        least = np.concatenate(parallel_map(bounded, parts)).reshape(-1, 2)
+        least = np.empty((len(tried), 2))
+        for part, found in zip(parts, parallel_map(bounded, parts), strict=True):
+            least[part] = found.reshape(-1, 2)
         before = np.array([leaves[i].least for i, _ in tried])[:, None]
         missing = cutoff - before
         # Bounds beyond the cutoff are no gain; nor are bounds that are NaN.

@@ -9,7 +9,7 @@ FEWEST = 8
 GROWS = 16
 """A task of a large tree bounds up to so many times as many boxes: less is sent to and fro."""
 
-SERVED = 64
+SERVED = 32
 """Workers that are served well by tasks of a second; with more of them tasks are longer, for all
 reports pass through one process."""
 
@@ -34,6 +34,19 @@ def roots_of_task(open_: int, workers: int) -> int:
         return max(1, min(ROOTS, open_ // (2 * workers)))
     most = 4 * ROOTS * (workers // SERVED)
     return max(LEAST_ROOTS, min(most, 4 * open_ // workers))
+
+
+def tasks_ahead(open_: int, workers: int) -> int:
+    """How many tasks wait at each worker, so that it need not wait for its next one.
+
+    A report is some 10 ms on its way and back. What waits is not there for others, so that nothing
+    does where little is open, or where there are many others.
+
+    Args:
+        open_: Open boxes.
+        workers: How many there are.
+    """
+    return int(workers <= SERVED and open_ >= PLENTY * workers)
 
 
 def size_of_task(budget: int, open_: int, workers: int, given: int) -> int:

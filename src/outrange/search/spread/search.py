@@ -17,7 +17,7 @@ from ..kernel.binding import CompiledProgram
 from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, SubtreeReport
 from .checkpoint import Checkpoint, TreeState
-from .policy import FEWEST, ROOTS, roots_of_task, size_of_task
+from .policy import FEWEST, ROOTS, roots_of_task, size_of_task, tasks_ahead
 from .subtree import Machine, explore, explore_parcel
 
 
@@ -26,11 +26,11 @@ METHOD = "sub-trees on workers"
 ALONE = 256
 """Boxes that are bounded here first: most questions end before any worker hears of them."""
 
-SLICE = 4e7
-"""Products of a task, about: a second on a core."""
+SLICE = 2e8
+"""Products of a task, about: half a second on a core."""
 
-MOST = 20_000
-"""Boxes of a task of a second, whatever the network."""
+MOST = 100_000
+"""Boxes of such a task, whatever the network."""
 
 LONGEST = 30.0
 """Seconds of a task at most."""
@@ -117,10 +117,10 @@ class SpreadSearch(Search):
 
     @property
     def finished(self) -> bool:
-        return not len(self.frontier) and not self._hands
+        return self.local.finished and not self._hands
 
     def recover(self) -> None:
-        self.frontier.lose()
+        self.local.recover()
 
     def advance(self) -> bool:
         """Give tasks, and take what comes back within a moment."""
@@ -136,9 +136,11 @@ class SpreadSearch(Search):
             return True
         self._give()
         left = max(0.0, min(TICK, self.incumbent.clock.left))
-        for done in self._crew.wait(left):
+        ended = self._crew.wait(left)
+        for k, done in enumerate(ended, 1):
             self._take(done)
-            self._give()
+            # As if the others had not been heard of: whether they have hangs on the clock.
+            self._give(len(ended) - k)
         if self._crew.pool.broken:
             self._go_on_alone()
         if self._checkpoint is not None and self._checkpoint.is_due:
@@ -186,10 +188,16 @@ class SpreadSearch(Search):
         self.frontier.settle()
         return boxes
 
-    def _give(self) -> None:
-        """A task for everyone who has none."""
-        while self._crew.free and len(self.frontier) and not self.incumbent.met:
+    def _give(self, heard: int = 0) -> None:
+        """A task for everyone who has none, or will have none soon.
+
+        Args:
+            heard: Tasks that have ended and are still to be taken.
+        """
+        while len(self.frontier) and not self.incumbent.met:
             workers, open_ = max(1, self._crew.pool.size), len(self.frontier)
+            if self._crew.room(tasks_ahead(open_, workers)) <= heard:
+                break
             size = size_of_task(self._budget, open_, workers, self._given)
             boxes = self._lift(roots_of_task(open_, workers))
             if self._parcel is None:

@@ -28,8 +28,8 @@ from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, SubtreeReport
 
 
-BOXES_A_CALL = 64
-"""Boxes taken out at once."""
+BOXES_A_CALL = 256
+"""Boxes taken out at once: what lies between two calls then costs a fiftieth of them."""
 
 CHILDREN = 16
 """Boxes that the kernel bounds for each of them."""
