@@ -11,7 +11,7 @@ import numpy as np
 from ..program import Loss, Rehearsal
 from . import baselines
 from .changes import AS_IS, Change, scaled
-from .runs import SEEDS, Runs
+from .short_trainings import SEEDS, ShortTrainings
 from .signal import FEATURES, Signal, signal
 
 
@@ -33,7 +33,7 @@ LEARNED = 0.7
 """Share of the best constant's loss below which a training has clearly learned something."""
 
 
-class Trials(Runs):
+class Trials(ShortTrainings):
     """What some short trainings did, compared with the best constant and with each other."""
 
     # ---- what is reached --------------------------------------------------------------------

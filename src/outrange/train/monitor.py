@@ -264,12 +264,15 @@ class RangeMonitor(keras().callbacks.Callback):
         return float(np.mean((y < found.lo - slack) | (y > found.hi + slack)))
 
     def out_of_reach(self, found: Moment) -> bool:
-        """Whether some target may be outside of what other weights can return, too.
+        """Tell whether some target may be outside of what other weights can return, too.
 
         Labels of 0 and 1 are always outside of what a sigmoid returns, and no fault.
 
         Args:
             found: What was measured.
+
+        Returns:
+            Whether that is so.
         """
         graph, y = self.structure.network.graph, self.fitting_targets()
         if y is None or not graph.output or isinstance(graph.nodes[graph.output - 1].op, Affine):

@@ -18,7 +18,7 @@ from ..changes import AS_IS, Change
 from ..context import DiagnosisContext
 from ..plan import Plan
 from ..registry import Example, ModelAndData, Rule, register
-from ..runs import LONG
+from ..short_trainings import LONG
 from ..wording import at_least, short
 
 

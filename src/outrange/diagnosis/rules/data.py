@@ -9,7 +9,6 @@ from ...answers.diagnosis import Finding, Level
 from ...program import Loss
 from ..changes import Change
 from ..context import DiagnosisContext
-from ..examples import three_classes
 from ..registry import Example, ModelAndData, Rule, register
 from ..trials import ROWS
 from ..wording import names, share, short
@@ -20,6 +19,21 @@ ENOUGH = 100
 
 OF_A_CLASS = 10
 """Rows a class that must be there for a class without any to be worth a word."""
+
+
+def three_classes(keras: ModuleType) -> ModelAndData:
+    """A small classifier, rows of three classes, and the number of each row's class."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(160, 4)).astype("float32")
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(16, "relu"),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    return model, x, x[:, :3].argmax(axis=1)
 
 
 def _three(keras: ModuleType, fault: str) -> ModelAndData:

@@ -11,7 +11,7 @@ from ..changes import AS_IS, Change
 from ..context import DiagnosisContext
 from ..divergence import GROWTH, WILD, curvature, diverges
 from ..registry import Example, ModelAndData, Rule, register
-from ..runs import SEEDS
+from ..short_trainings import SEEDS
 from ..trials import LEARNED
 from ..wording import short
 

@@ -8,9 +8,9 @@ import numpy as np
 from ...answers.diagnosis import Finding, Level
 from ...program import Loss
 from ..context import DiagnosisContext
-from ..examples import three_classes
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import names, share, span
+from .data import three_classes
 
 
 APART, SORTED = 0.5, 0.2

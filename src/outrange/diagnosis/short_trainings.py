@@ -26,7 +26,7 @@ OWN, OTHER = 4.0, 1.5
 """Seconds of the first training, and of each other one."""
 
 
-class Runs:
+class ShortTrainings:
     """Trainings of copies. Each is run once, and only when asked for.
 
     Args:
