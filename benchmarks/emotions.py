@@ -60,7 +60,7 @@ def main() -> None:
     start = time.perf_counter(), time.process_time()
     known = {}
     if asked.forward:
-        known = dict(enumerate(forward(graph, lo[0], hi[0], parallel_map)))
+        known = dict(enumerate(forward(graph, lo, hi, parallel_map)))
         wide = float((known[graph.output][1] - known[graph.output][0]).max())
         print(f"forward in {spent(start)}: widest logit {wide:.4g}")
     sweep = CrownPass(

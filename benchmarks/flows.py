@@ -1,5 +1,7 @@
 """Closed loops in continuous time, as a user writes them; each control is held for a period."""
 
+import operator
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,36 @@ def car(x: Any, u: Any) -> Any:
     return [x[2] * np.cos(x[3]), x[2] * np.sin(x[3]), u[0], u[1]]
 
 
+def docking(x: Any, f: Any) -> Any:
+    """A spacecraft near another one that circles the Earth: place and speed in its plane."""
+    pull = 3 * ORBIT**2 * x[0]
+    return [x[2], x[3], 2 * ORBIT * x[3] + pull + f[0] / 12, -2 * ORBIT * x[2] + f[1] / 12]
+
+
+def quadrotor(x: Any, u: Any) -> Any:
+    """A quadrotor: place, velocity, angles, rates; pushed up, rolled and pitched."""
+    a, b, c, phi, theta, psi, p, q, r = x[3:]
+    sin1, sin2, sin3 = np.sin(phi), np.sin(theta), np.sin(psi)
+    cos1, cos2, cos3 = np.cos(phi), np.cos(theta), np.cos(psi)
+    # Turned by phi, then by theta, then by psi.
+    across, down = cos1 * b - sin1 * c, sin1 * b + cos1 * c
+    along, turn = cos2 * a + sin2 * down, sin1 * q + cos1 * r
+    g, m, j, k = 9.81, 1.4, 0.054, 0.104
+    return [
+        cos3 * along - sin3 * across, sin3 * along + cos3 * across, sin2 * a - cos2 * down,
+        r * b - q * c - g * sin2, p * c - r * a + g * cos2 * sin1,
+        q * a - p * b + g * cos2 * cos1 - g - u[0] / m,
+        p + sin2 / cos2 * turn, cos1 * q - sin1 * r, turn / cos2,
+        (j - k) / j * q * r + u[1] / j, (k - j) / j * p * r + u[2] / j, 0.0,
+    ]  # fmt: skip
+
+
+def cart(x: Any, f: Any) -> Any:
+    """A pole on a cart: place and speed, angle and its rate."""
+    push = 9.8 * np.sin(x[2]) - 2 * f[0] * np.cos(x[2])
+    return [x[1], 2 * f[0], x[3], (0.08 * 0.41 * push - 0.0021 * x[3]) / 0.0105]
+
+
 def network_of(path: Path) -> onnx.ModelProto:
     """A network in text: sizes, then weights and bias of every neuron, an offset and a scale."""
     numbers = path.read_text().split()
@@ -113,6 +145,33 @@ TRIMMED = within([None, -1, *[None] * 4, -1, -1, -1, *[None] * 3],
 
 PARKED_AT_6 = within([-0.5, -0.5, None, None], [0.5, 0.5, None, None]).at(6)
 
+ORBIT = 0.001027
+
+
+def slow_near(sides: int = 32) -> Any:
+    """Speed at most 0.2 + 2 n times the distance, by polygons inside and outside of the circles.
+
+    The speed is at most what it is along the nearest of some directions over the cosine of half the
+    angle between two; the distance is at least what it is along any direction.
+    """
+    angles = 2 * np.pi * np.arange(sides) / sides
+    close, ahead = np.cos(np.pi / sides), np.deg2rad([31, 45, 59])
+    parts = []
+    for c, s in zip(np.cos(angles), np.sin(angles), strict=True):
+        room = [0.2 + 2 * ORBIT * (np.cos(b) * x[0] + np.sin(b) * x[1]) for b in ahead]
+        ways = [c * x[2] + s * x[3] <= close * one for one in room]
+        parts.append(reduce(operator.or_, ways))
+    return reduce(operator.and_, parts)
+
+
+BALANCED = np.array([0.1, 0.05, 0.1, 0.05])
+
+STILL = within([-0.001, None, -0.001, -0.001], [0.001, None, 0.001, 0.001]).during(8, 10)
+
+FLYING = np.array([0.4] * 6 + [0.0] * 6)
+
+HOVERS = within([None, None, 0.94, *[None] * 9], [None, None, 1.06, *[None] * 9]).at(5)
+
 FLOWS = [
     Row("C1 single pendulum", "Single_Pendulum.onnx", pendulum, (1.0, 0.0), (1.175, 0.2), 20,
         (x[0] <= 1).during(0.5, 1) & (x[0] >= 0).during(0.5, 1), "HOLDS", {"dt": 0.05}),
@@ -140,4 +199,16 @@ FLOWS = [
         TRIMMED, "VIOLATED", {"dt": 0.1}),
     Row("C9 NAV set", "NAV_set.onnx", car, *CAR, 30, FREE & PARKED_AT_6, "HOLDS", {"dt": 0.2}),
     Row("C9 NAV point", "NAV_point.onnx", car, *CAR, 30, FREE & PARKED_AT_6, "HOLDS", {"dt": 0.2}),
+    Row("C10 docking 0.14", "Docking.onnx", docking, (70, 70, -0.14, -0.14),
+        (106, 106, 0.14, 0.14), 40, slow_near(), "HOLDS", {"dt": 1}),
+    Row("C10 docking 0.28", "Docking.onnx", docking, (70, 70, -0.28, -0.28),
+        (106, 106, 0.28, 0.28), 40, slow_near(), "HOLDS", {"dt": 1}),
+    Row("C11 quadrotor 1 %", "QUAD.onnx", quadrotor, tuple(-0.01 * FLYING), tuple(0.01 * FLYING),
+        50, HOVERS, "HOLDS", {"dt": 0.1}),
+    Row("C11 quadrotor", "QUAD.onnx", quadrotor, tuple(-FLYING), tuple(FLYING), 50, HOVERS,
+        "HOLDS", {"dt": 0.1}),
+    Row("C12 cart pole 0.4", "CartPole.onnx", cart, tuple(-0.4 * BALANCED), tuple(0.4 * BALANCED),
+        500, STILL, "HOLDS", {"dt": 0.02}),
+    Row("C12 cart pole", "CartPole.onnx", cart, tuple(-BALANCED), tuple(BALANCED), 500, STILL,
+        "HOLDS", {"dt": 0.02}),
 ]  # fmt: skip

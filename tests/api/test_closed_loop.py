@@ -162,6 +162,10 @@ CALLS = {
         {"plant": lambda x, u: [x[0], x[1], u[0]]}, "The plant returns 2 numbers"),
     "a plant that decides by itself": (
         {"plant": lambda x, u: [x[0] if x[0] > 0 else u[0], x[1]]}, "np.where"),
+    "a plant of more states than there are": (
+        {"plant": lambda x, u: [x[0], x[2]]}, "It is called with 2 states and 1 control"),
+    "an observation of more states than there are": (
+        {"observe": lambda x: [x[0], x[5]]}, "It is called with 2 states"),
     "a plant of Python's math": (
         {"plant": lambda x, u: [math.sin(x[0]), x[1]]}, "np.sin"),
     "a plant without the control": ({"plant": lambda x: x}, "A plant is a function of `(x, u)`"),

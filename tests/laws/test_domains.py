@@ -7,7 +7,9 @@ import pytest
 from cases import called, cases, combined
 from outrange.core import InputError, OutrangeError
 from outrange.domains import DOMAINS, bounds, forward as domain_forward, register
-from outrange.domains.crown import run as run_linear
+from outrange.domains.backward import BoxBatch
+from outrange.domains.crown import CrownPlan, run as run_linear
+from outrange.domains.forward_crown import ForwardCrownPass
 from outrange.domains.intervals import RULES
 from outrange.graph import Builder, Slot
 from outrange.ops import Curve, curve
@@ -108,14 +110,14 @@ def test_forward_forms_that_carry_nothing_are_given_up():
     y = b.add(small, b.affine_map(x, 0.125))
     graph = b.finish([y], ["y"])
     lo, hi = -np.ones(2), np.ones(2)
-    form = domain_forward._inputs(lo, hi)
+    form = domain_forward.form_of_boxes(lo[None], hi[None])
     forms, ends = [form], [(lo[None], hi[None])]
     for node in graph.nodes:
         inputs = [[part[j] for j in node.inputs] for part in (forms, ends)]
-        found, known = domain_forward._step(node, *inputs, map)
+        found, known = domain_forward.forward_step(node, *inputs, map)
         forms.append(found)
         ends.append(known)
-    assert len(forms[-1].rows) == 0
+    assert forms[-1].count == 0
     x = points(np.random.default_rng(0), lo, hi)
     least, most = ends[-1]
     assert (least <= graph.run(x)).all() and (graph.run(x) <= most).all()
@@ -238,3 +240,29 @@ def test_underflow_is_paid_for():
         for domain in DOMAINS:
             for (least, most), values in zip(bounds(graph, at, at, domain), exact, strict=True):
                 assert all(a <= v <= b for a, v, b in zip(least[0], values, most[0], strict=True))
+
+
+@pytest.mark.parametrize(("net", "act"), combined(NETS, describable(), rounds=1), ids=called)
+def test_rows_behind_forward_forms_are_no_looser_than_intervals(net, act):
+    rng = np.random.default_rng(11)
+    graph = net(rng, act)
+    lo, hi = boxes(rng, graph, 0.2)
+    plan, cells = CrownPlan.of(graph), BoxBatch.of(lo, hi)
+    plain, forms = (bounds(graph, lo, hi, domain) for domain in ("intervals", "forward"))
+    x = points(rng, lo, hi, 100)
+    values = graph.run_all(x.reshape(-1, graph.size))
+    for most in (0, 10**6):
+        sweep = ForwardCrownPass(plan, cells, most=most)
+        sweep.run()
+        width = [ends[1] - ends[0] for ends in (forms[-1], sweep.ends[-1])]
+        kept = np.isfinite(width[0]) & (width[0] > 1e-9)
+        # Lines that tighter bounds ask for can be a little worse further on.
+        assert not kept.any() or np.median(width[1][kept] / width[0][kept]) <= 1.0 + 1e-3
+        for (a, b), (c, d), seen in zip(plain, sweep.ends, values, strict=True):
+            slack = 1e-12 * (1 + np.abs(a) + np.abs(b))
+            assert (c >= a - slack).all() and (d <= b + slack).all()
+            seen = seen.reshape(*x.shape[:2], -1)
+            slack = 1e-13 * (1 + np.abs(seen))
+            assert (c <= seen + slack).all() and (seen - slack <= d).all()
+        for _, share in sweep.shares.values():
+            assert (share >= 0).all() and (share.sum(axis=-1) <= 1 + 1e-9).all()

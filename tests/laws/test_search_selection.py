@@ -118,7 +118,18 @@ def test_the_table_of_the_docstring(inputs, kind):
 
 
 def test_a_wide_graph_is_not_split(monkeypatch):
-    graph = _wide_mlp(3, "relu", 1)
-    one = DomainBoxes.of(Box(-np.ones(3), np.ones(3)))
+    inputs = portfolio.FEW_INPUTS + 1
+    graph = _wide_mlp(inputs, "relu", 1)
+    one = DomainBoxes.of(Box(-np.ones(inputs), np.ones(inputs)))
     monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
     assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), one)) is Kind.WIDE
+
+
+@pytest.mark.parametrize(
+    ("act", "kind"), [("relu", Kind.INPUT_SPLIT), ("tanh", Kind.INPUT_SPLIT), ("sign", Kind.WIDE)]
+)
+def test_a_wide_graph_of_few_inputs_is_split_where_forms_bound_it(monkeypatch, act, kind):
+    graph = _wide_mlp(3, act, 1)
+    one = DomainBoxes.of(Box(-np.ones(3), np.ones(3)))
+    monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
+    assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), one)) is kind

@@ -52,6 +52,21 @@ def test_smooth_curves_have_narrow_coefficients(name):
     assert (found[1] - found[0] <= 1e-12 * (1 + np.abs(found[0]))).all()
 
 
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "sin", "exp"])
+def test_coefficients_over_wide_intervals(name):
+    """Derivatives turn inside: their largest values are not at the ends."""
+    op, rng, order = curve(name), np.random.default_rng(0), 6
+    lo = rng.uniform(-6.0, 2.0, 8)
+    hi = lo + rng.uniform(0.5, 6.0, 8)
+    found = op.taylor_range(lo, hi, order)
+    with mpmath.workdps(30):
+        for i in range(lo.size):
+            for x in np.linspace(lo[i], hi[i], 25):
+                truth = mpmath.taylor(lambda z: op.exact(mpmath, z), mpmath.mpf(float(x)), order)
+                for j in range(order + 1):
+                    assert found[0, j, i] <= truth[j] <= found[1, j, i], (name, x, j)
+
+
 def test_kinks_and_jumps_have_none():
     for name in ("relu", "abs", "elu", "selu"):
         low, high = curve(name).taylor_range(np.array([-0.1]), np.array([0.2]), 2)

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 
 from outrange.core.rounding import up
@@ -121,6 +122,30 @@ def reciprocals_hold():
         )
         # The next power of z alone is what an order leaves.
         assert found.rest[0, 0] <= 2.0 * up(0.25 ** (order + 1) / 1.75 ** (order + 2))
+
+
+def parabolas_hold(size=0.05):
+    """Curves at an instant hold the curves of all values, and leave no more than the bound says."""
+    rng, frame = np.random.default_rng(0), MonomialFrame(2, 2, 0)
+    for name in ("exp", "tanh", "sigmoid", "sin"):
+        op = curve(name)
+        x = random_models(rng, frame, 1, 0.0)
+        x = models.Models(frame, 0.0 * x.coef, 0.0 * x.sym, x.rest)
+        x.coef[..., 0], x.coef[..., 1] = rng.normal(size=(2, 3)), size
+        found, bad = curves.apply_curve(op, x)
+        assert not bad.any()
+        last = np.abs(op.taylor_range(x.coef[..., 0] - size, x.coef[..., 0] + size, 3)[:, 3])
+        assert (found.rest <= 0.26 * last.max(axis=0) * size**3 + 1e-12).all()
+        for z in np.linspace(-1, 1, 9):
+            point = Fraction(0), [Fraction(z), Fraction(0)], [Fraction(0)]
+            for box in range(2):
+                for entry in range(3):
+                    with mpmath.workdps(40):
+                        at = value(x, box, entry, point)
+                        true = op.exact(mpmath, mpmath.mpf(at.numerator) / at.denominator)
+                        here = value(found, box, entry, point)
+                        off = abs(true - mpmath.mpf(here.numerator) / here.denominator)
+                        assert off <= found.rest[box, entry], (name, z)
 
 
 def integrals_hold(later=0):

@@ -1,11 +1,15 @@
 """Parts of a controller's band, and of what carries remainders on, hold what they stand for."""
 
-import numpy as np
+from fractions import Fraction
 
+import numpy as np
+import pytest
+
+from outrange.reach.flow import symbols
 from outrange.reach.flow.bands import Pairs
 from outrange.reach.flow.controllers import Controller
 from outrange.reach.flow.sets import FormBatch
-from outrange.reach.flow.symbols import SymbolOrigins, reduced
+from outrange.reach.flow.symbols import SymbolOrigins, parallelotopes, reduced
 from outrange.reach.polynomials.frame import MonomialFrame
 from outrange.reach.polynomials.models import Models
 from reach.exact_models import points, random_models, value
@@ -37,7 +41,7 @@ def test_controls_hold_what_the_network_says():
         graph = controller(layers(rng, 2, 2, activation, scale=1.5))
         coef, sym = 0.4 * rng.normal(size=(2, 2, frame.size)), 0.05 * rng.normal(size=(2, 2, 1, 1))
         states = Models(frame, coef, sym, np.zeros((2, 2)))
-        found, _ = Controller(graph, 2).control(states, 0)
+        found = Controller(graph, 2).control(states, 0)
         radius = np.abs(found.sym[:, :, 0, 1:]).sum(axis=-1)
         for point in points(rng, frame, 1, 60):
             tau, eps, s = point
@@ -58,3 +62,66 @@ def test_symbols_that_are_put_together_hold_those_that_there_were():
         least = np.abs(np.einsum("n,bns->bs", row, before.sym[:, :, 0])).sum(axis=-1)
         most = np.abs(np.einsum("n,bns->bs", row, after.sym[:, :, 0])).sum(axis=-1)
         assert (least <= most + 1e-12).all()
+
+
+def _solved(matrix, right):
+    """The solution of a small system, in fractions."""
+    n = len(right)
+    rows = [[Fraction(float(v)) for v in row] + [right[i]] for i, row in enumerate(matrix)]
+    for k in range(n):
+        pivot = max(range(k, n), key=lambda i: abs(rows[i][k]))
+        rows[k], rows[pivot] = rows[pivot], rows[k]
+        rows[k] = [v / rows[k][k] for v in rows[k]]
+        for i in range(n):
+            if i != k:
+                rows[i] = [a - rows[i][k] * b for a, b in zip(rows[i], rows[k], strict=True)]
+    return [row[-1] for row in rows]
+
+
+def parallelotopes_hold():
+    """Every sum of segments is a sum of sides times numbers in [-1, 1], in fractions."""
+    rng, turned = np.random.default_rng(0), 0
+    for seed in range(12):
+        n = 2 + seed % 3
+        mixed = rng.normal(size=(2, n, n)) * 10.0 ** rng.integers(-6, 3, (2, n, 1))
+        parts = np.matmul(mixed, rng.normal(size=(2, n, 9)) * 10.0 ** -np.arange(n)[:, None])
+        whole = 10.0 ** rng.integers(-6, 3, (2, n))
+        sides, weight = parallelotopes(parts, whole)
+        assert weight.shape == parts.shape
+        for box in range(2):
+            turned += np.count_nonzero(sides[box]) > n
+            back = np.linalg.inv(sides[box])
+            for i in range(n):
+                # The sum that goes farthest along one side.
+                signs = np.where(back[i] @ parts[box] >= 0, 1, -1)
+                total = [
+                    sum(int(s) * Fraction(float(v)) for s, v in zip(signs, row, strict=True))
+                    for row in parts[box]
+                ]
+                assert all(abs(c) <= 1 for c in _solved(sides[box], total))
+    assert turned > 12
+
+
+def test_parallelotopes_hold_what_they_are_made_of():
+    parallelotopes_hold()
+
+
+def test_directions_that_are_taken_for_exact_are_caught(monkeypatch):
+    monkeypatch.setattr(symbols, "_inverse_off", lambda turns: np.zeros(len(turns)))
+    monkeypatch.setattr(symbols, "_few_bits", lambda x: x)
+    with pytest.raises(AssertionError):
+        parallelotopes_hold()
+
+
+def test_a_spiral_is_not_wrapped():
+    """What turns and shrinks shrinks, though remainders are put together again and again."""
+    turn = 0.9 * np.array([[np.cos(0.7), -4 * np.sin(0.7)], [0.25 * np.sin(0.7), np.cos(0.7)]])
+    frame = MonomialFrame(2, 1, 0)
+    models = Models(frame, np.zeros((1, 2, 3)), np.zeros((1, 2, 1, 0)), np.zeros((1, 2)))
+    origins = SymbolOrigins(np.zeros((1, 0, 4)))
+    for k in range(200):
+        fresh = (1.0 if k == 0 else 1e-9) * np.eye(2)[None, :, None]
+        sym = np.concatenate([np.matmul(turn, models.sym[:, :, 0])[:, :, None], fresh], axis=-1)
+        origins = origins.padded(sym.shape[-1])
+        models, origins = reduced(Models(frame, models.coef, sym, models.rest), origins, 8)
+    assert models.radius.max() < 1e-6

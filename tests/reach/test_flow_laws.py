@@ -136,7 +136,8 @@ def test_random_loops(seed, activation):
 def thin_loops_hold():
     """A box of a few units in the last place: what rounding adds is all there is to see."""
     for seed in range(4):
-        loops_hold(seed, "tanh", steps=2, radius=1e-15, points=3)
+        for activation in ("tanh", "relu"):
+            loops_hold(seed, activation, steps=2, radius=1e-15, points=3)
 
 
 def test_thin_loops():

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from outrange.reach.flow import picard
-from outrange.reach.polynomials import models, ranges
+from outrange.reach.polynomials import curves, models, ranges
 from reach.model_laws import (
     FRAMES,
     integrals_hold,
+    parabolas_hold,
     products_hold,
     ranges_hold,
     reciprocals_hold,
@@ -15,8 +16,11 @@ from reach.model_laws import (
 )
 
 
+@pytest.mark.parametrize("many", [0, models.MANY])
 @pytest.mark.parametrize("rest", [0.0, 0.5])
-def test_products(rest):
+def test_products(rest, many, monkeypatch):
+    # Few and many are multiplied in two ways.
+    monkeypatch.setattr(models, "MANY", many)
     products_hold(rest)
 
 
@@ -42,6 +46,17 @@ def test_integrals(later):
 
 def test_reciprocals():
     reciprocals_hold()
+
+
+@pytest.mark.parametrize("size", [0.05, 1.0, 1e-7, 1e-12])
+def test_parabolas(size):
+    parabolas_hold(size)
+
+
+def test_less_than_a_quarter_is_caught(monkeypatch):
+    monkeypatch.setattr(curves, "QUARTER", 0.23)
+    with pytest.raises(AssertionError):
+        parabolas_hold()
 
 
 def test_ranges():

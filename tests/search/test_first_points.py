@@ -51,6 +51,15 @@ def test_a_goal_that_is_not_met_ends_nothing(slow):
     assert slow.looked > first_points.SAMPLES
 
 
+def test_the_sampling_of_a_decision_ends_and_descents_go_on(slow, monkeypatch):
+    monkeypatch.setattr(first_points, "LONG", -1.0)
+    least, _, _ = slow.points(goal=np.array([-1.0]))
+    assert first_points.AT_LEAST < slow.looked < first_points.SAMPLES and least[0] == 0
+    before = slow.looked
+    slow.points()
+    assert slow.looked - before > first_points.SAMPLES
+
+
 def test_a_few_points_are_looked_at_after_the_deadline(slow):
     try:
         with deadline(0.0):

@@ -48,7 +48,7 @@ _AT_ONCE = 1 << 21
 EFFORT = 2.0**30
 """Default of `CrownPass.effort`: some ten seconds a layer."""
 
-_SHARES = 1 << 24
+MOST_SHARES = 1 << 24
 """Float64 numbers that the shares of one value may hold; with more, they are not kept."""
 
 
@@ -237,7 +237,7 @@ class CrownPass:
         else:
             form = back_substitute(net, value, _units(rows, lo.shape[1]))
             self._meet(lo, hi, rows, self.cells.least(form))
-            if boxes * rows.size * widths[0] <= _SHARES:
+            if boxes * rows.size * widths[0] <= MOST_SHARES:
                 self.shares[value] = (rows, self._shares(form, rows.size))
 
     @staticmethod

@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core import UNIT, Bounds, check_deadline, down, gamma, up
+from ..core import Bounds, check_deadline, down, gamma, up
 from ..graph import Graph, Node
 from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
-from ..ops.relaxation.relax import relax
 from . import intervals
+from .bands import slope_and_ends
 from .registry import register
 from .rounding import widened
 
@@ -48,7 +48,7 @@ Each = Callable[[Callable, Sequence], Any]
 
 @dataclass(eq=False)
 class ForwardForm:
-    """See above: `center` `(n,)`, `rows` `(k, n)`, `rest` `(n,)`."""
+    """See above, of every box: `center` `(B, n)`, `rows` `(B, k, n)`, `rest` `(B, n)`."""
 
     center: np.ndarray
     rows: np.ndarray
@@ -57,45 +57,50 @@ class ForwardForm:
     @cached_property
     def reach(self) -> np.ndarray:
         """How far the value can be from its center."""
-        sums = np.zeros(self.rest.size)
+        sums = np.zeros(self.rest.shape)
         step = max(1, _AT_ONCE // max(1, sums.size))
-        for first in range(0, len(self.rows), step):
-            sums += np.abs(self.rows[first : first + step]).sum(axis=0)
-        return widened(sums * (1.0 + gamma(len(self.rows) + 2)) + self.rest)
+        for first in range(0, self.count, step):
+            sums += np.abs(self.rows[:, first : first + step]).sum(axis=1)
+        return widened(sums * (1.0 + gamma(self.count + 2)) + self.rest)
+
+    @property
+    def count(self) -> int:
+        """`k`, how many inputs it has a row for."""
+        return self.rows.shape[1]
 
     def ends(self) -> Bounds:
-        """Least and largest, `(1, n)`."""
+        """Least and largest, `(B, n)`."""
         with np.errstate(invalid="ignore"):
             lo, hi = down(self.center - self.reach), up(self.center + self.reach)
-        return (np.where(np.isnan(lo), -np.inf, lo)[None], np.where(np.isnan(hi), np.inf, hi)[None])
+        return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
 
 
-def _by_parts(work: Callable, rows: np.ndarray, size: int, each: Each) -> np.ndarray:
-    """`work` of some rows at a time."""
-    out = np.empty((len(rows), size))
-    step = max(1, _AT_ONCE // max(size, rows.shape[1], 1))
+def _by_parts(op: Affine, forms: Sequence[ForwardForm], each: Each) -> np.ndarray:
+    """The op's linear part of the rows, some at a time."""
+    shape = forms[0].rows.shape[:2]
+    flat = [f.rows.reshape(-1, f.rows.shape[2]) for f in forms]
+    out = np.empty((len(flat[0]), op.size))
+    step = max(1, _AT_ONCE // max(op.size, 1, *(rows.shape[1] for rows in flat)))
 
     def some(first: int) -> None:
-        out[first : first + step] = work(slice(first, first + step))
+        part = tuple(rows[first : first + step] for rows in flat)
+        out[first : first + step] = op.apply(part, False)
 
-    list(each(some, range(0, len(rows), step)))
-    return out
+    list(each(some, range(0, len(out), step)))
+    return out.reshape(*shape, op.size)
 
 
 def _affine(
     op: Affine, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
 ) -> ForwardForm:
     g = gamma(2 * op.terms + 6)
-    sizes = tuple(widened(np.abs(f.center) + f.reach)[None] for f in forms)
-    rests = tuple(f.rest[None] for f in forms)
+    sizes = tuple(widened(np.abs(f.center) + f.reach) for f in forms)
+    rests = tuple(f.rest for f in forms)
     with np.errstate(over="ignore", invalid="ignore"):
-        center = op.apply(tuple(f.center[None] for f in forms), False)[0] + op.bias
-        carried, size = (op.apply(part, True)[0] for part in (rests, sizes))
+        center = op.apply(tuple(f.center for f in forms), False) + op.bias
+        carried, size = (op.apply(part, True) for part in (rests, sizes))
         rest = widened(carried * (1.0 + g) + widened(size + np.abs(op.bias)) * g)
-    widest = max((f.rows for f in forms), key=lambda rows: rows.shape[1])
-    rows = _by_parts(
-        lambda at: op.apply(tuple(f.rows[at] for f in forms), False), widest, op.size, each
-    )
+        rows = _by_parts(op, forms, each)
     return ForwardForm(center, rows, rest)
 
 
@@ -110,7 +115,7 @@ def _rearrange(
 def _curve(
     op: Curve, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
 ) -> ForwardForm:
-    form, (lo, hi) = forms[0], (end[0] for end in ends[0])
+    form, (lo, hi) = forms[0], ends[0]
     with np.errstate(all="ignore"):
         slope, low, high = slope_and_ends(op, lo, hi)
         middle = 0.5 * low + 0.5 * high
@@ -118,111 +123,92 @@ def _curve(
         wide = np.maximum(high - middle, middle - low)
         rest = widened(np.abs(slope) * form.rest + wide + gamma(12) * size)
         center = slope * form.center + middle
-    return ForwardForm(center, form.rows * slope, rest)
-
-
-def slope_and_ends(
-    op: Curve, lo: np.ndarray, hi: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Slopes, and the least and largest of `f(v) - slope v` on `[lo, hi]`."""
-    first, last = op.range(lo, lo), op.range(hi, hi)
-    width = np.where(hi > lo, hi - lo, 1.0)
-    chord = np.where(hi > lo, (last[0] - first[0]) / width, 0.0)
-    chord = np.where(np.isfinite(chord), chord, 0.0)
-    if op.is_piecewise_linear:
-        return (chord, *_extremes(op, lo, hi, chord, (first, last)))
-    found = relax(op, lo, hi, None)
-    s0, s1, o0, o1 = found.lo_slope, found.hi_slope, found.lo_offset, found.hi_offset
-    slope = 0.5 * s0 + 0.5 * s1
-    low = np.minimum((s0 - slope) * lo, (s0 - slope) * hi) + o0
-    high = np.maximum((s1 - slope) * lo, (s1 - slope) * hi) + o1
-    size = (np.abs(s0) + np.abs(s1)) * np.maximum(np.abs(lo), np.abs(hi))
-    pad = 8.0 * UNIT * (size + np.abs(o0) + np.abs(o1))
-    sound = np.isfinite(slope) & np.isfinite(low - pad) & np.isfinite(high + pad)
-    least, most = op.range(lo, hi)
-    return (
-        np.where(sound, slope, 0.0),
-        np.where(sound, low - pad, least),
-        np.where(sound, high + pad, most),
-    )
-
-
-def _extremes(
-    op: Curve, lo: np.ndarray, hi: np.ndarray, slope: np.ndarray, at_ends: tuple[Bounds, Bounds]
-) -> Bounds:
-    """Of a curve of straight pieces: they lie at the ends and knots."""
-    low, high = np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
-    knots = [np.clip(knot, lo, hi) for knot in op.knots]
-    points = [(lo, at_ends[0]), (hi, at_ends[1]), *((x, op.range(x, x)) for x in knots)]
-    for x, (least, most) in points:
-        pad = 4.0 * UNIT * (np.abs(least) + np.abs(most) + np.abs(slope * x))
-        low = np.minimum(low, least - slope * x - pad)
-        high = np.maximum(high, most - slope * x + pad)
-    return low, high
+    return ForwardForm(center, form.rows * slope[:, None], rest)
 
 
 def _largest(
     op: Largest, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
 ) -> ForwardForm:
     """One argument of each window, and by how much another can exceed it."""
-    form, (lo, hi) = forms[0], (end[0] for end in ends[0])
+    form, (lo, hi) = forms[0], ends[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
-    best = np.where(absent, -np.inf, form.center[source]).argmax(axis=1)
+    best = np.where(absent, -np.inf, form.center[:, source]).argmax(axis=2)
     best = source[np.arange(op.size), best]
-    rival = ~absent & (source != best[:, None]) & (hi[source] > lo[best][:, None])
-    window, place = np.nonzero(rival)
-    more = np.zeros(op.size)
-    step = max(1, _AT_ONCE // max(1, len(form.rows)))
-    for first in range(0, window.size, step):
-        at = slice(first, first + step)
-        ours, theirs = best[window[at]], source[window[at], place[at]]
+    top = np.take_along_axis(lo, best, axis=1)[:, :, None]
+    rival = ~absent & (source != best[:, :, None]) & (hi[:, source] > top)
+    more = np.zeros(best.shape)
+    found = np.nonzero(rival)
+    step = max(1, _AT_ONCE // max(1, form.count))
+    for first in range(0, found[0].size, step):
+        box, window, place = (index[first : first + step] for index in found)
+        ours, theirs = best[box, window], source[window, place]
         with np.errstate(invalid="ignore"):
-            apart = np.abs(form.rows[:, theirs] - form.rows[:, ours]).sum(axis=0)
-            size = apart + np.abs(form.center[ours]) + np.abs(form.center[theirs])
-            over = form.center[theirs] - form.center[ours] + apart
-            over += form.rest[ours] + form.rest[theirs] + gamma(len(form.rows) + 8) * size
-            np.maximum.at(more, window[at], up(widened(np.maximum(over, 0.0)), 2))
+            apart = np.abs(form.rows[box, :, theirs] - form.rows[box, :, ours]).sum(axis=1)
+            middle = form.center[box, theirs], form.center[box, ours]
+            over = middle[0] - middle[1] + apart
+            over += form.rest[box, ours] + form.rest[box, theirs]
+            over += gamma(form.count + 8) * (apart + np.abs(middle[0]) + np.abs(middle[1]))
+            np.maximum.at(more, (box, window), up(widened(np.maximum(over, 0.0)), 2))
     half = 0.5 * more
-    center = form.center[best] + half
-    rest = widened(form.rest[best] + half + gamma(4) * (np.abs(center) + half))
-    return ForwardForm(center, form.rows[:, best], rest)
+    center = np.take_along_axis(form.center, best, axis=1) + half
+    rest = np.take_along_axis(form.rest, best, axis=1)
+    rest = widened(rest + half + gamma(4) * (np.abs(center) + half))
+    return ForwardForm(center, np.take_along_axis(form.rows, best[:, None], axis=2), rest)
+
+
+def _product(
+    op: Product, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
+) -> ForwardForm:
+    """`u v` with the rows of each factor times the other's center; what both vary is the rest."""
+    f, g = forms
+    (cu, cv), (ru, rv) = (f.center[:, op.left], g.center[:, op.right]), (f.rest, g.rest)
+    with np.errstate(over="ignore", invalid="ignore"):
+        u, v = f.reach[:, op.left], g.reach[:, op.right]
+        size = widened(widened(np.abs(cu) + u) * widened(np.abs(cv) + v))
+        rest = np.abs(cu) * rv[:, op.right] + np.abs(cv) * ru[:, op.left] + u * v
+        rest = widened(widened(rest) * (1.0 + gamma(4)) + gamma(8) * size)
+        rows = f.rows[:, :, op.left] * cv[:, None] + g.rows[:, :, op.right] * cu[:, None]
+        return ForwardForm(cu * cv, rows, rest)
+
+
+def _no_rows(like: np.ndarray, count: int) -> np.ndarray:
+    return np.zeros((len(like), count, like.shape[1]))
 
 
 def _constant(ends: Bounds, count: int) -> ForwardForm:
     """The bounds of a value without forms."""
-    lo, hi = ends[0][0], ends[1][0]
+    lo, hi = ends
     with np.errstate(invalid="ignore", over="ignore"):
         center = 0.5 * lo + 0.5 * hi
         center = np.where(np.isfinite(center), center, 0.0)
         rest = up(np.maximum(hi - center, center - lo))
-    return ForwardForm(center, np.zeros((count, lo.size)), rest)
+    return ForwardForm(center, _no_rows(lo, count), rest)
 
 
 def _none(op: Op, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each) -> None:
-    """Steps and products have no form, only their intervals."""
+    """Steps have no form, only their intervals."""
 
 
 RULES = {
     Affine: _affine, Rearrange: _rearrange, Curve: _curve, Largest: _largest, Step: _none,
-    Product: _none,
+    Product: _product,
 }  # fmt: skip
 
 
 def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> list[Bounds]:
-    """Ends of every value over one box, `(1, n)` each.
+    """Ends of every value over every box, `(B, n)` each, all boxes at once.
 
     Args:
         graph: What is computed.
-        lo: `(d,)` of the box.
-        hi: `(d,)`.
+        lo: `(B, d)`.
+        hi: `(B, d)`.
         each: See `Each`.
     """
-    start = lo[None], hi[None]
-    known, forms = [start], {0: _inputs(lo, hi)}
+    known, forms = [(lo, hi)], {0: form_of_boxes(lo, hi)}
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
     for v, node in enumerate(graph.nodes, 1):
         check_deadline()
-        forms[v], found = _step(
+        forms[v], found = forward_step(
             node, [forms[j] for j in node.inputs], [known[j] for j in node.inputs], each
         )
         known.append(found)
@@ -232,18 +218,21 @@ def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> l
     return known
 
 
-def _inputs(lo: np.ndarray, hi: np.ndarray) -> ForwardForm:
-    whole = _constant((lo[None], hi[None]), int((lo < hi).sum()))
-    moves = np.flatnonzero(lo < hi)
-    whole.rows[np.arange(moves.size), moves] = whole.rest[moves]
+def form_of_boxes(lo: np.ndarray, hi: np.ndarray) -> ForwardForm:
+    """The box: of each as many rows as it has inputs that vary, and zeros up to the most."""
+    varies = lo < hi
+    whole = _constant((lo, hi), int(varies.sum(axis=1).max(initial=0)))
+    box, entry = np.nonzero(varies)
+    whole.rows[box, (np.cumsum(varies, axis=1) - 1)[box, entry], entry] = whole.rest[box, entry]
     whole.center = np.where(lo == hi, lo, whole.center)
     whole.rest[:] = 0.0
-    unbounded = ~np.isfinite(whole.rows).all(axis=0)
-    whole.rest[unbounded], whole.rows[:, unbounded] = np.inf, 0.0
+    unbounded = ~np.isfinite(whole.rows).all(axis=1)
+    whole.rest[unbounded] = np.inf
+    np.copyto(whole.rows, 0.0, where=unbounded[:, None])
     return whole
 
 
-def _step(
+def forward_step(
     node: Node, forms: list[ForwardForm], ends: list[Bounds], each: Each
 ) -> tuple[ForwardForm, Bounds]:
     """A node's form and ends; entries whose interval is much tighter drop their form."""
@@ -256,10 +245,10 @@ def _step(
     lo, hi = form.ends()
     lo, hi = np.maximum(lo, least), np.minimum(hi, most)
     with np.errstate(invalid="ignore"):
-        worse = ~((hi - lo)[0] >= form.reach)
+        worse = ~((hi - lo) >= form.reach)
     if worse.any():
         plain = _constant((lo, hi), 0)
-        form.rows[:, worse] = 0.0
+        np.copyto(form.rows, 0.0, where=worse[:, None])
         form.center[worse], form.rest[worse] = plain.center[worse], plain.rest[worse]
         form.reach[worse] = widened(plain.rest[worse])
     with np.errstate(invalid="ignore"):
@@ -269,21 +258,26 @@ def _step(
 
 def _of_one_count(forms: list[ForwardForm]) -> list[ForwardForm]:
     """Dropped forms have no rows: fill with zeros where others have some."""
-    count = max(len(form.rows) for form in forms)
+    count = max(form.count for form in forms)
     return [
         form
-        if len(form.rows) == count
-        else ForwardForm(form.center, np.zeros((count, form.rest.size)), form.rest)
+        if form.count == count
+        else ForwardForm(form.center, _no_rows(form.rest, count), form.rest)
         for form in forms
     ]
 
 
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds]:
-    """Ends of every value over each box, one box after the other."""
-    boxes = [forward(graph, *box) for box in zip(lo, hi, strict=True)]
+    """Ends of every value over each box, some boxes at a time."""
+    most = int((lo < hi).sum(axis=1).max(initial=0)) + 2
+    step = max(1, _AT_ONCE // (most * max([graph.size, *(n.size for n in graph.nodes)])))
+    parts = [
+        forward(graph, lo[first : first + step], hi[first : first + step])
+        for first in range(0, max(1, len(lo)), step)
+    ]
     return [
         (np.concatenate([lo for lo, _ in ends]), np.concatenate([hi for _, hi in ends]))
-        for ends in zip(*boxes, strict=True)
+        for ends in zip(*parts, strict=True)
     ]
 
 

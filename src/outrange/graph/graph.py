@@ -1,7 +1,9 @@
 """Nodes in topological order, and what makes a graph legal."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -63,7 +65,7 @@ class Slot:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
 
 def vectors(slots: Sequence[Slot]) -> list[Slot]:
@@ -121,7 +123,7 @@ class Graph:
             if any(not 0 <= j <= i for j in node.inputs):
                 raise ModelError(f"Node {i} (`{node.op.name}`, {node.source}) reads a later value.")
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Length of the flat input."""
         return sum(slot.size for slot in self.inputs)

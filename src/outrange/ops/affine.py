@@ -7,13 +7,20 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .kinds import Affine, SubOp
+from .kinds import Affine, Entries, SubOp
 from .numerics.grid import grid_of
 from .numerics.scatter import Scatter
 
 
 MOST_SEEN = 1 << 20
 """Sums of more terms than this together are not looked at for entries that occur twice."""
+
+
+SPARSE_FROM = 1 << 16
+"""Coefficients of a matrix from which on it is looked at for zeros."""
+
+SPARSE = 16
+"""Where each result reads less than one in so many inputs, a matrix is a sum of few terms."""
 
 
 def dense(
@@ -30,6 +37,9 @@ def dense(
     weight = np.ascontiguousarray(weight, np.float64)
     rows, columns = weight.shape
     bias = np.zeros(columns) if bias is None else np.asarray(bias, np.float64)
+    few = _few_terms(weight) if copies == 1 else None
+    if few is not None:
+        return gather_sum(*few, rows, bias, name=name)
     size_of = np.abs(weight)
 
     def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
@@ -60,6 +70,21 @@ def dense(
         plain=True,
         grid=grid_of(weight),
     )
+
+
+def _few_terms(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Index and weight of the terms of every column, `(columns, k)`; None where they are many."""
+    if weight.size < SPARSE_FROM:
+        return None
+    counts = np.count_nonzero(weight, axis=0)
+    most = max(1, int(counts.max()))
+    if most * SPARSE > len(weight):
+        return None
+    column, row = np.nonzero(weight.T)
+    place = np.arange(row.size) - (np.cumsum(counts) - counts)[column]
+    index, value = np.full((counts.size, most), -1), np.zeros((counts.size, most))
+    index[column, place], value[column, place] = row, weight[row, column]
+    return index, value
 
 
 def joined(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "dense") -> Affine:
@@ -127,8 +152,20 @@ def scale(
         op = scale(factor[outputs], bias[outputs], name=name, ulps=ulps)
         return SubOp(op, outputs, (outputs,))
 
+    places = np.arange(n)
     return Affine(
-        name, apply, lambda y: (y * factor,), (n,), n, bias, 1 + ulps, ulps, factor, part, True
+        name,
+        apply,
+        lambda y: (y * factor,),
+        (n,),
+        n,
+        bias,
+        1 + ulps,
+        ulps,
+        factor,
+        part,
+        True,
+        entries=lambda: ((places, places, factor),),
     )
 
 
@@ -146,7 +183,7 @@ def combine(
         return sum(parts[1:], parts[0])
 
     bias = np.broadcast_to(np.asarray(shift, np.float64), (size,))
-    sizes = (size,) * len(coefficients)
+    sizes, places = (size,) * len(coefficients), np.arange(size)
 
     def part(outputs: np.ndarray) -> SubOp:
         op = combine(coefficients, len(outputs), bias[outputs], name=name)
@@ -164,6 +201,7 @@ def combine(
         part=part,
         coefficients=coefficients,
         plain=True,
+        entries=lambda: tuple((places, places, np.full(size, c)) for c in coefficients),
     )
 
 
@@ -226,6 +264,11 @@ def gather_sum(
         return SubOp(op, outputs, (used,))
 
     plain = _plain(index)
+
+    def entries() -> tuple[Entries, ...]:
+        row, place = np.nonzero(weight)
+        return ((row, index[row, place], weight[row, place]),)
+
     grid = 0.0 if ulps else grid_of(weight)
     return Affine(
         name,
@@ -239,6 +282,7 @@ def gather_sum(
         part=part,
         plain=plain,
         grid=grid,
+        entries=entries if plain else None,
     )
 
 

@@ -33,6 +33,10 @@ class SubOp:
     inputs: tuple[np.ndarray, ...]
 
 
+Entries = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Rows, columns and numbers of the entries of a matrix that are not zero."""
+
+
 @dataclass(frozen=True, eq=False)
 class Affine:
     """`y = sum_i A_i x_i + b`.
@@ -56,6 +60,8 @@ class Affine:
             is known.
         coefficients: One number per input if the op is `y = sum_i c_i x_i + b`, entry by entry.
         grid: A power of two that divides every coefficient; 0 where none is known.
+        entries: `entries()`: of each input the coefficients that are not zero, as `(results,
+            inputs, coefficients)`, no place twice; where they are few. None if that is not known.
     """
 
     name: str
@@ -71,6 +77,7 @@ class Affine:
     plain: bool = False
     coefficients: tuple[float, ...] | None = None
     grid: float = 0.0
+    entries: "Callable[[], tuple[Entries, ...]] | None" = None
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
         """The value, in the precision of `xs`."""

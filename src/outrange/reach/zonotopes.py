@@ -25,7 +25,7 @@ import numpy as np
 
 from ..core import Bounds, check_deadline, down, gamma, up
 from ..domains import intervals
-from ..domains.forward import slope_and_ends
+from ..domains.bands import slope_and_ends
 from ..domains.rounding import widened
 from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step

@@ -10,6 +10,7 @@ import numpy as np
 from ..core import Clock, OutOfTime, deadline
 from ..graph import Graph
 from ..graph.limits import check_within
+from .alike import PooledClauses, together
 from .common.clause_groups import ClauseGroup
 from .common.solution import Progress, Solution, Status, Stop
 from .decide_group import Accept, GroupSearch
@@ -78,6 +79,7 @@ class _Decision:
         self._options = (progress, seed, engine)
         self.clock = Clock()
         self.searches: list[GroupSearch] = []
+        self.asked = [PooledClauses(graph, group) for group in groups]
         self.filtered = False
         """Whether the pre-filter refuted some clause."""
 
@@ -92,7 +94,7 @@ class _Decision:
         if stop is Stop.GOAL:
             return self._solution(Status.SAT, [s for s in self.searches if s.found])
         still = [search for search in self.searches if not search.proved]
-        partial = len(self.searches) < len(self.groups)
+        partial = len(self.searches) < len(self.asked)
         if not still and not partial:
             return self._solution(Status.UNSAT, self.searches)
         early = stop in (Stop.TIME, Stop.INTERRUPTED)
@@ -101,18 +103,28 @@ class _Decision:
 
     def _begin(self) -> Stop | None:
         """Attack every group, and compute its first bounds."""
-        asked = sum(len(group.clauses) for group in self.groups)
-        self.groups = drop_refuted(self.graph, self.groups, lambda: self.clock.expired)
-        self.filtered = sum(len(group.clauses) for group in self.groups) < asked
+        self._prepare()
         progress, seed, engine = self._options
-        for group in self.groups:
+        for one in self.asked:
             if self.searches and self.clock.expired:
                 return Stop.TIME
-            search = GroupSearch(self.graph, group, None, progress, seed, engine)
+            search = GroupSearch(
+                one.graph, one.group, self.graph.size, None, progress, seed, engine
+            )
             self.searches.append(search)
             if search.offer_points(self.accept):
                 return Stop.GOAL
         return None
+
+    def _prepare(self) -> None:
+        """Join the groups that are asked alike, and refute what can be refuted of the others."""
+        self.asked = together(self.graph, self.groups)
+        alone = [one.group for one in self.asked if one.graph is self.graph]
+        left = drop_refuted(self.graph, alone, lambda: self.clock.expired)
+        clauses = [sum(len(group.clauses) for group in part) for part in (alone, left)]
+        self.filtered = clauses[1] < clauses[0]
+        joined = [one for one in self.asked if one.graph is not self.graph]
+        self.asked = [*joined, *(PooledClauses(self.graph, group) for group in left)]
 
     def _in_turns(self) -> Stop:
         """Give every open group a turn, in rounds of doubling length."""

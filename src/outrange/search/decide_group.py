@@ -14,6 +14,7 @@ from .common.problem import Problem
 from .common.search import Search
 from .common.solution import Progress, Stop
 from .portfolio import select_search
+from .prefilter import METHODS, NothingOpen, open_boxes
 
 
 TIE = 1e-9
@@ -29,8 +30,9 @@ class GroupSearch:
     """Branch and bound against a threshold instead of the incumbent.
 
     Args:
-        graph: The network.
+        graph: The network, perhaps with more inputs.
         group: The clauses and their boxes.
+        inputs: The number of the network's own inputs, which come first.
         time_limit: Seconds; None for no limit.
         progress: See `decide`.
         seed: Seed of the samples.
@@ -41,6 +43,7 @@ class GroupSearch:
         self,
         graph: Graph,
         group: ClauseGroup,
+        inputs: int,
         time_limit: float | None,
         progress: Progress | None,
         seed: int,
@@ -52,13 +55,20 @@ class GroupSearch:
         self.incumbent = Incumbent(np.eye(m), 0.0, time_limit, progress)
         self.incumbent.target, self.incumbent.goal = self.target, self.target.copy()
         asked = measure(graph, group.clauses, group.distances)
-        self.problem = Problem(asked, np.eye(m), np.zeros(m), group.roots)
-        self.search: Search = select_search(self.problem, self.incumbent, seed=seed, engine=engine)
+        self._inputs, clock = inputs, self.incumbent.clock
+        roots, self.apart = open_boxes(asked, group.roots, self.target, lambda: clock.expired)
+        self._filtered = len(roots.lo) < len(group.roots.lo)
+        self.search: Search
+        if not len(roots.lo):
+            self.search = NothingOpen(self.incumbent, asked.size)
+            return
+        problem = Problem(asked, np.eye(m), np.zeros(m), roots)
+        self.search = select_search(problem, self.incumbent, seed=seed, engine=engine)
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The methods that were used."""
-        return self.search.methods
+        return tuple(dict.fromkeys((*METHODS * self._filtered, *self.search.methods)))
 
     @property
     def boxes(self) -> int:
@@ -68,7 +78,7 @@ class GroupSearch:
     @property
     def lower(self) -> np.ndarray:
         """`(m,)` proved bounds of the clauses' values."""
-        return np.fmax(self.search.lower(), self.incumbent.known)
+        return np.minimum(np.fmax(self.search.lower(), self.incumbent.known), self.apart)
 
     @property
     def refuted(self) -> np.ndarray:
@@ -84,7 +94,7 @@ class GroupSearch:
     def least(self) -> tuple[float, np.ndarray]:
         """The least value found, and where."""
         k = int(np.argmin(self.incumbent.best))
-        return float(self.incumbent.best[k]), self.incumbent.best_at[k]
+        return float(self.incumbent.best[k]), self.incumbent.best_at[k, : self._inputs]
 
     def run(self, seconds: float, accept: Accept) -> Stop:
         """Search until the given time; `Stop.GOAL` if a point was accepted."""
@@ -98,7 +108,8 @@ class GroupSearch:
         """Offer the best points of a finished search, also those that rounding puts above 0."""
         incumbent = self.incumbent
         near = incumbent.best <= TIE * incumbent.scale()
-        self.found = any(accept(incumbent.best_at[k]) for k in np.flatnonzero(near & ~self.refuted))
+        points = incumbent.best_at[near & ~self.refuted, : self._inputs]
+        self.found = any(accept(point) for point in points)
         return self.found
 
     def offer_points(self, accept: Accept) -> bool:
@@ -106,7 +117,7 @@ class GroupSearch:
         incumbent = self.incumbent
         assert incumbent.goal is not None
         for k in np.flatnonzero(incumbent.best < incumbent.goal):
-            if accept(incumbent.best_at[k]):
+            if accept(incumbent.best_at[k, : self._inputs]):
                 self.found = True
                 return True
             # Refused (decided by float32 rounding, say): search for a clearly lower value.

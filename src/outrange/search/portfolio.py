@@ -67,7 +67,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     =====================================================  ==========================
     several boxes, or inputs of whole numbers              input splits
     objectives that depend on parts of the inputs          each part its own search
-    2^18 entries or more in all values of the graph        wide passes, no splits
+    2^18 entries or more, except of few inputs and rows    wide passes, no splits
     up to 12 free inputs                                   input splits
     an activation that neuron splits do not know           input splits
     up to 40 free inputs                                   both kinds of splits in turns
@@ -91,7 +91,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
         return Kind.INPUT_SPLIT
     if problem.parts is not None:
         return Kind.CONES
-    if is_wide(problem.graph):
+    if is_wide(problem.graph) and not (problem.free <= FEW_INPUTS and problem.has_few_forms):
         return Kind.WIDE
     if problem.free <= FEW_INPUTS or not supports(problem.of_outputs(problem.small)):
         return Kind.INPUT_SPLIT
@@ -191,13 +191,16 @@ def _input_splits(
         from .engines.array_engine import ArrayEngine
         from .input_split.array_search import ArraySearch
 
-        machine = ArrayEngine(problem.small, problem.rows, problem.offset, problem.domain.hull)
+        machine = ArrayEngine(
+            problem.small, problem.rows, problem.offset, problem.domain.hull, roots=problem.domain
+        )
         search = ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
-        # First bounds take longer than the points, which may decide alone; optimized ones, where
-        # there are products, longer than plain ones.
+        # First bounds take longer than the points, which may decide alone; optimized ones longest.
         decision = incumbent.target is not None and not incumbent.met
-        if decision and machine.plan.products and not incumbent.decided:
-            incumbent.prove(problem.by_linear_bounds())
+        decision &= len(problem.domain.lo) == 1
+        for domain in ("forward", "linear") if decision and machine.plan.products else ():
+            if not incumbent.decided:
+                incumbent.prove(problem.by_linear_bounds(domain))
         if not (incumbent.met or incumbent.decided):
             lo, hi = machine.outputs
             incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])

@@ -1,4 +1,4 @@
-"""Refute clauses of many groups at once by linear bounds of all their boxes, before any search."""
+"""Refute clauses and boxes, many at once, by bounds of all of them, before any search."""
 
 from __future__ import annotations
 
@@ -12,15 +12,24 @@ from ..core.formula import holds
 from ..domains import bounds
 from ..graph import Graph
 from .common.clause_groups import ClauseGroup
+from .common.domain_boxes import DomainBoxes
+from .common.incumbent import Incumbent
+from .common.search import Search
+from .portfolio import FEW_INPUTS
 
 
 MANY = 16
-"""With fewer groups than this, each is searched directly."""
+"""With fewer groups than this, or boxes of one group, each is searched directly."""
 
 FEW_ROOTS = 32
 """Groups of more boxes than this are searched: their boxes are bounded together anyway."""
 
 AT_ONCE = 256
+
+ENTRIES = 1 << 22
+"""Entries of all values in the boxes bounded at once."""
+
+METHODS = ("bounds of all boxes at once: intervals, then forward forms (DeepZ, Singh et al. 2018)",)
 
 
 def drop_refuted(
@@ -69,3 +78,69 @@ def _unrefuted(graph: Graph, groups: Sequence[ClauseGroup]) -> list[ClauseGroup]
 
 def _ruled_out(clause: Sequence[Formula], lo: np.ndarray, hi: np.ndarray) -> bool:
     return any(holds(part, lo, hi) is False for part in clause)
+
+
+def open_boxes(
+    asked: Graph, roots: DomainBoxes, target: np.ndarray, late: Callable[[], bool]
+) -> tuple[DomainBoxes, np.ndarray]:
+    """The boxes on which cheap bounds leave some output below its target.
+
+    Args:
+        asked: What is to be bounded.
+        roots: The boxes.
+        target: `(m,)` of the outputs.
+        late: Whether to stop; the remaining boxes are returned.
+
+    Returns:
+        The boxes, and what is proved of every output on all the others, `(m,)`.
+
+    Sound: yes, a box is dropped only where the bounds of all outputs reach their targets. Complete:
+    no. Cost: a forward pass for each free input of a box, and two more.
+    """
+    apart, left = np.full(target.size, np.inf), np.arange(len(roots.lo))
+    if left.size < MANY:
+        return roots, apart
+    free = (roots.lo < roots.hi).sum(axis=1)
+    total = sum(node.size for node in asked.nodes)
+    for domain in ("intervals", "forward"):
+        kept = []
+        # Boxes of as many free inputs: they have as many rows.
+        for count in np.unique(free[left]):
+            alike = left[free[left] == count]
+            step = max(1, ENTRIES // (total * (1 if domain == "intervals" else 2 + count)))
+            for start in range(0, alike.size, step):
+                some = alike[start : start + step]
+                if count <= FEW_INPUTS and not late():
+                    ends = bounds(asked, roots.lo[some], roots.hi[some], domain)[asked.output]
+                    least = np.where(np.isnan(ends[0]), -np.inf, ends[0])
+                    shut = (least >= target).all(axis=1)
+                    apart = np.minimum(apart, least[shut].min(axis=0, initial=np.inf))
+                    some = some[~shut]
+                kept.append(some)
+        left = np.sort(np.concatenate([*kept, left[:0]]))
+    return roots.with_ends(roots.lo[left], roots.hi[left]), apart
+
+
+class NothingOpen(Search):
+    """What is left where no box is: nothing to do.
+
+    Args:
+        incumbent: Gets no points.
+        inputs: The number of inputs.
+    """
+
+    methods = METHODS
+
+    def __init__(self, incumbent: Incumbent, inputs: int) -> None:
+        self.incumbent = incumbent
+        m = incumbent.known.size
+        incumbent.start(np.full(m, np.inf), np.full((m, inputs), np.nan), np.full(m, -np.inf))
+
+    def lower(self) -> np.ndarray:
+        return np.full(self.incumbent.known.size, np.inf)
+
+    def advance(self) -> bool:
+        return False
+
+    def recover(self) -> None:
+        """Nothing can be left half done."""

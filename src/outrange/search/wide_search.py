@@ -90,7 +90,7 @@ class WideSearch(Search):
         self._descend(near=True)
         yield True
         if (self.box.lo < self.box.hi).any() and self._forms_fit():
-            ends = forward(self.graph, self.box.lo, self.box.hi, parallel_map)
+            ends = forward(self.graph, self.box.lo[None], self.box.hi[None], parallel_map)
             known = dict(enumerate(ends))
             self._found(ends[output])
             yield True

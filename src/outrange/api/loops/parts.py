@@ -174,7 +174,7 @@ def _seen(observe: Callable | None, size: int) -> int:
 
     b = Builder([Slot("x", (size,))], source="observe")
     (x,) = b.input_values()
-    return trace(b, observe, [b.reshape(x, (size,))], None, "`observe`").size
+    return trace(b, observe, [b.reshape(x, (size,))], None, "`observe`", ["state"]).size
 
 
 def _function_graph(controller: Callable, size: int) -> Any:

@@ -22,6 +22,10 @@ from .linear import LinearPlant
 from .trace import trace
 
 
+NOUNS = {"x": "state", "u": "control", "w": "disturbance", "p": "parameter", "c": "choice"}
+"""What the arguments of a plant hold, for messages."""
+
+
 @dataclass(frozen=True, eq=False)
 class StepParts:
     """What a step is made of.
@@ -160,7 +164,8 @@ def before_graph(parts: StepParts, n: int, size: int) -> Graph:
     b = Builder([Slot("x", (n,))], source="observe")
     (x,) = b.input_values()
     if parts.observe is not None:
-        return b.finish([trace(b, parts.observe, [_vector(b, x)], size, "`observe`")], ["seen"])
+        given = [_vector(b, x)]
+        return b.finish([trace(b, parts.observe, given, size, "`observe`", ["state"])], ["seen"])
     if n != size:
         raise InputError(
             "The controller takes the whole state, unless `observe=` says what it sees: "
@@ -186,7 +191,8 @@ def actuated(b: Builder, parts: StepParts, raw: Value) -> Value:
     if parts.actuate is None:
         return raw
     b.source = "actuate"
-    return trace(b, parts.actuate, [_vector(b, raw)], None, "`actuate`")
+    given = ["output of the controller"]
+    return trace(b, parts.actuate, [_vector(b, raw)], None, "`actuate`", given)
 
 
 def _vector(b: Builder, x: Value) -> Value:
@@ -224,7 +230,8 @@ def plant_value(
         return parts.plant(*(found[k] for k in words))
 
     run.__wrapped__ = parts.plant  # pyright: ignore[reportFunctionMemberAccess]
-    return trace(b, run, [vectors[k] for k in values], n, "The plant")
+    nouns = [NOUNS.get(k, "") for k in values]
+    return trace(b, run, [vectors[k] for k in values], n, "The plant", nouns)
 
 
 def _formulas(

@@ -20,7 +20,12 @@ FRAMEWORKS = ("keras", "jax", "torch", "tensorflow")
 
 
 def trace(
-    b: Builder, function: Callable, operands: Sequence[Operand], size: int | None, what: str
+    b: Builder,
+    function: Callable,
+    operands: Sequence[Operand],
+    size: int | None,
+    what: str,
+    given: Sequence[str] = (),
 ) -> Value:
     """What a function returns for some operands, as one vector.
 
@@ -30,6 +35,7 @@ def trace(
         operands: Vectors without a batch axis: values, or arrays.
         size: Of what it must return; None for any.
         what: What the function is, for messages.
+        given: What each operand holds, in the singular, for messages: "state".
 
     Raises:
         InputError: It returns something of another size.
@@ -44,6 +50,7 @@ def trace(
             f"{what} is called once, with arrays whose numbers are not known yet, and must return "
             "the result as an array or a list; it may use NumPy, `keras.ops`, JAX or PyTorch. "
             f"Received: a function that raises {type(error).__name__}: {error}."
+            f"{_sizes(operands, given)}"
         ) from error
     size = int(found.size) if size is None else size
     if found.size != size:
@@ -53,6 +60,13 @@ def trace(
         )
     flat = b.structural(lambda a: a[0].reshape(1, size), [found])
     return flat if isinstance(flat, Value) else b.constant_value(np.asarray(flat, np.float64))
+
+
+def _sizes(operands: Sequence[Operand], given: Sequence[str]) -> str:
+    """How many numbers a function is called with, in a sentence; nothing without names."""
+    sizes = [int(np.prod(x.shape)) for x in operands[: len(given)]]
+    said = [f"{n} {noun}{'s' * (n != 1)}" for n, noun in zip(sizes, given, strict=True) if noun]
+    return f" It is called with {' and '.join(said)}." if said else ""
 
 
 def _by_framework(b: Builder, function: Callable, operands: Sequence[Operand]) -> Operand:

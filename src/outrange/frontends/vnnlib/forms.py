@@ -37,6 +37,11 @@ class FormReader:
         self._scopes: list[dict[str, Term]] = []
         self._copied = 0
 
+    @property
+    def binds(self) -> bool:
+        """Whether a `let` around may give a name another meaning."""
+        return bool(self._scopes)
+
     def reduced(self, form: list) -> Part:
         """The meaning of a form whose inner forms are reduced already.
 
@@ -90,18 +95,26 @@ class FormReader:
             return {CONSTANT: literal(part)}
         raise Fault(f"`{part[:40]}` is not declared above, and is no number.")
 
+    def bound(self, operator: str, name: str, number: str) -> Atom | None:
+        """What `(operator name number)` says, where that is a bound of a variable; else None."""
+        place = self.places.get(name)
+        if place is None or self.binds or not NUMBER.fullmatch(number) or len(number) >= 100:
+            return None
+        value = float(number)
+        if not -1e300 < value < 1e300:
+            return None
+        below = operator == "<="
+        sign = 1.0 if below else -1.0
+        return Atom(((place, sign),), (-value if below else value) + 0.0)
+
     def _comparison(self, operator: str, parts: list) -> Formula:
         if len(parts) == 2 and operator in ("<=", ">=") and not self._scopes:
             # Nearly every line of a file is a bound `(<= X_0 0.5)`: no need of fractions.
             name, number = parts
             if type(name) is str and type(number) is str:
-                place = self.places.get(name)
-                if place is not None and NUMBER.fullmatch(number) and len(number) < 100:
-                    value = float(number)
-                    if -1e300 < value < 1e300:
-                        below = operator == "<="
-                        sign = 1.0 if below else -1.0
-                        return Atom(((place, sign),), (-value if below else value) + 0.0)
+                found = self.bound(operator, name, number)
+                if found is not None:
+                    return found
         _needs(operator, parts, 2)
         return compared(operator, [self.term(part) for part in parts])
 

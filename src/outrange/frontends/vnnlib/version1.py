@@ -10,13 +10,13 @@ import re
 from itertools import count
 from typing import Any
 
-from ...core import And, Specification, UnsupportedError
+from ...core import And, Atom, Specification, UnsupportedError
 from ...core.errors import ModelError
 from .conditions import Draft, joined, settled
 from .errors import Fault, line_of, refusal
 from .forms import BINDING, BINDINGS, FormReader
 from .terms import CONSTANT
-from .tokens import DEEPEST, words
+from .tokens import DEEPEST, words_and_bounds
 
 
 _VARIABLE = re.compile(r"([XY])_(0|[1-9]\d{0,17})", re.ASCII)
@@ -63,6 +63,7 @@ class _Version1Reader:
         self.declared: dict[str, int] = {}
         self.forms = FormReader()
         self.assertions: list[Draft] = []
+        self._bounds: dict[str, Atom] = {}
 
     @property
     def inputs(self) -> int:
@@ -80,8 +81,15 @@ class _Version1Reader:
         opened: list[int] = []
         frame: list = []
         at = end = 0
+
+        def taken(match: re.Match) -> bool:
+            found = self._bound(match, frame, stack)
+            if found is not None:
+                frame.append(found)
+            return found is not None
+
         try:
-            for match in words(self.text):
+            for match in words_and_bounds(self.text, taken):
                 word = match.group()
                 at, end = match.span()
                 if word == "(":
@@ -106,6 +114,23 @@ class _Version1Reader:
         except Fault as fault:
             raise self._refusal(at, fault, end) from None
         return self._finished()
+
+    def _bound(self, match: re.Match, frame: list, stack: list[list]) -> Atom | None:
+        """The bound that a match is, inside a form of an assertion; None where it is read apart."""
+        if not (stack and frame) or len(stack) >= DEEPEST or self.forms.binds:
+            return None
+        if frame[0] in ("let", BINDINGS, BINDING):
+            return None
+        if (stack[1] if len(stack) > 1 else frame)[0] != "assert":
+            return None
+        known = self._bounds.get(match.group())
+        if known is None:
+            if self.assumed is None:
+                self._place()
+            known = self.forms.bound(*match.group("operator", "name", "number"))
+            if known is not None:
+                self._bounds[match.group()] = known
+        return known
 
     def _opened(self, frame: list, stack: list[list]) -> list:
         """The frame of a form that opens inside `frame`."""

@@ -32,7 +32,8 @@ class Ranks:
     def sharper(self, atom: Atom) -> Atom:
         """An atom that holds exactly where `atom` does, about the entries that decide it."""
         if len(atom.terms) == 1:
-            return self._before_curve(atom)
+            own = atom.terms[0][0] < self._graph.size
+            return atom if own else self._before_curve(atom)
         if len(atom.terms) != 2 or atom.offset != 0:
             return atom
         (i, a), (j, b) = atom.terms
@@ -47,8 +48,6 @@ class Ranks:
     def _before_curve(self, atom: Atom) -> Atom:
         """`f(z) <= f(p)` as `z <= p`, where `f` rises all along and `f(p)` is known exactly."""
         graph, ((variable, factor),) = self._graph, atom.terms
-        if variable < graph.size:
-            return atom
         value, entry = origin(graph, graph.output, variable - graph.size)
         op = graph.nodes[value - 1].op if value else None
         if not isinstance(op, Curve):

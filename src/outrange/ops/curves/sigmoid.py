@@ -2,6 +2,7 @@
 
 from ..curve import Curve
 from ..numerics.logistic import logistic, logistic_slope
+from ..numerics.taylor import logistic_taylor
 from ..registry import register
 
 
@@ -18,4 +19,5 @@ def sigmoid() -> Curve:
         exact=lambda mp, x: 1 / (1 + mp.exp(-x)),
         crossings=((0.0, 0.5),),
         saturated=lambda lo, hi: (lo > 6.0) | (hi < -6.0),
+        taylor=logistic_taylor,
     )

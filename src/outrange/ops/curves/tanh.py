@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..curve import Curve
+from ..numerics.taylor import tanh_taylor
 from ..registry import register
 
 
@@ -19,4 +20,5 @@ def tanh() -> Curve:
         exact=lambda mp, x: mp.tanh(x),
         crossings=((0.0, 0.0),),
         saturated=lambda lo, hi: (lo > 3.0) | (hi < -3.0),
+        taylor=tanh_taylor,
     )

@@ -5,9 +5,16 @@ All functions return what `series.taylor_of` does: ends of `f^(j) / j!` over eac
 
 from __future__ import annotations
 
+import functools
 import math
+from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
+
+
+_NEAR = Fraction(1, 10**9)
+"""More than turns of polynomials are off by."""
 
 
 def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> np.ndarray:
@@ -101,3 +108,70 @@ def outward(ends: np.ndarray) -> np.ndarray:
         pad = np.abs(ends) * 2.0**-47 + 2.0**-1000
     pad[0] *= -1.0
     return ends + pad
+
+
+@functools.cache
+def _tangent_powers(order: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Every `f^(j) / j!` of the hyperbolic tangent as a polynomial in `t = tanh x`.
+
+    Of each, the coefficients, lowest first, and about where it turns in (-1, 1). With
+    `t' = 1 - t^2`, the next coefficient is the derivative times that. All have simple real roots
+    only, which the roots of their derivatives separate. The list ends before a derivative whose
+    turns float64 cannot tell.
+    """
+    found, powers = [], [Fraction(0), Fraction(1)]
+    for j in range(order + 1):
+        slope = [k * c for k, c in enumerate(powers)][1:]
+        turns = np.sort(np.polynomial.polynomial.polyroots([float(c) for c in slope]).real)
+        places = [Fraction(float(turn)) for turn in turns]
+        ends = [(_value(slope, at - _NEAR), _value(slope, at + _NEAR)) for at in places]
+        apart = all(b - a > 2 * _NEAR for a, b in pairwise(places))
+        # As many changes of sign as the degree: these are all of them.
+        if not apart or not all(a * b < 0 for a, b in ends):
+            break
+        found.append((np.array([float(c) for c in powers]), turns))
+        less = [*slope, Fraction(0), Fraction(0)]
+        more = [Fraction(0), Fraction(0), *slope]
+        powers = [(a - b) / (j + 1) for a, b in zip(less, more, strict=True)]
+    return tuple(found)
+
+
+def _value(powers: list[Fraction], x: Fraction) -> Fraction:
+    total = Fraction(0)
+    for c in reversed(powers):
+        total = total * x + c
+    return total
+
+
+def tanh_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
+    """The coefficients of the hyperbolic tangent: see above.
+
+    Each is a polynomial in `tanh x`, whose range has its ends at the ends and at turns. `tanh` is
+    off by 4 units, a turn by less than `_NEAR`, where the polynomial is level: `2^-44` of the sum
+    of its coefficients is more than all that and the roundings of its evaluation add up to.
+    """
+    first, last = np.tanh(lo), np.tanh(hi)
+    out = np.empty((2, order + 1, *np.shape(lo)))
+    out[0], out[1] = -np.inf, np.inf
+    near = float(_NEAR)
+    for j, (powers, turns) in enumerate(_tangent_powers(order)):
+        ends = np.polynomial.polynomial.polyval(np.stack([first, last]), powers)
+        low, high = ends.min(axis=0), ends.max(axis=0)
+        for turn in turns:
+            inside = (first <= turn + near) & (turn - near <= last)
+            value = np.polynomial.polynomial.polyval(turn, powers)
+            low = np.where(inside, np.minimum(low, value), low)
+            high = np.where(inside, np.maximum(high, value), high)
+        # The function itself is better known than a polynomial of it.
+        off = 2.0**-44 * np.abs(powers).sum() if j else 2.0**-48 * np.maximum(-low, high)
+        out[0, j], out[1, j] = low - off, high + off
+    return outward(out)
+
+
+def logistic_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
+    """The coefficients of the logistic function, `(1 + tanh(x / 2)) / 2`: see above."""
+    out = tanh_taylor(0.5 * lo, 0.5 * hi, order) * 0.5 ** np.arange(1, order + 2).reshape(
+        1, -1, *[1] * np.ndim(lo)
+    )
+    out[:, 0] += 0.5
+    return outward(out)

@@ -129,11 +129,15 @@ class _Below:
     """A lower bound of a formula's value anywhere in a box of `[x, y]`."""
 
     def __init__(self, lo: np.ndarray, hi: np.ndarray) -> None:
-        self._lo, self._hi = lo, hi
+        self._lo, self._hi = lo.tolist(), hi.tolist()
         self._known: dict[Atom, float] = {}
 
     def __call__(self, formula: Formula) -> float:
         if isinstance(formula, Atom):
+            if len(formula.terms) == 1:
+                ((i, c),) = formula.terms
+                if abs((self._lo if c > 0 else self._hi)[i]) == np.inf:
+                    return -np.inf
             if formula not in self._known:
                 self._known[formula] = self._atom(formula)
             return self._known[formula]

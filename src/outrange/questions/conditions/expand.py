@@ -13,6 +13,10 @@ from ...core import And, Atom, Formula, Or, check_deadline
 from ...core.formula import MOST_CLAUSES, holds
 
 
+BETWEEN_CHECKS = 1 << 10
+"""Parts of a formula between two looks at the clock."""
+
+
 @dataclass(frozen=True)
 class Bound:
     """The bound that an inequality of one variable states: at most (or at least) `end`.
@@ -82,6 +86,7 @@ class Expansion:
     ) -> None:
         self._lo, self._hi, self._whole, self._most = lo, hi, whole, most
         self._value_below = value_below
+        self._seen = 0
         self.apart = np.inf
         """A lower bound on the value of everything that was removed."""
 
@@ -95,6 +100,7 @@ class Expansion:
         empty = bool(np.any(first.lo > first.hi))
         stack = [] if empty or not self._add(first, formula) else [(first, 1)]
         while stack:
+            check_deadline()
             case, width = stack.pop()
             if not self._propagate(case):
                 continue
@@ -120,6 +126,9 @@ class Expansion:
         waiting = [formula]
         while waiting:
             part = waiting.pop()
+            if self._seen % BETWEEN_CHECKS == 0:
+                check_deadline()
+            self._seen += 1
             if isinstance(part, And):
                 waiting += reversed(part.parts)
             elif isinstance(part, Or):
@@ -130,15 +139,17 @@ class Expansion:
         return True
 
     def _atom(self, case: PartialClause, atom: Atom) -> bool:
-        check_deadline()
-        case.floor = max(case.floor, self._value_below(atom))
-        known = _known(case, atom)
+        below = self._value_below(atom)
+        case.floor = max(case.floor, below)
+        if len(atom.terms) != 1:
+            known = _known(case, atom)
+            if known is None:
+                case.terms.append(atom)
+            return known is not False
+        bound = bound_of(atom)
+        known = _known_bound(case, atom, bound)
         if known is not None:
             return known
-        if len(atom.terms) != 1:
-            case.terms.append(atom)
-            return True
-        bound = bound_of(atom)
         i, inputs = bound.variable, self._whole.size
         end = bound.end
         if i < inputs and self._whole[i]:
@@ -190,20 +201,25 @@ def _known(case: PartialClause, formula: Formula) -> bool | None:
     if isinstance(formula, Atom):
         if len(formula.terms) != 1:
             return holds(formula, case.lo, case.hi)
-        bound = bound_of(formula)
-        lo, hi = case.lo[bound.variable], case.hi[bound.variable]
-        if not bound.upper:
-            lo, hi = -hi, -lo
-        end = bound.end if bound.upper else -bound.end
-        if lo > end:
-            return False
-        # A bound that was rounded outwards is not known to hold at its own end.
-        return True if hi < end or (hi == end and _says_all(formula, bound)) else None
-    found = [_known(case, part) for part in formula.parts]
-    decided = isinstance(formula, Or)
-    if decided in found:
-        return decided
-    return None if None in found else not decided
+        return _known_bound(case, formula, bound_of(formula))
+    decided, unknown = isinstance(formula, Or), False
+    for part in formula.parts:
+        known = _known(case, part)
+        if known is decided:
+            return decided
+        unknown = unknown or known is None
+    return None if unknown else not decided
+
+
+def _known_bound(case: PartialClause, atom: Atom, bound: Bound) -> bool | None:
+    lo, hi = case.lo[bound.variable], case.hi[bound.variable]
+    if not bound.upper:
+        lo, hi = -hi, -lo
+    end = bound.end if bound.upper else -bound.end
+    if lo > end:
+        return False
+    # A bound that was rounded outwards is not known to hold at its own end.
+    return True if hi < end or (hi == end and _says_all(atom, bound)) else None
 
 
 def _says_all(atom: Atom, bound: Bound) -> bool:

@@ -56,6 +56,27 @@ class Band:
             np.where(first, self.radius, other.radius),
         )
 
+    def with_better(self, rows: np.ndarray, other: Band) -> Band:
+        """Of some of the boxes and each control the narrower band."""
+        names = "slope", "bend", "middle", "radius"
+        found = {name: getattr(self, name).copy() for name in names}
+        least = Band(*(found[name][rows] for name in names)).better(other)
+        for name in names:
+            found[name][rows] = getattr(least, name)
+        return Band(**found)
+
+    def seen(self, points: np.ndarray, products: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """`(B, m)` half of what some values of the network vary by about the surface.
+
+        Args:
+            points: `(B, N, n)`.
+            products: `(N, P)`.
+            values: `(B, N, m)`.
+        """
+        away = values - np.matmul(points, self.slope.transpose(0, 2, 1))
+        away = away - np.matmul(products, self.bend.transpose(0, 2, 1))
+        return 0.5 * (away.max(axis=1) - away.min(axis=1))
+
     @staticmethod
     def between(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> Band:
         """From the ends of what the surface leaves."""

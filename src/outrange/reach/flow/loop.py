@@ -18,7 +18,7 @@ from .controllers import Controller
 from .edges import FirstBox
 from .initial import corners, initial_models, inputs_of
 from .linear import LinearFlow
-from .picard import step
+from .picard import TIME, ordered_step
 from .pipe import Decide, Failure, FlowPipe, Segment
 from .spans import Span
 from .symbols import SymbolOrigins, reduced, reduced_together
@@ -30,8 +30,8 @@ HALVINGS = 6
 SYMBOLS = 12
 """Symbols a state may have, before the smallest are put together."""
 
-ORDER, TIME = 2, 6
-"""Degrees of the models, in the initial variables and in time."""
+ORDER = 2
+"""The degree of the models in the initial variables."""
 
 
 def flow_pipe(
@@ -95,6 +95,7 @@ class FlowRun:
     """What is under way; see `flow_pipe`.
 
     Args:
+        powers: The highest powers of time that were enough, by how often a period is halved.
         span: The boxes that go on, at the beginning of a period.
         pipe: What is found.
     """
@@ -108,6 +109,7 @@ class FlowRun:
     decide: Decide | None
     keep: bool
     order: int
+    powers: dict[int, int] = field(default_factory=dict)
     span: Span = field(init=False)
     pipe: FlowPipe = field(init=False)
 
@@ -142,19 +144,15 @@ class FlowRun:
         states, origins = reduced(span.states, span.origins, SYMBOLS * span.states.entries)
         span = replace(span, states=states, origins=origins, calm=np.ones(span.size, bool))
         if self.network is not None:
-            try:
-                held, slope = self.network.control(span.states, start)
-            except InputError:
-                span = self._described(span, start)
-                if not span.size:
-                    self.span = span
-                    return
-                held, slope = self.network.control(span.states, start)
+            span, held = self._described(span, start)
+            if held is None:
+                self.span = span
+                return
             states, origins = span.states, span.origins
             fine = np.isfinite(held.rest).all(axis=1) if held.rest is not None else True
             span = replace(
                 span, states=states.padded(held.sym.shape[-1]), controls=held,
-                origins=origins.with_controls(states, slope),
+                origins=origins.with_controls(held),
             )  # fmt: skip
             for i in np.flatnonzero(~np.asarray(fine)):
                 self._fail(span, int(i), start, "controller", "no bounds over these states")
@@ -175,19 +173,19 @@ class FlowRun:
         now = start + self.dt
         self.span = self._pass(done, done.states, now, now)
 
-    def _described(self, span: Span, start: Fraction) -> Span:
-        """The boxes over all of which the controller is described; the others fail."""
+    def _described(self, span: Span, start: Fraction) -> tuple[Span, Models | None]:
+        """The boxes over all of which the controller is described, and its controls there."""
         assert self.network is not None
         try:
-            self.network.control(span.states, start)
+            return span, self.network.control(span.states, start)
         except InputError as error:
             if span.size == 1:
                 self._fail(span, 0, start, "controller", str(error))
-                return span.take(np.zeros(0, np.int64))
+                return span.take(np.zeros(0, np.int64)), None
             parts = np.array_split(np.arange(span.size), 2)
-            first, second = (self._described(span.take(part), start) for part in parts)
-            return first.together(second)
-        return span
+            first, second = (self._described(span.take(part), start)[0] for part in parts)
+            span = first.together(second)
+        return span, self.network.control(span.states, start) if span.size else None
 
     def _cross(self, span: Span, start: Fraction, h: Fraction, level: int) -> Span:
         """Bring some boxes from `start` to `start + h`, in shorter steps where need be."""
@@ -199,7 +197,9 @@ class FlowRun:
             given = inputs_of(self.plant, x, held, t0, length, self.disturbance)
             return evaluate(self.plant, given, trouble)
 
-        found = step(field_of, span.states, start, h, TIME, self.frames)
+        power = self.powers.get(level, TIME)
+        found, power = ordered_step(field_of, span.states, start, h, power, self.frames)
+        self.powers[level] = power
         late, calm = found.lateness()
         good = found.held & (~late | (level >= HALVINGS))
         done, open_ = np.flatnonzero(good), np.flatnonzero(~good)

@@ -30,6 +30,9 @@ from ..polynomials.models import Models, paid
 Field = Callable[[Models, Fraction, Fraction], Models]
 """`field(x, t0, h)`: the right side on models of some frame, over `t0 + h tau`."""
 
+TIME, LEAST_TIME = 6, 2
+"""Powers of time that a tube has at most, and at least."""
+
 TRIES = 5
 """Remainders that are tried before a step is given up."""
 
@@ -42,6 +45,9 @@ LATE = 2e-4
 CALM = 2.0**-7
 """And it could be twice as long where it is this share of that."""
 
+SPARE = 2.0**-12
+"""A power of time can be spared where without it what is cut would be this share of that."""
+
 
 @dataclass(frozen=True, eq=False)
 class PicardStep:
@@ -51,19 +57,30 @@ class PicardStep:
         tube: Over `tau` in [0, 1]; what it says holds where `held`.
         held: `(B,)` where the inclusion is verified.
         late: `(B, n)` an estimate of what a shorter step would take from the remainder.
+        later: `(B, n)` the same if there were one power of time less.
     """
 
     tube: Models
     held: np.ndarray
     late: np.ndarray
+    later: np.ndarray
 
     def lateness(self) -> tuple[np.ndarray, np.ndarray]:
         """`(B,)` where a shorter step would be worth it, and where a longer one would do."""
-        radius = self.tube.radius
-        radius = np.maximum(radius, 1e-3 * radius.max(axis=1, keepdims=True))
-        room = LATE * radius + 1e-13 * self.tube.norm
+        room = self._room
         late, calm = self.late > room, self.late <= CALM * room
         return np.any(late, axis=1), np.all(calm, axis=1)
+
+    @property
+    def spare(self) -> bool:
+        """Whether the last power of time is worth nothing to any box."""
+        return bool(self.held.all() and (self.later <= SPARE * self._room).all())
+
+    @property
+    def _room(self) -> np.ndarray:
+        radius = self.tube.radius
+        radius = np.maximum(radius, 1e-3 * radius.max(axis=1, keepdims=True))
+        return LATE * radius + 1e-13 * self.tube.norm
 
 
 def step(
@@ -100,7 +117,21 @@ def step(
             less = np.minimum(rest, _distance(found, guess))
             rest = np.where(held[:, None], less, rest)
             found = _applied(field, guess, rest, x0, start, h)
-    return PicardStep(found, held, _late(found))
+    return PicardStep(found, held, *_late(found))
+
+
+def ordered_step(
+    field: Field, x0: Models, start: Fraction, h: Fraction, time: int, frames: MonomialFrames
+) -> tuple[PicardStep, int]:
+    """The same with as many powers of `tau` as it takes, and with how many to begin the next time.
+
+    A shorter step is worth more than a power that is missing only where there are `TIME`.
+    """
+    found = step(field, x0, start, h, time, frames)
+    while time < TIME and (found.lateness()[0] | ~found.held).any():
+        time += 1
+        found = step(field, x0, start, h, time, frames)
+    return found, max(LEAST_TIME, time - found.spare)
 
 
 def _applied(
@@ -152,12 +183,15 @@ def _grown(rest: np.ndarray | None, guess: Models) -> np.ndarray:
     return 1.25 * rest + 0.1 * share + least
 
 
-def _late(tube: Models) -> np.ndarray:
-    """The last power of `tau` tells how large those are that were cut."""
+def _late(tube: Models) -> tuple[np.ndarray, np.ndarray]:
+    """The last power of `tau` tells how large those are that were cut, and the one before."""
     step_of = tube.frame.order + 1
     by_time = tube.norms.reshape(*tube.norms.shape[:2], -1, step_of).sum(axis=-1)
     by_time = by_time + tube.sym_norms
     with np.errstate(all="ignore"):
-        ratio = by_time[..., -1] / by_time[..., -2]
-    ratio = np.where(np.isfinite(ratio), np.minimum(ratio, 1.0), 1.0)
-    return by_time[..., -1] * ratio
+        ratios = by_time[..., 1:] / by_time[..., :-1]
+    ratios = np.where(np.isfinite(ratios), np.minimum(ratios, 1.0), 1.0)
+    late = by_time[..., 1:] * ratios
+    # What is left out is at least the last power itself.
+    later = late[..., -2] + by_time[..., -1] if late.shape[-1] > 1 else by_time[..., -1] + np.inf
+    return late[..., -1], later

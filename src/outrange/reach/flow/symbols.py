@@ -77,10 +77,10 @@ class SymbolOrigins:
         """`(B, n, 2)` how much each kind of remainder adds to the radius of each state."""
         return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., -2:])
 
-    def with_controls(self, states: Models, slope: np.ndarray) -> SymbolOrigins:
-        """And a symbol per control, due to what makes its states wide, `slope` `(B, m, n)`."""
-        found = np.matmul(np.abs(slope), self.widths(states))
-        return self._with(found, 0)
+    def with_controls(self, held: Models) -> SymbolOrigins:
+        """And a symbol per control, due to what makes it wide; they are the last of `held`."""
+        old = replace(held, sym=held.sym[..., : self.shares.shape[1]])
+        return self._with(self.widths(old), 0)
 
     def with_flow(self, states: Models) -> SymbolOrigins:
         """And a symbol per state, due to what makes all of them wide."""
@@ -113,8 +113,8 @@ def absorbed(models: Models) -> Models:
 def reduced(models: Models, origins: SymbolOrigins, most: int) -> tuple[Models, SymbolOrigins]:
     """At most so many symbols: the smallest are put together into one for each state.
 
-    A set that is a sum of small parts lies in the box of the sum of their sizes (Girard's
-    reduction); how large a part is is judged against the whole.
+    A set that is a sum of small parts lies in any parallelotope that holds all of them (Girard,
+    Kopetzki et al.); how large a part is is judged against the whole.
     """
     if models.sym.shape[-1] <= most:
         return models, origins
@@ -125,15 +125,72 @@ def reduced(models: Models, origins: SymbolOrigins, most: int) -> tuple[Models, 
     order = np.argsort(-importance, axis=1, kind="stable")
     ordered = np.take_along_axis(sym, order[:, None], axis=-1)
     shares = np.take_along_axis(origins.shares, order[..., None], axis=1)
-    kept, merged = ordered[..., : most - n], np.abs(ordered[..., most - n :])
-    total = merged.sum(axis=-1)
-    box = np.where(total == 0.0, 0.0, paid(total * (1.0 + gamma(merged.shape[-1]))))
-    new = np.concatenate([kept, box[:, :, None] * np.eye(n)], axis=-1)
+    kept, merged = ordered[..., : most - n], ordered[..., most - n :]
+    sides, weight = parallelotopes(merged, whole)
+    new = np.concatenate([kept, sides], axis=-1)
     with np.errstate(all="ignore"):
-        mean = np.matmul(merged, shares[:, most - n :]) / total[..., None]
+        mean = np.matmul(weight, shares[:, most - n :]) / weight.sum(axis=-1, keepdims=True)
     mean = np.where(np.isfinite(mean), mean, 0.0)
     found = SymbolOrigins(np.concatenate([shares[:, : most - n], mean], axis=1))
     return replace(models, sym=new[:, :, None]), found
+
+
+def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sides `(B, n, n)` of parallelotopes that hold the sums of some segments, and shares in them.
+
+    Their directions `T` are the principal ones of the segments, with states measured by their
+    sizes, so that what a flow turns and shears is not put into a larger box each time. Sound: with
+    `|I - T T'| <= d < 1` in the norm of row sums, `T` has an inverse `T' (I + F)`, `|F| <=
+    d / (1 - d)`, so a segment `g` lies in `T [-r, r]` where `r >= |T' g| + d / (1 - d) |T'| |g|`,
+    with the largest entry of `|g|`.
+    Directions and sides have 26 bits, so their products are exact. Where the box is not larger,
+    it is taken.
+
+    Args:
+        parts: `(B, n, S)` the segments `[-1, 1] g`.
+        whole: `(B, n)` sizes of the states.
+
+    Returns:
+        The sides, and `(B, n, S)` how much each segment adds to each side.
+    """
+    n = parts.shape[1]
+    size = 2.0 ** np.clip(np.round(np.log2(whole)), -300, 300)
+    scaled = parts / size[..., None]
+    around = np.matmul(scaled, scaled.transpose(0, 2, 1))
+    with np.errstate(all="ignore"):
+        around = around / np.maximum(np.abs(around).max(axis=(1, 2), keepdims=True), 1e-300)
+    turns = np.linalg.eigh(np.nan_to_num(around))[1]
+    turns = np.round(turns * 2.0**25) * 2.0**-25
+    back = turns.transpose(0, 2, 1)
+    lost = _inverse_off(turns)
+    along, box = np.abs(np.matmul(back, scaled)), np.abs(scaled)
+    slack = (gamma(n + 2) + lost / (1.0 - lost)) * (1.0 + 2.0**-20)
+    most = box.max(axis=1).sum(axis=-1)
+    sides = along.sum(axis=-1) + slack[:, None] * np.abs(back).sum(axis=-1) * most[:, None]
+    sides, plain = _few_bits(paid(sides)), _few_bits(paid(box.sum(axis=-1)))
+    plain = np.where(parts.any(axis=-1), plain, 0.0)
+    with np.errstate(all="ignore"):
+        volumes = [np.log(np.maximum(r, 1e-200)).sum(axis=-1) for r in (sides, plain)]
+    turned = (volumes[0] < volumes[1]) & (lost < 0.5) & np.isfinite(sides).all(axis=-1)
+    chosen = np.where(turned[:, None, None], turns, np.eye(n))
+    length = np.where(turned[:, None], sides, plain)
+    with np.errstate(invalid="ignore"):
+        found = np.where(chosen == 0.0, 0.0, chosen * length[:, None] * size[..., None])
+    return found, np.where(turned[:, None, None], along, box)
+
+
+def _inverse_off(turns: np.ndarray) -> np.ndarray:
+    """`(B,)` at least `|I - T T'|` of each of some matrices `T`, rounding and all."""
+    n = turns.shape[1]
+    off = np.abs(np.eye(n) - np.matmul(turns, turns.transpose(0, 2, 1))).sum(axis=2).max(axis=1)
+    return (off + gamma(n + 2) * n * n) * (1.0 + 2.0**-20)
+
+
+def _few_bits(x: np.ndarray) -> np.ndarray:
+    """At least as much, in 26 bits, and no number so small that its products are not exact."""
+    part, power = np.frexp(np.maximum(x, 2.0**-600))
+    with np.errstate(over="ignore"):
+        return np.ldexp(np.ceil(part * 2.0**26) * 2.0**-26, power)
 
 
 def reduced_together(

@@ -75,6 +75,12 @@ class MonomialFrame:
         return np.flatnonzero(pure)
 
     @cached_property
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the monomials of second degree, of a frame of that order, both variables."""
+        taken = self.exponents[self.degrees == 2] > 0
+        return taken.argmax(axis=1), self.variables - 1 - taken[:, ::-1].argmax(axis=1)
+
+    @cached_property
     def others(self) -> np.ndarray:
         """The monomials that are neither constant, nor first, nor second powers."""
         taken = np.concatenate([[0], self.linear, self.squares]).astype(np.int64)

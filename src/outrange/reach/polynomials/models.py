@@ -33,6 +33,9 @@ from .frame import MonomialFrame
 EXCESS = 1.0 + 2.0**-36
 """More than `1 + gamma(2^16)`."""
 
+MANY = 64
+"""From so many numbers on, products of matrices beat products of pairs."""
+
 FLOOR = 2.0**-1000
 """Covers every underflow."""
 
@@ -126,15 +129,21 @@ class Models:
 def multiply(a: Models, b: Models) -> Models:
     """`a * b`, entry by entry."""
     frame = a.frame
-    left, right, starts, most = frame.product
-    coef = np.add.reduceat(a.coef[..., left] * b.coef[..., right], starts, axis=-1)
+    most = frame.product[3]
     a0, b0 = a.coef[..., :: frame.width], b.coef[..., :: frame.width]
-    sym = np.matmul(_toeplitz(a0, frame), b.sym)
-    sym += np.matmul(_toeplitz(b0, frame), a.sym)
+    by_a, by_b = _toeplitz(a0, frame), _toeplitz(b0, frame)
+    if frame.order == 2 and a0.size >= MANY:
+        coef = _quadratic(a.coef, b.coef, by_a, by_b, frame)
+    else:
+        left, right, starts, _ = frame.product
+        parts = np.take(a.coef, left, axis=-1) * np.take(b.coef, right, axis=-1)
+        coef = np.add.reduceat(parts, starts, axis=-1)
+    sym = np.matmul(by_a, b.sym)
+    sym += np.matmul(by_b, a.sym)
     if a.rest is None or b.rest is None:
         return Models(frame, coef, sym, None)
     with np.errstate(invalid="ignore", over="ignore"):
-        rest = np.einsum("bng,gh,bnh->bn", a.norms, frame.lost, b.norms)
+        rest = (np.matmul(a.norms, frame.lost) * b.norms).sum(axis=-1)
         # Symbols stay linear: they meet the constant in `eps` of the other factor alone.
         rest += _symbols_lost(a, b, np.abs(a0), np.abs(b0))
         count = max(most, 2 * frame.times) + 2
@@ -142,6 +151,37 @@ def multiply(a: Models, b: Models) -> Models:
         rest += gamma(count) * whole_a * whole_b
         rest += a.rest * (whole_b + b.rest) + b.rest * whole_a
     return Models(frame, coef, sym, paid(rest))
+
+
+def _quadratic(
+    a: np.ndarray, b: np.ndarray, by_a: np.ndarray, by_b: np.ndarray, frame: MonomialFrame
+) -> np.ndarray:
+    """The coefficients of a product of second degree, by products of matrices.
+
+    The constants in `eps` multiply everything, and linear parts meet. No coefficient is a sum of
+    more products than there are pairs of monomials for it.
+
+    Args:
+        a: `(B, n, size)`.
+        b: `(B, n, size)`.
+        by_a: `(B, n, T, T)` multiplication by the constants in `eps` of `a`, cut.
+        by_b: The same of `b`.
+        frame: The monomials.
+    """
+    d, shape = frame.variables, (*a.shape[:2], frame.times, frame.width)
+    first, second = a.reshape(shape), b.reshape(shape)
+    found = np.matmul(by_a, second)
+    rest = first.copy()
+    rest[..., 0] = 0.0
+    found += np.matmul(by_b, rest)
+    lines = np.moveaxis(first[..., 1 : 1 + d], -1, -2)
+    pairs = np.matmul(_toeplitz(lines, frame), second[:, :, None, :, 1 : 1 + d])
+    pairs = np.moveaxis(pairs, -2, 2)
+    low, high = frame.factors
+    found[..., 1 + d :] += pairs[..., low, high]
+    mixed = np.flatnonzero(low != high)
+    found[..., 1 + d + mixed] += pairs[..., high[mixed], low[mixed]]
+    return found.reshape(a.shape)
 
 
 def _toeplitz(powers: np.ndarray, frame: MonomialFrame) -> np.ndarray:
@@ -157,8 +197,8 @@ def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.nd
     b_rest = b.norm if step == 1 else _without(b.norms, step)
     if step == 1:
         a_rest = b_rest = np.zeros_like(a.norm)
-    late = np.einsum("bnt,tr,bnr->bn", a0, a.frame.late, b.sym_norms)
-    late += np.einsum("bnt,tr,bnr->bn", b0, a.frame.late, a.sym_norms)
+    late = (np.matmul(a0, a.frame.late) * b.sym_norms).sum(axis=-1)
+    late += (np.matmul(b0, a.frame.late) * a.sym_norms).sum(axis=-1)
     return late + a_rest * b.sym_norm + b_rest * a.sym_norm + a.sym_norm * b.sym_norm
 
 

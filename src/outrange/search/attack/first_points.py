@@ -23,6 +23,9 @@ AT_LEAST, TOGETHER = 16, 256
 ENOUGH = 1.0
 """Seconds after which a point below its goal ends the sampling: deeper ones would cost too much."""
 
+LONG = 3.0
+"""Seconds after which the sampling for a decision ends: descents come next, and bounds."""
+
 SAMPLE_ENTRIES = 4_000_000 // 8
 """Numbers in all samples of a set of very many inputs."""
 
@@ -70,7 +73,7 @@ def first_points(
     with no_deadline():
         y = evaluate(x[:AT_LEAST])
     for start in range(AT_LEAST, len(x), TOGETHER):
-        if done():
+        if done() or (goal is not None and clock.seconds > LONG):
             x, which = x[: len(y)], which[: len(y)]
             break
         y = np.concatenate([y, evaluate(x[start : start + TOGETHER])])

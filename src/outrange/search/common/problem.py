@@ -12,13 +12,17 @@ from ...graph import Builder, Graph
 from ...graph.rewrites.gates import simplified
 from ...graph.rewrites.rewrite import fold
 from ...graph.values import Value
-from ...ops import gather_sum
+from ...ops import Largest, Step, gather_sum
 from .domain_boxes import DomainBoxes
 from .parts import Part, independent_parts
 
 
 SPARSE = 64
 """Outputs for each one that a row reads from which on rows are sums of few, and no dense matrix."""
+
+
+FEW_ROWS = 16
+"""Objectives of a wide graph up to which it is split: each has lines of its own for every unit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,12 @@ class Problem:
         return int((self.domain.hull.lo < self.domain.hull.hi).sum())
 
     @property
+    def has_few_forms(self) -> bool:
+        """Whether forward forms bound all values of a wide graph, for few objectives."""
+        steps = any(isinstance(node.op, Step | Largest) for node in self.graph.nodes)
+        return len(self.rows) <= FEW_ROWS and not steps
+
+    @property
     def is_one_box(self) -> bool:
         """Whether the domain is a single box of real inputs."""
         return len(self.domain.lo) == 1 and not self.domain.whole.any()
@@ -70,10 +80,14 @@ class Problem:
         lo, hi = bounds(graph, self.domain.lo, self.domain.hi, "intervals")[graph.output]
         return self.by_outputs(lo, hi).min(axis=0)
 
-    def by_linear_bounds(self) -> np.ndarray:
-        """`(m,)` bounds by back-substitution over the hull of the boxes, once."""
+    def by_linear_bounds(self, domain: str = "linear") -> np.ndarray:
+        """`(m,)` bounds by a domain (back-substitution, say) over the hull of the boxes, once.
+
+        Where a product has its factors from one source, forward forms see what the two share, and
+        planes that know intervals of the factors do not.
+        """
         hull = self.domain.hull
-        ends = bounds(self.small, hull.lo[None], hull.hi[None], "linear")[self.small.output]
+        ends = bounds(self.small, hull.lo[None], hull.hi[None], domain)[self.small.output]
         return self.by_outputs(*ends)[0]
 
     def by_outputs(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -82,14 +96,19 @@ class Problem:
         Returns:
             `(B, m)`, `-inf` for every other row.
         """
-        size = np.abs(self.rows)
-        column = size.argmax(axis=1)
-        # Entries are counted: a sum of sizes does not see one beyond float64's digits.
-        single = (np.count_nonzero(size, axis=1) == 1) & (size.max(axis=1) == 1.0)
-        single &= self.offset == 0
-        rises = self.rows[np.arange(len(column)), column] > 0
-        low = np.where(single, np.where(rises, lo[:, column], -hi[:, column]), -np.inf)
-        return np.where(np.isnan(low), -np.inf, low)
+        return by_outputs(self.rows, self.offset, lo, hi)
+
+
+def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """What bounds of the outputs `(B, outputs)` say of objectives: see `Problem.by_outputs`."""
+    size = np.abs(rows)
+    column = size.argmax(axis=1)
+    # Entries are counted: a sum of sizes does not see one beyond float64's digits.
+    single = (np.count_nonzero(size, axis=1) == 1) & (size.max(axis=1) == 1.0)
+    single &= offset == 0
+    rises = rows[np.arange(len(column)), column] > 0
+    low = np.where(single, np.where(rises, lo[:, column], -hi[:, column]), -np.inf)
+    return np.where(np.isnan(low), -np.inf, low)
 
 
 def with_rows(graph: Graph, rows: np.ndarray, offset: np.ndarray) -> Graph:

@@ -146,7 +146,7 @@ def _affine(layer: ProgramLayer, levels: list[_Level], width: int) -> _Level:
         level = levels[source]
         x, h = x + matrix @ level.x, h + matrix @ level.h
         height = height + matrix @ level.height
-        off = off + np.abs(matrix) @ level.off
+        off = off + abs(matrix) @ level.off
         size = size + layer.sizes[source] @ level.size
     terms = sum(matrix.shape[1] for matrix in layer.sources.values())
     return _Level(x, h, height, off + gamma(terms + width + layer.merged + 16) * size, size)

@@ -8,17 +8,36 @@ from numpy.typing import ArrayLike
 
 from ...core import Bounds, Box, InputError, down
 from ...core.arrays import linear_forms
+from ...domains import bounds
 from ...domains.backward import BoxBatch
 from ...domains.crown import CrownPass, CrownPlan
+from ...domains.forward_crown import ForwardCrownPass
 from ...domains.stability import clip_to_phases, is_stable, phase_codes
 from ...graph import Graph
 from ...graph.gradient import vector_jacobian_product
 from ...ops import Curve
-from ..common.parallel import parallel_map, single_blas_thread
+from ..common.domain_boxes import DomainBoxes
+from ..common.parallel import parallel_map, single_blas_thread, threads
+from ..common.problem import by_outputs
 from .alpha_crown import AlphaAscent
 from .base import BoxBounds
 from .gap_attribution import attribute_gap
 from .optimized_sweep import OptimizedCrownPass
+
+
+FEW_INPUTS, SOME_INPUTS = 12, 40
+"""Free inputs up to which layers too wide for a core's cache are bounded by forward forms; where
+there are products, of which forms know what their factors share, more pay off."""
+
+FORMS = 1 << 18
+"""Numbers that the forward forms of one value may hold in a chunk."""
+
+EFFORT = 2.0**33
+"""`CrownPass.effort` behind forward forms, where `ROWS` says how many rows there are."""
+
+ROWS = 4096
+"""Open entries of a value that are substituted back behind forward forms, in all boxes of a call
+or all roots: the first boxes, which decide easy questions, get the best bounds."""
 
 
 class ArrayEngine:
@@ -37,6 +56,7 @@ class ArrayEngine:
         steps: Ascent steps on the objective rows. None: 3 where every curve is made of straight
             lines, else 1 (a smooth curve's lines cost more than the boxes they save).
         threads: Worker threads at most; None for one a core this process may use.
+        roots: The boxes that all others lie in, where these are several; None: `box`.
         radii: Whether to account for rounding; False exists for the law that must then fail.
 
     Raises:
@@ -52,6 +72,7 @@ class ArrayEngine:
         *,
         steps: int | None = None,
         threads: int | None = None,
+        roots: DomainBoxes | None = None,
         radii: bool = True,
     ) -> None:
         self.graph = graph
@@ -72,6 +93,14 @@ class ArrayEngine:
         self.steps = (3 if straight else 1) if steps is None else steps
         self.inputs, self.objectives = graph.size, self.offset.size
         self.units = 0
+        self._forms = False
+        self._chunk = self.plan.boxes
+        self._roots = DomainBoxes.of(box) if roots is None else roots
+        free = int((self._roots.lo < self._roots.hi).sum(axis=1).max())
+        if free <= (SOME_INPUTS if self.plan.products else FEW_INPUTS) and self.plan.boxes == 1:
+            self._forms = True
+            widest = max((node.size for node in graph.nodes), default=1)
+            self._chunk = int(np.clip(FORMS // ((free + 2) * widest), 1, 64))
         self._places: list[tuple[int, Curve, slice]] = []
         for v, source, op in self.plan.curves:
             end = self.units + graph.value_size(v)
@@ -80,15 +109,38 @@ class ArrayEngine:
 
     @cached_property
     def _root(self) -> list[Bounds]:
-        """Bounds of every value over the whole box, computed when the first box is bounded."""
+        """Bounds of every value over all boxes, computed when the first box is bounded."""
+        if len(self._roots.lo) > 1:
+            return self._hulls()
         # Where errors multiply from product to product, better first bounds pay off.
         has_products = bool(self.plan.products)
         extra = frozenset({self.graph.output}) if has_products else frozenset()
-        sweep = OptimizedCrownPass if has_products else CrownPass
         cells = BoxBatch.of(self.box.lo[None], self.box.hi[None], self.radii)
-        root = sweep(self.plan, cells, extra=extra, radii=self.radii)
+        if has_products:
+            root = OptimizedCrownPass(self.plan, cells, extra=extra, radii=self.radii)
+        else:
+            root = self._pass(cells, {}, 0)
         root.run()
         return [(lo[0], hi[0]) for lo, hi in root.ends]
+
+    def _pass(self, cells: BoxBatch, known: dict[int, Bounds], most: int) -> CrownPass:
+        if self._forms:
+            return ForwardCrownPass(
+                self.plan, cells, known, radii=self.radii, most=most, effort=EFFORT
+            )
+        return CrownPass(self.plan, cells, known, radii=self.radii)
+
+    def _hulls(self) -> list[Bounds]:
+        """Of several boxes: what intervals say of each, joined."""
+        step = max(1, FORMS // sum((self.graph.size, *(node.size for node in self.graph.nodes))))
+        found: list[Bounds] = []
+        for start in range(0, len(self._roots.lo), step):
+            some = slice(start, start + step)
+            ends = bounds(self.graph, self._roots.lo[some], self._roots.hi[some], "intervals")
+            part = [(lo.min(axis=0), hi.max(axis=0)) for lo, hi in ends]
+            pairs = zip(found or part, part, strict=True)
+            found = [(np.minimum(a[0], b[0]), np.maximum(a[1], b[1])) for a, b in pairs]
+        return found
 
     @property
     def outputs(self) -> tuple[np.ndarray, np.ndarray]:
@@ -107,8 +159,11 @@ class ArrayEngine:
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
         _ = self._root  # once, before threads ask for it
-        pieces = [slice(i, i + self.plan.boxes) for i in range(0, len(lo), self.plan.boxes)]
-        work = [(lo[p], hi[p], status[p], wanted[p], cutoff) for p in pieces]
+        most = threads() if self.threads is None else self.threads
+        step = max(1, min(self._chunk, -(-len(lo) // most)))
+        pieces = [slice(i, i + step) for i in range(0, len(lo), step)]
+        rows = max(1, ROWS // max(len(lo), len(self._roots.lo)))
+        work = [(lo[p], hi[p], status[p], wanted[p], cutoff, rows) for p in pieces]
         with single_blas_thread() if len(work) > 1 else nullcontext():
             parts = parallel_map(lambda w: self._bound_chunk(*w), work, self.threads)
         names = ("least", "slopes", "offset", "scores", "status", "undecided")
@@ -121,6 +176,7 @@ class ArrayEngine:
         status: np.ndarray,
         wanted: np.ndarray,
         cutoff: np.ndarray,
+        rows: int,
     ) -> BoxBounds:
         known = {v: ends for v, ends in enumerate(self._root) if v}
         for source, op, place in self._places:
@@ -130,7 +186,7 @@ class ArrayEngine:
                 for end in known.get(source, self._root[source])
             )
             known[source] = clip_to_phases(op, codes, least, most)
-        sweep = CrownPass(self.plan, BoxBatch.of(lo, hi, self.radii), known, radii=self.radii)
+        sweep = self._pass(BoxBatch.of(lo, hi, self.radii), known, rows)
         net = sweep.run()
         box, which = np.nonzero(wanted)
         ascent = AlphaAscent(sweep, net, self.rows, box, which)
@@ -139,6 +195,8 @@ class ArrayEngine:
         least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
         slopes, blame = np.zeros((*shape, self.inputs)), np.zeros((*shape, self.inputs))
         least[box, which] = down(ascent.least + self.offset[which])
+        known_least = by_outputs(self.rows, self.offset, *sweep.ends[self.graph.output])
+        least = np.where(wanted, np.fmax(least, known_least), -np.inf)
         offset[box, which] = down(ascent.constant + self.offset[which])
         slopes[box, which], blame[box, which] = ascent.form_rows, attribute_gap(ascent)
         codes, undecided = self._units_of(sweep, status)

@@ -65,18 +65,24 @@ static void feed_block(const tape *t, scratch *w, const level *l, const int *lis
         const source *s = &l->src[i];
         const level *to = &t->lv[s->level];
         double *out = w->rows + (size_t)to->at * BOTH;
-        int fresh = !w->touched[s->level];
-        w->touched[s->level] = 1;
         if (s->dense) {
+            if (w->touched[s->level] == SOME) reach_all(w, s->level, to->at, to->n);
+            int fresh = !w->touched[s->level];
+            w->touched[s->level] = ALL;
             if (both) tiles(1, s, to->n, list, both, w->met, out, fresh);
             if (one) tiles(0, s, to->n, list + both, one, p, out, fresh && !both);
             continue;
         }
-        if (fresh) memset(out, 0, sizeof(double) * BOTH * (size_t)to->n);
+        if (!w->touched[s->level]) {
+            w->touched[s->level] = SOME;
+            w->count[s->level] = 0;
+        }
+        int some = w->touched[s->level] == SOME;
         for (int n = 0; n < both + one; n++) {
             v8 a = *(const v8 *)(w->met + BOTH * n), c = *(const v8 *)(w->met + BOTH * n + ROWS);
             for (int64_t e = s->ptr[list[n]]; e < s->ptr[list[n] + 1]; e++) {
-                double *o = out + BOTH * (size_t)s->col[e];
+                int u = s->col[e];
+                double *o = some ? reached(w, s->level, to->at, u) : out + BOTH * (size_t)u;
                 *(v8 *)o += s->val[e] * a;
                 if (n < both) *(v8 *)(o + ROWS) += s->val[e] * c;
             }
@@ -89,9 +95,10 @@ static void descend_block(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
 {
     const level *l = &t->lv[j];
     const double *rows = w->rows + (size_t)l->at * BOTH;
-    int count = 0;
-    for (int u = 0; u < l->n; u++) {
-        int i = l->at + u;
+    const int *some = w->touched[j] == SOME ? w->some + l->at : NULL;
+    int count = 0, all = some ? w->count[j] : l->n;
+    for (int n = 0; n < all; n++) {
+        int u = some ? some[n] : n, i = l->at + u;
         double up = w->up[i], down = w->down[i], at = w->up_at[i] - w->down_at[i];
         double bias = w->bias[i], owed = w->due[i];
         if (up == 0.0 && down == 0.0 && at == 0.0) continue;
@@ -150,6 +157,10 @@ static void descend_middle(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
     const double *mid_at = w->mid_at + l->at, *apart_at = w->apart_at + l->at;
     const int *order = w->order + l->at;
     int both = w->opened[l->at], all = w->listed[l->at];
+    if (w->touched[j] == SOME) {
+        both = list_some(l, w, j, &all);
+        order = w->list;
+    }
     v8 s = cst[0], d = {0}, owe = due[0];
     for (int n = 0; n < all; n++) {
         int u = order[n];
@@ -175,7 +186,10 @@ static void part_ends(const tape *t, scratch *w, int j)
     for (int k = 0; k < j; k++) {
         if (!w->touched[k]) continue;
         double *rows = w->rows + (size_t)t->lv[k].at * BOTH;
-        for (int u = 0; u < t->lv[k].n; u++) {
+        const int *some = w->touched[k] == SOME ? w->some + t->lv[k].at : NULL;
+        int all = some ? w->count[k] : t->lv[k].n;
+        for (int n = 0; n < all; n++) {
+            int u = some ? some[n] : n;
             v8 s = *(const v8 *)(rows + BOTH * u), d = *(const v8 *)(rows + BOTH * u + ROWS);
             *(v8 *)(rows + BOTH * u) = s + d;
             *(v8 *)(rows + BOTH * u + ROWS) = d - s;
@@ -199,16 +213,17 @@ static void bound_block(const tape *t, scratch *w, int k, const int *ask, int n,
     cst[1] = -cst[0];
     due[1] = due[0];
     memset(w->touched, 0, (size_t)t->levels + 1);
+    w->now++;
     for (int i = 0; i < l->nsrc; i++) {
         const source *s = &l->src[i];
         const level *to = &t->lv[s->level];
         double *out = w->rows + (size_t)to->at * BOTH;
-        w->touched[s->level] = 1;
+        w->touched[s->level] = s->dense ? ALL : SOME;
         if (!s->dense) {
-            memset(out, 0, sizeof(double) * BOTH * (size_t)to->n);
+            w->count[s->level] = 0;
             for (int r = 0; r < ROWS; r++)
                 for (int64_t e = s->ptr[unit[r]]; e < s->ptr[unit[r] + 1]; e++)
-                    out[BOTH * (size_t)s->col[e] + (size_t)r] = s->val[e];
+                    reached(w, s->level, to->at, s->col[e])[r] = s->val[e];
             continue;
         }
         size_t wide = (size_t)padded(l->n);
@@ -231,6 +246,7 @@ static void bound_block(const tape *t, scratch *w, int k, const int *ask, int n,
     for (; j >= 1; j--)
         if (w->touched[j]) descend_block(t, w, j, cst, due);
     if (!w->touched[0]) memset(w->rows, 0, sizeof(double) * BOTH * (size_t)t->d);
+    if (w->touched[0] == SOME) reach_all(w, 0, 0, t->d);
     for (int q = 0; q < t->d; q++)
         for (int e = 0; e < 2; e++) {
             v8 x = *(const v8 *)(w->rows + BOTH * q + ROWS * e);

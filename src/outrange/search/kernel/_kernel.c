@@ -43,6 +43,7 @@
 #include "_tape.h"
 #include "_scratch.h"
 #include "_rows.h"
+#include "_reach.h"
 #include "_block.h"
 #include "_units.h"
 #include "_forward.h"

@@ -5,7 +5,7 @@
 
 typedef struct {
     double *acc[2];              /* coefficients of every unit, one array a row */
-    char *touched;               /* per level: does the row reach it */
+    char *touched;               /* per level: does the row reach it; a block: `SOME`, `ALL` */
     /* By unit, of levels that are not linear. */
     double *lo, *hi;         /* bounds; of open units alone */
     double *per_width;       /* open: 1 / (hi - lo); 0 means a stable unit */
@@ -20,6 +20,8 @@ typedef struct {
     double *ga;              /* coefficient that the objective meets */
     double *best_free, *best_ga;
     double *rows, *met; /* a block: coefficients of every unit; what a level hands on */
+    int *some, *count;  /* a block: the units that its rows reach, and how many, by level */
+    int64_t *stamp, now; /* by unit: the last block that reached it; this block */
     double *share;      /* a block each: share of each input in its units' widths */
     double *gap, *blame; /* by unit, by input: see `_objective.h` */
     int *lane, blocks;  /* the units of `share`, eight a block; 0: none */
@@ -61,6 +63,9 @@ static scratch *scratch_new(const tape *t)
     w->due = reals(N);
     w->rows = reals(N * BOTH);
     w->met = reals(W * BOTH);
+    w->some = malloc(sizeof(int) * (N + 8));
+    w->count = calloc((size_t)t->levels + 1, sizeof(int));
+    w->stamp = calloc(N + 8, sizeof(int64_t));
     for (int k = 1; k <= t->levels; k++) {
         const level *l = &t->lv[k];
         memcpy(w->bias + l->at, l->bias, sizeof(double) * (size_t)l->n);
@@ -133,6 +138,9 @@ static void scratch_free(scratch *w)
     free(w->due);
     free(w->rows);
     free(w->met);
+    free(w->some);
+    free(w->count);
+    free(w->stamp);
     free(w->list);
     free(w->ask);
     free(w->p0);

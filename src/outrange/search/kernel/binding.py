@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from ...core import Box, gamma
 from .layer_program import LayerProgram
+from .sparse import Matrix, as_array, entries_of, share_of
 
 
 VERSION = 4
@@ -186,24 +187,23 @@ class CompiledProgram:
         self._kept.append(np.ascontiguousarray(array, dtype))
         return self._kept[-1]
 
-    def _source(self, k: int, i: int, source: int, matrix: np.ndarray) -> None:
-        nonzero = matrix != 0
-        dense = bool(nonzero.mean() > DENSE_SHARE)
+    def _source(self, k: int, i: int, source: int, matrix: Matrix) -> None:
+        dense = bool(share_of(matrix) > DENSE_SHARE)
         if dense:
             stride = -(-matrix.shape[1] // 8) * 8
-            padded = np.zeros((len(matrix), stride))
-            padded[:, : matrix.shape[1]] = matrix
+            padded = np.zeros((matrix.shape[0], stride))
+            padded[:, : matrix.shape[1]] = as_array(matrix)
             parts = (address(self._keep(padded, np.float64)), None, None, None)
         else:
             stride = 0
-            row, column = np.nonzero(nonzero)
-            start = np.zeros(len(matrix) + 1, np.int64)
-            np.cumsum(np.bincount(row, minlength=len(matrix)), out=start[1:])
+            row, column, value = entries_of(matrix)
+            start = np.zeros(matrix.shape[0] + 1, np.int64)
+            np.cumsum(np.bincount(row, minlength=matrix.shape[0]), out=start[1:])
             parts = (
                 None,
                 address(self._keep(start, np.int64)),
                 address(self._keep(column, np.int32)),
-                address(self._keep(matrix[row, column], np.float64)),
+                address(self._keep(value, np.float64)),
             )
         self.lib.tape_source(self.handle, k, i, source, dense, stride, *parts)
 

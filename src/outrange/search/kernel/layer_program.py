@@ -16,7 +16,7 @@ from ...core import gamma
 from ...core.rounding import UNIT
 from ...graph import Graph, Node
 from ...ops import Affine, Curve, Rearrange
-from ...ops.numerics.scatter import Scatter
+from .sparse import Matrix, identity, matrices, placed
 
 
 @dataclass(eq=False)
@@ -24,7 +24,8 @@ class ProgramLayer:
     """One layer.
 
     Args:
-        sources: Level number to its matrix `(n, units of that layer)`, float64.
+        sources: Level number to its matrix `(n, units of that layer)`, float64, sparse where it is
+            large and its op says which entries are not zero.
         sizes: The same with absolute values (of what was added up to make an entry).
         bias: `(n,)`.
         linear: Whether `h = z`.
@@ -33,8 +34,8 @@ class ProgramLayer:
         error: `(n,)`, a bound on the error of the layer's own definition (a curve's stated error).
     """
 
-    sources: dict[int, np.ndarray]
-    sizes: dict[int, np.ndarray]
+    sources: dict[int, Matrix]
+    sizes: dict[int, Matrix]
     bias: np.ndarray
     linear: bool = True
     below: float = 1.0
@@ -118,7 +119,8 @@ class LayerProgram:
 
 
 MOST_WEIGHTS = 1 << 24
-"""Entries of the largest affine op, zeros included: a program stores matrices explicitly."""
+"""Entries of the largest affine op, zeros included unless they are known beforehand: a program
+stores matrices explicitly."""
 
 
 def compile_layers(
@@ -139,7 +141,10 @@ def compile_layers(
             program are the others, in order.
     """
     if any(
-        isinstance(n.op, Affine) and n.size * max(n.op.sizes) > MOST_WEIGHTS for n in graph.nodes
+        isinstance(n.op, Affine)
+        and n.op.entries is None
+        and n.size * max(n.op.sizes) > MOST_WEIGHTS
+        for n in graph.nodes
     ):
         return None
     recorder, defined = _Compiler(graph, fixed), {}
@@ -168,9 +173,8 @@ class _Compiler:
         if isinstance(op, Rearrange):
             self.views[value] = self._rearranged(op, node)
         elif isinstance(op, Affine):
-            eye = np.eye(op.size)
-            parts = op.adjoint(eye)
-            self.views[value] = self.affine(parts, tuple(map(np.abs, parts)), op.bias, node.inputs)
+            parts = matrices(op)
+            self.views[value] = self.affine(parts, tuple(map(abs, parts)), op.bias, node.inputs)
             self.layers[-1].merged += op.ulps
         elif isinstance(op, Curve) and op.is_piecewise_linear:
             return self._curve(value, node, op)
@@ -207,33 +211,29 @@ class _Compiler:
 
     def affine(
         self,
-        parts: Sequence[np.ndarray],
-        sizes: Sequence[np.ndarray],
+        parts: Sequence[Matrix],
+        sizes: Sequence[Matrix],
         bias: np.ndarray,
         inputs: Sequence[int],
     ) -> Source:
         """Push the linear layer `sum_i parts[i] @ value(inputs[i]) + bias`."""
         bias = np.array(bias, np.float64)
-        error = np.zeros(bias.size)
-        sources: dict[int, np.ndarray] = {}
-        totals: dict[int, np.ndarray] = {}
-        merged = len(parts)
+        layer = ProgramLayer({}, {}, bias, error=np.zeros(bias.size), merged=len(parts))
         for part, size, j in zip(parts, sizes, inputs, strict=True):
             view = self.views[j]
             fixed = view.layer < 0
             if fixed.any():
-                bias = bias + part[:, fixed] @ view.constant[fixed]
-                spread = size[:, fixed] @ np.abs(view.constant[fixed]) + np.abs(bias)
-                error = error + gamma(int(fixed.sum()) + 2) * spread
-            for layer in np.unique(view.layer[~fixed]):
-                here = view.layer == layer
-                scatter = Scatter(view.unit[here], self.widths[layer])
-                merged = max(merged, scatter.most + len(parts))
-                columns = np.flatnonzero(here)[scatter.order]
-                for store, whole in ((sources, part), (totals, size)):
-                    matrix = scatter.sums(np.take(whole, columns, axis=1))
-                    store[layer] = store[layer] + matrix if layer in store else matrix
-        return self._push(ProgramLayer(sources, totals, bias, error=error, merged=merged))
+                constant = np.where(fixed, view.constant, 0.0)
+                layer.bias = layer.bias + part @ constant
+                spread = size @ np.abs(constant) + np.abs(layer.bias)
+                layer.error = layer.error + gamma(int(fixed.sum()) + 2) * spread
+            for number in np.unique(view.layer[~fixed]):
+                here, width = view.layer == number, self.widths[number]
+                found, total, most = placed(part, size, here, view.unit, width)
+                layer.merged = max(layer.merged, most + len(parts))
+                for store, matrix in ((layer.sources, found), (layer.sizes, total)):
+                    store[number] = store[number] + matrix if number in store else matrix
+        return self._push(layer)
 
     def _curve(self, value: int, node: Node, op: Curve) -> bool:
         knots = np.array(op.knots)
@@ -246,7 +246,7 @@ class _Compiler:
         probes = np.concatenate([[knots[0] - 1.0], middle, [knots[-1] + 1.0]])
         slopes = np.asarray(op.df(probes), np.float64)
         heights = np.asarray(op.f(knots), np.float64)
-        eye = np.eye(node.size)
+        eye = identity(node.size)
         source = node.inputs[0]
         kinks = []
         for knot in knots:
@@ -273,7 +273,7 @@ class _Compiler:
 
     def _straight(self, value: int, node: Node, op: Curve) -> bool:
         slope, height = float(op.df(np.zeros(1))[0]), float(op.f(np.zeros(1))[0])
-        eye, bias = np.eye(node.size), np.full(node.size, height)
+        eye, bias = identity(node.size), np.full(node.size, height)
         self.views[value] = self.affine((slope * eye,), (abs(slope) * eye,), bias, node.inputs)
         self.layers[-1].merged += int(4 + op.ulps)
         self.layers[-1].error = self.layers[-1].error + op.off
@@ -293,7 +293,7 @@ class _Compiler:
             and node.inputs[0] != self.graph.output
         )
         if not own:
-            eye = np.eye(node.size)
+            eye = identity(node.size)
             view = self.affine((eye,), (eye,), np.zeros(node.size), node.inputs)
         layer = self.layers[-1]
         layer.linear, layer.below, layer.above = False, float(slopes[0]), float(slopes[1])

@@ -1,0 +1,72 @@
+"""Forward forms for all units, and back-substitution for the few that they leave open.
+
+Over boxes of few inputs a forward pass costs little more than to run the graph for each of them,
+however wide its layers are; back-substitution costs as much for every row. So forms bound all
+units, and where a value has few open ones left, as in small boxes, these are substituted back: the
+smaller the boxes, the more the bounds become those of `CrownPass`.
+
+Sound: yes, every end is the better of two that are. Cost: see `forward`, and `most` rows a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..core import Bounds
+from ..graph import Node
+from .backward import RelaxedGraph
+from .crown import MOST_SHARES, CrownPass
+from .forward import ForwardForm, form_of_boxes, forward_step
+
+
+@dataclass(eq=False)
+class ForwardCrownPass(CrownPass):
+    """A sweep whose bounds of the units come from forward forms. See `CrownPass`.
+
+    Args:
+        most: Open entries of a value up to which they are substituted back.
+    """
+
+    most: int = 16
+    _forms: dict[int, ForwardForm] = field(default_factory=dict)
+
+    def run(self) -> RelaxedGraph:
+        """Bound everything; returns the lines in force."""
+        self._forms = {0: form_of_boxes(self.cells.lo, self.cells.hi)}
+        nodes = enumerate(self.plan.graph.nodes, 1)
+        self._last = {j: v for v, node in nodes for j in node.inputs}
+        return super().run()
+
+    def _forward(self, value: int, node: Node) -> Bounds:
+        before = [self.ends[j] for j in node.inputs]
+        form, (lo, hi) = forward_step(node, [self._forms[j] for j in node.inputs], before, map)
+        self._forms[value] = form
+        for j in node.inputs:
+            if self._last[j] == value:
+                self._forms.pop(j, None)
+        if value in self.known:
+            lo, hi = np.maximum(lo, self.known[value][0]), np.minimum(hi, self.known[value][1])
+        return lo, hi
+
+    def _refine(self, net: RelaxedGraph, value: int) -> bool:
+        rows = self._open_rows(value)
+        if rows.size <= self.most or value in self.extra:
+            return super()._refine(net, value)
+        boxes, inputs = self.cells.lo.shape
+        if boxes * rows.size * inputs <= MOST_SHARES:
+            self.shares[value] = rows, self._shares_of(self._forms[value], rows)
+        return False
+
+    def _shares_of(self, form: ForwardForm, rows: np.ndarray) -> np.ndarray:
+        """`(B, rows, d)`: how each input contributes to the widths of some entries."""
+        found = np.zeros((*self.cells.lo.shape, rows.size))
+        if form.count:
+            varies = self.cells.lo < self.cells.hi
+            box, entry = np.nonzero(varies)
+            place = (np.cumsum(varies, axis=1) - 1)[box, entry]
+            found[box, entry] = np.abs(form.rows[box, place][:, rows])
+        with np.errstate(all="ignore"):
+            total = found.sum(axis=1, keepdims=True)
+            return np.moveaxis(np.where(total > 0, found / total, 0.0), 1, 2)

@@ -1,0 +1,45 @@
+/* What the rows of a block reach of a level. Behind sparse matrices these are few of its units:
+ * they are listed, and the others cost nothing. */
+
+#define ALL 1  /* every unit of a level has its sixteen coefficients */
+#define SOME 2 /* the units that are listed have, the others have none */
+
+/* The coefficients of unit c of a level of which some units are listed, now one of them. */
+static inline double *reached(scratch *w, int level, int at, int c)
+{
+    double *row = w->rows + BOTH * (size_t)(at + c);
+    if (w->stamp[at + c] == w->now) return row;
+    w->stamp[at + c] = w->now;
+    w->some[at + w->count[level]++] = c;
+    memset(row, 0, sizeof(double) * BOTH);
+    return row;
+}
+
+/* Every unit of a level gets its coefficients. */
+static void reach_all(scratch *w, int level, int at, int n)
+{
+    for (int c = 0; c < n; c++)
+        if (w->stamp[at + c] != w->now)
+            memset(w->rows + BOTH * (size_t)(at + c), 0, sizeof(double) * BOTH);
+    w->touched[level] = ALL;
+}
+
+/* The listed units of a level as `list_units` has all of them, to `list`: the open ones, then the
+ * stable ones that pass anything on. Returns the number of open ones. */
+static int list_some(const level *l, scratch *w, int j, int *all)
+{
+    const int *some = w->some + l->at;
+    int count = 0, both;
+    for (int n = 0; n < w->count[j]; n++) {
+        w->list[count] = some[n];
+        count += w->per_width[l->at + some[n]] > 0.0;
+    }
+    both = count;
+    for (int n = 0; n < w->count[j]; n++) {
+        int i = l->at + some[n];
+        if (w->per_width[i] > 0.0 || w->up[i] == 0.0) continue;
+        w->list[count++] = some[n];
+    }
+    *all = count;
+    return both;
+}
