@@ -48,7 +48,7 @@ def test_too_few_epochs_are_named_by_more_of_them():
 
 
 def test_one_batch_of_all_rows_is_named_by_smaller_ones():
-    (finding,) = found(program(rate=0.005, rows=384), "OR030", epochs=4, batch_size=384)
+    (finding,) = found(program(rate=0.003, rows=384), "OR030", epochs=4, batch_size=384)
     assert "nearly all of your rows" in finding.message
     assert "batch_size=32" in finding.fix
 
