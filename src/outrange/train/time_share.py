@@ -3,8 +3,10 @@
 import time
 
 
-COMPARISON = 0.3
-"""Seconds that a comparison with the model is taken to need, besides twice the time of reading."""
+COMPARISON, OF_FIRST, LONG = 0.3, 0.3, 5.0
+"""Seconds that a comparison with the model is taken to need at least, besides twice the time of
+reading: both compile, so a share of the first epoch, up to an epoch of so many seconds.
+"""
 
 
 class TimeShare:
@@ -19,7 +21,7 @@ class TimeShare:
         self.share, self.epochs = share, epochs
         self.begun = time.perf_counter()
         self.spent = self.reading = self.last = 0.0
-        self.measured, self.before = False, self.begun
+        self.measured, self.before, self.first = False, self.begun, 0.0
 
     def has_read(self) -> None:
         """What was done so far was reading the model; a first measurement takes about as long."""
@@ -43,6 +45,7 @@ class TimeShare:
         """
         now = time.perf_counter()
         elapsed, last_epoch, self.before = now - self.begun, now - self.before, now
+        self.first = self.first or elapsed
         if not self.measured and epoch > 0:  # the first epoch compiles, the others do not
             # Half of what is to come: a training may be stopped early.
             elapsed += 0.5 * max(0, self.epochs - epoch - 1) * last_epoch
@@ -51,4 +54,5 @@ class TimeShare:
     def allows_comparison(self) -> bool:
         """Whether there is time to compare what was read with the model."""
         elapsed = time.perf_counter() - self.begun
-        return self.spent + COMPARISON + 2 * self.reading <= self.share * elapsed
+        needed = max(COMPARISON, OF_FIRST * min(self.first, LONG)) + 2 * self.reading
+        return self.spent + needed <= self.share * elapsed
