@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Warrant
 from ..graph import Graph
+from ..ops import Curve
 from .attack.first_points import First, first_points
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
@@ -19,10 +19,14 @@ from .common.search import Search
 from .kernel.binding import library
 from .kernel.layer_program import LayerProgram, compile_layers
 from .spread.begin import over_workers
+from .turns import Portfolio
 
 
 FEW_INPUTS = 12
 """Free inputs up to which only input splitting is used; beyond, neuron splitting joins."""
+
+HARD_INPUTS, HARD_UNITS = 9, 64
+"""Free inputs and bent entries from which on ranges over few inputs may need neuron splits, too."""
 
 SOME_INPUTS = 40
 """Free inputs up to which input splitting is tried as well: a few inputs often dominate."""
@@ -30,12 +34,6 @@ SOME_INPUTS = 40
 WIDE_ENTRIES = 1 << 18
 """Entries in all values of a graph from which on branch and bound is not used: see
 `wide_search`."""
-
-FIRST_TURN = 0.5
-"""Seconds of the first turn of each search of a portfolio; every later round doubles it."""
-
-SHARE_BEHIND = 0.0625
-"""Share of a turn for a search whose bounds are worse than another's after the first round."""
 
 
 class Kind(StrEnum):
@@ -76,6 +74,9 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
 
     A decision over one hidden layer whose conjunction leaves most units no choice is also given to
     the conflict-driven search, in turns with neuron splits.
+
+    A range over 9 inputs or more, and 64 units or more, gets neuron splits in turns as well,
+    however few its inputs are: over wide boxes its units are bounded together there.
 
     Input splits run on the box kernel where the graph compiles to layers, else on the array engine
     (`compile_problem`); where the caller allows it, a mixed-integer solver takes turns with them up
@@ -151,11 +152,24 @@ def _by_kind(
         return WideSearch(graph, problem.domain.hull, incumbent, seed=seed)
     incumbent.prove(problem.by_intervals(problem.small))
     if kind is Kind.INPUT_SPLIT:
-        return _input_splits(problem, incumbent, seed, engine, solver)
+        inputs = _input_splits(problem, incumbent, seed, engine, solver)
+        if engine == "array" or incumbent.target is not None or not _is_hard(problem):
+            return inputs
+        return Portfolio((inputs, _neuron_splits(problem, incumbent, seed)))
     if kind is Kind.NEURON_SPLIT:
         return _neuron_splits(problem, incumbent, seed)
     inputs = _input_splits(problem, incumbent, seed, engine, solver=False)
     return Portfolio((inputs, _neuron_splits(problem, incumbent, seed)))
+
+
+def _is_hard(problem: Problem) -> bool:
+    """Whether boxes alone may take very long for a range: not so few inputs, and many units."""
+    from .neuron_split.search import supports
+
+    bent = sum(node.size for node in problem.small.nodes if isinstance(node.op, Curve))
+    if not problem.is_one_box or problem.free < HARD_INPUTS or bent < HARD_UNITS:
+        return False
+    return supports(problem.of_outputs(problem.small))
 
 
 def _conflicts(problem: Problem, incumbent: Incumbent) -> Search | None:
@@ -220,81 +234,3 @@ def _input_splits(
     from .milp.turns import MilpTurns
 
     return MilpTurns(boxes, problem.small, problem.domain.hull, problem.rows, problem.offset)
-
-
-class Portfolio(Search):
-    """Several searches of one problem in turns of growing length; they share an incumbent.
-
-    What one of them proves, the others need not. From the second round on the search with the best
-    bounds gets most of the time: it shows early which kind of split suits a network.
-
-    Args:
-        parts: The searches.
-    """
-
-    def __init__(self, parts: tuple[Search, ...]) -> None:
-        self.incumbent, self._parts = parts[0].incumbent, parts
-        self._going = list(parts)
-        self._used: list[Search] = []
-        self._turn = FIRST_TURN
-        self._leader: Search | None = None
-        self._at = 0
-        self._turn_ends = self.incumbent.clock.seconds + FIRST_TURN
-
-    def lower(self) -> np.ndarray:
-        return np.maximum.reduce([part.lower() for part in self._parts])
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """Those of the searches that have run."""
-        used = self._used or self._parts[:1]
-        return tuple(dict.fromkeys(m for part in used for m in part.methods))
-
-    @property
-    def waiting(self) -> int:
-        return sum(part.waiting for part in self._going)
-
-    @property
-    def warrant(self) -> Warrant:
-        return min(part.warrant for part in self._parts)
-
-    @property
-    def finished(self) -> bool:
-        # `lower` would cost a pass over all open boxes: the bounds of the last turn suffice.
-        return not bool((self.incumbent.known < self.incumbent.cutoff()).any())
-
-    def recover(self) -> None:
-        for part in self._parts:
-            part.recover()
-
-    def advance(self) -> bool:
-        """Advance the search whose turn it is."""
-        part = self._going[self._at]
-        if part not in self._used:
-            self._used.append(part)
-        goes_on = not part.finished and part.advance()
-        if not goes_on:
-            self._going.remove(part)
-        if not goes_on or self.incumbent.clock.seconds > self._turn_ends:
-            self.incumbent.prove(part.lower())
-            self._next(goes_on)
-        return bool(self._going)
-
-    def _next(self, goes_on: bool) -> None:
-        self._at += goes_on
-        if self._at >= len(self._going):
-            self._at = 0
-            self._turn *= 2
-            rising = (part for part in self._going if part.gradual)
-            self._leader = max(rising, key=self._standing, default=None)
-        now = self._going[self._at : self._at + 1]
-        behind = self._leader is not None and now != [self._leader] and all(p.gradual for p in now)
-        share = SHARE_BEHIND if behind else 1.0
-        self._turn_ends = self.incumbent.clock.seconds + share * self._turn
-
-    def _standing(self, part: Search) -> float:
-        """The open gaps that a search has left, relative to the ranges seen."""
-        incumbent = self.incumbent
-        open_ = incumbent.known < incumbent.cutoff()
-        gap = (incumbent.best - part.lower()) / incumbent.scale()
-        return -float(np.where(open_, np.nan_to_num(gap, nan=np.inf), 0.0).max(initial=0.0))

@@ -21,6 +21,8 @@ class Search(ABC):
     """The best points, the clock and the tolerances; several searches may share one."""
     gradual: bool = True
     """Whether its bounds rise step by step; else it proves all or nothing."""
+    settled: bool = True
+    """Whether its bounds show what it can do; not while it bounds one objective after the other."""
     methods: tuple[str, ...]
     """What it does, with references, for the reader of the answer."""
 

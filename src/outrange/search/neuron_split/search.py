@@ -16,6 +16,7 @@ from ..attack.momentum import attack, initial_samples
 from ..common.incumbent import Incumbent
 from ..common.parallel import single_blas_thread
 from ..common.search import Search
+from ..semidefinite.turns import METHOD, SemidefiniteTurns
 from .alpha_beta import BoundProblem, optimize_bounds
 from .drop_inactive import drop_inactive
 from .drop_stable import drop_stable
@@ -104,6 +105,7 @@ class NeuronSplitSearch(Search):
                 yield True
             self._net = drop_stable(self._net)
             yield True
+            yield from self._by_moments()
             self._descend(24)
         while True:
             which = [k for k in self._open if k not in self._trees or self._goes_on(k)]
@@ -116,6 +118,28 @@ class NeuronSplitSearch(Search):
             k = min(which, key=lambda k: self._trees[k].spent)
             self._grow(self._trees[k], k)
             yield True
+
+    def _by_moments(self) -> Iterator[bool]:
+        """Bound all open objectives of a range by semidefinite relaxations, while that gains."""
+        net = self._net
+        assert net is not None
+        incumbent, which = self.incumbent, self._open
+        if not self.splits or incumbent.target is not None or not which.size:
+            return
+        gap = ((incumbent.best - self._lower) / incumbent.scale())[which]
+        if not SemidefiniteTurns.suit(net, gap):
+            return
+        turns = SemidefiniteTurns(net, which, self._lower, self._rng)
+        self.settled = False
+        while rows := turns.advance(incumbent.cutoff(), incumbent.scale()):
+            self.methods = (*METHODS, METHOD)
+            for row in rows:
+                self._lower[row.entry] = max(self._lower[row.entry], row.least)
+            self.settled = self.settled or any(row.turns > 1 for row in rows)
+            incumbent.boxes += len(rows)
+            self._look(np.array([row.at for row in rows if row.at is not None]))
+            yield True
+        self.settled = True
 
     def _goes_on(self, k: int) -> bool:
         grown = self._trees[k]

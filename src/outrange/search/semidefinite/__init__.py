@@ -1,0 +1,1 @@
+"""Semidefinite relaxations: units of a layer bounded together, by products of what is known."""

@@ -1,0 +1,173 @@
+"""Directions of a primal-dual interior-point method for matrices of rank two.
+
+Reference: C. Helmberg, F. Rendl, R. Vanderbei, H. Wolkowicz, *An interior-point method for
+semidefinite programming*, SIAM J. Optim. 6 (1996), for the direction (HKM).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .products import Products
+
+
+EDGE = 0.95
+"""Share of the way to the edge of the cone that a step goes."""
+
+SHORT = 0.1
+"""A first direction that stays inside for less than this says nothing of the next `mu`."""
+
+RIDGE = 1e-12
+"""Added to the curvature, relative: some products may say the same."""
+
+
+class ProductSums:
+    """Products weighted and summed, and their values at moments.
+
+    Args:
+        products: `m` of them, of `n` variables.
+    """
+
+    def __init__(self, products: Products) -> None:
+        self.left, self.right = products.left, products.right
+        self.signed = np.concatenate([[False], ~products.free])
+        """Which entries of `(height, multipliers)` are at least 0."""
+        self.degree = len(self.left) + int(self.signed.sum())
+        """How many complementary products there are."""
+
+    def summed(self, dual: np.ndarray) -> np.ndarray:
+        """`(n, n)`: the height and minus the products, weighted by `(height, multipliers)`."""
+        half = (self.left * dual[1:]) @ self.right.T
+        out = -0.5 * (half + half.T)
+        out[0, 0] += dual[0]
+        return out
+
+    def applied(self, moments: np.ndarray) -> np.ndarray:
+        """`(1 + m,)`: the constant's square and minus the products, at some moments."""
+        products = np.einsum("nm,nm->m", self.left, moments @ self.right)
+        return np.concatenate([[moments[0, 0]], -products])
+
+
+@dataclass(eq=False)
+class Iterate:
+    """Moments `X`, slacks of the products that are at least 0, and `(height, multipliers)`."""
+
+    moments: np.ndarray
+    slack: np.ndarray
+    dual: np.ndarray
+
+
+class Direction:
+    """Directions at one iterate: the HKM direction, whose equations are solved once."""
+
+    def __init__(self, sums: ProductSums, now: Iterate, cost: np.ndarray) -> None:
+        self._sums, self._now = sums, now
+        signed = self._signed = sums.signed
+        self._matrix = sums.summed(now.dual) - cost
+        self._inner = tuple(
+            np.linalg.inv(np.linalg.cholesky(part)) for part in (now.moments, self._matrix)
+        )
+        self._inverse = self._inner[1].T @ self._inner[1]
+        self._at_inverse = sums.applied(self._inverse)
+        self._at_moments = sums.applied(now.moments)
+        self._wanted = -self._at_moments
+        self._wanted[0] += 1.0
+        self._wanted[signed] -= now.slack
+        product = float((now.moments * self._matrix).sum() + now.slack @ now.dual[signed])
+        self.complementarity = product / sums.degree
+        """The mean of all complementary products."""
+        schur = self._schur()
+        schur[signed, signed] += now.slack / now.dual[signed]
+        diagonal = np.arange(len(schur))
+        schur[diagonal, diagonal] *= 1.0 + RIDGE
+        self._equations, self._solved = schur, np.linalg.inv(schur)
+
+    def _schur(self) -> np.ndarray:
+        left, right = self._sums.left, self._sums.right
+        x, p = self._now.moments, self._inverse
+        x_left, x_right, p_left, p_right = x @ left, x @ right, p @ left, p @ right
+        m = left.shape[1]
+        out = np.empty((m + 1, m + 1))
+        crossed = (left.T @ x_right) * (right.T @ p_left)
+        inner = (left.T @ x_left) * (right.T @ p_right)
+        inner += (right.T @ x_right) * (left.T @ p_left)
+        inner += crossed + crossed.T
+        out[1:, 1:] = 0.125 * (inner + inner.T)
+        out[0, 0] = x[0, 0] * p[0, 0]
+        out[0, 1:] = out[1:, 0] = -0.5 * (x_left[0] * p_right[0] + x_right[0] * p_left[0])
+        return out
+
+    def toward(
+        self,
+        mu: float,
+        moments_of: np.ndarray | None = None,
+        slack_of: np.ndarray | float = 0.0,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The direction toward complementary products of `mu`: of the dual, moments and slack.
+
+        Args:
+            mu: The aim.
+            moments_of: What products of a first direction add, of the moments.
+            slack_of: The same of the slacks.
+        """
+        sums, now, signed = self._sums, self._now, self._signed
+        own = now.dual[signed]
+        right = mu * self._at_inverse - self._at_moments - self._wanted
+        right[signed] += mu / own - now.slack - slack_of
+        if moments_of is not None:
+            right -= sums.applied(moments_of)
+        dual = self._solved @ right
+        dual += self._solved @ (right - self._equations @ dual)
+        turned = now.moments @ sums.summed(dual) @ self._inverse
+        moments = mu * self._inverse - now.moments - 0.5 * (turned + turned.T)
+        if moments_of is not None:
+            moments -= moments_of
+        slack = mu / own - now.slack - now.slack / own * dual[signed] - slack_of
+        return dual, moments, slack
+
+    def shares(
+        self, dual: np.ndarray, moments: np.ndarray, slack: np.ndarray
+    ) -> tuple[float, float]:
+        """How much of a direction stays inside, of moments and of multipliers."""
+        now, signed = self._now, self._signed
+        return (
+            _share(self._inner[0], moments, now.slack, slack),
+            _share(self._inner[1], self._sums.summed(dual), now.dual[signed], dual[signed]),
+        )
+
+    def corrected(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Mehrotra's direction: how far the first one goes says how far to aim."""
+        sums, now, signed = self._sums, self._now, self._signed
+        dual, moments, slack = self.toward(0.0)
+        step = sums.summed(dual)
+        one, two = self.shares(dual, moments, slack)
+        left = float(((now.moments + one * moments) * (self._matrix + two * step)).sum())
+        left += float((now.slack + one * slack) @ (now.dual[signed] + two * dual[signed]))
+        ratio = left / sums.degree / self.complementarity
+        aim = min(1.0, max(1e-3, ratio**3)) if min(one, two) > SHORT else 1.0
+        turned = moments @ step @ self._inverse
+        return self.toward(
+            aim * self.complementarity,
+            0.5 * (turned + turned.T),
+            slack * dual[signed] / now.dual[signed],
+        )
+
+
+def _share(
+    inner: np.ndarray, direction: np.ndarray, numbers: np.ndarray, steps: np.ndarray
+) -> float:
+    """How much of a direction, up to all, keeps a matrix definite and numbers positive.
+
+    Args:
+        inner: The inverse of the matrix's factor.
+        direction: Of the matrix.
+        numbers: Positive.
+        steps: Of the numbers.
+    """
+    share, falling = 1.0, steps < 0
+    if falling.any():
+        share = min(share, EDGE * float((numbers[falling] / -steps[falling]).min()))
+    least = float(np.linalg.eigvalsh(inner @ direction @ inner.T)[0])
+    return min(share, EDGE / -least) if least < 0 else share

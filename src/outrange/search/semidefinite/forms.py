@@ -1,0 +1,125 @@
+"""Values of a net as linear forms of bounded variables.
+
+The variables are a constant 1, the inputs and, of every unit at a kink, how far it is above the
+kink; each but the first is scaled to `[-1, 1]`. A value is `coefficients . y`, up to `error`: what
+the float64 coefficients are off by is worth at most `gamma |coefficients|` where no variable
+exceeds 1, and is carried on with the values.
+
+Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core import gamma, up
+from ...ops import Affine
+from ..neuron_split.relaxations import KinkActivation
+from ..neuron_split.relaxed_net import RelaxedNet
+
+
+GUARD = 1.0 + 1e-9
+"""More than the roundings of an error that is itself a sum of non-negative numbers."""
+
+TINY = 1e-290
+"""More than what underflow costs a form; far less than what anybody asks for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forms:
+    """Entries of a value.
+
+    Args:
+        coefficients: `(n, entries)`, of the variables.
+        error: `(entries,)`: how far each entry may be from its form.
+    """
+
+    coefficients: np.ndarray
+    error: np.ndarray
+
+    @property
+    def size(self) -> np.ndarray:
+        """`(entries,)` the largest absolute value, the error included."""
+        n = len(self.coefficients)
+        found = np.abs(self.coefficients).sum(axis=0) * (1.0 + gamma(n + 2))
+        return (found + self.error) * GUARD + TINY
+
+    def plus(self, factor: np.ndarray | float, other: Forms, scale: np.ndarray | float) -> Forms:
+        """`factor * self + scale * other`, entry by entry; factors are exact numbers."""
+        one, two = factor * self.coefficients, scale * other.coefficients
+        error = np.abs(factor) * self.error + np.abs(scale) * other.error
+        lost = gamma(3) * (np.abs(one) + np.abs(two)).sum(axis=0)
+        return Forms(one + two, (error + lost) * GUARD + TINY)
+
+
+def supports(net: RelaxedNet) -> bool:
+    """Whether a net bends at kinks alone: then, without stable units, its values have forms."""
+    return all(isinstance(b, KinkActivation) for b in net.activations)
+
+
+class BoundedForms:
+    """Forms of all values of a net whose units are all at their kinks.
+
+    Args:
+        net: See `supports`; no unit of it is stable.
+    """
+
+    def __init__(self, net: RelaxedNet) -> None:
+        self.net = net
+        self.kinks = [b for b in net.activations if isinstance(b, KinkActivation)]
+        self.count = 1 + net.box.size + net.units
+        """`n`: of all variables."""
+        self.values = {0: self._inputs()}
+        self.above: dict[int, Forms] = {}
+        """Of each activation's value, how far its units are above their kinks."""
+        at = {b.value: b for b in self.kinks}
+        for v, node in enumerate(net.graph.nodes, 1):
+            before = [self.values[j] for j in node.inputs]
+            if v in at:
+                self.values[v] = self._kinked(at[v], before[0])
+            else:
+                assert isinstance(node.op, Affine)
+                self.values[v] = self._affine(node.op, before, net.errors.get(v, 0.0))
+
+    def variables_of(self, value: int) -> int:
+        """The first variables, on which a value depends at most."""
+        return 1 + self.net.box.size + self.net.units_before(value)
+
+    def places(self, activation: KinkActivation) -> np.ndarray:
+        """The variables of an activation's units."""
+        first = 1 + self.net.box.size
+        return first + np.arange(activation.place.start, activation.place.stop)
+
+    def _inputs(self) -> Forms:
+        box = self.net.box
+        center = 0.5 * box.lo + 0.5 * box.hi
+        reach = up(np.maximum(up(box.hi - center), up(center - box.lo)))
+        rows = np.zeros((self.count, box.size))
+        rows[0] = center
+        rows[1 + np.arange(box.size), np.arange(box.size)] = reach
+        return Forms(rows, np.zeros(box.size))
+
+    def _affine(self, op: Affine, before: list[Forms], own: np.ndarray | float) -> Forms:
+        rows = op.apply(tuple(form.coefficients for form in before), False)
+        known = op.apply(tuple(form.error[None] for form in before), True)[0]
+        sizes = tuple(np.abs(form.coefficients).sum(axis=0)[None] for form in before)
+        reach = op.apply(sizes, True)[0] + np.abs(op.bias)
+        rows = rows.copy()
+        rows[0] += op.bias
+        lost = gamma(op.terms + len(rows) + 8) * reach
+        return Forms(rows, (known + lost + own) * GUARD + TINY)
+
+    def _kinked(self, activation: KinkActivation, source: Forms) -> Forms:
+        """`below * z + (above - below) * p` with `p = max(z, 0)` in `[0, hi]`."""
+        half = 0.5 * self.net.hi[activation.place]
+        rows = np.zeros((self.count, activation.size))
+        rows[0] = half
+        rows[self.places(activation), np.arange(activation.size)] = half
+        self.above[activation.value] = above = Forms(rows, np.zeros(activation.size))
+        if activation.below == 0.0 and activation.above == 1.0:
+            return above
+        turn = activation.above - activation.below
+        # The difference of the slopes is rounded once: `plus` pays for three roundings.
+        return source.plus(activation.below, above, turn)

@@ -1,0 +1,94 @@
+"""Which rows are bounded next: those that have most to gain, of all that are asked about."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..common.parallel import parallel_map, threads
+from ..neuron_split.relaxed_net import RelaxedNet
+from .forms import supports
+from .relaxation import SemidefiniteRelaxation, SemidefiniteRow
+
+
+METHOD = "semidefinite relaxations with products of units (Raghunathan et al. 2018)"
+
+FEWEST_UNITS = 16
+"""Unstable units from which on these relaxations are used: fewer are split at once."""
+
+MOST_VARIABLES = 320
+"""Inputs and unstable units up to which they are used: a step takes time with their cube."""
+
+LEAST_GAIN = 0.02
+"""A turn that closes less than this share of what a row lacks is its last."""
+
+LOOSE = 0.2
+"""Lines that leave less than this share of a range open, on average, will do for splits."""
+
+FIRST = 1e6
+"""First turns come before all others, the widest gaps first."""
+
+MOST_TURNS = 12
+"""Turns of one row."""
+
+
+class SemidefiniteTurns:
+    """Bounds of objectives, each bounded in its turn.
+
+    Args:
+        net: The objectives are its outputs.
+        which: `(k,)` the objectives.
+        lower: `(objectives,)` what is proved of them.
+        rng: For the points that start the method.
+    """
+
+    def __init__(
+        self, net: RelaxedNet, which: np.ndarray, lower: np.ndarray, rng: np.random.Generator
+    ) -> None:
+        self._relaxation = SemidefiniteRelaxation(net, rng)
+        output = self._relaxation.output
+        self.rows = {int(k): SemidefiniteRow(output, int(k), 1.0, float(lower[k])) for k in which}
+        if not self._relaxation.prepare(output):
+            self.rows = {}
+
+    @staticmethod
+    def suit(net: RelaxedNet, gap: np.ndarray) -> bool:
+        """Whether a net is of the size and kind that these relaxations are for.
+
+        Args:
+            net: Its units tightened by lines.
+            gap: What lines leave open of each objective, as a share of the range it attains.
+        """
+        unstable = int(net.unstable(net.lo, net.hi).sum())
+        ends = np.concatenate([net.lo, net.hi, net.box.lo, net.box.hi])
+        return (
+            unstable >= FEWEST_UNITS
+            and float(np.mean(gap)) > LOOSE
+            and unstable + net.box.size <= MOST_VARIABLES
+            and bool(np.isfinite(ends).all())
+            and supports(net)
+        )
+
+    def advance(self, cutoff: np.ndarray, scale: np.ndarray) -> list[SemidefiniteRow]:
+        """Give a turn to the rows with most to gain, one for each core; none if none gains.
+
+        Args:
+            cutoff: `(objectives,)` bounds at or above it are good enough.
+            scale: `(objectives,)` by which gaps of different objectives are compared.
+        """
+        urgent = sorted(
+            (self._urgency(row, cutoff[k], scale[k]), -k) for k, row in self.rows.items()
+        )
+        chosen = [self.rows[-k] for worth, k in urgent[::-1][: threads()] if worth > 0]
+        parallel_map(self._relaxation.turn, chosen)
+        return chosen
+
+    def _urgency(self, row: SemidefiniteRow, cutoff: float, scale: float) -> float:
+        """What a row may gain in a second; of a first turn, nothing is known but the gap."""
+        missing = cutoff - row.least
+        if row.ended or row.turns >= MOST_TURNS or not missing > 0:
+            return 0.0
+        if row.turns == 0:
+            return FIRST * missing / scale if np.isfinite(missing) else np.inf
+        if row.gain < LEAST_GAIN * (missing + row.gain):
+            return 0.0
+        return min(row.gain, missing) / scale / max(row.seconds, 1e-9)

@@ -1,0 +1,98 @@
+"""Several searches of one problem in turns: the portfolio.
+
+Reference: B. Huberman, R. Lukose, T. Hogg, *An economics approach to hard computational problems*,
+Science 275 (1997).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core import Warrant
+from .common.search import Search
+
+
+FIRST_TURN = 0.5
+"""Seconds of the first turn of each search of a portfolio; every later round doubles it."""
+
+SHARE_BEHIND = 0.0625
+"""Share of a turn for a search whose bounds are worse than another's after the first round."""
+
+
+class Portfolio(Search):
+    """Several searches of one problem in turns of growing length; they share an incumbent.
+
+    What one of them proves, the others need not. From the second round on the search with the best
+    bounds gets most of the time: it shows early which kind of split suits a network.
+
+    Args:
+        parts: The searches.
+    """
+
+    def __init__(self, parts: tuple[Search, ...]) -> None:
+        self.incumbent, self._parts = parts[0].incumbent, parts
+        self._going = list(parts)
+        self._used: list[Search] = []
+        self._turn = FIRST_TURN
+        self._leader: Search | None = None
+        self._at = 0
+        self._turn_ends = self.incumbent.clock.seconds + FIRST_TURN
+
+    def lower(self) -> np.ndarray:
+        return np.maximum.reduce([part.lower() for part in self._parts])
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those of the searches that have run."""
+        used = self._used or self._parts[:1]
+        return tuple(dict.fromkeys(m for part in used for m in part.methods))
+
+    @property
+    def waiting(self) -> int:
+        return sum(part.waiting for part in self._going)
+
+    @property
+    def warrant(self) -> Warrant:
+        return min(part.warrant for part in self._parts)
+
+    @property
+    def finished(self) -> bool:
+        # `lower` would cost a pass over all open boxes: the bounds of the last turn suffice.
+        return not bool((self.incumbent.known < self.incumbent.cutoff()).any())
+
+    def recover(self) -> None:
+        for part in self._parts:
+            part.recover()
+
+    def advance(self) -> bool:
+        """Advance the search whose turn it is."""
+        part = self._going[self._at]
+        if part not in self._used:
+            self._used.append(part)
+        goes_on = not part.finished and part.advance()
+        if not goes_on:
+            self._going.remove(part)
+        if not goes_on or self.incumbent.clock.seconds > self._turn_ends:
+            self.incumbent.prove(part.lower())
+            self._next(goes_on)
+        return bool(self._going)
+
+    def _next(self, goes_on: bool) -> None:
+        self._at += goes_on
+        if self._at >= len(self._going):
+            self._at = 0
+            self._turn *= 2
+            rising = [part for part in self._going if part.gradual]
+            early = [part for part in rising if not part.settled]
+            self._leader = max(early or rising, key=self._standing, default=None)
+        now = self._going[self._at : self._at + 1]
+        behind = self._leader is not None and now != [self._leader] and all(p.gradual for p in now)
+        share = SHARE_BEHIND if behind else 1.0
+        self._turn_ends = self.incumbent.clock.seconds + share * self._turn
+
+    def _standing(self, part: Search) -> float:
+        """The open gaps that a search has left, relative to the ranges seen: their mean."""
+        incumbent = self.incumbent
+        open_ = incumbent.known < incumbent.cutoff()
+        gap = (incumbent.best - part.lower()) / incumbent.scale()
+        return -float(np.where(open_, np.nan_to_num(gap, nan=np.inf), 0.0).mean())
