@@ -39,6 +39,50 @@ def diagnosed(build) -> dict:
     }  # fmt: skip
 
 
+def budget(kind: str, loss: str) -> dict:
+    """What is said of three epochs, and the losses after each of them in two trainings."""
+    keras.utils.set_random_seed(2)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 3)).astype("float32")
+    hidden = keras.layers.Dense(6, "tanh")
+    last = keras.layers.Dense(1, None if loss == "mse" else "sigmoid", kernel_initializer="zeros")
+    model = keras.Sequential([keras.Input((3,)), hidden, keras.layers.Dropout(0.1), last])
+    rate = 0.01 if loss == "mse" else 1e-4
+    model.compile(getattr(keras.optimizers, kind)(rate), loss)
+    y = 50 + x[:, :1] if loss == "mse" else (x[:, :1] > 0).astype("float32")
+    answer = outrange.diagnose(model, x, y, epochs=3, batch_size=8)
+    start, seen = model.get_weights(), []
+    for order in (np.arange(40), np.argsort(x[:, 0])):
+        model.set_weights(start)
+        model.compile(getattr(keras.optimizers, kind)(rate), loss)
+        for _ in range(3):
+            model.fit(x[order], y[order], batch_size=8, shuffle=False, verbose=0)
+            seen.append(float(model.evaluate(x, y, verbose=0)))
+    return {
+        "found": [
+            {"level": f.level.name, "floor": f.cost.get("loss_floor"), "steps": f.cost["steps"]}
+            for f in answer if f.code == "OR030"
+        ],
+        "losses": seen,
+    }  # fmt: skip
+
+
+def too_few() -> list:
+    """Findings of one epoch in which copies do not arrive, and of forty."""
+    found = []
+    for epochs in (1, 40):
+        keras.utils.set_random_seed(1)
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(192, 4)).astype("float32")
+        y = np.tanh(x[:, :1] - x[:, 1:2])
+        last = keras.layers.Dense(1, kernel_initializer="zeros")
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(16, "tanh"), last])
+        model.compile(keras.optimizers.SGD(0.005, momentum=0.9), "mse")
+        answer = outrange.diagnose(model, x, y, epochs=epochs, batch_size=64)
+        found.append([[f.code, f.level.name] for f in answer])
+    return found
+
+
 def main(target: Path) -> None:
     """Write what was found."""
     warnings.simplefilter("ignore")
@@ -50,6 +94,13 @@ def main(target: Path) -> None:
             "fit": tried(faulty),
         }
     found["soft index"] = {"fit": tried(soft_index, 60)}
+    found["step budget"] = {
+        f"{kind}, {loss}": budget(kind, loss)
+        for kind, loss in (
+            ("Adam", "mse"), ("RMSprop", "mse"), ("AdamW", "binary_crossentropy"),
+        )
+    }  # fmt: skip
+    found["too few"] = too_few()
     target.write_text(json.dumps(found))
 
 

@@ -93,3 +93,18 @@ def test_the_backends_differ_where_it_is_said(found):
         falls = tried["loss"][-1] < tried["loss"][0]
         assert falls == (backend == "tensorflow")
         assert ("still falls" in " ".join(text.split())) == falls
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_training_gets_below_the_floor_of_so_many_steps(found, backend):
+    for name, one in found(backend)["step budget"].items():
+        (finding,) = one["found"]
+        assert (finding["level"], finding["steps"]) == ("PROVED", 15), (name, one)
+        assert min(one["losses"]) >= finding["floor"] * (1 - 1e-6), (name, one)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_too_few_epochs_are_measured(found, backend):
+    few, enough = found(backend)["too few"]
+    assert ["OR030", "MEASURED"] in few
+    assert not enough

@@ -18,7 +18,7 @@ EXAMPLES = [
     for code, rule in sorted(RULES.items())
     for i, example in enumerate(rule.examples[: cases(1, None)])
 ]
-MEASURING = ("OR012", "OR017", "OR021", "OR023", "OR025", "OR026")
+MEASURING = ("OR012", "OR017", "OR021", "OR023", "OR025", "OR026", "OR032", "OR033")
 """Rules that need steps or gradients to say what they say."""
 
 

@@ -88,6 +88,12 @@ def test_several_heads_count_themselves_outside_of_the_trace():
 CASES = {
     "mean_squared_error": (lambda r: r.normal(size=(30, 2)), lambda r: r.normal(size=(30, 2)), {}),
     "mean_absolute_error": (lambda r: r.normal(size=(30, 2)), lambda r: r.normal(size=(30, 2)), {}),
+    "huber": (
+        lambda r: 3 * r.normal(size=(30, 2)), lambda r: 3 * r.normal(size=(30, 2)), {"delta": 0.7},
+    ),
+    "poisson": (
+        lambda r: r.poisson(2.0, (30, 2)) * 1.0, lambda r: r.uniform(0.1, 5.0, (30, 2)), {},
+    ),
     "binary_crossentropy": (
         lambda r: r.integers(0, 2, (30, 2)) * 1.0, lambda r: r.uniform(size=(30, 2)),
         {"label_smoothing": 0.1},
@@ -107,7 +113,8 @@ def test_losses_are_those_of_keras_and_no_constant_is_better(name):
     rng = np.random.default_rng(5)
     make_y, make_p, options = CASES[name]
     y, p = make_y(rng), make_p(rng)
-    loss = Loss(name, True, 0, False, options.get("label_smoothing", 0.0))
+    rest = {key: value for key, value in options.items() if key != "label_smoothing"}
+    loss = Loss(name, True, 0, False, options.get("label_smoothing", 0.0), options=rest)
     theirs = getattr(keras.losses, "".join(part.title() for part in name.split("_")))(**options)
     expected = float(keras.ops.convert_to_numpy(theirs(y.astype("float32"), p.astype("float32"))))
     assert baselines.value(loss, y, p) == pytest.approx(expected, rel=1e-4)
@@ -115,6 +122,17 @@ def test_losses_are_those_of_keras_and_no_constant_is_better(name):
     for _ in range(50):
         constant = np.repeat(make_p(rng)[:1], len(y), axis=0)
         assert baselines.value(loss, y, constant) >= best - 1e-9
+        assert baselines.value(loss, y, make_p(rng)) >= baselines.least(loss, y)
+
+
+def test_the_least_loss_of_chances_is_their_entropy():
+    y = np.array([[0.3], [0.9]])
+    loss = Loss("binary_crossentropy", True, 0, False)
+    assert baselines.least(loss, y) == pytest.approx(baselines.value(loss, y, y))
+    rows = np.array([[0.2, 0.8], [0.5, 0.5]])
+    loss = Loss("categorical_crossentropy", True, 0, False)
+    assert baselines.least(loss, rows) == pytest.approx(baselines.value(loss, rows, rows))
+    assert baselines.least(Loss("mean_squared_error", True, 0), rows) == 0.0
 
 
 def test_a_signal_is_told_from_chance():

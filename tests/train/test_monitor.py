@@ -11,6 +11,8 @@ import pytest
 import outrange
 from outrange.callbacks import RangeMonitor, RangeWarning
 from outrange.graph import Graph, Slot
+from outrange.train import monitor as monitor_module, time_share
+from outrange.train.comparison import structure
 from outrange.train.comparison.structure import Structure
 from outrange.train.snapshot import gradient_norms
 
@@ -86,9 +88,81 @@ def test_later_callbacks_see_the_numbers(tmp_path):
 
 
 def test_epochs_without_a_look_repeat_the_last_and_say_so():
-    history = fit(mlp(), RangeMonitor(X, Y, share=1e-9), epochs=4)
+    monitor = RangeMonitor(X, Y, share=0.5)
+    history = fit(mlp(), Once(monitor), monitor, epochs=4)
     assert history["ranges/epoch"] == [0.0] * 4
     assert len(set(history["ranges/hi"])) == 1
+
+
+class Once(keras.callbacks.Callback):
+    """Lets a monitor look after the first epoch, and never again."""
+
+    def __init__(self, monitor):
+        super().__init__()
+        self.monitor = monitor
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.monitor.time.allows_measurement = lambda _: epoch == 0
+
+
+def test_what_cannot_be_paid_is_not_done():
+    history = fit(mlp(), RangeMonitor(X, Y, share=1e-9), epochs=3)
+    assert np.isnan(history["ranges/epoch"]).all() and np.isnan(history["ranges/hi"]).all()
+    assert len({len(values) for values in history.values()}) == 1
+
+
+def test_the_time_allowed_is_a_share_of_the_training(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time_share.time, "perf_counter", lambda: now[0])
+    share = time_share.TimeShare(0.05, 100)
+    now[0] = 0.2
+    share.has_read()
+    assert share.spent == 0.2
+    now[0] = 1.0
+    assert not share.allows_measurement(0)  # 0.4 s are more than 5 % of 1 s
+    now[0] = 1.1
+    # 98 epochs of 0.1 s are to come, of which half are counted: 5 % of 6 s.
+    assert not share.allows_measurement(1)
+    now[0] = 1.6
+    assert share.allows_measurement(2)
+    now[0] = 1.7
+    share.has_measured(1.6)
+    assert share.spent == pytest.approx(0.3)
+    assert not share.allows_measurement(3)  # now only what has passed counts
+    assert not share.allows_comparison()
+    now[0] = 20.1
+    assert share.allows_measurement(60)
+    assert share.allows_comparison()
+
+
+def test_a_recording_that_is_not_the_model_is_told_when_it_is_compared(monkeypatch):
+    def differs(*arguments):
+        raise outrange.ModelError("The graph is not the model. Received: nonsense.")
+
+    monitor = RangeMonitor(X, Y, share=0.9)
+    monkeypatch.setattr(structure, "compare", differs)
+    monkeypatch.setattr(time_share.TimeShare, "allows_measurement", lambda self, epoch: True)
+    monkeypatch.setattr(time_share.TimeShare, "allows_comparison", lambda self: self.measured)
+    with pytest.warns(RangeWarning, match="nonsense"):
+        history = fit(mlp(), monitor, epochs=3)
+    assert history["ranges/compared"][0] == 0.0
+    assert np.isfinite(history["ranges/hi"][0]) and np.isnan(history["ranges/hi"][1:]).all()
+
+
+def test_it_is_compared_at_the_beginning_where_time_does_not_matter():
+    assert fit(mlp(), RangeMonitor(X, Y, share=1.0))["ranges/compared"] == [1.0] * 3
+
+
+def test_labels_that_a_sigmoid_only_approaches_ask_for_no_diagnosis(monkeypatch):
+    """A diagnosis takes longer than the training, and would find nothing."""
+    asked = []
+    monkeypatch.setattr(monitor_module, "findings", lambda *given: asked.append(given) or ())
+    labels = (Y > 0).astype(np.float32)
+    history = fit(mlp(last="sigmoid"), RangeMonitor(X, labels, share=1.0), y=labels)
+    assert history["ranges/unreachable"][-1] == 1.0
+    assert not asked
+    fit(mlp(last="sigmoid"), RangeMonitor(X, labels - 1, share=1.0), y=labels)
+    assert len(asked) == 1
 
 
 def test_what_becomes_provable_is_warned_of_once():
@@ -108,6 +182,7 @@ def test_what_becomes_provable_is_warned_of_once():
 def test_targets_and_layers_are_optional():
     history = fit(mlp(), RangeMonitor(X, layers=False, prefix="r"))
     assert sorted(k for k in history if k != "loss") == [
+        "r/compared",
         "r/dead",
         "r/epoch",
         "r/hi",

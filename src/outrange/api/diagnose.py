@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from .recorded import question
 
 if TYPE_CHECKING:
     from ..answers.diagnosis import Diagnosis
+
+
+STARTS = 200
+"""Fresh starts that are drawn where a layer may start dead."""
 
 
 @question("Diagnosis", hears=False)
@@ -94,6 +99,7 @@ def diagnose(
     from ..frontends.keras.training.program import read_compiled, read_program
     from ..frontends.load import source_of
     from ..questions.inputs.columns import column_names
+    from ..train.expected import expected
 
     plan, logged = plan_of(epochs, batch_size), history_of(history)
     model = read_compiled(model, custom_objects=custom_objects, safe_mode=safe_mode)
@@ -115,6 +121,7 @@ def diagnose(
         inputs, targets = cut_rows(inputs, kept), cut_rows(targets, kept)
         flat_x, flat_y = [a[:kept] for a in flat_x], flat_y and [a[:kept] for a in flat_y]
     program = read_program(model, inputs, targets)
+    program = replace(program, dead_start=partial(expected, model, inputs, trials=STARTS))
     found = ask(
         program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns,
         plan=plan, history=logged, held_out=held_out, try_fixes=try_fixes,

@@ -45,6 +45,22 @@ def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
     return function(loss, y, width)
 
 
+def least(loss: Loss, y: np.ndarray) -> float:
+    """What no predictions get below: 0 but for targets that are chances or counts.
+
+    Args:
+        loss: A loss of which `constant` knows something.
+        y: Its targets, float64, rows first.
+    """
+    if loss.name == "binary_crossentropy":
+        y = y * (1 - loss.smoothing) + 0.5 * loss.smoothing
+        return _entropy(np.stack([y, 1 - y])) / y.size
+    if loss.name == "categorical_crossentropy":
+        y = y * (1 - loss.smoothing) + loss.smoothing / y.shape[-1]
+        return _entropy(y) / (y.size / y.shape[-1])
+    return _poisson(loss, y, y) if loss.name == "poisson" else 0.0
+
+
 def _columns(y: np.ndarray, width: int) -> np.ndarray:
     """Targets as rows of entries of the last axis."""
     return y.reshape(-1, y.shape[-1] if y.ndim > 1 and y.shape[-1] == width else 1)
@@ -60,6 +76,20 @@ def _square(_: Loss, y: np.ndarray, p: np.ndarray) -> float:
 
 def _absolute(_: Loss, y: np.ndarray, p: np.ndarray) -> float:
     return float(np.mean(np.abs(_fitted(y, p) - p)))
+
+
+def _huber(loss: Loss, y: np.ndarray, p: np.ndarray) -> float:
+    far, delta = np.abs(_fitted(y, p) - p), float(loss.options.get("delta", 1.0))
+    inside = 0.5 * np.square(far)
+    return float(np.mean(np.where(far <= delta, inside, delta * far - 0.5 * delta**2)))
+
+
+def _poisson(_: Loss, y: np.ndarray, p: np.ndarray) -> float:
+    with np.errstate(invalid="ignore"):
+        found = float(np.mean(p - _fitted(y, p) * np.log(p + EPSILON)))
+    if not np.isfinite(found):
+        raise ValueError
+    return found
 
 
 def _binary(loss: Loss, y: np.ndarray, p: np.ndarray) -> float:
@@ -130,17 +160,37 @@ def _constant_absolute(_: Loss, y: np.ndarray, width: int) -> float:
     return float(np.abs(columns - np.median(columns, axis=0)).mean())
 
 
+def _constant_huber(loss: Loss, y: np.ndarray, width: int) -> float:
+    """The constant at which the pulls of all rows cancel, by bisection."""
+    columns, delta = _columns(y, width), float(loss.options.get("delta", 1.0))
+    lo, hi = columns.min(axis=0), columns.max(axis=0)
+    for _ in range(60):
+        middle = (lo + hi) / 2
+        low = np.clip(middle - columns, -delta, delta).mean(axis=0) < 0
+        lo, hi = np.where(low, middle, lo), np.where(low, hi, middle)
+    return _huber(loss, columns, np.broadcast_to((lo + hi) / 2, columns.shape))
+
+
+def _constant_poisson(loss: Loss, y: np.ndarray, width: int) -> float | None:
+    columns = _columns(y, width)
+    if columns.min() < 0:
+        return None
+    return _poisson(loss, columns, np.broadcast_to(columns.mean(axis=0), columns.shape))
+
+
 Value = Callable[[Loss, np.ndarray, np.ndarray], float]
 Constant = Callable[[Loss, np.ndarray, int], float | None]
 
 _VALUES: dict[str, Value] = {
     "mean_squared_error": _square, "mean_absolute_error": _absolute,
+    "huber": _huber, "poisson": _poisson,
     "binary_crossentropy": _binary, "categorical_crossentropy": _classes,
     "sparse_categorical_crossentropy": _numbered,
 }  # fmt: skip
 
 _CONSTANTS: dict[str, Constant] = {
     "mean_squared_error": _constant_square, "mean_absolute_error": _constant_absolute,
+    "huber": _constant_huber, "poisson": _constant_poisson,
     "binary_crossentropy": _constant_binary, "categorical_crossentropy": _constant_classes,
     "sparse_categorical_crossentropy": _constant_numbered,
 }  # fmt: skip

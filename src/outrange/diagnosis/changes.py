@@ -70,6 +70,8 @@ class Change:
         held_out: Whether a quarter of the rows is left out of the batches.
         bent: Layers that get a relu for their activation.
         loss: Name of another loss to train with; the results are compared by the own one.
+        steps: How many steps are taken; 0 for as many as other trainings take.
+        batch: Rows a step; 0 for the program's own.
     """
 
     rate: float = 1.0
@@ -80,6 +82,8 @@ class Change:
     held_out: bool = False
     bent: tuple[str, ...] = ()
     loss: str = ""
+    steps: int = 0
+    batch: int = 0
 
 
 AS_IS = Change()

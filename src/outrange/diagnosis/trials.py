@@ -1,39 +1,26 @@
-"""Short trainings of copies with the user's own optimizer and batch size, and what they reached."""
+"""What short trainings of copies reached, with the user's own optimizer and batch size."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from ..program import Loss, Rehearsal
 from . import baselines
-from .changes import AS_IS, Case, Change, redrawn, scaled
-from .plan import BATCH
+from .changes import AS_IS, Change, scaled
+from .short_trainings import SEEDS, ShortTrainings
 from .signal import FEATURES, Signal, signal
 
 
 ROWS = 512
 """Rows at which the trainings are looked at."""
 
-STEPS, LONG = 200, 600
-"""Steps of one training where nothing is planned, and at most; fewer where they take long."""
-
-SEEDS = 3
-"""Trainings, each with its own order of the rows."""
-
 GAIN = 0.02
 """Share of the best constant's loss that a training has to win to count as learning."""
 
-
-ALLOWED = 15.0
-"""Seconds that all trainings together may take."""
-
-OWN, OTHER = 4.0, 1.5
-"""Seconds of the first training, and of each other one."""
 
 LEAST = 40
 """Steps below which it says nothing that a training learned nothing."""
@@ -46,76 +33,8 @@ LEARNED = 0.7
 """Share of the best constant's loss below which a training has clearly learned something."""
 
 
-class Trials:
-    """What some short trainings did. Everything is measured once, and only when asked for.
-
-    Args:
-        case: Model and data.
-    """
-
-    def __init__(self, case: Case) -> None:
-        self._case = case
-        self._runs: dict[tuple[Change, int], Rehearsal | None] = {}
-        self._seconds = 0.0
-
-    @property
-    def steps(self) -> int:
-        """Steps of one training at most: more where that is what is planned."""
-        plan = self._case.plan
-        return STEPS if plan is None else min(max(STEPS, plan.steps(self._case.rows)), LONG)
-
-    @property
-    def complete(self) -> bool:
-        """Whether the first training was at least half of what is planned."""
-        plan, one = self._case.plan, self.run()
-        return plan is not None and one is not None and (
-            2 * len(one.losses) >= plan.steps(self._case.rows)
-        )  # fmt: skip
-
-    @property
-    def batch(self) -> int:
-        """Rows a step."""
-        return min(self._case.batch_size or BATCH, self._case.rows)
-
-    def run(self, change: Change = AS_IS, seed: int = 0) -> Rehearsal | None:
-        """One training, with something changed; None where there is none."""
-        if (change, seed) not in self._runs:
-            case, found = self._case, None
-            go, most = case.program.rehearse, self.steps if case.steps is None else case.steps
-            left = self._seconds < ALLOWED
-            if go is not None and most > 0 and left and case.runs and case.sound_rows.all():
-                start = time.process_time()
-                weights = redrawn(case.program, seed) if change.redrawn else None
-                data = self._data(change)
-                among = self.fitted if change.held_out else None
-                found = go(
-                    *data, most, self.batch, seed, change.rate, weights, change.without, among,
-                    OWN if (change, seed) == (AS_IS, 0) else OTHER, change.bent, change.loss,
-                )  # fmt: skip
-                self._seconds += time.process_time() - start
-            if found is not None and found.error and change == AS_IS:
-                case.unread.append(f"short trainings: the backend says {found.error}")
-            self._runs[change, seed] = None if found is None or found.error else found
-        return self._runs[change, seed]
-
-    @cached_property
-    def fitted(self) -> np.ndarray:
-        """Three quarters of the rows, drawn at random."""
-        rows = self._case.rows
-        return np.sort(np.random.default_rng(0).permutation(rows)[: rows - rows // 4])
-
-    def all(self, change: Change = AS_IS) -> list[Rehearsal]:
-        """The trainings with every order of the rows."""
-        found = [self.run(change, seed) for seed in range(SEEDS)]
-        return [one for one in found if one is not None]
-
-    def _data(self, change: Change) -> tuple[Any, Any]:
-        x, y = self._case.given
-        if change.scaled_x and not any(
-            one.kind == "Embedding" for one in self._case.program.layers
-        ):
-            x = scaled(x)
-        return x, (scaled(y) if change.scaled_y else y)
+class Trials(ShortTrainings):
+    """What some short trainings did, compared with the best constant and with each other."""
 
     # ---- what is reached --------------------------------------------------------------------
 
@@ -128,6 +47,11 @@ class Trials:
             return None if head is None else baselines.constant(loss, y, head.width)
 
         return self._sum(of)
+
+    @cached_property
+    def least(self) -> float:
+        """The loss that no outputs get below, as far as the targets alone say: mostly 0."""
+        return self._sum(baselines.least) or 0.0
 
     def reached(self, outputs: Sequence[np.ndarray]) -> float | None:
         """The loss of some outputs at the first rows, penalties left out; None if not known."""
@@ -148,10 +72,24 @@ class Trials:
             total += float(loss.options.get("weight", 1.0)) * found
         return total if self._case.program.losses else None
 
-    @cached_property
+    @property
     def signal(self) -> Signal | None:
-        """What a kernel ridge sees of the targets in the inputs; of words, in their counts."""
-        case, y = self._case, self._columns
+        """What a kernel ridge sees of the targets of the only loss in the inputs."""
+        losses = self._case.program.losses
+        return self.signal_of(losses[0]) if len(losses) == 1 else None
+
+    def signal_of(self, loss: Loss) -> Signal | None:
+        """What a kernel ridge sees of a loss's targets in the inputs; of words, in their counts."""
+        if loss.output not in self._signals:
+            self._signals[loss.output] = self._signal(loss)
+        return self._signals[loss.output]
+
+    @cached_property
+    def _signals(self) -> dict[int, Signal | None]:
+        return {}
+
+    def _signal(self, loss: Loss) -> Signal | None:
+        case, y = self._case, self._columns(loss)
         if y is None or not case.sound_rows.all():
             return None
         x = case.flat
@@ -162,14 +100,10 @@ class Trials:
             x = counts
         return signal(x, y)
 
-    @cached_property
-    def _columns(self) -> np.ndarray | None:
-        """The targets of the only loss as rows of numbers, one column a class."""
+    def _columns(self, loss: Loss) -> np.ndarray | None:
+        """The targets of a loss as rows of numbers, one column a class."""
         case = self._case
-        if len(case.program.losses) != 1:
-            return None
-        loss, head = case.program.losses[0], case.head(case.program.losses[0])
-        y = case.targets(loss)
+        head, y = case.head(loss), case.targets(loss)
         if y is None or head is None or not np.isfinite(y).all():
             return None
         if loss.name == "sparse_categorical_crossentropy" and y.size == case.rows:
@@ -177,9 +111,10 @@ class Trials:
         return y.reshape(len(y), -1)
 
     def ratio(self, one: Rehearsal, change: Change = AS_IS) -> float | None:
-        """What a training reached, over the loss of the best constant; infinite if it diverged."""
+        """What is left of the best constant's loss above the least; infinite if it diverged."""
         constant = self.constant
-        if constant is None or constant < 1e-12:
+        least = 0.0 if constant is None else self.least
+        if constant is None or constant - least < 1e-12:
             return None
         if change.scaled_y:
             constant = self._of_scaled
@@ -187,10 +122,15 @@ class Trials:
                 return None
         if not np.isfinite(one.losses).all():
             return np.inf
-        # What batch normalization collected in so few steps does not fit the weights yet.
-        batch = self._case.batch_normalized or change.scaled_y
-        reached = one.looks[-1][1] if batch else self.reached(one.outputs)
-        return None if reached is None else reached / constant
+        if change.scaled_y:
+            return one.looks[-1][1] / constant
+        # What batch normalization collected in few steps does not fit the weights yet; if it still
+        # does not after all steps planned, that is what the user will get.
+        plan = self._case.plan
+        done = plan is not None and len(one.losses) >= plan.steps(self._case.rows)
+        outputs = one.in_training if self._case.batch_normalized and not done else one.outputs
+        reached = self.reached(outputs)
+        return None if reached is None else (reached - least) / (constant - least)
 
     @cached_property
     def _of_scaled(self) -> float | None:
@@ -205,6 +145,27 @@ class Trials:
         """The same of every training; empty if it is not known of one."""
         found = [self.ratio(one, change) for one in self.all(change)]
         return [r for r in found if r is not None] if None not in found else []
+
+    def evaluated(self, change: Change) -> list[float]:
+        """What is left of the best constant's loss at inference, in each training.
+
+        Other than `ratios`, it counts what batch normalization has collected, as `evaluate` does.
+
+        Args:
+            change: What is different in the trainings.
+
+        Returns:
+            Empty if it is not known of one.
+        """
+        constant, found = self.constant, []
+        if constant is None or constant - self.least < 1e-12:
+            return []
+        for one in self.all(change):
+            reached = self.reached(one.outputs)
+            if reached is None:
+                return []
+            found.append((reached - self.least) / (constant - self.least))
+        return found if len(found) == SEEDS else []
 
     @cached_property
     def stuck(self) -> bool | None:
@@ -236,20 +197,21 @@ class Trials:
             most = max(most, ratio)
         return min(self.ratios()), most
 
-    def unseen(self, change: Change) -> float | None:
-        """How much outputs go with targets at rows held out: the largest of the trainings.
+    def unseen(self, change: Change, loss: Loss) -> float | None:
+        """How much outputs go with a loss's targets at rows held out, at most in the trainings.
 
         Returns:
             The correlation in deviations of chance, averaged over the outputs' entries; None if it
             is not known.
         """
         rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
-        y, runs = self._columns, self.all(change)
+        y, runs = self._columns(loss), self.all(change)
         if y is None or len(rest) < 10 or len(runs) < SEEDS:
             return None
         found = []
         for one in runs:
-            p = np.asarray(one.outputs[0], np.float64).reshape(len(one.outputs[0]), -1)[rest]
+            p = np.asarray(one.outputs[loss.output], np.float64)
+            p = p.reshape(len(p), -1)[rest]
             if p.shape[1] != y.shape[1] or not np.isfinite(p).all():
                 return None
             a, b = p - p.mean(axis=0), y[rest] - y[rest].mean(axis=0)
@@ -261,6 +223,39 @@ class Trials:
     def improves(self, change: Change) -> tuple[float, float] | None:
         """As `helps`; and as `gain`, where the trainings are as long as what is planned."""
         return self.helps(change) or (self.gain(change) if self.complete else None)
+
+    def gain_unseen(self, change: Change) -> tuple[float, float] | None:
+        """As `gain`, at a quarter of the rows that no training sees.
+
+        Args:
+            change: What is different; `held_out` is added.
+        """
+        before = self._left_unseen(replace(AS_IS, held_out=True))
+        if not before or min(before) < HALFWAY:
+            return None
+        after = self._left_unseen(replace(change, held_out=True))
+        return (min(before), max(after)) if after and max(after) < BETTER * min(before) else None
+
+    def _left_unseen(self, change: Change) -> list[float]:
+        """The loss at rows held out, over that of their best constant; empty if not known."""
+        rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
+        losses, found = self._case.program.losses, []
+        if len(losses) != 1 or len(rest) < 20:
+            return []
+        loss, y, head = losses[0], self._case.targets(losses[0]), self._case.head(losses[0])
+        constant = None if y is None or head is None else (
+            baselines.constant(loss, y[rest], head.width)
+        )  # fmt: skip
+        least = 0.0 if constant is None or y is None else baselines.least(loss, y[rest])
+        if constant is None or y is None or constant - least < 1e-12:
+            return []
+        for one in self.all(change):
+            p = np.asarray(one.outputs[0], np.float64)[rest]
+            value = baselines.value(loss, y[rest], p) if np.isfinite(one.losses).all() else np.inf
+            if value is None:
+                return []
+            found.append((value - least) / (constant - least))
+        return found if len(found) == SEEDS else []
 
     def gain(self, change: Change) -> tuple[float, float] | None:
         """What is left of the best constant's loss without a change, and with it.
@@ -280,3 +275,18 @@ class Trials:
         if len(after) < SEEDS or max(after) > BETTER * min(before):
             return None
         return min(before), max(after)
+
+    def said(self, left: tuple[float, float], how: str) -> str:
+        """A sentence of what `gain` found.
+
+        Args:
+            left: What it returned.
+            how: What was changed, `"without dropout"`.
+        """
+        one = self.run()
+        of = "loss, above the least there is" if self.least > 0.0 else "loss"
+        return (
+            f"In {0 if one is None else len(one.losses)} steps copies keep "
+            f"{100 * min(left[0], 99):.0f} % of the best constant's {of}; {how} "
+            f"{100 * max(left[1], 0):.0f} % are left."
+        )

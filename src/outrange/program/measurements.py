@@ -39,6 +39,7 @@ class Rehearsal:
         error: What the backend raised, or `""`.
         looks: `(step, loss of the first rows)` before some of the steps, and after the last.
         outputs: What the copy returns at the first rows in the end, one array an output.
+        in_training: The same as it computes it in training; empty where that is no other.
     """
 
     losses: tuple[float, ...]
@@ -47,3 +48,4 @@ class Rehearsal:
     error: str = ""
     looks: tuple[tuple[int, float], ...] = ()
     outputs: tuple[np.ndarray, ...] = ()
+    in_training: tuple[np.ndarray, ...] = ()

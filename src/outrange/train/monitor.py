@@ -9,10 +9,12 @@ import numpy as np
 from ..core import InputError
 from ..frontends.keras.api import keras
 from ..frontends.keras.names import named_targets
+from ..ops import Affine
 from .arguments import data_arrays
 from .comparison.diagnosed import findings
 from .comparison.structure import Structure
 from .snapshot import Moment, moment, names_of
+from .time_share import TimeShare
 
 
 ROWS = 128
@@ -32,11 +34,16 @@ class RangeWarning(UserWarning):
 class RangeMonitor(keras().callbacks.Callback):
     """Bounds what the layers of a model can do during training, in the `logs` of every epoch.
 
-    The model's structure is read when training begins, and compared with the model; after an epoch
-    only its weights are read again, and one pass of linear bounds runs over the box of the data.
-    That happens after the first epoch, and then as often as `share` of the training time allows,
-    the time of reading and of the first epoch's measurement included. The other epochs repeat the
-    last numbers, and `ranges/epoch` says from which epoch they are.
+    The model's operations are recorded when training begins; after an epoch its weights are read
+    into them, and one pass of linear bounds runs over the box of the data. All that the monitor
+    does is paid from `share` of the training time: it looks after the first epoch, if that can be
+    paid back in the epochs left, and then as often as the time allows. The other epochs repeat the
+    last numbers, and `ranges/epoch` says from which epoch they are (NaN as long as there are none).
+
+    What was recorded is compared with the model itself as soon as that can be paid (with `share=1`
+    before the first step), because it takes a compilation. `ranges/compared` is 1 in the epochs
+    since then. Before, the numbers rest on the recording alone; if the two differ, a `RangeWarning`
+    says so, and the numbers are NaN from then on.
 
     Callbacks are called in the order of their list, and see in `logs` what those before them wrote:
     put this one first, before `CSVLogger`, `TensorBoard`, W&B and others. (`History` and the
@@ -77,15 +84,16 @@ class RangeMonitor(keras().callbacks.Callback):
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(4, "relu", name="h"),
         ...                           keras.layers.Dense(1)])
         >>> model.compile("sgd", "mse")
-        >>> seen = model.fit(x, x**2, epochs=2, verbose=0, callbacks=[RangeMonitor(x, x**2)])
+        >>> watch = RangeMonitor(x, x**2, share=1)
+        >>> seen = model.fit(x, x**2, epochs=2, verbose=0, callbacks=[watch])
         >>> len(seen.history["ranges/dead"]), 0 <= seen.history["ranges/h/idle"][0] <= 1
         (2, True)
 
     Sound: whatever is called proved holds for the real-valued network with the weights of that
-    epoch, for every input in the box.
+    epoch, for every input in the box, where `ranges/compared` is 1.
     Complete: no; a unit that is dead may not be counted.
-    Cost: `share` of the time of `fit`; more where the fit is over before reading the model and one
-    measurement are paid back.
+    Cost: `share` of the time of `fit`, once recording the model is paid back; the diagnosis that a
+    warning quotes comes on top.
 
     Reference: Zhang et al., *Efficient neural network robustness certification with general
     activation functions* (CROWN), NeurIPS 2018.
@@ -113,17 +121,22 @@ class RangeMonitor(keras().callbacks.Callback):
                 f"Received: {rows[0]} rows of inputs and {rows[1]} of targets."
             )
         self.share, self.layers, self.warn, self.prefix = float(share), layers, warn, prefix
-        self.spent = 0.0
+        self.time = TimeShare(self.share, 1)
         self.known: dict[str, float] = {}
         self.said: set[str] = set()
         self.alarms: set[str] = set()
+
+    @property
+    def spent(self) -> float:
+        """Seconds spent so far."""
+        return self.time.spent
 
     # ---- what Keras calls -------------------------------------------------------------------
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Read the model's structure, and compare it with the model and the data."""
-        self.begun = time.perf_counter()
-        self.structure = Structure(self.model, self.x)
+        self.time = TimeShare(self.share, (self.params or {}).get("epochs") or 1)
+        self.structure = Structure(self.model, self.x, compared=self.share == 1.0)
         self.targets = None if self.y is None else named_targets(self.model, self.y)
         sound = self.structure.sound_rows()
         if not len(sound):
@@ -134,9 +147,8 @@ class RangeMonitor(keras().callbacks.Callback):
         self.box = self.structure.data_box(sound)
         self.rows = self.structure.rows(sound[:: max(1, len(sound) // ROWS)][:ROWS])
         self.blank = dict.fromkeys(self.names(), np.nan)
-        self.last, self.known, self.over = 0.0, {}, False
-        # Reading counts like a measurement: it is paid back before the second one.
-        self.spent = time.perf_counter() - self.begun
+        self.known, self.over = {}, False
+        self.time.has_read()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure if it is time, and write the numbers into `logs`."""
@@ -144,15 +156,12 @@ class RangeMonitor(keras().callbacks.Callback):
         if model.trainable_variables:
             # Waits for pending backend work, so that its time is not attributed to this callback.
             keras().ops.convert_to_numpy(model.trainable_variables[-1])
-        now = time.perf_counter()
-        allowed = self.share * (now - self.begun)
-        is_time = not self.known or self.share == 1.0 or self.spent + self.last <= allowed
-        if is_time and not self.over:
+        start = time.perf_counter()
+        if not self.over and self.time.allows_measurement(epoch):
             self.look(epoch)
-            self.last = time.perf_counter() - now
-            self.spent += self.last
+            self.time.has_measured(start)
         if logs is not None:
-            logs.update(self.known)
+            logs.update(self.known or self.blank)
 
     # ---- measuring --------------------------------------------------------------------------
 
@@ -163,7 +172,7 @@ class RangeMonitor(keras().callbacks.Callback):
             wanted.append("unreachable")
         for layer in names_of(self.structure.network) if self.layers else ():
             wanted += [f"{layer}/{what}" for what in ("dead", "saturated", "idle", *GRADIENT)]
-        return [f"{self.prefix}/{name}" for name in (*wanted, "epoch")]
+        return [f"{self.prefix}/{name}" for name in (*wanted, "epoch", "compared")]
 
     def look(self, epoch: int) -> None:
         """Measure; an error is reported as a warning, and does not end the training.
@@ -191,14 +200,19 @@ class RangeMonitor(keras().callbacks.Callback):
             epoch: The epoch, from 0.
         """
         finite = self.structure.is_finite()
+        if finite and not self.structure.compared and self.time.allows_comparison():
+            self.structure.compare()
         found = moment(self.structure.now(), self.box, self.rows) if finite else None
-        numbers = {f"{self.prefix}/epoch": float(epoch)}
+        numbers = {
+            f"{self.prefix}/epoch": float(epoch),
+            f"{self.prefix}/compared": float(self.structure.compared),
+        }
         alarms = set() if finite else {"weights"}
         if found is not None:
             numbers |= self.numbers(found)
             alarms |= {layer.name for layer in found.layers if layer.dead == layer.units}
             alarms |= {"constant"} if (found.lo == found.hi).all() else set()
-            alarms |= {"targets"} if numbers.get(f"{self.prefix}/unreachable") else set()
+            alarms |= {"targets"} if self.out_of_reach(found) else set()
         self.known = self.blank | numbers
         if self.warn:
             self.alarm(alarms)
@@ -248,6 +262,25 @@ class RangeMonitor(keras().callbacks.Callback):
             return None
         slack = SLACK * (np.abs(found.lo) + np.abs(found.hi))
         return float(np.mean((y < found.lo - slack) | (y > found.hi + slack)))
+
+    def out_of_reach(self, found: Moment) -> bool:
+        """Tell whether some target may be outside of what other weights can return, too.
+
+        Labels of 0 and 1 are always outside of what a sigmoid returns, and no fault.
+
+        Args:
+            found: What was measured.
+
+        Returns:
+            Whether that is so.
+        """
+        graph, y = self.structure.network.graph, self.fitting_targets()
+        if y is None or not graph.output or isinstance(graph.nodes[graph.output - 1].op, Affine):
+            return False
+        ends = [-np.inf, -1.0, 0.0, 1.0, np.inf]
+        lo = max(end for end in ends if end <= found.lo.min())
+        hi = min(end for end in ends if end >= found.hi.max())
+        return bool(y.min() < lo or y.max() > hi)
 
     def alarm(self, alarms: set[str]) -> None:
         """Warn if something has become provable since the last measurement.

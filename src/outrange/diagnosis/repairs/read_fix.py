@@ -112,6 +112,10 @@ def _scaled_into(match: re.Match, _: str) -> Iterator[DataChange]:
     yield data_changes.into(low, low + width)
 
 
+def _units(match: re.Match, layer: str) -> Iterator[ModelChange]:
+    yield ModelChange("units", layer, int(match.group(1)))
+
+
 def _loss(match: re.Match, _: str) -> Iterator[ModelChange]:
     yield ModelChange("loss", value=match.group(1))
 
@@ -163,6 +167,7 @@ PATTERNS: tuple[tuple[re.Pattern, Callable], ...] = tuple(
         (r'\bloss="(\w+)"', _loss),
         (r"\bfrom_logits=False", _one("from_logits", value=False)),
         (r"\bfrom_logits=True", _one("from_logits", value=True)),
+        (r"\bunits=(\d+)", _units),
         (r'\bDense\((\d+)(?:, (?:activation=)?"?(\w+)"?)?\)', _dense),
         (r"\bkeras\.initializers\.Constant\(([^)]*)\)", _constant_bias),
         (r'\bkernel_initializer="(\w+)"', _initializer),

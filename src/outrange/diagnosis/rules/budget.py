@@ -14,14 +14,23 @@ from ..budget.floor import WORK, BudgetedLoss
 from ..budget.reach import Reach, reach_of
 from ..budget.row_losses import row_loss
 from ..budget.weight_box import WeightBox, weight_box
+from ..changes import AS_IS, Change
 from ..context import DiagnosisContext
 from ..plan import Plan
 from ..registry import Example, ModelAndData, Rule, register
+from ..short_trainings import LONG
 from ..wording import at_least, short
 
 
 SHARE = 0.9
 """Share of the best constant's loss that training must be able to get below."""
+
+FAR, LESS = 0.7, 0.5
+"""Share of the best constant's loss that is still there where steps are called too few; how much of
+it is left at most after more of them."""
+
+TIMES, USUAL_BATCH = 3, 32
+"""How many times as many steps are tried at least; and rows a step, where one is all of them."""
 
 FASTER = 3.0
 """How much faster than in the steps measured the loss may still come to fall."""
@@ -52,7 +61,9 @@ def _prices(keras: ModuleType, offset: float) -> ModelAndData:
     below what the best constant prediction reaches. The loss is the one that `evaluate(x, y)`
     returns after any of the steps, without penalties; float32 arithmetic of the optimizer is paid
     for. MEASURED where no such bound exists: the fastest fall of a few steps on a copy, three times
-    as fast, would not get there either. Scale the targets, or take more steps or larger ones.""",
+    as fast, would not get there either; or copies keep 70 % of what the best constant loses after
+    the steps planned, and half of that after more of them, or with smaller batches in as many
+    epochs, in each of three trainings. Scale the targets, or take more or larger steps.""",
     Example(lambda k: _prices(k, 1000.0), lambda k: _prices(k, 0.0), options={"epochs": 5}),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -65,6 +76,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     box = weight_box(case.program) if isinstance(reach, Reach) else reach
     if isinstance(box, str):
         case.unread.append(f"a floor of the loss after {steps:,} steps: {box}")
+    said = False
     for loss in case.program.losses:
         case_of = _Case(rule, case, loss, plan, stepping)
         found = None
@@ -72,7 +84,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             found = _proved(case_of, box, reach)
         found = found or _measured(case_of, steps)
         if found is not None:
+            said = True
             yield found
+    if not said:
+        yield from _longer(_Case(rule, case, case.program.losses[0], plan, stepping))
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,4 +210,45 @@ def _measured(case: _Case, steps: int) -> Finding | None:
         f"{short(rows.constant)}.",
         _fix(case, None), cost={"losses": losses.tolist(), "steps": steps},
         holds_for="the stored weights and your first rows",
+    )  # fmt: skip
+
+
+def _longer(case: _Case) -> Iterator[Finding]:
+    """Copies that are far off after the steps planned, and arrive with more of them."""
+    context, plan = case.context, case.plan
+    trials, steps = context.trials, plan.steps(context.rows)
+    one = trials.run()
+    if TIMES * steps > LONG or one is None or trials.constant is None:
+        return
+    if not context.batch_normalized:
+        then = next(loss for at, loss in reversed(one.looks) if at <= steps)
+        if then - trials.least < 0.5 * (trials.constant - trials.least):
+            return
+    before = trials.evaluated(Change(steps=steps))
+    if not before or not min(before) >= FAR:
+        return
+    whole = 2 * plan.batch_size > context.rows > TIMES * USUAL_BATCH
+    if whole:
+        more = Plan(plan.epochs, USUAL_BATCH)
+        longer = min(more.steps(context.rows), LONG)
+        change = Change(steps=longer, batch=USUAL_BATCH)
+    elif TIMES * steps <= len(one.losses):
+        longer, change = len(one.losses), AS_IS
+    else:
+        longer = TIMES * steps
+        change = Change(steps=longer)
+    if not whole:
+        more = Plan(-(-plan.epochs * longer // steps), plan.batch_size)
+    after = trials.evaluated(change)
+    if not after or max(after) > LESS * min(before):
+        return
+    yield case.rule.found(
+        Level.MEASURED, context.program.heads[0].layer if context.program.heads else "",
+        f"in {case.budget}{', each with nearly all of your rows,' if whole else ''} copies keep "
+        f"{100 * min(min(before), 99):.0f} % of what the best constant loses; with "
+        f"{f'{USUAL_BATCH} rows a step as many epochs are' if whole else 'more epochs,'} "
+        f"{longer:,} steps, and {100 * max(*after, 0.0):.0f} % are left.",
+        f"model.fit(x, y, epochs={more.epochs}, batch_size={more.batch_size})",
+        cost={"steps": steps, "left": min(before), "left_after_more": max(after)},
+        holds_for="trainings from the stored weights",
     )  # fmt: skip

@@ -126,14 +126,10 @@ def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         return
     named = list(dict.fromkeys(name for pair in pairs for name in pair))
     gained = case.trials.gain(Change(bent=tuple(path.split("/")[-1] for path in first)))
-    run = case.trials.run()
     text = f"nothing bends between {' and '.join(map(repr, named[:4]))}: they are one linear map."
-    if gained is not None and run is not None:
-        text += (
-            f" In {len(run.losses)} steps copies keep {100 * min(gained[0], 99):.0f} % of the best "
-            f"constant's loss; with a relu behind {' and '.join(map(repr, first[:3]))} "
-            f"{100 * gained[1]:.0f} % are left."
-        )
+    if gained is not None:
+        behind = f"with a relu behind {' and '.join(map(repr, first[:3]))}"
+        text += f" {case.trials.said(gained, behind)}"
     yield rule.found(
         Level.SUSPECTED if gained is None else Level.MEASURED, first[0], text,
         'activation="relu"   # of the first of them', title="layers without an activation between",

@@ -21,16 +21,10 @@ OF_A_CLASS = 10
 """Rows a class that must be there for a class without any to be worth a word."""
 
 
-def _three(keras: ModuleType, fault: str) -> ModelAndData:
+def three_classes(keras: ModuleType) -> ModelAndData:
+    """A small classifier, rows of three classes, and the number of each row's class."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(160, 4)).astype("float32")
-    y = x[:, :3].argmax(axis=1)
-    if fault == "shuffled":
-        y = rng.permutation(y)
-    if fault == "equal":
-        y = np.ones_like(y)
-    if fault == "missing":
-        y = np.minimum(y, 1)
     model = keras.Sequential(
         [
             keras.Input((4,)),
@@ -39,6 +33,17 @@ def _three(keras: ModuleType, fault: str) -> ModelAndData:
         ]
     )
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    return model, x, x[:, :3].argmax(axis=1)
+
+
+def _three(keras: ModuleType, fault: str) -> ModelAndData:
+    model, x, y = three_classes(keras)
+    if fault == "shuffled":
+        y = np.random.default_rng(1).permutation(y)
+    if fault == "equal":
+        y = np.ones_like(y)
+    if fault == "missing":
+        y = np.minimum(y, 1)
     return model, x, y[:, None]
 
 
@@ -71,12 +76,19 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             )  # fmt: skip
             return
         yield from _missing(rule, case, loss, y)
-    yield from _independent(rule, case)
+    for loss in case.program.losses:
+        yield from _independent(rule, case, loss)
 
 
 def _layer(case: DiagnosisContext, loss: Loss) -> str:
     head = case.head(loss)
     return head.layer if head is not None else ""
+
+
+def _of_output(case: DiagnosisContext, loss: Loss) -> str:
+    """Which targets, where there are several."""
+    outputs = case.program.outputs
+    return f" of output `{outputs[loss.output][0]}`" if len(outputs) > 1 else ""
 
 
 def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> Iterator[Finding]:
@@ -111,24 +123,24 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
     )  # fmt: skip
 
 
-def _independent(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Finding]:
     """A permutation test, and copies that are asked for rows they have not seen."""
     trials = case.trials
     if case.rows < ENOUGH or trials.run() is None:
         return
-    seen = trials.signal
+    seen = trials.signal_of(loss)
     if seen is None or seen.explained > max((0.02, *seen.by_chance)) or not seen.by_chance:
         return
-    unseen = trials.unseen(Change(held_out=True))
+    unseen = trials.unseen(Change(held_out=True), loss)
     if unseen is None or unseen > 2.0:
         return
     steps = len(trials.all(Change(held_out=True))[0].losses)
     yield rule.found(
-        Level.MEASURED, _layer(case, case.program.losses[0]),
-        f"nothing predicts the targets of rows it has not seen: not a simple model (a ridge on two "
-        f"kernels, {seen.rows:,} rows; targets exchanged at random do as well), and not this "
-        f"network, whose outputs after {steps} steps on three quarters of the rows go with the "
-        "targets of the others no more than by chance.",
+        Level.MEASURED, _layer(case, loss),
+        f"nothing predicts the targets{_of_output(case, loss)} of rows it has not seen: not a "
+        f"simple model (a ridge on two kernels, {seen.rows:,} rows; targets exchanged at random do "
+        f"as well), and not this network, whose outputs after {steps} steps on three quarters of "
+        "the rows go with the targets of the others no more than by chance.",
         "look whether x and y are in the same order: shuffle both by one permutation",
         title="the targets do not depend on the inputs",
         cost={"explained": seen.explained, "unseen": unseen},

@@ -69,13 +69,7 @@ def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             found.setdefault(maker.layer, step.layer)
     names = tuple(layer.split("/")[-1] for layer in found)
     gained = case.trials.gain(Change(bent=names)) if found else None
-    run = case.trials.run() if found else None
-    more = ""
-    if gained is not None and run is not None:
-        more = (
-            f" In {len(run.losses)} steps copies keep {100 * min(gained[0], 99):.0f} % of the best "
-            f"constant's loss; with relu instead {100 * gained[1]:.0f} % are left."
-        )
+    more = "" if gained is None else f" {case.trials.said(gained, 'with relu instead')}"
     for layer, reader in found.items():
         yield rule.found(
             Level.SUSPECTED if gained is None else Level.MEASURED, layer,

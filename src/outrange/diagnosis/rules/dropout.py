@@ -56,14 +56,11 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )
         if len(strong) > 1:
             text += f"; a path through all of them is left with probability {short(kept)}"
-        run = case.trials.run()
-        if gained is not None and run is not None:
-            text += (
-                f". In {len(run.losses)} steps copies keep {100 * min(gained[0], 99):.0f} % of the "
-                f"best constant's loss; without dropout {100 * gained[1]:.0f} % are left"
-            )
+        text += "."
+        if gained is not None:
+            text += f" {case.trials.said(gained, 'without dropout')}"
         yield rule.found(
-            Level.SUSPECTED if gained is None else Level.MEASURED, next(iter(strong)), text + ".",
+            Level.SUSPECTED if gained is None else Level.MEASURED, next(iter(strong)), text,
             "keras.layers.Dropout(0.2)", cost={"rate": max(strong.values())},
             holds_for="" if gained is None else "trainings from the stored weights",
         )  # fmt: skip

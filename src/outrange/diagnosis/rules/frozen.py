@@ -42,16 +42,12 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if not fresh or len(fresh) == len(kernels) or not any(w.trainable for w in kernels):
         return
     gained = case.trials.gain(Change(without="freezing"))
-    run = case.trials.run()
     text = (
         f"{share(len(fresh), len(kernels))} kernels are not trained and still as they were drawn: "
         f"{names(w.path for w in fresh)}."
     )
-    if gained is not None and run is not None:
-        text += (
-            f" In {len(run.losses)} steps copies keep {100 * min(gained[0], 99):.0f} % of the best "
-            f"constant's loss; with all layers trainable {100 * gained[1]:.0f} % are left."
-        )
+    if gained is not None:
+        text += f" {case.trials.said(gained, 'with all layers trainable')}"
     yield rule.found(
         Level.SUSPECTED if gained is None else Level.MEASURED, fresh[0].layer, text,
         "layer.trainable = True, then compile again", cost={"kernels": len(fresh)},

@@ -182,6 +182,19 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
     return layer, "", LOOK_FOR
 
 
+def _only_at_first(case: DiagnosisContext, weights: Iterable[int]) -> bool:
+    """Whether a kernel that starts at 0 is in the way, gets a gradient, and copies soon move."""
+    measured, one = case.measured, case.trials.run()
+    if measured is None or one is None:
+        return False
+    leaves = any(
+        g is not None and np.any(g != 0) and len(case.program.weights[i].shape) >= 2
+        and not np.any(case.program.weights[i].read())
+        for i, g in measured.gradients.items()
+    )  # fmt: skip
+    return leaves and all(one.moved.get(i, 0.0) > 0.0 for i in weights)
+
+
 def _measured(
     rule: Rule, case: DiagnosisContext, among: Iterable[int] | None = None
 ) -> Iterator[Finding]:
@@ -193,7 +206,7 @@ def _measured(
         i for i, g in measured.gradients.items()
         if (among is None or i in among) and (g is None or not np.any(g != 0))
     ]  # fmt: skip
-    if not weights:
+    if not weights or _only_at_first(case, weights):
         return
     paths = [case.program.weights[i].path for i in weights]
     total = len(measured.gradients)

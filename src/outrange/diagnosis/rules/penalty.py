@@ -66,12 +66,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         f"the penalties add {short(penalty)} to the loss; the loss itself is {short(data)}, and "
         f"that of the best constant {short(constant)}."
     )
-    run = trials.run()
-    if gained is not None and run is not None:
-        message += (
-            f" In {len(run.losses)} steps copies keep {100 * min(gained[0], 99):.0f} % of the best "
-            f"constant's loss; without the penalties {100 * gained[1]:.0f} % are left."
-        )
+    if gained is not None:
+        message += f" {trials.said(gained, 'without the penalties')}"
     yield rule.found(
         Level.SUSPECTED if gained is None else Level.MEASURED, "", message,
         "kernel_regularizer=keras.regularizers.L2(1e-4)   # or none",

@@ -7,10 +7,12 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Optimizer, Rehearsal
-from ..changes import Change
+from ..changes import AS_IS, Change
 from ..context import DiagnosisContext
+from ..divergence import GROWTH, WILD, curvature, diverges
 from ..registry import Example, ModelAndData, Rule, register
-from ..trials import LEARNED, SEEDS
+from ..short_trainings import SEEDS
+from ..trials import LEARNED
 from ..wording import short
 
 
@@ -20,14 +22,17 @@ STILL = 1e-5
 FOREVER = 1e7
 """Steps at the pace measured from which on training does not arrive."""
 
-GROWTH = 1e3
-"""Factor by which the loss must have grown to count as diverging."""
-
-WILD = 10.0
-"""The same for all of the later half of a training, over the loss of the best constant too."""
-
-SMALLER, LARGER = (0.1, 0.01), (10.0, 100.0)
+SMALLER = (0.1, 0.01)
 """Rates that are tried in place of one that does not learn, as factors of it."""
+
+USUAL, LARGEST = {True: 3e-3, False: 3e-2}, {True: 0.1, False: 1.0}
+"""Rates at which small networks learn, and the largest tried: with steps of a given size or not."""
+
+UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
+"""Optimizers whose steps are as large as the gradient, at first."""
+
+STAYS = 0.02
+"""Share of the best constant's loss by which a training that stands still changes it at most."""
 
 MANY = 20_000
 """Steps that a training is taken to have, where nothing is known."""
@@ -66,9 +71,9 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
     alone determine; a lower bound of that curvature is computed. PROVED for batches that hold all
     rows. Copies of other models are trained for up to 200 steps, with their own batches and
     optimizer: MEASURED if the loss explodes or becomes NaN; if it stays above the best constant's
-    and falls well below it at a tenth or a hundredth of the rate, or at a hundred times the rate
-    while the own pace would not get there in 20 000 steps; if the weights do not move; or if at the
-    pace measured a regression would take more than ten million steps.""",
+    and falls well below it at a tenth or a hundredth of the rate, or at a larger rate while the own
+    pace would not get there in 20 000 steps; if the weights do not move; or if at the pace measured
+    a regression would take more than ten million steps.""",
     Example(lambda k: _line(k, 0.5), lambda k: _line(k, 0.01)),
     Example(lambda k: _deep(k, 10.0), lambda k: _deep(k, 0.01), level=Level.MEASURED),
     Example(lambda k: _deep(k, 1e-9), lambda k: _deep(k, 0.03), level=Level.MEASURED),
@@ -78,7 +83,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     optimizer = case.program.optimizer
     if optimizer is None or optimizer.rate <= 0 or not case.program.losses:
         return
-    proved = _curvature(case, optimizer)
+    proved = curvature(case, optimizer)
     if proved is not None:
         yield rule.found(
             Level.PROVED, proved[0],
@@ -109,51 +114,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float, float] | None:
-    """Layer, a lower bound of the curvature, and the largest stable rate, if it is exceeded."""
-    program = case.program
-    kernels = [w for w in program.weights if w.trainable]
-    if optimizer.kind != "SGD" or optimizer.scheduled or len(program.losses) != 1:
-        return None
-    other = ("clipnorm", "clipvalue", "global_clipnorm", "nesterov")
-    if any(optimizer.options.get(n) for n in other) or any(w.constrained for w in kernels):
-        return None
-    loss, head = program.losses[0], case.head(program.losses[0])
-    if loss.name != "mean_squared_error" or not loss.known or loss.options.get("weight", 1) != 1:
-        return None
-    if head is None or head.activation != "linear" or len(program.steps) == 0:
-        return None
-    inside = [s.kind for s in program.steps if s.inside and s.kind != "ConvertToTensor"]
-    if inside not in (["Matmul"], ["Matmul", "Add"]) or len(kernels) != len(inside):
-        return None
-    if case.rows > 32 and not _diverges(case.trials.run()):
-        return None
-    x = case.flat[case.sound_rows]
-    if not len(x) or len(x) != case.rows:
-        return None
-    columns = np.concatenate([x, np.ones((len(x), len(inside) - 1))], axis=1)
-    direction = np.linalg.svd(columns, full_matrices=False)[2][0]
-    grown = columns @ direction
-    # 2 / (n k) |X v|^2 / |v|^2 bounds the largest eigenvalue from below for any v.
-    curvature = 2.0 / (len(x) * head.width) * float(grown @ grown / (direction @ direction))
-    curvature *= 1.0 - 1e-9
-    limit = 2.0 * (1.0 + optimizer.momentum) / curvature if curvature > 0 else np.inf
-    return (head.layer, curvature, limit) if optimizer.rate > limit * (1 + 1e-6) else None
-
-
 Said = tuple[str, str]
 """What was measured, and what to do."""
-
-
-def _diverges(one: Rehearsal | None) -> bool:
-    """Whether the loss became infinite, or grew a thousandfold and is still far above its start."""
-    if one is None or not one.looks or not np.isfinite(one.losses[0]):
-        return False
-    losses = np.array([loss for _, loss in one.looks])
-    first = abs(losses[0])
-    return not (np.isfinite(losses).all() and np.isfinite(one.losses).all()) or bool(
-        losses.max() > GROWTH * first and losses[-1] > WILD * first
-    )
 
 
 def _explodes(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
@@ -161,7 +123,7 @@ def _explodes(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> S
     late, start = _late(one), max(abs(losses[0]), case.trials.constant or 0.0)
     # What blows up may come back with dead units, and then it stays where it is.
     blown = max(losses) > GROWTH * start > 0 and case.trials.stuck
-    if not (_diverges(one) or late > WILD * start > 0 or blown):
+    if not (diverges(one) or late > WILD * start > 0 or blown):
         return None
     finite = [loss for loss in losses if np.isfinite(loss)]
     ends = short(losses[-1]) if np.isfinite(losses[-1]) else "NaN or infinity"
@@ -169,7 +131,7 @@ def _explodes(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> S
     return (
         f"in {len(one.losses)} steps on a copy the loss went from {short(losses[0])}{over} to "
         f"{ends} at the rate {short(optimizer.rate)}: "
-        + ("it blows up, and does not recover." if blown and not _diverges(one) else "it diverges.")
+        + ("it blows up, and does not recover." if blown and not diverges(one) else "it diverges.")
     ), f"{_with_rate(optimizer, 0.01)}   or scaled inputs"
 
 
@@ -225,9 +187,7 @@ def _clipped(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Sa
     norm = float(np.sqrt(sum(np.square(g).sum() for g in arrays)))
     return (
         f"gradients are clipped ({limit}={short(optimizer.options[limit])}; at the start their "
-        f"norm is {short(norm)}). In {len(one.losses)} steps copies keep "
-        f"{100 * min(gained[0], 99):.0f} % of the best constant's loss; without clipping "
-        f"{100 * gained[1]:.0f} % are left."
+        f"norm is {short(norm)}). {case.trials.said(gained, 'without clipping')}"
     ), f"keras.optimizers.{optimizer.kind}({short(optimizer.rate)}, clipnorm=1.0)   # or none"
 
 
@@ -238,11 +198,11 @@ def _instead(case: DiagnosisContext, level: float) -> str:
 def _too_small(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
     """Whether nothing is learned, at a pace that never gets there, and a larger rate learns."""
     trials = case.trials
-    if not trials.stuck:
+    if not (trials.stuck or _stands_still(case)):
         return None
     steps, own = len(one.losses), one.looks[0][1] - _late(one)
-    for factor in LARGER:
-        if trials.helps(Change(rate=factor)) is None:
+    for factor in _larger(optimizer):
+        if (trials.helps(Change(rate=factor)) or trials.gain(Change(rate=factor))) is None:
             continue
         others = trials.all(Change(rate=factor))
         wins = min(other.looks[0][1] - other.looks[-1][1] for other in others)
@@ -257,6 +217,26 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
             f"{short(optimizer.rate)} is too small: its pace takes more than {most:,} steps."
         ), _with_rate(optimizer, factor)
     return None
+
+
+def _stands_still(case: DiagnosisContext) -> bool:
+    """Whether no training changes the loss to speak of."""
+    trials = case.trials
+    if trials.constant is None:
+        return False
+    most = STAYS * (trials.constant - trials.least)
+    for seed in range(SEEDS):
+        one = trials.run(AS_IS, seed)
+        if one is None or not abs(one.looks[0][1] - _late(one)) < most:
+            return False
+    return True
+
+
+def _larger(optimizer: Optimizer) -> list[float]:
+    """Factors of the rate to try, those that make it a usual one first."""
+    adaptive = optimizer.kind not in UNSCALED
+    found = [10.0**i for i in range(1, 8) if optimizer.rate * 10.0**i <= LARGEST[adaptive]]
+    return sorted(found, key=lambda f: abs(np.log(optimizer.rate * f / USUAL[adaptive])))[:3]
 
 
 def _slow(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:

@@ -59,7 +59,8 @@ def _helped(case: DiagnosisContext, helped: tuple[float, float] | None, what: st
     """Initializers and learning rates assume inputs of about size 1. Large ones saturate sigmoids,
     kill relus and make the loss steep in some directions and flat in others. SUSPECTED at first:
     many networks learn all the same. MEASURED where copies do not get below the best constant in
-    200 steps, and do so clearly with the same inputs scaled. Nothing is said if the model scales
+    200 steps, and do so clearly with the same inputs scaled, or err much less at rows they have not
+    seen. Nothing is said if the model scales
     its inputs itself.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
@@ -92,9 +93,16 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if small
         else f"a feature's mean is {short(far)} times its spread, so all rows look alike"
     )  # fmt: skip
-    helped = case.trials.improves(Change(scaled_x=True))
+    change = Change(scaled_x=True)
+    helped = case.trials.improves(change)
+    unseen = case.trials.gain_unseen(change) if helped is None and case.trials.complete else None
+    if unseen is not None:
+        what += (
+            f"; copies that never see a quarter of your rows keep {100 * min(unseen[0], 99):.0f} % "
+            f"of the best constant's loss there, with scaled inputs {100 * unseen[1]:.0f} %"
+        )
     yield rule.found(
-        Level.SUSPECTED if helped is None else Level.MEASURED, first.path,
+        Level.SUSPECTED if helped is None and unseen is None else Level.MEASURED, first.path,
         f"{what}; weights start for inputs of about size 1.{_helped(case, helped, 'inputs')}",
         "keras.layers.Normalization() first, adapted to x   or   x = (x - x.mean(0)) / x.std(0)",
         interval=(float(x.min()), float(x.max())),

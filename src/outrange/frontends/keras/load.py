@@ -1,7 +1,8 @@
 """Entry point: a Keras model, live or in a file, as a `Network`."""
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from .files import read
 from .lower.lower import lower
 from .predict import predictor, prober, run
 from .refuse import first_line
-from .signature import output_names, signature
-from .trace.records import same_constants
+from .signature import Signature, output_names, signature
+from .trace.records import Trace, same_constants
 from .trace.trace import trace
 
 
@@ -54,8 +55,22 @@ def load_keras(
         >>> load_keras(model).graph.outputs
         (Slot(name='y', shape=(1,)),)
     """
-    try:
+    with within_memory(model):
         return _load(model, custom_objects, safe_mode, like)
+
+
+@contextlib.contextmanager
+def within_memory(model: Any) -> Iterator[None]:
+    """Let a lack of memory be an error about the model.
+
+    Args:
+        model: What is read.
+
+    Raises:
+        ModelError: The memory does not suffice.
+    """
+    try:
+        yield
     except MemoryError as error:
         raise ModelError(
             "A model must fit the memory of this computer; make its layers narrower, or its images "
@@ -72,16 +87,42 @@ def _load(model: Any, custom_objects: dict[str, Any] | None, safe_mode: bool, li
             "A Keras model is a `keras.Model` or another `keras.Layer`, or the path of a file. "
             f"Received: {type(model).__module__}.{type(model).__qualname__}."
         )
-    _finite_weights(k, model)
     taken = signature(model, like)
-    recording = trace(model, taken.struct)
-    _same_again(recording, trace(model, taken.struct))
+    recording = recorded(model, taken)
+    does_the_same_again(model, taken, recording)
+    network = network_of(model, taken, recording)
+    compare(network, model, taken)
+    return network
+
+
+def recorded(model: Any, taken: Signature) -> Trace:
+    """Record what a model does.
+
+    Args:
+        model: A built Keras model.
+        taken: Its inputs.
+
+    Raises:
+        ModelError: A weight is not finite.
+        UnsupportedError: The model does something that cannot be recorded.
+    """
+    _finite_weights(keras(), model)
+    return trace(model, taken.struct)
+
+
+def network_of(model: Any, taken: Signature, recording: Trace) -> Network:
+    """Make a network of what a model was recorded to do; nothing is compared.
+
+    Args:
+        model: The model.
+        taken: Its inputs.
+        recording: What it does.
+    """
     names = output_names(model, recording.outputs)
     lowered = lower(recording, taken.slots, names)
-    predict = predictor(model, taken)
-    network = Network(
+    return Network(
         graph=lowered.graph,
-        predict=predict,
+        predict=predictor(model, taken),
         name=model.name,
         origin="keras",
         layers=lowered.layers,
@@ -90,9 +131,37 @@ def _load(model: Any, custom_objects: dict[str, Any] | None, safe_mode: bool, li
         places=lowered.places,
         bypassed=lowered.bypassed,
     )
+
+
+def does_the_same_again(model: Any, taken: Signature, recording: Trace) -> None:
+    """Refuse a model that does something else at every run.
+
+    Args:
+        model: The model.
+        taken: Its inputs.
+        recording: What it did just now.
+
+    Raises:
+        UnsupportedError: A second recording is another one.
+    """
+    _same_again(recording, trace(model, taken.struct))
+
+
+def compare(network: Network, model: Any, taken: Signature) -> None:
+    """Compare a network with the model it was made of.
+
+    Args:
+        network: As `network_of` made it, with the weights of now.
+        model: The model.
+        taken: Its inputs.
+
+    Raises:
+        ModelError: They differ.
+        UnsupportedError: The model mixes the rows of a batch.
+    """
+    predict = network.predict or predictor(model, taken)
     _rows_apart(network, predict, lambda x: run(model, taken, x[: taken.batch or 1]))
     check_same(network)
-    return network
 
 
 def _finite_weights(k: Any, model: Any) -> None:

@@ -7,7 +7,13 @@ import numpy as np
 
 from ...core import Box, InputError
 from ...frontends.keras.api import keras
-from ...frontends.keras.load import load_keras
+from ...frontends.keras.load import (
+    compare,
+    does_the_same_again,
+    network_of,
+    recorded,
+    within_memory,
+)
 from ...frontends.keras.lower.lower import lower
 from ...frontends.keras.names import named_inputs
 from ...frontends.keras.signature import adjusted, output_names, signature
@@ -20,7 +26,8 @@ from ...questions.inputs.parse_box import input_box
 class Structure:
     """A model that is being trained.
 
-    Its operations are recorded once, and compared with the model itself once. Later the recorded
+    Its operations are recorded once, and compared with the model itself once: at the beginning, or
+    when `compare` is called. Later the recorded
     operations are only filled with the weights of the moment. Layers that compute something from
     their weights before any input comes in (batch normalization casts its statistics) leave a
     number in the recording where the weight should be: such models are recorded anew each time.
@@ -28,21 +35,41 @@ class Structure:
     Args:
         model: A built Keras model.
         x: Data as a fit takes them, in arrays; sizes that the model leaves open are as in these.
+        compared: Whether it is compared with the model now.
 
     Raises:
         InputError: The data do not fit the model.
         ModelError: It cannot be read; see `outrange.load`.
     """
 
-    def __init__(self, model: Any, x: Any = None) -> None:
+    def __init__(self, model: Any, x: Any = None, *, compared: bool = True) -> None:
         self.k = keras()
         self.model = model
         x = None if x is None else named_inputs(model, x)
         self.signature = signature(model, x)
         self.inputs = None if x is None else self._fitting(x)
-        self.network = load_keras(model, like=x)
-        self.recording = trace(model, self.signature.struct)
+        with within_memory(model):
+            self.recording = recorded(model, self.signature)
+            if compared:
+                does_the_same_again(model, self.signature, self.recording)
+            self.network = network_of(model, self.signature, self.recording)
+            if compared:
+                compare(self.network, model, self.signature)
         self.fixed = not _holds_numbers(self.recording)
+        self.compared = compared
+
+    def compare(self) -> None:
+        """Compare what was read with the model itself, with the weights of this moment.
+
+        Raises:
+            ModelError: They differ; see `outrange.load`.
+        """
+        model, taken = self.model, self.signature
+        with within_memory(model):
+            recording = self.recording if self.fixed else recorded(model, taken)
+            does_the_same_again(model, taken, recording)
+            compare(network_of(model, taken, recording), model, taken)
+        self.compared = True
 
     def now(self) -> Network:
         """The network with the weights of this moment; nothing is compared again."""

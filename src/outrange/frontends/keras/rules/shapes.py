@@ -1,5 +1,6 @@
 """Operations that only move entries about: each is run on positions, so none is written out."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,29 @@ ONE = (
 
 MANY = ("Concatenate", "Stack", "Hstack", "Vstack", "Dstack", "Append")
 """Operations that move the entries of all their arrays."""
+
+
+def _item(c: KerasCall, marked: list[np.ndarray]) -> np.ndarray | None:
+    key = c.args[1] if len(c.args) == 2 else None
+    parts = key if isinstance(key, tuple) else (key,)
+    plain = all(p is None or p is Ellipsis or isinstance(p, int | slice) for p in parts)
+    return marked[0][key] if key is not None and plain else None
+
+
+IN_NUMPY: dict[str, Callable[[KerasCall, list[np.ndarray]], Any]] = {
+    "GetItem": _item,
+    "Split": lambda c, x: np.split(x[0], c.op.indices_or_sections, c.op.axis),
+    "Stack": lambda c, x: np.stack(x, c.op.axis) if len(x) == len(c.args[0]) else None,
+    "Concatenate": lambda c, x: np.concatenate(x, c.op.axis) if len(x) == len(c.args[0]) else None,
+    "ExpandDims": lambda c, x: np.expand_dims(x[0], c.op.axis),
+    "Squeeze": lambda c, x: np.squeeze(x[0], c.op.axis),
+    "Reshape": lambda c, x: np.reshape(x[0], c.op.newshape),
+    "Transpose": lambda c, x: np.transpose(x[0], c.op.axes),
+}
+"""Operations that NumPy does alike: JAX compiles each of them for every shape.
+
+None where it is not known that it does.
+"""
 
 
 @rule(*ONE)
@@ -62,6 +86,12 @@ def _moved(c: KerasCall, operands: list) -> Operand:
     tree, ops = c.keras.tree, c.keras.ops
 
     def run(marked: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
+        alike = IN_NUMPY.get(type(c.op).__name__)
+        if alike is not None:
+            with contextlib.suppress(IndexError, ValueError, TypeError):
+                found = alike(c, marked)
+                if found is not None:
+                    return found
         marks = iter(marked)
 
         def mark(x: Any) -> Any:

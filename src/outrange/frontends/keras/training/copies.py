@@ -1,12 +1,26 @@
 """What is trained in a model's place: values under JAX, a clone elsewhere."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from .jitted import JaxTraining, rate_owner, unclipped
 from .measure import metrics_kept
+
+
+class Look(NamedTuple):
+    """What a copy does at some rows.
+
+    Args:
+        loss: In training, penalties included.
+        outputs: At inference.
+        in_training: The outputs in training; empty where they are the same.
+    """
+
+    loss: float
+    outputs: list[np.ndarray]
+    in_training: list[np.ndarray]
 
 
 class Copy(Protocol):
@@ -16,8 +30,8 @@ class Copy(Protocol):
         """Take a step; return the loss before it."""
         ...
 
-    def look(self, x: Any, y: Any) -> tuple[float, list[np.ndarray]]:
-        """The loss in training and the outputs at inference, at the weights reached."""
+    def look(self, x: Any, y: Any) -> Look:
+        """Loss and outputs at the weights reached."""
         ...
 
     def weights(self) -> list[np.ndarray]:
@@ -66,10 +80,10 @@ class State:
         loss, self._state = self._step(self._state, x, y)
         return float(loss)
 
-    def look(self, x: Any, y: Any) -> tuple[float, list[np.ndarray]]:
-        """The loss in training and the outputs at inference, at the weights reached."""
-        loss, outputs = self._look(*self._state[:2], x, y)
-        return float(loss), [np.asarray(t) for t in outputs]
+    def look(self, x: Any, y: Any) -> Look:
+        """Loss and outputs at the weights reached."""
+        loss, *outputs = self._look(*self._state[:2], x, y)
+        return Look(float(loss), *([np.asarray(t) for t in part] for part in outputs))
 
     def weights(self) -> list[np.ndarray]:
         """The weights reached, in the model's order."""
@@ -91,7 +105,7 @@ class Clone:
     def __init__(
         self, k: Any, model: Any, noisy: bool, without: str, bent: tuple[str, ...], other: str
     ) -> None:
-        self._k, self._model, self._noisy = k, _copy(k, model, without, bent, other), noisy
+        self._k, self._model, self._noisy = k, clone(k, model, without, bent, other), noisy
         self._original = model
 
     def multiply_rate(self, factor: float) -> None:
@@ -112,8 +126,8 @@ class Clone:
         """Take a step; return the loss before it."""
         return float(np.ravel(self._model.train_on_batch(x, y))[0])
 
-    def look(self, x: Any, y: Any) -> tuple[float, list[np.ndarray]]:
-        """The loss in training and the outputs at inference, at the weights reached."""
+    def look(self, x: Any, y: Any) -> Look:
+        """Loss and outputs at the weights reached."""
         k, model = self._k, self._model
         x, y = k.tree.map_structure(k.ops.convert_to_tensor, (x, y))
         kept = [(v, np.array(k.ops.convert_to_numpy(v))) for v in model.non_trainable_variables]
@@ -122,17 +136,16 @@ class Clone:
             loss = model.compute_loss(x=x, y=y, y_pred=seen, training=True)
         for variable, value in kept:
             variable.assign(value)
-        outputs = k.tree.flatten(model(x, training=False) if self._noisy else seen)
-        return float(k.ops.convert_to_numpy(loss)), [
-            np.asarray(k.ops.convert_to_numpy(t)) for t in outputs
-        ]
+        parts = [model(x, training=False), seen] if self._noisy else [seen, []]
+        arrays = ([np.asarray(k.ops.convert_to_numpy(t)) for t in k.tree.flatten(p)] for p in parts)
+        return Look(float(k.ops.convert_to_numpy(loss)), *arrays)
 
     def weights(self) -> list[np.ndarray]:
         """The weights reached, in the model's order."""
         return [np.asarray(self._k.ops.convert_to_numpy(v)) for v in self._model.weights]
 
 
-def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...], other: str) -> Any:
+def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: str = "") -> Any:
     """A model of the same weights, loss and optimizer that shares nothing with the first."""
     copy = k.models.clone_model(model)
     if not copy.built:
@@ -158,7 +171,7 @@ def _copy(k: Any, model: Any, without: str, bent: tuple[str, ...], other: str) -
         loss=other or compiled._user_loss,
         loss_weights=None if other else compiled._user_loss_weights,
         run_eagerly=model.run_eagerly,
-        jit_compile=without == "freezing" and "auto",
+        jit_compile=False,
     )
     return copy
 

@@ -120,15 +120,15 @@ class JaxTraining:
         return self._jit(run)
 
     def look(self, bent: tuple[str, ...] = ()) -> Any:
-        """`(trainable, others, x, y)` to the loss in training, and the outputs at inference."""
+        """`(trainable, others, x, y)` to the loss in training, and the outputs: see `Look`."""
         if not self.noisy and not bent:
-            return lambda *given: self.measure(*given)[:2]
+            return lambda *given: (*self.measure(*given)[:2], [])
 
         def run(trainable: list[Any], others: list[Any], x: Any, y: Any) -> Any:
             loss, (seen, _) = self._loss(trainable, others, x, y, True, bent=bent)
-            if self.noisy:
-                seen = self._loss(trainable, others, x, y, False, bent=bent)[1][0]
-            return loss, seen
+            if not self.noisy:
+                return loss, seen, []
+            return loss, self._loss(trainable, others, x, y, False, bent=bent)[1][0], seen
 
         if bent not in self._looks:
             self._looks[bent] = self._jit(run)

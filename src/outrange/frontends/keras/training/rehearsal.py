@@ -3,12 +3,14 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ....program import Rehearsal
-from .copies import Clone, Copy, State
+from .copies import Clone, Copy, State, clone
+from .jitted import JaxTraining
 from .measure import ROWS, Measurement, first_line
 from .training import own_training
 
@@ -68,9 +70,7 @@ class Rehearser:
             warnings.simplefilter("ignore")
             try:
                 before = [one.numpy(v) for v in one.model.weights]
-                if one.jitted is not None:
-                    one.jitted.prepare(*first)
-                copy = self._copy(without, bent, other)
+                copy = self._copy(without, bent, other, first)
                 if rate != 1.0:
                     copy.multiply_rate(rate)
                 if weights:
@@ -78,22 +78,31 @@ class Rehearser:
                         {i: weights.get(one.index[i]) for i in map(id, one.model.weights)}
                     )
                 losses, looks = _run(one.k, copy, (x, y), first, steps, batch, seed, among, seconds)
-                loss, outputs = copy.look(*first)
-                looks.append((len(losses), loss))
+                last = copy.look(*first)
+                looks.append((len(losses), last.loss))
                 after = copy.weights()
             except Exception as error:
                 # The loss is the user's code: a failing step is what the user would see.
                 return Rehearsal((), {}, {}, first_line(error))
         moved, size = _moved(one, before, after)
-        return Rehearsal(tuple(losses), moved, size, "", tuple(looks), tuple(outputs))
+        return Rehearsal(
+            tuple(losses), moved, size, "", tuple(looks), tuple(last.outputs),
+            tuple(last.in_training),
+        )  # fmt: skip
 
-    def _copy(self, without: str, bent: tuple[str, ...], other: str) -> Copy:
+    def _copy(self, without: str, bent: tuple[str, ...], other: str, first: Any) -> Copy:
         one = self.measurement
-        return (
-            Clone(one.k, one.model, one.noisy, without, bent, other)
-            if one.jitted is None or without == "freezing"
-            else State(one.k, one.jitted, without, bent, other)
-        )
+        if one.jitted is None:
+            return Clone(one.k, one.model, one.noisy, without, bent, other)
+        jitted = self._unfrozen if without == "freezing" else one.jitted
+        jitted.prepare(*first)
+        return State(one.k, jitted, without, bent, other)
+
+    @cached_property
+    def _unfrozen(self) -> JaxTraining:
+        """Under JAX: the functions of a clone in which everything is trained."""
+        one = self.measurement
+        return JaxTraining(one.k, clone(one.k, one.model, "freezing"), one.noisy)
 
 
 def _run(
@@ -122,7 +131,7 @@ def _run(
             looks.append((i, losses[-1]))
         else:
             if _due(i):
-                looks.append((i, copy.look(*first)[0]))
+                looks.append((i, copy.look(*first).loss))
             if len(order) < batch:
                 order = np.resize(rng.permutation(drawn), max(batch, len(drawn)))
             at, order = order[:batch], order[batch:]

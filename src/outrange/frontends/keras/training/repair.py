@@ -78,7 +78,7 @@ def _places(model: Any, change: ModelChange) -> list[Any]:
         hidden = model.layers[:-1] if change.kind == "activation" else model.layers
         return [one for one in hidden if hasattr(one, name) or type(one).__name__ in ACTIVATIONS]
     names = [layer for layer in model.layers if layer.name == change.layer.split("/")[-1]]
-    if change.kind == "units":
+    if change.kind == "units" and not change.layer:
         names = [layer for layer in model.layers if hasattr(layer, "units")][-1:]
     elif change.kind == "initializer" and not change.layer:
         names = [layer for layer in model.layers if hasattr(layer, "kernel_initializer")]

@@ -1,0 +1,126 @@
+"""OR033: a layer that is too narrow for what has to pass it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+
+from ...answers.diagnosis import Finding, Level
+from ...program import Layer, ModelChange, Program
+from ..context import DiagnosisContext
+from ..registry import Example, ModelAndData, Rule, register
+from ..repairs.read_fix import Repair
+from ..repairs.trial import repaired
+from ..trials import BETTER, HALFWAY
+
+
+WIDE = 32
+"""Units that a narrow layer gets on a copy, at most as many as enter it."""
+
+
+def _classes(keras: ModuleType, units: int) -> ModelAndData:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 5, 160)
+    x = rng.normal(size=(160, 6)) * 0.4 + 3 * np.eye(6)[labels]
+    start = keras.initializers.GlorotUniform
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(24, "relu", kernel_initializer=start(seed=1)),
+            keras.layers.Dense(units, "tanh", kernel_initializer=start(seed=2)),
+            keras.layers.Dense(5, "softmax", kernel_initializer=start(seed=3)),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
+    return model, x.astype("float32"), labels[:, None]
+
+
+@register(
+    "OR033", "a bottleneck lets too little through",
+    """A hidden Dense layer on every way to an output, with fewer units than that output has, or a
+    single one. A bottleneck may be wanted, so nothing is said of it by itself, nor where the
+    targets are the inputs (an autoencoder). MEASURED only: copies keep a large part of the best
+    constant's loss, and copies in which this layer alone is wider (its weights and those that read
+    it drawn anew) get much further in the same steps, in each of three trainings.""",
+    Example(lambda k: _classes(k, 1), lambda k: _classes(k, 16), level=Level.MEASURED),
+)  # fmt: skip
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Look for narrow layers, then widen one on a copy."""
+    for layer, width, entering in _narrow(case.program):
+        if _returns_inputs(case):
+            return
+        trials = case.trials
+        first = trials.run()
+        ratio = None if first is None else trials.ratio(first)
+        if ratio is None or ratio < HALFWAY:
+            return
+        before = trials.ratios()
+        if not before or min(before) < HALFWAY:
+            return
+        fix = f"units={min(WIDE, entering)}"
+        change = ModelChange("units", layer.path, min(WIDE, entering))
+        wider = repaired(case, Repair(fix, (change,), ()))
+        after = [] if wider is None else wider.trials.ratios()
+        if not after or max(after) > BETTER * min(before):
+            continue
+        yield rule.found(
+            Level.MEASURED, layer.path,
+            f"all that reaches the output passes its {width} unit{'s' * (width > 1)}, a bottleneck "
+            f"between {entering} and {case.program.heads[0].width}. "
+            f"{trials.said((min(before), max(after)), f'with {fix}')}",
+            f"{fix}   # of layer {layer.path!r}", cost={"units": width},
+            holds_for="trainings from the stored weights",
+        )  # fmt: skip
+        return
+
+
+def _returns_inputs(case: DiagnosisContext) -> bool:
+    """Whether some targets are the inputs."""
+    flat = [np.asarray(x, np.float64).reshape(len(x), -1) for x in case.x]
+    targets = [case.targets(loss) for loss in case.program.losses]
+    return any(
+        y is not None and y.size == x.size and np.allclose(y.reshape(x.shape), x)
+        for y in targets for x in flat
+    )  # fmt: skip
+
+
+def _narrow(program: Program) -> list[tuple[Layer, int, int]]:
+    """Layers, their units and what enters them, that some output hangs on alone."""
+    kernels = {w.layer: w.shape for w in program.weights if len(w.shape) == 2}
+    last = {head.layer for head in program.heads}
+    found = []
+    for layer in program.layers:
+        shape = kernels.get(layer.path.split("/")[-1])
+        if layer.kind != "Dense" or shape is None or layer.path in last:
+            continue
+        entering, width = shape
+        if width >= entering or layer.after in program.output_tensors:
+            continue
+        for tensor, head in zip(program.output_tensors, program.heads, strict=True):
+            if width < max(2, head.width) and _passes(program, tensor, layer.after):
+                found.append((layer, width, entering))
+                break
+    return found
+
+
+def _passes(program: Program, output: int, tensor: int) -> bool:
+    """Whether every way from the inputs to an output passes a tensor."""
+    makers = {t: step for step in program.steps for t in step.gives}
+    waiting, seen, met = [output], {output}, False
+    while waiting:
+        at = waiting.pop()
+        if at == tensor:
+            met = True
+            continue
+        step = makers.get(at)
+        if step is None:
+            if at < len(program.inputs):
+                return False
+            continue
+        for t in (*step.reads, *step.blocked):
+            if t not in seen:
+                seen.add(t)
+                waiting.append(t)
+    return met
