@@ -14,6 +14,7 @@ from ..graph import Graph
 from .common.clause_groups import ClauseGroup
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
+from .common.parallel import parallel_map, single_blas_thread
 from .common.search import Search
 from .portfolio import FEW_INPUTS
 
@@ -26,7 +27,7 @@ FEW_ROOTS = 32
 
 AT_ONCE = 256
 
-ENTRIES = 1 << 22
+ENTRIES = 1 << 21
 """Entries of all values in the boxes bounded at once."""
 
 HALVINGS, WIDER = 8, 3
@@ -145,22 +146,28 @@ def _unclosed(
     domain: str,
 ) -> tuple[DomainBoxes, np.ndarray]:
     """Those that the bounds of a domain leave open, and what is proved on all the others."""
-    free, kept = (boxes.lo < boxes.hi).sum(axis=1), [np.zeros(0, np.int64)]
-    apart, total = np.full(target.size, np.inf), sum(node.size for node in asked.nodes)
+    free, total = (boxes.lo < boxes.hi).sum(axis=1), sum(node.size for node in asked.nodes)
+    pieces: list[np.ndarray] = []
     # Boxes of as many free inputs: they have as many rows.
     for count in np.unique(free):
         alike = np.flatnonzero(free == count)
         step = max(1, ENTRIES // (total * (1 if domain == "intervals" else 2 + count)))
-        for start in range(0, alike.size, step):
-            some = alike[start : start + step]
-            if count <= FEW_INPUTS and not late():
-                ends = bounds(asked, boxes.lo[some], boxes.hi[some], domain)[asked.output]
-                least = np.where(np.isnan(ends[0]), -np.inf, ends[0])
-                shut = (least >= target).all(axis=1)
-                apart = np.minimum(apart, least[shut].min(axis=0, initial=np.inf))
-                some = some[~shut]
-            kept.append(some)
-    left = np.sort(np.concatenate(kept))
+        pieces += [alike[start : start + step] for start in range(0, alike.size, step)]
+
+    def least_of(some: np.ndarray) -> np.ndarray:
+        if free[some[0]] > FEW_INPUTS or late():
+            return np.full((some.size, target.size), -np.inf)
+        ends = bounds(asked, boxes.lo[some], boxes.hi[some], domain)[asked.output]
+        return np.where(np.isnan(ends[0]), -np.inf, ends[0])
+
+    if not pieces:
+        return boxes, np.full(target.size, np.inf)
+    with single_blas_thread():
+        found = parallel_map(least_of, pieces)
+    order, least = np.concatenate(pieces), np.concatenate(found)
+    shut = (least >= target).all(axis=1)
+    left = np.sort(order[~shut])
+    apart = least[shut].min(axis=0, initial=np.inf)
     return boxes.with_ends(boxes.lo[left], boxes.hi[left]), apart
 
 
