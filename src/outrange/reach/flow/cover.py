@@ -20,6 +20,7 @@ import numpy as np
 
 from ...core import Bounds, Clock
 from ...graph import Graph
+from ...search.common.parallel import single_blas_thread
 from .initial import corners
 from .loop import flow_pipe
 from .pieces import InitialPiece, SettledPiece
@@ -224,12 +225,13 @@ def decide_by_splits(
     """
     clock, (lo, hi) = Clock(deadline), corners(boxes)
     search = _CoverSearch(plant, controller, Fraction(dt), steps, decide, disturbance, keep, clock)
-    search.decided(
-        deque(InitialPiece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)), most
-    )
-    if tighten is not None and not search.interrupted:
-        search.clock = Clock(min(tighten(clock.seconds), clock.left))
-        search.tightened(tight)
+    whole = deque(InitialPiece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True))
+    # Products here are small: more threads of BLAS only wait for each other.
+    with single_blas_thread():
+        search.decided(whole, most)
+        if tighten is not None and not search.interrupted:
+            search.clock = Clock(min(tighten(clock.seconds), clock.left))
+            search.tightened(tight)
     return _cover(search, lo.shape[1])
 
 
