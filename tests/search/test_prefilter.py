@@ -25,7 +25,9 @@ def test_on_dropped_boxes_every_value_reaches_its_target(net, act, monkeypatch):
     hi = lo + rng.uniform(0, 0.2, (count, d)) * (rng.random((count, d)) < 0.6)
     roots, target = DomainBoxes(lo, hi, np.zeros(d, bool)), np.zeros(2)
     left, apart = open_boxes(asked, roots, target, lambda: False)
-    kept = (lo[:, None] == left.lo).all(axis=2).any(axis=1)
+    inside = (lo[:, None] <= left.lo) & (left.hi <= hi[:, None])
+    kept = inside.all(axis=2).any(axis=1)
+    assert inside.all(axis=2).any(axis=0).all()
     assert 0 < kept.sum() < count
     x = rng.uniform(lo[~kept], hi[~kept], (300, (~kept).sum(), d))
     least = asked.run(x.reshape(-1, d)).min(axis=0)
@@ -33,5 +35,10 @@ def test_on_dropped_boxes_every_value_reaches_its_target(net, act, monkeypatch):
     everywhere = asked.run(rng.uniform(lo, hi, (300, count, d)).reshape(-1, d))
     unsafe = (everywhere.reshape(300, count, 2) < 0).any(axis=(0, 2))
     assert (kept | ~unsafe).all()
+    # No unsafe point is lost where boxes of one input were halved.
+    points = rng.uniform(lo[kept], hi[kept], (300, kept.sum(), d)).reshape(-1, d)
+    points = points[(asked.run(points) < 0).any(axis=1)]
+    held = (left.lo <= points[:, None]) & (points[:, None] <= left.hi)
+    assert held.all(axis=2).any(axis=1).all()
     late, nothing = open_boxes(asked, roots, target, lambda: True)
     assert len(late.lo) == count and np.isposinf(nothing).all()

@@ -14,6 +14,7 @@ from ..graph import Graph
 from .common.clause_groups import ClauseGroup
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
+from .common.parallel import parallel_map, single_blas_thread
 from .common.search import Search
 from .portfolio import FEW_INPUTS
 
@@ -26,8 +27,11 @@ FEW_ROOTS = 32
 
 AT_ONCE = 256
 
-ENTRIES = 1 << 22
+ENTRIES = 1 << 21
 """Entries of all values in the boxes bounded at once."""
+
+HALVINGS, WIDER = 8, 3
+"""How often boxes of one free input are halved, and the growth of their number that ends it."""
 
 METHODS = ("bounds of all boxes at once: intervals, then forward forms (DeepZ, Singh et al. 2018)",)
 
@@ -85,6 +89,9 @@ def open_boxes(
 ) -> tuple[DomainBoxes, np.ndarray]:
     """The boxes on which cheap bounds leave some output below its target.
 
+    Boxes of one free input are halved while that closes some: in small boxes forms are nearly
+    exact, and all boxes are bounded at once.
+
     Args:
         asked: What is to be bounded.
         roots: The boxes.
@@ -92,33 +99,76 @@ def open_boxes(
         late: Whether to stop; the remaining boxes are returned.
 
     Returns:
-        The boxes, and what is proved of every output on all the others, `(m,)`.
+        The boxes, or parts of them, and what is proved of every output on all else, `(m,)`.
 
     Sound: yes, a box is dropped only where the bounds of all outputs reach their targets. Complete:
     no. Cost: a forward pass for each free input of a box, and two more.
     """
-    apart, left = np.full(target.size, np.inf), np.arange(len(roots.lo))
-    if left.size < MANY:
+    apart = np.full(target.size, np.inf)
+    if len(roots.lo) < MANY:
         return roots, apart
-    free = (roots.lo < roots.hi).sum(axis=1)
-    total = sum(node.size for node in asked.nodes)
-    for domain in ("intervals", "forward"):
-        kept = []
-        # Boxes of as many free inputs: they have as many rows.
-        for count in np.unique(free[left]):
-            alike = left[free[left] == count]
-            step = max(1, ENTRIES // (total * (1 if domain == "intervals" else 2 + count)))
-            for start in range(0, alike.size, step):
-                some = alike[start : start + step]
-                if count <= FEW_INPUTS and not late():
-                    ends = bounds(asked, roots.lo[some], roots.hi[some], domain)[asked.output]
-                    least = np.where(np.isnan(ends[0]), -np.inf, ends[0])
-                    shut = (least >= target).all(axis=1)
-                    apart = np.minimum(apart, least[shut].min(axis=0, initial=np.inf))
-                    some = some[~shut]
-                kept.append(some)
-        left = np.sort(np.concatenate([*kept, left[:0]]))
-    return roots.with_ends(roots.lo[left], roots.hi[left]), apart
+
+    def kept(boxes: DomainBoxes, domain: str) -> DomainBoxes:
+        nonlocal apart
+        boxes, least = _unclosed(asked, boxes, target, late, domain)
+        apart = np.minimum(apart, least)
+        return boxes
+
+    left = kept(kept(roots, "intervals"), "forward")
+    most = WIDER * max(1, len(left.lo))
+    for _ in range(HALVINGS):
+        free = left.lo < left.hi
+        line = (free.sum(axis=1) == 1) & ~(left.whole & free).any(axis=1)
+        if not line.any() or len(left.lo) + line.sum() > most or late():
+            break
+        halves = kept(_halved(left.with_ends(left.lo[line], left.hi[line])), "forward")
+        ends = (
+            np.concatenate([whole[~line], half])
+            for whole, half in ((left.lo, halves.lo), (left.hi, halves.hi))
+        )
+        left = left.with_ends(*ends)
+    return left, apart
+
+
+def _halved(boxes: DomainBoxes) -> DomainBoxes:
+    """Both halves of boxes of one free input."""
+    lo, hi = boxes.lo, boxes.hi
+    middle = np.where(lo < hi, 0.5 * lo + 0.5 * hi, hi)
+    upper = np.where(lo < hi, middle, lo)
+    return boxes.with_ends(np.concatenate([lo, upper]), np.concatenate([middle, hi]))
+
+
+def _unclosed(
+    asked: Graph,
+    boxes: DomainBoxes,
+    target: np.ndarray,
+    late: Callable[[], bool],
+    domain: str,
+) -> tuple[DomainBoxes, np.ndarray]:
+    """Those that the bounds of a domain leave open, and what is proved on all the others."""
+    free, total = (boxes.lo < boxes.hi).sum(axis=1), sum(node.size for node in asked.nodes)
+    pieces: list[np.ndarray] = []
+    # Boxes of as many free inputs: they have as many rows.
+    for count in np.unique(free):
+        alike = np.flatnonzero(free == count)
+        step = max(1, ENTRIES // (total * (1 if domain == "intervals" else 2 + count)))
+        pieces += [alike[start : start + step] for start in range(0, alike.size, step)]
+
+    def least_of(some: np.ndarray) -> np.ndarray:
+        if free[some[0]] > FEW_INPUTS or late():
+            return np.full((some.size, target.size), -np.inf)
+        ends = bounds(asked, boxes.lo[some], boxes.hi[some], domain)[asked.output]
+        return np.where(np.isnan(ends[0]), -np.inf, ends[0])
+
+    if not pieces:
+        return boxes, np.full(target.size, np.inf)
+    with single_blas_thread():
+        found = parallel_map(least_of, pieces)
+    order, least = np.concatenate(pieces), np.concatenate(found)
+    shut = (least >= target).all(axis=1)
+    left = np.sort(order[~shut])
+    apart = least[shut].min(axis=0, initial=np.inf)
+    return boxes.with_ends(boxes.lo[left], boxes.hi[left]), apart
 
 
 class NothingOpen(Search):
