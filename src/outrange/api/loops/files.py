@@ -9,7 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from ...core import InputError
+from ...core import InputError, pip_install
 from ...questions.expressions import Condition, Temporal, u, x
 
 
@@ -86,7 +86,7 @@ def _read(path: str | os.PathLike) -> Mapping[str, Any]:
         import yaml
     except ImportError:
         raise InputError(
-            "Files of loops are YAML, which PyYAML reads: `pip install pyyaml`. Received: "
+            f"Files of loops are YAML, which PyYAML reads: {pip_install('pyyaml')}. Received: "
             f"`{os.fspath(path)}`."
         ) from None
     try:
