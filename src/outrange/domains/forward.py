@@ -223,11 +223,11 @@ def form_of_boxes(lo: np.ndarray, hi: np.ndarray) -> ForwardForm:
     varies = lo < hi
     whole = _constant((lo, hi), int(varies.sum(axis=1).max(initial=0)))
     box, entry = np.nonzero(varies)
-    number: np.ndarray = np.cumsum(varies, axis=1) - 1
+    number = np.cumsum(varies, axis=1) - 1
     whole.rows[box, number[box, entry], entry] = whole.rest[box, entry]
     whole.center = np.where(lo == hi, lo, whole.center)
     whole.rest[:] = 0.0
-    unbounded = ~np.isfinite(whole.rows).all(axis=1)
+    unbounded = np.asarray(~np.isfinite(whole.rows).all(axis=1))
     whole.rest[unbounded] = np.inf
     np.copyto(whole.rows, 0.0, where=unbounded[:, None])
     return whole
