@@ -28,8 +28,10 @@ from .spread.begin import over_workers
 FEW_INPUTS = 12
 """Free inputs up to which only input splitting is used; beyond, neuron splitting joins."""
 
-HARD_INPUTS, HARD_UNITS = 9, 64
-"""Free inputs and bent entries from which on ranges over few inputs may need neuron splits, too."""
+HARD_INPUTS, HARD_UNITS, HARD_ROWS = 9, 64, 32
+"""Free inputs, bent entries and objectives from which on ranges over few inputs get neuron splits,
+too: boxes must close for all objectives, and of few they close all in about the time that neuron
+splits would take from them."""
 
 SOME_INPUTS = 40
 """Free inputs up to which input splitting is tried as well: a few inputs often dominate."""
@@ -83,8 +85,8 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     A decision over one hidden layer whose conjunction leaves most units no choice is also given to
     the conflict-driven search, in turns with neuron splits.
 
-    A range over 9 inputs or more, and 64 units or more, gets neuron splits in turns as well,
-    however few its inputs are: over wide boxes its units are bounded together there.
+    A range of 32 objectives or more, over 9 inputs and 64 units or more, gets neuron splits in turns
+    as well: over wide boxes its units are bounded together there.
 
     Input splits run on the box kernel where the graph compiles to layers, else on the array engine
     (`compile_problem`); where the caller allows it, a mixed-integer solver takes turns with them up
@@ -194,7 +196,8 @@ def _is_hard(problem: Problem) -> bool:
     from .neuron_split.search import supports
 
     bent = sum(node.size for node in problem.small.nodes if isinstance(node.op, Curve))
-    if not problem.is_one_box or problem.free < HARD_INPUTS or bent < HARD_UNITS:
+    sizes = (problem.free, bent, len(problem.rows))
+    if not problem.is_one_box or any(np.less(sizes, (HARD_INPUTS, HARD_UNITS, HARD_ROWS))):
         return False
     return supports(problem.of_outputs(problem.small))
 
