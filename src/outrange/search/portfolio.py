@@ -85,8 +85,8 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     A decision over one hidden layer whose conjunction leaves most units no choice is also given to
     the conflict-driven search, in turns with neuron splits.
 
-    A range of 32 objectives or more, over 9 inputs and 64 units or more, gets neuron splits in turns
-    as well: over wide boxes its units are bounded together there.
+    A range of 32 objectives or more, over 9 inputs and 64 units or more, gets neuron splits in
+    turns as well: over wide boxes its units are bounded together there.
 
     Input splits run on the box kernel where the graph compiles to layers, else on the array engine
     (`compile_problem`); where the caller allows it, a mixed-integer solver takes turns with them up
