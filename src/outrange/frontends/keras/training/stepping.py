@@ -44,7 +44,7 @@ def _refusal(k: Any, model: Any, optimizer: Any) -> str:
     own = own_training(k, model)
     if own:
         return f"the model has its own `{own}`"
-    if type(optimizer) is not getattr(k.optimizers, type(optimizer).__name__, None):
+    if not _is_keras_own(k, type(optimizer)):
         return f"`{type(optimizer).__name__}` is not an optimizer of Keras"
     for variable in model.trainable_variables:
         if getattr(variable, "constraint", None) is not None:
@@ -56,6 +56,17 @@ def _refusal(k: Any, model: Any, optimizer: Any) -> str:
     policies = {layer.compute_dtype for layer in model._flatten_layers()}
     narrow = sorted(str(name) for name in policies - {"float32", None})
     return f"layers compute in {narrow[0]}" if narrow else ""
+
+
+def _is_keras_own(k: Any, kind: type) -> bool:
+    """Whether a class is one of Keras's, or what its backend makes of it.
+
+    On PyTorch an `Adam` is made of a class of that name that takes the same steps, all weights at
+    once.
+    """
+    own = getattr(k.optimizers, kind.__name__, None)
+    made = kind.__module__.startswith("keras.src.backend.")
+    return own is not None and (kind is own or (made and issubclass(kind, own)))
 
 
 def _rates(k: Any, optimizer: Any, count: int) -> np.ndarray | None:
