@@ -16,8 +16,19 @@ from outrange.questions.verify import verify
 from outrange.questions.violations.bad_inputs import bad_inputs
 from outrange.search import portfolio
 from outrange.search.common.domain_boxes import DomainBoxes
+from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import Problem
-from outrange.search.portfolio import FEW_INPUTS, SOME_INPUTS, Kind, choose_kind
+from outrange.search.in_turns import Portfolio
+from outrange.search.portfolio import (
+    FEW_INPUTS,
+    HARD_INPUTS,
+    HARD_ROWS,
+    HARD_UNITS,
+    SOME_INPUTS,
+    Kind,
+    choose_kind,
+    select_search,
+)
 from questions.nets import Net
 from small_graphs import NETS, PIECEWISE
 
@@ -133,3 +144,18 @@ def test_a_wide_graph_of_few_inputs_is_split_where_forms_bound_it(monkeypatch, a
     one = DomainBoxes.of(Box(-np.ones(3), np.ones(3)))
     monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
     assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), one)) is kind
+
+
+@pytest.mark.parametrize("rows, joined", [(2, False), (HARD_ROWS - 1, False), (HARD_ROWS, True)])
+def test_neuron_splits_join_boxes_where_many_rows_are_asked(rows, joined):
+    rng = np.random.default_rng(0)
+    b = Builder([Slot("x", (HARD_INPUTS,))])
+    (x,) = b.input_values()
+    x = b.curve(
+        "relu", b.dense(x, rng.normal(size=(HARD_INPUTS, HARD_UNITS)), np.zeros(HARD_UNITS))
+    )
+    graph = b.finish([b.dense(x, rng.normal(size=(HARD_UNITS, rows)))], ["y"])
+    domain = DomainBoxes.of(Box(-np.ones(HARD_INPUTS), np.ones(HARD_INPUTS)))
+    problem = Problem(graph, np.eye(rows), np.zeros(rows), domain)
+    search = select_search(problem, Incumbent(np.eye(rows), 1e-3, None, None))
+    assert isinstance(search, Portfolio) is joined
