@@ -86,7 +86,12 @@ class Bend:
 
 
 def affords_tangents(plan: CrownPlan) -> bool:
-    """Whether a graph has products or smooth curves, and few enough of them and of inputs."""
+    """Whether a graph has products or smooth curves, and few enough of them and of inputs.
+
+    Curves that level off alone (tanh) do not count: lines do as well there, in a third of the time.
+    """
+    if not plan.products and all(op.saturated is not None for _, _, op in _smooth(plan)):
+        return False
     size = sum(2 * op.size for _, _, op in plan.products)
     size += sum(plan.graph.value_size(v) for v, _, _ in _smooth(plan))
     return 0 < size * plan.graph.size <= ROOM and plan.graph.size <= MOST_INPUTS
