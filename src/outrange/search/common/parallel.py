@@ -18,6 +18,9 @@ from threadpoolctl import ThreadpoolController
 from ...executors.one_core import cores
 
 
+LEAST_SHARE = 1 << 16
+"""Numbers that justify one more core."""
+
 Part = TypeVar("Part")
 Found = TypeVar("Found")
 
@@ -25,6 +28,16 @@ Found = TypeVar("Found")
 def threads() -> int:
     """The cores this process may use; of a task on a worker, one."""
     return cores()
+
+
+def cores_for(numbers: int, most: int | None) -> int:
+    """The cores that so many numbers justify: with few, threads wait for the interpreter.
+
+    Args:
+        numbers: Boxes times the square of the widest value, say.
+        most: Maximum number of cores; None for all.
+    """
+    return max(1, min(threads() if most is None else most, numbers // LEAST_SHARE))
 
 
 def single_blas_thread() -> AbstractContextManager:

@@ -19,7 +19,7 @@ from ...graph import Graph
 from ...graph.gradient import vector_jacobian_product
 from ...ops import Curve
 from ..common.domain_boxes import DomainBoxes
-from ..common.parallel import parallel_map, single_blas_thread, threads
+from ..common.parallel import cores_for, parallel_map, single_blas_thread
 from ..common.problem import by_outputs
 from .alpha_crown import AlphaAscent
 from .base import BoxBounds
@@ -178,7 +178,7 @@ class ArrayEngine:
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
         _ = self._root  # once, before threads ask for it
-        most = threads() if self.threads is None else self.threads
+        most = cores_for(len(lo) * max([1, *(n.size for n in self.graph.nodes)]) ** 2, self.threads)
         step = max(1, min(self._chunk, -(-len(lo) // most)))
         pieces = [slice(i, i + step) for i in range(0, len(lo), step)]
         rows = max(1, ROWS // max(len(lo), len(self._roots.lo)))
