@@ -80,3 +80,8 @@ def test_what_is_no_such_file_is_refused(path, old, new, words):
     path.write_text(TEXT.replace(old, new))
     with pytest.raises(InputError, match=words):
         closed_loop(**loop_file(path))
+
+
+def test_a_file_that_is_missing_is_said_to_be(tmp_path):
+    with pytest.raises(InputError, match=r"There is no such file of a loop.*nope\.yaml"):
+        loop_file(tmp_path / "nope.yaml")

@@ -89,6 +89,8 @@ def _read(path: str | os.PathLike) -> Mapping[str, Any]:
             f"Files of loops are YAML, which PyYAML reads: {pip_install('pyyaml')}. Received: "
             f"`{os.fspath(path)}`."
         ) from None
+    if not Path(path).is_file():
+        raise InputError(f"There is no such file of a loop. Received: `{os.fspath(path)}`.")
     try:
         found = yaml.safe_load(Path(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
