@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from ..answers.diagnosis import Diagnosis
 
 
-STARTS = 200
-"""Fresh starts that are drawn where a layer may start dead."""
-
-
 @question("Diagnosis", hears=False)
 def diagnose(
     model: Any,
@@ -121,7 +117,7 @@ def diagnose(
         inputs, targets = cut_rows(inputs, kept), cut_rows(targets, kept)
         flat_x, flat_y = [a[:kept] for a in flat_x], flat_y and [a[:kept] for a in flat_y]
     program = read_program(model, inputs, targets)
-    program = replace(program, dead_start=partial(expected, model, inputs, trials=STARTS))
+    program = replace(program, dead_start=partial(expected, model, inputs))
     found = ask(
         program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns,
         plan=plan, history=logged, held_out=held_out, try_fixes=try_fixes,

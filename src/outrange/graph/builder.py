@@ -84,13 +84,19 @@ class Builder:
         ]
 
     def finish(
-        self, outputs: Sequence[Operand], names: Sequence[str], kept: Sequence[int] = ()
+        self,
+        outputs: Sequence[Operand],
+        names: Sequence[str],
+        kept: Sequence[int] = (),
+        *,
+        fused: bool = True,
     ) -> Graph:
         """The graph whose outputs are `outputs`, batch axis dropped from their slots.
 
         Elementwise sub-graphs of one tensor become single curves; `kept` are values that stay, as
-        those of layers do.
-        """
+        those of layers do. Without `fused` every node stays as it was recorded: a graph that is
+        evaluated a few times needs no facts about its curves.
+        """  # fmt: skip
         slots = tuple(Slot(n, tuple(o.shape[1:])) for n, o in zip(names, outputs, strict=True))
         if len(outputs) == 1 and isinstance(outputs[0], Value):
             last = outputs[0]
@@ -102,6 +108,10 @@ class Builder:
         marked = {v for values in self.layers.values() for v in values}
         marked |= {v for value, ranking in self.rankings.items() for v in (value, ranking.source)}
         inputs = tuple(limited(self))
+        if not fused:
+            self.moved = {v: v for v in range(len(self.nodes) + 1)}
+            nodes, rankings = tuple(self.nodes), dict(self.rankings)
+            return Graph(inputs, nodes, last.index, slots, dict(self.layers), rankings)
         nodes, self.moved, bypassed = fuse(self.nodes, last.index, {*kept, *marked})
         self.bypassed = frozenset(self.moved[v] for v in bypassed)
         nodes = settle_constants(nodes, self._whole().size)

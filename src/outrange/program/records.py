@@ -240,8 +240,8 @@ class Program:
             of a convolution, which is added to what that returns, or `"state"`, multiplied by the
             zeros that a recurrent layer starts from.
         repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
-        dead_start: The chances of a dead start, as `outrange.expected` answers; None where nobody
-            can be asked.
+        dead_start: `(trials=…)` to the chances of a dead start, as `outrange.expected` answers;
+            None where nobody can be asked.
     """
 
     name: str
@@ -269,4 +269,4 @@ class Program:
     varied: Callable[[Mapping[int, np.ndarray]], PartialGraph | None] | None = None
     understood: Mapping[int, str] = field(default_factory=dict)
     repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None
-    dead_start: Callable[[], Any] | None = None
+    dead_start: Callable[..., Any] | None = None

@@ -168,9 +168,12 @@ def _sampled(
     """Per layer and fresh start, the share of units that are dead at every row."""
     rng = np.random.default_rng(seed)
     found = {info.path: np.zeros(trials) for info in layers}
+    plain = structure.now(fused=False)
+    # Where an activation is one recorded operation, its flat pieces are seen without fusing.
+    fused = any(info.path in found and not _flat_curves(plain, info) for info in plain.layers)
     for trial in range(trials):
         with structure.k.StatelessScope(state_mapping=makers.draw(rng)):
-            network = structure.now()
+            network = structure.now(fused=fused)
         few = _dead(network, network.graph, rows[:FEW], found)
         if len(rows) > FEW and any(mask.any() for mask in few.values()):
             few = _dead(network, network.graph, rows, found)

@@ -71,11 +71,16 @@ class Structure:
             compare(network_of(model, taken, recording), model, taken)
         self.compared = True
 
-    def now(self) -> Network:
-        """The network with the weights of this moment; nothing is compared again."""
+    def now(self, *, fused: bool = True) -> Network:
+        """The network with the weights of this moment; nothing is compared again.
+
+        Args:
+            fused: Whether elementwise sub-graphs become single curves: bounds want it, while to
+                evaluate a few rows costs less without.
+        """
         recording = self.recording if self.fixed else trace(self.model, self.signature.struct)
         names = output_names(self.model, recording.outputs)
-        lowered = lower(recording, self.signature.slots, names)
+        lowered = lower(recording, self.signature.slots, names, fused=fused)
         return replace(
             self.network, graph=lowered.graph, layers=lowered.layers, probe=None,
             plain=lowered.plain, places=lowered.places, bypassed=lowered.bypassed,

@@ -30,18 +30,21 @@ INTEGERS = frozenset(RANGES) - {"bool"}
 """Dtypes in which arithmetic may wrap around."""
 
 
-def lower(trace: Trace, inputs: list[Slot], outputs: list[str]) -> KerasGraph:
+def lower(
+    trace: Trace, inputs: list[Slot], outputs: list[str], *, fused: bool = True
+) -> KerasGraph:
     """Lower every record that the outputs need.
 
     Args:
         trace: The recording.
         inputs: Name and shape of each input, in the order of `trace.inputs`.
         outputs: Name of each output.
+        fused: Whether elementwise sub-graphs become single curves.
 
     Raises:
         UnsupportedError: An operation has no rule, or its rule does not cover this use of it.
     """
-    return _Lowering(trace, inputs).run(outputs)
+    return _Lowering(trace, inputs).run(outputs, fused)
 
 
 class _Lowering:
@@ -63,7 +66,7 @@ class _Lowering:
         if isinstance(value, Value):
             self.holders[value.index] += 1
 
-    def run(self, names: list[str]) -> KerasGraph:
+    def run(self, names: list[str], fused: bool = True) -> KerasGraph:
         for record in self.needed():
             check_deadline()
             self.record(record)
@@ -72,7 +75,7 @@ class _Lowering:
         self.builder.source = "outputs"
         self.builder.inputs = limited_inputs(self.builder, self.limits)
         kept = [v for info in infos for v in (info.before, info.after) if v is not None]
-        graph = self.builder.finish(outputs, names, kept)
+        graph = self.builder.finish(outputs, names, kept, fused=fused)
         moved = self.builder.moved
         infos = tuple(
             replace(i, after=moved[i.after], before=None if i.before is None else moved[i.before])
