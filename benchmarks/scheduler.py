@@ -1,189 +1,282 @@
-"""The scheduler of one tree, simulated: events of 1 to 1,024 workers on a heap of times.
+"""The scheduler of one tree, simulated: events of 1 to 1,024 cores in nodes, on a heap of times.
 
     python benchmarks/scheduler.py                          recorded task times in results/
-    python benchmarks/scheduler.py --boxes 6.2e7 --seconds-a-box 1e-4 --lives 3600
+    python benchmarks/scheduler.py --cores 256 --nodes 16   a row of the table
+    python benchmarks/scheduler.py --boxes 6.2e7 --lives 600
 
-The policy is the library's own (`search/spread/policy.py`); what a task takes was recorded by
-`scale.py`. A tree is a number of boxes below each open one. A task takes the most urgent of them,
+The policy is the library's own (`search/spread/policy.py`); what tasks take was recorded by
+`tasks.py`. A tree is a number of boxes below each open one. A task takes the most urgent of them,
 bounds as many boxes as the policy says, and leaves the rest as open boxes whose sub-trees are
-unequal: half of the boxes that a task leaves hold nearly nothing, a few hold most of it. Where the
-policy says so, the next task waits at the worker. One process serves all workers, one report after
-the other. Workers die, and come back; what a dead one had in hand is open again after `--noticed`
-seconds.
+unequal: most hold nearly nothing, a few hold nearly all. How unequal they are, and how well the
+urgent boxes are those with the most below them, is recorded, too. Where the policy says so, the
+next task waits at the node. One process serves all nodes, one report after the other, each for as
+long as it has boxes. The tree begins with one box, on one core.
 
-Efficiency is the time that one core needs for the tree over what all workers together were there.
+The cores of a node share the time of the kernel, and what lies between its calls takes one of them:
+a box takes the longer of both. That is measured on one core and on two; that it holds on more of
+them is assumed. Nodes die whole, and come back; what a dead one had in hand is open again after
+`--noticed` seconds.
+
+Efficiency is the time that one core needs for the tree over what all cores together were there.
 """
 
 import argparse
 import heapq
 import json
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from outrange.search.spread.policy import roots_of_task, size_of_task, tasks_ahead
+from outrange.search.spread.policy import Roots, Standing, size_of_task, tasks_ahead
+from outrange.search.spread.search import ALONE
 
 
 RECORD = Path(__file__).parent / "results" / "tasks.json"
 
-SKEW = 1.5
-"""Of the sizes of sub-trees: the deviation of their logarithm. Recorded reports have about this."""
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """Nodes of one size, as recorded.
+
+    Args:
+        cores: Of each.
+        box: Seconds a box.
+        noise: Factors of it.
+        left: Open boxes of reports.
+    """
+
+    cores: int
+    box: float
+    noise: np.ndarray
+    left: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """Of whatever is not a box.
+
+    Args:
+        served: Seconds that a report occupies the one process that serves.
+        a_row: Likewise, for each box of it, and of the task that follows.
+        latency: Seconds of a task's way there and back.
+        start: Until a dead node is back.
+        noticed: Until a death is.
+        lives: That a node lives on average.
+    """
+
+    served: float
+    a_row: float
+    latency: float
+    start: float
+    noticed: float
+    lives: float
 
 
 class Tree:
-    """Sizes of the sub-trees of open boxes, the urgent ones in front."""
-
-    def __init__(self, boxes, rng, left):
-        self.open, self.rng, self.left = deque([float(boxes)]), rng, left
-
-    def take(self, count):
-        return [self.open.popleft() for _ in range(min(count, len(self.open)))]
-
-    def leave(self, rest):
-        """What a task has not bounded, as open boxes."""
-        if rest < 1:
-            return
-        count = max(1, int(min(rest, self.rng.choice(self.left))))
-        share = self.rng.lognormal(0.0, SKEW, count)
-        parts = (rest * share / share.sum()).tolist()
-        # Best first: which sub-tree is large, nobody knows.
-        self.open.extendleft(parts[: count // 2])
-        self.open.extend(parts[count // 2 :])
-
-
-def simulate(workers, tree, budget, seconds_a_box, noise, costs, lives, rng):
-    """Seconds until the tree is closed, and tasks given.
+    """Sizes of the sub-trees of open boxes, the urgent ones first.
 
     Args:
-        workers: How many.
+        boxes: Of the whole.
+        rng: For the sizes.
+        left: Open boxes of reports.
+        skew: Deviation of the logarithm of sizes.
+        known: Correlation of that with how urgent a box is.
+    """
+
+    def __init__(self, boxes, rng, left, skew, known):
+        self.open, self.rng, self.left = [(0.0, float(boxes))], rng, left
+        self.skew, self.blur = skew, skew * np.sqrt(1 / known**2 - 1)
+
+    def take(self, count):
+        return [heapq.heappop(self.open)[1] for _ in range(min(count, len(self.open)))]
+
+    def put(self, sizes):
+        """As open boxes."""
+        sizes = np.asarray(sizes, float)
+        urgent = np.log(sizes) + self.rng.normal(0.0, self.blur, len(sizes))
+        for one in zip((-urgent).tolist(), sizes.tolist(), strict=True):
+            heapq.heappush(self.open, one)
+
+    def leave(self, rest, most=np.inf):
+        """What a task has not bounded, as open boxes; how many they are."""
+        if rest < 1:
+            return 0
+        count = max(1, int(min(rest, most, self.rng.choice(self.left))))
+        share = self.rng.lognormal(0.0, self.skew, count)
+        # None is smaller than itself.
+        self.put(1 + (rest - count) * share / share.sum())
+        return count
+
+
+class Run:
+    """One tree on some nodes.
+
+    Args:
+        nodes: How many.
+        kind: Their size.
         tree: What there is to do.
-        budget: Boxes of a task of a second.
-        seconds_a_box: On a core.
-        noise: Recorded factors of it.
-        costs: Seconds that a report occupies the one process that serves, a task's way there and
-            back, a worker's start, and until its death is noticed.
-        lives: Seconds that a worker lives on average.
+        budget: Boxes that take one core half a second.
+        costs: Of reports and deaths.
         rng: For the noise and the deaths.
     """
-    served, latency, start, noticed = costs
-    events = [(0.0, w, "free", None, 0.0) for w in range(workers)]
-    heapq.heapify(events)
-    # What waits at each worker; who has nothing, and with whom nothing waits (in order).
-    waiting, idle, hungry = [deque() for _ in range(workers)], {}, {}
-    desk, given, in_hand, end = 0.0, 0, 0, 0.0
 
-    def begin(now, worker, roots, size):
-        """A worker begins with a task: it reports, or dies."""
-        did = min(float(size), sum(roots))
-        takes = did * seconds_a_box * rng.choice(noise)
-        dies = rng.exponential(lives)
-        idle.pop(worker, None)
-        if dies < takes:
-            lost = [roots, *(other for other, _, _ in waiting[worker])]
-            waiting[worker].clear()
-            hungry.pop(worker, None)
-            heapq.heappush(events, (now + dies + noticed, worker, "reopen", lost, 0.0))
-            heapq.heappush(events, (now + dies + start, worker, "free", None, 0.0))
-        else:
-            heapq.heappush(events, (now + takes, worker, "report", roots, did))
-            if not waiting[worker]:
-                hungry[worker] = None
+    def __init__(self, nodes, kind, tree, budget, costs, rng):
+        self.nodes, self.kind, self.tree, self.budget = nodes, kind, tree, budget
+        self.costs, self.rng = costs, rng
+        self.desk, self.end, self.given, self.in_hand = 0.0, 0.0, 0, 0
+        self.bounded, self.roots = 0.0, Roots()
+        self.events = []
+        # What waits at each node; who has nothing, and with whom nothing waits (in order).
+        self.waiting = [deque() for _ in range(nodes)]
+        self.idle, self.hungry = {}, {}
 
-    while events:
-        now, worker, what, roots, did = heapq.heappop(events)
+    def seconds(self, alone):
+        """Until the tree is closed.
+
+        Args:
+            alone: Seconds a box here, where the first ones are bounded.
+        """
+        (whole,) = self.tree.take(1)
+        first = min(float(ALONE), whole)
+        # A box is split in two: so few are open, however many reports leave later.
+        self.tree.leave(whole - first, first / 2)
+        self.bounded, self.desk, self.end = first, first * alone, first * alone
+        self.events = [(self.desk, w, "free", None, 0.0, 0) for w in range(self.nodes)]
+        while self.events:
+            self._event(*heapq.heappop(self.events))
+            if not self.tree.open and not self.in_hand:
+                break
+        return self.end
+
+    def _event(self, now, node, what, roots, did, size):
         if what == "reopen":
             for some in roots:
-                tree.open.extendleft(some)
-            in_hand -= len(roots)
+                self.tree.put(some)
+            self.in_hand -= len(roots)
         else:
-            hungry.pop(worker, None)
-            idle[worker] = None
-            if waiting[worker]:
-                other, size, there = waiting[worker].popleft()
-                begin(max(now, there), worker, other, size)
+            self.hungry.pop(node, None)
+            self.idle[node] = None
+            if self.waiting[node]:
+                other, next_size, there = self.waiting[node].popleft()
+                self._begin(max(now, there), node, other, next_size)
             if what == "report":
+                left = self.tree.leave(sum(roots) - did, len(roots) + did)
                 # Half of the way to the process that serves, which may be busy.
-                desk = max(desk, now + latency / 2) + served
-                end = desk
-                tree.leave(sum(roots) - did)
-                in_hand -= 1
-        while tree.open and (idle or (hungry and tasks_ahead(len(tree.open), workers))):
-            one = next(iter(idle or hungry))
-            size = size_of_task(budget, len(tree.open), workers, given)
-            roots = tree.take(roots_of_task(len(tree.open), workers))
-            given, in_hand = given + 1, in_hand + 1
-            there = max(desk, now) + latency / 2
-            if one in idle:
-                begin(there, one, roots, size)
+                took = self.costs.served + self.costs.a_row * left
+                self.desk = self.end = max(self.desk, now + self.costs.latency / 2) + took
+                self.bounded += did
+                self.roots.learn(size, len(roots), did, left)
+                self.in_hand -= 1
+        self._give(now)
+
+    def _give(self, now):
+        tree, nodes, cores = self.tree, self.nodes, self.kind.cores
+        while tree.open and (self.idle or (self.hungry and tasks_ahead(len(tree.open), nodes))):
+            one = next(iter(self.idle or self.hungry))
+            standing = Standing(
+                len(tree.open), int(self.bounded), self.given, nodes, nodes * cores
+            )
+            size = size_of_task(standing, cores, self.budget)
+            roots = tree.take(self.roots.of_task(standing, cores, self.budget))
+            self.given, self.in_hand = self.given + 1, self.in_hand + 1
+            self.desk = max(self.desk, now) + self.costs.a_row * len(roots)
+            there = self.desk + self.costs.latency / 2
+            if one in self.idle:
+                self._begin(there, one, roots, size)
             else:
-                hungry.pop(one)
-                waiting[one].append((roots, size, there))
-        if not tree.open and not in_hand:
-            break
-    return end, given
+                self.hungry.pop(one)
+                self.waiting[one].append((roots, size, there))
+
+    def _begin(self, now, node, roots, size):
+        """A node begins with a task: it reports, or dies."""
+        did = min(float(size), sum(roots))
+        takes = did * self.kind.box * self.rng.choice(self.kind.noise)
+        dies = self.rng.exponential(self.costs.lives)
+        self.idle.pop(node, None)
+        if dies < takes:
+            lost = [roots, *(other for other, _, _ in self.waiting[node])]
+            self.waiting[node].clear()
+            self.hungry.pop(node, None)
+            back, missed = now + dies + self.costs.start, now + dies + self.costs.noticed
+            heapq.heappush(self.events, (missed, node, "reopen", lost, 0.0, 0))
+            heapq.heappush(self.events, (back, node, "free", None, 0.0, 0))
+        else:
+            heapq.heappush(self.events, (now + takes, node, "report", roots, did, size))
+            if not self.waiting[node]:
+                self.hungry[node] = None
 
 
-def recorded(path):
-    """Recorded tasks: seconds a box, their noise, boxes left by a report, the cost of a report."""
-    found = json.loads(path.read_text())
-    tasks = np.array(found["tasks"])  # seconds, bounded, open
-    large = tasks[tasks[:, 1] >= 0.5 * np.median(tasks[:, 1])]
-    each = large[:, 0] / large[:, 1]
-    mean = large[:, 0].sum() / large[:, 1].sum()
-    left = large[large[:, 2] > 0, 2]
-    return {
-        "seconds_a_box": float(mean),
-        "noise": each / each.mean(),
-        "left": left if len(left) else np.array([64.0]),
-        "served": float(found["served"]),
-        "latency": float(found["latency"]),
-        "budget": int(found["budget"]),
-    }
+def recorded(found, cores):
+    """Nodes of so many cores.
+
+    Args:
+        found: The record, as `tasks.py` wrote it.
+        cores: Of each node.
+    """
+    tasks = np.array(found["nodes"][str(cores)])  # kernel, between, bounded, open, roots
+    large = tasks[tasks[:, 2] >= 0.5 * np.median(tasks[:, 2])]
+    kernel, between, bounded = large[:, 0].sum(), large[:, 1].sum(), large[:, 2].sum()
+    each = (large[:, 0] + large[:, 1]) / large[:, 2]
+    box = kernel + between if cores == 1 else max(kernel / cores, between)
+    left = large[large[:, 3] > 0, 3]
+    return Kind(cores, box / bounded, each / each.mean(), left if len(left) else np.array([64.0]))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--record", type=Path, default=RECORD)
     parser.add_argument("--boxes", type=float, default=62e6, help="Of the tree.")
-    parser.add_argument("--seconds-a-box", type=float, help="In place of the recorded.")
+    parser.add_argument("--cores", type=int, nargs="+", default=[4**k for k in range(6)] + [128, 512])
+    parser.add_argument("--nodes", type=int, nargs="+", help="Cores of a node; all recorded.")
     parser.add_argument("--served", type=float, help="Seconds a report, in place of the recorded.")
-    parser.add_argument("--lives", type=float, default=3600.0, help="Seconds a worker lives.")
+    parser.add_argument("--lives", type=float, default=3600.0, help="Seconds a node lives.")
     parser.add_argument("--start", type=float, default=30.0, help="Seconds until it is back.")
     parser.add_argument("--noticed", type=float, default=5.0, help="Seconds until it is missed.")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     show(options)
 
 
 def show(options):
     """Print the table."""
-    known = recorded(options.record)
-    each = options.seconds_a_box or known["seconds_a_box"]
-    known["served"] = options.served or known["served"]
+    found = json.loads(options.record.read_text())
+    kinds = [recorded(found, int(cores)) for cores in found["nodes"]]
+    kinds = [kind for kind in kinds if not options.nodes or kind.cores in options.nodes]
+    alone = recorded(found, 1).box
+    served = found["served"] if options.served is None else options.served
     print(
-        f"{options.boxes:,.0f} boxes of {1e6 * each:.0f} us, tasks of {known['budget']:,} boxes "
-        f"and more; {1e3 * known['served']:.1f} ms a report, {1e3 * known['latency']:.1f} ms there "
-        f"and back; a worker lives {options.lives:g} s"
+        f"{options.boxes:,.0f} boxes of {1e6 * alone:.1f} us, {options.boxes * alone:,.0f} s of one "
+        f"core; {1e3 * served:.1f} ms a report and {1e6 * found['a_row']:.1f} us a box of it, "
+        f"{1e3 * found['latency']:.1f} ms there and back; a node lives {options.lives:g} s"
     )
-    print(f"{'workers':>8} {'seconds':>10} {'tasks':>8} {'efficiency':>11} {'with losses':>12}")
-    for workers in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024):
-        found = []
-        for lives in (np.inf, options.lives):
-            shares = []
-            for seed in range(options.seeds):
-                rng = np.random.default_rng(seed)
-                tree = Tree(options.boxes, rng, known["left"])
-                costs = (known["served"], known["latency"], options.start, options.noticed)
-                seconds, given = simulate(
-                    workers, tree, known["budget"], each, known["noise"], costs, lives, rng
-                )
-                shares.append(options.boxes * each / (workers * seconds))
-            found += [seconds, given, float(np.mean(shares))]
-        print(
-            f"{workers:8d} {found[0]:10.1f} {found[1]:8d} {found[2]:10.1%} {found[5]:11.1%}",
-            flush=True,
-        )
+    print(f"{'cores':>6} {'nodes':>12} {'seconds':>9} {'reports':>8} {'efficiency':>11} {'losses':>8}")
+    for cores in sorted(options.cores):
+        for kind in kinds:
+            if kind.cores <= cores:
+                row(cores, kind, found, alone, served, options)
+
+
+def row(cores, kind, found, alone, served, options):
+    """One line: without losses and with them, the mean of some seeds."""
+    nodes, means = cores // kind.cores, []
+    for lives in (np.inf, options.lives):
+        runs = []
+        for seed in range(options.seeds):
+            rng = np.random.default_rng(seed)
+            tree = Tree(options.boxes, rng, kind.left, found["skew"], found["known"])
+            times = (found["latency"], options.start, options.noticed, lives)
+            costs = Costs(served, found["a_row"], *times)
+            one = Run(nodes, kind, tree, found["budget"], costs, rng)
+            seconds = one.seconds(alone)
+            runs.append((seconds, one.given, options.boxes * alone / (cores * seconds)))
+        means.append(np.mean(runs, axis=0))
+    (seconds, given, share), lossy = means[0], means[1][2]
+    told = f"{nodes} of {kind.cores}"
+    print(
+        f"{cores:6d} {told:>12} {seconds:9.2f} {given:8.0f} {share:11.1%} {lossy:8.1%}", flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -118,9 +118,9 @@ def test_short_instances_of_a_model_go_together(listed, monkeypatch, last):
     names = []
 
     class Named(ScriptedPool):
-        def submit(self, name, work, *arguments):
+        def submit(self, name, work, *arguments, node=None):
             names.append(name)
-            return super().submit(name, work, *arguments)
+            return super().submit(name, work, *arguments, node=node)
 
     pairs, known = [], []
     for k in range(12):

@@ -146,11 +146,11 @@ class Stopped(ScriptedPool):
         super().__init__(executor)
         self.left = tasks
 
-    def submit(self, name, work, *arguments):
+    def submit(self, name, work, *arguments, node=None):
         self.left -= 1
         if self.left < 0:
             raise KeyboardInterrupt
-        return super().submit(name, work, *arguments)
+        return super().submit(name, work, *arguments, node=node)
 
 
 @pytest.mark.parametrize("tasks", [1, 3, 6])

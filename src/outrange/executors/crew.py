@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..core import VERSION
+from .nodes import Node
 from .parcel import Parcel, packed
 from .pool import Pool
 from .shelf import MISSING, call
@@ -31,12 +32,14 @@ class Done:
         error: What it raised, or how it was lost.
         lost: Whether its worker went away or hung: nothing is known of it, and it may be given
             again.
+        node: Who had it, if it was given to a node.
     """
 
     ticket: Hashable
     value: Any = None
     error: BaseException | None = None
     lost: bool = False
+    node: Node | None = None
 
 
 @dataclass(eq=False)
@@ -49,6 +52,7 @@ class _Hand:
     task: bytes
     until: float
     limit: float
+    node: Node | None
 
 
 class Crew:
@@ -65,6 +69,7 @@ class Crew:
         self._news: SimpleQueue[tuple[Hashable, Any]] = SimpleQueue()
         self._lost: list[Done] = []
         self._sent: Counter[str] = Counter()
+        self._at: Counter[Node] = Counter()
 
     def __len__(self) -> int:
         """Tasks under way."""
@@ -84,6 +89,24 @@ class Crew:
         """
         return 0 if self.pool.broken else (1 + ahead) * self.pool.size - len(self)
 
+    def next_node(self, ahead: int, heard: Sequence[Done] = ()) -> Node | None:
+        """The node that has the fewest tasks; None if all of them have enough.
+
+        Args:
+            ahead: As for `room`.
+            heard: Tasks that have ended, and count as if they had not.
+        """
+        nodes = () if self.pool.broken else self.pool.nodes
+        more = Counter(done.node for done in heard)
+
+        def tasks(node: Node) -> int:
+            return self._at[node] + more[node]
+
+        if nodes and nodes[0].name is None:  # Alike: who of them has a task, nobody knows.
+            return nodes[0] if tasks(nodes[0]) < (1 + ahead) * len(nodes) else None
+        least = min(nodes, key=tasks, default=None)
+        return least if least is not None and tasks(least) <= ahead else None
+
     def give(
         self,
         ticket: Hashable,
@@ -92,6 +115,7 @@ class Crew:
         work: Callable[..., Any],
         *arguments: Any,
         limit: float = float("inf"),
+        node: Node | None = None,
     ) -> None:
         """Start a task.
 
@@ -102,24 +126,28 @@ class Crew:
             work: What to do; a function of a module.
             *arguments: For it.
             limit: Seconds after which it hangs.
+            node: Who is to do it, with all its cores; None for whoever has a core.
         """
         task = packed((work, arguments))
         until = time.perf_counter() + limit
-        hand = _Hand(None, name, parcel, task, until, limit)
+        hand = _Hand(None, name, parcel, task, until, limit, node)
         # At first nobody has it; of workers that are told apart by nothing, some may not later.
         light = len(parcel.data) <= LIGHT and self._sent[parcel.digest] < self.pool.size
         self._sent[parcel.digest] += light
         self._submit(ticket, hand, parcel.data if light else None)
 
     def _submit(self, ticket: Hashable, hand: _Hand, data: bytes | None) -> None:
+        node = hand.node
+        cores, name = (self.pool.cores, None) if node is None else (node.cores, node.name)
+        task = (self._version, here(), hand.parcel.digest, hand.task, data, cores)
         try:
-            hand.future = self.pool.submit(
-                hand.name, call, self._version, here(), hand.parcel.digest, hand.task, data
-            )
+            hand.future = self.pool.submit(hand.name, call, *task, node=name)
         except BrokenExecutor as error:
             self._lost.append(Done(ticket, error=error, lost=True))
             return
         self._hands[ticket] = hand
+        if node is not None:
+            self._at[node] += 1
         hand.future.add_done_callback(lambda future: self._news.put((ticket, future)))
 
     def wait(self, seconds: float) -> list[Done]:
@@ -149,28 +177,40 @@ class Crew:
         hand = self._hands.get(ticket)
         if hand is None or hand.future is not future:
             return None  # Given up before.
-        del self._hands[ticket]
+        self._let_go(ticket)
         try:
             value = self.pool.result(future)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # some of Dask's are no `Exception`
-            return Done(ticket, error=error, lost=self.pool.is_loss(error))
+            return Done(ticket, None, error, self.pool.is_loss(error), hand.node)
         if isinstance(value, str) and value == MISSING:
             hand.until = time.perf_counter() + hand.limit
             self._submit(ticket, hand, hand.parcel.data)
             return None
-        return Done(ticket, value)
+        return Done(ticket, value, node=hand.node)
+
+    def _let_go(self, ticket: Hashable) -> _Hand:
+        hand = self._hands.pop(ticket)
+        if hand.node is not None:
+            self._at[hand.node] -= 1
+            if not self._at[hand.node]:
+                del self._at[hand.node]
+        return hand
 
     def _overdue(self) -> list[Done]:
         now = time.perf_counter()
         late = [ticket for ticket, hand in self._hands.items() if hand.until <= now]
+        error, found = TimeoutError("its worker did not answer"), []
         for ticket in late:
-            self.pool.give_up(self._hands.pop(ticket).future)
-        return [Done(t, error=TimeoutError("its worker did not answer"), lost=True) for t in late]
+            hand = self._let_go(ticket)
+            self.pool.give_up(hand.future)
+            found.append(Done(ticket, None, error, True, hand.node))
+        return found
 
     def end(self) -> None:
         """Let go of what is under way."""
         for hand in self._hands.values():
             hand.future.cancel()
         self._hands.clear()
+        self._at.clear()

@@ -7,11 +7,12 @@ import time
 import uuid
 import weakref
 from asyncio import CancelledError as AsyncCancelled
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import TYPE_CHECKING, Any
 
 from ..core import InputError, pip_install
+from .nodes import Node
 
 
 if TYPE_CHECKING:
@@ -55,29 +56,42 @@ class DaskPool:
                 "`asynchronous=True`. Received: an asynchronous client."
             )
         self._client = client
-        self._size, self._known_at = 0, -FRESH
+        self._nodes: tuple[Node, ...] = ()
+        self._known_at = -FRESH
 
     @property
     def broken(self) -> bool:
         return self._client.status in ("closing", "closed")
 
+    cores = 1
+    """A worker of several threads does several tasks at once."""
+
     @property
     def size(self) -> int:
         """Threads of all workers, as of a moment ago; none while a cluster starts."""
+        return sum(node.cores for node in self.nodes)
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """Workers, and their threads."""
         if time.monotonic() - self._known_at >= FRESH and self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError, AttributeError):
                 found: Any = self._client.nthreads()
-                self._size = sum(found.values())
+                self._nodes = tuple(Node(count, name) for name, count in found.items())
             self._known_at = time.monotonic()
-        return self._size
+        return self._nodes
 
-    def submit(self, name: str, work: Callable[..., Any], *arguments: Any) -> Future:
+    def submit(
+        self, name: str, work: Callable[..., Any], *arguments: Any, node: str | None = None
+    ) -> Future:
         """A task that the dashboard shows by what it does: the key begins with its name."""
         if self.broken:
             raise BrokenExecutor("the client of Dask is closed")
         key = f"{name.replace(' ', '-')}-{uuid.uuid4().hex}"
         sent = map(self._apart, arguments)
-        return self._client.submit(work, *sent, key=key, pure=False)
+        # If that worker goes away, another one may do it.
+        where = {} if node is None else {"workers": [node], "allow_other_workers": True}
+        return self._client.submit(work, *sent, key=key, pure=False, **where)
 
     def _apart(self, argument: Any) -> Any:
         """What is large goes to a worker by itself, if there is one."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any, Protocol
 
 from ..core import InputError
+from .nodes import Node, Nodes
 
 
 SIZES = ("_max_workers", "max_workers", "num_workers")
@@ -25,12 +26,24 @@ class Pool(Protocol):
         ...
 
     @property
+    def cores(self) -> int:
+        """How many cores such a task has."""
+        ...
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """Who works now, for tasks that use all cores of a node."""
+        ...
+
+    @property
     def broken(self) -> bool:
         """Whether it takes no tasks any more, and never will."""
         ...
 
-    def submit(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
-        """A future, with `add_done_callback` and `cancel`."""
+    def submit(
+        self, name: str, work: Callable[..., Any], *arguments: Any, node: str | None = None
+    ) -> Any:
+        """A future, with `add_done_callback` and `cancel`; `node` is the name of who works."""
         ...
 
     def result(self, future: Any) -> Any:
@@ -54,6 +67,9 @@ class ExecutorPool:
     """
 
     def __init__(self, executor: Executor) -> None:
+        self.cores = 1
+        if isinstance(executor, Nodes):
+            executor, self.cores = executor.executor, executor.cores
         self._executor = executor
         self.broken = False
 
@@ -62,7 +78,14 @@ class ExecutorPool:
         found = (getattr(self._executor, name, None) for name in SIZES)
         return max(1, int(next((n for n in found if n), None) or os.cpu_count() or 1))
 
-    def submit(self, name: str, work: Callable[..., Any], *arguments: Any) -> Future:
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """They are alike, and who gets a task is not told."""
+        return (Node(self.cores),) * self.size
+
+    def submit(
+        self, name: str, work: Callable[..., Any], *arguments: Any, node: str | None = None
+    ) -> Future:
         """Standard executors know no names."""
         try:
             return self._executor.submit(work, *arguments)

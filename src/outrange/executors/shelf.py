@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
 from ..core import VERSION, InputError, OutOfTime
-from .one_core import one_core
+from .cores import on_cores
 from .worker_settings import here, settle
 
 
@@ -93,7 +94,15 @@ def shelf() -> Shelf:
     return Shelf()
 
 
-def call(version: str, asker: str, digest: str, task: bytes, data: bytes | None) -> Any:
+@cache
+def _whole_node() -> threading.Lock:
+    """Held by the task that uses several cores of this process: the next one waits, unpacked."""
+    return threading.Lock()
+
+
+def call(
+    version: str, asker: str, digest: str, task: bytes, data: bytes | None, cores: int = 1
+) -> Any:
     """Do one task on a worker.
 
     Args:
@@ -102,6 +111,7 @@ def call(version: str, asker: str, digest: str, task: bytes, data: bytes | None)
         digest: Hash of the parcel that it is about.
         task: A pickled function and its arguments; it gets the parcel first.
         data: The parcel, if the worker is known not to have it.
+        cores: That the task may use.
 
     Raises:
         WrongVersion: The worker has another version.
@@ -122,7 +132,7 @@ def call(version: str, asker: str, digest: str, task: bytes, data: bytes | None)
 
     work, arguments = cloudpickle.loads(task)
     try:
-        with one_core():
+        with _whole_node() if cores > 1 else nullcontext(), on_cores(cores):
             return work(kept, *arguments)
     except OutOfTime as late:  # no `Exception`, so some executors would take it for their own end
         raise TimeoutError("a task ran out of time on its worker") from late

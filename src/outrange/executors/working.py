@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import InputError
-from .one_core import cores
+from .cores import cores
 from .pool import pool_of
 from .seam import Workers, working_on
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-from ...executors.one_core import cores
+from ...executors.cores import cores
 
 
 LEAST_SHARE = 1 << 16
@@ -26,7 +26,7 @@ Found = TypeVar("Found")
 
 
 def threads() -> int:
-    """The cores this process may use; of a task on a worker, one."""
+    """The cores this process may use; of a task on a worker, those it may use."""
     return cores()
 
 

@@ -1,66 +1,144 @@
-"""How large a task is: the one place that says so, which simulations of the scheduler use, too."""
+"""How large a task is: the one place that says so, which simulations of the scheduler use, too.
+
+Tasks go to nodes, whose cores share a sub-tree: what limits how many cores can be kept busy is the
+one process that all reports pass through, and a node of many cores reports as often as a single one.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
 
 
 FEWEST = 8
 """Boxes of a task at least, whatever the network."""
 
+RAMP = 4
+"""A task bounds up to so many times as many boxes as all before it: the first ones are short, and
+what they leave is enough for all nodes; a tree that ends early keeps nobody."""
+
 GROWS = 16
 """A task of a large tree bounds up to so many times as many boxes: less is sent to and fro."""
 
 SERVED = 32
-"""Workers that are served well by tasks of a second; with more of them tasks are longer, for all
+"""Nodes that are served well by tasks of a second; with more of them tasks are longer, for all
 reports pass through one process."""
 
 PLENTY, SCARCE = 64, 4
-"""Open boxes a worker from which on tasks may grow, and below which they shrink."""
+"""Open boxes a node from which on tasks may grow, and below which they shrink."""
 
-ROOTS, LEAST_ROOTS = 256, 32
-"""Open boxes that go to a worker at once, at most; and with many workers at least."""
+ROOTS = 64
+"""Open boxes that go to each core of a node at first, at most."""
+
+LEAST_ROOTS, MOST_ROOTS = 32, 8192
+"""With many nodes at least; and whatever is learned, at most: two megabytes."""
+
+LEAST_A_CORE = 2.0
+"""Roots for each core of a node at least: they are to begin at once."""
+
+WORTH = 0.04
+"""Of the budget of a task, that one should have below it: some 20 ms, as long as its way takes."""
+
+DEEPER, WIDER = 0.7, 1.5
+"""Factors of the roots of later tasks, where a task left much or ended early."""
 
 
-def roots_of_task(open_: int, workers: int) -> int:
-    """How many open boxes a worker gets: half of its share, so that some are left for others.
-
-    With many workers it gets four times its share: near the end sub-trees are small, and each
-    report costs the one process that serves all some milliseconds (`benchmarks/scheduler.py`).
+@dataclass(frozen=True)
+class Standing:
+    """How far a tree is, and who works on it.
 
     Args:
-        open_: How many there are.
-        workers: Likewise.
+        open: Boxes that nobody has.
+        bounded: Boxes bounded until now.
+        given: Tasks given until now.
+        nodes: Who can have a task.
+        cores: Of all nodes.
     """
-    if workers <= SERVED:
-        return max(1, min(ROOTS, open_ // (2 * workers)))
-    most = 4 * ROOTS * (workers // SERVED)
-    return max(LEAST_ROOTS, min(most, 4 * open_ // workers))
+
+    open: int
+    bounded: int
+    given: int
+    nodes: int
+    cores: int
 
 
-def tasks_ahead(open_: int, workers: int) -> int:
-    """How many tasks wait at each worker, so that it need not wait for its next one.
+class Roots:
+    """How many open boxes a node gets: about those whose sub-trees it can close.
+
+    What it cannot close comes back as many more boxes, each of which has to be sent; and where it
+    has closed all long before its time, a report was spent on little. The first boxes of a tree have
+    millions below them, the last ones a few, so the number is learned as reports come.
+    """
+
+    def __init__(self) -> None:
+        self._each = float(ROOTS)
+        self._below = np.inf
+
+    def of_task(self, now: Standing, cores: int, budget: int) -> int:
+        """For the next task: at most half of the node's share, so that some are left for others.
+
+        With many nodes it gets four times its share: near the end sub-trees are small, and each
+        report costs the one process that serves all some milliseconds (`benchmarks/scheduler.py`).
+
+        Args:
+            now: How far the tree is.
+            cores: Of the node.
+            budget: Boxes that take one core half a second.
+        """
+        most = min(MOST_ROOTS, int(self._each * cores))
+        # At the end of a tree a share may be less than is worth a report.
+        worth = min(most, int(WORTH * budget * cores / self._below))
+        if now.nodes <= SERVED:
+            return max(1, worth, min(most, now.open * cores // (2 * now.cores)))
+        return max(LEAST_ROOTS, worth, min(most, 4 * now.open * cores // now.cores))
+
+    def learn(self, size: int, roots: int, bounded: int, left: int) -> None:
+        """Hear of a task that was done.
+
+        Args:
+            size: Boxes that it might have bounded.
+            roots: Boxes that it got.
+            bounded: Boxes that it has bounded.
+            left: Boxes that it returned.
+        """
+        below = bounded / max(1, roots - left)
+        self._below = below if self._below == np.inf else self._below + (below - self._below) / 8
+        if left > roots:
+            self._each = max(LEAST_A_CORE, self._each * DEEPER)
+        elif bounded < size / 2:
+            self._each = min(MOST_ROOTS, self._each * WIDER)
+
+
+def tasks_ahead(open_: int, nodes: int) -> int:
+    """How many tasks wait at each node, so that it need not wait for its next one.
 
     A report is some 10 ms on its way and back. What waits is not there for others, so that nothing
     does where little is open, or where there are many others.
 
     Args:
         open_: Open boxes.
-        workers: How many there are.
+        nodes: How many there are.
     """
-    return int(workers <= SERVED and open_ >= PLENTY * workers)
+    return int(nodes <= SERVED and open_ >= PLENTY * nodes)
 
 
-def size_of_task(budget: int, open_: int, workers: int, given: int) -> int:
-    """How many boxes a worker bounds until it reports.
+def size_of_task(now: Standing, cores: int, budget: int) -> int:
+    """How many boxes a node bounds until it reports.
 
     Args:
-        budget: Those that take about a second.
-        open_: Open boxes.
-        workers: How many there are.
-        given: Tasks until now: a tree that has taken many is a large one.
+        now: How far the tree is.
+        cores: Of the node: twice as many do twice as much.
+        budget: Boxes that take one core half a second.
     """
-    each, least = open_ / workers, max(1, workers // SERVED)
-    if each < SCARCE and (workers <= SERVED or given < 2 * workers):
-        return max(FEWEST, budget // 8)
+    most = max(budget // 8, RAMP * now.bounded)
+    return max(FEWEST, min(most, _size(now, budget * cores)))
+
+
+def _size(now: Standing, budget: int) -> int:
+    each, least = now.open / now.nodes, max(1, now.nodes // SERVED)
+    if each < SCARCE and (now.nodes <= SERVED or now.given < 2 * now.nodes):
+        return budget // 8
     if each < PLENTY:
         return budget * least
-    return budget * min(GROWS, max(least, given // (4 * workers)))
+    return budget * min(GROWS, max(least, now.given // (4 * now.nodes)))

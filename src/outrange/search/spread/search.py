@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...executors import Crew, Done, Parcel, Workers, WrongVersion
 from ..common.incumbent import Incumbent
+from ..common.parallel import threads
 from ..common.problem import Problem
 from ..common.search import Search
 from ..input_split.array_search import ArraySearch
@@ -17,7 +19,7 @@ from ..kernel.binding import CompiledProgram
 from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, SubtreeReport
 from .checkpoint import Checkpoint, TreeState
-from .policy import FEWEST, ROOTS, roots_of_task, size_of_task, tasks_ahead
+from .policy import FEWEST, ROOTS, Roots, Standing, size_of_task, tasks_ahead
 from .subtree import Machine, explore, explore_parcel
 
 
@@ -51,8 +53,8 @@ ATTEMPTS = 8
 class SpreadSearch(Search):
     """Best first here, deep there: workers take the most urgent boxes and close what they can.
 
-    A worker gets a few boxes, and what is known of the whole; it searches below them for a number
-    of boxes, and reports its bounds, its best points and the boxes still open. These lie in one
+    A worker is a node of one core or more, all of which share its task. It
+    gets a few boxes, and what is known of the whole; it searches below them for a number of boxes, and reports its bounds, its best points and the boxes still open. These lie in one
     frontier, from which all are served: whoever has nothing gets a part of what others left. When
     few boxes are open each task gets fewer, so that no worker waits.
 
@@ -83,6 +85,8 @@ class SpreadSearch(Search):
         self._program, self._seed = program, seed
         self._crew = Crew(workers.pool)
         self._hands: dict[int, Boxes] = {}
+        self._sizes: dict[int, int] = {}
+        self._roots = Roots()
         self._given = self._bounded = 0
         self._seen = incumbent.clock.seconds
         self._failed: Counter[str] = Counter()
@@ -140,7 +144,7 @@ class SpreadSearch(Search):
         for k, done in enumerate(ended, 1):
             self._take(done)
             # As if the others had not been heard of: whether they have hangs on the clock.
-            self._give(len(ended) - k)
+            self._give(ended[k:])
         if self._crew.pool.broken:
             self._go_on_alone()
         if self._checkpoint is not None and self._checkpoint.is_due:
@@ -162,13 +166,14 @@ class SpreadSearch(Search):
         if self.incumbent.clock.seconds > self._seen + GONE:
             self._reopen()
         if len(self.frontier) and not self.incumbent.met:
-            self._search_here(self._budget)
+            self._search_here(self._budget, threads())
 
-    def _search_here(self, budget: int) -> None:
+    def _search_here(self, budget: int, cores: int = 1) -> None:
         """A piece of the tree in this process, in the very steps that a worker takes.
 
         Args:
             budget: Boxes to bound.
+            cores: Of this process, to use.
         """
         if self._machine is None:
             kernel = self.local.kernel if isinstance(self.local, KernelSearch) else None
@@ -176,7 +181,8 @@ class SpreadSearch(Search):
             self._machine = Machine(self._problem, self._program, kernel, engine)
         boxes = self._lift(min(len(self.frontier), ROOTS))
         left = min(LONGEST, self.incumbent.clock.left)
-        report = explore(self._machine, boxes, self._known(), budget, left, self._next_seed())
+        seed = self._next_seed()
+        report = explore(self._machine, boxes, self._known(), budget, left, seed, cores)
         self._enter(report)
         del self._hands[self._given]
 
@@ -188,18 +194,22 @@ class SpreadSearch(Search):
         self.frontier.settle()
         return boxes
 
-    def _give(self, heard: int = 0) -> None:
-        """A task for everyone who has none, or will have none soon.
+    def _give(self, heard: Sequence[Done] = ()) -> None:
+        """A task for every node that has none, or will have none soon.
 
         Args:
             heard: Tasks that have ended and are still to be taken.
         """
         while len(self.frontier) and not self.incumbent.met:
-            workers, open_ = max(1, self._crew.pool.size), len(self.frontier)
-            if self._crew.room(tasks_ahead(open_, workers)) <= heard:
+            open_, nodes = len(self.frontier), self._crew.pool.nodes
+            node = self._crew.next_node(tasks_ahead(open_, len(nodes)), heard)
+            if node is None:
                 break
-            size = size_of_task(self._budget, open_, workers, self._given)
-            boxes = self._lift(roots_of_task(open_, workers))
+            cores = sum(one.cores for one in nodes)
+            now = Standing(open_, self._bounded, self._given, len(nodes), cores)
+            size = size_of_task(now, node.cores, self._budget)
+            boxes = self._lift(self._roots.of_task(now, node.cores, self._budget))
+            self._sizes[self._given] = size
             if self._parcel is None:
                 # What is derived is derived anew there.
                 p = self._problem
@@ -215,15 +225,19 @@ class SpreadSearch(Search):
                 size,
                 max(0.0, min(LONGEST, self.incumbent.clock.left)),
                 self._next_seed(),
+                node.cores,
                 limit=HANGS,
+                node=node,
             )
 
     def _take(self, done: Done) -> None:
         """What a worker reports; what is lost is open again."""
         ticket = int(str(done.ticket))
+        size = self._sizes.pop(ticket)
         if done.error is None:
             self._enter(done.value)
-            del self._hands[ticket]
+            boxes = self._hands.pop(ticket)
+            self._roots.learn(size, len(boxes), done.value.bounded, len(done.value.boxes))
             return
         self._hands[ticket].put(self.frontier)
         del self._hands[ticket]
@@ -257,6 +271,7 @@ class SpreadSearch(Search):
         for ticket in list(self._hands):
             self._hands[ticket].put(self.frontier)
             del self._hands[ticket]
+        self._sizes.clear()
         self._crew.end()
 
     # ---- checkpoints ------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """A sub-tree on a worker: searched for a number of boxes, so that the same work has the same end.
 
-A search in one process paces itself by the clock. Here steps are counted, and a single thread does
-them in order: with one worker the whole search is the same bit for bit, whatever else the machine
-does.
+A search in one process paces itself by the clock. Here steps are counted, and on a node of one core
+a single thread does them in order: with one such worker the whole search is the same bit for bit,
+whatever else the machine does. The cores of a larger node share a call of the kernel.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from ...executors import Kept
 from ...executors.parcel import unpacked
 from ..attack.pgd import Points
+from ..common.parallel import threads
 from ..common.problem import Problem
 from ..engines.array_engine import ArrayEngine
 from ..engines.base import Engine
 from ..input_split.array_search import ArraySearch
 from ..input_split.attack_open_boxes import OpenBoxAttack
-from ..input_split.best_first import BestFirstSearch
 from ..input_split.frontier import Frontier
 from ..input_split.kernel_search import KernelSearch, Pace
 from ..kernel.binding import CompiledProgram, root_magnitudes
@@ -34,6 +34,15 @@ BOXES_A_CALL = 256
 CHILDREN = 16
 """Boxes that the kernel bounds for each of them."""
 
+CHILDREN_SHARED = 128
+"""The same where cores share a call: what lies between two calls then costs each core less."""
+
+SHARE_A_CALL = 16
+"""Boxes of a call for each core: they end at about the same time."""
+
+SHARED = 16
+"""Cores that do well with as many open boxes as one."""
+
 ATTACK_EVERY = 8
 """Steps between two descents from open boxes, of a decision."""
 
@@ -43,11 +52,18 @@ little comes back."""
 
 
 class StepPace(Pace):
-    """Calls of the kernel of a fixed size."""
+    """Calls of the kernel of a fixed size.
 
-    def __init__(self) -> None:
+    Args:
+        cores: That share a call. A machine that has fewer takes longer over the same one.
+    """
+
+    def __init__(self, cores: int = 1) -> None:
         super().__init__()
         self.threads, self.budget, self.most = 1, CHILDREN, BOXES_A_CALL
+        if cores > 1:
+            self.threads, self.budget = threads(), CHILDREN_SHARED
+            self.most = max(BOXES_A_CALL, SHARE_A_CALL * cores)
 
     def learn(self, seconds: float) -> None:
         """Nothing: the clock is not looked at."""
@@ -70,14 +86,33 @@ class StepKernelSearch(KernelSearch):
     attack = StepAttack
     pace = StepPace
 
+    def share(self, cores: int) -> None:
+        """Let so many cores share a call."""
+        self._pace = StepPace(cores)
+
+    def drain(self) -> None:
+        """Take up the call that is under way, if one is: its boxes are nowhere else."""
+        last, self._under_way = self._under_way, None
+        if last is not None:
+            last[1].result()
+            self._store(last[0])
+
 
 class StepArraySearch(ArraySearch):
     """The array engine's search, counted."""
 
     attack = StepAttack
+    _together = BOXES_A_CALL
+
+    def share(self, cores: int) -> None:
+        """Let so many cores share a step."""
+        self._together = BOXES_A_CALL * cores
+
+    def drain(self) -> None:
+        """Nothing is under way between two steps."""
 
     def _explore(self) -> None:
-        self.step(max(1, min(BOXES_A_CALL, len(self.frontier) // 2)))
+        self.step(max(1, min(self._together, len(self.frontier) // 2)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +148,9 @@ class Machine:
         kernel = root_magnitudes(program, inner.hull, domain.whole[free])
         return cls(problem, program, kernel, None)
 
-    def search(self, boxes: Boxes, known: Known, seconds: float, seed: Any) -> BestFirstSearch:
+    def search(
+        self, boxes: Boxes, known: Known, seconds: float, seed: Any, cores: int
+    ) -> StepKernelSearch | StepArraySearch:
         """A search of a sub-tree, begun.
 
         Args:
@@ -121,6 +158,7 @@ class Machine:
             known: What is known of the whole.
             seconds: Its time.
             seed: Of its random points.
+            cores: That share it.
         """
         incumbent = known.incumbent(seconds)
         domain = self.problem.domain
@@ -140,13 +178,20 @@ class Machine:
         incumbent.floor = known.floor.copy()
         d, m, s = boxes.lo.shape[1], boxes.lb.shape[1], boxes.status.shape[1]
         search.frontier = Frontier(d, m, s)
-        search.frontier.most_bytes = MOST_BYTES
+        search.frontier.most_bytes = MOST_BYTES * max(1, cores // SHARED)
+        search.share(cores)
         boxes.put(search.frontier)
         return search
 
 
 def explore(
-    machine: Machine, boxes: Boxes, known: Known, budget: int, seconds: float, seed: Any
+    machine: Machine,
+    boxes: Boxes,
+    known: Known,
+    budget: int,
+    seconds: float,
+    seed: Any,
+    cores: int = 1,
 ) -> SubtreeReport:
     """Search a sub-tree.
 
@@ -157,13 +202,15 @@ def explore(
         budget: Boxes to bound, about.
         seconds: Its time, which ends it, too.
         seed: Of its random points.
+        cores: That share it.
     """
     with np.errstate(all="ignore"):
-        search = machine.search(boxes, known, seconds, seed)
+        search = machine.search(boxes, known, seconds, seed, cores)
         incumbent = search.incumbent
         while not (search.finished or incumbent.met or incumbent.clock.expired):
             if incumbent.boxes >= budget or not search.advance():
                 break
+        search.drain()
     return SubtreeReport(
         Boxes.all_of(search.frontier),
         search.frontier.closed,
