@@ -12,9 +12,9 @@ urgent boxes are those with the most below them, is recorded, too. Where the pol
 next task waits at the node. One process serves all nodes, one report after the other, each for as
 long as it has boxes. The tree begins with one box, on one core.
 
-The cores of a node share the time of the kernel, and what lies between its calls takes one of them:
-a box takes the longer of both. That is measured on one core and on two; that it holds on more of
-them is assumed. Nodes die whole, and come back; what a dead one had in hand is open again after
+The cores of a node share the time of the kernel, at the end of each call all but one of them wait,
+and what lies between calls takes one of them meanwhile: a box takes the longer of both. `tasks.py`
+says how well that fits the cores it had; for more of them it is assumed. Nodes die whole, and come back; what a dead one had in hand is open again after
 `--noticed` seconds.
 
 Efficiency is the time that one core needs for the tree over what all cores together were there.
@@ -81,13 +81,14 @@ class Tree:
         boxes: Of the whole.
         rng: For the sizes.
         left: Open boxes of reports.
-        skew: Deviation of the logarithm of sizes.
-        known: Correlation of that with how urgent a box is.
+        below: Sizes, to scale.
+        known: Correlation of their logarithms with how urgent a box is.
     """
 
-    def __init__(self, boxes, rng, left, skew, known):
+    def __init__(self, boxes, rng, left, below, known):
         self.open, self.rng, self.left = [(0.0, float(boxes))], rng, left
-        self.skew, self.blur = skew, skew * np.sqrt(1 / known**2 - 1)
+        self.below = np.array(below, float)
+        self.blur = np.log(self.below).std() * np.sqrt(1 / known**2 - 1)
 
     def take(self, count):
         return [heapq.heappop(self.open)[1] for _ in range(min(count, len(self.open)))]
@@ -104,7 +105,7 @@ class Tree:
         if rest < 1:
             return 0
         count = max(1, int(min(rest, most, self.rng.choice(self.left))))
-        share = self.rng.lognormal(0.0, self.skew, count)
+        share = self.rng.choice(self.below, count)
         # None is smaller than itself.
         self.put(1 + (rest - count) * share / share.sum())
         return count
@@ -175,9 +176,7 @@ class Run:
         tree, nodes, cores = self.tree, self.nodes, self.kind.cores
         while tree.open and (self.idle or (self.hungry and tasks_ahead(len(tree.open), nodes))):
             one = next(iter(self.idle or self.hungry))
-            standing = Standing(
-                len(tree.open), int(self.bounded), self.given, nodes, nodes * cores
-            )
+            standing = Standing(len(tree.open), int(self.bounded), self.given, nodes, nodes * cores)
             size = size_of_task(standing, cores, self.budget)
             roots = tree.take(self.roots.of_task(standing, cores, self.budget))
             self.given, self.in_hand = self.given + 1, self.in_hand + 1
@@ -215,20 +214,25 @@ def recorded(found, cores):
         found: The record, as `tasks.py` wrote it.
         cores: Of each node.
     """
-    tasks = np.array(found["nodes"][str(cores)])  # kernel, between, bounded, open, roots
-    large = tasks[tasks[:, 2] >= 0.5 * np.median(tasks[:, 2])]
-    kernel, between, bounded = large[:, 0].sum(), large[:, 1].sum(), large[:, 2].sum()
-    each = (large[:, 0] + large[:, 1]) / large[:, 2]
-    box = kernel + between if cores == 1 else max(kernel / cores, between)
-    left = large[large[:, 3] > 0, 3]
-    return Kind(cores, box / bounded, each / each.mean(), left if len(left) else np.array([64.0]))
+    # Kernel, between, waits, bounded, open, roots. The kernel is one, whoever calls it.
+    every = np.concatenate([np.array(tasks) for tasks in found["nodes"].values()])
+    kernel = every[:, 0].sum() / every[:, 3].sum()
+    tasks = np.array(found["nodes"][str(cores)])
+    large = tasks[tasks[:, 3] >= 0.5 * np.median(tasks[:, 3])]
+    between, waits = large[:, 1:3].sum(axis=0) / large[:, 3].sum()
+    each = (large[:, 0] + large[:, 1]) / large[:, 3]
+    box = kernel + between if cores == 1 else max(kernel / cores + kernel * waits, between)
+    left = large[large[:, 4] > 0, 4]
+    return Kind(cores, box, each / each.mean(), left if len(left) else np.array([64.0]))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--record", type=Path, default=RECORD)
     parser.add_argument("--boxes", type=float, default=62e6, help="Of the tree.")
-    parser.add_argument("--cores", type=int, nargs="+", default=[4**k for k in range(6)] + [128, 512])
+    parser.add_argument(
+        "--cores", type=int, nargs="+", default=[4**k for k in range(6)] + [128, 512]
+    )
     parser.add_argument("--nodes", type=int, nargs="+", help="Cores of a node; all recorded.")
     parser.add_argument("--served", type=float, help="Seconds a report, in place of the recorded.")
     parser.add_argument("--lives", type=float, default=3600.0, help="Seconds a node lives.")
@@ -251,7 +255,9 @@ def show(options):
         f"core; {1e3 * served:.1f} ms a report and {1e6 * found['a_row']:.1f} us a box of it, "
         f"{1e3 * found['latency']:.1f} ms there and back; a node lives {options.lives:g} s"
     )
-    print(f"{'cores':>6} {'nodes':>12} {'seconds':>9} {'reports':>8} {'efficiency':>11} {'losses':>8}")
+    print(
+        f"{'cores':>6} {'nodes':>12} {'seconds':>9} {'reports':>8} {'efficiency':>11} {'losses':>8}"
+    )
     for cores in sorted(options.cores):
         for kind in kinds:
             if kind.cores <= cores:
@@ -265,7 +271,7 @@ def row(cores, kind, found, alone, served, options):
         runs = []
         for seed in range(options.seeds):
             rng = np.random.default_rng(seed)
-            tree = Tree(options.boxes, rng, kind.left, found["skew"], found["known"])
+            tree = Tree(options.boxes, rng, kind.left, found["below"], found["known"])
             times = (found["latency"], options.start, options.noticed, lives)
             costs = Costs(served, found["a_row"], *times)
             one = Run(nodes, kind, tree, found["budget"], costs, rng)

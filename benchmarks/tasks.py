@@ -11,6 +11,7 @@ does. What a report costs the process that serves is measured with workers that 
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -32,7 +33,7 @@ from outrange.search.spread.subtree import Machine, explore
 
 NODES = (1, 4, 16, 64)
 
-OPENED, DEEP = 5000, 30_000
+OPENED, DEEP = 5000, 300_000
 """Boxes open when samples of them are taken; and boxes bounded below each of these at most."""
 
 MOST = 400_000
@@ -43,13 +44,17 @@ ROWS = (100, 4000)
 
 
 def watch_tasks():
-    """On a worker: reports tell processor time, and how much of it one thread had by itself."""
+    """On a worker: reports tell processor time, how much of it one thread had by itself, and waits.
+
+    At the end of a call of the kernel most cores wait for the last of its boxes: half of what one
+    box of the call takes, in boxes.
+    """
     from dataclasses import replace
 
     from outrange.search.input_split import kernel_call
     from outrange.search.spread import subtree
 
-    explore, run, inside = subtree.explore, kernel_call.KernelCall.run, {}
+    explore, run, inside, waits = subtree.explore, kernel_call.KernelCall.run, {}, []
 
     def timed_run(call):
         import threading
@@ -57,17 +62,19 @@ def watch_tasks():
         begin, one = time.thread_time(), threading.get_ident()
         run(call)
         inside[one] = inside.get(one, 0.0) + time.thread_time() - begin
+        waits.append(call.bounded / max(1, len(call._given[0])) / 2)
 
     def timed(*task):
         import threading
 
         one = threading.get_ident()
         inside[one] = 0.0
+        waits.clear()
         whole, own = time.process_time(), time.thread_time()
         report = explore(*task)
         whole, own = time.process_time() - whole, time.thread_time() - own
-        # One number for two: the record is taken apart by whoever reads it.
-        return replace(report, seconds=complex(whole, own - inside[one]))
+        between = own - inside[one]
+        return replace(report, seconds=(whole - between, between, sum(waits)))
 
     kernel_call.KernelCall.run, subtree.explore = timed_run, timed
 
@@ -126,7 +133,7 @@ def cluster(cores):
 
 
 def tasks_of(network, cores, seconds):
-    """The tasks of a node: seconds of the kernel and between its calls, boxes, open ones, roots."""
+    """The tasks of a node: seconds of the kernel and between its calls, waits, boxes, open, roots."""
     size = spread.size_of_task
     with cluster(cores) as local, Client(local) as client, Recorder() as record:
         client.run(watch_tasks)
@@ -134,15 +141,15 @@ def tasks_of(network, cores, seconds):
         asked(network, client, seconds)
         spread.size_of_task = size
     told = [
-        (seconds.real - seconds.imag, seconds.imag, bounded, left, roots)
+        (*seconds, bounded, left, roots)
         for (seconds, bounded, left), roots in zip(record.reports, record.roots, strict=False)
-        if isinstance(seconds, complex)  # the first pieces were done here
+        if isinstance(seconds, tuple)  # the first pieces were done here
     ]
     return told, record.budget
 
 
-def unequal(network, seconds):
-    """Of boxes open early in the tree: the skew of what is below them, and how well it is known."""
+def opened(network):
+    """The machine that bounds boxes, open ones early in the tree, and what is known there."""
     kept, give = [], spread.SpreadSearch._give
 
     def watched(search, heard=()):
@@ -159,19 +166,36 @@ def unequal(network, seconds):
             asked(network, one, 60.0)
     finally:
         spread.SpreadSearch._give = give
-    machine, boxes, known = kept[0]
+    return kept[0]
+
+
+def shared(network):
+    """How much faster all cores of this machine do a task than one does."""
+    machine, boxes, known = opened(network)
+    some = Boxes(**{f.name: getattr(boxes, f.name)[:64] for f in fields(Boxes)})
+    rates = []
+    for cores in (1, os.cpu_count()):
+        begin = time.perf_counter()
+        report = explore(machine, some, known, DEEP, 60.0, [0, 1], cores)
+        rates.append(report.bounded / (time.perf_counter() - begin))
+    return rates[1] / rates[0]
+
+
+def unequal(network, seconds):
+    """Of boxes open early in the tree: how many are below each, and how well that is known."""
+    machine, boxes, known = opened(network)
     rng, sizes, urgent = np.random.default_rng(0), [], []
     end = time.perf_counter() + seconds
     for row in rng.permutation(len(boxes)):
         one = Boxes(**{f.name: getattr(boxes, f.name)[[row]] for f in fields(Boxes)})
         report = explore(machine, one, known, DEEP, 60.0, [0, int(row)])
         # What is deeper counts as if it ended there.
-        sizes.append(np.log(max(1, report.bounded)))
+        sizes.append(max(1, report.bounded))
         urgent.append(boxes.priority[row])
         if time.perf_counter() > end:
             break
     rank = np.argsort(np.argsort(urgent))
-    return float(np.std(sizes)), float(np.corrcoef(rank, sizes)[0, 1])
+    return sizes, float(np.corrcoef(rank, np.log(sizes))[0, 1])
 
 
 def served(network, rows, seconds):
@@ -194,16 +218,22 @@ def main():
     nodes = {}
     for cores in NODES:
         nodes[cores], budget = tasks_of(network, cores, options.seconds)
-        kernel, between, bounded, left, _ = map(sum, zip(*nodes[cores], strict=True))
+        kernel, between, waits, bounded, left, _ = map(sum, zip(*nodes[cores], strict=True))
         print(
             f"nodes of {cores:2d}: {len(nodes[cores])} tasks of {bounded / len(nodes[cores]):,.0f} "
             f"boxes, {1e6 * kernel / bounded:.2f} us of the kernel a box and "
-            f"{1e6 * between / bounded:.2f} us between, {left / len(nodes[cores]):,.0f} left open",
+            f"{1e6 * between / bounded:.2f} us between, waits of {waits / bounded:.2%}, "
+            f"{left / len(nodes[cores]):,.0f} left open",
             flush=True,
         )
-    skew, known = unequal(network, options.seconds)
+    faster = shared(network)
     print(
-        f"sub-trees: deviation of the logarithm of their sizes {skew:.1f}, its correlation with the "
+        f"{os.cpu_count()} cores share a task {faster:.2f} times as fast as one has it", flush=True
+    )
+    below, known = unequal(network, options.seconds)
+    print(
+        f"{len(below)} sub-trees: median of {np.median(below):,.0f} boxes, mean of "
+        f"{np.mean(below):,.0f}, largest {max(below):,.0f}; correlation of the logarithm with the "
         f"priority {known:.2f}",
         flush=True,
     )
@@ -219,7 +249,7 @@ def main():
     )
     record = {
         "nodes": nodes, "served": base, "a_row": a_row, "latency": latency, "budget": budget,
-        "skew": skew, "known": known,
+        "below": below, "known": known,
     }  # fmt: skip
     options.out.parent.mkdir(exist_ok=True)
     options.out.write_text(json.dumps(record))

@@ -28,8 +28,8 @@ reports pass through one process."""
 PLENTY, SCARCE = 64, 4
 """Open boxes a node from which on tasks may grow, and below which they shrink."""
 
-ROOTS = 64
-"""Open boxes that go to each core of a node at first, at most."""
+ROOTS = 4
+"""Open boxes that go to each core of a node at first: below them may be anything."""
 
 LEAST_ROOTS, MOST_ROOTS = 32, 8192
 """With many nodes at least; and whatever is learned, at most: two megabytes."""

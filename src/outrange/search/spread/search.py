@@ -19,7 +19,7 @@ from ..kernel.binding import CompiledProgram
 from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, SubtreeReport
 from .checkpoint import Checkpoint, TreeState
-from .policy import FEWEST, ROOTS, Roots, Standing, size_of_task, tasks_ahead
+from .policy import FEWEST, Roots, Standing, size_of_task, tasks_ahead
 from .subtree import Machine, explore, explore_parcel
 
 
@@ -27,6 +27,9 @@ METHOD = "sub-trees on workers"
 
 ALONE = 256
 """Boxes that are bounded here first: most questions end before any worker hears of them."""
+
+HERE = 64
+"""Roots of a task that is done here."""
 
 SLICE = 2e8
 """Products of a task, about: half a second on a core."""
@@ -179,7 +182,7 @@ class SpreadSearch(Search):
             kernel = self.local.kernel if isinstance(self.local, KernelSearch) else None
             engine = self.local.engine if isinstance(self.local, ArraySearch) else None
             self._machine = Machine(self._problem, self._program, kernel, engine)
-        boxes = self._lift(min(len(self.frontier), ROOTS))
+        boxes = self._lift(min(len(self.frontier), HERE))
         left = min(LONGEST, self.incumbent.clock.left)
         seed = self._next_seed()
         report = explore(self._machine, boxes, self._known(), budget, left, seed, cores)

@@ -31,24 +31,20 @@ from .boxes import Boxes, Known, SubtreeReport
 BOXES_A_CALL = 256
 """Boxes taken out at once: what lies between two calls then costs a fiftieth of them."""
 
-CHILDREN = 16
-"""Boxes that the kernel bounds for each of them."""
-
-CHILDREN_SHARED = 128
-"""The same where cores share a call: what lies between two calls then costs each core less."""
+CHILDREN = 128
+"""Boxes that the kernel bounds for each of them: most sub-trees of those that are closest to being
+closed end within, and what lies between two calls, on one core, costs the cores little."""
 
 SHARE_A_CALL = 16
-"""Boxes of a call for each core: they end at about the same time."""
-
-SHARED = 16
-"""Cores that do well with as many open boxes as one."""
+"""Boxes of a call for each of many cores: they end at about the same time."""
 
 ATTACK_EVERY = 8
 """Steps between two descents from open boxes, of a decision."""
 
-MOST_BYTES = 1 << 19
-"""Of open boxes; beyond, the sub-tree is searched where it is closest to being closed, so that
-little comes back."""
+DEEP, WIDE = 0, 1 << 19
+"""Bytes of open boxes beyond which a sub-tree is searched where it is closest to being closed, so
+that little comes back: for a range at once. A decision looks for points first, and these are where
+it is farthest from that."""
 
 
 class StepPace(Pace):
@@ -62,8 +58,11 @@ class StepPace(Pace):
         super().__init__()
         self.threads, self.budget, self.most = 1, CHILDREN, BOXES_A_CALL
         if cores > 1:
-            self.threads, self.budget = threads(), CHILDREN_SHARED
-            self.most = max(BOXES_A_CALL, SHARE_A_CALL * cores)
+            self.threads, self.most = threads(), max(BOXES_A_CALL, SHARE_A_CALL * cores)
+
+    def is_ahead(self, waiting: int) -> bool:
+        """Where cores share calls, and there is enough for another one."""
+        return self.threads > 1 and waiting >= self.most
 
     def learn(self, seconds: float) -> None:
         """Nothing: the clock is not looked at."""
@@ -178,7 +177,7 @@ class Machine:
         incumbent.floor = known.floor.copy()
         d, m, s = boxes.lo.shape[1], boxes.lb.shape[1], boxes.status.shape[1]
         search.frontier = Frontier(d, m, s)
-        search.frontier.most_bytes = MOST_BYTES * max(1, cores // SHARED)
+        search.frontier.most_bytes = DEEP if known.target is None else WIDE
         search.share(cores)
         boxes.put(search.frontier)
         return search
