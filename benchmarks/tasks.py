@@ -62,7 +62,7 @@ def watch_tasks():
         begin, one = time.thread_time(), threading.get_ident()
         run(call)
         inside[one] = inside.get(one, 0.0) + time.thread_time() - begin
-        waits.append(call.bounded / max(1, len(call._given[0])) / 2)
+        waits.append(call.bounded / max(1, call.taken) / 2)
 
     def timed(*task):
         import threading

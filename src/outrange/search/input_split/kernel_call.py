@@ -78,15 +78,18 @@ class KernelCall:
         self.at = np.ascontiguousarray(incumbent.best_at[:, free])
         self.closed = np.full(self.best.shape, np.inf)
         self._stats = np.zeros(5, np.int64)
-        self._count = 0
+        self.taken = len(self._given[0])
+        """How many boxes it was given."""
+        self.count = 0
+        """How many stay open."""
         self.seconds = 0.0
 
     def run(self) -> None:
         """In C, which holds no lock of Python's meanwhile."""
         begin = time.perf_counter()
-        self._count = self._kernel.lib.explore(
+        self.count = self._kernel.lib.explore(
             self._kernel.handle,
-            len(self._given[0]),
+            self.taken,
             *map(address, self._given),
             *self._numbers,
             *map(address, (self.best, self.at, *self._ends)),
@@ -100,7 +103,7 @@ class KernelCall:
     @property
     def left(self) -> Room:
         """What stays open."""
-        return {name: array[: self._count] for name, array in self.room.items()}
+        return {name: array[: self.count] for name, array in self.room.items()}
 
     @property
     def bounded(self) -> int:

@@ -35,7 +35,7 @@ static void *worker(void *arg)
         for (int n = 0; n < b->budget && s.count && !b->found; n++) {
             int at = 0;
             for (int j = 1; j < s.count; j++)
-                if (s.pri[j] > s.pri[at]) at = j;
+                if (t->deep ? s.pri[j] < s.pri[at] : s.pri[j] > s.pri[at]) at = j;
             visit(b, w, f, &v, &s, at);
         }
         if (!s.count) continue;

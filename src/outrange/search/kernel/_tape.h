@@ -49,6 +49,7 @@ typedef struct {
     double *reach; /* d: largest |x| over the root box */
     uint8_t *whole; /* d: which inputs take whole numbers only, or NULL */
     double gamma;  /* gamma_N of all terms of a row */
+    int deep;      /* which box of a task comes next: 0, the most urgent; 1, the least */
     double noise;  /* 1; 0 leaves out rounding, for the law that must then fail */
 } tape;
 
@@ -70,10 +71,14 @@ API tape *OF_LEVEL(outrange_tape_new)(int d, int levels, const double *reach)
     t->widest = padded(d);
     t->terms = d;
     t->noise = 1.0;
+    t->deep = 0;
     return t;
 }
 
 API void OF_LEVEL(outrange_tape_noise)(tape *t, double noise) { t->noise = noise; }
+
+/* Least urgent first, few boxes are open at a time, and little is handed back. */
+API void OF_LEVEL(outrange_tape_deep)(tape *t, int deep) { t->deep = deep; }
 
 API void OF_LEVEL(outrange_tape_whole)(tape *t, const uint8_t *whole)
 {

@@ -41,6 +41,8 @@ class Kernel:
     def __init__(self, lib: ctypes.CDLL, level: str) -> None:
         self.level = level
         for name, (result, arguments) in _FUNCTIONS.items():
+            if name in _ORDER and not hasattr(lib, f"outrange_{name}_{level}"):
+                continue
             function = lib[f"outrange_{name}_{level}"]
             function.restype, function.argtypes = result, arguments
             setattr(self, name, function)
@@ -48,6 +50,7 @@ class Kernel:
     tape_new: Callable[..., int]
     tape_noise: Callable[..., None]
     tape_whole: Callable[..., None]
+    tape_deep: Callable[..., None]
     tape_level: Callable[..., None]
     tape_source: Callable[..., None]
     tape_free: Callable[..., None]
@@ -63,10 +66,14 @@ class Kernel:
     prover_free: Callable[..., None]
 
 
+_ORDER = ("tape_deep",)
+"""Say what comes first, and change no bound: a library compiled before they were is as good."""
+
 _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
     "tape_new": (_P, [_I, _I, _P]),
     "tape_noise": (None, [_P, _D]),
     "tape_whole": (None, [_P, _P]),
+    "tape_deep": (None, [_P, _I]),
     "tape_level": (None, [_P, _I, _I, _I, _D, _D, _P, _P, _P, _I]),
     "tape_source": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P]),
     "tape_free": (None, [_P]),
@@ -211,6 +218,15 @@ class CompiledProgram:
         if getattr(self, "handle", None):
             self.lib.tape_free(self.handle)
             self.handle = None
+
+    def go_deep(self, deep: bool) -> None:
+        """Let `explore` take the least urgent box of each task first, so that few stay open.
+
+        Args:
+            deep: False for the most urgent one, as it is at first.
+        """
+        if hasattr(self.lib, "tape_deep"):
+            self.lib.tape_deep(self.handle, int(deep))
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """Objectives `(batch, m)` at points `(batch, d)`, plain float64."""

@@ -28,14 +28,12 @@ reports pass through one process."""
 PLENTY, SCARCE = 64, 4
 """Open boxes a node from which on tasks may grow, and below which they shrink."""
 
-ROOTS = 4
-"""Open boxes that go to each core of a node at first: below them may be anything."""
+ROOTS = 16
+"""Open boxes that go to each core of a node at first, and at least if there are: cores that share
+few of them wait for each other."""
 
 LEAST_ROOTS, MOST_ROOTS = 32, 8192
 """With many nodes at least; and whatever is learned, at most: two megabytes."""
-
-LEAST_A_CORE = 2.0
-"""Roots for each core of a node at least: they are to begin at once."""
 
 WORTH = 0.04
 """Of the budget of a task, that one should have below it: some 20 ms, as long as its way takes."""
@@ -105,7 +103,7 @@ class Roots:
         below = bounded / max(1, roots - left)
         self._below = below if self._below == np.inf else self._below + (below - self._below) / 8
         if left > roots:
-            self._each = max(LEAST_A_CORE, self._each * DEEPER)
+            self._each = max(ROOTS, self._each * DEEPER)
         elif bounded < size / 2:
             self._each = min(MOST_ROOTS, self._each * WIDER)
 

@@ -28,15 +28,15 @@ from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, SubtreeReport
 
 
-BOXES_A_CALL = 256
-"""Boxes taken out at once: what lies between two calls then costs a fiftieth of them."""
-
-CHILDREN = 128
-"""Boxes that the kernel bounds for each of them: most sub-trees of those that are closest to being
-closed end within, and what lies between two calls, on one core, costs the cores little."""
+BOXES_A_CALL = 64
+"""Boxes taken out at once."""
 
 SHARE_A_CALL = 16
-"""Boxes of a call for each of many cores: they end at about the same time."""
+"""The same for each of many cores: they end at about the same time."""
+
+CHILDREN, CHILDREN_WIDE = 256, 16
+"""Boxes that the kernel bounds for each of them: what lies between two calls then costs little, on
+one core, beside what all of them do. Fewer where the boxes that come first matter."""
 
 ATTACK_EVERY = 8
 """Steps between two descents from open boxes, of a decision."""
@@ -52,13 +52,14 @@ class StepPace(Pace):
 
     Args:
         cores: That share a call. A machine that has fewer takes longer over the same one.
+        deep: Whether boxes are taken where they are closest to being closed.
     """
 
-    def __init__(self, cores: int = 1) -> None:
+    def __init__(self, cores: int = 1, deep: bool = True) -> None:
         super().__init__()
-        self.threads, self.budget, self.most = 1, CHILDREN, BOXES_A_CALL
-        if cores > 1:
-            self.threads, self.most = threads(), max(BOXES_A_CALL, SHARE_A_CALL * cores)
+        self.threads = threads() if cores > 1 else 1
+        self.budget = CHILDREN if deep else CHILDREN_WIDE
+        self.most = max(BOXES_A_CALL, SHARE_A_CALL * cores)
 
     def is_ahead(self, waiting: int) -> bool:
         """Where cores share calls, and there is enough for another one."""
@@ -85,9 +86,9 @@ class StepKernelSearch(KernelSearch):
     attack = StepAttack
     pace = StepPace
 
-    def share(self, cores: int) -> None:
-        """Let so many cores share a call."""
-        self._pace = StepPace(cores)
+    def share(self, cores: int, deep: bool) -> None:
+        """Let so many cores share a call, and search deep or wide."""
+        self._pace = StepPace(cores, deep)
 
     def drain(self) -> None:
         """Take up the call that is under way, if one is: its boxes are nowhere else."""
@@ -103,7 +104,7 @@ class StepArraySearch(ArraySearch):
     attack = StepAttack
     _together = BOXES_A_CALL
 
-    def share(self, cores: int) -> None:
+    def share(self, cores: int, deep: bool) -> None:
         """Let so many cores share a step."""
         self._together = BOXES_A_CALL * cores
 
@@ -147,6 +148,11 @@ class Machine:
         kernel = root_magnitudes(program, inner.hull, domain.whole[free])
         return cls(problem, program, kernel, None)
 
+    def go_deep(self, deep: bool) -> None:
+        """Search where boxes are closest to being closed first, or farthest from it."""
+        if self.kernel is not None:
+            self.kernel.go_deep(deep)
+
     def search(
         self, boxes: Boxes, known: Known, seconds: float, seed: Any, cores: int
     ) -> StepKernelSearch | StepArraySearch:
@@ -177,8 +183,9 @@ class Machine:
         incumbent.floor = known.floor.copy()
         d, m, s = boxes.lo.shape[1], boxes.lb.shape[1], boxes.status.shape[1]
         search.frontier = Frontier(d, m, s)
-        search.frontier.most_bytes = DEEP if known.target is None else WIDE
-        search.share(cores)
+        deep = known.target is None
+        search.frontier.most_bytes = DEEP if deep else WIDE
+        search.share(cores, deep)
         boxes.put(search.frontier)
         return search
 
@@ -205,11 +212,13 @@ def explore(
     """
     with np.errstate(all="ignore"):
         search = machine.search(boxes, known, seconds, seed, cores)
+        machine.go_deep(known.target is None)
         incumbent = search.incumbent
         while not (search.finished or incumbent.met or incumbent.clock.expired):
             if incumbent.boxes >= budget or not search.advance():
                 break
         search.drain()
+        machine.go_deep(False)
     return SubtreeReport(
         Boxes.all_of(search.frontier),
         search.frontier.closed,
