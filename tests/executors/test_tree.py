@@ -26,8 +26,10 @@ def small_tasks(monkeypatch):
     """Trees of tests are small: so are their tasks."""
     monkeypatch.setattr(spread, "ALONE", 8)
     monkeypatch.setattr(spread, "MOST", 100)
-    monkeypatch.setattr(subtree, "BOXES_A_CALL", 4)
-    monkeypatch.setattr(subtree, "CHILDREN", 2)
+    monkeypatch.setattr(subtree, "DEEP", (4, 2, 4))
+    monkeypatch.setattr(subtree, "WIDE", (2, 1, 2))
+    monkeypatch.setattr(subtree, "OPEN", 1 << 12)
+    monkeypatch.setattr(subtree, "STEP", 4)
 
 
 def net(curve="relu", inputs=5, width=16, seed=0):

@@ -28,23 +28,23 @@ from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, SubtreeReport
 
 
-BOXES_A_CALL = 64
-"""Boxes taken out at once."""
+DEEP = (64, 16, 256)
+"""Boxes taken out at once where they are closest to being closed: by one core, for each of many, and
+how many the kernel bounds for each. What lies between two calls is then little, and so is what comes
+back."""
 
-SHARE_A_CALL = 16
-"""The same for each of many cores: they end at about the same time."""
+WIDE = (16, 4, 16)
+"""The same where they are the most urgent ones, whose parts are many."""
 
-CHILDREN, CHILDREN_WIDE = 256, 16
-"""Boxes that the kernel bounds for each of them: what lies between two calls then costs little, on
-one core, beside what all of them do. Fewer where the boxes that come first matter."""
+STEP = 256
+"""Boxes of a step of the array engine, for each core."""
 
 ATTACK_EVERY = 8
 """Steps between two descents from open boxes, of a decision."""
 
-DEEP, WIDE = 0, 1 << 19
-"""Bytes of open boxes beyond which a sub-tree is searched where it is closest to being closed, so
-that little comes back: for a range at once. A decision looks for points first, and these are where
-it is farthest from that."""
+OPEN, OPEN_DECISION = 1 << 16, 1 << 19
+"""Bytes of open boxes for each core, beyond which a sub-tree is searched where it is closest to being
+closed, so that little comes back. A decision looks for points first, and these are elsewhere."""
 
 
 class StepPace(Pace):
@@ -52,14 +52,21 @@ class StepPace(Pace):
 
     Args:
         cores: That share a call. A machine that has fewer takes longer over the same one.
-        deep: Whether boxes are taken where they are closest to being closed.
     """
 
-    def __init__(self, cores: int = 1, deep: bool = True) -> None:
+    def __init__(self, cores: int = 1) -> None:
         super().__init__()
-        self.threads = threads() if cores > 1 else 1
-        self.budget = CHILDREN if deep else CHILDREN_WIDE
-        self.most = max(BOXES_A_CALL, SHARE_A_CALL * cores)
+        self.threads, self._cores = threads() if cores > 1 else 1, cores
+        self.turn(deep=False)
+
+    def turn(self, deep: bool) -> None:
+        """Choose the sizes of calls from now on.
+
+        Args:
+            deep: Whether boxes are taken where they are closest to being closed.
+        """
+        least, each, self.budget = DEEP if deep else WIDE
+        self.most = max(least, each * self._cores)
 
     def is_ahead(self, waiting: int) -> bool:
         """Where cores share calls, and there is enough for another one."""
@@ -86,9 +93,15 @@ class StepKernelSearch(KernelSearch):
     attack = StepAttack
     pace = StepPace
 
-    def share(self, cores: int, deep: bool) -> None:
-        """Let so many cores share a call, and search deep or wide."""
-        self._pace = StepPace(cores, deep)
+    def share(self, cores: int) -> None:
+        """Let so many cores share a call."""
+        self._pace = self._steps = StepPace(cores)
+
+    def _explore(self) -> None:
+        deep = self.frontier.full
+        self.kernel.go_deep(deep)
+        self._steps.turn(deep)
+        super()._explore()
 
     def drain(self) -> None:
         """Take up the call that is under way, if one is: its boxes are nowhere else."""
@@ -102,11 +115,11 @@ class StepArraySearch(ArraySearch):
     """The array engine's search, counted."""
 
     attack = StepAttack
-    _together = BOXES_A_CALL
+    _together = STEP
 
-    def share(self, cores: int, deep: bool) -> None:
+    def share(self, cores: int) -> None:
         """Let so many cores share a step."""
-        self._together = BOXES_A_CALL * cores
+        self._together = STEP * cores
 
     def drain(self) -> None:
         """Nothing is under way between two steps."""
@@ -148,11 +161,6 @@ class Machine:
         kernel = root_magnitudes(program, inner.hull, domain.whole[free])
         return cls(problem, program, kernel, None)
 
-    def go_deep(self, deep: bool) -> None:
-        """Search where boxes are closest to being closed first, or farthest from it."""
-        if self.kernel is not None:
-            self.kernel.go_deep(deep)
-
     def search(
         self, boxes: Boxes, known: Known, seconds: float, seed: Any, cores: int
     ) -> StepKernelSearch | StepArraySearch:
@@ -183,9 +191,8 @@ class Machine:
         incumbent.floor = known.floor.copy()
         d, m, s = boxes.lo.shape[1], boxes.lb.shape[1], boxes.status.shape[1]
         search.frontier = Frontier(d, m, s)
-        deep = known.target is None
-        search.frontier.most_bytes = DEEP if deep else WIDE
-        search.share(cores, deep)
+        search.frontier.most_bytes = OPEN * cores if known.target is None else OPEN_DECISION
+        search.share(cores)
         boxes.put(search.frontier)
         return search
 
@@ -212,13 +219,11 @@ def explore(
     """
     with np.errstate(all="ignore"):
         search = machine.search(boxes, known, seconds, seed, cores)
-        machine.go_deep(known.target is None)
         incumbent = search.incumbent
         while not (search.finished or incumbent.met or incumbent.clock.expired):
             if incumbent.boxes >= budget or not search.advance():
                 break
         search.drain()
-        machine.go_deep(False)
     return SubtreeReport(
         Boxes.all_of(search.frontier),
         search.frontier.closed,
