@@ -3,7 +3,7 @@
     python benchmarks/scale.py                    two cores; some ten minutes
     python benchmarks/scale.py --quick            smaller cases, to see that it runs
     python benchmarks/scale.py --only tree wide   some of the cases
-    python benchmarks/scheduler.py                1 to 1,024 workers, from what this recorded
+    python benchmarks/scheduler.py                1 to 1,024 cores, from what `tasks.py` recorded
 
 Side by side in one run: the engine in this process on two cores (two worker processes for
 `verify_all`), and a `LocalCluster` of Dask with one and with two workers of one thread each, which
@@ -12,7 +12,6 @@ one process (at most 1.15 is wanted) and to one worker (at most 0.6), and how fa
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -23,12 +22,10 @@ from pathlib import Path
 import numpy as np
 from distributed import Client, LocalCluster
 from random_nets import layers, written
-from scheduler import RECORD
 
 import outrange
 from cases import data_folder, read_box
 from outrange.executors import Crew, Parcel, pool_of
-from outrange.search.spread import search as spread
 
 
 EMPTY = 500
@@ -155,48 +152,6 @@ def overhead(client):
     return 1e3 * apart, 1e3 * took / EMPTY, 1e3 * used / EMPTY
 
 
-class Recorder:
-    """Writes down what tasks took, and what they cost the process that serves."""
-
-    def __enter__(self):
-        self.tasks, self.times, self.budget = [], [], 0
-        self._enter = spread.SpreadSearch._enter
-
-        def enter(search, report):
-            self._enter(search, report)
-            # Processor time: what else the machine does is not counted.
-            self.times.append(time.thread_time())
-            self.tasks.append((report.seconds, report.bounded, len(report.boxes)))
-            self.budget = search._budget
-
-        spread.SpreadSearch._enter = enter
-        return self
-
-    def __exit__(self, *_):
-        spread.SpreadSearch._enter = self._enter
-
-    def write(self, latency, stream):
-        # The first piece was done here, and the last ones after the time was over.
-        tasks, times = self.tasks[1:], self.times[1:]
-        served = (times[-1] - times[0]) / (len(times) - 1) + stream
-        record = {"tasks": tasks, "served": served, "latency": latency, "budget": self.budget}
-        RECORD.parent.mkdir(exist_ok=True)
-        RECORD.write_text(json.dumps(record))
-
-
-def record_tasks(client, latency, stream, seconds):
-    """Tasks of a tree that is far too large: the first of a net of 12 inputs, 2 x 64."""
-    parts = layers((12, 64, 64, 2), seed=0, bias=0.1)
-    path = written(parts, Path(tempfile.mkdtemp()) / "mlp_12_64.onnx")
-    network = outrange.load(path)
-    with Recorder() as record:
-        outrange.output_range(
-            network, (0, 1), rows=[[1.0, 0.0]], tol=1e-2, solver=False, time_limit=seconds,
-            executor=client,
-        )  # fmt: skip
-    record.write(latency, stream)
-
-
 def timed(ask, executor):
     begin = time.perf_counter()
     with Cores() as cores:
@@ -211,21 +166,17 @@ def main():
     options = parser.parse_args()
     asked = {name: CASES[name](options.quick) for name in options.only}
     rows = {name: {"alone": timed(ask, None)} for name, ask in asked.items()}
-    latency = 0.0
     for workers in (1, 2):
         cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
         with cluster, Client(cluster) as client:
             client.run(lambda: __import__("outrange.search.spread.subtree"))
             apart, stream, used = overhead(client)
-            latency = apart / 1e3
             print(
                 f"{workers} workers: {apart:.1f} ms a task alone, {stream:.1f} ms in a stream, "
                 f"{used:.1f} ms of them processor time of this process"
             )
             for name, ask in asked.items():
                 rows[name][workers] = timed(ask, client)
-            if workers == 2:
-                record_tasks(client, latency, used / 1e3, 30.0 if options.quick else 60.0)
     return show(rows)
 
 

@@ -7,15 +7,15 @@
 The policy is the library's own (`search/spread/policy.py`); what tasks take was recorded by
 `tasks.py`. A tree is a number of boxes below each open one. A task takes the most urgent of them,
 bounds as many boxes as the policy says, and leaves the rest as open boxes whose sub-trees are
-unequal: most hold nearly nothing, a few hold nearly all. How unequal they are, and how well the
-urgent boxes are those with the most below them, is recorded, too. Where the policy says so, the
-next task waits at the node. One process serves all nodes, one report after the other, each for as
-long as it has boxes. The tree begins with one box, on one core.
+unequal. How unequal they are, and how well the urgent boxes are those with the most below them, is
+recorded, too. Where the policy says so, the next task waits at the node. One process serves all
+nodes, one report after the other, for as long as each has boxes. The tree begins with one box, on
+one core.
 
 The cores of a node share the time of the kernel, at the end of each call all but one of them wait,
-and what lies between calls takes one of them meanwhile: a box takes the longer of both. `tasks.py`
-says how well that fits the cores it had; for more of them it is assumed. Nodes die whole, and come back; what a dead one had in hand is open again after
-`--noticed` seconds.
+and what lies between calls takes one of them meanwhile: a box takes the longer of both. `cores.py`
+says how well two cores share a tree; for more of them it is assumed. Nodes die whole, and come
+back; what a dead one had in hand is open again after `--noticed` seconds.
 
 Efficiency is the time that one core needs for the tree over what all cores together were there.
 """
@@ -32,6 +32,8 @@ import numpy as np
 from outrange.search.spread.policy import Roots, Standing, size_of_task, tasks_ahead
 from outrange.search.spread.search import ALONE
 
+
+CORES = (1, 4, 16, 64, 128, 256, 512, 1024)
 
 RECORD = Path(__file__).parent / "results" / "tasks.json"
 
@@ -251,7 +253,7 @@ def show(options):
     alone = recorded(found, 1).box
     served = found["served"] if options.served is None else options.served
     print(
-        f"{options.boxes:,.0f} boxes of {1e6 * alone:.1f} us, {options.boxes * alone:,.0f} s of one "
+        f"{options.boxes:,.0f} boxes of {1e6 * alone:.1f} us, {options.boxes * alone:,.0f} s of a "
         f"core; {1e3 * served:.1f} ms a report and {1e6 * found['a_row']:.1f} us a box of it, "
         f"{1e3 * found['latency']:.1f} ms there and back; a node lives {options.lives:g} s"
     )

@@ -3,15 +3,14 @@
     python benchmarks/tasks.py              some two minutes, on a quiet machine
     python benchmarks/tasks.py --seconds 5  less, to see that it runs
 
-The tree is one of 12 inputs that is far too large. A node has the task sizes, the boxes a call and the
-boxes a report of its nominal number of cores; this machine has fewer, so what is written down is
-processor time: of the kernel, which all cores share, and of what lies between its calls, which one
-does. What a report costs the process that serves is measured with workers that report at once.
+The tree is one of 12 inputs that is far too large. A node has the task sizes, the boxes a call and
+the boxes a report of its nominal number of cores; this machine has fewer, so what is written down
+is processor time: of the kernel, which all cores share, and of what lies between its calls, which
+one does. What a report costs the process that serves is measured with workers that report at once.
 """
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
@@ -133,7 +132,7 @@ def cluster(cores):
 
 
 def tasks_of(network, cores, seconds):
-    """The tasks of a node: seconds of the kernel and between its calls, waits, boxes, open, roots."""
+    """Tasks of a node: seconds of the kernel and between its calls, waits, boxes, open, roots."""
     size = spread.size_of_task
     with cluster(cores) as local, Client(local) as client, Recorder() as record:
         client.run(watch_tasks)
@@ -167,18 +166,6 @@ def opened(network):
     finally:
         spread.SpreadSearch._give = give
     return kept[0]
-
-
-def shared(network):
-    """How much faster all cores of this machine do a task than one does."""
-    machine, boxes, known = opened(network)
-    some = Boxes(**{f.name: getattr(boxes, f.name)[:64] for f in fields(Boxes)})
-    rates = []
-    for cores in (1, os.cpu_count()):
-        begin = time.perf_counter()
-        report = explore(machine, some, known, DEEP, 60.0, [0, 1], cores)
-        rates.append(report.bounded / (time.perf_counter() - begin))
-    return rates[1] / rates[0]
 
 
 def unequal(network, seconds):
@@ -226,10 +213,6 @@ def main():
             f"{left / len(nodes[cores]):,.0f} left open",
             flush=True,
         )
-    faster = shared(network)
-    print(
-        f"{os.cpu_count()} cores share a task {faster:.2f} times as fast as one has it", flush=True
-    )
     below, known = unequal(network, options.seconds)
     print(
         f"{len(below)} sub-trees: median of {np.median(below):,.0f} boxes, mean of "

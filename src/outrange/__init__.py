@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         UnsupportedError as UnsupportedError,
         Warrant as Warrant,
     )
+    from .executors import Nodes as Nodes
     from .frontends.functions.linear import linear_plant as linear_plant
     from .questions.expressions import implies as implies, u as u, x as x, y as y
     from .questions.inputs.data import ball as ball, data_box as data_box
@@ -116,6 +117,7 @@ _HOMES = {
     "api.slopes": "gradient_range lipschitz monotone",
     "api.training": "compare expected recommend",
     "core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError Warrant",
+    "executors": "Nodes",
     "frontends.functions.linear": "linear_plant",
     "questions.expressions": "implies u x y",
     "questions.inputs.data": "ball data_box",

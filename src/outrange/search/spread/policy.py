@@ -1,7 +1,7 @@
 """How large a task is: the one place that says so, which simulations of the scheduler use, too.
 
 Tasks go to nodes, whose cores share a sub-tree: what limits how many cores can be kept busy is the
-one process that all reports pass through, and a node of many cores reports as often as a single one.
+one process that all reports pass through, and a node of many cores reports as often as one core.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Roots:
     """How many open boxes a node gets: about those whose sub-trees it can close.
 
     What it cannot close comes back as many more boxes, each of which has to be sent; and where it
-    has closed all long before its time, a report was spent on little. The first boxes of a tree have
-    millions below them, the last ones a few, so the number is learned as reports come.
+    has closed all long before its time, a report was spent on little. The first boxes of a tree
+    have millions below them, the last ones a few, so the number is learned as reports come.
     """
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, SubtreeReport
 from .checkpoint import Checkpoint, TreeState
 from .policy import FEWEST, Roots, Standing, size_of_task, tasks_ahead
-from .subtree import Machine, explore, explore_parcel
+from .subtree import Machine, explore, explore_parcel, products_of_box
 
 
 METHOD = "sub-trees on workers"
@@ -56,10 +56,10 @@ ATTEMPTS = 8
 class SpreadSearch(Search):
     """Best first here, deep there: workers take the most urgent boxes and close what they can.
 
-    A worker is a node of one core or more, all of which share its task. It
-    gets a few boxes, and what is known of the whole; it searches below them for a number of boxes, and reports its bounds, its best points and the boxes still open. These lie in one
-    frontier, from which all are served: whoever has nothing gets a part of what others left. When
-    few boxes are open each task gets fewer, so that no worker waits.
+    A worker is a node of one core or more, all of which share its task. It gets a few boxes, and
+    what is known of the whole; it searches below them for a number of boxes, and reports its
+    bounds, its best points and the boxes still open. These lie in one frontier, from which all are
+    served: whoever has nothing gets a part of what others left.
 
     Args:
         problem: The objectives and their boxes.
@@ -97,7 +97,7 @@ class SpreadSearch(Search):
         self._parcel: Parcel | None = None
         self._is_alone = False
         """Whether the workers are gone for good."""
-        self._budget = int(np.clip(SLICE / _entries(problem, program), FEWEST, MOST))
+        self._budget = int(np.clip(SLICE / products_of_box(problem, program), FEWEST, MOST))
         self._first = min(ALONE, self._budget)
         self._checkpoint = Checkpoint.of(workers, problem, incumbent)
         self._restore()
@@ -297,10 +297,3 @@ class SpreadSearch(Search):
         self.incumbent.start(state.best, state.at, state.most)
         self.incumbent.boxes += state.bounded
         self._bounded, self._given = state.bounded, state.given
-
-
-def _entries(problem: Problem, program: LayerProgram | None) -> float:
-    """Products that a box costs, about."""
-    if program is None:
-        return 64.0 * sum(node.size for node in problem.small.nodes)
-    return max(1.0, sum(float(m.size) for one in program.layers for m in one.sources.values()))

@@ -1,8 +1,8 @@
 """A sub-tree on a worker: searched for a number of boxes, so that the same work has the same end.
 
-A search in one process paces itself by the clock. Here steps are counted, and on a node of one core
-a single thread does them in order: with one such worker the whole search is the same bit for bit,
-whatever else the machine does. The cores of a larger node share a call of the kernel.
+A search in one process paces itself by the clock. Here steps are counted, and on a node of one
+core a single thread does them in order: with one such worker the whole search is the same bit for
+bit, whatever else the machine does. The cores of a larger node share a call of the kernel.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from .boxes import Boxes, Known, SubtreeReport
 
 
 DEEP = (64, 16, 256)
-"""Boxes taken out at once where they are closest to being closed: by one core, for each of many, and
-how many the kernel bounds for each. What lies between two calls is then little, and so is what comes
-back."""
+"""Boxes taken out at once where they are closest to being closed: by one core, for each of many,
+and how many the kernel bounds for each. What lies between two calls is then little, and so is what
+comes back."""
 
 WIDE = (16, 4, 16)
 """The same where they are the most urgent ones, whose parts are many."""
@@ -43,8 +43,9 @@ ATTACK_EVERY = 8
 """Steps between two descents from open boxes, of a decision."""
 
 OPEN, OPEN_DECISION = 1 << 16, 1 << 19
-"""Bytes of open boxes for each core, beyond which a sub-tree is searched where it is closest to being
-closed, so that little comes back. A decision looks for points first, and these are elsewhere."""
+"""Bytes of open boxes for each core and one, beyond which a sub-tree is searched where it is
+closest to being closed, so that little comes back. A decision looks for points first: they are
+elsewhere."""
 
 
 class StepPace(Pace):
@@ -109,6 +110,7 @@ class StepKernelSearch(KernelSearch):
         if last is not None:
             last[1].result()
             self._store(last[0])
+        self.kernel.go_deep(False)
 
 
 class StepArraySearch(ArraySearch):
@@ -191,7 +193,7 @@ class Machine:
         incumbent.floor = known.floor.copy()
         d, m, s = boxes.lo.shape[1], boxes.lb.shape[1], boxes.status.shape[1]
         search.frontier = Frontier(d, m, s)
-        search.frontier.most_bytes = OPEN * cores if known.target is None else OPEN_DECISION
+        search.frontier.most_bytes = OPEN * (1 + cores) if known.target is None else OPEN_DECISION
         search.share(cores)
         boxes.put(search.frontier)
         return search
@@ -242,3 +244,15 @@ def explore_parcel(kept: Kept, *task: Any) -> SubtreeReport:
 def _compiled(data: bytes) -> Machine:
     with np.errstate(all="ignore"):
         return Machine.of(*unpacked(data))
+
+
+def products_of_box(problem: Problem, program: LayerProgram | None) -> float:
+    """Products that a box costs, about.
+
+    Args:
+        problem: The problem.
+        program: Its layers; None where it has none.
+    """
+    if program is None:
+        return 64.0 * sum(node.size for node in problem.small.nodes)
+    return max(1.0, sum(float(m.size) for one in program.layers for m in one.sources.values()))
