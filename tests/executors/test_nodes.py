@@ -13,7 +13,7 @@ from cases import cases
 from executors.scripted import Scripted, ScriptedPool
 from executors.test_tree import ask, net, same, small_tasks as small_tasks
 from outrange import InputError, Nodes
-from outrange.executors import Crew, Done, ExecutorPool, Node, Parcel, pool_of
+from outrange.executors import Crew, Done, ExecutorPool, Parcel, WorkerNode, pool_of
 from outrange.executors.cores import cores, on_cores
 from outrange.executors.parcel import packed
 from outrange.executors.shelf import call
@@ -26,7 +26,7 @@ class Cluster(ScriptedPool):
 
     def __init__(self, *sizes, script=()):
         super().__init__(Scripted(*script))
-        self._nodes = [Node(count, f"node {k}") for k, count in enumerate(sizes)]
+        self._nodes = [WorkerNode(count, f"node {k}") for k, count in enumerate(sizes)]
         self.told = []
 
     @property
@@ -162,12 +162,12 @@ def test_any_executor_may_have_nodes():
     with ThreadPoolExecutor(1) as one:
         nodes = Nodes(one, cores=4)
         pool = pool_of(nodes)
-        assert pool.nodes == (Node(4),) and pool.cores == 4
+        assert pool.nodes == (WorkerNode(4),) and pool.cores == 4
         same(ask(graph, pool), ask(graph))
         for executor, count in ((one, 0), (one, True), (one, 2.0), (3, 2)):
             with pytest.raises(InputError):
                 Nodes(executor, count)
-    assert pool_of(Scripted(workers=3)).nodes == (Node(1),) * 3
+    assert pool_of(Scripted(workers=3)).nodes == (WorkerNode(1),) * 3
 
 
 # ---- the policy --------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Work for others: any `concurrent.futures.Executor`, or a client of Dask, behind one seam."""
 
 from .crew import Crew as Crew, Done as Done
-from .nodes import Node as Node, Nodes as Nodes
+from .nodes import Nodes as Nodes, WorkerNode as WorkerNode
 from .parcel import Parcel as Parcel
 from .pool import ExecutorPool as ExecutorPool, Pool as Pool, pool_of as pool_of
 from .seam import Workers as Workers, workers as workers, working_on as working_on

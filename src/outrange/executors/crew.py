@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..core import VERSION
-from .nodes import Node
+from .nodes import WorkerNode
 from .parcel import Parcel, packed
 from .pool import Pool
 from .shelf import MISSING, call
@@ -39,7 +39,7 @@ class Done:
     value: Any = None
     error: BaseException | None = None
     lost: bool = False
-    node: Node | None = None
+    node: WorkerNode | None = None
 
 
 @dataclass(eq=False)
@@ -52,7 +52,7 @@ class _Hand:
     task: bytes
     until: float
     limit: float
-    node: Node | None
+    node: WorkerNode | None
 
 
 class Crew:
@@ -69,7 +69,7 @@ class Crew:
         self._news: SimpleQueue[tuple[Hashable, Any]] = SimpleQueue()
         self._lost: list[Done] = []
         self._sent: Counter[str] = Counter()
-        self._at: Counter[Node] = Counter()
+        self._at: Counter[WorkerNode] = Counter()
 
     def __len__(self) -> int:
         """Tasks under way."""
@@ -89,7 +89,7 @@ class Crew:
         """
         return 0 if self.pool.broken else (1 + ahead) * self.pool.size - len(self)
 
-    def next_node(self, ahead: int, heard: Sequence[Done] = ()) -> Node | None:
+    def next_node(self, ahead: int, heard: Sequence[Done] = ()) -> WorkerNode | None:
         """The node that has the fewest tasks; None if all of them have enough.
 
         Args:
@@ -99,7 +99,7 @@ class Crew:
         nodes = () if self.pool.broken else self.pool.nodes
         more = Counter(done.node for done in heard)
 
-        def tasks(node: Node) -> int:
+        def tasks(node: WorkerNode) -> int:
             return self._at[node] + more[node]
 
         if nodes and nodes[0].name is None:  # Alike: who of them has a task, nobody knows.
@@ -115,7 +115,7 @@ class Crew:
         work: Callable[..., Any],
         *arguments: Any,
         limit: float = float("inf"),
-        node: Node | None = None,
+        node: WorkerNode | None = None,
     ) -> None:
         """Start a task.
 

@@ -12,7 +12,7 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from typing import TYPE_CHECKING, Any
 
 from ..core import InputError, pip_install
-from .nodes import Node
+from .nodes import WorkerNode
 
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class DaskPool:
                 "`asynchronous=True`. Received: an asynchronous client."
             )
         self._client = client
-        self._nodes: tuple[Node, ...] = ()
+        self._nodes: tuple[WorkerNode, ...] = ()
         self._known_at = -FRESH
 
     @property
@@ -72,12 +72,12 @@ class DaskPool:
         return sum(node.cores for node in self.nodes)
 
     @property
-    def nodes(self) -> Sequence[Node]:
+    def nodes(self) -> Sequence[WorkerNode]:
         """Workers, and their threads."""
         if time.monotonic() - self._known_at >= FRESH and self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError, AttributeError):
                 found: Any = self._client.nthreads()
-                self._nodes = tuple(Node(count, name) for name, count in found.items())
+                self._nodes = tuple(WorkerNode(count, name) for name, count in found.items())
             self._known_at = time.monotonic()
         return self._nodes
 

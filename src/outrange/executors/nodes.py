@@ -15,7 +15,7 @@ from ..core import InputError
 
 
 @dataclass(frozen=True)
-class Node:
+class WorkerNode:
     """A process that works.
 
     Args:

@@ -9,7 +9,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any, Protocol
 
 from ..core import InputError
-from .nodes import Node, Nodes
+from .nodes import Nodes, WorkerNode
 
 
 SIZES = ("_max_workers", "max_workers", "num_workers")
@@ -31,7 +31,7 @@ class Pool(Protocol):
         ...
 
     @property
-    def nodes(self) -> Sequence[Node]:
+    def nodes(self) -> Sequence[WorkerNode]:
         """Who works now, for tasks that use all cores of a node."""
         ...
 
@@ -79,9 +79,9 @@ class ExecutorPool:
         return max(1, int(next((n for n in found if n), None) or os.cpu_count() or 1))
 
     @property
-    def nodes(self) -> Sequence[Node]:
+    def nodes(self) -> Sequence[WorkerNode]:
         """They are alike, and who gets a task is not told."""
-        return (Node(self.cores),) * self.size
+        return (WorkerNode(self.cores),) * self.size
 
     def submit(
         self, name: str, work: Callable[..., Any], *arguments: Any, node: str | None = None

@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ...core import Box, gamma
+from .heights import heights_of as heights_of
 from .layer_program import LayerProgram
 from .sparse import Matrix, as_array, entries_of, share_of
 
 
 VERSION = 4
+ORDER = "tape_deep"
+"""Says what comes first, and changes no bound: a library compiled before it was is as good."""
+
 DENSE_SHARE = 0.25
 """A matrix with more nonzeros than this is stored dense."""
 
@@ -41,7 +45,7 @@ class Kernel:
     def __init__(self, lib: ctypes.CDLL, level: str) -> None:
         self.level = level
         for name, (result, arguments) in _FUNCTIONS.items():
-            if name in _ORDER and not hasattr(lib, f"outrange_{name}_{level}"):
+            if name == ORDER and not hasattr(lib, f"outrange_{name}_{level}"):
                 continue
             function = lib[f"outrange_{name}_{level}"]
             function.restype, function.argtypes = result, arguments
@@ -65,9 +69,6 @@ class Kernel:
     prover_tree: Callable[..., int]
     prover_free: Callable[..., None]
 
-
-_ORDER = ("tape_deep",)
-"""Say what comes first, and change no bound: a library compiled before they were is as good."""
 
 _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
     "tape_new": (_P, [_I, _I, _P]),
@@ -220,12 +221,8 @@ class CompiledProgram:
             self.handle = None
 
     def go_deep(self, deep: bool) -> None:
-        """Let `explore` take the least urgent box of each task first, so that few stay open.
-
-        Args:
-            deep: False for the most urgent one, as it is at first.
-        """
-        if hasattr(self.lib, "tape_deep"):
+        """Let `explore` take the least urgent box of a task first, so that few stay open, or not."""
+        if hasattr(self.lib, ORDER):
             self.lib.tape_deep(self.handle, int(deep))
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
@@ -300,17 +297,3 @@ def root_magnitudes(
         if not np.any(found.radius < SWAMPED * before):
             break
     return found
-
-
-def heights_of(program: LayerProgram, lo_z: np.ndarray, hi_z: np.ndarray) -> list[np.ndarray]:
-    """Per layer `(n,)` bounds on `|h|`, infinite where it is linear, by those of all sums."""
-    values, at = [], 0
-    for layer in program.layers:
-        if layer.linear:
-            values.append(np.full(layer.size, np.inf))
-            continue
-        lo, hi = lo_z[at : at + layer.size], hi_z[at : at + layer.size]
-        top = np.maximum(np.abs(lo), np.abs(hi)) * max(abs(layer.below), abs(layer.above))
-        values.append(np.where(np.isnan(top), np.inf, top))
-        at += layer.size
-    return values
