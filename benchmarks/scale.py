@@ -152,6 +152,21 @@ def overhead(client):
     return 1e3 * apart, 1e3 * took / EMPTY, 1e3 * used / EMPTY
 
 
+def first_instance():
+    """A model and a property of ACAS, as bytes."""
+    folder = data_folder() / "acasxu"
+    net = sorted((folder / "onnx").iterdir())[0]
+    return net.name, net.read_bytes(), (folder / "vnnlib" / "prop_3.vnnlib.gz").read_bytes()
+
+
+def start(name, model, content):
+    """On a worker: import what it needs, by deciding something; readers take half a second."""
+    import outrange.search.spread.subtree  # noqa: F401
+    from outrange.cli.batch.spread import Folder
+
+    Folder(model).decide(name, "prop_3.vnnlib.gz", content, 10.0, 0)
+
+
 def timed(ask, executor):
     begin = time.perf_counter()
     with Cores() as cores:
@@ -169,7 +184,7 @@ def main():
     for workers in (1, 2):
         cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
         with cluster, Client(cluster) as client:
-            client.run(lambda: __import__("outrange.search.spread.subtree"))
+            client.run(start, *first_instance())
             apart, stream, used = overhead(client)
             print(
                 f"{workers} workers: {apart:.1f} ms a task alone, {stream:.1f} ms in a stream, "

@@ -6,13 +6,14 @@ import tempfile
 from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ...core import InputError
-from ...executors import Crew, Done, Kept, Parcel, Pool
+from ...executors import Crew, Done, Kept, Parcel, Pool, Turns
 from .instances import Instance
 from .log import Log
-from .results import Result, result_of
+from .results import DECIDED, Result, result_of
 from .worker import Worker
 
 
@@ -30,6 +31,9 @@ TOGETHER = 0.5
 
 SHARES = 4
 """Tasks for each worker that are left, at least, where instances go together."""
+
+LATELY = 16
+"""Results from which it is told how long instances take."""
 
 Asked = tuple[str, bytes, float, int]
 """A property's file name and content, its limit, the seed."""
@@ -87,55 +91,67 @@ def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
     """
     crew, waiting, lost = Crew(pool), deque(asked), Counter()
     under_way: dict[int, list[tuple[Instance, str]]] = {}
-    number, spent = iter(range(10**12)), _Mean()
+    number, spent, turns = iter(range(10**12)), _Usual(), Turns(pool.size)
     try:
         while waiting or len(crew):
             _check(pool)
             # Nothing waits behind a long task at the end, where somebody else is free.
             while waiting and crew.room(int(len(waiting) > pool.size)) > 0:
                 most = min(spent.fit_into(TOGETHER), len(waiting) // (SHARES * pool.size))
-                tasks, ticket = _together(waiting, lost, most), next(number)
+                tasks, ticket = _together(waiting, lost, turns, most), next(number)
                 for task in tasks:
                     log.started(task)
                 under_way[ticket] = [(task, task.files) for task in tasks]
-                _give(crew, ticket, tasks, seed)
+                _give(crew, ticket, [(t, turns.limit(t.key, t.seconds)) for t in tasks], seed)
             log.under_way([task for tasks in under_way.values() for task, _ in tasks])
             for done in crew.wait(TICK):
                 for k, (task, files) in enumerate(under_way.pop(int(str(done.ticket)))):
                     lost[task.key] += done.lost
                     if done.lost and lost[task.key] < ATTEMPTS:
+                        turns.lost(task.key)
                         waiting.appendleft(task)
-                    else:
-                        found = _result(task, files, seed, done, k)
-                        spent.add(found.seconds)
+                        continue
+                    found = _result(task, files, seed, done, k)
+                    spent.add(found.seconds)
+                    final = found.verdict in (*DECIDED, "error")
+                    if turns.suffices(task.key, found.seconds, final):
                         log.take(found)
+                    else:
+                        waiting.append(task)
     finally:
         crew.end()
 
 
-class _Mean:
-    """The mean of what instances have taken."""
+class _Usual:
+    """The median of what instances have taken lately: the first one on each worker takes longer."""
 
     def __init__(self) -> None:
-        self._sum, self._count = 0.0, 0
+        self._lately: deque[float] = deque(maxlen=LATELY)
 
     def add(self, seconds: float) -> None:
-        self._sum, self._count = self._sum + seconds, self._count + 1
+        self._lately.append(seconds)
 
     def fit_into(self, seconds: float) -> int:
         """How many take so long together; one while nothing is known."""
-        return int(seconds * self._count / max(self._sum, 1e-3)) if self._count else 1
+        return int(seconds / max(median(self._lately), 1e-3)) if self._lately else 1
 
 
-def _together(waiting: deque[Instance], lost: Counter, most: int) -> list[Instance]:
-    """The next instance, and those of the same model behind it; one that was lost goes alone."""
+def _together(waiting: deque[Instance], lost: Counter, turns: Turns, most: int) -> list[Instance]:
+    """The next instance, and those of the same model behind it.
+
+    One that was lost goes alone, and so does one that takes longer than most.
+    """
+
+    def goes_alone(task: Instance) -> bool:
+        return bool(lost[task.key]) or turns.is_second(task.key)
+
     tasks = [waiting.popleft()]
     while (
         len(tasks) < most
         and waiting
         and waiting[0].model_file == tasks[0].model_file
-        and not lost[waiting[0].key]
-        and not lost[tasks[0].key]
+        and not goes_alone(waiting[0])
+        and not goes_alone(tasks[0])
     ):
         tasks.append(waiting.popleft())
     return tasks
@@ -150,7 +166,8 @@ def _check(pool: Pool) -> None:
         )
 
 
-def _give(crew: Crew, ticket: int, tasks: Sequence[Instance], seed: int) -> None:
+def _give(crew: Crew, ticket: int, timed: Sequence[tuple[Instance, float]], seed: int) -> None:
+    tasks, limits = zip(*timed, strict=True)
     first, properties = tasks[0], [task.property_file for task in tasks]
     try:
         parcel = Parcel.of_bytes(first.model_file.read_bytes())
@@ -168,10 +185,10 @@ def _give(crew: Crew, ticket: int, tasks: Sequence[Instance], seed: int) -> None
         decide_instances,
         model,
         [
-            (file.name, content, task.seconds, seed)
-            for task, file, content in zip(tasks, properties, contents, strict=True)
+            (file.name, content, limit, seed)
+            for limit, file, content in zip(limits, properties, contents, strict=True)
         ],
-        limit=2 * sum(task.seconds for task in tasks) + GRACE,
+        limit=2 * sum(limits) + GRACE,
     )
 
 

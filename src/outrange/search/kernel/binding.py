@@ -221,7 +221,7 @@ class CompiledProgram:
             self.handle = None
 
     def go_deep(self, deep: bool) -> None:
-        """Let `explore` take the least urgent box of a task first, so that few stay open, or not."""
+        """Let `explore` take the least urgent box of a task first: few stay open; or not."""
         if hasattr(self.lib, ORDER):
             self.lib.tape_deep(self.handle, int(deep))
 
