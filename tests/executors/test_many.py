@@ -273,3 +273,15 @@ def test_a_result_that_dies_with_its_worker_is_a_loss(monkeypatch):
     with pytest.raises(dask.ResultLost) as lost:
         pool.result(future)
     assert pool.is_loss(lost.value) and future.status == "cancelled"
+
+
+def test_the_first_instance_on_a_worker_says_little_of_the_others():
+    """It waits for imports: what follows goes together all the same."""
+    usual = spread._Usual()
+    assert usual.fit_into(0.5) == 1
+    for seconds in (0.6, 0.05, 0.05):
+        usual.add(seconds)
+    assert usual.fit_into(0.5) == 10
+    for _ in range(20):
+        usual.add(1.0)
+    assert usual.fit_into(0.5) == 0

@@ -6,4 +6,3 @@ from .parcel import Parcel as Parcel
 from .pool import ExecutorPool as ExecutorPool, Pool as Pool, pool_of as pool_of
 from .seam import Workers as Workers, workers as workers, working_on as working_on
 from .shelf import Kept as Kept, WrongVersion as WrongVersion
-from .turns import Turns as Turns

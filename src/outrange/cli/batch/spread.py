@@ -10,10 +10,10 @@ from statistics import median
 from typing import Any
 
 from ...core import InputError
-from ...executors import Crew, Done, Kept, Parcel, Pool, Turns
+from ...executors import Crew, Done, Kept, Parcel, Pool
 from .instances import Instance
 from .log import Log
-from .results import DECIDED, Result, result_of
+from .results import Result, result_of
 from .worker import Worker
 
 
@@ -91,33 +91,28 @@ def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
     """
     crew, waiting, lost = Crew(pool), deque(asked), Counter()
     under_way: dict[int, list[tuple[Instance, str]]] = {}
-    number, spent, turns = iter(range(10**12)), _Usual(), Turns(pool.size)
+    number, spent = iter(range(10**12)), _Usual()
     try:
         while waiting or len(crew):
             _check(pool)
             # Nothing waits behind a long task at the end, where somebody else is free.
             while waiting and crew.room(int(len(waiting) > pool.size)) > 0:
                 most = min(spent.fit_into(TOGETHER), len(waiting) // (SHARES * pool.size))
-                tasks, ticket = _together(waiting, lost, turns, most), next(number)
+                tasks, ticket = _together(waiting, lost, most), next(number)
                 for task in tasks:
                     log.started(task)
                 under_way[ticket] = [(task, task.files) for task in tasks]
-                _give(crew, ticket, [(t, turns.limit(t.key, t.seconds)) for t in tasks], seed)
+                _give(crew, ticket, tasks, seed)
             log.under_way([task for tasks in under_way.values() for task, _ in tasks])
             for done in crew.wait(TICK):
                 for k, (task, files) in enumerate(under_way.pop(int(str(done.ticket)))):
                     lost[task.key] += done.lost
                     if done.lost and lost[task.key] < ATTEMPTS:
-                        turns.lost(task.key)
                         waiting.appendleft(task)
-                        continue
-                    found = _result(task, files, seed, done, k)
-                    spent.add(found.seconds)
-                    final = found.verdict in (*DECIDED, "error")
-                    if turns.suffices(task.key, found.seconds, final):
-                        log.take(found)
                     else:
-                        waiting.append(task)
+                        found = _result(task, files, seed, done, k)
+                        spent.add(found.seconds)
+                        log.take(found)
     finally:
         crew.end()
 
@@ -136,22 +131,15 @@ class _Usual:
         return int(seconds / max(median(self._lately), 1e-3)) if self._lately else 1
 
 
-def _together(waiting: deque[Instance], lost: Counter, turns: Turns, most: int) -> list[Instance]:
-    """The next instance, and those of the same model behind it.
-
-    One that was lost goes alone, and so does one that takes longer than most.
-    """
-
-    def goes_alone(task: Instance) -> bool:
-        return bool(lost[task.key]) or turns.is_second(task.key)
-
+def _together(waiting: deque[Instance], lost: Counter, most: int) -> list[Instance]:
+    """The next instance, and those of the same model behind it; one that was lost goes alone."""
     tasks = [waiting.popleft()]
     while (
         len(tasks) < most
         and waiting
         and waiting[0].model_file == tasks[0].model_file
-        and not goes_alone(waiting[0])
-        and not goes_alone(tasks[0])
+        and not lost[waiting[0].key]
+        and not lost[tasks[0].key]
     ):
         tasks.append(waiting.popleft())
     return tasks
@@ -166,8 +154,7 @@ def _check(pool: Pool) -> None:
         )
 
 
-def _give(crew: Crew, ticket: int, timed: Sequence[tuple[Instance, float]], seed: int) -> None:
-    tasks, limits = zip(*timed, strict=True)
+def _give(crew: Crew, ticket: int, tasks: Sequence[Instance], seed: int) -> None:
     first, properties = tasks[0], [task.property_file for task in tasks]
     try:
         parcel = Parcel.of_bytes(first.model_file.read_bytes())
@@ -185,10 +172,10 @@ def _give(crew: Crew, ticket: int, timed: Sequence[tuple[Instance, float]], seed
         decide_instances,
         model,
         [
-            (file.name, content, limit, seed)
-            for limit, file, content in zip(limits, properties, contents, strict=True)
+            (file.name, content, task.seconds, seed)
+            for task, file, content in zip(tasks, properties, contents, strict=True)
         ],
-        limit=2 * sum(limits) + GRACE,
+        limit=2 * sum(task.seconds for task in tasks) + GRACE,
     )
 
 

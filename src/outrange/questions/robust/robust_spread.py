@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST
 from ...core import Warrant
-from ...executors import Crew, Done, Kept, Parcel, Pool, Turns
+from ...executors import Crew, Done, Kept, Parcel, Pool
 from ...executors.parcel import unpacked
 from ...search.common.parallel import single_blas_thread
 from ..common.network import GraphAlone
@@ -90,7 +90,6 @@ def spread(
     crew, lost = Crew(pool), Counter()
     parcel = Parcel.of((run.network.graph, run.network.name))
     given: dict[int, float] = {}
-    turns = Turns(pool.size)
     try:
         while (waiting or len(crew)) and left() > 0 and not pool.broken:
             # Nothing waits behind a long task at the end, where somebody else is free.
@@ -98,20 +97,14 @@ def spread(
                 i = waiting.popleft()
                 given[i] = left()
                 question = run.question(i, given[i])
-                seconds = turns.limit(i, question.seconds)
-                question = replace(question, seconds=seconds)
                 limit = 2 * question.seconds + GRACE
                 crew.give(i, f"robust input {i}", parcel, decide_input, question, limit=limit)
             for done in crew.wait(min(TICK, max(0.0, left()))):
                 i = int(str(done.ticket))
                 if not done.lost:
-                    if _is_enough(turns, i, done):
-                        _conclude(run, i, done, given[i])
-                    else:
-                        waiting.append(i)
+                    _conclude(run, i, done, given[i])
                 elif lost[i] + 1 < ATTEMPTS or pool.broken:
                     lost[i] += 1
-                    turns.lost(i)
                     waiting.appendleft(i)
                 else:
                     run.enter(i, OPEN, 0.0)
@@ -119,13 +112,6 @@ def spread(
     finally:
         crew.end()
     return range(len(run.status)) if pool.broken or left() <= 0 else ()
-
-
-def _is_enough(turns: Turns, i: int, done: Done) -> bool:
-    """Whether an input is not to be asked again, with more time."""
-    if done.error is not None:
-        return True
-    return turns.suffices(i, done.value.seconds, done.value.holds is not None)
 
 
 def _conclude(run: RobustRun, i: int, done: Done, left: float) -> None:
