@@ -2,6 +2,7 @@
 
     python benchmarks/faults.py --runs 50
     python benchmarks/faults.py --runs 5 --only scheduler
+    python benchmarks/faults.py --runs 5 --threads 4         nodes of several cores
 
 Every run has a cluster of Dask of its own (a scheduler and two workers with their nannies, each a
 process), asks one hard range and a list of properties, and meanwhile does one of:
@@ -53,9 +54,14 @@ TOL = 1e-2
 
 
 class Cluster:
-    """A scheduler and two workers, as separate processes on one port."""
+    """A scheduler and two workers, as separate processes on one port.
 
-    def __init__(self):
+    Args:
+        threads: Of each worker: the cores of a node.
+    """
+
+    def __init__(self, threads):
+        self.threads = str(threads)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -73,7 +79,7 @@ class Cluster:
         where = ["--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"]
         self.scheduler = self._dask("scheduler", *where)
         for _ in range(2):
-            self._dask("worker", self.address, "--nthreads", "1", "--no-dashboard")
+            self._dask("worker", self.address, "--nthreads", self.threads, "--no-dashboard")
 
     def _dask(self, *arguments):
         command = [sys.executable, "-m", "dask", *arguments]
@@ -150,9 +156,9 @@ def asked_of(executor, network, listed, watched, folder):
     return found, [r.verdict for r in outrange.verify_all(listed, each=60, executor=executor)]
 
 
-def one_run(kind, seed, network, listed, alone, verdicts):
+def one_run(kind, seed, threads, network, listed, alone, verdicts):
     """One line: what was broken, and whether all is as it should be."""
-    cluster, reports = Cluster(), []
+    cluster, reports = Cluster(threads), []
     breaker = Breaker(kind, cluster, seed)
     begin = time.perf_counter()
     try:
@@ -203,6 +209,7 @@ def main():
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--only", choices=KINDS)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1, help="Of each worker.")
     parser.add_argument("--net", default="mlp_8_64")
     options = parser.parse_args()
     spread.HANGS = QUICK
@@ -218,7 +225,8 @@ def main():
     bad = 0
     for run in range(options.runs):
         kind = options.only or KINDS[run % len(KINDS)]
-        well, told = one_run(kind, options.seed + run, network, listed, alone, verdicts)
+        seed = options.seed + run
+        well, told = one_run(kind, seed, options.threads, network, listed, alone, verdicts)
         bad += not well
         print(
             f"{run:3d} {kind:10s} {'as it should be' if well else 'WRONG':15s} {told}", flush=True

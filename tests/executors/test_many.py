@@ -240,10 +240,13 @@ def test_robust_accuracy_is_the_same_on_workers(tmp_path, threads):
 
 def test_dask_runs_what_an_executor_runs(listed):
     distributed = pytest.importorskip("distributed")
-    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
+    options = {"n_workers": 1, "threads_per_worker": 2, "processes": False}
     options |= {"dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         assert [r.verdict for r in outrange.verify_all(listed, executor=client)] == KNOWN
+        # Its threads are one node, which is asked by name.
+        (node,) = pool_of(client).nodes
+        assert node.cores == pool_of(client).size == 2 and node.name.partition(":")[0] == "inproc"
         net = random_net(listed.parent, "net.onnx", (6, 16, 16, 1), 0)
         found = outrange.output_range(net, (-1, 1), tol=1e-3, executor=client)
         assert "sub-trees on workers" in found.methods
