@@ -69,7 +69,7 @@ def open_boxes(
     """
     if len(roots.lo) < MANY:
         return roots, np.full(target.size, np.inf)
-    boxes = _OpenBoxes(asked, roots, target, late)
+    boxes = OpenBoxes(asked, roots, target, late)
     boxes.bound("intervals")
     boxes.bound("forward")
     free = 1 if library() is not None and _is_straight(asked) else FREE
@@ -98,7 +98,7 @@ def _is_straight(graph: Graph) -> bool:
     )
 
 
-class _OpenBoxes:
+class OpenBoxes:
     """Boxes that no bound has closed yet: `lo` and `hi`, `(n, d)`.
 
     Args:
@@ -106,12 +106,20 @@ class _OpenBoxes:
         roots: The boxes at the start.
         target: `(m,)` of the outputs.
         late: Whether to bound no more.
+        shut: Which boxes the bounds `(n, m)` of their outputs close; by default, where all reach
+            their targets.
     """
 
     def __init__(
-        self, asked: Graph, roots: DomainBoxes, target: np.ndarray, late: Callable[[], bool]
+        self,
+        asked: Graph,
+        roots: DomainBoxes,
+        target: np.ndarray,
+        late: Callable[[], bool],
+        shut: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         self._asked, self._target, self._late = asked, target, late
+        self._shut = shut or (lambda least: (least >= target).all(axis=1))
         self._whole = roots.whole
         self.lo, self.hi = roots.lo, roots.hi
         self.apart = np.full(target.size, np.inf)
@@ -177,7 +185,7 @@ class _OpenBoxes:
 
     def _keep(self, lo: np.ndarray, hi: np.ndarray, gain: np.ndarray, least: np.ndarray) -> None:
         """Hold those of these boxes that their bounds leave open, in the place of all others."""
-        shut = (least >= self._target).all(axis=1)
+        shut = self._shut(least)
         self.apart = np.minimum(self.apart, least[shut].min(axis=0, initial=np.inf))
         self.lo, self.hi, self._gain = lo[~shut], hi[~shut], gain[~shut]
         self._missing = self._below(least[~shut])

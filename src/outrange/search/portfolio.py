@@ -181,7 +181,7 @@ def _by_kind(
         return WideSearch(graph, problem.domain.hull, incumbent, seed=seed)
     incumbent.prove(problem.by_intervals(problem.small))
     if kind is Kind.INPUT_SPLIT:
-        inputs = _input_splits(problem, incumbent, seed, engine, solver)
+        inputs = _beside_waist(problem, incumbent, seed, engine, solver)
         if engine == "array" or incumbent.target is not None or not _is_hard(problem):
             return inputs
         return Portfolio((inputs, _neuron_splits(problem, incumbent, seed)))
@@ -189,6 +189,23 @@ def _by_kind(
         return _neuron_splits(problem, incumbent, seed)
     inputs = _input_splits(problem, incumbent, seed, engine, solver=False)
     return Portfolio((inputs, _neuron_splits(problem, incumbent, seed)))
+
+
+def _beside_waist(
+    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
+) -> Search:
+    """Input splits; in turns with a search through a waist where they have little prospect."""
+    inputs = _input_splits(problem, incumbent, seed, engine, solver)
+    few = problem.free <= FEW_INPUTS or not problem.is_one_box
+    if engine == "array" or few or incumbent.target is None or incumbent.decided or incumbent.met:
+        return inputs
+    from .waist import WaistSearch, find_waist
+
+    waist = find_waist(problem.of_outputs(problem.small))
+    if waist is None:
+        return inputs
+    begin = partial(WaistSearch, problem, waist, incumbent, seed=seed)
+    return Portfolio((inputs, Later(begin, incumbent)))
 
 
 def _is_hard(problem: Problem) -> bool:
