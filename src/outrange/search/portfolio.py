@@ -83,7 +83,8 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
 
     A decision about a graph with jumps is attacked in turns with its search (`attack/jumps.py`).
     A decision over one hidden layer whose conjunction leaves most units no choice is also given to
-    the conflict-driven search, in turns with neuron splits.
+    the conflict-driven search, in turns with neuron splits. Input splits of more than 12 free
+    inputs take turns with a search through a narrow waist, where a decision has one (`waist.py`).
 
     A range of 32 objectives or more, over 9 inputs and 64 units or more, gets neuron splits in
     turns as well: over wide boxes its units are bounded together there.
@@ -204,8 +205,8 @@ def _beside_waist(
     waist = find_waist(problem.of_outputs(problem.small))
     if waist is None:
         return inputs
-    begin = partial(WaistSearch, problem, waist, incumbent, seed=seed)
-    return Portfolio((inputs, Later(begin, incumbent)))
+    by_waist = Later(partial(WaistSearch, problem, waist, incumbent, seed=seed), incumbent)
+    return Portfolio((inputs, by_waist))
 
 
 def _is_hard(problem: Problem) -> bool:
