@@ -1,11 +1,5 @@
 /* Eight rows side by side, a register a column: units of one block, or goals, over one box. */
 
-#if LANES == 8
-#define STRIP 8 /* columns that stay in registers */
-#else
-#define STRIP 4
-#endif
-
 static inline int any8(v8 x)
 {
     bits8 b = (bits8)x << 1; /* -0 is 0 */
@@ -19,18 +13,28 @@ static inline double sum8(v8 x)
 
 static inline v8 larger8(v8 a, v8 b) { return one_of((bits8)(a > b), a, b); }
 
+/* Columns c on, `wide` of them: see `add_forms`. */
+static inline __attribute__((always_inline)) void add_columns(v8 *out, int c, int wide, const v8 *x,
+                                                              const double *const *from, int count)
+{
+    v8 sum[8];
+    UNROLL for (int k = 0; k < wide; k++) sum[k] = out[c + k];
+    for (int i = 0; i < count; i++) {
+        const double *form = from[i] + c;
+        UNROLL for (int k = 0; k < wide; k++) sum[k] += x[i] * form[k];
+    }
+    UNROLL for (int k = 0; k < wide; k++) out[c + k] = sum[k];
+}
+
 /* out[c] += sum over i of x[i] * from[i][c], c < width; forms are 0 beyond their columns. */
 static void add_forms(v8 *out, int width, const v8 *x, const double *const *from, int count)
 {
-    for (int c = 0; count && c < width; c += STRIP) {
-        v8 sum[STRIP];
-        UNROLL for (int k = 0; k < STRIP; k++) sum[k] = out[c + k];
-        for (int i = 0; i < count; i++) {
-            const double *form = from[i] + c;
-            UNROLL for (int k = 0; k < STRIP; k++) sum[k] += x[i] * form[k];
-        }
-        UNROLL for (int k = 0; k < STRIP; k++) out[c + k] = sum[k];
-    }
+    int c = 0;
+    if (!count) return;
+#if LANES == 8 /* so many stay in registers */
+    for (; c + 4 < width; c += 8) add_columns(out, c, 8, x, from, count);
+#endif
+    for (; c < width; c += 4) add_columns(out, c, 4, x, from, count);
 }
 
 /* The forms of up to eight units of a block, to r->eight; `width` columns. */
@@ -158,8 +162,11 @@ static void bound_eight(const exact_net *t, replay *r, const block *b, const int
         r->more[c] = -r->eight[c];
     }
     v8 low = flat_eight(t, r, r->less, K, lo, hi), top = flat_eight(t, r, r->more, K, lo, hi);
-    low = larger8(low, least_eight(t, r, r->less, K, NULL, lo, hi, NULL));
-    top = -larger8(top, least_eight(t, r, r->more, K, NULL, lo, hi, NULL));
+    if (K) { /* otherwise lines add nothing */
+        low = larger8(low, least_eight(t, r, r->less, K, NULL, lo, hi, NULL));
+        top = larger8(top, least_eight(t, r, r->more, K, NULL, lo, hi, NULL));
+    }
+    top = -top;
     v8 *share = r->x, sum = {0}; /* the factors are used up */
     for (int q = 0; q < d; q++)
         sum += share[q] = (size8(r->less[1 + q]) + size8(r->more[1 + q])) * (hi[q] - lo[q]);
