@@ -61,7 +61,7 @@ typedef struct {
 static cases *cases_new(const exact_net *t, int most)
 {
     cases *f = calloc(1, sizeof *f);
-    size_t d = (size_t)t->d, V = (size_t)t->vars, M = (size_t)most + 2, C = M + d;
+    size_t d = (size_t)t->d, V = (size_t)t->vars, M = (size_t)most + 2;
     f->most = most;
     simplex_make(&f->lp, t->d, (int)M);
     f->G = reals(M * d);

@@ -1,29 +1,52 @@
 /* Eight rows side by side, a register a column: units of one block, or goals, over one box. */
 
-static inline int any8(v8 x)
+typedef int64_t part_bits __attribute__((vector_size(8 * LANES), aligned(8)));
+
+/* What a register holds of column c of rows, from row h on. Wider numbers than a register's are
+ * compared one by one by some compilers. */
+static inline part part_at(const v8 *rows, int c, int h)
 {
-    bits8 b = (bits8)x << 1; /* -0 is 0 */
-    return (b[0] | b[1] | b[2] | b[3] | b[4] | b[5] | b[6] | b[7]) != 0;
+    return *(const part *)((const double *)rows + ROWS * c + h);
 }
 
-static inline double sum8(v8 x)
+static inline void set_part(v8 *rows, int c, int h, part x)
 {
-    return x[0] + x[1] + x[2] + x[3] + x[4] + x[5] + x[6] + x[7];
+    *(part *)((double *)rows + ROWS * c + h) = x;
 }
 
-static inline v8 larger8(v8 a, v8 b) { return one_of((bits8)(a > b), a, b); }
+static inline part all_of(double x) { return (part){0} + x; }
+static inline part pick(part_bits first, part a, part b)
+{
+    return (part)(((part_bits)a & first) | ((part_bits)b & ~first));
+}
+static inline part above(part x) { return (part)((part_bits)x & (part_bits)(x > 0.0)); }
+static inline part below(part x) { return (part)((part_bits)x & (part_bits)(x < 0.0)); }
+static inline part size_of(part x) { return (part)((part_bits)x & INT64_MAX); }
+static inline part larger_of(part a, part b) { return pick((part_bits)(a > b), a, b); }
 
-/* Columns c on, `wide` of them: see `add_forms`. */
+static inline int any8(const v8 *x)
+{
+    uint64_t any = 0;
+    for (int k = 0; k < ROWS; k++) any |= bits_of(((const double *)x)[k]);
+    return any != 0;
+}
+
+/* Columns c on, `wide` of them, as many rows at once as a register holds: see `add_forms`. */
 static inline __attribute__((always_inline)) void add_columns(v8 *out, int c, int wide, const v8 *x,
                                                               const double *const *from, int count)
 {
-    v8 sum[8];
-    UNROLL for (int k = 0; k < wide; k++) sum[k] = out[c + k];
-    for (int i = 0; i < count; i++) {
-        const double *form = from[i] + c;
-        UNROLL for (int k = 0; k < wide; k++) sum[k] += x[i] * form[k];
+    for (int h = 0; h < ROWS; h += LANES) {
+        double *to = (double *)(out + c) + h;
+        const double *factor = (const double *)x + h;
+        part sum[8];
+        UNROLL for (int k = 0; k < wide; k++) sum[k] = *(part *)(to + ROWS * k);
+        for (int i = 0; i < count; i++) {
+            const double *form = from[i] + c;
+            part p = *(const part *)(factor + ROWS * i);
+            UNROLL for (int k = 0; k < wide; k++) sum[k] += p * form[k];
+        }
+        UNROLL for (int k = 0; k < wide; k++) *(part *)(to + ROWS * k) = sum[k];
     }
-    UNROLL for (int k = 0; k < wide; k++) out[c + k] = sum[k];
 }
 
 /* out[c] += sum over i of x[i] * from[i][c], c < width; forms are 0 beyond their columns. */
@@ -31,9 +54,7 @@ static void add_forms(v8 *out, int width, const v8 *x, const double *const *from
 {
     int c = 0;
     if (!count) return;
-#if LANES == 8 /* so many stay in registers */
     for (; c + 4 < width; c += 8) add_columns(out, c, 8, x, from, count);
-#endif
     for (; c < width; c += 4) add_columns(out, c, 4, x, from, count);
 }
 
@@ -47,31 +68,58 @@ static void write_eight(const replay *r, const block *b, const int *unit, int n,
         int v = b->reads[i], col = r->col[v];
         if (col == -1) continue;
         const double *w = b->turned + (size_t)i * (size_t)padded(b->n);
-        v8 x;
-        if (together) x = *(const v8 *)(w + at[0]);
-        else for (int k = 0; k < ROWS; k++) x[k] = w[at[k]];
-        if (col >= 0) {
-            r->eight[col] += x;
-            continue;
-        }
-        if (!any8(x)) continue;
-        if (r->wide[v] != wide) {
+        double *x = (double *)(r->x + count);
+        if (r->wide[v] != wide && col < 0) {
             add_forms(r->eight, wide, r->x, r->from, count);
             count = 0;
             wide = r->wide[v];
+            x = (double *)r->x;
         }
-        r->x[count] = x;
+        if (col >= 0) x = (double *)(r->eight + col); /* no other variable has this column */
+        if (together) memcpy(x, w + at[0], sizeof(v8));
+        else for (int k = 0; k < ROWS; k++) x[k] = w[at[k]];
+        if (col >= 0 || !any8(r->x + count)) continue;
         r->from[count++] = r->row + (size_t)v * (size_t)r->most;
     }
     add_forms(r->eight, wide, r->x, r->from, count);
 }
 
-/* The least of eight forms of the inputs over a box. */
-static inline v8 corner8(int d, const v8 *row, const double *lo, const double *hi)
+/* The least of forms of the inputs over a box. */
+static inline part corner(int d, const v8 *row, int h, const double *lo, const double *hi)
 {
-    v8 v = row[0];
-    for (int q = 0; q < d; q++) v += above0(row[1 + q]) * lo[q] + below0(row[1 + q]) * hi[q];
+    part v = part_at(row, 0, h);
+    for (int q = 0; q < d; q++) {
+        part x = part_at(row, 1 + q, h);
+        v += above(x) * lo[q] + below(x) * hi[q];
+    }
     return v;
+}
+
+/* The factors of the forms of one block's undecided units, from j = end - 1 down, while rows are
+ * bounded from below: see `least_eight`. Returns where the block begins; *count: how many. */
+static inline int meet_lines(const replay *r, int d, v8 *row, int end, const v8 *turned, v8 *met,
+                             int *count)
+{
+    int begin = end;
+    part at[ROWS / LANES] = {{0}}; /* apart: in memory, every sum would wait for the one before */
+    *count = 0;
+    for (; begin > 0 && r->start[begin - 1] == r->start[end - 1]; begin--) {
+        int j = begin - 1, convex = r->slope_at[j][1] >= r->slope_at[j][0];
+        two_lines n = r->line[j];
+        if (met) met[j] = row[1 + d + j];
+        if (!any8(row + 1 + d + j)) continue;
+        for (int h = 0; h < ROWS; h += LANES) {
+            part c = part_at(row, 1 + d + j, h), pos = above(c), neg = below(c);
+            part turn = turned ? part_at(turned, j, h) : (part){0};
+            part z = pos * (turned && convex ? turn : all_of(n.ls)) +
+                     neg * (turned && !convex ? turn : all_of(n.hs));
+            set_part(r->x, *count, h, z);
+            at[h / LANES] += pos * n.lt + neg * n.ht;
+        }
+        r->from[(*count)++] = r->form + (size_t)j * (size_t)r->most;
+    }
+    for (int h = 0; h < ROWS; h += LANES) set_part(row, 0, h, part_at(row, 0, h) + at[h / LANES]);
+    return begin;
 }
 
 /* Lower bounds of eight rows through the lines of the first K undecided units; the rows are used
@@ -80,37 +128,27 @@ static inline v8 corner8(int d, const v8 *row, const double *lo, const double *h
 static v8 least_eight(const exact_net *t, const replay *r, v8 *row, int K, const v8 *turned,
                       const double *lo, const double *hi, v8 *met)
 {
-    int d = t->d;
-    v8 at = {0};
-    for (int end = K, begin; end > 0; end = begin) {
-        int count = 0;
-        for (begin = end; begin > 0 && r->start[begin - 1] == r->start[end - 1]; begin--) {
-            int j = begin - 1;
-            v8 c = row[1 + d + j], pos = above0(c), neg = below0(c);
-            two_lines n = r->line[j];
-            if (met) met[j] = c;
-            if (!any8(c)) continue;
-            at += pos * n.lt + neg * n.ht;
-            if (!turned) r->x[count] = pos * n.ls + neg * n.hs;
-            else if (r->slope_at[j][1] >= r->slope_at[j][0])
-                r->x[count] = pos * turned[j] + neg * n.hs;
-            else r->x[count] = pos * n.ls + neg * turned[j];
-            r->from[count++] = r->form + (size_t)j * (size_t)r->most;
-        }
+    v8 low;
+    for (int end = K, begin, count; end > 0; end = begin) {
+        begin = meet_lines(r, t->d, row, end, turned, met, &count);
         add_forms(row, r->start[end - 1], r->x, r->from, count);
     }
-    row[0] += at;
-    return corner8(d, row, lo, hi);
+    for (int h = 0; h < ROWS; h += LANES) set_part(&low, 0, h, corner(t->d, row, h, lo, hi));
+    return low;
 }
 
 /* Lower bounds of eight rows when every undecided unit takes any of its values. */
 static v8 flat_eight(const exact_net *t, const replay *r, const v8 *row, int K, const double *lo,
                      const double *hi)
 {
-    v8 low = corner8(t->d, row, lo, hi);
-    for (int j = 0; j < K; j++) {
-        v8 c = row[1 + t->d + j];
-        low += above0(c) * r->flat[j].lt + below0(c) * r->flat[j].ht;
+    v8 low;
+    for (int h = 0; h < ROWS; h += LANES) {
+        part sum = corner(t->d, row, h, lo, hi);
+        for (int j = 0; j < K; j++) {
+            part c = part_at(row, 1 + t->d + j, h);
+            sum += above(c) * r->flat[j].lt + below(c) * r->flat[j].ht;
+        }
+        set_part(&low, 0, h, sum);
     }
     return low;
 }
@@ -135,11 +173,11 @@ static void settle(replay *r, const block *b, int v, int on, int lane, int width
 
 /* A unit that is undecided is a column of what comes later. */
 static void leave_open(const exact_net *t, replay *r, const block *b, int v, double lo, double hi,
-                       const v8 *share, int lane, int width)
+                       int lane, int width)
 {
     int K = r->K++;
     take_row(r->eight, lane, 1.0, width, r->form + (size_t)K * (size_t)r->most);
-    for (int q = 0; q < t->d; q++) r->share[K * t->d + q] = share[q][lane];
+    for (int q = 0; q < t->d; q++) r->share[K * t->d + q] = r->x[q][lane];
     r->var[K] = v;
     r->start[K] = width;
     r->lo[K] = lo;
@@ -148,6 +186,21 @@ static void leave_open(const exact_net *t, replay *r, const block *b, int v, dou
     r->line[K] = draw(b->below, b->above, lo, hi);
     r->flat[K] = flat(b->below, b->above, lo, hi);
     r->col[v] = r->width++;
+}
+
+/* The shares of each input in the widths of eight units, from both their forms, to r->x. */
+static void share_widths(const exact_net *t, replay *r, const double *lo, const double *hi)
+{
+    for (int h = 0; h < ROWS; h += LANES) {
+        part sum = {0};
+        for (int q = 0; q < t->d; q++) {
+            part size = size_of(part_at(r->less, 1 + q, h)) + size_of(part_at(r->more, 1 + q, h));
+            set_part(r->x, q, h, size * (hi[q] - lo[q]));
+            sum += size * (hi[q] - lo[q]);
+        }
+        sum = 1.0 / pick((part_bits)(sum > 0.0), sum, all_of(1));
+        for (int q = 0; q < t->d; q++) set_part(r->x, q, h, part_at(r->x, q, h) * sum);
+    }
 }
 
 /* Bound up to eight units of a block, whose rows have `width` columns. */
@@ -161,25 +214,24 @@ static void bound_eight(const exact_net *t, replay *r, const block *b, const int
         r->less[c] = r->eight[c];
         r->more[c] = -r->eight[c];
     }
-    v8 low = flat_eight(t, r, r->less, K, lo, hi), top = flat_eight(t, r, r->more, K, lo, hi);
+    v8 low[4] = {flat_eight(t, r, r->less, K, lo, hi), flat_eight(t, r, r->more, K, lo, hi)};
+    low[2] = low[0];
+    low[3] = low[1];
     if (K) { /* otherwise lines add nothing */
-        low = larger8(low, least_eight(t, r, r->less, K, NULL, lo, hi, NULL));
-        top = larger8(top, least_eight(t, r, r->more, K, NULL, lo, hi, NULL));
+        low[2] = least_eight(t, r, r->less, K, NULL, lo, hi, NULL);
+        low[3] = least_eight(t, r, r->more, K, NULL, lo, hi, NULL);
     }
-    top = -top;
-    v8 *share = r->x, sum = {0}; /* the factors are used up */
-    for (int q = 0; q < d; q++)
-        sum += share[q] = (size8(r->less[1 + q]) + size8(r->more[1 + q])) * (hi[q] - lo[q]);
-    sum = 1.0 / one_of((bits8)(sum > 0.0), sum, (v8){0} + 1.0);
-    for (int q = 0; q < d; q++) share[q] *= sum;
+    share_widths(t, r, lo, hi);
     for (int k = 0; k < n; k++) {
         int v = b->first + unit[k];
-        double l = larger(known_lo[v], low[k]), h = known_hi[v] < top[k] ? known_hi[v] : top[k];
+        /* NaN, which comes first, is no bound */
+        double l = larger(larger(low[2][k], low[0][k]), known_lo[v]);
+        double h = -larger(larger(low[3][k], low[1][k]), -known_hi[v]);
         known_lo[v] = l;
         known_hi[v] = h = larger(l, h);
         r->touches |= is_close(l, h);
         if (is_on(l, h) || is_off(l, h)) settle(r, b, v, is_on(l, h), k, width);
-        else leave_open(t, r, b, v, l, h, share, k, width);
+        else leave_open(t, r, b, v, l, h, k, width);
     }
 }
 

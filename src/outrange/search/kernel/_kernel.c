@@ -56,4 +56,6 @@
 #include "_replay.h"
 #include "_eight.h"
 #include "_cases.h"
+#include "_prover.h"
+#include "_turn.h"
 #include "_prove.h"
