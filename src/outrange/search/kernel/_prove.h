@@ -59,6 +59,10 @@ static void put_mask(bytes *o, const uint8_t *open, const uint8_t *which, int m)
     for (int i = 0; i <= top; i++) put(o, bits[i] | (i < top ? 128 : 0));
 }
 
+/* Whether the bounds of a box that is split are kept: those that settle little are not worth the
+ * checker's time. */
+static int is_kept(const replay *r) { return r->asked - r->K >= SETTLED * r->asked; }
+
 /* Close a goal on a box by cases, written to p->part. */
 static int close_by_cases(prover *p, int k, const double *lo, const double *hi)
 {
@@ -100,7 +104,9 @@ static int close_goals(prover *p, const int *goal, int n, const double *lo, cons
     if (!wanted) return 0;
     memcpy(p->met, a->met, sizeof(v8) * (size_t)r->K);
     memcpy(p->slope, a->least + 1, sizeof(v8) * (size_t)t->d);
-    int turned = ascend(t, r, a, wanted, target, (double *)&bound, lo, hi);
+    /* What a box proves that stays open is forgotten, unless its bounds are kept. */
+    int all = r->K > p->leaf_units && !is_kept(r);
+    int turned = ascend(t, r, a, wanted, all, target, (double *)&bound, lo, hi);
     for (int i = 0; i < n; i++) {
         if (!(wanted >> i & 1)) continue;
         if (turned >> i & 1) {
@@ -184,9 +190,7 @@ static int grow(prover *p)
     if (!left) return 1;
     int cut = choose_input(d, lo, hi, p->blame);
     if (cut < 0 || p->depth + 2 > MOST_DEPTH) return 0;
-    if (r->asked - r->K < SETTLED * r->asked) {
-        /* Bounds that settle little are not worth the checker's time: as if they were not known,
-         * nor what they prove, which the halves prove as well. */
+    if (!is_kept(r)) { /* as if they were not known, nor what they prove, as the halves do */
         p->out.count = head + 1;
         p->out.at[head] = 0;
         memcpy(open, p->opened, (size_t)m);

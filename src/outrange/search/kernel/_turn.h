@@ -77,13 +77,14 @@ static void turn_once(const exact_net *t, const replay *r, ascent *a, const doub
  * Args:
  *     a: rows, met and least of the bounds `first`.
  *     wanted: Which goals.
+ *     all: Whether all are wanted, or none.
  */
-static int ascend(const exact_net *t, const replay *r, ascent *a, int wanted, const double *target,
-                  const double *first, const double *lo, const double *hi)
+static int ascend(const exact_net *t, const replay *r, ascent *a, int wanted, int all,
+                  const double *target, const double *first, const double *lo, const double *hi)
 {
     size_t V = (size_t)t->vars;
     double best[ROWS];
-    int found = 0;
+    int found = 0, lost = 0;
     memcpy(best, first, sizeof best);
     double step = 2.0 * 255;
     for (int j = 0; j < r->K; j++) {
@@ -103,8 +104,12 @@ static int ascend(const exact_net *t, const replay *r, ascent *a, int wanted, co
                     a->found[(size_t)k * V + (size_t)j] = (uint8_t)(a->share[j][k] + 0.5);
                 found |= 1 << k;
                 wanted &= ~(1 << k);
-            } else if (best[k] + HOPE * (best[k] - first[k]) < target[k]) wanted &= ~(1 << k);
+            } else if (best[k] + HOPE * (best[k] - first[k]) < target[k]) {
+                wanted &= ~(1 << k);
+                lost = 1;
+            }
         }
+        if (lost && all) break;
     }
     return found;
 }
