@@ -83,7 +83,8 @@ static int close_by_cases(prover *p, int k, const double *lo, const double *hi)
     return closed;
 }
 
-/* Close up to eight goals on a box, or add to the blame of its inputs. Returns how many stay open. */
+/* Close up to eight goals on a box, or add to the blame of its inputs. Returns how many are open
+ * still. */
 static int close_goals(prover *p, const int *goal, int n, const double *lo, const double *hi)
 {
     const exact_net *t = &p->net;
