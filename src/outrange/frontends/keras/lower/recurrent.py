@@ -60,8 +60,24 @@ def unrolled(k: Any, layer: Any, constant: Callable[[Any], Any]) -> Iterator[Non
         put["get_initial_state"] = lambda *args, **kwargs: k.tree.map_structure(
             lambda t: _entered(k, t, constant), before(*args, **kwargs)
         )
+        if not layer.stateful and _starts_at_zero(k, layer):
+            put["get_initial_state"] = lambda batch_size=1: [
+                constant(np.zeros((batch_size, size), layer.cell.compute_dtype))
+                for size in k.tree.flatten(layer.cell.state_size)
+            ]
     with _replaced(layer, put):
         yield
+
+
+def _starts_at_zero(k: Any, layer: Any) -> bool:
+    """Whether a layer is one of Keras's own that starts from zeros, in a type of NumPy.
+
+    They need not be made by the backend then, which may compile for that, and for whatever is
+    computed with them; and the recording holds no number that weights may change.
+    """
+    cell, own = layer.cell, (k.layers.LSTMCell, k.layers.GRUCell, k.layers.SimpleRNNCell)
+    plain = type(layer).get_initial_state is k.layers.RNN.get_initial_state
+    return type(cell) in own and plain and cell.compute_dtype in ("float32", "float64")
 
 
 def is_stateful(k: Any, model: Any) -> bool:
