@@ -5,7 +5,11 @@ import pytest
 
 import outrange
 from outrange.answers.diagnosis import Finding, Level
+from outrange.diagnosis.changes import Change
+from outrange.diagnosis.context import DiagnosisContext
 from outrange.diagnosis.run_rules import pointing, said_once
+from outrange.diagnosis.wording import of_constant, reached, steps_said
+from outrange.frontends.keras.training.program import read_program
 
 
 keras = pytest.importorskip("keras")
@@ -62,3 +66,48 @@ def test_what_points_at_others_carries_the_fix_of_the_surest():
     assert told.layer == "hidden"
     assert told.fix == 'kernel_initializer="glorot_uniform"   # see OR013'
     assert pointing([symptom]) == [symptom]
+
+
+def test_steps_and_shares_are_said_as_people_say_them():
+    assert [steps_said(count) for count in (1, 12, 1200)] == ["1 step", "12 steps", "1,200 steps"]
+    assert of_constant(0.974) == "97 % of the best constant's loss"
+    assert of_constant(1.2, "hinge") == "120 % of the best constant's hinge"
+    assert of_constant(1234.0) == "1,200 times the best constant's loss"
+    assert of_constant(np.inf) == "no finite loss"
+    assert reached(200, (0.9, 0.05), "without dropout") == (
+        "In 200 steps copies get to 90 % of the best constant's loss; without dropout to 5 %."
+    )
+    assert "; anew to 4 times the best constant's loss." in reached(200, (90.0, 4.0), "anew")
+
+
+def dropped(rate, where):
+    """A classifier that learns at once, but for its dropout."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(128, 4)).astype("float32")
+    y = np.eye(2)[(x[:, 0] > 0).astype(int)]
+    keras.utils.set_random_seed(0)
+    last = [layers.Dense(2, "softmax"), layers.Dropout(rate)]
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(16, "tanh"), *last[::where]])
+    model.compile(keras.optimizers.Adam(0.02), "categorical_crossentropy")
+    return model, x, y
+
+
+def test_a_loss_that_is_no_number_after_one_step_is_no_percentage():
+    """It was said to keep 9900 % of the best constant's loss in 1 steps."""
+    (strong,) = [f for f in outrange.diagnose(*dropped(0.9, 1)) if f.code == "OR027"]
+    assert strong.level is Level.MEASURED
+    assert "NaN or infinite after 1 step; without dropout they get to" in strong.message
+    assert "1 steps" not in strong.message
+    assert "9900" not in strong.message
+
+
+def test_a_few_steps_are_no_evidence_of_what_a_change_gains():
+    def gained(steps):
+        model, x, y = dropped(0.97, -1)
+        case = DiagnosisContext(read_program(model, x, y), [x], [y], (x, y), steps=steps)
+        return case.trials.ratios(), case.trials.gain(Change(without="noise"))
+
+    few, found = gained(8)
+    assert min(few) > 0.3
+    assert found is None
+    assert gained(150)[1] is not None

@@ -23,10 +23,10 @@ class RangeMonitor(keras().callbacks.Callback):
 
     The model's operations are recorded when training begins; after an epoch its weights are read
     into them, and one pass of linear bounds runs over the box of the data. All that the monitor
-    does is paid from `share` of the training time, the recording too: it looks as soon as that can
-    be paid back in the epochs left, and then as often as the time allows. The other epochs repeat
-    the last numbers, and `ranges/epoch` says from which epoch they are (NaN as long as there are
-    none).
+    does is paid from `share` of the training time (wall or processor time, the less), the recording
+    too: it looks as soon as that can be paid back in the epochs left, and then as often as the time
+    allows. The other epochs repeat the last numbers, and `ranges/epoch` says from which epoch they
+    are (NaN as long as there are none).
 
     A training that is too short for that has numbers in its last epoch all the same, where they can
     be paid, or take less than a hundredth of a second: those of interval arithmetic, which are
@@ -124,7 +124,7 @@ class RangeMonitor(keras().callbacks.Callback):
 
     @property
     def spent(self) -> float:
-        """Seconds spent so far."""
+        """Seconds of processor time spent so far."""
         return self.time.spent
 
     # ---- what Keras calls -------------------------------------------------------------------
@@ -206,7 +206,7 @@ class RangeMonitor(keras().callbacks.Callback):
             compared: Whether to compare what was recorded with the model first.
             linear: Bounds by lines, or by intervals.
         """
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             self.known, alarms = self.watched.measure(epoch, compared=compared, linear=linear)
             if self.warn:

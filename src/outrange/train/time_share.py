@@ -1,4 +1,9 @@
-"""How much of the time of a training a callback may spend."""
+"""How much of the time of a training a callback may spend.
+
+What is spent is processor time. What is earned is the less of wall and processor time: on a busy
+computer a training that is interrupted lasts long without doing more, and on many cores it does
+much in a short time.
+"""
 
 import time
 
@@ -8,9 +13,14 @@ COMPARISON, OF_FIRST, LONG = 0.02, 0.1, 5.0
 both compile, so a share of the first epoch, up to an epoch of so many seconds.
 """
 
-LOOK, GLANCE = 3.0, 1.0
+LOOK, GLANCE = 3.0, 0.75
 """What a first look by lines, and a glance by intervals, is taken to need: so many times the time
 of reading (1.4 to 4, and 0.3 to 1, of networks of 5 to 150 operations).
+"""
+
+RESERVE = 0.2
+"""Part of the share that is not planned with: what looks push out of caches, and what is done with
+more numbers in the logs, costs time elsewhere. The last glance may take it.
 """
 
 CHEAP = 0.01
@@ -27,7 +37,8 @@ class TimeShare:
 
     def __init__(self, share: float, epochs: int) -> None:
         self.share, self.epochs = share, epochs
-        self.begun = self.before = time.perf_counter()
+        self.begun = _now()
+        self.before = 0.0
         self.spent = self.reading = self.look = self.first = self.last_epoch = 0.0
         self.ended, self.measured = 0, False
         self.epoch: int | None = None
@@ -36,7 +47,7 @@ class TimeShare:
 
     def has_read(self) -> None:
         """What was done so far was reading the model."""
-        self.spent = self.reading = time.perf_counter() - self.begun
+        self.spent = self.reading = _now()[1] - self.begun[1]
         self.look = LOOK * self.reading
 
     def has_ended(self, epoch: int) -> None:
@@ -45,8 +56,8 @@ class TimeShare:
         Args:
             epoch: Which, from 0; not the first of this training where it goes on from an earlier.
         """
-        now = time.perf_counter()
-        self.last_epoch, self.before = now - self.before, now
+        now = self.elapsed
+        self.last_epoch, self.before = max(0.0, now - self.before), now
         self.first = self.first or self.last_epoch
         self.ended, self.epoch = self.ended + 1, epoch
 
@@ -54,10 +65,10 @@ class TimeShare:
         """Count a measurement.
 
         Args:
-            start: When it began, by `time.perf_counter`.
+            start: When it began, by `time.process_time`.
             usual: Whether others will take about as long.
         """
-        taken = time.perf_counter() - start
+        taken = time.process_time() - start
         self.spent += taken
         self.measured = True
         if usual:
@@ -67,8 +78,8 @@ class TimeShare:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the beginning."""
-        return time.perf_counter() - self.begun
+        """Seconds since the beginning, of wall or processor time: the less."""
+        return min(now - then for now, then in zip(_now(), self.begun, strict=True))
 
     @property
     def to_come(self) -> float:
@@ -82,14 +93,16 @@ class TimeShare:
         """Seconds that a comparison with the model may need."""
         return max(COMPARISON, OF_FIRST * min(self.first, LONG)) + self.reading
 
-    def pays(self, seconds: float, later: float = 0.0) -> bool:
+    def pays(self, seconds: float, later: float = 0.0, *, reserve: float = RESERVE) -> bool:
         """Whether the share has room for so many seconds more.
 
         Args:
             seconds: How many.
             later: Seconds of training still to come that count as well.
+            reserve: Part of the share that is left alone.
         """
-        return self.share == 1.0 or self.spent + seconds <= self.share * (self.elapsed + later)
+        share = (1.0 - reserve) * self.share
+        return self.share == 1.0 or self.spent + seconds <= share * (self.elapsed + later)
 
     def allows_comparison(self) -> bool:
         """Whether there is time to compare what was read with the model, and to look then."""
@@ -116,7 +129,7 @@ class TimeShare:
     def allows_glance(self) -> bool:
         """Whether there is time for the cheapest measurement, after which no other comes."""
         needed = GLANCE * self.reading
-        return needed <= CHEAP or self.pays(needed)
+        return needed <= CHEAP or self.pays(needed, reserve=0.0)
 
     def told(self) -> str:
         """Why nothing was measured, in the user's numbers."""
@@ -126,3 +139,8 @@ class TimeShare:
             f"are {self.share * self.elapsed:.2g} s. Its numbers are NaN. "
             "`RangeMonitor(..., share=1)` looks after every epoch."
         )
+
+
+def _now() -> tuple[float, float]:
+    """Wall and processor time."""
+    return time.perf_counter(), time.process_time()

@@ -50,9 +50,9 @@ class Structure:
         self.signature = signature(model, x)
         self.inputs = None if x is None else self._fitting(x)
         with within_memory(model):
-            self.recording = recorded(model, self.signature)
+            self.recording = recorded(model, self.signature, zeros_recorded=True)
             if compared:
-                does_the_same_again(model, self.signature, self.recording)
+                self._does_the_same_again()
             self.network = network_of(model, self.signature, self.recording)
             if compared:
                 compare(self.network, model, self.signature)
@@ -70,7 +70,7 @@ class Structure:
         """
         model, taken = self.model, self.signature
         with within_memory(model):
-            does_the_same_again(model, taken, self.recording)
+            self._does_the_same_again()
             compare(network, model, taken)
         self.compared = True
 
@@ -82,7 +82,7 @@ class Structure:
                 evaluate a few rows costs less without.
         """
         if not self.fixed:
-            self.recording = trace(self.model, self.signature.struct)
+            self.recording = trace(self.model, self.signature.struct, zeros_recorded=True)
         names = output_names(self.model, self.recording.outputs)
         lowered = lower(self.recording, self.signature.slots, names, fused=fused)
         probe = prober(self.recording, lowered, self.signature)
@@ -121,6 +121,9 @@ class Structure:
             for v in self.model.weights
             if self.k.backend.is_float_dtype(v.dtype)
         )
+
+    def _does_the_same_again(self) -> None:
+        does_the_same_again(self.model, self.signature, self.recording, zeros_recorded=True)
 
     def _fitting(self, x: Any) -> Any:
         """Data in the shapes of the model's inputs, packed in its structure."""
