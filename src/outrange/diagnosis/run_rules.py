@@ -14,6 +14,7 @@ from ..core import InputError
 from ..core.watch import Stage, tell
 from ..program import Program
 from . import rules
+from .company import row_in_company, without_graphs
 from .context import DiagnosisContext
 from .plan import Plan
 from .registry import RULES
@@ -97,6 +98,10 @@ def diagnose(
         history=history,
         held_out=held_out,
     )
+    case.mixed = row_in_company(case)
+    if case.mixed is not None:
+        case.program = without_graphs(case.program)
+        case.unread.append("ranges, because the model mixes the rows of a batch")
     if program.measure is None:
         what = "pass the targets `y`" if y is None else "compile the model with a loss"
         case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")

@@ -1,4 +1,9 @@
-"""Whether a mutant does worse than its base: an effect size and a p-value of ten starts each."""
+"""Whether a mutant does worse than its base: an effect size and a p-value of ten starts each.
+
+Two things are compared on rows that nobody trained on: how good the predictions are, and what is
+left of a constant's loss, which is what `fit` prints. A mutant that predicts as well while its loss
+cannot fall hurts as well: its user sees a training that does not work.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +60,15 @@ def verdict(base: np.ndarray, mutant: np.ndarray) -> Verdict:
     else:
         kind = "undecided"
     return Verdict(kind, drop, effect, chance)
+
+
+def worse_of(skills: Verdict, gains: Verdict | None) -> Verdict:
+    """What predictions and losses say together; None where losses do not compare."""
+    if gains is None or skills.kind == "harmful":
+        return skills
+    if gains.kind == "harmful" or skills.kind == "harmless":
+        return gains
+    return skills
 
 
 def fingerprint(program: Program) -> str:

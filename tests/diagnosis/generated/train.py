@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .program import Head, Program, build, data
+from .losses import constant_loss, kept_apart
+from .program import Head, Program, build, data, one_or_list
 
 
 STARTS = 10
@@ -18,30 +19,59 @@ STARTS = 10
 
 @dataclass(frozen=True)
 class Trained:
-    """The skill of each start, and what was raised where there was an error."""
+    """What came of each start.
+
+    Args:
+        skills: See `skill`.
+        error: What was raised, if there was an error.
+        gains: The share of a constant's loss that training took away, on rows kept apart, by the
+            program's own loss; -1 is the worst counted, NaN where the loss cannot tell.
+    """
 
     skills: np.ndarray
-    error: str = ""
+    error: str
+    gains: np.ndarray
 
 
 def trained(keras: ModuleType, program: Program, starts: int = STARTS) -> Trained:
     """How well each of some trainings does on rows it has not seen; see `skill`.
 
     The starts are trained together, with `fit`'s batches: shuffled anew in every epoch, the last
-    rows kept apart where there is a validation split. A program that raises has the worst skill.
+    rows kept apart where there is a validation split. New rows are predicted together and one by
+    one; the worse counts. A program that raises has the worst skill.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             model = build(keras, program)
-            outputs = _trained_outputs(keras, model, program, starts)
+            outputs, losses = _trained_outputs(keras, model, program, starts)
+            gains = _gains(losses, constant_loss(keras, program))
         except (ValueError, TypeError, IndexError) as error:
-            return Trained(np.full(starts, -1.0), f"{type(error).__name__}: {error}"[:300])
-    found = [skill(program, [np.asarray(o[i]) for o in outputs]) for i in range(starts)]
-    return Trained(np.array(found))
+            worst = np.full(starts, -1.0)
+            return Trained(worst, f"{type(error).__name__}: {error}"[:300], worst)
+    found = [
+        min(skill(program, [np.asarray(o[i]) for o in said]) for said in outputs)
+        for i in range(starts)
+    ]
+    return Trained(np.array(found), "", gains)
 
 
-def _trained_outputs(keras: ModuleType, model: Any, program: Program, starts: int) -> list[Any]:
+def _gains(losses: np.ndarray, constant: float) -> np.ndarray:
+    if np.isnan(constant):  # NaN in the targets: that is what `fit` prints
+        return np.full(len(losses), -1.0)
+    if constant <= 0:
+        return np.full(len(losses), np.nan)
+    lost = np.where(np.isnan(losses), np.inf, losses) / constant
+    return np.clip(1.0 - lost, -1.0, 1.0)
+
+
+def _trained_outputs(
+    keras: ModuleType, model: Any, program: Program, starts: int
+) -> tuple[list[list[np.ndarray]], np.ndarray]:
+    """What each start says of new rows, together and one by one, and its loss on rows kept apart.
+
+    The loss is NaN where there are no such rows.
+    """
     import jax
 
     x, y = data(program)
@@ -64,18 +94,35 @@ def _trained_outputs(keras: ModuleType, model: Any, program: Program, starts: in
         tv, opt = model.optimizer.stateless_apply(opt, grads, tv)
         return (tv, ntv, opt), None
 
-    new = program.x_new[0] if len(program.x_new) == 1 else list(program.x_new)
+    new = one_or_list(program.x_new)
+    apart = kept_apart(program)
+
+    def judged(tv: Any, ntv: Any) -> Any:
+        if apart is None:
+            return jax.numpy.nan
+        out = model.stateless_call(tv, ntv, one_or_list(apart[0]), training=False)[0]
+        return model._compile_loss(one_or_list(apart[1]), out)
 
     def train(tv: Any, ntv: Any, opt: Any, order: Any) -> Any:
         (tv, ntv, _), _ = jax.lax.scan(step, (tv, ntv, opt), order)
-        return jax.tree.leaves(model.stateless_call(tv, ntv, new, training=False)[0])
+
+        def predict(rows: Any) -> Any:
+            return jax.tree.leaves(model.stateless_call(tv, ntv, rows, training=False)[0])
+
+        def predict_one(row: Any) -> Any:
+            return [o[0] for o in predict(jax.tree.map(lambda a: a[None], row))]
+
+        return predict(new), jax.vmap(predict_one)(new), judged(tv, ntv)
 
     x, y = jax.tree.map(jax.numpy.asarray, (x, y))
     together = jax.vmap(train)
     if any("Conv" in layer.kind for layer in program.hidden):  # as one, they are slow on a CPU
         together = functools.partial(jax.lax.map, lambda start: train(*start))
-        return [np.asarray(o) for o in jax.jit(together)((trained, fixed, state, order))]
-    return [np.asarray(o) for o in jax.jit(together)(trained, fixed, state, order)]
+        said, alone, losses = jax.jit(together)((trained, fixed, state, order))
+    else:
+        said, alone, losses = jax.jit(together)(trained, fixed, state, order)
+    known = losses if apart is not None else np.full(starts, np.nan)
+    return [[np.asarray(o) for o in outputs] for outputs in (said, alone)], np.asarray(known)
 
 
 def _batches(program: Program, rng: np.random.Generator, starts: int) -> np.ndarray:

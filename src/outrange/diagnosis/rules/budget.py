@@ -25,9 +25,9 @@ from ..wording import at_least, of_constant, short, steps_said
 SHARE = 0.9
 """Share of the best constant's loss that training must be able to get below."""
 
-FAR, LESS = 0.7, 0.5
-"""Share of the best constant's loss that is still there where steps are called too few; how much of
-it is left at most after more of them."""
+TOO_FEW = ((0.7, 0.5), (0.25, 0.2))
+"""Where steps are called too few: the share of the best constant's loss that is still there, and
+how much of that is left at most after more of them. Who is half there must gain the more."""
 
 TIMES, USUAL_BATCH = 3, 32
 """How many times as many steps are tried at least; and rows a step, where one is all of them."""
@@ -222,10 +222,11 @@ def _longer(case: _Case) -> Iterator[Finding]:
         return
     if not context.batch_normalized:
         then = next(loss for at, loss in reversed(one.looks) if at <= steps)
-        if then - trials.least < 0.5 * (trials.constant - trials.least):
+        if then - trials.least < 0.8 * TOO_FEW[-1][0] * (trials.constant - trials.least):
             return
     before = trials.evaluated(Change(steps=steps))
-    if not before or not min(before) >= FAR:
+    least = [less for far, less in TOO_FEW if before and min(before) >= far]
+    if not least:
         return
     whole = 2 * plan.batch_size > context.rows > TIMES * USUAL_BATCH
     if whole:
@@ -240,7 +241,7 @@ def _longer(case: _Case) -> Iterator[Finding]:
     if not whole:
         more = Plan(-(-plan.epochs * longer // steps), plan.batch_size)
     after = trials.evaluated(change)
-    if not after or max(after) > LESS * min(before):
+    if not after or max(after) > max(least) * min(before):
         return
     yield case.rule.found(
         Level.MEASURED, context.program.heads[0].layer if context.program.heads else "",
