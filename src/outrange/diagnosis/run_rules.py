@@ -14,12 +14,12 @@ from ..core import InputError
 from ..core.watch import Stage, tell
 from ..program import Program
 from . import rules
-from .company import row_in_company, without_graphs
 from .context import DiagnosisContext
 from .plan import Plan
 from .registry import RULES
 from .repairs.read_fix import repairs
 from .repairs.trial import with_fixes_tried
+from .rules.rows import row_in_company, without_graphs
 from .wording import names as listed
 
 
