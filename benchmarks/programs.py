@@ -5,8 +5,8 @@
     python benchmarks/programs.py --out score.jsonl --time 3600   # goes on where it stopped
 
 Each base and mutant is trained from ten starts; the mutant hurts if it does significantly worse on
-rows it has not seen, in what it predicts or in its own loss, and is a healthy twin of its base if
-it does neither. A cause is named by a
+rows it has not seen, in what it predicts, in its own loss or in the chances it tells, and is a
+healthy twin of its base if it does none of these. A cause is named by a
 finding of a rule, or with words, that `tests/diagnosis/generated` lists for the mutation.
 """
 
@@ -38,8 +38,8 @@ class Trainings:
         lines = path.read_text().splitlines() if path.exists() else []
         self.known = dict(json.loads(line) for line in lines if line.endswith("]"))
 
-    def __call__(self, keras: Any, program: Any) -> tuple[Any, Any, str]:
-        """Skills and gains of ten starts, and the error if there was one."""
+    def __call__(self, keras: Any, program: Any) -> tuple[Any, Any, Any, str]:
+        """Skills, gains and told chances of ten starts, and the error if there was one."""
         import numpy as np
 
         from diagnosis.generated.judge import fingerprint
@@ -48,13 +48,14 @@ class Trainings:
         key = fingerprint(program)
         if key not in self.known:
             done = trained(keras, program)
-            skills, gains = ([round(float(s), 4) for s in a] for a in (done.skills, done.gains))
-            self.known[key] = [skills, gains, done.error]
+            scores = (done.skills, done.gains, done.chances)
+            self.known[key] = [*([round(float(v), 4) for v in a] for a in scores), done.error]
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a") as file:
                 file.write(json.dumps([key, self.known[key]]) + "\n")
-        skills, gains, error = self.known[key]
-        return np.array(skills), np.array(gains), error
+        *scores, error = self.known[key]
+        skills, gains, chances = map(np.array, scores)
+        return skills, gains, chances, error
 
 
 def diagnosed(model: Any, program: Any) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def group(keras: Any, seed: int, train: Trainings, todo: list[int]) -> Any:
     from diagnosis.generated.losses import comparable
 
     base = sample.base_of(seed)
-    skills, gains, error = train(keras, base)
+    skills, *others, error = train(keras, base)
     about = {"base": base.base, "skill": round(float(skills.mean()), 3)}
     if error or not is_healthy(skills):
         yield {"seed": seed, "kind": "does not learn", **about, "error": error}
@@ -115,10 +116,11 @@ def group(keras: Any, seed: int, train: Trainings, todo: list[int]) -> Any:
     yield {"seed": seed, "kind": "base", **about, **record(keras, base)}
     for one in todo:
         operator, mutant = sample.mutant_of(one, base)
-        theirs, left, error = train(keras, mutant)
+        theirs, *theirs_others, error = train(keras, mutant)
         seen = by_skill = verdict(skills, theirs)
-        if comparable(base, mutant) and np.isfinite([*gains, *left]).all():
-            seen = worse_of(by_skill, verdict(gains, left))
+        for ours, other in zip(others, theirs_others, strict=True):
+            if comparable(base, mutant) and np.isfinite([*ours, *other]).all():
+                seen = worse_of(seen, verdict(ours, other))
         line = {"seed": one, "kind": seen.kind, **about, "operator": operator.name,
                 "drop": round(seen.drop, 3), "effect": round(seen.effect, 2),
                 "chance": seen.chance, "by_skill": by_skill.kind, "raises": error}  # fmt: skip
@@ -147,7 +149,7 @@ def main() -> None:
     options.add_argument("--time", type=float, default=float("inf"), help="seconds")
     options.add_argument("--out", type=Path, help="JSON lines; an old file is gone on with")
     options.add_argument("--cache", type=Path, help="trainings of before",
-                         default=Path.home() / ".cache/outrange/trainings.jsonl")  # fmt: skip
+                         default=Path.home() / ".cache/outrange/trained.jsonl")  # fmt: skip
     options.add_argument("--table", action="store_true", help="print what is in --out, no more")
     given = options.parse_args()
     end = time.monotonic() + given.time

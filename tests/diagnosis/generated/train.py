@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, softmax
 
 from .losses import constant_loss, kept_apart
 from .program import Head, Program, build, data, one_or_list
@@ -26,11 +27,13 @@ class Trained:
         error: What was raised, if there was an error.
         gains: The share of a constant's loss that training took away, on rows kept apart, by the
             program's own loss; -1 is the worst counted, NaN where the loss cannot tell.
+        chances: See `told_chances`.
     """
 
     skills: np.ndarray
     error: str
     gains: np.ndarray
+    chances: np.ndarray
 
 
 def trained(keras: ModuleType, program: Program, starts: int = STARTS) -> Trained:
@@ -48,12 +51,13 @@ def trained(keras: ModuleType, program: Program, starts: int = STARTS) -> Traine
             gains = _gains(losses, constant_loss(keras, program))
         except (ValueError, TypeError, IndexError) as error:
             worst = np.full(starts, -1.0)
-            return Trained(worst, f"{type(error).__name__}: {error}"[:300], worst)
-    found = [
-        min(skill(program, [np.asarray(o[i]) for o in said]) for said in outputs)
-        for i in range(starts)
-    ]
-    return Trained(np.array(found), "", gains)
+            return Trained(worst, f"{type(error).__name__}: {error}"[:300], worst, worst)
+    starts_said = [[[o[i] for o in said] for said in outputs] for i in range(starts)]
+    skills, chances = (
+        np.array([min(score(program, said) for said in both) for both in starts_said])
+        for score in (skill, told_chances)
+    )
+    return Trained(skills, "", gains, chances)
 
 
 def _gains(losses: np.ndarray, constant: float) -> np.ndarray:
@@ -204,3 +208,34 @@ def _classified(head: Head, out: np.ndarray, y: np.ndarray) -> float:
         share = truth.mean(axis=0)
         usual = float(np.maximum(share, 1 - share).mean())
     return (right - usual) / max(1.0 - usual, 1e-9)
+
+
+def told_chances(program: Program, outputs: list[np.ndarray]) -> float:
+    """How good the predicted chances are, the mean over the heads under a cross-entropy.
+
+    The quadratic score: 1 is perfect, 0 what the frequencies of the labels reach, -1 the worst
+    counted. Outputs that are no chances at all, or do not add up to 1, are scored as they are. NaN
+    where no head tells chances.
+    """
+    found = [
+        _chances(head, out, y)
+        for head, out, y in zip(program.heads, outputs, program.y_new, strict=True)
+        if "Crossentropy" in head.loss and head.task in ("binary", "classes", "labels")
+    ]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _chances(head: Head, out: np.ndarray, y: np.ndarray) -> float:
+    out, y = out.astype(np.float64), np.asarray(y, np.float64)
+    logits = head.options.get("from_logits") and head.last.activation is None
+    if head.task == "classes":
+        wide = y.shape == out.shape
+        truth = y if wide else np.eye(out.shape[-1])[y.reshape(out.shape[:-1]).astype(int)]
+        told = softmax(out, axis=-1) if logits else out
+    else:
+        truth, told = y.reshape(len(y), -1), (expit(out) if logits else out).reshape(len(y), -1)
+    if not np.isfinite(told).all() or told.shape != truth.shape:
+        return -1.0
+    truth, told = (a.reshape(-1, a.shape[-1]) for a in (truth, told))
+    constant = np.square(truth - truth.mean(axis=0)).sum()
+    return max(-1.0, 1.0 - float(np.square(truth - told).sum() / max(constant, 1e-30)))

@@ -19,7 +19,7 @@ from ..context import DiagnosisContext
 from ..plan import Plan
 from ..registry import Example, ModelAndData, Rule, register
 from ..short_trainings import LONG
-from ..wording import at_least, short
+from ..wording import at_least, of_constant, short, steps_said
 
 
 SHARE = 0.9
@@ -205,8 +205,8 @@ def _measured(case: _Case, steps: int) -> Finding | None:
     return case.rule.found(
         Level.MEASURED, head.layer,
         f"the loss falls from {short(losses[0])} by at most {short(fastest)} a step, measured over "
-        f"{len(one.losses)} steps on a copy: in {case.budget} it will not get below {short(end)}, "
-        f"not even at {FASTER:g} times this pace; predicting {rows.says} gives "
+        f"{steps_said(len(one.losses))} on a copy: in {case.budget} it will not get below "
+        f"{short(end)}, not even at {FASTER:g} times this pace; predicting {rows.says} gives "
         f"{short(rows.constant)}.",
         _fix(case, None), cost={"losses": losses.tolist(), "steps": steps},
         holds_for="the stored weights and your first rows",
@@ -245,10 +245,10 @@ def _longer(case: _Case) -> Iterator[Finding]:
         return
     yield case.rule.found(
         Level.MEASURED, context.program.heads[0].layer if context.program.heads else "",
-        f"in {case.budget}{', each with nearly all of your rows,' if whole else ''} copies keep "
-        f"{100 * min(min(before), 99):.0f} % of what the best constant loses; with "
+        f"in {case.budget}{', each with nearly all of your rows,' if whole else ''} copies get to "
+        f"{of_constant(min(before))}; with "
         f"{f'{USUAL_BATCH} rows a step as many epochs are' if whole else 'more epochs,'} "
-        f"{longer:,} steps, and {100 * max(*after, 0.0):.0f} % are left.",
+        f"{longer:,} steps, and they get to {of_constant(max(after))}.",
         f"model.fit(x, y, epochs={more.epochs}, batch_size={more.batch_size})",
         cost={"steps": steps, "left": min(before), "left_after_more": max(after)},
         holds_for="trainings from the stored weights",

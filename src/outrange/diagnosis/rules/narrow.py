@@ -13,7 +13,7 @@ from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..repairs.read_fix import Repair
 from ..repairs.trial import repaired
-from ..trials import BETTER, HALFWAY
+from ..trials import BETTER, FEW, HALFWAY
 
 
 WIDE = 32
@@ -58,8 +58,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         trials = case.trials
         first = trials.run()
         ratio = None if first is None else trials.ratio(first)
-        if ratio is None or ratio < HALFWAY:
+        if first is None or ratio is None or ratio < HALFWAY:
             return
+        if not np.isfinite(ratio) or len(first.losses) < FEW:
+            return  # no bottleneck makes a loss infinite, and a few steps show none
         before = sorted(trials.ratios())
         if not before:
             return

@@ -13,7 +13,7 @@ from ..divergence import GROWTH, WILD, curvature, diverges, late
 from ..registry import Example, ModelAndData, Rule, register
 from ..short_trainings import SEEDS
 from ..trials import LEARNED
-from ..wording import short
+from ..wording import short, steps_said
 
 
 STILL = 1e-5
@@ -133,8 +133,8 @@ def _explodes(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> S
     ends = short(losses[-1]) if np.isfinite(losses[-1]) else "NaN or infinity"
     over = f" by way of {short(max(finite))}" if max(finite) > 2 * abs(finite[-1]) else ""
     return (
-        f"in {len(one.losses)} steps on a copy the loss went from {short(losses[0])}{over} to "
-        f"{ends} at the rate {short(optimizer.rate)}: "
+        f"in {steps_said(len(one.losses))} on a copy the loss went from {short(losses[0])}{over} "
+        f"to {ends} at the rate {short(optimizer.rate)}: "
         + ("it blows up, and does not recover." if blown and not diverges(one) else "it diverges.")
     ), f"{_with_rate(optimizer, 0.01)}   or scaled inputs"
 
@@ -160,7 +160,7 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
             best = max(map(late, others))
             return (
                 f"the loss stays at {short(own)} or more in the later half of "
-                f"{len(one.losses)} steps on a copy; {_instead(case, level)}at the rate "
+                f"{steps_said(len(one.losses))} on a copy; {_instead(case, level)}at the rate "
                 f"{short(optimizer.rate * factor)} it falls to {short(best)}. The rate "
                 f"{short(optimizer.rate)} is too large."
             ), _with_rate(optimizer, factor)
@@ -225,7 +225,7 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
         if own * most / steps > share * wins:
             return None
         return (
-            f"in {steps} steps on a copy the loss went from {short(one.looks[0][1])} to "
+            f"in {steps_said(steps)} on a copy the loss went from {short(one.looks[0][1])} to "
             f"{short(one.looks[-1][1])}; at the rate {short(optimizer.rate * factor)} it falls to "
             f"{short(max(other.looks[-1][1] for other in others))}. The rate "
             f"{short(optimizer.rate)} is too small: its pace takes more than {most:,} steps."
@@ -270,14 +270,14 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said 
     small = "keras.optimizers.Adam(1e-3)" if optimizer.rate < 1e-4 else ""
     if not any(moving):
         return (
-            f"in {steps} steps on a copy no weight moved by more than {least:g} of its size (rate "
-            f"{short(optimizer.rate)})."
+            f"in {steps_said(steps)} on a copy no weight moved by more than {least:g} of its size "
+            f"(rate {short(optimizer.rate)})."
         ), small or _with_rate(optimizer, 100)
     pace = _pace(case, [loss for _, loss in one.looks], steps)
     if pace is None or pace <= FOREVER or case.trials.stuck is False:
         return None
     first, last = one.looks[0][1], one.looks[-1][1]
-    text = f"in {steps} steps on a copy the loss went from {short(first)} to {short(last)}"
+    text = f"in {steps_said(steps)} on a copy the loss went from {short(first)} to {short(last)}"
     text += f": at this pace it takes {pace:.0e} steps" if pace < np.inf else ": it did not fall"
     fix = small or "scale the targets: y = (y - y.mean()) / y.std()"
     return f"{text} (rate {short(optimizer.rate)}).", fix
