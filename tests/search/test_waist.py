@@ -13,6 +13,7 @@ from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import Problem
 from outrange.search.common.solution import Stop
 from outrange.search.decide import decide
+from outrange.search.portfolio import select_search
 from outrange.search.waist import WaistSearch, find_waist
 
 
@@ -58,7 +59,7 @@ def _search(graph, offset):
     incumbent = Incumbent(np.eye(1), 0.0, 60.0, None)
     incumbent.target = np.array([0.0])
     incumbent.start(np.array([np.inf]), np.zeros((1, INPUTS)), np.array([-np.inf]))
-    return asked, waist, WaistSearch(problem, waist, incumbent)
+    return asked, waist, WaistSearch(problem, waist, incumbent, select_search)
 
 
 def test_the_waist_is_two_numbers():

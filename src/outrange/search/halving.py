@@ -17,7 +17,6 @@ from ..ops import Curve, Product, Step
 from .common.domain_boxes import DomainBoxes
 from .common.parallel import parallel_map, single_blas_thread
 from .kernel.binding import library
-from .portfolio import FEW_INPUTS
 
 
 MANY = 16
@@ -28,6 +27,9 @@ ENTRIES = 1 << 22
 
 FREE = 3
 """Free inputs up to which boxes are halved; one, where the box kernel bounds boxes faster."""
+
+MOST_ROWS = 12
+"""Free inputs up to which a box is bounded at all: its forms have as many rows."""
 
 WIDER = 3
 """The growth of the number of boxes that ends halving, for each free input of a box."""
@@ -202,7 +204,7 @@ class OpenBoxes:
         found = np.full((len(lo), self._target.size), -np.inf)
 
         def into_place(some: np.ndarray) -> None:
-            if free[some[0]] <= FEW_INPUTS and not self._late():
+            if free[some[0]] <= MOST_ROWS and not self._late():
                 ends = bounds(self._asked, lo[some], hi[some], domain)[self._asked.output]
                 found[some] = np.where(np.isnan(ends[0]), -np.inf, ends[0])
 

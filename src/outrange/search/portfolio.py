@@ -205,8 +205,8 @@ def _beside_waist(
     waist = find_waist(problem.of_outputs(problem.small))
     if waist is None:
         return inputs
-    by_waist = Later(partial(WaistSearch, problem, waist, incumbent, seed=seed), incumbent)
-    return Portfolio((inputs, by_waist))
+    by_waist = partial(WaistSearch, problem, waist, incumbent, partial(select_search, seed=seed))
+    return Portfolio((inputs, Later(by_waist, incumbent)))
 
 
 def _is_hard(problem: Problem) -> bool:

@@ -8,7 +8,7 @@ found; and then it is asked whether any input reaches these.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +17,15 @@ from ..core import Atom, Box, Warrant
 from ..core.arrays import linear_forms
 from ..domains.cone import cone
 from ..graph import Graph, Slot
+from ..graph.measure import measure
 from ..graph.rewrites.rewrite import ending_at
-from .common.clause_groups import ClauseGroup
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
 from .common.solution import Stop
-from .decide_group import GroupSearch
 from .halving import OpenBoxes
 from .neuron_split.search import supports
-from .portfolio import select_search
 from .step_cases import step_cases
 
 
@@ -46,6 +44,12 @@ PAVED = 256
 TOLERANCE = 1e-2
 """Relative gap of the ranges of the waist."""
 
+
+ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
+"""What the value of a region reaches where no input does."""
+
+Begin = Callable[[Problem, Incumbent], Search]
+"""Begins the search that suits a problem."""
 
 Ends = tuple[np.ndarray, np.ndarray]
 """Least and largest entries of the waist."""
@@ -104,7 +108,7 @@ class WaistSearch(Search):
         problem: The whole; a decision about one box.
         waist: Of its small graph, with the objectives as outputs.
         incumbent: Has targets.
-        seed: Seed of the samples.
+        begin: Begins the searches in front of the waist.
     """
 
     methods = (
@@ -113,11 +117,9 @@ class WaistSearch(Search):
     gradual = False
     share = 4.0  # Splits of more than a few inputs seldom get anywhere.
 
-    def __init__(
-        self, problem: Problem, waist: Waist, incumbent: Incumbent, *, seed: int = 0
-    ) -> None:
+    def __init__(self, problem: Problem, waist: Waist, incumbent: Incumbent, begin: Begin) -> None:
         assert incumbent.target is not None
-        self.incumbent, self._problem, self._waist, self._seed = incumbent, problem, waist, seed
+        self.incumbent, self._problem, self._waist, self._begin = incumbent, problem, waist, begin
         self._target = incumbent.target
         hull = problem.domain.hull
         self._box = Box(hull.lo[waist.inputs], hull.hi[waist.inputs])
@@ -125,11 +127,11 @@ class WaistSearch(Search):
         rows = np.concatenate([np.eye(count), -np.eye(count)])
         own = Incumbent(rows, TOLERANCE, self._limit, None)
         front = Problem(waist.front, rows, np.zeros(2 * count), DomainBoxes.of(self._box))
-        self._ranges = select_search(front, own, seed=seed)
+        self._ranges = begin(front, own)
         self._turn, self._ranging = FIRST_TURN, True
         self._ends = incumbent.clock.seconds + FIRST_TURN
         self._regions: list[Ends] = []
-        self._asked: GroupSearch | None = None
+        self._asked: Search | None = None
         self._gave_up = self._closed = False
 
     def lower(self) -> np.ndarray:
@@ -218,37 +220,41 @@ class WaistSearch(Search):
         """Search an input that reaches a region; halve the region where there is one."""
         if self._asked is None:
             self._asked = self._question(*region)
-        stop = self._asked.run(SLICE, self._reached)
+        asked = self._asked
+        stop = asked.run(asked.incumbent.clock.seconds + SLICE)
         if stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
-        if self._asked.proved or stop is Stop.GOAL:
-            found = [] if self._asked.proved else self._halves(*region)
-            self._regions[-1:] = found
+        proved = bool((np.fmax(asked.lower(), asked.incumbent.known) >= ABOVE_ZERO).all())
+        if stop is Stop.GOAL and not proved:
+            self._offer(asked.incumbent.best_at[0])
+        if proved or stop is Stop.GOAL:
+            self._regions[-1:] = [] if proved else self._halves(*region)
             self._asked, self._closed = None, not self._regions
         elif self._ranges.finished:
             self._gave_up = stop is Stop.FINISHED
         elif stop is Stop.FINISHED or self.incumbent.clock.seconds > self._ends:
             self._take_turns(ranging=True)
 
-    def _question(self, lo: np.ndarray, hi: np.ndarray) -> GroupSearch:
+    def _question(self, lo: np.ndarray, hi: np.ndarray) -> Search:
         """Whether some input has all entries of the waist within a region."""
-        first = self._waist.front.size
+        front, own = self._waist.front, Incumbent(np.eye(1), 0.0, self._limit, None)
+        own.target, own.goal = np.array([ABOVE_ZERO]), np.array([ABOVE_ZERO])
         parts = [
-            Atom.of({first + i: sign}, -sign * end)
+            Atom.of({front.size + i: sign}, -sign * end)
             for i in range(lo.size)
             for sign, end in ((-1.0, float(lo[i])), (1.0, float(hi[i])))
         ]
-        group = ClauseGroup([tuple(parts)], np.zeros(1, bool), DomainBoxes.of(self._box), ())
-        return GroupSearch(self._waist.front, group, first, self._limit, None, self._seed, "auto")
+        value = measure(front, [tuple(parts)])
+        problem = Problem(value, np.eye(1), np.zeros(1), DomainBoxes.of(self._box))
+        return self._begin(problem, own)
 
-    def _reached(self, x: np.ndarray) -> bool:
+    def _offer(self, x: np.ndarray) -> None:
         """Offer a point whose waist is in a region as a point of the whole."""
         at = self._problem.domain.middle()
         at[0, self._waist.inputs] = x
         problem = self._problem
         y = linear_forms(problem.rows, problem.graph.run(at))[0] + problem.offset
         self.incumbent.offer(y, np.repeat(at, y.size, axis=0))
-        return True
 
     def _halves(self, lo: np.ndarray, hi: np.ndarray) -> list[Ends]:
         """What is open in both halves of a region."""
