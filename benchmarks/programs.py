@@ -5,7 +5,8 @@
     python benchmarks/programs.py --out score.jsonl --time 3600   # goes on where it stopped
 
 Each base and mutant is trained from ten starts; the mutant hurts if it does significantly worse on
-rows it has not seen, and is a healthy twin of its base if it does not. A cause is named by a
+rows it has not seen, in what it predicts, in its own loss or in the chances it tells, and is a
+healthy twin of its base if it does none of these. A cause is named by a
 finding of a rule, or with words, that `tests/diagnosis/generated` lists for the mutation.
 """
 
@@ -37,8 +38,8 @@ class Trainings:
         lines = path.read_text().splitlines() if path.exists() else []
         self.known = dict(json.loads(line) for line in lines if line.endswith("]"))
 
-    def __call__(self, keras: Any, program: Any) -> tuple[Any, str]:
-        """The skills of ten starts, and the error if there was one."""
+    def __call__(self, keras: Any, program: Any) -> tuple[Any, Any, Any, str]:
+        """Skills, gains and told chances of ten starts, and the error if there was one."""
         import numpy as np
 
         from diagnosis.generated.judge import fingerprint
@@ -47,20 +48,21 @@ class Trainings:
         key = fingerprint(program)
         if key not in self.known:
             done = trained(keras, program)
-            self.known[key] = [[round(float(s), 4) for s in done.skills], done.error]
+            scores = (done.skills, done.gains, done.chances)
+            self.known[key] = [*([round(float(v), 4) for v in a] for a in scores), done.error]
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a") as file:
                 file.write(json.dumps([key, self.known[key]]) + "\n")
-        skills, error = self.known[key]
-        return np.array(skills), error
+        *scores, error = self.known[key]
+        skills, gains, chances = map(np.array, scores)
+        return skills, gains, chances, error
 
 
-def diagnosed(keras: Any, program: Any) -> dict[str, Any]:
+def diagnosed(model: Any, program: Any) -> dict[str, Any]:
     """Findings and time of one call, as a user makes it."""
     import outrange
-    from diagnosis.generated.program import build, data
+    from diagnosis.generated.program import data
 
-    model = build(keras, program)
     x, y = data(program)
     known = inspect.signature(outrange.diagnose).parameters
     options = {name: value for name, value in program.fit.items() if name in known}
@@ -68,7 +70,7 @@ def diagnosed(keras: Any, program: Any) -> dict[str, Any]:
     try:
         found = list(outrange.diagnose(model, x, y, **options))
         failed = ""
-    except outrange.OutrangeError as error:
+    except Exception as error:  # whatever it raises is a miss, and is listed
         found, failed = [], f"{type(error).__name__}: {error}"
     seconds = time.perf_counter() - start
     return {"seconds": round(seconds, 2), "failed": failed, "found": found}
@@ -76,10 +78,13 @@ def diagnosed(keras: Any, program: Any) -> dict[str, Any]:
 
 def record(keras: Any, program: Any, operator: Any = None) -> dict[str, Any]:
     """Diagnose one program; at which level its cause is named, and all that is found."""
+    from diagnosis.generated.program import build
+
     try:
-        done = diagnosed(keras, program)
-    except (ValueError, TypeError) as error:  # the program cannot even be built
+        model = build(keras, program)
+    except (ValueError, TypeError) as error:  # Keras itself says what is wrong
         return {"findings": [], "named": "built", "seconds": 0.0, "failed": str(error)[:200]}
+    done = diagnosed(model, program)
     found = done.pop("found")
     named = [f.level for f in found if operator is not None and operator.names(f)]
     done["named"] = max(named).name if named else "-"
@@ -92,11 +97,14 @@ def record(keras: Any, program: Any, operator: Any = None) -> dict[str, Any]:
 
 def group(keras: Any, seed: int, train: Trainings, todo: list[int]) -> Any:
     """Every program of a group, as records one by one."""
+    import numpy as np
+
     from diagnosis.generated import sample
-    from diagnosis.generated.judge import is_healthy, verdict
+    from diagnosis.generated.judge import is_healthy, verdict, worse_of
+    from diagnosis.generated.losses import comparable
 
     base = sample.base_of(seed)
-    skills, error = train(keras, base)
+    skills, *others, error = train(keras, base)
     about = {"base": base.base, "skill": round(float(skills.mean()), 3)}
     if error or not is_healthy(skills):
         yield {"seed": seed, "kind": "does not learn", **about, "error": error}
@@ -108,11 +116,14 @@ def group(keras: Any, seed: int, train: Trainings, todo: list[int]) -> Any:
     yield {"seed": seed, "kind": "base", **about, **record(keras, base)}
     for one in todo:
         operator, mutant = sample.mutant_of(one, base)
-        theirs, error = train(keras, mutant)
-        seen = verdict(skills, theirs)
+        theirs, *theirs_others, error = train(keras, mutant)
+        seen = by_skill = verdict(skills, theirs)
+        for ours, other in zip(others, theirs_others, strict=True):
+            if comparable(base, mutant) and np.isfinite([*ours, *other]).all():
+                seen = worse_of(seen, verdict(ours, other))
         line = {"seed": one, "kind": seen.kind, **about, "operator": operator.name,
                 "drop": round(seen.drop, 3), "effect": round(seen.effect, 2),
-                "chance": seen.chance, "raises": error}  # fmt: skip
+                "chance": seen.chance, "by_skill": by_skill.kind, "raises": error}  # fmt: skip
         if seen.kind != "undecided":
             line |= record(keras, mutant, operator)
         yield line
@@ -138,7 +149,7 @@ def main() -> None:
     options.add_argument("--time", type=float, default=float("inf"), help="seconds")
     options.add_argument("--out", type=Path, help="JSON lines; an old file is gone on with")
     options.add_argument("--cache", type=Path, help="trainings of before",
-                         default=Path.home() / ".cache/outrange/programs.jsonl")  # fmt: skip
+                         default=Path.home() / ".cache/outrange/trained.jsonl")  # fmt: skip
     options.add_argument("--table", action="store_true", help="print what is in --out, no more")
     given = options.parse_args()
     end = time.monotonic() + given.time

@@ -36,7 +36,9 @@ def table(records: list[Record]) -> None:
     twins = [*by_kind["base"], *by_kind["harmless"]]
     sure = [r for r in every if r["named"] in LEVELS[:2]]
     named = [r for r in every if r["named"] in LEVELS]
-    print(f"\n{len(every)} harmful mutants. The cause is named")
+    by_loss = sum(r.get("by_skill", "harmful") != "harmful" for r in every)
+    print(f"\n{len(every)} harmful mutants, {by_loss} of them by loss or chances alone. "
+          "The cause is named")  # fmt: skip
     print(f"  PROVED              {share(sum(r['named'] == 'PROVED' for r in every), len(every))}")
     print(f"  PROVED or MEASURED  {share(len(sure), len(every))}")
     print(f"  at any level        {share(len(named), len(every))}")

@@ -20,13 +20,14 @@ def small_network(rng, inputs, widths, name, outputs=1, slopes=(0, 1)):
     network = Network(inputs)
     forms = entries(network)
     for width in widths:
-        sums = _dense(rng, forms, width, True)
+        sums = dense(rng, forms, width, True)
         forms = curve(network, name, sums, slopes if name == "kink" else None)
-    network.outputs = _dense(rng, forms, outputs, False)
+    network.outputs = dense(rng, forms, outputs, False)
     return network
 
 
-def _dense(rng, forms, width, with_bias):
+def dense(rng, forms, width, with_bias):
+    """Sums of a layer: random weights."""
     weights = rng.normal(size=(width, len(forms))) / np.sqrt(len(forms))
     bias = 0.3 * rng.normal(size=width) * with_bias
     return [

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from outrange.core import add_toward, multiply_toward
+from outrange.core import add_toward, down, multiply_toward, up
 
 
 def _numbers(rng, count=4000):
@@ -41,3 +41,29 @@ def test_ends_of_the_range(x, y):
     low, high = (multiply_toward(np.float64(x), np.float64(y), s) for s in (-np.inf, np.inf))
     assert Fraction(float(low)) <= true
     assert high == np.inf or Fraction(float(high)) >= true
+
+
+FEW = [0.0, -0.0, 5e-324, -5e-324, 1.0, -1.0, 1.7976931348623157e308, -1.7976931348623157e308]
+FEW += [2.2250738585072014e-308, -2.2250738585072014e-308, 2.225073858507201e-308]
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.tile(FEW, 99),
+        np.tile([*FEW, np.inf, -np.inf, np.nan], 99),
+        np.random.default_rng(0).integers(-(2**62), 2**62, (60, 40)).view(np.float64).T,
+        np.broadcast_to(np.array(FEW), (99, len(FEW))),
+        np.array(FEW),
+        np.array(-0.0),
+        np.zeros((0, 3)),
+    ],
+)
+def test_a_step_outward_is_to_the_next_float(x):
+    kept = x.copy()
+    with np.errstate(over="ignore"):
+        for found, want in ((up(x), np.inf), (down(x), -np.inf)):
+            expected = np.nextafter(x, want)
+            np.testing.assert_array_equal(found, expected)
+            np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+    np.testing.assert_array_equal(x, kept)

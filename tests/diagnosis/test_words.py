@@ -5,7 +5,11 @@ import pytest
 
 import outrange
 from outrange.answers.diagnosis import Finding, Level
+from outrange.diagnosis.changes import AS_IS, Change
 from outrange.diagnosis.run_rules import pointing, said_once
+from outrange.diagnosis.trials import Trials
+from outrange.diagnosis.wording import of_constant, reached, steps_said
+from outrange.program import Rehearsal
 
 
 keras = pytest.importorskip("keras")
@@ -62,3 +66,58 @@ def test_what_points_at_others_carries_the_fix_of_the_surest():
     assert told.layer == "hidden"
     assert told.fix == 'kernel_initializer="glorot_uniform"   # see OR013'
     assert pointing([symptom]) == [symptom]
+
+
+def test_steps_and_shares_are_said_as_people_say_them():
+    assert [steps_said(count) for count in (1, 12, 1200)] == ["1 step", "12 steps", "1,200 steps"]
+    assert of_constant(0.974) == "97 % of the best constant's loss"
+    assert of_constant(1.2, "hinge") == "120 % of the best constant's hinge"
+    assert of_constant(1234.0) == "1,200 times the best constant's loss"
+    assert of_constant(np.inf) == "no finite loss"
+    assert reached(200, (0.9, 0.05), "without dropout") == (
+        "In 200 steps copies get to 90 % of the best constant's loss; without dropout to 5 %."
+    )
+    assert "; anew to 4 times the best constant's loss." in reached(200, (90.0, 4.0), "anew")
+
+
+def dropped(rate):
+    """A classifier whose outputs are dropped."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(128, 4)).astype("float32")
+    y = np.eye(2)[(x[:, 0] > 0).astype(int)]
+    keras.utils.set_random_seed(0)
+    last = [layers.Dense(2, "softmax"), layers.Dropout(rate)]
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(16, "tanh"), *last])
+    model.compile(keras.optimizers.Adam(0.02), "categorical_crossentropy")
+    return model, x, y
+
+
+def test_a_loss_that_is_no_number_after_one_step_is_no_percentage():
+    """It was said to keep 9900 % of the best constant's loss in 1 steps."""
+    (strong,) = [f for f in outrange.diagnose(*dropped(0.9)) if f.code == "OR027"]
+    assert strong.level is Level.MEASURED
+    assert "NaN or infinite after 1 step; without dropout they get to" in strong.message
+    assert "1 steps" not in strong.message
+    assert "9900" not in strong.message
+
+
+class Given(Trials):
+    """Trials of so many steps that leave so much, and so much with any change."""
+
+    def __init__(self, steps, left, changed):
+        self.count, self.left, self.changed = steps, left, changed
+
+    def run(self, change=AS_IS, seed=0):
+        return Rehearsal((1.0,) * self.count, {}, {})
+
+    def ratio(self, one, change=AS_IS):
+        return self.left if change == AS_IS else self.changed
+
+
+def test_a_few_steps_are_no_evidence_of_what_a_change_gains():
+    change = Change(without="noise")
+    assert Given(11, 0.9, 0.1).gain(change) is None
+    assert Given(12, 0.9, 0.1).gain(change) == (0.9, 0.1)
+    # A loss that is no number says so in one step; what is worse than a constant mends nothing.
+    assert Given(1, np.inf, 0.1).gain(change) == (np.inf, 0.1)
+    assert Given(1, np.inf, 30.0).gain(change) is None

@@ -35,8 +35,10 @@ def test_claim_and_evidence_of_a_bent_net():
     for at, seen, side in ((answer.at_lo, answer.seen_lo, 1), (answer.at_hi, answer.seen_hi, 0)):
         assert at.shape == (4, 3)
         assert np.all(np.abs(at) <= 1)
-        value = enclose(net.graph, at)[side].diagonal()
-        assert value.tolist() == seen.tolist()
+        # Sums of other batches may be rounded otherwise: each encloses the value by itself.
+        lo, hi = (end.diagonal() for end in enclose(net.graph, at))
+        assert np.all(lo <= seen) if side else np.all(seen <= hi)
+        np.testing.assert_allclose(seen, (lo, hi)[side], rtol=1e-14, atol=1e-14)
 
 
 def test_several_inputs_and_outputs():

@@ -102,37 +102,122 @@ class Once(keras.callbacks.Callback):
         self.monitor = monitor
 
     def on_epoch_end(self, epoch, logs=None):
-        self.monitor.time.allows_measurement = lambda _: epoch == 0
+        self.monitor.time.allows_measurement = lambda *a, **k: epoch == 0
+        self.monitor.time.allows_comparison = lambda: False
 
 
-def test_what_cannot_be_paid_is_not_done():
-    history = fit(mlp(), RangeMonitor(X, Y, share=1e-9), epochs=3)
+class Clocks:
+    """Wall and processor time as a test says."""
+
+    def __init__(self, monkeypatch):
+        self.wall = self.used = 0.0
+        monkeypatch.setattr(time_share.time, "perf_counter", lambda: self.wall)
+        monkeypatch.setattr(time_share.time, "process_time", lambda: self.used)
+
+    def set(self, wall, used=None):
+        self.wall, self.used = wall, wall if used is None else used
+
+
+def nothing_is_cheap(monkeypatch):
+    monkeypatch.setattr(time_share, "CHEAP", 0.0)
+
+
+def test_what_cannot_be_paid_is_not_done_and_the_user_is_told(monkeypatch):
+    nothing_is_cheap(monkeypatch)
+    with pytest.warns(UserWarning, match=r"no time to look.*are NaN.*share=1"):
+        history = fit(mlp(), RangeMonitor(X, Y, share=1e-9), epochs=3)
     assert np.isnan(history["ranges/epoch"]).all() and np.isnan(history["ranges/hi"]).all()
     assert len({len(values) for values in history.values()}) == 1
 
 
+def test_a_short_training_has_numbers_in_its_last_epoch(monkeypatch):
+    """By intervals, which hold what lines prove."""
+    monkeypatch.setattr(time_share, "CHEAP", 60.0)
+    model = mlp(keras.layers.Dense(4, "tanh"))
+    history = fit(model, RangeMonitor(X, Y, share=1e-9), epochs=3)
+    assert np.isnan(history["ranges/epoch"][:2]).all()
+    assert history["ranges/epoch"][2] == 2.0
+    answer = outrange.summary(model, X)
+    assert history["ranges/lo"][2] <= answer["last"].after[0].min()
+    assert history["ranges/hi"][2] >= answer["last"].after[1].max()
+    assert 0.0 <= history["ranges/hidden/idle"][2] <= 1.0
+    assert len({len(values) for values in history.values()}) == 1
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends the training after its second epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 1
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_a_training_that_is_stopped_has_its_last_numbers(behind, monkeypatch):
+    monkeypatch.setattr(time_share, "CHEAP", 60.0)
+    callbacks = [RangeMonitor(X, Y, share=1e-9), Stop()]
+    history = fit(mlp(), *(callbacks if behind else callbacks[::-1]), epochs=9)
+    assert np.isnan(history["ranges/epoch"][0])
+    assert history["ranges/epoch"][1] == 1.0
+    assert np.isfinite(history["ranges/hi"][1])
+
+
 def test_the_time_allowed_is_a_share_of_the_training(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(time_share.time, "perf_counter", lambda: now[0])
+    clocks = Clocks(monkeypatch)
     share = time_share.TimeShare(0.05, 100)
-    now[0] = 0.2
+    clocks.set(0.1)
     share.has_read()
-    assert share.spent == 0.2
-    now[0] = 1.0
-    assert not share.allows_measurement(0)  # 0.4 s are more than 5 % of 1 s
-    now[0] = 1.1
-    # 98 epochs of 0.1 s are to come, of which half are counted: 5 % of 6 s.
-    assert not share.allows_measurement(1)
-    now[0] = 1.6
-    assert share.allows_measurement(2)
-    now[0] = 1.7
+    assert share.spent == 0.1  # a look is taken to need 0.3 s
+    clocks.set(1.0)
+    share.has_ended(0)
+    assert not share.allows_measurement(False)  # 0.4 s are more than 4 % of 1 s
+    clocks.set(1.1)
+    share.has_ended(1)
+    # 98 epochs of 0.1 s are to come, of which half are counted: 4 % of 6 s.
+    assert not share.allows_measurement(False)
+    clocks.set(1.6)
+    share.has_ended(2)
+    assert share.allows_measurement(False)
+    clocks.set(1.7)
     share.has_measured(1.6)
-    assert share.spent == pytest.approx(0.3)
-    assert not share.allows_measurement(3)  # now only what has passed counts
+    assert share.spent == pytest.approx(0.2)
+    assert share.look == pytest.approx(0.1)
+    share.has_ended(3)
+    assert not share.allows_measurement(True)  # now only what has passed counts
+    clocks.set(7.6)
+    assert share.allows_measurement(True)
+
+
+def test_after_the_first_look_time_is_saved_for_the_comparison(monkeypatch):
+    clocks = Clocks(monkeypatch)
+    share = time_share.TimeShare(0.05, 100)
+    clocks.set(0.02)
+    share.has_read()
+    clocks.set(1.0)
+    share.has_ended(0)
+    clocks.set(1.01)
+    share.has_measured(1.0)  # spent 0.03 s; a comparison and a look need 0.13 s
+    clocks.set(1.1)
+    share.has_ended(1)
+    assert not share.allows_measurement(False)  # 98 epochs of 0.1 s will pay a comparison
+    assert share.allows_measurement(True)
     assert not share.allows_comparison()
-    now[0] = 20.1
-    assert share.allows_measurement(60)
+    share.epochs = 5  # too few to pay a comparison: looks go on
+    assert share.allows_measurement(False)
+    clocks.set(4.1)
     assert share.allows_comparison()
+
+
+def test_an_interrupted_training_earns_no_more(monkeypatch):
+    """On a busy computer 20 s of wall time were 1 s of work, of which 0.4 s are no 5 %."""
+    clocks = Clocks(monkeypatch)
+    share = time_share.TimeShare(0.05, 2)
+    clocks.set(0.2, 0.1)
+    share.has_read()
+    for wall, used in ((20.0, 1.0), (1.0, 20.0)):  # or many cores
+        clocks.set(wall, used)
+        assert not share.allows_measurement(True)
+    clocks.set(10.1, 10.1)
+    assert share.allows_measurement(True)
 
 
 def test_a_recording_that_is_not_the_model_is_told_when_it_is_compared(monkeypatch):
@@ -141,7 +226,7 @@ def test_a_recording_that_is_not_the_model_is_told_when_it_is_compared(monkeypat
 
     monitor = RangeMonitor(X, Y, share=0.9)
     monkeypatch.setattr(structure, "compare", differs)
-    monkeypatch.setattr(time_share.TimeShare, "allows_measurement", lambda self, epoch: True)
+    monkeypatch.setattr(time_share.TimeShare, "allows_measurement", lambda *a, **k: True)
     monkeypatch.setattr(time_share.TimeShare, "allows_comparison", lambda self: self.measured)
     with pytest.warns(RangeWarning, match="nonsense"):
         history = fit(mlp(), monitor, epochs=3)

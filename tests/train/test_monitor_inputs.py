@@ -8,7 +8,7 @@ import pytest
 import outrange
 from cases import some
 from outrange.callbacks import RangeMonitor, RangeWarning
-from outrange.train import monitor
+from outrange.train import watched
 from outrange.train.comparison.structure import Structure
 from outrange.train.snapshot import moment
 
@@ -143,6 +143,15 @@ def test_gradients_are_unknown_only_before_what_has_none():
     assert np.isfinite(history["ranges/behind/gradient_hi"]).all()
 
 
+def test_a_recurrent_layer_is_recorded_once():
+    """Its initial zeros were a tensor of the backend, for which every look recorded it again."""
+    recurrent, x, _ = CASES["an LSTM"]()
+    assert Structure(recurrent, x).fixed
+    twice = Structure(recurrent, x).now()
+    expected = np.asarray(recurrent(x), float)
+    np.testing.assert_allclose(twice.graph.run(x.reshape(N, -1)), expected, atol=1e-5)
+
+
 def test_rows_that_are_looked_at_in_parts_give_the_same(monkeypatch):
     model, x, _ = CASES["an image"]()
     structure = Structure(model, x)
@@ -187,10 +196,10 @@ def test_an_operation_that_may_leave_its_domain_has_an_infinite_range():
 
 
 def test_whatever_fails_in_a_look_is_told_and_the_training_goes_on(monkeypatch):
-    def broken(*arguments):
+    def broken(*arguments, **options):
         raise MemoryError("no room")
 
-    monkeypatch.setattr(monitor, "moment", broken)
+    monkeypatch.setattr(watched, "moment", broken)
     model, x, y = CASES["a sequence"]()
     model.compile("sgd", "mse")
     with pytest.warns(RangeWarning, match="goes on. MemoryError: no room") as told:

@@ -22,6 +22,10 @@ from ..core import Box
 STAMP = (1980, 1, 1, 0, 0, 0)
 """Time of the members: the same certificate is the same file, bit for bit."""
 
+LEVEL = 5
+"""How hard a file is compressed: one hundredth larger than by 6, in half of the time; 9 takes ten
+times as long as 6 for two hundredths less."""
+
 
 @dataclass(frozen=True, eq=False)
 class Claim:
@@ -82,11 +86,9 @@ def write_certificate(
         "about": about,
     }
     members = (json.dumps(claim, indent=1).encode(), body, b"".join(part.tree for part in parts))
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, data in zip(MEMBERS, members, strict=True):
-            info = zipfile.ZipInfo(name, STAMP)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, data)
+            archive.writestr(zipfile.ZipInfo(name, STAMP), data, zipfile.ZIP_DEFLATED, LEVEL)
 
 
 def _number(value: float) -> list[Any]:

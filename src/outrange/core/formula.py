@@ -107,6 +107,19 @@ def atoms(formula: Formula) -> Iterator[Atom]:
             pending.extend(reversed(part.parts))
 
 
+def different_atoms(formula: Formula) -> Iterator[Atom]:
+    """Every atom, one that occurs several times as the same object only once; in any order."""
+    pending, seen = [formula], {id(formula)}
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Atom):
+            yield part
+            continue
+        fresh = {id(inner): inner for inner in part.parts if id(inner) not in seen}
+        seen.update(fresh)
+        pending.extend(fresh.values())
+
+
 def clauses(formula: Formula, most: int = MOST_CLAUSES) -> list[tuple[Formula, ...]]:
     """Conjunctions whose disjunction is `formula` (disjunctive normal form).
 

@@ -13,6 +13,9 @@ from .arrays import Numbers
 UNIT = 2.0**-53
 """Unit roundoff of float64, round to nearest."""
 
+_SEVERAL = 512
+"""Entries of an array from which on its bits are counted up: a call costs some microseconds."""
+
 
 def gamma(n: int) -> float:
     """`n*u / (1 - n*u)`: the relative error of a sum of `n` products, in any order of summation."""
@@ -26,7 +29,7 @@ def up(x: np.ndarray, ulps: int = 1) -> np.ndarray: ...
 def up(x: Numbers, ulps: int = 1) -> Numbers:
     """A float64 at least `ulps` steps above `x`."""
     for _ in range(ulps):
-        x = np.nextafter(x, np.inf)
+        x = next_toward(x, np.inf)
     return x
 
 
@@ -37,8 +40,24 @@ def down(x: np.ndarray, ulps: int = 1) -> np.ndarray: ...
 def down(x: Numbers, ulps: int = 1) -> Numbers:
     """A float64 at least `ulps` steps below `x`."""
     for _ in range(ulps):
-        x = np.nextafter(x, -np.inf)
+        x = next_toward(x, -np.inf)
     return x
+
+
+def next_toward(x: Numbers, direction: float) -> Numbers:
+    """`np.nextafter(x, direction)` for an infinite direction; of arrays several times as fast.
+
+    The bits of finite floats of one sign, read as an integer, are in the order of their sizes.
+    """
+    if not isinstance(x, np.ndarray) or x.size < _SEVERAL or x.dtype != np.float64:
+        return np.nextafter(x, direction)
+    if not np.isfinite(x).all():
+        return np.nextafter(x, direction)
+    # The sum turns -0 to 0, whose bits are in order.
+    turned: np.ndarray = (x if direction > 0 else -x) + 0.0
+    bits = turned.view(np.int64)
+    bits += (bits >> 63) | 1
+    return turned if direction > 0 else np.negative(turned, out=turned)
 
 
 def add_toward(x: Numbers, y: Numbers, direction: float) -> np.ndarray:
@@ -78,4 +97,4 @@ def _high(x: Numbers) -> Numbers:
 def _settled(value: Numbers, error: Numbers, direction: float) -> np.ndarray:
     """Step outward unless the error is known to be nothing, or to lie on the safe side."""
     safe = error >= 0 if direction < 0 else error <= 0
-    return np.where(safe, value, np.nextafter(value, direction))
+    return np.where(safe, value, next_toward(value, direction))

@@ -47,6 +47,7 @@ class DiagnosisContext:
         plan: How long training will go on, if that is known.
         history: What was logged after each epoch of a training, if there was one.
         held_out: Inputs and targets that are kept from training, if there are any.
+        mixed: A row whose output hangs on the rows beside it, if one was seen.
     """
 
     program: Program
@@ -59,6 +60,7 @@ class DiagnosisContext:
     plan: Plan | None = None
     history: Mapping[str, np.ndarray] | None = None
     held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None
+    mixed: Any = None
 
     # ---- data -----------------------------------------------------------------------------
 
@@ -239,7 +241,7 @@ class DiagnosisContext:
     def _repeated(self, rows: np.ndarray) -> tuple[Any, Any]:
         """Some rows as often as fill the length measured anyway: another would be compiled."""
         rows = np.resize(rows, max(len(rows), min(self.rows, 512)))
-        x, y = (_cut(part, rows) for part in self.given)
+        x, y = (cut(part, rows) for part in self.given)
         return x, y
 
     def _measured_at(self, rows: np.ndarray) -> Measured | None:
@@ -271,12 +273,12 @@ class DiagnosisContext:
         return [x for x in self.program.layers if x.path.split("/")[-1] == name]
 
 
-def _cut(data: Any, rows: np.ndarray) -> Any:
+def cut(data: Any, rows: np.ndarray) -> Any:
     """Some rows of arrays in a structure."""
     if isinstance(data, dict):
-        return {key: _cut(part, rows) for key, part in data.items()}
+        return {key: cut(part, rows) for key, part in data.items()}
     if isinstance(data, list | tuple):
-        return type(data)(_cut(part, rows) for part in data)
+        return type(data)(cut(part, rows) for part in data)
     return None if data is None else data[rows]
 
 

@@ -24,6 +24,14 @@ def diverges(one: Rehearsal | None) -> bool:
     )
 
 
+def late(one: Rehearsal) -> float:
+    """The mean loss of the first rows over the later half of a training; infinite if it fails."""
+    steps = len(one.losses)
+    looks = [loss for i, loss in one.looks if i >= steps / 2]
+    fine = np.isfinite(one.losses).all() and np.isfinite(looks).all()
+    return float(np.mean(looks)) if fine else np.inf
+
+
 def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float, float] | None:
     """Layer, a lower bound of the curvature, and the largest stable rate, if it is exceeded."""
     program = case.program

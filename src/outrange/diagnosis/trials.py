@@ -13,6 +13,7 @@ from . import baselines
 from .changes import AS_IS, Change, scaled
 from .short_trainings import SEEDS, ShortTrainings
 from .signal import FEATURES, Signal, signal
+from .wording import reached
 
 
 ROWS = 512
@@ -24,6 +25,9 @@ GAIN = 0.02
 
 LEAST = 40
 """Steps below which it says nothing that a training learned nothing."""
+
+FEW = 12
+"""Steps below which a comparison says nothing; as many are done however long they take."""
 
 HALFWAY, BETTER = 0.3, 0.6
 """Share of the best constant's loss from which on a training is far from done; how much less of it
@@ -250,6 +254,8 @@ class Trials(ShortTrainings):
         if constant is None or y is None or constant - least < 1e-12:
             return []
         for one in self.all(change):
+            if len(one.losses) < FEW and np.isfinite(one.losses).all():
+                return []
             p = np.asarray(one.outputs[0], np.float64)[rest]
             value = baselines.value(loss, y[rest], p) if np.isfinite(one.losses).all() else np.inf
             if value is None:
@@ -260,33 +266,35 @@ class Trials(ShortTrainings):
     def gain(self, change: Change) -> tuple[float, float] | None:
         """What is left of the best constant's loss without a change, and with it.
 
+        Few steps are evidence only of a loss that is no number; there a change has to learn.
+
         Returns:
             The least of the trainings without, the most of those with it; None if it is not known,
             or if nothing clear is gained.
         """
-        before = self.ratios()
-        if not before or min(before) < HALFWAY:
+        before, first = self.ratios(), self.run()
+        if not before or min(before) < HALFWAY or first is None:
             return None
-        first = self.run(change, 0)
-        one = None if first is None else self.ratio(first, change)
-        if one is None or one > BETTER * min(before):
+        if np.isfinite(min(before)) and len(first.losses) < FEW:
+            return None
+        most = BETTER * min(before) if np.isfinite(min(before)) else 1.0 - GAIN
+        changed = self.run(change, 0)
+        one = None if changed is None else self.ratio(changed, change)
+        if one is None or one > most:
             return None
         after = self.ratios(change)
-        if len(after) < SEEDS or max(after) > BETTER * min(before):
+        if len(after) < SEEDS or max(after) > most:
             return None
         return min(before), max(after)
 
-    def said(self, left: tuple[float, float], how: str) -> str:
+    def said(self, left: tuple[float, float], how: str, loss: str = "loss") -> str:
         """A sentence of what `gain` found.
 
         Args:
             left: What it returned.
             how: What was changed, `"without dropout"`.
+            loss: What is compared.
         """
         one = self.run()
-        of = "loss, above the least there is" if self.least > 0.0 else "loss"
-        return (
-            f"In {0 if one is None else len(one.losses)} steps copies keep "
-            f"{100 * min(left[0], 99):.0f} % of the best constant's {of}; {how} "
-            f"{100 * max(left[1], 0):.0f} % are left."
-        )
+        of = f"{loss}, above the least there is" if self.least > 0.0 else loss
+        return reached(0 if one is None else len(one.losses), left, how, of)

@@ -26,6 +26,49 @@ def at_least(value: float) -> str:
     return f"{float(text) + 0.0:g}"
 
 
+def steps_said(count: int) -> str:
+    """`1 step`, `1,200 steps`."""
+    return f"{count:,} step{'s' * (count != 1)}"
+
+
+MANY_TIMES = 2.0
+"""From so many times the best constant's loss on percents say less than a factor."""
+
+
+def of_constant(left: float, loss: str = "loss") -> str:
+    """What is left of the best constant's loss: `97 % of the best constant's loss`.
+
+    Args:
+        left: The share; infinite if there is no loss.
+        loss: What it is a share of.
+    """
+    if not np.isfinite(left):
+        return "no finite loss"
+    if left >= MANY_TIMES:
+        return f"{float(f'{left:.2g}'):,g} times the best constant's {loss}"
+    return f"{100 * max(left, 0.0):.0f} % of the best constant's {loss}"
+
+
+def reached(steps: int, left: tuple[float, float], how: str, loss: str = "loss") -> str:
+    """A sentence about copies that were trained without a change, and with it.
+
+    Args:
+        steps: How many steps those without it took.
+        left: What was left of the best constant's loss, without it and with it.
+        how: What was changed, `"without dropout"`.
+        loss: What it is a share of.
+    """
+    after = of_constant(left[1], loss)
+    if not np.isfinite(left[0]):
+        return (
+            f"The loss of copies is NaN or infinite after {steps_said(steps)}; {how} they get to "
+            f"{after}."
+        )
+    if left[1] < MANY_TIMES:
+        after = f"{100 * max(left[1], 0.0):.0f} %"
+    return f"In {steps_said(steps)} copies get to {of_constant(left[0], loss)}; {how} to {after}."
+
+
 def share(count: int, total: int) -> str:
     """`7 of 7`."""
     return f"{count:,} of {total:,}"

@@ -13,8 +13,9 @@ from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
 from .common.solution import Progress, Stop
+from .halving import open_boxes
 from .portfolio import select_search
-from .prefilter import METHODS, NothingOpen, open_boxes
+from .prefilter import METHODS, NothingOpen
 
 
 TIE = 1e-9
@@ -56,7 +57,8 @@ class GroupSearch:
         self.incumbent.target, self.incumbent.goal = self.target, self.target.copy()
         asked = measure(graph, group.clauses, group.distances)
         self._inputs, clock = inputs, self.incumbent.clock
-        roots, self.apart = open_boxes(asked, group.roots, self.target, lambda: clock.expired)
+        late = lambda: clock.expired  # noqa: E731
+        roots, self.apart = open_boxes(asked, group.roots, self.target, late, self._met)
         self._filtered = len(roots.lo) < len(group.roots.lo)
         self.search: Search
         if not len(roots.lo):
@@ -64,6 +66,13 @@ class GroupSearch:
             return
         problem = Problem(asked, np.eye(m), np.zeros(m), roots)
         self.search = select_search(problem, self.incumbent, seed=seed, engine=engine)
+
+    def _met(self, x: np.ndarray, y: np.ndarray) -> bool:
+        """Keep the lowest of some points; whether one is below its goal."""
+        low = np.where(np.isnan(y), np.inf, y)
+        most = np.where(np.isnan(y), -np.inf, y).max(axis=0)
+        self.incumbent.start(low.min(axis=0), x[low.argmin(axis=0)], most)
+        return self.incumbent.met
 
     @property
     def methods(self) -> tuple[str, ...]:

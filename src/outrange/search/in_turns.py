@@ -129,6 +129,11 @@ class Later(Search):
         return self._search is None or self._search.settled
 
     @property
+    def share(self) -> float:
+        """As the search's."""
+        return 1.0 if self._search is None else self._search.share
+
+    @property
     def waiting(self) -> int:
         return 1 if self._search is None else self._search.waiting
 

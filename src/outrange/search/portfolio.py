@@ -83,7 +83,8 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
 
     A decision about a graph with jumps is attacked in turns with its search (`attack/jumps.py`).
     A decision over one hidden layer whose conjunction leaves most units no choice is also given to
-    the conflict-driven search, in turns with neuron splits.
+    the conflict-driven search, in turns with neuron splits. Input splits of more than 12 free
+    inputs take turns with a search through a narrow waist, where a decision has one (`waist.py`).
 
     A range of 32 objectives or more, over 9 inputs and 64 units or more, gets neuron splits in
     turns as well: over wide boxes its units are bounded together there.
@@ -181,7 +182,7 @@ def _by_kind(
         return WideSearch(graph, problem.domain.hull, incumbent, seed=seed)
     incumbent.prove(problem.by_intervals(problem.small))
     if kind is Kind.INPUT_SPLIT:
-        inputs = _input_splits(problem, incumbent, seed, engine, solver)
+        inputs = _beside_waist(problem, incumbent, seed, engine, solver)
         if engine == "array" or incumbent.target is not None or not _is_hard(problem):
             return inputs
         return Portfolio((inputs, _neuron_splits(problem, incumbent, seed)))
@@ -189,6 +190,23 @@ def _by_kind(
         return _neuron_splits(problem, incumbent, seed)
     inputs = _input_splits(problem, incumbent, seed, engine, solver=False)
     return Portfolio((inputs, _neuron_splits(problem, incumbent, seed)))
+
+
+def _beside_waist(
+    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
+) -> Search:
+    """Input splits; in turns with a search through a waist where they have little prospect."""
+    inputs = _input_splits(problem, incumbent, seed, engine, solver)
+    few = problem.free <= FEW_INPUTS or not problem.is_one_box
+    if engine == "array" or few or incumbent.target is None or incumbent.decided or incumbent.met:
+        return inputs
+    from .waist import WaistSearch, find_waist
+
+    waist = find_waist(problem.of_outputs(problem.small))
+    if waist is None:
+        return inputs
+    by_waist = partial(WaistSearch, problem, waist, incumbent, partial(select_search, seed=seed))
+    return Portfolio((inputs, Later(by_waist, incumbent)))
 
 
 def _is_hard(problem: Problem) -> bool:

@@ -8,23 +8,10 @@ import numpy as np
 
 from ..core import InputError
 from ..frontends.keras.api import keras
-from ..frontends.keras.names import named_targets
-from ..ops import Affine
 from .arguments import data_arrays
 from .comparison.diagnosed import findings
-from .comparison.structure import Structure
-from .snapshot import Moment, moment, names_of
 from .time_share import TimeShare
-
-
-ROWS = 128
-"""Rows of the data at which something is measured, evenly spaced."""
-
-SLACK = 1e-9
-"""Targets are outside only by more than this share of the range: not by a rounding."""
-
-GRADIENT = ("gradient_lo", "gradient_hi")
-"""The two numbers of a layer's gradients."""
+from .watched import Watched
 
 
 class RangeWarning(UserWarning):
@@ -36,14 +23,22 @@ class RangeMonitor(keras().callbacks.Callback):
 
     The model's operations are recorded when training begins; after an epoch its weights are read
     into them, and one pass of linear bounds runs over the box of the data. All that the monitor
-    does is paid from `share` of the training time: it looks after the first epoch, if that can be
-    paid back in the epochs left, and then as often as the time allows. The other epochs repeat the
-    last numbers, and `ranges/epoch` says from which epoch they are (NaN as long as there are none).
+    does is paid from `share` of the training time (wall or processor time, the less), the recording
+    too: it looks as soon as that can be paid back in the epochs left, and then as often as the time
+    allows. The other epochs repeat the last numbers, and `ranges/epoch` says from which epoch they
+    are (NaN as long as there are none).
+
+    A training that is too short for that has numbers in its last epoch all the same, where they can
+    be paid, or take less than a hundredth of a second: those of interval arithmetic, which are
+    proved as well, but wider. If there is no time for them either, a `UserWarning` says so when the
+    training ends. Where a callback behind this one stops a training early, the last look comes
+    when it ends, at the weights it ends with, and is in `model.history` alone.
 
     What was recorded is compared with the model itself as soon as that can be paid (with `share=1`
-    before the first step), because it takes a compilation. `ranges/compared` is 1 in the epochs
-    since then. Before, the numbers rest on the recording alone; if the two differ, a `RangeWarning`
-    says so, and the numbers are NaN from then on.
+    before the first step), because it takes a compilation; in a training that is long enough for
+    it, the time is saved up after the first look. `ranges/compared` is 1 in the epochs since then.
+    Before, the numbers rest on the recording alone; if the two differ, a `RangeWarning` says so,
+    and the numbers are NaN from then on.
 
     Callbacks are called in the order of their list, and see in `logs` what those before them wrote:
     put this one first, before `CSVLogger`, `TensorBoard`, W&B and others. (`History` and the
@@ -92,8 +87,8 @@ class RangeMonitor(keras().callbacks.Callback):
     Sound: whatever is called proved holds for the real-valued network with the weights of that
     epoch, for every input in the box, where `ranges/compared` is 1.
     Complete: no; a unit that is dead may not be counted.
-    Cost: `share` of the time of `fit`, once recording the model is paid back; the diagnosis that a
-    warning quotes comes on top.
+    Cost: `share` of the time of `fit`, where recording the model takes less (some milliseconds; ten
+    times as many where layers are unrolled); the diagnosis that a warning quotes comes on top.
 
     Reference: Zhang et al., *Efficient neural network robustness certification with general
     activation functions* (CROWN), NeurIPS 2018.
@@ -125,162 +120,108 @@ class RangeMonitor(keras().callbacks.Callback):
         self.known: dict[str, float] = {}
         self.said: set[str] = set()
         self.alarms: set[str] = set()
+        self.over = self.closed = False
 
     @property
     def spent(self) -> float:
-        """Seconds spent so far."""
+        """Seconds of processor time spent so far."""
         return self.time.spent
 
     # ---- what Keras calls -------------------------------------------------------------------
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Read the model's structure, and compare it with the model and the data."""
-        self.time = TimeShare(self.share, (self.params or {}).get("epochs") or 1)
-        self.structure = Structure(self.model, self.x, compared=self.share == 1.0)
-        self.targets = None if self.y is None else named_targets(self.model, self.y)
-        sound = self.structure.sound_rows()
-        if not len(sound):
-            raise InputError(
-                "`x` needs a row of finite numbers: they make the box. Received: NaN or infinity "
-                "in every row."
-            )
-        self.box = self.structure.data_box(sound)
-        self.rows = self.structure.rows(sound[:: max(1, len(sound) // ROWS)][:ROWS])
-        self.blank = dict.fromkeys(self.names(), np.nan)
-        self.known, self.over = {}, False
+        planned = self.params or {}
+        self.time = TimeShare(self.share, planned.get("epochs") or 1)
+        self.watched = Watched(
+            self.model, self.x, self.y, prefix=self.prefix, layers=self.layers,
+            compared=self.share == 1.0,
+        )  # fmt: skip
+        self.known, self.over, self.closed = {}, False, False
+        variables = self.model.trainable_variables
+        self.variable = variables[-1] if variables else None
         self.time.has_read()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure if it is time, and write the numbers into `logs`."""
-        model = self.model
-        if model.trainable_variables:
+        if self.variable is not None:
             # Waits for pending backend work, so that its time is not attributed to this callback.
-            keras().ops.convert_to_numpy(model.trainable_variables[-1])
-        start = time.perf_counter()
-        if not self.over and self.time.allows_measurement(epoch):
+            keras().ops.convert_to_numpy(self.variable)
+        self.time.has_ended(epoch)
+        if epoch + 1 >= self.time.epochs or self.model.stop_training:
+            self.close(epoch)
+        else:
             self.look(epoch)
-            self.time.has_measured(start)
         if logs is not None:
-            logs.update(self.known or self.blank)
+            logs.update(self.known or self.watched.blank)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Take the last numbers of a training that was stopped by a callback behind this one."""
+        epoch, before = self.time.epoch, self.known
+        if self.closed or epoch is None or before.get(f"{self.prefix}/epoch") == epoch:
+            return
+        self.close(epoch)
+        history = getattr(getattr(self.model, "history", None), "history", {})
+        for name, value in self.known.items() if self.known is not before else ():
+            if history.get(name):
+                history[name][-1] = value
 
     # ---- measuring --------------------------------------------------------------------------
 
-    def names(self) -> list[str]:
-        """What `logs` gets, the same after every epoch."""
-        wanted = ["dead", "saturated", "idle", "lo", "hi"]
-        if self.fitting_targets() is not None:
-            wanted.append("unreachable")
-        for layer in names_of(self.structure.network) if self.layers else ():
-            wanted += [f"{layer}/{what}" for what in ("dead", "saturated", "idle", *GRADIENT)]
-        return [f"{self.prefix}/{name}" for name in (*wanted, "epoch", "compared")]
+    def close(self, epoch: int) -> None:
+        """Look a last time; if no look could ever be paid, at least by intervals.
+
+        Args:
+            epoch: The last one, from 0.
+        """
+        self.closed = True
+        self.look(epoch)
+        if self.over or self.time.measured:
+            return
+        if self.time.allows_glance():
+            self.measure(epoch, compared=False, linear=False)
+        elif self.warn:
+            warnings.warn(self.time.told(), UserWarning, stacklevel=2)
 
     def look(self, epoch: int) -> None:
-        """Measure; an error is reported as a warning, and does not end the training.
+        """Measure if there is time for it.
 
         Args:
             epoch: The epoch, from 0.
         """
+        if self.over:
+            return
+        known = self.watched.structure.compared
+        compared = not known and self.time.allows_comparison()
+        if compared or self.time.allows_measurement(known, last=self.closed):
+            self.measure(epoch, compared=compared, linear=True)
+
+    def measure(self, epoch: int, *, compared: bool, linear: bool) -> None:
+        """Measure the model now, and keep the numbers for `logs`.
+
+        An error is reported as a warning, and does not end the training.
+
+        Args:
+            epoch: The epoch, from 0.
+            compared: Whether to compare what was recorded with the model first.
+            linear: Bounds by lines, or by intervals.
+        """
+        start = time.process_time()
         try:
-            self.measure(epoch)
+            self.known, alarms = self.watched.measure(epoch, compared=compared, linear=linear)
+            if self.warn:
+                self.alarm(alarms)
         except RangeWarning:
             raise  # The user has turned these warnings into errors.
         except Exception as error:
-            self.over, self.known = True, dict(self.blank)
+            self.over, self.known = True, dict(self.watched.blank)
             warnings.warn(
                 f"RangeMonitor cannot look at model `{self.model.name}` after epoch {epoch}, and "
                 f"looks no more; the training goes on. {type(error).__name__}: {error}",
                 RangeWarning,
                 stacklevel=2,
             )
-
-    def measure(self, epoch: int) -> None:
-        """Measure the model now, and keep the numbers for `logs`.
-
-        Args:
-            epoch: The epoch, from 0.
-        """
-        finite = self.structure.is_finite()
-        if finite and not self.structure.compared and self.time.allows_comparison():
-            self.structure.compare()
-        found = moment(self.structure.now(), self.box, self.rows) if finite else None
-        numbers = {
-            f"{self.prefix}/epoch": float(epoch),
-            f"{self.prefix}/compared": float(self.structure.compared),
-        }
-        alarms = set() if finite else {"weights"}
-        if found is not None:
-            numbers |= self.numbers(found)
-            alarms |= {layer.name for layer in found.layers if layer.dead == layer.units}
-            alarms |= {"constant"} if (found.lo == found.hi).all() else set()
-            alarms |= {"targets"} if self.out_of_reach(found) else set()
-        self.known = self.blank | numbers
-        if self.warn:
-            self.alarm(alarms)
-
-    def numbers(self, found: Moment) -> dict[str, float]:
-        """Collect the numbers of one moment.
-
-        Args:
-            found: What was measured.
-
-        Returns:
-            Name in `logs` to number.
-        """
-        p = self.prefix
-        numbers = {f"{p}/{what}": found.share(what) for what in ("dead", "saturated", "idle")}
-        numbers |= {f"{p}/lo": float(found.lo.min()), f"{p}/hi": float(found.hi.max())}
-        missed = self.unreachable(found)
-        if missed is not None:
-            numbers[f"{p}/unreachable"] = missed
-        for layer in found.layers if self.layers else ():
-            for what in ("dead", "saturated", "idle"):
-                numbers[f"{p}/{layer.name}/{what}"] = getattr(layer, what) / layer.units
-            for end, value in zip(GRADIENT, layer.gradient, strict=True):
-                numbers[f"{p}/{layer.name}/{end}"] = value
-        return numbers
-
-    def fitting_targets(self) -> np.ndarray | None:
-        """`(n, outputs)` float64; None without targets, or if they do not fit the outputs."""
-        graph, y = self.structure.network.graph, self.targets
-        size = graph.value_size(graph.output)
-        # Targets of several outputs are for the diagnosis only.
-        if not isinstance(y, np.ndarray) or y.size != len(y) * size:
-            return None
-        return y.reshape(-1, size).astype(np.float64)
-
-    def unreachable(self, found: Moment) -> float | None:
-        """Compute the share of target numbers outside the outputs' range.
-
-        Args:
-            found: What was measured.
-
-        Returns:
-            The share; None if the targets do not fit the outputs.
-        """
-        y = self.fitting_targets()
-        if y is None:
-            return None
-        slack = SLACK * (np.abs(found.lo) + np.abs(found.hi))
-        return float(np.mean((y < found.lo - slack) | (y > found.hi + slack)))
-
-    def out_of_reach(self, found: Moment) -> bool:
-        """Tell whether some target may be outside of what other weights can return, too.
-
-        Labels of 0 and 1 are always outside of what a sigmoid returns, and no fault.
-
-        Args:
-            found: What was measured.
-
-        Returns:
-            Whether that is so.
-        """
-        graph, y = self.structure.network.graph, self.fitting_targets()
-        if y is None or not graph.output or isinstance(graph.nodes[graph.output - 1].op, Affine):
-            return False
-        ends = [-np.inf, -1.0, 0.0, 1.0, np.inf]
-        lo = max(end for end in ends if end <= found.lo.min())
-        hi = min(end for end in ends if end >= found.hi.max())
-        return bool(y.min() < lo or y.max() > hi)
+        self.time.has_measured(start, usual=linear and not compared)
 
     def alarm(self, alarms: set[str]) -> None:
         """Warn if something has become provable since the last measurement.
@@ -290,9 +231,10 @@ class RangeMonitor(keras().callbacks.Callback):
         """
         fresh = alarms - self.alarms
         self.alarms |= alarms
-        if not fresh or self.targets is None:
+        watched = self.watched
+        if not fresh or watched.targets is None:
             return
-        for finding in findings(self.model, self.structure.inputs, self.targets):
+        for finding in findings(self.model, watched.structure.inputs, watched.targets):
             if finding.level.name == "PROVED" and finding.code not in self.said:
                 self.said.add(finding.code)
                 warnings.warn(str(finding), RangeWarning, stacklevel=2)

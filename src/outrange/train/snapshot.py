@@ -1,5 +1,6 @@
 """The ranges and dead units of a network's layers at one moment of its training."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -64,16 +65,18 @@ class Moment:
         return sum(getattr(layer, what) for layer in self.layers) / max(units, 1)
 
 
-def moment(network: Network, box: Box, rows: np.ndarray) -> Moment:
+def moment(network: Network, box: Box, rows: np.ndarray, *, linear: bool = True) -> Moment:
     """Bound a network over a box, and evaluate it at some rows of data in it.
 
     Args:
         network: The network.
         box: The inputs for which something is proved.
         rows: `(n, inputs)`: those at which something is measured.
+        linear: Whether values are bounded by lines; if not, by intervals, which are wider and take
+            a small part of the time.
     """
     graph = network.graph
-    ends = _ends(graph, box)
+    ends = _ends(graph, box, linear)
     bent = [info for info in network.layers if info.before is not None]
     seen = _Rows(network, bent)
     for start in range(0, len(rows), seen.at_once):
@@ -96,13 +99,13 @@ def names_of(network: Network) -> list[str]:
     ]
 
 
-def _ends(graph: Graph, box: Box) -> list[tuple[np.ndarray, np.ndarray]]:
+def _ends(graph: Graph, box: Box, linear: bool) -> list[tuple[np.ndarray, np.ndarray]]:
     """Bounds of every value over the box; infinite ones where an op may leave its domain."""
-    try:
-        return [(lo[0], hi[0]) for lo, hi in bounds(graph, box.lo, box.hi, "linear")]
-    except InputError:
-        found = interval_ends(graph, box.lo[None], box.hi[None])
-        return [(lo[0], hi[0]) for lo, hi in found.ends]
+    if linear:
+        with contextlib.suppress(InputError):
+            return [(lo[0], hi[0]) for lo, hi in bounds(graph, box.lo, box.hi, "linear")]
+    found = interval_ends(graph, box.lo[None], box.hi[None])
+    return [(lo[0], hi[0]) for lo, hi in found.ends]
 
 
 def _layer(

@@ -83,6 +83,8 @@ def not_saturated(attack: Attack, finding: Any) -> str:
     if ends is None:
         return ""
     values = attack.values(finding.layer)
+    # A row with NaN was not among the rows that the finding is about.
+    values = values[np.isfinite(values.reshape(len(values), -1)).all(axis=1)]
     near = np.minimum(np.abs(values - ends[0]), np.abs(values - ends[1])) < 0.1
     part = float(near.mean())
     return f"only {part} of the values are near the ends" if part < finding.cost["share"] else ""

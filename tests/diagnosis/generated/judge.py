@@ -1,4 +1,10 @@
-"""Whether a mutant does worse than its base: an effect size and a p-value of ten starts each."""
+"""Whether a mutant does worse than its base: an effect size and a p-value of ten starts each.
+
+Three things are compared on rows that nobody trained on: how good the predictions are; what is left
+of a constant's loss, which is what `fit` prints; and, under a cross-entropy, how good the chances
+are that it tells. A mutant that ranks the classes as well while its loss cannot fall, or while its
+chances cannot be believed, hurts as well: its user sees a training that does not work.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +61,13 @@ def verdict(base: np.ndarray, mutant: np.ndarray) -> Verdict:
     else:
         kind = "undecided"
     return Verdict(kind, drop, effect, chance)
+
+
+def worse_of(one: Verdict, other: Verdict) -> Verdict:
+    """What two comparisons say together: harm in one is harm, and a doubt in one is a doubt."""
+    if one.kind == "harmful" or (one.kind == "undecided" and other.kind == "harmless"):
+        return one
+    return one if one.kind == other.kind == "undecided" else other
 
 
 def fingerprint(program: Program) -> str:

@@ -178,11 +178,13 @@ def build(keras: ModuleType, program: Program, seed: int | None = None) -> Any:
     z = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
     z = _chain(keras, z, program.trunk)
     outputs = [_chain(keras, z, head.layers) for head in program.heads]
-    model = keras.Model(_one(inputs), _one(outputs))
+    model = keras.Model(one_or_list(inputs), one_or_list(outputs))
     model.compile(
         getattr(keras.optimizers, program.optimizer[0])(**program.optimizer[1]),
-        _one([loss(keras, head) for head in program.heads]),
-        metrics=_one([list(program.metrics) for _ in program.heads]) if program.metrics else None,
+        one_or_list([loss(keras, head) for head in program.heads]),
+        metrics=one_or_list([list(program.metrics) for _ in program.heads])
+        if program.metrics
+        else None,
     )
     return model
 
@@ -196,7 +198,7 @@ def loss(keras: ModuleType, head: Head) -> Any:
 
 def data(program: Program) -> tuple[Any, Any]:
     """`x` and `y` as `fit` takes them."""
-    return _one(program.x), _one(program.y)
+    return one_or_list(program.x), one_or_list(program.y)
 
 
 def _chain(keras: ModuleType, z: Any, layers: tuple[Spec, ...]) -> Any:
@@ -208,6 +210,6 @@ def _chain(keras: ModuleType, z: Any, layers: tuple[Spec, ...]) -> Any:
     return z
 
 
-def _one(parts: Any) -> Any:
+def one_or_list(parts: Any) -> Any:
     parts = list(parts)
     return parts[0] if len(parts) == 1 else parts

@@ -9,8 +9,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, softmax
 
-from .program import Head, Program, build, data
+from .losses import constant_loss, kept_apart
+from .program import Head, Program, build, data, one_or_list
 
 
 STARTS = 10
@@ -18,30 +20,62 @@ STARTS = 10
 
 @dataclass(frozen=True)
 class Trained:
-    """The skill of each start, and what was raised where there was an error."""
+    """What came of each start.
+
+    Args:
+        skills: See `skill`.
+        error: What was raised, if there was an error.
+        gains: The share of a constant's loss that training took away, on rows kept apart, by the
+            program's own loss; -1 is the worst counted, NaN where the loss cannot tell.
+        chances: See `told_chances`.
+    """
 
     skills: np.ndarray
-    error: str = ""
+    error: str
+    gains: np.ndarray
+    chances: np.ndarray
 
 
 def trained(keras: ModuleType, program: Program, starts: int = STARTS) -> Trained:
     """How well each of some trainings does on rows it has not seen; see `skill`.
 
     The starts are trained together, with `fit`'s batches: shuffled anew in every epoch, the last
-    rows kept apart where there is a validation split. A program that raises has the worst skill.
+    rows kept apart where there is a validation split. New rows are predicted together and one by
+    one; the worse counts. A program that raises has the worst skill.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             model = build(keras, program)
-            outputs = _trained_outputs(keras, model, program, starts)
+            outputs, losses = _trained_outputs(keras, model, program, starts)
+            gains = _gains(losses, constant_loss(keras, program))
         except (ValueError, TypeError, IndexError) as error:
-            return Trained(np.full(starts, -1.0), f"{type(error).__name__}: {error}"[:300])
-    found = [skill(program, [np.asarray(o[i]) for o in outputs]) for i in range(starts)]
-    return Trained(np.array(found))
+            worst = np.full(starts, -1.0)
+            return Trained(worst, f"{type(error).__name__}: {error}"[:300], worst, worst)
+    starts_said = [[[o[i] for o in said] for said in outputs] for i in range(starts)]
+    skills, chances = (
+        np.array([min(score(program, said) for said in both) for both in starts_said])
+        for score in (skill, told_chances)
+    )
+    return Trained(skills, "", gains, chances)
 
 
-def _trained_outputs(keras: ModuleType, model: Any, program: Program, starts: int) -> list[Any]:
+def _gains(losses: np.ndarray, constant: float) -> np.ndarray:
+    if np.isnan(constant):  # NaN in the targets: that is what `fit` prints
+        return np.full(len(losses), -1.0)
+    if constant <= 0:
+        return np.full(len(losses), np.nan)
+    lost = np.where(np.isnan(losses), np.inf, losses) / constant
+    return np.clip(1.0 - lost, -1.0, 1.0)
+
+
+def _trained_outputs(
+    keras: ModuleType, model: Any, program: Program, starts: int
+) -> tuple[list[list[np.ndarray]], np.ndarray]:
+    """What each start says of new rows, together and one by one, and its loss on rows kept apart.
+
+    The loss is NaN where there are no such rows.
+    """
     import jax
 
     x, y = data(program)
@@ -64,18 +98,35 @@ def _trained_outputs(keras: ModuleType, model: Any, program: Program, starts: in
         tv, opt = model.optimizer.stateless_apply(opt, grads, tv)
         return (tv, ntv, opt), None
 
-    new = program.x_new[0] if len(program.x_new) == 1 else list(program.x_new)
+    new = one_or_list(program.x_new)
+    apart = kept_apart(program)
+
+    def judged(tv: Any, ntv: Any) -> Any:
+        if apart is None:
+            return jax.numpy.nan
+        out = model.stateless_call(tv, ntv, one_or_list(apart[0]), training=False)[0]
+        return model._compile_loss(one_or_list(apart[1]), out)
 
     def train(tv: Any, ntv: Any, opt: Any, order: Any) -> Any:
         (tv, ntv, _), _ = jax.lax.scan(step, (tv, ntv, opt), order)
-        return jax.tree.leaves(model.stateless_call(tv, ntv, new, training=False)[0])
+
+        def predict(rows: Any) -> Any:
+            return jax.tree.leaves(model.stateless_call(tv, ntv, rows, training=False)[0])
+
+        def predict_one(row: Any) -> Any:
+            return [o[0] for o in predict(jax.tree.map(lambda a: a[None], row))]
+
+        return predict(new), jax.vmap(predict_one)(new), judged(tv, ntv)
 
     x, y = jax.tree.map(jax.numpy.asarray, (x, y))
     together = jax.vmap(train)
     if any("Conv" in layer.kind for layer in program.hidden):  # as one, they are slow on a CPU
         together = functools.partial(jax.lax.map, lambda start: train(*start))
-        return [np.asarray(o) for o in jax.jit(together)((trained, fixed, state, order))]
-    return [np.asarray(o) for o in jax.jit(together)(trained, fixed, state, order)]
+        said, alone, losses = jax.jit(together)((trained, fixed, state, order))
+    else:
+        said, alone, losses = jax.jit(together)(trained, fixed, state, order)
+    known = losses if apart is not None else np.full(starts, np.nan)
+    return [[np.asarray(o) for o in outputs] for outputs in (said, alone)], np.asarray(known)
 
 
 def _batches(program: Program, rng: np.random.Generator, starts: int) -> np.ndarray:
@@ -157,3 +208,34 @@ def _classified(head: Head, out: np.ndarray, y: np.ndarray) -> float:
         share = truth.mean(axis=0)
         usual = float(np.maximum(share, 1 - share).mean())
     return (right - usual) / max(1.0 - usual, 1e-9)
+
+
+def told_chances(program: Program, outputs: list[np.ndarray]) -> float:
+    """How good the predicted chances are, the mean over the heads under a cross-entropy.
+
+    The quadratic score: 1 is perfect, 0 what the frequencies of the labels reach, -1 the worst
+    counted. Outputs that are no chances at all, or do not add up to 1, are scored as they are. NaN
+    where no head tells chances.
+    """
+    found = [
+        _chances(head, out, y)
+        for head, out, y in zip(program.heads, outputs, program.y_new, strict=True)
+        if "Crossentropy" in head.loss and head.task in ("binary", "classes", "labels")
+    ]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _chances(head: Head, out: np.ndarray, y: np.ndarray) -> float:
+    out, y = out.astype(np.float64), np.asarray(y, np.float64)
+    logits = head.options.get("from_logits") and head.last.activation is None
+    if head.task == "classes":
+        wide = y.shape == out.shape
+        truth = y if wide else np.eye(out.shape[-1])[y.reshape(out.shape[:-1]).astype(int)]
+        told = softmax(out, axis=-1) if logits else out
+    else:
+        truth, told = y.reshape(len(y), -1), (expit(out) if logits else out).reshape(len(y), -1)
+    if not np.isfinite(told).all() or told.shape != truth.shape:
+        return -1.0
+    truth, told = (a.reshape(-1, a.shape[-1]) for a in (truth, told))
+    constant = np.square(truth - truth.mean(axis=0)).sum()
+    return max(-1.0, 1.0 - float(np.square(truth - told).sum() / max(constant, 1e-30)))

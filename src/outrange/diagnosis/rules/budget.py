@@ -19,15 +19,15 @@ from ..context import DiagnosisContext
 from ..plan import Plan
 from ..registry import Example, ModelAndData, Rule, register
 from ..short_trainings import LONG
-from ..wording import at_least, short
+from ..wording import at_least, of_constant, short, steps_said
 
 
 SHARE = 0.9
 """Share of the best constant's loss that training must be able to get below."""
 
-FAR, LESS = 0.7, 0.5
-"""Share of the best constant's loss that is still there where steps are called too few; how much of
-it is left at most after more of them."""
+TOO_FEW = ((0.7, 0.5), (0.25, 0.2))
+"""Where steps are called too few: the share of the best constant's loss that is still there, and
+how much of that is left at most after more of them. Who is half there must gain the more."""
 
 TIMES, USUAL_BATCH = 3, 32
 """How many times as many steps are tried at least; and rows a step, where one is all of them."""
@@ -205,8 +205,8 @@ def _measured(case: _Case, steps: int) -> Finding | None:
     return case.rule.found(
         Level.MEASURED, head.layer,
         f"the loss falls from {short(losses[0])} by at most {short(fastest)} a step, measured over "
-        f"{len(one.losses)} steps on a copy: in {case.budget} it will not get below {short(end)}, "
-        f"not even at {FASTER:g} times this pace; predicting {rows.says} gives "
+        f"{steps_said(len(one.losses))} on a copy: in {case.budget} it will not get below "
+        f"{short(end)}, not even at {FASTER:g} times this pace; predicting {rows.says} gives "
         f"{short(rows.constant)}.",
         _fix(case, None), cost={"losses": losses.tolist(), "steps": steps},
         holds_for="the stored weights and your first rows",
@@ -222,10 +222,11 @@ def _longer(case: _Case) -> Iterator[Finding]:
         return
     if not context.batch_normalized:
         then = next(loss for at, loss in reversed(one.looks) if at <= steps)
-        if then - trials.least < 0.5 * (trials.constant - trials.least):
+        if then - trials.least < 0.8 * TOO_FEW[-1][0] * (trials.constant - trials.least):
             return
     before = trials.evaluated(Change(steps=steps))
-    if not before or not min(before) >= FAR:
+    least = [less for far, less in TOO_FEW if before and min(before) >= far]
+    if not least:
         return
     whole = 2 * plan.batch_size > context.rows > TIMES * USUAL_BATCH
     if whole:
@@ -240,14 +241,14 @@ def _longer(case: _Case) -> Iterator[Finding]:
     if not whole:
         more = Plan(-(-plan.epochs * longer // steps), plan.batch_size)
     after = trials.evaluated(change)
-    if not after or max(after) > LESS * min(before):
+    if not after or max(after) > max(least) * min(before):
         return
     yield case.rule.found(
         Level.MEASURED, context.program.heads[0].layer if context.program.heads else "",
-        f"in {case.budget}{', each with nearly all of your rows,' if whole else ''} copies keep "
-        f"{100 * min(min(before), 99):.0f} % of what the best constant loses; with "
+        f"in {case.budget}{', each with nearly all of your rows,' if whole else ''} copies get to "
+        f"{of_constant(min(before))}; with "
         f"{f'{USUAL_BATCH} rows a step as many epochs are' if whole else 'more epochs,'} "
-        f"{longer:,} steps, and {100 * max(*after, 0.0):.0f} % are left.",
+        f"{longer:,} steps, and they get to {of_constant(max(after))}.",
         f"model.fit(x, y, epochs={more.epochs}, batch_size={more.batch_size})",
         cost={"steps": steps, "left": min(before), "left_after_more": max(after)},
         holds_for="trainings from the stored weights",

@@ -11,7 +11,7 @@ from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..trials import ROWS
-from ..wording import names, share, short
+from ..wording import names, share, short, steps_said
 
 
 ENOUGH = 100
@@ -139,8 +139,8 @@ def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Fin
         Level.MEASURED, _layer(case, loss),
         f"nothing predicts the targets{_of_output(case, loss)} of rows it has not seen: not a "
         f"simple model (a ridge on two kernels, {seen.rows:,} rows; targets exchanged at random do "
-        f"as well), and not this network, whose outputs after {steps} steps on three quarters of "
-        "the rows go with the targets of the others no more than by chance.",
+        f"as well), and not this network, whose outputs after {steps_said(steps)} on three "
+        "quarters of the rows go with the targets of the others no more than by chance.",
         "look whether x and y are in the same order: shuffle both by one permutation",
         title="the targets do not depend on the inputs",
         cost={"explained": seen.explained, "unseen": unseen},

@@ -80,9 +80,11 @@ SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
     jumps (argmax, round, floor, sign, comparisons, casts to integers) or a stop_gradient, or there
     is no connection at all. The recorded operations of model and loss are followed backwards.
     PROVED where every use of the weight was recorded; MEASURED where the code could not be followed
-    but the backend's own differentiation says so. TensorFlow raises "No gradients provided" if no
-    weight has a gradient; JAX trains on silently with the weights frozen; PyTorch raises, or gives
-    zeros and is silent, depending on the operation. Replace the operation by a soft one, for the
+    but the backend's own differentiation says so; SUSPECTED where a stop_gradient inside the model
+    cuts off a part and short trainings learn without it: it may be meant. TensorFlow raises "No
+    gradients provided" if no weight has a gradient; JAX trains on silently with the weights frozen;
+    PyTorch raises, or gives zeros and is silent, depending on the operation. Replace the operation
+    by a soft one, for the
     loss at least.""",
     Example(lambda k: _classes(k, _argmax), lambda k: _classes(k, _soft_index)),
     Example(lambda k: _classes(k, _rounded), lambda k: _classes(k, _plain)),
@@ -103,20 +105,30 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         paths = [program.weights[i].path for i in weights]
         if _contradicted(case, weights):
             continue
+        level = Level.PROVED
         if steps:
+            # A part that is cut off on purpose is usual, where the rest learns without it.
+            meant = all(step.kind == "StopGradient" and step.inside for step in steps)
+            level = Level.SUSPECTED if meant and _learns(case) else level
             reason = f"{' and '.join(_place(step) for step in steps[:3])} passes no gradient"
             fix = SOFT.get(steps[0].kind, SOFT_COMPARISON)
         else:
             reason = "the loss does not depend on them"
             fix = "use the output in the loss, or take these layers out"
         yield rule.found(
-            Level.PROVED, steps[0].layer if steps else program.weights[weights[0]].layer,
+            level, steps[0].layer if steps else program.weights[weights[0]].layer,
             f"{share(len(weights), total)} trainable weights get no gradient: {names(paths, 4)}; "
             f"{reason}. {_consequence(case, len(weights) == total)}",
             fix, cost={"share": len(weights) / total, "weights": paths,
                        "operations": [_called(step.kind) for step in steps]},
             holds_for="all weights and all inputs: it is a fact of the graph, penalties aside",
         )  # fmt: skip
+
+
+def _learns(case: DiagnosisContext) -> bool:
+    """Whether short trainings take most of the best constant's loss away all the same."""
+    ratios = case.trials.ratios()
+    return bool(ratios) and max(ratios) < 0.5
 
 
 def _place(step: RecordedStep) -> str:

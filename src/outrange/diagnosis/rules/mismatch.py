@@ -233,14 +233,10 @@ def _squared(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str
     name = f"{partner}_crossentropy"
     alone = len(case.program.losses) == 1
     gained = case.trials.gain(Change(loss=name)) if alone else None
-    run = case.trials.run()
     level, more = Level.SUSPECTED, ""
-    if gained is not None and run is not None:
+    if gained is not None:
         level = Level.MEASURED
-        more = (
-            f" In {len(run.losses)} steps copies keep {100 * min(gained[0], 99):.0f} % of the best "
-            f"constant's {what}; trained with the crossentropy {100 * gained[1]:.0f} % are left."
-        )
+        more = f" {case.trials.said(gained, 'trained with the crossentropy', what)}"
     elif head.activation == "sigmoid":
         return None
     article = "an" if what[0] == "a" else "a"

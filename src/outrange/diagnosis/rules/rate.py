@@ -9,11 +9,11 @@ from ...answers.diagnosis import Finding, Level
 from ...program import Optimizer, Rehearsal
 from ..changes import AS_IS, Change
 from ..context import DiagnosisContext
-from ..divergence import GROWTH, WILD, curvature, diverges
+from ..divergence import GROWTH, WILD, curvature, diverges, late
 from ..registry import Example, ModelAndData, Rule, register
 from ..short_trainings import SEEDS
 from ..trials import LEARNED
-from ..wording import short
+from ..wording import short, steps_said
 
 
 STILL = 1e-5
@@ -30,6 +30,9 @@ USUAL, LARGEST = {True: 3e-3, False: 3e-2}, {True: 0.1, False: 1.0}
 
 UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
 """Optimizers whose steps are as large as the gradient, at first."""
+
+FEW = 4
+"""Steps below which only a loss that diverged tells anything."""
 
 STAYS = 0.02
 """Share of the best constant's loss by which a training that stands still changes it at most."""
@@ -95,15 +98,16 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )  # fmt: skip
         return
     one = case.trials.run()
-    if one is None or len(one.losses) < 4 or not np.isfinite(one.losses[0]):
+    if one is None or not np.isfinite([one.losses[0], one.looks[0][1]]).all():
         return  # not finite before any step: no rate is to blame
-    said = _explodes(case, optimizer, one) or _too_large(case, optimizer, one)
-    said = (
-        said
-        or _clipped(case, optimizer, one)
-        or _too_small(case, optimizer, one)
-        or _slow(case, optimizer, one)
-    )
+    said = _explodes(case, optimizer, one)
+    if said is None and len(one.losses) >= FEW:
+        said = (
+            _too_large(case, optimizer, one)
+            or _clipped(case, optimizer, one)
+            or _too_small(case, optimizer, one)
+            or _slow(case, optimizer, one)
+        )
     if said is None:
         return
     text, fix = said
@@ -120,17 +124,17 @@ Said = tuple[str, str]
 
 def _explodes(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
     losses = [loss for _, loss in one.looks]
-    late, start = _late(one), max(abs(losses[0]), case.trials.constant or 0.0)
+    settled, start = late(one), max(abs(losses[0]), case.trials.constant or 0.0)
     # What blows up may come back with dead units, and then it stays where it is.
     blown = max(losses) > GROWTH * start > 0 and case.trials.stuck
-    if not (diverges(one) or late > WILD * start > 0 or blown):
+    if not (diverges(one) or settled > WILD * start > 0 or blown):
         return None
     finite = [loss for loss in losses if np.isfinite(loss)]
     ends = short(losses[-1]) if np.isfinite(losses[-1]) else "NaN or infinity"
     over = f" by way of {short(max(finite))}" if max(finite) > 2 * abs(finite[-1]) else ""
     return (
-        f"in {len(one.losses)} steps on a copy the loss went from {short(losses[0])}{over} to "
-        f"{ends} at the rate {short(optimizer.rate)}: "
+        f"in {steps_said(len(one.losses))} on a copy the loss went from {short(losses[0])}{over} "
+        f"to {ends} at the rate {short(optimizer.rate)}: "
         + ("it blows up, and does not recover." if blown and not diverges(one) else "it diverges.")
     ), f"{_with_rate(optimizer, 0.01)}   or scaled inputs"
 
@@ -139,34 +143,44 @@ def _with_rate(optimizer: Optimizer, factor: float) -> str:
     return f"keras.optimizers.{optimizer.kind}({short(optimizer.rate * factor)})"
 
 
-def _late(one: Rehearsal) -> float:
-    """The mean loss of the first rows over the later half of a training; infinite if it fails."""
-    steps = len(one.losses)
-    looks = [loss for i, loss in one.looks if i >= steps / 2]
-    fine = np.isfinite(one.losses).all() and np.isfinite(looks).all()
-    return float(np.mean(looks)) if fine else np.inf
-
-
 def _too_large(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
     """Whether every training stays above the best constant, and a smaller rate does not."""
     trials = case.trials
     level = trials.constant or abs(one.looks[0][1])
-    if _late(one) < level or not all(_late(other) >= level for other in trials.all()):
-        return None
-    own = min(_late(other) for other in trials.all())
+    if late(one) < level or not all(late(other) >= level for other in trials.all()):
+        return _jumps(case, optimizer, one, level)
+    own = min(late(other) for other in trials.all())
     for factor in SMALLER:
         change = Change(rate=factor)
         first = trials.run(change)
-        if first is None or _late(first) >= LEARNED * min(own, level):
+        if first is None or late(first) >= LEARNED * min(own, level):
             continue
         others = trials.all(change)
-        if len(others) == SEEDS and max(map(_late, others)) < LEARNED * min(own, level):
-            best = max(map(_late, others))
+        if len(others) == SEEDS and max(map(late, others)) < LEARNED * min(own, level):
+            best = max(map(late, others))
             return (
                 f"the loss stays at {short(own)} or more in the later half of "
-                f"{len(one.losses)} steps on a copy; {_instead(case, level)}at the rate "
+                f"{steps_said(len(one.losses))} on a copy; {_instead(case, level)}at the rate "
                 f"{short(optimizer.rate * factor)} it falls to {short(best)}. The rate "
                 f"{short(optimizer.rate)} is too large."
+            ), _with_rate(optimizer, factor)
+    return None
+
+
+def _jumps(
+    case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal, level: float
+) -> Said | None:
+    """Whether a loss that is thrown far above its start gets much further at a smaller rate."""
+    highest = max(loss for _, loss in one.looks)
+    if not highest > WILD * max(abs(one.looks[0][1]), level):
+        return None
+    for factor in SMALLER:
+        gained = case.trials.gain(Change(rate=factor))
+        if gained is not None:
+            how = f"at the rate {short(optimizer.rate * factor)}"
+            return (
+                f"a step throws the loss from {short(one.looks[0][1])} to {short(highest)}. "
+                f"{case.trials.said(gained, how)} The rate {short(optimizer.rate)} is too large."
             ), _with_rate(optimizer, factor)
     return None
 
@@ -200,7 +214,7 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
     trials = case.trials
     if not (trials.stuck or _stands_still(case)):
         return None
-    steps, own = len(one.losses), one.looks[0][1] - _late(one)
+    steps, own = len(one.losses), one.looks[0][1] - late(one)
     for factor in _larger(optimizer):
         if (trials.helps(Change(rate=factor)) or trials.gain(Change(rate=factor))) is None:
             continue
@@ -211,7 +225,7 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> 
         if own * most / steps > share * wins:
             return None
         return (
-            f"in {steps} steps on a copy the loss went from {short(one.looks[0][1])} to "
+            f"in {steps_said(steps)} on a copy the loss went from {short(one.looks[0][1])} to "
             f"{short(one.looks[-1][1])}; at the rate {short(optimizer.rate * factor)} it falls to "
             f"{short(max(other.looks[-1][1] for other in others))}. The rate "
             f"{short(optimizer.rate)} is too small: its pace takes more than {most:,} steps."
@@ -227,7 +241,7 @@ def _stands_still(case: DiagnosisContext) -> bool:
     most = STAYS * (trials.constant - trials.least)
     for seed in range(SEEDS):
         one = trials.run(AS_IS, seed)
-        if one is None or not abs(one.looks[0][1] - _late(one)) < most:
+        if one is None or not abs(one.looks[0][1] - late(one)) < most:
             return False
     return True
 
@@ -256,14 +270,14 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said 
     small = "keras.optimizers.Adam(1e-3)" if optimizer.rate < 1e-4 else ""
     if not any(moving):
         return (
-            f"in {steps} steps on a copy no weight moved by more than {least:g} of its size (rate "
-            f"{short(optimizer.rate)})."
+            f"in {steps_said(steps)} on a copy no weight moved by more than {least:g} of its size "
+            f"(rate {short(optimizer.rate)})."
         ), small or _with_rate(optimizer, 100)
     pace = _pace(case, [loss for _, loss in one.looks], steps)
     if pace is None or pace <= FOREVER or case.trials.stuck is False:
         return None
     first, last = one.looks[0][1], one.looks[-1][1]
-    text = f"in {steps} steps on a copy the loss went from {short(first)} to {short(last)}"
+    text = f"in {steps_said(steps)} on a copy the loss went from {short(first)} to {short(last)}"
     text += f": at this pace it takes {pace:.0e} steps" if pace < np.inf else ": it did not fall"
     fix = small or "scale the targets: y = (y - y.mean()) / y.std()"
     return f"{text} (rate {short(optimizer.rate)}).", fix

@@ -9,7 +9,7 @@ from ...answers.diagnosis import Finding, Level
 from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import short, span
+from ..wording import of_constant, short, span
 
 
 LARGE = 100.0
@@ -44,14 +44,9 @@ def _houses(keras: ModuleType, scaled: bool) -> ModelAndData:
 
 def _helped(case: DiagnosisContext, helped: tuple[float, float] | None, what: str) -> str:
     """What scaling did to copies."""
-    one = case.trials.run()
-    if helped is None or one is None:
+    if helped is None:
         return ""
-    before = "diverges" if not np.isfinite(helped[0]) else f"keeps {100 * min(helped[0], 99):.0f} %"
-    return (
-        f" In {len(one.losses)} steps on a copy the loss {before} of the best constant's; with "
-        f"scaled {what} {100 * helped[1]:.0f} % are left."
-    ).replace("diverges of the best constant's", "diverges")
+    return f" {case.trials.said(helped, f'with scaled {what}')}"
 
 
 @register(
@@ -98,8 +93,8 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     unseen = case.trials.gain_unseen(change) if helped is None and case.trials.complete else None
     if unseen is not None:
         what += (
-            f"; copies that never see a quarter of your rows keep {100 * min(unseen[0], 99):.0f} % "
-            f"of the best constant's loss there, with scaled inputs {100 * unseen[1]:.0f} %"
+            f"; copies that never see a quarter of your rows get to {of_constant(unseen[0])} "
+            f"there, with scaled inputs to {of_constant(unseen[1])}"
         )
     yield rule.found(
         Level.SUSPECTED if helped is None and unseen is None else Level.MEASURED, first.path,

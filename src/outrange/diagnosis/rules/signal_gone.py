@@ -10,7 +10,7 @@ from ...answers.diagnosis import Finding, Level
 from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import short
+from ..wording import short, steps_said
 
 
 EQUAL = 1e-3
@@ -61,7 +61,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     steps = len(runs[0].losses)
     message = (
         f"at the stored weights the outputs of your {case.rows:,} rows differ by at most "
-        f"{short(spread)}, and after {steps} steps on copies they are still equal{text}."
+        f"{short(spread)}, and after {steps_said(steps)} on copies they are still equal{text}."
     )
     if helped is not None:
         message += (

@@ -11,6 +11,7 @@ from ...program import Program, RecordedStep
 from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
+from ..wording import of_constant
 
 
 ELEMENTWISE = frozenset({
@@ -121,8 +122,8 @@ def _said(
         message = f"its {width} {what} start with the same weights in and compute the same number."
     if helped is not None:
         message += (
-            f" Copies keep {100 * min(helped[0], 99):.0f} % of the best constant's loss; with "
-            f"weights drawn anew, {100 * helped[1]:.0f} %."
+            f" Copies get to {of_constant(helped[0])}; with weights drawn anew, to "
+            f"{100 * helped[1]:.0f} %."
         )
     yield rule.found(
         level, step.layer, message,

@@ -28,6 +28,9 @@ REGRESSION = (
 SLACK = 1e-5
 """Share of the targets' span by which a target may lie outside: rounding of a scaler, no fault."""
 
+LITTLE = 0.01
+"""Share of the best constant's loss below which a floor is hardly missed."""
+
 
 def _line(keras: ModuleType, activation: str | None) -> ModelAndData:
     x = np.arange(1.0, 8.0)[:, None]
@@ -44,7 +47,8 @@ def _line(keras: ModuleType, activation: str | None) -> ModelAndData:
     after the last weights. Targets outside of it cannot be reached, and the loss has a floor above
     0. The interval is computed with every trainable weight set free, so it is the range of the
     whole end of the graph, not a table of activations; the floor is rounded down. PROVED holds for
-    all weights and all inputs within the data's range. Use an activation whose range holds the
+    all weights and all inputs within the data's range; a floor below 1 % of what the best constant
+    loses is a note: it is out of reach, and hardly missed. Use an activation whose range holds the
     targets, or scale the targets into it.""",
     Example(lambda k: _line(k, "sigmoid"), lambda k: _line(k, None)),
     Example(lambda k: _line(k, "tanh"), lambda k: _line(k, "relu")),
@@ -116,10 +120,13 @@ def _finding(
         f"{span(float(y.min()), float(y.max()))}. {share(count, total)} targets are unreachable"
     )
     cost: dict[str, float] = {"unreachable": count, "targets": total}
+    little = False
     if loss.name in POWERS:
         power, short = POWERS[loss.name]
         floor = max(0.0, float(down(float(np.mean(miss**power)) * (1 - 1e-12))))
         cost["loss_floor"] = floor
+        constant = case.trials.constant
+        little = constant is not None and floor < LITTLE * constant
         message += f", {short} cannot go below {_shown(floor)}"
         if case.measured is not None and np.isfinite(case.measured.loss):
             message += f" (now {number(float(f'{case.measured.loss:.4g}'))})"
@@ -132,6 +139,7 @@ def _finding(
     return rule.found(
         Level.PROVED, yield_layer, message + ".", fix, interval=(lo, hi), cost=cost,
         holds_for="all trainable weights, and all inputs within the range of your data",
+        note=little,
     )  # fmt: skip
 
 

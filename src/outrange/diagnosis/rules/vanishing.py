@@ -7,6 +7,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Weight
+from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..sensitivity import sensitivity
@@ -18,6 +19,9 @@ RATIO = 1e-6
 
 FEWEST = 4
 """Layers of weights below which depth is no explanation."""
+
+FLATTENING = ("sigmoid", "tanh", "softsign", "hardsigmoid", "hardtanh")
+"""Recorded activations that flatten off on both sides."""
 
 
 def _deep(keras: ModuleType, depth: int, activation: str, scale: float) -> ModelAndData:
@@ -34,19 +38,35 @@ def _deep(keras: ModuleType, depth: int, activation: str, scale: float) -> Model
     return model, x, np.sin(x[:, :1])
 
 
+def _stack(keras: ModuleType, activation: str) -> ModelAndData:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(256, 4)).astype("float32")
+    start = keras.initializers.GlorotUniform
+    hidden = [
+        keras.layers.Dense(16, activation, kernel_initializer=start(seed=i)) for i in range(6)
+    ]
+    last = keras.layers.Dense(1, kernel_initializer=start(seed=9))
+    model = keras.Sequential([keras.Input((4,)), *hidden, last])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model, x, x[:, :1] * x[:, 1:2] + x[:, 2:3]
+
+
 @register(
     "OR012", "the gradient vanishes or explodes through the layers",
     """Through each layer the gradient is multiplied by weights and slopes. With every slope bounded
     over the data's range, the product bounds the derivative of the output by what the first layer
     returns. PROVED if that bound is below 1e-6. MEASURED if at the stored weights the first layer's
     gradient is a million times smaller than the last one's, root mean square an entry, or if
-    gradients are above a million while outputs are ten thousand times larger than the targets. Use
+    gradients are above a million while outputs are ten thousand times larger than the targets; or
+    if four or more layers flatten off on both sides (sigmoid, tanh), copies keep a large part of
+    the best constant's loss, and copies with relu in these layers get much further. Use
     relu with he_normal, batch normalization or skip connections; clip gradients that explode.""",
     Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
     Example(
         lambda k: _deep(k, 14, "linear", 12.0), lambda k: _deep(k, 4, "tanh", 1.0),
         level=Level.MEASURED,
     ),
+    Example(lambda k: _stack(k, "sigmoid"), lambda k: _stack(k, "relu"), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Bound the response of the output to the first layer, then measure the gradients."""
@@ -74,7 +94,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             holds_for=f"the stored weights{elsewhere} and all inputs within the range of your data",
         )  # fmt: skip
         return
-    yield from _measured(rule, case, kernels, fix)
+    found = list(_measured(rule, case, kernels, fix)) or list(_flattened(rule, case))
+    yield from found
 
 
 def _only_in(case: DiagnosisContext, index: int, name: str) -> bool:
@@ -113,6 +134,31 @@ def _measured(
         f"the gradient of `{start.path}` ({first:.1e} an entry) {what} that of `{end.path}` "
         f"({last:.1e}).", fix, cost={"first": first, "last": last},
         holds_for="the stored weights and your first rows",
+    )  # fmt: skip
+
+
+def _flattened(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """A stack of activations that flatten off, where relus in their place get much further."""
+    ends = {head.layer for head in case.program.heads}
+    stack = list(dict.fromkeys(
+        step.layer for step in case.program.steps
+        if step.inside and step.kind.lower() in FLATTENING and step.layer not in ends
+    ))  # fmt: skip
+    own = {w.layer for w in case.program.weights if len(w.shape) >= 2}
+    names = tuple(name for path in stack if (name := path.split("/")[-1]) in own)
+    if len(names) < FEWEST:
+        return
+    gained = case.trials.gain(Change(bent=names))
+    if gained is None:
+        return
+    said = case.trials.said(gained, "with a relu in each of them")
+    yield rule.found(
+        Level.MEASURED, stack[0],
+        f"{len(names)} layers of activations that flatten off on both sides stand in a row: each "
+        f"makes the gradient, and what tells rows apart, smaller. {said}",
+        'activation="relu", kernel_initializer="he_normal" in every hidden layer',
+        title="a stack of activations that flatten off", cost={"layers": len(names)},
+        holds_for="trainings from the stored weights",
     )  # fmt: skip
 
 

@@ -95,19 +95,20 @@ def _load(model: Any, custom_objects: dict[str, Any] | None, safe_mode: bool, li
     return network
 
 
-def recorded(model: Any, taken: Signature) -> Trace:
+def recorded(model: Any, taken: Signature, *, zeros_recorded: bool = False) -> Trace:
     """Record what a model does.
 
     Args:
         model: A built Keras model.
         taken: Its inputs.
+        zeros_recorded: See `trace`.
 
     Raises:
         ModelError: A weight is not finite.
         UnsupportedError: The model does something that cannot be recorded.
     """
     _finite_weights(keras(), model)
-    return trace(model, taken.struct)
+    return trace(model, taken.struct, zeros_recorded=zeros_recorded)
 
 
 def network_of(model: Any, taken: Signature, recording: Trace) -> Network:
@@ -133,18 +134,21 @@ def network_of(model: Any, taken: Signature, recording: Trace) -> Network:
     )
 
 
-def does_the_same_again(model: Any, taken: Signature, recording: Trace) -> None:
+def does_the_same_again(
+    model: Any, taken: Signature, recording: Trace, *, zeros_recorded: bool = False
+) -> None:
     """Refuse a model that does something else at every run.
 
     Args:
         model: The model.
         taken: Its inputs.
         recording: What it did just now.
+        zeros_recorded: As it was recorded.
 
     Raises:
         UnsupportedError: A second recording is another one.
     """
-    _same_again(recording, trace(model, taken.struct))
+    _same_again(recording, trace(model, taken.struct, zeros_recorded=zeros_recorded))
 
 
 def compare(network: Network, model: Any, taken: Signature) -> None:

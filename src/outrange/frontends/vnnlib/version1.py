@@ -7,7 +7,7 @@ what is kept is the formula alone, never a list of tokens.
 from __future__ import annotations
 
 import re
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from ...core import And, Atom, Specification, UnsupportedError
@@ -16,7 +16,7 @@ from .conditions import Draft, joined, settled
 from .errors import Fault, line_of, refusal
 from .forms import BINDING, BINDINGS, FormReader
 from .terms import CONSTANT
-from .tokens import DEEPEST, words_and_bounds
+from .tokens import BOUND, DEEPEST, SIMPLE, words_and_bounds
 
 
 _VARIABLE = re.compile(r"([XY])_(0|[1-9]\d{0,17})", re.ASCII)
@@ -82,11 +82,8 @@ class _Version1Reader:
         frame: list = []
         at = end = 0
 
-        def taken(match: re.Match) -> bool:
-            found = self._bound(match, frame, stack)
-            if found is not None:
-                frame.append(found)
-            return found is not None
+        def taken(match: re.Match) -> int:
+            return self._taken(match, frame, stack)
 
         try:
             for match in words_and_bounds(self.text, taken):
@@ -115,22 +112,32 @@ class _Version1Reader:
             raise self._refusal(at, fault, end) from None
         return self._finished()
 
-    def _bound(self, match: re.Match, frame: list, stack: list[list]) -> Atom | None:
-        """The bound that a match is, inside a form of an assertion; None where it is read apart."""
+    def _taken(self, match: re.Match, frame: list, stack: list[list]) -> int:
+        """Append the bounds that a run of comparisons begins with; where the rest starts."""
+        start = match.start()
         if not (stack and frame) or len(stack) >= DEEPEST or self.forms.binds:
-            return None
+            return start
         if frame[0] in ("let", BINDINGS, BINDING):
-            return None
+            return start
         if (stack[1] if len(stack) > 1 else frame)[0] != "assert":
-            return None
-        known = self._bounds.get(match.group())
-        if known is None:
-            if self.assumed is None:
-                self._place()
-            known = self.forms.bound(*match.group("operator", "name", "number"))
-            if known is not None:
-                self._bounds[match.group()] = known
-        return known
+            return start
+        if self.assumed is None:
+            self._place()
+        run = SIMPLE.findall(match.group())
+        known = self._bounds
+        for text in run:
+            if text not in known and (parts := BOUND.fullmatch(text)):
+                bound = self.forms.bound(*parts.group("operator", "name", "number"))
+                if bound is not None:
+                    known[text] = bound
+        found = [known.get(text) for text in run]
+        if None not in found:
+            frame += found
+            return match.end()
+        count = found.index(None)
+        frame += found[:count]
+        places = (one.start() for one in SIMPLE.finditer(match.group()))
+        return start + next(islice(places, count, None))
 
     def _opened(self, frame: list, stack: list[list]) -> list:
         """The frame of a form that opens inside `frame`."""

@@ -26,7 +26,14 @@ class Ranks:
         """A formula that holds exactly where `formula` does, every atom made `sharper`."""
         if isinstance(formula, Atom):
             return self.sharper(formula)
-        parts = tuple(self.sharpened(part) for part in formula.parts)
+        own = self._graph.size
+        # Most parts of long conjunctions are bounds on inputs, which stay.
+        parts = tuple(
+            part
+            if isinstance(part, Atom) and len(part.terms) == 1 and part.terms[0][0] < own
+            else self.sharpened(part)
+            for part in formula.parts
+        )
         return And(parts) if isinstance(formula, And) else Or(parts)
 
     def sharper(self, atom: Atom) -> Atom:

@@ -9,10 +9,11 @@ from fractions import Fraction
 import numpy as np
 
 from ...core import Atom, Formula, InputError, Region
-from ...core.formula import And, atoms, holds
+from ...core.formula import And, different_atoms, holds
 from ...search.common.clause_groups import ClauseGroup
 from ...search.common.domain_boxes import DomainBoxes
-from .expand import Expansion, PartialClause, at_most
+from .expand import Expansion, PartialClause
+from .input_bounds import at_most
 
 
 MOST_TOGETHER = 256
@@ -63,7 +64,7 @@ def asked(
     """
     kinds: dict[tuple, tuple[Region, dict, dict]] = {}
     apart = np.inf
-    size = 1 + max((i for atom in atoms(formula) for i, _ in atom.terms), default=0)
+    size = 1 + max((i for atom in different_atoms(formula) for i, _ in atom.terms), default=0)
     for region in regions:
         key = (region.integer.tobytes(), tuple(id(part) for part in region.distances))
         _, boxes, found = kinds.setdefault(key, (region, {}, {}))

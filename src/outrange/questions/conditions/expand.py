@@ -4,34 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import lru_cache
 
 import numpy as np
 
 from ...core import And, Atom, Formula, Or, check_deadline
 from ...core.formula import MOST_CLAUSES, holds
+from .input_bounds import Bound, InputBounds, bound_of
 
 
 BETWEEN_CHECKS = 1 << 10
 """Parts of a formula between two looks at the clock."""
-
-
-@dataclass(frozen=True)
-class Bound:
-    """The bound that an inequality of one variable states: at most (or at least) `end`.
-
-    Args:
-        variable: Its index.
-        upper: Whether `end` is an upper end.
-        end: Float64, rounded so that the bound stays true.
-        exact: Whether the box `v <= end` is equivalent to the inequality.
-    """
-
-    variable: int
-    upper: bool
-    end: float
-    exact: bool
 
 
 @dataclass
@@ -86,6 +68,7 @@ class Expansion:
     ) -> None:
         self._lo, self._hi, self._whole, self._most = lo, hi, whole, most
         self._value_below = value_below
+        self._bounds = InputBounds(whole.size, value_below)
         self._seen = 0
         self.apart = np.inf
         """A lower bound on the value of everything that was removed."""
@@ -130,7 +113,15 @@ class Expansion:
                 check_deadline()
             self._seen += 1
             if isinstance(part, And):
-                waiting += reversed(part.parts)
+                split = self._bounds.split(part)
+                if split is None:
+                    waiting += reversed(part.parts)
+                    continue
+                case.floor = max(case.floor, split.floor)
+                if not split.shrink(case.lo, case.hi, self._whole):
+                    self._lose(case, part)
+                    return False
+                waiting += reversed(split.rest)
             elif isinstance(part, Or):
                 case.pending.append(part)
             elif not self._atom(case, part):
@@ -142,7 +133,7 @@ class Expansion:
         below = self._value_below(atom)
         case.floor = max(case.floor, below)
         if len(atom.terms) != 1:
-            known = _known(case, atom)
+            known = holds(atom, case.lo, case.hi)
             if known is None:
                 case.terms.append(atom)
             return known is not False
@@ -171,7 +162,7 @@ class Expansion:
             for choice in pending:
                 left = []
                 for part in choice.parts:
-                    known = _known(case, part)
+                    known = self._known(case, part)
                     if known is True:
                         break
                     if known is None:
@@ -192,23 +183,28 @@ class Expansion:
                         case.pending.append(choice)
         return True
 
+    def _known(self, case: PartialClause, formula: Formula) -> bool | None:
+        """Whether a formula holds, or cannot hold, all over the box of a case."""
+        if isinstance(formula, Atom):
+            if len(formula.terms) != 1:
+                return holds(formula, case.lo, case.hi)
+            return _known_bound(case, formula, bound_of(formula))
+        decided, unknown, parts = isinstance(formula, Or), False, formula.parts
+        split = self._bounds.split(formula)
+        if split is not None:
+            known = split.known(case.lo, case.hi)
+            if known is False:
+                return False
+            unknown, parts = known is None, split.rest
+        for part in parts:
+            known = self._known(case, part)
+            if known is decided:
+                return decided
+            unknown = unknown or known is None
+        return None if unknown else not decided
+
     def _lose(self, case: PartialClause, part: Formula) -> None:
         self.apart = min(self.apart, max(0.0, case.floor, self._value_below(part)))
-
-
-def _known(case: PartialClause, formula: Formula) -> bool | None:
-    """Whether a formula holds, or cannot hold, all over the box of a case."""
-    if isinstance(formula, Atom):
-        if len(formula.terms) != 1:
-            return holds(formula, case.lo, case.hi)
-        return _known_bound(case, formula, bound_of(formula))
-    decided, unknown = isinstance(formula, Or), False
-    for part in formula.parts:
-        known = _known(case, part)
-        if known is decided:
-            return decided
-        unknown = unknown or known is None
-    return None if unknown else not decided
 
 
 def _known_bound(case: PartialClause, atom: Atom, bound: Bound) -> bool | None:
@@ -224,24 +220,3 @@ def _known_bound(case: PartialClause, atom: Atom, bound: Bound) -> bool | None:
 
 def _says_all(atom: Atom, bound: Bound) -> bool:
     return bound.exact and not atom.strict
-
-
-@lru_cache(maxsize=1 << 16)
-def bound_of(atom: Atom) -> Bound:
-    """The bound that an inequality of one variable is."""
-    i, c = atom.terms[0]
-    if abs(c) == 1.0:
-        return Bound(i, c > 0, -atom.offset * c + 0.0, not atom.strict)
-    exact = -Fraction(atom.offset) / Fraction(c)
-    end = -at_most(-exact) if c > 0 else at_most(exact)
-    same = bool(np.isfinite(end)) and Fraction(end) == exact
-    return Bound(i, c > 0, end, same and not atom.strict)
-
-
-def at_most(exact: Fraction) -> float:
-    """The largest float64 that is not above."""
-    try:
-        near = float(exact)
-    except OverflowError:
-        return float(np.finfo(np.float64).max) if exact > 0 else -np.inf
-    return near if Fraction(near) <= exact else float(np.nextafter(near, -np.inf))

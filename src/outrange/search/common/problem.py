@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from ...domains import bounds
+from ...domains.cone import cone
 from ...graph import Builder, Graph
 from ...graph.rewrites.gates import simplified
 from ...graph.rewrites.rewrite import fold
@@ -20,6 +21,9 @@ from .parts import Part, independent_parts
 SPARSE = 64
 """Outputs for each one that a row reads from which on rows are sums of few, and no dense matrix."""
 
+
+MANY_UNREAD = 2
+"""Times as many entries as the output depends on, from which on the others are dropped."""
 
 FEW_ROWS = 16
 """Objectives of a wide graph up to which it is split: each has lines of its own for every unit."""
@@ -44,7 +48,7 @@ class Problem:
     @cached_property
     def small(self) -> Graph:
         """The graph after these rewrites; hulls of gates exist only here."""
-        return simplified(self.graph)
+        return _without_unread(simplified(self.graph))
 
     @cached_property
     def parts(self) -> list[Part] | None:
@@ -97,6 +101,22 @@ class Problem:
             `(B, m)`, `-inf` for every other row.
         """
         return by_outputs(self.rows, self.offset, lo, hi)
+
+
+def _without_unread(graph: Graph) -> Graph:
+    """The graph without the entries that its output does not depend on, where these are many.
+
+    A property may be about one of hundreds of lines of a power grid, and each is a lane of its own.
+    """
+    whole = cone(graph, graph.output, np.arange(graph.value_size(graph.output)))
+    reads = [some.size for value, some in whole.leaves if value == 0]
+    if (
+        reads != [graph.size]
+        or len(whole.leaves) > 1
+        or whole.graph.entries * MANY_UNREAD > graph.entries
+    ):
+        return graph
+    return replace(whole.graph, inputs=graph.inputs, outputs=graph.outputs)
 
 
 def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:

@@ -1,5 +1,5 @@
-/* A leaf of the box tree by cases: units' signs are decided one after the other, in order, and each
- * case is closed by multipliers of the signs (a dual simplex in the inputs), or found empty. */
+/* A leaf of the box tree by cases: units' signs are decided one after the other, and each case is
+ * closed by multipliers of the signs (a dual simplex in the inputs), or found empty. */
 
 enum { DECIDE = 1, TIGHTEN = 2, SHARES = 4, EMPTY = 8 };
 
@@ -50,7 +50,7 @@ typedef struct {
 
 typedef struct {
     simplex lp;
-    double *G, *h, *a, *c, *pull;
+    double *G, *h, *a, *c, *pull, *met;
     int *on; /* the decided units of a case, in order */
     two_lines *line, *flat;
     double *lo, *hi;
@@ -61,7 +61,7 @@ typedef struct {
 static cases *cases_new(const exact_net *t, int most)
 {
     cases *f = calloc(1, sizeof *f);
-    size_t d = (size_t)t->d, V = (size_t)t->vars, M = (size_t)most + 2, C = M + d;
+    size_t d = (size_t)t->d, V = (size_t)t->vars, M = (size_t)most + 2;
     f->most = most;
     simplex_make(&f->lp, t->d, (int)M);
     f->G = reals(M * d);
@@ -69,6 +69,7 @@ static cases *cases_new(const exact_net *t, int most)
     f->a = reals(V + 8);
     f->c = reals(V + 8);
     f->pull = reals(V);
+    f->met = reals(V);
     f->on = malloc(sizeof(int) * M);
     f->line = malloc(sizeof(two_lines) * M * M);
     f->flat = malloc(sizeof(two_lines) * V);
@@ -86,6 +87,7 @@ static void cases_free(cases *f)
     free(f->a);
     free(f->c);
     free(f->pull);
+    free(f->met);
     free(f->on);
     free(f->line);
     free(f->flat);
@@ -173,6 +175,22 @@ static int put_leaf(const exact_net *t, const replay *r, cases *f, const double 
     return 0;
 }
 
+/* The undecided unit whose value's doubt weighs most in the objective, by the coefficients that its
+ * bound met; -1 if there is none. In order of the units there are three times as many cases. */
+static int worst_unit(const replay *r, signs s, const double *met)
+{
+    int worst = -1;
+    double most = -1;
+    for (int j = 0; j < r->K; j++) {
+        if (s.sign[j] || is_on(s.lo[j], s.hi[j]) || is_off(s.lo[j], s.hi[j])) continue;
+        double doubt = fabs(met[j]) * (s.hi[j] < -s.lo[j] ? s.hi[j] : -s.lo[j]);
+        if (!(doubt > most)) continue;
+        most = doubt;
+        worst = j;
+    }
+    return worst;
+}
+
 /* One case: the least of the objective there. Writes a leaf and returns 1, or returns 0 with the
  * unit to decide next in *next (-1: none is left, the claim is false or too close). */
 static int close_case(const exact_net *t, const replay *r, cases *f, const double *row,
@@ -181,16 +199,17 @@ static int close_case(const exact_net *t, const replay *r, cases *f, const doubl
 {
     int d = t->d;
     memcpy(f->a, row, sizeof(double) * (size_t)r->width);
-    least_row(t, r, f->a, r->width, s.line, NULL, lo, hi, NULL);
+    least_row(t, r, f->a, r->width, s.line, NULL, lo, hi, f->met);
     double cost[64];
     memcpy(cost, f->a + 1, sizeof(double) * (size_t)d);
     for (int i = 0; i < depth; i++) {
         int j = f->on[i];
         const double *form = r->form + (size_t)j * (size_t)r->most;
-        memcpy(f->a, form, sizeof(double) * (size_t)r->start[j]);
+        /* what is at least 0 is at most its upper bound */
+        for (int c = 0; c < r->start[j]; c++) f->a[c] = -s.sign[j] * form[c];
         least_row(t, r, f->a, r->start[j], s.line, NULL, lo, hi, NULL);
-        for (int q = 0; q < d; q++) f->G[i * d + q] = s.sign[j] * f->a[1 + q];
-        f->h[i] = -s.sign[j] * f->a[0];
+        for (int q = 0; q < d; q++) f->G[i * d + q] = -f->a[1 + q];
+        f->h[i] = f->a[0];
     }
     f->lps++;
     int status = lp_solve(&f->lp, cost, lo, hi, f->G, f->h, depth, 60), used = 0;
@@ -209,9 +228,7 @@ static int close_case(const exact_net *t, const replay *r, cases *f, const doubl
         for (double much = size; much < 1e9 * size; much *= 100)
             if (put_leaf(t, r, f, row, target, s, depth, used, much / top, 0, lo, hi, o)) return 1;
     }
-    *next = -1;
-    for (int j = 0; j < r->K && *next < 0; j++)
-        if (!s.sign[j] && !is_on(s.lo[j], s.hi[j]) && !is_off(s.lo[j], s.hi[j])) *next = j;
+    *next = worst_unit(r, s, f->met);
     return 0;
 }
 

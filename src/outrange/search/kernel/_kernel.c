@@ -54,5 +54,8 @@
 #include "_visit.h"
 #include "_explore.h"
 #include "_replay.h"
+#include "_eight.h"
 #include "_cases.h"
+#include "_prover.h"
+#include "_turn.h"
 #include "_prove.h"

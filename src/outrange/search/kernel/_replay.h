@@ -10,13 +10,12 @@ typedef struct {
     int n, first, used; /* units; the variable of the first; variables that they read */
     double below, above;
     const int32_t *reads; /* used */
-    const double *w;      /* n rows of `used` */
+    double *turned;       /* a column of weights for every variable read, of padded(n) */
 } block;
 
 typedef struct {
     int d, blocks, vars, goals; /* vars: 1 + inputs + units */
-    block *b;
-    const double *goal;   /* goals x vars: what is to be at least `least` */
+    block *b;             /* and, after them, the goals: what is to be at least `least` */
     const double *least;  /* goals */
     const double *weight; /* goals: 1 / the range seen, to weigh the scores */
 } exact_net;
@@ -33,6 +32,7 @@ typedef struct {
     int K, width, asked;         /* undecided units; columns; units that were bounded */
     int touches;                 /* whether some unit's bounds end about at 0 */
     int *var, *col, *start;      /* K: their variables; vars: column or -1 (off), -2 (a row) */
+    int *wide;                   /* vars: columns of the row of a unit that is on */
     double *row;                 /* vars x most columns: forms of units that are on */
     double *form;                /* K x most columns: forms of undecided units */
     double *lo, *hi;             /* K: their bounds */
@@ -40,7 +40,12 @@ typedef struct {
     two_lines *line, *flat;      /* K: lines, and constants */
     const double **slope_at;     /* K: (below, above) of their block */
     int most;                    /* columns of a row in memory */
+    int *ask, *sure;             /* units of a block: to be bounded; known to be on one side */
+    v8 *eight, *less, *more, *x; /* columns of eight rows, their copies; factors of forms */
+    const double **from;         /* the forms */
 } replay;
+
+static v8 *columns(size_t n) { return (v8 *)reals(8 * n); }
 
 static replay *replay_new(const exact_net *t)
 {
@@ -51,6 +56,14 @@ static replay *replay_new(const exact_net *t)
     r->var = malloc(sizeof(int) * V);
     r->col = malloc(sizeof(int) * V);
     r->start = malloc(sizeof(int) * V);
+    r->wide = malloc(sizeof(int) * V);
+    r->ask = malloc(sizeof(int) * V);
+    r->sure = malloc(sizeof(int) * V);
+    r->eight = columns(C);
+    r->less = columns(C);
+    r->more = columns(C);
+    r->x = columns(V + d);
+    r->from = malloc(sizeof(double *) * V);
     r->row = reals(V * C);
     r->form = reals(V * C);
     r->lo = reals(V);
@@ -67,6 +80,14 @@ static void replay_free(replay *r)
     free(r->var);
     free(r->col);
     free(r->start);
+    free(r->wide);
+    free(r->ask);
+    free(r->sure);
+    free(r->eight);
+    free(r->less);
+    free(r->more);
+    free(r->x);
+    free(r->from);
     free(r->row);
     free(r->form);
     free(r->lo);
@@ -145,125 +166,4 @@ static double least_row(const exact_net *t, const replay *r, double *row, int wi
     }
     row[0] += at;
     return at_corner(d, row, lo, hi);
-}
-
-/* The lower bounds of a row and of its negative through lines, at once. */
-static void least_both(const exact_net *t, const replay *r, double *row, double *minus, int width,
-                       const double *lo, const double *hi, double *low, double *less)
-{
-    int d = t->d;
-    double at = 0, under = 0; /* apart, as above */
-    for (int j = width - 2 - d; j >= 0; j--) {
-        two_lines n = r->line[j];
-        double c = row[1 + d + j], pos = part_above(c), neg = part_below(c);
-        double e = minus[1 + d + j], up = part_above(e), down = part_below(e);
-        double z = pos * n.ls + neg * n.hs, y = up * n.ls + down * n.hs;
-        const double *form = r->form + (size_t)j * (size_t)r->most;
-        at += pos * n.lt + neg * n.ht;
-        under += up * n.lt + down * n.ht;
-        for (int i = 0; i < r->start[j]; i += 8) {
-            v8 f = *(const v8 *)(form + i);
-            *(v8 *)(row + i) += z * f;
-            *(v8 *)(minus + i) += y * f;
-        }
-    }
-    *low = at + at_corner(d, row, lo, hi);
-    *less = under + at_corner(d, minus, lo, hi);
-}
-
-/* The form of given coefficients of variables, as a row of r->width columns. */
-static void write_row(const replay *r, const double *w, const int32_t *reads, int count,
-                      double *row)
-{
-    memset(row, 0, sizeof(double) * (size_t)padded(r->width));
-    for (int i = 0; i < count; i++) {
-        int v = reads ? reads[i] : i;
-        if (w[i] == 0.0 || r->col[v] == -1) continue;
-        if (r->col[v] >= 0) row[r->col[v]] += w[i];
-        else add_row(row, r->row + (size_t)v * (size_t)r->most, w[i], r->width);
-    }
-}
-
-/* Tighten low and top by what a form takes when every undecided unit takes any of its values. */
-static void between_flat(const exact_net *t, const replay *r, const double *form, int width,
-                         const double *lo, const double *hi, double *low, double *top)
-{
-    double l = form[0], h = form[0];
-    for (int q = 0; q < t->d; q++) {
-        double pos = part_above(form[1 + q]), neg = part_below(form[1 + q]);
-        l += pos * lo[q] + neg * hi[q];
-        h += pos * hi[q] + neg * lo[q];
-    }
-    for (int i = 1 + t->d; i < width; i++) {
-        double pos = part_above(form[i]), neg = part_below(form[i]);
-        two_lines f = r->flat[i - 1 - t->d];
-        l += pos * f.lt + neg * f.ht;
-        h += pos * f.ht + neg * f.lt;
-    }
-    *low = fmax(*low, l);
-    *top = fmin(*top, h);
-}
-
-/* Fill r for a box; known_lo, known_hi (vars) hold bounds of units, and are tightened. */
-static void replay_box(const exact_net *t, replay *r, const double *lo, const double *hi,
-                       double *known_lo, double *known_hi, double *a, double *c)
-{
-    int d = t->d;
-    r->K = r->asked = r->touches = 0;
-    r->width = 1 + d;
-    for (int v = 0; v <= d; v++) r->col[v] = v;
-    for (int k = 0; k < t->blocks; k++) {
-        const block *b = &t->b[k];
-        int width = r->width, K = r->K;
-        for (int u = 0; u < b->n; u++) {
-            int v = b->first + u;
-            int on = is_on(known_lo[v], known_hi[v]);
-            int off = is_off(known_lo[v], known_hi[v]);
-            double *form = r->form + (size_t)K * (size_t)r->most, share = 0;
-            if ((on && b->above == 0) || (off && b->below == 0)) {
-                r->col[v] = -1;
-                continue;
-            }
-            int now = r->width;
-            r->width = width; /* units of one block do not read each other */
-            write_row(r, b->w + (size_t)u * (size_t)b->used, b->reads, b->used, form);
-            if (!on && !off) {
-                r->asked++;
-                memcpy(a, form, sizeof(double) * (size_t)padded(width));
-                for (int i = 0; i < padded(width); i++) c[i] = -form[i];
-                double low, top;
-                least_both(t, r, a, c, width, lo, hi, &low, &top);
-                top = -top;
-                between_flat(t, r, form, width, lo, hi, &low, &top);
-                known_lo[v] = fmax(known_lo[v], low);
-                known_hi[v] = fmax(known_lo[v], fmin(known_hi[v], top));
-                on = is_on(known_lo[v], known_hi[v]);
-                off = is_off(known_lo[v], known_hi[v]);
-                r->touches |= is_close(known_lo[v], known_hi[v]);
-                for (int q = 0; q < d; q++)
-                    share += r->share[K * d + q] =
-                        (fabs(a[1 + q]) + fabs(c[1 + q])) * (hi[q] - lo[q]);
-            }
-            r->width = now;
-            if (on || off) {
-                double s = on ? b->above : b->below;
-                r->col[v] = s == 0 ? -1 : -2;
-                double *row = r->row + (size_t)v * (size_t)r->most;
-                memset(row, 0, sizeof(double) * (size_t)r->most);
-                for (int i = 0; i < width; i++) row[i] = s * form[i];
-                continue;
-            }
-            for (int q = 0; q < d; q++) r->share[K * d + q] /= share > 0 ? share : 1;
-            r->var[K] = v;
-            r->start[K] = width;
-            r->lo[K] = known_lo[v];
-            r->hi[K] = known_hi[v];
-            r->slope_at[K] = &b->below;
-            r->line[K] = draw(b->below, b->above, known_lo[v], known_hi[v]);
-            r->flat[K] = flat(b->below, b->above, known_lo[v], known_hi[v]);
-            r->col[v] = r->width++;
-            K++;
-        }
-        r->K = K;
-    }
 }

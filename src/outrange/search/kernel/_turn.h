@@ -1,63 +1,115 @@
-/* Slope ascent of one goal on one box: lines that may turn, in 255 steps. */
+/* Slope ascent of goals on one box, eight side by side: lines that may turn, in 255 steps. */
 
 #define ASCENT 12 /* steps of a slope ascent, at most */
 /* Times what was gained up to now may still be gained: checkers spend more on another box. */
 #define HOPE 2
+#define FORMS 4 /* units of a block whose sums are computed at once */
 
-/* The line of a unit that may turn, `share` of 255 from `below` to `above`. */
-static two_lines turn_line(const replay *r, int j, int share)
+typedef int32_t whole __attribute__((vector_size(4 * LANES)));
+
+/* The whole number next to what is not negative. */
+static inline part nearest(part x)
 {
-    const double *s = r->slope_at[j];
-    double slope = s[0] + (s[1] - s[0]) * share / 255;
-    two_lines n = r->line[j];
-    if (s[1] >= s[0]) n.ls = slope;
-    else n.hs = slope;
-    return n;
+    return __builtin_convertvector(__builtin_convertvector(x + 0.5, whole), part);
 }
 
-/* Turn the lines of one objective up its bound, for as long as HOPE times what was gained up to now
- * would reach the target. 1 if it does: then p->share has the lines. */
-static int ascend(prover *p, const double *row, double target, double first, const double *begin)
+/* The sums of up to FORMS units from j on, of one block. */
+static inline void sums_at(const replay *r, int j, int count, const v8 *value, v8 *out)
 {
-    const exact_net *t = &p->net;
-    const replay *r = p->r;
-    int d = t->d, at = p->depth - 1;
-    const double *lo = p->lo + (size_t)at * (size_t)d, *hi = p->hi + (size_t)at * (size_t)d;
-    double best = first, *share = p->turn, *met = p->turn_met, *a = p->a;
-    for (int j = 0; j < r->K; j++) {
-        share[j] = TURN * r->hi[j] > -r->lo[j] ? 255 : 0;
-        p->turned[j] = r->line[j];
-        met[j] = begin[j];
+    const double *form[FORMS];
+    for (int k = 0; k < FORMS; k++)
+        form[k] = r->form + (size_t)(j + (k < count ? k : 0)) * (size_t)r->most;
+    for (int h = 0; h < ROWS; h += LANES) {
+        const double *at = (const double *)value + h;
+        part sum[FORMS] = {{0}};
+        for (int c = 0; c < r->start[j]; c++) {
+            part x = *(const part *)(at + ROWS * c);
+            UNROLL for (int k = 0; k < FORMS; k++) sum[k] += x * form[k][c];
+        }
+        UNROLL for (int k = 0; k < FORMS; k++) *(part *)((double *)(out + k) + h) = sum[k];
     }
-    memcpy(a, row, sizeof(double) * (size_t)r->width);
-    least_row(t, r, a, r->width, r->line, NULL, lo, hi, met);
-    for (int it = 0; it < ASCENT; it++) {
-        /* values at the minimiser, whose form is in p->a, through the lines that were met */
-        double *v = p->c, step = 2.0 * pow(0.8, it) * 255;
-        v[0] = 1;
-        for (int q = 0; q < d; q++) v[1 + q] = p->a[1 + q] >= 0 ? lo[q] : hi[q];
-        for (int j = 0; j < r->K; j++) {
-            const double *form = r->form + (size_t)j * (size_t)r->most;
-            v8 sums = {0}; /* what is beyond the form is times 0 */
-            for (int i = 0; i < r->start[j]; i += 8)
-                sums += *(const v8 *)(form + i) * *(const v8 *)(v + i);
-            double z = 0;
-            for (int i = 0; i < 8; i++) z += sums[i];
-            two_lines n = p->turned[j];
-            v[1 + d + j] = met[j] >= 0 ? n.ls * z + n.lt : n.hs * z + n.ht;
-            int convex = r->slope_at[j][1] >= r->slope_at[j][0];
-            if (convex ? met[j] > 0 : met[j] < 0) {
-                share[j] += (convex ? step : -step) * z / (r->hi[j] - r->lo[j]);
-                share[j] = fmin(fmax(share[j], 0), 255);
+}
+
+/* Step the line of unit j for every goal whose bound went through it, and leave its value. */
+static inline void turn_unit(const replay *r, ascent *a, int d, int j, const v8 *sum, double step)
+{
+    const double *s = r->slope_at[j];
+    int convex = s[1] >= s[0];
+    two_lines n = r->line[j];
+    step = (convex ? step : -step) / (r->hi[j] - r->lo[j]);
+    for (int h = 0; h < ROWS; h += LANES) {
+        part z = part_at(sum, 0, h), met = part_at(a->met, j, h), old = part_at(a->share, j, h);
+        part turned = part_at(a->turned, j, h) * z;
+        part_bits up = (part_bits)(met >= 0.0);
+        set_part(a->value, 1 + d + j, h, convex ? pick(up, turned, n.hs * z + n.ht)
+                                                : pick(up, n.ls * z + n.lt, turned));
+        part share = larger_of(old + step * z, all_of(0));
+        share = pick((part_bits)(share > 255.0), all_of(255), share);
+        share = pick((part_bits)(convex ? met > 0.0 : met < 0.0), share, old);
+        set_part(a->share, j, h, share);
+        set_part(a->turned, j, h, s[0] + (s[1] - s[0]) / 255 * nearest(share));
+    }
+}
+
+/* One step of every line that a goal's bound went through. a->least: the minimisers' forms. */
+static void turn_once(const exact_net *t, const replay *r, ascent *a, const double *lo,
+                      const double *hi, double step)
+{
+    for (int h = 0; h < ROWS; h += LANES) {
+        set_part(a->value, 0, h, all_of(1));
+        for (int q = 0; q < t->d; q++) {
+            part_bits low = (part_bits)(part_at(a->least, 1 + q, h) >= 0.0);
+            set_part(a->value, 1 + q, h, pick(low, all_of(lo[q]), all_of(hi[q])));
+        }
+    }
+    for (int j = 0, count; j < r->K; j += count) {
+        v8 sum[FORMS];
+        for (count = 1; count < FORMS && j + count < r->K; count++)
+            if (r->start[j + count] != r->start[j]) break;
+        sums_at(r, j, count, a->value, sum);
+        for (int k = 0; k < count; k++) turn_unit(r, a, t->d, j + k, sum + k, step);
+    }
+}
+
+/* Turn the lines of goals up their bounds, each for as long as HOPE times what was gained up to now
+ * would reach its target. Returns those that do, whose shares are in a->found (a goal every V).
+ *
+ * Args:
+ *     a: rows, met and least of the bounds `first`.
+ *     wanted: Which goals.
+ *     all: Whether all are wanted, or none.
+ */
+static int ascend(const exact_net *t, const replay *r, ascent *a, int wanted, int all,
+                  const double *target, const double *first, const double *lo, const double *hi)
+{
+    size_t V = (size_t)t->vars;
+    double best[ROWS];
+    int found = 0, lost = 0;
+    memcpy(best, first, sizeof best);
+    double step = 2.0 * 255;
+    for (int j = 0; j < r->K; j++) {
+        int above = TURN * r->hi[j] > -r->lo[j];
+        a->share[j] = (v8){0} + (above ? 255.0 : 0.0);
+        a->turned[j] = (v8){0} + r->slope_at[j][above];
+    }
+    for (int it = 0; it < ASCENT && wanted; it++, step *= 0.8) {
+        turn_once(t, r, a, lo, hi, step);
+        memcpy(a->least, a->row, sizeof(v8) * (size_t)padded(r->width));
+        v8 bound = least_eight(t, r, a->least, r->K, a->turned, lo, hi, a->met);
+        for (int k = 0; k < ROWS; k++) {
+            if (!(wanted >> k & 1)) continue;
+            best[k] = larger(best[k], bound[k]);
+            if (bound[k] >= target[k]) {
+                for (int j = 0; j < r->K; j++)
+                    a->found[(size_t)k * V + (size_t)j] = (uint8_t)(a->share[j][k] + 0.5);
+                found |= 1 << k;
+                wanted &= ~(1 << k);
+            } else if (best[k] + HOPE * (best[k] - first[k]) < target[k]) {
+                wanted &= ~(1 << k);
+                lost = 1;
             }
         }
-        for (int j = 0; j < r->K; j++)
-            p->turned[j] = turn_line(r, j, p->share[j] = (uint8_t)(share[j] + 0.5));
-        memcpy(p->a, row, sizeof(double) * (size_t)r->width);
-        double bound = least_row(t, r, p->a, r->width, p->turned, NULL, lo, hi, met);
-        if (bound >= target) return 1;
-        best = fmax(best, bound);
-        if (best + HOPE * (best - first) < target) return 0;
+        if (lost && all) break;
     }
-    return 0;
+    return found;
 }

@@ -13,8 +13,8 @@ from .binding import address, library, memory
 MOST_INPUTS = 64
 """The simplex of the cases has room for so many."""
 
-LEAF_UNITS = 14
-"""A box with at most so many undecided units is closed by cases."""
+LEAF_UNITS = 12
+"""A box with at most so many undecided units is closed by cases: with more, files grow."""
 
 LEAF_LPS = 2000
 """Linear programs of one objective on one box; beyond, the box is split."""

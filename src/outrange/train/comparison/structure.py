@@ -16,6 +16,7 @@ from ...frontends.keras.load import (
 )
 from ...frontends.keras.lower.lower import lower
 from ...frontends.keras.names import named_inputs
+from ...frontends.keras.predict import prober
 from ...frontends.keras.signature import adjusted, output_names, signature
 from ...frontends.keras.trace.records import Trace
 from ...frontends.keras.trace.trace import trace
@@ -49,26 +50,28 @@ class Structure:
         self.signature = signature(model, x)
         self.inputs = None if x is None else self._fitting(x)
         with within_memory(model):
-            self.recording = recorded(model, self.signature)
+            self.recording = recorded(model, self.signature, zeros_recorded=True)
             if compared:
-                does_the_same_again(model, self.signature, self.recording)
+                self._does_the_same_again()
             self.network = network_of(model, self.signature, self.recording)
             if compared:
                 compare(self.network, model, self.signature)
         self.fixed = not _holds_numbers(self.recording)
         self.compared = compared
 
-    def compare(self) -> None:
+    def compare(self, network: Network) -> None:
         """Compare what was read with the model itself, with the weights of this moment.
+
+        Args:
+            network: As `now` has just made it.
 
         Raises:
             ModelError: They differ; see `outrange.load`.
         """
         model, taken = self.model, self.signature
         with within_memory(model):
-            recording = self.recording if self.fixed else recorded(model, taken)
-            does_the_same_again(model, taken, recording)
-            compare(network_of(model, taken, recording), model, taken)
+            self._does_the_same_again()
+            compare(network, model, taken)
         self.compared = True
 
     def now(self, *, fused: bool = True) -> Network:
@@ -78,11 +81,13 @@ class Structure:
             fused: Whether elementwise sub-graphs become single curves: bounds want it, while to
                 evaluate a few rows costs less without.
         """
-        recording = self.recording if self.fixed else trace(self.model, self.signature.struct)
-        names = output_names(self.model, recording.outputs)
-        lowered = lower(recording, self.signature.slots, names, fused=fused)
+        if not self.fixed:
+            self.recording = trace(self.model, self.signature.struct, zeros_recorded=True)
+        names = output_names(self.model, self.recording.outputs)
+        lowered = lower(self.recording, self.signature.slots, names, fused=fused)
+        probe = prober(self.recording, lowered, self.signature)
         return replace(
-            self.network, graph=lowered.graph, layers=lowered.layers, probe=None,
+            self.network, graph=lowered.graph, layers=lowered.layers, probe=probe,
             plain=lowered.plain, places=lowered.places, bypassed=lowered.bypassed,
         )  # fmt: skip
 
@@ -116,6 +121,9 @@ class Structure:
             for v in self.model.weights
             if self.k.backend.is_float_dtype(v.dtype)
         )
+
+    def _does_the_same_again(self) -> None:
+        does_the_same_again(self.model, self.signature, self.recording, zeros_recorded=True)
 
     def _fitting(self, x: Any) -> Any:
         """Data in the shapes of the model's inputs, packed in its structure."""

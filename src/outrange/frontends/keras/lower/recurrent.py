@@ -34,13 +34,17 @@ class Given:
 
 
 @contextlib.contextmanager
-def unrolled(k: Any, layer: Any, constant: Callable[[Any], Any]) -> Iterator[None]:
+def unrolled(
+    k: Any, layer: Any, constant: Callable[[Any], Any], *, zeros_recorded: bool = False
+) -> Iterator[None]:
     """Replaces the loop of a recurrent `layer` for the duration of its call.
 
     Args:
         k: The module `keras`.
         layer: Any layer; those that do not loop are left alone.
         constant: Turns a tensor into a symbol that stands for it.
+        zeros_recorded: Whether an initial state of zeros is such a symbol, too; if not, it is a
+            tensor, with which the backend computes by itself.
     """
     put: dict[str, Any] = {}
     if isinstance(layer, k.layers.Bidirectional):
@@ -60,8 +64,24 @@ def unrolled(k: Any, layer: Any, constant: Callable[[Any], Any]) -> Iterator[Non
         put["get_initial_state"] = lambda *args, **kwargs: k.tree.map_structure(
             lambda t: _entered(k, t, constant), before(*args, **kwargs)
         )
+        if zeros_recorded and not layer.stateful and _starts_at_zero(k, layer):
+            put["get_initial_state"] = lambda batch_size=1: [
+                constant(np.zeros((batch_size, size), layer.cell.compute_dtype))
+                for size in k.tree.flatten(layer.cell.state_size)
+            ]
     with _replaced(layer, put):
         yield
+
+
+def _starts_at_zero(k: Any, layer: Any) -> bool:
+    """Whether a layer is one of Keras's own that starts from zeros, in a type of NumPy.
+
+    They need not be made by the backend then, which may compile for that, and for whatever is
+    computed with them; and the recording holds no number that weights may change.
+    """
+    cell, own = layer.cell, (k.layers.LSTMCell, k.layers.GRUCell, k.layers.SimpleRNNCell)
+    plain = type(layer).get_initial_state is k.layers.RNN.get_initial_state
+    return type(cell) in own and plain and cell.compute_dtype in ("float32", "float64")
 
 
 def is_stateful(k: Any, model: Any) -> bool:

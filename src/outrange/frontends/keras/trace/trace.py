@@ -29,8 +29,8 @@ MISSTATED = ("AdaptiveAveragePool", "AdaptiveMaxPool")
 class Tracer:
     """The state of one symbolic run, and the two methods that stand in for Keras's."""
 
-    def __init__(self) -> None:
-        self.keras = keras()
+    def __init__(self, *, zeros_recorded: bool = False) -> None:
+        self.keras, self.zeros_recorded = keras(), zeros_recorded
         self.trace = Trace()
         self.stack: list[Any] = []
         self.visiting: list[Visit] = []
@@ -115,7 +115,10 @@ class Tracer:
             if refuse.is_opaque(self.keras, layer, args, kwargs):
                 outputs = self._opaque(layer, args, kwargs)
             else:
-                with activation_seen(layer, visit), unrolled(self.keras, layer, self.constant):
+                loop = unrolled(
+                    self.keras, layer, self.constant, zeros_recorded=self.zeros_recorded
+                )
+                with activation_seen(layer, visit), loop:
                     outputs = self.symbols(layer.call(*args, **kwargs))
         except Exception as error:
             outputs = self._native(layer, args, kwargs, error, start)
@@ -205,12 +208,14 @@ def _stands_in(op: Any, layer: Any) -> bool:
     return any(op is step for step in getattr(layer, "operations", ()) or ())
 
 
-def trace(model: Any, struct: Any) -> Trace:
+def trace(model: Any, struct: Any, *, zeros_recorded: bool = False) -> Trace:
     """Run `model` on symbols, at inference.
 
     Args:
         model: A Keras layer or model, built.
         struct: Its input: KerasTensors with a batch axis of 1, in whatever structure it takes.
+        zeros_recorded: Whether what recurrent layers compute with their initial zeros is recorded,
+            or left to the backend, which may compile for it.
 
     Returns:
         The recording.
@@ -218,7 +223,7 @@ def trace(model: Any, struct: Any) -> Trace:
     Raises:
         ModelError: The model's code cannot be run on symbols; the message names the layer.
     """
-    tracer = Tracer()
+    tracer = Tracer(zeros_recorded=zeros_recorded)
     k = tracer.keras
     tracer.trace.inputs = k.tree.flatten(struct)
     nodes = [(op, len(op._inbound_nodes), len(op._outbound_nodes)) for op in _operations(model)]

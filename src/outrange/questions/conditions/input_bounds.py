@@ -1,0 +1,160 @@
+"""Long conjunctions of bounds on inputs, as arrays: disjunctions of boxes have thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+
+from ...core import And, Atom, Formula
+
+
+LONG = 32
+"""Parts of a conjunction from which on arrays are quicker than a look at one after the other."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The bound that an inequality of one variable states: at most (or at least) `end`.
+
+    Args:
+        variable: Its index.
+        upper: Whether `end` is an upper end.
+        end: Float64, rounded so that the bound stays true.
+        exact: Whether the box `v <= end` is equivalent to the inequality.
+    """
+
+    variable: int
+    upper: bool
+    end: float
+    exact: bool
+
+
+@lru_cache(maxsize=1 << 16)
+def bound_of(atom: Atom) -> Bound:
+    """The bound that an inequality of one variable is."""
+    i, c = atom.terms[0]
+    if abs(c) == 1.0:
+        return Bound(i, c > 0, -atom.offset * c + 0.0, not atom.strict)
+    exact = -Fraction(atom.offset) / Fraction(c)
+    end = -at_most(-exact) if c > 0 else at_most(exact)
+    same = bool(np.isfinite(end)) and Fraction(end) == exact
+    return Bound(i, c > 0, end, same and not atom.strict)
+
+
+def at_most(exact: Fraction) -> float:
+    """The largest float64 that is not above."""
+    try:
+        near = float(exact)
+    except OverflowError:
+        return float(np.finfo(np.float64).max) if exact > 0 else -np.inf
+    return near if Fraction(near) <= exact else float(np.nextafter(near, -np.inf))
+
+
+@dataclass(frozen=True, eq=False)
+class SplitConjunction:
+    """A conjunction, its exact bounds on inputs as arrays of one entry each.
+
+    Args:
+        whole: The conjunction.
+        variable: Of each bound.
+        sign: 1 for an upper end, -1 for a lower one.
+        end: `sign` times the end.
+        floor: A lower bound of the conjunction's value, from these parts.
+        rest: All other parts, in order.
+    """
+
+    whole: And
+    variable: np.ndarray
+    sign: np.ndarray
+    end: np.ndarray
+    floor: float
+    rest: tuple[Formula, ...]
+
+    def known(self, lo: np.ndarray, hi: np.ndarray) -> bool | None:
+        """Whether the bounds hold all over a box, or cannot hold together with it."""
+        least, most = self._turned(lo, hi)
+        if (least > self.end).any():
+            return False
+        return True if (most <= self.end).all() else None
+
+    def shrink(self, lo: np.ndarray, hi: np.ndarray, whole: np.ndarray) -> bool:
+        """Shrink a box, in place, to where the bounds hold; False if nothing is left of it.
+
+        Args:
+            lo: Of inputs, then outputs.
+            hi: Likewise.
+            whole: Of the inputs, those that take whole numbers only.
+        """
+        end = np.where(whole[self.variable], np.floor(self.end), self.end)
+        upper = self.sign > 0
+        np.minimum.at(hi, self.variable[upper], end[upper])
+        np.maximum.at(lo, self.variable[~upper], -end[~upper])
+        return bool((lo[self.variable] <= hi[self.variable]).all())
+
+    def _turned(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        low, high = lo[self.variable], hi[self.variable]
+        upper = self.sign > 0
+        return np.where(upper, low, -high), np.where(upper, high, -low)
+
+
+class InputBounds:
+    """Splits conjunctions, and remembers atoms by identity: files repeat the same ones.
+
+    Args:
+        inputs: The number of inputs, which come first.
+        value_below: A bound of a formula's value, whatever the outputs.
+    """
+
+    def __init__(self, inputs: int, value_below: Callable[[Formula], float]) -> None:
+        self._inputs, self._value_below = inputs, value_below
+        self._place: dict[int, int] = {}
+        self._held: list[Formula] = []  # so that no identity is given twice
+        self._rows = np.empty((64, 4))
+        self._split: dict[int, SplitConjunction] = {}
+
+    def split(self, formula: Formula) -> SplitConjunction | None:
+        """The parts of a long conjunction; None for any other formula."""
+        if not isinstance(formula, And) or len(formula.parts) < LONG:
+            return None
+        found = self._split.get(id(formula))
+        if found is None:
+            found = self._split[id(formula)] = self._arrays(formula)
+        return found
+
+    def _arrays(self, formula: And) -> SplitConjunction:
+        get = self._place.get
+        places = [get(id(part)) for part in formula.parts]
+        if None in places:
+            places = [self._entered(part) for part in formula.parts]
+        index = np.array(places)
+        plain = index >= 0
+        variable, sign, end, below = self._rows[index[plain]].T
+        rest = tuple(formula.parts[i] for i in np.flatnonzero(~plain))
+        floor = float(below.max(initial=-np.inf))
+        return SplitConjunction(formula, variable.astype(np.int64), sign, end, floor, rest)
+
+    def _entered(self, part: Formula) -> int:
+        """The row of a part; -1 where it is no exact bound on an input."""
+        found = self._place.get(id(part))
+        if found is None:
+            found = self._row(part)
+            self._place[id(part)] = found
+            self._held.append(part)
+        return found
+
+    def _row(self, part: Formula) -> int:
+        if not isinstance(part, Atom) or len(part.terms) != 1:
+            return -1
+        bound = bound_of(part)
+        if not bound.exact or bound.variable >= self._inputs:
+            return -1
+        place = len(self._held)
+        while place >= len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        sign = 1.0 if bound.upper else -1.0
+        self._rows[place] = bound.variable, sign, sign * bound.end, self._value_below(part)
+        return place

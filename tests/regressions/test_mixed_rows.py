@@ -1,0 +1,55 @@
+"""Models that look at the other rows of a batch: nothing is proved about a row by itself."""
+
+import numpy as np
+import pytest
+
+import outrange
+
+
+keras = pytest.importorskip("keras")
+ops, layers = keras.ops, keras.layers
+
+X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+LABELS = (X[:, 0] > 0).astype("int32")
+
+MIXED = {
+    "softmax": lambda x: layers.Softmax(axis=0)(layers.Dense(2)(x)),
+    "mean": lambda x: layers.Dense(2, "softmax")(x - ops.mean(x, axis=0, keepdims=True)),
+    "maximum": lambda x: layers.Dense(2, "softmax")(x / ops.max(ops.abs(x), axis=0, keepdims=True)),
+    "flip": lambda x: layers.Dense(2, "softmax")(ops.flip(x, axis=0)),
+    "variance": lambda x: layers.Dense(2, "softmax")(x * ops.var(x)),
+}
+APART = {
+    "dense": lambda x: layers.Dense(2, "softmax")(x),
+    "batch statistics": lambda x: layers.Dense(2, "softmax")(layers.BatchNormalization()(x)),
+    "dropout": lambda x: layers.Dense(2, "softmax")(layers.Dropout(0.5)(x)),
+    "softmax": lambda x: layers.Softmax(axis=-1)(layers.Dense(2)(x)),
+}
+
+
+def diagnosed(make, x=X):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, make(inputs))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return outrange.diagnose(model, x, LABELS, steps=4)
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_rows_that_are_mixed_are_told_and_nothing_is_proved_about_ranges(name):
+    answer = diagnosed(MIXED[name])
+    found = {f.code: f.level.name for f in (*answer, *answer.notes)}
+    assert found["OR035"] == "MEASURED"
+    assert "PROVED" not in found.values()
+    assert any("mixes the rows" in reason for reason in answer.unread)
+
+
+@pytest.mark.parametrize("name", APART)
+def test_rows_that_are_apart_are_left_in_peace(name):
+    assert "OR035" not in diagnosed(APART[name]).codes
+
+
+def test_rows_that_are_not_finite_are_no_company():
+    x = X.copy()
+    x[5, 2] = np.nan
+    assert "OR035" not in diagnosed(APART["dense"], x).codes
+    assert "OR035" in diagnosed(MIXED["mean"], np.where(np.isnan(x), 0, x)).codes

@@ -1,0 +1,105 @@
+"""Many inputs, a few numbers in the middle, and ops behind them that neuron splits do not know."""
+
+import numpy as np
+import pytest
+
+from outrange.core import Atom
+from outrange.domains import bounds
+from outrange.graph import Builder, Slot
+from outrange.graph.measure import measure
+from outrange.search.common.clause_groups import ClauseGroup
+from outrange.search.common.domain_boxes import DomainBoxes
+from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.problem import Problem
+from outrange.search.common.solution import Stop
+from outrange.search.decide import decide
+from outrange.search.portfolio import select_search
+from outrange.search.waist import WaistSearch, find_waist
+
+
+INPUTS = 20
+
+
+def _net(seed):
+    """ReLU layers to an angle and a length; behind, the angle modulo a turn and a product."""
+    rng = np.random.default_rng(seed)
+    b = Builder([Slot("x", (INPUTS,))])
+    (x,) = b.input_values()
+    h = b.curve("relu", b.dense(x, rng.normal(size=(INPUTS, 16)) / 4.0, rng.normal(size=16) / 4.0))
+    h = b.curve("relu", b.dense(h, rng.normal(size=(16, 16)) / 4.0))
+    angle = b.dense(h, rng.normal(size=(16, 1)) / 4.0)
+    b.source = "length"
+    length = b.dense(h, rng.normal(size=(16, 1)) / 4.0, [1.0])
+    b.source = ""
+    turn = b.subtract(angle, b.multiply(b.curve("floor", angle), np.float64(1.0)))
+    wave = b.curve("sin", b.multiply(turn, np.float64(2 * np.pi)))
+    idle = b.curve("relu", b.dense(h, rng.normal(size=(16, 200))))
+    return b.finish([b.multiply(wave, length), idle], ["y", "z"])
+
+
+def _floor_of(graph):
+    """What no value is below: a wave is at least -1, and the length is a number of one output."""
+    length = next(node for node in graph.nodes if node.source == "length")
+    ends = bounds(graph, -np.full(INPUTS, 0.3), np.full(INPUTS, 0.3))
+    return -float(np.abs([ends[graph.nodes.index(length) + 1]]).max()) - 0.05
+
+
+def _group(offset):
+    """`y <= offset`, over a box of all inputs."""
+    box = DomainBoxes(-np.full((1, INPUTS), 0.3), np.full((1, INPUTS), 0.3), np.zeros(INPUTS, bool))
+    return ClauseGroup([(Atom.of({INPUTS: 1.0}, -offset),)], np.zeros(1, bool), box)
+
+
+def _search(graph, offset):
+    group = _group(offset)
+    asked = measure(graph, group.clauses)
+    problem = Problem(asked, np.eye(1), np.zeros(1), group.roots)
+    waist = find_waist(problem.of_outputs(problem.small))
+    assert waist is not None
+    incumbent = Incumbent(np.eye(1), 0.0, 60.0, None)
+    incumbent.target = np.array([0.0])
+    incumbent.start(np.array([np.inf]), np.zeros((1, INPUTS)), np.array([-np.inf]))
+    return asked, waist, WaistSearch(problem, waist, incumbent, select_search)
+
+
+def test_the_waist_is_two_numbers():
+    asked, waist, _ = _search(_net(0), 0.0)
+    assert waist.front.value_size(waist.front.output) == 2
+    x = np.random.default_rng(0).uniform(-0.3, 0.3, (50, INPUTS))
+    y = waist.rest.run(waist.front.run(x[:, waist.inputs]))
+    np.testing.assert_allclose(y, asked.run(x), atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_below_every_value_is_proved_and_what_is_attained_is_not(seed):
+    graph = _net(seed)
+    _, _, search = _search(graph, _floor_of(graph))
+    with np.errstate(all="ignore"):
+        assert search.run() is Stop.FINISHED
+    assert search.lower()[0] >= 0.0
+    x = np.random.default_rng(1).uniform(-0.3, 0.3, (20000, INPUTS))
+    _, _, search = _search(graph, float(graph.run(x)[:, 0].min()) + 1e-3)
+    with np.errstate(all="ignore"):
+        search.run(1.5)
+    assert search.lower()[0] == -np.inf
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_decisions_go_through_the_waist(seed):
+    graph = _net(seed)
+    found = decide(graph, [_group(_floor_of(graph))], lambda x: True, time_limit=60)
+    assert found.status.name == "UNSAT"
+    x = np.random.default_rng(1).uniform(-0.3, 0.3, (20000, INPUTS))
+    attained = float(graph.run(x)[:, 0].min()) + 1e-3
+    found = decide(graph, [_group(attained)], lambda x: True, time_limit=60)
+    assert found.status.name == "SAT"
+
+
+def test_entries_that_nothing_reads_are_dropped():
+    graph = _net(0)
+    group = _group(0.0)
+    asked = measure(graph, group.clauses)
+    small = Problem(asked, np.eye(1), np.zeros(1), group.roots).small
+    assert small.size == INPUTS and 2 * small.entries <= asked.entries
+    x = np.random.default_rng(0).uniform(-1, 1, (50, INPUTS))
+    np.testing.assert_allclose(small.run(x), asked.run(x), atol=1e-12)
