@@ -143,3 +143,28 @@ def test_what_cannot_be_made_is_not_tried():
     finding = tried(model, x, y, "OR001")
     assert finding.tried == ""
     assert "tried" not in finding.cost
+
+
+def test_of_two_heads_the_one_of_the_finding_is_mended():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(96, 4)).astype("float32")
+    numbers, labels = x[:, :1] * 2, x[:, :3].argmax(axis=1)[:, None]
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(16, "relu")(inputs)
+    heads = [keras.layers.Dense(1)(hidden), keras.layers.Dense(1, "sigmoid", name="kind")(hidden)]
+    model = keras.Model(inputs, heads)
+    model.compile(keras.optimizers.Adam(0.01), ["mse", "binary_crossentropy"])
+    answer = outrange.diagnose(model, x, [numbers, labels], try_fixes=True)
+    (finding,) = [f for f in answer if f.code == "OR010"]
+    assert finding.layer == "kind"
+    assert finding.cost["tried"]["gone"]
+
+
+def test_a_longer_training_than_is_tried_is_left_to_the_user():
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(1e-6), "mse")
+    answer = outrange.diagnose(model, x, x[:, :1] + 1000, epochs=2, batch_size=32, try_fixes=True)
+    (finding,) = [f for f in answer if f.code == "OR030"]
+    assert "epochs=" in finding.fix
+    assert "epochs=" not in finding.tried

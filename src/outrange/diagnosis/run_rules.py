@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..answers.diagnosis import Diagnosis, Finding
+from ..answers.diagnosis import Diagnosis, Finding, Level
 from ..core import InputError
 from ..core.watch import Stage, tell
 from ..program import Program
@@ -35,7 +35,7 @@ def pointing(found: Sequence[Finding]) -> list[Finding]:
     causes = [f for f in found if not f.note and not f.fix.startswith(SEE_OTHERS)]
     made = []
     for finding in found:
-        sure = [c for c in causes if c.level >= finding.level and repairs(c.fix, c.layer)]
+        sure = [c for c in causes if c.level >= Level.MEASURED and repairs(c.fix, c.layer)]
         if sure and finding.fix.startswith(SEE_OTHERS):
             cause = sure[0]
             lines = "\n".join(line.split("   #")[0] for line in cause.fix.splitlines())

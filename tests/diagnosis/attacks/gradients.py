@@ -102,7 +102,7 @@ def has_gradient(attack: Attack, finding: Any) -> str:
 
 def responds(attack: Attack, finding: Any) -> str:
     """OR012: the response of the outputs to steps of what the layer returns."""
-    layer, bound = attack.model.get_layer(finding.layer), finding.cost["bound"]
+    layer, bound = attack.model.get_layer(finding.cost["layer"]), finding.cost["bound"]
     if len(layer._inbound_nodes) != 1 or isinstance(layer.output, list | tuple):
         return ""
     shape = tuple(layer.output.shape[1:])

@@ -71,7 +71,7 @@ def _changes(code: str, layer: str) -> Iterator[ModelChange | DataChange | Plan]
 
 def _dense(match: re.Match, layer: str) -> Iterator[ModelChange]:
     units, activation = match.groups()
-    yield ModelChange("units", "", int(units))
+    yield ModelChange("units", layer, int(units))
     if activation is not None:
         yield ModelChange("activation", layer, None if activation == "None" else activation)
 
@@ -116,12 +116,12 @@ def _units(match: re.Match, layer: str) -> Iterator[ModelChange]:
     yield ModelChange("units", layer, int(match.group(1)))
 
 
-def _loss(match: re.Match, _: str) -> Iterator[ModelChange]:
-    yield ModelChange("loss", value=match.group(1))
+def _loss(match: re.Match, layer: str) -> Iterator[ModelChange]:
+    yield ModelChange("loss", layer, match.group(1))
 
 
-def _logits_loss(match: re.Match, _: str) -> Iterator[ModelChange]:
-    yield ModelChange("loss", value=match.group(1), options={"from_logits": True})
+def _logits_loss(match: re.Match, layer: str) -> Iterator[ModelChange]:
+    yield ModelChange("loss", layer, match.group(1), options={"from_logits": True})
 
 
 def _initializer(match: re.Match, layer: str) -> Iterator[ModelChange]:

@@ -154,7 +154,10 @@ def _outcome(case: DiagnosisContext, finding: Finding, repair: Repair) -> Outcom
         # Of labels that are no probabilities: below 0, lower is not better.
         alike, shares = False, (np.nan, np.nan)
     steps = ends[0], 0 if own is None else ends[1]
-    return Outcome(repair, steps, before, after, alike, shares, _gone(mended, finding))
+    found = Outcome(repair, steps, before, after, alike, shares, _gone(mended, finding))
+    # Of a longer training than is tried nothing is known where the part tried shows no gain.
+    short_of = repair.plan is not None and ends[0] < repair.plan.steps(mended.rows)
+    return None if short_of and not found.lowers else found
 
 
 def _at(one: Rehearsal, step: int) -> float:

@@ -113,6 +113,9 @@ def _outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 EDGES = ("Log", "Log1p", "Log10", "Log2", "Sqrt", "Rsqrt", "Divide", "TrueDivide", "Reciprocal")
+SCALED = 10.0
+"""Size of inputs up to which they are not what makes numbers overflow."""
+
 GROWING = ("Exp", "Expm1", "Exponential", "Power", "Square", "Sinh", "Cosh")
 
 
@@ -123,10 +126,11 @@ def _instead(case: DiagnosisContext) -> str:
     kinds = {step.kind for step in case.program.steps if step.inside}
     if kinds.intersection(EDGES) or not kinds.intersection(GROWING):
         return "keep logarithms, roots and divisions away from 0: ops.log(x + 1e-6)"
-    return (
-        "keep what enters exponentials and powers small: ops.exp(ops.clip(x, -30, 30))   or   "
-        "x = (x - x.mean(0)) / x.std(0)"
-    )
+    small = "keep what enters exponentials and powers small: ops.exp(ops.clip(x, -30, 30))"
+    x = case.flat[case.sound_rows]
+    if len(x) and np.abs(x).max(initial=0.0) <= SCALED:
+        return f"see the other findings, or {small}"
+    return f"{small}   or   x = (x - x.mean(0)) / x.std(0)"
 
 
 def _floats(case: DiagnosisContext) -> list[Weight]:

@@ -16,6 +16,9 @@ from ..wording import short, steps_said
 EQUAL = 1e-3
 """Spread of the outputs over the rows, as a share of the targets' spread, that counts as none."""
 
+SMALL = 0.05
+"""Spread of the inputs below which it is they that are too much alike."""
+
 DEEP = 3
 """Sigmoids in a row from which on they are to blame, and not the start."""
 
@@ -70,7 +73,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )
     fix = 'kernel_initializer="glorot_uniform" in every layer   # he_normal for relu; or skips'
     bounded = [s for s in case.program.steps if s.inside and s.kind in ("Sigmoid", "HardSigmoid")]
-    if len(bounded) >= DEEP:
+    if float(np.ptp(case.flat[case.sound_rows], axis=0).max(initial=0.0)) < SMALL:
+        fix = "keras.layers.Normalization() first, adapted to x"
+    elif len(bounded) >= DEEP:
         fix = 'activation="relu", kernel_initializer="he_normal" in every hidden layer'
     yield rule.found(
         Level.MEASURED, layer, message, fix, cost={"spread": spread},

@@ -85,12 +85,15 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     # A kernel that starts at 0 passes nothing until its first step, and then it does.
     empty = any(not np.any(weight.read()) for _, weight in kernels)
     if bound is not None and bound < RATIO and not empty:
+        small = f"add up to at most {bound:.1e}: hardly any"
+        if bound == 0.0:  # Something behind it is constant, which other rules tell of.
+            small, fix = "are 0: no", "see the other findings"
         elsewhere = " (inference)" if case.program.changed_in_training else ""
         yield rule.found(
             Level.PROVED, calls[0].path,
             f"through {len(kernels)} layers of weights, the derivatives of the network's output by "
-            f"what it returns add up to at most {bound:.1e}: hardly any gradient gets back to it.",
-            fix, interval=(0.0, bound), cost={"bound": bound},
+            f"what layer {calls[0].path!r} returns {small} gradient gets back to it.",
+            fix, interval=(0.0, bound), cost={"bound": bound, "layer": calls[0].path},
             holds_for=f"the stored weights{elsewhere} and all inputs within the range of your data",
         )  # fmt: skip
         return

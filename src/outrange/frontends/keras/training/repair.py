@@ -78,7 +78,7 @@ def _places(model: Any, change: ModelChange) -> list[Any]:
         hidden = model.layers[:-1] if change.kind == "activation" else model.layers
         return [one for one in hidden if hasattr(one, name) or type(one).__name__ in ACTIVATIONS]
     names = [layer for layer in model.layers if layer.name == change.layer.split("/")[-1]]
-    if change.kind == "units" and not change.layer:
+    if change.kind == "units" and not any(hasattr(layer, "units") for layer in names):
         names = [layer for layer in model.layers if hasattr(layer, "units")][-1:]
     elif change.kind == "initializer" and not change.layer:
         names = [layer for layer in model.layers if hasattr(layer, "kernel_initializer")]
@@ -117,9 +117,10 @@ def _compile(k: Any, model: Any, copy: Any, changes: Iterable[ModelChange]) -> N
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     for change in changes:
         if change.kind == "loss":
-            loss = getattr(k.losses, change.value)(**change.options) if change.options else (
+            new = getattr(k.losses, change.value)(**change.options) if change.options else (
                 change.value
             )  # fmt: skip
+            loss = _with_loss(model, loss, new, change.layer)
         elif change.kind == "from_logits":
             loss = _with_logits(k, loss, change.value)
         elif change.kind == "optimizer":
@@ -134,6 +135,21 @@ def _compile(k: Any, model: Any, copy: Any, changes: Iterable[ModelChange]) -> N
         run_eagerly=model.run_eagerly,
         jit_compile=False,
     )
+
+
+def _with_loss(model: Any, losses: Any, new: Any, layer: str) -> Any:
+    """The losses of a model, the one of the output that a layer makes being new."""
+    count = len(model.outputs)
+    if count == 1:
+        return new
+    makers = [t._keras_history.operation.name for t in model.outputs]
+    if layer.split("/")[-1] not in makers:
+        raise ValueError(f"no output of layer {layer!r} for a loss")
+    place = makers.index(layer.split("/")[-1])
+    if isinstance(losses, dict):
+        return {**losses, model.output_names[place]: new}
+    losses = list(losses) if isinstance(losses, list | tuple) else [losses] * count
+    return [*losses[:place], new, *losses[place + 1 :]]
 
 
 def _with_logits(k: Any, loss: Any, value: bool) -> Any:
