@@ -111,7 +111,8 @@ class Builder:
         if not fused:
             self.moved = {v: v for v in range(len(self.nodes) + 1)}
             nodes, rankings = tuple(self.nodes), dict(self.rankings)
-            return Graph(inputs, nodes, last.index, slots, dict(self.layers), rankings)
+            layers = {k: tuple(values) for k, values in self.layers.items()}
+            return Graph(inputs, nodes, last.index, slots, layers, rankings)
         nodes, self.moved, bypassed = fuse(self.nodes, last.index, {*kept, *marked})
         self.bypassed = frozenset(self.moved[v] for v in bypassed)
         nodes = settle_constants(nodes, self._whole().size)
