@@ -31,7 +31,7 @@ ALLOWED = {
         "questions",
         "answers",
     },
-    "reach": {"core", "ops", "graph", "domains", "search", "answers", "questions"},
+    "reach": {"core", "executors", "ops", "graph", "domains", "search", "answers", "questions"},
     "certify": {"core", "ops", "graph", "search", "answers", "questions"},
     # Training builds and runs Keras models: it takes Keras from the front-end's door.
     "train": {

@@ -15,6 +15,7 @@ from ..answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ..core import Clock, Formula, InputError, OutOfTime, Warrant, check_stopped, deadline
 from ..core.formula import holds, negate, value
 from ..core.watch import Stage, tell
+from ..executors import Workers, workers, working_on
 from ..questions.common.network import GraphAlone
 from ..questions.evidence.check_point import CounterexampleChecker, Witness
 from ..questions.verify import verify
@@ -168,11 +169,14 @@ class LoopSearch:
 
     def _unroll(self, unsafe: Formula, seconds: float) -> None:
         tell(Stage("searching the unrolled loop"))
+        helpers = workers()
         try:
-            found = verify(
-                self.network, unsafe, self.regions, text=self.text, time_limit=max(seconds, 1e-3),
-                seed=self.seed, progress=self.progress,
-            )  # fmt: skip
+            # What workers do for this turn ends with it: the next one is for splits.
+            with working_on(None if helpers is None else Workers(helpers.pool)):
+                found = verify(
+                    self.network, unsafe, self.regions, text=self.text, seed=self.seed,
+                    time_limit=max(seconds, 1e-3), progress=self.progress,
+                )  # fmt: skip
         except InputError:
             if not self.tubes.trouble:
                 raise

@@ -23,6 +23,8 @@ import numpy as np
 from ..core import InputError
 from .atom_bounds import AtomBounds, UnsafePart
 from .specification import Trajectory
+from .spread.tubes import ask_workers
+from .spread.waves import Waves, full_batches
 from .symbols import beside, fresh, reduced, some
 from .system import LoopSystem
 from .tube_boxes import TubeBox, assumed_of, branches, pieces
@@ -57,6 +59,7 @@ class Tubes:
     boxes: int = 0
     trouble: str = ""
     gone: float = 0.0
+    waves: Waves | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         n, m, steps = len(self.system.states), len(self.system.controls), self.where.steps
@@ -96,16 +99,27 @@ class Tubes:
 
     def advance(self) -> None:
         """Take some of the boxes through the loop, and cut those that stay open."""
-        batch, self.waiting = self.waiting[:AT_ONCE], self.waiting[AT_ONCE:]
+        count = full_batches(len(self.waiting), AT_ONCE)
+        batches = [self.waiting[k * AT_ONCE : (k + 1) * AT_ONCE] for k in range(count)]
+        self.waiting = self.waiting[count * AT_ONCE :]
+        left = dict(enumerate(batches))
         try:
-            try:
-                closed, order, margin = self.run(batch)
-            except InputError:
-                closed, order, margin = self._one_by_one(batch)
+            found = ask_workers(self, batches) if count > 1 else {}
+            # What is missing is done here, unless the time is over: then the rest is known.
+            for k in sorted(left, key=lambda k: found.get(k) is None):
+                answer, batch = found.get(k), batches[k]
+                known = self.bounded(batch) if answer is None else answer.enter(self, batch)
+                del left[k]
+                self._settle(batch, *known)
         except BaseException:
             # Whatever interrupts: nothing is lost, these boxes are still open.
-            self.waiting = batch + self.waiting
+            self.waiting = [box for batch in left.values() for box in batch] + self.waiting
             raise
+
+    def _settle(
+        self, batch: Sequence[TubeBox], closed: np.ndarray, order: np.ndarray, margin: np.ndarray
+    ) -> None:
+        """Keep the boxes of a batch that are closed, and cut the others."""
         self.boxes += len(batch)
         levels = 2 if len(batch) + len(self.waiting) < AT_ONCE // 4 else 1
         for box, shut, least, scores in zip(batch, closed, margin, order, strict=True):
@@ -121,6 +135,13 @@ class Tubes:
         """Boxes that are done, without those that are empty."""
         self.gone += sum(box.share for box in boxes if box.empty)
         self.done += [box for box in boxes if not box.empty]
+
+    def bounded(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same as `run`, where the plant may not be defined for some of the boxes."""
+        try:
+            return self.run(batch)
+        except InputError:
+            return self._one_by_one(batch)
 
     def _one_by_one(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Boxes in some of which the plant may not be defined: those are cut like open ones.

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ...core import Clock, InputError, OutOfTime, PropertySource, Provenance, deadline, text_digest
+from ...executors.working import working
 from ...live import heard
 from ...questions.common.arguments import check_hooks, check_limits
 from ...questions.common.stamp import model_sources
@@ -47,6 +48,7 @@ def closed_loop(
     tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
+    executor: Any = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Loop:
     """Prove what a controller and a plant do together, step after step.
@@ -102,6 +104,9 @@ def closed_loop(
             8 s, or half the time that the verdict took.
         time_limit: Stop after this many seconds; None for no limit.
         seed: Of the simulated trajectories; no proof depends on it.
+        executor: Who bounds the pieces of the initial set, and searches the tree of the loop
+            unrolled: a `concurrent.futures.Executor`, a `dask.distributed` client, or the address
+            of its scheduler (docs/scale.md). None for this process.
         progress: As in `outrange.verify`.
 
     Returns:
@@ -143,15 +148,16 @@ def closed_loop(
         "controls": controls, "mode": mode, "memory": memory, "delay": delay,
     }  # fmt: skip
     spec = read_spec(spec)
-    if steps is not None:
-        return _asked(loop, spec, tol, clock, seed, hear)
-    loop["controller"] = read_once(controller)
-    check_timeless(loop)
+    with working(executor, None):
+        if steps is not None:
+            return _asked(loop, spec, tol, clock, seed, hear)
+        loop["controller"] = read_once(controller)
+        check_timeless(loop)
 
-    def ask(seconds: float, *, spec: Any, tol: float | None, **more: Any) -> Loop:
-        return _asked(loop | more, spec, tol, Clock(seconds), seed, hear)
+        def ask(seconds: float, *, spec: Any, tol: float | None, **more: Any) -> Loop:
+            return _asked(loop | more, spec, tol, Clock(seconds), seed, hear)
 
-    return replace(forever(ask, loop, spec, tol, clock), provenance=_provenance(spec))
+        return replace(forever(ask, loop, spec, tol, clock), provenance=_provenance(spec))
 
 
 def _provenance(spec: Any) -> Provenance:

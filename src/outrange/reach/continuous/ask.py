@@ -14,7 +14,8 @@ from ...answers.loops import Loop, LoopTrajectory
 from ...answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ...core import Clock, OutOfTime, Warrant, check_stopped, deadline, seconds_left
 from ...core.watch import Stage, tell
-from ..flow import Cover, Decide, PipeDecision, Segment, decide_by_splits
+from ..flow import Cover, Decide, decide_by_splits
+from ..flow.spread.batches import Reporting
 from ..seen import KEPT, NO_STATE
 from ..specification import Trajectory
 from ..zones import unreached, zones
@@ -202,7 +203,7 @@ class FlowSearch:
         system = self.system
         cover = decide_by_splits(
             system.plant, system.sampled, system.boxes(), system.dt, system.horizon,
-            None if asked is None else _Reporting(asked, self), seconds,
+            None if asked is None else Reporting(asked, self.report), seconds,
             disturbance=system.disturbance, tighten=room, tight=TIGHT if tol is None else tol,
             most=most, since=None if asked is None else self.decided,
         )  # fmt: skip
@@ -220,7 +221,7 @@ class FlowSearch:
         """The distance of the trajectory that came nearest."""
         return min(self.nearest, float(self.found.far[0]) if self.found.far.size else np.inf)
 
-    def report(self, segment: Segment) -> None:
+    def report(self, boxes: int) -> None:
         """Tell how far it is, now and then."""
         now = time.perf_counter()
         if self.progress is None or now - self._told < OFTEN:
@@ -228,8 +229,7 @@ class FlowSearch:
         self._told = now
         self.progress(
             VerifyProgress(
-                self.clock.seconds, self.boxes + segment.boxes.size, -np.inf, self._nearest(),
-                segment.boxes.size,
+                self.clock.seconds, self.boxes + boxes, -np.inf, self._nearest(), boxes
             )
         )  # fmt: skip
 
@@ -286,15 +286,3 @@ class FlowSearch:
     def _window(self, spec: Any) -> tuple[float, float]:
         start, stop = window(spec, self.system.end)
         return float(start), float(stop)
-
-
-@dataclass(frozen=True, eq=False)
-class _Reporting:
-    """A question that tells how far it is."""
-
-    asked: Decide
-    search: FlowSearch
-
-    def __call__(self, segment: Segment) -> PipeDecision:
-        self.search.report(segment)
-        return self.asked(segment)

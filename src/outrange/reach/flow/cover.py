@@ -12,7 +12,7 @@ width is remainder for the most part are cut, and give way to their halves.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -21,11 +21,12 @@ import numpy as np
 from ...core import Bounds, Clock
 from ...graph import Graph
 from ...search.common.parallel import single_blas_thread
+from ..spread.waves import full_batches
 from .controllers import SampledControl
 from .initial import corners
-from .loop import flow_pipe
-from .pieces import InitialPiece, SettledPiece
+from .pieces import InitialPiece, SettledPiece, corners_of
 from .pipe import Decide, Failure, FlowPipe
+from .spread.batches import FlowTask
 
 
 AT_ONCE = 96
@@ -101,13 +102,7 @@ class Cover:
 class _CoverSearch:
     """What is under way; see `decide_by_splits`."""
 
-    plant: Graph
-    controller: Graph | SampledControl | None
-    dt: Fraction
-    steps: int
-    decide: Decide | None
-    disturbance: Bounds | None
-    keep: bool
+    task: FlowTask
     clock: Clock
     leaves: list[SettledPiece] = field(default_factory=list)
     tried: int = 0
@@ -118,18 +113,31 @@ class _CoverSearch:
 
     def run(self, pieces: Sequence[InitialPiece]) -> tuple[FlowPipe, dict[int, Failure]]:
         """The pipes of some pieces, and those that failed."""
-        ends = np.stack([p.lo for p in pieces]), np.stack([p.hi for p in pieces])
         left = self.clock.left if self.clock.limit < np.inf else None
         clock = Clock()
-        pipe = flow_pipe(
-            self.plant, self.controller, ends, self.dt, self.steps, left,
-            disturbance=self.disturbance, decide=self.decide, keep=self.keep,
-        )  # fmt: skip
-        self.tried += len(pieces)
+        pipe = self.task.pipe(corners_of(pieces), left)
         self.lasted = clock.seconds
+        return self._heard(pipe)
+
+    def _heard(self, pipe: FlowPipe) -> tuple[FlowPipe, dict[int, Failure]]:
+        self.tried += pipe.boxes
         if pipe.interrupted:
             self.clock, self.interrupted = Clock(0.0), True
         return pipe, {failure.box: failure for failure in pipe.failures}
+
+    def runs(
+        self, batches: Sequence[Sequence[InitialPiece]]
+    ) -> Iterator[tuple[FlowPipe, dict[int, Failure]]]:
+        """The same of some batches, in their order; what workers do not bring is done here."""
+        found: dict[int, FlowPipe] = {}
+        if len(batches) > 1:
+            ends, limited = [corners_of(batch) for batch in batches], self.clock.limit < np.inf
+            try:
+                self.task.over_workers(ends, self.clock.left if limited else np.inf, found)
+            except KeyboardInterrupt:
+                self.clock, self.interrupted = Clock(0.0), True
+        for k, batch in enumerate(batches):
+            yield self._heard(found[k]) if k in found else self.run(batch)
 
     def resumed(self, leaves: Sequence[SettledPiece]) -> list[InitialPiece]:
         """What is proved is kept; what is open is cut, and returned."""
@@ -148,33 +156,36 @@ class _CoverSearch:
         """Answer the question for all pieces, or give up."""
         settled: dict[int, SettledPiece] = {}
         while queue:
-            batch = [queue.popleft() for _ in range(min(AT_ONCE, len(queue)))]
+            count = 1 if self.clock.expired else full_batches(len(queue), AT_ONCE)
+            taken = [queue.popleft() for _ in range(min(count * AT_ONCE, len(queue)))]
             if self.clock.expired:
                 # What is known of the wholes is more than their parts could still say.
-                settled |= {id(p.origin): p.origin for p in batch if p.origin is not None}
-                batch = [p for p in batch if p.origin is None]
-                if not batch:
-                    continue
-            pipe, failed = self.run(batch)
-            late = self.clock.expired or self.tried >= most
-            for box, piece in enumerate(batch):
-                failure, parts = failed.get(box), []
-                leaf = SettledPiece(replace(piece, origin=None), pipe, box, failure is None)
-                if failure is not None and failure.cause in TROUBLES:
-                    self.trouble = self.trouble or failure
-                    stuck = failure.cause == "domain" and failure.time == 0
-                    self.hopeless = self.hopeless or (stuck and piece.share <= SMALLEST)
-                more = not (late or self.hopeless)
-                if failure is not None and failure.cause != "time" and more:
-                    early = failure.time < EARLY * self.dt * self.steps
-                    parts = piece.cut(failure.free, failure.blame, 2 if early else 1)
-                best = leaf
-                if failure is not None and piece.origin is not None:
-                    best = max(leaf, piece.origin, key=lambda known: known.reached)
-                queue.extend(replace(part, origin=best) for part in parts)
-                if not parts:
-                    settled[id(best)] = best
+                settled |= {id(p.origin): p.origin for p in taken if p.origin is not None}
+                taken = [p for p in taken if p.origin is None]
+            batches = [taken[k : k + AT_ONCE] for k in range(0, len(taken), AT_ONCE)]
+            for batch, (pipe, failed) in zip(batches, self.runs(batches), strict=True):
+                late = self.clock.expired or self.tried >= most
+                for box, piece in enumerate(batch):
+                    failure = failed.get(box)
+                    leaf = SettledPiece(replace(piece, origin=None), pipe, box, failure is None)
+                    best, parts = leaf, [] if failure is None else self._cut(piece, failure, late)
+                    if failure is not None and piece.origin is not None:
+                        best = max(leaf, piece.origin, key=lambda known: known.reached)
+                    queue.extend(replace(part, origin=best) for part in parts)
+                    if not parts:
+                        settled[id(best)] = best
         self.leaves += settled.values()
+
+    def _cut(self, piece: InitialPiece, failure: Failure, late: bool) -> list[InitialPiece]:
+        """What is to be tried of a piece that failed."""
+        if failure.cause in TROUBLES:
+            self.trouble = self.trouble or failure
+            stuck = failure.cause == "domain" and failure.time == 0
+            self.hopeless = self.hopeless or (stuck and piece.share <= SMALLEST)
+        if failure.cause == "time" or late or self.hopeless:
+            return []
+        early = failure.time < EARLY * self.task.dt * self.task.steps
+        return piece.cut(failure.free, failure.blame, 2 if early else 1)
 
     def tightened(self, tight: float) -> None:
         """Cut the pieces that are looser than need be, the loosest first, while there is time."""
@@ -242,7 +253,8 @@ def decide_by_splits(
         since: What is known of the same question: its open pieces are cut on, within `most` more.
     """
     clock, (lo, hi) = Clock(deadline), corners(boxes)
-    search = _CoverSearch(plant, controller, Fraction(dt), steps, decide, disturbance, keep, clock)
+    task = FlowTask(plant, controller, Fraction(dt), steps, decide, disturbance, keep)
+    search = _CoverSearch(task, clock)
     pieces = [InitialPiece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)]
     # Products here are small: more threads of BLAS only wait for each other.
     with single_blas_thread():

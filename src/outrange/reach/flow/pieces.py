@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from ...core import Bounds
 from .pipe import Failure, FlowPipe
 
 
@@ -46,6 +47,11 @@ class InitialPiece:
         return [
             replace(self, hi=hi, share=self.share / 2), replace(self, lo=lo, share=self.share / 2)
         ]  # fmt: skip
+
+
+def corners_of(pieces: Sequence[InitialPiece]) -> Bounds:
+    """Of some pieces."""
+    return np.stack([piece.lo for piece in pieces]), np.stack([piece.hi for piece in pieces])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""Pipes of a flow over workers."""

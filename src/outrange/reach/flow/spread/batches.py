@@ -1,0 +1,92 @@
+"""Pipes of flows on workers: each task has the initial boxes of one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+
+from ....core import Bounds
+from ....executors import Kept, workers
+from ....executors.parcel import unpacked
+from ....graph import Graph
+from ...spread.waves import Waves
+from ..controllers import SampledControl
+from ..loop import flow_pipe
+from ..pipe import Decide, FlowPipe, PipeDecision, Segment
+
+
+@dataclass(frozen=True, eq=False)
+class Reporting:
+    """A question that tells how far it is; of what workers do, whoever asks them tells it.
+
+    Args:
+        asked: The question.
+        told: Called with a number of boxes.
+    """
+
+    asked: Decide
+    told: Callable[[int], None]
+
+    def __call__(self, segment: Segment) -> PipeDecision:
+        self.told(segment.boxes.size)
+        return self.asked(segment)
+
+
+@dataclass(eq=False)
+class FlowTask:
+    """What all batches have in common; see `flow_pipe`."""
+
+    plant: Graph
+    controller: Graph | SampledControl | None
+    dt: Fraction
+    steps: int
+    decide: Decide | None
+    disturbance: Bounds | None
+    keep: bool
+    waves: Waves | None = field(default=None, init=False, repr=False)
+
+    def pipe(self, ends: Bounds, seconds: float | None) -> FlowPipe:
+        """The pipes of some boxes."""
+        return flow_pipe(
+            self.plant, self.controller, ends, self.dt, self.steps, seconds,
+            disturbance=self.disturbance, decide=self.decide, keep=self.keep,
+        )  # fmt: skip
+
+    def over_workers(
+        self, batches: Sequence[Bounds], seconds: float, found: dict[int, FlowPipe]
+    ) -> None:
+        """The pipes of batches of boxes, as far as workers bring them.
+
+        Args:
+            batches: Corners of the boxes of each.
+            seconds: That are left; infinite without a limit.
+            found: What came, by the place of its batch; also if an interrupt ends it.
+        """
+        helpers, asked, told = workers(), self.decide, _nobody
+        if isinstance(asked, Reporting):
+            asked, told = asked.asked, asked.told
+        if helpers is None:
+            return
+        if self.waves is None:
+            about = replace(self, decide=asked)
+            self.waves = Waves(helpers, about, "initial states, batch", bound_flow)
+        self.waves.ask(batches, seconds, found, lambda k: told(len(batches[k][0])))
+
+
+def _nobody(boxes: int) -> None:
+    """Where nobody asks how far it is."""
+
+
+def bound_flow(kept: Kept, ends: Bounds, seconds: float) -> FlowPipe:
+    """The pipes of a batch, on a worker.
+
+    Args:
+        kept: A `FlowTask`.
+        ends: Corners of the boxes.
+        seconds: That are left; infinite without a limit.
+    """
+    task: FlowTask = kept.once("flow", unpacked)
+    return task.pipe(ends, seconds if np.isfinite(seconds) else None)

@@ -1,0 +1,1 @@
+"""Pieces of an initial set over workers."""
