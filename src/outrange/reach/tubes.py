@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..core import InputError
+from ..core import InputError, seconds_left
 from .atom_bounds import AtomBounds, UnsafePart
 from .specification import Trajectory
 from .spread.tubes import ask_workers
@@ -105,8 +105,9 @@ class Tubes:
         left = dict(enumerate(batches))
         try:
             found = ask_workers(self, batches) if count > 1 else {}
-            # What is missing is done here, unless the time is over: then the rest is known.
-            for k in sorted(left, key=lambda k: found.get(k) is None):
+            # What is missing is done here; where the time is over, what is known comes first.
+            late = seconds_left() <= 0
+            for k in sorted(left, key=lambda k: late and found.get(k) is None):
                 answer, batch = found.get(k), batches[k]
                 known = self.bounded(batch) if answer is None else answer.enter(self, batch)
                 del left[k]

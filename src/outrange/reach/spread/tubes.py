@@ -112,7 +112,7 @@ def ask_workers(
         about.waiting, about.done = [], []
         # The user's own model stays here.
         about.system = replace(search.system, model_step=None)
-        search.waves = Waves(helpers, about, "initial states, batch", bound_boxes)
+        search.waves = Waves(helpers, about, "initial states", bound_boxes)
     graphs = graphs_of(search.system)
     sent = [[SentBox.of(box, graphs) for box in batch] for batch in batches]
     search.waves.ask(sent, seconds_left(), found)

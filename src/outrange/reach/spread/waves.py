@@ -34,7 +34,7 @@ HUNG = 30.0
 
 
 def full_batches(waiting: int, size: int) -> int:
-    """How many batches are done at once; one where nobody helps, or there is one for one alone.
+    """How many batches are done at once; one where nobody helps, or two are not full.
 
     Args:
         waiting: Pieces in the queue.

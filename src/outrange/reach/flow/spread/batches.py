@@ -72,7 +72,7 @@ class FlowTask:
             return
         if self.waves is None:
             about = replace(self, decide=asked)
-            self.waves = Waves(helpers, about, "initial states, batch", bound_flow)
+            self.waves = Waves(helpers, about, "initial states", bound_flow)
         self.waves.ask(batches, seconds, found, lambda k: told(len(batches[k][0])))
 
 

@@ -1,0 +1,269 @@
+"""A closed loop over workers: the same pieces, pipes and verdicts as in one process."""
+
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from fractions import Fraction
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+import outrange
+from executors.scripted import Scripted, ScriptedPool
+from outrange import InputError, x
+from outrange.api.loops.parts import read_loop
+from outrange.core import Clock, OutOfTime, deadline
+from outrange.executors import Workers, workers, working_on
+from outrange.executors.working import working
+from outrange.questions.expressions import as_temporal
+from outrange.reach import ask as asks, tubes
+from outrange.reach.ask import LoopSearch
+from outrange.reach.flow import Rows, Window, cover, decide_by_splits
+from outrange.reach.spread import waves
+from reach.plants import controller, layers, plant
+
+
+H = Fraction(1, 10)
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    """Loops of tests are small: so are their batches."""
+    monkeypatch.setattr(tubes, "AT_ONCE", 2)
+    monkeypatch.setattr(cover, "AT_ONCE", 2)
+
+
+def on(*script, kind=Scripted):
+    """Scripted workers, and the executor that counts."""
+    executor = kind(*script)
+    return executor, working_on(Workers(ScriptedPool(executor)))
+
+
+class Interrupted(Scripted):
+    """Ctrl-C while a task is given, when the script is at its end."""
+
+    def submit(self, work, /, *arguments, **options):
+        if not self.script:
+            raise KeyboardInterrupt
+        return super().submit(work, *arguments, **options)
+
+
+# ---- in continuous time -------------------------------------------------------------------------
+
+
+def decay(m, x, u, t, w):
+    return [x[1] - 0.2 * x[0], u[0] - x[0] - 0.2 * x[1]]
+
+
+def flow_cover(limit=1.3, seconds=60.0, most=20):
+    graph, network = plant(decay, 2, 1), controller(layers(np.random.default_rng(5), 2, 1, "relu"))
+    asked = Rows(np.array([[1.0, 0.3]]), np.array([-np.inf]), np.array([limit]), Window(H, 2 * H))
+    box = np.array([[0.5, -0.5]]), np.array([[1.5, 0.5]])
+    return decide_by_splits(graph, network, box, H, 2, asked, seconds, most=most)
+
+
+def same_cover(found, alone):
+    for name in ("lo", "hi", "proved"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
+    assert found.tried == alone.tried and found.share == alone.share
+    assert found.pipe.reached == alone.pipe.reached and found.undecided == alone.undecided
+    for mine, theirs in (
+        (found.pipe.segments, alone.pipe.segments), (found.pipe.instants, alone.pipe.instants)
+    ):  # fmt: skip
+        assert [s.start for s in mine] == [s.start for s in theirs]
+        for a, b in zip(mine, theirs, strict=True):
+            np.testing.assert_array_equal(a.boxes, b.boxes)
+            np.testing.assert_allclose([a.lo, a.hi], [b.lo, b.hi], rtol=1e-12)
+            assert (a.slack is None) == (b.slack is None)
+            if a.slack is not None:
+                np.testing.assert_allclose(a.slack, b.slack, rtol=1e-12)
+
+
+def is_whole(found):
+    """The pieces are the initial set, and nothing twice."""
+    return np.isclose((found.hi - found.lo).prod(axis=1).sum(), 1.0)
+
+
+@pytest.mark.parametrize("script", [(), ("lose", "do", "lose", "lose"), ("lose",) * 1000])
+def test_pieces_of_a_flow_and_their_pipes_are_the_same(script):
+    alone = flow_cover()
+    executor, helped = on(*script)
+    with helped:
+        found = flow_cover()
+    assert executor.calls > 3 and 0 < alone.share < 1  # some pieces are proved, and some open
+    same_cover(found, alone)
+
+
+def test_workers_that_hang_leave_their_pieces_open(monkeypatch):
+    monkeypatch.setattr(waves, "GRACE", 0.05)
+    executor, helped = on(*["hang"] * 1000)
+    clock = Clock()
+    with helped:
+        found = flow_cover(seconds=0.5)
+    assert executor.calls > 1 and not found.complete and is_whole(found)
+    assert found.share <= flow_cover().share and clock.seconds < 10
+
+
+def test_an_interrupt_keeps_what_is_proved_of_a_flow():
+    executor, helped = on(*["do"] * 5, kind=Interrupted)
+    with helped:
+        found = flow_cover(most=400)
+    assert executor.calls == 5 and found.interrupted and not found.complete and is_whole(found)
+
+
+# ---- in discrete time ---------------------------------------------------------------------------
+
+
+def net(x):
+    return [np.tanh(-x[0] - 1.5 * x[1])]
+
+
+def jumping(x, u):
+    """Two conditions, so that boxes assume how they turn out."""
+    return [
+        np.where(x[0] + 0.3 * x[1] > 0.7, 0.9 * x[0] - 0.1, x[0] + 0.1 * x[1]),
+        0.9 * x[1] + 0.1 * np.where(x[1] > 0.1, 1.0, -1.0) + 0.1 * u[0],
+    ]
+
+
+def rooted(x, u):
+    """A root of what is positive, and not known to be over a wide box."""
+    root = np.sqrt(x[0] * x[0] - x[0] * x[1] + x[1] * x[1] + 0.02)
+    return [0.9 * x[0] + 0.1 * root, 0.7 * x[1] + 0.2 * u[0]]
+
+
+# What is too large stays open, so that there is no end of boxes.
+PLANTS = {
+    "jumping": (jumping, ([0.2, -0.5], [1.2, 0.5]), x[0] <= 0.9),
+    "rooted": (rooted, ([-1.0, -1.0], [1.0, 1.0]), x[0] <= 0.7),
+}
+
+
+def search_of(name):
+    plant, initial, spec = PLANTS[name]
+    empty = dict.fromkeys((
+        "dt", "observe", "actuate", "parameters", "disturbance", "varying", "choice", "states",
+        "controls", "mode", "memory", "where",
+    ))  # fmt: skip
+    system, _, _ = read_loop(
+        **empty, controller=net, plant=plant, initial=initial, steps=6, delay=0
+    )
+    return LoopSearch(system, as_temporal(spec.always()), "", Clock(60.0)).tubes
+
+
+def advanced(name, most=40):
+    search, assumed, told = search_of(name), 0, False
+    while search.waiting and search.boxes < most:
+        if len(search.waiting) >= 4 and not told:
+            search.trouble, told = "", True  # what is said from now on comes from workers
+        search.advance()
+        assumed = max(assumed, *(len(box.assumed) for box in (*search.done, *search.waiting)), 0)
+    return search, assumed
+
+
+def same_boxes(found, alone):
+    for mine, theirs in ((found.done, alone.done), (found.waiting, alone.waiting)):
+        for a, b in zip(mine, theirs, strict=True):
+            for name in ("lo", "hi", "states", "controls", "gains", "margin", "blame"):
+                np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-12)
+            assert (a.share, a.reached, len(a.assumed)) == (b.share, b.reached, len(b.assumed))
+            assert sorted(a.assumed.values()) == sorted(b.assumed.values())
+    assert (found.gone, found.trouble) == (alone.gone, alone.trouble)
+
+
+@pytest.mark.parametrize("script", [(), ("lose", "do", "lose", "lose"), ("lose",) * 1000])
+@pytest.mark.parametrize("name", PLANTS)
+def test_boxes_of_a_loop_are_the_same(name, script):
+    executor, helped = on(*script)
+    with helped:
+        found, _ = advanced(name)
+    alone, assumed = advanced(name, most=found.boxes)
+    assert executor.calls > 3 and found.boxes == alone.boxes
+    assert assumed if name == "jumping" else alone.trouble
+    assert alone.done and alone.waiting
+    same_boxes(found, alone)
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "error", "seconds"),
+    [(["hang"] * 1000, Scripted, OutOfTime, 0.5), (["do"] * 5, Interrupted, KeyboardInterrupt, 60)],
+)
+def test_boxes_that_nobody_brings_back_are_open(monkeypatch, script, kind, error, seconds):
+    monkeypatch.setattr(waves, "GRACE", 0.05)
+    search = search_of("jumping")
+    _, helped = on(*script, kind=kind)
+    with helped, pytest.raises(error), deadline(seconds):
+        for _ in range(1000):
+            search.advance()
+    shares = search.gone + sum(box.share for box in (*search.done, *search.waiting))
+    assert search.waiting and shares == pytest.approx(1.0)
+
+
+def test_the_loop_unrolled_is_searched_by_workers_too(monkeypatch):
+    seen = []
+
+    def verify(*given, **options):
+        helpers = workers()
+        seen.append(helpers.pool)
+        helpers.at_the_end(lambda: seen.append("left"))
+        return plain(*given, **options)
+
+    plain = asks.verify
+    monkeypatch.setattr(asks, "verify", verify)
+    monkeypatch.setattr(asks, "FIRST_TURN", 1e-3)
+    _, helped = on()
+    with helped:
+        pool = workers().pool
+        found = outrange.closed_loop(
+            net, jumping, ([0.2, -0.5], [1.2, 0.5]), steps=6, spec=(x[0] <= 1.2001).always(),
+            tol=5.0, time_limit=20,
+        )  # fmt: skip
+    assert found.status != "VIOLATED" and seen[:2] == [pool, "left"]
+
+
+# ---- what users call ----------------------------------------------------------------------------
+
+
+def vanderpol(x, u):
+    return [x[1], (1 - x[0] ** 2) * x[1] - x[0] + u[0]]
+
+
+CALLS = [
+    ({"plant": vanderpol, "dt": 0.1, "steps": 4}, 1.2535, "HOLDS"),
+    ({"plant": vanderpol, "dt": 0.1, "steps": 4}, 1.25, "VIOLATED"),
+    ({"plant": jumping, "steps": 8}, 1.203, "HOLDS"),
+    ({"plant": jumping, "steps": 8}, 1.19, "VIOLATED"),
+]
+
+
+@pytest.mark.parametrize(("loop", "limit", "status"), CALLS)
+def test_verdicts_and_pipes_are_the_same(loop, limit, status):
+    def ask(executor):
+        return outrange.closed_loop(
+            net, initial=([0.2, -0.5], [1.2, 0.5]), spec=(x[0] <= limit).always(), tol=5.0,
+            executor=executor, **loop,
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(2) as pool:
+        found, alone = ask(pool), ask(None)
+    assert found.status == alone.status == status
+    assert (found.safe_until, found.covered) == (alone.safe_until, alone.covered)
+    if status == "HOLDS" and "dt" in loop:
+        assert found.margin == pytest.approx(alone.margin)
+        np.testing.assert_allclose(found.pipe.lo, alone.pipe.lo, rtol=1e-9)
+        np.testing.assert_allclose(found.pipe.hi, alone.pipe.hi, rtol=1e-9)
+    if status == "VIOLATED":
+        assert found.counterexample is not None and alone.counterexample is not None
+        assert found.counterexample.x.tolist() == alone.counterexample.x.tolist()
+
+
+def test_a_process_that_is_new_bounds_both_kinds():
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, working(pool, None):
+        same_cover(flow_cover(most=12), flow_cover(most=12))
+        found, _ = advanced("jumping", most=20)
+    assert found.waves is not None
+    same_boxes(found, advanced("jumping", most=found.boxes)[0])
+
+
+def test_what_is_no_executor_is_refused():
+    with pytest.raises(InputError, match="`executor` is a concurrent"):
+        outrange.closed_loop(net, jumping, ([0.2, 0], [0.3, 0]), steps=2, executor=3)
