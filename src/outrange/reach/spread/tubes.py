@@ -53,13 +53,13 @@ class SentBox:
     def of(box: TubeBox, graphs: Sequence[Graph]) -> SentBox:
         """A box of a loop with these graphs."""
         number = {id(graph): i for i, graph in enumerate(graphs)}
-        assumed = {(k, number[id(g)], *at): level for (k, g, *at), level in box.assumed.items()}
+        assumed = {(k, number[id(g)], v, e): at for (k, g, v, e), at in box.assumed.items()}
         guard = box.guard and (box.guard[0], number[id(box.guard[1])], box.guard[2])
         return SentBox(replace(box, assumed={}, guard=None), assumed, guard)
 
     def here(self, graphs: Sequence[Graph]) -> TubeBox:
         """The box in a process where these are the graphs."""
-        assumed = {(k, graphs[i], *at): level for (k, i, *at), level in self.assumed.items()}
+        assumed = {(k, graphs[i], v, e): at for (k, i, v, e), at in self.assumed.items()}
         guard = self.guard and (self.guard[0], graphs[self.guard[1]], self.guard[2])
         return replace(self.box, assumed=assumed, guard=guard)
 
