@@ -20,7 +20,7 @@ from .trainings import Trainings
 
 
 @dataclass(frozen=True)
-class Slice:
+class TrainingSlice:
     """What a worker is to do.
 
     Args:
@@ -78,7 +78,7 @@ def _packs(thing: Any) -> bool:
     return True
 
 
-def train_slice(kept: Kept, asked: Slice, state: Sequence[np.ndarray]) -> TrainedPart:
+def train_slice(kept: Kept, asked: TrainingSlice, state: Sequence[np.ndarray]) -> TrainedPart:
     """Train an activation on.
 
     Args:

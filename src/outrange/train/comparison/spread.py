@@ -11,7 +11,7 @@ from ...core import InputError
 from ...executors import Crew, Done, Pool
 from .plan import TrainedPart
 from .record import ComparisonRecord
-from .slices import Slice, parcel_of, train_slice
+from .slices import TrainingSlice, parcel_of, train_slice
 from .trainings import Trainings
 
 
@@ -30,8 +30,11 @@ TICK = 0.25
 LATE = 10.0
 """Seconds beyond the budget for what is in hand, which ends by itself: a worker may start late."""
 
+HUNG = 10.0
+"""A slice takes this many times the longest one, at most: another worker compiles anew."""
+
 GRACE = 60.0
-"""Seconds beyond ten times the longest slice until one is taken for hung."""
+"""Seconds beyond that until it is taken for hung: its worker may start meanwhile."""
 
 
 class Turns:
@@ -131,7 +134,7 @@ class Spread:
             if group is None:
                 return
             rounds = math.ceil(len(self.labels) / max(1, self.pool.size))
-            asked = Slice(
+            asked = TrainingSlice(
                 self.labels[group],
                 max(0, self.record.at(group)),
                 self.turns.until(group),
@@ -146,7 +149,7 @@ class Spread:
                 train_slice,
                 asked,
                 self.record.groups[group].state(),
-                limit=10 * self.longest + GRACE,
+                limit=HUNG * self.longest + GRACE,
             )
 
     def hear(self, seconds: float) -> None:
