@@ -15,7 +15,7 @@ from outrange import InputError
 from outrange.executors import ExecutorPool
 from outrange.train.comparison import compare, slices, spread, trainings
 from outrange.train.comparison.plan import Group
-from outrange.train.comparison.spread import Turns
+from outrange.train.comparison.spread import Laps
 
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
@@ -213,16 +213,16 @@ def test_a_worker_ends_when_the_time_is_over(toys, monkeypatch):
 def test_nobody_runs_far_ahead():
     ticks = [0, 0, 0]
     record = SimpleNamespace(at=ticks.__getitem__, ticks=100, groups=ticks)
-    turns = Turns(record)
-    assert turns.next(set()) == 0
-    ticks[0], turns.gained[0] = 40, 40
-    assert turns.next({1, 2}) is None  # The others have not told yet how fast they are.
-    ticks[1:], turns.gained = [30, 10], {0: 40, 1: 30, 2: 10}
-    assert turns.next(set()) == 2
-    assert turns.next({2}) is None  # Both are further than 10 + 2 * 10.
+    laps = Laps(record)
+    assert laps.next(set()) == 0
+    ticks[0], laps.gained[0] = 40, 40
+    assert laps.next({1, 2}) is None  # The others have not told yet how fast they are.
+    ticks[1:], laps.gained = [30, 10], {0: 40, 1: 30, 2: 10}
+    assert laps.next(set()) == 2
+    assert laps.next({2}) is None  # Both are further than 10 + 2 * 10.
     ticks[2] = 20
-    assert turns.next({2}) == 1
-    assert turns.until(1) == 40
+    assert laps.next({2}) == 1
+    assert laps.until(1) == 40
 
 
 def test_what_cannot_be_sent_is_named():

@@ -37,7 +37,7 @@ GRACE = 60.0
 """Seconds beyond that until it is taken for hung: its worker may start meanwhile."""
 
 
-class Turns:
+class Laps:
     """Which activation goes on next, and how far.
 
     Args:
@@ -106,7 +106,7 @@ class Spread:
     ) -> None:
         self.record, self.pool, self.left, self.told = record, pool, left, told
         self.labels = list(trainings.activations)
-        self.turns, self.crew = Turns(record), Crew(pool)
+        self.laps, self.crew = Laps(record), Crew(pool)
         self.parcel, self.budget = parcel_of(trainings), left()
         self.given: dict[int, float] = {}
         self.longest = math.inf
@@ -114,7 +114,7 @@ class Spread:
     def run(self) -> None:
         """Until all is trained, the time is over, or the pool is broken."""
         try:
-            while self.turns.open and self.left() > 0 and not self.pool.broken:
+            while self.laps.open and self.left() > 0 and not self.pool.broken:
                 self.give()
                 # Workers import meanwhile.
                 self.record.measure_starts()
@@ -125,19 +125,19 @@ class Spread:
         finally:
             self.crew.end()
         if not self.pool.broken:
-            self.record.unfinished = [self.labels[g] for g in sorted(self.turns.given_up)]
+            self.record.unfinished = [self.labels[g] for g in sorted(self.laps.given_up)]
 
     def give(self) -> None:
         """A slice to everybody who has none, as long as there is one to give."""
         while self.crew.room(0) > 0:
-            group = self.turns.next({int(str(t)) for t in self.crew.tickets})
+            group = self.laps.next({int(str(t)) for t in self.crew.tickets})
             if group is None:
                 return
             rounds = math.ceil(len(self.labels) / max(1, self.pool.size))
             asked = TrainingSlice(
                 self.labels[group],
                 max(0, self.record.at(group)),
-                self.turns.until(group),
+                self.laps.until(group),
                 min(SECONDS, self.budget / (LAPS * rounds)),
                 self.left(),
             )
@@ -161,13 +161,13 @@ class Spread:
         """One slice."""
         if done.lost:
             if not self.pool.broken:
-                self.turns.lose(group)
+                self.laps.lose(group)
             return
         if done.error is not None:
             raise done.error
         took = time.perf_counter() - self.given[group]
         self.longest = took if math.isinf(self.longest) else max(took, self.longest)
-        self.turns.enter(group, done.value)
+        self.laps.enter(group, done.value)
         self.told()
 
 
