@@ -168,3 +168,36 @@ def test_a_longer_training_than_is_tried_is_left_to_the_user():
     (finding,) = [f for f in answer if f.code == "OR030"]
     assert "epochs=" in finding.fix
     assert "epochs=" not in finding.tried
+
+
+def test_layers_with_the_same_fault_are_mended_at_once():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(96, 4)).astype("float32")
+    dead = keras.initializers.Constant(-20.0)
+    hidden = [keras.layers.Dense(12, "relu", bias_initializer=dead, name=n) for n in ("a", "b")]
+    model = keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    answer = outrange.diagnose(model, x, x[:, :1], try_fixes=True)
+    found = [f for f in answer if f.code == "OR003"]
+    assert {f.layer for f in found} == {"a", "b"}
+    for finding in found:
+        assert finding.cost["tried"]["lowers"]
+        assert "in `a`, `b`" in finding.tried
+
+
+def test_what_has_no_other_cause_keeps_its_own_fix():
+    from dataclasses import replace
+
+    from outrange.answers.diagnosis import Level
+    from outrange.diagnosis import RULES
+    from outrange.diagnosis.run_rules import pointing
+
+    own = RULES["OR023"].found(
+        Level.MEASURED, "a", "text", "see the other findings, or x = (x - x.mean(0)) / x.std(0)"
+    )
+    (alone,) = pointing([own])
+    assert alone.fix == "x = (x - x.mean(0)) / x.std(0)"
+    later = replace(own, code="OR030", fix="model.fit(x, y, epochs=9, batch_size=32)")
+    assert pointing([own, later])[0].fix == alone.fix
+    cause = replace(own, code="OR014", layer="b", fix="x = (x - x.mean(0)) / x.std(0)")
+    assert pointing([own, cause])[0].fix.endswith("# see OR014")

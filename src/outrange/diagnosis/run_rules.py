@@ -29,18 +29,27 @@ for _found in pkgutil.iter_modules(rules.__path__):
 
 SEE_OTHERS = "see the other findings"
 
+CONSEQUENCES = ("OR025", "OR030")
+"""Rules that tell what follows from a start or from data that other rules find at fault."""
+
 
 def pointing(found: Sequence[Finding]) -> list[Finding]:
     """Findings that only point at the others, with the fix of the surest of those."""
-    causes = [f for f in found if not f.note and not f.fix.startswith(SEE_OTHERS)]
+    causes = [
+        f for f in found
+        if not f.note and not f.fix.startswith(SEE_OTHERS) and f.code not in CONSEQUENCES
+    ]  # fmt: skip
     made = []
     for finding in found:
         sure = [c for c in causes if c.level >= Level.MEASURED and repairs(c.fix, c.layer)]
-        if sure and finding.fix.startswith(SEE_OTHERS):
+        if not finding.fix.startswith(SEE_OTHERS):
+            made.append(finding)
+            continue
+        if sure:
             cause = sure[0]
             lines = "\n".join(line.split("   #")[0] for line in cause.fix.splitlines())
             finding = replace(finding, layer=cause.layer, fix=f"{lines}   # see {cause.code}")
-        made.append(finding)
+        made.append(replace(finding, fix=finding.fix.removeprefix(f"{SEE_OTHERS}, or ")))
     return made
 
 

@@ -230,6 +230,8 @@ def _chances(head: Head, out: np.ndarray, y: np.ndarray) -> float:
     logits = head.options.get("from_logits") and head.last.activation is None
     if head.task == "classes":
         wide = y.shape == out.shape
+        if not wide and y.max() >= out.shape[-1]:
+            return -1.0  # a class that has no unit
         truth = y if wide else np.eye(out.shape[-1])[y.reshape(out.shape[:-1]).astype(int)]
         told = softmax(out, axis=-1) if logits else out
     else:

@@ -6,8 +6,8 @@ What is tried is what the user reads: a text that is not understood here is not 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ...program import ModelChange
 from ..plan import Plan
@@ -24,12 +24,14 @@ class Repair:
         model: Changes of the model, its loss and its optimizer.
         data: Changes of the data.
         plan: How long to train instead.
+        layers: The layers that it mends at once, where several findings ask for the same.
     """
 
     text: str
     model: tuple[ModelChange, ...]
     data: tuple[DataChange, ...]
     plan: Plan | None = None
+    layers: tuple[str, ...] = ()
 
 
 NUMBER = r"(-?\d+(?:\.\d*)?(?:e[+-]?\d+)?)"
@@ -39,6 +41,28 @@ OR = re.compile(r"\n\s*or (?:scale: )?|\s+or\s{2,}|\s{2,}or\s+")
 
 
 EVERY = re.compile(r"in every (?:hidden )?layer")
+
+
+def plain(fix: str) -> str:
+    """A fix without its comments: what two findings that ask for the same have in common."""
+    return "\n".join(line.split("#")[0].strip() for line in fix.splitlines())
+
+
+def repairs_of(fix: str, layers: Sequence[str]) -> list[Repair]:
+    """The alternatives of a fix, each made in several layers at once: one alone mends nothing.
+
+    Args:
+        fix: As printed.
+        layers: The layers of all findings that ask for it.
+    """
+    made = []
+    for same in zip(*(repairs(fix, layer) for layer in layers), strict=True):
+        changes: list[ModelChange] = []
+        for change in (change for one in same for change in one.model):
+            if change not in changes:
+                changes.append(change)
+        made.append(replace(same[0], model=tuple(changes), layers=tuple(layers)))
+    return made
 
 
 def repairs(fix: str, layer: str) -> list[Repair]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,9 +15,9 @@ from ...core.watch import Stage, tell
 from ...program import Rehearsal
 from ..context import DiagnosisContext
 from ..registry import RULES
-from ..wording import short
+from ..wording import names, short
 from .data_changes import leaves
-from .read_fix import Repair, repairs
+from .read_fix import Repair, plain, repairs_of
 
 
 SECONDS = 60.0
@@ -63,7 +63,9 @@ class Outcome:
         return bool(np.isfinite(after) and (not np.isfinite(before) or after < BETTER * before))
 
     def __str__(self) -> str:
-        fix = self.repair.text.split("#")[0].strip()
+        fix = f"`{self.repair.text.split('#')[0].strip()}`"
+        if len({change.layer for change in self.repair.model}) > 1:
+            fix += f" in {names(self.repair.layers)}"
         if self.alike and np.isfinite(self.before):
             text = f"{short(self.after)} instead of {short(self.before)}"
             if self.repair.plan is not None:
@@ -81,7 +83,7 @@ class Outcome:
         gone = (
             "" if not self.gone else f"; {'this' if self.lowers else 'only this'} finding is gone"
         )
-        return f"Tried on a copy: with `{fix}` {self.steps[0]} steps reach a loss of {text}{gone}."
+        return f"Tried on a copy: with {fix} {self.steps[0]} steps reach a loss of {text}{gone}."
 
 
 def with_fixes_tried(case: DiagnosisContext, found: Iterable[Finding]) -> list[Finding]:
@@ -92,13 +94,17 @@ def with_fixes_tried(case: DiagnosisContext, found: Iterable[Finding]) -> list[F
         found: Findings and notes; notes stay as they are.
     """
     start, made, known = time.perf_counter(), [], {}
+    found, layers = list(found), {}
+    for finding in found:
+        if not finding.note:
+            layers.setdefault(plain(finding.fix), {})[finding.layer] = None
     for finding in found:
         outcome = None
         if not finding.note and time.perf_counter() - start < SECONDS:
             key = finding.code, finding.fix, finding.layer
             if key not in known:
                 tell(Stage(f"{finding.code}: trying `{finding.fix.splitlines()[0]}`"))
-                known[key] = attempt(case, finding)
+                known[key] = attempt(case, finding, tuple(layers[plain(finding.fix)]))
             outcome = known[key]
         made.append(finding if outcome is None else _told(finding, outcome))
     return made
@@ -112,14 +118,14 @@ def _told(finding: Finding, outcome: Outcome) -> Finding:
     return replace(finding, tried=str(outcome), cost={**finding.cost, "tried": tried})
 
 
-def attempt(case: DiagnosisContext, finding: Finding) -> Outcome | None:
+def attempt(case: DiagnosisContext, finding: Finding, layers: Sequence[str] = ()) -> Outcome | None:
     """What the fix of a finding does; None if no alternative of it could be made.
 
     The first alternative that lowers the loss counts, else the first that takes the finding away,
     else the first.
     """
     outcomes = []
-    for repair in repairs(finding.fix, finding.layer):
+    for repair in repairs_of(finding.fix, layers or (finding.layer,)):
         outcome = _outcome(case, finding, repair)
         if outcome is not None:
             outcomes.append(outcome)

@@ -71,7 +71,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f" With weights drawn anew {100 * (1 - helped[1]):.0f} % of the best constant's loss "
             "are gone in as many steps."
         )
-    fix = 'kernel_initializer="glorot_uniform" in every layer   # he_normal for relu; or skips'
+    fix = (
+        'see the other findings, or kernel_initializer="glorot_uniform" in every layer   '
+        "# he_normal for relu; or skips"
+    )
     bounded = [s for s in case.program.steps if s.inside and s.kind in ("Sigmoid", "HardSigmoid")]
     if float(np.ptp(case.flat[case.sound_rows], axis=0).max(initial=0.0)) < SMALL:
         fix = "keras.layers.Normalization() first, adapted to x"

@@ -6,7 +6,7 @@ only where it lies beyond what float32 can have done to it (`graph/float32.py` d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -50,7 +50,7 @@ def sampled(
         rng = np.random.default_rng(seed)
         some = rng.permutation(len(regions))[:_REGIONS]
         points += [x for i in some for x in _some(regions[i], rng)]
-    kept = {x.tobytes(): x for point in points for x in _runnable(point, regions)}
+    kept = {x.tobytes(): x for x in _runnable(points, regions)}
     if not kept:
         return None
     with np.errstate(all="ignore"):  # Where its float32 overflows, it says so itself.
@@ -75,14 +75,29 @@ def _some(region: Region, rng: np.random.Generator) -> np.ndarray:
     return np.where(region.integer, np.rint(x), x)
 
 
-def _runnable(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
-    """The point, or one beside it, as float32 numbers that lie in a region; none if none does."""
+def _runnable(points: Sequence[np.ndarray], regions: Sequence[Region]) -> Iterator[np.ndarray]:
+    """Each point, or one beside it, as float32 numbers that lie in a region, if one does."""
+    if not len(points):
+        return
+    with np.errstate(over="ignore"):
+        single = np.asarray(points).astype(np.float32).astype(np.float64)
+    boxes = [region.box for region in regions[:_REGIONS] if region.is_box]
+    known = np.zeros(len(single), bool)
+    for box in boxes:
+        known |= ((box.lo <= single) & (single <= box.hi)).all(axis=1)
+    for i, point in enumerate(points):
+        found = single[i] if known[i] else _beside(point, regions)
+        if found is not None:
+            yield found
+
+
+def _beside(x: np.ndarray, regions: Sequence[Region]) -> np.ndarray | None:
     for point in nearby(x, regions):
         with np.errstate(over="ignore"):
             single = point.astype(np.float32).astype(np.float64)
         if np.array_equal(single, point) and any(contains(r, point) for r in regions):
-            return [point]
-    return []
+            return point
+    return None
 
 
 def check_forms(run: ModelRun | None, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> None:

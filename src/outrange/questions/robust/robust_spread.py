@@ -89,20 +89,21 @@ def spread(
     told()
     crew, lost = Crew(pool), Counter()
     parcel = Parcel.of((run.network.graph, run.network.name))
-    given: dict[int, float] = {}
+    given: dict[int, tuple[Question, float]] = {}
     try:
         while (waiting or len(crew)) and left() > 0 and not pool.broken:
             # Nothing waits behind a long task at the end, where somebody else is free.
             while waiting and crew.room(int(len(waiting) > pool.size)) > 0:
                 i = waiting.popleft()
-                given[i] = left()
-                question = run.question(i, given[i])
+                seconds = left()
+                question = run.question(i, seconds)
+                given[i] = question, seconds
                 limit = 2 * question.seconds + GRACE
                 crew.give(i, f"robust input {i}", parcel, decide_input, question, limit=limit)
             for done in crew.wait(min(TICK, max(0.0, left()))):
                 i = int(str(done.ticket))
                 if not done.lost:
-                    _conclude(run, i, done, given[i])
+                    _conclude(run, i, done, *given[i])
                 elif lost[i] + 1 < ATTEMPTS or pool.broken:
                     lost[i] += 1
                     waiting.appendleft(i)
@@ -114,16 +115,15 @@ def spread(
     return range(len(run.status)) if pool.broken or left() <= 0 else ()
 
 
-def _conclude(run: RobustRun, i: int, done: Done, left: float) -> None:
+def _conclude(run: RobustRun, i: int, done: Done, question: Question, left: float) -> None:
     """Enter what a worker found; a counterexample only if it is one of the user's own model."""
     if done.error is not None:
         raise done.error
     with single_blas_thread():  # the other cores are the workers'
-        _confirm(run, i, done.value, left)
+        _confirm(run, i, done.value, question, left)
 
 
-def _confirm(run: RobustRun, i: int, found: Found, left: float) -> None:
-    question = run.question(i, left)
+def _confirm(run: RobustRun, i: int, found: Found, question: Question, left: float) -> None:
     if found.x is not None:
         seen = run.confirmed(i, found.x)
         if seen is None or seen.reproduced is False:
