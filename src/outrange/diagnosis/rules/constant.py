@@ -62,7 +62,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             fix = "let the output depend on the weights"
         yield rule.found(
             Level.PROVED, head.layer or name, message.strip(), fix,
-            interval=(float(ends[0].min()), float(ends[1].max())), cost={"share": 1.0, "value": ends[0].tolist()},
+            interval=(float(ends[0].min()), float(ends[1].max())),
+            cost={"share": 1.0, "value": ends[0].tolist()},
             holds_for="all trainable weights, and all inputs within the range of your data",
         )  # fmt: skip
 
