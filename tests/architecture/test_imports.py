@@ -44,6 +44,7 @@ ALLOWED = {
         "questions",
         "frontends",
         "diagnosis",
+        "executors",
     },
     "testing": {"core", "ops", "graph", "domains", "search", "questions", "answers"},
     "live": {"core", "answers"},

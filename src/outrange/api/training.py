@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..answers.study.progress import StudyProgress
+from ..executors import pool_of
 from ..live import heard
 from .recorded import question, recorded
 
@@ -37,6 +38,7 @@ def compare(
     kind: str | None = None,
     seed: int = 0,
     engine: str = "auto",
+    executor: Any = None,
     file: str | os.PathLike | None = None,
     progress: bool | Callable[[StudyProgress], None] | None = None,
 ) -> Study:
@@ -73,6 +75,10 @@ def compare(
         kind: What the targets are, where the data leave it open; see `outrange.recommend`.
         seed: Start `i` is seeded with `seed + i`.
         engine: `"auto"`, `"lanes"` or `"one by one"`.
+        executor: Who trains: a `concurrent.futures.Executor`, a `dask.distributed` client, or the
+            address of its scheduler. None for this process. A worker trains an activation for some
+            seconds at a time, with the Keras, backend and settings of this process, or is refused;
+            `build` is sent by cloudpickle. The study is that of this process, with time enough.
         file: Keep the study here, as JSON; if it is there unfinished, go on with it, if it is
             complete, return it.
         progress: A function called with a `StudyProgress`;
@@ -119,6 +125,7 @@ def compare(
         kind=kind,
         seed=seed,
         engine=engine,
+        pool=pool_of(executor),
         file=file,
         progress=heard(progress),
     )

@@ -66,6 +66,9 @@ class DaskPool:
     cores = 1
     """A worker of several threads does several tasks at once."""
 
+    forks = False
+    """Its nannies start processes anew."""
+
     @property
     def size(self) -> int:
         """Threads of all workers, as of a moment ago; none while a cluster starts."""

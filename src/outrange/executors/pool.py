@@ -36,6 +36,11 @@ class Pool(Protocol):
         ...
 
     @property
+    def forks(self) -> bool:
+        """Whether its workers are forks of this process: what has threads (Keras) hangs there."""
+        ...
+
+    @property
     def broken(self) -> bool:
         """Whether it takes no tasks any more, and never will."""
         ...
@@ -77,6 +82,12 @@ class ExecutorPool:
     def size(self) -> int:
         found = (getattr(self._executor, name, None) for name in SIZES)
         return max(1, int(next((n for n in found if n), None) or os.cpu_count() or 1))
+
+    @property
+    def forks(self) -> bool:
+        """As a `ProcessPoolExecutor` says it; others do not."""
+        context = getattr(self._executor, "_mp_context", None)
+        return context is not None and context.get_start_method() == "fork"
 
     @property
     def nodes(self) -> Sequence[WorkerNode]:

@@ -87,6 +87,10 @@ class Kept:
             self._made.setdefault(name, make(self.data))
         return self._made[name]
 
+    def drop(self, name: str) -> None:
+        """Let go of what was made under a name: it is large, and not needed soon."""
+        self._made.pop(name, None)
+
 
 @cache
 def shelf() -> Shelf:

@@ -68,7 +68,12 @@ def not_constant(attack: Attack, finding: Any) -> str:
     seen = []
     for _ in attack.drawn():
         outs = attack.run(attack.inside())
-        seen.append([float(np.abs(o - finding.interval[0]).max()) for o in outs])
+        # Of units that are constant, each is so by itself.
+        seen.append([
+            float(np.abs(o.reshape(len(o), -1) - value).max())
+            if (value := np.ravel(finding.cost["value"])).size == o[0].size else 0.0
+            for o in outs
+        ])  # fmt: skip
     most = [max(s[i] for s in seen) for i in which]
     if len(which) != 1 or not np.isfinite(most[0]):
         return ""

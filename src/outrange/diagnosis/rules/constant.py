@@ -12,6 +12,10 @@ from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short
 
 
+SHOWN = 3
+"""Entries of an output that a message shows."""
+
+
 def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelAndData:
     x = np.linspace(-1.0, 1.0, 64).reshape(32, 2)
     y = (x[:, :1] > 0).astype("float32")
@@ -48,7 +52,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if ends is None or not ends[0].size or not (ends[0] == ends[1]).all():
             continue
         head, name = program.heads[i], program.outputs[i][0]
-        value = short(float(ends[0][0]))
+        value = _shown(ends[0])
         what = f"the output is {value} for every input, whatever the weights are"
         if head.activation == "softmax":
             what = f"a softmax over {head.width} unit is always {value}, whatever the weights are"
@@ -58,9 +62,18 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             fix = "let the output depend on the weights"
         yield rule.found(
             Level.PROVED, head.layer or name, message.strip(), fix,
-            interval=(float(ends[0].min()), float(ends[1].max())), cost={"share": 1.0},
+            interval=(float(ends[0].min()), float(ends[1].max())),
+            cost={"share": 1.0, "value": ends[0].tolist()},
             holds_for="all trainable weights, and all inputs within the range of your data",
         )  # fmt: skip
+
+
+def _shown(output: np.ndarray) -> str:
+    """`19.29`, or `[19.29, 7.767, 0, ...]`."""
+    flat = np.unique(output) if np.ptp(output) == 0.0 else output
+    found = [short(float(v)) for v in flat[:SHOWN]]
+    more = ", ..." if len(flat) > SHOWN else ""
+    return found[0] if len(flat) == 1 else f"[{', '.join(found)}{more}]"
 
 
 def _loss(case: DiagnosisContext, head: Head) -> str:

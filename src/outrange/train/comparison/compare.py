@@ -1,6 +1,7 @@
 """Trains every combination of activation, loss and optimizer from several starts."""
 
 import hashlib
+import math
 import re
 import time
 from collections.abc import Callable
@@ -12,13 +13,16 @@ import numpy as np
 from ...answers.study.progress import StudyProgress
 from ...answers.study.study import Study
 from ...core import InputError
+from ...executors import Pool
 from ...frontends.keras.api import keras
 from ..targets import read_targets
 from .failures import reasons
-from .objectives import labelled, objective, optimizer_choice, yardstick
-from .plan import Group, Options, TrainingData, epoch_orders
+from .objectives import labelled, optimizer_choice
+from .plan import Options, TrainingData
 from .record import ComparisonRecord
-from .seeds import arrays_of, built, check_takes
+from .seeds import arrays_of
+from .spread import spread
+from .trainings import Trainings, engine_of
 
 
 POINTS = 100
@@ -26,9 +30,6 @@ POINTS = 100
 
 SAVE_EVERY = 5.0
 """Seconds between two writes of the file."""
-
-LANE_NUMBERS = 5e7
-"""Weights of all lanes of a group, beyond which they are not trained side by side."""
 
 ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "softplus", "softmax")
 
@@ -58,154 +59,135 @@ class Comparison:
         optimizers: Any, starts: int, epochs: int, batch_size: int, budget: str | float | None,
         metric: Any, better: str | None, goal: float | None, kind: str | None, seed: int,
         engine: str, file: str | Path | None, progress: Callable[[StudyProgress], None] | None,
+        pool: Pool | None = None,
     ) -> None:  # fmt: skip
         self.begun = time.perf_counter()
-        self.build, self.goal, self.progress = build, goal, progress
+        self.goal, self.progress, self.pool = goal, progress, pool
         self.limit = seconds_of(budget)
         for name, value in (("starts", starts), ("epochs", epochs), ("batch_size", batch_size)):
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
                 raise InputError(f"`{name}` is a whole number >= 1. Received: {name}={value!r}.")
-        self.targets = read_targets(y, kind)
-        self.data = _data(x, len(self.targets.values))
-        self.options = Options(int(epochs), int(batch_size), -(-int(epochs) // POINTS), int(seed))
-        self.starts = int(starts)
-        self.activations = labelled(
-            ACTIVATIONS if activations is None else activations, "activations"
-        )
-        self.losses = labelled(LOSSES[self.targets.kind] if losses is None else losses, "losses")
+        targets = read_targets(y, kind)
+        engine_of(engine)
         chosen = _default_optimizers() if optimizers is None else optimizers
-        self.optimizers = [
-            optimizer_choice(name, thing) for name, thing in labelled(chosen, "optimizers").items()
-        ]
-        self.metric, self.better = metric, better
-        self.groups: list[Group] = []
-        self.group_kind = _engine(engine)
-        self.record: ComparisonRecord | None = None
+        self.trainings = Trainings(
+            build,
+            labelled(ACTIVATIONS if activations is None else activations, "activations"),
+            labelled(LOSSES[targets.kind] if losses is None else losses, "losses"),
+            [optimizer_choice(k, thing) for k, thing in labelled(chosen, "optimizers").items()],
+            targets,
+            _data(x, len(targets.values)),
+            Options(int(epochs), int(batch_size), -(-int(epochs) // POINTS), int(seed)),
+            int(starts),
+            metric,
+            better,
+            engine,
+        )
         self.file = None if file is None else Path(file)
+        self.earlier, self.saved = 0.0, self.begun
 
     # ---- setting up -------------------------------------------------------------------------
 
     def make_groups(self) -> ComparisonRecord:
         """A group per activation, all at their starts."""
-        k = keras()
-        first = None
-        for activation in self.activations.values():
-            models = [
-                built(self.build, activation, self.options.seed + s) for s in range(self.starts)
-            ]
-            check_takes(models[0], self.data.x)
-            outputs = tuple(models[0].outputs[0].shape[1:])
-            measure = yardstick(self.metric, self.better, self.targets, outputs)
-            first = first or measure
-            objectives = [
-                objective(loss, thing, self.targets, outputs, measure)
-                for loss, thing in self.losses.items()
-            ]
-            kind = self.group_kind
-            weights = sum(int(np.prod(v.shape)) for v in models[0].trainable_variables)
-            if weights * self.starts * len(objectives) * len(self.optimizers) > LANE_NUMBERS:
-                kind = _engine("one by one")
-            self.groups.append(
-                kind(
-                    models,
-                    lambda a=activation: built(self.build, a, self.options.seed),
-                    objectives,
-                    self.optimizers,
-                    self.data,
-                    self.options,
-                )
-            )
-        assert first is not None
-        labels = (list(self.activations), list(self.losses), [o.label for o in self.optimizers])
-        engine = sorted({group.engine for group in self.groups})
+        made = [self.trainings.group(label) for label in self.trainings.activations]
+        groups = [group for group, _ in made]
+        engine = sorted({group.engine for group in groups})
         return ComparisonRecord(
-            groups=self.groups,
-            labels=labels,
-            yardstick=first,
+            groups=groups,
+            labels=self.trainings.labels,
+            yardstick=made[0][1],
             goal=self.goal,
-            options=self.options,
-            backend=f"{k.backend.backend()} ({', '.join(engine)})",
-            plan=self.plan(labels),
+            options=self.trainings.options,
+            backend=f"{keras().backend.backend()} ({', '.join(engine)})",
+            plan=self.plan(),
         )
 
-    def plan(self, labels: tuple[list[str], list[str], list[str]]) -> dict[str, Any]:
+    def plan(self) -> dict[str, Any]:
         """What a saved study must agree in to be resumed."""
-        digest = hashlib.sha256()
-        for array in [*keras().tree.flatten(self.data.x), self.targets.values]:
+        asked, digest = self.trainings, hashlib.sha256()
+        for array in [*keras().tree.flatten(asked.data.x), asked.targets.values]:
             digest.update(np.ascontiguousarray(array).tobytes())
+        activations, losses, optimizers = asked.labels
         return {
-            "activations": labels[0],
-            "losses": labels[1],
-            "optimizers": labels[2],
-            "starts": self.starts,
-            "epochs": self.options.epochs,
-            "batch_size": self.options.batch_size,
-            "seed": self.options.seed,
+            "activations": activations,
+            "losses": losses,
+            "optimizers": optimizers,
+            "starts": asked.starts,
+            "epochs": asked.options.epochs,
+            "batch_size": asked.options.batch_size,
+            "seed": asked.options.seed,
             "data": digest.hexdigest(),
-            "kind": self.targets.kind,
+            "kind": asked.targets.kind,
         }
 
     # ---- running ------------------------------------------------------------------------------
 
     def run(self) -> Study:
         """Train until done, until the time is over, or until Ctrl-C."""
-        record = self.record = self.make_groups()
-        earlier = 0.0
+        record = self.make_groups()
         if self.file is not None and self.file.exists():
             old = Study.load(self.file)
             if record.matches(old, self.file) and old.status == "complete":
                 return old
-            earlier = record.restore(old, self.file)
-        status, saved = "complete", time.perf_counter()
+            self.earlier = record.restore(old, self.file)
+        self.saved = time.perf_counter()
         try:
+            if self.pool is not None:
+                spread(record, self.trainings, self.pool, self.left, lambda: self.told(record))
+            # What workers leave when their pool breaks is trained here.
             record.measure_starts()
-            for tick in range(record.first_tick, record.ticks):
-                for group in range(len(self.groups)):
-                    if self.over():
-                        status = "time"
-                        break
-                    self.advance(record, group, tick)
-                if status == "time":
-                    break
-                if self.file is not None and time.perf_counter() - saved > SAVE_EVERY:
-                    record.save(self.file, "interrupted", earlier + self.seconds)
-                    saved = time.perf_counter()
+            status = "interrupted" if record.unfinished else self.train(record)
         except KeyboardInterrupt:
             status = "interrupted"
-        study = record.study(status, earlier + self.seconds)
-        study = study.with_reasons(reasons(study, record, self.data))
+        study = record.study(status, self.earlier + self.seconds)
+        study = study.with_reasons(reasons(study, record, self.trainings.data))
         if self.file is not None:
-            record.save(self.file, status, earlier + self.seconds, study)
+            record.save(self.file, status, self.earlier + self.seconds, study)
         return study
+
+    def train(self, record: ComparisonRecord) -> str:
+        """Train in this process, and say how it ended."""
+        for tick in range(record.first_tick, record.ticks):
+            for group in range(len(record.groups)):
+                if self.left() <= 0:
+                    return "time"
+                self.advance(record, group, tick)
+        return "complete"
 
     @property
     def seconds(self) -> float:
         return time.perf_counter() - self.begun
 
-    def over(self) -> bool:
-        """Whether the time is over."""
-        return self.limit is not None and self.seconds >= self.limit
+    def left(self) -> float:
+        """Seconds until the time is over."""
+        return math.inf if self.limit is None else self.limit - self.seconds
 
     def advance(self, record: ComparisonRecord, group: int, tick: int) -> None:
         """One group from one tick to the next; a group that is there already (resumed) is not."""
         if record.at(group) > tick:
             return
-        before, after = record.epoch(tick), record.epoch(tick + 1)
-        orders = epoch_orders(self.options, self.data.rows, before, after - before)
-        kept = self.groups[group].carried
+        kept = record.groups[group].carried
         try:
-            self.groups[group].advance(orders)
+            record.groups[group].advance_from(tick)
             record.note(group)
         except BaseException:
             # Ctrl-C between the two: the weights must not be ahead of the curves.
-            self.groups[group].carried = kept
+            record.groups[group].carried = kept
             raise
+        self.told(record)
+
+    def told(self, record: ComparisonRecord) -> None:
+        """Tell how far it is, and keep it from time to time."""
+        if self.file is not None and time.perf_counter() - self.saved > SAVE_EVERY:
+            record.save(self.file, "interrupted", self.earlier + self.seconds)
+            self.saved = time.perf_counter()
         if self.progress is not None:
             self.progress(
                 StudyProgress(
                     self.seconds,
-                    record.epoch(min(map(record.at, range(len(self.groups))))),
-                    self.options.epochs,
+                    record.epoch(record.first_tick),
+                    record.options.epochs,
                     record.yardstick.name,
                     record.leaders,
                 )
@@ -250,21 +232,3 @@ def _default_optimizers() -> dict[str, Any]:
         "adam 0.01": o.Adam(0.01),
         "rmsprop 0.01": o.RMSprop(0.01),
     }
-
-
-def _engine(name: str) -> type[Group]:
-    if name not in ("auto", "lanes", "one by one"):
-        raise InputError(f'`engine` is "auto", "lanes" or "one by one". Received: engine={name!r}.')
-    backend = keras().backend.backend()
-    if name == "lanes" and backend != "jax":
-        raise InputError(
-            'Trainings run side by side (engine="lanes") on the JAX backend only. '
-            f"Received: backend {backend}."
-        )
-    if backend == "jax" and name != "one by one":
-        from .vectorized import Lanes
-
-        return Lanes
-    from .sequential import Loops
-
-    return Loops

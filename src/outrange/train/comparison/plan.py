@@ -66,6 +66,32 @@ class Options:
     stride: int
     seed: int
 
+    @property
+    def ticks(self) -> int:
+        """Steps of the curves, from tick 0 to the last."""
+        return -(-self.epochs // self.stride)
+
+    def epoch(self, tick: int) -> int:
+        """Epochs trained at a tick."""
+        return min(tick * self.stride, self.epochs)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedPart:
+    """What a worker measured, a tick after the other, and where the group is now.
+
+    Args:
+        losses: Of every lane, at each tick.
+        metrics: Likewise.
+        spreads: At the last of them.
+        state: As `Group.state` returns it, then.
+    """
+
+    losses: Sequence[np.ndarray]
+    metrics: Sequence[np.ndarray]
+    spreads: np.ndarray
+    state: Sequence[np.ndarray]
+
 
 class Group(ABC):
     """Trainings of one activation, side by side.
@@ -111,6 +137,11 @@ class Group(ABC):
         rest, start = divmod(lane, len(self.models))
         optimizer, loss = divmod(rest, len(self.objectives))
         return optimizer, loss, start
+
+    def advance_from(self, tick: int) -> None:
+        """Train from a tick to the next."""
+        before, after = self.options.epoch(tick), self.options.epoch(tick + 1)
+        self.advance(epoch_orders(self.options, self.data.rows, before, after - before))
 
     @abstractmethod
     def advance(self, orders: np.ndarray) -> None:

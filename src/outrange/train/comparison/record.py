@@ -11,7 +11,7 @@ from ...answers.study.study import Study
 from ...answers.study.trials import Trial, judged
 from ...core import VERSION, InputError, Provenance
 from .objectives import Yardstick
-from .plan import Group, Options
+from .plan import Group, Options, TrainedPart
 
 
 LEADERS = 5
@@ -38,16 +38,22 @@ class ComparisonRecord:
         self.losses: list[list[np.ndarray]] = [[] for _ in groups]
         self.metrics: list[list[np.ndarray]] = [[] for _ in groups]
         self.spreads: list[np.ndarray] = [np.zeros(g.lanes) for g in groups]
-        self.first_tick = 0
+        self.unfinished: list[str] = []
+        """Activations that no worker trained to the end."""
 
     @property
     def ticks(self) -> int:
         """Steps of the curves, from tick 0 to the last."""
-        return -(-self.options.epochs // self.options.stride)
+        return self.options.ticks
+
+    @property
+    def first_tick(self) -> int:
+        """The least of the last ticks measured."""
+        return min(self.at(g) for g in range(len(self.groups)))
 
     def epoch(self, tick: int) -> int:
         """Epochs trained at a tick."""
-        return min(tick * self.options.stride, self.options.epochs)
+        return self.options.epoch(tick)
 
     def at(self, group: int) -> int:
         """The last tick measured of a group."""
@@ -58,6 +64,20 @@ class ComparisonRecord:
         losses, metrics, self.spreads[group] = self.groups[group].evaluate()
         self.losses[group].append(losses)
         self.metrics[group].append(metrics)
+
+    def enter(self, group: int, part: TrainedPart) -> None:
+        """Take over what a worker trained on from where the group is."""
+        own = self.groups[group]
+        kept = own.carried, self.losses[group], self.metrics[group], self.spreads[group]
+        try:
+            own.restore(part.state)
+            self.losses[group] = [*kept[1], *part.losses]
+            self.metrics[group] = [*kept[2], *part.metrics]
+            self.spreads[group] = part.spreads
+        except BaseException:
+            # Ctrl-C between them: weights and curves are of one moment.
+            own.carried, self.losses[group], self.metrics[group], self.spreads[group] = kept
+            raise
 
     def measure_starts(self) -> None:
         """Tick 0 of every group that has none."""
@@ -120,6 +140,9 @@ class ComparisonRecord:
         notes = []
         if any(len(losses) <= self.ticks for losses in self.losses):
             notes.append("Stopped early: what fell short may only need longer.")
+        if self.unfinished:
+            lost = ", ".join(self.unfinished)
+            notes.append(f"Workers were lost over these again and again, and they ended: {lost}.")
         if "one by one" in self.backend:
             notes.append("Trained one by one; on the JAX backend small models train side by side.")
         asked = tuple((name, str(value)) for name, value in self.plan.items())
@@ -187,7 +210,6 @@ class ComparisonRecord:
             self.losses[g] = list(found[f"losses/{g}"])
             self.metrics[g] = list(found[f"metrics/{g}"])
             self.spreads[g] = group.evaluate()[2]
-        self.first_tick = min(self.at(g) for g in range(len(self.groups)))
         return old.seconds
 
 
