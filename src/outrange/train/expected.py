@@ -125,6 +125,8 @@ def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
         return False
     reads = network.graph.nodes[before - 1].inputs
     makers = [initializer_of(layer, v) for v in layer.trainable_variables]
+    if not any(v.name == "kernel" for v in layer.trainable_variables):
+        return False  # frozen: whether its weights are drawn anew, nobody says
     return reads == (0,) and all(m is not None and (is_fixed(m) or is_centered(m)) for m in makers)
 
 

@@ -102,6 +102,8 @@ def has_gradient(attack: Attack, finding: Any) -> str:
 
 def responds(attack: Attack, finding: Any) -> str:
     """OR012: the response of the outputs to steps of what the layer returns."""
+    if finding.cost["layer"] not in [layer.name for layer in attack.model.layers]:
+        return ""  # a layer inside another one
     layer, bound = attack.model.get_layer(finding.cost["layer"]), finding.cost["bound"]
     if len(layer._inbound_nodes) != 1 or isinstance(layer.output, list | tuple):
         return ""

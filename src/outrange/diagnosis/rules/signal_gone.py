@@ -72,8 +72,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             "are gone in as many steps."
         )
     fix = (
-        'see the other findings, or kernel_initializer="glorot_uniform" in every layer   '
-        "# he_normal for relu; or skips"
+        'see the other findings, or kernel_initializer="glorot_uniform", '
+        "bias_initializer=keras.initializers.Constant(0.0) in every layer   # or skips"
     )
     bounded = [s for s in case.program.steps if s.inside and s.kind in ("Sigmoid", "HardSigmoid")]
     if float(np.ptp(case.flat[case.sound_rows], axis=0).max(initial=0.0)) < SMALL:

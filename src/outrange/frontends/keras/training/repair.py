@@ -74,8 +74,14 @@ def _places(model: Any, change: ModelChange) -> list[Any]:
     if change.kind in ("loss", "from_logits", "optimizer", "trainable"):
         return []
     if change.layer == "*":
-        name = {"activation": "activation", "initializer": "kernel_initializer"}[change.kind]
-        hidden = model.layers[:-1] if change.kind == "activation" else model.layers
+        name = {
+            "activation": "activation",
+            "initializer": "kernel_initializer",
+            "bias": "bias_initializer",
+        }[change.kind]
+        if change.kind != "activation":
+            return [one for one in model.layers if hasattr(one, name)]
+        hidden = model.layers[:-1]
         return [one for one in hidden if hasattr(one, name) or type(one).__name__ in ACTIVATIONS]
     names = [layer for layer in model.layers if layer.name == change.layer.split("/")[-1]]
     if change.kind == "units" and not any(hasattr(layer, "units") for layer in names):
