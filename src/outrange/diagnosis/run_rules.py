@@ -49,7 +49,8 @@ def pointing(found: Sequence[Finding]) -> list[Finding]:
             cause = sure[0]
             lines = "\n".join(line.split("   #")[0] for line in cause.fix.splitlines())
             finding = replace(finding, layer=cause.layer, fix=f"{lines}   # see {cause.code}")
-        made.append(replace(finding, fix=finding.fix.removeprefix(f"{SEE_OTHERS}, or ")))
+        own = finding.fix.removeprefix(f"{SEE_OTHERS}, or ")
+        made.append(finding if own == finding.fix else replace(finding, fix=own))
     return made
 
 

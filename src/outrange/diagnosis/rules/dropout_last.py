@@ -54,7 +54,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if head.dropped <= 0:
             continue
         level, gained = Level.PROVED, None
-        if i in entropies:
+        if i in entropies and head.dropped < 1:
             gained = case.trials.gain_unseen(Change(without="noise"))
             level = Level.SUSPECTED if gained is None else Level.MEASURED
         said = "" if gained is None else f" {case.trials.said(gained, 'without dropout')}"
