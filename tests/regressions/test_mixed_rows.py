@@ -17,6 +17,7 @@ MIXED = {
     "mean": lambda x: layers.Dense(2, "softmax")(x - ops.mean(x, axis=0, keepdims=True)),
     "maximum": lambda x: layers.Dense(2, "softmax")(x / ops.max(ops.abs(x), axis=0, keepdims=True)),
     "flip": lambda x: layers.Dense(2, "softmax")(ops.flip(x, axis=0)),
+    "first row": lambda x: layers.Dense(2, "softmax")(x - x[:1]),
     "variance": lambda x: layers.Dense(2, "softmax")(x * ops.var(x)),
 }
 APART = {
@@ -53,3 +54,19 @@ def test_rows_that_are_not_finite_are_no_company():
     x[5, 2] = np.nan
     assert "OR035" not in diagnosed(APART["dense"], x).codes
     assert "OR035" in diagnosed(MIXED["mean"], np.where(np.isnan(x), 0, x)).codes
+
+
+def test_more_rows_than_are_run_at_once():
+    x = np.random.default_rng(1).normal(size=(600, 4)).astype("float32")
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, MIXED["softmax"](inputs))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    answer = outrange.diagnose(model, x, (x[:, 0] > 0).astype("int32"), steps=4)
+    assert "OR035" in answer.codes
+    assert "PROVED" not in {f.level.name for f in (*answer, *answer.notes)}
+
+
+def test_a_row_with_nan_among_mixed_ones():
+    x = X.copy()
+    x[5, 2] = np.nan
+    assert "OR035" in diagnosed(MIXED["mean"], x).codes

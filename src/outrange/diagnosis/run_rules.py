@@ -19,7 +19,7 @@ from .plan import Plan
 from .registry import RULES
 from .repairs.read_fix import repairs
 from .repairs.trial import with_fixes_tried
-from .rules.rows import row_in_company, without_graphs
+from .rules.rows import look_for_mixed_rows
 from .wording import names as listed
 
 
@@ -108,10 +108,7 @@ def diagnose(
         history=history,
         held_out=held_out,
     )
-    case.mixed = row_in_company(case)
-    if case.mixed is not None:
-        case.program = without_graphs(case.program)
-        case.unread.append("ranges, because the model mixes the rows of a batch")
+    look_for_mixed_rows(case)
     if program.measure is None:
         what = "pass the targets `y`" if y is None else "compile the model with a loss"
         case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")

@@ -79,3 +79,12 @@ def names(items: Iterable[str], most: int = 3) -> str:
     items = list(items)
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(f"`{item}`" for item in items[:most]) + more
+
+
+def entries(output: np.ndarray, most: int = 3) -> str:
+    """`19.29`, or `[19.29, 7.767, 0, ...]`."""
+    flat = np.ravel(output)
+    if len(flat) == 1:
+        return short(float(flat[0]))
+    more = ", ..." if len(flat) > most else ""
+    return f"[{', '.join(short(float(v)) for v in flat[:most])}{more}]"

@@ -178,7 +178,8 @@ class OpenBoxes:
 
     def _fall(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """How much less is missing, all outputs together, each in units of its own."""
-        fell = np.maximum(before - after, LEAST_GAIN * after) / self._unit
+        with np.errstate(invalid="ignore"):  # infinite before and after, where neither is bounded
+            fell = np.maximum(before - after, LEAST_GAIN * after) / self._unit
         # Nothing is known of an input as long as nothing is bounded.
         return np.where(np.isfinite(fell).all(axis=1), fell.sum(axis=1), np.inf)
 

@@ -33,7 +33,8 @@ WIDEST = 6
 """Entries of a waist: boxes of more would be too many."""
 
 FIRST_TURN = 2.0
-"""Seconds for the ranges of the waist, then for the regions that are open; doubled each time."""
+"""Seconds for the ranges of the waist, then for the regions that are open; doubled when it is
+the turn of the ranges again."""
 
 SLICE = 0.25
 """Seconds of one piece of work."""
@@ -80,7 +81,7 @@ def find_waist(graph: Graph) -> Waist | None:
     if [value for value, _ in whole.leaves] != [0]:
         return None
     part = whole.graph
-    narrow = [(width, -floor) for floor, width in _widths(part) if width <= WIDEST]
+    narrow = [(width, -floor) for floor, width in _widths(part)]
     if not narrow:
         return None
     floor = -min(narrow)[1]
@@ -93,12 +94,15 @@ def find_waist(graph: Graph) -> Waist | None:
 
 
 def _widths(graph: Graph) -> Iterator[tuple[int, int]]:
-    """Every value up to which neuron splits know all ops, and how many entries are read behind."""
+    """Narrow values up to which neuron splits know all ops, and the entries read behind them."""
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
     for floor, node in enumerate(graph.nodes[:-1], 1):
+        width = sum(graph.value_size(j) for j in range(floor + 1) if last.get(j, 0) > floor)
+        if width > WIDEST:
+            continue
         if not supports(ending_at(graph, [floor], [Slot("value", (node.size,))])):
             return
-        yield floor, sum(graph.value_size(j) for j in range(floor + 1) if last.get(j, 0) > floor)
+        yield floor, width
 
 
 class WaistSearch(Search):
@@ -132,7 +136,8 @@ class WaistSearch(Search):
         self._ends = incumbent.clock.seconds + FIRST_TURN
         self._regions: list[Ends] = []
         self._asked: Search | None = None
-        self._gave_up = self._closed = False
+        self._gave_up = self._closed = self._ranged = False
+        self._worst = self._ranges.warrant
 
     def lower(self) -> np.ndarray:
         return np.where(self._closed, self._target, np.full(self._target.size, -np.inf))
@@ -149,8 +154,8 @@ class WaistSearch(Search):
 
     @property
     def warrant(self) -> Warrant:
-        """What stands behind the ranges: regions are asked about by the same searches."""
-        return self._ranges.warrant
+        """What stands behind the ranges, and behind the regions that no input reaches."""
+        return min(self._ranges.warrant, self._worst)
 
     def recover(self) -> None:
         """The regions that are open stay in the list until they are closed."""
@@ -170,6 +175,7 @@ class WaistSearch(Search):
         stop = self._ranges.run(own.clock.seconds + SLICE)
         if stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
+        self._ranged = stop is Stop.FINISHED
         if stop is Stop.PAUSED and clock.seconds < self._ends:
             return
         least = np.fmax(self._ranges.lower(), own.known)
@@ -184,7 +190,8 @@ class WaistSearch(Search):
             return
         # Of the ranges only those ends matter at which something is open.
         firsts, lasts = (np.array([region[side] for region in self._regions]) for side in (0, 1))
-        own.dropped = np.concatenate([firsts.min(axis=0) > lo, lasts.max(axis=0) < hi])
+        done = np.concatenate([firsts.min(axis=0) > lo, lasts.max(axis=0) < hi])
+        own.dropped = own.dropped | done
         self._take_turns(ranging=False)
 
     def _take_turns(self, *, ranging: bool) -> None:
@@ -205,7 +212,7 @@ class WaistSearch(Search):
             roots = cases.boxes.with_ends(*(end[None] for end in ends))
             boxes = OpenBoxes(cases.graph, roots, aim, late, shut)
             boxes.bound("forward")
-            while 0 < len(boxes.lo) <= PAVED // 2:
+            while 0 < len(boxes.lo) <= PAVED // 2 and not late():
                 some = boxes.halvable(WIDEST)
                 if not some.any():
                     break
@@ -228,9 +235,11 @@ class WaistSearch(Search):
         if stop is Stop.GOAL and not proved:
             self._offer(asked.incumbent.best_at[0])
         if proved or stop is Stop.GOAL:
+            if proved:
+                self._worst = min(self._worst, asked.warrant)
             self._regions[-1:] = [] if proved else self._halves(*region)
             self._asked, self._closed = None, not self._regions
-        elif self._ranges.finished:
+        elif self._ranged or self._ranges.finished:
             self._gave_up = stop is Stop.FINISHED
         elif stop is Stop.FINISHED or self.incumbent.clock.seconds > self._ends:
             self._take_turns(ranging=True)

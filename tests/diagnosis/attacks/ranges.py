@@ -64,22 +64,18 @@ def under(attack: Attack, finding: Any) -> str:
 
 def not_constant(attack: Attack, finding: Any) -> str:
     """OR002: another number with other weights."""
-    which = attack.outputs_of(finding.layer)
-    seen = []
-    for _ in attack.drawn():
-        outs = attack.run(attack.inside())
-        # Of units that are constant, each is so by itself.
-        seen.append([
-            float(np.abs(o.reshape(len(o), -1) - value).max())
-            if (value := np.ravel(finding.cost["value"])).size == o[0].size else 0.0
-            for o in outs
-        ])  # fmt: skip
-    most = [max(s[i] for s in seen) for i in which]
-    if len(which) != 1 or not np.isfinite(most[0]):
+    which, value = attack.outputs_of(finding.layer), np.ravel(finding.cost["value"])
+    if len(which) != 1:
         return ""
-    return (
-        f"outputs differ by {most[0]}" if most[0] > FLOAT * (1 + abs(finding.interval[0])) else ""
-    )
+    most = 0.0
+    for _ in attack.drawn():
+        out = attack.run(attack.inside())[which[0]]
+        # Of units that are constant, each is so by itself; another size raises.
+        most = max(most, float(np.abs(out.reshape(-1, value.size) - value).max()))
+    if not np.isfinite(most):
+        return ""
+    allowed = FLOAT * (1 + float(np.abs(value).max()))
+    return f"outputs differ by {most}" if most > allowed else ""
 
 
 def gives_probabilities(attack: Attack, finding: Any) -> str:

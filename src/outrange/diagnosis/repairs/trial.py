@@ -15,6 +15,7 @@ from ...core.watch import Stage, tell
 from ...program import Rehearsal
 from ..context import DiagnosisContext
 from ..registry import RULES
+from ..rules.rows import look_for_mixed_rows
 from ..wording import names, short
 from .data_changes import leaves
 from .read_fix import Repair, plain, repairs_of
@@ -189,10 +190,13 @@ def repaired(case: DiagnosisContext, repair: Repair) -> DiagnosisContext | None:
         return None
     if program is None or not len(leaves(x)[0]):
         return None
-    return DiagnosisContext(
+    mended = DiagnosisContext(
         program, leaves(x), leaves(y), (x, y), case.steps, names=case.names,
         plan=repair.plan or case.plan,
     )  # fmt: skip
+    if case.mixed is not None:
+        look_for_mixed_rows(mended)
+    return mended
 
 
 def _alike(case: DiagnosisContext, mended: DiagnosisContext) -> bool:

@@ -9,11 +9,7 @@ from ...answers.diagnosis import Finding, Level
 from ...program import Head
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import short
-
-
-SHOWN = 3
-"""Entries of an output that a message shows."""
+from ..wording import entries
 
 
 def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelAndData:
@@ -52,7 +48,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if ends is None or not ends[0].size or not (ends[0] == ends[1]).all():
             continue
         head, name = program.heads[i], program.outputs[i][0]
-        value = _shown(ends[0])
+        value = entries(ends[0][:1] if np.ptp(ends[0]) == 0.0 else ends[0])
         what = f"the output is {value} for every input, whatever the weights are"
         if head.activation == "softmax":
             what = f"a softmax over {head.width} unit is always {value}, whatever the weights are"
@@ -66,14 +62,6 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             cost={"share": 1.0, "value": ends[0].tolist()},
             holds_for="all trainable weights, and all inputs within the range of your data",
         )  # fmt: skip
-
-
-def _shown(output: np.ndarray) -> str:
-    """`19.29`, or `[19.29, 7.767, 0, ...]`."""
-    flat = np.unique(output) if np.ptp(output) == 0.0 else output
-    found = [short(float(v)) for v in flat[:SHOWN]]
-    more = ", ..." if len(flat) > SHOWN else ""
-    return found[0] if len(flat) == 1 else f"[{', '.join(found)}{more}]"
 
 
 def _loss(case: DiagnosisContext, head: Head) -> str:

@@ -46,11 +46,7 @@ def _dropped(keras: ModuleType, rate: float) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """The rates of dropout layers, and what stands behind them."""
     layers = case.program.layers
-    last = {head.layer for head in case.program.heads if head.dropped > 0}  # OR019 tells of these
-    strong = {
-        one.path: one.rate for one in layers
-        if one.kind in DROPOUTS and one.rate >= MOST and one.path not in last
-    }  # fmt: skip
+    strong = {one.path: one.rate for one in layers if one.kind in DROPOUTS and one.rate >= MOST}
     if strong:
         gained = case.trials.gain(Change(without="noise"))
         kept = float(np.prod([1.0 - rate for rate in strong.values()]))

@@ -121,7 +121,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f"{reason}. {_consequence(case, len(weights) == total)}",
             fix, cost={"share": len(weights) / total, "weights": paths,
                        "operations": [_called(step.kind) for step in steps]},
-            holds_for="all weights and all inputs: it is a fact of the graph, penalties aside",
+            holds_for="" if level is Level.SUSPECTED
+            else "all weights and all inputs: it is a fact of the graph, penalties aside",
         )  # fmt: skip
 
 

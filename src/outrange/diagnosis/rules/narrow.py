@@ -13,6 +13,7 @@ from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..repairs.read_fix import Repair
 from ..repairs.trial import repaired
+from ..short_trainings import SEEDS
 from ..trials import BETTER, FEW, HALFWAY
 
 
@@ -63,24 +64,25 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if not np.isfinite(ratio) or len(first.losses) < FEW:
             return  # no bottleneck makes a loss infinite, and a few steps show none
         before = sorted(trials.ratios())
-        if not before:
+        if len(before) < SEEDS:
             return
         # A start may be lucky: it is no harm to the others that learn nothing.
-        left = before[0] if before[0] >= HALFWAY else before[1]
-        if left < (HALFWAY if left == before[0] else STUCK):
+        lucky = before[0] < HALFWAY
+        left = before[1] if lucky else before[0]
+        if lucky and left < STUCK:
             return
         fix = f"units={min(WIDE, entering)}"
         change = ModelChange("units", layer.path, min(WIDE, entering))
         wider = repaired(case, Repair(fix, (change,), ()))
         after = [] if wider is None else wider.trials.ratios()
-        if not after or max(after) > BETTER * left:
+        if len(after) < SEEDS or max(after) > BETTER * left:
             continue
-        lucky = "" if left == before[0] else " That is two of three copies."
+        more = " That is two of three copies." if lucky else ""
         yield rule.found(
             Level.MEASURED, layer.path,
             f"all that reaches the output passes its {width} unit{'s' * (width > 1)}, a bottleneck "
             f"between {entering} and {case.program.heads[0].width}. "
-            f"{trials.said((left, max(after)), f'with {fix}')}{lucky}",
+            f"{trials.said((left, max(after)), f'with {fix}')}{more}",
             f"{fix}   # of layer {layer.path!r}", cost={"units": width},
             holds_for="trainings from the stored weights",
         )  # fmt: skip

@@ -31,8 +31,8 @@ USUAL, LARGEST = {True: 3e-3, False: 3e-2}, {True: 0.1, False: 1.0}
 UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
 """Optimizers whose steps are as large as the gradient, at first."""
 
-FEW = 4
-"""Steps below which only a loss that diverged tells anything."""
+FEWEST_STEPS = 4
+"""Steps below which only a loss that is no number tells anything."""
 
 STAYS = 0.02
 """Share of the best constant's loss by which a training that stands still changes it at most."""
@@ -100,8 +100,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     one = case.trials.run()
     if one is None or not np.isfinite([one.losses[0], one.looks[0][1]]).all():
         return  # not finite before any step: no rate is to blame
-    said = _explodes(case, optimizer, one)
-    if said is None and len(one.losses) >= FEW:
+    said, enough = None, len(one.losses) >= FEWEST_STEPS
+    if enough or not np.isfinite([*one.losses, *(loss for _, loss in one.looks)]).all():
+        said = _explodes(case, optimizer, one)
+    if said is None and enough:
         said = (
             _too_large(case, optimizer, one)
             or _clipped(case, optimizer, one)

@@ -15,14 +15,11 @@ from ...answers.diagnosis import Finding, Level
 from ...program import Program
 from ..context import DiagnosisContext, cut
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import short
+from ..wording import entries
 
 
-SHOWN = 3
-"""Entries of an output that a message shows."""
-
-MOST = 256
-"""Rows that are looked at: what runs on them is compiled for up to 512 of the data anyway."""
+MOST = 512
+"""Rows that are looked at: what runs on them is compiled for so many of the data anyway."""
 
 APART = 1e-3
 """Share of an output's size by which it must move: rounding moves it by some 1e-6."""
@@ -47,29 +44,23 @@ def _classes(keras: ModuleType, axis: int) -> ModelAndData:
     "OR035", "the rows of a batch are mixed",
     """A row's output changes when the rows beside it in the batch change: a softmax, a mean or a
     reshape works along axis 0. What is predicted for a row then hangs on its company, and a single
-    row is predicted otherwise than in training. MEASURED: the model ran on your rows, and again
-    with every other row replaced. Nothing is proved about ranges of such a model: as a function of
-    one row it has none.""",
+    row is predicted otherwise than in training. MEASURED: the model ran on your rows, on the same
+    in reverse, and with every other row replaced. Nothing is proved about ranges of such a model:
+    as a function of one row it has none.""",
     Example(lambda k: _classes(k, 0), lambda k: _classes(k, -1), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Tell what was seen before the rules were asked."""
     if case.mixed is None:
         return
-    before, after = (_shown(part) for part in (case.mixed.before, case.mixed.after))
+    before, after = (entries(part) for part in (case.mixed.before, case.mixed.after))
     yield rule.found(
-        Level.MEASURED, case.program.name,
-        f"row {case.mixed.row} gives {before} among your rows, and {after} where the others are "
-        "replaced by copies of one: its output hangs on the rows of the batch beside it.",
+        Level.MEASURED, "",
+        f"row {case.mixed.row} gives {before} among your rows, and {after} among others: its "
+        "output hangs on the rows of the batch beside it.",
         "axis=-1 in place of axis=0, in softmax, mean, sum and reshape",
         holds_for="these rows",
     )  # fmt: skip
-
-
-def _shown(output: np.ndarray) -> str:
-    flat = [short(v) for v in np.ravel(output)[:SHOWN]]
-    more = ", ..." if np.size(output) > SHOWN else ""
-    return f"[{', '.join(flat)}{more}]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +71,7 @@ class RowInCompany:
         row: Which one.
         output: Which output of the model.
         before: What the model makes of it among the rows of the data.
-        after: What it makes of it when the other rows are copies of one.
+        after: What it makes of it in other company.
     """
 
     row: int
@@ -90,26 +81,40 @@ class RowInCompany:
 
 
 def row_in_company(case: DiagnosisContext) -> RowInCompany | None:
-    """The first row whose output moves with its company; None if no row's does, or it is unknown.
+    """The first row whose output moves with its company; None if no row's is seen to.
 
-    The model runs on the data, and again with every other row replaced by the first: rows that
-    stay must give what they gave. A model that says something else at every call tells nothing.
+    The model runs on the data, on the same rows in reverse, and with every other row replaced by
+    one of them: rows that are there must give what they gave. Rows that are not finite are replaced
+    before. A model that says something else at every call tells nothing.
     """
-    sound = case.sound_rows[: min(case.rows, MOST)]
-    kept = np.flatnonzero(sound)[1::2]
-    if not case.runs or not len(kept):
+    count = min(case.rows, MOST)
+    sound = case.sound_rows[:count]
+    if not case.runs:
+        case.unread.append("whether a row's output hangs on the rows beside it: the model is large")
         return None
-    rows = np.where(np.isin(np.arange(case.rows), kept), np.arange(case.rows), sound.argmax())
-    if not (case.flat[rows] != case.flat).any():
-        return None
-    before, after = case.predictions, _outputs(case, rows)
-    if len(before) != len(after) or not _moved(before, after, kept):
-        return None
-    again = _outputs(case, np.arange(case.rows))
-    if len(again) != len(before) or _moved(before, again, kept):
-        return None
-    output, row = _moved(before, after, kept)[0]
-    return RowInCompany(row, output, before[output][row], after[output][row])
+    donor = int(sound.argmax())
+    base = np.where(sound, np.arange(count), donor)
+    if not (case.flat[base] != case.flat[donor]).any():
+        return None  # Of rows that are all the same nothing is seen.
+    before = _outputs(case, base)
+    half = np.where(np.arange(count) % 2 == 1, base, donor)
+    for rows, kept in ((base[::-1], np.arange(count)[::-1]), (half, np.arange(count))):
+        # Which rows of `before` are there again, and where.
+        there = np.flatnonzero(rows == base[kept])
+        after = _outputs(case, rows)
+        moved = _moved(before, after, kept[there], there)
+        if moved and not _moved(before, _outputs(case, base), np.arange(count), np.arange(count)):
+            output, row, place = moved
+            return RowInCompany(row, output, before[output][row], after[output][place])
+    return None
+
+
+def look_for_mixed_rows(case: DiagnosisContext) -> None:
+    """Note a row whose output hangs on its company, and take away what is known of one row."""
+    case.mixed = row_in_company(case)
+    if case.mixed is not None:
+        case.program = without_graphs(case.program)
+        case.unread.append("ranges, because the model mixes the rows of a batch")
 
 
 def without_graphs(program: Program) -> Program:
@@ -119,25 +124,36 @@ def without_graphs(program: Program) -> Program:
 
 
 def _outputs(case: DiagnosisContext, rows: np.ndarray) -> list[np.ndarray]:
-    """Of these rows, by the function that has run on the data already."""
+    """Of these rows; by the function that is compiled for the loss, if it tells outputs."""
     x, y = (cut(part, rows) for part in case.given)
-    if case.measured is not None and case.measured.outputs and case.program.measure is not None:
-        return list(case.program.measure(x, y).outputs)
+    if case.program.measure is not None:
+        found = case.program.measure(x, y).outputs
+        if found:
+            return list(found)
     return case.program.predict(x)
 
 
 def _moved(
-    before: list[np.ndarray], after: list[np.ndarray], kept: np.ndarray
-) -> list[tuple[int, int]]:
-    """Output and row of all that differ, where both are finite."""
-    found = []
+    before: list[np.ndarray], after: list[np.ndarray], rows: np.ndarray, places: np.ndarray
+) -> tuple[int, int, int] | None:
+    """Output, row and place of the first that differs, where both are finite.
+
+    Args:
+        before: Outputs at the rows as they are.
+        after: Outputs at the rows as they were changed.
+        rows: Those of `before` that are compared.
+        places: Where each of them is in `after`.
+    """
     for output, (first, second) in enumerate(zip(before, after, strict=True)):
-        if first.shape != second.shape or first.dtype.kind != "f" or not len(first):
+        if first.dtype.kind != "f":
             continue
-        known = kept[kept < len(first)]
-        a, b = (v[known].reshape(len(known), -1).astype(np.float64) for v in (first, second))
+        a, b = (
+            v[at].reshape(len(at), -1).astype(np.float64)
+            for v, at in ((first, rows), (second, places))
+        )
         size = np.abs(a, where=np.isfinite(a), out=np.zeros(a.shape)).max(initial=0.0)
         with np.errstate(invalid="ignore"):
-            apart = (np.abs(a - b) > APART * max(size, 1e-30)).any(axis=1)
-        found += [(output, int(row)) for row in known[apart]]
-    return found
+            apart = np.flatnonzero((np.abs(a - b) > APART * max(size, 1e-30)).any(axis=1))
+        if len(apart):
+            return output, int(rows[apart[0]]), int(places[apart[0]])
+    return None

@@ -87,7 +87,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if bound is not None and bound < RATIO and not empty:
         small = f"add up to at most {bound:.1e}: hardly any"
         if bound == 0.0:  # Something behind it is constant, which other rules tell of.
-            small, fix = "are 0: no", "see the other findings"
+            small, fix = "are 0: no", f"see the other findings, or {fix}"
         elsewhere = " (inference)" if case.program.changed_in_training else ""
         yield rule.found(
             Level.PROVED, calls[0].path,
@@ -147,20 +147,20 @@ def _flattened(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         step.layer for step in case.program.steps
         if step.inside and step.kind.lower() in FLATTENING and step.layer not in ends
     ))  # fmt: skip
-    own = {w.layer for w in case.program.weights if len(w.shape) >= 2}
-    names = tuple(name for path in stack if (name := path.split("/")[-1]) in own)
-    if len(names) < FEWEST:
+    own = {one.path for one in case.program.layers if one.kind.startswith(("Dense", "Conv"))}
+    bent = tuple(path.split("/")[-1] for path in stack if path in own)
+    if len(bent) < FEWEST:
         return
-    gained = case.trials.gain(Change(bent=names))
+    gained = case.trials.gain(Change(bent=bent))
     if gained is None:
         return
     said = case.trials.said(gained, "with a relu in each of them")
     yield rule.found(
         Level.MEASURED, stack[0],
-        f"{len(names)} layers of activations that flatten off on both sides stand in a row: each "
-        f"makes the gradient, and what tells rows apart, smaller. {said}",
+        f"{len(bent)} layers have activations that flatten off on both sides: where they are flat "
+        f"the gradient shrinks, and what tells rows apart. {said}",
         'activation="relu", kernel_initializer="he_normal" in every hidden layer',
-        title="a stack of activations that flatten off", cost={"layers": len(names)},
+        title="a stack of activations that flatten off", cost={"layers": len(bent)},
         holds_for="trainings from the stored weights",
     )  # fmt: skip
 

@@ -85,10 +85,10 @@ def parallel_map(
     if count < threads():
         with ThreadPoolExecutor(count, thread_name_prefix="outrange") as own:
             return list(own.map(lambda c, part: c.run(work, part), contexts, parts))
-    return list(_pool().map(lambda c, part: c.run(work, part), contexts, parts))
+    return list(_pool(count).map(lambda c, part: c.run(work, part), contexts, parts))
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    """The thread pool of the process; the interpreter joins its threads at exit."""
-    return ThreadPoolExecutor(threads(), thread_name_prefix="outrange")
+def _pool(count: int) -> ThreadPoolExecutor:
+    """A thread pool of the process, one a number of cores; the interpreter joins it at exit."""
+    return ThreadPoolExecutor(count, thread_name_prefix="outrange")

@@ -58,7 +58,8 @@ static void add_forms(v8 *out, int width, const v8 *x, const double *const *from
     for (; c < width; c += 4) add_columns(out, c, 4, x, from, count);
 }
 
-/* The forms of up to eight units of a block, to r->eight; `width` columns. */
+/* The forms of up to eight units of a block, to r->eight; `width` columns. What a block reads is
+ * ascending, each once: a column is written before forms are added to it. */
 static void write_eight(const replay *r, const block *b, const int *unit, int n, int width)
 {
     int count = 0, wide = 0, at[ROWS], together = n == ROWS && unit[ROWS - 1] - unit[0] == ROWS - 1;

@@ -28,7 +28,7 @@ class KinkBlock:
         first: The variable of the first unit.
         below: The slope below 0.
         above: The slope above.
-        reads: `(used,)`: the variables that the units read; 0 is the constant 1.
+        reads: `(used,)`: the variables that the units read, ascending; 0 is the constant 1.
         weights: `(units, used)`.
     """
 

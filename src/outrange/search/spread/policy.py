@@ -100,7 +100,7 @@ class Roots:
             bounded: Boxes that it has bounded.
             left: Boxes that it returned.
         """
-        below = bounded / max(1, roots - left)
+        below = max(1.0, bounded / max(1, roots - left))
         self._below = below if self._below == np.inf else self._below + (below - self._below) / 8
         if left > roots:
             self._each = max(ROOTS, self._each * DEEPER)

@@ -94,7 +94,7 @@ class StepKernelSearch(KernelSearch):
     attack = StepAttack
     pace = StepPace
 
-    def share(self, cores: int) -> None:
+    def use_cores(self, cores: int) -> None:
         """Let so many cores share a call."""
         self._pace = self._steps = StepPace(cores)
 
@@ -119,7 +119,7 @@ class StepArraySearch(ArraySearch):
     attack = StepAttack
     _together = STEP
 
-    def share(self, cores: int) -> None:
+    def use_cores(self, cores: int) -> None:
         """Let so many cores share a step."""
         self._together = STEP * cores
 
@@ -194,7 +194,7 @@ class Machine:
         d, m, s = boxes.lo.shape[1], boxes.lb.shape[1], boxes.status.shape[1]
         search.frontier = Frontier(d, m, s)
         search.frontier.most_bytes = OPEN * (1 + cores) if known.target is None else OPEN_DECISION
-        search.share(cores)
+        search.use_cores(cores)
         boxes.put(search.frontier)
         return search
 

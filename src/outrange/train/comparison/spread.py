@@ -65,7 +65,7 @@ class Laps:
             return self.record.ticks
         last = min(self.open, key=self.record.at)
         if last not in self.gained:
-            return self.record.at(group)  # How fast that one is, will be known soon.
+            return self.record.at(group)  # How fast that one is will be known soon.
         return min(self.record.ticks, self.record.at(last) + 2 * self.gained[last])
 
     def next(self, busy: set[int]) -> int | None:
@@ -86,15 +86,7 @@ class Laps:
 
 
 class Spread:
-    """Workers on the way.
-
-    Args:
-        record: Gets what they measure.
-        trainings: What is trained.
-        pool: The workers.
-        left: Seconds that are left.
-        told: Called after every slice.
-    """
+    """Workers on the way; the arguments are those of `spread`."""
 
     def __init__(
         self,
