@@ -17,7 +17,7 @@ MIXED = {
     "mean": lambda x: layers.Dense(2, "softmax")(x - ops.mean(x, axis=0, keepdims=True)),
     "maximum": lambda x: layers.Dense(2, "softmax")(x / ops.max(ops.abs(x), axis=0, keepdims=True)),
     "flip": lambda x: layers.Dense(2, "softmax")(ops.flip(x, axis=0)),
-    "first row": lambda x: layers.Dense(2, "softmax")(x - x[:1]),
+    "first row": lambda x: layers.Dense(2, "softmax")(x - ops.take(x, [0], axis=0)),
     "variance": lambda x: layers.Dense(2, "softmax")(x * ops.var(x)),
 }
 APART = {
