@@ -94,7 +94,7 @@ def test_pieces_of_a_flow_and_their_pipes_are_the_same(script):
 
 
 def test_workers_that_hang_leave_their_pieces_open(monkeypatch):
-    monkeypatch.setattr(waves, "GRACE", 0.05)
+    monkeypatch.setattr(waves, "LATE", 0.05)
     executor, helped = on(*["hang"] * 1000)
     clock = Clock()
     with helped:
@@ -188,7 +188,7 @@ def test_boxes_of_a_loop_are_the_same(name, script):
     [(["hang"] * 1000, Scripted, OutOfTime, 0.5), (["do"] * 5, Interrupted, KeyboardInterrupt, 60)],
 )
 def test_boxes_that_nobody_brings_back_are_open(monkeypatch, script, kind, error, seconds):
-    monkeypatch.setattr(waves, "GRACE", 0.05)
+    monkeypatch.setattr(waves, "LATE", 0.05)
     search = search_of("jumping")
     _, helped = on(*script, kind=kind)
     with helped, pytest.raises(error), deadline(seconds):

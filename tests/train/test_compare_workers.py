@@ -170,7 +170,7 @@ def test_an_activation_that_kills_workers_stays_where_it_is(toys):
 
 def test_hung_workers_are_given_up(alone, monkeypatch):
     monkeypatch.setattr(spread, "GRACE", 0.0)
-    monkeypatch.setattr(spread, "HUNG", 0.5)
+    monkeypatch.setattr(spread, "SLOWER", 0.5)
     same(on(ScriptedPool(Scripted("do", "do", "hang"))), alone)
 
 

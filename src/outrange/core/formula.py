@@ -173,6 +173,24 @@ def value(formula: Formula, v: np.ndarray) -> np.ndarray:
     return np.minimum.reduce(parts) if parts else np.full(len(v), np.inf)
 
 
+def rounding(formula: Formula, v: np.ndarray) -> np.ndarray:
+    """How far `value` is from exact arithmetic, at most: `(batch,)`.
+
+    Each atom is a sum of rounded products; of the largest and the least of several numbers none is
+    further off than the worst of these.
+
+    Args:
+        formula: Over the columns of `v`.
+        v: `(batch, inputs + outputs)`.
+    """
+    if isinstance(formula, Atom):
+        size = np.full(len(v), abs(formula.offset))
+        for i, c in formula.terms:
+            size = size + abs(c) * np.abs(v[:, i])
+        return gamma(2 * len(formula.terms) + 4) * size + len(formula.terms) * TINY
+    return np.max([np.zeros(len(v)), *(rounding(part, v) for part in formula.parts)], axis=0)
+
+
 def holds(formula: Formula, lo: Point, hi: Point) -> bool | None:
     """Whether the formula holds for the vector known to lie in `[lo, hi]`; None if undecided.
 

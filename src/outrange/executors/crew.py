@@ -18,6 +18,13 @@ from .shelf import MISSING, call
 from .worker_settings import here
 
 
+ATTEMPTS = 3
+"""Workers that may be lost over one task: then it may be what kills them, and it is given no more.
+What becomes of it, whoever gave it knows."""
+
+TICK = 0.25
+"""Seconds between two looks at the clock of whoever waits for tasks."""
+
 LIGHT = 1 << 20
 """Bytes of a parcel that goes with the first tasks unasked: cheaper than to hear who lacks it."""
 

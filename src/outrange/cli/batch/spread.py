@@ -5,38 +5,28 @@ from __future__ import annotations
 import tempfile
 from collections import Counter, deque
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from ...core import InputError
-from ...executors import Crew, Done, Kept, Parcel, Pool
+from ...executors import ATTEMPTS, TICK, Chunks, Crew, Done, Kept, Parcel, Pool, decided
+from ...executors.parcel import unpacked
 from .instances import Instance
 from .log import Log
 from .results import Result, result_of
 from .worker import Worker
 
 
-TICK = 0.25
-"""Seconds between two looks at the clock."""
-
 GRACE = 60.0
 """Seconds beyond twice its limit until an instance is taken for hung: workers may have to start."""
 
-ATTEMPTS = 3
-"""Workers that may be lost over one instance."""
+LIGHT_MODEL = 1 << 17
+"""Bytes of a model that may go with another one's: it is cheaper to send twice than to ask about
+apart."""
 
-TOGETHER = 0.5
-"""Seconds of a task that decides several instances of a model: each is a way there and back."""
-
-SHARES = 4
-"""Tasks for each worker that are left, at least, where instances go together."""
-
-LATELY = 16
-"""Results from which it is told how long instances take."""
-
-Asked = tuple[str, bytes, float, int]
-"""A property's file name and content, its limit, the seed."""
+Asked = tuple[int, str, str, bytes, float, int]
+"""Which model, its file name; a property's file name and content, its limit, the seed."""
 
 
 class Folder:
@@ -71,10 +61,23 @@ class Folder:
             return self._worker.decide(task)
 
 
-def decide_instances(kept: Kept, model: str, asked: Sequence[Asked]) -> list[dict]:
-    """Decide some instances of one model, on a worker; see `Folder.decide`."""
-    folder = kept.once("folder", Folder)
-    return [folder.decide(model, *one) for one in asked]
+def decide_instances(
+    kept: Kept, models: int, asked: Sequence[Asked], patience: float
+) -> list[dict]:
+    """Decide some instances, on a worker, at least one; see `Folder.decide`.
+
+    Args:
+        kept: Files of models.
+        models: How many these are.
+        asked: About the models.
+        patience: Seconds; see `Chunks.patience`.
+    """
+
+    def unpack(data: bytes) -> list[Folder]:
+        return [Folder(data)] if models == 1 else [Folder(one) for one in unpacked(data)]
+
+    folders = kept.once("folders", unpack)
+    return decided(asked, lambda one: folders[one[0]].decide(*one[1:]), patience)
 
 
 def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
@@ -91,58 +94,53 @@ def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
     """
     crew, waiting, lost = Crew(pool), deque(asked), Counter()
     under_way: dict[int, list[tuple[Instance, str]]] = {}
-    number, spent = iter(range(10**12)), _Usual()
+    number, chunks = count(), Chunks()
     try:
         while waiting or len(crew):
             _check(pool)
-            # Nothing waits behind a long task at the end, where somebody else is free.
-            while waiting and crew.room(int(len(waiting) > pool.size)) > 0:
-                most = min(spent.fit_into(TOGETHER), len(waiting) // (SHARES * pool.size))
+            while waiting and crew.room(chunks.ahead(len(waiting), pool.size)) > 0:
+                most = chunks.size(len(waiting), pool.size)
                 tasks, ticket = _together(waiting, lost, most), next(number)
                 for task in tasks:
                     log.started(task)
                 under_way[ticket] = [(task, task.files) for task in tasks]
-                _give(crew, ticket, tasks, seed)
+                _give(crew, ticket, tasks, seed, chunks.patience(len(tasks)))
             log.under_way([task for tasks in under_way.values() for task, _ in tasks])
             for done in crew.wait(TICK):
                 for k, (task, files) in enumerate(under_way.pop(int(str(done.ticket)))):
                     lost[task.key] += done.lost
-                    if done.lost and lost[task.key] < ATTEMPTS:
+                    again = done.lost and lost[task.key] < ATTEMPTS
+                    if again or (done.error is None and k >= len(done.value)):
                         waiting.appendleft(task)
                     else:
                         found = _result(task, files, seed, done, k)
-                        spent.add(found.seconds)
+                        chunks.add(found.seconds)
                         log.take(found)
     finally:
         crew.end()
 
 
-class _Usual:
-    """The median of what instances have taken lately: the first one on each worker takes longer."""
-
-    def __init__(self) -> None:
-        self._lately: deque[float] = deque(maxlen=LATELY)
-
-    def add(self, seconds: float) -> None:
-        self._lately.append(seconds)
-
-    def fit_into(self, seconds: float) -> int:
-        """How many take so long together; one while nothing is known."""
-        return int(seconds / max(median(self._lately), 1e-3)) if self._lately else 1
-
-
 def _together(waiting: deque[Instance], lost: Counter, most: int) -> list[Instance]:
-    """The next instance, and those of the same model behind it; one that was lost goes alone."""
+    """The next instance, and those behind it that go with it; one that was lost goes alone."""
     tasks = [waiting.popleft()]
-    while (
-        len(tasks) < most
-        and waiting
-        and waiting[0].model_file == tasks[0].model_file
-        and not lost[waiting[0].key]
-        and not lost[tasks[0].key]
-    ):
+    while len(tasks) < most and waiting and _go_together(tasks[0], waiting[0], lost):
         tasks.append(waiting.popleft())
     return tasks
+
+
+def _go_together(first: Instance, other: Instance, lost: Counter) -> bool:
+    """Whether two instances may be one task: of one model, or of two light ones."""
+    if lost[first.key] or lost[other.key]:
+        return False
+    models = {first.model_file, other.model_file}
+    return len(models) == 1 or all(_is_light(model) for model in models)
+
+
+def _is_light(model: Path) -> bool:
+    try:
+        return model.stat().st_size <= LIGHT_MODEL
+    except OSError:
+        return False  # Whoever reads it says so.
 
 
 def _check(pool: Pool) -> None:
@@ -154,29 +152,38 @@ def _check(pool: Pool) -> None:
         )
 
 
-def _give(crew: Crew, ticket: int, tasks: Sequence[Instance], seed: int) -> None:
-    first, properties = tasks[0], [task.property_file for task in tasks]
+def _give(crew: Crew, ticket: int, tasks: Sequence[Instance], seed: int, patience: float) -> None:
+    models = list(dict.fromkeys(task.model_file for task in tasks))
     try:
-        parcel = Parcel.of_bytes(first.model_file.read_bytes())
-        contents = [property.read_bytes() for property in properties]
+        contents = [model.read_bytes() for model in models]
+        asked = [
+            (
+                models.index(task.model_file),
+                task.model_file.name,
+                task.property_file.name,
+                task.property_file.read_bytes(),
+                task.seconds,
+                seed,
+            )
+            for task in tasks
+        ]
     except OSError as error:
         raise InputError(
             f"A file of the list cannot be read. Received: `{error.filename}` ({error.strerror})."
         ) from None
-    model, property = first.model_file.name, properties[0].name.partition(".")[0]
-    more = f" and {len(tasks) - 1} more" if len(tasks) > 1 else ""
-    crew.give(
-        ticket,
-        f"verify {model.partition('.')[0]} {property}{more}",
-        parcel,
-        decide_instances,
-        model,
-        [
-            (file.name, content, task.seconds, seed)
-            for task, file, content in zip(tasks, properties, contents, strict=True)
-        ],
-        limit=2 * sum(task.seconds for task in tasks) + GRACE,
+    # Other tasks about a model alone are about the same parcel.
+    parcel = Parcel.of_bytes(contents[0]) if len(models) == 1 else Parcel.of(contents)
+    limit = 2 * sum(task.seconds for task in tasks) + GRACE
+    work = len(models), asked, patience
+    crew.give(ticket, _name(tasks), parcel, decide_instances, *work, limit=limit)
+
+
+def _name(tasks: Sequence[Instance]) -> str:
+    model, property = (
+        file.name.partition(".")[0] for file in (tasks[0].model_file, tasks[0].property_file)
     )
+    more = f" and {len(tasks) - 1} more" if len(tasks) > 1 else ""
+    return f"verify {model} {property}{more}"
 
 
 def _result(task: Instance, files: str, seed: int, done: Done, k: int) -> Result:

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...core import Bounds, Distance, Formula, Region
+from ...core import Bounds, Box, Distance, Formula, Region
 from ...core.formula import And, holds
 from ...domains import bounds
 from ...graph import Graph
@@ -207,14 +207,26 @@ def nearby(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
         lo, hi = region.box.lo, region.box.hi
         if not np.all((lo <= x) & (x <= hi)):
             continue
-        up = np.nextafter(single.astype(np.float32), np.float32(np.inf)).astype(np.float64)
-        down = np.nextafter(single.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
-        moved = np.where(single < lo, up, np.where(single > hi, down, single))
+        moved = into(region.box, single)
         # A side shorter than the step of float32 holds none of its numbers.
         points.append(np.where((lo <= moved) & (moved <= hi), moved, x))
         break
     points.append(x)
     return [p for i, p in enumerate(points) if not any(np.array_equal(p, q) for q in points[:i])]
+
+
+def into(box: Box, single: np.ndarray) -> np.ndarray:
+    """Float32 numbers beside the box, each a step towards it.
+
+    Args:
+        box: Where the numbers were, before they were rounded.
+        single: `(..., n)` float32 numbers, as float64.
+    """
+    with np.errstate(over="ignore"):
+        small = single.astype(np.float32)
+    up = np.nextafter(small, np.float32(np.inf)).astype(np.float64)
+    down = np.nextafter(small, np.float32(-np.inf)).astype(np.float64)
+    return np.where(single < box.lo, up, np.where(single > box.hi, down, single))
 
 
 def contains(region: Region, x: np.ndarray) -> bool:

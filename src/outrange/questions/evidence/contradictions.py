@@ -13,9 +13,9 @@ import numpy as np
 
 from ...core import Atom, ContradictionError, Formula, Region, gamma
 from ...core.arrays import linear_forms
-from ...core.formula import holds
+from ...core.formula import holds, rounding, value
 from ..common.network import NetworkLike
-from .check_point import contains, float_above, nearby
+from .check_point import contains, float_above, into, nearby
 from .evaluate import ModelRun, entries, run_model, shown
 
 
@@ -84,7 +84,11 @@ def _runnable(points: Sequence[np.ndarray], regions: Sequence[Region]) -> Iterat
     boxes = [region.box for region in regions[:_REGIONS] if region.is_box]
     known = np.zeros(len(single), bool)
     for box in boxes:
-        known |= ((box.lo <= single) & (single <= box.hi)).all(axis=1)
+        known |= box.contains(single)
+    for box in boxes:
+        beside = into(box, single)
+        moved = ~known & box.contains(beside)
+        single[moved], known = beside[moved], known | moved
     for i, point in enumerate(points):
         found = single[i] if known[i] else _beside(point, regions)
         if found is not None:
@@ -159,7 +163,11 @@ def check_never(run: ModelRun | None, unsafe: Formula, claim: str) -> None:
     """
     if run is None:
         return
-    for i, (x, y, off) in enumerate(zip(run.x, run.y, run.off, strict=True)):
+    at = np.concatenate([run.x, run.y], axis=1)
+    with np.errstate(all="ignore"):
+        never = value(unsafe, at) > rounding(unsafe, at)
+    for i in np.flatnonzero(~never).tolist():  # Not even at what the model returned, elsewhere.
+        x, y, off = run.x[i], run.y[i], run.off[i]
         known = np.isfinite(y) & np.isfinite(off)
         low, high = np.where(known, y - off, -np.inf), np.where(known, y + off, np.inf)
         if holds(unsafe, np.concatenate([x, low]), np.concatenate([x, high])) is True:

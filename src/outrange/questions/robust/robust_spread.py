@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST
 from ...core import Warrant
-from ...executors import Crew, Done, Kept, Parcel, Pool
+from ...executors import ATTEMPTS, TICK, Chunks, Crew, Done, Kept, Parcel, Pool, decided
 from ...executors.parcel import unpacked
 from ...search.common.parallel import single_blas_thread
 from ..common.network import GraphAlone
 from ..evidence.contradictions import check_never, sampled
 from .robust_run import Question, RobustRun
 
-
-ATTEMPTS = 3
-"""Workers that may be lost over one input: then it may be what kills them, and stays open."""
-
-TICK = 0.25
-"""Seconds between two looks at the clock."""
 
 GRACE = 30.0
 """Seconds beyond twice its limit until a task is taken for hung; the worker may start meanwhile."""
@@ -50,14 +44,34 @@ class Found:
     methods: tuple[str, ...]
 
 
-def decide_input(kept: Kept, question: Question) -> Found:
-    """Decide one input, on a worker.
+@dataclass(frozen=True, eq=False)
+class AskedInput:
+    """An input that a worker has.
+
+    Args:
+        i: Its number.
+        question: What is asked of it.
+        left: Seconds that were left for all.
+    """
+
+    i: int
+    question: Question
+    left: float
+
+
+def decide_inputs(kept: Kept, questions: Sequence[Question], patience: float) -> list[Found]:
+    """Decide some inputs, on a worker, at least one.
 
     Args:
         kept: The graph and its name; the model itself stays where it is.
-        question: What is asked.
+        questions: What is asked.
+        patience: Seconds; see `Chunks.patience`.
     """
     network = GraphAlone(*kept.once("network", unpacked))
+    return decided(questions, lambda question: _decide(network, question), patience)
+
+
+def _decide(network: GraphAlone, question: Question) -> Found:
     begin = time.perf_counter()
     verdict = question.ask(network)
     found = verdict.counterexample
@@ -87,40 +101,74 @@ def spread(
     """
     waiting = deque(i for i in range(len(run.status)) if not run.is_known(i))
     told()
-    crew, lost = Crew(pool), Counter()
+    crew, lost, chunks = Crew(pool), Counter(), Chunks()
     parcel = Parcel.of((run.network.graph, run.network.name))
-    given: dict[int, tuple[Question, float]] = {}
+    given: dict[int, list[AskedInput]] = {}
+    ended: list[tuple[AskedInput, Found]] = []
+
+    def give() -> None:
+        asked = _next(run, waiting, chunks.size(len(waiting), pool.size), lost, left())
+        given[asked[0].i] = asked
+        questions, patience = [one.question for one in asked], chunks.patience(len(asked))
+        limit = 2 * sum(question.seconds for question in questions) + GRACE
+        work = parcel, decide_inputs, questions, patience
+        crew.give(asked[0].i, _name(asked), *work, limit=limit)
+
+    def hear(done: Done) -> None:
+        if done.error is not None and not done.lost:
+            raise done.error
+        asked, found = given.pop(int(str(done.ticket))), done.value or ()
+        ended.extend(zip(asked, found, strict=False))
+        for one in reversed(asked[len(found) :]):
+            lost[one.i] += done.lost
+            if lost[one.i] < ATTEMPTS or pool.broken:
+                waiting.appendleft(one.i)
+            else:
+                run.enter(one.i, OPEN, 0.0)
+                told()
+
+    def conclude() -> None:
+        while ended:
+            one, found = ended.pop(0)
+            chunks.add(found.seconds)
+            _conclude(run, one, found)
+            told()
+
     try:
         while (waiting or len(crew)) and left() > 0 and not pool.broken:
-            # Nothing waits behind a long task at the end, where somebody else is free.
-            while waiting and crew.room(int(len(waiting) > pool.size)) > 0:
-                i = waiting.popleft()
-                seconds = left()
-                question = run.question(i, seconds)
-                given[i] = question, seconds
-                limit = 2 * question.seconds + GRACE
-                crew.give(i, f"robust input {i}", parcel, decide_input, question, limit=limit)
+            while waiting and crew.room(chunks.ahead(len(waiting), pool.size)) > 0:
+                give()
+            conclude()  # once the workers have what they do meanwhile
             for done in crew.wait(min(TICK, max(0.0, left()))):
-                i = int(str(done.ticket))
-                if not done.lost:
-                    _conclude(run, i, done, *given[i])
-                elif lost[i] + 1 < ATTEMPTS or pool.broken:
-                    lost[i] += 1
-                    waiting.appendleft(i)
-                else:
-                    run.enter(i, OPEN, 0.0)
-                told()
+                hear(done)
+        conclude()
     finally:
         crew.end()
     return range(len(run.status)) if pool.broken or left() <= 0 else ()
 
 
-def _conclude(run: RobustRun, i: int, done: Done, question: Question, left: float) -> None:
+def _next(
+    run: RobustRun, waiting: deque[int], most: int, lost: Counter, left: float
+) -> list[AskedInput]:
+    """The next inputs; one that was lost goes alone."""
+    asked = []
+    while waiting and (not asked or (len(asked) < most and not lost[waiting[0]])):
+        i = waiting.popleft()
+        asked.append(AskedInput(i, run.question(i, left), left))
+        if lost[i]:
+            break
+    return asked
+
+
+def _name(asked: Sequence[AskedInput]) -> str:
+    more = f" and {len(asked) - 1} more" if len(asked) > 1 else ""
+    return f"robust input {asked[0].i}{more}"
+
+
+def _conclude(run: RobustRun, asked: AskedInput, found: Found) -> None:
     """Enter what a worker found; a counterexample only if it is one of the user's own model."""
-    if done.error is not None:
-        raise done.error
     with single_blas_thread():  # the other cores are the workers'
-        _confirm(run, i, done.value, question, left)
+        _confirm(run, asked.i, found, asked.question, asked.left)
 
 
 def _confirm(run: RobustRun, i: int, found: Found, question: Question, left: float) -> None:

@@ -13,23 +13,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...core.clock import is_stopped
-from ...executors import Crew, Parcel, Workers, workers
+from ...executors import ATTEMPTS, TICK, Crew, Parcel, Workers, workers
 
 
 AHEAD = 4
 """Batches of a wave for each worker: at its end some wait for the others, once in so many."""
 
-ATTEMPTS = 3
-"""Workers that may be lost over one batch; then it is done here."""
-
-TICK = 0.25
-"""Seconds between two looks at the clock."""
-
-GRACE = 1.0
+LATE = 1.0
 """Seconds that workers have to end a batch once the time is over: they look at the clock between
 two steps. What is not there by then is open."""
 
-HUNG = 30.0
+GRACE = 30.0
 """Seconds beyond twice its time until a task is taken for hung; the worker may start meanwhile."""
 
 
@@ -82,7 +76,7 @@ class Waves:
         crew, waiting, lost = self._crew, deque(range(len(batches))), Counter()
         end = time.perf_counter() + seconds
         try:
-            while not is_stopped() and time.perf_counter() < end + GRACE:
+            while not is_stopped() and time.perf_counter() < end + LATE:
                 while waiting and crew.room(0) > 0 and (left := end - time.perf_counter()) > 0:
                     self._give(waiting.popleft(), batches, left)
                 if not len(crew):
@@ -104,5 +98,5 @@ class Waves:
     def _give(self, i: int, batches: Sequence[Any], left: float) -> None:
         self._crew.give(
             i, f"{self._name} {i}", self._parcel, self._work, batches[i], left,
-            limit=2 * left + HUNG,
+            limit=2 * left + GRACE,
         )  # fmt: skip

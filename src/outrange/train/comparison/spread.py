@@ -8,15 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from ...core import InputError
-from ...executors import Crew, Done, Pool
+from ...executors import ATTEMPTS, TICK, Crew, Done, Pool
 from .plan import TrainedPart
 from .record import ComparisonRecord
 from .slices import TrainingSlice, parcel_of, train_slice
 from .trainings import Trainings
 
-
-ATTEMPTS = 3
-"""Workers lost in turn over one activation: then it may be what kills them, and it stays there."""
 
 SECONDS = 10.0
 """Seconds of a slice, which a lost worker or Ctrl-C costs: most small comparisons are one each."""
@@ -24,13 +21,10 @@ SECONDS = 10.0
 LAPS = 4
 """Slices of each activation within the budget, at least: they end about equally far."""
 
-TICK = 0.25
-"""Seconds between two looks at the clock."""
-
 LATE = 10.0
 """Seconds beyond the budget for what is in hand, which ends by itself: a worker may start late."""
 
-HUNG = 10.0
+SLOWER = 10.0
 """A slice takes this many times the longest one, at most: another worker compiles anew."""
 
 GRACE = 60.0
@@ -141,7 +135,7 @@ class Spread:
                 train_slice,
                 asked,
                 self.record.groups[group].state(),
-                limit=HUNG * self.longest + GRACE,
+                limit=SLOWER * self.longest + GRACE,
             )
 
     def hear(self, seconds: float) -> None:
