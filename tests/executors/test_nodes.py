@@ -17,7 +17,7 @@ from outrange.executors import Crew, Done, ExecutorPool, Parcel, WorkerNode, poo
 from outrange.executors.cores import cores, on_cores
 from outrange.executors.parcel import packed
 from outrange.executors.shelf import call
-from outrange.search.spread import policy, subtree
+from outrange.search.spread import policy, search as spread, subtree
 from outrange.search.spread.policy import Roots, Standing, size_of_task
 
 
@@ -201,14 +201,53 @@ def test_roots_are_learned():
     assert roots.of_task(end, 1, 40_000) >= 24
 
 
+def test_bounds_rise_everywhere_where_time_may_end_them():
+    """As far as one process can serve all reports; a decision has no bounds on the way."""
+    roots, bounded = Roots(), 10**6
+    limited = Standing(10**6, bounded, 1000, 2, 2, has_limit=True)
+    assert roots.of_task(limited, 1, 40_000) == policy.WIDE_ROOTS
+    assert size_of_task(limited, 1, 40_000) == 40_000
+    for other in (
+        replace(limited, has_limit=False),
+        replace(limited, decides=True),
+        replace(limited, nodes=16, cores=16),
+    ):
+        assert roots.of_task(other, 1, 40_000) == policy.ROOTS
+        assert size_of_task(other, 1, 40_000) > 40_000
+        assert policy.open_bytes(other, 1) < policy.open_bytes(limited, 1)
+    # What is found at the end is to be heard before it.
+    assert policy.seconds_of_task(1.0, 0) == 1.0
+    assert policy.seconds_of_task(1.0, 100) < policy.seconds_of_task(1.0, 2) < 1.0
+    assert policy.seconds_of_task(0.01, 2) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_bounds_on_the_way_are_tighter_where_they_rise_everywhere(monkeypatch, seed):
+    graph, means, kept = net(inputs=7, width=32, seed=seed).graph, [], spread.SpreadSearch._take
+    for few in (0, 4):
+        lower = []
+
+        def take(search, done, lower=lower):
+            boxes = 0 if done.value is None else done.value.bounded
+            lower.append(search.lower().sum() * boxes)
+            kept(search, done)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(policy, "FEW", few)
+            patch.setattr(spread.SpreadSearch, "_take", take)
+            found = ask(graph, ScriptedPool(Scripted()), time_limit=1e6)
+        assert found.status == "exact"
+        means.append(np.sum(lower) / found.boxes)
+    assert means[1] > means[0]
+
+
 def test_a_deep_search_leaves_little(monkeypatch):
     """The kernel takes the least urgent box first where asked to, and proves the same."""
     machine, boxes, known = a_task(5)
     counts = []
     for limit in (0, 1 << 30):
-        monkeypatch.setattr(subtree, "OPEN", limit)
         for name in ("DEEP", "WIDE"):
             monkeypatch.setattr(subtree, name, (4, 2, 32))
-        report = subtree.explore(machine, boxes, known, 200, 60.0, [0, 1])
+        report = subtree.explore(machine, boxes, known, 200, 60.0, [0, 1], 1, limit)
         counts.append(len(report.boxes))
     assert counts[0] < counts[1]

@@ -17,7 +17,7 @@ from outrange.executors import ExecutorPool, Workers, working_on
 from outrange.executors.working import working
 from outrange.questions.output_range import output_range
 from outrange.search.solve import solve
-from outrange.search.spread import checkpoint as checkpoints, search as spread, subtree
+from outrange.search.spread import checkpoint as checkpoints, policy, search as spread, subtree
 from questions.nets import dense_net
 
 
@@ -28,7 +28,8 @@ def small_tasks(monkeypatch):
     monkeypatch.setattr(spread, "MOST", 100)
     monkeypatch.setattr(subtree, "DEEP", (4, 2, 4))
     monkeypatch.setattr(subtree, "WIDE", (2, 1, 2))
-    monkeypatch.setattr(subtree, "OPEN", 1 << 12)
+    monkeypatch.setattr(policy, "OPEN", 1 << 12)
+    monkeypatch.setattr(policy, "WIDE_ROOTS", 32)
     monkeypatch.setattr(subtree, "STEP", 4)
 
 

@@ -239,6 +239,7 @@ def test_points_that_do_not_meet_share_one():
 
 def test_many_outputs_of_an_image_are_few_problems():
     keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(0)  # of some weights the range takes minutes
     model = keras.Sequential([
         keras.Input((7, 7, 3)), keras.layers.Conv2D(5, 1, activation="relu"),
         keras.layers.Conv2D(2, 2, activation="sigmoid"),

@@ -25,6 +25,11 @@ SERVED = 32
 """Nodes that are served well by tasks of a second; with more of them tasks are longer, for all
 reports pass through one process."""
 
+FEW = 4
+"""Nodes up to which reports cost little: where time may end the search, they bring as many boxes as
+it takes for bounds that rise everywhere at once. An answer is as good then as its worst box; that
+takes a fifth longer to the end of a tree (`benchmarks/scale.py`)."""
+
 PLENTY, SCARCE = 64, 4
 """Open boxes a node from which on tasks may grow, and below which they shrink."""
 
@@ -32,8 +37,15 @@ ROOTS = 16
 """Open boxes that go to each core of a node at first, and at least if there are: cores that share
 few of them wait for each other."""
 
+WIDE_ROOTS = 4096
+"""The same where all boxes are raised together."""
+
 LEAST_ROOTS, MOST_ROOTS = 32, 8192
 """With many nodes at least; and whatever is learned, at most: two megabytes."""
+
+OPEN, OPEN_WIDE, OPEN_DECISION = 1 << 16, 1 << 24, 1 << 19
+"""Bytes of open boxes for each core of a node, and one; see `open_bytes`. A decision looks for
+points first: they are elsewhere."""
 
 WORTH = 0.08
 """Of the budget of a task, that one should have below it: some 40 ms, four times its way."""
@@ -46,6 +58,14 @@ DEEPER, WIDER = 0.7, 1.5
 """Factors of the roots of later tasks, where a task left much or ended early."""
 
 
+LONGEST = 30.0
+"""Seconds of a task at most."""
+
+EARLY, EARLIER = 0.05, 0.004
+"""Seconds before the end of all time at which tasks end, and as many more for each node: what they
+have found is to be heard, one report after the other."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """How far a tree is, and who works on it.
@@ -56,6 +76,8 @@ class Standing:
         given: Tasks given until now.
         nodes: Who can have a task.
         cores: Of all nodes.
+        decides: Whether the question is one of yes or no, where bounds on the way are nothing.
+        has_limit: Whether time may end the search: then the worst box counts, else only the end.
     """
 
     open: int
@@ -63,6 +85,13 @@ class Standing:
     given: int
     nodes: int
     cores: int
+    decides: bool = False
+    has_limit: bool = False
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether all boxes are raised together, rather than some of them closed."""
+        return self.nodes <= FEW and self.has_limit and not self.decides
 
 
 class Roots:
@@ -88,11 +117,13 @@ class Roots:
             cores: Of the node.
             budget: Boxes that take one core half a second.
         """
-        most = min(MOST_ROOTS, int(self._each * cores))
+        share = now.open * cores // (2 * now.cores)
+        each = max(self._each, WIDE_ROOTS) if now.is_wide else self._each
+        most = min(MOST_ROOTS, int(each * cores))
         # At the end of a tree a share may be less than is worth a report.
         worth = min(most, int(WORTH * budget * cores / self._below))
         if now.nodes <= SERVED:
-            return max(1, worth, min(most, now.open * cores // (2 * now.cores)))
+            return max(1, worth, min(most, share))
         return max(LEAST_ROOTS, worth, min(most, 4 * now.open * cores // now.cores))
 
     def learn(self, size: int, roots: int, bounded: int, left: int) -> None:
@@ -142,6 +173,30 @@ def _size(now: Standing, budget: int) -> int:
     each, least = now.open / now.nodes, max(1, now.nodes // SERVED)
     if each < SCARCE and (now.nodes <= SERVED or now.given < 2 * now.nodes):
         return budget // 8
-    if each < PLENTY:
+    if each < PLENTY or now.is_wide:
         return budget * least
     return budget * min(GROWS, max(least, now.given // (4 * now.nodes)))
+
+
+def open_bytes(now: Standing, cores: int) -> int:
+    """Bytes of open boxes beyond which a task takes those that are closest to being closed.
+
+    So little comes back. Before, and where bounds are to rise everywhere, it takes the worst ones.
+
+    Args:
+        now: How far the tree is.
+        cores: Of the node.
+    """
+    if now.decides:
+        return OPEN_DECISION
+    return (OPEN_WIDE if now.is_wide else OPEN) * (1 + cores)
+
+
+def seconds_of_task(left: float, nodes: int) -> float:
+    """How long a task may take.
+
+    Args:
+        left: Seconds of the whole search that are left.
+        nodes: Who reports at its end; 0 for this process.
+    """
+    return max(0.0, min(LONGEST, left - (EARLY + EARLIER * nodes) * (nodes > 0)))

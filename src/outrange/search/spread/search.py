@@ -19,7 +19,7 @@ from ..kernel.binding import CompiledProgram
 from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, SubtreeReport
 from .checkpoint import Checkpoint, TreeState
-from .policy import FEWEST, Roots, Standing, size_of_task, tasks_ahead
+from .policy import FEWEST, Roots, Standing, open_bytes, seconds_of_task, size_of_task, tasks_ahead
 from .subtree import Machine, explore, explore_parcel, products_of_box
 
 
@@ -36,9 +36,6 @@ SLICE = 2e8
 
 MOST = 100_000
 """Boxes of such a task, whatever the network."""
-
-LONGEST = 30.0
-"""Seconds of a task at most."""
 
 HANGS = 120.0
 """Seconds after which a task hangs: its worker may have to start, and to compile."""
@@ -183,9 +180,10 @@ class SpreadSearch(Search):
             engine = self.local.engine if isinstance(self.local, ArraySearch) else None
             self._machine = Machine(self._problem, self._program, kernel, engine)
         boxes = self._lift(min(len(self.frontier), HERE))
-        left = min(LONGEST, self.incumbent.clock.left)
+        left = seconds_of_task(self.incumbent.clock.left, 0)
         seed = self._next_seed()
-        report = explore(self._machine, boxes, self._known(), budget, left, seed, cores)
+        most_bytes = open_bytes(self._standing(1, 1), cores)
+        report = explore(self._machine, boxes, self._known(), budget, left, seed, cores, most_bytes)
         self._enter(report)
         del self._hands[self._given]
 
@@ -208,8 +206,7 @@ class SpreadSearch(Search):
             node = self._crew.next_node(tasks_ahead(open_, len(nodes)), heard)
             if node is None:
                 break
-            cores = sum(one.cores for one in nodes)
-            now = Standing(open_, self._bounded, self._given, len(nodes), cores)
+            now = self._standing(len(nodes), sum(one.cores for one in nodes))
             size = size_of_task(now, node.cores, self._budget)
             boxes = self._lift(self._roots.of_task(now, node.cores, self._budget))
             self._sizes[self._given] = size
@@ -218,20 +215,22 @@ class SpreadSearch(Search):
                 p = self._problem
                 bare = Problem(p.graph, p.rows, p.offset, p.domain)
                 self._parcel = Parcel.of((bare, self._program))
+            seconds = seconds_of_task(self.incumbent.clock.left, len(nodes))
             self._crew.give(
                 self._given,
                 f"sub-tree of {len(boxes)} boxes",
                 self._parcel,
                 explore_parcel,
-                boxes,
-                self._known(),
-                size,
-                max(0.0, min(LONGEST, self.incumbent.clock.left)),
-                self._next_seed(),
-                node.cores,
+                *(boxes, self._known(), size, seconds, self._next_seed()),
+                *(node.cores, open_bytes(now, node.cores)),
                 limit=HANGS,
                 node=node,
             )
+
+    def _standing(self, nodes: int, cores: int) -> Standing:
+        decides, has_limit = self.incumbent.target is not None, self.incumbent.clock.left < np.inf
+        counts = len(self.frontier), self._bounded, self._given
+        return Standing(*counts, nodes, cores, decides, has_limit)
 
     def _take(self, done: Done) -> None:
         """What a worker reports; what is lost is open again."""

@@ -26,6 +26,7 @@ from ..input_split.kernel_search import KernelSearch, Pace
 from ..kernel.binding import CompiledProgram, root_magnitudes
 from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, Known, SubtreeReport
+from .policy import OPEN
 
 
 DEEP = (64, 16, 256)
@@ -36,16 +37,15 @@ comes back."""
 WIDE = (16, 4, 16)
 """The same where they are the most urgent ones, whose parts are many."""
 
+WIDE_SHARE, WIDE_MOST = 32, 512
+"""Of many urgent boxes one in so many is taken at once, and so many for each core at most: the
+others wait for less than a step of a search that takes one at a time."""
+
 STEP = 256
 """Boxes of a step of the array engine, for each core."""
 
 ATTACK_EVERY = 8
 """Steps between two descents from open boxes, of a decision."""
-
-OPEN, OPEN_DECISION = 1 << 16, 1 << 19
-"""Bytes of open boxes for each core and one, beyond which a sub-tree is searched where it is
-closest to being closed, so that little comes back. A decision looks for points first: they are
-elsewhere."""
 
 
 class StepPace(Pace):
@@ -60,14 +60,16 @@ class StepPace(Pace):
         self.threads, self._cores = threads() if cores > 1 else 1, cores
         self.turn(deep=False)
 
-    def turn(self, deep: bool) -> None:
+    def turn(self, deep: bool, waiting: int = 0) -> None:
         """Choose the sizes of calls from now on.
 
         Args:
             deep: Whether boxes are taken where they are closest to being closed.
+            waiting: Open boxes.
         """
         least, each, self.budget = DEEP if deep else WIDE
-        self.most = max(least, each * self._cores)
+        part = 0 if deep else min(waiting // WIDE_SHARE, WIDE_MOST * self._cores)
+        self.most = max(least, each * self._cores, part)
 
     def is_ahead(self, waiting: int) -> bool:
         """Where cores share calls, and there is enough for another one."""
@@ -101,7 +103,7 @@ class StepKernelSearch(KernelSearch):
     def _explore(self) -> None:
         deep = self.frontier.full
         self.kernel.go_deep(deep)
-        self._steps.turn(deep)
+        self._steps.turn(deep, len(self.frontier))
         super()._explore()
 
     def drain(self) -> None:
@@ -164,7 +166,7 @@ class Machine:
         return cls(problem, program, kernel, None)
 
     def search(
-        self, boxes: Boxes, known: Known, seconds: float, seed: Any, cores: int
+        self, boxes: Boxes, known: Known, seconds: float, seed: Any, cores: int, most_bytes: int
     ) -> StepKernelSearch | StepArraySearch:
         """A search of a sub-tree, begun.
 
@@ -174,6 +176,7 @@ class Machine:
             seconds: Its time.
             seed: Of its random points.
             cores: That share it.
+            most_bytes: Of open boxes, see `policy.open_bytes`.
         """
         incumbent = known.incumbent(seconds)
         domain = self.problem.domain
@@ -193,7 +196,7 @@ class Machine:
         incumbent.floor = known.floor.copy()
         d, m, s = boxes.lo.shape[1], boxes.lb.shape[1], boxes.status.shape[1]
         search.frontier = Frontier(d, m, s)
-        search.frontier.most_bytes = OPEN * (1 + cores) if known.target is None else OPEN_DECISION
+        search.frontier.most_bytes = most_bytes
         search.use_cores(cores)
         boxes.put(search.frontier)
         return search
@@ -207,6 +210,7 @@ def explore(
     seconds: float,
     seed: Any,
     cores: int = 1,
+    most_bytes: int = OPEN,
 ) -> SubtreeReport:
     """Search a sub-tree.
 
@@ -218,9 +222,10 @@ def explore(
         seconds: Its time, which ends it, too.
         seed: Of its random points.
         cores: That share it.
+        most_bytes: Of open boxes, see `policy.open_bytes`.
     """
     with np.errstate(all="ignore"):
-        search = machine.search(boxes, known, seconds, seed, cores)
+        search = machine.search(boxes, known, seconds, seed, cores, most_bytes)
         incumbent = search.incumbent
         while not (search.finished or incumbent.met or incumbent.clock.expired):
             if incumbent.boxes >= budget or not search.advance():
