@@ -15,7 +15,8 @@ from statistics import median
 from typing import TypeVar
 
 
-Q, A = TypeVar("Q"), TypeVar("A")
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 TOGETHER = 0.5
 """Seconds that a task of several questions is to take."""
