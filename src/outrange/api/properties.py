@@ -143,4 +143,6 @@ def verify(
             progress=heard(progress),
             arithmetic=arithmetic,
         )
-    return answer if proof is None or not answer else proof.verdict(answer, unsafe, regions, text)
+        if proof is not None and answer:
+            answer = proof.verdict(answer, unsafe, regions, text)
+    return answer

@@ -121,8 +121,8 @@ def output_range(
             solver=solver,
             progress=heard(progress),
         )
-    if proof is not None and where is not None:
-        answer = proof.range(answer, where, rows)
+        if proof is not None and where is not None:
+            answer = proof.range(answer, where, rows)
     return stamped(answer, network)
 
 

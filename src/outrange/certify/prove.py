@@ -12,8 +12,10 @@ from outrange_check.certificate import largest
 from outrange_check.network import ONE, Form, Network
 
 from ..core import Box, OutOfTime, check_deadline, deadline
+from ..executors import workers
 from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
+from .prove_on_workers import prove_on_workers
 from .provers.box_prover import prove_boxes
 from .provers.growth_prover import prove_growth
 from .provers.unit_prover import prove_units
@@ -102,7 +104,8 @@ def _by_kernel(
     rows = _matrix(forms, {k: k - ONE for k in range(ONE, first - 1)}, first)
     prover = TreeProver(network.inputs, blocks, rows, target, 1 / scale)
     prover.begin(box.lo, box.hi)
-    return prove_on_all_cores(prover)
+    helpers = workers()
+    return prove_on_all_cores(prover) if helpers is None else prove_on_workers(prover, helpers.pool)
 
 
 def _matrix(forms: Sequence[Form], column: dict[int, int], width: int) -> np.ndarray:

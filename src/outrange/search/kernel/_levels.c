@@ -7,7 +7,7 @@
 
 #include "_api.h"
 
-#define VERSION 4
+#define VERSION 5
 
 #if defined(__x86_64__)
 #include <cpuid.h>

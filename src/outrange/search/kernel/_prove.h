@@ -4,16 +4,18 @@ enum { NODE_BOUND = 1, NODE_LINEAR = 2, NODE_CASES = 4, NODE_SPLIT = 8, NODE_UNI
 
 #define SETTLED 0.4 /* share of the units in doubt that bounds must settle to be kept */
 
-/* Hand the largest open box, the one that would come last, to another prover of the same network:
- * its tree follows this one's. 0: there is no box to spare. */
-API int OF_LEVEL(outrange_prover_share)(prover *p, prover *q)
+/* Give away the open box that would come last, the largest: its tree follows this one's. 0: no more
+ * than `spare` boxes are open. */
+API int OF_LEVEL(outrange_prover_take)(prover *p, int spare, double *lo, double *hi,
+                                       double *known_lo, double *known_hi, uint8_t *open)
 {
     size_t D = (size_t)p->net.d, V = (size_t)p->net.vars, m = (size_t)p->net.goals;
-    if (p->depth < 2) return 0;
-    OF_LEVEL(outrange_prover_begin)(q, p->lo, p->hi);
-    memcpy(q->known_lo, p->known_lo, sizeof(double) * V);
-    memcpy(q->known_hi, p->known_hi, sizeof(double) * V);
-    memcpy(q->open, p->open, m);
+    if (p->depth <= spare) return 0;
+    memcpy(lo, p->lo, sizeof(double) * D);
+    memcpy(hi, p->hi, sizeof(double) * D);
+    memcpy(known_lo, p->known_lo, sizeof(double) * V);
+    memcpy(known_hi, p->known_hi, sizeof(double) * V);
+    memcpy(open, p->open, m);
     size_t rest = (size_t)--p->depth;
     memmove(p->lo, p->lo + D, sizeof(double) * D * rest);
     memmove(p->hi, p->hi + D, sizeof(double) * D * rest);
@@ -21,6 +23,17 @@ API int OF_LEVEL(outrange_prover_share)(prover *p, prover *q)
     memmove(p->known_hi, p->known_hi + V, sizeof(double) * V * rest);
     memmove(p->open, p->open + m, m * rest);
     return 1;
+}
+
+/* Begin at a box that another prover of the same network gave away. */
+API void OF_LEVEL(outrange_prover_resume)(prover *p, const double *lo, const double *hi,
+                                          const double *known_lo, const double *known_hi,
+                                          const uint8_t *open)
+{
+    OF_LEVEL(outrange_prover_begin)(p, lo, hi);
+    memcpy(p->known_lo, known_lo, sizeof(double) * (size_t)p->net.vars);
+    memcpy(p->known_hi, known_hi, sizeof(double) * (size_t)p->net.vars);
+    memcpy(p->open, open, (size_t)p->net.goals);
 }
 
 /* Add how much of the gaps of eight goals, times their weights, each input answers for. */

@@ -16,7 +16,7 @@ from .layer_program import LayerProgram
 from .sparse import Matrix, as_array, entries_of, share_of
 
 
-VERSION = 4
+VERSION = 5
 ORDER = "tape_deep"
 """Says what comes first, and changes no bound: a library compiled before it was is as good."""
 
@@ -29,9 +29,7 @@ SWAMPED = 1e-3
 MOST_PASSES = 6
 """How often the radii are sized anew."""
 
-_P = ctypes.c_void_p
-_I = ctypes.c_int
-_D = ctypes.c_double
+_P, _I, _D = ctypes.c_void_p, ctypes.c_int, ctypes.c_double
 
 
 class Kernel:
@@ -64,7 +62,8 @@ class Kernel:
     prover_new: Callable[..., int]
     prover_block: Callable[..., None]
     prover_begin: Callable[..., None]
-    prover_share: Callable[..., int]
+    prover_take: Callable[..., int]
+    prover_resume: Callable[..., None]
     prover_run: Callable[..., int]
     prover_tree: Callable[..., int]
     prover_free: Callable[..., None]
@@ -84,7 +83,8 @@ _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
     "prover_new": (_P, [_I, _I, _I, _I, _P, _P, _P, _I, _I]),
     "prover_block": (None, [_P, _I, _I, _I, _I, _D, _D, _P, _P]),
     "prover_begin": (None, [_P, _P, _P]),
-    "prover_share": (_I, [_P, _P]),
+    "prover_take": (_I, [_P, _I, _P, _P, _P, _P, _P]),
+    "prover_resume": (None, [_P, _P, _P, _P, _P, _P]),
     "prover_run": (_I, [_P, _I]),
     "prover_tree": (_P, [_P, _P, _P]),
     "prover_free": (None, [_P]),

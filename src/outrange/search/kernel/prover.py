@@ -39,6 +39,30 @@ class KinkBlock:
     weights: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class TreeBox:
+    """A box whose tree is still to be written, by whichever prover.
+
+    Args:
+        lo: `(inputs,)`.
+        hi: `(inputs,)`.
+        known_lo: `(variables,)` what is proved of every variable above it.
+        known_hi: `(variables,)` likewise.
+        open: `(m,)` the goals that are not closed above it.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    known_lo: np.ndarray
+    known_hi: np.ndarray
+    open: np.ndarray
+
+    @property
+    def addresses(self) -> list[int]:
+        """Of its arrays."""
+        return [address(a) for a in (self.lo, self.hi, self.known_lo, self.known_hi, self.open)]
+
+
 class TreeProver:
     """Write the tree that proves every goal over a box, depth first.
 
@@ -62,7 +86,7 @@ class TreeProver:
         if lib is None:
             raise RuntimeError("the kernel is not there; ask `library()` first")
         self._lib, self._kept = lib, []
-        self._made = (inputs, blocks, goals, least, weight)
+        self.recipe = (inputs, blocks, goals, least, weight)
         count, variables = goals.shape
         self._handle = lib.prover_new(
             inputs,
@@ -99,10 +123,33 @@ class TreeProver:
         """Begin at a box."""
         self._lib.prover_begin(self._handle, self._keep(lo, np.float64), self._keep(hi, np.float64))
 
+    def resume(self, box: TreeBox) -> None:
+        """Begin at a box that another prover gave away."""
+        self._lib.prover_resume(self._handle, *box.addresses)
+
+    def take(self, spare: int = 0) -> TreeBox | None:
+        """Give away the open box that would come last: its tree follows.
+
+        Args:
+            spare: Boxes that stay, at least.
+
+        Returns:
+            None where no more are open.
+        """
+        inputs, _, goals, _, _ = self.recipe
+        count, variables = goals.shape
+        lo, hi, low, high = (np.empty(n) for n in (inputs, inputs, variables, variables))
+        box = TreeBox(lo, hi, low, high, np.empty(count, np.uint8))
+        return box if self._lib.prover_take(self._handle, spare, *box.addresses) else None
+
     def share(self) -> TreeProver | None:
-        """Give away the box that would come last, if there is one to spare; its tree follows."""
-        other = TreeProver(*self._made)
-        return other if self._lib.prover_share(self._handle, other._handle) else None
+        """Another prover of the box that would come last, if there is one to spare."""
+        box = self.take(spare=1)
+        if box is None:
+            return None
+        other = TreeProver(*self.recipe)
+        other.resume(box)
+        return other
 
     def run(self, boxes: int) -> int:
         """Work on so many boxes more: 1 the tree is finished, 0 not yet, -1 it cannot be."""
