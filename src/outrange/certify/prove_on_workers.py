@@ -39,7 +39,7 @@ CALL = 64
 
 
 @dataclass(eq=False)
-class _Part:
+class _TreePart:
     """A part of the tree: what is written of it, and the parts that follow.
 
     Args:
@@ -50,7 +50,7 @@ class _Part:
 
     boxes: Sequence[TreeBox]
     tree: bytes = b""
-    rest: list[_Part] = field(default_factory=list)
+    rest: list[_TreePart] = field(default_factory=list)
 
     def whole(self) -> bytes:
         """The tree, once every part is written."""
@@ -70,7 +70,7 @@ def prove_on_workers(prover: TreeProver, pool: Pool) -> bytes | None:
     """
     root = prover.take()
     assert root is not None
-    spread = _Spread(prover.recipe, pool, _Part([root]))
+    spread = _Spread(prover.recipe, pool, _TreePart([root]))
     try:
         return spread.run()
     finally:
@@ -80,11 +80,11 @@ def prove_on_workers(prover: TreeProver, pool: Pool) -> bytes | None:
 class _Spread:
     """Parts of one tree on workers."""
 
-    def __init__(self, recipe: tuple[Any, ...], pool: Pool, whole: _Part) -> None:
+    def __init__(self, recipe: tuple[Any, ...], pool: Pool, whole: _TreePart) -> None:
         self.crew, self._whole = Crew(pool), whole
         self._recipe, self._parcel = recipe, Parcel.of(recipe)
         self._waiting, self._hands = deque([whole]), {}
-        self._lost: Counter[_Part] = Counter()
+        self._lost: Counter[_TreePart] = Counter()
         self._tickets, self._bytes = count(), 0
 
     def run(self) -> bytes | None:
@@ -100,7 +100,7 @@ class _Spread:
                     return None
         return self._whole.whole()
 
-    def _give(self, part: _Part) -> None:
+    def _give(self, part: _TreePart) -> None:
         is_first = len(self._waiting) < self.crew.pool.size
         seconds = min(FIRST if is_first else LATER, seconds_left())
         ticket = next(self._tickets)
@@ -129,7 +129,9 @@ class _Spread:
                 f"its proof takes more than {MOST_BYTES >> 20} MiB, which the checker does not read"
             )
         cut = max(1, len(boxes) - ALONE)
-        part.rest = [_Part(some) for some in (boxes[:cut], *([box] for box in boxes[cut:])) if some]
+        part.rest = [
+            _TreePart(some) for some in (boxes[:cut], *([box] for box in boxes[cut:])) if some
+        ]
         # In their order: what has no tree is seen at the end of one path, as in one process.
         self._waiting.extendleft(reversed(part.rest))
         part.boxes = ()
