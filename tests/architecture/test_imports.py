@@ -32,7 +32,7 @@ ALLOWED = {
         "answers",
     },
     "reach": {"core", "executors", "ops", "graph", "domains", "search", "answers", "questions"},
-    "certify": {"core", "ops", "graph", "search", "answers", "questions"},
+    "certify": {"core", "executors", "ops", "graph", "search", "answers", "questions"},
     # Training builds and runs Keras models: it takes Keras from the front-end's door.
     "train": {
         "core",
