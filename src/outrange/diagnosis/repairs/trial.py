@@ -98,17 +98,22 @@ def with_fixes_tried(case: DiagnosisContext, found: Iterable[Finding]) -> list[F
     found, layers = list(found), {}
     for finding in found:
         if not finding.note:
-            layers.setdefault(plain(finding.fix), {})[finding.layer] = None
+            layers.setdefault(_same(finding), {})[finding.layer] = None
     for finding in found:
         outcome = None
         if not finding.note and time.perf_counter() - start < SECONDS:
-            key = finding.code, finding.fix, finding.layer
+            key = _same(finding)
             if key not in known:
                 tell(Stage(f"{finding.code}: trying `{finding.fix.splitlines()[0]}`"))
-                known[key] = attempt(case, finding, tuple(layers[plain(finding.fix)]))
+                known[key] = attempt(case, finding, tuple(layers[key]))
             outcome = known[key]
         made.append(finding if outcome is None else _told(finding, outcome))
     return made
+
+
+def _same(finding: Finding) -> tuple[str, str]:
+    """What findings have in common whose layers are mended at once, by one copy."""
+    return finding.code, plain(finding.fix)
 
 
 def _told(finding: Finding, outcome: Outcome) -> Finding:
