@@ -44,6 +44,7 @@ def ask_loop(
     seed: int,
     picture: str | None,
     table: str | None,
+    executor: str | None,
     as_json: bool,
     unsafe: bool,
 ) -> int:
@@ -68,13 +69,14 @@ def ask_loop(
         seed: Of the simulated trajectories.
         picture: A file to draw the states over time in.
         table: A file of comma-separated values to write the pipe to.
+        executor: The address of Dask's scheduler, whose workers search.
         as_json: Print everything as JSON.
         unsafe: Run code stored in the model file.
     """
     clock = Clock(seconds, command_began())
     asked: dict[str, Any] = {
         "disturbance": disturbance, "varying": varying, "parameters": parameters, "where": where,
-        "tol": tol, "seed": seed,
+        "tol": tol, "seed": seed, "executor": executor,
     }  # fmt: skip
     if steps is not None or forever:
         asked["steps"] = steps

@@ -46,6 +46,8 @@ def ask_range(
     arithmetic: str | None = None,
     certificate: str | None = None,
     no_check: bool = False,
+    executor: str | None = None,
+    resume: str | None = None,
     as_json: bool,
     unsafe: bool,
 ) -> int:
@@ -81,6 +83,8 @@ def ask_range(
         arithmetic=arithmetic or "real",
         certificate=certificate,
         check=not no_check,
+        executor=executor,
+        resume=resume,
     )
     answer = as_asked(answer, time_limit=seconds)
     if output is not None:

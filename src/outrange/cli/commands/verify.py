@@ -38,6 +38,8 @@ def ask_verify(
     arithmetic: str | None = None,
     certificate: str | None = None,
     no_check: bool = False,
+    executor: str | None = None,
+    resume: str | None = None,
     as_json: bool,
     unsafe: bool,
 ) -> int:
@@ -54,6 +56,8 @@ def ask_verify(
         arithmetic: `"real"` or `"float32"`; None for what a file declares.
         certificate: A file to write a certificate to, if it holds.
         no_check: Do not run the checker on it.
+        executor: The address of Dask's scheduler, whose workers search.
+        resume: A folder that keeps the state of the search.
         as_json: Print everything as JSON.
         unsafe: Run code stored in the model file.
     """
@@ -83,6 +87,8 @@ def ask_verify(
             arithmetic=arithmetic,
             certificate=certificate,
             check=not no_check,
+            executor=executor,
+            resume=resume,
         )
         verdict = as_asked(found, time_limit=seconds)
     except OutOfTime:

@@ -41,6 +41,22 @@ MODEL_OPTIONS = (
     option("--unsafe", is_flag=True, help=UNSAFE),
 )
 
+EXECUTOR = option(
+    "--executor", metavar="ADDRESS", help="Dask's scheduler, whose workers search: tcp://host:8786."
+)
+
+RESUME = option(
+    "--resume", metavar="FOLDER", help="Keep the state of the search there, and go on from it."
+)
+
+EXECUTOR = option(
+    "--executor", metavar="ADDRESS", help="Dask's scheduler, whose workers search: tcp://host:8786."
+)
+
+RESUME = option(
+    "--resume", metavar="FOLDER", help="Keep the state of the search there, and go on from it."
+)
+
 REPORT_OPTIONS = (
     option(
         "-o", "--out", default="report.html", show_default=True, metavar="FILE", help="The page."

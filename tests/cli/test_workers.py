@@ -1,0 +1,68 @@
+"""`--executor` and `--resume`: a cluster answers as one process does, and a state is taken up."""
+
+import json
+
+import numpy as np
+import pytest
+
+from cli.test_commands import save_onnx
+from outrange.cli.run import run
+
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def address():
+    options = {"n_workers": 1, "threads_per_worker": 2, "processes": False}
+    with distributed.LocalCluster(**options, protocol="tcp", dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    layers = [(rng.normal(size=(n, m)), rng.normal(size=m), "Relu") for n, m in [(6, 16), (16, 16)]]
+    layers.append((rng.normal(size=(16, 1)), np.zeros(1), None))
+    path = tmp_path_factory.mktemp("workers") / "net.onnx"
+    return save_onnx(path, layers, input_shape=(6,))
+
+
+def told(capsys, *arguments):
+    code = run([*arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("where", ["executor", "resume"])
+def test_a_range_is_the_same_over_workers(net, address, capsys, tmp_path, where):
+    options = ["--executor", address] if where == "executor" else ["--resume", str(tmp_path / "s")]
+    asked = ["range", net, "--box", "-1", "1", "--tol", "1e-3"]
+    code, alone = told(capsys, *asked)
+    again, found = told(capsys, *asked, *options)
+    assert code == again == 0
+    assert "sub-trees on workers" in found["methods"]
+    np.testing.assert_allclose(found["hi"], alone["hi"], rtol=2e-3)
+
+
+def test_a_verdict_is_the_same_over_workers(net, address, capsys):
+    _, alone = told(capsys, "range", net, "--box", "-1", "1", "--tol", "1e-3")
+    for limit, result in ((alone["hi"][0] + 0.1, "holds"), (alone["seen_hi"][0] - 0.1, "violated")):
+        asked = ["verify", net, f"y[0] <= {limit}", "--box", "-1", "1", "--executor", address]
+        assert told(capsys, *asked)[1]["result"] == result
+
+
+def test_a_loop_is_asked_over_workers(address, capsys, tmp_path):
+    gain = save_onnx(tmp_path / "gain.onnx", [([[-0.5], [-0.75]], [0.0], None)])
+    plant = ["--next", "x1 + 0.1*x2", "--next", "x2 + 0.1*u1", "--lo", "0.5,0", "--hi", "0.9,0.1"]
+    asked = ["loop", gain, *plant, "--steps", "8", "--spec", "always: x[0] <= 1"]
+    code, found = told(capsys, *asked, "--executor", address)
+    assert code == 0 and found["result"] == "holds"
+
+
+@pytest.mark.parametrize("command", ["range", "verify"])
+def test_a_scheduler_that_is_not_there_is_one_sentence(net, capsys, monkeypatch, command):
+    monkeypatch.setattr("outrange.executors.dask.CONNECT", 0.5)
+    asked = [command, net, *(["y[0] <= 9"] if command == "verify" else []), "--box", "0", "1"]
+    assert run([*asked, "--executor", "tcp://127.0.0.1:9"]) == 2
+    said = capsys.readouterr().err
+    assert "dask scheduler" in said and "tcp://127.0.0.1:9" in said and "Traceback" not in said
