@@ -17,6 +17,7 @@ from outrange.executors import Crew, Done, ExecutorPool, Parcel, WorkerNode, poo
 from outrange.executors.cores import cores, on_cores
 from outrange.executors.parcel import packed
 from outrange.executors.shelf import call
+from outrange.search.input_split import frontier
 from outrange.search.spread import policy, search as spread, subtree
 from outrange.search.spread.policy import Roots, Standing, size_of_task
 
@@ -204,11 +205,11 @@ def test_roots_are_learned():
 def test_bounds_rise_everywhere_where_time_may_end_them():
     """As far as one process can serve all reports; a decision has no bounds on the way."""
     roots, bounded = Roots(), 10**6
-    limited = Standing(10**6, bounded, 1000, 2, 2, has_limit=True)
+    limited = Standing(10**6, bounded, 1000, 2, 2, rises=True)
     assert roots.of_task(limited, 1, 40_000) == policy.WIDE_ROOTS
     assert size_of_task(limited, 1, 40_000) == 40_000
     for other in (
-        replace(limited, has_limit=False),
+        replace(limited, rises=False),
         replace(limited, decides=True),
         replace(limited, nodes=16, cores=16),
     ):
@@ -239,6 +240,24 @@ def test_bounds_on_the_way_are_tighter_where_they_rise_everywhere(monkeypatch, s
         assert found.status == "exact"
         means.append(np.sum(lower) / found.boxes)
     assert means[1] > means[0]
+
+
+def test_bounds_rise_everywhere_while_there_is_room(monkeypatch):
+    """What comes back is kept by the process that asks."""
+    wide = []
+
+    def of_task(self, now, cores, budget):
+        wide.append(now.is_wide)
+        return kept(self, now, cores, budget)
+
+    kept = Roots.of_task
+    monkeypatch.setattr(Roots, "of_task", of_task)
+    graph = net(inputs=7, width=32).graph
+    for most, seen in ((1 << 30, {True}), (0, {False})):
+        wide.clear()
+        monkeypatch.setattr(frontier, "MOST_BYTES", most)
+        assert ask(graph, ScriptedPool(Scripted()), time_limit=1e6).status == "exact"
+        assert set(wide) == seen
 
 
 def test_a_deep_search_leaves_little(monkeypatch):

@@ -77,7 +77,8 @@ class Standing:
         nodes: Who can have a task.
         cores: Of all nodes.
         decides: Whether the question is one of yes or no, where bounds on the way are nothing.
-        has_limit: Whether time may end the search: then the worst box counts, else only the end.
+        rises: Whether bounds are to rise everywhere: time may end the search, so that its worst box
+            counts, and there is room for the boxes that come back.
     """
 
     open: int
@@ -86,12 +87,12 @@ class Standing:
     nodes: int
     cores: int
     decides: bool = False
-    has_limit: bool = False
+    rises: bool = False
 
     @property
     def is_wide(self) -> bool:
         """Whether all boxes are raised together, rather than some of them closed."""
-        return self.nodes <= FEW and self.has_limit and not self.decides
+        return self.nodes <= FEW and self.rises and not self.decides
 
 
 class Roots:

@@ -228,9 +228,10 @@ class SpreadSearch(Search):
             )
 
     def _standing(self, nodes: int, cores: int) -> Standing:
-        decides, has_limit = self.incumbent.target is not None, self.incumbent.clock.left < np.inf
+        decides = self.incumbent.target is not None
+        rises = self.incumbent.clock.left < np.inf and not self.frontier.full
         counts = len(self.frontier), self._bounded, self._given
-        return Standing(*counts, nodes, cores, decides, has_limit)
+        return Standing(*counts, nodes, cores, decides, rises)
 
     def _take(self, done: Done) -> None:
         """What a worker reports; what is lost is open again."""
