@@ -1,7 +1,10 @@
 """Many questions over workers: the same verdicts, whatever happens to a worker."""
 
 import csv
+import itertools
 import os
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -34,6 +37,7 @@ from outrange.executors import (
     worker_settings,
 )
 from outrange.executors.parcel import unpacked
+from outrange.questions.robust import robust_run
 
 
 LEVELS = (0.5, 1.0, 1.5, 2.5, 3.0)
@@ -189,6 +193,79 @@ def test_pairs_on_a_process(listed):
     pairs = [(folder / "small.onnx", folder / f"p{level}.vnnlib") for level in LEVELS]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert [r.verdict for r in outrange.verify_all(pairs, each=20, executor=pool)] == KNOWN
+
+
+def test_threads_of_a_worker_read_a_model_that_is_whole(tmp_path, monkeypatch):
+    """All of them ask about a model that the first one still writes."""
+    path = random_net(tmp_path, "net.onnx", (2, 4, 1), 0)
+    slow = spread.Path.write_bytes
+
+    def write(file, data):
+        slow(file, data[: len(data) // 2])
+        time.sleep(0.2)
+        return slow(file, data)
+
+    pairs = []
+    for k in range(4):
+        vnnlib(tmp_path / f"p{k}.vnnlib", [(0.0, 1.0)] * 2, ["(>= Y_0 1e9)"], 1)
+        pairs.append((path, tmp_path / f"p{k}.vnnlib"))
+    monkeypatch.setattr(spread.Path, "write_bytes", write)
+    with ThreadPoolExecutor(4) as pool:
+        found = outrange.verify_all(pairs, each=20, executor=pool)
+    assert [one.verdict for one in found] == ["unsat"] * 4
+
+
+def test_a_file_that_goes_away_costs_its_instance_alone(listed, monkeypatch):
+    class Removes(Scripted):
+        def submit(self, work, /, *arguments, **options):
+            (listed.parent / "p3.0.vnnlib").unlink(missing_ok=True)
+            return super().submit(work, *arguments, **options)
+
+    monkeypatch.setattr("outrange.api.batch.verify_all.pool_of", ScriptedPool)
+    found = outrange.verify_all(listed, executor=Removes(workers=1))
+    assert [one.verdict for one in found] == [*KNOWN[:-1], "error"]
+    assert "p3.0.vnnlib" in found[-1].detail and "cannot be read" in found[-1].detail
+
+
+def test_what_only_the_model_can_tell_waits_for_the_workers_and_the_clock(tmp_path, monkeypatch):
+    """A counterexample that float32 does not show is looked at last, while time is left."""
+    path = random_net(tmp_path, "net.onnx", (3, 8, 3), 0)
+    x = np.random.default_rng(0).uniform(-1, 1, (8, 3))
+    y = np.array([(run_model(path, row).argmax() + 0) % 3 for row in x])
+    monkeypatch.setattr(robust_run.RobustRun, "confirmed", lambda *_: None)
+    settled = []
+
+    def settle(run, i, left):
+        settled.append((i, left))
+        time.sleep(0.4)
+
+    monkeypatch.setattr(robust_run.RobustRun, "settle", settle)
+    monkeypatch.setattr(robustness, "pool_of", ScriptedPool)
+    options = {"eps": 1.5, "executor": Scripted(), "time_limit": 3.0}
+    found = outrange.robust_accuracy(path, x, y, **options)
+    assert settled and all(b < a for (_, a), (_, b) in itertools.pairwise(settled))
+    assert not found.complete
+
+
+def test_an_argument_for_a_stopped_worker_goes_through_the_scheduler(monkeypatch):
+    from outrange.executors import dask
+
+    class Client:
+        asynchronous, status, calls = False, "running", 0
+
+        def scatter(self, argument, hash):
+            self.calls += 1
+            threading.Event().wait(5.0)
+
+        def submit(self, work, *arguments, **options):
+            return arguments
+
+    monkeypatch.setattr(dask, "AWAY", 0.05)
+    client, large = Client(), b"x" * (dask.SCATTERED + 1)
+    pool = dask.DaskPool(client)
+    for _ in range(3):
+        assert pool.submit("task", len, large) == (large,)
+    assert client.calls == 1
 
 
 def test_a_broken_pool_is_told(listed, tmp_path):

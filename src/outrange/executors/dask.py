@@ -9,6 +9,8 @@ import weakref
 from asyncio import CancelledError as AsyncCancelled
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from ..core import InputError, pip_install
@@ -25,8 +27,12 @@ CONNECT = 10.0
 FRESH = 1.0
 """Seconds for which the number of workers is taken as known."""
 
-SCATTERED = 1 << 20
+SCATTERED = 8 << 20
 """Bytes from which on an argument goes to a worker by itself, not through the scheduler."""
+
+AWAY = 2.0
+"""Seconds until an argument that goes by itself goes through the scheduler after all, as all later
+ones do: its worker may be stopped, and Dask would wait for it."""
 
 GATHER = 15.0
 """Seconds to fetch a result: if its worker dies with it, Dask does the task again meanwhile."""
@@ -58,6 +64,7 @@ class DaskPool:
         self._client = client
         self._nodes: tuple[WorkerNode, ...] = ()
         self._known_at = -FRESH
+        self._is_slow = False
 
     @property
     def broken(self) -> bool:
@@ -100,9 +107,19 @@ class DaskPool:
         """What is large goes to a worker by itself, if there is one."""
         if not isinstance(argument, bytes) or len(argument) <= SCATTERED:
             return argument
+        if self._is_slow:
+            return argument
+        sent: SimpleQueue[Any] = SimpleQueue()
+
+        def send() -> None:
+            with contextlib.suppress(OSError, TimeoutError, CancelledError, AsyncCancelled):
+                sent.put(self._client.scatter(argument, hash=False))
+
+        Thread(target=send, daemon=True).start()
         try:
-            return self._client.scatter(argument, hash=False)
-        except (OSError, TimeoutError):
+            return sent.get(timeout=AWAY)
+        except Empty:
+            self._is_slow = True
             return argument
 
     def result(self, future: Future) -> Any:

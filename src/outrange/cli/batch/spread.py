@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+import threading
 from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import count
@@ -39,7 +41,9 @@ class Folder:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._room = tempfile.TemporaryDirectory(prefix="outrange-")
-        self._worker = Worker()
+        self._writing = threading.Lock()
+        # Threads of a worker decide at once, each with a network of its own.
+        self._own = threading.local()
 
     def decide(self, model: str, name: str, content: bytes, seconds: float, seed: int) -> dict:
         """The answer of a `Worker` to one property.
@@ -52,13 +56,16 @@ class Folder:
             seed: Of the random points.
         """
         file = Path(self._room.name, model)
-        if not file.exists():
-            file.write_bytes(self._data)
+        with self._writing:  # Others read it as soon as it is there.
+            if not file.exists():
+                file.write_bytes(self._data)
+        if not hasattr(self._own, "worker"):
+            self._own.worker = Worker()
         with tempfile.TemporaryDirectory(dir=self._room.name) as own:
             asked = Path(own, name)
             asked.write_bytes(content)
             task = {"model": str(file), "property": str(asked), "seconds": seconds, "seed": seed}
-            return self._worker.decide(task)
+            return self._own.worker.decide(task)
 
 
 def decide_instances(
@@ -101,10 +108,10 @@ def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
             while waiting and crew.room(chunks.ahead(len(waiting), pool.size)) > 0:
                 most = chunks.size(len(waiting), pool.size)
                 tasks, ticket = _together(waiting, lost, most), next(number)
-                for task in tasks:
-                    log.started(task)
-                under_way[ticket] = [(task, task.files) for task in tasks]
-                _give(crew, ticket, tasks, seed, chunks.patience(len(tasks)))
+                tasks = [task for task in tasks if _is_there(task, log, seed)]
+                if tasks:
+                    under_way[ticket] = [(task, task.files) for task in tasks]
+                    _give(crew, ticket, tasks, seed, chunks.patience(len(tasks)))
             log.under_way([task for tasks in under_way.values() for task, _ in tasks])
             for done in crew.wait(TICK):
                 for k, (task, files) in enumerate(under_way.pop(int(str(done.ticket)))):
@@ -141,6 +148,16 @@ def _is_light(model: Path) -> bool:
         return model.stat().st_size <= LIGHT_MODEL
     except OSError:
         return False  # Whoever reads it says so.
+
+
+def _is_there(task: Instance, log: Log, seed: int) -> bool:
+    """Whether the files of an instance are still there; else that is its result."""
+    log.started(task)
+    gone = [file for file in (task.model_file, task.property_file) if not os.access(file, os.R_OK)]
+    if gone:
+        detail = f"`{gone[0].name}` cannot be read any more"
+        log.take(result_of(task, "", seed, "error", detail, 0.0))
+    return not gone
 
 
 def _check(pool: Pool) -> None:

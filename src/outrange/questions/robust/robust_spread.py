@@ -97,7 +97,7 @@ def spread(
         told: Called after every input.
 
     Returns:
-        Where the pool broke, what it left; else nothing.
+        Those that only the model itself can tell, which is here; where the pool broke, all.
     """
     waiting = deque(i for i in range(len(run.status)) if not run.is_known(i))
     told()
@@ -105,6 +105,7 @@ def spread(
     parcel = Parcel.of((run.network.graph, run.network.name))
     given: dict[int, list[AskedInput]] = {}
     ended: list[tuple[AskedInput, Found]] = []
+    here: list[int] = []
 
     def give() -> None:
         asked = _next(run, waiting, chunks.size(len(waiting), pool.size), lost, left())
@@ -131,7 +132,8 @@ def spread(
         while ended:
             one, found = ended.pop(0)
             chunks.add(found.seconds)
-            _conclude(run, one, found)
+            if not _conclude(run, one, found):
+                here.append(one.i)
             told()
 
     try:
@@ -144,7 +146,7 @@ def spread(
         conclude()
     finally:
         crew.end()
-    return range(len(run.status)) if pool.broken or left() <= 0 else ()
+    return range(len(run.status)) if pool.broken or left() <= 0 else here
 
 
 def _next(
@@ -165,23 +167,24 @@ def _name(asked: Sequence[AskedInput]) -> str:
     return f"robust input {asked[0].i}{more}"
 
 
-def _conclude(run: RobustRun, asked: AskedInput, found: Found) -> None:
-    """Enter what a worker found; a counterexample only if it is one of the user's own model."""
+def _conclude(run: RobustRun, asked: AskedInput, found: Found) -> bool:
+    """Enter what a worker found; False for a counterexample that the user's own model is not at.
+
+    As float32 shows it nowhere near, somebody has to look on with the model: once the workers have
+    all that they can do, for it may take the whole time of an input.
+    """
+    i, question = asked.i, asked.question
     with single_blas_thread():  # the other cores are the workers'
-        _confirm(run, asked.i, found, asked.question, asked.left)
-
-
-def _confirm(run: RobustRun, i: int, found: Found, question: Question, left: float) -> None:
-    if found.x is not None:
-        seen = run.confirmed(i, found.x)
-        if seen is None or seen.reproduced is False:
-            run.settle(i, left)  # As float32 shows it nowhere near: look on, with the model.
-        else:
+        if found.x is not None:
+            seen = run.confirmed(i, found.x)
+            if seen is None or seen.reproduced is False:
+                return False
             run.enter(i, BROKEN, found.seconds, seen)
-        return
-    status = ROBUST if found.holds else OPEN
-    if found.holds:
-        shown = sampled(run.network, question.regions, seed=run.seed)
-        check_never(shown, question.unsafe, f"`{question.text}` holds")
-    if not run.is_short(status, left):
-        run.enter(i, status, found.seconds, None, Warrant[found.warrant], found.methods)
+            return True
+        status = ROBUST if found.holds else OPEN
+        if found.holds:
+            shown = sampled(run.network, question.regions, seed=run.seed)
+            check_never(shown, question.unsafe, f"`{question.text}` holds")
+        if not run.is_short(status, asked.left):
+            run.enter(i, status, found.seconds, None, Warrant[found.warrant], found.methods)
+    return True
