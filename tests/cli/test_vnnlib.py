@@ -256,6 +256,23 @@ def test_float32_queries_are_about_float32(call, models):
     np.testing.assert_array_equal(session.run(None, {"x": x})[0], y)
 
 
+@pytest.mark.parametrize(
+    ("first", "word"),
+    [
+        ("(== X[0,0] 0.1)", "sat"),
+        ("(> X[0,0] 1.0)(< X[0,0] 1.00000001)", "unsat"),  # that literal is 1.0 as well
+    ],
+)
+def test_float32_inputs_may_be_fixed_at_zero(call, models, first, word):
+    """Its two ends are 0.0 and -0.0."""
+    asked = f"(assert (and {first} (== X[0,1] 0.0)))"
+    name = query(models, FLOAT32, asked, "(assert (>= Y[0,0] 0.05))")
+    code, out, err = call("verify", name, "--network", "f=f.onnx", "--timeout", 60)
+    assert (code, out.split()[0]) == (0, word), err
+    if word == "sat":
+        assert np.float32(numbers(out)["X"][2]).tolist() == [np.float32(0.1), 0.0]
+
+
 def test_float32_and_real_differ_where_a_sum_rounds(call, models):
     """`(x + 1e8) - 1e8` is x, and in float32 a multiple of 8."""
     constants = {"w": np.float32([[1.0]]), "b": np.float32([1e8]), "c": np.float32([-1e8])}

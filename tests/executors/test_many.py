@@ -108,6 +108,8 @@ def test_another_version_is_refused_by_name(fresh):
 def test_other_things_are_no_executors():
     with pytest.raises(InputError, match="executor"):
         pool_of(3)
+    with pytest.raises(InputError, match=r"Received: 'nonsense'\."):
+        pool_of("nonsense")
 
 
 def test_verify_all_is_the_same_on_workers(listed, threads, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from outrange import InputError, difference_range
+from outrange.core import ContradictionError
 from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
 from outrange.questions.difference import difference_range as ask
@@ -84,3 +85,25 @@ def test_refactored_layers_differ_by_rounding_alone():
 def test_models_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match=r"same sizes.*Received"):
         difference_range(dense_net((2, 1), (None,)).graph, dense_net((3, 1), (None,)).graph, (0, 1))
+
+
+def test_a_model_that_overflows_contradicts_nothing():
+    """Silu of what float32 takes for -inf is NaN, and so is the difference of two of them."""
+    weights = [([[1e10]], [0.0]), ([[1.0]], [0.0])]
+    first, second = (dense_net((1, 1, 1), ("silu", None), weights=weights) for _ in range(2))
+    for net in (first, second):
+        object.__setattr__(net, "predict", lambda x: np.where(np.abs(x) > 1e28, np.nan, x))
+    answer = ask(first, second, (-1e30, 1e30), time_limit=5)
+    assert answer.lo == answer.hi == 0
+    assert np.isnan([answer.model_lo, answer.model_hi]).all()
+
+
+def test_two_runs_of_one_network_may_round_differently():
+    """A file of another format holds the same numbers, and its runtime adds in another order."""
+    first, second = (dense_net(SIZES, CURVES, seed=4) for _ in range(2))
+    object.__setattr__(second, "predict", lambda x: first.predict(x) * (1 + 2.0**-23))
+    answer = ask(first, second, (-2, 2))
+    assert (answer.lo == 0).all() and (answer.hi == 0).all()
+    object.__setattr__(second, "predict", lambda x: first.predict(x) + 1.0)
+    with pytest.raises(ContradictionError, match="does not compute"):
+        ask(first, second, (-2, 2))

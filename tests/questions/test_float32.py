@@ -172,3 +172,13 @@ def test_an_overflow_leaves_no_end_and_says_so():
     answer = outrange.output_range(graph, (0, 1), arithmetic="float32")
     assert np.isinf(answer.hi).all()
     assert outrange.verify(graph, y[0] <= 1e41, (0, 1), arithmetic="float32").holds is None
+
+
+@pytest.mark.parametrize("ends", [(0.0, -0.0), (-1e308, 1e308)])
+def test_boxes_whose_width_float64_does_not_hold(ends):
+    """Whose width is -0.0, or infinite."""
+    b = Builder([Slot("x", (1,))])
+    (x,) = b.input_values()
+    graph = b.finish([b.dense(x, [[1.0]], np.zeros(1))], ["y"])
+    answer = outrange.verify(graph, y[0] <= 1.0, ends, arithmetic="float32", time_limit=5)
+    assert bool(answer.holds) == (ends[1] == 0)

@@ -273,3 +273,13 @@ def test_status_and_evidence_must_fit(data):
     fields = {field.name: getattr(answer, field.name) for field in dataclasses.fields(answer)}
     with pytest.raises(OutrangeError, match="counterexample"):
         RobustAccuracy(**{**fields, "adversarial": {}})
+
+
+@pytest.mark.parametrize("each", [None, 0, -1.0, np.nan, np.inf, "10", True])
+def test_the_time_of_each_is_refused_by_its_name(each):
+    model = linear([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0])
+    with pytest.raises(InputError, match=r"`each` must be .*Received: each="):
+        outrange.robust_accuracy(model, np.zeros((1, 2)), [0], 0.1, each=each)
+    if each is not None:  # of a list, its own limits
+        with pytest.raises(InputError, match=r"`each` must be .*Received: each="):
+            outrange.verify_all([("net.onnx", "property.vnnlib")], each=each)

@@ -111,3 +111,18 @@ def test_leaky_kinks_close_as_plain_ones_do(slope, seed):
     assert found.status == "exact"
     same = solve(graph, Box(middle - 0.15, middle + 0.15), rows, time_limit=60)
     np.testing.assert_allclose(found.lower, same.lower, atol=3e-6)
+
+
+@pytest.mark.parametrize("hidden", [64, 100])
+def test_units_that_cannot_be_split_leave_rounding_alone(hidden):
+    """All units are stable, and their sum loses to float64 what the tolerance asks for."""
+    rng = np.random.default_rng(0)
+    b = Builder([Slot("x", (16,))])
+    (x,) = b.input_values()
+    units = b.curve("relu", b.dense(x, rng.normal(size=(16, hidden)), np.full(hidden, 2.0**26)))
+    last = np.repeat([[1.0], [-1.0]], hidden // 2, axis=0)
+    graph = b.finish([b.dense(units, last, np.zeros(1))], ["y"])
+    rows = np.array([[1.0], [-1.0]])
+    found = solve(graph, Box(np.full(16, -0.02), np.full(16, 0.02)), rows, time_limit=60)
+    assert found.status == "rounding"
+    assert (found.lower <= found.seen).all() and (found.seen - found.lower < 1e-3).all()

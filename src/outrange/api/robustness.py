@@ -237,10 +237,12 @@ def robust_accuracy(
     Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer
     programming*, ICLR 2019.
     """
+    from ..questions.common.arguments import check_each
     from ..questions.inputs.scales import flat_scale
     from ..questions.robust.labeled_data import LabeledData
     from ..questions.robust.robust_accuracy import robust_accuracy as ask
 
+    check_each(each)
     network, clock = loaded_within(model, time_limit, x)
     data = LabeledData.of(network, x, y, threshold)
     units = flat_scale(network.graph.inputs, scale, x)

@@ -144,7 +144,8 @@ def pool_of(executor: Any) -> Pool | None:
 
         found: Any = executor
         return DaskPool(found)
+    received = repr(executor) if isinstance(executor, str) else f"a {type(executor).__name__}"
     raise InputError(
         "`executor` is a concurrent.futures.Executor, a dask.distributed.Client, or the address of "
-        f"Dask's scheduler ('tcp://host:8786'). Received: a {type(executor).__name__}."
+        f"Dask's scheduler ('tcp://host:8786'). Received: {received}."
     )

@@ -15,12 +15,14 @@ MOST_ENTRIES = 1 << 22
 """Larger matrices are not compared; their values count as different."""
 
 
-def difference(first: Graph, second: Graph) -> Graph:
+def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
     """The graph of `first(x) - second(x)`; what both compute in the same way is computed once.
 
     Args:
         first: A network.
         second: Another, whose inputs and outputs have the same sizes in the same order.
+        in_full: Whether to subtract two outputs that are the same, in place of a constant 0. Two
+            runs may round differently, and overflow: what explains that are the values on the way.
 
     Returns:
         A graph with the inputs and outputs of `first`.
@@ -53,7 +55,7 @@ def difference(first: Graph, second: Graph) -> Graph:
         moved[v] = same
     size = first.value_size(first.output)
     ends = (first.output, moved[second.output])
-    if ends[0] == ends[1]:
+    if ends[0] == ends[1] and not in_full:
         op = Rearrange("no difference", np.full(size, -1), (first.size,), np.zeros(size))
         nodes = [Node(op, (0,), size, (1, size), "difference")]
     else:

@@ -46,7 +46,7 @@ def difference_range(
         return a - b
 
     known = one is not None and two is not None
-    written = difference(first.written, second.written)
+    written = difference(first.written, second.written, in_full=True)
     both = _Difference(graph, written, apart if known else None, f"{first.name} - {second.name}")
     found = output_range(
         both, box, tol=tol, time_limit=time_limit, rows=rows, solver=solver, progress=progress

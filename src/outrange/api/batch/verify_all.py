@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...core import InputError
 from ...executors import pool_of
 from ...live import followed
-from ...questions.common.arguments import check_hooks, check_limits
+from ...questions.common.arguments import check_each, check_hooks
 
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def verify_all(
 def _check(jobs: int, seed: int, each: float | None, retry: Sequence[str]) -> None:
     check_hooks(None, seed)
     if each is not None:
-        check_limits(0.0, each)
+        check_each(each)
     if not isinstance(jobs, int) or jobs < 1:
         raise InputError(f"`jobs` is a whole number above 0. Received: jobs={jobs!r}.")
     unknown = [one for one in retry if one not in OPEN]

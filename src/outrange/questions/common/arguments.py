@@ -32,6 +32,16 @@ def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
         )
 
 
+def check_each(each: Any) -> None:
+    """`each`, the time limit of one of many, is usable; there is always one.
+
+    Raises:
+        InputError: It is not.
+    """
+    if not (_is_finite_number(each) and each > 0):
+        raise InputError(f"`each` must be a finite number of seconds > 0. Received: each={each!r}.")
+
+
 def check_hooks(progress: Any, seed: Any = 0) -> None:
     """`progress` can be called, and `seed` seeds a generator.
 

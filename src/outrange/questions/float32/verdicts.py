@@ -101,7 +101,7 @@ def _candidates(found: Verdict, regions: Sequence[Region], seed: int) -> list[np
     for region in regions:
         lo, hi = region.box.lo, region.box.hi
         if np.isfinite([lo, hi]).all():
-            points += list(rng.uniform(lo, hi, (SAMPLES, lo.size)))
+            points += list(region.box.uniform(rng, SAMPLES))
             corners = rng.random((SAMPLES, lo.size)) < 0.5
             points += list(np.where(corners, lo, hi))
     return points
