@@ -113,8 +113,8 @@ def most_scale(
 ) -> np.ndarray:
     """How much an end may give way to what the checker rounds, over `SLACK`.
 
-    As much as it gives way to what float64 rounds; and more, as long as the answer stays what its
-    status says of it.
+    As much as it gives way to what float64 rounds; and more, as long as an exact answer stays
+    exact, and one that is open opens by no more than what would count as exact.
 
     Args:
         normal: How much it gives way in any case.
@@ -122,8 +122,8 @@ def most_scale(
         open_: How far an exact one may be.
         is_exact: Whether it is.
     """
-    room = np.maximum(open_ - gap, 0) if is_exact else np.maximum(open_, gap)
-    return np.maximum(room / SLACK, normal)
+    room = open_ - gap if is_exact else open_
+    return np.maximum(room / SLACK - normal, normal)
 
 
 def least_scale(box: Box) -> float:
