@@ -138,6 +138,19 @@ def test_without_a_certificate_the_answer_stays_and_the_old_file_too(tmp_path, m
     assert file.read_bytes() == kept and len(list(tmp_path.iterdir())) == 1
 
 
+def test_an_interrupt_leaves_the_answer(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    net = model("relu")
+    for step in ("prove_box", "run_checker"):
+        monkeypatch.setattr(f"outrange.certify.certificates.{step}", interrupted)
+        answer = outrange.output_range(net, (0, 1), certificate=tmp_path / "a.proof")
+        assert answer.is_exact and answer.warrant.name == "FLOAT64_ROUNDED"
+        assert "it was interrupted" in answer.certificate and not list(tmp_path.iterdir())
+        monkeypatch.undo()
+
+
 def test_a_refusal_of_the_checker_is_told(tmp_path, monkeypatch):
     file = tmp_path / "a.proof"
     monkeypatch.setattr("outrange.certify.certificates.run_checker", lambda *_: "REFUSED: so")

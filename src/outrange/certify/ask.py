@@ -122,7 +122,7 @@ def _may_be_replaced(path: Path) -> bool:
 def finished(
     answer: Found, clock: Clock, certificate: str | os.PathLike, write: Callable[[Found], Found]
 ) -> Found:
-    """The answer with its certificate; where the time is over before, without, and says so."""
+    """The answer with its certificate; where that is stopped before, without, and says why."""
     tell(Stage("writing and checking the certificate"))
     try:
         with deadline(None if clock.limit == float("inf") else clock.left):
@@ -133,6 +133,8 @@ def finished(
         )
     except NoCertificateError as missing:
         why = str(missing)
+    except KeyboardInterrupt:  # what was found is not lost with its proof
+        why = "it was interrupted while the proof was made and checked"
     return replace(
         answer, certificate=f"No certificate was written to {os.fspath(certificate)}: {why}."
     )

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from outrange_check.build import combine, exact
+from outrange_check.certificate import largest
+from outrange_check.curves import BITS
 from outrange_check.network import Form, Network, Refused
 from outrange_check.readers import read
 
@@ -20,8 +22,10 @@ from ..core import Box, InputError, OutOfTime, check_deadline, seconds_left
 from ..graph import Graph
 from .exact_network import exact_network
 from .file import Claim, ProvedBox, write_certificate
-from .missing import NoCertificateError
-from .prove import Goal, prove_box
+from .grid import grid_loss
+from .missing import NoCertificateError, NoTreeError
+from .prove import AHEAD, Goal, prove_box
+from .provers.growth_prover import growth_goals
 
 
 PART = ".part"
@@ -77,10 +81,15 @@ def formed(network: Network, row: np.ndarray, plus: float) -> Form:
     return combine(terms, exact(float(plus)))
 
 
+Part = tuple[Box, Sequence[tuple[Claim, float]]]
+"""A box, and what is claimed there: each claim with the size it is relative to; of a slope that is
+compared with 0 that is 0, and found where it is proved."""
+
+
 def certify(
     path: str | os.PathLike,
     about: Subject,
-    parts: Sequence[tuple[Box, Sequence[tuple[Claim, float]]]],
+    parts: Sequence[Part],
     notes: dict[str, Any],
     check: bool,
 ) -> bool:
@@ -89,7 +98,7 @@ def certify(
     Args:
         path: Where to.
         about: The network.
-        parts: Boxes, and what is claimed there: each claim with the size it is relative to.
+        parts: What to prove.
         notes: Kept in the file, and not part of what is certified.
         check: Whether to run the checker on it.
 
@@ -104,43 +113,71 @@ def certify(
     if about.file is not None and about.sha256 is not None:
         model = (Path(about.file).name, about.sha256)
     path, refused = Path(path), ""
+    none: NoCertificateError | None = None
     part = path.with_name(path.name + PART)
     try:
-        # Where float64 cannot tell on which side of a kink a unit lies, a tree may name other units
-        # than the checker finds open; splits of the box alone name none.
-        for by_boxes in (False, True) if check else (False,):
-            write_certificate(part, about.network, _proved(about, parts, by_boxes), model, notes)
-            if not check or not (refused := run_checker(part, about.file)):
+        # A tree is found with room for what float64 rounds; or else without, and the checker says
+        # whether that was little. Where float64 cannot tell on which side of a kink a unit lies, a
+        # tree may name other units than the checker finds open; splits of the box alone name none.
+        for again in (False, True):
+            try:
+                proved = _proved(about, parts, again)
+            except NoTreeError as why:
+                none = why
+                continue
+            write_certificate(part, about.network, proved, model, notes)
+            if not check and not again:
                 os.replace(part, path)
-                return check
+                return False
+            if not (refused := run_checker(part, about.file)):
+                os.replace(part, path)
+                return True
     finally:
         part.unlink(missing_ok=True)
-    raise NoCertificateError(
-        f"the checker does not certify what was found ({refused}), which is a fault of outrange "
-        "and not of the answer"
-    )
+    if none is None:
+        none = NoCertificateError(
+            f"the checker does not certify what was found ({refused}), which is a fault of "
+            "outrange and not of the answer"
+        )
+    raise _below_the_grid(about, parts) or none
 
 
-def _proved(
-    about: Subject, parts: Sequence[tuple[Box, Sequence[tuple[Claim, float]]]], by_boxes: bool
-) -> list[ProvedBox]:
+def _below_the_grid(about: Subject, parts: Sequence[Part]) -> NoCertificateError | None:
+    """Why no claim of this size is certified, where the checker's steps are too large for it."""
+    for box, claims in parts:
+        by = claims[0][0].by
+        forms, sizes = [_forms(about, claim) for claim, _ in claims], [size for _, size in claims]
+        whole = Network(about.network.inputs, list(about.network.blocks), about.network.outputs)
+        if by is None:
+            goals = [largest(whole, each) for each in forms]
+        else:
+            goals, found = growth_goals(whole, by, box, [each[0] for each in forms])
+            sizes = [size or seen for size, seen in zip(sizes, found.tolist(), strict=True)]
+        for lost, size in zip(grid_loss(whole, box, goals), sizes, strict=True):
+            if not lost <= AHEAD * size:
+                what = "a value" if by is None else "a slope"
+                return NoCertificateError(
+                    f"the checker computes in steps of 2^-{BITS}, and with inputs and weights of "
+                    f"this size {what} would be certified only to within {lost:.1g}, where the "
+                    f"claim has room for {AHEAD * size:.1g}"
+                )
+    return None
+
+
+def _forms(about: Subject, claim: Claim) -> list[Form]:
+    return [
+        formed(about.network, row, plus) for row, plus in zip(claim.rows, claim.plus, strict=True)
+    ]
+
+
+def _proved(about: Subject, parts: Sequence[Part], again: bool) -> list[ProvedBox]:
     """The trees of all claims."""
     found = []
     for box, claims in parts:
-        goals = [
-            Goal(
-                [
-                    formed(about.network, row, plus)
-                    for row, plus in zip(c.rows, c.plus, strict=True)
-                ],
-                c.least,
-                scale,
-            )
-            for c, scale in claims
-        ]
-        tree = prove_box(about.network, box, goals, by_boxes, claims[0][0].by)
+        goals = [Goal(_forms(about, claim), claim.least, scale) for claim, scale in claims]
+        tree = prove_box(about.network, box, goals, again, claims[0][0].by)
         if tree is None:
-            raise NoCertificateError(
+            raise NoTreeError(
                 "no proof tree was found, since a bound is attained to within float64 rounding; a "
                 "larger `tol` leaves more room"
                 if claims[0][0].by is None

@@ -13,7 +13,7 @@ from ..core import Atom, Box, Warrant
 from .certificates import Subject, certify, told
 from .file import Claim
 from .missing import NoCertificateError
-from .ranges import DIGITS, SLACK, flat, least_scale
+from .ranges import DIGITS, SLACK, flat, least_scale, most_scale, range_size
 
 
 def certified_optimum(
@@ -48,16 +48,30 @@ def certified_optimum(
     for at, coefficient in form.terms:
         row[at - about.network.inputs] = sign * coefficient
     spread = abs(attained - proved) if np.isfinite(attained) else 0.0
-    scale = spread + DIGITS * abs(proved) + least_scale(box)
+    normal = spread + DIGITS * abs(proved)
+    most = _most_scale(answer, normal)
+    scale = normal + min(least_scale(box), most)
     end = proved - sign * SLACK * scale
     at = None if answer.at is None else flat(answer.at, 1)[0]
     claim = Claim(
         row[None], np.array([sign * form.offset]), sign * end, at=at, value=sign * attained
     )
-    is_checked = certify(path, about, [(box, [(claim, scale)])], notes, check)
+    is_checked = certify(
+        path, about, [(box, [(claim, scale)])], notes, check or most < least_scale(box)
+    )
+    is_checked = is_checked and check
     return replace(
         answer,
         **{"lo" if sign > 0 else "hi": end},
         warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
         certificate=told(path, is_checked),
     )
+
+
+def _most_scale(answer: Optimum, normal: float) -> float:
+    """See `most_scale`; the objective's range is that of its values at random inputs."""
+    values = np.ravel([] if answer.seen is None else answer.seen)
+    values = np.append(values, [end for end in (answer.lo, answer.hi) if np.isfinite(end)])
+    size = float(range_size(values.min(), values.max())) or 1.0
+    normal_, gap, open_ = (np.array(part) for part in (normal, answer.gap, answer.tol * size))
+    return float(most_scale(normal_, gap, open_, answer.is_exact))

@@ -16,7 +16,7 @@ from ..executors import workers
 from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
 from .prove_on_workers import prove_on_workers
-from .provers.box_prover import prove_boxes
+from .provers.box_prover import ROUNDING, prove_boxes
 from .provers.growth_prover import prove_growth
 from .provers.unit_prover import prove_units
 from .work_stealing import prove_on_all_cores
@@ -53,7 +53,7 @@ def prove_box(
     network: Network,
     box: Box,
     goals: Sequence[Goal],
-    by_boxes: bool = False,
+    again: bool = False,
     by: int | None = None,
 ) -> bytes | None:
     """The tree that proves every goal over a box, within the ambient deadline.
@@ -62,7 +62,8 @@ def prove_box(
         network: In exact numbers.
         box: Of its inputs.
         goals: What to prove.
-        by_boxes: Whether to split the box alone.
+        again: Whether to split the box alone, and leave no room for what float64 rounds where the
+            curves are smooth: the last trial, for the checker to judge.
         by: The input by which the goals' only forms grow that much, if they are about that.
 
     Returns:
@@ -74,7 +75,9 @@ def prove_box(
     whole = Network(network.inputs, list(network.blocks), network.outputs)
     forms = [largest(whole, list(goal.forms)) for goal in goals]
     target = np.array([goal.least + AHEAD * goal.scale for goal in goals])
-    if by_boxes or any(block.curve != "kink" for block in whole.blocks):
+    if any(block.curve != "kink" for block in whole.blocks):
+        return prove_boxes(whole, box, forms, target, rounding=0.0 if again else ROUNDING)
+    if again:
         return prove_boxes(whole, box, forms, target)
     if whole.inputs > MOST_INPUTS or library() is None:
         return prove_units(whole, box, forms, target)

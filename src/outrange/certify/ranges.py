@@ -22,6 +22,9 @@ rounds while the tree is chosen does not matter."""
 LEAST = 1e-9
 """The size of a claim about values of no size, relative to that of the inputs."""
 
+LEAST_SHARE = 1e-6
+"""A range smaller than this share of its magnitude counts as that: so its tolerance is stated."""
+
 DIGITS = 1e-4
 """The size of a claim is the range attained, and this share of the values' magnitude: a range much
 smaller than its values is known to float64 no better than the values are."""
@@ -65,7 +68,10 @@ def certified_range(
     if not np.isfinite([lo, hi]).all():
         raise NoCertificateError("an end of the range is not known yet")
     scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi))
-    scale = scale + least_scale(box)
+    most = _most_scale(answer, scale)
+    scale = scale + np.minimum(least_scale(box), most)
+    # With less room than usual nobody but the checker knows whether it is enough.
+    judged = check or bool((most < least_scale(box)).any())
     lo, hi = lo - SLACK * scale, hi + SLACK * scale
     at_lo, at_hi = (flat(at, count) for at in (answer.at_lo, answer.at_hi))
     claims = []
@@ -77,7 +83,7 @@ def certified_range(
                 value=sign * value,
             )  # fmt: skip
             claims.append((claim, float(size)))
-    is_checked = certify(path, about, [(box, claims)], notes, check)
+    is_checked = certify(path, about, [(box, claims)], notes, judged) and check
     return replace(
         answer,
         lo=lo.reshape(answer.lo.shape),
@@ -85,6 +91,39 @@ def certified_range(
         warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
         certificate=told(path, is_checked),
     )
+
+
+def _most_scale(answer: Range, normal: np.ndarray) -> np.ndarray:
+    """`(outputs,)`: see `most_scale`; a value that is always 0 is measured by the largest other."""
+    seen_lo, seen_hi, gap = (
+        np.asarray(a, np.float64).ravel() for a in (answer.seen_lo, answer.seen_hi, answer.gap)
+    )
+    size = range_size(seen_lo, seen_hi)
+    size = np.where(size > 0, size, size.max(initial=0.0) or 1.0)
+    return most_scale(normal, gap, answer.tol * size, answer.is_exact)
+
+
+def range_size(seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
+    """What a tolerance is relative to: the ranges seen."""
+    return np.maximum(seen_hi - seen_lo, LEAST_SHARE * np.maximum(abs(seen_lo), abs(seen_hi)))
+
+
+def most_scale(
+    normal: np.ndarray, gap: np.ndarray, open_: np.ndarray, is_exact: bool
+) -> np.ndarray:
+    """How much an end may give way to what the checker rounds, over `SLACK`.
+
+    As much as it gives way to what float64 rounds; and more, as long as an exact answer stays
+    exact, and one that is open opens by no more than what would count as exact.
+
+    Args:
+        normal: How much it gives way in any case.
+        gap: How far the answer is open.
+        open_: How far an exact one may be.
+        is_exact: Whether it is.
+    """
+    room = open_ - gap if is_exact else open_
+    return np.maximum(room / SLACK - normal, normal)
 
 
 def least_scale(box: Box) -> float:

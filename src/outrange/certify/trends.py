@@ -11,7 +11,7 @@ import numpy as np
 
 from ..answers import Monotone, Range
 from ..core import Box, Warrant
-from .certificates import Subject, certify, told
+from .certificates import Part, Subject, certify, told
 from .file import Claim
 from .missing import NoCertificateError
 from .ranges import SLACK
@@ -49,7 +49,8 @@ def certified_monotone(
     ]
     if not claims:
         raise NoCertificateError("no trend is proved")
-    is_checked = certify(path, about, _parts(box, claims), notes, check)
+    parts = _parts(box, [(claim, 0.0) for claim in claims])
+    is_checked = certify(path, about, parts, notes, check)
     said = told(path, is_checked)
     whole = all(trend.rises or trend.falls for trend in answer.trends)
     if not whole:
@@ -94,16 +95,17 @@ def certified_slopes(
     )
     if not np.isfinite([lo, hi]).all():
         raise NoCertificateError("an end of the range is not known yet")
-    slack = SLACK * (np.maximum(seen_hi - seen_lo, 0) + np.maximum(np.abs(lo), np.abs(hi)))
+    size = np.maximum(seen_hi - seen_lo, 0) + np.maximum(np.abs(lo), np.abs(hi))
+    slack = SLACK * size
     # An end of 0 is proved by signs, without a rounding; or, where they do not tell, like others.
     is_checked, low, high = False, lo, hi
     for by_signs in (True, False) if ((lo == 0) | (hi == 0)).any() else (False,):
         low = np.where(by_signs & (lo == 0), lo, lo - slack)
         high = np.where(by_signs & (hi == 0), hi, hi + slack)
         claims = [
-            _claim(about, output, by, sign, sign * end)
+            (_claim(about, output, by, sign, sign * end), scale)
             for sign, ends in ((1.0, low), (-1.0, high))
-            for end, (output, by) in zip(ends.tolist(), pairs, strict=True)
+            for end, scale, (output, by) in zip(ends.tolist(), size.tolist(), pairs, strict=True)
         ]
         try:
             is_checked = certify(path, about, _parts(box, claims), notes, check)
@@ -126,7 +128,7 @@ def _claim(about: Subject, output: int, by: int, sign: float, least: float) -> C
     return Claim(row, np.zeros(1), least + 0.0, by=int(by))
 
 
-def _parts(box: Box, claims: Sequence[Claim]) -> list[tuple[Box, list[tuple[Claim, float]]]]:
+def _parts(box: Box, claims: Sequence[tuple[Claim, float]]) -> list[Part]:
     """One part for each input: its derivative is one network for all outputs."""
-    inputs = sorted({claim.by for claim in claims if claim.by is not None})
-    return [(box, [(claim, 1.0) for claim in claims if claim.by == by]) for by in inputs]
+    inputs = sorted({claim.by for claim, _ in claims if claim.by is not None})
+    return [(box, [(claim, size) for claim, size in claims if claim.by == by]) for by in inputs]

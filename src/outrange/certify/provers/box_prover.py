@@ -75,6 +75,7 @@ def prove_boxes(
     goals: Sequence[Form],
     targets: np.ndarray,
     least: np.ndarray | None = None,
+    rounding: float = ROUNDING,
 ) -> bytes | None:
     """Write the tree that proves that every goal is at least its target all over a box.
 
@@ -84,6 +85,7 @@ def prove_boxes(
         goals: Forms of the network's variables.
         targets: `(goals,)`: a little above what is claimed, for the roundings of the checker.
         least: `(goals,)`: what is claimed, of goals that are forms of gates.
+        rounding: See `ROUNDING`; with 0 the checker may refuse what is written.
 
     Returns:
         The tree's bytes; None if a box stays open that is too small to be halved.
@@ -91,7 +93,8 @@ def prove_boxes(
     Raises:
         OutOfTime: The ambient deadline has passed.
     """
-    return _BoxProver(FloatNetwork(network), goals, np.asarray(targets, float), least).prove(box)
+    net, targets = FloatNetwork(network), np.asarray(targets, float)
+    return _BoxProver(net, goals, targets, least, rounding).prove(box)
 
 
 class _BoxProver:
@@ -101,8 +104,9 @@ class _BoxProver:
         goals: Sequence[Form],
         targets: np.ndarray,
         claimed: np.ndarray | None,
+        rounding: float,
     ) -> None:
-        self.net, self.targets, self.claimed = net, targets, claimed
+        self.net, self.targets, self.claimed, self.rounding = net, targets, claimed, rounding
         self.rows, self.constant = net.rows(goals)
         self.unit = np.ones(len(targets))
 
@@ -130,7 +134,7 @@ class _BoxProver:
         least, _, met = bounds.least(self.rows, self.constant, len(self.net.blocks))
         # What is claimed of gates may be tiny; their own intervals have room for roundings.
         size = np.abs(least) + (self.claimed is None)
-        lack = self.targets + ROUNDING * size - least
+        lack = self.targets + self.rounding * size - least
         if self.claimed is not None:  # without a rounding where signs tell
             lack = np.minimum(lack, self.claimed - bounds.signed(self.rows, self.constant))
         open_ = ~(lack <= 0)

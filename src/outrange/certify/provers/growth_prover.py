@@ -57,15 +57,29 @@ def prove_growth(
         OutOfTime: The ambient deadline has passed.
     """
     whole = Network(network.inputs, list(network.blocks), network.outputs)
-    rises = growth(whole, by)
-    goals = [risen(form, rises) for form in forms]
-    target = least + ahead * _sizes(FloatNetwork(whole), box, goals)
+    goals, sizes = growth_goals(whole, by, box, forms)
+    target = least + ahead * np.where(sizes > 0, sizes, 1.0)
     return prove_boxes(whole, box, goals, target, least)
 
 
+def growth_goals(
+    whole: Network, by: int, box: Box, forms: Sequence[Form]
+) -> tuple[list[Form], np.ndarray]:
+    """Append the gates of a network's derivative; the forms' derivatives, and the largest seen.
+
+    Args:
+        whole: The network; its list of blocks is added to.
+        by: The input.
+        box: Where.
+        forms: Of the network's variables.
+    """
+    rises = growth(whole, by)
+    goals = [risen(form, rises) for form in forms]
+    return goals, _sizes(FloatNetwork(whole), box, goals)
+
+
 def _sizes(net: FloatNetwork, box: Box, goals: Sequence[Form]) -> np.ndarray:
-    """`(goals,)`: the largest slope that was seen; 1 where none was."""
+    """`(goals,)`: the largest slope that was seen."""
     points = box.uniform(np.random.default_rng(0), POINTS)
     slopes = FloatBounds(net, points, points).signed(*net.rows(goals))
-    seen = np.abs(slopes).max(axis=0)
-    return np.where(seen > 0, seen, 1.0)
+    return np.abs(slopes).max(axis=0)

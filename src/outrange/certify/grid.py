@@ -1,0 +1,78 @@
+"""What the checker cannot see: it computes in steps of `2^-BITS`, and gives away what they round.
+
+The checker loses one step of everything that has a size (inputs, sums and values of units) whenever
+it rounds a row, and what a unit lost is multiplied by the weights after it. So inputs of 1e20 cost
+1e-4 at least, whatever the network makes of them, and a slope of 1e-20 is half a ten-thousandth of
+what a claim in steps can say.
+
+Sound: it decides nothing but which sentence an answer without certificate has.
+Complete: no. Sizes are those of plain intervals over the whole box, so a loss is never too small
+and in deep networks too large.
+Cost: one look at every weight; only where there is no certificate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from outrange_check.curves import BITS
+from outrange_check.network import ONE, Block, Form, Network
+
+from ..core import Box
+
+
+STEEPEST = 1.2
+"""No smooth curve of the checker is steeper, but for `exp`; gelu comes close."""
+
+MOST_EXPONENT = 700.0
+"""Of `exp`: float64 holds no more."""
+
+
+def grid_loss(network: Network, box: Box, forms: Sequence[Form]) -> list[float]:
+    """How far the checker's bounds of forms may lie below what lines give in exact numbers.
+
+    Args:
+        network: In exact numbers; with gates where forms are derivatives.
+        box: Of its inputs.
+        forms: Of the network's variables.
+
+    Returns:
+        A loss for each form, in the form's own unit.
+    """
+    size = {ONE: 1.0}
+    size |= {
+        i: max(abs(lo), abs(hi)) for i, (lo, hi) in enumerate(zip(box.lo, box.hi, strict=True))
+    }
+    loss, total = dict.fromkeys(size, 0.0), sum(size.values())
+    gains: dict[int, float] = {}
+    key = network.inputs
+    for block in network.blocks:
+        unit = 2 * math.ldexp(total + 2, -BITS)
+        for form in block.forms:
+            sums, lost = _through(form, size), unit + _through(form, loss)
+            gains[key], value = _curved(block, sums, gains)
+            size[key], loss[key] = value, gains[key] * lost
+            total += sums + value
+            key += 1
+    unit = 3 * math.ldexp(total + 2, -BITS)
+    return [unit + _through(form, loss) for form in forms]
+
+
+def _through(form: Form, of: dict[int, float]) -> float:
+    return sum(abs(int(c.p) / int(c.q)) * of[k] for k, c in form.items())
+
+
+def _curved(block: Block, sums: float, gains: dict[int, float]) -> tuple[float, float]:
+    """The steepest slope of a unit whose sum has a size, and the size of its value."""
+    if isinstance(block.curve, int):
+        return gains[block.curve], gains[block.curve] * sums
+    if block.slopes is not None:
+        slope = max(abs(int(s.p) / int(s.q)) for s in block.slopes)
+        return slope, slope * sums
+    if block.curve == "exp":
+        most = math.exp(min(sums, MOST_EXPONENT))
+        return most, most
+    if block.curve in ("tanh", "sigmoid"):
+        return 1.0, 1.0
+    return STEEPEST, 1.0 + STEEPEST * sums
