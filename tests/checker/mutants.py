@@ -59,16 +59,16 @@ SEVENS = "shifts are multiples of 7: 4095 is one, and 4096 is none"
 ENDS = "return [times * v * self.values[c][%s] for c, v in row.items()]"
 EQUIVALENT = {
     "network: room[0] -= len(values)  ->  room[-1] -= len(values)": ONE_ITEM,
-    "network: room[0] >= 0 and first >= ONE and (keys.stop <= before) and form.keys().isdisjoint("
-    "keys)  ->  room[-1] >= 0 and first >= ONE and (keys.stop <= before) and form.keys()."
-    "isdisjoint(keys)": ONE_ITEM,
+    "network: room[0] >= 0  ->  room[-1] >= 0": ONE_ITEM,
     "curves: one = pieces[0][2] if len(pieces) == 1 else 0"
     "  ->  one = pieces[-1][2] if len(pieces) == 1 else 0": ONE_ITEM,
     "curves: if above >= below: return (turn, 0, chord, -(-max(ends) >> BITS))"
     "  ->  if above > below: return (turn, 0, chord, -(-max(ends) >> BITS))": SAME_LINE,
-    "bounds: self.work[0] -= len(self.rows[k])  ->  self.work[-1] -= len(self.rows[k])": ONE_ITEM,
-    "bounds: need(self.work[0] >= 0, f'the proof takes more than {MOST_WORK} products')"
-    "  ->  need(self.work[-1] >= 0, f'the proof takes more than {MOST_WORK} products')": ONE_ITEM,
+    "bounds: self.work[0] -= len(self.rows[k]) * (1 + (factor.bit_length() ** 2 >> 16))"
+    "  ->  self.work[-1] -= len(self.rows[k]) * (1 + (factor.bit_length() ** 2 >> 16))": ONE_ITEM,
+    "bounds: self.work[0] -= len(row)  ->  self.work[-1] -= len(row)": ONE_ITEM,
+    "bounds: self.work[0] >= 0 and self.unit.bit_length() <= MOST_BITS"
+    "  ->  self.work[-1] >= 0 and self.unit.bit_length() <= MOST_BITS": ONE_ITEM,
     f"bounds: {ENDS % '(v < 0) is (times > 0)'}  ->  {ENDS % '(v <= 0) is (times > 0)'}": NO_TERM,
     f"bounds: {ENDS % '(v < 0) is (times > 0)'}  ->  {ENDS % '(v < 0) is (times >= 0)'}": NO_TERM,
     f"bounds: {ENDS % '(v < 0) is (times > 0)'}  ->  {ENDS % '(v < 0) is (times > -1)'}": NO_TERM,

@@ -27,6 +27,7 @@ from checker.by_hand import (
 )  # fmt: skip
 from checker.certificates import packed
 from outrange_check.__main__ import main
+from outrange_check.build import text
 from outrange_check.certificate import check
 
 
@@ -162,12 +163,69 @@ def test_a_unit_that_has_its_sign_or_no_kink_is_not_decided(tmp_path):
 
 
 def test_the_most_work_of_a_proof(monkeypatch, tmp_path):
-    """The output's row once: one product; its unit's twice: none, since it reads an input only."""
+    """The ends of the unit's row twice, then the output's row through its unit, and its ends."""
     net = network(1, [(RELU, [{0: 1}])], [{1: 1}])
-    for room, stands in ((1, True), (0, False)):
+    for room, stands in ((4, True), (3, False)):
         monkeypatch.setattr(outrange_check.bounds, "MOST_WORK", room)
         why = words(net, [(-1, 1)], LINES, claim(-9.0), folder=tmp_path)
         assert why is None if stands else f"more than {room} products" in why
+
+
+def test_long_numbers_are_more_work(monkeypatch, tmp_path):
+    """A coefficient of 640 bits counts as 1 + 640^2 / 2^16 = 7 in the one product of the output."""
+    net = network(1, [(RELU, [{0: 1}])], [{1: 2**559}])
+    for room, stands in ((10, True), (9, False)):
+        monkeypatch.setattr(outrange_check.bounds, "MOST_WORK", room)
+        why = words(net, [(-1, 1)], LINES, claim(-1e300), folder=tmp_path)
+        assert (why is None) if stands else f"more than {room} products" in why
+
+
+def test_the_longest_coefficient_of_a_proof(monkeypatch, tmp_path):
+    net = network(1, [(RELU, [{0: 1}])], [{1: 2**300}])
+    for bits, stands in ((381, True), (380, False)):
+        monkeypatch.setattr(outrange_check.bounds, "MOST_BITS", bits)
+        why = words(net, [(-1, 1)], LINES, claim(-1e300), folder=tmp_path)
+        assert (why is None) if stands else "a coefficient grows" in why
+
+
+def test_the_longest_number_of_a_proof(monkeypatch, tmp_path):
+    """`unit` is two more than the sizes of the constant, of x, of the sum and of the value."""
+    net = network(1, [(RELU, [{0: 2**200}])], [{1: 1}])
+    for bits, stands in ((202, True), (201, False)):
+        monkeypatch.setattr(outrange_check.bounds, "MOST_BITS", bits)
+        why = words(net, [(-1, 1)], LINES, claim(-1e300), folder=tmp_path)
+        assert (why is None) if stands else f"numbers beyond {bits} bits" in why
+
+
+@pytest.mark.parametrize(
+    ("over", "run"), [(1, [0, 128]), (1, [0, -128]), (1, [-1, 128, 1]), (128, [0, 1])]
+)
+def test_the_longest_number_of_a_network(over, run, monkeypatch, tmp_path):
+    outputs = {"over": over, "rows": [[run]]}
+    written = json.dumps({"blocks": [], "inputs": 1, "outputs": outputs})
+    for bits, stands in ((8, True), (7, False)):
+        monkeypatch.setattr(outrange_check.network, "MOST_BITS", bits)
+        why = words(written.encode(), [(-1, 1)], LINES, claim(-999.0), folder=tmp_path)
+        assert (why is None) if stands else "more than 7 bits" in why
+
+
+@pytest.mark.parametrize("slopes", [(0, 1), ("0", 1), ("0", "1")])
+def test_slopes_are_texts_or_integers(slopes, tmp_path):
+    net = json.loads(text(network(1, [(RELU, [{0: 1}])], [{1: 1}])))
+    net["blocks"][0]["slopes"] = slopes
+    why = words(json.dumps(net).encode(), [(-1, 1)], LINES, claim(-9.0), folder=tmp_path)
+    assert why is None
+
+
+def test_long_values_are_attained_in_balls(monkeypatch, tmp_path):
+    """The value is 3/2: as a rational number of few bits allowed, or a ball about it."""
+    net = network(1, [(RELU, [{0: 3}])], [{1: 1}])
+    for bits in (1, 1 << 14):
+        monkeypatch.setattr(outrange_check.certificate, "MOST_BITS", bits)
+        for value, stands in ((1.5 + 2**-40, True), (1.5 - 2**-40, False)):
+            said = claim(-9.0, attained=([0.5], value))
+            why = words(net, [(0, 1)], LINES, said, folder=tmp_path)
+            assert (why is None) if stands else "not attained" in why
 
 
 # The archive, the model and the program.

@@ -1,10 +1,17 @@
 """Files made to crash, hang or exhaust the checker are refused, like all that prove nothing."""
 
+import io
 import json
+import os
+import struct
+import time
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
 
+from checker.by_hand import LINES, certificate as by_hand, claim
 from checker.certificates import certificate, packed, sealed
 from outrange.search.kernel.binding import library
 from outrange_check.certificate import check
@@ -176,3 +183,73 @@ def test_what_is_long_is_refused(name, sound, tmp_path):
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_other_members_are_refused(pairs, sound, tmp_path):
     refused(pairs(sound), tmp_path)
+
+
+def lying(members, method, count):
+    """An archive whose claim unpacks to `count` MiB, where its directory says 100 bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("claim.json", b" " * (count << 20))
+        for name in ("network.json", "proof.bin"):
+            archive.writestr(name, members[name])
+    data = bytearray(out.getvalue())
+    entry = data.index(b"PK\1\2")
+    data[entry + 24 : entry + 28] = struct.pack("<I", 100)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_no_more_is_unpacked_than_is_declared(method, sound, tmp_path):
+    path = tmp_path / "a.proof"
+    path.write_bytes(lying(sound, method, 256))
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused):
+            check(str(path))
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_are_stored_or_deflated(method, sound, tmp_path):
+    path = tmp_path / "a.proof"
+    for other, stands in (
+        (zipfile.ZIP_STORED, True),
+        (zipfile.ZIP_DEFLATED, True),
+        (method, False),
+    ):
+        with zipfile.ZipFile(path, "w", other) as archive:
+            for name, data in sound.items():
+                archive.writestr(name, data)
+        if stands:
+            check(str(path))
+        else:
+            with pytest.raises(Refused, match="stored or deflated"):
+                check(str(path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files here")
+def test_what_is_no_regular_file_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for path in (tmp_path / "fifo", tmp_path / "link", tmp_path, "/dev/zero"):
+        with pytest.raises(Refused, match="no regular file"):
+            check(str(path))
+
+
+@pytest.mark.parametrize("attained", [False, True])
+@pytest.mark.parametrize(("depth", "digits"), [(300, 4200), (1200, 4200), (300, 200)])
+def test_numbers_do_not_grow_without_end(depth, digits, attained, tmp_path):
+    """A chain of units, each with a long coefficient."""
+    chain = [
+        {"curve": "kink", "slopes": ["0", "1"], "forms": {"over": 1, "rows": [[[k, 10**digits]]]}}
+        for k in range(depth)
+    ]
+    outputs = {"over": 1, "rows": [[[depth, 1]]]}
+    text = json.dumps({"inputs": 1, "blocks": chain, "outputs": outputs}).encode()
+    said = claim(-1.0, attained=([-1.0], 0.0) if attained else None)
+    start = time.process_time()
+    said = refused(by_hand(text, [(-1, 1)], LINES, said), tmp_path)
+    assert "bits" in said
+    assert time.process_time() - start < 20

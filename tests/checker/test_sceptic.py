@@ -213,7 +213,7 @@ def test_a_model_with_a_weight_that_is_nan(arm, tmp_path):
 def test_no_file_and_no_archive(arm, tmp_path):
     with pytest.raises(Refused, match=r"none.proof: .*No such file"):
         check(str(tmp_path / "none.proof"))
-    with pytest.raises(Refused, match=r"Is a directory"):
+    with pytest.raises(Refused, match=r"it is no regular file"):
         check(str(tmp_path))
     (tmp_path / "a.proof").write_bytes(b"CERTIFIED")
     with pytest.raises(

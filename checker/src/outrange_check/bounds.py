@@ -10,13 +10,13 @@ from collections import defaultdict
 from copy import copy
 
 from .curves import BITS, ONE_BITS, Curve, Lines, curve, lines, slopes
-from .network import ONE, Form, Network, need
+from .network import MOST_BITS, ONE, Form, Network, need
 
 
 Row = dict[int, int]
 
 MOST_WORK = 50_000_000_000
-"""Largest number of products of coefficients in one proof: a few hours."""
+"""Largest number of products in one proof, long ones counted as many: a few hours."""
 
 
 class Region:
@@ -83,8 +83,7 @@ class Region:
                 self.values[k] = values(self.curves[k], *self.ranges[k], self.lines[k])
                 size += max(map(abs, self.ranges[k])) + max(map(abs, self.values[k]))
         if deep:
-            self.units = [k for k in self.units if k not in self.settled]
-            self.settled = {}
+            self.units, self.settled = [k for k in self.units if k not in self.settled], {}
 
     def _free(self, k: int) -> None:
         """Put settled units into a row.
@@ -140,7 +139,11 @@ class Region:
 
     def _ends(self, row: Row, times: int = 1) -> list[int]:
         """The least of each term of a row, by 2^BITS."""
-        need(self.work[0] >= 0, f"the proof takes more than {MOST_WORK} products")
+        self.work[0] -= len(row)
+        need(
+            self.work[0] >= 0 and self.unit.bit_length() <= MOST_BITS,
+            f"the proof takes more than {MOST_WORK} products, or numbers beyond {MOST_BITS} bits",
+        )
         return [times * v * self.values[c][(v < 0) is (times > 0)] for c, v in row.items()]
 
     def least(
@@ -171,7 +174,8 @@ class Region:
 
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add a multiple of a unit's sum, exactly; returns by how much it may be off."""
-        self.work[0] -= len(self.rows[k])
+        need(factor.bit_length() <= MOST_BITS, f"a coefficient grows beyond {MOST_BITS} bits")
+        self.work[0] -= len(self.rows[k]) * (1 + (factor.bit_length() ** 2 >> 16))
         for c, v in self.rows[k].items():
             total[c] += factor * v
         return abs(factor) * self.errors[k]

@@ -144,9 +144,10 @@ def _edge(low: int, high: int, bend: int) -> list[arb]:
 
 def _smooth(name: str, low: int, high: int) -> Lines:
     (f, df, bends), high = SMOOTH[name], max(high, low + 1)
-    tangents = [df(ball(z)) for z in ((low + high) // 2, low, high)]
     chord = (f(ball(high)) - f(ball(low))) / ball(high - low)
-    slopes = [down(s.mid()) for s in (chord, *tangents)]
+    slopes = [
+        down(s.mid()) for s in (chord, *(df(ball(z)) for z in ((low + high) // 2, low, high)))
+    ]
     pieces = _pieces(bends, low, high)
     out: list[int] = []
     for sign in (1, -1):

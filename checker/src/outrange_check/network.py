@@ -20,6 +20,9 @@ Form = dict[int, fmpq]
 MOST_TERMS = 20_000_000
 """Largest number of coefficients of a network that is read; one more and it is refused."""
 
+MOST_BITS = 1 << 14
+"""Longest number of a network and of what a proof computes: long ones make a small file slow."""
+
 
 class Refused(Exception):
     """What was given is not accepted; the message says what is wrong with it."""
@@ -62,7 +65,9 @@ class Network:
         parts = json.loads(text)
         net, room = cls(before := len(range(parts["inputs"]))), [MOST_TERMS]
         for part in parts["blocks"]:
-            slopes = tuple(fmpq(*map(int, s.split("/"))) for s in part.get("slopes", ())) or None
+            slopes = (
+                tuple(fmpq(*map(int, str(s).split("/"))) for s in part.get("slopes", ())) or None
+            )
             net.blocks.append(Block(str(part["curve"]), slopes, _read(part["forms"], before, room)))
             before += len(net.blocks[-1].forms)
         net.outputs = _read(parts["outputs"], before, room)
@@ -80,8 +85,10 @@ def _read(part: dict, before: int, room: list[int]) -> list[Form]:
                 room[0] >= 0
                 and first >= ONE
                 and keys.stop <= before
-                and form.keys().isdisjoint(keys),
-                f"a unit reads variable {first}, twice, or it is not before it",
+                and form.keys().isdisjoint(keys)
+                and max(map(int.bit_length, (over, *values))) <= MOST_BITS,
+                f"a unit reads variable {first}, twice, or it is not before it, "
+                f"or with a number of more than {MOST_BITS} bits",
             )
             form |= {first + i: fmpq(v, over) for i, v in enumerate(values) if v}
         forms.append(form)

@@ -99,8 +99,7 @@ def _case(units: list[int], case: Region, signs: Row, goal: tuple[int, int], pro
             "a unit is decided that has no kink, or has its sign by now",
         )
         for sign in (1, -1):
-            part = case.part()
-            low, high = part.ranges[k]
+            part, (low, high) = case.part(), case.ranges[k]
             part.ranges[k] = (max(low, 0), high) if sign > 0 else (low, min(high, 0))
             if does & TIGHTEN:
                 part.bound(deep=False)
