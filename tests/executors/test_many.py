@@ -1,10 +1,8 @@
 """Many questions over workers: the same verdicts, whatever happens to a worker."""
 
 import csv
-import itertools
 import os
 import threading
-import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -13,31 +11,23 @@ import pytest
 from threadpoolctl import threadpool_info
 
 import outrange
-import outrange.executors.chunks as chunks_module
 from cli.verify_files import random_net, run_model, sum_and_difference, vnnlib
 from executors.scripted import Lost, Scripted, ScriptedPool
 from outrange import InputError
-from outrange.api import robustness
-from outrange.cli.batch import spread, verify_all
-from outrange.cli.batch.instances import of_pairs
-from outrange.cli.batch.log import Log, Memory
+from outrange.cli.batch import verify_all
 from outrange.cli.batch.spread import on_pool
 from outrange.cli.run import run
-from outrange.core.watch import tell
 from outrange.executors import (
-    Chunks,
     Crew,
     ExecutorPool,
     Parcel,
     WrongVersion,
     crew as crews,
-    decided,
     pool_of,
     shelf,
     worker_settings,
 )
 from outrange.executors.parcel import unpacked
-from outrange.questions.robust import robust_run
 
 
 LEVELS = (0.5, 1.0, 1.5, 2.5, 3.0)
@@ -122,54 +112,6 @@ def test_verify_all_is_the_same_on_workers(listed, threads, tmp_path):
     assert [one.verdict for one in again] == KNOWN
 
 
-@pytest.mark.parametrize("last", ["do", "lose"])
-def test_short_instances_of_a_model_go_together(listed, monkeypatch, last):
-    monkeypatch.setattr(chunks_module, "SHARES", 0.5)
-    names = []
-
-    class Named(ScriptedPool):
-        def submit(self, name, work, *arguments, node=None):
-            names.append(name)
-            return super().submit(name, work, *arguments, node=node)
-
-    pairs, known = [], []
-    for k in range(12):
-        path = listed.parent / f"q{k}.vnnlib"
-        vnnlib(path, [(0.0, 1.0)] * 2, [f"(>= Y_0 {0.3 * k})"], 2)
-        pairs.append((listed.parent / "small.onnx", path))
-        known.append("sat" if 0.3 * k <= 2 else "unsat")
-    pool = Named(Scripted("do", "do", last))
-    asked, found = of_pairs(pairs, None, 20.0, None), Memory()
-    on_pool(asked, Log(asked, found, tell, lines=False), pool, 0)
-    assert [found.known[one.key].verdict for one in asked] == known
-    # Alone at first, since nothing is known yet; and alone if they were lost together.
-    assert [name.endswith("and 9 more") for name in names[:3]] == [False] * 2 + [True]
-    assert len(names) == 3 + 10 * (last == "lose")
-
-
-def test_instances_of_light_models_go_together(tmp_path, monkeypatch):
-    """Each is answered about its own model, whatever its name."""
-    monkeypatch.setattr(chunks_module, "SHARES", 0.5)
-    pairs, known = [], []
-    for k in range(12):
-        folder = tmp_path / str(k // 2)
-        folder.mkdir(exist_ok=True)
-        path = random_net(folder, "net.onnx", (2, 4, 1), k // 2)
-        at = float(run_model(path, np.zeros(2))[0])
-        vnnlib(folder / f"p{k}.vnnlib", [(0.0, 0.0)] * 2, [f"(>= Y_0 {at + (-1) ** k * 0.1})"], 1)
-        pairs.append((path, folder / f"p{k}.vnnlib"))
-        known.append("unsat" if k % 2 == 0 else "sat")
-    calls = []
-    for light in (0, 1 << 17):
-        monkeypatch.setattr(spread, "LIGHT_MODEL", light)
-        executor, found = Scripted(), Memory()
-        asked = of_pairs(pairs, None, 20.0, None)
-        on_pool(asked, Log(asked, found, tell, lines=False), ScriptedPool(executor), 0)
-        assert [found.known[one.key].verdict for one in asked] == known
-        calls.append(executor.calls)
-    assert calls[1] < calls[0] <= 12
-
-
 def test_a_fork_is_another_process(monkeypatch):
     before = worker_settings.here()
     monkeypatch.setattr(os, "getpid", lambda: -1)
@@ -195,58 +137,6 @@ def test_pairs_on_a_process(listed):
     pairs = [(folder / "small.onnx", folder / f"p{level}.vnnlib") for level in LEVELS]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert [r.verdict for r in outrange.verify_all(pairs, each=20, executor=pool)] == KNOWN
-
-
-def test_threads_of_a_worker_read_a_model_that_is_whole(tmp_path, monkeypatch):
-    """All of them ask about a model that the first one still writes."""
-    path = random_net(tmp_path, "net.onnx", (2, 4, 1), 0)
-    slow = spread.Path.write_bytes
-
-    def write(file, data):
-        slow(file, data[: len(data) // 2])
-        time.sleep(0.2)
-        return slow(file, data)
-
-    pairs = []
-    for k in range(4):
-        vnnlib(tmp_path / f"p{k}.vnnlib", [(0.0, 1.0)] * 2, ["(>= Y_0 1e9)"], 1)
-        pairs.append((path, tmp_path / f"p{k}.vnnlib"))
-    monkeypatch.setattr(spread.Path, "write_bytes", write)
-    with ThreadPoolExecutor(4) as pool:
-        found = outrange.verify_all(pairs, each=20, executor=pool)
-    assert [one.verdict for one in found] == ["unsat"] * 4
-
-
-def test_a_file_that_goes_away_costs_its_instance_alone(listed, monkeypatch):
-    class Removes(Scripted):
-        def submit(self, work, /, *arguments, **options):
-            (listed.parent / "p3.0.vnnlib").unlink(missing_ok=True)
-            return super().submit(work, *arguments, **options)
-
-    monkeypatch.setattr("outrange.api.batch.verify_all.pool_of", ScriptedPool)
-    found = outrange.verify_all(listed, executor=Removes(workers=1))
-    assert [one.verdict for one in found] == [*KNOWN[:-1], "error"]
-    assert "p3.0.vnnlib" in found[-1].detail and "cannot be read" in found[-1].detail
-
-
-def test_what_only_the_model_can_tell_waits_for_the_workers_and_the_clock(tmp_path, monkeypatch):
-    """A counterexample that float32 does not show is looked at last, while time is left."""
-    path = random_net(tmp_path, "net.onnx", (3, 8, 3), 0)
-    x = np.random.default_rng(0).uniform(-1, 1, (8, 3))
-    y = np.array([(run_model(path, row).argmax() + 0) % 3 for row in x])
-    monkeypatch.setattr(robust_run.RobustRun, "confirmed", lambda *_: None)
-    settled = []
-
-    def settle(run, i, left):
-        settled.append((i, left))
-        time.sleep(0.4)
-
-    monkeypatch.setattr(robust_run.RobustRun, "settle", settle)
-    monkeypatch.setattr(robustness, "pool_of", ScriptedPool)
-    options = {"eps": 1.5, "executor": Scripted(), "time_limit": 3.0}
-    found = outrange.robust_accuracy(path, x, y, **options)
-    assert settled and all(b < a for (_, a), (_, b) in itertools.pairwise(settled))
-    assert not found.complete
 
 
 def test_an_argument_for_a_stopped_worker_goes_through_the_scheduler(monkeypatch):
@@ -382,40 +272,3 @@ def test_a_result_that_dies_with_its_worker_is_a_loss(monkeypatch):
     with pytest.raises(dask.ResultLost) as lost:
         pool.result(future)
     assert pool.is_loss(lost.value) and future.status == "cancelled"
-
-
-def test_the_first_instance_on_a_worker_says_little_of_the_others():
-    """It waits for imports: what follows goes together all the same."""
-    chunks = Chunks()
-    assert chunks.size(1000, 2) == 1
-    for seconds in (0.6, 0.05, 0.05):
-        chunks.add(seconds)
-    assert chunks.size(1000, 2) == 10
-    assert chunks.size(64, 8) == 4 and chunks.size(3, 4) == 1  # nobody waits for the last ones
-    assert chunks.ahead(64, 8) == 0  # 0.2 s: behind a hard one the next task would wait
-    assert chunks.ahead(9, 8) == 1 and chunks.ahead(8, 8) == 0
-    for _ in range(20):
-        chunks.add(1.0)
-    assert chunks.size(1000, 2) == 1
-
-
-def test_a_task_of_many_questions_ends_when_they_take_long():
-    """At least one is answered; what is not comes back, and is asked again."""
-    assert decided([1, 2, 3], lambda x: 2 * x, patience=-1.0) == [2]
-    assert decided([], lambda x: 2 * x, patience=-1.0) == []
-    assert decided([1, 2, 3], lambda x: 2 * x, patience=60.0) == [2, 4, 6]
-
-
-@pytest.mark.parametrize("patience", [-1.0, 60.0])
-def test_inputs_that_go_together_are_each_answered(tmp_path, monkeypatch, patience):
-    """Also where tasks end early, or their workers are lost."""
-    monkeypatch.setattr(chunks_module, "PATIENCE", patience)
-    path = random_net(tmp_path, "net.onnx", (3, 8, 3), 0)
-    x = np.random.default_rng(0).uniform(-1, 1, (60, 3))
-    y = np.array([run_model(path, row).argmax() for row in x])
-    alone = outrange.robust_accuracy(path, x, y, eps=0.1)
-    executor = Scripted("do", "do", "do", "lose", "do", "lose", workers=1)
-    monkeypatch.setattr(robustness, "pool_of", ScriptedPool)
-    found = outrange.robust_accuracy(path, x, y, eps=0.1, executor=executor)
-    np.testing.assert_array_equal(found.status, alone.status)
-    assert found.complete and (executor.calls < 45 or patience < 0)

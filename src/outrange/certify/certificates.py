@@ -114,7 +114,7 @@ def certify(
         model = (Path(about.file).name, about.sha256)
     path, refused = Path(path), ""
     none: NoCertificateError | None = None
-    part = path.with_name(path.name + PART)
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")  # two processes may write one file
     try:
         # A tree is found with room for what float64 rounds; or else without, and the checker says
         # whether that was little. Where float64 cannot tell on which side of a kink a unit lies, a

@@ -12,7 +12,7 @@ from ...answers import RobustAccuracy, RobustProgress
 from ...answers.render.jsonable import jsonable
 from ...core import VERSION, InputError
 from ...executors import Pool
-from ..common.arguments import check_hooks, check_limits
+from ..common.arguments import check_each, check_hooks, check_limits
 from ..common.fingerprints import fingerprint
 from ..common.network import NetworkLike
 from ..common.stamp import model_sources
@@ -56,7 +56,7 @@ def robust_accuracy(
         pool: Who decides; None for this process.
     """
     check_limits(0.0, time_limit)
-    check_limits(0.0, each)
+    check_each(each)
     check_hooks(progress, seed)
     if not isinstance(eps, int | float | np.number) or not 0 <= eps < np.inf:
         raise InputError(f"`eps` is a finite radius >= 0. Received: eps={eps!r}.")

@@ -27,8 +27,8 @@ reports pass through one process."""
 
 FEW = 4
 """Nodes up to which reports cost little: where time may end the search, they bring as many boxes as
-it takes for bounds that rise everywhere at once. An answer is as good then as its worst box; that
-takes a fifth longer to the end of a tree (`benchmarks/scale.py`)."""
+it takes for bounds that rise everywhere at once. An answer is as good then as its worst box; to the
+end of a tree it takes longer, for all these boxes are sent to and fro."""
 
 PLENTY, SCARCE = 64, 4
 """Open boxes a node from which on tasks may grow, and below which they shrink."""
