@@ -2,4 +2,5 @@
 
 from .loop import Loop as Loop
 from .pipe import Pipe as Pipe
+from .reach_sets import LoopReachSets as LoopReachSets
 from .trajectory import LoopTrajectory as LoopTrajectory

@@ -161,6 +161,8 @@ class Drawing:
         hi: `(2,)` upper right corner.
         labels: Of the two axes; an empty one for an axis that means nothing.
         caption: What is seen.
+        what: What the rectangle is part of, for readers who do not see it; of `"outputs"` the
+            dark polygons are blue, for nothing is wrong with them.
     """
 
     polygons: Sequence[tuple[bool, np.ndarray]]
@@ -168,6 +170,7 @@ class Drawing:
     hi: np.ndarray
     labels: tuple[str, str]
     caption: str
+    what: str = "the input set"
 
 
 @dataclass(frozen=True)

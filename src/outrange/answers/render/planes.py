@@ -23,3 +23,23 @@ def clipped(corners: np.ndarray, row: np.ndarray, limit: float) -> np.ndarray:
             share = height[i] / (height[i] - height[j])
             kept.append(corners[i] * (1 - share) + corners[j] * share)
     return np.array(kept).reshape(-1, 2)
+
+
+def convex_hull(points: np.ndarray) -> np.ndarray:
+    """The corners of the convex hull of points `(n, 2)`, in order around it; chains of Andrew."""
+    points = np.unique(points, axis=0)
+    if len(points) < 3:
+        return points
+    chains = []
+    for ordered in (points, points[::-1]):
+        chain: list[np.ndarray] = []
+        for point in ordered:
+            while len(chain) > 1 and _turn(chain[-2], chain[-1], point) <= 0:
+                chain.pop()
+            chain.append(point)
+        chains += chain[:-1]
+    return np.array(chains)
+
+
+def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])

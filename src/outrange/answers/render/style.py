@@ -118,9 +118,10 @@ def drawing(block: Drawing) -> str:
     def shape(dark: bool, corners: np.ndarray) -> str:
         places = (corners - block.lo) * scale + [0.0, high]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        return f'<polygon points="{path}" fill="{DARK if dark else PALE}"/>'
+        color = PALE if not dark else PALE_SEEN if block.what == "outputs" else DARK
+        return f'<polygon points="{path}" fill="{color}"/>'
 
     shapes = "".join(shape(dark, corners) for dark, corners in block.polygons)
     frame = f'<rect width="{SIDE}" height="{high}" fill="none" stroke="{AXIS}"/>'
     size = f'width="{SIDE}" height="{high}"'
-    return f'<svg role="img" aria-label="the input set" {size}>{shapes}{frame}</svg>'
+    return f'<svg role="img" aria-label="{block.what}" {size}>{shapes}{frame}</svg>'

@@ -1,0 +1,169 @@
+"""A reach set: a union of stars that covers the image of an input set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError, down, up
+from .membership import is_beyond, is_reached, nearest
+from .star import Star
+
+
+DEEPER = (0.5, 0.9, 0.99, 0.999, 0.99999)
+"""How far from the middle of a piece to its edge an output may be for an input inside to be found:
+shares of the way, tried one after the other."""
+
+
+@dataclass(frozen=True, eq=False)
+class StarUnion:
+    """What a network can output on an input set, as a union of pieces.
+
+    Every output of the real-valued network on the set is in some piece, proved; and each point of a
+    piece's `images` is within its `error` of an output that is attained.
+
+    Args:
+        names: Of the outputs.
+        pieces: `Star` each.
+    """
+
+    names: tuple[str, ...]
+    pieces: tuple[Star, ...]
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the network is affine on every piece: then only float64 rounding is left."""
+        return all(piece.exact for piece in self.pieces)
+
+    @cached_property
+    def error(self) -> np.ndarray:
+        """`(outputs,)` the largest error of all pieces."""
+        none = np.zeros(len(self.names))
+        return np.max([none, *(piece.error for piece in self.pieces)], axis=0)
+
+    @cached_property
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """The box around each piece, `(pieces, outputs)`."""
+        shape = len(self.pieces), len(self.names)
+        lo = [piece.images.min(axis=0) - piece.error for piece in self.pieces]
+        hi = [piece.images.max(axis=0) + piece.error for piece in self.pieces]
+        return down(np.array(lo).reshape(shape)), up(np.array(hi).reshape(shape))
+
+    @property
+    def lo(self) -> np.ndarray:
+        """`(outputs,)` the least value of each output, proved; infinite without any piece."""
+        return self._ends[0].min(axis=0, initial=np.inf)
+
+    @property
+    def hi(self) -> np.ndarray:
+        """`(outputs,)` the largest value of each output, proved."""
+        return self._ends[1].max(axis=0, initial=-np.inf)
+
+    def contains(self, y: Any) -> Any:
+        """Whether outputs are attained: True, False, or None where that is not known.
+
+        Both are proofs, about the real-valued network: True says that some input of the set has
+        exactly this output, False that none has. None is for outputs within rounding of a piece's
+        edge, for those within the error of a piece that is not exact, and for images without an
+        interior (more outputs than inputs), where True cannot be proved.
+
+        Args:
+            y: One output, flat `(outputs,)`, or a batch of them `(n, outputs)`.
+
+        Returns:
+            True, False or None for one output; for a batch, an object array `(n,)` of these.
+
+        Raises:
+            InputError: The shape does not fit, or a number is not finite.
+        """
+        try:
+            points = np.asarray(y, np.float64)
+        except (TypeError, ValueError):
+            points = np.empty((0, 0, 0))
+        count = len(self.names)
+        if points.ndim not in (1, 2) or points.shape[-1] != count:
+            raise InputError(
+                f"An output has {count} number{'s' * (count != 1)}, a batch is a row each. "
+                f"Received: shape {points.shape}."
+            )
+        if not np.isfinite(points).all():
+            raise InputError("Outputs must be finite numbers. Received: NaN or infinity.")
+        found = np.array([self._side(point) for point in np.atleast_2d(points)], object)
+        return found[0] if points.ndim == 1 else found
+
+    def _side(self, y: np.ndarray) -> bool | None:
+        lo, hi = self._ends
+        near = np.flatnonzero(((lo <= y) & (y <= hi)).all(axis=1))
+        scale = np.maximum(hi - lo, np.finfo(float).tiny)
+        open_ = False
+        for i in near:
+            star = self.pieces[i]
+            weights = nearest(star.images, y, scale[i])
+            apart = (y - weights @ star.images) / scale[i] ** 2
+            if is_beyond(star, y, apart):
+                continue
+            if any(is_reached(star, y, x) for x in _inputs_near(star, y, weights, scale[i])):
+                return True
+            open_ = True
+        return None if open_ else False
+
+    def index(self, output: str | int) -> int:
+        """Find an output by its name or its place.
+
+        Args:
+            output: Either.
+
+        Returns:
+            Its place.
+
+        Raises:
+            InputError: There is none.
+        """
+        if isinstance(output, str) and output in self.names:
+            return self.names.index(output)
+        whole = isinstance(output, int | np.integer) and not isinstance(output, bool)
+        if whole and 0 <= int(output) < len(self.names):
+            return int(output)
+        raise InputError(
+            f"The outputs are {', '.join(self.names)}, also known as 0 to {len(self.names) - 1}. "
+            f"Received: {output!r}."
+        )
+
+    def polygons(self, x: str | int = 0, y: str | int = 1) -> list[np.ndarray]:
+        """Project the pieces on two outputs.
+
+        Args:
+            x: An output, by its name or place.
+            y: Another one.
+
+        Returns:
+            The corners of each piece in order around it, `(n, 2)`.
+
+        Raises:
+            InputError: There is no such output.
+        """
+        outputs = np.array([self.index(x), self.index(y)])
+        return [piece.polygon(outputs) for piece in self.pieces]
+
+
+def _inputs_near(
+    star: Star, y: np.ndarray, weights: np.ndarray, scale: np.ndarray
+) -> Sequence[np.ndarray]:
+    """Inputs that the map takes to about `y`, those deep inside first."""
+    found = []
+    middle = np.full(len(weights), 1.0 / len(weights))
+    image = middle @ star.images
+    for share in DEEPER:
+        far = image + (y - image) / share
+        edge = nearest(star.images, far, scale)
+        if np.abs((edge @ star.images - far) / scale).max() < 1e-9:
+            found.append(((1 - share) * middle + share * edge) @ star.corners)
+            break
+    return [*found, weights @ star.corners]

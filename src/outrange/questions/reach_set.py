@@ -1,0 +1,191 @@
+"""The image of an input set: all outputs that a network has on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..answers import Cost
+from ..answers.reach_set import ReachSet
+from ..answers.regions.star import Star
+from ..answers.regions.star_union import StarUnion
+from ..answers.render.text import entry_names
+from ..core import Atom, Box, InputError, Region, Warrant, deadline
+from ..core.formula import And, clauses, value
+from ..graph import Graph, Slot
+from ..graph.limits import check_within
+from ..graph.rewrites.rewrite import piecewise_to_pairs
+from ..search.reach_sets.boxes import covered
+from ..search.reach_sets.cells import Cells, Frame
+from ..search.reach_sets.regions import LinearRegions, has_regions
+from .common.arguments import check_limits
+from .common.network import NetworkLike
+from .inputs.parse_box import place
+from .stars import box_stars, stars
+
+
+MOST_INPUTS = 8
+"""Inputs that may vary: a box has two to this power corners, and cells have more."""
+
+SHARE_OF_TIME = 0.85
+"""Of the time limit for cuts: what is left open then is enclosed, which takes time as well."""
+
+SEEN = 400
+"""Outputs that are computed beside, one in each of so many pieces, to be drawn."""
+
+NEAR = 1e-9
+"""An input exceeds a condition by no more where it is drawn: a flat piece has no inside."""
+
+EXACT = ("star sets: linear regions as polytopes, cut without rounding (Tran et al. 2019)",)
+CURVED = ("boxes of inputs with affine forms (DeepZ, Singh et al. 2018)",)
+
+
+def reach_set(
+    network: NetworkLike,
+    regions: Sequence[Region],
+    *,
+    tol: float = 0.01,
+    time_limit: float | None = None,
+    most_pieces: int = 10_000,
+    seed: int = 0,
+) -> ReachSet:
+    """Compute all outputs on the regions; see `outrange.reach_set`.
+
+    Args:
+        network: The model.
+        regions: The input sets; a union.
+        tol: See `outrange.reach_set`.
+        time_limit: Seconds; None for no limit.
+        most_pieces: See `outrange.reach_set`.
+        seed: Of the inputs that are tried.
+    """
+    check_limits(tol, time_limit, default=False)
+    check_most(most_pieces)
+    began = time.perf_counter()
+    slots = network.graph.inputs
+    sets = list(convex_parts(slots, regions))
+    graph = piecewise_to_pairs(network.graph)
+    straight = has_regions(graph)
+    pieces: list[Star] = []
+    status = "known"
+    with deadline(None if time_limit is None else SHARE_OF_TIME * float(time_limit)):
+        for i, (box, atoms) in enumerate(sets):
+            room = max(1, int(most_pieces) - len(pieces) - (len(sets) - i - 1))
+            if straight:
+                found, ended = _exact(graph, box, atoms, room, status)
+            else:
+                boxes, ended = covered(graph, box, atoms, float(tol), room)
+                found = box_stars(boxes)
+            pieces += found
+            status = ended if ended != "known" else status
+    names = tuple(entry_names({slot.name: slot.shape for slot in network.graph.outputs}))
+    image = StarUnion(names, tuple(pieces))
+    return ReachSet(
+        model=network.name,
+        inputs={slot.name: slot.shape for slot in slots},
+        outputs={slot.name: slot.shape for slot in network.graph.outputs},
+        image=image,
+        seen=_seen(network.graph, pieces, sets, seed),
+        status="exact" if image.is_exact else status,
+        tol=float(tol),
+        warrant=Warrant.FLOAT64_ROUNDED,
+        cost=Cost(time.perf_counter() - began, len(pieces)),
+        methods=EXACT if straight else CURVED,
+    )
+
+
+def check_most(most_pieces: Any) -> None:
+    """`most_pieces` is a whole number above 0.
+
+    Raises:
+        InputError: It is not.
+    """
+    whole = isinstance(most_pieces, int | np.integer) and not isinstance(most_pieces, bool)
+    if not whole or most_pieces < 1:
+        raise InputError(
+            f"`most_pieces` must be an integer >= 1. Received: most_pieces={most_pieces!r}."
+        )
+
+
+def _exact(
+    graph: Graph, box: Box, atoms: tuple[Atom, ...], room: int, status: str
+) -> tuple[list[Star], str]:
+    frame = Frame.of(box)
+    polytope = frame.polytope(box, atoms)
+    if not polytope.points:
+        return [], "known"
+    cells = LinearRegions(graph, room)
+    cells.stopped = "" if status == "known" else status
+    parts = cells.advance([Cells.of(frame, polytope)], graph.output)
+    entries = np.arange(graph.value_size(graph.output))
+    return stars(frame, box, parts, graph.output, entries), cells.stopped or "known"
+
+
+def convex_parts(
+    slots: Sequence[Slot], regions: Sequence[Region]
+) -> Iterator[tuple[Box, tuple[Atom, ...]]]:
+    """Boxes and linear inequalities, whose union is the set.
+
+    Raises:
+        InputError: Inputs take whole numbers, a set is a ball, or too many inputs vary.
+    """
+    for region in regions:
+        check_within(slots, region.box.lo, region.box.hi)
+        if region.integer.any():
+            raise InputError(
+                "A reach set is of real-valued inputs; "
+                f"{place(slots, int(np.argmax(region.integer)))} takes whole numbers only. Fix it "
+                "to each of its values, as a `Union` of boxes. Received: `Mixed`."
+            )
+        if region.distances:
+            raise InputError(
+                "A reach set is of boxes and polytopes, whose pieces are polytopes too: write the "
+                "ball as a box or a `Polytope`. Received: a ball."
+            )
+        if not np.isfinite(4.0 * (region.box.hi - region.box.lo)).all():
+            raise InputError(
+                "The sides of the input set must be finite float64 numbers, and not the largest. "
+                f"Received: sides of up to {np.max(region.box.hi / 2 - region.box.lo / 2):g} times "
+                "two."
+            )
+        varies = int((region.box.lo < region.box.hi).sum())
+        if varies > MOST_INPUTS:
+            raise InputError(
+                f"A reach set is of up to {MOST_INPUTS} inputs that vary: fix the others in the "
+                "box; `output_range` bounds the outputs over many inputs. "
+                f"Received: {varies} that vary."
+            )
+        for clause in clauses(region.condition):
+            if not all(isinstance(part, Atom) for part in clause):
+                raise InputError(
+                    "The condition falls apart into too many polytopes: ask about a part of it. "
+                    f"Received: more than {len(clauses(region.condition))}."
+                )
+            yield region.box, tuple(part for part in clause if isinstance(part, Atom))
+
+
+def _seen(
+    graph: Graph,
+    pieces: Sequence[Star],
+    sets: Sequence[tuple[Box, tuple[Atom, ...]]],
+    seed: int,
+) -> np.ndarray:
+    """`(n, outputs)` of one input of the set in each of some pieces, in plain float64."""
+    rng = np.random.default_rng(seed)
+    chosen = list(pieces)
+    if len(chosen) > SEEN:
+        chosen = [pieces[i] for i in rng.choice(len(pieces), SEEN, replace=False)]
+    points = np.zeros((0, graph.size))
+    if chosen:
+        drawn = [rng.dirichlet(np.ones(len(one.corners))) @ one.corners for one in chosen]
+        points = np.array(drawn)
+    # Boxes of a curved network may reach beyond the conditions.
+    kept = np.zeros(len(points), bool)
+    for box, atoms in sets:
+        inside = ((box.lo <= points) & (points <= box.hi)).all(axis=1)
+        kept |= inside & (value(And(atoms), points) <= NEAR)
+    with np.errstate(all="ignore"):
+        return graph.run(points[kept])

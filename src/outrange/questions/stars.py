@@ -1,0 +1,97 @@
+"""From cells of a search to the stars of an answer."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..answers.regions.star import Star
+from ..core import Box, gamma
+from ..domains.rounding import widened
+from ..search.reach_sets.boxes import FormBoxes
+from ..search.reach_sets.cells import Cells, Frame, error_of
+from ..search.reach_sets.polytope import Face, Polytope
+
+
+def stars(
+    frame: Frame, box: Box, parts: Sequence[Cells], value: int, entries: np.ndarray
+) -> list[Star]:
+    """A star for each cell.
+
+    Args:
+        frame: How its inputs are written.
+        box: The box that all of them lie in.
+        parts: The cells.
+        value: Of the graph.
+        entries: The entries of the value that are its outputs.
+    """
+    found = []
+    for cells in parts:
+        form = cells.forms[value]
+        for i, polytope in enumerate(cells.polytopes):
+            k = polytope.size
+            center, rows = form.center[i, entries], form.rows[i, :k][:, entries]
+            error = error_of(form, k)[i, entries]
+            found.append(_star(frame, box, polytope, (center, rows, error), bool(cells.exact[i])))
+    return found
+
+
+def _star(
+    frame: Frame,
+    box: Box,
+    polytope: Polytope,
+    form: tuple[np.ndarray, np.ndarray, np.ndarray],
+    exact: bool,
+) -> Star:
+    center, rows, error = form
+    d, places = frame.at.size, polytope.floats
+    images = center + places @ rows
+    size = np.abs(center) + np.abs(places) @ np.abs(rows)
+    # The vertices are rounded, and so is what the map makes of them.
+    error = widened(error + gamma(2 * polytope.size + 8) * size.max(axis=0))
+    slopes = np.zeros((center.size, d))
+    slopes[:, frame.free] = (rows / frame.scale[:, None]).T
+    corners = np.tile(frame.at, (len(places), 1))
+    corners[:, frame.free] += places * frame.scale
+    a, b = _inequalities(frame, polytope.touching())
+    corners = np.clip(corners, box.lo, box.hi)
+    return Star(
+        a, b, box.lo, box.hi, frame.at, slopes, center, corners, images, error, exact
+    )  # fmt: skip
+
+
+def _inequalities(frame: Frame, faces: Sequence[Face]) -> tuple[np.ndarray, np.ndarray]:
+    """Faces over `e` as `a @ x <= b`; their slopes are float64 numbers times a power of two."""
+    a, b = np.zeros((len(faces), frame.at.size)), np.zeros(len(faces))
+    for k, (slopes, constant) in enumerate(faces):
+        unit = 1 << max(max((abs(s) for s in slopes), default=0), 1).bit_length()
+        a[k, frame.free] = np.array([s / unit for s in slopes]) / frame.scale
+        b[k] = a[k] @ frame.at - constant / unit
+    return a, b
+
+
+def box_stars(boxes: FormBoxes) -> list[Star]:
+    """A star for each box of a curved network; none of them is exact."""
+    found, form = [], boxes.form
+    for i, (lo, hi) in enumerate(zip(boxes.lo, boxes.hi, strict=True)):
+        free = np.flatnonzero(lo < hi)
+        center, rows = form.center[i], form.rows[i, : free.size]
+        signs = np.array(list(itertools.product((-1.0, 1.0), repeat=free.size)))
+        signs = signs.reshape(2**free.size, free.size)
+        size = np.abs(center) + np.abs(rows).sum(axis=0)
+        error = widened(form.rest[i] + gamma(2 * free.size + 12) * size)
+        at = 0.5 * lo + 0.5 * hi
+        half = np.maximum(hi - at, at - lo)[free]
+        slopes = np.zeros((center.size, lo.size))
+        slopes[:, free] = (rows / half[:, None]).T
+        corners = np.tile(at, (len(signs), 1))
+        corners[:, free] = np.where(signs > 0, hi[free], lo[free])
+        found.append(
+            Star(
+                np.zeros((0, lo.size)), np.zeros(0), lo, hi, at, slopes, center, corners,
+                center + signs @ rows, error, False,
+            )
+        )  # fmt: skip
+    return found

@@ -1,0 +1,113 @@
+"""Exact reach sets of a closed loop of straight pieces: its image after every step.
+
+The loop unrolled is one network; its cells after a step are cut further by the next. What was
+rounded up to a step is kept in symbols, which later steps carry on as they carry on the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..answers.regions.star import Star
+from ..answers.regions.star_union import StarUnion
+from ..core import Atom, Box, Clock, UnsupportedError, deadline
+from ..core.watch import Stage, tell
+from ..graph import Graph
+from ..graph.rewrites.rewrite import piecewise_to_pairs
+from ..questions.reach_set import SHARE_OF_TIME, convex_parts
+from ..questions.stars import stars
+from ..search.reach_sets.cells import Cells, Frame
+from ..search.reach_sets.regions import LinearRegions, has_regions
+from .seen import trajectories
+from .system import LoopSystem, unrolled
+
+
+@dataclass(eq=False)
+class _Part:
+    """A convex part of the initial set on its way."""
+
+    frame: Frame
+    box: Box
+    cells: list[Cells]
+    search: LinearRegions
+
+
+@dataclass(frozen=True, eq=False)
+class LoopSets:
+    """What was found.
+
+    Args:
+        sets: The union after each step, the initial set first.
+        reason: `"exact"`, or why cuts ended: `"time"`, `"interrupted"`, `"pieces"`.
+        states: `(runs, steps + 1, states)` trajectories in float64.
+    """
+
+    sets: tuple[StarUnion, ...]
+    reason: str
+    states: np.ndarray
+
+
+def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> LoopSets:
+    """The reach set after every step.
+
+    Args:
+        system: The loop.
+        clock: Of the question.
+        most: Pieces after a step.
+        seed: Of the trajectories.
+
+    Raises:
+        UnsupportedError: The loop bends or jumps.
+        InputError: Its initial set has no exact pieces, or too many numbers vary.
+    """
+    straight = replace(system, steps=tuple(map(piecewise_to_pairs, system.steps)))
+    graph = unrolled(straight, system.horizon)
+    if not has_regions(graph):
+        raise UnsupportedError(
+            "Exact reach sets are of loops of straight pieces: affine, relu, abs, clip, interp. "
+            "This controller or plant bends or jumps (a product of two variables, tanh, sin, a "
+            "comparison): `outrange.closed_loop` bounds its states by boxes."
+        )
+    regions = system.regions(system.horizon)
+    parts = _parts(graph, list(convex_parts(graph.inputs, regions)), most)
+    # Delayed controls are states that nobody asked for.
+    shown = np.arange(len(system.states) - system.hidden)
+    names = tuple(system.states[i] for i in shown)
+    sets = [StarUnion(names, tuple(_stars(parts, 0, shown)))]
+    with deadline(SHARE_OF_TIME * clock.left if np.isfinite(clock.left) else None):
+        for k, end in enumerate(graph.nodes[-1].inputs):
+            tell(Stage(f"step {k + 1} of {system.horizon}"))
+            _advance(parts, end)
+            sets.append(StarUnion(names, tuple(_stars(parts, end, shown))))
+    stopped = [part.search.stopped for part in parts if part.search.stopped]
+    _, states, _ = trajectories(system, regions, system.horizon, seed, None)
+    return LoopSets(tuple(sets), stopped[0] if stopped else "exact", states[:, :, shown])
+
+
+def _parts(graph: Graph, sets: Sequence[tuple[Box, tuple[Atom, ...]]], most: int) -> list[_Part]:
+    found = []
+    for box, atoms in sets:
+        frame = Frame.of(box)
+        polytope = frame.polytope(box, atoms)
+        if polytope.points:
+            search = LinearRegions(graph, max(1, most // len(sets)))
+            found.append(_Part(frame, box, [Cells.of(frame, polytope)], search))
+    return found
+
+
+def _advance(parts: list[_Part], value: int) -> None:
+    stopped = next((part.search.stopped for part in parts if part.search.stopped), "")
+    for part in parts:
+        part.search.stopped = part.search.stopped or stopped
+        ended = part.search.advance(part.cells, value)
+        part.cells = [cells.with_symbols(value) for cells in ended]
+        stopped = stopped or part.search.stopped
+
+
+def _stars(parts: list[_Part], value: int, entries: np.ndarray) -> list[Star]:
+    return [
+        star for part in parts for star in stars(part.frame, part.box, part.cells, value, entries)
+    ]

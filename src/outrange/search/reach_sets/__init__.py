@@ -1,0 +1,1 @@
+"""The image of an input set: cells on which a network is affine, and what encloses the rest."""

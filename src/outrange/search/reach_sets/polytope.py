@@ -1,0 +1,127 @@
+"""Convex polytopes by their vertices, cut by half-spaces without any rounding.
+
+Vertices are rational, and each knows the faces that it lies on. Two of them are joined by an edge
+exactly where no third vertex lies on all faces that they have in common; an edge that crosses a
+plane gives a vertex of both parts. Faces are float64 rows, so numbers stay as long as `d` rows make
+them, however often a polytope was cut.
+Reference: Motzkin et al., the double description method (1953); Fukuda, Prodon (1996).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from math import gcd
+
+import numpy as np
+
+
+Point = tuple[tuple[int, ...], int]
+"""A point `whole / over`, `over` positive."""
+
+Face = tuple[tuple[int, ...], int]
+"""`slopes @ x + constant <= 0`, times any positive number, in integers."""
+
+
+def face_of(slopes: Sequence[float | Fraction], constant: float | Fraction) -> Face:
+    """The face of a row of float64 numbers or fractions, exactly."""
+    numbers = [Fraction(v) for v in (*slopes, constant)]
+    over = 1
+    for number in numbers:
+        over = over * number.denominator // gcd(over, number.denominator)
+    whole = [int(number * over) for number in numbers]
+    return tuple(whole[:-1]), whole[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Polytope:
+    """A polytope within a box; without points it is empty.
+
+    Args:
+        points: Its vertices.
+        on: Of each vertex the faces that it lies on, as bits: those of the box first.
+        faces: Those beyond the box, in order.
+
+    Sound: nothing is rounded. Cost: pairs of vertices on both sides of a cut, each looked for among
+    all vertices: few inputs.
+    """
+
+    points: tuple[Point, ...]
+    on: tuple[int, ...]
+    faces: tuple[Face, ...] = field(default=())
+
+    @classmethod
+    def box(cls, lo: Sequence[Fraction], hi: Sequence[Fraction]) -> Polytope:
+        """A box; every upper end is larger than the lower one."""
+        d = len(lo)
+        points, on = [], []
+        for corner in itertools.product((0, 1), repeat=d):
+            ends = [(lo, hi)[c][i] for i, c in enumerate(corner)]
+            over = 1
+            for end in ends:
+                over = over * end.denominator // gcd(over, end.denominator)
+            points.append((tuple(int(end * over) for end in ends), over))
+            on.append(sum(1 << (2 * i + c) for i, c in enumerate(corner)))
+        return cls(tuple(points), tuple(on))
+
+    @property
+    def size(self) -> int:
+        """The number of inputs."""
+        return len(self.points[0][0]) if self.points else 0
+
+    @cached_property
+    def floats(self) -> np.ndarray:
+        """`(p, d)` the vertices, each number rounded to the nearest float64."""
+        rows = [[w / over for w in whole] for whole, over in self.points]
+        return np.array(rows, np.float64).reshape(len(self.points), self.size)
+
+    def cut(self, face: Face) -> tuple[Polytope, Polytope]:
+        """The parts where a form is at most 0, and at least 0; what is on the plane is in both."""
+        slopes, constant = face
+        values = [
+            sum(s * w for s, w in zip(slopes, whole, strict=True)) + constant * over
+            for whole, over in self.points
+        ]
+        if all(v <= 0 for v in values) or all(v >= 0 for v in values):
+            return self._side(values, 1, face, []), self._side(values, -1, face, [])
+        new = [
+            self._crossing(i, j, values)
+            for i, j in itertools.product(range(len(values)), repeat=2)
+            if values[i] < 0 < values[j] and self._joined(i, j)
+        ]
+        return self._side(values, 1, face, new), self._side(values, -1, face, new)
+
+    def _side(
+        self, values: list[int], sign: int, face: Face, new: list[tuple[Point, int]]
+    ) -> Polytope:
+        bit = 1 << (2 * self.size + len(self.faces))
+        kept = [i for i, v in enumerate(values) if sign * v <= 0]
+        points = [self.points[i] for i in kept] + [point for point, _ in new]
+        on = [self.on[i] | (bit if values[i] == 0 else 0) for i in kept]
+        on += [common | bit for _, common in new]
+        slopes, constant = face
+        own = face if sign > 0 else (tuple(-s for s in slopes), -constant)
+        return Polytope(tuple(points), tuple(on), (*self.faces, own))
+
+    def _joined(self, i: int, j: int) -> bool:
+        common = self.on[i] & self.on[j]
+        return sum(on & common == common for on in self.on) == 2
+
+    def _crossing(self, i: int, j: int, values: list[int]) -> tuple[Point, int]:
+        (a, over_a), (b, over_b) = self.points[i], self.points[j]
+        low, high = values[i], values[j]
+        whole = [high * p - low * q for p, q in zip(a, b, strict=True)]
+        over = high * over_a - low * over_b
+        common = gcd(over, *whole)
+        point = tuple(w // common for w in whole), over // common
+        return point, self.on[i] & self.on[j]
+
+    def touching(self) -> list[Face]:
+        """The faces beyond the box that some vertex lies on; the others follow from the rest."""
+        seen, first = 0, 2 * self.size
+        for on in self.on:
+            seen |= on
+        return [face for k, face in enumerate(self.faces) if seen >> (first + k) & 1]
