@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from .api.explore import explore as explore
     from .api.loops.ask import closed_loop as closed_loop
     from .api.loops.files import loop_file as loop_file
-    from .api.loops.sets import loop_reach_sets as loop_reach_sets
     from .api.loops.specs import avoid as avoid, within as within
     from .api.optimize import maximize as maximize, minimize as minimize
     from .api.properties import verify as verify
@@ -62,7 +61,8 @@ if TYPE_CHECKING:
         sample_range as sample_range,
         summary as summary,
     )
-    from .api.reach_set import reach_set as reach_set
+    from .api.reach_sets.loop import loop_reach_sets as loop_reach_sets
+    from .api.reach_sets.network import reach_set as reach_set
     from .api.read import load as load, read as read, read_property as read_property
     from .api.report import report as report
     from .api.robustness import robust_accuracy as robust_accuracy, robustness as robustness
@@ -111,12 +111,12 @@ _HOMES = {
     "api.explore": "explore",
     "api.loops.ask": "closed_loop",
     "api.loops.files": "loop_file",
-    "api.loops.sets": "loop_reach_sets",
+    "api.reach_sets.loop": "loop_reach_sets",
     "api.loops.specs": "avoid within",
     "api.optimize": "maximize minimize",
     "api.properties": "verify",
     "api.ranges": "difference_range output_range sample_range summary",
-    "api.reach_set": "reach_set",
+    "api.reach_sets.network": "reach_set",
     "api.read": "load read read_property",
     "api.report": "report",
     "api.robustness": "robust_accuracy robustness",

@@ -16,10 +16,12 @@ from outrange.answers import (
     LayerRow,
     Level,
     Loop,
+    LoopReachSets,
     Monotone,
     Optimum,
     Pipe,
     Range,
+    ReachSet,
     RobustAccuracy,
     Robustness,
     SampledRange,
@@ -32,6 +34,8 @@ from outrange.answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
 from outrange.answers.loops import LoopTrajectory
 from outrange.answers.loops.pipe import Invariant
 from outrange.answers.loops.trajectory import LoopZone
+from outrange.answers.reach_sets.star import Star
+from outrange.answers.reach_sets.star_union import StarUnion
 from outrange.answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED, Locator
 from outrange.answers.regions.piece import Piece, Slab
 from outrange.answers.study.study import Study
@@ -436,12 +440,63 @@ def loops() -> dict[str, Loop]:
     }  # fmt: skip
 
 
+def star(at=0.0, exact=True, outputs=2) -> Star:
+    """The unit square, moved by a map that is the identity but for a shift."""
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    slopes, center = np.eye(outputs, 2), np.full(outputs, at)
+    return Star(
+        np.array([[1.0, 1.0]]), np.array([2.0]), np.zeros(2), np.ones(2), np.zeros(2), slopes,
+        center, corners, corners @ slopes.T + center, np.full(outputs, 1e-12 if exact else 0.25),
+        exact,
+    )  # fmt: skip
+
+
+def reach_sets() -> dict[str, ReachSet]:
+    def of(*pieces, names=("y[0]", "y[1]"), status="exact", **changes):
+        outputs = {"y": (len(names),)}
+        answer = ReachSet(
+            "arm", {"x": (2,)}, outputs, StarUnion(names, pieces), np.full((3, len(names)), 0.5),
+            status, 0.01, PROOF, COST, METHODS,
+        )  # fmt: skip
+        return replace(answer, **changes)
+
+    far = replace(star(exact=False), error=np.full(2, np.inf))
+    return {
+        "exact": of(star(), star(0.5)),
+        "a cover": of(star(), star(0.5, exact=False), status="pieces"),
+        "curved": of(star(exact=False), status="known"),
+        "interrupted": of(far, status="interrupted"),
+        "empty": of(seen=np.zeros((0, 2))),
+        "many pieces": of(*[star(i / 100) for i in range(2500)]),
+        "one output": of(star(outputs=1), names=("y[0]",)),
+        "three outputs": of(star(outputs=3), names=("a", "b", "c")),
+        "hostile": of(star(), names=(HOSTILE, "b"), model=HOSTILE),
+    }
+
+
+def loop_reach_sets() -> dict[str, LoopReachSets]:
+    def of(*sets, names=("angle", "speed"), status="exact", **changes):
+        answer = LoopReachSets(
+            "arm", names, tuple(StarUnion(names, one) for one in sets),
+            np.zeros((2, len(sets), len(names))), status, PROOF, COST, METHODS,
+        )  # fmt: skip
+        return replace(answer, **changes)
+
+    return {
+        "exact": of((star(),), (star(0.5), star(0.75))),
+        "a cover": of((star(),), (star(0.5, exact=False),), status="time"),
+        "long": of(*[(star(k / 10),) for k in range(40)]),
+        "empty": of((), (), trajectories=np.zeros((0, 2, 2))),
+        "hostile": of((star(),), (star(),), names=(HOSTILE, "b"), model=HOSTILE),
+    }
+
+
 KINDS = {
     Range: ranges, SampledRange: sampled, Summary: summaries, Verdict: verdicts, Optimum: optima,
     BadInputs: bad_inputs, Diagnosis: diagnoses, DeadStart: dead_starts, Monotone: monotones,
     Robustness: robustnesses, Counterexamples: counterexample_lists,
     RobustAccuracy: robust_accuracies, Advice: advices, Study: studies,
-    Loop: loops,
+    Loop: loops, ReachSet: reach_sets, LoopReachSets: loop_reach_sets,
 }  # fmt: skip
 """Record type to its instances by name."""
 

@@ -4,7 +4,7 @@ from .answer import Answer as Answer, Cost as Cost
 from .bad_inputs import BadInputs as BadInputs
 from .counterexamples import Counterexamples as Counterexamples
 from .diagnosis import Diagnosis as Diagnosis, Finding as Finding, Level as Level
-from .loops import Loop as Loop, LoopReachSets as LoopReachSets, Pipe as Pipe
+from .loops import Loop as Loop, Pipe as Pipe
 from .monotone import FallingPair as FallingPair, Monotone as Monotone, Trend as Trend
 from .optimum import Optimum as Optimum
 from .progress import (
@@ -13,7 +13,7 @@ from .progress import (
     VerifyProgress as VerifyProgress,
 )
 from .range import Range as Range
-from .reach_set import ReachSet as ReachSet
+from .reach_sets import LoopReachSets as LoopReachSets, ReachSet as ReachSet
 from .robust_accuracy import RobustAccuracy as RobustAccuracy
 from .robustness import Robustness as Robustness
 from .sampled import SampledRange as SampledRange

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..answers import Cost
-from ..answers.reach_set import ReachSet
-from ..answers.regions.star import Star
-from ..answers.regions.star_union import StarUnion
+from ..answers.reach_sets.reach_set import ReachSet
+from ..answers.reach_sets.star import Star
+from ..answers.reach_sets.star_union import StarUnion
 from ..answers.render.text import entry_names
 from ..core import Atom, Box, InputError, Region, Warrant, deadline
 from ..core.formula import And, clauses, value
@@ -19,7 +19,7 @@ from ..graph import Graph, Slot
 from ..graph.limits import check_within
 from ..graph.rewrites.rewrite import piecewise_to_pairs
 from ..search.reach_sets.boxes import covered
-from ..search.reach_sets.cells import Cells, Frame
+from ..search.reach_sets.cells import Cells, InputFrame
 from ..search.reach_sets.regions import LinearRegions, has_regions
 from .common.arguments import check_limits
 from .common.network import NetworkLike
@@ -113,7 +113,7 @@ def check_most(most_pieces: Any) -> None:
 def _exact(
     graph: Graph, box: Box, atoms: tuple[Atom, ...], room: int, status: str
 ) -> tuple[list[Star], str]:
-    frame = Frame.of(box)
+    frame = InputFrame.of(box)
     polytope = frame.polytope(box, atoms)
     if not polytope.points:
         return [], "known"
@@ -145,11 +145,11 @@ def convex_parts(
                 "A reach set is of boxes and polytopes, whose pieces are polytopes too: write the "
                 "ball as a box or a `Polytope`. Received: a ball."
             )
-        if not np.isfinite(4.0 * (region.box.hi - region.box.lo)).all():
+        half = region.box.hi / 2 - region.box.lo / 2
+        if not (half < np.finfo(np.float64).max / 8).all():
             raise InputError(
                 "The sides of the input set must be finite float64 numbers, and not the largest. "
-                f"Received: sides of up to {np.max(region.box.hi / 2 - region.box.lo / 2):g} times "
-                "two."
+                f"Received: a side of {np.max(half):g} times two."
             )
         varies = int((region.box.lo < region.box.hi).sum())
         if varies > MOST_INPUTS:

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..answers.regions.star import Star
+from ..answers.reach_sets.star import Star
 from ..core import Box, gamma
 from ..domains.rounding import widened
 from ..search.reach_sets.boxes import FormBoxes
-from ..search.reach_sets.cells import Cells, Frame, error_of
-from ..search.reach_sets.polytope import Face, Polytope
+from ..search.reach_sets.cells import Cells, InputFrame, error_of
+from ..search.reach_sets.polytope import CutPolytope, Face
 
 
 def stars(
-    frame: Frame, box: Box, parts: Sequence[Cells], value: int, entries: np.ndarray
+    frame: InputFrame, box: Box, parts: Sequence[Cells], value: int, entries: np.ndarray
 ) -> list[Star]:
     """A star for each cell.
 
@@ -39,9 +39,9 @@ def stars(
 
 
 def _star(
-    frame: Frame,
+    frame: InputFrame,
     box: Box,
-    polytope: Polytope,
+    polytope: CutPolytope,
     form: tuple[np.ndarray, np.ndarray, np.ndarray],
     exact: bool,
 ) -> Star:
@@ -62,7 +62,7 @@ def _star(
     )  # fmt: skip
 
 
-def _inequalities(frame: Frame, faces: Sequence[Face]) -> tuple[np.ndarray, np.ndarray]:
+def _inequalities(frame: InputFrame, faces: Sequence[Face]) -> tuple[np.ndarray, np.ndarray]:
     """Faces over `e` as `a @ x <= b`; their slopes are float64 numbers times a power of two."""
     a, b = np.zeros((len(faces), frame.at.size)), np.zeros(len(faces))
     for k, (slopes, constant) in enumerate(faces):

@@ -2,5 +2,4 @@
 
 from .loop import Loop as Loop
 from .pipe import Pipe as Pipe
-from .reach_sets import LoopReachSets as LoopReachSets
 from .trajectory import LoopTrajectory as LoopTrajectory

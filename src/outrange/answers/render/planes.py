@@ -28,7 +28,7 @@ def clipped(corners: np.ndarray, row: np.ndarray, limit: float) -> np.ndarray:
 def convex_hull(points: np.ndarray) -> np.ndarray:
     """The corners of the convex hull of points `(n, 2)`, in order around it; chains of Andrew."""
     points = np.unique(points, axis=0)
-    if len(points) < 3:
+    if len(points) < 3 or not np.isfinite(points).all():
         return points
     chains = []
     for ordered in (points, points[::-1]):

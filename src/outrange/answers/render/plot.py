@@ -220,17 +220,21 @@ def _drawable(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return held, np.asarray(~finite.all(axis=1))
 
 
+def add_polygons(ax: Any, shapes: Sequence[np.ndarray], **style: Any) -> None:
+    """Polygons `(n, 2)` in one style, those with infinite corners left out."""
+    from matplotlib.collections import PolyCollection
+
+    shapes = [shape for shape in shapes if np.isfinite(shape).all()]
+    ax.add_collection(PolyCollection(shapes, joinstyle="round", snap=False, **style))
+
+
 def plot_drawing(title: str, drawing: Drawing, ax: Any) -> Any:
     """Polygons in the plane; the axes."""
     ax = new_axes(figsize=(5.6, 5.0 if drawing.labels[1] else 2.2)) if ax is None else ax
-    from matplotlib.collections import PolyCollection
-
     for wanted, color in ((False, PALE), (True, DARK)):
         shapes = [corners for dark, corners in drawing.polygons if dark == wanted]
         # Pieces that touch are drawn over their seams, which else would look like holes.
-        ax.add_collection(
-            PolyCollection(shapes, color=color, linewidth=1.0, joinstyle="round", snap=False)
-        )
+        add_polygons(ax, shapes, color=color, linewidth=1.0)
     if not drawing.polygons:
         ax.text(0.5, 0.5, "no piece of any volume", transform=ax.transAxes, ha="center")
     ax.set_xlim(drawing.lo[0], drawing.hi[0])

@@ -18,7 +18,7 @@ import numpy as np
 from ...core import Atom, Box, gamma
 from ...domains.forward import ForwardForm
 from ...domains.rounding import widened
-from .polytope import Polytope, face_of
+from .polytope import CutPolytope, face_of
 
 
 MOST_SYMBOLS = 48
@@ -29,7 +29,7 @@ AT_ONCE = 128
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class InputFrame:
     """How inputs are written.
 
     Args:
@@ -43,7 +43,7 @@ class Frame:
     scale: np.ndarray
 
     @classmethod
-    def of(cls, box: Box) -> Frame:
+    def of(cls, box: Box) -> InputFrame:
         """The frame of a box."""
         free = np.flatnonzero(box.lo < box.hi)
         at = box.lo + (0.5 * box.hi - 0.5 * box.lo)
@@ -58,9 +58,9 @@ class Frame:
             (Fraction(float(x)) - Fraction(float(m))) / Fraction(float(s)) for x, m, s in places
         ]
 
-    def polytope(self, box: Box, atoms: Sequence[Atom]) -> Polytope:
+    def polytope(self, box: Box, atoms: Sequence[Atom]) -> CutPolytope:
         """The part of a box where linear inequalities of the inputs hold, their edges included."""
-        found = Polytope.box(self.inside(box.lo), self.inside(box.hi))
+        found = CutPolytope.box(self.inside(box.lo), self.inside(box.hi))
         rank = {int(i): n for n, i in enumerate(self.free)}
         for atom in atoms:
             slopes = [Fraction(0)] * self.free.size
@@ -86,13 +86,13 @@ class Cells:
         value: The last value that is known.
     """
 
-    polytopes: list[Polytope]
+    polytopes: list[CutPolytope]
     forms: dict[int, ForwardForm]
     exact: np.ndarray
     value: int = 0
 
     @classmethod
-    def of(cls, frame: Frame, polytope: Polytope) -> Cells:
+    def of(cls, frame: InputFrame, polytope: CutPolytope) -> Cells:
         """The whole of a polytope, before the first operation."""
         rows = np.zeros((1, frame.free.size, frame.at.size))
         rows[0, np.arange(frame.free.size), frame.free] = frame.scale
@@ -102,7 +102,7 @@ class Cells:
     def __len__(self) -> int:
         return len(self.polytopes)
 
-    def picked(self, cells: np.ndarray, polytopes: Sequence[Polytope] | None = None) -> Cells:
+    def picked(self, cells: np.ndarray, polytopes: Sequence[CutPolytope] | None = None) -> Cells:
         """Some of the cells, perhaps each several times, with polytopes of their own."""
         forms = {
             v: ForwardForm(f.center[cells], f.rows[cells], f.rest[cells])
@@ -144,7 +144,7 @@ def error_of(form: ForwardForm, size: int) -> np.ndarray:
 
 
 def form_ends(
-    polytopes: Sequence[Polytope], form: ForwardForm
+    polytopes: Sequence[CutPolytope], form: ForwardForm
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Least and largest of `c + G^T e` over each polytope, and what float64 may be off, `(B, n)`.
 

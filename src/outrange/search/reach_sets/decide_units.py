@@ -18,7 +18,7 @@ from ...domains.forward import RULES, ForwardForm
 from ...domains.rounding import widened
 from ...ops import Curve
 from .cells import Cells, error_of, form_ends
-from .polytope import Polytope, face_of
+from .polytope import CutPolytope, face_of
 
 
 def decided(op: Curve, source: int, cells: Cells, room: Callable[[int], bool]) -> Cells:
@@ -146,7 +146,7 @@ def _cut(op: Curve, source: int, cells: Cells, crossed: np.ndarray) -> Cells:
     """Each cell in two, along the plane of one of its knots."""
     form = cells.forms[source]
     cell_of: list[int] = []
-    polytopes: list[Polytope] = []
+    polytopes: list[CutPolytope] = []
     for i in range(len(cells)):
         knot, unit = np.unravel_index(int(crossed[i].argmax()), crossed[i].shape)
         constant = float(form.center[i, unit] - op.knots[knot])

@@ -37,7 +37,7 @@ def face_of(slopes: Sequence[float | Fraction], constant: float | Fraction) -> F
 
 
 @dataclass(frozen=True, eq=False)
-class Polytope:
+class CutPolytope:
     """A polytope within a box; without points it is empty.
 
     Args:
@@ -54,7 +54,7 @@ class Polytope:
     faces: tuple[Face, ...] = field(default=())
 
     @classmethod
-    def box(cls, lo: Sequence[Fraction], hi: Sequence[Fraction]) -> Polytope:
+    def box(cls, lo: Sequence[Fraction], hi: Sequence[Fraction]) -> CutPolytope:
         """A box; every upper end is larger than the lower one."""
         d = len(lo)
         points, on = [], []
@@ -78,7 +78,7 @@ class Polytope:
         rows = [[w / over for w in whole] for whole, over in self.points]
         return np.array(rows, np.float64).reshape(len(self.points), self.size)
 
-    def cut(self, face: Face) -> tuple[Polytope, Polytope]:
+    def cut(self, face: Face) -> tuple[CutPolytope, CutPolytope]:
         """The parts where a form is at most 0, and at least 0; what is on the plane is in both."""
         slopes, constant = face
         values = [
@@ -96,7 +96,7 @@ class Polytope:
 
     def _side(
         self, values: list[int], sign: int, face: Face, new: list[tuple[Point, int]]
-    ) -> Polytope:
+    ) -> CutPolytope:
         bit = 1 << (2 * self.size + len(self.faces))
         kept = [i for i, v in enumerate(values) if sign * v <= 0]
         points = [self.points[i] for i in kept] + [point for point, _ in new]
@@ -104,7 +104,7 @@ class Polytope:
         on += [common | bit for _, common in new]
         slopes, constant = face
         own = face if sign > 0 else (tuple(-s for s in slopes), -constant)
-        return Polytope(tuple(points), tuple(on), (*self.faces, own))
+        return CutPolytope(tuple(points), tuple(on), (*self.faces, own))
 
     def _joined(self, i: int, j: int) -> bool:
         common = self.on[i] & self.on[j]

@@ -11,25 +11,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..answers.regions.star import Star
-from ..answers.regions.star_union import StarUnion
-from ..core import Atom, Box, Clock, UnsupportedError, deadline
-from ..core.watch import Stage, tell
-from ..graph import Graph
-from ..graph.rewrites.rewrite import piecewise_to_pairs
-from ..questions.reach_set import SHARE_OF_TIME, convex_parts
-from ..questions.stars import stars
-from ..search.reach_sets.cells import Cells, Frame
-from ..search.reach_sets.regions import LinearRegions, has_regions
-from .seen import trajectories
-from .system import LoopSystem, unrolled
+from ...answers.reach_sets.star import Star
+from ...answers.reach_sets.star_union import StarUnion
+from ...core import Atom, Box, Clock, UnsupportedError, deadline
+from ...core.watch import Stage, tell
+from ...graph import Graph
+from ...graph.rewrites.rewrite import piecewise_to_pairs
+from ...questions.reach_set import SHARE_OF_TIME, convex_parts
+from ...questions.stars import stars
+from ...search.reach_sets.cells import Cells, InputFrame
+from ...search.reach_sets.regions import LinearRegions, has_regions
+from ..seen import trajectories
+from ..system import LoopSystem, unrolled
 
 
 @dataclass(eq=False)
-class _Part:
+class _InitialPart:
     """A convex part of the initial set on its way."""
 
-    frame: Frame
+    frame: InputFrame
     box: Box
     cells: list[Cells]
     search: LinearRegions
@@ -87,18 +87,20 @@ def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> Lo
     return LoopSets(tuple(sets), stopped[0] if stopped else "exact", states[:, :, shown])
 
 
-def _parts(graph: Graph, sets: Sequence[tuple[Box, tuple[Atom, ...]]], most: int) -> list[_Part]:
+def _parts(
+    graph: Graph, sets: Sequence[tuple[Box, tuple[Atom, ...]]], most: int
+) -> list[_InitialPart]:
     found = []
     for box, atoms in sets:
-        frame = Frame.of(box)
+        frame = InputFrame.of(box)
         polytope = frame.polytope(box, atoms)
         if polytope.points:
             search = LinearRegions(graph, max(1, most // len(sets)))
-            found.append(_Part(frame, box, [Cells.of(frame, polytope)], search))
+            found.append(_InitialPart(frame, box, [Cells.of(frame, polytope)], search))
     return found
 
 
-def _advance(parts: list[_Part], value: int) -> None:
+def _advance(parts: list[_InitialPart], value: int) -> None:
     stopped = next((part.search.stopped for part in parts if part.search.stopped), "")
     for part in parts:
         part.search.stopped = part.search.stopped or stopped
@@ -107,7 +109,7 @@ def _advance(parts: list[_Part], value: int) -> None:
         stopped = stopped or part.search.stopped
 
 
-def _stars(parts: list[_Part], value: int, entries: np.ndarray) -> list[Star]:
+def _stars(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[Star]:
     return [
         star for part in parts for star in stars(part.frame, part.box, part.cells, value, entries)
     ]

@@ -102,17 +102,22 @@ class StarUnion:
         lo, hi = self._ends
         near = np.flatnonzero(((lo <= y) & (y <= hi)).all(axis=1))
         scale = np.maximum(hi - lo, np.finfo(float).tiny)
+        # Pieces that are hardly larger than their error prove of nothing that it is attained.
+        provable = np.array([bool((4 * self.pieces[i].error < scale[i]).all()) for i in near], bool)
         open_ = False
-        for i in near:
+        for i in near[provable]:
             star = self.pieces[i]
-            weights = nearest(star.images, y, scale[i])
-            apart = (y - weights @ star.images) / scale[i] ** 2
-            if is_beyond(star, y, apart):
+            weights, beyond = _beyond(star, y, scale[i])
+            if beyond:
                 continue
             if any(is_reached(star, y, x) for x in _inputs_near(star, y, weights, scale[i])):
                 return True
             open_ = True
-        return None if open_ else False
+        return (
+            None
+            if open_ or not all(_beyond(self.pieces[i], y, scale[i])[1] for i in near[~provable])
+            else False
+        )
 
     def index(self, output: str | int) -> int:
         """Find an output by its name or its place.
@@ -132,7 +137,7 @@ class StarUnion:
         if whole and 0 <= int(output) < len(self.names):
             return int(output)
         raise InputError(
-            f"The outputs are {', '.join(self.names)}, also known as 0 to {len(self.names) - 1}. "
+            f"Choose one of {', '.join(self.names)}, or a place from 0 to {len(self.names) - 1}. "
             f"Received: {output!r}."
         )
 
@@ -151,6 +156,12 @@ class StarUnion:
         """
         outputs = np.array([self.index(x), self.index(y)])
         return [piece.polygon(outputs) for piece in self.pieces]
+
+
+def _beyond(star: Star, y: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Weights of the nearest point of a piece, and whether the output is proved to lie beyond."""
+    weights = nearest(star.images, y, scale)
+    return weights, is_beyond(star, y, (y - weights @ star.images) / scale**2)
 
 
 def _inputs_near(

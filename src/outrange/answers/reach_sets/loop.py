@@ -9,11 +9,11 @@ import numpy as np
 
 from ...core import InputError, OutrangeError, Warrant
 from ..answer import Answer, Cost
-from ..regions.star_union import StarUnion
 from ..render.document import GOOD, OPEN, Document, Interval, Paragraph, Table
-from ..render.reach_sets import plot_unions
 from ..render.text import number
 from ..tables.help import what_helps
+from .pictures import plot_unions
+from .star_union import StarUnion
 
 
 STATUSES = {

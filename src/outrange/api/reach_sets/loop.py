@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...core import Clock, Warrant
 from ...questions.common.arguments import check_hooks, check_limits
 from ...questions.common.stamp import model_sources
+from ..loops.parts import read_loop
 from ..recorded import question
-from .parts import read_loop
 
 
 if TYPE_CHECKING:
-    from ...answers.loops import LoopReachSets
+    from ...answers import LoopReachSets
 
 METHODS = (
     "the loop unrolled, its linear regions as star sets, cut without rounding (Tran et al. 2019)",
@@ -97,11 +99,10 @@ def loop_reach_sets(
     Reference: Tran et al., *Safety verification of cyber-physical systems with reinforcement
     learning control*, EMSOFT 2019.
     """
-    from ...answers import Cost
-    from ...answers.loops import LoopReachSets
+    from ...answers import Cost, LoopReachSets
     from ...questions.reach_set import check_most
-    from ...reach.exact_sets import exact_sets
     from ...reach.seen import KEPT
+    from ...reach.stars.loop_sets import exact_sets
     from ...reach.system import LoopSystem
 
     check_limits(None, time_limit)
@@ -115,12 +116,15 @@ def loop_reach_sets(
     )  # fmt: skip
     assert isinstance(system, LoopSystem)
     found = exact_sets(system, clock, int(most_pieces), seed)
+    kept = found.states
+    if len(kept):
+        kept = kept[np.linspace(0, len(kept) - 1, KEPT).astype(int)]
     sources = tuple(dict.fromkeys(s for network in networks for s in model_sources(network)))
     return LoopReachSets(
         model=system.name,
         states=found.sets[0].names,
         sets=found.sets,
-        trajectories=found.states[:KEPT],
+        trajectories=kept,
         status=found.reason,
         warrant=Warrant.FLOAT64_ROUNDED,
         cost=Cost(clock.seconds, sum(map(len, found.sets))),

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core import OutrangeError, Warrant
-from .answer import Answer, Cost
-from .regions.star import Star
-from .regions.star_union import StarUnion
-from .render.document import GOOD, OPEN, Block, Document, Drawing, Interval, Paragraph, Table
-from .render.plot import plot_bars
-from .render.reach_sets import plot_union
-from .tables.help import what_helps
-from .tables.overview import bars
+from ...core import OutrangeError, Warrant
+from ..answer import Answer, Cost
+from ..render.document import GOOD, OPEN, Block, Document, Drawing, Interval, Paragraph, Table
+from ..render.plot import plot_bars
+from ..tables.help import what_helps
+from ..tables.overview import bars
+from .pictures import plot_union
+from .star import Star
+from .star_union import StarUnion
 
 
 STATUSES = {
@@ -114,7 +114,7 @@ class ReachSet(Answer):
     def contains(self, y: Any) -> Any:
         """Whether outputs are attained: True, False, or None where that is not known.
 
-        True and False are proofs; see `StarUnion.contains`.
+        True and False are proofs; see `outrange.answers.reach_sets.star_union.StarUnion`.
 
         Args:
             y: One output, flat, or a batch of them `(n, outputs)`.

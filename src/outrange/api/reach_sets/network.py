@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..questions.common.stamp import stamped
-from .arguments import left, loaded_within, written_condition
-from .recorded import question
+from ...questions.common.stamp import stamped
+from ..arguments import left, loaded_within, written_condition
+from ..recorded import question
 
 
 if TYPE_CHECKING:
-    from ..answers import ReachSet
+    from ...answers import ReachSet
 
 
 @question("Reach set", hears=False)
@@ -78,8 +78,8 @@ def reach_set(
 
     Reference: Tran et al., *Star-based reachability analysis of deep neural networks*, FM 2019.
     """
-    from ..questions.inputs.sets import regions
-    from ..questions.reach_set import reach_set as ask
+    from ...questions.inputs.sets import regions
+    from ...questions.reach_set import reach_set as ask
 
     network, clock = loaded_within(model, time_limit, box)
     slots, outputs = network.graph.inputs, network.graph.outputs

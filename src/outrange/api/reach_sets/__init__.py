@@ -1,0 +1,1 @@
+"""Public questions about reach sets: of a network, and of a closed loop."""

@@ -1,0 +1,1 @@
+"""Closed loops of straight pieces: their reach sets, exactly, as star sets from step to step."""

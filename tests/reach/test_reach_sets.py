@@ -1,0 +1,187 @@
+"""Exact reach sets of loops: every trajectory lies in them, step by step, and nothing else does."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import outrange
+from cases import cases
+from outrange import closed_loop, linear_plant, loop_reach_sets, x
+from outrange.core import InputError, UnsupportedError
+from reach.loops import every_loop, kinked, linear
+
+
+LOOPS = [
+    loop for _, loop in zip(range(16), every_loop(16, (linear, kinked), ("relu",)), strict=True)
+]
+"""Random loops of straight pieces."""
+
+
+def saturated(x):
+    return [np.clip(-0.5 * x[0] - x[1], -1, 1)]
+
+
+DOUBLE = linear_plant([[1, 1], [0, 1]], [0.5, 1])
+
+
+def exact_run(state, steps):
+    """The loop of `saturated` and `DOUBLE` in rationals."""
+    a, b = map(Fraction, state)
+    run = [(a, b)]
+    for _ in range(steps):
+        u = max(Fraction(-1), min(Fraction(1), -a / 2 - b))
+        a, b = a + b + u / 2, b + u
+        run.append((a, b))
+    return run
+
+
+def test_every_trajectory_is_in_the_sets():
+    steps, rng = 8, np.random.default_rng(0)
+    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=steps)
+    assert found.exact_until == steps and len(found) == steps + 1
+    for start in rng.uniform([1, -1], [3, 1], (12, 2)):
+        for k, (a, b) in enumerate(exact_run(start, steps)):
+            state = np.array([float(a), float(b)])
+            assert found.at(k).contains(state) is not False
+            # The map of the piece that the start is in says where it goes, to within its error.
+            off = [
+                max(abs(Fraction(float(v)) - w) for v, w in zip(one.apply(start[None])[0], (a, b),
+                                                                 strict=True))
+                for one in found.at(k).pieces if (one.a @ start <= one.b + 1e-12).all()
+            ]  # fmt: skip
+            assert min(off) <= Fraction(float(found.at(k).error.max() * (1 + 1e-9)))
+
+
+def test_what_is_not_reached_is_not_in_them():
+    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=5)
+    last = found.at(5)
+    grid = np.stack(np.meshgrid(np.linspace(-3, 3, 25), np.linspace(-2, 2, 17)), -1).reshape(-1, 2)
+    told = last.contains(grid)
+    starts = np.stack(np.meshgrid(np.linspace(1, 3, 101), np.linspace(-1, 1, 101)), -1)
+    a, b = starts[..., 0].ravel(), starts[..., 1].ravel()
+    for _ in range(5):
+        u = np.clip(-0.5 * a - b, -1, 1)
+        a, b = a + b + 0.5 * u, b + u
+    near = np.min(np.abs(grid[:, None, 0] - a[None]) + np.abs(grid[:, None, 1] - b[None]), axis=1)
+    # Starts are 1/50 apart, and five steps move neighbors apart by less than 20 times as much.
+    assert not (np.equal(told, True) & (near > 0.4)).any()
+    assert not (np.equal(told, False) & (near < 1e-9)).any()
+    assert np.equal(told, False).any()
+
+
+@pytest.mark.parametrize("number", cases(range(len(LOOPS)), 6))
+def test_random_loops(number):
+    controller, plant, lo, hi, steps = LOOPS[number]
+    steps = min(steps, 5)
+    found = loop_reach_sets(
+        controller, plant, (lo, hi), steps=steps, time_limit=5, most_pieces=2000
+    )
+    states = found.trajectories
+    for k in range(steps + 1):
+        one = found.at(k)
+        assert (one.lo <= states[:, k].min(axis=0) + 1e-9).all()
+        assert (one.hi >= states[:, k].max(axis=0) - 1e-9).all()
+        assert not np.equal(one.contains(np.clip(states[:4, k], one.lo, one.hi)), False).any()
+
+
+def test_the_hulls_are_the_pipe():
+    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6)
+    pipe = closed_loop(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6, tol=1e-7).pipe
+    assert (found.lo >= pipe.lo - 1e-9).all() and (found.hi <= pipe.hi + 1e-9).all()
+    assert (found.lo <= pipe.seen_lo + 1e-9).all() and (found.hi >= pipe.seen_hi - 1e-9).all()
+
+
+def test_long_loops_lose_no_digits():
+    """What was rounded is carried on as the loop carries it: it shrinks with a stable loop."""
+    found = loop_reach_sets(saturated, DOUBLE, ([1, -0.5], [2, 0.5]), steps=60)
+    assert found.status == "exact"
+    assert max(one.error.max() for one in found.sets) < 1e-12
+
+
+def test_pieces_end_it_with_covers():
+    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6, most_pieces=2)
+    assert found.status == "pieces" and 0 <= found.exact_until < 6
+    assert all(one.is_exact for one in found.sets[: found.exact_until + 1])
+    assert all(len(one) <= 2 for one in found.sets)
+    whole = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6)
+    assert (found.lo <= whole.lo).all() and (found.hi >= whole.hi).all()
+    for k in range(7):
+        assert not np.equal(found.at(k).contains(found.trajectories[:, k]), False).any()
+    assert f"exactly until step {found.exact_until}" in str(found)
+
+
+def test_time_ends_it_with_covers():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(40, 4)), rng.normal(size=(1, 40)) / 40
+    plant = linear_plant(np.eye(4) + 0.1 * rng.normal(size=(4, 4)), rng.normal(size=4))
+    found = loop_reach_sets(
+        lambda x: second @ np.maximum(first @ x, 0.0), plant, (-1, 1), steps=4,
+        time_limit=0.5, most_pieces=100_000, states=list("abcd"),
+    )  # fmt: skip
+    assert found.status == "time" and found.exact_until < 4
+    assert found.cost.seconds < 10
+    for k in range(5):
+        assert (found.at(k).lo <= found.trajectories[:, k].min(axis=0) + 1e-9).all()
+        assert (found.at(k).hi >= found.trajectories[:, k].max(axis=0) - 1e-9).all()
+
+
+def test_disturbances_are_inputs_too():
+    def windy(x, u, w):
+        return DOUBLE(x, u + w)
+
+    found = loop_reach_sets(
+        saturated, windy, ([1, -0.1], [2, 0.1]), steps=3, disturbance=(-0.1, 0.1), varying=True
+    )
+    calm = loop_reach_sets(saturated, DOUBLE, ([1, -0.1], [2, 0.1]), steps=3)
+    assert found.exact_until == 3
+    assert (found.lo[1:] < calm.lo[1:] - 0.01).all() and (found.hi[1:] > calm.hi[1:] + 0.01).all()
+    with pytest.raises(InputError, match="up to 8 inputs that vary"):
+        loop_reach_sets(
+            saturated, windy, ([1, -0.1], [2, 0.1]), steps=9, disturbance=(-0.1, 0.1), varying=True
+        )
+
+
+def test_delayed_controls_are_not_shown():
+    found = loop_reach_sets(
+        saturated, DOUBLE, ([1, -0.1], [2, 0.1]), steps=3, delay=1, states=["place", "speed"]
+    )
+    assert found.states == ("place", "speed") and found.at(3).lo.shape == (2,)
+    # The first control arrives after a step: until then the loop drifts.
+    assert np.allclose(found.lo[1], [0.9, -0.1]) and np.allclose(found.hi[1], [2.1, 0.1])
+
+
+def test_conditions_cut_the_initial_set():
+    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=2, where=x[0] + x[1] <= 2)
+    for star in found.at(2).pieces:
+        assert (star.corners.sum(axis=1) <= 2 + 1e-12).all()
+
+
+def test_loops_that_bend_are_refused():
+    for plant in (
+        lambda x, u: [x[0] + 0.1 * np.sin(x[1]), x[1] + u[0]],
+        lambda x, u: [x[0] * x[1], x[1] + u[0]],
+        lambda x, u: [np.where(x[0] > 0, x[1], 0.0), u[0]],
+    ):
+        with pytest.raises(UnsupportedError, match=r"closed_loop.* bounds its states by boxes"):
+            loop_reach_sets(saturated, plant, ([1, -1], [3, 1]), steps=2)
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    ({"steps": 0}, "`steps` is how many"),
+    ({"steps": 2, "most_pieces": 0}, "`most_pieces` must be"),
+    ({"steps": 2, "time_limit": -1}, "`time_limit` must be"),
+    ({"steps": 2, "where": outrange.x[5] <= 1}, "Received"),
+])  # fmt: skip
+def test_questions_that_do_not_fit(options, told):
+    with pytest.raises(InputError, match=told):
+        loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), **options)
+
+
+def test_steps_that_there_are_not():
+    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=1)
+    for step in (2, -1, 0.5, True):
+        with pytest.raises(InputError, match="steps 0 to 1"):
+            found.at(step)
+    with pytest.raises(InputError, match="one of x1, x2"):
+        found.plot(x="nothing")
