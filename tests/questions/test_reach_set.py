@@ -8,6 +8,7 @@ import pytest
 
 from cases import cases
 from outrange.core import InputError
+from outrange.domains.forward import ForwardForm
 from outrange.graph import Builder, Slot
 from outrange.graph.rational import Rational
 from outrange.questions.expressions import x
@@ -15,6 +16,8 @@ from outrange.questions.inputs.sets import L2Ball, Mixed, Polytope, Union, regio
 from outrange.questions.output_range import output_range
 from outrange.questions.reach_set import reach_set
 from outrange.search.reach_sets import regions as module
+from outrange.search.reach_sets.cells import Cells
+from outrange.search.reach_sets.decide_units import decided, enclosed
 from outrange.search.reach_sets.polytope import CutPolytope, face_of
 from questions.nets import Net, dense_net, two_in_two_out
 from random_graphs import LINES, SMOOTH, random_box, random_graph
@@ -360,3 +363,31 @@ def test_both_sides_of_a_cut_are_the_whole():
     assert len(touched.points) == 4 and len(empty.points) == 2  # a side of it
     nothing, _ = whole.cut(face_of([1, 0], 1))
     assert not nothing.points
+
+
+# ---- units whose forms are off -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("symbols", [0, 2])
+@pytest.mark.parametrize("curve", ["relu", "abs", "leaky_relu", "hard_sigmoid", "soft_shrink"])
+@pytest.mark.parametrize("cut", [True, False])
+def test_what_a_form_is_off_by_is_paid(curve, symbols, cut):
+    """Values that are 0.1 off their forms, and more along symbols, stay within the error."""
+    b = Builder([Slot("x", (3,))])
+    graph = b.finish([b.curve(curve, b.input_values()[0])], ["y"])
+    op, rng = graph.nodes[0].op, np.random.default_rng(0)
+    rows = 4 * rng.normal(size=(1, 2 + symbols, 3))
+    rows[:, 2:] *= 0.02
+    form = ForwardForm(rng.normal(size=(1, 3)), rows, np.full((1, 3), 0.1))
+    square = CutPolytope.box([Fraction(-1)] * 2, [Fraction(1)] * 2)
+    start = Cells([square], {0: form}, np.ones(1, bool))
+    cells = decided(op, 0, start, lambda count: True) if cut else enclosed(op, 0, start)
+    assert cells.exact.all() == cut and (len(cells) > 1) == cut
+    found = cells.forms[-1]
+    for i, polytope in enumerate(cells.polytopes):
+        e = rng.dirichlet(np.ones(len(polytope.points)), 400) @ polytope.floats
+        s = np.concatenate([e, rng.choice([-1.0, 1.0], (400, symbols))], axis=1)
+        off = 0.1 * rng.choice([-1.0, 1.0], (400, 3))
+        true = op.f(form.center[0] + s @ form.rows[0] + off)
+        told = found.center[i] + s @ found.rows[i]
+        assert (np.abs(true - told) <= found.rest[i] + 1e-12).all()

@@ -17,6 +17,7 @@ from ...core.rounding import UNIT
 from ...domains.forward import RULES, ForwardForm
 from ...domains.rounding import widened
 from ...ops import Curve
+from ..gradients.pieces import is_straight
 from .cells import Cells, error_of, form_ends
 from .polytope import CutPolytope, face_of
 
@@ -42,8 +43,11 @@ def decided(op: Curve, source: int, cells: Cells, room: Callable[[int], bool]) -
         if settled.any():
             at = np.flatnonzero(settled)
             ended = waiting.picked(at)
-            low, high, pad = (end[at] for end in ends)
-            ended.forms[-1] = _on_pieces(op, ended.forms[source], low, high, pad, k)
+            if is_straight(op):
+                low, high, pad = (end[at] for end in ends)
+                ended.forms[-1] = _on_pieces(op, ended.forms[source], low, high, pad, k)
+            else:  # whose lines have to be rounded: around a single one that is all there is
+                ended.forms[-1] = enclosed(op, source, ended).forms[-1]
             done.append(ended)
         rest = waiting.picked(np.flatnonzero(~settled))
         total = 2 * len(rest) + sum(map(len, done))

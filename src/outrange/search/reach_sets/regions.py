@@ -12,7 +12,6 @@ from ...core import seconds_left
 from ...domains.forward import RULES
 from ...graph import Graph
 from ...ops import Affine, Curve, Rearrange
-from ..gradients.pieces import is_straight
 from .cells import Cells
 from .decide_units import decided, enclosed
 
@@ -97,6 +96,6 @@ def has_regions(graph: Graph) -> bool:
     """Whether a network is affine on cells: no products, no jumps, no curved piece."""
     return all(
         isinstance(node.op, Affine | Rearrange)
-        or (isinstance(node.op, Curve) and is_straight(node.op))
+        or (isinstance(node.op, Curve) and node.op.is_piecewise_linear)
         for node in graph.nodes
     )
