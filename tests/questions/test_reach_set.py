@@ -378,7 +378,11 @@ def test_what_a_form_is_off_by_is_paid(curve, symbols, cut):
     op, rng = graph.nodes[0].op, np.random.default_rng(0)
     rows = 4 * rng.normal(size=(1, 2 + symbols, 3))
     rows[:, 2:] *= 0.02
-    form = ForwardForm(rng.normal(size=(1, 3)), rows, np.full((1, 3), 0.1))
+    center = rng.normal(size=(1, 3))
+    # A unit that exceeds 0 by less than it may be off: it is not cut.
+    center[0, 0], rows[0, :, 0] = -1.0, 0.0
+    rows[0, 0, 0] = 1.05
+    form = ForwardForm(center, rows, np.full((1, 3), 0.1))
     square = CutPolytope.box([Fraction(-1)] * 2, [Fraction(1)] * 2)
     start = Cells([square], {0: form}, np.ones(1, bool))
     cells = decided(op, 0, start, lambda count: True) if cut else enclosed(op, 0, start)
