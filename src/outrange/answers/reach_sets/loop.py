@@ -10,7 +10,6 @@ import numpy as np
 from ...core import InputError, OutrangeError, Warrant
 from ..answer import Answer, Cost
 from ..render.document import GOOD, OPEN, Document, Interval, Paragraph, Table
-from ..render.text import number
 from ..tables.help import what_helps
 from .pictures import plot_unions
 from .star_union import StarUnion
@@ -127,7 +126,7 @@ class LoopReachSets(Answer):
             return (
                 f"Where the loop can be after each of {steps} steps, exactly: "
                 f"{len(self.sets[-1]):,} pieces at the end, up to "
-                f"{number(float(max(one.error.max() for one in self.sets)))} of rounding."
+                f"{max(float(one.error.max()) for one in self.sets):.1e} of rounding."
             )
         return (
             f"Where the loop can be, exactly until step {last}; after it the sets cover what can "

@@ -14,6 +14,12 @@ from ..render.style import CLAIM, PALE, SEEN
 MANY = 1500
 """Of more polygons the edges would hide what is between them."""
 
+MOST_TICKS = 8
+"""Steps that the scale of colors names."""
+
+MOST_RUNS = 12
+"""Trajectories that are drawn."""
+
 LIGHTER = 0.6
 """The darkest colors are left out, as a share of the others: lines are seen on them hardly."""
 
@@ -70,12 +76,12 @@ def plot_unions(
         exact = [shape for known, shape in pieces if known]
         _outlined(ax, exact, color_of.to_rgba(k), 2 + k)
         _outlined(ax, [shape for known, shape in pieces if not known], PALE, 2 + k)
-    for n, run in enumerate(runs):
+    for n, run in enumerate(runs[:: max(1, len(runs) // MOST_RUNS)]):
         ax.plot(run[:, 0], run[:, 1], ".-", color="black", linewidth=0.4, markersize=2, alpha=0.6,
                 zorder=last + 3, label="trajectories seen" if n == 0 else None)  # fmt: skip
     if any(not known for _, pieces in steps for known, _ in pieces):
         ax.fill([], [], color=PALE, label="covered, not exact")
-    ticks = np.unique(np.linspace(0, last, 6).round())
+    ticks = np.arange(0, last + 1, -(-last // MOST_TICKS))
     bar = ax.figure.colorbar(color_of, ax=ax, label="step", pad=0.02, aspect=30, ticks=ticks)
     bar.ax.set_ylim(0, last)
     return _finished(ax, title, labels)

@@ -1,0 +1,58 @@
+"""Every output there is
+====================
+
+A network has learned where the hand of an arm with two links is, given the angles of its
+joints. Ranges say how far the hand gets to each side; ``reach_set`` is all the places that the
+network knows, exactly: which coordinates are possible *together*.
+"""
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+import outrange
+
+
+def hand(angles):
+    """Where the hand is, the links 1 and 0.7 long."""
+    first, both = angles[:, 0], angles.sum(axis=1)
+    return np.stack([np.cos(first) + 0.7 * np.cos(both), np.sin(first) + 0.7 * np.sin(both)], 1)
+
+
+keras.utils.set_random_seed(2)
+model = keras.Sequential([
+    keras.Input((2,), name="angles"),
+    keras.layers.Dense(16, "relu"),
+    keras.layers.Dense(16, "relu"),
+    keras.layers.Dense(2, name="hand"),
+])
+lo, hi = np.array([0.0, 0.3]), np.array([1.6, 2.4])
+angles = np.random.default_rng(0).uniform(lo, hi, (2048, 2))
+model.compile(keras.optimizers.Adam(0.01), "mse")
+model.fit(angles, hand(angles), epochs=30, batch_size=64, verbose=0)
+
+# %%
+# All joint angles within their limits:
+
+image = outrange.reach_set(model, (lo, hi))
+print(image)
+
+# %%
+# The image is far from a box: of the square that the two ranges span, most is out of reach. Each
+# piece is a polygon of angles on which the network is affine. The true workspace is beside it.
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6), layout="constrained", sharey=True)
+grid = np.stack(np.meshgrid(*np.linspace(lo, hi, 120).T), axis=-1).reshape(-1, 2)
+left.plot(*hand(grid).T, ".", color="#b7c9e8", markersize=2)
+left.set(title="Where the arm gets", xlabel="hand[0]", ylabel="hand[1]")
+image.plot(right, seen=False)
+right.set(title="Where the network says it gets", ylabel="")
+for ax in (left, right):
+    ax.set_aspect("equal")
+plt.show()
+
+# %%
+# Whether a place is reached is proved, either way:
+
+places = np.array([[0.6, 1.0], [0.3, 0.2], [-0.5, 0.9]])
+print(dict(zip(map(tuple, places.tolist()), image.contains(places), strict=True)))
