@@ -1,5 +1,5 @@
 """Every output there is
-====================
+=====================
 
 A network has learned where the hand of an arm with two links is, given the angles of its
 joints. Ranges say how far the hand gets to each side; ``reach_set`` is all the places that the

@@ -88,7 +88,7 @@ def loop_reach_sets(
         >>> found = loop_reach_sets(
         ...     lambda x: [np.clip(-0.5 * x[0] - x[1], -1, 1)], plant, ([1, -1], [2, 1]), steps=4
         ... )
-        >>> found.exact_until, found.at(4).contains([0.0, 0.0])
+        >>> found.exact_until, found.at(4).contains([-0.07, 0.0])
         (4, True)
 
     Sound: about the real-valued controller with the stored weights and the plant as written, its
