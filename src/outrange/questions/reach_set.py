@@ -30,7 +30,7 @@ from .stars import box_stars, stars
 MOST_INPUTS = 8
 """Inputs that may vary: a box has two to this power corners, and cells have more."""
 
-SHARE_OF_TIME = 0.85
+SHARE_OF_TIME = 0.8
 """Of the time limit for cuts: what is left open then is enclosed, which takes time as well."""
 
 SEEN = 400

@@ -10,7 +10,7 @@ Reference: Motzkin et al., the double description method (1953); Fukuda, Prodon 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -87,12 +87,19 @@ class CutPolytope:
         ]
         if all(v <= 0 for v in values) or all(v >= 0 for v in values):
             return self._side(values, 1, face, []), self._side(values, -1, face, [])
-        new = [
-            self._crossing(i, j, values)
-            for i, j in itertools.product(range(len(values)), repeat=2)
-            if values[i] < 0 < values[j] and self._joined(i, j)
-        ]
+        new = [self._crossing(i, j, common, values) for i, j, common in self._edges(values)]
         return self._side(values, 1, face, new), self._side(values, -1, face, new)
+
+    def _edges(self, values: list[int]) -> Iterator[tuple[int, int, int]]:
+        """Vertices below and above 0 that an edge joins, and the faces that it lies on."""
+        least = self.size - 1
+        below = [(i, self.on[i]) for i, v in enumerate(values) if v < 0]
+        above = [(j, self.on[j]) for j, v in enumerate(values) if v > 0]
+        for (i, on), (j, other) in itertools.product(below, above):
+            common = on & other
+            # Of fewer planes there is no line; most pairs end here.
+            if common.bit_count() >= least and self._is_edge(common):
+                yield i, j, common
 
     def _side(
         self, values: list[int], sign: int, face: Face, new: list[tuple[Point, int]]
@@ -106,18 +113,16 @@ class CutPolytope:
         own = face if sign > 0 else (tuple(-s for s in slopes), -constant)
         return CutPolytope(tuple(points), tuple(on), (*self.faces, own))
 
-    def _joined(self, i: int, j: int) -> bool:
-        common = self.on[i] & self.on[j]
+    def _is_edge(self, common: int) -> bool:
         return sum(on & common == common for on in self.on) == 2
 
-    def _crossing(self, i: int, j: int, values: list[int]) -> tuple[Point, int]:
+    def _crossing(self, i: int, j: int, common: int, values: list[int]) -> tuple[Point, int]:
         (a, over_a), (b, over_b) = self.points[i], self.points[j]
         low, high = values[i], values[j]
         whole = [high * p - low * q for p, q in zip(a, b, strict=True)]
         over = high * over_a - low * over_b
-        common = gcd(over, *whole)
-        point = tuple(w // common for w in whole), over // common
-        return point, self.on[i] & self.on[j]
+        shared = gcd(over, *whole)
+        return (tuple(w // shared for w in whole), over // shared), common
 
     def touching(self) -> list[Face]:
         """The faces beyond the box that some vertex lies on; the others follow from the rest."""
