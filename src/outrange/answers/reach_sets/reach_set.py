@@ -21,7 +21,7 @@ from .star_union import StarUnion
 
 STATUSES = {
     "exact": "every piece is exact but for float64 rounding",
-    "known": "the network bends or jumps: no piece is exact, each is known to {tol:g}",
+    "known": "the network bends or jumps: each piece is known to {tol:g} of the outputs' ranges",
     "time": "time ran out",
     "interrupted": "interrupted",
     "pieces": "as many pieces as allowed",
