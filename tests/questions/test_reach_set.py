@@ -281,6 +281,20 @@ def test_what_is_attained_is_not_what_is_covered():
     assert not (np.equal(told, False) & attained).any()
 
 
+def test_what_a_condition_leaves_out_is_not_attained():
+    """Boxes of a curved network reach beyond the condition: nothing there is proved to count."""
+    b = Builder([Slot("x", (2,))])
+    (v,) = b.input_values()
+    net = Net(b.finish([b.curve("tanh", v)], ["y"]))
+    answer = ask(net, (-1, 1), where=x[0] + 2 * x[1] <= 0.3, tol=0.005)
+    points = np.random.default_rng(0).uniform(-1, 1, (600, 2))
+    told = answer.contains(np.tanh(points))
+    inside = points @ [1, 2] <= 0.3
+    assert not (np.equal(told, True) & ~inside).any()
+    assert not (np.equal(told, False) & inside).any()
+    assert np.equal(told, True).any() and np.equal(told, False).any()
+
+
 # ---- wrong questions -------------------------------------------------------------------------
 
 

@@ -78,7 +78,7 @@ def reach_set(
                 found, ended = _exact(graph, box, atoms, room, status)
             else:
                 boxes, ended = covered(graph, box, atoms, float(tol), room)
-                found = box_stars(boxes)
+                found = box_stars(boxes, atoms)
             pieces += found
             status = ended if ended != "known" else status
     names = tuple(entry_names({slot.name: slot.shape for slot in network.graph.outputs}))
@@ -117,7 +117,7 @@ def _exact(
     polytope = frame.polytope(box, atoms)
     if not polytope.points:
         return [], "known"
-    cells = LinearRegions(graph, room)
+    cells = LinearRegions(graph, room, graph.output)
     cells.stopped = "" if status == "known" else status
     parts = cells.advance([Cells.of(frame, polytope)], graph.output)
     entries = np.arange(graph.value_size(graph.output))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..answers.reach_sets.star import Star
-from ..core import Box, gamma
+from ..core import Atom, Box, gamma
 from ..domains.rounding import widened
 from ..search.reach_sets.boxes import FormBoxes
 from ..search.reach_sets.cells import Cells, InputFrame, error_of
@@ -72,9 +72,13 @@ def _inequalities(frame: InputFrame, faces: Sequence[Face]) -> tuple[np.ndarray,
     return a, b
 
 
-def box_stars(boxes: FormBoxes) -> list[Star]:
-    """A star for each box of a curved network; none of them is exact."""
+def box_stars(boxes: FormBoxes, atoms: Sequence[Atom]) -> list[Star]:
+    """A star for each box of a curved network, none of them exact, where inequalities hold."""
     found, form = [], boxes.form
+    a, b = np.zeros((len(atoms), boxes.lo.shape[1])), np.array([-atom.offset for atom in atoms])
+    for row, atom in zip(a, atoms, strict=True):
+        for i, c in atom.terms:
+            row[i] = c
     for i, (lo, hi) in enumerate(zip(boxes.lo, boxes.hi, strict=True)):
         free = np.flatnonzero(lo < hi)
         center, rows = form.center[i], form.rows[i, : free.size]
@@ -90,8 +94,7 @@ def box_stars(boxes: FormBoxes) -> list[Star]:
         corners[:, free] = np.where(signs > 0, hi[free], lo[free])
         found.append(
             Star(
-                np.zeros((0, lo.size)), np.zeros(0), lo, hi, at, slopes, center, corners,
-                center + signs @ rows, error, False,
+                a, b, lo, hi, at, slopes, center, corners, center + signs @ rows, error, False
             )
         )  # fmt: skip
     return found

@@ -17,14 +17,16 @@ class Star:
     the outputs of the piece lie in the convex hull of `images`, `error` around it.
 
     Args:
-        a: `(rows, inputs)` over the flat inputs: the zero planes of units.
+        a: `(rows, inputs)` over the flat inputs: the zero planes of units, and conditions on the
+            inputs.
         b: `(rows,)`; as accurate as float64.
         lo: `(inputs,)`.
         hi: `(inputs,)`.
         at: `(inputs,)`.
         slopes: `(outputs, inputs)`.
         center: `(outputs,)`.
-        corners: `(k, inputs)` the vertices of the polytope, each number rounded.
+        corners: `(k, inputs)` the vertices of the polytope, each number rounded; where it is not
+            exact, perhaps those of a box around it.
         images: `(k, outputs)` where the map takes them.
         error: `(outputs,)`.
         exact: Whether the network is affine on the piece: `error` is then float64 rounding alone.

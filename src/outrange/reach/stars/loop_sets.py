@@ -95,7 +95,7 @@ def _parts(
         frame = InputFrame.of(box)
         polytope = frame.polytope(box, atoms)
         if polytope.points:
-            search = LinearRegions(graph, max(1, most // len(sets)))
+            search = LinearRegions(graph, max(1, most // len(sets)), graph.nodes[-1].inputs[-1])
             found.append(_InitialPart(frame, box, [Cells.of(frame, polytope)], search))
     return found
 

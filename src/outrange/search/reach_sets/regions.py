@@ -22,11 +22,13 @@ class LinearRegions:
     Args:
         graph: See `has_regions`.
         most: Cells that may be had at once, those that wait and those at the end together.
+        last: The last value that will be asked for.
     """
 
-    def __init__(self, graph: Graph, most: int) -> None:
+    def __init__(self, graph: Graph, most: int, last: int) -> None:
         self.graph, self._most = graph, most
-        self._last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
+        nodes = graph.nodes[:last]
+        self._last = {j: v for v, node in enumerate(nodes, 1) for j in node.inputs}
         self.stopped = ""
         """Why cells are cut no more: `"time"`, `"interrupted"`, `"pieces"`; empty if they are."""
 
