@@ -295,6 +295,20 @@ def test_what_a_condition_leaves_out_is_not_attained():
     assert np.equal(told, True).any() and np.equal(told, False).any()
 
 
+@pytest.mark.parametrize("curve", ["heaviside", "sign"])
+def test_what_a_jump_leaves_out_is_not_attained(curve):
+    """`x + 0.01 step(x)` never takes 0.005, though a map is within 0.005 of it around 0."""
+    b = Builder([Slot("x", (2,))])
+    (v,) = b.input_values()
+    jump = b.dense(b.curve(curve, v), 0.01 * np.eye(2))
+    answer = ask(Net(b.finish([b.add(v, jump)], ["y"])), (-1, 1), tol=0.02)
+    gap = [[0.005, y] for y in (-0.5, 0.3, 0.7)] if curve == "heaviside" else [[0.004, 0.5]]
+    assert not np.equal(answer.contains(gap), True).any()
+    assert answer.contains([0.005, 2.0]) is False
+    fine = ask(Net(b.finish([b.add(v, jump)], ["y"])), (-1, 1), tol=0.001)
+    assert np.equal(fine.contains([[0.5, 0.5], [-0.5, 0.25]]), True).any()  # far from the jump
+
+
 # ---- wrong questions -------------------------------------------------------------------------
 
 

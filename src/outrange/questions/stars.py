@@ -58,7 +58,7 @@ def _star(
     a, b = _inequalities(frame, polytope.touching())
     corners = np.clip(corners, box.lo, box.hi)
     return Star(
-        a, b, box.lo, box.hi, frame.at, slopes, center, corners, images, error, exact
+        a, b, box.lo, box.hi, frame.at, slopes, center, corners, images, error, exact, True
     )  # fmt: skip
 
 
@@ -94,7 +94,8 @@ def box_stars(boxes: FormBoxes, atoms: Sequence[Atom]) -> list[Star]:
         corners[:, free] = np.where(signs > 0, hi[free], lo[free])
         found.append(
             Star(
-                a, b, lo, hi, at, slopes, center, corners, center + signs @ rows, error, False
+                a, b, lo, hi, at, slopes, center, corners, center + signs @ rows, error, False,
+                bool(boxes.continuous[i]),
             )
         )  # fmt: skip
     return found

@@ -3,8 +3,8 @@
 *Not reached*: a direction in which the output lies beyond all images of the piece's vertices, by
 more than the error. Any direction will do, so it may be found in plain float64.
 *Reached*: the piece's map takes a small set of inputs of the piece to a cube around the output, and
-the network is within `error` of the map, less than the cube's size. Then the network takes this
-value somewhere in the set, wherever its kinks are (Brouwer's fixed point theorem).
+the network is within `error` of the map, less than the cube's size. Then the network, if it has no
+jumps there, takes this value somewhere in the set (Brouwer's fixed point theorem).
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ def is_beyond(star: Star, y: np.ndarray, direction: np.ndarray) -> bool:
 
 def is_reached(star: Star, y: np.ndarray, x: np.ndarray) -> bool:
     """Whether an output is proved to be attained, by an input near `x` `(inputs,)` of a piece."""
+    if not star.continuous:
+        return False
     free = star.lo < star.hi
     slopes = star.slopes[:, free]
     if np.linalg.matrix_rank(slopes) < y.size:

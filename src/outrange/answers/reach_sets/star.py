@@ -30,6 +30,7 @@ class Star:
         images: `(k, outputs)` where the map takes them.
         error: `(outputs,)`.
         exact: Whether the network is affine on the piece: `error` is then float64 rounding alone.
+        continuous: Whether it is proved to have no jump on the piece.
     """
 
     a: np.ndarray
@@ -43,6 +44,7 @@ class Star:
     images: np.ndarray
     error: np.ndarray
     exact: bool
+    continuous: bool
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         """Apply the map in plain float64.

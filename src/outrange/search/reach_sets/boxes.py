@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import Atom, Box, gamma, seconds_left
+from ...core import Atom, Bounds, Box, gamma, seconds_left
 from ...domains.forward import ForwardForm, form_of_boxes, forward_step
 from ...graph import Graph
+from ...graph.graph import Op
+from ...ops import Curve, Step
 
 
 AT_ONCE = 64
@@ -27,11 +29,13 @@ class FormBoxes:
         lo: `(B, d)`.
         hi: `(B, d)`.
         form: Of the outputs, in `e` of `[-1, 1]^k`, a number for each input that varies.
+        continuous: `(B,)` bool: the boxes on which the network is proved to have no jumps.
     """
 
     lo: np.ndarray
     hi: np.ndarray
     form: ForwardForm
+    continuous: np.ndarray
 
     def __len__(self) -> int:
         return len(self.lo)
@@ -39,9 +43,8 @@ class FormBoxes:
     def picked(self, rows: np.ndarray) -> FormBoxes:
         """Some of them."""
         f = self.form
-        return FormBoxes(
-            self.lo[rows], self.hi[rows], ForwardForm(f.center[rows], f.rows[rows], f.rest[rows])
-        )
+        form = ForwardForm(f.center[rows], f.rows[rows], f.rest[rows])
+        return FormBoxes(self.lo[rows], self.hi[rows], form, self.continuous[rows])
 
     def joined(self, other: FormBoxes) -> FormBoxes:
         """These and others."""
@@ -50,7 +53,8 @@ class FormBoxes:
             (f.center, g.center), (f.rows, g.rows), (f.rest, g.rest)
         ))  # fmt: skip
         lo, hi = np.concatenate([self.lo, other.lo]), np.concatenate([self.hi, other.hi])
-        return FormBoxes(lo, hi, ForwardForm(*both))
+        continuous = np.concatenate([self.continuous, other.continuous])
+        return FormBoxes(lo, hi, ForwardForm(*both), continuous)
 
 
 def covered(
@@ -95,18 +99,33 @@ def covered(
 
 def _forms(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> FormBoxes:
     known, forms = [(lo, hi)], [form_of_boxes(lo, hi)]
+    continuous = np.ones(len(lo), bool)
     for node in graph.nodes:
         form, ends = forward_step(
             node, [forms[j] for j in node.inputs], [known[j] for j in node.inputs], map
         )
         forms.append(form)
         known.append(ends)
+        continuous &= _has_no_jump(node.op, known[node.inputs[0]], ends)
     k, out = forms[0].count, forms[graph.output]
     if out.count < k:  # forms that carry nothing were given up
         out = ForwardForm(
             out.center, np.zeros((len(lo), k, graph.value_size(graph.output))), out.rest
         )
-    return FormBoxes(lo, hi, out)
+    return FormBoxes(lo, hi, out, continuous)
+
+
+def _has_no_jump(op: Op, given: Bounds, found: Bounds) -> np.ndarray:
+    """`(B,)` bool: where an op is continuous on what its input can be, as far as facts say."""
+    if isinstance(op, Step):
+        return (found[0] == found[1]).all(axis=1)
+    if not isinstance(op, Curve):
+        return np.ones(len(given[0]), bool)
+    lo, hi = given
+    inside = (op.on[0] <= lo) & (hi <= op.on[1])
+    for jump in (*op.jumps, *op.holes):
+        inside &= (hi < jump) | (jump < lo)
+    return inside.all(axis=1)
 
 
 def _is_atomic(boxes: FormBoxes, i: int) -> bool:
