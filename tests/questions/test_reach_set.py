@@ -309,6 +309,20 @@ def test_what_a_jump_leaves_out_is_not_attained(curve):
     assert np.equal(fine.contains([[0.5, 0.5], [-0.5, 0.25]]), True).any()  # far from the jump
 
 
+@pytest.mark.parametrize("size", [1e60, 1e110, 1e160])
+def test_what_overflows_may_be_anything(size):
+    b = Builder([Slot("x", (2,))])
+    (h,) = b.input_values()
+    for _ in range(3):
+        h = b.curve("relu", b.dense(h, size * np.array([[1.0, -2.0], [-1.0, 1.5]])))
+    answer = ask(Net(b.finish([h], ["y"])), (-1, 1))
+    assert answer.is_exact == (size < 1e100)
+    assert answer.contains([size / 3, 0.0]) is not (False if size > 1e100 else 3)
+    assert not np.isnan([answer.lo, answer.hi]).any()
+    if not answer.is_exact:
+        assert (answer.hi == np.inf).any()
+
+
 # ---- wrong questions -------------------------------------------------------------------------
 
 

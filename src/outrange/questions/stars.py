@@ -57,6 +57,7 @@ def _star(
     corners[:, frame.free] += places * frame.scale
     a, b = _inequalities(frame, polytope.touching())
     corners = np.clip(corners, box.lo, box.hi)
+    exact = exact and bool(np.isfinite(error).all())
     return Star(
         a, b, box.lo, box.hi, frame.at, slopes, center, corners, images, error, exact, True
     )  # fmt: skip

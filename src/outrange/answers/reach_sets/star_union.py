@@ -54,7 +54,8 @@ class StarUnion:
         shape = len(self.pieces), len(self.names)
         lo = [piece.images.min(axis=0) - piece.error for piece in self.pieces]
         hi = [piece.images.max(axis=0) + piece.error for piece in self.pieces]
-        return down(np.array(lo).reshape(shape)), up(np.array(hi).reshape(shape))
+        least, most = down(np.array(lo).reshape(shape)), up(np.array(hi).reshape(shape))
+        return np.where(np.isnan(least), -np.inf, least), np.where(np.isnan(most), np.inf, most)
 
     @property
     def lo(self) -> np.ndarray:
@@ -160,8 +161,11 @@ class StarUnion:
 
 def _beyond(star: Star, y: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, bool]:
     """Weights of the nearest point of a piece, and whether the output is proved to lie beyond."""
+    if not np.isfinite([*star.error, *star.images.ravel()]).all():
+        return np.zeros(len(star.images)), False
     weights = nearest(star.images, y, scale)
-    return weights, is_beyond(star, y, (y - weights @ star.images) / scale**2)
+    apart = (y - weights @ star.images) / scale
+    return weights, is_beyond(star, y, apart * (scale.min() / scale))
 
 
 def _inputs_near(

@@ -125,7 +125,7 @@ def _has_no_jump(op: Op, given: Bounds, found: Bounds) -> np.ndarray:
     inside = (op.on[0] <= lo) & (hi <= op.on[1])
     for jump in (*op.jumps, *op.holes):
         inside &= (hi < jump) | (jump < lo)
-    return inside.all(axis=1)
+    return np.asarray(inside.all(axis=1))
 
 
 def _is_atomic(boxes: FormBoxes, i: int) -> bool:

@@ -135,6 +135,19 @@ class Cells:
             yield self.picked(np.arange(first, min(first + AT_ONCE, len(self))))
 
 
+def bounded(form: ForwardForm) -> ForwardForm:
+    """The form; entries that overflow have none, and may be anything."""
+    rows = np.isfinite(form.rows).all(axis=1)
+    known = rows & np.isfinite(form.center) & np.isfinite(form.rest)
+    if known.all():
+        return form
+    return ForwardForm(
+        np.where(known, form.center, 0.0),
+        np.where(known[:, None], form.rows, 0.0),
+        np.where(known, form.rest, np.inf),
+    )
+
+
 def error_of(form: ForwardForm, size: int) -> np.ndarray:
     """`(B, n)`: how far a value may be off its form in the inputs, of which there are `size`."""
     if form.count == size:

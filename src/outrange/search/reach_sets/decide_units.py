@@ -18,7 +18,7 @@ from ...domains.forward import RULES, ForwardForm
 from ...domains.rounding import widened
 from ...ops import Curve
 from ..gradients.pieces import is_straight
-from .cells import Cells, error_of, form_ends
+from .cells import Cells, bounded, error_of, form_ends
 from .polytope import CutPolytope, face_of
 
 
@@ -64,11 +64,12 @@ def enclosed(op: Curve, source: int, cells: Cells) -> Cells:
     low, high, pad = form_ends(cells.polytopes, form)
     error = widened(pad + error_of(form, cells.polytopes[0].size))
     lo, hi = low - error, high + error
-    lo, hi = np.nextafter(lo, -np.inf), np.nextafter(hi, np.inf)
+    lo = np.where(np.isnan(lo), -np.inf, np.nextafter(lo, -np.inf))
+    hi = np.where(np.isnan(hi), np.inf, np.nextafter(hi, np.inf))
     found = cells.picked(np.arange(len(cells)))
     bent = RULES[Curve](op, [form], [(lo, hi)], map)
     assert bent is not None
-    found.forms[-1] = bent
+    found.forms[-1] = bounded(bent)
     found.exact = np.zeros(len(cells), bool)
     return found
 
@@ -133,8 +134,8 @@ def _on_pieces(
     plain = ((slope == 0.0) | (np.abs(slope) == 1.0)) & (shift == 0.0)
     reach = np.abs(slope) * (np.abs(form.center) + form.reach) + np.abs(shift)
     rest = rest * (1 + 8 * UNIT) + np.where(plain, 0.0, 8 * UNIT * reach)
-    rest = np.where(rest > 0, widened(rest), 0.0)
-    return ForwardForm(slope * form.center + shift, rows, rest)
+    rest = np.where(rest == 0, 0.0, widened(rest))
+    return bounded(ForwardForm(slope * form.center + shift, rows, rest))
 
 
 def _excess(low: np.ndarray, high: np.ndarray, gap: np.ndarray, error: np.ndarray) -> np.ndarray:
@@ -143,7 +144,7 @@ def _excess(low: np.ndarray, high: np.ndarray, gap: np.ndarray, error: np.ndarra
     before = np.concatenate([none, error - low], axis=1)
     after = np.concatenate([high + error, none], axis=1)
     over = np.take_along_axis(np.maximum(before, after), gap[:, None], axis=1)[:, 0]
-    return np.where(over > 0, widened(np.abs(over)), 0.0)
+    return np.where(over <= 0, 0.0, widened(np.abs(over)))
 
 
 def _cut(op: Curve, source: int, cells: Cells, crossed: np.ndarray) -> Cells:

@@ -8,11 +8,13 @@ Reference: Tran et al., *Star-based reachability analysis of deep neural network
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...core import seconds_left
 from ...domains.forward import RULES
 from ...graph import Graph
 from ...ops import Affine, Curve, Rearrange
-from .cells import Cells
+from .cells import Cells, bounded
 from .decide_units import decided, enclosed
 
 
@@ -43,12 +45,14 @@ class LinearRegions:
         while waiting:
             cells = waiting.pop()
             try:
-                cells = self._to_next_curve(cells, until)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    cells = self._to_next_curve(cells, until)
                 if cells.value == until:
                     done.append(cells)
                     continue
                 others = sum(map(len, waiting)) + sum(map(len, done))
-                waiting += reversed(list(self._bend(cells, others).parted()))
+                with np.errstate(over="ignore", invalid="ignore"):
+                    waiting += reversed(list(self._bend(cells, others).parted()))
             except KeyboardInterrupt:
                 self.stopped = self.stopped or "interrupted"
                 waiting.append(cells)
@@ -63,7 +67,7 @@ class LinearRegions:
             cells = Cells(cells.polytopes, dict(cells.forms), cells.exact, cells.value + 1)
             form = RULES[type(node.op)](node.op, forms, [], map)
             assert form is not None
-            cells.forms[cells.value] = form
+            cells.forms[cells.value] = bounded(form)
             self._forget(cells)
         return cells
 
