@@ -85,7 +85,7 @@ def test_a_corner_has_two_sides():
     assert answer.contains(inside).tolist() == [True] * 4
     assert answer.contains(outside).tolist() == [False] * 6
     assert answer.contains([1.0, 0.0]) is None  # a corner of it
-    assert answer.contains([0.2, 0.2]) is None  # where both pieces meet
+    assert answer.contains([[0.2, 0.2], [0.01, 0.01]]).tolist() == [True] * 2  # on both pieces
     sides = [{tuple(corner) for corner in polygon.round(12)} for polygon in answer.polygons()]
     assert {(0.0, 0.0), (1.0, 0.0), (1.25, 0.25), (0.25, 0.25)} in sides
     assert {(0.0, 0.0), (0.0, 1.0), (0.25, 1.25), (0.25, 0.25)} in sides

@@ -2,12 +2,17 @@
 
 *Not reached*: a direction in which the output lies beyond all images of the piece's vertices, by
 more than the error. Any direction will do, so it may be found in plain float64.
-*Reached*: the piece's map takes a small set of inputs of the piece to a cube around the output, and
-the network is within `error` of the map, less than the cube's size. Then the network, if it has no
-jumps there, takes this value somewhere in the set (Brouwer's fixed point theorem).
+*Reached*: `s - T (f(x + C s) - y)` maps a cube of `s` into itself. Then `f`, if it has no jumps
+there, takes the value `y` somewhere in the cube (Brouwer's fixed point theorem), wherever its kinks
+are: on a piece it is within `error` of `A x`, so that `|I - T A C| R + |T| (|A x - y| + error)`
+bounds what the cube of the size `R` is mapped to. Any `T` and `C` will do. On a face between two
+pieces both must do so; on the plane of the face the two maps differ by a product `u w`, and a `T`
+that measures along `u` and hardly beside it does for both, unless the face is a fold.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -71,32 +76,77 @@ def is_beyond(star: Star, y: np.ndarray, direction: np.ndarray) -> bool:
     return float((direction @ (y - star.images).T).min()) > room * (1.0 + 1e-14) + 1e-290
 
 
-def is_reached(star: Star, y: np.ndarray, x: np.ndarray) -> bool:
-    """Whether an output is proved to be attained, by an input near `x` `(inputs,)` of a piece."""
-    if not star.continuous:
+def is_reached(stars: Sequence[Star], y: np.ndarray, x: np.ndarray) -> bool:
+    """Whether an output is proved to be attained, by an input near `x` `(inputs,)`.
+
+    Args:
+        stars: A piece, or two that share a face, see `shared_face`.
+        y: The output.
+        x: About where.
+    """
+    first = stars[0]
+    free = first.lo < first.hi
+    slopes = np.array([star.slopes[:, free] for star in stars])
+    if not all(star.continuous for star in stars) or not _is_onto(slopes.mean(axis=0)):
         return False
-    free = star.lo < star.hi
-    slopes = star.slopes[:, free]
-    if np.linalg.matrix_rank(slopes) < y.size:
-        return False
-    back = np.linalg.pinv(slopes)
     step = np.zeros(x.size)
     for _ in range(2):  # to where the map takes `y`, but for rounding
-        step[free] = back @ (y - star.apply(x[None])[0])
-        x = np.clip(x + step, star.lo, star.hi)
-    n = gamma(2 * x.size + 16)
-    spread = np.abs(x - star.at)
-    size = np.abs(star.slopes) @ spread + np.abs(star.center) + np.abs(y)
-    missed = np.abs(star.apply(x[None])[0] - y) + n * size + star.error
-    off = np.abs(np.eye(y.size) - slopes @ back) + n * (np.abs(slopes) @ np.abs(back))
-    cube = 2.0 * missed + 1e-290
-    # The network takes x + back @ t to y + t, but for less than the cube: Brouwer.
-    if not (off @ cube + missed < 0.9 * cube).all():
+        step[free] = np.linalg.pinv(slopes[0]) @ (y - first.apply(x[None])[0])
+        x = np.clip(x + step, first.lo, first.hi)
+    left, right = _measure(slopes)
+    n = gamma(4 * x.size + 4 * y.size + 32)
+    worst, missed = 0.0, 0.0
+    for star, slope in zip(stars, slopes, strict=True):
+        size = np.abs(star.slopes) @ np.abs(x - star.at) + np.abs(star.center) + np.abs(y)
+        apart = np.abs(star.apply(x[None])[0] - y) + n * size + star.error
+        off = np.abs(np.eye(y.size) - left @ slope @ right)
+        off = off + n * (1.0 + np.abs(left) @ np.abs(slope) @ np.abs(right))
+        worst = max(worst, float(off.sum(axis=1).max()))
+        missed = max(missed, float((np.abs(left) @ apart).max()))
+    if not worst < 0.99:
         return False
+    cube = (missed / (1.0 - worst)) * (1.0 + 1e-9) + 1e-290
     reach = np.zeros(x.size)
-    reach[free] = np.abs(back) @ cube * (1.0 + 1e-12)
-    if not ((x - reach > star.lo) & (x + reach < star.hi))[free].all():
+    reach[free] = np.abs(right).sum(axis=1) * cube * (1.0 + 1e-9)
+    if not ((x - reach > first.lo) & (x + reach < first.hi))[free].all():
         return False
-    faces = np.abs(star.a) @ (np.abs(x) + np.abs(star.at)) + np.abs(star.b)
-    room = np.abs(star.a) @ reach + 4.0 * n * faces
-    return bool((star.b - star.a @ x > room).all())
+    return all(_has_room(star, _other_faces(star, stars), x, reach) for star in stars)
+
+
+def shared_face(one: Star, other: Star) -> np.ndarray:
+    """`(rows,)` bool: the rows of a piece that another has from the other side."""
+    opposite = (one.a[:, None] == -other.a[None]).all(axis=2)
+    return (opposite & (one.b[:, None] == -other.b[None])).any(axis=1)
+
+
+def _other_faces(star: Star, stars: Sequence[Star]) -> np.ndarray:
+    rows = np.ones(len(star.b), bool)
+    for other in stars:
+        if other is not star:
+            rows &= ~shared_face(star, other)
+    return rows
+
+
+def _has_room(star: Star, rows: np.ndarray, x: np.ndarray, reach: np.ndarray) -> bool:
+    """Whether inputs as near to `x` as `reach` keep some rows of a piece."""
+    a, b = star.a[rows], star.b[rows]
+    size = np.abs(a) @ (np.abs(x) + np.abs(star.at)) + np.abs(b)
+    room = np.abs(a) @ reach + 4.0 * gamma(2 * x.size + 16) * size
+    return bool((b - a @ x > room).all())
+
+
+def _is_onto(slopes: np.ndarray) -> bool:
+    return bool(np.linalg.matrix_rank(slopes) == len(slopes))
+
+
+def _measure(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`T` and `C` of one map or two; see above."""
+    back = np.linalg.pinv(slopes.mean(axis=0))
+    if len(slopes) == 1:
+        return np.eye(slopes.shape[1]), back
+    change = 0.5 * (slopes[1] - slopes[0])
+    along = np.linalg.svd(change)[0]
+    first, *rest = (along.T @ change @ back @ along)[0]
+    beside = max(1.0, 4.0 * float(np.abs(rest).sum()) / max(1.0 - abs(first), 1e-3))
+    weight = np.append(1.0, np.full(len(rest), beside))
+    return weight[:, None] * along.T, back @ (along / weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError, down, up
-from .membership import is_beyond, is_reached, nearest
+from .membership import is_beyond, is_reached, nearest, shared_face
 from .star import Star
 
 
@@ -105,20 +106,20 @@ class StarUnion:
         scale = np.maximum(hi - lo, np.finfo(float).tiny)
         # Pieces that are hardly larger than their error prove of nothing that it is attained.
         provable = np.array([bool((4 * self.pieces[i].error < scale[i]).all()) for i in near], bool)
-        open_ = False
+        open_: list[tuple[Star, np.ndarray]] = []
         for i in near[provable]:
             star = self.pieces[i]
             weights, beyond = _beyond(star, y, scale[i])
             if beyond:
                 continue
-            if any(is_reached(star, y, x) for x in _inputs_near(star, y, weights, scale[i])):
+            if any(is_reached([star], y, x) for x in _inputs_near(star, y, weights, scale[i])):
                 return True
-            open_ = True
-        return (
-            None
-            if open_ or not all(_beyond(self.pieces[i], y, scale[i])[1] for i in near[~provable])
-            else False
-        )
+            open_.append((star, weights @ star.corners))
+        for (star, x), (other, _) in itertools.combinations(open_, 2):
+            if shared_face(star, other).any() and is_reached([star, other], y, x):
+                return True
+        apart = not open_ and all(_beyond(self.pieces[i], y, scale[i])[1] for i in near[~provable])
+        return False if apart else None
 
     def index(self, output: str | int) -> int:
         """Find an output by its name or its place.
