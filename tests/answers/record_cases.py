@@ -445,7 +445,8 @@ def star(at=0.0, exact=True, outputs=2) -> Star:
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
     slopes, center = np.eye(outputs, 2), np.full(outputs, at)
     return Star(
-        np.array([[1.0, 1.0]]), np.array([2.0]), np.zeros(2), np.ones(2), np.zeros(2), slopes,
+        np.array([[1.0, 1.0]]), np.array([2.0]), np.array([0]), np.zeros(2), np.ones(2),
+        np.zeros(2), slopes,
         center, corners, corners @ slopes.T + center, np.full(outputs, 1e-12 if exact else 0.25),
         exact, True,
     )  # fmt: skip

@@ -295,6 +295,19 @@ def test_what_a_condition_leaves_out_is_not_attained():
     assert np.equal(told, True).any() and np.equal(told, False).any()
 
 
+@pytest.mark.parametrize("back", [-1.0, -0.2, 0.0, 0.2, 3.0])
+def test_only_where_nothing_folds_a_face_is_surely_attained(back):
+    """`(x0, x1)` right of 0 and `(back x0, x1)` left of it meet at `y0 = 0`."""
+    b = Builder([Slot("x", (2,))])
+    (v,) = b.input_values()
+    halves = b.curve("relu", b.dense(v, np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 0.0]])))
+    plain = b.dense(v, np.array([[0.0, 0.0], [0.0, 1.0]]))
+    bent = b.dense(halves, np.array([[1.0, 0.0], [-back, 0.0], [0.0, 0.0]]))
+    answer = ask(Net(b.finish([b.add(bent, plain)], ["y"])), (-1, 1))
+    told = answer.contains([[0.0, 0.3], [-1e-16, 0.3], [1e-16, -0.5]])
+    assert np.equal(told, True).all() if back > 0 else not np.equal(told, True).any()
+
+
 @pytest.mark.parametrize("curve", ["heaviside", "sign"])
 def test_what_a_jump_leaves_out_is_not_attained(curve):
     """`x + 0.01 step(x)` never takes 0.005, though a map is within 0.005 of it around 0."""

@@ -24,7 +24,7 @@ from ..search.reach_sets.regions import LinearRegions, has_regions
 from .common.arguments import check_limits
 from .common.network import NetworkLike
 from .inputs.parse_box import place
-from .stars import box_stars, stars
+from .stars import Planes, box_stars, stars
 
 
 MOST_INPUTS = 8
@@ -70,12 +70,13 @@ def reach_set(
     graph = piecewise_to_pairs(network.graph)
     straight = has_regions(graph)
     pieces: list[Star] = []
+    planes: Planes = {}
     status = "known"
     with deadline(None if time_limit is None else SHARE_OF_TIME * float(time_limit)):
         for i, (box, atoms) in enumerate(sets):
             room = max(1, int(most_pieces) - len(pieces) - (len(sets) - i - 1))
             if straight:
-                found, ended = _exact(graph, box, atoms, room, status)
+                found, ended = _exact(graph, (box, atoms), room, status, planes)
             else:
                 boxes, ended = covered(graph, box, atoms, float(tol), room)
                 found = box_stars(boxes, atoms)
@@ -111,8 +112,9 @@ def check_most(most_pieces: Any) -> None:
 
 
 def _exact(
-    graph: Graph, box: Box, atoms: tuple[Atom, ...], room: int, status: str
+    graph: Graph, part: tuple[Box, tuple[Atom, ...]], room: int, status: str, planes: Planes
 ) -> tuple[list[Star], str]:
+    box, atoms = part
     frame = InputFrame.of(box)
     polytope = frame.polytope(box, atoms)
     if not polytope.points:
@@ -121,7 +123,7 @@ def _exact(
     cells.stopped = "" if status == "known" else status
     parts = cells.advance([Cells.of(frame, polytope)], graph.output)
     entries = np.arange(graph.value_size(graph.output))
-    return stars(frame, box, parts, graph.output, entries), cells.stopped or "known"
+    return stars(frame, box, parts, graph.output, entries, planes), cells.stopped or "known"
 
 
 def convex_parts(

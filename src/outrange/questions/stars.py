@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,8 +16,17 @@ from ..search.reach_sets.cells import Cells, InputFrame, error_of
 from ..search.reach_sets.polytope import CutPolytope, Face
 
 
+Planes = dict[tuple[int, tuple[int, ...], int], int]
+"""A number for each plane, in integers, of each frame."""
+
+
 def stars(
-    frame: InputFrame, box: Box, parts: Sequence[Cells], value: int, entries: np.ndarray
+    frame: InputFrame,
+    box: Box,
+    parts: Sequence[Cells],
+    value: int,
+    entries: np.ndarray,
+    planes: Planes,
 ) -> list[Star]:
     """A star for each cell.
 
@@ -26,16 +36,27 @@ def stars(
         parts: The cells.
         value: Of the graph.
         entries: The entries of the value that are its outputs.
+        planes: The numbers of the planes of all stars of a union; new ones are added.
     """
-    found = []
+    found, place = [], len(planes)
     for cells in parts:
         form = cells.forms[value]
         for i, polytope in enumerate(cells.polytopes):
             k = polytope.size
             center, rows = form.center[i, entries], form.rows[i, :k][:, entries]
             error = error_of(form, k)[i, entries]
-            found.append(_star(frame, box, polytope, (center, rows, error), bool(cells.exact[i])))
+            star = _star(frame, box, polytope, (center, rows, error), bool(cells.exact[i]))
+            numbers = [_number(planes, place, face) for face in polytope.touching()]
+            found.append(replace(star, planes=np.array(numbers, np.int64)))
     return found
+
+
+def _number(planes: Planes, place: int, face: Face) -> int:
+    """The number of a plane, the same from both sides; `place` tells inputs of other frames."""
+    slopes, constant = face
+    if next((s for s in slopes if s), 0) < 0:
+        slopes, constant = tuple(-s for s in slopes), -constant
+    return planes.setdefault((place, slopes, constant), len(planes))
 
 
 def _star(
@@ -59,7 +80,8 @@ def _star(
     corners = np.clip(corners, box.lo, box.hi)
     exact = exact and bool(np.isfinite(error).all())
     return Star(
-        a, b, box.lo, box.hi, frame.at, slopes, center, corners, images, error, exact, True
+        a, b, np.full(len(b), -1), box.lo, box.hi, frame.at, slopes, center, corners, images,
+        error, exact, True,
     )  # fmt: skip
 
 
@@ -95,8 +117,8 @@ def box_stars(boxes: FormBoxes, atoms: Sequence[Atom]) -> list[Star]:
         corners[:, free] = np.where(signs > 0, hi[free], lo[free])
         found.append(
             Star(
-                a, b, lo, hi, at, slopes, center, corners, center + signs @ rows, error, False,
-                bool(boxes.continuous[i]),
+                a, b, np.full(len(b), -1), lo, hi, at, slopes, center, corners,
+                center + signs @ rows, error, False, bool(boxes.continuous[i]),
             )
         )  # fmt: skip
     return found

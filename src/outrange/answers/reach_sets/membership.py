@@ -116,7 +116,9 @@ def is_reached(stars: Sequence[Star], y: np.ndarray, x: np.ndarray) -> bool:
 def shared_face(one: Star, other: Star) -> np.ndarray:
     """`(rows,)` bool: the rows of a piece that another has from the other side."""
     opposite = (one.a[:, None] == -other.a[None]).all(axis=2)
-    return (opposite & (one.b[:, None] == -other.b[None])).any(axis=1)
+    # Two planes may have the same rounded rows, and a gap between them.
+    same = (one.planes[:, None] == other.planes[None]) & (one.planes[:, None] >= 0)
+    return (opposite & same).any(axis=1)
 
 
 def _other_faces(star: Star, stars: Sequence[Star]) -> np.ndarray:

@@ -20,6 +20,8 @@ class Star:
         a: `(rows, inputs)` over the flat inputs: the zero planes of units, and conditions on the
             inputs.
         b: `(rows,)`; as accurate as float64.
+        planes: `(rows,)` a number for each plane, the same in all pieces that it bounds; -1 for
+            none.
         lo: `(inputs,)`.
         hi: `(inputs,)`.
         at: `(inputs,)`.
@@ -35,6 +37,7 @@ class Star:
 
     a: np.ndarray
     b: np.ndarray
+    planes: np.ndarray
     lo: np.ndarray
     hi: np.ndarray
     at: np.ndarray

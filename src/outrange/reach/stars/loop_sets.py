@@ -18,7 +18,7 @@ from ...core.watch import Stage, tell
 from ...graph import Graph
 from ...graph.rewrites.rewrite import piecewise_to_pairs
 from ...questions.reach_set import SHARE_OF_TIME, convex_parts
-from ...questions.stars import stars
+from ...questions.stars import Planes, stars
 from ...search.reach_sets.cells import Cells, InputFrame
 from ...search.reach_sets.regions import LinearRegions, has_regions
 from ..seen import trajectories
@@ -110,6 +110,8 @@ def _advance(parts: list[_InitialPart], value: int) -> None:
 
 
 def _stars(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[Star]:
-    return [
-        star for part in parts for star in stars(part.frame, part.box, part.cells, value, entries)
-    ]
+    planes: Planes = {}
+    found: list[Star] = []
+    for part in parts:
+        found += stars(part.frame, part.box, part.cells, value, entries, planes)
+    return found
