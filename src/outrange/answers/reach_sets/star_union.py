@@ -72,9 +72,10 @@ class StarUnion:
         """Whether outputs are attained: True, False, or None where that is not known.
 
         Both are proofs, about the real-valued network: True says that some input of the set has
-        exactly this output, False that none has. None is for outputs within rounding of a piece's
-        edge, for those within the error of a piece that is not exact, and where True cannot be
-        proved: images without an interior (more outputs than inputs), networks that jump.
+        exactly this output, False that none has. None is for outputs within rounding of the
+        union's edge, of a fold or of a point where more than two pieces meet, for those within the
+        error of a piece that is not exact, and where True cannot be proved: images without an
+        interior (more outputs than inputs), networks that jump.
 
         Args:
             y: One output, flat `(outputs,)`, or a batch of them `(n, outputs)`.
