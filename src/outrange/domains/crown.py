@@ -8,8 +8,9 @@ Cost: one matrix product chain per nonlinear layer with a row for each unstable 
 what the unit depends on (`cone`); rows that do not fit are batched. Reference: see `backward`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ..core import Bounds, OutOfTime
 from ..graph import Graph, Node
 from ..ops import Curve, Largest, Product, Step
 from . import intervals
-from .backward import RULES, BoxBatch, LinearForm, RelaxedGraph, back_substitute
+from .backward import RULES, BoxBatch, LinearForm, RelaxedGraph, Rule, back_substitute
 from .cone_tiles import ConeTiles
 from .origins import Origins
 from .registry import register
@@ -130,9 +131,12 @@ class CrownPass:
     shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     late: bool = False
 
+    rules: ClassVar[Mapping[type, Rule]] = RULES
+
     def run(self) -> RelaxedGraph:
         """Bound everything; returns the lines in force."""
-        net = RelaxedGraph(self.plan.graph, {}, [None], underflow_of_boxes(self.plan.graph.size))
+        lost = underflow_of_boxes(self.plan.graph.size)
+        net = RelaxedGraph(self.plan.graph, {}, [None], lost, self.rules)
         self.ends = [(self.cells.lo, self.cells.hi)]
         sizes_of = [magnitude(*self.ends[0])]
         self._refine(net, 0)
@@ -230,12 +234,12 @@ class CrownPass:
             effort = self.effort / boxes if wide and value not in self.extra else np.inf
             tiles = ConeTiles(self.plan.graph, value, max(1, _AT_ONCE // boxes), effort)
             for some, part in tiles.of(rows):
-                units = _units(part.units(some), part.entries[-1].size)
+                units = units_of(part.units(some), part.entries[-1].size)
                 cells = part.cells(self.ends, self.radii)
                 form = back_substitute(part.relaxed(net), len(part.graph.nodes), units)
                 self._meet(lo, hi, some, cells.least(form))
         else:
-            form = back_substitute(net, value, _units(rows, lo.shape[1]))
+            form = back_substitute(net, value, units_of(rows, lo.shape[1]))
             self._meet(lo, hi, rows, self.cells.least(form))
             if boxes * rows.size * widths[0] <= MOST_SHARES:
                 self.shares[value] = (rows, self._shares(form, rows.size))
@@ -256,7 +260,7 @@ class CrownPass:
             return np.where(total > 0, size_of / total, 0.0)
 
 
-def _units(rows: np.ndarray, size: int) -> np.ndarray:
+def units_of(rows: np.ndarray, size: int) -> np.ndarray:
     """The rows that pick entries, and those that pick them negated: `(2 R, size)`."""
     count, units = np.arange(rows.size), np.zeros((2 * rows.size, size))
     units[count, rows] = 1.0

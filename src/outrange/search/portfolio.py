@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..executors import workers
 from ..graph import Graph
 from ..graph.rewrites.gates import simplified
 from ..ops import Curve
@@ -20,6 +21,7 @@ from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
 from .in_turns import Later, Portfolio
+from .input_split.halves import few_points
 from .kernel.binding import library
 from .kernel.layer_program import LayerProgram, compile_layers
 from .spread.begin import over_workers
@@ -86,6 +88,9 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     the conflict-driven search, in turns with neuron splits. Input splits of more than 12 free
     inputs take turns with a search through a narrow waist, where a decision has one (`waist.py`).
 
+    A graph with counterparts, as the difference of two copies of nearly one network has, is given
+    to differential verification (`differential/`) in turns with its search.
+
     A range of 32 objectives or more, over 9 inputs and 64 units or more, gets neuron splits in
     turns as well: over wide boxes its units are bounded together there.
 
@@ -144,10 +149,34 @@ def select_search(
     incumbent.prove(problem.by_intervals(problem.graph))
     kind = choose_kind(problem, engine)
     splits = partial(_by_kind, kind, problem, incumbent, seed, engine, solver)
+    if engine == "auto" and kind not in (Kind.CONES, Kind.WIDE):
+        splits = partial(_beside_counterparts, problem, incumbent, seed, splits)
     if incumbent.target is not None and not incumbent.decided and has_jumps(problem.graph):
         return _beside_attack(problem, incumbent, seed, splits)
     conflicts = _conflicts(problem, incumbent) if kind in BY_NEURONS else None
     return splits() if conflicts is None else Portfolio((conflicts, splits()))
+
+
+def _beside_counterparts(
+    problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
+) -> Search:
+    """Splits in turns with differential verification, where a graph has counterparts."""
+    from .differential.pairs import paired
+
+    pairs = paired(problem.small) if workers() is None else None
+    if pairs is None:
+        return splits()
+    from .differential.engine import METHODS, DifferentialEngine
+    from .input_split.array_search import ArraySearch
+
+    engine = DifferentialEngine(pairs, problem.small, problem.rows, problem.offset)
+    incumbent.prove(engine.over(problem.domain))
+    first = splits()
+    if incumbent.met or incumbent.decided:
+        return first
+    search = ArraySearch(engine, problem.domain, incumbent, seed=seed, first=few_points)
+    search.methods = METHODS
+    return Portfolio((first, search))
 
 
 def _beside_attack(
