@@ -130,17 +130,16 @@ class CrownPass:
     ends: list[Bounds] = field(default_factory=list)
     shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     late: bool = False
-
     rules: ClassVar[Mapping[type, Rule]] = RULES
 
     def run(self) -> RelaxedGraph:
         """Bound everything; returns the lines in force."""
-        lost = underflow_of_boxes(self.plan.graph.size)
-        net = RelaxedGraph(self.plan.graph, {}, [None], lost, self.rules)
+        graph = self.plan.graph
+        net = RelaxedGraph(graph, {}, [None], underflow_of_boxes(graph.size), self.rules)
         self.ends = [(self.cells.lo, self.cells.hi)]
         sizes_of = [magnitude(*self.ends[0])]
         self._refine(net, 0)
-        for v, node in enumerate(self.plan.graph.nodes, 1):
+        for v, node in enumerate(graph.nodes, 1):
             self.ends.append(self._forward(v, node))
             sizes_of.append(magnitude(*self.ends[v]))
             net.rounding_terms.append(None)
@@ -163,8 +162,7 @@ class CrownPass:
     def _relax(self, net: RelaxedGraph, value: int, node: Node, sizes: list[np.ndarray]) -> None:
         """Add a node's lines and payments to the net."""
         op, budget, source = node.op, self.plan.budget, node.inputs[0]
-        paying = budget if self.radii else None
-        ends, reads = self.ends[source], budget.reads
+        paying, ends, reads = budget if self.radii else None, self.ends[source], budget.reads
         if isinstance(op, Curve):
             net.lines[value] = relax_curve(op, *ends, None, paying, reads[source], node.size)
         elif isinstance(op, Largest):
@@ -181,10 +179,9 @@ class CrownPass:
 
     def _open_rows(self, value: int) -> np.ndarray:
         """Entries of a value that are unstable in some box."""
-        lo, hi = self.ends[value]
+        (lo, hi), undecided = self.ends[value], np.zeros(self.ends[value][0].shape[1], bool)
         if value in self.extra:
-            return np.arange(lo.shape[1])
-        undecided = np.zeros(lo.shape[1], bool)
+            return np.arange(undecided.size)
         for _, source, op in self.plan.curves:
             if source == value:
                 undecided |= ~is_stable(op, lo, hi).all(axis=0)
@@ -214,13 +211,12 @@ class CrownPass:
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
         """Bound the unstable entries of a value by back-substitution, and keep the shares."""
         rows = self._open_rows(value)
-        if rows.size == 0:
-            return False
         try:
-            self._substitute(net, value, rows)
+            if rows.size:
+                self._substitute(net, value, rows)
         except OutOfTime:
             self.late = True
-        return True
+        return rows.size > 0
 
     def _substitute(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> None:
         """Intersect the ends of some entries of a value with their back-substituted bounds."""

@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..executors import workers
 from ..graph import Graph
-from ..graph.rewrites.gates import simplified
 from ..ops import Curve
 from .attack.first_points import First, first_points
 from .attack.jumps import JumpAttack, has_jumps
@@ -21,7 +19,6 @@ from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
 from .in_turns import Later, Portfolio
-from .input_split.halves import few_points
 from .kernel.binding import library
 from .kernel.layer_program import LayerProgram, compile_layers
 from .spread.begin import over_workers
@@ -36,11 +33,10 @@ too: boxes must close for all objectives, and of few they close all in about the
 splits would take from them."""
 
 SOME_INPUTS = 40
-"""Free inputs up to which input splitting is tried as well: a few inputs often dominate."""
+"""Free inputs up to which inputs are split as well: a few often dominate."""
 
 WIDE_ENTRIES = 1 << 18
-"""Entries in all values of a graph from which on branch and bound is not used: see
-`wide_search`."""
+"""Entries of a graph's values from which on there are no splits: see `wide_search`."""
 
 QUICK_ENTRIES = 1 << 14
 """Entries in all values of a graph up to which a search begins at once, before the attack on jumps
@@ -88,8 +84,8 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     the conflict-driven search, in turns with neuron splits. Input splits of more than 12 free
     inputs take turns with a search through a narrow waist, where a decision has one (`waist.py`).
 
-    A graph with counterparts, as the difference of two copies of nearly one network has, is given
-    to differential verification (`differential/`) in turns with its search.
+    A graph with counterparts, as two copies of nearly one network have, is given to differential
+    verification (`differential/`) in turns with its search.
 
     A range of 32 objectives or more, over 9 inputs and 64 units or more, gets neuron splits in
     turns as well: over wide boxes its units are bounded together there.
@@ -116,7 +112,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
 
 
 def has_kernel(engine: str) -> bool:
-    """Whether the box kernel may run: it was compiled, and the caller does not forbid it."""
+    """Whether the box kernel may run: it was compiled, and is not forbidden."""
     return engine == "auto" and library() is not None
 
 
@@ -160,23 +156,12 @@ def select_search(
 def _beside_counterparts(
     problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
 ) -> Search:
-    """Splits in turns with differential verification, where a graph has counterparts."""
-    from .differential.pairs import paired
+    from .differential.search import search_of_counterparts
 
-    pairs = paired(problem.small) if workers() is None else None
-    if pairs is None:
-        return splits()
-    from .differential.engine import METHODS, DifferentialEngine
-    from .input_split.array_search import ArraySearch
-
-    engine = DifferentialEngine(pairs, problem.small, problem.rows, problem.offset)
-    incumbent.prove(engine.over(problem.domain))
-    first = splits()
-    if incumbent.met or incumbent.decided:
-        return first
-    search = ArraySearch(engine, problem.domain, incumbent, seed=seed, first=few_points)
-    search.methods = METHODS
-    return Portfolio((first, search))
+    other, usual = search_of_counterparts(problem, incumbent, seed), splits()
+    if other is None or incumbent.met or incumbent.decided:
+        return usual
+    return Portfolio((usual, other))
 
 
 def _beside_attack(
@@ -271,21 +256,6 @@ def _neuron_splits(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
     return NeuronSplitSearch(graph, problem.domain.hull, incumbent, seed=seed)
 
 
-def _of_conjunctions(problem: Problem) -> Any:
-    """The engine for objectives that are conjunctions of what has forms of second order."""
-    from ..domains.crown import CrownPlan
-    from .engines.conjunctions import ConjunctionEngine, conjunction
-    from .engines.tangents import affords_tangents
-
-    found = conjunction(problem.of_outputs(problem.graph))
-    if found is None:
-        return None
-    parts, windows = simplified(found[0]), found[1]
-    if not affords_tangents(CrownPlan.of(parts)):
-        return None
-    return ConjunctionEngine(parts, windows, problem.domain.hull, roots=problem.domain)
-
-
 def _input_splits(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
@@ -295,9 +265,10 @@ def _input_splits(
     program = compile_problem(problem) if has_kernel(engine) else None
     if program is None:
         from .engines.array_engine import ArrayEngine
+        from .engines.conjunctions import engine_of_conjunctions
         from .input_split.array_search import ArraySearch
 
-        machine: ArrayEngine | None = _of_conjunctions(problem)
+        machine: ArrayEngine | None = engine_of_conjunctions(problem)
         if machine is None:
             rows, hull = problem.rows, problem.domain.hull
             machine = ArrayEngine(problem.small, rows, problem.offset, hull, roots=problem.domain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,12 +21,6 @@ from ..engines.array_engine import joined
 from ..engines.base import BoxBounds
 from .pairs import PairedGraph
 from .sweep import PairedCrownPass, PairedRelaxation
-
-
-METHODS = (
-    "differential bounds of counterparts (ReluDiff, Paulsen et al. 2020)",
-    "input splits by gap attribution",
-)
 
 
 class DifferentialEngine:
@@ -85,8 +80,8 @@ class DifferentialEngine:
         scores = 0.5 * np.abs(rows) * (hi - lo)[:, None]
         undecided = np.zeros(len(lo), np.int64)
         for v, (source, other, _) in self._sources:
-            op = self.pairs.graph.nodes[v - 1].op.curve  # type: ignore[union-attr]
-            undecided += (~is_stable(op, *sweep.ends[source])).sum(axis=1)
+            paired: Any = self.pairs.graph.nodes[v - 1].op
+            undecided += (~is_stable(paired.curve, *sweep.ends[source])).sum(axis=1)
             # A counterpart's phases hang on the same inputs.
             scores += _blame(sweep, record.get(v), sweep.relaxed.get(v), other)
         for _, source, op in self.plan.curves:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -97,8 +98,8 @@ def paired(graph: Graph) -> PairedGraph | None:
         source = node.inputs[0] if node.inputs else 0
         if v in found.counterparts and isinstance(node.op, Curve) and source in found.sums:
             first = found.counterparts
-            op, inputs = PairedCurve(node.op, node.size), (source, first[source], first[v])
-            nodes[v - 1] = replace(node, op=op, inputs=inputs)  # type: ignore[arg-type]
+            op: Any = PairedCurve(node.op, node.size)  # No kind that others know.
+            nodes[v - 1] = replace(node, op=op, inputs=(source, first[source], first[v]))
             curves.append(v)
     if not curves:
         return None

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -205,8 +205,9 @@ class PairedCrownPass(CrownPass):
         reads = [budget.reads[j] for j in node.inputs]
         found = relax_paired(node.op, sources, self.apart[source], slopes, budget, reads)
         self.relaxed[value] = found
-        net.lines[value] = found  # type: ignore[assignment]
-        net.underflow += underflow(node, [sizes[j] for j in node.inputs])  # type: ignore[arg-type]
+        lines: dict[int, Any] = net.lines
+        lines[value] = found
+        net.underflow += underflow(node, [sizes[j] for j in node.inputs])
 
 
 def relax_paired(
