@@ -227,7 +227,8 @@ def difference_range(
     """Compute the exact range of `model_a(x) - model_b(x)`, both given the same input.
 
     For a quantized or refactored model against the original. Both become one product network in
-    which common subexpressions are shared.
+    which common subexpressions are shared, and units in the same place of both are bounded
+    together, by how far they are apart.
 
     Args:
         model_a: As for `outrange.output_range`.

@@ -8,7 +8,9 @@ Activation Functions* (CROWN), NeurIPS 2018; G. Singh et al., *An Abstract Domai
 Neural Networks* (DeepPoly), POPL 2019.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,9 @@ from .rounding import RoundingTerm, widened
 Pulled = tuple[tuple[np.ndarray, ...], np.ndarray | None]
 """Rows on the inputs of an op, and what it adds to the constant (None: nothing)."""
 
+Rule = Callable[[Any, Any, np.ndarray], Pulled]
+"""Takes an op, its lines and the rows on its value."""
+
 
 @dataclass(eq=False)
 class RelaxedGraph:
@@ -32,12 +37,14 @@ class RelaxedGraph:
         lines: The lines, picks or planes of every nonlinear node, by value.
         payments: The rounding error on each value per unit of `|row|`; None where there is none.
         drain: The error that underflow may cause in a row.
+        rules: Of every kind of op.
     """
 
     graph: Graph
     lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
     rounding_terms: list[RoundingTerm | None]
     underflow: float
+    rules: Mapping[type, Rule] = field(default_factory=lambda: RULES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +162,7 @@ def largest(op: Largest, picks: MaxRelaxation, rows: np.ndarray) -> Pulled:
     return (op.scattered(parts, picks.size),), constant
 
 
-RULES = {
+RULES: Mapping[type, Rule] = {
     Affine: affine, Rearrange: rearrange, Curve: curve, Step: curve, Largest: largest,
     Product: product,
 }  # fmt: skip
@@ -214,7 +221,7 @@ def back_substitute(
             due = net.rounding_terms[v]
             if due is not None:
                 constant = constant - _paid(due, rows)
-            parts, moved = RULES[type(node.op)](node.op, net.lines.get(v), rows)
+            parts, moved = net.rules[type(node.op)](node.op, net.lines.get(v), rows)
             if moved is not None:
                 constant = constant + moved
             for j, part in zip(node.inputs, parts, strict=True):

@@ -8,8 +8,9 @@ Cost: one matrix product chain per nonlinear layer with a row for each unstable 
 what the unit depends on (`cone`); rows that do not fit are batched. Reference: see `backward`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ..core import Bounds, OutOfTime
 from ..graph import Graph, Node
 from ..ops import Curve, Largest, Product, Step
 from . import intervals
-from .backward import RULES, BoxBatch, LinearForm, RelaxedGraph, back_substitute
+from .backward import RULES, BoxBatch, LinearForm, RelaxedGraph, Rule, back_substitute
 from .cone_tiles import ConeTiles
 from .origins import Origins
 from .registry import register
@@ -129,14 +130,16 @@ class CrownPass:
     ends: list[Bounds] = field(default_factory=list)
     shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     late: bool = False
+    rules: ClassVar[Mapping[type, Rule]] = RULES
 
     def run(self) -> RelaxedGraph:
         """Bound everything; returns the lines in force."""
-        net = RelaxedGraph(self.plan.graph, {}, [None], underflow_of_boxes(self.plan.graph.size))
+        graph = self.plan.graph
+        net = RelaxedGraph(graph, {}, [None], underflow_of_boxes(graph.size), self.rules)
         self.ends = [(self.cells.lo, self.cells.hi)]
         sizes_of = [magnitude(*self.ends[0])]
         self._refine(net, 0)
-        for v, node in enumerate(self.plan.graph.nodes, 1):
+        for v, node in enumerate(graph.nodes, 1):
             self.ends.append(self._forward(v, node))
             sizes_of.append(magnitude(*self.ends[v]))
             net.rounding_terms.append(None)
@@ -159,8 +162,7 @@ class CrownPass:
     def _relax(self, net: RelaxedGraph, value: int, node: Node, sizes: list[np.ndarray]) -> None:
         """Add a node's lines and payments to the net."""
         op, budget, source = node.op, self.plan.budget, node.inputs[0]
-        paying = budget if self.radii else None
-        ends, reads = self.ends[source], budget.reads
+        paying, ends, reads = budget if self.radii else None, self.ends[source], budget.reads
         if isinstance(op, Curve):
             net.lines[value] = relax_curve(op, *ends, None, paying, reads[source], node.size)
         elif isinstance(op, Largest):
@@ -177,10 +179,9 @@ class CrownPass:
 
     def _open_rows(self, value: int) -> np.ndarray:
         """Entries of a value that are unstable in some box."""
-        lo, hi = self.ends[value]
+        (lo, hi), undecided = self.ends[value], np.zeros(self.ends[value][0].shape[1], bool)
         if value in self.extra:
-            return np.arange(lo.shape[1])
-        undecided = np.zeros(lo.shape[1], bool)
+            return np.arange(undecided.size)
         for _, source, op in self.plan.curves:
             if source == value:
                 undecided |= ~is_stable(op, lo, hi).all(axis=0)
@@ -210,13 +211,12 @@ class CrownPass:
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
         """Bound the unstable entries of a value by back-substitution, and keep the shares."""
         rows = self._open_rows(value)
-        if rows.size == 0:
-            return False
         try:
-            self._substitute(net, value, rows)
+            if rows.size:
+                self._substitute(net, value, rows)
         except OutOfTime:
             self.late = True
-        return True
+        return rows.size > 0
 
     def _substitute(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> None:
         """Intersect the ends of some entries of a value with their back-substituted bounds."""
@@ -230,12 +230,12 @@ class CrownPass:
             effort = self.effort / boxes if wide and value not in self.extra else np.inf
             tiles = ConeTiles(self.plan.graph, value, max(1, _AT_ONCE // boxes), effort)
             for some, part in tiles.of(rows):
-                units = _units(part.units(some), part.entries[-1].size)
+                units = units_of(part.units(some), part.entries[-1].size)
                 cells = part.cells(self.ends, self.radii)
                 form = back_substitute(part.relaxed(net), len(part.graph.nodes), units)
                 self._meet(lo, hi, some, cells.least(form))
         else:
-            form = back_substitute(net, value, _units(rows, lo.shape[1]))
+            form = back_substitute(net, value, units_of(rows, lo.shape[1]))
             self._meet(lo, hi, rows, self.cells.least(form))
             if boxes * rows.size * widths[0] <= MOST_SHARES:
                 self.shares[value] = (rows, self._shares(form, rows.size))
@@ -256,7 +256,7 @@ class CrownPass:
             return np.where(total > 0, size_of / total, 0.0)
 
 
-def _units(rows: np.ndarray, size: int) -> np.ndarray:
+def units_of(rows: np.ndarray, size: int) -> np.ndarray:
     """The rows that pick entries, and those that pick them negated: `(2 R, size)`."""
     count, units = np.arange(rows.size), np.zeros((2 * rows.size, size))
     units[count, rows] = 1.0

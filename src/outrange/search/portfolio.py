@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph
-from ..graph.rewrites.gates import simplified
 from ..ops import Curve
 from .attack.first_points import First, first_points
 from .attack.jumps import JumpAttack, has_jumps
@@ -34,11 +33,10 @@ too: boxes must close for all objectives, and of few they close all in about the
 splits would take from them."""
 
 SOME_INPUTS = 40
-"""Free inputs up to which input splitting is tried as well: a few inputs often dominate."""
+"""Free inputs up to which inputs are split as well: a few often dominate."""
 
 WIDE_ENTRIES = 1 << 18
-"""Entries in all values of a graph from which on branch and bound is not used: see
-`wide_search`."""
+"""Entries of a graph's values from which on there are no splits: see `wide_search`."""
 
 QUICK_ENTRIES = 1 << 14
 """Entries in all values of a graph up to which a search begins at once, before the attack on jumps
@@ -86,6 +84,9 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     the conflict-driven search, in turns with neuron splits. Input splits of more than 12 free
     inputs take turns with a search through a narrow waist, where a decision has one (`waist.py`).
 
+    A graph with counterparts, as two copies of nearly one network have, is given to differential
+    verification (`differential/`) in turns with its search.
+
     A range of 32 objectives or more, over 9 inputs and 64 units or more, gets neuron splits in
     turns as well: over wide boxes its units are bounded together there.
 
@@ -111,7 +112,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
 
 
 def has_kernel(engine: str) -> bool:
-    """Whether the box kernel may run: it was compiled, and the caller does not forbid it."""
+    """Whether the box kernel may run: it was compiled, and is not forbidden."""
     return engine == "auto" and library() is not None
 
 
@@ -144,10 +145,23 @@ def select_search(
     incumbent.prove(problem.by_intervals(problem.graph))
     kind = choose_kind(problem, engine)
     splits = partial(_by_kind, kind, problem, incumbent, seed, engine, solver)
+    if engine == "auto" and kind not in (Kind.CONES, Kind.WIDE):
+        splits = partial(_beside_counterparts, problem, incumbent, seed, splits)
     if incumbent.target is not None and not incumbent.decided and has_jumps(problem.graph):
         return _beside_attack(problem, incumbent, seed, splits)
     conflicts = _conflicts(problem, incumbent) if kind in BY_NEURONS else None
     return splits() if conflicts is None else Portfolio((conflicts, splits()))
+
+
+def _beside_counterparts(
+    problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
+) -> Search:
+    from .differential.search import search_of_counterparts
+
+    other, usual = search_of_counterparts(problem, incumbent, seed), splits()
+    if other is None or incumbent.met or incumbent.decided:
+        return usual
+    return Portfolio((usual, other))
 
 
 def _beside_attack(
@@ -242,21 +256,6 @@ def _neuron_splits(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
     return NeuronSplitSearch(graph, problem.domain.hull, incumbent, seed=seed)
 
 
-def _of_conjunctions(problem: Problem) -> Any:
-    """The engine for objectives that are conjunctions of what has forms of second order."""
-    from ..domains.crown import CrownPlan
-    from .engines.conjunctions import ConjunctionEngine, conjunction
-    from .engines.tangents import affords_tangents
-
-    found = conjunction(problem.of_outputs(problem.graph))
-    if found is None:
-        return None
-    parts, windows = simplified(found[0]), found[1]
-    if not affords_tangents(CrownPlan.of(parts)):
-        return None
-    return ConjunctionEngine(parts, windows, problem.domain.hull, roots=problem.domain)
-
-
 def _input_splits(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
@@ -266,9 +265,10 @@ def _input_splits(
     program = compile_problem(problem) if has_kernel(engine) else None
     if program is None:
         from .engines.array_engine import ArrayEngine
+        from .engines.conjunctions import engine_of_conjunctions
         from .input_split.array_search import ArraySearch
 
-        machine: ArrayEngine | None = _of_conjunctions(problem)
+        machine: ArrayEngine | None = engine_of_conjunctions(problem)
         if machine is None:
             rows, hull = problem.rows, problem.domain.hull
             machine = ArrayEngine(problem.small, rows, problem.offset, hull, roots=problem.domain)

@@ -16,17 +16,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...core import Box
-from ...domains.crown import CrownPass
+from ...domains.crown import CrownPass, CrownPlan
 from ...graph import Graph, Slot
 from ...graph.gradient import vector_jacobian_product
+from ...graph.rewrites.gates import simplified
 from ...ops import Largest
 from ..common.domain_boxes import DomainBoxes
+from ..common.problem import Problem
 from .array_engine import ArrayEngine
 from .base import BoxBounds
 from .gap_attribution import attribute_gap
 from .quadratic_ascent import QuadraticAscent
 from .quadratic_forms import QuadraticForms
-from .tangents import tangents
+from .tangents import affords_tangents, tangents
 
 
 HALVINGS = 6
@@ -246,3 +248,14 @@ def _mixture(
 def _place(forms: QuadraticForms) -> np.ndarray:
     """`(P, d)`: about where forms are least."""
     return forms.tangents().corner()
+
+
+def engine_of_conjunctions(problem: Problem) -> ConjunctionEngine | None:
+    """The engine for objectives that are conjunctions of what has forms of second order."""
+    found = conjunction(problem.of_outputs(problem.graph))
+    if found is None:
+        return None
+    parts, windows = simplified(found[0]), found[1]
+    if not affords_tangents(CrownPlan.of(parts)):
+        return None
+    return ConjunctionEngine(parts, windows, problem.domain.hull, roots=problem.domain)

@@ -1,0 +1,1 @@
+"""Differential verification: two runs of nearly the same network, bounded together."""

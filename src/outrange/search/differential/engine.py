@@ -1,0 +1,118 @@
+"""The engine of differential verification: two copies of nearly one network, bounded together."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...core import down
+from ...core.arrays import linear_forms
+from ...domains.backward import BoxBatch, back_substitute
+from ...domains.crown import CrownPlan
+from ...domains.stability import is_stable
+from ...graph import Graph
+from ...graph.gradient import vector_jacobian_product
+from ..common.domain_boxes import DomainBoxes
+from ..common.parallel import cores_for, parallel_map, single_blas_thread
+from ..engines.array_engine import joined
+from ..engines.base import BoxBounds
+from .pairs import PairedGraph
+from .sweep import PairedCrownPass, PairedRelaxation
+
+
+class DifferentialEngine:
+    """Bounds `rows @ output + offset` of a graph with counterparts; see `Engine` and `sweep`.
+
+    Args:
+        pairs: The graph with its counterparts.
+        graph: The same without, for points.
+        rows: `(m, outputs)`.
+        offset: `(m,)`.
+    """
+
+    units = 0
+    """No phases travel with boxes: a box may be split where its counterparts' phases differ."""
+
+    def __init__(
+        self, pairs: PairedGraph, graph: Graph, rows: np.ndarray, offset: np.ndarray
+    ) -> None:
+        self.pairs, self.graph, self.rows, self.offset = pairs, graph, rows, offset
+        self.plan = CrownPlan.of(pairs.graph)
+        self.inputs, self.objectives = graph.size, len(rows)
+        self.together = self.plan.boxes
+        self._sources = [(v, pairs.graph.nodes[v - 1].inputs) for v in pairs.curves]
+
+    def bound(
+        self,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        status: np.ndarray,
+        wanted: np.ndarray,
+        cutoff: np.ndarray,
+    ) -> BoxBounds:
+        """See `Engine.bound`. Cost: about twice that of the two networks apart."""
+        widest = max(node.size for node in self.graph.nodes)
+        most = cores_for(len(lo) * widest**2, None)
+        step = max(1, min(self.together, -(-len(lo) // most)))
+        pieces = [slice(i, i + step) for i in range(0, len(lo), step)]
+        work = [(lo[p], hi[p], wanted[p]) for p in pieces]
+        with single_blas_thread() if len(work) > 1 else nullcontext():
+            return joined(parallel_map(lambda part: self._chunk(*part), work))
+
+    def over(self, domain: DomainBoxes) -> np.ndarray:
+        """Lower bounds of the objectives `(m,)` over all boxes of a domain, without splits."""
+        count = len(domain.lo)
+        status, wanted = np.zeros((count, 0), np.int8), np.ones((count, self.objectives), bool)
+        cutoff = np.full(self.objectives, np.inf)
+        return self.bound(domain.lo, domain.hi, status, wanted, cutoff).least.min(axis=0)
+
+    def _chunk(self, lo: np.ndarray, hi: np.ndarray, wanted: np.ndarray) -> BoxBounds:
+        sweep = PairedCrownPass(self.plan, BoxBatch.of(lo, hi), pairs=self.pairs)
+        record: dict[int, np.ndarray] = {}
+        form = back_substitute(sweep.run(), self.pairs.graph.output, self.rows, record)
+        shape = wanted.shape
+        rows = np.broadcast_to(form.rows, (*shape, self.inputs)).copy()
+        constant = np.broadcast_to(form.constant, shape)
+        least = down(sweep.cells.least(form) + self.offset)
+        scores = 0.5 * np.abs(rows) * (hi - lo)[:, None]
+        undecided = np.zeros(len(lo), np.int64)
+        for v, (source, other, _) in self._sources:
+            paired: Any = self.pairs.graph.nodes[v - 1].op
+            undecided += (~is_stable(paired.curve, *sweep.ends[source])).sum(axis=1)
+            # A counterpart's phases hang on the same inputs.
+            scores += _blame(sweep, record.get(v), sweep.relaxed.get(v), other)
+        for _, source, op in self.plan.curves:
+            undecided += (~is_stable(op, *sweep.ends[source])).sum(axis=1)
+        return BoxBounds(
+            np.where(wanted, np.nan_to_num(least, nan=-np.inf), -np.inf),
+            rows, down(constant + self.offset), scores,
+            np.zeros((len(lo), 0), np.int8), undecided,
+        )  # fmt: skip
+
+    def evaluate(self, x: ArrayLike) -> np.ndarray:
+        """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
+        return linear_forms(self.rows, self.graph.run(np.asarray(x, np.float64))) + self.offset
+
+    def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Objectives `(batch, m)` at `x`, and the gradient `(batch, d)` of `k[i]` at `x[i]`."""
+        values = self.graph.run_all(np.asarray(x, np.float64))
+        every = linear_forms(self.rows, values[self.graph.output]) + self.offset
+        with np.errstate(all="ignore"):
+            return every, vector_jacobian_product(self.graph, values, self.rows[k])
+
+
+def _blame(
+    sweep: PairedCrownPass,
+    rows: np.ndarray | None,
+    relaxed: PairedRelaxation | None,
+    source: int,
+) -> np.ndarray:
+    """`(B, m, d)`: what planes lose, given to the inputs that the arguments hang on."""
+    if rows is None or relaxed is None or source not in sweep.shares:
+        return np.zeros((1, 1, 1))
+    some, shares = sweep.shares[source]
+    amount = np.nan_to_num(np.abs(rows)[..., some] * relaxed.loss[:, None, some], posinf=1e100)
+    return np.einsum("bmr,brd->bmd", amount, shares)

@@ -1,0 +1,41 @@
+"""Input splits with differential bounds."""
+
+from __future__ import annotations
+
+from ...executors import workers
+from ..common.incumbent import Incumbent
+from ..common.problem import Problem
+from ..input_split.array_search import ArraySearch
+from ..input_split.halves import few_points
+from .engine import DifferentialEngine
+from .pairs import paired
+
+
+class DifferentialSearch(ArraySearch):
+    """Input splits on the differential engine."""
+
+    methods = (
+        "differential bounds of counterparts (ReluDiff, Paulsen et al. 2020)",
+        "input splits by gap attribution",
+        "clipping (Zhou et al. 2025)",
+    )
+
+
+def search_of_counterparts(
+    problem: Problem, incumbent: Incumbent, seed: int
+) -> DifferentialSearch | None:
+    """Differential verification of a graph with counterparts, begun; None for others.
+
+    Workers divide the tree of the usual search among them: this one would not be divided.
+
+    Args:
+        problem: Objectives and their boxes.
+        incumbent: The clock and the tolerances; takes the first bounds.
+        seed: Seed of the samples.
+    """
+    pairs = paired(problem.small) if workers() is None else None
+    if pairs is None:
+        return None
+    engine = DifferentialEngine(pairs, problem.small, problem.rows, problem.offset)
+    incumbent.prove(engine.over(problem.domain))
+    return DifferentialSearch(engine, problem.domain, incumbent, seed=seed, first=few_points)

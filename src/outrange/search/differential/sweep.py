@@ -1,0 +1,291 @@
+"""Bounds of two copies of a network over boxes, each unit also by how it differs from its twin.
+
+Let `w` and `z` be what two counterparts read, `d = z - w` and `D = f(z) - f(w)`. A mean of slopes
+of `f` between `w` and `z` lies in some `[m, M]`, so `D` lies between `m d` and `M d` (for a relu,
+between 0 and `d`: ReluDiff). Over `d` in `[l, u]` the larger of the two is convex and the smaller
+one concave: their chords `t d + o` are planes
+
+    f(w) + t_0 (z - w) + o_0  <=  f(z)  <=  f(w) + t_1 (z - w) + o_1.
+
+Back-substitution then meets `f(w)` in both copies, with coefficients that nearly cancel, and `d` is
+bounded by back-substitution as well. A unit for which its own lines are nearer keeps those.
+
+Sound: as `domains.crown`: what float64 rounds is paid in the offsets (`domains.rounding`).
+Complete: no. Cost: about twice that of the two networks apart.
+
+References: B. Paulsen, J. Wang, C. Wang, *ReluDiff: differential verification of deep neural
+networks*, ICSE 2020; B. Paulsen et al., *NeuroDiff: scalable differential verification of neural
+networks using fine-grained approximation*, ASE 2020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...core import UNIT, Bounds, OutOfTime, down, gamma, up
+from ...domains import backward
+from ...domains.backward import (
+    Pulled,
+    RelaxedGraph,
+    RowInjection,
+    Rule,
+    back_substitute,
+    dots,
+)
+from ...domains.crown import CrownPass, units_of
+from ...domains.relaxations import relax_curve
+from ...domains.rounding import OperationCounts, magnitude, underflow, widen_offsets, widened
+from ...domains.stability import is_stable
+from ...graph import Node
+from ...ops import Curve, Rearrange
+from ...ops.relaxation.slopes import slope_range
+from .pairs import PairedAffine, PairedCurve, PairedGraph
+
+
+WORTH = 2.5
+"""Planes are taken where they are at most so far apart, in the mean, as a unit's own lines: the
+errors of those cancel in part, since the counterpart's are much the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class PairedRelaxation:
+    """`slope (z - joint w) + joint a + offset` below (0) and above (1) `f(z)`, with `a = f(w)`.
+
+    Args:
+        slope: `(2, B, n)`.
+        offset: `(2, B, n)`; infinite where there is no plane.
+        joint: `(B, n)` 1 for planes, 0 for lines.
+        loss: `(B, n)` how far apart the two are, in the mean.
+    """
+
+    slope: np.ndarray
+    offset: np.ndarray
+    joint: np.ndarray
+    loss: np.ndarray
+
+
+def curve(op: PairedCurve, planes: PairedRelaxation, rows: np.ndarray) -> Pulled:
+    """Positive coefficients take the plane below, negative ones the plane above."""
+    rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
+    with np.errstate(invalid="ignore"):
+        constant = dots(rising, planes.offset[0]) + dots(falling, planes.offset[1])
+    constant = np.where(np.isnan(constant), -np.inf, constant)
+    own = rising * planes.slope[0][:, None]
+    own += falling * planes.slope[1][:, None]
+    joint = planes.joint[:, None]
+    return (own, own * -joint, rows * joint), constant
+
+
+RULES: Mapping[type, Rule] = {**backward.RULES, PairedCurve: curve}
+
+
+@dataclass(eq=False)
+class PairedCrownPass(CrownPass):
+    """A sweep over two copies of a network. See `CrownPass`.
+
+    Args:
+        pairs: The counterparts.
+        apart: Found: of every value of the second copy, how far it is from its counterpart's.
+        relaxed: Found: the planes of every paired curve.
+    """
+
+    pairs: PairedGraph = field(kw_only=True)
+    apart: dict[int, Bounds] = field(default_factory=dict)
+    relaxed: dict[int, PairedRelaxation] = field(default_factory=dict)
+
+    rules: ClassVar[Mapping[type, Rule]] = RULES
+
+    def _forward(self, value: int, node: Node) -> Bounds:
+        first = self.pairs.counterparts.get(value)
+        if isinstance(node.op, PairedCurve):
+            with np.errstate(all="ignore"):
+                own = node.op.curve.range(*self.ends[node.inputs[0]])
+        else:
+            own = super()._forward(value, node)
+        if first is None:
+            return own
+        apart = _minus(own, self.ends[first])
+        if value in self.pairs.sums:
+            apart = _met(apart, self._sums(self.pairs.sums[value]))
+        elif isinstance(node.op, PairedCurve):
+            apart = _met(apart, self._rise(node.op.curve, node.inputs[0]))
+        elif isinstance(node.op, Rearrange):
+            apart = self._moved(node.op, node, first)
+        self.apart[value] = apart
+        return _met(own, _plus(self.ends[first], apart))
+
+    def _sums(self, sums: PairedAffine) -> Bounds:
+        """`A d + (A - A') x + b - b'` by intervals, `d` and the counterpart's `x` of the inputs."""
+        middle = np.tile(sums.bias, (len(self.cells.lo), 1))
+        radius, sizes = np.zeros_like(middle), np.tile(sums.sizes, (len(middle), 1))
+        for (here, there), (matrix, change, both) in zip(sums.inputs, sums.matrices, strict=True):
+            parts = [(change, both, self.ends[there])]
+            if here != there:
+                parts.append((matrix, np.abs(matrix), self.apart[here]))
+            for a, size, (lo, hi) in parts:
+                center, half = 0.5 * lo + 0.5 * hi, 0.5 * hi - 0.5 * lo
+                middle += center @ a.T
+                radius += half @ np.abs(a).T
+                sizes += (np.abs(center) + half) @ size.T
+        # Of products, sums, centers and coefficients: each is at most one of a number in `sizes`.
+        radius = widened(radius + gamma(2 * sums.terms) * sizes)
+        return _known(middle - radius, middle + radius)
+
+    def _moved(self, op: Rearrange, node: Node, first: int) -> Bounds:
+        """What the inputs differ by, moved as they are; nothing, in what is filled in."""
+        theirs = self.plan.graph.nodes[first - 1].inputs
+        zero = np.zeros((len(self.cells.lo), 1))
+        parts = [
+            self.apart[j] if j != k else (np.tile(zero, n), np.tile(zero, n))
+            for j, k, n in zip(node.inputs, theirs, op.sizes, strict=True)
+        ]
+        low, high = (op.run([part[i] for part in parts], fill=False) for i in (0, 1))
+        return low, high
+
+    def _slopes(self, op: Curve, source: int) -> Bounds:
+        """Between which the slopes of a curve lie where the counterparts' arguments are."""
+        (zl, zh), (wl, wh) = self.ends[source], self.ends[self.pairs.counterparts[source]]
+        with np.errstate(all="ignore"):
+            return slope_range(op, np.minimum(zl, wl), np.maximum(zh, wh))
+
+    def _rise(self, op: Curve, source: int) -> Bounds:
+        """`D`, by what the arguments differ by."""
+        (m, most), (low, high) = self._slopes(op, source), self.apart[source]
+        with np.errstate(all="ignore"):
+            return _known(
+                down(np.minimum(m * low, most * low)), up(np.maximum(m * high, most * high))
+            )
+
+    def _open(self, value: int) -> np.ndarray:
+        """Entries of which either counterpart is not stable, in some box."""
+        found = np.zeros(self.ends[value][0].shape[1], bool)
+        for node in self.plan.graph.nodes:
+            if isinstance(node.op, PairedCurve) and node.inputs[0] == value:
+                for source in node.inputs[:2]:
+                    found |= ~is_stable(node.op.curve, *self.ends[source]).all(axis=0)
+        return np.flatnonzero(found)
+
+    def _refine(self, net: RelaxedGraph, value: int) -> bool:
+        refined = super()._refine(net, value)
+        rows = self._open(value) if value in self.pairs.sums else np.zeros(0, int)
+        if not rows.size or self.late:
+            return refined
+        try:
+            self._substitute_apart(net, value, rows)
+        except OutOfTime:
+            self.late = True
+        return True
+
+    def _substitute_apart(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> None:
+        """Bound how far entries are from their counterparts, by back-substitution of both."""
+        first = self.pairs.counterparts[value]
+        size_of = magnitude(*self.ends[first])
+        if not np.isfinite(size_of).all():
+            return
+        units = units_of(rows, size_of.size)
+        join = RowInjection(-units, 2.0 * UNIT * size_of)
+        found = self.cells.least(back_substitute(net, value, units, joins={first: [join]}))
+        low, high = (end.copy() for end in self.apart[value])
+        self._meet(low, high, rows, found)
+        self.apart[value] = low, high
+        self.ends[value] = _met(self.ends[value], _plus(self.ends[first], (low, high)))
+
+    def _relax(self, net: RelaxedGraph, value: int, node: Node, sizes: list[np.ndarray]) -> None:
+        if not isinstance(node.op, PairedCurve):
+            super()._relax(net, value, node, sizes)
+            return
+        source = node.inputs[0]
+        slopes = self._slopes(node.op.curve, source)
+        sources = [self.ends[j] for j in node.inputs]
+        budget = self.plan.budget
+        reads = [budget.reads[j] for j in node.inputs]
+        found = relax_paired(node.op, sources, self.apart[source], slopes, budget, reads)
+        self.relaxed[value] = found
+        lines: dict[int, Any] = net.lines
+        lines[value] = found
+        net.underflow += underflow(node, [sizes[j] for j in node.inputs])
+
+
+def relax_paired(
+    op: PairedCurve,
+    sources: list[Bounds],
+    apart: Bounds,
+    slopes: Bounds,
+    budget: OperationCounts,
+    reads: list[int],
+) -> PairedRelaxation:
+    """The planes of a paired curve, or its own lines where those are nearer.
+
+    Args:
+        op: The curve.
+        sources: Ends of `z`, `w` and `a`, `(B, n)` each.
+        apart: Ends of `z - w`.
+        slopes: Between which the curve's slopes lie.
+        budget: Of the graph.
+        reads: How often each of the three is read.
+    """
+    (low, high), (m, most) = apart, slopes
+    own = relax_curve(op.curve, *sources[0], None, budget, reads[0], op.size)
+    with np.errstate(all="ignore"):
+        ends = np.stack([np.minimum(m * low, most * low), np.maximum(m * low, most * low)])
+        tops = np.stack([np.minimum(m * high, most * high), np.maximum(m * high, most * high)])
+        mixed = (low < 0) & (high > 0)
+        signed = np.stack([np.where(low >= 0, m, most), np.where(low >= 0, most, m)])
+        slope = np.where(mixed, (tops - ends) / (high - low), signed)
+        left, right = ends - slope * low, tops - slope * high
+        offset = np.stack([np.minimum(left[0], right[0]), np.maximum(left[1], right[1])])
+        far = np.maximum(np.abs(low), np.abs(high))
+        pad = 8.0 * UNIT * (np.abs(m) + np.abs(most) + np.abs(slope)) * far
+        offset = offset + np.where(m == most, 0.0, widened(pad)) * _SIGNS
+        loss = 0.5 * (most - m) * (np.abs(low) + np.abs(high))
+        usual = 0.5 * sum(_gap(own.slope, own.offset, end) for end in sources[0])
+    if own.unbounded is not None:
+        usual = np.where(own.unbounded.any(axis=0), np.inf, usual)
+    parts = [
+        (1 + count, part, np.maximum(-lo, hi))
+        for count, part, (lo, hi) in zip(
+            reads, (slope, slope, np.ones_like(slope)), sources, strict=True
+        )
+    ]
+    offset = widen_offsets(budget, op.size, parts, offset)
+    joint = (
+        (loss <= WORTH * usual) & np.isfinite(slope).all(axis=0) & np.isfinite(offset).all(axis=0)
+    )
+    lines = (
+        own.offset
+        if own.unbounded is None
+        else own.offset + np.where(own.unbounded > 0, _SIGNS * np.inf, 0.0)
+    )
+    return PairedRelaxation(
+        np.where(joint, slope, own.slope),
+        np.where(joint, offset, lines),
+        joint.astype(np.float64),
+        np.where(joint, loss, usual),
+    )
+
+
+_SIGNS = np.array([-1.0, 1.0])[:, None, None]
+
+
+def _gap(slope: np.ndarray, offset: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return (slope[1] - slope[0]) * x + (offset[1] - offset[0])
+
+
+def _known(lo: np.ndarray, hi: np.ndarray) -> Bounds:
+    return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
+
+
+def _plus(a: Bounds, b: Bounds) -> Bounds:
+    return _known(down(a[0] + b[0]), up(a[1] + b[1]))
+
+
+def _minus(a: Bounds, b: Bounds) -> Bounds:
+    return _plus(a, (-b[1], -b[0]))
+
+
+def _met(a: Bounds, b: Bounds) -> Bounds:
+    return np.maximum(a[0], b[0]), np.minimum(a[1], b[1])

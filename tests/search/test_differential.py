@@ -1,0 +1,196 @@
+"""Differential verification: planes of counterparts, sweeps over both copies, and who is paired."""
+
+import mpmath
+import numpy as np
+import pytest
+
+from cases import called, combined
+from curve_cases import CASES, identify
+from outrange.core import Box
+from outrange.domains.backward import BoxBatch, back_substitute
+from outrange.domains.crown import CrownPass, CrownPlan
+from outrange.domains.rounding import OperationCounts
+from outrange.graph import Builder, Slot
+from outrange.graph.difference import difference
+from outrange.graph.rewrites.gates import simplified
+from outrange.ops import CURVES, Step, curve
+from outrange.ops.relaxation.slopes import slope_range
+from outrange.search.common.domain_boxes import DomainBoxes
+from outrange.search.differential.engine import DifferentialEngine
+from outrange.search.differential.pairs import PairedCurve, paired
+from outrange.search.differential.sweep import relax_paired
+from outrange.search.solve import solve
+from small_graphs import NETS, dense_net, residual_net, run_exactly
+
+
+ACTS = [name for name in ("relu", "tanh", "hard_sigmoid", "gelu", "leaky_relu") if name in CURVES]
+SMOOTH_OR_BENT = [
+    case for case in CASES if not isinstance(curve(case[0], **case[1]), Step)
+    and not curve(case[0], **case[1]).jumps
+]  # fmt: skip
+
+
+class Near:
+    """The numbers of a generator, each off by a little."""
+
+    def __init__(self, seed, rel):
+        self._same, self._own, self._rel = (
+            np.random.default_rng(seed), np.random.default_rng(seed + 1), rel,
+        )  # fmt: skip
+
+    def standard_normal(self, shape):
+        factor = 1 + self._rel * self._own.uniform(-1, 1, shape)
+        return self._same.standard_normal(shape) * factor
+
+
+def apart(net, act, seed, rel):
+    """The difference of a network and a copy whose weights are off by a little."""
+    return simplified(difference(net(Near(seed, 0.0), act), net(Near(seed, rel), act)))
+
+
+def engine_of(graph, rows):
+    pairs = paired(graph)
+    assert pairs is not None
+    return DifferentialEngine(pairs, graph, rows, np.zeros(len(rows)))
+
+
+def bound(engine, lo, hi):
+    status, wanted = np.zeros((len(lo), 0), np.int8), np.ones((len(lo), engine.objectives), bool)
+    return engine.bound(lo, hi, status, wanted, np.full(engine.objectives, np.inf))
+
+
+@pytest.mark.parametrize("case", SMOOTH_OR_BENT, ids=identify)
+def test_planes_enclose_the_curve_wherever_its_counterpart_is(case):
+    op = curve(case[0], **case[1])
+    rng = np.random.default_rng(1)
+    w = np.sort(rng.uniform(-3, 3, (2, 64)) * rng.choice([0.01, 1.0], 64), axis=0)
+    off = np.sort(rng.uniform(-1, 1, (2, 64)) * rng.choice([1e-6, 0.1, 1.0], 64), axis=0)
+    if (op.on != (-np.inf, np.inf) and op.beyond is None) or op.holes or op.part:
+        w, off = np.abs(w) + 1.5, np.abs(off)
+        w, off = np.sort(w, axis=0), np.sort(off, axis=0)
+        if op.on[1] <= 0:
+            w, off = -w[::-1], -off[::-1]
+    z = np.stack([w[0] + off[0], w[1] + off[1]])
+    with np.errstate(all="ignore"):
+        a = np.stack(op.range(*w))
+        slopes = slope_range(op, np.minimum(w[0], z[0]), np.maximum(w[1], z[1]))
+    sources = [(e[0][None], e[1][None]) for e in (z, w, a)]
+    found = relax_paired(
+        PairedCurve(op, 64), sources, (off[0][None], off[1][None]),
+        (slopes[0][None], slopes[1][None]), OperationCounts((1, 1, 1), 8), [1, 1, 1],
+    )  # fmt: skip
+    assert found.joint.any() or case[0] in ("exp", "sinh", "cosh", "reciprocal", "rsqrt")
+    for t in (0.0, 1.0, 0.5, *rng.random(20)):
+        for s in (0.0, 1.0, *rng.random(12)):
+            x = w[0] + t * (w[1] - w[0])
+            y = x + off[0] + s * (off[1] - off[0])
+            with np.errstate(all="ignore"):
+                here, there = op.f(y), op.f(x)
+                ends = found.slope[:, 0] * (y - found.joint * x) + found.offset[:, 0]
+                ends = ends + np.where(found.joint[0] > 0, there, 0.0)
+            slack = 1e-12 * (1 + np.abs(here) + np.abs(there))
+            assert (ends[0] <= here + slack).all()
+            assert (here <= ends[1] + slack).all()
+
+
+@pytest.mark.parametrize(
+    ("net", "act", "rel", "scale"), combined([dense_net, residual_net, *NETS[2:4]], ACTS,
+    [1e-6, 1e-2, 0.2], [0.01, 0.5, 2.0], rounds=2), ids=called,
+)  # fmt: skip
+def test_bounds_lie_below_the_difference(net, act, rel, scale):
+    graph = apart(net, act, 3, rel)
+    outputs = graph.value_size(graph.output)
+    rows = np.concatenate([np.eye(outputs), -np.eye(outputs)])
+    engine, rng = engine_of(graph, rows), np.random.default_rng(0)
+    middle = rng.uniform(-1, 1, (40, graph.size))
+    half = scale * rng.uniform(0, 1, middle.shape)
+    found = bound(engine, middle - half, middle + half)
+    x = middle + half * rng.uniform(-1, 1, (200, *middle.shape))
+    x = np.concatenate([x, middle + half * np.sign(rng.uniform(-1, 1, x.shape))])
+    seen = engine.evaluate(x.reshape(-1, graph.size)).reshape(*x.shape[:2], -1)
+    slack = 1e-13 * (1 + np.abs(graph.run(np.zeros((1, graph.size)))).max())
+    assert np.isfinite(found.least).all()
+    assert (found.least <= seen.min(axis=0) + slack).all()
+    forms = np.einsum("bmd,sbd->sbm", found.slopes, x) + found.offset
+    assert (forms <= seen + slack).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rounding_is_paid(seed):
+    """On boxes of one point, where nothing is relaxed, bounds lie below 400-bit values."""
+    graph = apart(dense_net, "relu", seed, 1e-3)
+    rows = np.concatenate([np.eye(2), -np.eye(2)]) * 1e3
+    x = np.random.default_rng(seed).uniform(-1, 1, (4, graph.size))
+    found = bound(engine_of(graph, rows), x, x)
+    assert not found.undecided.any()
+    for point, least in zip(x, found.least, strict=True):
+        values = run_exactly(graph, point)[graph.output]
+        for row, bound_of in zip(rows, least, strict=True):
+            exact = sum(mpmath.mpf(float(r)) * v for r, v in zip(row, values, strict=True))
+            assert mpmath.mpf(float(bound_of)) <= exact
+            assert exact - mpmath.mpf(float(bound_of)) < 1e-8
+
+
+@pytest.mark.parametrize("act", ["relu", "tanh"])
+def test_they_are_closer_than_the_copies_apart(act):
+    graph = apart(dense_net, act, 5, 1e-4)
+    rows = np.eye(2)
+    lo, hi = np.full((1, graph.size), -1.0), np.full((1, graph.size), 1.0)
+    sweep = CrownPass(CrownPlan.of(graph), BoxBatch.of(lo, hi))
+    plain = sweep.cells.least(back_substitute(sweep.run(), graph.output, rows))
+    assert (bound(engine_of(graph, rows), lo, hi).least > 0.05 * plain).all()
+
+
+def test_only_counterparts_are_paired():
+    near, far = (apart(dense_net, "relu", 0, rel) for rel in (0.01, 2.0))
+    found = paired(near)
+    assert found is not None and len(found.curves) == 2
+    assert paired(far) is None
+    assert paired(dense_net(np.random.default_rng(0), "relu")) is None
+
+
+def test_curves_of_one_name_may_differ():
+    """Two leaky units with other slopes are no counterparts, though all else is alike."""
+
+    def leaky(slope):
+        b = Builder([Slot("x", (2,))])
+        (x,) = b.input_values()
+        weights = np.random.default_rng(0).standard_normal((2, 3))
+        x = b.curve("leaky_relu", b.dense(x, weights), negative_slope=slope)
+        return b.finish([b.dense(x, np.ones((3, 1)))], ["y"])
+
+    assert paired(simplified(difference(leaky(0.1), leaky(0.2)))) is None
+
+
+@pytest.mark.parametrize("inputs", [2, 3])
+def test_it_joins_searches_and_they_end_at_the_same_range(inputs, monkeypatch):
+    rng = np.random.default_rng(2)
+    weights = [rng.standard_normal(s) / np.sqrt(s[0]) for s in ((inputs, 24), (24, 16), (16, 1))]
+
+    def net(off):
+        b = Builder([Slot("x", (inputs,))])
+        (x,) = b.input_values()
+        for w in weights[:-1]:
+            x = b.curve("relu", b.dense(x, w + off, np.full(w.shape[1], 0.1)))
+        return b.finish([b.dense(x, weights[-1] - off)], ["y"])
+
+    graph = difference(net(0.0), net(0.01))
+    box, rows = Box(np.full(inputs, -1.0), np.full(inputs, 1.0)), np.array([[1.0], [-1.0]])
+    monkeypatch.setattr("outrange.search.in_turns.FIRST_TURN", 1e-3)
+    found = solve(graph, box, rows, tol=1e-4)
+    assert any("ReluDiff" in method for method in found.methods)
+    monkeypatch.setattr("outrange.search.differential.search.paired", lambda _: None)
+    usual = solve(graph, box, rows, tol=1e-4)
+    assert not any("ReluDiff" in method for method in usual.methods)
+    scale = float(-usual.seen.sum())
+    np.testing.assert_allclose(found.seen, usual.seen, atol=2e-4 * scale)
+    assert found.status == usual.status == "exact"
+
+
+def test_of_several_boxes_the_least_counts():
+    graph = apart(dense_net, "relu", 1, 0.01)
+    engine = engine_of(graph, np.eye(2))
+    lo = np.array([[-1.0] * 3, [0.5] * 3])
+    domain = DomainBoxes(lo, lo + 0.2, np.zeros(3, bool))
+    found = bound(engine, lo, lo + 0.2).least.min(axis=0)
+    np.testing.assert_array_equal(engine.over(domain), found)
