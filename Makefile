@@ -20,6 +20,11 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 
+# What tests compile is run once: XLA compiles without fused kernels in a third of the time. Their small
+# matrices keep one thread of BLAS busy, and the others waiting on the cores of the other worker.
+quick test check: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
+quick test check: export OMP_NUM_THREADS ?= 1
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo quick test check lint format types backends browser bench docs wheels lock clean
 
