@@ -20,8 +20,13 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 
+# What tests compile is run once: XLA compiles without fused kernels in a third of the time. Their small
+# matrices keep one thread of BLAS busy, and the others waiting on the cores of the other worker.
+quick test few check: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
+quick test few check: export OMP_NUM_THREADS ?= 1
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test check lint format types backends browser bench docs wheels lock clean
+.PHONY: help setup demo quick test few check lint format types backends browser bench docs wheels lock clean
 
 help:  ## Says what each target does
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,7 +69,10 @@ quick: setup  ## A smoke of every room, style first (a minute)
 	$(BIN)/ruff format --check --quiet .
 	$(PYTEST) --quiet @tests/quick.txt
 
-test: lint types  ## What a change must pass: style, types, every test with a few cases (minutes)
+test: lint  ## What a change must pass: style, types, every test with a few cases (minutes)
+	+$(MAKE) --no-print-directory --jobs 2 types few
+
+few: setup  ## Every test with a few cases, no style and types
 	$(PYTEST) -n $(JOBS) --dist worksteal --timeout 300
 
 check: lint types  ## Every test with all its cases, the slow ones and the law against a MILP too

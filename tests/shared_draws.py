@@ -1,8 +1,9 @@
-"""Initial weights drawn by few programs: the same values, for a fraction of the compiling.
+"""Initial weights made by few programs: the same values, for a fraction of the compiling.
 
 JAX compiles its generator anew for every shape of weights, which takes longer than most tests. An
 entry of what it draws depends on the key and on its place, not on how many are drawn, so that the
 beginning of a longer draw is the draw itself, and programs of a few lengths serve every shape.
+Zeros and ones are arrays of NumPy: JAX would compile a program for every shape of a bias.
 """
 
 import functools
@@ -16,7 +17,9 @@ import numpy as np
 
 
 DRAWS = ("uniform", "normal", "truncated_normal")
+FILLED = {"zeros": np.zeros, "ones": np.ones}
 INITIALIZERS = "keras.src.initializers.random_initializers"
+CONSTANTS = "keras.src.initializers.constant_initializers"
 
 
 def share() -> None:
@@ -24,11 +27,30 @@ def share() -> None:
     jax, initializers = sys.modules.get("jax"), sys.modules.get(INITIALIZERS)
     if jax is None or initializers is None or sys.modules["keras"].backend.backend() != "jax":
         return
+    share_constants(sys.modules[CONSTANTS])
     source = getattr(initializers, "random", None)
     if not isinstance(source, types.ModuleType) or not jax.config.jax_threefry_partitionable:
         return
     draws = {name: shared(getattr(source, name)) for name in DRAWS}
     initializers.random = types.SimpleNamespace(**{**vars(source), **draws})  # type: ignore
+
+
+def share_constants(initializers: types.ModuleType) -> None:
+    """Let the initializers of constants compile nothing."""
+    source = initializers.ops
+    if isinstance(source, types.ModuleType):
+        made = {name: filled(make) for name, make in FILLED.items()}
+        initializers.ops = types.SimpleNamespace(**{**vars(source), **made})  # type: ignore
+
+
+def filled(make: Callable) -> Callable:
+    """`make(shape, dtype)`, by NumPy."""
+
+    def full(shape: Any, dtype: Any = None) -> Any:
+        kind = sys.modules["keras"].backend.standardize_dtype(dtype)
+        return sys.modules["jax"].device_put(make(tuple(shape), kind))
+
+    return full
 
 
 def shared(draw: Callable) -> Callable:
@@ -43,6 +65,7 @@ def shared(draw: Callable) -> Callable:
         flat = draw((length,), *args, **options)
         if isinstance(flat, jax.core.Tracer):
             return flat[:size].reshape(shape)
-        return jax.numpy.asarray(np.asarray(flat)[:size].reshape(shape))
+        # `asarray` would compile a program for the shape.
+        return jax.device_put(np.asarray(flat)[:size].reshape(shape))
 
     return drawn

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import cases
 from outrange import InputError, UnsupportedError, closed_loop, u, within, x
 
 
@@ -86,10 +87,11 @@ def test_a_recurrent_network():
 
 
 def test_a_switched_controller_in_time():
+    at, steps = cases((0.35, 5), (0.5, 10))
     found = closed_loop(
         {0: net(2, 1, "relu", 1), 1: net(2, 1, "relu", 2)},
         lambda x, u: [x[1], -x[0] - x[1] + u[0]],
-        ([0.5, -0.2, 0], [0.6, -0.1, 0]), steps=10, dt=0.1, observe=lambda x: x[:2],
+        ([at, -0.2, 0], [at + 0.1, -0.1, 0]), steps=steps, dt=0.1, observe=lambda x: x[:2],
         states=["at", "speed", "phase"], mode="phase",
         memory=lambda x, y: [np.where(x[0] < 0.3, 1.0, x[2])], spec=(abs(x["at"]) <= 1).always(),
     )  # fmt: skip

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import combined
 from outrange import y
 from outrange_check.certificate import check
 
@@ -77,8 +78,7 @@ def test_of_slopes_the_steps_are_named(tmp_path, activation, weights, bias, afte
 SMOOTH = ["tanh", "sigmoid", "elu", "gelu", "silu", "softplus", "exponential"]
 
 
-@pytest.mark.parametrize("width", [0, 1e-7, 1e-4])
-@pytest.mark.parametrize("activation", SMOOTH)
+@pytest.mark.parametrize(("activation", "width"), combined(SMOOTH, [0, 1e-7, 1e-4]))
 def test_narrow_sets_of_smooth_networks(tmp_path, activation, width):
     file, rng = tmp_path / "a.proof", np.random.default_rng(0)
     net = model(activation, *(rng.normal(size=s) for s in ((2, 3), 3, (3, 1), 1)))

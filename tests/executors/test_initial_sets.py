@@ -2,6 +2,7 @@
 
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from fractions import Fraction
+from functools import cache
 from multiprocessing import get_context
 
 import numpy as np
@@ -61,6 +62,9 @@ def flow_cover(limit=1.3, seconds=60.0, most=20):
     return decide_by_splits(graph, network, box, H, 2, asked, seconds, most=most)
 
 
+flow_cover_alone = cache(flow_cover)
+
+
 def same_cover(found, alone):
     for name in ("lo", "hi", "proved"):
         np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
@@ -85,7 +89,7 @@ def is_whole(found):
 
 @pytest.mark.parametrize("script", [(), ("lose", "do", "lose", "lose"), ("lose",) * 1000])
 def test_pieces_of_a_flow_and_their_pipes_are_the_same(script):
-    alone = flow_cover()
+    alone = flow_cover_alone()
     executor, helped = on(*script)
     with helped:
         found = flow_cover()
@@ -100,7 +104,7 @@ def test_workers_that_hang_leave_their_pieces_open(monkeypatch):
     with helped:
         found = flow_cover(seconds=0.5)
     assert executor.calls > 1 and not found.complete and is_whole(found)
-    assert found.share <= flow_cover().share and clock.seconds < 10
+    assert found.share <= flow_cover_alone().share and clock.seconds < 10
 
 
 def test_an_interrupt_keeps_what_is_proved_of_a_flow():
@@ -160,6 +164,9 @@ def advanced(name, most=40):
     return search, assumed
 
 
+advanced_alone = cache(advanced)
+
+
 def same_boxes(found, alone):
     for mine, theirs in ((found.done, alone.done), (found.waiting, alone.waiting)):
         for a, b in zip(mine, theirs, strict=True):
@@ -176,7 +183,7 @@ def test_boxes_of_a_loop_are_the_same(name, script):
     executor, helped = on(*script)
     with helped:
         found, _ = advanced(name)
-    alone, assumed = advanced(name, most=found.boxes)
+    alone, assumed = advanced_alone(name, found.boxes)
     assert executor.calls > 3 and found.boxes == alone.boxes
     assert assumed if name == "jumping" else alone.trouble
     assert alone.done and alone.waiting

@@ -18,7 +18,7 @@ from outrange.ops.numerics.balls import (
     precision,
 )
 from outrange.ops.numerics.definitions import Definitions, UndecidedError
-from outrange.testing.definition import Oracle, probes
+from outrange.testing.definition import Oracle, probes, special
 from random_graphs import LINES, SMOOTH, random_graph
 from small_graphs import run_exactly
 
@@ -38,9 +38,11 @@ def test_a_ball_holds_the_definition(case):
     facts = curve(case[0], **case[1])
     oracle, run = Oracle(facts), Definitions()
     x = probes(facts)
+    x = x[np.abs(x) < 1e3]
+    places = sorted({*some(x.tolist(), 60), *x[np.isin(x, list(special(facts)))].tolist()})
     found = 0
     with mpmath.workprec(220), precision(220):
-        for at in x[np.abs(x) < 1e3].tolist():
+        for at in places:
             for radius in WIDE:
                 around = ball(at) if radius == 0 else ball(at - radius, at + radius)
                 try:

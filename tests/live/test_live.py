@@ -198,16 +198,19 @@ def in_a_terminal(command, interrupt_when=None):
     )
     os.close(theirs)
     sent, end = b"", time.perf_counter() + 60
-    while time.perf_counter() < end:
-        try:
-            sent += os.read(ours, 65536) if select.select([ours], [], [], 0.1)[0] else b""
-        except OSError:  # Nobody holds the other end any more.
-            break
-        if interrupt_when and interrupt_when in sent:
-            process.send_signal(signal.SIGINT)
-            interrupt_when = None
-    out = process.communicate(timeout=10)[0].decode()
-    os.close(ours)
+    try:
+        while time.perf_counter() < end:
+            try:
+                sent += os.read(ours, 65536) if select.select([ours], [], [], 0.1)[0] else b""
+            except OSError:  # Nobody holds the other end any more.
+                break
+            if interrupt_when and interrupt_when in sent:
+                process.send_signal(signal.SIGINT)
+                interrupt_when = None
+        out = process.communicate(timeout=10)[0].decode()
+    finally:
+        process.kill()
+        os.close(ours)
     return process.returncode, out, sent.decode()
 
 
