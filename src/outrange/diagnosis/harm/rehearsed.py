@@ -1,0 +1,165 @@
+"""Copies with a fault and copies without it, trained alike and asked about rows held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..changes import AS_IS
+from ..context import DiagnosisContext
+from ..repairs.read_fix import Repair
+from ..repairs.trial import repaired
+from ..short_trainings import SEEDS
+from ..trials import ROWS
+from .scores import Scores, scores
+
+
+HELD_OUT = replace(AS_IS, held_out=True)
+"""Trainings that leave a quarter of the rows alone."""
+
+LEAST_ROWS = 40
+"""Rows held out below which a few of them decide."""
+
+LEARNS = 0.4
+"""Score that copies with the fault must reach: where little is learned, little can be compared."""
+
+NEARLY = 0.9
+"""The same where the trainings are shorter than what is planned, or nothing is said of that: with
+more steps the fixed program must not be able to get far ahead."""
+
+ALL = 0.97
+"""The same where no fix can be tried: no program could do much better."""
+
+SLIGHT, CLEAR = 0.02, 0.08
+"""By how much a fix may do better before it counts: on average, and in a single training."""
+
+
+@dataclass(frozen=True)
+class Harmless:
+    """What was reached with a fault, and without it.
+
+    Args:
+        steps: Of each training.
+        rows: How many rows were held out.
+        before: What is scored, to the number told, the mean over trainings and outputs.
+        after: The same with the fix; empty where none was tried.
+        repair: The fix that was made.
+        lost: By how much the fix scores better on average, where it does so most; at most `SLIGHT`.
+    """
+
+    steps: int
+    rows: int
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+    repair: Repair | None = None
+    lost: float = 0.0
+
+
+def harmless(case: DiagnosisContext, repairs: Sequence[Repair]) -> Harmless | None:
+    """Whether copies with a fault do as well as copies with each of its fixes.
+
+    Args:
+        case: The program.
+        repairs: Fixes of the one fault; where there is none, nothing may be left to gain.
+
+    Returns:
+        What was reached; None if a fix does clearly better, or if that cannot be told.
+    """
+    rows = np.setdiff1d(np.arange(min(case.rows, ROWS)), case.trials.fitted)
+    if len(rows) < LEAST_ROWS:
+        return None
+    own = [_scored(case, rows, 0)]
+    least = LEARNS if _as_planned(case) else NEARLY
+    if _least(own) < (least if repairs else ALL):
+        return None
+    own += [_scored(case, rows, seed) for seed in range(1, SEEDS)]
+    if _least(own) < (least if repairs else ALL):
+        return None
+    steps = len(case.trials.all(HELD_OUT)[0].losses)
+    if not repairs:
+        return Harmless(steps, len(rows), _told(own), {})
+    found = None
+    for repair in repairs:
+        mended = None if any(c.of != "rows" for c in repair.data) else repaired(case, repair)
+        if mended is None:
+            continue
+        after = _with_fix(case, mended, own, rows)
+        if after is None:
+            return None
+        if not after:
+            continue
+        shared = set(own[0]) & set(after[0])
+        found = found or Harmless(
+            steps, len(rows), _told(own, shared), _told(after, shared), repair,
+            _gained(own, after),
+        )  # fmt: skip
+    return found
+
+
+def _scored(case: DiagnosisContext, rows: np.ndarray, seed: int) -> Scores:
+    """The scores of one training; empty where it has none."""
+    one = case.trials.run(HELD_OUT, seed)
+    if one is None or not one.losses or not np.isfinite(one.losses).all():
+        return {}
+    return scores(case, one.outputs, rows)
+
+
+def _least(made: Sequence[Scores]) -> float:
+    return min(min((s.value for s in one.values()), default=-np.inf) for one in made)
+
+
+def _as_planned(case: DiagnosisContext) -> bool:
+    one = case.trials.run(HELD_OUT)
+    return (
+        case.plan is not None and one is not None
+        and len(one.losses) >= case.plan.steps(case.rows)
+    )  # fmt: skip
+
+
+def _with_fix(
+    case: DiagnosisContext, mended: DiagnosisContext, own: Sequence[Scores], rows: np.ndarray
+) -> list[Scores] | None:
+    """The scores of copies with a fix; None if they are clearly better or do not compare.
+
+    Returns:
+        Empty if such copies end with no number.
+    """
+    names = [[loss.name for loss in one.program.losses] for one in (case, mended)]
+    made: list[Scores] = []
+    for seed, before in enumerate(own):
+        one, other = case.trials.run(HELD_OUT, seed), mended.trials.run(HELD_OUT, seed)
+        if one is None or other is None:
+            return None
+        if not np.isfinite(other.losses).all():
+            return []
+        after = {
+            key: score for key, score in _scored(mended, rows, seed).items()
+            if key in before and (key[1] != "loss" or names[0] == names[1])
+        }  # fmt: skip
+        judged = {output for output, what in after if what in ("right", "explained")}
+        if judged != {output for output, _ in before} or len(other.losses) < len(one.losses):
+            return None
+        if _gained([before], [after]) > CLEAR:
+            return None
+        made.append(after)
+    return made if _gained(own, made) <= SLIGHT else None
+
+
+def _gained(before: Sequence[Scores], after: Sequence[Scores]) -> float:
+    """By how much a score is better, averaged over trainings; the largest of all scores."""
+    pairs = list(zip(before, after, strict=True))
+    return max(
+        float(np.mean([b[key].value - a[key].value for a, b in pairs if key in b]))
+        for key in after[0]
+    )
+
+
+def _told(made: Sequence[Scores], shared: set[tuple[int, str]] | None = None) -> dict[str, float]:
+    kinds: dict[str, list[float]] = {}
+    for one in made:
+        for (output, what), score in one.items():
+            if shared is None or (output, what) in shared:
+                kinds.setdefault(what, []).append(score.told)
+    return {what: float(np.mean(values)) for what, values in kinds.items()}
