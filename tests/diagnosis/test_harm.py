@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import cases
 from outrange.diagnosis import RULES
 from outrange.diagnosis.context import DiagnosisContext
 from outrange.diagnosis.harm.scores import scores
@@ -108,14 +109,14 @@ def rounded_inside(harmful):
 
 
 KINDS = {
-    "OR001": bounded_output, "OR005": rounded_inside, "OR006": outputs_of_a_relu,
-    "OR007": logits_of_relu, "OR009": linear_stack, "OR011": broadcast_targets,
-    "OR013": equal_units, "OR019": dropped_output,
+    "OR009": linear_stack, "OR011": broadcast_targets, "OR006": outputs_of_a_relu,
+    "OR019": dropped_output, "OR007": logits_of_relu, "OR013": equal_units,
+    "OR001": bounded_output, "OR005": rounded_inside,
 }  # fmt: skip
 
 
 @JAX
-@pytest.mark.parametrize("code", KINDS)
+@pytest.mark.parametrize("code", list(KINDS)[: cases(4, None)])
 def test_what_does_no_harm_is_a_note(code):
     found = outrange.diagnose(*KINDS[code](False), ignore=set(RULES) - {code}, **PLAN)
     assert not found.at_least("measured"), found
@@ -128,7 +129,7 @@ def test_what_does_no_harm_is_a_note(code):
 
 
 @JAX
-@pytest.mark.parametrize("code", KINDS)
+@pytest.mark.parametrize("code", list(KINDS)[: cases(4, None)])
 def test_what_does_harm_stays_proved(code):
     found = outrange.diagnose(*KINDS[code](True), ignore=set(RULES) - {code}, **PLAN)
     assert code in {one.code for one in found.at_least("proved")}, found

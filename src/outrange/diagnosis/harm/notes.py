@@ -11,11 +11,15 @@ from ..context import DiagnosisContext
 from ..registry import RULES
 from ..repairs.read_fix import plain, repairs_of
 from ..wording import steps_said
+from .order import harmless_order
 from .rehearsed import Harmless, harmless
 
 
 CALLED = {"right": "a balanced accuracy", "explained": "an R²", "loss": "a loss"}
 """What the numbers are called that are told, in the order in which they are."""
+
+ORDER = "OR028"
+"""The rule whose fix is another order of the rows; what it measures is the data alone."""
 
 NOTHING = 0.005
 """Score below which a difference is none."""
@@ -38,14 +42,18 @@ def harmless_as_notes(case: DiagnosisContext, found: Sequence[Finding]) -> list[
     layers = tuple(dict.fromkeys(one.layer for one in sure))
     tell(Stage(f"{sure[0].code}: training copies with and without it"))
     # One of several faults may hide what the others do: then nothing may be left to gain.
-    seen = harmless(case, repairs_of(sure[0].fix, layers) if len(same) == 1 else ())
+    if {one.code for one in sure} == {ORDER}:
+        seen = harmless_order(case)
+    else:
+        seen = harmless(case, repairs_of(sure[0].fix, layers) if len(same) == 1 else ())
     if seen is None:
         return list(found)
     return [_as_note(one, seen) if one in sure else one for one in found]
 
 
 def _asked(finding: Finding) -> bool:
-    return finding.level is Level.PROVED and RULES[finding.code].may_be_harmless
+    proved = finding.level is Level.PROVED or finding.code == ORDER
+    return proved and RULES[finding.code].may_be_harmless
 
 
 def _as_note(finding: Finding, seen: Harmless) -> Finding:
@@ -72,11 +80,10 @@ def said(seen: Harmless) -> str:
         f"It does {harm} here: copies trained for {steps_said(seen.steps)} reach {numbers} on "
         f"{seen.rows} rows held out"
     )
-    if seen.repair is None:
+    if not seen.changed:
         return f"{text}, so there is hardly anything left to gain."
     fixed = " and ".join(_number(seen.after[kind]) for kind in kinds)
-    fix = seen.repair.text.split("#")[0].strip()
-    return f"{text}; with the fix (`{fix}`) they reach {fixed}."
+    return f"{text}; with {seen.changed} they reach {fixed}."
 
 
 def _number(value: float) -> str:

@@ -45,7 +45,7 @@ class Harmless:
         rows: How many rows were held out.
         before: What is scored, to the number told, the mean over trainings and outputs.
         after: The same with the fix; empty where none was tried.
-        repair: The fix that was made.
+        changed: With what the others were trained, "the fix (`Dense(1)`)".
         lost: By how much the fix scores better on average, where it does so most; at most `SLIGHT`.
     """
 
@@ -53,7 +53,7 @@ class Harmless:
     rows: int
     before: Mapping[str, float]
     after: Mapping[str, float]
-    repair: Repair | None = None
+    changed: str = ""
     lost: float = 0.0
 
 
@@ -68,34 +68,42 @@ def harmless(case: DiagnosisContext, repairs: Sequence[Repair]) -> Harmless | No
         What was reached; None if a fix does clearly better, or if that cannot be told.
     """
     rows = np.setdiff1d(np.arange(min(case.rows, ROWS)), case.trials.fitted)
-    if len(rows) < LEAST_ROWS:
+    own = learned(case, rows, ALL if not repairs else 0.0)
+    if not own:
         return None
-    own = [_scored(case, rows, 0)]
-    least = LEARNS if _as_planned(case) else NEARLY
-    if _least(own) < (least if repairs else ALL):
-        return None
-    own += [_scored(case, rows, seed) for seed in range(1, SEEDS)]
-    if _least(own) < (least if repairs else ALL):
-        return None
-    steps = len(case.trials.all(HELD_OUT)[0].losses)
     if not repairs:
-        return Harmless(steps, len(rows), _told(own), {})
+        return reached(case, own, [], rows)
     found = None
     for repair in repairs:
         mended = None if any(c.of != "rows" for c in repair.data) else repaired(case, repair)
         if mended is None:
             continue
-        after = _with_fix(case, mended, own, rows)
+        after = as_good(case, mended, own, rows)
         if after is None:
             return None
-        if not after:
-            continue
-        shared = set(own[0]) & set(after[0])
-        found = found or Harmless(
-            steps, len(rows), _told(own, shared), _told(after, shared), repair,
-            _gained(own, after),
-        )  # fmt: skip
+        fix = repair.text.split("#")[0].strip()
+        if after and found is None:
+            found = reached(case, own, after, rows, f"the fix (`{fix}`)")
     return found
+
+
+def learned(case: DiagnosisContext, rows: np.ndarray, least: float = 0.0) -> list[Scores]:
+    """The scores of copies at rows that they have not seen; empty if they learn too little.
+
+    Args:
+        case: The program.
+        rows: Where they are asked.
+        least: What each score has to be at least, beside `LEARNS` or `NEARLY`.
+    """
+    made: list[Scores] = []
+    if len(rows) < LEAST_ROWS:
+        return made
+    least = max(least, LEARNS if _as_planned(case) else NEARLY)
+    for seed in range(SEEDS):
+        made.append(_scored(case, rows, seed))
+        if min((score.value for score in made[-1].values()), default=-np.inf) < least:
+            return []
+    return made
 
 
 def _scored(case: DiagnosisContext, rows: np.ndarray, seed: int) -> Scores:
@@ -106,10 +114,6 @@ def _scored(case: DiagnosisContext, rows: np.ndarray, seed: int) -> Scores:
     return scores(case, one.outputs, rows)
 
 
-def _least(made: Sequence[Scores]) -> float:
-    return min(min((s.value for s in one.values()), default=-np.inf) for one in made)
-
-
 def _as_planned(case: DiagnosisContext) -> bool:
     one = case.trials.run(HELD_OUT)
     return (
@@ -118,13 +122,19 @@ def _as_planned(case: DiagnosisContext) -> bool:
     )  # fmt: skip
 
 
-def _with_fix(
+def as_good(
     case: DiagnosisContext, mended: DiagnosisContext, own: Sequence[Scores], rows: np.ndarray
 ) -> list[Scores] | None:
-    """The scores of copies with a fix; None if they are clearly better or do not compare.
+    """The scores of other copies, unless they are clearly better.
+
+    Args:
+        case: The program.
+        mended: The one to compare it with.
+        own: What copies of the program reached.
+        rows: Where they are asked.
 
     Returns:
-        Empty if such copies end with no number.
+        None if they are better, or do not compare; empty if they end with no number.
     """
     names = [[loss.name for loss in one.program.losses] for one in (case, mended)]
     made: list[Scores] = []
@@ -156,10 +166,30 @@ def _gained(before: Sequence[Scores], after: Sequence[Scores]) -> float:
     )
 
 
-def _told(made: Sequence[Scores], shared: set[tuple[int, str]] | None = None) -> dict[str, float]:
+def reached(
+    case: DiagnosisContext, own: Sequence[Scores], after: Sequence[Scores], rows: np.ndarray,
+    changed: str = "",
+) -> Harmless:  # fmt: skip
+    """What is told of a comparison: the scores that both have.
+
+    Args:
+        case: The program.
+        own: What its copies reached.
+        after: What others reached; empty where there are none.
+        rows: Where they were asked.
+        changed: See `Harmless`.
+    """
+    shared = set(after[0] if after else own[0])
+    return Harmless(
+        len(case.trials.all(HELD_OUT)[0].losses), len(rows), _told(own, shared),
+        _told(after, shared), changed, _gained(own, after) if after else 0.0,
+    )  # fmt: skip
+
+
+def _told(made: Sequence[Scores], shared: set[tuple[int, str]]) -> dict[str, float]:
     kinds: dict[str, list[float]] = {}
     for one in made:
         for (output, what), score in one.items():
-            if shared is None or (output, what) in shared:
+            if (output, what) in shared:
                 kinds.setdefault(what, []).append(score.told)
     return {what: float(np.mean(values)) for what, values in kinds.items()}
