@@ -144,6 +144,33 @@ def test_where_a_fix_is_a_little_better_the_note_says_so():
     assert seen["with"]["explained"] + 0.005 < seen["without"]["explained"]
 
 
+def in_order(harmful):
+    """A line goes on behind the last rows that are trained; a class that is hardly trained, not."""
+    x = rows(400)
+    score = x[:, 0] + 0.5 * x[:, 1]
+    if harmful:
+        y = np.digitize(score, [-0.6, 0.9])
+        layers, loss = (
+            (L.Dense(16, "relu"), L.Dense(3, "softmax")),
+            "sparse_categorical_crossentropy",
+        )
+    else:
+        y, layers, loss = score.astype("float32"), (L.Dense(1),), "mse"
+    at = np.argsort(score)
+    return model(*layers, loss=loss, rate=0.05), x[at], y[at][:, None]
+
+
+@JAX
+@pytest.mark.parametrize("harmful", [False, True])
+def test_sorted_rows_are_a_note_where_copies_do_as_well_as_with_shuffled_ones(harmful):
+    split = {"validation_split": 0.2, "ignore": set(RULES) - {"OR028"}}
+    found = outrange.diagnose(*in_order(harmful), **PLAN, **split)
+    said = found.findings if harmful else found.notes
+    assert [one.code for one in said] == ["OR028"]
+    assert harmful != ("with the rows shuffled they reach" in said[0].message)
+    assert said[0].level.name == "MEASURED"
+
+
 @JAX
 def test_beside_another_fault_nothing_is_said():
     made, x, y = broadcast_targets(False)

@@ -78,7 +78,7 @@ def said(seen: Harmless) -> str:
     harm = "no harm" if seen.lost <= NOTHING else "hardly any harm"
     text = (
         f"It does {harm} here: copies trained for {steps_said(seen.steps)} reach {numbers} on "
-        f"{seen.rows} rows held out"
+        f"{seen.rows} rows they have not seen"
     )
     if not seen.changed:
         return f"{text}, so there is hardly anything left to gain."
