@@ -46,7 +46,8 @@ class Harmless:
         before: What is scored, to the number told, the mean over trainings and outputs.
         after: The same with the fix; empty where none was tried.
         changed: With what the others were trained, "the fix (`Dense(1)`)".
-        lost: By how much the fix scores better on average, where it does so most; at most `SLIGHT`.
+        lost: By how much the fix scores better on average, where it does so most; at most `SLIGHT`,
+            and below 0 where it does worse.
     """
 
     steps: int
@@ -65,7 +66,8 @@ def harmless(case: DiagnosisContext, repairs: Sequence[Repair]) -> Harmless | No
         repairs: Fixes of the one fault; where there is none, nothing may be left to gain.
 
     Returns:
-        What was reached; None if a fix does clearly better, or if that cannot be told.
+        What was reached, with the best of the fixes; None if one does clearly better, or if that
+        cannot be told.
     """
     rows = np.setdiff1d(np.arange(min(case.rows, ROWS)), case.trials.fitted)
     own = learned(case, rows, ALL if not repairs else 0.0)
@@ -82,8 +84,9 @@ def harmless(case: DiagnosisContext, repairs: Sequence[Repair]) -> Harmless | No
         if after is None:
             return None
         fix = repair.text.split("#")[0].strip()
-        if after and found is None:
-            found = reached(case, own, after, rows, f"the fix (`{fix}`)")
+        one = reached(case, own, after, rows, f"the fix (`{fix}`)") if after else None
+        if one is not None and (found is None or one.lost > found.lost):
+            found = one
     return found
 
 
