@@ -74,7 +74,7 @@ def said(seen: Harmless) -> str:
         seen: What copies reached.
     """
     kinds = [kind for kind in CALLED if kind in seen.before]
-    numbers = " and ".join(f"{CALLED[kind]} of {_number(seen.before[kind])}" for kind in kinds)
+    numbers = _listed([f"{CALLED[kind]} of {_number(seen.before[kind])}" for kind in kinds])
     harm = "no harm" if seen.lost <= NOTHING else "hardly any harm"
     text = (
         f"It does {harm} here: copies trained for {steps_said(seen.steps)} reach {numbers} on "
@@ -82,8 +82,13 @@ def said(seen: Harmless) -> str:
     )
     if not seen.changed:
         return f"{text}, so there is hardly anything left to gain."
-    fixed = " and ".join(_number(seen.after[kind]) for kind in kinds)
+    fixed = _listed([_number(seen.after[kind]) for kind in kinds])
     return f"{text}; with {seen.changed} they reach {fixed}."
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def _number(value: float) -> str:
