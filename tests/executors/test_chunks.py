@@ -18,16 +18,14 @@ from outrange.cli.batch.instances import of_pairs
 from outrange.cli.batch.log import Log, Memory
 from outrange.cli.batch.spread import on_pool
 from outrange.core.watch import tell
-from outrange.executors import (
-    Chunks,
-    decided,
-)
+from outrange.executors import Chunks, Crew, Parcel, decided
 from outrange.questions.robust import robust_run
 
 
 @pytest.mark.parametrize("last", ["do", "lose"])
 def test_short_instances_of_a_model_go_together(listed, monkeypatch, last):
     monkeypatch.setattr(chunks_module, "SHARES", 0.5)
+    monkeypatch.setattr(chunks_module, "TOGETHER", 60.0)  # however slow this machine is
     names = []
 
     class Named(ScriptedPool):
@@ -53,6 +51,7 @@ def test_short_instances_of_a_model_go_together(listed, monkeypatch, last):
 def test_instances_of_light_models_go_together(tmp_path, monkeypatch):
     """Each is answered about its own model, whatever its name."""
     monkeypatch.setattr(chunks_module, "SHARES", 0.5)
+    monkeypatch.setattr(chunks_module, "TOGETHER", 60.0)  # however slow this machine is
     pairs, known = [], []
     for k in range(12):
         folder = tmp_path / str(k // 2)
@@ -71,6 +70,31 @@ def test_instances_of_light_models_go_together(tmp_path, monkeypatch):
         assert [found.known[one.key].verdict for one in asked] == known
         calls.append(executor.calls)
     assert calls[1] < calls[0] <= 12
+
+
+def test_a_model_that_came_in_other_company_is_read_once(tmp_path, monkeypatch):
+    """Whatever goes together: a worker keeps models one by one."""
+    made, first = [], spread.Folder.__init__
+    monkeypatch.setattr(
+        spread.Folder, "__init__", lambda self, data: (made.append(data), first(self, data))[1]
+    )
+    models, questions = [], []
+    for k in range(3):
+        path = random_net(tmp_path, f"net{k}.onnx", (2, 4, 1), 50 + k)
+        models.append(path.read_bytes())
+    vnnlib(tmp_path / "p.vnnlib", [(0.0, 1.0)] * 2, ["(>= Y_0 1e9)"], 1)
+    question = (tmp_path / "p.vnnlib").read_bytes()
+    crew = Crew(ScriptedPool(Scripted()))
+    for company in ([0, 1], [1, 2], [2], [0, 2]):
+        contents = [models[k] for k in company]
+        alone = len(company) == 1
+        parcel = Parcel.of_bytes(contents[0]) if alone else Parcel.of(contents)
+        asked = [(i, f"net{k}.onnx", "p.vnnlib", question, 20.0, 0) for i, k in enumerate(company)]
+        crew.give(str(company), "verify", parcel, spread.decide_instances, len(company), asked, 9.0)
+        for done in crew.wait(60.0):
+            questions += [one["verdict"] for one in done.value]
+    assert questions == ["unsat"] * 7
+    assert sorted(made) == sorted(models)
 
 
 def test_threads_of_a_worker_read_a_model_that_is_whole(tmp_path, monkeypatch):

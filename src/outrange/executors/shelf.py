@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 from ..core import VERSION, InputError, OutOfTime
@@ -22,7 +23,7 @@ from .worker_settings import here, settle
 MISSING = "outrange: send the parcel too"
 """What a worker returns that has not kept what a task is about."""
 
-KEPT = 16
+KEPT = 64
 """Parcels that a worker keeps; those used longest ago go first."""
 
 KEPT_BYTES = 1 << 30
@@ -96,6 +97,14 @@ class Kept:
 def shelf() -> Shelf:
     """The one of this process."""
     return Shelf()
+
+
+def kept_of(data: bytes) -> Kept:
+    """What this process keeps of some bytes, kept from now on."""
+    digest = sha256(data).hexdigest()
+    while (found := shelf().get(digest)) is None:
+        shelf().put(digest, data)
+    return found
 
 
 @cache

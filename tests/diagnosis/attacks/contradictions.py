@@ -69,7 +69,11 @@ class Attack:
         out = self.keras.tree.flatten(
             self.model(self.keras.ops.convert_to_tensor(self.program.x), training=False)
         )[at]
-        y = self.keras.ops.convert_to_tensor(self.program.targets[at])
+        return self.loss_of(out, at)
+
+    def loss_of(self, out: Any, at: int) -> float:
+        """The loss of some outputs, however they came about."""
+        y, out = (self.keras.ops.convert_to_tensor(v) for v in (self.program.targets[at], out))
         value = self.program.losses[at](y, out)
         return float(np.mean(self.keras.ops.convert_to_numpy(value)))
 

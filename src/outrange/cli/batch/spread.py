@@ -14,6 +14,7 @@ from typing import Any
 from ...core import InputError
 from ...executors import ATTEMPTS, TICK, Chunks, Crew, Done, Kept, Parcel, Pool, decided
 from ...executors.parcel import unpacked
+from ...executors.shelf import kept_of
 from .instances import Instance
 from .log import Log
 from .results import Result, result_of
@@ -79,11 +80,9 @@ def decide_instances(
         asked: About the models.
         patience: Seconds; see `Chunks.patience`.
     """
-
-    def unpack(data: bytes) -> list[Folder]:
-        return [Folder(data)] if models == 1 else [Folder(one) for one in unpacked(data)]
-
-    folders = kept.once("folders", unpack)
+    contents = [kept.data] if models == 1 else kept.once("models", unpacked)
+    # A model that came in other company before has been read already.
+    folders = [kept_of(content).once("folder", Folder) for content in contents]
     return decided(asked, lambda one: folders[one[0]].decide(*one[1:]), patience)
 
 

@@ -97,15 +97,26 @@ def _has_batch(shape: tuple[int, ...]) -> bool:
     return len(shape) > 1 and shape[0] == 1
 
 
-def feeds(model: OnnxModel, x: np.ndarray) -> dict[str, np.ndarray]:
-    """One flat point as the arrays a runtime takes."""
-    found, start = {}, 0
-    for info in model.inputs:
-        shape = input_shape(info)
-        count = int(np.prod(shape))
-        found[info.name] = x[start : start + count].reshape(shape).astype(info.kind)
-        start += count
-    return found
+class Feeds:
+    """Flat points as the arrays a runtime takes.
+
+    Args:
+        model: The file, whose inputs they are.
+    """
+
+    def __init__(self, model: OnnxModel) -> None:
+        self._inputs, start = [], 0
+        for info in model.inputs:
+            shape = input_shape(info)
+            end = start + int(np.prod(shape))
+            self._inputs.append((info.name, slice(start, end), shape, info.kind))
+            start = end
+
+    def __call__(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """One point `(inputs,)` by the inputs' names."""
+        return {
+            name: x[part].reshape(shape).astype(kind) for name, part, shape, kind in self._inputs
+        }
 
 
 @dataclass(frozen=True)

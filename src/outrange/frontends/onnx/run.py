@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...core import ModelError, check_deadline
-from .lower import OnnxGraph, feeds
+from .lower import Feeds, OnnxGraph
 from .records import OnnxModel
 from .runtime import has_runtime, session
 
@@ -18,6 +18,7 @@ class Runner:
 
     def __init__(self, model: OnnxModel, lowered: OnnxGraph) -> None:
         self._model, self._lowered = model, lowered
+        self._feeds = Feeds(model)
         self._outputs = [info.name for info in model.outputs]
         self._session = self._reference = None
         self._kind = "auto"
@@ -51,7 +52,7 @@ class Runner:
     def _row(self, row: np.ndarray) -> np.ndarray:
         check_deadline()
         if self._session is not None:
-            parts = self._session(feeds(self._model, row))
+            parts = self._session(self._feeds(row))
         else:
             found = self._inner(row)
             parts = [found[name] for name in self._outputs]
@@ -68,7 +69,7 @@ class Runner:
         try:
             if self._reference is None:
                 self._reference = self._model.reference()
-            return self._reference(feeds(self._model, row))
+            return self._reference(self._feeds(row))
         except Exception as error:  # the evaluation raises whatever NumPy raises in it
             raise ModelError(
                 f"The reference evaluation of `onnx` cannot run `{self._model.name}`; install "

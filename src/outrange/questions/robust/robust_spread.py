@@ -104,7 +104,7 @@ def spread(
     crew, lost, chunks = Crew(pool), Counter(), Chunks()
     parcel = Parcel.of((run.network.graph, run.network.name))
     given: dict[int, list[AskedInput]] = {}
-    ended: list[tuple[AskedInput, Found]] = []
+    ended: deque[tuple[AskedInput, Found]] = deque()
     here: list[int] = []
 
     def give() -> None:
@@ -120,6 +120,8 @@ def spread(
             raise done.error
         asked, found = given.pop(int(str(done.ticket))), done.value or ()
         ended.extend(zip(asked, found, strict=False))
+        for one in found:
+            chunks.add(one.seconds)
         for one in reversed(asked[len(found) :]):
             lost[one.i] += done.lost
             if lost[one.i] < ATTEMPTS or pool.broken:
@@ -129,21 +131,21 @@ def spread(
                 told()
 
     def conclude() -> None:
-        while ended:
-            one, found = ended.pop(0)
-            chunks.add(found.seconds)
-            if not _conclude(run, one, found):
-                here.append(one.i)
-            told()
+        one, found = ended.popleft()
+        if not _conclude(run, one, found):
+            here.append(one.i)
+        told()
 
     try:
         while (waiting or len(crew)) and left() > 0 and not pool.broken:
             while waiting and crew.room(chunks.ahead(len(waiting), pool.size)) > 0:
                 give()
-            conclude()  # once the workers have what they do meanwhile
-            for done in crew.wait(min(TICK, max(0.0, left()))):
+            if ended:  # One at a time: a worker may need its next task meanwhile.
+                conclude()
+            for done in crew.wait(0.0 if ended else min(TICK, max(0.0, left()))):
                 hear(done)
-        conclude()
+        while ended:
+            conclude()
     finally:
         crew.end()
     return range(len(run.status)) if pool.broken or left() <= 0 else here
