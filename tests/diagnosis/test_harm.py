@@ -197,6 +197,14 @@ def test_where_nothing_is_learned_a_fact_stays_a_finding():
 
 
 @JAX
+def test_weights_that_have_seen_the_rows_are_no_evidence():
+    made, x, y = broadcast_targets(False)
+    made.fit(x, y, epochs=1, verbose=0)
+    found = outrange.diagnose(made, x, y, ignore=set(RULES) - {"OR011"}, **PLAN)
+    assert "OR011" in {one.code for one in found.at_least("proved")}
+
+
+@JAX
 def test_few_rows_are_no_evidence():
     made, x, y = broadcast_targets(False)
     found = outrange.diagnose(made, x[:100], y[:100], ignore=set(RULES) - {"OR011"}, **PLAN)

@@ -36,7 +36,7 @@ def harmless_as_notes(case: DiagnosisContext, found: Sequence[Finding]) -> list[
         found: Findings and notes.
     """
     sure = [one for one in found if not one.note and one.level >= Level.MEASURED]
-    if not sure or not all(_asked(one) for one in sure):
+    if not sure or not all(_asked(one) for one in sure) or _trained(case):
         return list(found)
     same = {(one.code, plain(one.fix)) for one in sure}
     layers = tuple(dict.fromkeys(one.layer for one in sure))
@@ -49,6 +49,12 @@ def harmless_as_notes(case: DiagnosisContext, found: Sequence[Finding]) -> list[
     if seen is None:
         return list(found)
     return [_as_note(one, seen) if one in sure else one for one in found]
+
+
+def _trained(case: DiagnosisContext) -> bool:
+    """Whether the weights may have seen the rows that copies would be asked about."""
+    stepping = case.program.stepping
+    return case.history is not None or (stepping is not None and stepping.taken > 0)
 
 
 def _asked(finding: Finding) -> bool:

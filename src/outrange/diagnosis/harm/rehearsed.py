@@ -101,10 +101,10 @@ def learned(case: DiagnosisContext, rows: np.ndarray, least: float = 0.0) -> lis
     made: list[Scores] = []
     if len(rows) < LEAST_ROWS:
         return made
-    least = max(least, LEARNS if _as_planned(case) else NEARLY)
     for seed in range(SEEDS):
         made.append(_scored(case, rows, seed))
-        if min((score.value for score in made[-1].values()), default=-np.inf) < least:
+        enough = max(least, LEARNS if _as_planned(case, seed) else NEARLY)
+        if min((score.value for score in made[-1].values()), default=-np.inf) < enough:
             return []
     return made
 
@@ -117,8 +117,8 @@ def _scored(case: DiagnosisContext, rows: np.ndarray, seed: int) -> Scores:
     return scores(case, one.outputs, rows)
 
 
-def _as_planned(case: DiagnosisContext) -> bool:
-    one = case.trials.run(HELD_OUT)
+def _as_planned(case: DiagnosisContext, seed: int) -> bool:
+    one = case.trials.run(HELD_OUT, seed)
     return (
         case.plan is not None and one is not None
         and len(one.losses) >= case.plan.steps(case.rows)
