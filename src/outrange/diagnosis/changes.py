@@ -17,6 +17,7 @@ class Case(Protocol):
     steps: int | None
     unread: list[str]
     plan: Plan | None
+    taken: np.ndarray | None
 
     @property
     def rows(self) -> int:

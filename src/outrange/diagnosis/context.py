@@ -48,6 +48,7 @@ class DiagnosisContext:
         history: What was logged after each epoch of a training, if there was one.
         held_out: Inputs and targets that are kept from training, if there are any.
         mixed: A row whose output hangs on the rows beside it, if one was seen.
+        taken: The rows that trainings take which leave others out; drawn at random if None.
     """
 
     program: Program
@@ -61,6 +62,7 @@ class DiagnosisContext:
     history: Mapping[str, np.ndarray] | None = None
     held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None
     mixed: Any = None
+    taken: np.ndarray | None = None
 
     # ---- data -----------------------------------------------------------------------------
 

@@ -43,6 +43,10 @@ class Example:
     twin_options: Mapping[str, Any] | None = None
 
 
+HARMLESS = " A proved fact is a note where copies do as well with it as with its fix."
+"""What the explanation of a rule whose facts may do no harm ends with."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """One rule.
@@ -53,6 +57,8 @@ class Rule:
         why: What it looks for, what the levels rest on, what to do: the text of `explain`.
         check: From a case to findings.
         examples: Faulty and healthy programs.
+        may_be_harmless: Whether a program can learn as well with what is proved as without it, so
+            that copies are asked.
     """
 
     code: str
@@ -60,6 +66,13 @@ class Rule:
     why: str
     check: Callable[[DiagnosisContext], Iterable[Finding]]
     examples: tuple[Example, ...] = field(default_factory=tuple)
+    may_be_harmless: bool = False
+
+    @property
+    def text(self) -> str:
+        """What `explain` says."""
+        more = HARMLESS if self.may_be_harmless else ""
+        return f"{self.code} {self.title}. {self.why}{more}"
 
     def found(self, level: Level, layer: str, message: str, fix: str, **more: Any) -> Finding:
         """A finding of this rule."""
@@ -72,7 +85,9 @@ Check = Callable[[Rule, "DiagnosisContext"], Iterable[Finding]]
 RULES: dict[str, Rule] = {}
 
 
-def register(code: str, title: str, why: str, *examples: Example) -> Callable[[Check], Check]:
+def register(
+    code: str, title: str, why: str, *examples: Example, may_be_harmless: bool = False
+) -> Callable[[Check], Check]:
     """Enter the decorated check; it is called as `check(rule, case)`.
 
     Raises:
@@ -83,7 +98,9 @@ def register(code: str, title: str, why: str, *examples: Example) -> Callable[[C
         if code in RULES:
             raise OutrangeError(f"Rule {code} is described twice; each has one file.")
         text = " ".join(why.split())
-        RULES[code] = Rule(code, title, text, lambda case: check(RULES[code], case), examples)
+        RULES[code] = Rule(
+            code, title, text, lambda case: check(RULES[code], case), examples, may_be_harmless
+        )
         return check
 
     return enter

@@ -15,6 +15,7 @@ from ..core.watch import Stage, tell
 from ..program import Program
 from . import rules
 from .context import DiagnosisContext
+from .harm.notes import harmless_as_notes
 from .plan import Plan
 from .registry import RULES
 from .repairs.read_fix import repairs
@@ -118,7 +119,7 @@ def diagnose(
         tell(Stage(f"{code} {rule.title}"))
         found += rule.check(case)
     found.sort(key=lambda finding: (-finding.level, finding.code))
-    found = pointing(found)
+    found = pointing(harmless_as_notes(case, found))
     if try_fixes:
         found = with_fixes_tried(case, found)
     return Diagnosis(
@@ -128,7 +129,7 @@ def diagnose(
         notes=said_once([f for f in found if f.note]),
         unread=tuple(dict.fromkeys([*program.unread, *case.unread])),
         rules={code: rule.title for code, rule in applied.items()},
-        explanations={code: f"{code} {r.title}. {r.why}" for code, r in RULES.items()},
+        explanations={code: rule.text for code, rule in RULES.items()},
         ignored=left_out,
         rows=case.rows,
         seconds=time.perf_counter() - start,

@@ -66,6 +66,7 @@ def _stretch(keras: ModuleType, activation: str | None) -> ModelAndData:
     Example(
         lambda k: _stretch(k, None), lambda k: _stretch(k, "relu"), level=Level.SUSPECTED
     ),
+    may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Walk the graph back from the last activation; then look for stretches inside."""

@@ -34,6 +34,7 @@ def _stack(keras: ModuleType, twice: bool, hidden: str = "tanh") -> ModelAndData
     Example(lambda k: _stack(k, True), lambda k: _stack(k, False)),
     Example(lambda k: _stack(k, False, "softmax"), lambda k: _stack(k, False),
             level=Level.SUSPECTED),
+    may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Look at what enters each softmax, and what reads it."""

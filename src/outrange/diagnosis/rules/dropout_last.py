@@ -57,6 +57,7 @@ def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:
         lambda k: _last(k, False, "categorical_crossentropy"),
         level=Level.SUSPECTED,
     ),
+    may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """A dropout layer that returns the output itself."""

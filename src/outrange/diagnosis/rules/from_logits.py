@@ -40,6 +40,7 @@ def _camel(name: str, from_logits: bool) -> Callable[[ModuleType], Any]:
         lambda k: _two(k, None, _camel("BinaryCrossentropy", True)),
         backends=("jax", "torch"),
     ),
+    may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Range of what the loss takes for logits, weights free."""

@@ -88,6 +88,7 @@ SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
     loss at least.""",
     Example(lambda k: _classes(k, _argmax), lambda k: _classes(k, _soft_index)),
     Example(lambda k: _classes(k, _rounded), lambda k: _classes(k, _plain)),
+    may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Follow the recording backwards from the losses."""

@@ -113,6 +113,7 @@ def _two(
         lambda k: _three(k, None, "sparse_categorical_crossentropy", False),
         lambda k: _three(k, "softmax", "sparse_categorical_crossentropy", False),
     ),
+    may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare the head of each output with its loss."""

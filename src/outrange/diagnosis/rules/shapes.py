@@ -37,6 +37,7 @@ def _columns(keras: ModuleType, units: int) -> ModelAndData:
     after the squeezing that Keras does by itself. PROVED is a fact of the two shapes. Where the
     backend cannot even compute the loss, its error is reported.""",
     Example(lambda k: _columns(k, 3), lambda k: _columns(k, 1)),
+    may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare shapes as the loss will see them."""

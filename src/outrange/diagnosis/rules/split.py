@@ -42,6 +42,7 @@ def _flowers(keras: ModuleType, order: bool) -> ModelAndData:
         lambda k: _flowers(k, True), lambda k: _flowers(k, False),
         options={"validation_split": 0.3},
     ),
+    may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare targets and inputs of the two parts."""

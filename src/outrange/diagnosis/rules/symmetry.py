@@ -75,6 +75,7 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
         lambda k: _xor(k, lambda k: k.initializers.RandomNormal(stddev=0.5, seed=2)),
     ),
     Example(lambda k: _bars(k, "ones"), lambda k: _bars(k, "glorot_uniform")),
+    may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare the columns of each kernel, and the rows of the kernel behind it."""

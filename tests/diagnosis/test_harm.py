@@ -1,0 +1,264 @@
+"""What is proved and does no harm is a note, and what does harm stays a finding."""
+
+import numpy as np
+import pytest
+
+import outrange
+from cases import cases
+from outrange.diagnosis import RULES
+from outrange.diagnosis.context import DiagnosisContext
+from outrange.diagnosis.harm.scores import scores
+from outrange.frontends.keras.training.program import read_program
+
+
+keras = pytest.importorskip("keras")
+L = keras.layers
+
+PLAN = {"epochs": 20, "batch_size": 32}
+"""Two hundred steps."""
+JAX = pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="seconds a program; the rules are the same"
+)
+
+
+def rows(count=320, width=4):
+    return np.random.default_rng(0).normal(size=(count, width)).astype("float32")
+
+
+def model(*layers, loss="mse", rate=0.02, x=None):
+    keras.utils.set_random_seed(1)
+    made = keras.Sequential([keras.Input((4,) if x is None else x.shape[1:]), *layers])
+    made.compile(keras.optimizers.Adam(rate), loss)
+    return made
+
+
+def side(x):
+    return (x[:, :1] + x[:, 1:2] > 0).astype("float32")
+
+
+def corners(x):
+    return (x[:, :1] * x[:, 1:2] > 0).astype("float32")
+
+
+def outputs_of_a_relu(harmful):
+    """A hinge over sigmoids finds the side all the same; several relus that die find no class."""
+    x = rows()
+    if not harmful:
+        return model(L.Dense(16, "tanh"), L.Dense(1, "sigmoid"), loss="hinge"), x, side(x)
+    y = np.eye(3, dtype="float32")[x[:, :3].argmax(axis=1)]
+    layers = L.Dense(16, "tanh"), L.Dense(3, "tanh")
+    return model(*layers, loss="categorical_crossentropy"), x, y
+
+
+def linear_stack(harmful):
+    """Three linear layers: as good as relus where the rest of the targets is noise."""
+    x = rows()
+    noise = 1.2 * np.random.default_rng(1).normal(size=(len(x), 1))
+    y = x[:, :1] * x[:, 1:2] + x[:, :1] if harmful else x.sum(axis=1, keepdims=True) + noise
+    layers = L.Dense(4), L.Dense(4), L.Dense(1)
+    return model(*layers, rate=0.05 if harmful else 0.005), x, y.astype("float32")
+
+
+def dropped_output(harmful):
+    """An output that is dropped with probability p is trained towards 1 - p of the target."""
+    x = rows()
+    layers = L.Dense(16, "tanh"), L.Dense(1), L.Dropout(0.5 if harmful else 0.05)
+    return model(*layers), x, x[:, :1] + 0.5 * x[:, 1:2]
+
+
+def logits_of_relu(harmful):
+    """A softmax of relus can be sure of a class; a softmax of a softmax cannot."""
+    x = rows()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    last = L.Dense(3, "softmax" if harmful else "relu", bias_initializer="ones")
+    return model(L.Dense(16, "tanh"), last, loss=loss), x, x[:, :3].argmax(axis=1)[:, None]
+
+
+def broadcast_targets(harmful):
+    """One target for four outputs makes four copies; two targets for one output, a mean."""
+    x = rows()
+    y = x[:, :2] if harmful else x[:, :1]
+    return model(L.Dense(16, "tanh"), L.Dense(1 if harmful else 4)), x, y
+
+
+def equal_units(harmful):
+    """One unit is enough for one direction, and not for the corners."""
+    x = rows()
+    first = L.Dense(8, "tanh", kernel_initializer="ones")
+    last = L.Dense(1, "sigmoid", kernel_initializer="ones")
+    y = corners(x) if harmful else side(x)
+    return model(first, last, loss="binary_crossentropy", rate=0.1), x, y
+
+
+def bounded_output(harmful):
+    """Targets far outside of a tanh's range, and a little."""
+    x = rows()
+    y = 0.9 * np.tanh(2 * x[:, :1]) * (3.0 if harmful else 1.0)
+    y = y if harmful else np.where(np.abs(y) > 0.89, 1.35 * y, y)
+    return model(L.Dense(16, "tanh"), L.Dense(1, "tanh"), rate=0.02), x, y
+
+
+def rounded_inside(harmful):
+    """Behind rounded features nothing is left to learn, or all that rounding took away."""
+    x = rows()
+    first = L.Dense(16, kernel_initializer=keras.initializers.RandomNormal(stddev=9.0, seed=0))
+    scale = L.Rescaling(0.1)
+    layers = first, L.Lambda(keras.ops.round), scale, L.Dense(1)
+    y = np.sin(5 * x[:, :1]) if harmful else x[:, :1] - x[:, 1:2]
+    return model(*layers, rate=0.05), x, y
+
+
+KINDS = {
+    "OR009": linear_stack, "OR011": broadcast_targets, "OR006": outputs_of_a_relu,
+    "OR019": dropped_output, "OR007": logits_of_relu, "OR013": equal_units,
+    "OR001": bounded_output, "OR005": rounded_inside,
+}  # fmt: skip
+
+
+@JAX
+@pytest.mark.parametrize("code", list(KINDS)[: cases(4, None)])
+def test_what_does_no_harm_is_a_note(code):
+    found = outrange.diagnose(*KINDS[code](False), ignore=set(RULES) - {code}, **PLAN)
+    assert not found.at_least("measured"), found
+    (note,) = [one for one in found.notes if one.code == code]
+    assert note.level.name == "PROVED"
+    assert "harm here: copies trained for 200 steps reach" in note.message
+    seen = note.cost["harmless"]
+    assert (seen["steps"], seen["rows"]) == (200, 80)
+    assert code in str(found)
+
+
+@JAX
+@pytest.mark.parametrize("code", list(KINDS)[: cases(4, None)])
+def test_what_does_harm_stays_proved(code):
+    found = outrange.diagnose(*KINDS[code](True), ignore=set(RULES) - {code}, **PLAN)
+    assert code in {one.code for one in found.at_least("proved")}, found
+
+
+@JAX
+def test_where_a_fix_is_a_little_better_the_note_says_so():
+    found = outrange.diagnose(*dropped_output(False), ignore=set(RULES) - {"OR019"}, **PLAN)
+    (note,) = found.notes
+    seen = note.cost["harmless"]
+    assert "It does hardly any harm here" in note.message
+    assert seen["with"]["explained"] + 0.005 < seen["without"]["explained"]
+
+
+def in_order(harmful):
+    """A line goes on behind the last rows that are trained; a class that is hardly trained, not."""
+    x = rows(400)
+    score = x[:, 0] + 0.5 * x[:, 1]
+    if harmful:
+        y = np.digitize(score, [-0.6, 0.9])
+        layers, loss = (
+            (L.Dense(16, "relu"), L.Dense(3, "softmax")),
+            "sparse_categorical_crossentropy",
+        )
+    else:
+        y, layers, loss = score.astype("float32"), (L.Dense(1),), "mse"
+    at = np.argsort(score)
+    return model(*layers, loss=loss, rate=0.05), x[at], y[at][:, None]
+
+
+@JAX
+@pytest.mark.parametrize("harmful", [False, True])
+def test_sorted_rows_are_a_note_where_copies_do_as_well_as_with_shuffled_ones(harmful):
+    split = {"validation_split": 0.2, "ignore": set(RULES) - {"OR028"}}
+    found = outrange.diagnose(*in_order(harmful), **PLAN, **split)
+    said = found.findings if harmful else found.notes
+    assert [one.code for one in said] == ["OR028"]
+    assert harmful != ("with the rows shuffled they reach" in said[0].message)
+    assert said[0].level.name == "MEASURED"
+
+
+@JAX
+def test_beside_another_fault_nothing_is_said():
+    made, x, y = broadcast_targets(False)
+    made.layers[0].trainable = False
+    made.layers[1].trainable = False
+    made.compile("adam", "mse")
+    found = outrange.diagnose(made, x, y, **PLAN)
+    assert {"OR011", "OR021"} <= {one.code for one in found.at_least("proved")}
+
+
+@JAX
+@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 20, **PLAN}])
+def test_without_enough_steps_a_fact_stays_a_finding(options):
+    found = outrange.diagnose(*linear_stack(False), ignore=set(RULES) - {"OR009"}, **options)
+    assert "OR009" in {one.code for one in found.at_least("proved")}
+
+
+@JAX
+def test_where_nothing_is_learned_a_fact_stays_a_finding():
+    made, x, _ = broadcast_targets(False)
+    y = np.random.default_rng(5).normal(size=(len(x), 1))
+    found = outrange.diagnose(made, x, y, ignore=set(RULES) - {"OR011"}, **PLAN)
+    assert "OR011" in {one.code for one in found.at_least("proved")}
+
+
+@JAX
+def test_weights_that_have_seen_the_rows_are_no_evidence():
+    made, x, y = broadcast_targets(False)
+    made.fit(x, y, epochs=1, verbose=0)
+    found = outrange.diagnose(made, x, y, ignore=set(RULES) - {"OR011"}, **PLAN)
+    assert "OR011" in {one.code for one in found.at_least("proved")}
+
+
+@JAX
+def test_few_rows_are_no_evidence():
+    made, x, y = broadcast_targets(False)
+    found = outrange.diagnose(made, x[:100], y[:100], ignore=set(RULES) - {"OR011"}, **PLAN)
+    assert "OR011" in {one.code for one in found.at_least("proved")}
+
+
+def scored(last, loss, y, said):
+    made = model(last, loss=loss)
+    x = rows(len(y))
+    case = DiagnosisContext(read_program(made, x, y), [x], [y], (x, y))
+    found = scores(case, [np.asarray(said)], np.arange(len(y)))
+    return {what: round(score.value, 6) for (_, what), score in found.items()}
+
+
+FLAGS = np.array([[0.0], [1.0], [1.0], [1.0]] * 3)
+THREE = np.eye(3)[np.arange(12) % 3]
+NUMBERS = np.linspace(-1, 2, 12)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "y", "right", "constant"),
+    [
+        (L.Dense(1), "mse", NUMBERS, NUMBERS, NUMBERS * 0 + 0.5),
+        (L.Dense(1, "sigmoid"), "binary_crossentropy", FLAGS, FLAGS, FLAGS * 0 + 0.75),
+        (L.Dense(3, "softmax"), "categorical_crossentropy", THREE, THREE, THREE * 0 + 1 / 3),
+        (L.Dense(1, "sigmoid"), "hinge", FLAGS, 0.6 * FLAGS, 0.7 + FLAGS * 0),
+        (L.Dense(1, "tanh"), "hinge", FLAGS, 0.1 * FLAGS - 0.05, -0.1 + FLAGS * 0),
+        (L.Dense(2), "mse", NUMBERS, np.repeat(NUMBERS, 2, 1), np.full((12, 2), 0.5)),
+    ],
+)
+def test_perfect_is_1_and_the_best_constant_0(last, loss, y, right, constant):
+    perfect = scored(last, loss, y, right)
+    assert perfect
+    assert set(perfect.values()) == {1.0}
+    assert set(scored(last, loss, y, constant).values()) == {0.0}
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_logits_are_cut_at_0_and_chances_at_one_half(activation):
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    said = np.where(FLAGS > 0, 0.4, 0.1)
+    found = scored(L.Dense(1, activation), loss, FLAGS, said - (0.2 if activation is None else 0))
+    assert found["right"] == (1.0 if activation is None else 0.0)
+
+
+def test_each_label_counts_alike_and_each_column():
+    y = np.array([[0.0, 0.0]] * 9 + [[1.0, 1.0]])
+    said = y.copy()
+    said[-1, 0] = 0.0
+    found = scored(L.Dense(2, "sigmoid"), "binary_crossentropy", y, said)
+    assert found["right"] == 0.5
+
+
+def test_what_cannot_be_scored_has_no_score():
+    assert not scored(L.Dense(1), lambda y, p: keras.ops.abs(y - p), NUMBERS, NUMBERS)
+    assert not scored(L.Dense(1), "mse", NUMBERS, NUMBERS * np.nan)
+    assert not scored(L.Dense(1), "mse", NUMBERS * 0, NUMBERS)
