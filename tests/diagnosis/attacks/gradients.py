@@ -101,7 +101,10 @@ def has_gradient(attack: Attack, finding: Any) -> str:
 
 
 def responds(attack: Attack, finding: Any) -> str:
-    """OR012: the response of the outputs to steps of what the layer returns."""
+    """OR012: the response of the outputs to steps of what the layer returns, either way.
+
+    A step that crosses a jump, of a rounding say, is in no derivative: the step back crosses none.
+    """
     if finding.cost["layer"] not in [layer.name for layer in attack.model.layers]:
         return ""  # a layer inside another one
     layer, bound = attack.model.get_layer(finding.cost["layer"]), finding.cost["bound"]
@@ -120,9 +123,9 @@ def responds(attack: Attack, finding: Any) -> str:
         moved = attack.run(np.concatenate([x] * (2 * size)))
     finally:
         del vars(layer)["call"]
-    for out in moved:
-        up, down = out.reshape(2, size, len(x), -1)
-        response = float((np.abs(up - down) / (2 * step)).sum(axis=0).max())
+    for out, here in zip(moved, attack.run(), strict=True):
+        ways = np.abs(out.reshape(2, size, len(x), -1) - here.reshape(len(x), -1))
+        response = float((ways.min(axis=0) / step).sum(axis=0).max())
         rounding = 4 * 6e-8 * float(np.abs(out).max()) * size / step
         if response > 1.01 * bound + rounding:
             return f"a response of {response} where {bound} is the most"
