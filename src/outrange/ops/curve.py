@@ -95,6 +95,11 @@ class Curve:
             and self.on[1] >= np.finfo(np.float64).max
         )
 
+    @property
+    def has_exact_lines(self) -> bool:
+        """Whether `f` is piecewise linear with coefficients that no rounding went into."""
+        return self.is_piecewise_linear and self.lines is not None and None not in self.lines
+
     @functools.cached_property
     def rays(self) -> tuple[float, float] | None:
         """The slopes below and above, if `f` is exactly two straight pieces from the origin on."""

@@ -21,7 +21,7 @@ from ...domains.tangents import TangentPlan, tangents
 from ...ops import Affine, Curve, Product
 from .exact_affine import AffineForms, ArrangementCell, ExactGraph, RationalPoint, positive_in
 from .objectives import AT_ONCE, Objectives
-from .pieces import Unit, curve_of, is_straight, lines_of, open_units, touched
+from .pieces import Unit, curve_of, lines_of, open_units, touched
 
 
 FEW_PATTERNS = 1 << 8
@@ -75,7 +75,9 @@ class ExactCells:
         affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
         # On a cell a product of two values is no affine form: its slope changes within.
         self._has_products = any(isinstance(n.op, Product) for n in self.graph.nodes)
-        self.is_straight = all(map(is_straight, curves)) and all(op.ulps == 0 for op in affine)
+        self.is_straight = all(op.has_exact_lines for op in curves) and all(
+            op.ulps == 0 for op in affine
+        )
         self._on_boxes = self._on_patterns = 0.0
         entries = asked.directions.size * sum(node.size for node in self.graph.nodes)
         self._together = max(1, min(TOGETHER, AT_ONCE // max(1, 2 * entries)))
@@ -231,7 +233,7 @@ class _CellEnumeration:
                     self._choose(value, values, before, rest, kept, [*limits, *more], here)
             return
         op = curve_of(self.graph, value)
-        if before is None or not is_straight(op):
+        if before is None or not op.has_exact_lines:
             self._from(value + 1, [*values, None], rows, limits, at)
             return
         source = self.graph.nodes[value - 1].inputs[0]

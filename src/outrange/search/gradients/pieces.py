@@ -25,11 +25,6 @@ def lines_of(op: Curve) -> list[tuple[float, float]]:
     return [line for line in op.lines or () if line is not None]
 
 
-def is_straight(op: Curve) -> bool:
-    """Whether a curve is piecewise linear with exact coefficients."""
-    return op.is_piecewise_linear and op.lines is not None and None not in op.lines
-
-
 def touched(op: Curve, lo: float, hi: float) -> list[int]:
     """The gaps that `[lo, hi]` has more than a point in common with."""
     ends = (-np.inf, *op.knots, np.inf)
@@ -44,7 +39,7 @@ def open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> l
     """`(value, unit, gaps it may be on)` of every unit whose slope is not known."""
     units = []
     for v, (least, most) in slopes.items():
-        if not is_straight(curve_of(graph, v)):
+        if not curve_of(graph, v).has_exact_lines:
             continue
         source = graph.nodes[v - 1].inputs[0]
         for j in np.flatnonzero(least < most):

@@ -17,7 +17,6 @@ from ...core.rounding import UNIT
 from ...domains.forward import RULES, ForwardForm
 from ...domains.rounding import widened
 from ...ops import Curve
-from ..gradients.pieces import is_straight
 from .cells import Cells, bounded, error_of, form_ends
 from .polytope import CutPolytope, face_of
 
@@ -43,7 +42,7 @@ def decided(op: Curve, source: int, cells: Cells, room: Callable[[int], bool]) -
         if settled.any():
             at = np.flatnonzero(settled)
             ended = waiting.picked(at)
-            if is_straight(op):
+            if op.has_exact_lines:
                 low, high, pad = (end[at] for end in ends)
                 ended.forms[-1] = _on_pieces(op, ended.forms[source], low, high, pad, k)
             else:  # whose lines have to be rounded: around a single one that is all there is
