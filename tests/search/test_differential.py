@@ -18,7 +18,7 @@ from outrange.ops.relaxation.slopes import slope_range
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.differential.engine import DifferentialEngine
 from outrange.search.differential.pairs import PairedCurve, paired
-from outrange.search.differential.sweep import relax_paired
+from outrange.search.differential.sweep import PairedCrownPass, relax_paired
 from outrange.search.solve import solve
 from small_graphs import NETS, dense_net, residual_net, run_exactly
 
@@ -139,6 +139,128 @@ def test_they_are_closer_than_the_copies_apart(act):
     sweep = CrownPass(CrownPlan.of(graph), BoxBatch.of(lo, hi))
     plain = sweep.cells.least(back_substitute(sweep.run(), graph.output, rows))
     assert (bound(engine_of(graph, rows), lo, hi).least > 0.05 * plain).all()
+
+
+FALLING = ["abs", "silu", "gelu", "mish", "sin", "cos", "square", "relu", "elu", "tanh"]
+
+
+@pytest.mark.parametrize("act", [*FALLING, "leaky"])
+@pytest.mark.parametrize("rel", [0.02, 0.2])
+def test_every_value_and_how_far_it_is_from_its_counterpart_is_enclosed(act, rel):
+    """Also of curves that fall, where the larger argument may have the smaller value."""
+
+    def net(seed, off):
+        rng, b = Near(seed, off), Builder([Slot("x", (2,))])
+        (x,) = b.input_values()
+        for n in (4, 4):
+            x = b.dense(x, rng.standard_normal((x.shape[1], n)), rng.standard_normal(n))
+            named = {"negative_slope": -0.7} if act == "leaky" else {}
+            x = b.curve("leaky_relu" if act == "leaky" else act, x, **named)
+        return b.finish([b.dense(x, rng.standard_normal((4, 1)))], ["y"])
+
+    met = 0
+    for seed in range(12):
+        graph = simplified(difference(net(seed, 0.0), net(seed, rel)))
+        engine = engine_of(graph, np.ones((1, 1)))
+        lo = np.random.default_rng(seed).uniform(-1, 0.5, (8, 2))
+        hi = lo + np.random.default_rng(seed + 1).uniform(0, 0.8, lo.shape)
+        sweep = PairedCrownPass(engine.plan, BoxBatch.of(lo, hi), pairs=engine.pairs)
+        sweep.run()
+        x = np.random.default_rng(0).uniform(lo, hi, (400, *lo.shape))
+        x = np.concatenate([x, lo[None], hi[None]])
+        values = [v.reshape(*x.shape[:2], -1) for v in graph.run_all(x.reshape(-1, 2))]
+        for v, (least, most) in enumerate(sweep.ends):
+            slack = 1e-12 * (1 + np.abs(values[v]))
+            assert (values[v] >= least - slack).all() and (values[v] <= most + slack).all()
+        for v, (least, most) in sweep.apart.items():
+            off = values[v] - values[engine.pairs.counterparts[v]]
+            slack = 1e-12 * (1 + np.abs(values[v]))
+            assert (off >= least - slack).all() and (off <= most + slack).all()
+            met += 1
+    assert met >= 12
+
+
+def branches(make, *constants):
+    """Two networks of one input, by what each has of its own."""
+
+    def net(own):
+        b = Builder([Slot("x", (1,))])
+        (x,) = b.input_values()
+        return b.finish([make(b, x, own)], ["y"])
+
+    return difference(*map(net, constants))
+
+
+def abs_then_relu(b, x, own):
+    w, o = own
+    return b.curve("relu", b.dense(b.curve("abs", b.dense(x, [[w]], [o])), [[1.1]], [-2.75]))
+
+
+def filled(b, x, own):
+    both = b.concat([x, np.array([[own]])], axis=1)
+    return b.dense(b.curve("tanh", b.dense(both, [[1.0], [1.0]], [0.1])), [[1.0]])
+
+
+def across_a_hole(b, x, own):
+    y = b.curve("reciprocal", b.dense(x, [[1.0]], [own]))
+    return b.dense(b.curve("relu", b.dense(y, [[1.0]], [0.3])), [[1.0]])
+
+
+def twice(b, x, own):
+    """Two curves read the later copy, and none the earlier one."""
+    weight = np.array([[1.0, 0.3]])
+    h, k = b.dense(x, weight, [0.0, 0.1]), b.dense(x, 1.1 * weight, [0.5, 0.4])
+    parts = [b.curve("tanh", k), b.curve("tanh", k), b.curve("sigmoid", h)]
+    return b.dense(b.combine([-1.0, own, 1.0], parts), [[1.0], [1.0]])
+
+
+@pytest.mark.parametrize(
+    ("make", "one", "two"),
+    [
+        (abs_then_relu, (1.0, -4.2), (1.3, -3.2)),
+        (filled, 0.5, 0.8),
+        (across_a_hole, 3.0, -3.0),
+        (twice, 1.0, 0.25),
+    ],
+)
+def test_what_only_looks_like_a_counterpart(make, one, two):
+    graph = branches(make, one, two)
+    rows, box = np.array([[1.0], [-1.0]]), Box(np.array([-1.0]), np.array([1.0]))
+    found = solve(graph, box, rows, tol=1e-4)
+    seen = (graph.run(np.linspace(-1, 1, 4001)[:, None]) @ rows.T).min(axis=0)
+    assert (found.lower <= seen + 1e-12).all()
+    pairs = paired(simplified(graph))
+    if pairs is not None:
+        engine = DifferentialEngine(pairs, simplified(graph), rows, np.zeros(2))
+        assert (bound(engine, box.lo[None], box.hi[None]).least <= seen + 1e-12).all()
+
+
+def test_where_there_is_no_bound_none_is_proved():
+    def exponentials(b, x, own):
+        return b.dense(b.curve("exp", b.dense(b.curve("exp", x), [[own]])), [[1.0]])
+
+    graph = branches(exponentials, 1.0, 1.01)
+    found = solve(graph, Box(np.array([0.0]), np.array([8.0])), np.array([[1.0]]), time_limit=1)
+    assert found.lower[0] == -np.inf
+
+
+def test_residual_blocks_are_paired_at_once():
+    """Kinds of values are numbered: written out they would double with every block."""
+    b = Builder([Slot("x", (2,))])
+    (x,) = b.input_values()
+    for _ in range(200):
+        x = b.add(x, b.curve("relu", b.dense(x, np.eye(2))))
+    assert paired(b.finish([x], ["y"])) is None
+
+
+def test_a_box_with_open_products_is_not_settled():
+    def gated(b, x, own):
+        u = b.curve("relu", b.dense(x, [[1.0 + own, 0.5]], [9.0, 9.0]))
+        return b.dense(b.multiply(u, b.concat([x, x], axis=1)), [[1.0], [1.0]])
+
+    graph = simplified(branches(gated, 0.0, 0.01))
+    engine = engine_of(graph, np.array([[1.0]]))
+    assert bound(engine, np.array([[-1.0]]), np.array([[1.0]])).undecided[0] > 0
 
 
 def test_only_counterparts_are_paired():

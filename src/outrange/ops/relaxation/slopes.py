@@ -21,7 +21,8 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
         hi: Upper ends, the same shape.
 
     Returns:
-        `(least, most)` of that shape; infinite where a jump lies inside, or nothing is known.
+        `(least, most)` of that shape; infinite where a jump or a hole lies inside, or nothing is
+        known.
 
     Sound: the stated error of `df` is included. Complete: exact on linear gaps.
 
@@ -50,6 +51,8 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
     unknown = ~((lo >= curve.on[0]) & (hi <= curve.on[1])) | np.isnan(least) | np.isnan(most)
     for jump in curve.jumps:
         unknown |= (lo <= jump) & (jump <= hi) & (lo < hi)
+    for hole in curve.holes:
+        unknown |= (lo <= hole) & (hole <= hi)
     return np.where(unknown, -np.inf, least), np.where(unknown, np.inf, most)
 
 

@@ -86,8 +86,11 @@ class DifferentialEngine:
             scores += _blame(sweep, record.get(v), sweep.relaxed.get(v), other)
         for _, source, op in self.plan.curves:
             undecided += (~is_stable(op, *sweep.ends[source])).sum(axis=1)
+        for _, sources, op in self.plan.products:
+            (lu, hu), (lv, hv) = sweep.factors(op, sources)
+            undecided += ((lu < hu) & (lv < hv)).sum(axis=1)
         return BoxBounds(
-            np.where(wanted, np.nan_to_num(least, nan=-np.inf), -np.inf),
+            np.where(wanted & ~np.isnan(least), least, -np.inf),
             rows, down(constant + self.offset), scores,
             np.zeros((len(lo), 0), np.int8), undecided,
         )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,7 +49,7 @@ class PairedAffine:
     Args:
         inputs: Values that are read here, each with the one that the counterpart reads.
         matrices: Of each input the coefficients here, by how much they are larger than there, and
-            the sizes of both together.
+            the sizes of what both are sums of.
         bias: By how much the bias is larger.
         sizes: `|b|` of both.
         terms: Roundings of a sum, those in coefficients that are computed included.
@@ -95,9 +94,10 @@ def paired(graph: Graph) -> PairedGraph | None:
     nodes = list(graph.nodes)
     curves = []
     for v, node in enumerate(graph.nodes, 1):
-        source = node.inputs[0] if node.inputs else 0
-        if v in found.counterparts and isinstance(node.op, Curve) and source in found.sums:
-            first = found.counterparts
+        source, first = node.inputs[0] if node.inputs else 0, found.counterparts
+        # Of two curves that read one value, each is its own counterpart.
+        reads = v in first and graph.nodes[first[v] - 1].inputs == (first.get(source),)
+        if reads and isinstance(node.op, Curve) and source in found.sums:
             op: Any = PairedCurve(node.op, node.size)  # No kind that others know.
             nodes[v - 1] = replace(node, op=op, inputs=(source, first[source], first[v]))
             curves.append(v)
@@ -114,11 +114,13 @@ class _Pairing:
     sums: dict[int, PairedAffine] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        members: dict[Hashable, list[int]] = defaultdict(list)
-        kinds: dict[int, Hashable] = {0: 0}
+        members: dict[int, list[int]] = defaultdict(list)
+        kinds, numbers = {0: 0}, {}
         for v, node in enumerate(self.graph.nodes, 1):
             known = tuple(kinds[j] for j in node.inputs)
-            kinds[v] = type(node.op).__name__, node.op.name, node.size, known
+            kind = type(node.op).__name__, node.op.name, node.size, known
+            # Kinds are numbered: written out, those of residual blocks double with every block.
+            kinds[v] = numbers.setdefault(kind, len(numbers) + 1)
             members[kinds[v]].append(v)
         for first, second in sorted(two for two in members.values() if len(two) == 2):
             self._pair(first, second)
@@ -135,7 +137,8 @@ class _Pairing:
                     return
                 self.sums[second] = sums
             case Rearrange() as a, Rearrange() as b:
-                if not np.array_equal(a.index, b.index):
+                filled = a.index < 0
+                if not np.array_equal(a.index, b.index) or (a.fill != b.fill)[filled].any():
                     return
             case Curve() as a, Curve() as b:
                 if isinstance(a, Step) or a.jumps or not _is_one_curve(a, b):
@@ -164,7 +167,7 @@ def _apart(a: Affine, b: Affine, inputs: tuple[tuple[int, int], ...]) -> PairedA
     worth = sum(float(np.abs(q).sum()) for q in here)
     if sum(float(np.abs(d).sum()) for d in change) > CLOSE * worth:
         return None
-    sizes = [np.abs(p) + np.abs(q) for p, q in zip(there, here, strict=True)]
+    sizes = [p + q for p, q in zip(_sizes(a), _sizes(b), strict=True)]
     return PairedAffine(
         inputs,
         tuple(zip(here, change, sizes, strict=True)),
@@ -172,3 +175,13 @@ def _apart(a: Affine, b: Affine, inputs: tuple[tuple[int, int], ...]) -> PairedA
         np.abs(a.bias) + np.abs(b.bias),
         2 * sum(a.sizes) + a.ulps + b.ulps + 16,
     )
+
+
+def _sizes(op: Affine) -> list[np.ndarray]:
+    """Of each input the sizes of all that a coefficient is the sum of, `(m, n_i)`."""
+    found = []
+    for i, n in enumerate(op.sizes):
+        units = [np.zeros((n, m)) for m in op.sizes]
+        units[i] = np.eye(n)
+        found.append(op.apply(tuple(units), True).T)
+    return found

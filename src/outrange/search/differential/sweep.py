@@ -125,7 +125,7 @@ class PairedCrownPass(CrownPass):
         for (here, there), (matrix, change, both) in zip(sums.inputs, sums.matrices, strict=True):
             parts = [(change, both, self.ends[there])]
             if here != there:
-                parts.append((matrix, np.abs(matrix), self.apart[here]))
+                parts.append((matrix, both, self.apart[here]))
             for a, size, (lo, hi) in parts:
                 center, half = 0.5 * lo + 0.5 * hi, 0.5 * hi - 0.5 * lo
                 middle += center @ a.T
@@ -156,9 +156,8 @@ class PairedCrownPass(CrownPass):
         """`D`, by what the arguments differ by."""
         (m, most), (low, high) = self._slopes(op, source), self.apart[source]
         with np.errstate(all="ignore"):
-            return _known(
-                down(np.minimum(m * low, most * low)), up(np.maximum(m * high, most * high))
-            )
+            corners = np.stack([m * low, m * high, most * low, most * high])
+            return _known(down(corners.min(axis=0)), up(corners.max(axis=0)))
 
     def _open(self, value: int) -> np.ndarray:
         """Entries of which either counterpart is not stable, in some box."""
@@ -235,7 +234,7 @@ def relax_paired(
         tops = np.stack([np.minimum(m * high, most * high), np.maximum(m * high, most * high)])
         mixed = (low < 0) & (high > 0)
         signed = np.stack([np.where(low >= 0, m, most), np.where(low >= 0, most, m)])
-        slope = np.where(mixed, (tops - ends) / (high - low), signed)
+        slope = np.where(mixed & (m < most), (tops - ends) / (high - low), signed)
         left, right = ends - slope * low, tops - slope * high
         offset = np.stack([np.minimum(left[0], right[0]), np.maximum(left[1], right[1])])
         far = np.maximum(np.abs(low), np.abs(high))
