@@ -237,7 +237,8 @@ def test_what_only_looks_like_a_counterpart(make, one, two):
 
 def test_where_there_is_no_bound_none_is_proved():
     def exponentials(b, x, own):
-        return b.dense(b.curve("exp", b.dense(b.curve("exp", x), [[own]])), [[1.0]])
+        first = b.curve("exp", b.concat([x, x], axis=1))
+        return b.dense(b.curve("exp", b.dense(first, [[own, 0.1], [0.1, own]])), np.ones((2, 1)))
 
     engine = engine_of(simplified(branches(exponentials, 1.0, 1.01)), np.array([[1.0]]))
     assert bound(engine, np.array([[0.0]]), np.array([[8.0]])).least[0, 0] == -np.inf
