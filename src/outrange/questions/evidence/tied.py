@@ -26,7 +26,7 @@ from ...graph.rewrites.rewrite import piecewise_to_pairs
 from ...ops import Affine, Curve, Rearrange
 from ...search.common.clause_groups import ClauseGroup
 from ...search.gradients.exact_affine import AffineForms, ArrangementCell, ExactGraph, positive_in
-from ...search.gradients.pieces import curve_of, is_straight, touched
+from ...search.gradients.pieces import curve_of, touched
 
 
 METHOD = "linear regions in rational arithmetic (Tran et al. 2019)"
@@ -121,7 +121,7 @@ def _coefficients(graph: Graph) -> int | None:
                 return None
         elif isinstance(op, Curve):
             is_cut = bool(op.jumps or op.holes) or not np.isinf(op.on).all()
-            if is_cut or not is_straight(op):
+            if is_cut or not op.has_exact_lines:
                 return None
         elif not isinstance(op, Rearrange):
             return None
