@@ -15,7 +15,7 @@ from outrange.questions.expressions import x
 from outrange.questions.inputs.sets import L2Ball, Mixed, Polytope, Union, regions
 from outrange.questions.output_range import output_range
 from outrange.questions.reach_set import reach_set
-from outrange.search.reach_sets import regions as module
+from outrange.search.reach_sets import decide_units, regions as module
 from outrange.search.reach_sets.cells import Cells
 from outrange.search.reach_sets.decide_units import decided, enclosed
 from outrange.search.reach_sets.polytope import CutPolytope, face_of
@@ -228,6 +228,19 @@ def test_time_ends_it_with_a_cover():
     check_cover(net, answer, 4)
 
 
+@pytest.mark.parametrize("checks", [0, 1, 2, 5, 12, 30])
+def test_time_is_the_reason_wherever_it_ends(checks, monkeypatch):
+    """Also in the middle of the cuts of the last layer."""
+    calls = itertools.count()
+    for place in (module, decide_units):
+        monkeypatch.setattr(place, "seconds_left", lambda: checks - next(calls) - 0.5)
+    net = net_of([2, 12, 1], "relu", 0)
+    answer = ask(net, (-1, 1))
+    assert answer.status == "time" and not answer.is_exact
+    assert answer.reason == "time ran out"
+    check_cover(net, answer, 2)
+
+
 @pytest.mark.parametrize("most", [1, 7, 30])
 def test_pieces_end_it_with_a_cover(most):
     net = net_of([2, 8, 8, 2], "relu", 0)
@@ -333,6 +346,7 @@ def test_what_overflows_may_be_anything(size):
     assert answer.contains([size / 3, 0.0]) is not (False if size > 1e100 else 3)
     assert not np.isnan([answer.lo, answer.hi]).any()
     if not answer.is_exact:
+        assert answer.status == "rounding" and "overflow" in str(answer)
         assert (answer.hi == np.inf).any()
 
 

@@ -123,7 +123,10 @@ def _exact(
     cells.stopped = "" if status == "known" else status
     parts = cells.advance([Cells.of(frame, polytope)], graph.output)
     entries = np.arange(graph.value_size(graph.output))
-    return stars(frame, box, parts, graph.output, entries, planes), cells.stopped or "known"
+    found = stars(frame, box, parts, graph.output, entries, planes)
+    # Without an end of cuts, nothing but an overflow keeps a piece from being exact.
+    whole = all(star.exact for star in found)
+    return found, cells.stopped or ("known" if whole else "rounding")
 
 
 def convex_parts(
