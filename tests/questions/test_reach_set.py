@@ -350,6 +350,31 @@ def test_what_overflows_may_be_anything(size):
         assert (answer.hi == np.inf).any()
 
 
+@pytest.mark.parametrize(("where", "box"), [
+    (x[0] > 1, (-1, 1)),
+    ((x[0] > x[1]) & (x[0] <= x[1]), (-1, 1)),
+    (x[0] != 0, ([0, -1], [0, 1])),
+    ((x[0] + x[1] > 1.5) & (x[0] < 0.5), ([-1, -1], [1, 1])),
+    ((x[0] > 0) & (x[1] > 0) & (x[0] + x[1] <= 0), (-1, 1)),
+])  # fmt: skip
+@pytest.mark.parametrize("curve", ["relu", "tanh"])
+def test_strict_conditions_that_leave_nothing(where, box, curve):
+    net = dense_net([2, 4, 2], [curve, None], 0)
+    answer = ask(net, box, where=where)
+    assert not answer.pieces
+    assert answer.sentence == "The input set is empty, and so is its image."
+
+
+def test_strict_conditions_leave_the_closure():
+    strict = ask(elbow(), ([-1, 0], [1, 0.25]), where=(x[0] > 0.5) & (x[0] != 1) & (x[1] < 0.125))
+    closed = ask(elbow(), ([-1, 0], [1, 0.25]), where=(x[0] >= 0.5) & (x[1] <= 0.125))
+    assert strict.is_exact and len(strict.pieces) == len(closed.pieces) == 1
+    assert (strict.lo == closed.lo).all() and (strict.hi == closed.hi).all()
+    # A single point on the edge of a condition is none; one inside is.
+    assert not ask(elbow(), ([0.5, 0], [0.5, 0]), where=x[0] > 0.5).pieces
+    assert len(ask(elbow(), ([0.5, 0], [0.5, 0]), where=x[0] > 0.25).pieces) == 1
+
+
 # ---- wrong questions -------------------------------------------------------------------------
 
 

@@ -78,8 +78,7 @@ def reach_set(
             if straight:
                 found, ended = _exact(graph, (box, atoms), room, status, planes)
             else:
-                boxes, ended = covered(graph, box, atoms, float(tol), room)
-                found = box_stars(boxes, atoms)
+                found, ended = _enclosing(graph, (box, atoms), room, float(tol))
             pieces += found
             status = ended if ended != "known" else status
     names = tuple(entry_names({slot.name: slot.shape for slot in network.graph.outputs}))
@@ -129,10 +128,22 @@ def _exact(
     return found, cells.stopped or ("known" if whole else "rounding")
 
 
+def _enclosing(
+    graph: Graph, part: tuple[Box, tuple[Atom, ...]], room: int, tol: float
+) -> tuple[list[Star], str]:
+    box, atoms = part
+    if not InputFrame.of(box).polytope(box, atoms).points:
+        return [], "known"
+    boxes, ended = covered(graph, box, atoms, tol, room)
+    return box_stars(boxes, atoms), ended
+
+
 def convex_parts(
     slots: Sequence[Slot], regions: Sequence[Region]
 ) -> Iterator[tuple[Box, tuple[Atom, ...]]]:
     """Boxes and linear inequalities, whose union is the set.
+
+    Some may have no input at all: `InputFrame.polytope` decides that.
 
     Raises:
         InputError: Inputs take whole numbers, a set is a ball, or too many inputs vary.

@@ -25,7 +25,8 @@ class StarUnion:
     """What a network can output on an input set, as a union of pieces.
 
     Every output of the real-valued network on the set is in some piece, proved; and each point of a
-    piece's `images` is within its `error` of an output that is attained.
+    piece's `images` is within its `error` of an output that is attained, or of a limit of such
+    outputs: where a condition on the inputs is strict, pieces are closed all the same.
 
     Args:
         names: Of the outputs.
