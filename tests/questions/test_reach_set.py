@@ -378,6 +378,19 @@ def test_strict_conditions_leave_the_closure():
 # ---- wrong questions -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("given", [[10**400, 0], "ab", ["1", "2"], [1j, 0], [[1, 0], [1]]])
+def test_outputs_that_are_no_numbers(given):
+    answer = ask(elbow(), ([-1, 0], [1, 0.25]))
+    with pytest.raises(InputError, match=r"Outputs must be .*Received: ([\['1N])"):
+        answer.contains(given)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "0", True])
+def test_seeds_that_are_none(seed):
+    with pytest.raises(InputError, match="`seed` must be an integer >= 0"):
+        ask(elbow(), (-1, 1), seed=seed)
+
+
 @pytest.mark.parametrize(("box", "options", "told"), [
     (Mixed((0, 3), integers=[0]), {}, "whole numbers only"),
     (L2Ball([0, 0], 1), {}, "boxes and polytopes"),

@@ -21,7 +21,7 @@ from ..graph.rewrites.rewrite import piecewise_to_pairs
 from ..search.reach_sets.boxes import covered
 from ..search.reach_sets.cells import Cells, InputFrame
 from ..search.reach_sets.regions import LinearRegions, has_regions
-from .common.arguments import check_limits
+from .common.arguments import check_hooks, check_limits
 from .common.network import NetworkLike
 from .inputs.parse_box import place
 from .stars import Planes, box_stars, stars
@@ -64,6 +64,7 @@ def reach_set(
     """
     check_limits(tol, time_limit, default=False)
     check_most(most_pieces)
+    check_hooks(None, seed)
     began = time.perf_counter()
     slots = network.graph.inputs
     sets = list(convex_parts(slots, regions))
