@@ -15,7 +15,7 @@ from outrange.questions.expressions import x
 from outrange.questions.inputs.sets import L2Ball, Mixed, Polytope, Union, regions
 from outrange.questions.output_range import output_range
 from outrange.questions.reach_set import reach_set
-from outrange.search.reach_sets import regions as module
+from outrange.search.reach_sets import decide_units, regions as module
 from outrange.search.reach_sets.cells import Cells
 from outrange.search.reach_sets.decide_units import decided, enclosed
 from outrange.search.reach_sets.polytope import CutPolytope, face_of
@@ -228,6 +228,19 @@ def test_time_ends_it_with_a_cover():
     check_cover(net, answer, 4)
 
 
+@pytest.mark.parametrize("checks", [0, 1, 2, 5, 12, 30])
+def test_time_is_the_reason_wherever_it_ends(checks, monkeypatch):
+    """Also in the middle of the cuts of the last layer."""
+    calls = itertools.count()
+    for place in (module, decide_units):
+        monkeypatch.setattr(place, "seconds_left", lambda: checks - next(calls) - 0.5)
+    net = net_of([2, 12, 1], "relu", 0)
+    answer = ask(net, (-1, 1))
+    assert answer.status == "time" and not answer.is_exact
+    assert answer.reason == "time ran out"
+    check_cover(net, answer, 2)
+
+
 @pytest.mark.parametrize("most", [1, 7, 30])
 def test_pieces_end_it_with_a_cover(most):
     net = net_of([2, 8, 8, 2], "relu", 0)
@@ -333,10 +346,49 @@ def test_what_overflows_may_be_anything(size):
     assert answer.contains([size / 3, 0.0]) is not (False if size > 1e100 else 3)
     assert not np.isnan([answer.lo, answer.hi]).any()
     if not answer.is_exact:
+        assert answer.status == "rounding" and "overflow" in str(answer)
         assert (answer.hi == np.inf).any()
 
 
+@pytest.mark.parametrize(("where", "box"), [
+    (x[0] > 1, (-1, 1)),
+    ((x[0] > x[1]) & (x[0] <= x[1]), (-1, 1)),
+    (x[0] != 0, ([0, -1], [0, 1])),
+    ((x[0] + x[1] > 1.5) & (x[0] < 0.5), ([-1, -1], [1, 1])),
+    ((x[0] > 0) & (x[1] > 0) & (x[0] + x[1] <= 0), (-1, 1)),
+])  # fmt: skip
+@pytest.mark.parametrize("curve", ["relu", "tanh"])
+def test_strict_conditions_that_leave_nothing(where, box, curve):
+    net = dense_net([2, 4, 2], [curve, None], 0)
+    answer = ask(net, box, where=where)
+    assert not answer.pieces
+    assert answer.sentence == "The input set is empty, and so is its image."
+
+
+def test_strict_conditions_leave_the_closure():
+    strict = ask(elbow(), ([-1, 0], [1, 0.25]), where=(x[0] > 0.5) & (x[0] != 1) & (x[1] < 0.125))
+    closed = ask(elbow(), ([-1, 0], [1, 0.25]), where=(x[0] >= 0.5) & (x[1] <= 0.125))
+    assert strict.is_exact and len(strict.pieces) == len(closed.pieces) == 1
+    assert (strict.lo == closed.lo).all() and (strict.hi == closed.hi).all()
+    # A single point on the edge of a condition is none; one inside is.
+    assert not ask(elbow(), ([0.5, 0], [0.5, 0]), where=x[0] > 0.5).pieces
+    assert len(ask(elbow(), ([0.5, 0], [0.5, 0]), where=x[0] > 0.25).pieces) == 1
+
+
 # ---- wrong questions -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [[10**400, 0], "ab", ["1", "2"], [1j, 0], [[1, 0], [1]]])
+def test_outputs_that_are_no_numbers(given):
+    answer = ask(elbow(), ([-1, 0], [1, 0.25]))
+    with pytest.raises(InputError, match=r"Outputs must be .*Received: ([\['1N])"):
+        answer.contains(given)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "0", True])
+def test_seeds_that_are_none(seed):
+    with pytest.raises(InputError, match="`seed` must be an integer >= 0"):
+        ask(elbow(), (-1, 1), seed=seed)
 
 
 @pytest.mark.parametrize(("box", "options", "told"), [

@@ -9,6 +9,7 @@ import outrange
 from cases import cases
 from outrange import closed_loop, linear_plant, loop_reach_sets, x
 from outrange.core import InputError, UnsupportedError
+from outrange.search.reach_sets.regions import LinearRegions
 from reach.loops import every_loop, kinked, linear
 
 
@@ -124,6 +125,55 @@ def test_time_ends_it_with_covers():
     for k in range(5):
         assert (found.at(k).lo <= found.trajectories[:, k].min(axis=0) + 1e-9).all()
         assert (found.at(k).hi >= found.trajectories[:, k].max(axis=0) - 1e-9).all()
+
+
+def many_pieces(**options):
+    """A loop of thousands of pieces in its second step."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(20, 3)), rng.normal(size=(1, 20)) / 20
+    shift = rng.normal(size=20)
+
+    def plant(x, u):
+        return [x[0] + 0.1 * x[1], x[1] + 0.1 * x[2], 0.9 * x[2] + 0.1 * u[0]]
+
+    return loop_reach_sets(
+        lambda x: second @ np.maximum(first @ x + shift, 0.0), plant, ([-1] * 3, [1] * 3), **options
+    )
+
+
+def test_steps_after_the_time_cost_little():
+    found = many_pieces(steps=12, time_limit=1, most_pieces=100_000)
+    assert found.status == "time" and found.exact_until < 12
+    # A few hulls go on; thousands of cells would take seconds a step.
+    assert all(len(one) <= 64 for one in found.sets[found.exact_until + 1 :])
+    assert_covers(found)
+
+
+def test_an_interrupt_ends_cuts_at_once(monkeypatch):
+    advance, calls = LinearRegions.advance, []
+
+    def interrupted(self, start, until):
+        calls.append(until)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return advance(self, start, until)
+
+    monkeypatch.setattr(LinearRegions, "advance", interrupted)
+    found = many_pieces(steps=4)
+    assert (found.status, found.exact_until) == ("interrupted", 1)
+    assert len(found.at(1)) > 64 and all(1 < len(one) <= 64 for one in found.sets[2:])
+    assert_covers(found)
+
+
+def assert_covers(found):
+    """Whether runs are in the sets, and near the map of the piece that they start in."""
+    runs = found.trajectories
+    for k, one in enumerate(found.sets):
+        assert not np.equal(one.contains(runs[:, k]), False).any()
+        for start, state in zip(runs[:, 0], runs[:, k], strict=True):
+            for star in one.pieces:
+                if (star.a @ start < star.b - 1e-12).all():
+                    assert (np.abs(star.apply(start[None])[0] - state) <= star.error + 1e-9).all()
 
 
 def test_disturbances_are_inputs_too():

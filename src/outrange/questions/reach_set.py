@@ -21,7 +21,7 @@ from ..graph.rewrites.rewrite import piecewise_to_pairs
 from ..search.reach_sets.boxes import covered
 from ..search.reach_sets.cells import Cells, InputFrame
 from ..search.reach_sets.regions import LinearRegions, has_regions
-from .common.arguments import check_limits
+from .common.arguments import check_hooks, check_limits
 from .common.network import NetworkLike
 from .inputs.parse_box import place
 from .stars import Planes, box_stars, stars
@@ -64,6 +64,7 @@ def reach_set(
     """
     check_limits(tol, time_limit, default=False)
     check_most(most_pieces)
+    check_hooks(None, seed)
     began = time.perf_counter()
     slots = network.graph.inputs
     sets = list(convex_parts(slots, regions))
@@ -78,8 +79,7 @@ def reach_set(
             if straight:
                 found, ended = _exact(graph, (box, atoms), room, status, planes)
             else:
-                boxes, ended = covered(graph, box, atoms, float(tol), room)
-                found = box_stars(boxes, atoms)
+                found, ended = _enclosing(graph, (box, atoms), room, float(tol))
             pieces += found
             status = ended if ended != "known" else status
     names = tuple(entry_names({slot.name: slot.shape for slot in network.graph.outputs}))
@@ -123,13 +123,28 @@ def _exact(
     cells.stopped = "" if status == "known" else status
     parts = cells.advance([Cells.of(frame, polytope)], graph.output)
     entries = np.arange(graph.value_size(graph.output))
-    return stars(frame, box, parts, graph.output, entries, planes), cells.stopped or "known"
+    found = stars(frame, box, parts, graph.output, entries, planes)
+    # Without an end of cuts, nothing but an overflow keeps a piece from being exact.
+    whole = all(star.exact for star in found)
+    return found, cells.stopped or ("known" if whole else "rounding")
+
+
+def _enclosing(
+    graph: Graph, part: tuple[Box, tuple[Atom, ...]], room: int, tol: float
+) -> tuple[list[Star], str]:
+    box, atoms = part
+    if not InputFrame.of(box).polytope(box, atoms).points:
+        return [], "known"
+    boxes, ended = covered(graph, box, atoms, tol, room)
+    return box_stars(boxes, atoms), ended
 
 
 def convex_parts(
     slots: Sequence[Slot], regions: Sequence[Region]
 ) -> Iterator[tuple[Box, tuple[Atom, ...]]]:
     """Boxes and linear inequalities, whose union is the set.
+
+    Some may have no input at all: `InputFrame.polytope` decides that.
 
     Raises:
         InputError: Inputs take whole numbers, a set is a ball, or too many inputs vary.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +23,7 @@ Planes = dict[tuple[int, tuple[int, ...], int], int]
 def stars(
     frame: InputFrame,
     box: Box,
-    parts: Sequence[Cells],
+    parts: Iterable[Cells],
     value: int,
     entries: np.ndarray,
     planes: Planes,

@@ -25,7 +25,7 @@ STATUSES = {
     "time": "time ran out",
     "interrupted": "interrupted",
     "pieces": "as many pieces as allowed",
-    "rounding": "only float64 rounding is left, not {tol:g}",
+    "rounding": "only float64 rounding or overflow is left, not {tol:g}",
 }
 """Why the search stopped, in words; the pieces cover the image in every case."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +26,8 @@ class StarUnion:
     """What a network can output on an input set, as a union of pieces.
 
     Every output of the real-valued network on the set is in some piece, proved; and each point of a
-    piece's `images` is within its `error` of an output that is attained.
+    piece's `images` is within its `error` of an output that is attained, or of a limit of such
+    outputs: where a condition on the inputs is strict, pieces are closed all the same.
 
     Args:
         names: Of the outputs.
@@ -84,12 +86,9 @@ class StarUnion:
             True, False or None for one output; for a batch, an object array `(n,)` of these.
 
         Raises:
-            InputError: The shape does not fit, or a number is not finite.
+            InputError: The shape does not fit, or they are no finite real numbers.
         """
-        try:
-            points = np.asarray(y, np.float64)
-        except (TypeError, ValueError):
-            points = np.empty((0, 0, 0))
+        points = _numbers(y)
         count = len(self.names)
         if points.ndim not in (1, 2) or points.shape[-1] != count:
             raise InputError(
@@ -159,6 +158,24 @@ class StarUnion:
         """
         outputs = np.array([self.index(x), self.index(y)])
         return [piece.polygon(outputs) for piece in self.pieces]
+
+
+def _numbers(y: Any) -> np.ndarray:
+    """Outputs in float64.
+
+    Raises:
+        InputError: They are no real numbers of float64.
+    """
+    try:
+        given = np.asarray(y)
+        if given.dtype.kind in "biufO":
+            return given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InputError(
+        "Outputs must be real numbers that float64 can hold, a row each. "
+        f"Received: {reprlib.repr(y)}."
+    )
 
 
 def _beyond(star: Star, y: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, bool]:

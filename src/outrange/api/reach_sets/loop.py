@@ -66,7 +66,8 @@ def loop_reach_sets(
         delay: As for `outrange.closed_loop`.
         states: Names of the states.
         controls: Names of the controls.
-        where: A condition on `outrange.x`: only initial states that satisfy it count.
+        where: A condition on `outrange.x`: only initial states that satisfy it count. The sets are
+            closed: of `x[0] > 0` limits of states belong to them.
         time_limit: Stop after this many seconds; None for no limit.
         most_pieces: Pieces of a step: of more the sets are covers from then on.
         seed: Of the simulated trajectories, to be drawn.

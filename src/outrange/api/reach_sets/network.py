@@ -40,7 +40,8 @@ def reach_set(
         model: As for `outrange.output_range`.
         box: The input set: as for `outrange.output_range`, a `Polytope` or a `Union` of such; of
             real numbers.
-        where: A condition on `outrange.x`: only inputs that satisfy it count.
+        where: A condition on `outrange.x`: only inputs that satisfy it count. The union is closed:
+            of `x[0] > 0` or `x[0] != 0` limits of outputs belong to it.
         tol: Networks that bend or jump (`tanh`, softmax, steps) have no exact pieces: then boxes of
             inputs are halved until each output is known to this share of what it reaches.
         time_limit: Stop after this many seconds; None for no limit. The answer covers the image

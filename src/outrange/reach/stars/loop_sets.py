@@ -2,24 +2,27 @@
 
 The loop unrolled is one network; its cells after a step are cut further by the next. What was
 rounded up to a step is kept in symbols, which later steps carry on as they carry on the state.
+Where time ends, a step that is under way is given up: a few hulls of all cells before it go on,
+since thousands of cells would take as long again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...answers.reach_sets.star import Star
 from ...answers.reach_sets.star_union import StarUnion
-from ...core import Atom, Box, Clock, UnsupportedError, deadline
+from ...core import Atom, Box, Clock, OutOfTime, UnsupportedError, check_deadline, deadline
 from ...core.watch import Stage, tell
 from ...graph import Graph
 from ...graph.rewrites.rewrite import piecewise_to_pairs
 from ...questions.reach_set import SHARE_OF_TIME, convex_parts
 from ...questions.stars import Planes, stars
 from ...search.reach_sets.cells import Cells, InputFrame
+from ...search.reach_sets.hulls import hulls
 from ...search.reach_sets.regions import LinearRegions, has_regions
 from ..seen import trajectories
 from ..system import LoopSystem, unrolled
@@ -31,6 +34,7 @@ class _InitialPart:
 
     frame: InputFrame
     box: Box
+    whole: Cells
     cells: list[Cells]
     search: LinearRegions
 
@@ -80,8 +84,7 @@ def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> Lo
     with deadline(SHARE_OF_TIME * clock.left if np.isfinite(clock.left) else None):
         for k, end in enumerate(graph.nodes[-1].inputs):
             tell(Stage(f"step {k + 1} of {system.horizon}"))
-            _advance(parts, end)
-            sets.append(StarUnion(names, tuple(_stars(parts, end, shown))))
+            sets.append(StarUnion(names, tuple(_after(parts, end, shown))))
     stopped = [part.search.stopped for part in parts if part.search.stopped]
     _, states, _ = trajectories(system, regions, system.horizon, seed, None)
     return LoopSets(tuple(sets), stopped[0] if stopped else "exact", states[:, :, shown])
@@ -95,9 +98,29 @@ def _parts(
         frame = InputFrame.of(box)
         polytope = frame.polytope(box, atoms)
         if polytope.points:
-            search = LinearRegions(graph, max(1, most // len(sets)), graph.nodes[-1].inputs[-1])
-            found.append(_InitialPart(frame, box, [Cells.of(frame, polytope)], search))
+            last = graph.nodes[-1].inputs[-1]
+            search = LinearRegions(graph, max(1, most // len(sets)), last, gives_up=True)
+            whole = Cells.of(frame, polytope)
+            found.append(_InitialPart(frame, box, whole, [whole], search))
     return found
+
+
+def _after(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[Star]:
+    """The stars after a step, where the parts are then."""
+    if all(part.search.gives_up for part in parts):
+        before = [part.cells for part in parts]
+        try:
+            _advance(parts, value)
+            return _stars(parts, value, entries)
+        except (OutOfTime, KeyboardInterrupt) as ended:
+            reason = "time" if isinstance(ended, OutOfTime) else "interrupted"
+        for part, cells in zip(parts, before, strict=True):
+            part.search.stopped = part.search.stopped or reason
+            part.search.gives_up = False
+            merged = hulls(part.whole, cells)
+            part.cells = [merged.with_symbols(merged.value)] if merged.value else cells
+    _advance(parts, value)
+    return _stars(parts, value, entries)
 
 
 def _advance(parts: list[_InitialPart], value: int) -> None:
@@ -113,5 +136,13 @@ def _stars(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[S
     planes: Planes = {}
     found: list[Star] = []
     for part in parts:
-        found += stars(part.frame, part.box, part.cells, value, entries, planes)
+        cells = _in_time(part.cells) if part.search.gives_up else part.cells
+        found += stars(part.frame, part.box, cells, value, entries, planes)
     return found
+
+
+def _in_time(parts: Sequence[Cells]) -> Iterator[Cells]:
+    """The cells; an exception where time is over."""
+    for cells in parts:
+        check_deadline()
+        yield cells

@@ -18,7 +18,7 @@ import numpy as np
 from ...core import Atom, Box, gamma
 from ...domains.forward import ForwardForm
 from ...domains.rounding import widened
-from .polytope import CutPolytope, face_of
+from .polytope import CutPolytope, Face, face_of
 
 
 MOST_SYMBOLS = 48
@@ -59,9 +59,14 @@ class InputFrame:
         ]
 
     def polytope(self, box: Box, atoms: Sequence[Atom]) -> CutPolytope:
-        """The part of a box where linear inequalities of the inputs hold, their edges included."""
+        """The closure of the part of a box where linear inequalities of the inputs hold.
+
+        Where all of them hold somewhere, strict ones strictly, that is where they hold with their
+        edges: the mean of one point for each strict inequality is strictly within all of them.
+        """
         found = CutPolytope.box(self.inside(box.lo), self.inside(box.hi))
         rank = {int(i): n for n, i in enumerate(self.free)}
+        strict: list[Face] = []
         for atom in atoms:
             slopes = [Fraction(0)] * self.free.size
             constant = Fraction(atom.offset)
@@ -69,10 +74,14 @@ class InputFrame:
                 constant += Fraction(c) * Fraction(float(self.at[i]))
                 if i in rank:
                     slopes[rank[i]] = Fraction(c) * Fraction(float(self.scale[rank[i]]))
-            found, _ = found.cut(face_of(slopes, constant))
+            face = face_of(slopes, constant)
+            strict += [face] if atom.strict else []
+            found, _ = found.cut(face)
             if not found.points:
-                break
-        return found
+                return found
+        if all(found.is_somewhere_below(face) for face in strict):
+            return found
+        return CutPolytope((), ())
 
 
 @dataclass(eq=False)

@@ -28,7 +28,7 @@ def decided(op: Curve, source: int, cells: Cells, room: Callable[[int], bool]) -
         op: A curve of straight pieces.
         source: The value that it bends.
         cells: Where it is asked.
-        room: Whether so many cells may be had.
+        room: Whether there is time, and so many cells may be had.
 
     Sound: see above. Cost: a cut for each knot that runs through a cell.
     """
@@ -50,7 +50,7 @@ def decided(op: Curve, source: int, cells: Cells, room: Callable[[int], bool]) -
             done.append(ended)
         rest = waiting.picked(np.flatnonzero(~settled))
         total = 2 * len(rest) + sum(map(len, done))
-        if not len(rest) or not room(total) or seconds_left() < 0:
+        if not len(rest) or not room(total):
             done += [enclosed(op, source, rest)] if len(rest) else []
             break
         waiting = _cut(op, source, rest, crossed[~settled])
@@ -147,11 +147,16 @@ def _excess(low: np.ndarray, high: np.ndarray, gap: np.ndarray, error: np.ndarra
 
 
 def _cut(op: Curve, source: int, cells: Cells, crossed: np.ndarray) -> Cells:
-    """Each cell in two, along the plane of one of its knots."""
+    """Each cell in two, along the plane of one of its knots, while there is time."""
     form = cells.forms[source]
     cell_of: list[int] = []
     polytopes: list[CutPolytope] = []
     for i in range(len(cells)):
+        if seconds_left() < 0:  # those that are left stay whole, and are enclosed
+            left = range(i, len(cells))
+            return cells.picked(
+                np.array([*cell_of, *left], np.int64), [*polytopes, *cells.polytopes[i:]]
+            )
         knot, unit = np.unravel_index(int(crossed[i].argmax()), crossed[i].shape)
         constant = float(form.center[i, unit] - op.knots[knot])
         slopes = form.rows[i, : cells.polytopes[i].size, unit]

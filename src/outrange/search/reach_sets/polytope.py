@@ -80,15 +80,23 @@ class CutPolytope:
 
     def cut(self, face: Face) -> tuple[CutPolytope, CutPolytope]:
         """The parts where a form is at most 0, and at least 0; what is on the plane is in both."""
-        slopes, constant = face
-        values = [
-            sum(s * w for s, w in zip(slopes, whole, strict=True)) + constant * over
-            for whole, over in self.points
-        ]
+        values = self._values(face)
         if all(v <= 0 for v in values) or all(v >= 0 for v in values):
             return self._side(values, 1, face, []), self._side(values, -1, face, [])
         new = [self._crossing(i, j, common, values) for i, j, common in self._edges(values)]
         return self._side(values, 1, face, new), self._side(values, -1, face, new)
+
+    def is_somewhere_below(self, face: Face) -> bool:
+        """Whether a form is below 0 at some point."""
+        return any(v < 0 for v in self._values(face))
+
+    def _values(self, face: Face) -> list[int]:
+        """A form at each vertex, times a positive number."""
+        slopes, constant = face
+        return [
+            sum(s * w for s, w in zip(slopes, whole, strict=True)) + constant * over
+            for whole, over in self.points
+        ]
 
     def _edges(self, values: list[int]) -> Iterator[tuple[int, int, int]]:
         """Vertices below and above 0 that an edge joins, and the faces that it lies on."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core import seconds_left
+from ...core import check_deadline, seconds_left
 from ...domains.forward import RULES
 from ...graph import Graph
 from ...ops import Affine, Curve, Rearrange
@@ -25,10 +25,12 @@ class LinearRegions:
         graph: See `has_regions`.
         most: Cells that may be had at once, those that wait and those at the end together.
         last: The last value that will be asked for.
+        gives_up: Whether `advance` ends with an exception where time is over or it is interrupted,
+            in the place of cells that enclose.
     """
 
-    def __init__(self, graph: Graph, most: int, last: int) -> None:
-        self.graph, self._most = graph, most
+    def __init__(self, graph: Graph, most: int, last: int, gives_up: bool = False) -> None:
+        self.graph, self._most, self.gives_up = graph, most, gives_up
         nodes = graph.nodes[:last]
         self._last = {j: v for v, node in enumerate(nodes, 1) for j in node.inputs}
         self.stopped = ""
@@ -40,9 +42,15 @@ class LinearRegions:
         Args:
             start: Cells at earlier values.
             until: The value.
+
+        Raises:
+            OutOfTime: See `gives_up`.
+            KeyboardInterrupt: The same.
         """
         waiting, done = [part for cells in start for part in cells.parted()], []
         while waiting:
+            if self.gives_up:
+                check_deadline()
             cells = waiting.pop()
             try:
                 with np.errstate(over="ignore", invalid="ignore"):
@@ -54,6 +62,8 @@ class LinearRegions:
                 with np.errstate(over="ignore", invalid="ignore"):
                     waiting += reversed(list(self._bend(cells, others).parted()))
             except KeyboardInterrupt:
+                if self.gives_up:
+                    raise
                 self.stopped = self.stopped or "interrupted"
                 waiting.append(cells)
         return done
@@ -79,6 +89,8 @@ class LinearRegions:
         def room(count: int) -> bool:
             if count + others > self._most:
                 self.stopped = self.stopped or "pieces"
+            if seconds_left() < 0:
+                self.stopped = self.stopped or "time"
             return not self.stopped
 
         if not self.stopped and seconds_left() < 0:
