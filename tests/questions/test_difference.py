@@ -11,6 +11,7 @@ from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
 from outrange.questions.difference import difference_range as ask
 from outrange.questions.output_range import output_range
+from outrange.search.common.problem import sums_of_outputs
 from questions.nets import Net, dense_net
 
 
@@ -107,3 +108,35 @@ def test_two_runs_of_one_network_may_round_differently():
     object.__setattr__(second, "predict", lambda x: first.predict(x) + 1.0)
     with pytest.raises(ContradictionError, match="does not compute"):
         ask(first, second, (-2, 2))
+
+
+def test_products_of_a_network_and_itself_are_computed_once():
+    def gated():
+        b, rng = Builder([Slot("x", (2,))]), np.random.default_rng(0)
+        (x,) = b.input_values()
+        u, v = (b.curve("relu", b.dense(x, rng.normal(size=(2, 3)))) for _ in range(2))
+        return b.finish([b.dense(b.multiply(u, v), rng.normal(size=(3, 1)))], ["y"])
+
+    assert len(difference(gated(), gated()).nodes) == 1
+
+
+@pytest.mark.parametrize("rows", [[[1.0, 1.0]], [[0.0, 0.0], [2.0, -3.0]]])
+def test_forms_of_a_network_and_itself_are_exactly_0(rows):
+    first, second = (dense_net(SIZES, CURVES, seed=4) for _ in range(2))
+    answer = ask(first, second, (-1, 1), rows=rows)
+    assert answer.is_exact and (answer.lo == 0).all() and (answer.hi == 0).all()
+
+
+def test_forms_have_bounds_before_any_search():
+    first, second = (dense_net((3, 40, 40, 2), CURVES, seed=k) for k in range(2))
+    answer = ask(first, second, (-1, 1), rows=[[1.0, -2.0]], time_limit=1e-3)
+    assert np.isfinite([answer.lo, answer.hi]).all()
+
+
+def test_sums_of_numbers_that_vanish_are_not_0():
+    rows, tiny = np.array([[1e-200, 1e-200]]), np.full((1, 2), -1e-200)
+    low = sums_of_outputs(rows, np.zeros(1), tiny, tiny)
+    assert low[0, 0] < 0
+    assert sums_of_outputs(rows, np.zeros(1), np.zeros((1, 2)), tiny * 0)[0, 0] == 0
+    endless = sums_of_outputs(rows, np.zeros(1), np.array([[-np.inf, 0.0]]), np.zeros((1, 2)))
+    assert endless[0, 0] == -np.inf

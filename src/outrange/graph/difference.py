@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..core import InputError
-from ..ops import Affine, Largest, Rearrange, combine
+from ..ops import Affine, Largest, Product, Rearrange, combine
 from .graph import Graph, Node, Op, Slot
 
 
@@ -95,4 +95,7 @@ def _same(a: Op, b: Op) -> bool:
         return same and np.array_equal(a.fill[a.index < 0], b.fill[b.index < 0])
     if isinstance(a, Largest) and isinstance(b, Largest):
         return np.array_equal(a.windows, b.windows)
+    if isinstance(a, Product) and isinstance(b, Product):
+        same = np.array_equal(a.left, b.left) and np.array_equal(a.right, b.right)
+        return same and a.limits == b.limits
     return False

@@ -7,8 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
+from ...core import down, gamma
 from ...domains import bounds
 from ...domains.cone import cone
+from ...domains.rounding import FLOOR
 from ...graph import Builder, Graph
 from ...graph.rewrites.gates import simplified
 from ...graph.rewrites.rewrite import fold
@@ -95,12 +97,12 @@ class Problem:
         return self.by_outputs(*ends)[0]
 
     def by_outputs(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Bound rows that are plus or minus one output, from bounds of the outputs `(B, outputs)`.
-
-        Returns:
-            `(B, m)`, `-inf` for every other row.
-        """
-        return by_outputs(self.rows, self.offset, lo, hi)
+        """Bound objectives `(B, m)` from bounds of the outputs, `(B, outputs)` each."""
+        low = by_outputs(self.rows, self.offset, lo, hi)
+        others = np.isneginf(low).any(axis=0)
+        if others.any():
+            low[:, others] = sums_of_outputs(self.rows[others], self.offset[others], lo, hi)
+        return low
 
 
 def _without_unread(graph: Graph) -> Graph:
@@ -120,7 +122,7 @@ def _without_unread(graph: Graph) -> Graph:
 
 
 def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """What bounds of the outputs `(B, outputs)` say of objectives: see `Problem.by_outputs`."""
+    """Lower bounds `(B, m)` of rows that are plus or minus one output; `-inf` of all others."""
     size = np.abs(rows)
     column = size.argmax(axis=1)
     # Entries are counted: a sum of sizes does not see one beyond float64's digits.
@@ -128,6 +130,23 @@ def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndar
     single &= offset == 0
     rises = rows[np.arange(len(column)), column] > 0
     low = np.where(single, np.where(rises, lo[:, column], -hi[:, column]), -np.inf)
+    return np.where(np.isnan(low), -np.inf, low)
+
+
+def sums_of_outputs(
+    rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray
+) -> np.ndarray:
+    """Lower bounds of sums by intervals, `(B, k)`; sums of zeros are 0, without any rounding."""
+    low = np.zeros((len(lo), len(rows)))
+    sizes, terms = np.zeros_like(low) + np.abs(offset), np.zeros_like(low) + (offset != 0)
+    for part, ends in ((np.maximum(rows, 0.0), lo), (np.minimum(rows, 0.0), hi)):
+        finite, read = np.where(np.isfinite(ends), ends, 0.0), (part != 0).astype(np.float64)
+        low += finite @ part.T
+        sizes += np.abs(finite) @ np.abs(part).T
+        terms += (ends != 0).astype(np.float64) @ read.T
+        low[(~np.isfinite(ends)).astype(np.float64) @ read.T > 0] = -np.inf
+    pad = gamma(2 * rows.shape[1] + 8) * sizes + FLOOR
+    low = np.where(terms == 0, low, down(low + offset - pad))
     return np.where(np.isnan(low), -np.inf, low)
 
 
