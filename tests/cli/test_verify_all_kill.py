@@ -111,4 +111,4 @@ def test_kills_lose_nothing(folder, rng):
     starts = collections.Counter(line[-1] for line in lines)
     assert len(starts) == INSTANCES
     repeats = sum(starts.values()) - INSTANCES
-    assert 0 < repeats <= KILLS
+    assert repeats <= KILLS  # A kill between two instances repeats none.
