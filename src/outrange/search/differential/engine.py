@@ -6,24 +6,22 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...core import down
-from ...core.arrays import linear_forms
 from ...domains.backward import BoxBatch, back_substitute
 from ...domains.crown import CrownPlan
 from ...domains.stability import is_stable
 from ...graph import Graph
-from ...graph.gradient import vector_jacobian_product
 from ..common.domain_boxes import DomainBoxes
 from ..common.parallel import cores_for, parallel_map, single_blas_thread
 from ..engines.array_engine import joined
 from ..engines.base import BoxBounds
+from ..engines.objectives import GraphObjectives
 from .pairs import PairedGraph
 from .sweep import PairedCrownPass, PairedRelaxation
 
 
-class DifferentialEngine:
+class DifferentialEngine(GraphObjectives):
     """Bounds `rows @ output + offset` of a graph with counterparts; see `Engine` and `sweep`.
 
     Args:
@@ -39,9 +37,9 @@ class DifferentialEngine:
     def __init__(
         self, pairs: PairedGraph, graph: Graph, rows: np.ndarray, offset: np.ndarray
     ) -> None:
-        self.pairs, self.graph, self.rows, self.offset = pairs, graph, rows, offset
+        super().__init__(graph, rows, offset)
+        self.pairs = pairs
         self.plan = CrownPlan.of(pairs.graph)
-        self.inputs, self.objectives = graph.size, len(rows)
         self.together = self.plan.boxes
         self._sources = [(v, pairs.graph.nodes[v - 1].inputs) for v in pairs.curves]
 
@@ -94,17 +92,6 @@ class DifferentialEngine:
             rows, down(constant + self.offset), scores,
             np.zeros((len(lo), 0), np.int8), undecided,
         )  # fmt: skip
-
-    def evaluate(self, x: ArrayLike) -> np.ndarray:
-        """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
-        return linear_forms(self.rows, self.graph.run(np.asarray(x, np.float64))) + self.offset
-
-    def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Objectives `(batch, m)` at `x`, and the gradient `(batch, d)` of `k[i]` at `x[i]`."""
-        values = self.graph.run_all(np.asarray(x, np.float64))
-        every = linear_forms(self.rows, values[self.graph.output]) + self.offset
-        with np.errstate(all="ignore"):
-            return every, vector_jacobian_product(self.graph, values, self.rows[k])
 
 
 def _blame(

@@ -229,42 +229,42 @@ def relax_paired(
     """
     (low, high), (m, most) = apart, slopes
     own = relax_curve(op.curve, *sources[0], None, budget, reads[0], op.size)
+    lines = own.offset
     with np.errstate(all="ignore"):
-        ends = np.stack([np.minimum(m * low, most * low), np.maximum(m * low, most * low)])
-        tops = np.stack([np.minimum(m * high, most * high), np.maximum(m * high, most * high)])
-        mixed = (low < 0) & (high > 0)
-        signed = np.stack([np.where(low >= 0, m, most), np.where(low >= 0, most, m)])
-        slope = np.where(mixed & (m < most), (tops - ends) / (high - low), signed)
-        left, right = ends - slope * low, tops - slope * high
-        offset = np.stack([np.minimum(left[0], right[0]), np.maximum(left[1], right[1])])
-        far = np.maximum(np.abs(low), np.abs(high))
-        pad = 8.0 * UNIT * (np.abs(m) + np.abs(most) + np.abs(slope)) * far
-        offset = offset + np.where(m == most, 0.0, widened(pad)) * _SIGNS
+        slope, offset = _chords(apart, slopes)
         loss = 0.5 * (most - m) * (np.abs(low) + np.abs(high))
         usual = 0.5 * sum(_gap(own.slope, own.offset, end) for end in sources[0])
     if own.unbounded is not None:
         usual = np.where(own.unbounded.any(axis=0), np.inf, usual)
+        lines = lines + np.where(own.unbounded > 0, _SIGNS * np.inf, 0.0)
+    each = slope, slope, np.ones_like(slope)
     parts = [
         (1 + count, part, np.maximum(-lo, hi))
-        for count, part, (lo, hi) in zip(
-            reads, (slope, slope, np.ones_like(slope)), sources, strict=True
-        )
+        for count, part, (lo, hi) in zip(reads, each, sources, strict=True)
     ]
     offset = widen_offsets(budget, op.size, parts, offset)
-    joint = (
-        (loss <= WORTH * usual) & np.isfinite(slope).all(axis=0) & np.isfinite(offset).all(axis=0)
-    )
-    lines = (
-        own.offset
-        if own.unbounded is None
-        else own.offset + np.where(own.unbounded > 0, _SIGNS * np.inf, 0.0)
-    )
+    joint = (loss <= WORTH * usual) & np.isfinite([slope, offset]).all(axis=(0, 1))
     return PairedRelaxation(
         np.where(joint, slope, own.slope),
         np.where(joint, offset, lines),
         joint.astype(np.float64),
         np.where(joint, loss, usual),
     )
+
+
+def _chords(apart: Bounds, slopes: Bounds) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes and offsets `(2, B, n)` of the lines in `d` below and above `m d` and `M d`."""
+    (low, high), (m, most) = apart, slopes
+    ends = np.stack([np.minimum(m * low, most * low), np.maximum(m * low, most * low)])
+    tops = np.stack([np.minimum(m * high, most * high), np.maximum(m * high, most * high)])
+    mixed = (low < 0) & (high > 0) & (m < most)
+    signed = np.stack([np.where(low >= 0, m, most), np.where(low >= 0, most, m)])
+    slope = np.where(mixed, (tops - ends) / (high - low), signed)
+    left, right = ends - slope * low, tops - slope * high
+    offset = np.stack([np.minimum(left[0], right[0]), np.maximum(left[1], right[1])])
+    far = np.maximum(np.abs(low), np.abs(high))
+    pad = 8.0 * UNIT * (np.abs(m) + np.abs(most) + np.abs(slope)) * far
+    return slope, offset + np.where(m == most, 0.0, widened(pad)) * _SIGNS
 
 
 _SIGNS = np.array([-1.0, 1.0])[:, None, None]

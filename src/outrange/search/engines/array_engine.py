@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...core import Bounds, Box, InputError, down
-from ...core.arrays import linear_forms
 from ...domains import bounds
 from ...domains.backward import BoxBatch, RelaxedGraph
 from ...domains.crown import CrownPass, CrownPlan
 from ...domains.forward_crown import ForwardCrownPass
 from ...domains.stability import clip_to_phases, is_stable, phase_codes
 from ...graph import Graph
-from ...graph.gradient import vector_jacobian_product
 from ...ops import Curve
 from ..common.domain_boxes import DomainBoxes
 from ..common.parallel import cores_for, parallel_map, single_blas_thread
@@ -24,6 +22,7 @@ from ..common.problem import by_outputs
 from .alpha_crown import AlphaAscent
 from .base import BoxBounds
 from .gap_attribution import attribute_gap
+from .objectives import GraphObjectives
 from .optimized_sweep import OptimizedCrownPass
 from .quadratic_ascent import QuadraticAscent
 from .tangents import affords_tangents, boxes_at_once, tangents
@@ -51,7 +50,7 @@ ROWS = 4096
 or all roots: the first boxes, which decide easy questions, get the best bounds."""
 
 
-class ArrayEngine:
+class ArrayEngine(GraphObjectives):
     """Bounds `rows @ output + offset` over boxes inside one root box.
 
     Linear bounds of `domains.crown`, slope ascent on the objective rows, chunks of boxes that fit a
@@ -86,9 +85,8 @@ class ArrayEngine:
         roots: DomainBoxes | None = None,
         radii: bool = True,
     ) -> None:
-        self.graph = graph
-        self.rows = np.atleast_2d(np.asarray(rows, np.float64))
-        self.offset = np.atleast_1d(np.asarray(offset, np.float64))
+        rows = np.atleast_2d(np.asarray(rows, np.float64))
+        super().__init__(graph, rows, np.atleast_1d(np.asarray(offset, np.float64)))
         outputs = graph.value_size(graph.output)
         if self.rows.shape != (self.offset.size, outputs) or box.size != graph.size:
             raise InputError(
@@ -104,7 +102,6 @@ class ArrayEngine:
         self.steps = (3 if straight else 1) if steps is None else steps
         self._second_order = affords_tangents(self.plan)
         self._calls = self._tried = self._helped = 0
-        self.inputs, self.objectives = graph.size, self.offset.size
         self.units = 0
         self._forms = False
         self._roots = DomainBoxes.of(box) if roots is None else roots
@@ -271,17 +268,6 @@ class ArrayEngine:
             (lu, hu), (lv, hv) = sweep.factors(op, sources)
             undecided += ((lu < hu) & (lv < hv)).sum(axis=1)
         return codes, undecided
-
-    def evaluate(self, x: ArrayLike) -> np.ndarray:
-        """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
-        return linear_forms(self.rows, self.graph.run(np.asarray(x, np.float64))) + self.offset
-
-    def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Objectives `(batch, m)` at `x`, and the gradient `(batch, d)` of `k[i]` at `x[i]`."""
-        values = self.graph.run_all(np.asarray(x, np.float64))
-        every = linear_forms(self.rows, values[self.graph.output]) + self.offset
-        with np.errstate(all="ignore"):
-            return every, vector_jacobian_product(self.graph, values, self.rows[k])
 
 
 def joined(parts: Sequence[BoxBounds]) -> BoxBounds:

@@ -1,0 +1,33 @@
+"""Objectives of a graph at points, in plain float64: the half of an engine that proves nothing."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...core.arrays import linear_forms
+from ...graph import Graph
+from ...graph.gradient import vector_jacobian_product
+
+
+class GraphObjectives:
+    """`rows @ output + offset` of a graph; see `Engine`.
+
+    Args:
+        graph: The network.
+        rows: `(m, outputs)` float64.
+        offset: `(m,)` float64.
+    """
+
+    def __init__(self, graph: Graph, rows: np.ndarray, offset: np.ndarray) -> None:
+        self.graph, self.rows, self.offset = graph, rows, offset
+        self.inputs, self.objectives = graph.size, offset.size
+
+    def evaluate(self, x: ArrayLike) -> np.ndarray:
+        """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
+        return linear_forms(self.rows, self.graph.run(np.asarray(x, np.float64))) + self.offset
+
+    def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Objectives `(batch, m)` at `x`, and the gradient `(batch, d)` of `k[i]` at `x[i]`."""
+        values = self.graph.run_all(np.asarray(x, np.float64))
+        every = linear_forms(self.rows, values[self.graph.output]) + self.offset
+        with np.errstate(all="ignore"):
+            return every, vector_jacobian_product(self.graph, values, self.rows[k])
