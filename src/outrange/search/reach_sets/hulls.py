@@ -41,7 +41,10 @@ def hulls(whole: Cells, parts: Sequence[Cells]) -> Cells:
     """
     (polytope,) = whole.polytopes
     most = min(NUMBERS >> polytope.size, sum(map(len, parts)))
-    return joined([_hull(whole, one, _meeting(one, parts)) for one in _halves(polytope, most)])
+    boxes = [_boxes(cells.polytopes) for cells in parts]
+    return joined(
+        [_hull(whole, one, _meeting(one, parts, boxes)) for one in _halves(polytope, most)]
+    )
 
 
 def _halves(polytope: CutPolytope, most: int) -> list[CutPolytope]:
@@ -58,14 +61,21 @@ def _halves(polytope: CutPolytope, most: int) -> list[CutPolytope]:
     return found
 
 
-def _meeting(polytope: CutPolytope, parts: Sequence[Cells]) -> list[Cells]:
+def _boxes(polytopes: Sequence[CutPolytope]) -> np.ndarray:
+    """Ends of the box of each, `(2, cells, inputs)`."""
+    ends = [(one.floats.min(axis=0), one.floats.max(axis=0)) for one in polytopes]
+    return np.array(ends).swapaxes(0, 1)
+
+
+def _meeting(
+    polytope: CutPolytope, parts: Sequence[Cells], boxes: Sequence[np.ndarray]
+) -> list[Cells]:
     """The cells whose boxes meet that of a polytope."""
-    lo, hi = polytope.floats.min(axis=0) - NEAR, polytope.floats.max(axis=0) + NEAR
+    ((lo, hi),) = _boxes([polytope]).swapaxes(0, 1)
     found = []
-    for cells in parts:
-        ends = ((one.floats.min(axis=0), one.floats.max(axis=0)) for one in cells.polytopes)
-        meets = [bool(((a <= hi) & (lo <= b)).all()) for a, b in ends]
-        if any(meets):
+    for cells, (low, high) in zip(parts, boxes, strict=True):
+        meets = ((low <= hi + NEAR) & (lo - NEAR <= high)).all(axis=1)
+        if meets.any():
             found.append(cells.picked(np.flatnonzero(meets)))
     return found
 
