@@ -11,8 +11,13 @@ from outrange.reach import zonotopes
 from outrange.reach.flow import bands, controllers, linear, picard
 from outrange.reach.polynomials import curves, models, ranges
 from reach import model_laws as laws, zonotope_laws
-from reach.test_bands import surfaces_hold
-from reach.test_flow_laws import exponentials_hold, linear_ends_hold, thin_loops_hold
+from reach.test_bands import residuals_hold, surfaces_hold
+from reach.test_flow_laws import (
+    exponentials_hold,
+    linear_ends_hold,
+    loops_hold,
+    thin_loops_hold,
+)
 
 
 def products_of_few():
@@ -104,6 +109,24 @@ TRUNCATIONS = {
     ),
     "products in a surface": (
         bands.Pairs.over, ".sum(axis=-1) + both", ".sum(axis=-1)", surfaces_hold
+    ),
+    "a surface beside the bounds": (
+        bands.Bounded.residual, "found = down(found - taken)", "pass", residuals_hold
+    ),
+    "the radius of a band": (
+        controllers.Controller._banded, "paid(band.radius + ", "paid(",
+        lambda: loops_hold(3, "relu"),
+    ),
+    "a remainder that becomes a symbol": (
+        controllers._renewed, "np.where(bad, 0.0, found.rest)[:, :, None]",
+        "0.0 * found.rest[:, :, None]", lambda: loops_hold(3, "tanh"),
+    ),
+    "how far an image is from the guess": (
+        picard._distance, "found.rest + away * (1.0 + gamma(2))", "found.rest",
+        laws.distances_hold,
+    ),
+    "the remainder of an image": (
+        picard._distance, "found.rest + away", "away", laws.distances_hold
     ),
     "pairs of symbols": (
         zonotopes._product, "(half + mixed)", "half", zonotope_laws.all_enclosed

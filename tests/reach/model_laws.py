@@ -178,6 +178,20 @@ def integrals_hold(later=0):
         _holds(found, frame, 2, rng, truth, 0)
 
 
+def distances_hold():
+    """No function of a model is farther from a polynomial than its distance."""
+    for seed, frame in enumerate(FRAMES):
+        rng = np.random.default_rng(seed)
+        a, b = (random_models(rng, frame, 2, rest) for rest in (0.5, 0.0))
+        found = picard._distance(a, b.plain())
+        for point in points(rng, frame, 2, 6):
+            for box in range(2):
+                for i in range(3):
+                    away = abs(value(a, box, i, point) - value(b, box, i, point))
+                    most = away + Fraction(float(a.rest[box, i]))
+                    assert most <= Fraction(float(found[box, i]))
+
+
 def ranges_hold():
     """Ends hold the values at points, and control points hold a tube at all times."""
     for seed, frame in enumerate(FRAMES):

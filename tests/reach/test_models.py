@@ -7,6 +7,7 @@ from outrange.reach.flow import picard
 from outrange.reach.polynomials import curves, models, ranges
 from reach.model_laws import (
     FRAMES,
+    distances_hold,
     hulls_hold,
     integrals_hold,
     maxima_hold,
@@ -49,6 +50,10 @@ def test_integrals(later):
 
 def test_maxima():
     maxima_hold()
+
+
+def test_distances():
+    distances_hold()
 
 
 def test_hulls():
