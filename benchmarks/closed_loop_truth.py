@@ -154,7 +154,7 @@ class TubeBoxes:
         for i in found:
             lo, hi = self.lo[i], self.hi[i]
             room = np.minimum(middle - lo, hi - middle)
-            count.near += bool((room <= NARROW * (hi - lo)).any()) and i == found[0]
+            count.near += bool(((room <= NARROW * (hi - lo)) & (lo < hi)).any()) and i == found[0]
             if (room > radius).all():
                 continue
             ends = [(arb(float(a)), arb(float(b))) for a, b in zip(lo, hi, strict=True)]
