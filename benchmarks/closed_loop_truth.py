@@ -214,11 +214,16 @@ def counted(row: Row, share: float, points: int, limit: float, folder: tuple) ->
         row.plant, networks, dt, more.get("observe"), more.get("actuate"), more.get("mode")
     )
     began = time.process_time()
-    answer = outrange.closed_loop(
-        controller, row.plant, (lo.tolist(), hi.tolist()), steps=row.steps,
-        spec=row.spec if share == 1 else None, time_limit=limit, **more,
-    )  # fmt: skip
-    count = Count(row.name, share, tube=time.process_time() - began)
+    count = Count(row.name, share)
+    try:
+        answer = outrange.closed_loop(
+            controller, row.plant, (lo.tolist(), hi.tolist()), steps=row.steps,
+            spec=row.spec if share == 1 else None, time_limit=limit, **more,
+        )  # fmt: skip
+    except outrange.InputError as told:
+        print(f"{row.name} {share}: no tube, {told}", flush=True)
+        return count
+    count.tube = time.process_time() - began
     boxes, began = TubeBoxes(answer.pipe, dt), time.process_time()
     each = row.steps * (1 if dt is None else MOMENTS + 1)
     from_points = starts(lo, hi, answer.trajectories, rng)
@@ -242,7 +247,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", default=[], help="beginnings of names: D1 random")
     parser.add_argument("--random", type=int, default=200, help="random loops")
     parser.add_argument("--points", type=int, default=1000, help="of every tube")
-    parser.add_argument("--time", type=float, default=30.0, help="seconds for each tube")
+    parser.add_argument("--time", type=float, default=120.0, help="seconds for each tube")
     parser.add_argument("--shares", nargs="*", type=float, default=list(SHARES))
     parser.add_argument("--record", type=Path, help="a file of what was counted")
     given = parser.parse_args()
@@ -260,6 +265,7 @@ def main() -> None:
                 folder = given.data, Path(name)
                 count = counted(row, share, given.points, given.time, folder)
             if count is None:
+                print(f"{row.name}: skipped, there is no such file", flush=True)
                 break
             done.append(count)
             print(" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}"
