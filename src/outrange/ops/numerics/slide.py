@@ -99,8 +99,30 @@ class Slide:
                 for k, d, m, s in zip(place, self.dilation, self.outputs, self.strides, strict=True)
             )
             touched[(..., *target)] += parts[(slice(None), slice(None), *place)]
+        self.put(touched, image)
+
+    def put(self, touched: np.ndarray, image: np.ndarray) -> None:
+        """Write into `image` what of `touched`, the extent or more, lies in it."""
         there, here = self.overlap
         image[(..., *here)] = touched[(..., *there)]
+
+    @cached_property
+    def transposed(self) -> "Slide | None":
+        """How the results slide over cells of `strides` entries; None if these cut the kernel."""
+        if any(d > 1 for d in self.dilation) or any(
+            k % s for k, s in zip(self.kernel, self.strides, strict=True)
+        ):
+            return None
+        kernel = tuple(k // s for k, s in zip(self.kernel, self.strides, strict=True))
+        ones = (1,) * len(kernel)
+        return Slide(
+            inputs=self.outputs,
+            kernel=kernel,
+            outputs=tuple(m + k - 1 for m, k in zip(self.outputs, kernel, strict=True)),
+            strides=ones,
+            dilation=ones,
+            before=tuple(k - 1 for k in kernel),
+        )
 
     def seen_by(self, results: Sequence[slice]) -> tuple[slice, ...]:
         """The entries that some neighboring results see; at least one."""
