@@ -88,7 +88,10 @@ class Slide:
         inner = tuple(a * d for a, d in zip(steps, self.dilation, strict=True))
         outer = tuple(a * s for a, s in zip(steps, self.strides, strict=True))
         shape = (*image.shape[:2], *self.kernel, *self.outputs)
-        return as_strided(touched, shape, (*lead, *inner, *outer), writeable=False)
+        strides = (*lead, *inner, *outer)
+        if touched.flags.c_contiguous:  # The same view, without what `as_strided` does in Python.
+            return np.ndarray(shape, touched.dtype, touched, 0, strides)
+        return as_strided(touched, shape, strides, writeable=False)
 
     def scattered(self, parts: np.ndarray, image: np.ndarray) -> None:
         """Write into `image` the sums of `parts`, by the transpose of `gathered`."""
