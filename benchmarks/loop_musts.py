@@ -1,4 +1,4 @@
-"""What the rows of `closed_loop.py` have to reach, and what the authors of CROWN-Reach published."""
+"""What rows of `closed_loop.py` have to reach, and what the authors of CROWN-Reach published."""
 
 from dataclasses import dataclass
 
