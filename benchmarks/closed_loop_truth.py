@@ -18,6 +18,7 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from ball_flows import pieces
@@ -43,7 +44,8 @@ FINEST = 1 << 12
 NARROW = 1e-3
 """A point is near the edge where it is this share of the tube's width away from it."""
 
-Point = tuple[Fraction, list[arb]]
+Point = tuple[Fraction, list[arb], int | None]
+"""A time and states; or the controls from then on, and of which step they are."""
 
 
 @dataclass
@@ -86,9 +88,9 @@ def trajectory(
         with ctx.workprec(digits.bits):
             ctx.cap = digits.order + 4
             try:
-                for time_, state in _run(loop, x, steps, noise, rng, digits):
-                    lost = any(not b.rad() < LOST for b in state)
-                    found.append((time_, state))
+                for point in _run(loop, x, steps, noise, rng, digits):
+                    lost = any(not b.rad() < LOST for b in point[1])
+                    found.append(point)
                     if lost:
                         break
             except ArithmeticError:
@@ -104,22 +106,22 @@ def _run(
     digits: Digits,
 ) -> Iterator[Point]:  # fmt: skip
     at = BallState([exact(v) for v in x], [arb(0) for _ in x])
-    yield Fraction(0), at.balls
+    yield Fraction(0), at.balls, None
     for k in range(steps):
         w = [exact(v) for v in noise[k]]
-        u = controlled(loop, at)
+        u, start = controlled(loop, at), k * (loop.dt or Fraction(1))
+        yield start, u.balls, k
         if loop.dt is None:
             at = next_state(loop, at, u, k, w)
-            yield Fraction(k + 1), at.balls
+            yield start + 1, at.balls, None
             continue
-        start = k * loop.dt
         drawn = rng.integers(1, FINEST, MOMENTS).tolist()
         moments = sorted(start + loop.dt * Fraction(j, FINEST) for j in drawn)
         for piece in pieces(loop, at, u, (start, start + loop.dt), w, digits):
             end = piece.start + piece.h
-            yield from ((t, piece.holds(t)) for t in moments if piece.start < t <= end)
+            yield from ((t, piece.holds(t), None) for t in moments if piece.start < t <= end)
             at = piece.last
-        yield start + loop.dt, at.balls
+        yield start + loop.dt, at.balls, None
 
 
 class TubeBoxes:
@@ -138,37 +140,46 @@ class TubeBoxes:
         for i, (a, b) in enumerate(zip(*ends, strict=True)):
             for k in {int(a / self.period), int(b / self.period)}:
                 self.boxes.setdefault(k, []).append((a, b, i))
-        self.lo, self.hi = pipe.lo, pipe.hi
+        self.pipe = pipe
 
     def compare(self, point: Point, count: Count) -> None:
-        """Count a point."""
-        moment, state = point
-        near = self.boxes.get(int(moment / self.period), [])
-        found = [i for a, b, i in near if a <= moment <= b]
-        found = [i for i in found if np.isfinite([*self.lo[i], *self.hi[i]]).all()]
-        if not found:
-            return
-        count.points += 1
-        middle, radius = (np.array([float(f(b)) for b in state]) for f in (arb.mid, arb.rad))
-        radius = radius * 1.001 + 1e-15 * np.abs(middle) + 1e-300
-        for i in found:
-            lo, hi = self.lo[i], self.hi[i]
-            room = np.minimum(middle - lo, hi - middle)
-            count.near += bool(((room <= NARROW * (hi - lo)) & (lo < hi)).any()) and i == found[0]
-            if (room > radius).all():
+        """Count a point, or look at controls."""
+        moment, values, step = point
+        pipe = self.pipe
+        if step is not None:
+            known = [(pipe.control_lo[step], pipe.control_hi[step])]
+        else:
+            near = self.boxes.get(int(moment / self.period), [])
+            known = [(pipe.lo[i], pipe.hi[i]) for a, b, i in near if a <= moment <= b]
+        known = [ends for ends in known if np.isfinite(ends).all()]
+        count.points += step is None and bool(known)
+        for i, (lo, hi) in enumerate(known):
+            side, near_edge = _side(values, lo, hi)
+            count.near += near_edge and i == 0 and step is None
+            if side == "inside":
                 continue
-            ends = [(arb(float(a)), arb(float(b))) for a, b in zip(lo, hi, strict=True)]
-            if any(x < a or x > b for x, (a, b) in zip(state, ends, strict=True)):
+            if side == "outside":
                 count.outside += 1
-                told = [
-                    (float(a), float(x.mid()), float(b))
-                    for x, (a, b) in zip(state, ends, strict=True)
-                ]
+                told = list(zip(lo.tolist(), map(float, values), hi.tolist(), strict=True))
                 print(f"OUTSIDE {count.loop} {count.share} at {moment}: {told}", flush=True)
-                return
-            if not all(a <= x <= b for x, (a, b) in zip(state, ends, strict=True)):
+            else:
                 count.open += 1
-                return
+            return
+
+
+def _side(values: list[arb], lo: np.ndarray, hi: np.ndarray) -> tuple[str, bool]:
+    """Whether balls are certainly inside of a box, outside, or neither; and near its edge."""
+    middle, radius = (np.array([float(f(b)) for b in values]) for f in (arb.mid, arb.rad))
+    radius = radius * 1.001 + 1e-15 * np.abs(middle) + 1e-300
+    room = np.minimum(middle - lo, hi - middle)
+    near = bool(((room <= NARROW * (hi - lo)) & (lo < hi)).any())
+    if (room > radius).all():
+        return "inside", near
+    ends = [(arb(float(a)), arb(float(b))) for a, b in zip(lo, hi, strict=True)]
+    if any(x < a or x > b for x, (a, b) in zip(values, ends, strict=True)):
+        return "outside", near
+    whole = all(a <= x <= b for x, (a, b) in zip(values, ends, strict=True))
+    return "inside" if whole else "open", near
 
 
 def starts(
@@ -197,7 +208,7 @@ def drawn_noise(row: Row, rng: np.random.Generator) -> np.ndarray:
 
 def counted(row: Row, share: float, points: int, limit: float, folder: tuple) -> Count | None:
     """Ask, then compare; None without the files of a row."""
-    rng = np.random.default_rng([len(row.name), round(1e6 * share), points])
+    rng = np.random.default_rng([crc32(row.name.encode()), round(-np.log(share)), points])
     lo, hi = np.array(row.lo, float), np.array(row.hi, float)
     if share < 1:
         half = 0.5 * share * (hi - lo)
