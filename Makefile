@@ -20,6 +20,10 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 
+# What a process reads of Python is compiled once for all of them, whatever the shell says of that: tests
+# start many.
+export PYTHONDONTWRITEBYTECODE :=
+
 # What tests compile is run once: XLA compiles without fused kernels in a third of the time. Their small
 # matrices keep one thread of BLAS busy, and the others waiting on the cores of the other worker.
 quick test few check: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
