@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+# What types hang on beside the sources: settings, versions, what is installed.
+TYPED = pyproject.toml requirements $(wildcard $(VENV)/dev $(VENV)/backends $(VENV)/bench $(VENV)/wheels)
 SOURCES := setup.py pyproject.toml checker/pyproject.toml $(wildcard src/outrange/search/kernel/*.c src/outrange/search/kernel/*.h)
 # Frameworks are quiet and on the processor in everything run from here.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -91,8 +93,12 @@ format: setup  ## Sorts the imports and formats everything
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-types: setup  ## Types, by pyright
-	$(BIN)/pyright --pythonpath $(BIN)/python
+types: setup  ## Types, by pyright, unless all is as it was when they were right
+	@mkdir -p .cache
+	@find src checker/src $(TYPED) -type f ! -name '*.py[co]' ! -name '*.so' \
+	  | sort | xargs cksum > .cache/types.now
+	@if cmp -s .cache/types.now .cache/types; then echo "pyright: right before, and nothing has changed"; else \
+	  $(BIN)/pyright --pythonpath $(BIN)/python && mv .cache/types.now .cache/types; fi
 
 backends: $(VENV)/backends  ## The tests that need JAX, TensorFlow and PyTorch side by side
 	$(PYTEST) -m backends tests
