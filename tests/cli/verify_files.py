@@ -67,6 +67,7 @@ def outrange(*arguments):
 
 
 UNDER_WAY = """
+import signal
 import sys
 from outrange.cli import main
 from outrange.search.common.incumbent import Incumbent
@@ -78,9 +79,12 @@ def told(self, *given):
     return look(self, *given)
 
 look, Incumbent.look = Incumbent.look, told
+signal.signal(signal.SIGINT, signal.default_int_handler)
 main()
 """
-"""The command line, which says on stderr when a search is under way."""
+"""The command line, which says on stderr when a search is under way.
+
+It listens to interrupts also where the tests run in the background of a shell that ignores them."""
 
 
 def interrupted(*arguments):
