@@ -9,6 +9,7 @@ and boundary value problems*, 1992.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -77,7 +78,10 @@ def pieces(
         raise ArithmeticError("steps are too short")
     h = end - start
     hull = _hull(loop, at, u, ends, w)
-    rest = None if hull is None else _coefficients(loop, hull, u.balls, _clock(ends), w, order + 1)
+    rest = None
+    with suppress(ZeroDivisionError):  # over so wide a ball; a shorter step has a narrower one
+        if hull is not None:
+            rest = _coefficients(loop, hull, u.balls, _clock(ends), w, order + 1)
     far = float("inf")
     if rest is not None:
         far = max(float((row[-1] * exact(h) ** (order + 1)).rad()) for row in rest)

@@ -25,10 +25,10 @@ class Powers:
         return Powers(_plain(other) - self.series)
 
     def __truediv__(self, other: Any) -> "Powers":
-        return Powers(self.series / _plain(other))
+        return Powers(self.series / _divisor(_plain(other)))
 
     def __rtruediv__(self, other: Any) -> "Powers":
-        return Powers(_plain(other) / self.series)
+        return Powers(_plain(other) / _divisor(self.series))
 
     def __pow__(self, power: int) -> "Powers":
         found = self.series  # Arb's own power is by logarithms
@@ -55,7 +55,19 @@ class Powers:
 
     def tanh(self) -> "Powers":
         """The hyperbolic tangent."""
-        return Powers(1 - 2 / (1 + (2 * self.series).exp()))
+        return Powers(1 - 2 / _divisor(1 + (2 * self.series).exp()))
+
+
+def _divisor(value: Any) -> Any:
+    """The same.
+
+    Raises:
+        ZeroDivisionError: It may be 0.
+    """
+    first = value[0] if isinstance(value, arb_series) else value
+    if not first.is_finite() or first.contains(0):
+        raise ZeroDivisionError("a divisor may be 0")
+    return value
 
 
 def _plain(value: Any) -> Any:
