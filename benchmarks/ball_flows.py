@@ -19,6 +19,9 @@ from ball_numbers import Powers
 from flint import arb, arb_mat, arb_series, ctx
 
 
+SHORTEST = 256
+"""A step that would be so small a part of a period ends a trajectory."""
+
 ITERATED = 10
 """Integrals of the variational equation; what is left is bounded like a geometric series."""
 
@@ -74,7 +77,7 @@ def pieces(
     """
     start, end = ends
     size, order = max(float(m.abs_upper()) for m in at.middle) + 1e-3, digits.order
-    if end - start < Fraction(1, 1 << 20):
+    if end - start < (loop.dt or Fraction(1)) / SHORTEST:
         raise ArithmeticError("steps are too short")
     h = end - start
     hull = _hull(loop, at, u, ends, w)
