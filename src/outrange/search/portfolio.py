@@ -20,7 +20,8 @@ from .common.problem import Problem
 from .common.search import Search
 from .in_turns import Later, Portfolio
 from .kernel.binding import library
-from .kernel.layer_program import LayerProgram, compile_layers
+from .kernel.compile import compile_layers
+from .kernel.layer_program import LayerProgram
 from .spread.begin import over_workers
 
 

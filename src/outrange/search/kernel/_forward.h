@@ -36,7 +36,7 @@ static void evaluate(const tape *t, scratch *w, const double *x, double *y)
         preactivations(t, w, l);
         for (int u = 0; u < l->n; u++) {
             double z = w->z[l->at + u];
-            h[u] = l->linear ? z : z * (z < 0 ? l->sm : l->sp);
+            h[u] = l->linear ? z : l->first ? rise(t, w, l, u, z) : z * (z < 0 ? l->sm : l->sp);
         }
     }
     memcpy(y, w->h + t->lv[t->levels].at, sizeof(double) * (size_t)t->m);

@@ -18,7 +18,7 @@ static void turn_lines(const tape *t, scratch *w, double step)
     relaxed_forward(t, w, w->xs);
     for (int k = 1; k < t->levels; k++) {
         const level *l = &t->lv[k];
-        if (l->linear) continue;
+        if (l->linear || l->first) continue;
         int convex = l->sp > l->sm;
         double low = convex ? l->sm : l->sp, top = convex ? l->sp : l->sm;
         double *lines = free_lines(l, w);
@@ -40,7 +40,8 @@ static void blame_inputs(const tape *t, scratch *w, double *G)
 {
     for (int k = 1; k < t->levels; k++) {
         const level *l = &t->lv[k];
-        if (l->linear) continue;
+        if (l->first) blame_apart(t, w, l);
+        if (l->linear || l->first) continue;
         int convex = l->sp > l->sm;
         const double *cut = convex ? w->down_at : w->up_at;
         for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8) {

@@ -38,6 +38,7 @@ typedef struct {
 
 typedef struct {
     int n, linear, nsrc, at, sat; /* at: offset among all units (padded); sat: among statuses */
+    int first, second; /* 0, or the level of its counterparts: see `_apart.h` */
     double sm, sp, smax;
     const double *bias, *rho, *z;
     source *src;
@@ -109,6 +110,13 @@ API void OF_LEVEL(outrange_tape_level)(tape *t, int k, int n, int linear, double
     t->terms += 2 * n + 2;
     t->gamma = gamma_of(t->terms);
     if (k == t->levels) t->m = n;
+}
+
+/* Level k holds by how much the units of a later copy differ from those of level `first`. */
+API void OF_LEVEL(outrange_tape_apart)(tape *t, int k, int first)
+{
+    t->lv[k].first = first;
+    t->lv[first].second = k;
 }
 
 API void OF_LEVEL(outrange_tape_source)(tape *t, int k, int i, int from, int dense, int stride,

@@ -16,7 +16,7 @@ from .layer_program import LayerProgram
 from .sparse import Matrix, as_array, entries_of, share_of
 
 
-VERSION = 5
+VERSION = 6
 ORDER = "tape_deep"
 """Says what comes first, and changes no bound: a library compiled before it was is as good."""
 
@@ -54,6 +54,7 @@ class Kernel:
     tape_whole: Callable[..., None]
     tape_deep: Callable[..., None]
     tape_level: Callable[..., None]
+    tape_apart: Callable[..., None]
     tape_source: Callable[..., None]
     tape_free: Callable[..., None]
     explore: Callable[..., int]
@@ -75,6 +76,7 @@ _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
     "tape_whole": (None, [_P, _P]),
     "tape_deep": (None, [_P, _I]),
     "tape_level": (None, [_P, _I, _I, _I, _D, _D, _P, _P, _P, _I]),
+    "tape_apart": (None, [_P, _I, _I]),
     "tape_source": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P]),
     "tape_free": (None, [_P]),
     "explore": (_I, [_P, _I] + [_P] * 5 + [_I] * 5 + [_P] * 13),
@@ -188,6 +190,8 @@ class CompiledProgram:
                 *arrays,
                 len(layer.sources),
             )
+            if layer.first:
+                lib.tape_apart(self.handle, k, layer.first)
             for i, (source, matrix) in enumerate(layer.sources.items()):
                 self._source(k, i, source, matrix)
 
