@@ -42,12 +42,12 @@ static void evaluate(const tape *t, scratch *w, const double *x, double *y)
     memcpy(y, w->h + t->lv[t->levels].at, sizeof(double) * (size_t)t->m);
 }
 
-/* The relaxed network whose minimum the last row bounded, at x, and every sum off by as much as the
+/* The relaxed network whose minimum the last row bounded, at x, below a level, and every sum off by as much as the
  * row paid for. */
-static void relaxed_forward(const tape *t, scratch *w, const double *x)
+static void relaxed_forward(const tape *t, scratch *w, int to, const double *x)
 {
     memcpy(w->h, x, sizeof(double) * (size_t)t->d);
-    for (int k = 1; k < t->levels; k++) {
+    for (int k = 1; k < to; k++) {
         const level *l = &t->lv[k];
         preactivations(t, w, l);
         for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8) {

@@ -52,6 +52,7 @@ class Kernel:
     tape_new: Callable[..., int]
     tape_noise: Callable[..., None]
     tape_whole: Callable[..., None]
+    tape_sharp: Callable[..., None]
     tape_deep: Callable[..., None]
     tape_level: Callable[..., None]
     tape_apart: Callable[..., None]
@@ -74,6 +75,7 @@ _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
     "tape_new": (_P, [_I, _I, _P]),
     "tape_noise": (None, [_P, _D]),
     "tape_whole": (None, [_P, _P]),
+    "tape_sharp": (None, [_P, _I]),
     "tape_deep": (None, [_P, _I]),
     "tape_level": (None, [_P, _I, _I, _I, _D, _D, _P, _P, _P, _I]),
     "tape_apart": (None, [_P, _I, _I]),
