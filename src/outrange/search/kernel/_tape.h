@@ -51,6 +51,7 @@ typedef struct {
     uint8_t *whole; /* d: which inputs take whole numbers only, or NULL */
     double gamma;  /* gamma_N of all terms of a row */
     int deep;      /* which box of a task comes next: 0, the most urgent; 1, the least */
+    int sampled;
     int steps;     /* of ascent on the bound of a unit that seems settled; 0: none */
     double noise;  /* 1; 0 leaves out rounding, for the law that must then fail */
 } tape;
@@ -79,7 +80,12 @@ API tape *OF_LEVEL(outrange_tape_new)(int d, int levels, const double *reach)
 
 API void OF_LEVEL(outrange_tape_noise)(tape *t, double noise) { t->noise = noise; }
 
-API void OF_LEVEL(outrange_tape_sharp)(tape *t, int steps) { t->steps = steps; }
+API void OF_LEVEL(outrange_tape_sharp)(tape *t, int steps)
+{
+    t->steps = steps;
+    for (int k = 1; k < t->levels; k++)
+        if (t->lv[k].second) t->sampled = k;
+}
 
 /* Least urgent first, few boxes are open at a time, and little is handed back. */
 API void OF_LEVEL(outrange_tape_deep)(tape *t, int deep) { t->deep = deep; }

@@ -129,7 +129,10 @@ static void bound_unit(const tape *t, scratch *w, int k, int u, const double *xl
     set_shares(t, w, xl, xu);
 }
 
-#define SAMPLES 16 /* corners */
+#define SAMPLES 8 /* corners */
+#ifndef NEAR
+#define NEAR 0.15
+#endif
 
 /* Where the sums of units are at some corners of a box: w->least, w->most. */
 static void sample(const tape *t, scratch *w, const double *xl, const double *xu)
@@ -137,8 +140,8 @@ static void sample(const tape *t, scratch *w, const double *xl, const double *xu
     for (int i = 0; i < SAMPLES; i++) {
         for (int q = 0; q < t->d; q++)
             w->xs[q] = __builtin_parity((unsigned)i & (unsigned)(q + 1)) ? xu[q] : xl[q];
-        evaluate(t, w, w->xs, w->met);
-        for (int n = 0; n < t->total; n += 8) {
+        forward(t, w, w->xs, t->sampled);
+        for (int n = 0; n < t->lv[t->sampled + 1].at; n += 8) {
             v8 z = *(const v8 *)(w->z + n);
             if (!i) *(v8 *)(w->least + n) = *(v8 *)(w->most + n) = z;
             *(v8 *)(w->least + n) = smaller8(*(const v8 *)(w->least + n), z);
@@ -159,7 +162,8 @@ static void sharpen(const tape *t, scratch *w, int k, const double *xl, const do
     w->nund = from;
     for (int n = from; n < count; n++) {
         int i = w->und_at[n], s = w->und_state[n];
-        if (w->least[i] >= 0 || w->most[i] <= 0) {
+        double wide = NEAR * (w->hi[i] - w->lo[i]);
+        if ((w->least[i] >= 0 && -w->lo[i] < wide) || (w->most[i] <= 0 && w->hi[i] < wide)) {
             int sign = w->least[i] >= 0 ? 1 : -1;
             double bound = climb(t, w, k, w->und_unit[n], sign, xl, xu, 0.0, t->steps, w->xbest, &offset);
             if (sign > 0 && bound > w->lo[i]) w->lo[i] = bound;
