@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...executors import workers
@@ -11,6 +13,7 @@ from ..common.incumbent import Incumbent
 from ..common.problem import Problem
 from ..common.search import Search
 from ..input_split.array_search import ArraySearch
+from ..input_split.attack_open_boxes import OpenBoxAttack
 from ..input_split.halves import Halves, few_points
 from ..input_split.kernel_search import KernelSearch
 from ..kernel.binding import library
@@ -27,17 +30,34 @@ METHODS = (
 )
 
 
+UNIT_ASCENT = 4
+"""Steps of ascent on the bound of a unit that seems to be settled."""
+
+
 class DifferentialSearch(ArraySearch):
     """Input splits on the differential engine."""
 
     methods = METHODS
 
 
+class RareAttack(OpenBoxAttack):
+    """Descents from open boxes: the usual search has many."""
+
+    share = 0.05
+
+
 class DifferentialKernelSearch(KernelSearch):
     """Input splits on layers of differences, in C."""
 
     methods = METHODS
+    attack = RareAttack
     leaves = False  # The phases of two units that differ are not those of one.
+
+    def __init__(
+        self, program: LayerProgram, domain: DomainBoxes, incumbent: Incumbent, **named: Any
+    ):
+        super().__init__(program, domain, incumbent, **named)
+        self.kernel.sharpen(UNIT_ASCENT)
 
 
 def search_of_counterparts(problem: Problem, incumbent: Incumbent, seed: int) -> Search | None:

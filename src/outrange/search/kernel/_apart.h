@@ -109,7 +109,8 @@ static void draw_apart(const tape *t, const level *l, scratch *w, const int8_t *
         top = l->sm + apart * top;
         low_at = apart * low_at;
         top_at = apart * top_at;
-        v8 up = one_of(open, convex ? low : top, slope), down = one_of(open, convex ? top : low, slope);
+        v8 up = one_of(open, convex ? low : top, slope);
+        v8 down = one_of(open, convex ? top : low, slope);
         v8 up_at = (convex ? low_at : top_at) - slack, down_at = (convex ? top_at : low_at) + slack;
         *(v8 *)(w->per_width + i) = per;
         v8 gap = (down - up) * (0.5 * dl + 0.5 * dh) + (down_at - up_at);
@@ -118,6 +119,7 @@ static void draw_apart(const tape *t, const level *l, scratch *w, const int8_t *
                sizeof(double) * 8 * (size_t)t->d);
         *(v8 *)(w->up + i) = up;
         *(v8 *)(w->down + i) = down;
+        /* Open units' offsets differ, by the slack at least: `descend_block` relies on it. */
         *(v8 *)(w->up_at + i) = up_at = (v8)((bits8)up_at & open);
         *(v8 *)(w->down_at + i) = down_at = (v8)((bits8)down_at & open);
         *(v8 *)(w->free_ + i) = *(const v8 *)(lines + i); /* none of them turns */
@@ -128,17 +130,12 @@ static void draw_apart(const tape *t, const level *l, scratch *w, const int8_t *
     }
 }
 
-/* What the lines of a level of differences lose, in the middle, goes to the units that they belong
- * to: where these are settled, most of it is gone. */
+/* What the lines of a level of differences lose goes to the units that they belong to: where these
+ * are settled, most of it is gone. */
 static void blame_apart(const tape *t, scratch *w, const level *l)
 {
     int shift = t->lv[l->first].at - l->at;
-    for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8) {
-        v8 middle = 0.5 * *(const v8 *)(w->lo + i) + 0.5 * *(const v8 *)(w->hi + i);
-        v8 gap = (*(const v8 *)(w->down + i) - *(const v8 *)(w->up + i)) * middle +
-                 *(const v8 *)(w->down_at + i) - *(const v8 *)(w->up_at + i);
-        gap *= size8(*(const v8 *)(w->best_ga + i));
-        bits8 open = (bits8)(*(const v8 *)(w->per_width + i) > 0.0);
-        *(v8 *)(w->gap + i + shift) += (v8)((bits8)gap & open);
-    }
+    for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8)
+        *(v8 *)(w->gap + i + shift) += *(const v8 *)(w->lost + i) *
+                                       size8(*(const v8 *)(w->best_ga + i));
 }

@@ -90,7 +90,7 @@ static void feed_block(const tape *t, scratch *w, const level *l, const int *lis
     }
 }
 
-/* What open unit i loses in eight rows, given to the inputs that it hangs on. */
+/* What eight rows lose to the lines of open unit i, given to the inputs that it hangs on. */
 static inline void blame_unit(const tape *t, scratch *w, int i, v8 size)
 {
     v8 loss = w->lost[i] * size;
@@ -112,8 +112,10 @@ static void descend_block(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
         if (up == 0.0 && down == 0.0 && at == 0.0) continue;
         double *p = w->met + BOTH * count;
         w->list[count++] = u;
-        if (w->per_width[i] > 0.0)
-            blame_unit(t, w, i, size8(*(const v8 *)(rows + BOTH * u)) + size8(*(const v8 *)(rows + BOTH * u + ROWS)));
+        if (t->climbs && w->per_width[i] > 0.0)
+            blame_unit(t, w, i,
+                       size8(*(const v8 *)(rows + BOTH * u)) +
+                           size8(*(const v8 *)(rows + BOTH * u + ROWS)));
         for (int e = 0; e < 2; e++) {
             v8 x = *(const v8 *)(rows + BOTH * u + ROWS * e), y;
             if (up == down && at == 0.0) {
@@ -179,7 +181,7 @@ static void descend_middle(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
         s += bias[u] * y;
         *(v8 *)(w->met + BOTH * n) = y;
         if (n >= both) continue;
-        blame_unit(t, w, l->at + u, size + size);
+        if (t->climbs) blame_unit(t, w, l->at + u, size + size);
         v8 z = apart[u] * size;
         s += mid_at[u] * x;
         d += apart_at[u] * size + bias[u] * z;

@@ -49,6 +49,7 @@
 #include "_apart.h"
 #include "_forward.h"
 #include "_climb.h"
+#include "_sharpen.h"
 #include "_units.h"
 #include "_objective.h"
 #include "_simplex.h"

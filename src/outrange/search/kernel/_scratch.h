@@ -23,8 +23,9 @@ typedef struct {
     int *some, *count;  /* a block: the units that its rows reach, and how many, by level */
     int64_t *stamp, now; /* by unit: the last block that reached it; this block */
     double *share;      /* a block each: share of each input in its units' widths */
-    double *least, *most;
-    double *lost, *part, *fault;
+    double *least, *most;      /* by unit: see `_sharpen.h` */
+    double *lost, *part;       /* by unit: what its lines lose; its share of each input */
+    double *fault;             /* a block: what its rows lose, by input */
     double *gap, *blame; /* by unit, by input: see `_objective.h` */
     int *lane, blocks;  /* the units of `share`, eight a block; 0: none */
     double *h, *z; /* values and sums of every unit */

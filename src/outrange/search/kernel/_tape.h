@@ -51,8 +51,8 @@ typedef struct {
     uint8_t *whole; /* d: which inputs take whole numbers only, or NULL */
     double gamma;  /* gamma_N of all terms of a row */
     int deep;      /* which box of a task comes next: 0, the most urgent; 1, the least */
-    int sampled;
-    int steps;     /* of ascent on the bound of a unit that seems settled; 0: none */
+    int climbs;    /* steps of ascent on the bound of a unit that seems settled; 0: none */
+    int sampled;   /* the last level of those units */
     double noise;  /* 1; 0 leaves out rounding, for the law that must then fail */
 } tape;
 
@@ -80,9 +80,10 @@ API tape *OF_LEVEL(outrange_tape_new)(int d, int levels, const double *reach)
 
 API void OF_LEVEL(outrange_tape_noise)(tape *t, double noise) { t->noise = noise; }
 
-API void OF_LEVEL(outrange_tape_sharp)(tape *t, int steps)
+/* Units that others are differences from are sharpened, see `_sharpen.h`. */
+API void OF_LEVEL(outrange_tape_climbs)(tape *t, int steps)
 {
-    t->steps = steps;
+    t->climbs = steps;
     for (int k = 1; k < t->levels; k++)
         if (t->lv[k].second) t->sampled = k;
 }

@@ -68,26 +68,24 @@ static inline int take_bounds(const tape *t, scratch *w, int k, int u, double lo
     return 1;
 }
 
-#ifndef KAPPA
-#define KAPPA 0.5
-#endif
-/* The shares of each input in the widths of a block's units, from the sizes of both their forms. */
+/* The shares of each input in the widths of a block's units, from the sizes of both their forms
+ * and, where units are sharpened, from what they lose on the way. */
 static void set_shares(const tape *t, scratch *w, const double *xl, const double *xu)
 {
     v8 sum = (v8){0} + 1e-300;
+    const int *lane = w->lane + (size_t)w->blocks * ROWS;
     double *share = w->share + (size_t)w->blocks++ * (size_t)t->d * ROWS;
     for (int q = 0; q < t->d; q++) {
         const double *rows = w->rows + BOTH * q;
-        v8 part = KAPPA * (size8(*(const v8 *)rows) + size8(*(const v8 *)(rows + ROWS))) * (xu[q] - xl[q]);
-        part += *(const v8 *)(w->fault + ROWS * q);
+        v8 part = (size8(*(const v8 *)rows) + size8(*(const v8 *)(rows + ROWS))) * (xu[q] - xl[q]);
+        if (t->climbs) part = 0.5 * part + *(const v8 *)(w->fault + ROWS * q);
         *(v8 *)(share + ROWS * q) = part;
         sum += part;
     }
     v8 per = 1.0 / sum;
-    const int *lane = w->lane + (size_t)(w->blocks - 1) * ROWS;
     for (int q = 0; q < t->d; q++) {
         *(v8 *)(share + ROWS * q) *= per;
-        for (int r = 0; r < ROWS; r++)
+        for (int r = 0; r < ROWS && t->climbs; r++)
             if (lane[r]) w->part[(size_t)lane[r] * (size_t)t->d + (size_t)q] = share[ROWS * q + r];
     }
 }
@@ -122,6 +120,7 @@ static void bound_unit(const tape *t, scratch *w, int k, int u, const double *xl
     int *lane = w->lane + (size_t)w->blocks * ROWS;
     memset(lane, 0, sizeof(int) * ROWS);
     lane[0] = t->lv[k].at + u;
+    memset(w->fault, 0, sizeof(double) * ROWS * (size_t)t->d);
     for (int q = 0; q < t->d; q++) {
         *(v8 *)(w->rows + BOTH * q) = (v8){w->acc[0][q]};
         *(v8 *)(w->rows + BOTH * q + ROWS) = (v8){w->acc[1][q]};
@@ -129,65 +128,11 @@ static void bound_unit(const tape *t, scratch *w, int k, int u, const double *xl
     set_shares(t, w, xl, xu);
 }
 
-#define SAMPLES 8 /* corners */
-#ifndef NEAR
-#define NEAR 0.15
-#endif
-
-/* Where the sums of units are at some corners of a box: w->least, w->most. */
-static void sample(const tape *t, scratch *w, const double *xl, const double *xu)
-{
-    for (int i = 0; i < SAMPLES; i++) {
-        for (int q = 0; q < t->d; q++)
-            w->xs[q] = __builtin_parity((unsigned)i & (unsigned)(q + 1)) ? xu[q] : xl[q];
-        forward(t, w, w->xs, t->sampled);
-        for (int n = 0; n < t->lv[t->sampled + 1].at; n += 8) {
-            v8 z = *(const v8 *)(w->z + n);
-            if (!i) *(v8 *)(w->least + n) = *(v8 *)(w->most + n) = z;
-            *(v8 *)(w->least + n) = smaller8(*(const v8 *)(w->least + n), z);
-            *(v8 *)(w->most + n) = larger8(*(const v8 *)(w->most + n), z);
-        }
-    }
-}
-
-/* Open units of level k that are on one side at all samples: their bounds on that side, better. */
-static void sharpen(const tape *t, scratch *w, int k, const double *xl, const double *xu,
-                    int8_t *st)
-{
-    const level *l = &t->lv[k];
-    double offset;
-    int from = w->nund;
-    while (from > 0 && w->und_level[from - 1] == k) from--;
-    int count = w->nund, kept = from;
-    w->nund = from;
-    for (int n = from; n < count; n++) {
-        int i = w->und_at[n], s = w->und_state[n];
-        double wide = NEAR * (w->hi[i] - w->lo[i]);
-        if ((w->least[i] >= 0 && -w->lo[i] < wide) || (w->most[i] <= 0 && w->hi[i] < wide)) {
-            int sign = w->least[i] >= 0 ? 1 : -1;
-            double bound = climb(t, w, k, w->und_unit[n], sign, xl, xu, 0.0, t->steps, w->xbest, &offset);
-            if (sign > 0 && bound > w->lo[i]) w->lo[i] = bound;
-            if (sign < 0 && -bound < w->hi[i]) w->hi[i] = -bound;
-            if (bound >= 0) {
-                st[s] = (int8_t)sign;
-                continue;
-            }
-        }
-        w->und_level[kept] = k;
-        w->und_unit[kept] = w->und_unit[n];
-        w->und_at[kept] = i;
-        w->und_state[kept++] = s;
-    }
-    reset_lines(t, w);
-    w->nund = kept;
-    (void)l;
-}
-
 static int unit_bounds(const tape *t, scratch *w, const double *xl, const double *xu,
                        const int8_t *known, int8_t *st)
 {
     w->nund = w->blocks = 0;
-    if (t->steps) sample(t, w, xl, xu);
+    if (t->climbs) sample(t, w, xl, xu);
     for (int k = 1; k <= t->levels; k++) {
         const level *l = &t->lv[k];
         int asked = 0, i = 0;
@@ -204,7 +149,7 @@ static int unit_bounds(const tape *t, scratch *w, const double *xl, const double
         for (; asked - i >= LEAST_ROWS; i += ROWS)
             bound_units(t, w, k, w->ask + i, asked - i < ROWS ? asked - i : ROWS, xl, xu, st);
         for (; i < asked; i++) bound_unit(t, w, k, w->ask[i], xl, xu, st);
-        if (t->steps && !l->first) sharpen(t, w, k, xl, xu, st);
+        if (t->climbs && !l->first) sharpen(t, w, k, xl, xu, st);
         if (l->first) draw_apart(t, l, w, st);
         else draw_lines(t, l, w);
         list_units(l, w);

@@ -17,8 +17,6 @@ from .sparse import Matrix, as_array, entries_of, share_of
 
 
 VERSION = 6
-ORDER = "tape_deep"
-"""Says what comes first, and changes no bound: a library compiled before it was is as good."""
 
 DENSE_SHARE = 0.25
 """A matrix with more nonzeros than this is stored dense."""
@@ -43,8 +41,6 @@ class Kernel:
     def __init__(self, lib: ctypes.CDLL, level: str) -> None:
         self.level = level
         for name, (result, arguments) in _FUNCTIONS.items():
-            if name == ORDER and not hasattr(lib, f"outrange_{name}_{level}"):
-                continue
             function = lib[f"outrange_{name}_{level}"]
             function.restype, function.argtypes = result, arguments
             setattr(self, name, function)
@@ -52,7 +48,7 @@ class Kernel:
     tape_new: Callable[..., int]
     tape_noise: Callable[..., None]
     tape_whole: Callable[..., None]
-    tape_sharp: Callable[..., None]
+    tape_climbs: Callable[..., None]
     tape_deep: Callable[..., None]
     tape_level: Callable[..., None]
     tape_apart: Callable[..., None]
@@ -75,7 +71,7 @@ _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
     "tape_new": (_P, [_I, _I, _P]),
     "tape_noise": (None, [_P, _D]),
     "tape_whole": (None, [_P, _P]),
-    "tape_sharp": (None, [_P, _I]),
+    "tape_climbs": (None, [_P, _I]),
     "tape_deep": (None, [_P, _I]),
     "tape_level": (None, [_P, _I, _I, _I, _D, _D, _P, _P, _P, _I]),
     "tape_apart": (None, [_P, _I, _I]),
@@ -228,8 +224,11 @@ class CompiledProgram:
 
     def go_deep(self, deep: bool) -> None:
         """Let `explore` take the least urgent box of a task first: few stay open; or not."""
-        if hasattr(self.lib, ORDER):
-            self.lib.tape_deep(self.handle, int(deep))
+        self.lib.tape_deep(self.handle, int(deep))
+
+    def sharpen(self, steps: int) -> None:
+        """Bound units that have counterparts and seem settled once more, by so many steps."""
+        self.lib.tape_climbs(self.handle, steps)
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """Objectives `(batch, m)` at points `(batch, d)`, plain float64."""
