@@ -1,4 +1,4 @@
-"""Two copies of nearly one network as layers of the box kernel: one copy, and layers of differences.
+"""Two copies of nearly one network as layers of the kernel: one, and layers of differences.
 
 The units of the later copy are not there. Their sums are told by how much they differ from those of
 their counterparts, `d = z - w`, and their values by `D = f(w + d) - f(w)`; whoever reads them reads
