@@ -79,7 +79,7 @@ def search_of_counterparts(problem: Problem, incumbent: Incumbent, seed: int) ->
     if program is None:
         return DifferentialSearch(engine, problem.domain, incumbent, seed=seed, first=few_points)
 
-    def begin(domain: DomainBoxes, _: First | None) -> DifferentialKernelSearch:
+    def begin(domain: DomainBoxes, _: First | None) -> Any:
         return DifferentialKernelSearch(program, domain, incumbent, seed=seed, first=few_points)
 
     return Halves(problem.domain, begin)

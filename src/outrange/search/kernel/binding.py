@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ...core import Box, gamma
-from .heights import heights_of as heights_of
+from ...core import Box
+from .heights import heights_of as heights_of, sizes_of
 from .layer_program import LayerProgram
 from .sparse import Matrix, as_array, entries_of, share_of
 
@@ -164,7 +164,7 @@ class CompiledProgram:
         self.program, self.lib = program, lib
         self.objectives = program.layers[-1].size
         self._kept: list[np.ndarray] = []
-        sizes = _sizes(program, reach, values)
+        sizes = sizes_of(program, reach, values)
         self.handle = lib.tape_new(
             program.inputs, len(program.layers), address(self._keep(reach, np.float64))
         )
@@ -255,33 +255,6 @@ class CompiledProgram:
             *map(address, (least, a, offset, scores, out, lo_z, hi_z)),
         )
         return least, a, offset, scores, out, lo_z, hi_z
-
-
-def _sizes(
-    program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per layer `(Z, rho)`: the size of each sum, and the radius of its rounding errors."""
-    heights = [reach]
-    feeding = [0] * (len(program.layers) + 1)
-    for layer in program.layers:
-        for source in layer.sources:
-            feeding[source] += layer.size
-    out = []
-    for k, layer in enumerate(program.layers):
-        z = np.abs(layer.bias) + layer.error
-        for source, matrix in layer.sizes.items():
-            z = z + matrix @ heights[source]
-        # Zero times infinity: a size that has overflowed stays infinite.
-        z = np.where(np.isnan(z), np.inf, z) * (1.0 + 1e-9)
-        # A coefficient of a source's unit is a sum over every unit of every layer that reads it.
-        terms = max((feeding[s] for s in layer.sources), default=0) + layer.merged
-        slope = 1.0 if layer.linear else max(abs(layer.below), abs(layer.above))
-        # A row that starts at a unit has coefficient 1 there, whatever the slopes.
-        rho = max(1.0, slope) * (gamma(terms + 8) * z + layer.error) * (1.0 + 1e-9)
-        out.append((z, rho))
-        height = slope * z
-        heights.append(height if values is None else np.minimum(height, values[k]))
-    return out
 
 
 def root_magnitudes(
