@@ -287,7 +287,7 @@ def test_curves_of_one_name_may_differ():
 @pytest.mark.parametrize(("inputs", "compiled"), [(2, True), (3, True), (2, False), (3, False)])
 def test_it_joins_searches_and_they_end_at_the_same_range(inputs, compiled, monkeypatch):
     if not compiled:
-        monkeypatch.setattr("outrange.search.differential.search.library", lambda: None)
+        monkeypatch.setattr("outrange.search.input_split.difference_search.library", lambda: None)
     rng = np.random.default_rng(2)
     weights = [rng.standard_normal(s) / np.sqrt(s[0]) for s in ((inputs, 24), (24, 16), (16, 1))]
 

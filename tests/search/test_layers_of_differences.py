@@ -9,10 +9,10 @@ from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
 from outrange.graph.rewrites.gates import simplified
-from outrange.search.differential.layers import compile_pairs
 from outrange.search.differential.pairs import paired
 from outrange.search.engines.objectives import GraphObjectives
 from outrange.search.kernel.binding import CompiledProgram, library, root_magnitudes
+from outrange.search.kernel.differences import compile_differences
 from outrange.search.kernel.layer_program import LayerProgram, ProgramLayer
 from outrange.search.solve import solve
 from small_graphs import NETS, dense_net, residual_net, run_exactly
@@ -39,11 +39,18 @@ def apart(net, act, seed, rel):
     return simplified(difference(net(Near(seed, 0.0), act), net(Near(seed, rel), act)))
 
 
-def program_of(graph, rows, offset=None):
+def compile_pairs(graph, rows, offset=None):
     pairs = paired(graph)
     assert pairs is not None
     offset = np.zeros(len(rows)) if offset is None else offset
-    return compile_pairs(pairs, rows, offset, np.full(graph.size, np.nan))
+    fixed = np.full(graph.size, np.nan)
+    return compile_differences(pairs.graph, pairs.curves, rows, offset, fixed)
+
+
+def program_of(graph, rows, offset=None):
+    found = compile_pairs(graph, rows, offset)
+    assert found is not None
+    return found
 
 
 def both_signs(graph):
@@ -116,7 +123,7 @@ def test_every_sum_and_every_difference_is_enclosed(net, act, rel, sharp):
                         assert (sign * (w + z)[:, settled] >= -slack).all()
 
 
-def one_unit(slopes, center, width, copies=1):
+def one_unit(slopes, center, width):
     """`D` and `-D` of one unit over `w = x` and `d = center + width y`."""
     reads = [np.array([[1.0, 0.0]]), np.array([[0.0, width]]), np.array([[1.0], [-1.0]])]
     layers = [
@@ -236,4 +243,4 @@ def test_values_that_are_moved_beside_constants():
 
 @pytest.mark.parametrize("act", ["tanh", "hard_sigmoid"])
 def test_other_curves_have_no_such_layers(act):
-    assert program_of(apart(dense_net, act, 0, 0.01), np.eye(2)) is None
+    assert compile_pairs(apart(dense_net, act, 0, 0.01), np.eye(2)) is None

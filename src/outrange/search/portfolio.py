@@ -20,8 +20,7 @@ from .common.problem import Problem
 from .common.search import Search
 from .in_turns import Later, Portfolio
 from .kernel.binding import library
-from .kernel.compile import compile_layers
-from .kernel.layer_program import LayerProgram
+from .kernel.compile import LayerProgram, compile_layers
 from .spread.begin import over_workers
 
 

@@ -7,10 +7,11 @@
  *     U(d) = max(0, d - max(-wh, 0))  for d >= 0,   max(d, -max(wl, 0))  for d < 0,
  *     L(d) = min(d, max(0, wl + d))   for d >= 0,   max(d, min(0, -wh))  for d < 0.
  *
- * U is convex. L bends upwards at -wh and at -wl only, so what is below it there and at both ends
- * is below it all along. Other curves with one kink are f(x) = sm x + (sp - sm) relu(x).
+ * U is convex. L bends upwards at -wh and at -wl only, so a line that is below it there and at both
+ * ends is below it all along. Other curves with one kink are f(x) = sm x + (sp - sm) relu(x).
  *
- * References: B. Paulsen, J. Wang, C. Wang, ReluDiff (2020); B. Paulsen et al., NeuroDiff (2020). */
+ * References: B. Paulsen, J. Wang, C. Wang, ReluDiff (2020); B. Paulsen et al., NeuroDiff
+ * (2020). */
 
 static inline double larger(double a, double b) { return a > b ? a : b; }
 

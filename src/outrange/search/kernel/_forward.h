@@ -48,8 +48,8 @@ static void evaluate(const tape *t, scratch *w, const double *x, double *y)
     memcpy(y, w->h + t->lv[t->levels].at, sizeof(double) * (size_t)t->m);
 }
 
-/* The relaxed network whose minimum the last row bounded, at x, below a level, and every sum off by as much as the
- * row paid for. */
+/* The relaxed network whose minimum the last row bounded, at x, below a level, and every sum off by
+ * as much as the row paid for. */
 static void relaxed_forward(const tape *t, scratch *w, int to, const double *x)
 {
     memcpy(w->h, x, sizeof(double) * (size_t)t->d);

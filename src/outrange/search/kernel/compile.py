@@ -6,7 +6,7 @@ layer that adds them up: `f(x) = f(t0) + s0 (x - t0) + sum_k (s_k - s_{k-1}) max
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from ...core import gamma
 from ...core.rounding import UNIT
 from ...graph import Graph, Node
 from ...ops import Affine, Curve, Rearrange
-from .layer_program import LayerProgram, ProgramLayer
+from .layer_program import LayerProgram as LayerProgram, ProgramLayer
 from .sparse import Matrix, identity, matrices, placed
 
 
@@ -54,7 +54,7 @@ def compile_layers(
     rows: np.ndarray,
     offset: np.ndarray,
     fixed: np.ndarray,
-    compiler: type[Compiler] | None = None,
+    compiler: Callable[[Graph, np.ndarray], Compiler] | None = None,
 ) -> LayerProgram | None:
     """The program of objectives `rows @ output + offset`; None if it has none.
 
@@ -99,6 +99,7 @@ class Compiler:
         self.widths = [d]
 
     def add(self, value: int, node: Node) -> bool:
+        """Push the layers of a node; False if it has none."""
         op = node.op
         if isinstance(op, Rearrange):
             self.views[value] = self._rearranged(op, [self.views[j] for j in node.inputs])

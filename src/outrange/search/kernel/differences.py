@@ -8,44 +8,49 @@ bounded.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from ...core.rounding import UNIT
 from ...graph import Graph, Node
 from ...ops import Rearrange
-from ..kernel.compile import Compiler, Source, compile_layers
-from ..kernel.layer_program import LayerProgram, ProgramLayer
-from ..kernel.sparse import Matrix
-from .pairs import PairedCurve, PairedGraph
+from .compile import Compiler, Source, compile_layers
+from .layer_program import LayerProgram, ProgramLayer
+from .sparse import Matrix
 
 
-def compile_pairs(
-    pairs: PairedGraph, rows: np.ndarray, offset: np.ndarray, fixed: np.ndarray
+def compile_differences(
+    graph: Graph,
+    curves: Collection[int],
+    rows: np.ndarray,
+    offset: np.ndarray,
+    fixed: np.ndarray,
 ) -> LayerProgram | None:
     """The program of objectives `rows @ output + offset`; None if it has none.
 
     Args:
-        pairs: The graph with its counterparts.
+        graph: Of two copies of a network, say.
+        curves: Values that are later copies `f(z)` of curves; each reads `z`, the earlier copy's
+            `w`, and `f(w)`.
         rows: `(m, outputs)`.
         offset: `(m,)`.
         fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others.
     """
-    return compile_layers(pairs.graph, rows, offset, fixed, _PairCompiler)
+    return compile_layers(graph, rows, offset, fixed, partial(_DifferenceCompiler, curves))
 
 
-class _PairCompiler(Compiler):
-    def __init__(self, graph: Graph, fixed: np.ndarray) -> None:
+class _DifferenceCompiler(Compiler):
+    def __init__(self, curves: Collection[int], graph: Graph, fixed: np.ndarray) -> None:
         super().__init__(graph, fixed)
-        for value, node in enumerate(graph.nodes, 1):
-            if isinstance(node.op, PairedCurve):  # It reads the layer of its counterpart.
-                self.readers[node.inputs[1]].remove(value)
+        self.curves = curves
+        for value in curves:  # What it reads of its counterpart is the layer, not the sum.
+            self.readers[graph.nodes[value - 1].inputs[1]].remove(value)
 
     def add(self, value: int, node: Node) -> bool:
-        if isinstance(node.op, PairedCurve):
-            return self._apart(value, node)
-        return super().add(value, node)
+        return self._apart(value, node) if value in self.curves else super().add(value, node)
 
     def _rearranged(self, op: Rearrange, views: list[Source]) -> Source:
         found = super()._rearranged(op, views)
