@@ -244,3 +244,30 @@ def test_values_that_are_moved_beside_constants():
 @pytest.mark.parametrize("act", ["tanh", "hard_sigmoid"])
 def test_other_curves_have_no_such_layers(act):
     assert compile_pairs(apart(dense_net, act, 0, 0.01), np.eye(2)) is None
+
+
+@pytest.mark.parametrize("huge", [1e150, 1e200, 1e300])
+@pytest.mark.parametrize("sharp", [0, 4])
+def test_what_overflows_is_loose_and_never_wrong(huge, sharp):
+    """Sizes that are infinite, and differences of infinite ones, prove nothing."""
+    reads = [
+        np.array([[huge, 0.0]]),
+        np.array([[0.0, huge]]),
+        np.array([[huge]]),
+        np.array([[1.0]]),
+    ]
+    sizes, none = [np.abs(r) for r in reads], np.zeros(1)
+    layers = [
+        ProgramLayer({0: reads[0]}, {0: sizes[0]}, none, False, 0.0, 1.0),
+        ProgramLayer({1: reads[2]}, {1: sizes[2]}, none, False, 0.0, 1.0),
+        ProgramLayer({0: reads[1]}, {0: sizes[1]}, none, False, 0.0, 1.0, first=1),
+        ProgramLayer({3: reads[2]}, {3: sizes[2]}, none, False, 0.0, 1.0, first=2),
+        ProgramLayer({4: reads[3]}, {4: sizes[3]}, none),
+    ]
+    kernel = CompiledProgram(LayerProgram(2, layers), np.ones(2))
+    kernel.sharpen(sharp)
+    for lo, hi in (([-1, -1], [1, 1]), ([0.5, -1], [1, -0.5]), ([-1, -1], [-0.5, 1])):
+        least = kernel.bound(np.array(lo, float), np.array(hi, float), np.zeros(4, np.int8))[0]
+        # At the least corner the difference of the second units is -huge^2 min(x, -y), or 0.
+        falls = huge * max(0.0, min(hi[0], -lo[1])) * huge
+        assert not least[0] > -falls
