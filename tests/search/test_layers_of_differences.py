@@ -1,5 +1,7 @@
 """Layers of differences: the kernel's lines for them, and programs of two copies of a network."""
 
+from dataclasses import replace
+
 import mpmath
 import numpy as np
 import pytest
@@ -239,6 +241,18 @@ def test_values_that_are_moved_beside_constants():
     found = solve(graph, box, rows, tol=1e-4)
     assert (found.lower <= (graph.run(x) @ rows.T).min(axis=0) + 1e-12).all()
     assert found.status == "exact"
+
+
+def test_a_sum_that_is_the_output_keeps_its_layer():
+    """Its curve is read by nobody, but has a counterpart."""
+    whole = apart(dense_net, "relu", 3, 0.01)
+    pairs = paired(whole)
+    assert pairs is not None
+    for value in pairs.curves:
+        graph = replace(whole, output=whole.nodes[value - 1].inputs[0])
+        rows = np.eye(graph.value_size(graph.output))
+        x = np.random.default_rng(0).uniform(-1, 1, (20, graph.size))
+        np.testing.assert_allclose(program_of(graph, rows).evaluate(x), graph.run(x), atol=1e-13)
 
 
 @pytest.mark.parametrize("act", ["tanh", "hard_sigmoid"])

@@ -116,8 +116,9 @@ static void draw_apart(const tape *t, const level *l, scratch *w, const int8_t *
         *(v8 *)(w->per_width + i) = per;
         v8 gap = (down - up) * (0.5 * dl + 0.5 * dh) + (down_at - up_at);
         *(v8 *)(w->lost + i) = (v8)((bits8)gap & open);
-        memcpy(w->part + (size_t)i * (size_t)t->d, w->part + (size_t)(i + shift) * (size_t)t->d,
-               sizeof(double) * 8 * (size_t)t->d);
+        if (t->climbs)
+            memcpy(w->part + (size_t)i * (size_t)t->d, w->part + (size_t)(i + shift) * (size_t)t->d,
+                   sizeof(double) * 8 * (size_t)t->d);
         *(v8 *)(w->up + i) = up;
         *(v8 *)(w->down + i) = down;
         /* Open units' offsets differ, by the slack at least: `descend_block` relies on it. */

@@ -24,7 +24,7 @@ typedef struct {
     int64_t *stamp, now; /* by unit: the last block that reached it; this block */
     double *share;      /* a block each: share of each input in its units' widths */
     double *least, *most;      /* by unit: see `_sharpen.h` */
-    double *lost, *part;       /* by unit: what its lines lose; its share of each input */
+    double *lost, *part;       /* by unit: what its lines lose; its share of each input, for `_sharpen.h` */
     double *fault;             /* a block: what its rows lose, by input */
     double *gap, *blame; /* by unit, by input: see `_objective.h` */
     int *lane, blocks;  /* the units of `share`, eight a block; 0: none */
@@ -93,7 +93,7 @@ static scratch *scratch_new(const tape *t)
     w->gap = reals(N);
     w->least = reals(N);
     w->lost = reals(N);
-    w->part = reals((N + 8) * (size_t)t->d);
+    w->part = reals(t->climbs ? (N + 8) * (size_t)t->d : 0);
     w->fault = reals(ROWS * (size_t)t->d);
     w->most = reals(N);
     w->blame = reals(ROWS * (size_t)t->d);

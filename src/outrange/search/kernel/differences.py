@@ -69,7 +69,8 @@ class _DifferenceCompiler(Compiler):
         later, first = self.layers[here - 1], self.layers[there - 1]
         if not later.linear or first.linear or first.first:
             return False
-        if here == len(self.layers) and self.readers[node.inputs[0]] == [value]:
+        own = here == len(self.layers) and self.readers[node.inputs[0]] == [value]
+        if own and node.inputs[0] != self.graph.output:
             self.layers.pop()
             self.widths.pop()
         view = self._push(_difference(later, first, there))
