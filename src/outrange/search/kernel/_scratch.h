@@ -24,7 +24,8 @@ typedef struct {
     int64_t *stamp, now; /* by unit: the last block that reached it; this block */
     double *share;      /* a block each: share of each input in its units' widths */
     double *least, *most;      /* by unit: see `_sharpen.h` */
-    double *lost, *part;       /* by unit: what its lines lose; its share of each input, for `_sharpen.h` */
+    double *lost;              /* by unit: what its lines lose */
+    double *part;              /* by unit: its share of each input; for `_sharpen.h` */
     double *fault;             /* a block: what its rows lose, by input */
     double *gap, *blame; /* by unit, by input: see `_objective.h` */
     int *lane, blocks;  /* the units of `share`, eight a block; 0: none */
