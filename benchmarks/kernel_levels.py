@@ -17,7 +17,7 @@ import numpy as np
 
 from outrange.graph import Builder, Slot
 from outrange.search.kernel.binding import CompiledProgram, address, kernels
-from outrange.search.kernel.layer_program import compile_layers
+from outrange.search.kernel.compile import compile_layers
 
 
 ROOT = Path(__file__).parents[1]

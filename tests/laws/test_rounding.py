@@ -9,7 +9,7 @@ from outrange.graph.rewrites.rewrite import piecewise_to_pairs
 from outrange.search.engines.array_engine import ArrayEngine
 from outrange.search.input_split import kernel_search
 from outrange.search.kernel.binding import CompiledProgram, library
-from outrange.search.kernel.layer_program import compile_layers
+from outrange.search.kernel.compile import compile_layers
 from outrange.search.solve import solve
 from outrange.testing.oracle import evaluate
 from random_graphs import LINES, SMOOTH, random_box, random_graph

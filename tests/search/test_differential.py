@@ -284,8 +284,10 @@ def test_curves_of_one_name_may_differ():
     assert paired(simplified(difference(leaky(0.1), leaky(0.2)))) is None
 
 
-@pytest.mark.parametrize("inputs", [2, 3])
-def test_it_joins_searches_and_they_end_at_the_same_range(inputs, monkeypatch):
+@pytest.mark.parametrize(("inputs", "compiled"), [(2, True), (3, True), (2, False), (3, False)])
+def test_it_joins_searches_and_they_end_at_the_same_range(inputs, compiled, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr("outrange.search.input_split.difference_search.library", lambda: None)
     rng = np.random.default_rng(2)
     weights = [rng.standard_normal(s) / np.sqrt(s[0]) for s in ((inputs, 24), (24, 16), (16, 1))]
 

@@ -7,7 +7,7 @@ from outrange.core import Box
 from outrange.graph import Builder, Graph, Slot
 from outrange.search.input_split import kernel_search
 from outrange.search.kernel.binding import CompiledProgram, library
-from outrange.search.kernel.layer_program import compile_layers
+from outrange.search.kernel.compile import compile_layers
 from outrange.search.solve import solve
 
 

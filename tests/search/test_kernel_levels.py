@@ -18,7 +18,7 @@ from cases import cases
 from outrange.graph import Builder, Slot
 from outrange.search.kernel import binding
 from outrange.search.kernel.binding import CompiledProgram, installed, kernels, library
-from outrange.search.kernel.layer_program import compile_layers
+from outrange.search.kernel.compile import compile_layers
 
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from outrange.graph.rewrites.gates import simplified
 from outrange.ops import affine
 from outrange.search.kernel import sparse
 from outrange.search.kernel.binding import CompiledProgram, library
-from outrange.search.kernel.layer_program import compile_layers
+from outrange.search.kernel.compile import compile_layers
 from outrange.search.kernel.sparse import SparseMatrix
 
 

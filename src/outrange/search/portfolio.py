@@ -20,7 +20,7 @@ from .common.problem import Problem
 from .common.search import Search
 from .in_turns import Later, Portfolio
 from .kernel.binding import library
-from .kernel.layer_program import LayerProgram, compile_layers
+from .kernel.compile import LayerProgram, compile_layers
 from .spread.begin import over_workers
 
 

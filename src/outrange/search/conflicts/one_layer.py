@@ -14,7 +14,8 @@ from ...core import Box, gamma
 from ...graph import Graph
 from ...ops import Largest
 from ..common.problem import Problem
-from ..kernel.layer_program import LayerProgram, ProgramLayer, compile_layers
+from ..kernel.compile import compile_layers
+from ..kernel.layer_program import LayerProgram, ProgramLayer
 
 
 MOST_ENTRIES = 1 << 20

@@ -5,7 +5,9 @@ from __future__ import annotations
 from ...executors import workers
 from ..common.incumbent import Incumbent
 from ..common.problem import Problem
+from ..common.search import Search
 from ..input_split.array_search import ArraySearch
+from ..input_split.difference_search import difference_search
 from ..input_split.halves import few_points
 from .engine import DifferentialEngine
 from .pairs import paired
@@ -21,9 +23,7 @@ class DifferentialSearch(ArraySearch):
     )
 
 
-def search_of_counterparts(
-    problem: Problem, incumbent: Incumbent, seed: int
-) -> DifferentialSearch | None:
+def search_of_counterparts(problem: Problem, incumbent: Incumbent, seed: int) -> Search | None:
     """Differential verification of a graph with counterparts, begun; None for others.
 
     Workers divide the tree of the usual search among them: this one would not be divided.
@@ -38,4 +38,7 @@ def search_of_counterparts(
         return None
     engine = DifferentialEngine(pairs, problem.small, problem.rows, problem.offset)
     incumbent.prove(engine.over(problem.domain))
+    found = difference_search(problem, pairs.graph, pairs.curves, incumbent, seed)
+    if found is not None:
+        return found
     return DifferentialSearch(engine, problem.domain, incumbent, seed=seed, first=few_points)

@@ -16,9 +16,6 @@ from ..common.incumbent import Incumbent
 from .frontier import Frontier
 
 
-SHARE = 0.3
-"""Share of the time spent on descents from open boxes."""
-
 PATIENCE = 0.2
 """Seconds of search before the first attempt."""
 
@@ -34,6 +31,9 @@ class OpenBoxAttack:
         roots: Where points must stay.
         rng: For the points.
     """
+
+    share = 0.3
+    """Of the time."""
 
     def __init__(
         self, gradient: PacedGradient, roots: DomainBoxes, rng: np.random.Generator
@@ -75,4 +75,4 @@ class OpenBoxAttack:
         Args:
             seconds: On the clock of the search.
         """
-        return seconds >= PATIENCE and self._spent <= SHARE * seconds
+        return seconds >= PATIENCE and self._spent <= self.share * seconds

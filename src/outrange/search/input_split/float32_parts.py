@@ -33,7 +33,7 @@ from ...ops import Curve
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..kernel.binding import CompiledProgram, heights_of, library, root_magnitudes
-from ..kernel.layer_program import LayerProgram, compile_layers
+from ..kernel.compile import LayerProgram, compile_layers
 from .float32_points import STEPS, amounts, points_in, provable_near, run_off, sized_at
 from .halves import few_points
 from .kernel_search import KernelSearch

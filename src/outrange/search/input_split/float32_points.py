@@ -10,7 +10,8 @@ from ...core import Box, OutOfTime, check_deadline
 from ...domains.float32 import Float32Plan, stray_over
 from ...ops import Rearrange
 from ..kernel.binding import root_magnitudes
-from ..kernel.layer_program import LayerProgram, compile_layers
+from ..kernel.compile import compile_layers
+from ..kernel.layer_program import LayerProgram
 
 
 SAMPLES = 8

@@ -103,6 +103,8 @@ class KernelSearch(BestFirstSearch):
 
     methods = METHODS
     ascent = ASCENT
+    leaves = True
+    """Whether the phases of few unstable units are enumerated."""
     pace = Pace
 
     def __init__(
@@ -157,7 +159,8 @@ class KernelSearch(BestFirstSearch):
         tasks, pace = self.frontier.pop(count), self._pace
         ticket = next(self._calls)
         self.frontier.lend(ticket)
-        settings = (LEAF_UNITS, LEAF_LPS, self.ascent, pace.threads)
+        leaf = LEAF_UNITS if self.leaves else -1
+        settings = (leaf, LEAF_LPS, self.ascent, pace.threads)
         room = self._rooms.take(count * (pace.budget + 1), self.kernel)
         return KernelCall(
             ticket, self.kernel, self.incumbent, self.free, tasks, pace.budget, settings, room

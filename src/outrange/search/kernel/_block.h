@@ -90,6 +90,14 @@ static void feed_block(const tape *t, scratch *w, const level *l, const int *lis
     }
 }
 
+/* What eight rows lose to the lines of open unit i, given to the inputs that it hangs on. */
+static inline void blame_unit(const tape *t, scratch *w, int i, v8 size)
+{
+    v8 loss = w->lost[i] * size;
+    const double *part = w->part + (size_t)i * (size_t)t->d;
+    for (int q = 0; q < t->d; q++) *(v8 *)(w->fault + ROWS * q) += loss * part[q];
+}
+
 /* Substitute level j's units in every row: `descend` for a block. */
 static void descend_block(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
 {
@@ -104,6 +112,10 @@ static void descend_block(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
         if (up == 0.0 && down == 0.0 && at == 0.0) continue;
         double *p = w->met + BOTH * count;
         w->list[count++] = u;
+        if (t->climbs && w->per_width[i] > 0.0)
+            blame_unit(t, w, i,
+                       size8(*(const v8 *)(rows + BOTH * u)) +
+                           size8(*(const v8 *)(rows + BOTH * u + ROWS)));
         for (int e = 0; e < 2; e++) {
             v8 x = *(const v8 *)(rows + BOTH * u + ROWS * e), y;
             if (up == down && at == 0.0) {
@@ -169,6 +181,7 @@ static void descend_middle(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
         s += bias[u] * y;
         *(v8 *)(w->met + BOTH * n) = y;
         if (n >= both) continue;
+        if (t->climbs) blame_unit(t, w, l->at + u, size + size);
         v8 z = apart[u] * size;
         s += mid_at[u] * x;
         d += apart_at[u] * size + bias[u] * z;
@@ -213,6 +226,7 @@ static void bound_block(const tape *t, scratch *w, int k, const int *ask, int n,
     cst[1] = -cst[0];
     due[1] = due[0];
     memset(w->touched, 0, (size_t)t->levels + 1);
+    memset(w->fault, 0, sizeof(double) * ROWS * (size_t)t->d);
     w->now++;
     for (int i = 0; i < l->nsrc; i++) {
         const source *s = &l->src[i];

@@ -99,7 +99,7 @@ static double leaf_build(const tape *t, scratch *w, leaf *f, int k, const int8_t
     for (int i = 0; i <= K; i++) {
         int lev = i < K ? w->und_level[i] : t->levels, u = i < K ? w->und_unit[i] : k;
         for (int j = 0; j < K; j++) f->keep[w->und_state[j]] = 0.0;
-        start(t, w, lev, u, 1);
+        start(t, w, lev, u, 1, 1);
         to_input(t, w, lev, st, 1, NULL, f->keep);
         double *P = i < K ? f->P + i * d : f->cx, *Q = i < K ? f->Q + i * K : f->wq;
         memcpy(P, w->acc[0], sizeof(double) * (size_t)d);

@@ -26,28 +26,34 @@ static void preactivations(const tape *t, scratch *w, const level *l)
     }
 }
 
-/* The network itself at x; objectives to y. */
-static void evaluate(const tape *t, scratch *w, const double *x, double *y)
+/* The network itself at x, up to a level. */
+static void forward(const tape *t, scratch *w, const double *x, int to)
 {
     memcpy(w->h, x, sizeof(double) * (size_t)t->d);
-    for (int k = 1; k <= t->levels; k++) {
+    for (int k = 1; k <= to; k++) {
         const level *l = &t->lv[k];
         double *h = w->h + l->at;
         preactivations(t, w, l);
         for (int u = 0; u < l->n; u++) {
             double z = w->z[l->at + u];
-            h[u] = l->linear ? z : z * (z < 0 ? l->sm : l->sp);
+            h[u] = l->linear ? z : l->first ? rise(t, w, l, u, z) : z * (z < 0 ? l->sm : l->sp);
         }
     }
+}
+
+/* Objectives at x, to y. */
+static void evaluate(const tape *t, scratch *w, const double *x, double *y)
+{
+    forward(t, w, x, t->levels);
     memcpy(y, w->h + t->lv[t->levels].at, sizeof(double) * (size_t)t->m);
 }
 
-/* The relaxed network whose minimum the last row bounded, at x, and every sum off by as much as the
- * row paid for. */
-static void relaxed_forward(const tape *t, scratch *w, const double *x)
+/* The relaxed network whose minimum the last row bounded, at x, below a level, and every sum off by
+ * as much as the row paid for. */
+static void relaxed_forward(const tape *t, scratch *w, int to, const double *x)
 {
     memcpy(w->h, x, sizeof(double) * (size_t)t->d);
-    for (int k = 1; k < t->levels; k++) {
+    for (int k = 1; k < to; k++) {
         const level *l = &t->lv[k];
         preactivations(t, w, l);
         for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8) {

@@ -4,7 +4,8 @@
  * A network is a tape of levels. Level 0 is the input; level k holds n units
  *     z = sum over sources s of  M_s h_s + bias,     h = z            (a linear level)
  *                                                    h = sm*z (z<0), sp*z (z>=0)   otherwise.
- * The last level is linear and holds the objectives, each to be minimised.
+ * The last level is linear and holds the objectives, each to be minimised. A level may also hold by
+ * how much units differ from those of another one: see `_apart.h`.
  *
  * Rounding. Let |h| <= H on the root box and Z = sum |M| H + |bias| for a unit. Going down one
  * level turns a coefficient a of h into p = fl(a*slope), adds p*bias (and a*intercept) to the
@@ -45,8 +46,11 @@
 #include "_rows.h"
 #include "_reach.h"
 #include "_block.h"
-#include "_units.h"
+#include "_apart.h"
 #include "_forward.h"
+#include "_climb.h"
+#include "_sharpen.h"
+#include "_units.h"
 #include "_objective.h"
 #include "_simplex.h"
 #include "_forms.h"

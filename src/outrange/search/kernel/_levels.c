@@ -7,7 +7,7 @@
 
 #include "_api.h"
 
-#define VERSION 5
+#define VERSION 6
 
 #if defined(__x86_64__)
 #include <cpuid.h>

@@ -91,16 +91,16 @@ static void feed(const tape *t, scratch *w, const level *l, int count, int rows)
     }
 }
 
-/* Start row(s): unit u of level k, its value (and with rows == 2 also minus its value). */
-static void start(const tape *t, scratch *w, int k, int u, int rows)
+/* Start row(s): `sign` times unit u of level k (and with rows == 2 also minus that). */
+static void start(const tape *t, scratch *w, int k, int u, int sign, int rows)
 {
     const level *l = &t->lv[k];
     memset(w->touched, 0, (size_t)t->levels + 1);
     w->list[0] = u;
-    w->p0[u] = 1.0;
-    w->p1[u] = -1.0;
-    w->cst[0] = l->bias[u];
-    w->cst[1] = -l->bias[u];
+    w->p0[u] = sign;
+    w->p1[u] = -sign;
+    w->cst[0] = sign * l->bias[u];
+    w->cst[1] = -sign * l->bias[u];
     w->pad[0] = w->pad[1] = l->rho[u];
     w->mag[0] = w->mag[1] = fabs(l->bias[u]);
     feed(t, w, l, 1, rows);

@@ -23,6 +23,10 @@ typedef struct {
     int *some, *count;  /* a block: the units that its rows reach, and how many, by level */
     int64_t *stamp, now; /* by unit: the last block that reached it; this block */
     double *share;      /* a block each: share of each input in its units' widths */
+    double *least, *most;      /* by unit: see `_sharpen.h` */
+    double *lost;              /* by unit: what its lines lose */
+    double *part;              /* by unit: its share of each input; for `_sharpen.h` */
+    double *fault;             /* a block: what its rows lose, by input */
     double *gap, *blame; /* by unit, by input: see `_objective.h` */
     int *lane, blocks;  /* the units of `share`, eight a block; 0: none */
     double *h, *z; /* values and sums of every unit */
@@ -88,6 +92,11 @@ static scratch *scratch_new(const tape *t)
     w->share = reals(most * ROWS * (size_t)t->d);
     w->lane = malloc(sizeof(int) * most * ROWS);
     w->gap = reals(N);
+    w->least = reals(N);
+    w->lost = reals(N);
+    w->part = reals(t->climbs ? (N + 8) * (size_t)t->d : 0);
+    w->fault = reals(ROWS * (size_t)t->d);
+    w->most = reals(N);
     w->blame = reals(ROWS * (size_t)t->d);
     w->h = reals(N);
     w->z = reals(N);
@@ -134,6 +143,11 @@ static void scratch_free(scratch *w)
     free(w->blame);
     free(w->lane);
     free(w->gap);
+    free(w->least);
+    free(w->lost);
+    free(w->part);
+    free(w->fault);
+    free(w->most);
     free(w->h);
     free(w->due);
     free(w->rows);

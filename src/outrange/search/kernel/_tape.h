@@ -38,6 +38,7 @@ typedef struct {
 
 typedef struct {
     int n, linear, nsrc, at, sat; /* at: offset among all units (padded); sat: among statuses */
+    int first, second; /* 0, or the level of its counterparts: see `_apart.h` */
     double sm, sp, smax;
     const double *bias, *rho, *z;
     source *src;
@@ -50,6 +51,8 @@ typedef struct {
     uint8_t *whole; /* d: which inputs take whole numbers only, or NULL */
     double gamma;  /* gamma_N of all terms of a row */
     int deep;      /* which box of a task comes next: 0, the most urgent; 1, the least */
+    int climbs;    /* steps of ascent on the bound of a unit that seems settled; 0: none */
+    int sampled;   /* the last level of those units */
     double noise;  /* 1; 0 leaves out rounding, for the law that must then fail */
 } tape;
 
@@ -76,6 +79,14 @@ API tape *OF_LEVEL(outrange_tape_new)(int d, int levels, const double *reach)
 }
 
 API void OF_LEVEL(outrange_tape_noise)(tape *t, double noise) { t->noise = noise; }
+
+/* Units that others are differences from are sharpened, see `_sharpen.h`. */
+API void OF_LEVEL(outrange_tape_climbs)(tape *t, int steps)
+{
+    t->climbs = steps;
+    for (int k = 1; k < t->levels; k++)
+        if (t->lv[k].second) t->sampled = k;
+}
 
 /* Least urgent first, few boxes are open at a time, and little is handed back. */
 API void OF_LEVEL(outrange_tape_deep)(tape *t, int deep) { t->deep = deep; }
@@ -109,6 +120,13 @@ API void OF_LEVEL(outrange_tape_level)(tape *t, int k, int n, int linear, double
     t->terms += 2 * n + 2;
     t->gamma = gamma_of(t->terms);
     if (k == t->levels) t->m = n;
+}
+
+/* Level k holds by how much the units of a later copy differ from those of level `first`. */
+API void OF_LEVEL(outrange_tape_apart)(tape *t, int k, int first)
+{
+    t->lv[k].first = first;
+    t->lv[first].second = k;
 }
 
 API void OF_LEVEL(outrange_tape_source)(tape *t, int k, int i, int from, int dense, int stride,

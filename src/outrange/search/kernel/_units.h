@@ -2,8 +2,6 @@
 
 #define LEAST_ROWS 3 /* fewer go down one by one */
 
-static inline double larger(double a, double b) { return a > b ? a : b; }
-
 /* The lines of a level whose units' bounds are known: a stable unit has one; an open one has the
  * chord, and another that may turn. */
 static void draw_lines(const tape *t, const level *l, scratch *w)
@@ -25,6 +23,7 @@ static void draw_lines(const tape *t, const level *l, scratch *w)
         v8 turn = one_of((bits8)(hi > -lo), sp, sm), slope = one_of(on, sp, sm);
         cut = (v8)((bits8)cut & ~settled);
         *(v8 *)(w->per_width + i) = (v8)((bits8)per & ~settled);
+        *(v8 *)(w->lost + i) = size8(cut);
         *(v8 *)(w->free_ + i) = turn;
         *(v8 *)(w->up + i) = one_of(settled, slope, convex ? turn : d);
         *(v8 *)(w->down + i) = one_of(settled, slope, convex ? d : turn);
@@ -53,10 +52,13 @@ static inline int take_bounds(const tape *t, scratch *w, int k, int u, double lo
     /* A bound beyond its unit's size is one that overflowed. */
     if (!(lo > -top && lo <= top)) lo = -top;
     if (!(hi < top && hi >= -top)) hi = top;
+    if (st[s] > 0 && !l->first) lo = larger(lo, 0.0);
+    if (st[s] < 0 && !l->first) hi = -larger(-hi, 0.0);
     w->lo[i] = lo;
     w->hi[i] = hi;
-    if (lo >= 0 || hi <= 0) {
-        st[s] = lo >= 0 ? 1 : -1;
+    int sign = l->first ? sign_apart(t, w, l, u) : lo >= 0 ? 1 : hi <= 0 ? -1 : 0;
+    if (sign) {
+        st[s] = (int8_t)sign;
         return 0;
     }
     w->und_level[w->nund] = k;
@@ -66,19 +68,26 @@ static inline int take_bounds(const tape *t, scratch *w, int k, int u, double lo
     return 1;
 }
 
-/* The shares of each input in the widths of a block's units, from the sizes of both their forms. */
+/* The shares of each input in the widths of a block's units, from the sizes of both their forms
+ * and, where units are sharpened, from what they lose on the way. */
 static void set_shares(const tape *t, scratch *w, const double *xl, const double *xu)
 {
     v8 sum = (v8){0} + 1e-300;
+    const int *lane = w->lane + (size_t)w->blocks * ROWS;
     double *share = w->share + (size_t)w->blocks++ * (size_t)t->d * ROWS;
     for (int q = 0; q < t->d; q++) {
         const double *rows = w->rows + BOTH * q;
         v8 part = (size8(*(const v8 *)rows) + size8(*(const v8 *)(rows + ROWS))) * (xu[q] - xl[q]);
+        if (t->climbs) part = 0.5 * part + *(const v8 *)(w->fault + ROWS * q);
         *(v8 *)(share + ROWS * q) = part;
         sum += part;
     }
     v8 per = 1.0 / sum;
-    for (int q = 0; q < t->d; q++) *(v8 *)(share + ROWS * q) *= per;
+    for (int q = 0; q < t->d; q++) {
+        *(v8 *)(share + ROWS * q) *= per;
+        for (int r = 0; r < ROWS && t->climbs; r++)
+            if (lane[r]) w->part[(size_t)lane[r] * (size_t)t->d + (size_t)q] = share[ROWS * q + r];
+    }
 }
 
 /* Up to a block of units of level k. */
@@ -90,25 +99,28 @@ static void bound_units(const tape *t, scratch *w, int k, const int *ask, int n,
     bound_block(t, w, k, ask, n, xl, xu, lo, hi);
     for (int r = 0; r < ROWS; r++) {
         int open = r < n && take_bounds(t, w, k, ask[r], lo[r], hi[r], st);
+        open |= r < n && is_wanted(t, &t->lv[k], ask[r], st);
         lane[r] = open ? t->lv[k].at + ask[r] : 0;
         any |= open;
     }
-    if (any) set_shares(t, w, xl, xu);
+    if (any && !t->lv[k].first) set_shares(t, w, xl, xu);
 }
 
 /* One unit by itself. */
 static void bound_unit(const tape *t, scratch *w, int k, int u, const double *xl, const double *xu,
                        int8_t *st)
 {
-    start(t, w, k, u, 2);
+    start(t, w, k, u, 1, 2);
     to_input(t, w, k, st, 2, NULL, NULL);
     double pad0 = row_pad(t, w, 0), pad1 = row_pad(t, w, 1);
     double lo = least_over(t->d, w->acc[0], w->cst[0], xl, xu) - pad0;
     double hi = -(least_over(t->d, w->acc[1], w->cst[1], xl, xu) - pad1);
-    if (!take_bounds(t, w, k, u, lo, hi, st)) return;
+    int open = take_bounds(t, w, k, u, lo, hi, st) || is_wanted(t, &t->lv[k], u, st);
+    if (!open || t->lv[k].first) return;
     int *lane = w->lane + (size_t)w->blocks * ROWS;
     memset(lane, 0, sizeof(int) * ROWS);
     lane[0] = t->lv[k].at + u;
+    memset(w->fault, 0, sizeof(double) * ROWS * (size_t)t->d);
     for (int q = 0; q < t->d; q++) {
         *(v8 *)(w->rows + BOTH * q) = (v8){w->acc[0][q]};
         *(v8 *)(w->rows + BOTH * q + ROWS) = (v8){w->acc[1][q]};
@@ -120,6 +132,7 @@ static int unit_bounds(const tape *t, scratch *w, const double *xl, const double
                        const int8_t *known, int8_t *st)
 {
     w->nund = w->blocks = 0;
+    if (t->climbs) sample(t, w, xl, xu);
     for (int k = 1; k <= t->levels; k++) {
         const level *l = &t->lv[k];
         int asked = 0, i = 0;
@@ -129,13 +142,16 @@ static int unit_bounds(const tape *t, scratch *w, const double *xl, const double
         }
         for (int u = 0; u < l->n; u++) {
             int s = l->sat + u;
-            if ((st[s] = known[s]) != 0) take_sign(l, w, u, st[s]);
+            st[s] = known[s];
+            if (st[s] && !is_wanted(t, l, u, known)) take_sign(l, w, u, st[s]);
             else w->ask[asked++] = u;
         }
         for (; asked - i >= LEAST_ROWS; i += ROWS)
             bound_units(t, w, k, w->ask + i, asked - i < ROWS ? asked - i : ROWS, xl, xu, st);
         for (; i < asked; i++) bound_unit(t, w, k, w->ask[i], xl, xu, st);
-        draw_lines(t, l, w);
+        if (t->climbs && !l->first) sharpen(t, w, k, xl, xu, st);
+        if (l->first) draw_apart(t, l, w, st);
+        else draw_lines(t, l, w);
         list_units(l, w);
     }
     return w->nund;

@@ -10,15 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ...core import Box, gamma
-from .heights import heights_of as heights_of
+from ...core import Box
+from .heights import heights_of as heights_of, sizes_of
 from .layer_program import LayerProgram
 from .sparse import Matrix, as_array, entries_of, share_of
 
 
-VERSION = 5
-ORDER = "tape_deep"
-"""Says what comes first, and changes no bound: a library compiled before it was is as good."""
+VERSION = 6
 
 DENSE_SHARE = 0.25
 """A matrix with more nonzeros than this is stored dense."""
@@ -43,8 +41,6 @@ class Kernel:
     def __init__(self, lib: ctypes.CDLL, level: str) -> None:
         self.level = level
         for name, (result, arguments) in _FUNCTIONS.items():
-            if name == ORDER and not hasattr(lib, f"outrange_{name}_{level}"):
-                continue
             function = lib[f"outrange_{name}_{level}"]
             function.restype, function.argtypes = result, arguments
             setattr(self, name, function)
@@ -52,8 +48,10 @@ class Kernel:
     tape_new: Callable[..., int]
     tape_noise: Callable[..., None]
     tape_whole: Callable[..., None]
+    tape_climbs: Callable[..., None]
     tape_deep: Callable[..., None]
     tape_level: Callable[..., None]
+    tape_apart: Callable[..., None]
     tape_source: Callable[..., None]
     tape_free: Callable[..., None]
     explore: Callable[..., int]
@@ -73,8 +71,10 @@ _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
     "tape_new": (_P, [_I, _I, _P]),
     "tape_noise": (None, [_P, _D]),
     "tape_whole": (None, [_P, _P]),
+    "tape_climbs": (None, [_P, _I]),
     "tape_deep": (None, [_P, _I]),
     "tape_level": (None, [_P, _I, _I, _I, _D, _D, _P, _P, _P, _I]),
+    "tape_apart": (None, [_P, _I, _I]),
     "tape_source": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P]),
     "tape_free": (None, [_P]),
     "explore": (_I, [_P, _I] + [_P] * 5 + [_I] * 5 + [_P] * 13),
@@ -164,7 +164,7 @@ class CompiledProgram:
         self.program, self.lib = program, lib
         self.objectives = program.layers[-1].size
         self._kept: list[np.ndarray] = []
-        sizes = _sizes(program, reach, values)
+        sizes = sizes_of(program, reach, values)
         self.handle = lib.tape_new(
             program.inputs, len(program.layers), address(self._keep(reach, np.float64))
         )
@@ -188,6 +188,8 @@ class CompiledProgram:
                 *arrays,
                 len(layer.sources),
             )
+            if layer.first:
+                lib.tape_apart(self.handle, k, layer.first)
             for i, (source, matrix) in enumerate(layer.sources.items()):
                 self._source(k, i, source, matrix)
 
@@ -222,8 +224,11 @@ class CompiledProgram:
 
     def go_deep(self, deep: bool) -> None:
         """Let `explore` take the least urgent box of a task first: few stay open; or not."""
-        if hasattr(self.lib, ORDER):
-            self.lib.tape_deep(self.handle, int(deep))
+        self.lib.tape_deep(self.handle, int(deep))
+
+    def sharpen(self, steps: int) -> None:
+        """Bound units that have counterparts and seem settled once more, by so many steps."""
+        self.lib.tape_climbs(self.handle, steps)
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """Objectives `(batch, m)` at points `(batch, d)`, plain float64."""
@@ -250,33 +255,6 @@ class CompiledProgram:
             *map(address, (least, a, offset, scores, out, lo_z, hi_z)),
         )
         return least, a, offset, scores, out, lo_z, hi_z
-
-
-def _sizes(
-    program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per layer `(Z, rho)`: the size of each sum, and the radius of its rounding errors."""
-    heights = [reach]
-    feeding = [0] * (len(program.layers) + 1)
-    for layer in program.layers:
-        for source in layer.sources:
-            feeding[source] += layer.size
-    out = []
-    for k, layer in enumerate(program.layers):
-        z = np.abs(layer.bias) + layer.error
-        for source, matrix in layer.sizes.items():
-            z = z + matrix @ heights[source]
-        # Zero times infinity: a size that has overflowed stays infinite.
-        z = np.where(np.isnan(z), np.inf, z) * (1.0 + 1e-9)
-        # A coefficient of a source's unit is a sum over every unit of every layer that reads it.
-        terms = max((feeding[s] for s in layer.sources), default=0) + layer.merged
-        slope = 1.0 if layer.linear else max(abs(layer.below), abs(layer.above))
-        # A row that starts at a unit has coefficient 1 there, whatever the slopes.
-        rho = max(1.0, slope) * (gamma(terms + 8) * z + layer.error) * (1.0 + 1e-9)
-        out.append((z, rho))
-        height = slope * z
-        heights.append(height if values is None else np.minimum(height, values[k]))
-    return out
 
 
 def root_magnitudes(

@@ -1,9 +1,10 @@
-"""How large values can be on a box, by the bounds of the sums they are functions of."""
+"""How large values can be on a box, and what their rounding costs."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ...core import gamma
 from .layer_program import LayerProgram
 
 
@@ -19,3 +20,30 @@ def heights_of(program: LayerProgram, lo_z: np.ndarray, hi_z: np.ndarray) -> lis
         values.append(np.where(np.isnan(top), np.inf, top))
         at += layer.size
     return values
+
+
+def sizes_of(
+    program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Per layer `(Z, rho)`: the size of each sum, and the radius of its rounding errors."""
+    heights = [reach]
+    feeding = [0] * (len(program.layers) + 1)
+    for layer in program.layers:
+        for source in layer.sources:
+            feeding[source] += layer.size
+    out = []
+    for k, layer in enumerate(program.layers):
+        z = np.abs(layer.bias) + layer.error
+        for source, matrix in layer.sizes.items():
+            z = z + matrix @ heights[source]
+        # Zero times infinity: a size that has overflowed stays infinite.
+        z = np.where(np.isnan(z), np.inf, z) * (1.0 + 1e-9)
+        # A coefficient of a source's unit is a sum over every unit of every layer that reads it.
+        terms = max((feeding[s] for s in layer.sources), default=0) + layer.merged
+        slope = 1.0 if layer.linear else max(abs(layer.below), abs(layer.above))
+        # A row that starts at a unit has coefficient 1 there, whatever the slopes.
+        rho = max(1.0, slope) * (gamma(terms + 8) * z + layer.error) * (1.0 + 1e-9)
+        out.append((z, rho))
+        height = slope * z
+        heights.append(height if values is None else np.minimum(height, values[k]))
+    return out

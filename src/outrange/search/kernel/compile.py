@@ -1,0 +1,235 @@
+"""Compiling a graph into layers of units.
+
+A curve with one kink becomes one layer; one with more becomes a layer of shifted kinks and a linear
+layer that adds them up: `f(x) = f(t0) + s0 (x - t0) + sum_k (s_k - s_{k-1}) max(x - t_k, 0)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core import gamma
+from ...core.rounding import UNIT
+from ...graph import Graph, Node
+from ...ops import Affine, Curve, Rearrange
+from .layer_program import LayerProgram as LayerProgram, ProgramLayer
+from .sparse import Matrix, identity, matrices, placed
+
+
+@dataclass(eq=False)
+class Source:
+    """Where each entry of a graph value lives: a unit of a layer, or a constant (layer -1).
+
+    Args:
+        layer: `(n,)`.
+        unit: `(n,)`.
+        constant: `(n,)`.
+        more: What is added to it.
+    """
+
+    layer: np.ndarray
+    unit: np.ndarray
+    constant: np.ndarray
+    more: Source | None = None
+
+    @property
+    def parts(self) -> Iterator[Source]:
+        """All that is added up."""
+        part: Source | None = self
+        while part is not None:
+            yield part
+            part = part.more
+
+
+MOST_WEIGHTS = 1 << 24
+"""Entries of the largest affine op, zeros included unless they are known beforehand: a program
+stores matrices explicitly."""
+
+
+def compile_layers(
+    graph: Graph,
+    rows: np.ndarray,
+    offset: np.ndarray,
+    fixed: np.ndarray,
+    compiler: Callable[[Graph, np.ndarray], Compiler] | None = None,
+) -> LayerProgram | None:
+    """The program of objectives `rows @ output + offset`; None if it has none.
+
+    That is, if some curve is not piecewise linear, or a layer is too wide to be written out.
+
+    Args:
+        graph: Without `Largest` nodes (rewrite them first).
+        rows: `(m, outputs)`.
+        offset: `(m,)`.
+        fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others. The inputs of the
+            program are the others, in order.
+        compiler: One that knows more kinds of ops.
+    """
+    if any(
+        isinstance(n.op, Affine)
+        and n.op.entries is None
+        and n.size * max(n.op.sizes) > MOST_WEIGHTS
+        for n in graph.nodes
+    ):
+        return None
+    recorder, defined = (compiler or Compiler)(graph, fixed), {}
+    for i, node in enumerate(graph.nodes):
+        if not recorder.add(i + 1, node):
+            return None
+        if not isinstance(node.op, Rearrange):
+            defined[i + 1] = recorder.last()
+    recorder.affine((rows,), (np.abs(rows),), offset, (graph.output,))
+    return LayerProgram(recorder.widths[0], recorder.layers, defined)
+
+
+class Compiler:
+    """Layers, one node after the other: see `compile_layers`."""
+
+    def __init__(self, graph: Graph, fixed: np.ndarray) -> None:
+        free = np.isnan(fixed)
+        d = int(free.sum())
+        self.layers: list[ProgramLayer] = []
+        self.graph = graph
+        self.readers = graph.readers()
+        unit = np.where(free, np.cumsum(free) - 1, 0)
+        self.views = {0: Source(np.where(free, 0, -1), unit, np.where(free, 0.0, fixed))}
+        self.widths = [d]
+
+    def add(self, value: int, node: Node) -> bool:
+        """Push the layers of a node; False if it has none."""
+        op = node.op
+        if isinstance(op, Rearrange):
+            self.views[value] = self._rearranged(op, [self.views[j] for j in node.inputs])
+        elif isinstance(op, Affine):
+            parts = matrices(op)
+            self.views[value] = self.affine(parts, tuple(map(abs, parts)), op.bias, node.inputs)
+            self.layers[-1].merged += op.ulps
+        elif isinstance(op, Curve) and op.is_piecewise_linear:
+            return self._curve(value, node, op)
+        else:
+            return False
+        return True
+
+    def last(self) -> tuple[int, float]:
+        """What `LayerProgram.defined` says of the last value."""
+        layer = self.layers[-1]
+        slopes = [abs(s) for s in (layer.below, layer.above) if s != 0.0]
+        # Before a curve through the origin it takes at most `e / slope` to be off by `e` after it.
+        share = 1.0 if layer.linear else (1.0 + 2.0**-50) / min(slopes, default=1.0)
+        return len(self.layers) - 1, share
+
+    def _push(self, layer: ProgramLayer) -> Source:
+        self.layers.append(layer)
+        n = layer.size
+        self.widths.append(n)
+        return Source(np.full(n, len(self.layers)), np.arange(n), np.zeros(n))
+
+    def _rearranged(self, op: Rearrange, views: list[Source]) -> Source:
+        layer, unit, constant = (
+            np.concatenate([getattr(v, name) for v in views])
+            for name in ("layer", "unit", "constant")
+        )
+        absent, at = op.index < 0, np.maximum(op.index, 0)
+        return Source(
+            np.where(absent, -1, layer[at]),
+            np.where(absent, 0, unit[at]),
+            np.where(absent, op.fill, constant[at]),
+        )
+
+    def affine(
+        self,
+        parts: Sequence[Matrix],
+        sizes: Sequence[Matrix],
+        bias: np.ndarray,
+        inputs: Sequence[int],
+    ) -> Source:
+        """Push the linear layer `sum_i parts[i] @ value(inputs[i]) + bias`."""
+        bias = np.array(bias, np.float64)
+        terms = [
+            (part, size, view)
+            for part, size, j in zip(parts, sizes, inputs, strict=True)
+            for view in self.views[j].parts
+        ]
+        layer = ProgramLayer({}, {}, bias, error=np.zeros(bias.size), merged=len(terms))
+        for part, size, view in terms:
+            fixed = view.layer < 0
+            if fixed.any():
+                constant = np.where(fixed, view.constant, 0.0)
+                layer.bias = layer.bias + part @ constant
+                spread = size @ np.abs(constant) + np.abs(layer.bias)
+                layer.error = layer.error + gamma(int(fixed.sum()) + 2) * spread
+            for number in np.unique(view.layer[~fixed]):
+                here, width = view.layer == number, self.widths[number]
+                found, total, most = placed(part, size, here, view.unit, width)
+                layer.merged = max(layer.merged, most + len(terms))
+                for store, matrix in ((layer.sources, found), (layer.sizes, total)):
+                    store[number] = store[number] + matrix if number in store else matrix
+        return self._push(layer)
+
+    def _curve(self, value: int, node: Node, op: Curve) -> bool:
+        knots = np.array(op.knots)
+        if not knots.size:
+            return self._straight(value, node, op)
+        if op.rays is not None:
+            self._single(value, node, np.array(op.rays))
+            return True
+        middle = (knots[1:] + knots[:-1]) / 2
+        probes = np.concatenate([[knots[0] - 1.0], middle, [knots[-1] + 1.0]])
+        slopes = np.asarray(op.df(probes), np.float64)
+        heights = np.asarray(op.f(knots), np.float64)
+        eye = identity(node.size)
+        source = node.inputs[0]
+        kinks = []
+        for knot in knots:
+            view = self.affine((eye,), (eye,), np.full(node.size, -knot), (source,))
+            layer = self.layers[-1]
+            layer.linear, layer.below, layer.above = False, 0.0, 1.0
+            self.views[-len(kinks) - 1] = view
+            kinks.append(-len(kinks) - 1)
+        steps = np.diff(slopes)
+        bias = heights[0] - slopes[0] * knots[0]
+        parts = (slopes[0] * eye, *(step * eye for step in steps))
+        sizes = (
+            abs(slopes[0]) * eye,
+            *((abs(a) + abs(b)) * eye for a, b in zip(slopes[1:], slopes[:-1], strict=True)),
+        )
+        view = self.affine(parts, sizes, np.full(node.size, bias), (source, *kinks))
+        layer = self.layers[-1]
+        spread = abs(heights[0]) + abs(slopes[0] * knots[0]) + np.abs(heights).max()
+        reach = np.abs(knots).max() * (np.abs(slopes).max() + 1.0)
+        layer.error = layer.error + op.off + (4 + op.ulps) * 2 * UNIT * (spread + reach)
+        layer.merged += int(4 + op.ulps)
+        self.views[value] = view
+        return True
+
+    def _straight(self, value: int, node: Node, op: Curve) -> bool:
+        slope, height = float(op.df(np.zeros(1))[0]), float(op.f(np.zeros(1))[0])
+        eye, bias = identity(node.size), np.full(node.size, height)
+        self.views[value] = self.affine((slope * eye,), (abs(slope) * eye,), bias, node.inputs)
+        self.layers[-1].merged += int(4 + op.ulps)
+        self.layers[-1].error = self.layers[-1].error + op.off
+        return True
+
+    def _single(self, value: int, node: Node, slopes: np.ndarray) -> None:
+        """Add a curve with its one kink at the origin, in the layer before it if possible."""
+        view = self.views[node.inputs[0]]
+        n = len(self.layers)
+        own = (
+            n > 0
+            and view.more is None
+            and view.layer.size == self.layers[-1].size
+            and np.all(view.layer == n)
+            and np.array_equal(view.unit, np.arange(view.unit.size))
+            and self.layers[-1].linear
+            and len(self.readers[node.inputs[0]]) == 1
+            and node.inputs[0] != self.graph.output
+        )
+        if not own:
+            eye = identity(node.size)
+            view = self.affine((eye,), (eye,), np.zeros(node.size), node.inputs)
+        layer = self.layers[-1]
+        layer.linear, layer.below, layer.above = False, float(slopes[0]), float(slopes[1])
+        self.views[value] = view

@@ -1,0 +1,108 @@
+"""Two copies of nearly one network as layers of the kernel: one, and layers of differences.
+
+The units of the later copy are not there. Their sums are told by how much they differ from those of
+their counterparts, `d = z - w`, and their values by `D = f(w + d) - f(w)`; whoever reads them reads
+`f(w) + D`. What both copies have in common cancels when matrices are subtracted, before anything is
+bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from ...core.rounding import UNIT
+from ...graph import Graph, Node
+from ...ops import Rearrange
+from .compile import Compiler, Source, compile_layers
+from .layer_program import LayerProgram, ProgramLayer
+from .sparse import Matrix
+
+
+def compile_differences(
+    graph: Graph,
+    curves: Collection[int],
+    rows: np.ndarray,
+    offset: np.ndarray,
+    fixed: np.ndarray,
+) -> LayerProgram | None:
+    """The program of objectives `rows @ output + offset`; None if it has none.
+
+    Args:
+        graph: Of two copies of a network, say.
+        curves: Values that are later copies `f(z)` of curves; each reads `z`, the earlier copy's
+            `w`, and `f(w)`.
+        rows: `(m, outputs)`.
+        offset: `(m,)`.
+        fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others.
+    """
+    return compile_layers(graph, rows, offset, fixed, partial(_DifferenceCompiler, curves))
+
+
+class _DifferenceCompiler(Compiler):
+    def __init__(self, curves: Collection[int], graph: Graph, fixed: np.ndarray) -> None:
+        super().__init__(graph, fixed)
+        self.curves = curves
+        for value in curves:  # What it reads of its counterpart is the layer, not the sum.
+            self.readers[graph.nodes[value - 1].inputs[1]].remove(value)
+
+    def add(self, value: int, node: Node) -> bool:
+        return self._apart(value, node) if value in self.curves else super().add(value, node)
+
+    def _rearranged(self, op: Rearrange, views: list[Source]) -> Source:
+        found = super()._rearranged(op, views)
+        if all(view.more is None for view in views):
+            return found
+        rest = [view.more or _nothing(view.unit.size) for view in views]
+        blank = replace(op, fill=np.zeros_like(op.fill))
+        return replace(found, more=self._rearranged(blank, rest))
+
+    def _apart(self, value: int, node: Node) -> bool:
+        """Push how much the units of a later copy differ from those of their counterparts."""
+        z, _, a = (self.views[j] for j in node.inputs)
+        here, there = self._whole(z), self._whole(a)
+        if not here or not there:
+            return False
+        later, first = self.layers[here - 1], self.layers[there - 1]
+        if not later.linear or first.linear or first.first:
+            return False
+        own = here == len(self.layers) and self.readers[node.inputs[0]] == [value]
+        if own and node.inputs[0] != self.graph.output:
+            self.layers.pop()
+            self.widths.pop()
+        view = self._push(_difference(later, first, there))
+        self.views[value] = replace(view, more=a)
+        return True
+
+    def _whole(self, view: Source) -> int:
+        """The number of the layer whose units these are, in order; 0 if there is none."""
+        number = int(view.layer[0])
+        whole = number > 0 and view.more is None and view.unit.size == self.widths[number]
+        whole = whole and (view.layer == number).all()
+        return number if whole and np.array_equal(view.unit, np.arange(view.unit.size)) else 0
+
+
+def _nothing(size: int) -> Source:
+    return Source(np.full(size, -1), np.zeros(size, int), np.zeros(size))
+
+
+def _difference(later: ProgramLayer, first: ProgramLayer, number: int) -> ProgramLayer:
+    """The layer of differences of sums, with the curve of the first."""
+    sources, sizes = dict(later.sources), dict(later.sizes)
+    for source, matrix in first.sources.items():
+        _add(sources, source, -1.0 * matrix)
+        _add(sizes, source, first.sizes[source])
+    bias = later.bias - first.bias
+    slack = 2.0 * UNIT * (np.abs(later.bias) + np.abs(first.bias))
+    return ProgramLayer(
+        sources, sizes, bias, False, first.below, first.above,
+        (later.error + first.error + slack) * (1.0 + 8.0 * UNIT),
+        later.merged + first.merged + 1, number,
+    )  # fmt: skip
+
+
+def _add(store: dict[int, Matrix], source: int, matrix: Matrix) -> None:
+    store[source] = store[source] + matrix if source in store else matrix
