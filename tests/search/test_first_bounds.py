@@ -7,7 +7,8 @@ from outrange.domains import cone_tiles, crown
 from outrange.domains.backward import BoxBatch
 from outrange.domains.cone import cone, entries_needed, shaped
 from outrange.domains.crown import CrownPass, CrownPlan
-from outrange.graph import Builder, Slot, convolve
+from outrange.graph import Builder, Slot, convolve, softmax
+from outrange.ops import Curve
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.parallel import parallel_batches, threads
@@ -122,3 +123,16 @@ def test_slopes_of_products_ascend_at_once(monkeypatch, cutoff, steps, proved):
     assert incumbent.decided == proved
     assert incumbent.known[0] <= 2.0 - cutoff
     assert machine.first is not None or machine.graph is not problem.small
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 8, 17])
+def test_a_softmax_takes_few_steps(count):
+    b = Builder([Slot("x", (2, count))])
+    (x,) = b.input_values()
+    graph = b.finish([softmax(b, x, -1)], ["y"])
+    points = 5.0 * np.random.default_rng(count).normal(size=(20, 2 * count))
+    exact = np.exp(points.reshape(20, 2, count))
+    exact /= exact.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(graph.run(points), exact.reshape(20, -1), rtol=1e-12, atol=1e-14)
+    bent = [node.size for node in graph.nodes if isinstance(node.op, Curve)]
+    assert sum(bent) <= 2 * 4 * count, "one sum for each entry takes their square"

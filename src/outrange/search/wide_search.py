@@ -21,7 +21,6 @@ from ..domains.forward import forward
 from ..domains.stability import is_stable
 from ..graph import Graph
 from ..graph.rewrites.rewrite import fold
-from ..ops import Curve
 from .attack.momentum import attack_from
 from .attack.pgd import Descent, Lowest
 from .common.incumbent import Incumbent
@@ -175,13 +174,13 @@ class WideSearch(Search):
             if source == 0 or not costs_at_most(graph, source, some, 0, PILOT):
                 continue
             part = cone(graph, source, some)
-            curves = [node for node in part.graph.nodes if isinstance(node.op, Curve)]
+            curves = CrownPlan.of(part.graph).curves
             if not curves or [value for value, _ in part.leaves] != [0]:
                 continue
             read = part.leaves[0][1]
             ends = forward(part.graph, self.box.lo[None, read], self.box.hi[None, read])
-            last = curves[-1]
-            return bool(is_stable(last.op, *ends[last.inputs[0]]).mean() >= SETTLED)
+            _, last, op = curves[-1]
+            return bool(is_stable(op, *ends[last]).mean() >= SETTLED)
         return True
 
     def _forms_fit(self) -> bool:

@@ -61,7 +61,7 @@ class OptimizedCrownPass(CrownPass):
         except OutOfTime:
             if np.isneginf(ascent.least).all():
                 return self._late(net, value)
-        self._moved = True
+        self._retaken = True
         found = ascent.least.reshape(boxes, -1)
         lo, hi = (end.copy() for end in self.ends[value])
         lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
