@@ -6,7 +6,8 @@
 The controllers of the ARCH-COMP competition (category AINNCS) are not part of this project: without
 their folder only D1, with a controller of our own, runs. Printed are the verdict and whether it is
 the expected one, the seconds of the whole call, the margin, the looseness of the pipe (proved over
-seen width, the largest and that of the last step), boxes, and the lines a user writes.
+seen width, the largest and that of the last step), boxes, the lines a user writes, what the authors
+of CROWN-Reach published, and whether the answer reaches what its row must (on two quiet cores).
 """
 
 import argparse
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import onnx
 from flows import FLOWS, network_of
+from loop_musts import must_of
 from loop_rows import Row
 from loops import own_controller
 from onnx import TensorProto, helper
@@ -135,10 +137,14 @@ def asked(row: Row, data: Path | None, limit: float) -> str | None:
         seconds = time.perf_counter() - began
     right = "right" if found.status == row.expected else f"not {row.expected}"
     loose = found.pipe.looseness
+    must, told = must_of(row.name), ""
+    if must is not None:
+        missed = must.missed(seconds, found.margin, loose.max(), loose[-1].max())
+        told = f"{must.published:11}  {'missed: ' + ', '.join(missed) if missed else 'met'}"
     margin = f"{found.margin:10.4g}" if np.isfinite(found.margin) else " " * 10
     return (
         f"{found.status:9} {right:12} {seconds:6.1f} s {margin} {loose.max():10.7g} "
-        f"{loose[-1].max():10.7g} {found.cost.boxes:8,} {lines(row):5}"
+        f"{loose[-1].max():10.7g} {found.cost.boxes:8,} {lines(row):5}  {told}"
     )
 
 
@@ -155,7 +161,7 @@ def main() -> None:
     parser.add_argument("--time", type=float, default=120.0, help="seconds for each row")
     given = parser.parse_args()
     head = f"{'verdict':9} {'':12} {'time':>8} {'margin':>10} {'loosest':>10} {'at the end':>10}"
-    print(f"{'':24} {head} {'boxes':>8} lines")
+    print(f"{'':24} {head} {'boxes':>8} lines  published")
     for row in chosen(given.rows):
         told = asked(row, given.data, given.time)
         print(

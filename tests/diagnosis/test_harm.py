@@ -108,10 +108,21 @@ def rounded_inside(harmful):
     return model(*layers, rate=0.05), x, y
 
 
+def tiny_weights(harmful):
+    """Adam's steps are of one size however small a gradient, if only it is above its epsilon."""
+    x = rows()
+    start = [keras.initializers.RandomNormal(stddev=5e-4, seed=i) for i in range(4)]
+    layers = [L.Dense(16, "relu", kernel_initializer=one) for one in start[:3]]
+    made = model(*layers, L.Dense(1, kernel_initializer=start[3]))
+    epsilon = 1e-7 if harmful else 1e-12
+    made.compile(keras.optimizers.Adam(0.03, epsilon=epsilon), "mse")
+    return made, x, x[:, :1] - 0.5 * x[:, 1:2]
+
+
 KINDS = {
     "OR009": linear_stack, "OR011": broadcast_targets, "OR006": outputs_of_a_relu,
     "OR019": dropped_output, "OR007": logits_of_relu, "OR013": equal_units,
-    "OR001": bounded_output, "OR005": rounded_inside,
+    "OR001": bounded_output, "OR005": rounded_inside, "OR012": tiny_weights,
 }  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from outrange.domains import DOMAINS, bounds
 from outrange.graph import Builder, Slot
 from outrange.graph.composites.convolution import convolve, convolve_transposed
 from outrange.ops import convolution, transposed_convolution
+from outrange.ops.numerics.slide import Slide
+from outrange.ops.numerics.sliding_product import SlidingProduct
 from outrange.testing import check_absolute, check_affine, check_part
 
 
@@ -30,13 +32,17 @@ def options(seed: int) -> dict:
         int(rng.integers(max((k - 1) * d + 1 - a - b, 1), max((k - 1) * d + 2, most)))
         for k, d, (a, b) in zip(kernel, dilation, padding, strict=True)
     )
+    strides = tuple(int(s) for s in rng.integers(1, 4, rank))
+    if seed % 2:  # Steps that divide the kernel: then the transpose may be taken by phases.
+        strides = tuple(int(rng.choice([s for s in (1, 2, 3) if k % s == 0])) for k in kernel)
+        dilation = (1,) * rank
     channels = groups * int(rng.integers(1, 3)), groups * int(rng.integers(1, 3))
     size = 10.0 ** rng.uniform(-4, 4)
     return {
         "inputs": inputs,
         "kernel": size * rng.normal(size=(*kernel, channels[0] // groups, channels[1])),
         "bias": None if seed % 4 == 0 else size * rng.normal(size=channels[1]),
-        "strides": tuple(int(s) for s in rng.integers(1, 4, rank)),
+        "strides": strides,
         "dilation": dilation,
         "padding": padding,
         "groups": groups,
@@ -108,6 +114,36 @@ def test_convolution(seed):
     read = op.apply((laid_out(units, shape, copies, first),), False)
     expected = (units.reshape(-1, copies, len(matrix)) @ matrix).reshape(len(units), -1)
     np.testing.assert_array_equal(read, laid_out(expected, out, copies, first))
+
+
+def product_of(seed: int) -> SlidingProduct:
+    """The linear map of a random convolution."""
+    given = options(seed)
+    kernel, groups = given["kernel"], given["groups"]
+    inside, out = kernel.shape[-2:]
+    parts = kernel.reshape(-1, inside, groups, out // groups).transpose(2, 3, 1, 0)
+    slide = Slide(
+        given["inputs"], kernel.shape[:-2], sizes(given), given["strides"], given["dilation"],
+        tuple(a for a, _ in given["padding"]),
+    )  # fmt: skip
+    return SlidingProduct(slide, parts.reshape(groups, out // groups, -1), given["channels_first"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_transpose_by_phases_is_the_transpose_by_sums(seed):
+    linear, sums = product_of(seed), product_of(seed)
+    sums.__dict__["phases"] = None
+    linear.__dict__["phases"] = linear.slide.transposed
+    y = np.random.default_rng(seed).normal(size=(3, linear.sizes[1]))
+    for absolute in (False, True):
+        expected = sums.backward(np.abs(y) if absolute else y, absolute)
+        found = linear.backward(np.abs(y) if absolute else y, absolute)
+        np.testing.assert_allclose(found, expected, 0, 1e-12 * np.abs(expected).max(initial=1e-99))
+
+
+def test_both_ways_are_taken():
+    taken = [product_of(seed).phases is None for seed in range(40)]
+    assert 4 < sum(taken) < 36
 
 
 @pytest.mark.parametrize("seed", SEEDS)

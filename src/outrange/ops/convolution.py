@@ -1,16 +1,11 @@
 """Convolutions and their transposes as `Affine` ops, in any number of spatial dimensions.
 
-No matrix of a whole layer is ever made. The convolution copies what lies under each place of the
-kernel side by side, so that one matrix product per group and sample is left; its transpose
-multiplies first, and adds each product where its entry came from. Both hold the channels in front
-of the spatial axes: that is the faster order for few channels and as fast for many, whatever the
-order in the model.
+No matrix of a whole layer is ever made; see `SlidingProduct`.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,107 +14,7 @@ from .kinds import Affine, SubOp
 from .numerics.grid import grid_of
 from .numerics.image_entries import ImageEntries
 from .numerics.slide import Slide
-
-
-_ROOM = 1 << 18
-"""Numbers that the copies of one chunk may hold: about what stays in a core's cache."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Product:
-    """The linear map of a convolution between flat vectors, and its transpose.
-
-    Args:
-        slide: How the kernel slides.
-        matrix: `(groups, results, entries)`: channels out per group, channels in times places.
-        channels_first: Whether channels come before the spatial axes in the flat vectors.
-    """
-
-    slide: Slide
-    matrix: np.ndarray
-    channels_first: bool
-
-    @cached_property
-    def size_of(self) -> np.ndarray:
-        return np.abs(self.matrix)
-
-    @property
-    def channels(self) -> tuple[int, int]:
-        """Channels in and out."""
-        groups, out, entries = self.matrix.shape
-        return groups * entries // math.prod(self.slide.kernel), groups * out
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Lengths of the vectors in and out."""
-        inside, out = self.channels
-        return inside * math.prod(self.slide.inputs), out * math.prod(self.slide.outputs)
-
-    @property
-    def terms(self) -> int:
-        """The most products that one entry of a result, either way, is a sum of."""
-        _, out, entries = self.matrix.shape
-        seen, seeing = self.slide.most
-        return max(entries // math.prod(self.slide.kernel) * seen, out * seeing, 1)
-
-    def forward(self, x: np.ndarray, absolute: bool) -> np.ndarray:
-        """The convolution of `(..., in)`, or of several images `(..., copies * in)`."""
-        matrix = (self.size_of if absolute else self.matrix).astype(x.dtype, copy=False)
-        return self._chunked(x, *self.sizes, lambda rows, out: self._forward(rows, out, matrix))
-
-    def backward(self, y: np.ndarray, absolute: bool) -> np.ndarray:
-        """Its transpose, of `(..., out)`."""
-        matrix = (self.size_of if absolute else self.matrix).astype(y.dtype, copy=False)
-        return self._chunked(
-            y, self.sizes[1], self.sizes[0], lambda rows, out: self._backward(rows, out, matrix)
-        )
-
-    def _chunked(
-        self,
-        rows: np.ndarray,
-        own: int,
-        size: int,
-        function: Callable[[np.ndarray, np.ndarray], None],
-    ) -> np.ndarray:
-        """`function` writes one chunk of rows at a time, so that its copies stay small."""
-        copies = rows.shape[-1] // own
-        flat = rows.reshape(math.prod(rows.shape[:-1]) * copies, own)
-        out = np.empty((len(flat), size), rows.dtype)
-        places = self.channels[0] * math.prod((*self.slide.kernel, *self.slide.outputs))
-        step = max(1, _ROOM // max(places, *self.sizes))
-        for start in range(0, len(flat), step):
-            function(flat[start : start + step], out[start : start + step])
-        return out.reshape(*rows.shape[:-1], copies * size)
-
-    def _image(self, rows: np.ndarray, channels: int, spatial: tuple[int, ...]) -> np.ndarray:
-        """Flat rows with their channels in front: `(b, channels, *spatial)`, a view."""
-        if self.channels_first:
-            return rows.reshape(-1, channels, *spatial)
-        return np.moveaxis(rows.reshape(-1, *spatial, channels), -1, 1)
-
-    def _results(self, rows: np.ndarray) -> np.ndarray:
-        """Flat results as `(b, groups, channels of a group, places)`, a view."""
-        groups, out, _ = self.matrix.shape
-        places = math.prod(self.slide.outputs)
-        if self.channels_first:
-            return rows.reshape(-1, groups, out, places)
-        return rows.reshape(-1, places, groups, out).transpose(0, 2, 3, 1)
-
-    def _forward(self, x: np.ndarray, out: np.ndarray, matrix: np.ndarray) -> None:
-        groups, _, entries = matrix.shape
-        image = self._image(x, self.channels[0], self.slide.inputs)
-        parts = self.slide.gathered(image).reshape(len(x), groups, entries, -1)
-        if self.channels_first or groups > 1:
-            self._results(out)[:] = matrix @ parts
-        else:
-            # Transposed on both sides, the product is written in the order wanted.
-            out[:] = (parts[:, 0].transpose(0, 2, 1) @ matrix[0].T).reshape(len(x), -1)
-
-    def _backward(self, y: np.ndarray, out: np.ndarray, matrix: np.ndarray) -> None:
-        parts = matrix.transpose(0, 2, 1) @ self._results(y)
-        parts = parts.reshape(len(y), -1, *self.slide.kernel, *self.slide.outputs)
-        out[:] = 0.0
-        self.slide.scattered(parts, self._image(out, self.channels[0], self.slide.inputs))
+from .numerics.sliding_product import SlidingProduct
 
 
 def convolution(
@@ -156,12 +51,12 @@ def convolution(
     )
     before = tuple(a for a, _ in padding)
     slide = Slide(tuple(inputs), spatial, outputs, tuple(strides), tuple(dilation), before)
-    linear = _Product(slide, _matrix(kernel, groups), channels_first)
+    linear = SlidingProduct(slide, _matrix(kernel, groups), channels_first)
     shift = np.tile(_bias(bias, linear.channels[1], outputs, channels_first), copies)
     return _plain(name, linear, shift, copies, linear.terms)
 
 
-def _plain(name: str, linear: _Product, bias: np.ndarray, copies: int, terms: int) -> Affine:
+def _plain(name: str, linear: SlidingProduct, bias: np.ndarray, copies: int, terms: int) -> Affine:
     """The op that convolves."""
     first, slide = linear.channels_first, linear.slide
 
@@ -225,12 +120,14 @@ def transposed_convolution(
         tuple(dilation),
         tuple(before),
     )
-    linear = _Product(slide, _matrix(kernel, groups), channels_first)
+    linear = SlidingProduct(slide, _matrix(kernel, groups), channels_first)
     shift = np.tile(_bias(bias, linear.channels[0], slide.inputs, channels_first), copies)
     return _transposed(name, linear, shift, copies, linear.terms)
 
 
-def _transposed(name: str, linear: _Product, bias: np.ndarray, copies: int, terms: int) -> Affine:
+def _transposed(
+    name: str, linear: SlidingProduct, bias: np.ndarray, copies: int, terms: int
+) -> Affine:
     """The op that applies the transpose of `linear`."""
     first, slide = linear.channels_first, linear.slide
 

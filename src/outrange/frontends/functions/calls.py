@@ -13,6 +13,7 @@ from ...graph import Builder, Operand, Value
 from ...graph.composites import logic
 from ..traced.rules import power
 from .tables import choose, digitize, interpolate, piecewise, searched, selected
+from .vectors import cross, difference, norm, outer, product, running_sum
 
 
 Rule = Callable[..., Any]
@@ -94,6 +95,9 @@ UFUNCS: Mapping[str, Rule] = MappingProxyType({
     "expm1": _curve("expm1"),
     "log": _curve("log"),
     "log1p": _curve("log1p"),
+    "exp2": lambda b, x: b.curve("exp", b.affine_map(x, np.log(2.0), ulps=1)),
+    "log2": lambda b, x: b.affine_map(b.curve("log", x), 1.0 / np.log(2.0), ulps=2),
+    "log10": lambda b, x: b.affine_map(b.curve("log", x), 1.0 / np.log(10.0), ulps=2),
     "sin": _curve("sin"),
     "cos": _curve("cos"),
     "tan": _tan,
@@ -196,6 +200,12 @@ FUNCTIONS: Mapping[str, Rule] = MappingProxyType({
     "choose": choose,
     "clip": _clip,
     "dot": lambda b, of, x, y: _matmul(b, of(b, x), of(b, y)),
+    "cross": cross,
+    "outer": outer,
+    "norm": norm,
+    "prod": product,
+    "diff": difference,
+    "cumsum": running_sum,
     "sum": _reduced("sum"),
     "mean": _reduced("mean"),
     "max": _reduced("max"),
@@ -210,5 +220,13 @@ FUNCTIONS: Mapping[str, Rule] = MappingProxyType({
     "flip": _moved(np.flip),
     "roll": _moved(np.roll),
     "squeeze": _moved(np.squeeze),
+    "expand_dims": _moved(np.expand_dims),
+    "moveaxis": _moved(np.moveaxis),
+    "swapaxes": _moved(np.swapaxes),
+    "broadcast_to": _moved(np.broadcast_to),
+    "repeat": _moved(np.repeat),
+    "tile": _moved(np.tile),
+    "take": _moved(np.take),
+    "diagonal": _moved(np.diagonal),
 })  # fmt: skip
 """NumPy function to a rule of the builder, a reader of arguments, and the arguments."""

@@ -88,7 +88,10 @@ class Slide:
         inner = tuple(a * d for a, d in zip(steps, self.dilation, strict=True))
         outer = tuple(a * s for a, s in zip(steps, self.strides, strict=True))
         shape = (*image.shape[:2], *self.kernel, *self.outputs)
-        return as_strided(touched, shape, (*lead, *inner, *outer), writeable=False)
+        strides = (*lead, *inner, *outer)
+        if touched.flags.c_contiguous:  # The same view, without what `as_strided` does in Python.
+            return np.ndarray(shape, touched.dtype, touched, 0, strides)
+        return as_strided(touched, shape, strides, writeable=False)
 
     def scattered(self, parts: np.ndarray, image: np.ndarray) -> None:
         """Write into `image` the sums of `parts`, by the transpose of `gathered`."""
@@ -99,8 +102,30 @@ class Slide:
                 for k, d, m, s in zip(place, self.dilation, self.outputs, self.strides, strict=True)
             )
             touched[(..., *target)] += parts[(slice(None), slice(None), *place)]
+        self.put(touched, image)
+
+    def put(self, touched: np.ndarray, image: np.ndarray) -> None:
+        """Write into `image` what of `touched`, the extent or more, lies in it."""
         there, here = self.overlap
         image[(..., *here)] = touched[(..., *there)]
+
+    @cached_property
+    def transposed(self) -> "Slide | None":
+        """How the results slide over cells of `strides` entries; None if these cut the kernel."""
+        if any(d > 1 for d in self.dilation) or any(
+            k % s for k, s in zip(self.kernel, self.strides, strict=True)
+        ):
+            return None
+        kernel = tuple(k // s for k, s in zip(self.kernel, self.strides, strict=True))
+        ones = (1,) * len(kernel)
+        return Slide(
+            inputs=self.outputs,
+            kernel=kernel,
+            outputs=tuple(m + k - 1 for m, k in zip(self.outputs, kernel, strict=True)),
+            strides=ones,
+            dilation=ones,
+            before=tuple(k - 1 for k in kernel),
+        )
 
     def seen_by(self, results: Sequence[slice]) -> tuple[slice, ...]:
         """The entries that some neighboring results see; at least one."""

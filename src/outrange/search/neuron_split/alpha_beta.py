@@ -17,7 +17,7 @@ import numpy as np
 
 from ...core.arrays import Numbers
 from .ascent_backend import chosen
-from .node import Splits
+from .node import Cuts, Splits
 from .relaxations import Relaxation
 from .relaxed_net import BackwardPass, RelaxedNet
 from .settings import SETTINGS
@@ -100,13 +100,13 @@ def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.
     start, splits, alpha = dict(task.start), task.splits, task.alpha.copy()
     beta = None if task.beta is None else task.beta.copy()
     below = None if task.below is None else task.below.take(active)
-    cut = None if beta is None else (np.isfinite(splits.low), np.isfinite(splits.high))
-    shapes = (alpha.shape, alpha.shape, count)
+    cuts = None if beta is None else Cuts.of(splits)
+    shapes = (alpha.shape, (count, 0 if cuts is None else cuts.columns.size), count)
     moments = [AdamMoments(np.zeros(shape), np.zeros(shape)) for shape in shapes]
     for step in range(steps + 1):
         relaxed = net.relax(prepared, alpha)
         rows, less = _with_output_constraint(net, dict(start), below)
-        result = net.backward(rows, relaxed, beta, splits)
+        result = net.backward(rows, relaxed, beta, cuts)
         result.least -= less
         better = result.least > task.least[active]
         whom = active[better]
@@ -123,7 +123,7 @@ def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.
             break
         z, values = net.forward(result, net.corner(result.form), max(rows))
         far = np.where(np.isfinite(target[active]), target[active] - result.least, 0.0)
-        _move(net, relaxed, result, z, (alpha, beta), (splits, cut, far), moments, step)
+        _move(net, relaxed, result, z, (alpha, beta), (cuts, far), moments, step)
         if below is not None:
             push = values[net.graph.output] @ below.row - below.cutoff
             below.gamma += (
@@ -132,12 +132,12 @@ def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.
             np.maximum(below.gamma, 0.0, out=below.gamma)
         if going.mean() < 0.75:
             active = active[going]
-            alpha, splits = alpha[going], splits.take(going)
+            alpha = alpha[going]
             start = {v: rows[going] for v, rows in start.items()}
             prepared = {v: part.take(going) for v, part in prepared.items()}
             below = None if below is None else below.take(going)
-            if beta is not None and cut is not None:
-                beta, cut = beta[going], (cut[0][going], cut[1][going])
+            if beta is not None and cuts is not None:
+                beta, cuts = beta[going], cuts.take(going)
             for part in moments:
                 part.keep(going)
 
@@ -148,7 +148,7 @@ def _move(
     result: BackwardPass,
     z: np.ndarray,
     now: tuple[np.ndarray, np.ndarray | None],
-    cutting: tuple[Splits, tuple[np.ndarray, np.ndarray] | None, np.ndarray],
+    cutting: tuple[Cuts | None, np.ndarray],
     moments: list[AdamMoments],
     step: int,
 ) -> None:
@@ -168,19 +168,21 @@ def _move(
         slope[:, b.place] = a * gain * distance
     alpha += SETTINGS.slope_pace * pace * moments[0].step(slope)
     np.clip(alpha, 0.0, 1.0, out=alpha)
-    splits, cut, far = cutting
-    if beta is None or cut is None:
+    cuts, far = cutting
+    if beta is None or cuts is None or not cuts.columns.size:
         return
-    has_low, has_high = cut
-    point = np.where((beta > 0) | ~has_high, splits.low, splits.high)
-    some = has_low | has_high
-    push = np.where(some, np.where(some, point, 0.0) - z, 0.0)
+    has_low, has_high = np.isfinite(cuts.low), np.isfinite(cuts.high)
+    own, some = beta[:, cuts.columns], has_low | has_high
+    point = np.where((own > 0) | ~has_high, cuts.low, cuts.high)
+    push = np.where(some, np.where(some, point, 0.0) - z[:, cuts.columns], 0.0)
     size = np.abs(result.rows).sum(axis=1) / np.maximum((result.rows != 0).sum(axis=1), 1)
     # Without coefficients, the missing bound gives the step size (Polyak's step).
     short = np.maximum(far, 0.0)[:, None] * np.abs(push)
     short /= (push * push).sum(axis=1, keepdims=True) + 1e-300
-    beta += pace * np.maximum(SETTINGS.beta_pace * size[:, None], short) * moments[1].step(push)
-    np.clip(beta, np.where(has_high, -np.inf, 0.0), np.where(has_low, np.inf, 0.0), out=beta)
+    own += pace * np.maximum(SETTINGS.beta_pace * size[:, None], short) * moments[1].step(push)
+    beta[:, cuts.columns] = np.clip(
+        own, np.where(has_high, -np.inf, 0.0), np.where(has_low, np.inf, 0.0)
+    )
 
 
 class AdamMoments:
@@ -200,12 +202,16 @@ class AdamMoments:
         self.steps += 1
         self.first *= 0.9
         self.first += 0.1 * gradient
+        gradient = gradient * gradient
+        gradient *= 0.01
         self.second *= 0.99
-        self.second += 0.01 * gradient * gradient
-        mean = self.first / (1 - 0.9**self.steps)
-        spread = (self.second / (1 - 0.99**self.steps)) ** 0.5
-        spread += 1e-12
-        mean /= spread
+        self.second += gradient
+        # The corrections of both means, as one factor of the quotient.
+        spread = self.second**0.5
+        scale = (1 - 0.99**self.steps) ** 0.5
+        spread += 1e-12 * scale
+        mean = self.first / spread
+        mean *= scale / (1 - 0.9**self.steps)
         return mean
 
     def keep(self, going: np.ndarray) -> None:

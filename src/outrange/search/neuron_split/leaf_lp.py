@@ -63,6 +63,6 @@ def _form(
     """A row of a net without unstable units as `form . x + height`."""
     splits = task.splits.first(net.units_before(max(start)))
     relaxed = net.relax(net.prepare(splits), task.alpha)
-    result = net.backward(start, relaxed, None, splits)
+    result = net.backward(start, relaxed, None, None)
     corner = net.corner(result.form)
     return result.form[0], float(result.least[0] - result.form[0] @ corner[0])

@@ -74,3 +74,35 @@ class Splits:
         """Without the units after the first few."""
         low, high, lo, hi = (part[:, :units] for part in (self.low, self.high, self.lo, self.hi))
         return Splits(low, high, lo, hi, self.same)
+
+
+@dataclass(eq=False)
+class Cuts:
+    """The split constraints of those units that any sub-problem has one of: a few of many.
+
+    Args:
+        columns: `(c,)` the units.
+        low: `(P, c)` their constraints `z >= low`, `-inf` where there is none.
+        high: `(P, c)` their constraints `z <= high`.
+    """
+
+    columns: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @staticmethod
+    def of(splits: Splits) -> Cuts:
+        """Those of some sub-problems."""
+        some = (splits.low.max(axis=0) > -np.inf) | (splits.high.min(axis=0) < np.inf)
+        columns = np.flatnonzero(some)
+        return Cuts(columns, splits.low[:, columns], splits.high[:, columns])
+
+    def take(self, index: np.ndarray) -> Cuts:
+        """Some of the sub-problems, with the same units."""
+        return Cuts(self.columns, self.low[index], self.high[index])
+
+    def shift(self, beta: np.ndarray) -> np.ndarray:
+        """`(P,)` the constant that multipliers `(P, s)` add: `beta` times its split point."""
+        beta = beta[:, self.columns]
+        point = np.where(beta > 0, self.low, np.where(beta < 0, self.high, 0.0))
+        return (beta * point).sum(axis=1)

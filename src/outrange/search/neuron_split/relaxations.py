@@ -8,6 +8,7 @@ ranges alone, once; `PreparedActivation.relax` then gives the lines for any `alp
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -151,8 +152,13 @@ class PreparedKink:
             else (np.clip(self.below + alpha * (self.above - self.below), self.below, self.above))
         )
         lower = np.where(self.settled, self.fixed, free)
-        gain = np.where(self.settled, 0.0, self.above - self.below)
-        return Relaxation((lower, self.upper[0]), (None, self.upper[1]), (gain, None), (None, None))
+        gain = self.gain, None
+        return Relaxation((lower, self.upper[0]), (None, self.upper[1]), gain, (None, None))
+
+    @cached_property
+    def gain(self) -> np.ndarray:
+        """By how much the slope below moves with `alpha`."""
+        return np.where(self.settled, 0.0, self.above - self.below)
 
     def take(self, index: np.ndarray) -> PreparedKink:
         """Some of the sub-problems."""

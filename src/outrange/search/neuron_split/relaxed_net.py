@@ -25,7 +25,7 @@ from ...graph import Graph
 from ...graph.graph import Op
 from ...ops import Affine, Rearrange
 from .backward_pass import BackwardPass, Proof
-from .node import Splits
+from .node import Cuts, Splits
 from .relaxations import Activation, PreparedActivation, Relaxation
 from .smooth_relaxations import activations_of
 
@@ -139,7 +139,7 @@ class RelaxedNet:
         start: Mapping[int, np.ndarray],
         relaxed: Mapping[int, Relaxation],
         beta: np.ndarray | None,
-        splits: Splits,
+        cuts: Cuts | None,
     ) -> BackwardPass:
         """Bounds of `sum of start[v] . v` over the box, in plain float64.
 
@@ -147,14 +147,15 @@ class RelaxedNet:
             start: Rows `(P, n)` per value.
             relaxed: The lines.
             beta: `(P, s)` signed multipliers, or None.
-            splits: What they multiply.
+            cuts: What they multiply.
         """
         waiting = dict(start)
         top = max(start)
         count = len(start[top])
-        constant, rows = np.zeros(count), np.zeros((count, splits.low.shape[1]))
-        slopes, offsets = {}, {}
         at = {b.value: b for b in self.activations}
+        units = max((at[v].place.stop for v in relaxed), default=0)
+        constant, rows = np.zeros(count), np.zeros((count, units))
+        slopes, offsets = {}, {}
         beta_rows = self._beta_rows(beta)
         for v in range(top, 0, -1):
             if v not in waiting and v not in beta_rows:
@@ -184,8 +185,8 @@ class RelaxedNet:
             form = np.zeros((count, self.box.size))
         if 0 in beta_rows:
             form = form - beta_rows[0]
-        if beta is not None:
-            constant += self._shift(beta, splits)
+        if beta is not None and cuts is not None:
+            constant += cuts.shift(beta)
         least = form @ self._center - np.abs(form) @ self._reach + constant
         return BackwardPass(least, rows, form, slopes, offsets)
 
@@ -198,11 +199,6 @@ class RelaxedNet:
                     continue
                 beta_rows[b.source] = beta_rows[b.source] + part if b.source in beta_rows else part
         return beta_rows
-
-    @staticmethod
-    def _shift(beta: np.ndarray, splits: Splits) -> np.ndarray:
-        """The constant that the multipliers add: `beta p`."""
-        return (beta * _used_points(beta, splits)).sum(axis=1)
 
     def _join(self, value: int, rows: np.ndarray) -> RowInjection:
         """Rows that are added at a value, with the rounding error of the sum."""
@@ -258,7 +254,7 @@ class RelaxedNet:
         if beta is not None:
             size = np.abs(beta * point).sum(axis=1)
             pad = 4 * (self.units + 8) * UNIT * size
-            least = np.where(size > 0, down(least + self._shift(beta, splits) - pad, 2), least)
+            least = np.where(size > 0, down(least + Cuts.of(splits).shift(beta) - pad, 2), least)
         rows = np.zeros(alpha.shape)
         for b in self.activations:
             if b.value in record:

@@ -21,7 +21,7 @@ from ...core import OutOfTime
 from ..common.parallel import even_parts, parallel_map
 from .alpha_beta import BoundProblem, optimize_bounds
 from .leaf_lp import bound_by_lp
-from .node import SplitNode, Splits
+from .node import Cuts, SplitNode, Splits
 from .relaxed_net import RelaxedNet
 from .settings import SETTINGS
 from .tighten_units import CutoffProblem, most_of, tighten
@@ -172,7 +172,7 @@ class SplitTree:
         """Bounds without ascent."""
         task = self._stacked(leaves)
         relaxed = self.net.relax(self.net.prepare(task.splits), task.alpha)
-        return self.net.backward(task.start, relaxed, task.beta, task.splits).least
+        return self.net.backward(task.start, relaxed, task.beta, Cuts.of(task.splits)).least
 
     def _improved(
         self, leaves: list[SplitNode], cutoff: float, steps: int

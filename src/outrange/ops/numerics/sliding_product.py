@@ -1,0 +1,164 @@
+"""The linear map of a convolution and its transpose, as matrix products over sliding windows.
+
+The convolution copies what lies under each place of the kernel side by side, so that one product a
+group and sample is left. Its transpose multiplies first and adds each product where its entry came
+from; or, where the steps divide the kernel, it is a convolution by steps of one itself, from the
+results to cells of as many entries as a step is long, with a part of the kernel for each of them
+(sub-pixel convolution). Both hold the channels in front of the spatial axes: that is the faster
+order for few channels and as fast for many, whatever the order in the model.
+
+Reference: W. Shi et al., *Is the deconvolution layer the same as a convolutional layer?*, 2016.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .slide import Slide
+
+
+_ROOM = 1 << 18
+"""Numbers that the copies of one chunk may hold: about what stays in a core's cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class SlidingProduct:
+    """The linear map of a convolution between flat vectors, and its transpose.
+
+    Args:
+        slide: How the kernel slides.
+        matrix: `(groups, results, entries)`: channels out per group, channels in times places.
+        channels_first: Whether channels come before the spatial axes in the flat vectors.
+    """
+
+    slide: Slide
+    matrix: np.ndarray
+    channels_first: bool
+
+    @cached_property
+    def size_of(self) -> np.ndarray:
+        return np.abs(self.matrix)
+
+    @cached_property
+    def phases(self) -> Slide | None:
+        """How the transpose slides over the results, where that moves no more numbers about."""
+        slide = self.slide.transposed
+        if slide is None:
+            return None
+        _, out, entries = self.matrix.shape
+        copied = out * math.prod((*slide.kernel, *slide.outputs))
+        return slide if copied <= entries * math.prod(self.slide.outputs) else None
+
+    @cached_property
+    def phase_matrices(self) -> tuple[np.ndarray, np.ndarray]:
+        """The kernel of the transpose, `(groups, entries of a cell, results under it)`; `|a|`."""
+        groups, out, _ = self.matrix.shape
+        strides, places = self.slide.strides, self.slide.kernel
+        halved = [n for k, s in zip(places, strides, strict=True) for n in (k // s, s)]
+        axes = len(places)
+        turned = np.flip(
+            self.matrix.reshape(groups, out, -1, *halved), tuple(3 + 2 * i for i in range(axes))
+        )
+        order = (0, 2, *(4 + 2 * i for i in range(axes)), 1, *(3 + 2 * i for i in range(axes)))
+        cell = self.channels[0] // groups * math.prod(strides)
+        made = np.ascontiguousarray(turned.transpose(order).reshape(groups, cell, -1))
+        return made, np.abs(made)
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Channels in and out."""
+        groups, out, entries = self.matrix.shape
+        return groups * entries // math.prod(self.slide.kernel), groups * out
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Lengths of the vectors in and out."""
+        inside, out = self.channels
+        return inside * math.prod(self.slide.inputs), out * math.prod(self.slide.outputs)
+
+    @property
+    def terms(self) -> int:
+        """The most products that one entry of a result, either way, is a sum of."""
+        _, out, entries = self.matrix.shape
+        seen, seeing = self.slide.most
+        return max(entries // math.prod(self.slide.kernel) * seen, out * seeing, 1)
+
+    def forward(self, x: np.ndarray, absolute: bool) -> np.ndarray:
+        """The convolution of `(..., in)`, or of several images `(..., copies * in)`."""
+        matrix = (self.size_of if absolute else self.matrix).astype(x.dtype, copy=False)
+        return self._chunked(x, *self.sizes, lambda rows, out: self._forward(rows, out, matrix))
+
+    def backward(self, y: np.ndarray, absolute: bool) -> np.ndarray:
+        """Its transpose, of `(..., out)`."""
+        if self.phases is None:
+            matrix, function = self.size_of if absolute else self.matrix, self._backward
+        else:
+            matrix, function = self.phase_matrices[int(absolute)], self._backward_by_phases
+        matrix = matrix.astype(y.dtype, copy=False)
+        return self._chunked(
+            y, self.sizes[1], self.sizes[0], lambda rows, out: function(rows, out, matrix)
+        )
+
+    def _chunked(
+        self,
+        rows: np.ndarray,
+        own: int,
+        size: int,
+        function: Callable[[np.ndarray, np.ndarray], None],
+    ) -> np.ndarray:
+        """`function` writes one chunk of rows at a time, so that its copies stay small."""
+        copies = rows.shape[-1] // own
+        flat = rows.reshape(math.prod(rows.shape[:-1]) * copies, own)
+        out = np.empty((len(flat), size), rows.dtype)
+        places = self.channels[0] * math.prod((*self.slide.kernel, *self.slide.outputs))
+        step = max(1, _ROOM // max(places, *self.sizes))
+        for start in range(0, len(flat), step):
+            function(flat[start : start + step], out[start : start + step])
+        return out.reshape(*rows.shape[:-1], copies * size)
+
+    def _image(self, rows: np.ndarray, channels: int, spatial: tuple[int, ...]) -> np.ndarray:
+        """Flat rows with their channels in front: `(b, channels, *spatial)`, a view."""
+        if self.channels_first:
+            return rows.reshape(-1, channels, *spatial)
+        return np.moveaxis(rows.reshape(-1, *spatial, channels), -1, 1)
+
+    def _results(self, rows: np.ndarray) -> np.ndarray:
+        """Flat results as `(b, groups, channels of a group, places)`, a view."""
+        groups, out, _ = self.matrix.shape
+        places = math.prod(self.slide.outputs)
+        if self.channels_first:
+            return rows.reshape(-1, groups, out, places)
+        return rows.reshape(-1, places, groups, out).transpose(0, 2, 3, 1)
+
+    def _forward(self, x: np.ndarray, out: np.ndarray, matrix: np.ndarray) -> None:
+        groups, _, entries = matrix.shape
+        image = self._image(x, self.channels[0], self.slide.inputs)
+        parts = self.slide.gathered(image).reshape(len(x), groups, entries, -1)
+        if self.channels_first or groups > 1:
+            self._results(out)[:] = matrix @ parts
+        else:
+            # Transposed on both sides, the product is written in the order wanted.
+            out[:] = (parts[:, 0].transpose(0, 2, 1) @ matrix[0].T).reshape(len(x), -1)
+
+    def _backward(self, y: np.ndarray, out: np.ndarray, matrix: np.ndarray) -> None:
+        parts = matrix.transpose(0, 2, 1) @ self._results(y)
+        parts = parts.reshape(len(y), -1, *self.slide.kernel, *self.slide.outputs)
+        out[:] = 0.0
+        self.slide.scattered(parts, self._image(out, self.channels[0], self.slide.inputs))
+
+    def _backward_by_phases(self, y: np.ndarray, out: np.ndarray, matrix: np.ndarray) -> None:
+        """Gather the results that see each cell of `strides` entries, and multiply once."""
+        phases, strides = self.phases, self.slide.strides
+        assert phases is not None
+        results = self._image(y, self.channels[1], self.slide.outputs)
+        parts = phases.gathered(results).reshape(len(y), *matrix.shape[::2], -1)
+        cells = (matrix @ parts).reshape(len(y), -1, *strides, *phases.outputs)
+        axes = len(strides)
+        order = [n for i in range(axes) for n in (2 + axes + i, 2 + i)]
+        whole = tuple(n * s for n, s in zip(phases.outputs, strides, strict=True))
+        touched = cells.transpose(0, 1, *order).reshape(len(y), -1, *whole)
+        out[:] = 0.0
+        self.slide.put(touched, self._image(out, self.channels[0], self.slide.inputs))
