@@ -6,6 +6,7 @@ import pytest
 from outrange.domains import cone_tiles, crown
 from outrange.domains.backward import BoxBatch
 from outrange.domains.cone import cone, entries_needed, shaped
+from outrange.domains.cone_tiles import ConeTiles
 from outrange.domains.crown import CrownPass, CrownPlan
 from outrange.graph import Builder, Slot, convolve, softmax
 from outrange.ops import Curve
@@ -136,3 +137,13 @@ def test_a_softmax_takes_few_steps(count):
     np.testing.assert_allclose(graph.run(points), exact.reshape(20, -1), rtol=1e-12, atol=1e-14)
     bent = [node.size for node in graph.nodes if isinstance(node.op, Curve)]
     assert sum(bent) <= 2 * 4 * count, "one sum for each entry takes their square"
+
+
+def test_depth_is_judged_by_neighbors_of_one_line(image):
+    value = image.nodes[image.output - 1].inputs[0]
+    # From the middle on these are the last of one line and the first of the next.
+    entries = np.array([2, 3, 4, 7, 8, 9])
+    one = cone(image, value, entries[3:4]).work
+    assert cone(image, value, entries[3:]).work > 1.6 * one
+    tiles = ConeTiles(image, value, 1 << 20, 2 * entries.size * 1.6 * one)
+    assert {part.floor for _, part in tiles.of(entries)} == {0}
