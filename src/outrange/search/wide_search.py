@@ -44,7 +44,7 @@ MOST_FORMS = 1 << 28
 MOST_OF_TIME = 0.9
 """That a forward pass may take: it settles small sets by itself."""
 
-SETTLED = 0.95
+SETTLED = 0.99
 """Share of some units that forms must settle for a forward pass of all to be worth its time: what
 open units leave adds up from layer to layer."""
 
