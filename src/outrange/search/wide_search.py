@@ -170,7 +170,8 @@ class WideSearch(Search):
         """Whether forms settle most units of the deepest layer that a small cone reaches."""
         graph = self.graph
         for source in sorted({node.inputs[0] for node in graph.nodes}, reverse=True):
-            some = np.array([graph.value_size(source) // 2])
+            shape = graph.nodes[source - 1].shape
+            some = np.array([np.ravel_multi_index([n // 2 for n in shape], shape)])
             if source == 0 or not costs_at_most(graph, source, some, 0, PILOT):
                 continue
             part = cone(graph, source, some)
