@@ -7,6 +7,7 @@ before the input, at values whose ends are known: it costs less there, and bound
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -88,6 +89,33 @@ def cone(
     found = _reached(graph, value, wanted, floor, np.inf, zeros)
     assert found is not None
     return _together(found, floor)
+
+
+def shaped(graph: Graph, part: Cone) -> Graph:
+    """The graph of a cone, with the axes of the whole where what is left of a value has them.
+
+    Cones of its own are looked for along them (`cone_tiles`).
+    """
+    nodes = list(part.graph.nodes)
+    for k, value in enumerate(part.values):
+        if k and value > 0:
+            shape = _grid(part.entries[k], graph.nodes[value - 1].shape)
+            nodes[k - 1] = replace(nodes[k - 1], shape=shape)
+    return replace(part.graph, nodes=tuple(nodes))
+
+
+def _grid(entries: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Increasing entries as an array: by axes where they are all that some places have."""
+    places = np.unravel_index(entries, shape)
+    lengths = tuple(int(np.unique(along).size) for along in places)
+    return lengths if math.prod(lengths) == entries.size else (1, entries.size)
+
+
+def entries_needed(graph: Graph, value: int, wanted: np.ndarray) -> dict[int, np.ndarray]:
+    """By value, the entries (increasing) that the entries `wanted` of one value depend on."""
+    found = _reached(graph, value, wanted, 0, np.inf)
+    assert found is not None
+    return dict(found.leaves) | {v: outputs for v, (_, outputs, _) in found.nodes.items()}
 
 
 def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float) -> bool:

@@ -1,13 +1,14 @@
-"""Tiles: groups of entries whose cones are small, and the depth of cones."""
+"""Tiles: groups of entries whose cones are small, the depth of cones, and rows bounded there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import check_deadline
+from ..core import Bounds, check_deadline
 from ..graph import Graph
 from ..ops import Curve, Largest
+from .backward import RelaxedGraph, back_substitute
 from .cone import Cone, cone, costs_at_most
 
 
@@ -22,6 +23,15 @@ SHARE = 0.25
 
 SMALL = 1 << 17
 """Work, in numbers of all rows, below which a group is not divided."""
+
+Tile = tuple[np.ndarray, Cone]
+"""Some entries of a value, and their cone."""
+
+Found = tuple[np.ndarray, np.ndarray, int]
+"""Some entries, lower bounds `(B, 2 R)` of them and of their negatives, the floor of their cone."""
+
+Each = Callable[[Callable[[Tile], Found], Iterable[Tile]], Iterable[Found]]
+"""`each(work, tiles)`, as `map`: on as many cores as the caller likes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,3 +115,34 @@ class ConeTiles:
         step = max(1, self.room // (2 * whole.widest))
         for start in range(0, entries.size, step):
             yield entries[start : start + step], whole
+
+
+def rows_in_cones(
+    net: RelaxedGraph, tiles: Iterable[Tile], ends: Sequence[Bounds], radii: bool, each: Each
+) -> Iterator[Found]:
+    """Bounds of the entries of every tile.
+
+    Args:
+        net: The lines of every value before them.
+        tiles: Of one value; taken as they are needed, for their indices together are long.
+        ends: Of all values before: those where a cone ends are its boxes.
+        radii: Whether rounding is paid for.
+        each: How the tiles are worked on.
+    """
+
+    def bound(tile: Tile) -> Found:
+        some, part = tile
+        units = units_of(part.units(some), part.entries[-1].size)
+        cells = part.cells(ends, radii)
+        form = back_substitute(part.relaxed(net), len(part.graph.nodes), units)
+        return some, cells.least(form), part.floor
+
+    yield from each(bound, tiles)
+
+
+def units_of(rows: np.ndarray, size: int) -> np.ndarray:
+    """The rows that pick entries, and those that pick them negated: `(2 R, size)`."""
+    count, units = np.arange(rows.size), np.zeros((2 * rows.size, size))
+    units[count, rows] = 1.0
+    units[rows.size + count, rows] = -1.0
+    return units

@@ -19,7 +19,7 @@ from ..graph import Graph, Node
 from ..ops import Curve, Largest, Product, Step
 from . import intervals
 from .backward import RULES, BoxBatch, LinearForm, RelaxedGraph, Rule, back_substitute
-from .cone_tiles import ConeTiles
+from .cone_tiles import ConeTiles, Each, rows_in_cones, units_of
 from .origins import Origins
 from .registry import register
 from .relaxations import relax_curve, relax_max, relax_product
@@ -31,7 +31,7 @@ from .rounding import (
     underflow,
     underflow_of_boxes,
 )
-from .stability import is_stable
+from .stability import is_stable, rivals
 
 
 _ROOM = 1 << 18
@@ -116,7 +116,11 @@ class CrownPass:
         radii: Whether rounding is paid for; False is for the law that must then fail.
         effort: Numbers that the rows of one wide value may hold in all values before it; beyond
             it, back-substitution stops at layers whose bounds are known.
+        needed: By value, the entries that are worth rows: what is asked depends on them. None: all.
+        settled: The `deep` of an earlier pass: not taken again before the first other value.
+        each: Works on several groups of rows of a wide value.
         ends: Found: least and largest of every value.
+        deep: Found: values whose rows all reached the input, now or earlier, or that need none.
         shares: Found: per refined value, the rows and how each input contributes to their widths.
         late: Found: the deadline passed; later values have intervals only, and no lines.
     """
@@ -127,9 +131,14 @@ class CrownPass:
     extra: frozenset[int] = frozenset()
     radii: bool = True
     effort: float = EFFORT
+    needed: Mapping[int, np.ndarray] | None = None
+    settled: frozenset[int] = frozenset()
+    each: Each = map
     ends: list[Bounds] = field(default_factory=list)
+    deep: set[int] = field(default_factory=set)
     shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     late: bool = False
+    _moved: bool = False
     rules: ClassVar[Mapping[type, Rule]] = RULES
 
     def run(self) -> RelaxedGraph:
@@ -187,11 +196,14 @@ class CrownPass:
                 undecided |= ~is_stable(op, lo, hi).all(axis=0)
         for _, source, op in self.plan.largest:
             if source == value:
-                undecided[_rivals(op, lo, hi)] = True
+                undecided[rivals(op, lo, hi)] = True
         for _, sources, op in self.plan.products:
             if value in sources:
                 undecided |= self._open_factors(value, op, sources)
-        return np.flatnonzero(undecided)
+        rows = np.flatnonzero(undecided)
+        if self.needed is None:
+            return rows
+        return np.intersect1d(rows, self.needed.get(value, ()), assume_unique=True)
 
     def factors(self, op: Product, sources: Sequence[int]) -> tuple[Bounds, Bounds]:
         """Ends of the two factors of every product."""
@@ -211,15 +223,19 @@ class CrownPass:
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
         """Bound the unstable entries of a value by back-substitution, and keep the shares."""
         rows = self._open_rows(value)
+        if not rows.size or (value in self.settled and not self._moved):
+            self.deep.add(value)
+            return rows.size > 0
+        self._moved = True
         try:
-            if rows.size:
-                self._substitute(net, value, rows)
+            if self._substitute(net, value, rows):
+                self.deep.add(value)
         except OutOfTime:
             self.late = True
-        return rows.size > 0
+        return True
 
-    def _substitute(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> None:
-        """Intersect the ends of some entries of a value with their back-substituted bounds."""
+    def _substitute(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> bool:
+        """Intersect ends with back-substituted bounds; whether all rows reached the input."""
         lo, hi = (end.copy() for end in self.ends[value])
         # Both are updated in place: whatever is known at the deadline counts.
         self.ends[value] = (lo, hi)
@@ -228,17 +244,17 @@ class CrownPass:
         wide = max(widths) > _WIDE
         if wide or (widths[0] > _IMAGE[0] and max(widths) > _IMAGE[1]):
             effort = self.effort / boxes if wide and value not in self.extra else np.inf
-            tiles = ConeTiles(self.plan.graph, value, max(1, _AT_ONCE // boxes), effort)
-            for some, part in tiles.of(rows):
-                units = units_of(part.units(some), part.entries[-1].size)
-                cells = part.cells(self.ends, self.radii)
-                form = back_substitute(part.relaxed(net), len(part.graph.nodes), units)
-                self._meet(lo, hi, some, cells.least(form))
-        else:
-            form = back_substitute(net, value, units_of(rows, lo.shape[1]))
-            self._meet(lo, hi, rows, self.cells.least(form))
-            if boxes * rows.size * widths[0] <= MOST_SHARES:
-                self.shares[value] = (rows, self._shares(form, rows.size))
+            tiles = ConeTiles(self.plan.graph, value, max(1, _AT_ONCE // boxes), effort).of(rows)
+            reached = 0
+            for some, found, floor in rows_in_cones(net, tiles, self.ends, self.radii, self.each):
+                self._meet(lo, hi, some, found)
+                reached += some.size if floor == 0 else 0
+            return reached == rows.size
+        form = back_substitute(net, value, units_of(rows, lo.shape[1]))
+        self._meet(lo, hi, rows, self.cells.least(form))
+        if boxes * rows.size * widths[0] <= MOST_SHARES:
+            self.shares[value] = (rows, self._shares(form, rows.size))
+        return True
 
     @staticmethod
     def _meet(lo: np.ndarray, hi: np.ndarray, rows: np.ndarray, found: np.ndarray) -> None:
@@ -254,24 +270,6 @@ class CrownPass:
             size_of = size_of * (self.cells.hi - self.cells.lo)[:, None]
             total = size_of.sum(axis=-1, keepdims=True)
             return np.where(total > 0, size_of / total, 0.0)
-
-
-def units_of(rows: np.ndarray, size: int) -> np.ndarray:
-    """The rows that pick entries, and those that pick them negated: `(2 R, size)`."""
-    count, units = np.arange(rows.size), np.zeros((2 * rows.size, size))
-    units[count, rows] = 1.0
-    units[rows.size + count, rows] = -1.0
-    return units
-
-
-def _rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Entries that may be the largest of a window that has another such entry, in some box."""
-    present = op.windows >= 0
-    source = np.maximum(op.windows, 0)
-    best = np.where(present, lo[:, source], -np.inf).max(axis=-1, keepdims=True)
-    able = present & (hi[:, source] >= best)
-    able &= able.sum(axis=-1, keepdims=True) > 1
-    return np.unique(source[able.any(axis=0)])
 
 
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> list[Bounds]:

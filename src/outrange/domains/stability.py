@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..ops import Curve, Step
+from ..ops import Curve, Largest, Step
 
 
 def _gaps(curve: Curve) -> Iterator[tuple[int, float, float, tuple[bool, bool]]]:
@@ -53,3 +53,13 @@ def clip_to_phases(
             np.maximum(lo, least, out=lo, where=known)
             np.minimum(hi, most, out=hi, where=known)
     return lo, hi
+
+
+def rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Entries that may be the largest of a window that has another such entry, in some box."""
+    present = op.windows >= 0
+    source = np.maximum(op.windows, 0)
+    best = np.where(present, lo[:, source], -np.inf).max(axis=-1, keepdims=True)
+    able = present & (hi[:, source] >= best)
+    able &= able.sum(axis=-1, keepdims=True) > 1
+    return np.unique(source[able.any(axis=0)])

@@ -2,7 +2,9 @@
 
 Where one pass takes seconds, branch and bound makes no progress in a reasonable time. What remains
 to be chosen is how far each pre-activation is substituted back. A forward pass bounds all units
-first: in small sets almost all of them are stable, and little is left to substitute.
+first: in small sets almost all of them are stable, and little is left to substitute. Only units
+that an open objective depends on are: one cell of a detector sees a window of each layer. Once the
+units are bounded, slopes of the objectives ascend, which costs little beside a pass.
 """
 
 from __future__ import annotations
@@ -12,21 +14,26 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..core import Bounds, Box
-from ..domains.backward import BoxBatch
+from ..domains.backward import BoxBatch, RelaxedGraph
+from ..domains.cone import cone, costs_at_most, entries_needed
 from ..domains.crown import CrownPass, CrownPlan
 from ..domains.forward import forward
+from ..domains.stability import is_stable
 from ..graph import Graph
 from ..graph.rewrites.rewrite import fold
+from ..ops import Curve
 from .attack.momentum import attack_from
 from .attack.pgd import Descent, Lowest
 from .common.incumbent import Incumbent
-from .common.parallel import parallel_map, single_blas_thread
+from .common.parallel import parallel_batches, parallel_map, single_blas_thread
 from .common.search import Search
+from .engines.alpha_crown import AlphaAscent
 
 
 METHODS = (
     "forward linear forms, where they fit (DeepZ, Singh et al. 2018)",
     "linear bounds by back-substitution in cones (CROWN, Zhang et al. 2018)",
+    "slope ascent on the objectives (alpha-CROWN, Xu et al. 2021)",
 )
 
 EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
@@ -38,11 +45,24 @@ MOST_FORMS = 1 << 28
 MOST_OF_TIME = 0.9
 """That a forward pass may take: it settles small sets by itself."""
 
+SETTLED = 0.95
+"""Share of some units that forms must settle for a forward pass of all to be worth its time: what
+open units leave adds up from layer to layer."""
+
+PILOT = 1 << 14
+"""Entries of the cone in which that is tried, at most."""
+
 RUNS = 8
 """Of the graph at once, to see how long a forward pass takes."""
 
 DEARER = 2.0
 """By about how much a pass takes longer than the one before."""
+
+ASCENT = 20
+"""Steps of ascent on the slopes of an objective."""
+
+ROOM = 1 << 23
+"""Rows times entries of all values that ascend together: some arrays of that length."""
 
 SHORT = Descent(steps=9, step=0.25, momentum=0.7, floor=0.005)
 """Descents between two passes: one step of a very wide graph takes long."""
@@ -84,36 +104,97 @@ class WideSearch(Search):
 
     def _work(self) -> Iterator[bool]:
         """Alternate descents and passes; when no pass is affordable, only descend."""
-        plan, taken, known = CrownPlan.of(self.graph), 0.0, {}
+        plan, taken, known, deep = CrownPlan.of(self.graph), 0.0, {}, frozenset[int]()
         clock = self.incumbent.clock
         output = self.graph.output
         self._descend(near=True)
         yield True
-        if (self.box.lo < self.box.hi).any() and self._forms_fit():
+        if (self.box.lo < self.box.hi).any() and self._forms_pay():
             ends = forward(self.graph, self.box.lo[None], self.box.hi[None], parallel_map)
             known = dict(enumerate(ends))
             self._found(ends[output])
             yield True
             self._descend(near=True)
             yield True
+        last: tuple[CrownPass, RelaxedGraph] | None = None
         for effort in EFFORTS:
             if DEARER * taken > clock.left:
                 break
             began = clock.seconds
-            cells = BoxBatch.of(self.box.lo[None], self.box.hi[None])
-            sweep = CrownPass(plan, cells, known, extra=frozenset({output}), effort=effort)
-            sweep.run()
+            sweep = self._sweep(plan, known, effort, deep)
+            last = sweep, sweep.run()
             known = dict(enumerate(sweep.ends))
             self._found(sweep.ends[output])
             taken = clock.seconds - began
             yield True
             if not (self.box.lo < self.box.hi).any():
                 return
+            deep = frozenset(sweep.deep)
             self._descend(near=True)
             yield True
+            if len(deep) == len(sweep.ends):
+                break
+        if last is not None:
+            yield from self._ascend(*last)
         while True:
             self._descend(near=False)
             yield True
+
+    def _sweep(
+        self, plan: CrownPlan, known: dict[int, Bounds], effort: float, deep: frozenset[int]
+    ) -> CrownPass:
+        """The next pass, for the units that open objectives depend on."""
+        output, open_ = self.graph.output, self._open
+        return CrownPass(
+            plan,
+            BoxBatch.of(self.box.lo[None], self.box.hi[None]),
+            known,
+            extra=frozenset({output}),
+            effort=effort,
+            needed=entries_needed(self.graph, output, open_) if open_.size else {},
+            settled=deep,
+            each=parallel_batches,
+        )
+
+    def _ascend(self, sweep: CrownPass, net: RelaxedGraph) -> Iterator[bool]:
+        """Choose slopes for every open objective, once the units have their bounds."""
+        together = max(1, ROOM // self.graph.entries)
+        rows, cutoff = np.eye(self._lower.size), self.incumbent.cutoff()
+        open_ = self._open
+        for start in range(0, open_.size, together):
+            some = open_[start : start + together]
+            ascent = AlphaAscent(sweep, net, rows, np.zeros(some.size, np.int64), some)
+            try:
+                ascent.run(cutoff[some], ASCENT)
+            finally:
+                self._lower[some] = np.fmax(self._lower[some], ascent.least)
+            yield True
+
+    @property
+    def _open(self) -> np.ndarray:
+        """The objectives that are still open."""
+        return np.flatnonzero(self._lower < self.incumbent.cutoff())
+
+    def _forms_pay(self) -> bool:
+        """Whether a forward pass fits into memory and most of the time left, and settles units."""
+        return self._forms_fit() and self._forms_settle()
+
+    def _forms_settle(self) -> bool:
+        """Whether forms settle most units of the deepest layer that a small cone reaches."""
+        graph = self.graph
+        for source in sorted({node.inputs[0] for node in graph.nodes}, reverse=True):
+            some = np.array([graph.value_size(source) // 2])
+            if source == 0 or not costs_at_most(graph, source, some, 0, PILOT):
+                continue
+            part = cone(graph, source, some)
+            curves = [node for node in part.graph.nodes if isinstance(node.op, Curve)]
+            if not curves or [value for value, _ in part.leaves] != [0]:
+                continue
+            read = part.leaves[0][1]
+            ends = forward(part.graph, self.box.lo[None, read], self.box.hi[None, read])
+            last = curves[-1]
+            return bool(is_stable(last.op, *ends[last.inputs[0]]).mean() >= SETTLED)
+        return True
 
     def _forms_fit(self) -> bool:
         """Whether a forward pass fits into memory and most of the time left, by trial runs."""
@@ -133,7 +214,7 @@ class WideSearch(Search):
 
     def _descend(self, near: bool) -> None:
         """Descend on the open objective of lowest value, from its point, or on a random one."""
-        open_ = np.flatnonzero(self._lower < self.incumbent.cutoff())
+        open_ = self._open
         if not open_.size:
             return
         k = open_[

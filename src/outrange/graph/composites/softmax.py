@@ -1,6 +1,8 @@
 """Softmax as a small graph of differences and softplus: no overflow, every piece monotone.
 
 `softmax_i(x) = sigmoid(x_i - logsumexp_{j != i} x_j)` and `logsumexp(a, b) = b + softplus(a - b)`.
+The sums over all but one share their parts: what is outside of a node of a balanced tree is what is
+outside of its parent, and its sibling.
 """
 
 from __future__ import annotations
@@ -35,18 +37,24 @@ def log_sum_exp(b: Builder, x: Operand, axis: int) -> Operand:
     n = x.shape[axis]
     if n == 1:
         return x
-    half = n // 2
+    return log_sum_exp(b, _merged_pairs(b, x, axis), axis)
+
+
+def _merged_pairs(b: Builder, x: Value, axis: int) -> Value:
+    """Neighbors merged; an odd one out stays as it is."""
+    n = x.shape[axis]
+    even = n - n % 2
     pair = b.structural(
         lambda a: [
-            np.take(a[0], np.arange(half), axis),
-            np.take(a[0], np.arange(half, 2 * half), axis),
+            np.take(a[0], np.arange(0, even, 2), axis),
+            np.take(a[0], np.arange(1, even, 2), axis),
         ],
         [x],
     )
     merged = log_add_exp(b, *pair)
     if n % 2:
         merged = b.concat([merged, _item(b, x, axis, n - 1)], axis)
-    return log_sum_exp(b, merged, axis)
+    return merged
 
 
 def softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
@@ -73,11 +81,41 @@ def _softmax(b: Builder, x: Value, axis: int) -> Operand:
     if n > _SEPARATE:
         shifted = b.subtract(x, log_sum_exp(b, x, axis))
         return b.curve("exp", b.clip(shifted, -np.inf, 0.0))
-    parts = []
-    for i in range(n):
-        others = b.structural(lambda a, i=i: np.delete(a[0], i, axis), [x])
-        parts.append(b.subtract(_item(b, x, axis, i), log_sum_exp(b, others, axis)))
-    return b.curve("sigmoid", b.concat(parts, axis))
+    return b.curve("sigmoid", b.subtract(x, _log_sum_exp_of_others(b, x, axis)))
+
+
+def _log_sum_exp_of_others(b: Builder, x: Value, axis: int) -> Operand:
+    """For each of two entries or more, the log-sum-exp of all others; of the shape of `x`."""
+    levels = [x]
+    while levels[-1].shape[axis] > 2:
+        levels.append(_merged_pairs(b, levels[-1], axis))
+    swapped = np.array([1, 0])
+    outside = b.structural(lambda a: np.take(a[0], swapped, axis), [levels[-1]])
+    for level in reversed(levels[:-1]):
+        outside = _outside_of_children(b, outside, level, axis)
+    return outside
+
+
+def _outside_of_children(b: Builder, outside: Value, level: Value, axis: int) -> Value:
+    """What is outside of each node of a level, from what is outside of each parent."""
+    n = level.shape[axis]
+    node = np.arange(n - n % 2)
+    # The second of a pair stands outside of the softplus: the part with the last entry, the least
+    # likely to be a filled one (`softmax_of_filled`), or without it the one nearer to it.
+    last = (node >= n - 2) & (n % 2 == 0)
+    # Outside of the parents comes first, the level after it.
+    parent, sibling = node // 2, outside.shape[axis] + (node ^ 1)
+    first, second = np.where(last, parent, sibling), np.where(last, sibling, parent)
+
+    def both(index: np.ndarray) -> Value:
+        return b.structural(
+            lambda a: np.take(np.concatenate(a, axis=axis), index, axis), [outside, level]
+        )
+
+    merged = log_add_exp(b, both(first), both(second))
+    if n % 2:
+        merged = b.concat([merged, _item(b, outside, axis, n // 2)], axis)
+    return merged
 
 
 def log_softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:

@@ -6,11 +6,12 @@ waiting for them: on two busy cores a search was ten times slower.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from functools import cache
+from itertools import islice
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -20,6 +21,9 @@ from ...executors.cores import cores
 
 LEAST_SHARE = 1 << 16
 """Numbers that justify one more core."""
+
+AHEAD = 8
+"""Parts for each core that `parallel_batches` takes at once: few to keep, enough to even out."""
 
 Part = TypeVar("Part")
 Found = TypeVar("Found")
@@ -86,6 +90,18 @@ def parallel_map(
         with ThreadPoolExecutor(count, thread_name_prefix="outrange") as own:
             return list(own.map(lambda c, part: c.run(work, part), contexts, parts))
     return list(_pool(count).map(lambda c, part: c.run(work, part), contexts, parts))
+
+
+def parallel_batches(work: Callable[[Part], Found], parts: Iterable[Part]) -> Iterator[Found]:
+    """`map` on all cores, a few parts at a time: all together may not fit into memory.
+
+    Args:
+        work: Called with one part.
+        parts: The parts, made while they are taken.
+    """
+    waiting = iter(parts)
+    while batch := list(islice(waiting, AHEAD * threads())):
+        yield from parallel_map(work, batch)
 
 
 @cache

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core import check_deadline
-from ...domains.cone import Cone, cone
+from ...domains.cone import Cone, cone, shaped
 from ...graph import Graph, Slot
 from ...ops import Affine, Curve, Largest, Product, Rearrange
 from .domain_boxes import DomainBoxes
@@ -154,7 +154,7 @@ def _together(graph: Graph, group: list[_Support]) -> Cone:
 def _restricted(whole: Part, found: Cone, objectives: np.ndarray) -> Part:
     inputs, domain = _inputs(found), whole.domain
     return Part(
-        replace(found.graph, inputs=(Slot("cone", (inputs.size,)),)),
+        replace(shaped(whole.graph, found), inputs=(Slot("cone", (inputs.size,)),)),
         # The last value of a cone may hold more than was asked for; no row reads that.
         whole.rows[np.ix_(objectives, found.entries[-1])],
         whole.offset[objectives],

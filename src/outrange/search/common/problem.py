@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core import down, gamma
 from ...domains import bounds
-from ...domains.cone import cone
+from ...domains.cone import cone, shaped
 from ...domains.rounding import FLOOR
 from ...graph import Builder, Graph
 from ...graph.rewrites.gates import simplified
@@ -118,7 +118,7 @@ def _without_unread(graph: Graph) -> Graph:
         or whole.graph.entries * MANY_UNREAD > graph.entries
     ):
         return graph
-    return replace(whole.graph, inputs=graph.inputs, outputs=graph.outputs)
+    return replace(shaped(graph, whole), inputs=graph.inputs, outputs=graph.outputs)
 
 
 def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:

@@ -36,7 +36,8 @@ from ...domains.backward import (
     back_substitute,
     dots,
 )
-from ...domains.crown import CrownPass, units_of
+from ...domains.cone_tiles import units_of
+from ...domains.crown import CrownPass
 from ...domains.relaxations import relax_curve
 from ...domains.rounding import OperationCounts, magnitude, underflow, widen_offsets, widened
 from ...domains.stability import is_stable
