@@ -37,6 +37,16 @@ def net_of(sizes, curve, seed):
     return Net(b.finish([h], ["y"]))
 
 
+def unbiased(sizes):
+    """A network without biases."""
+    rng, b = np.random.default_rng(0), Builder([Slot("x", (sizes[0],))])
+    (h,) = b.input_values()
+    for k, (n, m) in enumerate(itertools.pairwise(sizes)):
+        h = b.dense(h, np.float32(rng.normal(size=(n, m))), np.zeros(m))
+        h = b.curve("relu", h) if k < len(sizes) - 2 else h
+    return Net(b.finish([h], ["y"]))
+
+
 def elbow():
     """`(relu(s) + t, relu(-s) + t)`: a corner, of the thickness of `t`."""
     b = Builder([Slot("x", (2,))])

@@ -12,7 +12,7 @@ from outrange.questions.expressions import x
 from outrange.questions.inputs.sets import L2Ball, Mixed, Polytope, Union
 from outrange.questions.output_range import output_range
 from questions.nets import Net, dense_net, two_in_two_out
-from questions.reach_sets import NETS, ask, covers, elbow, net_of
+from questions.reach_sets import NETS, ask, covers, elbow, net_of, unbiased
 from random_graphs import LINES, SMOOTH, random_box, random_graph
 
 
@@ -28,11 +28,35 @@ def test_a_corner_has_two_sides():
     outside = [[0.5, 0.5], [0.3, 0.27], [-0.01, 0.0], [0.5, -1e-9], [1.26, 0.3], [0.6, 0.26]]
     assert answer.contains(inside).tolist() == [True] * 4
     assert answer.contains(outside).tolist() == [False] * 6
-    assert answer.contains([1.0, 0.0]) is None  # a corner of it
+    assert answer.contains([1.0, 0.0]) is True  # a corner of it, in rational numbers
+    assert answer.contains([[1.0 - 1e-15, 0.0], [0.9, 0.0]]).tolist() == [None] * 2  # its edge
     assert answer.contains([[0.2, 0.2], [0.01, 0.01]]).tolist() == [True] * 2  # on both pieces
     sides = [{tuple(corner) for corner in polygon.round(12)} for polygon in answer.polygons()]
     assert {(0.0, 0.0), (1.0, 0.0), (1.25, 0.25), (0.25, 0.25)} in sides
     assert {(0.0, 0.0), (0.0, 1.0), (0.25, 1.25), (0.25, 0.25)} in sides
+
+
+@pytest.mark.parametrize("sizes", [[2, 6, 2], [3, 7, 2], [2, 5, 1], [2, 6, 3]])
+@pytest.mark.parametrize("box", [(-1, 1), (-0.3, 1.0)])
+def test_where_all_pieces_meet(sizes, box):
+    """Without biases 0 is mapped to 0, where all pieces meet, wherever the set's middle is."""
+    net, nothing = unbiased(sizes), np.zeros(sizes[-1])
+    answer = ask(net, box)
+    assert answer.contains(nothing) is True
+    # The same corner beside the set, or on a strict edge of it, proves nothing.
+    assert not (ask(net, box, where=x[0] > 0).image.attained == nothing).all(axis=1).any()
+    assert not (ask(net, box, where=x[0] >= 2**-40).image.attained == nothing).all(axis=1).any()
+
+
+def test_outputs_of_corners_are_exact():
+    for sizes, curve, seed in NETS[::7]:
+        net = net_of(sizes, curve, seed)
+        image, exact = ask(net, (-1, 1)).image, Rational(net.graph)
+        corners = np.concatenate([star.corners for star in image.pieces])
+        true = {tuple(exact.at(corner, [net.graph.output])[0] or ()) for corner in corners}
+        few = np.rint(corners * 2.0**39) / 2.0**39
+        true |= {tuple(exact.at(corner, [net.graph.output])[0] or ()) for corner in few}
+        assert all(tuple(map(Fraction, y)) in true for y in image.attained.tolist())
 
 
 def test_a_corner_without_thickness_is_two_segments():

@@ -1,6 +1,7 @@
 """Laws of Taylor models, as functions that raise: tests run them, mutants must break them."""
 
 from fractions import Fraction
+from math import comb
 
 import mpmath
 import numpy as np
@@ -81,6 +82,11 @@ def sums_hold(rest=0.0):
             return of(a, box, entry, point, sign) * known
 
         _holds(models.scaled(a, middle, off), frame, 2, rng, multiple, 1)
+
+        def plain(box, entry, point, sign, a=a, middle=middle):
+            return of(a, box, entry, point, sign) * Fraction(middle[box, entry])
+
+        _holds(models.scaled(a, middle, 0.0 * off), frame, 2, rng, plain, rest)
         weight, bias = rng.normal(size=(3, 3)), rng.normal(size=3)
 
         def mapped(box, entry, point, sign, a=a, weight=weight, bias=bias):
@@ -124,22 +130,22 @@ def reciprocals_hold():
         assert found.rest[0, 0] <= 2.0 * up(0.25 ** (order + 1) / 1.75 ** (order + 2))
 
 
-def parabolas_hold(size=0.05):
+def parabolas_hold(size=0.05, entries=3):
     """Curves at an instant hold the curves of all values, and leave no more than the bound says."""
     rng, frame = np.random.default_rng(0), MonomialFrame(2, 2, 0)
     for name in ("exp", "tanh", "sigmoid", "sin"):
         op = curve(name)
-        x = random_models(rng, frame, 1, 0.0)
+        x = random_models(rng, frame, 1, 0.0, entries=entries)
         x = models.Models(frame, 0.0 * x.coef, 0.0 * x.sym, x.rest)
-        x.coef[..., 0], x.coef[..., 1] = rng.normal(size=(2, 3)), size
+        x.coef[..., 0], x.coef[..., 1] = rng.normal(size=(2, entries)), size
         found, bad = curves.apply_curve(op, x)
         assert not bad.any()
         last = np.abs(op.taylor_range(x.coef[..., 0] - size, x.coef[..., 0] + size, 3)[:, 3])
         assert (found.rest <= 0.26 * last.max(axis=0) * size**3 + 1e-12).all()
-        for z in np.linspace(-1, 1, 9):
+        for z in np.linspace(-1, 1, 9 if entries < 9 else 3):
             point = Fraction(0), [Fraction(z), Fraction(0)], [Fraction(0)]
             for box in range(2):
-                for entry in range(3):
+                for entry in range(entries):
                     with mpmath.workdps(40):
                         at = value(x, box, entry, point)
                         true = op.exact(mpmath, mpmath.mpf(at.numerator) / at.denominator)
@@ -170,6 +176,20 @@ def integrals_hold(later=0):
             return h * point[0] * sum(parts, Fraction(0))
 
         _holds(found, frame, 2, rng, truth, 0)
+
+
+def distances_hold():
+    """No function of a model is farther from a polynomial than its distance."""
+    for seed, frame in enumerate(FRAMES):
+        rng = np.random.default_rng(seed)
+        a, b = (random_models(rng, frame, 2, rest) for rest in (0.5, 0.0))
+        found = picard._distance(a, b.plain())
+        for point in points(rng, frame, 2, 6):
+            for box in range(2):
+                for i in range(3):
+                    away = abs(value(a, box, i, point) - value(b, box, i, point))
+                    most = away + Fraction(float(a.rest[box, i]))
+                    assert most <= Fraction(float(found[box, i]))
 
 
 def ranges_hold():
@@ -203,3 +223,73 @@ def ranges_hold():
                 one = value(a, 0, 0, (Fraction(1), eps, s))
                 here = value(end, 0, 0, (Fraction(0), eps, s))
                 assert abs(one - here) <= Fraction(float(end.rest[0, 0]))
+
+
+def maxima_hold():
+    """The largest entry of a window is that of the values."""
+    windows = np.array([[0, 1, 2], [1, 2, -1]])
+    for seed in range(24):
+        frame, rng = FRAMES[seed % len(FRAMES)], np.random.default_rng(seed)
+        a = random_models(rng, frame, 2, 0.5)
+        a.coef[..., 0] = 0.1 * rng.normal(size=(2, 3))
+        a.coef[..., 1:] *= seed % 2
+        a.sym[:] *= seed // 2 % 2
+        found = curves.apply_largest(windows, a)
+
+        def truth(box, entry, point, sign, a=a):
+            some = [i for i in windows[entry].tolist() if i >= 0]
+            return max(
+                value(a, box, i, point) + sign * Fraction(float(a.rest[box, i])) for i in some
+            )
+
+        _holds(found, frame, 2, rng, truth, 1)
+
+
+def series_hold():
+    """Series of coefficients that are known to lie between two numbers, at either end.
+
+    Of linear forms nothing is cut.
+    """
+    for seed, frame in enumerate(frame for frame in FRAMES if frame.order >= 2):
+        rng = np.random.default_rng(seed)
+        x = random_models(rng, frame, 2, 0.0, degree=(1, 0))
+        x.sym[:] = 0.0
+        low = rng.normal(size=(3, 2, 3))
+        for place in range(3):
+            high = low + 1e-3 * (np.arange(3) == place)[:, None, None]
+            found = curves._series(x, low, high, np.zeros((2, 3)))
+
+            def truth(box, entry, point, sign, x=x, ends=(low, high)):
+                away = value(x, box, entry, point) - Fraction(float(x.coef[box, entry, 0]))
+                row = ends[sign > 0][:, box, entry].tolist()
+                return sum(Fraction(c) * away**j for j, c in enumerate(row))
+
+            _holds(found, frame, 2, rng, truth, 1)
+
+
+def hulls_hold():
+    """A tube is the mean of its control points at every time, to within what is paid."""
+    frames = [frame for frame in FRAMES if frame.time]
+    for seed, frame in enumerate(frames):
+        rng = np.random.default_rng(seed)
+        a = random_models(rng, frame, 2, 0.0)
+        start, end = Fraction(1, 3), Fraction(5, 7)
+        hull, instant = (
+            ranges.Hull.of(a, start, end),
+            MonomialFrame(frame.variables, frame.order, 0),
+        )
+        points_at = [
+            models.Models(instant, hull.coef[:, c], hull.sym[:, c][:, :, None], hull.rest)
+            for c in range(frame.times)
+        ]
+        for tau, eps, s in points(rng, frame, 2, 6):
+            share = [
+                comb(frame.time, c) * tau**c * (1 - tau) ** (frame.time - c)
+                for c in range(frame.times)
+            ]
+            for box in range(2):
+                for i in range(3):
+                    each = (value(p, box, i, (Fraction(0), eps, s)) for p in points_at)
+                    mean = sum((w * v for w, v in zip(share, each, strict=True)), Fraction(0))
+                    true = value(a, box, i, (start + tau * (end - start), eps, s))
+                    assert abs(true - mean) <= Fraction(float(hull.rest[box, i])), frame

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from outrange.reach.flow import symbols
-from outrange.reach.flow.bands import Pairs
+from outrange.reach.flow.bands import Bounded, Pairs
 from outrange.reach.flow.controllers import Controller
 from outrange.reach.flow.sets import FormBatch
 from outrange.reach.flow.symbols import SymbolOrigins, parallelotopes, reduced
@@ -16,7 +16,8 @@ from reach.exact_models import points, random_models, value
 from reach.plants import controller, layers
 
 
-def test_a_surface_is_what_its_expansion_says():
+def surfaces_hold():
+    """A surface about the middle of a set is between the ends that its expansion says."""
     rng, frame = np.random.default_rng(0), MonomialFrame(3, 2, 0)
     sets = FormBatch.over(random_models(rng, frame, 2, 0.1))
     for _ in range(3):
@@ -34,7 +35,32 @@ def test_a_surface_is_what_its_expansion_says():
         assert (found.least[:, 0] - 1e-12 <= off).all() and (off <= found.most[:, 0] + 1e-12).all()
 
 
-def test_controls_hold_what_the_network_says():
+def test_a_surface_is_what_its_expansion_says():
+    surfaces_hold()
+
+
+def residuals_hold():
+    """What a network leaves beside any surface is between the ends of the bounds."""
+    frame = MonomialFrame(2, 2, 0)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        graph = controller(layers(rng, 2, 2, "tanh", scale=1.5))
+        coef, sym = 0.4 * rng.normal(size=(2, 2, frame.size)), 0.05 * rng.normal(size=(2, 2, 1, 1))
+        states = Models(frame, coef, sym, np.zeros((2, 2)))
+        bounded = Bounded.of(Controller(graph, 2).plan, FormBatch.over(states), 2)
+        pairs = Pairs.of(frame, np.arange(2))
+        slope, bend = rng.normal(size=(2, 2, 2)), 4.0 * rng.normal(size=(2, 2, pairs.count))
+        least, most = bounded.residual(slope, bend, pairs)
+        for point in points(rng, frame, 1, 40):
+            eps = np.array([float(v) for v in point[1]])
+            for box in range(2):
+                x = np.array([float(value(states, box, i, point)) for i in range(2)])
+                left = graph.run(x[None])[0] - slope[box] @ x - bend[box] @ pairs.values(eps)
+                assert (least[box] - 1e-9 <= left).all() and (left <= most[box] + 1e-9).all()
+
+
+def controls_hold():
+    """What a network says at points is within the radius of the models of its controls."""
     frame = MonomialFrame(2, 2, 0)
     for seed, activation in enumerate(("tanh", "relu", "tanh", "relu")):
         rng = np.random.default_rng(seed)
@@ -51,6 +77,14 @@ def test_controls_hold_what_the_network_says():
                 for j in range(2):
                     here = float(value(found, box, j, (tau, eps, [*s, 0, 0])))
                     assert abs(u[j] - here) <= radius[box, j] + 1e-12
+
+
+def test_residuals():
+    residuals_hold()
+
+
+def test_controls_hold_what_the_network_says():
+    controls_hold()
 
 
 def test_symbols_that_are_put_together_hold_those_that_there_were():

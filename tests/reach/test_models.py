@@ -7,11 +7,15 @@ from outrange.reach.flow import picard
 from outrange.reach.polynomials import curves, models, ranges
 from reach.model_laws import (
     FRAMES,
+    distances_hold,
+    hulls_hold,
     integrals_hold,
+    maxima_hold,
     parabolas_hold,
     products_hold,
     ranges_hold,
     reciprocals_hold,
+    series_hold,
     sums_hold,
 )
 
@@ -42,6 +46,22 @@ def test_products_of_remainders():
 @pytest.mark.parametrize("later", [0, 1])
 def test_integrals(later):
     integrals_hold(later)
+
+
+def test_maxima():
+    maxima_hold()
+
+
+def test_distances():
+    distances_hold()
+
+
+def test_hulls():
+    hulls_hold()
+
+
+def test_series():
+    series_hold()
 
 
 def test_reciprocals():

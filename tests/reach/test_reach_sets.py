@@ -54,6 +54,17 @@ def test_every_trajectory_is_in_the_sets():
             assert min(off) <= Fraction(float(found.at(k).error.max() * (1 + 1e-9)))
 
 
+def test_an_equilibrium_where_all_pieces_meet_is_reached():
+    rng = np.random.default_rng(2)
+    first, second = rng.normal(size=(5, 2)), 0.3 * rng.normal(size=5)
+    found = loop_reach_sets(
+        lambda x: [second @ np.maximum(first @ x, 0)], DOUBLE, ([-1, -1], [1, 0.7]), steps=3
+    )
+    for k in range(4):
+        assert len(found.at(k)) > 2 * k
+        assert found.at(k).contains([0.0, 0.0]) is True
+
+
 def test_what_is_not_reached_is_not_in_them():
     found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=5)
     last = found.at(5)

@@ -21,6 +21,7 @@ from ..graph.rewrites.rewrite import piecewise_to_pairs
 from ..search.reach_sets.boxes import covered
 from ..search.reach_sets.cells import Cells, InputFrame
 from ..search.reach_sets.regions import LinearRegions, has_regions
+from .attained import attained
 from .common.arguments import check_hooks, check_limits
 from .common.network import NetworkLike
 from .inputs.parse_box import place
@@ -32,6 +33,9 @@ MOST_INPUTS = 8
 
 SHARE_OF_TIME = 0.8
 """Of the time limit for cuts: what is left open then is enclosed, which takes time as well."""
+
+SHARE_OF_PROOFS = 0.1
+"""The same for outputs of corners."""
 
 SEEN = 400
 """Outputs that are computed beside, one in each of so many pieces, to be drawn."""
@@ -83,7 +87,10 @@ def reach_set(
             pieces += found
             status = ended if ended != "known" else status
     names = tuple(entry_names({slot.name: slot.shape for slot in network.graph.outputs}))
-    image = StarUnion(names, tuple(pieces))
+    entries = np.arange(len(names))
+    with deadline(None if time_limit is None else SHARE_OF_PROOFS * float(time_limit)):
+        proved = attained(network.graph, network.graph.output, entries, pieces, regions)
+    image = StarUnion(names, tuple(pieces), proved)
     return ReachSet(
         model=network.name,
         inputs={slot.name: slot.shape for slot in slots},

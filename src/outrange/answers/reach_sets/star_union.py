@@ -32,10 +32,12 @@ class StarUnion:
     Args:
         names: Of the outputs.
         pieces: `Star` each.
+        attained: `(n, outputs)` outputs of some corners of pieces, exactly.
     """
 
     names: tuple[str, ...]
     pieces: tuple[Star, ...]
+    attained: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -75,9 +77,10 @@ class StarUnion:
 
         Both are proofs, about the real-valued network: True says that some input of the set has
         exactly this output, False that none has. None is for outputs within rounding of the
-        union's edge, of a fold or of a point where more than two pieces meet, for those within the
-        error of a piece that is not exact, and where True cannot be proved: images without an
-        interior (more outputs than inputs), networks that jump.
+        union's edge, of a fold or of a point where more than two pieces meet (exactly that point
+        is True, where rational numbers say so), for those within the error of a piece that is not
+        exact, and where True cannot be proved: images without an interior (more outputs than
+        inputs), networks that jump.
 
         Args:
             y: One output, flat `(outputs,)`, or a batch of them `(n, outputs)`.
@@ -101,6 +104,8 @@ class StarUnion:
         return found[0] if points.ndim == 1 else found
 
     def _side(self, y: np.ndarray) -> bool | None:
+        if self.attained is not None and (self.attained == y).all(axis=1).any():
+            return True
         lo, hi = self._ends
         near = np.flatnonzero(((lo <= y) & (y <= hi)).all(axis=1))
         scale = np.maximum(hi - lo, np.finfo(float).tiny)

@@ -19,6 +19,7 @@ from ...core import Atom, Box, Clock, OutOfTime, UnsupportedError, check_deadlin
 from ...core.watch import Stage, tell
 from ...graph import Graph
 from ...graph.rewrites.rewrite import piecewise_to_pairs
+from ...questions.attained import attained
 from ...questions.reach_set import SHARE_OF_TIME, convex_parts
 from ...questions.stars import Planes, stars
 from ...search.reach_sets.cells import Cells, InputFrame
@@ -80,11 +81,17 @@ def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> Lo
     # Delayed controls are states that nobody asked for.
     shown = np.arange(len(system.states) - system.hidden)
     names = tuple(system.states[i] for i in shown)
-    sets = [StarUnion(names, tuple(_stars(parts, 0, shown)))]
+    plain = unrolled(system, system.horizon)
+
+    def union(found: list[Star], value: int) -> StarUnion:
+        return StarUnion(names, tuple(found), attained(plain, value, shown, found, regions))
+
+    sets = [union(_stars(parts, 0, shown), 0)]
     with deadline(SHARE_OF_TIME * clock.left if np.isfinite(clock.left) else None):
-        for k, end in enumerate(graph.nodes[-1].inputs):
+        ends = zip(graph.nodes[-1].inputs, plain.nodes[-1].inputs, strict=True)
+        for k, (end, value) in enumerate(ends):
             tell(Stage(f"step {k + 1} of {system.horizon}"))
-            sets.append(StarUnion(names, tuple(_after(parts, end, shown))))
+            sets.append(union(_after(parts, end, shown), value))
     stopped = [part.search.stopped for part in parts if part.search.stopped]
     _, states, _ = trajectories(system, regions, system.horizon, seed, None)
     return LoopSets(tuple(sets), stopped[0] if stopped else "exact", states[:, :, shown])
