@@ -6,6 +6,7 @@ import pytest
 from cases import cases
 from outrange.core import Box
 from outrange.core.formula import negate
+from outrange.domains import bounds, crown
 from outrange.graph import Builder, Slot, convolve
 from outrange.questions.expressions import resolve, y
 from outrange.questions.inputs.neighborhood import Neighborhood
@@ -75,23 +76,48 @@ def test_a_graph_that_only_hands_its_input_on(wide):
     np.testing.assert_array_equal(search.lower(), -1.0)
 
 
-def test_a_pass_starts_from_what_is_proved(graph, wide, monkeypatch):
+@pytest.mark.parametrize("radius, whole", [(1e-6, True), (0.3, False)])
+def test_a_forward_pass_is_made_where_forms_settle_units(graph, wide, monkeypatch, radius, whole):
+    given = []
+
+    def forward(part, *arguments):
+        given.append(part.entries)
+        return actual(part, *arguments)
+
+    actual = wide_search.forward
+    monkeypatch.setattr(wide_search, "forward", forward)
+    solve(graph, _box(radius), np.eye(3), tol=1e-6, time_limit=0.2)
+    assert given and (max(given) >= wide_search.fold(graph).entries) == whole
+
+
+def test_a_deeper_pass_takes_up_what_was_cut_short(graph, wide, monkeypatch):
     given = []
 
     class CrownPass(wide_search.CrownPass):
         def run(self):
-            given.append({v: (lo.copy(), hi.copy()) for v, (lo, hi) in self.known.items()})
-            if len(given) == len(wide_search.EFFORTS):
-                raise KeyboardInterrupt  # All passes have begun: what follows takes all the time.
+            known = {v: (lo.copy(), hi.copy()) for v, (lo, hi) in self.known.items()}
+            given.append((known, self.settled))
             return super().run()
 
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
     monkeypatch.setattr(wide_search, "CrownPass", CrownPass)
+    monkeypatch.setattr(wide_search, "ascended", interrupted)
+    monkeypatch.setattr(crown, "_WIDE", 1)
+    monkeypatch.setattr(wide_search, "EFFORTS", (2.0**8, 2.0**20, 2.0**22))
     found = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=60.0)
     assert found.status == "interrupted"
-    assert len(given) == len(wide_search.EFFORTS)
-    first, second = ([known[v] for v in sorted(known)] for known in given[:2])
-    widths = [np.concatenate([(hi - lo)[0] for lo, hi in ends]) for ends in (first, second)]
-    assert (widths[1] <= widths[0]).all() and (widths[1] < widths[0]).any()
+    assert len(given) == 2, "nothing is left for a third"
+    (first, none), (second, settled) = given
+    assert not none and 0 < len(settled) < len(graph.nodes)
+    assert all((second[v][0] >= first[v][0]).all() for v in first)
+
+
+def test_slopes_ascend_after_the_passes(graph, wide):
+    found = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=1.0)
+    once = bounds(graph, _box(0.3).lo[None], _box(0.3).hi[None], "linear")[graph.output][0][0]
+    assert (found.lower >= once - 1e-9).all() and (found.lower > once + 1e-6).any()
 
 
 def test_a_decision_by_a_descent_or_a_pass(graph, wide):

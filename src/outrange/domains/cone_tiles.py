@@ -74,6 +74,9 @@ class ConeTiles:
             if isinstance(node.op, Curve | Largest) and v < self.value
         ]
         some = entries[entries.size // 2 : entries.size // 2 + 8]
+        # Of one line: the end of a line and the begin of the next see all between them.
+        line = some // (self.graph.nodes[self.value - 1].shape[-1] if self.value else 1 + some[-1])
+        some = some[line == line[0]]
         # To the input, or else through the last few layers for a part of the effort: the later a
         # layer, the less its bounds help once earlier ones are loose.
         cheap = [(floor, SHARE * self.effort) for floor in nonlinear[-LAYERS:]]

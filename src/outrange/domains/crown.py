@@ -138,7 +138,7 @@ class CrownPass:
     deep: set[int] = field(default_factory=set)
     shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     late: bool = False
-    _moved: bool = False
+    _retaken: bool = False
     rules: ClassVar[Mapping[type, Rule]] = RULES
 
     def run(self) -> RelaxedGraph:
@@ -223,10 +223,10 @@ class CrownPass:
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
         """Bound the unstable entries of a value by back-substitution, and keep the shares."""
         rows = self._open_rows(value)
-        if not rows.size or (value in self.settled and not self._moved):
+        if not rows.size or (value in self.settled and not self._retaken):
             self.deep.add(value)
             return rows.size > 0
-        self._moved = True
+        self._retaken = True
         try:
             if self._substitute(net, value, rows):
                 self.deep.add(value)

@@ -266,6 +266,7 @@ def _input_splits(
     if program is None:
         from .engines.array_engine import ArrayEngine
         from .engines.conjunctions import engine_of_conjunctions
+        from .engines.first_bounds import first_bounds
         from .input_split.array_search import ArraySearch
 
         machine: ArrayEngine | None = engine_of_conjunctions(problem)
@@ -275,10 +276,8 @@ def _input_splits(
         search = ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
         # First bounds take longer than the points, which may decide alone; optimized ones longest.
         decision = incumbent.target is not None and not incumbent.met
-        decision &= len(problem.domain.lo) == 1
-        for domain in ("forward", "linear") if decision and machine.plan.products else ():
-            if not incumbent.decided:
-                incumbent.prove(problem.by_linear_bounds(domain))
+        if decision and len(problem.domain.lo) == 1 and machine.plan.products:
+            first_bounds(problem, machine, incumbent)
         if not (incumbent.met or incumbent.decided):
             lo, hi = machine.outputs
             incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])

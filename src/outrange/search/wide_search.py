@@ -21,13 +21,12 @@ from ..domains.forward import forward
 from ..domains.stability import is_stable
 from ..graph import Graph
 from ..graph.rewrites.rewrite import fold
-from ..ops import Curve
 from .attack.momentum import attack_from
 from .attack.pgd import Descent, Lowest
 from .common.incumbent import Incumbent
 from .common.parallel import parallel_batches, parallel_map, single_blas_thread
 from .common.search import Search
-from .engines.alpha_crown import AlphaAscent
+from .engines.first_bounds import ascended
 
 
 METHODS = (
@@ -57,12 +56,6 @@ RUNS = 8
 
 DEARER = 2.0
 """By about how much a pass takes longer than the one before."""
-
-ASCENT = 20
-"""Steps of ascent on the slopes of an objective."""
-
-ROOM = 1 << 23
-"""Rows times entries of all values that ascend together: some arrays of that length."""
 
 SHORT = Descent(steps=9, step=0.25, momentum=0.7, floor=0.005)
 """Descents between two passes: one step of a very wide graph takes long."""
@@ -135,7 +128,8 @@ class WideSearch(Search):
             if len(deep) == len(sweep.ends):
                 break
         if last is not None:
-            yield from self._ascend(*last)
+            self._ascend(*last)
+            yield True
         while True:
             self._descend(near=False)
             yield True
@@ -156,19 +150,12 @@ class WideSearch(Search):
             each=parallel_batches,
         )
 
-    def _ascend(self, sweep: CrownPass, net: RelaxedGraph) -> Iterator[bool]:
+    def _ascend(self, sweep: CrownPass, net: RelaxedGraph) -> None:
         """Choose slopes for every open objective, once the units have their bounds."""
-        together = max(1, ROOM // self.graph.entries)
-        rows, cutoff = np.eye(self._lower.size), self.incumbent.cutoff()
-        open_ = self._open
-        for start in range(0, open_.size, together):
-            some = open_[start : start + together]
-            ascent = AlphaAscent(sweep, net, rows, np.zeros(some.size, np.int64), some)
-            try:
-                ascent.run(cutoff[some], ASCENT)
-            finally:
-                self._lower[some] = np.fmax(self._lower[some], ascent.least)
-            yield True
+        which = self._open
+        target = self.incumbent.cutoff()[which]
+        found = ascended(sweep, net, np.eye(self._lower.size), which, target)
+        self._lower[which] = np.fmax(self._lower[which], found)
 
     @property
     def _open(self) -> np.ndarray:
@@ -187,13 +174,13 @@ class WideSearch(Search):
             if source == 0 or not costs_at_most(graph, source, some, 0, PILOT):
                 continue
             part = cone(graph, source, some)
-            curves = [node for node in part.graph.nodes if isinstance(node.op, Curve)]
+            curves = CrownPlan.of(part.graph).curves
             if not curves or [value for value, _ in part.leaves] != [0]:
                 continue
             read = part.leaves[0][1]
             ends = forward(part.graph, self.box.lo[None, read], self.box.hi[None, read])
-            last = curves[-1]
-            return bool(is_stable(last.op, *ends[last.inputs[0]]).mean() >= SETTLED)
+            _, last, op = curves[-1]
+            return bool(is_stable(op, *ends[last]).mean() >= SETTLED)
         return True
 
     def _forms_fit(self) -> bool:

@@ -54,6 +54,7 @@ def _merged_pairs(b: Builder, x: Value, axis: int) -> Value:
     merged = log_add_exp(b, *pair)
     if n % 2:
         merged = b.concat([merged, _item(b, x, axis, n - 1)], axis)
+    assert isinstance(merged, Value)
     return merged
 
 
@@ -115,6 +116,7 @@ def _outside_of_children(b: Builder, outside: Value, level: Value, axis: int) ->
     merged = log_add_exp(b, both(first), both(second))
     if n % 2:
         merged = b.concat([merged, _item(b, outside, axis, n // 2)], axis)
+    assert isinstance(merged, Value)
     return merged
 
 

@@ -103,6 +103,7 @@ class ArrayEngine(GraphObjectives):
         self._second_order = affords_tangents(self.plan)
         self._calls = self._tried = self._helped = 0
         self.units = 0
+        self.first: CrownPass | None = None
         self._forms = False
         self._roots = DomainBoxes.of(box) if roots is None else roots
         free = int((self._roots.lo < self._roots.hi).sum(axis=1).max())
@@ -133,7 +134,12 @@ class ArrayEngine(GraphObjectives):
         extra = frozenset({self.graph.output}) if has_products else frozenset()
         cells = BoxBatch.of(self.box.lo[None], self.box.hi[None], self.radii)
         if has_products:
-            root = OptimizedCrownPass(self.plan, cells, extra=extra, radii=self.radii)
+            first = self.first
+            known = {} if first is None else dict(enumerate(first.ends))
+            deep = frozenset() if first is None else frozenset(first.deep)
+            root = OptimizedCrownPass(
+                self.plan, cells, known, extra=extra, radii=self.radii, settled=deep
+            )
         else:
             root = self._pass(cells, {}, 0)
         root.run()

@@ -46,8 +46,10 @@ class OptimizedCrownPass(CrownPass):
             return False
         boxes = len(self.cells.lo)
         left = SHARE * self.clock.limit - self.clock.seconds
-        if not nonlinear or 2 * boxes * rows.size * nonlinear > ROOM or left < 0:
+        if not nonlinear or 2 * boxes * rows.size * nonlinear > ROOM:
             return super()._refine(net, value)
+        if left < 0:
+            return self._late(net, value)
         units = np.zeros((2 * rows.size, self.ends[value][0].shape[1]))
         units[np.arange(rows.size), rows] = 1.0
         units[rows.size + np.arange(rows.size), rows] = -1.0
@@ -58,7 +60,8 @@ class OptimizedCrownPass(CrownPass):
                 ascent.run(np.full(box.size, np.inf), self.steps)
         except OutOfTime:
             if np.isneginf(ascent.least).all():
-                return super()._refine(net, value)
+                return self._late(net, value)
+        self._retaken = True
         found = ascent.least.reshape(boxes, -1)
         lo, hi = (end.copy() for end in self.ends[value])
         lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
@@ -67,3 +70,7 @@ class OptimizedCrownPass(CrownPass):
         form = LinearForm(ascent.form_rows.reshape(boxes, len(units), -1), found)
         self.shares[value] = (rows, self._shares(form, rows.size))
         return True
+
+    def _late(self, net: RelaxedGraph, value: int) -> bool:
+        """Back-substitution alone, unless an earlier pass has done it."""
+        return value in self.settled or super()._refine(net, value)
