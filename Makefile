@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+# What types hang on beside the sources: settings, versions, what is installed.
+TYPED = pyproject.toml requirements $(wildcard $(VENV)/dev $(VENV)/backends $(VENV)/bench $(VENV)/wheels)
 SOURCES := setup.py pyproject.toml checker/pyproject.toml $(wildcard src/outrange/search/kernel/*.c src/outrange/search/kernel/*.h)
 # Frameworks are quiet and on the processor in everything run from here.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -19,6 +21,10 @@ export KERAS_BACKEND ?= jax
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
+
+# What a process reads of Python is compiled once for all of them, whatever the shell says of that: tests
+# start many.
+export PYTHONDONTWRITEBYTECODE :=
 
 # What tests compile is run once: XLA compiles without fused kernels in a third of the time. Their small
 # matrices keep one thread of BLAS busy, and the others waiting on the cores of the other worker.
@@ -87,8 +93,12 @@ format: setup  ## Sorts the imports and formats everything
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-types: setup  ## Types, by pyright
-	$(BIN)/pyright --pythonpath $(BIN)/python
+types: setup  ## Types, by pyright, unless all is as it was when they were right
+	@mkdir -p .cache
+	@find src checker/src $(TYPED) -type f ! -name '*.py[co]' ! -name '*.so' \
+	  | sort | xargs cksum > .cache/types.now
+	@if cmp -s .cache/types.now .cache/types; then echo "pyright: right before, and nothing has changed"; else \
+	  $(BIN)/pyright --pythonpath $(BIN)/python && mv .cache/types.now .cache/types; fi
 
 backends: $(VENV)/backends  ## The tests that need JAX, TensorFlow and PyTorch side by side
 	$(PYTEST) -m backends tests

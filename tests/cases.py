@@ -8,7 +8,7 @@ other op, domain and graph.
 import itertools
 import os
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import Any, TypeVar
 
 
@@ -22,7 +22,13 @@ FULL = ASKED == "full"
 
 
 def cases(few: T, full: T) -> T:
-    """Whichever of the two is asked for: a number of seeds, boxes, nets, a range of sizes."""
+    """Whichever of the two is asked for: a number of seeds, boxes, nets, a range of sizes.
+
+    Raises:
+        TypeError: One has items, and the other is their number: that is `some`.
+    """
+    if isinstance(few, Sized) is not isinstance(full, Sized):
+        raise TypeError(f"few and full cases are alike. Received: {few!r}, {full!r}.")
     return full if FULL else few
 
 

@@ -3,10 +3,12 @@
 import gc
 import os
 import sys
+from collections.abc import Generator
 
 import hypothesis
 import numpy as np
 import pytest
+from _pytest.doctest import DoctestModule
 
 import shared_draws
 from cases import ASKED, cases
@@ -25,7 +27,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("fixed")
 
 
-GC_THRESHOLD = 20_000
+GC_THRESHOLD = 100_000
 """Objects made between two looks for garbage: Python's 700 cost a tenth of the tests' time."""
 
 
@@ -34,9 +36,14 @@ def pytest_collection() -> None:
     gc.disable()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list, list]:
+    """Docstrings of tests have no examples: to look for some takes as long as to find the tests."""
+    return [found for found in (yield) if not isinstance(found, DoctestModule)]
+
+
 def pytest_collection_finish() -> None:
     """What is imported by now stays; to look through it at each garbage collection takes long."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     gc.enable()

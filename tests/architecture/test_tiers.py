@@ -54,6 +54,11 @@ def test_a_few_combinations_hold_every_entry(sizes, monkeypatch):
     assert len(full) == len(set(full)) == math.prod(sizes)
 
 
+def test_a_number_of_cases_is_not_taken_for_cases():
+    with pytest.raises(TypeError, match="alike"):
+        cases.cases(range(60), 20)
+
+
 def test_a_few_items_hold_every_key(monkeypatch):
     items = range(100)
     monkeypatch.setattr(cases, "FULL", False)

@@ -1,6 +1,7 @@
 """Small models and properties on disk, whose answers are known."""
 
 import itertools
+import signal
 import subprocess
 import sys
 
@@ -63,3 +64,46 @@ def command(*arguments):
 def outrange(*arguments):
     """Run it in a process of its own."""
     return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120)
+
+
+UNDER_WAY = """
+import signal
+import sys
+from outrange.cli import main
+from outrange.search.common.incumbent import Incumbent
+
+def told(self, *given):
+    if self.clock.seconds > 0.2:
+        print("under way", file=sys.stderr, flush=True)
+        Incumbent.look = look
+    return look(self, *given)
+
+look, Incumbent.look = Incumbent.look, told
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+"""The command line, which says on stderr when a search is under way.
+
+It listens to interrupts also where the tests run in the background of a shell that ignores them."""
+
+
+def interrupted(*arguments):
+    """Run it in a process of its own and interrupt its search: exit code, stdout, stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", UNDER_WAY, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    before = ""
+    while not before.endswith("under way\n"):
+        line = process.stderr.readline()
+        assert line, before
+        before += line
+    process.send_signal(signal.SIGINT)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return process.returncode, out, before + err

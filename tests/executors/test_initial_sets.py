@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import combined
 from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError, x
 from outrange.api.loops.parts import read_loop
@@ -24,6 +25,7 @@ from reach.plants import controller, layers, plant
 
 
 H = Fraction(1, 10)
+SCRIPTS = (), ("lose", "do", "lose", "lose"), ("lose",) * 1000
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +89,7 @@ def is_whole(found):
     return np.isclose((found.hi - found.lo).prod(axis=1).sum(), 1.0)
 
 
-@pytest.mark.parametrize("script", [(), ("lose", "do", "lose", "lose"), ("lose",) * 1000])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_pieces_of_a_flow_and_their_pipes_are_the_same(script):
     alone = flow_cover_alone()
     executor, helped = on(*script)
@@ -177,8 +179,7 @@ def same_boxes(found, alone):
     assert (found.gone, found.trouble) == (alone.gone, alone.trouble)
 
 
-@pytest.mark.parametrize("script", [(), ("lose", "do", "lose", "lose"), ("lose",) * 1000])
-@pytest.mark.parametrize("name", PLANTS)
+@pytest.mark.parametrize(("script", "name"), combined(SCRIPTS, PLANTS))
 def test_boxes_of_a_loop_are_the_same(name, script):
     executor, helped = on(*script)
     with helped:

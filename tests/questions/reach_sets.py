@@ -20,6 +20,11 @@ NETS = [
 """Sizes of layers, the curve, the seed."""
 
 
+def shape(net):
+    """What nets of several seeds share."""
+    return str(net[:2])
+
+
 def ask(net, box, *, where=None, **options):
     return reach_set(net, regions(net.graph.inputs, box, where=where), **options)
 

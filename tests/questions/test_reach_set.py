@@ -5,14 +5,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from cases import cases
+from cases import some
 from outrange.core import InputError
 from outrange.graph.rational import Rational
 from outrange.questions.expressions import x
 from outrange.questions.inputs.sets import L2Ball, Mixed, Polytope, Union
 from outrange.questions.output_range import output_range
 from questions.nets import Net, dense_net, two_in_two_out
-from questions.reach_sets import NETS, ask, covers, elbow, net_of, unbiased
+from questions.reach_sets import NETS, ask, covers, elbow, net_of, shape, unbiased
 from random_graphs import LINES, SMOOTH, random_box, random_graph
 
 
@@ -75,7 +75,7 @@ def test_one_input_alone_is_a_point():
 # ---- laws ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("sizes", "curve", "seed"), cases(NETS, 16))
+@pytest.mark.parametrize(("sizes", "curve", "seed"), some(NETS, 24, shape))
 def test_every_output_is_in_a_piece(sizes, curve, seed):
     net, rng = net_of(sizes, curve, seed), np.random.default_rng(seed)
     box = rng.uniform(-2, 0, sizes[0]), rng.uniform(0.1, 2, sizes[0])
@@ -90,7 +90,7 @@ def test_every_output_is_in_a_piece(sizes, curve, seed):
         assert np.mean(np.equal(answer.contains(net.graph.run(points)), True)) > 0.5
 
 
-@pytest.mark.parametrize(("sizes", "curve", "seed"), cases(NETS, 8))
+@pytest.mark.parametrize(("sizes", "curve", "seed"), some(NETS, 24, shape))
 def test_corners_are_mapped_to_images(sizes, curve, seed):
     net = net_of(sizes, curve, seed)
     answer = ask(net, (-1, 1))
@@ -101,7 +101,7 @@ def test_corners_are_mapped_to_images(sizes, curve, seed):
     assert all(star.error.max() < 1e-9 for star in answer.pieces)
 
 
-@pytest.mark.parametrize(("sizes", "curve", "seed"), cases(NETS, 8))
+@pytest.mark.parametrize(("sizes", "curve", "seed"), some(NETS, 24, shape))
 def test_its_hull_is_the_range(sizes, curve, seed):
     net = net_of(sizes, curve, seed)
     answer, known = ask(net, (-1, 1)), output_range(net, (-1, 1), tol=1e-7)
@@ -113,7 +113,7 @@ def test_its_hull_is_the_range(sizes, curve, seed):
     assert (answer.hi <= np.ravel(known.hi) + 1e-10 * wide).all()
 
 
-@pytest.mark.parametrize("seed", cases(range(60), 20))
+@pytest.mark.parametrize("seed", some(range(60), 20))
 def test_graphs_of_every_scale(seed):
     rng = np.random.default_rng(seed)
     graph = random_graph(rng, LINES if seed % 2 else SMOOTH)

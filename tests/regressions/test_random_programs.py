@@ -6,6 +6,7 @@ import pytest
 from keras import layers as L
 
 import outrange
+from cases import some
 from outrange.diagnosis.wording import at_least
 from outrange.frontends.keras.training.jitted import JaxTraining
 
@@ -23,11 +24,14 @@ def sequential(*parts):
     return keras.Sequential([keras.Input((4,)), *parts])
 
 
-@pytest.mark.parametrize("second", [
+SECOND = (
     L.ReLU, L.LeakyReLU, L.PReLU, L.ELU, lambda: L.Activation("tanh"),
     lambda: L.Activation("sigmoid"), lambda: L.Activation("selu"), lambda: L.Activation("silu"),
     lambda: L.Activation("softplus"), lambda: L.ReLU(6.0),
-])  # fmt: skip
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("second", some(SECOND, 4))
 def test_ten_activations_behind_another(second):
     """Both become one curve, and what the first returns was then off the path of the gradient."""
     keras.utils.set_random_seed(0)

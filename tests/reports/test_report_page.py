@@ -71,14 +71,10 @@ def test_the_command_writes_the_page_and_says_what_is_in_it(written):
     ],
 )
 def test_mistakes_are_one_short_message(files, arguments, message, monkeypatch, capfd):
-    """In this process, but for the first: what another prints is the same."""
-    if arguments:
-        monkeypatch.chdir(files)
-        code = run(["report", "small.keras", *arguments])
-        out, err = capfd.readouterr()
-    else:
-        done = report(files)
-        code, out, err = done.returncode, done.stdout, done.stderr
+    """In this process: what another prints is the same, as `tests/cli` says of any command."""
+    monkeypatch.chdir(files)
+    code = run(["report", "small.keras", *arguments])
+    out, err = capfd.readouterr()
     assert code == 2, err
     assert message in err and out == ""
     assert "Traceback" not in err and len(err.splitlines()) == 1

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from cases import cases
 from frontends.real import real_files
 from frontends.vnnlib.property_files import asserted, first_version
 from outrange.core.formula import And, Atom, Or, atoms, holds, value
@@ -44,7 +45,8 @@ def check(text, spec, v, exact):
 @pytest.mark.parametrize(("number", "exact"), [(dyadic, True), (decimal, False)])
 def test_random_files_mean_what_they_say(tmp_path, number, exact):
     found = []
-    for seed in range(300):
+    count = cases(100, 300)
+    for seed in range(count):
         r = random.Random(seed)
         inputs, outputs = r.randint(1, 4), r.randint(1, 3)
         text = first_version(seed, inputs, outputs, number)
@@ -54,7 +56,7 @@ def test_random_files_mean_what_they_say(tmp_path, number, exact):
             # A coarse grid, so that compared terms are often equal.
             v = np.array([r.randint(-12, 12) / 4 for _ in range(inputs + outputs)])
             found.append(check(text, spec, v, exact))
-    assert min(found.count(True), found.count(False)) > 300
+    assert min(found.count(True), found.count(False)) > count
 
 
 DECLARED = "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)"

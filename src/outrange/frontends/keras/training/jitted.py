@@ -9,12 +9,29 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
 from .gradients import jax_module
+
+
+@cache
+def quick_options() -> dict[str, Any]:
+    """Options of XLA for what runs a few hundred times: compiled soon rather than to the fastest.
+
+    At level 0 the slope of a maximum along an axis comes out wrong, NaN behind batch statistics:
+    fused kernels compute a value twice, and round it differently. Without the emitters of fused
+    kernels, where a version has them, compiling takes a half to two thirds of the time.
+    """
+    jax, options = jax_module(), {"xla_backend_optimization_level": 1}
+    more = options | {"xla_cpu_use_fusion_emitters": False}
+    try:
+        jax.jit(lambda x: x + 1.0, compiler_options=more)(0.0)
+    except Exception:  # another version: it has no such kernels
+        return options
+    return more
 
 
 class JaxTraining:
@@ -35,9 +52,7 @@ class JaxTraining:
     def _jit(self, function: Any) -> Any:
         if getattr(self.model, "run_eagerly", False):
             return function  # it may hold Python code that only numbers can take
-        # Compiled in less time; what runs a few hundred times need not be the fastest. At level 0
-        # the slope of a maximum along an axis comes out wrong (NaN behind batch statistics).
-        quick = self.jax.jit(function, compiler_options={"xla_backend_optimization_level": 1})
+        quick = self.jax.jit(function, compiler_options=quick_options())
         plain = self.jax.jit(function)
         failed = []
 
@@ -45,7 +60,7 @@ class JaxTraining:
             if not failed:
                 try:
                     return quick(*given)
-                except Exception as error:  # some versions do not take the option, or constants
+                except Exception as error:  # some versions do not take options, or constants
                     failed.append(error)
             return plain(*given)
 
