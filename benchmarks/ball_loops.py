@@ -40,8 +40,9 @@ class Digits:
     rest: int
 
 
-DIGITS = Digits(128, 14, -64), Digits(192, 20, -100), Digits(384, 36, -280), Digits(768, 64, -640)
-"""Tried one after the other. A contraction loses digits as well, where errors are boxes."""
+DIGITS = Digits(128, 14, -64), Digits(192, 20, -100), Digits(384, 36, -280)
+"""Tried one after the other. A contraction loses digits as well, where errors are boxes: more bits
+take a series of higher order, and that much longer."""
 
 
 def exact(value: Any) -> arb:

@@ -59,7 +59,8 @@ class Count:
         outside: Those that are certainly outside.
         open: Those whose ball crosses the edge.
         near: Those near the edge.
-        lost: Trajectories that could not be followed to the end.
+        lost: Trajectories that could not be followed to the end: those of the cart pole, whose
+            errors grow in boxes though the loop contracts.
         tube: Seconds of the tube.
         seconds: Of the trajectories.
     """
@@ -81,8 +82,10 @@ def trajectory(
     """A trajectory with as many digits as it takes.
 
     Raises:
-        ArithmeticError: No digits do.
+        ArithmeticError: No digits are enough for all of it; what is known came before.
     """
+    found: list[Point] = []
+    lost = True
     for digits in DIGITS:
         found, lost = [], False
         with ctx.workprec(digits.bits):
@@ -90,15 +93,16 @@ def trajectory(
             try:
                 for point in _run(loop, x, steps, noise, rng, digits):
                     lost = any(not b.rad() < LOST for b in point[1])
-                    found.append(point)
                     if lost:
                         break
+                    found.append(point)
             except ArithmeticError:
                 lost = True
         if not lost:
-            yield from found
-            return
-    raise ArithmeticError("all digits are lost")
+            break
+    yield from found
+    if lost:
+        raise ArithmeticError("all digits are lost")
 
 
 def _run(
