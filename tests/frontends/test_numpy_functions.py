@@ -67,6 +67,7 @@ MORE = {
     "cross of rows": lambda x: np.cross(x * A, A),
     "norm 1": lambda x: np.linalg.norm(x, 1), "norm inf": lambda x: np.linalg.norm(x, np.inf),
     "norm along an axis": lambda x: np.linalg.norm(x * A, axis=0),
+    "norm of a matrix": lambda x: np.linalg.norm(x * A, axis=(0, 1)),
     "prod along an axis": lambda x: np.prod(x * A, axis=1),
     "cumsum along an axis": lambda x: np.cumsum(x * A, axis=0),
     "diff along an axis": lambda x: np.diff(x * A, axis=0),
@@ -101,6 +102,10 @@ def test_a_graph_computes_what_numpy_does(name):
         (lambda x: np.cross(x[:2], x[:2]), "three entries"),
         (lambda x: np.linalg.norm(x, 3), "order 3"),
         (lambda x: np.linalg.norm(x * A, "fro"), "an order needs a vector"),
+        *(
+            (lambda x, n=n: np.linalg.norm(x * A, n, axis=(0, 1)), "of matrices")
+            for n in (1, 2, np.inf, "fro")
+        ),
         (lambda x: np.fft.fft(x), "`np.fft` is not described"),
     ],
 )

@@ -66,6 +66,16 @@ def test_a_forward_pass_is_enough_for_a_small_box(graph, wide, monkeypatch):
     assert solve(graph, _box(1e-6), np.eye(3), tol=1e-6, time_limit=10).status == "exact"
 
 
+def test_a_graph_that_only_hands_its_input_on(wide):
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    search = WideSearch(
+        b.finish([x], ["y"]), Box(-np.ones(3), np.ones(3)), Incumbent(np.eye(3), 0.0, None, None)
+    )
+    assert search.advance() and search.advance()
+    np.testing.assert_array_equal(search.lower(), -1.0)
+
+
 @pytest.mark.parametrize("radius, whole", [(1e-6, True), (0.3, False)])
 def test_a_forward_pass_is_made_where_forms_settle_units(graph, wide, monkeypatch, radius, whole):
     given = []

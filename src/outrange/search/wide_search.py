@@ -187,7 +187,7 @@ class WideSearch(Search):
     def _forms_fit(self) -> bool:
         """Whether a forward pass fits into memory and most of the time left, by trial runs."""
         count = int((self.box.lo < self.box.hi).sum())
-        if count * max(node.size for node in self.graph.nodes) > MOST_FORMS:
+        if count * max((node.size for node in self.graph.nodes), default=0) > MOST_FORMS:
             return False
         clock = self.incumbent.clock
         began = clock.seconds

@@ -45,6 +45,8 @@ def norm(
     found = of(b, x)
     if axis is None and len(found.shape) != 1 and order is not None:
         raise UnsupportedError("`np.linalg.norm` with an order needs a vector, or `axis=`")
+    if order is not None and axis is not None and np.size(axis) > 1:
+        raise UnsupportedError("`np.linalg.norm` of matrices (two axes) is described without order")
     if order in (1, np.inf):
         return b.reduce("sum" if order == 1 else "max", b.curve("abs", found), axis, keepdims)
     if order not in (None, 2):
