@@ -38,6 +38,8 @@ EARLY = 0.6
 FEW = 12
 """So many pieces are cut twice when pipes are tightened."""
 
+_Heard = tuple[FlowPipe, dict[int, Failure]]
+
 TROUBLES = "domain", "step", "controller"
 """Causes of failures that are no question's and not the clock's."""
 
@@ -104,6 +106,7 @@ class _CoverSearch:
 
     task: FlowTask
     clock: Clock
+    whole: Clock
     leaves: list[SettledPiece] = field(default_factory=list)
     tried: int = 0
     lasted: float = 0.0
@@ -111,23 +114,20 @@ class _CoverSearch:
     trouble: Failure | None = None
     hopeless: bool = False
 
-    def run(self, pieces: Sequence[InitialPiece]) -> tuple[FlowPipe, dict[int, Failure]]:
-        """The pipes of some pieces, and those that failed."""
-        left = self.clock.left if self.clock.limit < np.inf else None
-        clock = Clock()
-        pipe = self.task.pipe(corners_of(pieces), left)
+    def run(self, pieces: Sequence[InitialPiece], more: float = 0.0) -> _Heard:
+        """The pipes of some pieces, and those that failed; `more` seconds beyond the clock."""
+        clock, left = Clock(), min(self.clock.left + more, self.whole.left)
+        pipe = self.task.pipe(corners_of(pieces), left if left < np.inf else None)
         self.lasted = clock.seconds
         return self._heard(pipe)
 
-    def _heard(self, pipe: FlowPipe) -> tuple[FlowPipe, dict[int, Failure]]:
+    def _heard(self, pipe: FlowPipe) -> _Heard:
         self.tried += pipe.boxes
         if pipe.interrupted:
             self.clock, self.interrupted = Clock(0.0), True
         return pipe, {failure.box: failure for failure in pipe.failures}
 
-    def runs(
-        self, batches: Sequence[Sequence[InitialPiece]]
-    ) -> Iterator[tuple[FlowPipe, dict[int, Failure]]]:
+    def runs(self, batches: Sequence[Sequence[InitialPiece]]) -> Iterator[_Heard]:
         """The same of some batches, in their order; what workers do not bring is done here."""
         found: dict[int, FlowPipe] = {}
         if len(batches) > 1:
@@ -203,10 +203,10 @@ class _CoverSearch:
                 halves = leaf.piece.cut(leaf.pipe.free, leaf.pipe.loose[leaf.box][1], cuts)
                 given_up.add(id(leaf))
                 parts += [(i, half) for half in halves]
-            # A run that the time cuts off is of no use.
+            # A run that the time cuts off is of no use: one that was begun may take twice as long.
             if not parts or self.clock.left < self.lasted:
                 return
-            pipe, failed = self.run([half for _, half in parts])
+            pipe, failed = self.run([half for _, half in parts], self.lasted)
             better = {i for i, _ in parts} - {parts[box][0] for box in failed}
             new = [
                 SettledPiece(half, pipe, box, True)
@@ -254,7 +254,7 @@ def decide_by_splits(
     """
     clock, (lo, hi) = Clock(deadline), corners(boxes)
     task = FlowTask(plant, controller, Fraction(dt), steps, decide, disturbance, keep)
-    search = _CoverSearch(task, clock)
+    search = _CoverSearch(task, clock, clock)
     pieces = [InitialPiece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)]
     # Products here are small: more threads of BLAS only wait for each other.
     with single_blas_thread():
