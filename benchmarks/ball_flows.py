@@ -18,6 +18,8 @@ from ball_loops import ROUGH_BITS, BallLoop, BallState, Digits, exact, plant_slo
 from ball_numbers import Powers
 from flint import arb, arb_mat, arb_series, ctx
 
+from outrange.core import check_deadline
+
 
 SHORTEST = 256
 """A step that would be so small a part of a period ends a trajectory."""
@@ -74,7 +76,9 @@ def pieces(
 
     Raises:
         ArithmeticError: It cannot be followed.
+        OutOfTime: It takes too long.
     """
+    check_deadline()
     start, end = ends
     size, order = max(float(m.abs_upper()) for m in at.middle) + 1e-3, digits.order
     if end - start < (loop.dt or Fraction(1)) / SHORTEST:

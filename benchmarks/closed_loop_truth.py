@@ -30,10 +30,14 @@ from loop_rows import Row
 from random_loops import random_row
 
 import outrange
+from outrange.core import OutOfTime, deadline
 
 
 SHARES = (1.0, 0.03, 1e-4, 1e-13)
 """Sizes of the initial sets, as shares of that of a row."""
+
+PATIENCE = 20.0
+"""Seconds that a trajectory may take; one that takes longer is lost."""
 
 MOMENTS = 12
 """Times within a period at which a trajectory is compared, beside its end."""
@@ -98,6 +102,9 @@ def trajectory(
                     found.append(point)
             except ArithmeticError:
                 lost = True
+            except OutOfTime:
+                lost = True
+                break
         if not lost:
             break
     yield from found
@@ -247,8 +254,9 @@ def counted(row: Row, share: float, points: int, limit: float, folder: tuple) ->
             run = trajectory(
                 loop, next(from_points).tolist(), row.steps, drawn_noise(row, rng), rng
             )
-            for point in run:
-                boxes.compare(point, count)
+            with deadline(PATIENCE):
+                for point in run:
+                    boxes.compare(point, count)
         except ArithmeticError:
             count.lost += 1
     count.seconds = time.process_time() - began
