@@ -169,7 +169,7 @@ def agrees(row: dict) -> bool:
     return row["overlap"] and (not both or row["apart"] <= TOLERANCE)
 
 
-@pytest.mark.parametrize("i", range(cases(12, QUICK)))
+@pytest.mark.parametrize("i", range(cases(6, QUICK)))
 def test_same_range_as_an_independent_program(i):
     row = compare(i, time_limit=20.0)
     assert row["closed"] and row["status"] == "exact", row
@@ -177,7 +177,7 @@ def test_same_range_as_an_independent_program(i):
 
 
 def test_both_programs_run_the_same_nets(rng):
-    for i in range(cases(24, NETS)):
+    for i in range(cases(12, NETS)):
         layers, lo, hi = net(i)
         x = rng.uniform(lo, hi, (20, lo.size))
         ours, theirs = graph(layers, lo.size).run(x), independent_milp.run(plain(layers), x)

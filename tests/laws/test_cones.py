@@ -89,7 +89,7 @@ def test_every_rounding_is_paid_for_in_cones(effort, monkeypatch):
         sweep.run()
         return sweep.ends
 
-    assert violations(150, run) == 0
+    assert violations(cases(60, 150), run) == 0
     if effort == np.inf:
         assert violations(60, lambda *args: run(*args, radii=False)) > 3
 

@@ -16,7 +16,7 @@ from outrange.ops.numerics.sliding_product import SlidingProduct
 from outrange.testing import check_absolute, check_affine, check_part
 
 
-SEEDS = range(cases(16, 40))
+SEEDS = range(cases(8, 40))
 
 
 def options(seed: int) -> dict:
