@@ -98,6 +98,7 @@ types: setup  ## Types, by pyright, unless all is as it was when they were right
 	@find src checker/src $(TYPED) -type f ! -name '*.py[co]' ! -name '*.so' \
 	  | sort | xargs cksum > .cache/types.now
 	@if cmp -s .cache/types.now .cache/types; then echo "pyright: right before, and nothing has changed"; else \
+	  NODE_OPTIONS="$$NODE_OPTIONS --max-semi-space-size=128" \
 	  $(BIN)/pyright --pythonpath $(BIN)/python && mv .cache/types.now .cache/types; fi
 
 backends: $(VENV)/backends  ## The tests that need JAX, TensorFlow and PyTorch side by side
