@@ -6,6 +6,7 @@ The tests take the smallest inputs; `python -m pytest -m slow tests/laws/test_sm
 import numpy as np
 import pytest
 
+from cases import combined
 from outrange.core import Box
 from outrange.graph import Builder, Graph, Slot
 from outrange.search.solve import solve
@@ -40,8 +41,7 @@ def close(curve: str, inputs: int, seed: int) -> None:
     assert np.all(gap <= TOLERANCE * np.tile(width, 2)), (gap / np.tile(width, 2), found.status)
 
 
-@pytest.mark.parametrize("curve", CURVES)
-@pytest.mark.parametrize("inputs", [1, 2])
+@pytest.mark.parametrize(("curve", "inputs"), combined(CURVES, [1, 2]))
 def test_few_inputs(curve, inputs):
     close(curve, inputs, 0)
 
