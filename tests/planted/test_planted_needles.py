@@ -172,12 +172,12 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("make, args", some(CASES, 24, sort_of))
+@pytest.mark.parametrize("make, args", some(CASES, 12, sort_of))
 def test_needles(make, args):
     make(*args).check("auto")
 
 
-@pytest.mark.parametrize("make, args", some(CASES[0::4], 8, sort_of))
+@pytest.mark.parametrize("make, args", some(CASES[0::4], 4, sort_of))
 def test_needles_on_the_array_engine(make, args):
     make(*args).check("array")
 

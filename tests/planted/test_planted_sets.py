@@ -357,12 +357,12 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("make, args", some(CASES, 60, sort_of))
+@pytest.mark.parametrize("make, args", some(CASES, 30, sort_of))
 def test_sets(make, args):
     make(*args).check("auto")
 
 
-@pytest.mark.parametrize("make, args", some(CASES[1::4], 16, sort_of))
+@pytest.mark.parametrize("make, args", some(CASES[1::4], 8, sort_of))
 def test_sets_on_the_array_engine(make, args):
     make(*args).check("array")
 

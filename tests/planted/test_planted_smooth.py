@@ -168,11 +168,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("make, args", some(CASES, 30, sort_of))
+@pytest.mark.parametrize("make, args", some(CASES, 15, sort_of))
 def test_smooth(make, args):
     make(*args).check("auto")
 
 
-@pytest.mark.parametrize("make, args", some(CASES[2::4], 8, sort_of))
+@pytest.mark.parametrize("make, args", some(CASES[2::4], 4, sort_of))
 def test_smooth_on_the_array_engine(make, args):
     make(*args).check("array")

@@ -110,11 +110,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("make, args", some(CASES, 48, sort_of))
+@pytest.mark.parametrize("make, args", some(CASES, 24, sort_of))
 def test_thresholds(make, args):
     make(*args).check("auto")
 
 
-@pytest.mark.parametrize("make, args", some(CASES[2::5], 12, sort_of))
+@pytest.mark.parametrize("make, args", some(CASES[2::5], 6, sort_of))
 def test_thresholds_on_the_array_engine(make, args):
     make(*args).check("array")

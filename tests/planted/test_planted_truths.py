@@ -308,11 +308,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("make, args", some(CASES, 30, sort_of))
+@pytest.mark.parametrize("make, args", some(CASES, 15, sort_of))
 def test_true_by_construction(make, args):
     make(*args).check("auto")
 
 
-@pytest.mark.parametrize("make, args", some(CASES[1::4], 8, sort_of))
+@pytest.mark.parametrize("make, args", some(CASES[1::4], 4, sort_of))
 def test_true_by_construction_on_the_array_engine(make, args):
     make(*args).check("array")
