@@ -37,7 +37,7 @@ def saved(members, tmp_path):
     return str(path)
 
 
-@pytest.mark.parametrize("seed", range(cases(16, 160)))
+@pytest.mark.parametrize("seed", range(cases(8, 160)))
 def test_both_accept_what_is_written(seed, tmp_path):
     members = made(seed)
     path = saved(members, tmp_path)
@@ -45,7 +45,7 @@ def test_both_accept_what_is_written(seed, tmp_path):
     assert check(path).boxes == second_checker.check(path)
 
 
-@pytest.mark.parametrize("seed", range(cases(4, 40)))
+@pytest.mark.parametrize("seed", range(cases(2, 40)))
 def test_what_both_accept_is_true_without_any_bound(seed, tmp_path):
     sizes = ((4, 4), (5, 3), (3, 3, 3), (6,))[seed % 4]
     members = certificate(np.random.default_rng(1000 + seed), 2, sizes, 3)
@@ -57,7 +57,7 @@ def test_what_both_accept_is_true_without_any_bound(seed, tmp_path):
             assert goal.met(least(units, goal.form, box))
 
 
-@pytest.mark.parametrize("seed", range(cases(8, 80)))
+@pytest.mark.parametrize("seed", range(cases(4, 80)))
 def test_neither_accepts_more_than_is_true(seed, tmp_path):
     """The same tree beneath a claim that is raised, until it is false, bit by bit."""
     members = certificate(np.random.default_rng(2000 + seed), 2, (4, 4), 14)
@@ -77,7 +77,7 @@ def test_neither_accepts_more_than_is_true(seed, tmp_path):
                 assert least(units, goal.form, box) >= Fraction(float(number))
 
 
-@pytest.mark.parametrize("seed", range(cases(6, 120)))
+@pytest.mark.parametrize("seed", range(cases(3, 120)))
 def test_every_rounding_is_paid_for(seed, tmp_path):
     """Weights of sizes that 80 binary places hardly hold; claims at the edge of what is proved."""
     sizes = ((4, 4), (6, 5), (3, 3, 3))[seed % 3]

@@ -83,7 +83,7 @@ def test_damage_ends_in_a_refusal_or_a_network(files, name):
     rng = np.random.default_rng(0)
     assert isinstance(read_bytes(files[name], name), Network)
     refused = 0
-    for i in range(cases(300, 5000)):
+    for i in range(cases(100, 5000)):
         if name == "inside.keras":
             parts = unwrapped(files[name])
             member = ("config.json", "model.weights.h5")[i % 2]
