@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import called, combined
 from outrange.core.formula import Atom
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot
@@ -13,8 +14,9 @@ from outrange.search.halving import open_boxes
 from small_graphs import dense_net, gate_net
 
 
-@pytest.mark.parametrize("net", [dense_net, gate_net])
-@pytest.mark.parametrize("act", ["relu", "tanh"])
+@pytest.mark.parametrize(
+    ("net", "act"), combined([dense_net, gate_net], ["relu", "tanh"]), ids=called
+)
 def test_on_dropped_boxes_every_value_reaches_its_target(net, act, monkeypatch):
     monkeypatch.setattr(halving, "ENTRIES", 512)
     rng = np.random.default_rng(4)

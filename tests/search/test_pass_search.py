@@ -49,9 +49,9 @@ def _box(radius):
 @pytest.mark.parametrize("radius", [0.0, 1e-6, 0.01, 0.3])
 def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
     rows = np.concatenate([np.eye(3), -np.eye(3)])
-    known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(2.0, 60.0))
+    known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(1.0, 60.0))
     monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
-    found = solve(graph, _box(radius), rows, tol=1e-6, time_limit=1.0)
+    found = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.4, 1.0))
     assert found.methods == METHODS
     assert (found.lower <= known.seen + 1e-9).all()
     # Where no unit changes its phase, linear bounds are exact.
