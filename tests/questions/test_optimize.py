@@ -74,7 +74,7 @@ def agrees(answer, value):
     assert answer.gap <= 1e-4 * (1.0 + abs(value))
 
 
-@pytest.mark.parametrize("seed", range(cases(3, 8)))
+@pytest.mark.parametrize("seed", range(cases(1, 8)))
 def test_conditions_on_inputs_and_outputs(seed):
     layers, graph = random_net(seed)
     rng = np.random.default_rng(seed)
@@ -100,7 +100,7 @@ def test_conditions_on_inputs_and_outputs(seed):
     assert cost @ point == pytest.approx(least.hi, abs=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(cases(2, 4)))
+@pytest.mark.parametrize("seed", range(cases(1, 4)))
 def test_polytopes_and_whole_numbers(seed):
     layers, graph = random_net(seed + 50)
     rng = np.random.default_rng(seed)

@@ -57,7 +57,7 @@ def test_the_radius_of_a_linear_classifier_is_margin_over_dual_norm(norm, seed):
     assert answer.adversarial.flat_y.shape == (3,)
 
 
-@pytest.mark.parametrize(("seed", "softmax"), combined(range(cases(2, 4)), [False, True]))
+@pytest.mark.parametrize(("seed", "softmax"), combined(range(cases(1, 4)), [False, True]))
 def test_no_grid_point_within_the_proved_radius_breaks_it(seed, softmax):
     model = small_net(seed, softmax=softmax)
     x = np.random.default_rng(seed).uniform(0.2, 0.8, 2).astype("float32")

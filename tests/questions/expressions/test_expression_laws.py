@@ -27,7 +27,7 @@ def _plain_implies(a, b):
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
-@pytest.mark.parametrize("seed", range(cases(3, 8)))
+@pytest.mark.parametrize("seed", range(cases(1, 8)))
 def test_formula_holds_where_the_source_is_true(seed, depth):
     grammar = Grammar(100 * depth + seed)
     v = points(np.random.default_rng(seed), 120)
