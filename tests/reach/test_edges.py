@@ -28,7 +28,7 @@ def test_the_beginning_alone_is_exact():
     assert found.status == "HOLDS"
 
 
-@pytest.mark.parametrize("seed", range(cases(12, 200)))
+@pytest.mark.parametrize("seed", range(cases(6, 200)))
 def test_what_crosses_the_edge_is_not_proved(seed):
     """Somewhere on the face of the limit the state rises: by much, or by very little."""
     rng = np.random.default_rng(seed)
@@ -47,7 +47,7 @@ def test_what_crosses_the_edge_is_not_proved(seed):
     assert found.status != "HOLDS"
 
 
-@pytest.mark.parametrize("seed", range(cases(12, 200)))
+@pytest.mark.parametrize("seed", range(cases(6, 200)))
 def test_what_falls_on_its_face_holds(seed):
     rng = np.random.default_rng(seed)
     slope, top = rng.uniform(-2, 2, 2), float(rng.uniform(0.5, 2))

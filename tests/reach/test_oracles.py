@@ -11,6 +11,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_trajectories_in_balls(name):
     assert np.isfinite([pipe.lo, pipe.hi]).all()
     unit = ode.dt / 64
     times = [[round(Fraction(v) / unit) * unit for v in e] for e in (pipe.start, pipe.stop)]
-    for start in starts(ode, cases(2, 12)):
+    for start in islice(starts(ode, 12), cases(1, 12)):
         run = trajectory(ode.function, None, start.tolist(), ode.dt, ode.steps, pieces=1)
         for time, x in run:
             known = [i for i, (a, b) in enumerate(zip(*times, strict=True)) if a <= time <= b]
