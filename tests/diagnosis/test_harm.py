@@ -127,7 +127,7 @@ KINDS = {
 
 
 @JAX
-@pytest.mark.parametrize("code", list(KINDS)[: cases(4, None)])
+@pytest.mark.parametrize("code", list(KINDS)[: cases(2, None)])
 def test_what_does_no_harm_is_a_note(code):
     found = outrange.diagnose(*KINDS[code](False), ignore=set(RULES) - {code}, **PLAN)
     assert not found.at_least("measured"), found
@@ -140,7 +140,7 @@ def test_what_does_no_harm_is_a_note(code):
 
 
 @JAX
-@pytest.mark.parametrize("code", list(KINDS)[: cases(4, None)])
+@pytest.mark.parametrize("code", list(KINDS)[: cases(2, None)])
 def test_what_does_harm_stays_proved(code):
     found = outrange.diagnose(*KINDS[code](True), ignore=set(RULES) - {code}, **PLAN)
     assert code in {one.code for one in found.at_least("proved")}, found

@@ -252,7 +252,7 @@ def floor_of(model, x, y, epochs):
     return budgeted.floor(reach), budgeted.floor(Reach(0, 0.0, 1.0, 0.0)), reach
 
 
-@pytest.mark.parametrize("seed", cases((0, 3, 6), range(30)))
+@pytest.mark.parametrize("seed", cases((0, 3), range(30)))
 def test_no_training_gets_below_the_floor(seed):
     model, x, y = program(seed)
     epochs = 3
