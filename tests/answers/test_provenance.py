@@ -9,6 +9,7 @@ import pytest
 
 import outrange
 from answers.record_cases import CASES
+from cases import some
 from outrange.api.recorded import told
 from outrange.core import ModelSource, PropertySource, Provenance, text_digest
 from outrange.core.source import value_digest
@@ -19,10 +20,13 @@ MODEL = ModelSource("arm.keras", "ab" * 32, "file")
 
 PROPERTY = PropertySource("never.vnnlib", "cd" * 32, "file")
 
+OF_EACH_KIND = dict(some(CASES.items(), 34, key=lambda case: type(case[1])))
+"""What is recorded beside an answer depends on its kind alone."""
+
 ASKED = Provenance("verify", "9.8.7", PROPERTY, (("box", "(0, 1)"), ("seed", "3")))
 
 
-@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("record", OF_EACH_KIND.values(), ids=OF_EACH_KIND)
 def test_every_answer_shows_and_keeps_it(record, tmp_path):
     record = dataclasses.replace(record, sources=(MODEL,), provenance=ASKED)
     found = json.loads(json.dumps(record.as_dict()))["provenance"]
@@ -42,7 +46,7 @@ def test_every_answer_shows_and_keeps_it(record, tmp_path):
     assert outrange.read(tmp_path / "a.json").provenance == ASKED
 
 
-@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("record", OF_EACH_KIND.values(), ids=OF_EACH_KIND)
 def test_files_from_before_are_read(record, tmp_path):
     """Files of releases that recorded none lack the field."""
     record.save(tmp_path / "a.json")

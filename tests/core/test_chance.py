@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from cases import cases
 from outrange.core import InputError
 from outrange.core.confidence import bounded_mean, clopper_pearson, median_ranks
 
@@ -54,10 +55,10 @@ def test_median_ranks_are_the_largest_that_suffice(count):
 
 def test_intervals_hold_as_often_as_they_say():
     rng = np.random.default_rng(0)
-    hits = rng.binomial(30, 0.2, size=2000)
+    hits = rng.binomial(30, 0.2, size=cases(500, 2000))
     inside = [lo <= 0.2 <= hi for lo, hi in (clopper_pearson(int(h), 30) for h in hits)]
     assert np.mean(inside) >= 0.95
-    means = rng.beta(0.5, 2.0, size=(2000, 40)).mean(axis=1)
+    means = rng.beta(0.5, 2.0, size=(cases(500, 2000), 40)).mean(axis=1)
     inside = [lo <= 0.2 <= hi for lo, hi in (bounded_mean(float(m), 40) for m in means)]
     assert np.mean(inside) >= 0.95
 

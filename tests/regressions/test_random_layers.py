@@ -48,7 +48,7 @@ def same(model, shape=SHAPE):
     np.testing.assert_allclose(found, expected.reshape(3, -1), rtol=1e-5, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", some(NAMES, 10))
+@pytest.mark.parametrize("name", some(NAMES, 5))
 def test_random_layers(name):
     same(built(getattr(L, name)(*ARGUMENTS.get(name, ()))))
 
