@@ -19,7 +19,7 @@ MOST_BYTES = 100_000
 """Size, packed, of a real file that `make test` still takes."""
 
 
-def real_files(*patterns: str, few: int = 60) -> list:
+def real_files(*patterns: str, few: int = 30) -> list:
     """Test parameters: each matching file, or one that is skipped with the reason.
 
     In `make test` they are about `few` of the smaller ones, and one of each family at least.

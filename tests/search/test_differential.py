@@ -144,8 +144,7 @@ def test_they_are_closer_than_the_copies_apart(act):
 FALLING = ["abs", "silu", "gelu", "mish", "sin", "cos", "square", "relu", "elu", "tanh"]
 
 
-@pytest.mark.parametrize("act", [*FALLING, "leaky"])
-@pytest.mark.parametrize("rel", [0.02, 0.2])
+@pytest.mark.parametrize(("act", "rel"), combined([*FALLING, "leaky"], [0.02, 0.2]))
 def test_every_value_and_how_far_it_is_from_its_counterpart_is_enclosed(act, rel):
     """Also of curves that fall, where the larger argument may have the smaller value."""
 
