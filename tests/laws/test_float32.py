@@ -101,8 +101,8 @@ def test_no_tree_of_additions_rounds_more_than_is_proved():
         if seed % 3 == 0:  # they cancel
             weights[0] = np.float32(-weights[1:].sum())
         one, op = np.ones((1, n)), dense(weights[:, None])
-        own = np.abs(weights.sum()) * np.ones((1, 1))
-        counted = by_terms(op, [Arrived(one, one, 0 * one, one[0] < 0)], own, 0.0)
+        own = weights.sum() * np.ones((1, 1))
+        counted = by_terms(op, [Arrived(one, one, 0 * one, one[0] < 0)], (own, own), 0.0)
         products = np.sum(2.0 ** np.floor(np.log2(np.abs(weights[weights != 0]))))
         for _ in range(10):
             share = (halved_ulps(weights, rng) + products) / np.max(counted)
