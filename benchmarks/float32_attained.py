@@ -25,7 +25,7 @@ from outrange.graph.float32 import FLOAT32, only_picks
 from outrange.ops import Affine, Curve
 
 
-WINDOW = 16
+WINDOW = 8
 """Terms, the next ones of an order, that may be added first."""
 
 
@@ -39,10 +39,14 @@ class Layer:
 
 
 class Order(NamedTuple):
-    """Of one sum: its terms one after the other, the constant as term `n`; which are fused."""
+    """Of sums: their terms one after the other, the constant as term `n`.
+
+    `fused`: added by a fused multiply-add. `paired`: added to the one behind first.
+    """
 
     terms: np.ndarray
     fused: np.ndarray
+    paired: np.ndarray
 
 
 def layers_of(graph: Any) -> list[Layer] | None:
@@ -85,7 +89,7 @@ def slopes(layers: Sequence[Layer], x: np.ndarray, row: np.ndarray) -> list[np.n
 
 def worst_orders(
     layers: Sequence[Layer], x: np.ndarray, row: np.ndarray, beam: int
-) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+) -> tuple[np.ndarray, list[Order]]:
     """Runs that lower `row @ output`.
 
     Args:
@@ -108,8 +112,8 @@ def worst_orders(
         exact = np.concatenate([exact, bias], axis=2).reshape(points * units, -1)
         rounded = np.concatenate([rounded, bias], axis=2).reshape(points * units, -1)
         want = np.where(want == 0, 1.0, want).ravel()
-        value, terms, fused = _sums(exact, rounded, want, beam)
-        orders.append((terms.reshape(points, units, -1), fused.reshape(points, units, -1)))
+        value, order = _sums(exact, rounded, want, beam)
+        orders.append(Order(*(part.reshape(points, units, -1) for part in order)))
         x = value.reshape(points, units)
         x = np.maximum(x, np.float32(0)) if layer.rectified else x
     return x, orders
@@ -117,23 +121,20 @@ def worst_orders(
 
 def _sums(
     exact: np.ndarray, rounded: np.ndarray, want: np.ndarray, beam: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The value of each sum `(S,)`, its terms in order and which are fused, `(S, T)`."""
-    best = None
+) -> tuple[np.ndarray, Order]:
+    """The value of each sum `(S,)`, and its order."""
+    found = []
     for sign in (1.0, -1.0):
         schedule = _mountain(sign * exact)
         terms = np.take_along_axis(exact, schedule, 1), np.take_along_axis(rounded, schedule, 1)
-        off, value, place, fused = _beam(*terms, want, beam)
-        found = off, value, np.take_along_axis(schedule, place, 1), fused
-        if best is None:
-            best = found
-        else:
-            better = found[0] > best[0]
-            best = tuple(
-                np.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
-                for new, old in zip(found, best, strict=True)
-            )
-    return best[1:]
+        off, value, places, fused, paired = _beam(*terms, want, beam)
+        found.append((off, value, np.take_along_axis(schedule, places, 1), fused, paired))
+    better = found[1][0] > found[0][0]
+    value, *order = (
+        np.where(better if old.ndim == 1 else better[:, None], new, old)
+        for old, new in zip(*(one[1:] for one in found), strict=True)
+    )
+    return value, Order(*order)
 
 
 def _mountain(terms: np.ndarray) -> np.ndarray:
@@ -141,75 +142,157 @@ def _mountain(terms: np.ndarray) -> np.ndarray:
     return np.argsort(np.where(terms == 0, np.inf, -terms), axis=1, kind="stable")
 
 
+class _States(NamedTuple):
+    """Partial sums of some terms each, the most wanted of those with as many: `(S, b)` each.
+
+    Where they come from: from sums of how many terms less, of which rank, by which places, and how.
+    """
+
+    score: np.ndarray
+    partial: np.ndarray
+    mark: np.ndarray
+    queue: np.ndarray
+    step: np.ndarray
+    parent: np.ndarray
+    places: np.ndarray
+    fused: np.ndarray
+
+
+class _Terms(NamedTuple):
+    """Of all sums: the terms, exact and rounded, which way they shall stray, and marks of places."""
+
+    exact: np.ndarray
+    rounded: np.ndarray
+    want: np.ndarray
+    spare: np.ndarray
+    marks: np.ndarray
+
+
 def _beam(
     exact: np.ndarray, rounded: np.ndarray, want: np.ndarray, beam: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Sums of terms in about the order they are in: how far off, values, places, which fused."""
+) -> tuple[np.ndarray, ...]:
+    """Sums of terms in about the order they are in.
+
+    Returns:
+        How far off each is, its value, and the order of its terms: places, which are fused, which
+        are added to the one behind first.
+    """
     sums, count = exact.shape
     live = int((exact != 0).sum(axis=1).max(initial=1))
-    wide = min(WINDOW, live)
-    rows = np.arange(sums)[:, None]
     spare = np.maximum(want[:, None] * (rounded.astype(np.float64) - exact), 0.0)
     marks = np.random.default_rng(0).integers(1 << 62, size=count)
-    partial, score = np.zeros((sums, 1), np.float32), np.zeros((sums, 1))
-    mark = np.zeros((sums, 1), np.int64)
-    queue = np.broadcast_to(np.arange(wide), (sums, 1, wide))
-    steps = []
-    for step in range(live):
-        width = queue.shape[2]
-        at = rows[:, :, None], queue
-        p = partial[:, :, None]
-        apart, joint = p + rounded[at], fused_add(p, exact[at])
-        new = np.stack([apart, joint], axis=-1)
-        gain = want[:, None, None, None] * (
-            new.astype(np.float64) - p[..., None] - exact[at][..., None]
-        )
-        total = score[:, :, None, None] + gain - spare[at][..., None]
-        after = mark[:, :, None] ^ marks[queue]
-        code = after[..., None] ^ (new.view(np.int32).astype(np.int64) * 0x9E3779B97F4A7C1)
-        chosen = _distinct_best(total.reshape(sums, -1), code.reshape(sums, -1), beam)
-        parent, slot, fused = np.unravel_index(chosen, total.shape[1:])
-        place = queue[rows, parent, slot]
-        steps.append((parent, place, fused))
-        partial = new[rows, parent, slot, fused]
-        score, mark = total[rows, parent, slot, fused], after[rows, parent, slot]
-        queue = _without(queue[rows, parent], slot, step + wide if step + wide < live else None)
-        assert width >= queue.shape[2]
-    best = score.argmax(axis=1)[:, None]
-    value, off = partial[rows, best][:, 0], score[rows, best][:, 0] + spare.sum(axis=1)
-    places, joint = np.empty((sums, count), np.int64), np.zeros((sums, count), bool)
-    places[:, live:] = np.arange(live, count)
-    for step in range(live - 1, -1, -1):
-        parent, place, fused = (part[rows, best] for part in steps[step])
-        places[:, step], joint[:, step] = place[:, 0], fused[:, 0] == 1
-        best = parent
-    return off, value, places, joint
+    terms = _Terms(exact, rounded, want, spare, marks)
+    none = np.zeros((sums, 1), np.int64)
+    queue = np.broadcast_to(np.arange(min(WINDOW, live)), (sums, 1, min(WINDOW, live)))
+    states = [_States(none * 0.0, np.float32(none), none, queue, none, none, none, none)]
+    for done in range(1, live + 1):
+        found = [_candidates(terms, states[done - 1], 1, beam)]
+        if done >= 2 and states[done - 2].queue.shape[2] > 1:
+            found.append(_candidates(terms, states[done - 2], 2, beam))
+        merged = _States(*(np.concatenate(part, axis=1) for part in zip(*found, strict=True)))
+        states.append(_kept(terms, states, merged, beam, min(WINDOW, live - done), done))
+    return _traced(states, spare, count, live)
 
 
-def _distinct_best(total: np.ndarray, code: np.ndarray, beam: int) -> np.ndarray:
-    """The best candidates of each row, equal ones once: `(S, beam)` or all of them."""
-    many = 3 * beam
-    if total.shape[1] > many:
-        some = np.argpartition(-total, many, axis=1)[:, :many]
+def _candidates(terms: _Terms, before: _States, step: int, beam: int) -> _States:
+    """The best sums with one term more, or with two that are added to each other first."""
+    sums, _, width = before.queue.shape
+    rows = np.arange(sums)[:, None, None]
+    p = before.partial[:, :, None]
+    if step == 1:
+        slots = np.stack([np.arange(width)] * 2)
+        place = before.queue
+        exact, first = terms.exact[rows, place], terms.rounded[rows, place]
+        apart, joint = p + first, fused_add(p, exact)
+        marks, spare = terms.marks[place], terms.spare[rows, place]
     else:
-        some = np.broadcast_to(np.arange(total.shape[1]), total.shape)
-    total, code = np.take_along_axis(total, some, 1), np.take_along_axis(code, some, 1)
+        slots = np.stack(np.triu_indices(width, 1))
+        one, two = before.queue[:, :, slots[0]], before.queue[:, :, slots[1]]
+        first = terms.rounded[rows, one]
+        exact = terms.exact[rows, one] + terms.exact[rows, two]
+        apart = p + (first + terms.rounded[rows, two])
+        joint = p + fused_add(first, terms.exact[rows, two])
+        marks = terms.marks[one] ^ terms.marks[two]
+        spare = terms.spare[rows, one] + terms.spare[rows, two]
+    new = np.stack([apart, joint], axis=-1)
+    gain = new.astype(np.float64) - p[..., None] - exact[..., None]
+    score = before.score[:, :, None, None] + terms.want[:, None, None, None] * gain
+    score = score - spare[..., None]
+    mark = before.mark[:, :, None] ^ marks
+    chosen = _best(score.reshape(sums, -1), beam)
+    parent, slot, fused = np.unravel_index(chosen, score.shape[1:])
+    at = rows[:, :, 0], parent, slot
+    return _States(
+        score[(*at, fused)], new[(*at, fused)], mark[at], slots.T[slot], np.full(slot.shape, step),
+        parent, before.queue[at[0][..., None], parent[..., None], slots.T[slot]], fused,
+    )  # fmt: skip
+
+
+def _best(score: np.ndarray, beam: int) -> np.ndarray:
+    many = 3 * beam
+    if score.shape[1] <= many:
+        return np.broadcast_to(np.arange(score.shape[1]), score.shape)
+    return np.argpartition(-score, many, axis=1)[:, :many]
+
+
+def _kept(
+    terms: _Terms, states: list[_States], found: _States, beam: int, width: int, done: int
+) -> _States:
+    """The best of all sums of so many terms, equal ones once, and which terms are next."""
+    code = found.mark ^ (found.partial.view(np.int32).astype(np.int64) * 0x9E3779B97F4A7C1)
     order = np.argsort(code, axis=1)
-    sorted_code = np.take_along_axis(code, order, 1)
+    in_order = np.take_along_axis(code, order, 1)
     again = np.zeros(code.shape, bool)
-    np.put_along_axis(again, order[:, 1:], sorted_code[:, 1:] == sorted_code[:, :-1], 1)
-    ranked = np.argsort(np.where(again, np.inf, -total), axis=1)[:, :beam]
-    return np.take_along_axis(some, ranked, 1)
+    np.put_along_axis(again, order[:, 1:], in_order[:, 1:] == in_order[:, :-1], 1)
+    chosen = np.argsort(np.where(again, np.inf, -found.score), axis=1)[:, :beam]
+    rows = np.arange(len(code))[:, None]
+    slots, step, parent = found.queue[rows, chosen], found.step[rows, chosen], found.parent[rows, chosen]
+    queue = np.full((*chosen.shape, width), done + width - 1)
+    for k in (1, 2):
+        if done < k:
+            continue
+        before = states[done - k].queue
+        kept = np.arange(width) + np.zeros((*chosen.shape, 1), np.int64)
+        for j in range(k):
+            kept = kept + (kept >= slots[:, :, j, None])
+        have = before.shape[2]
+        source = before[rows, np.minimum(parent, before.shape[1] - 1)]
+        taken = np.take_along_axis(source, np.minimum(kept, have - 1), 2)
+        # Behind the queue are the places that follow.
+        taken = np.where(kept < have, taken, kept + done - k)
+        queue = np.where((step == k)[..., None], taken, queue)
+    return _States(
+        found.score[rows, chosen], found.partial[rows, chosen], found.mark[rows, chosen], queue,
+        step, parent, found.places[rows, chosen], found.fused[rows, chosen],
+    )  # fmt: skip
 
 
-def _without(queue: np.ndarray, slot: np.ndarray, following: int | None) -> np.ndarray:
-    """Each queue without one of its places, and with the place that follows behind."""
-    kept = np.arange(queue.shape[2] - 1)
-    kept = kept + (kept >= slot[:, :, None])
-    left = np.take_along_axis(queue, kept, 2)
-    if following is None:
-        return left
-    return np.concatenate([left, np.full((*left.shape[:2], 1), following)], axis=2)
+def _traced(
+    states: list[_States], spare: np.ndarray, count: int, live: int
+) -> tuple[np.ndarray, ...]:
+    """The best of the whole sums, and how it came about."""
+    sums = len(spare)
+    rows, every = np.arange(sums), np.arange(sums)
+    rank = states[-1].score.argmax(axis=1)
+    off = states[-1].score[rows, rank] + spare.sum(axis=1)
+    value = states[-1].partial[rows, rank]
+    places = np.tile(np.arange(count), (sums, 1))
+    fused, paired = np.zeros((2, sums, count), bool)
+    left = np.full(sums, live)
+    while (left > 0).any():
+        for done in np.unique(left[left > 0]):
+            some = every[left == done]
+            state, at = states[done], (every[left == done], rank[left == done])
+            step = state.step[at]
+            last = np.where(step == 2, state.places[at][:, -1], state.places[at][:, 0])
+            places[some, done - 1] = last
+            fused[some, done - 1] = state.fused[at] == 1
+            two = some[step == 2]
+            places[two, done - 2] = state.places[at][step == 2, 0]
+            paired[two, done - 2] = True
+            rank[some] = state.parent[at]
+            left[some] = done - step
+    return off, value, places, fused, paired
 
 
 def fused_add(p: np.ndarray, product: np.ndarray) -> np.ndarray:
@@ -238,27 +321,37 @@ def nearest(q: Fraction) -> Fraction:
 
 
 def replay(
-    layers: Sequence[Layer], x: np.ndarray, orders: Sequence[tuple[np.ndarray, np.ndarray]]
+    layers: Sequence[Layer], x: np.ndarray, orders: Sequence[Order]
 ) -> list[Fraction]:
     """The outputs of one run, operation by operation, in rational arithmetic rounded to float32.
 
     Args:
         layers: Of the network.
         x: `(d,)` float32 numbers.
-        orders: Of each layer, the terms of its sums in order and which are fused, `(m, n + 1)`.
+        orders: Of the sums of each layer, `(m, n + 1)`.
     """
     values = [Fraction(float(one)) for one in x]
-    for layer, (terms, fused) in zip(layers, orders, strict=True):
+    for layer, order in zip(layers, orders, strict=True):
         after = []
-        for i, bias in enumerate(layer.bias):
-            total = Fraction(0)
-            assert sorted(terms[i]) == list(range(len(values) + 1))
-            for term, joint in zip(terms[i], fused[i], strict=True):
-                if term == len(values):
-                    product = Fraction(float(bias))
-                else:
-                    product = Fraction(float(layer.weights[i, term])) * values[term]
-                total = nearest(total + (product if joint else nearest(product)))
+        for weights, bias, *one in zip(layer.weights, layer.bias, *order, strict=True):
+            products = [Fraction(float(w)) * v for w, v in zip(weights, values, strict=True)]
+            total = _total([*products, Fraction(float(bias))], Order(*one))
             after.append(max(total, Fraction(0)) if layer.rectified else total)
         values = after
     return values
+
+
+def _total(terms: Sequence[Fraction], order: Order) -> Fraction:
+    assert sorted(order.terms) == list(range(len(terms)))
+    total, first = Fraction(0), None
+    for i, fused, paired in zip(*order, strict=True):
+        term = terms[i] if fused else nearest(terms[i])
+        if paired:
+            assert first is None and not fused
+            first = term
+        elif first is not None:
+            total, first = nearest(total + nearest(first + term)), None
+        else:
+            total = nearest(total + term)
+    assert first is None
+    return total
