@@ -3,22 +3,22 @@
 A sum of `n` terms has `n - 1` additions, however it is associated: the inner nodes of a tree. The
 `k` largest positive terms together are `P_k`, the `k` largest negative ones `Q_k`; no node over `k`
 terms is above `P_k` or below `-Q_k`. Of the nodes few are small, so that counts little; but as few
-are as large as all terms of one sign together. Let `N(t)` be how many are at least `t` large, above
-or below zero. Call `s - m` the *lack* of a node over `s` terms of which `m` nodes, with itself,
-are that large. A term lacks 1, and a node what both its parts do, less 1 if it is large: no less
-than either part, for none lacks less than 1.
+are as large as all terms of one sign together. Let `N(t)` be how many are large: at or above `t`,
+or at or below `-t`. Call `s - m` the *lack* of a node over `s` terms in which, with itself, `m`
+nodes are large. A term lacks 1; a node what its two parts do, less 1 if it is large. So all lack 1
+at least, and no node less than a part of it.
 
-* A node at or above `t` has `a` terms at least, the first `a` with `P_a >= t` (two, for one term is
-  no addition), and lacks `a - 1` at least. Is a node in it at or above `t`, take the smallest such.
-  Are there nodes at or below `-t` in that, the terms beside the largest of them are `2 t` together,
-  so `a` of them at least; the nodes lack 1 at least, and `a + 1 - 1` is more than `a - 1`. Are
-  there none, it alone counts, of `a` terms or more. One at or below `-t` lacks `b - 1`, the first
-  `b` with `Q_b >= t`.
-* Take the largest nodes that are large, which share no terms. Are they all at or above `t`, then
-  at most `S` remains of the whole sum: the terms beside them are `S - t` or less, the first `c`
-  with `Q_c >= t - S` of them at least. So all together lack `a - 1 + c` at least.
-* Are they all at or below `-t`, it is `b - 1 + d`, the first `d` with `P_d >= t + s`, of a whole
-  sum that is at least `s`. Are there some of both, `a - 1 + b - 1`.
+* Let `a` be the first with `P_a >= t`, or 2, for one term is no addition; `b` the same of `Q`. A
+  node at or above `t` lacks `a - 1` at least. Proof: take a smallest such node in it. If no node in
+  that is at or below `-t`, it has `a` terms and only itself is large. Else take the largest in it
+  that are: beside them are terms of `2 t` together, so as many as make up `t`; each of them lacks 1
+  at least, each of those nodes too, and the node itself is large. One at or below `-t` lacks
+  `b - 1`.
+* Take the largest nodes that are large, which share no terms. If all are at or above `t` and the
+  whole sum is at most `S`, the other terms are at most `S - t` together: `c` at least, the first
+  with `Q_c >= t - S`. So all together lack `a - 1 + c` at least.
+* If all are at or below `-t` and the whole sum is at least `s`: `b - 1 + d`, the first `d` with
+  `P_d >= t + s`. If there are some of both: `a - 1 + b - 1`.
 
 So `N(t)` is at most `n` less the least of the three. An order that adds the positive terms from the
 largest down, then the negative ones from the smallest up, has as many.
@@ -46,7 +46,7 @@ from .values import Arrived
 MOST_TERMS = 1 << 22
 """Terms of all sums of an op over all boxes; where there are more, none is looked at."""
 
-BINADES = 8
+BINADES = 5
 """Powers of two that are told apart, from the largest down."""
 
 
