@@ -139,7 +139,8 @@ def asked(row: Row, data: Path | None, limit: float) -> str | None:
     loose = found.pipe.looseness
     must, told = must_of(row.name), ""
     if must is not None:
-        missed = must.missed(seconds, found.margin, loose.max(), loose[-1].max())
+        last = loose[-1].max()
+        missed = must.missed(seconds, found.margin, loose.max(), last, lines(row))
         told = f"{must.published:11}  {'missed: ' + ', '.join(missed) if missed else 'met'}"
     margin = f"{found.margin:10.4g}" if np.isfinite(found.margin) else " " * 10
     return (

@@ -40,15 +40,11 @@ def unicycle(x: Any, u: Any, w: Any) -> Any:
 
 
 def attitude(x: Any, u: Any) -> Any:
-    """A rigid body that turns."""
-    a, b, c, p, q, r = x
-    s = p**2 + q**2 + r**2
-    return [
-        0.25 * (u[0] + b * c), 0.5 * (u[1] - 3 * a * c), u[2] + 2 * a * b,
-        0.5 * (b * (s - r) + c * (s + q) + a * (s + 1)),
-        0.5 * (a * (s + r) + c * (s - p) + b * (s + 1)),
-        0.5 * (a * (s - q) + b * (s + p) + c * (s + 1)),
-    ]  # fmt: skip
+    """A rigid body that turns: its rates, and how it lies."""
+    w, y = x[:3], x[3:]
+    pushed = [0.25 * (u[0] + w[1] * w[2]), 0.5 * u[1] - 1.5 * w[0] * w[2], u[2] + 2 * w[0] * w[1]]
+    turned = 0.5 * (np.sum(y**2) * np.sum(w) + np.cross(y, w) + w)
+    return np.concatenate([pushed, turned])
 
 
 def arms(x: Any, u: Any) -> Any:
@@ -63,18 +59,13 @@ def arms(x: Any, u: Any) -> Any:
 
 def airplane(x: Any, f: Any) -> Any:
     """An aircraft: place, velocity, angles, rates r, p, q."""
-    u, v, w, phi, theta, psi, r, p, q = x[3:]
-    a, b, c = np.sin(phi), np.sin(theta), np.sin(psi)
-    d, e, g = np.cos(phi), np.cos(theta), np.cos(psi)
-    # Turned by phi, then by theta, then by psi.
-    across, down = d * v - a * w, a * v + d * w
-    along, up = e * u + b * down, e * down - b * u
-    turn = a * q + d * r
-    return [
-        g * along - c * across, c * along + g * across, up,
-        -b + f[0] - q * w + r * v, e * a + f[1] - r * u + p * w, e * d + f[2] - p * v + q * u,
-        p + b / e * turn, d * q - a * r, turn / e, f[5], f[3], f[4],
-    ]  # fmt: skip
+    v, w, (a, b, c), (d, e, g) = x[3:6], x[[10, 11, 9]], np.sin(x[6:9]), np.cos(x[6:9])
+    across, down, turn = d * v[1] - a * v[2], a * v[1] + d * v[2], (a * w[1] + d * w[2]) / e
+    along, up = e * v[0] + b * down, e * down - b * v[0]
+    moved = [g * along - c * across, c * along + g * across, up]
+    pushed = f[:3] - np.cross(w, v) + np.stack([-b, e * a, e * d])
+    turned = [w[0] + b * turn, d * w[1] - a * w[2], turn]
+    return np.concatenate([moved, pushed, turned, f[[5, 3, 4]]])
 
 
 def car(x: Any, u: Any) -> Any:
@@ -90,20 +81,13 @@ def docking(x: Any, f: Any) -> Any:
 
 def quadrotor(x: Any, u: Any) -> Any:
     """A quadrotor: place, velocity, angles, rates; pushed up, rolled and pitched."""
-    a, b, c, phi, theta, psi, p, q, r = x[3:]
-    sin1, sin2, sin3 = np.sin(phi), np.sin(theta), np.sin(psi)
-    cos1, cos2, cos3 = np.cos(phi), np.cos(theta), np.cos(psi)
-    # Turned by phi, then by theta, then by psi.
-    across, down = cos1 * b - sin1 * c, sin1 * b + cos1 * c
-    along, turn = cos2 * a + sin2 * down, sin1 * q + cos1 * r
-    g, m, j, k = 9.81, 1.4, 0.054, 0.104
-    return [
-        cos3 * along - sin3 * across, sin3 * along + cos3 * across, sin2 * a - cos2 * down,
-        r * b - q * c - g * sin2, p * c - r * a + g * cos2 * sin1,
-        q * a - p * b + g * cos2 * cos1 - g - u[0] / m,
-        p + sin2 / cos2 * turn, cos1 * q - sin1 * r, turn / cos2,
-        (j - k) / j * q * r + u[1] / j, (k - j) / j * p * r + u[2] / j, 0.0,
-    ]  # fmt: skip
+    v, w, (a, b, c), (d, e, g) = x[3:6], x[9:], np.sin(x[6:9]), np.cos(x[6:9])
+    across, down, turn = d * v[1] - a * v[2], a * v[1] + d * v[2], (a * w[1] + d * w[2]) / e
+    along, up = e * v[0] + b * down, b * v[0] - e * down
+    moved = [g * along - c * across, c * along + g * across, up]
+    pushed = np.cross(v, w) + 9.81 * np.stack([-b, e * a, e * d - 1]) - np.stack([0, 0, u[0] / 1.4])
+    spun = np.stack([u[1] - 0.05 * w[1] * w[2], u[2] + 0.05 * w[0] * w[2], 0.0]) / 0.054
+    return np.concatenate([moved, pushed, [w[0] + b * turn, d * w[1] - a * w[2], turn], spun])
 
 
 def cart(x: Any, f: Any) -> Any:

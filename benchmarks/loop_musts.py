@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 
 
+LINES = 12
+"""That a user writes, at most."""
+
+
 @dataclass(frozen=True)
 class Must:
     """What an answer has to reach, beside the right verdict.
@@ -22,9 +26,13 @@ class Must:
     at_the_end: float | None = None
     published: str = ""
 
-    def missed(self, seconds: float, margin: float, loosest: float, at_the_end: float) -> list[str]:
+    def missed(
+        self, seconds: float, margin: float, loosest: float, at_the_end: float, lines: int
+    ) -> list[str]:
         """What an answer does not reach."""
         found = [] if seconds <= self.seconds else [f"{self.seconds:g} s"]
+        if lines > LINES:
+            found.append(f"{LINES} lines")
         if self.margin is not None and not margin >= self.margin:
             found.append(f"margin {self.margin:g}")
         if self.loosest is not None and not loosest <= self.loosest:

@@ -42,16 +42,11 @@ def unicycle(x: Any, u: Any, w: Any) -> Any:
 
 
 def attitude(x: Any, u: Any) -> Any:
-    """A rigid body that turns, 0.1 s."""
-    a, b, c, p, q, r = x
-    s = p**2 + q**2 + r**2
-    slope = [
-        0.25 * (u[0] + b * c), 0.5 * (u[1] - 3 * a * c), u[2] + 2 * a * b,
-        0.5 * (b * (s - r) + c * (s + q) + a * (s + 1)),
-        0.5 * (a * (s + r) + c * (s - p) + b * (s + 1)),
-        0.5 * (a * (s - q) + b * (s + p) + c * (s + 1)),
-    ]  # fmt: skip
-    return x + 0.1 * np.stack(slope)
+    """A rigid body that turns, 0.1 s: its rates, and how it lies."""
+    w, y = x[:3], x[3:]
+    pushed = [0.25 * (u[0] + w[1] * w[2]), 0.5 * u[1] - 1.5 * w[0] * w[2], u[2] + 2 * w[0] * w[1]]
+    turned = 0.5 * (np.sum(y**2) * np.sum(w) + np.cross(y, w) + w)
+    return x + 0.1 * np.concatenate([pushed, turned])
 
 
 def arms(x: Any, u: Any) -> Any:

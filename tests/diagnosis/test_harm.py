@@ -273,3 +273,21 @@ def test_what_cannot_be_scored_has_no_score():
     assert not scored(L.Dense(1), lambda y, p: keras.ops.abs(y - p), NUMBERS, NUMBERS)
     assert not scored(L.Dense(1), "mse", NUMBERS, NUMBERS * np.nan)
     assert not scored(L.Dense(1), "mse", NUMBERS * 0, NUMBERS)
+
+
+@JAX
+def test_a_slower_loss_that_learns_is_a_suspicion():
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
+    y = x.prod(axis=1, keepdims=True)
+
+    def found(bias):
+        gate = keras.Sequential([
+            keras.Input((2,)),
+            L.Dense(1, "sigmoid", kernel_initializer="zeros",
+                    bias_initializer=keras.initializers.Constant(bias)),
+        ])  # fmt: skip
+        gate.compile(keras.optimizers.SGD(0.5), "mse")
+        return [f.level.name for f in outrange.diagnose(gate, x, y) if f.code == "OR006"]
+
+    assert found(0.0) == ["SUSPECTED"]
+    assert found(8.0) == ["MEASURED"], "it is sure, and wrong"

@@ -21,6 +21,10 @@ A = TypeVar("A")
 TOGETHER = 0.5
 """Seconds that a task of several questions is to take."""
 
+LEAST = 0.04
+"""Seconds that a task is to take at least, if its questions are: four times its way there and back,
+during which a worker without another one waits."""
+
 PATIENCE = 1.5
 """Times what a task should take, after which it begins with no more of its questions: they were
 hard ones, and others may be free for the rest."""
@@ -58,8 +62,8 @@ class Chunks:
         """
         if not self._lately:
             return 1
-        fit = int(TOGETHER / self._usual)
-        return max(1, min(fit, waiting // (SHARES * max(workers, 1))))
+        least, fit = (int(seconds / self._usual) for seconds in (LEAST, TOGETHER))
+        return max(1, min(fit, max(least, waiting // (SHARES * max(workers, 1)))))
 
     def ahead(self, waiting: int, workers: int) -> int:
         """Tasks that wait at each worker; as for `size`."""

@@ -150,11 +150,10 @@ def _node(
         counted = _are_whole(inputs, before, op) & (np.abs(y) < computed.whole)
         return moved, np.where(counted, 0.0, rounding)
     if isinstance(op, Affine):
-        moved = op.apply(before, True)
         if only_picks(op, computed):
+            moved = op.apply(before, True)
             return moved, _flushed(y, moved, computed)
-        size = op.apply(tuple(np.abs(x) + e for x, e in zip(inputs, before, strict=True)), True)
-        size = size + np.abs(op.bias)
+        moved, size = _sums(op, inputs, before)
         rounding = gamma_of(op.terms + EXTRA_TERMS, computed) * size + computed.tiny * op.terms
         if has_whole_coefficients(op):
             rounding = np.where(_are_whole(inputs, before) & (size < computed.whole), 0.0, rounding)
@@ -166,6 +165,19 @@ def _node(
     if not op.is_piecewise_linear:
         rounding = rounding + computed.absolute
     return moved, rounding
+
+
+def _sums(
+    op: Affine, inputs: Sequence[np.ndarray], before: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """`|W| e`, and `|W| (|x| + e) + |b|`: in one product, for what takes time are the weights."""
+    largest = tuple(np.abs(x) + e for x, e in zip(inputs, before, strict=True))
+    if not any(e.any() for e in before):
+        size = op.apply(largest, True)
+        return np.zeros(size.shape), size + np.abs(op.bias)
+    both = tuple(np.concatenate(pair) for pair in zip(before, largest, strict=True))
+    moved, size = np.split(op.apply(both, True), 2)
+    return moved, size + np.abs(op.bias)
 
 
 def _are_whole(

@@ -92,10 +92,9 @@ def gives_probabilities(attack: Attack, finding: Any) -> str:
         return f"a loss of {worst}" if 1e-5 < worst < np.inf else ""
     if "reads the logits behind" in finding.message:
         pairs = [(attack.loss(at), attack.loss_of(attack.run()[at], at)) for _ in attack.drawn(16)]
-        alike = all(
-            abs(a - b) <= 1e-5 * (1 + abs(b)) for a, b in pairs if np.isfinite([a, b]).all()
-        )
-        return "the loss is that of the outputs as they are" if alike else ""
+        known = [(a, b) for a, b in pairs if np.isfinite([a, b]).all()]
+        alike = all(abs(a - b) <= 1e-5 * (1 + abs(b)) for a, b in known)
+        return "the loss is that of the outputs as they are" if known and alike else ""
     several = "binary" not in finding.message.split(" reads ")[0]
     for _ in attack.drawn(16):
         out = attack.run()[at]

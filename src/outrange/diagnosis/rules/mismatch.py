@@ -11,6 +11,7 @@ from ...program import Head, Loss
 from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
+from ..trials import LEARNED
 from ..wording import at_least
 
 
@@ -236,7 +237,8 @@ def _squared(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str
     gained = case.trials.gain(Change(loss=name)) if alone else None
     level, more = Level.SUSPECTED, ""
     if gained is not None:
-        level = Level.MEASURED
+        # Where it learns all the same, the other loss is faster, and no more is known.
+        level = Level.MEASURED if gained[0] > LEARNED else Level.SUSPECTED
         more = f" {case.trials.said(gained, 'trained with the crossentropy', what)}"
     elif head.activation == "sigmoid":
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from ...answers import RobustAccuracy, RobustProgress
 from ...answers.render.jsonable import jsonable
 from ...core import VERSION, InputError
 from ...executors import Pool
+from ...search.common.parallel import single_blas_thread
 from ..common.arguments import check_each, check_hooks, check_limits
 from ..common.fingerprints import fingerprint
 from ..common.network import NetworkLike
@@ -118,7 +119,10 @@ def _settle_all(
             progress(run.progress(time.perf_counter() - begin))
 
     try:
-        rest = range(len(run.status)) if pool is None else spread(run, pool, left, told)
+        rest: Iterable[int] = range(len(run.status))
+        if pool is not None:
+            with single_blas_thread():  # The other cores are the workers'.
+                rest = spread(run, pool, left, told)
         for i in rest:
             if left() <= 0:
                 return False

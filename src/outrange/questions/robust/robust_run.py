@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -83,12 +84,13 @@ class RobustRun:
         self.seconds = np.full(count, np.nan)
         self.adversarial: dict[int, Counterexample] = {}
         self.warrant, self.methods = Warrant.FLOAT64_ROUNDED, {}
+        self._unsafe = cache(data.decision.unsafe)
 
     def question(self, i: int, left: float) -> Question:
         """What is asked of input `i`, with so many seconds left for all."""
         label = int(self.data.labels[i])
         return Question(
-            self.data.decision.unsafe(label),
+            self._unsafe(label),
             [self._arounds[i].region(self.eps)],
             f"label {label}",
             max(1e-3, min(self.each, left)),

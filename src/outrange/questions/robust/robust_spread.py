@@ -13,7 +13,6 @@ from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST
 from ...core import Warrant
 from ...executors import ATTEMPTS, TICK, Chunks, Crew, Done, Kept, Parcel, Pool, decided
 from ...executors.parcel import unpacked
-from ...search.common.parallel import single_blas_thread
 from ..common.network import GraphAlone
 from ..evidence.contradictions import check_never, sampled
 from .robust_run import Question, RobustRun
@@ -176,17 +175,16 @@ def _conclude(run: RobustRun, asked: AskedInput, found: Found) -> bool:
     all that they can do, for it may take the whole time of an input.
     """
     i, question = asked.i, asked.question
-    with single_blas_thread():  # the other cores are the workers'
-        if found.x is not None:
-            seen = run.confirmed(i, found.x)
-            if seen is None or seen.reproduced is False:
-                return False
-            run.enter(i, BROKEN, found.seconds, seen)
-            return True
-        status = ROBUST if found.holds else OPEN
-        if found.holds:
-            shown = sampled(run.network, question.regions, seed=run.seed)
-            check_never(shown, question.unsafe, f"`{question.text}` holds")
-        if not run.is_short(status, asked.left):
-            run.enter(i, status, found.seconds, None, Warrant[found.warrant], found.methods)
+    if found.x is not None:
+        seen = run.confirmed(i, found.x)
+        if seen is None or seen.reproduced is False:
+            return False
+        run.enter(i, BROKEN, found.seconds, seen)
+        return True
+    status = ROBUST if found.holds else OPEN
+    if found.holds:
+        shown = sampled(run.network, question.regions, seed=run.seed)
+        check_never(shown, question.unsafe, f"`{question.text}` holds")
+    if not run.is_short(status, asked.left):
+        run.enter(i, status, found.seconds, None, Warrant[found.warrant], found.methods)
     return True
