@@ -46,8 +46,8 @@ def best_sums(
     found = []
     for sign in (1.0, -1.0):
         places = np.argsort(np.where(exact == 0, np.inf, -sign * exact), axis=1, kind="stable")
-        sorted_ = (np.take_along_axis(terms, places, 1) for terms in (exact, rounded))
-        off, value, order = _Beam(*sorted_, want, beam).run()
+        products, numbers = (np.take_along_axis(terms, places, 1) for terms in (exact, rounded))
+        off, value, order = _Beam(products, numbers, want, beam).run()
         found.append((off, value, np.take_along_axis(places, order.terms, 1), *order[1:]))
     better = found[1][0] > found[0][0]
     value, *order = (
@@ -96,7 +96,7 @@ class _Beam:
         none = np.zeros((len(self.exact), 1), np.int64)
         places = np.zeros((len(none), 1, GROUP), np.int64)
         first = np.arange(min(WINDOW, self.live)) + places[:, :, :1]
-        value = np.float32(none)
+        value = none.astype(np.float32)
         states = [_States(none * 0.0, value, none, first, none, none, places, places, none)]
         for done in range(1, self.live + 1):
             found = [
@@ -112,8 +112,9 @@ class _Beam:
         """The best sums with so many terms more, which are added to each other first."""
         rows, p = self.rows[:, :, None], before.value[:, :, None]
         slots = np.array(list(combinations(range(before.next_.shape[2]), step)))
-        apart = joint = np.float32(0)
-        exact, mark, score = 0.0, before.mark[:, :, None], before.score[:, :, None]
+        exact = np.zeros((*before.value.shape, len(slots)))
+        apart = joint = exact.astype(np.float32)
+        mark, score = before.mark[:, :, None], before.score[:, :, None]
         for k in range(step):
             place = before.next_[:, :, slots[:, k]]
             product, rounded = self.exact[rows, place], self.rounded[rows, place]
