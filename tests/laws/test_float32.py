@@ -1,6 +1,7 @@
 """No float32 run of a graph leaves what is proved of it, whatever the order of its sums."""
 
 import dataclasses
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from float32_orders import Tally, run_orders
 from float32_runs import float32_points, runtimes
 from outrange.core import UnsupportedError
 from outrange.domains.float32 import rules, stray_over, with_rows
-from outrange.domains.float32.terms import by_terms
+from outrange.domains.float32.terms import by_terms, power_of_two
 from outrange.domains.float32.values import Arrived
 from outrange.graph import Builder, Slot
 from outrange.ops import Affine, curve, dense
@@ -101,14 +102,48 @@ def test_no_tree_of_additions_rounds_more_than_is_proved():
         if seed % 3 == 0:  # they cancel
             weights[0] = np.float32(-weights[1:].sum())
         one, op = np.ones((1, n)), dense(weights[:, None])
-        own = np.abs(weights.sum()) * np.ones((1, 1))
-        counted = by_terms(op, [Arrived(one, one, 0 * one, one[0] < 0)], own, 0.0)
+        own = weights.sum() * np.ones((1, 1))
+        counted = by_terms(op, [Arrived(one, one, 0 * one, one[0] < 0)], (own, own), 0.0)
         products = np.sum(2.0 ** np.floor(np.log2(np.abs(weights[weights != 0]))))
         for _ in range(10):
             share = (halved_ulps(weights, rng) + products) / np.max(counted)
             assert share <= 1.0, (seed, share)
             closest = max(closest, share)
     assert closest > 0.999
+
+
+def trees(terms):
+    """What every tree of additions over some terms comes to, and its inner nodes."""
+    if len(terms) == 1:
+        yield terms[0], ()
+        return
+    first, *rest = terms
+    for chosen in range(2 ** len(rest) - 1):
+        left = [first, *(x for k, x in enumerate(rest) if chosen >> k & 1)]
+        right = [x for k, x in enumerate(rest) if not chosen >> k & 1]
+        for a, below in trees(left):
+            for b, beside in trees(right):
+                yield a + b, (*below, *beside, a + b)
+
+
+def test_no_tree_of_all_rounds_more_at_any_point_of_a_box():
+    for seed, sign in product(range(cases(60, 2000)), (1.0, -1.0)):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(3, 6))
+        weights = np.float32(rng.normal(size=n) * 2.0 ** rng.integers(-2, 3, n)).astype(np.float64)
+        weights = sign * weights
+        lo = rng.choice([-1.0, 0.5, 1.0], (1, n))
+        hi = lo if seed % 2 else np.maximum(lo, rng.choice([0.5, 1.0, 2.0], (1, n)))
+        up, down = np.maximum(weights, 0.0), np.minimum(weights, 0.0)
+        own = (lo @ up + hi @ down)[:, None], (hi @ up + lo @ down)[:, None]
+        op = dense(weights[:, None])
+        counted = by_terms(op, [Arrived(lo, hi, 0 * lo, lo[0] > 9)], own, 0.0)
+        products = weights * np.maximum(np.abs(lo[0]), np.abs(hi[0]))
+        for _ in range(1 if seed % 2 else 3):
+            point = np.where(rng.random(n) < 0.5, lo[0], hi[0])
+            nodes = np.array([inner for _, inner in trees(list(weights * point))])
+            most = power_of_two(np.abs(nodes)).sum(axis=1).max()
+            assert most + power_of_two(np.abs(products)).sum() <= np.max(counted), seed
 
 
 def test_weights_stand_alone_between_nonlinear_ops_only():

@@ -73,7 +73,7 @@ def affine(
     again = _of(op, pairs, lambda s: s.counted, 0.0, lambda s: s.shared)
     counted = np.maximum(apart + taken, sums.counted)
     if alone and all(s is None for s in read):
-        counted = np.minimum(counted, by_terms(op, before, np.maximum(-own[0], own[1]), grown))
+        counted = np.minimum(counted, by_terms(op, before, own, grown))
     sums = replace(sums, counted=counted)
     local = FLOAT32.unit * (counted - taken + again)
     local = local * (1.0 + gamma_of(op.terms + 64, FLOAT32))

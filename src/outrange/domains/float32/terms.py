@@ -1,16 +1,27 @@
 """Sums of which every term is at hand: what their roundings can be worth, in any tree of additions.
 
-A sum of `n` terms has `n - 1` additions, however it is associated: the inner nodes of a tree. A
-node over `k` terms is at most `M_k`, the `k` largest positive terms or the `k` largest negative
-ones. Of the `n - 1` nodes few are small, so that counts little; but as few are as large as all
-terms of one sign together. Let `N(t)` be how many nodes are at least `t` large:
+A sum of `n` terms has `n - 1` additions, however it is associated: the inner nodes of a tree. The
+`k` largest positive terms together are `P_k`, the `k` largest negative ones `Q_k`; no node over `k`
+terms is above `P_k` or below `-Q_k`. Of the nodes few are small, so that counts little; but as few
+are as large as all terms of one sign together. Let `N(t)` be how many are large: at or above `t`,
+or at or below `-t`. Call `s - m` the *lack* of a node over `s` terms in which, with itself, `m`
+nodes are large. A term lacks 1; a node what its two parts do, less 1 if it is large. So all lack 1
+at least, and no node less than a part of it.
 
-* Each has `a` terms at least, `a` the first with `M_a >= t` (two, for one term is no addition). A
-  tree has at most `n - s + 1` nodes over `s` terms or more. So `N(t) <= n - a + 1`.
-* If the whole sum is at most `S < t`, such a node leaves out `c` terms at least, the first `c` with
-  `M_c >= t - S`. Take the largest nodes at least `t` large. Is it one, it has at most `n - c`
-  terms, and `n - c - a + 1` nodes in it count. Are they `r >= 2`, which share no terms, then at
-  most `n - r (a - 1)`. So `N(t) <= n - (a - 1) - min(c, a - 1)`.
+* Let `a` be the first with `P_a >= t`, or 2, for one term is no addition; `b` the same of `Q`. A
+  node at or above `t` lacks `a - 1` at least. Proof: take a smallest such node in it. If no node in
+  that is at or below `-t`, it has `a` terms and only itself is large. Else take the largest in it
+  that are: beside them are terms of `2 t` together, so as many as make up `t`; each of them lacks 1
+  at least, each of those nodes too, and the node itself is large. One at or below `-t` lacks
+  `b - 1`.
+* Take the largest nodes that are large, which share no terms. If all are at or above `t` and the
+  whole sum is at most `S`, the other terms are at most `S - t` together: `c` at least, the first
+  with `Q_c >= t - S`. So all together lack `a - 1 + c` at least.
+* If all are at or below `-t` and the whole sum is at least `s`: `b - 1 + d`, the first `d` with
+  `P_d >= t + s`. If there are some of both: `a - 1 + b - 1`.
+
+So `N(t)` is at most `n` less the least of the three. An order that adds the positive terms from the
+largest down, then the negative ones from the smallest up, has as many.
 
 A result in `[2^e, 2^(e+1))` is rounded by at most `2^e` units of roundoff. All together are off by
 at most `sum_e (2^e - 2^(e-1)) N(2^e)`, and `2^e (n - 1)` for what is below the last `e` looked at.
@@ -22,9 +33,11 @@ sorted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from ...core import Bounds
 from ...ops import Affine
 from ..rounding import reach
 from .values import Arrived
@@ -33,12 +46,12 @@ from .values import Arrived
 MOST_TERMS = 1 << 22
 """Terms of all sums of an op over all boxes; where there are more, none is looked at."""
 
-BINADES = 6
+BINADES = 5
 """Powers of two that are told apart, from the largest down."""
 
 
 def by_terms(
-    op: Affine, before: Sequence[Arrived], own: np.ndarray, grown: float
+    op: Affine, before: Sequence[Arrived], own: Bounds, grown: float
 ) -> np.ndarray | float:
     """What the additions and the products of an op's sums round, `(B, n)`, in units of roundoff.
 
@@ -48,10 +61,10 @@ def by_terms(
     Args:
         op: The op; plain, and no sum entry by entry.
         before: Its inputs.
-        own: `(B, n)` the largest magnitude of the real results.
+        own: The real ends of its value.
         grown: The share of all terms together by which float32 may move a partial sum.
     """
-    boxes = len(own)
+    boxes = len(own[0])
     if boxes * op.size * sum(op.sizes) > MOST_TERMS:
         return np.inf
     above = np.concatenate([np.maximum(x.hi + x.off, 0.0) for x in before], axis=1)[:, None]
@@ -71,35 +84,49 @@ def by_terms(
     falling = np.concatenate([falling, np.maximum(-bias, 0.0)], axis=2)
     count = (np.maximum(rising, falling) > 0).sum(axis=-1)
     lost = grown * (sizes.sum(axis=-1) + np.abs(op.bias)) * (1.0 + 2.0**-30)
-    most = np.maximum(_largest_together(rising), _largest_together(falling))
-    most = most * (1.0 + 2.0**-40) + lost[..., None]
-    whole = (own + moved) * (1.0 + 2.0**-40)
-    added = _nodes(most, np.minimum(whole, most[..., -1]) + lost, count)
-    return (added + products) * (1.0 + 2.0**-40)
+    rest = moved + 2.0**-40 * (np.maximum(np.abs(own[0]), np.abs(own[1])) + moved) + lost
+    up = _Side(_largest_together(rising, lost), own[1] + rest)
+    down = _Side(_largest_together(falling, lost), rest - own[0])
+    return (_nodes(up, down, count) + products) * (1.0 + 2.0**-40)
 
 
-def _largest_together(terms: np.ndarray) -> np.ndarray:
-    """`(B, n, T)`: the one largest term, the two largest together, and so on."""
-    return np.cumsum(np.sort(terms, axis=-1)[..., ::-1], axis=-1)
+class _Side(NamedTuple):
+    """Above zero, or below: the one largest term, the two largest, ...; the most of the whole."""
+
+    most: np.ndarray
+    whole: np.ndarray
 
 
-def _nodes(most: np.ndarray, whole: np.ndarray, count: np.ndarray) -> np.ndarray:
+def _largest_together(terms: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """`(B, n, T)`: the one largest term, the two largest together, and so on, in float32."""
+    together = np.cumsum(np.sort(terms, axis=-1)[..., ::-1], axis=-1)
+    return together * (1.0 + 2.0**-40) + lost[..., None]
+
+
+def _nodes(up: _Side, down: _Side, count: np.ndarray) -> np.ndarray:
     """What all inner nodes round, in units of roundoff: see the module.
 
     Args:
-        most: `(B, n, T)`: `M_1, M_2, ...`.
-        whole: `(B, n)` the most that the whole sum can be.
+        up: `P_1, P_2, ...` `(B, n, T)`, and the most that the whole sum can be, `(B, n)`.
+        down: `Q_1, Q_2, ...`, and the most that it can be below zero.
         count: `(B, n)` how many terms there are.
     """
     additions = np.maximum(count - 1, 0)
-    level, total = power_of_two(most[..., -1]), np.zeros(whole.shape)
+    largest = np.maximum(up.most[..., -1], down.most[..., -1])
+    level, total = power_of_two(largest), np.zeros(largest.shape)
     for _ in range(BINADES):
-        few = np.maximum((most < level[..., None]).sum(axis=-1), 1)
-        left = (most < (level - whole)[..., None]).sum(axis=-1) + 1
-        left = np.where(level > whole, np.minimum(left, few), 0)
-        total = total + 0.5 * level * np.clip(count - few - left, 0, additions)
+        above, below = (np.maximum(_first(side, level) - 1, 1) for side in (up, down))
+        lack = np.minimum(above + _first(down, level - up.whole), below + above)
+        lack = np.minimum(lack, below + _first(up, level - down.whole))
+        total = total + 0.5 * level * np.clip(count - lack, 0, additions)
         level = 0.5 * level
     return total + level * additions
+
+
+def _first(side: _Side, amount: np.ndarray) -> np.ndarray:
+    """How many terms at least are so much together; none for nothing."""
+    short = (side.most < amount[..., None]).sum(axis=-1)
+    return np.where(amount > 0, short + 1, 0)
 
 
 def power_of_two(x: np.ndarray) -> np.ndarray:
