@@ -141,6 +141,7 @@ def asked(row: Row, data: Path | None, limit: float) -> str | None:
     if must is not None:
         last = loose[-1].max()
         missed = must.missed(seconds, found.margin, loose.max(), last, lines(row))
+        missed += [] if right == "right" else ["verdict"]
         told = f"{must.published:11}  {'missed: ' + ', '.join(missed) if missed else 'met'}"
     margin = f"{found.margin:10.4g}" if np.isfinite(found.margin) else " " * 10
     return (
