@@ -1,11 +1,30 @@
 """Power series of balls, and balls with slopes: numbers that a plant written for NumPy takes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
+import numpy as np
 from flint import arb, arb_series
 
 
+def _entrywise(made: type) -> type:
+    """Leave an operation with an array to NumPy, which asks for it entry by entry."""
+
+    def left(operation: Callable) -> Callable:
+        @wraps(operation)
+        def asked(self: Any, other: Any) -> Any:
+            return NotImplemented if isinstance(other, np.ndarray) else operation(self, other)
+
+        return asked
+
+    for name in ("add", "sub", "mul", "truediv"):
+        for way in (f"__{name}__", f"__r{name}__"):
+            setattr(made, way, left(getattr(made, way)))
+    return made
+
+
+@_entrywise
 class Powers:
     """A power series of balls; NumPy would take Arb's own for a list of numbers."""
 
@@ -76,6 +95,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, arb) else arb(value)
 
 
+@_entrywise
 class Sloped:
     """A ball that holds a value at all points of a set, and balls that hold its slopes there.
 
