@@ -120,13 +120,18 @@ def _hull(
             rate = loop.rate(tried, push, clock, w)
             return [c + span * s for c, s in zip(x, rate, strict=True)]
 
-        tried = image(x)
+        def wider(c: arb) -> arb:
+            return c + arb(0, 0.1 * float(c.rad()) + 1e-18)
+
+        tried = [wider(c) for c in image(x)]
         for _ in range(12):
-            tried = [c + arb(0, 0.1 * float(c.rad()) + 1e-18) for c in tried]
             found = image(tried)
             if all(a.contains(b) for a, b in zip(tried, found, strict=True)):
                 return found
-            tried = [a.union(b) for a, b in zip(tried, found, strict=True)]
+            # Those that hold their images stay: what hangs on them would never catch up.
+            tried = [
+                a if a.contains(b) else wider(a.union(b)) for a, b in zip(tried, found, strict=True)
+            ]
             if not all(a.is_finite() for a in tried):
                 return None
     return None
