@@ -25,7 +25,6 @@ import immrax
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flows import attitude as turning
 from immutabledict import immutabledict
 
 import outrange
@@ -67,8 +66,15 @@ def arms(m: Any, x: Any, u: Any) -> list:
 
 
 def attitude(m: Any, x: Any, u: Any) -> list:
-    """A rigid body that turns: of sums and products alone, whatever computes them."""
-    return turning(x, u)
+    """A rigid body that turns: state by state, of sums and products, for many states at once."""
+    a, b, c, p, q, r = x
+    s = p * p + q * q + r * r
+    return [
+        0.25 * (u[0] + b * c), 0.5 * (u[1] - 3 * a * c), u[2] + 2 * a * b,
+        0.5 * (b * (s - r) + c * (s + q) + a * (s + 1)),
+        0.5 * (a * (s + r) + c * (s - p) + b * (s + 1)),
+        0.5 * (a * (s - q) + b * (s + p) + c * (s + 1)),
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)
