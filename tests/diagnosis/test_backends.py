@@ -108,3 +108,15 @@ def test_too_few_epochs_are_measured(found, backend):
     few, enough = found(backend)["too few"]
     assert ["OR030", "MEASURED"] in few
     assert not enough
+
+
+@pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "jax"])
+def test_short_trainings_are_those_of_keras(backend):
+    files = [str(TESTS / "diagnosis" / f"test_{name}.py") for name in ("short_trainings", "trials")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+        env={**os.environ, "KERAS_BACKEND": backend}, cwd=TESTS.parent, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout

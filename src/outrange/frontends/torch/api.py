@@ -31,6 +31,25 @@ def torch() -> Any:
     return torch
 
 
+def dispatch_mode(handle: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> Any:
+    """A context in which every operation below automatic differentiation is handed over.
+
+    Args:
+        handle: Gets the operation and its arguments; what it returns is the operation's result.
+    """
+    from torch.utils._python_dispatch import (  # pyright: ignore[reportMissingImports]  # an optional framework
+        TorchDispatchMode,
+    )
+
+    class Handing(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+        ) -> Any:
+            return handle(func, args, kwargs or {})
+
+    return Handing()
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Exporting warns of its own internals."""

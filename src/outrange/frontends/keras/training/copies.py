@@ -5,8 +5,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from .compiled_tensorflow import TensorFlowTraining
 from .jitted import JaxTraining, rate_owner, unclipped
-from .measure import metrics_kept
+from .torch_steps import TorchTraining
 
 
 class Look(NamedTuple):
@@ -26,8 +27,13 @@ class Look(NamedTuple):
 class Copy(Protocol):
     """Something that is trained in the model's place."""
 
-    def step(self, x: Any, y: Any) -> float:
-        """Take a step; return the loss before it."""
+    def steps(self, x: Any, y: Any) -> list[float]:
+        """Take steps, up to the first whose loss is not finite; return the losses before them.
+
+        Args:
+            x: Inputs of each step, one after the other along a first axis more.
+            y: Their targets.
+        """
         ...
 
     def look(self, x: Any, y: Any) -> Look:
@@ -75,10 +81,16 @@ class State:
         ]
         self._state = trainable, others, slots
 
-    def step(self, x: Any, y: Any) -> float:
-        """Take a step; return the loss before it."""
-        loss, self._state = self._step(self._state, x, y)
-        return float(loss)
+    def steps(self, x: Any, y: Any) -> list[float]:
+        """Take steps, up to the first whose loss is not finite; return the losses before them."""
+        losses: list[float] = []
+        for i in range(len(self._k.tree.flatten(x)[0])):
+            batch = self._k.tree.map_structure(lambda a, i=i: a[i], (x, y))
+            loss, self._state = self._step(self._state, *batch)
+            losses.append(float(loss))
+            if not np.isfinite(losses[-1]):
+                break
+        return losses
 
     def look(self, x: Any, y: Any) -> Look:
         """Loss and outputs at the weights reached."""
@@ -100,13 +112,25 @@ class State:
 
 
 class Clone:
-    """Elsewhere: a clone of the model."""
+    """Elsewhere: a clone of the model, whose variables are changed."""
 
     def __init__(
         self, k: Any, model: Any, noisy: bool, without: str, bent: tuple[str, ...], other: str
     ) -> None:
-        self._k, self._model, self._noisy = k, clone(k, model, without, bent, other), noisy
+        self._k, self._model = k, clone(k, model, without, bent, other)
         self._original = model
+        optimizer = self._model.optimizer
+        optimizer.build(self._model.trainable_variables)
+        self._training = {"tensorflow": TensorFlowTraining, "torch": TorchTraining}[
+            k.backend.backend()
+        ](k, self._model, noisy)
+        held = {id(v): v for v in (*self._model.variables, *optimizer.variables)}
+        self._first = [(v, np.array(k.ops.convert_to_numpy(v))) for v in held.values()]
+
+    def restart(self) -> None:
+        """Put everything back to where it was; what is compiled or recorded is kept."""
+        for variable, value in self._first:
+            variable.assign(value)
 
     def multiply_rate(self, factor: float) -> None:
         """Train at another rate; a schedule raises."""
@@ -122,23 +146,16 @@ class Clone:
             if new is not None:
                 own.assign(new)
 
-    def step(self, x: Any, y: Any) -> float:
-        """Take a step; return the loss before it."""
-        return float(np.ravel(self._model.train_on_batch(x, y))[0])
+    def steps(self, x: Any, y: Any) -> list[float]:
+        """Take steps, up to the first whose loss is not finite; return the losses before them."""
+        return self._training.steps(x, y)
 
     def look(self, x: Any, y: Any) -> Look:
         """Loss and outputs at the weights reached."""
-        k, model = self._k, self._model
-        x, y = k.tree.map_structure(k.ops.convert_to_tensor, (x, y))
-        kept = [(v, np.array(k.ops.convert_to_numpy(v))) for v in model.non_trainable_variables]
-        with metrics_kept(model):
-            seen = model(x, training=True)
-            loss = model.compute_loss(x=x, y=y, y_pred=seen, training=True)
-        for variable, value in kept:
-            variable.assign(value)
-        parts = [model(x, training=False), seen] if self._noisy else [seen, []]
-        arrays = ([np.asarray(k.ops.convert_to_numpy(t)) for t in k.tree.flatten(p)] for p in parts)
-        return Look(float(k.ops.convert_to_numpy(loss)), *arrays)
+        x, y = self._k.tree.map_structure(self._k.ops.convert_to_tensor, (x, y))
+        loss, *outputs = self._training.look(x, y)
+        number = self._k.ops.convert_to_numpy
+        return Look(float(number(loss)), *([np.asarray(number(t)) for t in o] for o in outputs))
 
     def weights(self) -> list[np.ndarray]:
         """The weights reached, in the model's order."""
@@ -157,7 +174,8 @@ def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: s
             layer.finalize_state()
     settings = model.optimizer.get_config()
     if without == "freezing":
-        copy.trainable = True
+        for layer in copy._flatten_layers():
+            layer.trainable = True
     optimizer = type(model.optimizer).from_config(
         unclipped(settings) if without == "clipping" else settings
     )

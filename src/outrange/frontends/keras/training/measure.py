@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....program import Measured
+from .compiled_tensorflow import TensorFlowTraining
 from .gradients import gradients
 from .jitted import JaxTraining
 
@@ -37,6 +38,13 @@ class Measurement:
             return None
         return JaxTraining(self.k, self.model, self.noisy)
 
+    @cached_property
+    def graphs(self) -> TensorFlowTraining | None:
+        """The traced functions, under TensorFlow."""
+        if self.k.backend.backend() != "tensorflow":
+            return None
+        return TensorFlowTraining(self.k, self.model, self.noisy)
+
     def predict(self, x: Any) -> list[np.ndarray]:
         """The outputs at inference, one array an output."""
         k = self.k
@@ -53,6 +61,8 @@ class Measurement:
         if self.jitted is not None:
             with contextlib.suppress(Exception):  # it is the eager call that tells what is wrong
                 return self.jitted.outputs(*self.jitted.stored(), x)
+        if self.graphs is not None:
+            return self.graphs.outputs(x)
         return self.k.tree.flatten(self.model(x, training=False))
 
     def array(self, array: Any) -> Any:
@@ -89,14 +99,20 @@ class Measurement:
                 return (
                     float(loss), [self.numpy(g) for g in found], tuple(map(self.numpy, outputs)),
                 )  # fmt: skip
-        model = self.model
-        x, y = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
-        scalar, found = gradients(
-            self.k,
-            model,
-            lambda: model.compute_loss(x=x, y=y, y_pred=model(x, training=False), training=False),
-        )
-        return scalar, found, ()
+        model, k = self.model, self.k
+        x, y = k.tree.map_structure(k.ops.convert_to_tensor, (x, y))
+        if self.graphs is not None:
+            loss, found, outputs = self.graphs.measure(x, y)
+            gradients_ = [None if g is None else self.numpy(g) for g in found]
+            return float(self.numpy(loss)), gradients_, tuple(map(self.numpy, outputs))
+        seen: list[Any] = []
+
+        def loss_of() -> Any:
+            seen[:] = [model(x, training=False)]
+            return model.compute_loss(x=x, y=y, y_pred=seen[0], training=False)
+
+        scalar, found = gradients(k, model, loss_of)
+        return scalar, found, tuple(map(self.numpy, k.tree.flatten(seen[0])))
 
 
 @contextlib.contextmanager

@@ -36,6 +36,13 @@ def own_code_may_draw(k: Any, model: Any) -> bool:
     return any(_may_draw(layer) for layer in layers if _is_own(layer))
 
 
+def own_code(k: Any, model: Any) -> bool:
+    """Whether a layer, or the model's own way of training, is not Keras's."""
+    if isinstance(model, k.Model) and own_training(k, model):
+        return True
+    return any(_is_own(layer) for layer in model._flatten_layers())
+
+
 def _is_own(layer: Any) -> bool:
     return type(layer).__name__ == "Lambda" or not type(layer).__module__.startswith("keras.")
 

@@ -1,8 +1,9 @@
 """A few steps of training on a copy of the model, with its own optimizer."""
 
+import itertools
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +25,7 @@ class Rehearser:
 
     def __init__(self, measurement: Measurement) -> None:
         self.measurement = measurement
+        self._clones: dict[tuple[str, tuple[str, ...], str], Clone] = {}
 
     @property
     def possible(self) -> bool:
@@ -93,7 +95,11 @@ class Rehearser:
     def _copy(self, without: str, bent: tuple[str, ...], other: str, first: Any) -> Copy:
         one = self.measurement
         if one.jitted is None:
-            return Clone(one.k, one.model, one.noisy, without, bent, other)
+            key = without, bent, other
+            if key not in self._clones:
+                self._clones[key] = Clone(one.k, one.model, one.noisy, *key)
+            self._clones[key].restart()
+            return self._clones[key]
         jitted = self._unfrozen if without == "freezing" else one.jitted
         jitted.prepare(*first)
         return State(one.k, jitted, without, bent, other)
@@ -119,32 +125,67 @@ def _run(
     """The loss of each step's rows, and looks at that of the first rows now and then."""
     rows = len(k.tree.flatten(data)[0])
     whole = among is None and (batch is None or batch >= rows)
-    drawn = np.arange(rows) if among is None else among
-    batch = rows if batch is None else batch
-    rng, order = np.random.default_rng(seed), np.zeros(0, int)
+    order = _order(np.arange(rows) if among is None else among, batch or rows, seed)
+    most = _most_at_once(k, first if whole else data, batch or rows)
     losses: list[float] = []
     looks: list[tuple[int, float]] = []
-    start = time.process_time()
-    for i in range(steps):
+    start = last = time.process_time()
+    pace = 0.0
+    while len(losses) < steps:
+        i = len(losses)
+        count = min(steps - i, most)
+        if i <= COMPILING:
+            count = 1
+        else:
+            count = min(count, max(1, int((seconds - (last - start)) / max(pace, 1e-9))))
         if whole:
-            losses.append(copy.step(*first))
-            looks.append((i, losses[-1]))
+            found = copy.steps(*_repeated(k, first, count))
+            looks += [(i + j, loss) for j, loss in enumerate(found)]
         else:
             if _due(i):
                 looks.append((i, copy.look(*first).loss))
-            if len(order) < batch:
-                order = np.resize(rng.permutation(drawn), max(batch, len(drawn)))
-            at, order = order[:batch], order[batch:]
-            losses.append(copy.step(*k.tree.map_structure(lambda a, at=at: a[at], data)))
-        if i == 1:
-            start = time.process_time()  # what came before was compiled
-        if not np.isfinite(losses[-1]) or (i >= LEAST and time.process_time() - start > seconds):
+            count = min(count, next(j for j in itertools.count(1) if _due(i + j)))
+            at = np.stack([next(order) for _ in range(count)])
+            found = copy.steps(*k.tree.map_structure(lambda a, at=at: a[at], data))
+        losses += found
+        now = time.process_time()
+        pace, last = (now - last) / count, now
+        if i <= COMPILING:
+            start = now  # what came before was compiled
+        if not np.isfinite(losses[-1]) or (len(losses) > LEAST and now - start > seconds):
             break
     return losses, looks
 
 
 LEAST = 12
 """Steps that are taken however long they take."""
+
+COMPILING = 1
+"""Steps after the first that may still compile something."""
+
+AT_ONCE = 2**24
+"""Bytes of data that are handed over at once, for several steps."""
+
+
+def _order(rows: np.ndarray, batch: int, seed: int) -> Iterator[np.ndarray]:
+    """Rows of each step, as `fit` draws them."""
+    rng, left = np.random.default_rng(seed), np.zeros(0, int)
+    while True:
+        if len(left) < batch:
+            left = np.resize(rng.permutation(rows), max(batch, len(rows)))
+        at, left = left[:batch], left[batch:]
+        yield at
+
+
+def _most_at_once(k: Any, data: Any, batch: int) -> int:
+    """Steps whose data may be handed over together."""
+    row = sum(a[:1].nbytes for a in k.tree.flatten(data))
+    return max(1, AT_ONCE // max(1, row * batch))
+
+
+def _repeated(k: Any, data: Any, count: int) -> Any:
+    """The same rows for every step."""
+    return k.tree.map_structure(lambda a: np.broadcast_to(a, (count, *a.shape)), data)
 
 
 def _due(step: int) -> bool:

@@ -1,0 +1,125 @@
+"""Loss, gradients and steps of training under TensorFlow, each traced once for all calls.
+
+What `fit` does, in a graph too, but many steps of it in one call: a call costs more than a small
+model's step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...tensorflow.api import tensorflow
+
+
+class TensorFlowTraining:
+    """A compiled model's training as functions of data; steps change the model's variables.
+
+    Args:
+        k: Keras.
+        model: A built, compiled model.
+        noisy: Whether it computes something else in training.
+    """
+
+    def __init__(self, k: Any, model: Any, noisy: bool) -> None:
+        self.k, self.model, self.noisy, self.tf = k, model, noisy, tensorflow()
+        self._loops: dict[str, Callable[..., Any]] = {}
+
+    def _traced(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        # As `fit` does it: user code is not rewritten, and runs eagerly where that is asked for.
+        if self.model.run_eagerly:
+            return function
+        return self.tf.function(function, autograph=False, reduce_retracing=True)
+
+    @cached_property
+    def outputs(self) -> Any:
+        """`(x)` to the outputs at inference."""
+        return self._traced(lambda x: self.k.tree.flatten(self.model(x, training=False)))
+
+    @cached_property
+    def measure(self) -> Any:
+        """`(x, y)` to loss, gradients and outputs, at inference; None where there is no path."""
+        model = self.model
+
+        def run(x: Any, y: Any) -> Any:
+            with self.tf.GradientTape() as tape:
+                outputs = model(x, training=False)
+                # In a graph a cross-entropy sees which operation made its input.
+                loss = model.compute_loss(x=x, y=y, y_pred=outputs, training=False)
+            found = tape.gradient(loss, [v.value for v in model.trainable_variables])
+            dense = [None if g is None else self.tf.convert_to_tensor(g) for g in found]
+            return loss, dense, self.k.tree.flatten(outputs)
+
+        return self._traced(run)
+
+    @cached_property
+    def look(self) -> Any:
+        """`(x, y)` to the loss in training and the outputs: see `Look`; nothing is changed."""
+        model = self.model
+
+        def run(x: Any, y: Any) -> Any:
+            others = model.non_trainable_variables
+            kept = [self.tf.identity(v.value) for v in others]
+            seen = model(x, training=True)
+            loss = model.compute_loss(x=x, y=y, y_pred=seen, training=True)
+            for variable, value in zip(others, kept, strict=True):
+                variable.assign(value)
+            if not self.noisy:
+                return loss, self.k.tree.flatten(seen), []
+            outputs = model(x, training=False)
+            return loss, self.k.tree.flatten(outputs), self.k.tree.flatten(seen)
+
+        return self._traced(run)
+
+    def steps(self, x: Any, y: Any) -> list[float]:
+        """The loss before each step, up to the first that is not finite.
+
+        Args:
+            x: Inputs of each step, one after the other along a first axis more.
+            y: Their targets.
+        """
+        data = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
+        if self.model.run_eagerly:
+            return _numbers(*self._several(*data))
+        specs = self.k.tree.map_structure(
+            lambda t: self.tf.TensorSpec([None, *t.shape[1:]], t.dtype), data
+        )
+        key = str(specs)
+        if key not in self._loops:
+            self._loops[key] = self.tf.function(
+                self._several, input_signature=specs, autograph=False
+            )
+        return _numbers(*self._loops[key](*data))
+
+    def _several(self, x: Any, y: Any) -> Any:
+        """Losses, and how many there are."""
+        tf, tree, model = self.tf, self.k.tree, self.model
+        optimizer, weights = model.optimizer, model.trainable_weights
+        values = [v.value for v in weights]
+
+        def step(i: Any, losses: Any, _: Any) -> Any:
+            rows, targets = tree.map_structure(lambda a: a[i], (x, y))
+            with tf.GradientTape() as tape:
+                # A layer that was made frozen has variables that are not watched of themselves.
+                tape.watch(values)
+                seen = model(rows, training=True)
+                loss = model.compute_loss(x=rows, y=targets, y_pred=seen, training=True)
+                scaled = optimizer.scale_loss(loss)
+            if weights:
+                optimizer.apply(tape.gradient(scaled, values), weights)
+            return i + 1, losses.write(i, tf.cast(loss, tf.float32)), tf.math.is_finite(loss)
+
+        count = tf.shape(tree.flatten(x)[0])[0]
+        losses = tf.TensorArray(tf.float32, size=count, element_shape=())
+        done, losses, _ = tf.while_loop(
+            lambda i, losses, finite: tf.logical_and(i < count, finite),
+            step, (0, losses, True), parallel_iterations=1,
+        )  # fmt: skip
+        return losses.stack(), done
+
+
+def _numbers(losses: Any, done: Any) -> list[float]:
+    return np.asarray(losses)[: int(done)].tolist()

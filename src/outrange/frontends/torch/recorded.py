@@ -1,0 +1,196 @@
+"""PyTorch: a function's operations, written down once and run again without Keras between them.
+
+What a step of training costs there is Keras's own Python code around small operations. The
+operations themselves take a quarter of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .api import dispatch_mode, torch
+
+
+MOST_BYTES = 2**28
+"""What the results of all operations may take: a record keeps them until it runs again. Where they
+take more, the operations are large, and what is between them costs little."""
+
+
+class NotRecordable(Exception):
+    """The operations hang on a value, and may be others at the next call."""
+
+
+class OperationLog:
+    """The operations below automatic differentiation, in order, with what they read and write.
+
+    A tensor that is none of the inputs and no result is the one that it was, a weight, say: what
+    changes it in place changes it for all.
+
+    Args:
+        function: Of tensors, to a list of them. It is run, once.
+        inputs: What it is run on.
+
+    Raises:
+        NotRecordable: It asks for a tensor's value, or takes too much memory.
+    """
+
+    def __init__(self, function: Callable[..., list[Any]], inputs: Sequence[Any]) -> None:
+        self.calls: list[tuple[Callable[..., Any], list[Any], dict[str, Any], Any]] = []
+        self._holes: list[list[tuple[Any, Any, int]]] = []
+        self._places = {id(tensor): i for i, tensor in enumerate(inputs)}
+        self._alive: list[Any] = list(inputs)  # an `id` is one tensor's only while that lives
+        self._kept: list[Any] = []
+        self._bytes = 0
+        with dispatch_mode(self._note):
+            self.first: list[Any] = function(*inputs)
+        self.returned = [self._places[id(tensor)] for tensor in self.first]
+        self._size = len(self._alive)
+        del self._alive, self._kept, self._places
+
+    def _note(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = function(*args, **kwargs)
+        name = str(function)
+        if name.startswith(("aten._local_scalar_dense", "aten.nonzero", "aten.equal")):
+            raise NotRecordable(name)
+        if name.startswith("aten.detach."):
+            return self._same(args[0], result)
+        if name.startswith("aten.lift_fresh"):
+            function = torch().clone  # what is done to it must not stay for the next call
+        holes: list[tuple[Any, Any, int]] = []
+        if getattr(function, "is_view", False) and id(args[0]) not in self._places:
+            self._kept.append(result)  # of a weight: it shows what the weight holds at any time
+            return result
+        args_, kwargs_ = self._with_holes(args, holes), self._with_holes(kwargs, holes)
+        self._holes.append(holes)
+        self.calls.append((function, args_, kwargs_, self._written(result)))
+        return result
+
+    def _same(self, tensor: Any, result: Any) -> Any:
+        """Let a second tensor of the same numbers in the same memory be the first."""
+        if id(tensor) in self._places:
+            self._places[id(result)] = self._places[id(tensor)]
+        self._kept.append(result)
+        return result
+
+    def _with_holes(self, given: Any, holes: list[tuple[Any, Any, int]]) -> Any:
+        """The arguments in lists that can be written to; where earlier results go is noted."""
+        if isinstance(given, dict):
+            copy: Any = dict(given)
+            places = list(copy)
+        else:
+            copy = list(given)
+            places = list(range(len(copy)))
+        for place in places:
+            value = copy[place]
+            if isinstance(value, list | tuple):
+                copy[place] = self._with_holes(value, holes)
+            elif id(value) in self._places and isinstance(value, torch().Tensor):
+                holes.append((copy, place, self._places[id(value)]))
+        return copy
+
+    def _written(self, result: Any) -> Any:
+        """The places of what an operation returns: one, several or none."""
+        if isinstance(result, list | tuple):
+            return [self._written(one) for one in result]
+        if not isinstance(result, torch().Tensor):
+            return None
+        if id(result) not in self._places:
+            self._places[id(result)] = len(self._alive)
+            self._alive.append(result)
+            self._bytes += result.numel() * result.element_size()
+            if self._bytes > MOST_BYTES:
+                raise NotRecordable("its results take too much memory")
+        return self._places[id(result)]
+
+    def __call__(self, *inputs: Any) -> list[Any]:
+        """Run the operations on other inputs of the same shapes."""
+        values: list[Any] = [*inputs, *[None] * (self._size - len(inputs))]
+        with torch().inference_mode():
+            for (function, args, kwargs, places), holes in zip(
+                self.calls, self._holes, strict=True
+            ):
+                for container, place, value in holes:
+                    container[place] = values[value]
+                _put(values, places, function(*args, **kwargs))
+        return [values[i] for i in self.returned]
+
+
+def _put(values: list[Any], places: Any, result: Any) -> None:
+    if isinstance(places, int):
+        values[places] = result
+    elif places is not None:
+        for place, one in zip(places, result, strict=True):
+            _put(values, place, one)
+
+
+class ReplayedFunction:
+    """A function of tensors that is recorded at its second call, if the third confirms that.
+
+    A value that went through NumPy is a constant in a record, and at the third call another.
+
+    Args:
+        function: Of tensors of one shape, to a list of them.
+        variables: What it changes: tensors.
+        plain: Does the same in operations that can be recorded, where `function` does not.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., list[Any]],
+        variables: Sequence[Any],
+        plain: Callable[..., list[Any]] | None = None,
+    ) -> None:
+        self._function, self._variables = function, variables
+        self._ways = [way for way in (function, plain) if way is not None]
+        self._calls, self._record, self._trusted = 0, None, False
+
+    def __call__(self, *inputs: Any) -> list[Any]:
+        """Run it, or its record."""
+        self._calls += 1
+        if self._record is not None and self._trusted:
+            return self._record(*inputs)
+        if self._record is not None:
+            return self._confirm(self._record, inputs)
+        if self._calls == 1 or not self._ways:
+            return self._function(*inputs)
+        before = self._state()
+        try:
+            self._record = OperationLog(self._ways[0], inputs)
+        except NotRecordable:
+            del self._ways[0]
+            self._put_back(before)
+            return self(*inputs)
+        first, self._record.first = self._record.first, []
+        return first
+
+    def _confirm(self, record: OperationLog, inputs: Sequence[Any]) -> list[Any]:
+        """Run both, and let the record go if it does anything else."""
+        before = self._state()
+        seen = [*record(*inputs), *self._variables]
+        seen = [t.clone() for t in seen]
+        self._put_back(before)
+        found = self._function(*inputs)
+        self._trusted = all(map(_alike, seen, [*found, *self._variables]))
+        if not self._trusted:
+            self._record = None
+            del self._ways[0]
+        return found
+
+    def _state(self) -> list[Any]:
+        return [torch().random.get_rng_state(), *(t.detach().clone() for t in self._variables)]
+
+    def _put_back(self, state: Sequence[Any]) -> None:
+        torch().random.set_rng_state(state[0])
+        with torch().no_grad():
+            for tensor, value in zip(self._variables, state[1:], strict=True):
+                tensor.copy_(value)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether numbers differ by the order of sums at most."""
+    a, b = (np.asarray(t.detach().cpu(), np.float64) for t in (one, other))
+    with np.errstate(invalid="ignore"):
+        return bool(np.allclose(a, b, 1e-4, 1e-5 * np.abs(b).max(initial=0.0), equal_nan=True))

@@ -1,0 +1,224 @@
+"""Short trainings take the steps that Keras takes: the same losses from the same batches.
+
+That holds whatever is compiled or recorded for them. Under JAX here; under the others by
+`test_backends.py`.
+"""
+
+import numpy as np
+import pytest
+
+from cases import some
+from outrange.frontends.keras.training.copies import Clone, State
+from outrange.frontends.keras.training.jitted import JaxTraining
+
+
+keras = pytest.importorskip("keras")
+L, optimizers = keras.layers, keras.optimizers
+BACKEND = keras.backend.backend()
+ROWS, BATCH, STEPS = 48, 12, 9
+
+
+class Growing(L.Layer):
+    """Code of the user's own that is not the same at every call."""
+
+    calls = 0
+
+    def call(self, x):
+        Growing.calls += 1
+        return x * (1.0 + 0.1 * Growing.calls)
+
+
+def vectors(*layers, head=(1, None)):
+    units, activation = head
+    return keras.Sequential([keras.Input((5,)), *layers, L.Dense(units, activation)])
+
+
+def images():
+    return keras.Sequential([
+        keras.Input((6, 6, 2)), L.Conv2D(3, 3, activation="relu"), L.BatchNormalization(),
+        L.MaxPooling2D(), L.Flatten(), L.Dense(3, "softmax"),
+    ])  # fmt: skip
+
+
+def sequences(layer):
+    return keras.Sequential([keras.Input((4, 3)), layer, L.Dense(1)])
+
+
+def words():
+    return keras.Sequential(
+        [
+            keras.Input((7,), dtype="int32"),
+            L.Embedding(11, 4),
+            L.GlobalAveragePooling1D(),
+            L.Dense(1),
+        ]
+    )
+
+
+def two_heads():
+    a, b = keras.Input((3,), name="a"), keras.Input((2,), name="b")
+    x = L.Dense(4, "tanh")(L.Concatenate()([a, b]))
+    return keras.Model({"a": a, "b": b}, [L.Dense(1)(x), L.Dense(2, "softmax")(x)])
+
+
+def attention():
+    x = keras.Input((4, 6))
+    y = L.LayerNormalization()(x + L.MultiHeadAttention(2, 3)(x, x))
+    return keras.Model(x, L.Dense(1)(L.Flatten()(y)))
+
+
+PLAIN = optimizers.SGD, {"learning_rate": 0.05}
+MODELS = {
+    "dense, Adam": (lambda: vectors(L.Dense(8, "relu")), (optimizers.Adam, {}), "mse"),
+    "dense, SGD": (lambda: vectors(L.Dense(8, "tanh")), PLAIN, "mae"),
+    "momentum": (
+        lambda: vectors(L.Dense(8, "elu")),
+        (optimizers.SGD, {"learning_rate": 0.02, "momentum": 0.9, "nesterov": True}), "mse",
+    ),
+    "clipped": (lambda: vectors(L.Dense(4)), (optimizers.RMSprop, {"clipnorm": 0.1}), "huber"),
+    "penalties": (
+        lambda: vectors(L.Dense(4, kernel_regularizer="l2", activity_regularizer="l1")), PLAIN,
+        "mse",
+    ),
+    "schedule": (
+        lambda: vectors(L.Dense(4)),
+        (optimizers.Adam, {"learning_rate": optimizers.schedules.CosineDecay(0.1, 6)}), "mse",
+    ),
+    "averaged": (
+        lambda: vectors(L.Dense(4)),
+        (optimizers.Adam, {"use_ema": True, "ema_overwrite_frequency": 3}),
+        "mse",
+    ),
+    "accumulated": (
+        lambda: vectors(L.Dense(4)), (optimizers.Adam, {"gradient_accumulation_steps": 3}), "mse",
+    ),
+    "decayed": (lambda: vectors(L.Dense(4)), (optimizers.AdamW, {"weight_decay": 0.1}), "mse"),
+    "Adafactor": (lambda: vectors(L.Dense(4)), (optimizers.Adafactor, {}), "mse"),
+    "Lion": (lambda: vectors(L.Dense(4)), (optimizers.Lion, {}), "mse"),
+    "frozen": (lambda: vectors(L.Dense(4, trainable=False)), PLAIN, "mse"),
+    "images": (images, (optimizers.Adam, {}), "sparse_categorical_crossentropy"),
+    "LSTM": (lambda: sequences(L.LSTM(4)), (optimizers.Adam, {}), "mse"),
+    "GRU": (lambda: sequences(L.GRU(4)), PLAIN, "mse"),
+    "words": (words, (optimizers.Adam, {}), "mse"),
+    "attention": (attention, (optimizers.Nadam, {}), "mse"),
+    "two heads": (two_heads, (optimizers.Adam, {}), ["mse", "sparse_categorical_crossentropy"]),
+    "diverges": (
+        lambda: vectors(L.Dense(4), L.Dense(4)), (optimizers.SGD, {"learning_rate": 1e12}), "mse",
+    ),
+    "own code": (lambda: vectors(L.Dense(4), Growing()), PLAIN, "mse"),
+}  # fmt: skip
+
+
+def compiled(name):
+    keras.utils.set_random_seed(7)
+    make, (kind, options), loss = MODELS[name]
+    model = make()
+    model.compile(kind(**options), loss)
+    rng = np.random.default_rng(1)
+    x = keras.tree.map_structure(
+        lambda t: (
+            rng.integers(0, 7, (ROWS, *t.shape[1:]))
+            if "int" in t.dtype
+            else rng.normal(size=(ROWS, *t.shape[1:])).astype("float32")
+        ),
+        {t.name: t for t in model.inputs} if len(model.inputs) > 1 else model.inputs[0],
+    )
+    losses = loss if isinstance(loss, list) else [loss]
+    y = [
+        rng.integers(0, 2, ROWS) if one.startswith("sparse")
+        else rng.normal(size=(ROWS, *t.shape[1:])).astype("float32")
+        for one, t in zip(losses, model.outputs, strict=True)
+    ]  # fmt: skip
+    return model, x, y if isinstance(loss, list) else y[0]
+
+
+def copy_of(model, x, y, noisy=True):
+    if BACKEND != "jax":
+        return Clone(keras, model, noisy, "", (), "")
+    jitted = JaxTraining(keras, model, noisy)
+    jitted.prepare(*keras.tree.map_structure(lambda a: a[:BATCH], (x, y)))
+    return State(keras, jitted, "", (), "")
+
+
+def batches(data, count):
+    at = np.random.default_rng(2).integers(0, ROWS, (count, BATCH))
+    return keras.tree.map_structure(lambda a: a[at], data)
+
+
+def cut(data, i):
+    return keras.tree.map_structure(lambda a: a[i], data)
+
+
+@pytest.mark.parametrize("name", some(MODELS, 6) if BACKEND == "jax" else MODELS)
+def test_losses_are_those_of_train_on_batch(name):
+    model, x, y = compiled(name)
+    many = batches((x, y), STEPS)
+    copy = copy_of(model, x, y)
+    ours = [*copy.steps(*cut(many, slice(0, 1))), *copy.steps(*cut(many, slice(1, STEPS)))]
+    theirs = []
+    for i in range(STEPS):
+        theirs.append(float(np.ravel(model.train_on_batch(*cut(many, i)))[0]))
+        if not np.isfinite(theirs[-1]):
+            break
+    assert len(ours) == len(theirs) and (name != "diverges" or len(ours) < STEPS)
+    if name != "own code":  # which may be called more often, or traced once
+        np.testing.assert_allclose(ours[:-1], theirs[:-1], rtol=2e-4)
+
+
+@pytest.mark.parametrize("name", some(MODELS, 3) if BACKEND == "jax" else ["images", "LSTM"])
+def test_looking_changes_nothing(name):
+    model, x, y = compiled(name)
+    many = batches((x, y), STEPS)
+    plain, seen = copy_of(model, x, y), copy_of(model, x, y)
+    first = cut((x, y), slice(0, BATCH))
+    found, looks = [], []
+    for i in range(STEPS):
+        looks.append(seen.look(*first))
+        found += seen.steps(*cut(many, slice(i, i + 1)))
+    np.testing.assert_allclose(found, plain.steps(*many), rtol=1e-4)
+    assert looks[0].loss != looks[-1].loss
+    for one, other in zip(looks[-1].outputs, looks[-1].in_training, strict=True):
+        assert one.shape == other.shape
+    for one, other in zip(plain.weights(), seen.weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="values are handed on there")
+@pytest.mark.parametrize("name", ["images", "LSTM", "schedule", "momentum", "averaged"])
+def test_a_copy_that_is_restarted_does_the_same_again(name):
+    model, x, y = compiled(name)
+    many = batches((x, y), STEPS)
+    copy = copy_of(model, x, y)
+    first = copy.steps(*many)
+    copy.multiply_rate(0.1) if name != "schedule" else None
+    copy.restart()
+    np.testing.assert_allclose(copy.steps(*many), first, rtol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="operations are recorded there")
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_keras_own_is_recorded_and_nothing_else(name):
+    model, x, y = compiled(name)
+    copy = copy_of(model, x, y)
+    copy.steps(*batches((x, y), STEPS))
+    functions = list(copy._training._functions.values())
+    recorded = [getattr(one, "_trusted", False) for one in functions]
+    assert recorded == [name not in ("own code", "accumulated", "averaged", "diverges")]
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="operations are recorded there")
+def test_dropout_is_drawn_anew_by_a_record():
+    import torch
+
+    keras.utils.set_random_seed(0)
+    model = vectors(L.Dense(64, "relu"), L.Dropout(0.5))
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(ROWS, 5)).astype("float32"), np.ones((ROWS, 1), "float32")
+    copy, many = copy_of(model, x, y), batches((x, y), STEPS)
+    torch.manual_seed(0)
+    ours = copy.steps(*many)
+    torch.manual_seed(0)
+    theirs = [float(np.ravel(model.train_on_batch(*cut(many, i)))[0]) for i in range(STEPS)]
+    # The third step is taken twice, once by the record: after it chance goes the same way.
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4)
