@@ -6,13 +6,16 @@ model's step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ...tensorflow.api import tensorflow
+from .randomness import own_code
+from .stepping import moves_entries_alone
 
 
 class TensorFlowTraining:
@@ -27,17 +30,65 @@ class TensorFlowTraining:
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
         self.k, self.model, self.noisy, self.tf = k, model, noisy, tensorflow()
         self._loops: dict[str, Callable[..., Any]] = {}
+        self._vector: Any = None
 
-    def _traced(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def build(self) -> list[Any]:
+        """Make what steps need; return the variables that they change and the model has not.
+
+        An optimizer does some twenty operations a weight: where they are the same on one vector of
+        all weights, tracing and running it takes a fifth as long.
+        """
+        optimizer, variables = self.model.optimizer, self.model.trainable_variables
+        layers = self.model._flatten_layers()
+        # The gradient of a table of rows is sparse, and optimizers have another way with it.
+        sparse = own_code(self.k, self.model) or any(
+            type(o).__name__ == "Embedding" for o in layers
+        )
+        if sparse or not moves_entries_alone(self.k, self.model):
+            optimizer.build(variables)
+            return list(optimizer.variables)
+        size = sum(int(np.prod(v.shape)) for v in variables)
+        self._vector = self.k.Variable(np.zeros(size, "float32"), name="weights")
+        optimizer.build([self._vector])
+        return list(optimizer.variables)
+
+    def load(self) -> None:
+        """Take the values that the model's weights have now."""
+        if self._vector is not None:
+            values = [v.value for v in self.model.trainable_variables]
+            self._vector.assign(_flat(self.tf, values))
+
+    def _traced(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         # As `fit` does it: user code is not rewritten, and runs eagerly where that is asked for.
         if self.model.run_eagerly:
             return function
-        return self.tf.function(function, autograph=False, reduce_retracing=True)
+        traced = self.tf.function(function, autograph=False, **options)
+
+        def run(*given: Any) -> Any:
+            with self._unoptimized():
+                return traced(*given)
+
+        return run
+
+    @contextlib.contextmanager
+    def _unoptimized(self) -> Iterator[None]:
+        """Graphs run as they are: to better one takes longer than its few hundred runs."""
+        options, name = self.tf.config.optimizer, "disable_meta_optimizer"
+        before = options.get_experimental_options().get(name, False)
+        options.set_experimental_options({name: True})
+        try:
+            yield
+        finally:
+            options.set_experimental_options({name: before})
 
     @cached_property
     def outputs(self) -> Any:
         """`(x)` to the outputs at inference."""
-        return self._traced(lambda x: self.k.tree.flatten(self.model(x, training=False)))
+
+        def run(x: Any) -> Any:
+            return self.k.tree.flatten(self.model(x, training=False))
+
+        return self._traced(run, reduce_retracing=True)
 
     @cached_property
     def measure(self) -> Any:
@@ -53,7 +104,7 @@ class TensorFlowTraining:
             dense = [None if g is None else self.tf.convert_to_tensor(g) for g in found]
             return loss, dense, self.k.tree.flatten(outputs)
 
-        return self._traced(run)
+        return self._traced(run, reduce_retracing=True)
 
     @cached_property
     def look(self) -> Any:
@@ -72,7 +123,7 @@ class TensorFlowTraining:
             outputs = model(x, training=False)
             return loss, self.k.tree.flatten(outputs), self.k.tree.flatten(seen)
 
-        return self._traced(run)
+        return self._traced(run, reduce_retracing=True)
 
     def steps(self, x: Any, y: Any) -> list[float]:
         """The loss before each step, up to the first that is not finite.
@@ -82,23 +133,18 @@ class TensorFlowTraining:
             y: Their targets.
         """
         data = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
-        if self.model.run_eagerly:
-            return _numbers(*self._several(*data))
         specs = self.k.tree.map_structure(
             lambda t: self.tf.TensorSpec([None, *t.shape[1:]], t.dtype), data
         )
         key = str(specs)
         if key not in self._loops:
-            self._loops[key] = self.tf.function(
-                self._several, input_signature=specs, autograph=False
-            )
+            self._loops[key] = self._traced(self._several, input_signature=specs)
         return _numbers(*self._loops[key](*data))
 
     def _several(self, x: Any, y: Any) -> Any:
         """Losses, and how many there are."""
         tf, tree, model = self.tf, self.k.tree, self.model
-        optimizer, weights = model.optimizer, model.trainable_weights
-        values = [v.value for v in weights]
+        optimizer, values = model.optimizer, [v.value for v in model.trainable_variables]
 
         def step(i: Any, losses: Any, _: Any) -> Any:
             rows, targets = tree.map_structure(lambda a: a[i], (x, y))
@@ -108,8 +154,8 @@ class TensorFlowTraining:
                 seen = model(rows, training=True)
                 loss = model.compute_loss(x=rows, y=targets, y_pred=seen, training=True)
                 scaled = optimizer.scale_loss(loss)
-            if weights:
-                optimizer.apply(tape.gradient(scaled, values), weights)
+            if values:
+                self._apply(tape.gradient(scaled, values))
             return i + 1, losses.write(i, tf.cast(loss, tf.float32)), tf.math.is_finite(loss)
 
         count = tf.shape(tree.flatten(x)[0])[0]
@@ -119,6 +165,24 @@ class TensorFlowTraining:
             step, (0, losses, True), parallel_iterations=1,
         )  # fmt: skip
         return losses.stack(), done
+
+    def _apply(self, found: list[Any]) -> None:
+        """Hand gradients to the optimizer; all in one vector, where that is the same."""
+        tf, model = self.tf, self.model
+        variables = model.trainable_variables
+        if self._vector is None:
+            model.optimizer.apply(found, variables)
+            return
+        values = [v.value for v in variables]
+        dense = [tf.zeros_like(v) if g is None else g for v, g in zip(values, found, strict=True)]
+        model.optimizer.apply([_flat(tf, dense)], [self._vector])
+        parts = tf.split(self._vector.value, [int(np.prod(v.shape)) for v in values])
+        for value, part in zip(values, parts, strict=True):
+            value.assign(tf.reshape(part, value.shape))
+
+
+def _flat(tf: Any, tensors: list[Any]) -> Any:
+    return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
 
 
 def _numbers(losses: Any, done: Any) -> list[float]:

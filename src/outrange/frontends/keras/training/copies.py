@@ -119,18 +119,18 @@ class Clone:
     ) -> None:
         self._k, self._model = k, clone(k, model, without, bent, other)
         self._original = model
-        optimizer = self._model.optimizer
-        optimizer.build(self._model.trainable_variables)
         self._training = {"tensorflow": TensorFlowTraining, "torch": TorchTraining}[
             k.backend.backend()
         ](k, self._model, noisy)
-        held = {id(v): v for v in (*self._model.variables, *optimizer.variables)}
+        held = {id(v): v for v in (*self._model.variables, *self._training.build())}
+        self._training.load()
         self._first = [(v, np.array(k.ops.convert_to_numpy(v))) for v in held.values()]
 
     def restart(self) -> None:
         """Put everything back to where it was; what is compiled or recorded is kept."""
         for variable, value in self._first:
             variable.assign(value)
+        self._training.load()
 
     def multiply_rate(self, factor: float) -> None:
         """Train at another rate; a schedule raises."""
@@ -145,6 +145,7 @@ class Clone:
             new = values.get(id(variable))
             if new is not None:
                 own.assign(new)
+        self._training.load()
 
     def steps(self, x: Any, y: Any) -> list[float]:
         """Take steps, up to the first whose loss is not finite; return the losses before them."""

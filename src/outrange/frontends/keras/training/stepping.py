@@ -58,6 +58,30 @@ def _refusal(k: Any, model: Any, optimizer: Any) -> str:
     return f"layers compute in {narrow[0]}" if narrow else ""
 
 
+ELEMENTWISE = (
+    "SGD", "RMSprop", "Adam", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion",
+)  # fmt: skip
+"""Optimizers that move an entry of a weight by what its own gradients were, and by nothing else."""
+
+
+def moves_entries_alone(k: Any, model: Any) -> bool:
+    """Whether a step is the same when all weights are laid side by side in one vector."""
+    optimizer, variables = model.optimizer, model.trainable_variables
+    kind = type(optimizer)
+    of_a_weight = ("clipnorm", "weight_decay", "use_ema", "gradient_accumulation_steps")
+    return (
+        len(variables) > 1
+        and kind.__name__ in ELEMENTWISE
+        and _is_keras_own(k, kind)
+        and not any(getattr(optimizer, name, None) for name in of_a_weight)
+        and all(v.dtype == "float32" for v in variables)
+        and not any(
+            getattr(v, "constraint", None) or getattr(v, "overwrite_with_gradient", False)
+            for v in variables
+        )
+    )
+
+
 def _is_keras_own(k: Any, kind: type) -> bool:
     """Whether a class is one of Keras's, or what its backend makes of it.
 

@@ -12,6 +12,7 @@ import numpy as np
 from ...torch.api import torch
 from ...torch.recorded import ReplayedFunction
 from .randomness import own_code
+from .stepping import moves_entries_alone
 
 
 LARGEST = 1_000_000
@@ -30,11 +31,35 @@ class TorchTraining:
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
         self.k, self.model, self.noisy = k, model, noisy
         self._functions: dict[Any, ReplayedFunction | Callable[..., list[Any]]] = {}
-        held = {id(v): v.value for v in (*model.variables, *model.optimizer.variables)}
-        self._held = list(held.values())
-        count = sum(t.numel() for t in self._held)
+        self._vector: Any = None
+        count = sum(v.value.numel() for v in model.variables)
         # The user's own code may do something else at every call, as no record does.
         self._records = count <= LARGEST and not model.run_eagerly and not own_code(k, model)
+
+    def build(self) -> list[Any]:
+        """Make what steps need; return the variables that they change and the model has not.
+
+        Where an optimizer does the same on one vector of all weights, the weights become parts of
+        such a vector.
+        """
+        model, optimizer = self.model, self.model.optimizer
+        variables = model.trainable_variables
+        if moves_entries_alone(self.k, model):
+            values = [v.value for v in variables]
+            self._vector = self.k.Variable(
+                self.k.ops.concatenate([t.detach().reshape(-1) for t in values]), name="weights"
+            )
+            parts = self._vector.value.detach().split([t.numel() for t in values])
+            for value, part in zip(values, parts, strict=True):
+                value.data = part.view(value.shape)
+            variables = [self._vector]
+        optimizer.build(variables)
+        own = {id(v): v.value for v in (*model.variables, *optimizer.variables)}
+        self._held = list(own.values())
+        return list(optimizer.variables)
+
+    def load(self) -> None:
+        """The weights are parts of the vector: nothing is to be done."""
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -96,8 +121,20 @@ class TorchTraining:
             values = [v.value for v in variables]
             found = torch().autograd.grad(optimizer.scale_loss(loss), values, allow_unused=True)
             with torch().no_grad():
-                optimizer.apply(list(found), variables)
+                self._apply(list(found))
         return [loss.detach()]
+
+    def _apply(self, found: list[Any]) -> None:
+        variables = self.model.trainable_variables
+        if self._vector is None:
+            self.model.optimizer.apply(found, variables)
+            return
+        dense = [
+            torch().zeros_like(v.value) if g is None else g
+            for v, g in zip(variables, found, strict=True)
+        ]
+        flat = torch().cat([g.reshape(-1) for g in dense])
+        self.model.optimizer.apply([flat], [self._vector])
 
     def _step_of_each(self, x: Any, y: Any) -> list[Any]:
         """The same, with one weight after the other.
