@@ -7,7 +7,8 @@ operations themselves take a quarter of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,17 +39,20 @@ class OperationLog:
     """
 
     def __init__(self, function: Callable[..., list[Any]], inputs: Sequence[Any]) -> None:
-        self.calls: list[tuple[Callable[..., Any], list[Any], dict[str, Any], Any]] = []
-        self._holes: list[list[tuple[Any, Any, int]]] = []
+        self.calls: list[_Call] = []
         self._places = {id(tensor): i for i, tensor in enumerate(inputs)}
-        self._alive: list[Any] = list(inputs)  # an `id` is one tensor's only while that lives
+        self._values: list[Any] = list(inputs)  # an `id` is one tensor's only while that lives
+        self._results: list[int] = []
         self._kept: list[Any] = []
         self._bytes = 0
         with dispatch_mode(self._note):
             self.first: list[Any] = function(*inputs)
-        self.returned = [self._places[id(tensor)] for tensor in self.first]
-        self._size = len(self._alive)
-        del self._alive, self._kept, self._places
+        if not all(id(tensor) in self._places for tensor in self.first):
+            raise NotRecordable("it returns what no operation has made")
+        self._returned = [self._places[id(tensor)] for tensor in self.first]
+        for i in (*range(len(inputs)), *self._results):
+            self._values[i] = None
+        del self._kept, self._places, self._results
 
     def _note(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = function(*args, **kwargs)
@@ -59,13 +63,14 @@ class OperationLog:
             return self._same(args[0], result)
         if name.startswith("aten.lift_fresh"):
             function = torch().clone  # what is done to it must not stay for the next call
-        holes: list[tuple[Any, Any, int]] = []
         if getattr(function, "is_view", False) and id(args[0]) not in self._places:
             self._kept.append(result)  # of a weight: it shows what the weight holds at any time
             return result
-        args_, kwargs_ = self._with_holes(args, holes), self._with_holes(kwargs, holes)
-        self._holes.append(holes)
-        self.calls.append((function, args_, kwargs_, self._written(result)))
+        holes: list[tuple[Any, Any, int]] = []
+        places = [self._place(value, holes) for value in args]
+        named = self._fillable(kwargs, holes)
+        written = self._written(result)
+        self.calls.append(_Call(function, _picked(places), named, holes, written))
         return result
 
     def _same(self, tensor: Any, result: Any) -> Any:
@@ -75,19 +80,23 @@ class OperationLog:
         self._kept.append(result)
         return result
 
-    def _with_holes(self, given: Any, holes: list[tuple[Any, Any, int]]) -> Any:
-        """The arguments in lists that can be written to; where earlier results go is noted."""
-        if isinstance(given, dict):
-            copy: Any = dict(given)
-            places = list(copy)
-        else:
-            copy = list(given)
-            places = list(range(len(copy)))
-        for place in places:
+    def _place(self, value: Any, holes: list[tuple[Any, Any, int]]) -> int:
+        """Where an argument is among the values; what is no earlier result gets a place."""
+        if isinstance(value, torch().Tensor) and id(value) in self._places:
+            return self._places[id(value)]
+        if isinstance(value, list | tuple):
+            value = self._fillable(value, holes)
+        self._values.append(value)
+        return len(self._values) - 1
+
+    def _fillable(self, given: Any, holes: list[tuple[Any, Any, int]]) -> Any:
+        """A copy that can be written to; where earlier results go in it is noted."""
+        copy: Any = dict(given) if isinstance(given, dict) else list(given)
+        for place in list(copy) if isinstance(copy, dict) else range(len(copy)):
             value = copy[place]
             if isinstance(value, list | tuple):
-                copy[place] = self._with_holes(value, holes)
-            elif id(value) in self._places and isinstance(value, torch().Tensor):
+                copy[place] = self._fillable(value, holes)
+            elif isinstance(value, torch().Tensor) and id(value) in self._places:
                 holes.append((copy, place, self._places[id(value)]))
         return copy
 
@@ -98,8 +107,9 @@ class OperationLog:
         if not isinstance(result, torch().Tensor):
             return None
         if id(result) not in self._places:
-            self._places[id(result)] = len(self._alive)
-            self._alive.append(result)
+            self._places[id(result)] = len(self._values)
+            self._results.append(len(self._values))
+            self._values.append(result)
             self._bytes += result.numel() * result.element_size()
             if self._bytes > MOST_BYTES:
                 raise NotRecordable("its results take too much memory")
@@ -107,15 +117,35 @@ class OperationLog:
 
     def __call__(self, *inputs: Any) -> list[Any]:
         """Run the operations on other inputs of the same shapes."""
-        values: list[Any] = [*inputs, *[None] * (self._size - len(inputs))]
+        values = self._values.copy()
+        values[: len(inputs)] = inputs
         with torch().inference_mode():
-            for (function, args, kwargs, places), holes in zip(
-                self.calls, self._holes, strict=True
-            ):
+            for function, picked, named, holes, places in self.calls:
                 for container, place, value in holes:
                     container[place] = values[value]
-                _put(values, places, function(*args, **kwargs))
-        return [values[i] for i in self.returned]
+                result = function(*picked(values), **named)
+                if places.__class__ is int:
+                    values[places] = result
+                else:
+                    _put(values, places, result)
+        return [values[i] for i in self._returned]
+
+
+class _Call(NamedTuple):
+    """One operation: what it is, its arguments, and where its results go."""
+
+    function: Callable[..., Any]
+    picked: Callable[[list[Any]], tuple[Any, ...]]
+    named: dict[str, Any]
+    holes: list[tuple[Any, Any, int]]
+    places: Any
+
+
+def _picked(places: list[int]) -> Callable[[list[Any]], tuple[Any, ...]]:
+    """A function of the values to those at some places."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: tuple(values[i] for i in places)
 
 
 def _put(values: list[Any], places: Any, result: Any) -> None:
