@@ -44,7 +44,7 @@ def vectors(*layers, head=(1, None)):
 def images():
     return keras.Sequential([
         keras.Input((6, 6, 2)), L.Conv2D(3, 3, activation="relu"), L.BatchNormalization(),
-        L.MaxPooling2D(), L.Flatten(), L.Dense(3, "softmax"),
+        L.MaxPooling2D(), L.Conv2D(4, 2, activation="relu"), L.Flatten(), L.Dense(3, "softmax"),
     ])  # fmt: skip
 
 

@@ -33,26 +33,35 @@ class OperationLog:
     Args:
         function: Of tensors, to a list of them. It is run, once.
         inputs: What it is run on.
+        variables: Tensors that may hold something else at the next call.
 
     Raises:
         NotRecordable: It asks for a tensor's value, or takes too much memory.
     """
 
-    def __init__(self, function: Callable[..., list[Any]], inputs: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., list[Any]],
+        inputs: Sequence[Any],
+        variables: Sequence[Any] = (),
+    ) -> None:
         self.calls: list[_Call] = []
         self._places = {id(tensor): i for i, tensor in enumerate(inputs)}
         self._values: list[Any] = list(inputs)  # an `id` is one tensor's only while that lives
         self._results: list[int] = []
         self._kept: list[Any] = []
+        self._tensors: list[tuple[list[Any], list[Any]]] = []
         self._bytes = 0
         with dispatch_mode(self._note):
             self.first: list[Any] = function(*inputs)
         if not all(id(tensor) in self._places for tensor in self.first):
             raise NotRecordable("it returns what no operation has made")
         self._returned = [self._places[id(tensor)] for tensor in self.first]
+        constant = self._fold(inputs, variables)
         for i in (*range(len(inputs)), *self._results):
-            self._values[i] = None
-        del self._kept, self._places, self._results
+            if i not in constant:
+                self._values[i] = None
+        del self._kept, self._places, self._results, self._tensors
 
     def _note(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = function(*args, **kwargs)
@@ -71,7 +80,32 @@ class OperationLog:
         named = self._fillable(kwargs, holes)
         written = self._written(result)
         self.calls.append(_Call(function, _picked(places), named, holes, written))
+        self._tensors.append((_tensors((args, list(kwargs.values()))), _tensors(result)))
         return result
+
+    def _fold(self, inputs: Sequence[Any], variables: Sequence[Any]) -> set[int]:
+        """Drop operations whose results are the same at every call; return where those are.
+
+        They hang on no input, draw nothing, and what they read and make shares no memory with
+        anything that is written to or that may be changed from outside.
+        """
+        changed = {_memory(t) for t in (*inputs, *variables)}
+        for call, (read, made) in zip(self.calls, self._tensors, strict=True):
+            if _writes(call.function):
+                changed |= {_memory(t) for t in (*read, *made)}
+        varying = set(range(len(inputs)))
+        kept, constant = [], set()
+        for call, (read, made) in zip(self.calls, self._tensors, strict=True):
+            same = not _writes(call.function) and not _draws(call.function) and not any(
+                self._places.get(id(t)) in varying or _memory(t) in changed for t in (*read, *made)
+            )  # fmt: skip
+            if same:
+                constant |= {self._places[id(t)] for t in made}
+            else:
+                kept.append(call)
+                varying |= {self._places[id(t)] for t in made}
+        self.calls = kept
+        return constant
 
     def _same(self, tensor: Any, result: Any) -> Any:
         """Let a second tensor of the same numbers in the same memory be the first."""
@@ -141,6 +175,30 @@ class _Call(NamedTuple):
     places: Any
 
 
+def _tensors(given: Any) -> list[Any]:
+    """All tensors in lists of lists."""
+    if isinstance(given, list | tuple):
+        return [t for one in given for t in _tensors(one)]
+    return [given] if isinstance(given, torch().Tensor) else []
+
+
+def _memory(tensor: Any) -> int:
+    """What tensors have in common that are views of one another."""
+    return tensor.untyped_storage().data_ptr()
+
+
+def _writes(function: Any) -> bool:
+    schema = getattr(function, "_schema", None)
+    return schema is not None and schema.is_mutable
+
+
+def _draws(function: Any) -> bool:
+    """Whether an operation takes random numbers."""
+    return any(
+        str(tag).endswith("nondeterministic_seeded") for tag in getattr(function, "tags", ())
+    )
+
+
 def _picked(places: list[int]) -> Callable[[list[Any]], tuple[Any, ...]]:
     """A function of the values to those at some places."""
     if len(places) > 1:
@@ -188,7 +246,7 @@ class ReplayedFunction:
             return self._function(*inputs)
         before = self._state()
         try:
-            self._record = OperationLog(self._ways[0], inputs)
+            self._record = OperationLog(self._ways[0], inputs, self._variables)
         except NotRecordable:
             del self._ways[0]
             self._put_back(before)
