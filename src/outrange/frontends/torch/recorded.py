@@ -279,6 +279,6 @@ class ReplayedFunction:
 
 def _alike(one: Any, other: Any) -> bool:
     """Whether numbers differ by the order of sums at most."""
-    a, b = (np.asarray(t.detach().cpu(), np.float64) for t in (one, other))
+    a, b = (np.asarray(t.detach().cpu().double()) for t in (one, other))
     with np.errstate(invalid="ignore"):
         return bool(np.allclose(a, b, 1e-4, 1e-5 * np.abs(b).max(initial=0.0), equal_nan=True))

@@ -124,7 +124,7 @@ class Clone:
         ](k, self._model, noisy)
         held = {id(v): v for v in (*self._model.variables, *self._training.build())}
         self._training.load()
-        self._first = [(v, np.array(k.ops.convert_to_numpy(v))) for v in held.values()]
+        self._first = [(v, k.ops.copy(v.value)) for v in held.values()]
 
     def restart(self) -> None:
         """Put everything back to where it was; what is compiled or recorded is kept."""
