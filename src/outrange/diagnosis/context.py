@@ -103,8 +103,25 @@ class DiagnosisContext:
         return None if part is None else interval_ends(part.graph, *self._box(part))
 
     def free_ends(self, tensor: int) -> Bounds | None:
-        """Range of a tensor whatever the trainable weights: `(units,)` each."""
-        return _of(self.program.free, tensor, self.free.ends if self.free else None)
+        """Range of a tensor whatever the trainable weights: `(units,)` each.
+
+        Of the graph as written too: a curve that is fused of several may have no value where one
+        end is infinite, although each of them has.
+        """
+        part = self.program.free
+        found = _of(part, tensor, self.free.ends if self.free else None)
+        if part is None or found is None or tensor not in part.places or self.free_written is None:
+            return found
+        lo, hi = (end[0] for end in self.free_written.ends[part.places[tensor]])
+        return np.maximum(found[0], lo), np.minimum(found[1], hi)
+
+    @cached_property
+    def free_written(self) -> Ranges | None:
+        """`free` of the graph as written, where that is another."""
+        part = self.program.free
+        if part is None or part.written is part.graph:
+            return None
+        return interval_ends(part.written, *self._box(part))
 
     @cached_property
     def over_box(self) -> Ranges | None:
