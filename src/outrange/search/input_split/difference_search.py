@@ -10,6 +10,7 @@ import numpy as np
 from ...graph import Graph
 from ..attack.first_points import First
 from ..attack.hill_climb import hill_climb
+from ..attack.pgd import Evaluate, PacedGradient
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..common.problem import Problem
@@ -32,42 +33,74 @@ METHODS = (
 UNIT_ASCENT = 4
 """Steps of ascent on the bound of a unit that seems to be settled."""
 
+FIRST_SHARE, FIRST_SECONDS = 0.01, 1.0
+"""Of the time limit, and seconds at most: how long is climbed before any box is bounded."""
+
+Offer = Callable[[np.ndarray, np.ndarray], None]
+"""Called with values `(m,)` and points `(m, free)`."""
+
 
 class RidgeAttack(OpenBoxAttack):
-    """Rounds of hill climbing on the whole box, objective by objective, see `hill_climb`.
+    """Rounds of hill climbing on the whole box, see `hill_climb`: some at first, then few.
 
-    Descents from open boxes are left to the usual search, in turns with this one. Copies that are
-    not the same to a tolerance differ by more in small places alone, and a proof is not to be had.
+    Copies that are not the same to a tolerance differ by more in small places alone, and bounds
+    take long to lead there. Descents from open boxes are left to the usual search, in turns with
+    this one.
+
+    Args:
+        gradient: See `OpenBoxAttack`.
+        evaluate: `x (b, d) -> (b, m)`.
+        roots: One box.
+        rng: For the points.
     """
 
-    _next = 0
+    share = 0.1
 
-    def attempt(
+    def __init__(
         self,
-        frontier: Frontier,
-        incumbent: Incumbent,
-        offer: Callable[[np.ndarray, np.ndarray], None],
+        gradient: PacedGradient,
+        evaluate: Evaluate,
+        roots: DomainBoxes,
+        rng: np.random.Generator,
     ) -> None:
-        """See `OpenBoxAttack.attempt`."""
-        began = incumbent.clock.seconds
-        if incumbent.target is None or not len(frontier) or not self.is_due(began):
-            return
-        evaluate, rng = self._evaluate, self._rng
-        k, self._next = self._next, self._next + 1
-        values, at = hill_climb(self._gradient, evaluate, self._roots, k % incumbent.best.size, rng)
-        best = values.argmin(axis=0)
-        offer(values[best, np.arange(best.size)], at[best])
-        self._spent += incumbent.clock.seconds - began
+        super().__init__(gradient, roots, rng)
+        self._evaluate = evaluate
 
-    def _evaluate(self, x: np.ndarray) -> np.ndarray:
-        return self._gradient(x, np.zeros(len(x), int))[0]
+    def begin(self, incumbent: Incumbent, offer: Offer) -> None:
+        """Climb before any box is bounded: for `FIRST_SHARE` of the time, and once at least.
+
+        Args:
+            incumbent: See `attempt`.
+            offer: See `attempt`.
+        """
+        clock = incumbent.clock
+        until = clock.seconds + min(FIRST_SECONDS, FIRST_SHARE * clock.limit)
+        while self._climb(incumbent, offer) and clock.seconds < until:
+            pass
+
+    def attempt(self, frontier: Frontier, incumbent: Incumbent, offer: Offer) -> None:
+        """See `OpenBoxAttack.attempt`."""
+        if len(frontier) and self.is_due(incumbent.clock.seconds):
+            self._climb(incumbent, offer)
+
+    def _climb(self, incumbent: Incumbent, offer: Offer) -> bool:
+        """Offer what a round finds; whether there is reason for another one."""
+        began, goal = incumbent.clock.seconds, incumbent.goal
+        if goal is None or incumbent.met:
+            return False
+        # A goal of minus infinity is none, and nothing lies below what is proved.
+        open_ = np.flatnonzero(np.isfinite(incumbent.cutoff()) & np.isfinite(goal))
+        if not open_.size:
+            return False
+        offer(*hill_climb(self._gradient, self._evaluate, self._roots, goal, open_, self._rng)[:2])
+        self._spent += incumbent.clock.seconds - began
+        return not incumbent.met
 
 
 class DifferenceSearch(KernelSearch):
     """Input splits in C on a program with layers of differences; see `KernelSearch`."""
 
     methods = METHODS
-    attack = RidgeAttack
     leaves = False  # The phases of two units that differ are not those of one.
 
     def __init__(
@@ -75,6 +108,12 @@ class DifferenceSearch(KernelSearch):
     ) -> None:
         super().__init__(program, domain, incumbent, **named)
         self.kernel.sharpen(UNIT_ASCENT)
+        gradient, evaluate = self._gradient, self.kernel.evaluate
+        self._attack = self.climbs = RidgeAttack(gradient, evaluate, self.boxes, self._rng)
+
+    def climb(self) -> None:
+        """Look for points before any box is bounded."""
+        self.climbs.begin(self.incumbent, self.offer)
 
 
 def difference_search(
@@ -97,7 +136,10 @@ def difference_search(
     if program is None:
         return None
 
-    def begin(domain: DomainBoxes, _: First | None) -> Any:
-        return DifferenceSearch(program, domain, incumbent, seed=seed, first=few_points)
+    def begin(domain: DomainBoxes, points: First | None) -> Any:
+        search = DifferenceSearch(program, domain, incumbent, seed=seed, first=few_points)
+        if points is None:
+            search.climb()
+        return search
 
     return Halves(problem.domain, begin)
