@@ -78,12 +78,12 @@ def test_a_large_network_descends_from_fewer_points():
         return np.repeat(x.sum(axis=1, keepdims=True), 5, axis=1), np.ones_like(x)
 
     paced = pgd.PacedGradient(gradient)
-    assert paced.affords(60, pgd.FIRST) == 60  # nothing is known yet
+    assert paced.affords(60, pgd.FIRST.steps) == 60  # nothing is known yet
     paced._points, paced._seconds = 10, 1.0
-    assert paced.affords(60, pgd.FIRST) == pgd.FEWEST
-    assert paced.affords(2, pgd.FIRST) == 2
+    assert paced.affords(60, pgd.FIRST.steps) == pgd.FEWEST
+    assert paced.affords(2, pgd.FIRST.steps) == 2
     paced._seconds = 0.01
-    assert paced.affords(60, pgd.FIRST) == 60
+    assert paced.affords(60, pgd.FIRST.steps) == 60
     x = np.linspace(0, 1, 30).reshape(10, 3)
     y = np.repeat(x.sum(axis=1, keepdims=True), 5, axis=1)
     paced._points, paced._seconds = 1000, 1e4

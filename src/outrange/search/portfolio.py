@@ -158,10 +158,10 @@ def _beside_counterparts(
 ) -> Search:
     from .differential.search import search_of_counterparts
 
-    other, usual = search_of_counterparts(problem, incumbent, seed), splits()
-    if other is None or incumbent.met or incumbent.decided:
-        return usual
-    return Portfolio((usual, other))
+    other = search_of_counterparts(problem, incumbent, seed)
+    if other is not None and incumbent.met:  # The usual one begins if the point is refused.
+        return Portfolio((other, Later(splits, incumbent)))
+    return splits() if other is None else Portfolio((splits(), other))
 
 
 def _beside_attack(

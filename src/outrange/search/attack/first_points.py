@@ -95,7 +95,7 @@ def _starts(
     objectives = y.shape[1]
     with no_deadline():
         gradient(x[:TIMED], np.zeros(min(TIMED, len(x)), np.int64))
-    most = gradient.affords(STARTS * objectives, FIRST)
+    most = gradient.affords(STARTS * objectives, FIRST.steps)
     starts = max(1, min(STARTS, len(x), most // objectives))
     best = np.argpartition(y, starts - 1, axis=0)[:starts].T.ravel()
     k = np.repeat(np.arange(objectives), starts)

@@ -86,11 +86,11 @@ class PacedGradient:
         self._points += len(x)
         return found
 
-    def affords(self, wanted: int, descent: Descent) -> int:
-        """How many of `wanted` descents; all of them before the first call."""
+    def affords(self, wanted: int, steps: int) -> int:
+        """How many of `wanted` descents of so many steps; all of them before the first call."""
         if not self._points:
             return wanted
-        each = descent.steps * self._seconds / self._points
+        each = steps * self._seconds / self._points
         return max(min(wanted, FEWEST), int(min(wanted, SECONDS / max(each, 1e-12))))
 
 
@@ -174,7 +174,7 @@ def polish(
 
     `box` has one box a point. Where not all can be afforded: from some of them.
     """
-    few = gradient.affords(len(at) * near, NEAR)
+    few = gradient.affords(len(at) * near, NEAR.steps)
     near = max(1, few // len(at))
     if few < len(at):
         chosen = rng.permutation(len(at))[:few]
@@ -208,7 +208,7 @@ def scatter(
 
     Where not all can be afforded, the first of them descend.
     """
-    few = gradient.affords(len(k), FIRST)
+    few = gradient.affords(len(k), FIRST.steps)
     inner, box, k = _first_of(inner, few), _first_of(box, few), k[:few]
     width = inner.hi - inner.lo
     x = inner.snap(np.clip(inner.lo + width * rng.random(width.shape), inner.lo, inner.hi))

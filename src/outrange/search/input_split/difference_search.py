@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
 
 from ...graph import Graph
 from ..attack.first_points import First
+from ..attack.hill_climb import hill_climb
+from ..attack.pgd import Evaluate, PacedGradient
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..common.problem import Problem
@@ -16,6 +18,7 @@ from ..kernel.binding import library
 from ..kernel.differences import compile_differences
 from ..kernel.layer_program import LayerProgram
 from .attack_open_boxes import OpenBoxAttack
+from .frontier import Frontier
 from .halves import Halves, few_points
 from .kernel_search import KernelSearch
 
@@ -30,18 +33,74 @@ METHODS = (
 UNIT_ASCENT = 4
 """Steps of ascent on the bound of a unit that seems to be settled."""
 
+FIRST_SHARE, FIRST_SECONDS = 0.01, 1.0
+"""Of the time limit, and seconds at most: how long is climbed before any box is bounded."""
 
-class RareAttack(OpenBoxAttack):
-    """Few descents from open boxes: the usual search, in turns with this one, has many."""
+Offer = Callable[[np.ndarray, np.ndarray], None]
+"""Called with values `(m,)` and points `(m, free)`."""
 
-    share = 0.05
+
+class RidgeAttack(OpenBoxAttack):
+    """Rounds of hill climbing on the whole box, see `hill_climb`: some at first, then few.
+
+    Copies that are not the same to a tolerance differ by more in small places alone, and bounds
+    take long to lead there. Descents from open boxes are left to the usual search, in turns with
+    this one.
+
+    Args:
+        gradient: See `OpenBoxAttack`.
+        evaluate: `x (b, d) -> (b, m)`.
+        roots: One box.
+        rng: For the points.
+    """
+
+    share = 0.1
+
+    def __init__(
+        self,
+        gradient: PacedGradient,
+        evaluate: Evaluate,
+        roots: DomainBoxes,
+        rng: np.random.Generator,
+    ) -> None:
+        super().__init__(gradient, roots, rng)
+        self._evaluate = evaluate
+
+    def begin(self, incumbent: Incumbent, offer: Offer) -> None:
+        """Climb before any box is bounded: for `FIRST_SHARE` of the time, and once at least.
+
+        Args:
+            incumbent: See `attempt`.
+            offer: See `attempt`.
+        """
+        clock = incumbent.clock
+        until = clock.seconds + min(FIRST_SECONDS, FIRST_SHARE * clock.limit)
+        while self._climb(incumbent, offer) and clock.seconds < until:
+            pass
+
+    def attempt(self, frontier: Frontier, incumbent: Incumbent, offer: Offer) -> None:
+        """See `OpenBoxAttack.attempt`."""
+        if len(frontier) and self.is_due(incumbent.clock.seconds):
+            self._climb(incumbent, offer)
+
+    def _climb(self, incumbent: Incumbent, offer: Offer) -> bool:
+        """Offer what a round finds; whether there is reason for another one."""
+        began, goal = incumbent.clock.seconds, incumbent.goal
+        if goal is None or incumbent.met:
+            return False
+        # A goal of minus infinity is none, and nothing lies below what is proved.
+        open_ = np.flatnonzero(np.isfinite(incumbent.cutoff()) & np.isfinite(goal))
+        if not open_.size:
+            return False
+        offer(*hill_climb(self._gradient, self._evaluate, self._roots, goal, open_, self._rng)[:2])
+        self._spent += incumbent.clock.seconds - began
+        return not incumbent.met
 
 
 class DifferenceSearch(KernelSearch):
     """Input splits in C on a program with layers of differences; see `KernelSearch`."""
 
     methods = METHODS
-    attack = RareAttack
     leaves = False  # The phases of two units that differ are not those of one.
 
     def __init__(
@@ -49,6 +108,12 @@ class DifferenceSearch(KernelSearch):
     ) -> None:
         super().__init__(program, domain, incumbent, **named)
         self.kernel.sharpen(UNIT_ASCENT)
+        gradient, evaluate = self._gradient, self.kernel.evaluate
+        self._attack = self.climbs = RidgeAttack(gradient, evaluate, self.boxes, self._rng)
+
+    def climb(self) -> None:
+        """Look for points before any box is bounded."""
+        self.climbs.begin(self.incumbent, self.offer)
 
 
 def difference_search(
@@ -71,7 +136,10 @@ def difference_search(
     if program is None:
         return None
 
-    def begin(domain: DomainBoxes, _: First | None) -> Any:
-        return DifferenceSearch(program, domain, incumbent, seed=seed, first=few_points)
+    def begin(domain: DomainBoxes, points: First | None) -> Any:
+        search = DifferenceSearch(program, domain, incumbent, seed=seed, first=few_points)
+        if points is None:
+            search.climb()
+        return search
 
     return Halves(problem.domain, begin)
