@@ -193,3 +193,12 @@ def test_a_floor_is_not_rounded_up():
     for value in (1302.743, 5 / 3, 0.99996, 80.0, 1.23456e-5, 99999.0):
         assert 0.999 * value <= float(at_least(value)) <= value * (1 + 1e-9)
     assert at_least(80.0) == "80"
+
+
+def test_a_unit_on_the_edge_of_a_clip_is_not_proved_dead():
+    """The slope there is the backend's choice: 1 on TensorFlow, one half on JAX, 0 on PyTorch."""
+    model = sequential(L.Dense(2, "hard_tanh"), L.Dense(1))
+    kernel, _ = model.layers[0].get_weights()
+    for bias, dead in ((1.0, False), (1.5, True)):
+        model.layers[0].set_weights([0.0 * kernel, np.full(2, bias, "float32")])
+        assert ("OR003" in proved(model, loss="mse")) is dead

@@ -36,8 +36,19 @@ def behaviour_at(
     curves = curves_of(case, layer)
     if not curves:
         return None
-    facts = [behaviour(curve, lo, hi) for curve in curves]
+    facts = [behaviour(curve, *_with_edges(curve, lo, hi)) for curve in curves]
     return Behaviour(*(np.logical_and.reduce([f[i] for f in facts]) for i in range(3)))
+
+
+def _with_edges(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ranges that reach beyond a kink on which they end, but for relu's.
+
+    There the value is flat and the slope is the backend's choice: 0 of a relu everywhere; of a clip,
+    1 on TensorFlow and one half on JAX.
+    """
+    if curve.name == "relu":
+        return lo, hi
+    return np.nextafter(lo, -np.inf), np.nextafter(hi, np.inf)
 
 
 def behind_noise(case: DiagnosisContext, layer: Layer) -> bool:
