@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from _pytest.doctest import DoctestModule
 
+import quick_steps
 import shared_draws
-from cases import ASKED, cases
+from cases import ASKED, FULL, cases
 
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -26,6 +27,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("fixed")
 
+
+if not FULL:
+    quick_steps.share()
 
 GC_THRESHOLD = 100_000
 """Objects made between two looks for garbage: Python's 700 cost a tenth of the tests' time."""

@@ -6,7 +6,7 @@ import pytest
 from keras import layers as L
 
 import outrange
-from cases import some
+from cases import combined, some
 from outrange.diagnosis.wording import at_least
 from outrange.frontends.keras.training.jitted import JaxTraining
 
@@ -88,8 +88,7 @@ def test_a_missing_target_need_not_spoil_the_weights():
         model.set_weights(before)
 
 
-@pytest.mark.parametrize("last", ["relu", "tanh"])
-@pytest.mark.parametrize("first", ["sigmoid", "hard_sigmoid"])
+@pytest.mark.parametrize(("first", "last"), combined(["sigmoid", "hard_sigmoid"], ["relu", "tanh"]))
 def test_what_follows_a_sigmoid_gives_probabilities(first, last):
     model = sequential(L.Dense(1, first), L.Activation(last))
     assert "OR006" not in proved(model)
