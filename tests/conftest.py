@@ -59,6 +59,8 @@ def _seeds(request: pytest.FixtureRequest) -> None:
     np.random.seed(0)
     if "keras" in sys.modules:
         shared_draws.share()
+        if "not backends" in request.config.getoption("markexpr"):
+            shared_draws.leave_tensorflow_out()
         sys.modules["keras"].utils.set_random_seed(0)
     module = request.node.getparent(pytest.Module)
     if module is not None and isinstance(getattr(module.obj, "RNG", None), np.random.Generator):
