@@ -46,8 +46,15 @@ def pytest_collect_file() -> Generator[None, list, list]:
     return [found for found in (yield) if not isinstance(found, DoctestModule)]
 
 
-def pytest_collection_finish() -> None:
+def leave_tensorflow_out(config: pytest.Config) -> None:
+    """Unless tests are chosen that need it."""
+    if "not backends" in config.getoption("markexpr"):
+        shared_draws.leave_tensorflow_out()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What is imported by now stays; to look through it at each garbage collection takes long."""
+    leave_tensorflow_out(session.config)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     gc.enable()
@@ -59,8 +66,7 @@ def _seeds(request: pytest.FixtureRequest) -> None:
     np.random.seed(0)
     if "keras" in sys.modules:
         shared_draws.share()
-        if "not backends" in request.config.getoption("markexpr"):
-            shared_draws.leave_tensorflow_out()
+        leave_tensorflow_out(request.config)
         sys.modules["keras"].utils.set_random_seed(0)
     module = request.node.getparent(pytest.Module)
     if module is not None and isinstance(getattr(module.obj, "RNG", None), np.random.Generator):

@@ -36,7 +36,7 @@ def share() -> None:
 
 
 def leave_tensorflow_out() -> None:
-    """Let Keras on JAX seed without TensorFlow, which it imports for that: seconds in a process."""
+    """Let Keras on JAX seed and save without TensorFlow, whose import takes seconds."""
     modules = sys.modules.get("keras.src.utils.module_utils")
     if modules is None or "tensorflow" in sys.modules:
         return
