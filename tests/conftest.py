@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from _pytest.doctest import DoctestModule
 
+import quick_steps
 import shared_draws
-from cases import ASKED, cases
+from cases import ASKED, FULL, cases
 
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -26,6 +27,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("fixed")
 
+
+if not FULL:
+    quick_steps.share()
 
 GC_THRESHOLD = 100_000
 """Objects made between two looks for garbage: Python's 700 cost a tenth of the tests' time."""
@@ -42,8 +46,15 @@ def pytest_collect_file() -> Generator[None, list, list]:
     return [found for found in (yield) if not isinstance(found, DoctestModule)]
 
 
-def pytest_collection_finish() -> None:
+def leave_tensorflow_out(config: pytest.Config) -> None:
+    """Unless tests are chosen that need it."""
+    if "not backends" in config.getoption("markexpr"):
+        shared_draws.leave_tensorflow_out()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What is imported by now stays; to look through it at each garbage collection takes long."""
+    leave_tensorflow_out(session.config)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     gc.enable()
@@ -55,6 +66,7 @@ def _seeds(request: pytest.FixtureRequest) -> None:
     np.random.seed(0)
     if "keras" in sys.modules:
         shared_draws.share()
+        leave_tensorflow_out(request.config)
         sys.modules["keras"].utils.set_random_seed(0)
     module = request.node.getparent(pytest.Module)
     if module is not None and isinstance(getattr(module.obj, "RNG", None), np.random.Generator):

@@ -35,6 +35,15 @@ def share() -> None:
     initializers.random = types.SimpleNamespace(**{**vars(source), **draws})  # type: ignore
 
 
+def leave_tensorflow_out() -> None:
+    """Let Keras on JAX seed and save without TensorFlow, whose import takes seconds."""
+    modules = sys.modules.get("keras.src.utils.module_utils")
+    if modules is None or "tensorflow" in sys.modules:
+        return
+    if sys.modules["keras"].backend.backend() == "jax":
+        modules.tensorflow._available = False
+
+
 def share_constants(initializers: types.ModuleType) -> None:
     """Let the initializers of constants compile nothing."""
     source = initializers.ops

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from answers.record_cases import CASES, HOSTILE, KINDS
+from answers.record_cases import CASES, FEWER, HOSTILE, KINDS
 from outrange.answers import Answer, Range, SampledRange
 from outrange.answers.render.document import MOST_ROWS
 from outrange.answers.render.text import SHORTEST_NAME
@@ -99,7 +99,7 @@ def words(text: str) -> Counter:
     return Counter(word for word in PICTURES.sub(" ", text).split() if "…" not in word)
 
 
-@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("record", FEWER.values(), ids=FEWER)
 def test_text_and_html_say_the_same(record):
     text, page = str(record), Page(record._repr_html_())
     assert not words(text) - Counter(page.words)
@@ -134,7 +134,7 @@ def test_a_name_that_is_lost_or_garbled_is_noticed():
         assert not is_told(name, text)
 
 
-@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("record", FEWER.values(), ids=FEWER)
 def test_json_is_strict_and_says_what_it_is(record):
     kept = json.loads(json.dumps(record.as_dict(), allow_nan=False))
     assert kept["format"] == record.FORMAT
@@ -142,7 +142,7 @@ def test_json_is_strict_and_says_what_it_is(record):
     assert kept == record.as_dict()
 
 
-@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("record", FEWER.values(), ids=FEWER)
 def test_what_is_shown_is_short(record):
     shown = [repr(record), repr([record])]
     assert max(map(len, shown)) <= 260 and "\n" not in "".join(shown)
@@ -265,7 +265,7 @@ def check_outstanding(record, tables, wanted, first):
     np.testing.assert_allclose(found["narrowest"], order[:FEW], rtol=1e-5)
 
 
-@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("record", FEWER.values(), ids=FEWER)
 def test_tables_say_what_json_says(record):
     told = json.loads(json.dumps(record.as_dict()))
     if record.FORMAT.removeprefix("outrange.") not in TABLES:
@@ -311,7 +311,7 @@ SENTENCES = {
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d*)?(?:e[+-]?\d+)?")
 
 
-@pytest.mark.parametrize("record", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("record", FEWER.values(), ids=FEWER)
 def test_sentences_say_what_json_says(record):
     told = json.loads(json.dumps(record.as_dict()))
     shown = [float(n.replace(",", "")) for n in NUMBER.findall(str(record))]

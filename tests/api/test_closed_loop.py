@@ -61,6 +61,7 @@ def test_frameworks_say_the_same(plant, expected):
     assert _ends(plant) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.backends
 def test_torch_says_the_same(expected):
     torch = pytest.importorskip("torch")
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cases import combined
+from cases import cases, combined
 from outrange.answers.diagnosis import Level
 from outrange.diagnosis import RULES
 from outrange.diagnosis.context import DiagnosisContext
@@ -35,6 +35,9 @@ PARTS = {
     "rescaling": lambda: L.Rescaling(-2.0, 0.3),
 }
 """Layers each entry of whose result depends on one entry of what enters."""
+
+NEIGHBOURS = list(zip(list(PARTS)[::2], list(PARTS)[1::2], strict=True))
+"""Every part in one chain, before the other part and behind it."""
 
 ROWS, STEP = 10, 2e-3
 
@@ -172,7 +175,7 @@ CHECKS = {
 """What each finding says of these models; of another code nothing is expected."""
 
 
-@pytest.mark.parametrize(("first", "second"), combined(PARTS, PARTS))
+@pytest.mark.parametrize(("first", "second"), cases(NEIGHBOURS, combined(PARTS, PARTS)))
 def test_what_is_proved_of_a_chain_is_true(first, second):
     i = list(PARTS).index(second)
     rng = np.random.default_rng([list(PARTS).index(first), i])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import outrange
-from cases import combined
+from cases import cases, combined
 from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError, x
 from outrange.api.loops.parts import read_loop
@@ -89,7 +89,7 @@ def is_whole(found):
     return np.isclose((found.hi - found.lo).prod(axis=1).sum(), 1.0)
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", cases(SCRIPTS[1:], SCRIPTS))
 def test_pieces_of_a_flow_and_their_pipes_are_the_same(script):
     alone = flow_cover_alone()
     executor, helped = on(*script)
@@ -243,7 +243,7 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("loop", "limit", "status"), CALLS)
+@pytest.mark.parametrize(("loop", "limit", "status"), cases(CALLS[::3], CALLS))
 def test_verdicts_and_pipes_are_the_same(loop, limit, status):
     def ask(executor):
         return outrange.closed_loop(

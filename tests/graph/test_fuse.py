@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import cases
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot
 from outrange.graph.composites import pointwise
@@ -151,8 +152,8 @@ def nudged(graph, x, value, step):
 
 
 def test_only_bypassed_values_lose_what_depends_on_them():
-    lost = 0
-    for seed in range(25):
+    lost, seeds = 0, cases(10, 25)
+    for seed in range(seeds):
         rng = np.random.default_rng(seed)
         b, values = tower(rng)
         graph = b.finish([values[-1]], ["y"], [v.index for v in values])
@@ -164,4 +165,4 @@ def test_only_bypassed_values_lose_what_depends_on_them():
             same = np.allclose(moved, expected, rtol=1e-9, atol=1e-9)
             assert same or new in b.bypassed, (seed, old)
             lost += not same
-    assert lost > 20
+    assert lost > 0.8 * seeds

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import cases
 from graph.random_graphs import random_graph
 from outrange.core import InputError
 from outrange.graph import Builder, Graph, Slot
@@ -10,7 +11,7 @@ from outrange.graph.rewrites.rewrite import ending_at, fold, piecewise_to_pairs
 from outrange.ops import Largest, Rearrange
 
 
-SEEDS = range(40)
+SEEDS = range(cases(20, 40))
 
 
 def points(graph: Graph, rng, count=7):

@@ -29,7 +29,7 @@ LAWS = (
 """Those of curves. How tight `beyond` is, is not claimed; tightness is a law of its own below."""
 
 EVERY = (*FORMULAS, *FREE)
-FEW = ("mish", "hard_shrink", "elu", *FREE)
+FEW = ("hard_shrink", "elu", *FREE)
 
 
 @cache

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import cases
 from float32_runs import float32_points, runtimes
 from outrange import y
 from outrange.core import InputError, UnsupportedError
@@ -132,7 +133,10 @@ def test_a_margin_of_more_than_the_widening_decides():
     assert wide.arithmetic == "float32"
     both = (y[0] <= top + 1e-3) | (y[1] <= -1e3)
     assert outrange.verify(model, both, (0, 1), arithmetic="float32").holds
-    tight = outrange.verify(model, y[0] <= top + 1e-9, (0, 1), arithmetic="float32", time_limit=3)
+    limit = cases(1.5, 3.0)
+    tight = outrange.verify(
+        model, y[0] <= top + 1e-9, (0, 1), arithmetic="float32", time_limit=limit
+    )
     assert tight.holds is not True
     assert tight.in_real == "HOLDS"
     broken = outrange.verify(model, y[0] <= top - 1e-2, (0, 1), arithmetic="float32")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import outrange
-from cases import some
+from cases import cases, some
 from outrange import closed_loop, linear_plant, loop_reach_sets, x
 from outrange.core import InputError, UnsupportedError
 from outrange.search.reach_sets.regions import LinearRegions
@@ -106,7 +106,7 @@ def test_the_hulls_are_the_pipe():
 
 def test_long_loops_lose_no_digits():
     """What was rounded is carried on as the loop carries it: it shrinks with a stable loop."""
-    found = loop_reach_sets(saturated, DOUBLE, ([1, -0.5], [2, 0.5]), steps=60)
+    found = loop_reach_sets(saturated, DOUBLE, ([1, -0.5], [2, 0.5]), steps=cases(30, 60))
     assert found.status == "exact"
     assert max(one.error.max() for one in found.sets) < 1e-12
 

@@ -273,7 +273,7 @@ def test_the_time_is_divided():
     model = keras.Sequential([keras.Input((12,)), *layers, keras.layers.Dense(2)])
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
-    found = outrange.report(model, (-1, 1), properties=[y[0] <= 20, y[1] <= 20], time_limit=4)
+    found = outrange.report(model, (-1, 1), properties=[y[0] <= 20, y[1] <= 20], time_limit=2.5)
     assert len(found.answers["properties"]) == 2
     assert "Output ranges" in found.cut
 

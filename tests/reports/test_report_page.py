@@ -1,9 +1,12 @@
 """The page of `outrange report` in a browser: axe finds nothing, nothing is fetched or cut off."""
 
+import contextlib
+import io
 import os
-import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -35,8 +38,16 @@ def files(tmp_path_factory):
 
 
 def report(folder, *arguments):
-    command = [sys.executable, "-m", "outrange", "report", "small.keras", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    """In this process: what another prints is the same, as `tests/cli` says of any command."""
+    out, err, given = io.StringIO(), io.StringIO(), ["report", "small.keras", *arguments]
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["outrange", *given]),
+    ):
+        code = run(given)
+    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +82,6 @@ def test_the_command_writes_the_page_and_says_what_is_in_it(written):
     ],
 )
 def test_mistakes_are_one_short_message(files, arguments, message, monkeypatch, capfd):
-    """In this process: what another prints is the same, as `tests/cli` says of any command."""
     monkeypatch.chdir(files)
     code = run(["report", "small.keras", *arguments])
     out, err = capfd.readouterr()

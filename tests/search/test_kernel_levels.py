@@ -22,7 +22,7 @@ from outrange.search.kernel.compile import compile_layers
 
 
 ROOT = Path(__file__).parents[2]
-WITHOUT_FUSING = ["-O1", "-ffp-contract=off"]
+WITHOUT_FUSING = [cases("-O0", "-O1"), "-ffp-contract=off"]
 OLD = {"x86_64_v2"}
 """Levels of processors that cannot fuse products: they round differently."""
 

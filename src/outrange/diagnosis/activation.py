@@ -43,8 +43,8 @@ def behaviour_at(
 def _with_edges(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Ranges that reach beyond a kink on which they end, but for relu's.
 
-    There the value is flat and the slope is the backend's choice: 0 of a relu everywhere; of a clip,
-    1 on TensorFlow and one half on JAX.
+    There the value is flat and the slope is the backend's choice: 0 of a relu everywhere; of a
+    clip, 1 on TensorFlow and one half on JAX.
     """
     if curve.name == "relu":
         return lo, hi

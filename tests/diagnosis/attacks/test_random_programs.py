@@ -15,7 +15,8 @@ from outrange.answers.diagnosis import Level
 
 keras = pytest.importorskip("keras")
 
-SEEDS = range(501, 501 + cases(1, 60))
+SEEDS = cases([502, 507, 513], list(range(501, 561)))
+"""The few are soon compiled; OR001, OR006, OR011, OR025 and OR030 say what is proved of them."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)

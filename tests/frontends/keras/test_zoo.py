@@ -28,7 +28,7 @@ def network(networks, name):
 
 
 NAMES = covering({name: zoo.parts(name) for name in zoo.MODELS})
-RUN_BY_KERAS = some(NAMES, 4)
+RUN_BY_KERAS = some(NAMES, 2)
 """Models that Keras itself runs too, which compiles them once more."""
 
 
