@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ...core import Box, OutOfTime, check_deadline
+from ...core import Box, OutOfTime, check_deadline, seconds_left
 from ...domains.float32 import Float32Plan, stray_over
 from ...ops import Rearrange
 from ..kernel.binding import root_magnitudes
 from ..kernel.compile import compile_layers
 from ..kernel.layer_program import LayerProgram
+from .float32_boxes import STEPS, Float32Goal, explored
 
 
 SAMPLES = 8
@@ -26,10 +27,6 @@ DISTANCES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 
 AROUND = (1e-6, 1e-5, 1e-4)
 """Shares of the box: sides of boxes that are bounded around a point."""
-
-STEPS = 48
-"""Of the ascent on slopes in a box in which little is undecided."""
-
 
 def points_in(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """The middle of a box, and points spread over it, `(b, d)`."""
@@ -134,21 +131,37 @@ def reachable(
 
 
 def provable_near(
-    program: LayerProgram, k: int, x: np.ndarray, lo: np.ndarray, hi: np.ndarray
+    program: LayerProgram,
+    k: int,
+    x: np.ndarray,
+    box: tuple[np.ndarray, np.ndarray],
+    goal: Float32Goal,
 ) -> float:
-    """The best bound of an objective over small boxes around a point.
+    """The most that can be proved of an objective over small boxes around a point.
+
+    That is the least of what is proved over each: by searches that go on until nothing is open,
+    for a real bound that no float32 bound reaches. Where a search does not end, what
+    it has proved is too little: then the others say, and the best of all if none has ended.
 
     Args:
         program: Of which each layer says how far it may be off its definition.
         k: The objective.
         x: `(d,)` where it is least, of the free inputs.
-        lo: `(d,)` the box that the small ones are part of.
-        hi: `(d,)`.
+        box: `(d,)` corners of the box that the small ones are part of.
+        goal: The objectives, and what is proved of them in real arithmetic.
     """
-    best = -np.inf
+    lo, hi = box
+    most, best = np.inf, -np.inf
+    unknown = np.full(goal.real.size, -np.inf)
+    target = np.where(np.arange(goal.real.size) == k, goal.real, -np.inf)
     for far in AROUND:
         low, high = np.maximum(lo, x - far * (hi - lo)), np.minimum(hi, x + far * (hi - lo))
-        kernel = root_magnitudes(program, Box(low, high))
-        least = kernel.bound(low, high, np.zeros(program.states, np.int8), STEPS)[0]
+        small = Box(low, high)
+        least, _, ended = explored(
+            program, root_magnitudes(program, small), small, goal.signs, target, unknown,
+            seconds=max(seconds_left(), 1e-3), steps=STEPS, most=NEAR,
+        )  # fmt: skip
         best = max(best, float(least[k]))
-    return best
+        if ended:
+            most = min(most, float(least[k]))
+    return most if np.isfinite(most) else best

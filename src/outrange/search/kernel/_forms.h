@@ -12,12 +12,17 @@ typedef struct {
     double *zc, *zb, *ez, *zm; /* z_j likewise, zm its size */
     double *hl, *hu, *hm;      /* least, largest, largest |.| output of units not fixed yet */
     double *mg;                /* size of all that is added into z_i, phases < j fixed */
-    double *beta;              /* of the phases' rows: what is taken off per z_i */
+    double *beta;              /* what a row takes off per z_i */
     double spent;              /* what errors cost the last relaxed form */
     double *G, *h;
     double *L, *U, *cc, *wl, *keep, *xbest, *xl, *xu;
     int *phase, *branch;
     int *place; /* of each undecided state, its unit here */
+    /* Errors as variables, see `_signed.h`: theirs in z_i and the objective, in z_i of fixed phases,
+     * in the rows; the objective, the ends of variables, the rows' right sides. */
+    simplex wide;
+    double *E, *Z, *R, *wc, *wlo, *whi, *cuts;
+    int built;
 } leaf;
 
 static leaf *leaf_new(const tape *t)
@@ -44,6 +49,7 @@ static leaf *leaf_new(const tape *t)
     f->zm = reals(KK);
     f->mg = reals(KK);
     f->beta = reals(KK);
+    f->cuts = reals(C);
     f->G = reals(C * D);
     f->h = reals(C);
     f->L = reals((KK + 1) * KK);
@@ -82,6 +88,14 @@ static void leaf_free(leaf *f)
     free(f->zm);
     free(f->mg);
     free(f->beta);
+    free(f->cuts);
+    if (f->E) simplex_end(&f->wide);
+    free(f->E);
+    free(f->Z);
+    free(f->R);
+    free(f->wc);
+    free(f->wlo);
+    free(f->whi);
     free(f->hm);
     free(f->hl);
     free(f->hu);
@@ -103,6 +117,7 @@ static void leaf_free(leaf *f)
 static double leaf_build(const tape *t, scratch *w, leaf *f, int k, const int8_t *st, double *e0)
 {
     int d = t->d, K = f->K;
+    f->built = 0;
     for (int i = 0; i < K; i++) f->place[w->und_state[i]] = i;
     for (int i = 0; i <= K; i++) {
         int lev = i < K ? w->und_level[i] : t->levels, u = i < K ? w->und_unit[i] : k;

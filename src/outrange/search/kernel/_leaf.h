@@ -44,8 +44,8 @@ static double leaf_solve(const tape *t, scratch *w, leaf *f, int k, const double
             double missed = best - bound;
             for (int i = 0, r = 0; i < j; i++)
                 if (f->branch[i]) missed -= f->lp.y[r++] * f->ez[i];
-            if (bound < best && missed <= f->spent)
-                bound = fmax(bound, leaf_row(t, w, f, k, j, xl, xu, st));
+            if (bound < best && missed <= LEAF_SHARE * f->spent)
+                bound = fmax(bound, leaf_again(t, w, f, k, j, m, best, xl, xu, st));
             int exact = 1;
             for (int i = j; i < K; i++)
                 if (L[i] < 0 && U[i] > 0) exact = 0;
