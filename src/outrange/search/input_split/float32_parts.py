@@ -49,7 +49,7 @@ AT_ONCE = 8
 LEAST = 0.05
 """Seconds that the search of a part may take at least."""
 
-WITHIN = 1.1
+WITHIN = 1.02
 """The goal is no nearer than what is proved at a point that attains an end, and a share of it."""
 
 

@@ -25,7 +25,7 @@ DISTANCES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 """Shares of the box: beyond a kink that a point lies on, a float32 run may be off by more."""
 
 
-AROUND = (1e-6, 1e-5, 1e-4)
+AROUND = (1e-6, 1e-5, 1e-4, 1e-3)
 """Shares of the box: sides of boxes that are bounded around a point."""
 
 def points_in(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:

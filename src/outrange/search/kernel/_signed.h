@@ -60,9 +60,12 @@ static double leaf_row(const tape *t, scratch *w, leaf *f, int k, int j, int obj
     }
     start(t, w, t->levels, k, objective, 1);
     if (!objective) w->pad[0] = 0.0;
-    for (int n = t->levels - 1; n >= 1; n--)
-        if (w->touched[n]) leaf_descend(t, w, f, &t->lv[n], j, st);
-    if (!w->touched[0]) memset(w->acc[0], 0, sizeof(double) * (size_t)t->d);
+    for (int n = 0; n < t->levels; n++) { /* a multiplier may be all that a level meets */
+        if (w->touched[n]) continue;
+        memset(w->acc[0] + t->lv[n].at, 0, sizeof(double) * (size_t)padded(t->lv[n].n));
+        w->touched[n] = 1;
+    }
+    for (int n = t->levels - 1; n >= 1; n--) leaf_descend(t, w, f, &t->lv[n], j, st);
     double v = least_over(t->d, w->acc[0], w->cst[0] - row_pad(t, w, 0), xl, xu);
     return v - t->noise * 2 * UNIT * fabs(v);
 }
