@@ -114,19 +114,22 @@ def boxes(seed):
 def bounded(program, kernel, box, k, target):
     """What a search proves of one objective; whether nothing was left open."""
     wanted = np.where(np.arange(2) == k, target, -np.inf)
-    lower, _, ended = explored(program, kernel, box, np.eye(2), wanted, np.full(2, -np.inf),
-                               seconds=10.0, most=256)  # fmt: skip
-    return lower[k], ended
+    found = explored(program, kernel, box, np.eye(2), wanted, np.full(2, -np.inf), seconds=10.0,
+                     most=256)  # fmt: skip
+    return found.lower[k], found.ended
 
 
 def test_leaves_prove_the_least_and_no_more():
-    proved = unpaid = 0
+    asked = proved = unpaid = 0
     for seed in range(cases(24, 400)):
         program, box = boxes(seed)
         kernel = root_magnitudes(program, box)
         free = CompiledProgram(program, np.maximum(np.abs(box.lo), np.abs(box.hi)), radii=False)
         for k in range(2):
             exact = least(program, box.lo, box.hi, k)
+            if exact is None:
+                continue
+            asked += 1
             near = 1e-5 * (1.0 + abs(exact))
             for target in (exact - near, exact + near, exact + 0.1, np.inf):
                 lower, _ = bounded(program, kernel, box, k, target)
@@ -134,7 +137,7 @@ def test_leaves_prove_the_least_and_no_more():
             lower, ended = bounded(program, kernel, box, k, exact - near)
             proved += bool(ended and lower >= exact - near)
             unpaid += bounded(program, free, box, k, np.inf)[0] > exact + near
-    assert proved == 2 * cases(24, 400)
+    assert proved == asked > cases(24, 400)
     assert unpaid > 0.9 * proved  # what sums are off by is most of what there is to pay
 
 

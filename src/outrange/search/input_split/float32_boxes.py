@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,6 +42,22 @@ class Float32Goal:
     points: np.ndarray | None = None
 
 
+class Explored(NamedTuple):
+    """What a search has come to.
+
+    Args:
+        lower: `(m,)` lower bounds of the objectives over the box.
+        boxes: How many it took.
+        ended: Whether none was left.
+        at: `(m, d)` the points at which the objectives were least; None if it did not come so far.
+    """
+
+    lower: np.ndarray
+    boxes: int
+    ended: bool
+    at: np.ndarray | None = None
+
+
 class _Bounding(KernelSearch):
     """The search of a part: nobody asks it for points."""
 
@@ -62,8 +79,8 @@ def explored(
     seconds: float,
     steps: int = KernelSearch.ascent,
     most: int = MOST_BOXES,
-) -> tuple[np.ndarray, int, bool]:
-    """Lower bounds of all objectives over a box, how many boxes it took, whether none was left.
+) -> Explored:
+    """Lower bounds of all objectives over a box.
 
     Args:
         program: Of which each layer says how far it may be off its definition.
@@ -89,5 +106,6 @@ def explored(
                 if incumbent.clock.expired:
                     break
     except OutOfTime:
-        return known, incumbent.boxes, False
-    return np.fmax(search.lower(), incumbent.known), incumbent.boxes, search.finished
+        return Explored(known, incumbent.boxes, False)
+    lower = np.fmax(search.lower(), incumbent.known)
+    return Explored(lower, incumbent.boxes, search.finished, incumbent.best_at)

@@ -224,12 +224,12 @@ class _PartSearch:
         part = replace(part, lower=np.fmax(part.lower, least), heights=heights)
         if (self._miss(part.lower) > 0).any() and not self._is_hopeless(program, part):
             steps = STEPS if np.count_nonzero(status == 0) <= FEW else KernelSearch.ascent
-            lower, boxes, _ = explored(
+            found = explored(
                 program, kernel, Box(part.lo, part.hi), self.goal.signs, self.target, part.lower,
                 seconds=max(LEAST, self.clock.left), steps=steps,
             )  # fmt: skip
-            self.boxes += boxes
-            part = replace(part, lower=np.fmax(part.lower, lower))
+            self.boxes += found.boxes
+            part = replace(part, lower=np.fmax(part.lower, found.lower))
         missed, blame = self._miss(part.lower) > 0, np.zeros(part.lo.size)
         blame[self.free] = np.nan_to_num(scores[missed] / self._scale[missed, None]).sum(axis=0)
         cut = int(np.argmax(np.where(self.free, blame + 1e-12 * (part.hi - part.lo), -1.0)))

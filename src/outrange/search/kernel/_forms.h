@@ -18,7 +18,7 @@ typedef struct {
     double *L, *U, *cc, *wl, *keep, *xbest, *xl, *xu;
     int *phase, *branch;
     int *place; /* of each undecided state, its unit here */
-    /* Errors as variables, see `_signed.h`: theirs in z_i and the objective, in z_i of fixed phases,
+    /* Errors as variables, see `_signed.h`: in z_i and the objective, in z_i of fixed phases,
      * in the rows; the objective, the ends of variables, the rows' right sides. */
     simplex wide;
     double *E, *Z, *R, *wc, *wlo, *whi, *cuts;
