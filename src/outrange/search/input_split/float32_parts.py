@@ -9,7 +9,9 @@ mark. An input that is no normal number may be read as zero: the box holds that,
 What units may round is sized on a part of the box; on a large one, where unstable units amplify
 each other, by many orders of magnitude more than at any of its points. So the worst parts are
 halved until they are good enough. The mark is no higher than what is proved near points that attain
-the real ends (`float32_points`): no part is so small that more is proved. Where errors of a part's
+the real ends (`float32_points`): no part is so small that more is proved. At the edge of a region
+where an output is constant, the bounds of leaves with errors as variables (`_signed.h`) are near
+what runs come to; forms that are each off by themselves would leave it open to the end. Where errors of a part's
 size keep even single points of it below the mark, it is halved without a search; else the kernel
 bounds it, and searches it if that is not enough.
 
