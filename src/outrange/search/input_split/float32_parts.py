@@ -11,9 +11,9 @@ each other, by many orders of magnitude more than at any of its points. So the w
 halved until they are good enough. The mark is no higher than what is proved near points that attain
 the real ends (`float32_points`): no part is so small that more is proved. At the edge of a region
 where an output is constant, the bounds of leaves with errors as variables (`_signed.h`) are near
-what runs come to; forms that are each off by themselves would leave it open to the end. Where errors of a part's
-size keep even single points of it below the mark, it is halved without a search; else the kernel
-bounds it, and searches it if that is not enough.
+what runs come to; forms that are each off by themselves would leave it open to the end. Where
+errors of a part's size keep even single points of it below the mark, it is halved without a search;
+else the kernel bounds it, and searches it if that is not enough.
 
 A part takes over the sizes of layers' values, for float64's own rounding, from the part it is half
 of: a float32 run within the half is one within the whole.
