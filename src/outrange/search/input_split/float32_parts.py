@@ -9,9 +9,11 @@ mark. An input that is no normal number may be read as zero: the box holds that,
 What units may round is sized on a part of the box; on a large one, where unstable units amplify
 each other, by many orders of magnitude more than at any of its points. So the worst parts are
 halved until they are good enough. The mark is no higher than what is proved near points that attain
-the real ends (`float32_points`): no part is so small that more is proved. Where errors of a part's
-size keep even single points of it below the mark, it is halved without a search; else the kernel
-bounds it, and searches it if that is not enough.
+the real ends (`float32_points`): no part is so small that more is proved. At the edge of a region
+where an output is constant, the bounds of leaves with errors as variables (`_signed.h`) are near
+what runs come to; forms that are each off by themselves would leave it open to the end. Where
+errors of a part's size keep even single points of it below the mark, it is halved without a search;
+else the kernel bounds it, and searches it if that is not enough.
 
 A part takes over the sizes of layers' values, for float64's own rounding, from the part it is half
 of: a float32 run within the half is one within the whole.
@@ -30,12 +32,10 @@ import numpy as np
 from ...core import Box, Clock, OutOfTime, deadline
 from ...domains.float32 import Float32Plan, flushed, stray_over
 from ...ops import Curve
-from ..common.domain_boxes import DomainBoxes
-from ..common.incumbent import Incumbent
 from ..kernel.binding import CompiledProgram, heights_of, library, root_magnitudes
 from ..kernel.compile import LayerProgram, compile_layers
-from .float32_points import STEPS, amounts, points_in, provable_near, run_off, sized_at
-from .halves import few_points
+from .float32_boxes import STEPS, Float32Goal as Float32Goal, explored
+from .float32_points import amounts, points_in, provable_near, run_off, sized_at
 from .kernel_search import KernelSearch
 
 
@@ -48,13 +48,10 @@ IMPATIENCE = 24
 AT_ONCE = 8
 """Parts that are halved in one step."""
 
-MOST_BOXES = 4096
-"""Boxes that the search of a part may bound; a part that needs more is halved."""
-
 LEAST = 0.05
 """Seconds that the search of a part may take at least."""
 
-WITHIN = 1.1
+WITHIN = 1.02
 """The goal is no nearer than what is proved at a point that attains an end, and a share of it."""
 
 
@@ -87,25 +84,6 @@ def has_kernel_for(plan: Float32Plan) -> bool:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Float32Goal:
-    """What is to be proved of objectives in float32.
-
-    Args:
-        signs: `(m, k)`: the objectives as rows of the plan's forms.
-        real: `(m,)` lower bounds proved in real arithmetic; `-inf` where nothing is.
-        target: `(m,)` lower bounds that are good enough.
-        scale: `(m,)` positive: what a miss is measured by.
-        points: `(m, d)` where the real objectives are that low; NaN where that is not known.
-    """
-
-    signs: np.ndarray
-    real: np.ndarray
-    target: np.ndarray
-    scale: np.ndarray
-    points: np.ndarray | None = None
-
-
 def float32_lower(
     plan: Float32Plan, lo: np.ndarray, hi: np.ndarray, goal: Float32Goal, seconds: float
 ) -> tuple[np.ndarray, int]:
@@ -123,16 +101,6 @@ def float32_lower(
     search = _PartSearch(plan, goal, Clock(seconds), lo < hi)
     with np.errstate(all="ignore"):
         return search.run(lo, hi), search.boxes
-
-
-class _Bounding(KernelSearch):
-    """The search of a part: nobody asks it for points."""
-
-    def advance(self) -> bool:
-        """Explore some boxes."""
-        self._explore()
-        self.frontier.settle()
-        return True
 
 
 @dataclass(eq=False)
@@ -186,7 +154,7 @@ class _PartSearch:
         lo, hi = part.lo[self.free], part.hi[self.free]
         with deadline(max(AIMING * self.clock.left, 1e-3)):
             for k, sized in sized_at(self.plan, self.program, points):
-                near = provable_near(sized, k, points[k][self.free], lo, hi)
+                near = provable_near(sized, k, points[k][self.free], (lo, hi), self.goal)
                 goal = self.goal.real[k] - WITHIN * (self.goal.real[k] - near)
                 self.target[k] = min(self.target[k], goal)
 
@@ -258,34 +226,16 @@ class _PartSearch:
         part = replace(part, lower=np.fmax(part.lower, least), heights=heights)
         if (self._miss(part.lower) > 0).any() and not self._is_hopeless(program, part):
             steps = STEPS if np.count_nonzero(status == 0) <= FEW else KernelSearch.ascent
-            lower = self._explored(part, program, kernel, steps)
-            part = replace(part, lower=np.fmax(part.lower, lower))
+            found = explored(
+                program, kernel, Box(part.lo, part.hi), self.goal.signs, self.target, part.lower,
+                seconds=max(LEAST, self.clock.left), steps=steps,
+            )  # fmt: skip
+            self.boxes += found.boxes
+            part = replace(part, lower=np.fmax(part.lower, found.lower))
         missed, blame = self._miss(part.lower) > 0, np.zeros(part.lo.size)
         blame[self.free] = np.nan_to_num(scores[missed] / self._scale[missed, None]).sum(axis=0)
         cut = int(np.argmax(np.where(self.free, blame + 1e-12 * (part.hi - part.lo), -1.0)))
         return replace(part, cut=cut)
-
-    def _explored(
-        self, part: _SizedPart, program: LayerProgram, kernel: CompiledProgram, steps: int
-    ) -> np.ndarray:
-        """What a search of a part proves."""
-        seconds, rows = max(LEAST, self.clock.left), self.goal.signs
-        incumbent = Incumbent(rows, 0.0, seconds, None)
-        incumbent.prove(part.lower)
-        incumbent.target, incumbent.goal = self.target, np.full(len(rows), -np.inf)
-        domain = DomainBoxes.of(Box(part.lo, part.hi))
-        try:
-            with deadline(seconds):
-                search = _Bounding(program, domain, incumbent, first=few_points, kernel=kernel)
-                search.ascent = steps
-                while not search.finished and incumbent.boxes < MOST_BOXES:
-                    search.advance()
-                    if incumbent.clock.expired:
-                        break
-        except OutOfTime:
-            return part.lower
-        self.boxes += incumbent.boxes
-        return np.fmax(search.lower(), incumbent.known)
 
     def _is_hopeless(self, program: LayerProgram, part: _SizedPart) -> bool:
         """Whether errors as large as the part's keep the goal out of reach at some point of it."""

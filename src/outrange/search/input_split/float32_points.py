@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from ...core import Box, OutOfTime, check_deadline
+from ...core import Box, OutOfTime, check_deadline, seconds_left
 from ...domains.float32 import Float32Plan, stray_over
 from ...ops import Rearrange
 from ..kernel.binding import root_magnitudes
 from ..kernel.compile import compile_layers
 from ..kernel.layer_program import LayerProgram
+from .float32_boxes import STEPS, Float32Goal, explored
 
 
 SAMPLES = 8
@@ -24,11 +26,14 @@ DISTANCES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 """Shares of the box: beyond a kink that a point lies on, a float32 run may be off by more."""
 
 
-AROUND = (1e-6, 1e-5, 1e-4)
-"""Shares of the box: sides of boxes that are bounded around a point."""
+BESIDE = 8
+"""Points whose slopes are weighed for a way to be off."""
 
-STEPS = 48
-"""Of the ascent on slopes in a box in which little is undecided."""
+TRIES = 24
+"""Ways to be off that are tried at each distance from the best point."""
+
+AROUND = (1e-6, 1e-5, 1e-4, 1e-3)
+"""Shares of the box: sides of boxes that are bounded around a point."""
 
 
 def points_in(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -44,6 +49,24 @@ def points_near(x: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     return np.clip(np.concatenate([x[None], *(x + step for step in steps)]), lo, hi)
 
 
+def _slopes(program: LayerProgram, sums: list[np.ndarray], k: np.ndarray) -> list[np.ndarray]:
+    """Of each layer's sums, `(b, n)`, what objectives `k` grow by, where the sums are these."""
+    seed = np.zeros_like(sums[-1])
+    seed[np.arange(len(seed)), k] = 1.0
+    pending: dict[int, np.ndarray] = {len(program.layers): seed}
+    slopes = []
+    for number in range(len(program.layers), 0, -1):
+        layer, z = program.layers[number - 1], sums[number - 1]
+        a = pending.pop(number, np.zeros(z.shape))
+        if not layer.linear:
+            a = a * np.where(z < 0, layer.below, layer.above)
+        slopes.append(a)
+        for source, matrix in layer.sources.items():
+            part = a @ matrix
+            pending[source] = pending[source] + part if source in pending else part
+    return slopes[::-1]
+
+
 def run_off(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> np.ndarray:
     """A value of objectives at points where every sum is off by all it may be, `(b,)`.
 
@@ -55,27 +78,68 @@ def run_off(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> np.ndarray:
         x: `(b, d)`.
         k: `(b,)` the objective asked about at each point.
     """
-    sums = program.forward(x)
-    seed = np.zeros_like(sums[-1])
-    seed[np.arange(len(x)), k] = 1.0
-    pending: dict[int, np.ndarray] = {len(program.layers): seed}
-    slopes: list[np.ndarray | None] = [None] * len(program.layers)
-    for number in range(len(program.layers), 0, -1):
-        layer, a = program.layers[number - 1], pending.pop(number, None)
-        if a is None:
-            continue
-        if not layer.linear:
-            a = a * np.where(sums[number - 1] < 0, layer.below, layer.above)
-        slopes[number - 1] = a
-        for source, matrix in layer.sources.items():
-            part = a @ matrix
-            pending[source] = pending[source] + part if source in pending else part
+    slopes = _slopes(program, program.forward(x), k)
     values = [x]
     for layer, a in zip(program.layers, slopes, strict=True):
-        z = layer.bias - (0.0 if a is None else np.sign(a) * layer.error)
+        z = layer.bias - np.sign(a) * layer.error
         z = z + sum(values[source] @ matrix.T for source, matrix in layer.sources.items())
         values.append(z if layer.linear else z * np.where(z < 0, layer.below, layer.above))
     return values[-1][np.arange(len(x)), k]
+
+
+def _off(program: LayerProgram, k: int, sums: list[np.ndarray], share: np.ndarray) -> LayerProgram:
+    """The program in which every sum is off to the side that lowers an objective near some points.
+
+    Args:
+        program: Of which each layer says how far it may be off its definition.
+        k: The objective.
+        sums: Of each layer, `(b, n)`, at points.
+        share: `(b,)` how much what the objective grows by at each of them counts.
+    """
+    slopes = _slopes(program, sums, np.full(len(share), k))
+    layers = [
+        replace(layer, bias=layer.bias - np.sign(share @ a) * layer.error, error=0.0)
+        for layer, a in zip(program.layers, slopes, strict=True)
+    ]
+    return replace(program, layers=layers)
+
+
+def run_off_near(
+    program: LayerProgram, k: int, x: np.ndarray, box: tuple[np.ndarray, np.ndarray]
+) -> float:
+    """The least that a run is found to return near a point, every sum off by all it may be.
+
+    Which way each is off decides where the objective is least then. That is where units bend, and
+    on their sides it grows by other amounts: some mean of them decides which way to be off.
+
+    Args:
+        program: Of which each layer says how far it may be off its definition.
+        k: The objective.
+        x: `(d,)` where it is least, of the free inputs.
+        box: `(d,)` corners.
+    """
+    (lo, hi), rng, off = box, np.random.default_rng(0), program
+    near = points_near(x, lo, hi)
+    best = float(np.min(run_off(program, near, np.full(len(near), k))))
+    goal = np.where(np.arange(program.layers[-1].size) == k, np.inf, -np.inf)
+    rows, unknown = np.eye(goal.size), np.full(goal.size, -np.inf)
+    for far in AROUND:
+        for _ in range(TRIES):
+            step = far * (hi - lo) * 10.0 ** rng.uniform(-5.0, 0.0, (BESIDE, 1))
+            beside = np.clip(x + step * rng.uniform(-1.0, 1.0, (BESIDE, x.size)), lo, hi)
+            share = rng.dirichlet(np.full(BESIDE, 0.5))
+            tried = _off(program, k, off.forward(beside), share)
+            small = Box(np.maximum(lo, x - far * (hi - lo)), np.minimum(hi, x + far * (hi - lo)))
+            found = explored(
+                tried, root_magnitudes(tried, small), small, rows, goal, unknown, seconds=1.0,
+                steps=STEPS, most=NEAR,
+            )  # fmt: skip
+            if found.at is None:
+                continue
+            value = float(tried.evaluate(found.at[k][None])[0, k])
+            if value < best:
+                best, x, off = value, found.at[k], tried
+    return best
 
 
 def amounts(
@@ -128,27 +192,42 @@ def reachable(
     program = compile_layers(plan.graph, signs, np.zeros(len(signs)), fixed)
     if program is not None:
         for k, sized in sized_at(plan, program, points):
-            x = points_near(points[k], lo, hi)[:, free]
-            found[k] = float(np.min(run_off(sized, x, np.full(len(x), k))))
+            found[k] = run_off_near(sized, k, points[k][free], (lo[free], hi[free]))
     return found
 
 
 def provable_near(
-    program: LayerProgram, k: int, x: np.ndarray, lo: np.ndarray, hi: np.ndarray
+    program: LayerProgram,
+    k: int,
+    x: np.ndarray,
+    box: tuple[np.ndarray, np.ndarray],
+    goal: Float32Goal,
 ) -> float:
-    """The best bound of an objective over small boxes around a point.
+    """The most that can be proved of an objective over small boxes around a point.
+
+    That is the least of what is proved over each: by searches that go on until nothing is open,
+    for a real bound that no float32 bound reaches. Where a search does not end, what
+    it has proved is too little: then the others say, and the best of all if none has ended.
 
     Args:
         program: Of which each layer says how far it may be off its definition.
         k: The objective.
         x: `(d,)` where it is least, of the free inputs.
-        lo: `(d,)` the box that the small ones are part of.
-        hi: `(d,)`.
+        box: `(d,)` corners of the box that the small ones are part of.
+        goal: The objectives, and what is proved of them in real arithmetic.
     """
-    best = -np.inf
+    lo, hi = box
+    most, best = np.inf, -np.inf
+    unknown = np.full(goal.real.size, -np.inf)
+    target = np.where(np.arange(goal.real.size) == k, goal.real, -np.inf)
     for far in AROUND:
         low, high = np.maximum(lo, x - far * (hi - lo)), np.minimum(hi, x + far * (hi - lo))
-        kernel = root_magnitudes(program, Box(low, high))
-        least = kernel.bound(low, high, np.zeros(program.states, np.int8), STEPS)[0]
-        best = max(best, float(least[k]))
-    return best
+        small = Box(low, high)
+        found = explored(
+            program, root_magnitudes(program, small), small, goal.signs, target, unknown,
+            seconds=max(seconds_left(), 1e-3), steps=STEPS, most=NEAR,
+        )  # fmt: skip
+        best = max(best, float(found.lower[k]))
+        if found.ended:
+            most = min(most, float(found.lower[k]))
+    return most if np.isfinite(most) else best

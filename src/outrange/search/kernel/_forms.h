@@ -12,9 +12,17 @@ typedef struct {
     double *zc, *zb, *ez, *zm; /* z_j likewise, zm its size */
     double *hl, *hu, *hm;      /* least, largest, largest |.| output of units not fixed yet */
     double *mg;                /* size of all that is added into z_i, phases < j fixed */
+    double *beta;              /* what a row takes off per z_i */
+    double spent;              /* what errors cost the last relaxed form */
     double *G, *h;
     double *L, *U, *cc, *wl, *keep, *xbest, *xl, *xu;
     int *phase, *branch;
+    int *place; /* of each undecided state, its unit here */
+    /* Errors as variables, see `_signed.h`: in z_i and the objective, in z_i of fixed phases,
+     * in the rows; the objective, the ends of variables, the rows' right sides. */
+    simplex wide;
+    double *E, *Z, *R, *wc, *wlo, *whi, *cuts;
+    int built;
 } leaf;
 
 static leaf *leaf_new(const tape *t)
@@ -40,6 +48,8 @@ static leaf *leaf_new(const tape *t)
     f->ez = reals(KK);
     f->zm = reals(KK);
     f->mg = reals(KK);
+    f->beta = reals(KK);
+    f->cuts = reals(C);
     f->G = reals(C * D);
     f->h = reals(C);
     f->L = reals((KK + 1) * KK);
@@ -53,6 +63,7 @@ static leaf *leaf_new(const tape *t)
     f->xbest = reals(D);
     f->phase = malloc(sizeof(int) * KK);
     f->branch = malloc(sizeof(int) * KK);
+    f->place = malloc(sizeof(int) * ((size_t)t->states + 1));
     return f;
 }
 
@@ -76,6 +87,15 @@ static void leaf_free(leaf *f)
     free(f->ez);
     free(f->zm);
     free(f->mg);
+    free(f->beta);
+    free(f->cuts);
+    if (f->E) simplex_end(&f->wide);
+    free(f->E);
+    free(f->Z);
+    free(f->R);
+    free(f->wc);
+    free(f->wlo);
+    free(f->whi);
     free(f->hm);
     free(f->hl);
     free(f->hu);
@@ -89,6 +109,7 @@ static void leaf_free(leaf *f)
     free(f->xbest);
     free(f->phase);
     free(f->branch);
+    free(f->place);
     free(f);
 }
 
@@ -96,6 +117,8 @@ static void leaf_free(leaf *f)
 static double leaf_build(const tape *t, scratch *w, leaf *f, int k, const int8_t *st, double *e0)
 {
     int d = t->d, K = f->K;
+    f->built = 0;
+    for (int i = 0; i < K; i++) f->place[w->und_state[i]] = i;
     for (int i = 0; i <= K; i++) {
         int lev = i < K ? w->und_level[i] : t->levels, u = i < K ? w->und_unit[i] : k;
         for (int j = 0; j < K; j++) f->keep[w->und_state[j]] = 0.0;
@@ -117,6 +140,21 @@ static double leaf_build(const tape *t, scratch *w, leaf *f, int k, const int8_t
     return 0.0;
 }
 
+/* The line that stands in for unit i, in [lo, hi], where a times its output is bounded below. */
+static double leaf_line(const leaf *f, double lo, double hi, int i, double a, double *b)
+{
+    double sm = f->sm[i], sp = f->sp[i];
+    *b = 0.0;
+    if (lo >= 0) return sp;
+    if (hi <= 0) return sm;
+    if ((a > 0) == (sp > sm)) return hi > -lo ? sp : sm;
+    double s = (sp * hi - sm * lo) / (hi - lo), e1 = (sp - s) * hi, e2 = (sm - s) * lo;
+    double slack = 4 * UNIT * ((fabs(sp) + fabs(s)) * fabs(hi) + (fabs(sm) + fabs(s)) * fabs(lo)) +
+                   TINY;
+    *b = a > 0 ? fmin(e1, e2) - slack : fmax(e1, e2) + slack;
+    return s;
+}
+
 /* A lower bound of a form in the inputs and the units < top (coefficients in cc and wl, constant c,
  * known up to err), with the phases of units < j fixed and units j..top-1 relaxed. Leaves the
  * coefficients in cc and returns the constant, rounding included. wl is used up. */
@@ -128,20 +166,10 @@ static double relax_form(const tape *t, leaf *f, int j, int top, double c, doubl
     for (int q = 0; q < d; q++) mag += fabs(f->cc[q]) * t->reach[q];
     for (int s = 0; s < top; s++) mag += fabs(f->wl[s]) * (s < j ? f->am[s] : f->hm[s]);
     for (int i = top - 1; i >= j; i--) {
-        double a = f->wl[i], s, b = 0.0;
+        double a = f->wl[i], s, b;
         if (a == 0.0) continue;
-        double lo = L[i], hi = U[i], sm = f->sm[i], sp = f->sp[i];
-        if (lo >= 0) s = sp;
-        else if (hi <= 0) s = sm;
-        else if ((a > 0) == (sp > sm)) s = hi > -lo ? sp : sm;
-        else {
-            s = (sp * hi - sm * lo) / (hi - lo);
-            double e1 = (sp - s) * hi, e2 = (sm - s) * lo;
-            double slack =
-                4 * UNIT * ((fabs(sp) + fabs(s)) * fabs(hi) + (fabs(sm) + fabs(s)) * fabs(lo)) +
-                TINY;
-            b = a > 0 ? fmin(e1, e2) - slack : fmax(e1, e2) + slack;
-        }
+        s = leaf_line(f, L[i], U[i], i, a, &b);
+        double sm = f->sm[i], sp = f->sp[i];
         double p = a * s;
         ob += a * b + p * f->r[i];
         err += fabs(p) * f->e[i];
@@ -158,7 +186,8 @@ static double relax_form(const tape *t, leaf *f, int j, int top, double c, doubl
         for (int q = 0; q < d; q++) f->cc[q] += a * f->Ac[s * d + q];
     }
     /* mag: every coefficient met, times the size of what it multiplies; mg holds sums of sizes */
-    return ob - (err + 4 * gamma_of(2 * (K + d) + 8) * mag + TINY) * (1 + 1e-9);
+    f->spent = (err + 4 * gamma_of(2 * (K + d) + 8) * mag + TINY) * (1 + 1e-9);
+    return ob - f->spent;
 }
 
 /* Bounds of z_i for the units not fixed yet, given the phases of units < j: the fixed ones are put

@@ -54,6 +54,7 @@
 #include "_objective.h"
 #include "_simplex.h"
 #include "_forms.h"
+#include "_signed.h"
 #include "_leaf.h"
 #include "_visit.h"
 #include "_explore.h"

@@ -40,6 +40,12 @@ static double leaf_solve(const tape *t, scratch *w, leaf *f, int k, const double
                 *complete = 0;
                 break;
             }
+            /* What errors cost may be what is missing: then they are worth a row of their own. */
+            double missed = best - bound;
+            for (int i = 0, r = 0; i < j; i++)
+                if (f->branch[i]) missed -= f->lp.y[r++] * f->ez[i];
+            if (bound < best && missed <= LEAF_SHARE * f->spent)
+                bound = fmax(bound, leaf_again(t, w, f, k, j, m, best, xl, xu, st));
             int exact = 1;
             for (int i = j; i < K; i++)
                 if (L[i] < 0 && U[i] > 0) exact = 0;

@@ -174,7 +174,8 @@ static void descend(const tape *t, scratch *w, int j, int rows)
     if (count) feed(t, w, l, count, rows);
 }
 
-/* The same of one row, where unstable units are kept: their coefficients go to keep[state]. */
+/* The same of one row, where unstable units are kept: their coefficients go to keep[state]; those
+ * of all other sums to ga. */
 static void descend_keeping(const tape *t, scratch *w, int j, const int8_t *st, double *keep)
 {
     const level *l = &t->lv[j];
@@ -194,6 +195,7 @@ static void descend_keeping(const tape *t, scratch *w, int j, const int8_t *st, 
         w->cst[0] += p * l->bias[u];
         w->pad[0] += fabs(x) * l->rho[u];
         w->mag[0] += fabs(p * l->bias[u]);
+        w->ga[l->at + u] = p;
         w->list[count++] = u;
         w->p0[u] = p;
     }

@@ -1,0 +1,158 @@
+"""Leaves of boxes in which every sum may be off: their bounds are the least, and no more."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from cases import cases
+from outrange.core import Box
+from outrange.graph import Builder, Slot
+from outrange.search.input_split.float32_boxes import explored
+from outrange.search.kernel.binding import CompiledProgram, library, root_magnitudes
+from outrange.search.kernel.compile import compile_layers
+
+
+pytestmark = pytest.mark.skipif(library() is None, reason="there is no kernel")
+
+
+def layered(rng, curve="relu"):
+    """A network of 9 units in three layers, whose sums may be off, and two objectives."""
+    b = Builder([Slot("x", (2,))])
+    (x,) = b.input_values()
+    for inputs in (2, 3, 3):
+        kernel = rng.normal(size=(inputs, 3))
+        x = b.curve(curve, b.dense(x, kernel, 0.3 * rng.normal(size=3)))
+    graph = b.finish([b.dense(x, rng.normal(size=(3, 2)))], ["y"])
+    program = compile_layers(graph, np.eye(2), np.zeros(2), np.full(2, np.nan))
+    sizes = 10.0 ** rng.uniform(-3.0, -1.0, len(program.layers))
+    layers = [
+        dataclasses.replace(layer, error=size * rng.random(layer.size))
+        for layer, size in zip(program.layers, sizes, strict=True)
+    ]
+    layers[-1] = dataclasses.replace(layers[-1], error=np.zeros(2))
+    return dataclasses.replace(program, layers=layers)
+
+
+def run(program, x, errors):
+    """Objectives where every sum is off by so much."""
+    values = [x]
+    for layer, error in zip(program.layers, errors, strict=True):
+        z = layer.bias + error
+        z = z + sum(values[source] @ matrix.T for source, matrix in layer.sources.items())
+        values.append(z if layer.linear else layer.curve(z))
+    return values[-1]
+
+
+def heights(program, lo, hi):
+    """How large sums can be, layer by layer."""
+    values = [np.maximum(np.abs(lo), np.abs(hi))]
+    for layer in program.layers:
+        z = np.abs(layer.bias) + layer.error
+        values.append(z + sum(np.abs(m) @ values[s] for s, m in layer.sources.items()))
+    return values[1:]
+
+
+def least(program, lo, hi, k):
+    """The least that an objective can be, each sum off by all that it may be: by integers.
+
+    What a run returns that the solver has found: its tolerances make no more of it.
+    """
+    starts = np.cumsum([program.inputs, *(3 * layer.size for layer in program.layers)])
+    count, rows = starts[-1], []
+    low, high, whole = np.full(count, -np.inf), np.full(count, np.inf), np.zeros(count)
+    low[:2], high[:2] = lo, hi
+    values = [np.arange(2), *(at + one.size + np.arange(one.size) for at, one in
+                              zip(starts[:-1], program.layers, strict=True))]  # fmt: skip
+
+    def add(terms, lowest, highest):
+        row = np.zeros(count)
+        for place, factor in terms:
+            row[place] += factor
+        rows.append((row, lowest, highest))
+
+    tops = heights(program, lo, hi)
+    for z, layer, top in zip(starts[:-1], program.layers, tops, strict=True):
+        below, above = (1.0, 1.0) if layer.linear else (layer.below, layer.above)
+        for u in range(layer.size):
+            at, h, on, far = z + u, z + layer.size + u, z + 2 * layer.size + u, 2.0 * top[u]
+            terms = [(at, 1.0)]
+            for source, matrix in layer.sources.items():
+                terms += [(values[source][i], -matrix[u, i]) for i in range(matrix.shape[1])]
+            add(terms, layer.bias[u] - layer.error[u], layer.bias[u] + layer.error[u])
+            low[on], high[on], whole[on] = 0.0, 1.0, 1.0
+            add([(h, 1.0), (at, -below), (on, -far)], -np.inf, 0.0)
+            add([(h, 1.0), (at, -below), (on, far)], 0.0, np.inf)
+            add([(h, 1.0), (at, -above), (on, far)], -np.inf, far)
+            add([(h, 1.0), (at, -above), (on, -far)], -far, np.inf)
+            add([(at, 1.0), (on, -far)], -far, 0.0)
+    goal = np.zeros(count)
+    goal[values[-1][k]] = 1.0
+    matrix, lowest, highest = map(np.array, zip(*rows, strict=True))
+    found = milp(
+        goal, constraints=LinearConstraint(matrix, lowest, highest), integrality=whole,
+        bounds=Bounds(low, high), options={"mip_rel_gap": 1e-9},
+    )  # fmt: skip
+    if found.x is None:  # it fails now and then
+        return None
+    errors = []
+    for z, layer in zip(starts[:-1], program.layers, strict=True):
+        exact = layer.bias + sum(m @ found.x[values[s]] for s, m in layer.sources.items())
+        errors.append(np.clip(found.x[z : z + layer.size] - exact, -layer.error, layer.error))
+    return float(run(program, np.clip(found.x[:2], lo, hi), errors)[k])
+
+
+def boxes(seed):
+    """A network, and a box in which some of its units bend."""
+    rng = np.random.default_rng(seed)
+    program = layered(rng, ("relu", "leaky_relu")[seed % 2])
+    middle, radius = rng.normal(size=2), 10.0 ** rng.uniform(-2.0, 0.0)
+    return program, Box(middle - radius, middle + radius)
+
+
+def bounded(program, kernel, box, k, target):
+    """What a search proves of one objective; whether nothing was left open."""
+    wanted = np.where(np.arange(2) == k, target, -np.inf)
+    found = explored(program, kernel, box, np.eye(2), wanted, np.full(2, -np.inf), seconds=10.0,
+                     most=256)  # fmt: skip
+    return found.lower[k], found.ended
+
+
+def test_leaves_prove_the_least_and_no_more():
+    asked = proved = unpaid = 0
+    for seed in range(cases(24, 400)):
+        program, box = boxes(seed)
+        kernel = root_magnitudes(program, box)
+        free = CompiledProgram(program, np.maximum(np.abs(box.lo), np.abs(box.hi)), radii=False)
+        for k in range(2):
+            exact = least(program, box.lo, box.hi, k)
+            if exact is None:
+                continue
+            asked += 1
+            near = 1e-5 * (1.0 + abs(exact))
+            for target in (exact - near, exact + near, exact + 0.1, np.inf):
+                lower, _ = bounded(program, kernel, box, k, target)
+                assert lower <= exact + 1e-12, (seed, k, target - exact)
+            lower, ended = bounded(program, kernel, box, k, exact - near)
+            proved += bool(ended and lower >= exact - near)
+            unpaid += bounded(program, free, box, k, np.inf)[0] > exact + near
+    assert proved == asked > cases(24, 400)
+    assert unpaid > 0.9 * proved  # what sums are off by is most of what there is to pay
+
+
+def test_no_run_is_below_what_leaves_prove():
+    closest = np.inf
+    for seed in range(cases(24, 400)):
+        program, box = boxes(1000 + seed)
+        kernel = root_magnitudes(program, box)
+        rng = np.random.default_rng(seed)
+        x = rng.uniform(box.lo, box.hi, (2000, 2))
+        errors = [
+            layer.error * rng.choice([-1.0, 1.0], (len(x), layer.size)) for layer in program.layers
+        ]
+        returned = run(program, x, errors)
+        for k in range(2):
+            lower, _ = bounded(program, kernel, box, k, np.inf)
+            closest = min(closest, float(returned[:, k].min() - lower))
+    assert closest >= 0.0
