@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from _pytest.doctest import DoctestModule
 
-import quick_steps
 import shared_draws
-from cases import ASKED, FULL, cases
+from cases import ASKED, cases
 
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -27,9 +26,6 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("fixed")
 
-
-if not FULL:
-    quick_steps.share()
 
 GC_THRESHOLD = 100_000
 """Objects made between two looks for garbage: Python's 700 cost a tenth of the tests' time."""

@@ -9,6 +9,7 @@ from ..core import Bounds, InputError
 from ..domains import bounds
 from ..domains.intervals import RULES
 from ..graph import Graph
+from ..program import PartialGraph
 
 
 @dataclass(eq=False)
@@ -62,3 +63,33 @@ def linear_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | 
         return bounds(graph, lo, hi, "linear")
     except InputError:
         return None
+
+
+def ends_of(
+    part: PartialGraph | None, tensor: int | None, ends: list[Bounds] | None
+) -> Bounds | None:
+    """Range of a tensor over one box, `(units,)` each, by those of the values of a graph."""
+    if part is None or ends is None or tensor is None:
+        return None
+    if tensor in part.constants:
+        flat = np.ravel(part.constants[tensor]).astype(np.float64)
+        return flat, flat
+    if tensor not in part.values:
+        return None
+    lo, hi = ends[part.values[tensor]]
+    return lo[0], hi[0]
+
+
+def ends_of_both(
+    part: PartialGraph | None, tensor: int, fused: Ranges | None, written: Ranges | None
+) -> Bounds | None:
+    """The same by the graph, and by the graph as written where that is another.
+
+    A curve that is fused of several may have no value where one end is infinite, although each of
+    them has.
+    """
+    found = ends_of(part, tensor, fused.ends if fused else None)
+    if part is None or found is None or written is None or tensor not in part.places:
+        return found
+    lo, hi = (end[0] for end in written.ends[part.places[tensor]])
+    return np.maximum(found[0], lo), np.minimum(found[1], hi)

@@ -12,7 +12,7 @@ import numpy as np
 from ..core import Bounds
 from ..graph import Graph
 from ..program import Head, Layer, Loss, Measured, PartialGraph, Program
-from .bounds import Ranges, interval_ends, linear_ends
+from .bounds import Ranges, ends_of, ends_of_both, interval_ends, linear_ends
 from .plan import Plan
 from .trials import Trials
 
@@ -103,17 +103,8 @@ class DiagnosisContext:
         return None if part is None else interval_ends(part.graph, *self._box(part))
 
     def free_ends(self, tensor: int) -> Bounds | None:
-        """Range of a tensor whatever the trainable weights: `(units,)` each.
-
-        Of the graph as written too: a curve that is fused of several may have no value where one
-        end is infinite, although each of them has.
-        """
-        part = self.program.free
-        found = _of(part, tensor, self.free.ends if self.free else None)
-        if part is None or found is None or tensor not in part.places or self.free_written is None:
-            return found
-        lo, hi = (end[0] for end in self.free_written.ends[part.places[tensor]])
-        return np.maximum(found[0], lo), np.minimum(found[1], hi)
+        """Range of a tensor whatever the trainable weights: `(units,)` each."""
+        return ends_of_both(self.program.free, tensor, self.free, self.free_written)
 
     @cached_property
     def free_written(self) -> Ranges | None:
@@ -147,7 +138,7 @@ class DiagnosisContext:
 
     def box_ends(self, tensor: int | None) -> Bounds | None:
         """Range of a tensor over the box of the data, stored weights."""
-        return _of(self.program.whole, tensor, self.over_box.ends if self.over_box else None)
+        return ends_of(self.program.whole, tensor, self.over_box.ends if self.over_box else None)
 
     def _box(self, part: PartialGraph) -> Bounds:
         x = self.flat[self.sound_rows]
@@ -303,15 +294,3 @@ def cut(data: Any, rows: np.ndarray) -> Any:
 
 def _finite(array: np.ndarray) -> bool:
     return bool(np.isfinite(array).all())
-
-
-def _of(part: PartialGraph | None, tensor: int | None, ends: list[Bounds] | None) -> Bounds | None:
-    if part is None or ends is None or tensor is None:
-        return None
-    if tensor in part.constants:
-        flat = np.ravel(part.constants[tensor]).astype(np.float64)
-        return flat, flat
-    if tensor not in part.values:
-        return None
-    lo, hi = ends[part.values[tensor]]
-    return lo[0], hi[0]
