@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -125,46 +125,58 @@ class TensorFlowTraining:
 
         return self._traced(run, reduce_retracing=True)
 
-    def steps(self, x: Any, y: Any) -> list[float]:
-        """The loss before each step, up to the first that is not finite.
+    def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
+        """Losses of steps and of looks: see `Copy.steps`.
 
         Args:
             x: Inputs of each step, one after the other along a first axis more.
             y: Their targets.
+            due: Whether a look comes before each step.
+            rows: Inputs and targets of the looks.
         """
-        data = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
-        specs = self.k.tree.map_structure(
+        tree = self.k.tree
+        data, rows = tree.map_structure(self.k.ops.convert_to_tensor, ((x, y), rows))
+        several = tree.map_structure(
             lambda t: self.tf.TensorSpec([None, *t.shape[1:]], t.dtype), data
         )
-        key = str(specs)
+        alone = tree.map_structure(lambda t: self.tf.TensorSpec(t.shape, t.dtype), rows)
+        looks = bool(np.any(due))
+        specs = [several, self.tf.TensorSpec([None], "bool"), alone]
+        key = str((specs, looks))
         if key not in self._loops:
-            self._loops[key] = self._traced(self._several, input_signature=specs)
-        return _numbers(*self._loops[key](*data))
+            self._loops[key] = self._traced(partial(self._several, looks), input_signature=specs)
+        losses, seen, done = map(np.asarray, self._loops[key](data, np.asarray(due), rows))
+        return losses[:done].tolist(), seen[:done][np.asarray(due)[:done]].tolist()
 
-    def _several(self, x: Any, y: Any) -> Any:
-        """Losses, and how many there are."""
+    def _several(self, looks: bool, data: Any, due: Any, rows: Any) -> Any:
+        """Losses of the steps, of the looks before them, and how many steps there were."""
         tf, tree, model = self.tf, self.k.tree, self.model
         optimizer, values = model.optimizer, [v.value for v in model.trainable_variables]
 
-        def step(i: Any, losses: Any, _: Any) -> Any:
-            rows, targets = tree.map_structure(lambda a: a[i], (x, y))
+        def look() -> Any:
+            return tf.cast(self.look(*rows)[0], tf.float32)
+
+        def step(i: Any, losses: Any, seen: Any, _: Any) -> Any:
+            if looks:
+                seen = seen.write(i, tf.cond(due[i], look, lambda: 0.0))
+            x, y = tree.map_structure(lambda a: a[i], data)
             with tf.GradientTape() as tape:
                 # A layer that was made frozen has variables that are not watched of themselves.
                 tape.watch(values)
-                seen = model(rows, training=True)
-                loss = model.compute_loss(x=rows, y=targets, y_pred=seen, training=True)
+                loss = model.compute_loss(x=x, y=y, y_pred=model(x, training=True), training=True)
                 scaled = optimizer.scale_loss(loss)
             if values:
                 self._apply(tape.gradient(scaled, values))
-            return i + 1, losses.write(i, tf.cast(loss, tf.float32)), tf.math.is_finite(loss)
+            losses = losses.write(i, tf.cast(loss, tf.float32))
+            return i + 1, losses, seen, tf.math.is_finite(loss)
 
-        count = tf.shape(tree.flatten(x)[0])[0]
-        losses = tf.TensorArray(tf.float32, size=count, element_shape=())
-        done, losses, _ = tf.while_loop(
-            lambda i, losses, finite: tf.logical_and(i < count, finite),
-            step, (0, losses, True), parallel_iterations=1,
+        count = tf.shape(due)[0]
+        losses, seen = (tf.TensorArray(tf.float32, count, element_shape=()) for _ in range(2))
+        done, losses, seen, _ = tf.while_loop(
+            lambda i, losses, seen, finite: tf.logical_and(i < count, finite),
+            step, (0, losses, seen, True), parallel_iterations=1,
         )  # fmt: skip
-        return losses.stack(), done
+        return losses.stack(), seen.stack() if looks else tf.zeros(count), done
 
     def _apply(self, found: list[Any]) -> None:
         """Hand gradients to the optimizer; all in one vector, where that is the same."""
@@ -183,7 +195,3 @@ class TensorFlowTraining:
 
 def _flat(tf: Any, tensors: list[Any]) -> Any:
     return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
-
-
-def _numbers(losses: Any, done: Any) -> list[float]:
-    return np.asarray(losses)[: int(done)].tolist()

@@ -27,12 +27,17 @@ class Look(NamedTuple):
 class Copy(Protocol):
     """Something that is trained in the model's place."""
 
-    def steps(self, x: Any, y: Any) -> list[float]:
-        """Take steps, up to the first whose loss is not finite; return the losses before them.
+    def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
+        """Take steps, up to the first whose loss is not finite.
 
         Args:
             x: Inputs of each step, one after the other along a first axis more.
             y: Their targets.
+            due: Whether a look comes before each step.
+            rows: Inputs and targets of the looks.
+
+        Returns:
+            The loss before each step, of its own rows; and that of each look.
         """
         ...
 
@@ -81,16 +86,19 @@ class State:
         ]
         self._state = trainable, others, slots
 
-    def steps(self, x: Any, y: Any) -> list[float]:
-        """Take steps, up to the first whose loss is not finite; return the losses before them."""
+    def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
+        """Take steps, up to the first whose loss is not finite: see `Copy.steps`."""
         losses: list[float] = []
-        for i in range(len(self._k.tree.flatten(x)[0])):
+        seen: list[float] = []
+        for i, looks in enumerate(due):
+            if looks:
+                seen.append(self.look(*rows).loss)
             batch = self._k.tree.map_structure(lambda a, i=i: a[i], (x, y))
             loss, self._state = self._step(self._state, *batch)
             losses.append(float(loss))
             if not np.isfinite(losses[-1]):
                 break
-        return losses
+        return losses, seen
 
     def look(self, x: Any, y: Any) -> Look:
         """Loss and outputs at the weights reached."""
@@ -147,9 +155,9 @@ class Clone:
                 own.assign(new)
         self._training.load()
 
-    def steps(self, x: Any, y: Any) -> list[float]:
-        """Take steps, up to the first whose loss is not finite; return the losses before them."""
-        return self._training.steps(x, y)
+    def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
+        """Take steps, up to the first whose loss is not finite: see `Copy.steps`."""
+        return self._training.steps(x, y, due, rows)
 
     def look(self, x: Any, y: Any) -> Look:
         """Loss and outputs at the weights reached."""

@@ -1,6 +1,5 @@
 """A few steps of training on a copy of the model, with its own optimizer."""
 
-import itertools
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -138,15 +137,15 @@ def _run(
             count = 1
         else:
             count = min(count, max(1, int((seconds - (last - start)) / max(pace, 1e-9))))
+        due = np.array([not whole and _due(i + j) for j in range(count)])
         if whole:
-            found = copy.steps(*_repeated(k, first, count))
+            found, _ = copy.steps(*_repeated(k, first, count), due, first)
             looks += [(i + j, loss) for j, loss in enumerate(found)]
         else:
-            if _due(i):
-                looks.append((i, copy.look(*first).loss))
-            count = min(count, next(j for j in itertools.count(1) if _due(i + j)))
             at = np.stack([next(order) for _ in range(count)])
-            found = copy.steps(*k.tree.map_structure(lambda a, at=at: a[at], data))
+            some = k.tree.map_structure(lambda a, at=at: a[at], data)
+            found, seen = copy.steps(*some, due, first)
+            looks += zip((i + np.flatnonzero(due)).tolist(), seen, strict=False)
         losses += found
         now = time.process_time()
         pace, last = (now - last) / count, now

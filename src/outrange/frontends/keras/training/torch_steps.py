@@ -71,22 +71,27 @@ class TorchTraining:
         finally:
             torch().set_num_threads(before)
 
-    def steps(self, x: Any, y: Any) -> list[float]:
-        """The loss before each step, up to the first that is not finite.
+    def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
+        """Losses of steps and of looks: see `Copy.steps`.
 
         Args:
             x: Inputs of each step, one after the other along a first axis more.
             y: Their targets.
+            due: Whether a look comes before each step.
+            rows: Inputs and targets of the looks.
         """
         data = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
         flat = self.k.tree.flatten(data)
         losses: list[float] = []
+        seen: list[float] = []
         with self.alone():
-            for batch in zip(*flat, strict=True):
+            for looks, *batch in zip(due, *flat, strict=True):
+                if looks:
+                    seen.append(float(self.look(*rows)[0]))
                 losses.append(float(self._run("step", data, batch)[0]))
                 if not np.isfinite(losses[-1]):
                     break
-        return losses
+        return losses, seen
 
     def look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
         """The loss in training and the outputs: see `Look`; nothing is changed."""
