@@ -81,6 +81,22 @@ class TensorFlowTraining:
         finally:
             options.set_experimental_options({name: before})
 
+    def prepare(self, y: Any) -> None:
+        """Make the variables that count the losses of several outputs.
+
+        A function that makes them while it is traced is traced twice.
+
+        Args:
+            y: Targets; their number of rows does not matter.
+        """
+        tree, symbol, dtype = self.k.tree, self.k.KerasTensor, self.k.backend.standardize_dtype
+        compiled, output = self.model._compile_loss, getattr(self.model, "output", None)
+        if compiled is None or compiled.built or not tree.is_nested(output):
+            return
+        targets = tree.map_structure(lambda t: symbol((None, *t.shape[1:]), dtype(t.dtype)), y)
+        with contextlib.suppress(Exception):  # it is the call itself that tells what is wrong
+            compiled.build(targets, output)
+
     @cached_property
     def outputs(self) -> Any:
         """`(x)` to the outputs at inference."""
@@ -136,6 +152,7 @@ class TensorFlowTraining:
         """
         tree = self.k.tree
         data, rows = tree.map_structure(self.k.ops.convert_to_tensor, ((x, y), rows))
+        self.prepare(rows[1])
         several = tree.map_structure(
             lambda t: self.tf.TensorSpec([None, *t.shape[1:]], t.dtype), data
         )

@@ -102,6 +102,7 @@ class Measurement:
         model, k = self.model, self.k
         x, y = k.tree.map_structure(k.ops.convert_to_tensor, (x, y))
         if self.graphs is not None:
+            self.graphs.prepare(y)
             loss, found, outputs = self.graphs.measure(x, y)
             gradients_ = [None if g is None else self.numpy(g) for g in found]
             return float(self.numpy(loss)), gradients_, tuple(map(self.numpy, outputs))
