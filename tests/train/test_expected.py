@@ -9,6 +9,7 @@ import pytest
 import outrange
 from outrange.core.confidence import clopper_pearson
 from outrange.train.comparison.initial import Initializers, is_centered
+from outrange.train.expected import expected as draw
 
 
 LINE = np.arange(1.0, 8.0)[:, None]
@@ -157,3 +158,22 @@ def test_arguments_that_break_a_rule():
         outrange.expected("model.onnx", LINE)
     with pytest.raises(outrange.InputError, match=r"input shape \(2,\)"):
         outrange.expected(model(relu(), inputs=2), LINE)
+
+
+def test_a_layer_whose_chance_is_known_to_be_small_is_not_drawn():
+    """Five relus of centered kernels: at most 1 in 32, and fewer are drawn."""
+    x = np.random.default_rng(1).normal(size=(6, 3, 1)).astype("float32")
+    both = keras.layers.Dense(5, "hard_sigmoid", name="both")
+    many = keras.Sequential([
+        keras.Input((3, 1)),
+        keras.layers.Conv1D(5, 2, activation="relu", name="convolution"), keras.layers.Flatten(),
+        relu(5, name="wide"), relu(3, name="narrow"),
+        relu(5, bias_initializer="ones", name="shifted"), both,
+    ])  # fmt: skip
+    drawn = draw(many, x, trials=20, least=0.05)
+    assert [one.name for one in drawn.layers] == ["narrow", "shifted", "both"]
+    few = draw(many, x, trials=20, names={"wide", "narrow"})
+    assert [one.name for one in few.layers] == ["wide", "narrow"]
+    (alone,) = draw(many, x, trials=400, names={"convolution"}).layers
+    assert alone.all_lo <= 1 / 32
+    assert alone.hi <= 0.5

@@ -240,8 +240,8 @@ class Program:
             of a convolution, which is added to what that returns, or `"state"`, multiplied by the
             zeros that a recurrent layer starts from.
         repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
-        dead_start: `(trials=…)` to the chances of a dead start, as `outrange.expected` answers;
-            None where nobody can be asked.
+        dead_start: `(trials=…, names=…, least=…)` to the chances of a dead start, as
+            `train.expected` answers; None where nobody can be asked.
     """
 
     name: str

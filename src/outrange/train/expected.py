@@ -23,9 +23,27 @@ FEW = 64
 
 
 def expected(
-    model: Any, x: Any, *, trials: int = 1000, confidence: float = 0.95, seed: int = 0
+    model: Any,
+    x: Any,
+    *,
+    trials: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    names: Container[str] | None = None,
+    least: float = 0.0,
 ) -> DeadStart:
-    """See `outrange.expected`."""
+    """See `outrange.expected`.
+
+    Args:
+        model: A Keras model or layer.
+        x: Its data.
+        trials: Fresh starts to draw.
+        confidence: Of the intervals.
+        seed: Of the draw.
+        names: Layers that are asked about; None for all.
+        least: Layers are left out of which it is known, without a draw, that the chance that all
+            units start dead is below this, unless a layer before them starts dead.
+    """
     check_confidence(confidence)
     if not isinstance(trials, int | np.integer) or isinstance(trials, bool) or trials < 1:
         raise InputError(f"`trials` is a whole number >= 1. Received: trials={trials!r}.")
@@ -33,7 +51,11 @@ def expected(
     structure = Structure(model, data_arrays(x, "x"))
     rows = structure.rows()
     makers = Initializers(model)
-    bent = [info for info in structure.network.layers if _flat_curves(structure.network, info)]
+    bent = [
+        info for info in structure.network.layers
+        if (names is None or info.path in names) and _flat_curves(structure.network, info)
+        and _most_often(model, structure.network, info) >= least
+    ]  # fmt: skip
     known = {
         info.path: exact
         for info in bent
@@ -130,6 +152,38 @@ def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
     return reads == (0,) and all(m is not None and (is_fixed(m) or is_centered(m)) for m in makers)
 
 
+def _most_often(model: Any, network: Network, info: LayerInfo) -> float:
+    """An upper bound on the chance that all units of a layer start dead on inputs that are not 0.
+
+    A unit `relu(w . x)` is dead where no row has `w . x > 0`. With `-w`, which is as likely, it is
+    dead only if no row has `w . x < 0`; both hold where all `w . x` are 0, which has no chance. So
+    a unit is dead in half of the starts at most, and units are drawn independently.
+    """
+    layer = _layer(model, info)
+    if type(layer).__name__ not in SUMS or not info.shape:
+        return 1.0
+    makers = _makers(layer)
+    if makers.get("kernel") is None or not _is_symmetric(network, info, makers):
+        return 1.0
+    return 0.5 ** info.shape[-1]
+
+
+SUMS = ("Dense", "Conv1D", "Conv2D", "Conv3D")
+"""Layers whose units have a column of the kernel each, and sum up."""
+
+
+def _makers(layer: Any) -> dict[str, Any]:
+    return {v.name: initializer_of(layer, v) for v in layer.trainable_variables}
+
+
+def _is_symmetric(network: Network, info: LayerInfo, makers: dict[str, Any]) -> bool:
+    """Whether `w` and `-w` are as likely, and the activation is flat up to 0 and rises after it."""
+    if not is_centered(makers["kernel"]) or ("bias" in makers and not is_zero(makers["bias"])):
+        return False
+    curves = _flat_curves(network, info)
+    return all(c.knots == (0.0,) and float(c.df(np.asarray(-1.0))) == 0.0 for c in curves)
+
+
 def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray) -> float | None:
     """The chance itself, where it is known; None elsewhere.
 
@@ -140,12 +194,7 @@ def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray)
     """
     if not _independent(model, network, info):
         return None
-    layer = _layer(model, info)
-    makers = {v.name: initializer_of(layer, v) for v in layer.trainable_variables}
-    if not is_centered(makers["kernel"]) or ("bias" in makers and not is_zero(makers["bias"])):
-        return None
-    curves = _flat_curves(network, info)
-    if any(c.knots != (0.0,) or float(c.df(np.asarray(-1.0))) != 0.0 for c in curves):
+    if not _is_symmetric(network, info, _makers(_layer(model, info))):
         return None
     nonzero = rows[np.abs(rows).max(axis=1) > 0]
     if not len(nonzero):

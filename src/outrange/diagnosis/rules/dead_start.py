@@ -43,10 +43,10 @@ def _neuron(keras: ModuleType, weight: float, activation: str) -> ModelAndData:
     "OR034", "the layer often starts dead",
     """The chance, over the layer's own initializers, that all units of a narrow layer (up to 8)
     start on a flat piece of their activation at every row of the data: in closed form where it is
-    known, else counted in 200 fresh starts (40 where none of them is dead), and told from 5 % on by
-    the lower end of its confidence interval. Where the stored weights are such a start it is
-    MEASURED: to draw again may not help for long. Where they are alive it is a note: this training
-    is well, another may not be.""",
+    known, by symmetry where that bounds it (five relus: 1 in 32), else counted in 200 fresh starts
+    (40 where none of them is dead), and told from 5 % on by the lower end of its confidence
+    interval. Where the stored weights are such a start it is MEASURED: to draw again may not help
+    for long. Where they are alive it is a note: this training is well, another may not be.""",
     Example(
         lambda k: _neuron(k, -1.5, "relu"), lambda k: _neuron(k, -1.5, "leaky_relu"),
         level=Level.MEASURED,
@@ -64,9 +64,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if not narrow or program.dead_start is None or not case.runs:
         return
     try:
-        found = program.dead_start(trials=LOOK)
+        asked = {"names": narrow, "least": OFTEN}
+        found = program.dead_start(trials=LOOK, **asked)
         if any(one.name in narrow and one.trials and one.all_dead > 0 for one in found.layers):
-            found = program.dead_start(trials=STARTS)
+            found = program.dead_start(trials=STARTS, **asked)
     except OutrangeError:
         return  # a layer that is not described: its reason is in `unread` already
     for one in found.layers:
