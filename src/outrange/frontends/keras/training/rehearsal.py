@@ -139,12 +139,13 @@ def _run(
             count = min(count, max(1, int((seconds - (last - start)) / max(pace, 1e-9))))
         due = np.array([not whole and _due(i + j) for j in range(count)])
         if whole:
-            found, _ = copy.steps(*_repeated(k, first, count), due, first)
+            x, y = _repeated(k, first, count)
+            found, _ = copy.steps(x, y, due, first)
             looks += [(i + j, loss) for j, loss in enumerate(found)]
         else:
             at = np.stack([next(order) for _ in range(count)])
-            some = k.tree.map_structure(lambda a, at=at: a[at], data)
-            found, seen = copy.steps(*some, due, first)
+            x, y = k.tree.map_structure(lambda a, at=at: a[at], data)
+            found, seen = copy.steps(x, y, due, first)
             looks += zip((i + np.flatnonzero(due)).tolist(), seen, strict=False)
         losses += found
         now = time.process_time()
