@@ -36,6 +36,10 @@ class Unused(L.Dense):
         self.spare = self.add_weight(shape=(3,), initializer="ones", name="spare")
 
 
+def own_loss(y, found):
+    return keras.ops.mean(abs(y - found))
+
+
 def vectors(*layers, head=(1, None)):
     units, activation = head
     return keras.Sequential([keras.Input((5,)), *layers, L.Dense(units, activation)])
@@ -132,9 +136,15 @@ MODELS = {
         lambda: vectors(L.Dense(4), L.Dense(4)), (optimizers.SGD, {"learning_rate": 1e12}), "mse",
     ),
     "own code": (lambda: vectors(L.Dense(4), Growing()), PLAIN, "mse"),
+    "own loss": (lambda: vectors(L.Dense(4)), PLAIN, own_loss),
+    "own rate": (
+        lambda: vectors(L.Dense(4)), (optimizers.SGD, {"learning_rate": lambda: 0.05}), "mse",
+    ),
 }  # fmt: skip
 
-NOT_RECORDED = ("own code", "eager", "no path", "accumulated", "averaged", "diverges")
+NOT_RECORDED = (
+    "own code", "own loss", "own rate", "eager", "no path", "accumulated", "averaged", "diverges",
+)  # fmt: skip
 
 
 def compiled(name):
@@ -153,7 +163,7 @@ def compiled(name):
     )
     losses = loss if isinstance(loss, list) else [loss]
     y = [
-        rng.integers(0, 2, ROWS) if one.startswith("sparse")
+        rng.integers(0, 2, ROWS) if str(one).startswith("sparse")
         else rng.normal(size=(ROWS, *t.shape[1:])).astype("float32")
         for one, t in zip(losses, model.outputs, strict=True)
     ]  # fmt: skip

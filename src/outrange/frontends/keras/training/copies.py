@@ -1,12 +1,14 @@
 """What is trained in a model's place: values under JAX, a clone elsewhere."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from .compiled_tensorflow import TensorFlowTraining
-from .jitted import JaxTraining, rate_owner, unclipped
+from .jitted import JaxTraining, rate_owner
+from .stepping import settings_of, unclipped
 from .torch_steps import TorchTraining
 
 
@@ -173,7 +175,8 @@ class Clone:
 
 def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: str = "") -> Any:
     """A model of the same weights, loss and optimizer that shares nothing with the first."""
-    copy = k.models.clone_model(model)
+    with uncompiled(model):
+        copy = k.models.clone_model(model)
     if not copy.built:
         copy.build(model.input_shape)
     copy.set_weights(model.get_weights())
@@ -181,7 +184,7 @@ def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: s
         # What an adapted layer computes with is derived from its weights, and not by `set_weights`.
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
-    settings = model.optimizer.get_config()
+    settings = settings_of(model.optimizer)
     if without == "freezing":
         for layer in copy._flatten_layers():
             layer.trainable = True
@@ -201,6 +204,17 @@ def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: s
         jit_compile=False,
     )
     return copy
+
+
+@contextlib.contextmanager
+def uncompiled(model: Any) -> Iterator[None]:
+    """Keras compiles a clone from written settings, which hold no function of the user's own."""
+    before = model.compiled
+    model.compiled = False
+    try:
+        yield
+    finally:
+        model.compiled = before
 
 
 def _leave_out(copy: Any, what: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .gradients import jax_module
+from .stepping import settings_of, unclipped
 
 
 @cache
@@ -152,7 +153,7 @@ class JaxTraining:
     @cached_property
     def _optimizer(self) -> Any:
         """A fresh optimizer of the same settings."""
-        return self._fresh(self.model.optimizer.get_config())
+        return self._fresh(settings_of(self.model.optimizer))
 
     def _fresh(self, settings: dict[str, Any]) -> Any:
         with warnings.catch_warnings():
@@ -194,7 +195,7 @@ class JaxTraining:
     def _step(self, without: str, bent: tuple[str, ...], other: str) -> Any:
         optimizer = self._optimizer
         if without == "clipping":
-            settings = unclipped(self.model.optimizer.get_config())
+            settings = unclipped(settings_of(self.model.optimizer))
             optimizer = self._fresh(settings)
 
         def run(state: Any, x: Any, y: Any) -> Any:
@@ -250,12 +251,6 @@ def rate_owner(optimizer: Any) -> Any:
     if not hasattr(inner._learning_rate, "shape"):
         raise TypeError("the learning rate follows a schedule")
     return inner
-
-
-def unclipped(settings: dict[str, Any]) -> dict[str, Any]:
-    """An optimizer's settings without a limit of the gradients."""
-    limits = ("clipnorm", "clipvalue", "global_clipnorm")
-    return {name: None if name in limits else value for name, value in settings.items()}
 
 
 @contextlib.contextmanager

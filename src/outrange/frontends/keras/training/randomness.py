@@ -37,10 +37,18 @@ def own_code_may_draw(k: Any, model: Any) -> bool:
 
 
 def own_code(k: Any, model: Any) -> bool:
-    """Whether a layer, or the model's own way of training, is not Keras's."""
+    """Whether a layer, the model's way of training, its loss or its rate is not Keras's."""
     if isinstance(model, k.Model) and own_training(k, model):
         return True
-    return any(_is_own(layer) for layer in model._flatten_layers())
+    losses = k.tree.flatten(getattr(model._compile_loss, "_user_loss", None))
+    rate = getattr(model.optimizer, "_learning_rate", None)
+    functions = [*losses, *([] if hasattr(rate, "shape") else [rate])]
+    return any(map(_is_own_function, functions)) or any(map(_is_own, model._flatten_layers()))
+
+
+def _is_own_function(given: Any) -> bool:
+    home = given if hasattr(given, "__name__") else type(given)
+    return callable(given) and not home.__module__.startswith("keras.")
 
 
 def _is_own(layer: Any) -> bool:

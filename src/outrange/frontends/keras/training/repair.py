@@ -5,6 +5,8 @@ from typing import Any
 
 from ....core import InputError, ModelError
 from ....program import ModelChange, Program
+from .copies import uncompiled
+from .stepping import settings_of
 
 
 ACTIVATIONS = ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "PReLU")
@@ -54,7 +56,8 @@ def changed(k: Any, model: Any, changes: Sequence[ModelChange]) -> Any:
                 fresh.add(layer.name)
         return made.__class__.from_config(made.get_config()) if made is layer else made
 
-    copy = k.models.clone_model(model, clone_function=clone)
+    with uncompiled(model):
+        copy = k.models.clone_model(model, clone_function=clone)
     if not copy.built:
         copy.build(model.input_shape)
     for old, new in zip(model.layers, copy.layers, strict=True):
@@ -120,7 +123,7 @@ def _applied(k: Any, layer: Any, change: ModelChange) -> Any:
 def _compile(k: Any, model: Any, copy: Any, changes: Iterable[ModelChange]) -> None:
     compiled = model._compile_loss
     loss = compiled._user_loss
-    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    optimizer = type(model.optimizer).from_config(settings_of(model.optimizer))
     for change in changes:
         if change.kind == "loss":
             new = getattr(k.losses, change.value)(**change.options) if change.options else (
@@ -132,7 +135,7 @@ def _compile(k: Any, model: Any, copy: Any, changes: Iterable[ModelChange]) -> N
         elif change.kind == "optimizer":
             given = dict(change.options)
             if "learning_rate" not in given and type(optimizer).__name__ == change.value:
-                given = {**optimizer.get_config(), **given}
+                given = {**settings_of(optimizer), **given}
             optimizer = getattr(k.optimizers, change.value)(**given)
     copy.compile(
         optimizer=optimizer,

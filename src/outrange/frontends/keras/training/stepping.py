@@ -1,5 +1,6 @@
 """What the steps of a compiled optimizer are made with, and graphs with other weights."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -153,3 +154,23 @@ def understood(k: Any, model: Any, index: Mapping[int, int]) -> dict[int, str]:
         if kind in ("SimpleRNN", "LSTM") and not layer.stateful:
             found[index.get(id(layer.cell.recurrent_kernel))] = "state"
     return {i: what for i, what in found.items() if i is not None}
+
+
+def settings_of(optimizer: Any) -> dict[str, Any]:
+    """What `from_config` takes; a rate that is a function of the user's own is handed on itself.
+
+    Keras writes such a function down, and refuses to read it back.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of functions that cannot be read back
+        settings = optimizer.get_config()
+    rate = getattr(optimizer, "_learning_rate", None)
+    if callable(rate) and not hasattr(rate, "get_config") and not hasattr(rate, "shape"):
+        settings["learning_rate"] = rate
+    return settings
+
+
+def unclipped(settings: dict[str, Any]) -> dict[str, Any]:
+    """An optimizer's settings without a limit of the gradients."""
+    limits = ("clipnorm", "clipvalue", "global_clipnorm")
+    return {name: None if name in limits else value for name, value in settings.items()}
