@@ -25,7 +25,7 @@ def stepping(k: Any, model: Any) -> Stepping | None:
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:
         return None
-    config = optimizer.get_config()
+    config = settings_of(optimizer)
     plain = {
         name: value
         for name, value in config.items()
