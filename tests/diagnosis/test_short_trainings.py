@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from cases import some
-from outrange.frontends.keras.training.copies import Clone, State
+from outrange.frontends.keras.training.copies.clone import Clone
+from outrange.frontends.keras.training.copies.lent import Lent
+from outrange.frontends.keras.training.copies.state import State
 from outrange.frontends.keras.training.jitted import JaxTraining
 
 
@@ -242,6 +244,56 @@ def test_a_copy_that_is_restarted_does_the_same_again(name):
     copy.multiply_rate(0.1) if name != "schedule" else None
     copy.restart()
     np.testing.assert_allclose(steps(copy, many)[0], first, rtol=1e-5)
+
+
+def state_of(model):
+    """All that a training could leave changed."""
+    variables = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
+    layers = [
+        (o.trainable, getattr(o, "rate", None), getattr(o, "activity_regularizer", None),
+         getattr(o, "activation", None)) for o in model._flatten_layers()
+    ]  # fmt: skip
+    penalties = [getattr(v, "regularizer", None) for v in model.variables]
+    values = [keras.ops.convert_to_numpy(v.value).copy() for v in variables]
+    return values, [model.optimizer, model._compile_loss, model.compiled, *layers, *penalties]
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="values are handed on there")
+@pytest.mark.parametrize(
+    "name", ["images", "LSTM", "words", "two heads", "frozen", "penalties", "momentum", "own code",
+             "own loss", "own rate", "schedule", "averaged", "eager", "bfloat16"],
+)  # fmt: skip
+def test_a_model_that_is_lent_takes_the_same_steps_and_gets_all_back(name):
+    model, x, y = compiled(name)
+    model.train_on_batch(*cut((x, y), slice(0, BATCH)))  # it has a past
+    again, *_ = compiled(name)
+    again.set_weights(model.get_weights())
+    many = batches((x, y), STEPS)
+    before = state_of(model)
+    lent = Lent(keras, model, True, "", (), "")
+    for _ in range(2):
+        with lent.in_use():
+            ours, looks = steps(lent, many, np.arange(STEPS) == 3, cut((x, y), slice(0, BATCH)))
+            moved = lent.weights()
+        if name != "own code":
+            theirs = [float(np.ravel(again.train_on_batch(*cut(many, i)))[0]) for i in range(STEPS)]
+            near = 2e-2 if name == "bfloat16" else 2e-4
+            np.testing.assert_allclose(ours, theirs, rtol=near)
+            again, *_ = compiled(name)
+            again.set_weights(model.get_weights())
+        assert len(looks) == 1
+        assert any((a != b).any() for a, b in zip(moved, model.get_weights(), strict=True))
+    bent, other = tuple(o.name for o in model.layers), "mae" if name == "penalties" else ""
+    for change in (("noise", (), ""), ("penalties", (), other), ("freezing", (), ""),
+                   ("clipping", bent, "")):  # fmt: skip
+        changed = Lent(keras, model, True, *change)
+        with pytest.raises(KeyboardInterrupt), changed.in_use():
+            steps(changed, cut(many, slice(0, 2)), np.ones(2, bool), cut((x, y), slice(0, 4)))
+            raise KeyboardInterrupt
+    after = state_of(model)
+    for a, b in zip(before[0], after[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert all(a is b or a == b for a, b in zip(before[1], after[1], strict=True))
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="operations are recorded there")

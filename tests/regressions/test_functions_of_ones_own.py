@@ -1,4 +1,7 @@
-"""A loss or a rate that is a function of the user's own: short trainings ended in an error."""
+"""Losses, rates, layers and models of the user's own: short trainings ended in an error.
+
+Keras clones none of them. Under JAX nothing is cloned.
+"""
 
 import numpy as np
 import pytest
@@ -27,3 +30,60 @@ def test_own_functions_are_trained_with(what):
     assert model.compiled and model.optimizer.iterations == 0
     if what == "rate":  # of other losses nobody knows what is little
         assert found.codes
+
+
+class Classified(keras.Model):
+    """A model written as a class, as tutorials do it."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.first = keras.layers.Dense(units, "relu")
+        self.drop = keras.layers.Dropout(0.2)
+        self.last = keras.layers.Dense(1)
+
+    def call(self, x, training=False):
+        return self.last(self.drop(self.first(x), training=training))
+
+
+class Unwritten(keras.layers.Layer):
+    """A layer that does not say how to make it again."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 4))
+
+    def call(self, x):
+        return self.function(keras.ops.matmul(x, self.kernel))
+
+
+def sequential(layer):
+    return keras.Sequential([keras.Input((3,)), layer, keras.layers.Dense(1)])
+
+
+OWN = {
+    "class": lambda: Classified(6),
+    "layer": lambda: sequential(Unwritten(keras.ops.tanh)),
+    "lambda": lambda: sequential(keras.layers.Lambda(lambda x: 2.0 * x)),
+    "activation": lambda: sequential(keras.layers.Dense(4, lambda x: x * keras.ops.sigmoid(x))),
+}
+
+
+@pytest.mark.parametrize("what", OWN)
+def test_own_models_are_trained_and_get_all_back(what):
+    keras.utils.set_random_seed(0)
+    model = OWN[what]()
+    model.compile(keras.optimizers.Adam(1e-6), "mse")
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    y = 50 * x[:, :1]
+    model.fit(x, y, epochs=1, verbose=0)
+    kept = [model.optimizer, *(np.array(v) for v in (*model.weights, *model.optimizer.variables))]
+    found = outrange.diagnose(model, x, y, epochs=3, batch_size=16)
+    assert not any("short trainings" in one for one in found.unread)
+    assert {"OR030", "OR017"} & set(found.codes)
+    assert model.optimizer is kept[0] and model.compiled
+    now = [np.array(v) for v in (*model.weights, *model.optimizer.variables)]
+    for a, b in zip(kept[1:], now, strict=True):
+        np.testing.assert_array_equal(a, b)

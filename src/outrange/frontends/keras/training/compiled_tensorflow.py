@@ -32,11 +32,14 @@ class TensorFlowTraining:
         self._loops: dict[str, Callable[..., Any]] = {}
         self._vector: Any = None
 
-    def build(self) -> list[Any]:
+    def build(self, apart: bool) -> list[Any]:
         """Make what steps need; return the variables that they change and the model has not.
 
         An optimizer does some twenty operations a weight: where they are the same on one vector of
         all weights, tracing and running it takes a fifth as long.
+
+        Args:
+            apart: The optimizer must get one weight after the other.
         """
         optimizer, variables = self.model.optimizer, self.model.trainable_variables
         layers = self.model._flatten_layers()
@@ -44,7 +47,7 @@ class TensorFlowTraining:
         sparse = own_code(self.k, self.model) or any(
             type(o).__name__ == "Embedding" for o in layers
         )
-        if sparse or not moves_entries_alone(self.k, self.model):
+        if apart or sparse or not moves_entries_alone(self.k, self.model):
             optimizer.build(variables)
             return list(optimizer.variables)
         size = sum(int(np.prod(v.shape)) for v in variables)

@@ -258,7 +258,7 @@ def activated(k: Any, model: Any, names: tuple[str, ...]) -> Iterator[None]:
     """Layers of these names have a relu for a while, where they have an activation at all."""
     layers = [
         layer for layer in model._flatten_layers()
-        if layer.name in names and hasattr(layer, "activation")
+        if layer.name in names and "activation" in vars(layer)
     ] if names else []  # fmt: skip
     before = [layer.activation for layer in layers]
     try:

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from ....program import Rehearsal
-from .copies import Clone, Copy, State, clone
+from .copies.clone import Clone, clone
+from .copies.lent import Lent
+from .copies.protocol import Copy
+from .copies.state import State
 from .jitted import JaxTraining
 from .measure import ROWS, Measurement, first_line
 from .training import own_training
@@ -72,16 +75,19 @@ class Rehearser:
             try:
                 before = [one.numpy(v) for v in one.model.weights]
                 copy = self._copy(without, bent, other, first)
-                if rate != 1.0:
-                    copy.multiply_rate(rate)
-                if weights:
-                    copy.start_with(
-                        {i: weights.get(one.index[i]) for i in map(id, one.model.weights)}
+                with copy.in_use():
+                    if rate != 1.0:
+                        copy.multiply_rate(rate)
+                    if weights:
+                        copy.start_with(
+                            {i: weights.get(one.index[i]) for i in map(id, one.model.weights)}
+                        )
+                    losses, looks = _run(
+                        one.k, copy, (x, y), first, steps, batch, seed, among, seconds
                     )
-                losses, looks = _run(one.k, copy, (x, y), first, steps, batch, seed, among, seconds)
-                last = copy.look(*first)
-                looks.append((len(losses), last.loss))
-                after = copy.weights()
+                    last = copy.look(*first)
+                    looks.append((len(losses), last.loss))
+                    after = copy.weights()
             except Exception as error:
                 # The loss is the user's code: a failing step is what the user would see.
                 return Rehearsal((), {}, {}, first_line(error))
@@ -96,12 +102,18 @@ class Rehearser:
         if one.jitted is None:
             key = without, bent, other
             if key not in self._clones:
-                self._clones[key] = Clone(one.k, one.model, one.noisy, *key)
-            self._clones[key].restart()
+                self._clones[key] = self._changeable(*key)
             return self._clones[key]
         jitted = self._unfrozen if without == "freezing" else one.jitted
         jitted.prepare(*first)
         return State(one.k, jitted, without, bent, other)
+
+    def _changeable(self, *change: Any) -> Clone:
+        one = self.measurement
+        try:
+            return Clone(one.k, one.model, one.noisy, *change)
+        except Exception:  # code of the user's own that Keras cannot make again; it has no one name
+            return Lent(one.k, one.model, one.noisy, *change)
 
     @cached_property
     def _unfrozen(self) -> JaxTraining:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ....core import InputError, ModelError
 from ....program import ModelChange, Program
-from .copies import uncompiled
+from .copies.clone import uncompiled
 from .stepping import settings_of
 
 

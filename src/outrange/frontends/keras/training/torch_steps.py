@@ -36,15 +36,18 @@ class TorchTraining:
         # The user's own code may do something else at every call, as no record does.
         self._records = count <= LARGEST and not model.run_eagerly and not own_code(k, model)
 
-    def build(self) -> list[Any]:
+    def build(self, apart: bool) -> list[Any]:
         """Make what steps need; return the variables that they change and the model has not.
 
         Where an optimizer does the same on one vector of all weights, the weights become parts of
         such a vector.
+
+        Args:
+            apart: They must not become parts of anything.
         """
         model, optimizer = self.model, self.model.optimizer
         variables = model.trainable_variables
-        if moves_entries_alone(self.k, model):
+        if not apart and moves_entries_alone(self.k, model):
             values = [v.value for v in variables]
             self._vector = self.k.Variable(
                 self.k.ops.concatenate([t.detach().reshape(-1) for t in values]), name="weights"

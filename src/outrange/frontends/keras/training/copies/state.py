@@ -1,0 +1,75 @@
+"""Under JAX: values are handed on, and nothing is changed."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from ..jitted import JaxTraining
+from .protocol import Look
+
+
+class State:
+    """Under JAX: the variables' values, handed from one compiled step to the next."""
+
+    def __init__(
+        self, k: Any, jitted: JaxTraining, without: str, bent: tuple[str, ...], other: str
+    ) -> None:
+        self._k, self._jitted, self._step = k, jitted, jitted.step(without, bent, other)
+        self._look = jitted.look(bent)
+        self._state = jitted.start()
+
+    def in_use(self) -> AbstractContextManager[None]:
+        """While it is trained: nothing is to be put back."""
+        return nullcontext()
+
+    def multiply_rate(self, factor: float) -> None:
+        """Train at another rate; a schedule raises."""
+        trainable, others, slots = self._state
+        place = self._jitted.rate_slot
+        slots = [s * np.float32(factor) if i == place else s for i, s in enumerate(slots)]
+        self._state = trainable, others, slots
+
+    def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
+        """Put other values in, by `id` of the model's variable."""
+        trainable, others, slots = self._state
+        variables = self._jitted.model.trainable_variables
+        new = [values.get(id(v)) for v in variables]
+        trainable = [
+            old if n is None else n.astype(v.dtype)
+            for v, old, n in zip(variables, trainable, new, strict=True)
+        ]
+        self._state = trainable, others, slots
+
+    def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
+        """Take steps, up to the first whose loss is not finite: see `Copy.steps`."""
+        losses: list[float] = []
+        seen: list[float] = []
+        for i, looks in enumerate(due):
+            if looks:
+                seen.append(self.look(*rows).loss)
+            batch = self._k.tree.map_structure(lambda a, i=i: a[i], (x, y))
+            loss, self._state = self._step(self._state, *batch)
+            losses.append(float(loss))
+            if not np.isfinite(losses[-1]):
+                break
+        return losses, seen
+
+    def look(self, x: Any, y: Any) -> Look:
+        """Loss and outputs at the weights reached."""
+        loss, *outputs = self._look(*self._state[:2], x, y)
+        return Look(float(loss), *([np.asarray(t) for t in part] for part in outputs))
+
+    def weights(self) -> list[np.ndarray]:
+        """The weights reached, in the model's order."""
+        model = self._jitted.model
+        found = {
+            id(v): value
+            for variables, values in (
+                (model.trainable_variables, self._state[0]),
+                (model.non_trainable_variables, self._state[1]),
+            )
+            for v, value in zip(variables, values, strict=True)
+        }
+        return [np.asarray(self._k.ops.convert_to_numpy(found[id(v)])) for v in model.weights]
