@@ -39,7 +39,8 @@ def diagnose(
     The model, its compiled loss and its optimizer are read as the operations that the backend
     runs; every rule checks them together with the data. A finding is PROVED (a bound, or an exact
     fact of the program's structure), MEASURED (observed in a short measurement) or SUSPECTED (a
-    rule of thumb). The model is not changed.
+    rule of thumb). The model is not changed: what is trained for a few steps is a copy, or the
+    model itself where Keras has no way to copy it, which then gets everything back.
 
     Args:
         model: A built Keras model, compiled or not, or the path of a `.keras` or `.h5` file.
