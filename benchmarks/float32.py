@@ -7,8 +7,8 @@
 
 The widening is how far float32 moves an end outward, in any order of sums, over the range itself;
 "at least" is what that is at runs beside the points that attain the real ends, every sum off by all
-that it may be in the worst order: no way to split the box proves less. "attained" is what a run was
-found to return: products and additions rounded to nearest, in an order that is written down
+that it may be in the worst order: to first order no way to split the box proves less. "attained" is
+what a run was found to return: products and additions rounded to nearest, in an order that is written down
 (`float32_attained.py`). So no tool proves a widening below that.
 """
 
@@ -86,8 +86,8 @@ class Ends:
     def least_share(self) -> np.ndarray:
         """Of each end, what rounding is worth where the real end is attained, over the range.
 
-        By what is stated of the operations, each off by all it may be: no way to split the box
-        proves less.
+        By what is stated of the operations, each off by all it may be: to first order no way to
+        split the box proves less.
         """
         plan = with_rows(self.network.written, np.eye(len(self.rows) // 2))
         reached = reachable(plan, self.rows, self.points, (self.case.lo, self.case.hi))
