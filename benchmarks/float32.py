@@ -8,8 +8,8 @@
 The widening is how far float32 moves an end outward, in any order of sums, over the range itself;
 "at least" is what that is at runs beside the points that attain the real ends, every sum off by all
 that it may be in the worst order: to first order no way to split the box proves less. "attained" is
-what a run was found to return: products and additions rounded to nearest, in an order that is written down
-(`float32_attained.py`). So no tool proves a widening below that.
+what a run was found to return: products and additions rounded to nearest, in an order that is
+written down (`float32_attained.py`). So no tool proves a widening below that.
 """
 
 import argparse
