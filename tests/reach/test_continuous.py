@@ -104,7 +104,7 @@ def test_a_controller_that_is_not_described_everywhere_is_told_with_time_and_sta
 
 
 def test_boxes_without_bounds_say_until_when_and_why():
-    found = closed_loop(none, inverse, ([0.3], [0.31]), steps=5, dt=0.1, time_limit=2)
+    found = closed_loop(none, inverse, ([0.3], [0.31]), steps=5, dt=0.1, time_limit=cases(1, 2))
     assert found.status == "REACHED" and not np.isfinite(found.pipe.final.hi).any()
     assert "bounded until t = 0" in found.sentence and found.helps
     assert found.helps[0][:40] in str(found)
