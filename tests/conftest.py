@@ -56,6 +56,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.enable()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A worker has told all it knows: to take apart what it compiled would take it seconds."""
+    if hasattr(config, "workeroutput"):
+        os._exit(0)
+
+
 @pytest.fixture(autouse=True)
 def _seeds(request: pytest.FixtureRequest) -> None:
     """Every test draws the same weights and data, whatever ran before it on its worker."""

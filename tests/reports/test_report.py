@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import cases
 from outrange import InputError, x, y
 from outrange.api.reports.data import check_units
 from outrange.api.reports.questions import WEIGHTS, Questions
@@ -273,7 +274,9 @@ def test_the_time_is_divided():
     model = keras.Sequential([keras.Input((12,)), *layers, keras.layers.Dense(2)])
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
-    found = outrange.report(model, (-1, 1), properties=[y[0] <= 20, y[1] <= 20], time_limit=2.5)
+    found = outrange.report(
+        model, (-1, 1), properties=[y[0] <= 20, y[1] <= 20], time_limit=cases(2.5, 4.0)
+    )
     assert len(found.answers["properties"]) == 2
     assert "Output ranges" in found.cut
 
