@@ -177,7 +177,7 @@ def cut(data, i):
     return keras.tree.map_structure(lambda a: a[i], data)
 
 
-@pytest.mark.parametrize("name", some(MODELS, 6) if BACKEND == "jax" else MODELS)
+@pytest.mark.parametrize("name", some(MODELS, 4) if BACKEND == "jax" else MODELS)
 def test_losses_are_those_of_train_on_batch(name):
     model, x, y = compiled(name)
     many = batches((x, y), STEPS)
