@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import cases
 from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError
 from outrange.executors import ExecutorPool, shelf
@@ -211,7 +212,7 @@ def test_a_worker_ends_when_the_time_is_over(toys, monkeypatch):
             return super().submit(name, work, *arguments, node=node)
 
     on(ScriptedPool(Scripted()), epochs=1, starts=1)  # What the first call imports takes time.
-    study = on(Late(Scripted()), epochs=1_000_000, budget=1.5, starts=1)
+    study = on(Late(Scripted()), epochs=1_000_000, budget=cases(0.8, 1.5), starts=1)
     assert study.status == "time"
     assert {t.epochs < 1_000_000 for c in study.combinations for t in c.trials} == {True}
     assert set(seen) == {"train sigmoid", "train tanh"}
