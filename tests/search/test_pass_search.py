@@ -115,7 +115,7 @@ def test_a_deeper_pass_takes_up_what_was_cut_short(graph, wide, monkeypatch):
 
 
 def test_slopes_ascend_after_the_passes(graph, wide):
-    found = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=1.0)
+    found = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=cases(0.5, 1.0))
     once = bounds(graph, _box(0.3).lo[None], _box(0.3).hi[None], "linear")[graph.output][0][0]
     assert (found.lower >= once - 1e-9).all() and (found.lower > once + 1e-6).any()
 
