@@ -69,7 +69,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     leave_tensorflow_out(session.config)
     shorten_turns()
     gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 20)
+    gc.set_threshold(GC_THRESHOLD)
     gc.enable()
 
 
