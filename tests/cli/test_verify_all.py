@@ -177,7 +177,7 @@ def test_root_time_and_folder(call, folder):
 
 
 def test_open_instances_are_asked_again_only_if_told(call, folder):
-    rows = [("hard.onnx", "hard.vnnlib", 0.1), ("small.onnx", "p0.5.vnnlib", 9)]
+    rows = [("hard.onnx", "hard.vnnlib", 0.3), ("small.onnx", "p0.5.vnnlib", 9)]
     listed(folder / "list.csv", rows)
     code, out, _ = call("list.csv")
     assert code == 3

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from cases import cases, combined
+from cases import combined
 from outrange.core import Box
 from outrange.core.formula import TRUE
 from outrange.graph import Builder, Slot
@@ -33,9 +33,6 @@ from outrange.search.portfolio import (
 from questions.nets import Net
 from small_graphs import NETS, PIECEWISE
 
-
-SECONDS = cases(0.02, 0.05)
-"""Of a question here, which is over once it has chosen."""
 
 CURVES = [*PIECEWISE[:4], "tanh", "sigmoid", "gelu"]
 
@@ -95,13 +92,13 @@ def test_every_question_takes_the_same_search(make, monkeypatch):
     everywhere = regions(graph.inputs, box)
     output = y[graph.outputs[0].name]
     unsafe = resolve((output <= 0.0).any(), graph.inputs, graph.outputs)
-    output_range(net, box, time_limit=SECONDS)
-    verify(net, unsafe, everywhere, text="", time_limit=SECONDS)
+    output_range(net, box, time_limit=0.05)
+    verify(net, unsafe, everywhere, text="", time_limit=0.05)
     objective = resolve_linear(output.sum(), graph.inputs, graph.outputs)
-    least(net, objective, everywhere, TRUE, time_limit=SECONDS)
+    least(net, objective, everywhere, TRUE, time_limit=0.05)
     assert len(set(log.kinds)) == 1, log.kinds
     kind, kernels = log.kinds[0], set(log.kernels)
-    bad_inputs(net, unsafe, everywhere, text="", time_limit=SECONDS)
+    bad_inputs(net, unsafe, everywhere, text="", time_limit=0.05)
     assert set(log.kinds) == {kind}, "a pre-image chose anew"
     if kind in (Kind.INPUT_SPLIT, Kind.PORTFOLIO):
         assert len(kernels) == 1 and set(log.kernels) == kernels

@@ -278,7 +278,7 @@ def test_the_time_is_divided():
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
     found = outrange.report(
-        model, (-1, 1), properties=[y[0] <= 20, y[1] <= 20], time_limit=cases(1.5, 4.0)
+        model, (-1, 1), properties=[y[0] <= 20, y[1] <= 20], time_limit=cases(2.5, 4.0)
     )
     assert len(found.answers["properties"]) == 2
     assert "Output ranges" in found.cut
