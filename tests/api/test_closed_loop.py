@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import cases
 from outrange import InputError, UnsupportedError, avoid, linear_plant, u, within, x
 
 
@@ -151,8 +152,9 @@ def test_a_time_limit_says_how_far_it_came():
         return [np.sin(5 * x[0] * x[1]) + u[0], np.cos(4 * x[0]) * x[1]]
 
     found = outrange.closed_loop(
-        gain, wild, ([-1, -1], [1, 1]), steps=25, spec=(x[0] <= 1.9).always(), time_limit=1.5
-    )
+        gain, wild, ([-1, -1], [1, 1]), steps=25, spec=(x[0] <= 1.9).always(),
+        time_limit=cases(0.5, 1.5),
+    )  # fmt: skip
     if found.status == "UNKNOWN":
         assert found.reason == "time" and "Step" in found.sentence
     assert found.cost.seconds < 12

@@ -32,11 +32,17 @@ def tree(path: Path) -> ast.Module:
 
 
 @cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of that tree, walked once for all rules."""
+    return tuple(ast.walk(tree(path)))
+
+
+@cache
 def imports(path: Path) -> set[str]:
     """Absolute dotted names of everything a file imports, at its top or inside a function."""
     package = ["outrange", *path.relative_to(PACKAGE).parent.parts]
     found = set()
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -60,15 +66,14 @@ def _is_import_call(node: ast.Call) -> bool:
 def words_of_code(path: Path) -> set[str]:
     """Every word in identifiers and strings of the code; comments and docstrings left out."""
     texts = []
-    module = tree(path)
     documentation = {
         id(node.body[0].value)
-        for node in ast.walk(module)
+        for node in nodes(path)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(module):
+    for node in nodes(path):
         match node:
             case ast.Attribute(value=ast.Name(id="np")):
                 continue  # NumPy's own functions, `np.sign` say.

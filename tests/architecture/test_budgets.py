@@ -2,7 +2,7 @@
 
 import ast
 
-from architecture.source import ROOT, files, name, tree
+from architecture.source import ROOT, files, name, nodes
 
 
 FILE, FUNCTION, LINE = 300, 60, 100
@@ -41,7 +41,7 @@ def test_lines_of_the_kernel_are_short():
 def test_functions_are_short():
     long = {}
     for path in files():
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) else node.body
                 length = node.end_lineno - body[0].lineno + 1 if body else 0

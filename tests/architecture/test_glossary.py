@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from architecture.source import PACKAGE, ROOT, files, name, tree
+from architecture.source import PACKAGE, ROOT, files, name, nodes
 
 
 GLOSSARY = ROOT / "docs" / "glossary.md"
@@ -48,7 +48,7 @@ def test_every_module_of_search_and_domains_is_reachable():
 def test_one_class_name_is_one_thing():
     homes: defaultdict[str, list[str]] = defaultdict(list)
     for path in files():
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef):
                 homes[node.name].append(name(path))
     twice = {called: places for called, places in homes.items() if len(places) > 1}

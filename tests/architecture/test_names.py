@@ -2,7 +2,7 @@
 
 import ast
 
-from architecture.source import files, name, room, tree, words_of_code
+from architecture.source import files, name, nodes, room, words_of_code
 from outrange.ops import CURVES
 
 
@@ -29,7 +29,7 @@ def test_no_decision_hangs_on_a_name():
     places = [
         f"{name(path)}:{node.lineno}"
         for path in _blind()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Compare)
         for side in (node.left, *node.comparators)
         if isinstance(side, ast.Attribute) and ast.unparse(side).endswith("op.name")

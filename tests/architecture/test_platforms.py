@@ -2,7 +2,7 @@
 
 import ast
 
-from architecture.source import files, name, tree
+from architecture.source import files, name, nodes, tree
 
 
 MODULES = set(
@@ -47,13 +47,17 @@ def _assumed(path):
             guarded = True
         if isinstance(node, ast.FunctionDef) and _asks(node):
             guarded = True
-        if not guarded:
+        if not guarded and isinstance(node, TELLING):
             found.extend((node.lineno, word) for word in _words(node))
         for child in ast.iter_child_nodes(node):
             look(child, guarded)
 
     look(tree(path), False)
     return found
+
+
+TELLING = ast.Import | ast.ImportFrom | ast.Attribute | ast.keyword | ast.Constant
+"""Nodes with a name of something in them."""
 
 
 def _words(node):
@@ -90,7 +94,7 @@ def test_text_files_name_their_encoding():
     """Windows reads them as something else than UTF-8 unless told."""
     wrong = []
     for path in files():
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             at = {"read_text": 0, "write_text": 1}.get(node.func.attr)

@@ -16,6 +16,8 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 def _functions(node: ast.AST, prefix: str = ""):
     """`(dotted name, function, parameters)` of everything defined; `self` and `cls` left out."""
     for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            continue  # It defines nothing.
         if isinstance(child, FUNCTIONS):
             arguments = child.args
             positional = [*arguments.posonlyargs, *arguments.args]

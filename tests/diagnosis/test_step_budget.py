@@ -196,7 +196,7 @@ def test_ranges_hold_all_weights_in_the_box(name):
     for far, shrunk in ((0.0, 1.0), (0.05, 1.0), (0.3, 0.9)):
         reach = Reach(1, far, shrunk, 1e-6)
         lo, hi = box.ends(x.reshape(6, -1).astype(float), reach)[box.graph.output]
-        for _ in range(20):
+        for _ in range(cases(4, 20)):
             ends = [reach.box(w) for w in start]
             toss = [rng.integers(0, 2, w.shape) for w in start]
             model.set_weights([np.where(t, *e) for t, e in zip(toss, ends, strict=True)])

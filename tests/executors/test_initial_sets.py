@@ -57,7 +57,7 @@ def decay(m, x, u, t, w):
     return [x[1] - 0.2 * x[0], u[0] - x[0] - 0.2 * x[1]]
 
 
-def flow_cover(limit=1.3, seconds=60.0, most=20):
+def flow_cover(limit=1.3, seconds=60.0, most=cases(12, 20)):
     graph, network = plant(decay, 2, 1), controller(layers(np.random.default_rng(5), 2, 1, "relu"))
     asked = Rows(np.array([[1.0, 0.3]]), np.array([-np.inf]), np.array([limit]), Window(H, 2 * H))
     box = np.array([[0.5, -0.5]]), np.array([[1.5, 0.5]])
@@ -156,7 +156,7 @@ def search_of(name):
     return LoopSearch(system, as_temporal(spec.always()), "", Clock(60.0)).tubes
 
 
-def advanced(name, most=40):
+def advanced(name, most=cases(24, 40)):
     search, assumed, told = search_of(name), 0, False
     while search.waiting and search.boxes < most:
         if len(search.waiting) >= 4 and not told:

@@ -39,7 +39,7 @@ def test_a_ball_holds_the_definition(case):
     oracle, run = Oracle(facts), Definitions()
     x = probes(facts)
     x = x[np.abs(x) < 1e3]
-    places = sorted({*some(x.tolist(), 60), *x[np.isin(x, list(special(facts)))].tolist()})
+    places = sorted({*some(x.tolist(), 25), *x[np.isin(x, list(special(facts)))].tolist()})
     found = 0
     with mpmath.workprec(220), precision(220):
         for at in places:

@@ -66,8 +66,8 @@ def test_no_run_leaves_what_is_proved(make, act):
 
 
 def test_wild_weights_and_cancelling_sums():
-    found = 0
-    for seed in range(cases(40, 600)):
+    found, seeds = 0, cases(16, 600)
+    for seed in range(seeds):
         rng = np.random.default_rng(seed)
         graph = wild_graph(rng, [a for a in ACTS if a not in ("exp", "sinh", "cosh")], True)
         try:
@@ -76,7 +76,7 @@ def test_wild_weights_and_cancelling_sums():
             continue
         assert worst <= 1.0, (seed, worst)
         found += bool(np.isfinite(off).all())
-    assert found > 30  # most of them overflow nowhere
+    assert found > min(30, 0.6 * seeds)  # most of them overflow nowhere
 
 
 def halved_ulps(terms, rng):
@@ -95,7 +95,7 @@ def halved_ulps(terms, rng):
 
 def test_no_tree_of_additions_rounds_more_than_is_proved():
     closest = 0.0
-    for seed in range(cases(300, 3000)):
+    for seed in range(cases(120, 3000)):
         rng = np.random.default_rng(seed)
         n = int(rng.integers(2, 9))
         weights = np.float32(rng.normal(size=n) * 2.0 ** rng.integers(-4, 4, n)).astype(np.float64)
@@ -127,7 +127,7 @@ def trees(terms):
 
 
 def test_no_tree_of_all_rounds_more_at_any_point_of_a_box():
-    for seed, sign in product(range(cases(60, 2000)), (1.0, -1.0)):
+    for seed, sign in product(range(cases(25, 2000)), (1.0, -1.0)):
         rng = np.random.default_rng(seed)
         n = int(rng.integers(3, 6))
         weights = np.float32(rng.normal(size=n) * 2.0 ** rng.integers(-2, 3, n)).astype(np.float64)

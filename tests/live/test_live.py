@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import cases
 from outrange import InputError, RangeProgress, RobustProgress, VerifyProgress
 from outrange.answers.study.progress import StudyProgress
 from outrange.core.watch import Stage, listener, tell, told_to
@@ -234,7 +235,7 @@ def screen_after(sent):
 
 
 def test_a_terminal_shows_the_gaps_and_is_clean_afterwards(model):
-    code, out, sent = in_a_terminal([sys.executable, "-c", large(), model, "5"])
+    code, out, sent = in_a_terminal([sys.executable, "-c", large(), model, cases("3", "5")])
     assert code == 0 and out.strip() == "time"
     assert "Output range" in sent and "known, gap" in sent and "and 4 others" in sent
     assert screen_after(sent) == ""
@@ -250,7 +251,6 @@ def test_ctrl_c_keeps_what_is_known_and_leaves_the_terminal_clean(model):
 
 
 def test_nothing_is_printed_where_stderr_is_a_file(model):
-    done = subprocess.run(
-        [sys.executable, "-c", large(), model, "3"], capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", large(), model, cases("1", "3")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == "" and done.stdout.strip() == "time"

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from cases import cases
+
 
 def test_a_cell_shows_the_gaps_and_then_nothing(tmp_path, monkeypatch):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
@@ -17,10 +19,8 @@ def test_a_cell_shows_the_gaps_and_then_nothing(tmp_path, monkeypatch):
     for n, m in ((12, 48), (48, 48), (48, 2)):
         layers.append((rng.normal(size=(n, m)), rng.normal(size=m), "Relu" if m == 48 else None))
     path = save_onnx(tmp_path / "net.onnx", layers, input_shape=(12,))
-    code = (
-        "import outrange\n"
-        f"outrange.output_range({path!r}, (-1, 1), time_limit=3, progress=True).status\n"
-    )
+    limits = f"time_limit={cases(2, 3)}, progress=True"
+    code = f"import outrange\noutrange.output_range({path!r}, (-1, 1), {limits}).status\n"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     told = []
 

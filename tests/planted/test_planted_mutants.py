@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import cases
 from outrange.questions import verify as asking
 from outrange.questions.evidence import check_point as witness
 from outrange.search import decide_group
@@ -27,7 +28,7 @@ def wrong(engine="auto"):
     problems = [
         near_the_end(sizes, seed, side, delta)
         for sizes in ((1, 5, 1), (2, 5, 3, 1))
-        for seed in (0, 1)
+        for seed in cases((0,), (0, 1))
         for side in ("least", "most")
         for delta in (1e-6, -1e-6)
     ]

@@ -163,7 +163,7 @@ def test_what_float32_does_not_repeat_is_said():
     graph = b.finish([b.dense(b.input_values()[0], np.ones((1, 1)))], ["y"])
     other = Net(graph, lambda points: np.float32(graph.run(points)) - np.float32(1e-7))
     # Bad by less than the model is off: no input of it is bad for the model.
-    found = ask(other, y[0] >= 1 - 1e-9, (0, 1), count=2, time_limit=cases(1.5, 4.0))
+    found = ask(other, y[0] >= 1 - 1e-9, (0, 1), count=2, time_limit=cases(0.8, 4.0))
     assert len(found) >= 1
     assert found[0].reproduced is False
 

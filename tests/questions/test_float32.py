@@ -55,7 +55,9 @@ def test_orders_of_one_sum_disagree_and_both_verdicts_are_right():
     box = (0.25, 1.0)
     holds = outrange.verify(graph, y[0] >= 0.5, box)
     assert holds.holds
-    found = outrange.verify(graph, y[0] >= 0.5, box, arithmetic="float32", time_limit=5)
+    found = outrange.verify(
+        graph, y[0] >= 0.5, box, arithmetic="float32", time_limit=cases(1.0, 5.0)
+    )
     assert not found.holds
     assert found.in_real == "HOLDS"
     returned = np.concatenate(
@@ -70,7 +72,9 @@ def test_orders_of_one_sum_disagree_and_both_verdicts_are_right():
 def test_a_model_that_breaks_it_in_float32_is_the_counterexample():
     model = order_dependent_model()
     assert outrange.verify(model, y[0] >= 0.5, (0.25, 1.0)).holds
-    found = outrange.verify(model, y[0] >= 0.5, (0.25, 1.0), arithmetic="float32", time_limit=5)
+    found = outrange.verify(
+        model, y[0] >= 0.5, (0.25, 1.0), arithmetic="float32", time_limit=cases(1.0, 5.0)
+    )
     assert found.status == "VIOLATED"
     assert found.in_real == "HOLDS"
     assert found.counterexample.reproduced
@@ -184,5 +188,7 @@ def test_boxes_whose_width_float64_does_not_hold(ends):
     b = Builder([Slot("x", (1,))])
     (x,) = b.input_values()
     graph = b.finish([b.dense(x, [[1.0]], np.zeros(1))], ["y"])
-    answer = outrange.verify(graph, y[0] <= 1.0, ends, arithmetic="float32", time_limit=5)
+    answer = outrange.verify(
+        graph, y[0] <= 1.0, ends, arithmetic="float32", time_limit=cases(1.0, 5.0)
+    )
     assert bool(answer.holds) == (ends[1] == 0)

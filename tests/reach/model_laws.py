@@ -6,6 +6,7 @@ from math import comb
 import mpmath
 import numpy as np
 
+from cases import cases
 from outrange.core.rounding import up
 from outrange.ops import combine, curve, dense
 from outrange.reach.flow import picard
@@ -25,7 +26,7 @@ FRAMES = [
 
 def _holds(found, frame, symbols, rng, truth, slack):
     """`|truth - polynomial| <= rest` where the arguments are off by `slack` in either way."""
-    for point in points(rng, frame, symbols, 6):
+    for point in points(rng, frame, symbols, cases(3, 6)):
         for box in range(found.count):
             for entry in range(found.entries):
                 here = value(found, box, entry, point)

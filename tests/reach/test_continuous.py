@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from cases import cases
 from outrange import closed_loop, x
 from outrange.core import ContradictionError
 from outrange.reach.continuous import ask, attack
@@ -33,7 +34,9 @@ def inverse(x, u):
 
 def test_a_division_by_zero_is_told_with_time_state_and_remedy(monkeypatch):
     monkeypatch.setattr(ask, "TURNS", (1,))
-    found = closed_loop(none, inverse, ([0.3], [0.31]), steps=1, dt=0.1, spec=(x[0] <= 4).always())
+    found = closed_loop(
+        none, inverse, ([0.3], [0.31]), steps=cases(1, 5), dt=0.1, spec=(x[0] <= 4).always()
+    )
     assert found.status == "UNKNOWN" and not found and 0 < found.safe_until < 0.045
     (said, *_) = found.helps
     assert "t = 0" in said and "x1 in [" in said and "smaller set" in said
@@ -101,7 +104,7 @@ def test_a_controller_that_is_not_described_everywhere_is_told_with_time_and_sta
 
 
 def test_boxes_without_bounds_say_until_when_and_why():
-    found = closed_loop(none, inverse, ([0.3], [0.31]), steps=5, dt=0.1, time_limit=2)
+    found = closed_loop(none, inverse, ([0.3], [0.31]), steps=5, dt=0.1, time_limit=cases(1, 2))
     assert found.status == "REACHED" and not np.isfinite(found.pipe.final.hi).any()
     assert "bounded until t = 0" in found.sentence and found.helps
     assert found.helps[0][:40] in str(found)

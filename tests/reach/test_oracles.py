@@ -23,6 +23,11 @@ from reach.odes import ODES
 from reach.oracle import inside, trajectory
 
 
+def periods(ode):
+    """How long it is followed."""
+    return cases(-(-ode.steps // 2), ode.steps)
+
+
 @cache
 def tube(name):
     """The pipe of an equation without controls."""
@@ -31,7 +36,7 @@ def tube(name):
         lambda x: [0.0 * x[0]],
         lambda t, x, u: ode.function(np, x, u, t, []),
         (list(ode.lo), list(ode.hi)),
-        steps=ode.steps,
+        steps=periods(ode),
         dt=ode.dt,
         time_limit=60,
     ).pipe
@@ -50,8 +55,8 @@ def capd_ends(ode, boxes):
     """Ends of the states at the end, by CAPD, from boxes; None where it gives up."""
     if importlib.util.find_spec("capdpy") is None:
         pytest.skip("CAPD is not installed")
-    time = float(ode.steps * ode.dt)
-    assert Fraction(time) == ode.steps * ode.dt
+    time = float(periods(ode) * ode.dt)
+    assert Fraction(time) == periods(ode) * ode.dt
     asked = [
         json.dumps([ode.formula, [float(v) for v in lo], [float(v) for v in hi], time])
         for lo, hi in boxes
@@ -71,9 +76,8 @@ def test_trajectories_in_balls(name):
     assert np.isfinite([pipe.lo, pipe.hi]).all()
     unit = ode.dt / 64
     times = [[round(Fraction(v) / unit) * unit for v in e] for e in (pipe.start, pipe.stop)]
-    steps = cases(-(-ode.steps // 2), ode.steps)
-    for start in islice(starts(ode, 12), cases(1, 12)):
-        run = trajectory(ode.function, None, start.tolist(), ode.dt, steps, pieces=1)
+    for start in islice(starts(ode, 12), cases(4, 12)):
+        run = trajectory(ode.function, None, start.tolist(), ode.dt, periods(ode), pieces=1)
         for time, x in run:
             known = [i for i, (a, b) in enumerate(zip(*times, strict=True)) if a <= time <= b]
             assert known and all(inside(x, pipe.lo[i], pipe.hi[i]) for i in known), time

@@ -5,6 +5,7 @@ it is can be computed as precisely as one likes. The status was `rounding`, with
 """
 
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -96,6 +97,15 @@ def test_a_condition_is_decided_where_intervals_straddle_it(curve):
         assert found.lo[0] <= hi[0, 0] and lo[0, 0] <= found.hi[0]
 
 
+@cache
+def ends(steps, seed, tol):
+    """A loop, a box of initial states, and the exact ends of the place; for the tests that ask."""
+    graph = unrolled("relu", steps, seed)
+    rows = np.array([[1.0, 0.0], [-1.0, 0.0]])
+    box = Box(np.array([2.0, -0.5]), np.array([3.0, 0.5]))
+    return graph, box, solve(graph, box, rows, tol=tol, time_limit=60, solver=False)
+
+
 @pytest.mark.parametrize(
     "seed, steps, tol",
     [
@@ -107,10 +117,7 @@ def test_a_condition_is_decided_where_intervals_straddle_it(curve):
     ],
 )
 def test_rounding_on_the_whole_box_does_not_end_the_search(seed, steps, tol):
-    graph = unrolled("relu", steps, seed)
-    rows = np.array([[1.0, 0.0], [-1.0, 0.0]])
-    box = Box(np.array([2.0, -0.5]), np.array([3.0, 0.5]))
-    found = solve(graph, box, rows, tol=tol, time_limit=60, solver=False)
+    graph, box, found = ends(steps, seed, tol)
     assert found.status == "exact"
     spread = -found.seen.sum()
     assert np.all(found.seen - found.lower <= 1.01 * tol * spread)
@@ -119,9 +126,7 @@ def test_rounding_on_the_whole_box_does_not_end_the_search(seed, steps, tol):
 
 
 def test_a_decision_is_made_on_halves_too():
-    graph = unrolled("relu", 20, 1)
-    box = Box(np.array([2.0, -0.5]), np.array([3.0, 0.5]))
-    found = solve(graph, box, np.array([[1.0, 0.0], [-1.0, 0.0]]), tol=1e-6, solver=False)
+    graph, box, found = ends(20, 1, 1e-6)
     low, high = found.lower[0], -found.lower[1]
     mark = float(high + 1e-3 * (high - low))
     clause = (Atom.of({2: -1.0}, mark),)

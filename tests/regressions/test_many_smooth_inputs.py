@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cases import cases
 from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.search.milp import turns
@@ -20,7 +21,7 @@ def test_the_solver_is_not_asked(monkeypatch):
     graph = b.finish([b.dense(x, rng.normal(size=(12, 1)))], ["y"])
     box, rows = Box(-np.ones(inputs), np.ones(inputs)), np.array([[1.0], [-1.0]])
     monkeypatch.setattr(turns, "PATIENCE", 0.05)
-    found = solve(graph, box, rows, time_limit=1.0)
+    found = solve(graph, box, rows, time_limit=cases(0.5, 1.0))
     assert found.status == "time"
     assert (found.lower <= found.seen).all() and np.isfinite(found.lower).all()
     assert turns._encoding(graph, box) is None

@@ -115,6 +115,11 @@ def test_small_files_of_huge_tensors(name, tmp_path, little_memory):
     assert "memory of this computer" not in text
 
 
+def fewer_nodes(share):
+    """The limit of operations over `share`, which is reached sooner."""
+    return replace(NODES, most=NODES.most // share)
+
+
 def test_a_long_row_of_values_each_of_which_is_legal():
     """Every value is small enough; together they are not."""
     b = Builder([Slot("x", (2**20,))])
@@ -130,7 +135,7 @@ def test_a_long_row_of_values_each_of_which_is_legal():
 def test_a_recurrent_layer_of_many_rounds(tmp_path, monkeypatch):
     """Nine thousand rounds are more operations than a model may have."""
     share = cases(16, 1)
-    monkeypatch.setattr("outrange.graph.builder.NODES", replace(NODES, most=NODES.most // share))
+    monkeypatch.setattr("outrange.graph.builder.NODES", fewer_nodes(share))
     constants = {"w": f32(1, 8, 3), "r": f32(1, 8, 2)}
     nodes = [onnx.helper.make_node("LSTM", ["x", "w", "r"], ["", "y"], hidden_size=2)]
     proto = model(nodes, constants, inputs={"x": (9000 // share, 1, 3)})
@@ -179,8 +184,9 @@ def test_functions_that_call_themselves(tmp_path):
         load_onnx(saved(tmp_path, proto))
 
 
-def test_loops_in_loops(tmp_path):
+def test_loops_in_loops(tmp_path, monkeypatch):
     """Ten thousand rounds of ten thousand rounds ran for hours."""
+    monkeypatch.setattr("outrange.frontends.onnx.lower.NODES", fewer_nodes(cases(16, 1)))
 
     def looped(inside, of):
         info = onnx.helper.make_tensor_value_info

@@ -49,7 +49,7 @@ def _box(radius):
 @pytest.mark.parametrize("radius", [0.0, 1e-6, 0.01, 0.3])
 def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
     rows = np.concatenate([np.eye(3), -np.eye(3)])
-    known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(1.0, 60.0))
+    known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.5, 60.0))
     monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
     found = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.4, 1.0))
     assert found.methods == METHODS
@@ -115,7 +115,7 @@ def test_a_deeper_pass_takes_up_what_was_cut_short(graph, wide, monkeypatch):
 
 
 def test_slopes_ascend_after_the_passes(graph, wide):
-    found = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=1.0)
+    found = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=cases(0.5, 1.0))
     once = bounds(graph, _box(0.3).lo[None], _box(0.3).hi[None], "linear")[graph.output][0][0]
     assert (found.lower >= once - 1e-9).all() and (found.lower > once + 1e-6).any()
 
@@ -155,7 +155,7 @@ def test_a_radius_of_a_wide_network(graph, wide):
     unsafe = negate(resolve(y.argmax() == label, graph.inputs, graph.outputs))
     around = Neighborhood.of(graph.inputs, middle, "inf", (0, 1))
     found = robustness(
-        Net, unsafe, around, text="the label stays", time_limit=cases(3.0, 10.0), tol=0.2
+        Net, unsafe, around, text="the label stays", time_limit=cases(2.0, 10.0), tol=0.2
     )
     assert 0 < found.lo <= found.hi < 1
     far = around.region(found.lo).box

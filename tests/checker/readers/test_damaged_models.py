@@ -82,8 +82,8 @@ def files():
 def test_damage_ends_in_a_refusal_or_a_network(files, name):
     rng = np.random.default_rng(0)
     assert isinstance(read_bytes(files[name], name), Network)
-    refused = 0
-    for i in range(cases(100, 5000)):
+    refused, count = 0, cases(40, 5000)
+    for i in range(count):
         if name == "inside.keras":
             parts = unwrapped(files[name])
             member = ("config.json", "model.weights.h5")[i % 2]
@@ -95,7 +95,7 @@ def test_damage_ends_in_a_refusal_or_a_network(files, name):
         except Refused as wrong:
             refused += 1
             assert str(wrong)
-    assert refused > 50
+    assert refused > min(50, 0.5 * count)
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.onnx.gz", "model.keras"])

@@ -62,7 +62,7 @@ def test_another_package_of_that_name(tmp_path, monkeypatch):
 
 def test_random_files_mean_what_they_say(tmp_path, package):
     found = []
-    count = cases(80, 200)
+    count = cases(40, 200)
     for seed in range(count):
         r = random.Random(seed)
         writer = Writer(seed, NAMES, lambda r: f"{r.randint(-16, 16) / 8}", full=False)
