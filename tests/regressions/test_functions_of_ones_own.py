@@ -166,3 +166,18 @@ def test_a_loss_that_reads_the_model_trains_it():
     program = read_program(model, x, y)
     found = program.rehearse(x, y, 30)
     assert found.losses[-1] < 0.9 * found.losses[0]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="modules of PyTorch")
+def test_buffers_of_torch_modules_come_back():
+    from torch import nn
+
+    module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    model = sequential(keras.layers.TorchModuleWrapper(module))
+    model.add(Unwritten(keras.ops.tanh))
+    model.compile("adam", "mse")
+    x, y = data()
+    before = [b.clone() for b in module.buffers()], module.training
+    assert not read_program(model, x, y).rehearse(x, y, 4).error
+    assert all((a == b).all() for a, b in zip(before[0], module.buffers(), strict=True))
+    assert module.training == before[1]

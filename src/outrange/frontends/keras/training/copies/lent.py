@@ -49,7 +49,11 @@ class Lent(Clone):
             if hasattr(owner, "_trainable")
         ]
         needed = [(v.value, v.value.requires_grad) for v in model.variables if self._is_torch]
-        modes = [(m, m.training) for m in model.modules()] if self._is_torch else []
+        modes = [
+            (module, module.training)
+            for layer in (model._flatten_layers() if self._is_torch else ())
+            for module in layer.modules()
+        ]
         try:
             for owner, name, value in self._changes:
                 setattr(owner, name, value)
@@ -88,7 +92,7 @@ def held_by(k: Any, model: Any) -> list[Any]:
                     found.append(one)
     found.append(k.src.random.seed_generator.global_seed_generator().state)
     if k.backend.backend() == "torch":
-        found += model.buffers()
+        found += [b for layer in model._flatten_layers() for b in layer.buffers()]
     return list({id(v): v for v in found}.values())
 
 
