@@ -177,7 +177,8 @@ def test_buffers_of_torch_modules_come_back():
     model.add(Unwritten(keras.ops.tanh))
     model.compile("adam", "mse")
     x, y = data()
+    program = read_program(model, x, y)
     before = [b.clone() for b in module.buffers()], module.training
-    assert not read_program(model, x, y).rehearse(x, y, 4).error
+    assert not program.rehearse(x, y, 4).error
     assert all((a == b).all() for a, b in zip(before[0], module.buffers(), strict=True))
     assert module.training == before[1]
