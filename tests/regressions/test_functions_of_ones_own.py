@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import outrange
+from outrange.frontends.keras.training.program import read_program
 
 
 keras = pytest.importorskip("keras")
@@ -87,3 +88,97 @@ def test_own_models_are_trained_and_get_all_back(what):
     now = [np.array(v) for v in (*model.weights, *model.optimizer.variables)]
     for a, b in zip(kept[1:], now, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+class Holder(keras.layers.Layer):
+    """Its configuration holds a layer itself: what is made of it shares that layer's weights."""
+
+    def __init__(self, inner, **options):
+        super().__init__(**options)
+        self.inner = inner
+
+    def call(self, x):
+        return self.inner(x)
+
+    def get_config(self):
+        return {**super().get_config(), "inner": self.inner}
+
+
+def data():
+    x = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
+    return x, 2.0 * x[:, :1]
+
+
+def test_a_clone_that_shares_weights_is_not_trained():
+    inner = keras.layers.Dense(4, "relu")
+    inner.build((None, 3))
+    model = sequential(Holder(inner))
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    before = [np.array(v) for v in model.weights]
+    outrange.diagnose(model, *data(), epochs=3, batch_size=8)
+    for a, b in zip(before, model.weights, strict=True):
+        np.testing.assert_array_equal(a, np.array(b))
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="it has to be cloned there")
+def test_weights_frozen_by_themselves_or_in_a_shared_layer_stay_frozen():
+    shared = keras.layers.Dense(3, "relu")
+    one, two = (keras.Sequential([keras.Input((3,)), shared]) for _ in range(2))
+    model = keras.Sequential([keras.Input((3,)), one, two, Unwritten(keras.ops.tanh),
+                              last := keras.layers.Dense(1)])  # fmt: skip
+    shared.trainable = last.bias.trainable = False
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    x, y = data()
+    program = read_program(model, x, y)
+    assert not program.rehearse(x, y, 4, without="freezing").error
+    assert not shared.trainable
+    assert not any(v.trainable for v in (*shared.variables, last.bias))
+
+
+class Recurrent(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.memory = keras.layers.LSTM(2, stateful=True)
+        self.last = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.last(self.memory(x))
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras cannot train it there")
+def test_states_of_recurrent_layers_come_back():
+    model = Recurrent()
+    x = np.random.default_rng(0).normal(size=(16, 4, 3)).astype("float32")
+    model(x)
+    model.compile("adam", "mse")
+    x, y = x, x[:, 0, :1]
+    before = [np.array(v) for v in model.memory.states]
+    read_program(model, x, y).rehearse(x, y, 4)
+    for a, b in zip(before, model.memory.states, strict=True):
+        np.testing.assert_array_equal(a, np.array(b))
+
+
+def test_a_loss_that_reads_the_model_trains_it():
+    model = sequential(keras.layers.Dense(4, "tanh"))
+    x, y = data()
+    points = keras.ops.convert_to_tensor(x)
+    model.compile(keras.optimizers.Adam(0.01), lambda _, found: far(2.0, model(points)))
+    program = read_program(model, x, y)
+    found = program.rehearse(x, y, 30)
+    assert found.losses[-1] < 0.9 * found.losses[0]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="modules of PyTorch")
+def test_buffers_of_torch_modules_come_back():
+    from torch import nn
+
+    module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    model = sequential(keras.layers.TorchModuleWrapper(module))
+    model.add(Unwritten(keras.ops.tanh))
+    model.compile("adam", "mse")
+    x, y = data()
+    program = read_program(model, x, y)
+    before = [b.clone() for b in module.buffers()], module.training
+    assert not program.rehearse(x, y, 4).error
+    assert all((a == b).all() for a, b in zip(before[0], module.buffers(), strict=True))
+    assert module.training == before[1]

@@ -171,9 +171,28 @@ def test_a_layer_whose_chance_is_known_to_be_small_is_not_drawn():
         relu(5, bias_initializer="ones", name="shifted"), both,
     ])  # fmt: skip
     drawn = draw(many, x, trials=20, least=0.05)
-    assert [one.name for one in drawn.layers] == ["narrow", "shifted", "both"]
+    assert [one.name for one in drawn.layers] == ["wide", "narrow", "shifted", "both"]
     few = draw(many, x, trials=20, names={"wide", "narrow"})
     assert [one.name for one in few.layers] == ["wide", "narrow"]
     (alone,) = draw(many, x, trials=400, names={"convolution"}).layers
     assert alone.all_lo <= 1 / 32
     assert alone.hi <= 0.5
+
+
+def test_chances_add_up_along_a_deep_narrow_network():
+    """Each layer by itself dies in at most 1 of 32 starts; the twelfth is dead far more often."""
+    x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
+    layers = [relu(5, name=f"r{i}") for i in range(12)]
+    deep = keras.Sequential([keras.Input((3,)), *layers])
+    found = {one.name: one for one in draw(deep, x, trials=200, least=0.05).layers}
+    assert "r0" not in found
+    assert found["r11"].all_lo >= 0.05
+
+
+def test_a_group_of_a_convolution_may_see_zeros_alone():
+    x = np.zeros((4, 3, 5), "float32")
+    x[..., 0] = 1.0
+    apart = keras.Sequential([
+        keras.Input((3, 5)), keras.layers.Conv1D(5, 1, groups=5, activation="relu", name="g"),
+    ])  # fmt: skip
+    assert [one.name for one in draw(apart, x, trials=20, least=0.05).layers] == ["g"]

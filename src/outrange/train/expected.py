@@ -42,7 +42,7 @@ def expected(
         seed: Of the draw.
         names: Layers that are asked about; None for all.
         least: Layers are left out of which it is known, without a draw, that the chance that all
-            units start dead is below this, unless a layer before them starts dead.
+            units start dead is below this, those of the layers before them included.
     """
     check_confidence(confidence)
     if not isinstance(trials, int | np.integer) or isinstance(trials, bool) or trials < 1:
@@ -51,11 +51,15 @@ def expected(
     structure = Structure(model, data_arrays(x, "x"))
     rows = structure.rows()
     makers = Initializers(model)
-    bent = [
-        info for info in structure.network.layers
-        if (names is None or info.path in names) and _flat_curves(structure.network, info)
-        and _most_often(model, structure.network, info) >= least
-    ]  # fmt: skip
+    bent = []
+    bound = 0.0 if rows.any() else 1.0
+    for info in structure.network.layers:
+        if not _flat_curves(structure.network, info):
+            continue
+        # What comes after a dead layer is dead too: chances add up along the way.
+        bound += _most_often(model, structure.network, info)
+        if (names is None or info.path in names) and bound >= least:
+            bent.append(info)
     known = {
         info.path: exact
         for info in bent
@@ -160,7 +164,7 @@ def _most_often(model: Any, network: Network, info: LayerInfo) -> float:
     a unit is dead in half of the starts at most, and units are drawn independently.
     """
     layer = _layer(model, info)
-    if type(layer).__name__ not in SUMS or not info.shape:
+    if type(layer).__name__ not in SUMS or not info.shape or getattr(layer, "groups", 1) != 1:
         return 1.0
     makers = _makers(layer)
     if makers.get("kernel") is None or not _is_symmetric(network, info, makers):

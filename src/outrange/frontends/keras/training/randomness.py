@@ -40,10 +40,15 @@ def own_code(k: Any, model: Any) -> bool:
     """Whether a layer, the model's way of training, its loss or its rate is not Keras's."""
     if isinstance(model, k.Model) and own_training(k, model):
         return True
-    losses = k.tree.flatten(getattr(model._compile_loss, "_user_loss", None))
     rate = getattr(model.optimizer, "_learning_rate", None)
-    functions = [*losses, *([] if hasattr(rate, "shape") else [rate])]
-    return any(map(_is_own_function, functions)) or any(map(_is_own, model._flatten_layers()))
+    own_rate = not hasattr(rate, "shape") and _is_own_function(rate)
+    return own_loss(k, model) or own_rate or any(map(_is_own, model._flatten_layers()))
+
+
+def own_loss(k: Any, model: Any) -> bool:
+    """Whether a loss is not Keras's: it may read the model itself, and count."""
+    losses = k.tree.flatten(getattr(model._compile_loss, "_user_loss", None))
+    return any(map(_is_own_function, losses))
 
 
 def _is_own_function(given: Any) -> bool:

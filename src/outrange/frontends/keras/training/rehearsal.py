@@ -15,6 +15,7 @@ from .copies.protocol import Copy
 from .copies.state import State
 from .jitted import JaxTraining
 from .measure import ROWS, Measurement, first_line
+from .randomness import own_loss
 from .training import own_training
 
 
@@ -110,6 +111,8 @@ class Rehearser:
 
     def _changeable(self, *change: Any) -> Clone:
         one = self.measurement
+        if own_loss(one.k, one.model):
+            return Lent(one.k, one.model, one.noisy, *change)
         try:
             return Clone(one.k, one.model, one.noisy, *change)
         except Exception:  # code of the user's own that Keras cannot make again; it has no one name

@@ -165,7 +165,8 @@ def settings_of(optimizer: Any) -> dict[str, Any]:
         warnings.simplefilter("ignore")  # of functions that cannot be read back
         settings = optimizer.get_config()
     rate = getattr(optimizer, "_learning_rate", None)
-    if callable(rate) and not hasattr(rate, "get_config") and not hasattr(rate, "shape"):
+    own = not type(rate).__module__.startswith("keras.")
+    if callable(rate) and own and not hasattr(rate, "shape"):
         settings["learning_rate"] = rate
     return settings
 

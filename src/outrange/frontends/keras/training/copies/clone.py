@@ -79,6 +79,9 @@ def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: s
         copy = k.models.clone_model(model)
     if not copy.built:
         copy.build(model.input_shape)
+    if {id(v) for v in copy.variables} & {id(v) for v in model.variables}:
+        # A configuration may hold a layer itself, or a function that does.
+        raise ValueError("the clone has variables of the model's own")
     copy.set_weights(model.get_weights())
     for layer in copy._flatten_layers():
         # What an adapted layer computes with is derived from its weights, and not by `set_weights`.

@@ -38,10 +38,22 @@ class Lent(Clone):
     @contextlib.contextmanager
     def _changed(self) -> Iterator[None]:
         model = self._model
-        variables = {id(v): v for v in (*model.variables, *model.metrics_variables)}
-        values = [(v, self._k.ops.copy(v.value)) for v in variables.values()]
+        held = held_by(self._k, model)
+        values = [(v, self._k.ops.copy(self._k.ops.convert_to_tensor(v))) for v in held]
         # Before any is set: a layer's own layers, and its weights, come up again by themselves.
         before = [(owner, name, getattr(owner, name)) for owner, name, _ in self._changes]
+        # A layer tells all its layers and weights, shared ones and those frozen by themselves too.
+        flags = [
+            (owner, "_trainable", owner._trainable)
+            for owner in (*model._flatten_layers(), *model.variables)
+            if hasattr(owner, "_trainable")
+        ]
+        needed = [(v.value, v.value.requires_grad) for v in model.variables if self._is_torch]
+        modes = [
+            (module, module.training)
+            for layer in (model._flatten_layers() if self._is_torch else ())
+            for module in layer.modules()
+        ]
         try:
             for owner, name, value in self._changes:
                 setattr(owner, name, value)
@@ -50,5 +62,42 @@ class Lent(Clone):
             # In the same order: what a layer is set to, its own layers are too.
             for owner, name, value in before:
                 setattr(owner, name, value)
+            for owner, name, value in flags:
+                setattr(owner, name, value)
+            for tensor, value in needed:
+                tensor.requires_grad_(value)
+            for module, value in modes:
+                module.training = value
             for variable, value in values:
-                variable.assign(value)
+                _put_back(variable, value)
+
+    @property
+    def _is_torch(self) -> bool:
+        return self._k.backend.backend() == "torch"
+
+
+def held_by(k: Any, model: Any) -> list[Any]:
+    """What holds numbers that a training may change: variables, known to the model or not.
+
+    States of recurrent layers, TensorFlow's own variables and PyTorch's buffers are in no list.
+    """
+    loss = k.tree.flatten(getattr(model._compile_loss, "_user_loss", None))
+    found = [*model.variables, *model.metrics_variables]
+    for owner in (*model._flatten_layers(), *loss):
+        for value in tuple(getattr(owner, "__dict__", {}).values()):
+            leaves = value.values() if isinstance(value, dict) else value
+            for leaf in tuple(leaves) if isinstance(value, dict | list | tuple) else (value,):
+                one = getattr(leaf, "state", leaf)  # of a generator of random numbers
+                if callable(getattr(one, "assign", None)) and hasattr(one, "shape"):
+                    found.append(one)
+    found.append(k.src.random.seed_generator.global_seed_generator().state)
+    if k.backend.backend() == "torch":
+        found += [b for layer in model._flatten_layers() for b in layer.buffers()]
+    return list({id(v): v for v in found}.values())
+
+
+def _put_back(variable: Any, value: Any) -> None:
+    if hasattr(variable, "assign"):
+        variable.assign(value)
+    else:
+        variable.copy_(value)
