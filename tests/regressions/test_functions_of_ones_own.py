@@ -182,3 +182,35 @@ def test_buffers_of_torch_modules_come_back():
     assert not program.rehearse(x, y, 4).error
     assert all((a == b).all() for a, b in zip(before[0], module.buffers(), strict=True))
     assert module.training == before[1]
+
+
+class Counting(keras.layers.Layer):
+    """It counts its calls, at inference too."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False, name="calls")
+
+    def call(self, x):
+        self.calls.assign_add(1.0)
+        return x
+
+
+class Falling(keras.optimizers.schedules.LearningRateSchedule):
+    """It does not say how to make it again."""
+
+    def __call__(self, step):
+        return 1e-6
+
+
+def test_calls_are_not_counted_and_chance_goes_on():
+    import random
+
+    model = sequential(Counting())
+    model.compile(keras.optimizers.SGD(Falling()), "mse")
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    before = random.getstate()
+    found = outrange.diagnose(model, x, 50 * x[:, :1], epochs=3, batch_size=16)
+    assert not any("short trainings" in one for one in found.unread)
+    assert float(model.layers[0].calls.numpy()) == 0.0
+    assert random.getstate() == before

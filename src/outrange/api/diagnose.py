@@ -92,8 +92,10 @@ def diagnose(
     """
     from ..diagnosis import diagnose as ask
     from ..diagnosis.plan import cut_rows, history_of, plan_of, split_rows
+    from ..frontends.keras.api import keras
     from ..frontends.keras.names import named_inputs, named_targets, takes_rows
     from ..frontends.keras.training.program import read_compiled, read_program
+    from ..frontends.keras.training.randomness import chance_kept
     from ..frontends.load import source_of
     from ..questions.inputs.columns import column_names
     from ..train.expected import expected
@@ -117,12 +119,13 @@ def diagnose(
         held_out = [a[kept:] for a in flat_x], [a[kept:] for a in flat_y or ()]
         inputs, targets = cut_rows(inputs, kept), cut_rows(targets, kept)
         flat_x, flat_y = [a[:kept] for a in flat_x], flat_y and [a[:kept] for a in flat_y]
-    program = read_program(model, inputs, targets)
-    program = replace(program, dead_start=partial(expected, model, inputs))
-    found = ask(
-        program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns,
-        plan=plan, history=logged, held_out=held_out, try_fixes=try_fixes,
-    )  # fmt: skip
+    with chance_kept(keras()):
+        program = read_program(model, inputs, targets)
+        program = replace(program, dead_start=partial(expected, model, inputs))
+        found = ask(
+            program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns,
+            plan=plan, history=logged, held_out=held_out, try_fixes=try_fixes,
+        )  # fmt: skip
     source = source_of(model, found.model)
     return found if source is None else replace(found, sources=(source,))
 

@@ -40,15 +40,23 @@ def behaviour_at(
     return Behaviour(*(np.logical_and.reduce([f[i] for f in facts]) for i in range(3)))
 
 
-def _with_edges(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ranges that reach beyond a kink on which they end, but for relu's.
+CLOSE = 2.0**-16
+"""Of the size of a unit's inputs: float32, which the backend computes in, may be off by as much."""
 
-    There the value is flat and the slope is the backend's choice: 0 of a relu everywhere; of a
-    clip, 1 on TensorFlow and one half on JAX.
+
+def _with_edges(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ranges that reach beyond a kink near which they end, but for a relu's at 0 itself.
+
+    In float32 such an input may be the kink, or beyond it. There the value is flat and the slope
+    is the backend's choice: 0 of a relu everywhere; of a clip, 1 on TensorFlow and one half on JAX.
     """
+    ends = np.maximum(np.abs(lo), np.abs(hi))
+    size = ends.max(axis=0, keepdims=True) if ends.ndim > 1 else ends
+    wide = np.maximum(CLOSE * np.where(np.isfinite(size), size, 0.0), np.finfo(float).tiny)
+    wider = np.nextafter(lo - wide, -np.inf), np.nextafter(hi + wide, np.inf)
     if curve.name == "relu":
-        return lo, hi
-    return np.nextafter(lo, -np.inf), np.nextafter(hi, np.inf)
+        return np.where(lo == 0, lo, wider[0]), np.where(hi == 0, hi, wider[1])
+    return wider
 
 
 def behind_noise(case: DiagnosisContext, layer: Layer) -> bool:

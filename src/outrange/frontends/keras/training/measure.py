@@ -3,6 +3,7 @@
 import contextlib
 import warnings
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 
 from ....program import Measured
 from .compiled_tensorflow import TensorFlowTraining
+from .copies.lent import numbers_kept
 from .gradients import gradients
 from .jitted import JaxTraining
+from .randomness import own_code
 
 
 ROWS = 512
@@ -53,9 +56,16 @@ class Measurement:
         for start in range(0, rows, ROWS):
             # A last piece of another length would be compiled again.
             at = np.minimum(np.arange(start, start + min(rows, ROWS)), rows - 1)
-            found = self._outputs(k.tree.map_structure(lambda a, at=at: self.tensor(a[at]), x))
+            with self._kept():
+                found = self._outputs(k.tree.map_structure(lambda a, at=at: self.tensor(a[at]), x))
             parts.append([self.numpy(t)[: rows - start] for t in found])
         return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+
+    def _kept(self) -> AbstractContextManager[None]:
+        """Code of the user's own may count its calls; under JAX what it counts is handed back."""
+        if self.jitted is None and own_code(self.k, self.model):
+            return numbers_kept(self.k, self.model)
+        return contextlib.nullcontext()
 
     def _outputs(self, x: Any) -> list[Any]:
         if self.jitted is not None:
@@ -81,7 +91,7 @@ class Measurement:
     def measure(self, x: Any, y: Any) -> Measured:
         """Loss, gradients and outputs at inference, at the present weights."""
         cut = self.k.tree.map_structure(lambda a: self.tensor(a[:ROWS]), (x, y))
-        with warnings.catch_warnings(), metrics_kept(self.model):
+        with warnings.catch_warnings(), metrics_kept(self.model), self._kept():
             warnings.simplefilter("ignore")
             try:
                 scalar, found, outputs = self._gradients(*cut)

@@ -4,6 +4,7 @@ from typing import Any
 
 from ....program import Head
 from ..trace.records import OperationRecord, Trace
+from .parts import NOISY
 
 
 SHAPES = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
@@ -116,9 +117,13 @@ def _recovered(k: Any, model: Any, output: Any, record: OperationRecord, loss: s
 
 
 def _dropout(k: Any, trace: Trace, output: Any) -> float:
-    """The rate of a dropout layer that returns the output itself."""
-    for visit in trace.visits:
-        last = any(t is output for t in k.tree.flatten(visit.outputs))
-        if last and type(visit.layer).__name__ in ("Dropout", "GaussianDropout", "AlphaDropout"):
-            return float(visit.layer.rate)
-    return 0.0
+    """The rate of a dropout layer that returns the output itself, and nothing noisy beside it.
+
+    At inference all of them return what they get, which does not say which one comes last.
+    """
+    noisy = [
+        visit.layer for visit in trace.visits
+        if type(visit.layer).__name__ in NOISY
+        and any(t is output for t in k.tree.flatten(visit.outputs))
+    ]  # fmt: skip
+    return float(noisy[0].rate) if [type(o).__name__ for o in noisy] == ["Dropout"] else 0.0

@@ -88,7 +88,9 @@ def _changing(k: Any, found: Followed) -> dict[int, str]:
     for record in found.trace.records[: found.inside]:
         flat = k.tree.flatten((record.args, record.kwargs))
         noisy = type(record.layer).__name__ in NOISY
-        own = any(isinstance(v, k.Variable) and (v.trainable or noisy) for v in flat)
+        # A layer that is one operation, a PReLU say, has its weights itself.
+        held = record.op.variables if isinstance(record.op, k.Layer) else ()
+        own = any(isinstance(v, k.Variable) and (v.trainable or noisy) for v in (*flat, *held))
         hidden = bool(found.escaped) and any(
             hasattr(v, "shape") and not isinstance(v, k.KerasTensor | k.Variable) for v in flat
         )

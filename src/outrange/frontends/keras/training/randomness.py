@@ -1,7 +1,11 @@
 """Whether training may draw random numbers that inference, which is recorded, does not."""
 
+import contextlib
+import random
+from collections.abc import Iterator
 from typing import Any
 
+from ...torch.api import torch
 from .training import own_training
 
 
@@ -40,14 +44,14 @@ def own_code(k: Any, model: Any) -> bool:
     """Whether a layer, the model's way of training, its loss or its rate is not Keras's."""
     if isinstance(model, k.Model) and own_training(k, model):
         return True
-    rate = getattr(model.optimizer, "_learning_rate", None)
+    rate = getattr(getattr(model, "optimizer", None), "_learning_rate", None)
     own_rate = not hasattr(rate, "shape") and _is_own_function(rate)
     return own_loss(k, model) or own_rate or any(map(_is_own, model._flatten_layers()))
 
 
 def own_loss(k: Any, model: Any) -> bool:
     """Whether a loss is not Keras's: it may read the model itself, and count."""
-    losses = k.tree.flatten(getattr(model._compile_loss, "_user_loss", None))
+    losses = k.tree.flatten(getattr(getattr(model, "_compile_loss", None), "_user_loss", None))
     return any(map(_is_own_function, losses))
 
 
@@ -67,3 +71,16 @@ def _may_draw(layer: Any) -> bool:
     if kind.__module__.startswith("keras."):
         return kind.__name__ not in SURE
     return getattr(layer, "_call_has_training_arg", True)
+
+
+@contextlib.contextmanager
+def chance_kept(k: Any) -> Iterator[None]:
+    """The sources of random numbers that are no part of a model go on where they were."""
+    is_torch = k.backend.backend() == "torch"
+    before, own = random.getstate(), torch().get_rng_state() if is_torch else None
+    try:
+        yield
+    finally:
+        random.setstate(before)
+        if is_torch:
+            torch().set_rng_state(own)

@@ -1,6 +1,5 @@
 """What the steps of a compiled optimizer are made with, and graphs with other weights."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -157,18 +156,19 @@ def understood(k: Any, model: Any, index: Mapping[int, int]) -> dict[int, str]:
 
 
 def settings_of(optimizer: Any) -> dict[str, Any]:
-    """What `from_config` takes; a rate that is a function of the user's own is handed on itself.
+    """What `from_config` takes; a rate that is code of the user's own is handed on itself.
 
-    Keras writes such a function down, and refuses to read it back.
+    Keras writes a function down, and refuses to read it back; of a schedule it asks how.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of functions that cannot be read back
-        settings = optimizer.get_config()
     rate = getattr(optimizer, "_learning_rate", None)
-    own = not type(rate).__module__.startswith("keras.")
-    if callable(rate) and own and not hasattr(rate, "shape"):
-        settings["learning_rate"] = rate
-    return settings
+    own = callable(rate) and not hasattr(rate, "shape")
+    if not own or type(rate).__module__.startswith("keras."):
+        return optimizer.get_config()
+    optimizer._learning_rate = 0.0
+    try:
+        return {**optimizer.get_config(), "learning_rate": rate}
+    finally:
+        optimizer._learning_rate = rate
 
 
 def unclipped(settings: dict[str, Any]) -> dict[str, Any]:

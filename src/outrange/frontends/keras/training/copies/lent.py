@@ -38,8 +38,6 @@ class Lent(Clone):
     @contextlib.contextmanager
     def _changed(self) -> Iterator[None]:
         model = self._model
-        held = held_by(self._k, model)
-        values = [(v, self._k.ops.copy(self._k.ops.convert_to_tensor(v))) for v in held]
         # Before any is set: a layer's own layers, and its weights, come up again by themselves.
         before = [(owner, name, getattr(owner, name)) for owner, name, _ in self._changes]
         # A layer tells all its layers and weights, shared ones and those frozen by themselves too.
@@ -55,9 +53,10 @@ class Lent(Clone):
             for module in layer.modules()
         ]
         try:
-            for owner, name, value in self._changes:
-                setattr(owner, name, value)
-            yield
+            with numbers_kept(self._k, model):
+                for owner, name, value in self._changes:
+                    setattr(owner, name, value)
+                yield
         finally:
             # In the same order: what a layer is set to, its own layers are too.
             for owner, name, value in before:
@@ -68,8 +67,6 @@ class Lent(Clone):
                 tensor.requires_grad_(value)
             for module, value in modes:
                 module.training = value
-            for variable, value in values:
-                _put_back(variable, value)
 
     @property
     def _is_torch(self) -> bool:
@@ -81,7 +78,7 @@ def held_by(k: Any, model: Any) -> list[Any]:
 
     States of recurrent layers, TensorFlow's own variables and PyTorch's buffers are in no list.
     """
-    loss = k.tree.flatten(getattr(model._compile_loss, "_user_loss", None))
+    loss = k.tree.flatten(getattr(getattr(model, "_compile_loss", None), "_user_loss", None))
     found = [*model.variables, *model.metrics_variables]
     for owner in (*model._flatten_layers(), *loss):
         for value in tuple(getattr(owner, "__dict__", {}).values()):
@@ -96,8 +93,12 @@ def held_by(k: Any, model: Any) -> list[Any]:
     return list({id(v): v for v in found}.values())
 
 
-def _put_back(variable: Any, value: Any) -> None:
-    if hasattr(variable, "assign"):
-        variable.assign(value)
-    else:
-        variable.copy_(value)
+@contextlib.contextmanager
+def numbers_kept(k: Any, model: Any) -> Iterator[None]:
+    """What is held by a model has the same numbers again at the end."""
+    values = [(v, k.ops.copy(k.ops.convert_to_tensor(v))) for v in held_by(k, model)]
+    try:
+        yield
+    finally:
+        for variable, value in values:
+            (variable.assign if hasattr(variable, "assign") else variable.copy_)(value)
