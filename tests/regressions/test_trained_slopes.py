@@ -55,3 +55,17 @@ def test_a_unit_that_float32_puts_on_the_edge_of_a_clip_is_not_proved_dead():
 def test_noise_behind_a_dropout_leaves_no_zeros(layers):
     model = keras.Sequential([keras.Input((4,)), L.Dense(1), *layers])
     assert "OR019" not in [f.code for f in proved(model, X, X[:, :1])]
+
+
+def test_nothing_but_zeros_stays_a_probability():
+    """Behind a frozen kernel of zeros a kernel without a bias gives zeros, whatever it holds."""
+    zeros = L.Dense(4, "relu", kernel_initializer="zeros", trainable=False)
+    model = keras.Sequential([keras.Input((4,)), zeros, L.Dense(3, "relu", use_bias=False)])
+    model.compile("sgd", "binary_crossentropy")
+    y = (X[:, :3] > 0).astype("float32")
+    levels = {f.code: f.level.name for f in outrange.diagnose(model, X, y, steps=0)}
+    assert levels["OR006"] == "SUSPECTED"
+    model.add(L.Dense(3, "relu"))
+    model.compile("sgd", "binary_crossentropy")
+    levels = {f.code: f.level.name for f in outrange.diagnose(model, X, y, steps=0)}
+    assert levels["OR006"] == "PROVED"

@@ -104,6 +104,8 @@ class Head:
             softmax of a softmax.
         dropped: The rate of a dropout that comes last, 0 if none does.
         recovered: Whether this backend lets a cross-entropy read `logits` in place of the output.
+        moved: What comes last before the activation and is trained: `"bias"`, which makes any
+            number of any input, `"kernel"`, which leaves zeros where they are, or `""`.
     """
 
     activation: str
@@ -114,6 +116,7 @@ class Head:
     inner: str = ""
     dropped: float = 0.0
     recovered: bool = False
+    moved: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -155,7 +155,7 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
         fix = f"activation={name} in the last layer"
         if head.activation == "linear" and loss.name != "kl_divergence":
             fix += f"   or   loss=keras.losses.{camel}(from_logits=True)"
-        return Level.PROVED, (
+        return Level.PROVED if _leaves(case, loss, head) else Level.SUSPECTED, (
             f"{short} reads {wants}, and the last layer ({head.activation}) gives "
             f"{GIVES[head.activation]}. {_outside(case, loss)}"
         ), fix  # fmt: skip
@@ -199,6 +199,22 @@ def _within_one(case: DiagnosisContext, loss: Loss) -> bool:
     """Whether the output is between 0 and 1 whatever the weights are."""
     ends = case.free_ends(case.program.output_tensors[loss.output])
     return ends is not None and bool(np.all(ends[0] >= -1e-9) and np.all(ends[1] <= 1 + 1e-9))
+
+
+def _leaves(case: DiagnosisContext, loss: Loss, head: Head) -> bool:
+    """Whether it is known that some weights give an output outside [0, 1].
+
+    A trained bias does; so does a trained kernel where what it multiplies is not 0 at all rows,
+    which the output tells if the activation of 0 is 0. Or it is outside as it is.
+    """
+    if head.moved == "bias":
+        return True
+    if not case.predictions:
+        return False
+    output = case.predictions[loss.output]
+    if head.moved == "kernel" and head.activation not in POSITIVE and bool((output != 0).any()):
+        return True
+    return bool(((output < 0) | (output > 1)).any())
 
 
 def _outside(case: DiagnosisContext, loss: Loss) -> str:

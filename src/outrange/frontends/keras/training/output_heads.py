@@ -48,9 +48,9 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
     dropped = _dropout(k, trace, output)
     kind, axis = ACTIVATIONS.get(record.kind, ""), _axis(k, record)
     if not kind or axis is None:
-        own = [v for v in k.tree.flatten((record.args, record.kwargs)) if isinstance(v, k.Variable)]
-        plain = record.kind in AFFINE and any(v.trainable for v in own)
-        return Head("linear" if plain else "other", record.source, width, dropped=dropped)
+        moved = _moved(k, record)
+        name = "linear" if moved else "other"
+        return Head(name, record.source, width, dropped=dropped, moved=moved)
     source = k.tree.flatten(record.args)[0]
     inner = _behind(k, maker, source)
     logits = None if steps else number.get(id(source))
@@ -65,6 +65,7 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
         ACTIVATIONS.get(inner.kind, "") if inner is not None else "",
         dropped,
         _recovered(k, model, output, record, loss),
+        _moved(k, inner),
     )
 
 
@@ -114,6 +115,15 @@ def _recovered(k: Any, model: Any, output: Any, record: OperationRecord, loss: s
     direct = any(t is output for t in k.tree.flatten(record.outputs))
     eager = bool(getattr(model, "run_eagerly", False))
     return direct and not eager and loss in LOGITS_OF.get(record.kind, ())
+
+
+def _moved(k: Any, record: OperationRecord | None) -> str:
+    """By what training moves the result of an operation: see `Head`."""
+    if record is None or record.kind not in AFFINE:
+        return ""
+    flat = k.tree.flatten((record.args, record.kwargs))
+    trained = any(isinstance(v, k.Variable) and v.trainable for v in flat)
+    return ("bias" if record.kind == "Add" else "kernel") if trained else ""
 
 
 def _dropout(k: Any, trace: Trace, output: Any) -> float:
