@@ -81,7 +81,7 @@ def test_what_is_below_every_value_is_proved_and_what_is_attained_is_not(seed):
     x = np.random.default_rng(1).uniform(-0.3, 0.3, (20000, INPUTS))
     _, _, search = _search(graph, float(graph.run(x)[:, 0].min()) + 1e-3)
     with np.errstate(all="ignore"):
-        search.run(cases(0.3, 1.5))
+        search.run(cases(0.5, 1.5))
     assert search.lower()[0] == -np.inf
 
 
