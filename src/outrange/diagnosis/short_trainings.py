@@ -19,7 +19,7 @@ STEPS, LONG = 200, 600
 SEEDS = 3
 """Trainings, each with its own order of the rows."""
 
-ALLOWED = 15.0
+ALLOWED = 7.0
 """Seconds that all trainings together may take."""
 
 OWN, OTHER = 4.0, 1.5

@@ -1,5 +1,6 @@
 """The probability that a unit starts dead."""
 
+import time
 from collections.abc import Container
 from typing import Any
 
@@ -21,6 +22,9 @@ from .comparison.structure import Structure
 FEW = 64
 """Rows tried first: a unit that is alive there needs no others."""
 
+FIRST = 20
+"""Fresh starts that are drawn however long they take."""
+
 
 def expected(
     model: Any,
@@ -31,6 +35,7 @@ def expected(
     seed: int = 0,
     names: Container[str] | None = None,
     least: float = 0.0,
+    seconds: float = np.inf,
 ) -> DeadStart:
     """See `outrange.expected`.
 
@@ -43,6 +48,7 @@ def expected(
         names: Layers that are asked about; None for all.
         least: Layers are left out of which it is known, without a draw, that the chance that all
             units start dead is below this, those of the layers before them included.
+        seconds: No further start is drawn after so long, but of `FIRST`.
     """
     check_confidence(confidence)
     if not isinstance(trials, int | np.integer) or isinstance(trials, bool) or trials < 1:
@@ -66,7 +72,8 @@ def expected(
         if (exact := closed_form(model, structure.network, info, rows)) is not None
     }
     drawn = [info for info in bent if info.path not in known]
-    shares = _sampled(structure, makers, drawn, rows, int(trials), seed) if drawn else {}
+    shares = _sampled(structure, makers, drawn, rows, int(trials), seed, seconds) if drawn else {}
+    trials = len(next(iter(shares.values()))) if shares else trials
     layers = []
     for info in bent:
         units = info.shape[-1] if info.shape else 1
@@ -219,8 +226,10 @@ def _sampled(
     rows: np.ndarray,
     trials: int,
     seed: int,
+    seconds: float,
 ) -> dict[str, np.ndarray]:
     """Per layer and fresh start, the share of units that are dead at every row."""
+    start = time.process_time()
     rng = np.random.default_rng(seed)
     found = {info.path: np.zeros(trials) for info in layers}
     plain = structure.now(fused=False)
@@ -234,6 +243,8 @@ def _sampled(
             few = _dead(network, network.graph, rows, found)
         for path, mask in few.items():
             found[path][trial] = mask.mean()
+        if trial + 1 >= FIRST and time.process_time() - start > seconds:
+            return {path: shares[: trial + 1] for path, shares in found.items()}
     return found
 
 

@@ -27,6 +27,9 @@ LOOK = 40
 STARTS = 200
 """Fresh starts drawn to tell the chance: 18 dead ones are enough for `OFTEN`."""
 
+SECONDS = 1.0
+"""Of processor time for either: starts of an unrolled layer take a twentieth of a second each."""
+
 FLAT = ("relu", "relu6", "hardsigmoid", "hardtanh", "hardshrink", "softshrink", "threshold")
 """Recorded operations with a flat piece."""
 
@@ -44,9 +47,10 @@ def _neuron(keras: ModuleType, weight: float, activation: str) -> ModelAndData:
     """The chance, over the layer's own initializers, that all units of a narrow layer (up to 8)
     start on a flat piece of their activation at every row of the data: in closed form where it is
     known, by symmetry where that bounds it (five relus: 1 in 32), else counted in 200 fresh starts
-    (40 where none of them is dead), and told from 5 % on by the lower end of its confidence
-    interval. Where the stored weights are such a start it is MEASURED: to draw again may not help
-    for long. Where they are alive it is a note: this training is well, another may not be.""",
+    (40 where none of them is dead; fewer where they take long), and told from 5 % on by the lower
+    end of its confidence interval. Where the stored weights are such a start it is MEASURED: to
+    draw again may not help for long. Where they are alive it is a note: this training is well,
+    another may not be.""",
     Example(
         lambda k: _neuron(k, -1.5, "relu"), lambda k: _neuron(k, -1.5, "leaky_relu"),
         level=Level.MEASURED,
@@ -64,7 +68,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if not narrow or program.dead_start is None or not case.runs:
         return
     try:
-        asked = {"names": narrow, "least": OFTEN}
+        asked = {"names": narrow, "least": OFTEN, "seconds": SECONDS}
         found = program.dead_start(trials=LOOK, **asked)
         if any(one.name in narrow and one.trials and one.all_dead > 0 for one in found.layers):
             found = program.dead_start(trials=STARTS, **asked)
