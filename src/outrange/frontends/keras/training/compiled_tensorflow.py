@@ -145,14 +145,7 @@ class TensorFlowTraining:
         return self._traced(run, reduce_retracing=True)
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Losses of steps and of looks: see `Copy.steps`.
-
-        Args:
-            x: Inputs of each step, one after the other along a first axis more.
-            y: Their targets.
-            due: Whether a look comes before each step.
-            rows: Inputs and targets of the looks.
-        """
+        """Losses of steps and of looks: see `Copy.steps`."""
         tree = self.k.tree
         data, rows = tree.map_structure(self.k.ops.convert_to_tensor, ((x, y), rows))
         self.prepare(rows[1])

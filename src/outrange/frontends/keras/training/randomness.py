@@ -51,8 +51,12 @@ def own_code(k: Any, model: Any) -> bool:
 
 def own_loss(k: Any, model: Any) -> bool:
     """Whether a loss is not Keras's: it may read the model itself, and count."""
-    losses = k.tree.flatten(getattr(getattr(model, "_compile_loss", None), "_user_loss", None))
-    return any(map(_is_own_function, losses))
+    return any(map(_is_own_function, given_losses(k, model)))
+
+
+def given_losses(k: Any, model: Any) -> list[Any]:
+    """The losses as `compile` got them; nothing of a model that is not compiled."""
+    return k.tree.flatten(getattr(getattr(model, "_compile_loss", None), "_user_loss", None))
 
 
 def _is_own_function(given: Any) -> bool:

@@ -75,14 +75,7 @@ class TorchTraining:
             torch().set_num_threads(before)
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Losses of steps and of looks: see `Copy.steps`.
-
-        Args:
-            x: Inputs of each step, one after the other along a first axis more.
-            y: Their targets.
-            due: Whether a look comes before each step.
-            rows: Inputs and targets of the looks.
-        """
+        """Losses of steps and of looks: see `Copy.steps`."""
         data = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
         flat = self.k.tree.flatten(data)
         losses: list[float] = []

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from ..randomness import given_losses
 from .clone import Clone, changes, fresh_optimizer
 
 
@@ -78,9 +79,8 @@ def held_by(k: Any, model: Any) -> list[Any]:
 
     States of recurrent layers, TensorFlow's own variables and PyTorch's buffers are in no list.
     """
-    loss = k.tree.flatten(getattr(getattr(model, "_compile_loss", None), "_user_loss", None))
     found = [*model.variables, *model.metrics_variables]
-    for owner in (*model._flatten_layers(), *loss):
+    for owner in (*model._flatten_layers(), *given_losses(k, model)):
         for value in tuple(getattr(owner, "__dict__", {}).values()):
             leaves = value.values() if isinstance(value, dict) else value
             for leaf in tuple(leaves) if isinstance(value, dict | list | tuple) else (value,):
