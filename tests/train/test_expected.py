@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import outrange
+from outrange.core import InputError
 from outrange.core.confidence import clopper_pearson
 from outrange.train.comparison.initial import Initializers, is_centered
 from outrange.train.expected import expected as draw
@@ -149,6 +150,11 @@ def test_it_renders():
     assert answer[answer.layers[0].name] is answer.layers[0]
 
 
+def test_a_layer_that_keras_cannot_make_again_belongs_in_a_model():
+    with pytest.raises(InputError, match="put it in a model"):
+        outrange.expected(relu(4, kernel_initializer=Positive()), LINE)
+
+
 def test_arguments_that_break_a_rule():
     with pytest.raises(outrange.InputError, match="trials=0"):
         outrange.expected(relu(), LINE, trials=0)
@@ -196,3 +202,26 @@ def test_a_group_of_a_convolution_may_see_zeros_alone():
         keras.Input((3, 5)), keras.layers.Conv1D(5, 1, groups=5, activation="relu", name="g"),
     ])  # fmt: skip
     assert [one.name for one in draw(apart, x, trials=20, least=0.05).layers] == ["g"]
+
+
+class Positive(keras.initializers.RandomNormal):
+    """Derived from one that draws alike on both sides of 0, and it does not."""
+
+    def __call__(self, shape, dtype=None):
+        return keras.ops.abs(super().__call__(shape, dtype))
+
+
+class Dense(keras.layers.Dense):
+    """A layer of Keras by its name alone."""
+
+    def call(self, inputs, training=None):
+        return keras.ops.relu(keras.ops.matmul(inputs, -keras.ops.abs(self.kernel)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "dead"),
+    [(relu(4, kernel_initializer=Positive()), 0.0), (Dense(4), 1.0)],
+)
+def test_what_derives_from_keras_is_drawn(layer, dead):
+    found = chance(model(layer), np.array([[1.0], [2.0]]), trials=30)
+    assert (found.chance, found.method) == (dead, "sampled")

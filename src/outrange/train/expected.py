@@ -15,7 +15,14 @@ from ..graph import Graph
 from ..ops import Curve
 from ..questions.summary import activation_curves
 from .arguments import data_arrays
-from .comparison.initial import Initializers, initializer_of, is_centered, is_fixed, is_zero
+from .comparison.initial import (
+    Initializers,
+    initializer_of,
+    is_centered,
+    is_fixed,
+    is_keras_own,
+    is_zero,
+)
 from .comparison.structure import Structure
 
 
@@ -122,7 +129,14 @@ def _model(model: Any, x: Any) -> Any:
     if isinstance(model, k.Model) or model.built:
         return model
     shape = np.shape(x)[1:]
-    return k.Sequential([k.Input(shape), type(model).from_config(model.get_config())])
+    try:
+        again = type(model).from_config(model.get_config())
+    except Exception as error:  # code of the user's own, which Keras has no name for
+        raise InputError(
+            f"Layer `{model.name}` is not built, and Keras cannot make another one of its "
+            f"configuration; put it in a model. Received: {type(error).__name__}: {error}"
+        ) from error
+    return k.Sequential([k.Input(shape), again])
 
 
 def _flat_curves(network: Network, info: LayerInfo) -> list[Curve]:
@@ -154,7 +168,8 @@ def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
     """
     layer = _layer(model, info)
     before = info.before
-    if type(layer).__name__ != "Dense" or before is None or len(info.shape) != 1:
+    dense = type(layer).__name__ == "Dense" and is_keras_own(layer)
+    if not dense or before is None or len(info.shape) != 1:
         return False
     reads = network.graph.nodes[before - 1].inputs
     makers = [initializer_of(layer, v) for v in layer.trainable_variables]
@@ -171,7 +186,8 @@ def _most_often(model: Any, network: Network, info: LayerInfo) -> float:
     a unit is dead in half of the starts at most, and units are drawn independently.
     """
     layer = _layer(model, info)
-    if type(layer).__name__ not in SUMS or not info.shape or getattr(layer, "groups", 1) != 1:
+    sums = type(layer).__name__ in SUMS and is_keras_own(layer)
+    if not sums or not info.shape or getattr(layer, "groups", 1) != 1:
         return 1.0
     makers = _makers(layer)
     if makers.get("kernel") is None or not _is_symmetric(network, info, makers):

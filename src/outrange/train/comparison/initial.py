@@ -56,8 +56,11 @@ def is_centered(initializer: Any) -> bool:
     """Whether it draws independent, continuous numbers, alike on both sides of 0.
 
     Keras's named ones (Glorot, He, LeCun) are variance scalings; orthogonal matrices are not
-    independent, constants not continuous.
+    independent, constants not continuous. What code of the user's own draws nobody knows, whatever
+    it was derived from.
     """
+    if not is_keras_own(initializer):
+        return False
     names = [kind.__name__ for kind in type(initializer).__mro__]
     kind = next((name for name in CENTERED if name in names), None)
     config = initializer.get_config()
@@ -70,9 +73,14 @@ def is_centered(initializer: Any) -> bool:
 
 def is_zero(initializer: Any) -> bool:
     """Whether it makes zeros."""
-    return type(initializer).__name__ == "Zeros"
+    return type(initializer).__name__ == "Zeros" and is_keras_own(initializer)
 
 
 def is_fixed(initializer: Any) -> bool:
     """Whether it makes the same numbers every time."""
-    return "seed" not in initializer.get_config()
+    return is_keras_own(initializer) and "seed" not in initializer.get_config()
+
+
+def is_keras_own(made: Any) -> bool:
+    """Whether an initializer or a layer is of a class of Keras, not of one derived from it."""
+    return type(made).__module__.startswith("keras.")
