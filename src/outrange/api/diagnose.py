@@ -94,6 +94,7 @@ def diagnose(
     from ..diagnosis.plan import cut_rows, history_of, plan_of, split_rows
     from ..frontends.keras.api import keras
     from ..frontends.keras.names import named_inputs, named_targets, takes_rows
+    from ..frontends.keras.training.measure import losses_unbuilt
     from ..frontends.keras.training.program import read_compiled, read_program
     from ..frontends.keras.training.randomness import chance_kept
     from ..frontends.load import source_of
@@ -119,7 +120,7 @@ def diagnose(
         held_out = [a[kept:] for a in flat_x], [a[kept:] for a in flat_y or ()]
         inputs, targets = cut_rows(inputs, kept), cut_rows(targets, kept)
         flat_x, flat_y = [a[:kept] for a in flat_x], flat_y and [a[:kept] for a in flat_y]
-    with chance_kept(keras()):
+    with chance_kept(keras()), losses_unbuilt(model):
         program = read_program(model, inputs, targets)
         program = replace(program, dead_start=partial(expected, model, inputs))
         found = ask(

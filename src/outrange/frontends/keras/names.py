@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core import InputError
+from .api import keras
 
 
 def named_inputs(model: Any, x: Any) -> Any:
@@ -16,13 +17,34 @@ def named_inputs(model: Any, x: Any) -> Any:
 
 
 def named_targets(model: Any, y: Any) -> Any:
-    """A dict of targets in the structure of the model's outputs; anything else as it is.
+    """Targets in the structure of the model's outputs, as the loss brings them there.
+
+    A dict goes by names; a list of arrays goes by the order that Keras flattens outputs in; anything
+    else is left as it is.
 
     Raises:
         InputError: The dict has other keys than the model's outputs have names.
     """
     names = list(getattr(model, "output_names", None) or [])
-    return _placed(y, "y", getattr(model, "_outputs_struct", None), names)
+    struct = getattr(model, "_outputs_struct", None)
+    placed = _placed(y, "y", struct, names)
+    return packed(keras(), placed, getattr(model, "output", None))
+
+
+def packed(k: Any, data: Any, struct: Any) -> Any:
+    """A list of arrays in another structure of so many leaves, as a loss packs its targets.
+
+    Args:
+        k: Keras.
+        data: Targets.
+        struct: Of the outputs; None where a model does not state them.
+    """
+    if struct is None or not isinstance(data, list | tuple) or isinstance(struct, list | tuple):
+        return data
+    arrays = all(len(getattr(one, "shape", ())) > 0 for one in data)  # others are rows in a list
+    if not arrays or len(data) != len(k.tree.flatten(struct)):
+        return data
+    return k.tree.pack_sequence_as(struct, list(data))
 
 
 def _names(model: Any, which: str) -> list[str]:

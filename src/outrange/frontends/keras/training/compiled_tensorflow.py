@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...tensorflow.api import tensorflow
+from ..names import packed
 from .randomness import own_code
 from .stepping import moves_entries_alone
 
@@ -98,7 +99,7 @@ class TensorFlowTraining:
             return
         targets = tree.map_structure(lambda t: symbol((None, *t.shape[1:]), dtype(t.dtype)), y)
         with contextlib.suppress(Exception):  # it is the call itself that tells what is wrong
-            compiled.build(targets, output)
+            compiled.build(packed(self.k, targets, output), output)
 
     @cached_property
     def outputs(self) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..names import packed
 from .gradients import jax_module
 from .stepping import settings_of, unclipped
 
@@ -73,7 +74,8 @@ class JaxTraining:
         if compiled is not None and not compiled.built:
             rows = self.k.tree.map_structure(lambda a: self.k.KerasTensor(a.shape, a.dtype), (x, y))
             with contextlib.suppress(Exception):  # what is wrong with it, the call will tell
-                compiled.build(rows[1], self.model.compute_output_spec(rows[0]))
+                outputs = self.model.compute_output_spec(rows[0])
+                compiled.build(packed(self.k, rows[1], outputs), outputs)
 
     def stored(self) -> tuple[list[Any], list[Any]]:
         """The model's present values: trainable, others."""

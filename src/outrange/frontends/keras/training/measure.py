@@ -91,12 +91,15 @@ class Measurement:
     def measure(self, x: Any, y: Any) -> Measured:
         """Loss, gradients and outputs at inference, at the present weights."""
         cut = self.k.tree.map_structure(lambda a: self.tensor(a[:ROWS]), (x, y))
+        was_built = self.model._compile_loss is None or self.model._compile_loss.built
         with warnings.catch_warnings(), metrics_kept(self.model), self._kept():
             warnings.simplefilter("ignore")
             try:
                 scalar, found, outputs = self._gradients(*cut)
             except Exception as error:
                 # The loss is the user's code on the user's data: what it raises is the answer.
+                if self.jitted is not None and not was_built:
+                    renew_losses(self.model)  # counters that it made hold what was traced
                 return Measured(float("nan"), {}, first_line(error))
         places = [self.index[id(v)] for v in self.model.trainable_variables]
         return Measured(scalar, dict(zip(places, found, strict=True)), outputs=outputs)
@@ -136,6 +139,32 @@ def metrics_kept(model: Any) -> Iterator[None]:
     finally:
         for variable, value in before:
             variable.assign(value)
+
+
+def renew_losses(model: Any) -> None:
+    """Replace the model's loss by another one of the same functions, not built yet."""
+    given = model._compile_loss
+    vars(model)["_compile_loss"] = type(given)(
+        given._user_loss, given._user_loss_weights, given.reduction, given.output_names
+    )
+
+
+@contextlib.contextmanager
+def losses_unbuilt(model: Any) -> Iterator[None]:
+    """A loss that waits for the first targets goes on waiting: what asks it asks another one.
+
+    Built, it would hold `fit` to the structure of these targets, and `fit` would build nothing
+    before its first step, which draws random numbers.
+    """
+    given = getattr(model, "_compile_loss", None)
+    if given is None or given.built:
+        yield
+        return
+    renew_losses(model)
+    try:
+        yield
+    finally:
+        vars(model)["_compile_loss"] = given
 
 
 def first_line(error: Exception) -> str:
