@@ -14,7 +14,7 @@ from ..graph import Graph
 from ..program import Head, Layer, Loss, Measured, PartialGraph, Program
 from .bounds import Ranges, ends_of, ends_of_both, interval_ends, linear_ends
 from .plan import Plan
-from .trials import Trials
+from .trials import ROWS, Trials
 
 
 WORK = 40_000_000
@@ -81,6 +81,12 @@ class DiagnosisContext:
     def sound_rows(self) -> np.ndarray:
         """Which rows of `x` are finite."""
         return np.asarray(np.isfinite(self.flat).all(axis=1))
+
+    @property
+    def varies(self) -> bool:
+        """Whether two finite rows of `x` differ."""
+        x = self.flat[self.sound_rows]
+        return bool(len(x) and (x != x[0]).any())
 
     def targets(self, loss: Loss) -> np.ndarray | None:
         """The targets of one loss, float64, rows first."""
@@ -216,6 +222,12 @@ class DiagnosisContext:
                 f"weights, {count:,} layers); pass `steps=12` to have them measured"
             )
         return small or self.steps is not None
+
+    @property
+    def measured_at_all(self) -> Measured | None:
+        """The measurement, if it was made at all rows and came to an end."""
+        found = self.measured if self.rows <= ROWS else None
+        return None if found is None or found.error else found
 
     @cached_property
     def predictions(self) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...program import Head, Loss
+from ...program import Head, Loss, Measured
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short
@@ -63,10 +63,13 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         rows = case.rows_of(head.logits)
         size = float(np.abs(rows.lo).max()) if rows is not None else np.inf
         count, over = int(clipped.sum()), case.trials.stuck is False
-        whole = "none of the weights gets a gradient" if clipped.all() else "they teach nothing"
-        elsewhere = " (inference)" if case.program.changed_in_training else ""
+        whole = _consequence(case, clipped)
+        changed, level = case.program.changed_in_training, Level.PROVED
+        if changed:  # in training the logits are others
+            level = Level.MEASURED if case.trials.stuck else Level.SUSPECTED
+        elsewhere = " (inference)" if changed else ""
         yield rule.found(
-            Level.PROVED, head.layer,
+            level, head.layer,
             f"at {share(count, clipped.size)} rows the right answer gets a probability below 1e-7, "
             f"because logits reach {short(size)}: the loss is clipped there and its gradient is "
             f"exactly 0, so {whole}.",
@@ -74,6 +77,16 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             cost={"rows": count, "share": float(clipped.mean())}, note=over and not clipped.all(),
             holds_for=f"the stored weights{elsewhere} and {case.these_rows}",
         )  # fmt: skip
+
+
+def _consequence(case: DiagnosisContext, clipped: np.ndarray) -> str:
+    """What gradients of 0 come to: other losses, penalties and rows may have some."""
+    if not clipped.all():
+        return "this loss learns nothing from them"
+    measured = case.measured_at_all
+    if measured is not None and not _moved(measured):
+        return "none of the weights gets a gradient"
+    return "this loss gives no weight a gradient"
 
 
 def _clipped(case: DiagnosisContext, loss: Loss, head: Head) -> np.ndarray | None:
@@ -110,5 +123,10 @@ def _contradicted(case: DiagnosisContext, loss: Loss, clipped: np.ndarray) -> bo
         return False
     if len(case.program.losses) == 1 and measured.loss < 0.9 * CLIP * clipped.mean():
         return len(clipped) <= len(measured.outputs[0]) if measured.outputs else True
-    moved = any(g is not None and np.any(g != 0) for g in measured.gradients.values())
-    return bool(clipped.all()) and len(clipped) == case.rows <= 512 and moved
+    everywhere = bool(clipped.all()) and len(clipped) == case.rows
+    return everywhere and case.measured_at_all is not None and _moved(measured)
+
+
+def _moved(measured: Measured) -> bool:
+    """Whether any weight gets a gradient."""
+    return any(g is not None and np.any(g != 0) for g in measured.gradients.values())

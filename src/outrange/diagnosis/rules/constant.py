@@ -49,12 +49,18 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         head, name = program.heads[i], program.outputs[i][0]
         value = entries(ends[0][:1] if np.ptp(ends[0]) == 0.0 else ends[0])
-        what = f"the output is {value} for every input, whatever the weights are"
-        if head.activation == "softmax":
+        what = (
+            f"the output is {value} for every input in the range of your data, whatever the "
+            "trainable weights are"
+        )
+        one = head.activation == "softmax" and head.width == 1
+        if one:
             what = f"a softmax over {head.width} unit is always {value}, whatever the weights are"
+        elif not case.varies:
+            continue  # at one input even what does not depend on the weights is one number
         message = f"{what}, so predict() cannot learn anything. {_loss(case, head)}"
         fix = 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'
-        if head.activation != "softmax":
+        if not one:
             fix = "let the output depend on the weights"
         yield rule.found(
             Level.PROVED, head.layer or name, message.strip(), fix,
@@ -71,8 +77,9 @@ def _loss(case: DiagnosisContext, head: Head) -> str:
             "The loss still falls, because on TensorFlow this loss reads the logits behind the "
             "softmax; what it learns never reaches predict()."
         )
-    measured = case.measured
-    if measured is None or measured.error:
+    measured = case.measured_at_all
+    if measured is None or case.program.changed_in_training:
         return ""
-    moved = [g for g in measured.gradients.values() if g is not None and np.any(g != 0)]
-    return "" if moved else "No weight gets a gradient: the loss stays where it is."
+    if any(g is not None and np.any(g != 0) for g in measured.gradients.values()):
+        return ""
+    return "No weight gets a gradient: the loss stays where it is."

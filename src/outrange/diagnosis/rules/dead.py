@@ -85,7 +85,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         # At the very point where the activation bends, its slope is the backend's choice.
         if still is False or (still is None and not (rows.hi[:, units] < 0).all()):
             continue
-        yield _finding(rule, case, layer, rows, units)
+        yield _finding(rule, case, layer, rows, units, still)
 
 
 TINY = 2.0**-150
@@ -107,18 +107,20 @@ def _gets_nothing(case: DiagnosisContext, layer: Layer, units: np.ndarray) -> bo
 
 def _nothing_before(case: DiagnosisContext, layer: Layer) -> bool:
     """Whether what stands before a layer gets no gradient either, penalties on it included."""
-    behind = weights_behind(case.program, layer.after)
-    if behind is None:
+    behind, measured = weights_behind(case.program, layer.after), case.measured
+    if behind is None or measured is None or measured.error:
         return False
-    measured = case.measured
-    if measured is None or measured.error:
-        return not case.program.losses
     found = [measured.gradients.get(i) for i in behind]
     return not any(g is not None and np.any(np.nan_to_num(g) != 0) for g in found)
 
 
 def _finding(
-    rule: Rule, case: DiagnosisContext, layer: Layer, rows: UnitRanges, units: np.ndarray
+    rule: Rule,
+    case: DiagnosisContext,
+    layer: Layer,
+    rows: UnitRanges,
+    units: np.ndarray,
+    still: bool | None,
 ) -> Finding:
     lo, hi = float(rows.lo[:, units].min()), float(rows.hi[:, units].max())
     count, total = int(units.sum()), units.size
@@ -127,7 +129,9 @@ def _finding(
         f"{who} get{'s' if total == 1 else ''} {span(lo, hi)} before the activation on all of "
         f"{case.these_rows}, where it is flat: no gradient gets through"
     )
-    if count == total:
+    # A weight may have a penalty, and other calls of a shared layer: gradients have to be measured,
+    # at all of the rows.
+    if count == total and still and case.measured_at_all is not None:
         before = " or before it" if _nothing_before(case, layer) else ""
         message += f", and no weight of this layer{before} gets one"
     elsewhere = " (inference)" if case.program.changed_in_training else ""

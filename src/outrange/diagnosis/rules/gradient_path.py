@@ -1,6 +1,6 @@
 """OR005: weights to which no gradient finds its way."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -119,7 +119,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         yield rule.found(
             level, steps[0].layer if steps else program.weights[weights[0]].layer,
             f"{share(len(weights), total)} trainable weights get no gradient: {names(paths, 4)}; "
-            f"{reason}. {_consequence(case, len(weights) == total)}",
+            f"{reason}. {_consequence(case, weights, len(weights) == total)}",
             fix, cost={"share": len(weights) / total, "weights": paths,
                        "operations": [_called(step.kind) for step in steps]},
             holds_for="" if level is Level.SUSPECTED
@@ -153,17 +153,29 @@ def _contradicted(case: DiagnosisContext, weights: Iterable[int]) -> bool:
     return any(g is not None and np.any(g != 0) for g in found)
 
 
-def _consequence(case: DiagnosisContext, everything: bool) -> str:
-    if case.program.backend == "jax":
-        return "On JAX this raises nothing: training goes on with these weights frozen."
-    if case.program.backend == "tensorflow":
-        if everything:
-            return 'On TensorFlow `fit` raises "No gradients provided for any variable".'
-        return "On TensorFlow `fit` warns and leaves these weights as they are."
+def _consequence(case: DiagnosisContext, weights: Sequence[int], everything: bool) -> str:
+    """What `fit` does about these weights, on this backend."""
+    name = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}[case.program.backend]
     measured = case.measured
-    if everything and measured is not None and all(g is None for g in measured.gradients.values()):
+    gradients = {} if measured is None else measured.gradients
+    missing = bool(gradients) and all(gradients.get(i) is None for i in weights)
+    if missing and everything and name == "TensorFlow":
+        return 'On TensorFlow `fit` raises "No gradients provided for any variable".'
+    if missing and everything and name == "PyTorch":
         return 'On PyTorch `fit` raises "element 0 of tensors does not require grad".'
-    return "On PyTorch this raises nothing: training goes on with these weights frozen."
+    does = "`fit` warns" if missing and name == "TensorFlow" else "this raises nothing"
+    return f"On {name} {does}: training goes on {_meanwhile(case)}."
+
+
+def _meanwhile(case: DiagnosisContext) -> str:
+    """What becomes of weights without a gradient: decay, and momentum of before, move them."""
+    optimizer, stepping = case.program.optimizer, case.program.stepping
+    still = (
+        optimizer is not None
+        and stepping is not None
+        and not (stepping.refusal or stepping.taken or optimizer.options.get("weight_decay"))
+    )
+    return "with these weights frozen" if still else "and the loss has no say in these weights"
 
 
 LOOK_FOR = "look for argmax, round, comparisons, casts to integers or NumPy calls in the loss"
@@ -228,7 +240,7 @@ def _measured(
     layer, why, fix = case.program.weights[weights[0]].layer, "", LOOK_FOR
     if not cut:
         layer, why, fix = _zero(case, layer)
-    then = _consequence(case, len(weights) == total) if fix == LOOK_FOR else why
+    then = _consequence(case, weights, len(weights) == total) if fix == LOOK_FOR else why
     yield rule.found(
         Level.MEASURED, layer,
         f"{share(len(weights), total)} trainable weights get {'no gradient' if cut else ''}"

@@ -60,8 +60,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         yield rule.found(
             Level.PROVED, layer.path,
             f"{100 * part:.0f} % of its (unit, row) pairs lie in the flat tails of the activation: "
-            f"what enters it is in {span(lo, hi)} on {case.these_rows}. Hardly any gradient "
-            "passes.",
+            f"what enters it is in {span(lo, hi)} on {case.these_rows}. There its slope is a small "
+            "part of its steepest.",
             "keras.layers.Normalization() first, adapted to x\nor   x = (x - x.mean(0)) / x.std(0)",
             interval=(lo, hi), cost={"share": part},
             holds_for=f"the stored weights and {case.these_rows}",

@@ -6,8 +6,13 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
+from ...program import Optimizer
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
+
+
+RESTS = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Lion")
+"""Optimizers that move no weight at a rate of 0, if they hold no momentum of steps before."""
 
 
 def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> ModelAndData:
@@ -39,10 +44,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )  # fmt: skip
         return
     if program.optimizer.rate <= 0 and not program.optimizer.scheduled:
-        yield rule.found(
-            Level.PROVED, "", f"the learning rate is {program.optimizer.rate:g}.",
-            f"keras.optimizers.{program.optimizer.kind}(1e-3)", holds_for="all data",
-        )  # fmt: skip
+        yield _no_rate(rule, case, program.optimizer)
         return
     measured = case.measured
     if case.batch_normalized or measured is None or measured.error:
@@ -56,3 +58,26 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             "nothing moves.", "see the other findings for the cause",
             holds_for="the stored weights and your first rows",
         )  # fmt: skip
+
+
+def _no_rate(rule: Rule, case: DiagnosisContext, optimizer: Optimizer) -> Finding:
+    """A rate of 0, and one below it."""
+    fix = f"keras.optimizers.{optimizer.kind}(1e-3)"
+    if optimizer.rate < 0:
+        return rule.found(
+            Level.PROVED, "",
+            f"the learning rate is {optimizer.rate:g}: each step goes up the gradient, not down.",
+            fix, title="the learning rate is negative", holds_for="all data",
+        )  # fmt: skip
+    stepping = case.program.stepping
+    rests = (
+        optimizer.kind in RESTS
+        and stepping is not None
+        and not stepping.refusal
+        and not stepping.taken
+        and not optimizer.options.get("use_ema")
+    )
+    return rule.found(
+        Level.PROVED if rests else Level.SUSPECTED, "", "the learning rate is 0.", fix,
+        holds_for="all data" if rests else "",
+    )  # fmt: skip

@@ -19,7 +19,7 @@ def named_inputs(model: Any, x: Any) -> Any:
 def named_targets(model: Any, y: Any) -> Any:
     """Targets in the structure of the model's outputs, as the loss brings them there.
 
-    A dict goes by names; a list of arrays goes by the order that Keras flattens outputs in; anything
+    A dict goes by names, a list of arrays by the order in which Keras flattens outputs; anything
     else is left as it is.
 
     Raises:

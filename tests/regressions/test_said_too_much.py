@@ -1,0 +1,151 @@
+"""Sentences of PROVED findings that training contradicts: what weights do meanwhile, and where."""
+
+import numpy as np
+import pytest
+
+import outrange
+
+
+keras = pytest.importorskip("keras")
+L, ops = keras.layers, keras.ops
+C = keras.initializers.Constant
+X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
+Y = np.sin(X[:, :1])
+
+
+def compiled(model, loss="mse", optimizer="adam"):
+    model.compile(optimizer, loss)
+    return model
+
+
+def chain(*layers, **options):
+    return compiled(keras.Sequential([keras.Input((6,)), *layers]), **options)
+
+
+def proved(code, model, x, y=None):
+    made = outrange.diagnose(model, x, y, steps=0)
+    found = (f for f in (*made.findings, *made.notes) if f.code == code)
+    return [f for f in found if f.level.name == "PROVED"]
+
+
+def moved(model, x, y):
+    before = [np.array(v) for v in model.trainable_variables]
+    model.fit(x, y, epochs=1, verbose=0)
+    return [
+        float(abs(np.array(v) - b).max())
+        for v, b in zip(model.trainable_variables, before, strict=True)
+    ]
+
+
+def test_a_penalty_moves_the_kernel_of_a_dead_layer():
+    model = chain(
+        L.Dense(8, "relu", kernel_regularizer="l2", bias_initializer=C(-30.0), name="h"), L.Dense(1)
+    )
+    (found,) = proved("OR003", model, X)
+    assert "no weight" not in found.message and "no gradient gets through" in found.message
+    assert moved(model, X, Y)[0] > 0
+
+
+def test_where_gradients_are_measured_the_weights_are_named():
+    model = chain(L.Dense(8, "relu", bias_initializer=C(-30.0), name="h"), L.Dense(1))
+    (found,) = proved("OR003", model, X, Y)
+    assert "no weight of this layer or before it" in found.message
+    (found,) = proved("OR003", model, np.tile(X, (10, 1)), np.tile(Y, (10, 1)))
+    assert "no weight" not in found.message  # gradients are measured at the first 512 rows
+
+
+def rounded(y, p):
+    return ops.mean(ops.square(y - ops.round(p)))
+
+
+def test_weight_decay_moves_what_gets_no_gradient():
+    model = chain(L.Dense(1), loss=rounded, optimizer=keras.optimizers.AdamW(0.1, weight_decay=0.5))
+    (found,) = proved("OR005", model, X, Y)
+    assert "frozen" not in found.message
+    if keras.backend.backend() == "jax":
+        assert max(moved(model, X, Y)) > 0
+
+
+def test_momentum_of_before_moves_what_gets_no_gradient():
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    model = chain(L.Dense(1), optimizer=optimizer)
+    model.fit(X, Y, verbose=0)
+    model.compile(optimizer, rounded)
+    assert all("frozen" not in found.message for found in proved("OR005", model, X, Y))
+
+
+def test_fit_raises_where_it_is_said_to():
+    model = chain(L.Dense(1), loss=lambda y, p: ops.mean(ops.square(y - ops.sign(p))))
+    (found,) = proved("OR005", model, X, Y)
+    if "raises nothing" in found.message:
+        assert max(moved(model, X, Y)) == 0
+    else:
+        with pytest.raises((ValueError, RuntimeError)):
+            model.fit(X, Y, verbose=0)
+
+
+RATES = {
+    "momentum": (lambda: keras.optimizers.SGD(0.1, momentum=0.99), {}),
+    "constraint": (lambda: keras.optimizers.SGD(0.0), {"kernel_constraint": "unit_norm"}),
+    "ftrl": (lambda: keras.optimizers.Ftrl(0.0), {}),
+}
+
+
+@pytest.mark.parametrize("what", RATES)
+def test_a_rate_of_zero_may_move_weights(what):
+    optimizer, options = RATES[what]
+    model = chain(L.Dense(1, **options), optimizer=optimizer())
+    if what == "momentum":
+        model.fit(X, Y, verbose=0)
+        model.optimizer.learning_rate = 0.0
+    assert not proved("OR021", model, X, Y)
+
+
+def test_a_negative_rate_climbs():
+    model = chain(L.Dense(1), optimizer=keras.optimizers.SGD(-0.01))
+    (found,) = proved("OR021", model, X, Y)
+    assert found.title == "the learning rate is negative" and "up the gradient" in found.message
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="nothing is clipped there")
+def test_another_loss_and_rows_that_were_not_measured_may_move_weights():
+    x = abs(np.random.default_rng(0).normal(size=(600, 4))).astype("float32")
+    given = keras.Input((4,))
+    ends = [L.Dense(1, "sigmoid", kernel_initializer=C(200.0))(given), L.Dense(1)(given)]
+    model = compiled(keras.Model(given, ends), ["binary_crossentropy", "mse"])
+    targets = [np.zeros((600, 1)), x[:, :1]]
+    for found in proved("OR024", model, x, targets):
+        assert "none of the weights" not in found.message
+
+
+class Softer(L.Layer):
+    """Other logits in training."""
+
+    def call(self, x, training=False):
+        return x / 1000 if training else x
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="nothing is clipped there")
+def test_logits_of_inference_are_not_those_of_training():
+    soft = keras.Sequential(
+        [keras.Input((6,)), L.Dropout(0.5), L.Dense(1, kernel_initializer=C(200.0)), Softer(),
+         L.Activation("sigmoid")]
+    )  # fmt: skip
+    assert not proved("OR024", compiled(soft, "binary_crossentropy"), abs(X), np.zeros((64, 1)))
+
+
+def test_a_constant_output_is_one_in_the_range_of_the_data():
+    given = keras.Input((6,))
+    model = compiled(keras.Model(given, [L.Dense(1)(given), L.Rescaling(2.0)(given)]))
+    assert not proved("OR002", model, X[:1], [Y[:1], X[:1]])
+    axis = chain(L.Dense(5), L.Reshape((1, 5)), L.Softmax(axis=1))
+    for found in proved("OR002", axis, X, np.ones((64, 1, 5))):
+        assert "softmax over 5" not in found.message
+
+
+def test_another_head_behind_noise_may_get_a_gradient():
+    given = keras.Input((6,))
+    noisy = L.Dense(1, "relu", kernel_initializer=C(-0.1), name="r")(L.GaussianNoise(1.0)(given))
+    model = compiled(keras.Model(given, [L.Dense(1, "softmax", name="s")(given), noisy]))
+    for found in proved("OR002", model, abs(X), [Y, abs(X[:, :1])]):
+        assert "stays where it is" not in found.message
