@@ -149,3 +149,12 @@ def test_another_head_behind_noise_may_get_a_gradient():
     model = compiled(keras.Model(given, [L.Dense(1, "softmax", name="s")(given), noisy]))
     for found in proved("OR002", model, abs(X), [Y, abs(X[:, :1])]):
         assert "stays where it is" not in found.message
+
+
+def test_targets_of_unlike_spreads_are_scaled_column_by_column():
+    wide = np.concatenate([Y, 1e4 * X[:, 1:2]], axis=1)
+    model = chain(L.Dense(2), optimizer="sgd")
+    found = {f.code: f for f in outrange.diagnose(model, X, wide, steps=0).findings}["OR015"]
+    y, scaled = wide, {}
+    exec(found.fix.split("#")[0], {"y": y}, scaled)
+    np.testing.assert_allclose(scaled["y"].std(axis=0), 1.0)

@@ -21,6 +21,9 @@ APART = 1000.0
 FAR, SMALL = 20.0, 0.01
 """Mean over spread from which on all rows look alike; spread below which inputs say nothing."""
 
+ALIKE = 0.1
+"""Share of the widest column's spread from which on targets may be scaled all alike."""
+
 SCALERS = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding",
            "UnitNormalization", "GroupNormalization")  # fmt: skip
 
@@ -118,6 +121,7 @@ def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         y, head = case.targets(loss), case.head(loss)
         if y is None or head is None or not loss.known or loss.name.endswith("crossentropy"):
             continue
+        fix = scaling(y)
         y = y[np.isfinite(y)]
         if y.size and float(np.abs(y).max()) > 1000.0:
             helped = case.trials.improves(Change(scaled_y=True))
@@ -125,6 +129,12 @@ def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
                 Level.SUSPECTED if helped is None else Level.MEASURED, head.layer,
                 f"targets are in {span(float(y.min()), float(y.max()))}; the output starts near 0."
                 + _helped(case, helped, "targets"),
-                "y = (y - y.mean()) / y.std()   # and undo it after predict()",
-                interval=(float(y.min()), float(y.max())),
+                fix, interval=(float(y.min()), float(y.max())),
             )  # fmt: skip
+
+
+def scaling(y: np.ndarray) -> str:
+    """How to scale targets: each column by itself where one would drown in another's spread."""
+    spreads = np.nanstd(np.where(np.isfinite(y), y, np.nan).reshape(len(y), -1), axis=0)
+    by = "axis=0" if len(spreads) > 1 and spreads.min() < ALIKE * spreads.max() else ""
+    return f"y = (y - y.mean({by})) / y.std({by})   # and undo it after predict()"
