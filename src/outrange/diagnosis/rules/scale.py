@@ -135,6 +135,8 @@ def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 def scaling(y: np.ndarray) -> str:
     """How to scale targets: each column by itself where one would drown in another's spread."""
-    spreads = np.nanstd(np.where(np.isfinite(y), y, np.nan).reshape(len(y), -1), axis=0)
+    rows = y.reshape(len(y), -1)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    spreads = rows.std(axis=0) if len(rows) else np.zeros(0)
     by = "axis=0" if len(spreads) > 1 and spreads.min() < ALIKE * spreads.max() else ""
     return f"y = (y - y.mean({by})) / y.std({by})   # and undo it after predict()"
