@@ -240,13 +240,8 @@ class DiagnosisContext:
         if self.program.measure is None:
             x, _ = self._repeated(rows)
             return not all(map(_finite, self.program.predict(x)))
-        found = self._measured_at(rows)
+        found = self.measured_at(rows)
         return None if found is None else bool(found.spoiled or not np.isfinite(found.loss))
-
-    def spoils_weights(self, rows: np.ndarray) -> bool:
-        """Whether the gradient over some rows is known not to be finite."""
-        found = self._measured_at(rows)
-        return found is not None and found.spoiled
 
     def _repeated(self, rows: np.ndarray) -> tuple[Any, Any]:
         """Some rows as often as fill the length measured anyway: another would be compiled."""
@@ -254,7 +249,7 @@ class DiagnosisContext:
         x, y = (cut(part, rows) for part in self.given)
         return x, y
 
-    def _measured_at(self, rows: np.ndarray) -> Measured | None:
+    def measured_at(self, rows: np.ndarray) -> Measured | None:
         """Loss and gradients over some rows; None if that cannot be run."""
         if self.program.measure is None or not self.runs:
             return None

@@ -12,13 +12,13 @@ from ....core import InputError, ModelError
 from ....program import Layer, Loss, Program, Weight
 from ..api import is_keras_object, keras
 from ..files import read
-from ..precision import dtypes, in_float32
+from ..precision import formats, in_float32
 from ..signature import output_names
 from ..trace.tolerant import Followed, follow, symbols
 from .measure import Measurement
 from .output_heads import head
 from .parts import NOISY, model_part, parts, whole_again
-from .randomness import may_draw, own_code_may_draw
+from .randomness import may_draw, more_than_losses, own_code_may_draw
 from .rehearsal import Rehearser
 from .repair import repairer
 from .stepping import stepping, understood, varied
@@ -64,7 +64,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     whole, free, missing = parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
     asked = compiled and y is not None
-    layers = tuple(_layers(k, found, number, dtypes(model))) if found else ()
+    layers = tuple(_layers(k, found, number, formats(model, wide))) if found else ()
     draws = may_draw(k, model)
     noisy = draws or not found or any(layer.noisy for layer in layers)
     measurement = Measurement(k, model, index, noisy)
@@ -96,6 +96,8 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         changed_in_training=any(layer.noisy for layer in layers) or not found,
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
+        input_dtypes=tuple(str(t.dtype) for t in k.tree.flatten(struct)),
+        more_than_losses=more_than_losses(k, model),
         **_steps_ahead(k, model, wide, index, compiled, whole, again),
     )
 
@@ -169,7 +171,7 @@ def _weight(k: Any, variable: Any) -> Weight:
 
 
 def _layers(
-    k: Any, found: Followed, number: dict[int, int], formats: dict[str, str]
+    k: Any, found: Followed, number: dict[int, int], narrow: dict[int, str]
 ) -> Iterator[Layer]:
     for visit in found.trace.visits:
         outputs = [t for t in k.tree.flatten(visit.outputs) if isinstance(t, k.KerasTensor)]
@@ -177,6 +179,7 @@ def _layers(
             continue
         kind = type(visit.layer).__name__
         before = number.get(id(visit.before)) if visit.before is not None else None
+        real = str(outputs[0].dtype).startswith(("float", "bfloat"))
         yield Layer(
             visit.path,
             kind,
@@ -184,7 +187,7 @@ def _layers(
             number.get(id(outputs[0]), -1),
             tuple(outputs[0].shape[1:]),
             kind in NOISY,
-            formats.get(visit.layer.name, "float32"),
+            narrow.get(id(visit.layer), "float32") if real else "float32",
             tuple(number[id(t)] for t in outputs[1:] if id(t) in number),
             _dropped(visit.layer),
         )  # fmt: skip
