@@ -206,6 +206,9 @@ class DiagnosisContext:
     @cached_property
     def runs(self) -> bool:
         """Whether the framework is run: a large model takes it minutes to compile."""
+        if self.program.not_run:
+            self.unread.append(f"outputs, gradients and steps of training: {self.program.not_run}")
+            return False
         size = sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.program.weights)
         # A layer that is unrolled in time is one layer.
         count = len({layer.path for layer in self.program.layers})

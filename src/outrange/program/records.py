@@ -246,6 +246,7 @@ class Program:
         input_dtypes: What the model takes each input as, `"float32"`.
         more_than_losses: Whether training may heed more than the compiled losses: a penalty, or
             what code of the user's own adds.
+        not_run: Why the framework cannot be run on the data row by row, or `""`.
         dead_start: `(trials=…, names=…, least=…)` to the chances of a dead start, as
             `train.expected` answers; None where nobody can be asked.
     """
@@ -277,4 +278,5 @@ class Program:
     repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None
     input_dtypes: tuple[str, ...] = ()
     more_than_losses: bool = True
+    not_run: str = ""
     dead_start: Callable[..., Any] | None = None

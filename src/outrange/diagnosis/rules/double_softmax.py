@@ -43,7 +43,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     for i, head in enumerate(program.heads):
         if head.activation == "softmax" and head.inner in ("softmax", "sigmoid") and head.width > 1:
             ends = case.free_ends(program.output_tensors[i])
-            # A softmax in float32 is off by less than its terms, and some more, in units of roundoff.
+            # A softmax in float32 is off by less than its terms, and some more, in roundoffs.
             slack = (head.width + 16) * 2.0**-23
             most = rounded_up(float(ends[1].max()) * (1 + slack)) if ends is not None else 1.0
             least = rounded_down(float(ends[0].min()) * (1 - slack)) if ends is not None else 0.0

@@ -15,7 +15,7 @@ from ..files import read
 from ..precision import formats, in_float32
 from ..signature import output_names
 from ..trace.tolerant import Followed, follow, symbols
-from .measure import Measurement
+from .measure import Measurement, first_line
 from .output_heads import head
 from .parts import NOISY, model_part, parts, whole_again
 from .randomness import may_draw, more_than_losses, own_code_may_draw
@@ -62,6 +62,8 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     )
     weights = tuple(_weight(k, v) for v in model.weights)
     whole, free, missing = parts(k, model, found, number, struct)
+    if _stateful(model):
+        whole, free, missing = None, None, [f"ranges: {_stateful(model)}"]
     compiled = getattr(model, "_compile_loss", None) is not None
     asked = compiled and y is not None
     layers = tuple(_layers(k, found, number, formats(model, wide))) if found else ()
@@ -98,6 +100,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         own_chance=own_code_may_draw(k, model),
         input_dtypes=tuple(str(t.dtype) for t in k.tree.flatten(struct)),
         more_than_losses=more_than_losses(k, model),
+        not_run=_not_run(k, model, x, measurement),
         **_steps_ahead(k, model, wide, index, compiled, whole, again),
     )
 
@@ -156,6 +159,27 @@ def _losses(found: Followed | None, objects: list, number: dict[int, int]) -> li
         loss_record(loss, output, None if tensor is None else number.get(id(tensor)), weight)
         for (loss, output, _, weight), tensor in zip(objects, found.losses, strict=True)
     ]
+
+
+def _stateful(model: Any) -> str:
+    """Which layer begins with what the batch before has left, as a sentence; `""` if none."""
+    names = [o.name for o in model._flatten_layers() if getattr(o, "stateful", False)]
+    return f"layer `{names[0]}` is stateful, and goes on from the batch before" if names else ""
+
+
+def _not_run(k: Any, model: Any, x: Any, measurement: Measurement) -> str:
+    """Why the model is not run on rows as they come, or `""`."""
+    stateful = _stateful(model)
+    if stateful:
+        return stateful
+    sizes = {t.shape[0] for t in k.tree.flatten(getattr(model, "inputs", None) or [])} - {None}
+    if not sizes or sizes == {len(k.tree.flatten(x)[0])}:
+        return ""
+    try:
+        measurement.predict(x)
+    except Exception as error:
+        return f"the model takes {min(sizes)} rows at a time ({first_line(error)})"
+    return ""
 
 
 def _weight(k: Any, variable: Any) -> Weight:
