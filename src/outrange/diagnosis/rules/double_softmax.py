@@ -6,9 +6,9 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
+from ..bounds import rounded_down, rounded_up
 from ..changes import Change
 from ..context import DiagnosisContext
-from ..outward import rounded_down, rounded_up
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import short
 

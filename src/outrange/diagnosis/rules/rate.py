@@ -7,10 +7,10 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Optimizer, Rehearsal
+from ..bounds import rounded_down, rounded_up
 from ..changes import AS_IS, Change
 from ..context import DiagnosisContext
 from ..divergence import GROWTH, WILD, curvature, diverges, late
-from ..outward import rounded_down, rounded_up
 from ..registry import Example, ModelAndData, Rule, register
 from ..short_trainings import SEEDS
 from ..trials import LEARNED

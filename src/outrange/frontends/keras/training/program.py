@@ -61,9 +61,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         head(k, model, part, t, number, names.get(i, "")) for i, t in enumerate(outputs) if part
     )
     weights = tuple(_weight(k, v) for v in model.weights)
-    whole, free, missing = parts(k, model, found, number, struct)
-    if _stateful(model):
-        whole, free, missing = None, None, [f"ranges: {_stateful(model)}"]
+    whole, free, missing = _parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
     asked = compiled and y is not None
     layers = tuple(_layers(k, found, number, formats(model, wide))) if found else ()
@@ -98,10 +96,8 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         changed_in_training=any(layer.noisy for layer in layers) or not found,
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
-        input_dtypes=tuple(str(t.dtype) for t in k.tree.flatten(struct)),
-        more_than_losses=more_than_losses(k, model),
-        not_run=_not_run(k, model, x, measurement),
         **_steps_ahead(k, model, wide, index, compiled, whole, again),
+        **_when_run(k, model, struct, x, measurement),
     )
 
 
@@ -165,6 +161,21 @@ def _stateful(model: Any) -> str:
     """Which layer begins with what the batch before has left, as a sentence; `""` if none."""
     names = [o.name for o in model._flatten_layers() if getattr(o, "stateful", False)]
     return f"layer `{names[0]}` is stateful, and goes on from the batch before" if names else ""
+
+
+def _parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[str]]:
+    """Graphs of the model, see `parts`; none that would hold for the state at hand alone."""
+    stateful = _stateful(model)
+    return (None, None, [f"ranges: {stateful}"]) if stateful else parts(k, model, *recorded)
+
+
+def _when_run(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement) -> dict[str, Any]:
+    """What the program says of running the model, and training it."""
+    return {
+        "input_dtypes": tuple(str(t.dtype) for t in k.tree.flatten(struct)),
+        "more_than_losses": more_than_losses(k, model),
+        "not_run": _not_run(k, model, x, measurement),
+    }
 
 
 def _not_run(k: Any, model: Any, x: Any, measurement: Measurement) -> str:
