@@ -212,6 +212,9 @@ class DiagnosisContext:
     @cached_property
     def runs(self) -> bool:
         """Whether the framework is run: a large model takes it minutes to compile."""
+        if self.program.not_run:
+            self.unread.append(f"outputs, gradients and steps of training: {self.program.not_run}")
+            return False
         size = sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.program.weights)
         # A layer that is unrolled in time is one layer.
         count = len({layer.path for layer in self.program.layers})
@@ -252,13 +255,8 @@ class DiagnosisContext:
         if self.program.measure is None:
             x, _ = self._repeated(rows)
             return not all(map(_finite, self.program.predict(x)))
-        found = self._measured_at(rows)
+        found = self.measured_at(rows)
         return None if found is None else bool(found.spoiled or not np.isfinite(found.loss))
-
-    def spoils_weights(self, rows: np.ndarray) -> bool:
-        """Whether the gradient over some rows is known not to be finite."""
-        found = self._measured_at(rows)
-        return found is not None and found.spoiled
 
     def _repeated(self, rows: np.ndarray) -> tuple[Any, Any]:
         """Some rows as often as fill the length measured anyway: another would be compiled."""
@@ -266,7 +264,7 @@ class DiagnosisContext:
         x, y = (cut(part, rows) for part in self.given)
         return x, y
 
-    def _measured_at(self, rows: np.ndarray) -> Measured | None:
+    def measured_at(self, rows: np.ndarray) -> Measured | None:
         """Loss and gradients over some rows; None if that cannot be run."""
         if self.program.measure is None or not self.runs:
             return None

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..program import Optimizer, Rehearsal
+from ..program import Optimizer, Program, Rehearsal
 from .context import DiagnosisContext
 
 
@@ -35,26 +35,21 @@ def late(one: Rehearsal) -> float:
 def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float, float] | None:
     """Layer, a lower bound of the curvature, and the largest stable rate, if it is exceeded."""
     program = case.program
-    kernels = [w for w in program.weights if w.trainable]
-    if optimizer.kind != "SGD" or optimizer.scheduled or len(program.losses) != 1:
+    if not _plain_descent(program, optimizer) or len(program.losses) != 1:
         return None
-    other = ("clipnorm", "clipvalue", "global_clipnorm", "nesterov")
-    if any(optimizer.options.get(n) for n in other) or any(w.constrained for w in kernels):
-        return None
-    loss, head = program.losses[0], case.head(program.losses[0])
+    loss, head, y = program.losses[0], case.head(program.losses[0]), case.targets(program.losses[0])
     if loss.name != "mean_squared_error" or not loss.known or loss.options.get("weight", 1) != 1:
         return None
-    if head is None or head.activation != "linear" or len(program.steps) == 0:
+    biases = _biases(program)
+    if head is None or biases is None or y is None or y.size != case.rows * head.width:
         return None
-    inside = [s.kind for s in program.steps if s.inside and s.kind != "ConvertToTensor"]
-    if inside not in (["Matmul"], ["Matmul", "Add"]) or len(kernels) != len(inside):
+    if case.trials.batch < case.rows and not diverges(case.trials.run()):
         return None
-    if case.rows > 32 and not diverges(case.trials.run()):
+    # The model computes with the data in float32.
+    x = case.flat.astype(np.float32).astype(np.float64)
+    if not len(x) or not np.isfinite(x).all():
         return None
-    x = case.flat[case.sound_rows]
-    if not len(x) or len(x) != case.rows:
-        return None
-    columns = np.concatenate([x, np.ones((len(x), len(inside) - 1))], axis=1)
+    columns = np.concatenate([x, np.ones((len(x), biases))], axis=1)
     direction = np.linalg.svd(columns, full_matrices=False)[2][0]
     grown = columns @ direction
     # 2 / (n k) |X v|^2 / |v|^2 bounds the largest eigenvalue from below for any v.
@@ -62,3 +57,50 @@ def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float,
     curvature *= 1.0 - 1e-9
     limit = 2.0 * (1.0 + optimizer.momentum) / curvature if curvature > 0 else np.inf
     return (head.layer, curvature, limit) if optimizer.rate > limit * (1 + 1e-6) else None
+
+
+def _plain_descent(program: Program, optimizer: Optimizer) -> bool:
+    """Whether steps are `v = momentum v - rate gradient; w += v`, of the compiled loss alone."""
+    steps = program.stepping
+    if steps is None or steps.refusal or steps.kind != "SGD" or optimizer.scheduled:
+        return False
+    # Averages that overwrite nothing have a momentum all the same.
+    if any(value for name, value in steps.options.items() if name not in MOMENTA):
+        return False
+    noisy = program.changed_in_training or program.chance_in_training
+    return not noisy and not program.more_than_losses
+
+
+MOMENTA = ("momentum", "ema_momentum")
+"""Numbers among the settings of SGD that change nothing, or what is reckoned with."""
+
+
+def _biases(program: Program) -> int | None:
+    """Whether a bias is added (1 or 0) by a model that is `x W + b` of one vector, else None.
+
+    It has no other weights, reads these nowhere else, and returns nothing else.
+    """
+    if len(program.outputs) != 1 or program.input_dtypes != ("float32",) or program.escaped:
+        return None
+    at, products, width = 0, [], 0  # the input is the first tensor
+    for step in program.steps:
+        if not step.inside:
+            continue
+        if step.reads != (at,) or step.opaque or step.blocked or len(step.gives) != 1:
+            return None
+        at = step.gives[0]
+        if step.kind == "ConvertToTensor":
+            if step.options.get("dtype") not in (None, "float32"):
+                return None
+            continue
+        if len(step.weights) != 1 or step.blocked_weights:
+            return None
+        weight = program.weights[step.weights[0]]
+        width = width or weight.shape[-1]
+        due = ("Matmul", (*program.inputs[0], width)) if not products else ("Add", (width,))
+        if (step.kind, weight.shape) != due or not weight.trainable:
+            return None
+        products.append(step.weights[0])
+    if sorted(products) != list(range(len(program.weights))) or len(program.inputs[0]) != 1:
+        return None
+    return len(products) - 1 if at == program.output_tensors[0] and products else None

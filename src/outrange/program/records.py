@@ -243,6 +243,10 @@ class Program:
             of a convolution, which is added to what that returns, or `"state"`, multiplied by the
             zeros that a recurrent layer starts from.
         repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
+        input_dtypes: What the model takes each input as, `"float32"`.
+        more_than_losses: Whether training may heed more than the compiled losses: a penalty, or
+            what code of the user's own adds.
+        not_run: Why the framework cannot be run on the data row by row, or `""`.
         dead_start: `(trials=…, names=…, least=…)` to the chances of a dead start, as
             `train.expected` answers; None where nobody can be asked.
     """
@@ -272,4 +276,7 @@ class Program:
     varied: Callable[[Mapping[int, np.ndarray]], PartialGraph | None] | None = None
     understood: Mapping[int, str] = field(default_factory=dict)
     repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None
+    input_dtypes: tuple[str, ...] = ()
+    more_than_losses: bool = True
+    not_run: str = ""
     dead_start: Callable[..., Any] | None = None

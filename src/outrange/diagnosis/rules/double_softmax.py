@@ -6,6 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
+from ..bounds import rounded_down, rounded_up
 from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
@@ -42,8 +43,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     for i, head in enumerate(program.heads):
         if head.activation == "softmax" and head.inner in ("softmax", "sigmoid") and head.width > 1:
             ends = case.free_ends(program.output_tensors[i])
-            most = float(ends[1].max()) if ends is not None else 1.0
-            least = float(ends[0].min()) if ends is not None else 0.0
+            # A softmax in float32 is off by less than its terms, and some more, in roundoffs.
+            slack = (head.width + 16) * 2.0**-23
+            most = rounded_up(float(ends[1].max()) * (1 + slack)) if ends is not None else 1.0
+            least = rounded_down(float(ends[0].min()) * (1 - slack)) if ends is not None else 0.0
             yield rule.found(
                 Level.PROVED, head.layer,
                 f"a softmax of a {head.inner}: no class can get more than {short(most)} or less "

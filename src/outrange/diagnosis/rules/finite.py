@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...program import Weight
+from ...program import Measured, Weight
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share
@@ -70,9 +70,11 @@ def _data(
         if row is None:
             continue
         place = (row, *(int(i) for i in np.argwhere(bad[row])[0]))
-        then = "such a row spoils the loss"
-        if case.spoils_weights(np.array([row])):
-            then = "one step on such a row makes weights NaN"
+        then = {
+            "": "such a row spoils the loss",
+            "gradient": "the gradient of such a row is not finite",
+            "weights": "one step on such a row makes weights NaN",
+        }[_harm(case, case.measured_at(np.array([row])))]
         yield rule.found(
             Level.PROVED if known else Level.SUSPECTED, "",
             f"{share(int(bad.sum()), array.size)} entries of {name} are not finite, such as "
@@ -80,6 +82,33 @@ def _data(
             f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)   # drop the rest",
             cost={"entries": int(bad.sum())}, holds_for="the data you gave",
         )  # fmt: skip
+
+
+CARRYING = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam")
+"""Optimizers of Keras that make a weight NaN where its gradient is: no sign, no comparison."""
+
+HOLDING = (
+    "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "gradient_accumulation_steps",
+    "loss_scale_factor",
+)  # fmt: skip
+"""Settings with which a step does something else with a gradient, or nothing."""
+
+
+def _harm(case: DiagnosisContext, found: Measured | None) -> str:
+    """What a gradient spoils: `"weights"` in one step, `"gradient"` alone, or `""`."""
+    if found is None or not found.spoiled:
+        return ""
+    steps, program = case.program.stepping, case.program
+    carried = (
+        steps is not None
+        and not steps.refusal
+        and steps.kind in CARRYING
+        and not any(steps.options.get(name) for name in HOLDING)
+        # Noise may leave out the entry that is NaN.
+        and not (program.changed_in_training or program.chance_in_training)
+    )
+    nan = any(np.isnan(g).any() for g in found.gradients.values() if g is not None)
+    return "weights" if nan and carried else "gradient"
 
 
 def _witness(case: DiagnosisContext, rows: np.ndarray) -> tuple[int | None, bool]:
@@ -148,7 +177,10 @@ def _loss(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             holds_for="the data you gave",
         )  # fmt: skip
     elif not np.isfinite(measured.loss):
-        then = ": the first step makes weights NaN" if measured.spoiled else ""
+        then = {
+            "": "", "gradient": ", and its gradient is not finite",
+            "weights": ": one step on these rows makes weights NaN",
+        }[_harm(case, measured)]  # fmt: skip
         yield rule.found(
             Level.PROVED, "",
             f"at the stored weights the loss on your data is {measured.loss}{then}.",

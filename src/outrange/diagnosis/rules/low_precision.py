@@ -1,18 +1,35 @@
 """OR018: numbers that a 16-bit float cannot hold."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
+from ...core import Bounds, InputError
+from ...domains.intervals import RULES
+from ...graph import Graph, Node
+from ...ops import Affine
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import share, short
+from ..wording import at_least, share, short
 
 
 LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
 """The largest finite number of each 16-bit format."""
+
+UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
+"""Half the distance of 1 to the next number."""
+
+TINY = {"float16": 2.0**-24, "bfloat16": 2.0**-133}
+"""The least number above 0."""
+
+FEW = 4
+"""Units of roundoff by which an operation may be off beside those of its sum."""
+
+AT_ONCE = 4_000_000
+"""Values that are enclosed together."""
 
 
 def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
@@ -38,30 +55,113 @@ def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
     "OR018", "numbers do not fit a 16-bit float",
     """A layer that computes in float16 holds nothing beyond 65504, and nothing but 0 below 6e-8.
     The model is read as if it computed in float32, and what its layers return is enclosed at each
-    row. PROVED if a value is larger than the format's largest number at some row: there the layer
-    returns infinity. Scale the inputs, or use bfloat16, or keep the layer in float32.""",
+    row, whatever the format's rounding of weights and of every operation does to it. PROVED if a
+    value is larger than the format's largest number at some row: that is infinity there, or NaN.
+    Scale the inputs, or use bfloat16, or keep the layer in float32.""",
     Example(lambda k: _large(k, "float16"), lambda k: _large(k, "float32")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare enclosures with the format of each layer."""
-    for layer in case.program.layers:
+    part = case.program.whole
+    for layer in case.program.layers if part is not None else ():
         limit = LARGEST.get(layer.dtype)
         if limit is None:
             continue
         for tensor in (layer.before, layer.after):
             rows = case.rows_of(tensor)
             # Half a step beyond the largest number, rounding still goes back to it.
-            over = None if rows is None else np.maximum(rows.lo, -rows.hi) > limit * (1 + 2.0**-9)
-            if rows is None or over is None or not over.any():
+            beyond = limit * (1 + UNIT[layer.dtype])
+            if rows is None or not (np.maximum(rows.lo, -rows.hi) > beyond).any():
+                continue
+            least = _least_sizes(case, layer.dtype, tensor)
+            over = least > beyond
+            if not over.any():
                 continue
             count = int(over.any(axis=1).sum())
             yield rule.found(
                 Level.PROVED, layer.path,
                 f"computes in {layer.dtype}, which ends at {short(limit)}; at "
-                f"{share(count, len(over))} rows it must hold up to "
-                f"{short(float(np.maximum(rows.lo, -rows.hi).max()))}, and holds infinity.",
+                f"{share(count, len(over))} rows it must hold {at_least(float(least.max()))} or "
+                f"more, which is infinity or NaN there.",
                 'dtype="float32" for this layer   or   scale its inputs',
                 interval=(float(rows.lo.min()), float(rows.hi.max())), cost={"rows": count},
                 holds_for=f"the stored weights and {case.these_rows}",
             )  # fmt: skip
             break
+
+
+def _least_sizes(case: DiagnosisContext, dtype: str, tensor: int | None) -> np.ndarray:
+    """How large each entry of a tensor is at least, at each of the bounded rows, in a format."""
+    part = case.program.whole
+    if part is None or tensor is None or tensor not in part.places:
+        return np.zeros((len(case.bounded_rows), 1))
+    graph, pieces = part.written, []
+    count = max(1, AT_ONCE // max(sum(n.size for n in graph.nodes) + graph.size, 1))
+    for start in range(0, len(case.bounded_rows), count):
+        x = case.flat[case.bounded_rows[start : start + count]]
+        lo = np.full((len(x), graph.size), -np.inf)
+        hi = np.full((len(x), graph.size), np.inf)
+        lo[:, : part.data] = hi[:, : part.data] = x
+        low, high = rounded_ends(graph, (lo, hi), part.places[tensor], dtype)
+        pieces.append(np.maximum(low, -high))
+    return np.concatenate(pieces)
+
+
+def rounded_ends(graph: Graph, box: Bounds, value: int, dtype: str) -> Bounds:
+    """Ends of one value where every operation up to it is rounded to a format of 16 bits.
+
+    Of an affine operation `|fl(W x + b) - (W x + b)| <= g (|W| |x| + |b|)` whatever the order of
+    its sum, with `g` the unit of roundoff times its terms and some more, for the rounding of `W`,
+    `x`, `b` and the result (Higham, Accuracy and Stability, section 3.1). A sum some part of
+    which may overflow may be anything to what reads it. Other operations are exact but for some
+    units of roundoff of what they read and return.
+
+    Args:
+        graph: What is computed, operation by operation.
+        box: `(boxes, graph.size)` each.
+        value: Which value.
+        dtype: The format.
+    """
+    unit, limit = UNIT[dtype], LARGEST[dtype]
+    given = [_overflowed(box, limit)]
+    ends = box
+    for node in graph.nodes[:value]:
+        op = node.op
+        share = unit * (FEW + (op.terms if isinstance(op, Affine) else 0))
+        before = [_widened(given[j], share) for j in node.inputs]
+        rule = RULES.get(type(op)) if share < 0.5 else None
+        with np.errstate(all="ignore"):
+            ends = _ends(rule, node, before, len(box[0]))
+            given.append(_overflowed(ends, limit))
+            if isinstance(op, Affine):
+                sizes = tuple(np.maximum(np.abs(lo), np.abs(hi)) for lo, hi in before)
+                tiny = op.terms * TINY[dtype] * (1.0 + max(float(s.max(initial=0)) for s in sizes))
+                pad = share * np.abs(op.bias) + tiny
+                ends = ends[0] - pad, ends[1] + pad
+                # The sum of sizes bounds every part of the sum.
+                fits = op.apply(sizes, True) + np.abs(op.bias) + pad <= limit
+                given[-1] = np.where(fits, ends[0], -np.inf), np.where(fits, ends[1], np.inf)
+            ends = _widened(ends, FEW * unit)
+    return ends
+
+
+def _ends(rule: Callable | None, node: Node, before: Sequence[Bounds], boxes: int) -> Bounds:
+    """Ends of a node's result; infinite where nothing is known."""
+    ends = None
+    with contextlib.suppress(InputError):  # outside of where it is defined
+        if rule is not None:
+            ends = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
+    if ends is None:
+        return np.full((boxes, node.size), -np.inf), np.full((boxes, node.size), np.inf)
+    low, high = ends
+    return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+
+
+def _widened(ends: Bounds, share: float) -> Bounds:
+    return ends[0] - share * np.abs(ends[0]), ends[1] + share * np.abs(ends[1])
+
+
+def _overflowed(ends: Bounds, limit: float) -> Bounds:
+    """What may be beyond the largest number may be infinite."""
+    lo, hi = ends
+    return np.where(lo < -limit, -np.inf, lo), np.where(hi > limit, np.inf, hi)

@@ -7,6 +7,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Optimizer, Rehearsal
+from ..bounds import rounded_down, rounded_up
 from ..changes import AS_IS, Change
 from ..context import DiagnosisContext
 from ..divergence import GROWTH, WILD, curvature, diverges, late
@@ -90,8 +91,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if proved is not None:
         yield rule.found(
             Level.PROVED, proved[0],
-            f"the loss curves by at least {short(proved[1])} in one direction, so gradient descent "
-            f"diverges for every rate above {short(proved[2])}; yours is {short(optimizer.rate)}.",
+            f"the loss curves by at least {short(rounded_down(proved[1]))} in one direction, so "
+            f"gradient descent diverges for every rate above {short(rounded_up(proved[2]))}; yours "
+            f"is {short(optimizer.rate)}.",
             f"keras.optimizers.{optimizer.kind}({short(proved[2] / 3)})   or   scale x",
             interval=(proved[1], np.inf), cost={"largest_rate": proved[2]},
             holds_for="batches of all your rows, and every start but a set of measure 0",

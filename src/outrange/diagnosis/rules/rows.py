@@ -90,7 +90,8 @@ def row_in_company(case: DiagnosisContext) -> RowInCompany | None:
     count = min(case.rows, MOST)
     sound = case.sound_rows[:count]
     if not case.runs:
-        case.unread.append("whether a row's output hangs on the rows beside it: the model is large")
+        why = case.program.not_run or "the model is large"
+        case.unread.append(f"whether a row's output hangs on the rows beside it: {why}")
         return None
     donor = int(sound.argmax())
     base = np.where(sound, np.arange(count), donor)

@@ -6,9 +6,32 @@ from typing import Any
 from .refuse import LOW_PRECISION
 
 
-def dtypes(model: Any) -> dict[str, str]:
-    """Name of each layer to what it computes in."""
-    return {layer.name: str(layer.compute_dtype) for layer in model._flatten_layers()}
+def formats(model: Any, wide: Any) -> dict[int, str]:
+    """`id` of each layer to the format of 16 bits that all numbers it returns are in.
+
+    Code that is not Keras's may cast inside, and so may a layer of another format inside.
+
+    Args:
+        model: The model.
+        wide: Itself or its copy that computes in float32: the layers asked about are this one's.
+    """
+    layers, copies = model._flatten_layers(), wide._flatten_layers()
+    if [(type(o), o.name) for o in layers] != [(type(o), o.name) for o in copies]:
+        return {}
+    found = {}
+    for layer, copy in zip(layers, copies, strict=True):
+        inner = layer._flatten_layers()
+        if len({str(o.compute_dtype) for o in inner}) == 1 and all(map(_is_keras_own, inner)):
+            found[id(copy)] = str(layer.compute_dtype)
+    return found
+
+
+def _is_keras_own(layer: Any) -> bool:
+    """Whether a layer and what it calls are Keras's."""
+    functions = [getattr(layer, name, None) for name in ("activation", "recurrent_activation")]
+    kinds = [type(layer), *(f if hasattr(f, "__name__") else type(f) for f in functions if f)]
+    own = all(str(kind.__module__).startswith("keras.") for kind in kinds)
+    return own and type(layer).__name__ != "Lambda" and layer.autocast
 
 
 def in_float32(k: Any, model: Any) -> Any:
@@ -21,7 +44,7 @@ def in_float32(k: Any, model: Any) -> Any:
     Returns:
         The copy; the model too where it has a layer of 16 bits but cannot be copied.
     """
-    if not any(dtype in LOW_PRECISION for dtype in dtypes(model).values()):
+    if not any(o.compute_dtype in LOW_PRECISION for o in model._flatten_layers()):
         return model
     try:
         text = json.dumps(model.get_config())

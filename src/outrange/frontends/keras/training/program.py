@@ -12,13 +12,13 @@ from ....core import InputError, ModelError
 from ....program import Layer, Loss, Program, Weight
 from ..api import is_keras_object, keras
 from ..files import read
-from ..precision import dtypes, in_float32
+from ..precision import formats, in_float32
 from ..signature import output_names
 from ..trace.tolerant import Followed, follow, symbols
-from .measure import Measurement
+from .measure import Measurement, first_line
 from .output_heads import head
 from .parts import NOISY, model_part, parts, whole_again
-from .randomness import may_draw, own_code_may_draw
+from .randomness import may_draw, more_than_losses, own_code_may_draw
 from .rehearsal import Rehearser
 from .repair import repairer
 from .stepping import stepping, understood, varied
@@ -61,10 +61,10 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         head(k, model, part, t, number, names.get(i, "")) for i, t in enumerate(outputs) if part
     )
     weights = tuple(_weight(k, v) for v in model.weights)
-    whole, free, missing = parts(k, model, found, number, struct)
+    whole, free, missing = _parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
     asked = compiled and y is not None
-    layers = tuple(_layers(k, found, number, dtypes(model))) if found else ()
+    layers = tuple(_layers(k, found, number, formats(model, wide))) if found else ()
     draws = may_draw(k, model)
     noisy = draws or not found or any(layer.noisy for layer in layers)
     measurement = Measurement(k, model, index, noisy)
@@ -97,6 +97,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
         **_steps_ahead(k, model, wide, index, compiled, whole, again),
+        **_when_run(k, model, struct, x, measurement),
     )
 
 
@@ -156,6 +157,42 @@ def _losses(found: Followed | None, objects: list, number: dict[int, int]) -> li
     ]
 
 
+def _stateful(model: Any) -> str:
+    """Which layer begins with what the batch before has left, as a sentence; `""` if none."""
+    names = [o.name for o in model._flatten_layers() if getattr(o, "stateful", False)]
+    return f"layer `{names[0]}` is stateful, and goes on from the batch before" if names else ""
+
+
+def _parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[str]]:
+    """Graphs of the model, see `parts`; none that would hold for the state at hand alone."""
+    stateful = _stateful(model)
+    return (None, None, [f"ranges: {stateful}"]) if stateful else parts(k, model, *recorded)
+
+
+def _when_run(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement) -> dict[str, Any]:
+    """What the program says of running the model, and training it."""
+    return {
+        "input_dtypes": tuple(str(t.dtype) for t in k.tree.flatten(struct)),
+        "more_than_losses": more_than_losses(k, model),
+        "not_run": _not_run(k, model, x, measurement),
+    }
+
+
+def _not_run(k: Any, model: Any, x: Any, measurement: Measurement) -> str:
+    """Why the model is not run on rows as they come, or `""`."""
+    stateful = _stateful(model)
+    if stateful:
+        return stateful
+    sizes = {t.shape[0] for t in k.tree.flatten(getattr(model, "inputs", None) or [])} - {None}
+    if not sizes or sizes == {len(k.tree.flatten(x)[0])}:
+        return ""
+    try:
+        measurement.predict(x)
+    except Exception as error:
+        return f"the model takes {min(sizes)} rows at a time ({first_line(error)})"
+    return ""
+
+
 def _weight(k: Any, variable: Any) -> Weight:
     path = "/".join(variable.path.split("/")[-2:])
     return Weight(
@@ -169,7 +206,7 @@ def _weight(k: Any, variable: Any) -> Weight:
 
 
 def _layers(
-    k: Any, found: Followed, number: dict[int, int], formats: dict[str, str]
+    k: Any, found: Followed, number: dict[int, int], narrow: dict[int, str]
 ) -> Iterator[Layer]:
     for visit in found.trace.visits:
         outputs = [t for t in k.tree.flatten(visit.outputs) if isinstance(t, k.KerasTensor)]
@@ -177,6 +214,7 @@ def _layers(
             continue
         kind = type(visit.layer).__name__
         before = number.get(id(visit.before)) if visit.before is not None else None
+        real = str(outputs[0].dtype).startswith(("float", "bfloat"))
         yield Layer(
             visit.path,
             kind,
@@ -184,7 +222,7 @@ def _layers(
             number.get(id(outputs[0]), -1),
             tuple(outputs[0].shape[1:]),
             kind in NOISY,
-            formats.get(visit.layer.name, "float32"),
+            narrow.get(id(visit.layer), "float32") if real else "float32",
             tuple(number[id(t)] for t in outputs[1:] if id(t) in number),
             _dropped(visit.layer),
         )  # fmt: skip

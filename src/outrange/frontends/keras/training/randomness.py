@@ -49,6 +49,14 @@ def own_code(k: Any, model: Any) -> bool:
     return own_loss(k, model) or own_rate or any(map(_is_own, model._flatten_layers()))
 
 
+def more_than_losses(k: Any, model: Any) -> bool:
+    """Whether training may heed more than the compiled losses: penalties, or what own code adds."""
+    layers = model._flatten_layers()
+    penalties = [getattr(layer, "activity_regularizer", None) for layer in layers]
+    penalties += [getattr(variable, "regularizer", None) for variable in model.weights]
+    return own_code(k, model) or any(penalty is not None for penalty in penalties)
+
+
 def own_loss(k: Any, model: Any) -> bool:
     """Whether a loss is not Keras's: it may read the model itself, and count."""
     return any(map(_is_own_function, given_losses(k, model)))
