@@ -246,7 +246,7 @@ def floor_of(model, x, y, epochs):
     """The floor of the loss, whether or not it is worth a finding."""
     read = read_program(model, x, y)
     reach = reach_of(read.stepping, epochs * 3)
-    rows = row_loss(read.losses[0], read.heads[0], y.astype(float), read.outputs[0][1][0])
+    rows = row_loss(read.losses[0], read.heads[0], y.astype(float), read.outputs[0][1])
     box = weight_box(read)
     budgeted = BudgetedLoss(read, box, x.astype(float), rows, read.losses[0])
     return budgeted.floor(reach), budgeted.floor(Reach(0, 0.0, 1.0, 0.0)), reach
