@@ -177,7 +177,8 @@ def _farthest(case: _Case, reach: Reach) -> str:
     said = at_most(reach.far + reach.stored * size)
     if reach.shrunk == 1.0:
         return said
-    return f"{said} beside the weight decay, which takes at most {at_most(100 * (1 - reach.shrunk))} % of it"
+    taken = at_most(100 * (1 - reach.shrunk))
+    return f"{said} beside the weight decay, which takes at most {taken} % of it"
 
 
 def _fix(case: _Case, most: int | None) -> str:
