@@ -191,6 +191,9 @@ def test_ranges_hold_all_weights_in_the_box(name):
     x = x if name != "text" else rng.integers(0, 5, x.shape).astype("float32")
     program = read_program(model, x, rng.normal(size=(6, 2)))
     box = weight_box(program)
+    if name == "text" and keras.backend.backend() == "tensorflow":
+        assert "`Take`" in box  # a row of the table moves once a look-up there
+        return
     assert isinstance(box, WeightBox), box
     start = [np.array(w) for w in model.get_weights()]
     for far, shrunk in ((0.0, 1.0), (0.05, 1.0), (0.3, 0.9)):
@@ -246,7 +249,7 @@ def floor_of(model, x, y, epochs):
     """The floor of the loss, whether or not it is worth a finding."""
     read = read_program(model, x, y)
     reach = reach_of(read.stepping, epochs * 3)
-    rows = row_loss(read.losses[0], read.heads[0], y.astype(float), read.outputs[0][1][0])
+    rows = row_loss(read.losses[0], read.heads[0], y.astype(float), read.outputs[0][1])
     box = weight_box(read)
     budgeted = BudgetedLoss(read, box, x.astype(float), rows, read.losses[0])
     return budgeted.floor(reach), budgeted.floor(Reach(0, 0.0, 1.0, 0.0)), reach

@@ -5,10 +5,14 @@ from collections.abc import Iterable
 import numpy as np
 
 
+FLOAT32 = 2.0**-23
+"""What a number that was stored in float32 may be off by, relative to its size."""
+
+
 def span(lo: float, hi: float) -> str:
-    """`[0, inf)`."""
-    left = "(-inf" if np.isneginf(lo) else f"[{short(lo)}"
-    right = "inf)" if np.isposinf(hi) else f"{short(hi)}]"
+    """`[0, inf)`; finite ends are rounded outward, but for what float32 is off by."""
+    left = "(-inf" if np.isneginf(lo) else f"[{_outward(lo, -1.0, FLOAT32)}"
+    right = "inf)" if np.isposinf(hi) else f"{_outward(hi, 1.0, FLOAT32)}]"
     return f"{left}, {right}"
 
 
@@ -18,11 +22,24 @@ def short(value: float) -> str:
 
 
 def at_least(value: float) -> str:
-    """The same, rounded toward 0 but for 1e-9 of it, which a bound pays for its own arithmetic."""
+    """A lower bound in four digits, rounded down.
+
+    Up to 1e-9 of it is left out of account, which a bound pays for its own arithmetic.
+    """
+    return _outward(value, -1.0, 1e-9)
+
+
+def at_most(value: float) -> str:
+    """An upper bound in four digits, rounded up, likewise."""
+    return _outward(value, 1.0, 1e-9)
+
+
+def _outward(value: float, way: float, off: float) -> str:
     text = f"{value:.4g}"
-    if abs(float(text)) > abs(value) * (1 + 1e-9):
-        digits = 3 - int(np.floor(np.log10(abs(float(text)))))
-        text = f"{float(text) - float(np.sign(value)) * 10.0**-digits:.4g}"
+    if way * (value - float(text)) > off * abs(value):
+        # The unit of the fourth digit of what was rounded.
+        unit = 10.0 ** (np.floor(np.log10(abs(float(text)))) - 3)
+        text = f"{float(text) + way * unit:.4g}"
     return f"{float(text) + 0.0:g}"
 
 

@@ -242,6 +242,7 @@ class Program:
         understood: Of `escaped`, those whose use is known all the same, by what they are: `"bias"`
             of a convolution, which is added to what that returns, or `"state"`, multiplied by the
             zeros that a recurrent layer starts from.
+        steady: Indices of weights that change by being trained or not at all.
         repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
         input_dtypes: What the model takes each input as, `"float32"`.
         more_than_losses: Whether training may heed more than the compiled losses: a penalty, or
@@ -275,6 +276,7 @@ class Program:
     stepping: Stepping | None = None
     varied: Callable[[Mapping[int, np.ndarray]], PartialGraph | None] | None = None
     understood: Mapping[int, str] = field(default_factory=dict)
+    steady: frozenset[int] = frozenset()
     repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None
     input_dtypes: tuple[str, ...] = ()
     more_than_losses: bool = True

@@ -12,7 +12,7 @@ from ...ops import Affine
 from ...program import Loss, Program
 from .last_layer import common_weights_floor
 from .reach import Reach, reach_of
-from .row_losses import CLIPPED, RowLoss
+from .row_losses import RowLoss
 from .weight_box import WeightBox
 
 
@@ -61,15 +61,22 @@ class BudgetedLoss:
         tensor = self.program.output_tensors[output]
         head = self.program.heads[output]
         if self.rows.logits and head.logits is not None and not self.loss.from_logits:
+            if head.activation == "softmax" and not self._over_rows(head.logits, tensor):
+                return None
             tensor = head.logits
         return None if part is None else part.places.get(tensor)
 
+    def _over_rows(self, logits: int, output: int) -> bool:
+        """Whether a softmax makes the output itself, not pieces that it is put together of."""
+        return any(
+            step.kind == "Softmax" and step.reads == (logits,) and output in step.gives
+            for step in self.program.steps
+        )
+
     def _common(self, values: list[Bounds], place: int, reach: Reach) -> float:
         """With one last layer for all rows."""
-        lo, hi = values[place]
-        ends = max(float(np.abs(lo).max()), float(np.abs(hi).max()))
-        if self.rows.logits and not self.loss.from_logits and ends > CLIPPED:
-            return 0.0  # beyond, the loss is not convex
+        if not self.rows.inside(*values[place]):
+            return 0.0
         moved = self.box.moved.get(place - 1)
         node = self.box.graph.nodes[place - 1]
         if moved is None or not isinstance(node.op, Affine) or len(node.inputs) != 1:

@@ -27,7 +27,8 @@ sum by at most `1 / (1 - mu)`.
 *Weight decay* multiplies by `1 - rate * decay` before a step, toward 0.
 
 An optimizer that has taken steps goes on with their moments, which are sums over all its gradients:
-the bounds of its later steps hold as well, if it started from zeros with the same numbers. A
+the bounds of its later steps hold as well, if it started from zeros with the same numbers. Its
+count may have been set since: the sums are over any number of gradients (`R` at its limit). A
 momentum or Nadam's product that is kept from then is not described.
 
 *Float32.* An operation is off by `u = 2^-24` relative to its result: the coefficients that decay
@@ -53,14 +54,10 @@ ROUNDINGS = 16
 """More operations than any of these optimizers has between two states."""
 
 POWER = 2.0**-19
-"""What a power of a decay, and 1 minus it, may be off by beside the rounding of the decay itself:
-32 units of a float32 near 1."""
+"""What a power of a decay may be off by beside the decay's own rounding: 32 units near 1."""
 
-LARGEST = 3.5e38
-"""Above every finite float32."""
-
-LEAST = 2.0**-126
-"""Below it a float32 loses digits, or is 0."""
+LARGEST, LEAST = 3.5e38, 2.0**-126
+"""Above every finite float32; and below it one loses digits, or is 0."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +95,10 @@ class _Settings:
         """Of the steps, the first ever taken being 1."""
         return self.taken + np.arange(1, len(self.rates) + 1)
 
+    @property
+    def used(self) -> str:
+        return f"the optimizer has already taken {self.taken:,} steps"
+
     def number(self, name: str, default: float = 0.0) -> float:
         value = self.options.get(name)
         return default if value is None else float(value)
@@ -126,7 +127,7 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
     given = _Settings(rates * (1.0 + 2.0 * HALF_ULP), stepping.options, stepping.taken)
     kept = given.number("momentum") > 0 or stepping.kind == "Nadam"
     if stepping.taken and kept:
-        return f"the optimizer has already taken {stepping.taken:,} steps"
+        return given.used
     found = rule(given)
     if isinstance(found, str):
         return found
@@ -141,9 +142,8 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
 
 def _moments(b: float, c: float) -> tuple[float, float, float, float] | None:
     """`b`, `1 - b` enlarged and `c`, `1 - c` lowered by float32's roundings; None if too near 1."""
-    off = ROUNDINGS * HALF_ULP
-    least = 2.0 * POWER
-    if not (0 <= b <= 1 - least and 0.01 <= c <= 1 - least):
+    off, most = ROUNDINGS * HALF_ULP, 1.0 - 2.0 * POWER
+    if not (0 <= b <= most and 0.01 <= c <= most):
         return None
     return b + off, (1 - b) * (1 + off), c - off, (1 - c) * (1 - off)
 
@@ -165,9 +165,8 @@ def _underflow(given: _Settings) -> str:
     less than `epsilon`. To `m` they add so little that 1e-9 of the bound pays for it.
     """
     lost = 8.0 * (given.taken + len(given.rates)) * LEAST
-    if given.number("epsilon") < max(1e-12, np.sqrt(lost)):
-        return "its epsilon is below 1e-12"
-    return ""
+    tiny = given.number("epsilon") < max(1e-12, np.sqrt(lost))
+    return "its epsilon is below 1e-12" if tiny else ""
 
 
 def _adam(given: _Settings) -> float | str:
@@ -176,7 +175,12 @@ def _adam(given: _Settings) -> float | str:
     if wide is None or tiny:
         return tiny or "its betas are not described"
     t = given.numbers
-    ratio = _ratios(wide, int(t[-1]))[given.taken :]
+    ratio = _ratios(wide, len(t))
+    again = wide[0] ** 2 / wide[2]
+    if given.taken and again >= 1:
+        return given.used
+    if given.taken:
+        ratio = np.full(len(t), wide[1] / np.sqrt(wide[3] * (1.0 - again)) * (1.0 + 1e-9))
     with np.errstate(under="ignore"):
         most = np.sqrt(np.minimum(1.0 - _below(c) ** t + POWER, 1.0))
         sure = 1.0 - _above(b) ** t - POWER
@@ -238,7 +242,10 @@ def _adamax(given: _Settings) -> float | str:
     if (sure <= 0).any():
         return "its betas are not described"
     r = wide[0] / wide[2]
-    sums = t.astype(float) if r >= 1 else (1.0 - r**t) / (1.0 - r)
+    if given.taken and r >= 1:
+        return given.used
+    past = 0.0 if given.taken else r ** t.astype(float)
+    sums = t.astype(float) if r >= 1 else (1.0 - past) / (1.0 - r) * (1.0 + 1e-9)
     return float((given.rates * wide[1] * sums / sure).sum())
 
 
@@ -274,10 +281,8 @@ def _adagrad(given: _Settings) -> float | str:
 
 
 def _sgd(given: _Settings) -> float | str:
-    limits = [
-        given.number(name) for name in ("clipnorm", "clipvalue", "global_clipnorm")
-        if given.number(name) > 0
-    ]  # fmt: skip
+    limits = [given.number(name) for name in ("clipnorm", "clipvalue", "global_clipnorm")]
+    limits = [limit for limit in limits if limit > 0]
     mu = given.number("momentum")
     if not limits or not 0 <= mu < 1:
         return "the gradients of SGD are not clipped"

@@ -28,6 +28,7 @@ class RowLoss:
         constant: The loss of the best constant prediction.
         says: What that constant is.
         logits: Whether `lo` and `hi` are of what enters the last activation.
+        inside: `inside(lo, hi)`: whether no clip is met between these, so that the loss is convex.
     """
 
     least: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -36,31 +37,56 @@ class RowLoss:
     constant: float
     says: str
     logits: bool
+    inside: Callable[[np.ndarray, np.ndarray], bool]
 
 
-def row_loss(loss: Loss, head: Head, y: np.ndarray, units: int) -> RowLoss | None:
+MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+"""Reductions that are the mean over the rows where they have no weights."""
+
+
+def row_loss(loss: Loss, head: Head, y: np.ndarray, shape: tuple[int, ...]) -> RowLoss | None:
     """The loss of one output as rows of numbers; None if it is not described.
 
     Args:
         loss: As compiled.
         head: How the output is made.
         y: `(rows, ...)` finite targets.
-        units: Numbers that the output has at a row.
+        shape: Of the output at a row.
     """
-    if not loss.known or not len(y):
+    if not loss.known or not len(y) or not _is_mean(loss):
         return None
-    rows = y.reshape(len(y), -1)
-    if loss.name in DISTANCES and rows.shape[1] == units and loss.smoothing == 0:
+    rows, units = y.reshape(len(y), -1), int(np.prod(shape))
+    alike = _alike(y.shape[1:], shape)
+    if loss.name in DISTANCES and alike and loss.smoothing == 0:
         return _distance(loss.name, rows)
     reads = head.activation == "linear" if loss.from_logits else head.logits is not None
     if not reads:
         return None
-    if loss.name == "binary_crossentropy" and rows.shape[1] == units:
+    if loss.name == "binary_crossentropy" and alike:
         right = loss.from_logits or head.activation == "sigmoid"
         return _binary(rows, loss) if right and ((rows >= 0) & (rows <= 1)).all() else None
     if loss.from_logits or head.activation == "softmax":
-        return _categorical(loss, head, rows, units)
+        wanted = shape if loss.name == "categorical_crossentropy" else (*shape[:-1], 1)
+        return _categorical(loss, head, rows, units) if _alike(y.shape[1:], wanted) else None
     return None
+
+
+def _is_mean(loss: Loss) -> bool:
+    """Whether `evaluate` returns the mean over the rows of a loss, in at least 32 bits."""
+    given = loss.options
+    return (
+        given.get("weight", 1.0) == 1.0
+        and given.get("reduction", MEANS[0]) in MEANS
+        and given.get("dtype", "float32") in ("float32", "float64")
+    )
+
+
+def _alike(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether targets stand beside an output entry by entry; others Keras broadcasts.
+
+    It adds or takes away one last axis of 1.
+    """
+    return given == shape or (*given, 1) == shape or given == (*shape, 1)
 
 
 DISTANCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -84,7 +110,8 @@ def _distance(name: str, y: np.ndarray) -> RowLoss:
     best = y.mean(axis=0) if name == "mean_squared_error" else np.median(y, axis=0)
     says = "the mean" if name == "mean_squared_error" else "the median"
     constant = float(of(np.abs(y - best)).mean())
-    return RowLoss(least, slope, 2.0 / y.shape[1], constant, f"{says} of the targets", False)
+    says = f"{says} of the targets"
+    return RowLoss(least, slope, 2.0 / y.shape[1], constant, says, False, lambda lo, hi: True)
 
 
 def softplus(z: np.ndarray) -> np.ndarray:
@@ -115,19 +142,18 @@ def _binary(y: np.ndarray, loss: Loss) -> RowLoss:
             held = np.where(z == best, 0.0, 1.0 / (1.0 + np.exp(-np.clip(z, -700, 700))) - y)
         return held / y.shape[1]
 
+    def inside(lo: np.ndarray, hi: np.ndarray) -> bool:
+        return bool((lo >= -end).all() and (hi <= end).all())
+
     p, curved = y.mean(axis=0), 0.25 / y.shape[1]
-    return RowLoss(
-        least,
-        slope,
-        curved,
-        float((_entropy(p) + _entropy(1 - p)).mean()),
-        "how often 1 occurs",
-        True,
-    )
+    constant = float((_entropy(p) + _entropy(1 - p)).mean())
+    return RowLoss(least, slope, curved, constant, "how often 1 occurs", True, inside)
 
 
 def _categorical(loss: Loss, head: Head, y: np.ndarray, units: int) -> RowLoss | None:
-    if head.width != units or units < 2 or loss.smoothing or (head.axis != -1 and head.logits):
+    if head.width != units or units < 2 or loss.smoothing or loss.options.get("axis", -1) != -1:
+        return None
+    if head.axis != -1 and head.logits is not None:
         return None
     if loss.name == "sparse_categorical_crossentropy":
         if y.shape[1] != 1 or loss.options.get("ignore_class") is not None:
@@ -163,5 +189,9 @@ def _categorical(loss: Loss, head: Head, y: np.ndarray, units: int) -> RowLoss |
             found += y[:, k : k + 1] * p
         return found
 
+    def inside(lo: np.ndarray, hi: np.ndarray) -> bool:
+        # log(sum exp z) - z_k is at most the distance of the ends, and the log of how many.
+        return bool((hi.max(axis=1) - lo.min(axis=1)).max() + np.log(units) <= end)
+
     constant = float(_entropy(y.mean(axis=0)).sum())
-    return RowLoss(least, slope, 0.5, constant, "how often each class occurs", True)
+    return RowLoss(least, slope, 0.5, constant, "how often each class occurs", True, inside)

@@ -34,12 +34,6 @@ LINEAR = ("Matmul", "Add", "Conv", "DepthwiseConv", "Einsum")
 CONVOLUTIONS = ("Conv", "DepthwiseConv")
 """Those of them to whose results a bias is added that was reshaped before."""
 
-STEADY = (
-    "Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "Embedding",
-    "Normalization", "Rescaling",
-)  # fmt: skip
-"""Layers whose weights that are not trained do not change in training."""
-
 
 @dataclass(frozen=True, eq=False)
 class Perturbed:
@@ -146,25 +140,32 @@ def weight_box(program: Program) -> WeightBox | str:
         return "some weights are read where it cannot be followed"
     moved = _compared(part.written, found[0].written, found[1].written, biases)
     tables = frozenset(
-        part.places[step.gives[0]] - 1 for step in program.steps if _looks_up(step, part)
+        part.places[step.gives[0]] - 1 for step in program.steps if _looks_up(program, step, part)
     )
     return moved if isinstance(moved, str) else WeightBox(part.written, moved, tables)
 
 
-def _looks_up(step: RecordedStep, part: PartialGraph) -> bool:
-    """Whether a step picks entries of a table of weights by whole numbers from the data."""
+def _looks_up(program: Program, step: RecordedStep, part: PartialGraph) -> bool:
+    """Whether a step picks entries of a table of weights by whole numbers from the data.
+
+    On TensorFlow its gradient is one slice a look-up, and Keras steps once for each of them: an
+    entry that is looked up often in a batch moves as often, and nothing bounds that.
+    """
+    if program.backend == "tensorflow":
+        return False
     one = step.kind == "Take" and len(step.weights) == 1 and not step.reads and not step.opaque
     return one and step.inside and bool(step.blocked) and step.gives[0] in part.places
 
 
 def _unsteady(program: Program) -> str:
     """Why something but the trainable weights may change in training, or `""`."""
-    kinds = {layer.path.split("/")[-1]: layer.kind for layer in program.layers}
+    if program.own_chance:
+        return "code that is not Keras's may set weights in training"
     for layer in program.layers:
         if layer.kind in ("BatchNormalization", "SpectralNormalization"):
             return f"`{layer.path}` changes its own statistics in training"
-    for weight in program.weights:
-        if not weight.trainable and kinds.get(weight.layer) not in STEADY:
+    for i, weight in enumerate(program.weights):
+        if not weight.trainable and i not in program.steady:
             return f"`{weight.path}` may change in training without being trained"
     return ""
 
@@ -177,7 +178,7 @@ def _not_linear(program: Program) -> str:
         return "some weights are read where it cannot be followed"
     for step in program.steps:
         read = trainable.intersection(step.weights) | trainable.intersection(step.blocked_weights)
-        if not read or not step.inside or (part is not None and _looks_up(step, part)):
+        if not read or not step.inside or (part is not None and _looks_up(program, step, part)):
             continue
         plain = step.kind in LINEAR and not step.opaque and len(step.weights) == 1
         if not plain or len(step.reads) != 1 or part is None or step.reads[0] not in part.places:

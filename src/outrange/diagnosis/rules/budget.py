@@ -11,7 +11,7 @@ import numpy as np
 from ...answers.diagnosis import Finding, Level
 from ...program import Head, Loss, Stepping
 from ..budget.floor import WORK, BudgetedLoss
-from ..budget.reach import Reach, reach_of
+from ..budget.reach import HALF_ULP, Reach, reach_of
 from ..budget.row_losses import row_loss
 from ..budget.weight_box import WeightBox, weight_box
 from ..changes import AS_IS, Change
@@ -19,7 +19,7 @@ from ..context import DiagnosisContext
 from ..plan import Plan
 from ..registry import Example, ModelAndData, Rule, register
 from ..short_trainings import LONG
-from ..wording import at_least, of_constant, short, steps_said
+from ..wording import at_least, at_most, of_constant, short, steps_said
 
 
 SHARE = 0.9
@@ -128,7 +128,7 @@ def _budgeted(case: _Case, head: Head, box: WeightBox) -> BudgetedLoss | None:
     data = _data(context, loss, sum(n.size for n in box.graph.nodes) + box.graph.size)
     if data is None:
         return None
-    rows = row_loss(loss, head, data[1], int(np.prod(shape)))
+    rows = row_loss(loss, head, data[1], shape)
     return None if rows is None else BudgetedLoss(context.program, box, data[0], rows, loss)
 
 
@@ -137,7 +137,9 @@ def _proved(case: _Case, box: WeightBox, reach: Reach) -> Finding | None:
     budgeted = None if head is None else _budgeted(case, head, box)
     if budgeted is None or head is None:
         return None
-    floor, constant = budgeted.floor(reach), budgeted.rows.constant
+    # `evaluate` adds the rows up in float32.
+    lost = len(budgeted.x) * HALF_ULP
+    floor, constant = budgeted.floor(reach) * (1.0 - lost), budgeted.rows.constant
     now = budgeted.floor(Reach(0, 0.0, 1.0, 0.0))
     if floor <= SHARE * constant or floor <= 0.01 * now:
         return None
@@ -148,7 +150,7 @@ def _proved(case: _Case, box: WeightBox, reach: Reach) -> Finding | None:
     most = max(case.plan.epochs, too_few // each)
     level = "above" if floor > constant else "not far below"
     message = (
-        f"in {case.budget} no weight can move by more than {short(reach.far)}: the loss "
+        f"in {case.budget} no weight can move by more than {_farthest(case, reach)}: the loss "
         f"{case.which}on {these} "
         f"cannot get below {at_least(floor)} (now {short(now)}), {level} what predicting "
         f"{budgeted.rows.says} gives, {short(constant)}."
@@ -162,9 +164,21 @@ def _proved(case: _Case, box: WeightBox, reach: Reach) -> Finding | None:
             "constant_loss": constant, "loss": now, "epochs_too_few": most,
         },
         holds_for="every order of the rows and all weights of samples; for the loss that "
-        "evaluate(x, y) returns after any of these steps, without penalties, if no callback "
-        "raises the learning rate",
+        "evaluate(x, y) returns after any of these steps, without penalties and up to what float32 "
+        "rounds in it, if no callback raises the learning rate or sets weights",
     )  # fmt: skip
+
+
+def _farthest(case: _Case, reach: Reach) -> str:
+    """How far a weight can move, and what its decay takes of it besides."""
+    sizes = [float(np.abs(w.read()).max(initial=0.0)) for w in case.context.program.weights
+             if w.trainable]  # fmt: skip
+    size = max(sizes, default=0.0) + reach.far
+    said = at_most(reach.far + reach.stored * size)
+    if reach.shrunk == 1.0:
+        return said
+    taken = at_most(100 * (1 - reach.shrunk))
+    return f"{said} beside the weight decay, which takes at most {taken} % of it"
 
 
 def _fix(case: _Case, most: int | None) -> str:
@@ -194,7 +208,7 @@ def _measured(case: _Case, steps: int) -> Finding | None:
         return None
     data = _data(context, case.loss, 1)
     shape = context.program.outputs[case.loss.output][1]
-    rows = None if data is None else row_loss(case.loss, head, data[1], int(np.prod(shape)))
+    rows = None if data is None else row_loss(case.loss, head, data[1], shape)
     if rows is None:
         return None
     at, losses = np.asarray(one.looks, np.float64).T

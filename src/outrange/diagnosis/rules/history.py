@@ -186,7 +186,7 @@ def _row_loss(case: DiagnosisContext) -> RowLoss | None:
     head, y = case.head(loss), case.targets(loss)
     if head is None or y is None or not np.isfinite(y).all():
         return None
-    return row_loss(loss, head, y, int(np.prod(case.program.outputs[loss.output][1])))
+    return row_loss(loss, head, y, case.program.outputs[loss.output][1])
 
 
 def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:

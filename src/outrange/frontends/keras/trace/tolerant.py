@@ -6,6 +6,7 @@ that nobody claims to know all uses of it.
 """
 
 import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ class TolerantTracer(Tracer):
     def __init__(self) -> None:
         super().__init__()
         self.opaque: dict[int, str] = {}
-        self.escaped: set[int] = set()
+        self.escaped: dict[int, float] = {}
         self.busy = 0
 
     def operation(self, op: Any, args: tuple, kwargs: dict) -> Any:
@@ -55,7 +56,7 @@ class TolerantTracer(Tracer):
             self.busy -= 1
         record = OperationRecord(layer, args, kwargs, outputs, self.path_of(layer), layer)
         self.opaque[id(record)] = reason
-        self.escaped.update(id(v) for v in layer.variables)
+        self.escaped.update({id(v): math.inf for v in layer.variables})
         trace.records.append(record)
         trace.visits.append(Visit(record.source, layer, outputs, None, args))
         return outputs
@@ -63,7 +64,7 @@ class TolerantTracer(Tracer):
     def read(self, variable: Any) -> None:
         """A variable's value was taken."""
         if not self.busy:
-            self.escaped.add(id(variable))
+            self.escaped[id(variable)] = self.escaped.get(id(variable), 0) + 1
 
 
 def _spec(k: Any, layer: Any, args: tuple, kwargs: dict) -> Any:
@@ -86,7 +87,9 @@ class Followed:
         losses: The tensor of each loss; None where its code could not be followed.
         targets: The symbols that stand for the targets.
         opaque: `id` of an opaque record to the reason.
-        escaped: `id` of every variable read where it cannot be followed.
+        escaped: `id` of every variable read where it cannot be followed, and how often; infinite
+            where a closed box has it, or the model sets it.
+        assigned: `id` of every variable that the model sets.
         reasons: Why a loss could not be followed.
     """
 
@@ -95,7 +98,8 @@ class Followed:
     losses: list[Any] = field(default_factory=list)
     targets: list[Any] = field(default_factory=list)
     opaque: dict[int, str] = field(default_factory=dict)
-    escaped: set[int] = field(default_factory=set)
+    escaped: dict[int, float] = field(default_factory=dict)
+    assigned: set[int] = field(default_factory=set)
     reasons: list[str] = field(default_factory=list)
 
 
@@ -121,7 +125,7 @@ def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -
     found.targets = [target for _, _, target, _ in losses]
     nodes = [(op, len(op._inbound_nodes), len(op._outbound_nodes)) for op in _operations(model)]
     try:
-        with hooks(tracer), _reads(k, tracer), k.StatelessScope():
+        with hooks(tracer), _reads(k, tracer), k.StatelessScope() as scope:
             try:
                 found.trace.outputs = model(struct, training=False)
             except Exception as error:
@@ -135,6 +139,10 @@ def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -
             del op._inbound_nodes[inbound:]
             del op._outbound_nodes[outbound:]
     found.opaque, found.escaped = tracer.opaque, tracer.escaped
+    found.assigned = {id(v) for v in model.variables if scope.get_current_value(v) is not None}
+    for variable in model.trainable_variables:
+        if id(variable) in found.assigned:
+            found.escaped[id(variable)] = math.inf
     return found
 
 

@@ -21,7 +21,7 @@ from .parts import NOISY, model_part, parts, whole_again
 from .randomness import may_draw, more_than_losses, own_code_may_draw
 from .rehearsal import Rehearser
 from .repair import repairer
-from .stepping import stepping, understood, varied
+from .stepping import steady, stepping, understood, varied
 from .steps import steps
 from .training import loss_record, losses, optimizer_record
 
@@ -96,7 +96,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         changed_in_training=any(layer.noisy for layer in layers) or not found,
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
-        **_steps_ahead(k, model, wide, index, compiled, whole, again),
+        **_steps_ahead(k, model, wide, found, index, compiled, whole, again),
         **_when_run(k, model, struct, x, measurement),
     )
 
@@ -234,13 +234,21 @@ def _dropped(layer: Any) -> float:
 
 
 def _steps_ahead(
-    k: Any, model: Any, wide: Any, index: dict[int, int], compiled: bool, whole: Any, again: Any
+    k: Any,
+    model: Any,
+    wide: Any,
+    found: Followed | None,
+    index: dict[int, int],
+    compiled: bool,
+    whole: Any,
+    again: Any,
 ) -> dict[str, Any]:
     """What the program says of the steps that training takes."""
     return {
         "repair": repairer(k, model, read_program) if compiled else None,
         "stepping": stepping(k, model) if compiled else None,
-        "understood": understood(k, model, index),
+        "understood": understood(k, found, index) if found else {},
+        "steady": steady(k, wide, found, index) if found else frozenset(),
         "varied": None if whole is None else varied(k, wide.weights, again),
     }
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ....program import PartialGraph, Stepping
+from ..trace.tolerant import Followed
 from .training import own_training
 
 
@@ -17,6 +18,15 @@ CONVOLUTIONS = (
     "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
 )  # fmt: skip
 """Layers of Keras that reshape their bias before they add it."""
+
+CELLS = ("SimpleRNNCell", "LSTMCell")
+"""Cells of Keras that multiply their state by one kernel, and by nothing else."""
+
+STEADY = (
+    "Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "Embedding",
+    "Normalization", "Rescaling",
+)  # fmt: skip
+"""Layers whose weights that are not trained do not change in training."""
 
 
 def stepping(k: Any, model: Any) -> Stepping | None:
@@ -53,9 +63,23 @@ def _refusal(k: Any, model: Any, optimizer: Any) -> str:
             return f"weight `{variable.path}` is {variable.dtype}"
         if getattr(variable, "overwrite_with_gradient", False):
             return f"weight `{variable.path}` is overwritten by its gradient"
+    if not (int(k.ops.convert_to_numpy(optimizer.iterations)) or _is_fresh(k, optimizer)):
+        return "the optimizer has taken no step, but its moments are not those it starts with"
     policies = {layer.compute_dtype for layer in model._flatten_layers()}
     narrow = sorted(str(name) for name in policies - {"float32", None})
     return f"layers compute in {narrow[0]}" if narrow else ""
+
+
+def _is_fresh(k: Any, optimizer: Any) -> bool:
+    """Whether what an optimizer keeps of its gradients is what it starts with."""
+    rest = {id(optimizer._iterations), id(optimizer._learning_rate)}
+    grown = getattr(optimizer, "initial_accumulator_value", 0.0)
+    product = getattr(optimizer, "_u_product", None)
+    return not any(
+        bool(k.ops.any(k.ops.not_equal(kept, 1.0 if kept is product else grown)))
+        for kept in optimizer.variables
+        if id(kept) not in rest
+    )
 
 
 ELEMENTWISE = (
@@ -141,18 +165,60 @@ def varied(
     return lower
 
 
-def understood(k: Any, model: Any, index: Mapping[int, int]) -> dict[int, str]:
-    """Weights of Keras's own layers that are read past the recording, and what they are."""
-    found = {}
-    for layer in model._flatten_layers():
-        kind = type(layer).__name__
+def understood(k: Any, found: Followed, index: Mapping[int, int]) -> dict[int, str]:
+    """Weights of Keras's own layers that are read past the recording, and what they are.
+
+    A convolution reads its bias once a call, a cell its kernel where its state is no symbol.
+    Whoever else reads them makes the count differ.
+    """
+    reads: dict[int, int] = {}
+    kinds: dict[int, str] = {}
+    for visit in found.trace.visits:
+        layer, kind = visit.layer, type(visit.layer).__name__
         if type(layer) is not getattr(k.layers, kind, None):
             continue
         if kind in CONVOLUTIONS and layer.use_bias:
-            found[index.get(id(layer.bias))] = "bias"
-        if kind in ("SimpleRNN", "LSTM") and not layer.stateful:
-            found[index.get(id(layer.cell.recurrent_kernel))] = "state"
-    return {i: what for i, what in found.items() if i is not None}
+            weight, what = layer.bias, "bias"
+        elif kind in CELLS and _from_zeros(k, visit.inputs):
+            weight, what = layer.recurrent_kernel, "state"
+        else:
+            continue
+        reads[id(weight)] = reads.get(id(weight), 0) + 1
+        kinds[id(weight)] = what
+    return {
+        index[i]: what
+        for i, what in kinds.items()
+        if i in index and reads[i] == found.escaped.get(i)
+    }
+
+
+def _from_zeros(k: Any, inputs: tuple) -> bool:
+    """Whether the state that a cell is given, behind its input, is an array of zeros."""
+    state = k.tree.flatten(inputs[1:])[:1]
+    return (
+        len(state) == 1
+        and not isinstance(state[0], k.KerasTensor)
+        and not np.any(k.ops.convert_to_numpy(state[0]))
+    )
+
+
+def steady(k: Any, model: Any, found: Followed, index: Mapping[int, int]) -> frozenset[int]:
+    """Weights that nothing but the optimizer changes: of classes of Keras that do not.
+
+    Args:
+        k: Keras.
+        model: The model that was recorded.
+        found: The recording.
+        index: `id` of a variable to its number.
+    """
+    return frozenset(
+        index[id(variable)]
+        for layer in model._flatten_layers()
+        if type(layer) is getattr(k.layers, type(layer).__name__, None)
+        and type(layer).__name__ in STEADY
+        for variable in (*layer._trainable_variables, *layer._non_trainable_variables)
+        if id(variable) in index and id(variable) not in found.assigned
+    )
 
 
 def settings_of(optimizer: Any) -> dict[str, Any]:

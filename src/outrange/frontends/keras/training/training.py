@@ -82,6 +82,7 @@ def loss_record(loss: Any, output: int, tensor: int | None, weight: float) -> Lo
         from_logits = False
     plain = {n: v for n, v in options.items() if isinstance(v, int | float | str)}
     plain["weight"] = weight
+    plain |= {name: str(getattr(loss, name, "")) for name in ("reduction", "dtype")}
     return Loss(name, known, output, from_logits, float(smoothing), tensor, plain)
 
 
