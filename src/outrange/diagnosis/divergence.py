@@ -46,6 +46,8 @@ def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float,
         return None
     if head is None or head.activation != "linear" or len(program.steps) == 0:
         return None
+    if program.changed_in_training:
+        return None
     inside = [s.kind for s in program.steps if s.inside and s.kind != "ConvertToTensor"]
     if inside not in (["Matmul"], ["Matmul", "Add"]) or len(kernels) != len(inside):
         return None

@@ -161,8 +161,8 @@ def _unsteady(program: Program) -> str:
     """Why something but the trainable weights may change in training, or `""`."""
     kinds = {layer.path.split("/")[-1]: layer.kind for layer in program.layers}
     for layer in program.layers:
-        if layer.kind in ("BatchNormalization", "SpectralNormalization"):
-            return f"`{layer.path}` changes its own statistics in training"
+        if layer.statistics:
+            return f"`{layer.path}` may do something else in training"
     for weight in program.weights:
         if not weight.trainable and kinds.get(weight.layer) not in STEADY:
             return f"`{weight.path}` may change in training without being trained"

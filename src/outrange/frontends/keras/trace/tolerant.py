@@ -87,6 +87,7 @@ class Followed:
         targets: The symbols that stand for the targets.
         opaque: `id` of an opaque record to the reason.
         escaped: `id` of every variable read where it cannot be followed.
+        assigned: `id` of every variable that the model sets.
         reasons: Why a loss could not be followed.
     """
 
@@ -96,10 +97,13 @@ class Followed:
     targets: list[Any] = field(default_factory=list)
     opaque: dict[int, str] = field(default_factory=dict)
     escaped: set[int] = field(default_factory=set)
+    assigned: set[int] = field(default_factory=set)
     reasons: list[str] = field(default_factory=list)
 
 
-def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -> Followed:
+def follow(
+    model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]], training: bool = False
+) -> Followed:
     """Run `model` and then its losses on symbols.
 
     Args:
@@ -107,6 +111,7 @@ def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -
         struct: Its input, KerasTensors with a batch axis of 1.
         losses: Loss object, index of its output, the KerasTensor that stands for its targets, and
             its weight.
+        training: Whether it is the run of a step of training.
 
     Returns:
         The recording. Nothing in the model is changed.
@@ -121,9 +126,9 @@ def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -
     found.targets = [target for _, _, target, _ in losses]
     nodes = [(op, len(op._inbound_nodes), len(op._outbound_nodes)) for op in _operations(model)]
     try:
-        with hooks(tracer), _reads(k, tracer), k.StatelessScope():
+        with hooks(tracer), _reads(k, tracer), k.StatelessScope() as scope:
             try:
-                found.trace.outputs = model(struct, training=False)
+                found.trace.outputs = model(struct, training=training)
             except Exception as error:
                 raise tracer.failure or refuse.explained(error, f"Model `{model.name}`") from error
             found.inside = len(found.trace.records)
@@ -135,6 +140,7 @@ def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -
             del op._inbound_nodes[inbound:]
             del op._outbound_nodes[outbound:]
     found.opaque, found.escaped = tracer.opaque, tracer.escaped
+    found.assigned = {id(v) for v in model.variables if scope.get_current_value(v) is not None}
     return found
 
 
