@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import itertools
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -120,7 +121,8 @@ def _arguments(value: Any) -> tuple[str, ...]:
 def _hands_on(layer: Any) -> bool:
     """Whether a layer's `call` does nothing with the flag but name it to layers that it holds."""
     kind = type(layer)
-    if any("__call__" in vars(one) for one in kind.__mro__ if not _is_keras(one)):
+    own = itertools.takewhile(lambda one: not _is_keras(one), kind.__mro__)
+    if any("__call__" in vars(one) for one in own):
         return False
     try:
         code = ast.parse(textwrap.dedent(inspect.getsource(kind.call))).body[0]

@@ -133,7 +133,7 @@ def _dropout(k: Any, trace: Trace, output: Any) -> float:
     """
     noisy = [
         visit.layer for visit in trace.visits
-        if isinstance(visit.layer, k.Layer) and any(map(may_differ, visit.layer._flatten_layers()))
+        if isinstance(visit.layer, k.Layer) and may_differ(visit.layer)
         and any(t is output for t in k.tree.flatten(visit.outputs))
     ]  # fmt: skip
     return float(noisy[0].rate) if [type(o).__name__ for o in noisy] == ["Dropout"] else 0.0
