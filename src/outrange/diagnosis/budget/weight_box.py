@@ -162,7 +162,7 @@ def _unsteady(program: Program) -> str:
     kinds = {layer.path.split("/")[-1]: layer.kind for layer in program.layers}
     for layer in program.layers:
         if layer.statistics:
-            return f"`{layer.path}` may do something else in training"
+            return f"`{layer.path}` may use statistics of a batch, or other code, in training"
     for weight in program.weights:
         if not weight.trainable and kinds.get(weight.layer) not in STEADY:
             return f"`{weight.path}` may change in training without being trained"
