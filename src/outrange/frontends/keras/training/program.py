@@ -69,10 +69,9 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     asked = compiled and y is not None
     made_of = modes(k, model, found) if found else []
     layers = tuple(_layers(k, found, number, dtypes(model), made_of)) if found else ()
-    draws = may_draw(k, model)
     changed = not found or unlike(k, model) or any(mode.noisy for mode in made_of)
-    noisy = draws or changed
-    measurement = Measurement(k, model, index, noisy)
+    draws = may_draw(k, model)
+    measurement = Measurement(k, model, index, draws or changed)
     rehearser = Rehearser(measurement)
     again = partial(whole_again, k, found, number, struct)
     shapes = tuple(tuple(t.shape[1:]) for t in outputs)
@@ -103,10 +102,8 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         own_chance=own_code_may_draw(k, model),
         **_steps_ahead(k, model, wide, index, compiled, whole, again),
     )
-    if not changed or not objects:
-        return program
     run = partial(_in_training, program, k, model, wide, struct, objects, index)
-    return replace(program, in_training=run)
+    return replace(program, in_training=run) if changed and objects else program
 
 
 def _built(k: Any, model: Any, x: Any) -> None:
