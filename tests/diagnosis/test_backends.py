@@ -113,7 +113,8 @@ def test_too_few_epochs_are_measured(found, backend):
 @pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "jax"])
 def test_short_trainings_are_those_of_keras(backend):
     files = [str(TESTS / "diagnosis" / f"test_{name}.py") for name in ("short_trainings", "trials")]
-    files.append(str(TESTS / "regressions" / "test_functions_of_ones_own.py"))
+    for name in ("functions_of_ones_own", "other_in_training"):
+        files.append(str(TESTS / "regressions" / f"test_{name}.py"))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
         env={**os.environ, "KERAS_BACKEND": backend}, cwd=TESTS.parent, capture_output=True,

@@ -284,7 +284,7 @@ class DiagnosisContext:
     @property
     def batch_normalized(self) -> bool:
         """Whether training sees other numbers than inference, where gradients are measured."""
-        return any(layer.kind == "BatchNormalization" for layer in self.program.layers)
+        return any(layer.statistics for layer in self.program.layers)
 
     # ---- layers ---------------------------------------------------------------------------
 

@@ -43,6 +43,8 @@ def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float,
     biases = _biases(program)
     if head is None or biases is None or y is None or y.size != case.rows * head.width:
         return None
+    if program.changed_in_training:
+        return None
     if case.trials.batch < case.rows and not diverges(case.trials.run()):
         return None
     # The model computes with the data in float32.

@@ -8,6 +8,8 @@ from ..program import Program, RecordedStep
 def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
     """Trainable weights, all of whose uses are recorded, that no gradient of the losses reaches.
 
+    Where training does something else than inference, none reaches them there either.
+
     Args:
         program: Its losses were all followed.
 
@@ -15,6 +17,19 @@ def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]
         Groups `(steps, weights)`: what stands in the way (none if the loss does not depend on the
         weights at all), and the weights' indices.
     """
+    groups = _lost(program)
+    if not groups or program.in_training is None:
+        return groups
+    trained = program.in_training()
+    if trained is None or any(loss.tensor is None for loss in trained.losses):
+        return []
+    there = {i for _, weights in _lost(trained) for i in weights}
+    kept = [(walls, [i for i in weights if i in there]) for walls, weights in groups]
+    return [(walls, weights) for walls, weights in kept if weights]
+
+
+def _lost(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
+    """The same of the recorded run alone."""
     makers = {t: step for step in program.steps for t in step.gives}
     starts = [loss.tensor for loss in program.losses if loss.tensor is not None]
     reached, found = _behind(makers, starts, blocked=False)
@@ -45,8 +60,11 @@ def weights_behind(program: Program, tensor: int) -> set[int] | None:
         tensor: Any tensor of it.
 
     Returns:
-        Their indices; None also where uses of such a weight could not be recorded.
+        Their indices; None also where uses of such a weight could not be recorded, or where code
+        of the user's own may connect it otherwise in training.
     """
+    if program.own_chance:
+        return None
     makers = {t: step for step in program.steps for t in step.gives}
     _, behind = _behind(makers, [tensor], blocked=True)
     makers.pop(tensor, None)

@@ -73,7 +73,11 @@ class Layer:
         others: The other tensors it returns.
         rate: Of a dropout; 0 elsewhere.
         shape: Of `after`, without the batch axis.
-        noisy: Whether it computes something else in training (dropout, batch statistics).
+        noisy: Whether it may compute something else in training (dropout, batch statistics, code
+            of the user's own that is told of it).
+        behind: Whether training may give it other inputs than inference does.
+        statistics: Whether training may put statistics of the batch, or something that nobody
+            knows, in place of what it computes at inference.
         dtype: What it computes in.
     """
 
@@ -86,6 +90,8 @@ class Layer:
     dtype: str = "float32"
     others: tuple[int, ...] = ()
     rate: float = 0.0
+    behind: bool = False
+    statistics: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +239,7 @@ class Program:
         rehearse: `(x, y, steps, batch, seed)` to what a few steps do, on the first rows or on
             batches drawn from all; None if the model cannot be copied.
         unread: What could not be looked at, and why.
-        changed_in_training: Whether some layer computes something else in training.
+        changed_in_training: Whether some layer may compute something else in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
         own_chance: Whether code that is not Keras's may draw them.
         stepping: How the optimizer steps; None if there is none.
@@ -248,6 +254,8 @@ class Program:
         more_than_losses: Whether training may heed more than the compiled losses: a penalty, or
             what code of the user's own adds.
         not_run: Why the framework cannot be run on the data row by row, or `""`.
+        in_training: The program with the steps that training records, or None where they cannot be
+            recorded; no function where they are those of inference.
         dead_start: `(trials=…, names=…, least=…)` to the chances of a dead start, as
             `train.expected` answers; None where nobody can be asked.
     """
@@ -282,3 +290,4 @@ class Program:
     more_than_losses: bool = True
     not_run: str = ""
     dead_start: Callable[..., Any] | None = None
+    in_training: Callable[[], "Program | None"] | None = None

@@ -162,8 +162,8 @@ def _unsteady(program: Program) -> str:
     if program.own_chance:
         return "code that is not Keras's may set weights in training"
     for layer in program.layers:
-        if layer.kind in ("BatchNormalization", "SpectralNormalization"):
-            return f"`{layer.path}` changes its own statistics in training"
+        if layer.statistics:
+            return f"`{layer.path}` may use statistics of a batch, or other code, in training"
     for i, weight in enumerate(program.weights):
         if not weight.trainable and i not in program.steady:
             return f"`{weight.path}` may change in training without being trained"

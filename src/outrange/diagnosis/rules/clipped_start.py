@@ -53,6 +53,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         head = case.head(loss)
         if head is None or loss.from_logits or head.recovered or not loss.known or head.dropped:
             continue
+        if case.program.changed_in_training:
+            continue
         if loss.smoothing or loss.options.get("weight", 1.0) == 0 or head.inner:
             continue
         clipped = _clipped(case, loss, head)

@@ -137,9 +137,10 @@ def _finding(
     elif hi == np.inf and lo == 0.0:
         fix += "        # relu cannot return what is below 0"
     yield_layer = head.layer or name
+    elsewhere = " (inference)" if case.program.changed_in_training else ""
     return rule.found(
         Level.PROVED, yield_layer, message + ".", fix, interval=(lo, hi), cost=cost,
-        holds_for="all trainable weights, and all inputs within the range of your data",
+        holds_for=f"all trainable weights{elsewhere}, and all inputs within the range of your data",
         note=little,
     )  # fmt: skip
 

@@ -103,7 +103,9 @@ class Followed:
     reasons: list[str] = field(default_factory=list)
 
 
-def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -> Followed:
+def follow(
+    model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]], training: bool = False
+) -> Followed:
     """Run `model` and then its losses on symbols.
 
     Args:
@@ -111,6 +113,7 @@ def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -
         struct: Its input, KerasTensors with a batch axis of 1.
         losses: Loss object, index of its output, the KerasTensor that stands for its targets, and
             its weight.
+        training: Whether it is the run of a step of training.
 
     Returns:
         The recording. Nothing in the model is changed.
@@ -127,7 +130,7 @@ def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -
     try:
         with hooks(tracer), _reads(k, tracer), k.StatelessScope() as scope:
             try:
-                found.trace.outputs = model(struct, training=False)
+                found.trace.outputs = model(struct, training=training)
             except Exception as error:
                 raise tracer.failure or refuse.explained(error, f"Model `{model.name}`") from error
             found.inside = len(found.trace.records)

@@ -4,7 +4,7 @@ from typing import Any
 
 from ....program import Head
 from ..trace.records import OperationRecord, Trace
-from .parts import NOISY
+from .modes import may_differ
 
 
 SHAPES = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
@@ -133,7 +133,7 @@ def _dropout(k: Any, trace: Trace, output: Any) -> float:
     """
     noisy = [
         visit.layer for visit in trace.visits
-        if type(visit.layer).__name__ in NOISY
+        if isinstance(visit.layer, k.Layer) and may_differ(visit.layer)
         and any(t is output for t in k.tree.flatten(visit.outputs))
     ]  # fmt: skip
     return float(noisy[0].rate) if [type(o).__name__ for o in noisy] == ["Dropout"] else 0.0

@@ -11,12 +11,8 @@ from ....program import PartialGraph
 from ..lower.partial_graph import lower_part
 from ..trace.records import Trace
 from ..trace.tolerant import Followed
+from .modes import moving, unknown_records
 
-
-NOISY = ("BatchNormalization", "Dropout", "SpatialDropout1D", "SpatialDropout2D",
-         "SpatialDropout3D", "GaussianDropout", "GaussianNoise", "AlphaDropout",
-         "SpectralNormalization")  # fmt: skip
-"""Layers that compute something else in training."""
 
 LARGEST = 20_000_000
 """Weights beyond which no graph is made: their float64 copies alone would fill the memory."""
@@ -43,7 +39,7 @@ def parts(
         whole = _part(trace, slots, found.opaque, number)
     else:
         missing.append(f"ranges with the stored weights: the model has {count:,} of them")
-    free = _part(trace, slots, {**found.opaque, **_changing(k, found)}, number)
+    free = _part(trace, slots, {**found.opaque, **_changing(k, model, found)}, number)
     if whole is not None:
         missing += [f"{reason}" for _, reason in whole.unknown]
     return whole, free, missing
@@ -82,15 +78,19 @@ def _part(
     )  # fmt: skip
 
 
-def _changing(k: Any, found: Followed) -> dict[int, str]:
+def _changing(k: Any, model: Any, found: Followed) -> dict[int, str]:
     """Records whose result training can change by more than their inputs."""
-    changing = {}
+    moved = moving(k, model, found)
+    changing = dict.fromkeys(
+        unknown_records(k, model, found), "code of your own may do something else in training"
+    )
     for record in found.trace.records[: found.inside]:
         flat = k.tree.flatten((record.args, record.kwargs))
-        noisy = type(record.layer).__name__ in NOISY
         # A layer that is one operation, a PReLU say, has its weights itself.
         held = record.op.variables if isinstance(record.op, k.Layer) else ()
-        own = any(isinstance(v, k.Variable) and (v.trainable or noisy) for v in (*flat, *held))
+        own = any(
+            isinstance(v, k.Variable) and (v.trainable or id(v) in moved) for v in (*flat, *held)
+        )
         hidden = bool(found.escaped) and any(
             hasattr(v, "shape") and not isinstance(v, k.KerasTensor | k.Variable) for v in flat
         )

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from ..files import read
 from ..precision import formats, in_float32
 from ..signature import output_names
 from ..trace.tolerant import Followed, follow, symbols
+from .copies.lent import numbers_kept
 from .measure import Measurement, first_line
+from .modes import Mode, dropped, modes, unlike
 from .output_heads import head
-from .parts import NOISY, model_part, parts, whole_again
-from .randomness import may_draw, more_than_losses, own_code_may_draw
+from .parts import model_part, parts, whole_again
+from .randomness import chance_kept, may_draw, more_than_losses, own_code_may_draw
 from .rehearsal import Rehearser
 from .repair import repairer
 from .stepping import steady, stepping, understood, varied
@@ -64,15 +67,16 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     whole, free, missing = _parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
     asked = compiled and y is not None
-    layers = tuple(_layers(k, found, number, formats(model, wide))) if found else ()
+    made_of = modes(k, model, found) if found else []
+    layers = tuple(_layers(k, found, number, formats(model, wide), made_of)) if found else ()
+    changed = not found or unlike(k, model) or any(mode.noisy for mode in made_of)
     draws = may_draw(k, model)
-    noisy = draws or not found or any(layer.noisy for layer in layers)
-    measurement = Measurement(k, model, index, noisy)
+    measurement = Measurement(k, model, index, draws or changed)
     rehearser = Rehearser(measurement)
     again = partial(whole_again, k, found, number, struct)
     shapes = tuple(tuple(t.shape[1:]) for t in outputs)
     labels = output_names(model, found.trace.outputs) if found else []
-    return Program(
+    program = Program(
         name=model.name,
         backend=k.backend.backend(),
         inputs=tuple(tuple(t.shape[1:]) for t in k.tree.flatten(struct)),
@@ -93,12 +97,14 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         measure=measurement.measure if asked else None,
         rehearse=rehearser.rehearse if asked and rehearser.possible else None,
         unread=tuple(dict.fromkeys([*unread, *missing])),
-        changed_in_training=any(layer.noisy for layer in layers) or not found,
+        changed_in_training=changed,
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
         **_steps_ahead(k, model, wide, found, index, compiled, whole, again),
         **_when_run(k, model, struct, x, measurement),
     )
+    run = partial(_in_training, program, k, model, wide, struct, objects, index)
+    return replace(program, in_training=run) if changed and objects else program
 
 
 def _built(k: Any, model: Any, x: Any) -> None:
@@ -146,6 +152,24 @@ def _followed(
     except ModelError as error:
         return None, [], [str(error)]
     return found, objects, [*unread, *found.reasons]
+
+
+def _in_training(
+    program: Program, k: Any, model: Any, wide: Any, struct: Any, objects: list, index: dict
+) -> Program | None:
+    """The program with the steps of a run in training; None if that cannot be recorded."""
+    try:
+        with chance_kept(k), numbers_kept(k, model):
+            found = follow(wide, struct, objects, training=True)
+    except ModelError:
+        return None
+    made, number = steps(k, found, index)
+    return replace(
+        program,
+        steps=tuple(made),
+        losses=tuple(_losses(found, objects, number)),
+        escaped=frozenset(index[i] for i in found.escaped if i in index),
+    )
 
 
 def _losses(found: Followed | None, objects: list, number: dict[int, int]) -> list[Loss]:
@@ -206,9 +230,9 @@ def _weight(k: Any, variable: Any) -> Weight:
 
 
 def _layers(
-    k: Any, found: Followed, number: dict[int, int], narrow: dict[int, str]
+    k: Any, found: Followed, number: dict[int, int], narrow: dict[int, str], made_of: list[Mode]
 ) -> Iterator[Layer]:
-    for visit in found.trace.visits:
+    for visit, mode in zip(found.trace.visits, made_of, strict=True):
         outputs = [t for t in k.tree.flatten(visit.outputs) if isinstance(t, k.KerasTensor)]
         if not outputs or isinstance(visit.layer, k.Model):
             continue
@@ -221,16 +245,13 @@ def _layers(
             before,
             number.get(id(outputs[0]), -1),
             tuple(outputs[0].shape[1:]),
-            kind in NOISY,
+            mode.noisy,
             narrow.get(id(visit.layer), "float32") if real else "float32",
             tuple(number[id(t)] for t in outputs[1:] if id(t) in number),
-            _dropped(visit.layer),
+            dropped(k, visit.layer),
+            mode.behind,
+            mode.statistics,
         )  # fmt: skip
-
-
-def _dropped(layer: Any) -> float:
-    rate = getattr(layer, "rate", 0.0) if type(layer).__name__ in NOISY else 0.0
-    return float(rate) if isinstance(rate, int | float) else 0.0
 
 
 def _steps_ahead(

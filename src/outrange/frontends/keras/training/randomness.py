@@ -6,20 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...torch.api import torch
+from .modes import is_own, may_differ
 from .training import own_training
-
-
-SURE = frozenset({
-    "InputLayer", "Dense", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax",
-    "Flatten", "Reshape", "Rescaling", "Normalization", "Add", "Subtract", "Multiply", "Average",
-    "Concatenate", "Maximum", "Minimum", "Identity", "Sequential", "Functional", "Model",
-    "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose",
-    "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
-    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D", "ZeroPadding1D", "ZeroPadding2D", "UpSampling2D", "Cropping2D",
-    "Permute", "RepeatVector", "Dot", "Embedding", "LayerNormalization",
-})  # fmt: skip
-"""Layers of Keras that do in training what they do at inference."""
 
 
 def may_draw(k: Any, model: Any) -> bool:
@@ -29,7 +17,7 @@ def may_draw(k: Any, model: Any) -> bool:
     """
     if isinstance(model, k.Model) and own_training(k, model):
         return True
-    return any(_may_draw(layer) for layer in model._flatten_layers())
+    return any(may_differ(layer) for layer in model._flatten_layers())
 
 
 def own_code_may_draw(k: Any, model: Any) -> bool:
@@ -37,7 +25,7 @@ def own_code_may_draw(k: Any, model: Any) -> bool:
     if isinstance(model, k.Model) and own_training(k, model):
         return True
     layers = model._flatten_layers()
-    return any(_may_draw(layer) for layer in layers if _is_own(layer))
+    return any(may_differ(layer) for layer in layers if is_own(layer))
 
 
 def own_code(k: Any, model: Any) -> bool:
@@ -46,7 +34,7 @@ def own_code(k: Any, model: Any) -> bool:
         return True
     rate = getattr(getattr(model, "optimizer", None), "_learning_rate", None)
     own_rate = not hasattr(rate, "shape") and _is_own_function(rate)
-    return own_loss(k, model) or own_rate or any(map(_is_own, model._flatten_layers()))
+    return own_loss(k, model) or own_rate or any(map(is_own, model._flatten_layers()))
 
 
 def more_than_losses(k: Any, model: Any) -> bool:
@@ -70,19 +58,6 @@ def given_losses(k: Any, model: Any) -> list[Any]:
 def _is_own_function(given: Any) -> bool:
     home = given if hasattr(given, "__name__") else type(given)
     return callable(given) and not home.__module__.startswith("keras.")
-
-
-def _is_own(layer: Any) -> bool:
-    return type(layer).__name__ == "Lambda" or not type(layer).__module__.startswith("keras.")
-
-
-def _may_draw(layer: Any) -> bool:
-    kind = type(layer)
-    if kind.__name__ == "Lambda":
-        return getattr(layer, "_fn_expects_training_arg", True)
-    if kind.__module__.startswith("keras."):
-        return kind.__name__ not in SURE
-    return getattr(layer, "_call_has_training_arg", True)
 
 
 @contextlib.contextmanager
