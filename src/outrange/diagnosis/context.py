@@ -12,8 +12,9 @@ import numpy as np
 from ..core import Bounds
 from ..graph import Graph
 from ..program import Head, Layer, Loss, Measured, PartialGraph, Program
-from .bounds import Ranges, ends_of, ends_of_both, interval_ends, linear_ends
+from .bounds import Ranges, ends_of, ends_of_both, interval_ends, linear_ends, row_ends
 from .plan import Plan
+from .rounding.roundings import Roundings
 from .trials import Trials
 
 
@@ -78,9 +79,17 @@ class DiagnosisContext:
         return np.concatenate(parts, axis=1)
 
     @cached_property
+    def seen(self) -> np.ndarray:
+        """`flat` as the model gets it: what `fit` hands over is rounded to the type it takes."""
+        with np.errstate(all="ignore"):
+            taken = self.program.taken(self.x) if self.program.taken else self.x
+        parts = [np.asarray(a, np.float64).reshape(len(a), -1) for a in taken]
+        return np.concatenate(parts, axis=1)
+
+    @cached_property
     def sound_rows(self) -> np.ndarray:
-        """Which rows of `x` are finite."""
-        return np.asarray(np.isfinite(self.flat).all(axis=1))
+        """Which rows of `x` are finite, and are still where the model gets them."""
+        return np.asarray(np.isfinite(self.seen).all(axis=1))
 
     def targets(self, loss: Loss) -> np.ndarray | None:
         """The targets of one loss, float64, rows first."""
@@ -124,6 +133,8 @@ class DiagnosisContext:
     def written_over_box(self) -> Ranges | None:
         """The same for the values of the graph as written, `PartialGraph.written`."""
         part = self.program.whole
+        if part is not None and part.written is part.graph:
+            return self.over_box
         return None if part is None else self._over_box(part, part.written)
 
     def _over_box(self, part: PartialGraph, graph: Graph) -> Ranges:
@@ -141,7 +152,7 @@ class DiagnosisContext:
         return ends_of(self.program.whole, tensor, self.over_box.ends if self.over_box else None)
 
     def _box(self, part: PartialGraph) -> Bounds:
-        x = self.flat[self.sound_rows]
+        x = self.seen[self.sound_rows]
         lo = np.full((1, part.graph.size), -np.inf)
         hi = np.full((1, part.graph.size), np.inf)
         if len(x):
@@ -166,21 +177,8 @@ class DiagnosisContext:
             return {}
         wanted = {t for layer in self.program.layers for t in (layer.before, layer.after)}
         wanted |= set(self.program.output_tensors)
-        kept = {t: part.values[t] for t in wanted if t is not None and t in part.values}
-        size = sum(n.size for n in part.graph.nodes) + part.graph.size
-        count = max(1, 4_000_000 // max(size, 1))
-        pieces: dict[int, list[Bounds]] = {t: [] for t in kept}
-        for start in range(0, len(self.bounded_rows), count):
-            x = self.flat[self.bounded_rows[start : start + count]]
-            lo = np.full((len(x), part.graph.size), -np.inf)
-            hi = np.full((len(x), part.graph.size), np.inf)
-            lo[:, : part.data] = hi[:, : part.data] = x
-            ends = interval_ends(part.graph, lo, hi).ends
-            for tensor, value in kept.items():
-                pieces[tensor].append(ends[value])
-        return {
-            t: UnitRanges(*map(np.concatenate, zip(*p, strict=True))) for t, p in pieces.items()
-        }
+        found = row_ends(part, self.seen[self.bounded_rows], wanted - {None})
+        return {t: UnitRanges(*ends) for t, ends in found.items()}
 
     def rows_of(self, tensor: int | None) -> UnitRanges | None:
         """Enclosures of one tensor at each of `bounded_rows`; constants included."""
@@ -193,6 +191,11 @@ class DiagnosisContext:
             flat = np.ravel(part.constants[tensor])[None]
             return UnitRanges(*(np.repeat(flat, len(self.bounded_rows), axis=0),) * 2)
         return None
+
+    @cached_property
+    def roundings(self) -> Roundings:
+        """How far the backend's own numbers may be from these bounds."""
+        return Roundings(self)
 
     @property
     def these_rows(self) -> str:

@@ -242,6 +242,7 @@ class Program:
         understood: Of `escaped`, those whose use is known all the same, by what they are: `"bias"`
             of a convolution, which is added to what that returns, or `"state"`, multiplied by the
             zeros that a recurrent layer starts from.
+        taken: Inputs to what the model gets of them, in the types of its backend; None: the same.
         repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
         dead_start: `(trials=…, names=…, least=…)` to the chances of a dead start, as
             `train.expected` answers; None where nobody can be asked.
@@ -271,5 +272,6 @@ class Program:
     stepping: Stepping | None = None
     varied: Callable[[Mapping[int, np.ndarray]], PartialGraph | None] | None = None
     understood: Mapping[int, str] = field(default_factory=dict)
+    taken: Callable[[list[np.ndarray]], list[np.ndarray]] | None = None
     repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None
     dead_start: Callable[..., Any] | None = None

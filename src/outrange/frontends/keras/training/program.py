@@ -96,6 +96,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         changed_in_training=any(layer.noisy for layer in layers) or not found,
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
+        taken=partial(_taken, k, k.tree.flatten(struct)),
         **_steps_ahead(k, model, wide, index, compiled, whole, again),
     )
 
@@ -145,6 +146,20 @@ def _followed(
     except ModelError as error:
         return None, [], [str(error)]
     return found, objects, [*unread, *found.reasons]
+
+
+def _taken(k: Any, symbols: list[Any], arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Inputs as the model gets them: `fit` hands over floats in one type, and Keras casts them."""
+
+    def own(dtype: Any) -> str:  # a backend may have no 64 bits
+        return k.backend.standardize_dtype(k.ops.convert_to_tensor(np.zeros(1, dtype)).dtype)
+
+    made = []
+    for symbol, array in zip(symbols, arrays, strict=True):
+        wide = array.dtype == np.float64
+        first = array.astype(own(k.backend.floatx() if wide else array.dtype))
+        made.append(first.astype(np.float32 if symbol.dtype == "bfloat16" else own(symbol.dtype)))
+    return made
 
 
 def _losses(found: Followed | None, objects: list, number: dict[int, int]) -> list[Loss]:
