@@ -34,7 +34,8 @@ def behaviour_at(
 ) -> Behaviour | None:
     """Where the activation is flat, linear or saturated; None if it has no curve.
 
-    Sound: of what the backend computes, its roundings included.
+    Sound: of what the backend computes, its roundings included; at rows where no unit is dead at
+    all of them and few are saturated, of real arithmetic.
 
     Args:
         case: What is diagnosed.
@@ -46,18 +47,34 @@ def behaviour_at(
     curves = curves_of(case, layer)
     if not curves:
         return None
-    told = case.roundings
-    off = told.at_rows(layer.before) if lo.ndim > 1 else told.over_box(layer.before)
-    facts = [behaviour(curve, *_with_edges(curve, lo, hi, off)) for curve in curves]
-    dead, on, saturated = (np.logical_and.reduce([f[i] for f in facts]) for i in range(3))
-    return Behaviour(dead, on & _linear_behind(case, layer), saturated)
+    linear = _linear_behind(case, layer)
+
+    def told(off: np.ndarray | float) -> Behaviour:
+        facts = [behaviour(curve, *_with_edges(curve, lo, hi, off)) for curve in curves]
+        dead, on, saturated = (np.logical_and.reduce([f[i] for f in facts]) for i in range(3))
+        return Behaviour(dead, on & linear, saturated)
+
+    found, at_rows = told(0.0), lo.ndim > 1
+    # Roundings only take away from this, and to follow them costs as much as the ranges did.
+    if not _matters(found, at_rows):
+        return found
+    roundings = case.roundings
+    return told((roundings.at_rows if at_rows else roundings.over_box)(layer.before))
+
+
+def _matters(found: Behaviour, at_rows: bool) -> bool:
+    """Whether something is there to tell: of units at all rows, or of most pairs of the two."""
+    dead = found.dead.all(axis=0) if at_rows else found.dead | found.always_on
+    return bool(dead.any()) or float(found.saturated.mean()) > 0.5
 
 
 def _linear_behind(case: DiagnosisContext, layer: Layer) -> bool:
     """Whether what a layer does after the first curves of its activation is linear."""
     part = case.program.whole
-    ends = [part.places.get(t) for t in (layer.before, layer.after)] if part else []
-    return part is not None and None not in ends and linear_behind(part.written, *ends)
+    before = None if part is None or layer.before is None else part.places.get(layer.before)
+    if part is None or before is None or layer.after not in part.places:
+        return False
+    return linear_behind(part.written, before, part.places[layer.after])
 
 
 CLOSE = 2.0**-16

@@ -17,7 +17,6 @@ from ..ops import Curve
 from ..program import PartialGraph
 
 
-
 AT_ONCE = 4_000_000
 """Values of a graph times rows that are held at once."""
 

@@ -176,8 +176,8 @@ class DiagnosisContext:
         if part is None or not len(self.bounded_rows):
             return {}
         wanted = {t for layer in self.program.layers for t in (layer.before, layer.after)}
-        wanted |= set(self.program.output_tensors)
-        found = row_ends(part, self.seen[self.bounded_rows], wanted - {None})
+        kept = [*self.program.output_tensors, *(t for t in wanted if t is not None)]
+        found = row_ends(part, self.seen[self.bounded_rows], kept)
         return {t: UnitRanges(*ends) for t, ends in found.items()}
 
     def rows_of(self, tensor: int | None) -> UnitRanges | None:

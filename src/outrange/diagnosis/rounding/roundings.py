@@ -7,9 +7,9 @@ said to be proved of units must hold all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -26,12 +26,39 @@ from ...graph.float32 import (
     stray,
 )
 from ...ops import Affine, Curve, Largest, Product, Rearrange
-from ...program import PartialGraph
+from ...program import PartialGraph, Program
 from ..bounds import Ranges, at_once, steepest
 
 
-if TYPE_CHECKING:
-    from ..context import DiagnosisContext
+class Case(Protocol):
+    """What is asked of a `DiagnosisContext`."""
+
+    program: Program
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Inputs as the model gets them."""
+        ...
+
+    @property
+    def sound_rows(self) -> np.ndarray:
+        """Which of them are finite."""
+        ...
+
+    @property
+    def bounded_rows(self) -> np.ndarray:
+        """Which rows tensors are enclosed at."""
+        ...
+
+    @property
+    def at_rows(self) -> Mapping[int, object]:
+        """The tensors that are."""
+        ...
+
+    @property
+    def written_over_box(self) -> Ranges | None:
+        """Ranges of real arithmetic."""
+        ...
 
 
 class Roundings:
@@ -41,7 +68,7 @@ class Roundings:
         case: What is diagnosed.
     """
 
-    def __init__(self, case: DiagnosisContext) -> None:
+    def __init__(self, case: Case) -> None:
         self.case, self.part = case, case.program.whole
         self.computed = coarsest(layer.dtype for layer in case.program.layers)
 

@@ -18,6 +18,9 @@ from ..wording import short
 RATIO = 1e-6
 """First layer's gradient over the last one's, from which on learning reaches only the end."""
 
+ROOM = 10.0
+"""Times that ratio, from which on what is measured comes another way than through the output."""
+
 FEWEST = 4
 """Layers of weights below which depth is no explanation."""
 
@@ -58,11 +61,12 @@ def _stack(keras: ModuleType, activation: str) -> ModelAndData:
     over the data's range, the product bounds the derivative of the output by what the first layer
     returns. PROVED if that bound is below 1e-6, and below a millionth of the same bound for the
     last layer of weights, unless a gradient is measured that gets there all the same (a penalty on
-    the first layer). MEASURED if at the stored weights the first layer's gradient is a million times smaller than the last one's, root mean square an entry, or if
-    gradients are above a million while outputs are ten thousand times larger than the targets; or
-    if four or more layers flatten off on both sides (sigmoid, tanh), copies keep a large part of
-    the best constant's loss, and copies with relu in these layers get much further. Use
-    relu with he_normal, batch normalization or skip connections; clip gradients that explode.""",
+    the first layer). MEASURED if at the stored weights the first layer's gradient is a million
+    times smaller than the last one's, root mean square an entry, or if gradients are above a
+    million while outputs are ten thousand times larger than the targets; or if four or more layers
+    flatten off on both sides (sigmoid, tanh), copies keep a large part of the best constant's loss,
+    and copies with relu in these layers get much further. Use relu with he_normal, batch
+    normalization or skip connections; clip gradients that explode.""",
     Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
     Example(
         lambda k: _deep(k, 14, "linear", 12.0), lambda k: _deep(k, 4, "tanh", 1.0),
@@ -130,8 +134,10 @@ def _gets_there(case: DiagnosisContext, index: int, bound: float) -> bool:
         i: float(np.abs(np.nan_to_num(np.asarray(g, np.float64))).max(initial=0.0))
         for i, g in measured.gradients.items() if g is not None
     }  # fmt: skip
-    own = sizes.get(index, 0.0)
-    return own > (0.0 if bound == 0.0 else np.sqrt(RATIO) * max(sizes.values(), default=0.0))
+    # A kernel's gradient has the inputs as a factor, those of the others what is of size one.
+    inputs = float(np.abs(case.seen[case.sound_rows]).max(initial=1.0))
+    most = 0.0 if bound == 0.0 else ROOM * RATIO * inputs * max(sizes.values(), default=0.0)
+    return sizes.get(index, 0.0) > most
 
 
 def _only_in(case: DiagnosisContext, index: int, name: str) -> bool:
