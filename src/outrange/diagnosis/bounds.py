@@ -1,8 +1,12 @@
-"""Bounds of every value of a graph that may hold inputs of which nothing is known."""
+"""Bounds of every value of a graph that may hold inputs of which nothing is known.
 
-from collections.abc import Callable
+They are bounds of real arithmetic; `rounding` tells how far the backend's own may be from it.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,7 +14,12 @@ from ..core import Bounds, InputError
 from ..domains import bounds
 from ..domains.intervals import RULES
 from ..graph import Graph
+from ..ops import Curve
 from ..program import PartialGraph
+
+
+AT_ONCE = 4_000_000
+"""Values of a graph times rows that are held at once."""
 
 
 @dataclass(eq=False)
@@ -114,3 +123,46 @@ def _rounded(value: float, way: str) -> float:
     if not np.isfinite(value):
         return value
     return float(Context(prec=DIGITS, rounding=way).create_decimal(value)) + 0.0
+
+
+def row_ends(part: PartialGraph, x: np.ndarray, tensors: Iterable[int]) -> dict[int, Bounds]:
+    """Enclosures of some tensors of `part.values` at rows `x`, `(rows, part.data)`."""
+    kept = {t: part.values[t] for t in tensors if t in part.values}
+    pieces: dict[int, list[Bounds]] = {t: [] for t in kept}
+    for rows in at_once(part.graph, len(x)):
+        lo = np.full((len(x[rows]), part.graph.size), -np.inf)
+        hi = np.full((len(x[rows]), part.graph.size), np.inf)
+        lo[:, : part.data] = hi[:, : part.data] = x[rows]
+        ends = interval_ends(part.graph, lo, hi).ends
+        for tensor, value in kept.items():
+            pieces[tensor].append(ends[value])
+    return {
+        t: (np.concatenate([lo for lo, _ in p]), np.concatenate([hi for _, hi in p]))
+        for t, p in pieces.items()
+    }
+
+
+def at_once(graph: Graph, count: int) -> list[slice]:
+    """Parts of so many rows whose values are held together."""
+    rows = max(1, AT_ONCE // max(sum(n.size for n in graph.nodes) + graph.size, 1))
+    return [slice(start, start + rows) for start in range(0, count, rows)]
+
+
+def steepest(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """A bound on `|f'|` over each `[lo, hi]`; infinite where there is a jump or no bound.
+
+    Between neighboring knots the slope is monotone, so it is largest at an end of the piece.
+    """
+    most = np.zeros(lo.shape)
+    with np.errstate(all="ignore"):
+        edges = (-np.inf, *curve.knots, np.inf)
+        for left, right in pairwise(edges):
+            a = np.clip(lo, np.nextafter(left, np.inf), np.nextafter(right, -np.inf))
+            b = np.clip(hi, np.nextafter(left, np.inf), np.nextafter(right, -np.inf))
+            touches = (lo <= right) & (hi >= left)
+            slope = np.maximum(np.abs(curve.df(a)), np.abs(curve.df(b)))
+            slope = slope + curve.slope_error * (1.0 + slope)
+            most = np.where(touches, np.maximum(most, slope), most)
+        for jump in curve.jumps:
+            most = np.where((lo <= jump) & (hi >= jump), np.inf, most)
+    return np.where(np.isnan(most), np.inf, most) * (1.0 + 1e-12)

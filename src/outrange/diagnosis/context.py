@@ -12,8 +12,9 @@ import numpy as np
 from ..core import Bounds
 from ..graph import Graph
 from ..program import Head, Layer, Loss, Measured, PartialGraph, Program
-from .bounds import Ranges, ends_of, ends_of_both, interval_ends, linear_ends
+from .bounds import Ranges, ends_of, ends_of_both, interval_ends, linear_ends, row_ends
 from .plan import Plan
+from .rounding.roundings import Roundings
 from .trials import ROWS, Trials
 
 
@@ -74,19 +75,18 @@ class DiagnosisContext:
     @cached_property
     def flat(self) -> np.ndarray:
         """`(rows, size)` float64."""
-        parts = [np.asarray(a, np.float64).reshape(len(a), -1) for a in self.x]
-        return np.concatenate(parts, axis=1)
+        return _side_by_side(self.x)
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """`flat` as the model gets it: what `fit` hands over is rounded to the type it takes."""
+        with np.errstate(all="ignore"):
+            return _side_by_side(self.program.taken(self.x) if self.program.taken else self.x)
 
     @cached_property
     def sound_rows(self) -> np.ndarray:
-        """Which rows of `x` are finite."""
-        return np.asarray(np.isfinite(self.flat).all(axis=1))
-
-    @property
-    def varies(self) -> bool:
-        """Whether two finite rows of `x` differ."""
-        x = self.flat[self.sound_rows]
-        return bool(len(x) and (x != x[0]).any())
+        """Which rows of `x` are finite, and are still where the model gets them."""
+        return np.asarray(np.isfinite(self.seen).all(axis=1))
 
     def targets(self, loss: Loss) -> np.ndarray | None:
         """The targets of one loss, float64, rows first."""
@@ -130,6 +130,8 @@ class DiagnosisContext:
     def written_over_box(self) -> Ranges | None:
         """The same for the values of the graph as written, `PartialGraph.written`."""
         part = self.program.whole
+        if part is not None and part.written is part.graph:
+            return self.over_box
         return None if part is None else self._over_box(part, part.written)
 
     def _over_box(self, part: PartialGraph, graph: Graph) -> Ranges:
@@ -147,7 +149,7 @@ class DiagnosisContext:
         return ends_of(self.program.whole, tensor, self.over_box.ends if self.over_box else None)
 
     def _box(self, part: PartialGraph) -> Bounds:
-        x = self.flat[self.sound_rows]
+        x = self.seen[self.sound_rows]
         lo = np.full((1, part.graph.size), -np.inf)
         hi = np.full((1, part.graph.size), np.inf)
         if len(x):
@@ -171,22 +173,9 @@ class DiagnosisContext:
         if part is None or not len(self.bounded_rows):
             return {}
         wanted = {t for layer in self.program.layers for t in (layer.before, layer.after)}
-        wanted |= set(self.program.output_tensors)
-        kept = {t: part.values[t] for t in wanted if t is not None and t in part.values}
-        size = sum(n.size for n in part.graph.nodes) + part.graph.size
-        count = max(1, 4_000_000 // max(size, 1))
-        pieces: dict[int, list[Bounds]] = {t: [] for t in kept}
-        for start in range(0, len(self.bounded_rows), count):
-            x = self.flat[self.bounded_rows[start : start + count]]
-            lo = np.full((len(x), part.graph.size), -np.inf)
-            hi = np.full((len(x), part.graph.size), np.inf)
-            lo[:, : part.data] = hi[:, : part.data] = x
-            ends = interval_ends(part.graph, lo, hi).ends
-            for tensor, value in kept.items():
-                pieces[tensor].append(ends[value])
-        return {
-            t: UnitRanges(*map(np.concatenate, zip(*p, strict=True))) for t, p in pieces.items()
-        }
+        kept = [*self.program.output_tensors, *(t for t in wanted if t is not None)]
+        found = row_ends(part, self.seen[self.bounded_rows], kept)
+        return {t: UnitRanges(*ends) for t, ends in found.items()}
 
     def rows_of(self, tensor: int | None) -> UnitRanges | None:
         """Enclosures of one tensor at each of `bounded_rows`; constants included."""
@@ -199,6 +188,11 @@ class DiagnosisContext:
             flat = np.ravel(part.constants[tensor])[None]
             return UnitRanges(*(np.repeat(flat, len(self.bounded_rows), axis=0),) * 2)
         return None
+
+    @cached_property
+    def roundings(self) -> Roundings:
+        """How far the backend's own numbers may be from these bounds."""
+        return Roundings(self)
 
     @property
     def these_rows(self) -> str:
@@ -261,8 +255,7 @@ class DiagnosisContext:
     def _repeated(self, rows: np.ndarray) -> tuple[Any, Any]:
         """Some rows as often as fill the length measured anyway: another would be compiled."""
         rows = np.resize(rows, max(len(rows), min(self.rows, 512)))
-        x, y = (cut(part, rows) for part in self.given)
-        return x, y
+        return cut(self.given[0], rows), cut(self.given[1], rows)
 
     def measured_at(self, rows: np.ndarray) -> Measured | None:
         """Loss and gradients over some rows; None if that cannot be run."""
@@ -300,6 +293,10 @@ def cut(data: Any, rows: np.ndarray) -> Any:
     if isinstance(data, list | tuple):
         return type(data)(cut(part, rows) for part in data)
     return None if data is None else data[rows]
+
+
+def _side_by_side(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.asarray(a, np.float64).reshape(len(a), -1) for a in arrays], axis=1)
 
 
 def _finite(array: np.ndarray) -> bool:

@@ -72,6 +72,16 @@ def weights_behind(program: Program, tensor: int) -> set[int] | None:
     return None if behind & (around | program.escaped) else behind
 
 
+def weights_after(program: Program, tensors: Iterable[int]) -> set[int]:
+    """The weights that the model reads together with what depends on some tensors."""
+    reached, found = set(tensors), set()
+    for step in program.steps:
+        if step.inside and reached.intersection((*step.reads, *step.blocked)):
+            reached.update(step.gives)
+            found.update((*step.weights, *step.blocked_weights))
+    return found
+
+
 def _behind(
     makers: dict[int, RecordedStep], starts: Iterable[int], blocked: bool
 ) -> tuple[set[int], set[int]]:

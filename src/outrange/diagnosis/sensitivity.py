@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from ..graph import Graph
 from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Rearrange
 from ..program import Layer
+from .bounds import steepest
 
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None
     That is `|change of an output| / |largest change of an entry of the layers' outputs|` for small
     changes. Every op is replaced by the largest factor by which it can pass on a change: `|A|` for
     an affine one, the largest slope over the range of its input for a curve. The changes are
-    followed in a graph in which everything that depends on the layers reads them: where a fused
-    curve bypasses one of them, that is the graph as written.
+    followed in the graph as written: everything that depends on the layers reads them there.
 
-    Sound: over the box of the data, with the stored weights. Complete: no; signs do not cancel.
+    Sound: over the box of the data, with the stored weights, and what the backend rounds counted
+    into the range of each input. Complete: no; signs do not cancel.
     Cost: one forward pass.
 
     Args:
@@ -45,9 +45,7 @@ def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None
         return None
     # What no output needs was never lowered, and is in neither table.
     needed = [t for t in tensors if t in part.places]
-    fused = all(t in part.values and part.values[t] not in part.bypassed for t in needed)
-    graph, places = (part.graph, part.values) if fused else (part.written, part.places)
-    ranges = case.over_box if fused else case.written_over_box
+    graph, places, ranges = part.written, part.places, case.roundings.ranges
     starts = {places[t] for t in needed}
     if not starts or ranges is None:
         return None
@@ -89,23 +87,3 @@ def _passed(op: Op, changes: tuple[np.ndarray, ...], ends: Sequence[Bounds]) -> 
         slope = np.where(changes[0] == 0.0, 0.0, steepest(op, *ends[0]))
         return changes[0] * slope * (1.0 + 1e-12)
     return None
-
-
-def steepest(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """A bound on `|f'|` over each `[lo, hi]`; infinite where there is a jump or no bound.
-
-    Between neighboring knots the slope is monotone, so it is largest at an end of the piece.
-    """
-    most = np.zeros(lo.shape)
-    with np.errstate(all="ignore"):
-        edges = (-np.inf, *curve.knots, np.inf)
-        for left, right in pairwise(edges):
-            a = np.clip(lo, np.nextafter(left, np.inf), np.nextafter(right, -np.inf))
-            b = np.clip(hi, np.nextafter(left, np.inf), np.nextafter(right, -np.inf))
-            touches = (lo <= right) & (hi >= left)
-            slope = np.maximum(np.abs(curve.df(a)), np.abs(curve.df(b)))
-            slope = slope + curve.slope_error * (1.0 + slope)
-            most = np.where(touches, np.maximum(most, slope), most)
-        for jump in curve.jumps:
-            most = np.where((lo <= jump) & (hi >= jump), np.inf, most)
-    return np.where(np.isnan(most), np.inf, most) * (1.0 + 1e-12)

@@ -91,6 +91,19 @@ def share(count: int, total: int) -> str:
     return f"{count:,} of {total:,}"
 
 
+def units_of(count: int, total: int, width: int) -> str:
+    """`7 of 7 units`; `8 of 8 units at each of 5 positions` of a sequence, if that is all of it.
+
+    Args:
+        count: Entries of what a layer returns.
+        total: All of them.
+        width: Units of the layer, the last axis.
+    """
+    if count == total and 0 < width < total and total % width == 0:
+        return f"{share(width, width)} units at each of {total // width:,} positions"
+    return f"{share(count, total)} units"
+
+
 def names(items: Iterable[str], most: int = 3) -> str:
     """`a, b, c and 4 more`."""
     items = list(items)

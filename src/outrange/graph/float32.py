@@ -44,7 +44,7 @@ class FloatType:
         largest: Values beyond this are taken to overflow.
         tiny: Results below this, the least normal number, may be flushed to zero.
         absolute: Transcendental functions miss by up to this much, whatever the size of the value.
-        dtype: Of its numbers.
+        dtype: In which its numbers are held.
     """
 
     name: str
@@ -58,6 +58,12 @@ class FloatType:
 
 FLOAT32 = FloatType("float32", 2.0**-24, 2.0**24, LARGEST32, 2.0**-126, 2e-6, np.float32)
 """Of Keras, ONNX and PyTorch models, as a rule."""
+
+FLOAT16 = FloatType("float16", 2.0**-11, 2.0**11, 2.0**14, 2.0**-14, 2.0**-8, np.float16)
+"""Of layers with the dtype `"float16"`, which may add up in it too."""
+
+BFLOAT16 = FloatType("bfloat16", 2.0**-8, 2.0**8, LARGEST32, 2.0**-126, 2.0**-5, np.float32)
+"""Of those with `"bfloat16"`."""
 
 FLOAT64 = FloatType("float64", 2.0**-53, 2.0**53, 1e307, 2.0**-1022, 4e-15, np.float64)
 """Of scikit-learn. The graph's own values are float64 numbers, too: see `tolerance`."""
@@ -92,7 +98,7 @@ class Strayed:
 
 
 def stray(
-    graph: Graph, x: np.ndarray, operations: int = 1, computed: FloatType = FLOAT32
+    graph: Graph, x: np.ndarray, operations: int = 1, computed: FloatType = FLOAT32, sums: int = 0
 ) -> Strayed:
     """Run `graph` at the float32 points `x`, `(batch, size)`, with the error bound alongside.
 
@@ -102,6 +108,7 @@ def stray(
         operations: How many operations the model may spend where the graph has one: see
             `OPERATIONS`.
         computed: What the model computes with.
+        sums: The same for sums of products with stored weights; `operations` if 0.
     """
     values = graph.run_all(np.asarray(x, np.float64))
     bounds, roundings = [np.zeros(values[0].shape)], [np.zeros(values[0].shape)]
@@ -112,7 +119,8 @@ def stray(
             before = tuple(bounds[j] for j in node.inputs)
             inputs = tuple(values[j] for j in node.inputs)
             moved, rounding = _node(node, inputs, before, y, computed)
-            rounding = operations * rounding
+            stored = isinstance(node.op, Affine) and not node.op.ulps
+            rounding = (sums or operations if stored else operations) * rounding
             if isinstance(node.op, Pointwise) and node.op.jumps:
                 near_jump |= (moved > 0).any(axis=1)
             if isinstance(node.op, Curve):
@@ -154,7 +162,9 @@ def _node(
             moved = op.apply(before, True)
             return moved, _flushed(y, moved, computed)
         moved, size = _sums(op, inputs, before)
-        rounding = gamma_of(op.terms + EXTRA_TERMS, computed) * size + computed.tiny * op.terms
+        # A sum of zeros alone is 0, however it is computed.
+        least = computed.tiny * op.terms * (size > 0)
+        rounding = gamma_of(op.terms + EXTRA_TERMS, computed) * size + least
         if has_whole_coefficients(op):
             rounding = np.where(_are_whole(inputs, before) & (size < computed.whole), 0.0, rounding)
         return moved, rounding
@@ -223,7 +233,8 @@ def only_picks(op: Affine | Curve, computed: FloatType) -> bool:
 def _is_picked(slope: float, offset: float, computed: FloatType) -> bool:
     """Whether a line is `x`, `-x` or a number of the type."""
     if slope == 0.0:
-        return float(computed.dtype(offset)) == offset
+        inside = offset == 0.0 or computed.tiny <= abs(offset) < computed.largest
+        return inside and np.frexp(offset)[0] / computed.unit % 1.0 == 0.0
     return abs(slope) == 1.0 and offset == 0.0
 
 

@@ -249,6 +249,7 @@ class Program:
             of a convolution, which is added to what that returns, or `"state"`, multiplied by the
             zeros that a recurrent layer starts from.
         steady: Indices of weights that change by being trained or not at all.
+        taken: Inputs to what the model gets of them, in the types of its backend; None: the same.
         repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
         input_dtypes: What the model takes each input as, `"float32"`.
         more_than_losses: Whether training may heed more than the compiled losses: a penalty, or
@@ -285,6 +286,7 @@ class Program:
     varied: Callable[[Mapping[int, np.ndarray]], PartialGraph | None] | None = None
     understood: Mapping[int, str] = field(default_factory=dict)
     steady: frozenset[int] = frozenset()
+    taken: Callable[[list[np.ndarray]], list[np.ndarray]] | None = None
     repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None
     input_dtypes: tuple[str, ...] = ()
     more_than_losses: bool = True

@@ -11,7 +11,7 @@ from ..answers import LayerRow, Range, Summary
 from ..core import UNIT, Bounds, Box, InputError
 from ..domains import DOMAINS, bounds
 from ..graph import Graph
-from ..ops import Curve
+from ..ops import Affine, Curve, Rearrange
 from .common.network import LayeredNetwork, LayerLike
 from .common.stamp import input_domain
 from .inputs.parse_box import input_box
@@ -116,7 +116,8 @@ def layer_row(
         if curves and z_lo.size == lo.size:
             facts = [behaviour(curve, z_lo, z_hi) for curve in curves]
             dead = np.logical_and.reduce([f[0] for f in facts])
-            always_on = np.logical_and.reduce([f[1] for f in facts])
+            if activation_is_linear_behind(network, layer):
+                always_on = np.logical_and.reduce([f[1] for f in facts])
             saturated = np.logical_and.reduce([f[2] for f in facts])
     after = (_shaped(lo, layer.shape), _shaped(hi, layer.shape))
     masks = (_shaped(m, layer.shape) for m in (dead, always_on, saturated, constant | dead))
@@ -144,6 +145,30 @@ def activation_curves(network: LayeredNetwork, layer: LayerLike) -> list[Curve]:
     if before in network.bypassed:
         return curves_between(network.written, network.places[before], network.places[after])
     return curves_between(network.graph, before, after)
+
+
+def activation_is_linear_behind(network: LayeredNetwork, layer: LayerLike) -> bool:
+    """Whether what a layer does after the first curves of its activation is linear."""
+    before, after = layer.before, layer.after
+    if before is None:
+        return False
+    if before in network.bypassed:
+        before, after = network.places[before], network.places[after]
+        return linear_behind(network.written, before, after)
+    return linear_behind(network.graph, before, after)
+
+
+def linear_behind(graph: Graph, before: int, after: int) -> bool:
+    """Whether one value is an affine map of another and of curves of it."""
+    behind = {after}
+    for value in range(after, before, -1):
+        node = graph.nodes[value - 1]
+        if value not in behind or (isinstance(node.op, Curve) and node.inputs == (before,)):
+            continue
+        if not isinstance(node.op, Affine | Rearrange):
+            return False
+        behind.update(node.inputs)
+    return True
 
 
 def curves_between(graph: Graph, before: int, after: int) -> list[Curve]:

@@ -40,7 +40,8 @@ def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
     """What enters the last softmax or sigmoid is so large that the probability of the right answer
     is below 1e-7 at many rows. There Keras clips it: the loss is 16.1, and its gradient exactly 0,
     so these rows teach nothing. The logits are enclosed at each row, rounding included. PROVED from
-    a fifth of the rows on, for the stored weights; on TensorFlow, where the cross-entropies read
+    a fifth of the rows on, for the stored weights; MEASURED where layers do something else in
+    training, and short trainings get nowhere; on TensorFlow, where the cross-entropies read
     the logits themselves and nothing is clipped, nothing is said; where the other rows get short
     trainings going all the same, it is a note. Scale the inputs, or start from
     smaller weights (glorot_uniform).""",
@@ -53,8 +54,6 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         head = case.head(loss)
         if head is None or loss.from_logits or head.recovered or not loss.known or head.dropped:
             continue
-        if case.program.changed_in_training:
-            continue
         if loss.smoothing or loss.options.get("weight", 1.0) == 0 or head.inner:
             continue
         clipped = _clipped(case, loss, head)
@@ -66,10 +65,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         size = float(np.abs(rows.lo).max()) if rows is not None else np.inf
         count, over = int(clipped.sum()), case.trials.stuck is False
         whole = _consequence(case, clipped)
-        changed, level = case.program.changed_in_training, Level.PROVED
-        if changed:  # in training the logits are others
-            level = Level.MEASURED if case.trials.stuck else Level.SUSPECTED
-        elsewhere = " (inference)" if changed else ""
+        changed = case.program.changed_in_training
+        if changed and not case.trials.stuck:
+            continue  # in training the logits are others
+        level, elsewhere = (Level.MEASURED, " (inference)") if changed else (Level.PROVED, "")
         yield rule.found(
             level, head.layer,
             f"at {share(count, clipped.size)} rows the right answer gets a probability below 1e-7, "

@@ -101,12 +101,19 @@ def _whole(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         more = " (of low rank)" if narrow else "; on your data that is enough" if enough else ""
         yield rule.found(
             Level.PROVED, layers[0].path,
-            f"the {len(layers)} layers {', '.join(repr(layer.path) for layer in layers[:4])} have "
-            f"no activation between them: together they are one affine map{last}, and cannot do "
-            f"more than one layer{more}.",
+            f"{_called([layer.path for layer in layers])} have no activation between them: "
+            f"together they are one affine map{last}, and cannot do more than one layer{more}.",
             'activation="relu" in every layer but the last', note=narrow or enough,
             cost={"layers": len(layers)}, holds_for="all weights and all inputs",
         )  # fmt: skip
+
+
+def _called(paths: list[str]) -> str:
+    """The layers of some calls, each named once: a recurrent one is called at every step."""
+    named = list(dict.fromkeys(paths))
+    if len(named) == 1:
+        return f"the {len(paths)} calls of layer {named[0]!r}"
+    return f"the {len(named)} layers {', '.join(map(repr, named[:4]))}"
 
 
 def _suffices(case: DiagnosisContext) -> bool:

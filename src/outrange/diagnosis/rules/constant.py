@@ -56,7 +56,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         one = head.activation == "softmax" and head.width == 1
         if one:
             what = f"a softmax over {head.width} unit is always {value}, whatever the weights are"
-        elif not case.varies:
+        elif not _varies(case):
             continue  # at one input even what does not depend on the weights is one number
         message = f"{what}, so predict() cannot learn anything. {_loss(case, head)}"
         fix = 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'
@@ -83,3 +83,9 @@ def _loss(case: DiagnosisContext, head: Head) -> str:
     if any(g is not None and np.any(g != 0) for g in measured.gradients.values()):
         return ""
     return "No weight gets a gradient: the loss stays where it is."
+
+
+def _varies(case: DiagnosisContext) -> bool:
+    """Whether two rows that the model gets differ."""
+    x = case.seen[case.sound_rows]
+    return bool(len(x) and (x != x[0]).any())

@@ -11,7 +11,7 @@ from ..activation import behaviour_at, behind_noise
 from ..context import DiagnosisContext, UnitRanges
 from ..paths import weights_behind
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import share, short, span
+from ..wording import short, span, units_of
 
 
 def _relu(keras: ModuleType, weight: float, bias: float) -> ModelAndData:
@@ -124,7 +124,7 @@ def _finding(
 ) -> Finding:
     lo, hi = float(rows.lo[:, units].min()), float(rows.hi[:, units].max())
     count, total = int(units.sum()), units.size
-    who = "its only unit" if total == 1 else f"{share(count, total)} units"
+    who = "its only unit" if total == 1 else units_of(count, total, _width(layer))
     message = (
         f"{who} get{'s' if total == 1 else ''} {span(lo, hi)} before the activation on all of "
         f"{case.these_rows}, where it is flat: no gradient gets through"
@@ -142,6 +142,11 @@ def _finding(
         interval=(lo, hi), cost={"share": count / total, "units": np.flatnonzero(units).tolist()},
         holds_for=f"the stored weights{elsewhere} and {case.these_rows}",
     )  # fmt: skip
+
+
+def _width(layer: Layer) -> int:
+    """Units of a layer that takes each position of a sequence by itself; else 0."""
+    return layer.shape[-1] if len(layer.shape) > 1 and "Conv" not in layer.kind else 0
 
 
 def _bias() -> str:

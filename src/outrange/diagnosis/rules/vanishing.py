@@ -9,6 +9,7 @@ from ...answers.diagnosis import Finding, Level
 from ...program import Weight
 from ..changes import Change
 from ..context import DiagnosisContext
+from ..paths import weights_after
 from ..registry import Example, ModelAndData, Rule, register
 from ..sensitivity import sensitivity
 from ..wording import short
@@ -16,6 +17,9 @@ from ..wording import short
 
 RATIO = 1e-6
 """First layer's gradient over the last one's, from which on learning reaches only the end."""
+
+ROOM = 10.0
+"""Times that ratio, from which on what is measured comes another way than through the output."""
 
 FEWEST = 4
 """Layers of weights below which depth is no explanation."""
@@ -55,12 +59,14 @@ def _stack(keras: ModuleType, activation: str) -> ModelAndData:
     "OR012", "the gradient vanishes or explodes through the layers",
     """Through each layer the gradient is multiplied by weights and slopes. With every slope bounded
     over the data's range, the product bounds the derivative of the output by what the first layer
-    returns. PROVED if that bound is below 1e-6. MEASURED if at the stored weights the first layer's
-    gradient is a million times smaller than the last one's, root mean square an entry, or if
-    gradients are above a million while outputs are ten thousand times larger than the targets; or
-    if four or more layers flatten off on both sides (sigmoid, tanh), copies keep a large part of
-    the best constant's loss, and copies with relu in these layers get much further. Use
-    relu with he_normal, batch normalization or skip connections; clip gradients that explode.""",
+    returns. PROVED if that bound is below 1e-6, and below a millionth of the same bound for the
+    last layer of weights, unless a gradient is measured that gets there all the same (a penalty on
+    the first layer). MEASURED if at the stored weights the first layer's gradient is a million
+    times smaller than the last one's, root mean square an entry, or if gradients are above a
+    million while outputs are ten thousand times larger than the targets; or if four or more layers
+    flatten off on both sides (sigmoid, tanh), copies keep a large part of the best constant's loss,
+    and copies with relu in these layers get much further. Use relu with he_normal, batch
+    normalization or skip connections; clip gradients that explode.""",
     Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
     Example(
         lambda k: _deep(k, 14, "linear", 12.0), lambda k: _deep(k, 4, "tanh", 1.0),
@@ -76,30 +82,62 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     ]
     if len(kernels) < FEWEST or case.batch_normalized:
         return  # what batch statistics make of a gradient in training, inference does not show
-    index, weight = kernels[0]
-    calls = case.calls(weight.layer) if _only_in(case, index, weight.layer) else []
-    bound = sensitivity(case, calls) if calls else None
     fix = (
         'activation="relu", kernel_initializer="he_normal" in every hidden layer   or   skip '
         "connections"
     )
     # A kernel that starts at 0 passes nothing until its first step, and then it does.
     empty = any(not np.any(weight.read()) for _, weight in kernels)
-    if bound is not None and bound < RATIO and not empty:
-        small = f"add up to at most {bound:.1e}: hardly any"
-        if bound == 0.0:  # Something behind it is constant, which other rules tell of.
-            small, fix = "are 0: no", f"see the other findings, or {fix}"
-        elsewhere = " (inference)" if case.program.changed_in_training else ""
-        yield rule.found(
-            Level.PROVED, calls[0].path,
-            f"through {len(kernels)} layers of weights, the derivatives of the network's output by "
-            f"what layer {calls[0].path!r} returns {small} gradient gets back to it.",
-            fix, interval=(0.0, bound), cost={"bound": bound, "layer": calls[0].path},
-            holds_for=f"the stored weights{elsewhere} and all inputs within the range of your data",
-        )  # fmt: skip
+    found = None if empty else _proved(rule, case, kernels, fix)
+    if found is not None:
+        yield found
         return
-    found = list(_measured(rule, case, kernels, fix)) or list(_flattened(rule, case))
-    yield from found
+    yield from list(_measured(rule, case, kernels, fix)) or list(_flattened(rule, case))
+
+
+def _proved(
+    rule: Rule, case: DiagnosisContext, kernels: list[tuple[int, Weight]], fix: str
+) -> Finding | None:
+    """The derivatives of the output by the first layer, beside those by the last one."""
+    index, weight = kernels[0]
+    calls = case.calls(weight.layer) if _only_in(case, index, weight.layer) else []
+    bound = sensitivity(case, calls) if calls else None
+    if bound is None or bound >= RATIO:
+        return None
+    behind = weights_after(case.program, [t for c in calls for t in (c.after, *c.others)])
+    way = [(index, weight), *((i, w) for i, w in kernels if i in behind)]
+    layers = len({w.layer for _, w in way})
+    # The unit of the outputs, and of the loss, is in the derivatives by the last layer too.
+    last = sensitivity(case, case.calls(way[-1][1].layer))
+    if layers < FEWEST or last is None or bound > RATIO * last or _gets_there(case, index, bound):
+        return None
+    small = f"add up to at most {bound:.1e}: hardly any"
+    if bound == 0.0:  # Something behind it is constant, which other rules tell of.
+        small, fix = "are 0: no", f"see the other findings, or {fix}"
+    elsewhere = " (inference)" if case.program.changed_in_training else ""
+    return rule.found(
+        Level.PROVED, calls[0].path,
+        f"through {layers} layers of weights, the derivatives of the network's output by "
+        f"what layer {calls[0].path!r} returns {small} gradient gets back to it through the "
+        "output.",
+        fix, interval=(0.0, bound), cost={"bound": bound, "layer": calls[0].path},
+        holds_for=f"the stored weights{elsewhere} and all inputs within the range of your data",
+    )  # fmt: skip
+
+
+def _gets_there(case: DiagnosisContext, index: int, bound: float) -> bool:
+    """Whether the backend's own gradient of a weight is not small beside those of the others."""
+    measured = case.measured
+    if measured is None or measured.error:
+        return False
+    sizes = {
+        i: float(np.abs(np.nan_to_num(np.asarray(g, np.float64))).max(initial=0.0))
+        for i, g in measured.gradients.items() if g is not None
+    }  # fmt: skip
+    # A kernel's gradient has the inputs as a factor, those of the others what is of size one.
+    inputs = float(np.abs(case.seen[case.sound_rows]).max(initial=1.0))
+    most = 0.0 if bound == 0.0 else ROOM * RATIO * inputs * max(sizes.values(), default=0.0)
+    return sizes.get(index, 0.0) > most
 
 
 def _only_in(case: DiagnosisContext, index: int, name: str) -> bool:

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import numpy as np
+
 from .refuse import LOW_PRECISION
 
 
@@ -57,3 +59,17 @@ def in_float32(k: Any, model: Any) -> Any:
         # and the layers that cannot be are named.
         return model
     return copy
+
+
+def taken(k: Any, symbols: list[Any], arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Inputs as the model gets them: `fit` hands over floats in one type, and Keras casts them."""
+
+    def own(dtype: Any) -> str:  # a backend may have no 64 bits
+        return k.backend.standardize_dtype(k.ops.convert_to_tensor(np.zeros(1, dtype)).dtype)
+
+    made = []
+    for symbol, array in zip(symbols, arrays, strict=True):
+        wide = array.dtype == np.float64
+        first = array.astype(own(k.backend.floatx() if wide else array.dtype))
+        made.append(first.astype(np.float32 if symbol.dtype == "bfloat16" else own(symbol.dtype)))
+    return made

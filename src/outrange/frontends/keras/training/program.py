@@ -13,7 +13,7 @@ from ....core import InputError, ModelError
 from ....program import Layer, Loss, Program, Weight
 from ..api import is_keras_object, keras
 from ..files import read
-from ..precision import formats, in_float32
+from ..precision import formats, in_float32, taken
 from ..signature import output_names
 from ..trace.tolerant import Followed, follow, symbols
 from .copies.lent import numbers_kept
@@ -100,6 +100,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         changed_in_training=changed,
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
+        taken=partial(taken, k, k.tree.flatten(struct)),
         **_steps_ahead(k, model, wide, found, index, compiled, whole, again),
         **_when_run(k, model, struct, x, measurement),
     )

@@ -1,0 +1,1 @@
+"""What the rounding of the backend leaves of bounds."""
