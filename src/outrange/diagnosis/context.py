@@ -192,7 +192,7 @@ class DiagnosisContext:
     @cached_property
     def roundings(self) -> Roundings:
         """How far the backend's own numbers may be from these bounds."""
-        return Roundings(self)
+        return Roundings(self)  # pyright: ignore[reportArgumentType]  # as in `trials`
 
     @property
     def these_rows(self) -> str:
