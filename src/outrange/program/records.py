@@ -8,6 +8,7 @@ import numpy as np
 
 from ..graph import Graph
 from .measurements import Measured, Rehearsal
+from .products import Product
 from .repairs import ModelChange
 
 
@@ -47,6 +48,10 @@ class RecordedStep:
         inside: Whether it happens in the model (else in the loss).
         opaque: Whether what it does inside is not known.
         options: The operation's plain arguments.
+        shape: Of the first tensor it gives, the batch axis, 1, included.
+        product: What it multiplies by, where that is a kernel with one column a unit.
+        over: The axes that a pooling goes over, counted from the front.
+        arrays: Whether arrays enter it that are neither tensors of the model nor its weights.
     """
 
     kind: str
@@ -59,6 +64,10 @@ class RecordedStep:
     inside: bool = True
     opaque: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+    product: Product | None = None
+    over: tuple[int, ...] = ()
+    arrays: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,6 +251,9 @@ class Program:
         understood: Of `escaped`, those whose use is known all the same, by what they are: `"bias"`
             of a convolution, which is added to what that returns, or `"state"`, multiplied by the
             zeros that a recurrent layer starts from.
+        uneven: What may move the entries of one weight by other rules than each other's, or `""`.
+        slots: Weight index to what the optimizer keeps of it, each in the weight's shape; None
+            where what it keeps cannot be told apart by weights.
         repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
         dead_start: `(trials=…, names=…, least=…)` to the chances of a dead start, as
             `train.expected` answers; None where nobody can be asked.
@@ -271,5 +283,7 @@ class Program:
     stepping: Stepping | None = None
     varied: Callable[[Mapping[int, np.ndarray]], PartialGraph | None] | None = None
     understood: Mapping[int, str] = field(default_factory=dict)
+    uneven: str = ""
+    slots: Callable[[int], list[np.ndarray] | None] = lambda _: []
     repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None
     dead_start: Callable[..., Any] | None = None

@@ -26,6 +26,7 @@ class TolerantTracer(Tracer):
         super().__init__()
         self.opaque: dict[int, str] = {}
         self.escaped: set[int] = set()
+        self.readers: dict[int, set[int]] = {}
         self.busy = 0
 
     def operation(self, op: Any, args: tuple, kwargs: dict) -> Any:
@@ -55,7 +56,8 @@ class TolerantTracer(Tracer):
             self.busy -= 1
         record = OperationRecord(layer, args, kwargs, outputs, self.path_of(layer), layer)
         self.opaque[id(record)] = reason
-        self.escaped.update(id(v) for v in layer.variables)
+        for variable in layer.variables:
+            self.escapes(variable, 0)
         trace.records.append(record)
         trace.visits.append(Visit(record.source, layer, outputs, None, args))
         return outputs
@@ -63,7 +65,12 @@ class TolerantTracer(Tracer):
     def read(self, variable: Any) -> None:
         """A variable's value was taken."""
         if not self.busy:
-            self.escaped.add(id(variable))
+            self.escapes(variable, id(self.stack[-1]) if self.stack else 0)
+
+    def escapes(self, variable: Any, reader: int) -> None:
+        """Some use of a variable, by the layer of that `id` or 0, cannot be followed."""
+        self.escaped.add(id(variable))
+        self.readers.setdefault(id(variable), set()).add(reader)
 
 
 def _spec(k: Any, layer: Any, args: tuple, kwargs: dict) -> Any:
@@ -87,6 +94,8 @@ class Followed:
         targets: The symbols that stand for the targets.
         opaque: `id` of an opaque record to the reason.
         escaped: `id` of every variable read where it cannot be followed.
+        readers: To each of those the `id` of the layers that read it; 0 for what is no layer, or
+            one that is a closed box.
         reasons: Why a loss could not be followed.
     """
 
@@ -96,6 +105,7 @@ class Followed:
     targets: list[Any] = field(default_factory=list)
     opaque: dict[int, str] = field(default_factory=dict)
     escaped: set[int] = field(default_factory=set)
+    readers: dict[int, set[int]] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
 
 
@@ -121,7 +131,7 @@ def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -
     found.targets = [target for _, _, target, _ in losses]
     nodes = [(op, len(op._inbound_nodes), len(op._outbound_nodes)) for op in _operations(model)]
     try:
-        with hooks(tracer), _reads(k, tracer), k.StatelessScope():
+        with hooks(tracer), _reads(k, tracer), k.StatelessScope() as scope:
             try:
                 found.trace.outputs = model(struct, training=False)
             except Exception as error:
@@ -134,7 +144,10 @@ def follow(model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]]) -
         for op, inbound, outbound in nodes:
             del op._inbound_nodes[inbound:]
             del op._outbound_nodes[outbound:]
-    found.opaque, found.escaped = tracer.opaque, tracer.escaped
+    for variable in model.trainable_variables:
+        if scope.get_current_value(variable) is not None:
+            tracer.escapes(variable, 0)  # a call assigns it other values
+    found.opaque, found.escaped, found.readers = tracer.opaque, tracer.escaped, tracer.readers
     return found
 
 

@@ -21,7 +21,7 @@ from .parts import NOISY, model_part, parts, whole_again
 from .randomness import may_draw, own_code_may_draw
 from .rehearsal import Rehearser
 from .repair import repairer
-from .stepping import stepping, understood, varied
+from .stepping import slots, stepping, understood, uneven, varied
 from .steps import steps
 from .training import loss_record, losses, optimizer_record
 
@@ -96,7 +96,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         changed_in_training=any(layer.noisy for layer in layers) or not found,
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
-        **_steps_ahead(k, model, wide, index, compiled, whole, again),
+        **_steps_ahead(k, model, wide, found, index, compiled, whole, again),
     )
 
 
@@ -196,15 +196,33 @@ def _dropped(layer: Any) -> float:
 
 
 def _steps_ahead(
-    k: Any, model: Any, wide: Any, index: dict[int, int], compiled: bool, whole: Any, again: Any
+    k: Any,
+    model: Any,
+    wide: Any,
+    found: Followed | None,
+    index: dict[int, int],
+    compiled: bool,
+    whole: Any,
+    again: Any,
 ) -> dict[str, Any]:
     """What the program says of the steps that training takes."""
     return {
         "repair": repairer(k, model, read_program) if compiled else None,
         "stepping": stepping(k, model) if compiled else None,
-        "understood": understood(k, model, index),
+        "understood": understood(k, wide, index, _readers(found, index)),
+        "uneven": uneven(k, model),
+        "slots": partial(slots, k, model, index),
         "varied": None if whole is None else varied(k, wide.weights, again),
     }
+
+
+def _readers(found: Followed | None, index: dict[int, int]) -> dict[int, set[int]]:
+    """`Followed.readers` by the weights' numbers: a copy's variables and the model's are one."""
+    readers: dict[int, set[int]] = {}
+    for variable, who in found.readers.items() if found else ():
+        if variable in index:
+            readers.setdefault(index[variable], set()).update(who)
+    return readers
 
 
 def read_compiled(model: Any, *, custom_objects: Any = None, safe_mode: bool = True) -> Any:
