@@ -40,6 +40,10 @@ def conv(**options):
     return L.Conv2D(4, 3, activation="relu", kernel_initializer="ones", name="h", **options)
 
 
+def numbers(array):
+    return ops.convert_to_tensor(array, "float32")
+
+
 class Offset(L.Layer):
     """Adds another constant to each unit."""
 
@@ -47,7 +51,7 @@ class Offset(L.Layer):
         self.kernel = self.add_weight(shape=(shape[-1], 8), initializer=C, name="kernel")
 
     def call(self, x):
-        return ops.matmul(x, self.kernel) + np.linspace(-1, 1, 8).astype("float32")
+        return ops.matmul(x, self.kernel) + numbers(np.linspace(-1, 1, 8))
 
 
 class Mixer(L.Layer):
@@ -84,29 +88,29 @@ def of_kernel():
 
 def of_bias():
     h = hidden()
-    return stack(h, last(), loss=lambda t, p: ops.mean(t - p) + ops.sum(h.bias * WEIGHTS))
+    return stack(h, last(), loss=lambda t, p: ops.mean(t - p) + ops.sum(h.bias * numbers(WEIGHTS)))
 
 
 def added_loss():
     h, own = hidden(), Reads(None)
-    own.read = lambda t: own.add_loss(ops.sum(h.kernel.value * WEIGHTS))
+    own.read = lambda t: own.add_loss(ops.sum(h.kernel.value * numbers(WEIGHTS)))
     return stack(h, last(), own)
 
 
 def tied_bias():
     h = hidden()
-    return stack(h, last(), Reads(lambda t: t + ops.sum(h.bias * WEIGHTS * t)))
+    return stack(h, last(), Reads(lambda t: t + ops.sum(h.bias * numbers(WEIGHTS) * t)))
 
 
 def tied_bias_of_a_convolution():
     h = conv()
-    read = Reads(lambda t: t + ops.sum(h.bias.value * WEIGHTS[:4]))
+    read = Reads(lambda t: t + ops.sum(h.bias.value * numbers(WEIGHTS[:4])))
     return stack(h, L.Flatten(), last(), read, x=IMAGES)
 
 
 def tied_follower():
     f = L.Dense(1, kernel_initializer=C)
-    return stack(hidden(), f, Reads(lambda t: t * ops.sum(f.kernel.value[:, 0] * WEIGHTS)))
+    return stack(hidden(), f, Reads(lambda t: t * ops.sum(f.kernel.value[:, 0] * numbers(WEIGHTS))))
 
 
 def trained_and_set_back():
@@ -175,7 +179,7 @@ FALSE = {
     "activity": lambda: stack(
         hidden(activity_regularizer=lambda a: ops.mean(ops.square(a[:, 0]))), last()
     ),
-    "constraint": lambda: stack(hidden(kernel_constraint=lambda w: w * SLOPES), last()),
+    "constraint": lambda: stack(hidden(kernel_constraint=lambda w: w * numbers(SLOPES)), last()),
     "loss reads the kernel": of_kernel,
     "loss reads the bias": of_bias,
     "added loss": added_loss,
@@ -194,6 +198,8 @@ FALSE = {
 
 @pytest.mark.parametrize("name", FALSE)
 def test_what_training_tells_apart_is_not_proved(name):
+    if name == "slopes" and keras.backend.backend() != "jax":
+        pytest.skip("its leaky_relu takes one slope for all")
     made = FALSE[name]()
     model, x = made if isinstance(made, tuple) else (made, X)
     x = IMAGES if model.input_shape[1:] == IMAGES.shape[1:] else x

@@ -4,7 +4,7 @@ Front-ends write these records and diagnosis reads them; neither sees the other.
 """
 
 from .measurements import Measured as Measured, Rehearsal as Rehearsal
-from .products import Product as Product
+from .products import KernelProduct as KernelProduct
 from .records import (
     Head as Head,
     Layer as Layer,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Product:
+class KernelProduct:
     """A dense layer's product, or a convolution all of whose channels read all channels.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..graph import Graph
 from .measurements import Measured, Rehearsal
-from .products import Product
+from .products import KernelProduct
 from .repairs import ModelChange
 
 
@@ -65,7 +65,7 @@ class RecordedStep:
     opaque: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
-    product: Product | None = None
+    product: KernelProduct | None = None
     over: tuple[int, ...] = ()
     arrays: bool = False
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ....program import Product, RecordedStep
+from ....program import KernelProduct, RecordedStep
 from ..trace.records import OperationRecord
 from ..trace.tolerant import Followed
 
@@ -124,7 +124,7 @@ def _array(k: Any) -> Callable[[Any], bool]:
     return is_array
 
 
-def _product(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> Product | None:
+def _product(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> KernelProduct | None:
     if record.kind not in ("Matmul", "Conv") or len(record.args) < 2:
         return None
     x, kernel = record.args[:2]
@@ -140,7 +140,7 @@ def _product(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> Pro
     own = any(type(layer) is getattr(k.layers, name) for name in names)
     own = own and layer.kernel is kernel
     bias = layer.bias if own and layer.use_bias else None
-    return Product(weights[id(kernel)], axis, own, weights.get(id(bias)))
+    return KernelProduct(weights[id(kernel)], axis, own, weights.get(id(bias)))
 
 
 def _channels_first(k: Any, op: Any) -> bool:
