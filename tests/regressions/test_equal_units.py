@@ -78,6 +78,16 @@ class Reads(L.Layer):
         return found
 
 
+class Tanh(keras.Operation):
+    """By the name of one of Keras's, and another one."""
+
+    def call(self, t):
+        return ops.tanh(t) * numbers(np.arange(8))
+
+    def compute_output_spec(self, t):
+        return keras.KerasTensor(t.shape, t.dtype)
+
+
 WEIGHTS = np.arange(8, dtype="float32")
 
 
@@ -190,6 +200,9 @@ FALSE = {
     "tied bias of a convolution": tied_bias_of_a_convolution,
     "tied follower": tied_follower,
     "own optimizer": own_optimizer,
+    "another tanh": lambda: stack(
+        L.Dense(8, kernel_initializer=C, name="h"), Reads(lambda t: Tanh()(t)), last()
+    ),
     "slopes": lambda: stack(
         L.Dense(8, lambda z: ops.leaky_relu(z, SLOPES), kernel_initializer=C, name="h"), last()
     ),

@@ -204,7 +204,7 @@ def units_path(
             biases.append(product.bias)
         elif step.kind == "Reshape":
             flat = flat or Units(axis - 1, (*before.shape[1:], -1))
-            even = even and before.shape[0] == 1
+            even = even and before.shape[0] == 1 and not step.arrays
         elif step.kind not in ELEMENTWISE | POOLING or step.weights or not step.inside:
             return None
         else:

@@ -51,7 +51,8 @@ class RecordedStep:
         shape: Of the first tensor it gives, the batch axis, 1, included.
         product: What it multiplies by, where that is a kernel with one column a unit.
         over: The axes that a pooling goes over, counted from the front.
-        arrays: Whether arrays enter it that are neither tensors of the model nor its weights.
+        arrays: Whether arrays enter it that are neither tensors of the model nor its weights, or
+            it is no operation of the framework's, so that this is not known.
     """
 
     kind: str

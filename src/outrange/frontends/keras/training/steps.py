@@ -1,9 +1,7 @@
 """A recording as numbered steps, with what passes a gradient and what does not."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
-
-import numpy as np
 
 from ....program import KernelProduct, RecordedStep
 from ..trace.records import OperationRecord
@@ -106,9 +104,11 @@ DENSE, CONVOLUTIONS = ("Dense",), ("Conv1D", "Conv2D", "Conv3D")
 
 
 def _laid_out(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> tuple[Any, ...]:
-    """Shape, product, axes pooled over, and whether arrays of numbers enter."""
+    """The fields of a `RecordedStep` from `shape` on."""
     outputs = [t for t in k.tree.flatten(record.outputs) if isinstance(t, k.KerasTensor)]
     shape = tuple(outputs[0].shape) if outputs else ()
+    if not type(record.op).__module__.startswith("keras."):
+        return shape, None, (), True  # an operation of the user's own, by whatever name
     entering = [*k.tree.flatten((record.args, record.kwargs)), *vars(record.op).values()]
     return shape, _product(k, record, weights), _over(k, record), any(map(_array(k), entering))
 
@@ -119,7 +119,8 @@ def _array(k: Any) -> Callable[[Any], bool]:
             return False
         if isinstance(value, list | tuple):
             return any(isinstance(v, float) or is_array(v) for v in value)
-        return hasattr(value, "shape") and np.prod(value.shape) > 1
+        shape = getattr(value, "shape", None)
+        return isinstance(shape, Iterable) and any(n != 1 for n in shape)
 
     return is_array
 
@@ -138,9 +139,10 @@ def _product(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> Ker
         return None
     layer, names = record.layer, DENSE if dense else CONVOLUTIONS
     own = any(type(layer) is getattr(k.layers, name) for name in names)
-    own = own and layer.kernel is kernel
-    bias = layer.bias if own and layer.use_bias else None
-    return KernelProduct(weights[id(kernel)], axis, own, weights.get(id(bias)))
+    if layer is None or not own or layer.kernel is not kernel:
+        return KernelProduct(weights[id(kernel)], axis)
+    bias = layer.bias if layer.use_bias else None
+    return KernelProduct(weights[id(kernel)], axis, True, weights.get(id(bias)))
 
 
 def _channels_first(k: Any, op: Any) -> bool:
@@ -148,10 +150,11 @@ def _channels_first(k: Any, op: Any) -> bool:
 
 
 def _over(k: Any, record: OperationRecord) -> tuple[int, ...]:
-    kind, tensors = record.kind, record.args[:1]
-    if kind not in ("MaxPool", "AveragePool", "Mean", "Max") or not tensors:
+    kind = record.kind
+    x: Any = record.args[0] if record.args else None
+    if kind not in ("MaxPool", "AveragePool", "Mean", "Max") or not isinstance(x, k.KerasTensor):
         return ()
-    rank = len(tensors[0].shape)
+    rank = len(x.shape)
     if kind in ("MaxPool", "AveragePool"):
         first = _channels_first(k, record.op)
         return tuple(range(2, rank) if first else range(1, rank - 1))
