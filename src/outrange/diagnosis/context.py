@@ -248,7 +248,7 @@ class DiagnosisContext:
             return None
         if self.program.measure is None:
             x, _ = self._repeated(rows)
-            return not all(map(_finite, self.program.predict(x)))
+            return not all(np.isfinite(array).all() for array in self.program.predict(x))
         found = self.measured_at(rows)
         return None if found is None else bool(found.spoiled or not np.isfinite(found.loss))
 
@@ -297,7 +297,3 @@ def cut(data: Any, rows: np.ndarray) -> Any:
 
 def _side_by_side(arrays: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.asarray(a, np.float64).reshape(len(a), -1) for a in arrays], axis=1)
-
-
-def _finite(array: np.ndarray) -> bool:
-    return bool(np.isfinite(array).all())

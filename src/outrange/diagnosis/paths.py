@@ -1,6 +1,10 @@
-"""Which weights a gradient can reach, from the recorded steps."""
+"""Which weights a gradient can reach, and where the units of a layer go, from recorded steps."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from ..program import Program, RecordedStep
 
@@ -111,3 +115,136 @@ def _stands_before(
         return False
     _, weights = _behind(makers, step.blocked, blocked=True)
     return bool((weights | set(step.blocked_weights)).intersection(lost))
+
+
+# ---- from the units of a layer to the next layer ------------------------------------------------
+
+ELEMENTWISE = frozenset({
+    "Relu", "ReLU", "Relu6", "LeakyRelu", "Elu", "Selu", "Gelu", "Silu", "Tanh", "Sigmoid",
+    "Softplus", "Softsign", "HardSigmoid", "HardTanh", "HardSilu", "Mish", "Exp", "Celu",
+    "ConvertToTensor", "Cast",
+})  # fmt: skip
+
+POOLING = frozenset({"MaxPool", "AveragePool", "Mean", "Max"})
+"""What acts on each channel by itself; `Mean` and `Max` are global pooling."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """Where the units of a layer lie in a weight, and in what has its shape.
+
+    Args:
+        axis: The axis that counts them.
+        shape: The shape to give the array first; empty for its own.
+    """
+
+    axis: int
+    shape: tuple[int, ...] = ()
+
+    def alike(self, array: np.ndarray, tolerance: float = 0.0) -> bool:
+        """Whether all units have the same entries, up to a share of the largest."""
+        array = array.reshape(self.shape) if self.shape else array
+        apart = np.abs(array - np.take(array, [0], axis=self.axis))
+        return bool((apart <= tolerance * np.abs(array).max(initial=0.0)).all())
+
+
+COLUMNS = Units(-1)
+"""Of a kernel, or of a bias."""
+
+
+@dataclass(frozen=True, eq=False)
+class UnitsPath:
+    """From a product to the one product that reads its units.
+
+    Args:
+        step: The first.
+        follower: The second.
+        biases: Indices of what is added on the way.
+        rows: Where the units lie in the second kernel; None if another order of them is no other
+            order of its rows, or something on the way does not do the same with each of them.
+        own: Whether both products and all biases are those of Keras's own layers.
+    """
+
+    step: RecordedStep
+    follower: RecordedStep
+    biases: Sequence[int]
+    rows: Units | None
+    own: bool
+
+    @property
+    def kernel(self) -> int:
+        """Index of the first kernel."""
+        return self.step.weights[0]
+
+    @property
+    def behind(self) -> int:
+        """Index of the second kernel."""
+        return self.follower.weights[0]
+
+
+def is_product(step: RecordedStep) -> bool:
+    """Whether a step of the model multiplies its only input by a kernel."""
+    product = step.product
+    return (
+        product is not None
+        and step.inside
+        and step.weights == (product.kernel,)
+        and len(step.reads) == 1
+    )
+
+
+def units_path(
+    program: Program, readers: Mapping[int, Sequence[RecordedStep]], step: RecordedStep
+) -> UnitsPath | None:
+    """The way of a product's units to the product that alone reads them; None if there is none.
+
+    Args:
+        program: A program.
+        readers: Tensor number to the steps that read it.
+        step: A product.
+
+    Where places and channels are flattened into one axis, the rows of the next kernel count both.
+    """
+    first, product = step, step.product
+    assert product is not None
+    axis, own, biases = product.axis, product.own, []
+    flat: Units | None = None
+    even = True
+    while True:
+        following = readers.get(step.gives[0], ())
+        if len(following) != 1 or step.gives[0] in program.output_tensors:
+            return None
+        before, step = step, following[0]
+        behind = step.product
+        if behind is not None and is_product(step):
+            rows = program.weights[step.weights[0]].shape[-2]
+            if flat is None and rows != program.weights[product.kernel].shape[-1]:
+                return None
+            found = _rows(before, step, axis, flat) if even else None
+            return UnitsPath(first, step, biases, found, own and behind.own)
+        if step.kind == "Add" and len(step.reads) == 1 and step.weights:
+            own = own and step.weights == (product.bias,)
+            biases += step.weights
+        elif (
+            step.kind == "Add" and before is first and product.bias is not None and not step.weights
+        ):
+            # A convolution turns its bias before it adds it, which hides whose it is.
+            biases.append(product.bias)
+        elif step.kind == "Reshape":
+            flat = flat or Units(axis - 1, (*before.shape[1:], -1))
+            even = even and before.shape[0] == 1 and not step.arrays
+        elif step.kind not in ELEMENTWISE | POOLING or step.weights or not step.inside:
+            return None
+        else:
+            even = even and not step.arrays and axis not in step.over
+            even = even and not (step.kind in POOLING and flat)
+            axis -= sum(a < axis for a in step.over) * (len(step.shape) < len(before.shape))
+
+
+def _rows(before: RecordedStep, step: RecordedStep, axis: int, flat: Units | None) -> Units | None:
+    """Where the units lie in a product's kernel."""
+    product = step.product
+    if flat is None:
+        return Units(-2) if product is not None and product.axis == axis else None
+    straight = step.kind == "Matmul" and before.shape == (1, math.prod(flat.shape[:-1]))
+    return flat if straight else None

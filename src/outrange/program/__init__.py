@@ -4,15 +4,15 @@ Front-ends write these records and diagnosis reads them; neither sees the other.
 """
 
 from .measurements import Measured as Measured, Rehearsal as Rehearsal
+from .optimizers import Optimizer as Optimizer, Stepping as Stepping
+from .products import KernelProduct as KernelProduct
 from .records import (
     Head as Head,
     Layer as Layer,
     Loss as Loss,
-    Optimizer as Optimizer,
     PartialGraph as PartialGraph,
     Program as Program,
     RecordedStep as RecordedStep,
-    Stepping as Stepping,
     Weight as Weight,
 )
 from .repairs import ModelChange as ModelChange

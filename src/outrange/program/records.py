@@ -8,6 +8,8 @@ import numpy as np
 
 from ..graph import Graph
 from .measurements import Measured, Rehearsal
+from .optimizers import Optimizer, Stepping
+from .products import KernelProduct
 from .repairs import ModelChange
 
 
@@ -47,6 +49,11 @@ class RecordedStep:
         inside: Whether it happens in the model (else in the loss).
         opaque: Whether what it does inside is not known.
         options: The operation's plain arguments.
+        shape: Of the first tensor it gives, the batch axis, 1, included.
+        product: What it multiplies by, where that is a kernel with one column a unit.
+        over: The axes that a pooling goes over, counted from the front.
+        arrays: Whether arrays enter it that are neither tensors of the model nor its weights, or
+            it is no operation of the framework's, so that this is not known.
     """
 
     kind: str
@@ -59,6 +66,10 @@ class RecordedStep:
     inside: bool = True
     opaque: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+    product: KernelProduct | None = None
+    over: tuple[int, ...] = ()
+    arrays: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,45 +159,6 @@ class Loss:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Optimizer:
-    """The optimizer.
-
-    Args:
-        kind: Its class, `"SGD"`.
-        rate: The learning rate; of a schedule, the largest of its first thousand steps.
-        momentum: 0 where it has none.
-        options: Its other numbers.
-        scheduled: Whether the rate is another one in later steps.
-    """
-
-    kind: str
-    rate: float
-    momentum: float = 0.0
-    options: Mapping[str, Any] = field(default_factory=dict)
-    scheduled: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Stepping:
-    """What the next steps of an optimizer are made with.
-
-    Args:
-        kind: Its class, `"Adam"`.
-        options: Its plain numbers and switches, those that are not set left out.
-        taken: How many steps it has taken.
-        rates: `rates(n)`: the learning rates of the first `n` steps, float64; None if they cannot
-            be known beforehand.
-        refusal: Why nothing is known of its steps, or `""`.
-    """
-
-    kind: str
-    options: Mapping[str, Any]
-    taken: int
-    rates: Callable[[int], np.ndarray | None]
-    refusal: str = ""
-
-
 @dataclass(frozen=True, eq=False)
 class PartialGraph:
     """What of the model could be written as a graph.
@@ -250,6 +222,9 @@ class Program:
             zeros that a recurrent layer starts from.
         steady: Indices of weights that change by being trained or not at all.
         taken: Inputs to what the model gets of them, in the types of its backend; None: the same.
+        uneven: What may move the entries of one weight by other rules than each other's, or `""`.
+        slots: Weight index to what the optimizer keeps of it, each in the weight's shape; None
+            where what it keeps cannot be told apart by weights.
         repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
         input_dtypes: What the model takes each input as, `"float32"`.
         more_than_losses: Whether training may heed more than the compiled losses: a penalty, or
@@ -287,6 +262,8 @@ class Program:
     understood: Mapping[int, str] = field(default_factory=dict)
     steady: frozenset[int] = frozenset()
     taken: Callable[[list[np.ndarray]], list[np.ndarray]] | None = None
+    uneven: str = ""
+    slots: Callable[[int], list[np.ndarray] | None] = lambda _: []
     repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None
     input_dtypes: tuple[str, ...] = ()
     more_than_losses: bool = True

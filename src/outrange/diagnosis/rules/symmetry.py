@@ -10,15 +10,9 @@ from ...answers.diagnosis import Finding, Level
 from ...program import Program, RecordedStep
 from ..changes import Change
 from ..context import DiagnosisContext
+from ..paths import COLUMNS, UnitsPath, is_product, units_path
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import of_constant
-
-
-ELEMENTWISE = frozenset({
-    "Relu", "ReLU", "Relu6", "LeakyRelu", "Elu", "Selu", "Gelu", "Silu", "Tanh", "Sigmoid",
-    "Softplus", "Softsign", "HardSigmoid", "HardTanh", "HardSilu", "Mish", "Exp", "Celu",
-    "ConvertToTensor", "Cast",
-})  # fmt: skip
 
 
 def _xor(keras: ModuleType, initializer: Callable[[ModuleType], Any]) -> ModelAndData:
@@ -61,11 +55,13 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
     """If all units of a hidden layer have the same weights in and the same weights out, they
     compute the same number and get the same gradient, at every step: the layer acts as a single
     unit for ever, and so do the channels of a convolution. Constant and zero initializers do that.
-    PROVED is an exact fact of the stored weights (for optimizers that treat entries alike, which
-    all of Keras's do). A dropout between the layer and the next tells its units apart by chance,
-    and where only the weights in are equal, those out do so slowly: MEASURED where copies do not
-    get below the best constant and do so from weights drawn anew, else SUSPECTED. Zero weights in
-    the last layer only, or in a single layer, do no harm and are not reported.""",
+    PROVED holds in exact arithmetic, and follows from the stored weights, from what the optimizer
+    keeps of them, and from losses, penalties and an optimizer of Keras's, which treat the entries
+    of a weight alike; rounding may tell units apart, as it does on PyTorch. A dropout between the
+    layer and the next tells its units apart by chance, and where only the weights in are equal,
+    those out do so slowly: MEASURED where copies do not get below the best constant and do so from
+    weights drawn anew, else SUSPECTED. Zero weights in the last layer only, or in a single layer,
+    do no harm and are not reported.""",
     Example(
         lambda k: _xor(k, lambda k: "zeros"),
         lambda k: _xor(k, lambda k: k.initializers.GlorotUniform(seed=1)),
@@ -80,44 +76,41 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare the columns of each kernel, and the rows of the kernel behind it."""
     program = case.program
-    readers: dict[int, list] = {}
+    readers: dict[int, list[RecordedStep]] = {}
     for step in program.steps:
         for t in step.reads:
             readers.setdefault(t, []).append(step)
-    for step in program.steps:
-        if not _is_product(program, step):
-            continue
+    for step in filter(is_product, program.steps):
         kernel = program.weights[step.weights[0]].read()
-        follower, bias = _next_product(program, readers, step)
-        biases = [program.weights[i].read() for i in bias]
-        same = bool(
-            (kernel == kernel[..., :1]).all() and all((b == b.flat[0]).all() for b in biases)
-        )
-        if follower is None or kernel.shape[-1] < 2 or not same:
+        if kernel.shape[-1] < 2 or not COLUMNS.alike(kernel):
             continue
-        behind = program.weights[follower.weights[0]].read()
-        out = bool((behind == behind[..., :1, :]).all())
-        yield from _said(rule, case, step, follower, kernel.shape[-1], out)
+        path = units_path(program, readers, step)
+        if path is None or not all(_constant(program.weights[i].read()) for i in path.biases):
+            continue
+        behind = program.weights[path.behind].read()
+        out = path.rows is not None and path.rows.alike(behind)
+        yield from _said(rule, case, path, kernel.shape[-1], out)
+
+
+def _constant(array: np.ndarray) -> bool:
+    return bool((array == array.flat[0]).all()) if array.size else True
 
 
 def _said(
-    rule: Rule,
-    case: DiagnosisContext,
-    step: RecordedStep,
-    follower: RecordedStep,
-    width: int,
-    out: bool,
+    rule: Rule, case: DiagnosisContext, path: UnitsPath, width: int, out: bool
 ) -> Iterator[Finding]:
-    proved = out and not _told_apart(case.program, step, follower)
-    proved = proved and _uses(case.program, step) == _uses(case.program, follower) == 1
+    step = path.step
+    proved = out and path.own and not _told_apart(case.program, step, path.follower)
+    proved = proved and _kept_alike(case, path)
     helped = None if proved else case.trials.helps(Change(redrawn=True))
     if not proved and not out and helped is None:
         return
     what = "channels" if "Conv" in step.kind else "units"
     level = Level.PROVED if proved else Level.MEASURED if helped else Level.SUSPECTED
     message = (
-        f"its {width} {what} have the same weights in and out, so they get the same gradient and "
-        "stay equal: the layer acts as one unit, for ever."
+        f"its {width} {what} have the same weights in and out, so in exact arithmetic they get the "
+        "same gradient and stay equal for ever: the layer acts as one unit, and nothing but "
+        "rounding can tell its units apart."
     )
     if not proved:
         message = f"its {width} {what} start with the same weights in and compute the same number."
@@ -126,17 +119,52 @@ def _said(
             f" Copies get to {of_constant(helped[0])}; with weights drawn anew, to "
             f"{100 * helped[1]:.0f} %."
         )
+    later = "" if case.program.optimizer else ", with a loss and an optimizer of Keras's"
     yield rule.found(
         level, step.layer, message,
         'kernel_initializer="glorot_uniform" in every layer   # the default', cost={"units": width},
-        holds_for="the stored weights, any data and any number of steps" if proved
-        else "the stored weights",
+        holds_for="the stored weights, any data and any number of steps, in exact arithmetic"
+        f"{later}" if proved else "the stored weights",
     )  # fmt: skip
 
 
-def _uses(program: Program, step: RecordedStep) -> int:
-    """In how many steps the kernel of one is read."""
-    return sum(step.weights[0] in (*s.weights, *s.blocked_weights) for s in program.steps)
+def _kept_alike(case: DiagnosisContext, path: UnitsPath) -> bool:
+    """Whether training gives equal units equal steps.
+
+    With its units in another order the model is the same one, if nothing but the path reads their
+    weights. So equal units have equal gradients, and equal steps if the optimizer keeps the same
+    of each of them and treats the entries of a weight alike.
+    """
+    program = case.program
+    if path.rows is None:
+        return False
+    weights = {path.behind: path.rows, path.kernel: COLUMNS} | dict.fromkeys(path.biases, COLUMNS)
+    if program.uneven or not all(_read_once(program, i) for i in weights):
+        return False
+    gradients = case.measured.gradients if case.measured is not None else {}
+    for i, units in weights.items():
+        kept, gradient = program.slots(i), gradients.get(i)
+        if program.weights[i].constrained or kept is None:
+            return False
+        if not all(units.alike(array) for array in kept):
+            return False
+        # What could not be seen of the program may still show in its gradient.
+        if gradient is not None and not units.alike(np.nan_to_num(gradient), UNLIKE):
+            return False
+    return True
+
+
+UNLIKE = 1e-3
+"""Of a gradient's largest entry. Sums in another order differ by some 1e-7 of what is added, and
+terms that cancel leave a few digits less."""
+
+
+def _read_once(program: Program, weight: int) -> bool:
+    """Whether nothing but one recorded step reads a weight, or one known use past the recording."""
+    uses = sum((*s.weights, *s.blocked_weights).count(weight) for s in program.steps)
+    if weight in program.escaped:
+        return uses == 0 and program.understood.get(weight) == "bias"
+    return uses == 1
 
 
 RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
@@ -167,49 +195,3 @@ QUIET = frozenset({
     "InputLayer", "Add", "Concatenate",
 })  # fmt: skip
 """Layers that draw nothing in training."""
-
-
-def _is_product(program: Program, step: RecordedStep) -> bool:
-    """A dense layer's product, or a convolution: a kernel whose last axis counts its units."""
-    if not step.inside or len(step.weights) != 1 or len(step.reads) != 1:
-        return False
-    rank = len(program.weights[step.weights[0]].shape)
-    return (step.kind == "Matmul" and rank == 2) or (step.kind == "Conv" and rank >= 3)
-
-
-def _next_product(
-    program: Program, readers: dict[int, list[RecordedStep]], step: RecordedStep
-) -> tuple[RecordedStep | None, list[int]]:
-    """The product that alone reads a layer's units, and the biases added on the way.
-
-    Where channels are flattened, the rows of the next kernel count places and channels together.
-    """
-    tensor, bias, flattened = step.gives[0], [], False
-    units, layer = program.weights[step.weights[0]].shape[-1], step.layer
-    while True:
-        following = readers.get(tensor, [])
-        if len(following) != 1 or tensor in program.output_tensors:
-            return None, bias
-        step = following[0]
-        if _is_product(program, step):
-            rows = program.weights[step.weights[0]].shape[-2]
-            return (step if flattened or rows == units else None), bias
-        if step.kind == "Add" and len(step.reads) == 1 and (step.weights or step.layer == layer):
-            # A convolution turns its bias before it adds it, which hides whose it is.
-            bias += step.weights or _vectors(program, layer)
-        elif step.kind in SHAPING:
-            flattened = True
-        elif step.kind not in ELEMENTWISE | POOLING or step.weights or not step.inside:
-            return None, bias
-        tensor = step.gives[0]
-
-
-def _vectors(program: Program, layer: str) -> list[int]:
-    name = layer.split("/")[-1]
-    return [i for i, w in enumerate(program.weights) if w.layer == name and len(w.shape) == 1]
-
-
-POOLING = frozenset({"MaxPool", "AveragePool", "Mean", "Max"})
-"""What acts on each channel by itself; `Mean` and `Max` are global pooling."""
-
-SHAPING = frozenset({"Reshape"})

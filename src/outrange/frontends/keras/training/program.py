@@ -24,7 +24,7 @@ from .parts import model_part, parts, whole_again
 from .randomness import chance_kept, may_draw, more_than_losses, own_code_may_draw
 from .rehearsal import Rehearser
 from .repair import repairer
-from .stepping import steady, stepping, understood, varied
+from .stepping import slots, steady, stepping, understood, uneven, varied
 from .steps import steps
 from .training import loss_record, losses, optimizer_record
 
@@ -271,6 +271,8 @@ def _steps_ahead(
         "stepping": stepping(k, model) if compiled else None,
         "understood": understood(k, found, index) if found else {},
         "steady": steady(k, wide, found, index) if found else frozenset(),
+        "uneven": uneven(k, model),
+        "slots": partial(slots, k, model, index),
         "varied": None if whole is None else varied(k, wide.weights, again),
     }
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ....program import PartialGraph, Stepping
 from ..trace.tolerant import Followed
+from .randomness import own_loss
 from .training import own_training
 
 
@@ -219,6 +220,59 @@ def steady(k: Any, model: Any, found: Followed, index: Mapping[int, int]) -> fro
         for variable in (*layer._trainable_variables, *layer._non_trainable_variables)
         if id(variable) in index and id(variable) not in found.assigned
     )
+
+
+def uneven(k: Any, model: Any) -> str:
+    """What may treat the entries of a weight unlike, whatever order they stand in; `""` if nothing.
+
+    Keras's optimizers and the sums of its penalties below do the same with entries in another
+    order. Code that is not Keras's may read a weight itself.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    for one in (optimizer, getattr(optimizer, "inner_optimizer", None)):
+        if one is not None and not _is_keras_own(k, type(one)):
+            return f"`{type(one).__name__}`, which is not an optimizer of Keras"
+    if own_loss(k, model):
+        return "a loss that is not Keras's"
+    sums = (k.regularizers.L1, k.regularizers.L2, k.regularizers.L1L2)
+    for variable in model.variables:
+        given = getattr(variable, "regularizer", None)
+        if given is not None and type(given) not in sums:
+            return f"the regularizer of `{variable.path}`"
+    for layer in model._flatten_layers():
+        given = getattr(layer, "activity_regularizer", None)
+        if given is not None and type(given) not in sums:
+            return f"the activity regularizer of `{layer.name}`"
+        if type(layer).losses is not k.Layer.losses:
+            return f"the losses of `{layer.name}`"
+    return ""
+
+
+def slots(k: Any, model: Any, index: Mapping[int, int], weight: int) -> list[np.ndarray] | None:
+    """What the optimizer keeps of a weight (moments, sums), each in the weight's shape.
+
+    None if it keeps arrays that stand beside no weight and whose entries differ.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    found, beside = [], set()
+    parts = [p for p in (optimizer, getattr(optimizer, "inner_optimizer", None)) if p is not None]
+    for part in parts:
+        weights = list(getattr(part, "_trainable_variables", None) or ())
+        for kept in vars(part).values():
+            if not isinstance(kept, list) or len(kept) != len(weights):
+                continue
+            for variable, slot in zip(weights, kept, strict=True):
+                if not isinstance(slot, k.Variable) or slot.shape != variable.shape:
+                    continue
+                beside.add(id(slot))
+                if index.get(id(variable)) == weight and slot is not variable:
+                    found.append(np.asarray(k.ops.convert_to_numpy(slot)))
+    for variable in (v for part in parts for v in part.variables):
+        if id(variable) not in beside:
+            array = np.asarray(k.ops.convert_to_numpy(variable))
+            if array.size and not (array == array.flat[0]).all():
+                return None
+    return found
 
 
 def settings_of(optimizer: Any) -> dict[str, Any]:

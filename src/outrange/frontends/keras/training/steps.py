@@ -1,9 +1,9 @@
 """A recording as numbered steps, with what passes a gradient and what does not."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
-from ....program import RecordedStep
+from ....program import KernelProduct, RecordedStep
 from ..trace.records import OperationRecord
 from ..trace.tolerant import Followed
 
@@ -95,8 +95,73 @@ def _step(
     gives = tuple(numbered(t) for t in k.tree.flatten(record.outputs))
     layer = record.source if inside else ""
     return RecordedStep(
-        record.kind, layer, gives, reads, blocked, passing, held_weights, inside, is_opaque, options
-    )
+        record.kind, layer, gives, reads, blocked, passing, held_weights, inside, is_opaque,
+        options, *_laid_out(k, record, weights),
+    )  # fmt: skip
+
+
+DENSE, CONVOLUTIONS = ("Dense",), ("Conv1D", "Conv2D", "Conv3D")
+
+
+def _laid_out(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> tuple[Any, ...]:
+    """The fields of a `RecordedStep` from `shape` on."""
+    outputs = [t for t in k.tree.flatten(record.outputs) if isinstance(t, k.KerasTensor)]
+    shape = tuple(outputs[0].shape) if outputs else ()
+    if not type(record.op).__module__.startswith("keras."):
+        return shape, None, (), True  # an operation of the user's own, by whatever name
+    entering = [*k.tree.flatten((record.args, record.kwargs)), *vars(record.op).values()]
+    return shape, _product(k, record, weights), _over(k, record), any(map(_array(k), entering))
+
+
+def _array(k: Any) -> Callable[[Any], bool]:
+    def is_array(value: Any) -> bool:
+        if isinstance(value, k.KerasTensor | k.Variable):
+            return False
+        if isinstance(value, list | tuple):
+            return any(isinstance(v, float) or is_array(v) for v in value)
+        shape = getattr(value, "shape", None)
+        return isinstance(shape, Iterable) and any(n != 1 for n in shape)
+
+    return is_array
+
+
+def _product(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> KernelProduct | None:
+    if record.kind not in ("Matmul", "Conv") or len(record.args) < 2:
+        return None
+    x, kernel = record.args[:2]
+    if not isinstance(x, k.KerasTensor) or not isinstance(kernel, k.Variable):
+        return None
+    rank, dense = len(x.shape), record.kind == "Matmul"
+    axis = rank - 1 if dense or not _channels_first(k, record.op) else 1
+    rightly = len(kernel.shape) == (2 if dense else rank) and rank >= (2 if dense else 3)
+    # A kernel with fewer rows than channels belongs to a convolution in groups.
+    if not rightly or id(kernel) not in weights or x.shape[axis] != kernel.shape[-2]:
+        return None
+    layer, names = record.layer, DENSE if dense else CONVOLUTIONS
+    own = any(type(layer) is getattr(k.layers, name) for name in names)
+    if layer is None or not own or layer.kernel is not kernel:
+        return KernelProduct(weights[id(kernel)], axis)
+    bias = layer.bias if layer.use_bias else None
+    return KernelProduct(weights[id(kernel)], axis, True, weights.get(id(bias)))
+
+
+def _channels_first(k: Any, op: Any) -> bool:
+    return (op.data_format or k.config.image_data_format()) == "channels_first"
+
+
+def _over(k: Any, record: OperationRecord) -> tuple[int, ...]:
+    kind = record.kind
+    x: Any = record.args[0] if record.args else None
+    if kind not in ("MaxPool", "AveragePool", "Mean", "Max") or not isinstance(x, k.KerasTensor):
+        return ()
+    rank = len(x.shape)
+    if kind in ("MaxPool", "AveragePool"):
+        first = _channels_first(k, record.op)
+        return tuple(range(2, rank) if first else range(1, rank - 1))
+    axes = record.op.axis
+    if axes is None:
+        return tuple(range(rank))
+    return tuple(sorted(a % rank for a in (axes if isinstance(axes, list | tuple) else (axes,))))
 
 
 def _held(k: Any, record: OperationRecord) -> set[int]:
