@@ -16,14 +16,14 @@ from ..precision import dtypes, in_float32
 from ..signature import output_names
 from ..trace.tolerant import Followed, follow, symbols
 from .measure import Measurement
-from .output_heads import head
+from .output_heads import dropping, head
 from .parts import NOISY, model_part, parts, whole_again
 from .randomness import may_draw, own_code_may_draw
 from .rehearsal import Rehearser
 from .repair import repairer
 from .stepping import stepping, understood, varied
 from .steps import steps
-from .training import loss_record, losses, optimizer_record
+from .training import loss_record, losses, makes_masks, optimizer_record
 
 
 def read_program(model: Any, x: Any, y: Any) -> Program:
@@ -60,6 +60,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     heads = tuple(
         head(k, model, part, t, number, names.get(i, "")) for i, t in enumerate(outputs) if part
     )
+    heads = dropping(k, model, x, heads)
     weights = tuple(_weight(k, v) for v in model.weights)
     whole, free, missing = parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
@@ -150,10 +151,18 @@ def _followed(
 def _losses(found: Followed | None, objects: list, number: dict[int, int]) -> list[Loss]:
     if found is None:
         return []
+    k = keras()
+    # What a layer that is not followed does to a mask is not seen.
+    unseen = bool(found.opaque) and makes_masks(k, found)
+    outputs = k.tree.flatten(found.trace.outputs)
     return [
-        loss_record(loss, output, None if tensor is None else number.get(id(tensor)), weight)
+        loss_record(
+            k, loss, output, None if tensor is None else number.get(id(tensor)), weight,
+            len(outputs[output].shape),
+            unseen or getattr(outputs[output], "_keras_mask", None) is not None,
+        )
         for (loss, output, _, weight), tensor in zip(objects, found.losses, strict=True)
-    ]
+    ]  # fmt: skip
 
 
 def _weight(k: Any, variable: Any) -> Weight:
