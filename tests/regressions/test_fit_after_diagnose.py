@@ -23,7 +23,9 @@ def several(**options):
     hidden = keras.layers.Dropout(0.5)(keras.layers.Dense(8, "relu")(given))
     ends = {"a": keras.layers.Dense(1)(hidden), "b": keras.layers.Dense(1, "sigmoid")(hidden)}
     model = keras.Model(given, ends)
-    model.compile("adam", {"a": "mse", "b": "binary_crossentropy"}, loss_weights={"a": 0.5, "b": 1.0})
+    model.compile(
+        "adam", {"a": "mse", "b": "binary_crossentropy"}, loss_weights={"a": 0.5, "b": 1.0}
+    )
     return model
 
 

@@ -133,9 +133,9 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
     note = gone == [0] or (tail and len(gone) > head.width // 2)
     yield rule.found(
         Level.PROVED, head.layer,
-        f"no row{trained} is of class {names(map(str, gone))}: {share(len(gone), head.width)} "
-        f"classes of the output never occur in {'rows' if trained else 'your targets'}{trained}, "
-        "and are not learned.",
+        f"no row{' that is trained' if trained else ''} is of class {names(map(str, gone))}: "
+        f"{share(len(gone), head.width)} classes of the output never occur in "
+        f"{'rows' if trained else 'your targets'}{trained}, and are not learned.",
         "rows of every class in the training data"
         if gone != [0] else f"y = y - 1 and Dense({head.width - 1})   # count classes from 0",
         title="a class never occurs", note=note, cost={"classes": gone},

@@ -15,7 +15,7 @@ from ..wording import at_least, span
 from .low_ends import computed_ends
 from .mismatch import _three, _two
 from .shapes import as_read
-from .targets import weight_shown
+from .targets import as_shown, weight_shown
 
 
 LOGITS = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
@@ -76,7 +76,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         cost = {}
         if floor is not None and floor > 0:
             cost["loss_floor"] = floor = float(down(floor * weight))
-            message += f"; the loss can never fall below {at_least(floor)}"
+            message += f"; the loss can never fall below {at_least(as_shown(case, floor))}"
         yield rule.found(
             Level.PROVED, head.layer, message + ".", fix, interval=(lo, hi), cost=cost,
             holds_for="all trainable weights, and all inputs within the range of your data",

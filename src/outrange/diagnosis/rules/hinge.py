@@ -9,7 +9,7 @@ from ..context import DiagnosisContext
 from ..wording import at_least
 from .low_ends import computed_ends
 from .shapes import squeezed
-from .targets import weight_shown
+from .targets import as_shown, weight_shown
 
 
 HINGES = ("hinge", "squared_hinge")
@@ -32,7 +32,7 @@ def hinge_floor(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, 
     floor = float(np.mean(left ** (2 if loss.name == "squared_hinge" else 1)))
     if floor <= 0.05 or head.activation not in ("softmax", "sigmoid", "relu"):
         return None
-    shown = float(down(floor * (1 - 1e-12) * weight))
+    shown = as_shown(case, float(down(floor * (1 - 1e-12) * weight)))
     short = loss.name.replace("_", " ")
     return Level.PROVED, (
         f"the {short} loss wants outputs of 1 and -1, and the {head.activation} gives none below "
