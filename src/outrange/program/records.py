@@ -142,12 +142,14 @@ class Loss:
 
     Args:
         name: `"mean_squared_error"`; a user's own function has its own name.
-        known: Whether it is one of Keras's.
+        known: Whether it is one of Keras's and computed as usual: over all entries of the output
+            (nothing is left out by a mask), along the last axis, clipped at 1e-7, in 32 bits.
         output: Index of the output it is of.
         from_logits: As declared; None where the loss has no such argument.
         smoothing: Label smoothing.
         tensor: The loss's tensor in `Program.steps`; None if it could not be followed.
         options: Its other arguments.
+        native: Whether it is one of Keras's, however it is computed.
     """
 
     name: str
@@ -157,6 +159,7 @@ class Loss:
     smoothing: float = 0.0
     tensor: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    native: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..trials import ROWS
 from ..wording import names, share, short, steps_said
+from .low_ends import computed_ends
 
 
 ENOUGH = 100
@@ -69,15 +70,28 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if (y == y[:1]).all():
             yield rule.found(
                 Level.PROVED, _layer(case, loss),
-                f"the targets of all {case.rows:,} rows are the same"
+                f"the targets of all {case.rows:,} rows{_trained(case)} are the same"
                 + (f", {short(float(y.flat[0]))}" if y[0].size == 1 else "")
-                + ": a constant output fits them.", "look at how y is made: y[:5], np.unique(y)",
+                + ("." if _out_of_reach(case, loss, y) else ": a constant output fits them."),
+                "look at how y is made: y[:5], np.unique(y)",
                 title="all targets are equal", holds_for="the data you gave",
             )  # fmt: skip
             return
         yield from _missing(rule, case, loss, y)
     for loss in case.program.losses:
         yield from _independent(rule, case, loss)
+
+
+def _trained(case: DiagnosisContext) -> str:
+    return "" if case.held_out is None else " that are trained"
+
+
+def _out_of_reach(case: DiagnosisContext, loss: Loss, y: np.ndarray) -> bool:
+    """Whether the output can be known not to become what the targets are."""
+    ends = computed_ends(case, case.program.output_tensors[loss.output])
+    if ends is None or ends[0].size != y[0].size:
+        return False
+    return bool(((y[0].reshape(-1) < ends[0]) | (y[0].reshape(-1) > ends[1])).any())
 
 
 def _layer(case: DiagnosisContext, loss: Loss) -> str:
@@ -103,7 +117,11 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
         if y.size != case.rows * places:
             return  # labels of another form, which OR010 tells
         counts = np.bincount(y.reshape(-1).astype(int), minlength=head.width)
-    elif loss.name == "categorical_crossentropy" and y.shape[-1] == head.width:
+    elif (
+        loss.name == "categorical_crossentropy"
+        and y.shape[-1] == head.width
+        and np.isin(y, (0.0, 1.0)).all()
+    ):
         counts = y.reshape(-1, head.width).sum(axis=0)
     else:
         return
@@ -111,11 +129,13 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
     if not gone or counts.sum() < OF_A_CLASS * head.width:
         return
     tail = gone == list(range(gone[0], head.width))
+    trained = _trained(case)
     note = gone == [0] or (tail and len(gone) > head.width // 2)
     yield rule.found(
         Level.PROVED, head.layer,
-        f"no row is of class {names(map(str, gone))}: {share(len(gone), head.width)} classes of "
-        "the output never occur in your targets, and are not learned.",
+        f"no row{' that is trained' if trained else ''} is of class {names(map(str, gone))}: "
+        f"{share(len(gone), head.width)} classes of the output never occur in "
+        f"{'rows' if trained else 'your targets'}{trained}, and are not learned.",
         "rows of every class in the training data"
         if gone != [0] else f"y = y - 1 and Dense({head.width - 1})   # count classes from 0",
         title="a class never occurs", note=note, cost={"classes": gone},

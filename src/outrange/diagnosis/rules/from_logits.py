@@ -12,7 +12,10 @@ from ...program import Loss
 from ..context import DiagnosisContext
 from ..registry import Example, Rule, register
 from ..wording import at_least, span
+from .low_ends import computed_ends
 from .mismatch import _three, _two
+from .shapes import as_read
+from .targets import as_shown, weight_shown
 
 
 LOGITS = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
@@ -46,7 +49,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Range of what the loss takes for logits, weights free."""
     for loss in case.program.losses:
         head = case.head(loss)
-        if head is None or loss.name not in LOGITS or not loss.from_logits:
+        if head is None or loss.name not in LOGITS or not loss.from_logits or not loss.native:
             continue
         if head.activation not in ("softmax", "sigmoid", "tanh", "relu"):
             continue
@@ -58,28 +61,31 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
                 "through it and trains as meant, on JAX and PyTorch it would not.", fix,
             )  # fmt: skip
             continue
-        ends = case.free_ends(case.program.output_tensors[loss.output])
+        ends = computed_ends(case, case.program.output_tensors[loss.output])
         if ends is None:
             continue
         lo, hi = float(ends[0].min()), float(ends[1].max())
-        floor = _floor(loss, case.targets(loss), head.width, lo, hi)
+        floor, weight = None, weight_shown(case, loss)
+        read = as_read(case, loss)
+        if read is not None and loss.known and weight > 0:
+            floor = _floor(loss, read[0], read[1][-1], lo, hi)
         message = (
             f"the loss applies a {'sigmoid' if loss.name.startswith('b') else 'softmax'} to the "
             f"output, which the {head.activation} already keeps in {span(lo, hi)}"
         )
         cost = {}
         if floor is not None and floor > 0:
-            cost["loss_floor"] = floor
-            message += f"; the loss can never fall below {at_least(floor)}"
+            cost["loss_floor"] = floor = float(down(floor * weight))
+            message += f"; the loss can never fall below {at_least(as_shown(case, floor))}"
         yield rule.found(
             Level.PROVED, head.layer, message + ".", fix, interval=(lo, hi), cost=cost,
             holds_for="all trainable weights, and all inputs within the range of your data",
         )  # fmt: skip
 
 
-def _floor(loss: Loss, y: np.ndarray | None, width: int, lo: float, hi: float) -> float | None:
+def _floor(loss: Loss, y: np.ndarray, width: int, lo: float, hi: float) -> float | None:
     """A lower bound of the mean loss over all logits in `[lo, hi]`; None where none is known."""
-    if y is None or loss.smoothing or not np.isfinite(y).all():
+    if loss.smoothing or not np.isfinite(y).all():
         return None
     if loss.name == "binary_crossentropy":
         if not ((y >= 0) & (y <= 1)).all():

@@ -11,6 +11,8 @@ from ...program import Head, Loss
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short, span
+from .probabilities import CLASSES
+from .shapes import as_read
 
 
 def _sparse(
@@ -52,9 +54,13 @@ def _sparse(
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare the values of the labels with what the loss reads."""
     for loss in case.program.losses:
-        head, y = case.head(loss), case.targets(loss)
-        if head is None or y is None or not loss.known or not np.isfinite(y).all():
+        head, read = case.head(loss), as_read(case, loss)
+        if head is None or read is None or not loss.known or not np.isfinite(read[0]).all():
             continue
+        # As the loss casts them: what is next to a whole number may be one.
+        y, shape = read[0].astype(loss.options.get("dtype", "float32")).astype(np.float64), read[1]
+        if shape[1:] != case.program.outputs[loss.output][1] and loss.name in CLASSES:
+            continue  # Keras squeezes the output: its last axis is not that of the classes
         look = {
             "sparse_categorical_crossentropy": _of_classes,
             "categorical_crossentropy": _of_rows,
@@ -70,6 +76,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
                 interval=(float(y.min()), float(y.max())), holds_for="the labels you gave",
             )  # fmt: skip
 
+
+IGNORED = -100
+"""The label that PyTorch's functions leave out."""
 
 SCALES = (2.0, 9.0, 10.0, 100.0, 255.0)
 """What class numbers are divided by, together with pictures or other columns."""
@@ -101,8 +110,11 @@ def _of_classes(
         least, most = int(y.min()), int(y.max())
         ends = {
             "jax": "On JAX their rows add nothing to the loss, silently.",
-            "tensorflow": "On TensorFlow `fit` raises InvalidArgumentError, or gives NaN on a GPU.",
+            "tensorflow": "On TensorFlow `fit` raises InvalidArgumentError, or gives NaN on a GPU "
+            "or with jit_compile=True.",
         }.get(case.program.backend, "On PyTorch `fit` raises an out-of-bounds error.")
+        if case.program.backend == "torch" and (np.trunc(y)[outside] == IGNORED).all():
+            ends = f"PyTorch leaves labels of {IGNORED} out, silently."
         fix = f"y = y - {least}" if most - least < head.width else f"Dense({most + 1})"
         yield (
             f"{share(int(outside.sum()), y.size)} labels are outside 0..{head.width - 1}, the "
@@ -143,10 +155,11 @@ def _of_rows(case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head) -> I
 def _of_probabilities(
     case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head
 ) -> Iterator[Complaint]:
-    outside = (y < 0) | (y > 1)
+    values = np.unique(y)
+    y = y * (1 - loss.smoothing) + 0.5 * loss.smoothing
+    outside = (y < -ROUNDING) | (y > 1 + ROUNDING)
     if not outside.any():
         return
-    values = np.unique(y)
     fix = "y = (y + 1) / 2" if set(values) == {-1.0, 1.0} else "labels in [0, 1]"
     if len(values) == 2 and set(values) != {-1.0, 1.0}:
         fix = "y = (y - y.min()) / (y.max() - y.min())   # labels 0 and 1"
@@ -157,17 +170,37 @@ def _of_probabilities(
             fix = 'loss="mse" and activation=None   # these are no probabilities'
     elif len(values) > 2:
         fix = 'loss="mse" and activation=None   # these are no probabilities'
-    if case.program.backend == "torch":
-        then = "PyTorch refuses them with an error."
-    elif loss.from_logits or head.recovered:
-        then = "binary crossentropy has no lower bound: it goes below 0 and falls without end."
-    else:
-        then = (
-            "binary crossentropy goes below 0, and is least where Keras clips the prediction "
-            "and its gradient ends."
-        )
+    smoothed = f" after label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
     yield (
-        f"{share(int(outside.sum()), y.size)} targets are outside [0, 1] (they are in "
-        f"[{short(float(y.min()))}, {short(float(y.max()))}]); for them {then}", fix,
+        f"{share(int(outside.sum()), y.size)} targets are outside [0, 1]{smoothed} (they are in "
+        f"[{_exact(float(y.min()))}, {_exact(float(y.max()))}]); {_then(case, loss, head)}", fix,
         {"outside": int(outside.sum())},
     )  # fmt: skip
+
+
+ROUNDING = 1e-6
+"""What a label may be outside of [0, 1] by the rounding of a scaler, without the least being below
+0: a probability clipped at 1e-7 costs `16.1 * 1e-6` less and 1e-7 more."""
+
+
+def _exact(value: float) -> str:
+    """In four digits, or as many as tell it from 0 and 1."""
+    text = short(value)
+    return f"{value:.9g}" if text in ("0", "1") and value not in (0.0, 1.0) else text
+
+
+def _then(case: DiagnosisContext, loss: Loss, head: Head) -> str:
+    """What becomes of labels outside [0, 1]."""
+    if case.program.backend == "torch" and not loss.from_logits:
+        return "PyTorch refuses them with an error."
+    if head.recovered or (loss.from_logits and head.activation == "linear"):
+        return (
+            "for them binary crossentropy has no lower bound: it goes below 0 and falls without "
+            "end as the logit grows to one side."
+        )
+    if loss.from_logits:
+        return "for them binary crossentropy falls all the way to one end of the output."
+    return (
+        "for them binary crossentropy goes below 0, and is least where Keras clips the prediction "
+        "and its gradient ends."
+    )

@@ -12,7 +12,11 @@ from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..trials import LEARNED
-from ..wording import at_least
+from ..wording import span
+from .hinge import HINGES, hinge_floor
+from .low_ends import computed_ends
+from .probabilities import CLASSES, outside
+from .shapes import as_read
 
 
 PROBABILITIES = {
@@ -21,19 +25,25 @@ PROBABILITIES = {
     "sparse_categorical_crossentropy": "probabilities that add up to 1",
     "kl_divergence": "probabilities that add up to 1",
 }
-GIVES = {
-    "linear": "any number", "relu": "any number from 0 on", "tanh": "[-1, 1]",
-    "softsign": "(-1, 1)", "elu": "any number from -1 on", "selu": "any number from -1.76 on",
-    "gelu": "any number from -0.17 on", "swish": "any number from -0.28 on",
-    "mish": "any number from -0.31 on", "leaky_relu": "any number", "relu6": "[0, 6]",
-    "softplus": "any number from 0 on", "exponential": "any number from 0 on",
-}  # fmt: skip
-"""What activations give that are no probabilities."""
+GIVES = (
+    "linear",
+    "relu",
+    "tanh",
+    "softsign",
+    "elu",
+    "selu",
+    "gelu",
+    "swish",
+    "mish",
+    "leaky_relu",
+    "relu6",
+    "softplus",
+    "exponential",
+)
+"""Activations that give no probabilities."""
 
 POSITIVE = ("softplus", "exponential")
 """Those that become probabilities when a loss divides them by their sum."""
-
-CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
 def _three(
@@ -120,14 +130,16 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Compare the head of each output with its loss."""
     for loss in case.program.losses:
         head = case.head(loss)
-        if head is None or not loss.known:
+        if head is None or not loss.native:
             continue
         if loss.name in PROBABILITIES and not loss.from_logits:
             found = _probabilities(case, loss, head)
+        elif not loss.known:
+            found = None
         elif loss.name in ("mean_squared_error", "mean_absolute_error"):
             found = _squared(case, loss, head)
         elif loss.name in HINGES:
-            found = _hinge(case, loss, head)
+            found = hinge_floor(case, loss, head)
         else:
             found = None
         if found is not None:
@@ -142,7 +154,11 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
     wants = PROBABILITIES[loss.name]
     short = loss.name.replace("_", " ")
-    if loss.name == "categorical_crossentropy" and head.width == 1:
+    read = as_read(case, loss)
+    rows = read is not None and read[1][1:] != case.program.outputs[loss.output][1]
+    if rows and loss.name != "binary_crossentropy":
+        return None  # Keras squeezes the output: rows of the loss are not those of the last axis
+    if loss.known and loss.name == "categorical_crossentropy" and head.width == 1:
         return Level.PROVED, (
             f"{short} over a single unit is 0 whatever the unit returns: the loss divides the "
             "output by its own sum."
@@ -157,17 +173,22 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             fix += f"   or   loss=keras.losses.{camel}(from_logits=True)"
         return Level.PROVED if _leaves(case, loss, head) else Level.SUSPECTED, (
             f"{short} reads {wants}, and the last layer ({head.activation}) gives "
-            f"{GIVES[head.activation]}. {_outside(case, loss)}"
+            f"{_gives(case, loss, head)}. {outside(case, loss)}"
         ), fix  # fmt: skip
+    if not loss.known:
+        return None
     if head.activation == "sigmoid" and loss.name in (*CLASSES, "kl_divergence"):
         what = (
             "on this backend the loss reads the logits behind the sigmoid, so a softmax is trained "
             "while predict() returns sigmoids"
-            if head.recovered else "the loss divides each row by its sum, predict() does not"
+            if head.recovered
+            else "the loss divides each row by its sum, predict() does not"
+            if loss.name in CLASSES
+            else "the loss does not divide by the sum, and is least where all of them are 1"
         )  # fmt: skip
         return (
             Level.PROVED,
-            (f"{short} reads {wants}, and {head.width} sigmoids need not; {what}."),
+            f"{short} reads {wants}, and {head.width} sigmoids are not made to; {what}.",
             _one_or_several(case, loss),
         )
     if head.activation == "softmax" and loss.name == "binary_crossentropy" and head.width > 1:
@@ -195,10 +216,27 @@ def _one_or_several(case: DiagnosisContext, loss: Loss) -> str:
     return f"{one}\nor {several}" if alone else several
 
 
+def _gives(case: DiagnosisContext, loss: Loss, head: Head) -> str:
+    """What is known of the numbers that the last layer gives."""
+    ends = computed_ends(case, case.program.output_tensors[loss.output])
+    lo, hi = (-np.inf, np.inf) if ends is None else (float(ends[0].min()), float(ends[1].max()))
+    if np.isfinite(lo) or np.isfinite(hi):
+        return f"numbers in {span(lo, hi)}"
+    free = head.activation == "linear" and head.moved == "bias" and not _constrained(case, head)
+    return "any number" if free else "numbers that nothing keeps between 0 and 1"
+
+
 def _within_one(case: DiagnosisContext, loss: Loss) -> bool:
     """Whether the output is between 0 and 1 whatever the weights are."""
-    ends = case.free_ends(case.program.output_tensors[loss.output])
+    ends = computed_ends(case, case.program.output_tensors[loss.output])
     return ends is not None and bool(np.all(ends[0] >= -1e-9) and np.all(ends[1] <= 1 + 1e-9))
+
+
+def _constrained(case: DiagnosisContext, head: Head) -> bool:
+    """Whether weights of the last layer may be kept from some values."""
+    trained = [w for w in case.program.weights if w.trainable]
+    own = [w for w in trained if w.layer == head.layer.split("/")[-1]]
+    return any(w.constrained for w in own or trained)
 
 
 def _leaves(case: DiagnosisContext, loss: Loss, head: Head) -> bool:
@@ -207,35 +245,15 @@ def _leaves(case: DiagnosisContext, loss: Loss, head: Head) -> bool:
     A trained bias does; so does a trained kernel where what it multiplies is not 0 at all rows,
     which the output tells if the activation of 0 is 0. Or it is outside as it is.
     """
-    if head.moved == "bias":
+    free = bool(head.moved) and not _constrained(case, head)
+    if free and head.moved == "bias":
         return True
     if not case.predictions:
         return False
     output = case.predictions[loss.output]
-    if head.moved == "kernel" and head.activation not in POSITIVE and bool((output != 0).any()):
+    if free and head.activation not in POSITIVE and bool((output != 0).any()):
         return True
     return bool(((output < 0) | (output > 1)).any())
-
-
-def _outside(case: DiagnosisContext, loss: Loss) -> str:
-    """How many predictions are no probabilities now, and what becomes of them."""
-    if not case.predictions:
-        return "Where it is outside [0, 1] the loss clips it, and its gradient is 0."
-    output = case.predictions[loss.output].astype(np.float64)
-    what = "it"
-    if loss.name in CLASSES:
-        what = "the share of the row's sum, which the loss reads,"
-        with np.errstate(all="ignore"):
-            output = output / output.sum(axis=-1, keepdims=True)
-    bad = ~((output >= 0) & (output <= 1))
-    count = int(bad.reshape(len(output), -1).any(axis=1).sum())
-    if not count:
-        return "Nothing keeps it a probability, although it is one at your rows now."
-    text = f"At {count:,} of {len(output):,} rows {what} is outside [0, 1] now"
-    measured = case.measured
-    if measured is not None and not measured.error and not np.isfinite(measured.loss):
-        return text + ", and the loss is not a finite number."
-    return text + ", where the loss clips it and its gradient is 0."
 
 
 def _squared(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
@@ -264,26 +282,3 @@ def _squared(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str
         f"{head.activation} is sure and wrong; with labels of 0 and 1 the crossentropy is its "
         f"partner.{more}"
     ), f'loss="{name}"'  # fmt: skip
-
-
-HINGES = ("hinge", "squared_hinge")
-
-
-def _hinge(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
-    """A floor above 0, from the range of the output whatever the weights are."""
-    y = case.targets(loss)
-    ends = case.free_ends(case.program.output_tensors[loss.output])
-    if y is None or ends is None or not np.isin(y, (-1.0, 0.0, 1.0)).all():
-        return None
-    if np.isin(y, (0.0, 1.0)).all():
-        y = 2 * y - 1  # as Keras does
-    lo, hi = float(ends[0].min()), float(ends[1].max())
-    left = np.where(y > 0, max(0.0, 1.0 - hi), np.where(y < 0, max(0.0, 1.0 + lo), 1.0))
-    floor = float(np.mean(left ** (2 if loss.name == "squared_hinge" else 1)))
-    if floor <= 0.05 or head.activation not in ("softmax", "sigmoid", "relu"):
-        return None
-    short = loss.name.replace("_", " ")
-    return Level.PROVED, (
-        f"the {short} loss wants outputs of 1 and -1, and the {head.activation} gives none below "
-        f"{lo:g}: it cannot go below {at_least(floor * (1 - 1e-9))}, whatever the weights are."
-    ), 'activation="tanh"   or   loss="binary_crossentropy"'  # fmt: skip

@@ -6,6 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
+from ...program import Loss
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 
@@ -54,15 +55,37 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             joint = np.broadcast_shapes(seen_y, seen_p)
         except ValueError:
             continue  # the backend raises: `finite` shows its error
-        head = case.head(loss)
+        head, last = case.head(loss), y[-1] if len(y) > 1 else 1
+        fix = f"targets of shape {p}"
+        if last != p[-1]:
+            fix = f"Dense({last}) as the last layer   or   {fix}"
         yield rule.found(
             Level.PROVED, head.layer if head else name,
             f"targets of shape {y} meet predictions of shape {p}: the loss broadcasts them to "
-            f"{joint} and compares every entry of one with several of the other. No backend says "
-            "a word.",
-            f"Dense({y[-1] if len(y) > 1 else 1}) as the last layer   or   targets of shape {p}",
+            f"{_of_a_batch(seen_y, seen_p)} and compares entries of one with several of the other. "
+            "No backend says a word.", fix,
             cost={"shape": list(joint)}, holds_for="these shapes",
         )  # fmt: skip
+
+
+def _of_a_batch(y: tuple[int, ...], p: tuple[int, ...]) -> str:
+    """The joint shape, with the axes that a batch makes shorter by their name."""
+    joint, other = (np.broadcast_shapes((n, *y[1:]), (n, *p[1:])) for n in (y[0], 1))
+    said = ["batch" if a != b else str(a) for a, b in zip(joint, other, strict=True)]
+    return f"({', '.join(said)})"
+
+
+def as_read(case: DiagnosisContext, loss: Loss) -> tuple[np.ndarray, tuple[int, ...]] | None:
+    """Targets, float64, and the shape of predictions, both as the loss reads them.
+
+    Returns:
+        None without targets in numbers.
+    """
+    y = case.targets(loss)
+    if y is None or loss.output >= len(case.program.outputs):
+        return None
+    seen, p = squeezed(y.shape, (len(y), *case.program.outputs[loss.output][1]))
+    return y.reshape(seen), p
 
 
 def squeezed(y: tuple[int, ...], p: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:

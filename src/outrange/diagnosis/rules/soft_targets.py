@@ -12,6 +12,7 @@ from .. import baselines
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import at_least, short
+from .targets import as_shown
 
 
 MOST = 0.9
@@ -56,8 +57,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         constant = baselines.constant(loss, y, head.width)
         hopeless = constant is not None and floor >= MOST * constant
         smoothed = f" and label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
+        shown = at_least(as_shown(case, floor))
         text = (
-            f"the targets{smoothed} have a mean entropy of {at_least(floor)}: no network gets the "
+            f"the targets{smoothed} have a mean entropy of {shown}: no network gets the "
             "cross-entropy below that"
         )
         if constant is not None:

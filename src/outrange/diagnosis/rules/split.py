@@ -11,6 +11,7 @@ from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import names, share, span
 from .data import three_classes
+from .targets import REGRESSION
 
 
 APART, SORTED = 0.5, 0.2
@@ -52,7 +53,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     said = False
     for loss in case.program.losses:
         y = case.targets(loss)
-        if y is None or loss.output >= len(targets):
+        if y is None or loss.output >= len(targets) or (loss.native and not loss.known):
             continue
         kept = np.asarray(targets[loss.output], np.float64)
         head = case.head(loss)
@@ -70,41 +71,50 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _labels(loss: Loss, y: np.ndarray) -> np.ndarray | None:
+    """Class numbers of hard labels; None of numbers that may be measured, or shares of classes."""
+    if not (y == np.floor(y)).all():
+        return None
     if loss.name == "sparse_categorical_crossentropy":
         return y.reshape(-1)
     if loss.name == "categorical_crossentropy" and y.ndim > 1 and y.shape[-1] > 1:
-        return y.argmax(axis=-1).reshape(-1)
+        alone = np.isin(y, (0.0, 1.0)).all() and (y.sum(axis=-1) == 1.0).all()
+        return y.argmax(axis=-1).reshape(-1) if alone else None
     if y[0].size == 1 and len(np.unique(y)) == 2:
         return y.reshape(-1)
     return None
 
 
 def _classes(loss: Loss, y: np.ndarray, kept: np.ndarray) -> tuple[Level, str] | None:
-    trained, unseen = _labels(loss, y), _labels(loss, kept) if len(kept) else None
-    if trained is None and kept.size and y[0].size == 1 and loss.name == "binary_crossentropy":
-        trained = y.reshape(-1)
-    if trained is None:
+    if not len(kept) or not (kept == np.floor(kept)).all():
+        return None
+    if loss.name in REGRESSION and not all(np.isin(a, (-1.0, 0.0, 1.0)).all() for a in (y, kept)):
+        return None  # two numbers that were measured
+    trained, unseen = _labels(loss, y), _labels(loss, kept)
+    if loss.name == "binary_crossentropy" and y[0].size == 1 and (y == np.floor(y)).all():
+        trained = y.reshape(-1)  # of one class only, too
+    if trained is None or (unseen is None and loss.name == "categorical_crossentropy"):
         return None
     unseen = kept.reshape(-1) if unseen is None else unseen
     values = np.union1d(trained, unseen)
     if len(values) > max(50, 0.2 * len(trained)):
         return None
     new = np.setdiff1d(unseen, trained)
+    rises = np.diff(np.concatenate([trained, unseen]))
+    in_order = len(rises) > 20 and bool((rises >= 0).all() or (rises <= 0).all())
+    sorted_rows = " The rows are sorted." if in_order else ""
     if len(new):
         count = int(np.isin(unseen, new).sum())
         return Level.PROVED, (
             f"class {names(f'{v:g}' for v in new)} occurs in the rows kept for validation only "
-            f"({share(count, len(unseen))} of them): no row of it is trained. The rows are sorted."
+            f"({share(count, len(unseen))} of them): no row of it is trained.{sorted_rows}"
         )
     shares = [np.mean(part[:, None] == values, axis=0) for part in (trained, unseen)]
     apart = float(np.abs(shares[0] - shares[1]).sum() / 2)
-    rises = np.diff(np.concatenate([trained, unseen]))
-    in_order = len(rises) > 20 and bool((rises >= 0).all() or (rises <= 0).all())
     if apart < (SORTED if in_order else APART):
         return None
     return Level.MEASURED, (
         f"the classes of the rows kept for validation are others: {100 * apart:.0f} % of them "
-        "would have to change class to be as in training. The rows are sorted."
+        f"would have to change class to be as in training.{sorted_rows}"
     )
 
 
@@ -117,10 +127,12 @@ def _numbers(loss: Loss, y: np.ndarray, kept: np.ndarray) -> tuple[Level, str] |
     outside = (kept < y.min()) | (kept > y.max())
     if outside.mean() < 0.9:
         return None
+    rises = np.diff(np.concatenate([y, kept]), axis=0)
+    in_order = bool((rises >= 0).all() or (rises <= 0).all())
     return Level.MEASURED, (
         f"the targets of {share(int(outside.sum()), outside.size)} rows kept for validation lie "
         f"outside of all that is trained: {span(float(kept.min()), float(kept.max()))} instead of "
-        f"{span(float(y.min()), float(y.max()))}. The rows are sorted."
+        f"{span(float(y.min()), float(y.max()))}.{' The rows are sorted.' * in_order}"
     )
 
 

@@ -9,9 +9,12 @@ from ...answers.diagnosis import Finding, Level
 from ...answers.render.text import number
 from ...core import Bounds, down
 from ...program import Head, Loss
+from .. import baselines
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import at_least, share, span
+from .low_ends import computed_ends, in_16_bits
+from .shapes import squeezed
 
 
 POWERS = {
@@ -60,13 +63,15 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         y, head = case.targets(loss), case.head(loss)
         if y is None or head is None or loss.name not in REGRESSION or not loss.known:
             continue
-        ends = case.free_ends(case.program.output_tensors[loss.output])
+        tensor = case.program.output_tensors[loss.output]
+        ends = computed_ends(case, tensor)
         name, shape = case.program.outputs[loss.output]
-        if ends is None or y[0].size != int(np.prod(shape)) or not np.isfinite(y).all():
-            continue
+        seen = squeezed(y.shape, (len(y), *shape))
+        if ends is None or seen[0] != seen[1] or not np.isfinite(y).all():
+            continue  # shapes that only match by broadcasting: OR011 tells
         y = y.reshape(len(y), -1)
         lo, hi = ends
-        sums = _sums(head, loss, y)
+        sums = None if in_16_bits(case.program, tensor) else _sums(head, loss, y)
         if sums is not None:
             yield _simplex(rule, case, loss, head, y, sums)
             continue
@@ -92,15 +97,50 @@ def _simplex(
     """The distance of a point from the plane of rows that add up to 1 is `far / sqrt(width)`."""
     count = int((far > 1e-3).sum())
     floor = max(0.0, float(down(float(np.mean(np.square(far))) / head.width**2 * (1 - 1e-12))))
-    return rule.found(
-        Level.PROVED, head.layer,
+    message = (
         f"the {head.width} outputs of the softmax add up to 1 at every row, the targets of "
-        f"{share(count, len(y))} rows do not: they are unreachable, and MSE cannot go below "
-        f"{_shown(floor)}.",
+        f"{share(count, len(y))} rows do not: they are unreachable"
+    )
+    more, cost = _floor(case, loss, floor, y)
+    return rule.found(
+        Level.PROVED, head.layer, f"{message}{more}.",
         'activation="sigmoid" with loss="binary_crossentropy"   # several labels a row',
-        interval=(0.0, 1.0), cost={"unreachable": count, "targets": len(y), "loss_floor": floor},
+        interval=(0.0, 1.0), cost={"unreachable": count, "targets": len(y), **cost},
         holds_for="all weights and all inputs",
     )  # fmt: skip
+
+
+def weight_shown(case: DiagnosisContext, loss: Loss) -> float:
+    """What a loss is multiplied by where Keras shows it: of several, each is shown as it is."""
+    return float(loss.options.get("weight", 1.0)) if len(case.program.losses) == 1 else 1.0
+
+
+def as_shown(case: DiagnosisContext, floor: float) -> float:
+    """A floor less what Keras may lose as it adds up the losses of batches in float32.
+
+    Up to 1e-5 of it nobody sees in four digits.
+    """
+    lost = 2.0**-24 * case.rows / (case.batch_size or 32)
+    return float(down(floor * (1.0 - lost))) if lost > 1e-5 else floor
+
+
+def _floor(
+    case: DiagnosisContext, loss: Loss, floor: float, y: np.ndarray
+) -> tuple[str, dict[str, float]]:
+    """What a message says of a floor and of the loss now; and the floor as a cost."""
+    weight = weight_shown(case, loss)
+    if weight <= 0.0:
+        return "", {}
+    name = POWERS[loss.name][1]
+    name = name if weight == 1.0 else f"the loss, {weight:g} times the {name},"
+    text = f", {name} cannot go below {_shown(as_shown(case, floor * weight))}"
+    now = None
+    if loss.output < len(case.predictions) and len(case.predictions[loss.output]) == len(y):
+        p = case.predictions[loss.output].astype(np.float64)
+        now = baselines.value(loss, y, p)
+    if now is not None:
+        text += f" (now {number(float(f'{now * weight:.4g}'))})"
+    return text, {"loss_floor": float(down(floor * weight))}
 
 
 def _finding(
@@ -123,14 +163,12 @@ def _finding(
     cost: dict[str, float] = {"unreachable": count, "targets": total}
     little = False
     if loss.name in POWERS:
-        power, short = POWERS[loss.name]
+        power = POWERS[loss.name][0]
         floor = max(0.0, float(down(float(np.mean(miss**power)) * (1 - 1e-12))))
-        cost["loss_floor"] = floor
-        constant = case.trials.constant
+        constant = baselines.constant(loss, y, head.width)
         little = constant is not None and floor < LITTLE * constant
-        message += f", {short} cannot go below {_shown(floor)}"
-        if case.measured is not None and np.isfinite(case.measured.loss):
-            message += f" (now {number(float(f'{case.measured.loss:.4g}'))})"
+        more, floors = _floor(case, loss, floor, y)
+        message, cost = message + more, cost | floors
     fix = "activation=None in the last layer"
     if np.isfinite([lo, hi]).all():
         fix += f"\nor scale: y = (y - y.min()) / (y.max() - y.min()) * {hi - lo:g} + {lo:g}"

@@ -1,10 +1,12 @@
 """The last layers of a model's outputs, from its recording."""
 
+from dataclasses import replace
 from typing import Any
 
 from ....program import Head
 from ..trace.records import OperationRecord, Trace
 from .modes import may_differ
+from .randomness import chance_kept, may_draw
 
 
 SHAPES = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
@@ -46,7 +48,7 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
     if record is None:
         return Head("other", "", width)
     dropped = _dropout(k, trace, output)
-    kind, axis = ACTIVATIONS.get(record.kind, ""), _axis(k, record)
+    kind, axis = _activation(record), _axis(k, record)
     if not kind or axis is None:
         moved = _moved(k, record)
         name = "linear" if moved else "other"
@@ -56,15 +58,20 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
     logits = None if steps else number.get(id(source))
     rank = len(source.shape)
     axis = axis - rank if axis >= 0 else axis
+    whole = _is_made_by(k, output, record) or (axis == -1 and int(source.shape[-1]) == width)
+    found = _recovered(k, model, output, record, loss)
+    if (kind == "softmax" and not whole) or (found and _differs(k, trace, output, record)):
+        # A softmax over pieces of a row; or training compares other numbers than evaluation.
+        return Head("other", record.source, width, dropped=dropped)
     return Head(
         kind,
         record.source,
         width,
         axis,
         logits,
-        ACTIVATIONS.get(inner.kind, "") if inner is not None else "",
+        _activation(inner) if inner is not None else "",
         dropped,
-        _recovered(k, model, output, record, loss),
+        found,
         _moved(k, inner),
     )
 
@@ -77,13 +84,44 @@ def _steps_of(
     `TimeDistributed` runs its layer once a step, stacks the results and turns the axes.
     """
     if record is not None and record.kind == "Transpose":
+        axes = record.op.axes
+        if axes is None or axes[-1] != len(axes) - 1:
+            return []
         record = _behind(k, maker, k.tree.flatten(record.args)[0])
-    if record is None or record.kind != "Stack":
+    if record is None or record.kind != "Stack" or record.op.axis != 0:
         return []
     parts = [_behind(k, maker, t) for t in k.tree.flatten(record.args)]
     found = [part for part in parts if part is not None]
     kinds = {(part.kind, part.source) for part in found}
     return found if len(found) == len(parts) and len(kinds) == 1 else []
+
+
+def _activation(record: OperationRecord) -> str:
+    """Keras's name of what an operation is, `""` if it is no activation or one bent otherwise."""
+    if record.kind == "ReLU":
+        slope, most, least = (
+            getattr(record.op, name, None) for name in ("negative_slope", "max_value", "threshold")
+        )
+        if most is not None or least != 0.0:
+            return "relu6" if (slope, most, least) == (0.0, 6.0, 0.0) else ""
+        return "leaky_relu" if slope else "relu"
+    return ACTIVATIONS.get(record.kind, "")
+
+
+def _is_made_by(k: Any, output: Any, record: OperationRecord) -> bool:
+    return any(t is output for t in k.tree.flatten(record.outputs))
+
+
+def _differs(k: Any, trace: Trace, output: Any, record: OperationRecord) -> bool:
+    """Whether a layer that returns the output itself may return something else in training."""
+    return any(
+        visit.layer is not record.layer
+        and isinstance(visit.layer, k.Layer)
+        and any(t is output for t in k.tree.flatten(visit.outputs))
+        and not isinstance(visit.layer, k.Model)
+        and may_draw(k, visit.layer)
+        for visit in trace.visits
+    )
 
 
 def _axis(k: Any, record: OperationRecord) -> int | None:
@@ -112,8 +150,8 @@ def _recovered(k: Any, model: Any, output: Any, record: OperationRecord, loss: s
         return False  # the loss casts it, and the cast hides where it came from
     if hasattr(output, "_keras_logits"):
         return True
-    direct = any(t is output for t in k.tree.flatten(record.outputs))
     eager = bool(getattr(model, "run_eagerly", False))
+    direct = _is_made_by(k, output, record)
     return direct and not eager and loss in LOGITS_OF.get(record.kind, ())
 
 
@@ -136,4 +174,37 @@ def _dropout(k: Any, trace: Trace, output: Any) -> float:
         if isinstance(visit.layer, k.Layer) and may_differ(visit.layer)
         and any(t is output for t in k.tree.flatten(visit.outputs))
     ]  # fmt: skip
-    return float(noisy[0].rate) if [type(o).__name__ for o in noisy] == ["Dropout"] else 0.0
+    return float(noisy[0].rate) if [type(o) for o in noisy] == [k.layers.Dropout] else 0.0
+
+
+def dropping(k: Any, model: Any, x: Any, heads: tuple[Head, ...]) -> tuple[Head, ...]:
+    """The heads, without a dropout that is not asked to drop when the model is in training.
+
+    Who asks it may be any code around it: a row is run, and what each dropout was told is noted.
+    """
+    if not any(h.dropped for h in heads):
+        return heads
+    told: list[tuple[Any, Any]] = []
+    drops = [one for one in model._flatten_layers() if type(one) is k.layers.Dropout]
+
+    def noting(call: Any) -> Any:
+        def noted(inputs: Any, training: Any = False) -> Any:
+            found = call(inputs, training=training)
+            told.append((training, found))
+            return found
+
+        return noted
+
+    row = k.tree.map_structure(lambda a: k.ops.convert_to_tensor(a[:1]), x)
+    try:
+        for one in drops:
+            vars(one)["call"] = noting(one.call)
+        with chance_kept(k), k.StatelessScope():
+            outputs = k.tree.flatten(model(row, training=True))
+    except Exception:
+        outputs = []
+    finally:
+        for one in drops:
+            vars(one).pop("call", None)
+    done = [any(t is o for is_on, t in told if is_on) for o in outputs] or [False] * len(heads)
+    return tuple(h if on else replace(h, dropped=0.0) for h, on in zip(heads, done, strict=True))

@@ -19,14 +19,14 @@ from ..trace.tolerant import Followed, follow, symbols
 from .copies.lent import numbers_kept
 from .measure import Measurement, first_line
 from .modes import Mode, dropped, modes, unlike
-from .output_heads import head
+from .output_heads import dropping, head
 from .parts import model_part, parts, whole_again
 from .randomness import chance_kept, may_draw, more_than_losses, own_code_may_draw
 from .rehearsal import Rehearser
 from .repair import repairer
 from .stepping import slots, steady, stepping, understood, uneven, varied
 from .steps import steps
-from .training import loss_record, losses, optimizer_record
+from .training import loss_record, losses, makes_masks, optimizer_record
 
 
 def read_program(model: Any, x: Any, y: Any) -> Program:
@@ -63,6 +63,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     heads = tuple(
         head(k, model, part, t, number, names.get(i, "")) for i, t in enumerate(outputs) if part
     )
+    heads = dropping(k, model, x, heads)
     weights = tuple(_weight(k, v) for v in model.weights)
     whole, free, missing = _parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
@@ -176,10 +177,18 @@ def _in_training(
 def _losses(found: Followed | None, objects: list, number: dict[int, int]) -> list[Loss]:
     if found is None:
         return []
+    k = keras()
+    # What a layer that is not followed does to a mask is not seen.
+    unseen = bool(found.opaque) and makes_masks(k, found)
+    outputs = k.tree.flatten(found.trace.outputs)
     return [
-        loss_record(loss, output, None if tensor is None else number.get(id(tensor)), weight)
+        loss_record(
+            k, loss, output, None if tensor is None else number.get(id(tensor)), weight,
+            len(outputs[output].shape),
+            unseen or getattr(outputs[output], "_keras_mask", None) is not None,
+        )
         for (loss, output, _, weight), tensor in zip(objects, found.losses, strict=True)
-    ]
+    ]  # fmt: skip
 
 
 def _stateful(model: Any) -> str:

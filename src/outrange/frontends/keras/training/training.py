@@ -3,6 +3,7 @@
 from typing import Any
 
 from ....program import Loss, Optimizer
+from ..trace.tolerant import Followed
 
 
 def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple], list[str]]:
@@ -48,10 +49,18 @@ def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple],
     return found, []
 
 
+TRAINING = (
+    "train_step", "compute_loss", "_compute_loss", "compute_loss_and_updates",
+    "stateless_compute_loss", "make_train_function",
+)  # fmt: skip
+"""The methods of a model that make its training."""
+
+
 def own_training(k: Any, model: Any) -> str:
     """Name of the method by which a model replaces Keras's way of training; `""` if it does not."""
-    for name in ("train_step", "compute_loss", "_compute_loss"):
-        if getattr(type(model), name, None) is not getattr(k.Model, name, None):
+    for name in TRAINING:
+        kept = getattr(type(model), name, None) is getattr(k.Model, name, None)
+        if not kept or name in vars(model):
             return name
     return ""
 
@@ -68,22 +77,70 @@ def _resolved(struct: Any, path: Any) -> Any:
     return struct
 
 
-def loss_record(loss: Any, output: int, tensor: int | None, weight: float) -> Loss:
-    """A Keras loss object, and its weight among the losses, as a record."""
+def loss_record(
+    k: Any, loss: Any, output: int, tensor: int | None, weight: float, rank: int, masked: bool
+) -> Loss:
+    """A Keras loss object, and its weight among the losses, as a record.
+
+    Args:
+        k: Keras.
+        loss: The object.
+        output: Index of the output it is of.
+        tensor: Its tensor's number.
+        weight: Its weight.
+        rank: Axes of the output, that of the rows included.
+        masked: Whether the output may carry a mask: what that leaves out, the loss leaves out.
+    """
     kind = type(loss)
     function = getattr(loss, "fn", None)
     options = dict(getattr(loss, "_fn_kwargs", {}) or {})
     name = getattr(function, "__name__", kind.__name__)
-    home = getattr(function, "__module__", kind.__module__) if function else kind.__module__
     from_logits = options.pop("from_logits", None)
     smoothing = options.pop("label_smoothing", 0.0) or 0.0
-    known = str(home).startswith("keras.") and kind.__module__.startswith("keras.")
-    if known and from_logits is None and name.endswith("crossentropy"):
+    native = _is_native(k, loss, function)
+    if native and from_logits is None and name.endswith("crossentropy"):
         from_logits = False
     plain = {n: v for n, v in options.items() if isinstance(v, int | float | str)}
-    plain["weight"] = weight
-    plain |= {name: str(getattr(loss, name, "")) for name in ("reduction", "dtype")}
-    return Loss(name, known, output, from_logits, float(smoothing), tensor, plain)
+    reduction, dtype = getattr(loss, "reduction", None), getattr(loss, "dtype", None)
+    plain |= {"weight": weight, "reduction": str(reduction), "dtype": str(dtype)}
+    known = (
+        native
+        and not masked
+        and options.get("axis") in (None, -1, rank - 1)
+        and dtype in ("float32", "float64")
+        and reduction not in (None, "none")
+        and k.config.epsilon() == EPSILON
+    )
+    return Loss(name, known, output, from_logits, float(smoothing), tensor, plain, native)
+
+
+EPSILON = 1e-7
+"""What Keras clips probabilities at, unless it is told otherwise."""
+
+
+def _is_native(k: Any, loss: Any, function: Any) -> bool:
+    """Whether class and function are Keras's themselves: a wrapper takes their names and homes."""
+    home = k.src.losses.losses
+    kind, own = type(loss), {"call", "__call__"} & set(vars(loss))
+    if getattr(home, kind.__name__, None) is not kind or own:
+        return False
+    return function is None or getattr(home, getattr(function, "__name__", ""), None) is function
+
+
+def makes_masks(k: Any, found: Followed) -> bool:
+    """Whether a layer that was run may tell those behind it which steps do not count."""
+    return any(
+        isinstance(layer, k.layers.Masking)
+        or getattr(layer, "mask_zero", False)
+        or (type(layer).compute_mask is not k.Layer.compute_mask and not _is_keras(layer))
+        for visit in found.trace.visits
+        if isinstance(visit.layer, k.Layer)
+        for layer in visit.layer._flatten_layers()
+    )
+
+
+def _is_keras(layer: Any) -> bool:
+    return type(layer).__module__.startswith("keras.")
 
 
 def optimizer_record(k: Any, model: Any) -> Optimizer | None:

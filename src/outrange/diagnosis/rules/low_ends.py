@@ -1,0 +1,61 @@
+"""Ranges of outputs, weights free, that hold for what is computed in 16 bits too."""
+
+import numpy as np
+
+from ...core import Bounds
+from ...program import Program, RecordedStep
+from ..context import DiagnosisContext
+
+
+SHORT = ("float16", "bfloat16")
+
+NATURAL = {
+    "Sigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0), "Softsign": (-1.0, 1.0),
+    "Relu": (0.0, np.inf), "Relu6": (0.0, 6.0), "HardSigmoid": (0.0, 1.0),
+}  # fmt: skip
+"""Ranges that every format keeps: their ends are numbers of it, and rounding is monotone."""
+
+SAME = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
+"""Operations that return the numbers they get."""
+
+
+def computed_ends(case: DiagnosisContext, tensor: int) -> Bounds | None:
+    """`case.free_ends`, of the model as it is computed.
+
+    Bounds are of a copy in 32 bits. Where 16 bits are used behind the last weights, rounding may
+    leave them: nothing is known then but the range of an activation that comes last.
+    """
+    found = case.free_ends(tensor)
+    if found is None or not in_16_bits(case.program, tensor):
+        return found
+    makers = _makers(case.program)
+    step = makers.get(tensor)
+    while step is not None and step.kind in SAME:
+        step = makers.get(step.reads[0]) if step.reads else None
+    if step is None or step.kind not in NATURAL:
+        return None
+    lo, hi = NATURAL[step.kind]
+    return np.full_like(found[0], lo), np.full_like(found[1], hi)
+
+
+def in_16_bits(program: Program, tensor: int) -> bool:
+    """Whether a layer behind the last trainable weights before a tensor computes in 16 bits."""
+    formats = {layer.path: layer.dtype for layer in program.layers}
+    if not any(dtype in SHORT for dtype in formats.values()):
+        return False
+    makers = _makers(program)
+    todo, seen = [tensor], {tensor}
+    while todo:
+        step = makers.get(todo.pop())
+        if step is None or any(program.weights[i].trainable for i in step.weights):
+            continue
+        # An operation outside of layers computes in the format of what it reads.
+        if formats.get(step.layer, SHORT[0]) in SHORT:
+            return True
+        todo += [t for t in (*step.reads, *step.blocked) if t not in seen]
+        seen.update(todo)
+    return False
+
+
+def _makers(program: Program) -> dict[int, RecordedStep]:
+    return {t: step for step in program.steps for t in step.gives}
