@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from cases import some
+from outrange.frontends.keras.training.backends.jitted import JaxTraining
 from outrange.frontends.keras.training.copies.clone import Clone
 from outrange.frontends.keras.training.copies.lent import Lent
 from outrange.frontends.keras.training.copies.state import State
-from outrange.frontends.keras.training.jitted import JaxTraining
 
 
 keras = pytest.importorskip("keras")

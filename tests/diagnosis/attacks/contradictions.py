@@ -79,7 +79,7 @@ class Attack:
 
     def gradients(self, rows: slice = slice(None), penalties: bool = True) -> dict[str, Any]:
         """Path of each trainable weight to the gradient of the whole loss; the loss under `""`."""
-        from outrange.frontends.keras.training.gradients import gradients
+        from outrange.frontends.keras.training.backends.gradients import gradients
 
         k, ops = self.keras, self.keras.ops
         x = ops.convert_to_tensor(self.program.x[rows])
@@ -101,7 +101,7 @@ class Attack:
 
     def through(self, value: Callable[[], Any]) -> float:
         """The largest gradient of a scalar by any trainable weight."""
-        from outrange.frontends.keras.training.gradients import gradients
+        from outrange.frontends.keras.training.backends.gradients import gradients
 
         _, found = gradients(self.keras, self.model, value)
         return max((float(np.abs(np.nan_to_num(g)).max()) for g in found if g is not None),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...frontends.keras.api import keras
-from ...frontends.keras.training.gradients import gradients
+from ...frontends.keras.training.backends.gradients import gradients
 from .plan import Group, Objective, OptimizerChoice, Options, TrainingData, same_shapes
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...frontends.keras.training.gradients import jax_module
+from ...frontends.keras.training.backends.gradients import jax_module
 from .plan import Group, Objective, OptimizerChoice, Options, TrainingData, same_shapes
 
 

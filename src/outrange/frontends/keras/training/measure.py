@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ....program import Measured
-from .compiled_tensorflow import TensorFlowTraining
+from .backends.compiled_tensorflow import TensorFlowTraining
+from .backends.gradients import gradients
+from .backends.jitted import JaxTraining
 from .copies.lent import numbers_kept
-from .gradients import gradients
-from .jitted import JaxTraining
 from .randomness import own_code
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ....program import Rehearsal
+from .backends.jitted import JaxTraining
 from .copies.clone import Clone, clone
 from .copies.lent import Lent
 from .copies.protocol import Copy
 from .copies.state import State
-from .jitted import JaxTraining
 from .measure import ROWS, Measurement, first_line
 from .randomness import own_loss
 from .training import own_training

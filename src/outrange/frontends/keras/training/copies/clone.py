@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..compiled_tensorflow import TensorFlowTraining
-from ..jitted import rate_owner
+from ..backends.compiled_tensorflow import TensorFlowTraining
+from ..backends.jitted import rate_owner
+from ..backends.torch_steps import TorchTraining
 from ..stepping import settings_of, unclipped
-from ..torch_steps import TorchTraining
 from .protocol import Look
 
 

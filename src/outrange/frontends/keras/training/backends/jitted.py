@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..names import packed
+from ...names import packed
+from ..stepping import settings_of, unclipped
 from .gradients import jax_module
-from .stepping import settings_of, unclipped
 
 
 @cache

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ...tensorflow.api import tensorflow
-from ..names import packed
-from .randomness import own_code
-from .stepping import moves_entries_alone
+from ....tensorflow.api import tensorflow
+from ...names import packed
+from ..randomness import own_code
+from ..stepping import moves_entries_alone
 
 
 class TensorFlowTraining:

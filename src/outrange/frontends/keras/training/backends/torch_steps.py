@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ...torch.api import torch
-from ...torch.recorded import ReplayedFunction
-from .randomness import own_code
-from .stepping import moves_entries_alone
+from ....torch.api import torch
+from ....torch.recorded import ReplayedFunction
+from ..randomness import own_code
+from ..stepping import moves_entries_alone
 
 
 LARGEST = 1_000_000

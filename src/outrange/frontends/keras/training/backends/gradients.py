@@ -31,7 +31,7 @@ def _dense(k: Any, gradient: Any) -> Any:
 
 
 def _tensorflow(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
-    from ...tensorflow.api import tensorflow
+    from ....tensorflow.api import tensorflow
 
     tf = tensorflow()
 
@@ -63,7 +63,7 @@ def _jax(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]
 
 
 def _torch(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
-    from ...torch.api import torch
+    from ....torch.api import torch
 
     scalar = value()
     wanted = [v.value for v in model.trainable_variables]
@@ -75,6 +75,6 @@ def _torch(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[An
 
 def jax_module() -> Any:
     """JAX itself, for those who compile a training program of their own."""
-    from ...jax.api import jax
+    from ....jax.api import jax
 
     return jax()

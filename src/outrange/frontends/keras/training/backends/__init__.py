@@ -1,0 +1,1 @@
+"""Steps of training as each backend takes them."""
