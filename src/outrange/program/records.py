@@ -245,6 +245,8 @@ class Program:
         repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
         dead_start: `(trials=…, names=…, least=…)` to the chances of a dead start, as
             `train.expected` answers; None where nobody can be asked.
+        batch_statistics: Asked when it is needed: names of layers that take the statistics of the
+            batch in training, to the entries of one row that these are over.
     """
 
     name: str
@@ -273,3 +275,4 @@ class Program:
     understood: Mapping[int, str] = field(default_factory=dict)
     repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None
     dead_start: Callable[..., Any] | None = None
+    batch_statistics: Callable[[], Mapping[str, int]] | None = None

@@ -15,6 +15,7 @@ from ..files import read
 from ..precision import dtypes, in_float32
 from ..signature import output_names
 from ..trace.tolerant import Followed, follow, symbols
+from .batch_statistics import batch_statistics
 from .measure import Measurement
 from .output_heads import head
 from .parts import NOISY, model_part, parts, whole_again
@@ -96,6 +97,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         changed_in_training=any(layer.noisy for layer in layers) or not found,
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
+        batch_statistics=partial(batch_statistics, k, model, struct),
         **_steps_ahead(k, model, wide, index, compiled, whole, again),
     )
 
