@@ -247,6 +247,7 @@ class Program:
             `train.expected` answers; None where nobody can be asked.
         batch_statistics: Asked when it is needed: names of layers that take the statistics of the
             batch in training, to the entries of one row that these are over.
+        wide: Whether the data may enter it in float64; else they are rounded to float32 before.
     """
 
     name: str
@@ -276,3 +277,4 @@ class Program:
     repair: Callable[[Sequence[ModelChange], Any, Any], "Program | None"] | None = None
     dead_start: Callable[..., Any] | None = None
     batch_statistics: Callable[[], Mapping[str, int]] | None = None
+    wide: bool = False

@@ -44,7 +44,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Count the numbers over which statistics are taken."""
     program = case.program
     batch = 1 if case.rows == 1 else case.batch_size
-    if batch is None or program.batch_statistics is None or program.losses == ():
+    if batch is None or program.batch_statistics is None or not program.losses:
         return
     batch = min(batch, case.rows)
     last = case.rows % batch

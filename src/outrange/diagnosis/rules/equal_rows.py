@@ -102,11 +102,10 @@ def _groups(case: DiagnosisContext) -> np.ndarray:
 
     Rows that are not finite are equal to none: what they give is NaN, which no floor is about.
     """
-    wide = any("64" in layer.dtype for layer in case.program.layers)
     parts = []
     for array in case.x:
         flat = array.reshape(len(array), -1)
-        if flat.dtype == np.float64 and not wide:
+        if flat.dtype == np.float64 and not case.program.wide:
             with np.errstate(over="ignore"):
                 flat = flat.astype(np.float32)
         parts.append(np.ascontiguousarray(flat).view(np.uint8).reshape(len(flat), -1))

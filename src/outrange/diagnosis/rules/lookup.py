@@ -16,6 +16,12 @@ from ..wording import share, short, span
 KEPT = ("Cast", "ConvertToTensor", "ExpandDims", "Flatten", "Identity", "Reshape", "Squeeze")
 """Operations whose result holds the numbers of their argument, all of them, fractions aside."""
 
+WIDE = (None, "float32", "float64", "int32", "int64")
+"""Formats that hold the places of any table."""
+
+MOST = 2.0**31
+"""Numbers from here on are no places on any backend, and turn into others as they are cast."""
+
 OUTSIDE = {
     "jax": "On JAX what is looked up for them is NaN, silently.",
     "tensorflow": "On TensorFlow `fit` raises InvalidArgumentError on a CPU.",
@@ -104,17 +110,18 @@ def _lookups(program: Program) -> Iterator[_Lookup]:
 
 def _keeps(step: RecordedStep) -> bool:
     alone = len(step.reads) + len(step.blocked) == 1
-    return step.kind in KEPT and alone and not step.weights and not step.opaque
+    plain = alone and not step.weights and not step.opaque
+    return step.kind in KEPT and plain and step.options.get("dtype") in WIDE
 
 
 def _numbers(case: DiagnosisContext, place: int) -> np.ndarray:
-    """The finite numbers of an input, as the model gets them."""
+    """The numbers of an input below `MOST`, as the model gets them."""
     array = case.x[place]
-    if array.dtype == np.float64 and not any("64" in one.dtype for one in case.program.layers):
+    if array.dtype == np.float64 and not case.program.wide:
         with np.errstate(over="ignore"):
             array = array.astype(np.float32)
     flat = array.reshape(-1).astype(np.float64)
-    return flat[np.isfinite(flat)]
+    return flat[np.abs(flat) < MOST]
 
 
 def _which(case: DiagnosisContext, found: _Lookup) -> str:

@@ -98,6 +98,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
         batch_statistics=partial(batch_statistics, k, model, struct),
+        wide="float64" in (k.backend.floatx(), *dtypes(model).values()),
         **_steps_ahead(k, model, wide, index, compiled, whole, again),
     )
 
