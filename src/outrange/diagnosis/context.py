@@ -237,7 +237,16 @@ class DiagnosisContext:
         kept = self.measured.outputs if self.measured is not None else ()
         if kept and len(kept[0]) == self.rows:
             return list(kept)
-        return self.program.predict(self.given[0])
+        return self.predict(self.given[0])
+
+    def predict(self, x: Any) -> list[np.ndarray]:
+        """What the model returns of some rows; empty if it fails on them, as lookups may."""
+        try:
+            return self.program.predict(x)
+        except Exception as error:
+            last = (str(error).strip().splitlines() or [""])[0]
+            self.unread.append(f"outputs: the model fails ({type(error).__name__}: {last[:200]})")
+            return []
 
     @cached_property
     def measured(self) -> Measured | None:
@@ -251,7 +260,7 @@ class DiagnosisContext:
             return None
         if self.program.measure is None:
             x, _ = self._repeated(rows)
-            return not all(map(_finite, self.program.predict(x)))
+            return not all(map(_finite, self.predict(x)))
         found = self._measured_at(rows)
         return None if found is None else bool(found.spoiled or not np.isfinite(found.loss))
 
