@@ -12,8 +12,8 @@ import numpy as np
 from ..core import Bounds
 from ..graph import Graph
 from ..program import Head, Layer, Loss, Measured, PartialGraph, Program
-from .bounds import Ranges, ends_of, ends_of_both, interval_ends, linear_ends
-from .plan import Plan
+from .bounds import Ranges, UnitRanges, ends_of, ends_of_both, interval_ends, linear_ends
+from .plan import Plan, cut
 from .trials import ROWS, Trials
 
 
@@ -22,14 +22,6 @@ WORK = 40_000_000
 
 LARGE, DEEP = 2_000_000, 60
 """Weights and layers beyond which the framework is not run unless the caller asks for steps."""
-
-
-@dataclass(frozen=True, eq=False)
-class UnitRanges:
-    """What a tensor is at each row of the data: `(rows, units)` enclosures."""
-
-    lo: np.ndarray
-    hi: np.ndarray
 
 
 @dataclass(eq=False)
@@ -302,15 +294,6 @@ class DiagnosisContext:
     def calls(self, name: str) -> list[Layer]:
         """Every call of the layers of this name, whatever models are around them."""
         return [x for x in self.program.layers if x.path.split("/")[-1] == name]
-
-
-def cut(data: Any, rows: np.ndarray) -> Any:
-    """Some rows of arrays in a structure."""
-    if isinstance(data, dict):
-        return {key: cut(part, rows) for key, part in data.items()}
-    if isinstance(data, list | tuple):
-        return type(data)(cut(part, rows) for part in data)
-    return None if data is None else data[rows]
 
 
 def _finite(array: np.ndarray) -> bool:

@@ -38,6 +38,8 @@ CALLED = {
     **{name: called for name, (_, called) in POWERS.items()},
 }
 
+ALL_EQUAL = "every row of x is the same"
+
 FIX = (
     "np.unique(x, axis=0)   # what made rows equal: division of integers, scaling by row, a wrong "
     "column?"
@@ -93,7 +95,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         elif not groups.any() and (y != y[:1]).any():
             yield rule.found(
                 Level.SUSPECTED, "", f"{_all_equal(case)}: no network can tell the rows apart.",
-                FIX, title="every row of x is the same", holds_for="these rows",
+                FIX, title=ALL_EQUAL, holds_for="these rows",
             )  # fmt: skip
 
 
@@ -170,17 +172,21 @@ def _finding(
     apart = (flat != flat[firsts[groups]]).any(axis=1)
     count = int(np.isin(groups, groups[apart]).sum())
     if groups.any():
-        start = (
+        title, what = rule.title, (
             f"{count:,} of your {len(y):,} rows are equal to another row in x and their targets "
-            "differ"
-        )
+            f"differ: no network can get the {name} below {at_least(found)}; the best constant "
+            f"gives {short(constant)}."
+        )  # fmt: skip
     else:
-        start = _all_equal(case)
+        title, what = ALL_EQUAL, (
+            f"{_all_equal(case)}: no network can get the {name} below {at_least(found)}, which is "
+            "what the best constant gives."
+        )  # fmt: skip
     yield rule.found(
         Level.PROVED, "",
-        f"{start}: no network can get the {name} below {at_least(found)}; the best constant gives "
-        f"{short(constant)}.",
-        FIX, title=rule.title if groups.any() else "every row of x is the same",
+        what,
+        FIX,
+        title=title,
         cost={"rows": count, "loss_floor": found, "constant": constant},
         holds_for="all weights of every network that gives equal rows one output, on these rows",
         note=found - least < LARGE * (constant - least),
