@@ -30,6 +30,14 @@ class Ranges:
     leaves: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, eq=False)
+class UnitRanges:
+    """What a tensor is at each row of the data: `(rows, units)` enclosures."""
+
+    lo: np.ndarray
+    hi: np.ndarray
+
+
 def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
     """Interval bounds over boxes, infinite ends allowed.
 

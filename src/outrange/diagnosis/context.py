@@ -11,9 +11,17 @@ import numpy as np
 
 from ..core import Bounds
 from ..graph import Graph
-from ..program import Head, Layer, Loss, Measured, PartialGraph, Program
-from .bounds import Ranges, ends_of, ends_of_both, interval_ends, linear_ends, row_ends
-from .plan import Plan
+from ..program import Head, Loss, Measured, PartialGraph, Program
+from .bounds import (
+    Ranges,
+    UnitRanges,
+    ends_of,
+    ends_of_both,
+    interval_ends,
+    linear_ends,
+    row_ends,
+)
+from .plan import Plan, cut
 from .rounding.roundings import Roundings
 from .trials import ROWS, Trials
 
@@ -23,14 +31,6 @@ WORK = 40_000_000
 
 LARGE, DEEP = 2_000_000, 60
 """Weights and layers beyond which the framework is not run unless the caller asks for steps."""
-
-
-@dataclass(frozen=True, eq=False)
-class UnitRanges:
-    """What a tensor is at each row of the data: `(rows, units)` enclosures."""
-
-    lo: np.ndarray
-    hi: np.ndarray
 
 
 @dataclass(eq=False)
@@ -78,10 +78,15 @@ class DiagnosisContext:
         return _side_by_side(self.x)
 
     @cached_property
-    def seen(self) -> np.ndarray:
-        """`flat` as the model gets it: what `fit` hands over is rounded to the type it takes."""
+    def entering(self) -> list[np.ndarray]:
+        """`x` as the model gets it: what `fit` hands over is rounded to the type it takes."""
         with np.errstate(all="ignore"):
-            return _side_by_side(self.program.taken(self.x) if self.program.taken else self.x)
+            return self.program.taken(self.x) if self.program.taken else self.x
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """`entering` as `flat` is of `x`."""
+        return _side_by_side(self.entering)
 
     @cached_property
     def sound_rows(self) -> np.ndarray:
@@ -234,7 +239,16 @@ class DiagnosisContext:
         kept = self.measured.outputs if self.measured is not None else ()
         if kept and len(kept[0]) == self.rows:
             return list(kept)
-        return self.program.predict(self.given[0])
+        return self.predict(self.given[0])
+
+    def predict(self, x: Any) -> list[np.ndarray]:
+        """What the model returns of some rows; empty if it fails on them, as lookups may."""
+        try:
+            return self.program.predict(x)
+        except Exception as error:
+            last = (str(error).strip().splitlines() or [""])[0]
+            self.unread.append(f"outputs: the model fails ({type(error).__name__}: {last[:200]})")
+            return []
 
     @cached_property
     def measured(self) -> Measured | None:
@@ -248,7 +262,7 @@ class DiagnosisContext:
             return None
         if self.program.measure is None:
             x, _ = self._repeated(rows)
-            return not all(np.isfinite(array).all() for array in self.program.predict(x))
+            return not all(np.isfinite(array).all() for array in self.predict(x))
         found = self.measured_at(rows)
         return None if found is None else bool(found.spoiled or not np.isfinite(found.loss))
 
@@ -278,21 +292,6 @@ class DiagnosisContext:
     def batch_normalized(self) -> bool:
         """Whether training sees other numbers than inference, where gradients are measured."""
         return any(layer.statistics for layer in self.program.layers)
-
-    # ---- layers ---------------------------------------------------------------------------
-
-    def calls(self, name: str) -> list[Layer]:
-        """Every call of the layers of this name, whatever models are around them."""
-        return [x for x in self.program.layers if x.path.split("/")[-1] == name]
-
-
-def cut(data: Any, rows: np.ndarray) -> Any:
-    """Some rows of arrays in a structure."""
-    if isinstance(data, dict):
-        return {key: cut(part, rows) for key, part in data.items()}
-    if isinstance(data, list | tuple):
-        return type(data)(cut(part, rows) for part in data)
-    return None if data is None else data[rows]
 
 
 def _side_by_side(arrays: list[np.ndarray]) -> np.ndarray:

@@ -111,3 +111,12 @@ def cut_rows(data: Any, kept: int) -> Any:
     if isinstance(data, list | tuple):
         return type(data)(cut_rows(part, kept) for part in data)
     return None if data is None else data[:kept]
+
+
+def cut(data: Any, rows: np.ndarray) -> Any:
+    """Some rows of arrays in a structure."""
+    if isinstance(data, dict):
+        return {key: cut(part, rows) for key, part in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(cut(part, rows) for part in data)
+    return None if data is None else data[rows]

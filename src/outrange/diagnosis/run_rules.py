@@ -33,6 +33,9 @@ SEE_OTHERS = "see the other findings"
 CONSEQUENCES = ("OR025", "OR030")
 """Rules that tell what follows from a start or from data that other rules find at fault."""
 
+OF_THE_DATA = ("OR036", "OR037")
+"""Rules about what enters: they come first of what is as sure, as dead units may follow from it."""
+
 
 def pointing(found: Sequence[Finding]) -> list[Finding]:
     """Findings that only point at the others, with the fix of the surest of those."""
@@ -118,7 +121,7 @@ def diagnose(
     for code, rule in applied.items():
         tell(Stage(f"{code} {rule.title}"))
         found += rule.check(case)
-    found.sort(key=lambda finding: (-finding.level, finding.code))
+    found.sort(key=lambda one: (-one.level, one.code not in OF_THE_DATA, one.code))
     found = pointing(harmless_as_notes(case, found))
     if try_fixes:
         found = with_fixes_tried(case, found)

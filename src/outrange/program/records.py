@@ -237,6 +237,8 @@ class Program:
             recorded; no function where they are those of inference.
         dead_start: `(trials=…, names=…, least=…)` to the chances of a dead start, as
             `train.expected` answers; None where nobody can be asked.
+        batch_statistics: Asked when it is needed: names of layers that take the statistics of the
+            batch in training, to the entries of one row that these are over.
     """
 
     name: str
@@ -273,3 +275,4 @@ class Program:
     not_run: str = ""
     dead_start: Callable[..., Any] | None = None
     in_training: Callable[[], "Program | None"] | None = None
+    batch_statistics: Callable[[], Mapping[str, int]] | None = None

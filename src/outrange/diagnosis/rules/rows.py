@@ -98,6 +98,8 @@ def row_in_company(case: DiagnosisContext) -> RowInCompany | None:
     if not (case.flat[base] != case.flat[donor]).any():
         return None  # Of rows that are all the same nothing is seen.
     before = _outputs(case, base)
+    if not before:
+        return None  # It fails on these rows.
     half = np.where(np.arange(count) % 2 == 1, base, donor)
     for rows, kept in ((base[::-1], np.arange(count)[::-1]), (half, np.arange(count))):
         # Which rows of `before` are there again, and where.
@@ -131,7 +133,7 @@ def _outputs(case: DiagnosisContext, rows: np.ndarray) -> list[np.ndarray]:
         found = case.program.measure(x, y).outputs
         if found:
             return list(found)
-    return case.program.predict(x)
+    return case.predict(x)
 
 
 def _moved(

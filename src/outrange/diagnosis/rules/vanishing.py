@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...program import Weight
+from ...program import Layer, Weight
 from ..changes import Change
 from ..context import DiagnosisContext
 from ..paths import weights_after
@@ -100,7 +100,7 @@ def _proved(
 ) -> Finding | None:
     """The derivatives of the output by the first layer, beside those by the last one."""
     index, weight = kernels[0]
-    calls = case.calls(weight.layer) if _only_in(case, index, weight.layer) else []
+    calls = _calls(case, weight.layer) if _only_in(case, index, weight.layer) else []
     bound = sensitivity(case, calls) if calls else None
     if bound is None or bound >= RATIO:
         return None
@@ -108,7 +108,7 @@ def _proved(
     way = [(index, weight), *((i, w) for i, w in kernels if i in behind)]
     layers = len({w.layer for _, w in way})
     # The unit of the outputs, and of the loss, is in the derivatives by the last layer too.
-    last = sensitivity(case, case.calls(way[-1][1].layer))
+    last = sensitivity(case, _calls(case, way[-1][1].layer))
     if layers < FEWEST or last is None or bound > RATIO * last or _gets_there(case, index, bound):
         return None
     small = f"add up to at most {bound:.1e}: hardly any"
@@ -211,3 +211,8 @@ def _grown(case: DiagnosisContext) -> float | None:
     most = max(float(np.abs(p[np.isfinite(p)]).max(initial=0.0)) for p in case.predictions)
     wanted = max(float(np.abs(np.nan_to_num(y)).max(initial=0.0)) for y in case.y)
     return most if most > 1e4 * (1.0 + wanted) else None
+
+
+def _calls(case: DiagnosisContext, name: str) -> list[Layer]:
+    """Every call of the layers of this name, whatever models are around them."""
+    return [x for x in case.program.layers if x.path.split("/")[-1] == name]

@@ -16,14 +16,16 @@ from ..files import read
 from ..precision import formats, in_float32, taken
 from ..signature import output_names
 from ..trace.tolerant import Followed, follow, symbols
+from .batch_statistics import batch_statistics
 from .copies.lent import numbers_kept
-from .measure import Measurement, first_line
+from .measure import Measurement
 from .modes import Mode, dropped, modes, unlike
 from .output_heads import dropping, head
-from .parts import model_part, parts, whole_again
-from .randomness import chance_kept, may_draw, more_than_losses, own_code_may_draw
+from .parts import model_part, whole_again
+from .randomness import chance_kept, may_draw, own_code_may_draw
 from .rehearsal import Rehearser
 from .repair import repairer
+from .runnable import lasting_parts, when_run
 from .stepping import slots, steady, stepping, understood, uneven, varied
 from .steps import steps
 from .training import loss_record, losses, makes_masks, optimizer_record
@@ -65,7 +67,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     )
     heads = dropping(k, model, x, heads)
     weights = tuple(_weight(k, v) for v in model.weights)
-    whole, free, missing = _parts(k, model, found, number, struct)
+    whole, free, missing = lasting_parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
     asked = compiled and y is not None
     made_of = modes(k, model, found) if found else []
@@ -101,9 +103,10 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         changed_in_training=changed,
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
+        batch_statistics=partial(batch_statistics, k, model, struct),
         taken=partial(taken, k, k.tree.flatten(struct)),
         **_steps_ahead(k, model, wide, found, index, compiled, whole, again),
-        **_when_run(k, model, struct, x, measurement),
+        **when_run(k, model, struct, x, measurement),
     )
     run = partial(_in_training, program, k, model, wide, struct, objects, index)
     return replace(program, in_training=run) if changed and objects else program
@@ -189,42 +192,6 @@ def _losses(found: Followed | None, objects: list, number: dict[int, int]) -> li
         )
         for (loss, output, _, weight), tensor in zip(objects, found.losses, strict=True)
     ]  # fmt: skip
-
-
-def _stateful(model: Any) -> str:
-    """Which layer begins with what the batch before has left, as a sentence; `""` if none."""
-    names = [o.name for o in model._flatten_layers() if getattr(o, "stateful", False)]
-    return f"layer `{names[0]}` is stateful, and goes on from the batch before" if names else ""
-
-
-def _parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[str]]:
-    """Graphs of the model, see `parts`; none that would hold for the state at hand alone."""
-    stateful = _stateful(model)
-    return (None, None, [f"ranges: {stateful}"]) if stateful else parts(k, model, *recorded)
-
-
-def _when_run(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement) -> dict[str, Any]:
-    """What the program says of running the model, and training it."""
-    return {
-        "input_dtypes": tuple(str(t.dtype) for t in k.tree.flatten(struct)),
-        "more_than_losses": more_than_losses(k, model),
-        "not_run": _not_run(k, model, x, measurement),
-    }
-
-
-def _not_run(k: Any, model: Any, x: Any, measurement: Measurement) -> str:
-    """Why the model is not run on rows as they come, or `""`."""
-    stateful = _stateful(model)
-    if stateful:
-        return stateful
-    sizes = {t.shape[0] for t in k.tree.flatten(getattr(model, "inputs", None) or [])} - {None}
-    if not sizes or sizes == {len(k.tree.flatten(x)[0])}:
-        return ""
-    try:
-        measurement.predict(x)
-    except Exception as error:
-        return f"the model takes {min(sizes)} rows at a time ({first_line(error)})"
-    return ""
 
 
 def _weight(k: Any, variable: Any) -> Weight:

@@ -1,0 +1,179 @@
+"""Floors of a loss where rows of one group get one output, whatever that is.
+
+Within a group the mean of the targets is best for squares and cross-entropies, their median for
+absolute errors: what is left there is the floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core import down
+from ...program import Loss, Program
+from ..baselines import EPSILON
+
+
+WORK = 20_000_000
+"""Numbers among the targets beyond which no floor is computed: they are sorted."""
+
+ROUNDED = 1e-9
+"""Share of a floor that pays for the rounding of its own arithmetic."""
+
+
+def is_plain_mean(program: Program, loss: Loss) -> bool:
+    """Whether a loss is the mean over all entries of what it is at each, without masks."""
+    given = {t: step for step in program.steps if not step.inside for t in step.gives}
+    last = given.get(-1 if loss.tensor is None else loss.tensor)
+    if not loss.known or loss.name not in FLOORS or loss.smoothing or last is None:
+        return False
+    summed = given.get(last.reads[0]) if last.reads else None
+    if last.kind != "DivideNoNan" or summed is None or summed.kind != "Sum":
+        return False
+    plain = loss.options.get("axis", -1) == -1 and loss.options.get("weight", 1.0) > 0
+    # The symbols of inputs come first, then those of the targets.
+    targets = range(len(program.inputs), len(program.inputs) + len(program.losses))
+    leaves, left = set(), [last]
+    while left:
+        step = left.pop()
+        for tensor in (*step.reads, *step.blocked):
+            if tensor in given:
+                left.append(given[tensor])
+            else:
+                leaves.add(tensor)
+    allowed = {program.output_tensors[loss.output], *targets}
+    return plain and "ignore_class" not in loss.options and leaves <= allowed
+
+
+@dataclass(frozen=True, eq=False)
+class _Grouping:
+    """Rows in the order of their groups."""
+
+    order: np.ndarray
+    starts: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, groups: np.ndarray) -> _Grouping:
+        order = np.argsort(groups, kind="stable")
+        _, starts, counts = np.unique(groups[order], return_index=True, return_counts=True)
+        return cls(order, starts, counts)
+
+    def sums(self, y: np.ndarray) -> np.ndarray:
+        """Of each group."""
+        return np.add.reduceat(y[self.order], self.starts, axis=0)
+
+    def means(self, y: np.ndarray) -> np.ndarray:
+        """Of each group."""
+        return self.sums(y) / self.counts.reshape(-1, *[1] * (y.ndim - 1))
+
+
+def _square(y: np.ndarray, groups: _Grouping) -> float:
+    far = y[groups.order] - np.repeat(groups.means(y), groups.counts, axis=0)
+    sums = np.add.reduceat(far, groups.starts, axis=0)
+    # The mean is rounded: this takes back what squares around another number are too large by.
+    more = np.square(sums) / groups.counts[:, None]
+    return float((np.square(far).sum() - more.sum()) / y.size)
+
+
+def _absolute(y: np.ndarray, groups: _Grouping) -> float:
+    """Around the median: the upper half of sorted numbers less the lower half."""
+    counts = np.repeat(groups.counts, groups.counts)
+    place = np.arange(len(y)) - np.repeat(groups.starts, groups.counts)
+    sign = np.sign(2 * place - (counts - 1))
+    number = np.repeat(np.arange(len(groups.counts)), groups.counts)
+    total = 0.0
+    for column in y.T:
+        column = column[groups.order]
+        total += float((sign * column[np.lexsort((column, number))]).sum())
+    return total / y.size
+
+
+def _entropy(shares: np.ndarray) -> np.ndarray:
+    return np.where(shares > 0, -shares * np.log(np.where(shares > 0, shares, 1.0)), 0.0)
+
+
+def _binary(y: np.ndarray, groups: _Grouping) -> float:
+    p = groups.means(y)
+    return float((_entropy(p) + _entropy(1 - p)).mean(axis=1) @ groups.counts / len(y))
+
+
+def _classes(y: np.ndarray, groups: _Grouping) -> float:
+    """Of `(rows, places, classes)`, whose entries need not add up to 1."""
+    p = groups.means(y)
+    mass = p.sum(axis=-1)
+    left = _entropy(p).sum(axis=-1) - _entropy(mass)
+    return float(left.mean(axis=1) @ groups.counts / len(y))
+
+
+def _numbered(y: np.ndarray, groups: _Grouping) -> float:
+    """Of `(rows, places)` class numbers, by how often each occurs in a group at a place."""
+    classes, places = int(y.max()) + 1, y.shape[1]
+    number = np.repeat(np.arange(len(groups.counts)), groups.counts)[:, None]
+    keys = (number * places + np.arange(places)) * classes + y[groups.order].astype(np.int64)
+    cells, count = np.unique(keys, return_counts=True)
+    of = groups.counts[cells // classes // places]
+    return float((count * np.log(of / count)).sum() / y.size)
+
+
+FLOORS: dict[str, Callable[[np.ndarray, _Grouping], float]] = {
+    "mean_squared_error": _square, "mean_absolute_error": _absolute,
+    "binary_crossentropy": _binary, "categorical_crossentropy": _classes,
+    "sparse_categorical_crossentropy": _numbered,
+}  # fmt: skip
+"""What is left of each loss at the best outputs of groups."""
+
+
+def _rows_of(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Targets in the form that `FLOORS` read; None if they do not fit loss and output."""
+    if not shape:
+        return None
+    width, flat = shape[-1], y.reshape(len(y), -1)
+    if loss.name == "sparse_categorical_crossentropy":
+        fits = y.shape[1:] in (shape[:-1], (*shape[:-1], 1)) and width > 1
+        return flat if fits and _are_classes(y, width) else None
+    if y.shape[1:] != shape and (y.ndim > 1 or shape != (1,)):
+        return None
+    if loss.name == "binary_crossentropy":
+        return flat if y.min() >= 0 and y.max() <= 1 else None
+    if loss.name == "categorical_crossentropy":
+        fits = width > 1 and y.min() >= 0 and y.sum(axis=-1).max() <= 1 + 1e-3
+        return y.reshape(len(y), -1, width) if fits else None
+    return flat
+
+
+def _are_classes(y: np.ndarray, width: int) -> bool:
+    return bool((y == np.floor(y)).all() and y.min() >= 0 and y.max() < width)
+
+
+def floor_of(program: Program, loss: Loss, y: np.ndarray) -> Callable[[np.ndarray], float] | None:
+    """The function from groups of rows to a lower bound of a loss; None if it is not known.
+
+    Args:
+        program: The model and its losses.
+        loss: One that `is_plain_mean`.
+        y: Its targets, float64, finite, rows first.
+    """
+    if loss.output >= len(program.heads) or y.size > WORK:
+        return None
+    shape, head = program.outputs[loss.output][1], program.heads[loss.output]
+    rows = _rows_of(loss, y, shape)
+    chances = loss.name.endswith("categorical_crossentropy") and not loss.from_logits
+    # Of outputs below 0 Keras makes numbers that are no chances, and may add up to more than 1.
+    sound = head.axis == -1 and head.activation in ("softmax", "sigmoid")
+    if rows is None or (chances and not sound):
+        return None
+    narrow = rows.astype(np.float32).astype(np.float64)
+    # Clipped from below, chances add up to as much more than 1.
+    clipped = 2 * EPSILON * shape[-1] if loss.name.endswith("crossentropy") else 0.0
+
+    of = FLOORS[loss.name]
+
+    def floor(numbers: np.ndarray) -> float:
+        grouping = _Grouping.of(numbers)
+        least = min(of(rows, grouping), of(narrow, grouping)) * (1 - ROUNDED) - clipped
+        return max(0.0, float(down(least)))
+
+    return floor

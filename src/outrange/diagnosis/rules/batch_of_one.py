@@ -1,0 +1,80 @@
+"""OR038: batch normalization over a single number."""
+
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+
+from ...answers.diagnosis import Finding, Level
+from ..context import DiagnosisContext
+from ..registry import Example, ModelAndData, Rule, register
+from ..wording import names, steps_said
+
+
+def _normalized(keras: ModuleType) -> ModelAndData:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 4)).astype("float32")
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(8),
+            keras.layers.BatchNormalization(name="normalized"),
+            keras.layers.ReLU(),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model, x, x[:, :1] - x[:, 1:2]
+
+
+@register(
+    "OR038", "batch normalization over a single number",
+    """In training a BatchNormalization takes mean and variance over the rows of the batch and the
+    places of the layer. Over one number the mean is that number and the variance 0: the layer
+    returns its beta, the same for every row, and nothing before it is trained through it; at
+    inference it uses what it collected, and returns something else. PROVED from the shapes and the
+    batch size given (`batch_size=`, or a single row), for all weights. A note where only the last
+    batch of an epoch has one row. Use larger batches, or LayerNormalization, or none.""",
+    Example(
+        _normalized, _normalized,
+        options={"epochs": 3, "batch_size": 1}, twin_options={"epochs": 3, "batch_size": 16},
+    ),
+)  # fmt: skip
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Count the numbers over which statistics are taken."""
+    program = case.program
+    batch = 1 if case.rows == 1 else case.batch_size
+    if batch is None or program.batch_statistics is None or not program.losses:
+        return
+    batch = min(batch, case.rows)
+    last = case.rows % batch
+    if (batch > 1 and last != 1) or not case.batch_normalized:
+        return
+    single = {name for name, count in program.batch_statistics().items() if count == 1}
+    paths = [
+        one.path for one in program.layers
+        if one.kind == "BatchNormalization" and one.path.split("/")[-1] in single
+    ]  # fmt: skip
+    paths = list(dict.fromkeys(paths))
+    if not paths:
+        return
+    more = f" So do {names(paths[1:])}." if len(paths) > 1 else ""
+    if batch == 1:
+        yield rule.found(
+            Level.PROVED, paths[0],
+            "in training it takes mean and variance over one number (batches of one row), and "
+            "returns its beta for every row, up to rounding: nothing before it is trained through "
+            f"it, and at inference it returns something else.{more}",
+            "batch_size=32   # or LayerNormalization in place of BatchNormalization",
+            cost={"layers": len(paths)},
+            holds_for="all weights and all inputs, in training with batches of one row",
+        )  # fmt: skip
+        return
+    steps = -(-case.rows // batch)
+    yield rule.found(
+        Level.SUSPECTED, paths[0],
+        f"the last batch of an epoch has one row ({case.rows:,} rows in batches of {batch:,}): in "
+        f"one of {steps_said(steps)} it returns its beta whatever enters.{more}",
+        f"x, y = x[:{case.rows - 1}], y[:{case.rows - 1}]   # or another batch_size",
+        note=True,
+    )  # fmt: skip

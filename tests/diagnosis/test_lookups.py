@@ -1,0 +1,146 @@
+"""Numbers that enter an Embedding: what is said of them is what the backend does."""
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange.diagnosis import RULES
+
+
+keras = pytest.importorskip("keras")
+layers = keras.layers if keras else None
+
+OTHERS = sorted(set(RULES) - {"OR037"})
+
+
+def words(size=10, dtype="float32", length=4):
+    model = keras.Sequential(
+        [
+            keras.Input((length,), dtype=dtype),
+            layers.Embedding(size, 3),
+            layers.Flatten(),
+            layers.Dense(1),
+        ]
+    )
+    model.compile("sgd", "mse")
+    return model
+
+
+def found(model, x, rows=None):
+    """Findings of the rule alone, and its notes."""
+    count = rows or len(x)
+    answer = outrange.diagnose(model, x, np.arange(count) / count, steps=0, ignore=OTHERS)
+    return list(answer.findings), list(answer.notes)
+
+
+def numbers(seed=0, rows=20, length=4, most=10):
+    return np.random.default_rng(seed).integers(0, most, (rows, length))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+@pytest.mark.parametrize("given", ["int64", "uint8", "float32", "float64"])
+def test_places_of_the_table_are_fine(dtype, given):
+    assert found(words(dtype=dtype), numbers().astype(given)) == ([], [])
+
+
+def test_a_number_beyond_the_table_does_what_is_said():
+    x = numbers(most=11)
+    x[0, 0] = 10
+    (one,), _ = found(words(), x)
+    assert one.cost["outside"] == (x == 10).sum()
+    assert "0..9" in one.message
+    assert one.fix.startswith("Embedding(11, ...)")
+    model = words()
+    backend = keras.backend.backend()
+    if backend == "jax":
+        assert "NaN" in one.message
+        assert np.isnan(model.predict(x[:1], verbose=0)).all()
+    else:
+        error = "InvalidArgumentError" if backend == "tensorflow" else "IndexError"
+        assert error in one.message
+        with pytest.raises(Exception, match=r"indices|index") as raised:
+            model.fit(x, np.zeros(20), verbose=0)
+        assert error in type(raised.value).__name__
+
+
+def test_fractions_are_cut_as_is_said():
+    x = numbers() / 10
+    (one,), _ = found(words(), x)
+    assert one.cost["left"] == 1
+    assert "1 is left" in one.message
+    model = words()
+    cut = model.predict(np.trunc(x), verbose=0)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), cut)
+    whole = model.predict(np.array([[3.9, -0.9, 0.2, 9.99]]), verbose=0)
+    np.testing.assert_array_equal(model.predict(np.array([[3, 0, 0, 9]]), verbose=0), whole)
+
+
+def test_a_fraction_that_float32_does_not_have_is_none():
+    assert found(words(), numbers(most=9) + 1 - 1e-12) == ([], [])
+
+
+def test_numbers_below_0_read_from_the_end():
+    x = numbers(most=9)
+    x[:, 3] = -1
+    assert found(words(), x)[0] == []
+    (one,) = found(words(), x)[1]
+    assert "-1 reads row 9 of 10" in one.message
+    model = words()
+    last = np.where(x == -1, 9, x)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), model.predict(last, verbose=0))
+    x[0, 0] = 9
+    ((one,), _) = found(words(), x)
+    assert "Row 9 is read for 9 as well" in one.message
+    x[0, 0] = -11
+    assert any("outside" in one.message for one in found(words(), x)[0])
+
+
+def test_the_edges_of_the_table_are_in_it():
+    x = np.array([[0, 9, 9, 0]] * 8)
+    assert found(words(), x) == ([], [])
+    assert found(words(), -x - 1)[0] == []
+
+
+def test_numbers_that_are_not_finite_are_left_to_other_rules():
+    x = numbers().astype(float)
+    x[0] = np.nan, np.inf, -np.inf, 1e30
+    assert found(words(), x) == ([], [])
+
+
+def test_one_table_of_two_inputs_is_told_by_input():
+    a, b = keras.Input((2,)), keras.Input((2,))
+    table = layers.Embedding(10, 3)
+    joined = layers.Concatenate()([layers.Flatten()(table(a)), layers.Flatten()(table(b))])
+    model = keras.Model([a, b], layers.Dense(1)(joined))
+    model.compile("sgd", "mse")
+    good, bad = numbers(length=2), numbers(length=2) + 10
+    (one,), _ = found(model, [good, bad], 20)
+    assert "of input 1" in one.message
+    assert found(model, [good, good], 20) == ([], [])
+
+
+@pytest.mark.parametrize("prepared", ["divided", "column", "modulo"])
+def test_numbers_that_are_prepared_inside_are_not_judged(prepared):
+    """A layer before the table makes places of them."""
+    i = keras.Input((4,))
+    places = {
+        "divided": lambda: i / 10.0,
+        "column": lambda: i[:, :2],
+        "modulo": lambda: keras.ops.mod(i, 10.0),
+    }[prepared]()
+    model = keras.Model(i, layers.Dense(1)(layers.Flatten()(layers.Embedding(10, 3)(places))))
+    model.compile("sgd", "mse")
+    x = numbers()
+    x[:, 2:] += 50
+    assert found(model, x) == ([], [])
+
+
+def test_a_shape_that_changes_before_the_table_is_followed():
+    i = keras.Input((2, 2))
+    places = layers.Flatten()(layers.Reshape((4, 1))(i))
+    model = keras.Model(i, layers.Dense(1)(layers.Flatten()(layers.Embedding(10, 3)(places))))
+    model.compile("sgd", "mse")
+    x = numbers().reshape(20, 2, 2)
+    assert found(model, x) == ([], [])
+    (one,), _ = found(model, x + 10)
+    assert one.cost["outside"] == 80
