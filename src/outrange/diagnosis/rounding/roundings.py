@@ -30,7 +30,7 @@ from ...program import PartialGraph, Program
 from ..bounds import Ranges, at_once, steepest
 
 
-class Case(Protocol):
+class RoundedCase(Protocol):
     """What is asked of a `DiagnosisContext`."""
 
     program: Program
@@ -68,7 +68,7 @@ class Roundings:
         case: What is diagnosed.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: RoundedCase) -> None:
         self.case, self.part = case, case.program.whole
         self.computed = coarsest(layer.dtype for layer in case.program.layers)
 

@@ -77,19 +77,15 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     measurement = Measurement(k, model, index, draws or changed)
     rehearser = Rehearser(measurement)
     again = partial(whole_again, k, found, number, struct)
-    shapes = tuple(tuple(t.shape[1:]) for t in outputs)
-    labels = output_names(model, found.trace.outputs) if found else []
     program = Program(
         name=model.name,
         backend=k.backend.backend(),
         inputs=tuple(tuple(t.shape[1:]) for t in k.tree.flatten(struct)),
-        outputs=tuple(zip(labels, shapes, strict=True)),
+        outputs=_outputs(model, found, outputs),
         output_tensors=tuple(number[id(t)] for t in outputs),
         layers=layers,
         weights=weights,
-        escaped=frozenset(index[i] for i in found.escaped if i in index)
-        if found
-        else frozenset(index.values()),
+        escaped=_escaped(found, index),
         steps=tuple(made),
         heads=heads,
         losses=tuple(records),
@@ -110,6 +106,20 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     )
     run = partial(_in_training, program, k, model, wide, struct, objects, index)
     return replace(program, in_training=run) if changed and objects else program
+
+
+def _escaped(found: Followed | None, index: dict[int, int]) -> frozenset[int]:
+    """Weights with uses that are not recorded."""
+    read = found.escaped if found else index
+    return frozenset(index[i] for i in read if i in index)
+
+
+def _outputs(
+    model: Any, found: Followed | None, outputs: list[Any]
+) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Name and shape of each."""
+    labels = output_names(model, found.trace.outputs) if found else []
+    return tuple((n, tuple(t.shape[1:])) for n, t in zip(labels, outputs, strict=True))
 
 
 def _built(k: Any, model: Any, x: Any) -> None:
@@ -173,7 +183,7 @@ def _in_training(
         program,
         steps=tuple(made),
         losses=tuple(_losses(found, objects, number)),
-        escaped=frozenset(index[i] for i in found.escaped if i in index),
+        escaped=_escaped(found, index),
     )
 
 
