@@ -5,7 +5,6 @@ They are bounds of real arithmetic; `rounding` tells how far the backend's own m
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from itertools import pairwise
 
 import numpy as np
@@ -111,26 +110,6 @@ def ends_of_both(
         return found
     lo, hi = (end[0] for end in written.ends[part.places[tensor]])
     return np.maximum(found[0], lo), np.minimum(found[1], hi)
-
-
-DIGITS = 4
-"""Digits in which messages show a number."""
-
-
-def rounded_up(value: float) -> float:
-    """The least number of few digits that is not below."""
-    return _rounded(value, ROUND_CEILING)
-
-
-def rounded_down(value: float) -> float:
-    """The largest number of few digits that is not above."""
-    return _rounded(value, ROUND_FLOOR)
-
-
-def _rounded(value: float, way: str) -> float:
-    if not np.isfinite(value):
-        return value
-    return float(Context(prec=DIGITS, rounding=way).create_decimal(value)) + 0.0
 
 
 def row_ends(part: PartialGraph, x: np.ndarray, tensors: Iterable[int]) -> dict[int, Bounds]:

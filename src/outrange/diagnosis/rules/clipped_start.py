@@ -7,6 +7,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Head, Loss, Measured
+from ..bounds import UnitRanges
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short
@@ -95,6 +96,8 @@ def _clipped(case: DiagnosisContext, loss: Loss, head: Head) -> np.ndarray | Non
     rows, y = case.rows_of(head.logits), case.targets(loss)
     if rows is None or y is None or not len(rows.lo):
         return None
+    off = case.roundings.at_rows(head.logits)
+    rows = UnitRanges(rows.lo - off, rows.hi + off)
     y = y[case.bounded_rows].reshape(len(case.bounded_rows), -1)
     if loss.name == "binary_crossentropy" and head.activation == "sigmoid":
         if y.shape != rows.lo.shape or not np.isin(y, (0.0, 1.0)).all():

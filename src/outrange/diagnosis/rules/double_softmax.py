@@ -6,11 +6,10 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ..bounds import rounded_down, rounded_up
 from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import short
+from ..wording import at_least, at_most
 
 
 def _stack(keras: ModuleType, twice: bool, hidden: str = "tanh") -> ModelAndData:
@@ -45,12 +44,12 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             ends = case.free_ends(program.output_tensors[i])
             # A softmax in float32 is off by less than its terms, and some more, in roundoffs.
             slack = (head.width + 16) * 2.0**-23
-            most = rounded_up(float(ends[1].max()) * (1 + slack)) if ends is not None else 1.0
-            least = rounded_down(float(ends[0].min()) * (1 - slack)) if ends is not None else 0.0
+            most = float(ends[1].max()) * (1 + slack) if ends is not None else 1.0
+            least = float(ends[0].min()) * (1 - slack) if ends is not None else 0.0
             yield rule.found(
                 Level.PROVED, head.layer,
-                f"a softmax of a {head.inner}: no class can get more than {short(most)} or less "
-                f"than {short(least)}, whatever the weights are.",
+                f"a softmax of a {head.inner}: no class can get more than {at_most(most)} or less "
+                f"than {at_least(least)}, whatever the weights are.",
                 "one softmax: take the last activation away", interval=(least, most),
                 cost={"most": most},
                 holds_for="all trainable weights, and all inputs within the range of your data",

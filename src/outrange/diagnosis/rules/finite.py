@@ -9,7 +9,7 @@ from ...answers.diagnosis import Finding, Level
 from ...program import Measured, Weight
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import share
+from ..wording import share, short
 
 
 AT_ONCE = 256
@@ -176,17 +176,31 @@ def _loss(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             "targets of the shape and kind the loss reads", title="the loss raises an error",
             holds_for="the data you gave",
         )  # fmt: skip
-    elif not np.isfinite(measured.loss):
+    elif not np.isfinite(measured.loss) or (measured.spoiled and not _skips(case)):
         then = {
             "": "", "gradient": ", and its gradient is not finite",
-            "weights": ": one step on these rows makes weights NaN",
+            "weights": ", and its gradient is NaN: one step on these rows makes weights NaN",
         }[_harm(case, measured)]  # fmt: skip
+        fix = "see the other findings: what the loss reads is outside its domain"
         yield rule.found(
             Level.PROVED, "",
-            f"at the stored weights the loss on your data is {measured.loss}{then}.",
-            "see the other findings: what the loss reads is outside its domain",
+            f"at the stored weights the loss on your data is {short(measured.loss)}{then}.",
+            _away_from_edges(case) if np.isfinite(measured.loss) else fix,
             holds_for="the stored weights and your first rows",
         )  # fmt: skip
+
+
+def _skips(case: DiagnosisContext) -> bool:
+    """Whether the optimizer takes no step where a gradient is not finite."""
+    optimizer = case.program.stepping
+    return optimizer is not None and optimizer.kind == "LossScaleOptimizer"
+
+
+def _away_from_edges(case: DiagnosisContext) -> str:
+    """What to write where a loss is a number and its slope is none."""
+    if any(step.kind in ("Sqrt", "Norm") for step in case.program.steps):
+        return "ops.sqrt(x + 1e-12) in place of ops.sqrt(x), whose slope at 0 is infinite"
+    return "keep roots, logarithms and divisions away from 0: a clip or an epsilon before them"
 
 
 def _reachable(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

@@ -7,14 +7,13 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Optimizer, Rehearsal
-from ..bounds import rounded_down, rounded_up
 from ..changes import AS_IS, Change
 from ..context import DiagnosisContext
 from ..divergence import GROWTH, WILD, curvature, diverges, late
 from ..registry import Example, ModelAndData, Rule, register
 from ..short_trainings import SEEDS
 from ..trials import LEARNED
-from ..wording import short, steps_said
+from ..wording import at_least, at_most, short, steps_said
 
 
 STILL = 1e-5
@@ -91,14 +90,16 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if proved is not None:
         yield rule.found(
             Level.PROVED, proved[0],
-            f"the loss curves by at least {short(rounded_down(proved[1]))} in one direction, so "
-            f"gradient descent diverges for every rate above {short(rounded_up(proved[2]))}; yours "
+            f"the loss curves by at least {at_least(proved[1])} in one direction, so "
+            f"gradient descent diverges for every rate above {at_most(proved[2])}; yours "
             f"is {short(optimizer.rate)}.",
             f"keras.optimizers.{optimizer.kind}({short(proved[2] / 3)})   or   scale x",
             interval=(proved[1], np.inf), cost={"largest_rate": proved[2]},
             holds_for="batches of all your rows, and every start but a set of measure 0",
         )  # fmt: skip
         return
+    if case.measured is not None and case.measured.spoiled:
+        return  # the first step spoils weights at any rate
     one = case.trials.run()
     if one is None or not np.isfinite([one.losses[0], one.looks[0][1]]).all():
         return  # not finite before any step: no rate is to blame

@@ -85,7 +85,8 @@ def row_in_company(case: DiagnosisContext) -> RowInCompany | None:
 
     The model runs on the data, on the same rows in reverse, and with every other row replaced by
     one of them: rows that are there must give what they gave. Rows that are not finite are replaced
-    before. A model that says something else at every call tells nothing.
+    before. A model that says something else at every call tells nothing, nor does one whose code
+    may draw noise and gives one row another output at another place.
     """
     count = min(case.rows, MOST)
     sound = case.sound_rows[:count]
@@ -107,9 +108,18 @@ def row_in_company(case: DiagnosisContext) -> RowInCompany | None:
         after = _outputs(case, rows)
         moved = _moved(before, after, kept[there], there)
         if moved and not _moved(before, _outputs(case, base), np.arange(count), np.arange(count)):
+            if case.program.own_chance and _differ_alone(case, np.full(count, donor)):
+                return None
             output, row, place = moved
             return RowInCompany(row, output, before[output][row], after[output][place])
     return None
+
+
+def _differ_alone(case: DiagnosisContext, same: np.ndarray) -> bool:
+    """Whether one row, many times over, gives several outputs: noise that goes by the place."""
+    made = _outputs(case, same)
+    first = np.zeros(len(same), int)
+    return _moved(made, made, first, np.arange(len(same))) is not None
 
 
 def look_for_mixed_rows(case: DiagnosisContext) -> None:

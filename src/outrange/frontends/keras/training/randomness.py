@@ -17,7 +17,7 @@ def may_draw(k: Any, model: Any) -> bool:
     """
     if isinstance(model, k.Model) and own_training(k, model):
         return True
-    return any(may_differ(layer) for layer in model._flatten_layers())
+    return any(may_differ(layer) or _draws(layer) for layer in model._flatten_layers())
 
 
 def own_code_may_draw(k: Any, model: Any) -> bool:
@@ -25,7 +25,12 @@ def own_code_may_draw(k: Any, model: Any) -> bool:
     if isinstance(model, k.Model) and own_training(k, model):
         return True
     layers = model._flatten_layers()
-    return any(may_differ(layer) for layer in layers if is_own(layer))
+    return any(may_differ(layer) or _draws(layer) for layer in layers if is_own(layer))
+
+
+def _draws(layer: Any) -> bool:
+    """Whether code of the user's own has a source of random numbers, in training or not."""
+    return is_own(layer) and bool(getattr(layer, "_seed_generators", None))
 
 
 def own_code(k: Any, model: Any) -> bool:
