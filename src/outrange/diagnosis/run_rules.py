@@ -58,6 +58,28 @@ def pointing(found: Sequence[Finding]) -> list[Finding]:
     return made
 
 
+BUDGET = "OR030"
+"""The rule of the floor after so many steps."""
+
+NO_MORE = 1.05
+"""Up to so much of a floor that holds after any number of steps, one after few tells no more."""
+
+
+def without_vain_budget(case: DiagnosisContext, found: Sequence[Finding]) -> list[Finding]:
+    """Findings, without a floor after few steps where one of all weights is as high.
+
+    More epochs would not help: what else is found does.
+    """
+    floors = [
+        float(f.cost["loss_floor"]) for f in found
+        if f.level is Level.PROVED and f.code != BUDGET and "loss_floor" in f.cost
+    ]  # fmt: skip
+    if len(case.program.losses) != 1 or not floors:
+        return list(found)
+    beside = NO_MORE * max(floors)
+    return [f for f in found if f.code != BUDGET or f.cost.get("loss_floor", np.inf) > beside]
+
+
 def said_once(notes: Sequence[Finding]) -> tuple[Finding, ...]:
     """Notes that say the same of several layers, or of several calls of one, as one note."""
     groups: dict[tuple[str, str], list[Finding]] = {}
@@ -122,7 +144,7 @@ def diagnose(
         tell(Stage(f"{code} {rule.title}"))
         found += rule.check(case)
     found.sort(key=lambda one: (-one.level, one.code not in OF_THE_DATA, one.code))
-    found = pointing(harmless_as_notes(case, found))
+    found = pointing(harmless_as_notes(case, without_vain_budget(case, found)))
     if try_fixes:
         found = with_fixes_tried(case, found)
     return Diagnosis(
