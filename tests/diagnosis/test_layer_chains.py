@@ -119,6 +119,10 @@ def response(model, layer, x):
     return float((np.abs(up - down)[0] / (2 * STEP)).sum(axis=0).max())
 
 
+def calls(program, name):
+    return [layer for layer in program.layers if layer.path.split("/")[-1] == name]
+
+
 def check(model, x):
     """Compare every bound of a response, and every PROVED finding, with the model."""
     program = replace(read_program(model, x, None), predict=lambda _: [])
@@ -126,7 +130,7 @@ def check(model, x):
     size = np.abs(keras.ops.convert_to_numpy(model(x, training=False))).max()
     known = 0
     for name in dict.fromkeys(layer.path for layer in program.layers[:-1]):
-        bound = sensitivity(case, case.calls(name))
+        bound = sensitivity(case, calls(program, name))
         if bound is not None:
             known += 1
             moved = response(model, model.get_layer(name), x)

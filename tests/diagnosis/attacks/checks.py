@@ -29,4 +29,5 @@ CHECKS: dict[str, Check] = {
     "OR024": gradients.not_clipped,
     "OR025": ranges.something_to_learn,
     "OR030": gradients.gets_below,
+    "OR036": ranges.tells_apart,
 }

@@ -82,6 +82,8 @@ def not_saturated(attack: Attack, finding: Any) -> str:
             "hard_sigmoid": (0.0, 1.0), "hard_tanh": (-1.0, 1.0)}.get(name)  # fmt: skip
     if ends is None:
         return ""
+    if len(layer._inbound_nodes) > 1:
+        return ""  # which of its calls is meant the finding does not say
     values = attack.values(finding.layer)
     # A row with NaN was not among the rows that the finding is about.
     values = values[np.isfinite(values.reshape(len(values), -1)).all(axis=1)]

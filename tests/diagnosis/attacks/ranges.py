@@ -62,6 +62,12 @@ def under(attack: Attack, finding: Any) -> str:
     return below_floor(attack, finding, which[0]) if len(which) == 1 else ""
 
 
+def tells_apart(attack: Attack, finding: Any) -> str:
+    """OR036: a loss below what equal rows with different targets leave to any network."""
+    single = len(attack.keras.tree.flatten(attack.model.outputs)) == 1
+    return below_floor(attack, finding, 0) if single else ""
+
+
 def not_constant(attack: Attack, finding: Any) -> str:
     """OR002: another number with other weights."""
     which, value = attack.outputs_of(finding.layer), np.ravel(finding.cost["value"])
