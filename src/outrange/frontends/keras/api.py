@@ -90,3 +90,8 @@ def _checked(module: Any) -> Any:
             f"{pip_install('--upgrade', 'keras')}. Received: keras {module.__version__}."
         )
     return module
+
+
+def is_keras_class(kind: type) -> bool:
+    """Whether a class is one of Keras's, not one derived from it."""
+    return kind.__module__.startswith("keras.")

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ...frontends.keras.api import keras
+from ...frontends.keras.api import is_keras_class, keras
 
 
 CENTERED = ("VarianceScaling", "RandomNormal", "TruncatedNormal", "RandomUniform")
@@ -83,4 +83,4 @@ def is_fixed(initializer: Any) -> bool:
 
 def is_keras_own(made: Any) -> bool:
     """Whether an initializer or a layer is of a class of Keras, not of one derived from it."""
-    return type(made).__module__.startswith("keras.")
+    return is_keras_class(type(made))

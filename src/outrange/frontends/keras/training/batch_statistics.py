@@ -26,6 +26,8 @@ def batch_statistics(k: Any, model: Any, struct: Any) -> dict[str, int]:
     if isinstance(model, k.Model) and own_training(k, model):
         return {}
     layers = [one for one in model._flatten_layers() if type(one) is k.layers.BatchNormalization]
+    if not layers:
+        return {}
     names = [one.name for one in layers]
     seen: dict[str, list[int | None]] = {}
 

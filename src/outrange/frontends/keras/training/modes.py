@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..api import is_keras_class
 from ..trace.tolerant import Followed
 from .training import own_training
 
@@ -69,7 +70,7 @@ class Mode:
 
 def is_own(layer: Any) -> bool:
     """Whether the code of a layer is not Keras's."""
-    return type(layer).__name__ == "Lambda" or not _is_keras(type(layer))
+    return type(layer).__name__ == "Lambda" or not is_keras_class(type(layer))
 
 
 def dropped(k: Any, layer: Any) -> float:
@@ -88,7 +89,7 @@ def may_differ(layer: Any) -> bool:
     kind = type(layer)
     if "call" in vars(layer) or getattr(layer, "quantization_mode", None) is not None:
         return True
-    if kind.__name__ == "Lambda" and _is_keras(kind):
+    if kind.__name__ == "Lambda" and is_keras_class(kind):
         return getattr(layer, "_fn_expects_training_arg", True)
     base = _inherited(kind)
     if base is not None:
@@ -98,14 +99,10 @@ def may_differ(layer: Any) -> bool:
     return getattr(layer, "_call_has_training_arg", True) and not _hands_on(layer)
 
 
-def _is_keras(kind: type) -> bool:
-    return kind.__module__.startswith("keras.")
-
-
 def _inherited(kind: type) -> type | None:
     """The class of Keras whose way of computing a class has; None if it has its own."""
     for one in kind.__mro__:
-        if _is_keras(one):
+        if is_keras_class(one):
             return one
         for name, value in vars(one).items():
             if name in ("call", "__call__") or "training" in _arguments(value):
@@ -121,7 +118,7 @@ def _arguments(value: Any) -> tuple[str, ...]:
 def _hands_on(layer: Any) -> bool:
     """Whether a layer's `call` does nothing with the flag but name it to layers that it holds."""
     kind = type(layer)
-    own = itertools.takewhile(lambda one: not _is_keras(one), kind.__mro__)
+    own = itertools.takewhile(lambda one: not is_keras_class(one), kind.__mro__)
     if any("__call__" in vars(one) for one in own):
         return False
     try:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ....program import Head
 from ..trace.records import OperationRecord, Trace
+from .copies.lent import numbers_kept
 from .modes import may_differ
 from .randomness import chance_kept, may_draw
 
@@ -199,7 +200,7 @@ def dropping(k: Any, model: Any, x: Any, heads: tuple[Head, ...]) -> tuple[Head,
     try:
         for one in drops:
             vars(one)["call"] = noting(one.call)
-        with chance_kept(k), k.StatelessScope():
+        with chance_kept(k), numbers_kept(k, model), k.StatelessScope():
             outputs = k.tree.flatten(model(row, training=True))
     except Exception:
         outputs = []

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ....program import PartialGraph, Stepping
+from ..api import is_keras_class
 from ..trace.tolerant import Followed
 from .randomness import own_loss
 from .training import own_training
@@ -282,7 +283,7 @@ def settings_of(optimizer: Any) -> dict[str, Any]:
     """
     rate = getattr(optimizer, "_learning_rate", None)
     own = callable(rate) and not hasattr(rate, "shape")
-    if not own or type(rate).__module__.startswith("keras."):
+    if not own or is_keras_class(type(rate)):
         return optimizer.get_config()
     optimizer._learning_rate = 0.0
     try:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from ....program import KernelProduct, RecordedStep
+from ..api import is_keras_class
 from ..trace.records import OperationRecord
 from ..trace.tolerant import Followed
 
@@ -107,7 +108,7 @@ def _laid_out(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> tu
     """The fields of a `RecordedStep` from `shape` on."""
     outputs = [t for t in k.tree.flatten(record.outputs) if isinstance(t, k.KerasTensor)]
     shape = tuple(outputs[0].shape) if outputs else ()
-    if not type(record.op).__module__.startswith("keras."):
+    if not is_keras_class(type(record.op)):
         return shape, None, (), True  # an operation of the user's own, by whatever name
     entering = [*k.tree.flatten((record.args, record.kwargs)), *vars(record.op).values()]
     return shape, _product(k, record, weights), _over(k, record), any(map(_array(k), entering))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ....program import Loss, Optimizer
+from ..api import is_keras_class
 from ..trace.tolerant import Followed
 
 
@@ -132,15 +133,13 @@ def makes_masks(k: Any, found: Followed) -> bool:
     return any(
         isinstance(layer, k.layers.Masking)
         or getattr(layer, "mask_zero", False)
-        or (type(layer).compute_mask is not k.Layer.compute_mask and not _is_keras(layer))
+        or (
+            type(layer).compute_mask is not k.Layer.compute_mask and not is_keras_class(type(layer))
+        )
         for visit in found.trace.visits
         if isinstance(visit.layer, k.Layer)
         for layer in visit.layer._flatten_layers()
     )
-
-
-def _is_keras(layer: Any) -> bool:
-    return type(layer).__module__.startswith("keras.")
 
 
 def optimizer_record(k: Any, model: Any) -> Optimizer | None:
