@@ -119,10 +119,19 @@ def tiny_weights(harmful):
     return made, x, x[:, :1] - 0.5 * x[:, 1:2]
 
 
+def labels_of_a_hinge(harmful):
+    """Labels -1 and 1 far apart are told all the same; near each other, their chances are not."""
+    x = rows()
+    y = np.sign(x[:, :1] + 0.5 * x[:, 1:2])
+    x = x if harmful else (x + 3 * y * [1, 0, 0, 0]).astype("float32")
+    return model(L.Dense(16, "relu"), L.Dense(1, "sigmoid"), loss="binary_crossentropy"), x, y
+
+
 KINDS = {
     "OR009": linear_stack, "OR011": broadcast_targets, "OR006": outputs_of_a_relu,
     "OR019": dropped_output, "OR007": logits_of_relu, "OR013": equal_units,
     "OR001": bounded_output, "OR005": rounded_inside, "OR012": tiny_weights,
+    "OR010": labels_of_a_hinge,
 }  # fmt: skip
 
 

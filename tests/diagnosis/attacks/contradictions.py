@@ -37,9 +37,29 @@ class Attack:
     def run(self, x: np.ndarray | None = None, training: bool = False) -> list[np.ndarray]:
         """The outputs."""
         x = self.program.x if x is None else x
-        tensor = self.keras.ops.convert_to_tensor(x)
-        outputs = self.keras.tree.flatten(self.model(tensor, training=training))
+        outputs = self.forward(x, training)
         return [np.asarray(self.keras.ops.convert_to_numpy(o), np.float64) for o in outputs]
+
+    def forward(self, x: np.ndarray, training: bool = False) -> list[Any]:
+        """The outputs, as tensors."""
+        k, model = self.keras, self.model
+        if k.backend.backend() != "jax":
+            return k.tree.flatten(model(k.ops.convert_to_tensor(x), training=training))
+
+        def outputs(trainable: Any, others: Any, x: Any) -> list[Any]:
+            return k.tree.flatten(model.stateless_call(trainable, others, x, training=training)[0])
+
+        return self._compiled(("outputs", training), outputs)(*self._state(), x)
+
+    def _state(self) -> tuple[list[Any], list[Any]]:
+        both = self.model.trainable_variables, self.model.non_trainable_variables
+        return tuple([v.value for v in one] for one in both)
+
+    def _compiled(self, name: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        """JAX compiles a recurrent layer anew at each call outside of a larger function."""
+        import jax
+
+        return self.program.compiled.setdefault(name, jax.jit(function))
 
     def values(self, name: str, x: np.ndarray | None = None) -> np.ndarray:
         """What a layer returns."""
@@ -66,10 +86,7 @@ class Attack:
 
     def loss(self, at: int = 0) -> float:
         """The loss of one output over all rows, as `evaluate` has it, without penalties."""
-        out = self.keras.tree.flatten(
-            self.model(self.keras.ops.convert_to_tensor(self.program.x), training=False)
-        )[at]
-        return self.loss_of(out, at)
+        return self.loss_of(self.forward(self.program.x)[at], at)
 
     def loss_of(self, out: Any, at: int) -> float:
         """The loss of some outputs, however they came about."""
@@ -81,18 +98,33 @@ class Attack:
         """Path of each trainable weight to the gradient of the whole loss; the loss under `""`."""
         from outrange.frontends.keras.training.backends.gradients import gradients
 
-        k, ops = self.keras, self.keras.ops
+        k, ops, model = self.keras, self.keras.ops, self.model
         x = ops.convert_to_tensor(self.program.x[rows])
         ys = [ops.convert_to_tensor(y[rows]) for y in self.program.targets]
 
-        def value() -> Any:
-            out = k.tree.flatten(self.model(x, training=False))
+        def whole(out: Any, ys: Any, extra: Any) -> Any:
             parts = [
-                ops.mean(one(y, p)) for one, y, p in zip(self.program.losses, ys, out, strict=True)
+                ops.mean(one(y, p))
+                for one, y, p in zip(self.program.losses, ys, k.tree.flatten(out), strict=True)
             ]
-            return sum(parts) + (sum(self.model.losses) if penalties else 0.0)
+            return sum(parts) + (sum(extra) if penalties else 0.0)
 
-        loss, found = gradients(k, self.model, value)
+        def value() -> Any:
+            return whole(model(x, training=False), ys, model.losses)
+
+        def stateless(trainable: Any, others: Any, x: Any, ys: Any) -> Any:
+            out, _, extra = model.stateless_call(
+                trainable, others, x, training=False, return_losses=True
+            )
+            return whole(out, ys, extra)
+
+        if k.backend.backend() == "jax":
+            import jax
+
+            run = self._compiled(("gradients", penalties), jax.value_and_grad(stateless))
+            loss, found = jax.tree.map(np.asarray, run(*self._state(), x, ys))
+        else:
+            loss, found = gradients(k, model, value)
         paths = ["/".join(v.path.split("/")[-2:]) for v in self.model.trainable_variables]
         named = {"": loss}
         for i, (path, gradient) in enumerate(zip(paths, found, strict=True)):

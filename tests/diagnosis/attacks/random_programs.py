@@ -36,6 +36,7 @@ class RandomProgram:
     y: Any
     losses: tuple[Any, ...]
     options: dict[str, Any] = field(default_factory=dict)
+    compiled: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[np.ndarray, ...]:

@@ -77,10 +77,12 @@ def harmless(case: DiagnosisContext, repairs: Sequence[Repair]) -> Harmless | No
         return reached(case, own, [], rows)
     found = None
     for repair in repairs:
-        mended = None if any(c.of != "rows" for c in repair.data) else repaired(case, repair)
+        renamed = any(change.same_labels for change in repair.data)
+        told = all(change.of == "rows" or change.same_labels for change in repair.data)
+        mended = repaired(case, repair) if told else None
         if mended is None:
             continue
-        after = as_good(case, mended, own, rows)
+        after = as_good(case, mended, own, rows, renamed)
         if after is None:
             return None
         fix = repair.text.split("#")[0].strip()
@@ -126,8 +128,9 @@ def _as_planned(case: DiagnosisContext, seed: int) -> bool:
 
 
 def as_good(
-    case: DiagnosisContext, mended: DiagnosisContext, own: Sequence[Scores], rows: np.ndarray
-) -> list[Scores] | None:
+    case: DiagnosisContext, mended: DiagnosisContext, own: Sequence[Scores], rows: np.ndarray,
+    renamed: bool = False,
+) -> list[Scores] | None:  # fmt: skip
     """The scores of other copies, unless they are clearly better.
 
     Args:
@@ -135,11 +138,13 @@ def as_good(
         mended: The one to compare it with.
         own: What copies of the program reached.
         rows: Where they are asked.
+        renamed: Whether its labels are other numbers, so that losses do not compare.
 
     Returns:
         None if they are better, or do not compare; empty if they end with no number.
     """
     names = [[loss.name for loss in one.program.losses] for one in (case, mended)]
+    alike = names[0] == names[1] and not renamed
     made: list[Scores] = []
     for seed, before in enumerate(own):
         one, other = case.trials.run(HELD_OUT, seed), mended.trials.run(HELD_OUT, seed)
@@ -149,7 +154,7 @@ def as_good(
             return []
         after = {
             key: score for key, score in _scored(mended, rows, seed).items()
-            if key in before and (key[1] != "loss" or names[0] == names[1])
+            if key in before and (key[1] != "loss" or alike)
         }  # fmt: skip
         judged = {output for output, what in after if what in ("right", "explained")}
         if judged != {output for output, _ in before} or len(other.losses) < len(one.losses):

@@ -107,7 +107,7 @@ def _labels(y: np.ndarray, p: np.ndarray) -> np.ndarray | None:
 
 def _in_unit(loss: Loss, head: Head, y: np.ndarray) -> bool:
     """Whether an output of 0.5 is where one label ends and the other begins."""
-    if y.min() < 0:
+    if y.min() < 0 and loss.name not in CROSSENTROPIES:
         return False
     if head.activation in ("sigmoid", "softmax"):
         return True

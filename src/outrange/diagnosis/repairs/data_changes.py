@@ -18,11 +18,13 @@ class DataChange:
         make: From an array to another, rows first; of `"rows"`, from an array to which are kept.
         unit: By what a distance between targets is divided, where it only is scaled; None where
             losses before and after have nothing to do with each other.
+        same_labels: Whether targets are the same labels after it, by other numbers.
     """
 
     of: str
     make: Callable[[np.ndarray], np.ndarray]
     unit: Callable[[np.ndarray], float] | None = None
+    same_labels: bool = False
 
     def applied(self, x: Any, y: Any) -> tuple[Any, Any]:
         """The data after it."""
@@ -83,7 +85,7 @@ def shifted(by: float) -> DataChange:
 
 def halved() -> DataChange:
     """Labels -1 and 1 to 0 and 1."""
-    return DataChange("y", lambda array: (array + 1) / 2)
+    return DataChange("y", lambda array: (array + 1) / 2, same_labels=True)
 
 
 def scaled_targets() -> DataChange:

@@ -154,8 +154,9 @@ class TensorFlowTraining:
             lambda t: self.tf.TensorSpec([None, *t.shape[1:]], t.dtype), data
         )
         alone = tree.map_structure(lambda t: self.tf.TensorSpec(t.shape, t.dtype), rows)
-        looks = bool(np.any(due))
         specs = [several, self.tf.TensorSpec([None], "bool"), alone]
+        # A loop that can look need not: to trace another takes longer than not to look.
+        looks = bool(np.any(due)) or str((specs, True)) in self._loops
         key = str((specs, looks))
         if key not in self._loops:
             self._loops[key] = self._traced(partial(self._several, looks), input_signature=specs)
