@@ -162,7 +162,7 @@ FAULTS = (
              ("OR010", "OR025:never occurs")),
     Operator("labels -1 and 1", "Humbatova", labels_of_both_signs, ("OR010",)),
     Operator("labels scaled", "DeepLocalize", labels_scaled, ("OR010",)),
-    Operator("targets shuffled", "DeepCrime TCL", targets_shuffled, ("OR025:do not depend",)),
+    Operator("targets shuffled", "DeepCrime TCL", targets_shuffled, ("OR025:nothing predicts",)),
     Operator("targets all equal", "DeepCrime TCL", targets_equal,
              ("OR025:all targets are equal|the same|never occurs",)),
     Operator("class missing", "DeepCrime TRD", class_missing, ("OR025:never occurs",)),

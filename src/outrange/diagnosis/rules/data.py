@@ -51,12 +51,12 @@ def _three(keras: ModuleType, fault: str) -> ModelAndData:
 @register(
     "OR025", "the targets leave nothing to learn",
     """All targets are equal; or a class of the output has no row at all, so that it is only ever
-    unlearned: PROVED, facts of the data given. Or the targets do not depend on the inputs, as when
-    rows were shuffled on one side only: MEASURED by a permutation test. A ridge on two kernels
-    predicts held-out rows no better than with targets exchanged at random 19 times, and the outputs
-    of copies of the network, trained on three quarters of the rows, are not correlated with the
-    targets of the rest beyond two deviations, in any training. A first class without rows, as
-    labels from 1 on have it, is a note.""",
+    unlearned: PROVED, facts of the data given. Or nothing predicts the targets, as when rows were
+    shuffled on one side only (a wave finer than the rows looks the same): MEASURED by a permutation
+    test. A ridge on two kernels predicts held-out rows no better than with targets exchanged at
+    random 19 times, and the outputs of copies of the network, trained on three quarters of the
+    rows, are not correlated with the targets of the rest beyond two deviations, in any training. A
+    first class without rows, as labels from 1 on have it, is a note.""",
     Example(lambda k: _three(k, "equal"), lambda k: _three(k, "")),
     Example(lambda k: _three(k, "missing"), lambda k: _three(k, "")),
     Example(lambda k: _three(k, "shuffled"), lambda k: _three(k, ""), level=Level.MEASURED),
@@ -161,8 +161,9 @@ def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Fin
         f"simple model (a ridge on two kernels, {seen.rows:,} rows; targets exchanged at random do "
         f"as well), and not this network, whose outputs after {steps_said(steps)} on three "
         "quarters of the rows go with the targets of the others no more than by chance.",
-        "look whether x and y are in the same order: shuffle both by one permutation",
-        title="the targets do not depend on the inputs",
+        "look whether x and y are in the same order: shuffle both by one permutation"
+        "   # if they are, the relation is too fine for these rows, or there is none",
+        title="nothing predicts the targets",
         cost={"explained": seen.explained, "unseen": unseen},
         holds_for=f"your {min(case.rows, ROWS):,} first rows",
     )  # fmt: skip
