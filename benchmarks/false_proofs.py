@@ -22,6 +22,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 
+MEASURED_ALONE = ("OR034",)
+"""A rule that proves nothing; its fresh starts take as long as everything else."""
+
+
 def examined(keras: Any, seed: int) -> dict[str, Any]:
     """How many proofs of each rule one program has, and which of them fall."""
     import outrange
@@ -30,7 +34,9 @@ def examined(keras: Any, seed: int) -> dict[str, Any]:
 
     proofs, unchecked, fallen = Counter(), Counter(), []
     program = random_program(keras, seed)
-    answer = outrange.diagnose(program.model, program.x, program.y, **program.options)
+    answer = outrange.diagnose(
+        program.model, program.x, program.y, ignore=MEASURED_ALONE, **program.options
+    )
     for finding in (*answer, *answer.notes):
         if finding.level.name != "PROVED":
             continue

@@ -145,7 +145,7 @@ class Builder:
 
 def random_program(keras: ModuleType, seed: int) -> RandomProgram:
     """The program of a seed."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)  # to collect garbage takes half a second
     keras.utils.set_random_seed(seed)
     draw = Builder(keras, seed)
     x, z, inputs = _body(keras, draw)
