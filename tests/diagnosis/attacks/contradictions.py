@@ -61,6 +61,12 @@ class Attack:
 
         return self.program.compiled.setdefault(name, jax.jit(function))
 
+    def _traced(self, name: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The same for TensorFlow, where every graph is traced anew for a new function."""
+        import tensorflow as tf
+
+        return self.program.compiled.setdefault(name, tf.function(function, autograph=False))
+
     def values(self, name: str, x: np.ndarray | None = None) -> np.ndarray:
         """What a layer returns."""
         layer = self.model.get_layer(name)
@@ -118,11 +124,24 @@ class Attack:
             )
             return whole(out, ys, extra)
 
+        def taped(x: Any, ys: Any) -> Any:
+            import tensorflow as tf
+
+            with tf.GradientTape() as tape:
+                loss = whole(model(x, training=False), ys, model.losses)
+            found = tape.gradient(loss, [v.value for v in model.trainable_variables])
+            return loss, [g if g is None else tf.convert_to_tensor(g) for g in found]
+
+        name = ("gradients", penalties)
         if k.backend.backend() == "jax":
             import jax
 
-            run = self._compiled(("gradients", penalties), jax.value_and_grad(stateless))
+            run = self._compiled(name, jax.value_and_grad(stateless))
             loss, found = jax.tree.map(np.asarray, run(*self._state(), x, ys))
+        elif k.backend.backend() == "tensorflow":
+            loss, found = k.tree.map_structure(
+                lambda t: None if t is None else t.numpy(), self._traced(name, taped)(x, ys)
+            )
         else:
             loss, found = gradients(k, model, value)
         paths = ["/".join(v.path.split("/")[-2:]) for v in self.model.trainable_variables]
