@@ -32,7 +32,7 @@ more steps the fixed program must not be able to get far ahead."""
 ALL = 0.97
 """The same where no fix can be tried: no program could do much better."""
 
-SLIGHT, CLEAR = 0.02, 0.08
+SLIGHT, CLEAR = 0.03, 0.08
 """By how much a fix may do better before it counts: on average, and in a single training."""
 
 
