@@ -23,7 +23,8 @@ LEAST_ROWS = 40
 """Rows held out below which a few of them decide."""
 
 LEARNS = 0.4
-"""Score that copies with the fault must reach: where little is learned, little can be compared."""
+"""Score that copies with the fault must reach on average, and half of it each: where little is
+learned, little can be compared."""
 
 NEARLY = 0.9
 """The same where the trainings are shorter than what is planned, or nothing is said of that: with
@@ -33,7 +34,8 @@ ALL = 0.97
 """The same where no fix can be tried: no program could do much better."""
 
 SLIGHT, CLEAR = 0.03, 0.08
-"""By how much a fix may do better before it counts: on average, and in a single training."""
+"""By how much a fix may do better before it counts: on average, and in a single training, where the
+deviation that a score of so few rows has by chance is allowed too."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,11 @@ def learned(case: DiagnosisContext, rows: np.ndarray, least: float = 0.0) -> lis
         return made
     for seed in range(SEEDS):
         made.append(_scored(case, rows, seed))
-        enough = max(least, LEARNS if _as_planned(case, seed) else NEARLY)
+        enough = max(least, 0.5 * LEARNS if _as_planned(case, seed) else NEARLY)
         if min((score.value for score in made[-1].values()), default=-np.inf) < enough:
             return []
-    return made
+    means = [np.mean([one[key].value for one in made]) for key in made[0]]
+    return made if min(means) >= LEARNS else []
 
 
 def _scored(case: DiagnosisContext, rows: np.ndarray, seed: int) -> Scores:
@@ -159,7 +162,7 @@ def as_good(
         judged = {output for output, what in after if what in ("right", "explained")}
         if judged != {output for output, _ in before} or len(other.losses) < len(one.losses):
             return None
-        if _gained([before], [after]) > CLEAR:
+        if _gained([before], [after]) > max(CLEAR, len(rows) ** -0.5):
             return None
         made.append(after)
     return made if _gained(own, made) <= SLIGHT else None
