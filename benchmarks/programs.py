@@ -95,8 +95,8 @@ def record(keras: Any, program: Any, operator: Any = None) -> dict[str, Any]:
     return done
 
 
-def group(keras: Any, seed: int, train: Trainings, todo: list[int]) -> Any:
-    """Every program of a group, as records one by one."""
+def group(keras: Any, seed: int, train: Trainings, todo: list[int], healthy: bool = False) -> Any:
+    """Every program of a group, as records one by one; with `healthy` no mutant that hurts."""
     import numpy as np
 
     from diagnosis.generated import sample
@@ -124,7 +124,9 @@ def group(keras: Any, seed: int, train: Trainings, todo: list[int]) -> Any:
         line = {"seed": one, "kind": seen.kind, **about, "operator": operator.name,
                 "drop": round(seen.drop, 3), "effect": round(seen.effect, 2),
                 "chance": seen.chance, "by_skill": by_skill.kind, "raises": error}  # fmt: skip
-        if seen.kind != "undecided":
+        if healthy and seen.kind == "harmful":
+            line["kind"] = "not asked"
+        elif seen.kind != "undecided":
             line |= record(keras, mutant, operator)
         yield line
 
@@ -150,16 +152,17 @@ def main() -> None:
     options.add_argument("--out", type=Path, help="JSON lines; an old file is gone on with")
     options.add_argument("--cache", type=Path, help="trainings of before",
                          default=Path.home() / ".cache/outrange/trained.jsonl")  # fmt: skip
+    options.add_argument("--healthy", action="store_true", help="diagnose no mutant that hurts")
     options.add_argument("--table", action="store_true", help="print what is in --out, no more")
     given = options.parse_args()
     end = time.monotonic() + given.time
     out = given.out or Path(f"programs-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
     if not given.table:
-        run(groups(given, out), given.cache, out, end)
+        run(groups(given, out), given.cache, out, end, given.healthy)
     table([json.loads(line) for line in out.read_text().splitlines()[1:]])
 
 
-def run(seeds: list[int], cache: Path, out: Path, end: float) -> None:
+def run(seeds: list[int], cache: Path, out: Path, end: float, healthy: bool = False) -> None:
     """Add to `out` what it does not have yet."""
     import keras
 
@@ -177,7 +180,7 @@ def run(seeds: list[int], cache: Path, out: Path, end: float) -> None:
             continue
         if time.monotonic() > end:
             break
-        found = list(group(keras, seed, train, list(range(seed, seed + GROUP))))
+        found = list(group(keras, seed, train, list(range(seed, seed + GROUP)), healthy))
         with out.open("a") as file:
             for line in [*found, {"seed": seed, "kind": "end"}]:
                 file.write(json.dumps(line) + "\n")

@@ -1,12 +1,17 @@
 """What is proved and does no harm is a note, and what does harm stays a finding."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import outrange
 from cases import cases
+from outrange.answers.diagnosis import Level
 from outrange.diagnosis import RULES
 from outrange.diagnosis.context import DiagnosisContext
+from outrange.diagnosis.harm import notes
+from outrange.diagnosis.harm.rehearsed import Harmless
 from outrange.diagnosis.harm.scores import scores
 from outrange.frontends.keras.training.program import read_program
 
@@ -199,6 +204,17 @@ def test_beside_another_fault_nothing_is_said():
     made.compile("adam", "mse")
     found = outrange.diagnose(made, x, y, **PLAN)
     assert {"OR011", "OR021"} <= {one.code for one in found.at_least("proved")}
+
+
+@pytest.mark.parametrize(("level", "noted"), [("PROVED", True), ("MEASURED", False)])
+def test_what_is_measured_is_a_note_beside_a_harmless_proof_alone(level, noted, monkeypatch):
+    seen = Harmless(200, 80, {"right": 0.99}, {})
+    monkeypatch.setattr(notes, "harmless", lambda case, repairs: seen)
+    case = SimpleNamespace(history=None, program=SimpleNamespace(stepping=None))
+    levels = {"OR013": Level[level], "OR005": Level.MEASURED}
+    found = [RULES[code].found(of, "dense", "It is so.", "") for code, of in levels.items()]
+    after = notes.harmless_as_notes(case, found)
+    assert [one.note for one in after] == [noted, noted]
 
 
 @JAX

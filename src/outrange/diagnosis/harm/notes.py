@@ -29,14 +29,15 @@ def harmless_as_notes(case: DiagnosisContext, found: Sequence[Finding]) -> list[
     """The findings, those that are proved and seen to do no harm as notes.
 
     Copies are trained only where nothing else is found for sure: beside another fault, a program
-    that does as badly without one of them says nothing of this one.
+    that does as badly without one of them says nothing of this one. What was measured beside a
+    proved fact may be its consequence, and is a note with it.
 
     Args:
         case: What was diagnosed.
         found: Findings and notes.
     """
     sure = [one for one in found if not one.note and one.level >= Level.MEASURED]
-    if not sure or not all(_asked(one) for one in sure) or _trained(case):
+    if not any(map(_asked, sure)) or not all(map(_may_be_harmless, sure)) or _trained(case):
         return list(found)
     same = {(one.code, plain(one.fix)) for one in sure}
     layers = tuple(dict.fromkeys(one.layer for one in sure))
@@ -57,9 +58,12 @@ def _trained(case: DiagnosisContext) -> bool:
     return case.history is not None or (stepping is not None and stepping.taken > 0)
 
 
+def _may_be_harmless(finding: Finding) -> bool:
+    return RULES[finding.code].may_be_harmless
+
+
 def _asked(finding: Finding) -> bool:
-    proved = finding.level is Level.PROVED or finding.code == ORDER
-    return proved and RULES[finding.code].may_be_harmless
+    return finding.level is Level.PROVED or finding.code == ORDER
 
 
 def _as_note(finding: Finding, seen: Harmless) -> Finding:

@@ -22,7 +22,7 @@ HELD_OUT = replace(AS_IS, held_out=True)
 LEAST_ROWS = 40
 """Rows held out below which a few of them decide."""
 
-LEARNS = 0.4
+LEARNS = 0.2
 """Score that copies with the fault must reach on average, and half of it each: where little is
 learned, little can be compared."""
 
@@ -123,10 +123,11 @@ def _scored(case: DiagnosisContext, rows: np.ndarray, seed: int) -> Scores:
 
 
 def _as_planned(case: DiagnosisContext, seed: int) -> bool:
+    """Whether a training took all epochs that are planned, of the rows that it may see."""
     one = case.trials.run(HELD_OUT, seed)
     return (
         case.plan is not None and one is not None
-        and len(one.losses) >= case.plan.steps(case.rows)
+        and len(one.losses) >= case.plan.steps(len(case.trials.fitted))
     )  # fmt: skip
 
 
