@@ -80,8 +80,8 @@ def harmless(case: DiagnosisContext, repairs: Sequence[Repair]) -> Harmless | No
     found = None
     for repair in repairs:
         renamed = any(change.same_labels for change in repair.data)
-        told = all(change.of == "rows" or change.same_labels for change in repair.data)
-        mended = repaired(case, repair) if told else None
+        comparable = all(change.of == "rows" or change.same_labels for change in repair.data)
+        mended = repaired(case, repair) if comparable else None
         if mended is None:
             continue
         after = as_good(case, mended, own, rows, renamed)
