@@ -128,21 +128,31 @@ def test_labels_functional_models_and_separate_activations():
         assert finding.cost["tried"]["gone"]
 
 
-def test_what_cannot_be_made_is_not_tried():
+def of_ones_own(activation, loss):
     class Own(keras.Model):
         def __init__(self):
             super().__init__()
-            self.last = layers.Dense(1, "sigmoid")
+            self.last = layers.Dense(1, activation)
 
         def call(self, x):
             return self.last(x)
 
-    _, x, y = line()
     model = Own()
-    model.compile(keras.optimizers.Adam(0.1), "mse")
-    finding = tried(model, x, y, "OR001")
+    model.compile(keras.optimizers.Adam(0.1), loss)
+    return model
+
+
+def test_what_cannot_be_made_is_not_tried():
+    _, x, y = line()
+    finding = tried(of_ones_own("softmax", "binary_crossentropy"), x, y > 0, "OR002")
     assert finding.tried == ""
     assert "tried" not in finding.cost
+
+
+def test_other_numbers_need_no_other_model():
+    _, x, y = line()
+    finding = tried(of_ones_own("sigmoid", "mse"), x, y, "OR001")
+    assert finding.cost["tried"]["lowers"] and "y - y.min()" in finding.tried
 
 
 def test_of_two_heads_the_one_of_the_finding_is_mended():

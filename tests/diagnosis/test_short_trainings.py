@@ -12,6 +12,7 @@ from outrange.frontends.keras.training.backends.jitted import JaxTraining
 from outrange.frontends.keras.training.copies.clone import Clone
 from outrange.frontends.keras.training.copies.lent import Lent
 from outrange.frontends.keras.training.copies.state import State
+from outrange.frontends.keras.training.measure import Measurement
 
 
 keras = pytest.importorskip("keras")
@@ -40,6 +41,13 @@ class Unused(L.Dense):
 
 def own_loss(y, found):
     return keras.ops.mean(abs(y - found))
+
+
+def sparing(**options):
+    """An optimizer that leaves kernels undecayed."""
+    optimizer = optimizers.AdamW(**options)
+    optimizer.exclude_from_weight_decay(var_names=["kernel"])
+    return optimizer
 
 
 def vectors(*layers, head=(1, None)):
@@ -107,6 +115,7 @@ MODELS = {
         lambda: vectors(L.Dense(4)), (optimizers.Adam, {"gradient_accumulation_steps": 3}), "mse",
     ),
     "decayed": (lambda: vectors(L.Dense(4)), (optimizers.AdamW, {"weight_decay": 0.1}), "mse"),
+    "decayed in part": (lambda: vectors(L.Dense(4)), (sparing, {"weight_decay": 5.0}), "mse"),
     "Adafactor": (lambda: vectors(L.Dense(4)), (optimizers.Adafactor, {}), "mse"),
     "clipped together": (
         lambda: vectors(L.Dense(4)), (optimizers.Adam, {"global_clipnorm": 0.1}), "mse",
@@ -209,6 +218,48 @@ def test_losses_are_those_of_train_on_batch(name):
     if name != "own code":  # which may be called more often, or traced once
         near = 2e-2 if name == "bfloat16" else 2e-4
         np.testing.assert_allclose(ours[:-1], theirs[:-1], rtol=near)
+
+
+def test_a_weight_that_is_spared_of_decay_is_spared_in_a_copy():
+    model, x, y = compiled("dense, SGD")
+    optimizer = optimizers.SGD(0.05, weight_decay=5.0)
+    optimizer.exclude_from_weight_decay(var_list=[model.layers[0].kernel])
+    model.compile(optimizer, "mse")
+    many = batches((x, y), STEPS)
+    ours, _ = steps(copy_of(model, x, y), many)
+    theirs = [float(np.ravel(model.train_on_batch(*cut(many, i)))[0]) for i in range(STEPS)]
+    np.testing.assert_allclose(ours, theirs, rtol=2e-4)
+
+
+HEADS = {
+    "sigmoid": (lambda x: L.Dense(3, "sigmoid")(x), "binary_crossentropy"),
+    "activation layer": (lambda x: L.Activation("sigmoid")(L.Dense(3)(x)), "bce"),
+    "operation": (lambda x: keras.ops.sigmoid(L.Dense(3)(x)), "binary_crossentropy"),
+    "softmax layer": (lambda x: L.Softmax()(L.Dense(3)(x)), "categorical_crossentropy"),
+    "softmax operation": (lambda x: keras.ops.softmax(L.Dense(3)(x)), "categorical_crossentropy"),
+    "reshaped": (lambda x: L.Reshape((3,))(L.Dense(3, "softmax")(x)), "categorical_crossentropy"),
+    "logits": (lambda x: L.Dense(3)(x), keras.losses.CategoricalCrossentropy(from_logits=True)),
+    "raw": (lambda x: L.Dense(3)(x), "categorical_crossentropy"),
+    "chosen by Keras": (lambda x: L.Dense(3, "softmax")(x), "crossentropy"),
+    "squares": (lambda x: keras.ops.sigmoid(L.Dense(3)(x)), "mse"),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="the others know no graph")
+@pytest.mark.parametrize("name", HEADS)
+def test_what_is_measured_is_what_a_graph_computes(name):
+    make, loss = HEADS[name]
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((5,))
+    model = keras.Model(inputs, make(inputs))
+    model.compile("sgd", loss)
+    rng = np.random.default_rng(1)
+    x = (300 * rng.normal(size=(ROWS, 5))).astype("float32")  # so that clipped losses are others
+    y = np.eye(3, dtype="float32")[rng.integers(0, 3, ROWS)]
+    index = {id(v): i for i, v in enumerate(model.weights)}
+    measured = Measurement(keras, model, index, False).measure(x, y)
+    theirs = float(np.ravel(model.evaluate(x, y, batch_size=ROWS, verbose=0))[0])
+    np.testing.assert_allclose(measured.loss, theirs, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["images", "LSTM"])

@@ -98,7 +98,8 @@ def row_in_company(case: DiagnosisContext) -> RowInCompany | None:
     base = np.where(sound, np.arange(count), donor)
     if not (case.flat[base] != case.flat[donor]).any():
         return None  # Of rows that are all the same nothing is seen.
-    before = _outputs(case, base)
+    known = case.measured.outputs if sound.all() and case.measured is not None else ()
+    before = list(known) or _outputs(case, base)
     if not before:
         return None  # It fails on these rows.
     half = np.where(np.arange(count) % 2 == 1, base, donor)
@@ -137,9 +138,9 @@ def without_graphs(program: Program) -> Program:
 
 
 def _outputs(case: DiagnosisContext, rows: np.ndarray) -> list[np.ndarray]:
-    """Of these rows; by the function that is compiled for the loss, if it tells outputs."""
+    """Of these rows; what is compiled is what tells the loss too, if that tells outputs."""
     x, y = (cut(part, rows) for part in case.given)
-    if case.program.measure is not None:
+    if case.program.measure is not None and case.program.backend == "jax":
         found = case.program.measure(x, y).outputs
         if found:
             return list(found)

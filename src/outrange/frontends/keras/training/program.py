@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....core import InputError, ModelError
-from ....program import Layer, Loss, Program, Weight
+from ....program import Head, Layer, Loss, Program, Weight
 from ..api import is_keras_object, keras
 from ..files import read
 from ..precision import formats, in_float32, taken
@@ -31,13 +31,14 @@ from .steps import steps
 from .training import loss_record, losses, makes_masks, optimizer_record
 
 
-def read_program(model: Any, x: Any, y: Any) -> Program:
+def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None) -> Program:
     """Everything that diagnosis wants to know of a model.
 
     Args:
         model: A built Keras model; nothing in it is changed.
         x: Its inputs: arrays in the model's structure, rows first.
         y: Its targets, or None.
+        rehearser: One of the same model that goes on; None for a new one.
 
     Returns:
         The program. What could not be followed is named in `unread`.
@@ -60,12 +61,7 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     made, number = steps(k, found, index) if found else ([], {})
     outputs = k.tree.flatten(found.trace.outputs) if found else []
     records = _losses(found, objects, number)
-    names = {loss.output: loss.name for loss in records}
-    part = model_part(found) if found else None
-    heads = tuple(
-        head(k, model, part, t, number, names.get(i, "")) for i, t in enumerate(outputs) if part
-    )
-    heads = dropping(k, model, x, heads)
+    heads = dropping(k, model, x, _heads(k, model, found, outputs, number, records))
     weights = tuple(_weight(k, v) for v in model.weights)
     whole, free, missing = lasting_parts(k, model, found, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
@@ -74,8 +70,8 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
     layers = tuple(_layers(k, found, number, formats(model, wide), made_of)) if found else ()
     changed = not found or unlike(k, model) or any(mode.noisy for mode in made_of)
     draws = may_draw(k, model)
-    measurement = Measurement(k, model, index, draws or changed)
-    rehearser = Rehearser(measurement)
+    rehearser = rehearser or Rehearser(Measurement(k, model, index, draws or changed))
+    measurement = rehearser.measurement
     again = partial(whole_again, k, found, number, struct)
     program = Program(
         name=model.name,
@@ -102,10 +98,22 @@ def read_program(model: Any, x: Any, y: Any) -> Program:
         batch_statistics=partial(batch_statistics, k, model, struct),
         taken=partial(taken, k, k.tree.flatten(struct)),
         **_steps_ahead(k, model, wide, found, index, compiled, whole, again),
+        repair=repairer(k, rehearser, x, y, read_program) if compiled else None,
         **when_run(k, model, struct, x, measurement),
     )
     run = partial(_in_training, program, k, model, wide, struct, objects, index)
     return replace(program, in_training=run) if changed and objects else program
+
+
+def _heads(
+    k: Any, model: Any, found: Followed | None, outputs: list[Any], number: dict[int, int],
+    records: list[Loss],
+) -> tuple[Head, ...]:  # fmt: skip
+    if found is None:
+        return ()
+    names = {loss.output: loss.name for loss in records}
+    part = model_part(found)
+    return tuple(head(k, model, part, t, number, names.get(i, "")) for i, t in enumerate(outputs))
 
 
 def _escaped(found: Followed | None, index: dict[int, int]) -> frozenset[int]:
@@ -253,7 +261,6 @@ def _steps_ahead(
 ) -> dict[str, Any]:
     """What the program says of the steps that training takes."""
     return {
-        "repair": repairer(k, model, read_program) if compiled else None,
         "stepping": stepping(k, model) if compiled else None,
         "understood": understood(k, found, index) if found else {},
         "steady": steady(k, wide, found, index) if found else frozenset(),

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ....program import PartialGraph, Stepping
-from ..api import is_keras_class
 from ..trace.tolerant import Followed
+from .optimizer_settings import settings_of
 from .randomness import own_loss
 from .training import own_training
 
@@ -85,7 +85,7 @@ def _is_fresh(k: Any, optimizer: Any) -> bool:
 
 
 ELEMENTWISE = (
-    "SGD", "RMSprop", "Adam", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion",
+    "SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion",
 )  # fmt: skip
 """Optimizers that move an entry of a weight by what its own gradients were, and by nothing else."""
 
@@ -94,7 +94,8 @@ def moves_entries_alone(k: Any, model: Any) -> bool:
     """Whether a step is the same when all weights are laid side by side in one vector."""
     optimizer, variables = model.optimizer, model.trainable_variables
     kind = type(optimizer)
-    of_a_weight = ("clipnorm", "weight_decay", "use_ema", "gradient_accumulation_steps")
+    of_a_weight = ("clipnorm", "use_ema", "gradient_accumulation_steps",
+                   "_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")  # fmt: skip
     return (
         len(variables) > 1
         and kind.__name__ in ELEMENTWISE
@@ -274,25 +275,3 @@ def slots(k: Any, model: Any, index: Mapping[int, int], weight: int) -> list[np.
             if array.size and not (array == array.flat[0]).all():
                 return None
     return found
-
-
-def settings_of(optimizer: Any) -> dict[str, Any]:
-    """What `from_config` takes; a rate that is code of the user's own is handed on itself.
-
-    Keras writes a function down, and refuses to read it back; of a schedule it asks how.
-    """
-    rate = getattr(optimizer, "_learning_rate", None)
-    own = callable(rate) and not hasattr(rate, "shape")
-    if not own or is_keras_class(type(rate)):
-        return optimizer.get_config()
-    optimizer._learning_rate = 0.0
-    try:
-        return {**optimizer.get_config(), "learning_rate": rate}
-    finally:
-        optimizer._learning_rate = rate
-
-
-def unclipped(settings: dict[str, Any]) -> dict[str, Any]:
-    """An optimizer's settings without a limit of the gradients."""
-    limits = ("clipnorm", "clipvalue", "global_clipnorm")
-    return {name: None if name in limits else value for name, value in settings.items()}

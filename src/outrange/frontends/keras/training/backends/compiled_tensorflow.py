@@ -7,16 +7,20 @@ model's step.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ....tensorflow.api import tensorflow
 from ...names import packed
-from ..randomness import own_code
+from ..randomness import given_losses, own_code
 from ..stepping import moves_entries_alone
+
+
+EAGER = 4
+"""Calls of a function that are made without tracing it, which takes as long as some ten of them."""
 
 
 class TensorFlowTraining:
@@ -30,7 +34,9 @@ class TensorFlowTraining:
 
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
         self.k, self.model, self.noisy, self.tf = k, model, noisy, tensorflow()
-        self._loops: dict[str, Callable[..., Any]] = {}
+        self._functions: dict[Any, Callable[..., Any]] = {}
+        self._calls: dict[str, int] = {}
+        self._eager: bool | None = None
         self._vector: Any = None
 
     def build(self, apart: bool) -> list[Any]:
@@ -85,6 +91,20 @@ class TensorFlowTraining:
         finally:
             options.set_experimental_options({name: before})
 
+    def _specs(self, data: Any, first: tuple[int | None, ...]) -> Any:
+        """Shapes and types of arrays, with other first sizes."""
+        return self.k.tree.map_structure(
+            lambda t: self.tf.TensorSpec([*first, *t.shape[len(first) :]], t.dtype), data
+        )
+
+    def _function(
+        self, key: Any, function: Callable[..., Any], specs: Sequence[Any]
+    ) -> Callable[..., Any]:
+        """A function traced for some shapes, made when it is first asked for."""
+        if key not in self._functions:
+            self._functions[key] = self._traced(function, input_signature=specs)
+        return self._functions[key]
+
     def prepare(self, y: Any) -> None:
         """Make the variables that count the losses of several outputs.
 
@@ -101,66 +121,85 @@ class TensorFlowTraining:
         with contextlib.suppress(Exception):  # it is the call itself that tells what is wrong
             compiled.build(packed(self.k, targets, output), output)
 
-    @cached_property
-    def outputs(self) -> Any:
-        """`(x)` to the outputs at inference."""
+    def outputs(self, x: Any) -> list[Any]:
+        """The outputs at inference."""
+        return self._once(self._outputs, x)
 
-        def run(x: Any) -> Any:
-            return self.k.tree.flatten(self.model(x, training=False))
+    def _outputs(self, x: Any) -> list[Any]:
+        return self.k.tree.flatten(self.model(x, training=False))
 
-        return self._traced(run, reduce_retracing=True)
+    def measure(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
+        """Loss, gradients and outputs, at inference; None where there is no path."""
+        return self._once(self._measure, x, y)
 
-    @cached_property
-    def measure(self) -> Any:
-        """`(x, y)` to loss, gradients and outputs, at inference; None where there is no path."""
-        model = self.model
+    def _measure(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
+        with self.tf.GradientTape() as tape:
+            outputs = self.model(x, training=False)
+            loss = self.model.compute_loss(x=x, y=y, y_pred=outputs, training=False)
+        found = tape.gradient(loss, [v.value for v in self.model.trainable_variables])
+        dense = [None if g is None else self.tf.convert_to_tensor(g) for g in found]
+        return loss, dense, self.k.tree.flatten(outputs)
 
-        def run(x: Any, y: Any) -> Any:
-            with self.tf.GradientTape() as tape:
-                outputs = model(x, training=False)
-                # In a graph a cross-entropy sees which operation made its input.
-                loss = model.compute_loss(x=x, y=y, y_pred=outputs, training=False)
-            found = tape.gradient(loss, [v.value for v in model.trainable_variables])
-            dense = [None if g is None else self.tf.convert_to_tensor(g) for g in found]
-            return loss, dense, self.k.tree.flatten(outputs)
+    def _once(self, function: Callable[..., Any], *given: Any) -> Any:
+        """Call what is called a few times only; as a graph where that may make a difference."""
+        name = function.__name__
+        calls = self._calls[name] = self._calls.get(name, 0) + 1
+        if calls <= EAGER and self._same_eagerly(given[0]):
+            return function(*given)
+        if name not in self._functions:
+            self._functions[name] = self._traced(function, reduce_retracing=True)
+        return self._functions[name](*given)
 
-        return self._traced(run, reduce_retracing=True)
+    def _same_eagerly(self, x: Any) -> bool:
+        """Whether operations run one by one give what they give in the graph that `fit` makes.
 
-    @cached_property
-    def look(self) -> Any:
-        """`(x, y)` to the loss in training and the outputs: see `Look`; nothing is changed."""
-        model = self.model
+        Code of the user's own may ask. A cross-entropy looks for the logits: in a graph it sees
+        which operation made its input, else only what an activation of Keras left there.
+        """
+        if self._eager is None:
+            k, model = self.k, self.model
+            crossing = any("crossentropy" in _name_of(k, loss) for loss in given_losses(k, model))
+            self._eager = not own_code(k, model) and (not crossing or self._tells_logits(x))
+        return self._eager
 
-        def run(x: Any, y: Any) -> Any:
-            others = model.non_trainable_variables
-            kept = [self.tf.identity(v.value) for v in others]
-            seen = model(x, training=True)
-            loss = model.compute_loss(x=x, y=y, y_pred=seen, training=True)
-            for variable, value in zip(others, kept, strict=True):
-                variable.assign(value)
-            if not self.noisy:
-                return loss, self.k.tree.flatten(seen), []
-            outputs = model(x, training=False)
-            return loss, self.k.tree.flatten(outputs), self.k.tree.flatten(seen)
+    def _tells_logits(self, x: Any) -> bool:
+        """Whether outputs bear their logits, or are no activation of logits."""
+        outputs, makers = self._outputs(x), _makers(self.k, self.model)
+        return len(outputs) == len(makers) and all(
+            hasattr(tensor, "_keras_logits") or type(layer) is self.k.layers.Dense
+            for tensor, layer in zip(outputs, makers, strict=True)
+        )
 
-        return self._traced(run, reduce_retracing=True)
+    def look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
+        """The loss in training and the outputs: see `Look`; nothing is changed."""
+        # The number of rows is left open: for fewer rows, none is traced anew.
+        specs = self._specs((x, y), (None,))
+        return self._function(("look", str(specs)), self._look, specs)(x, y)
+
+    def _look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
+        model, flatten = self.model, self.k.tree.flatten
+        others = model.non_trainable_variables
+        kept = [self.tf.identity(v.value) for v in others]
+        seen = model(x, training=True)
+        loss = model.compute_loss(x=x, y=y, y_pred=seen, training=True)
+        for variable, value in zip(others, kept, strict=True):
+            variable.assign(value)
+        if not self.noisy:
+            return loss, flatten(seen), []
+        return loss, flatten(model(x, training=False)), flatten(seen)
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
         """Losses of steps and of looks: see `Copy.steps`."""
         tree = self.k.tree
         data, rows = tree.map_structure(self.k.ops.convert_to_tensor, ((x, y), rows))
         self.prepare(rows[1])
-        several = tree.map_structure(
-            lambda t: self.tf.TensorSpec([None, *t.shape[1:]], t.dtype), data
-        )
-        alone = tree.map_structure(lambda t: self.tf.TensorSpec(t.shape, t.dtype), rows)
-        specs = [several, self.tf.TensorSpec([None], "bool"), alone]
+        batch = len(tree.flatten(data)[0][0])
+        shapes = self._specs(data, (None, batch)), self._specs(rows, (None,))
         # A loop that can look need not: to trace another takes longer than not to look.
-        looks = bool(np.any(due)) or str((specs, True)) in self._loops
-        key = str((specs, looks))
-        if key not in self._loops:
-            self._loops[key] = self._traced(partial(self._several, looks), input_signature=specs)
-        losses, seen, done = map(np.asarray, self._loops[key](data, np.asarray(due), rows))
+        looks = bool(np.any(due)) or ("steps", str(shapes), True) in self._functions
+        specs = [shapes[0], self.tf.TensorSpec([None], "bool"), shapes[1]]
+        run = self._function(("steps", str(shapes), looks), partial(self._several, looks), specs)
+        losses, seen, done = map(np.asarray, run(data, np.asarray(due), rows))
         return losses[:done].tolist(), seen[:done][np.asarray(due)[:done]].tolist()
 
     def _several(self, looks: bool, data: Any, due: Any, rows: Any) -> Any:
@@ -210,3 +249,20 @@ class TensorFlowTraining:
 
 def _flat(tf: Any, tensors: list[Any]) -> Any:
     return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
+
+
+def _makers(k: Any, model: Any) -> list[Any]:
+    """The layer that makes each output; None where that is not known."""
+    symbols = k.tree.flatten(getattr(model, "output", None))
+    return [getattr(getattr(t, "_keras_history", None), "operation", None) for t in symbols]
+
+
+def _name_of(k: Any, loss: Any) -> str:
+    """Of a loss as it was given; `"crossentropy"` of what Keras chooses by the targets' shape."""
+    if loss is None:
+        return ""
+    try:
+        found = k.losses.get(loss)
+    except ValueError:
+        return "crossentropy"
+    return getattr(found, "__name__", type(found).__name__).lower()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...names import packed
-from ..stepping import settings_of, unclipped
+from ..optimizer_settings import fresh_optimizer, settings_of, unclipped
 from .gradients import jax_module
 
 
@@ -160,14 +160,14 @@ class JaxTraining:
     def _fresh(self, settings: dict[str, Any]) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fresh = type(self.model.optimizer).from_config(settings)
+            fresh = fresh_optimizer(self.model, settings)
             try:
                 with self.k.StatelessScope():
                     fresh.build(self.model.trainable_variables)
                     for variable in fresh.variables:
                         _start_with_numpy(variable)
             except ValueError:  # it makes a variable with a value, which no scope allows
-                fresh = type(self.model.optimizer).from_config(settings)
+                fresh = fresh_optimizer(self.model, settings)
                 fresh.build(self.model.trainable_variables)
         return fresh
 

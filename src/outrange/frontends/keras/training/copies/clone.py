@@ -9,7 +9,7 @@ import numpy as np
 from ..backends.compiled_tensorflow import TensorFlowTraining
 from ..backends.jitted import rate_owner
 from ..backends.torch_steps import TorchTraining
-from ..stepping import settings_of, unclipped
+from ..optimizer_settings import fresh_optimizer, settings_of, unclipped
 from .protocol import Look
 
 
@@ -91,13 +91,19 @@ def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: s
         setattr(owner, name, value)
     compiled = model._compile_loss
     copy.compile(
-        optimizer=fresh_optimizer(model, without),
+        optimizer=fresh_optimizer(model, settings(model, without), copy.variables),
         loss=other or compiled._user_loss,
         loss_weights=None if other else compiled._user_loss_weights,
         run_eagerly=model.run_eagerly,
         jit_compile=False,
     )
     return copy
+
+
+def settings(model: Any, without: str) -> dict[str, Any]:
+    """What the optimizer of a copy is made with."""
+    own = settings_of(model.optimizer)
+    return unclipped(own) if without == "clipping" else own
 
 
 @contextlib.contextmanager
@@ -109,14 +115,6 @@ def uncompiled(model: Any) -> Iterator[None]:
         yield
     finally:
         model.compiled = before
-
-
-def fresh_optimizer(model: Any, without: str) -> Any:
-    """One of the same settings, which has taken no step."""
-    settings = settings_of(model.optimizer)
-    return type(model.optimizer).from_config(
-        unclipped(settings) if without == "clipping" else settings
-    )
 
 
 def changes(

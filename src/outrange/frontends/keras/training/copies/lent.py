@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from ..optimizer_settings import fresh_optimizer
 from ..randomness import given_losses
-from .clone import Clone, changes, fresh_optimizer
+from .clone import Clone, changes, settings
 
 
 class Lent(Clone):
@@ -21,7 +22,7 @@ class Lent(Clone):
         self._k, self._original, self._model = k, model, model
         loss = model._compile_loss
         self._changes = [
-            (model, "optimizer", fresh_optimizer(model, without)),
+            (model, "optimizer", fresh_optimizer(model, settings(model, without))),
             (model, "_compile_loss", type(loss)(other) if other else loss),
             *changes(k, model, without, bent),
         ]
