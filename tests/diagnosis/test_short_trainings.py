@@ -139,6 +139,11 @@ MODELS = {
     "frozen": (lambda: vectors(L.Dense(4, trainable=False)), PLAIN, "mse"),
     "images": (images, (optimizers.Adam, {}), "sparse_categorical_crossentropy"),
     "LSTM": (lambda: sequences(L.LSTM(4)), (optimizers.Adam, {}), "mse"),
+    "SimpleRNN": (lambda: sequences(L.SimpleRNN(4)), (optimizers.Adam, {}), "mse"),
+    "masked": (
+        lambda: keras.Sequential([keras.Input((4, 3)), L.Masking(), L.SimpleRNN(4), L.Dense(1)]),
+        PLAIN, "mse",
+    ),
     "GRU": (lambda: sequences(L.GRU(4)), PLAIN, "mse"),
     "words": (words, (optimizers.Adam, {}), "mse"),
     "attention": (attention, (optimizers.Nadam, {}), "mse"),

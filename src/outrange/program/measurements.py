@@ -27,6 +27,11 @@ class Measured:
         """Whether an entry of a gradient is no finite number, so that a step spoils its weight."""
         return not all(np.isfinite(g).all() for g in self.gradients.values() if g is not None)
 
+    @property
+    def lives(self) -> bool:
+        """Whether an entry of a gradient is not 0."""
+        return any(g is not None and np.any(g != 0) for g in self.gradients.values())
+
 
 @dataclass(frozen=True, eq=False)
 class Rehearsal:

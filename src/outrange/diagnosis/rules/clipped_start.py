@@ -86,7 +86,7 @@ def _consequence(case: DiagnosisContext, clipped: np.ndarray) -> str:
     if not clipped.all():
         return "this loss learns nothing from them"
     measured = case.measured_at_all
-    if measured is not None and not _moved(measured):
+    if measured is not None and not measured.lives:
         return "none of the weights gets a gradient"
     return "this loss gives no weight a gradient"
 
@@ -128,9 +128,4 @@ def _contradicted(case: DiagnosisContext, loss: Loss, clipped: np.ndarray) -> bo
     if len(case.program.losses) == 1 and measured.loss < 0.9 * CLIP * clipped.mean():
         return len(clipped) <= len(measured.outputs[0]) if measured.outputs else True
     everywhere = bool(clipped.all()) and len(clipped) == case.rows
-    return everywhere and case.measured_at_all is not None and _moved(measured)
-
-
-def _moved(measured: Measured) -> bool:
-    """Whether any weight gets a gradient."""
-    return any(g is not None and np.any(g != 0) for g in measured.gradients.values())
+    return everywhere and case.measured_at_all is not None and measured.lives

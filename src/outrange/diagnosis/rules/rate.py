@@ -106,7 +106,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     said, enough = None, len(one.losses) >= FEWEST_STEPS
     if enough or not np.isfinite([*one.losses, *(loss for _, loss in one.looks)]).all():
         said = _explodes(case, optimizer, one)
-    if said is None and enough:
+    lives = case.measured is not None and case.measured.lives
+    if said is None and enough and (lives or any(_moved(case, one))):
         said = (
             _too_large(case, optimizer, one)
             or _clipped(case, optimizer, one)
@@ -259,22 +260,21 @@ def _larger(optimizer: Optimizer) -> list[float]:
     return sorted(found, key=lambda f: abs(np.log(optimizer.rate * f / USUAL[adaptive])))[:3]
 
 
+def _moved(case: DiagnosisContext, one: Rehearsal, least: float = 0.0) -> Iterator[bool]:
+    """Of each trained weight, whether it moved by more than a share of its size."""
+    for i, weight in enumerate(case.program.weights):
+        if weight.trainable and i in one.moved:
+            yield one.moved[i] > least * max(one.size[i], 1e-3)
+
+
 def _slow(case: DiagnosisContext, optimizer: Optimizer, one: Rehearsal) -> Said | None:
     """Weights that stand still, and a regression that takes for ever."""
-    measured = case.measured
-    live = measured is not None and any(
-        g is not None and np.any(g != 0) for g in measured.gradients.values()
-    )
-    if not live:
+    if case.measured is None or not case.measured.lives:
         return None
     steps = len(one.losses)
     least = STILL * min(steps, 12) / 12
-    moving = [
-        one.moved[i] > least * max(one.size[i], 1e-3)
-        for i, w in enumerate(case.program.weights) if w.trainable and i in one.moved
-    ]  # fmt: skip
     small = "keras.optimizers.Adam(1e-3)" if optimizer.rate < 1e-4 else ""
-    if not any(moving):
+    if not any(_moved(case, one, least)):
         return (
             f"in {steps_said(steps)} on a copy no weight moved by more than {least:g} of its size "
             f"(rate {short(optimizer.rate)})."

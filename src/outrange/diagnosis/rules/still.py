@@ -51,7 +51,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         return
     if not np.isfinite(measured.loss) or measured.loss == 0:
         return
-    if not any(g is not None and np.any(g != 0) for g in measured.gradients.values()):
+    if not measured.lives:
         yield rule.found(
             Level.MEASURED, "",
             f"the gradient of all {len(trainable)} trainable weights is exactly 0 on your data: "

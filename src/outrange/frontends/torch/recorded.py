@@ -36,7 +36,8 @@ class OperationLog:
         variables: Tensors that may hold something else at the next call.
 
     Raises:
-        NotRecordable: It asks for a tensor's value, or takes too much memory.
+        NotRecordable: It asks for the value of a tensor that hangs on the inputs or on what may
+            change, or takes too much memory.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class OperationLog:
         self._results: list[int] = []
         self._kept: list[Any] = []
         self._tensors: list[tuple[list[Any], list[Any]]] = []
+        self._asked: list[Any] = []
         self._bytes = 0
         with dispatch_mode(self._note):
             self.first: list[Any] = function(*inputs)
@@ -58,15 +60,20 @@ class OperationLog:
             raise NotRecordable("it returns what no operation has made")
         self._returned = [self._places[id(tensor)] for tensor in self.first]
         constant = self._fold(inputs, variables)
+        if any(self._places.get(id(tensor)) not in constant for tensor in self._asked):
+            raise NotRecordable("it asks for a tensor's value")
         for i in (*range(len(inputs)), *self._results):
             if i not in constant:
                 self._values[i] = None
-        del self._kept, self._places, self._results, self._tensors
+        del self._kept, self._places, self._results, self._tensors, self._asked
 
     def _note(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = function(*args, **kwargs)
         name = str(function)
-        if name.startswith(("aten._local_scalar_dense", "aten.nonzero", "aten.equal")):
+        if name.startswith("aten._local_scalar_dense"):
+            self._asked.append(args[0])  # as loops over the steps of a sequence do, of the step
+            return result
+        if name.startswith(("aten.nonzero", "aten.equal")):
             raise NotRecordable(name)
         if name.startswith("aten.detach."):
             return self._same(args[0], result)
