@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...program import Head, Loss, Measured
+from ...program import Head, Loss
 from ..bounds import UnitRanges
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
