@@ -37,6 +37,7 @@ class TensorFlowTraining:
         self._functions: dict[Any, Callable[..., Any]] = {}
         self._calls: dict[str, int] = {}
         self._eager: bool | None = None
+        self._own_code = own_code(k, model)
         self._vector: Any = None
 
     def build(self, apart: bool) -> list[Any]:
@@ -51,9 +52,7 @@ class TensorFlowTraining:
         optimizer, variables = self.model.optimizer, self.model.trainable_variables
         layers = self.model._flatten_layers()
         # The gradient of a table of rows is sparse, and optimizers have another way with it.
-        sparse = own_code(self.k, self.model) or any(
-            type(o).__name__ == "Embedding" for o in layers
-        )
+        sparse = self._own_code or any(type(o).__name__ == "Embedding" for o in layers)
         if apart or sparse or not moves_entries_alone(self.k, self.model):
             optimizer.build(variables)
             return list(optimizer.variables)
@@ -96,6 +95,13 @@ class TensorFlowTraining:
         return self.k.tree.map_structure(
             lambda t: self.tf.TensorSpec([*first, *t.shape[len(first) :]], t.dtype), data
         )
+
+    def _rows(self, data: Any) -> tuple[int | None]:
+        """How many rows are looked at: left open, so that for fewer nothing is traced anew.
+
+        Code of the user's own may want to know.
+        """
+        return (self.k.tree.flatten(data)[0].shape[0] if self._own_code else None,)
 
     def _function(
         self, key: Any, function: Callable[..., Any], specs: Sequence[Any]
@@ -159,7 +165,7 @@ class TensorFlowTraining:
         if self._eager is None:
             k, model = self.k, self.model
             crossing = any("crossentropy" in _name_of(k, loss) for loss in given_losses(k, model))
-            self._eager = not own_code(k, model) and (not crossing or self._tells_logits(x))
+            self._eager = not self._own_code and (not crossing or self._tells_logits(x))
         return self._eager
 
     def _tells_logits(self, x: Any) -> bool:
@@ -172,8 +178,7 @@ class TensorFlowTraining:
 
     def look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
         """The loss in training and the outputs: see `Look`; nothing is changed."""
-        # The number of rows is left open: for fewer rows, none is traced anew.
-        specs = self._specs((x, y), (None,))
+        specs = self._specs((x, y), self._rows(x))
         return self._function(("look", str(specs)), self._look, specs)(x, y)
 
     def _look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
@@ -194,7 +199,7 @@ class TensorFlowTraining:
         data, rows = tree.map_structure(self.k.ops.convert_to_tensor, ((x, y), rows))
         self.prepare(rows[1])
         batch = len(tree.flatten(data)[0][0])
-        shapes = self._specs(data, (None, batch)), self._specs(rows, (None,))
+        shapes = self._specs(data, (None, batch)), self._specs(rows, self._rows(rows))
         # A loop that can look need not: to trace another takes longer than not to look.
         looks = bool(np.any(due)) or ("steps", str(shapes), True) in self._functions
         specs = [shapes[0], self.tf.TensorSpec([None], "bool"), shapes[1]]
