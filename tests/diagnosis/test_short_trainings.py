@@ -256,6 +256,7 @@ HEADS = {
     "raw": (lambda x: L.Dense(3)(x), "categorical_crossentropy"),
     "chosen by Keras": (lambda x: L.Dense(3, "softmax")(x), "crossentropy"),
     "squares": (lambda x: keras.ops.sigmoid(L.Dense(3)(x)), "mse"),
+    "given as a function": (lambda x: L.Dense(3, lambda t: keras.ops.sigmoid(t))(x), "bce"),
 }  # fmt: skip
 
 
@@ -388,3 +389,44 @@ def test_dropout_is_drawn_anew_by_a_record():
     theirs = [float(np.ravel(model.train_on_batch(*cut(many, i)))[0]) for i in range(STEPS)]
     # The third step is taken twice, once by the record: after it chance goes the same way.
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="operations are recorded there")
+@pytest.mark.parametrize("kind", ["tensor", "number"])
+def test_an_activation_of_ones_own_that_counts_is_not_recorded(kind):
+    start = keras.ops.convert_to_tensor(0.0) if kind == "tensor" else 0
+    calls = [start]
+
+    def annealed(x):
+        calls[0] = calls[0] + 1
+        return keras.ops.tanh(x) if calls[0] <= 5 else keras.ops.relu(x)
+
+    keras.utils.set_random_seed(0)
+    model = vectors(L.Dense(8, annealed))
+    model.compile(optimizers.SGD(0.0), "mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(ROWS, 5)).astype("float32"), np.ones((ROWS, 1), "float32")
+    copy = Lent(keras, model, False, "", (), "")
+    with copy.in_use():
+        calls[0] = start
+        ours, _ = steps(copy, keras.tree.map_structure(lambda a: np.stack([a] * STEPS), (x, y)))
+    assert [one == ours[0] for one in ours] == [True] * 5 + [False] * (STEPS - 5)
+
+
+def cut_off(k):
+    x = k.Input((5,))
+    return k.Model(x, L.Dense(2)(k.ops.stop_gradient(L.Dense(4, name="cut")(x))))
+
+
+@pytest.mark.parametrize("kind", ["AdamW", "Ftrl", "SGD"])
+def test_a_weight_without_a_gradient_does_not_decay(kind):
+    keras.utils.set_random_seed(0)
+    model = cut_off(keras)
+    options = {} if kind == "Ftrl" else {"weight_decay": 0.5}
+    model.compile(getattr(optimizers, kind)(0.01, **options), "mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(ROWS, 5)).astype("float32"), np.ones((ROWS, 2), "float32")
+    many, copy = batches((x, y), STEPS), copy_of(model, x, y)
+    ours, _ = steps(copy, many)
+    theirs = [float(np.ravel(model.train_on_batch(*cut(many, i)))[0]) for i in range(STEPS)]
+    np.testing.assert_allclose(ours, theirs, rtol=2e-4)

@@ -106,7 +106,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     said, enough = None, len(one.losses) >= FEWEST_STEPS
     if enough or not np.isfinite([*one.losses, *(loss for _, loss in one.looks)]).all():
         said = _explodes(case, optimizer, one)
-    lives = case.measured is not None and case.measured.lives
+    lives = case.measured is None or case.measured.lives or case.program.changed_in_training
     if said is None and enough and (lives or any(_moved(case, one))):
         said = (
             _too_large(case, optimizer, one)

@@ -36,8 +36,8 @@ class OperationLog:
         variables: Tensors that may hold something else at the next call.
 
     Raises:
-        NotRecordable: It asks for the value of a tensor that hangs on the inputs or on what may
-            change, or takes too much memory.
+        NotRecordable: It asks for the value of a tensor that is made of more than numbers in the
+            code, or takes too much memory.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class OperationLog:
         self._kept: list[Any] = []
         self._tensors: list[tuple[list[Any], list[Any]]] = []
         self._asked: list[Any] = []
+        self._numbers: set[int] = set()
         self._bytes = 0
         with dispatch_mode(self._note):
             self.first: list[Any] = function(*inputs)
@@ -60,12 +61,14 @@ class OperationLog:
             raise NotRecordable("it returns what no operation has made")
         self._returned = [self._places[id(tensor)] for tensor in self.first]
         constant = self._fold(inputs, variables)
-        if any(self._places.get(id(tensor)) not in constant for tensor in self._asked):
+        asked = {self._places.get(id(tensor)) for tensor in self._asked}
+        if not asked <= (constant & self._numbers):
             raise NotRecordable("it asks for a tensor's value")
         for i in (*range(len(inputs)), *self._results):
             if i not in constant:
                 self._values[i] = None
-        del self._kept, self._places, self._results, self._tensors, self._asked
+        del self._kept, self._places, self._results, self._tensors
+        del self._asked, self._numbers
 
     def _note(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = function(*args, **kwargs)
@@ -77,7 +80,8 @@ class OperationLog:
             raise NotRecordable(name)
         if name.startswith("aten.detach."):
             return self._same(args[0], result)
-        if name.startswith("aten.lift_fresh"):
+        lifted = name.startswith("aten.lift_fresh")
+        if lifted:
             function = torch().clone  # what is done to it must not stay for the next call
         if getattr(function, "is_view", False) and id(args[0]) not in self._places:
             self._kept.append(result)  # of a weight: it shows what the weight holds at any time
@@ -87,7 +91,11 @@ class OperationLog:
         named = self._fillable(kwargs, holes)
         written = self._written(result)
         self.calls.append(_Call(function, _picked(places), named, holes, written))
-        self._tensors.append((_tensors((args, list(kwargs.values()))), _tensors(result)))
+        read, made = _tensors((args, list(kwargs.values()))), _tensors(result)
+        self._tensors.append((read, made))
+        # Made of numbers in the code, by way of nothing that was there before.
+        if lifted or all(self._places.get(id(t)) in self._numbers for t in read):
+            self._numbers |= {self._places[id(t)] for t in made}
         return result
 
     def _fold(self, inputs: Sequence[Any], variables: Sequence[Any]) -> set[int]:

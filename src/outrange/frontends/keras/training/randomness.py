@@ -42,6 +42,16 @@ def own_code(k: Any, model: Any) -> bool:
     return own_loss(k, model) or own_rate or any(map(is_own, model._flatten_layers()))
 
 
+def own_functions(model: Any) -> bool:
+    """Whether an activation, a penalty or a constraint in Keras's layers is not Keras's."""
+    names = ("activation", "regularizer", "constraint")
+    return any(
+        name.endswith(names) and _is_own_function(value)
+        for layer in model._flatten_layers()
+        for name, value in vars(layer).items()
+    )
+
+
 def more_than_losses(k: Any, model: Any) -> bool:
     """Whether training may heed more than the compiled losses: penalties, or what own code adds."""
     layers = model._flatten_layers()

@@ -15,7 +15,7 @@ import numpy as np
 
 from ....tensorflow.api import tensorflow
 from ...names import packed
-from ..randomness import given_losses, own_code
+from ..randomness import given_losses, own_code, own_functions
 from ..stepping import moves_entries_alone
 
 
@@ -37,7 +37,7 @@ class TensorFlowTraining:
         self._functions: dict[Any, Callable[..., Any]] = {}
         self._calls: dict[str, int] = {}
         self._eager: bool | None = None
-        self._own_code = own_code(k, model)
+        self._own_code = own_code(k, model) or own_functions(model)
         self._vector: Any = None
 
     def build(self, apart: bool) -> list[Any]:
@@ -159,13 +159,15 @@ class TensorFlowTraining:
     def _same_eagerly(self, x: Any) -> bool:
         """Whether operations run one by one give what they give in the graph that `fit` makes.
 
-        Code of the user's own may ask. A cross-entropy looks for the logits: in a graph it sees
-        which operation made its input, else only what an activation of Keras left there.
+        Code of the user's own may ask, and loops over steps take longer. A cross-entropy looks for
+        the logits: in a graph it sees which operation made its input, else only what an activation
+        of Keras left there.
         """
         if self._eager is None:
             k, model = self.k, self.model
             crossing = any("crossentropy" in _name_of(k, loss) for loss in given_losses(k, model))
-            self._eager = not self._own_code and (not crossing or self._tells_logits(x))
+            loops = any(isinstance(layer, k.layers.RNN) for layer in model._flatten_layers())
+            self._eager = not (self._own_code or loops) and (not crossing or self._tells_logits(x))
         return self._eager
 
     def _tells_logits(self, x: Any) -> bool:
@@ -248,8 +250,9 @@ class TensorFlowTraining:
         dense = [tf.zeros_like(v) if g is None else g for v, g in zip(values, found, strict=True)]
         model.optimizer.apply([_flat(tf, dense)], [self._vector])
         parts = tf.split(self._vector.value, [int(np.prod(v.shape)) for v in values])
-        for value, part in zip(values, parts, strict=True):
-            value.assign(tf.reshape(part, value.shape))
+        for value, part, gradient in zip(values, parts, found, strict=True):
+            if gradient is not None:  # where there is none Keras does nothing, not even decay
+                value.assign(tf.reshape(part, value.shape))
 
 
 def _flat(tf: Any, tensors: list[Any]) -> Any:
@@ -270,4 +273,5 @@ def _name_of(k: Any, loss: Any) -> str:
         found = k.losses.get(loss)
     except ValueError:
         return "crossentropy"
+    found = getattr(found, "fn", found)
     return getattr(found, "__name__", type(found).__name__).lower()

@@ -11,7 +11,7 @@ import numpy as np
 
 from ....torch.api import torch
 from ....torch.recorded import ReplayedFunction
-from ..randomness import own_code
+from ..randomness import own_code, own_functions
 from ..stepping import moves_entries_alone
 
 
@@ -34,7 +34,8 @@ class TorchTraining:
         self._vector: Any = None
         count = sum(v.value.numel() for v in model.variables)
         # The user's own code may do something else at every call, as no record does.
-        self._records = count <= LARGEST and not model.run_eagerly and not own_code(k, model)
+        own = own_code(k, model) or own_functions(model)
+        self._records = count <= LARGEST and not model.run_eagerly and not own
 
     def build(self, apart: bool) -> list[Any]:
         """Make what steps need; return the variables that they change and the model has not.
@@ -135,7 +136,13 @@ class TorchTraining:
             for v, g in zip(variables, found, strict=True)
         ]
         flat = torch().cat([g.reshape(-1) for g in dense])
+        # Where there is no gradient Keras does nothing, not even decay.
+        kept = [
+            (v.value, v.value.clone()) for v, g in zip(variables, found, strict=True) if g is None
+        ]
         self.model.optimizer.apply([flat], [self._vector])
+        for value, before in kept:
+            value.copy_(before)
 
     def _step_of_each(self, x: Any, y: Any) -> list[Any]:
         """The same, with one weight after the other.
