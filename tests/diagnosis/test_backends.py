@@ -110,9 +110,12 @@ def test_too_few_epochs_are_measured(found, backend):
     assert not enough
 
 
+FILES = "short_trainings", "measured_as_in_a_graph", "trials"
+
+
 @pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "jax"])
 def test_short_trainings_are_those_of_keras(backend):
-    files = [str(TESTS / "diagnosis" / f"test_{name}.py") for name in ("short_trainings", "trials")]
+    files = [str(TESTS / "diagnosis" / f"test_{name}.py") for name in FILES]
     for name in ("functions_of_ones_own", "other_in_training"):
         files.append(str(TESTS / "regressions" / f"test_{name}.py"))
     done = subprocess.run(
