@@ -38,7 +38,7 @@ from distributed import Client
 
 import outrange
 from cases import data_folder
-from outrange.executors import WrongVersion
+from outrange.executors.shelf import WrongVersion
 from outrange.search.spread import checkpoint, search as spread
 
 

@@ -27,7 +27,9 @@ from random_nets import layers, written
 
 import outrange
 from cases import data_folder, read_box
-from outrange.executors import Crew, Parcel, pool_of
+from outrange.executors.crew import Crew
+from outrange.executors.parcel import Parcel
+from outrange.executors.pool import pool_of
 
 
 EMPTY = 500

@@ -18,32 +18,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import callbacks as callbacks, layers as layers, losses as losses
-    from .answers import (
-        BadInputs as BadInputs,
-        Counterexample as Counterexample,
-        Counterexamples as Counterexamples,
-        Diagnosis as Diagnosis,
-        Finding as Finding,
-        Loop as Loop,
-        LoopReachSets as LoopReachSets,
-        Monotone as Monotone,
-        Optimum as Optimum,
-        Pipe as Pipe,
-        Range as Range,
+    from .answers.advice import Advice as Advice
+    from .answers.bad_inputs import BadInputs as BadInputs
+    from .answers.counterexamples import Counterexamples as Counterexamples
+    from .answers.dead_start import DeadStart as DeadStart
+    from .answers.diagnosis import Diagnosis as Diagnosis, Finding as Finding
+    from .answers.loops import Loop as Loop, Pipe as Pipe
+    from .answers.monotone import Monotone as Monotone
+    from .answers.optimum import Optimum as Optimum
+    from .answers.progress import (
         RangeProgress as RangeProgress,
-        ReachSet as ReachSet,
-        RobustAccuracy as RobustAccuracy,
-        Robustness as Robustness,
         RobustProgress as RobustProgress,
-        SampledRange as SampledRange,
-        Summary as Summary,
-        Verdict as Verdict,
         VerifyProgress as VerifyProgress,
     )
-    from .answers.advice import Advice as Advice
-    from .answers.dead_start import DeadStart as DeadStart
+    from .answers.range import Range as Range
+    from .answers.reach_sets import LoopReachSets as LoopReachSets, ReachSet as ReachSet
+    from .answers.robust_accuracy import RobustAccuracy as RobustAccuracy
+    from .answers.robustness import Robustness as Robustness
+    from .answers.sampled import SampledRange as SampledRange
     from .answers.study.progress import StudyProgress as StudyProgress
     from .answers.study.study import Study as Study
+    from .answers.summary import Summary as Summary
+    from .answers.verdict import Counterexample as Counterexample, Verdict as Verdict
     from .api.arrays import use_torch as use_torch
     from .api.asserts import assert_holds as assert_holds, assert_range as assert_range
     from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
@@ -81,7 +77,7 @@ if TYPE_CHECKING:
         UnsupportedError as UnsupportedError,
         Warrant as Warrant,
     )
-    from .executors import Nodes as Nodes
+    from .executors.nodes import Nodes as Nodes
     from .frontends.functions.linear import linear_plant as linear_plant
     from .questions.expressions import implies as implies, u as u, x as x, y as y
     from .questions.inputs.data import ball as ball, data_box as data_box
@@ -96,9 +92,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "answers": "BadInputs Counterexample Counterexamples Diagnosis Finding Loop LoopReachSets "
-    "Monotone Optimum Pipe Range RangeProgress ReachSet RobustAccuracy Robustness RobustProgress "
-    "SampledRange Summary Verdict VerifyProgress",
+    "answers.bad_inputs": "BadInputs",
+    "answers.verdict": "Counterexample Verdict",
+    "answers.counterexamples": "Counterexamples",
+    "answers.diagnosis": "Diagnosis Finding",
+    "answers.loops": "Loop Pipe",
+    "answers.reach_sets": "LoopReachSets ReachSet",
+    "answers.monotone": "Monotone",
+    "answers.optimum": "Optimum",
+    "answers.range": "Range",
+    "answers.progress": "RangeProgress RobustProgress VerifyProgress",
+    "answers.robust_accuracy": "RobustAccuracy",
+    "answers.robustness": "Robustness",
+    "answers.sampled": "SampledRange",
+    "answers.summary": "Summary",
     "answers.advice": "Advice",
     "answers.dead_start": "DeadStart",
     "answers.study.progress": "StudyProgress",
@@ -123,7 +130,7 @@ _HOMES = {
     "api.slopes": "gradient_range lipschitz monotone",
     "api.training": "compare expected recommend",
     "core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError Warrant",
-    "executors": "Nodes",
+    "executors.nodes": "Nodes",
     "frontends.functions.linear": "linear_plant",
     "questions.expressions": "implies u x y",
     "questions.inputs.data": "ball data_box",

@@ -6,41 +6,30 @@ from dataclasses import replace
 import numpy as np
 
 from cases import some
-from outrange.answers import (
-    BadInputs,
-    Cost,
-    Counterexample,
-    Counterexamples,
-    Diagnosis,
-    FallingPair,
-    Finding,
-    LayerRow,
-    Level,
-    Loop,
-    LoopReachSets,
-    Monotone,
-    Optimum,
-    Pipe,
-    Range,
-    ReachSet,
-    RobustAccuracy,
-    Robustness,
-    SampledRange,
-    Summary,
-    Trend,
-    Verdict,
-)
 from outrange.answers.advice import Advice, Choice
+from outrange.answers.answer import Cost
+from outrange.answers.bad_inputs import BadInputs
+from outrange.answers.counterexamples import Counterexamples
 from outrange.answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
-from outrange.answers.loops import LoopTrajectory
+from outrange.answers.diagnosis import Diagnosis, Finding, Level
+from outrange.answers.loops import Loop, LoopTrajectory, Pipe
 from outrange.answers.loops.pipe import Invariant
 from outrange.answers.loops.trajectory import LoopZone
+from outrange.answers.monotone import FallingPair, Monotone, Trend
+from outrange.answers.optimum import Optimum
+from outrange.answers.range import Range
+from outrange.answers.reach_sets import LoopReachSets, ReachSet
 from outrange.answers.reach_sets.star import Star
 from outrange.answers.reach_sets.star_union import StarUnion
 from outrange.answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED, Locator
 from outrange.answers.regions.piece import Piece, Slab
+from outrange.answers.robust_accuracy import RobustAccuracy
+from outrange.answers.robustness import Robustness
+from outrange.answers.sampled import SampledRange
 from outrange.answers.study.study import Study
 from outrange.answers.study.trials import Reason, Trial, judged
+from outrange.answers.summary import LayerRow, Summary
+from outrange.answers.verdict import Counterexample, Verdict
 from outrange.core import InputDomain, Warrant
 
 

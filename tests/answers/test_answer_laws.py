@@ -13,8 +13,8 @@ import pytest
 
 import outrange
 from answers.record_cases import CASES, FEWER, HOSTILE, KINDS, output_range
-from outrange.answers import Range
 from outrange.answers.advice import Advice
+from outrange.answers.range import Range
 from outrange.answers.storage.encode import encoded
 from outrange.core import InputError, ModelSource
 from outrange.frontends.network import Network
@@ -176,7 +176,7 @@ def test_files_are_checked_where_assertions_are_off(tmp_path):
     space = {"__name__": module.__name__, "__package__": module.__package__}
     exec(compile(source, module.__file__, "exec", optimize=2), space)
     with pytest.raises(InputError, match="is damaged"):
-        space["read_answer"](tmp_path / "a.json")
+        space["read_answer"](tmp_path / "a.json", [Range])
 
 
 def test_pages_are_written_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -8,12 +8,15 @@ import pytest
 import outrange
 from answers.record_cases import counterexample, output_range
 from outrange import x, y
-from outrange.answers import Counterexamples, FallingPair, LayerRow, Monotone, Summary, Trend
+from outrange.answers.answer import Cost
+from outrange.answers.counterexamples import Counterexamples
+from outrange.answers.monotone import FallingPair, Monotone, Trend
 from outrange.answers.render.document import Bar
 from outrange.answers.render.images import is_picture
 from outrange.answers.render.plot import balanced
 from outrange.answers.render.style import bar as svg_bar
 from outrange.answers.render.text import TICK, _bar
+from outrange.answers.summary import LayerRow, Summary
 from outrange.answers.tables.directions import BROKEN
 from outrange.core import InputDomain, Warrant
 from outrange.frontends.network import Network
@@ -73,7 +76,7 @@ def test_a_counterexample_that_is_a_picture_is_drawn_as_one(shape, count):
     found = replace(found, x=found.x.reshape(shape))
     over = InputDomain(tuple(found.names), found.flat_x - 0.5, found.flat_x + 0.5)
     answer = Counterexamples("net", "y[0] <= 1", (found,) * count, 6, 0.0, "all", PROOF,
-                             outrange.answers.Cost(1.0, 1), over=over)  # fmt: skip
+                             Cost(1.0, 1), over=over)  # fmt: skip
     ax = answer.plot()
     assert len(ax.images) == 3 * min(count, 4)
     assert texts(ax)[:3] == ["middle of the set", "added (up to 1.11e-16)", "breaks it"] or (
@@ -149,7 +152,7 @@ def test_red_is_for_a_broken_claim_alone(wanted):
     trends = (pair(False, False, "a"), pair(True, None, "b"), pair(None, None, "c"))
     if wanted is not None:  # the other side was not asked about
         trends = (pair(*((False, None) if wanted == "rises" else (None, False)), "a"), trends[2])
-    ax = Monotone("net", trends, wanted, None, "time", PROOF, outrange.answers.Cost(1, 1)).plot()
+    ax = Monotone("net", trends, wanted, None, "time", PROOF, Cost(1, 1)).plot()
     red = np.array([int(BROKEN[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     cells = ax.images[0].get_array()[0]
     assert [bool(np.allclose(cell, red)) for cell in cells] == [
@@ -173,9 +176,7 @@ def test_layers_without_an_activation_are_not_called_undecided():
 
 
 def test_few_cells_of_a_matrix_stay_small():
-    ax = Monotone(
-        "net", (pair(True, None, "a"),), None, None, "decided", PROOF, outrange.answers.Cost(1, 1)
-    ).plot()
+    ax = Monotone("net", (pair(True, None, "a"),), None, None, "decided", PROOF, Cost(1, 1)).plot()
     ax.figure.canvas.draw()
     box = ax.get_window_extent()
     assert box.width == pytest.approx(box.height) and box.width < 0.25 * ax.figure.bbox.width

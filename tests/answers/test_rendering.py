@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from outrange.answers.render.text import number, tidy, vector
-from outrange.cli.text import demo_text
+from outrange.cli.text.demo import demo_text
 from outrange.frontends.network import Network
 from outrange.questions.output_range import output_range
 from outrange.questions.sample_range import sample_range
@@ -114,7 +114,9 @@ def test_a_radius_of_inputs_in_mixed_units_hints_at_a_scale():
 
 
 def adversarial(center, moved):
-    from outrange.answers import Cost, Counterexample, Robustness
+    from outrange.answers.answer import Cost
+    from outrange.answers.robustness import Robustness
+    from outrange.answers.verdict import Counterexample
     from outrange.core import Warrant
 
     moved = np.asarray(moved, float)

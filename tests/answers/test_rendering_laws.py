@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from answers.record_cases import CASES, FEWER, HOSTILE, KINDS
-from outrange.answers import Answer, Range, SampledRange
+from outrange.answers.answer import Answer
+from outrange.answers.range import Range
 from outrange.answers.render.document import MOST_ROWS
 from outrange.answers.render.text import SHORTEST_NAME
+from outrange.answers.sampled import SampledRange
 from outrange.answers.tables.overview import FEW
 
 

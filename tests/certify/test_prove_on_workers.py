@@ -10,7 +10,7 @@ from outrange.certify import prove_on_workers as parts
 from outrange.certify.missing import NoCertificateError
 from outrange.certify.prove import Goal, prove_box
 from outrange.core import OutOfTime, deadline
-from outrange.executors import Workers, working_on
+from outrange.executors.seam import Workers, working_on
 from outrange.search.kernel.binding import library
 
 

@@ -2,7 +2,7 @@
 
 from concurrent.futures import Executor, Future
 
-from outrange.executors import ExecutorPool
+from outrange.executors.pool import ExecutorPool
 
 
 class Lost(Exception):

@@ -18,7 +18,9 @@ from outrange.cli.batch.instances import of_pairs
 from outrange.cli.batch.log import Log, Memory
 from outrange.cli.batch.spread import on_pool
 from outrange.core.watch import tell
-from outrange.executors import Chunks, Crew, Parcel, decided
+from outrange.executors.chunks import Chunks, decided
+from outrange.executors.crew import Crew
+from outrange.executors.parcel import Parcel
 from outrange.questions.robust import robust_run
 
 

@@ -14,7 +14,7 @@ from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError, x
 from outrange.api.loops.parts import read_loop
 from outrange.core import Clock, OutOfTime, deadline
-from outrange.executors import Workers, workers, working_on
+from outrange.executors.seam import Workers, workers, working_on
 from outrange.executors.working import working
 from outrange.questions.expressions import as_temporal
 from outrange.reach import ask as asks, tubes

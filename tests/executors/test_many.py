@@ -17,17 +17,11 @@ from outrange import InputError
 from outrange.cli.batch import verify_all
 from outrange.cli.batch.spread import on_pool
 from outrange.cli.run import run
-from outrange.executors import (
-    Crew,
-    ExecutorPool,
-    Parcel,
-    WrongVersion,
-    crew as crews,
-    pool_of,
-    shelf,
-    worker_settings,
-)
-from outrange.executors.parcel import unpacked
+from outrange.executors import crew as crews, shelf, worker_settings
+from outrange.executors.crew import Crew
+from outrange.executors.parcel import Parcel, unpacked
+from outrange.executors.pool import ExecutorPool, pool_of
+from outrange.executors.shelf import WrongVersion
 
 
 LEVELS = (0.5, 1.0, 1.5, 2.5, 3.0)

@@ -13,9 +13,11 @@ from cases import cases
 from executors.scripted import Scripted, ScriptedPool
 from executors.test_tree import ask, net, same, small_tasks as small_tasks
 from outrange import InputError, Nodes
-from outrange.executors import Crew, Done, ExecutorPool, Parcel, WorkerNode, pool_of
 from outrange.executors.cores import cores, on_cores
-from outrange.executors.parcel import packed
+from outrange.executors.crew import Crew, Done
+from outrange.executors.nodes import WorkerNode
+from outrange.executors.parcel import Parcel, packed
+from outrange.executors.pool import ExecutorPool, pool_of
 from outrange.executors.shelf import call
 from outrange.search.input_split import frontier
 from outrange.search.spread import policy, search as spread, subtree

@@ -13,7 +13,8 @@ from cases import cases
 from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError
 from outrange.core import Box
-from outrange.executors import ExecutorPool, Workers, working_on
+from outrange.executors.pool import ExecutorPool
+from outrange.executors.seam import Workers, working_on
 from outrange.executors.working import working
 from outrange.questions.output_range import output_range
 from outrange.search.solve import solve

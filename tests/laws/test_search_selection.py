@@ -15,12 +15,13 @@ from outrange.questions.optimize.optimize import least
 from outrange.questions.output_range import output_range
 from outrange.questions.verify import verify
 from outrange.questions.violations.bad_inputs import bad_inputs
-from outrange.search import portfolio
+from outrange.search import portfolio, selection
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import Problem
 from outrange.search.in_turns import Portfolio
-from outrange.search.portfolio import (
+from outrange.search.portfolio import select_search
+from outrange.search.selection import (
     FEW_INPUTS,
     HARD_INPUTS,
     HARD_ROWS,
@@ -28,7 +29,6 @@ from outrange.search.portfolio import (
     SOME_INPUTS,
     Kind,
     choose_kind,
-    select_search,
 )
 from questions.nets import Net
 from small_graphs import NETS, PIECEWISE
@@ -129,10 +129,10 @@ def test_the_table_of_the_docstring(inputs, kind):
 
 
 def test_a_wide_graph_is_not_split(monkeypatch):
-    inputs = portfolio.FEW_INPUTS + 1
+    inputs = FEW_INPUTS + 1
     graph = _wide_mlp(inputs, "relu", 1)
     one = DomainBoxes.of(Box(-np.ones(inputs), np.ones(inputs)))
-    monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
+    monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
     assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), one)) is Kind.WIDE
 
 
@@ -142,7 +142,7 @@ def test_a_wide_graph_is_not_split(monkeypatch):
 def test_a_wide_graph_of_few_inputs_is_split_where_forms_bound_it(monkeypatch, act, kind):
     graph = _wide_mlp(3, act, 1)
     one = DomainBoxes.of(Box(-np.ones(3), np.ones(3)))
-    monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
+    monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
     assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), one)) is kind
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange.answers import Verdict
+from outrange.answers.verdict import Verdict
 from outrange.api.arguments import asked
 from outrange.questions.verify import verify as ask_engine
 from planted.planted_nets import Net

@@ -9,7 +9,7 @@ import pytest
 
 import outrange
 from cases import cases, combined, some
-from outrange.answers import RobustAccuracy
+from outrange.answers.robust_accuracy import RobustAccuracy
 from outrange.core import InputError, OutrangeError
 from outrange.questions.evidence.check_point import contains
 from outrange.questions.inputs.neighborhood import Neighborhood

@@ -6,7 +6,7 @@ from cases import cases
 from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.search.milp import turns
-from outrange.search.portfolio import FEW_INPUTS
+from outrange.search.selection import FEW_INPUTS
 from outrange.search.solve import solve
 
 

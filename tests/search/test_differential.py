@@ -302,7 +302,7 @@ def test_it_joins_searches_and_they_end_at_the_same_range(inputs, compiled, monk
     monkeypatch.setattr("outrange.search.in_turns.FIRST_TURN", 1e-3)
     found = solve(graph, box, rows, tol=1e-4)
     assert any("ReluDiff" in method for method in found.methods)
-    monkeypatch.setattr("outrange.search.differential.search.paired", lambda _: None)
+    monkeypatch.setattr("outrange.search.portfolio.paired", lambda _: None)
     usual = solve(graph, box, rows, tol=1e-4)
     assert not any("ReluDiff" in method for method in usual.methods)
     scale = float(-usual.seen.sum())

@@ -11,7 +11,7 @@ from outrange.graph import Builder, Slot, convolve
 from outrange.questions.expressions import resolve, y
 from outrange.questions.inputs.neighborhood import Neighborhood
 from outrange.questions.robust.robustness import robustness
-from outrange.search import portfolio, wide_search
+from outrange.search import selection, wide_search
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import with_rows
 from outrange.search.common.solution import Stop
@@ -38,7 +38,7 @@ def graph():
 @pytest.fixture
 def wide(monkeypatch):
     """Every graph counts as wide."""
-    monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
+    monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
 
 
 def _box(radius):
@@ -50,7 +50,7 @@ def _box(radius):
 def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
     rows = np.concatenate([np.eye(3), -np.eye(3)])
     known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.5, 60.0))
-    monkeypatch.setattr(portfolio, "WIDE_ENTRIES", 1)
+    monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
     found = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.4, 1.0))
     assert found.methods == METHODS
     assert (found.lower <= known.seen + 1e-9).all()

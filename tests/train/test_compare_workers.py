@@ -13,7 +13,8 @@ import outrange
 from cases import cases
 from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError
-from outrange.executors import ExecutorPool, shelf
+from outrange.executors import shelf
+from outrange.executors.pool import ExecutorPool
 from outrange.train.comparison import compare, slices, spread, trainings
 from outrange.train.comparison.plan import Group
 from outrange.train.comparison.spread import Laps

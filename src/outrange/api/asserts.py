@@ -15,7 +15,7 @@ from .properties import verify
 
 
 if TYPE_CHECKING:
-    from ..answers import Counterexample, Verdict
+    from ..answers.verdict import Counterexample, Verdict
     from ..graph import Slot
 
 Limits = dict[str, np.ndarray] | None

@@ -13,7 +13,7 @@ from .recorded import question
 
 
 if TYPE_CHECKING:
-    from ..answers import Optimum
+    from ..answers.optimum import Optimum
 
 
 @question("Minimum", hears=False)

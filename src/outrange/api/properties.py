@@ -24,7 +24,8 @@ from .recorded import question
 
 
 if TYPE_CHECKING:
-    from ..answers import Verdict, VerifyProgress
+    from ..answers.progress import VerifyProgress
+    from ..answers.verdict import Verdict
 
 
 @question("Property")

@@ -18,7 +18,10 @@ from .recorded import question, recorded
 
 
 if TYPE_CHECKING:
-    from ..answers import Range, RangeProgress, SampledRange, Summary
+    from ..answers.progress import RangeProgress
+    from ..answers.range import Range
+    from ..answers.sampled import SampledRange
+    from ..answers.summary import Summary
 
 
 @question("Output range")

@@ -138,11 +138,10 @@ def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
         >>> read(path).loss
         'binary_crossentropy'
     """
-    from ..answers import advice, dead_start  # noqa: F401 - files may hold these, too
+    from ..answers.storage.kinds import KINDS
     from ..answers.storage.read import read_answer
-    from ..answers.study import study  # noqa: F401
 
-    answer = read_answer(path)
+    answer = read_answer(path, KINDS)
     if model is None:
         return answer
     from ..frontends.load import load as load_model

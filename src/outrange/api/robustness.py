@@ -11,7 +11,7 @@ import numpy as np
 from ..certify.ask import Certifier, search_time
 from ..core import InputError
 from ..core.formula import negate
-from ..executors import pool_of
+from ..executors.pool import pool_of
 from ..live import heard
 from ..questions.common.stamp import stamped
 from .arguments import is_float32, left, loaded_within
@@ -20,7 +20,9 @@ from .recorded import question
 
 
 if TYPE_CHECKING:
-    from ..answers import RobustAccuracy, Robustness, RobustProgress
+    from ..answers.progress import RobustProgress
+    from ..answers.robust_accuracy import RobustAccuracy
+    from ..answers.robustness import Robustness
     from ..core import Formula
     from ..frontends.network import Network
 

@@ -17,7 +17,9 @@ from .recorded import question
 
 
 if TYPE_CHECKING:
-    from ..answers import Monotone, Range, RangeProgress, VerifyProgress
+    from ..answers.monotone import Monotone
+    from ..answers.progress import RangeProgress, VerifyProgress
+    from ..answers.range import Range
     from ..core import Box
     from ..questions.common.network import NetworkLike
 

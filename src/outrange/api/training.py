@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..answers.study.progress import StudyProgress
-from ..executors import pool_of
+from ..executors.pool import pool_of
 from ..live import heard
 from .recorded import question, recorded
 

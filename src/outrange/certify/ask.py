@@ -15,7 +15,9 @@ from .missing import NoCertificateError
 
 
 if TYPE_CHECKING:
-    from ..answers import Monotone, Optimum, Range
+    from ..answers.monotone import Monotone
+    from ..answers.optimum import Optimum
+    from ..answers.range import Range
     from ..core import Atom, Box, Formula, Region
     from ..graph import Graph
     from .certificates import Subject

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import Optimum
+from ..answers.optimum import Optimum
 from ..core import Atom, Box, Warrant
 from .certificates import Subject, certify, told
 from .file import Claim

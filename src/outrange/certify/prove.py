@@ -12,7 +12,7 @@ from outrange_check.certificate import largest
 from outrange_check.network import ONE, Form, Network
 
 from ..core import Box, OutOfTime, check_deadline, deadline
-from ..executors import workers
+from ..executors.seam import workers
 from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
 from .prove_on_workers import prove_on_workers

@@ -17,8 +17,10 @@ from outrange_check.certificate import MOST_BYTES
 
 from ..core import check_deadline
 from ..core.clock import seconds_left
-from ..executors import ATTEMPTS, TICK, Crew, Done, Kept, Parcel, Pool
-from ..executors.parcel import unpacked
+from ..executors.crew import ATTEMPTS, TICK, Crew, Done
+from ..executors.parcel import Parcel, unpacked
+from ..executors.pool import Pool
+from ..executors.shelf import Kept
 from ..search.kernel.prover import TreeBox, TreeProver
 from .missing import NoCertificateError
 from .work_stealing import prove_on_all_cores

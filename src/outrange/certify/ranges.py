@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import Range
+from ..answers.range import Range
 from ..core import Box, InputError, Warrant
 from .certificates import Subject, certify, told
 from .file import Claim

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import Monotone, Range
+from ..answers.monotone import Monotone
+from ..answers.range import Range
 from ..core import Box, Warrant
 from .certificates import Part, Subject, certify, told
 from .file import Claim

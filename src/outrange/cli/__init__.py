@@ -1,11 +1,14 @@
 """The command lines: `outrange range | summary | verify | ...`, and `outrange-vnnlib`."""
 
+import gc
 import sys
 
 
 def main(arguments: list[str] | None = None, vnnlib: bool = False) -> None:
     """Run the command line and leave the process with its exit code."""
     try:
+        if arguments is None:
+            gc.disable()  # What is imported stays: there is no garbage among it yet.
         from .run import run
         from .start_up import count_start_up
 

@@ -1,6 +1,7 @@
 """From errors to exit codes: every error is one short message, never a traceback."""
 
 import errno
+import gc
 import io
 import os
 import sys
@@ -35,6 +36,9 @@ def _run(arguments: list[str] | None, vnnlib: bool) -> int:
     else:
         from .app import call
 
+    if not gc.isenabled():  # `main` imports without; what is there by now is never looked at again.
+        gc.freeze()
+        gc.enable()
     try:
         code = call(arguments)
         sys.stdout.flush()

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .pool import Pool
+
+if TYPE_CHECKING:
+    from .pool import Pool
 
 
 class Workers:

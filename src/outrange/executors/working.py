@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..core import InputError
 from .cores import cores
-from .pool import pool_of
-from .seam import Workers, working_on
 
 
 @contextmanager
@@ -36,6 +33,12 @@ def working(executor: Any, resume: str | os.PathLike | None) -> Iterator[None]:
     folder = None if resume is None else Path(resume)
     if folder is not None and folder.exists() and not folder.is_dir():
         raise InputError(f"`resume` is a folder, made if need be. Received: `{folder}`, a file.")
+    # Few calls come here, and what follows is slow to import.
+    from concurrent.futures import ThreadPoolExecutor
+
+    from .pool import pool_of
+    from .seam import Workers, working_on
+
     with ExitStack() as stack:
         if executor is None:
             executor = stack.enter_context(ThreadPoolExecutor(cores()))

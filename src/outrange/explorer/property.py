@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..answers import Verdict
+from ..answers.verdict import Verdict
 from ..cli.property.parser import read_condition
 from ..core import PropertySource, text_digest
 from ..questions.stated import decided, stated

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ..answers import Range, Verdict
+from ..answers.range import Range
+from ..answers.verdict import Verdict
 from ..core import Box, Region
 from ..questions.common.stamp import stamped
 from ..questions.summary import summary

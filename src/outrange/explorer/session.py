@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import Range, Verdict
+from ..answers.range import Range
+from ..answers.verdict import Verdict
 from ..core import Bounds, Box, ContradictionError, InputError, OutrangeError
 from .exhibit import Exhibit
 from .messages import Ask, Refused, read_message

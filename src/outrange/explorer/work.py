@@ -24,7 +24,7 @@ from .exhibit import MOST_UNITS, Exhibit
 
 
 if TYPE_CHECKING:
-    from ..answers import LayerRow
+    from ..answers.summary import LayerRow
     from .messages import Ask
 
 

@@ -11,11 +11,14 @@ from contextvars import copy_context
 from dataclasses import replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar, cast
 
 from ..core import ArgumentError, InputError, did_you_mean
 from ..core.watch import Listener, Stage, listener, told_to
-from .frame import Between, Frame, frame
+
+
+if TYPE_CHECKING:
+    from .frame import Frame
 
 
 PATIENCE, EAGER = 2.0, 0.5
@@ -40,10 +43,11 @@ class Screen(Protocol):
 
 def screen() -> Callable[[], Screen] | None:
     """What opens the screen that somebody looks at: a notebook, a terminal; None without one."""
-    from .notebook import NotebookScreen, in_notebook
+    if "IPython" in sys.modules:
+        from .notebook import NotebookScreen, in_notebook
 
-    if in_notebook():
-        return NotebookScreen
+        if in_notebook():
+            return NotebookScreen
     if sys.stderr is not None and sys.stderr.isatty():
         from .terminal import TerminalScreen
 
@@ -76,7 +80,11 @@ class Display:
 
     def __call__(self, *news: Any) -> None:
         """Tell what is under way: a stage, a progress, or the two ends of a bracket."""
-        told = Between(*map(float, news)) if len(news) == 2 else news[0]
+        told = news[0]
+        if len(news) == 2:
+            from .frame import Between
+
+            told = Between(*map(float, news))
         if isinstance(told, Stage):
             before = self._news.get(Stage, Stage(""))
             self._news = {Stage: replace(told, text=before.text) if told.text is None else told}
@@ -85,6 +93,8 @@ class Display:
 
     def frame(self) -> Frame:
         """What there is to show now."""
+        from .frame import frame
+
         return frame(self._title, time.perf_counter() - self._begin, self._news)
 
     def __enter__(self) -> Self:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import Range, RangeProgress
+from ..answers.progress import RangeProgress
+from ..answers.range import Range
 from ..graph import Graph
 from ..graph.difference import difference
 from .common.network import NetworkLike

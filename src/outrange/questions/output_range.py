@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import Cost, Range, RangeProgress
-from ..answers.range import relative
+from ..answers.answer import Cost
+from ..answers.progress import RangeProgress
+from ..answers.range import Range, relative
 from ..core import Box, Clock, Region, check_stopped
 from ..core.arrays import distinct_rows, linear_forms
 from ..search.common.solution import Solution, Status

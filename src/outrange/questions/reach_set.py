@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import Cost
+from ..answers.answer import Cost
 from ..answers.reach_sets.reach_set import ReachSet
 from ..answers.reach_sets.star import Star
 from ..answers.reach_sets.star_union import StarUnion

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import SampledRange
+from ..answers.sampled import SampledRange
 from ..core import Box, InputError, check_deadline
 from .common.network import NetworkLike
 from .common.stamp import input_domain

@@ -13,7 +13,8 @@ from .verify import verify
 
 
 if TYPE_CHECKING:
-    from ..answers import Verdict, VerifyProgress
+    from ..answers.progress import VerifyProgress
+    from ..answers.verdict import Verdict
     from ..core import Formula, PropertySource, Region
     from .common.network import NetworkLike
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import LayerRow, Range, Summary
+from ..answers.range import Range
+from ..answers.summary import LayerRow, Summary
 from ..core import UNIT, Bounds, Box, InputError
 from ..domains import DOMAINS, bounds
 from ..graph import Graph

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..answers import Cost, Counterexample, Verdict, VerifyProgress
+from ..answers.answer import Cost
+from ..answers.progress import VerifyProgress
+from ..answers.verdict import Counterexample, Verdict
 from ..core import And, Box, Clock, Formula, OutOfTime, Region, Warrant, check_stopped, deadline
 from ..core.formula import TRUE
 from ..graph import Graph

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import Cost, VerifyProgress
+from ..answers.answer import Cost
 from ..answers.loops import Loop, LoopTrajectory
 from ..answers.loops.shown import shown
+from ..answers.progress import VerifyProgress
 from ..answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ..core import Clock, Formula, InputError, OutOfTime, Warrant, check_stopped, deadline
 from ..core.formula import holds, negate, value
 from ..core.watch import Stage, tell
-from ..executors import Workers, workers, working_on
+from ..executors.seam import Workers, workers, working_on
 from ..questions.common.network import GraphAlone
 from ..questions.evidence.check_point import CounterexampleChecker, Witness
 from ..questions.verify import verify

@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import Diagnosis, Monotone, Range, RobustAccuracy, Summary, Verdict
+from ..answers.diagnosis import Diagnosis
+from ..answers.monotone import Monotone
+from ..answers.range import Range
 from ..answers.render.document import BAD, GOOD, OPEN, Paragraph
 from ..answers.render.text import number
+from ..answers.robust_accuracy import RobustAccuracy
+from ..answers.summary import Summary
+from ..answers.verdict import Verdict
 from .section import Section
 from .words import NOT_ASKED, TITLES
 

@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import Monotone, Range, RobustAccuracy, Summary, Verdict
+from ..answers.monotone import Monotone
+from ..answers.range import Range
 from ..answers.render.images import is_picture
 from ..answers.render.plot import MOST_BARS, canvas, svg
+from ..answers.robust_accuracy import RobustAccuracy
+from ..answers.summary import Summary
+from ..answers.verdict import Verdict
 
 
 WIDTH = 7.6

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..answers import Monotone, Range, Verdict
 from ..answers.answer import Answer
+from ..answers.monotone import Monotone
+from ..answers.range import Range
 from ..answers.render.text import entry_names
+from ..answers.verdict import Verdict
 
 
 if TYPE_CHECKING:

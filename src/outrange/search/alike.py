@@ -19,7 +19,7 @@ from ..graph.composites.splice import moved
 from ..ops import Rearrange
 from .common.clause_groups import ClauseGroup
 from .common.domain_boxes import DomainBoxes
-from .portfolio import FEW_INPUTS, is_wide
+from .selection import FEW_INPUTS, is_wide
 
 
 MANY = 16

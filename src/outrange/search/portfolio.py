@@ -1,126 +1,34 @@
-"""The choice of a search: one decision for ranges, verdicts, optimization and pre-images."""
+"""A search that suits a problem, begun: one, or several in turns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..graph import Graph
-from ..ops import Curve
+from ..executors.seam import workers
 from .attack.first_points import First, first_points
 from .attack.jumps import JumpAttack, has_jumps
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
+from .differential.pairs import paired
 from .in_turns import Later, Portfolio
-from .kernel.binding import library
-from .kernel.compile import LayerProgram, compile_layers
+from .selection import FEW_INPUTS, Kind, choose_kind, compile_problem, has_kernel, is_hard
 from .spread.begin import over_workers
 
-
-FEW_INPUTS = 12
-"""Free inputs up to which only input splitting is used; beyond, neuron splitting joins."""
-
-HARD_INPUTS, HARD_UNITS, HARD_ROWS = 9, 64, 32
-"""Free inputs, bent entries and objectives from which on ranges over few inputs get neuron splits,
-too: boxes must close for all objectives, and of few they close all in about the time that neuron
-splits would take from them."""
-
-SOME_INPUTS = 40
-"""Free inputs up to which inputs are split as well: a few often dominate."""
-
-WIDE_ENTRIES = 1 << 18
-"""Entries of a graph's values from which on there are no splits: see `wide_search`."""
 
 QUICK_ENTRIES = 1 << 14
 """Entries in all values of a graph up to which a search begins at once, before the attack on jumps
 has had its turn."""
 
 
-class Kind(StrEnum):
-    """The searches there are."""
-
-    CONES = "cones of influence"
-    WIDE = "wide"
-    NEURON_SPLIT = "neuron split"
-    INPUT_SPLIT = "input split"
-    PORTFOLIO = "portfolio"
-
-
 BY_NEURONS = (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
 """Where conflict-driven search may join: with few inputs, splitting them is quicker."""
-
-
-def is_wide(graph: Graph) -> bool:
-    """Whether a graph is too large for branch and bound."""
-    return graph.entries >= WIDE_ENTRIES
-
-
-def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
-    """Decide which search a problem gets.
-
-    The first row that fits decides:
-
-    =====================================================  ==========================
-    the problem                                            the search
-    =====================================================  ==========================
-    several boxes, or inputs of whole numbers              input splits
-    objectives that depend on parts of the inputs          each part its own search
-    2^18 entries or more, except of few inputs and rows    wide passes, no splits
-    up to 12 free inputs                                   input splits
-    an activation that neuron splits do not know           input splits
-    up to 40 free inputs                                   both kinds of splits in turns
-    otherwise                                              neuron splits
-    =====================================================  ==========================
-
-    A decision about a graph with jumps is attacked in turns with its search (`attack/jumps.py`).
-    A decision over one hidden layer whose conjunction leaves most units no choice is also given to
-    the conflict-driven search, in turns with neuron splits. Input splits of more than 12 free
-    inputs take turns with a search through a narrow waist, where a decision has one (`waist.py`).
-
-    A graph with counterparts, as two copies of nearly one network have, is given to differential
-    verification (`differential/`) in turns with its search.
-
-    A range of 32 objectives or more, over 9 inputs and 64 units or more, gets neuron splits in
-    turns as well: over wide boxes its units are bounded together there.
-
-    Input splits run on the box kernel where the graph compiles to layers, else on the array engine
-    (`compile_problem`); where the caller allows it, a mixed-integer solver takes turns with them up
-    to 12 free inputs.
-
-    Args:
-        problem: Objectives and their boxes.
-        engine: `"auto"`; `"array"` asks for input splits on the array engine, whatever fits.
-    """
-    from .neuron_split.search import supports
-
-    if engine == "array" or not problem.is_one_box:
-        return Kind.INPUT_SPLIT
-    if problem.parts is not None:
-        return Kind.CONES
-    if is_wide(problem.graph) and not (problem.free <= FEW_INPUTS and problem.has_few_forms):
-        return Kind.WIDE
-    if problem.free <= FEW_INPUTS or not supports(problem.of_outputs(problem.small)):
-        return Kind.INPUT_SPLIT
-    return Kind.PORTFOLIO if problem.free <= SOME_INPUTS else Kind.NEURON_SPLIT
-
-
-def has_kernel(engine: str) -> bool:
-    """Whether the box kernel may run: it was compiled, and is not forbidden."""
-    return engine == "auto" and library() is not None
-
-
-def compile_problem(problem: Problem) -> LayerProgram | None:
-    """Compile the layer program of the box kernel; None where the graph has none."""
-    hull = problem.domain.hull
-    fixed = np.where(hull.lo < hull.hi, np.nan, hull.lo)
-    return compile_layers(problem.small, problem.rows, problem.offset, fixed)
 
 
 def select_search(
@@ -156,12 +64,19 @@ def select_search(
 def _beside_counterparts(
     problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
 ) -> Search:
+    """Splits; in turns with differential verification where a graph has counterparts.
+
+    Workers divide the tree of the usual search among them: the other would not be divided.
+    """
+    pairs = paired(problem.small) if workers() is None else None
+    if pairs is None:
+        return splits()
     from .differential.search import search_of_counterparts
 
-    other = search_of_counterparts(problem, incumbent, seed)
-    if other is not None and incumbent.met:  # The usual one begins if the point is refused.
+    other = search_of_counterparts(pairs, problem, incumbent, seed)
+    if incumbent.met:  # The usual one begins if the point is refused.
         return Portfolio((other, Later(splits, incumbent)))
-    return splits() if other is None else Portfolio((splits(), other))
+    return Portfolio((splits(), other))
 
 
 def _beside_attack(
@@ -197,7 +112,7 @@ def _by_kind(
     incumbent.prove(problem.by_intervals(problem.small))
     if kind is Kind.INPUT_SPLIT:
         inputs = _beside_waist(problem, incumbent, seed, engine, solver)
-        if engine == "array" or incumbent.target is not None or not _is_hard(problem):
+        if engine == "array" or incumbent.target is not None or not is_hard(problem):
             return inputs
         return Portfolio((inputs, _neuron_splits(problem, incumbent, seed)))
     if kind is Kind.NEURON_SPLIT:
@@ -221,17 +136,6 @@ def _beside_waist(
         return inputs
     by_waist = partial(WaistSearch, problem, waist, incumbent, partial(select_search, seed=seed))
     return Portfolio((inputs, Later(by_waist, incumbent)))
-
-
-def _is_hard(problem: Problem) -> bool:
-    """Whether boxes alone may take very long for a range: not so few inputs, and many units."""
-    from .neuron_split.search import supports
-
-    bent = sum(node.size for node in problem.small.nodes if isinstance(node.op, Curve))
-    sizes = (problem.free, bent, len(problem.rows))
-    if not problem.is_one_box or any(np.less(sizes, (HARD_INPUTS, HARD_UNITS, HARD_ROWS))):
-        return False
-    return supports(problem.of_outputs(problem.small))
 
 
 def _conflicts(problem: Problem, incumbent: Incumbent) -> Search | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..answers import LayerRow
+from ..answers.summary import LayerRow
 from ..core import Box, InputError
 from ..diagnosis.bounds import interval_ends
 from ..domains import bounds

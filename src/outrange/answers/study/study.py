@@ -3,7 +3,7 @@
 import math
 import os
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -253,13 +253,7 @@ class Study(Answer):
         Raises:
             InputError: The file is not a study.
         """
-        found = read_answer(path)
-        if not isinstance(found, Study):
-            raise InputError(
-                "A study file is what `Study.save` wrote. "
-                f"Received: `{os.fspath(path)}`, which holds a {type(found).__name__}."
-            )
-        return found
+        return cast(Study, read_answer(path, [Study]))
 
     def with_reasons(self, why: dict[tuple[int, int], tuple[Reason, ...]]) -> "Study":
         """Attach reasons to trials.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core import InputError
-from ...executors import pool_of
+from ...executors.pool import pool_of
 from ...live import followed
 from ...questions.common.arguments import check_each, check_hooks
 

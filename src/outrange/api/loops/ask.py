@@ -20,8 +20,8 @@ from .specs import read_spec
 
 
 if TYPE_CHECKING:
-    from ...answers import VerifyProgress
     from ...answers.loops import Loop
+    from ...answers.progress import VerifyProgress
 
 
 @question("Closed loop")

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ...answers import Cost
+from ...answers.answer import Cost
 from ...answers.loops import Loop
 from ...answers.loops.pipe import Invariant
 from ...answers.verdict import HOLDS, UNKNOWN, VIOLATED

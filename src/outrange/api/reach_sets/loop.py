@@ -15,7 +15,7 @@ from ..recorded import question
 
 
 if TYPE_CHECKING:
-    from ...answers import LoopReachSets
+    from ...answers.reach_sets import LoopReachSets
 
 METHODS = (
     "the loop unrolled, its linear regions as star sets, cut without rounding (Tran et al. 2019)",
@@ -100,7 +100,8 @@ def loop_reach_sets(
     Reference: Tran et al., *Safety verification of cyber-physical systems with reinforcement
     learning control*, EMSOFT 2019.
     """
-    from ...answers import Cost, LoopReachSets
+    from ...answers.answer import Cost
+    from ...answers.reach_sets import LoopReachSets
     from ...questions.reach_set import check_most
     from ...reach.seen import KEPT
     from ...reach.stars.loop_sets import exact_sets

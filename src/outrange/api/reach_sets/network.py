@@ -10,7 +10,7 @@ from ..recorded import question
 
 
 if TYPE_CHECKING:
-    from ...answers import ReachSet
+    from ...answers.reach_sets import ReachSet
 
 
 @question("Reach set", hears=False)

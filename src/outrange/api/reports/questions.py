@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ...answers import Range
+from ...answers.range import Range
 from ...answers.render.text import entry_names
 from ...core import Clock, ContradictionError, InputError, ModelError, OutOfTime, Region, deadline
 from ...core.watch import Stage, tell

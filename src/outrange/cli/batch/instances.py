@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from ..text import SAT, UNSAT
+from ..text.verdict import SAT, UNSAT
 from .digests import digest_of
 
 

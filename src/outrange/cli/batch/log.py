@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ...core.watch import Stage
-from ..text import BatchProgress, batch_live_text
+from ..text.verify_all import BatchProgress, batch_live_text
 from .instances import Instance, Key
 from .results import Result
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ...core import InputError
 from ..exit_codes import EXACT, OPEN, VIOLATED
-from ..text import SAT, batch_text
+from ..text.verdict import SAT
+from ..text.verify_all import batch_text
 from .instances import Key
 from .results import DECIDED, Result, Results
 from .shards import Origin, difference, read_origin

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ...core import InputError
-from ...executors import ATTEMPTS, TICK, Chunks, Crew, Done, Kept, Parcel, Pool, decided
-from ...executors.parcel import unpacked
-from ...executors.shelf import kept_of
+from ...executors.chunks import Chunks, decided
+from ...executors.crew import ATTEMPTS, TICK, Crew, Done
+from ...executors.parcel import Parcel, unpacked
+from ...executors.pool import Pool
+from ...executors.shelf import Kept, kept_of
 from .instances import Instance
 from .log import Log
 from .results import Result, result_of

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core import InputError
-from ...executors import pool_of
+from ...executors.pool import pool_of
 from ...live.follow import EAGER, Display, screen
 from ..exit_codes import CONTRADICTED, EXACT, INTERRUPTED, OPEN, VIOLATED, fail
-from ..text import SAT, batch_text
+from ..text.verdict import SAT
+from ..text.verify_all import batch_text
 from .instances import Instance, Key, read_expected, read_instances
 from .log import Log
 from .processes import on_processes

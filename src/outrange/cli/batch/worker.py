@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from ...answers import Verdict
+    from ...answers.verdict import Verdict
 
 
 def main() -> None:
@@ -108,7 +108,7 @@ class Worker:
         from ...api.recorded import as_asked
         from ...core import deadline
         from ..commands.verify import witness_of
-        from ..text import competition_word
+        from ..text.verdict import competition_word
 
         with deadline(task["seconds"]):
             network = self._network(task["model"])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ...answers.render.text import number
 from ..exit_codes import EXACT
-from ..text import demo_text
+from ..text.demo import demo_text
 
 
 def demo(echo: Callable[[str], None]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ...core import InputError, pip_install
 from ..exit_codes import EXACT
 from ..options.boxes import BoxOptions, box_of
-from .range import load_model
+from ..options.models import load_model
 
 
 def ask_explore(

@@ -13,12 +13,12 @@ from ...answers.render.text import text
 from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
+from ..options.models import load_model
 from ..start_up import command_began, reading
-from .range import load_model
 
 
 if TYPE_CHECKING:
-    from ...answers import Loop
+    from ...answers.loops import Loop
 
 PARTS = ("plant", "observe", "actuate")
 """Functions that a file of Python may define."""

@@ -5,31 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ...answers import Range, Summary
+from ...answers.range import Range
 from ...answers.render.text import entry_names
+from ...answers.summary import Summary
 from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
+from ..options.models import load_model
 from ..start_up import command_began, reading
 
 
-if TYPE_CHECKING:
-    from ...frontends.network import Network
-
-
 CODES = {"exact": EXACT, "interrupted": INTERRUPTED}
-
-
-def load_model(model: str, unsafe: bool, names: list[str] | None = None) -> Network:
-    """The network in the file `model`, its features named."""
-    from ...api.read import load
-
-    return load(model, safe_mode=not unsafe, names=names)
 
 
 def ask_range(

@@ -14,10 +14,10 @@ from ...questions.inputs.data import data_box
 from ..exit_codes import EXACT, INTERRUPTED, OPEN
 from ..options.arrays import read_file
 from ..options.boxes import BoxOptions, box_of
+from ..options.models import load_model
 from ..options.tables import TARGET, inputs_in, table_in
 from ..start_up import command_began
 from .diagnose import read_data
-from .range import load_model
 
 
 if TYPE_CHECKING:

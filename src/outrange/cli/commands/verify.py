@@ -15,13 +15,13 @@ from ...answers.render.text import text
 from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
+from ..options.models import load_model
 from ..start_up import command_began, reading
-from ..text import competition_word, plain_word
-from .range import load_model
+from ..text.verdict import competition_word, plain_word
 
 
 if TYPE_CHECKING:
-    from ...answers import Verdict
+    from ...answers.verdict import Verdict
 
 FILES = (".vnnlib", ".vnnlib.gz")
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ...answers import Range, SampledRange
+from ...answers.range import Range
 from ...answers.render.document import Bar, Interval, Table
 from ...answers.render.text import block_lines, entry_names
+from ...answers.sampled import SampledRange
 
 
 def demo_text(answer: Range, sampled: SampledRange) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...answers import Verdict
+from ...answers.verdict import Verdict
 
 
 SAT, UNSAT, OPEN, TIMEOUT = "sat", "unsat", "unknown", "timeout"

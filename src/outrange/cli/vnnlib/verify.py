@@ -13,11 +13,11 @@ import numpy as np
 from ...core import Clock, InputError, OutOfTime, Specification, deadline
 from ..exit_codes import EXACT, INTERRUPTED
 from ..start_up import command_began
-from ..text import SAT, TIMEOUT, competition_word
+from ..text.verdict import SAT, TIMEOUT, competition_word
 
 
 if TYPE_CHECKING:
-    from ...answers import Verdict
+    from ...answers.verdict import Verdict
     from ...core import DeclaredTensor
 
 TIMED_OUT = "timed-out"

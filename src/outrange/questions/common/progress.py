@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...answers import RangeProgress
+from ...answers.progress import RangeProgress
 from ...search.common.solution import SearchProgress
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...answers import Range, RangeProgress
-from ...answers.range import relative
+from ...answers.progress import RangeProgress
+from ...answers.range import Range, relative
 from ...core import Clock, InputError, Region
 from ...core.arrays import linear_forms
 from ...domains.float32 import Float32Plan, with_rows

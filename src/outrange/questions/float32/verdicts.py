@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...answers import Verdict, VerifyProgress
+from ...answers.progress import VerifyProgress
+from ...answers.verdict import Verdict
 from ...core import And, Atom, Clock, Formula, Or, Region
 from ...core.formula import atoms, holds
 from ...domains import bounds

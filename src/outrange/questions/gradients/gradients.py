@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...answers import Cost, Range, RangeProgress
-from ...answers.range import relative
+from ...answers.answer import Cost
+from ...answers.progress import RangeProgress
+from ...answers.range import Range, relative
 from ...core import Bounds, Clock, InputError, down, gamma
 from ...core.arrays import distinct_rows
 from ...core.box import Box

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...answers import Counterexample, Monotone, Verdict, VerifyProgress
+from ...answers.monotone import Monotone
+from ...answers.progress import VerifyProgress
+from ...answers.verdict import Counterexample, Verdict
 from ...core import And, Atom, Formula, InputError, Or
 from ...graph import Graph
 from ...graph.rewrites.order import ordered

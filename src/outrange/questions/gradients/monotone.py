@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...answers import Cost, VerifyProgress
+from ...answers.answer import Cost
 from ...answers.monotone import FallingPair, Monotone, Trend
+from ...answers.progress import VerifyProgress
 from ...core import InputError, OutOfTime, Warrant, deadline
 from ...core.box import Box
 from ...graph import Graph

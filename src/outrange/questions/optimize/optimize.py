@@ -10,7 +10,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...answers import Cost, Optimum
+from ...answers.answer import Cost
+from ...answers.optimum import Optimum
 from ...core import And, Atom, Box, Formula, OutOfTime, Region, deadline
 from ...core.formula import TRUE
 from ...domains import bounds

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ...answers import RobustAccuracy, RobustProgress
+from ...answers.progress import RobustProgress
 from ...answers.render.jsonable import jsonable
+from ...answers.robust_accuracy import RobustAccuracy
 from ...core import VERSION, InputError
-from ...executors import Pool
+from ...executors.pool import Pool
 from ...search.common.parallel import single_blas_thread
 from ..common.arguments import check_each, check_hooks, check_limits
 from ..common.fingerprints import fingerprint

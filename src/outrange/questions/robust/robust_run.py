@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ...answers import Counterexample, RobustProgress, Verdict
+from ...answers.progress import RobustProgress
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
+from ...answers.verdict import Counterexample, Verdict
 from ...core import Formula, Region, Warrant
 from ..common.network import NetworkLike
 from ..evidence.check_point import CounterexampleChecker

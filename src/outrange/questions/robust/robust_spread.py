@@ -11,8 +11,11 @@ import numpy as np
 
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST
 from ...core import Warrant
-from ...executors import ATTEMPTS, TICK, Chunks, Crew, Done, Kept, Parcel, Pool, decided
-from ...executors.parcel import unpacked
+from ...executors.chunks import Chunks, decided
+from ...executors.crew import ATTEMPTS, TICK, Crew, Done
+from ...executors.parcel import Parcel, unpacked
+from ...executors.pool import Pool
+from ...executors.shelf import Kept
 from ..common.network import GraphAlone
 from ..evidence.contradictions import check_never, sampled
 from .robust_run import Question, RobustRun

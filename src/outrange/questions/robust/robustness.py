@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...answers import Cost, Counterexample, Robustness, Verdict
+from ...answers.answer import Cost
+from ...answers.robustness import Robustness
+from ...answers.verdict import Counterexample, Verdict
 from ...core import Box, Formula, InputError, Region, Warrant
 from ...graph.limits import check_within
 from ..common.arguments import check_hooks, check_limits

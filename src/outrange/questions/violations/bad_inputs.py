@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...answers import Cost
+from ...answers.answer import Cost
 from ...answers.bad_inputs import BadInputs
 from ...answers.regions.locator import INSIDE, OUTSIDE, UNDECIDED
 from ...core import Bounds, Box, Formula, InputError, Region, Warrant

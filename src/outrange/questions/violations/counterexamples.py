@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...answers import Cost, Counterexample
+from ...answers.answer import Cost
 from ...answers.counterexamples import Counterexamples
+from ...answers.verdict import Counterexample
 from ...core import Formula, InputError, Region, Warrant
 from ...search.common.clause_groups import ClauseGroup
 from ...search.decide import decide

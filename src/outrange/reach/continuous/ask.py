@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...answers import Cost, VerifyProgress
+from ...answers.answer import Cost
 from ...answers.loops import Loop, LoopTrajectory
+from ...answers.progress import VerifyProgress
 from ...answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ...core import Clock, OutOfTime, Warrant, check_stopped, deadline, seconds_left
 from ...core.watch import Stage, tell

@@ -14,8 +14,9 @@ from typing import Protocol
 import numpy as np
 
 from ...core import OutOfTime, deadline, seconds_left
-from ...executors import Kept, workers
 from ...executors.parcel import unpacked
+from ...executors.seam import workers
+from ...executors.shelf import Kept
 from ...graph import Graph
 from ..system import LoopSystem
 from ..tube_boxes import TubeBox

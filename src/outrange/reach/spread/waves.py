@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...core.clock import is_stopped
-from ...executors import ATTEMPTS, TICK, Crew, Parcel, Workers, workers
+from ...executors.crew import ATTEMPTS, TICK, Crew
+from ...executors.parcel import Parcel
+from ...executors.seam import Workers, workers
 
 
 AHEAD = 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...executors import workers
 from ..common.incumbent import Incumbent
 from ..common.problem import Problem
 from ..common.search import Search
@@ -10,7 +9,7 @@ from ..input_split.array_search import ArraySearch
 from ..input_split.difference_search import difference_search
 from ..input_split.halves import few_points
 from .engine import DifferentialEngine
-from .pairs import paired
+from .pairs import PairedGraph
 
 
 class DifferentialSearch(ArraySearch):
@@ -23,19 +22,17 @@ class DifferentialSearch(ArraySearch):
     )
 
 
-def search_of_counterparts(problem: Problem, incumbent: Incumbent, seed: int) -> Search | None:
-    """Differential verification of a graph with counterparts, begun; None for others.
-
-    Workers divide the tree of the usual search among them: this one would not be divided.
+def search_of_counterparts(
+    pairs: PairedGraph, problem: Problem, incumbent: Incumbent, seed: int
+) -> Search:
+    """Differential verification of a graph with counterparts, begun.
 
     Args:
+        pairs: The counterparts of the problem's small graph.
         problem: Objectives and their boxes.
         incumbent: The clock and the tolerances; takes the first bounds.
         seed: Seed of the samples.
     """
-    pairs = paired(problem.small) if workers() is None else None
-    if pairs is None:
-        return None
     engine = DifferentialEngine(pairs, problem.small, problem.rows, problem.offset)
     incumbent.prove(engine.over(problem.domain))
     found = difference_search(problem, pairs.graph, pairs.curves, incumbent, seed)

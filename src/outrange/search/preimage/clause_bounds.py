@@ -20,7 +20,7 @@ from ..engines.base import BoxBounds
 from ..input_split.array_search import METHODS as ENGINE_METHODS
 from ..input_split.kernel_search import METHODS as KERNEL_METHODS
 from ..kernel.binding import CompiledProgram, root_magnitudes
-from ..portfolio import compile_problem, has_kernel
+from ..selection import compile_problem, has_kernel
 from .settings import SETTINGS
 
 

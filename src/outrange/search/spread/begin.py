@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...executors import workers
+from ...executors.seam import workers
 from ..common.incumbent import Incumbent
 from ..common.problem import Problem
 from ..kernel.layer_program import LayerProgram

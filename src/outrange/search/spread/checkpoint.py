@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core import VERSION, InputError, value_digest
-from ...executors import Workers
+from ...executors.seam import Workers
 from ...graph.graph import graph_digest
 from ..common.incumbent import Incumbent
 from ..common.problem import Problem

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...executors import Crew, Done, Parcel, Workers, WrongVersion
+from ...executors.crew import Crew, Done
+from ...executors.parcel import Parcel
+from ...executors.seam import Workers
+from ...executors.shelf import WrongVersion
 from ..common.incumbent import Incumbent
 from ..common.parallel import threads
 from ..common.problem import Problem
@@ -31,11 +34,8 @@ ALONE = 256
 HERE = 64
 """Roots of a task that is done here."""
 
-SLICE = 2e8
-"""Products of a task, about: half a second on a core."""
-
-MOST = 100_000
-"""Boxes of such a task, whatever the network."""
+SLICE, MOST = 2e8, 100_000
+"""Products of a task, about: half a second on a core; its boxes at most, whatever the network."""
 
 HANGS = 120.0
 """Seconds after which a task hangs: its worker may have to start, and to compile."""

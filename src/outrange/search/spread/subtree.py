@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ...executors import Kept
 from ...executors.parcel import unpacked
+from ...executors.shelf import Kept
 from ..attack.pgd import Points
 from ..common.parallel import threads
 from ..common.problem import Problem

@@ -13,7 +13,7 @@ import numpy as np
 from ...answers.study.progress import StudyProgress
 from ...answers.study.study import Study
 from ...core import InputError
-from ...executors import Pool
+from ...executors.pool import Pool
 from ...frontends.keras.api import keras
 from ..targets import read_targets
 from .failures import reasons

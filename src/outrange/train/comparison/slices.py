@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from ...executors import Kept, Parcel
-from ...executors.parcel import packed, unpacked
+from ...executors.parcel import Parcel, packed, unpacked
+from ...executors.shelf import Kept
 from ...frontends.keras.api import keras
 from .plan import Group, TrainedPart
 from .trainings import Trainings

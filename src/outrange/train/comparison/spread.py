@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from ...core import InputError
-from ...executors import ATTEMPTS, TICK, Crew, Done, Pool
+from ...executors.crew import ATTEMPTS, TICK, Crew, Done
+from ...executors.pool import Pool
 from .plan import TrainedPart
 from .record import ComparisonRecord
 from .slices import TrainingSlice, parcel_of, train_slice

@@ -9,8 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from ....core import Bounds
-from ....executors import Kept, workers
 from ....executors.parcel import unpacked
+from ....executors.seam import workers
+from ....executors.shelf import Kept
 from ....graph import Graph
 from ...spread.waves import Waves
 from ..controllers import SampledControl

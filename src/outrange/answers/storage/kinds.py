@@ -1,0 +1,27 @@
+"""Every kind of answer: files may hold any of them."""
+
+from __future__ import annotations
+
+from ..advice import Advice
+from ..answer import Answer
+from ..bad_inputs import BadInputs
+from ..counterexamples import Counterexamples
+from ..dead_start import DeadStart
+from ..diagnosis import Diagnosis
+from ..loops import Loop
+from ..monotone import Monotone
+from ..optimum import Optimum
+from ..range import Range
+from ..reach_sets import LoopReachSets, ReachSet
+from ..robust_accuracy import RobustAccuracy
+from ..robustness import Robustness
+from ..sampled import SampledRange
+from ..study.study import Study
+from ..summary import Summary
+from ..verdict import Verdict
+
+
+KINDS: tuple[type[Answer], ...] = (
+    Advice, BadInputs, Counterexamples, DeadStart, Diagnosis, Loop, LoopReachSets, Monotone,
+    Optimum, Range, ReachSet, RobustAccuracy, Robustness, SampledRange, Study, Summary, Verdict,
+)  # fmt: skip
