@@ -92,7 +92,7 @@ class Precise:
         until = latest() if until is None else until
         work, before = float(MOST_WORK), math.inf
         while bits <= MOST_BITS:
-            work -= len(points) * self._work * (bits / 64)
+            work -= len(points) * self.work * (bits / 64)
             if work < 0:
                 return
             with precision(bits):
@@ -125,7 +125,7 @@ class Precise:
         return sum(_products(op) for op in ops if isinstance(op, Affine)) <= MOST_COEFFICIENTS
 
     @cached_property
-    def _work(self) -> int:
+    def work(self) -> int:
         """Products that one point takes at 64 bits."""
         return sum(
             _products(node.op) if isinstance(node.op, Affine)

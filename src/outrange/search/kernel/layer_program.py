@@ -51,7 +51,15 @@ class ProgramLayer:
 
     def curve(self, z: np.ndarray) -> np.ndarray:
         """`f(z)`."""
-        return z * self.slopes(z)
+        return np.maximum(z, 0.0) if self._is_relu else z * self.slopes(z)
+
+    def pulled(self, a: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """`a` times the slopes of `f`: a gradient, pulled back through the curve."""
+        return np.where(z < 0, 0.0, a) if self._is_relu else a * self.slopes(z)
+
+    @property
+    def _is_relu(self) -> bool:
+        return self.below == 0.0 and self.above == 1.0
 
 
 @dataclass(eq=False)
@@ -85,9 +93,10 @@ class LayerProgram:
         """Pre-activations of every layer at points `(batch, inputs)`."""
         values, sums = [x], []
         for layer in self.layers:
-            z = np.tile(layer.bias, (len(x), 1))
-            for source, matrix in layer.sources.items():
-                z += values[source] @ matrix.T
+            terms = (values[source] @ matrix.T for source, matrix in layer.sources.items())
+            z = next(terms, 0.0) + np.broadcast_to(layer.bias, (len(x), layer.size))
+            for term in terms:
+                z += term
             sums.append(z)
             values.append(z if layer.linear else layer.curve(z))
             if layer.first:
@@ -107,16 +116,17 @@ class LayerProgram:
         pending: dict[int, np.ndarray] = {len(self.layers): seed}
         beside: dict[int, np.ndarray] = {}
         for number in range(len(self.layers), 0, -1):
-            layer, a = self.layers[number - 1], pending.pop(number, np.zeros(1))
+            layer, a = self.layers[number - 1], pending.pop(number, None)
             z = sums[number - 1]
-            if layer.first:
+            if a is not None and layer.first:
                 w = sums[layer.first - 1]
                 beside[layer.first] = a * (layer.slopes(w + z) - layer.slopes(w))
                 z = w + z
-            if not layer.linear:
-                a = a * layer.slopes(z)
-            a = a + beside.pop(number, 0.0)
-            if not a.any():
+            if a is not None and not layer.linear:
+                a = layer.pulled(a, z)
+            if number in beside:
+                a = beside.pop(number) + (0.0 if a is None else a)
+            if a is None:
                 continue
             for source, matrix in layer.sources.items():
                 part = a @ matrix
