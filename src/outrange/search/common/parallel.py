@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from contextvars import copy_context
 from functools import cache
 from itertools import islice
+from threading import Lock
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -44,9 +45,35 @@ def cores_for(numbers: int, most: int | None) -> int:
     return max(1, min(threads() if most is None else most, numbers // LEAST_SHARE))
 
 
+class _SingleBlasThread(AbstractContextManager):
+    """The limit is the process's: the first who asks for it sets it, the last one takes it back.
+
+    Whoever put back what it had found itself would leave the limit on for ever, where two threads
+    begin and end in turns.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._asking, self._limit = Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._asking += 1
+            if self._asking == 1:
+                self._limit.enter_context(_controller().limit(limits=1, user_api="blas"))
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._asking -= 1
+            if not self._asking:
+                self._limit.close()
+
+
+_SINGLE = _SingleBlasThread()
+
+
 def single_blas_thread() -> AbstractContextManager:
     """Hold BLAS to one thread."""
-    return _controller().limit(limits=1, user_api="blas")
+    return _SINGLE
 
 
 @cache

@@ -11,7 +11,7 @@ from ..attack.first_points import First, first_points
 from ..attack.pgd import PacedGradient
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
-from ..common.parallel import threads
+from ..common.parallel import single_blas_thread, threads
 from ..kernel.binding import CompiledProgram, root_magnitudes
 from ..kernel.layer_program import LayerProgram
 from .best_first import BestFirstSearch
@@ -128,6 +128,11 @@ class KernelSearch(BestFirstSearch):
         self._rooms = Rooms()
         self._calls = iter(range(2**62))
         self._under_way: tuple[KernelCall, Future] | None = None
+
+    def advance(self) -> bool:
+        # Threads of BLAS wait for work by turning in circles, on the cores that the kernel has.
+        with single_blas_thread():
+            return super().advance()
 
     def recover(self) -> None:
         super().recover()

@@ -34,9 +34,16 @@ static void forward(const tape *t, scratch *w, const double *x, int to)
         const level *l = &t->lv[k];
         double *h = w->h + l->at;
         preactivations(t, w, l);
-        for (int u = 0; u < l->n; u++) {
-            double z = w->z[l->at + u];
-            h[u] = l->linear ? z : l->first ? rise(t, w, l, u, z) : z * (z < 0 ? l->sm : l->sp);
+        if (l->linear) {
+            memcpy(h, w->z + l->at, sizeof(double) * (size_t)l->n);
+        } else if (l->first) {
+            for (int u = 0; u < l->n; u++) h[u] = rise(t, w, l, u, w->z[l->at + u]);
+        } else {
+            v8 below = (v8){0} + l->sm, above = (v8){0} + l->sp;
+            for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8) {
+                v8 z = *(const v8 *)(w->z + i);
+                *(v8 *)(w->h + i) = z * one_of((bits8)(z < 0.0), below, above);
+            }
         }
     }
 }
