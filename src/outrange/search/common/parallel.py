@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
 from itertools import islice
@@ -45,35 +45,26 @@ def cores_for(numbers: int, most: int | None) -> int:
     return max(1, min(threads() if most is None else most, numbers // LEAST_SHARE))
 
 
-class _SingleBlasThread(AbstractContextManager):
-    """The limit is the process's: the first who asks for it sets it, the last one takes it back.
+_HOLDING = Lock()
+"""Held by the thread that limits BLAS: whoever comes meanwhile finds it limited."""
 
-    Whoever put back what it had found itself would leave the limit on for ever, where two threads
-    begin and end in turns.
+
+@contextmanager
+def single_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread.
+
+    The limit is the process's, and only the thread that sets it may take it back: where two threads
+    each put back what they had found, the second would leave the first one's limit on for ever. So
+    who finds it set by another leaves it alone, and may lose it before its own work ends.
     """
-
-    def __init__(self) -> None:
-        self._lock, self._asking, self._limit = Lock(), 0, ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._asking += 1
-            if self._asking == 1:
-                self._limit.enter_context(_controller().limit(limits=1, user_api="blas"))
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._asking -= 1
-            if not self._asking:
-                self._limit.close()
-
-
-_SINGLE = _SingleBlasThread()
-
-
-def single_blas_thread() -> AbstractContextManager:
-    """Hold BLAS to one thread."""
-    return _SINGLE
+    if not _HOLDING.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _HOLDING.release()
 
 
 @cache
