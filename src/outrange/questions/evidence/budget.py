@@ -18,7 +18,8 @@ RUNS = 16.0
 value, the user's own model."""
 
 SECONDS_A_PRODUCT = 4e-7
-"""Of `Precise.work`, the second pass included: four times what was measured, 0.1 microseconds."""
+"""Of `Precise.work`: four times what dense networks took, 0.1 microseconds; of small ones with a
+softmax a point alone took up to 1.4 times this."""
 
 LITTLE = 0.02
 """Of the time limit: points that take no more by that estimate are evaluated without timing one,

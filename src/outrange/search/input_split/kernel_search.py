@@ -130,7 +130,7 @@ class KernelSearch(BestFirstSearch):
         self._under_way: tuple[KernelCall, Future] | None = None
 
     def advance(self) -> bool:
-        # Threads of BLAS wait for work by turning in circles, on the cores that the kernel has.
+        # Idle BLAS threads spin, on the cores that the kernel has.
         with single_blas_thread():
             return super().advance()
 
