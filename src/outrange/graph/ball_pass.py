@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from ..core import Bounds, InputError, gamma
 from ..ops import Affine, Curve, Largest, Product, Rearrange
-from ..ops.numerics.balls import ball, cut, float_ends, matrix
+from ..ops.numerics.balls import ball, balls, cut, float_ends, matrix
 from ..ops.numerics.definitions import Definitions, UndecidedError
-from .graph import Graph, Op
+from .graph import Graph, Node
 
 
 _LEAST = 2.0**-1060
@@ -48,8 +49,8 @@ class CoefficientBalls:
             else:
                 near = _matrix(op, i, off)
             parts.append(near)
-        wide = off if op.ulps else 0.0
-        return cls(parts, [_near(b, wide * abs(b)) for b in op.bias.tolist()])
+        bias = op.bias.tolist()
+        return cls(parts, [_near(b, off * abs(b)) for b in bias] if op.ulps else balls(bias))
 
 
 def _near(value: float, off: float) -> Any:
@@ -110,14 +111,14 @@ class BallPass:
         for k, node in enumerate(graph.nodes, 1):
             if time.perf_counter() > self._until:
                 return None
-            found[k] = self._step(k, node.op, [found[j] for j in node.inputs])
+            found[k] = self._step(k, node, [found[j] for j in node.inputs])
             for j in {*node.inputs, k}:
                 if last.get(j, 0) <= k and j not in wanted:
                     del found[j]
         return [b for value in wanted for b in found[value]]
 
-    def _step(self, k: int, op: Op, given: list[list[Any]]) -> list[Any]:
-        p = self._count
+    def _step(self, k: int, node: Node, given: list[list[Any]]) -> list[Any]:
+        p, op = self._count, node.op
         if isinstance(op, Affine):
             return self._affine(self._map_of(k, op), given)
         if isinstance(op, Rearrange):
@@ -136,7 +137,7 @@ class BallPass:
             pairs = zip(op.left.tolist(), op.right.tolist(), strict=True)
             found = [given[0][i * p + q] * given[1][j * p + q] for i, j in pairs for q in range(p)]
             return self._known(k, found, [n for n, b in enumerate(found) if not b.is_finite()])
-        return self._curve(k, op, given[0])
+        return self._curve(k, op, given[0], self._ends[node.inputs[0]])
 
     def _affine(self, map_: CoefficientBalls, given: list[list[Any]]) -> list[Any]:
         p = self._count
@@ -148,15 +149,14 @@ class BallPass:
                         for q in range(p):
                             total[j * p + q] = total[j * p + q] + c * x[i * p + q]
             else:
-                product = (part * matrix(len(x) // p, p, x)).entries()
-                total = [a + b for a, b in zip(total, product, strict=True)]
+                more = part * matrix(len(x) // p, p, x)
+                total = (matrix(len(map_.bias), p, total) + more).entries()
         return total
 
-    def _curve(self, k: int, op: Curve, x: list[Any]) -> list[Any]:
-        lines = None if op.jumps or op.lines is None or None in op.lines else op.lines
-        if lines is not None:
-            knots = [ball(knot) for knot in op.knots]
-            return [_on_lines(knots, lines, b) for b in x]
+    def _curve(self, k: int, op: Curve, x: list[Any], ends: Bounds) -> list[Any]:
+        lines = [line for line in op.lines or () if line is not None]
+        if lines and len(lines) == len(op.knots) + 1 and not op.jumps:
+            return _on_lines(op.knots, lines, x, ends)
         found, open_ = [], []
         for n, b in enumerate(x):
             try:
@@ -193,16 +193,36 @@ class BallPass:
         return found
 
 
-def _on_lines(knots: list[Any], lines: Sequence[tuple[float, float] | None], b: Any) -> Any:
-    """A curve of lines alone, without jumps, at a ball: the hull of all gaps it may lie in."""
-    first = sum(b >= knot for knot in knots)
-    last = max(first, len(knots) - sum(b <= knot for knot in knots))
-    found = None
-    for slope, offset in filter(None, lines[first : last + 1]):
-        value = b if slope == 1.0 else ball(0.0) if slope == 0.0 else b * ball(slope)
-        value = value + ball(offset) if offset else value
-        found = value if found is None else found.union(value)
+def _on_lines(
+    knots: Sequence[float], lines: Sequence[tuple[float, float]], x: list[Any], ends: Bounds
+) -> list[Any]:
+    """A curve of lines alone, without jumps, at balls: the hull of the lines each may lie on.
+
+    Where float64 intervals tell the line, no ball is compared with a knot.
+    """
+    lo, hi = (end.T.ravel() for end in ends)
+    firsts = np.searchsorted(knots, np.where(np.isnan(lo), -np.inf, lo), "right").tolist()
+    lasts = np.searchsorted(knots, np.where(np.isnan(hi), np.inf, hi), "left").tolist()
+    places = balls(knots)
+    parts = [(slope, ball(slope), ball(offset) if offset else None) for slope, offset in lines]
+    same = [line == (1.0, 0.0) for line in lines]
+    found = []
+    for b, first, last in zip(x, firsts, lasts, strict=True):
+        if first >= last:
+            found.append(b if same[first] else _along(parts[first], b))
+            continue
+        first = sum(b >= knot for knot in places)
+        last = len(places) - sum(b <= knot for knot in places)
+        values = [_along(part, b) for part in parts[first : max(first, last) + 1]]
+        found.append(reduce(lambda a, b: a.union(b), values))
     return found
+
+
+def _along(line: tuple[float, Any, Any], b: Any) -> Any:
+    """One line at a ball: slopes 1 and 0 as they are, so that nothing infinite is multiplied."""
+    slope, factor, offset = line
+    value = b if slope == 1.0 else factor if slope == 0.0 else b * factor
+    return value if offset is None else value + offset
 
 
 def _largest(balls: list[Any]) -> Any:

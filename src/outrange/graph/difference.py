@@ -45,7 +45,7 @@ def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
         known.setdefault((type(node.op), node.inputs, node.size), []).append(v)
     moved = {0: 0}
     for v, node in enumerate(second.nodes, 1):
-        node = replace(node, inputs=tuple(moved[j] for j in node.inputs))
+        node = node.reading(moved)
         alike = known.setdefault((type(node.op), node.inputs, node.size), [])
         same = next((w for w in alike if _same(nodes[w - 1].op, node.op)), None)
         if same is None:

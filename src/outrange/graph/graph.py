@@ -1,8 +1,10 @@
 """Nodes in topological order, and what makes a graph legal."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -41,6 +43,11 @@ class Node:
     shape: tuple[int, ...]
     source: str = ""
     operation: str = ""
+
+    def reading(self, moved: Mapping[int, int]) -> Node:
+        """The same node, of the values that its inputs are now called."""
+        inputs = tuple(moved[j] for j in self.inputs)
+        return self if inputs == self.inputs else replace(self, inputs=inputs)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..core import Bounds, seconds_left
 from ..ops import Affine, Curve
-from ..ops.numerics.balls import ball, precision
+from ..ops.numerics.balls import balls, precision
 from .ball_pass import BallPass, CoefficientBalls
 from .graph import Graph
 
@@ -97,11 +97,11 @@ class Precise:
                 return
             with precision(bits):
                 run = BallPass(self._graph, self._map_of, len(points), ends, until)
-                balls = run.values([ball(v) for v in points.T.ravel().tolist()], values)
-            if balls is None:
+                found = run.values(balls(points.T.ravel().tolist()), values)
+            if found is None:
                 return
-            yield balls
-            width = max((_radius(b) for b in balls), default=0.0)
+            yield found
+            width = max((_radius(b) for b in found), default=0.0)
             if width == 0.0 or 0.5 * before < width < math.inf:
                 return
             before = width

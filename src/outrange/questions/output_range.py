@@ -22,7 +22,7 @@ from .common.remedies import cost_of_tolerance, kept_back, smaller_sets
 from .common.stamp import input_domain
 from .common.target import Target, target
 from .evidence.budget import EvidenceBudget
-from .evidence.contradictions import check_forms, inside, sampled
+from .evidence.contradictions import check_forms, inside, sample_inputs
 from .evidence.evaluate import enclose, run_model
 from .inputs.sets import regions
 from .optimize.range_of_set import range_over
@@ -129,10 +129,10 @@ def _answer(
     if network.predict is not None and asked.is_output:
         with np.errstate(all="ignore"):  # Where its float32 overflows, it says so itself.
             shown, place = np.unique(np.concatenate([best_lo, best_hi]), return_inverse=True)
-            run = run_model(network, network.predict, points[shown])
-            returned = linear_forms(asked.rows, run.y)
-        for one in (inside(run, sets), sampled(network, sets)):
-            check_forms(one, asked.rows, lo, hi)
+            tried = np.concatenate([points[shown], sample_inputs(network, sets)])
+            run = run_model(network, network.predict, tried)
+            returned = linear_forms(asked.rows, run.y[: len(shown)])
+        check_forms(inside(run, sets), asked.rows, lo, hi)
         model_lo = shaped(returned[place[:k], np.arange(k)])
         model_hi = shaped(returned[place[k:], np.arange(k)])
     status = str(found.status)

@@ -6,7 +6,7 @@ over a box with a jump inside know only that the floor is one of two numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise, product
 
 import numpy as np
@@ -121,7 +121,7 @@ def _with_steps_read(graph: Graph, entries: list[tuple[int, int]]) -> Graph:
 
     place = {0: picked(np.arange(size), 0)}
     for v, node in enumerate(graph.nodes, 1):
-        nodes.append(replace(node, inputs=tuple(place[j] for j in node.inputs)))
+        nodes.append(node.reading(place))
         place[v] = len(nodes)
         index = np.arange(node.size)
         for number, (step, k) in enumerate(entries):

@@ -39,7 +39,7 @@ def merge_gates(graph: Graph) -> Graph:
         return len(nodes)
 
     for k, node in enumerate(graph.nodes, 1):
-        node = replace(node, inputs=tuple(moved[j] for j in node.inputs))
+        node = node.reading(moved)
         found = _mixed(nodes, node)
         if found is None:
             nodes.append(node)

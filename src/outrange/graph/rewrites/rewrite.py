@@ -4,7 +4,7 @@ None of them folds numbers: an affine op keeps its weights, so that every roundi
 domains account for it. What moves entries about is exact and is merged freely.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -69,11 +69,10 @@ def fold(graph: Graph) -> Graph:
     for k, node in enumerate(graph.nodes, 1):
         before = node.inputs[0]
         alone = len(readers[before]) == 1 and before != graph.output
-        node = replace(node, inputs=tuple(moved[j] for j in node.inputs))
+        node = node.reading(moved)
         if isinstance(node.op, Rearrange):
             node = _merged(node, node.op, nodes)
-        held = [j for j, v in moved.items() if v == node.inputs[0]]
-        if alone and held == [before] and _shifted(nodes, node):
+        if alone and _is_only(before, moved) and _shifted(nodes, node):
             moved[k] = moved.pop(before)
             continue
         if _is_identity(node):
@@ -87,6 +86,11 @@ def fold(graph: Graph) -> Graph:
     return replace(slim, nodes=tuple(kept), output=again[slim.output], layers=_layers(graph, names))
 
 
+def _is_only(value: int, moved: Mapping[int, int]) -> bool:
+    """Whether no other value has gone where this one has."""
+    return [j for j, place in moved.items() if place == moved[value]] == [value]
+
+
 def piecewise_to_pairs(graph: Graph) -> Graph:
     """Every `Largest` as a tournament of pairs, `max(a, b) = b + relu(a - b)`.
 
@@ -96,7 +100,7 @@ def piecewise_to_pairs(graph: Graph) -> Graph:
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
     for k, node in enumerate(graph.nodes, 1):
-        node = replace(node, inputs=tuple(moved[j] for j in node.inputs))
+        node = node.reading(moved)
         if isinstance(node.op, Largest):
             size = graph.value_size(graph.nodes[k - 1].inputs[0])
             moved[k] = _tournament(nodes, node, node.op, size)
@@ -122,7 +126,7 @@ def _kept(graph: Graph, values: Iterable[int]) -> tuple[list[Node], dict[int, in
     moved = {0: 0}
     for k, node in enumerate(graph.nodes, 1):
         if k in needed:
-            nodes.append(replace(node, inputs=tuple(moved[j] for j in node.inputs)))
+            nodes.append(node.reading(moved))
             moved[k] = len(nodes)
     return nodes, moved
 

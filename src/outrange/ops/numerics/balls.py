@@ -9,7 +9,7 @@ IEEE Transactions on Computers 66 (2017).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
@@ -39,6 +39,13 @@ def ball(lo: float | Fraction, hi: float | Fraction | None = None) -> Any:
             return arb(lo.numerator) / arb(lo.denominator)
         return arb(float(lo))
     return arb(float(lo)).union(arb(float(hi)))
+
+
+def balls(values: Iterable[float]) -> list[Any]:
+    """The ball of each number, exactly that number."""
+    from flint import arb
+
+    return [arb(value) for value in values]
 
 
 def cut(x: Any, lo: float, hi: float) -> Any:

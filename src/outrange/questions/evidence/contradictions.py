@@ -45,16 +45,31 @@ def sampled(
     """
     if network.predict is None:
         return None
+    points = sample_inputs(network, regions, found, seed)
+    if not len(points):
+        return None
+    with np.errstate(all="ignore"):  # Where its float32 overflows, it says so itself.
+        return run_model(network, network.predict, points)
+
+
+def sample_inputs(
+    network: NetworkLike, regions: Sequence[Region], found: Sequence[np.ndarray] = (), seed: int = 0
+) -> np.ndarray:
+    """Inputs `(n, d)` of the regions, float32 numbers, at which a claim about them is tried.
+
+    Args:
+        network: The model.
+        regions: The input sets; a union.
+        found: Inputs `(d,)` that the search found worth looking at.
+        seed: Of the random inputs.
+    """
     points = list(found)
     if entries(network.graph) <= _LARGE:
         rng = np.random.default_rng(seed)
         some = rng.permutation(len(regions))[:_REGIONS]
         points += [x for i in some for x in _some(regions[i], rng)]
     kept = {x.tobytes(): x for x in _runnable(points, regions)}
-    if not kept:
-        return None
-    with np.errstate(all="ignore"):  # Where its float32 overflows, it says so itself.
-        return run_model(network, network.predict, np.array(list(kept.values())))
+    return np.array(list(kept.values())).reshape(-1, network.graph.size)
 
 
 def inside(run: ModelRun, regions: Sequence[Region]) -> ModelRun:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import ContradictionError, Formula
+from ...core import Bounds, ContradictionError, Formula
 from ...core.formula import value
 from ...domains import bounds
 from ...graph import Graph
@@ -51,25 +51,25 @@ def enclose(
     lows, highs = [], []
     precise, until = Precise(graph), latest(seconds)
     for part in (points[i : i + _BATCH] for i in range(0, len(points), _BATCH)):
-        lo, hi = bounds(graph, part, part, "intervals")[graph.output]
-        lo, hi = lo.copy(), hi.copy()
+        ends = bounds(graph, part, part, "intervals")
+        lo, hi = (end.copy() for end in ends[graph.output])
         far = np.maximum(np.abs(lo), np.abs(hi))
         limit = NARROW * far.max(axis=1, keepdims=True) if wanted is None else np.asarray(wanted)
         limit = np.broadcast_to(limit, lo.shape)
         (wide,) = np.nonzero(~_within(lo, hi, limit).all(axis=1))
         for rows in (wide[i : i + _TOGETHER] for i in range(0, len(wide), _TOGETHER)):
-            lo[rows], hi[rows] = _sharpened(precise, part[rows], limit[rows], until)
+            of_rows = [(low[rows], high[rows]) for low, high in ends]
+            lo[rows], hi[rows] = _sharpened(precise, part[rows], of_rows, limit[rows], until)
         lows.append(lo)
         highs.append(hi)
     return np.concatenate(lows), np.concatenate(highs)
 
 
 def _sharpened(
-    precise: Precise, points: np.ndarray, limit: np.ndarray, until: float
+    precise: Precise, points: np.ndarray, ends: list[Bounds], limit: np.ndarray, until: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ends of the outputs at a few points, once they are within `limit` or as near as can be."""
     graph = precise.graph
-    ends = bounds(graph, points, points, "intervals")
     lo, hi = ends[graph.output]
     bits = first_bits(lo, hi, limit)
     for balls in precise.passes(points, ends, [graph.output], bits, until):

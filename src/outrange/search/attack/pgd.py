@@ -126,7 +126,8 @@ def descend(
         yield x, y
         if i == descent.steps - 1:
             return
-        slope = np.nan_to_num(slope)
+        if not np.isfinite(slope).all():
+            slope = np.nan_to_num(slope)
         if descent.momentum:
             slope = slope / (np.abs(slope).sum(axis=1, keepdims=True) + 1e-300)
             slope = mean = descent.momentum * mean + slope

@@ -94,7 +94,8 @@ class LayerProgram:
         values, sums = [x], []
         for layer in self.layers:
             terms = (values[source] @ matrix.T for source, matrix in layer.sources.items())
-            z = next(terms, 0.0) + np.broadcast_to(layer.bias, (len(x), layer.size))
+            first = next(terms, None)
+            z = np.tile(layer.bias, (len(x), 1)) if first is None else first + layer.bias
             for term in terms:
                 z += term
             sums.append(z)
