@@ -79,7 +79,7 @@ test: lint  ## What a change must pass: style, types, every test with a few case
 	+$(MAKE) --no-print-directory --jobs 2 types few
 
 few: setup  ## Every test with a few cases, no style and types
-	$(PYTEST) -n $(JOBS) --dist worksteal --timeout 300
+	$(PYTEST) -n $(JOBS) --dist worksteal --timeout 300 --one-in 4
 
 check: lint types  ## Every test with all its cases, the slow ones and the law against a MILP too
 	OUTRANGE_CASES=full $(PYTEST) -n $(JOBS) --dist worksteal --timeout 1800 -m "not backends and not browser"

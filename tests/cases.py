@@ -93,6 +93,12 @@ def _dealt(size: int, count: int, seed: int) -> list[int]:
     return [place for pack in packs for place in pack][:count]
 
 
+def one_in(names: list[str], share: int) -> set[int]:
+    """Places of about one in `share` names, at least one, drawn alike on every run."""
+    count = -(-len(names) // share)
+    return set(random.Random(names[0]).sample(range(len(names)), count))
+
+
 def called(value: Any) -> str | None:
     """The name of a function, as the id of a case."""
     return getattr(value, "__name__", None)

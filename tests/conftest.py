@@ -4,6 +4,7 @@ import gc
 import importlib
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Generator
 
 import hypothesis
@@ -12,7 +13,7 @@ import pytest
 from _pytest.doctest import DoctestModule
 
 import shared_draws
-from cases import ASKED, cases
+from cases import ASKED, cases, one_in
 
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -45,6 +46,38 @@ def shorten_turns() -> None:
 
 GC_THRESHOLD = 100_000
 """Objects made between two looks for garbage: Python's 700 cost a tenth of the tests' time."""
+
+
+WHOLE = ("laws", "mutants", "architecture", "core", "graph", "answers", "checker")
+"""Rooms whose tests keep all their cases under `--one-in`.
+
+There a case is an op, a domain, a record or a kind of damage, and takes milliseconds; elsewhere
+most cases are models, and are built, compiled and searched.
+"""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--one-in", type=int, default=1, metavar="N", help="run about one in N cases of each test"
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Under `--one-in` each test keeps a part of its cases, and at least one."""
+    share = config.getoption("--one-in")
+    tests = defaultdict(list)
+    for item in items:
+        room = item.path.relative_to(config.rootpath).parts[1]
+        tests[item.nodeid if room in WHOLE else item.nodeid.split("[")[0]].append(item)
+    kept = set()
+    for own in tests.values():
+        names = [item.nodeid for item in own]
+        kept.update(names[i] for i in one_in(names, share))
+    left = [item for item in items if item.nodeid not in kept]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item.nodeid in kept]
 
 
 def pytest_collection() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import cases
 from outrange.core import InputError
 from outrange.core.confidence import clopper_pearson
 from outrange.train.comparison.initial import Initializers, is_centered
@@ -180,7 +181,7 @@ def test_a_layer_whose_chance_is_known_to_be_small_is_not_drawn():
     assert [one.name for one in drawn.layers] == ["wide", "narrow", "shifted", "both"]
     few = draw(many, x, trials=20, names={"wide", "narrow"})
     assert [one.name for one in few.layers] == ["wide", "narrow"]
-    (alone,) = draw(many, x, trials=400, names={"convolution"}).layers
+    (alone,) = draw(many, x, trials=cases(120, 400), names={"convolution"}).layers
     assert alone.all_lo <= 1 / 32
     assert alone.hi <= 0.5
 
@@ -190,7 +191,7 @@ def test_chances_add_up_along_a_deep_narrow_network():
     x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
     layers = [relu(5, name=f"r{i}") for i in range(12)]
     deep = keras.Sequential([keras.Input((3,)), *layers])
-    found = {one.name: one for one in draw(deep, x, trials=200, least=0.05).layers}
+    found = {one.name: one for one in draw(deep, x, trials=cases(80, 200), least=0.05).layers}
     assert "r0" not in found
     assert found["r11"].all_lo >= 0.05
 
