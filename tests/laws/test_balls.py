@@ -9,6 +9,7 @@ import pytest
 from cases import cases, some
 from curve_cases import CASES, by_name, identify
 from outrange.domains import bounds
+from outrange.graph import Builder, Slot
 from outrange.graph.precise import Precise
 from outrange.ops import curve
 from outrange.ops.numerics.balls import (
@@ -99,6 +100,31 @@ def test_precise_values_are_those_of_the_oracle_and_within_intervals(seed, curve
                 assert Fraction(least) <= ends_of[1] and ends_of[0] <= Fraction(most)
     widths = [max(float(b.rad()) for b in balls) for balls in passes]
     assert widths[-1] <= widths[0]
+
+
+STRAIGHT = [
+    case for case in CASES
+    if (facts := curve(case[0], **case[1])).has_exact_lines and not facts.jumps
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("known", [0.0, 1.0, np.inf, np.nan])
+@pytest.mark.parametrize("case", STRAIGHT, ids=identify)
+def test_a_line_is_told_by_intervals_or_by_balls(case, known):
+    """At knots, beside them and far away; with intervals that know something, or nothing."""
+    facts = curve(case[0], **case[1])
+    builder = Builder([Slot("x", (1,))])
+    (x,) = builder.input_values()
+    graph = builder.finish([builder.curve(case[0], x, **case[1])], ["y"])
+    near = np.array([knot for knot in facts.knots if np.isfinite(knot)])
+    places = np.concatenate([near, np.nextafter(near, -9e9), np.nextafter(near, 9e9), [-7.5, 7.5]])
+    points = places[(places >= facts.on[0]) & (places <= facts.on[1])][:, None]
+    ends = [(lo - known, hi + known) for lo, hi in bounds(graph, points, points, "intervals")]
+    (balls, *_) = Precise(graph).passes(points, ends, [graph.output], 256)
+    for at, found in zip(points[:, 0].tolist(), balls, strict=True):
+        slope, offset = facts.lines[int(np.searchsorted(facts.knots, at))]
+        value = Fraction(slope) * Fraction(at) + Fraction(offset)
+        assert fraction_ends(found) == (value, value), at
 
 
 def test_both_answers_of_an_open_comparison_count():

@@ -28,6 +28,11 @@ from .inputs.sets import regions
 from .optimize.range_of_set import range_over
 
 
+SEEN_WITHIN = 1e-2
+"""How well an attained value is known, as a share of the gap aimed at: what is seen may not be why
+an answer is not exact. Float64 intervals are enough for that in networks of some layers."""
+
+
 def output_range(
     network: NetworkLike,
     box: Any,
@@ -184,9 +189,8 @@ def _seen(
     """
     k = len(asked.rows)
     least, most = (np.full((len(points), k), end) for end in (-np.inf, np.inf))
-    # A thousandth of the gap aimed at: what is seen may not be why an answer is not exact.
     aim = np.minimum(found.tolerance[:k], found.tolerance[k:])
-    wanted = 1e-3 * aim if aim.all() else None
+    wanted = SEEN_WITHIN * aim if aim.all() else None
     # Of a set in which no input is known yet, no point is.
     evaluated = evaluated[~np.isnan(points[evaluated]).any(axis=1)]
     if evaluated.size:
