@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 JOBS ?= 2
+# Of the cases of a test that are models, `make test` runs one in so many.
+ONE_IN ?= 4
 # Nets of the law against an independent mixed-integer program, and seconds that each may take.
 MILP_NETS ?= 40
 MILP_TIME ?= 60
@@ -79,7 +81,7 @@ test: lint  ## What a change must pass: style, types, every test with a few case
 	+$(MAKE) --no-print-directory --jobs 2 types few
 
 few: setup  ## Every test with a few cases, no style and types
-	$(PYTEST) -n $(JOBS) --dist worksteal --timeout 300 --one-in 4
+	$(PYTEST) -n $(JOBS) --dist worksteal --timeout 300 --one-in $(ONE_IN)
 
 check: lint types  ## Every test with all its cases, the slow ones and the law against a MILP too
 	OUTRANGE_CASES=full $(PYTEST) -n $(JOBS) --dist worksteal --timeout 1800 -m "not backends and not browser"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import some
 from outrange.diagnosis import baselines
 from outrange.diagnosis.context import DiagnosisContext
 from outrange.diagnosis.signal import signal
@@ -42,7 +43,7 @@ def test_what_is_changed_is_changed_in_the_copy_alone():
     assert slow.moved[2] == pytest.approx(0.1 * plain.moved[2], rel=0.3)
     assert rehearsed(model, x, y, without="freezing").moved[0] > 0
     assert rehearsed(model, x, y, bent=(model.layers[2].name,)).looks != plain.looks
-    for what in LEFT_OUT:
+    for what in some(LEFT_OUT, 1):
         assert not rehearsed(model, x, y, without=what).error
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
