@@ -47,7 +47,10 @@ REFUSED = {
 }
 """Operators that are refused at some of the element types above, and why."""
 
-MISREAD = {"OneHot": "the reference does not cast indices to integers, as the standard says"}
+MISREAD = {
+    "OneHot": "the reference does not cast indices to integers, as the standard says",
+    "Resize": "the reference aligns corners of lengths that it has not rounded",
+}
 """Operators that the evaluation of `onnx` itself misreads, where `onnxruntime` has none."""
 
 
@@ -114,7 +117,8 @@ def keeps_the_law(name, kinds, seed, form, path):
     strayed = stray(network.written, x, OPERATIONS)
     expected = strayed.values[network.written.output]
     # Constants are computed in float32 once, by us and by the runtime.
-    slack = 1e-5 if form == "constants" else 1e-9
+    folded = form == "constants" or all(slot.name == "unused" for slot in graph.inputs)
+    slack = 1e-5 if folded else 1e-9
     off = strayed.bounds[network.written.output] + slack * (1.0 + np.abs(expected))
     where = f"{name} at {kinds}, seed {seed}, {form}:\n{onnx.printer.to_text(model)}"
     assert returned.shape == expected.shape, where

@@ -74,8 +74,10 @@ def test_no_grid_point_within_the_proved_radius_breaks_it(seed, softmax):
         assert np.abs(found.flat_x - x).max() <= answer.hi
         assert ((found.flat_x >= 0) & (found.flat_x <= 1)).all()
     else:
-        # Without biases all classes are equal at the origin, a corner: float64 leaves that open.
-        assert answer.status == "rounding" or (answer.status == "never" and answer.lo >= 0.8)
+        # Without biases all classes are equal at the origin, a corner: what bends is left open.
+        assert answer.status == "never" or (softmax and answer.status == "rounding")
+        everywhere = (1 - 1e-6) * np.maximum(x, 1 - x).max()
+        assert answer.status == "rounding" or answer.lo >= everywhere
 
 
 def _searched(lo: float, high: float, margins: dict, broken: bool = False) -> _Search:

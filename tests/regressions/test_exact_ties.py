@@ -4,14 +4,19 @@ import numpy as np
 import pytest
 
 import outrange
+from cases import cases
 from outrange import x, y
-from outrange.core.formula import negate
+from outrange.core import Box
+from outrange.core.formula import Atom, negate
 from outrange.domains import bounds
 from outrange.questions.conditions.clause_groups import asked
 from outrange.questions.evidence.tied import never_below
 from outrange.questions.expressions import resolve
 from outrange.questions.inputs.sets import regions
 from outrange.questions.verify import verify
+from outrange.search.common.clause_groups import ClauseGroup
+from outrange.search.common.domain_boxes import DomainBoxes
+from outrange.search.decide import decide
 from questions.nets import dense_net
 
 
@@ -99,3 +104,34 @@ def test_only_what_is_exact_is_settled_on_linear_regions():
     assert not never(smooth, y[0] <= np.tanh(3.0), (0, 3))
     assert not never(jumps, y[0] <= 1 - 2.0**-53, (0, 0.5))
     assert not never(FOLD, y[0] <= 3, (-3, 3), seconds=0.0)
+
+
+def without_biases(seed):
+    """A network of two inputs, and how far its two outputs are apart in the quadrant above 0."""
+    rng = np.random.default_rng(seed)
+    weights = [(rng.normal(size=(n, m)), np.zeros(m)) for n, m in ((2, 10), (10, 2))]
+    net = dense_net([2, 10, 2], ["relu", None], weights=weights)
+    angles = np.linspace(0, np.pi / 2, 2001)
+    values = net.graph.run(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    return net, float((values[:, 0] - values[:, 1]).min())
+
+
+@pytest.mark.parametrize("number", range(cases(2, 8)))
+def test_a_network_without_biases_ties_at_the_origin(number):
+    """All its units are exactly 0 there: no smaller box decides one."""
+    apart = [made for seed in range(200) if abs((made := without_biases(seed))[1]) > 0.05]
+    net, least = apart[number]
+    graph = net.graph
+    unsafe = negate(resolve(y[0] >= y[1], graph.inputs, graph.outputs))
+    verdict = verify(net, unsafe, regions(graph.inputs, (0, 1)), text="", time_limit=60)
+    assert verdict.status == ("HOLDS" if least > 0 else "VIOLATED")
+    assert verdict.cost.boxes < 2000
+
+
+def test_halves_about_a_tie_end():
+    """Rounding scales with the box there: they would go on to the smallest numbers."""
+    net, _ = next(made for seed in range(200) if (made := without_biases(seed))[1] > 0.05)
+    box = DomainBoxes.of(Box(np.zeros(2), np.ones(2)))
+    group = ClauseGroup(((Atom.of({2: 1.0, 3: -1.0}, 0.0, strict=True),),), np.array([True]), box)
+    decided = decide(net.graph, [group], lambda x: False, time_limit=60)
+    assert decided.status == "rounding" and decided.boxes < 2000

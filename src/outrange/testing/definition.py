@@ -1,6 +1,7 @@
 """Sixty-digit values of a curve, and the places where a wrong fact would show."""
 
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from .arithmetic import many_bits
 
 
 BITS = 202  # 60 decimal digits
+TINY = 1e-20
+"""Points nearer to 0 than this are evaluated with as many digits as it takes."""
+
 FRACTIONS = np.array([0.0, 1e-3, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.999, 1.0])
 SCALES = 10.0 ** np.array([-9.0, -6.0, -3.0, -1.0, 0.0, 1.0])
 SHAPES = ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.1, 1.0), (1.0, 0.1))
@@ -39,17 +43,25 @@ class Oracle:
         self.exact = curve.exact
         self._seen: dict[float, tuple[float, float]] = {}
 
-    def real(self, x: Any) -> Any:
-        """The value at the mpmath number `x`; NaN where there is none."""
+    @cached_property
+    def _finest(self) -> Any:
+        """Digits enough for the sum of any float64 and 1."""
+        return many_bits(BITS + 1100)
+
+    def real(self, x: Any, mp: Any = None) -> Any:
+        """The value at the mpmath number `x`, in another precision if told; NaN where is none."""
+        mp = mp or self.mp
         try:
-            value = self.exact(self.mp, x)
+            value = self.exact(mp, x)
         except (ValueError, ZeroDivisionError, OverflowError):
-            return self.mp.nan
-        return value if isinstance(value, self.mp.mpf) else self.mp.nan
+            return mp.nan
+        return value if isinstance(value, mp.mpf) else mp.nan
 
     def at(self, x: float) -> Any:
         """The value at the float64 `x`, as an mpmath number."""
-        return self.real(self.mp.mpf(float(x)))
+        # Beside 1, sixty digits would lose what is smaller than that.
+        mp = self._finest if 0.0 < abs(x) < TINY else self.mp
+        return self.real(mp.mpf(float(x)), mp)
 
     def slope(self, x: float) -> Any:
         """The derivative at `x`, to about 40 digits."""

@@ -41,6 +41,10 @@ takes a few seconds."""
 MOST_PATTERNS = 1 << 6
 """Patterns up to which a box is not halved once more."""
 
+MOST_STUCK = 1 << 12
+"""The same where halves have as many: about a point at which units are exactly 0, of a network
+without biases at the origin, they would be undecided in every box. Most patterns have no point."""
+
 MOST_COEFFICIENTS = 1 << 16
 """Of a larger graph no exact form is computed: a region would take seconds."""
 
@@ -78,26 +82,30 @@ class _Regions:
         lo, hi, whole = self.roots.lo, self.roots.hi, self.roots.whole
         if not self.known or not np.isfinite([lo, hi]).all() or np.any((lo < hi) & whole):
             return False
-        waiting, bounded = list(zip(lo, hi, strict=True)), 0
+        waiting, bounded = [(low, high, np.inf, 0) for low, high in zip(lo, hi, strict=True)], 0
         while waiting:
             bounded += 1
             if bounded > self.most_boxes or self.regions > self.most_regions:
                 return False
-            low, high = waiting.pop()
+            low, high, before, stuck = waiting.pop()
             ends = [(a[0], b[0]) for a, b in bounds(self.graph, low[None], high[None], "linear")]
             if any(np.isnan(end).any() for both in ends for end in both):
                 return False
             asked = np.flatnonzero(~(ends[self.graph.output][0] >= 0.0))
             if not asked.size:
                 continue
-            if np.any(low < high) and self._patterns(ends) <= MOST_PATTERNS:
+            free, patterns = np.count_nonzero(low < high), self._patterns(ends)
+            stuck = 0 if patterns < before else stuck + 1
+            # Each side has been halved, and no unit was decided.
+            most = MOST_STUCK if stuck >= free else MOST_PATTERNS
+            if free and patterns <= most:
                 if not _Box(self, low, high, ends, asked).empty():
                     return False
                 continue
             halves = _halves(low, high)
             if halves is None:
                 return False
-            waiting += halves
+            waiting += [(a, b, patterns, stuck) for a, b in halves]
         return True
 
     def _patterns(self, ends: list[Bounds]) -> float:

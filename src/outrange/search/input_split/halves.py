@@ -28,6 +28,10 @@ MOST_HALVES = 1024
 SHRINKS = 0.9
 """A half is worth a search if its noise is under this share of that of the whole."""
 
+FINEST = 2.0**-64
+"""Noise of this share of what an objective attains keeps nothing open but a tie: about a point where
+it is exact, the halves would go on to the smallest numbers."""
+
 SAMPLES = 16
 """Points that a search on a half starts from: the best ones are known."""
 
@@ -135,7 +139,8 @@ class Halves(Search):
         domain = part.domain
         lo, hi = domain.lo[0], domain.hi[0]
         free = np.flatnonzero(part.search.free & ~domain.whole)
-        if not self._left or not free.size:
+        tied = part.noise <= FINEST * self.incumbent.scale()
+        if not self._left or not free.size or tied[open_].all():
             return []
         kernel = part.search.kernel
         status = np.zeros(kernel.program.states, np.int8)
