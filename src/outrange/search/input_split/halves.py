@@ -29,8 +29,8 @@ SHRINKS = 0.9
 """A half is worth a search if its noise is under this share of that of the whole."""
 
 FINEST = 2.0**-64
-"""Noise of this share of what an objective attains keeps nothing open but a tie: about a point where
-it is exact, the halves would go on to the smallest numbers."""
+"""Noise of this share of what an objective attains keeps nothing open but a tie: about a point
+where it is exact, the halves would go on to the smallest numbers."""
 
 SAMPLES = 16
 """Points that a search on a half starts from: the best ones are known."""
