@@ -66,14 +66,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Under `--one-in` each test keeps a part of its cases, and at least one."""
     share = config.getoption("--one-in")
+    if share < 1:
+        raise pytest.UsageError(f"--one-in is a whole number of 1 or more. Received: {share}.")
+    if share == 1:
+        return
     tests = defaultdict(list)
     for item in items:
-        room = item.path.relative_to(config.rootpath).parts[1]
-        tests[item.nodeid if room in WHOLE else item.nodeid.split("[")[0]].append(item)
-    kept = set()
-    for own in tests.values():
-        names = [item.nodeid for item in own]
-        kept.update(names[i] for i in one_in(names, share))
+        is_whole = item.nodeid.startswith(tuple(f"tests/{room}/" for room in WHOLE))
+        tests[item.nodeid if is_whole else item.nodeid.split("[")[0]].append(item.nodeid)
+    kept = {names[i] for names in tests.values() for i in one_in(names, share)}
     left = [item for item in items if item.nodeid not in kept]
     if left:
         config.hook.pytest_deselected(items=left)

@@ -42,8 +42,8 @@ MOST_PATTERNS = 1 << 6
 """Patterns up to which a box is not halved once more."""
 
 MOST_STUCK = 1 << 12
-"""The same where halves have as many: about a point at which units are exactly 0, of a network
-without biases at the origin, they would be undecided in every box. Most patterns have no point."""
+"""The same where halving decides no unit: about the origin those of a network without biases are
+undecided in every box. Most of these patterns are those of no point."""
 
 MOST_COEFFICIENTS = 1 << 16
 """Of a larger graph no exact form is computed: a region would take seconds."""
