@@ -127,8 +127,8 @@ def word(pattern: str, text: str) -> Verdict | None:
 class Nnenum(Rival):
     """nnenum with its own settings, on all cores.
 
-    Division is added to the operations that it takes for affine: the networks of `eran` divide by
-    constants, which it computes rightly once it is allowed to.
+    Some operations are added to those that it takes for affine, and it computes them rightly once
+    it is allowed to: `eran` divides by constants, `cgan` normalizes and convolves transposed.
     """
 
     name = "nnenum"
@@ -137,7 +137,8 @@ class Nnenum(Rival):
     settings = ONE_THREAD
     start = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); from nnenum.nnenum import main; "
-        "from nnenum.settings import Settings; Settings.ONNX_WHITELIST.append('Div')"
+        "from nnenum.settings import Settings; "
+        "Settings.ONNX_WHITELIST += ['Div', 'BatchNormalization', 'ConvTranspose']"
     )
 
     def idle(self) -> Command:
