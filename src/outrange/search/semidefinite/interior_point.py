@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import check_deadline, seconds_left
-from .direction import Direction, Iterate, ProductSums
+from .direction import Direction, Iterate, ProductSums, NewtonStep
 from .products import Products
 
 
@@ -112,8 +112,8 @@ class InteriorPoint:
             if now.dual[0] - reached < gap * max(abs(now.dual[0]), NEAR) or seconds_left() < 0:
                 break
             try:
-                step = Direction(self._sums, now, cost)
-                now = self._moved(now, step, *step.corrected())
+                direction = Direction(self._sums, now, cost)
+                now = self._moved(now, direction, direction.corrected())
             except np.linalg.LinAlgError:
                 break
         return Multipliers(float(now.dual[0]), now.dual[1:], now.moments)
@@ -150,27 +150,22 @@ class InteriorPoint:
         nothing = np.zeros_like(now.moments)
         for _ in range(MOST_STEPS):
             check_deadline()
-            step = Direction(self._sums, now, nothing)
-            found = self._moved(now, step, *step.toward(1.0))
-            near = np.abs(step.complementarity - 1.0) < CENTERED
+            direction = Direction(self._sums, now, nothing)
+            found = self._moved(now, direction, direction.toward(1.0))
+            near = np.abs(direction.complementarity - 1.0) < CENTERED
             now = found
             if near:
                 break
         return now
 
-    def _moved(
-        self,
-        now: Iterate,
-        step: Direction,
-        dual: np.ndarray,
-        moments: np.ndarray,
-        slack: np.ndarray,
-    ) -> Iterate:
+    def _moved(self, now: Iterate, direction: Direction, step: NewtonStep) -> Iterate:
         """As far along a direction as stays inside."""
-        primal_share, dual_share = step.shares(dual, moments, slack)
-        found = now.moments + primal_share * moments
+        primal_share, dual_share = direction.shares(step)
+        moments = now.moments + primal_share * step.moments
         return Iterate(
-            0.5 * (found + found.T), now.slack + primal_share * slack, now.dual + dual_share * dual
+            0.5 * (moments + moments.T),
+            now.slack + primal_share * step.slack,
+            now.dual + dual_share * step.dual,
         )
 
 

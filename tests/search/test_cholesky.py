@@ -1,0 +1,23 @@
+"""Equations of a positive definite matrix are solved, whatever blocks it is divided into."""
+
+import numpy as np
+import pytest
+
+from outrange.search.semidefinite import cholesky
+from outrange.search.semidefinite.cholesky import Cholesky
+
+
+@pytest.mark.parametrize("m", [1, 5, cholesky.BLOCK, cholesky.BLOCK + 1, 3 * cholesky.BLOCK - 1])
+def test_what_is_found_solves_the_equations(rng, m):
+    points = rng.normal(size=(2 * m, m))
+    matrix, right = points.T @ points, rng.normal(size=m)
+    found = Cholesky(matrix).solve(right)
+    np.testing.assert_allclose(matrix @ found, right, atol=1e-9 * m)
+    # Only the lower triangle is read, and nothing is written to.
+    wild = np.tril(matrix) + np.triu(np.full((m, m), 7.0), 1)
+    assert np.array_equal(Cholesky(wild).solve(right), found)
+
+
+def test_an_indefinite_matrix_is_refused():
+    with pytest.raises(np.linalg.LinAlgError):
+        Cholesky(np.diag([1.0, -1.0]))
