@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import check_deadline, seconds_left
-from .direction import Direction, Iterate, ProductSums, NewtonStep
+from .direction import Direction, Iterate, NewtonStep, ProductSums
 from .products import Products
 
 
