@@ -40,9 +40,12 @@ def ahead(monkeypatch):
     monkeypatch.setattr(kernel_search, "threads", lambda: 2)
 
 
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt, "interrupted"), (MemoryError, "memory")]
+)
 @pytest.mark.parametrize("calls", [1, 2, 4, 9])
 @pytest.mark.parametrize("place", PLACES)
-def test_boxes_in_hand_at_an_interrupt_still_count(place, calls, ahead, monkeypatch):
+def test_boxes_in_hand_at_an_interrupt_still_count(place, calls, error, status, ahead, monkeypatch):
     engine = "array" if place == "array" else "auto"
     if engine == "auto" and library() is None:
         pytest.skip("needs the compiled kernel")
@@ -54,12 +57,12 @@ def test_boxes_in_hand_at_an_interrupt_still_count(place, calls, ahead, monkeypa
     def interrupted(*arguments):
         left[0] -= 1
         if not left[0]:
-            raise KeyboardInterrupt
+            raise error
         return work(*arguments)
 
     monkeypatch.setattr(module, name, interrupted)
     found = solve(graph, box, rows, tol=1e-9, engine=engine)
-    assert found.status == "interrupted"
+    assert found.status == status
     assert (found.lower <= whole.seen).all()
 
 

@@ -25,6 +25,7 @@ from .tables.help import what_helps
 STATUSES = {
     "known": "the share is known to {tol:g}",
     "time": "time ran out",
+    "memory": "memory ran out",
     "interrupted": "interrupted",
     "pieces": "as many pieces as allowed",
     "rounding": "only float64 rounding is left, not {tol:g}",
@@ -62,7 +63,7 @@ class BadInputs(Answer):
         undecided_hi: `(k, inputs)`.
         bands: What is proved about parts of them, one `Slab` each.
         nowhere: Whether it is proved that no input is bad.
-        status: `"known"`, `"time"`, `"interrupted"`, `"pieces"` or `"rounding"`.
+        status: `"known"`, `"time"`, `"memory"`, `"interrupted"`, `"pieces"` or `"rounding"`.
         warrant: What stands behind the shares and the boxes.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.

@@ -20,6 +20,7 @@ STATUSES = {
     "none": "proved: there are none",
     "no more": "the search is over: no others that far apart",
     "time": "time ran out",
+    "memory": "memory ran out",
     "interrupted": "interrupted",
     "rounding": "none was found, and float64 rounding hides whether there are any",
     "effort": "stopped after {boxes:,} boxes",
@@ -43,8 +44,8 @@ class Counterexamples(Answer, Sequence):
         examples: The inputs, in the order found.
         asked: How many were asked for.
         apart: Every two differ by at least this share of the input set's width, in some input.
-        status: `"all"`, `"none"`, `"no more"`, `"time"`, `"interrupted"`, `"rounding"` or
-            `"effort"`.
+        status: `"all"`, `"none"`, `"no more"`, `"time"`, `"memory"`, `"interrupted"`,
+            `"rounding"` or `"effort"`.
         warrant: What stands behind the examples, and behind `"none"`.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.

@@ -24,6 +24,7 @@ from .tables.range_records import range_records, relative as relative
 STATUSES = {
     "exact": "exact to {tol:g}",
     "time": "time ran out",
+    "memory": "memory ran out",
     "interrupted": "interrupted",
     "rounding": "stopped where float64 rounding decides, not exact to {tol:g}",
     "float32": "open by what float32 may round in the worst order, not exact to {tol:g}",
@@ -63,13 +64,12 @@ class Range(Answer):
         model_lo: What the model itself returned at `at_lo`, in the shape of `lo`; None if not run.
         model_hi: The same at `at_hi`.
         tol: Tolerance asked for, relative to each output's range seen.
-        status: `"exact"`, `"time"`, `"interrupted"` or `"rounding"`: why the search stopped;
-            `"float32"`: it closed in real arithmetic, and what float32 may round is left.
+        status: Why the search stopped: `"exact"`, `"time"`, `"memory"`, `"interrupted"`,
+            `"rounding"`, `"float32"` (closed in real arithmetic: what float32 may round is left).
         warrant: What stands behind the claim.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.
-        subject: What it is the range of: `"output"`, `"gradient"`, `"lipschitz"` or
-            `"difference"`.
+        subject: Of what: `"output"`, `"gradient"`, `"lipschitz"` or `"difference"`.
         labels: What each output is called, flat; empty: after `outputs`.
         remedies: Where a gap is open: what was tried and closes it, in sentences.
         arithmetic: `"real"`, or `"float32"`: the claim is then about every float32 run, its sums in

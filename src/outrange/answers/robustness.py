@@ -21,6 +21,7 @@ STATUSES = {
     "broken": "the input itself breaks the property",
     "never": "nothing within the largest radius asked about breaks it",
     "time": "time ran out",
+    "memory": "memory ran out",
     "interrupted": "interrupted",
     "rounding": "only float64 rounding is left",
     "float32": "what float32 may round is left",
@@ -160,7 +161,7 @@ class Robustness(Answer):
 
     def _advice(self) -> str:
         """What would help, where the radius is not known."""
-        if self.status not in ("time", "interrupted", "rounding"):
+        if self.status not in ("time", "memory", "interrupted", "rounding"):
             return ""
         where = f"Between {number(self.lo)} and {number(self.hi)}"
         where = where if np.isfinite(self.hi) else f"Beyond {number(self.lo)}"

@@ -21,6 +21,7 @@ HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
 REASONS = {
     "decided": "decided",
     "time": "time ran out",
+    "memory": "memory ran out",
     "interrupted": "interrupted",
     "rounding": "only float64 rounding is left between the bound and the property",
     "splits": "splits of the initial set decide no more of it",
@@ -147,10 +148,9 @@ class Verdict(Decided, Answer):
         margin: Proved: every input keeps at least this distance from breaking the property, in
             the unit of its inequalities; of what logits decide (a comparison within a softmax, of
             a sigmoid with 0.5), in the unit of the logits. Negative where that is not known.
-        nearest: The distance at the input that came nearest; negative means broken. None if no
-            input was tried.
-        reason: `"decided"`, `"time"`, `"interrupted"` or `"rounding"`; `"float32"`: decided in real
-            arithmetic by less than float32 may round.
+        nearest: The distance at the input that came nearest, negative if broken; None: not known.
+        reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"rounding"` or `"float32"`
+            (decided in real arithmetic by less than float32 may round).
         vacuous: Whether no input at all satisfies the property's assumptions.
         warrant: What stands behind the verdict.
         cost: Seconds and boxes.
@@ -224,8 +224,8 @@ class Verdict(Decided, Answer):
     def _advice(self) -> str:
         if self.remedies:
             return f" More time may decide it. Tried: {' '.join(self.remedies)}"
-        if self.reason == "time":
-            return " More time, or a smaller input set, may decide it."
+        if self.reason in ("time", "memory"):
+            return f" More {self.reason}, or a smaller input set, may decide it."
         if self.reason == "rounding":
             return " Loosen or tighten the property by a hair to decide it."
         return ""

@@ -122,7 +122,7 @@ class CrownPass:
         ends: Found: least and largest of every value.
         deep: Found: values whose rows all reached the input, now or earlier, or that need none.
         shares: Found: per refined value, the rows and how each input contributes to their widths.
-        late: Found: the deadline passed; later values have intervals only, and no lines.
+        late: Found: time or memory ran out; later values have intervals only, and no lines.
     """
 
     plan: CrownPlan
@@ -230,7 +230,7 @@ class CrownPass:
         try:
             if self._substitute(net, value, rows):
                 self.deep.add(value)
-        except OutOfTime:
+        except (OutOfTime, MemoryError):
             self.late = True
         return True
 

@@ -22,6 +22,7 @@ from .words import NOT_ASKED, TITLES
 CUTS = {
     "time": "The time of this section was over before every question was settled; what is shown "
     "is proved, and may be improved by more time.",
+    "memory": "Memory ran out before every question was settled; what is shown is proved.",
     "interrupted": "The report was interrupted; what is shown is proved.",
 }
 
@@ -62,7 +63,7 @@ def unasked(key: str, why: str, cut: bool = True) -> Section:
 
 
 def stopped(answer: Any) -> str:
-    """Why an answer ended, if that was too early: `"time"` or `"interrupted"`."""
+    """Why an answer ended, if that was too early: `"time"`, `"memory"` or `"interrupted"`."""
     if isinstance(answer, Range):
         return answer.status
     if isinstance(answer, RobustAccuracy):

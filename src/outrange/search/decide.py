@@ -12,7 +12,7 @@ from ..graph import Graph
 from ..graph.limits import check_within
 from .alike import PooledClauses, together
 from .common.clause_groups import ClauseGroup
-from .common.solution import Progress, Solution, Status, Stop
+from .common.solution import EARLY, Progress, Solution, Status, Stop
 from .decide_group import Accept, GroupSearch
 from .prefilter import drop_refuted
 
@@ -91,14 +91,15 @@ class _Decision:
             stop = Stop.INTERRUPTED
         except OutOfTime:
             stop = Stop.TIME
+        except MemoryError:
+            stop = Stop.MEMORY
         if stop is Stop.GOAL:
             return self._solution(Status.SAT, [s for s in self.searches if s.found])
         still = [search for search in self.searches if not search.proved]
         partial = len(self.searches) < len(self.asked)
         if not still and not partial:
             return self._solution(Status.UNSAT, self.searches)
-        early = stop in (Stop.TIME, Stop.INTERRUPTED)
-        status = Status(stop) if stop is not None and early else Status.ROUNDING
+        status = Status(stop) if stop in EARLY else Status.ROUNDING
         return self._solution(status, still or self.searches, partial)
 
     def _begin(self) -> Stop | None:
@@ -133,7 +134,7 @@ class _Decision:
         while waiting:
             for search in list(waiting):
                 stop = search.run(turn, self.accept)
-                if stop in (Stop.GOAL, Stop.TIME, Stop.INTERRUPTED):
+                if stop is Stop.GOAL or stop in EARLY:
                     return stop
                 if self.clock.expired:
                     return Stop.TIME

@@ -38,6 +38,7 @@ class Portfolio(Search):
         self._used: list[Search] = []
         self._turn = FIRST_TURN
         self._leader: Search | None = None
+        self._short = False
         self._at = 0
         self._turn_ends = self.incumbent.clock.seconds + parts[0].share * FIRST_TURN
 
@@ -72,13 +73,22 @@ class Portfolio(Search):
         part = self._going[self._at]
         if part not in self._used:
             self._used.append(part)
-        goes_on = not part.finished and part.advance()
+        try:
+            goes_on = not part.finished and part.advance()
+        except MemoryError:
+            # Another one may do with less; where none is left that proves, that is why all end.
+            part.recover()
+            goes_on, self._short = False, True
         if not goes_on:
             self._going.remove(part)
         if not goes_on or self.incumbent.clock.seconds > self._turn_ends:
             self.incumbent.prove(part.lower())
             self._next(goes_on)
-        return any(part.proves for part in self._going)
+        if any(part.proves for part in self._going):
+            return True
+        if self._short:
+            raise MemoryError
+        return False
 
     def _next(self, goes_on: bool) -> None:
         self._at += goes_on

@@ -10,6 +10,7 @@ from ..graph import Graph
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.problem import Problem
+from .common.search import ended_by
 from .common.solution import Progress, Solution, Status
 from .common.tolerance import Tolerance, is_curved
 from .portfolio import select_search
@@ -59,12 +60,15 @@ def solve(
         problem = Problem(graph, rows, offset, DomainBoxes.of(box))
         try:
             search = select_search(problem, incumbent, seed=seed, engine=engine, solver=solver)
-        except (OutOfTime, KeyboardInterrupt) as early:
-            return _before_any_search(problem, incumbent, isinstance(early, OutOfTime))
-        return search.solution(search.run())
+        except (OutOfTime, MemoryError, KeyboardInterrupt) as early:
+            status = ended_by(early)
+        else:
+            return search.solution(search.run())
+        # Not in the handler: there, what filled the memory is still held.
+        return _before_any_search(problem, incumbent, status)
 
 
-def _before_any_search(problem: Problem, incumbent: Incumbent, late: bool) -> Solution:
+def _before_any_search(problem: Problem, incumbent: Incumbent, status: Status) -> Solution:
     """Interval bounds, and the value in the middle of the box."""
     middle = problem.domain.middle()
     with no_deadline():
@@ -72,7 +76,7 @@ def _before_any_search(problem: Problem, incumbent: Incumbent, late: bool) -> So
             incumbent.prove(problem.by_intervals(problem.graph))
         y = linear_forms(problem.rows, problem.graph.run(middle)) + problem.offset
     return Solution(
-        Status.TIME if late else Status.INTERRUPTED,
+        status,
         incumbent.known,
         y[0],
         np.tile(middle, (len(problem.rows), 1)),

@@ -22,7 +22,7 @@ from ..graph.rewrites.rewrite import ending_at
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.problem import Problem
-from .common.search import Search
+from .common.search import Search, pass_on
 from .common.solution import Stop
 from .halving import OpenBoxes
 from .neuron_split.search import supports
@@ -173,8 +173,7 @@ class WaistSearch(Search):
     def _search_ranges(self) -> None:
         own, clock = self._ranges.incumbent, self.incumbent.clock
         stop = self._ranges.run(own.clock.seconds + SLICE)
-        if stop is Stop.INTERRUPTED:
-            raise KeyboardInterrupt
+        pass_on(stop)
         self._ranged = stop is Stop.FINISHED
         if stop is Stop.PAUSED and clock.seconds < self._ends:
             return
@@ -229,8 +228,7 @@ class WaistSearch(Search):
             self._asked = self._question(*region)
         asked = self._asked
         stop = asked.run(asked.incumbent.clock.seconds + SLICE)
-        if stop is Stop.INTERRUPTED:
-            raise KeyboardInterrupt
+        pass_on(stop)
         proved = bool((np.fmax(asked.lower(), asked.incumbent.known) >= ABOVE_ZERO).all())
         if stop is Stop.GOAL and not proved:
             self._offer(asked.incumbent.best_at[0])

@@ -10,6 +10,7 @@ units are bounded, slopes of the objectives ascend, which costs little beside a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
@@ -103,9 +104,11 @@ class WideSearch(Search):
         self._descend(near=True)
         yield True
         if (self.box.lo < self.box.hi).any() and self._forms_pay():
-            ends = forward(self.graph, self.box.lo[None], self.box.hi[None], parallel_map)
-            known = dict(enumerate(ends))
-            self._found(ends[output])
+            # Passes do with less memory than forms of all inputs.
+            with suppress(MemoryError):
+                ends = forward(self.graph, self.box.lo[None], self.box.hi[None], parallel_map)
+                known = dict(enumerate(ends))
+                self._found(ends[output])
             yield True
             self._descend(near=True)
             yield True

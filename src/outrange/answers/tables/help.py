@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 HELP = {
     "time": "more time (`time_limit=`)",
+    "memory": "more memory",
     "interrupted": "letting it run on",
     "rounding": "a larger tolerance (`tol=`)",
     "float32": "more time (`time_limit=`), which goes to smaller parts of the set",

@@ -119,6 +119,7 @@ class Worker:
         answer |= _origin(verdict)
         if verdict.holds is None:
             answer["detail"] = verdict.sentence
+            answer["worn"] = verdict.reason == "memory"
         elif verdict.vacuous:
             answer["detail"] = "no input satisfies the assumptions"
         witness, example = witness_of(verdict), verdict.counterexample

@@ -231,8 +231,8 @@ def _search(
         verdict = search.ask(radius)
         if progress is not None:
             progress(search.lo, search.hi)
-        if verdict.reason == "interrupted":
-            return "interrupted"
+        if verdict.reason in ("interrupted", "memory"):
+            return verdict.reason
         if np.isfinite(search.hi) and search.hi - search.lo <= tol * search.hi:
             return "exact"
         if search.lo >= limit:

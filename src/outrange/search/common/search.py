@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core import OutOfTime, Warrant
 from .incumbent import Incumbent
-from .solution import Solution, Status, Stop
+from .solution import EARLY, Solution, Status, Stop
 
 
 class Search(ABC):
@@ -84,6 +84,9 @@ class Search(ABC):
         except OutOfTime:
             self.recover()
             return Stop.TIME
+        except MemoryError:
+            self.recover()
+            return Stop.MEMORY
         return Stop.GOAL if incumbent.met else Stop.FINISHED
 
     def solution(self, stop: Stop) -> Solution:
@@ -100,8 +103,7 @@ class Search(ABC):
             stop = Stop.INTERRUPTED
         reached = incumbent.closed_to(lower)
         tol = incumbent.convergence.tolerance.fine if reached is None else reached
-        early = stop in (Stop.TIME, Stop.INTERRUPTED)
-        status = Status(stop) if early else Status.ROUNDING
+        status = Status(stop) if stop in EARLY else Status.ROUNDING
         if reached is not None:
             status = Status.EXACT
         return Solution(
@@ -117,3 +119,30 @@ class Search(ABC):
             tol,
             tuple(incumbent.convergence.reached.items()),
         )
+
+
+def pass_on(stop: Stop | None) -> None:
+    """Raise again what ended a search inside another one, if both end with it.
+
+    Args:
+        stop: Why the inner one returned.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
+        MemoryError: No more memory.
+    """
+    if stop is Stop.INTERRUPTED:
+        raise KeyboardInterrupt
+    if stop is Stop.MEMORY:
+        raise MemoryError
+
+
+def ended_by(error: BaseException) -> Status:
+    """The status of a search that an exception ended.
+
+    Args:
+        error: `OutOfTime`, `MemoryError` or `KeyboardInterrupt`.
+    """
+    if isinstance(error, OutOfTime):
+        return Status.TIME
+    return Status.MEMORY if isinstance(error, MemoryError) else Status.INTERRUPTED

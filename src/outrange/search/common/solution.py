@@ -23,8 +23,14 @@ class Stop(StrEnum):
     """Its turn is over; it can be resumed."""
     TIME = "time"
     """The time limit has passed."""
+    MEMORY = "memory"
+    """The system gave no more memory; what was proved before is kept."""
     INTERRUPTED = "interrupted"
     """Ctrl-C."""
+
+
+EARLY = (Stop.TIME, Stop.MEMORY, Stop.INTERRUPTED)
+"""A search that stops so is not over."""
 
 
 class Status(StrEnum):
@@ -39,6 +45,7 @@ class Status(StrEnum):
     INFEASIBLE = "infeasible"
     """Proved that no input is admissible."""
     TIME = "time"
+    MEMORY = "memory"
     INTERRUPTED = "interrupted"
     ROUNDING = "rounding"
     """Nothing is left to split; float64 rounding keeps a gap open."""

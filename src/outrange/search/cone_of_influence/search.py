@@ -12,7 +12,7 @@ from ...core.arrays import linear_forms
 from ..common.incumbent import Incumbent
 from ..common.parts import Part
 from ..common.problem import Problem
-from ..common.search import Search
+from ..common.search import Search, pass_on
 from ..common.solution import Stop
 from .canvases import Canvases
 
@@ -110,8 +110,7 @@ class ConeSearch(Search):
             stop = run.search.run(run.incumbent.clock.seconds + self._turn)
             self.incumbent.boxes += run.incumbent.boxes - before
         self._adopt(run)
-        if stop is Stop.INTERRUPTED:
-            raise KeyboardInterrupt
+        pass_on(stop)
         if stop in (None, Stop.FINISHED):
             self._going.pop(self._at)
         else:

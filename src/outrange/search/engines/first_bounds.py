@@ -79,7 +79,7 @@ def ascended(
         ascent = AlphaAscent(sweep, net, rows, box, which[part], optimize_smooth=True)
         try:
             ascent.run(target[part], STEPS)
-        except OutOfTime:
+        except (OutOfTime, MemoryError):
             return found
         finally:
             found[part] = ascent.least

@@ -6,6 +6,7 @@ more expensive, and far tighter where relaxed products feed each other (a recurr
 Reference: see `alpha_crown`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,12 +56,11 @@ class OptimizedCrownPass(CrownPass):
         units[rows.size + np.arange(rows.size), rows] = -1.0
         box, which = np.divmod(np.arange(boxes * len(units)), len(units))
         ascent = AlphaAscent(self, net, units, box, which, value, optimize_smooth=True)
-        try:
-            with deadline(left):
-                ascent.run(np.full(box.size, np.inf), self.steps)
-        except OutOfTime:
-            if np.isneginf(ascent.least).all():
-                return self._late(net, value)
+        with suppress(OutOfTime, MemoryError), deadline(left):
+            ascent.run(np.full(box.size, np.inf), self.steps)
+        if np.isneginf(ascent.least).all():
+            del ascent  # it may be what fills the memory
+            return self._late(net, value)
         self._retaken = True
         found = ascent.least.reshape(boxes, -1)
         lo, hi = (end.copy() for end in self.ends[value])

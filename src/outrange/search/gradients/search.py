@@ -17,6 +17,7 @@ from ...graph.rewrites.rewrite import fold, piecewise_to_pairs
 from ..attack.pgd import Evaluate, Gradient, Points
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
+from ..common.search import ended_by
 from ..common.solution import Progress, Solution, Status, Stop
 from ..common.tolerance import Tolerance, is_curved
 from ..engines.base import BoxBounds
@@ -101,8 +102,7 @@ class _CellEngine:
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Every objective at `x`; second derivatives by differences, where it is smooth."""
-        value = self._engine.at(x)
-        slope = np.zeros_like(x)
+        value, slope = self._engine.at(x), np.zeros_like(x)
         if self._engine.is_straight:
             return value, slope
         box = self._engine.box
@@ -126,8 +126,7 @@ def _first(
     """`count` samples; the best of each objective."""
     x = boxes.hull.uniform(rng, count)
     y = evaluate(x)
-    most = np.where(np.isfinite(y), y, -np.inf).max(axis=0)
-    return y.min(axis=0), x[y.argmin(axis=0)], most
+    return y.min(axis=0), x[y.argmin(axis=0)], np.where(np.isfinite(y), y, -np.inf).max(axis=0)
 
 
 def minimize_derivatives(
@@ -161,8 +160,8 @@ def minimize_derivatives(
         incumbent = Incumbent(_rows(asked), wanted, time_limit, progress)
         try:
             machine, search = _begun(graph, box, asked, incumbent, seed)
-        except OutOfTime:
-            return _by_intervals(graph, box, asked, incumbent)
+        except (OutOfTime, MemoryError) as early:
+            return _by_intervals(graph, box, asked, incumbent, ended_by(early))
 
         def offer(_k: int, x: np.ndarray) -> None:
             incumbent.offer(machine.evaluate(x[None])[0], np.tile(x, (m, 1)))
@@ -189,10 +188,12 @@ def _begun(
     return machine, search
 
 
-def _by_intervals(graph: Graph, box: Box, asked: Objectives, incumbent: Incumbent) -> Solution:
+def _by_intervals(
+    graph: Graph, box: Box, asked: Objectives, incumbent: Incumbent, status: Status
+) -> Solution:
     """Slopes by interval arithmetic, or nothing where even that takes long; no point is known."""
     m, lower = asked.form.size, np.full(asked.form.size, -np.inf)
-    with suppress(OutOfTime), no_deadline(), deadline(BEGIN):
+    with suppress(OutOfTime, MemoryError), no_deadline(), deadline(BEGIN):
         plain = fold(piecewise_to_pairs(graph))
         ends = bounds(plain, box.lo[None], box.hi[None], "intervals")
         plan, known = TangentPlan.of(plain), slopes(plain, ends)
@@ -200,7 +201,7 @@ def _by_intervals(graph: Graph, box: Box, asked: Objectives, incumbent: Incumben
             found = tangents(plan, known, ends, part.directions)[plain.output]
             lower[some] = part.least(*found)[0]
     return Solution(
-        Status.TIME,
+        status,
         lower,
         np.full(m, np.inf),
         np.full((m, graph.size), np.nan),
@@ -275,8 +276,8 @@ def derivative_signs(
         incumbent.dropped = broken
         try:
             machine, search = _begun(graph, box, asked, incumbent, seed)
-        except OutOfTime:
-            return _by_intervals(graph, box, asked, incumbent), broken
+        except (OutOfTime, MemoryError) as early:
+            return _by_intervals(graph, box, asked, incumbent, ended_by(early)), broken
 
         def look(k: int, x: np.ndarray) -> None:
             if not broken[k] and accept(k, x):

@@ -17,7 +17,6 @@ import heapq
 
 import numpy as np
 
-from ...core import OutOfTime
 from ..common.parallel import even_parts, parallel_map
 from .alpha_beta import BoundProblem, optimize_bounds
 from .leaf_lp import bound_by_lp
@@ -83,7 +82,7 @@ class SplitTree:
         try:
             left = self._tightened([leaf], cutoff, steps, SETTINGS.root_tighten_share, most)
             return self._bound(left, cutoff, SETTINGS.root_steps)
-        except (KeyboardInterrupt, OutOfTime):
+        except BaseException:  # whatever ends it, memory included
             self._push(leaf)
             raise
 
@@ -107,7 +106,7 @@ class SplitTree:
                 else:
                     children += [leaf.cut(*cut, side) for side in (-1.0, 1.0)]
             return np.concatenate([self._bound(children, cutoff, SETTINGS.steps), *points])
-        except (KeyboardInterrupt, OutOfTime):
+        except BaseException:  # whatever ends it, memory included
             for leaf in taken:
                 self._push(leaf)
             raise

@@ -12,6 +12,7 @@ from ...graph import Graph
 from ..attack.first_points import first_points
 from ..common.incumbent import Incumbent
 from ..common.problem import Problem
+from ..common.search import ended_by
 from ..common.solution import Progress, Solution, Status
 from ..common.tolerance import Tolerance, is_curved
 from ..engines.array_engine import ArrayEngine
@@ -67,9 +68,8 @@ def solve_in_ball(
             engine = BallEngine(ArrayEngine(problem.small, rows, problem.offset, box), ball)
             first = partial(first_points, late=lambda: incumbent.clock.expired)
             search = ArraySearch(engine, domain, incumbent, seed=seed, first=first)
-        except (OutOfTime, KeyboardInterrupt) as early:
-            status = Status.TIME if isinstance(early, OutOfTime) else Status.INTERRUPTED
-            return _only_intervals(status, incumbent, box.size, len(rows))
+        except (OutOfTime, MemoryError, KeyboardInterrupt) as early:
+            return _only_intervals(ended_by(early), incumbent, box.size, len(rows))
         search.methods = (*METHODS, IN_BALL)
         return search.solution(search.run())
 

@@ -161,8 +161,8 @@ class Paving:
             most: Boxes that are not outside.
 
         Returns:
-            None once that is reached (or nothing is left to bisect); else `"time"`, `"pieces"` or
-            `"interrupted"`.
+            None once that is reached (or nothing is left to bisect); else `"time"`, `"memory"`,
+            `"pieces"` or `"interrupted"`.
         """
         until = time.perf_counter() + seconds
         try:
@@ -172,6 +172,8 @@ class Paving:
             return "interrupted"
         except OutOfTime:
             return "time"
+        except MemoryError:
+            return "memory"
 
     def _refine(self, tol: float, until: float, most: int) -> str | None:
         fresh = [c for c in self.leaves() if c.blame is None]

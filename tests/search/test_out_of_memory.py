@@ -1,0 +1,129 @@
+"""Where the system gives no more memory, what is proved until then is the answer."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from outrange.core import Box, OutOfTime
+from outrange.graph import Builder, Slot
+from outrange.search import wide_search
+from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.search import Search, ended_by, pass_on
+from outrange.search.common.solution import Status, Stop
+from outrange.search.in_turns import Portfolio
+from outrange.search.solve import solve
+from outrange.search.wide_search import WideSearch
+
+
+PROGRAM = """
+import resource
+import numpy as np
+from outrange.core import Box, OutOfTime
+from outrange.graph import Builder, Slot
+from outrange.search.solve import solve
+
+rng = np.random.default_rng(0)
+b = Builder([Slot("x", (900,))])
+(value,) = b.input_values()
+for n, m in ((900, 900), (900, 900), (900, 2)):
+    value = b.dense(value, rng.normal(size=(n, m)) / 30, rng.normal(size=m))
+    value = b.curve("relu", value) if m > 2 else value
+graph = b.finish([value], ["y"])
+box = Box(-np.ones(900), np.ones(900))
+solve(graph, Box(np.zeros(900), np.zeros(900)), np.eye(2))  # everything is loaded
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, used + ROOM))
+found = solve(graph, box, np.concatenate([np.eye(2), -np.eye(2)]), time_limit=6)
+x = box.uniform(rng, 1000)
+lo, hi = found.lower[:2], -found.lower[2:]
+y = np.concatenate([graph.run(x[k : k + 50]) for k in range(0, 1000, 50)])
+assert np.isfinite([lo, hi]).all() and (lo <= y).all() and (y <= hi).all(), (lo, hi)
+print(found.status)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux has them")
+def test_under_a_limit_bounds_are_looser_and_hold():
+    # BLAS ends a process that has no room for its buffers: tens of MiB for each thread.
+    program = PROGRAM.replace("ROOM", str(256 << 20))
+    one = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=one)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] in ("memory", "time")
+
+
+def _short(*_args, **_options):
+    raise MemoryError
+
+
+def _wide():
+    rng = np.random.default_rng(0)
+    b = Builder([Slot("x", (6,))])
+    (value,) = b.input_values()
+    for n, m in ((6, 8), (8, 8)):
+        value = b.curve("relu", b.dense(value, rng.normal(size=(n, m)), rng.normal(size=m)))
+    return b.finish([b.dense(value, rng.normal(size=(8, 2)))], ["y"])
+
+
+def test_passes_go_on_where_forms_do_not_fit(monkeypatch):
+    graph, box = _wide(), Box(-0.1 * np.ones(6), 0.1 * np.ones(6))
+    monkeypatch.setattr(wide_search, "forward", _short)
+    monkeypatch.setattr(WideSearch, "_forms_pay", lambda self: True)
+    search = WideSearch(graph, box, Incumbent(np.eye(2), 1e-3, 0.5, None))
+    with np.errstate(all="ignore"):
+        assert search.run() in (Stop.TIME, Stop.FINISHED)
+    y = graph.run(box.uniform(np.random.default_rng(1), 1000))
+    assert np.isfinite(search.lower()).all() and (search.lower() <= y).all()
+
+
+class Scripted(Search):
+    """Proves `least` of one objective in one piece of work, or needs too much memory for it."""
+
+    def __init__(self, incumbent, least, fits):
+        self.incumbent, self.least, self.fits, self.known = incumbent, least, fits, -np.inf
+        self.methods = ("scripted",)
+
+    def lower(self):
+        return np.array([self.known])
+
+    def advance(self):
+        if not self.fits:
+            raise MemoryError
+        self.known = self.least
+        return False
+
+    def recover(self):
+        pass
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_of_several_searches_one_may_need_too_much(fits):
+    incumbent = Incumbent(np.eye(1), 0.0, None, None)
+    incumbent.start(np.zeros(1), np.zeros((1, 1)), np.zeros(1))
+    parts = Scripted(incumbent, -9.0, False), Scripted(incumbent, -1.0, fits)
+    stop = Portfolio(parts).run()
+    assert stop is Stop.MEMORY
+    assert incumbent.known[0] == (-1.0 if fits else -np.inf)
+
+
+def test_before_any_search_there_are_intervals(monkeypatch):
+    monkeypatch.setattr("outrange.search.solve.select_search", _short)
+    graph, box = _wide(), Box(-np.ones(6), np.ones(6))
+    found = solve(graph, box, np.eye(2))
+    assert found.status is Status.MEMORY
+    y = graph.run(box.uniform(np.random.default_rng(1), 1000))
+    assert (found.lower <= y).all() and np.isfinite(found.lower).all()
+
+
+def test_what_ends_an_inner_search_ends_the_outer_one():
+    for stop, error in ((Stop.INTERRUPTED, KeyboardInterrupt), (Stop.MEMORY, MemoryError)):
+        with pytest.raises(error):
+            pass_on(stop)
+    pass_on(Stop.TIME)
+    pass_on(None)
+    assert ended_by(MemoryError()) is Status.MEMORY
+    assert ended_by(OutOfTime()) is Status.TIME
+    assert ended_by(KeyboardInterrupt()) is Status.INTERRUPTED
