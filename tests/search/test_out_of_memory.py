@@ -8,20 +8,22 @@ import numpy as np
 import pytest
 
 from outrange.core import Box, OutOfTime
-from outrange.graph import Builder, Slot
 from outrange.search import wide_search
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.search import Search, ended_by, pass_on
 from outrange.search.common.solution import Status, Stop
 from outrange.search.in_turns import Portfolio
+from outrange.search.neuron_split.relaxed_net import RelaxedNet
+from outrange.search.neuron_split.tree import SplitTree
 from outrange.search.solve import solve
 from outrange.search.wide_search import WideSearch
+from small_graphs import dense_net
 
 
 PROGRAM = """
 import resource
 import numpy as np
-from outrange.core import Box, OutOfTime
+from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.search.solve import solve
 
@@ -59,17 +61,12 @@ def _short(*_args, **_options):
     raise MemoryError
 
 
-def _wide():
-    rng = np.random.default_rng(0)
-    b = Builder([Slot("x", (6,))])
-    (value,) = b.input_values()
-    for n, m in ((6, 8), (8, 8)):
-        value = b.curve("relu", b.dense(value, rng.normal(size=(n, m)), rng.normal(size=m)))
-    return b.finish([b.dense(value, rng.normal(size=(8, 2)))], ["y"])
+def _net():
+    return dense_net(np.random.default_rng(0), "relu")
 
 
 def test_passes_go_on_where_forms_do_not_fit(monkeypatch):
-    graph, box = _wide(), Box(-0.1 * np.ones(6), 0.1 * np.ones(6))
+    graph, box = _net(), Box(-0.1 * np.ones(3), 0.1 * np.ones(3))
     monkeypatch.setattr(wide_search, "forward", _short)
     monkeypatch.setattr(WideSearch, "_forms_pay", lambda self: True)
     search = WideSearch(graph, box, Incumbent(np.eye(2), 1e-3, 0.5, None))
@@ -77,6 +74,21 @@ def test_passes_go_on_where_forms_do_not_fit(monkeypatch):
         assert search.run() in (Stop.TIME, Stop.FINISHED)
     y = graph.run(box.uniform(np.random.default_rng(1), 1000))
     assert np.isfinite(search.lower()).all() and (search.lower() <= y).all()
+
+
+@pytest.mark.parametrize("error", [MemoryError, OutOfTime, KeyboardInterrupt, SystemError])
+@pytest.mark.parametrize("work", ["sharpen", "step"])
+def test_a_tree_keeps_its_sub_problems_whatever_ends_its_work(work, error, monkeypatch):
+    def ended(*_args):
+        raise error
+
+    tree = SplitTree(RelaxedNet.of(_net(), Box(-np.ones(3), np.ones(3))), 0, np.inf)
+    before = len(tree), tree.lower
+    assert before[0] == 1 and np.isfinite(before[1])
+    monkeypatch.setattr(SplitTree, "_bound", ended)
+    with pytest.raises(error), np.errstate(all="ignore"):
+        getattr(tree, work)(np.inf)
+    assert (len(tree), tree.lower) == before
 
 
 class Scripted(Search):
@@ -111,7 +123,7 @@ def test_of_several_searches_one_may_need_too_much(fits):
 
 def test_before_any_search_there_are_intervals(monkeypatch):
     monkeypatch.setattr("outrange.search.solve.select_search", _short)
-    graph, box = _wide(), Box(-np.ones(6), np.ones(6))
+    graph, box = _net(), Box(-np.ones(3), np.ones(3))
     found = solve(graph, box, np.eye(2))
     assert found.status is Status.MEMORY
     y = graph.run(box.uniform(np.random.default_rng(1), 1000))
