@@ -11,7 +11,7 @@ ReluVal: github.com/tcwangshiqi-columbia/ReluVal at 68ce6aa; with OpenBLAS's hea
     OUTRANGE_RELUVAL: the checkout.
 Marabou: `pip install maraboupy==2.0.0 onnx onnxruntime`. OUTRANGE_MARABOU_PYTHON: the interpreter.
 alpha-beta-CROWN: github.com/Verified-Intelligence/alpha-beta-CROWN at 8250d5f with its submodule
-    auto_LiRPA at 9d100ec (there, not installed); PyTorch for the CPU, `pip install torchvision
+    auto_LiRPA at 9d100ec (there, not installed); PyTorch 2.8 for the CPU, `pip install torchvision
     "onnx<1.20" onnxruntime onnxoptimizer onnxsim skl2onnx gurobipy psutil pyyaml sortedcontainers
     pandas termcolor tqdm appdirs graphviz ninja packaging sympy` and, with --no-deps, onnx2pytorch
     from github.com/KaidiXu/onnx2pytorch at 8447c42 (PyPI's lacks an argument). OUTRANGE_ABCROWN:
@@ -103,11 +103,13 @@ class Rival:
 
 
 def plain(path: Path, folder: Path) -> Path:
-    """The file itself, or an unpacked copy under its plain name."""
+    """The file itself, or an unpacked copy under its plain name in folders named as before."""
     if path.suffix != ".gz":
         return path.absolute()
-    (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
-    return folder / path.stem
+    target = folder.joinpath(*path.absolute().parts[-3:]).with_suffix("")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(gzip.decompress(path.read_bytes()))
+    return target
 
 
 def judged(ran: Ran, verdict: Verdict | None) -> Outcome:
@@ -174,23 +176,38 @@ class Marabou(Rival):
 
 
 class AlphaBetaCrown(Rival):
-    """alpha-beta-CROWN on the CPU with its own settings for ACAS Xu and fewer attack restarts."""
+    """alpha-beta-CROWN on the CPU, all cores, with its own settings for a competition's family.
+
+    Where a family has none here, those for ACAS Xu and fewer attack restarts. Networks of `cgan`
+    are simplified beforehand as its own preparation does, which is not counted.
+    """
 
     name = "alpha-beta-CROWN"
     variables = ("OUTRANGE_ABCROWN", "OUTRANGE_ABCROWN_PYTHON")
     module = "onnx2pytorch"
-    settings = ONE_THREAD
+    acasxu = ("vnncomp21/acasxu.yaml", "--pgd_restarts", "100")
+    families: ClassVar[dict[str, tuple[str, ...]]] = {
+        "cgan": ("vnncomp23/cgan.yaml",),
+        "lsnc": ("vnncomp24/lsnc.yaml",),
+        "nn4sys": ("vnncomp23/nn4sys.yaml",),
+        "tllverifybench": ("vnncomp23/tllVerifyBench.yaml",),
+    }
 
     def idle(self) -> Command:
         return [self.path(1), self.path(0) / "complete_verifier" / "abcrown.py", "--help"]
 
     def ask(self, onnx: Path, vnnlib: Path, folder: Path, seconds: float) -> Outcome:
         home, result = self.path(0) / "complete_verifier", folder / "result.txt"
-        config = home / "exp_configs" / "vnncomp21" / "acasxu.yaml"
-        command = [self.path(1), home / "abcrown.py", "--config", config, "--device", "cpu"]
-        command += ["--onnx_path", onnx, "--vnnlib_path", vnnlib, "--results_file", result]
-        command += ["--pgd_restarts", "100", "--timeout", str(seconds)]
-        ran = run(command, folder, seconds, self.settings)
+        family = onnx.parents[1].name
+        if family == "cgan":
+            simplified = folder / "simplified.onnx"
+            run([self.path(1).with_name("onnxsim"), onnx, simplified], folder, 300.0)
+            onnx = simplified
+        config, *more = self.families.get(family, self.acasxu)
+        command = [self.path(1), home / "abcrown.py", "--config", home / "exp_configs" / config]
+        command += ["--device", "cpu", "--onnx_path", onnx, "--vnnlib_path", vnnlib, *more]
+        command += ["--results_file", result, "--timeout", str(seconds)]
+        ran = run(command, folder, seconds, {"PYTHONPATH": str(self.path(0) / "auto_LiRPA")})
         verdict = word(r"^(sat|unsat|timeout)$", result.read_text() if result.exists() else "")
         if verdict == "timeout" and ran.wall < 0.9 * seconds:
             verdict = "unknown"  # It writes `timeout` for both.
