@@ -11,7 +11,7 @@ from cases import cases, combined
 from outrange.core import And, Atom, InputError, Or
 from outrange.core.formula import holds
 from outrange.graph import Builder, Slot
-from outrange.questions.evidence.check_point import contains
+from outrange.questions.evidence.check_point import contained, contains
 from outrange.questions.evidence.evaluate import enclose
 from outrange.questions.expressions import resolve, x, y
 from outrange.questions.inputs.sets import L2Ball, Mixed, Union, regions
@@ -212,3 +212,12 @@ def test_the_record_renders_everywhere():
     assert "3 of 3 inputs that break: p" in str(found)
     assert "<table" in found._repr_html_()
     assert list(found[:2]) == list(found)[:2]
+
+
+def test_many_points_lie_where_each_of_them_does(rng):
+    ball, box = L2Ball(np.zeros(2), 0.6), (np.full(2, 0.4), np.ones(2))
+    within = regions([Slot("x", (2,))], Union(ball, box))
+    points = np.concatenate([rng.uniform(-1, 1, (200, 2)), [[0.6, 0.0], [0.4, 0.4], [1.0, 1.0]]])
+    found = contained(within, points)
+    assert found.tolist() == [any(contains(region, at) for region in within) for at in points]
+    assert 0 < found.sum() < len(points)

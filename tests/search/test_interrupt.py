@@ -36,6 +36,7 @@ PLACES = {
 def ahead(monkeypatch):
     """Calls of the kernel are begun before the last one has ended, however short they are."""
     monkeypatch.setattr(kernel_search, "LONG", 1)
+    monkeypatch.setattr(kernel_search, "AHEAD", 1)
     monkeypatch.setattr(kernel_search, "MOST_TASKS", 8)
     monkeypatch.setattr(kernel_search, "threads", lambda: 2)
 

@@ -109,7 +109,8 @@ def _by_kind(
 
         graph = problem.of_outputs(problem.graph)
         return WideSearch(graph, problem.domain.hull, incumbent, seed=seed)
-    incumbent.prove(problem.by_intervals(problem.small))
+    if problem.small is not problem.graph:
+        incumbent.prove(problem.by_intervals(problem.small))
     if kind is Kind.INPUT_SPLIT:
         inputs = _beside_waist(problem, incumbent, seed, engine, solver)
         if engine == "array" or incumbent.target is not None or not is_hard(problem):

@@ -229,6 +229,18 @@ def into(box: Box, single: np.ndarray) -> np.ndarray:
     return np.where(single < box.lo, up, np.where(single > box.hi, down, single))
 
 
+def contained(regions: Sequence[Region], x: np.ndarray) -> np.ndarray:
+    """`(n,)` bool: the points `(n, d)` that are in one of the regions, in exact arithmetic."""
+    found = np.zeros(len(x), bool)
+    for region in regions:
+        if region.is_box:
+            found |= region.box.contains(x)
+    others = [region for region in regions if not region.is_box]
+    for i in np.flatnonzero(~found) if others else ():
+        found[i] = any(contains(region, x[i]) for region in others)
+    return found
+
+
 def contains(region: Region, x: np.ndarray) -> bool:
     """Whether the point is in the region, in exact arithmetic."""
     return (

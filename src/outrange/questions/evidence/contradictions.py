@@ -15,7 +15,7 @@ from ...core import Atom, ContradictionError, Formula, Region, gamma
 from ...core.arrays import linear_forms
 from ...core.formula import holds, rounding, value
 from ..common.network import NetworkLike
-from .check_point import contains, float_above, into, nearby
+from .check_point import contained, contains, float_above, into, nearby
 from .evaluate import ModelRun, entries, run_model, shown
 
 
@@ -74,7 +74,7 @@ def sample_inputs(
 
 def inside(run: ModelRun, regions: Sequence[Region]) -> ModelRun:
     """The part of a run whose inputs, rounded as they are, lie in the regions."""
-    kept = [any(contains(region, x) for region in regions) for x in run.x]
+    kept = contained(regions, run.x)
     return ModelRun(run.x[kept], run.y[kept], run.off[kept])
 
 
