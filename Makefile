@@ -3,7 +3,7 @@
 PYTHON ?= python3
 JOBS ?= 2
 # Of the cases of a test that are models, `make test` runs one in so many.
-ONE_IN ?= 4
+ONE_IN ?= 8
 # Nets of the law against an independent mixed-integer program, and seconds that each may take.
 MILP_NETS ?= 40
 MILP_TIME ?= 60

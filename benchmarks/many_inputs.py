@@ -5,58 +5,23 @@
     python benchmarks/many_inputs.py --rivals none
     python benchmarks/many_inputs.py --every 1 --keep runs.jsonl     can be stopped, and goes on
 
-Rivals and where they are installed: `verifiers.py`; alpha-beta-CROWN gets its own settings for each
-family, branch and bound in the place of its mixed-integer programs (those want a Gurobi licence),
-and no cuts out of CPLEX.
-Instances run one after the other, on each the verifiers in turn. What is not decided counts as the
-cap.
+Rivals, their settings and where they are installed: `verifiers.py`. Instances run one after the
+other, on each the verifiers in turn. What is not decided counts as the cap.
 """
 
 import argparse
 import csv
 import json
-import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from processes import run
-from verifiers import AlphaBetaCrown, Nnenum, Outcome, judged, word
+from verifiers import AlphaBetaCrown, Nnenum, Outcome
 from verify import Outrange, expected, packed, told
 
 from cases import data_folder
 
 
-SETTINGS = {
-    "mnist_fc": ("vnncomp22/mnistfc.yaml", ["--complete_verifier", "bab", "--batch_size", "256"]),
-    "oval21": ("vnncomp21/oval21.yaml", ["--batch_size", "256"]),
-    "eran": ("vnncomp21/eran_mlp.yaml", ["--complete_verifier", "bab", "--batch_size", "256"]),
-}
-"""Family to alpha-beta-CROWN's settings file and what is changed in it."""
-
-SIGMOID = ("vnncomp21/eran_sigmoid.yaml", [])
-
-
-def without_cuts(settings: str) -> str:
-    """The settings without the block `bab: cut:`."""
-    return re.sub(r"^  cut:\n(?:    .*\n)*", "", settings, flags=re.MULTILINE)
-
-
-class Crown(AlphaBetaCrown):
-    """alpha-beta-CROWN on the CPU, with settings by family."""
-
-    def ask(self, onnx, vnnlib, folder, seconds):
-        home, result = self.path(0) / "complete_verifier", folder / "result.txt"
-        settings, changes = SIGMOID if "SIGMOID" in onnx.name else SETTINGS[self.family]
-        config = folder / "settings.yaml"
-        config.write_text(without_cuts((home / "exp_configs" / settings).read_text()))
-        command = [self.path(1), home / "abcrown.py", "--device", "cpu", "--onnx_path", onnx]
-        command += ["--config", config, "--vnnlib_path", vnnlib]
-        command += ["--results_file", result, "--timeout", str(seconds), *changes]
-        ran = run(command, folder, seconds, self.settings)
-        verdict = word(r"^(sat|unsat|timeout)$", result.read_text() if result.exists() else "")
-        return judged(ran, "unknown" if verdict is None and ran.code == 0 else verdict)
-
-    family = "mnist_fc"
+FAMILIES = ("mnist_fc", "oval21", "eran")
 
 
 def instances(folder: Path, every: int) -> list[tuple[Path, Path]]:
@@ -102,8 +67,6 @@ def family(name: str, verifiers: dict, options) -> tuple[int, list]:
     """Run one family and print its table; contradictions found, and the record."""
     folder = data_folder() / name
     known, wrong, results, record = expected(folder), 0, [], []
-    for verifier in verifiers.values():
-        verifier.family = name
     kept = Kept(options.keep, list(verifiers), options.cap)
     for onnx, vnnlib in instances(folder, options.every):
         label = f"{onnx.name.split('.')[0]} {vnnlib.name}"
@@ -130,7 +93,7 @@ def family(name: str, verifiers: dict, options) -> tuple[int, list]:
 def main() -> int:
     """Run, print, and say whether any verdict contradicts another."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--families", default=",".join(SETTINGS))
+    parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--every", type=int, default=6, help="take every k-th instance")
     parser.add_argument("--only", default="", help="instances whose names contain this")
     parser.add_argument("--cap", type=float, default=60.0, help="seconds an instance")
@@ -139,7 +102,7 @@ def main() -> int:
     parser.add_argument("--keep", help="a file of lines that this run adds to and goes on from")
     options = parser.parse_args()
     verifiers: dict = {"outrange": Outrange()}
-    rivals = {kind.name: kind for kind in (Nnenum, Crown)}
+    rivals = {kind.name: kind for kind in (Nnenum, AlphaBetaCrown)}
     for name in [n for n in str(options.rivals).split(",") if n != "none"]:
         rival = rivals[name]()
         if reason := rival.available():

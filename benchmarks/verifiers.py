@@ -66,7 +66,7 @@ class Rival:
     name: ClassVar[str]
     variables: ClassVar[tuple[str, ...]]  # The last one names the interpreter, if it needs one.
     module: ClassVar[str | None] = None
-    settings: ClassVar[Settings] = {}
+    settings: Settings = {}
 
     def available(self) -> str | None:
         for variable in self.variables:
@@ -175,23 +175,37 @@ class Marabou(Rival):
         return judged(ran, word(r"^(sat|unsat|TIMEOUT|UNKNOWN)$", ran.output))
 
 
+BRANCH_AND_BOUND = ("--complete_verifier", "bab", "--batch_size", "256")
+"""In the place of its mixed-integer programs, which want a Gurobi licence."""
+
+
 class AlphaBetaCrown(Rival):
     """alpha-beta-CROWN on the CPU, all cores, with its own settings for a competition's family.
 
-    Where a family has none here, those for ACAS Xu and fewer attack restarts. Networks of `cgan`
-    are simplified beforehand as its own preparation does, which is not counted.
+    Changed are its mixed-integer programs and its cuts, which want Gurobi and CPLEX, and sizes of
+    batches meant for a GPU. Where a family has no settings here, it gets those for ACAS Xu and
+    fewer attack restarts. Networks of `cgan` are simplified beforehand as its own preparation
+    does, which is not counted.
     """
 
     name = "alpha-beta-CROWN"
     variables = ("OUTRANGE_ABCROWN", "OUTRANGE_ABCROWN_PYTHON")
     module = "onnx2pytorch"
     acasxu = ("vnncomp21/acasxu.yaml", "--pgd_restarts", "100")
+    sigmoid = ("vnncomp21/eran_sigmoid.yaml",)
     families: ClassVar[dict[str, tuple[str, ...]]] = {
         "cgan": ("vnncomp23/cgan.yaml",),
+        "eran": ("vnncomp21/eran_mlp.yaml", *BRANCH_AND_BOUND),
         "lsnc": ("vnncomp24/lsnc.yaml",),
+        "mnist_fc": ("vnncomp22/mnistfc.yaml", *BRANCH_AND_BOUND),
         "nn4sys": ("vnncomp23/nn4sys.yaml",),
+        "oval21": ("vnncomp21/oval21.yaml", "--batch_size", "256"),
         "tllverifybench": ("vnncomp23/tllVerifyBench.yaml",),
     }
+
+    @property
+    def settings(self) -> Settings:
+        return {"PYTHONPATH": str(self.path(0) / "auto_LiRPA")}
 
     def idle(self) -> Command:
         return [self.path(1), self.path(0) / "complete_verifier" / "abcrown.py", "--help"]
@@ -199,19 +213,28 @@ class AlphaBetaCrown(Rival):
     def ask(self, onnx: Path, vnnlib: Path, folder: Path, seconds: float) -> Outcome:
         home, result = self.path(0) / "complete_verifier", folder / "result.txt"
         family = onnx.parents[1].name
+        config, *changes = self.families.get(family, self.acasxu)
+        if "SIGMOID" in onnx.name:
+            config, *changes = self.sigmoid
         if family == "cgan":
             simplified = folder / "simplified.onnx"
             run([self.path(1).with_name("onnxsim"), onnx, simplified], folder, 300.0)
             onnx = simplified
-        config, *more = self.families.get(family, self.acasxu)
-        command = [self.path(1), home / "abcrown.py", "--config", home / "exp_configs" / config]
-        command += ["--device", "cpu", "--onnx_path", onnx, "--vnnlib_path", vnnlib, *more]
+        chosen = folder / "settings.yaml"
+        chosen.write_text(without_cuts((home / "exp_configs" / config).read_text()))
+        command = [self.path(1), home / "abcrown.py", "--config", chosen, "--device", "cpu"]
+        command += ["--onnx_path", onnx, "--vnnlib_path", vnnlib, *changes]
         command += ["--results_file", result, "--timeout", str(seconds)]
-        ran = run(command, folder, seconds, {"PYTHONPATH": str(self.path(0) / "auto_LiRPA")})
+        ran = run(command, folder, seconds, self.settings)
         verdict = word(r"^(sat|unsat|timeout)$", result.read_text() if result.exists() else "")
         if verdict == "timeout" and ran.wall < 0.9 * seconds:
             verdict = "unknown"  # It writes `timeout` for both.
-        return judged(ran, verdict)
+        return judged(ran, "unknown" if verdict is None and ran.code == 0 else verdict)
+
+
+def without_cuts(settings: str) -> str:
+    """The settings without the block `bab: cut:`."""
+    return re.sub(r"^  cut:\n(?:    .*\n)*", "", settings, flags=re.MULTILINE)
 
 
 class ReluVal(Rival):

@@ -176,6 +176,7 @@ def test_root_time_and_folder(call, folder):
     assert verdicts() == KNOWN
 
 
+@pytest.mark.slow
 def test_open_instances_are_asked_again_only_if_told(call, folder):
     rows = [("hard.onnx", "hard.vnnlib", 0.3), ("small.onnx", "p0.5.vnnlib", 9)]
     listed(folder / "list.csv", rows)
@@ -249,6 +250,7 @@ def test_files_that_cannot_be_read_are_errors_of_their_own(call, folder):
     assert "not an ONNX file" in table()[0]["detail"]
 
 
+@pytest.mark.slow
 def test_out_of_memory_costs_one_instance(call, folder):
     # NumPy's address space alone takes most of it; the weights of this file do not fit.
     from frontends.onnx_models import model, node, saved

@@ -242,6 +242,7 @@ def test_a_terminal_shows_the_gaps_and_is_clean_afterwards(model):
     assert sent.count("\x1b[?25l") == sent.count("\x1b[?25h")  # the cursor is there again
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_known_and_leaves_the_terminal_clean(model):
     command = [sys.executable, "-m", "outrange", "range", model, "--box", "-1", "1"]
     code, out, sent = in_a_terminal(command, interrupt_when=b"known, gap")

@@ -7,6 +7,7 @@ import pytest
 from cases import cases
 
 
+@pytest.mark.slow
 def test_a_cell_shows_the_gaps_and_then_nothing(tmp_path, monkeypatch):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

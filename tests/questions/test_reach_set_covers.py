@@ -12,6 +12,7 @@ from questions.nets import Net, dense_net
 from questions.reach_sets import ask, check_cover, elbow, net_of
 
 
+@pytest.mark.slow
 def test_time_ends_it_with_a_cover():
     net = dense_net([4, 40, 40, 40, 2], ["relu"] * 3 + [None], 0)
     answer = ask(net, (-1, 1), time_limit=0.3, most_pieces=1_000_000)

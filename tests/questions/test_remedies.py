@@ -114,6 +114,7 @@ def test_an_open_range_says_what_closes_it_and_it_does(half_for_trials):
             assert outrange.output_range(model, (-half, half), time_limit=60).is_exact
 
 
+@pytest.mark.slow
 def test_an_undecided_property_says_where_it_holds(half_for_trials):
     model = hard()
     seen = outrange.sample_range(model, (-1, 1), samples=2000)
@@ -123,6 +124,7 @@ def test_an_undecided_property_says_where_it_holds(half_for_trials):
     assert all(sentence in " ".join(str(verdict).split()) for sentence in verdict.remedies)
 
 
+@pytest.mark.slow
 def test_slopes_say_it_too(half_for_trials):
     answer = outrange.gradient_range(hard("tanh"), (-1, 1), time_limit=3.0)
     assert answer.status == "time" and answer.remedies

@@ -65,6 +65,7 @@ def test_what_falls_on_its_face_holds(seed):
     assert found.status == "HOLDS"
 
 
+@pytest.mark.slow
 def test_a_plant_that_is_not_defined_inside_the_initial_set_ends_without_a_limit():
     """More cuts would always leave a piece that holds an end of what the root is defined on."""
     found = closed_loop(hold, lambda s, u: [np.sqrt(s[0])], ([-1.0], [1.0]), steps=1, dt=0.1)

@@ -125,6 +125,7 @@ def test_rounding_on_the_whole_box_does_not_end_the_search(seed, steps, tol):
     assert found.lower[0] <= y.min() and y.max() <= -found.lower[1]
 
 
+@pytest.mark.slow
 def test_a_decision_is_made_on_halves_too():
     graph, box, found = ends(20, 1, 1e-6)
     low, high = found.lower[0], -found.lower[1]

@@ -206,6 +206,7 @@ def test_loops_in_loops(tmp_path, monkeypatch):
         load_onnx(saved(tmp_path, proto))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are those of Linux")
 def test_gzip_bombs(tmp_path, little_memory):
     """A model of zeros behind a small gzip header was unpacked up to 2 GiB."""

@@ -272,6 +272,7 @@ def test_an_interrupt_among_the_rows_is_one_of_the_report(monkeypatch):
     assert "monotonicity" not in found.answers and "diagnosis" not in found.answers
 
 
+@pytest.mark.slow
 def test_the_time_is_divided():
     layers = [keras.layers.Dense(48, "relu") for _ in range(3)]
     model = keras.Sequential([keras.Input((12,)), *layers, keras.layers.Dense(2)])

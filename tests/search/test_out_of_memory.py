@@ -47,6 +47,7 @@ print(found.status)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux has them")
 def test_under_a_limit_bounds_are_looser_and_hold():
     # BLAS ends a process that has no room for its buffers: tens of MiB for each thread.

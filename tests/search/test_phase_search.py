@@ -79,6 +79,7 @@ def test_many_inputs_agree_with_an_independent_program(seed):
         assert sign * graph.run(found.at[k][None])[0, 0] == pytest.approx(found.seen[k], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_without_splits_it_looks_for_nothing_and_ends():
     _, graph, rng = _mlp(4)
     middle = rng.normal(size=44)

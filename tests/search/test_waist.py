@@ -71,6 +71,7 @@ def test_the_waist_is_two_numbers():
     np.testing.assert_allclose(y, asked.run(x), atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(cases(1, 3)))
 def test_what_is_below_every_value_is_proved_and_what_is_attained_is_not(seed):
     graph = _net(seed)

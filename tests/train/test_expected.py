@@ -167,6 +167,7 @@ def test_arguments_that_break_a_rule():
         outrange.expected(model(relu(), inputs=2), LINE)
 
 
+@pytest.mark.slow
 def test_a_layer_whose_chance_is_known_to_be_small_is_not_drawn():
     """Five relus of centered kernels: at most 1 in 32, and fewer are drawn."""
     x = np.random.default_rng(1).normal(size=(6, 3, 1)).astype("float32")

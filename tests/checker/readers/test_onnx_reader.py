@@ -328,6 +328,7 @@ def test_real_networks_are_what_the_library_reads(path):
     same_as_graph(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["mnist_fc/onnx/mnist-net_256x2.onnx.gz", "oval21/onnx/cifar_deep_kw.onnx.gz"]
 )
