@@ -48,11 +48,11 @@ GC_THRESHOLD = 100_000
 """Objects made between two looks for garbage: Python's 700 cost a tenth of the tests' time."""
 
 
-WHOLE = ("laws", "mutants", "architecture", "core", "graph", "answers", "checker")
+WHOLE = ("laws", "mutants", "architecture", "core", "graph")
 """Rooms whose tests keep all their cases under `--one-in`.
 
-There a case is an op, a domain, a record or a kind of damage, and takes milliseconds; elsewhere
-most cases are models, and are built, compiled and searched.
+There a case is an op, a domain or a rule; elsewhere most cases are models, which are built,
+compiled and searched, records that are printed, or files that are damaged in one way more.
 """
 
 

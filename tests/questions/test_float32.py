@@ -103,6 +103,7 @@ def test_a_range_holds_for_the_model_and_for_every_order(act):
     assert answer.records()[0]["real_lo"] == answer.real_lo[0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(library() is None, reason="without the kernel, parts are bounded one by one")
 def test_the_widening_comes_near_what_rounding_is_worth_where_ends_are_attained():
     network = outrange.load(small(seed=3))

@@ -92,6 +92,7 @@ def test_a_simulation_outside_the_pipe_ends_the_answer():
             check_claim(system, claim, seen(system, claim, 0))
 
 
+@pytest.mark.slow
 def test_a_controller_that_is_not_described_everywhere_is_told_with_time_and_state(monkeypatch):
     monkeypatch.setattr(ask, "TURNS", (1,))
     given = [0.3], [0.31]

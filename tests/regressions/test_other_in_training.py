@@ -354,6 +354,7 @@ class Fuller(layers.Dense):
         super().__init__(units, "relu", kernel_initializer=uniform(0.1, 1.0))
 
 
+@pytest.mark.slow
 def test_units_dead_before_the_first_dropout_are_proved():
     model = Handing()
     model.compile("adam", "mse")

@@ -41,6 +41,7 @@ def test_ten_activations_behind_another(second):
     assert "OR012" not in proved(model)
 
 
+@pytest.mark.slow
 def test_a_penalty_moves_what_stands_before_a_dead_layer():
     def message(penalty):
         model = sequential(

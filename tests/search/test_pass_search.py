@@ -145,6 +145,7 @@ def test_an_interrupt_leaves_what_is_proved(graph, wide, monkeypatch):
     assert found.status == "interrupted" and np.isfinite(found.lower).all()
 
 
+@pytest.mark.slow
 def test_a_radius_of_a_wide_network(graph, wide):
     class Net:
         name, predict, layers, written = "net", None, (), graph

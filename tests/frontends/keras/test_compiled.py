@@ -111,6 +111,7 @@ def test_a_model_that_does_not_compile_is_run_as_it_is():
     np.testing.assert_array_equal(load_keras(model).predict(x), 2.0 * x)
 
 
+@pytest.mark.slow
 def test_what_was_compiled_does_not_keep_the_model():
     import gc
     import weakref

@@ -82,6 +82,7 @@ def test_whole_and_real_inputs_together(priced):
         assert (at["words"] == np.rint(at["words"])).all()
 
 
+@pytest.mark.slow
 def test_verify_finds_a_sentence(priced):
     box = {"words": (0, 5), "price": (-1, 1)}
     most = float(outrange.output_range(priced, box).hi[0])
