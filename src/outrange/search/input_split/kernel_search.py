@@ -44,6 +44,10 @@ MOST_BUDGET = 16
 SECONDS_A_CALL = 0.1
 """Target duration of a call in seconds: the clock is read between calls."""
 
+BUSY = 2e-3
+"""Seconds of a call from which on BLAS is held to one thread beside it. To take the limit back
+wakes BLAS's threads, which may cost what a search of a few short calls takes."""
+
 
 AHEAD = 8
 """Calls whose boxes must be open besides, so that one is begun before the last one has ended: with
@@ -63,6 +67,8 @@ class Pace:
         self.threads = threads()
         self.budget = 1
         self.most = 2 * self.threads
+        self.is_busy = False
+        """Whether calls take long enough for threads to be in each other's way."""
 
     def tasks(self, waiting: int) -> int:
         """How many boxes the next call takes of those that wait."""
@@ -82,6 +88,7 @@ class Pace:
         Args:
             seconds: What the last one took.
         """
+        self.is_busy = seconds >= BUSY
         if seconds < SECONDS_A_CALL / 2:
             self.most = min(MOST_TASKS, self.most * 2)
             self.budget = min(MOST_BUDGET, self.budget * 2)
@@ -131,6 +138,9 @@ class KernelSearch(BestFirstSearch):
         self._under_way: tuple[KernelCall, Future] | None = None
 
     def advance(self) -> bool:
+        """A step; beside long calls BLAS has one thread."""
+        if not self._pace.is_busy:
+            return super().advance()
         # Idle BLAS threads spin, on the cores that the kernel has.
         with single_blas_thread():
             return super().advance()
