@@ -118,6 +118,8 @@ def main() -> int:
         cells = "  ".join(f"{name} {o.verdict} {o.wall:.2f}" for name, o in row.items())
         print(f"{label:44s} {cells}{'  CONTRADICTION' if against else ''}", flush=True)
         record.append({"instance": label} | {name: asdict(o) for name, o in row.items()})
+    if not results:
+        raise SystemExit(f"No instance has `{options.only}` in its names.")
     print("\n".join(["", *told(verifiers, results, floors, options.cap), ""]))
     print(f"{wrong} contradictions between verdicts (and with expected.csv).")
     if options.json:

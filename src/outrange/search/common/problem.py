@@ -51,8 +51,7 @@ class Problem:
     def small(self) -> Graph:
         """The graph rewritten, itself where that changes nothing; only here gates have hulls."""
         graph, small = self.graph, _without_unread(simplified(self.graph))
-        same = len(small.nodes) == len(graph.nodes) and small.output == graph.output
-        same &= all(a is b for a, b in zip(small.nodes, graph.nodes, strict=False))
+        same = [*map(id, small.nodes)] == [*map(id, graph.nodes)] and small.output == graph.output
         return graph if same else small
 
     @cached_property
