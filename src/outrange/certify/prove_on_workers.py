@@ -6,7 +6,6 @@ that would have come next: these are parts of their own, whose trees follow in t
 
 from __future__ import annotations
 
-import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any
 from outrange_check.certificate import MOST_BYTES
 
 from ..core import check_deadline
-from ..core.clock import seconds_left
+from ..core.clock import read_clock, seconds_left
 from ..executors.crew import ATTEMPTS, TICK, Crew, Done
 from ..executors.parcel import Parcel, unpacked
 from ..executors.pool import Pool
@@ -171,15 +170,15 @@ def write_part(
         What is written, and the boxes whose trees follow; None if one has no tree.
     """
     prover, written = TreeProver(*kept.once("recipe", unpacked)), []
-    end = time.perf_counter() + seconds
+    end = read_clock() + seconds
     for k, box in enumerate(boxes):
         prover.resume(box)
-        while not (found := prover.run(CALL)) and time.perf_counter() < end:
+        while not (found := prover.run(CALL)) and read_clock() < end:
             pass
         if found < 0:
             return None
         written.append(prover.tree()[0])
-        if not found or time.perf_counter() >= end:
+        if not found or read_clock() >= end:
             rest = [box for box in iter(prover.take, None) if box is not None]
             return b"".join(written), [*reversed(rest), *boxes[k + 1 :]]
     return b"".join(written), []

@@ -6,7 +6,6 @@ Journal of the ACM 46 (1999).
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Event, Lock
@@ -14,6 +13,7 @@ from threading import Event, Lock
 from outrange_check.certificate import MOST_BYTES
 
 from ..core import check_deadline
+from ..core.clock import read_clock
 from ..search.common.parallel import threads
 from ..search.kernel.prover import TreeProver
 from .missing import NoCertificateError
@@ -102,12 +102,12 @@ class _CallSize:
         self.boxes = 1
 
     def run(self, prover: TreeProver) -> int:
-        began = time.perf_counter()
+        began = read_clock()
         found = prover.run(self.boxes)
         if prover.size > MOST_BYTES:
             raise NoCertificateError(
                 f"its proof takes more than {MOST_BYTES >> 20} MiB, which the checker does not read"
             )
-        more = time.perf_counter() - began < CALL
+        more = read_clock() - began < CALL
         self.boxes = min(MOST_BOXES, 2 * self.boxes) if more else max(1, self.boxes // 2)
         return found

@@ -2,12 +2,12 @@
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from ..core import Clock, deadline
+from ..core.clock import read_clock, read_processor_clock
 
 
 LEAST_READING = 3.0
@@ -23,12 +23,12 @@ def count_start_up() -> None:
 
     The processor time used so far is what starting took, where nothing else keeps it waiting.
     """
-    _seconds.set(time.process_time())
+    _seconds.set(read_processor_clock())
 
 
 def command_began() -> float:
-    """When the command began, on the clock of `time.perf_counter`."""
-    return time.perf_counter() - _seconds.get()
+    """When the command began, on the clock of `core.clock.read_clock`."""
+    return read_clock() - _seconds.get()
 
 
 @contextmanager

@@ -1,15 +1,19 @@
-"""One clock for everything that is asked: a deadline that reaches the innermost loop.
+"""The clock of outrange: the only module that reads time.
 
-Whoever takes a time limit opens `deadline`; loops whose rounds may take long call `check_deadline`
-between rounds. The deadline is ambient (a context variable) because what is slow lies ten calls
-below what knows the limit, and every call on the way would have to hand it on. A nested deadline
-never ends later than the one around it.
+*Deadlines are ambient.* A caller with a time limit opens `deadline`; loops with long rounds call
+`check_deadline` between rounds. The deadline is a context variable because slow code lies ten calls
+below the code that knows the limit. A nested deadline never ends later than the one around it.
+`OutOfTime` is no `Exception`, so that code which recovers from errors lets it pass. It is raised
+only where half-done work can be thrown away, and caught by the code that opened the deadline.
 
-`OutOfTime` is no `Exception`: nothing that recovers from errors may take it for one. It is raised
-only where what is half done can be thrown away, and caught by whoever opened the deadline.
+*The time source is ambient too.* `WallTime`, the default, reads the computer's clock. `CountedTime`
+advances by work alone: every reading adds a fixed step, and `charge` adds the arithmetic that
+numerical code reports. Turns, shares and limits then depend on counts, so the same question gets
+the same answer on every machine. Worker processes, progress displays and checkpoints need real
+time whatever the source is, and call `read_wall_clock`.
 
-Whoever may lose interest before the time is over (a page whose slider has moved on) opens
-`stopped_by`: from the moment its event is set, the deadline has passed.
+*Cancellation.* A caller that may lose interest before the deadline (a page whose slider moved on)
+opens `stopped_by`: once its event is set, the deadline has passed.
 """
 
 from __future__ import annotations
@@ -21,22 +25,131 @@ from contextvars import ContextVar
 from typing import Protocol
 
 
-class OutOfTime(BaseException):
-    """The deadline has passed; what was proved before still holds."""
+OPERATIONS = 1e9
+"""Operations (a multiplication and an addition) in one second of counted time: about what NumPy
+does in a second on one core, lost time between large products included."""
 
+READING = 2e-5
+"""Seconds that one reading adds to counted time: the Python code between two readings does not
+report its work."""
+
+
+class OutOfTime(BaseException):
+    """The deadline has passed; bounds proved before it still hold."""
+
+
+class TimeSource(Protocol):
+    """A source of time, in seconds since an arbitrary moment."""
+
+    def read(self) -> float: ...
+
+    def read_processor(self) -> float: ...
+
+    def charge(self, operations: float) -> None: ...
+
+
+class WallTime:
+    """The computer's clock."""
+
+    def read(self) -> float:
+        """Return the wall time."""
+        return time.perf_counter()
+
+    def read_processor(self) -> float:
+        """Return the processor time of this process."""
+        return time.process_time()
+
+    def charge(self, operations: float) -> None:
+        """Ignore reported work: real time passes by itself."""
+
+
+class CountedTime:
+    """Time that advances by readings and by reported work, the same on every machine.
+
+    One thread must do all the work: the order in which several threads read is not fixed.
+    """
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    def read(self) -> float:
+        """Advance by one reading, and return the time."""
+        self._seconds += READING
+        return self._seconds
+
+    def read_processor(self) -> float:
+        """Return the same time: counted work is processor time."""
+        return self.read()
+
+    def charge(self, operations: float) -> None:
+        """Advance by reported work.
+
+        Args:
+            operations: Multiplications with an addition each, or their equivalent.
+        """
+        self._seconds += operations / OPERATIONS
+
+
+_WALL = WallTime()
+
+_source: ContextVar[TimeSource] = ContextVar("outrange_time_source", default=_WALL)
 
 _deadline: ContextVar[float] = ContextVar("outrange_deadline", default=float("inf"))
-"""On the clock of `time.perf_counter`."""
+"""In seconds of the ambient time source."""
 
 
 class Flag(Protocol):
-    """What another thread may set: a `threading.Event`, say."""
+    """A flag that another thread may set, such as a `threading.Event`."""
 
     def is_set(self) -> bool: ...
 
 
 _stop: ContextVar[Flag | None] = ContextVar("outrange_stop", default=None)
-"""Set by whoever no longer waits for the answer."""
+"""The caller sets it when it no longer waits for the answer."""
+
+
+def read_clock() -> float:
+    """Return the time of the ambient source, in seconds."""
+    return _source.get().read()
+
+
+def read_processor_clock() -> float:
+    """Return the processor time of the ambient source, in seconds."""
+    return _source.get().read_processor()
+
+
+def read_wall_clock() -> float:
+    """Return real time, in seconds, for workers, displays and files."""
+    return _WALL.read()
+
+
+def charge(operations: float) -> None:
+    """Report numerical work to the ambient time source.
+
+    Args:
+        operations: Multiplications with an addition each, or their equivalent.
+    """
+    _source.get().charge(operations)
+
+
+def is_counted() -> bool:
+    """Return whether the ambient time advances by work alone."""
+    return isinstance(_source.get(), CountedTime)
+
+
+@contextmanager
+def time_source(source: TimeSource) -> Iterator[None]:
+    """Read time from another source; no deadline of the old one applies inside.
+
+    Args:
+        source: The new source.
+    """
+    token, end = _source.set(source), _deadline.set(float("inf"))
+    try:
+        yield
+    finally:
+        _deadline.reset(end)
+        _source.reset(token)
 
 
 @contextmanager
@@ -44,9 +157,9 @@ def deadline(seconds: float | None) -> Iterator[None]:
     """Let `check_deadline` raise once `seconds` from now have passed; None sets no limit.
 
     Args:
-        seconds: Wall time.
+        seconds: Time of the ambient source.
     """
-    end = float("inf") if seconds is None else time.perf_counter() + seconds
+    end = float("inf") if seconds is None else read_clock() + seconds
     token = _deadline.set(min(end, _deadline.get()))
     try:
         yield
@@ -56,7 +169,7 @@ def deadline(seconds: float | None) -> Iterator[None]:
 
 @contextmanager
 def no_deadline() -> Iterator[None]:
-    """Work that must end whatever the clock says, because an answer would be lost without it."""
+    """Suspend the deadline for work without which an answer would be lost."""
     token, stop = _deadline.set(float("inf")), _stop.set(None)
     try:
         yield
@@ -80,27 +193,26 @@ def stopped_by(flag: Flag) -> Iterator[None]:
 
 
 def is_stopped() -> bool:
-    """Whether nobody waits for the answer any more: see `stopped_by`."""
+    """Return whether the caller no longer waits for the answer: see `stopped_by`."""
     flag = _stop.get()
     return flag is not None and flag.is_set()
 
 
 def check_stopped() -> None:
-    """Raise `OutOfTime` if nobody waits for the answer any more.
+    """Raise `OutOfTime` if the caller no longer waits for the answer.
 
-    For what is done after the time is over: an answer in time is worth its evidence, one that
-    nobody reads is not.
+    Used after the deadline: a late answer still gets its evidence; a cancelled one does not.
 
     Raises:
-        OutOfTime: Nobody does.
+        OutOfTime: The caller cancelled the question.
     """
     if is_stopped():
         raise OutOfTime
 
 
 def seconds_left() -> float:
-    """Seconds until the deadline: infinite without one, negative after it."""
-    return -float("inf") if is_stopped() else _deadline.get() - time.perf_counter()
+    """Return the seconds until the deadline: infinite without one, negative after it."""
+    return -float("inf") if is_stopped() else _deadline.get() - read_clock()
 
 
 def check_deadline() -> None:
@@ -109,27 +221,27 @@ def check_deadline() -> None:
     Raises:
         OutOfTime: It has.
     """
-    if time.perf_counter() > _deadline.get() or is_stopped():
+    if read_clock() > _deadline.get() or is_stopped():
         raise OutOfTime
 
 
 class Clock:
-    """Wall time since it was made, and the limit on it.
+    """A stopwatch with a limit.
 
     Args:
         limit: Seconds, or None. It is cut to the ambient deadline.
-        began: On the clock of `time.perf_counter`; None for now.
+        began: The start, as `read_clock` returned it; None for now.
     """
 
     def __init__(self, limit: float | None = None, began: float | None = None) -> None:
-        self._began = time.perf_counter() if began is None else began
+        self._began = read_clock() if began is None else began
         left = max(0.0, seconds_left()) + self.seconds
         self.limit = left if limit is None else min(limit, left)
 
     @property
     def seconds(self) -> float:
-        """Since it was made."""
-        return time.perf_counter() - self._began
+        """Seconds since the start."""
+        return read_clock() - self._began
 
     @property
     def left(self) -> float:

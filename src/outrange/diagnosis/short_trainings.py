@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..core.clock import read_processor_clock
 from ..program import Rehearsal
 from .changes import AS_IS, Case, Change, redrawn, scaled
 from .plan import BATCH
@@ -66,7 +66,7 @@ class ShortTrainings:
                 most = change.steps if case.steps is None else min(change.steps, most)
             left = self._seconds < ALLOWED
             if go is not None and most > 0 and left and case.runs and case.sound_rows.all():
-                start = time.process_time()
+                start = read_processor_clock()
                 weights = redrawn(case.program, seed) if change.redrawn else None
                 data = self._data(change)
                 among = self.fitted if change.held_out else None
@@ -75,7 +75,7 @@ class ShortTrainings:
                     change.without, among, OWN if (change, seed) == (AS_IS, 0) else OTHER,
                     change.bent, change.loss,
                 )  # fmt: skip
-                self._seconds += time.process_time() - start
+                self._seconds += read_processor_clock() - start
             if found is not None and found.error and change == AS_IS:
                 case.unread.append(f"short trainings: the backend says {found.error}")
             self._runs[change, seed] = None if found is None or found.error else found

@@ -8,11 +8,12 @@ parallel supercomputers*, IEEE Transactions on Computers, 1987.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from statistics import median
 from typing import TypeVar
+
+from ..core.clock import read_wall_clock
 
 
 Q = TypeVar("Q")
@@ -91,9 +92,9 @@ def decided(questions: Iterable[Q], decide: Callable[[Q], A], patience: float) -
     Returns:
         Fewer than were asked where they take long: the others are to be asked again.
     """
-    begin, answers = time.perf_counter(), []
+    begin, answers = read_wall_clock(), []
     for question in questions:
-        if answers and time.perf_counter() - begin > patience:
+        if answers and read_wall_clock() - begin > patience:
             break
         answers.append(decide(question))
     return answers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import BrokenExecutor
@@ -11,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..core import VERSION
+from ..core.clock import read_wall_clock
 from .nodes import WorkerNode
 from .parcel import Parcel, packed
 from .pool import Pool
@@ -136,7 +136,7 @@ class Crew:
             node: Who is to do it, with all its cores; None for whoever has a core.
         """
         task = packed((work, arguments))
-        until = time.perf_counter() + limit
+        until = read_wall_clock() + limit
         hand = _Hand(None, name, parcel, task, until, limit, node)
         # At first nobody has it; of workers that are told apart by nothing, some may not later.
         light = len(parcel.data) <= LIGHT and self._sent[parcel.digest] < self.pool.size
@@ -164,15 +164,15 @@ class Crew:
             seconds: To wait at most.
         """
         found, self._lost = self._lost, []
-        end = time.perf_counter() + (0.0 if found else seconds)
+        end = read_wall_clock() + (0.0 if found else seconds)
         while True:
             soon = [hand.until for hand in self._hands.values()]
             try:
-                left = min([end, *soon]) - time.perf_counter()
+                left = min([end, *soon]) - read_wall_clock()
                 ticket, future = self._news.get(timeout=max(0.0, left))
             except Empty:
                 found += self._overdue()
-                if found or time.perf_counter() >= end:
+                if found or read_wall_clock() >= end:
                     return found
                 continue
             done = self._heard(ticket, future)
@@ -192,7 +192,7 @@ class Crew:
         except BaseException as error:  # some of Dask's are no `Exception`
             return Done(ticket, None, error, self.pool.is_loss(error), hand.node)
         if isinstance(value, str) and value == MISSING:
-            hand.until = time.perf_counter() + hand.limit
+            hand.until = read_wall_clock() + hand.limit
             self._submit(ticket, hand, hand.parcel.data)
             return None
         return Done(ticket, value, node=hand.node)
@@ -206,7 +206,7 @@ class Crew:
         return hand
 
     def _overdue(self) -> list[Done]:
-        now = time.perf_counter()
+        now = read_wall_clock()
         late = [ticket for ticket, hand in self._hands.items() if hand.until <= now]
         error, found = TimeoutError("its worker did not answer"), []
         for ticket in late:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import uuid
 import weakref
 from asyncio import CancelledError as AsyncCancelled
@@ -14,6 +13,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from ..core import InputError, pip_install
+from ..core.clock import read_wall_clock
 from .nodes import WorkerNode
 
 
@@ -84,11 +84,11 @@ class DaskPool:
     @property
     def nodes(self) -> Sequence[WorkerNode]:
         """Workers, and their threads."""
-        if time.monotonic() - self._known_at >= FRESH and self._client.status == "running":
+        if read_wall_clock() - self._known_at >= FRESH and self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError, AttributeError):
                 found: Any = self._client.nthreads()
                 self._nodes = tuple(WorkerNode(count, name) for name, count in found.items())
-            self._known_at = time.monotonic()
+            self._known_at = read_wall_clock()
         return self._nodes
 
     def submit(

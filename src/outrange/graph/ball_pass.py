@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Bounds, InputError, gamma
+from ..core.clock import read_clock
 from ..ops import Affine, Curve, Largest, Product, Rearrange
 from ..ops.numerics.balls import ball, balls, cut, float_ends, matrix
 from ..ops.numerics.definitions import Definitions, UndecidedError
@@ -88,7 +88,7 @@ class BallPass:
         map_of: The coefficients of a node.
         count: Points.
         ends: Of every value, what float64 intervals know: `(count, n)` each.
-        until: When to give up, on the clock of `time.perf_counter`.
+        until: When to give up, on the clock of `core.clock.read_clock`.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class BallPass:
         last = {j: k for k, node in enumerate(graph.nodes, 1) for j in node.inputs}
         found: dict[int, list[Any]] = {0: x}
         for k, node in enumerate(graph.nodes, 1):
-            if time.perf_counter() > self._until:
+            if read_clock() > self._until:
                 return None
             found[k] = self._step(k, node, [found[j] for j in node.inputs])
             for j in {*node.inputs, k}:

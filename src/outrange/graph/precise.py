@@ -8,7 +8,6 @@ of growing precision lose as many, and have them to lose.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Bounds, seconds_left
+from ..core.clock import read_clock
 from ..ops import Affine, Curve
 from ..ops.numerics.balls import balls, precision
 from .ball_pass import BallPass, CoefficientBalls
@@ -135,8 +135,8 @@ class Precise:
 
 
 def latest(seconds: float = math.inf) -> float:
-    """When an evaluation of so many seconds gives up, on the clock of `time.perf_counter`."""
-    return time.perf_counter() + max(min(seconds, seconds_left()), LEAST_SECONDS)
+    """When an evaluation of so many seconds gives up, on the clock of `core.clock.read_clock`."""
+    return read_clock() + max(min(seconds, seconds_left()), LEAST_SECONDS)
 
 
 def _products(op: Affine) -> int:

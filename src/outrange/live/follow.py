@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -14,6 +13,7 @@ from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar, cast
 
 from ..core import ArgumentError, InputError, did_you_mean
+from ..core.clock import read_wall_clock
 from ..core.watch import Listener, Stage, listener, told_to
 
 
@@ -70,7 +70,7 @@ class Display:
         self._title, self._opened, self._patience = title, opened, patience
         self._news: dict[type, Any] = {}
         self._over = threading.Event()
-        self._begin = time.perf_counter()
+        self._begin = read_wall_clock()
         self._thread: threading.Thread | None = None
 
     @property
@@ -95,7 +95,7 @@ class Display:
         """What there is to show now."""
         from .frame import frame
 
-        return frame(self._title, time.perf_counter() - self._begin, self._news)
+        return frame(self._title, read_wall_clock() - self._begin, self._news)
 
     def __enter__(self) -> Self:
         if self._opened is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from ..answers.reach_sets.star import Star
 from ..answers.reach_sets.star_union import StarUnion
 from ..answers.render.text import entry_names
 from ..core import Atom, Box, InputError, Region, Warrant, deadline
+from ..core.clock import read_clock
 from ..core.formula import And, clauses, value
 from ..graph import Graph, Slot
 from ..graph.limits import check_within
@@ -69,7 +69,7 @@ def reach_set(
     check_limits(tol, time_limit, default=False)
     check_most(most_pieces)
     check_hooks(None, seed)
-    began = time.perf_counter()
+    began = read_clock()
     slots = network.graph.inputs
     sets = list(convex_parts(slots, regions))
     graph = piecewise_to_pairs(network.graph)
@@ -100,7 +100,7 @@ def reach_set(
         status="exact" if image.is_exact else status,
         tol=float(tol),
         warrant=Warrant.FLOAT64_ROUNDED,
-        cost=Cost(time.perf_counter() - began, len(pieces)),
+        cost=Cost(read_clock() - began, len(pieces)),
         methods=EXACT if straight else CURVED,
     )
 

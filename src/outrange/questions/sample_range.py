@@ -1,12 +1,12 @@
 """Output ranges at finitely many inputs: a comparison that proves nothing."""
 
-import time
 from typing import Any
 
 import numpy as np
 
 from ..answers.sampled import SampledRange
 from ..core import Box, InputError, check_deadline
+from ..core.clock import read_clock
 from .common.network import NetworkLike
 from .common.stamp import input_domain
 from .inputs.parse_box import input_box, whole_entries
@@ -30,7 +30,7 @@ def sample_range(
             raise InputError(f"`{name}` must be an integer >= {least}. Received: {name}={value!r}.")
     graph = network.graph
     where, whole = input_box(graph.inputs, box), whole_entries(graph.inputs)
-    start = time.perf_counter()
+    start = read_clock()
     width = max(graph.value_size(v) for v in range(len(graph.nodes) + 1))
     batch = max(1, min(16384, _CELLS // width))
     rng = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def sample_range(
         at_hi=split_inputs(network, at_hi, shape),
         samples=done,
         seed=int(seed),
-        seconds=time.perf_counter() - start,
+        seconds=read_clock() - start,
         over=input_domain(graph.inputs, where),
     )
 

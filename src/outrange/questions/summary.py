@@ -1,6 +1,5 @@
 """The range of every layer on an input set, and its dead and saturated units."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from ..answers.range import Range
 from ..answers.summary import LayerRow, Summary
 from ..core import UNIT, Bounds, Box, InputError
+from ..core.clock import read_clock
 from ..domains import DOMAINS, bounds
 from ..graph import Graph
 from ..ops import Affine, Curve, Rearrange
@@ -26,14 +26,14 @@ def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Su
     """Bound every layer, and count its dead and saturated units; see `outrange.summary`."""
     graph = network.graph
     where = input_box(graph.inputs, box)
-    start = time.perf_counter()
+    start = read_clock()
     kind = "linear" if "linear" in DOMAINS else "intervals"
     ends = bounds(graph, where.lo, where.hi, kind)
     ends = [(lo[0], hi[0]) for lo, hi in ends]
     if known is not None:
         ends[graph.output] = _tightened(ends[graph.output], known, network, where)
     rows = [layer_row(network, layer, ends) for layer in network.layers]
-    seconds = time.perf_counter() - start
+    seconds = read_clock() - start
     about = input_domain(graph.inputs, where)
     return Summary(network.name, _one_a_layer(rows), kind, seconds, over=about)
 

@@ -1,6 +1,5 @@
 """The probability that a unit starts dead."""
 
-import time
 from collections.abc import Container
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from ..answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
 from ..core import InputError
+from ..core.clock import read_processor_clock
 from ..core.confidence import bounded_mean, check_confidence, clopper_pearson
 from ..frontends.keras.api import keras
 from ..frontends.network import LayerInfo, Network
@@ -245,7 +245,7 @@ def _sampled(
     seconds: float,
 ) -> dict[str, np.ndarray]:
     """Per layer and fresh start, the share of units that are dead at every row."""
-    start = time.process_time()
+    start = read_processor_clock()
     rng = np.random.default_rng(seed)
     found = {info.path: np.zeros(trials) for info in layers}
     plain = structure.now(fused=False)
@@ -259,7 +259,7 @@ def _sampled(
             few = _dead(network, network.graph, rows, found)
         for path, mask in few.items():
             found[path][trial] = mask.mean()
-        if trial + 1 >= FIRST and time.process_time() - start > seconds:
+        if trial + 1 >= FIRST and read_processor_clock() - start > seconds:
             return {path: shares[: trial + 1] for path, shares in found.items()}
     return found
 

@@ -1,12 +1,12 @@
 """Ranges during `fit`: `outrange.callbacks.RangeMonitor`."""
 
-import time
 import warnings
 from typing import Any
 
 import numpy as np
 
 from ..core import InputError
+from ..core.clock import read_processor_clock
 from ..frontends.keras.api import keras
 from .arguments import data_arrays
 from .comparison.diagnosed import findings
@@ -206,7 +206,7 @@ class RangeMonitor(keras().callbacks.Callback):
             compared: Whether to compare what was recorded with the model first.
             linear: Bounds by lines, or by intervals.
         """
-        start = time.process_time()
+        start = read_processor_clock()
         try:
             self.known, alarms = self.watched.measure(epoch, compared=compared, linear=linear)
             if self.warn:

@@ -5,7 +5,7 @@ computer a training that is interrupted lasts long without doing more, and on ma
 much in a short time.
 """
 
-import time
+from ..core.clock import read_clock, read_processor_clock
 
 
 COMPARISON, OF_FIRST, LONG = 0.02, 0.1, 5.0
@@ -65,10 +65,10 @@ class TimeShare:
         """Count a measurement.
 
         Args:
-            start: When it began, by `time.process_time`.
+            start: When it began, by `core.clock.read_processor_clock`.
             usual: Whether others will take about as long.
         """
-        taken = time.process_time() - start
+        taken = read_processor_clock() - start
         self.spent += taken
         self.measured = True
         if usual:
@@ -143,4 +143,4 @@ class TimeShare:
 
 def _now() -> tuple[float, float]:
     """Wall and processor time."""
-    return time.perf_counter(), time.process_time()
+    return read_clock(), read_processor_clock()

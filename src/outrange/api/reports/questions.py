@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...answers.range import Range
 from ...answers.render.text import entry_names
 from ...core import Clock, ContradictionError, InputError, ModelError, OutOfTime, Region, deadline
+from ...core.clock import read_clock
 from ...core.watch import Stage, tell
 from ...questions.inputs.data import data_box
 from ...questions.inputs.sets.regions import regions
@@ -155,7 +155,7 @@ class Questions:
         seconds = self.clock.left * WEIGHTS[key] / sum(WEIGHTS[k] for k in rest)
         if seconds <= 0:
             return unasked(key, "The time was over before this was asked; what would help: more.")
-        begin = time.perf_counter()
+        begin = read_clock()
         tell(Stage(TITLES[key][0]))
         try:
             section = ask(seconds)
@@ -171,7 +171,7 @@ class Questions:
         except (InputError, ModelError) as error:
             return unasked(key, f"It cannot be asked of this model: {error}", cut=False)
         self.interrupted |= any(stopped(answer) == "interrupted" for answer in section.answers)
-        return replace(section, seconds=time.perf_counter() - begin, units=self._units())
+        return replace(section, seconds=read_clock() - begin, units=self._units())
 
     def _units(self) -> dict[str, str]:
         """The units of the inputs by the names that the sections have."""

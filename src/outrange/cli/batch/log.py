@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from ...core.clock import read_wall_clock
 from ...core.watch import Stage
 from ..text.verify_all import BatchProgress, batch_live_text
 from .instances import Instance, Key
@@ -52,7 +52,7 @@ class Log:
         self._keys = [i.key for i in instances]
         self._results, self._live = results, live
         self._lines = lines and not getattr(live, "shown", True)
-        self._start = time.perf_counter()
+        self._start = read_wall_clock()
         self._done = 0
 
     def started(self, task: Instance) -> None:
@@ -74,7 +74,7 @@ class Log:
         """
         known = self._results.known
         now = BatchProgress(
-            time.perf_counter() - self._start,
+            read_wall_clock() - self._start,
             [known[key].verdict for key in self._keys if key in known],
             len(self._keys),
             self._done,

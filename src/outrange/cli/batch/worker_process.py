@@ -9,12 +9,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import IO, Any
 
 from ...core import InputError
+from ...core.clock import read_wall_clock
 from .instances import Instance
 from .results import Result, result_of
 
@@ -89,7 +89,7 @@ class WorkerProcess:
         """Seconds until it is overdue."""
         assert self.task is not None
         limit = 1.1 * self.task.seconds + GRACE if self._ready else START
-        return self._since + limit - time.perf_counter()
+        return self._since + limit - read_wall_clock()
 
     def listen(self, heard: Heard) -> Result | None:
         """What came of its task, if that is known now.
@@ -111,14 +111,14 @@ class WorkerProcess:
         for line in lines:
             answer = json.loads(line)
             if "ready" in answer:
-                self._ready, self._failed, self._since = True, 0, time.perf_counter()
+                self._ready, self._failed, self._since = True, 0, read_wall_clock()
             else:
                 return self._answered(answer)
         return None
 
     def give_up(self) -> Result:
         """End it in the middle of its task, which has taken too long."""
-        late = f"ended after {time.perf_counter() - self._since:.0f} s; it did not stop by itself"
+        late = f"ended after {read_wall_clock() - self._since:.0f} s; it did not stop by itself"
         self.end()
         return self._done("timeout", late)
 
@@ -146,7 +146,7 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             stderr=self._errors,
         )
-        self._heard, self._ready, self._since = b"", False, time.perf_counter()
+        self._heard, self._ready, self._since = b"", False, read_wall_clock()
         reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         reader.start()
         self._share_processors()
@@ -173,7 +173,7 @@ class WorkerProcess:
     def _hand_over(self) -> None:
         assert self.task is not None
         assert self._process is not None and self._process.stdin is not None
-        self._since = time.perf_counter()
+        self._since = read_wall_clock()
         task = {
             "model": str(self.task.model_file),
             "property": str(self.task.property_file),
@@ -221,7 +221,7 @@ class WorkerProcess:
 
     def _done(self, verdict: str, detail: str, seconds: float | None = None, **more: Any) -> Result:
         assert self.task is not None
-        taken = time.perf_counter() - self._since if seconds is None else seconds
+        taken = read_wall_clock() - self._since if seconds is None else seconds
         task, self.task = self.task, None
         return result_of(task, self._files, self._seed, verdict, detail, taken, **more)
 

@@ -1,9 +1,9 @@
 """`outrange demo`: a real trained model, and what it can do."""
 
-import time
 from collections.abc import Callable
 
 from ...answers.render.text import number
+from ...core.clock import read_clock
 from ..exit_codes import EXACT
 from ..text.demo import demo_text
 
@@ -21,10 +21,10 @@ def demo(echo: Callable[[str], None]) -> int:
         f"{arm.EXAMPLES:,} examples. Inputs: two joint angles, speeds and accelerations. "
         "Training ..."
     )
-    start = time.perf_counter()
+    start = read_clock()
     model, error = arm.train(keras)
     echo(
-        f"Trained in {time.perf_counter() - start:.0f} s on {keras.backend.backend()}; "
+        f"Trained in {read_clock() - start:.0f} s on {keras.backend.backend()}; "
         f"mean error {number(round(error, 3))} N m on fresh examples.\n"
     )
     echo(f"Over all motions within plus or minus {arm.REACH.tolist()}: what can it ask for?\n")

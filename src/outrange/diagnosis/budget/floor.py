@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...core import Bounds, InputError, down
+from ...core.clock import read_clock
 from ...ops import Affine
 from ...program import Loss, Program
 from .last_layer import common_weights_floor
@@ -92,8 +92,8 @@ class BudgetedLoss:
         """
         stepping = self.program.stepping
         low, high = known, 2 * known
-        last, ends = 0.0, time.perf_counter() + SECONDS
-        while stepping is not None and high <= MOST and time.perf_counter() < ends:
+        last, ends = 0.0, read_clock() + SECONDS
+        while stepping is not None and high <= MOST and read_clock() < ends:
             reach = reach_of(stepping, high)
             # Rates that fall fast enough get nowhere however many steps there are.
             if isinstance(reach, str) or reach.far < 1.05 * last:

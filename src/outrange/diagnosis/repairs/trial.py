@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...core import InputError, ModelError
+from ...core.clock import read_clock
 from ...core.watch import Stage, tell
 from ...program import Rehearsal
 from ..context import DiagnosisContext
@@ -94,14 +94,14 @@ def with_fixes_tried(case: DiagnosisContext, found: Iterable[Finding]) -> list[F
         case: What was diagnosed.
         found: Findings and notes; notes stay as they are.
     """
-    start, made, known = time.perf_counter(), [], {}
+    start, made, known = read_clock(), [], {}
     found, layers = list(found), {}
     for finding in found:
         if not finding.note:
             layers.setdefault(_same(finding), {})[finding.layer] = None
     for finding in found:
         outcome = None
-        if not finding.note and time.perf_counter() - start < SECONDS:
+        if not finding.note and read_clock() - start < SECONDS:
             key = _same(finding)
             if key not in known:
                 tell(Stage(f"{finding.code}: trying `{finding.fix.splitlines()[0]}`"))

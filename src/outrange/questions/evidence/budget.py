@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...core import Box, Clock
+from ...core.clock import read_clock
 from ...graph import Graph
 from ...graph.precise import Precise
 from .evaluate import enclose, entries
@@ -58,18 +58,18 @@ class EvidenceBudget:
             return cls(0.0, points)
         count = max(1, min(points, _TOGETHER // max(1, entries(graph))))
         x = np.repeat(0.5 * box.lo[None] + 0.5 * box.hi[None], count, axis=0)
-        begin = time.perf_counter()
+        begin = read_clock()
         graph.run(x)
-        each = RUNS * (time.perf_counter() - begin) / count
+        each = RUNS * (read_clock() - begin) / count
         precise = Precise(graph)
         likely = SECONDS_A_PRODUCT * precise.work
         if precise.affordable and likely * points <= LITTLE * clock.limit:
             each = max(each, likely)
         elif precise.affordable:
             # A point may take balls of many digits, and its coefficients are read for the first.
-            begin = time.perf_counter()
+            begin = read_clock()
             enclose(graph, x[:1])
-            each = max(each, time.perf_counter() - begin)
+            each = max(each, read_clock() - begin)
         seconds = min(each * points, MOST_SHARE * clock.limit)
         return cls(seconds, max(1, min(points, int(seconds / each))) if each else points)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from ...core import Bounds, Box, Distance, Formula, Region
+from ...core.clock import read_clock
 from ...core.formula import And, holds
 from ...domains import bounds
 from ...graph import Graph
@@ -163,8 +163,8 @@ class CounterexampleChecker:
                 self.witness = found
                 return True
             if self.witness is None:
-                self.witness, self._since = found, time.perf_counter()
-        return self._since is not None and time.perf_counter() - self._since > PATIENCE
+                self.witness, self._since = found, read_clock()
+        return self._since is not None and read_clock() - self._since > PATIENCE
 
     def _examine(self, x: np.ndarray) -> Witness | None:
         inside = [r for r in self._regions if contains(r, x)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from ...answers.range import Range, relative
 from ...core import Bounds, Clock, InputError, down, gamma
 from ...core.arrays import distinct_rows
 from ...core.box import Box
+from ...core.clock import read_clock
 from ...graph import Graph
 from ...search.common.solution import SearchProgress, Solution, Status
 from ...search.gradients.objectives import LipschitzObjective, Objectives, Partials
@@ -49,7 +49,7 @@ def gradient_range(
     """Compute the range of every partial derivative; see `outrange.gradient_range`."""
     check_limits(tol, time_limit)
     check_hooks(progress, seed)
-    began = time.perf_counter()
+    began = read_clock()
     asked = target(network.graph, None, layer)
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
     rows, columns = (
@@ -97,7 +97,7 @@ def gradient_range(
         at_lo=split_inputs(network, points[best_lo], shape),
         at_hi=split_inputs(network, points[best_hi], shape),
         model_lo=None, model_hi=None, tol=float(found.tol), status=status, warrant=found.warrant,
-        cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
+        cost=Cost(read_clock() - began, int(found.boxes)), methods=found.methods,
         remedies=helps, subject="gradient", labels=_labels(graph, partials),
         over=input_domain(network.graph.inputs, where),
     )  # fmt: skip
@@ -120,7 +120,7 @@ def lipschitz(
     check_hooks(progress, seed)
     if norm not in NORMS:
         raise InputError(f'`norm` is "inf", 1 or 2: how steps are measured. Received: {norm!r}.')
-    began = time.perf_counter()
+    began = read_clock()
     asked = target(network.graph, None, layer)
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A slope")
     rows = chosen(graph.outputs, outputs, "outputs")
@@ -156,7 +156,7 @@ def lipschitz(
         outputs={"lipschitz": shape}, lo=seen.reshape(shape), hi=hi.reshape(shape),
         seen_lo=seen.reshape(shape), seen_hi=seen.reshape(shape), at_lo=at, at_hi=at,
         model_lo=None, model_hi=None, tol=float(found.tol), status=status, warrant=found.warrant,
-        cost=Cost(time.perf_counter() - began, int(found.boxes)), methods=found.methods,
+        cost=Cost(read_clock() - began, int(found.boxes)), methods=found.methods,
         subject="lipschitz", labels=tuple(names[i] for i in rows), remedies=helps,
         over=input_domain(network.graph.inputs, where),
     )  # fmt: skip

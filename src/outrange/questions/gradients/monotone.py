@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -14,6 +13,7 @@ from ...answers.monotone import FallingPair, Monotone, Trend
 from ...answers.progress import VerifyProgress
 from ...core import InputError, OutOfTime, Warrant, deadline
 from ...core.box import Box
+from ...core.clock import read_clock
 from ...graph import Graph
 from ...search.common.solution import SearchProgress, Solution
 from ...search.gradients.bounds import DerivativeEngine
@@ -80,7 +80,7 @@ def monotone(
     )
     return Monotone(
         network.name, trends, direction, None, task.reason, task.warrant,
-        Cost(time.perf_counter() - task.began, task.boxes), METHODS,
+        Cost(read_clock() - task.began, task.boxes), METHODS,
         over=input_domain(network.graph.inputs, where),
     )  # fmt: skip
 
@@ -100,7 +100,7 @@ class _Task:
         seed: int,
         progress: Callable[[VerifyProgress], None] | None,
     ) -> None:
-        self.began = time.perf_counter()
+        self.began = read_clock()
         self._graph, self._box, self._form, self._along = graph, box, form, along
         self._time, self._seed, self._progress = time_limit, seed, progress
         self._steps = MonotoneWitnesses(network, graph, box, is_output)
@@ -112,7 +112,7 @@ class _Task:
     @property
     def late(self) -> bool:
         """Whether the time is over: a search begins with bounds and samples, whatever is left."""
-        return self._time is not None and time.perf_counter() - self.began > self._time
+        return self._time is not None and read_clock() - self.began > self._time
 
     def likely(self) -> np.ndarray:
         """`(pairs,)` the sign that most slopes at random points have."""
@@ -144,11 +144,7 @@ class _Task:
             self._found[(side, at)] = step
             return True
 
-        left = (
-            None
-            if self._time is None
-            else max(1e-3, self._time - (time.perf_counter() - self.began))
-        )
+        left = None if self._time is None else max(1e-3, self._time - (read_clock() - self.began))
         found, _ = derivative_signs(
             self._graph, self._box, Partials(self._form[pairs], self._along[pairs], sign), accept,
             time_limit=left, progress=self._report(), seed=self._seed,

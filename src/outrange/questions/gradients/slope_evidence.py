@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ...core import Bounds, Clock, InputError, OutOfTime, deadline, no_deadline
 from ...core.box import Box
+from ...core.clock import read_clock
 from ...graph import Graph
 from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import AT_ONCE, Partials
@@ -58,9 +58,9 @@ class SlopeEvidence:
         middle = 0.5 * where.lo[None] + 0.5 * where.hi[None]
         with suppress(OutOfTime), deadline(max(LATE, MOST_SHARE * clock.left)):
             engine = DerivativeEngine(graph, where, both_ends(asked))
-            began = time.perf_counter()
+            began = read_clock()
             engine.bound(middle, middle)
-            self._seconds = time.perf_counter() - began
+            self._seconds = read_clock() - began
             self._engine = engine
         self.complete = self._engine is not None
         """Whether there was time for all points."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +12,7 @@ import numpy as np
 from ...answers.answer import Cost
 from ...answers.optimum import Optimum
 from ...core import And, Atom, Box, Formula, OutOfTime, Region, deadline
+from ...core.clock import read_clock
 from ...core.formula import TRUE
 from ...domains import bounds
 from ...graph import Graph
@@ -79,9 +79,9 @@ def _by_search(
     """Search each box; combine to the least."""
     formed = measure(network.graph, [(objective,)])
     parts: list[Solution] = []
-    began = time.perf_counter()
+    began = read_clock()
     for region in regions:
-        left = None if time_limit is None else max(1e-3, time_limit - (time.perf_counter() - began))
+        left = None if time_limit is None else max(1e-3, time_limit - (read_clock() - began))
         options = {"tol": tol, "time_limit": left, "seed": seed}
         ball, row = lone_ball(region), np.ones((1, 1))
         if ball is None:
@@ -91,7 +91,7 @@ def _by_search(
         at = np.clip(found.at, region.box.lo, region.box.hi)
         seen = enclose(formed, at, 1e-3 * found.tolerance)[1][:, 0]
         parts.append(replace(found, at=at, seen=seen))
-    return replace(Solution.least_of(parts), seconds=time.perf_counter() - began)
+    return replace(Solution.least_of(parts), seconds=read_clock() - began)
 
 
 class _Chain:
@@ -109,7 +109,7 @@ class _Chain:
     ) -> None:
         self.network, self.objective, self.regions, self.where = network, objective, regions, where
         self.time, self.seed = time_limit, seed
-        self.began = time.perf_counter()
+        self.began = read_clock()
         self.convergence = Convergence(Tolerance.of(tol, is_curved(network.graph)))
         self.bracket = Bracket(self.convergence.tolerance.fine)
         self.at: np.ndarray | None = None
@@ -125,7 +125,7 @@ class _Chain:
                 middle = bracket.middle()
                 stopped = None if middle is None else self._ask(middle)
             gap = bracket.upper - bracket.lower
-            seconds = time.perf_counter() - self.began
+            seconds = read_clock() - self.began
             self.convergence.record(
                 gap / bracket.spread if bracket.spread else np.inf, seconds, self.boxes
             )
@@ -172,7 +172,7 @@ class _Chain:
 
     def _left(self) -> float | None:
         """Seconds that are left; None without a limit."""
-        return None if self.time is None else self.time - (time.perf_counter() - self.began)
+        return None if self.time is None else self.time - (read_clock() - self.began)
 
     def _ask(self, mark: float) -> Status | None:
         """Decide whether some feasible input has at most `mark`; narrow the bracket."""
@@ -237,7 +237,7 @@ class _Chain:
             (none if self.at is None else self.at)[None],
             np.array([bracket.tolerance]),
             self.boxes,
-            time.perf_counter() - self.began,
+            read_clock() - self.began,
             self.methods,
             tol=bracket.tol,
             reached=tuple(self.convergence.reached.items()),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...core import Atom, InputError, Region
+from ...core.clock import read_clock
 from ...core.formula import TRUE
 from ...graph import Graph
 from ...search.common.solution import Solution, Status
@@ -47,7 +47,7 @@ def range_over(
     Raises:
         InputError: The union is empty.
     """
-    began = time.perf_counter()
+    began = read_clock()
     k = formed.value_size(formed.output)
     if len(regions) == 1 and (ball := lone_ball(regions[0])) is not None:
         rows = np.concatenate([np.eye(k), -np.eye(k)])
@@ -56,7 +56,7 @@ def range_over(
     for i in range(2 * k):
         sign = 1.0 if i < k else -1.0
         form = Atom(((formed.size + i % k, sign),), 0.0)
-        spent = time.perf_counter() - began
+        spent = read_clock() - began
         left = None if time_limit is None else max(1e-3, (time_limit - spent) / (2 * k - i))
         found.append(least(_Forms(formed), form, regions, TRUE, tol=tol, time_limit=left))
         if found[-1].status is Status.INFEASIBLE:
@@ -68,7 +68,7 @@ def range_over(
             break
     none = Solution.unknown(Status.INTERRUPTED, formed.size)
     found += [none] * (2 * k - len(found))
-    joined = Solution.joined(found, time.perf_counter() - began)
+    joined = Solution.joined(found, read_clock() - began)
     spread = np.nan_to_num(np.tile(-joined.seen[k:] - joined.seen[:k], 2))
     reached = joined.seen - joined.lower if joined.status is Status.EXACT else 0.0
     return replace(joined, tolerance=np.maximum(joined.tol * spread, reached))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ from ...answers.progress import RobustProgress
 from ...answers.render.jsonable import jsonable
 from ...answers.robust_accuracy import RobustAccuracy
 from ...core import VERSION, InputError
+from ...core.clock import read_clock
 from ...executors.pool import Pool
 from ...search.common.parallel import single_blas_thread
 from ..common.arguments import check_each, check_hooks, check_limits
@@ -110,14 +110,14 @@ def _settle_all(
     progress: Callable[[RobustProgress], None] | None,
 ) -> bool:
     """Whether every input had its time."""
-    begin = time.perf_counter()
+    begin = read_clock()
 
     def left() -> float:
-        return np.inf if time_limit is None else time_limit - (time.perf_counter() - begin)
+        return np.inf if time_limit is None else time_limit - (read_clock() - begin)
 
     def told() -> None:
         if progress is not None:
-            progress(run.progress(time.perf_counter() - begin))
+            progress(run.progress(read_clock() - begin))
 
     try:
         rest: Iterable[int] = range(len(run.status))

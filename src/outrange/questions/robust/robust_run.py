@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from ...answers.progress import RobustProgress
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST, WRONG
 from ...answers.verdict import Counterexample, Verdict
 from ...core import Formula, Region, Warrant
+from ...core.clock import read_clock
 from ..common.network import NetworkLike
 from ..evidence.check_point import CounterexampleChecker
 from ..inputs.neighborhood import Neighborhood
@@ -108,13 +108,13 @@ class RobustRun:
 
     def settle(self, i: int, left: float) -> None:
         """Decide input `i` in this process."""
-        begin = time.perf_counter()
+        begin = read_clock()
         verdict = self.question(i, left).ask(self.network)
         if verdict.reason == "interrupted":
             raise KeyboardInterrupt
         found = verdict.counterexample
         status = BROKEN if found is not None else (ROBUST if verdict.holds else OPEN)
-        seconds = time.perf_counter() - begin
+        seconds = read_clock() - begin
         if not self.is_short(status, left):
             self.enter(i, status, seconds, found, verdict.warrant, verdict.methods)
 

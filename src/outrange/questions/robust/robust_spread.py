@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST
 from ...core import Warrant
+from ...core.clock import read_clock
 from ...executors.chunks import Chunks, decided
 from ...executors.crew import ATTEMPTS, TICK, Crew, Done
 from ...executors.parcel import Parcel, unpacked
@@ -74,14 +74,14 @@ def decide_inputs(kept: Kept, questions: Sequence[Question], patience: float) ->
 
 
 def _decide(network: GraphAlone, question: Question) -> Found:
-    begin = time.perf_counter()
+    begin = read_clock()
     verdict = question.ask(network)
     found = verdict.counterexample
     return Found(
         verdict.holds,
         verdict.reason,
         None if found is None else found.flat_x,
-        time.perf_counter() - begin,
+        read_clock() - begin,
         verdict.warrant.name,
         tuple(verdict.methods),
     )

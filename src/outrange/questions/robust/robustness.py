@@ -6,7 +6,6 @@ sides. Each gets a growing share of the time, so that a hard one does not stop t
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from ...answers.answer import Cost
 from ...answers.robustness import Robustness
 from ...answers.verdict import Counterexample, Verdict
 from ...core import Box, Formula, InputError, Region, Warrant
+from ...core.clock import read_clock
 from ...graph.limits import check_within
 from ..common.arguments import check_hooks, check_limits
 from ..common.named import by_name
@@ -63,7 +63,7 @@ class _Search:
 
     def ask(self, radius: float) -> Verdict:
         """Decide one radius, within a slice of the time left."""
-        left = max(1e-3, min(self.slice, self.until - time.perf_counter()))
+        left = max(1e-3, min(self.slice, self.until - read_clock()))
         ask = verify
         if self.arithmetic == "float32":
             from ..float32.verdicts import verify_float32 as ask
@@ -184,7 +184,7 @@ def robustness(
     check_limits(tol, time_limit, default=False)
     check_hooks(progress, seed)
     limit = _largest(around, most)
-    begin = time.perf_counter()
+    begin = read_clock()
     until = np.inf if time_limit is None else begin + time_limit
     search = _Search(network, unsafe, around, text, seed, until, arithmetic=arithmetic)
     values = sum(node.size for node in network.graph.nodes)
@@ -205,7 +205,7 @@ def robustness(
         tol=tol,
         status=status,
         warrant=min(search.warrant, Warrant.FLOAT64_ROUNDED),
-        cost=Cost(time.perf_counter() - begin, search.boxes),
+        cost=Cost(read_clock() - begin, search.boxes),
         methods=tuple(search.methods),
         reading=reading,
         scale=around.scale,
@@ -217,7 +217,7 @@ def _search(
     search: _Search, limit: float, tol: float, progress: Callable[[float, float], None] | None
 ) -> str:
     first = search.ask(0.0)
-    while first.reason == "time" and time.perf_counter() < search.until:
+    while first.reason == "time" and read_clock() < search.until:
         # A large network: every radius takes at least as long as a single point.
         search.slice, search.open_ = 4 * search.slice, np.inf
         first = search.ask(0.0)
@@ -237,7 +237,7 @@ def _search(
             return "exact"
         if search.lo >= limit:
             return "never"
-        if time.perf_counter() >= search.until:
+        if read_clock() >= search.until:
             return "time"
         tied = verdict.reason in ("rounding", "float32")
         if tied and search.ceiling - search.lo <= tol * search.ceiling:

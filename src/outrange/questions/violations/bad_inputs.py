@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from ...answers.answer import Cost
 from ...answers.bad_inputs import BadInputs
 from ...answers.regions.locator import INSIDE, OUTSIDE, UNDECIDED
 from ...core import Bounds, Box, Formula, InputError, Region, Warrant
+from ...core.clock import read_clock
 from ...search.preimage import paving as search
 from ...search.preimage.activation_patterns import (
     PatternBox,
@@ -67,7 +67,7 @@ def bad_inputs(
     """
     check_limits(0.0, time_limit)
     _check(share_tol, most_pieces)
-    began = time.perf_counter()
+    began = read_clock()
     asked = _asked(network, unsafe, regions)
     limit = np.inf if time_limit is None else float(time_limit)
     clauses, paving, status = None, None, "interrupted"
@@ -78,7 +78,7 @@ def bad_inputs(
             clauses = ClauseBounds(network.graph, asked.clauses, asked.distances, hull, engine)
             lo, hi = asked.lo[:, clauses.free], asked.hi[:, clauses.free]
             paving = Paving(clauses, lo, hi, asked.wanted)
-            left = SHARE_OF_TIME * limit - (time.perf_counter() - began)
+            left = SHARE_OF_TIME * limit - (read_clock() - began)
             # A mixed box may need several pieces: half of them are reserved for that.
             status = paving.refine(float(share_tol), left, max(1, int(most_pieces) // 2))
             if status != "interrupted":
@@ -88,7 +88,7 @@ def bad_inputs(
             status = None
     except KeyboardInterrupt:
         status = "interrupted"
-    seconds = time.perf_counter() - began
+    seconds = read_clock() - began
     return _answer(network, text, asked, clauses, paving, parts, status, share_tol, seconds)
 
 
@@ -185,7 +185,7 @@ def _tell(
     count = sum(cell.label == search.INSIDE for cell in leaves) + len(mixed)
     nothing = np.zeros(clauses.program.states, np.int8)
     for cell in sorted(mixed, key=lambda cell: -cell.share):
-        if time.perf_counter() > until:
+        if read_clock() > until:
             return "time"
         if cell.undecided > SETTINGS.most_units:
             continue

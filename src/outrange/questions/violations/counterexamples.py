@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from ...answers.answer import Cost
 from ...answers.counterexamples import Counterexamples
 from ...answers.verdict import Counterexample
 from ...core import Formula, InputError, Region, Warrant
+from ...core.clock import read_clock
 from ...search.common.clause_groups import ClauseGroup
 from ...search.decide import decide
 from ...search.preimage import paving as search
@@ -63,7 +63,7 @@ def counterexamples(
     check_limits(0.0, time_limit)
     check_hooks(None, seed)
     _check(count, apart)
-    began = time.perf_counter()
+    began = read_clock()
     groups = cases(unsafe, regions, lambda i: place(network.graph.inputs, i))
     boxes, status, methods = 0, "none", ("interval arithmetic",)
     kept = _Kept(network, unsafe, regions, groups, int(count), float(apart))
@@ -91,7 +91,7 @@ def counterexamples(
         apart=float(apart),
         status=status,
         warrant=Warrant.FLOAT64_ROUNDED,
-        cost=Cost(time.perf_counter() - began, boxes),
+        cost=Cost(read_clock() - began, boxes),
         methods=methods,
         over=input_domain(network.graph.inputs, regions),
     )
@@ -214,11 +214,11 @@ class _CounterexampleSearch:
         return "no more"
 
     def _why(self) -> str:
-        return "time" if time.perf_counter() > self._until else "effort"
+        return "time" if read_clock() > self._until else "effort"
 
     @property
     def _over(self) -> bool:
-        return time.perf_counter() > self._until or self.boxes >= MOST_BOXES
+        return read_clock() > self._until or self.boxes >= MOST_BOXES
 
     def _roots(self) -> list[tuple[Paving, PavingBox, np.ndarray]]:
         level = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from ...answers.loops import Loop, LoopTrajectory
 from ...answers.progress import VerifyProgress
 from ...answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ...core import Clock, OutOfTime, Warrant, check_stopped, deadline, seconds_left
+from ...core.clock import read_clock
 from ...core.watch import Stage, tell
 from ..flow import Cover, Decide, decide_by_splits
 from ..flow.spread.batches import Reporting
@@ -224,7 +224,7 @@ class FlowSearch:
 
     def report(self, boxes: int) -> None:
         """Tell how far it is, now and then."""
-        now = time.perf_counter()
+        now = read_clock()
         if self.progress is None or now - self._told < OFTEN:
             return
         self._told = now

@@ -7,12 +7,11 @@ comes back is entered in their order, as if one process had done them in turn.
 
 from __future__ import annotations
 
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...core.clock import is_stopped
+from ...core.clock import is_stopped, read_wall_clock
 from ...executors.crew import ATTEMPTS, TICK, Crew
 from ...executors.parcel import Parcel
 from ...executors.seam import Workers, workers
@@ -76,10 +75,10 @@ class Waves:
             InputError: What a task says of the question.
         """
         crew, waiting, lost = self._crew, deque(range(len(batches))), Counter()
-        end = time.perf_counter() + seconds
+        end = read_wall_clock() + seconds
         try:
-            while not is_stopped() and time.perf_counter() < end + LATE:
-                while waiting and crew.room(0) > 0 and (left := end - time.perf_counter()) > 0:
+            while not is_stopped() and read_wall_clock() < end + LATE:
+                while waiting and crew.room(0) > 0 and (left := end - read_wall_clock()) > 0:
                     self._give(waiting.popleft(), batches, left)
                 if not len(crew):
                     return  # All done, or there is nobody, or no time, for the rest.

@@ -10,10 +10,9 @@ Sound: a point is only offered, in float64; whoever asked examines it. Complete:
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
+from ...core.clock import read_clock
 from ...graph import Graph
 from ...graph.gradient import jumps, smoothed_values, vector_jacobian_product
 from ...ops import Step
@@ -114,14 +113,14 @@ class JumpAttack(Search):
 
     def advance(self) -> bool:
         """A descent of several points, or some generations."""
-        before, began = self._value.min(), time.perf_counter()
+        before, began = self._value.min(), read_clock()
         if not self._spreads:
             self._spreads = self._measured()
         # Whichever had less time.
         kind = int(self._spent[0] > self._spent[1])
         with single_blas_thread():
             (self._descend, self._evolve)[kind]()
-        self._spent[kind] += time.perf_counter() - began
+        self._spent[kind] += read_clock() - began
         self._idle = 0 if self._value.min() < before else self._idle + 1
         return self._idle < PATIENCE
 
@@ -216,7 +215,7 @@ class JumpAttack(Search):
 
     def _evolve(self) -> None:
         """Generations of children of the best points, for about `SECONDS`."""
-        rng, began = self._rng, time.perf_counter()
+        rng, began = self._rng, read_clock()
         width = np.full((len(self._at), 1), NARROWER ** rng.integers(STEPS) * WIDTHS[1])
         none = np.zeros(len(self._at), np.int64)
         _, slope = self._smoothed(self._at, none, none > 0, width)
@@ -227,9 +226,9 @@ class JumpAttack(Search):
             near = self.domain.around(self._at[parent])
             x = neighbors(self._at[parent], slopes, near.lo, near.hi, self._blocks, rng)
             x = self.domain.snap(np.clip(x, near.lo, near.hi))
-            each = time.perf_counter()
+            each = read_clock()
             self._take(x, self._run(x))
-            now = time.perf_counter()
+            now = read_clock()
             if now - each < 0.25 * SECONDS:
                 self._points = min(self._most, 2 * self._points)
             if now - began > SECONDS:

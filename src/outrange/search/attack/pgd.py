@@ -8,13 +8,13 @@ ICLR 2018; Y. Dong et al., *Boosting Adversarial Attacks with Momentum* (MI-FGSM
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...core import seconds_left
+from ...core.clock import read_clock
 from ..common.domain_boxes import DomainBoxes
 
 
@@ -80,9 +80,9 @@ class PacedGradient:
         self._points, self._seconds = 0, 0.0
 
     def __call__(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        began = time.perf_counter()
+        began = read_clock()
         found = self._gradient(x, k)
-        self._seconds += time.perf_counter() - began
+        self._seconds += read_clock() - began
         self._points += len(x)
         return found
 

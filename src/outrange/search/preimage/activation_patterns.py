@@ -9,12 +9,12 @@ Reference: Tran et al., *Star-based reachability analysis of deep neural network
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.clock import read_clock
 from ..kernel.layer_program import LayerProgram
 from .polytope_vertices import TooManyVertices, Vertices
 from .settings import SETTINGS
@@ -64,7 +64,7 @@ def enumerate_patterns(
     Args:
         program: Its first objectives are the values of the clauses.
         leaf: The box.
-        until: On `time.perf_counter()`; a leaf that takes longer has too many.
+        until: On the clock of `core.clock.read_clock`; a leaf that takes longer has too many.
     """
     patterns = _PatternEnumeration(program, leaf, until)
     if leaf.lo.size > SETTINGS.most_inputs:
@@ -113,7 +113,7 @@ class _PatternEnumeration:
                 yield from self._from(k + 1, [*values, unit], part)
             return
         self._found += 1
-        if self._found > SETTINGS.most_cells or time.perf_counter() > self._until:
+        if self._found > SETTINGS.most_cells or read_clock() > self._until:
             raise TooManyVertices
         yield cell, values[-1]
 

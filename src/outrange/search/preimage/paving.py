@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import heapq
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from ...core import OutOfTime, deadline, gamma
+from ...core.clock import read_clock
 from ..engines.base import BoxBounds
 from .clause_bounds import ClauseBounds
 from .halfspace_volumes import share_below
@@ -85,9 +85,9 @@ class Paving:
             return
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
         asked = np.array([c.open for c in cells])
-        began = time.perf_counter()
+        began = read_clock()
         found = self.clauses.bound(lo, hi, np.array([c.status for c in cells]))
-        each = (time.perf_counter() - began) / len(cells)
+        each = (read_clock() - began) / len(cells)
         self._at_once = max(
             1, min(SETTINGS.most_at_once, int(SETTINGS.seconds_a_call / max(each, 1e-9)))
         )
@@ -164,7 +164,7 @@ class Paving:
             None once that is reached (or nothing is left to bisect); else `"time"`, `"memory"`,
             `"pieces"` or `"interrupted"`.
         """
-        until = time.perf_counter() + seconds
+        until = read_clock() + seconds
         try:
             with deadline(seconds):
                 return self._refine(tol, until, most)
@@ -178,7 +178,7 @@ class Paving:
     def _refine(self, tol: float, until: float, most: int) -> str | None:
         fresh = [c for c in self.leaves() if c.blame is None]
         while fresh:
-            if time.perf_counter() > until:
+            if read_clock() > until:
                 return "time"
             few = self._at_once
             self.look(fresh[:few])
@@ -205,7 +205,7 @@ class Paving:
         while heap and total > tol:
             if count >= most:
                 return "pieces"
-            if time.perf_counter() > until:
+            if read_clock() > until:
                 return "time"
             few = max(1, min(self._at_once, len(heap) // 2, most - count))
             cells = [heapq.heappop(heap)[2] for _ in range(min(few, len(heap)))]

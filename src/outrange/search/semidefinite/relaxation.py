@@ -7,12 +7,12 @@ anew.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...core import up
+from ...core.clock import read_clock
 from ..neuron_split.drop_stable import without_stable
 from ..neuron_split.relaxed_net import RelaxedNet
 from .forms import BoundedForms
@@ -99,7 +99,7 @@ class SemidefiniteRelaxation:
 
     def turn(self, row: SemidefiniteRow) -> None:
         """Bound a row, in place, with more products than before."""
-        began = time.perf_counter()
+        began = read_clock()
         count = self._forms.variables_of(row.value)
         products, method = self._products.first(count), self._methods[count]
         known = products.free.size
@@ -114,7 +114,7 @@ class SemidefiniteRelaxation:
         row.least, row.turns = max(row.least, least), row.turns + 1
         row.at = self._input(found.moments)
         self._add(row, products.chosen(np.arange(known, products.free.size)), found, known)
-        row.seconds = time.perf_counter() - began
+        row.seconds = read_clock() - began
 
     def _add(self, row: SemidefiniteRow, added: Products, found: Multipliers, known: int) -> None:
         """Choose what the next turn of a row adds: what held this one back, and what it lacked."""

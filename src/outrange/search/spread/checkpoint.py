@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
 import zipfile
 from contextlib import suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core import VERSION, InputError, value_digest
+from ...core.clock import read_wall_clock
 from ...executors.seam import Workers
 from ...graph.graph import graph_digest
 from ..common.incumbent import Incumbent
@@ -62,7 +62,7 @@ class Checkpoint:
 
     def __init__(self, path: Path, question: str) -> None:
         self._path, self._question = path, question
-        self._next = time.perf_counter() + EVERY
+        self._next = read_wall_clock() + EVERY
         self._warned = False
 
     @classmethod
@@ -96,11 +96,11 @@ class Checkpoint:
     @property
     def is_due(self) -> bool:
         """Whether it is time for one."""
-        return time.perf_counter() >= self._next
+        return read_wall_clock() >= self._next
 
     def save(self, state: TreeState) -> None:
         """Write a state. A kill leaves the old one or the new one; so does a full disk."""
-        begin = time.perf_counter()
+        begin = read_wall_clock()
         part = self._path.with_name(f"{self._path.name}.part")
         arrays = {f.name: getattr(state, f.name) for f in fields(state) if f.name != "boxes"}
         boxes = {f"boxes_{f.name}": getattr(state.boxes, f.name) for f in fields(state.boxes)}
@@ -113,8 +113,8 @@ class Checkpoint:
             os.replace(part, self._path)
         except OSError as error:
             self._unwritten(part, error)
-        spent = time.perf_counter() - begin
-        self._next = time.perf_counter() + max(EVERY, spent / SHARE)
+        spent = read_wall_clock() - begin
+        self._next = read_wall_clock() + max(EVERY, spent / SHARE)
 
     def _unwritten(self, part: Path, error: OSError) -> None:
         """The search goes on; what was written before stays."""

@@ -3,7 +3,6 @@
 import hashlib
 import math
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from ...answers.study.progress import StudyProgress
 from ...answers.study.study import Study
 from ...core import InputError
+from ...core.clock import read_clock
 from ...executors.pool import Pool
 from ...frontends.keras.api import keras
 from ..targets import read_targets
@@ -61,7 +61,7 @@ class Comparison:
         engine: str, file: str | Path | None, progress: Callable[[StudyProgress], None] | None,
         pool: Pool | None = None,
     ) -> None:  # fmt: skip
-        self.begun = time.perf_counter()
+        self.begun = read_clock()
         self.goal, self.progress, self.pool = goal, progress, pool
         self.limit = seconds_of(budget)
         for name, value in (("starts", starts), ("epochs", epochs), ("batch_size", batch_size)):
@@ -131,7 +131,7 @@ class Comparison:
             if record.matches(old, self.file) and old.status == "complete":
                 return old
             self.earlier = record.restore(old, self.file)
-        self.saved = time.perf_counter()
+        self.saved = read_clock()
         try:
             if self.pool is not None:
                 spread(record, self.trainings, self.pool, self.left, lambda: self.told(record))
@@ -157,7 +157,7 @@ class Comparison:
 
     @property
     def seconds(self) -> float:
-        return time.perf_counter() - self.begun
+        return read_clock() - self.begun
 
     def left(self) -> float:
         """Seconds until the time is over."""
@@ -179,9 +179,9 @@ class Comparison:
 
     def told(self, record: ComparisonRecord) -> None:
         """Tell how far it is, and keep it from time to time."""
-        if self.file is not None and time.perf_counter() - self.saved > SAVE_EVERY:
+        if self.file is not None and read_clock() - self.saved > SAVE_EVERY:
             record.save(self.file, "interrupted", self.earlier + self.seconds)
-            self.saved = time.perf_counter()
+            self.saved = read_clock()
         if self.progress is not None:
             self.progress(
                 StudyProgress(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
+from ...core.clock import read_clock
 from ...executors.parcel import Parcel, packed, unpacked
 from ...executors.shelf import Kept
 from ...frontends.keras.api import keras
@@ -89,7 +89,7 @@ def train_slice(kept: Kept, asked: TrainingSlice, state: Sequence[np.ndarray]) -
     Raises:
         InputError: This worker would not compute the same, or lacks a module.
     """
-    begin, name = time.perf_counter(), f"group of {asked.label}"
+    begin, name = read_clock(), f"group of {asked.label}"
     # A slice that nobody waits for any more may still run in this process.
     with kept.once(f"turn of {asked.label}", lambda _: threading.Lock()):
         group = kept.once(name, lambda _: _group(kept, asked.label, state))
@@ -98,14 +98,14 @@ def train_slice(kept: Kept, asked: TrainingSlice, state: Sequence[np.ndarray]) -
         for tick in range(asked.first, asked.until):
             group.advance_from(tick)
             found.append(group.evaluate())
-            now = time.perf_counter()
+            now = read_clock()
             compiled = now if compiled is None else compiled
             if now - begin >= asked.left or now - compiled >= asked.seconds:
                 break
         losses, metrics, spreads = zip(*found, strict=True)
         part = TrainedPart(losses, metrics, spreads[-1], group.state())
         is_last = asked.first + len(found) == group.options.ticks
-        if is_last or time.perf_counter() - begin >= asked.left:
+        if is_last or read_clock() - begin >= asked.left:
             kept.drop(name)
     return part
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Callable
 
 from ...core import InputError
+from ...core.clock import read_wall_clock
 from ...executors.crew import ATTEMPTS, TICK, Crew, Done
 from ...executors.pool import Pool
 from .plan import TrainedPart
@@ -106,9 +106,9 @@ class Spread:
                 # Workers import meanwhile.
                 self.record.measure_starts()
                 self.hear(self.left())
-            end = time.perf_counter() + LATE
-            while len(self.crew) and not self.pool.broken and time.perf_counter() < end:
-                self.hear(end - time.perf_counter())
+            end = read_wall_clock() + LATE
+            while len(self.crew) and not self.pool.broken and read_wall_clock() < end:
+                self.hear(end - read_wall_clock())
         finally:
             self.crew.end()
         if not self.pool.broken:
@@ -128,7 +128,7 @@ class Spread:
                 min(SECONDS, self.budget / (LAPS * rounds)),
                 self.left(),
             )
-            self.given[group] = time.perf_counter()
+            self.given[group] = read_wall_clock()
             self.crew.give(
                 group,
                 f"train {asked.label}",
@@ -152,7 +152,7 @@ class Spread:
             return
         if done.error is not None:
             raise done.error
-        took = time.perf_counter() - self.given[group]
+        took = read_wall_clock() - self.given[group]
         self.longest = took if math.isinf(self.longest) else max(took, self.longest)
         self.laps.enter(group, done.value)
         self.told()

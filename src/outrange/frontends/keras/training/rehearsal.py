@@ -1,6 +1,5 @@
 """A few steps of training on a copy of the model, with its own optimizer."""
 
-import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ....core.clock import read_processor_clock
 from ....program import Rehearsal
 from .backends.jitted import JaxTraining
 from .copies.clone import Clone, clone
@@ -143,7 +143,7 @@ def _run(
     most = _most_at_once(k, first if whole else data, batch or rows)
     losses: list[float] = []
     looks: list[tuple[int, float]] = []
-    start = last = time.process_time()
+    start = last = read_processor_clock()
     pace = 0.0
     while len(losses) < steps:
         i = len(losses)
@@ -163,7 +163,7 @@ def _run(
             found, seen = copy.steps(x, y, due, first)
             looks += zip((i + np.flatnonzero(due)).tolist(), seen, strict=False)
         losses += found
-        now = time.process_time()
+        now = read_processor_clock()
         pace, last = (now - last) / count, now
         if i <= COMPILING:
             start = now  # what came before was compiled
