@@ -1,5 +1,6 @@
 """Boxes, conditions, rounding, warrants, the clock, errors: numbers with a warrant."""
 
+from . import work as work
 from .box import Bounds as Bounds, Box as Box
 from .clock import (
     Clock as Clock,

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import check_deadline, down, gamma
+from ..core import check_deadline, down, gamma, work
+from ..core.clock import charge
 from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from .relaxations import CurveRelaxation, MaxRelaxation, ProductRelaxation
@@ -210,6 +211,7 @@ def back_substitute(
                 continue
             check_deadline()
             rows = waiting.pop(v, np.zeros(1))
+            charge(work.VALUE * rows.size)
             for join in joins.get(v, ()):
                 rows = rows + join.rows
                 constant = constant - dots(np.abs(rows), join.price)

@@ -162,8 +162,7 @@ class CrownPass:
 
     def _forward(self, value: int, node: Node) -> Bounds:
         before = [self.ends[j] for j in node.inputs]
-        rule = intervals.RULES[type(node.op)]
-        lo, hi = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
+        lo, hi = intervals.bound_op(node.op, before)
         if value in self.known:
             lo, hi = np.maximum(lo, self.known[value][0]), np.minimum(hi, self.known[value][1])
         return lo, hi

@@ -26,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Bounds, check_deadline, down, gamma, up
+from ..core import Bounds, check_deadline, down, gamma, up, work
+from ..core.clock import charge
 from ..graph import Graph, Node
 from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
@@ -237,9 +238,9 @@ def forward_step(
     node: Node, forms: list[ForwardForm], ends: list[Bounds], each: Each
 ) -> tuple[ForwardForm, Bounds]:
     """A node's form and ends; entries whose interval is much tighter drop their form."""
-    rule = intervals.RULES[type(node.op)]
-    least, most = rule(node.op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
+    least, most = intervals.bound_op(node.op, ends)
     forms = _of_one_count(forms)
+    charge(work.VALUE * least.size * (1 + forms[0].count))
     form = RULES[type(node.op)](node.op, forms, ends, each)
     if form is None:
         return _constant((least, most), 0), (least, most)

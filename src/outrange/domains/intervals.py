@@ -18,8 +18,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core import Bounds, add_toward, down, gamma, multiply_toward, up
+from ..core import Bounds, add_toward, down, gamma, multiply_toward, up, work
+from ..core.clock import charge
 from ..graph import Graph
+from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from .exact_sums import exact_affine
 from .registry import register
@@ -195,13 +197,23 @@ RULES = {
 }  # fmt: skip
 
 
+def bound_op(op: Op, ends: Sequence[Bounds]) -> Bounds:
+    """Bound the value of one op.
+
+    Args:
+        op: The op.
+        ends: Of each input, lower and upper ends `(B, n)`.
+    """
+    lo, hi = RULES[type(op)](op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
+    charge(work.INTERVAL * lo.size)
+    return lo, hi
+
+
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds]:
     """Ends of every value, in the order of the graph."""
     values: list[Bounds] = [(lo, hi)]
     for node in graph.nodes:
-        ends = [values[j] for j in node.inputs]
-        rule = RULES[type(node.op)]
-        values.append(rule(node.op, tuple(e[0] for e in ends), tuple(e[1] for e in ends)))
+        values.append(bound_op(node.op, [values[j] for j in node.inputs]))
     return values
 
 

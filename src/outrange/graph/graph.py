@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import ModelError, check_deadline, value_digest
+from ..core import ModelError, check_deadline, value_digest, work
+from ..core.clock import charge
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 
 
@@ -151,6 +152,7 @@ class Graph:
             for node in self.nodes:
                 check_deadline()
                 values.append(node.op.run(tuple(values[j] for j in node.inputs)))
+                charge(work.VALUE * values[-1].size)
         return values
 
     def run(self, x: np.ndarray) -> np.ndarray:

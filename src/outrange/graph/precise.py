@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Bounds, seconds_left
-from ..core.clock import read_clock
+from ..core import Bounds, seconds_left, work
+from ..core.clock import charge, read_clock
 from ..ops import Affine, Curve
 from ..ops.numerics.balls import balls, precision
 from .ball_pass import BallPass, CoefficientBalls
@@ -90,11 +90,12 @@ class Precise:
         if not self.affordable or not np.isfinite(points).all():
             return
         until = latest() if until is None else until
-        work, before = float(MOST_WORK), math.inf
+        products, before = float(MOST_WORK), math.inf
         while bits <= MOST_BITS:
-            work -= len(points) * self.work * (bits / 64)
-            if work < 0:
+            products -= len(points) * self.work * (bits / 64)
+            if products < 0:
                 return
+            charge(work.BALL * len(points) * self.work * (bits / 64))
             with precision(bits):
                 run = BallPass(self._graph, self._map_of, len(points), ends, until)
                 found = run.values(balls(points.T.ravel().tolist()), values)

@@ -7,6 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..core import work
+from ..core.clock import charge
 from .kinds import Affine, Entries, SubOp
 from .numerics.grid import grid_of
 from .numerics.scatter import Scatter
@@ -44,11 +46,13 @@ def dense(
 
     def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
         x = xs[0]
+        charge(x.size * columns)
         matrix = (size_of if absolute else weight).astype(x.dtype, copy=False)
         # One flat product: a stack of thin ones costs many times as much.
         return (x.reshape(-1, rows) @ matrix).reshape(x.shape[:-1] + (copies * columns,))
 
     def adjoint(y: np.ndarray) -> tuple[np.ndarray, ...]:
+        charge(y.size * rows)
         out = y.reshape(-1, columns) @ weight.T
         return (out.reshape(y.shape[:-1] + (copies * rows,)),)
 
@@ -100,6 +104,7 @@ def joined(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "dense"
     sizes = tuple(len(weight) for weight in weights)
 
     def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
+        charge(bias.size * sum(x.size for x in xs))
         parts = [
             x @ (np.abs(weight) if absolute else weight).astype(x.dtype, copy=False)
             for x, weight in zip(xs, weights, strict=True)
@@ -107,6 +112,7 @@ def joined(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "dense"
         return sum(parts[1:], parts[0])
 
     def adjoint(y: np.ndarray) -> tuple[np.ndarray, ...]:
+        charge(y.size * sum(sizes))
         return tuple(y @ weight.T for weight in weights)
 
     terms = max(sum(sizes) + len(sizes), bias.size)
@@ -233,6 +239,7 @@ def gather_sum(
 
     def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
         x = xs[0]
+        charge(work.TERM * index.size * (x.size // size))
         return np.einsum(
             "...mk,mk->...m",
             x[..., source],
@@ -240,6 +247,7 @@ def gather_sum(
         )
 
     def adjoint(y: np.ndarray) -> tuple[np.ndarray, ...]:
+        charge(work.TERM * index.size * (y.size // m))
         scatter, read, factor = transposed()
         products = np.take(y, read, axis=-1)
         products *= factor  # in place: a second large array costs more than the product

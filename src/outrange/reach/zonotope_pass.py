@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import Bounds, check_deadline
+from ..core import Bounds, check_deadline, work
+from ..core.clock import charge
 from ..domains import intervals
 from ..graph import Graph, Node
 from ..ops import Affine, Product, Step
@@ -123,6 +124,7 @@ def through(graph: Graph, given: Zonotopes, assumed: Assumed | None = None) -> Z
                 if branch is not None:
                     chosen[v] = branch
             count = form.rows.shape[1]
+            charge(work.VALUE * form.rows.size)
             forms.append(form)
             ends.append(found)
             for j in node.inputs:
@@ -137,7 +139,7 @@ def _step(
     node: Node, forms: list[Zonotopes], ends: list[Bounds], chosen: dict[int, Zonotopes]
 ) -> tuple[Zonotopes, Bounds]:
     op = node.op
-    plain = intervals.RULES[type(op)](op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
+    plain = intervals.bound_op(op, ends)
     rule: Callable = RULES[type(op)]
     form: Zonotopes = rule(op, forms, ends)
     if isinstance(op, Affine) and chosen:

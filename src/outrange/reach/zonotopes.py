@@ -187,7 +187,7 @@ def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
 
 def _steps(op: Step, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
     """Its interval: a step has no slope."""
-    lo, hi = intervals.RULES[type(op)](op, (ends[0][0],), (ends[0][1],))
+    lo, hi = intervals.bound_op(op, ends[:1])
     flat = flat_box(lo, hi)
     none = np.zeros((len(lo), forms[0].rows.shape[1], lo.shape[1]))
     return with_symbols(flat.center, none, np.zeros_like(flat.rest), flat.rest)

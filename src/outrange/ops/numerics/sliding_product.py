@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ...core.clock import charge
 from .slide import Slide
 
 
@@ -111,6 +112,7 @@ class SlidingProduct:
     ) -> np.ndarray:
         """`function` writes one chunk of rows at a time, so that its copies stay small."""
         copies = rows.shape[-1] // own
+        charge(rows.size // own * self.matrix.size * math.prod(self.slide.outputs))
         flat = rows.reshape(math.prod(rows.shape[:-1]) * copies, own)
         out = np.empty((len(flat), size), rows.dtype)
         places = self.channels[0] * math.prod((*self.slide.kernel, *self.slide.outputs))

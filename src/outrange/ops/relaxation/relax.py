@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...core import work
+from ...core.clock import charge
 from ..curve import Curve
 from ..step import Step
 from . import envelope
@@ -91,6 +93,7 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
     lo, hi = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
     shape = lo.shape
     lo, hi = lo.ravel(), hi.ravel()
+    charge(work.LINE * lo.size)
     if theta is not None:
         theta = np.clip(np.broadcast_to(np.asarray(theta, np.float64), shape).ravel(), 0.0, 1.0)
     with np.errstate(all="ignore"):

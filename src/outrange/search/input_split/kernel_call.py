@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.clock import read_clock
+from ...core import work
+from ...core.clock import charge, read_clock
 from ..common.incumbent import Incumbent
 from ..kernel.binding import CompiledProgram, address
 
+
+UNSTABLE = 4
+"""One unit in so many counts as unstable in a box, and gets a row of intermediate bounds."""
 
 Room = dict[str, np.ndarray]
 
@@ -97,7 +101,15 @@ class KernelCall:
             address(self.closed),
             address(self._stats),
         )
+        self._charge()
         self.seconds = read_clock() - begin
+
+    def _charge(self) -> None:
+        """Report the work: back-substituted rows per box, and linear programs of exact leaves."""
+        program, steps = self._kernel.program, self._numbers[3]
+        rows = self._kernel.objectives * (steps + 1) + program.states / UNSTABLE
+        boxes = work.COMPILED * self.bounded * rows * program.products
+        charge(boxes + work.PIVOT * int(self._stats[2]) * program.states * program.inputs)
 
     @property
     def left(self) -> Room:

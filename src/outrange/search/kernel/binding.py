@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ...core import Box
+from ...core.clock import charge
 from .heights import heights_of as heights_of, sizes_of
 from .layer_program import LayerProgram
 from .sparse import Matrix, as_array, entries_of, share_of
@@ -234,6 +235,7 @@ class CompiledProgram:
         """Objectives `(batch, m)` at points `(batch, d)`, plain float64."""
         x = np.ascontiguousarray(x, np.float64)
         y = np.empty((len(x), self.objectives))
+        charge(len(x) * self.program.products)
         self.lib.evaluate(self.handle, len(x), address(x), address(y))
         return y
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
+from ...core import work
+from ...core.clock import charge
 from .sparse import Matrix
 
 
@@ -89,8 +92,14 @@ class LayerProgram:
         """Number of units that can be unstable."""
         return sum(layer.size for layer in self.layers if not layer.linear)
 
+    @cached_property
+    def products(self) -> int:
+        """Number of products of an evaluation at one point."""
+        return sum(matrix.size for layer in self.layers for matrix in layer.sources.values())
+
     def forward(self, x: np.ndarray) -> list[np.ndarray]:
         """Pre-activations of every layer at points `(batch, inputs)`."""
+        charge(len(x) * (self.products + work.VALUE * self.states))
         values, sums = [x], []
         for layer in self.layers:
             terms = (values[source] @ matrix.T for source, matrix in layer.sources.items())
@@ -112,6 +121,7 @@ class LayerProgram:
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Objective `k[i]` at point `x[i]`: all objectives `(batch, m)`, gradient `(batch, d)`."""
         sums = self.forward(x)
+        charge(len(x) * self.products)
         seed = np.zeros_like(sums[-1])
         seed[np.arange(len(x)), k] = 1.0
         pending: dict[int, np.ndarray] = {len(self.layers): seed}

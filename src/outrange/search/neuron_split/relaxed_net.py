@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...core import Box, check_deadline, down
+from ...core import Box, check_deadline, down, work
+from ...core.clock import charge
 from ...core.rounding import UNIT
 from ...domains.backward import BoxBatch, LinearForm, RelaxedGraph, RowInjection, back_substitute
 from ...domains.crown import CrownPass, CrownPlan
@@ -162,6 +163,7 @@ class RelaxedNet:
                 continue
             check_deadline()
             a = waiting.pop(v) if v in waiting else np.zeros(1)
+            charge(work.VALUE * a.size)
             if v in beta_rows:
                 a = a - beta_rows[v]
             node = self.graph.nodes[v - 1]
