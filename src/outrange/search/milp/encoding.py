@@ -111,12 +111,11 @@ class Encoding:
             ("mip_feasibility_tolerance", FEASIBILITY),
             ("primal_feasibility_tolerance", FEASIBILITY),
             ("dual_feasibility_tolerance", FEASIBILITY),
-            ("time_limit", float(time_limit)),
             ("objective_bound", float(cutoff)),
         ):
             solver.setOptionValue(name, value)
         solver.passModel(self._program(form))
-        run(solver)
+        run(solver, time_limit)
         status, kinds = solver.getModelStatus(), highspy.HighsModelStatus
         info = solver.getInfo()
         found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
@@ -130,7 +129,7 @@ class Encoding:
             return MilpBound(min(float(least), float(cutoff)), at, True)
         if np.isfinite(cutoff) and status in (kinds.kInfeasible, kinds.kObjectiveBound):
             return MilpBound(float(cutoff), None, True)
-        if status == kinds.kTimeLimit and self.binaries:
+        if status in (kinds.kTimeLimit, kinds.kInterrupt) and self.binaries:
             return MilpBound(min(float(info.mip_dual_bound), float(cutoff)), at, False)
         return MilpBound(-np.inf, at, False)
 

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core import Clock, work
+from ...core.clock import charge, is_counted
+
 
 def module() -> Any:
     """The package highspy."""
@@ -56,6 +59,8 @@ def least_linear(
     solver.setOptionValue("presolve", "off")  # It may detect infeasibility without a Farkas vector.
     solver.passModel(program)
     run(solver)
+    iterations = max(0, solver.getInfo().simplex_iteration_count)
+    charge(work.PIVOT * iterations * (cost.size + len(rows)))
     status = solver.getModelStatus()
     if status == highspy.HighsModelStatus.kOptimal:
         found = solver.getSolution()
@@ -68,12 +73,20 @@ def least_linear(
     return None
 
 
-def run(solver: Any) -> None:
-    """Solve; Ctrl-C asks HiGHS to stop, and is raised once it has.
+def run(solver: Any, seconds: float = np.inf) -> None:
+    """Solve within a limit; Ctrl-C asks HiGHS to stop, and is raised once it has.
 
     Raised inside HiGHS (it calls Python back) the exception would be lost or worse.
+
+    Args:
+        solver: A model has been passed to it.
+        seconds: The limit, of the ambient time source.
     """
     heard = []
+    if is_counted():
+        _count_checks(solver, Clock(seconds))
+    elif np.isfinite(seconds):
+        solver.setOptionValue("time_limit", float(seconds))
 
     def stop(number: int, frame: FrameType | None) -> None:
         heard.append(number)
@@ -89,6 +102,21 @@ def run(solver: Any) -> None:
             signal.signal(signal.SIGINT, usual)
     if heard:
         raise KeyboardInterrupt
+
+
+def _count_checks(solver: Any, clock: Clock) -> None:
+    """Charge counted time whenever HiGHS asks whether to go on, and stop it after the limit.
+
+    HiGHS asks after fixed amounts of its own work, never by a clock, so a run repeats exactly.
+    """
+    each = work.SOLVER_CHECK * solver.getNumCol()
+
+    def check(event: Any) -> None:
+        charge(each)
+        if clock.expired:
+            event.interrupt()
+
+    solver.cbMipInterrupt.subscribe(check)
 
 
 def quiet_solver() -> Any:
