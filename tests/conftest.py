@@ -115,6 +115,23 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _counted_time(request: pytest.FixtureRequest) -> Generator[None]:
+    """Count work in the place of time, so that no test depends on the speed of a machine.
+
+    A time limit of a second then means about a second's work, the same everywhere. Tests of
+    processes, signals, executors and servers are marked `wallclock`, and read the real clock.
+    """
+    if request.node.get_closest_marker("wallclock") is not None:
+        yield
+        return
+    from outrange.core.clock import CountedTime, time_source
+    from outrange.executors.cores import on_cores
+
+    with time_source(CountedTime()), on_cores(1):
+        yield
+
+
+@pytest.fixture(autouse=True)
 def _seeds(request: pytest.FixtureRequest) -> None:
     """Every test draws the same weights and data, whatever ran before it on its worker."""
     np.random.seed(0)

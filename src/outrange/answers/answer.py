@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from ..core import Bounds, InputDomain, ModelSource, Provenance, Warrant
+from ..core.clock import time_unit
 from .render.document import Document, Fold, Listing, Paragraph
 from .render.frame import frame
 from .render.html import html, page
@@ -20,19 +21,22 @@ from .tables.provenance import provenance_blocks
 
 @dataclass(frozen=True)
 class Cost:
-    """What an answer took.
+    """The work behind an answer.
 
     Args:
-        seconds: Wall-clock time in seconds.
+        seconds: Wall-clock time in seconds; under a `budget`, units of counted work.
         boxes: Sub-problems bounded.
+        unit: `"s"`, or `"units"` under a budget.
     """
 
     seconds: float
     boxes: int
+    unit: str = field(default_factory=time_unit)
 
     def __str__(self) -> str:
         boxes = f", {self.boxes:,} box{'' if self.boxes == 1 else 'es'}" if self.boxes else ""
-        return size(self.seconds) + boxes
+        spent = size(self.seconds) if self.unit == "s" else f"{self.seconds:.2f} {self.unit}"
+        return spent + boxes
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ def counterexamples(
     count: int = 10,
     apart: float = 0.0,
     time_limit: float | None = None,
+    budget: float | None = None,
     seed: int = 0,
     where: Any = None,
     progress: bool | None = None,
@@ -43,6 +44,8 @@ def counterexamples(
         apart: Any two must differ by at least this share of the input set's width, in some input;
             0 asks for distinct inputs only.
         time_limit: Stop after this many seconds; None for no limit.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         seed: Seed of the random points of the attack.
         where: A condition on `outrange.x`: only inputs that satisfy it count.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or
@@ -108,6 +111,7 @@ def bad_inputs(
     *,
     share_tol: float = 0.01,
     time_limit: float | None = None,
+    budget: float | None = None,
     most_pieces: int = 10_000,
     where: Any = None,
     progress: bool | None = None,
@@ -128,6 +132,8 @@ def bad_inputs(
         box: The input set, as for `outrange.verify`; but of real numbers only.
         share_tol: Stop when the share of the set's volume that is bad is known to this much.
         time_limit: Stop after this many seconds; None for no limit. The answer is valid either way.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         most_pieces: Stop at this number of boxes and polytopes.
         where: A condition on `outrange.x`: only inputs that satisfy it count as bad. Shares stay
             relative to the box.

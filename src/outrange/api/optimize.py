@@ -25,6 +25,7 @@ def minimize(
     where: Any = None,
     tol: float | None = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     check: bool = True,
@@ -47,6 +48,8 @@ def minimize(
         tol: Stop when the value is known to `tol` times the range attained by the form; None as
             for `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         seed: Seed of the attack's random points; no proof depends on it.
         certificate: A file to write a certificate of the proved end to, of a form of outputs and
             without `where`: see `outrange.output_range`.
@@ -88,6 +91,7 @@ def maximize(
     where: Any = None,
     tol: float | None = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     check: bool = True,
@@ -102,6 +106,8 @@ def maximize(
         where: See `outrange.minimize`.
         tol: See `outrange.minimize`.
         time_limit: See `outrange.minimize`.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         seed: See `outrange.minimize`.
         certificate: See `outrange.minimize`.
         check: See `outrange.minimize`.

@@ -36,6 +36,7 @@ def verify(
     *,
     where: Any = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     seed: int = 0,
     arithmetic: str | None = None,
     certificate: str | os.PathLike | None = None,
@@ -65,6 +66,8 @@ def verify(
             given as well, what lies in both counts.
         where: A condition on `outrange.x`: only inputs that satisfy it count, of a file's too.
         time_limit: Stop after this many seconds; None for no limit.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         seed: Seed of the attack's random points; no proof depends on it.
         arithmetic: What the network computes in: `"real"`, or `"float32"`: a proof then holds for
             the network as it is deployed, its sums in any order, and a counterexample is one that

@@ -31,6 +31,7 @@ def output_range(
     *,
     tol: float | None = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     rows: Any = None,
     layer: str | None = None,
     solver: bool = True,
@@ -58,6 +59,8 @@ def output_range(
             aims at 1e-6; the range of a curved network (`tanh`, softmax, attention) is content
             with 1e-4 where the rest would take longer than all before, and says so.
         time_limit: Stop after this many seconds; None for no limit.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         rows: `(k, outputs)`, an array of linear forms of the outputs to bound instead.
         layer: Bound the values this layer returns instead of the model's outputs.
         solver: Whether a mixed-integer solver may close what splitting the input set does not
@@ -221,6 +224,7 @@ def difference_range(
     *,
     tol: float | None = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     rows: Any = None,
     solver: bool = True,
     certificate: str | os.PathLike | None = None,
@@ -239,6 +243,8 @@ def difference_range(
         box: The input set, as for `outrange.output_range`, by the names of `model_a`.
         tol: See `outrange.output_range`, as all that follows.
         time_limit: Seconds; see there.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         rows: `(k, outputs)`: linear forms of the differences; see there.
         solver: See there.
         certificate: It holds the network of the difference in full.

@@ -13,6 +13,7 @@ import numpy as np
 from ..answers.answer import Answer
 from ..core import VERSION, Provenance, value_digest
 from ..live import followed
+from .budget import with_budget
 
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
@@ -49,14 +50,14 @@ def recorded(ask: Ask) -> Ask:
 
 
 def question(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
-    """A decorator: `recorded`, and shown under a title while it takes long.
+    """A decorator: `recorded`, `with_budget`, and shown under a title while it takes long.
 
     Args:
         title: What is asked, in a few words.
         hears: See `followed`.
     """
     shown = followed(title, hears)
-    return lambda ask: recorded(shown(ask))
+    return lambda ask: recorded(with_budget(shown(ask)))
 
 
 def _arguments(

@@ -42,6 +42,7 @@ def robustness(
     most: float | None = None,
     tol: float = 1e-3,
     time_limit: float | None = None,
+    budget: float | None = None,
     seed: int = 0,
     arithmetic: str = "real",
     certificate: str | os.PathLike | None = None,
@@ -70,6 +71,8 @@ def robustness(
         most: The largest radius of interest; by default all that `clip` leaves room for.
         tol: Stop when the radius is known to `tol` times itself.
         time_limit: Stop after this many seconds; None for no limit.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         seed: Seed of the attack's random points; no proof depends on it.
         arithmetic: What the network computes in, `"real"` or `"float32"`: see `outrange.verify`.
         certificate: A file to write a certificate of `lo` to, with `"inf"`: see `outrange.verify`.
@@ -186,6 +189,7 @@ def robust_accuracy(
     clip: tuple[float, float] | None = None,
     each: float = 10.0,
     time_limit: float | None = None,
+    budget: float | None = None,
     file: Any = None,
     seed: int = 0,
     executor: Any = None,
@@ -207,6 +211,8 @@ def robust_accuracy(
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
         each: Seconds per input.
         time_limit: Seconds in all; None for no limit.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         file: A path: results are kept there, and taken from there.
         seed: Seed of the attack's random points; no proof depends on it.
         executor: Who decides the inputs: a `concurrent.futures.Executor`, a `dask.distributed`

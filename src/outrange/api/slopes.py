@@ -35,6 +35,7 @@ def monotone(
     groups: Any = None,
     layer: str | None = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     check: bool = True,
@@ -62,6 +63,8 @@ def monotone(
             their order. Asks about groups instead of single outputs.
         layer: Ask about the values of this layer instead of the model's outputs.
         time_limit: Stop after this many seconds; None for no limit.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         seed: Seed of the random points tried; no proof depends on it.
         certificate: A file to write a certificate of the proved trends to, which a program of its
             own checks (docs/certificates.md): of the model's outputs, not of groups.
@@ -141,6 +144,7 @@ def gradient_range(
     layer: str | None = None,
     tol: float | None = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     check: bool = True,
@@ -161,6 +165,8 @@ def gradient_range(
         tol: Stop when each end is known to `tol` times the range attained by that derivative; None
             as for `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         seed: Seed of the random points that search for extreme values.
         certificate: A file to write a certificate of `lo` and `hi` to, which a program of its own
             checks (docs/certificates.md): of the model's outputs.
@@ -215,6 +221,7 @@ def lipschitz(
     layer: str | None = None,
     tol: float | None = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     seed: int = 0,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
@@ -232,6 +239,8 @@ def lipschitz(
         tol: Stop when each constant is known to `tol` times the range attained; None as for
             `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         seed: Seed of the random points that search for extreme values.
         progress: See `outrange.gradient_range`.
 

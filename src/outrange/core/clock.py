@@ -30,7 +30,7 @@ OPERATIONS = 1e9
 does in a second on one core, lost time between large products included."""
 
 READING = 1e-4
-"""Seconds that a reading or a report of work adds to counted time, for the Python code around it."""
+"""Seconds of counted time that a reading or a report of work adds for the code around it."""
 
 
 class OutOfTime(BaseException):
@@ -38,7 +38,9 @@ class OutOfTime(BaseException):
 
 
 class TimeSource(Protocol):
-    """A source of time, in seconds since an arbitrary moment."""
+    """A source of time, in seconds since an arbitrary moment, and the unit to print them with."""
+
+    unit: str
 
     def read(self) -> float: ...
 
@@ -49,6 +51,8 @@ class TimeSource(Protocol):
 
 class WallTime:
     """The computer's clock."""
+
+    unit = "s"
 
     def read(self) -> float:
         """Return the wall time."""
@@ -66,10 +70,13 @@ class CountedTime:
     """Time that advances by readings and by reported work, the same on every machine.
 
     One thread must do all the work: the order in which several threads read is not fixed.
+
+    Args:
+        unit: The unit to print a second with.
     """
 
-    def __init__(self) -> None:
-        self._seconds = 0.0
+    def __init__(self, unit: str = "s") -> None:
+        self.unit, self._seconds = unit, 0.0
 
     def read(self) -> float:
         """Advance by one reading, and return the time."""
@@ -129,6 +136,11 @@ def charge(operations: float) -> None:
         operations: Multiplications with an addition each, or their equivalent.
     """
     _source.get().charge(operations)
+
+
+def time_unit() -> str:
+    """Return the unit of the ambient time: `"s"`, or `"units"` of a budget."""
+    return _source.get().unit
 
 
 def is_counted() -> bool:

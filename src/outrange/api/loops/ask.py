@@ -47,6 +47,7 @@ def closed_loop(
     where: Any = None,
     tol: float | None = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     seed: int = 0,
     executor: Any = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
@@ -103,6 +104,8 @@ def closed_loop(
         tol: The gap of the pipe to reach, relative to what was seen. None: as near as it gets in
             8 s, or half the time that the verdict took.
         time_limit: Stop after this many seconds; None for no limit.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         seed: Of the simulated trajectories; no proof depends on it.
         executor: Who bounds the pieces of the initial set, and searches the tree of the loop
             unrolled: a `concurrent.futures.Executor`, a `dask.distributed` client, or the address

@@ -40,6 +40,7 @@ def loop_reach_sets(
     controls: Sequence[str] | None = None,
     where: Any = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     most_pieces: int = 10_000,
     seed: int = 0,
     progress: bool | None = None,
@@ -69,6 +70,8 @@ def loop_reach_sets(
         where: A condition on `outrange.x`: only initial states that satisfy it count. The sets are
             closed: of `x[0] > 0` limits of states belong to them.
         time_limit: Stop after this many seconds; None for no limit.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         most_pieces: Pieces of a step: of more the sets are covers from then on.
         seed: Of the simulated trajectories, to be drawn.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or

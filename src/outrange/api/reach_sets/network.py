@@ -21,6 +21,7 @@ def reach_set(
     where: Any = None,
     tol: float = 0.01,
     time_limit: float | None = None,
+    budget: float | None = None,
     most_pieces: int = 10_000,
     seed: int = 0,
     progress: bool | None = None,
@@ -46,6 +47,8 @@ def reach_set(
             inputs are halved until each output is known to this share of what it reaches.
         time_limit: Stop after this many seconds; None for no limit. The answer covers the image
             either way.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
         most_pieces: Stop at this number of pieces.
         seed: Of the inputs at which outputs are computed beside, to be drawn.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or

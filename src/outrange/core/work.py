@@ -1,0 +1,30 @@
+"""Rates at which numerical code charges counted time, in operations.
+
+An operation is a multiplication with an addition. Matrix products charge their operations; the
+rates here are for the rest, and were chosen so that a second of counted time takes about a second
+on one core. A change of a rate changes what a `budget` buys, never what is true.
+"""
+
+TERM = 4
+"""A gathered or scattered term of a sparse sum: it costs memory traffic, too."""
+
+VALUE = 10
+"""An entry of a value at a point, or a coefficient on its way back through a value."""
+
+INTERVAL = 40
+"""An entry of a value's interval."""
+
+LINE = 400
+"""An entry of a linear relaxation of a curve."""
+
+BALL = 100
+"""A product of two 64-bit numbers in ball arithmetic."""
+
+COMPILED = 1 / 14
+"""A product of back-substitution in the compiled kernel, which computes eight at a time."""
+
+PIVOT = 20
+"""A coefficient of a small linear program of an exact leaf, or of a large one per iteration."""
+
+SOLVER_CHECK = 4e5
+"""A column of a mixed-integer program, between two moments at which HiGHS may be interrupted."""
