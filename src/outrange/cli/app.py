@@ -12,6 +12,7 @@ from .options.boxes import BoxOptions
 from .options.declared import (
     ARITHMETIC,
     BOX_OPTIONS,
+    BUDGET,
     CERTIFICATE,
     EXECUTOR,
     LOOP_OPTIONS,
@@ -77,7 +78,7 @@ def app(context: click.Context) -> None:
     is_flag=True,
     help="Let no mixed-integer solver close what splitting the input set does not.",
 )
-@_with(ARITHMETIC, EXECUTOR, RESUME, *CERTIFICATE, *MODEL_OPTIONS)
+@_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, *CERTIFICATE, *MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
     """The least and the largest value of every output.
 
@@ -123,7 +124,7 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
     show_default=True,
     help="Of the random points that look for a counterexample.",
 )
-@_with(ARITHMETIC, EXECUTOR, RESUME, *CERTIFICATE, *MODEL_OPTIONS)
+@_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, *CERTIFICATE, *MODEL_OPTIONS)
 def verify_command(model: str, property_: str, **options: Any) -> int:
     """Whether PROPERTY holds for every input of a set.
 
@@ -261,7 +262,7 @@ def report_command(model: str, **options: Any) -> int:
 @app.command("loop", epilog=EXIT_CODES, short_help="A controller and a plant, step after step.")
 @click.argument("controller")
 @_with(*BOX_OPTIONS)
-@_with(*LOOP_OPTIONS, EXECUTOR)
+@_with(*LOOP_OPTIONS, BUDGET, EXECUTOR)
 def loop_command(controller: str, **options: Any) -> int:
     """Prove what CONTROLLER does to a plant, for every initial state of a set; Ctrl-C ends it.
 

@@ -1,10 +1,12 @@
 """Seconds that went by before a command could look at the clock: its time limit counts them."""
 
+import math
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from ..core import Clock, deadline
 from ..core.clock import read_clock, read_processor_clock
@@ -13,6 +15,9 @@ from ..core.clock import read_clock, read_processor_clock
 LEAST_READING = 3.0
 """Seconds that a command may read its model once the framework is imported, however short its
 limit: nothing can interrupt an import, and an answer without bounds is none."""
+
+LEAST_SEARCH = 1e-3
+"""Seconds of a search whose command used up its time with reading."""
 
 
 _seconds: ContextVar[float] = ContextVar("outrange_start_up", default=0.0)
@@ -29,6 +34,19 @@ def count_start_up() -> None:
 def command_began() -> float:
     """When the command began, on the clock of `core.clock.read_clock`."""
     return read_clock() - _seconds.get()
+
+
+def question_limit(clock: Clock, budget: float | None) -> dict[str, Any]:
+    """Return the limit of a question, as the public functions take it.
+
+    Args:
+        clock: The clock of the command.
+        budget: Units of work of `--budget`, in place of the time that is left.
+    """
+    if budget is not None:
+        return {"budget": budget}
+    # A search without time left is still checked and started once.
+    return {"time_limit": None if math.isinf(clock.limit) else max(clock.left, LEAST_SEARCH)}
 
 
 @contextmanager

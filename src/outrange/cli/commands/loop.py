@@ -14,7 +14,7 @@ from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import load_model
-from ..start_up import command_began, reading
+from ..start_up import command_began, question_limit, reading
 
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def ask_loop(
     parameters: tuple[float, float] | None,
     where: str | None,
     seconds: float,
+    budget: float | None = None,
     tol: float | None,
     seed: int,
     picture: str | None,
@@ -65,6 +66,7 @@ def ask_loop(
         parameters: Their ends.
         where: A condition on the initial states.
         seconds: Of wall time, for reading the files too.
+        budget: Units of work in place of seconds.
         tol: See `outrange.closed_loop`.
         seed: Of the simulated trajectories.
         picture: A file to draw the states over time in.
@@ -99,8 +101,8 @@ def ask_loop(
             return fail(late, OPEN)
         asked |= _written(network, box, _plant(plant, formulas), formulas)
         asked |= {"dt": _period(dt)}
-    found = closed_loop(**asked, time_limit=max(clock.left, 1e-3))
-    answer: Loop = as_asked(found, time_limit=seconds)
+    found = closed_loop(**asked, **question_limit(clock, budget))
+    answer: Loop = found if budget is not None else as_asked(found, time_limit=seconds)
     if table is not None:
         answer.csv(table)
     if picture is not None:

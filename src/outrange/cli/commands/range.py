@@ -17,7 +17,7 @@ from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import load_model
-from ..start_up import command_began, reading
+from ..start_up import command_began, question_limit, reading
 
 
 CODES = {"exact": EXACT, "interrupted": INTERRUPTED}
@@ -32,6 +32,7 @@ def ask_range(
     layer: str | None,
     rows: str | None,
     seconds: float | None,
+    budget: float | None = None,
     tol: float | None,
     solver: bool,
     arithmetic: str | None = None,
@@ -67,7 +68,7 @@ def ask_range(
         network,
         where,
         tol=tol,
-        time_limit=None if seconds is None else max(clock.left, 1e-3),
+        **question_limit(clock, budget),
         rows=forms,
         layer=layer,
         solver=solver,
@@ -77,7 +78,8 @@ def ask_range(
         executor=executor,
         resume=resume,
     )
-    answer = as_asked(answer, time_limit=seconds)
+    if budget is None:
+        answer = as_asked(answer, time_limit=seconds)
     if output is not None:
         answer = replace(answer, outputs=labels, **_reshaped(answer, next(iter(labels.values()))))
     echo(json.dumps(answer.as_dict()) if as_json else str(answer))

@@ -16,7 +16,7 @@ from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import load_model
-from ..start_up import command_began, reading
+from ..start_up import command_began, question_limit, reading
 from ..text.verdict import competition_word, plain_word
 
 
@@ -34,6 +34,7 @@ def ask_verify(
     *,
     where: str | None,
     seconds: float,
+    budget: float | None = None,
     seed: int,
     arithmetic: str | None = None,
     certificate: str | None = None,
@@ -52,6 +53,7 @@ def ask_verify(
         echo: Prints on stdout.
         where: A condition on `x`, written out.
         seconds: Of wall time, for reading the files and for the search.
+        budget: Units of work in place of seconds.
         seed: Of the random points.
         arithmetic: `"real"` or `"float32"`; None for what a file declares.
         certificate: A file to write a certificate to, if it holds.
@@ -72,17 +74,15 @@ def ask_verify(
         with reading(model, clock):
             network = load_model(model, unsafe, box.feature_names)
         region = None if box.is_empty else box_of(box, network.graph.inputs)
-        # What cannot be searched in the time left is still checked and looked at once.
         from ...api.properties import verify
         from ...api.recorded import as_asked
 
-        left = max(clock.left, 1e-3)
         found = verify(
             network,
             asked,
             region,
             where=cut,
-            time_limit=left,
+            **question_limit(clock, budget),
             seed=seed,
             arithmetic=arithmetic,
             certificate=certificate,
@@ -90,7 +90,7 @@ def ask_verify(
             executor=executor,
             resume=resume,
         )
-        verdict = as_asked(found, time_limit=seconds)
+        verdict = as_asked(found, time_limit=seconds) if budget is None else found
     except OutOfTime:
         echo('{"result": "timeout"}' if as_json else "timeout")
         return fail("the time ran out before the model was read; give it more with --time", OPEN)

@@ -41,12 +41,11 @@ MODEL_OPTIONS = (
     option("--unsafe", is_flag=True, help=UNSAFE),
 )
 
-EXECUTOR = option(
-    "--executor", metavar="ADDRESS", help="Dask's scheduler, whose workers search: tcp://host:8786."
-)
-
-RESUME = option(
-    "--resume", metavar="FOLDER", help="Keep the state of the search there, and go on from it."
+BUDGET = option(
+    "--budget",
+    type=float,
+    metavar="UNITS",
+    help="Units of counted work in place of --time: the same answer on every machine.",
 )
 
 EXECUTOR = option(
