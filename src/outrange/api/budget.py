@@ -49,7 +49,8 @@ def with_budget(ask: Question) -> Question:
 
 def _check(budget: Any, options: dict[str, Any]) -> None:
     """Refuse a budget that is no positive number, or that stands beside what it excludes."""
-    if not isinstance(budget, Real) or not 0.0 < float(budget) < math.inf:
+    is_number = isinstance(budget, Real) and not isinstance(budget, bool)
+    if not is_number or not 0.0 < float(budget) < math.inf:
         raise InputError(f"`budget` is a positive, finite number. Received: budget={budget!r}.")
     if options.get("time_limit") is not None:
         raise InputError(
