@@ -18,7 +18,9 @@ def is_inside(graph: Graph, values: Sequence[np.ndarray]) -> np.ndarray:
     for curve, source in restricted(graph):
         x = values[source]
         inside = (x >= curve.on[0]) & (x <= curve.on[1])
-        for end in (*curve.on, *curve.holes):
+        for hole in curve.holes:
+            inside &= x != hole
+        for end in curve.on:
             if np.isfinite(end):  # An end may be a pole, as that of a logarithm is.
                 with np.errstate(all="ignore"):
                     inside &= (x != end) | np.isfinite(curve.f(np.full(1, end)))[0]

@@ -12,6 +12,7 @@ from ..core import UnsupportedError
 from ..ops import Affine, Curve, Largest, Rearrange
 from ..ops.pointwise import Expressions, applied
 from ..ops.pointwise.definitions import largest
+from ..ops.pointwise.domain import rewritten
 from ..ops.pointwise.limits import exact
 from ..ops.pointwise.op import Pointwise
 from .graph import Node
@@ -200,7 +201,10 @@ def _mapped(
     for row in rows.tolist():
         key = (name, *(int(v) for v in row[:k]), *row[k:])
         if key not in table.made:
-            table.made[key] = function(*key[1:])
+            more = tuple(row[k:])
+            table.made[key] = rewritten(
+                table, lambda *es, more=more: function(*es, *more), key[1 : k + 1]
+            )
         made.append(table.made[key])
     return Entries(source, np.array(made)[back.ravel()])
 

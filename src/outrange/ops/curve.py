@@ -91,6 +91,7 @@ class Curve:
         return (
             set(self.bends) == {"line"}
             and not self.jumps
+            and not self.holes
             and self.on[0] <= -np.finfo(np.float64).max
             and self.on[1] >= np.finfo(np.float64).max
         )

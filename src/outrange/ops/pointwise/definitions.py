@@ -11,7 +11,9 @@ import numpy as np
 from ...core import UnsupportedError
 from ..curve import Curve
 from ..registry import curve
+from .domain import restrict
 from .expression import Expressions
+from .nodes import NONNEGATIVE, NONZERO, Need
 from .primitives import PRIMITIVES
 
 
@@ -145,7 +147,20 @@ def of_curve(t: Expressions, c: Curve, u: int) -> int:
     branches = [t.scale(u, Fraction(s), Fraction(o)) for s, o in lines]
     at = []
     for i, knot in enumerate(c.knots):
+        if knot in c.holes:
+            at.append(branches[i])
+            continue
         value = Fraction(float(np.asarray(c.f(np.asarray(knot)))))
         sides = [Fraction(s) * Fraction(knot) + Fraction(o) for s, o in lines[i : i + 2]]
         at.append(branches[i + sides.index(value)] if value in sides else t.constant(value))
-    return t.switch(u, c.knots, branches, at)
+    return restrict(t, t.switch(u, c.knots, branches, at), _limits(t, c, u))
+
+
+def _limits(t: Expressions, c: Curve, u: int) -> list[Need]:
+    """Where a curve of straight lines is defined."""
+    found = [Need(u, Fraction(hole), NONZERO) for hole in c.holes]
+    if np.isfinite(c.on[0]):
+        found.append(Need(u, Fraction(c.on[0]), NONNEGATIVE))
+    if np.isfinite(c.on[1]):
+        found.append(Need(t.scale(u, -1), -Fraction(c.on[1]), NONNEGATIVE))
+    return found

@@ -13,7 +13,19 @@ from fractions import Fraction
 from ...core import UnsupportedError
 from . import identities
 from .limits import EXPRESSION_WORK, MOST_EXPRESSIONS, MOST_TERMS, Effort, check_sum, exact
-from .nodes import Apply, CurveVariable, Expression, Monomial, Number, Sum, Switch, Terms, merged
+from .nodes import (
+    Apply,
+    CurveVariable,
+    Expression,
+    Monomial,
+    Need,
+    Number,
+    Restricted,
+    Sum,
+    Switch,
+    Terms,
+    merged,
+)
 from .text import written
 
 
@@ -40,6 +52,8 @@ class Expressions:
         """The least and the largest value of an expression, where that was noted."""
         self.slopes: dict[int, int] = {}
         """Derivatives that were taken before."""
+        self.domains: dict[int, frozenset[Need]] = {}
+        """Conditions of expressions, collected before (see `domain`)."""
         self.made: dict[tuple, int] = {}
         """What was made of other expressions before, by a name for how and by all it takes."""
         self._known: dict[Expression, int] = {}
@@ -206,7 +220,16 @@ class Expressions:
             return branches[0]
         return self._enter(Switch(argument, knots, tuple(branches), tuple(at)))
 
+    def restricted(self, value: int, needs: Iterable[Need]) -> int:
+        """`value` where all `needs` hold, and undefined elsewhere."""
+        return self._enter(Restricted(value, tuple(sorted(needs))))
+
     # ---- looking ----------------------------------------------------------------------------
+
+    def split(self, e: int) -> tuple[int, tuple[Need, ...]]:
+        """The value of an expression, and the needs that restrict it."""
+        node = self.nodes[e]
+        return (node.value, node.needs) if isinstance(node, Restricted) else (e, ())
 
     def polynomial(self, e: int) -> dict[int, Fraction] | None:
         """Power to coefficient if `e` is a polynomial in x."""
@@ -231,6 +254,8 @@ class Expressions:
             return (node.argument,)
         if isinstance(node, Switch):
             return (node.argument, *node.branches, *node.at)
+        if isinstance(node, Restricted):
+            return (node.value, *(n.argument for n in node.needs))
         return ()
 
     def needed(self, *roots: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 
 Number = float | Fraction
@@ -46,7 +47,29 @@ class Switch:
     at: tuple[int, ...]
 
 
-Expression = CurveVariable | Sum | Apply | Switch
+NONZERO, POSITIVE, NONNEGATIVE = "!=", ">", ">="
+
+
+class Need(NamedTuple):
+    """A condition without which an expression has no value: `argument`, a sign, `limit`."""
+
+    argument: int
+    limit: Fraction
+    sign: str
+
+
+@dataclass(frozen=True)
+class Restricted:
+    """`value` where all `needs` hold, and undefined elsewhere: what `x / x` is.
+
+    Never part of another expression: see `domain.rewritten`.
+    """
+
+    value: int
+    needs: tuple[Need, ...]
+
+
+Expression = CurveVariable | Sum | Apply | Switch | Restricted
 
 
 def merged(m: Monomial, n: Monomial) -> Monomial:

@@ -25,11 +25,13 @@ class Primitive:
         slope: The derivative at `u`, from the table, `u` and the attributes.
         above: The function is defined right of this number only; None: everywhere.
         waves: Whether it is a sine or cosine.
+        pole: Whether it is infinite at `above`.
     """
 
     slope: Callable[..., int]
     above: float | None = None
     waves: bool = False
+    pole: bool = False
 
 
 def _power_slope(t: Expressions, u: int, exponent: float) -> int:
@@ -50,8 +52,8 @@ def _bell(t: Expressions, u: int, sign: int) -> int:
 PRIMITIVES: dict[str, Primitive] = {
     "exp": Primitive(lambda t, u: t.apply("exp", u)),
     "expm1": Primitive(lambda t, u: t.apply("exp", u)),
-    "log": Primitive(lambda t, u: t.power(u, -1), above=0.0),
-    "log1p": Primitive(lambda t, u: t.power(t.scale(u, 1, 1), -1), above=-1.0),
+    "log": Primitive(lambda t, u: t.power(u, -1), above=0.0, pole=True),
+    "log1p": Primitive(lambda t, u: t.power(t.scale(u, 1, 1), -1), above=-1.0, pole=True),
     "sqrt": Primitive(
         lambda t, u: t.scale(t.multiply(t.apply("sqrt", u), t.power(u, -1)), Fraction(1, 2)),
         above=0.0,

@@ -13,6 +13,7 @@ import numpy as np
 from ...core import Bounds, InputError
 from ..curve import Curve
 from .definitions import of_curve
+from .domain import needs, restrict
 from .expression import Expressions
 from .intervals import sum_ends
 from .nodes import Sum
@@ -40,6 +41,8 @@ def applied(t: Expressions, c: Curve, u: int) -> int:
     if _is_identity(c, least, most):
         return u
     e = of_curve(t, c, u)
+    if restrict(t, e, needs(t, u)) != e:
+        return e  # It has other values where `u` has none.
     try:
         low, high = c.range(np.array([least]), np.array([most]))
     except InputError:  # It is not defined on all of them: nothing is known.

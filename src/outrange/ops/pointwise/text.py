@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from .nodes import Apply, CurveVariable, Sum, Switch
+from .nodes import Apply, CurveVariable, Restricted, Sum, Switch
 
 
 if TYPE_CHECKING:
@@ -45,6 +45,12 @@ def _parts(t: Expressions, e: int) -> Iterator[str]:
         yield "piecewise("
         yield from _parts(t, node.argument)
         yield ")"
+    elif isinstance(node, Restricted):
+        yield from _parts(t, node.value)
+        for i, need in enumerate(node.needs):
+            yield " and " if i else " where "
+            yield from _parts(t, need.argument)
+            yield f" {need.sign} {float(need.limit):g}"
     else:
         yield from _sum(t, node)
 

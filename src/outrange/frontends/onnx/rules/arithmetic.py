@@ -116,7 +116,7 @@ def matmul(c: OnnxCall) -> Operand:
 @op("Gemm", types="T T T -> T", T=FLOATS)
 def gemm(c: OnnxCall) -> Operand:
     x, y = c.x, c.operand(1)
-    alpha, beta = float(c.attr("alpha", 1.0)), float(c.attr("beta", 1.0))
+    alpha, beta = c.number("alpha"), c.number("beta")
     if c.opset < 7:
         c.attr("broadcast")
     if len(x.shape) != 2 or len(y.shape) != 2:
@@ -222,7 +222,7 @@ def batch_normalization(c: OnnxCall) -> Operand:
     c.attr("momentum")
     c.attr("consumed_inputs")
     x = c.x
-    factor = scale / np.sqrt(variance + float(c.attr("epsilon", 1e-5)))
+    factor = scale / np.sqrt(variance + c.number("epsilon"))
     shape = (-1,) + (1,) * max(len(x.shape) - 2, 0)
     c.together(x, factor.reshape(shape))
     centered = c.b.affine_map(x, 1.0, -average.reshape(shape), name="batch norm")

@@ -14,7 +14,6 @@ _SAME = {
     "Softplus": "softplus",
     "Softsign": "softsign",
     "Mish": "mish",
-    "HardSwish": "hard_silu",
     "Erf": "erf",
     "Exp": "exp",
     "Log": "log",
@@ -30,7 +29,7 @@ _SAME = {
 
 ACTIVATIONS = frozenset(_SAME) | {
     "Relu", "Abs", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink",
-    "HardSigmoid", "Gelu", "Swish", "Clip", "Softmax", "LogSoftmax",
+    "HardSigmoid", "HardSwish", "Gelu", "Swish", "Clip", "Softmax", "LogSoftmax",
 }  # fmt: skip
 """Operators whose input is worth showing beside their output."""
 
@@ -57,7 +56,7 @@ def absolute(c: OnnxCall) -> Operand:
 
 @op("LeakyRelu", types="T -> T", T=FLOATS)
 def leaky_relu(c: OnnxCall) -> Operand:
-    return c.b.curve("leaky_relu", c.x, negative_slope=float(c.attr("alpha", 0.01)))
+    return c.b.curve("leaky_relu", c.x, negative_slope=c.number("alpha"))
 
 
 @op("PRelu", types="T T -> T", T=FLOATS)
@@ -72,30 +71,28 @@ def prelu(c: OnnxCall) -> Operand:
 
 @op("Elu", types="T -> T", T=FLOATS)
 def elu(c: OnnxCall) -> Operand:
-    return c.b.curve("elu", c.x, alpha=float(c.attr("alpha", 1.0)))
+    return c.b.curve("elu", c.x, alpha=c.number("alpha"))
 
 
 @op("Selu", types="T -> T", T=FLOATS)
 def selu(c: OnnxCall) -> Operand:
-    # The file's alpha and gamma are float32 numbers near, not at, those of the usual definition.
-    alpha = float(c.attr("alpha", 1.67326319217681884765625))
-    gamma = float(c.attr("gamma", 1.05070102214813232421875))
-    return c.b.affine_map(c.b.curve("elu", c.x, alpha=alpha), gamma)
+    # The float32 alpha and gamma are near, not at, those of the usual definition.
+    return c.b.affine_map(c.b.curve("elu", c.x, alpha=c.number("alpha")), c.number("gamma"))
 
 
 @op("Celu", types="T -> T", T=FLOATS)
 def celu(c: OnnxCall) -> Operand:
-    return c.b.curve("celu", c.x, alpha=float(c.attr("alpha", 1.0)))
+    return c.b.curve("celu", c.x, alpha=c.number("alpha"))
 
 
 @op("ThresholdedRelu", types="T -> T", T=FLOATS)
 def thresholded_relu(c: OnnxCall) -> Operand:
-    return c.b.curve("threshold", c.x, threshold=float(c.attr("alpha", 1.0)), default=0.0)
+    return c.b.curve("threshold", c.x, threshold=c.number("alpha"), default=0.0)
 
 
 @op("Shrink", types="T -> T", T=NUMBERS)
 def shrink(c: OnnxCall) -> Operand:
-    bias, limit = float(c.attr("bias", 0.0)), float(c.attr("lambd", 0.5))
+    bias, limit = c.number("bias"), c.number("lambd")
     if c.counts and bias != 0.0:
         raise c.refuse_kind(str(c.kinds[0]), f"its attribute `bias` = {bias} is cut off there")
     if bias == 0.0:
@@ -107,8 +104,14 @@ def shrink(c: OnnxCall) -> Operand:
 
 @op("HardSigmoid", types="T -> T", T=FLOATS)
 def hard_sigmoid(c: OnnxCall) -> Operand:
-    alpha, beta = float(c.attr("alpha", 0.2)), float(c.attr("beta", 0.5))
-    return c.b.clip(c.b.affine_map(c.x, alpha, beta), 0.0, 1.0)
+    return c.b.clip(c.b.affine_map(c.x, c.number("alpha"), c.number("beta")), 0.0, 1.0)
+
+
+@op("HardSwish", types="T -> T", T=FLOATS)
+def hard_swish(c: OnnxCall) -> Operand:
+    # The operator is defined by a HardSigmoid, whose alpha is a float32 number.
+    gate = c.b.clip(c.b.affine_map(c.x, float(np.float32(1.0 / 6.0)), 0.5), 0.0, 1.0)
+    return c.b.multiply(c.x, gate)
 
 
 @op("Gelu", types="T -> T", T=FLOATS)
@@ -122,7 +125,7 @@ def gelu(c: OnnxCall) -> Operand:
 @op("Swish", types="T -> T", T=FLOATS)
 def swish(c: OnnxCall) -> Operand:
     # x * sigmoid(a x) = silu(a x) / a
-    alpha = float(c.attr("alpha", 1.0))
+    alpha = c.number("alpha")
     if alpha == 0.0:
         return c.b.affine_map(c.x, 0.5)
     inner = c.x if alpha == 1.0 else c.b.affine_map(c.x, alpha)

@@ -166,7 +166,7 @@ _CELLS = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}
 
 @op("LayerNormalization", types="T T T -> T", T=FLOATS)
 def layer_normalization(c: OnnxCall) -> Operand:
-    x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
+    x, axis, epsilon = c.x, int(c.attr("axis", -1)), c.number("epsilon")
     c.attr("stash_type")
     out = normalization.standardize(c.b, x, list(range(axis % len(x.shape), len(x.shape))), epsilon)
     out = c.b.multiply(out, c.constant(1, "scale"))
@@ -175,7 +175,7 @@ def layer_normalization(c: OnnxCall) -> Operand:
 
 @op("GroupNormalization", "InstanceNormalization", types="T T T -> T", T=FLOATS)
 def group_normalization(c: OnnxCall) -> Operand:
-    x, epsilon = c.x, float(c.attr("epsilon", 1e-5))
+    x, epsilon = c.x, c.number("epsilon")
     channels = x.shape[1]
     groups = int(c.attr("num_groups")) if c.node.op == "GroupNormalization" else channels
     grouped = c.b.reshape(x, (x.shape[0], groups, -1))
@@ -189,7 +189,7 @@ def group_normalization(c: OnnxCall) -> Operand:
 
 @op("RMSNormalization", types="T V -> V", T=FLOATS, V=FLOATS)
 def rms_normalization(c: OnnxCall) -> Operand:
-    x, axis, epsilon = c.x, int(c.attr("axis", -1)), float(c.attr("epsilon", 1e-5))
+    x, axis, epsilon = c.x, int(c.attr("axis", -1)), c.number("epsilon")
     c.attr("stash_type")
     axes = list(range(axis % len(x.shape), len(x.shape)))
     out = normalization.by_root_mean_square(c.b, x, axes, epsilon)

@@ -21,6 +21,7 @@ from ....graph.builder import Operand
 from ...whole import Within
 from ..kinds import BROUGHT, HALF, HELD, INTEGERS, Tensor, Types, exact_as, is_large, why_not
 from ..records import OnnxNode, Opaque
+from ..schemas import default_number
 
 
 _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
@@ -110,6 +111,11 @@ class OnnxCall:
         if isinstance(value, float) and np.isinf(value) and name not in _MAY_BE_INFINITE:
             raise self.refuse(f"its attribute `{name}` is {value}")
         return value
+
+    def number(self, name: str) -> float:
+        """Return the float attribute `name`, or the float32 default of the operator's schema."""
+        value = self.attr(name)
+        return default_number(self.node.op, self.opset, name) if value is None else float(value)
 
     def has(self, i: int) -> bool:
         """Whether input `i` is given."""

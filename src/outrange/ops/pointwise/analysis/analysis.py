@@ -5,6 +5,7 @@ Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ from ...curve import Curve
 from ..expression import Expressions
 from ..intervals import enclose
 from ..precision import functions, slope_error, value_error
+from ..nodes import Need
 from ..values import definition, program
 from .bends import Gap, Shape, Turns, gaps, measure, turns
 from .joints import Joints
@@ -60,7 +62,8 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
         shapes = [measure(t, piece) for piece in found]
         if not shapes:
             raise UnsupportedError("it is defined nowhere")
-        return _Facts(t, e, name, shapes, (left, right)).curve()
+        value, conditions = t.split(e)
+        return _Facts(t, value, name, shapes, (left, right), conditions).curve()
     except UnsupportedError as error:
         raise type(error)(f"the function {name} ({error})") from error
 
@@ -87,6 +90,7 @@ class _Facts:
         name: For reports.
         shapes: Its pieces, measured, from left to right.
         looked_at: The edges between which they were looked for.
+        needs: What else must hold where the expression has a value.
     """
 
     t: Expressions
@@ -94,6 +98,7 @@ class _Facts:
     name: str
     shapes: list[Shape]
     looked_at: tuple[Edge, Edge]
+    needs: Sequence[Need] = ()
     stretches: list[tuple[Gap, Turns]] = field(default_factory=list)
 
     def curve(self) -> Curve:
@@ -120,6 +125,10 @@ class _Facts:
         off = float(up(off, 2)) if off > 0 else 0.0
         f, df = functions(self.t, kept, [joints.starts(s.piece) for s in kept[1:]])
         f = self.only_followed(self.zero_kept(f, lo, hi), kept)
+        holes = (*joints.holes, *self.open_ends(kept, lo, hi))
+        beyond = self.beyond(lo, hi) if ends == self.looked_at and not holes else None
+        if beyond is None and any(shape.piece.lost for shape in kept):
+            f = _only_on(f, lo, hi, holes)
         lines = tuple(joints.lines)
         return Curve(
             name=self.name,
@@ -129,16 +138,26 @@ class _Facts:
             bends=tuple(joints.bends),
             turns=tuple(sorted({x + 0.0 for x in joints.turns})),
             on=(lo, hi),
-            beyond=self.beyond(lo, hi) if ends == self.looked_at and not joints.holes else None,
+            beyond=beyond,
             jumps=tuple(joints.jumps),
-            exact=definition(self.t, self.e),
+            exact=definition(self.t, self.e, self.needs),
             ulps=ulps,
             off=off,
             slope_error=slope_error(self.t, kept, lo, hi),
             lines=lines if any(x is not None for x in lines) else None,
-            holes=tuple(joints.holes),
+            holes=tuple(holes),
             part=len(kept) < self.count,
         )
+
+    def open_ends(self, kept: list[Shape], lo: float, hi: float) -> list[float]:
+        """The ends of the domain that are numbers at which the function is not defined."""
+        first, last = kept[0].piece, kept[-1].piece
+        return [
+            edge.at
+            for piece, edge, end in ((first, first.left, lo), (last, last.right, hi))
+            if edge.exact and edge.at == end and np.isfinite(end)
+            if piece.is_undefined_at(self.t, edge)
+        ]
 
     def zero_kept(self, f: Elementwise, lo: float, hi: float) -> Elementwise:
         """`f`, which may be 0 at 0 only if the function is."""
@@ -247,6 +266,18 @@ class _Facts:
                 if back[here].all():
                     high[here] = np.minimum(high[here], end[0])
         return float(low.min()), float(high.max())
+
+
+def _only_on(f: Elementwise, lo: float, hi: float, holes: Sequence[float]) -> Elementwise:
+    """`f`, not a number outside `[lo, hi]` and in the holes."""
+
+    def run(x: np.ndarray) -> np.ndarray:
+        inside = (lo <= x) & (x <= hi)
+        for hole in holes:
+            inside &= x != hole
+        return np.where(inside, f(x), np.nan)
+
+    return run
 
 
 def _distance(lo: float, hi: float) -> float:

@@ -61,7 +61,7 @@ class Joints:
             self.knots.append(gap.lo)
             return False
         edge = gap.shape.piece.left
-        if self._is_pole(before, gap, edge.at):
+        if self._is_pole(before, gap):
             self.knots.append(edge.at)
             self.holes.append(edge.at)
             return False
@@ -78,11 +78,13 @@ class Joints:
             self.turns.append(edge.at)
         return False
 
-    def _is_pole(self, before: Gap, gap: Gap, at: float) -> bool:
+    def _is_pole(self, before: Gap, gap: Gap) -> bool:
         """Whether one of two stretches has no value where they meet."""
-        for part in (before, gap):
-            low, high = enclose(self.table, part.shape.piece.expression, at, at)
-            if not (np.isfinite(low) & np.isfinite(high)).all():
+        edge = gap.shape.piece.left
+        for piece in (before.shape.piece, gap.shape.piece):
+            low, high = enclose(self.table, piece.expression, edge.at, edge.at)
+            finite = (np.isfinite(low) & np.isfinite(high)).all()
+            if not finite or piece.is_undefined_at(self.table, edge):
                 return True
         return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -10,10 +10,10 @@ from itertools import pairwise
 import numpy as np
 
 from ....core import UnsupportedError
+from ..domain import always, needs, never, unconditional
 from ..expression import Expressions
 from ..intervals import enclose, fraction_ends
-from ..nodes import Apply, Sum, Switch
-from ..primitives import PRIMITIVES
+from ..nodes import NONNEGATIVE, NONZERO, POSITIVE, Need, Switch
 from .cells import has_waves, signs
 
 
@@ -39,11 +39,19 @@ class Edge:
 
 @dataclass(frozen=True)
 class CurvePiece:
-    """`expression`, without branches, between two edges."""
+    """`expression`, without branches, between two edges.
+
+    Args:
+        left: The left edge.
+        right: The right edge.
+        expression: The expression.
+        lost: Conditions that hold inside the piece, and that its expression does not show.
+    """
 
     left: Edge
     right: Edge
     expression: int
+    lost: tuple[Need, ...] = ()
 
     @property
     def lo(self) -> float:
@@ -54,6 +62,14 @@ class CurvePiece:
     def hi(self) -> float:
         """Up to here."""
         return self.right.before
+
+    def is_undefined_at(self, t: Expressions, edge: Edge) -> bool:
+        """Return whether a lost condition may be violated at an edge of the piece."""
+        found = False
+        for need in self.lost:
+            low, high = enclose(t, need.argument, edge.before, edge.after)
+            found |= float(low[0]) <= need.limit <= float(high[0])
+        return found
 
 
 WHOLE = (Edge(-np.inf, -np.inf, -np.inf), Edge(np.inf, np.inf, np.inf))
@@ -77,7 +93,8 @@ def pieces(
     e: int,
     left: Edge = WHOLE[0],
     right: Edge = WHOLE[1],
-    settled: frozenset = frozenset(),
+    asked: frozenset[Need] = frozenset(),
+    settled: frozenset[Need] = frozenset(),
 ) -> list[CurvePiece]:
     """Cut the line between two edges; where `e` is not defined there is no piece.
 
@@ -86,34 +103,77 @@ def pieces(
         e: The expression.
         left: The left edge.
         right: The right edge.
-        settled: The poles and ends of domains that were cut at before.
+        asked: Conditions of what `e` was made of, which `e` itself need not show any more.
+        settled: Those that the line was cut at before.
 
     Raises:
         UnsupportedError: There is no end to the branches, or one cannot be told from another.
     """
-    switch = next((k for k in t.needed(e) if isinstance(t.nodes[k], Switch)), None)
-    found: list[CurvePiece] = []
+    e, own = t.split(e)
+    asked = asked | set(own) | needs(t, e)
+    if any(never(t, need) for need in asked):
+        return []
+    asked = frozenset(need for need in asked if not always(t, need))
+    switch = _first_switch(t, (e, *(need.argument for need in asked)))
+    for need in sorted(asked - settled):
+        if switch is not None and _first_switch(t, (need.argument,)) is not None:
+            continue
+        parts = _satisfying(t, need, left, right, touching=need.sign == NONZERO)
+        settled |= {need}
+        if parts != [(left, right)]:
+            return [p for a, b in parts for p in pieces(t, e, a, b, asked, settled)]
     if switch is not None:
-        node = t.nodes[switch]
-        assert isinstance(node, Switch)
-        _refuse_touching(t, node, left, right)
-        for a, b, gap in _cut(t, node.argument, node.knots, left, right):
-            chosen = t.substitute(e, {switch: node.branches[gap]})
-            found += pieces(t, chosen, a, b, settled)
-            if len(found) > MOST_PIECES:
-                raise UnsupportedError(f"a function of more than {MOST_PIECES} pieces")
-        return found
-    for argument, limit, both in _limits(t, e):
-        if (argument, limit) in settled:
+        return _by_branch(t, e, switch, left, right, asked, settled)
+    return _leaves(t, e, left, right, asked)
+
+
+def _first_switch(t: Expressions, roots: Iterable[int]) -> int | None:
+    """The first branch that is met for sure; its argument has none."""
+    met = (k for e in roots for k in unconditional(t, e) if isinstance(t.nodes[k], Switch))
+    return min(met, default=None)
+
+
+def _satisfying(
+    t: Expressions, need: Need, left: Edge, right: Edge, touching: bool
+) -> list[tuple[Edge, Edge]]:
+    """The stretches on which a condition holds; if `touching`, cut where it is just not met."""
+    parts = _cut(t, need.argument, (need.limit,), left, right, touching)
+    return [(a, b) for a, b, gap in parts if need.sign == NONZERO or gap == 1]
+
+
+def _by_branch(
+    t: Expressions,
+    e: int,
+    switch: int,
+    left: Edge,
+    right: Edge,
+    asked: frozenset[Need],
+    settled: frozenset[Need],
+) -> list[CurvePiece]:
+    """The pieces of each branch of a switch whose argument has none."""
+    node, found = t.nodes[switch], []
+    assert isinstance(node, Switch)
+    _refuse_touching(t, node, left, right)
+    for a, b, gap in _cut(t, node.argument, node.knots, left, right):
+        place = {switch: node.branches[gap]}
+        chosen = [n._replace(argument=t.substitute(n.argument, place)) for n in asked]
+        if any(never(t, need) for need in chosen):
             continue
-        parts = list(_cut(t, argument, (Fraction(limit),), left, right, touching=both))
-        if len(parts) == 1 and (both or parts[0][2] == 1):
-            continue
-        for a, b, gap in parts:
-            if both or gap == 1:
-                found += pieces(t, e, a, b, settled | {(argument, limit)})
-        return found
-    return [CurvePiece(left, right, e)]
+        found += pieces(t, t.substitute(e, place), a, b, frozenset(chosen), settled)
+        if len(found) > MOST_PIECES:
+            raise UnsupportedError(f"a function of more than {MOST_PIECES} pieces")
+    return found
+
+
+def _leaves(
+    t: Expressions, e: int, left: Edge, right: Edge, asked: frozenset[Need]
+) -> list[CurvePiece]:
+    """The piece between two edges, cut where conditions are just not met that `e` does not show."""
+    lost = frozenset(n for n in asked if n.sign != NONNEGATIVE) - needs(t, e)
+    parts = [(left, right)]
+    for need in sorted(n for n in lost if n.sign == POSITIVE):
+        parts = [p for a, b in parts for p in _satisfying(t, need, a, b, touching=True)]
+    return [CurvePiece(a, b, e, tuple(sorted(lost))) for a, b in parts]
 
 
 def jumping(t: Expressions, e: int) -> list[bool]:
@@ -154,18 +214,6 @@ def _refuse_touching(t: Expressions, node: Switch, left: Edge, right: Edge) -> N
         )
         if passed != met:
             raise UnsupportedError("a jump whose argument touches it and turns back")
-
-
-def _limits(t: Expressions, e: int) -> Iterator[tuple[int, float, bool]]:
-    """`(argument, limit, both)`: poles, and ends of domains (only above, unless `both`)."""
-    for k in t.needed(e):
-        node = t.nodes[k]
-        if isinstance(node, Sum):
-            yield from ((b, 0.0, True) for m, _ in node.terms for b, p in m if p < 0)
-        elif isinstance(node, Apply):
-            above = PRIMITIVES[node.name].above
-            if above is not None:
-                yield node.argument, above, False
 
 
 def _cut(

@@ -1,0 +1,34 @@
+"""Defaults of attributes, from the operator schemas of the package `onnx`."""
+
+import functools
+
+from ...core import UnsupportedError, pip_install
+from .api import api
+
+
+@functools.cache
+def default_number(op: str, opset: int, name: str) -> float:
+    """Return the default of a float attribute: a float32 number, as runtimes take it.
+
+    Args:
+        op: An operator of ONNX's own set.
+        opset: Version of the set. Where that version lacks the operator, the newest schema counts:
+            runtimes accept newer operators in older files.
+        name: Name of the attribute.
+
+    Raises:
+        UnsupportedError: The installed `onnx` states no default.
+    """
+    defs = api().defs
+    for version in ((opset,), ()):
+        try:
+            attribute = defs.get_schema(op, *version).attributes.get(name)
+        except defs.SchemaError:
+            continue
+        if attribute is not None and attribute.default_value.type == attribute.default_value.FLOAT:
+            return float(attribute.default_value.f)
+    raise UnsupportedError(
+        f"The default of an attribute must be in the schemas of the installed package `onnx`: "
+        f"{pip_install("-U", "onnx")}, or export the model with the attribute written out. "
+        f"Received: `{name}` of {op} of operator set {opset}."
+    )

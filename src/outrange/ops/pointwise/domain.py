@@ -1,0 +1,163 @@
+"""Where an expression is defined, kept while it is rewritten.
+
+Algebra drops subexpressions: `x / x` becomes 1, `0 log(x)` becomes 0, `sqrt(x)**2` becomes `x`. The
+model computes them, and has no value where one of them has none. So whoever writes a model's
+operation as an expression compares the conditions before and after: those that are lost stay, as a
+`Restricted` expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+
+from .expression import Expressions
+from .nodes import NONNEGATIVE, NONZERO, POSITIVE, Apply, Need, Restricted, Sum, Switch
+from .primitives import PRIMITIVES
+
+
+_POSITIVE = {"exp", "sigmoid", "softplus", "cosh", "erfc"}
+"""Primitives that are positive everywhere."""
+
+_DEEPEST = 16
+"""Levels that the test for a positive expression descends."""
+
+
+def rewritten(t: Expressions, function: Callable[..., int], operands: Sequence[int]) -> int:
+    """A function of expressions, defined only where all of them are.
+
+    Args:
+        t: The table.
+        function: From one expression for each operand; it sees none that is restricted.
+        operands: Expressions; negative numbers stand for absent ones and are passed on.
+    """
+    values = [t.split(e)[0] if e >= 0 else e for e in operands]
+    return restrict(t, function(*values), {n for e in operands if e >= 0 for n in needs(t, e)})
+
+
+def restrict(t: Expressions, e: int, conditions: Iterable[Need]) -> int:
+    """`e` where it is defined and `conditions` hold; `e` itself if it implies them."""
+    value, own = t.split(e)
+    stated = needs(t, value)
+    lost = {n for n in (*own, *conditions) if not _is_implied(n, stated)}
+    return t.restricted(value, lost) if lost else value
+
+
+def needs(t: Expressions, e: int) -> frozenset[Need]:
+    """Collect the conditions under which `e` has a value.
+
+    Conditions within a branch hold where the branch is taken only, and are left out. A logarithm of
+    0 is minus infinity, which is no value; but it is on a known side of every knot.
+    """
+    if e not in t.domains:
+        t.domains[e] = frozenset(n for n in _collected(t, e) if not always(t, n))
+    return t.domains[e]
+
+
+def _collected(t: Expressions, e: int) -> set[Need]:
+    found: set[Need] = set()
+    for k in unconditional(t, e):
+        node = t.nodes[k]
+        if isinstance(node, Restricted):
+            found.update(node.needs)
+        elif isinstance(node, Sum):
+            found.update(
+                Need(base, Fraction(0), NONZERO) for m, _ in node.terms for base, p in m if p < 0
+            )
+        elif isinstance(node, Apply):
+            found |= _of_primitive(node)
+        elif isinstance(node, Switch) and (inner := _one_logarithm(t, node.argument)) is not None:
+            found |= {n._replace(sign=NONNEGATIVE) for n in _of_primitive(inner)}
+    return found
+
+
+def _of_primitive(node: Apply) -> set[Need]:
+    primitive = PRIMITIVES[node.name]
+    if primitive.above is None:
+        return set()
+    has_pole = primitive.pole or dict(node.attributes).get("exponent", 1.0) < 0
+    sign = POSITIVE if has_pole else NONNEGATIVE
+    return {Need(node.argument, Fraction(primitive.above), sign)}
+
+
+def _one_logarithm(t: Expressions, e: int) -> Apply | None:
+    """Return the logarithm in `e` if minus infinity goes through: the rest is defined everywhere."""
+    found: Apply | None = None
+    for monomial in t.terms(e)[0]:
+        base, power = monomial[0]
+        node = t.nodes[base]
+        if isinstance(node, Apply) and PRIMITIVES[node.name].pole and monomial == ((base, 1),):
+            if found is not None:
+                return None
+            found = node
+        elif power < 0 or any(p < 0 or needs(t, b) for b, p in monomial):
+            return None
+    return found
+
+
+def unconditional(t: Expressions, e: int) -> list[int]:
+    """Everything that is computed for `e` whatever the branches taken, arguments first."""
+    found, pending = set(), [e]
+    while pending:
+        k = pending.pop()
+        if k in found:
+            continue
+        found.add(k)
+        node = t.nodes[k]
+        if isinstance(node, Restricted):
+            pending += [node.value, *(n.argument for n in node.needs)]
+        elif isinstance(node, Switch):
+            inner = _one_logarithm(t, node.argument)
+            pending.append(node.argument if inner is None else inner.argument)
+        else:
+            pending += t.children(k)
+    return sorted(found)
+
+
+def always(t: Expressions, need: Need) -> bool:
+    """Return whether a condition holds everywhere, as far as signs of terms tell."""
+    value = t.value_of(need.argument)
+    if value is not None:
+        return value > need.limit or (value == need.limit and need.sign == NONNEGATIVE)
+    if need.limit:
+        return False
+    sign = _sign(t, need.argument, _DEEPEST)
+    return sign == POSITIVE or (sign == NONNEGATIVE == need.sign)
+
+
+def never(t: Expressions, need: Need) -> bool:
+    """Return whether a condition of a constant is violated."""
+    return t.value_of(need.argument) is not None and not always(t, need)
+
+
+def _is_implied(need: Need, stated: frozenset[Need]) -> bool:
+    return need in stated or need._replace(sign=POSITIVE) in stated or _follows(need, stated)
+
+
+def _follows(need: Need, stated: frozenset[Need]) -> bool:
+    """Return whether `u > l` follows from `u >= l` and `u != l`."""
+    parts = {need._replace(sign=NONNEGATIVE), need._replace(sign=NONZERO)}
+    return need.sign == POSITIVE and parts <= stated
+
+
+def _sign(t: Expressions, e: int, depth: int) -> str | None:
+    """`POSITIVE` or `NONNEGATIVE` if an expression is so wherever it is defined, else None."""
+    node = t.nodes[e]
+    if isinstance(node, Apply):
+        if node.name in _POSITIVE:
+            return POSITIVE
+        return NONNEGATIVE if node.name in ("sqrt", "power") else None
+    if not isinstance(node, Sum) or node.constant < 0 or not depth:
+        return None
+    signs = {POSITIVE} if node.constant else set()
+    for monomial, c in node.terms:
+        factors = [
+            NONNEGATIVE if p % 2 == 0 and sign is None else sign
+            for base, p in monomial
+            for sign in [_sign(t, base, depth - 1)]
+            if not (p % 2 and sign is None)
+        ]
+        if c < 0 or len(factors) < len(monomial):
+            return None
+        signs.add(POSITIVE if set(factors) == {POSITIVE} else NONNEGATIVE)
+    return POSITIVE if POSITIVE in signs else NONNEGATIVE
