@@ -48,8 +48,9 @@ MOVING = (
     "expand.default", "repeat.default", "flip.default", "roll.default", "index_select.default",
     "as_strided.default", "diagonal.default", "unfold.default", "narrow.default", "tril.default",
     "triu.default", "pixel_shuffle.default", "view_copy.default", "gather.default",
-    "upsample_nearest2d.vec", "upsample_nearest2d.default", "reflection_pad1d.default",
-    "reflection_pad2d.default", "replication_pad2d.default", "split_with_sizes_copy.default",
+    *(f"upsample_nearest{n}d.{kind}" for n in (1, 2, 3) for kind in ("vec", "default")),
+    *(f"{kind}_pad{n}d.default" for kind in ("reflection", "replication") for n in (1, 2, 3)),
+    "split_with_sizes_copy.default",
 )  # fmt: skip
 
 SAME = (
@@ -116,7 +117,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     ) for n in ("hard", "soft")},
     **{f"{n}_like.default": lambda c, v=v: np.full(c.x.shape, v)
        for n, v in (("zeros", 0.0), ("ones", 1.0))},
-    "full_like.default": lambda c: np.full(c.x.shape, float(get(c, "fill_value"))),
+    "full_like.default": lambda c: np.full(c.x.shape, number(c, "fill_value", 0)),
     "sym_size.int": lambda c: np.asarray(c.x.shape[get(c, "dim")]),
     "_prelu_kernel.default": lambda c: c.b.prelu(c.x, c.constant(1, "slopes")),
 }  # fmt: skip
@@ -128,14 +129,14 @@ rule = entering(RULES)
 
 @rule("add.Tensor", "sub.Tensor", "add.Scalar")
 def _add(c: TracedCall) -> Operand:
-    alpha = float(get(c, "alpha", 1)) * (-1.0 if c.kind.startswith("sub") else 1.0)
+    alpha = number(c, "alpha", 1) * (-1.0 if c.kind.startswith("sub") else 1.0)
     return c.b.combine([1.0, alpha], [tensor(c, "self"), tensor(c, "other")])
 
 
 @rule("addmm.default")
 def _addmm(c: TracedCall) -> Operand:
     weight, bias = get(c, "mat2"), tensor(c, "self")
-    alpha, beta = float(get(c, "alpha", 1)), float(get(c, "beta", 1))
+    alpha, beta = number(c, "alpha", 1), number(c, "beta", 1)
     if not isinstance(weight, Value) and not isinstance(bias, Value) and alpha == beta == 1.0:
         return c.b.dense(get(c, "mat1"), weight, np.broadcast_to(bias, weight.shape[1:]))
     product = matmul(c.b, get(c, "mat1"), weight)
@@ -175,7 +176,7 @@ def _clamp(c: TracedCall) -> Operand:
 
 @rule("pow.Tensor_Scalar")
 def _pow(c: TracedCall) -> Operand:
-    return power(c.b, c.x, float(get(c, "exponent")))
+    return power(c.b, c.x, number(c, "exponent", 1))
 
 
 @rule("pow.Tensor_Tensor")
@@ -203,7 +204,7 @@ def _cat(c: TracedCall) -> list[Operand]:
 
 @rule("constant_pad_nd.default")
 def _pad(c: TracedCall) -> Operand:
-    value = float(get(c, "value", 0) or 0)
+    value = number(c, "value", 0)
     pads = np.reshape(get(c, "pad"), (-1, 2))[::-1].tolist()
     pads = [(0, 0)] * (len(c.x.shape) - len(pads)) + [tuple(p) for p in pads]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import UnsupportedError
+from ...core import OutrangeError, UnsupportedError
 from ...graph import Builder, Operand, Value
 from .call import TracedCall, TracedStep
 from .complex import Complex, split
@@ -54,11 +54,28 @@ def lower(
 
 
 def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) -> list[Operand]:
-    if step.kind not in rules and not any(isinstance(x, Value | Complex) for x in inputs):
-        return list(step.run(*inputs))
-    if step.kind not in rules:
-        raise UnsupportedError(f"the operation {step.kind} is not described yet")
-    found = rules[step.kind](TracedCall(b, step, inputs))
+    """Return the results of a step.
+
+    Raises:
+        ModelError: The step cannot be read; the message names it and its line of code.
+    """
+    where = f", in {step.where}" * bool(step.where)
+    try:
+        if step.kind not in rules and not any(isinstance(x, Value | Complex) for x in inputs):
+            return list(step.run(*inputs))
+        if step.kind not in rules:
+            raise UnsupportedError(f"the operation {step.kind} is not described yet")
+        found = rules[step.kind](TracedCall(b, step, inputs))
+    except OutrangeError as error:
+        named = f" (operation {step.kind})" * (step.kind not in str(error))
+        raise type(error)(f"{str(error).rstrip('.')}{named}{where}") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise UnsupportedError(
+            f"the operation {step.kind} is used in a way that is not described yet{where}; please "
+            f"report it. Received: {type(error).__name__}: {str(error)[:300]}"
+        ) from error
     return list(found) if isinstance(found, list | tuple) else [found]
 
 
