@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Operand, Value, log_softmax, softmax
+from ...graph import Operand, Value, is_minus_infinity, log_softmax, softmax
 from ...graph.composites import logic
 from ...graph.whole import cast_whole
 from ..rule_table import entering
@@ -75,7 +75,14 @@ def _moved(c: TracedCall) -> list[Operand]:
 
 
 def _compared(how: str) -> Callable[[TracedCall], Any]:
-    return lambda c: logic.compare(c.b, how, tensor(c, "self"), tensor(c, "other"))
+    def rule(c: TracedCall) -> Operand:
+        x, y = tensor(c, "self"), tensor(c, "other")
+        if how == "equal" and isinstance(x, Value) and not isinstance(y, Value):
+            if y.size and (y == -np.inf).all():  # attention asks which entries are masked
+                return is_minus_infinity(c.b, x).astype(np.float64)
+        return logic.compare(c.b, how, x, y)
+
+    return rule
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core import ModelError, UnsupportedError
-from ..traced import TracedProgram, TracedStep
+from ...core import ModelError
+from ..traced import TracedProgram, TracedStep, random_numbers
 from .api import quiet, torch
 from .export import exported_function
 from .places import operation_place
@@ -107,11 +107,7 @@ def _step(t: Any, node: Any) -> TracedStep:
         # One of Python's operators on sizes, or a higher-order operation.
         kind = f"{getattr(node.target, 'namespace', 'operator')}.{node.target.__name__}"
     if t.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
-        raise UnsupportedError(
-            "it draws random numbers, so its output is no function of its input. Return "
-            "the distribution's parameters, its mean or its mode instead. "
-            f"Received: {kind}{', ' * bool(where)}{where}"
-        )
+        raise random_numbers(kind, where)
     if kind == "operator.getitem":
         source = node.args[0].name, node.args[1]
         return TracedStep("same", [source], makes, {}, lambda x: [x])

@@ -31,6 +31,20 @@ class TracedProgram:
     constants: Mapping[Hashable, np.ndarray]
 
 
+def random_numbers(kind: str, where: str = "") -> UnsupportedError:
+    """Return the error for an operation that draws random numbers.
+
+    Args:
+        kind: The framework's name of it.
+        where: The user's line of code behind it; empty if unknown.
+    """
+    return UnsupportedError(
+        "it draws random numbers, so its output is no function of its input. Return the "
+        "distribution's parameters, its mean or its mode instead. "
+        f"Received: {kind}{', ' * bool(where)}{where}"
+    )
+
+
 Rules = Mapping[str, Callable[[TracedCall], Any]]
 
 
