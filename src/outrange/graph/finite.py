@@ -10,9 +10,9 @@ from ..ops import Affine, Rearrange
 
 
 def check_finite(op: Any, source: str) -> None:
-    """Refuse an op with a constant that is NaN, or with an infinite coefficient.
+    """Refuse an op with a constant that is NaN, or with an infinite coefficient or bias.
 
-    A bias and a filled entry may be infinite: masks are.
+    What is added to a sum of values, or filled in, may be infinite: masks are.
 
     Args:
         op: Any op.
@@ -22,7 +22,8 @@ def check_finite(op: Any, source: str) -> None:
         ModelError: It has one.
     """
     if isinstance(op, Affine):
-        _check(op.name, source, op.bias[np.isnan(op.bias)])
+        is_mask = op.coefficients is not None
+        _check(op.name, source, op.bias[np.isnan(op.bias) if is_mask else ~np.isfinite(op.bias)])
         with np.errstate(all="ignore"):
             sums = op.apply(tuple(np.ones(n) for n in op.sizes), True)
         _check(op.name, source, sums[~np.isfinite(sums)])

@@ -263,13 +263,14 @@ def _same_twice(predict: Callable, x: np.ndarray, allowed: float) -> None:
 
 
 def _same_size(network: Network, predict: Callable, predict_one: Callable) -> None:
-    """Refuse a model whose output for a row depends on the number of rows.
+    """Refuse a model whose output for a row depends on its place, or on the number of rows.
 
     It is asked where the graph, which is of one row, is not the model.
     """
-    x = points(network.written, None, 0, few=True)[_ALONE:]
-    allowed = 2.0 * tolerance(network.written, stray(network.written, x[:1]))[0]
-    together, alone = predict(x)[0], np.ravel(predict_one(x))[: allowed.size]
+    x = points(network.written, None, 0, few=True)
+    last_first = x[::-1]
+    allowed = 2.0 * tolerance(network.written, stray(network.written, last_first[:1]))[0]
+    together, alone = predict(x)[-1], np.ravel(predict_one(last_first))[: allowed.size]
     with np.errstate(invalid="ignore"):
         if (np.abs(together - alone) > allowed).any():
             _same_twice(predict_one, x, allowed.max())

@@ -57,7 +57,7 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for log in loggers:
-            log.setLevel(logging.ERROR)
+            log.setLevel(logging.CRITICAL)
         try:
             yield
         finally:
@@ -144,7 +144,7 @@ def runner(module: Any) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
                 f"{', '.join(str(p.shape) for p in parts)}, and {type(error).__name__}: "
                 f"{str(error).strip()[:300]}"
             ) from error
-        return [np.asarray(x.detach().cpu()) for x in leaves if t.is_tensor(x)]
+        return [x.detach().cpu().double().numpy() for x in leaves if t.is_tensor(x)]
 
     return run
 

@@ -147,17 +147,14 @@ def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
     except ModelError as error:
         raise type(error)(f"Model `{name}`: {error}") from error
     outputs = [x if isinstance(x, Value) else np.asarray(x, float) for x in found]
+    if not outputs:
+        raise ModelError(f"A model must return a tensor. Received: none from `{name}`.")
     for x in outputs:
         if not x.shape or x.shape[0] != 1:
             raise UnsupportedError(
                 "The model must keep the batch axis. "
                 f"Received: an output of shape {tuple(x.shape)} for a batch of 1."
             )
-    if not any(x.size for x in outputs):
-        raise ModelError(
-            f"Model `{name}` must return at least one number. Received: outputs of the shapes "
-            f"{[tuple(x.shape) for x in outputs]}."
-        )
     names = ["output"] if len(outputs) == 1 else [f"output_{i}" for i in range(len(outputs))]
     for title, x in zip(names, outputs, strict=True):
         b.mark_layer(title, x)

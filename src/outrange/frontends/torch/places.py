@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from pathlib import Path
+from sysconfig import get_path
 from typing import Any
 
 from .api import torch
@@ -32,9 +33,9 @@ def error_place(error: BaseException) -> str:
 
 def _user_line(frames: list[tuple[Any, ...]]) -> str:
     """Return the last frame that is outside of PyTorch and of this library."""
-    libraries = (str(Path(torch().__file__).parent), str(_LIBRARY))
+    libraries = (str(Path(torch().__file__).parent), str(_LIBRARY), get_path("stdlib"))
     own = [f for f in frames if not f[0].startswith(libraries) and "<" not in f[0]]
     if not own:
         return ""
     file, line, code = own[-1]
-    return f"`{code.strip()}` ({Path(file).name}, line {line})"
+    return f"`{code.strip()[:80]}` ({Path(file).name}, line {line})"

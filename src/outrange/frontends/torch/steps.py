@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core import ModelError
+from ...core import ModelError, UnsupportedError
 from ..traced import TracedProgram, TracedStep, random_numbers
 from .api import quiet, torch
-from .export import exported_function
+from .export import exported_function, first_line
 from .places import operation_place
 
 
@@ -18,12 +18,18 @@ def recorded(program: Any) -> TracedProgram:
     """Read an exported program as steps in core ATen operations.
 
     Raises:
-        ModelError: A weight is not finite, or a constant is NaN.
+        ModelError: A weight is not finite, a constant is NaN, or PyTorch cannot decompose it.
         UnsupportedError: It draws random numbers.
     """
     t = torch()
-    with quiet(), t.no_grad():
-        program = program.run_decompositions()
+    try:
+        with quiet(), t.no_grad():
+            program = program.run_decompositions()
+    except Exception as error:
+        raise ModelError(
+            "PyTorch must be able to decompose the program to core ATen operations. "
+            f"Received: {type(error).__name__}: {first_line(error)}"
+        ) from error
     signature, constants, inputs, steps = program.graph_signature, {}, [], []
     for node in program.graph_module.graph.nodes:
         if node.op == "placeholder" and node.name in signature.user_inputs:
@@ -71,9 +77,19 @@ def _stored(t: Any, program: Any, node: Any) -> np.ndarray:
 
 
 def _array(t: Any, tensor: Any) -> np.ndarray:
-    """Return a tensor as an array; numbers of a type that NumPy lacks as float32."""
+    """Return a tensor as an array; numbers of a type that NumPy lacks as float32.
+
+    Raises:
+        UnsupportedError: It has no numbers of its own (that of a transform, or a quantized one).
+    """
     tensor = tensor.detach().cpu()
-    return (tensor.float() if tensor.dtype == t.bfloat16 else tensor).numpy()
+    try:
+        return (tensor.float() if tensor.dtype == t.bfloat16 else tensor).numpy()
+    except (RuntimeError, TypeError) as error:
+        raise UnsupportedError(
+            "a constant must be a plain tensor of numbers. "
+            f"Received: {type(tensor).__name__} of {tensor.dtype}, and {first_line(error)}"
+        ) from error
 
 
 def _nodes(tree: Any) -> list[Any]:

@@ -61,10 +61,25 @@ def lower(
     known: dict[Hashable, Operand] = {k: np.asarray(v) for k, v in program.constants.items()}
     known.update(zip(program.inputs, operands, strict=True))
     for step in program.steps:
-        inputs = [known[k] for k in step.reads]
+        inputs = _read(known, step.reads)
         for key, result in zip(step.makes, _results(b, step, inputs, rules), strict=False):
             known[key] = result
-    return [known[k] for k in program.outputs]
+    return _read(known, program.outputs)
+
+
+def _read(known: Mapping[Hashable, Operand], keys: Sequence[Hashable]) -> list[Operand]:
+    """Return operands by their keys.
+
+    Raises:
+        UnsupportedError: One is a result that the rule of its operation leaves out.
+    """
+    for key in keys:
+        if key not in known:
+            raise UnsupportedError(
+                "a further result of an operation (the positions of a maximum, the statistics of "
+                f"a norm) is not described yet. Received: {key}"
+            )
+    return [known[k] for k in keys]
 
 
 def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) -> list[Operand]:

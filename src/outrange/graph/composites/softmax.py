@@ -96,7 +96,9 @@ def is_minus_infinity(b: Builder, x: Value) -> np.ndarray:
 
 
 def _value(b: Builder, index: int) -> Value:
-    return Value(b, index, b.nodes[index - 1].shape if index else (1, sum(s.size for s in b.inputs)))
+    return Value(
+        b, index, b.nodes[index - 1].shape if index else (1, sum(s.size for s in b.inputs))
+    )
 
 
 def _softmax_of_kept(b: Builder, x: Value, axis: int, kept: np.ndarray) -> Operand:
