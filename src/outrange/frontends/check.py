@@ -46,8 +46,13 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
 
     Raises:
         InputError: `box` has another number of entries than the model has inputs.
-        ModelError: They differ by more than rounding explains.
+        ModelError: They differ by more than rounding explains, or there are no outputs.
     """
+    if not network.written.value_size(network.written.output):
+        raise ModelError(
+            "A model must return at least one number. Received: outputs of the shapes "
+            f"{[slot.shape for slot in network.graph.outputs]} from `{network.name}`."
+        )
     if network.predict is None:
         return
     x = points(network.graph, box, seed, few=is_large(network.written))

@@ -3,6 +3,7 @@
 from .builder import Builder as Builder
 from .composites.convolution import convolve as convolve, convolve_transposed as convolve_transposed
 from .composites.softmax import (
+    is_minus_infinity as is_minus_infinity,
     log_softmax as log_softmax,
     log_sum_exp as log_sum_exp,
     over_axes as over_axes,

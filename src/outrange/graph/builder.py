@@ -21,6 +21,7 @@ from ..ops import Largest, Rearrange, combine, curve, dense, gather_sum, scale
 from .composites import pointwise
 from .composites.einsum import einsum
 from .composites.products import multiply
+from .finite import check_attributes, check_finite
 from .graph import Graph, Node, Op, Ranking, Slot
 from .rewrites.constants import settle_constants
 from .rewrites.fuse import fuse
@@ -131,10 +132,15 @@ class Builder:
         return {new: old for old, new in self.moved.items()}
 
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Shape) -> Value:
-        """Append a node; the general form behind every method below."""
+        """Append a node; the general form behind every method below.
+
+        Raises:
+            ModelError: Its constants are no finite numbers, or the graph becomes too large.
+        """
         shape = tuple(int(n) for n in shape)
         self.steps.add((), f"`{op.name}` of layer `{self.source}`")
         self.entries.add(shape, f"`{op.name}` of layer `{self.source}`")
+        check_finite(op, self.source)
         size = math.prod(shape)
         node = Node(op, tuple(v.index for v in inputs), size, shape, self.source, self.operation)
         self.nodes.append(node)
@@ -341,7 +347,8 @@ class Builder:
                 return self.multiply(x, inverse)
             fused = pointwise.multiply(self, x, inverse, eager=True)
             return multiply(self, x, inverse) if fused is None else fused
-        return self.affine_map(x, 1.0 / y, ulps=1) if isinstance(x, Value) else np.divide(x, y)
+        with np.errstate(divide="ignore"):  # An infinite factor is refused.
+            return self.affine_map(x, 1.0 / y, ulps=1) if isinstance(x, Value) else np.divide(x, y)
 
     def gather_sum(
         self,
@@ -427,6 +434,7 @@ class Builder:
 
     def curve(self, name: str, x: Operand, **attributes: Any) -> Operand:
         """The elementwise function `name` of `outrange.ops`, with plain-float attributes."""
+        check_attributes(name, attributes, self.source)
         facts = curve(name, **attributes)
         if not isinstance(x, Value):
             return facts.f(np.asarray(x, np.float64))

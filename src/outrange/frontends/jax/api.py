@@ -15,7 +15,7 @@ from ..traced import TracedProgram, TracedStep
 
 CALLS = (
     "jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat",
-    "checkpoint", "custom_vjp_call_jaxpr", "custom_lin",
+    "remat2", "checkpoint", "custom_vjp_call_jaxpr", "custom_lin",
 )  # fmt: skip
 """Primitives that only call what is inside them."""
 
@@ -110,13 +110,14 @@ class _Flattening:
         return makes
 
     def runner(self, eqn: Any) -> Callable[..., list[np.ndarray]]:
-        """The primitive itself, on arrays of any type."""
+        """Return a function that runs the primitive on arrays: its operands, or their positions."""
         jnp = self.jax.numpy
-        params = dict(eqn.params)
-        if eqn.primitive.name == "gather":
-            params["fill_value"] = None
+        is_real = bool(eqn.invars) and jnp.issubdtype(eqn.invars[0].aval.dtype, jnp.inexact)
 
         def run(*arrays: np.ndarray) -> list[np.ndarray]:
+            params = dict(eqn.params)
+            if is_real and eqn.primitive.name == "gather" and arrays[0].dtype.kind == "i":
+                params["fill_value"] = 0  # no position is 0
             found = eqn.primitive.bind(*(jnp.asarray(x) for x in arrays), **params)
             many = eqn.primitive.multiple_results
             return [np.asarray(x) for x in (found if many else [found])]

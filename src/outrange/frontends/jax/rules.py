@@ -48,6 +48,10 @@ MOVING = (
 def _moved(c: TracedCall) -> list[Operand]:
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
+    if c.kind == "gather" and not all(
+        read.all() for read in c.step.run(np.ones(c.x.shape, np.int32), *c.inputs[1:])
+    ):
+        raise UnsupportedError("a gather outside of its array, where JAX returns NaN")
     return c.moved([0])
 
 

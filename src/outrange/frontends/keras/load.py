@@ -164,8 +164,16 @@ def compare(network: Network, model: Any, taken: Signature) -> None:
         UnsupportedError: The model mixes the rows of a batch.
     """
     predict = network.predict or predictor(model, taken)
-    _rows_apart(network, predict, lambda x: run(model, taken, x[: taken.batch or 1]))
-    check_same(network)
+
+    def predict_one(x: np.ndarray) -> np.ndarray:
+        return run(model, taken, x[: taken.batch or 1])
+
+    _rows_apart(network, predict, predict_one)
+    try:
+        check_same(network)
+    except ModelError:
+        _same_size(network, predict, predict_one)
+        raise
 
 
 def _finite_weights(k: Any, model: Any) -> None:
@@ -186,10 +194,14 @@ def _same_again(first: Any, second: Any) -> None:
     changed = same_constants(first, second)
     if changed is not None or len(first.records) != len(second.records):
         where = "The model" if changed is None else f"Layer `{changed.source}`"
-        raise UnsupportedError(
-            f"{where} computes something else at every run (random numbers, a counter, the time), "
-            "so its output is no function of its input."
-        )
+        raise _other_at_every_run(where)
+
+
+def _other_at_every_run(where: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"{where} computes something else at every run (random numbers, a counter, the time), "
+        "so its output is no function of its input."
+    )
 
 
 def _rows_apart(
@@ -230,12 +242,39 @@ def _rows_apart(
             same &= not (np.abs(found[where] - alone) > allowed[where]).any()
         if same:
             return
-    raise UnsupportedError(
+        _same_twice(predict, x, allowed.max())
+    raise _rows_mixed(network, reason)
+
+
+def _rows_mixed(network: Network, reason: str = "") -> UnsupportedError:
+    return UnsupportedError(
         f"Model `{network.name}` mixes the rows of a batch: an input gives other outputs in other "
         "company, so its output is no function of one input. Look for a reduction or a "
         "reshape over axis 0, or a constant with another number of rows than the batch "
         f"(`ops.shape(x)[0]`).{reason}"
     )
+
+
+def _same_twice(predict: Callable, x: np.ndarray, allowed: float) -> None:
+    """Refuse a model that returns two outputs for one batch."""
+    with np.errstate(invalid="ignore"):
+        if (np.abs(predict(x) - predict(x)) > allowed).any():
+            raise _other_at_every_run("The model")
+
+
+def _same_size(network: Network, predict: Callable, predict_one: Callable) -> None:
+    """Refuse a model whose output for a row depends on its place, or on the number of rows.
+
+    It is asked where the graph, which is of one row, is not the model.
+    """
+    x = points(network.written, None, 0, few=True)
+    last_first = x[::-1]
+    allowed = 2.0 * tolerance(network.written, stray(network.written, last_first[:1]))[0]
+    together, alone = predict(x)[-1], np.ravel(predict_one(last_first))[: allowed.size]
+    with np.errstate(invalid="ignore"):
+        if (np.abs(together - alone) > allowed).any():
+            _same_twice(predict_one, x, allowed.max())
+            raise _rows_mixed(network)
 
 
 def _check_runs(network: Network, predict_one: Callable, x: np.ndarray) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..traced import TracedProgram, TracedStep
+from ..traced import TracedProgram, TracedStep, random_numbers
 
 
 RENAMED = {"squeeze_dims": "axis", "split_dim": "axis", "concat_dim": "axis", "dim": "axis"}
 """Names of arguments in recorded operations, and what `tf.raw_ops` calls them."""
+
+_RANDOM = re.compile("Random|Normal|Uniform|Multinomial|Gamma|Poisson|Binomial|Shuffle|Sampler")
+"""Names of operations that draw from a generator; `Stateless` ones have no state."""
 
 
 def tensorflow() -> Any:
@@ -28,6 +32,9 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
     Args:
         function: Takes one tensor per spec and returns a flat list of tensors.
         specs: Shape and dtype of each.
+
+    Raises:
+        UnsupportedError: It draws random numbers.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (  # pyright: ignore[reportMissingImports]  # an optional framework
@@ -40,6 +47,8 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
     for op in traced.graph.get_operations():
         if op.type in ("Placeholder", "NoOp"):
             continue
+        if op.op_def.is_stateful and _RANDOM.search(op.type):
+            raise random_numbers(op.type)
         if op.type == "Const":
             constants[op.outputs[0].name] = tf.make_ndarray(op.get_attr("value"))
             continue

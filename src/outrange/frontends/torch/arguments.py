@@ -8,7 +8,7 @@ import numpy as np
 
 from ...graph import Operand, Value
 from ..traced.call import TracedCall
-from .api import Place
+from .steps import Place
 
 
 def get(c: TracedCall, name: str, default: Any = None) -> Any:
@@ -24,14 +24,20 @@ def _given(c: TracedCall, found: Any) -> Any:
 
 
 def tensor(c: TracedCall, name: str) -> Operand:
-    """An argument as an operand; a number as the float32 that the model computes with."""
+    """Return an argument as an operand; a number as the model rounds it."""
     found = get(c, name)
     if isinstance(found, int | float) and not isinstance(found, bool):
-        return np.asarray(float(np.float32(found)))
+        return np.asarray(_rounded(c, found))
     return found if isinstance(found, Value) else np.asarray(found, np.float64)
 
 
 def number(c: TracedCall, name: str, default: float) -> float:
-    """A plain number as the float32 that the model computes with."""
+    """Return a plain number as the model rounds it."""
     found = get(c, name, default)
-    return float(np.float32(default if found is None else found))
+    return _rounded(c, default if found is None else found)
+
+
+def _rounded(c: TracedCall, number: float) -> float:
+    """Return a number of the code in the type that the operation computes in."""
+    whole = isinstance(number, int) and "float32" not in c.step.dtypes
+    return float(number) if whole or "float64" in c.step.dtypes else float(np.float32(number))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Operand, Value, convolve, convolve_transposed
+from ...graph.composites.normalization import standardize
 from ..rule_table import entering
 from ..traced.call import TracedCall
 from ..traced.rules import pooled, windows
@@ -29,7 +30,40 @@ def _batch_norm(c: TracedCall) -> list[Operand]:
     shape = (1, -1, *(1,) * (len(c.x.shape) - 2))
     centered = c.b.affine_map(c.x, 1.0, -mean.reshape(shape))
     y = c.b.affine_map(centered, factor.reshape(shape), shift.reshape(shape), ulps=4)
-    return [y, np.zeros(0), np.zeros(0)]
+    return [y]
+
+
+@rule("_native_batch_norm_legit.no_stats")
+def _batch_statistics(c: TracedCall) -> list[Operand]:
+    """What an instance norm is on a batch of one."""
+    axes = [i for i in range(len(c.x.shape)) if i != 1]
+    y = standardize(c.b, c.x, axes, number(c, "eps", 1e-5))
+    return [_weighted(c, y, (1, -1, *(1,) * (len(c.x.shape) - 2)))]
+
+
+@rule("native_layer_norm.default")
+def _layer_norm(c: TracedCall) -> list[Operand]:
+    shape = tuple(get(c, "normalized_shape"))
+    axes = list(range(len(c.x.shape) - len(shape), len(c.x.shape)))
+    y = standardize(c.b, c.x, axes, number(c, "eps", 1e-5))
+    return [_weighted(c, y, shape)]
+
+
+@rule("native_group_norm.default")
+def _group_norm(c: TracedCall) -> list[Operand]:
+    grouped = c.b.reshape(c.x, (c.x.shape[0], int(get(c, "group")), -1))
+    y = c.b.reshape(standardize(c.b, grouped, [2], number(c, "eps", 1e-5)), c.x.shape)
+    return [_weighted(c, y, (1, -1, *(1,) * (len(c.x.shape) - 2)))]
+
+
+def _weighted(c: TracedCall, y: Operand, shape: tuple[int, ...]) -> Operand:
+    """Multiply by a norm's weight and add its bias, where it has them."""
+    weight, bias = get(c, "weight"), get(c, "bias")
+    if isinstance(weight, Value) or isinstance(bias, Value):
+        raise UnsupportedError("a normalization with weights that depend on the input")
+    factor = np.ones(()) if weight is None else np.asarray(weight, float).reshape(shape)
+    shift = np.zeros(()) if bias is None else np.asarray(bias, float).reshape(shape)
+    return c.b.affine_map(y, factor, shift)
 
 
 @rule("convolution.default")
@@ -105,7 +139,7 @@ def _size(c: TracedCall) -> list[int]:
 @rule("max_pool2d_with_indices.default", "max_pool3d_with_indices.default")
 def _max_pool(c: TracedCall) -> list[Operand]:
     found, shape = _window(c, _size(c))
-    return [pooled(c, "max", c.x, found, shape), np.zeros(0)]
+    return [pooled(c, "max", c.x, found, shape)]
 
 
 @rule("avg_pool1d.default", "avg_pool2d.default", "avg_pool3d.default")

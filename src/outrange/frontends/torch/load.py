@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...core import InputError, ModelError, UnsupportedError
+from ...core import InputError, ModelError, OutrangeError, UnsupportedError
 from ...graph import Builder, Slot, Value
+from ...graph.float32 import FLOAT32, FLOAT64
 from ..check import check_same
 from ..network import LayerInfo, Network
 from ..traced import lower
 from . import api, files
+from .export import exported, first_line
+from .rows import RowRunner, check_rows_apart
 from .rules import TABLE
+from .steps import recorded
 
 
 def load_torch(
@@ -36,30 +41,70 @@ def load_torch(
 
     Raises:
         InputError: The shape of the input is not known.
-        ModelError: The model cannot be exported, or the graph is not the model.
-        UnsupportedError: An operation is not described.
+        ModelError: The model cannot be exported, a weight is not finite, or the graph is not the
+            model.
+        UnsupportedError: An operation is not described, or the model mixes the rows of a batch.
     """
-    name = "model"
+    name = type(model).__name__
     if isinstance(model, str | os.PathLike):
         path = Path(os.fsdecode(os.fspath(model)))
         if safe_mode:
             files.check(path)
         model, name = api.opened(path, safe_mode), path.stem
-    runner = model
+    with _own_errors(name):
+        return _load(model, name, input_shape)
+
+
+@contextlib.contextmanager
+def _own_errors(name: str) -> Iterator[None]:
+    """Turn any exception of another library, or of a fault in this one, into a `ModelError`."""
+    try:
+        yield
+    except OutrangeError:
+        raise
+    except MemoryError as error:
+        raise ModelError(
+            "A model must fit the memory of this computer; make its layers narrower, or its images "
+            f"smaller. Received: `{name}`."
+        ) from error
+    except Exception as error:
+        raise ModelError(
+            f"Model `{name}` cannot be read; this is a bug in outrange, please report it. "
+            f"Received: {type(error).__name__}: {first_line(error)}."
+        ) from error
+
+
+def _load(model: Any, name: str, input_shape: Sequence[int] | None) -> Network:
     if api.is_program(model):
-        program, runner = model, model.module()
-        shapes = [shape for _, shape, _ in api.input_shapes(program)]
-        if any(shape and shape[0] is None for shape in shapes):
+        program, module = model, model.module()
+        inputs = api.input_shapes(program)
+        if any(shape and shape[0] is None for _, shape, _ in inputs):
             # Sizes that are formulas of the batch become numbers.
-            fixed = [tuple(n or 1 for n in shape) for shape in shapes]
-            program = api.exported(runner, [np.zeros(s, np.float32) for s in fixed])
+            fixed = [np.zeros([n or 1 for n in shape], dtype) for _, shape, dtype in inputs]
+            program = exported(module, fixed)
     else:
-        name = type(model).__name__
+        module, dtype = model, _computed_type(model, name)
         shape = _first_shape(model) if input_shape is None else tuple(int(n) for n in input_shape)
-        program = api.exported(model, [np.zeros((1, *shape), np.float32)])
-    network = _network(program, runner, name)
+        program = exported(model, [np.zeros((1, *shape), dtype)])
+    network, rows = _network(program, module, name)
+    check_rows_apart(network, rows)
     check_same(network)
     return network
+
+
+def _computed_type(module: Any, name: str) -> str:
+    """Return the dtype that a module computes in.
+
+    Raises:
+        UnsupportedError: Its rounding is not described.
+    """
+    dtype = api.floating_type(module)
+    if dtype not in ("float32", "float64"):
+        raise UnsupportedError(
+            f"Module `{name}` computes in {dtype}, whose rounding is not described. Load it as "
+            f"`module.float()`. Received: parameters of {dtype}."
+        )
+    return dtype
 
 
 def _first_shape(module: Any) -> tuple[int, ...]:
@@ -77,7 +122,8 @@ def _first_shape(module: Any) -> tuple[int, ...]:
     )
 
 
-def _network(program: Any, runner: Any, name: str) -> Network:
+def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
+    """Return the network of a program, and its module as a function of rows."""
     slots, batches = [], []
     for title, shape, dtype in api.input_shapes(program):
         known = dtype in ("float32", "float64")
@@ -94,13 +140,15 @@ def _network(program: Any, runner: Any, name: str) -> Network:
             )
         batches.append(shape[0])
         slots.append((Slot(title, tuple(int(n) for n in shape[1:])), dtype))
-    recording = api.recorded(program)
     b = Builder([slot for slot, _ in slots], source=name)
     try:
+        recording = recorded(program)
         found = lower(b, recording, b.input_values(), TABLE)
-    except UnsupportedError as error:
-        raise UnsupportedError(f"Model `{name}`: {error}") from error
+    except ModelError as error:
+        raise type(error)(f"Model `{name}`: {error}") from error
     outputs = [x if isinstance(x, Value) else np.asarray(x, float) for x in found]
+    if not outputs:
+        raise ModelError(f"A model must return a tensor. Received: none from `{name}`.")
     for x in outputs:
         if not x.shape or x.shape[0] != 1:
             raise UnsupportedError(
@@ -116,28 +164,11 @@ def _network(program: Any, runner: Any, name: str) -> Network:
         for title, x in zip(names, outputs, strict=True)
         if isinstance(x, Value)
     )
-    predict = _predictor(runner, slots, one_by_one=all(n == 1 for n in batches))
-    return Network(graph, predict, name, "torch", infos, None, b.plain, b.places, b.bypassed)
-
-
-def _predictor(
-    runner: Any, slots: Sequence[tuple[Slot, Any]], one_by_one: bool
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Flat inputs `(batch, size)` to flat outputs, by the model itself."""
-    run = api.predictor(runner)
-
-    def parts(x: np.ndarray) -> list[np.ndarray]:
-        found, start = [], 0
-        for slot, dtype in slots:
-            part = x[:, start : start + slot.size].reshape(len(x), *slot.shape)
-            found.append(part.astype(dtype))
-            start += slot.size
-        return found
-
-    def predict(x: np.ndarray) -> np.ndarray:
-        x = np.asarray(x)
-        if one_by_one:
-            return np.concatenate([run(parts(row[None])) for row in x] or [np.zeros((0, 0))])
-        return run(parts(x))
-
-    return predict
+    rows = RowRunner(module, slots)
+    predict = rows.one_by_one if all(n == 1 for n in batches) else rows.together
+    dtypes = {d for step in recording.steps for d in step.dtypes} | {d for _, d in slots}
+    computed = FLOAT32 if "float32" in dtypes else FLOAT64
+    network = Network(
+        graph, predict, name, "torch", infos, None, b.plain, b.places, b.bypassed, computed=computed
+    )
+    return network, rows

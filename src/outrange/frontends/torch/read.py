@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from ...graph import Builder, Operand
 from ..traced import lower
-from .api import recorded_function
 from .rules import TABLE
+from .steps import recorded_function
 
 
 def read(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Operand, Value, log_softmax, softmax
+from ...graph import Operand, Value, is_minus_infinity, log_softmax, softmax
 from ...graph.composites import logic
 from ...graph.whole import cast_whole
 from ..rule_table import entering
@@ -48,8 +48,9 @@ MOVING = (
     "expand.default", "repeat.default", "flip.default", "roll.default", "index_select.default",
     "as_strided.default", "diagonal.default", "unfold.default", "narrow.default", "tril.default",
     "triu.default", "pixel_shuffle.default", "view_copy.default", "gather.default",
-    "upsample_nearest2d.vec", "upsample_nearest2d.default", "reflection_pad1d.default",
-    "reflection_pad2d.default", "replication_pad2d.default", "split_with_sizes_copy.default",
+    *(f"upsample_nearest{n}d.{kind}" for n in (1, 2, 3) for kind in ("vec", "default")),
+    *(f"{kind}_pad{n}d.default" for kind in ("reflection", "replication") for n in (1, 2, 3)),
+    "split_with_sizes_copy.default",
 )  # fmt: skip
 
 SAME = (
@@ -74,7 +75,14 @@ def _moved(c: TracedCall) -> list[Operand]:
 
 
 def _compared(how: str) -> Callable[[TracedCall], Any]:
-    return lambda c: logic.compare(c.b, how, tensor(c, "self"), tensor(c, "other"))
+    def rule(c: TracedCall) -> Operand:
+        x, y = tensor(c, "self"), tensor(c, "other")
+        if how == "equal" and isinstance(x, Value) and not isinstance(y, Value):
+            if y.size and (y == -np.inf).all():  # attention asks which entries are masked
+                return is_minus_infinity(c.b, x).astype(np.float64)
+        return logic.compare(c.b, how, x, y)
+
+    return rule
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {
@@ -116,7 +124,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     ) for n in ("hard", "soft")},
     **{f"{n}_like.default": lambda c, v=v: np.full(c.x.shape, v)
        for n, v in (("zeros", 0.0), ("ones", 1.0))},
-    "full_like.default": lambda c: np.full(c.x.shape, number(c, "fill_value", 0.0)),
+    "full_like.default": lambda c: np.full(c.x.shape, number(c, "fill_value", 0)),
     "sym_size.int": lambda c: np.asarray(c.x.shape[get(c, "dim")]),
     "_prelu_kernel.default": lambda c: c.b.prelu(c.x, c.constant(1, "slopes")),
 }  # fmt: skip
@@ -128,14 +136,14 @@ rule = entering(RULES)
 
 @rule("add.Tensor", "sub.Tensor", "add.Scalar")
 def _add(c: TracedCall) -> Operand:
-    alpha = number(c, "alpha", 1.0) * (-1.0 if c.kind.startswith("sub") else 1.0)
+    alpha = number(c, "alpha", 1) * (-1.0 if c.kind.startswith("sub") else 1.0)
     return c.b.combine([1.0, alpha], [tensor(c, "self"), tensor(c, "other")])
 
 
 @rule("addmm.default")
 def _addmm(c: TracedCall) -> Operand:
     weight, bias = get(c, "mat2"), tensor(c, "self")
-    alpha, beta = number(c, "alpha", 1.0), number(c, "beta", 1.0)
+    alpha, beta = number(c, "alpha", 1), number(c, "beta", 1)
     if not isinstance(weight, Value) and not isinstance(bias, Value) and alpha == beta == 1.0:
         return c.b.dense(get(c, "mat1"), weight, np.broadcast_to(bias, weight.shape[1:]))
     product = matmul(c.b, get(c, "mat1"), weight)
@@ -175,7 +183,7 @@ def _clamp(c: TracedCall) -> Operand:
 
 @rule("pow.Tensor_Scalar")
 def _pow(c: TracedCall) -> Operand:
-    return power(c.b, c.x, number(c, "exponent", 1.0))
+    return power(c.b, c.x, number(c, "exponent", 1))
 
 
 @rule("pow.Tensor_Tensor")
@@ -203,7 +211,7 @@ def _cat(c: TracedCall) -> list[Operand]:
 
 @rule("constant_pad_nd.default")
 def _pad(c: TracedCall) -> Operand:
-    value = number(c, "value", 0.0)
+    value = number(c, "value", 0)
     pads = np.reshape(get(c, "pad"), (-1, 2))[::-1].tolist()
     pads = [(0, 0)] * (len(c.x.shape) - len(pads)) + [tuple(p) for p in pads]
 

@@ -5,4 +5,8 @@ may say of a step is the same for all of them and is here.
 """
 
 from .call import TracedCall as TracedCall, TracedStep as TracedStep
-from .program import TracedProgram as TracedProgram, lower as lower
+from .program import (
+    TracedProgram as TracedProgram,
+    lower as lower,
+    random_numbers as random_numbers,
+)

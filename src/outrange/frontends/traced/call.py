@@ -28,6 +28,7 @@ class TracedStep:
         attributes: By name.
         run: The operation itself, on arrays: one array per result.
         dtypes: Of each operand, where the recording knows.
+        where: The user's line of code behind it, for errors; empty if unknown.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class TracedStep:
     attributes: Mapping[str, Any]
     run: Callable[..., list[np.ndarray]]
     dtypes: Sequence[str] = ()
+    where: str = ""
 
 
 @dataclass(eq=False)
@@ -82,7 +84,7 @@ class TracedCall:
             arrays = list(self.inputs)
             for i, marks in zip(data, marked, strict=True):
                 arrays[i] = marks
-            return self.step.run(*arrays)
+            return [np.asarray(x).astype(np.int64) for x in self.step.run(*arrays)]
 
         operands = [self.inputs[i] for i in data]
         return self.b.structural(run, operands, name=name or self.kind.lower())

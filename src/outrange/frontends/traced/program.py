@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import UnsupportedError
+from ...core import OutrangeError, UnsupportedError
 from ...graph import Builder, Operand, Value
 from .call import TracedCall, TracedStep
 from .complex import Complex, split
@@ -31,6 +31,20 @@ class TracedProgram:
     constants: Mapping[Hashable, np.ndarray]
 
 
+def random_numbers(kind: str, where: str = "") -> UnsupportedError:
+    """Return the error for an operation that draws random numbers.
+
+    Args:
+        kind: The framework's name of it.
+        where: The user's line of code behind it; empty if unknown.
+    """
+    return UnsupportedError(
+        "it draws random numbers, so its output is no function of its input. Return the "
+        "distribution's parameters, its mean or its mode instead. "
+        f"Received: {kind}{', ' * bool(where)}{where}"
+    )
+
+
 Rules = Mapping[str, Callable[[TracedCall], Any]]
 
 
@@ -47,18 +61,50 @@ def lower(
     known: dict[Hashable, Operand] = {k: np.asarray(v) for k, v in program.constants.items()}
     known.update(zip(program.inputs, operands, strict=True))
     for step in program.steps:
-        inputs = [known[k] for k in step.reads]
+        inputs = _read(known, step.reads)
         for key, result in zip(step.makes, _results(b, step, inputs, rules), strict=False):
             known[key] = result
-    return [known[k] for k in program.outputs]
+    return _read(known, program.outputs)
+
+
+def _read(known: Mapping[Hashable, Operand], keys: Sequence[Hashable]) -> list[Operand]:
+    """Return operands by their keys.
+
+    Raises:
+        UnsupportedError: One is a result that the rule of its operation leaves out.
+    """
+    for key in keys:
+        if key not in known:
+            raise UnsupportedError(
+                "a further result of an operation (the positions of a maximum, the statistics of "
+                f"a norm) is not described yet. Received: {key}"
+            )
+    return [known[k] for k in keys]
 
 
 def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) -> list[Operand]:
-    if step.kind not in rules and not any(isinstance(x, Value | Complex) for x in inputs):
-        return list(step.run(*inputs))
-    if step.kind not in rules:
-        raise UnsupportedError(f"the operation {step.kind} is not described yet")
-    found = rules[step.kind](TracedCall(b, step, inputs))
+    """Return the results of a step.
+
+    Raises:
+        ModelError: The step cannot be read; the message names it and its line of code.
+    """
+    where = f", in {step.where}" * bool(step.where)
+    try:
+        if step.kind not in rules and not any(isinstance(x, Value | Complex) for x in inputs):
+            return list(step.run(*inputs))
+        if step.kind not in rules:
+            raise UnsupportedError(f"the operation {step.kind} is not described yet")
+        found = rules[step.kind](TracedCall(b, step, inputs))
+    except OutrangeError as error:
+        named = f" (operation {step.kind})" * (step.kind not in str(error))
+        raise type(error)(f"{str(error).rstrip('.')}{named}{where}") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise UnsupportedError(
+            f"the operation {step.kind} is used in a way that is not described yet{where}; please "
+            f"report it. Received: {type(error).__name__}: {str(error)[:300]}"
+        ) from error
     return list(found) if isinstance(found, list | tuple) else [found]
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ...core import ModelError
+from ...ops import Affine, Rearrange
 from ..builder import Builder
 from ..graph import Ranking
 from ..values import Operand, Value
@@ -66,6 +68,9 @@ def softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
     axis %= len(x.shape)
     if x.shape[axis] == 1:
         return np.ones(x.shape)
+    lost = is_minus_infinity(b, x)
+    if lost.any():
+        return _softmax_of_kept(b, x, axis, ~lost)
     return _ranked(b, _softmax(b, x, axis), x, axis)
 
 
@@ -75,6 +80,50 @@ def _ranked(b: Builder, y: Operand, x: Value, axis: int) -> Operand:
         groups = np.arange(x.size).reshape(x.shape).take([0], axis=axis)
         b.rankings[y.index] = Ranking(x.index, np.broadcast_to(groups, x.shape).ravel())
     return y
+
+
+def is_minus_infinity(b: Builder, x: Value) -> np.ndarray:
+    """Return which entries are the constant minus infinity, as a mask makes them."""
+    node = b.nodes[x.index - 1] if x.index else None
+    lost = np.zeros(x.size, bool)
+    if node is not None and isinstance(node.op, Rearrange):
+        sources = [is_minus_infinity(b, _value(b, v)).ravel() for v in node.inputs]
+        lost = np.append(np.concatenate(sources), False)[node.op.index]
+        lost |= (node.op.index < 0) & (node.op.fill == -np.inf)
+    elif node is not None and isinstance(node.op, Affine):
+        lost = node.op.bias == -np.inf
+    return lost.reshape(x.shape)
+
+
+def _value(b: Builder, index: int) -> Value:
+    return Value(
+        b, index, b.nodes[index - 1].shape if index else (1, sum(s.size for s in b.inputs))
+    )
+
+
+def _softmax_of_kept(b: Builder, x: Value, axis: int, kept: np.ndarray) -> Operand:
+    """Softmax over the entries that are kept, 0 elsewhere; rows of one mask share their nodes."""
+    rows, back = _as_rows(b, x, [axis])
+    shape = rows.shape
+    masks, which = np.unique(
+        np.moveaxis(kept, axis, -1).reshape(-1, shape[-1]), axis=0, return_inverse=True
+    )
+    if not masks.any(axis=1).all():
+        raise ModelError("a softmax of entries that are all minus infinity has no value")
+    places = [
+        np.ix_(np.flatnonzero(which.ravel() == i), np.flatnonzero(mask))
+        for i, mask in enumerate(masks)
+    ]
+    flat = b.reshape(rows, (-1, shape[-1]))
+    parts = [softmax(b, b.structural(lambda a, p=p: a[0][p], [flat]), -1) for p in places]
+
+    def joined(a: list[np.ndarray]) -> np.ndarray:
+        out = np.zeros((len(which.ravel()), shape[-1]), a[0].dtype)
+        for place, part in zip(places, a, strict=True):
+            out[place] = part
+        return out.reshape(shape)
+
+    return back(b.structural(joined, parts))
 
 
 def _softmax(b: Builder, x: Value, axis: int) -> Operand:

@@ -1,0 +1,123 @@
+"""Exports of modules and functions to programs, by `torch.export`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core import ModelError, OutrangeError, UnsupportedError
+from .api import evaluating, quiet, torch
+from .places import error_place
+
+
+def exported(module: Any, examples: Sequence[np.ndarray]) -> Any:
+    """Export a module in evaluation mode.
+
+    Args:
+        module: The module.
+        examples: An array for each of its inputs, with the batch axis.
+
+    Raises:
+        ModelError: Its code cannot be exported.
+    """
+    tensors = tuple(torch().as_tensor(x) for x in examples)
+    try:
+        with evaluating(module):
+            return _export(module, tensors)
+    except OutrangeError:
+        raise
+    except Exception as error:
+        shapes = ", ".join(str(tuple(x.shape)) for x in examples)
+        place = error_place(error)
+        raise ModelError(
+            f"`torch.export` must be able to export the module `{type(module).__name__}` for an "
+            f"input of shape {shapes}. {_remedy(error)}"
+            f"Received: {type(error).__name__}: {first_line(error)}"
+            f"{' at ' * bool(place)}{place}."
+        ) from error
+
+
+def exported_function(function: Callable, tensors: Sequence[Any]) -> Any:
+    """Export a function of tensors that returns a flat list of tensors."""
+    t = torch()
+
+    class Wrapped(t.nn.Module):
+        def forward(self, *tensors: Any) -> tuple[Any, ...]:
+            return tuple(function(*tensors))
+
+    return _export(Wrapped(), tuple(tensors))
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, at most 300 characters."""
+    text = str(error).strip()
+    return text.splitlines()[0][:300].rstrip(".") if text else ""
+
+
+def _export(module: Any, tensors: tuple[Any, ...]) -> Any:
+    t = torch()
+    # PyTorch prints the graph so far to stderr before it raises an error.
+    with quiet(), t.no_grad(), _real_parameters(t), contextlib.redirect_stderr(io.StringIO()):
+        return t.export.export(module, tensors, strict=False)
+
+
+def _remedy(error: Exception) -> str:
+    if "data-dependent" not in str(error):
+        return ""
+    return (
+        "Its code must not branch on the value of a tensor: choose values by `torch.where`, and "
+        "pass `validate_args=False` to `torch.distributions`. "
+    )
+
+
+@contextlib.contextmanager
+def _real_parameters(t: Any) -> Iterator[None]:
+    """Let distributions be built of parameters that any real numbers may be.
+
+    A distribution raises an error if a parameter violates its constraint, and a program has no
+    branch for that. Real numbers satisfy `constraints.real`, so its check is left out. Other
+    constraints (a positive scale, probabilities) are refused: outside of them the module has no
+    value, and the program would have one.
+    """
+    kind = t.distributions.Distribution
+    original = kind.__init__
+
+    def build(
+        self: Any, batch_shape: Any = (), event_shape: Any = (), validate_args: Any = None
+    ) -> None:
+        validated = self._validate_args if validate_args is None else validate_args
+        if validated:
+            _refuse_constraints(t, self)
+        original(self, t.Size(batch_shape), t.Size(event_shape), validate_args=False)
+        self._validate_args = validated
+
+    kind.__init__ = build
+    try:
+        yield
+    finally:
+        kind.__init__ = original
+
+
+def _refuse_constraints(t: Any, distribution: Any) -> None:
+    """Raise an error if a checked constraint of a distribution is not `real`."""
+    constraints, name = t.distributions.constraints, type(distribution).__name__
+    real = type(constraints.real)
+    for parameter, constraint in distribution.arg_constraints.items():
+        lazy = isinstance(
+            getattr(type(distribution), parameter, None), t.distributions.utils.lazy_property
+        )
+        if constraints.is_dependent(constraint) or (lazy and parameter not in vars(distribution)):
+            continue
+        inner = constraint
+        while hasattr(inner, "base_constraint"):
+            inner = inner.base_constraint
+        if not isinstance(inner, real):
+            raise UnsupportedError(
+                f"`{name}` raises an error if `{parameter}` violates {constraint}, which depends "
+                "on the input. Pass `validate_args=False`, or build it from `logits=`. "
+                f"Received: `{name}` with `validate_args=True` (the default)."
+            )

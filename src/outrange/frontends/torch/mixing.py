@@ -1,0 +1,106 @@
+"""The operation of a module that mixes the rows of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core import ModelError
+from .api import quiet, torch
+from .export import exported
+from .places import operation_place
+
+
+_ROWS = 3
+
+
+def mixing_operation(module: Any, inputs: Callable[[int], Sequence[np.ndarray]]) -> str:
+    """Name the first operation that mixes rows, or computes with their number.
+
+    Args:
+        module: The module.
+        inputs: Arrays for a batch of that many rows.
+
+    Returns:
+        Its name, its submodule and its line of code; empty if it was not found.
+    """
+    try:
+        program = exported(module, inputs(_ROWS))
+        node = _mixing_node(program.module(), inputs(_ROWS))
+        if node is None:
+            node = _counting_node(program, exported(module, inputs(_ROWS - 1)))
+    except ModelError:
+        return ""
+    if node is None:
+        return ""
+    return ", ".join(filter(None, (f"`{_name(node)}`", operation_place(node))))
+
+
+def _name(node: Any) -> str:
+    return str(node.target).removeprefix("aten.")
+
+
+def _mixing_node(program: Any, parts: Sequence[np.ndarray]) -> Any:
+    """Return the first node with an entry that changes with several rows, where its inputs' do not.
+
+    Args:
+        program: A module of `torch.fx`.
+        parts: Its inputs.
+    """
+    base = _values(program, parts)
+    changes: dict[Any, list[np.ndarray]] = {}
+    for row in range(_ROWS):
+        other = [np.array(p) for p in parts]
+        for p in other:
+            p[row] = 100.0 * p[row] + 1.0
+        values = _values(program, other)
+        for node, entries in base.items():
+            changed = [a != b for a, b in zip(entries, values[node], strict=True)]
+            changes.setdefault(node, []).append(
+                np.concatenate([c.ravel() for c in changed] or [np.zeros(0, bool)])
+            )
+    mixed = {node for node, rows in changes.items() if (np.sum(rows, axis=0) > 1).any()}
+    for node in base:
+        if node in mixed and not mixed.intersection(node.all_input_nodes):
+            return node
+    return None
+
+
+def _values(program: Any, parts: Sequence[np.ndarray]) -> dict[Any, list[np.ndarray]]:
+    """Run a program, and return the arrays that each of its operations makes."""
+    t = torch()
+    kept: dict[Any, list[np.ndarray]] = {}
+
+    class Keeping(t.fx.Interpreter):
+        def run_node(self, n: Any) -> Any:
+            result = super().run_node(n)
+            if n.op == "call_function":
+                leaves = t.utils._pytree.tree_leaves(result)
+                kept[n] = [np.array(x.detach()) for x in leaves if t.is_tensor(x)]
+            return result
+
+    with quiet(), t.no_grad():
+        Keeping(program).run(*(t.from_numpy(np.array(p)) for p in parts))
+    return kept
+
+
+def _counting_node(program: Any, other: Any) -> Any:
+    """Return the first operation with another number in a program for another number of rows."""
+    for node, counterpart in zip(_operations(program), _operations(other), strict=False):
+        if node.target != counterpart.target:
+            return node
+        schema = getattr(node.target, "_schema", None)
+        if schema is None:
+            continue
+        numbers = zip(schema.arguments, node.args, counterpart.args, strict=False)
+        for argument, here, there in numbers:
+            is_size = "SymInt" in str(argument.real_type) or "List" in str(argument.type)
+            if isinstance(here, int | float) and here != there and not is_size:
+                return node
+    return None
+
+
+def _operations(program: Any) -> Iterator[Any]:
+    return (n for n in program.graph_module.graph.nodes if n.op == "call_function")

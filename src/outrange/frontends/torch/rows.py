@@ -1,0 +1,172 @@
+"""Modules on rows: alone, or together as a batch; modules that mix the rows of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core import ModelError, UnsupportedError
+from ...graph import Graph, Slot
+from ...graph.domain import is_inside
+from ...graph.float32 import stray, tolerance
+from ..check import at_once, is_large, points
+from ..inside import with_points_inside
+from ..network import Network
+from .api import runner
+from .mixing import mixing_operation
+
+
+SIZES = (2, 3, 16)
+"""Batch sizes at which the rows of a batch are compared with the rows one by one."""
+
+_FAR = 1e3
+"""Factor of the rows that stand beside a row, so that a small share of them shows."""
+
+
+class RowsMixed(Exception):
+    """A batch has no output row for each input row."""
+
+
+class RowRunner:
+    """A module as a function of flat rows.
+
+    Args:
+        module: The module.
+        slots: Slot and dtype of each of its inputs.
+    """
+
+    def __init__(self, module: Any, slots: Sequence[tuple[Slot, str]]) -> None:
+        self.module, self._slots, self._run = module, slots, runner(module)
+        self._shapes: list[tuple[int, ...]] | None = None
+
+    def parts(self, x: np.ndarray) -> list[np.ndarray]:
+        """Return the inputs of the module for flat rows `x`, `(batch, size)`."""
+        ends = np.cumsum([0, *(slot.size for slot, _ in self._slots)])
+        return [
+            x[:, a:b].reshape(len(x), *slot.shape).astype(dtype)
+            for (slot, dtype), a, b in zip(self._slots, ends[:-1], ends[1:], strict=True)
+        ]
+
+    def one_by_one(self, x: np.ndarray) -> np.ndarray:
+        """Return flat outputs, `(batch, outputs)`, of a batch of one for each row."""
+        rows = [np.concatenate([np.ravel(leaf) for leaf in self._alone(row)]) for row in x]
+        return np.stack(rows) if rows else np.zeros((0, 0))
+
+    def together(self, x: np.ndarray) -> np.ndarray:
+        """Return flat outputs, `(batch, outputs)`, of one batch of all rows.
+
+        The axis of the batch is where the shape of an output differs from that for a single row
+        (the state of a recurrent layer has it second). An output that has none is the same for
+        all rows.
+
+        Raises:
+            RowsMixed: The outputs are not one for each row.
+        """
+        x = np.asarray(x)
+        if len(x) < 2:
+            return self.one_by_one(x)
+        if self._shapes is None:
+            self._alone(x[0])
+        shapes, leaves = self._shapes or [], self._run(self.parts(x))
+        if len(leaves) != len(shapes):
+            raise RowsMixed
+        return np.concatenate([_rows(*z, len(x)) for z in zip(leaves, shapes, strict=True)], 1)
+
+    def _alone(self, row: np.ndarray) -> list[np.ndarray]:
+        leaves = self._run(self.parts(np.asarray(row)[None]))
+        self._shapes = [leaf.shape for leaf in leaves]
+        return leaves
+
+
+def _rows(leaf: np.ndarray, alone: tuple[int, ...], count: int) -> np.ndarray:
+    """Return an output of a batch as `(count, entries)`, given its shape for a single row."""
+    if leaf.shape == alone:
+        return np.broadcast_to(leaf.ravel(), (count, leaf.size))
+    axes = [i for i, (n, m) in enumerate(zip(leaf.shape, alone, strict=False)) if n != m]
+    if (
+        leaf.ndim != len(alone)
+        or len(axes) != 1
+        or (leaf.shape[axes[0]], alone[axes[0]]) != (count, 1)
+    ):
+        raise RowsMixed
+    return np.moveaxis(leaf, axes[0], 0).reshape(count, -1)
+
+
+def check_rows_apart(network: Network, rows: RowRunner) -> None:
+    """Refuse a module whose output for a row depends on the batch that the row is in.
+
+    Batches of several sizes are compared with their rows one by one, and with batches of the same
+    size in which one row is kept and all others change: the output of that row must be the same
+    to the last bit. A module that runs on batches of one alone is the function of that one row.
+
+    Raises:
+        UnsupportedError: It does; the operation is named.
+    """
+    graph = network.written
+    x = _points(graph)
+    alone = rows.one_by_one(x)
+    if not np.array_equal(alone[:1], rows.one_by_one(x[:1]), equal_nan=True):
+        raise UnsupportedError(
+            f"Model `{network.name}` must compute the same at every run, and does not (random "
+            "numbers, a counter, the time). Received: two outputs for one input."
+        )
+    allowed = np.concatenate(
+        [
+            2.0 * tolerance(graph, stray(graph, x[part], computed=network.computed))
+            for part in at_once(graph, len(x))
+        ]
+    )
+    for size in SIZES[: 2 if is_large(graph) else None]:
+        try:
+            apart = _are_apart(rows, x[:size], alone[:size], allowed[:size])
+        except ModelError:
+            continue  # the module takes no such batch
+        if not apart:
+            raise UnsupportedError(_message(network, rows, x))
+
+
+def _points(graph: Graph) -> np.ndarray:
+    """Return as many points as the largest batch, where the graph is defined if possible."""
+    x, _ = with_points_inside(graph, points(graph, None, 0, few=True), at_once, 0)
+    inside = [is_inside(graph, graph.run_all(x[part])) for part in at_once(graph, len(x))]
+    good = np.concatenate(inside) & (np.abs(x).max(axis=1, initial=0.0) < _FAR)
+    # Zeros and ones are last: rows that are alike show nothing.
+    chosen = np.roll(x[good] if good.sum() >= 2 else x, -3, axis=0)
+    return np.resize(chosen, (SIZES[-1], graph.size))
+
+
+def _are_apart(rows: RowRunner, x: np.ndarray, alone: np.ndarray, allowed: np.ndarray) -> bool:
+    """Return whether the outputs of a batch are those of its rows.
+
+    Raises:
+        ModelError: The module does not run on the batch.
+    """
+    try:
+        batch = rows.together(x)
+        with np.errstate(invalid="ignore"):  # At a pole both are infinite.
+            if batch.shape != alone.shape or (np.abs(batch - alone) > allowed).any():
+                return False
+        for kept, factor in ((0, 1.0), (len(x) - 1, _FAR)):
+            others = factor * (np.roll(x, 1, axis=0) + 1.0)
+            others[kept] = x[kept]
+            if not np.array_equal(rows.together(others)[kept], batch[kept], equal_nan=True):
+                return False
+    except RowsMixed:
+        return False
+    return True
+
+
+def _message(network: Network, rows: RowRunner, x: np.ndarray) -> str:
+    culprit = mixing_operation(rows.module, lambda size: rows.parts(x[:size]))
+    remedy = (
+        "Give the recurrent layer `batch_first=True`"
+        if "lstm" in culprit or "gru" in culprit or "rnn" in culprit
+        else "Look for a reduction or a reshape over axis 0, or a use of `x.shape[0]`"
+    )
+    return (
+        f"Model `{network.name}` mixes the rows of a batch: an input gives other outputs in other "
+        f"company, so its output is no function of one input. {remedy}. "
+        f"Received: {culprit or 'outputs that depend on the other rows'}."
+    )

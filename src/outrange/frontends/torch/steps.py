@@ -1,0 +1,186 @@
+"""An exported program as steps in core ATen operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core import ModelError, UnsupportedError
+from ..traced import TracedProgram, TracedStep, random_numbers
+from .api import quiet, torch
+from .export import exported_function, first_line
+from .places import operation_place
+
+
+def recorded(program: Any) -> TracedProgram:
+    """Read an exported program as steps in core ATen operations.
+
+    Raises:
+        ModelError: A weight is not finite, a constant is NaN, or PyTorch cannot decompose it.
+        UnsupportedError: It draws random numbers.
+    """
+    t = torch()
+    try:
+        with quiet(), t.no_grad():
+            program = program.run_decompositions()
+    except Exception as error:
+        raise ModelError(
+            "PyTorch must be able to decompose the program to core ATen operations. "
+            f"Received: {type(error).__name__}: {first_line(error)}"
+        ) from error
+    signature, constants, inputs, steps = program.graph_signature, {}, [], []
+    for node in program.graph_module.graph.nodes:
+        if node.op == "placeholder" and node.name in signature.user_inputs:
+            inputs.append(node.name)
+        elif node.op == "placeholder":
+            constants[node.name] = _stored(t, program, node)
+        elif node.op == "get_attr":
+            value = getattr(program.graph_module, node.target)
+            # The branch of a higher-order operation is no tensor: such operations have no rule.
+            constants[node.name] = _array(t, value) if t.is_tensor(value) else np.zeros(0)
+        elif node.op == "call_function" and "_assert" not in str(node.target):
+            # Assertions are of shapes and types, which the trace has fixed.
+            steps.append(_step(t, node))
+    (results,) = next(n.args for n in program.graph_module.graph.nodes if n.op == "output")
+    pairs = zip(results, signature.output_specs, strict=True)
+    outputs = [n.name for n, spec in pairs if spec.kind.name == "USER_OUTPUT" and _nodes(n)]
+    return TracedProgram(inputs, steps, outputs, constants)
+
+
+def _stored(t: Any, program: Any, node: Any) -> np.ndarray:
+    """Return a parameter, buffer or constant of a program; a token has no entries.
+
+    A buffer may be infinite: it may be a mask.
+
+    Raises:
+        ModelError: It is read and not finite.
+    """
+    signature = program.graph_signature
+    parameter = signature.inputs_to_parameters.get(node.name)
+    name = parameter or signature.inputs_to_buffers.get(node.name)
+    name = name or signature.inputs_to_lifted_tensor_constants.get(node.name)
+    if name is None:
+        return np.zeros(0)
+    array = _array(t, {**program.state_dict, **program.constants}[name])
+    if array.dtype.kind == "f" and node.users:
+        bad = np.argwhere(np.isnan(array) if parameter is None else ~np.isfinite(array))
+        if len(bad):
+            entry = ", ".join(str(i) for i in bad[0])
+            word = "Constants" if parameter is None else "Weights"
+            raise ModelError(
+                f"{word} must be finite numbers. Received: {name}[{entry}]="
+                f"{float(array[tuple(bad[0])])} ({len(bad)} such entries)."
+            )
+    return array
+
+
+def _array(t: Any, tensor: Any) -> np.ndarray:
+    """Return a tensor as an array; numbers of a type that NumPy lacks as float32.
+
+    Raises:
+        UnsupportedError: It has no numbers of its own (that of a transform, or a quantized one).
+    """
+    tensor = tensor.detach().cpu()
+    try:
+        return (tensor.float() if tensor.dtype == t.bfloat16 else tensor).numpy()
+    except (RuntimeError, TypeError) as error:
+        raise UnsupportedError(
+            "a constant must be a plain tensor of numbers. "
+            f"Received: {type(tensor).__name__} of {tensor.dtype}, and {first_line(error)}"
+        ) from error
+
+
+def _nodes(tree: Any) -> list[Any]:
+    """The nodes in nested arguments, in order."""
+    if hasattr(tree, "op") and hasattr(tree, "meta"):
+        return [tree]
+    if isinstance(tree, list | tuple):
+        return [n for part in tree for n in _nodes(part)]
+    return []
+
+
+def _operands(node: Any) -> list[Any]:
+    return _nodes([node.args, list(node.kwargs.values())])
+
+
+def _step(t: Any, node: Any) -> TracedStep:
+    reads = _operands(node)
+    schema = getattr(node.target, "_schema", None)
+    names = [] if schema is None else [a.name for a in schema.arguments]
+    given = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
+    place = {id(n): i for i, n in reversed(list(enumerate(reads)))}
+    attributes = {k: _with_places(v, place) for k, v in given.items()}
+    if not names:
+        attributes = {str(i): _with_places(v, place) for i, v in enumerate(node.args)}
+    where = operation_place(node)
+    value = node.meta.get("val")
+    many = isinstance(value, list | tuple)
+    makes = [(node.name, i) for i in range(len(value))] if many else [node.name]
+    kind = str(node.target).removeprefix("aten.")
+    if schema is None:
+        # One of Python's operators on sizes, or a higher-order operation.
+        kind = f"{getattr(node.target, 'namespace', 'operator')}.{node.target.__name__}"
+    if t.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+        raise random_numbers(kind, where)
+    if kind == "operator.getitem":
+        source = node.args[0].name, node.args[1]
+        return TracedStep("same", [source], makes, {}, lambda x: [x])
+    dtypes = [str(getattr(n.meta.get("val"), "dtype", "")).removeprefix("torch.") for n in reads]
+    run = _runner(t, node, place)
+    return TracedStep(kind, [n.name for n in reads], makes, attributes, run, dtypes, where)
+
+
+class Place(int):
+    """The place of a tensor among the operands of a step."""
+
+
+def _with_places(tree: Any, place: dict[int, int]) -> Any:
+    if id(tree) in place:
+        return Place(place[id(tree)])
+    if isinstance(tree, list | tuple):
+        return [_with_places(part, place) for part in tree]
+    return tree
+
+
+def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.ndarray]]:
+    """Return a function that runs the operation on arrays: its own operands, or their positions."""
+    dtypes = [getattr(n.meta.get("val"), "dtype", None) for n in _operands(node)]
+
+    def run(*arrays: np.ndarray) -> list[np.ndarray]:
+        tensors = [_tensor(t, x, dtype) for x, dtype in zip(arrays, dtypes, strict=True)]
+
+        def filled(tree: Any) -> Any:
+            if id(tree) in place:
+                return tensors[place[id(tree)]]
+            if isinstance(tree, list | tuple):
+                return type(tree)(filled(part) for part in tree)
+            return tree
+
+        kwargs = {k: filled(v) for k, v in node.kwargs.items()}
+        found = node.target(*(filled(a) for a in node.args), **kwargs)
+        return [_array(t, x) for x in (found if isinstance(found, list | tuple) else [found])]
+
+    return run
+
+
+def _tensor(t: Any, array: np.ndarray, dtype: Any) -> Any:
+    """Return an operand as the tensor that the recording knows.
+
+    Integers in place of real numbers are positions: float64 holds them, and every operation that
+    moves real numbers takes it.
+    """
+    tensor = t.from_numpy(np.array(array, order="C"))
+    if dtype is None or (dtype.is_floating_point and array.dtype.kind in "iu"):
+        return tensor if dtype is None else tensor.double()
+    return tensor.to(dtype) if array.dtype.kind == "f" else tensor
+
+
+def recorded_function(
+    function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]
+) -> TracedProgram:
+    """Read a function of tensors, with a flat list of results, as steps."""
+    t = torch()
+    examples = [t.zeros(shape, dtype=getattr(t, dtype)) for shape, dtype in specs]
+    return recorded(exported_function(function, examples))
