@@ -104,13 +104,15 @@ class ExactCells:
         units = open_units(self.graph, slopes, ends)
         if not units and not self.is_straight:
             return None
-        count = int(np.prod([len(gaps) for _, _, gaps in units], dtype=np.float64))
+        # Infinite from 2^1024 on; exact below MOST_PATTERNS.
+        combinations = float(np.prod([len(gaps) for _, _, gaps in units], dtype=np.float64))
         self._on_boxes += BOX
-        if count > FEW_PATTERNS:
+        if combinations > FEW_PATTERNS:
             allowed = HEAD_START + SHARE * self._on_boxes
-            if count > MOST_PATTERNS or self._on_patterns > allowed:
+            if combinations > MOST_PATTERNS or self._on_patterns > allowed:
                 return None
-            self._on_patterns += PATTERN * count
+            self._on_patterns += PATTERN * combinations
+        count = int(combinations)
         patterns = np.array(list(product(*(gaps for _, _, gaps in units))), np.int64)
         patterns = patterns.reshape(count, len(units))
         least = np.concatenate([
