@@ -26,6 +26,7 @@ from .common.search import Search, pass_on
 from .common.solution import Stop
 from .halving import OpenBoxes
 from .neuron_split.search import supports
+from .neuron_split.smooth_relaxations import supports_op
 from .step_cases import step_cases
 
 
@@ -94,13 +95,16 @@ def find_waist(graph: Graph) -> Waist | None:
 
 
 def _widths(graph: Graph) -> Iterator[tuple[int, int]]:
-    """Narrow values up to which neuron splits know all ops, and the entries read behind them."""
+    """Yield narrow values up to which all ops are supported, with the entries read behind them."""
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
+    supported, width = [True], graph.size if 0 in last else 0
     for floor, node in enumerate(graph.nodes[:-1], 1):
-        width = sum(graph.value_size(j) for j in range(floor + 1) if last.get(j, 0) > floor)
+        supported.append(supports_op(node.op) and all(supported[j] for j in node.inputs))
+        width += node.size if floor in last else 0
+        width -= sum(graph.value_size(j) for j in {*node.inputs} if last[j] == floor)
         if width > WIDEST:
             continue
-        if not supports(ending_at(graph, [floor], [Slot("value", (node.size,))])):
+        if not supported[floor]:
             return
         yield floor, width
 

@@ -20,6 +20,11 @@ from .rewrite import fold, piecewise_to_pairs
 _ROUNDING = 2.0**-40
 """By how much the stated range of a gate may exceed 0 to 1."""
 
+Ends = tuple[float, float]
+"""Least and largest entry of a value."""
+
+_UNKNOWN: Ends = (-np.inf, np.inf)
+
 
 def simplified(graph: Graph) -> Graph:
     """The graph as the search wants it: pairs for maxima, gates merged, nothing idle."""
@@ -33,6 +38,7 @@ def merge_gates(graph: Graph) -> Graph:
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
+    known: dict[int, Ends] = {}
 
     def append(op: Op, inputs: Sequence[int], node: Node) -> int:
         nodes.append(Node(op, tuple(inputs), node.size, node.shape, node.source))
@@ -46,7 +52,7 @@ def merge_gates(graph: Graph) -> Graph:
             moved[k] = len(nodes)
         else:
             mixed = _written(append, node, *found)
-            moved[k] = _within_hull(append, nodes, node, mixed, found)
+            moved[k] = _within_hull(append, nodes, node, mixed, found, known)
     layers = {path: tuple(moved[v] for v in values) for path, values in graph.layers.items()}
     return replace(graph, nodes=tuple(nodes), output=moved[graph.output], layers=layers)
 
@@ -61,11 +67,15 @@ def _written(append: Callable, node: Node, gate: int, first: int, second: int) -
 
 
 def _within_hull(
-    append: Callable, nodes: list[Node], node: Node, value: int, mixed: tuple[int, int, int]
+    append: Callable,
+    nodes: list[Node],
+    node: Node,
+    value: int,
+    mixed: tuple[int, int, int],
+    known: dict[int, Ends],
 ) -> int:
     """The mixture `value` of `mixed = (z, a, b)`, cut to the hull of `a` and `b` if it is known."""
-    known: dict[int, tuple[float, float]] = {}
-    gate, *parts = (always(nodes, v, known) for v in mixed)
+    gate, *parts = (bound_for_all_inputs(nodes, v, known) for v in mixed)
     least, most = min(p[0] for p in parts), max(p[1] for p in parts)
     # The range of a sigmoid is stated with its rounding; by as much a mixture might leave the hull.
     is_gate = gate[0] >= -_ROUNDING and gate[1] <= 1.0 + _ROUNDING
@@ -75,29 +85,39 @@ def _within_hull(
     return append(curve("clip", least=least - pad, most=most + pad), (value,), node)
 
 
-def always(
-    nodes: list[Node], value: int, known: dict[int, tuple[float, float]]
-) -> tuple[float, float]:
-    """Least and largest entry that a value can have whatever the input; infinite if unknown."""
-    if value not in known:
-        known[value] = _always(nodes, value, known)
+def bound_for_all_inputs(nodes: Sequence[Node], value: int, known: dict[int, Ends]) -> Ends:
+    """Bound all entries of a value whatever the input; infinite ends are unknown.
+
+    Args:
+        nodes: Of a graph; it may grow between calls.
+        value: What is bounded.
+        known: Ends of values from earlier calls, to which those computed here are added.
+
+    Cost: each value once. The sources wait in a list, as a graph may be deeper than Python's stack.
+    """
+    known.setdefault(0, _UNKNOWN)
+    waiting = [value]
+    while waiting:
+        v = waiting.pop()
+        if v in known:
+            continue
+        node = nodes[v - 1]
+        missing = [j for j in node.inputs if j not in known]
+        if missing:
+            waiting += [v, *missing]
+        else:
+            known[v] = _bound(node, [known[j] for j in node.inputs])
     return known[value]
 
 
-def _always(
-    nodes: list[Node], value: int, known: dict[int, tuple[float, float]]
-) -> tuple[float, float]:
-    unknown = -np.inf, np.inf
-    if not value:
-        return unknown
-    node, op = nodes[value - 1], nodes[value - 1].op
+def _bound(node: Node, ends: list[Ends]) -> Ends:
+    """Bound the entries of a value by those of its inputs."""
+    op = node.op
     if isinstance(op, Curve):
-        if op.on != unknown or op.holes:
-            return unknown
-        lo, hi = always(nodes, node.inputs[0], known)
-        least, most = op.range(np.float64(lo), np.float64(hi))
+        if op.on != _UNKNOWN or op.holes:
+            return _UNKNOWN
+        least, most = op.range(*(np.float64(end) for end in ends[0]))
         return float(least), float(most)
-    ends = [always(nodes, j, known) for j in node.inputs]
     if isinstance(op, Rearrange):
         fill = op.fill[op.index < 0]
         return (
@@ -105,7 +125,7 @@ def _always(
             max([*(e[1] for e in ends), *fill.tolist()]),
         )
     if not np.isfinite(ends).all():
-        return unknown
+        return _UNKNOWN
     if isinstance(op, Product):
         corners = [x * y for x in ends[0] for y in ends[1]]
         return float(down(min(corners))), float(up(max(corners)))
@@ -115,11 +135,13 @@ def _always(
             np.sort([np.multiply(c, e) for e in end], axis=0)
             for c, end in zip(factors, ends, strict=True)
         ]
+        # Terms may cancel: the error of a sum is a share of their sizes, not of what is left.
+        sizes = sum(np.abs(t).max(axis=0) for t in terms) + np.abs(op.bias)
+        pad = 2.0**-40 * (1.0 + float(np.max(sizes)))
         least = float(np.min(sum(t[0] for t in terms) + op.bias))
         most = float(np.max(sum(t[1] for t in terms) + op.bias))
-        pad = 2.0**-40 * (1.0 + max(abs(least), abs(most)))
         return least - pad, most + pad
-    return unknown
+    return _UNKNOWN
 
 
 def _mixed(nodes: list[Node], node: Node) -> tuple[int, int, int] | None:

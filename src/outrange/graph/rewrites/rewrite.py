@@ -4,7 +4,8 @@ None of them folds numbers: an affine op keeps its weights, so that every roundi
 domains account for it. What moves entries about is exact and is merged freely.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -65,6 +66,8 @@ def fold(graph: Graph) -> Graph:
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
+    merged = Counter([0])
+    """Of each new value, how many old ones went there."""
     readers = graph.readers()
     for k, node in enumerate(graph.nodes, 1):
         before = node.inputs[0]
@@ -72,7 +75,7 @@ def fold(graph: Graph) -> Graph:
         node = node.reading(moved)
         if isinstance(node.op, Rearrange):
             node = _merged(node, node.op, nodes)
-        if alone and _is_only(before, moved) and _shifted(nodes, node):
+        if alone and merged[moved[before]] == 1 and _shifted(nodes, node):
             moved[k] = moved.pop(before)
             continue
         if _is_identity(node):
@@ -80,15 +83,11 @@ def fold(graph: Graph) -> Graph:
         else:
             nodes.append(node)
             moved[k] = len(nodes)
+        merged[moved[k]] += 1
     slim = Graph(graph.inputs, tuple(nodes), moved[graph.output], graph.outputs)
     kept, again = _kept(slim, [slim.output])
     names = {k: again[v] for k, v in moved.items() if v in again}
     return replace(slim, nodes=tuple(kept), output=again[slim.output], layers=_layers(graph, names))
-
-
-def _is_only(value: int, moved: Mapping[int, int]) -> bool:
-    """Whether no other value has gone where this one has."""
-    return [j for j, place in moved.items() if place == moved[value]] == [value]
 
 
 def piecewise_to_pairs(graph: Graph) -> Graph:

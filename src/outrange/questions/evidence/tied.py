@@ -167,7 +167,7 @@ class _Box:
         return self._from(1, [self.exact.inputs()], [])
 
     def _from(self, value: int, values: list[AffineForms], limits: list[list[int]]) -> bool:
-        """Values `value` and on, those before it known where `limits` are positive."""
+        """Values `value` and on, appended to those before it; `limits` are positive here."""
         check_deadline()
         while value <= len(self.graph.nodes):
             node = self.graph.nodes[value - 1]
@@ -181,7 +181,7 @@ class _Box:
                 found = self.exact.curve(value, before[0], np.array([g[0] for g in gaps], int))
             else:
                 found = self.exact.affine(value, before)
-            values = [*values, found]
+            values.append(found)
             value += 1
         self.within.regions += 1
         if self.within.regions > self.within.most_regions:

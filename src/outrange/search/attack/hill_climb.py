@@ -156,7 +156,7 @@ def _samples(lo: np.ndarray, hi: np.ndarray, rng: np.random.Generator) -> np.nda
 def _moves(slopes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """`(b, d)`, at most about one; `slopes` by a width of the box."""
     slopes = np.nan_to_num(slopes)
-    size = np.abs(slopes).max(axis=1, keepdims=True)
+    size = np.abs(slopes).max(axis=1, keepdims=True, initial=0.0)
     signs, noisy = rng.random((2, len(slopes), 1)) < 0.5
     moves = np.where(signs, np.sign(slopes), slopes / np.maximum(size, TINY))
     moves = moves * (rng.random(slopes.shape) < MOVED)

@@ -10,6 +10,8 @@ keeps all its patterns.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -104,13 +106,15 @@ class ExactCells:
         units = open_units(self.graph, slopes, ends)
         if not units and not self.is_straight:
             return None
-        count = int(np.prod([len(gaps) for _, _, gaps in units], dtype=np.float64))
+        # Infinite from 2^1024 on; exact below MOST_PATTERNS.
+        combinations = float(np.prod([len(gaps) for _, _, gaps in units], dtype=np.float64))
         self._on_boxes += BOX
-        if count > FEW_PATTERNS:
+        if combinations > FEW_PATTERNS:
             allowed = HEAD_START + SHARE * self._on_boxes
-            if count > MOST_PATTERNS or self._on_patterns > allowed:
+            if combinations > MOST_PATTERNS or self._on_patterns > allowed:
                 return None
-            self._on_patterns += PATTERN * count
+            self._on_patterns += PATTERN * combinations
+        count = int(combinations)
         patterns = np.array(list(product(*(gaps for _, _, gaps in units))), np.int64)
         patterns = patterns.reshape(count, len(units))
         least = np.concatenate([
@@ -144,6 +148,25 @@ class ExactCells:
         return self.asked.least(*found[self.graph.output])
 
 
+@dataclass(eq=False)
+class _Branch:
+    """Cells that agree in the gaps chosen so far.
+
+    Args:
+        values: The affine forms of the values computed so far; None where a value has none.
+        rows: The patterns that are still possible.
+        limits: Forms that are positive on these cells.
+        at: A point of them.
+        chosen: The number of units of the next curve whose gap is chosen.
+    """
+
+    values: list[AffineForms | None]
+    rows: np.ndarray
+    limits: list[list[int]]
+    at: RationalPoint
+    chosen: int = 0
+
+
 class _CellEnumeration:
     """The cells of one box: depth first over its unstable units, in the order of the graph."""
 
@@ -168,82 +191,76 @@ class _CellEnumeration:
         self._free, self._at = free, lo
         self._exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
         self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(free))}
+        self._places: defaultdict[int, list[int]] = defaultdict(list)
+        """By curve, the places of its units among all units."""
+        for place, (v, _, _) in enumerate(units):
+            self._places[v].append(place)
         self.count = 0
 
     def run(self) -> bool:
-        """Refine every pattern that needs it; whether there were few enough cells."""
+        """Refine every pattern that needs it; return whether there were few enough cells.
+
+        Branches wait in a list: a network may be deeper than Python's stack.
+        """
         rows = np.flatnonzero(self.needs.any(axis=1))
-        if rows.size:
-            self._from(1, [self._exact.inputs()], rows, [], self._cell_of.middle)
+        waiting = [_Branch([self._exact.inputs()], rows, [], self._cell_of.middle)]
+        while rows.size and waiting and self.count <= MOST_CELLS:
+            check_deadline()
+            waiting += reversed(self._follow(waiting.pop()))
         return self.count <= MOST_CELLS
 
-    def _from(
-        self,
-        value: int,
-        values: list[AffineForms | None],
-        rows: np.ndarray,
-        limits: list[list[int]],
-        at: RationalPoint,
-    ) -> None:
-        """Values `value` and on, those before it known.
+    def _follow(self, branch: _Branch) -> list[_Branch]:
+        """Compute values up to a unit with several gaps, and return a branch for each of them.
 
-        `rows` are the patterns still possible, `limits` the forms that are positive on this cell,
-        `at` a point of it.
+        A branch that reaches the output is a cell, and has none.
         """
-        while value <= len(self.graph.nodes):
+        values = branch.values
+        for value in range(len(values), len(self.graph.nodes) + 1):
             node = self.graph.nodes[value - 1]
             before = [values[j] for j in node.inputs]
             if isinstance(node.op, Curve):
-                mine = [i for i, (v, _, _) in enumerate(self.units) if v == value]
-                self._choose(value, values, before[0], mine, rows, limits, at)
-                return
+                places = self._places[value]
+                if branch.chosen < len(places):
+                    return list(self._choices(branch, before[0], places[branch.chosen]))
+                values.append(self._curve(value, before[0], places, branch.rows))
+                branch.chosen = 0
+                continue
             known = [form for form in before if form is not None]
             exact = len(known) == len(before) and self._exact.knows(value)
-            values = [*values, self._exact.affine(value, known) if exact else None]
-            value += 1
-        self._cell(values[self.graph.output], rows, limits)
+            values.append(self._exact.affine(value, known) if exact else None)
+        self._cell(values[self.graph.output], branch.rows, branch.limits)
+        return []
 
-    def _choose(
-        self,
-        value: int,
-        values: list[AffineForms | None],
-        before: AffineForms | None,
-        mine: list[int],
-        rows: np.ndarray,
-        limits: list[list[int]],
-        at: RationalPoint,
-    ) -> None:
-        """Every gap that the unstable units of one curve can be on together."""
-        check_deadline()
-        if self.count > MOST_CELLS:
-            return
-        if mine:
-            place, rest = mine[0], mine[1:]
-            _, j, gaps = self.units[place]
-            for gap in gaps:
-                kept = rows[self.patterns[rows, place] == gap]
-                if not kept.size:
-                    continue
-                op = curve_of(self.graph, value)
-                more = [] if before is None else positive_in(op, before, j, gap)
-                here: RationalPoint | None = at
-                if any(at.value(row) <= 0 for row in more):
-                    here = self._cell_of.point([*limits, *more])
-                if here is not None:
-                    self._choose(value, values, before, rest, kept, [*limits, *more], here)
-            return
+    def _choices(
+        self, branch: _Branch, before: AffineForms | None, place: int
+    ) -> Iterator[_Branch]:
+        """Yield a branch for every gap that unit `place` can be on, together with those chosen."""
+        v, j, gaps = self.units[place]
+        op = curve_of(self.graph, v)
+        for gap in gaps:
+            kept = branch.rows[self.patterns[branch.rows, place] == gap]
+            if not kept.size:
+                continue
+            more = [] if before is None else positive_in(op, before, j, gap)
+            limits = [*branch.limits, *more]
+            here: RationalPoint | None = branch.at
+            if any(branch.at.value(row) <= 0 for row in more):
+                here = self._cell_of.point(limits)
+            if here is not None:
+                yield _Branch([*branch.values], kept, limits, here, branch.chosen + 1)
+
+    def _curve(
+        self, value: int, before: AffineForms | None, places: list[int], rows: np.ndarray
+    ) -> AffineForms | None:
+        """Compute the forms of a curve whose units with several gaps have all been chosen."""
         op = curve_of(self.graph, value)
         if before is None or not op.has_exact_lines:
-            self._from(value + 1, [*values, None], rows, limits, at)
-            return
-        source = self.graph.nodes[value - 1].inputs[0]
-        low, high = self.ends[source]
+            return None
+        low, high = self.ends[self.graph.nodes[value - 1].inputs[0]]
         gaps = np.array([touched(op, a, b)[0] for a, b in zip(low, high, strict=True)])
-        for i, (v, j, _) in enumerate(self.units):
-            if v == value:
-                gaps[j] = self.patterns[rows[0], i]
-        values = [*values, self._exact.curve(value, before, gaps)]
-        self._from(value + 1, values, rows, limits, at)
+        for place in places:
+            gaps[self.units[place][1]] = self.patterns[rows[0], place]
+        return self._exact.curve(value, before, gaps)
 
     def _cell(self, output: AffineForms | None, rows: np.ndarray, limits: list) -> None:
         """A cell that exists: its slopes in full, and a point of it where they matter."""

@@ -84,13 +84,14 @@ class RidgeAttack(OpenBoxAttack):
             self._climb(incumbent, offer)
 
     def _climb(self, incumbent: Incumbent, offer: Offer) -> bool:
-        """Offer what a round finds; whether there is reason for another one."""
+        """Offer the points of a round; return whether another round is worthwhile."""
         began, goal = incumbent.clock.seconds, incumbent.goal
         if goal is None or incumbent.met:
             return False
         # A goal of minus infinity is none, and nothing lies below what is proved.
         open_ = np.flatnonzero(np.isfinite(incumbent.cutoff()) & np.isfinite(goal))
-        if not open_.size:
+        # A single point has been evaluated, and there is nowhere else to climb.
+        if not open_.size or not self._roots.lo.size:
             return False
         offer(*hill_climb(self._gradient, self._evaluate, self._roots, goal, open_, self._rng)[:2])
         self._spent += incumbent.clock.seconds - began

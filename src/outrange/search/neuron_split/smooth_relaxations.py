@@ -16,6 +16,7 @@ import numpy as np
 
 from ...domains.stability import is_stable
 from ...graph import Graph
+from ...graph.graph import Op
 from ...ops import Affine, Curve, Rearrange
 from ...ops.relaxation.offsets import least_at_points, points, tangent_offset
 from ...ops.relaxation.relax import relax
@@ -214,15 +215,22 @@ class PreparedSmooth:
         return slope, offset, pivot
 
 
+def supports_op(op: Op) -> bool:
+    """Return whether neuron splitting supports an op."""
+    if isinstance(op, Curve):
+        return not (op.jumps or op.holes)
+    return isinstance(op, Affine | Rearrange)
+
+
 def activations_of(graph: Graph) -> list[Activation] | None:
     """All nonlinear values in order; None if neuron splitting does not support one."""
     found: list[Activation] = []
     start = 0
     for v, node in enumerate(graph.nodes[: graph.output], 1):
-        if isinstance(node.op, Affine | Rearrange):
-            continue
-        if not isinstance(node.op, Curve) or node.op.jumps or node.op.holes:
+        if not supports_op(node.op):
             return None
+        if not isinstance(node.op, Curve):
+            continue
         slopes, place = kink_slopes(node.op), slice(start, start + node.size)
         if slopes is None:
             found.append(SmoothActivation(v, node.inputs[0], place, node.op))

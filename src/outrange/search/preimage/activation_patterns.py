@@ -78,6 +78,9 @@ def enumerate_patterns(
 Forms = tuple[np.ndarray, np.ndarray]
 """`(n, d)` slopes and `(n,)` constants."""
 
+_Branch = tuple[list[Forms], Vertices]
+"""The forms of the inputs and of the layers decided so far, and the cell where they hold."""
+
 
 class _PatternEnumeration:
     def __init__(self, program: LayerProgram, leaf: PatternBox, until: float) -> None:
@@ -92,30 +95,39 @@ class _PatternEnumeration:
             at += 0 if layer.linear else layer.size
 
     def cells(self) -> Iterator[tuple[Vertices, Forms]]:
-        """Every activation pattern that the box has, with the clauses' forms there."""
-        leaf = self._leaf
-        yield from self._from(0, [self._inputs], Vertices.of(leaf.lo, leaf.hi))
+        """Yield every activation pattern that the box has, with the clauses' forms there.
 
-    def _from(self, k: int, values: list[Forms], cell: Vertices) -> Iterator:
-        """Levels `k` and on, those before it decided."""
-        program = self._program
-        while k < len(program.layers):
-            layer = program.layers[k]
-            slopes, constants = self._sums(k, values)
-            if layer.linear:
-                values = [*values, (slopes, constants)]
-                k += 1
+        Branches wait in a list: a network may be deeper than Python's stack.
+        """
+        leaf = self._leaf
+        waiting: list[Iterator[_Branch]] = [iter([([self._inputs], Vertices.of(leaf.lo, leaf.hi))])]
+        while waiting:
+            branch = next(waiting[-1], None)
+            if branch is None:
+                waiting.pop()
                 continue
-            known = self._leaf.status[self._start[k] : self._start[k] + layer.size]
-            for phase, part in self._phases(known, slopes, constants, cell):
-                slope = np.where(phase > 0, layer.above, layer.below)
-                unit = (slopes * slope[:, None], constants * slope)
-                yield from self._from(k + 1, [*values, unit], part)
-            return
-        self._found += 1
-        if self._found > SETTINGS.most_cells or read_clock() > self._until:
-            raise TooManyVertices
-        yield cell, values[-1]
+            values, cell = branch
+            while len(values) <= len(self._program.layers):
+                if not self._program.layers[len(values) - 1].linear:
+                    break
+                values.append(self._sums(len(values) - 1, values))
+            else:
+                self._found += 1
+                if self._found > SETTINGS.most_cells or read_clock() > self._until:
+                    raise TooManyVertices
+                yield cell, values[-1]
+                continue
+            waiting.append(self._branches(values, cell))
+
+    def _branches(self, values: list[Forms], cell: Vertices) -> Iterator[_Branch]:
+        """Yield the branches of the next layer: its units' phases with their cells."""
+        k = len(values) - 1
+        layer = self._program.layers[k]
+        slopes, constants = self._sums(k, values)
+        known = self._leaf.status[self._start[k] : self._start[k] + layer.size]
+        for phase, part in self._phases(known, slopes, constants, cell):
+            slope = np.where(phase > 0, layer.above, layer.below)
+            yield [*values, (slopes * slope[:, None], constants * slope)], part
 
     def _sums(self, k: int, values: list[Forms]) -> Forms:
         layer = self._program.layers[k]
@@ -159,7 +171,7 @@ class _PatternEnumeration:
                 known = leaf.status[self._start[k] : self._start[k] + layer.size]
                 slope = np.where(known > 0, layer.above, layer.below)
                 slopes, constants = slopes * slope[:, None], constants * slope
-            values = [*values, (slopes, constants)]
+            values.append((slopes, constants))
         for k in np.flatnonzero(leaf.open_):
             row, constant = values[-1][0][k], float(values[-1][1][k])
             at = np.where(row > 0, leaf.lo, leaf.hi)
