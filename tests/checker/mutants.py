@@ -24,7 +24,7 @@ SOURCE = HERE.parents[1] / "checker" / "src" / "outrange_check"
 MODULES = ("network", "curves", "bounds", "tree", "certificate", "__main__")
 TESTS = (
     "by_hand", "files_by_hand", "growth_by_hand", "last_unit", "trees", "bounds", "curves",
-    "hostile", "second_checker", "growth",
+    "hostile", "memory", "second_checker", "growth",
 )  # fmt: skip
 """In this order, until one fails; but those of a module's own first."""
 
@@ -56,19 +56,23 @@ A_SIGN = "signs are 1 and -1"
 SAME_LINE = "where the slopes are the same, both lines are that line"
 BOTH_HOLD = "inputs with the sum 0 are in the case above, too, and the range of a value holds 0"
 SEVENS = "shifts are multiples of 7: 4095 is one, and 4096 is none"
-ENDS = "return [times * v * self.values[c][%s] for c, v in row.items()]"
+NOT_YET = "it is compared before any unit is bounded, and has one bit at most"
+ENDS = "times * v * (self.inputs.get(c) or self.values[c])[%s]"
+LIMITS = "self.work[%s] >= 0 and self.held <= MOST_HELD and (self.unit.bit_length() <= MOST_BITS)"
+START = "self.empty, self.unit, self.held, self.work = (False, %s, 0, work or [MOST_WORK])"
+TURNS = (
+    "(turn, 0, chord, -(-max(ends) >> BITS)) if above %s below"
+    " else (chord, min(ends) >> BITS, turn, 0)"
+)
 EQUIVALENT = {
     "network: room[0] -= len(values)  ->  room[-1] -= len(values)": ONE_ITEM,
     "network: room[0] >= 0  ->  room[-1] >= 0": ONE_ITEM,
     "curves: one = pieces[0][2] if len(pieces) == 1 else 0"
     "  ->  one = pieces[-1][2] if len(pieces) == 1 else 0": ONE_ITEM,
-    "curves: if above >= below: return (turn, 0, chord, -(-max(ends) >> BITS))"
-    "  ->  if above > below: return (turn, 0, chord, -(-max(ends) >> BITS))": SAME_LINE,
-    "bounds: self.work[0] -= len(self.rows[k]) * (1 + (factor.bit_length() ** 2 >> 16))"
-    "  ->  self.work[-1] -= len(self.rows[k]) * (1 + (factor.bit_length() ** 2 >> 16))": ONE_ITEM,
-    "bounds: self.work[0] -= len(row)  ->  self.work[-1] -= len(row)": ONE_ITEM,
-    "bounds: self.work[0] >= 0 and self.unit.bit_length() <= MOST_BITS"
-    "  ->  self.work[-1] >= 0 and self.unit.bit_length() <= MOST_BITS": ONE_ITEM,
+    f"curves: {TURNS % '>='}  ->  {TURNS % '>'}": SAME_LINE,
+    "bounds: self.work[0] -= products  ->  self.work[-1] -= products": ONE_ITEM,
+    f"bounds: {LIMITS % 0}  ->  {LIMITS % -1}": ONE_ITEM,
+    f"bounds: {START % 0}  ->  {START % -1}": NOT_YET,
     f"bounds: {ENDS % '(v < 0) is (times > 0)'}  ->  {ENDS % '(v <= 0) is (times > 0)'}": NO_TERM,
     f"bounds: {ENDS % '(v < 0) is (times > 0)'}  ->  {ENDS % '(v < 0) is (times >= 0)'}": NO_TERM,
     f"bounds: {ENDS % '(v < 0) is (times > 0)'}  ->  {ENDS % '(v < 0) is (times > -1)'}": NO_TERM,

@@ -163,21 +163,23 @@ def test_a_unit_that_has_its_sign_or_no_kink_is_not_decided(tmp_path):
 
 
 def test_the_most_work_of_a_proof(monkeypatch, tmp_path):
-    """The ends of the unit's row twice, then the output's row through its unit, and its ends."""
+    """Two rows and their two terms. A copy of two rows, two errors and a claim. The ends of the
+    input and of the constant, the unit, and its row twice; then the output's row through its unit,
+    and its ends."""
     net = network(1, [(RELU, [{0: 1}])], [{1: 1}])
-    for room, stands in ((4, True), (3, False)):
-        monkeypatch.setattr(outrange_check.bounds, "MOST_WORK", room)
+    for room, stands in ((4 + 5 + 5 + 2, True), (15, False)):
+        monkeypatch.setattr(outrange_check.tree, "MOST_WORK", room)
         why = words(net, [(-1, 1)], LINES, claim(-9.0), folder=tmp_path)
-        assert why is None if stands else f"more than {room} products" in why
+        assert why is None if stands else "products and copies" in why
 
 
 def test_long_numbers_are_more_work(monkeypatch, tmp_path):
     """A coefficient of 640 bits counts as 1 + 640^2 / 2^16 = 7 in the one product of the output."""
     net = network(1, [(RELU, [{0: 1}])], [{1: 2**559}])
-    for room, stands in ((10, True), (9, False)):
-        monkeypatch.setattr(outrange_check.bounds, "MOST_WORK", room)
+    for room, stands in ((16 + 6, True), (21, False)):
+        monkeypatch.setattr(outrange_check.tree, "MOST_WORK", room)
         why = words(net, [(-1, 1)], LINES, claim(-1e300), folder=tmp_path)
-        assert (why is None) if stands else f"more than {room} products" in why
+        assert (why is None) if stands else "products and copies" in why
 
 
 def test_the_longest_coefficient_of_a_proof(monkeypatch, tmp_path):

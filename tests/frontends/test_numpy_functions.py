@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 from outrange.core import UnsupportedError
 from outrange.domains import bounds
@@ -36,6 +37,7 @@ CASES = {
     "logical_or": lambda x: np.where(np.logical_or(x < 0, x > 1), x, 0),
     "logical_not": lambda x: np.where(np.logical_not(x > 0), x, 0),
     "deg2rad": np.deg2rad, "rad2deg": np.rad2deg,
+    "erf": special.erf, "erfc": special.erfc, "expit": special.expit,
     "stack": lambda x: np.stack([x, x[::-1]], axis=1),
     "concatenate": lambda x: np.concatenate([x, B]),
     "hstack": lambda x: np.hstack([x, x]), "vstack": lambda x: np.vstack([x, B]),

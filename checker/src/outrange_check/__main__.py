@@ -2,8 +2,7 @@
 
 import argparse
 
-from .certificate import check
-from .network import Refused
+from .certificate import Refused, check
 
 
 def main() -> int:

@@ -7,7 +7,6 @@ unit of the variable's size: by less than `unit`, one of everything that has a s
 """
 
 from collections import defaultdict
-from copy import copy
 
 from .curves import BITS, ONE_BITS, Curve, Lines, curve, lines, slopes
 from .network import MOST_BITS, ONE, Form, Network, need
@@ -16,7 +15,13 @@ from .network import MOST_BITS, ONE, Form, Network, need
 Row = dict[int, int]
 
 MOST_WORK = 50_000_000_000
-"""Largest number of products in one proof, long ones counted as many: a few hours."""
+"""Largest number of products and copies in one proof, long ones counted as many: a few hours."""
+
+MOST_HELD = 1 << 25
+"""Largest number of entries and 64-bit words that one path of a tree holds: about 2 GB."""
+
+COPIED = ("rows", "errors", "ranges", "lines", "settled")
+"""Tables that a part of a region changes; it shares the others, or computes them anew."""
 
 
 class Region:
@@ -26,43 +31,70 @@ class Region:
     sign is settled: it is a line, and is put into the rows that read it.
     """
 
-    def __init__(self, network: Network, box: list[tuple[int, int]], goals: list[Form]) -> None:
-        blocks = [block for block in network.blocks for _ in block.forms]
-        forms = [form for block in network.blocks for form in block.forms] + goals
+    def __init__(
+        self,
+        network: Network,
+        box: list[tuple[int, int]],
+        goals: list[Form],
+        work: list[int] | None = None,
+    ) -> None:
+        blocks, forms = (
+            [block for block in network.blocks for _ in block.forms],
+            [form for block in network.blocks for form in block.forms] + goals,
+        )
         self.curves = {k: curve(block) for k, block in enumerate(blocks, len(box))}
-        self.units = list(self.curves)
-        """In order: each reads those before it only."""
         self.rows: dict[int, Row] = {
             k: {c: int((v * ONE_BITS).floor()) or 1 for c, v in form.items() if v}
             for k, form in enumerate(forms, len(box))
         }
         """Of units and, after them, of goals."""
-        self.goals = list(self.rows)[len(blocks) :]
+        self.units, self.goals = list(self.curves), list(self.rows)[len(blocks) :]
+        """Both in order: each unit reads those before it only."""
         self.kept = {
             k
             for k, row in self.rows.items()
             if all(c == ONE or isinstance(self.curves.get(c), int) for c in row)
         }
         """Rows of gates only, which never settle: their coefficients keep the signs they have."""
-        self.errors = dict.fromkeys(self.rows, 0)
         self.inputs: dict[int, tuple[int, int]] = {
             ONE: (ONE_BITS, ONE_BITS),
             **dict(enumerate(box)),
         }
-        """The least and the largest value of what stands in rows beside units."""
+        """The least and the largest value of each variable that is no unit. All parts share this
+        table: a tree that changes an input for a subtree restores it afterwards."""
+        self.errors = dict.fromkeys(self.rows, 0)
         self.ranges: dict[int, tuple[int, int]] = {}
-        """The same of a unit's z, from when it is bounded."""
+        """The least and the largest value of a unit's z, from when it is bounded."""
         self.lines: dict[int, Lines] = {}
         self.settled: dict[int, int] = {}
         """The slopes of settled units that may still stand in rows."""
-        self.empty, self.work = False, [MOST_WORK]
-        """Whether no input is known to be left; how many products may still be made."""
+        self.empty, self.unit, self.held, self.work = False, 0, 0, work or [MOST_WORK]
+        """Whether no input is known to be left; the module's `unit`; the number of entries and
+        64-bit words that this region and those around it hold; and the number of products and
+        copies that are left, for all regions with this list."""
+        self.count(len(self.rows) + sum(map(len, self.rows.values())))
 
-    def part(self) -> "Region":
-        """A copy, to be made smaller."""
-        other = copy(self)
-        vars(other).update({k: copy(v) for k, v in vars(self).items() if isinstance(v, dict)})
+    def part(self, others: int = 0) -> "Region":
+        """Return a copy, to be made smaller.
+
+        Args:
+            others: Number of entries that the caller copies with it.
+        """
+        other = Region.__new__(Region)
+        vars(other).update(vars(self) | {name: dict(vars(self)[name]) for name in COPIED})
+        other.held += (size := others + sum(len(vars(self)[name]) for name in COPIED))
+        other.count(size)
         return other
+
+    def count(self, products: int, numbers: tuple[int, ...] = ()) -> None:
+        """Count products, and numbers that stay while parts are bounded; refuse too many."""
+        self.work[0] -= products
+        self.held += len(numbers) + (sum(map(int.bit_length, numbers)) >> 6)
+        need(
+            self.work[0] >= 0 and self.held <= MOST_HELD and self.unit.bit_length() <= MOST_BITS,
+            f"the proof takes more than {MOST_WORK} products and copies, holds more than "
+            f"{MOST_HELD} numbers on one path, or has numbers beyond {MOST_BITS} bits",
+        )
 
     def bound(self, deep: bool) -> None:
         """Bound the units once more, in order.
@@ -70,10 +102,8 @@ class Region:
         Args:
             deep: Of a box: also through lines, and settled units stand in nothing any more.
         """
-        self.values, size = (
-            dict(self.inputs),
-            sum(max(-low, high) for low, high in self.inputs.values()),
-        )
+        self.values, size = {}, sum(max(-low, high) for low, high in self.inputs.values())
+        self.count(len(self.inputs))
         for k in (*self.units, *self.goals):
             self.unit = (size >> BITS) + 2
             self._free(k)
@@ -82,6 +112,7 @@ class Region:
                     self._bound(k, deep)
                 self.values[k] = values(self.curves[k], *self.ranges[k], self.lines[k])
                 size += max(map(abs, self.ranges[k])) + max(map(abs, self.values[k]))
+                self.count(1, (*self.ranges[k], *self.values[k], *self.lines[k]))
         if deep:
             self.units, self.settled = [k for k in self.units if k not in self.settled], {}
 
@@ -95,12 +126,16 @@ class Region:
         row, error = self.rows[k], self.errors[k] << BITS
         if not self.settled.keys().isdisjoint(row):
             total: Row = defaultdict(int)
-            for c in [c for c in row if self.settled.get(c)]:
-                error += self._add(total, row[c] * self.settled[c] >> BITS, c)
+            error += sum(
+                self._add(total, row[c] * self.settled[c] >> BITS, c)
+                for c in row
+                if self.settled.get(c)
+            )
             self.rows[k] = {
                 c: row.get(c, 0) + (total[c] >> BITS)
                 for c in (row.keys() | total.keys()) - self.settled.keys()
             }
+            self.count(0, (*self.rows[k].values(),))
         self.errors[k] = (error >> BITS) + 2 * self.unit
 
     def _bound(self, k: int, deep: bool) -> None:
@@ -139,12 +174,11 @@ class Region:
 
     def _ends(self, row: Row, times: int = 1) -> list[int]:
         """The least of each term of a row, by 2^BITS."""
-        self.work[0] -= len(row)
-        need(
-            self.work[0] >= 0 and self.unit.bit_length() <= MOST_BITS,
-            f"the proof takes more than {MOST_WORK} products, or numbers beyond {MOST_BITS} bits",
-        )
-        return [times * v * self.values[c][(v < 0) is (times > 0)] for c, v in row.items()]
+        self.count(len(row))
+        return [
+            times * v * (self.inputs.get(c) or self.values[c])[(v < 0) is (times > 0)]
+            for c, v in row.items()
+        ]
 
     def least(
         self, times: int, of: int, pulls: Row | None = None, shares: Row | None = None
@@ -161,8 +195,7 @@ class Region:
         """
         row, error, offsets = self.rows[of], abs(times) * self.errors[of] << BITS, 0
         total: Row = defaultdict(int, {c: times * v << BITS for c, v in row.items()})
-        for k, pull in (pulls or {}).items():
-            error += self._add(total, -pull, k)
+        error += sum(self._add(total, -pull, k) for k, pull in (pulls or {}).items())
         for k in reversed(self.units):
             if k in total and (c := total.pop(k) >> BITS):
                 line = self._drawn(k, shares.get(k)) if shares else self.lines[k]
@@ -175,7 +208,7 @@ class Region:
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add a multiple of a unit's sum, exactly; returns by how much it may be off."""
         need(factor.bit_length() <= MOST_BITS, f"a coefficient grows beyond {MOST_BITS} bits")
-        self.work[0] -= len(self.rows[k]) * (1 + (factor.bit_length() ** 2 >> 16))
+        self.count(len(self.rows[k]) * (1 + (factor.bit_length() ** 2 >> 16)))
         for c, v in self.rows[k].items():
             total[c] += factor * v
         return abs(factor) * self.errors[k]

@@ -126,7 +126,7 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
         )
         goals.append(largest(whole, forms) if by is None else risen(forms[0], rises))
         least.append(_up(_number(claim["least"])) + (claim["strict"] is True))
-    root = Region(whole, [(-_up(-low), _up(high)) for low, high in box], goals)
+    root = Region(whole, [(-_up(-low), _up(high)) for low, high in box], goals, proof.work)
     prove(root, dict(zip(root.goals, least, strict=True)), proof)
     return (
         "For all "
@@ -175,8 +175,9 @@ def largest(network: Network, forms: list[Form]) -> Form:
     most, *rest = forms
     for form in rest:
         unit = network.inputs + sum(len(block.forms) for block in network.blocks)
-        apart = _combined([(fmpq(1), most), (fmpq(-1), form)])
-        network.blocks.append(Block("kink", (fmpq(0), fmpq(1)), [apart]))
+        network.blocks.append(
+            Block("kink", (fmpq(0), fmpq(1)), [_combined([(fmpq(1), most), (fmpq(-1), form)])])
+        )
         most = form | {unit: fmpq(1)}
     return most
 

@@ -113,9 +113,11 @@ def lines(curve: str | tuple[int, int], low: int, high: int, share: int | None =
     turn = below + (above - below) * share // 255
     chord = (above * high - below * low) // (high - low)
     ends = ((above - chord) * high, (below - chord) * low)
-    if above >= below:
-        return turn, 0, chord, -(-max(ends) >> BITS)
-    return chord, min(ends) >> BITS, turn, 0
+    return (
+        (turn, 0, chord, -(-max(ends) >> BITS))
+        if above >= below
+        else (chord, min(ends) >> BITS, turn, 0)
+    )
 
 
 def slopes(curve: Curve, low: int, high: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 `docs/certificates.md` of outrange states the format and the mathematics.
 """
 
-from .bounds import Region, Row
+from .bounds import MOST_WORK, Region, Row
 from .curves import BITS
 from .network import need
 
@@ -20,7 +20,7 @@ class Proof:
     """The bytes of a tree, read in order."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.boxes = iter(data), 0
+        self.data, self.boxes, self.work = iter(data), 0, [MOST_WORK]
 
     def number(self) -> int:
         """Seven bits a byte, low ones first; the last byte is below 128."""
@@ -51,7 +51,7 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
     proof.boxes += 1
     does = next(proof.data)
     if does & (BOUND | LINEAR | CASES):
-        region = region.part()
+        region, todo = region.part(len(todo)), dict(todo)
         region.bound(deep=True)
     for flag in (LINEAR, CASES):
         mask = proof.number() if does & flag else 0
@@ -73,12 +73,11 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
         f"box {proof.boxes} leaves a claim open, or is split for none",
     )
     if todo:
-        q = proof.number()
-        low, high = region.inputs[q]
+        low, high = region.inputs[q := proof.number()]
         for ends in ((low, (low + high) >> 1), ((low + high) >> 1, high)):
-            part = region.part()
-            part.inputs[q] = ends
-            prove(part, dict(todo), proof)
+            region.inputs[q] = ends
+            prove(region, todo, proof)
+        region.inputs[q] = low, high
 
 
 def _case(units: list[int], case: Region, signs: Row, goal: tuple[int, int], proof: Proof) -> None:
@@ -106,10 +105,11 @@ def _case(units: list[int], case: Region, signs: Row, goal: tuple[int, int], pro
             _case(units, part, signs | {k: sign}, goal, proof)
         return
     shares = {k: next(proof.data) for k in units} if does & SHARES else None
-    pulls = [(units[proof.number()], proof.multiplier()) for _ in range(proof.number())]
+    pulls = {
+        (k := units[proof.number()]): proof.multiplier() * signs[k] for _ in range(proof.number())
+    }
     times, enough = (0, 1) if does & VOID else (1, goal[1])  # 0 >= 1 where there is no input
-    found = case.least(times, goal[0], {k: size * signs[k] for k, size in pulls}, shares)
     need(
-        case.empty or found >= enough,
+        case.least(times, goal[0], pulls, shares) >= enough or case.empty,
         f"a claim is not proved by its cases on box {proof.boxes}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
-from inspect import Signature, signature
+from inspect import BoundArguments, signature
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from ..answers.answer import Answer
 from ..core import VERSION, Provenance, value_digest
 from ..live import followed
+from ..live.follow import wrong_arguments
 from .budget import with_budget
 
 
@@ -34,7 +35,11 @@ def recorded(ask: Ask) -> Ask:
 
     @wraps(ask)
     def call(*args: Any, **options: Any) -> Any:
-        arguments = _arguments(takes, args, options)
+        try:
+            bound = takes.bind(*args, **options)
+        except TypeError as error:
+            raise wrong_arguments(ask.__name__, takes, options, error) from None
+        arguments = _arguments(bound)
         answer = ask(*args, **options)
         if not isinstance(answer, Answer):
             return answer
@@ -60,14 +65,8 @@ def question(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
     return lambda ask: recorded(with_budget(shown(ask)))
 
 
-def _arguments(
-    takes: Signature, args: tuple[Any, ...], options: Mapping[str, Any]
-) -> tuple[tuple[str, str], ...]:
-    """Name and value of every argument but those told apart; none where the call is wrong."""
-    try:
-        bound = takes.bind(*args, **options)
-    except TypeError:
-        return ()  # The question says what is wrong.
+def _arguments(bound: BoundArguments) -> tuple[tuple[str, str], ...]:
+    """Return name and value of every argument but those in `APART`."""
     bound.apply_defaults()
     return tuple((name, told(v)) for name, v in bound.arguments.items() if name not in APART)
 

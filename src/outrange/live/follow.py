@@ -183,7 +183,7 @@ def followed(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
             try:
                 takes.bind(*args, **options)
             except TypeError as error:
-                raise _other_arguments(ask.__name__, takes, options, error) from None
+                raise wrong_arguments(ask.__name__, takes, options, error) from None
             if not hears and callable(progress):
                 raise InputError(
                     f"`progress` of `{ask.__name__}` is True, False or None. Received: a function."
@@ -198,17 +198,17 @@ def followed(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
     return wrap
 
 
-def _other_arguments(
+def wrong_arguments(
     name: str, takes: Signature, options: Mapping[str, Any], error: TypeError
 ) -> ArgumentError:
-    """What a question takes, where it was called with something else."""
+    """Return the error of a call with an argument too many or too few: it lists those there are."""
     known = list(takes.parameters)
     needed = [one for one, of in takes.parameters.items() if of.default is Parameter.empty]
     unknown = [one for one in options if one not in known]
     told = f"`{name}` takes {', '.join(needed)}; and by name, if wanted, "
     told += f"{', '.join(one for one in known if one not in needed)}."
-    if "data" in unknown and {"x", "y"} <= set(needed):
-        told += " Inputs and their classes are two arguments, `x` and `y`."
+    if {"x", "y"} <= set(needed) and ("data" in unknown or not unknown):
+        told += " Inputs and targets are two arguments, `x` and `y`."
     elif unknown:
         told += did_you_mean(unknown[0], known)
     came = f"an argument {unknown[0]!r}" if unknown else f"{error}"

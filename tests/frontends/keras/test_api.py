@@ -64,6 +64,24 @@ def test_a_chosen_backend_that_is_missing(fresh, monkeypatch):
         api.keras()
 
 
+@pytest.mark.parametrize(("named", "settled"), [("pytorch", "jax"), (None, "pytorch")])
+def test_a_backend_that_keras_does_not_have(fresh, monkeypatch, named, settled):
+    fresh("keras", "jax")
+    (fresh.home / "keras.json").write_text(f'{{"backend": "{settled}"}}')
+    if named:
+        monkeypatch.setenv("KERAS_BACKEND", named)
+
+    def refuse(name):
+        raise ValueError(f"Unable to import backend : {named or settled}")
+
+    monkeypatch.setattr(api.importlib, "import_module", refuse)
+    with pytest.raises(ModelError) as refused:
+        api.keras()
+    message = str(refused.value)
+    assert "KERAS_BACKEND to one that is installed (jax)" in message
+    assert message.endswith("Received: 'pytorch'. Did you mean `torch`?")
+
+
 def test_no_backend(fresh):
     fresh("keras")
     with pytest.raises(ModelError, match="none is installed"):

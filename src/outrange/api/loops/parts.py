@@ -54,6 +54,7 @@ def read_loop(
         InputError: Something does not fit.
         UnsupportedError: The plant computes what is not described.
     """
+    from ...frontends.functions.arguments import check_order
     from ...frontends.functions.parts import StepParts
     from ...frontends.functions.step import completed
     from ...questions.common.stamp import input_domain
@@ -62,6 +63,8 @@ def read_loop(
     _check_steps(steps)
     each = None if dt is None else period(dt)
     modes = _modes(controller, mode)
+    for one in modes.values():
+        check_order(one, plant)
     networks = [None if is_function(one) else loaded(one) for one in modes.values()]
     plant = _model_plant(plant)
     size = _count(initial, states, plant, networks[0], observe)

@@ -46,7 +46,7 @@ def app(context: click.Context, name: bool, version: bool) -> None:
 @click.option(
     "--timeout",
     "seconds",
-    type=click.IntRange(min=1),
+    type=float,
     help="Stop after this many seconds, reading the files included.  [default: no limit]",
 )
 @click.option(

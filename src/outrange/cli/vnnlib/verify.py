@@ -28,7 +28,7 @@ def ask_query(
     echo: Callable[[str], None],
     *,
     networks: Sequence[str],
-    seconds: int | None,
+    seconds: float | None,
     folder: str | None,
     seed: int,
 ) -> int:
@@ -48,6 +48,10 @@ def ask_query(
     from ...api.properties import verify
     from ...api.read import read_property
 
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise InputError(
+            f"`--timeout` is a finite number of seconds above 0. Received: {seconds:g}."
+        )
     clock = Clock(seconds, command_began())
     files = _files(networks)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from .linear import LinearPlant
 WORDS = ("t", "x", "u", "w", "p", "c")
 """What a plant may take, by name: the step, state, control, disturbance, parameters, choice."""
 
+
+PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+"""Kinds of parameters that may be passed by position."""
 
 OBSERVED, REMEMBERED = ("t", "x"), ("t", "x", "y")
 """What `observe` and `memory` may take: the time, the state, what the controller returns."""
@@ -40,6 +44,26 @@ def taken(function: Any, words: Sequence[str], what: str) -> tuple[str, ...]:
     return tuple(words[-len(names) :])
 
 
+def check_order(controller: Any, plant: Any) -> None:
+    """Reject a plant in the controller's place.
+
+    Raises:
+        InputError: The controller is a list of formulas, a linear plant, or a function that must
+            be called with more than one argument.
+    """
+    needed = []
+    if isinstance(controller, types.FunctionType | types.MethodType):
+        parameters = inspect.signature(controller).parameters.values()
+        needed = [p.name for p in parameters if p.default is p.empty and p.kind in PLACED]
+    if len(needed) > 1 or isinstance(controller, list | tuple | LinearPlant):
+        received = f"function of {', '.join(needed)}" if needed else type(controller).__name__
+        raise InputError(
+            "The controller, a model or a function of what it observes, comes before the plant: "
+            f"`closed_loop(controller, plant, initial, ...)`. Received: a {received} as controller, "
+            f"a {type(plant).__name__} as plant."
+        )
+
+
 def called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
     """What a plant takes, in order.
 
@@ -65,12 +89,14 @@ def called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
     except (TypeError, ValueError):
         raise InputError(f"{rule}. Received: {type(plant).__name__}.") from None
     names = [p.name for p in parameters if p.default is p.empty or p.name in WORDS]
-    if any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters):
+    if any(p.kind not in PLACED for p in parameters):
         raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
     if not set(names) <= set(WORDS):
-        names = {2: ["x", "u"], 3: ["t", "x", "u"], 4: ["t", "x", "u", "w"]}.get(len(names), [])
-        if not names:
+        places = {2: ["x", "u"], 3: ["t", "x", "u"], 4: ["t", "x", "u", "w"]}.get(len(names), [])
+        moved = any(a in WORDS and a != b for a, b in zip(names, places, strict=False))
+        if moved or not places:
             raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
+        names = places
     if not {"x", "u"} <= set(names):
         raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
     check_used(names, sizes)

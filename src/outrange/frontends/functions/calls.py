@@ -105,6 +105,9 @@ UFUNCS: Mapping[str, Rule] = MappingProxyType({
     "sinh": _curve("sinh"),
     "cosh": _curve("cosh"),
     "tanh": _curve("tanh"),
+    "erf": _curve("erf"),  # of SciPy, as the next two
+    "erfc": _curve("erfc"),
+    "expit": _curve("sigmoid"),
     "sign": _curve("sign"),
     "reciprocal": _curve("reciprocal"),
     "floor": _curve("floor"),

@@ -17,6 +17,12 @@ from ...graph import Builder, Operand, Value
 from .calls import FUNCTIONS, UFUNCS
 
 
+IN_PLACE = (
+    "The function changes an array in place, which may be one of its arguments. Make a new one: "
+    "`x = x + 0.1 * u`, or `return [x[0] + 0.1 * u[0], x[1]]`"
+)
+
+
 class Symbol:
     """An array of numbers that are not known yet.
 
@@ -77,16 +83,21 @@ class Symbol:
             "`np.choose(place, [1.0, 2.5])` for an entry of a table, `np.interp` between entries"
         )
 
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise UnsupportedError(IN_PLACE)
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         rule = UFUNCS.get(ufunc.__name__)
+        if "out" in options or method == "at":
+            raise UnsupportedError(IN_PLACE)
         if rule is None or method != "__call__" or options:
-            raise UnsupportedError(f"`np.{ufunc.__name__}` is not described yet")
+            raise _undescribed(ufunc)
         return called(self.value.builder, rule, *inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         rule = FUNCTIONS.get(function.__name__)
         if rule is None:
-            raise UnsupportedError(f"`np.{function.__name__}` is not described yet")
+            raise _undescribed(function)
         return wrapped(rule(self.value.builder, unwrapped, *args, **options))
 
     def sum(self, axis: Any = None) -> Any:
@@ -101,6 +112,16 @@ class Symbol:
         return wrapped(self.value.builder.structural(lambda a: a[0].reshape(*shape), [self.value]))
 
 
+def _undescribed(function: Any) -> UnsupportedError:
+    """Name a function of NumPy, or of SciPy, whose functions do not say where they come from."""
+    name = function.__name__
+    named = f"np.{name}" if hasattr(np, name) else name
+    return UnsupportedError(
+        f"`{named}` is not described yet: write it with functions that are, which the page on closed "
+        "loops lists"
+    )
+
+
 def _binary(name: str, turned: bool = False) -> Any:
     def rule(self: Symbol, other: Any) -> Any:
         pair = (other, self) if turned else (self, other)
@@ -113,17 +134,32 @@ def _unary(name: str) -> Any:
     return lambda self: called(self.value.builder, UFUNCS[name], self)
 
 
+def _in_place(name: str) -> Any:
+    """A number is bound anew, as in NumPy; an array would change under its other names, too."""
+    rule = _binary(name)
+
+    def assign(self: Symbol, other: Any) -> Any:
+        if self.shape:
+            raise UnsupportedError(IN_PLACE)
+        return rule(self, other)
+
+    return assign
+
+
 for _sign, _name in (
     ("add", "add"), ("sub", "subtract"), ("mul", "multiply"), ("truediv", "divide"),
     ("pow", "power"), ("matmul", "matmul"), ("mod", "remainder"),
 ):  # fmt: skip
     setattr(Symbol, f"__{_sign}__", _binary(_name))
     setattr(Symbol, f"__r{_sign}__", _binary(_name, True))
+    setattr(Symbol, f"__i{_sign}__", _in_place(_name))
 for _sign, _name in (
     ("lt", "less"), ("le", "less_equal"), ("gt", "greater"), ("ge", "greater_equal"),
     ("eq", "equal"), ("ne", "not_equal"), ("and", "logical_and"), ("or", "logical_or"),
 ):  # fmt: skip
     setattr(Symbol, f"__{_sign}__", _binary(_name))
+for _sign, _name in (("and", "logical_and"), ("or", "logical_or")):
+    setattr(Symbol, f"__i{_sign}__", _in_place(_name))
 for _sign, _name in (("neg", "negative"), ("pos", "positive"), ("abs", "absolute"),
                      ("invert", "logical_not")):  # fmt: skip
     setattr(Symbol, f"__{_sign}__", _unary(_name))

@@ -47,10 +47,12 @@ def trace(
         raise type(error)(f"{what}: {error}.".replace("..", ".")) from error
     except Exception as error:
         table = "For an entry of a table write `np.choose(place, [1.0, 2.5])`. "
+        filled = "In place of filling an array, return a list: `return [a, b]`. "
         raise InputError(
             f"{what} is called once, with arrays whose numbers are not known yet, and must return "
             "the result as an array or a list; it may use NumPy, `keras.ops`, JAX or PyTorch. "
             f"{table * isinstance(error, IndexError)}"
+            f"{filled * ('setting an array element' in str(error))}"
             f"Received: a function that raises {type(error).__name__}: {error}."
             f"{_sizes(operands, given)}"
         ) from error

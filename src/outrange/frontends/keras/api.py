@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core import ModelError, pip_install
+from ...core.near import did_you_mean
 
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -31,12 +32,31 @@ def keras() -> Any:
         )
     choice = _choice()
     if choice is None:
-        return _checked(importlib.import_module("keras"))
+        return _checked(_import_keras())
     os.environ["KERAS_BACKEND"] = choice
     try:
-        return _checked(importlib.import_module("keras"))
+        return _checked(_import_keras())
     finally:
         del os.environ["KERAS_BACKEND"]
+
+
+def _import_keras() -> Any:
+    """Import Keras on the backend that it is set to."""
+    named = os.environ.get("KERAS_BACKEND") or _settled()
+    try:
+        return importlib.import_module("keras")
+    except (ValueError, ImportError) as error:
+        if named in BACKENDS:
+            raise
+        raise ModelError(
+            "Keras has no such backend, or cannot import it. Set the environment variable "
+            f"KERAS_BACKEND to one that is installed ({', '.join(_installed())}). Received: "
+            f"{named!r}.{did_you_mean(named, BACKENDS)}"
+        ) from error
+
+
+def _installed() -> list[str]:
+    return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
 
 
 def is_keras_object(model: Any) -> bool:
@@ -51,23 +71,24 @@ def _choice() -> str | None:
     decision of the user's where TensorFlow is missing.
     """
     named = os.environ.get("KERAS_BACKEND")
-    found = [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+    installed = _installed()
     if named:
-        if named in BACKENDS and named not in found:
+        if named in BACKENDS and named not in installed:
             raise ModelError(
                 f"KERAS_BACKEND names a backend that is not installed; {pip_install(named)}, or "
-                f"set it to one that is ({', '.join(found) or 'none is'}). Received: {named!r}."
+                f"set it to one that is ({', '.join(installed) or 'none is'}). "
+                f"Received: {named!r}."
             )
         return None
-    if not found:
+    if not installed:
         raise ModelError(
             f"Keras needs a backend, and none is installed. {pip_install('jax')} is the lightest; "
             "tensorflow and torch do as well."
         )
     settled = _settled()
-    if settled in found or settled not in BACKENDS:
+    if settled in installed or settled not in BACKENDS:
         return None
-    return found[0]
+    return installed[0]
 
 
 def _settled() -> str:

@@ -69,6 +69,8 @@ class Tracer:
             if type(op).__name__ in MISSTATED:
                 raise UnsupportedError("Keras's own shape rule is not used.")
             outputs = op.compute_output_spec(*args, **kwargs)
+            if type(op).__name__ == "DotProductAttention":
+                outputs = self._attention(outputs, *args, **kwargs)
         except Exception:
             # Keras's own shape rule of some operations is narrower than the operation (grouped
             # convolutions); the base class infers the shape by running it.
@@ -90,6 +92,11 @@ class Tracer:
         for tensor in self.keras.tree.flatten(outputs):
             if isinstance(tensor, self.keras.KerasTensor):
                 self.values.add(sizes(tensor)[1:], f"a result of layer `{source}`")
+
+    def _attention(self, outputs: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> Any:
+        """Correct the last axis: Keras (3.15) states that of the queries in place of the values."""
+        shape = (*outputs.shape[:-1], value.shape[-1])
+        return self.keras.KerasTensor(shape, dtype=outputs.dtype)
 
     def _inferred(self, op: Any, args: tuple, kwargs: dict) -> Any:
         """The shape of the result, found by running `op`; backends take no variables there."""

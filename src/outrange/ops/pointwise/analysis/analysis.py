@@ -15,8 +15,8 @@ from ....core.arrays import Elementwise
 from ...curve import Curve
 from ..expression import Expressions
 from ..intervals import enclose
-from ..precision import functions, slope_error, value_error
 from ..nodes import Need
+from ..precision import functions, slope_error, value_error
 from ..values import definition, program
 from .bends import Gap, Shape, Turns, gaps, measure, turns
 from .joints import Joints

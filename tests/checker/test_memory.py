@@ -1,0 +1,95 @@
+"""Memory of a check: it grows with the network and with the depth of a tree, not with both at once."""
+
+import tracemalloc
+
+import pytest
+
+import outrange_check.bounds
+import outrange_check.tree
+from checker.by_hand import (
+    BOUND,
+    CASES,
+    DECIDE,
+    LINE,
+    LINEAR,
+    LINES,
+    RELU,
+    SPLIT,
+    TIGHTEN,
+    certificate,
+    claim,
+    network,
+    refusal,
+    words,
+)  # fmt: skip
+from outrange_check.bounds import Region
+from outrange_check.curves import ONE_BITS
+from outrange_check.tree import Proof, prove
+
+
+UNIT = network(1, [(RELU, [{0: 1}])], [{1: 1}])
+
+
+def peak(net, tree):
+    """Bytes that following a tree needs beside the network; each claim is that a value is >= -9."""
+    region = Region(net, [(0, ONE_BITS)] * net.inputs, net.outputs)
+    todo = dict.fromkeys(region.goals, -9 * ONE_BITS)
+    tracemalloc.start()
+    try:
+        prove(region, todo, Proof(bytes(tree)))
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_path_shares_its_box():
+    """A copy of the box takes 30 KB."""
+    net, depth = network(1000, [], [{0: 1}]), 20
+    for node in ([SPLIT, 0], [BOUND | SPLIT, 0]):
+        assert peak(net, node * depth + LINES * (depth + 1)) < depth * 10_000
+
+
+def test_a_path_shares_its_claims():
+    """A copy of the claims takes 9 KB."""
+    net, depth = network(1, [], [{0: 1}] * 301), 10
+    leaf = [BOUND | LINEAR, *[255] * 42, 127]  # a mask of 301 ones
+    one = peak(net, [SPLIT, 0, *leaf, *leaf])
+    assert peak(net, [SPLIT, 0] * depth + leaf * (depth + 1)) < one + depth * 3_000
+
+
+@pytest.mark.parametrize(
+    ("tree", "most"),
+    [
+        (LINES, 5 + 8 + 7),
+        ([BOUND | SPLIT, 0, *LINES, *LINES], 20 + 7 + 8 + 5),
+        ([CASES, 1, DECIDE, 0, 0, 0, 0, 0], 20 + 6),
+        ([CASES, 1, DECIDE | TIGHTEN, 0, 0, 0, 0, 0], 20 + 6 + 8 + 5 + 2),
+    ],
+)
+def test_the_most_numbers_of_a_path(tree, most, monkeypatch, tmp_path):
+    """A copy of two rows, two errors, a claim, and of ranges, lines and a slope where they are
+    known; of a unit eight numbers and the words that they take; a row of a term that is written anew."""
+    for room, stands in ((most, True), (most - 1, False)):
+        monkeypatch.setattr(outrange_check.bounds, "MOST_HELD", room)
+        why = words(UNIT, [(-1, 1)], tree, claim(-9.0), folder=tmp_path)
+        assert why is None if stands else f"more than {room} numbers on one path" in why
+
+
+def test_an_input_that_was_split_is_whole_again(tmp_path):
+    """`y - x` is at least -1/2 in the lower half of x, and in the upper halves of both."""
+    net = network(2, [], [{1: 1, 0: -1}])
+    tree = [SPLIT, 0, SPLIT, 1, *LINES, *LINES, *LINES]
+    for least, stands in ((-1 - 1e-9, True), (-0.5 - 1e-9, False)):
+        why = words(net, [(0, 1), (0, 1)], tree, claim(least), folder=tmp_path)
+        assert (why is None) == stands
+
+
+def test_the_parts_of_a_certificate_share_their_work(monkeypatch, tmp_path):
+    """Each part: a row and its term; a copy of it, its error and the claim; two ends of the
+    inputs; the row, and its ends."""
+    for parts, stands in ((3, True), (4, False)):
+        monkeypatch.setattr(outrange_check.tree, "MOST_WORK", 3 * (2 + 3 + 2 + 1))
+        more = [([(0, 1)], [claim(-9.0)])] * (parts - 1)
+        members = certificate(LINE, [(0, 1)], LINES * parts, claim(-9.0), more=more)
+        why = refusal(members, tmp_path)
+        assert why is None if stands else "products and copies" in why
