@@ -194,13 +194,14 @@ def test_open_instances_are_asked_again_only_if_told(call, folder):
     assert verdicts() == {"hard.vnnlib": "unsat", "p0.5.vnnlib": "sat"}
 
 
-def signalled(monkeypatch, number, name="hard.vnnlib"):
-    """Workers get a signal once they have been given the instance `name`."""
-    give = crew.WorkerProcess._hand_over
+def signalled(monkeypatch, number, name="hard.vnnlib", times=crew.ATTEMPTS):
+    """Workers get a signal once they have been given the instance `name`, so many times."""
+    give, left = crew.WorkerProcess._hand_over, [None] * times
 
     def hand_over(self):
         give(self)
-        if self.task.vnnlib == name:
+        if self.task.vnnlib == name and left:
+            left.pop()
             time.sleep(0.5)
             os.kill(self._process.pid, number)
 
@@ -215,6 +216,7 @@ def among_others(folder):
 def test_a_worker_that_dies_costs_one_instance(call, folder, monkeypatch):
     among_others(folder)
     with monkeypatch.context() as patch:
+        patch.setattr(crew, "ATTEMPTS", 1)
         signalled(patch, signal.SIGKILL)
         code, out, _ = call("list.csv")
     assert code == 3
@@ -222,6 +224,13 @@ def test_a_worker_that_dies_costs_one_instance(call, folder, monkeypatch):
     assert "1 error" in out
     (row,) = (row for row in table() if row["verdict"] == "error")
     assert "SIGKILL" in row["detail"]
+
+
+def test_a_worker_that_is_killed_once_costs_nothing(call, folder, monkeypatch):
+    listed(folder / "list.csv", [("small.onnx", name, 20) for name in KNOWN])
+    signalled(monkeypatch, signal.SIGKILL, list(KNOWN)[1], times=1)
+    call("list.csv")
+    assert verdicts() == KNOWN
 
 
 def test_a_worker_that_hangs_is_ended(call, folder, monkeypatch):

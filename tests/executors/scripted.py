@@ -1,6 +1,6 @@
 """An executor whose workers are lost, hang or fail when a script says so."""
 
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 
 from outrange.executors.pool import ExecutorPool
 
@@ -10,7 +10,13 @@ class Lost(Exception):
 
 
 class Scripted(Executor):
-    """Does what it is told with each task in turn: `"do"`, `"lose"`, `"hang"`; at the end, do."""
+    """Handles each task as scripted: `"do"` (also at the end), `"lose"`, `"hang"` or `"break"`.
+
+    `"break"` is what a process pool does once a process of it is killed: this task and all later
+    ones raise `BrokenExecutor`.
+    """
+
+    is_broken = False
 
     def __init__(self, *script, workers=2):
         self.script, self.calls, self._max_workers = list(script), 0, workers
@@ -20,6 +26,11 @@ class Scripted(Executor):
         self.calls += 1
         what = self.script.pop(0) if self.script else "do"
         future = Future()
+        if what == "break":
+            self.is_broken = True
+            future.set_exception(BrokenExecutor("a process was killed"))
+        elif self.is_broken:
+            raise BrokenExecutor("a process was killed")
         if what == "lose":
             future.set_exception(Lost())
         elif what == "do":

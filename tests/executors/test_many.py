@@ -14,7 +14,7 @@ import outrange
 from cli.verify_files import random_net, run_model, sum_and_difference, vnnlib
 from executors.scripted import Lost, Scripted, ScriptedPool
 from outrange import InputError
-from outrange.cli.batch import verify_all
+from outrange.cli.batch import spread, verify_all
 from outrange.cli.batch.spread import on_pool
 from outrange.cli.run import run
 from outrange.executors import crew as crews, shelf, worker_settings
@@ -154,17 +154,18 @@ def test_an_argument_for_a_stopped_worker_goes_through_the_scheduler(monkeypatch
     assert client.calls == 1
 
 
-def test_a_broken_pool_is_told(listed, tmp_path):
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        with pytest.raises(Exception):  # noqa: B017 (whatever the pool says)
-            pool.submit(os._exit, 1).result()
-        with pytest.raises(InputError, match="does not take tasks any more"):
-            outrange.verify_all(listed, executor=pool)
-
-
 def in_this_process(asked, log, jobs, memory, seed):
     """As worker processes, which take a second to start."""
     on_pool(asked, log, ExecutorPool(Scripted()), seed)
+
+
+@pytest.mark.parametrize("script", [["break"], ["do", "do", "break"]])
+def test_a_pool_that_breaks_loses_no_instance(script, listed, tmp_path, monkeypatch):
+    monkeypatch.setattr(spread, "on_processes", in_this_process)
+    with pytest.warns(RuntimeWarning, match="The executor broke; this process decides") as seen:
+        found = outrange.verify_all(listed, executor=Scripted(*script), file=tmp_path / "r.csv")
+    assert [one.verdict for one in found] == KNOWN
+    assert len(seen) == 1
 
 
 def test_shards_make_one_run(listed, tmp_path, monkeypatch, capsys):

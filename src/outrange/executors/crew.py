@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import BrokenExecutor
@@ -77,6 +78,7 @@ class Crew:
         self._lost: list[Done] = []
         self._sent: Counter[str] = Counter()
         self._at: Counter[WorkerNode] = Counter()
+        self._warned = False
 
     def __len__(self) -> int:
         """Tasks under way."""
@@ -151,6 +153,7 @@ class Crew:
             hand.future = self.pool.submit(hand.name, call, *task, node=name)
         except BrokenExecutor as error:
             self._lost.append(Done(ticket, error=error, lost=True))
+            self._warn_if_broken(error)
             return
         self._hands[ticket] = hand
         if node is not None:
@@ -190,12 +193,22 @@ class Crew:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # some of Dask's are no `Exception`
-            return Done(ticket, None, error, self.pool.is_loss(error), hand.node)
+            is_loss = self.pool.is_loss(error)
+            self._warn_if_broken(error)
+            return Done(ticket, None, error, is_loss, hand.node)
         if isinstance(value, str) and value == MISSING:
             hand.until = read_wall_clock() + hand.limit
             self._submit(ticket, hand, hand.parcel.data)
             return None
         return Done(ticket, value, node=hand.node)
+
+    def _warn_if_broken(self, error: BaseException) -> None:
+        """Warn once that the executor accepts no more tasks: its owner alone can replace it."""
+        if self.pool.broken and not self._warned:
+            self._warned = True
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            text = f"The executor broke; this process decides what is left ({why})"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
 
     def _let_go(self, ticket: Hashable) -> _Hand:
         hand = self._hands.pop(ticket)

@@ -53,7 +53,8 @@ def verify_all(
         jobs: Processes of this machine that decide, where `executor` is None.
         seed: Seed of the attack's random points; no proof depends on it.
         executor: Who decides instead: a `concurrent.futures.Executor`, a `dask.distributed` client,
-            or the address of its scheduler. Files are sent to workers, a model once to each.
+            or the address of its scheduler. Files are sent to workers, a model once to each. If it
+            breaks, processes of this machine decide the rest.
         progress: True to show it, False for nothing. None shows it in a terminal or a notebook once
             the call takes 2 s.
 
@@ -63,7 +64,7 @@ def verify_all(
         flat `x` and `y`.
 
     Raises:
-        InputError: An argument breaks a rule, a file is missing, or the executor broke.
+        InputError: An argument breaks a rule, or a file is missing.
 
     Example:
         >>> verify_all([("net.onnx", "property.vnnlib")], each=60)

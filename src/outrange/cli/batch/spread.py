@@ -13,12 +13,14 @@ from typing import Any
 
 from ...core import InputError
 from ...executors.chunks import Chunks, decided
+from ...executors.cores import cores
 from ...executors.crew import ATTEMPTS, TICK, Crew, Done
 from ...executors.parcel import Parcel, unpacked
 from ...executors.pool import Pool
 from ...executors.shelf import Kept, kept_of
 from .instances import Instance
 from .log import Log
+from .processes import on_processes
 from .results import Result, result_of
 from .worker import Worker
 
@@ -91,21 +93,23 @@ def decide_instances(
 def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
     """Decide instances until each has a result.
 
+    If the executor breaks, processes of this machine decide the rest: the executor belongs to the
+    caller, who alone can start another one.
+
     Args:
         asked: The instances.
-        log: Hears of what comes back.
+        log: Receives each result.
         pool: The workers.
-        seed: Of the random points.
+        seed: Seed of the random points.
 
     Raises:
-        InputError: The executor does not work any more, or has other versions.
+        InputError: Workers have another version of outrange.
     """
     crew, waiting, lost = Crew(pool), deque(asked), Counter()
     under_way: dict[int, list[tuple[Instance, str]]] = {}
     number, chunks = count(), Chunks()
     try:
-        while waiting or len(crew):
-            _check(pool)
+        while len(crew) or (waiting and not pool.broken):
             while waiting and crew.room(chunks.ahead(len(waiting), pool.size)) > 0:
                 most = chunks.size(len(waiting), pool.size)
                 tasks, ticket = _together(waiting, lost, most), next(number)
@@ -117,7 +121,7 @@ def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
             for done in crew.wait(TICK):
                 for k, (task, files) in enumerate(under_way.pop(int(str(done.ticket)))):
                     lost[task.key] += done.lost
-                    again = done.lost and lost[task.key] < ATTEMPTS
+                    again = done.lost and (pool.broken or lost[task.key] < ATTEMPTS)
                     if again or (done.error is None and k >= len(done.value)):
                         waiting.appendleft(task)
                     else:
@@ -126,6 +130,8 @@ def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
                         log.take(found)
     finally:
         crew.end()
+    if waiting:
+        on_processes(list(waiting), log, min(cores(), len(waiting)), None, seed)
 
 
 def _together(waiting: deque[Instance], lost: Counter, most: int) -> list[Instance]:
@@ -159,15 +165,6 @@ def _is_there(task: Instance, log: Log, seed: int) -> bool:
         detail = f"`{gone[0].name}` cannot be read any more"
         log.take(result_of(task, "", seed, "error", detail, 0.0))
     return not gone
-
-
-def _check(pool: Pool) -> None:
-    if pool.broken:
-        raise InputError(
-            "The executor does not take tasks any more; with a new one the same call goes on where "
-            "it was, if results are kept in a file. (A pool of processes breaks if one of them is "
-            "killed; Dask starts another.) Received: a broken executor."
-        )
 
 
 def _give(crew: Crew, ticket: int, tasks: Sequence[Instance], seed: int, patience: float) -> None:

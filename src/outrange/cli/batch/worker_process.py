@@ -28,6 +28,11 @@ START = 120.0
 """Seconds a worker may take to start."""
 
 ATTEMPTS = 3
+"""Times a process may fail to start, or be killed over one task, before the task has no verdict."""
+
+KILLS = [-number for name in ("SIGKILL", "SIGTERM") if (number := getattr(signal, name, None))]
+"""Exit codes of a process that something outside it ended: the system or an administrator. What a
+crash of its own looks like (`SIGSEGV`) would happen again."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,14 @@ class WorkerProcess:
         self._errors: IO[bytes] | None = None
         self._heard = b""
         self._ready = False
-        self._failed = 0
+        self._failed = self._killed = 0
         self._since = 0.0
         self.task: Instance | None = None
         self._files = ""
 
     def give(self, task: Instance) -> None:
         """Ask it to decide an instance."""
-        self.task, self._files = task, task.files
+        self.task, self._files, self._killed = task, task.files, 0
         if self._process is None or self._process.poll() is not None:
             self.end()
             self._start()
@@ -191,16 +196,18 @@ class WorkerProcess:
         return self._done(**answer)
 
     def _ended(self) -> Result | None:
-        """It ended without an answer: the task's fault, unless it had not started yet."""
+        """Start again if it was killed or had not started; otherwise the task is at fault."""
         assert self.task is not None and self._process is not None
         code = self._process.wait()
         why = f"killed by {_signal(-code)}" if code < 0 else f"ended with code {code}"
         said = self._last_words()
         started = self._ready
         self.end()
-        if started:
-            return self._done("error", f"its process was {why}{said}")
-        self._failed += 1
+        self._killed += started and code in KILLS
+        if started and (code not in KILLS or self._killed >= ATTEMPTS):
+            times = f" {self._killed} times" if self._killed > 1 else ""
+            return self._done("error", f"its process was {why}{times}{said}")
+        self._failed += not started
         if self._failed >= ATTEMPTS:
             raise InputError(
                 "A worker process does not start; more --memory or fewer --jobs may help. "
