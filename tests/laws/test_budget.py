@@ -61,6 +61,7 @@ def answer(question: str, model: str) -> str:
 
 def loop_answer() -> str:
     """Return the answer about a closed loop as JSON."""
+    keras.utils.clear_session()
     layers = [keras.Input((2,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)]
     controller = keras.Sequential(layers)
     rng = np.random.default_rng(0)
@@ -69,7 +70,9 @@ def loop_answer() -> str:
     def plant(x, u):
         return [x[0] + 0.1 * x[1], x[1] + 0.1 * (u[0] - np.sin(x[0]))]
 
-    loop = outrange.closed_loop(controller, plant, ([0.5, -0.1], [1.0, 0.1]), steps=12, budget=BUDGET)
+    loop = outrange.closed_loop(
+        controller, plant, ([0.5, -0.1], [1.0, 0.1]), steps=12, budget=BUDGET
+    )
     return json.dumps(loop.as_dict(), default=str)
 
 
