@@ -175,7 +175,7 @@ def chain(graph, limit):
 )  # fmt: skip
 def test_samples_of_an_objective_look_at_the_clock(monkeypatch, limit, looked_at):
     """Every look at this clock takes a second."""
-    monkeypatch.setattr(optimize, "time", SimpleNamespace(perf_counter=count().__next__))
+    monkeypatch.setattr(optimize, "read_clock", count().__next__)
     rows = []
 
     def run(x):

@@ -1,6 +1,5 @@
 """Loops in continuous time that cannot be followed, are interrupted, or contradict a proof."""
 
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 from cases import cases
+from counted import pass_time
 from outrange import closed_loop, x
 from outrange.core import ContradictionError
 from outrange.reach.continuous import ask, attack
@@ -134,7 +134,7 @@ def test_the_enclosures_of_several_trajectories_share_the_time(monkeypatch):
 
     def slow(*given, **_):
         left.append(given[5])
-        time.sleep(0.1)
+        pass_time(0.1)
         return SimpleNamespace(complete=False, interrupted=False)
 
     monkeypatch.setattr(attack, "flow_pipe", slow)

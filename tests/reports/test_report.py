@@ -1,7 +1,6 @@
 """One page about a model: complete, self-contained, true to its answers, readable by anyone."""
 
 import re
-import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 import outrange
 from cases import cases
+from counted import pass_time
 from outrange import InputError, x, y
 from outrange.api.reports.data import check_units
 from outrange.api.reports.questions import WEIGHTS, Questions
@@ -226,7 +226,7 @@ def test_layers_that_the_clock_cut_are_not_called_complete(monkeypatch):
 
     def late(*arguments, **options):
         answer = ask(*arguments, **options)
-        time.sleep(0.3)
+        pass_time(0.3)
         return answer
 
     monkeypatch.setattr("outrange.api.ranges.summary", late)

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...core.clock import check_deadline
+from ...core import work
+from ...core.clock import charge, check_deadline
 from .float_gates import float_slopes, gate_lines
 from .float_lines import Lines, float_lines, float_values
 from .float_network import ENTRY, FloatNetwork, Rows
@@ -58,6 +59,7 @@ class FloatBounds:
             rows = {s: w[i : i + step] for s, w in block.weights.items()}
             both = {s: np.concatenate([w, -w]) for s, w in rows.items()}
             bias = block.bias[i : i + step]
+            charge(work.VALUE * len(self.lo) * len(bias) * self._width(k))
             least, form, _ = self.least(both, np.concatenate([bias, -bias]), k)
             half = len(bias)
             share = np.abs(form[:, :half]) * (self.hi - self.lo)[:, None]

@@ -8,10 +8,8 @@ from ...core import work
 from ...core.clock import charge, read_clock
 from ..common.incumbent import Incumbent
 from ..kernel.binding import CompiledProgram, address
+from ..kernel.layer_program import UNSTABLE
 
-
-UNSTABLE = 4
-"""One unit in so many counts as unstable in a box, and gets a row of intermediate bounds."""
 
 Room = dict[str, np.ndarray]
 

@@ -17,6 +17,10 @@ from ...core.clock import charge
 from .sparse import Matrix
 
 
+UNSTABLE = 4
+"""One unit in so many counts as unstable in a box, and is charged a row of back-substitution."""
+
+
 @dataclass(eq=False)
 class ProgramLayer:
     """One layer.

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core import work
+from ...core.clock import charge
 from .binding import address, library, memory
+from .layer_program import UNSTABLE
 
 
 MOST_INPUTS = 64
@@ -88,6 +91,8 @@ class TreeProver:
         self._lib, self._kept = lib, []
         self.recipe = (inputs, blocks, goals, least, weight)
         count, variables = goals.shape
+        products = sum(block.weights.size for block in blocks)
+        self._operations = work.COMPILED * (count + variables / UNSTABLE) * products
         self._handle = lib.prover_new(
             inputs,
             len(blocks),
@@ -153,6 +158,7 @@ class TreeProver:
 
     def run(self, boxes: int) -> int:
         """Work on so many boxes more: 1 the tree is finished, 0 not yet, -1 it cannot be."""
+        charge(boxes * self._operations)
         return self._lib.prover_run(self._handle, boxes)
 
     @property
