@@ -6,6 +6,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Generator
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -114,8 +115,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         os._exit(0)
 
 
+class RealTime:
+    """Stands for the module `time` in tests that may not read it."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(
+            f"A test reads real time (`time.{name}`). Mark it `wallclock` if it is about processes, "
+            "signals, executors or servers; else let the thread that reads run in a copy of the "
+            "caller's context."
+        )
+
+
 @pytest.fixture(autouse=True)
-def _counted_time(request: pytest.FixtureRequest) -> Generator[None]:
+def _counted_time(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Generator[None]:
     """Count work in the place of time, so that no test depends on the speed of a machine.
 
     A time limit of a second then means about a second's work, the same everywhere. Tests of
@@ -124,10 +138,13 @@ def _counted_time(request: pytest.FixtureRequest) -> Generator[None]:
     if request.node.get_closest_marker("wallclock") is not None:
         yield
         return
-    from outrange.core.clock import CountedTime, time_source
+    from outrange.core import clock
     from outrange.executors.cores import on_cores
 
-    with time_source(CountedTime()), on_cores(1):
+    counted = clock.CountedTime()
+    monkeypatch.setattr(clock, "time", RealTime())
+    monkeypatch.setattr(clock, "_WALL", counted)
+    with clock.time_source(counted), on_cores(1):
         yield
 
 

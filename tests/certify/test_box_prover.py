@@ -1,6 +1,5 @@
 """Trees of box splits: the checker takes them, and what is not true has none."""
 
-
 import numpy as np
 import pytest
 

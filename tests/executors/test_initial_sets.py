@@ -24,6 +24,9 @@ from outrange.reach.spread import waves
 from reach.plants import controller, layers, plant
 
 
+pytestmark = pytest.mark.wallclock
+
+
 H = Fraction(1, 10)
 SCRIPTS = (), ("lose", "do", "lose", "lose"), ("lose",) * 1000
 

@@ -24,6 +24,9 @@ from outrange.executors.pool import ExecutorPool, pool_of
 from outrange.executors.shelf import WrongVersion
 
 
+pytestmark = pytest.mark.wallclock
+
+
 LEVELS = (0.5, 1.0, 1.5, 2.5, 3.0)
 KNOWN = ["sat" if level < 2 else "unsat" for level in LEVELS]
 

@@ -24,6 +24,9 @@ from outrange.search.spread import policy, search as spread, subtree
 from outrange.search.spread.policy import Roots, Standing, size_of_task
 
 
+pytestmark = pytest.mark.wallclock
+
+
 class Cluster(ScriptedPool):
     """Nodes with names, as those of Dask."""
 

@@ -22,6 +22,9 @@ from outrange.search.spread import checkpoint as checkpoints, policy, search as 
 from questions.nets import dense_net
 
 
+pytestmark = pytest.mark.wallclock
+
+
 @pytest.fixture(autouse=True)
 def small_tasks(monkeypatch):
     """Trees of tests are small: so are their tasks."""

@@ -11,6 +11,7 @@ from cli.verify_files import sum_and_difference, vnnlib
 from outrange.cli.batch import results, verify_all, worker, worker_process
 from outrange.cli.batch.results import Result, Results
 from outrange.core import InputError
+from outrange.executors.cores import on_cores
 from outrange.search.common.parallel import threads
 
 
@@ -51,7 +52,8 @@ def windows(monkeypatch):
 
 def test_threads_without_affinity(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert threads() == os.cpu_count()
+    with on_cores(1 << 20):
+        assert threads() == os.cpu_count()
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert threads() == 1
 
