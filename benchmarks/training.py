@@ -90,7 +90,7 @@ def compare(count: int, epochs: int) -> None:
             starts=5,
             epochs=epochs,
             batch_size=64,
-            budget=None,
+            time_limit=None,
         )
         seconds, used = time.perf_counter() - begin, time.process_time() - cpu
         total, processor = total + seconds, processor + used

@@ -258,7 +258,7 @@ def test_a_study_goes_on_where_it_was_stopped(tmp_path, engine):
 
 
 def test_when_the_time_is_over_all_combinations_are_equally_far():
-    study = outrange.compare(mlp(1), X, XOR, budget=1e-9, **(ASKED | {"goal": None}))
+    study = outrange.compare(mlp(1), X, XOR, time_limit=1e-9, **(ASKED | {"goal": None}))
     assert study.status == "time"
     assert {t.epochs for c in study.combinations for t in c.trials} == {0}
     assert "Stopped early" in str(study)
@@ -291,7 +291,7 @@ def test_a_metric_of_ones_own():
     ("change", "message"),
     [
         ({"starts": 0}, "starts=0"),
-        ({"budget": "soon"}, "budget='soon'"),
+        ({"time_limit": "soon"}, "time_limit='soon'"),
         ({"losses": ["no such loss"]}, "no such loss"),
         ({"optimizers": ["no such"]}, "no such"),
         ({"losses": ["mse", "mse"]}, "'mse' twice"),

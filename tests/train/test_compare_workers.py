@@ -25,7 +25,7 @@ AND = np.array([0, 0, 0, 1])
 ASKED = {
     "activations": ["sigmoid", "tanh"], "losses": ["mse", "hinge"],
     "optimizers": {"adam": keras.optimizers.Adam(0.05)}, "starts": 2, "epochs": 12,
-    "batch_size": 2, "goal": 0, "budget": None,
+    "batch_size": 2, "goal": 0, "time_limit": None,
 }  # fmt: skip
 
 
@@ -196,8 +196,8 @@ def test_ctrl_c_keeps_what_is_known_and_a_file_goes_on_without_workers(alone, tm
     same(on(None, file=file), alone)
 
 
-def test_the_budget_ends_it(toys):
-    study = on(ScriptedPool(Scripted("hang", "hang")), budget=1e-9)
+def test_the_time_limit_ends_it(toys):
+    study = on(ScriptedPool(Scripted("hang", "hang")), time_limit=1e-9)
     assert study.status == "time"
     assert {t.epochs for c in study.combinations for t in c.trials} == {0}
 
@@ -213,7 +213,7 @@ def test_a_worker_ends_when_the_time_is_over(toys, monkeypatch):
             return super().submit(name, work, *arguments, node=node)
 
     on(ScriptedPool(Scripted()), epochs=1, starts=1)  # What the first call imports takes time.
-    study = on(Late(Scripted()), epochs=1_000_000, budget=cases(0.8, 1.5), starts=1)
+    study = on(Late(Scripted()), epochs=1_000_000, time_limit=cases(0.8, 1.5), starts=1)
     assert study.status == "time"
     assert {t.epochs < 1_000_000 for c in study.combinations for t in c.trials} == {True}
     assert set(seen) == {"train sigmoid", "train tanh"}

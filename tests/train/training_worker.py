@@ -45,7 +45,7 @@ def compared() -> dict:
         optimizers={"adam": keras.optimizers.Adam(0.05)},
         starts=2,
         epochs=15,
-        budget=None,
+        time_limit=None,
     )
     found, plain = {}, {}
     for c in study.combinations:

@@ -31,7 +31,7 @@ def compare(
     starts: int = 5,
     epochs: int = 500,
     batch_size: int = 32,
-    budget: float | str | None = "60s",
+    time_limit: float | str | None = "60s",
     metric: Any = None,
     better: str | None = None,
     goal: float | None = None,
@@ -65,7 +65,7 @@ def compare(
         starts: Initial weights to train each combination from.
         epochs: Passes over the data.
         batch_size: Rows a step; the order of rows is drawn anew each epoch, from `seed`.
-        budget: Time: seconds, `"60s"`, `"5min"`, or None for no limit.
+        time_limit: Seconds, `"60s"`, `"5min"`, or None for no limit.
         metric: What is compared: `"accuracy"` (for classes), `"mse"`, or a function of targets and
             predictions in `keras.ops`. By default accuracy for classes, `"mse"` otherwise. Measured
             on all of `x`, after training steps, at inference.
@@ -103,7 +103,7 @@ def compare(
         >>> study.best.name, study.best.metric
         ('sigmoid, binary_crossentropy, sgd', 1.0)
 
-    Cost: the trainings, which `budget` limits, after a first step that compiles for each
+    Cost: the trainings, which `time_limit` limits, after a first step that compiles for each
     activation; then one diagnosis for each kind of failure of a model and loss.
     """
     from ..train.comparison.compare import compare as ask
@@ -118,7 +118,7 @@ def compare(
         starts=starts,
         epochs=epochs,
         batch_size=batch_size,
-        budget=budget,
+        time_limit=time_limit,
         metric=metric,
         better=better,
         goal=goal,

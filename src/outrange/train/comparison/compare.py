@@ -56,14 +56,14 @@ class Comparison:
 
     def __init__(
         self, build: Callable[[Any], Any], x: Any, y: Any, *, activations: Any, losses: Any,
-        optimizers: Any, starts: int, epochs: int, batch_size: int, budget: str | float | None,
+        optimizers: Any, starts: int, epochs: int, batch_size: int, time_limit: str | float | None,
         metric: Any, better: str | None, goal: float | None, kind: str | None, seed: int,
         engine: str, file: str | Path | None, progress: Callable[[StudyProgress], None] | None,
         pool: Pool | None = None,
     ) -> None:  # fmt: skip
         self.begun = read_clock()
         self.goal, self.progress, self.pool = goal, progress, pool
-        self.limit = seconds_of(budget)
+        self.limit = seconds_of(time_limit)
         for name, value in (("starts", starts), ("epochs", epochs), ("batch_size", batch_size)):
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
                 raise InputError(f"`{name}` is a whole number >= 1. Received: {name}={value!r}.")
@@ -194,18 +194,18 @@ class Comparison:
             )
 
 
-def seconds_of(budget: Any) -> float | None:
+def seconds_of(time_limit: Any) -> float | None:
     """`60`, `"60s"`, `"2min"`, `"1.5h"` or None as seconds."""
-    if budget is None:
+    if time_limit is None:
         return None
     units = {"": 1.0, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-    if isinstance(budget, int | float) and not isinstance(budget, bool) and budget >= 0:
-        return float(budget)
-    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(s|min|m|h|)\s*", str(budget))
-    if not isinstance(budget, str) or match is None:
+    if isinstance(time_limit, int | float) and not isinstance(time_limit, bool) and time_limit >= 0:
+        return float(time_limit)
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(s|min|m|h|)\s*", str(time_limit))
+    if not isinstance(time_limit, str) or match is None:
         raise InputError(
-            '`budget` is a time: 60, "60s", "2min", "1h", or None for no limit. '
-            f"Received: budget={budget!r}."
+            '`time_limit` is a time: 60, "60s", "2min", "1h", or None for no limit. '
+            f"Received: time_limit={time_limit!r}."
         )
     return float(match[1]) * units[match[2]]
 

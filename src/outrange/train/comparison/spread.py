@@ -20,10 +20,10 @@ SECONDS = 10.0
 """Seconds of a slice, which a lost worker or Ctrl-C costs: most small comparisons are one each."""
 
 LAPS = 4
-"""Slices of each activation within the budget, at least: they end about equally far."""
+"""Slices of each activation within the time limit, at least: they end about equally far."""
 
 LATE = 10.0
-"""Seconds beyond the budget for what is in hand, which ends by itself: a worker may start late."""
+"""Seconds beyond the time limit for what is in hand, which ends by itself: a worker may start late."""
 
 SLOWER = 10.0
 """A slice takes this many times the longest one, at most: another worker compiles anew."""
@@ -94,7 +94,7 @@ class Spread:
         self.record, self.pool, self.left, self.told = record, pool, left, told
         self.labels = list(trainings.activations)
         self.laps, self.crew = Laps(record), Crew(pool)
-        self.parcel, self.budget = parcel_of(trainings), left()
+        self.parcel, self.seconds = parcel_of(trainings), left()
         self.given: dict[int, float] = {}
         self.longest = math.inf
 
@@ -125,7 +125,7 @@ class Spread:
                 self.labels[group],
                 max(0, self.record.at(group)),
                 self.laps.until(group),
-                min(SECONDS, self.budget / (LAPS * rounds)),
+                min(SECONDS, self.seconds / (LAPS * rounds)),
                 self.left(),
             )
             self.given[group] = read_wall_clock()
