@@ -29,6 +29,6 @@ def default_number(op: str, opset: int, name: str) -> float:
             return float(attribute.default_value.f)
     raise UnsupportedError(
         f"The default of an attribute must be in the schemas of the installed package `onnx`: "
-        f"{pip_install("-U", "onnx")}, or export the model with the attribute written out. "
+        f"{pip_install('-U', 'onnx')}, or export the model with the attribute written out. "
         f"Received: `{name}` of {op} of operator set {opset}."
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from .expression import Expressions
-from .nodes import NONNEGATIVE, NONZERO, POSITIVE, Apply, Need, Restricted, Sum, Switch
+from .nodes import NONNEGATIVE, NONZERO, PASSED, POSITIVE, Apply, Need, Restricted, Sum, Switch
 from .primitives import PRIMITIVES
 
 
@@ -31,8 +31,13 @@ def rewritten(t: Expressions, function: Callable[..., int], operands: Sequence[i
         function: From one expression for each operand; it sees none that is restricted.
         operands: Expressions; negative numbers stand for absent ones and are passed on.
     """
-    values = [t.split(e)[0] if e >= 0 else e for e in operands]
-    return restrict(t, function(*values), {n for e in operands if e >= 0 for n in needs(t, e)})
+    parts = [t.split(e) if e >= 0 else (e, ()) for e in operands]
+    made = function(*(value for value, _ in parts))
+    # What was lost before stays so; a logarithm may become the argument of a branch.
+    lost = restrict(t, made, {n for _, own in parts for n in own})
+    stated = needs(t, t.split(made)[0])
+    shown = {n for value, _ in parts if value >= 0 for n in needs(t, value)}
+    return restrict(t, lost, {n for n in shown if n._replace(sign=PASSED) not in stated})
 
 
 def restrict(t: Expressions, e: int, conditions: Iterable[Need]) -> int:
@@ -67,7 +72,7 @@ def _collected(t: Expressions, e: int) -> set[Need]:
         elif isinstance(node, Apply):
             found |= _of_primitive(node)
         elif isinstance(node, Switch) and (inner := _one_logarithm(t, node.argument)) is not None:
-            found |= {n._replace(sign=NONNEGATIVE) for n in _of_primitive(inner)}
+            found |= {n._replace(sign=PASSED) for n in _of_primitive(inner)}
     return found
 
 
@@ -118,11 +123,13 @@ def always(t: Expressions, need: Need) -> bool:
     """Return whether a condition holds everywhere, as far as signs of terms tell."""
     value = t.value_of(need.argument)
     if value is not None:
-        return value > need.limit or (value == need.limit and need.sign == NONNEGATIVE)
+        if need.sign == NONZERO:
+            return value != need.limit
+        return value > need.limit or (value == need.limit and need.sign != POSITIVE)
     if need.limit:
         return False
     sign = _sign(t, need.argument, _DEEPEST)
-    return sign == POSITIVE or (sign == NONNEGATIVE == need.sign)
+    return sign == POSITIVE or (sign == NONNEGATIVE and need.sign in (NONNEGATIVE, PASSED))
 
 
 def never(t: Expressions, need: Need) -> bool:

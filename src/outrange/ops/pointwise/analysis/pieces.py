@@ -13,7 +13,7 @@ from ....core import UnsupportedError
 from ..domain import always, needs, never, unconditional
 from ..expression import Expressions
 from ..intervals import enclose, fraction_ends
-from ..nodes import NONNEGATIVE, NONZERO, POSITIVE, Need, Switch
+from ..nodes import NONZERO, POSITIVE, Need, Switch
 from .cells import has_waves, signs
 
 
@@ -66,7 +66,7 @@ class CurvePiece:
     def is_undefined_at(self, t: Expressions, edge: Edge) -> bool:
         """Return whether a lost condition may be violated at an edge of the piece."""
         found = False
-        for need in self.lost:
+        for need in (n for n in self.lost if n.sign in (NONZERO, POSITIVE)):
             low, high = enclose(t, need.argument, edge.before, edge.after)
             found |= float(low[0]) <= need.limit <= float(high[0])
         return found
@@ -169,7 +169,7 @@ def _leaves(
     t: Expressions, e: int, left: Edge, right: Edge, asked: frozenset[Need]
 ) -> list[CurvePiece]:
     """The piece between two edges, cut where conditions are just not met that `e` does not show."""
-    lost = frozenset(n for n in asked if n.sign != NONNEGATIVE) - needs(t, e)
+    lost = asked - needs(t, e)
     parts = [(left, right)]
     for need in sorted(n for n in lost if n.sign == POSITIVE):
         parts = [p for a, b in parts for p in _satisfying(t, need, a, b, touching=True)]
