@@ -37,7 +37,10 @@ def rewritten(t: Expressions, function: Callable[..., int], operands: Sequence[i
     lost = restrict(t, made, {n for _, own in parts for n in own})
     stated = needs(t, t.split(made)[0])
     shown = {n for value, _ in parts if value >= 0 for n in needs(t, value)}
-    return restrict(t, lost, {n for n in shown if n._replace(sign=PASSED) not in stated})
+    shown = {n for n in shown if n._replace(sign=PASSED) not in stated}
+    # Where infinity was about to go through a branch that is gone, there is no value.
+    strict = {n._replace(sign=POSITIVE) if n.sign == PASSED else n for n in shown}
+    return restrict(t, lost, strict)
 
 
 def restrict(t: Expressions, e: int, conditions: Iterable[Need]) -> int:
@@ -55,13 +58,18 @@ def needs(t: Expressions, e: int) -> frozenset[Need]:
     0 is minus infinity, which is no value; but it is on a known side of every knot.
     """
     if e not in t.domains:
-        t.domains[e] = frozenset(n for n in _collected(t, e) if not always(t, n))
+        t.domains[e] = _collected(t, unconditional(t, e))
     return t.domains[e]
 
 
-def _collected(t: Expressions, e: int) -> set[Need]:
+def every_need(t: Expressions, e: int) -> frozenset[Need]:
+    """Collect the conditions of `e` and of all its branches."""
+    return _collected(t, t.needed(e))
+
+
+def _collected(t: Expressions, expressions: Iterable[int]) -> frozenset[Need]:
     found: set[Need] = set()
-    for k in unconditional(t, e):
+    for k in expressions:
         node = t.nodes[k]
         if isinstance(node, Restricted):
             found.update(node.needs)
@@ -73,7 +81,7 @@ def _collected(t: Expressions, e: int) -> set[Need]:
             found |= _of_primitive(node)
         elif isinstance(node, Switch) and (inner := _one_logarithm(t, node.argument)) is not None:
             found |= {n._replace(sign=PASSED) for n in _of_primitive(inner)}
-    return found
+    return frozenset(n for n in found if not always(t, n))
 
 
 def _of_primitive(node: Apply) -> set[Need]:

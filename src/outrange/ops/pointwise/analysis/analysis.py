@@ -13,10 +13,11 @@ import numpy as np
 from ....core import UnsupportedError, up
 from ....core.arrays import Elementwise
 from ...curve import Curve
+from ..domain import every_need
 from ..expression import Expressions
 from ..intervals import enclose
+from ..nodes import NONZERO, Need
 from ..precision import functions, slope_error, value_error
-from ..nodes import Need
 from ..values import definition, program
 from .bends import Gap, Shape, Turns, gaps, measure, turns
 from .joints import Joints
@@ -62,8 +63,7 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
         shapes = [measure(t, piece) for piece in found]
         if not shapes:
             raise UnsupportedError("it is defined nowhere")
-        value, conditions = t.split(e)
-        return _Facts(t, value, name, shapes, (left, right), conditions).curve()
+        return _Facts(t, t.split(e)[0], name, shapes, (left, right), every_need(t, e)).curve()
     except UnsupportedError as error:
         raise type(error)(f"the function {name} ({error})") from error
 
@@ -86,11 +86,11 @@ class _Facts:
 
     Args:
         t: The table.
-        e: The expression.
+        e: The expression, without what restricts it: the pieces show that.
         name: For reports.
         shapes: Its pieces, measured, from left to right.
         looked_at: The edges between which they were looked for.
-        needs: What else must hold where the expression has a value.
+        needs: The conditions of the expression and of its branches.
     """
 
     t: Expressions
@@ -98,7 +98,7 @@ class _Facts:
     name: str
     shapes: list[Shape]
     looked_at: tuple[Edge, Edge]
-    needs: Sequence[Need] = ()
+    needs: frozenset[Need]
     stretches: list[tuple[Gap, Turns]] = field(default_factory=list)
 
     def curve(self) -> Curve:
@@ -126,9 +126,12 @@ class _Facts:
         f, df = functions(self.t, kept, [joints.starts(s.piece) for s in kept[1:]])
         f = self.only_followed(self.zero_kept(f, lo, hi), kept)
         holes = (*joints.holes, *self.open_ends(kept, lo, hi))
-        beyond = self.beyond(lo, hi) if ends == self.looked_at and not holes else None
+        is_whole = ends == self.looked_at and not holes and self.is_defined_outside()
+        beyond = self.beyond(lo, hi) if is_whole else None
         if beyond is None and any(shape.piece.lost for shape in kept):
             f = _only_on(f, lo, hi, holes)
+        elif beyond is not None and self.looked_at != WHOLE:
+            f = _instead(f, program(self.t, self.e), *(edge.at for edge in self.looked_at))
         lines = tuple(joints.lines)
         return Curve(
             name=self.name,
@@ -140,7 +143,7 @@ class _Facts:
             on=(lo, hi),
             beyond=beyond,
             jumps=tuple(joints.jumps),
-            exact=definition(self.t, self.e, self.needs),
+            exact=definition(self.t, self.e),
             ulps=ulps,
             off=off,
             slope_error=slope_error(self.t, kept, lo, hi),
@@ -158,6 +161,17 @@ class _Facts:
             if edge.exact and edge.at == end and np.isfinite(end)
             if piece.is_undefined_at(self.t, edge)
         ]
+
+    def is_defined_outside(self) -> bool:
+        """Return whether the function is defined left and right of where it was looked at."""
+        ends = ((-np.inf, self.looked_at[0].at), (self.looked_at[1].at, np.inf))
+        for need in self.needs:
+            for a, b in ends:
+                low, high = (float(end[0]) for end in enclose(self.t, need.argument, a, b))
+                above, below = low > need.limit, high < need.limit and need.sign == NONZERO
+                if a < b and not (above or below):
+                    return False
+        return True
 
     def zero_kept(self, f: Elementwise, lo: float, hi: float) -> Elementwise:
         """`f`, which may be 0 at 0 only if the function is."""
@@ -278,6 +292,11 @@ def _only_on(f: Elementwise, lo: float, hi: float, holes: Sequence[float]) -> El
         return np.where(inside, f(x), np.nan)
 
     return run
+
+
+def _instead(f: Elementwise, outside: Elementwise, lo: float, hi: float) -> Elementwise:
+    """`f` on `[lo, hi]`, and another function elsewhere."""
+    return lambda x: np.where((lo <= x) & (x <= hi), f(x), outside(x))
 
 
 def _distance(lo: float, hi: float) -> float:
