@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-import outrange
 from cases import cases
 from outrange.core import InputError, ModelError
 from outrange.domains import bounds
-from outrange.frontends.network import Network
 from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
 from outrange.graph.domain import is_inside
@@ -89,9 +87,7 @@ def test_bounds_of_a_set_with_a_point_that_has_no_value_are_refused():
             continue
         asked += 1
         with pytest.raises(InputError):
-            outrange.output_range(
-                Network(graph, None, "formula", "test"), (-5.0, 5.0), time_limit=9
-            )
+            bounds(graph, [-5.0], [5.0])
     assert asked > 2
 
 
@@ -189,6 +185,15 @@ def test_a_curve_is_its_formula_also_where_its_branches_are_not_followed():
     x = np.array([-4.0, -0.5, 0.0, 0.1, 0.5, 3.0])
     y = np.maximum(x, 0.0) - np.tanh(np.maximum(x, 0.0))
     np.testing.assert_allclose(facts.f(x), y, rtol=1e-12, atol=1e-12)
+
+
+def test_a_value_at_the_end_of_a_domain_that_its_piece_has_not():
+    """At 0 the root of `x + step(x) (1 - x)` is 0, right of it about 1."""
+    t = Expressions()
+    step = t.switch(t.x, (0,), (t.zero, t.one), (t.zero,))
+    inner = t.add(t.x, t.multiply(step, t.scale(t.x, -1, 1)))
+    facts = analyze(t, t.apply("sqrt", t.add(inner, t.apply("tanh", t.x))))
+    assert facts.on[0] == 0.0 and facts.holes == (0.0,)
 
 
 def test_a_constant_outside_of_a_domain_is_no_constant():

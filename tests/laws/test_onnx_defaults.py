@@ -89,7 +89,6 @@ def test_left_out_is_as_written_out(name, tmp_path):
 def test_both_readers_take_the_same_defaults(name, tmp_path):
     read_some = False
     for seed in range(cases(8, 60)):
-        function, opset = CASES[name]
         proto, box = drafted(name, seed)
         ends = [part for part in proto.graph.node if part.op_type != "Cast"]
         bare = model(
@@ -98,7 +97,7 @@ def test_both_readers_take_the_same_defaults(name, tmp_path):
             inputs={v.name: [d.dim_value for d in v.type.tensor_type.shape.dim]
                     for v in proto.graph.input},
             outputs=ends[-1].output,
-            opset=opset,
+            opset=CASES[name][1],
         )  # fmt: skip
         try:
             checked = read_bytes(bare.SerializeToString(), "model.onnx")

@@ -94,7 +94,7 @@ def _of_primitive(node: Apply) -> set[Need]:
 
 
 def _one_logarithm(t: Expressions, e: int) -> Apply | None:
-    """Return the logarithm in `e` if minus infinity goes through: the rest is defined everywhere."""
+    """Return the logarithm in `e` if all else in it is defined everywhere."""
     found: Apply | None = None
     for monomial in t.terms(e)[0]:
         base, power = monomial[0]

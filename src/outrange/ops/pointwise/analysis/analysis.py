@@ -5,7 +5,6 @@ Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,12 +15,14 @@ from ...curve import Curve
 from ..domain import every_need
 from ..expression import Expressions
 from ..intervals import enclose
-from ..nodes import NONZERO, Need
+from ..nodes import Need
 from ..precision import functions, slope_error, value_error
 from ..values import definition, program
 from .bends import Gap, Shape, Turns, gaps, measure, turns
+from .crossings import WHOLE, Edge, Endless
+from .ends import is_defined_outside, only_on, open_ends, with_outside
 from .joints import Joints
-from .pieces import WHOLE, CurvePiece, Edge, Endless, pieces
+from .pieces import CurvePiece, pieces
 
 
 _MOST_KNOTS = 160
@@ -125,13 +126,14 @@ class _Facts:
         off = float(up(off, 2)) if off > 0 else 0.0
         f, df = functions(self.t, kept, [joints.starts(s.piece) for s in kept[1:]])
         f = self.only_followed(self.zero_kept(f, lo, hi), kept)
-        holes = (*joints.holes, *self.open_ends(kept, lo, hi))
-        is_whole = ends == self.looked_at and not holes and self.is_defined_outside()
-        beyond = self.beyond(lo, hi) if is_whole else None
-        if beyond is None and any(shape.piece.lost for shape in kept):
-            f = _only_on(f, lo, hi, holes)
-        elif beyond is not None and self.looked_at != WHOLE:
-            f = _instead(f, program(self.t, self.e), *(edge.at for edge in self.looked_at))
+        first, last = kept[0].piece, kept[-1].piece
+        holes = (*joints.holes, *open_ends(self.t, self.e, first, last, (lo, hi)))
+        is_whole = ends == self.looked_at and not holes
+        is_whole = is_whole and is_defined_outside(self.t, self.needs, self.looked_at)
+        if is_whole:
+            f = with_outside(f, program(self.t, self.e), self.looked_at)
+        elif any(shape.piece.lost for shape in kept):
+            f = only_on(f, (lo, hi), holes)
         lines = tuple(joints.lines)
         return Curve(
             name=self.name,
@@ -141,37 +143,16 @@ class _Facts:
             bends=tuple(joints.bends),
             turns=tuple(sorted({x + 0.0 for x in joints.turns})),
             on=(lo, hi),
-            beyond=beyond,
+            beyond=self.beyond(lo, hi) if is_whole else None,
             jumps=tuple(joints.jumps),
             exact=definition(self.t, self.e),
             ulps=ulps,
             off=off,
             slope_error=slope_error(self.t, kept, lo, hi),
             lines=lines if any(x is not None for x in lines) else None,
-            holes=tuple(holes),
+            holes=holes,
             part=len(kept) < self.count,
         )
-
-    def open_ends(self, kept: list[Shape], lo: float, hi: float) -> list[float]:
-        """The ends of the domain that are numbers at which the function is not defined."""
-        first, last = kept[0].piece, kept[-1].piece
-        return [
-            edge.at
-            for piece, edge, end in ((first, first.left, lo), (last, last.right, hi))
-            if edge.exact and edge.at == end and np.isfinite(end)
-            if piece.is_undefined_at(self.t, edge)
-        ]
-
-    def is_defined_outside(self) -> bool:
-        """Return whether the function is defined left and right of where it was looked at."""
-        ends = ((-np.inf, self.looked_at[0].at), (self.looked_at[1].at, np.inf))
-        for need in self.needs:
-            for a, b in ends:
-                low, high = (float(end[0]) for end in enclose(self.t, need.argument, a, b))
-                above, below = low > need.limit, high < need.limit and need.sign == NONZERO
-                if a < b and not (above or below):
-                    return False
-        return True
 
     def zero_kept(self, f: Elementwise, lo: float, hi: float) -> Elementwise:
         """`f`, which may be 0 at 0 only if the function is."""
@@ -280,23 +261,6 @@ class _Facts:
                 if back[here].all():
                     high[here] = np.minimum(high[here], end[0])
         return float(low.min()), float(high.max())
-
-
-def _only_on(f: Elementwise, lo: float, hi: float, holes: Sequence[float]) -> Elementwise:
-    """`f`, not a number outside `[lo, hi]` and in the holes."""
-
-    def run(x: np.ndarray) -> np.ndarray:
-        inside = (lo <= x) & (x <= hi)
-        for hole in holes:
-            inside &= x != hole
-        return np.where(inside, f(x), np.nan)
-
-    return run
-
-
-def _instead(f: Elementwise, outside: Elementwise, lo: float, hi: float) -> Elementwise:
-    """`f` on `[lo, hi]`, and another function elsewhere."""
-    return lambda x: np.where((lo <= x) & (x <= hi), f(x), outside(x))
 
 
 def _distance(lo: float, hi: float) -> float:
