@@ -21,7 +21,7 @@ def drawn(rng, steps=5):
         steps: Operations.
     """
     b = Builder([Slot("x", (1,))])
-    pool = [b.input_values()[0]]
+    pool: list = [b.input_values()[0]]
     for _ in range(steps):
         pool.append(_step(b, rng, pool))
     graph = b.finish([pool[-1]], ["y"])

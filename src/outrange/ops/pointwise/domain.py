@@ -57,31 +57,49 @@ def needs(t: Expressions, e: int) -> frozenset[Need]:
     Conditions within a branch hold where the branch is taken only, and are left out. A logarithm of
     0 is minus infinity, which is no value; but it is on a known side of every knot.
     """
-    if e not in t.domains:
-        t.domains[e] = _collected(t, unconditional(t, e))
+    pending = [e]
+    while pending:
+        k = pending[-1]
+        missing = [j for j in _computed(t, k) if j not in t.domains] if k not in t.domains else []
+        pending += missing
+        if missing:
+            continue
+        if pending.pop() not in t.domains:
+            t.domains[k] = _with_own(t, k)
     return t.domains[e]
+
+
+def _computed(t: Expressions, e: int) -> tuple[int, ...]:
+    """The expressions that `e` is made of whatever the branches taken."""
+    node = t.nodes[e]
+    return (node.argument,) if isinstance(node, Switch) else t.children(e)
+
+
+def _with_own(t: Expressions, e: int) -> frozenset[Need]:
+    """The conditions of `e`, from those of what it is made of."""
+    node = t.nodes[e]
+    inner = _one_logarithm(t, node.argument) if isinstance(node, Switch) else None
+    if inner is not None:
+        passed = {n._replace(sign=PASSED) for n in _of_primitive(inner)}
+        return t.domains[inner.argument].union(n for n in passed if not always(t, n))
+    own = frozenset(n for n in _own(t, e) if not always(t, n))
+    return own.union(*(t.domains[j] for j in _computed(t, e)))
 
 
 def every_need(t: Expressions, e: int) -> frozenset[Need]:
     """Collect the conditions of `e` and of all its branches."""
-    return _collected(t, t.needed(e))
+    return frozenset(n for k in t.needed(e) for n in _own(t, k) if not always(t, n))
 
 
-def _collected(t: Expressions, expressions: Iterable[int]) -> frozenset[Need]:
-    found: set[Need] = set()
-    for k in expressions:
-        node = t.nodes[k]
-        if isinstance(node, Restricted):
-            found.update(node.needs)
-        elif isinstance(node, Sum):
-            found.update(
-                Need(base, Fraction(0), NONZERO) for m, _ in node.terms for base, p in m if p < 0
-            )
-        elif isinstance(node, Apply):
-            found |= _of_primitive(node)
-        elif isinstance(node, Switch) and (inner := _one_logarithm(t, node.argument)) is not None:
-            found |= {n._replace(sign=PASSED) for n in _of_primitive(inner)}
-    return frozenset(n for n in found if not always(t, n))
+def _own(t: Expressions, e: int) -> Iterable[Need]:
+    """The conditions that an expression adds to those of what it is made of."""
+    node = t.nodes[e]
+    if isinstance(node, Restricted):
+        return node.needs
+    if isinstance(node, Sum):
+        bases = {base for m, _ in node.terms for base, p in m if p < 0}
+        return [Need(base, Fraction(0), NONZERO) for base in bases]
+    return _of_primitive(node) if isinstance(node, Apply) else ()
 
 
 def _of_primitive(node: Apply) -> set[Need]:
@@ -113,17 +131,9 @@ def unconditional(t: Expressions, e: int) -> list[int]:
     found, pending = set(), [e]
     while pending:
         k = pending.pop()
-        if k in found:
-            continue
-        found.add(k)
-        node = t.nodes[k]
-        if isinstance(node, Restricted):
-            pending += [node.value, *(n.argument for n in node.needs)]
-        elif isinstance(node, Switch):
-            inner = _one_logarithm(t, node.argument)
-            pending.append(node.argument if inner is None else inner.argument)
-        else:
-            pending += t.children(k)
+        if k not in found:
+            found.add(k)
+            pending += _computed(t, k)
     return sorted(found)
 
 

@@ -127,7 +127,7 @@ class _Facts:
         f, df = functions(self.t, kept, [joints.starts(s.piece) for s in kept[1:]])
         f = self.only_followed(self.zero_kept(f, lo, hi), kept)
         first, last = kept[0].piece, kept[-1].piece
-        holes = (*joints.holes, *open_ends(self.t, self.e, first, last, (lo, hi)))
+        holes = (*joints.holes, *open_ends(self.t, self.e, f, first, last, (lo, hi)))
         is_whole = ends == self.looked_at and not holes
         is_whole = is_whole and is_defined_outside(self.t, self.needs, self.looked_at)
         if is_whole:

@@ -16,22 +16,32 @@ from .pieces import CurvePiece
 
 
 def open_ends(
-    t: Expressions, whole: int, first: CurvePiece, last: CurvePiece, on: tuple[float, float]
+    t: Expressions,
+    whole: int,
+    f: Elementwise,
+    first: CurvePiece,
+    last: CurvePiece,
+    on: tuple[float, float],
 ) -> list[float]:
-    """The ends of the domain `on` that are numbers and no part of it.
+    """The ends of the domain that are numbers and no part of it.
 
     Args:
         t: The table.
         whole: The expression, with its branches.
+        f: Its code.
         first: Its first piece.
         last: Its last piece.
-        on: The domain, closed.
+        on: The closed domain.
     """
     found = []
-    for piece, edge, end in ((first, first.left, on[0]), (last, last.right, on[1])):
-        is_number = np.isfinite(end) and edge.exact and edge.at == end
-        if is_number and (piece.is_undefined_at(t, edge) or _jumps(t, whole, piece, edge)):
-            found.append(edge.at)
+    for piece, edge in ((first, first.left), (last, last.right)):
+        if not edge.exact or np.isinf(edge.at) or edge.at not in on:
+            continue
+        with np.errstate(all="ignore"):
+            # Infinity may be the value at a pole; `0 * log(0)` has none.
+            lost = bool(np.isnan(f(np.array([edge.at])))[0])
+        if lost or piece.is_undefined_at(t, edge) or _jumps(t, whole, piece, edge):
+            found.append(edge.at + 0.0)
     return found
 
 
