@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core import InputError
 from ..ops import Affine, Largest, Product, Rearrange, combine
+from .domain import restricted
 from .graph import Graph, Node, Op, Slot
 
 
@@ -56,8 +57,13 @@ def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
     size = first.value_size(first.output)
     ends = (first.output, moved[second.output])
     if ends[0] == ends[1] and not in_full:
-        op = Rearrange("no difference", np.full(size, -1), (first.size,), np.zeros(size))
-        nodes = [Node(op, (0,), size, (1, size), "difference")]
+        # Where a function has no value there is no difference either: so such outputs are read.
+        has_domain = next(restricted(first), None) is not None
+        source, nodes = (ends[0], nodes) if has_domain else (0, [])
+        op = Rearrange(
+            "no difference", np.full(size, -1), (first.value_size(source),), np.zeros(size)
+        )
+        nodes.append(Node(op, (source,), size, (1, size), "difference"))
     else:
         nodes.append(Node(combine((1, -1), size), ends, size, (1, size), "difference"))
     inputs = tuple(map(_common, first.inputs, second.inputs))

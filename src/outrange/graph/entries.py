@@ -199,12 +199,10 @@ def _mapped(
     _refuse_many(len(rows))
     k, made = len(given), []
     for row in rows.tolist():
-        key = (name, *(int(v) for v in row[:k]), *row[k:])
+        ids, more = [int(v) for v in row[:k]], row[k:]
+        key = (name, *ids, *more)
         if key not in table.made:
-            more = tuple(row[k:])
-            table.made[key] = rewritten(
-                table, lambda *es, more=more: function(*es, *more), key[1 : k + 1]
-            )
+            table.made[key] = rewritten(table, lambda *es, more=more: function(*es, *more), ids)
         made.append(table.made[key])
     return Entries(source, np.array(made)[back.ravel()])
 

@@ -17,7 +17,12 @@ import numpy as np
 
 from ..core import check_deadline, down, up
 from ..ops import Affine, Curve, Product, Rearrange, Step
+from ..ops.pointwise.op import Pointwise
 from .graph import Graph, Op
+
+
+_STEP = 2.0**-20
+"""Relative step of a difference quotient."""
 
 
 def vector_jacobian_product(
@@ -60,6 +65,8 @@ def _pull_back(
         return (a * _surrogate_slope(op, source, width),)
     if isinstance(op, Curve):
         return (a * op.df(source),)
+    if isinstance(op, Pointwise):
+        return [a * slope for slope in _difference_quotients(op, sources)]
     if isinstance(op, Product):
         return op.pull(a * sources[1][:, op.right], a * source[:, op.left])
     picked = np.where(op.windows < 0, -np.inf, source[:, np.maximum(op.windows, 0)])
@@ -68,6 +75,18 @@ def _pull_back(
     out = np.zeros_like(source)
     np.add.at(out, (np.arange(len(a))[:, None], arg), a)
     return (out,)
+
+
+def _difference_quotients(op: Pointwise, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The slope of an entrywise function by each of its inputs, by central differences."""
+    slopes = []
+    for i, x in enumerate(sources):
+        step = _STEP * (1.0 + np.abs(x))
+        above, below = (
+            op.run([*sources[:i], end, *sources[i + 1 :]]) for end in (x + step, x - step)
+        )
+        slopes.append((above - below) / (2.0 * step))
+    return slopes
 
 
 def smoothed_values(

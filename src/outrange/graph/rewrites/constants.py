@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from ...ops import Rearrange
+from ...core import InputError, ModelError
+from ...ops import Curve, Rearrange
 from ..graph import Node
 
 
@@ -23,7 +25,11 @@ def settle_constants(nodes: Sequence[Node], size: int) -> list[Node]:
         size: Entries of the flat input.
 
     Returns:
-        As many nodes, in the same places; the very list's nodes where nothing was settled.
+        As many nodes, in the same places; the very list's nodes where nothing was settled. What has
+        no value stays as it is: bounds refuse a function outside its domain.
+
+    Raises:
+        ModelError: A constant is not a number.
     """
     known: dict[int, np.ndarray] = {}
     settled: list[Node] = []
@@ -31,12 +37,33 @@ def settle_constants(nodes: Sequence[Node], size: int) -> list[Node]:
         if _is_constant(node):
             known[place] = np.asarray(node.op.run([np.zeros((1, size))]), np.float64)
         elif node.inputs and all(v in known for v in node.inputs):
-            known[place] = np.asarray(node.op.run([known[v] for v in node.inputs]), np.float64)
+            given = [known[v] for v in node.inputs]
+            if not _is_defined(node.op, given):
+                settled.append(node)
+                continue
+            with np.errstate(all="ignore"):
+                known[place] = np.asarray(node.op.run(given), np.float64)
+            if np.isnan(known[place]).any() and not np.isnan(np.concatenate(given, axis=1)).any():
+                raise ModelError(
+                    f"What layer `{node.source}` computes from constants must be a number. "
+                    f"Received: a result of `{node.op.name}` that is not a number."
+                )
             fill = known[place].ravel()
             op = Rearrange("constant", np.full(fill.size, -1), (size,), fill)
             node = replace(node, op=op, inputs=(0,))
         settled.append(node)
     return settled
+
+
+def _is_defined(op: Any, given: Sequence[np.ndarray]) -> bool:
+    """Return whether an op has a value at constants."""
+    if not isinstance(op, Curve):
+        return True
+    try:
+        op.outside(given[0], given[0])
+    except InputError:
+        return False
+    return True
 
 
 def _is_constant(node: Node) -> bool:

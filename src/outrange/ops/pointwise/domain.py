@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from .expression import Expressions
-from .nodes import NONNEGATIVE, NONZERO, POSITIVE, Apply, Need, Restricted, Sum, Switch
+from .nodes import NONNEGATIVE, NONZERO, PASSED, POSITIVE, Apply, Need, Restricted, Sum, Switch
 from .primitives import PRIMITIVES
 
 
@@ -31,8 +31,16 @@ def rewritten(t: Expressions, function: Callable[..., int], operands: Sequence[i
         function: From one expression for each operand; it sees none that is restricted.
         operands: Expressions; negative numbers stand for absent ones and are passed on.
     """
-    values = [t.split(e)[0] if e >= 0 else e for e in operands]
-    return restrict(t, function(*values), {n for e in operands if e >= 0 for n in needs(t, e)})
+    parts = [t.split(e) if e >= 0 else (e, ()) for e in operands]
+    made = function(*(value for value, _ in parts))
+    # What was lost before stays so; a logarithm may become the argument of a branch.
+    lost = restrict(t, made, {n for _, own in parts for n in own})
+    stated = needs(t, t.split(made)[0])
+    shown = {n for value, _ in parts if value >= 0 for n in needs(t, value)}
+    shown = {n for n in shown if n._replace(sign=PASSED) not in stated}
+    # Where infinity was about to go through a branch that is gone, there is no value.
+    strict = {n._replace(sign=POSITIVE) if n.sign == PASSED else n for n in shown}
+    return restrict(t, lost, strict)
 
 
 def restrict(t: Expressions, e: int, conditions: Iterable[Need]) -> int:
@@ -49,26 +57,49 @@ def needs(t: Expressions, e: int) -> frozenset[Need]:
     Conditions within a branch hold where the branch is taken only, and are left out. A logarithm of
     0 is minus infinity, which is no value; but it is on a known side of every knot.
     """
-    if e not in t.domains:
-        t.domains[e] = frozenset(n for n in _collected(t, e) if not always(t, n))
+    pending = [e]
+    while pending:
+        k = pending[-1]
+        missing = [j for j in _computed(t, k) if j not in t.domains] if k not in t.domains else []
+        pending += missing
+        if missing:
+            continue
+        if pending.pop() not in t.domains:
+            t.domains[k] = _with_own(t, k)
     return t.domains[e]
 
 
-def _collected(t: Expressions, e: int) -> set[Need]:
-    found: set[Need] = set()
-    for k in unconditional(t, e):
-        node = t.nodes[k]
-        if isinstance(node, Restricted):
-            found.update(node.needs)
-        elif isinstance(node, Sum):
-            found.update(
-                Need(base, Fraction(0), NONZERO) for m, _ in node.terms for base, p in m if p < 0
-            )
-        elif isinstance(node, Apply):
-            found |= _of_primitive(node)
-        elif isinstance(node, Switch) and (inner := _one_logarithm(t, node.argument)) is not None:
-            found |= {n._replace(sign=NONNEGATIVE) for n in _of_primitive(inner)}
-    return found
+def _computed(t: Expressions, e: int) -> tuple[int, ...]:
+    """The expressions that `e` is made of whatever the branches taken."""
+    node = t.nodes[e]
+    return (node.argument,) if isinstance(node, Switch) else t.children(e)
+
+
+def _with_own(t: Expressions, e: int) -> frozenset[Need]:
+    """The conditions of `e`, from those of what it is made of."""
+    node = t.nodes[e]
+    inner = _one_logarithm(t, node.argument) if isinstance(node, Switch) else None
+    if inner is not None:
+        passed = {n._replace(sign=PASSED) for n in _of_primitive(inner)}
+        return t.domains[inner.argument].union(n for n in passed if not always(t, n))
+    own = frozenset(n for n in _own(t, e) if not always(t, n))
+    return own.union(*(t.domains[j] for j in _computed(t, e)))
+
+
+def every_need(t: Expressions, e: int) -> frozenset[Need]:
+    """Collect the conditions of `e` and of all its branches."""
+    return frozenset(n for k in t.needed(e) for n in _own(t, k) if not always(t, n))
+
+
+def _own(t: Expressions, e: int) -> Iterable[Need]:
+    """The conditions that an expression adds to those of what it is made of."""
+    node = t.nodes[e]
+    if isinstance(node, Restricted):
+        return node.needs
+    if isinstance(node, Sum):
+        bases = {base for m, _ in node.terms for base, p in m if p < 0}
+        return [Need(base, Fraction(0), NONZERO) for base in bases]
+    return _of_primitive(node) if isinstance(node, Apply) else ()
 
 
 def _of_primitive(node: Apply) -> set[Need]:
@@ -81,7 +112,7 @@ def _of_primitive(node: Apply) -> set[Need]:
 
 
 def _one_logarithm(t: Expressions, e: int) -> Apply | None:
-    """Return the logarithm in `e` if minus infinity goes through: the rest is defined everywhere."""
+    """Return the logarithm in `e` if all else in it is defined everywhere."""
     found: Apply | None = None
     for monomial in t.terms(e)[0]:
         base, power = monomial[0]
@@ -100,17 +131,9 @@ def unconditional(t: Expressions, e: int) -> list[int]:
     found, pending = set(), [e]
     while pending:
         k = pending.pop()
-        if k in found:
-            continue
-        found.add(k)
-        node = t.nodes[k]
-        if isinstance(node, Restricted):
-            pending += [node.value, *(n.argument for n in node.needs)]
-        elif isinstance(node, Switch):
-            inner = _one_logarithm(t, node.argument)
-            pending.append(node.argument if inner is None else inner.argument)
-        else:
-            pending += t.children(k)
+        if k not in found:
+            found.add(k)
+            pending += _computed(t, k)
     return sorted(found)
 
 
@@ -118,11 +141,13 @@ def always(t: Expressions, need: Need) -> bool:
     """Return whether a condition holds everywhere, as far as signs of terms tell."""
     value = t.value_of(need.argument)
     if value is not None:
-        return value > need.limit or (value == need.limit and need.sign == NONNEGATIVE)
+        if need.sign == NONZERO:
+            return value != need.limit
+        return value > need.limit or (value == need.limit and need.sign != POSITIVE)
     if need.limit:
         return False
     sign = _sign(t, need.argument, _DEEPEST)
-    return sign == POSITIVE or (sign == NONNEGATIVE == need.sign)
+    return sign == POSITIVE or (sign == NONNEGATIVE and need.sign in (NONNEGATIVE, PASSED))
 
 
 def never(t: Expressions, need: Need) -> bool:

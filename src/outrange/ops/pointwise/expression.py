@@ -1,8 +1,7 @@
 """Expressions of one real variable, each written once and in one way.
 
-An expression is a number, an index into a table. A sum of products of powers is kept expanded where
-that is free, so that what cancels does: `2 e - (1 + e)` is `e - 1`. Constants are fractions:
-nothing is rounded while rewriting.
+An expression is an index into a table. Sums of products of powers are expanded where that is free,
+so that terms cancel: `2 e - (1 + e)` is `e - 1`. Constants are fractions: nothing is rounded.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Expressions:
         self.slopes: dict[int, int] = {}
         """Derivatives that were taken before."""
         self.domains: dict[int, frozenset[Need]] = {}
-        """Conditions of expressions, collected before (see `domain`)."""
+        """Conditions of expressions (see `domain`)."""
         self.made: dict[tuple, int] = {}
         """What was made of other expressions before, by a name for how and by all it takes."""
         self._known: dict[Expression, int] = {}

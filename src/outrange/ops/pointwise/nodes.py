@@ -47,7 +47,8 @@ class Switch:
     at: tuple[int, ...]
 
 
-NONZERO, POSITIVE, NONNEGATIVE = "!=", ">", ">="
+NONZERO, POSITIVE, NONNEGATIVE, PASSED = "!=", ">", ">=", "-> >="
+"""Signs of conditions; `PASSED`: positive, or 0 where only the side of minus infinity counts."""
 
 
 class Need(NamedTuple):

@@ -50,7 +50,7 @@ def _parts(t: Expressions, e: int) -> Iterator[str]:
         for i, need in enumerate(node.needs):
             yield " and " if i else " where "
             yield from _parts(t, need.argument)
-            yield f" {need.sign} {float(need.limit):g}"
+            yield f" {need.sign.removeprefix('-> ')} {float(need.limit):g}"
     else:
         yield from _sum(t, node)
 

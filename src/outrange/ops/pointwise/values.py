@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from ...core import OutrangeError
 from ...core.arrays import Elementwise
 from .expression import Expressions
-from .nodes import NONZERO, POSITIVE, Apply, CurveVariable, Monomial, Need, Sum, Switch
+from .nodes import Apply, CurveVariable, Monomial, Sum, Switch
 from .primitives import facts
 
 
@@ -96,17 +96,9 @@ def _switch_step(node: Switch) -> Callable[[Known, np.ndarray], np.ndarray]:
     return pick
 
 
-def definition(
-    t: Expressions, e: int, conditions: Sequence[Need] = ()
-) -> Callable[[Any, Any], Any]:
-    """`e` as `exact(mp, x)` of a module like mpmath: the laws' oracle.
-
-    Args:
-        t: The table.
-        e: The expression.
-        conditions: Where one of them is surely violated, the value is not a number.
-    """
-    order = t.needed(e, *(need.argument for need in conditions))
+def definition(t: Expressions, e: int) -> Callable[[Any, Any], Any]:
+    """`e` as `exact(mp, x)` of a module like mpmath: the laws' oracle."""
+    order = t.needed(e)
 
     def exact(mp: Any, x: Any) -> Any:
         known: dict[int, Any] = {}
@@ -120,19 +112,9 @@ def definition(
                 known[k] = _exact_apply(mp, node, known)
             else:
                 known[k] = _exact_switch(mp, node, known)
-        if any(_is_violated(mp, need, known[need.argument]) for need in conditions):
-            return mp.nan
         return known[e]
 
     return exact
-
-
-def _is_violated(mp: Any, need: Need, u: Any) -> bool:
-    """Return whether a condition is violated; a number that is none violates every one."""
-    limit = _number(mp, need.limit)
-    if need.sign == NONZERO:
-        return bool(u == limit or u != u)
-    return bool(u < limit or u != u or (need.sign == POSITIVE and u == limit))
 
 
 def _number(mp: Any, value: Fraction) -> Any:

@@ -30,10 +30,9 @@ class KerasCall:
     """Dtype of each positional argument that is a tensor, else the name of its type."""
 
     def get(self, place: int, name: str, default: Any = None) -> Any:
-        """The argument at `place`, or named so."""
-        if place < len(self.args):
-            return self.args[place]
-        return self.kwargs.get(name, default)
+        """Return the argument at `place` or of this name; a Python float as the model uses it."""
+        found = self.args[place] if place < len(self.args) else self.kwargs.get(name, default)
+        return single(found) if isinstance(found, float) else found
 
     @property
     def x(self) -> Operand:
@@ -54,7 +53,7 @@ class KerasCall:
                 f"the argument `{name}` of {type(self.op).__name__} depends on the input, which "
                 "is not described yet"
             )
-        return np.asarray(single(given) if isinstance(given, float) else given, np.float64)
+        return np.asarray(given, np.float64)
 
     def only(self, **defaults: Any) -> None:
         """Refuse arguments that the rule does not read, unless they have their defaults."""

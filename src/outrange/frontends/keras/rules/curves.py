@@ -103,10 +103,10 @@ def _power(c: KerasCall) -> Operand:
     x, exponent = c.operand(0, "x1"), c.get(1, "x2")
     if is_value(exponent) or np.unique(exponent).size != 1:
         raise UnsupportedError("a power by anything but one constant is not described yet")
-    shape, exponent = np.broadcast_shapes(x.shape, np.shape(exponent)), np.ravel(exponent)[0]
+    shape, exponent = np.broadcast_shapes(x.shape, np.shape(exponent)), float(np.ravel(exponent)[0])
     if is_value(x):
         x = c.builder.broadcast(x, shape)
-    return power(c, x, single(exponent))
+    return power(c, x, exponent)
 
 
 def power(c: KerasCall, x: Operand, exponent: float) -> Operand:

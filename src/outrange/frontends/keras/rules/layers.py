@@ -47,7 +47,9 @@ def _weight(c: KerasCall, variable: Any) -> np.ndarray:
 
 @rule("Rescaling")
 def _rescaling(c: KerasCall) -> Operand:
-    scale, offset = np.asarray(c.op.scale, np.float64), np.asarray(c.op.offset, np.float64)
+    scale, offset = (
+        np.asarray(np.asarray(part, np.float32), np.float64) for part in (c.op.scale, c.op.offset)
+    )
     if scale.ndim and c.keras.config.image_data_format() == "channels_first":
         scale = scale.reshape(scale.shape + (1,) * (3 - scale.ndim))
     return c.builder.affine_map(c.x, scale, offset, name="rescaling")

@@ -73,7 +73,7 @@ def _select(c: KerasCall) -> Operand:
     conditions, choices = c.args[0], c.args[1]
     out = operand(c.get(2, "default", 0))
     for condition, choice in reversed(list(zip(conditions, choices, strict=True))):
-        out = logic.select(c.builder, operand(condition), choice, out)
+        out = logic.select(c.builder, operand(condition), operand(choice), out)
     return c.builder.broadcast(out, c.shapes[0])
 
 

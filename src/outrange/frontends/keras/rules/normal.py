@@ -80,6 +80,7 @@ def _attention(c: KerasCall) -> Operand:
     if scale is None:
         scale = 1.0 / np.sqrt(query.shape[-1])
     cap = c.config.get("attn_logits_soft_cap")
+    cap = None if cap is None else single(cap)
     return attention.attention(
         c.builder, query, key, value, scale=float(scale), bias=bias, mask=mask, soft_cap=cap
     )

@@ -5,7 +5,6 @@ Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,14 +12,17 @@ import numpy as np
 from ....core import UnsupportedError, up
 from ....core.arrays import Elementwise
 from ...curve import Curve
+from ..domain import every_need
 from ..expression import Expressions
 from ..intervals import enclose
 from ..nodes import Need
 from ..precision import functions, slope_error, value_error
 from ..values import definition, program
 from .bends import Gap, Shape, Turns, gaps, measure, turns
+from .crossings import WHOLE, Edge, Endless
+from .ends import is_defined_outside, only_on, open_ends, with_outside
 from .joints import Joints
-from .pieces import WHOLE, CurvePiece, Edge, Endless, pieces
+from .pieces import CurvePiece, pieces
 
 
 _MOST_KNOTS = 160
@@ -62,8 +64,7 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
         shapes = [measure(t, piece) for piece in found]
         if not shapes:
             raise UnsupportedError("it is defined nowhere")
-        value, conditions = t.split(e)
-        return _Facts(t, value, name, shapes, (left, right), conditions).curve()
+        return _Facts(t, t.split(e)[0], name, shapes, (left, right), every_need(t, e)).curve()
     except UnsupportedError as error:
         raise type(error)(f"the function {name} ({error})") from error
 
@@ -86,11 +87,11 @@ class _Facts:
 
     Args:
         t: The table.
-        e: The expression.
+        e: The expression, without what restricts it: the pieces show that.
         name: For reports.
         shapes: Its pieces, measured, from left to right.
         looked_at: The edges between which they were looked for.
-        needs: What else must hold where the expression has a value.
+        needs: The conditions of the expression and of its branches.
     """
 
     t: Expressions
@@ -98,7 +99,7 @@ class _Facts:
     name: str
     shapes: list[Shape]
     looked_at: tuple[Edge, Edge]
-    needs: Sequence[Need] = ()
+    needs: frozenset[Need]
     stretches: list[tuple[Gap, Turns]] = field(default_factory=list)
 
     def curve(self) -> Curve:
@@ -125,10 +126,14 @@ class _Facts:
         off = float(up(off, 2)) if off > 0 else 0.0
         f, df = functions(self.t, kept, [joints.starts(s.piece) for s in kept[1:]])
         f = self.only_followed(self.zero_kept(f, lo, hi), kept)
-        holes = (*joints.holes, *self.open_ends(kept, lo, hi))
-        beyond = self.beyond(lo, hi) if ends == self.looked_at and not holes else None
-        if beyond is None and any(shape.piece.lost for shape in kept):
-            f = _only_on(f, lo, hi, holes)
+        first, last = kept[0].piece, kept[-1].piece
+        holes = (*joints.holes, *open_ends(self.t, self.e, f, first, last, (lo, hi)))
+        is_whole = ends == self.looked_at and not holes
+        is_whole = is_whole and is_defined_outside(self.t, self.needs, self.looked_at)
+        if is_whole:
+            f = with_outside(f, program(self.t, self.e), self.looked_at)
+        elif any(shape.piece.lost for shape in kept):
+            f = only_on(f, (lo, hi), holes)
         lines = tuple(joints.lines)
         return Curve(
             name=self.name,
@@ -138,26 +143,16 @@ class _Facts:
             bends=tuple(joints.bends),
             turns=tuple(sorted({x + 0.0 for x in joints.turns})),
             on=(lo, hi),
-            beyond=beyond,
+            beyond=self.beyond(lo, hi) if is_whole else None,
             jumps=tuple(joints.jumps),
-            exact=definition(self.t, self.e, self.needs),
+            exact=definition(self.t, self.e),
             ulps=ulps,
             off=off,
             slope_error=slope_error(self.t, kept, lo, hi),
             lines=lines if any(x is not None for x in lines) else None,
-            holes=tuple(holes),
+            holes=holes,
             part=len(kept) < self.count,
         )
-
-    def open_ends(self, kept: list[Shape], lo: float, hi: float) -> list[float]:
-        """The ends of the domain that are numbers at which the function is not defined."""
-        first, last = kept[0].piece, kept[-1].piece
-        return [
-            edge.at
-            for piece, edge, end in ((first, first.left, lo), (last, last.right, hi))
-            if edge.exact and edge.at == end and np.isfinite(end)
-            if piece.is_undefined_at(self.t, edge)
-        ]
 
     def zero_kept(self, f: Elementwise, lo: float, hi: float) -> Elementwise:
         """`f`, which may be 0 at 0 only if the function is."""
@@ -266,18 +261,6 @@ class _Facts:
                 if back[here].all():
                     high[here] = np.minimum(high[here], end[0])
         return float(low.min()), float(high.max())
-
-
-def _only_on(f: Elementwise, lo: float, hi: float, holes: Sequence[float]) -> Elementwise:
-    """`f`, not a number outside `[lo, hi]` and in the holes."""
-
-    def run(x: np.ndarray) -> np.ndarray:
-        inside = (lo <= x) & (x <= hi)
-        for hole in holes:
-            inside &= x != hole
-        return np.where(inside, f(x), np.nan)
-
-    return run
 
 
 def _distance(lo: float, hi: float) -> float:

@@ -11,7 +11,8 @@ from ....core import UnsupportedError, up
 from ..expression import Expressions
 from ..intervals import enclose, fraction_ends
 from .bends import Gap, Turns
-from .pieces import CurvePiece, Edge, jumping
+from .crossings import Edge
+from .pieces import CurvePiece, jumping
 
 
 _CLOSE = 1e-9

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import pairwise
-
-import numpy as np
 
 from ....core import UnsupportedError
 from ..domain import always, needs, never, unconditional
 from ..expression import Expressions
-from ..intervals import enclose, fraction_ends
-from ..nodes import NONNEGATIVE, NONZERO, POSITIVE, Need, Switch
-from .cells import has_waves, signs
-
-
-@dataclass(frozen=True)
-class Edge:
-    """A breakpoint: the real one lies in `[before, after]`, neighbors unless one number.
-
-    Args:
-        at: The float64 that stands for it.
-        before: At most the real one.
-        after: At least the real one.
-    """
-
-    at: float
-    before: float
-    after: float
-
-    @property
-    def exact(self) -> bool:
-        """Whether `at` is the breakpoint."""
-        return self.before == self.after
+from ..intervals import enclose
+from ..nodes import NONZERO, POSITIVE, Need, Switch
+from .crossings import WHOLE, Edge, cut
 
 
 @dataclass(frozen=True)
@@ -66,26 +42,13 @@ class CurvePiece:
     def is_undefined_at(self, t: Expressions, edge: Edge) -> bool:
         """Return whether a lost condition may be violated at an edge of the piece."""
         found = False
-        for need in self.lost:
+        for need in (n for n in self.lost if n.sign in (NONZERO, POSITIVE)):
             low, high = enclose(t, need.argument, edge.before, edge.after)
             found |= float(low[0]) <= need.limit <= float(high[0])
         return found
 
 
-WHOLE = (Edge(-np.inf, -np.inf, -np.inf), Edge(np.inf, np.inf, np.inf))
-
 MOST_PIECES = 200
-
-_WAVES = 32.0
-"""So far from 0 branches by a wave are followed."""
-
-
-class Endless(Exception):
-    """Outside of `(lo, hi)` the branches do not end."""
-
-    def __init__(self, lo: float, hi: float) -> None:
-        super().__init__()
-        self.lo, self.hi = lo, hi
 
 
 def pieces(
@@ -137,7 +100,7 @@ def _satisfying(
     t: Expressions, need: Need, left: Edge, right: Edge, touching: bool
 ) -> list[tuple[Edge, Edge]]:
     """The stretches on which a condition holds; if `touching`, cut where it is just not met."""
-    parts = _cut(t, need.argument, (need.limit,), left, right, touching)
+    parts = cut(t, need.argument, (need.limit,), left, right, touching)
     return [(a, b) for a, b, gap in parts if need.sign == NONZERO or gap == 1]
 
 
@@ -154,7 +117,7 @@ def _by_branch(
     node, found = t.nodes[switch], []
     assert isinstance(node, Switch)
     _refuse_touching(t, node, left, right)
-    for a, b, gap in _cut(t, node.argument, node.knots, left, right):
+    for a, b, gap in cut(t, node.argument, node.knots, left, right):
         place = {switch: node.branches[gap]}
         chosen = [n._replace(argument=t.substitute(n.argument, place)) for n in asked]
         if any(never(t, need) for need in chosen):
@@ -169,7 +132,7 @@ def _leaves(
     t: Expressions, e: int, left: Edge, right: Edge, asked: frozenset[Need]
 ) -> list[CurvePiece]:
     """The piece between two edges, cut where conditions are just not met that `e` does not show."""
-    lost = frozenset(n for n in asked if n.sign != NONNEGATIVE) - needs(t, e)
+    lost = asked - needs(t, e)
     parts = [(left, right)]
     for need in sorted(n for n in lost if n.sign == POSITIVE):
         parts = [p for a, b in parts for p in _satisfying(t, need, a, b, touching=True)]
@@ -209,135 +172,8 @@ def _refuse_touching(t: Expressions, node: Switch, left: Edge, right: Edge) -> N
         if len(set(parts)) == 1:
             continue
         passed, met = (
-            sum(1 for _ in _cut(t, node.argument, (knot,), left, right, touching=touching))
+            sum(1 for _ in cut(t, node.argument, (knot,), left, right, touching=touching))
             for touching in (False, True)
         )
         if passed != met:
             raise UnsupportedError("a jump whose argument touches it and turns back")
-
-
-def _cut(
-    t: Expressions,
-    u: int,
-    knots: Sequence[Fraction],
-    left: Edge,
-    right: Edge,
-    touching: bool = False,
-) -> Iterator[tuple[Edge, Edge, int]]:
-    """The line between two edges where `u` passes a knot (or, if `touching`, meets it)."""
-    edges = [left]
-    found = {r for k in knots for r in _crossings(t, u, k, left, right, touching)}
-    for edge in sorted(found, key=_place):
-        if edges[-1].after < edge.before or (edges[-1] is left and edges[-1].after <= edge.before):
-            edges.append(edge)
-        elif edge.before > edges[-1].before:
-            # Two breakpoints that float64 does not tell apart are one.
-            last = edges[-1]
-            edges[-1] = Edge(last.at, last.before, max(last.after, edge.after))
-    edges = [x for x in edges[1:] if x.after < right.before]
-    edges = [left, *edges, right]
-    for a, b in pairwise(edges):
-        yield a, b, _gap(t, u, knots, a, b)
-
-
-def _place(edge: Edge) -> float:
-    return edge.at
-
-
-def _gap(t: Expressions, u: int, knots: Sequence[Fraction], a: Edge, b: Edge) -> int:
-    """Between which knots `u` is on a stretch on which it passes none."""
-    middle = between(a.after, b.before)
-    low, high = (float(end[0]) for end in enclose(t, u, middle, middle))
-    for gap in range(len(knots) + 1):
-        above = gap == 0 or float(fraction_ends(knots[gap - 1])[1]) <= low
-        below = gap == len(knots) or high <= float(fraction_ends(knots[gap])[0])
-        if above and below:
-            return gap
-    raise UnsupportedError(f"a branch whose condition is too close to call at {middle:.6g}")
-
-
-def between(lo: float, hi: float) -> float:
-    """A number well inside an interval, not far out."""
-    if np.isinf(lo) and np.isinf(hi):
-        return 0.3
-    if np.isinf(lo):
-        return hi - 1.0 - abs(hi) * 2.0**-20
-    if np.isinf(hi):
-        return lo + 1.0 + abs(lo) * 2.0**-20
-    return lo + 0.4 * (hi - lo)
-
-
-def _crossings(
-    t: Expressions, u: int, knot: Fraction, left: Edge, right: Edge, touching: bool
-) -> list[Edge]:
-    """Where `u - knot` may change its sign (or be 0) strictly between two edges."""
-    lo, hi = left.after, right.before
-    shifted = t.scale(u, 1, -Fraction(knot))
-    polynomial = t.polynomial(shifted)
-    if polynomial is not None and set(polynomial) <= {0, 1}:
-        if 1 not in polynomial:
-            return []
-        root = -polynomial.get(0, Fraction(0)) / polynomial[1]
-        low, high = fraction_ends(root)
-        edges = [Edge(low, low, high)]
-    else:
-        edges = _isolated(t, shifted, polynomial, lo, hi, touching)
-    return [x for x in edges if lo < x.before and x.after < hi]
-
-
-def _isolated(
-    t: Expressions,
-    e: int,
-    polynomial: dict[int, Fraction] | None,
-    lo: float,
-    hi: float,
-    touching: bool,
-) -> list[Edge]:
-    """Small intervals outside of which `e` is proved to have one sign (or not to be 0)."""
-    if has_waves(t, e) and (lo < -_WAVES or hi > _WAVES):
-        raise Endless(max(lo, -_WAVES), min(hi, _WAVES))
-    cells = signs(t, e, lo, hi, lambda width, size: np.zeros(width.shape, bool), finest=0.0)
-    found = []
-    for first, stop in cells.clusters():
-        a, b = float(cells.lo[first]), float(cells.hi[stop - 1])
-        if a == lo or b == hi:
-            if b - a < 1e-7 * max(1.0, abs(a)):
-                continue  # The edge itself: the branch there is the neighboring one's matter.
-            raise Endless(b, np.inf) if a == lo else Endless(-np.inf, a)
-        before = cells.sign[first - 1] if first else 0
-        after = cells.sign[stop] if stop < len(cells.sign) else 0
-        same = before == after and before in (1, -1) and not touching
-        if same and _keeps_sign(t, e, a, b, before):
-            continue
-        found.append(_exact_root(t, e, polynomial, a, b) or Edge(0.5 * a + 0.5 * b, a, b))
-    for i in np.flatnonzero(cells.sign[1:] * cells.sign[:-1] == -1):
-        at = float(cells.hi[i])
-        found.append(Edge(at, at, at))
-    if touching:
-        points = np.unique(np.concatenate([cells.lo, cells.hi]))
-        points = points[np.isfinite(points)]
-        low, high = enclose(t, e, points, points)
-        found += [Edge(p, p, p) for p in points[(low <= 0) & (high >= 0)].tolist()]
-    return found
-
-
-def _keeps_sign(t: Expressions, e: int, a: float, b: float, sign: int) -> bool:
-    low, high = (float(x[0]) for x in enclose(t, e, a, b))
-    return low >= 0 if sign > 0 else high <= 0
-
-
-def _exact_root(
-    t: Expressions, e: int, polynomial: dict[int, Fraction] | None, a: float, b: float
-) -> Edge | None:
-    """The root as one number, where a float64 is it."""
-    for at in {0.5 * a + 0.5 * b, float(np.float32(0.5 * a + 0.5 * b)), round(0.5 * a + 0.5 * b)}:
-        if not a <= at <= b:
-            continue
-        if polynomial is not None:
-            zero = sum(c * Fraction(at) ** p for p, c in polynomial.items()) == 0
-        else:
-            low, high = enclose(t, e, at, at)
-            zero = low[0] == high[0] == 0
-        if zero:
-            return Edge(float(at), float(at), float(at))
-    return None

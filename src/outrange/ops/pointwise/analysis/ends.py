@@ -1,0 +1,88 @@
+"""What a function is at the ends of its domain, and beyond where its branches were followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ....core.arrays import Elementwise
+from ..expression import Expressions
+from ..intervals import enclose
+from ..nodes import NONZERO, Need
+from .crossings import WHOLE, Edge
+from .pieces import CurvePiece
+
+
+def open_ends(
+    t: Expressions,
+    whole: int,
+    f: Elementwise,
+    first: CurvePiece,
+    last: CurvePiece,
+    on: tuple[float, float],
+) -> list[float]:
+    """The ends of the domain that are numbers and no part of it.
+
+    Args:
+        t: The table.
+        whole: The expression, with its branches.
+        f: Its code.
+        first: Its first piece.
+        last: Its last piece.
+        on: The closed domain.
+    """
+    found = []
+    for piece, edge in ((first, first.left), (last, last.right)):
+        if not edge.exact or np.isinf(edge.at) or edge.at not in on:
+            continue
+        with np.errstate(all="ignore"):
+            # Infinity may be the value at a pole; `0 * log(0)` has none.
+            lost = bool(np.isnan(f(np.array([edge.at])))[0])
+        if lost or piece.is_undefined_at(t, edge) or _jumps(t, whole, piece, edge):
+            found.append(edge.at + 0.0)
+    return found
+
+
+def _jumps(t: Expressions, whole: int, piece: CurvePiece, edge: Edge) -> bool:
+    """Return whether the value at the edge of a piece is another one than that of the piece."""
+    try:
+        here = t.substitute(whole, {t.x: t.constant(edge.at)})
+    except UnsupportedError:  # A pole.
+        return False
+    low, high = enclose(t, here, edge.at, edge.at)
+    least, most = enclose(t, piece.expression, edge.at, edge.at)
+    return bool((high < least).any() or (most < low).any())
+
+
+def is_defined_outside(
+    t: Expressions, conditions: Iterable[Need], looked_at: tuple[Edge, Edge]
+) -> bool:
+    """Return whether the conditions hold left and right of two edges."""
+    for a, b in ((-np.inf, looked_at[0].at), (looked_at[1].at, np.inf)):
+        for need in conditions if a < b else ():
+            low, high = (float(end[0]) for end in enclose(t, need.argument, a, b))
+            if not (low > need.limit or (high < need.limit and need.sign == NONZERO)):
+                return False
+    return True
+
+
+def only_on(f: Elementwise, on: tuple[float, float], holes: Sequence[float]) -> Elementwise:
+    """`f`, not a number outside the domain."""
+
+    def run(x: np.ndarray) -> np.ndarray:
+        inside = (on[0] <= x) & (x <= on[1])
+        for hole in holes:
+            inside &= x != hole
+        return np.where(inside, f(x), np.nan)
+
+    return run
+
+
+def with_outside(f: Elementwise, outside: Elementwise, looked_at: tuple[Edge, Edge]) -> Elementwise:
+    """`f`, and another function left and right of two edges."""
+    if looked_at == WHOLE:
+        return f
+    lo, hi = (edge.at for edge in looked_at)
+    return lambda x: np.where((lo <= x) & (x <= hi), f(x), outside(x))
