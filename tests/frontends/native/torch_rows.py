@@ -1,6 +1,6 @@
 """Modules whose output for a row is that row's own, or is not: a law over all of them.
 
-    python torch_rows.py
+python torch_rows.py
 """
 
 import numpy as np
@@ -133,17 +133,27 @@ def batches_are_their_rows(network, module, shape) -> None:
 
 
 def law() -> None:
-    for name, (make, shape, *wanted) in {**APART, **{f"mixed: {k}": v for k, v in MIXED.items()}}.items():
+    for name, (make, shape, *wanted) in {
+        **APART,
+        **{f"mixed: {k}": v for k, v in MIXED.items()},
+    }.items():
         torch.manual_seed(0)
         module = make()
         try:
             network = outrange.load(module, input_shape=shape)
         except OutrangeError as error:
-            if not (wanted and wanted[0] in str(error)): print("BAD",name,type(error),error); continue
-            assert wanted and wanted[0] in str(error) and "mixes the rows" in str(error), (name, error)
+            if not (wanted and wanted[0] in str(error)):
+                print("BAD", name, type(error), error)
+                continue
+            assert wanted and wanted[0] in str(error) and "mixes the rows" in str(error), (
+                name,
+                error,
+            )
             print("refused", name, str(error)[-160:])
         else:
-            if wanted: print("READ",name); continue
+            if wanted:
+                print("READ", name)
+                continue
             batches_are_their_rows(network, module, shape)
             print("ok", name, flush=True)
 
