@@ -161,8 +161,8 @@ def _are_apart(rows: RowRunner, x: np.ndarray, alone: np.ndarray, allowed: np.nd
 def _message(network: Network, rows: RowRunner, x: np.ndarray) -> str:
     culprit = mixing_operation(rows.module, lambda size: rows.parts(x[:size]))
     remedy = (
-        "Give the recurrent layer `batch_first=True`"
-        if "lstm" in culprit or "gru" in culprit or "rnn" in culprit
+        "Give the layer `batch_first=True`"
+        if any(word in culprit for word in ("lstm", "gru", "rnn", "attention"))
         else "Look for a reduction or a reshape over axis 0, or a use of `x.shape[0]`"
     )
     return (
