@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike
 from ..core import ModelError
 from ..core.sizes import INPUTS, NODES, VALUES, Tally
 from ..ops import Largest, Rearrange, combine, curve, dense, gather_sum, scale
+from ..ops.finite import check_attributes, check_finite
 from .composites import pointwise
 from .composites.einsum import einsum
 from .composites.products import multiply
-from .finite import check_attributes, check_finite
 from .graph import Graph, Node, Op, Ranking, Slot
 from .rewrites.constants import settle_constants
 from .rewrites.fuse import fuse

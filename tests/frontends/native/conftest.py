@@ -6,4 +6,6 @@ collect_ignore = [
     "tensorflow_code.py",
     "torch_code.py",
     "torch_worker.py",
+    "torch_rows.py",
+    "torch_odd.py",
 ]

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import keras
+import numpy as np
 from keras import layers as L
 
 
@@ -76,3 +77,13 @@ LAYERS = {
     ),
     "powers": ((3,), lambda: L.Lambda(lambda x: x**3 - jnp.square(x) + jnp.tanh(x) / 3.0)),
 }
+
+
+ODD = {
+    "not a number": (lambda x: jnp.where(x > 0, x, jnp.nan), "finite"),
+    "outside": (lambda x: jnp.take(x, jnp.array([0, 1, 9]), axis=1, mode="fill"), "outside"),
+    "row by row": (lambda x: x + 1e-6 * jnp.mean(x, 0), "mixes the rows"),
+    "the number of rows": (lambda x: x + jnp.log(float(x.shape[0])), "mixes the rows"),
+    "drawn anew": (lambda x: jnp.tanh(x) + np.random.default_rng().normal(), "random numbers"),
+}
+"""Functions that are refused, and what the error says."""

@@ -12,7 +12,7 @@ import numpy as np
 from keras import Sequential, layers as L
 
 import outrange
-from outrange.core import UnsupportedError
+from outrange.core import ModelError, UnsupportedError
 from outrange.frontends.keras import load_keras
 from outrange.ops import Curve
 
@@ -92,7 +92,20 @@ def refusals() -> None:
         raise AssertionError("an unknown operation was read")
 
 
+def odd() -> None:
+    """Code that is no function of its input, or has no value: the error says which."""
+    for name, (function, text) in code.ODD.items():
+        model = Sequential([keras.Input((3,)), L.Lambda(function, output_shape=(3,), name="odd")])
+        try:
+            load_keras(model)
+        except ModelError as error:
+            assert text in str(error) and "bug in outrange" not in str(error), (name, error)
+        else:
+            raise AssertionError(f"{name} was read")
+        print("ok", name)
+
+
 if __name__ == "__main__":
-    for check in (channels, gates, others, refusals):
+    for check in (channels, gates, others, refusals, odd):
         check()
         print("ok", check.__name__)

@@ -69,3 +69,12 @@ LAYERS = {
     "unstack": ((3, 4), lambda: L.Lambda(lambda x: tf.add_n(tf.unstack(x, axis=1)))),
     "powers": ((3,), lambda: L.Lambda(lambda x: x**3 - tf.square(x) + tf.tanh(x) / 3.0)),
 }  # fmt: skip
+
+
+ODD = {
+    "not a number": (lambda x: tf.where(x > 0, x, float("nan")), "finite"),
+    "row by row": (lambda x: x + 1e-6 * tf.reduce_mean(x, 0), "mixes the rows"),
+    "sampled": (lambda x: x + tf.random.normal(tf.shape(x)), "random numbers"),
+    "dropped": (lambda x: tf.nn.dropout(x, 0.5), "random numbers"),
+}
+"""Functions that are refused, and what the error says."""

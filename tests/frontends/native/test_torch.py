@@ -11,11 +11,12 @@ import pytest
 pytestmark = pytest.mark.backends
 
 
-def test_modules_and_files(tmp_path):
+@pytest.mark.parametrize("worker", ["torch_worker.py", "torch_rows.py", "torch_odd.py"])
+def test_modules_and_files(worker, tmp_path):
     if find_spec("torch") is None:
         pytest.fail("torch is not installed; run `make backends`")
-    worker = Path(__file__).with_name("torch_worker.py")
+    path = Path(__file__).with_name(worker)
     done = subprocess.run(
-        [sys.executable, str(worker), str(tmp_path)], capture_output=True, text=True
+        [sys.executable, str(path), str(tmp_path)], capture_output=True, text=True
     )
     assert done.returncode == 0, f"{done.stdout}{done.stderr[-3000:]}"

@@ -59,3 +59,12 @@ LAYERS = {
     ),
     "powers": ((3,), lambda: L.Lambda(lambda x: x**3 - torch.square(x) + torch.tanh(x) / 3.0)),
 }
+
+
+ODD = {
+    "not a number": (lambda x: torch.where(x > 0, x, float("nan")), "finite"),
+    "row by row": (lambda x: x + 1e-6 * x.mean(0), "mixes the rows"),
+    "sampled": (lambda x: x + torch.randn_like(x), "random numbers"),
+    "dropped": (lambda x: F.dropout(x, 0.5, training=True), "random numbers"),
+}
+"""Functions that are refused, and what the error says."""

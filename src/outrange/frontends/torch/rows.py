@@ -105,7 +105,8 @@ def check_rows_apart(network: Network, rows: RowRunner) -> None:
         UnsupportedError: It does; the operation is named.
     """
     graph = network.written
-    x = _points(graph)
+    sizes = SIZES[:2] if is_large(graph) else SIZES
+    x = _points(graph)[: sizes[-1]]
     alone = rows.one_by_one(x)
     if not np.array_equal(alone[:1], rows.one_by_one(x[:1]), equal_nan=True):
         raise UnsupportedError(
@@ -118,7 +119,7 @@ def check_rows_apart(network: Network, rows: RowRunner) -> None:
             for part in at_once(graph, len(x))
         ]
     )
-    for size in SIZES[: 2 if is_large(graph) else None]:
+    for size in sizes:
         try:
             apart = _are_apart(rows, x[:size], alone[:size], allowed[:size])
         except ModelError:
@@ -161,8 +162,8 @@ def _are_apart(rows: RowRunner, x: np.ndarray, alone: np.ndarray, allowed: np.nd
 def _message(network: Network, rows: RowRunner, x: np.ndarray) -> str:
     culprit = mixing_operation(rows.module, lambda size: rows.parts(x[:size]))
     remedy = (
-        "Give the recurrent layer `batch_first=True`"
-        if "lstm" in culprit or "gru" in culprit or "rnn" in culprit
+        "Give the layer `batch_first=True`"
+        if any(word in culprit for word in ("lstm", "gru", "rnn", "attention"))
         else "Look for a reduction or a reshape over axis 0, or a use of `x.shape[0]`"
     )
     return (

@@ -77,9 +77,10 @@ def _moved(c: TracedCall) -> list[Operand]:
 def _compared(how: str) -> Callable[[TracedCall], Any]:
     def rule(c: TracedCall) -> Operand:
         x, y = tensor(c, "self"), tensor(c, "other")
-        if how == "equal" and isinstance(x, Value) and not isinstance(y, Value):
-            if y.size and (y == -np.inf).all():  # attention asks which entries are masked
-                return is_minus_infinity(c.b, x).astype(np.float64)
+        is_mask = not isinstance(y, Value) and y.size and (y == -np.inf).all()
+        if how == "equal" and is_mask and isinstance(x, Value):
+            # Attention asks which entries are masked.
+            return is_minus_infinity(c.b, x).astype(np.float64)
         return logic.compare(c.b, how, x, y)
 
     return rule

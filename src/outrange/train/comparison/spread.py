@@ -23,7 +23,7 @@ LAPS = 4
 """Slices of each activation within the time limit, at least: they end about equally far."""
 
 LATE = 10.0
-"""Seconds beyond the time limit for what is in hand, which ends by itself: a worker may start late."""
+"""Seconds after the time limit for tasks in hand, which end by themselves: one may start late."""
 
 SLOWER = 10.0
 """A slice takes this many times the longest one, at most: another worker compiles anew."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..core import ModelError
-from ..ops import Affine, Rearrange
+from .kinds import Affine, Rearrange
 
 
 def check_finite(op: Any, source: str) -> None:
