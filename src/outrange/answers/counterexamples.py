@@ -22,6 +22,7 @@ STATUSES = {
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
+    "error": "an internal error ended a part of the search, please report it",
     "rounding": "none was found, and float64 rounding hides whether there are any",
     "effort": "stopped after {boxes:,} boxes",
 }
@@ -45,7 +46,7 @@ class Counterexamples(Answer, Sequence):
         asked: How many were asked for.
         apart: Every two differ by at least this share of the input set's width, in some input.
         status: `"all"`, `"none"`, `"no more"`, `"time"`, `"memory"`, `"interrupted"`,
-            `"rounding"` or `"effort"`.
+            `"error"`, `"rounding"` or `"effort"`.
         warrant: What stands behind the examples, and behind `"none"`.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.

@@ -112,7 +112,8 @@ class Monotone(Answer):
         trends: One per pair of output and input asked about.
         wanted: `"rises"` or `"falls"` if that was asked; None: either will do.
         order: For groups: whether the chosen index never falls from group to group.
-        reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"` or `"rounding"`.
+        reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"` or
+            `"rounding"`.
         warrant: What stands behind the proofs.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.

@@ -38,7 +38,8 @@ class Optimum(Answer):
         model_y: The output of the user's model there in float32, in the same shape; None where the
             model could not be run.
         tol: Tolerance asked for, relative to the range of the form seen.
-        status: `"exact"`, `"infeasible"`, `"time"`, `"memory"`, `"interrupted"` or `"rounding"`.
+        status: `"exact"`, `"infeasible"`, `"time"`, `"memory"`, `"interrupted"`,
+            `"error"` or `"rounding"`.
         warrant: What stands behind the proved end.
         cost: Seconds and boxes.
         methods: The methods that were used, with references.

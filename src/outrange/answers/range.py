@@ -26,6 +26,7 @@ STATUSES = {
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
+    "error": "an internal error ended a part of the search, please report it",
     "rounding": "stopped where float64 rounding decides, not exact to {tol:g}",
     "float32": "open by what float32 may round in the worst order, not exact to {tol:g}",
 }
@@ -64,7 +65,7 @@ class Range(Answer):
         model_lo: What the model itself returned at `at_lo`, in the shape of `lo`; None if not run.
         model_hi: The same at `at_hi`.
         tol: Tolerance asked for, relative to each output's range seen.
-        status: Why the search stopped: `"exact"`, `"time"`, `"memory"`, `"interrupted"`,
+        status: Why the search stopped: `"exact"`, `"time"`, `"memory"`, `"interrupted"`, `"error"`,
             `"rounding"`, `"float32"` (closed in real arithmetic: what float32 may round is left).
         warrant: What stands behind the claim.
         cost: Seconds and boxes.
@@ -178,12 +179,9 @@ class Range(Answer):
         parts, start = {}, 0
         for name, shape in self.outputs.items():
             stop = start + int(np.prod(shape, dtype=np.int64))
-            parts[name] = self._part(name, shape, slice(start, stop))
+            parts[name] = self._picked(np.arange(start, stop).reshape(shape), name)
             start = stop
         return parts
-
-    def _part(self, name: str, shape: tuple[int, ...], where: slice) -> Range:
-        return self._picked(np.arange(self.lo.size)[where].reshape(shape), name)
 
     def _picked(self, where: np.ndarray, name: str) -> Range:
         """Some of the outputs, in the shape of their flat numbers."""

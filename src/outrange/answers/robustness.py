@@ -23,6 +23,7 @@ STATUSES = {
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
+    "error": "an internal error ended a part of the search, please report it",
     "rounding": "only float64 rounding is left",
     "float32": "what float32 may round is left",
 }

@@ -23,6 +23,7 @@ REASONS = {
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
+    "error": "an internal error ended a part of the search, please report it",
     "rounding": "only float64 rounding is left between the bound and the property",
     "splits": "splits of the initial set decide no more of it",
     "forever": "no set of states was found that the loop never leaves",
@@ -149,8 +150,8 @@ class Verdict(Decided, Answer):
             the unit of its inequalities; of what logits decide (a comparison within a softmax, of
             a sigmoid with 0.5), in the unit of the logits. Negative where that is not known.
         nearest: The distance at the input that came nearest, negative if broken; None: not known.
-        reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"rounding"` or `"float32"`
-            (decided in real arithmetic by less than float32 may round).
+        reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"`, `"rounding"` or
+            `"float32"` (decided in real arithmetic by less than float32 may round).
         vacuous: Whether no input at all satisfies the property's assumptions.
         warrant: What stands behind the verdict.
         cost: Seconds and boxes.
@@ -204,9 +205,8 @@ class Verdict(Decided, Answer):
         elif self.nearest is not None:
             near = "; an input tried meets or breaks it, but by no more than rounding can explain"
         if np.isfinite(self.margin):
-            near += (
-                f"; a margin of {number(self.margin)} is proved, and the property needs 0 or more"
-            )
+            margin = number(self.margin)
+            near += f"; a margin of {margin} is proved, and the property needs 0 or more"
         real = f"; in real arithmetic: {self.in_real}" * bool(self.in_real)
         return f"Unknown: {REASONS[self.reason]}{near}{real}.{self._advice()}"
 

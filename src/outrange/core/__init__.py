@@ -16,6 +16,7 @@ from .errors import (
     ArgumentError as ArgumentError,
     ContradictionError as ContradictionError,
     InputError as InputError,
+    InternalErrorWarning as InternalErrorWarning,
     ModelError as ModelError,
     OutrangeError as OutrangeError,
     UnknownIndexError as UnknownIndexError,

@@ -44,5 +44,9 @@ class ContradictionError(ModelError):
     """
 
 
+class InternalErrorWarning(UserWarning):
+    """A part of a search failed by a bug in outrange; the answer holds what the others proved."""
+
+
 class UnsupportedError(ModelError):
     """The model holds an operation that no op describes."""

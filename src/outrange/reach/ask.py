@@ -20,6 +20,7 @@ from ..executors.seam import Workers, workers, working_on
 from ..questions.common.network import GraphAlone
 from ..questions.evidence.check_point import CounterexampleChecker, Witness
 from ..questions.verify import verify
+from ..search.common.failures import SearchFailedError, attempt
 from ..search.common.tolerance import is_curved
 from .atom_bounds import unsafe_parts
 from .contradictions import check_pipe
@@ -69,6 +70,7 @@ class LoopSearch:
     margin: float = -np.inf
     warrant: Warrant = Warrant.FLOAT64_ROUNDED
     boxes: int = 0
+    splits: bool = True
     used: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -103,7 +105,7 @@ class LoopSearch:
         try:
             if self.unsafe is None:
                 with deadline(self.clock.left):
-                    self.tubes.advance()
+                    self._advance()
             else:
                 self._decide(self.unsafe)
         except OutOfTime:
@@ -116,7 +118,9 @@ class LoopSearch:
         if self.reason != "interrupted":
             tell(Stage("bounding every step"))
             try:
-                bounds = pipe_of(self, tol, spent)
+                bounds = attempt(lambda: pipe_of(self, tol, spent), "the pipe")
+            except SearchFailedError:
+                bounds = Bounds.of(self.tubes)
             except KeyboardInterrupt:
                 self.reason = self.reason if self.proved or self.witness else "interrupted"
         if self.unsafe is not None and self.proved:
@@ -142,9 +146,7 @@ class LoopSearch:
         tell(Stage("simulating"))
         checker = CounterexampleChecker(self.network, unsafe, self.regions)
         far = worth(unsafe, self.points, self.states, self.controls)
-        for point in self.points[far <= 0][:3]:
-            if checker(point):
-                break
+        any(map(checker, self.points[far <= 0][:3]))
         self.witness = checker.witness
         return self.witness is not None
 
@@ -152,12 +154,19 @@ class LoopSearch:
         tell(Stage("splitting the initial set"))
         tubes, clock = self.tubes, Clock(seconds)
         self.used[METHODS[0]] = None
-        while tubes.waiting and not clock.expired:
+        while self.splits and tubes.waiting and not clock.expired:
             if self.clock.expired:
                 raise OutOfTime
-            tubes.advance()
+            self._advance()
             self._report()
-        self.proved = not tubes.waiting
+        self.proved = self.splits and not tubes.waiting
+
+    def _advance(self) -> None:
+        """Take some boxes through the loop; an internal error leaves it to the unrolled loop."""
+        try:
+            attempt(self.tubes.advance, "the splits of the initial set")
+        except SearchFailedError:
+            self.splits = False
 
     def _report(self) -> None:
         if self.progress is not None:
@@ -192,6 +201,8 @@ class LoopSearch:
             self.witness = checker.witness
         elif found.reason == "interrupted":
             raise KeyboardInterrupt
+        elif not self.splits and found.reason != "time":
+            self.reason = found.reason
         if not self.proved and self.witness is None and self.clock.expired:
             raise OutOfTime
 
@@ -206,9 +217,7 @@ class LoopSearch:
         check_pipe(self.graph, bounds, self.points, self.states)
         asked = self.unsafe is not None
         status = VIOLATED if self.witness else HOLDS if self.proved else UNKNOWN
-        until = None
-        if asked:
-            until = self.system.horizon if self.proved else self.tubes.safe_until
+        until = self.system.horizon if self.proved else self.tubes.safe_until
         found = None if self.witness is None else self._trajectory(self.witness)
         if found is not None:
             until = min(self.tubes.safe_until, found.step - 1)
@@ -227,7 +236,7 @@ class LoopSearch:
             margin=self.margin if status == HOLDS else -np.inf,
             nearest=self.nearest(),
             reason=self.reason,
-            safe_until=until,
+            safe_until=until if asked else None,
             covered=1.0 if self.proved else self.tubes.covered,
             helps=() if status != UNKNOWN or not asked else self._helps(bounds),
             warnings=(*self.warnings, *unreached(named, self.system.states, pipe)),

@@ -11,6 +11,7 @@ from ..answers.loops import Pipe
 from ..core import And, Atom, Box, Clock, Formula, InputError, OutOfTime, Region, deadline
 from ..core.formula import atoms
 from ..graph import Graph
+from ..search.common.failures import SearchFailedError, attempt
 from ..search.common.solution import Status
 from ..search.common.tolerance import is_curved
 from ..search.solve import solve
@@ -138,7 +139,7 @@ def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
         # Without a specification every box is taken to the end.
         with deadline(min(max(SURVEY, seconds), search.clock.left)):
             while tubes.waiting:
-                tubes.advance()
+                attempt(tubes.advance, "the splits of the initial set")
         part = 0.4 * seconds if np.isfinite(seconds) else 30.0
         near = search.nearest()
         if search.proved and near is not None and not search.tubes.waiting:
@@ -147,9 +148,9 @@ def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
             tubes.done = list(search.tubes.done)
         # A small piecewise-linear loop is exact once it is unrolled.
         with deadline(part):
-            while far and refine(tubes, *seen, enough):
+            while far and attempt(lambda: refine(tubes, *seen, enough), "the cuts of the pipe"):
                 pass
-    except OutOfTime:
+    except (OutOfTime, SearchFailedError):
         pass
     except InputError:
         # The plant may not be defined somewhere; nothing is known after that.

@@ -110,8 +110,8 @@ class Tubes:
             for k in sorted(left, key=lambda k: late and found.get(k) is None):
                 answer, batch = found.get(k), batches[k]
                 known = self.bounded(batch) if answer is None else answer.enter(self, batch)
-                del left[k]
                 self._settle(batch, *known)
+                del left[k]
         except BaseException:
             # Whatever interrupts: nothing is lost, these boxes are still open.
             self.waiting = [box for batch in left.values() for box in batch] + self.waiting
@@ -121,16 +121,19 @@ class Tubes:
         self, batch: Sequence[TubeBox], closed: np.ndarray, order: np.ndarray, margin: np.ndarray
     ) -> None:
         """Keep the boxes of a batch that are closed, and cut the others."""
-        self.boxes += len(batch)
+        gone, done, waiting = self.gone, list[TubeBox](), list[TubeBox]()
         levels = 2 if len(batch) + len(self.waiting) < AT_ONCE // 4 else 1
         for box, shut, least, scores in zip(batch, closed, margin, order, strict=True):
             if box.empty:
-                self.gone += box.share
+                gone += box.share
             elif shut:
                 box.margin, box.blame = float(least), scores
-                self.done.append(box)
+                done.append(box)
             else:
-                self.waiting += branches(box) or pieces(box, scores, levels)
+                waiting += branches(box) or pieces(box, scores, levels)
+        # All at once: an error on the way leaves the batch as it was.
+        self.boxes, self.gone = self.boxes + len(batch), gone
+        self.done, self.waiting = self.done + done, self.waiting + waiting
 
     def add(self, boxes: Sequence[TubeBox]) -> None:
         """Boxes that are done, without those that are empty."""

@@ -23,6 +23,7 @@ CUTS = {
     "time": "The time of this section was over before every question was settled; what is shown "
     "is proved, and may be improved by more time.",
     "memory": "Memory ran out before every question was settled; what is shown is proved.",
+    "error": "An internal error ended a part of a search; what is shown is proved.",
     "interrupted": "The report was interrupted; what is shown is proved.",
 }
 
@@ -63,7 +64,7 @@ def unasked(key: str, why: str, cut: bool = True) -> Section:
 
 
 def stopped(answer: Any) -> str:
-    """Why an answer ended, if that was too early: `"time"`, `"memory"` or `"interrupted"`."""
+    """Return why an answer ended, a key of `CUTS` if that was too early."""
     if isinstance(answer, Range):
         return answer.status
     if isinstance(answer, RobustAccuracy):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from ..graph import Graph
 from ..graph.limits import check_within
 from .alike import PooledClauses, together
 from .common.clause_groups import ClauseGroup
+from .common.failures import SearchFailedError, attempt
 from .common.solution import EARLY, Progress, Solution, Status, Stop
 from .decide_group import Accept, GroupSearch
 from .prefilter import drop_refuted
@@ -80,6 +83,7 @@ class _Decision:
         self.clock = Clock()
         self.searches: list[GroupSearch] = []
         self.asked = [PooledClauses(graph, group) for group in groups]
+        self._failed = False
         self.filtered = False
         """Whether the pre-filter refuted some clause."""
 
@@ -104,14 +108,19 @@ class _Decision:
 
     def _begin(self) -> Stop | None:
         """Attack every group, and compute its first bounds."""
-        self._prepare()
+        # Without it every clause is searched by itself.
+        with suppress(SearchFailedError):
+            attempt(self._prepare, "the refutation of clauses before the search")
         progress, seed, engine = self._options
         for one in self.asked:
             if self.searches and self.clock.expired:
                 return Stop.TIME
-            search = GroupSearch(
-                one.graph, one.group, self.graph.size, None, progress, seed, engine
-            )
+            asked = one.graph, one.group, self.graph.size, None, progress, seed, engine
+            try:
+                search = attempt(partial(GroupSearch, *asked), "the beginning of a search")
+            except SearchFailedError:
+                self._failed = True
+                continue
             self.searches.append(search)
             if search.offer_points(self.accept):
                 return Stop.GOAL
@@ -119,12 +128,12 @@ class _Decision:
 
     def _prepare(self) -> None:
         """Join the groups that are asked alike, and refute what can be refuted of the others."""
-        self.asked = together(self.graph, self.groups)
-        alone = [one.group for one in self.asked if one.graph is self.graph]
+        pooled = together(self.graph, self.groups)
+        alone = [one.group for one in pooled if one.graph is self.graph]
         left = drop_refuted(self.graph, alone, lambda: self.clock.expired)
         clauses = [sum(len(group.clauses) for group in part) for part in (alone, left)]
         self.filtered = clauses[1] < clauses[0]
-        joined = [one for one in self.asked if one.graph is not self.graph]
+        joined = [one for one in pooled if one.graph is not self.graph]
         self.asked = [*joined, *(PooledClauses(self.graph, group) for group in left)]
 
     def _in_turns(self) -> Stop:
@@ -134,7 +143,10 @@ class _Decision:
         while waiting:
             for search in list(waiting):
                 stop = search.run(turn, self.accept)
-                if stop is Stop.GOAL or stop in EARLY:
+                if stop is Stop.ERROR:
+                    self._failed = True
+                    waiting.remove(search)
+                elif stop is Stop.GOAL or stop in EARLY:
                     return stop
                 if self.clock.expired:
                     return Stop.TIME
@@ -143,7 +155,7 @@ class _Decision:
                     if not search.proved and search.offer_ties(self.accept):
                         return Stop.GOAL
             turn *= 2
-        return Stop.FINISHED
+        return Stop.ERROR if self._failed else Stop.FINISHED
 
     def _solution(
         self, status: Status, searches: list[GroupSearch], partial: bool = False

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..core import Warrant
+from .common.failures import SearchFailedError, attempt
 from .common.incumbent import Incumbent
 from .common.search import Search
 
@@ -38,7 +39,7 @@ class Portfolio(Search):
         self._used: list[Search] = []
         self._turn = FIRST_TURN
         self._leader: Search | None = None
-        self._short = False
+        self._ended_by: type[MemoryError | SearchFailedError] | None = None
         self._at = 0
         self._turn_ends = self.incumbent.clock.seconds + parts[0].share * FIRST_TURN
 
@@ -74,11 +75,12 @@ class Portfolio(Search):
         if part not in self._used:
             self._used.append(part)
         try:
-            goes_on = not part.finished and part.advance()
-        except MemoryError:
-            # Another one may do with less; where none is left that proves, that is why all end.
+            goes_on = not part.finished and attempt(part.advance, type(part).__name__)
+        except (MemoryError, SearchFailedError) as error:
+            # The others go on; where none is left that proves, that is why all end.
             part.recover()
-            goes_on, self._short = False, True
+            # The error itself would hold what filled the memory.
+            goes_on, self._ended_by = False, type(error)
         if not goes_on:
             self._going.remove(part)
         if not goes_on or self.incumbent.clock.seconds > self._turn_ends:
@@ -86,8 +88,8 @@ class Portfolio(Search):
             self._next(goes_on)
         if any(part.proves for part in self._going):
             return True
-        if self._short:
-            raise MemoryError
+        if self._ended_by is not None:
+            raise self._ended_by()
         return False
 
     def _next(self, goes_on: bool) -> None:
@@ -109,6 +111,26 @@ class Portfolio(Search):
         open_ = incumbent.known < incumbent.cutoff()
         gap = (incumbent.best - part.lower()) / incumbent.scale()
         return -float(np.where(open_, np.nan_to_num(gap, nan=np.inf), 0.0).mean())
+
+
+def begin_in_turns(*begins: Callable[[], Search]) -> Search:
+    """Begin searches that take turns, without those that fail as they begin.
+
+    Args:
+        begins: Each makes a search; all share an incumbent.
+
+    Raises:
+        SearchFailedError: All of them fail.
+    """
+    begun, ended_by = [], SearchFailedError()
+    for begin in begins:
+        try:
+            begun.append(attempt(begin, "the beginning of a search"))
+        except SearchFailedError as error:
+            ended_by = error
+    if not begun:
+        raise ended_by
+    return begun[0] if len(begun) == 1 else Portfolio(tuple(begun))
 
 
 class Later(Search):

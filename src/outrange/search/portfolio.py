@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,11 +14,12 @@ from ..executors.seam import workers
 from .attack.first_points import First, first_points
 from .attack.jumps import JumpAttack, has_jumps
 from .common.domain_boxes import DomainBoxes
+from .common.failures import SearchFailedError, attempt
 from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
 from .differential.pairs import paired
-from .in_turns import Later, Portfolio
+from .in_turns import Later, Portfolio, begin_in_turns
 from .selection import FEW_INPUTS, Kind, choose_kind, compile_problem, has_kernel, is_hard
 from .spread.begin import over_workers
 
@@ -57,8 +59,11 @@ def select_search(
         splits = partial(_beside_counterparts, problem, incumbent, seed, splits)
     if incumbent.target is not None and not incumbent.decided and has_jumps(problem.graph):
         return _beside_attack(problem, incumbent, seed, splits)
-    conflicts = _conflicts(problem, incumbent) if kind in BY_NEURONS else None
-    return splits() if conflicts is None else Portfolio((conflicts, splits()))
+    conflicts = None
+    if kind in BY_NEURONS:
+        with suppress(SearchFailedError):
+            conflicts = attempt(partial(_conflicts, problem, incumbent), "conflict-driven search")
+    return splits() if conflicts is None else begin_in_turns(lambda: conflicts, splits)
 
 
 def _beside_counterparts(
@@ -73,10 +78,14 @@ def _beside_counterparts(
         return splits()
     from .differential.search import search_of_counterparts
 
-    other = search_of_counterparts(pairs, problem, incumbent, seed)
+    try:
+        begin = partial(search_of_counterparts, pairs, problem, incumbent, seed)
+        other = attempt(begin, "differential verification")
+    except SearchFailedError:
+        return splits()
     if incumbent.met:  # The usual one begins if the point is refused.
         return Portfolio((other, Later(splits, incumbent)))
-    return Portfolio((splits(), other))
+    return begin_in_turns(splits, lambda: other)
 
 
 def _beside_attack(
@@ -85,15 +94,17 @@ def _beside_attack(
     """Splits in turns with an attack on jumps; which begins where first bounds take long."""
     if not np.isfinite([problem.domain.lo, problem.domain.hi]).all():
         return splits()
+
+    def attack() -> Search:
+        graph = problem.of_outputs(problem.graph)
+        return JumpAttack(graph, problem.domain, incumbent, seed=seed)
+
     if problem.graph.entries <= QUICK_ENTRIES:
         first = splits()
         if incumbent.met or incumbent.decided:
             return first
-        graph = problem.of_outputs(problem.graph)
-        return Portfolio((first, JumpAttack(graph, problem.domain, incumbent, seed=seed)))
-    graph = problem.of_outputs(problem.graph)
-    attack = JumpAttack(graph, problem.domain, incumbent, seed=seed)
-    return Portfolio((attack, Later(splits, incumbent)))
+        return begin_in_turns(lambda: first, attack)
+    return begin_in_turns(attack, lambda: Later(splits, incumbent))
 
 
 def _by_kind(
@@ -111,15 +122,16 @@ def _by_kind(
         return WideSearch(graph, problem.domain.hull, incumbent, seed=seed)
     if problem.small is not problem.graph:
         incumbent.prove(problem.by_intervals(problem.small))
+    neurons = partial(_neuron_splits, problem, incumbent, seed)
     if kind is Kind.INPUT_SPLIT:
-        inputs = _beside_waist(problem, incumbent, seed, engine, solver)
+        inputs = partial(_beside_waist, problem, incumbent, seed, engine, solver)
         if engine == "array" or incumbent.target is not None or not is_hard(problem):
-            return inputs
-        return Portfolio((inputs, _neuron_splits(problem, incumbent, seed)))
+            return inputs()
+        return begin_in_turns(inputs, neurons)
     if kind is Kind.NEURON_SPLIT:
-        return _neuron_splits(problem, incumbent, seed)
-    inputs = _input_splits(problem, incumbent, seed, engine, solver=False)
-    return Portfolio((inputs, _neuron_splits(problem, incumbent, seed)))
+        return neurons()
+    inputs = partial(_input_splits, problem, incumbent, seed, engine, solver=False)
+    return begin_in_turns(inputs, neurons)
 
 
 def _beside_waist(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ..core import Box, OutOfTime, deadline, no_deadline
 from ..core.arrays import linear_forms
 from ..graph import Graph
 from .common.domain_boxes import DomainBoxes
+from .common.failures import SearchFailedError, attempt
 from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import ended_by
@@ -59,8 +62,9 @@ def solve(
         incumbent = Incumbent(rows, wanted, time_limit, progress)
         problem = Problem(graph, rows, offset, DomainBoxes.of(box))
         try:
-            search = select_search(problem, incumbent, seed=seed, engine=engine, solver=solver)
-        except (OutOfTime, MemoryError, KeyboardInterrupt) as early:
+            begin = partial(select_search, seed=seed, engine=engine, solver=solver)
+            search = attempt(lambda: begin(problem, incumbent), "the choice of a search")
+        except (OutOfTime, MemoryError, KeyboardInterrupt, SearchFailedError) as early:
             status = ended_by(early)
         else:
             return search.solution(search.run())

@@ -40,7 +40,8 @@ class Loop(Decided, Answer):
         margin: Proved: every trajectory keeps at least this distance from breaking the
             specification, in the unit of its inequalities; infinite or negative if not known.
         nearest: The distance of the trajectory that came nearest; negative means broken.
-        reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"` or `"rounding"`.
+        reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"` or
+            `"rounding"`.
         safe_until: The last step (in continuous time: the time) up to which the specification is
             proved not to be broken; -1 if not even at the start, None without a specification.
         covered: The share of the initial set for which the specification is proved.

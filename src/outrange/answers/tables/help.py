@@ -9,6 +9,7 @@ HELP = {
     "time": "more time (`time_limit=`)",
     "memory": "more memory",
     "interrupted": "letting it run on",
+    "error": "a report of the warning, with the model if possible",
     "rounding": "a larger tolerance (`tol=`)",
     "float32": "more time (`time_limit=`), which goes to smaller parts of the set",
     "pieces": "more pieces (`most_pieces=`)",

@@ -156,7 +156,7 @@ class _Task:
             self._true[float(s)][k] = low >= 0
         self.boxes += found.boxes
         self.warrant = min(self.warrant, found.warrant)
-        if found.status in ("time", "memory", "interrupted"):
+        if found.status in ("time", "memory", "interrupted", "error"):
             self._stopped = found.status
 
     def _report(self) -> Callable[[SearchProgress], None] | None:

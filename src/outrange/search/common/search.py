@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from ...core import OutOfTime, Warrant
+from .failures import SearchFailedError, attempt
 from .incumbent import Incumbent
 from .solution import EARLY, Solution, Status, Stop
 
@@ -72,7 +73,7 @@ class Search(ABC):
                     return Stop.TIME
                 if incumbent.clock.seconds > until:
                     return Stop.PAUSED
-                if not self.advance():
+                if not attempt(self.advance, type(self).__name__):
                     break
                 if incumbent.look_due:
                     incumbent.look(self.lower(), self.waiting)
@@ -87,6 +88,9 @@ class Search(ABC):
         except MemoryError:
             self.recover()
             return Stop.MEMORY
+        except SearchFailedError:
+            self.recover()
+            return Stop.ERROR
         return Stop.GOAL if incumbent.met else Stop.FINISHED
 
     def solution(self, stop: Stop) -> Solution:
@@ -130,19 +134,24 @@ def pass_on(stop: Stop | None) -> None:
     Raises:
         KeyboardInterrupt: Ctrl-C.
         MemoryError: No more memory.
+        SearchFailedError: An internal error.
     """
     if stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt
     if stop is Stop.MEMORY:
         raise MemoryError
+    if stop is Stop.ERROR:
+        raise SearchFailedError
 
 
 def ended_by(error: BaseException) -> Status:
     """The status of a search that an exception ended.
 
     Args:
-        error: `OutOfTime`, `MemoryError` or `KeyboardInterrupt`.
+        error: `OutOfTime`, `MemoryError`, `KeyboardInterrupt` or `SearchFailedError`.
     """
     if isinstance(error, OutOfTime):
         return Status.TIME
+    if isinstance(error, SearchFailedError):
+        return Status.ERROR
     return Status.MEMORY if isinstance(error, MemoryError) else Status.INTERRUPTED

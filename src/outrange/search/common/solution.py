@@ -27,9 +27,11 @@ class Stop(StrEnum):
     """The system gave no more memory; what was proved before is kept."""
     INTERRUPTED = "interrupted"
     """Ctrl-C."""
+    ERROR = "error"
+    """An internal error, which has been reported; what was proved before is kept."""
 
 
-EARLY = (Stop.TIME, Stop.MEMORY, Stop.INTERRUPTED)
+EARLY = (Stop.TIME, Stop.MEMORY, Stop.INTERRUPTED, Stop.ERROR)
 """A search that stops so is not over."""
 
 
@@ -47,6 +49,7 @@ class Status(StrEnum):
     TIME = "time"
     MEMORY = "memory"
     INTERRUPTED = "interrupted"
+    ERROR = "error"
     ROUNDING = "rounding"
     """Nothing is left to split; float64 rounding keeps a gap open."""
 

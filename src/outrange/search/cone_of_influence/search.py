@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ...core import Warrant, no_deadline
 from ...core.arrays import linear_forms
+from ..common.failures import SearchFailedError, attempt
 from ..common.incumbent import Incumbent
 from ..common.parts import Part
 from ..common.problem import Problem
@@ -51,6 +53,7 @@ class ConeSearch(Search):
         self._parts = [_Running(part, self._own_incumbent(part)) for part in parts]
         self._going = list(self._parts)
         self._turn, self._at = FIRST_TURN, 0
+        self._failed = False
         middle = problem.domain.middle()
         with no_deadline():
             y = linear_forms(problem.rows, problem.graph.run(middle)) + problem.offset
@@ -100,24 +103,34 @@ class ConeSearch(Search):
         """Give the part whose turn it is its time."""
         run = self._going[self._at]
         self._share(run)
-        stop = None
-        if not run.incumbent.decided:
-            if run.search is None:
-                part = run.part
-                own = Problem(part.graph, part.rows, part.offset, part.domain)
-                run.search = self._begin(own, run.incumbent)
-            before = run.incumbent.boxes
-            stop = run.search.run(run.incumbent.clock.seconds + self._turn)
-            self.incumbent.boxes += run.incumbent.boxes - before
+        stop = None if run.incumbent.decided else self._take_turn(run)
         self._adopt(run)
-        pass_on(stop)
-        if stop in (None, Stop.FINISHED):
+        self._failed = self._failed or stop is Stop.ERROR
+        if stop in (None, Stop.FINISHED, Stop.ERROR):
             self._going.pop(self._at)
         else:
+            pass_on(stop)
             self._at += 1
         if self._at >= len(self._going):
             self._at, self._turn = 0, 2 * self._turn
+        if self._failed and not self._going:
+            raise SearchFailedError
         return bool(self._going)
+
+    def _take_turn(self, run: _Running) -> Stop:
+        """Begin the search of a part if need be, and run it for its turn."""
+        if run.search is None:
+            part = run.part
+            own = Problem(part.graph, part.rows, part.offset, part.domain)
+            begin = partial(self._begin, own, run.incumbent)
+            try:
+                run.search = attempt(begin, "the beginning of a search")
+            except SearchFailedError:
+                return Stop.ERROR
+        before = run.incumbent.boxes
+        stop = run.search.run(run.incumbent.clock.seconds + self._turn)
+        self.incumbent.boxes += run.incumbent.boxes - before
+        return stop
 
     def _share(self, run: _Running) -> None:
         """Hand on what the caller has changed of the objectives."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..attack.pgd import PacedGradient, Points, polish
 from ..common.domain_boxes import DomainBoxes
+from ..common.failures import SearchFailedError, attempt
 from ..common.incumbent import Incumbent
 from ..common.search import Search
 from .attack_open_boxes import OpenBoxAttack
@@ -29,6 +30,8 @@ class BestFirstSearch(Search):
     _fixed: np.ndarray
     _gradient: PacedGradient
     _attack: OpenBoxAttack
+    _attacks = True
+    """Whether points are looked for between splits; not after an error there."""
     _rng: np.random.Generator
 
     def _set_up(
@@ -84,13 +87,21 @@ class BestFirstSearch(Search):
         before = incumbent.best.copy()
         self._explore()
         self.frontier.settle()
-        improved = np.flatnonzero(incumbent.best < before)
-        if improved.size:
-            at = incumbent.best_at[improved][:, self.free]
-            near = self.boxes.around(at)
-            self.offer(*polish(self._gradient, at, improved, near, self._rng)[:2])
-        self._attack.attempt(self.frontier, incumbent, self.offer)
+        if self._attacks:
+            try:
+                attempt(lambda: self._look(incumbent.best < before), "descents between splits")
+            except SearchFailedError:
+                self._attacks = False
         return True
+
+    def _look(self, improved: np.ndarray) -> None:
+        """Descend from the points of the objectives that improved, and from open boxes."""
+        incumbent, k = self.incumbent, np.flatnonzero(improved)
+        if k.size:
+            at = incumbent.best_at[k][:, self.free]
+            near = self.boxes.around(at)
+            self.offer(*polish(self._gradient, at, k, near, self._rng)[:2])
+        self._attack.attempt(self.frontier, incumbent, self.offer)
 
     @abstractmethod
     def _explore(self) -> None:

@@ -6,6 +6,8 @@ lowered by its feasibility tolerance. Objectives it does not close keep their pr
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
 from ...core import Box, Warrant
@@ -13,6 +15,7 @@ from ...domains import bounds
 from ...graph import Graph
 from ...graph.graph import Op
 from ...ops import Curve, Product
+from ..common.failures import SearchFailedError, attempt
 from ..common.search import Search
 from .encoding import FEASIBILITY, Encoding
 
@@ -81,16 +84,20 @@ class MilpTurns(Search):
         """Advance the box search, after a turn of the solver where one is due."""
         clock = self.incumbent.clock
         if clock.seconds > self._turn_ends:
-            if not self._tried:
-                self._tried = True
-                self._encoding = _encoding(self.graph, self.box)
-            if self._encoding is None:
-                self._turn_ends = np.inf
-            else:
-                self._solve(self._encoding)
-                self._patience *= 2
-                self._turn_ends = clock.seconds + self._patience
+            self._turn_ends = np.inf
+            with suppress(SearchFailedError):
+                attempt(self._take_turn, "the mixed-integer solver")
         return self._boxes.advance()
+
+    def _take_turn(self) -> None:
+        """Encode the problem if need be, run the solver, and set the time of its next turn."""
+        if not self._tried:
+            self._tried = True
+            self._encoding = _encoding(self.graph, self.box)
+        if self._encoding is not None:
+            self._solve(self._encoding)
+            self._patience *= 2
+            self._turn_ends = self.incumbent.clock.seconds + self._patience
 
     def _solve(self, encoding: Encoding) -> None:
         """Give every objective that is still open its share of the turn."""

@@ -1,0 +1,31 @@
+"""An internal error of one search of a closed loop loses nothing that the other proves."""
+
+import numpy as np
+import pytest
+
+from outrange import closed_loop, x
+from outrange.core import InternalErrorWarning
+
+
+PLACES = [
+    "outrange.reach.tubes.Tubes.advance",
+    "outrange.reach.tubes.Tubes._settle",
+    "outrange.reach.ask.pipe_of",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_search_that_is_left_decides(place, monkeypatch):
+    def broken(*_args):
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr(place, broken)
+    with pytest.warns(InternalErrorWarning, match="ZeroDivisionError"):
+        answer = closed_loop(
+            lambda x: [-x[0]], lambda x, u: [x[0] + 0.5 * u[0]], ([-1.0], [1.0]), steps=3,
+            spec=(x[0] <= 1.01).always(), time_limit=60,
+        )  # fmt: skip
+    pipe = answer.pipe
+    assert answer.status == "HOLDS"
+    assert (pipe.lo <= pipe.seen_lo).all() and (pipe.seen_hi <= pipe.hi).all()
+    np.testing.assert_array_less(pipe.hi[:, 0], 1.01)  # by whichever is left
