@@ -1,4 +1,4 @@
-"""Memory of a check: it grows with the network and with the depth of a tree, not with both at once."""
+"""Memory of a check: it grows with the network and with the depth of a tree, not their product."""
 
 import tracemalloc
 
@@ -7,7 +7,19 @@ import pytest
 import outrange_check.bounds
 import outrange_check.tree
 from checker.by_hand import (
-    BOUND, CASES, DECIDE, LINE, LINEAR, LINES, RELU, SPLIT, TIGHTEN, certificate, claim, network, refusal,
+    BOUND,
+    CASES,
+    DECIDE,
+    LINE,
+    LINEAR,
+    LINES,
+    RELU,
+    SPLIT,
+    TIGHTEN,
+    certificate,
+    claim,
+    network,
+    refusal,
     words,
 )  # fmt: skip
 from outrange_check.bounds import Region
@@ -55,8 +67,11 @@ def test_a_path_shares_its_claims():
     ],
 )
 def test_the_most_numbers_of_a_path(tree, most, monkeypatch, tmp_path):
-    """A copy of two rows, two errors, a claim, and of ranges, lines and a slope where they are
-    known; of a unit eight numbers and the words that they take; a row of a term that is written anew."""
+    """What a node adds to those above it counts.
+
+    A copy of two rows, two errors, a claim, and of ranges, lines and a slope where there are some.
+    Eight numbers of a unit, and the words that they take. A row of one term that is written anew.
+    """
     for room, stands in ((most, True), (most - 1, False)):
         monkeypatch.setattr(outrange_check.bounds, "MOST_HELD", room)
         why = words(UNIT, [(-1, 1)], tree, claim(-9.0), folder=tmp_path)
@@ -73,8 +88,11 @@ def test_an_input_that_was_split_is_whole_again(tmp_path):
 
 
 def test_the_parts_of_a_certificate_share_their_work(monkeypatch, tmp_path):
-    """Each part: a row and its term; a copy of it, its error and the claim; two ends of the
-    inputs; the row, and its ends."""
+    """One limit holds for all of them.
+
+    Each part: a row and its term; a copy of it, its error and the claim; two ends of the inputs;
+    the row's ends.
+    """
     for parts, stands in ((3, True), (4, False)):
         monkeypatch.setattr(outrange_check.tree, "MOST_WORK", 3 * (2 + 3 + 2 + 1))
         more = [([(0, 1)], [claim(-9.0)])] * (parts - 1)
