@@ -102,9 +102,7 @@ def test_times_without_a_period():
 
 def test_arguments_of_a_plant_in_another_order():
     """`(x, u, dt)` was called with `(t, x, u)`."""
-    with pytest.raises(
-        InputError, match=r"function of `\(x, u\)`.*a function of x, u, dt"
-    ):
+    with pytest.raises(InputError, match=r"function of `\(x, u\)`.*a function of x, u, dt"):
         asked(lambda x, u, dt: [x[0] + dt * u[0]])
 
 
