@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 # What types hang on beside the sources: settings, versions, what is installed.
 TYPED = pyproject.toml requirements $(wildcard $(VENV)/dev $(VENV)/backends $(VENV)/bench $(VENV)/wheels)
-SOURCES := setup.py pyproject.toml checker/pyproject.toml $(wildcard src/outrange/search/kernel/*.c src/outrange/search/kernel/*.h)
+SOURCES := setup.py pyproject.toml $(wildcard src/outrange/search/kernel/*.c src/outrange/search/kernel/*.h)
 # Frameworks are quiet and on the processor in everything run from here.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?=
@@ -39,38 +39,53 @@ quick test few check: export OMP_NUM_THREADS ?= 1
 help:  ## Says what each target does
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(VENV)/built  ## Sets everything up in .venv, the compiled kernel too
+setup: $(VENV)/built $(VENV)/dev  ## Sets everything up in .venv, the compiled kernel too
 
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "outrange needs Python >= 3.11; run: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "Making a virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/dev: $(VENV)/created requirements/dev.txt
-	$(PIP) -r requirements/dev.txt
+# What runs the demo, and compiles the kernel. Files are compiled when they are first imported: most
+# of Keras and SciPy never is.
+$(VENV)/demo: $(VENV)/created requirements/demo.txt
+	@echo "Installing Keras, JAX and what outrange needs (once) ..."
+	@$(PIP) --no-compile --no-deps -r requirements/demo.txt
 	@touch $@
 
-$(VENV)/built: $(VENV)/dev $(SOURCES)
+$(VENV)/built: $(VENV)/demo $(SOURCES)
+	@echo "Compiling the kernel and installing outrange from this checkout ..."
 	@command -v $${CC:-cc} >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null || \
 	  { echo "no C compiler on PATH: taking the one in the wheel ziglang"; $(PIP) ziglang==0.17.1; }
-	$(PIP) --no-deps --no-build-isolation --editable . --editable ./checker
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/backends: $(VENV)/built requirements/backends.txt
-	$(PIP) -r requirements/backends.txt
+$(VENV)/dev: requirements/dev.txt checker/pyproject.toml | $(VENV)/built
+	@echo "Installing what tests and documents need (once, minutes) ..."
+	@$(PIP) --no-deps -r requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation --editable ./checker
 	@touch $@
 
-$(VENV)/bench: $(VENV)/built requirements/bench.txt
-	-$(PIP) -r requirements/bench.txt
+$(VENV)/backends: $(VENV)/dev requirements/backends.txt
+	@echo "Installing TensorFlow and PyTorch (once, gigabytes) ..."
+	@$(PIP) -r requirements/backends.txt
 	@touch $@
 
-$(VENV)/wheels: $(VENV)/built requirements/wheels.txt
-	$(PIP) -r requirements/wheels.txt
+$(VENV)/bench: $(VENV)/dev requirements/bench.txt
+	@echo "Installing the rivals of the benchmarks (once) ..."
+	-@$(PIP) -r requirements/bench.txt
 	@touch $@
 
-demo: setup  ## Answers the main question on a trained model
-	$(BIN)/outrange demo
+$(VENV)/wheels: $(VENV)/dev requirements/wheels.txt
+	@echo "Installing a C compiler for all platforms and what checks wheels (once) ..."
+	@$(PIP) -r requirements/wheels.txt
+	@touch $@
+
+demo: $(VENV)/built  ## Answers the main question on a trained model, from nothing in a minute
+	@echo "Starting the demo: $(BIN)/outrange demo ..."
+	@$(BIN)/outrange demo
 
 quick: setup  ## A smoke of every room, style first (a minute)
 	$(BIN)/ruff check .
@@ -103,15 +118,15 @@ types: setup  ## Types, by pyright, unless all is as it was when they were right
 	  NODE_OPTIONS="$$NODE_OPTIONS --max-semi-space-size=128" \
 	  $(BIN)/pyright --pythonpath $(BIN)/python && mv .cache/types.now .cache/types; fi
 
-backends: $(VENV)/backends  ## The tests that need JAX, TensorFlow and PyTorch side by side
+backends: setup $(VENV)/backends  ## The tests that need JAX, TensorFlow and PyTorch side by side
 	$(PYTEST) -m backends tests
 
 browser: setup  ## The explorer's page, driven in Chromium (Debian's, installed if we are root)
 	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
-	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	  { echo "Installing Debian's Chromium ..."; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 	$(PYTEST) -m browser tests/explorer
 
-bench: $(VENV)/bench  ## Start-up and ranges, side by side with rivals
+bench: setup $(VENV)/bench  ## Start-up and ranges, side by side with rivals
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/ranges.py
 
@@ -121,11 +136,12 @@ docs: setup  ## The HTML pages, in docs/_build/html: the gallery and the noteboo
 	$(BIN)/python docs/tools/check_links.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-wheels: $(VENV)/wheels  ## Wheels of every platform, built and checked here, in dist/ (minutes)
+wheels: setup $(VENV)/wheels  ## Wheels of every platform, built and checked here, in dist/ (minutes)
 	$(BIN)/python tools/wheels.py build
 	$(BIN)/python tools/wheels.py check
 
 lock: $(VENV)/created  ## Pins today's versions in requirements/
+	@echo "Asking pip for today's versions; nothing is installed ..."
 	$(BIN)/python requirements/lock.py
 
 clean:  ## Takes away everything that was set up or built

@@ -1,7 +1,7 @@
-"""Pins what pip chooses today: `dev.txt`, `backends.txt`, `bench.txt`, `wheels.txt` beside it.
+"""Pins today's versions in `demo.txt`, `dev.txt`, `backends.txt`, `bench.txt` and `wheels.txt`.
 
-Run by `make lock`. Each file is the closure of its line in WANTED, less what
-`dev.txt` pins already.
+Run by `make lock`. `dev.txt` is the closure of DEV; `demo.txt` is the part of it that DEMO needs.
+The others are the closures of their lines in MORE, without what `dev.txt` pins.
 """
 
 import json
@@ -17,16 +17,14 @@ EXTRAS = PROJECT["optional-dependencies"]
 USED = ("keras", "onnx", "plot", "vnnlib", "pandas", "explore", "distributed")
 CAPS = ["h5py<3.15", "mpmath<1.4"]
 """What TensorFlow and PyTorch (by SymPy) ask for, so that one environment holds all files."""
+DEMO = [*CAPS, *PROJECT["dependencies"], *EXTRAS["keras"], "setuptools>=77", "wheel"]
+DEMO += [line for line in EXTRAS["dev"] if line.startswith("jax")]
 DEV = [
-    *CAPS,
-    *PROJECT["dependencies"],
+    *DEMO,
     *(line for name in USED for line in EXTRAS[name]),
     *(line for line in EXTRAS["dev"] if not line.startswith("outrange")),
-    "setuptools>=77",
-    "wheel",
 ]
-WANTED = {
-    "dev": DEV,
+MORE = {
     "backends": [*DEV, "tensorflow-cpu>=2.18", "torch>=2.9"],
     "bench": [*DEV, "maraboupy>=2.0"],
     # The compiler decides the bits of what a wheel computes: as in pyproject.toml.
@@ -50,10 +48,13 @@ def closure(wanted, pinned):
 
 def main():
     """Write the files."""
-    dev = closure(WANTED["dev"], [])
-    for name, wanted in WANTED.items():
-        found = dev if name == "dev" else closure(wanted, dev.values())
-        lines = sorted(line for key, line in found.items() if name == "dev" or key not in dev)
+    dev = closure(DEV, [])
+    files = {"demo": {name: dev[name] for name in closure(DEMO, [])}, "dev": dev}
+    for name, wanted in MORE.items():
+        packages = closure(wanted, dev.values())
+        files[name] = {key: line for key, line in packages.items() if key not in dev}
+    for name, packages in files.items():
+        lines = sorted(packages.values())
         header = f"# Written by `make lock` (requirements/lock.py); used by the Makefile: {name}.\n"
         (HERE / f"{name}.txt").write_text(header + "\n".join(lines) + "\n")
         print(f"{name}.txt: {len(lines)} packages")

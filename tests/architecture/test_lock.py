@@ -1,4 +1,4 @@
-"""The lock of development holds everything that the project says it needs."""
+"""The pinned files hold everything that the project declares, and `make` says what it installs."""
 
 import re
 import tomllib
@@ -12,14 +12,37 @@ def _names(lines) -> set[str]:
     return {re.split(r"[<>=!~;\[ ]", line)[0].lower().replace("_", "-") for line in lines}
 
 
-def test_the_lock_holds_what_is_declared():
+def _pins(name) -> list[str]:
+    return (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()[1:]
+
+
+def _declared(*extras) -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    wanted = _names(
-        [
-            *project["dependencies"],
-            *(line for name in ("keras", "onnx", "plot", "vnnlib", "dev") for line in extras[name]),
-        ]
-    )
-    pinned = _names((ROOT / "requirements" / "dev.txt").read_text().splitlines()[1:])
-    assert wanted - {"outrange"} <= pinned
+    more = project["optional-dependencies"]
+    return _names([*project["dependencies"], *(line for name in extras for line in more[name])])
+
+
+def test_the_lock_holds_what_is_declared():
+    wanted = _declared("keras", "onnx", "plot", "vnnlib", "dev")
+    assert wanted - {"outrange"} <= _names(_pins("dev"))
+
+
+def test_the_demo_needs_a_part_of_the_lock():
+    demo = _pins("demo")
+    assert set(demo) < set(_pins("dev"))
+    assert _declared("keras") | {"jax"} <= _names(demo)
+    assert not {"sphinx", "pyright", "pytest"} & _names(demo)
+
+
+def test_a_target_that_installs_says_so_first():
+    rules = re.findall(r"^(\S+):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    installing = {name: lines for name, lines in rules if re.search(r"\$\(PIP\)|install -", lines)}
+    assert {"$(VENV)/demo", "$(VENV)/built", "$(VENV)/dev", "browser"} <= set(installing)
+    silent = [name for name, lines in installing.items() if not _is_announced(lines)]
+    assert not silent
+
+
+def _is_announced(recipe) -> bool:
+    """Return whether the recipe prints a line before it installs anything."""
+    said, begun = recipe.find("echo "), re.search(r"\$\(PIP\)|install -", recipe)
+    return begun is not None and 0 <= said < begun.start()

@@ -163,9 +163,11 @@ def test_a_unit_that_has_its_sign_or_no_kink_is_not_decided(tmp_path):
 
 
 def test_the_most_work_of_a_proof(monkeypatch, tmp_path):
-    """Two rows and their two terms. A copy of two rows, two errors and a claim. The ends of the
-    input and of the constant, the unit, and its row twice; then the output's row through its unit,
-    and its ends."""
+    """Every product and every copy counts.
+
+    Two rows and their two terms. A copy of two rows, two errors and a claim. The ends of the input
+    and of the constant, the unit, and its row twice. The output's row through its unit, its ends.
+    """
     net = network(1, [(RELU, [{0: 1}])], [{1: 1}])
     for room, stands in ((4 + 5 + 5 + 2, True), (15, False)):
         monkeypatch.setattr(outrange_check.tree, "MOST_WORK", room)

@@ -1,4 +1,4 @@
-"""Memory of a check: it grows with the network and with the depth of a tree, not with both at once."""
+"""Memory of a check: it grows with the network and with the depth of a tree, not their product."""
 
 import tracemalloc
 
@@ -57,22 +57,33 @@ def test_a_path_shares_its_claims():
     assert peak(net, [SPLIT, 0] * depth + leaf * (depth + 1)) < one + depth * 3_000
 
 
-@pytest.mark.parametrize(
-    ("tree", "most"),
-    [
-        (LINES, 5 + 8 + 7),
-        ([BOUND | SPLIT, 0, *LINES, *LINES], 20 + 7 + 8 + 5),
-        ([CASES, 1, DECIDE, 0, 0, 0, 0, 0], 20 + 6),
-        ([CASES, 1, DECIDE | TIGHTEN, 0, 0, 0, 0, 0], 20 + 6 + 8 + 5 + 2),
-    ],
-)
-def test_the_most_numbers_of_a_path(tree, most, monkeypatch, tmp_path):
-    """A copy of two rows, two errors, a claim, and of ranges, lines and a slope where they are
-    known; of a unit eight numbers and the words that they take; a row of a term that is written anew."""
-    for room, stands in ((most, True), (most - 1, False)):
-        monkeypatch.setattr(outrange_check.bounds, "MOST_HELD", room)
-        why = words(UNIT, [(-1, 1)], tree, claim(-9.0), folder=tmp_path)
-        assert why is None if stands else f"more than {room} numbers on one path" in why
+TREES = [
+    (LINES, 5 + 8 + 7, 16),
+    ([BOUND | SPLIT, 0, *LINES, *LINES], 20 + 7 + 8 + 5, 14 + (7 + 5) + (7 + 5 + 2)),
+    ([CASES, 1, DECIDE, 0, 0, 0, 0, 0], 20 + 6, 14 + 2 * (6 + 2)),
+    ([CASES, 1, DECIDE | TIGHTEN, 0, 0, 0, 0, 0], 20 + 6 + 8 + 5 + 2, 14 + (6 + 5 + 2) + (6 + 5)),
+]
+"""Trees about `UNIT`; the most numbers of a path, and all products and copies.
+
+A copy of a region is that of two rows and two errors, of ranges, lines and slopes where there are
+some, and of the claim at a node of boxes. Of a unit there are eight numbers and the words that they
+take. A row that reads a settled unit is written anew: a product, and a number where its slope is 1.
+"""
+
+
+@pytest.mark.parametrize(("tree", "held", "work"), TREES)
+def test_what_a_proof_may_take(tree, held, work, monkeypatch, tmp_path):
+    monkeypatch.setattr(outrange_check.bounds, "MOST_HELD", held)
+    monkeypatch.setattr(outrange_check.tree, "MOST_WORK", work)
+    assert words(UNIT, [(-1, 1)], tree, claim(-9.0), folder=tmp_path) is None
+    for module, name, most in (
+        (outrange_check.bounds, "MOST_HELD", held),
+        (outrange_check.tree, "MOST_WORK", work),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, most - 1)
+            why = words(UNIT, [(-1, 1)], tree, claim(-9.0), folder=tmp_path)
+            assert "products and copies, holds more than" in str(why)
 
 
 def test_an_input_that_was_split_is_whole_again(tmp_path):
@@ -85,8 +96,11 @@ def test_an_input_that_was_split_is_whole_again(tmp_path):
 
 
 def test_the_parts_of_a_certificate_share_their_work(monkeypatch, tmp_path):
-    """Each part: a row and its term; a copy of it, its error and the claim; two ends of the
-    inputs; the row, and its ends."""
+    """One limit holds for all of them.
+
+    Each part: a row and its term; a copy of it, its error and the claim; two ends of the inputs;
+    the row's ends.
+    """
     for parts, stands in ((3, True), (4, False)):
         monkeypatch.setattr(outrange_check.tree, "MOST_WORK", 3 * (2 + 3 + 2 + 1))
         more = [([(0, 1)], [claim(-9.0)])] * (parts - 1)

@@ -89,6 +89,21 @@ def test_every_kind_of_progress_has_a_view():
     assert frame("Title", 3.0, {Stage: Stage("reading the model")}).head.endswith("the model")
 
 
+@pytest.mark.parametrize(
+    ("margin", "nearest", "foot"),
+    [
+        (-0.5, 0.25, "proved margin -0.5, nearest 0.25 (0 decides)"),
+        (-np.inf, 0.25, "nearest 0.25 (0 decides)"),
+        (-0.5, np.inf, "proved margin -0.5 (0 decides)"),
+        (-np.inf, np.inf, ""),
+    ],
+)
+def test_a_margin_that_is_not_known_is_not_shown(margin, nearest, foot):
+    news = VerifyProgress(1.0, 5, margin, nearest, 3)
+    assert frame("Title", 3.0, {VerifyProgress: news}).foot == foot
+    assert news.margin == (None if margin == -np.inf else margin)
+
+
 def test_a_page_escapes_names():
     news = {
         RangeProgress: RangeProgress(1.0, 5, -ONES, ONES, -ONES, ONES, 3),

@@ -9,7 +9,7 @@ from outrange.cli.vnnlib.app import app as standard
 
 
 def options():
-    """Every option of every command that the command passes on as seconds, or says to be seconds."""
+    """Yield every option of every command that is named seconds, or says so in its help."""
     for group in (shell, standard):
         for name, command in group.commands.items():
             for option in command.params:

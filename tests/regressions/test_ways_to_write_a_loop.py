@@ -32,7 +32,7 @@ def asked(plant=decay, controller=steer, **options):
     ids=["function", "formulas", "matrices"],
 )
 def test_a_plant_in_place_of_the_controller(controller, plant):
-    with pytest.raises(InputError, match="comes before the plant: .closed_loop.controller, plant"):
+    with pytest.raises(InputError, match=r"comes before the plant: `closed_loop\(contr"):
         asked(plant, controller)
 
 
@@ -71,7 +71,7 @@ def _out(x, u):
 @pytest.mark.parametrize("plant", [_entry, _entry_more, _all, _another_name, _mask, _out])
 def test_a_plant_that_changes_its_argument(plant):
     """`y = x; y += u; return x` was read as `return x`, which is not what NumPy computes."""
-    with pytest.raises(UnsupportedError, match="changes an array in place.*Make a new one"):
+    with pytest.raises(UnsupportedError, match=r"changes an array in place.*Make a new one"):
         asked(plant)
 
 
@@ -102,9 +102,7 @@ def test_times_without_a_period():
 
 def test_arguments_of_a_plant_in_another_order():
     """`(x, u, dt)` was called with `(t, x, u)`."""
-    with pytest.raises(
-        InputError, match=r"function of `\(x, u\)`.*Received: a function of x, u, dt"
-    ):
+    with pytest.raises(InputError, match=r"function of `\(x, u\)`.*a function of x, u, dt"):
         asked(lambda x, u, dt: [x[0] + dt * u[0]])
 
 

@@ -38,21 +38,26 @@ class RangeProgress:
 
 @dataclass(frozen=True)
 class VerifyProgress:
-    """How far a verification has come.
+    """Progress of a verification.
 
     Args:
         seconds: Wall-clock time so far, in seconds.
         boxes: Sub-problems bounded.
-        margin: Proved so far: the distance every input keeps from breaking the property.
+        margin: Proved so far: the distance every input keeps from breaking the property. None while
+            no finite one is.
         nearest: The distance of the nearest input tried.
         open: Sub-problems waiting.
     """
 
     seconds: float
     boxes: int
-    margin: float
+    margin: float | None
     nearest: float
     open: int
+
+    def __post_init__(self) -> None:
+        if self.margin == -np.inf:
+            object.__setattr__(self, "margin", None)
 
 
 @dataclass(frozen=True)

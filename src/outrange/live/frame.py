@@ -100,8 +100,10 @@ def _range(now: RangeProgress, stage: Stage) -> tuple[str, list[Row], str]:
 
 
 def _verify(now: VerifyProgress, _: Stage) -> tuple[str, list[Row], str]:
-    near = f", nearest {number(now.nearest)}" if np.isfinite(now.nearest) else ""
-    return _work(now), [], f"proved margin {number(now.margin)}{near} (0 decides)"
+    proved = "" if now.margin is None else f"proved margin {number(now.margin)}"
+    near = f"nearest {number(now.nearest)}" if np.isfinite(now.nearest) else ""
+    distances = ", ".join(filter(None, [proved, near]))
+    return _work(now), [], f"{distances} (0 decides)" if distances else ""
 
 
 def _robust(now: RobustProgress, _: Stage) -> tuple[str, list[Row], str]:

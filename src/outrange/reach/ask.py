@@ -171,8 +171,9 @@ class LoopSearch:
     def _report(self) -> None:
         if self.progress is not None:
             tubes = self.tubes
+            margin = None if tubes.waiting else min(tubes.margin, 0.0)
             now = VerifyProgress(
-                self.clock.seconds, tubes.boxes, min(tubes.margin, 0.0), self.nearest() or np.inf,
+                self.clock.seconds, tubes.boxes, margin, self.nearest() or np.inf,
                 len(tubes.waiting),
             )  # fmt: skip
             self.progress(now)

@@ -138,8 +138,8 @@ def times(spec: Temporal, where: Trajectory) -> range:
     ends = (0 if spec.start is None else spec.start, last if spec.stop is None else spec.stop)
     if any(end != int(end) for end in ends):
         raise InputError(
-            "A loop without `dt=` is in discrete time, where times are numbers of steps; for a plant "
-            "in continuous time pass its period, `dt=0.1`. "
+            "A loop without `dt=` is in discrete time, where times are numbers of steps; for a "
+            "plant in continuous time pass its period, `dt=0.1`. "
             f"Received: {spec!r}, where {next(e for e in ends if e != int(e)):g} is none."
         )
     if ends[1] > last or ends[0] > last:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core import gamma
+from ..render.planes import convex_hull
 from .star import Star
 
 
@@ -69,48 +70,103 @@ def _to_edge(points: np.ndarray, weights: np.ndarray, kept: np.ndarray) -> np.nd
         kept = smaller
 
 
-def is_beyond(star: Star, y: np.ndarray, direction: np.ndarray) -> bool:
-    """Whether an output is proved to lie beyond a piece, in a direction."""
-    size = float(np.abs(direction) @ np.maximum(np.abs(star.images).max(axis=0), np.abs(y)))
-    room = float(np.abs(direction) @ star.error) + gamma(2 * y.size + 8) * size
-    return float((direction @ (y - star.images).T).min()) > room * (1.0 + 1e-14) + 1e-290
+def is_beyond(star: Star, y: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Return whether outputs are proved to lie beyond a piece, in one of some directions.
+
+    Args:
+        star: The piece.
+        y: Outputs, `(n, outputs)`.
+        along: Directions, `(k, outputs)`.
+
+    Returns:
+        `(n,)`.
+    """
+    if not len(along) or not np.isfinite([*star.error, *star.images.ravel()]).all():
+        return np.zeros(len(y), bool)
+    size = np.maximum(np.abs(star.images).max(axis=0), np.abs(y)) @ np.abs(along).T
+    room = np.abs(along) @ star.error + gamma(4 * y.shape[1] + 16) * size
+    far = y @ along.T - (star.images @ along.T).max(axis=0)
+    return (far > room * (1.0 + 1e-14) + 1e-290).any(axis=1)
 
 
-def is_reached(stars: Sequence[Star], y: np.ndarray, x: np.ndarray) -> bool:
-    """Whether an output is proved to be attained, by an input near `x` `(inputs,)`.
+class FixedPoint:
+    """The proof that outputs are attained, by a piece or by two that share a face.
+
+    Everything that does not depend on the outputs is computed once: see the module for the proof.
 
     Args:
         stars: A piece, or two that share a face, see `shared_face`.
-        y: The output.
-        x: About where.
     """
-    first = stars[0]
-    free = first.lo < first.hi
-    slopes = np.array([star.slopes[:, free] for star in stars])
-    if not all(star.continuous for star in stars) or not _is_onto(slopes.mean(axis=0)):
-        return False
-    step = np.zeros(x.size)
-    for _ in range(2):  # to where the map takes `y`, but for rounding
-        step[free] = np.linalg.pinv(slopes[0]) @ (y - first.apply(x[None])[0])
-        x = np.clip(x + step, first.lo, first.hi)
-    left, right = _measure(slopes)
-    n = gamma(4 * x.size + 4 * y.size + 32)
-    worst, missed = 0.0, 0.0
-    for star, slope in zip(stars, slopes, strict=True):
-        size = np.abs(star.slopes) @ np.abs(x - star.at) + np.abs(star.center) + np.abs(y)
-        apart = np.abs(star.apply(x[None])[0] - y) + n * size + star.error
-        off = np.abs(np.eye(y.size) - left @ slope @ right)
-        off = off + n * (1.0 + np.abs(left) @ np.abs(slope) @ np.abs(right))
-        worst = max(worst, float(off.sum(axis=1).max()))
-        missed = max(missed, float((np.abs(left) @ apart).max()))
-    if not worst < 0.99:
-        return False
-    cube = (missed / (1.0 - worst)) * (1.0 + 1e-9) + 1e-290
-    reach = np.zeros(x.size)
-    reach[free] = np.abs(right).sum(axis=1) * cube * (1.0 + 1e-9)
-    if not ((x - reach > first.lo) & (x + reach < first.hi))[free].all():
-        return False
-    return all(_has_room(star, _other_faces(star, stars), x, reach) for star in stars)
+
+    def __init__(self, stars: Sequence[Star]) -> None:
+        first = stars[0]
+        self.stars, self.free = stars, first.lo < first.hi
+        slopes = np.array([star.slopes[:, self.free] for star in stars])
+        self.worst = np.inf
+        if not all(star.continuous for star in stars) or not _is_onto(slopes.mean(axis=0)):
+            return
+        self.back = np.linalg.pinv(slopes[0])
+        self.left, self.right = _measure(slopes)
+        inputs, outputs = first.lo.size, len(first.center)
+        self.gamma = gamma(4 * inputs + 4 * outputs + 32)
+        self.worst = 0.0
+        for slope in slopes:
+            off = np.abs(np.eye(outputs) - self.left @ slope @ self.right)
+            off += self.gamma * (1.0 + np.abs(self.left) @ np.abs(slope) @ np.abs(self.right))
+            self.worst = max(self.worst, float(off.sum(axis=1).max()))
+
+    def is_reached(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return whether each output is proved to be attained, by an input near another one.
+
+        Args:
+            y: Outputs, `(n, outputs)`.
+            x: About where, `(n, inputs)` or `(inputs,)`.
+
+        Returns:
+            `(n,)`.
+        """
+        if not self.worst < 0.99:
+            return np.zeros(len(y), bool)
+        first, step = self.stars[0], np.zeros((len(y), self.free.size))
+        for _ in range(2):  # to where the map takes `y`, but for rounding
+            step[:, self.free] = (y - first.apply(x)) @ self.back.T
+            x = np.clip(x + step, first.lo, first.hi)
+        missed = np.zeros(len(y))
+        for star in self.stars:
+            size = np.abs(x - star.at) @ np.abs(star.slopes).T + np.abs(star.center) + np.abs(y)
+            apart = np.abs(star.apply(x) - y) + self.gamma * size + star.error
+            missed = np.maximum(missed, (apart @ np.abs(self.left).T).max(axis=1))
+        cube = (missed / (1.0 - self.worst)) * (1.0 + 1e-9) + 1e-290
+        reach = np.zeros_like(x)
+        reach[:, self.free] = np.abs(self.right).sum(axis=1) * cube[:, None] * (1.0 + 1e-9)
+        inside = (x - reach > first.lo) & (x + reach < first.hi)
+        reached = np.asarray(inside[:, self.free].all(axis=1))
+        for star in self.stars:
+            reached &= _has_room(star, _other_faces(star, self.stars), x, reach)
+        return reached
+
+
+def directions(star: Star) -> np.ndarray:
+    """Return directions `(k, outputs)` in which outputs may lie beyond a piece.
+
+    They are normal to the images of its planes where the map can be inverted, and to the edges of
+    its image in the plane of two outputs. No proof depends on them.
+    """
+    free = star.lo < star.hi
+    if not np.isfinite(star.slopes).all() or not np.isfinite(star.images).all():
+        return np.zeros((0, len(star.center)))
+    planes = np.concatenate(
+        [star.a[:, free], np.eye(free.size)[:, free], -np.eye(free.size)[:, free]]
+    )
+    with np.errstate(all="ignore"):
+        normals = [planes @ np.linalg.pinv(star.slopes[:, free])]
+        if len(star.center) == 2:
+            corners = convex_hull(star.images)
+            edges = np.roll(corners, -1, axis=0) - corners
+            normals.append(np.stack([edges[:, 1], -edges[:, 0]], axis=1))
+        rows = np.concatenate(normals)
+        rows = rows / np.abs(rows).max(axis=1, keepdims=True)
+    return rows[np.isfinite(rows).all(axis=1)]
 
 
 def shared_face(one: Star, other: Star) -> np.ndarray:
@@ -129,12 +185,12 @@ def _other_faces(star: Star, stars: Sequence[Star]) -> np.ndarray:
     return rows
 
 
-def _has_room(star: Star, rows: np.ndarray, x: np.ndarray, reach: np.ndarray) -> bool:
-    """Whether inputs as near to `x` as `reach` keep some rows of a piece."""
+def _has_room(star: Star, rows: np.ndarray, x: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """Return whether inputs as near to each `x` as `reach` keep some rows of a piece, `(n,)`."""
     a, b = star.a[rows], star.b[rows]
-    size = np.abs(a) @ (np.abs(x) + np.abs(star.at)) + np.abs(b)
-    room = np.abs(a) @ reach + 4.0 * gamma(2 * x.size + 16) * size
-    return bool((b - a @ x > room).all())
+    size = (np.abs(x) + np.abs(star.at)) @ np.abs(a).T + np.abs(b)
+    room = reach @ np.abs(a).T + 4.0 * gamma(2 * x.shape[1] + 16) * size
+    return np.asarray((b - x @ a.T > room).all(axis=1))
 
 
 def _is_onto(slopes: np.ndarray) -> bool:

@@ -12,13 +12,20 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError, down, up
-from .membership import is_beyond, is_reached, nearest, shared_face
+from .membership import FixedPoint, directions, is_beyond, nearest, shared_face
 from .star import Star
 
 
 DEEPER = (0.5, 0.9, 0.99, 0.999, 0.99999)
 """How far from the middle of a piece to its edge an output may be for an input inside to be found:
 shares of the way, tried one after the other."""
+
+
+INSIDE, OUTSIDE, OPEN = range(3)
+"""Where an output lies: proved to be attained, proved not to be, or neither."""
+
+SIDES = (True, False, None)
+"""The sides, as `contains` returns them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,31 +107,83 @@ class StarUnion:
             )
         if not np.isfinite(points).all():
             raise InputError("Outputs must be finite numbers. Received: NaN or infinity.")
-        found = np.array([self._side(point) for point in np.atleast_2d(points)], object)
-        return found[0] if points.ndim == 1 else found
+        rows = np.atleast_2d(points)
+        sides = self._sides(rows)
+        for i in np.flatnonzero(sides == OPEN):
+            sides[i] = self._side(rows[i])
+        known = np.array([SIDES[side] for side in sides], object)
+        return known[0] if points.ndim == 1 else known
 
-    def _side(self, y: np.ndarray) -> bool | None:
-        if self.attained is not None and (self.attained == y).all(axis=1).any():
-            return True
+    def _sides(self, y: np.ndarray) -> np.ndarray:
+        """Return the side of each output, `(n,)`, as far as it is decided without a search.
+
+        All outputs are compared with a piece at once: first with the map at the inputs that its
+        pseudoinverse proposes, then along the directions across its faces. Both are proofs; OPEN
+        are outputs near edges, and others for which this input lies outside of the piece.
+        """
+        lo, hi = self._ends
+        attained = np.array([row.tobytes() in self._attained for row in y + 0.0], bool)
+        reached, open_ = attained.copy(), np.zeros(len(y), bool)
+        if not len(y):
+            return np.zeros(0, int)
+        for i in np.flatnonzero(((lo <= y.max(axis=0)) & (y.min(axis=0) <= hi)).all(axis=1)):
+            near = np.flatnonzero(((lo[i] <= y) & (y <= hi[i])).all(axis=1) & ~reached)
+            if not near.size:
+                continue
+            piece, proof, along = self._tests(int(i))
+            if proof is not None:
+                reached[near] = proof.is_reached(y[near], piece.corners.mean(axis=0))
+            near = near[~reached[near]]
+            open_[near] |= ~is_beyond(piece, y[near], along)
+        return np.where(reached, INSIDE, np.where(open_, OPEN, OUTSIDE))
+
+    @cached_property
+    def _attained(self) -> frozenset[bytes]:
+        """Outputs of corners, as the bytes of a row."""
+        rows = np.zeros((0, len(self.names))) if self.attained is None else self.attained
+        return frozenset(row.tobytes() for row in np.asarray(rows, np.float64) + 0.0)
+
+    @cached_property
+    def _known_tests(self) -> dict[int, tuple[Star, FixedPoint | None, np.ndarray]]:
+        return {}
+
+    def _tests(self, i: int) -> tuple[Star, FixedPoint | None, np.ndarray]:
+        """Return a piece, its proof that outputs are attained (if it has one), and directions."""
+        if i not in self._known_tests:
+            piece, (lo, hi) = self.pieces[i], self._ends
+            proof = FixedPoint([piece]) if self._is_provable(i, hi[i] - lo[i]) else None
+            self._known_tests[i] = piece, proof, directions(piece)
+        return self._known_tests[i]
+
+    def _is_provable(self, i: int, scale: np.ndarray) -> bool:
+        """Return whether a piece is so much larger than its error that it can prove anything."""
+        return bool((4 * self.pieces[i].error < np.maximum(scale, np.finfo(float).tiny)).all())
+
+    def _side(self, y: np.ndarray) -> int:
+        """Return the side of an output by a search for the nearest point of each piece."""
         lo, hi = self._ends
         near = np.flatnonzero(((lo <= y) & (y <= hi)).all(axis=1))
         scale = np.maximum(hi - lo, np.finfo(float).tiny)
-        # Pieces that are hardly larger than their error prove of nothing that it is attained.
-        provable = np.array([bool((4 * self.pieces[i].error < scale[i]).all()) for i in near], bool)
+        provable = np.array([self._is_provable(int(i), hi[i] - lo[i]) for i in near], bool)
         open_: list[tuple[Star, np.ndarray]] = []
         for i in near[provable]:
-            star = self.pieces[i]
+            star, proof, _ = self._tests(int(i))
             weights, beyond = _beyond(star, y, scale[i])
-            if beyond:
+            if beyond or proof is None:
                 continue
-            if any(is_reached([star], y, x) for x in _inputs_near(star, y, weights, scale[i])):
-                return True
+            if any(
+                proof.is_reached(y[None], x)[0] for x in _inputs_near(star, y, weights, scale[i])
+            ):
+                return INSIDE
             open_.append((star, weights @ star.corners))
         for (star, x), (other, _) in itertools.combinations(open_, 2):
-            if shared_face(star, other).any() and is_reached([star, other], y, x):
-                return True
+            if (
+                shared_face(star, other).any()
+                and FixedPoint([star, other]).is_reached(y[None], x)[0]
+            ):
+                return INSIDE
         apart = not open_ and all(_beyond(self.pieces[i], y, scale[i])[1] for i in near[~provable])
-        return False if apart else None
+        return OUTSIDE if apart else OPEN
 
     def index(self, output: str | int) -> int:
         """Find an output by its name or its place.
@@ -189,7 +248,7 @@ def _beyond(star: Star, y: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, b
         return np.zeros(len(star.images)), False
     weights = nearest(star.images, y, scale)
     apart = (y - weights @ star.images) / scale
-    return weights, is_beyond(star, y, apart * (scale.min() / scale))
+    return weights, bool(is_beyond(star, y[None], (apart * (scale.min() / scale))[None])[0])
 
 
 def _inputs_near(

@@ -1,16 +1,20 @@
-"""Files of the yearly competition: a loop as a controller, a formula a state, and sets."""
+"""Reads closed loops from YAML files of the ARCH competition: formulas, sets and a controller."""
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from ...core import InputError, pip_install
 from ...questions.expressions import Condition, Temporal, u, x
+from .parts import MOST_STEPS
 
 
 RULE = (
@@ -18,9 +22,21 @@ RULE = (
     "`step_size`, as CROWN-Reach and the ARCH competition write it"
 )
 
+MOST_BYTES = 1 << 18
+"""Largest file that is read; those of the competition have some thousand bytes."""
+
+MOST_NESTED = 20
+"""Deepest nesting of lists and mappings; those of the competition have four levels."""
+
+LEAST_PERIOD, MOST_PERIOD = 1e-12, 1e12
+"""Step sizes that are read."""
+
+FRACTION = re.compile(r"\d{1,15}\s*/\s*\d{1,15}")
+"""A step size that is no decimal."""
+
 
 def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]:
-    r"""Read a loop that stands in a file of the ARCH competition, in the form of CROWN-Reach.
+    r"""Read a loop from a file of the ARCH competition, in the form of CROWN-Reach.
 
     The last variables of `initial_set` are the controls, the others states (a clock that nothing
     asks for is left out). A state is never in all of `constraints_unsafe` at once, always in all of
@@ -42,46 +58,52 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
         >>> import pathlib, tempfile
         >>> from outrange import closed_loop
         >>> path = pathlib.Path(tempfile.mkdtemp(), "decay.yaml")
-        >>> told = ["steps: 3", "step_size: 0.1", "initial_set:"]
-        >>> told += ["  - {name: x1, interval: [1, 2]}", "  - {name: u1, interval: [0, 0]}"]
-        >>> told += ["dynamics_expressions: ['u1', '0']", "constraints_safe: ['x1 - 2']"]
-        >>> _ = path.write_text("\n".join(told))
+        >>> lines = ["steps: 3", "step_size: 0.1", "initial_set:"]
+        >>> lines += ["  - {name: x1, interval: [1, 2]}", "  - {name: u1, interval: [0, 0]}"]
+        >>> lines += ["dynamics_expressions: ['u1', '0']", "constraints_safe: ['x1 - 2']"]
+        >>> _ = path.write_text("\n".join(lines))
         >>> closed_loop(**loop_file(path, controller=lambda x: [-x[0]])).status
         'HOLDS'
 
     Sound, complete, cost, reference: as `outrange.closed_loop`.
     """
-    told = _read(path)
-    variables = [_variable(one) for one in _listed(told, "initial_set")]
-    formulas = [str(one) for one in _listed(told, "dynamics_expressions")]
-    count = int(_number(told, "num_nn_output", 1.0))
-    if not 0 < count < len(variables) or len(formulas) != len(variables):
+    keys = _read(path)
+    variables = _variables(keys)
+    formulas = _texts(keys, "dynamics_expressions", needed=True)
+    count = _whole(keys, "num_nn_output", len(variables), absent=1)
+    if count == len(variables) or len(formulas) != len(variables):
         raise InputError(
             f"{RULE}: a formula for each variable, the last ones of which are the controls. "
             f"Received: {len(variables)} variables, {len(formulas)} formulas, {count} controls."
         )
     names = [name for name, _, _ in variables]
+    for formula in formulas:
+        _parsed(formula, [*names, "t"], "dynamics_expressions")
     states, controls = names[:-count], names[-count:]
     rows = list(zip(variables[:-count], formulas[:-count], strict=True))
-    said = [*_texts(told, "unsafe"), *_texts(told, "safe"), *_texts(told, "target")]
-    taken = int(_number(told, "num_nn_input", float(len(states))))
-    clock = states.index("t") if "t" in states and taken <= states.index("t") else -1
-    if clock >= 0 and not _names_it([*(f for _, f in rows), *said], "t"):
+    conditions = [text for kind in _KINDS for text in _texts(keys, f"constraints_{kind}")]
+    observed = _whole(keys, "num_nn_input", len(states), absent=len(states))
+    clock = states.index("t") if "t" in states and observed <= states.index("t") else -1
+    if clock >= 0 and not _is_named([*(f for _, f in rows), *conditions], "t"):
         states, rows = [s for s in states if s != "t"], [r for r in rows if r[0][0] != "t"]
-    steps, dt = int(_number(told, "steps")), Fraction(str(told.get("step_size")))
-    found = {
-        "controller": _controller(path, told) if controller is None else controller,
+    steps, dt = _whole(keys, "steps", MOST_STEPS), _period(keys)
+    arguments = {
+        "controller": _controller(path, keys) if controller is None else controller,
         "plant": [formula for _, formula in rows],
         "initial": ([lo for (_, lo, _), _ in rows], [hi for (_, _, hi), _ in rows]),
         "steps": steps, "dt": dt, "states": states, "controls": controls,
-        "spec": _spec(told, states, controls, steps * dt),
-        "actuate": _scaled(_number(told, "output_scale", 1.0), _number(told, "output_offset", 0.0)),
-        "observe": None if taken == len(states) else (lambda x: x[:taken]),
+        "spec": _spec(keys, states, controls, steps * dt),
+        "actuate": _scaled(_number(keys, "output_scale", 1.0), _number(keys, "output_offset", 0.0)),
+        "observe": None if observed == len(states) else (lambda x: x[:observed]),
     }  # fmt: skip
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _read(path: str | os.PathLike) -> Mapping[str, Any]:
+    """Read the keys of a file; every scalar stays text, and nothing in it is run.
+
+    Aliases are refused: what they repeat may be much longer than the file.
+    """
     try:
         import yaml
     except ImportError:
@@ -91,61 +113,142 @@ def _read(path: str | os.PathLike) -> Mapping[str, Any]:
         ) from None
     if not Path(path).is_file():
         raise InputError(f"There is no such file of a loop. Received: `{os.fspath(path)}`.")
-    try:
-        found = yaml.safe_load(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        told = " ".join(str(error).split())
-        raise InputError(f"{RULE}. Received: `{os.fspath(path)}` ({told}).") from error
-    if not isinstance(found, Mapping):
-        raise InputError(f"{RULE}. Received: a {type(found).__name__} in `{os.fspath(path)}`.")
-    return found
-
-
-def _listed(told: Mapping[str, Any], key: str) -> list[Any]:
-    found = told.get(key)
-    if not isinstance(found, list) or not found:
-        raise InputError(f"{RULE}: `{key}` is a list. Received: {found!r:.60}.")
-    return found
-
-
-def _texts(told: Mapping[str, Any], kind: str) -> list[str]:
-    return [str(one) for one in told.get(f"constraints_{kind}") or ()]
-
-
-def _number(told: Mapping[str, Any], key: str, absent: float | None = None) -> float:
-    try:
-        # YAML 1.1 takes 1e-4 for a word.
-        return float(told[key] if absent is None else told.get(key, absent))
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f"{RULE}: `{key}` is a number. Received: {told.get(key)!r:.60}.") from None
-
-
-def _variable(told: Any) -> tuple[str, float, float]:
-    try:
-        lo, hi = (float(end) for end in told["interval"])
-        return str(told["name"]), lo, hi
-    except (KeyError, TypeError, ValueError):
+    if Path(path).stat().st_size > MOST_BYTES:
         raise InputError(
-            f"{RULE}: a variable has a `name` and an `interval` of two numbers. "
-            f"Received: {told!r:.60}."
-        ) from None
+            f"{RULE}, of at most {MOST_BYTES:,} bytes. "
+            f"Received: {Path(path).stat().st_size:,} bytes in `{os.fspath(path)}`."
+        )
+    try:
+        text, depth = Path(path).read_text("utf-8"), 0
+        for event in yaml.parse(text, yaml.BaseLoader):
+            line = f"line {event.start_mark.line + 1} of `{os.fspath(path)}`"
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
+                raise InputError(f"{RULE}, without aliases (`*name`) and tags. Received: {line}.")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MOST_NESTED:
+                raise InputError(
+                    f"{RULE}, with at most {MOST_NESTED} lists in one another. Received: {line}."
+                )
+        keys = yaml.load(text, yaml.BaseLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{RULE}. Received: `{os.fspath(path)}` ({reason}).") from error
+    if not isinstance(keys, Mapping):
+        raise InputError(f"{RULE}. Received: a {type(keys).__name__} in `{os.fspath(path)}`.")
+    return {key: value for key, value in keys.items() if value not in ("", "~", "null")}
 
 
-def _names_it(texts: Sequence[str], name: str) -> bool:
+def _texts(keys: Mapping[str, Any], key: str, needed: bool = False) -> list[str]:
+    """Return a list of texts; an empty one where the key is missing and not needed."""
+    texts = keys.get(key, None if needed else [])
+    if not isinstance(texts, list) or (needed and not texts):
+        raise InputError(f"{RULE}: `{key}` is a list. Received: {texts!r:.60}.")
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(f"{RULE}: `{key}` is a list of formulas. Received: {text!r:.60}.")
+    return texts
+
+
+def _number(keys: Mapping[str, Any], key: str, absent: float) -> float:
+    value = _float(keys.get(key, absent))
+    if value is None:
+        raise InputError(
+            f"{RULE}: `{key}` is a number, and a finite one. Received: {keys.get(key)!r:.60}."
+        )
+    return value
+
+
+def _float(value: Any) -> float | None:
+    """Return a finite number; None for anything else."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _whole(keys: Mapping[str, Any], key: str, most: int, absent: int | None = None) -> int:
+    value = _float(keys.get(key, absent))
+    if value is None or not (1 <= value <= most and value == int(value)):
+        raise InputError(
+            f"{RULE}: `{key}` is a number, and an integer from 1 to {most:,}. "
+            f"Received: {keys.get(key)!r:.60}."
+        )
+    return int(value)
+
+
+def _period(keys: Mapping[str, Any]) -> Fraction:
+    """Return the step size as it is written, as a decimal or as `1/30`."""
+    written = keys.get("step_size")
+    text = written.strip() if isinstance(written, str) else ""
+    value = _float(text)
+    if FRACTION.fullmatch(text) and int(text.split("/")[1]):
+        above, below = map(int, text.split("/"))
+        value = above / below
+    if value is None or not LEAST_PERIOD <= value <= MOST_PERIOD or len(text) > 100:
+        raise InputError(
+            f"{RULE}: `step_size` is a number, from {LEAST_PERIOD:g} to {MOST_PERIOD:g}. "
+            f"Received: {written!r:.60}."
+        )
+    return Fraction(above, below) if "/" in text else Fraction(text)
+
+
+def _variables(keys: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """Return name and interval of each variable."""
+    listed = keys.get("initial_set")
+    if not isinstance(listed, list) or not listed:
+        raise InputError(f"{RULE}: `initial_set` is a list. Received: {listed!r:.60}.")
+    variables = []
+    for entry in listed:
+        fields = entry if isinstance(entry, Mapping) else {}
+        name, ends = fields.get("name"), fields.get("interval")
+        pair = [_float(end) for end in ends] if isinstance(ends, list) else []
+        match pair:
+            case [float(lo), float(hi)] if lo <= hi and isinstance(name, str):
+                variables.append((name, lo, hi))
+            case _:
+                raise InputError(
+                    f"{RULE}: a variable of `initial_set` has a `name` and an `interval` of two "
+                    f"finite numbers, the lower one first. Received: {entry!r:.60}."
+                )
+    twice = next((a for a, b in pairwise(sorted(v[0] for v in variables)) if a == b), None)
+    if twice is not None:
+        raise InputError(
+            f"{RULE}: variables of `initial_set` have different names. Received: two `{twice}`."
+        )
+    return variables
+
+
+def _is_named(texts: Sequence[str], name: str) -> bool:
+    """Return whether a formula uses a name."""
     from ...frontends.functions.formulas import uses
 
     return uses(texts, {name})
 
 
-def _controller(path: str | os.PathLike, told: Mapping[str, Any]) -> str:
-    """The file that is named, or one of its name beside this one."""
-    wanted, folder = Path(str(told.get("model_dir", ""))), Path(path).parent
-    for one in (folder / wanted, folder / wanted.name):
-        if wanted.name and one.is_file():
-            return os.fspath(one)
+def _parsed(text: str, names: Sequence[str], key: str) -> Any:
+    """Return the tree of a formula; an error names the key that holds it."""
+    from ...frontends.functions.formulas import tree_of
+
+    try:
+        return tree_of(text, names, names)
+    except InputError as error:
+        raise InputError(f"`{key}`: {error}") from error
+
+
+def _controller(path: str | os.PathLike, keys: Mapping[str, Any]) -> str:
+    """Return the file that `model_dir` names, or one of its name beside the loop's file."""
+    wanted, folder = str(keys.get("model_dir", "")), Path(path).parent
+    for file in (folder / wanted, folder / Path(wanted).name):
+        try:
+            if Path(wanted).name and file.is_file():
+                return os.fspath(file)
+        except (OSError, ValueError):  # a name too long for the file system, or with a null byte
+            break
     raise InputError(
         "The controller is the file that `model_dir` names, or one of its name beside the file of "
-        f"the loop; `controller=` gives another. Received: `{wanted}`, which is not there."
+        f"the loop; `controller=` gives another. Received: `{wanted:.60}`, which is not there."
     )
 
 
@@ -156,26 +259,40 @@ def _scaled(scale: float, offset: float) -> Callable | None:
 
 
 def _spec(
-    told: Mapping[str, Any], states: Sequence[str], controls: Sequence[str], end: Fraction
+    keys: Mapping[str, Any], states: Sequence[str], controls: Sequence[str], end: Fraction
 ) -> Temporal | None:
-    """What is to hold; None where nothing is said."""
-    each = {kind: _all(_texts(told, kind), states, controls) for kind in _KINDS}
-    parts = [_KINDS[kind](found, float(end)) for kind, found in each.items() if found is not None]
+    """Return the specification; None where the file has none."""
+    parts = []
+    for kind, at_times in _KINDS.items():
+        condition = _condition(keys, f"constraints_{kind}", states, controls)
+        if condition is not None:
+            parts.append(at_times(condition, float(end)))
     return reduce(lambda a, b: a & b, parts) if parts else None
 
 
 _KINDS: Mapping[str, Callable[[Condition, float], Temporal]] = {
-    "safe": lambda found, end: found.always(),
-    "unsafe": lambda found, end: (~found).always(),
-    "target": lambda found, end: found.at(end),
+    "safe": lambda condition, end: condition.always(),
+    "unsafe": lambda condition, end: (~condition).always(),
+    "target": lambda condition, end: condition.at(end),
 }
 
 
-def _all(texts: Sequence[str], states: Sequence[str], controls: Sequence[str]) -> Condition | None:
-    """Where every one of some formulas is at most 0."""
-    from ...frontends.functions.formulas import evaluated, tree_of
+def _condition(
+    keys: Mapping[str, Any], key: str, states: Sequence[str], controls: Sequence[str]
+) -> Condition | None:
+    """Return the condition that every formula of a key is at most 0; None without formulas."""
+    from ...frontends.functions.formulas import evaluated
 
     names = [*states, *controls]
     scope = {name: x[name] for name in states} | {name: u[name] for name in controls}
-    found = [evaluated(tree_of(text, names, names), scope) <= 0 for text in texts]
-    return reduce(lambda a, b: a & b, found) if found else None
+    parts = []
+    for text in _texts(keys, key):
+        tree = _parsed(text, names, key)
+        try:
+            parts.append(evaluated(tree, scope) <= 0)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{RULE}: each formula of `{key}` is a number, of the states and controls. "
+                f"Received: `{text:.60}` ({error})."
+            ) from error
+    return reduce(lambda a, b: a & b, parts) if parts else None

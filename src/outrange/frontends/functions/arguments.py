@@ -59,8 +59,8 @@ def check_order(controller: Any, plant: Any) -> None:
         received = f"function of {', '.join(needed)}" if needed else type(controller).__name__
         raise InputError(
             "The controller, a model or a function of what it observes, comes before the plant: "
-            f"`closed_loop(controller, plant, initial, ...)`. Received: a {received} as controller, "
-            f"a {type(plant).__name__} as plant."
+            "`closed_loop(controller, plant, initial, ...)`. "
+            f"Received: a {received} as controller, a {type(plant).__name__} as plant."
         )
 
 

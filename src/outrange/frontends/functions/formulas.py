@@ -24,6 +24,15 @@ KNOWN: Mapping[str, Any] = MappingProxyType({
 })  # fmt: skip
 """What a formula may call, beside states, controls and numbers."""
 
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""Errors of Python's parser: the last two, of formulas that are nested too deep."""
+
+DEEPEST = 200
+"""Most operations in one another, so that no formula exceeds Python's recursion limit."""
+
+HUGE = 10**308
+"""Integers from here on may be no float64."""
+
 _PARTS = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Load, ast.Constant,
     ast.Subscript, ast.Compare, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd,
@@ -89,7 +98,7 @@ def uses(texts: Sequence[Any], names: Collection[str]) -> bool:
     for text in texts:
         try:
             tree = ast.parse(str(text).replace("^", "**").strip(), mode="eval")
-        except SyntaxError:
+        except UNREADABLE:
             continue
         found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return not found.isdisjoint(names)
@@ -111,7 +120,14 @@ def evaluated(node: ast.AST, scope: Mapping[str, Any]) -> Any:
         case ast.Name():
             return scope[node.id]
         case ast.BinOp():
-            return _BINARY[type(node.op)](*(evaluated(v, scope) for v in (node.left, node.right)))
+            pair = [evaluated(v, scope) for v in (node.left, node.right)]
+            try:
+                return _BINARY[type(node.op)](*pair)
+            except ArithmeticError as error:
+                raise InputError(
+                    "A formula computes finite numbers. "
+                    f"Received: an operation on {pair[0]!r:.40} and {pair[1]!r:.40} ({error})."
+                ) from error
         case ast.UnaryOp():
             return _UNARY[type(node.op)](evaluated(node.operand, scope))
         case ast.Compare():
@@ -144,22 +160,46 @@ def tree_of(text: Any, known: Collection[str], entries: Sequence[str]) -> ast.ex
     rule = "A plant as text has one formula a state, such as `2*sin(x1) + 8*u1`"
     if not isinstance(text, str):
         raise InputError(f"{rule}. Received: {type(text).__name__} among the formulas.")
+    source = text.replace("^", "**").strip()
     try:
-        tree = ast.parse(text.replace("^", "**").strip(), mode="eval")
-    except SyntaxError as error:
-        raise InputError(f"{rule}. Received: `{text}` ({error.msg}).") from None
+        tree = ast.parse(source, mode="eval")
+    except UNREADABLE as error:
+        reason = error.msg if isinstance(error, SyntaxError) else str(error) or "nested too deep"
+        raise InputError(f"{rule}. Received: `{text:.80}` ({reason}).") from None
+    if _depth(tree) > DEEPEST:
+        raise InputError(
+            f"{rule}, with at most {DEEPEST} operations in one another. Received: `{text:.80}`."
+        )
     known = {*KNOWN, *known}
     for node in ast.walk(tree):
-        number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
-        if not isinstance(node, _PARTS) or (isinstance(node, ast.Constant) and not number):
+        if not _is_part(node):
+            part = ast.get_source_segment(source, node) if isinstance(node, ast.expr) else None
             raise InputError(
                 f"{rule}: numbers, states, controls, `+ - * / ^` and functions. "
-                f"Received: `{ast.unparse(node) if isinstance(node, ast.expr) else text}`."
+                f"Received: `{part or text:.80}`."
             )
         if isinstance(node, ast.Name) and node.id not in known:
             hint = did_you_mean(node.id, [*entries, *KNOWN])
             raise InputError(
                 f"A formula is about {', '.join(entries)} (`states=` and `controls=` give other "
-                f"names).{hint} Received: `{node.id}` in `{text}`."
+                f"names).{hint} Received: `{node.id}` in `{text:.80}`."
             )
     return tree.body
+
+
+def _is_part(node: ast.AST) -> bool:
+    """Return whether a formula may have such a node."""
+    match node:
+        case ast.Constant():
+            return type(node.value) is float or (type(node.value) is int and abs(node.value) < HUGE)
+        case ast.Call():
+            return isinstance(node.func, ast.Name)
+    return isinstance(node, _PARTS)
+
+
+def _depth(tree: ast.AST) -> int:
+    """Return the number of levels of a tree."""
+    level, depth = [tree], 0
+    while level:
+        level, depth = [child for node in level for child in ast.iter_child_nodes(node)], depth + 1
+    return depth

@@ -117,8 +117,8 @@ def _undescribed(function: Any) -> UnsupportedError:
     name = function.__name__
     named = f"np.{name}" if hasattr(np, name) else name
     return UnsupportedError(
-        f"`{named}` is not described yet: write it with functions that are, which the page on closed "
-        "loops lists"
+        f"`{named}` is not described yet: write it with functions that are, which the page on "
+        "closed loops lists"
     )
 
 

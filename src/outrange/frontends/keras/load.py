@@ -284,8 +284,8 @@ def _check_runs(network: Network, predict_one: Callable, x: np.ndarray) -> None:
     except Exception as error:
         raise ModelError(
             f"Model `{network.name}` fails when Keras runs it on one input (its symbols are fine): "
-            f"make `model.predict` run, on this backend ({keras().backend.backend()}) or on another "
-            "one, by the environment variable KERAS_BACKEND. "
+            f"make `model.predict` run, on this backend ({keras().backend.backend()}) or on "
+            "another, by the environment variable KERAS_BACKEND. "
             f"Received: {type(error).__name__}: {first_line(error)[:300]}"
         ) from error
 

@@ -230,7 +230,7 @@ class FlowSearch:
         self._told = now
         self.progress(
             VerifyProgress(
-                self.clock.seconds, self.boxes + boxes, -np.inf, self._nearest(), boxes
+                self.clock.seconds, self.boxes + boxes, None, self._nearest(), boxes
             )
         )  # fmt: skip
 
