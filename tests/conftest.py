@@ -120,9 +120,9 @@ class RealTime:
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(
-            f"A test reads real time (`time.{name}`). Mark it `wallclock` if it is about processes, "
-            "signals, executors or servers; else let the thread that reads run in a copy of the "
-            "caller's context."
+            f"A test reads real time (`time.{name}`). Mark it `wallclock` if it is about "
+            "processes, signals, executors or servers; else run the thread that reads in a copy of "
+            "the caller's context."
         )
 
 

@@ -266,3 +266,15 @@ def test_on_the_command_line(tmp_path, capsys):
     assert (tmp_path / "a").read_text().startswith("start,stop,x1_lo")
     base[base.index("0.05")] = "never"
     assert run([*base, "--spec", "always: x[0] <= 1"]) != 0
+
+
+def test_modes_work_in_continuous_time():
+    """The docstring said that they are refused."""
+    found = outrange.closed_loop(
+        {0: lambda x: [-1.0 + 0 * x[0]], 1: lambda x: [1.0 + 0 * x[0]]},
+        lambda x, u: [u[0]], ([0.5, 0], [0.6, 0]), steps=4, dt=0.25, mode="phase",
+        memory=lambda x, y: [np.where(x[0] > 0.2, x[1], 1.0)], states=["height", "phase"],
+        spec=(x[0] >= -0.5).always(),
+    )  # fmt: skip
+    assert found.status == "HOLDS"
+    assert "modes or choices" not in " ".join(outrange.closed_loop.__doc__.split())

@@ -288,12 +288,17 @@ class LoopSearch:
         return LoopTrajectory(
             x, np.concatenate([x[None], lo]), np.concatenate([x[None], hi]), controls[0],
             rest[0].reshape(times, w), rest[1], rest[2].reshape(steps, c) if c else rest[2],
-            self._broken_at(witness), model, reproduced,
+            self.broken_at or 0, model, reproduced,
         )  # fmt: skip
 
-    def _broken_at(self, witness: Witness) -> int:
-        """The first step by which a way to break the specification is complete."""
-        middle = 0.5 * witness.lo + 0.5 * witness.hi
+    @property
+    def broken_at(self) -> int | None:
+        """First step at which the witness has broken the specification; None without one."""
+        witness = self.witness
+        if witness is None:
+            return None
+        with np.errstate(invalid="ignore"):  # Later states may overflow.
+            middle = 0.5 * witness.lo + 0.5 * witness.hi
         flat = np.concatenate([witness.x, middle])[None]
         for part in self.tubes.parts:
             if value(part.formula, flat)[0] <= 0:

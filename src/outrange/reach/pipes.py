@@ -26,6 +26,9 @@ LEAST, BROKEN, SHARE = 8.0, 1.0, 0.5
 """Seconds for the pipe where no `tol` was asked for: at least, where the specification is broken
 (so that nobody waits for more than the trajectory), and as a share of what the verdict took."""
 
+REACH = 8.0
+"""Seconds at most until the pipe of a broken specification is finite up to the violation."""
+
 SURVEY = 5.0
 """Seconds for the first box of every step, at least."""
 
@@ -55,6 +58,9 @@ class LoopState(Protocol):
     points: np.ndarray
     states: np.ndarray
     controls: np.ndarray
+
+    @property
+    def broken_at(self) -> int | None: ...
 
     def nearest(self) -> float | None: ...
 
@@ -134,7 +140,29 @@ def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
     if len(search.tubes.waiting) <= MANY_BOXES:
         tubes.done, tubes.waiting = list(search.tubes.done), list(search.tubes.waiting)
     seen, enough = hull(search.states), LOOSE if tol is None else tol
-    far = len(search.graph.nodes) > MANY_NODES or is_curved(search.graph)
+    try:
+        _narrow(search, tubes, seen, enough, seconds)
+        _bound_violation(search, tubes, seen)
+    except InputError:
+        # The plant may not be defined somewhere; nothing is known after that.
+        return Bounds.of(tubes)
+    search.boxes += tubes.boxes
+    bounds = Bounds.of(tubes)
+    near = LOOSE if _is_far(search) else 1e-6
+    done = looseness(tubes, *seen) <= (near if tol is None else tol)
+    if clock.left > 0 and not tubes.trouble and not done:
+        _meet_unrolled(search, bounds, tol, clock)
+    return bounds
+
+
+def _narrow(
+    search: LoopState,
+    tubes: Tubes,
+    seen: tuple[np.ndarray, np.ndarray],
+    enough: float,
+    seconds: float,
+) -> None:
+    """Take every box to the end, then cut boxes until the pipe is narrow or the time is over."""
     try:
         # Without a specification every box is taken to the end.
         with deadline(min(max(SURVEY, seconds), search.clock.left)):
@@ -148,20 +176,33 @@ def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
             tubes.done = list(search.tubes.done)
         # A small piecewise-linear loop is exact once it is unrolled.
         with deadline(part):
-            while far and attempt(lambda: refine(tubes, *seen, enough), "the cuts of the pipe"):
+            while _is_far(search) and attempt(
+                lambda: refine(tubes, *seen, enough), "the cuts of the pipe"
+            ):
                 pass
     except (OutOfTime, SearchFailedError):
         pass
-    except InputError:
-        # The plant may not be defined somewhere; nothing is known after that.
-        return Bounds.of(tubes)
-    search.boxes += tubes.boxes
-    bounds = Bounds.of(tubes)
-    near = LOOSE if far else 1e-6
-    done = looseness(tubes, *seen) <= (near if tol is None else tol)
-    if clock.left > 0 and not tubes.trouble and not done:
-        _meet_unrolled(search, bounds, tol, clock)
-    return bounds
+
+
+def _is_far(search: LoopState) -> bool:
+    """Return whether the loop unrolled is too large or too curved to be solved exactly."""
+    return len(search.graph.nodes) > MANY_NODES or is_curved(search.graph)
+
+
+def _bound_violation(search: LoopState, tubes: Tubes, seen: tuple[np.ndarray, np.ndarray]) -> None:
+    """Cut boxes until the states are bounded up to the step that breaks the specification."""
+    step = search.broken_at
+    if step is None or tubes.waiting:
+        return
+    lo, hi = (end[: step + 1] for end in seen)
+    try:
+        with deadline(min(REACH, search.clock.left)):
+            while not np.isfinite(looseness(tubes, lo, hi)) and attempt(
+                lambda: refine(tubes, lo, hi), "the cuts of the pipe"
+            ):
+                pass
+    except (OutOfTime, SearchFailedError):
+        pass
 
 
 def _sharpen(tubes: Tubes, near: float, enough: float) -> None:

@@ -47,8 +47,8 @@ def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float =
 
     Args:
         tubes: The boxes.
-        seen_lo: `(steps + 1, n)` least values of trajectories.
-        seen_hi: `(steps + 1, n)` largest.
+        seen_lo: `(k, n)` least values of trajectories, of all `steps + 1` states or the first `k`.
+        seen_hi: `(k, n)` largest.
         near: What is near enough, relative to the width seen.
 
     Returns:
@@ -78,7 +78,8 @@ def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float =
 
 def _over(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
     """How far each box goes beyond what was seen, relative to that: `(boxes, entries)`."""
-    lo, hi = (np.stack([box.states[end] for box in tubes.done]) for end in (0, 1))
+    steps = len(seen_lo)
+    lo, hi = (np.stack([box.states[end, :steps] for box in tubes.done]) for end in (0, 1))
     width = np.maximum(seen_hi - seen_lo, 1e-9 * np.maximum(np.abs(seen_hi), 1e-9))
     with np.errstate(invalid="ignore", over="ignore"):
         over = np.maximum((seen_lo - lo) / width, (hi - seen_hi) / width)

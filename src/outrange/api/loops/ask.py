@@ -92,7 +92,7 @@ def closed_loop(
         choice: In discrete time, the values that the plant's `c` may take at every step:
             `[-1, 0, 1]`; a list of such lists for several.
         mode: The state whose value says which of several controllers acts, its name or place; the
-            plant says what it is next.
+            plant returns its next value, with `dt` the function `memory` does.
         memory: What the controller remembers until it is asked again: a function of what it returns
             `y`, of `(x, y)` or `(t, x, y)` to the next values of the last states, about which the
             plant then says nothing.
@@ -119,7 +119,7 @@ def closed_loop(
         InputError: An argument breaks a rule; the message says which.
         ModelError: The controller cannot be read.
         UnsupportedError: The plant computes what is not described; with `dt`, the loop has
-            modes or choices.
+            choices, or a mode that `memory` does not update.
 
     Example:
         >>> from outrange import closed_loop, linear_plant, x

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from ..flow import Cover
@@ -47,3 +49,19 @@ def helps(system: FlowSystem, cover: Cover | None, seen: Seen, asked: bool) -> t
         found.append("A simulated trajectory breaks it, but no enclosure of it proves that yet.")
     found.append(f"More time, or fewer steps, may {'decide' if asked else 'bound'} it.")
     return tuple(found)
+
+
+def safe_until(cover: Cover | None, proved: bool, end: Fraction) -> float:
+    """Return the last time up to which no piece is open, or -1 if one is from the start.
+
+    Args:
+        cover: What was tried; None where nothing was.
+        proved: Whether the specification holds for the whole initial set.
+        end: The last time of the loop.
+    """
+    if not proved and (cover is None or not len(cover.lo)):
+        return -1.0
+    first = None if proved or cover is None else cover.undecided
+    if first is None:
+        return float(end)
+    return float(first) if first else -1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..flow.spread.batches import Reporting
 from ..seen import KEPT, NO_STATE
 from ..specification import Trajectory
 from ..zones import unreached, zones
-from .advice import helps
+from .advice import helps, safe_until
 from .attack import enclosed, initial_points, more, nothing_seen, seen, sharper
 from .claims import TimedClaim, claimed, warned, window
 from .contradictions import check_claim, check_seen
@@ -38,6 +39,9 @@ AIMED = 120.0
 
 BROKEN, BROKEN_SHARE = 1.0, 0.25
 """The same for a pipe where the specification is broken."""
+
+REACH = 8.0
+"""Seconds at most until the pipe of a broken specification reaches the time of the violation."""
 
 TIGHT = 0.1
 """A pipe is near enough where remainders are this share of each width; `tol` says another one."""
@@ -190,20 +194,40 @@ class FlowSearch:
             least, share = (BROKEN, BROKEN_SHARE) if broken else (LEAST, SHARE)
             seconds = max(least, share * self.clock.seconds)
             seconds = min(seconds, self.clock.left)
-        whole = self._cover(None, tol, seconds)
-        old = self.decided
-        if old is None or min(whole.pipe.reached) >= min(old.pipe.reached):
-            self.cover = whole
+        self._keep(self._cover(None, tol, seconds))
+        if self.witness is not None:
+            self._bound_until(self.witness.time)
+
+    def _bound_until(self, time: float) -> None:
+        """Bound the states up to the violation, if the pipe to the end stops before it."""
+        system, cover = self.system, self.cover
+        periods = min(max(1, ceil(time / float(system.dt))), system.horizon)
+        is_short = cover is None or min(cover.pipe.reached) < periods * system.dt
+        if is_short and self.reason != "interrupted" and self.clock.left > 0:
+            self._keep(self._cover(None, None, min(REACH, self.clock.left), periods=periods))
+
+    def _keep(self, cover: Cover) -> None:
+        """Take over a cover whose pipes are at least as long as those of the present one."""
+        old = self.cover
+        if old is None or min(cover.pipe.reached) >= min(old.pipe.reached):
+            self.cover = cover
 
     def _cover(
-        self, asked: Decide | None, tol: float | None, seconds: float | None, most: int = TURNS[-1]
+        self,
+        asked: Decide | None,
+        tol: float | None,
+        seconds: float | None,
+        most: int = TURNS[-1],
+        periods: int | None = None,
     ) -> Cover:
         def room(spent: float) -> float:
+            if periods is not None:
+                return 0.0
             return max(LEAST, SHARE * spent) if tol is None else AIMED
 
         system = self.system
         cover = decide_by_splits(
-            system.plant, system.sampled, system.boxes(), system.dt, system.horizon,
+            system.plant, system.sampled, system.boxes(), system.dt, periods or system.horizon,
             None if asked is None else Reporting(asked, self.report), seconds,
             disturbance=system.disturbance, tighten=room, tight=TIGHT if tol is None else tol,
             most=most, since=None if asked is None else self.decided,
@@ -234,20 +258,6 @@ class FlowSearch:
             )
         )  # fmt: skip
 
-    def _safe_until(self) -> float | None:
-        """The last time up to which nothing is open."""
-        if self.claim is None:
-            return None
-        if self.proved:
-            return float(self.system.end)
-        cover = self.decided
-        if cover is None or not len(cover.lo):
-            return -1.0
-        first = cover.undecided
-        if first is None:
-            return float(self.system.end)
-        return -1.0 if first == 0 else float(first)
-
     def _answer(self) -> Loop:
         system, found, cover = self.system, self.found, self.decided
         asked = self.claim is not None
@@ -271,7 +281,7 @@ class FlowSearch:
             margin=margin,
             nearest=self._nearest() if asked and found.far.size else None,
             reason=self.reason,
-            safe_until=self._safe_until(),
+            safe_until=safe_until(cover, self.proved, system.end) if asked else None,
             covered=1.0 if self.proved else 0.0 if cover is None else cover.share,
             helps=helps(system, cover if asked else self.cover, found, asked) if open_ else (),
             warnings=(*self.warnings, *unreached(named, system.states, pipe)),
