@@ -5,11 +5,9 @@ import ast
 from architecture.source import ROOT, files, name, nodes
 
 
-FILE, FUNCTION, LINE = 300, 60, 100
+FILE, FUNCTION, LINE = 450, 60, 100
 
-LONG_FILES: dict[str, str] = {
-    "graph/builder.py": "one class: the whole vocabulary that front-ends speak",
-}
+LONG_FILES: dict[str, str] = {}
 """File to the reason why it may be longer."""
 
 LONG_FUNCTIONS: dict[str, str] = {}

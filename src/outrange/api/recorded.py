@@ -1,26 +1,36 @@
-"""Provenance: every public question writes down what it was asked."""
+"""Decorators of public questions: provenance, and budgets of counted work.
+
+A budget gives the same answer on every machine, which no time limit can.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
 from inspect import BoundArguments, signature
+from numbers import Real
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from ..answers.answer import Answer
-from ..core import VERSION, Provenance, value_digest
+from ..core import VERSION, InputError, Provenance, value_digest
+from ..core.clock import CountedTime, time_source
+from ..executors.cores import on_cores
 from ..live import followed
 from ..live.follow import wrong_arguments
-from .budget import with_budget
 
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 APART = frozenset("model model_a model_b build property progress file executor resume".split())
 """Arguments that an answer tells by their own hashes, or that change nothing in it."""
+
+DIVIDING = ("executor", "resume")
+"""Arguments that divide a question among processes, whose order of work is not fixed."""
 
 LONGEST = 80
 """Characters of an argument that is shown as it was written; of others their hash is."""
@@ -52,6 +62,51 @@ def recorded(ask: Ask) -> Ask:
         return answer if semantics is None else as_asked(answer, arithmetic=semantics)
 
     return cast(Ask, call)
+
+
+@contextmanager
+def counted_work() -> Iterator[None]:
+    """Count work instead of time, on one thread."""
+    from ..search.common.parallel import single_blas_thread
+
+    with time_source(CountedTime("units")), on_cores(1), single_blas_thread():
+        yield
+
+
+def with_budget(ask: Ask) -> Ask:
+    """Let a question take `budget`: inside, a second of its time limit is a unit of work.
+
+    Args:
+        ask: A public question with a parameter `budget` beside `time_limit`.
+    """
+
+    @wraps(ask)
+    def call(*args: Any, budget: float | None = None, **options: Any) -> Any:
+        if budget is None:
+            return ask(*args, **options)
+        _check(budget, options)
+        with counted_work():
+            return ask(*args, **(options | {"time_limit": float(budget)}))
+
+    return cast(Ask, call)
+
+
+def _check(budget: Any, options: dict[str, Any]) -> None:
+    """Refuse a budget that is no positive number, or that stands beside what it excludes."""
+    is_number = isinstance(budget, Real) and not isinstance(budget, bool)
+    if not is_number or not 0.0 < float(budget) < math.inf:
+        raise InputError(f"`budget` is a positive, finite number. Received: budget={budget!r}.")
+    if options.get("time_limit") is not None:
+        raise InputError(
+            "A question has a `budget` (the same answer on every machine) or a `time_limit`, not "
+            f"both. Received: budget={budget!r}, time_limit={options['time_limit']!r}."
+        )
+    for name in DIVIDING:
+        if options.get(name) is not None:
+            raise InputError(
+                f"`budget` counts the work of one process; `{name}` divides it among several. "
+                f"Pass `time_limit` instead. Received: budget={budget!r} with `{name}`."
+            )
 
 
 def question(title: str, hears: bool = True) -> Callable[[Ask], Ask]:

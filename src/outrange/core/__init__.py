@@ -30,8 +30,7 @@ from .formula import (
     Or as Or,
 )
 from .input_domain import InputDomain as InputDomain
-from .installs import pip_install as pip_install
-from .near import did_you_mean as did_you_mean
+from .messages import did_you_mean as did_you_mean, pip_install as pip_install
 from .region import (
     DeclaredNetwork as DeclaredNetwork,
     DeclaredTensor as DeclaredTensor,

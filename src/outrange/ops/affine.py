@@ -233,9 +233,7 @@ def gather_sum(
     index = np.asarray(index, np.int64)
     present = index >= 0
     weight = np.where(present, np.broadcast_to(np.asarray(weight, np.float64), index.shape), 0.0)
-    source = np.maximum(index, 0)
-    size_of = np.abs(weight)
-    m = len(index)
+    source, size_of, m = np.maximum(index, 0), np.abs(weight), len(index)
 
     def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
         x = xs[0]

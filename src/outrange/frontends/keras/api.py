@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core import ModelError, pip_install
-from ...core.near import did_you_mean
+from ...core.messages import did_you_mean
 
 
 BACKENDS = ("tensorflow", "jax", "torch")
