@@ -78,6 +78,7 @@ def test_what_is_false_has_no_tree():
     assert written(ScriptedPool(Scripted()), network, box, false) is None
 
 
+@pytest.mark.wallclock
 def test_the_deadline_ends_it_while_a_worker_hangs():
     network, box, _, _, goals = asked(0)
     with pytest.raises(OutOfTime), deadline(0.3):

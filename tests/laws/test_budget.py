@@ -22,7 +22,7 @@ BUDGET = 0.3
 
 BOX = (-0.5, 0.5)
 
-MODELS = list(zoo.MODELS)[:: cases(11, 3)]
+MODELS = list(zoo.MODELS)[:: cases(17, 3)]
 
 
 def ask_range(network):

@@ -23,6 +23,9 @@ BALL = 100
 COMPILED = 1 / 14
 """A product of back-substitution in the compiled kernel, which computes eight at a time."""
 
+MODEL = 3e5
+"""A product of Taylor models, beside its terms: some thirty array operations."""
+
 PIVOT = 20
 """A coefficient of a small linear program of an exact leaf, or of a large one per iteration."""
 

@@ -25,7 +25,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ...core import gamma
+from ...core import gamma, work
+from ...core.clock import charge
 from ...ops import Affine, Rearrange
 from .frame import MonomialFrame
 
@@ -130,6 +131,7 @@ def multiply(a: Models, b: Models) -> Models:
     """`a * b`, entry by entry."""
     frame = a.frame
     most = frame.product[3]
+    charge(work.MODEL + work.TERM * len(a.coef) * a.coef.shape[1] * len(frame.product[0]))
     a0, b0 = a.coef[..., :: frame.width], b.coef[..., :: frame.width]
     by_a, by_b = _toeplitz(a0, frame), _toeplitz(b0, frame)
     if frame.order == 2 and a0.size >= MANY:
