@@ -70,23 +70,28 @@ def _to_edge(points: np.ndarray, weights: np.ndarray, kept: np.ndarray) -> np.nd
         kept = smaller
 
 
-def is_beyond(star: Star, y: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Return whether outputs are proved to lie beyond a piece, in one of some directions.
+class Separation:
+    """The proof that outputs lie beyond a piece, in one of some directions.
 
     Args:
         star: The piece.
-        y: Outputs, `(n, outputs)`.
-        along: Directions, `(k, outputs)`.
-
-    Returns:
-        `(n,)`.
+        along: Directions, `(k, outputs)`; None for those of `directions`.
     """
-    if not len(along) or not np.isfinite([*star.error, *star.images.ravel()]).all():
-        return np.zeros(len(y), bool)
-    size = np.maximum(np.abs(star.images).max(axis=0), np.abs(y)) @ np.abs(along).T
-    room = np.abs(along) @ star.error + gamma(4 * y.shape[1] + 16) * size
-    far = y @ along.T - (star.images @ along.T).max(axis=0)
-    return (far > room * (1.0 + 1e-14) + 1e-290).any(axis=1)
+
+    def __init__(self, star: Star, along: np.ndarray | None = None) -> None:
+        finite = np.isfinite(star.error).all() and np.isfinite(star.images).all()
+        along = directions(star) if along is None else along
+        self.along = along.T if finite else along[:0].T
+        self.end = (star.images @ self.along).max(axis=0)
+        self.size = np.abs(star.images).max(axis=0)
+        self.room = star.error @ np.abs(self.along)
+        self.gamma = gamma(4 * len(star.center) + 16)
+
+    def is_beyond(self, y: np.ndarray) -> np.ndarray:
+        """Return whether each output `(n, outputs)` is proved to lie beyond the piece, `(n,)`."""
+        size = np.maximum(self.size, np.abs(y)) @ np.abs(self.along)
+        room = (self.room + self.gamma * size) * (1.0 + 1e-14) + 1e-290
+        return np.asarray((y @ self.along - self.end > room).any(axis=1))
 
 
 class FixedPoint:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError, down, up
-from .membership import FixedPoint, directions, is_beyond, nearest, shared_face
+from .membership import FixedPoint, Separation, nearest, shared_face
 from .star import Star
 
 
@@ -130,11 +130,11 @@ class StarUnion:
             near = np.flatnonzero(((lo[i] <= y) & (y <= hi[i])).all(axis=1) & ~reached)
             if not near.size:
                 continue
-            piece, proof, along = self._tests(int(i))
-            if proof is not None:
-                reached[near] = proof.is_reached(y[near], piece.corners.mean(axis=0))
-            near = near[~reached[near]]
-            open_[near] |= ~is_beyond(piece, y[near], along)
+            middle, proof, apart = self._tests(int(i))
+            near = near[~apart.is_beyond(y[near])]
+            if proof is not None and near.size:
+                reached[near] = proof.is_reached(y[near], middle)
+            open_[near] = True
         return np.where(reached, INSIDE, np.where(open_, OPEN, OUTSIDE))
 
     @cached_property
@@ -144,15 +144,15 @@ class StarUnion:
         return frozenset(row.tobytes() for row in np.asarray(rows, np.float64) + 0.0)
 
     @cached_property
-    def _known_tests(self) -> dict[int, tuple[Star, FixedPoint | None, np.ndarray]]:
+    def _known_tests(self) -> dict[int, tuple[np.ndarray, FixedPoint | None, Separation]]:
         return {}
 
-    def _tests(self, i: int) -> tuple[Star, FixedPoint | None, np.ndarray]:
-        """Return a piece, its proof that outputs are attained (if it has one), and directions."""
+    def _tests(self, i: int) -> tuple[np.ndarray, FixedPoint | None, Separation]:
+        """Return the middle of a piece, and the proofs of what it attains, if any, and does not."""
         if i not in self._known_tests:
             piece, (lo, hi) = self.pieces[i], self._ends
             proof = FixedPoint([piece]) if self._is_provable(i, hi[i] - lo[i]) else None
-            self._known_tests[i] = piece, proof, directions(piece)
+            self._known_tests[i] = piece.corners.mean(axis=0), proof, Separation(piece)
         return self._known_tests[i]
 
     def _is_provable(self, i: int, scale: np.ndarray) -> bool:
@@ -167,7 +167,7 @@ class StarUnion:
         provable = np.array([self._is_provable(int(i), hi[i] - lo[i]) for i in near], bool)
         open_: list[tuple[Star, np.ndarray]] = []
         for i in near[provable]:
-            star, proof, _ = self._tests(int(i))
+            star, (_, proof, _) = self.pieces[i], self._tests(int(i))
             weights, beyond = _beyond(star, y, scale[i])
             if beyond or proof is None:
                 continue
@@ -248,7 +248,8 @@ def _beyond(star: Star, y: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, b
         return np.zeros(len(star.images)), False
     weights = nearest(star.images, y, scale)
     apart = (y - weights @ star.images) / scale
-    return weights, bool(is_beyond(star, y[None], (apart * (scale.min() / scale))[None])[0])
+    along = (apart * (scale.min() / scale))[None]
+    return weights, bool(Separation(star, along).is_beyond(y[None])[0])
 
 
 def _inputs_near(
