@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.clock import charge
 from .cholesky import Cholesky
 from .products import Products
 
@@ -110,6 +111,7 @@ class Direction:
         inner += other
         inner += other.T
         m = len(inner)
+        charge(m * m * (3 * len(x) + m / 3))
         out = np.empty((m + 1, m + 1))
         out[1:, 1:] = inner
         out[0, 0] = x[0] * p[0]
