@@ -102,8 +102,8 @@ class Once(keras.callbacks.Callback):
         self.monitor = monitor
 
     def on_epoch_end(self, epoch, logs=None):
-        self.monitor.time.allows_measurement = lambda *a, **k: epoch == 0
-        self.monitor.time.allows_comparison = lambda: False
+        self.monitor.time_share.allows_measurement = lambda *a, **k: epoch == 0
+        self.monitor.time_share.allows_comparison = lambda: False
 
 
 class Clocks:

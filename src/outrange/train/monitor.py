@@ -116,7 +116,7 @@ class RangeMonitor(keras().callbacks.Callback):
                 f"Received: {rows[0]} rows of inputs and {rows[1]} of targets."
             )
         self.share, self.layers, self.warn, self.prefix = float(share), layers, warn, prefix
-        self.time = TimeShare(self.share, 1)
+        self.time_share = TimeShare(self.share, 1)
         self.known: dict[str, float] = {}
         self.said: set[str] = set()
         self.alarms: set[str] = set()
@@ -125,14 +125,14 @@ class RangeMonitor(keras().callbacks.Callback):
     @property
     def spent(self) -> float:
         """Seconds of processor time spent so far."""
-        return self.time.spent
+        return self.time_share.spent
 
     # ---- what Keras calls -------------------------------------------------------------------
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Read the model's structure, and compare it with the model and the data."""
         planned = self.params or {}
-        self.time = TimeShare(self.share, planned.get("epochs") or 1)
+        self.time_share = TimeShare(self.share, planned.get("epochs") or 1)
         self.watched = Watched(
             self.model, self.x, self.y, prefix=self.prefix, layers=self.layers,
             compared=self.share == 1.0,
@@ -140,15 +140,15 @@ class RangeMonitor(keras().callbacks.Callback):
         self.known, self.over, self.closed = {}, False, False
         variables = self.model.trainable_variables
         self.variable = variables[-1] if variables else None
-        self.time.has_read()
+        self.time_share.has_read()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure if it is time, and write the numbers into `logs`."""
         if self.variable is not None:
             # Waits for pending backend work, so that its time is not attributed to this callback.
             keras().ops.convert_to_numpy(self.variable)
-        self.time.has_ended(epoch)
-        if epoch + 1 >= self.time.epochs or self.model.stop_training:
+        self.time_share.has_ended(epoch)
+        if epoch + 1 >= self.time_share.epochs or self.model.stop_training:
             self.close(epoch)
         else:
             self.look(epoch)
@@ -157,7 +157,7 @@ class RangeMonitor(keras().callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Take the last numbers of a training that was stopped by a callback behind this one."""
-        epoch, before = self.time.epoch, self.known
+        epoch, before = self.time_share.epoch, self.known
         if self.closed or epoch is None or before.get(f"{self.prefix}/epoch") == epoch:
             return
         self.close(epoch)
@@ -176,12 +176,12 @@ class RangeMonitor(keras().callbacks.Callback):
         """
         self.closed = True
         self.look(epoch)
-        if self.over or self.time.measured:
+        if self.over or self.time_share.measured:
             return
-        if self.time.allows_glance():
+        if self.time_share.allows_glance():
             self.measure(epoch, compared=False, linear=False)
         elif self.warn:
-            warnings.warn(self.time.told(), UserWarning, stacklevel=2)
+            warnings.warn(self.time_share.told(), UserWarning, stacklevel=2)
 
     def look(self, epoch: int) -> None:
         """Measure if there is time for it.
@@ -192,8 +192,8 @@ class RangeMonitor(keras().callbacks.Callback):
         if self.over:
             return
         known = self.watched.structure.compared
-        compared = not known and self.time.allows_comparison()
-        if compared or self.time.allows_measurement(known, last=self.closed):
+        compared = not known and self.time_share.allows_comparison()
+        if compared or self.time_share.allows_measurement(known, last=self.closed):
             self.measure(epoch, compared=compared, linear=True)
 
     def measure(self, epoch: int, *, compared: bool, linear: bool) -> None:
@@ -221,7 +221,7 @@ class RangeMonitor(keras().callbacks.Callback):
                 RangeWarning,
                 stacklevel=2,
             )
-        self.time.has_measured(start, usual=linear and not compared)
+        self.time_share.has_measured(start, usual=linear and not compared)
 
     def alarm(self, alarms: set[str]) -> None:
         """Warn if something has become provable since the last measurement.
