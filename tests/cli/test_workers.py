@@ -9,6 +9,9 @@ from cli.test_commands import save_onnx
 from outrange.cli.run import run
 
 
+pytestmark = pytest.mark.wallclock
+
+
 distributed = pytest.importorskip("distributed")
 
 

@@ -12,7 +12,7 @@ import pytest
 from cases import cases
 from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError
-from outrange.core import Box
+from outrange.core import Box, InternalErrorWarning
 from outrange.executors.pool import ExecutorPool
 from outrange.executors.seam import Workers, working_on
 from outrange.executors.working import working
@@ -133,7 +133,7 @@ def test_errors_of_a_task_are_told():
         def submit(self, work, /, *arguments, **options):
             return super().submit(lambda: 1 / 0)
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(InternalErrorWarning, match="ZeroDivisionError"):
         ask(net().graph, ExecutorPool(Full()))
 
 

@@ -13,6 +13,9 @@ from outrange.explorer.proved import KEPT, ProvedRanges
 from outrange.questions.output_range import output_range
 
 
+pytestmark = pytest.mark.wallclock
+
+
 SOURCE = ModelSource("net", "ab" * 32, "weights")
 
 

@@ -15,6 +15,9 @@ from outrange.search.kernel.binding import library
 from outrange.search.solve import solve
 
 
+pytestmark = pytest.mark.wallclock
+
+
 def _graph():
     rng = np.random.default_rng(3)
     b = Builder([Slot("x", (4,))])

@@ -20,6 +20,9 @@ from outrange.train.comparison.plan import Group
 from outrange.train.comparison.spread import Laps
 
 
+pytestmark = pytest.mark.wallclock
+
+
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 AND = np.array([0, 0, 0, 1])
 ASKED = {

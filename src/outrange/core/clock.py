@@ -33,6 +33,10 @@ READING = 1e-4
 """Seconds of counted time that a reading or a report of work adds for the code around it."""
 
 
+START = 1000.0
+"""Seconds at which counted time begins: as for a computer's clock, nothing happened just before."""
+
+
 class OutOfTime(BaseException):
     """The deadline has passed; bounds proved before it still hold."""
 
@@ -76,7 +80,7 @@ class CountedTime:
     """
 
     def __init__(self, unit: str = "s") -> None:
-        self.unit, self._seconds = unit, 0.0
+        self.unit, self._seconds = unit, START
 
     def read(self) -> float:
         """Advance by one reading, and return the time."""
