@@ -109,6 +109,12 @@ FREE = {
     "clipped wave": lambda t: relu(t, t.scale(t.apply("sin", t.x), 1, Fraction(-1, 2))),
     "relu of tanh": lambda t: relu(t, t.apply("tanh", t.x)),
     "log from 1 on": lambda t: _where(t, 1, t.scale(t.apply("log", t.x), 1, 1), t.x),
+    "ricker": lambda t: t.multiply(t.x, _exp(t, t.scale(t.x, Fraction(-0.37), Fraction(0.7)))),
+    "dose and response": lambda t: t.divide(
+        t.power(t.scale(t.x, Fraction(-1.3), Fraction(0.7)), 2),
+        t.scale(t.power(t.scale(t.x, Fraction(-1.3), Fraction(0.7)), 2), 1, Fraction(0.3)),
+    ),
+    "arrhenius": lambda t: _exp(t, t.combine([(Fraction(-2.3), t.power(t.x, -1))], Fraction(0.7))),
     "a pole inside": lambda t: t.divide(t.one, t.scale(t.x, 1, -1)),
     "hat": lambda t: t.multiply(
         _exp(t, t.scale(t.power(t.x, 2), -1)), t.scale(t.power(t.x, 2), -1, 1)

@@ -7,12 +7,13 @@ numbers (an `if`, a loop until something holds) is refused, since it is called o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
 
-from ...core import UnsupportedError
+from ...core import InputError, UnsupportedError
 from ...graph import Builder, Operand, Value
 from .calls import FUNCTIONS, UFUNCS
 
@@ -20,6 +21,16 @@ from .calls import FUNCTIONS, UFUNCS
 IN_PLACE = (
     "The function changes an array in place, which may be one of its arguments. Make a new one: "
     "`x = x + 0.1 * u`, or `return [x[0] + 0.1 * u[0], x[1]]`"
+)
+
+CLIPPING = {
+    "maximum": (-np.inf,), "fmax": (-np.inf,), "minimum": (np.inf,), "fmin": (np.inf,),
+    "clip": (-np.inf, np.inf),
+}  # fmt: skip
+"""Functions to the infinite ends that stand for no end."""
+
+NOT_FINITE = (
+    "Its numbers must be finite; look for a division by 0 and for missing data. Received: {}"
 )
 
 
@@ -92,13 +103,14 @@ class Symbol:
             raise UnsupportedError(IN_PLACE)
         if rule is None or method != "__call__" or options:
             raise _undescribed(ufunc)
-        return called(self.value.builder, rule, *inputs)
+        return called(self.value.builder, rule, *inputs, ends=CLIPPING.get(ufunc.__name__, ()))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         rule = FUNCTIONS.get(function.__name__)
         if rule is None:
             raise _undescribed(function)
-        return wrapped(rule(self.value.builder, unwrapped, *args, **options))
+        read = partial(unwrapped, ends=CLIPPING.get(function.__name__, ()))
+        return wrapped(rule(self.value.builder, read, *args, **options))
 
     def sum(self, axis: Any = None) -> Any:
         b = self.value.builder
@@ -182,9 +194,9 @@ for _name in (
     setattr(Symbol, _name, _unary(_name))
 
 
-def called(b: Builder, rule: Any, *inputs: Any) -> Any:
-    """A rule of operands applied to what a function passed."""
-    return wrapped(rule(b, *(unwrapped(b, x) for x in inputs)))
+def called(b: Builder, rule: Any, *inputs: Any, ends: Sequence[float] = ()) -> Any:
+    """Apply a rule of operands to the arguments of a function; see `unwrapped`."""
+    return wrapped(rule(b, *(unwrapped(b, x, ends) for x in inputs)))
 
 
 def wrapped(found: Any) -> Any:
@@ -194,16 +206,22 @@ def wrapped(found: Any) -> Any:
     return Symbol(found) if isinstance(found, Value) else found
 
 
-def unwrapped(b: Builder, x: Any) -> Operand:
-    """A symbol, numbers, or a list of both, as one operand.
+def unwrapped(b: Builder, x: Any, ends: Sequence[float] = ()) -> Operand:
+    """Return a symbol, numbers, or a list of both as one operand.
+
+    Args:
+        b: The builder.
+        x: What a function passes.
+        ends: Numbers that need not be finite.
 
     Raises:
+        InputError: A number is NaN, or infinite where that is not allowed.
         UnsupportedError: It holds something that is no number.
     """
     if isinstance(x, Symbol):
         return x.value
     if isinstance(x, list | tuple) or (isinstance(x, np.ndarray) and x.dtype == object):
-        parts = [unwrapped(b, part) for part in x]
+        parts = [unwrapped(b, part, ends) for part in x]
         shapes = {tuple(part.shape) for part in parts}
         if len(shapes) > 1:
             raise UnsupportedError(
@@ -211,6 +229,10 @@ def unwrapped(b: Builder, x: Any) -> Operand:
             )
         return b.structural(lambda a: np.stack(a) if a else np.zeros(0, np.int32), parts)
     try:
-        return np.asarray(x, np.float64)
+        found = np.asarray(x, np.float64)
     except (TypeError, ValueError):
         raise UnsupportedError(f"A number is needed in place of a {type(x).__name__}") from None
+    bad = ~np.isfinite(found) & ~np.isin(found, ends)
+    if bad.any():
+        raise InputError(NOT_FINITE.format(found[bad].flat[0]))
+    return found

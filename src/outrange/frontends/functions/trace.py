@@ -12,7 +12,9 @@ import numpy as np
 
 from ...core import InputError, OutrangeError, UnsupportedError
 from ...graph import Builder, Operand, Value
-from .symbol import Symbol, unwrapped
+from ...graph.graph import Node
+from ...ops import Affine, Rearrange, Step
+from .symbol import NOT_FINITE, Symbol, unwrapped
 
 
 FRAMEWORKS = ("keras", "jax", "torch", "tensorflow")
@@ -38,7 +40,7 @@ def trace(
         given: What each operand holds, in the singular, for messages: "state".
 
     Raises:
-        InputError: It returns something of another size.
+        InputError: It returns something of another size, or holds a number that is not finite.
         UnsupportedError: It computes something that is not described.
     """
     try:
@@ -66,6 +68,30 @@ def trace(
     return flat if isinstance(flat, Value) else b.constant_value(np.asarray(flat, np.float64))
 
 
+def _refuse_infinite(nodes: Sequence[Node], first: int, found: Operand) -> None:
+    """Refuse a number that is not finite: in an operation of a framework, or as a result.
+
+    A comparison with infinity, as in `nan_to_num`, is allowed.
+
+    Raises:
+        InputError: There is one.
+    """
+    numbers = [] if isinstance(found, Value) else [np.asarray(found, np.float64)]
+    used = {j for node in nodes if not isinstance(node.op, Step) for j in node.inputs}
+    for value, node in enumerate(nodes, first + 1):
+        op = node.op
+        if value not in used and not (isinstance(found, Value) and found.index == value):
+            continue
+        if isinstance(op, Affine):
+            numbers += [op.bias, op.apply(tuple(np.ones((1, n)) for n in op.sizes), False)]
+        elif isinstance(op, Rearrange):
+            numbers.append(op.fill[op.index < 0])
+    for each in numbers:
+        bad = ~np.isfinite(each)
+        if bad.any():
+            raise InputError(NOT_FINITE.format(each[bad].flat[0]))
+
+
 def _sizes(operands: Sequence[Operand], given: Sequence[str]) -> str:
     """How many numbers a function is called with, in a sentence; nothing without names."""
     sizes = [int(np.prod(x.shape)) for x in operands[: len(given)]]
@@ -88,7 +114,9 @@ def _by_framework(b: Builder, function: Callable, operands: Sequence[Operand]) -
         found = function(*arrays)
         return [stack(found) if isinstance(found, list | tuple) else found]
 
+    first = len(b.nodes)
     (found,) = read(b, flat, operands, ["float64"] * len(operands))
+    _refuse_infinite(b.nodes[first:], first, found)
     return found
 
 

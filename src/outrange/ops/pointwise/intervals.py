@@ -149,7 +149,36 @@ def sum_ends(node: Sum, known: dict[int, Bounds], shape: tuple[int, ...]) -> Bou
     if not node.terms:
         low, high = fraction_ends(node.constant)
         return np.full(shape, low), np.full(shape, high)
-    parts = []
+    lo, hi = _added(_parts(node, known))
+    square = _square_completed(node, known)
+    if square is not None:
+        lo, hi = np.maximum(lo, square[0]), np.minimum(hi, square[1])
+    return lo, hi
+
+
+def _square_completed(node: Sum, known: dict[int, Bounds]) -> Bounds | None:
+    """Return the ends of `a u^2 + b u + c` as `a (u + b / 2 a)^2 + c - b^2 / 4 a`, else None.
+
+    There `u` stands once, so that both ends are attained: of a denominator the sign shows.
+    """
+    if {m[1:] for m, _ in node.terms} != {()} or len({m[0][0] for m, _ in node.terms}) != 1:
+        return None
+    factors = {m[0][1]: c for m, c in node.terms}
+    if set(factors) != {1, 2}:
+        return None
+    a, b, base = factors[2], factors[1], node.terms[0][0][0][0]
+    square = _whole_power(_added([known[base], _numbers(b / (2 * a))]), 2)
+    return _added([_product(_numbers(a), square), _numbers(node.constant - b * b / (4 * a))])
+
+
+def _numbers(value: Fraction) -> tuple[np.float64, np.float64]:
+    low, high = fraction_ends(value)
+    return np.float64(low), np.float64(high)
+
+
+def _parts(node: Sum, known: dict[int, Bounds]) -> list[_Numbers]:
+    """Ends of every term of a sum, and of its constant."""
+    parts: list[_Numbers] = []
     for monomial, c in node.terms:
         x = product_ends(monomial, known)
         if c == 1:
@@ -157,12 +186,17 @@ def sum_ends(node: Sum, known: dict[int, Bounds], shape: tuple[int, ...]) -> Bou
         elif c == -1:
             parts.append((-x[1], -x[0]))
         else:
-            ends = fraction_ends(c)
-            parts.append(_product((np.float64(ends[0]), np.float64(ends[1])), x))
+            parts.append(_product(_numbers(c), x))
     if node.constant:
-        parts.append(tuple(np.float64(v) for v in fraction_ends(node.constant)))
+        parts.append(_numbers(node.constant))
+    return parts
+
+
+def _added(parts: list[_Numbers]) -> Bounds:
+    """Ends of a sum of numbers between some ends."""
     if len(parts) == 1:
-        return parts[0]
+        lo, hi = parts[0]
+        return np.asarray(lo), np.asarray(hi)
     n = len(parts)
     with np.errstate(all="ignore"):
         lo, hi = sum(p[0] for p in parts), sum(p[1] for p in parts)

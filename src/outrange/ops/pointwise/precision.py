@@ -15,7 +15,9 @@ from .values import program
 
 
 _U = 2.0**-53
-_ULPS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+_ULPS = (0.0, *(2.0**k for k in range(-1, 25)))
+"""Relative errors that are tried. That of `exp` grows with its argument, which may be 745 and the
+difference of larger numbers; in absolute terms it would be huge where the value is."""
 
 
 def _least_size(low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -109,7 +109,10 @@ def _answer(
     lo, hi = np.minimum(found.lo, np.ravel(real.lo)), np.maximum(found.hi, np.ravel(real.hi))
     points = np.concatenate([_flat(real.at_lo, k), _flat(real.at_hi, k)])
     points = np.stack([_float32_point(x, sets) for x in points])
-    off = np.maximum(np.ravel(real.lo) - lo, hi - np.ravel(real.hi))
+    with np.errstate(invalid="ignore"):
+        off = np.maximum(np.ravel(real.lo) - lo, hi - np.ravel(real.hi))
+    # Where both are infinite, it is open how far float32 moves an end.
+    off = np.where(np.isnan(off), np.inf, off)
     low, high = _attained(network, asked, points, off)
     own = np.arange(k)
     seen_lo, seen_hi = high[own, own], low[k + own, own]
@@ -153,7 +156,10 @@ def _attained(
     single = np.all(points == points.astype(np.float32), axis=1)
     if finite.any():
         ends = enclose(asked.formed, points[finite])
-        low[finite], high[finite] = ends[0] - off, ends[1] + off
+        with np.errstate(invalid="ignore"):
+            below, above = ends[0] - off, ends[1] + off
+        low[finite] = np.where(np.isnan(below), -np.inf, below)
+        high[finite] = np.where(np.isnan(above), np.inf, above)
     ran = finite & single
     if network.predict is not None and asked.is_output and ran.any():
         values = linear_forms(asked.rows, run_model(network, network.predict, points[ran]).y)

@@ -19,6 +19,7 @@ from ..nodes import Need
 from ..precision import functions, slope_error, value_error
 from ..values import definition, program
 from .bends import Gap, Shape, Turns, gaps, measure, turns
+from .cells import has_waves
 from .crossings import WHOLE, Edge, Endless
 from .ends import is_defined_outside, only_on, open_ends, with_outside
 from .joints import Joints
@@ -27,6 +28,9 @@ from .pieces import CurvePiece, pieces
 
 _MOST_KNOTS = 160
 _LONGEST_NAME = 60
+
+_NO_STRETCH = 2.0**-100
+"""A stretch of this width is that between the cells next to a pole."""
 
 
 def analyze(t: Expressions, e: int, name: str = "") -> Curve:
@@ -81,6 +85,13 @@ def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
     raise UnsupportedError("its branches do not end")
 
 
+_NEAR_END = 2.0**-20
+"""So close to the end of a piece there may be a pole, of the slope at least."""
+
+_MODERATE = 2.0**20
+"""Facts that end beyond this end where the function overflows, or nearly so."""
+
+
 @dataclass(eq=False)
 class _Facts:
     """The facts under construction.
@@ -101,6 +112,8 @@ class _Facts:
     looked_at: tuple[Edge, Edge]
     needs: frozenset[Need]
     stretches: list[tuple[Gap, Turns]] = field(default_factory=list)
+    is_cut: bool = False
+    """Whether the facts end though the function goes on and is of moderate size."""
 
     def curve(self) -> Curve:
         """Put everything together."""
@@ -124,11 +137,14 @@ class _Facts:
         off, ulps = value_error(self.t, kept, lo, hi)
         off += 2.0 * (paid + joints.paid)
         off = float(up(off, 2)) if off > 0 else 0.0
+        if not np.isfinite(off):
+            raise UnsupportedError("its float64 error has no bound")
         f, df = functions(self.t, kept, [joints.starts(s.piece) for s in kept[1:]])
         f = self.only_followed(self.zero_kept(f, lo, hi), kept)
         first, last = kept[0].piece, kept[-1].piece
         holes = (*joints.holes, *open_ends(self.t, self.e, f, first, last, (lo, hi)))
-        is_whole = ends == self.looked_at and not holes
+        # Between pieces that are not followed there may be holes, too.
+        is_whole = ends == self.looked_at and len(kept) == len(self.shapes) and not holes
         is_whole = is_whole and is_defined_outside(self.t, self.needs, self.looked_at)
         if is_whole:
             f = with_outside(f, program(self.t, self.e), self.looked_at)
@@ -151,7 +167,7 @@ class _Facts:
             slope_error=slope_error(self.t, kept, lo, hi),
             lines=lines if any(x is not None for x in lines) else None,
             holes=holes,
-            part=len(kept) < self.count,
+            part=len(kept) < self.count or self.is_cut,
         )
 
     def zero_kept(self, f: Elementwise, lo: float, hi: float) -> Elementwise:
@@ -188,18 +204,36 @@ class _Facts:
         self.shapes = min(groups, key=lambda g: _distance(g[0].piece.lo, g[-1].piece.hi))
 
     def reach(self, lo: float, hi: float) -> tuple[float, float]:
-        """The stretch around the middle on which no cell is broken."""
-        center = float(np.clip(0.0, lo, hi))
+        """Return the stretch around 0 on which no cell is broken, or that around 1 or -1.
+
+        About a pole where float64 overflows, as that of `exp(1 / x)`, there is no stretch to speak
+        of.
+        """
+        stretch = self._around(0.0, lo, hi)
+        for center in (1.0, -1.0):
+            if stretch[1] - stretch[0] > _NO_STRETCH:
+                break
+            stretch = self._around(center, lo, hi)
+        return stretch
+
+    def _around(self, center: float, lo: float, hi: float) -> tuple[float, float]:
+        """Return the stretch around the point nearest to `center` on which no cell is broken."""
+        center = float(np.clip(center, lo, hi))
         if center in (lo, hi):
             inwards = min(1.0, 0.5 * (hi - lo))
             center = lo + inwards if center == lo else hi - inwards
+        self.is_cut = False
         for shape in self.shapes:
+            f = program(self.t, shape.piece.expression)
             cells, ends = shape.cells, (shape.piece.lo, shape.piece.hi)
             for a, b in zip(cells.lo[shape.broken], cells.hi[shape.broken], strict=True):
                 if b - a <= 2.0**-980 and (a in ends or b in ends):
                     continue  # At a pole nothing but rounding is in such a cell.
                 if a < center < b:
                     raise UnsupportedError(f"how it bends from {a:.6g} to {b:.6g} is open")
+                finite = bool(np.isfinite([a, b]).all()) and not has_waves(self.t, self.e)
+                if finite and min(a - ends[0], ends[1] - b) > _NEAR_END * (1.0 + abs(a)):
+                    self.is_cut |= bool((np.abs(f(np.array([a, b]))) < _MODERATE).all())
                 if b <= center:
                     lo = max(lo, float(b))
                 else:

@@ -85,7 +85,7 @@ def measure(t: Expressions, piece: CurvePiece) -> Shape:
     lo, hi = _off_the_ends(cells.lo, piece.lo, np.inf), _off_the_ends(cells.hi, piece.hi, -np.inf)
     value, slope = (_error(t, x, piece, lo, hi) for x in (e, first))
     broken = (cells.sign == 2) & ~(paid <= PAY)
-    broken |= _useless(value) | _useless(slope)
+    broken |= _useless(value, 2.0**-40) | _useless(slope, 2.0**-30)
     return Shape(piece, first, second, cells, line, paid, broken, (lo, hi), value, slope)
 
 
@@ -115,9 +115,14 @@ def _divides(t: Expressions, e: int) -> bool:
     return any((t.polynomial(b) or {2: 1}).keys() - {0, 1} for b in bases)
 
 
-def _useless(error: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Where float64 says little of a value: it cancels, or overflows."""
-    return ~((error[0] <= 2.0**-40) | (error[1] <= 2.0**-30))
+def _useless(error: tuple[np.ndarray, np.ndarray], most: float) -> np.ndarray:
+    """Where float64 says little of a value: it cancels, or overflows.
+
+    Args:
+        error: Its absolute and its relative error.
+        most: An absolute error that is good enough.
+    """
+    return ~((error[0] <= most) | (error[1] <= 2.0**-30))
 
 
 def _off_the_ends(x: np.ndarray, end: float, inwards: float) -> np.ndarray:

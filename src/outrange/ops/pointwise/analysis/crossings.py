@@ -13,6 +13,7 @@ from ....core import UnsupportedError
 from ..expression import Expressions
 from ..intervals import enclose, fraction_ends
 from .cells import has_waves, signs
+from .polynomials import has_root
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ def _isolated(
         after = cells.sign[stop] if stop < len(cells.sign) else 0
         same = before == after and before in (1, -1) and not touching
         if same and _keeps_sign(t, e, a, b, before):
+            continue
+        if polynomial is not None and not has_root(polynomial, Fraction(a), Fraction(b)):
             continue
         found.append(_exact_root(t, e, polynomial, a, b) or Edge(0.5 * a + 0.5 * b, a, b))
     for i in np.flatnonzero(cells.sign[1:] * cells.sign[:-1] == -1):

@@ -10,13 +10,16 @@ import numpy as np
 from ....core import UnsupportedError, up
 from ..expression import Expressions
 from ..intervals import enclose, fraction_ends
-from .bends import Gap, Turns
+from .bends import Gap, Turns, price
 from .crossings import Edge
 from .pieces import CurvePiece, jumping
 
 
 _CLOSE = 1e-9
 """Two values this close (and not proved to differ) are taken for one; the error is included."""
+
+_POLE_ULPS = 64
+"""Units in the last place within which a pole has to be known."""
 
 
 @dataclass(eq=False)
@@ -63,6 +66,8 @@ class Joints:
             return False
         edge = gap.shape.piece.left
         if self._is_pole(before, gap):
+            if edge.after - edge.before > _POLE_ULPS * np.spacing(abs(edge.at)):
+                raise UnsupportedError(f"a pole near {edge.at:.6g} whose place is open")
             self.knots.append(edge.at)
             self.holes.append(edge.at)
             return False
@@ -71,13 +76,38 @@ class Joints:
         if apart is None:
             self._jump(before.shape.piece, gap.shape.piece, edge)
             return False
-        self.paid += apart
+        self.paid += apart + self._cost_within(before, gap, edge)
         if before.shape.line is not None and before.shape.line == gap.shape.line:
             return True
         self.knots.append(edge.at)
         if end.last != found.first or end.last == 0:
             self.turns.append(edge.at)
         return False
+
+    def _cost_within(self, before: Gap, gap: Gap, edge: Edge) -> float:
+        """Return the error of taking two stretches on to an edge whose place is not known exactly.
+
+        Between its ends the function may be on any of its branches, and bend either way.
+
+        Raises:
+            UnsupportedError: The ends are too far apart.
+        """
+        if edge.exact or edge.after <= up(edge.before):
+            return 0.0
+        t, width, cost = self.table, edge.after - edge.before, 0.0
+        low, high = (float(x[0]) for x in enclose(t, self.whole, edge.before, edge.after))
+        for part in (before, gap):
+            own, bend = (
+                [float(x[0]) for x in enclose(t, e, edge.before, edge.after)]
+                for e in (part.shape.piece.expression, part.shape.bend)
+            )
+            size = np.array(max(abs(bend[0]), abs(bend[1])))
+            cost += max(high - own[0], own[1] - low) + float(price(np.array(width), size))
+        if not cost <= _CLOSE * (1.0 + min(abs(low), abs(high))):
+            raise UnsupportedError(
+                f"what it does between {edge.before:.6g} and {edge.after:.6g} is open"
+            )
+        return cost
 
     def _is_pole(self, before: Gap, gap: Gap) -> bool:
         """Whether one of two stretches has no value where they meet."""
