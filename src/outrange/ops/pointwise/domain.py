@@ -1,4 +1,4 @@
-"""Where an expression is defined, kept while it is rewritten.
+"""Domains of expressions, kept while the expressions are rewritten.
 
 Algebra drops subexpressions: `x / x` becomes 1, `0 log(x)` becomes 0, `sqrt(x)**2` becomes `x`. The
 model computes them, and has no value where one of them has none. So whoever writes a model's
@@ -24,7 +24,7 @@ _DEEPEST = 16
 
 
 def rewritten(t: Expressions, function: Callable[..., int], operands: Sequence[int]) -> int:
-    """A function of expressions, defined only where all of them are.
+    """Apply a function to expressions; the result is defined only where all of them are.
 
     Args:
         t: The table.
@@ -44,7 +44,7 @@ def rewritten(t: Expressions, function: Callable[..., int], operands: Sequence[i
 
 
 def restrict(t: Expressions, e: int, conditions: Iterable[Need]) -> int:
-    """`e` where it is defined and `conditions` hold; `e` itself if it implies them."""
+    """Restrict `e` to where `conditions` hold; return `e` itself if it implies them."""
     value, own = t.split(e)
     stated = needs(t, value)
     lost = {n for n in (*own, *conditions) if not _is_implied(n, stated)}
@@ -127,7 +127,7 @@ def _one_logarithm(t: Expressions, e: int) -> Apply | None:
 
 
 def unconditional(t: Expressions, e: int) -> list[int]:
-    """Everything that is computed for `e` whatever the branches taken, arguments first."""
+    """List all that is computed for `e` whatever the branches taken, arguments first."""
     found, pending = set(), [e]
     while pending:
         k = pending.pop()

@@ -1,4 +1,4 @@
-"""Where an expression passes a number: the edges between which it stays on one side."""
+"""Crossings of an expression and a number: edges between which it stays on one side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function is at the ends of its domain, and beyond where its branches were followed."""
+"""Ends of the domain of a function, and values beyond the branches that were followed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_ends(
     last: CurvePiece,
     on: tuple[float, float],
 ) -> list[float]:
-    """The ends of the domain that are numbers and no part of it.
+    """List the ends of the domain that are numbers and no part of it.
 
     Args:
         t: The table.
@@ -69,7 +69,7 @@ def is_defined_outside(
 
 
 def only_on(f: Elementwise, on: tuple[float, float], holes: Sequence[float]) -> Elementwise:
-    """`f`, not a number outside the domain."""
+    """Return `f` with NaN outside the domain."""
 
     def run(x: np.ndarray) -> np.ndarray:
         inside = (on[0] <= x) & (x <= on[1])
@@ -81,7 +81,7 @@ def only_on(f: Elementwise, on: tuple[float, float], holes: Sequence[float]) -> 
 
 
 def with_outside(f: Elementwise, outside: Elementwise, looked_at: tuple[Edge, Edge]) -> Elementwise:
-    """`f`, and another function left and right of two edges."""
+    """Return `f` with another function left and right of two edges."""
     if looked_at == WHOLE:
         return f
     lo, hi = (edge.at for edge in looked_at)
