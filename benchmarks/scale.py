@@ -3,6 +3,7 @@
     python benchmarks/scale.py                    two cores; some ten minutes
     python benchmarks/scale.py --quick            smaller cases, to see that it runs
     python benchmarks/scale.py --only tree wide   some of the cases
+    python benchmarks/scale.py --only hard        ranges that a time limit ends: how wide are they?
     python benchmarks/scheduler.py                1 to 1,024 cores, from what `tasks.py` recorded
 
 Side by side in one run: the engine in this process on two cores (two worker processes for
@@ -10,7 +11,8 @@ Side by side in one run: the engine in this process on two cores (two worker pro
 have started. Each is asked for `--seconds`, three times at least, and the least counts, as in
 `timeit`: the first call imports, and reads models on its workers. Printed are seconds, the ratio of
 two workers to the two cores of one process (at most 1.15 is wanted) and to one worker (at most
-0.6), and how far both cores worked.
+0.6), and how far both cores worked. `hard` prints widths instead: those of two workers are to be at
+most 1.1 times those of one process after the same `--seconds`, by the mean of three runs each.
 """
 
 import argparse
@@ -135,6 +137,40 @@ def _range(path, tol):
     return ask
 
 
+HARD = (7, 100, 100, 3), (8, 80, 80, 2), (12, 48, 48, 2)
+"""Layers of random nets whose ranges over `[-1, 1]` stay open for minutes."""
+
+WIDER = 1.1
+"""Times the width of one process that two workers may have."""
+
+
+def hard_ranges(client, seconds):
+    """Print widths of ranges that a time limit ends; whether those of workers are too wide.
+
+    Args:
+        client: Two workers of one thread.
+        seconds: The time limit.
+    """
+    bad = False
+    print(f"{'hard range':14} {'alone':>18} {'2 workers':>18} {'ratio':>6}   after {seconds:g} s")
+    for sizes in HARD:
+        path = Path(tempfile.mkdtemp()) / "hard.onnx"
+        network = outrange.load(written(layers(sizes, seed=0, bias=0.1), path))
+        widths = [[], []]
+        for _ in range(LEAST_RUNS):  # In turns: the machine may have other work.
+            for runs, executor in zip(widths, (None, client), strict=True):
+                found = outrange.output_range(
+                    network, (-1, 1), time_limit=seconds, executor=executor
+                )
+                runs.append((found.hi - found.lo).sum())
+        ratio = np.mean(widths[1]) / np.mean(widths[0])
+        bad |= bool(ratio > WIDER)
+        shown = (f"{np.mean(runs):9.4f} ± {np.std(runs):6.4f}" for runs in widths)
+        name = "-".join(map(str, sizes))
+        print(f"{name:14} {' '.join(shown)} {ratio:6.2f}{'  TOO WIDE' if ratio > WIDER else ''}")
+    return bad
+
+
 CASES = {"acas": acas, "pictures": pictures, "tree": tree, "wide": wide}
 
 
@@ -191,10 +227,11 @@ def timed(ask, executor, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--only", nargs="+", choices=[*CASES, "hard"], default=[*CASES, "hard"])
     parser.add_argument("--seconds", type=float, default=15.0, help="for each case and executor")
     options = parser.parse_args()
-    asked = {name: CASES[name](options.quick) for name in options.only}
+    asked = {name: CASES[name](options.quick) for name in options.only if name != "hard"}
+    wider = False
     rows = {name: {"alone": timed(ask, None, options.seconds)} for name, ask in asked.items()}
     for workers in (1, 2):
         cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
@@ -207,7 +244,9 @@ def main():
             )
             for name, ask in asked.items():
                 rows[name][workers] = timed(ask, client, options.seconds)
-    return show(rows)
+            if workers == 2 and "hard" in options.only:
+                wider = hard_ranges(client, 2.0 if options.quick else options.seconds)
+    return (show(rows) if rows else False) or wider
 
 
 def show(rows):

@@ -212,7 +212,7 @@ def test_bounds_rise_everywhere_where_time_may_end_them():
     roots, bounded = Roots(), 10**6
     limited = Standing(10**6, bounded, 1000, 2, 2, rises=True)
     assert roots.of_task(limited, 1, 40_000) == policy.WIDE_ROOTS
-    assert size_of_task(limited, 1, 40_000) == 40_000
+    assert size_of_task(limited, 1, 40_000) == 40_000 // policy.WIDE_PART
     for other in (
         replace(limited, rises=False),
         replace(limited, decides=True),

@@ -30,6 +30,10 @@ FEW = 4
 it takes for bounds that rise everywhere at once. An answer is as good then as its worst box; to the
 end of a tree it takes longer, for all these boxes are sent to and fro."""
 
+WIDE_PART = 2
+"""Tasks are this many times smaller where all boxes are raised together: the next most urgent boxes
+may be on another node."""
+
 PLENTY, SCARCE = 64, 4
 """Open boxes a node from which on tasks may grow, and below which they shrink."""
 
@@ -60,6 +64,10 @@ DEEPER, WIDER = 0.7, 1.5
 
 LONGEST = 30.0
 """Seconds of a task at most."""
+
+PART, SHORTEST = 0.25, 0.1
+"""Share of the time left that a task may take at most where bounds rise everywhere, and seconds
+that it may take anyway: a task that waits behind another one must end in time, too."""
 
 EARLY, EARLIER = 0.05, 0.004
 """Seconds before the end of all time at which tasks end, and as many more for each node: what they
@@ -171,10 +179,12 @@ def size_of_task(now: Standing, cores: int, budget: int) -> int:
 
 
 def _size(now: Standing, budget: int) -> int:
+    if now.is_wide:
+        return budget // WIDE_PART
     each, least = now.open / now.nodes, max(1, now.nodes // SERVED)
     if each < SCARCE and (now.nodes <= SERVED or now.given < 2 * now.nodes):
         return budget // 8
-    if each < PLENTY or now.is_wide:
+    if each < PLENTY:
         return budget * least
     return budget * min(GROWS, max(least, now.given // (4 * now.nodes)))
 
@@ -193,11 +203,18 @@ def open_bytes(now: Standing, cores: int) -> int:
     return (OPEN_WIDE if now.is_wide else OPEN) * (1 + cores)
 
 
-def seconds_of_task(left: float, nodes: int) -> float:
-    """How long a task may take.
+def seconds_of_task(left: float, nodes: int, rises: bool = False) -> float:
+    """Return the time limit of a task, in seconds.
+
+    A task that reports after the end of the search is lost. Without a limit on its share, a task
+    behind another one would have the seconds that were left when it was sent, not when it starts.
 
     Args:
         left: Seconds of the whole search that are left.
-        nodes: Who reports at its end; 0 for this process.
+        nodes: Nodes that report at its end; 0 for this process.
+        rises: Whether bounds are to rise everywhere, see `Standing`.
     """
-    return max(0.0, min(LONGEST, left - (EARLY + EARLIER * nodes) * (nodes > 0)))
+    usable = max(0.0, left - (EARLY + EARLIER * nodes) * (nodes > 0))
+    if rises and nodes:
+        return min(LONGEST, usable, max(SHORTEST, PART * usable))
+    return min(LONGEST, usable)

@@ -215,7 +215,7 @@ class SpreadSearch(Search):
                 p = self._problem
                 bare = Problem(p.graph, p.rows, p.offset, p.domain)
                 self._parcel = Parcel.of((bare, self._program))
-            seconds = seconds_of_task(self.incumbent.clock.left, len(nodes))
+            seconds = seconds_of_task(self.incumbent.clock.left, len(nodes), now.rises)
             self._crew.give(
                 self._given,
                 f"sub-tree of {len(boxes)} boxes",
