@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from outrange import closed_loop
-from outrange.core import InputError
+from outrange.core import InputError, OutrangeError
 
 
 def loop(plant, **options):
@@ -26,7 +26,7 @@ PLANTS = {
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", PLANTS)
 def test_it_is_refused(name, value):
-    with pytest.raises(InputError, match=f"^The plant: .* must be finite.* Received: {value}"):
+    with pytest.raises(OutrangeError, match=f"^The plant: .* must be .*finite.* Received: {value}"):
         loop(PLANTS[name](value))
 
 

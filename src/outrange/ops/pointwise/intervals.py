@@ -235,6 +235,7 @@ def enclosures(
         elif isinstance(node, Apply):
             known[k] = _applied(node, known[node.argument])
         else:
+            assert isinstance(node, Switch)
             every = [known[b] for b in {*node.branches, *node.at}]
             known[k] = (
                 reduce(np.minimum, (x[0] for x in every)),

@@ -42,6 +42,7 @@ def _step(t: Expressions, k: int) -> Callable[[Known, np.ndarray], np.ndarray]:
         return lambda known, x: f(known[argument])
     if isinstance(node, Switch):
         return _switch_step(node)
+    assert isinstance(node, Sum)  # Conditions are split off before code is made.
     terms = [(float(c), m) for m, c in node.terms]
     constant = float(node.constant)
 
@@ -111,6 +112,7 @@ def definition(t: Expressions, e: int) -> Callable[[Any, Any], Any]:
             elif isinstance(node, Apply):
                 known[k] = _exact_apply(mp, node, known)
             else:
+                assert isinstance(node, Switch)
                 known[k] = _exact_switch(mp, node, known)
         return known[e]
 
