@@ -1,11 +1,13 @@
 """A time limit holds while files are read, conditions spread out, and points evaluated."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import outrange
 from outrange.core import Box, Clock, OutOfTime, deadline
 from outrange.core.arrays import linear_forms
+from outrange.graph import Builder, Slot
 from outrange.questions.evidence.budget import MOST_SHARE, EvidenceBudget
 from outrange.questions.output_range import output_range
 from outrange.search.common.problem import with_rows
@@ -23,6 +25,27 @@ def keras_file(tmp_path):
 def test_reading_a_model_stops_at_the_deadline(keras_file):
     with pytest.raises(OutOfTime), deadline(0.0):
         outrange.load(keras_file)
+
+
+def chain_of_curves(b, x):
+    for _ in range(16):
+        x = b.curve("tanh", b.affine_map(x, 0.5, 0.1))
+    b.finish([x], ["y"])
+
+
+def code_of_jax(b, x):
+    from outrange.frontends.functions import trace
+
+    trace(b, lambda x: jnp.tanh(0.5 * x), [b.reshape(x, (2,))], None, "The plant")
+
+
+@pytest.mark.parametrize("part", [chain_of_curves, code_of_jax])
+def test_every_step_of_reading_looks_at_the_deadline(part):
+    b = Builder([Slot("x", (2,))])
+    with pytest.raises(OutOfTime), deadline(0.0):
+        part(b, b.input_values()[0])
+    b = Builder([Slot("x", (2,))])
+    part(b, b.input_values()[0])
 
 
 def test_a_long_property_is_undecided_not_late(keras_file, tmp_path):

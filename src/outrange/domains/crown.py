@@ -10,6 +10,7 @@ what the unit depends on (`cone`); rows that do not fit are batched. Reference: 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -77,6 +78,11 @@ class CrownPlan:
     boxes: int
     counting: np.ndarray
 
+    @cached_property
+    def readers(self) -> list[list[Node]]:
+        """For every value, the nodes that read it."""
+        return [[self.graph.nodes[v - 1] for v in some] for some in self.graph.readers()]
+
     @staticmethod
     def of(graph: Graph) -> "CrownPlan":
         """Analyze the graph."""
@@ -90,9 +96,8 @@ class CrownPlan:
         width = max([graph.size, *(n.size for n in graph.nodes)])
         boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 512))
         origins = {source: Origins.of(graph, source) for source in factors}
-        counting = _counting(graph, curves)
-        counts = OperationCounts.of(graph)
-        return CrownPlan(graph, counts, curves, tops, products, origins, boxes, counting)
+        nonlinear_ops, counts = (curves, tops, products), OperationCounts.of(graph)
+        return CrownPlan(graph, counts, *nonlinear_ops, origins, boxes, _counting(graph, curves))
 
 
 def _counting(graph: Graph, curves: Sequence[tuple[int, int, Curve]]) -> np.ndarray:
@@ -190,15 +195,13 @@ class CrownPass:
         (lo, hi), undecided = self.ends[value], np.zeros(self.ends[value][0].shape[1], bool)
         if value in self.extra:
             return np.arange(undecided.size)
-        for _, source, op in self.plan.curves:
-            if source == value:
-                undecided |= ~is_stable(op, lo, hi).all(axis=0)
-        for _, source, op in self.plan.largest:
-            if source == value:
-                undecided[rivals(op, lo, hi)] = True
-        for _, sources, op in self.plan.products:
-            if value in sources:
-                undecided |= self._open_factors(value, op, sources)
+        for node in self.plan.readers[value]:
+            if isinstance(node.op, Curve):
+                undecided |= ~is_stable(node.op, lo, hi).all(axis=0)
+            elif isinstance(node.op, Largest):
+                undecided[rivals(node.op, lo, hi)] = True
+            elif isinstance(node.op, Product):
+                undecided |= self._open_factors(value, node.op, node.inputs)
         rows = np.flatnonzero(undecided)
         if self.needed is None:
             return rows
@@ -263,8 +266,7 @@ class CrownPass:
 
     def _shares(self, form: LinearForm, count: int) -> np.ndarray:
         """`|A_ji| w_i / sum_i |A_ji| w_i`, `(B, rows, d)`."""
-        size_of = np.abs(form.rows)
-        size_of = size_of[..., :count, :] + size_of[..., count:, :]
+        size_of = np.abs(form.rows[..., :count, :]) + np.abs(form.rows[..., count:, :])
         with np.errstate(all="ignore"):
             size_of = size_of * (self.cells.hi - self.cells.lo)[:, None]
             total = size_of.sum(axis=-1, keepdims=True)

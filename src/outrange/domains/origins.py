@@ -25,18 +25,40 @@ class Origins:
 
     @staticmethod
     def of(graph: Graph, value: int) -> "Origins":
-        """Follow every entry of `value` back."""
-        node = graph.nodes[value - 1] if value else None
-        if node is not None and isinstance(node.op, Curve):
-            found = Origins.of(graph, node.inputs[0])
-            return Origins(found.value, found.entry, np.full(node.size, True))
-        if node is not None and isinstance(node.op, Rearrange):
-            before = [Origins.of(graph, j) for j in node.inputs]
+        """Follow every entry of `value` back.
+
+        The values on the way wait in a list, as a graph may be deeper than Python's stack.
+        """
+        known: dict[int, Origins] = {}
+        waiting = [value]
+        while waiting:
+            v = waiting.pop()
+            passed = graph.nodes[v - 1].inputs if _passes(graph, v) else ()
+            missing = [j for j in passed if j not in known]
+            if missing:
+                waiting += [v, *missing]
+            elif v not in known:
+                known[v] = Origins._of_one(graph, v, [known[j] for j in passed])
+        return known[value]
+
+    @staticmethod
+    def _of_one(graph: Graph, value: int, before: "list[Origins]") -> "Origins":
+        """Return the origins of a value from those of what it passes on; itself without any."""
+        op = graph.nodes[value - 1].op if before else None
+        if isinstance(op, Curve):
+            (found,) = before
+            return Origins(found.value, found.entry, np.full(found.value.size, True))
+        if isinstance(op, Rearrange):
             parts = [
                 np.concatenate([getattr(o, name) for o in before])
                 for name in ("value", "entry", "bent")
             ]
-            at, constant = np.maximum(node.op.index, 0), node.op.index < 0
+            at, constant = np.maximum(op.index, 0), op.index < 0
             return Origins(np.where(constant, -1, parts[0][at]), parts[1][at], parts[2][at])
         size = graph.value_size(value)
         return Origins(np.full(size, value), np.arange(size), np.zeros(size, bool))
+
+
+def _passes(graph: Graph, value: int) -> bool:
+    """Return whether every entry of a value is a function of one entry of an input of its op."""
+    return value > 0 and isinstance(graph.nodes[value - 1].op, Curve | Rearrange)

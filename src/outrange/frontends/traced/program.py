@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import OutrangeError, UnsupportedError
+from ...core import OutrangeError, UnsupportedError, check_deadline
 from ...graph import Builder, Operand, Value
 from .call import TracedCall, TracedStep
 from .complex import Complex, split
@@ -61,6 +61,7 @@ def lower(
     known: dict[Hashable, Operand] = {k: np.asarray(v) for k, v in program.constants.items()}
     known.update(zip(program.inputs, operands, strict=True))
     for step in program.steps:
+        check_deadline()
         inputs = _read(known, step.reads)
         for key, result in zip(step.makes, _results(b, step, inputs, rules), strict=False):
             known[key] = result

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core import UnsupportedError
+from ...core import UnsupportedError, check_deadline
 from ...ops import Affine, Curve, Rearrange, scale
 from ...ops.pointwise.expression import Expressions
 from ...ops.pointwise.limits import MOST_WORK, Effort, EffortError
@@ -94,6 +94,7 @@ class _Fusion:
         wanted = {self.output, *self.kept} - {0}
         plans: dict[int, tuple[FusedRegion, Entries]] = {}
         for v in range(len(self.nodes), 0, -1):
+            check_deadline()
             if v in wanted:
                 found = self.region(v)
                 if found is not None:
@@ -288,12 +289,9 @@ class _Fusion:
             op = Rearrange("pick", source, (size,), np.zeros(count))
             self.add(Node(op, (root,), count, shape, node.source))
             root = len(self.out)
-        if e in self.curves:
-            self.add(Node(self.curves[e], (root,), count, shape, node.source))
-        else:
-            slope, offset = self.lines[e]
-            op = scale(np.full(count, slope), offset)
-            self.add(Node(op, (root,), count, shape, node.source))
+        line = self.lines.get(e)
+        op = self.curves[e] if line is None else scale(np.full(count, line[0]), line[1])
+        self.add(Node(op, (root,), count, shape, node.source))
         return len(self.out)
 
     def add(self, node: Node) -> None:

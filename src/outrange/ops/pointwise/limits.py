@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
 
-from ...core import UnsupportedError
+from ...core import UnsupportedError, check_deadline
 from .nodes import Sum
 
 
@@ -56,7 +56,9 @@ class Effort:
 
         Raises:
             EffortError: It would be more than allowed.
+            OutOfTime: The deadline has passed.
         """
+        check_deadline()
         if self.spent + count > self.most:
             raise EffortError("a function of one variable that takes too long to analyze")
         self.spent += count

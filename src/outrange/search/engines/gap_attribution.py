@@ -12,6 +12,7 @@ import numpy as np
 
 from ...domains.relaxations import MaxRelaxation
 from ...domains.stability import is_stable
+from ...ops import Curve, Largest
 from .alpha_crown import AlphaAscent
 from .quadratic_ascent import QuadraticAscent
 
@@ -80,7 +81,9 @@ def _spread(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarray:
 def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
     """`(P, n)`: `|a|` times the largest distance seen between the curve and the line in use."""
     sweep = ascent.sweep
-    op, source = next((op, source) for v, source, op in sweep.plan.curves if v == value)
+    node = sweep.plan.graph.nodes[value - 1]
+    op, source = node.op, node.inputs[0]
+    assert isinstance(op, Curve)
     used = ascent.used[value]
     lo, hi = sweep.ends[source]
     loose = ~is_stable(op, lo, hi)
@@ -105,9 +108,10 @@ def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
 def pick_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
     """`(P, n of the input)`: the slack of a window, assigned to the argument picked."""
     sweep, picks = ascent.sweep, ascent.net.lines[value]
-    op, source = next((op, source) for v, source, op in sweep.plan.largest if v == value)
+    node = sweep.plan.graph.nodes[value - 1]
+    op, source = node.op, node.inputs[0]
     lo, hi = sweep.ends[source]
-    if not isinstance(picks, MaxRelaxation):
+    if not isinstance(picks, MaxRelaxation) or not isinstance(op, Largest):
         raise TypeError(f"Value {value} is no window.")
     with np.errstate(invalid="ignore"):
         gap = np.where(picks.sure, 0.0, op.run((hi,)) - op.run((lo,)))[ascent.box]
