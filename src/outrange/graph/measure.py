@@ -15,10 +15,30 @@ from .rewrites.ranks import Ranks
 from .values import Operand, Value
 
 
+def objective(graph: Graph, form: Atom) -> Graph:
+    """Build the graph whose one output is the value of a form of inputs and outputs.
+
+    `measure` keeps the sign of a form alone; an objective needs the form itself.
+
+    Args:
+        graph: The network.
+        form: Over its flat inputs and outputs, in this order; its comparison is not read.
+
+    Returns:
+        A graph of the same inputs.
+    """
+    builder = Builder(graph.inputs, nodes=list(graph.nodes), source="objective")
+    encoding = _Measure(builder, graph, None)
+    place = encoding.entry(form)
+    whole = encoding.joined()
+    out = builder.structural(lambda a: a[0].reshape(-1)[[place]][None], [whole])
+    return builder.finish([out], ["value"])
+
+
 def measure(
     graph: Graph, clauses: Sequence[Sequence[Formula]], distances: Sequence[Distance] = ()
 ) -> Graph:
-    """The graph whose output `k` is at most 0 exactly where every part of `clauses[k]` holds.
+    """Build the graph whose output `k` is at most 0 exactly where all of `clauses[k]` holds.
 
     An atom is its left side, an `And` the largest of its parts, an `Or` the least. Bounding the
     largest of some forms by a relaxation with free slopes ranges over their convex combinations,
@@ -34,7 +54,7 @@ def measure(
         A graph of the same inputs with one output a clause.
     """
     builder = Builder(graph.inputs, nodes=list(graph.nodes), source="property")
-    found = _Measure(builder, graph)
+    found = _Measure(builder, graph, Ranks(graph))
     everywhere = [found.distance(part) for part in distances]
     columns = [[*map(found.entry, clause), *everywhere] for clause in clauses]
     width = max((len(column) for column in columns), default=0)
@@ -66,11 +86,16 @@ class _Join:
 
 
 class _Measure:
-    """Entries under construction: entry 0 is the constant -1, then atoms, then what joins them."""
+    """Entries under construction: entry 0 is the constant -1, then atoms, then what joins them.
 
-    def __init__(self, builder: Builder, graph: Graph) -> None:
-        self._builder, self._graph = builder, graph
-        self._ranks = Ranks(graph)
+    Args:
+        builder: Of the graph that measures.
+        graph: The network.
+        ranks: Rewrites atoms as others that hold where they do; None keeps their values.
+    """
+
+    def __init__(self, builder: Builder, graph: Graph, ranks: Ranks | None) -> None:
+        self._builder, self._graph, self._ranks = builder, graph, ranks
         self._atoms: dict[Atom, int] = {}
         self._joins: dict[Formula, int] = {}
         self._later: list[tuple[int, Distance | _Join]] = []
@@ -89,7 +114,8 @@ class _Measure:
         return self._push(ball)
 
     def _atom(self, atom: Atom) -> int:
-        atom = self._ranks.sharper(atom)
+        if self._ranks is not None:
+            atom = self._ranks.sharper(atom)
         if atom not in self._atoms:
             self._atoms[atom] = self._count
             self._count += 1
@@ -165,7 +191,8 @@ class _Measure:
             return builder.rearrange([y], (used - d)[None], name="read")
         if used.max() < d:
             return builder.rearrange([x], used[None], name="read")
-        others = [Value(builder, v, (1, graph.value_size(v))) for v in self._ranks.sources]
+        sources = [] if self._ranks is None else self._ranks.sources
+        others = [Value(builder, v, (1, graph.value_size(v))) for v in sources]
         return builder.rearrange([x, y, *others], used[None], name="read")
 
     def _norm(self, ball: Distance) -> Operand:

@@ -12,6 +12,7 @@ from ..answers.progress import VerifyProgress
 from ..answers.verdict import Counterexample, Verdict
 from ..core import And, Box, Clock, Formula, OutOfTime, Region, Warrant, check_stopped, deadline
 from ..core.formula import TRUE
+from ..domains import bounds
 from ..graph import Graph
 from ..search.common.clause_groups import ClauseGroup
 from ..search.common.solution import SearchProgress, Solution, Status
@@ -73,6 +74,7 @@ def verify(
     except OutOfTime:
         return undecided(network, text, clock)
     if not question.groups:
+        _check_domain(graph, regions)
         methods = ("interval arithmetic",)
         found = Solution.unknown(Status.UNSAT, graph.size, lower=np.inf, methods=methods)
         empty = _no_inputs(network, unsafe, regions, seed, clock.left)
@@ -102,6 +104,19 @@ def verify(
         helps = _held_on(network, unsafe, one, clock)
         verdict = replace(verdict, remedies=helps)
     return verdict
+
+
+def _check_domain(graph: Graph, regions: Sequence[Region]) -> None:
+    """Raise unless the network has a value all over the bounded input sets.
+
+    A condition that every number meets is decided without the network, which may return none.
+
+    Raises:
+        InputError: A function of the network may be undefined there.
+    """
+    for box in (region.box for region in regions):
+        if np.isfinite([box.lo, box.hi]).all():
+            bounds(graph, box.lo[None], box.hi[None], "linear")
 
 
 def _settled(

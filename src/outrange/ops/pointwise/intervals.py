@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from ...core import Bounds, down, up
 from ..curve import Curve
 from .expression import Expressions
-from .nodes import Apply, CurveVariable, Expression, Monomial, Sum
+from .nodes import Apply, CurveVariable, Expression, Monomial, Sum, Switch
 from .primitives import PRIMITIVES, facts, spread
 
 

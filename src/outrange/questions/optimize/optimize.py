@@ -16,7 +16,7 @@ from ...core.clock import read_clock
 from ...core.formula import TRUE
 from ...domains import bounds
 from ...graph import Graph
-from ...graph.measure import measure
+from ...graph.measure import objective as objective_graph
 from ...search.common.solution import Solution, Status
 from ...search.common.tolerance import Convergence, Tolerance, is_curved
 from ...search.decide import decide
@@ -77,7 +77,7 @@ def _by_search(
     seed: int,
 ) -> Solution:
     """Search each box; combine to the least."""
-    formed = measure(network.graph, [(objective,)])
+    formed = objective_graph(network.graph, objective)
     parts: list[Solution] = []
     began = read_clock()
     for region in regions:
@@ -138,7 +138,7 @@ class _Chain:
         found, bracket = self._decide(self.where), self.bracket
         if found.status is Status.UNSAT:
             return Status.INFEASIBLE
-        formed = measure(self.network.graph, [(self.objective,)])
+        formed = objective_graph(self.network.graph, self.objective)
         rng = np.random.default_rng(self.seed)
         seen = [bracket.upper] if bracket.upper < np.inf else []
         lows, highs = [], []
