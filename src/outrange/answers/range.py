@@ -42,9 +42,8 @@ class Range(Answer):
     The claim: over the whole input set, each output of the real-valued network with the stored
     weights lies in `[lo, hi]`. It is true whatever the status says.
     The evidence: at the inputs `at_lo` and `at_hi` the network was evaluated in interval
-    arithmetic, with as many digits as it takes; its least value over the set is at most `seen_lo`,
-    its largest at least `seen_hi`.
-    So `lo <= least value <= seen_lo`, and `gap` says what is not known. Where an output is constant
+    arithmetic, with as many digits as it takes: `lo <= least value <= seen_lo`,
+    `seen_hi <= largest value <= hi`, and `gap` says what is not known. Where an output is constant
     but for rounding, `seen_lo` may lie above `seen_hi` by that rounding.
 
     Arrays have the output's own shape (no batch axis). With several outputs they are flat, all

@@ -145,9 +145,8 @@ class Verdict(Decided, Answer):
         claim: The property, as asked.
         status: `"HOLDS"`, `"VIOLATED"` or `"UNKNOWN"`.
         counterexample: With `VIOLATED`.
-        margin: Proved: every input keeps at least this distance from breaking the property, in
-            the unit of its inequalities; of what logits decide (a comparison within a softmax, of
-            a sigmoid with 0.5), in the unit of the logits. Negative where that is not known.
+        margin: Proved distance of every input from breaking the property, in the unit of its
+            inequalities, or of the logits where these decide. Negative where that is not known.
         nearest: The distance at the input that came nearest, negative if broken; None: not known.
         reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"rounding"` or `"float32"`
             (decided in real arithmetic by less than float32 may round).
