@@ -8,9 +8,10 @@ import pytest
 from outrange.core import Box, InputError, ModelError
 from outrange.frontends.check import check_same, points
 from outrange.frontends.network import Network
+from outrange.frontends.tolerance import tolerance
 from outrange.graph import Builder, Slot, integers
 from outrange.graph.composites import logic
-from outrange.graph.float32 import stray, tolerance
+from outrange.graph.float32 import stray
 
 
 def weights(*widths, seed=0):

@@ -50,12 +50,14 @@ class Answer(ABC):
         over: The input set it is about; None where it is about none, or that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
         certificate: Where one was asked for: which file holds it, or why there is none.
+        late: By how much the time limit was exceeded, and in which phase; empty if in time.
     """
 
     sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)
     over: InputDomain | None = field(default=None, kw_only=True, repr=False)
     provenance: Provenance | None = field(default=None, kw_only=True, repr=False)
     certificate: str = field(default="", kw_only=True, repr=False)
+    late: str = field(default="", kw_only=True, repr=False)
 
     FORMAT: ClassVar[str]
     """Name of the layout of `as_dict`."""
@@ -154,15 +156,14 @@ class Answer(ABC):
         return text(self.titled())
 
     def titled(self) -> Document:
-        """Put the input set below the title of the document, and the certificate at its end.
+        """Put the input set below the title of the document, and notes at its end.
 
         Returns:
             The document, with the set in one line where it is known.
         """
         shown = replace(self.document(), over=domain_line(self.over))
-        if not self.certificate:
-            return shown
-        return replace(shown, blocks=(*shown.blocks, Paragraph(self.certificate)))
+        notes = (Paragraph(note) for note in (self.certificate, self.late) if note)
+        return replace(shown, blocks=(*shown.blocks, *notes))
 
     def _repr_html_(self) -> str:
         return self.html()

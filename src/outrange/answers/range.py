@@ -43,9 +43,8 @@ class Range(Answer):
     The claim: over the whole input set, each output of the real-valued network with the stored
     weights lies in `[lo, hi]`. It is true whatever the status says.
     The evidence: at the inputs `at_lo` and `at_hi` the network was evaluated in interval
-    arithmetic, with as many digits as it takes; its least value over the set is at most `seen_lo`,
-    its largest at least `seen_hi`.
-    So `lo <= least value <= seen_lo`, and `gap` says what is not known. Where an output is constant
+    arithmetic, with as many digits as it takes: `lo <= least value <= seen_lo`,
+    `seen_hi <= largest value <= hi`, and `gap` says what is not known. Where an output is constant
     but for rounding, `seen_lo` may lie above `seen_hi` by that rounding.
 
     Arrays have the output's own shape (no batch axis). With several outputs they are flat, all
@@ -81,6 +80,7 @@ class Range(Answer):
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
         certificate: Where one was asked for: which file holds it, or why there is none.
+        late: By how much the time limit was exceeded, and in which phase; empty if in time.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

@@ -146,9 +146,8 @@ class Verdict(Decided, Answer):
         claim: The property, as asked.
         status: `"HOLDS"`, `"VIOLATED"` or `"UNKNOWN"`.
         counterexample: With `VIOLATED`.
-        margin: Proved: every input keeps at least this distance from breaking the property, in
-            the unit of its inequalities; of what logits decide (a comparison within a softmax, of
-            a sigmoid with 0.5), in the unit of the logits. Negative where that is not known.
+        margin: Proved distance of every input from breaking the property, in the unit of its
+            inequalities, or of the logits where these decide. Negative where that is not known.
         nearest: The distance at the input that came nearest, negative if broken; None: not known.
         reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"`, `"rounding"` or
             `"float32"` (decided in real arithmetic by less than float32 may round).
@@ -164,6 +163,7 @@ class Verdict(Decided, Answer):
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
         certificate: Where one was asked for: which file holds it, or why there is none.
+        late: By how much the time limit was exceeded, and in which phase; empty if in time.
 
     Raises:
         OutrangeError: Verdict and evidence do not fit.

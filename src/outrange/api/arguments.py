@@ -44,7 +44,7 @@ def loaded(model: Any, asked: Any = None) -> Network:
 
     hears = listener() is not None
     known = hasattr(model, "graph")
-    if hears and not known:
+    if not known:
         tell(Stage("reading the model"))
     network, names = load(model), column_names(asked)
     if hears:

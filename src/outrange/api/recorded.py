@@ -6,11 +6,12 @@ A budget gives the same answer on every machine, which no time limit can.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
 from inspect import BoundArguments, signature
+from itertools import pairwise
 from numbers import Real
 from typing import Any, TypeVar, cast
 
@@ -18,7 +19,8 @@ import numpy as np
 
 from ..answers.answer import Answer
 from ..core import VERSION, InputError, Provenance, value_digest
-from ..core.clock import CountedTime, time_source
+from ..core.clock import CountedTime, read_clock, time_source, time_unit
+from ..core.watch import recorded_phases
 from ..executors.cores import on_cores
 from ..live import followed
 from ..live.follow import wrong_arguments
@@ -31,6 +33,9 @@ APART = frozenset("model model_a model_b build property progress file executor r
 
 DIVIDING = ("executor", "resume")
 """Arguments that divide a question among processes, whose order of work is not fixed."""
+
+LATE, LATE_SHARE = 1.0, 0.1
+"""Seconds, and share of its time limit, by which an answer may be late before it says so."""
 
 LONGEST = 80
 """Characters of an argument that is shown as it was written; of others their hash is."""
@@ -110,14 +115,62 @@ def _check(budget: Any, options: dict[str, Any]) -> None:
 
 
 def question(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
-    """A decorator: `recorded`, `with_budget`, and shown under a title while it takes long.
+    """A decorator: `recorded`, `with_budget`, `punctual`, and shown while it takes long.
 
     Args:
         title: What is asked, in a few words.
         hears: See `followed`.
     """
     shown = followed(title, hears)
-    return lambda ask: recorded(with_budget(shown(ask)))
+    return lambda ask: recorded(with_budget(punctual(shown(ask))))
+
+
+def punctual(ask: Ask) -> Ask:
+    """Let an answer that is late say by how much, and in which phase the time went by.
+
+    Args:
+        ask: A public question.
+    """
+    takes = signature(ask)
+
+    @wraps(ask)
+    def call(*args: Any, **options: Any) -> Any:
+        limit = options.get("time_limit")
+        if limit is None or "time_limit" not in takes.parameters:
+            return ask(*args, **options)
+        begin = read_clock()
+        with recorded_phases() as phases:
+            answer = ask(*args, **options)
+        end = read_clock()
+        if not isinstance(answer, Answer) or end - begin <= limit + LATE + LATE_SHARE * limit:
+            return answer
+        return replace(answer, late=late_sentence(begin, limit, end, phases))
+
+    return cast(Ask, call)
+
+
+def late_sentence(
+    begin: float, limit: float, end: float, phases: Sequence[tuple[float, str]]
+) -> str:
+    """Say by how much a time limit was exceeded, and in which phase most of that time went by.
+
+    Args:
+        begin: Start of the question.
+        limit: Its time limit.
+        end: Its end.
+        phases: Start and name of each phase, in order.
+
+    Example:
+        >>> late_sentence(100.0, 25.0, 134.7, [(100.0, "searching"), (125.5, "writing")])
+        'The time limit of 25 s was exceeded by 9.7 s, most of it while writing.'
+    """
+    late: dict[str, float] = {}
+    for (start, name), (stop, _) in pairwise([*phases, (end, "")]):
+        late[name] = late.get(name, 0.0) + max(0.0, stop - max(start, begin + limit))
+    where = f", most of it while {max(late, key=late.__getitem__)}" if late else ""
+    unit = time_unit()
+    over = end - begin - limit
+    return f"The time limit of {limit:g} {unit} was exceeded by {over:.1f} {unit}{where}."
 
 
 def _arguments(bound: BoundArguments) -> tuple[tuple[str, str], ...]:

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import Box, ModelError
+from ..core.watch import begin_phase
 from ..graph import Graph
 from ..graph.domain import is_inside
-from ..graph.float32 import Strayed, stray, tolerance
+from ..graph.float32 import Strayed, stray
 from ..ops import Affine
 from .inside import with_points_inside
 from .network import Network
 from .points import points as points
+from .tolerance import tolerance
 
+
+COMPARING = "comparing the graph with the model"
+"""Name of the phase."""
 
 _ENTRIES = 2**22
 """Values of the graph held at once, over all points; they set the memory of a comparison."""
@@ -55,6 +60,7 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
         )
     if network.predict is None:
         return
+    begin_phase(COMPARING)
     x = points(network.graph, box, seed, few=is_large(network.written))
     x, reached = with_points_inside(network.written, x, at_once, seed)
     if not reached:
@@ -91,12 +97,14 @@ def _compare(network: Network, x: np.ndarray, found: np.ndarray, seed: int) -> N
             f"The graph read from `{network.name}` and the model must return as many numbers. "
             f"Received: {expected.shape[1:]} from the graph, {found.shape[1:]} from the model."
         )
-    allowed = tolerance(graph, strayed, seed)
+    with np.errstate(all="ignore"):
+        difference = expected - found
+    allowed = tolerance(graph, strayed, seed, difference)
     worst = _worst(expected, found, allowed, strayed, x)
     if worst is None and network.plain is not None:
         values = network.graph.run_all(x)
         # A curve may be followed on a part of its domain; elsewhere it is an error to ask.
-        inside = is_inside(network.graph, values)[:, None]
+        allowed, inside = tolerance(graph, strayed, seed), is_inside(network.graph, values)[:, None]
         # Where the graph as written has no value either, what algebra cancels must not give one.
         nowhere = np.isnan(expected) & np.isnan(found)
         allowed = np.where(nowhere, 0.0, allowed)

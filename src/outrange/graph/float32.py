@@ -66,7 +66,7 @@ BFLOAT16 = FloatType("bfloat16", 2.0**-8, 2.0**8, LARGEST32, 2.0**-126, 2.0**-5,
 """Of those with `"bfloat16"`."""
 
 FLOAT64 = FloatType("float64", 2.0**-53, 2.0**53, 1e307, 2.0**-1022, 4e-15, np.float64)
-"""Of scikit-learn. The graph's own values are float64 numbers, too: see `tolerance`."""
+"""Of scikit-learn. The graph's own values are float64 numbers, too: see `frontends.tolerance`."""
 
 EXTRA_TERMS = 8
 """Roundings a runtime may add to one sum: a weight it computes itself, a bias, a scale."""
@@ -74,9 +74,6 @@ EXTRA_TERMS = 8
 OPERATIONS = 16
 """Elementary operations that a model may spend where the graph has one: a softmax that subtracts
 its largest entry first, a variance as the mean of squares less a square, a gelu by its erf."""
-
-_RUNS = 4
-_SPREAD = 16.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,37 +261,3 @@ def _curve(op: Curve, x: np.ndarray, e: np.ndarray, y: np.ndarray) -> np.ndarray
         least, most = near.min(axis=0), near.max(axis=0)
     out = np.maximum(most - y, y - least)
     return np.where(np.isnan(out), np.inf, np.maximum(out, 0.0))
-
-
-def noise(graph: Graph, strayed: Strayed, seed: int) -> np.ndarray:
-    """`(batch,)`: the farthest any output moved in a few runs with random roundings."""
-    rng = np.random.default_rng(seed)
-    exact = strayed.values[graph.output]
-    farthest = np.zeros(len(exact))
-    with np.errstate(all="ignore"):
-        for _ in range(_RUNS):
-            values = [strayed.values[0]]
-            for node, rounding in zip(graph.nodes, strayed.roundings[1:], strict=True):
-                check_deadline()
-                y = node.op.run(tuple(values[j] for j in node.inputs))
-                values.append(y + rounding * rng.uniform(-1.0, 1.0, y.shape))
-            moved = np.abs(values[graph.output] - exact).max(axis=1, initial=0.0)
-            farthest = np.maximum(farthest, np.where(np.isnan(moved), np.inf, moved))
-    return farthest
-
-
-def tolerance(graph: Graph, strayed: Strayed, seed: int = 0) -> np.ndarray:
-    """`(batch, outputs)`: a difference beyond this is not float32 rounding.
-
-    The factors leave room for the graph's own values where both are float64.
-
-    Infinite where nothing can be said (a pole, an overflow, a value that is not a number).
-    """
-    with np.errstate(over="ignore"):  # Then nothing can be said.
-        bound = 4.0 * strayed.bounds[graph.output]
-    typical = _SPREAD * noise(graph, strayed, seed)[:, None]
-    allowed = np.where(strayed.near_jump[:, None], bound, np.minimum(bound, typical))
-    allowed = np.where(strayed.overflows[:, None], np.inf, allowed)
-    largest = np.abs(strayed.values[graph.output]).max(axis=1, initial=0.0, keepdims=True)
-    allowed = allowed + 4.0 * strayed.computed.unit * largest
-    return np.where(np.isnan(allowed), np.inf, allowed)

@@ -11,6 +11,7 @@ from ..answers.progress import RangeProgress
 from ..answers.range import Range, relative
 from ..core import Box, Clock, Region, check_stopped
 from ..core.arrays import distinct_rows, linear_forms
+from ..core.watch import begin_phase
 from ..search.common.solution import Solution, Status
 from ..search.solve import solve
 from .common.arguments import check_hooks, check_limits
@@ -65,9 +66,11 @@ def output_range(
     asked = target(graph, rows, layer)
     sets = regions(graph.inputs, box)
     ends, one_box = sets[0].box, len(sets) == 1 and sets[0].is_box
+    begin_phase("timing an evaluation")
     budget = EvidenceBudget.of(asked.formed, ends, 2 * len(asked.rows), clock)
     kept = kept_back(clock.limit) if remedies and one_box else 0.0
     left = None if time_limit is None else max(0.0, clock.left - budget.seconds - kept)
+    begin_phase("searching")
     if one_box:
         found = _search(asked, ends, tol, left, solver, progress)
         found = replace(found, at=np.clip(found.at, ends.lo, ends.hi))
@@ -76,6 +79,7 @@ def output_range(
     early = found.status is Status.TIME
     evaluated = budget.spread(len(found.at)) if early else np.arange(len(found.at))
     check_stopped()
+    begin_phase("computing evidence")
     answer = _answer(network, asked, found, evaluated, clock.left, sets)
     if answer.is_exact:
         return answer
@@ -85,6 +89,7 @@ def output_range(
         def ask(smaller: Box, seconds: float) -> bool:
             return _search(asked, smaller, tol, seconds, solver, None).status is Status.EXACT
 
+        begin_phase("looking for remedies")
         names = entry_labels(network.graph.inputs)
         helps += smaller_sets(ask, asked.formed, sets[0].box, names, clock)
     return replace(answer, remedies=helps)

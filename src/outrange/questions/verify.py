@@ -12,6 +12,7 @@ from ..answers.progress import VerifyProgress
 from ..answers.verdict import Counterexample, Verdict
 from ..core import And, Box, Clock, Formula, OutOfTime, Region, Warrant, check_stopped, deadline
 from ..core.formula import TRUE
+from ..core.watch import begin_phase
 from ..domains import bounds
 from ..graph import Graph
 from ..search.common.clause_groups import ClauseGroup
@@ -85,11 +86,13 @@ def verify(
     one = regions[0].box if len(regions) == 1 and regions[0].is_box else None
     narrow = remedies and one is not None and bool(np.isfinite([one.lo, one.hi]).all())
     kept = kept_back(clock.limit) if narrow else 0.0
+    begin_phase("searching")
     found = decide(
         graph, question.groups, examiner, time_limit=clock.left - kept, progress=report, seed=seed,
         engine=engine,
     )  # fmt: skip
     check_stopped()
+    begin_phase("computing evidence")
     tied = found.status is Status.ROUNDING and examiner.witness is None
     if tied:
         found = _settled(found, graph, unsafe, question.groups, clock.left)
@@ -101,6 +104,7 @@ def verify(
         empty = _no_inputs(network, unsafe, regions, seed, max(1e-3, clock.left))
     verdict = _verdict(network, text, found, examiner.witness, question.apart, empty)
     if kept and one is not None and verdict.reason == "time":
+        begin_phase("looking for remedies")
         helps = _held_on(network, unsafe, one, clock)
         verdict = replace(verdict, remedies=helps)
     return verdict

@@ -21,7 +21,8 @@ import zoo
 from outrange.frontends.keras.lower.lower import lower
 from outrange.frontends.keras.signature import output_names, signature
 from outrange.frontends.keras.trace.trace import trace
-from outrange.graph.float32 import stray, tolerance
+from outrange.frontends.tolerance import tolerance
+from outrange.graph.float32 import stray
 
 
 KINDS = ("Conv", "DepthwiseConv", "SeparableConv", "Transpose", "MaxPooling", "AveragePooling")

@@ -5,6 +5,7 @@ from .analysis import (
     Strays as Strays,
     overflowing as overflowing,
     stray_over as stray_over,
+    stray_within as stray_within,
     with_rows as with_rows,
 )
 from .values import TINY as TINY, flushed as flushed, settled as settled

@@ -34,7 +34,14 @@ from functools import cached_property
 
 import numpy as np
 
-from ...core import Bounds, check_deadline
+from ...core import (
+    Bounds,
+    OutOfTime,
+    check_deadline,
+    check_stopped,
+    deadline,
+    no_deadline,
+)
 from ...graph import Graph, Node
 from ...ops import Affine, Rearrange, dense
 from ..backward import RelaxedGraph, back_substitute, dots
@@ -47,6 +54,9 @@ from .values import Arrived, Sums, alone_in, are_whole, flushed, settled
 
 SLACK = 1.0 + 2.0**-30
 """Covers the float64 roundings in sums of non-negative errors."""
+
+LEAST = 1e-3
+"""Seconds that bounds of the first boxes may take at least."""
 
 MOST_ROWS = 1 << 24
 """Numbers that the rows of one value may hold, over all boxes; beyond it, errors of the value are
@@ -133,27 +143,47 @@ class Strays:
 
 
 def stray_over(plan: Float32Plan, lo: np.ndarray, hi: np.ndarray) -> Strays:
-    """How far float32 may be from the real output over each of many boxes.
+    """Bound how far float32 may be from the real output over each of many boxes.
 
     Args:
         plan: Of the graph.
         lo: `(B, d)` lower corners.
         hi: `(B, d)` upper corners.
     """
-    ends = bounds(plan.graph, lo, hi, "linear")
-    run = _Pass(plan, ends)
+    return _strays(_Pass(plan, bounds(plan.graph, lo, hi, "linear")))
+
+
+def stray_within(plan: Float32Plan, lo: np.ndarray, hi: np.ndarray, seconds: float) -> Strays:
+    """Compute `stray_over`, or bound by intervals alone where that takes longer than `seconds`."""
+    try:
+        with deadline(max(seconds, LEAST)):
+            return stray_over(plan, lo, hi)
+    except OutOfTime:
+        check_stopped()
+    with no_deadline():
+        ends = bounds(plan.graph, lo, hi, "intervals")
+        return _strays(_Pass(plan, ends, is_refined=False))
+
+
+def _strays(run: _Pass) -> Strays:
     run.all()
-    least, most = ends[plan.graph.output]
-    off = run.off[plan.graph.output]
-    return Strays(least, most, off, tuple(run.causes), run.roundings)
+    output = run.plan.graph.output
+    return Strays(*run.ends[output], run.off[output], tuple(run.causes), run.roundings)
 
 
 @dataclass(eq=False)
 class _Pass:
-    """One forward pass over all values, each refined by back-substitution where it helps."""
+    """One forward pass over all values, each refined by back-substitution where it helps.
+
+    Args:
+        plan: Of the graph.
+        ends: Bounds of every value.
+        is_refined: Whether errors are bounded by back-substitution, too.
+    """
 
     plan: Float32Plan
     ends: list[Bounds]
+    is_refined: bool = True
     off: list[np.ndarray] = field(default_factory=list)
     causes: list[int] = field(default_factory=list)
     roundings: dict[int, np.ndarray] = field(default_factory=dict)
@@ -181,7 +211,7 @@ class _Pass:
             self.net.rounding_terms.append(_term(found.local))
             off = found.off * SLACK
             self.off.append(np.where(np.isnan(off), np.inf, off))
-            if v in self.plan.bent or v == graph.output:
+            if self.is_refined and (v in self.plan.bent or v == graph.output):
                 self._refine(v)
             if np.isinf(self.off[v]).any() and not any(
                 np.isinf(self.off[j]).any() for j in node.inputs

@@ -19,7 +19,7 @@ _CHUNK = 1 << 22
 _BUCKET = 128
 """On JAX batches are filled up to this many rows, or twice, four times ...: each size compiles."""
 
-_LARGE = 1 << 15
+_LARGE = 1 << 13
 """Input entries from which on a bucket is a quarter of that: what is filled up is work as well."""
 
 _HUGE = 1 << 19

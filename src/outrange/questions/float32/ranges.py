@@ -12,9 +12,11 @@ from ...answers.progress import RangeProgress
 from ...answers.range import Range, relative
 from ...core import Clock, InputError, Region
 from ...core.arrays import linear_forms
+from ...core.watch import begin_phase
 from ...domains.float32 import Float32Plan, with_rows
 from ..common.network import NetworkLike
 from ..common.target import Target, target
+from ..evidence.budget import EvidenceBudget
 from ..evidence.check_point import contains, nearby
 from ..evidence.evaluate import enclose, run_model
 from ..inputs.sets import regions
@@ -28,6 +30,9 @@ GOAL = 3e-5
 
 SHARE = 0.6
 """Of the time goes to the search in real arithmetic."""
+
+SPLITS = 0.8
+"""Of what is then left goes to splits; the rest is for evidence."""
 
 LEAST_SECONDS = 2.0
 """For splits, where there is no limit."""
@@ -75,12 +80,16 @@ def float32_range(
     lo, hi = np.ravel(real.lo), np.ravel(real.hi)
     seen = np.ravel(real.seen_lo), np.ravel(real.seen_hi)
     scale = np.maximum(seen[1] - seen[0], 1e-6 * np.maximum(np.abs(seen[0]), np.abs(seen[1])))
+    budget = EvidenceBudget.of(asked.formed, sets[0].box, 2 * lo.size, clock)
     seconds = max(LEAST_SECONDS, PER_SECOND * real.cost.seconds)
-    seconds = seconds if time_limit is None else max(clock.left, 1e-3)
+    if time_limit is not None:
+        seconds = max(SPLITS * (clock.left - budget.seconds), 1e-3)
     corners = np.stack([r.box.lo for r in sets]), np.stack([r.box.hi for r in sets])
     points = np.concatenate([_flat(real.at_lo, lo.size), _flat(real.at_hi, lo.size)])
+    begin_phase("bounding float32 rounding")
     found = float32_ends(plan, corners, (lo, hi), GOAL * np.nan_to_num(scale), seconds, points)
-    return _answer(network, asked, real, found, sets, clock.seconds)
+    begin_phase("computing evidence")
+    return _answer(network, asked, real, found, sets, clock, budget)
 
 
 def float32_plan(network: NetworkLike, asked: Target) -> Float32Plan:
@@ -103,7 +112,8 @@ def _answer(
     real: Range,
     found: Float32Ends,
     sets: Sequence[Region],
-    seconds: float,
+    clock: Clock,
+    budget: EvidenceBudget,
 ) -> Range:
     shape, k = real.lo.shape, real.lo.size
     lo, hi = np.minimum(found.lo, np.ravel(real.lo)), np.maximum(found.hi, np.ravel(real.hi))
@@ -113,14 +123,15 @@ def _answer(
         off = np.maximum(np.ravel(real.lo) - lo, hi - np.ravel(real.hi))
     # Where both are infinite, it is open how far float32 moves an end.
     off = np.where(np.isnan(off), np.inf, off)
-    low, high = _attained(network, asked, points, off)
+    tried = np.isin(np.arange(2 * k), budget.spread(2 * k))
+    low, high = _attained(network, asked, points, tried, off, clock.left)
     own = np.arange(k)
     seen_lo, seen_hi = high[own, own], low[k + own, own]
     seen_lo, seen_hi = np.clip(seen_lo, lo, hi), np.clip(seen_hi, lo, hi)
     gap = np.maximum(seen_lo - lo, hi - seen_hi)
     exact = bool((relative(gap, seen_lo, seen_hi) <= real.tol).all())
     status = "exact" if exact else ("float32" if real.status == "exact" else real.status)
-    cost = replace(real.cost, seconds=seconds, boxes=real.cost.boxes + found.boxes)
+    cost = replace(real.cost, seconds=clock.seconds, boxes=real.cost.boxes + found.boxes)
     return replace(
         real,
         lo=lo.reshape(shape), hi=hi.reshape(shape),
@@ -147,15 +158,29 @@ def _float32_point(x: np.ndarray, sets: Sequence[Region]) -> np.ndarray:
 
 
 def _attained(
-    network: NetworkLike, asked: Target, points: np.ndarray, off: np.ndarray
+    network: NetworkLike,
+    asked: Target,
+    points: np.ndarray,
+    tried: np.ndarray,
+    off: np.ndarray,
+    left: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Between what the forms lie in float32 at each point: the model's own value, if it ran."""
-    finite = ~np.isnan(points).any(axis=1)
+    """Bound the forms in float32 at each point; the model's own value where it ran.
+
+    Args:
+        network: The model.
+        asked: The forms, `k` of them.
+        points: `(n, inputs)`.
+        tried: `(n,)` which points there is time for; nothing is known at the others.
+        off: `(k,)` how far float32 may stray.
+        left: Seconds that are left.
+    """
+    finite = tried & ~np.isnan(points).any(axis=1)
     low = np.full((len(points), len(asked.rows)), -np.inf)
     high = -low
     single = np.all(points == points.astype(np.float32), axis=1)
     if finite.any():
-        ends = enclose(asked.formed, points[finite])
+        ends = enclose(asked.formed, points[finite], seconds=left)
         with np.errstate(invalid="ignore"):
             below, above = ends[0] - off, ends[1] + off
         low[finite] = np.where(np.isnan(below), -np.inf, below)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import Clock, OutOfTime, deadline
-from ...domains.float32 import Float32Plan, stray_over
+from ...domains.float32 import Float32Plan, Strays, stray_over, stray_within
 from ...search.input_split.float32_parts import Float32Goal, float32_lower, has_kernel_for
 
 
@@ -76,11 +76,13 @@ def float32_ends(
         signs, wide = np.concatenate([np.eye(k), -np.eye(k)]), goal2(goal)
         asked = Float32Goal(signs, lower, lower - wide, wide, points)
         found, bounded = float32_lower(plan, boxes[0][0], boxes[1][0], asked, seconds)
-        causes = stray_over(plan, *boxes).causes if np.isinf(found).any() else ()
+        is_open = np.isinf(found).any()
+        causes = stray_within(plan, *boxes, clock.left).causes if is_open else ()
         return Float32Ends(found[:k], -found[k:], causes, bounded)
     real = np.concatenate([known[1], -known[0]])
     wanted = real + np.concatenate([goal, goal])
-    parts, causes = _bounded(plan, *boxes, real)
+    first = stray_within(plan, *boxes, seconds)
+    parts, causes = _bounded(first, *boxes, real), first.causes
     count, idle = len(parts.lo), 0
     # A part that was split no longer counts, whatever its halves turn out to be.
     best = parts.ends.max(axis=0)
@@ -96,7 +98,7 @@ def float32_ends(
             break
         try:
             with deadline(max(clock.left, 1e-3)):
-                halves, _ = _bounded(plan, low, high, real)
+                halves = _bounded(stray_over(plan, low, high), low, high, real)
         except OutOfTime:
             break
         whole = parts.ends[np.concatenate([chosen, chosen])]
@@ -126,15 +128,13 @@ def goal2(goal: np.ndarray) -> np.ndarray:
     return np.concatenate([goal, goal])
 
 
-def _bounded(
-    plan: Float32Plan, lo: np.ndarray, hi: np.ndarray, real: np.ndarray
-) -> tuple[_Parts, tuple[int, ...]]:
-    found = stray_over(plan, lo, hi)
+def _bounded(found: Strays, lo: np.ndarray, hi: np.ndarray, real: np.ndarray) -> _Parts:
+    """Bounds of the forms on boxes, from how far float32 strays there and the real ends."""
     own = np.concatenate([found.hi, -found.lo], axis=1)
     off = np.concatenate([found.off, found.off], axis=1)
     # Sums of two float64 numbers, rounded up.
     ends = np.nextafter(np.minimum(own, real) + off, np.inf)
-    return _Parts(lo, hi, ends), found.causes
+    return _Parts(lo, hi, ends)
 
 
 def _halves(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -162,7 +162,7 @@ def float32_off(
     """
     clock = Clock(seconds)
     lo, hi = boxes
-    off = stray_over(plan, lo, hi).off
+    off = stray_within(plan, lo, hi, seconds).off
     idle = 0
     while idle < PATIENCE and not clock.expired and len(lo) < MOST_PARTS:
         most = off.max(axis=0)

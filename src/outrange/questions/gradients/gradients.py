@@ -14,6 +14,7 @@ from ...core import Bounds, Clock, InputError, down, gamma
 from ...core.arrays import distinct_rows
 from ...core.box import Box
 from ...core.clock import read_clock
+from ...core.watch import begin_phase
 from ...graph import Graph
 from ...search.common.solution import SearchProgress, Solution, Status
 from ...search.gradients.objectives import LipschitzObjective, Objectives, Partials
@@ -56,7 +57,7 @@ def gradient_range(
         chosen(graph.outputs, outputs, "outputs"),
         chosen(graph.inputs, inputs, "inputs"),
     )
-    check_count(rows.size * columns.size)
+    check_count(rows.size * columns.size, graph.size)
     partials = _all_partials(graph, rows, columns)
     k = partials.form.size
 
@@ -64,7 +65,9 @@ def gradient_range(
     evidence = SlopeEvidence(graph, where, partials, clock)
     kept = evidence.reserve(2 * k, clock) + kept_back(clock.limit)
     options = {"tol": tol, "progress": range_reporter(progress, k), "seed": seed}
+    begin_phase("searching")
     found = minimize_derivatives(graph, where, both, time_limit=clock.left - kept, **options)
+    begin_phase("computing evidence")
     points, which = distinct_rows(np.clip(found.at, where.lo, where.hi))
     # Those that are the best of most slopes come first: there may not be time for all.
     often = np.argsort(-np.bincount(which), kind="stable")

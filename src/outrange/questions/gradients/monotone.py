@@ -60,7 +60,7 @@ def monotone(
     graph, where = asked.graph, real_box(network.graph.inputs, box, "A rise or a fall")
     columns = chosen(graph.inputs, inputs, "inputs")
     rows = chosen(graph.outputs, outputs, "outputs")
-    check_count(rows.size * columns.size)
+    check_count(rows.size * columns.size, graph.size)
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
     task = _Task(network, graph, where, form, along, asked.is_output, time_limit, seed, progress)
     first = (

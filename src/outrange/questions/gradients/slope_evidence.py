@@ -22,17 +22,25 @@ evaluated."""
 MOST_SLOPES = 1 << 20
 """Pairs of an output and an input that one question may be about."""
 
+MOST_ENTRIES = 1 << 27
+"""Numbers in the inputs that attain one end of all slopes: a gigabyte."""
 
-def check_count(count: int) -> None:
-    """There are not more slopes than a question may be about.
+
+def check_count(count: int, inputs: int) -> None:
+    """Raise an error if a question is about more slopes than it can hold.
+
+    Args:
+        count: Pairs of an output and an input.
+        inputs: Size of a flat input: each end of a slope comes with the input that attains it.
 
     Raises:
-        InputError: There are.
+        InputError: There are too many.
     """
-    if count > MOST_SLOPES:
+    most = min(MOST_SLOPES, MOST_ENTRIES // max(inputs, 1))
+    if count > most:
         raise InputError(
-            f"Every output has a slope along every input; a question is about {MOST_SLOPES:,} of "
-            "them at most. Choose some by `inputs=` and `outputs=`. "
+            f"Every output has a slope along every input; with {inputs:,} inputs a question is "
+            f"about {most:,} of them at most. Choose some by `inputs=` and `outputs=`. "
             f"Received: {count:,} pairs."
         )
 

@@ -30,7 +30,7 @@ from functools import cached_property
 import numpy as np
 
 from ...core import Box, Clock, OutOfTime, deadline
-from ...domains.float32 import Float32Plan, flushed, stray_over
+from ...domains.float32 import Float32Plan, Strays, flushed, stray_over, stray_within
 from ...ops import Curve
 from ..kernel.binding import CompiledProgram, heights_of, library, root_magnitudes
 from ..kernel.compile import LayerProgram, compile_layers
@@ -118,7 +118,8 @@ class _PartSearch:
         self.program = compile_layers(self.plan.graph, signs, np.zeros(len(signs)), fixed)
         self.reach = np.maximum(np.abs(lo), np.abs(hi))[self.free]
         start = np.full(self.target.size, -np.inf)
-        open_ = self._parts([_SizedPart(lo, hi, start)])
+        first = stray_within(self.plan, lo[None], hi[None], self.clock.left)
+        open_ = self._bounded([_SizedPart(lo, hi, start)], first)
         closed, least, idle = np.full(start.size, np.inf), np.inf, 0
         self._come_nearer(open_[0])
         while open_:
@@ -189,10 +190,12 @@ class _PartSearch:
             return None, []
 
     def _parts(self, parts: list[_SizedPart]) -> list[_SizedPart]:
-        """Bound the forms over parts: by differences, and where that is not enough by search."""
-        found = stray_over(
-            self.plan, np.stack([p.lo for p in parts]), np.stack([p.hi for p in parts])
-        )
+        """Bound the forms over parts."""
+        lo, hi = np.stack([p.lo for p in parts]), np.stack([p.hi for p in parts])
+        return self._bounded(parts, stray_over(self.plan, lo, hi))
+
+    def _bounded(self, parts: list[_SizedPart], found: Strays) -> list[_SizedPart]:
+        """Bound the forms by differences, and where that is not enough by search."""
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
         # Rows of one entry, 1 or -1: nothing is rounded.
         own = found.lo @ rising.T + found.hi @ falling.T

@@ -1,0 +1,71 @@
+"""Differences between a graph and its model that rounding can explain."""
+
+import numpy as np
+
+from ..core import check_deadline
+from ..graph import Graph
+from ..graph.float32 import Strayed
+
+
+_RUNS = 4
+_SPREAD = 16.0
+
+
+def noise(
+    graph: Graph, strayed: Strayed, seed: int, enough: np.ndarray | None = None
+) -> np.ndarray:
+    """Return how far the outputs moved at most in a few runs with random roundings, `(batch,)`.
+
+    Args:
+        graph: What the model computes.
+        strayed: Its values and roundings.
+        seed: Seed of the roundings.
+        enough: `(batch,)` distances that need not be exceeded: no more runs follow once all are
+            reached. None for all runs.
+    """
+    rng = np.random.default_rng(seed)
+    exact = strayed.values[graph.output]
+    farthest = np.zeros(len(exact))
+    with np.errstate(all="ignore"):
+        for _ in range(_RUNS):
+            values = [strayed.values[0]]
+            for node, rounding in zip(graph.nodes, strayed.roundings[1:], strict=True):
+                check_deadline()
+                y = node.op.run(tuple(values[j] for j in node.inputs))
+                values.append(y + rounding * rng.uniform(-1.0, 1.0, y.shape))
+            moved = np.abs(values[graph.output] - exact).max(axis=1, initial=0.0)
+            farthest = np.maximum(farthest, np.where(np.isnan(moved), np.inf, moved))
+            if enough is not None and (farthest >= enough).all():
+                break
+    return farthest
+
+
+def tolerance(
+    graph: Graph, strayed: Strayed, seed: int = 0, difference: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the differences that float32 rounding can explain, `(batch, outputs)`.
+
+    The factors leave room for the graph's own values where both are float64.
+
+    Infinite where nothing can be said (a pole, an overflow, a value that is not a number).
+
+    Args:
+        graph: What the model computes.
+        strayed: Its values and roundings.
+        seed: Seed of the random roundings.
+        difference: `(batch, outputs)` what is to be explained. With it fewer runs are made where
+            these explain all of it, and the result may be smaller; which differences exceed it
+            stays the same.
+    """
+    enough = None
+    if difference is not None:
+        finite = np.where(np.isfinite(difference), np.abs(difference), 0.0)
+        enough = finite.max(axis=1, initial=0.0) / _SPREAD
+    with np.errstate(over="ignore"):  # Then nothing can be said.
+        bound = 4.0 * strayed.bounds[graph.output]
+    typical = _SPREAD * noise(graph, strayed, seed, enough)[:, None]
+    allowed = np.where(strayed.near_jump[:, None], bound, np.minimum(bound, typical))
+    allowed = np.where(strayed.overflows[:, None], np.inf, allowed)
+    largest = np.abs(strayed.values[graph.output]).max(axis=1, initial=0.0, keepdims=True)
+    allowed = allowed + 4.0 * strayed.computed.unit * largest
+    return np.where(np.isnan(allowed), np.inf, allowed)
