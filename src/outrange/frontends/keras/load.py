@@ -245,7 +245,8 @@ def _rows_apart(
         )
         if same:
             return
-        _same_twice(predict, x, allowed.max())
+        allowed = 2.0 * tolerance(graph, stray(graph, chosen[:1]))
+        _same_twice(predict, x, float(allowed.max()))
     raise _rows_mixed(network, reason)
 
 
