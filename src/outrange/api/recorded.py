@@ -5,7 +5,6 @@ A budget gives the same answer on every machine, which no time limit can.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +29,9 @@ Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 APART = frozenset("model model_a model_b build property progress file executor resume".split())
 """Arguments that an answer tells by their own hashes, or that change nothing in it."""
+
+MOST_BUDGET = 1e15
+"""Units of work from which on counted time would not tell two readings apart."""
 
 DIVIDING = ("executor", "resume")
 """Arguments that divide a question among processes, whose order of work is not fixed."""
@@ -99,8 +101,8 @@ def with_budget(ask: Ask) -> Ask:
 def _check(budget: Any, options: dict[str, Any]) -> None:
     """Refuse a budget that is no positive number, or that stands beside what it excludes."""
     is_number = isinstance(budget, Real) and not isinstance(budget, bool)
-    if not is_number or not 0.0 < float(budget) < math.inf:
-        raise InputError(f"`budget` is a positive, finite number. Received: budget={budget!r}.")
+    if not is_number or not 0.0 < budget < MOST_BUDGET:
+        raise InputError(f"`budget` is a positive, finite number below 1e15. Received: budget={budget!r}.")
     if options.get("time_limit") is not None:
         raise InputError(
             "A question has a `budget` (the same answer on every machine) or a `time_limit`, not "

@@ -61,6 +61,8 @@ def read_loop(
     from ...questions.inputs.sets.regions import regions
 
     _check_steps(steps)
+    _check_names("states", states)
+    _check_names("controls", controls)
     each = None if dt is None else period(dt)
     modes = _modes(controller, mode)
     for one in modes.values():
@@ -212,6 +214,18 @@ def _model_plant(plant: Any) -> Any:
     if is_keras(plant) or is_torch(plant):
         return loaded(plant).graph
     return plant
+
+
+def _check_names(kind: str, names: Any) -> None:
+    """Refuse names that are no sequence of texts."""
+    if names is not None and (
+        not isinstance(names, Sequence)
+        or isinstance(names, str)
+        or not all(isinstance(name, str) for name in names)
+    ):
+        raise InputError(
+            f"`{kind}` are names, one text for each: {kind}=['a', 'b']. Received: {kind}={names!r}."
+        )
 
 
 def _count(

@@ -233,6 +233,9 @@ def _rows_apart(
         reason = f" Received: {type(error).__name__}: {first_line(error)[:200]}"
     else:
         where = int(kept[:_ALONE].sum())
+        shapes = {found.shape[1:], again.shape[1:], alone.shape}
+        if shapes != {(graph.value_size(graph.output),)}:
+            raise _rows_mixed(network)
         with np.errstate(invalid="ignore"):  # At a pole both are infinite.
             moved = np.abs(found - again)
             moved[where] = np.fmax(moved[where], np.abs(found[where] - alone))

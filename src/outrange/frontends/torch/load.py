@@ -84,7 +84,7 @@ def _load(model: Any, name: str, input_shape: Sequence[int] | None) -> Network:
             program = exported(module, fixed)
     else:
         module, dtype = model, _computed_type(model, name)
-        shape = _first_shape(model) if input_shape is None else tuple(int(n) for n in input_shape)
+        shape = _first_shape(model) if input_shape is None else _checked_shape(input_shape)
         program = exported(model, [np.zeros((1, *shape), dtype)])
     network, rows = _network(program, module, name)
     check_rows_apart(network, rows)
@@ -105,6 +105,21 @@ def _computed_type(module: Any, name: str) -> str:
             f"`module.float()`. Received: parameters of {dtype}."
         )
     return dtype
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
+    """Return an input shape as a tuple.
+
+    Raises:
+        InputError: It is no sequence of positive integers.
+    """
+    sizes = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else (None,)
+    if not all(isinstance(n, int) and n > 0 for n in sizes):
+        raise InputError(
+            "`input_shape` is the shape of the module's one input without the batch axis, positive "
+            f"integers: (3, 32, 32). Received: input_shape={shape!r}."
+        )
+    return sizes
 
 
 def _first_shape(module: Any) -> tuple[int, ...]:

@@ -10,10 +10,11 @@ import numpy as np
 from ...core import ModelError, UnsupportedError
 from ...graph import Graph, Slot
 from ...graph.domain import is_inside
-from ...graph.float32 import stray, tolerance
+from ...graph.float32 import stray
 from ..check import at_once, is_large, points
 from ..inside import with_points_inside
 from ..network import Network
+from ..tolerance import tolerance
 from .api import runner
 from .mixing import mixing_operation
 

@@ -66,7 +66,7 @@ def target(graph: Graph, rows: Any = None, layer: str | None = None) -> Target:
 
 
 def _cut(graph: Graph, layer: str) -> Graph:
-    if layer not in graph.layers:
+    if not isinstance(layer, str) or layer not in graph.layers:
         near = difflib.get_close_matches(str(layer), graph.layers, n=3, cutoff=0.4)
         known = list(graph.layers)
         hint = (

@@ -121,7 +121,7 @@ def lipschitz(
     """Compute the local Lipschitz constant of every output; see `outrange.lipschitz`."""
     check_limits(tol, time_limit)
     check_hooks(progress, seed)
-    if norm not in NORMS:
+    if not isinstance(norm, int | float | str) or norm not in NORMS:
         raise InputError(f'`norm` is "inf", 1 or 2: how steps are measured. Received: {norm!r}.')
     began = read_clock()
     asked = target(network.graph, None, layer)
