@@ -15,7 +15,8 @@ import numpy as np
 from ..core import check_deadline
 from ..graph import Graph
 from ..graph.graph import Node
-from ..ops import Affine, Curve, Largest, Step
+from ..ops import Affine, Curve, Largest, Product
+from ..ops.pointwise.op import Pointwise
 
 
 _GRID = np.array([-1e4, -40.3, -7.0, -2.9, -1.0, -0.6, 0.0, 0.3, 1.0, 1.7, 5.2, 31.0, 1e4])
@@ -23,6 +24,12 @@ _GRID = np.array([-1e4, -40.3, -7.0, -2.9, -1.0, -0.6, 0.0, 0.3, 1.0, 1.7, 5.2, 
 
 _NUDGE = 1e-13
 """Relative change of an input that shows how much a graph amplifies roundoff."""
+
+COMMON_SIZES = (3, 7, 16, 32, 64, 100, 128)
+"""Numbers of rows at which code is compared if its conditions on that number are not known."""
+
+MOST_BATCH_ENTRIES = 1 << 23
+"""The largest graph of a batch of more than two rows."""
 
 
 class RowsMixed(Exception):
@@ -34,7 +41,7 @@ class BatchGraph:
     """A model as a graph of several rows.
 
     Args:
-        graph: Its nodes, unfused. Value 0 holds each input for all rows, one input after the other.
+        graph: The nodes as they are written. Value 0 holds each input for all rows, one input after the other.
         rows: Number of rows.
         sizes: Entries of one row of each input.
         shapes: Shape of each output.
@@ -91,11 +98,16 @@ def split_rows(leaf: np.ndarray, alone: tuple[int, ...], rows: int) -> np.ndarra
     return np.moveaxis(leaf, axes[0], 0).reshape(rows, -1)
 
 
+def fits(graph: Graph, rows: int) -> bool:
+    """Return whether a batch of so many rows may be made a graph, given the graph of one row."""
+    return rows <= 2 or rows * graph.entries <= MOST_BATCH_ENTRIES
+
+
 def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...]]) -> str | None:
     """Name the part of a model that mixes rows or computes with their number.
 
     Args:
-        single: The graph of one row, unfused.
+        single: The graph of one row, as it is written.
         batch: The graph of several rows.
         alone: Shape of each output for a batch of one.
 
@@ -126,11 +138,11 @@ def _marks(batch: BatchGraph) -> list[np.ndarray]:
         op = node.op
         if isinstance(op, Affine):
             values = op.apply(xs, True)
-        elif isinstance(op, Curve | Step):
-            values = xs[0]
+        elif isinstance(op, Curve | Pointwise):
+            values = np.sum(xs, axis=0)
         elif isinstance(op, Largest):
             values = op.run(xs)
-        elif hasattr(op, "left"):
+        elif isinstance(op, Product):
             values = xs[0][:, op.left] + xs[1][:, op.right]
         else:
             values = op.run(xs, fill=False)
@@ -162,7 +174,9 @@ def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bo
     (values,) = _smooth(batch.graph, batch.packed(x)[None])
     difference = np.abs(values[places] - expected)
     scale = np.abs(expected).max(initial=1.0)
-    return bool((difference > 1e4 * np.abs(nudged - expected).max(initial=0.0) + 1e-11 * scale).any())
+    return bool(
+        (difference > 1e4 * np.abs(nudged - expected).max(initial=0.0) + 1e-11 * scale).any()
+    )
 
 
 def _kinds(graph: Graph) -> list[tuple[type, str]]:
@@ -171,7 +185,7 @@ def _kinds(graph: Graph) -> list[tuple[type, str]]:
     return [
         (type(node.op), node.op.name)
         for value, node in enumerate(graph.nodes, 1)
-        if value in behind and isinstance(node.op, Curve | Step | Largest)
+        if value in behind and isinstance(node.op, Curve | Largest | Pointwise)
     ]
 
 
@@ -183,8 +197,10 @@ def _smooth(graph: Graph, x: np.ndarray) -> np.ndarray:
         xs = [values[j] for j in node.inputs] if value in behind else []
         if value not in behind:
             values.append(np.zeros(0))
-        elif isinstance(node.op, Curve | Step):
+        elif isinstance(node.op, Curve):
             values.append(np.cos(xs[0] + _phase(node)))
+        elif isinstance(node.op, Pointwise):
+            values.append(np.cos(sum(x * (1.0 + i) for i, x in enumerate(xs))))
         else:
             values.append(node.op.run(xs))
     return values[graph.output]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core import ModelError, OutrangeError, UnsupportedError
+from ..apart import COMMON_SIZES
 from .api import evaluating, quiet, torch
 from .places import error_place
 
@@ -54,7 +55,8 @@ def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
 
     Returns:
         For each condition on the number of rows that the code evaluates, the first number of rows
-        up to `MOST_ROWS` at which the result changes. Empty if the number of rows is fixed.
+        up to `MOST_ROWS` at which the result changes. `COMMON_SIZES` if the module cannot be
+        exported for a free number of rows.
     """
     t = torch()
     tensors = tuple(t.as_tensor(x) for x in examples)
@@ -62,8 +64,8 @@ def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
     try:
         with evaluating(module):
             program = _export(module, tensors, dynamic_shapes=dynamic)
-    except Exception:  # The evaluation of batches decides alone.
-        return []
+    except Exception:  # The code computes with the number of rows, in a way that has no formula.
+        return list(COMMON_SIZES)
     tensor = next(n.meta["val"] for n in program.graph.nodes if n.op == "placeholder")
     sizes = set()
     for guard in tensor.fake_mode.shape_env.guards if hasattr(tensor, "fake_mode") else ():

@@ -11,7 +11,7 @@ from ...core import ModelError, UnsupportedError
 from ...graph import Builder, Graph, Slot
 from ...graph.domain import is_inside
 from ...graph.float32 import stray, tolerance
-from ..apart import BatchGraph, RowsMixed, mixing_part, split_rows
+from ..apart import BatchGraph, RowsMixed, fits, mixing_part, split_rows
 from ..check import at_once, is_large, points
 from ..inside import with_points_inside
 from ..network import Network
@@ -60,8 +60,8 @@ class RowRunner:
             outputs = lower(b, recorded(program), inputs, TABLE)
         except ModelError:
             return None
-        graph = b.finish(outputs, [str(i) for i in range(len(outputs))], fused=False)
-        return BatchGraph(graph, count, sizes, [tuple(x.shape) for x in outputs])
+        graph = b.finish(outputs, [str(i) for i in range(len(outputs))])
+        return BatchGraph(b.plain or graph, count, sizes, [tuple(x.shape) for x in outputs])
 
     def parts(self, x: np.ndarray) -> list[np.ndarray]:
         """Return the inputs of the module for flat rows `x`, `(batch, size)`."""
@@ -131,7 +131,7 @@ def check_rows_apart(network: Network, rows: RowRunner) -> None:
         if not apart:
             raise UnsupportedError(_message(network, rows, x))
     for size in (SIZES[0], *branching_sizes(rows.module, rows.parts(x[:3]))):
-        batch = rows.batch_graph(size)
+        batch = rows.batch_graph(size) if fits(graph, size) else None
         part = None if batch is None else mixing_part(graph, batch, rows.shapes)
         if part is not None:
             raise UnsupportedError(_message(network, rows, x, part))
