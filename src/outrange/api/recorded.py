@@ -102,7 +102,7 @@ def _check(budget: Any, options: dict[str, Any]) -> None:
     """Refuse a budget that is no positive number, or that stands beside what it excludes."""
     is_number = isinstance(budget, Real) and not isinstance(budget, bool)
     if not is_number or not 0.0 < budget < MOST_BUDGET:
-        raise InputError(f"`budget` is a positive, finite number below 1e15. Received: budget={budget!r}.")
+        raise InputError(f"`budget` is a positive number below 1e15. Received: budget={budget!r}.")
     if options.get("time_limit") is not None:
         raise InputError(
             "A question has a `budget` (the same answer on every machine) or a `time_limit`, not "

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from ...core import InputError, ModelError, UnsupportedError
 from ...core.watch import begin_phase
 from ...graph.float32 import stray
+from ..apart import COMMON_SIZES, BatchGraph, fits, mixing_part
 from ..check import COMPARING, at_once, check_same, is_large, points
 from ..network import Network
 from ..tolerance import tolerance
@@ -19,7 +21,7 @@ from .files import read
 from .lower.lower import lower
 from .predict import predictor, prober, run
 from .refuse import first_line
-from .signature import Signature, output_names, signature
+from .signature import Signature, batch_struct, output_names, signature
 from .trace.records import Trace, same_constants
 from .trace.trace import trace
 
@@ -93,6 +95,7 @@ def _load(model: Any, custom_objects: dict[str, Any] | None, safe_mode: bool, li
     recording = recorded(model, taken)
     does_the_same_again(model, taken, recording)
     network = network_of(model, taken, recording)
+    check_batches(network, model, taken, recording)
     compare(network, model, taken)
     return network
 
@@ -151,6 +154,54 @@ def does_the_same_again(
         UnsupportedError: A second recording is another one.
     """
     _same_again(recording, trace(model, taken.struct, zeros_recorded=zeros_recorded))
+
+
+def check_batches(
+    network: Network,
+    model: Any,
+    taken: Signature,
+    recording: Trace,
+    *,
+    zeros_recorded: bool = False,
+) -> None:
+    """Refuse a model whose graph of several rows is not that of each row.
+
+    The points of `compare` may miss a step, or a branch on the number of rows.
+
+    Args:
+        network: The network of one row.
+        model: The model.
+        taken: Its inputs.
+        recording: The recording that the network was made of.
+        zeros_recorded: The same as for the recording.
+
+    Raises:
+        UnsupportedError: The model mixes the rows of a batch.
+    """
+    if taken.batch:
+        return
+    tensors = keras().tree.flatten(recording.outputs)
+    alone = [tuple(getattr(t, "shape", ())) for t in tensors]
+    has_code = any(not type(v.layer).__module__.startswith("keras.") for v in recording.visits)
+    has_code |= not type(model).__module__.startswith("keras.")
+    sizes = COMMON_SIZES if has_code else ()
+    for rows in (2, *sizes):
+        if not fits(network.written, rows):
+            continue
+        try:
+            several = trace(model, batch_struct(taken, rows), zeros_recorded=zeros_recorded)
+            slots = [replace(slot, shape=(rows, *slot.shape)) for slot in taken.slots]
+            names = [slot.name for slot in network.graph.outputs]
+            lowered = lower(several, slots, names)
+        except ModelError:
+            continue  # a batch of that size is decided by evaluation alone
+        shapes = [tuple(getattr(t, "shape", ())) for t in keras().tree.flatten(several.outputs)]
+        batch = BatchGraph(
+            lowered.plain or lowered.graph, rows, [slot.size for slot in taken.slots], shapes
+        )
+        part = mixing_part(network.written, batch, alone)
+        if part is not None:
+            raise _rows_mixed(network, f" Received: {part}.")
 
 
 def compare(network: Network, model: Any, taken: Signature) -> None:

@@ -81,6 +81,14 @@ def signature(model: Any, like: Any = None) -> Signature:
     )
 
 
+def batch_struct(taken: Signature, rows: int) -> Any:
+    """Return the symbols of the inputs for a batch of `rows`, in the model's structure."""
+    k = keras()
+    return k.tree.map_structure(
+        lambda t: k.KerasTensor((rows, *t.shape[1:]), dtype=t.dtype, name=t.name), taken.struct
+    )
+
+
 def _declared_or_like(k: Any, model: Any, like: Any) -> Any:
     try:
         return _declared(k, model)

@@ -10,8 +10,13 @@ from typing import Any
 import numpy as np
 
 from ...core import ModelError, OutrangeError, UnsupportedError
+from ..apart import COMMON_SIZES
 from .api import evaluating, quiet, torch
 from .places import error_place
+
+
+MOST_ROWS = 256
+"""The largest batch at which another branch of the code is looked for."""
 
 
 def exported(module: Any, examples: Sequence[np.ndarray]) -> Any:
@@ -41,6 +46,36 @@ def exported(module: Any, examples: Sequence[np.ndarray]) -> Any:
         ) from error
 
 
+def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
+    """Return numbers of rows at which the code of a module takes another branch.
+
+    Args:
+        module: The module.
+        examples: An array for each of its inputs, with a batch axis of at least 2.
+
+    Returns:
+        For each condition on the number of rows that the code evaluates, the first number of rows
+        up to `MOST_ROWS` at which the result changes. `COMMON_SIZES` if the module cannot be
+        exported for a free number of rows.
+    """
+    t = torch()
+    tensors = tuple(t.as_tensor(x) for x in examples)
+    dynamic = tuple({0: t.export.Dim.AUTO} for _ in tensors)
+    try:
+        with evaluating(module):
+            program = _export(module, tensors, dynamic_shapes=dynamic)
+    except Exception:  # The code computes with the number of rows, in a way that has no formula.
+        return list(COMMON_SIZES)
+    tensor = next(n.meta["val"] for n in program.graph.nodes if n.op == "placeholder")
+    sizes = set()
+    for guard in tensor.fake_mode.shape_env.guards if hasattr(tensor, "fake_mode") else ():
+        symbols = list(guard.expr.free_symbols)
+        if len(symbols) == 1:
+            changes = (n for n in range(2, MOST_ROWS) if guard.expr.subs(symbols[0], n) == False)  # noqa: E712
+            sizes.update([next(changes, 2)])
+    return sorted(sizes - {2})
+
+
 def exported_function(function: Callable, tensors: Sequence[Any]) -> Any:
     """Export a function of tensors that returns a flat list of tensors."""
     t = torch()
@@ -58,11 +93,11 @@ def first_line(error: BaseException) -> str:
     return text.splitlines()[0][:300].rstrip(".") if text else ""
 
 
-def _export(module: Any, tensors: tuple[Any, ...]) -> Any:
+def _export(module: Any, tensors: tuple[Any, ...], **options: Any) -> Any:
     t = torch()
     # PyTorch prints the graph so far to stderr before it raises an error.
     with quiet(), t.no_grad(), _real_parameters(t), contextlib.redirect_stderr(io.StringIO()):
-        return t.export.export(module, tensors, strict=False)
+        return t.export.export(module, tensors, strict=False, **options)
 
 
 def _remedy(error: Exception) -> str:

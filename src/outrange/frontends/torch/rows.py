@@ -8,15 +8,20 @@ from typing import Any
 import numpy as np
 
 from ...core import ModelError, UnsupportedError
-from ...graph import Graph, Slot
+from ...graph import Builder, Graph, Slot
 from ...graph.domain import is_inside
 from ...graph.float32 import stray
+from ..apart import BatchGraph, RowsMixed, fits, mixing_part, split_rows
 from ..check import at_once, is_large, points
 from ..inside import with_points_inside
 from ..network import Network
 from ..tolerance import tolerance
+from ..traced import lower
 from .api import runner
+from .export import branching_sizes, exported
 from .mixing import mixing_operation
+from .rules import TABLE
+from .steps import recorded
 
 
 SIZES = (2, 3, 16)
@@ -24,10 +29,6 @@ SIZES = (2, 3, 16)
 
 _FAR = 1e3
 """Factor of the rows that stand beside a row, so that a small share of them shows."""
-
-
-class RowsMixed(Exception):
-    """A batch has no output row for each input row."""
 
 
 class RowRunner:
@@ -41,6 +42,27 @@ class RowRunner:
     def __init__(self, module: Any, slots: Sequence[tuple[Slot, str]]) -> None:
         self.module, self._slots, self._run = module, slots, runner(module)
         self._shapes: list[tuple[int, ...]] | None = None
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the outputs for a batch of one."""
+        if self._shapes is None:
+            self._alone(np.zeros(sum(slot.size for slot, _ in self._slots)))
+        return self._shapes or []
+
+    def batch_graph(self, count: int) -> BatchGraph | None:
+        """Return the graph of a batch of `count` rows; None if the module takes no such batch."""
+        slots = [slot for slot, _ in self._slots]
+        b = Builder([Slot(slot.name, (count, *slot.shape)) for slot in slots])
+        sizes = [slot.size for slot in slots]
+        inputs = [b.reshape(x, tuple(x.shape[1:])) for x in b.input_values()]
+        try:
+            program = exported(self.module, self.parts(np.zeros((count, sum(sizes)))))
+            outputs = lower(b, recorded(program), inputs, TABLE)
+        except ModelError:
+            return None
+        graph = b.finish(outputs, [str(i) for i in range(len(outputs))])
+        return BatchGraph(b.plain or graph, count, sizes, [tuple(x.shape) for x in outputs])
 
     def parts(self, x: np.ndarray) -> list[np.ndarray]:
         """Return the inputs of the module for flat rows `x`, `(batch, size)`."""
@@ -58,41 +80,21 @@ class RowRunner:
     def together(self, x: np.ndarray) -> np.ndarray:
         """Return flat outputs, `(batch, outputs)`, of one batch of all rows.
 
-        The axis of the batch is where the shape of an output differs from that for a single row
-        (the state of a recurrent layer has it second). An output that has none is the same for
-        all rows.
-
         Raises:
             RowsMixed: The outputs are not one for each row.
         """
         x = np.asarray(x)
         if len(x) < 2:
             return self.one_by_one(x)
-        if self._shapes is None:
-            self._alone(x[0])
-        shapes, leaves = self._shapes or [], self._run(self.parts(x))
+        shapes, leaves = self.shapes, self._run(self.parts(x))
         if len(leaves) != len(shapes):
             raise RowsMixed
-        return np.concatenate([_rows(*z, len(x)) for z in zip(leaves, shapes, strict=True)], 1)
+        return np.concatenate([split_rows(*z, len(x)) for z in zip(leaves, shapes, strict=True)], 1)
 
     def _alone(self, row: np.ndarray) -> list[np.ndarray]:
         leaves = self._run(self.parts(np.asarray(row)[None]))
         self._shapes = [leaf.shape for leaf in leaves]
         return leaves
-
-
-def _rows(leaf: np.ndarray, alone: tuple[int, ...], count: int) -> np.ndarray:
-    """Return an output of a batch as `(count, entries)`, given its shape for a single row."""
-    if leaf.shape == alone:
-        return np.broadcast_to(leaf.ravel(), (count, leaf.size))
-    axes = [i for i, (n, m) in enumerate(zip(leaf.shape, alone, strict=False)) if n != m]
-    if (
-        leaf.ndim != len(alone)
-        or len(axes) != 1
-        or (leaf.shape[axes[0]], alone[axes[0]]) != (count, 1)
-    ):
-        raise RowsMixed
-    return np.moveaxis(leaf, axes[0], 0).reshape(count, -1)
 
 
 def check_rows_apart(network: Network, rows: RowRunner) -> None:
@@ -101,6 +103,8 @@ def check_rows_apart(network: Network, rows: RowRunner) -> None:
     Batches of several sizes are compared with their rows one by one, and with batches of the same
     size in which one row is kept and all others change: the output of that row must be the same
     to the last bit. A module that runs on batches of one alone is the function of that one row.
+    Such points may miss a step or a branch on the number of rows, so graphs of batches are compared
+    as well.
 
     Raises:
         UnsupportedError: It does; the operation is named.
@@ -127,6 +131,11 @@ def check_rows_apart(network: Network, rows: RowRunner) -> None:
             continue  # the module takes no such batch
         if not apart:
             raise UnsupportedError(_message(network, rows, x))
+    for size in (SIZES[0], *branching_sizes(rows.module, rows.parts(x[:3]))):
+        batch = rows.batch_graph(size) if fits(graph, size) else None
+        part = None if batch is None else mixing_part(graph, batch, rows.shapes)
+        if part is not None:
+            raise UnsupportedError(_message(network, rows, x, part))
 
 
 def _points(graph: Graph) -> np.ndarray:
@@ -160,7 +169,7 @@ def _are_apart(rows: RowRunner, x: np.ndarray, alone: np.ndarray, allowed: np.nd
     return True
 
 
-def _message(network: Network, rows: RowRunner, x: np.ndarray) -> str:
+def _message(network: Network, rows: RowRunner, x: np.ndarray, part: str = "") -> str:
     culprit = mixing_operation(rows.module, lambda size: rows.parts(x[:size]))
     remedy = (
         "Give the layer `batch_first=True`"
@@ -170,5 +179,5 @@ def _message(network: Network, rows: RowRunner, x: np.ndarray) -> str:
     return (
         f"Model `{network.name}` mixes the rows of a batch: an input gives other outputs in other "
         f"company, so its output is no function of one input. {remedy}. "
-        f"Received: {culprit or 'outputs that depend on the other rows'}."
+        f"Received: {culprit or part or 'outputs that depend on the other rows'}."
     )

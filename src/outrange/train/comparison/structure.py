@@ -8,6 +8,7 @@ import numpy as np
 from ...core import Box, InputError
 from ...frontends.keras.api import keras
 from ...frontends.keras.load import (
+    check_batches,
     compare,
     does_the_same_again,
     network_of,
@@ -55,6 +56,9 @@ class Structure:
                 self._does_the_same_again()
             self.network = network_of(model, self.signature, self.recording)
             if compared:
+                check_batches(
+                    self.network, model, self.signature, self.recording, zeros_recorded=True
+                )
                 compare(self.network, model, self.signature)
         self.fixed = not _holds_numbers(self.recording)
         self.compared = compared

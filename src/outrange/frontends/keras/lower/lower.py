@@ -58,7 +58,7 @@ class _Lowering:
         self.limits: list[Within] = []
         self.uses = self.count_uses()
         for tensor, value in zip(trace.inputs, self.builder.input_values(), strict=True):
-            self.enter(tensor, value)
+            self.enter(tensor, self.builder.reshape(value, tuple(tensor.shape)))
 
     def enter(self, tensor: Any, value: Operand) -> None:
         self.known[id(tensor)] = value
@@ -226,10 +226,11 @@ class _Lowering:
             value: Operand = tensor
         else:
             value = self.known[id(tensor)]
-        if not value.shape or value.shape[0] != 1:
+        rows = self.trace.inputs[0].shape[0]
+        if not value.shape or value.shape[0] != rows:
             raise UnsupportedError(
                 "The model must keep the batch axis, each row of a batch giving one row of the "
-                f"output. Received: an output of shape {tuple(value.shape)} for a batch of 1."
+                f"output. Received: an output of shape {tuple(value.shape)} for a batch of {rows}."
             )
         return value
 

@@ -40,11 +40,12 @@ class NativeCall:
         """Symbols of what the call returns, by the backend's own shape inference."""
         stated = self.layer.compute_output_spec(*self.args, **self.kwargs)
         tensor = self.keras.KerasTensor
+        rows = next((t.shape[0] for t in self.symbols if t.shape), 1)
 
         def for_one(t: Any) -> Any:
-            """A stated shape may leave the batch open, which is of one row here."""
+            """Fill in the size of the batch, which a stated shape may leave open."""
             shape = getattr(t, "shape", ())
-            return tensor((1, *shape[1:]), t.dtype) if shape and shape[0] is None else t
+            return tensor((rows, *shape[1:]), t.dtype) if shape and shape[0] is None else t
 
         return self.keras.tree.map_structure(for_one, stated)
 

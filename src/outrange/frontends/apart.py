@@ -1,0 +1,214 @@
+"""Dependence of the rows of a batch on each other, from the graph of a batch of several rows.
+
+The model is traced for several rows, and that program is lowered by the rules for one row. Every
+entry of the batch is then an input of its own, so a row that depends on another one shows in the
+structure of the graph, whatever values reach it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core import check_deadline
+from ..graph import Graph
+from ..graph.graph import Node
+from ..ops import Affine, Curve, Largest, Product
+from ..ops.pointwise.op import Pointwise
+
+
+_GRID = np.array([-1e4, -40.3, -7.0, -2.9, -1.0, -0.6, 0.0, 0.3, 1.0, 1.7, 5.2, 31.0, 1e4])
+"""Arguments whose values identify a curve."""
+
+_NUDGE = 1e-13
+"""Relative change of an input that shows how much a graph amplifies roundoff."""
+
+COMMON_SIZES = (3, 7, 16, 32, 64, 100, 128)
+"""Numbers of rows at which code is compared if its conditions on that number are not known."""
+
+MOST_BATCH_ENTRIES = 1 << 23
+"""The largest graph of a batch of more than two rows."""
+
+
+class RowsMixed(Exception):
+    """A batch has no output row for each input row."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchGraph:
+    """A model as a graph of several rows.
+
+    Args:
+        graph: The nodes as they are written. Value 0 holds each input for all rows, one input after the other.
+        rows: Number of rows.
+        sizes: Entries of one row of each input.
+        shapes: Shape of each output.
+    """
+
+    graph: Graph
+    rows: int
+    sizes: Sequence[int]
+    shapes: Sequence[tuple[int, ...]]
+
+    def packed(self, x: np.ndarray) -> np.ndarray:
+        """Return rows `(rows, size)` as the flat input of the graph."""
+        ends = np.cumsum([0, *self.sizes])
+        return np.concatenate([x[:, a:b].ravel() for a, b in zip(ends, ends[1:], strict=False)])
+
+    def places(self, alone: Sequence[tuple[int, ...]]) -> np.ndarray:
+        """Return the places in the flat output of the entries of each row, `(rows, outputs)`.
+
+        Args:
+            alone: Shape of each output for a batch of one.
+
+        Raises:
+            RowsMixed: The outputs are not one for each row.
+        """
+        if len(alone) != len(self.shapes):
+            raise RowsMixed
+        parts, start = [], 0
+        for shape, single in zip(self.shapes, alone, strict=True):
+            size = int(np.prod(shape))
+            leaf = np.arange(start, start + size).reshape(shape)
+            parts.append(split_rows(leaf, tuple(single), self.rows))
+            start += size
+        return np.concatenate(parts, axis=1)
+
+
+def split_rows(leaf: np.ndarray, alone: tuple[int, ...], rows: int) -> np.ndarray:
+    """Return an output of a batch as `(rows, entries)`.
+
+    The axis of the batch is where its shape differs from `alone`, that for a single row. An output
+    without such an axis is the same for all rows.
+
+    Raises:
+        RowsMixed: The outputs are not one for each row.
+    """
+    if leaf.shape == alone:
+        return np.broadcast_to(leaf.ravel(), (rows, leaf.size))
+    axes = [i for i, (n, m) in enumerate(zip(leaf.shape, alone, strict=False)) if n != m]
+    if (
+        leaf.ndim != len(alone)
+        or len(axes) != 1
+        or (leaf.shape[axes[0]], alone[axes[0]]) != (rows, 1)
+    ):
+        raise RowsMixed
+    return np.moveaxis(leaf, axes[0], 0).reshape(rows, -1)
+
+
+def fits(graph: Graph, rows: int) -> bool:
+    """Return whether a batch of so many rows may be made a graph, given the graph of one row."""
+    return rows <= 2 or rows * graph.entries <= MOST_BATCH_ENTRIES
+
+
+def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...]]) -> str | None:
+    """Name the part of a model that mixes rows or computes with their number.
+
+    Args:
+        single: The graph of one row, as it is written.
+        batch: The graph of several rows.
+        alone: Shape of each output for a batch of one.
+
+    Returns:
+        The operation, with its layer; None if every row of the batch is the row alone.
+    """
+    try:
+        places = batch.places(alone)
+    except RowsMixed:
+        return "an output without a row for each input"
+    marks = _marks(batch)
+    output = marks[batch.graph.output]
+    for row, own in enumerate(places):
+        if np.delete(output, row, axis=0)[:, own].any():
+            return _first_mixing(batch.graph, marks)
+    if _depends_on_size(single, batch, places):
+        return "the number of rows"
+    return None
+
+
+def _marks(batch: BatchGraph) -> list[np.ndarray]:
+    """Return for each value, `(rows, size)`, whether an entry may depend on an input row."""
+    identity = np.repeat(np.eye(batch.rows)[:, :, None], sum(batch.sizes), axis=2)
+    marks = [np.stack([batch.packed(x) for x in identity]) > 0]
+    for node in batch.graph.nodes:
+        check_deadline()
+        xs = [marks[j].astype(np.float64) for j in node.inputs]
+        op = node.op
+        if isinstance(op, Affine):
+            values = op.apply(xs, True)
+        elif isinstance(op, Curve | Pointwise):
+            values = np.sum(xs, axis=0)
+        elif isinstance(op, Largest):
+            values = op.run(xs)
+        elif isinstance(op, Product):
+            values = xs[0][:, op.left] + xs[1][:, op.right]
+        else:
+            values = op.run(xs, fill=False)
+        marks.append(values > 0)
+    return marks
+
+
+def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
+    """Name the first operation that the output depends on with an entry of several rows."""
+    behind = graph.behind(graph.output)
+    for value in sorted(behind - {0}):
+        if (marks[value].sum(axis=0) > 1).any():
+            node = graph.nodes[value - 1]
+            where = f" in `{node.source}`" * bool(node.source)
+            return f"`{node.operation or node.op.name}`{where}"
+    return "an order of rows that is not that of the inputs"
+
+
+def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bool:
+    """Return whether a row of a batch is another function than the row alone.
+
+    Curves and steps are replaced by smooth functions, so that no threshold hides a difference. A
+    graph of other operations, or one that amplifies roundoff, is not compared.
+    """
+    if _kinds(single) != _kinds(batch.graph):
+        return False
+    x = np.random.default_rng(0).uniform(-1.0, 1.0, (batch.rows, single.size))
+    expected, nudged = _smooth(single, np.stack([x, x * (1.0 + _NUDGE)]))
+    (values,) = _smooth(batch.graph, batch.packed(x)[None])
+    difference = np.abs(values[places] - expected)
+    scale = np.abs(expected).max(initial=1.0)
+    return bool(
+        (difference > 1e4 * np.abs(nudged - expected).max(initial=0.0) + 1e-11 * scale).any()
+    )
+
+
+def _kinds(graph: Graph) -> list[tuple[type, str]]:
+    """Return the kinds of the operations that are not linear, in order."""
+    behind = graph.behind(graph.output)
+    return [
+        (type(node.op), node.op.name)
+        for value, node in enumerate(graph.nodes, 1)
+        if value in behind and isinstance(node.op, Curve | Largest | Pointwise)
+    ]
+
+
+def _smooth(graph: Graph, x: np.ndarray) -> np.ndarray:
+    """Return the outputs with a smooth function in place of each curve and step."""
+    behind, values = graph.behind(graph.output), [x]
+    for value, node in enumerate(graph.nodes, 1):
+        check_deadline()
+        xs = [values[j] for j in node.inputs] if value in behind else []
+        if value not in behind:
+            values.append(np.zeros(0))
+        elif isinstance(node.op, Curve):
+            values.append(np.cos(xs[0] + _phase(node)))
+        elif isinstance(node.op, Pointwise):
+            values.append(np.cos(sum(x * (1.0 + i) for i, x in enumerate(xs))))
+        else:
+            values.append(node.op.run(xs))
+    return values[graph.output]
+
+
+def _phase(node: Node) -> np.ndarray:
+    """Return a number for each entry of a curve or step that identifies it."""
+    grid = np.broadcast_to(_GRID[:, None], (len(_GRID), node.size))
+    with np.errstate(all="ignore"):
+        table = np.nan_to_num(node.op.run([grid]), posinf=2.0, neginf=-2.0)
+    return np.tanh(table).T @ np.sqrt(np.arange(2.0, 2.0 + len(_GRID)))
