@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import wraps
 from inspect import BoundArguments, signature
 from itertools import pairwise
-from numbers import Real
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -100,7 +99,7 @@ def with_budget(ask: Ask) -> Ask:
 
 def _check(budget: Any, options: dict[str, Any]) -> None:
     """Refuse a budget that is no positive number, or that stands beside what it excludes."""
-    is_number = isinstance(budget, Real) and not isinstance(budget, bool)
+    is_number = isinstance(budget, int | float | np.number) and not isinstance(budget, bool)
     if not is_number or not 0.0 < budget < MOST_BUDGET:
         raise InputError(f"`budget` is a positive number below 1e15. Received: budget={budget!r}.")
     if options.get("time_limit") is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,7 +42,8 @@ class BatchGraph:
     """A model as a graph of several rows.
 
     Args:
-        graph: The nodes as they are written. Value 0 holds each input for all rows, one input after the other.
+        graph: The nodes as they are written. Value 0 holds the inputs one after the
+            other, each for all rows.
         rows: Number of rows.
         sizes: Entries of one row of each input.
         shapes: Shape of each output.
@@ -55,7 +57,7 @@ class BatchGraph:
     def packed(self, x: np.ndarray) -> np.ndarray:
         """Return rows `(rows, size)` as the flat input of the graph."""
         ends = np.cumsum([0, *self.sizes])
-        return np.concatenate([x[:, a:b].ravel() for a, b in zip(ends, ends[1:], strict=False)])
+        return np.concatenate([x[:, a:b].ravel() for a, b in pairwise(ends)])
 
     def places(self, alone: Sequence[tuple[int, ...]]) -> np.ndarray:
         """Return the places in the flat output of the entries of each row, `(rows, outputs)`.

@@ -12,6 +12,7 @@ import numpy as np
 from ...core import InputError, ModelError, UnsupportedError
 from ...core.watch import begin_phase
 from ...graph.float32 import stray
+from ...graph.graph import graph_digest
 from ..apart import COMMON_SIZES, BatchGraph, fits, mixing_part
 from ..check import COMPARING, at_once, check_same, is_large, points
 from ..network import Network
@@ -189,19 +190,27 @@ def check_batches(
         if not fits(network.written, rows):
             continue
         try:
-            several = trace(model, batch_struct(taken, rows), zeros_recorded=zeros_recorded)
-            slots = [replace(slot, shape=(rows, *slot.shape)) for slot in taken.slots]
-            names = [slot.name for slot in network.graph.outputs]
-            lowered = lower(several, slots, names)
+            batch = _batch_graph(network, model, taken, rows, zeros_recorded)
+            part = mixing_part(network.written, batch, alone)
+            if part is None:
+                continue
+            again = _batch_graph(network, model, taken, rows, zeros_recorded)
         except ModelError:
-            continue  # a batch of that size is decided by evaluation alone
-        shapes = [tuple(getattr(t, "shape", ())) for t in keras().tree.flatten(several.outputs)]
-        batch = BatchGraph(
-            lowered.plain or lowered.graph, rows, [slot.size for slot in taken.slots], shapes
-        )
-        part = mixing_part(network.written, batch, alone)
-        if part is not None:
+            continue  # Evaluation alone decides about a batch of that size.
+        if graph_digest(again.graph) == graph_digest(batch.graph):
             raise _rows_mixed(network, f" Received: {part}.")
+        return  # It computes something else at every run, which `compare` reports.
+
+
+def _batch_graph(
+    network: Network, model: Any, taken: Signature, rows: int, zeros_recorded: bool
+) -> BatchGraph:
+    several = trace(model, batch_struct(taken, rows), zeros_recorded=zeros_recorded)
+    slots = [replace(slot, shape=(rows, *slot.shape)) for slot in taken.slots]
+    lowered = lower(several, slots, [slot.name for slot in network.graph.outputs])
+    shapes = [tuple(getattr(t, "shape", ())) for t in keras().tree.flatten(several.outputs)]
+    sizes = [slot.size for slot in taken.slots]
+    return BatchGraph(lowered.plain or lowered.graph, rows, sizes, shapes)
 
 
 def compare(network: Network, model: Any, taken: Signature) -> None:

@@ -113,13 +113,13 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
     Raises:
         InputError: It is no sequence of positive integers.
     """
-    sizes = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else (None,)
-    if not all(isinstance(n, int) and n > 0 for n in sizes):
+    is_sequence = isinstance(shape, Sequence) and not isinstance(shape, str)
+    if not is_sequence or not all(isinstance(n, int) and n > 0 for n in shape):
         raise InputError(
             "`input_shape` is the shape of the module's one input without the batch axis, positive "
             f"integers: (3, 32, 32). Received: input_shape={shape!r}."
         )
-    return sizes
+    return tuple(shape)
 
 
 def _first_shape(module: Any) -> tuple[int, ...]:
