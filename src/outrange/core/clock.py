@@ -114,8 +114,8 @@ class Flag(Protocol):
     def is_set(self) -> bool: ...
 
 
-_stop: ContextVar[Flag | None] = ContextVar("outrange_stop", default=None)
-"""The caller sets it when it no longer waits for the answer."""
+_stops: ContextVar[tuple[Flag, ...]] = ContextVar("outrange_stops", default=())
+"""A caller sets its flag when it no longer waits for the answer; callers may be nested."""
 
 
 def read_clock() -> float:
@@ -185,32 +185,31 @@ def deadline(seconds: float | None) -> Iterator[None]:
 @contextmanager
 def no_deadline() -> Iterator[None]:
     """Suspend the deadline for work without which an answer would be lost."""
-    token, stop = _deadline.set(float("inf")), _stop.set(None)
+    token, stop = _deadline.set(float("inf")), _stops.set(())
     try:
         yield
     finally:
         _deadline.reset(token)
-        _stop.reset(stop)
+        _stops.reset(stop)
 
 
 @contextmanager
 def stopped_by(flag: Flag) -> Iterator[None]:
-    """Let the deadline pass as soon as `flag` is set.
+    """Let the deadline pass as soon as `flag`, or that of a caller around, is set.
 
     Args:
         flag: Another thread sets it.
     """
-    token = _stop.set(flag)
+    token = _stops.set((*_stops.get(), flag))
     try:
         yield
     finally:
-        _stop.reset(token)
+        _stops.reset(token)
 
 
 def is_stopped() -> bool:
     """Return whether the caller no longer waits for the answer: see `stopped_by`."""
-    flag = _stop.get()
-    return flag is not None and flag.is_set()
+    return any(flag.is_set() for flag in _stops.get())
 
 
 def check_stopped() -> None:

@@ -23,7 +23,8 @@ import numpy as np
 from ..core import InputError, seconds_left
 from .atom_bounds import AtomBounds, UnsafePart
 from .specification import Trajectory
-from .spread.tubes import ask_workers
+from .spread.threads import on_one_core
+from .spread.tubes import bound_batches
 from .spread.waves import Waves, full_batches
 from .symbols import beside, fresh, reduced, some
 from .system import LoopSystem
@@ -104,7 +105,7 @@ class Tubes:
         self.waiting = self.waiting[count * AT_ONCE :]
         left = dict(enumerate(batches))
         try:
-            found = ask_workers(self, batches) if count > 1 else {}
+            found = bound_batches(self, batches) if count > 1 else {}
             # What is missing is done here; where the time is over, what is known comes first.
             late = seconds_left() <= 0
             for k in sorted(left, key=lambda k: late and found.get(k) is None):
@@ -171,6 +172,10 @@ class Tubes:
         Returns:
             `(B,)` which are closed, `(B, d)` what to blame for those that are not, `(B,)` margins.
         """
+        with on_one_core():
+            return self._run(batch)
+
+    def _run(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         system, steps = self.system, self.where.steps
         lo, hi = (np.stack([getattr(box, end) for box in batch]) for end in ("lo", "hi"))
         closed, margin = np.ones(len(batch), bool), np.full(len(batch), np.inf)

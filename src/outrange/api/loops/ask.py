@@ -109,7 +109,8 @@ def closed_loop(
         seed: Of the simulated trajectories; no proof depends on it.
         executor: Who bounds the pieces of the initial set, and searches the tree of the loop
             unrolled: a `concurrent.futures.Executor`, a `dask.distributed` client, or the address
-            of its scheduler (docs/scale.md). None for this process.
+            of its scheduler (docs/scale.md). None: the cores of this process. Pieces and pipes are
+            the same, bit for bit on any number of cores.
         progress: As in `outrange.verify`.
 
     Returns:

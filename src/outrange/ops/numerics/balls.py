@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,19 @@ MOST_EXPONENT = 1 << 16
 """Numbers beyond two to this power, or below its inverse, have no fraction."""
 
 
+_PRECISION = RLock()
+"""Held while a precision is set, which is one number of the process for all its threads."""
+
+
 @contextmanager
 def precision(bits: int) -> Iterator[None]:
-    """Let balls have so many bits; what was set before comes back."""
+    """Let the balls of this thread have so many bits, and restore the precision afterwards.
+
+    Other threads that set a precision wait: with theirs, results would depend on when they do.
+    """
     from flint import ctx
 
-    with ctx.workprec(bits):
+    with _PRECISION, ctx.workprec(bits):
         yield
 
 

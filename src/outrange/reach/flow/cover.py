@@ -128,12 +128,12 @@ class _CoverSearch:
         return pipe, {failure.box: failure for failure in pipe.failures}
 
     def runs(self, batches: Sequence[Sequence[InitialPiece]]) -> Iterator[_Heard]:
-        """The same of some batches, in their order; what workers do not bring is done here."""
+        """Run some batches in their order; those that no worker or thread returns run here."""
         found: dict[int, FlowPipe] = {}
         if len(batches) > 1:
             ends, limited = [corners_of(batch) for batch in batches], self.clock.limit < np.inf
             try:
-                self.task.over_workers(ends, self.clock.left if limited else np.inf, found)
+                self.task.together(ends, self.clock.left if limited else np.inf, found)
             except KeyboardInterrupt:
                 self.clock, self.interrupted = Clock(0.0), True
         for k, batch in enumerate(batches):

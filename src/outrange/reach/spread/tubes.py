@@ -1,4 +1,4 @@
-"""Boxes of initial states on workers: each task takes one batch through the loop.
+"""Boxes of initial states on workers or threads: each takes one batch through the loop.
 
 What is assumed of conditions names the graph of a step; in another process that is another object.
 So it travels by its number in the loop.
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
-from ...core import OutOfTime, deadline, seconds_left
+from ...core import InputError, OutOfTime, deadline, seconds_left
 from ...executors.parcel import unpacked
 from ...executors.seam import workers
 from ...executors.shelf import Kept
@@ -21,6 +22,7 @@ from ...graph import Graph
 from ..system import LoopSystem
 from ..tube_boxes import TubeBox
 from ..zonotope_pass import OpenCondition
+from .threads import map_batches
 from .waves import Waves
 
 
@@ -96,18 +98,42 @@ class BoundedBoxes:
         return self.closed, self.blame, self.margin
 
 
+@dataclass(frozen=True, eq=False)
+class BoundedHere:
+    """Result of a batch that a thread of this process has bounded, in the boxes themselves.
+
+    Args:
+        found: As `Bounding.bounded` returns it; None where it raised `error`.
+        trouble: Where the plant may not be defined.
+        error: An error about the question.
+    """
+
+    found: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+    trouble: str
+    error: InputError | None = None
+
+    def enter(
+        self, search: Bounding, batch: Sequence[TubeBox]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what `bounded` returned, or raise what it raised; see `BoundedBoxes.enter`."""
+        search.trouble = self.trouble or search.trouble
+        if self.found is None:
+            raise self.error or OutOfTime
+        return self.found
+
+
 def graphs_of(system: LoopSystem) -> list[Graph]:
     """All graphs of a loop, in an order that every process has."""
     return [*system.steps, *(graph for mode in system.of_modes.values() for graph in mode)]
 
 
-def ask_workers(
+def bound_batches(
     search: Bounding, batches: Sequence[Sequence[TubeBox]]
-) -> dict[int, BoundedBoxes | None]:
-    """What workers find about some batches, by their places, as far as they come."""
+) -> dict[int, BoundedBoxes | None] | dict[int, BoundedHere | None]:
+    """Return what workers or threads find about some batches, by their places, as far as known."""
     helpers, found = workers(), {}
     if helpers is None:
-        return found
+        return dict(enumerate(map_batches(partial(_bound_here, search), batches)))
     if search.waves is None:
         about = copy(search)
         about.waiting, about.done = [], []
@@ -118,6 +144,18 @@ def ask_workers(
     sent = [[SentBox.of(box, graphs) for box in batch] for batch in batches]
     search.waves.ask(sent, seconds_left(), found)
     return found
+
+
+def _bound_here(search: Bounding, batch: Sequence[TubeBox]) -> BoundedHere | None:
+    """Take a batch through the loop, in a thread; None where the time was over before."""
+    own = copy(search)
+    own.trouble = ""
+    try:
+        return BoundedHere(own.bounded(batch), own.trouble)
+    except OutOfTime:
+        return None
+    except InputError as error:
+        return BoundedHere(None, own.trouble, error)
 
 
 def bound_boxes(kept: Kept, sent: Sequence[SentBox], seconds: float) -> BoundedBoxes | None:

@@ -15,6 +15,7 @@ from ...core.clock import is_stopped, read_wall_clock
 from ...executors.crew import ATTEMPTS, TICK, Crew
 from ...executors.parcel import Parcel
 from ...executors.seam import Workers, workers
+from .threads import batches_at_once
 
 
 AHEAD = 4
@@ -29,14 +30,17 @@ GRACE = 30.0
 
 
 def full_batches(waiting: int, size: int) -> int:
-    """How many batches are done at once; one where nobody helps, or two are not full.
+    """Return how many full batches are bounded at once, by workers or the cores of this process.
 
     Args:
         waiting: Pieces in the queue.
-        size: Of a batch.
+        size: Pieces of a batch.
     """
-    found = workers() if waiting >= 2 * size else None
-    return 1 if found is None else max(1, min(waiting // size, AHEAD * found.pool.size))
+    if waiting < 2 * size:
+        return 1
+    found = workers()
+    most = batches_at_once() if found is None else AHEAD * found.pool.size
+    return max(1, min(waiting // size, most))
 
 
 class Waves:

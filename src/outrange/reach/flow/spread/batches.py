@@ -1,4 +1,4 @@
-"""Pipes of flows on workers: each task has the initial boxes of one batch."""
+"""Pipes of flows on workers or threads: each has the initial boxes of one batch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from ....core import Bounds
+from ....core import Bounds, Clock
 from ....executors.parcel import unpacked
 from ....executors.seam import workers
 from ....executors.shelf import Kept
 from ....graph import Graph
+from ...spread.threads import map_batches, on_one_core
 from ...spread.waves import Waves
 from ..controllers import SampledControl
 from ..loop import flow_pipe
@@ -51,28 +52,33 @@ class FlowTask:
 
     def pipe(self, ends: Bounds, seconds: float | None) -> FlowPipe:
         """The pipes of some boxes."""
-        return flow_pipe(
-            self.plant, self.controller, ends, self.dt, self.steps, seconds,
-            disturbance=self.disturbance, decide=self.decide, keep=self.keep,
-        )  # fmt: skip
+        with on_one_core():
+            return flow_pipe(
+                self.plant, self.controller, ends, self.dt, self.steps, seconds,
+                disturbance=self.disturbance, decide=self.decide, keep=self.keep,
+            )  # fmt: skip
 
-    def over_workers(
+    def together(
         self, batches: Sequence[Bounds], seconds: float, found: dict[int, FlowPipe]
     ) -> None:
-        """The pipes of batches of boxes, as far as workers bring them.
+        """Bound the pipes of batches of boxes by workers, or by threads where there are none.
 
         Args:
             batches: Corners of the boxes of each.
-            seconds: That are left; infinite without a limit.
-            found: What came, by the place of its batch; also if an interrupt ends it.
+            seconds: Seconds that are left; infinite without a limit.
+            found: Receives the pipes by the place of the batch, also if an interrupt ends it.
         """
         helpers, asked, told = workers(), self.decide, _nobody
         if isinstance(asked, Reporting):
             asked, told = asked.asked, asked.told
+        about = replace(self, decide=asked)
         if helpers is None:
+            clock = Clock(seconds)
+            pipes = map_batches(lambda ends: about.pipe(ends, clock.left), batches)
+            found.update(enumerate(pipes))
+            told(sum(len(ends[0]) for ends in batches))
             return
         if self.waves is None:
-            about = replace(self, decide=asked)
             self.waves = Waves(helpers, about, "initial states", bound_flow)
         self.waves.ask(batches, seconds, found, lambda k: told(len(batches[k][0])))
 

@@ -1,0 +1,134 @@
+"""A closed loop on several cores of one process: the same pieces and pipes, bit for bit."""
+
+import _thread
+import os
+import threading
+
+import numpy as np
+import pytest
+
+import outrange
+from executors.test_initial_sets import CALLS, PLANTS, flow_cover, net, search_of
+from outrange import x
+from outrange.core import OutOfTime, check_deadline
+from outrange.core.clock import CountedTime, time_source
+from outrange.ops.numerics.balls import ball, precision
+from outrange.reach import tubes
+from outrange.reach.flow import cover
+from outrange.reach.spread import threads
+
+
+pytestmark = pytest.mark.wallclock
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    monkeypatch.setattr(tubes, "AT_ONCE", 2)
+    monkeypatch.setattr(cover, "AT_ONCE", 2)
+
+
+@pytest.fixture
+def on(monkeypatch):
+    """Return an answer on so many cores, and how many threads bounded batches of it."""
+
+    def run(count, ask):
+        names, plain = set(), threads.map_batches
+
+        def map_batches(work, batches):
+            def noted(batch):
+                names.add(threading.get_ident())
+                return work(batch)
+
+            return plain(noted, batches)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "sched_getaffinity", lambda _: set(range(count)), raising=False)
+            for module in ("outrange.reach.spread.tubes", "outrange.reach.flow.spread.batches"):
+                patch.setattr(f"{module}.map_batches", map_batches)
+            return ask(), len(names)
+
+    return run
+
+
+def advanced(name, most=24):
+    search = search_of(name)
+    while search.waiting and search.boxes < most:
+        search.advance()
+    return search
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_boxes_of_a_loop_have_the_same_bits(name, on):
+    found, several = on(3, lambda: advanced(name))
+    alone, one = on(1, lambda: advanced(name, found.boxes))
+    assert several > 1 and one == 0 and found.boxes == alone.boxes
+    assert (found.gone, found.trouble) == (alone.gone, alone.trouble)
+    for mine, theirs in ((found.done, alone.done), (found.waiting, alone.waiting)):
+        for a, b in zip(mine, theirs, strict=True):
+            for field in ("lo", "hi", "states", "controls", "gains", "margin", "blame"):
+                np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
+
+
+def test_pipes_of_a_flow_have_the_same_bits(on):
+    found, several = on(3, flow_cover)
+    alone, one = on(1, flow_cover)
+    assert several > 1 and one == 0 and found.tried == alone.tried
+    for a, b in zip(found.pipe.segments, alone.pipe.segments, strict=True):
+        for field in ("boxes", "lo", "hi"):
+            np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
+
+
+@pytest.mark.parametrize(("loop", "limit", "status"), CALLS[:1])
+def test_answers_have_the_same_bits(loop, limit, status, on):
+    def ask():
+        return outrange.closed_loop(
+            net, initial=([0.2, -0.5], [1.2, 0.5]), spec=(x[0] <= limit).always(), tol=5.0, **loop
+        )
+
+    (found, several), (alone, _) = on(3, ask), on(1, ask)
+    assert several > 1 and found.status == alone.status == status
+    assert (found.margin, found.covered) == (alone.margin, alone.covered)
+    for field in ("lo", "hi", "control_lo", "control_hi"):
+        np.testing.assert_array_equal(getattr(found.pipe, field), getattr(alone.pipe, field))
+
+
+def test_an_interrupt_waits_for_batches_under_way(on):
+    ended = []
+
+    def work(batch):
+        if batch == 1:
+            _thread.interrupt_main()
+        try:
+            while True:
+                check_deadline()
+        except OutOfTime:
+            ended.append(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        on(2, lambda: threads.map_batches(work, [0, 1]))
+    assert sorted(ended) == [0, 1]
+
+
+def test_one_thread_does_all_where_time_is_counted(on):
+    assert on(3, threads.batches_at_once)[0] == 3 * threads.AHEAD
+    with time_source(CountedTime()):
+        assert on(3, threads.batches_at_once)[0] == 1
+
+
+def test_threads_that_set_a_precision_wait_for_each_other():
+    """It is one number of the process: balls of another thread had the digits of this one."""
+    seen, inside = [], threading.Event()
+
+    def other():
+        inside.wait(10.0)
+        with precision(64):
+            seen.append(ball(2.0).sqrt().rel_accuracy_bits())
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with precision(512):
+        inside.set()
+        thread.join(0.05)
+        seen.append(ball(2.0).sqrt().rel_accuracy_bits())
+    thread.join()
+    assert seen[0] > 500 and seen[1] < 70
