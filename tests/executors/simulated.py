@@ -7,7 +7,7 @@ from contextvars import copy_context
 
 import pytest
 
-from outrange.core.clock import CountedTime, time_source
+from outrange.core.clock import START, CountedTime, time_source
 from outrange.executors.cores import on_cores
 from outrange.executors.crew import Crew
 
@@ -49,7 +49,7 @@ class Simulated(Executor):
                 return work(*arguments)
 
         value, future = copy_context().run(run), Future()
-        self._free[worker] = start + own.read()
+        self._free[worker] = start + own.read() - START
         self.calls += 1
         heapq.heappush(self._ends, (self._free[worker] + WAY, self.calls, future, value))
         return future
