@@ -11,7 +11,7 @@ from explorer import chromium
 from explorer.conftest import DONE
 
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.wallclock]
 pytest.importorskip("playwright")
 pytest.importorskip("uvicorn")
 pytest.importorskip("keras")

@@ -7,7 +7,7 @@ import pytest
 from outrange.explorer.app_files import STATIC
 
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.wallclock]
 pytest.importorskip("playwright")
 
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

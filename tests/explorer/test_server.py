@@ -18,6 +18,9 @@ from outrange.explorer.app import MOST_PAGES, STATIC, application
 from outrange.explorer.guard import Guard, checked_host, checked_token
 
 
+pytestmark = pytest.mark.wallclock
+
+
 HOST, TOKEN = "127.0.0.1:8421", "a-token-of-this-test"
 HOME = {"host": HOST, "origin": f"http://{HOST}"}
 SOCKET = f"/socket?token={TOKEN}"

@@ -16,6 +16,9 @@ from outrange.questions.output_range import output_range
 from questions.nets import dense_net, two_in_two_out
 
 
+pytestmark = pytest.mark.wallclock
+
+
 @pytest.fixture
 def page():
     made = Page()

@@ -16,6 +16,9 @@ from outrange.explorer import app_files
 from outrange.explorer.widget import ExplorerWidget
 
 
+pytestmark = pytest.mark.wallclock
+
+
 def test_a_widget_answers_like_a_page(monkeypatch):
     said, done = [], threading.Event()
 
