@@ -1,7 +1,7 @@
 """Back-substitution: linear lower bounds in terms of the input, one rule a kind of op.
 
 Rows `(R, n)` are the same for all boxes and stay so until they meet a nonlinear op; from there on
-they are `(B, R, n)`. Upper bounds are lower bounds of the negated row. Rounding: see `noise`.
+they are `(B, R, n)`. Upper bounds are lower bounds of the negated row. Rounding: see `rounding`.
 
 Reference: H. Zhang et al., *Efficient Neural Network Robustness Certification with General
 Activation Functions* (CROWN), NeurIPS 2018; G. Singh et al., *An Abstract Domain for Certifying
@@ -36,9 +36,9 @@ class RelaxedGraph:
     Args:
         graph: The graph.
         lines: The lines, picks or planes of every nonlinear node, by value.
-        payments: The rounding error on each value per unit of `|row|`; None where there is none.
-        drain: The error that underflow may cause in a row.
-        rules: Of every kind of op.
+        rounding_terms: The rounding error on each value per unit of `|row|`; None for no error.
+        underflow: The error that underflow may cause in a row.
+        rules: The rule of each kind of op.
     """
 
     graph: Graph

@@ -22,7 +22,7 @@ class CurveRelaxation:
     Args:
         slope: Of the lines.
         offset: Of the lines.
-        endless: None if there is a line everywhere.
+        unbounded: `(2, B, n)` 1 where there is no line; None if there is one everywhere.
         theta: Which member of its family each line is; see `ops.relax.Lines`.
         pivot: Where a line turns as theta grows.
         gain: By how much its slope then grows.
@@ -112,7 +112,7 @@ class MaxRelaxation:
         lower: `(B, m, k)` 1 at `arg`, 0 elsewhere.
         slope: `(B, m, k)` at least 0; the plane above.
         offset: `(B, m)` of the plane.
-        endless: `(B, m)` 1 where there is no plane; None if there always is one.
+        unbounded: `(B, m)` 1 where there is no plane; None if there always is one.
     """
 
     size: int

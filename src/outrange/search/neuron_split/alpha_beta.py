@@ -29,9 +29,9 @@ class BoundProblem:
 
     Args:
         start: Rows `(P, n)` per value; their sum is what is bounded.
-        cuts: Of each sub-problem.
-        theta: `(P, s)`; moves.
-        beta: `(P, s)`; moves. None: no multipliers.
+        splits: The split constraints of each sub-problem.
+        alpha: `(P, s)` slopes; the ascent changes them.
+        beta: `(P, s)` multipliers of the splits; the ascent changes them. None for none.
         least: `(P,)` the best bound, rounding errors not included.
         below: Only points where `row . output < cutoff` count: its multipliers move too.
     """

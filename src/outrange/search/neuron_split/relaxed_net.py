@@ -1,8 +1,8 @@
 """A relaxed graph over one box: bounds of rows under split constraints.
 
-`Tilted` rows are bounded by back-substitution, where every unit that a sub-problem splits at `p`
-adds its multiplier: `z >= p` lowers a bound by `beta (z - p)`, `beta >= 0`; `z <= p` by the same
-with `beta <= 0`. So one signed number a unit is enough.
+Rows are bounded by back-substitution. Every unit that a sub-problem splits at `p` adds its
+multiplier: `z >= p` lowers a bound by `beta (z - p)`, `beta >= 0`; `z <= p` by the same
+with `beta <= 0`. One signed number per unit is enough.
 
 Reference: S. Wang et al., *Beta-CROWN: Efficient Bound Propagation with Per-neuron Split
 Constraints for Neural Network Robustness Verification*, NeurIPS 2021.
@@ -40,10 +40,10 @@ class RelaxedNet:
         box: Finite.
         ends: `(lo, hi)` of every value when the net was made; those of the units are tightened
             later.
-        payments: See `backward.Relaxed`.
-        drain: The same.
-        magnitudes: `H` of every value; see `noise`.
-        budget: Of the graph.
+        rounding_terms: As in `domains.backward.RelaxedGraph`.
+        underflow: As in `domains.backward.RelaxedGraph`.
+        magnitudes: Bounds `(n,)` on the absolute value of every value's entries.
+        budget: The graph's counts of rounding operations.
         errors: Bounds on the errors of some ops, beside their own rounding.
     """
 

@@ -31,7 +31,7 @@ class CutoffProblem:
         row: `(outputs,)`, of zeros and a one: its multiples are exact.
         cutoff: A number.
         far: `(P,)` how far below the cutoff the proved bounds are.
-        theta: `(P, s)` slopes of those bounds.
+        alpha: `(P, s)` slopes of those bounds.
         beta: `(P, s)` multipliers of those bounds.
     """
 
