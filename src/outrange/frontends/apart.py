@@ -54,7 +54,7 @@ class BatchGraph:
     sizes: Sequence[int]
     shapes: Sequence[tuple[int, ...]]
 
-    def packed(self, x: np.ndarray) -> np.ndarray:
+    def pack_rows(self, x: np.ndarray) -> np.ndarray:
         """Return rows `(rows, size)` as the flat input of the graph."""
         ends = np.cumsum([0, *self.sizes])
         return np.concatenate([x[:, a:b].ravel() for a, b in pairwise(ends)])
@@ -133,7 +133,7 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
 def _marks(batch: BatchGraph) -> list[np.ndarray]:
     """Return for each value, `(rows, size)`, whether an entry may depend on an input row."""
     identity = np.repeat(np.eye(batch.rows)[:, :, None], sum(batch.sizes), axis=2)
-    marks = [np.stack([batch.packed(x) for x in identity]) > 0]
+    marks = [np.stack([batch.pack_rows(x) for x in identity]) > 0]
     for node in batch.graph.nodes:
         check_deadline()
         xs = [marks[j].astype(np.float64) for j in node.inputs]
@@ -173,7 +173,7 @@ def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bo
         return False
     x = np.random.default_rng(0).uniform(-1.0, 1.0, (batch.rows, single.size))
     expected, nudged = _smooth(single, np.stack([x, x * (1.0 + _NUDGE)]))
-    (values,) = _smooth(batch.graph, batch.packed(x)[None])
+    (values,) = _smooth(batch.graph, batch.pack_rows(x)[None])
     difference = np.abs(values[places] - expected)
     scale = np.abs(expected).max(initial=1.0)
     return bool(

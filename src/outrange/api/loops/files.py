@@ -78,7 +78,7 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
         )
     names = [name for name, _, _ in variables]
     for formula in formulas:
-        _parsed(formula, [*names, "t"], "dynamics_expressions")
+        _parse_formula(formula, [*names, "t"], "dynamics_expressions")
     states, controls = names[:-count], names[-count:]
     rows = list(zip(variables[:-count], formulas[:-count], strict=True))
     conditions = [text for kind in _KINDS for text in _texts(keys, f"constraints_{kind}")]
@@ -227,7 +227,7 @@ def _is_named(texts: Sequence[str], name: str) -> bool:
     return uses(texts, {name})
 
 
-def _parsed(text: str, names: Sequence[str], key: str) -> Any:
+def _parse_formula(text: str, names: Sequence[str], key: str) -> Any:
     """Return the tree of a formula; an error names the key that holds it."""
     from ...frontends.functions.formulas import tree_of
 
@@ -287,7 +287,7 @@ def _condition(
     scope = {name: x[name] for name in states} | {name: u[name] for name in controls}
     parts = []
     for text in _texts(keys, key):
-        tree = _parsed(text, names, key)
+        tree = _parse_formula(text, names, key)
         try:
             parts.append(evaluated(tree, scope) <= 0)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:

@@ -102,13 +102,13 @@ class Symbol:
         if "out" in options or method == "at":
             raise UnsupportedError(IN_PLACE)
         if rule is None or method != "__call__" or options:
-            raise _undescribed(ufunc)
+            raise _unsupported_function(ufunc)
         return called(self.value.builder, rule, *inputs, ends=CLIPPING.get(ufunc.__name__, ()))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         rule = FUNCTIONS.get(function.__name__)
         if rule is None:
-            raise _undescribed(function)
+            raise _unsupported_function(function)
         read = partial(unwrapped, ends=CLIPPING.get(function.__name__, ()))
         return wrapped(rule(self.value.builder, read, *args, **options))
 
@@ -124,7 +124,7 @@ class Symbol:
         return wrapped(self.value.builder.structural(lambda a: a[0].reshape(*shape), [self.value]))
 
 
-def _undescribed(function: Any) -> UnsupportedError:
+def _unsupported_function(function: Any) -> UnsupportedError:
     """Name a function of NumPy, or of SciPy, whose functions do not say where they come from."""
     name = function.__name__
     named = f"np.{name}" if hasattr(np, name) else name

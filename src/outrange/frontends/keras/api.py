@@ -50,12 +50,12 @@ def _import_keras() -> Any:
             raise
         raise ModelError(
             "Keras has no such backend, or cannot import it. Set the environment variable "
-            f"KERAS_BACKEND to one that is installed ({', '.join(_installed())}). Received: "
+            f"KERAS_BACKEND to one that is installed ({', '.join(_installed_backends())}). Received: "
             f"{named!r}.{did_you_mean(named, BACKENDS)}"
         ) from error
 
 
-def _installed() -> list[str]:
+def _installed_backends() -> list[str]:
     return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
 
 
@@ -71,7 +71,7 @@ def _choice() -> str | None:
     decision of the user's where TensorFlow is missing.
     """
     named = os.environ.get("KERAS_BACKEND")
-    installed = _installed()
+    installed = _installed_backends()
     if named:
         if named in BACKENDS and named not in installed:
             raise ModelError(

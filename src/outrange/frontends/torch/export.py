@@ -19,7 +19,7 @@ MOST_ROWS = 256
 """The largest batch at which another branch of the code is looked for."""
 
 
-def exported(module: Any, examples: Sequence[np.ndarray]) -> Any:
+def export_module(module: Any, examples: Sequence[np.ndarray]) -> Any:
     """Export a module in evaluation mode.
 
     Args:

@@ -35,10 +35,10 @@ def _batch_norm(c: TracedCall) -> list[Operand]:
 
 @rule("_native_batch_norm_legit.no_stats")
 def _batch_statistics(c: TracedCall) -> list[Operand]:
-    """What an instance norm is on a batch of one."""
+    """Normalize each channel of one row, as an instance norm does on a batch of one."""
     axes = [i for i in range(len(c.x.shape)) if i != 1]
     y = standardize(c.b, c.x, axes, number(c, "eps", 1e-5))
-    return [_weighted(c, y, (1, -1, *(1,) * (len(c.x.shape) - 2)))]
+    return [_scale_and_shift(c, y, (1, -1, *(1,) * (len(c.x.shape) - 2)))]
 
 
 @rule("native_layer_norm.default")
@@ -46,17 +46,17 @@ def _layer_norm(c: TracedCall) -> list[Operand]:
     shape = tuple(get(c, "normalized_shape"))
     axes = list(range(len(c.x.shape) - len(shape), len(c.x.shape)))
     y = standardize(c.b, c.x, axes, number(c, "eps", 1e-5))
-    return [_weighted(c, y, shape)]
+    return [_scale_and_shift(c, y, shape)]
 
 
 @rule("native_group_norm.default")
 def _group_norm(c: TracedCall) -> list[Operand]:
     grouped = c.b.reshape(c.x, (c.x.shape[0], int(get(c, "group")), -1))
     y = c.b.reshape(standardize(c.b, grouped, [2], number(c, "eps", 1e-5)), c.x.shape)
-    return [_weighted(c, y, (1, -1, *(1,) * (len(c.x.shape) - 2)))]
+    return [_scale_and_shift(c, y, (1, -1, *(1,) * (len(c.x.shape) - 2)))]
 
 
-def _weighted(c: TracedCall, y: Operand, shape: tuple[int, ...]) -> Operand:
+def _scale_and_shift(c: TracedCall, y: Operand, shape: tuple[int, ...]) -> Operand:
     """Multiply by a norm's weight and add its bias, where it has them."""
     weight, bias = get(c, "weight"), get(c, "bias")
     if isinstance(weight, Value) or isinstance(bias, Value):

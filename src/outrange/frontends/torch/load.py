@@ -17,7 +17,7 @@ from ..check import check_same
 from ..network import LayerInfo, Network
 from ..traced import lower
 from . import api, files
-from .export import exported, first_line
+from .export import export_module, first_line
 from .rows import RowRunner, check_rows_apart
 from .rules import TABLE
 from .steps import recorded
@@ -81,11 +81,11 @@ def _load(model: Any, name: str, input_shape: Sequence[int] | None) -> Network:
         if any(shape and shape[0] is None for _, shape, _ in inputs):
             # Sizes that are formulas of the batch become numbers.
             fixed = [np.zeros([n or 1 for n in shape], dtype) for _, shape, dtype in inputs]
-            program = exported(module, fixed)
+            program = export_module(module, fixed)
     else:
         module, dtype = model, _computed_type(model, name)
         shape = _first_shape(model) if input_shape is None else _checked_shape(input_shape)
-        program = exported(model, [np.zeros((1, *shape), dtype)])
+        program = export_module(model, [np.zeros((1, *shape), dtype)])
     network, rows = _network(program, module, name)
     check_rows_apart(network, rows)
     check_same(network)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core import ModelError
 from .api import quiet, torch
-from .export import exported
+from .export import export_module
 from .places import operation_place
 
 
@@ -27,10 +27,10 @@ def mixing_operation(module: Any, inputs: Callable[[int], Sequence[np.ndarray]])
         Its name, its submodule and its line of code; empty if it was not found.
     """
     try:
-        program = exported(module, inputs(_ROWS))
+        program = export_module(module, inputs(_ROWS))
         node = _mixing_node(program.module(), inputs(_ROWS))
         if node is None:
-            node = _counting_node(program, exported(module, inputs(_ROWS - 1)))
+            node = _counting_node(program, export_module(module, inputs(_ROWS - 1)))
     except ModelError:
         return ""
     if node is None:

@@ -18,7 +18,7 @@ from ..network import Network
 from ..tolerance import tolerance
 from ..traced import lower
 from .api import runner
-from .export import branching_sizes, exported
+from .export import branching_sizes, export_module
 from .mixing import mixing_operation
 from .rules import TABLE
 from .steps import recorded
@@ -57,7 +57,7 @@ class RowRunner:
         sizes = [slot.size for slot in slots]
         inputs = [b.reshape(x, tuple(x.shape[1:])) for x in b.input_values()]
         try:
-            program = exported(self.module, self.parts(np.zeros((count, sum(sizes)))))
+            program = export_module(self.module, self.parts(np.zeros((count, sum(sizes)))))
             outputs = lower(b, recorded(program), inputs, TABLE)
         except ModelError:
             return None

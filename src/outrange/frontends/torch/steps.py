@@ -35,7 +35,7 @@ def recorded(program: Any) -> TracedProgram:
         if node.op == "placeholder" and node.name in signature.user_inputs:
             inputs.append(node.name)
         elif node.op == "placeholder":
-            constants[node.name] = _stored(t, program, node)
+            constants[node.name] = _read_constant(t, program, node)
         elif node.op == "get_attr":
             value = getattr(program.graph_module, node.target)
             # The branch of a higher-order operation is no tensor: such operations have no rule.
@@ -49,7 +49,7 @@ def recorded(program: Any) -> TracedProgram:
     return TracedProgram(inputs, steps, outputs, constants)
 
 
-def _stored(t: Any, program: Any, node: Any) -> np.ndarray:
+def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
     """Return a parameter, buffer or constant of a program; a token has no entries.
 
     A buffer may be infinite: it may be a mask.

@@ -157,7 +157,7 @@ def of_curve(t: Expressions, c: Curve, u: int) -> int:
 
 
 def _limits(t: Expressions, c: Curve, u: int) -> list[Need]:
-    """Where a curve of straight lines is defined."""
+    """Return the conditions under which a curve of straight lines is defined."""
     found = [Need(u, Fraction(hole), NONZERO) for hole in c.holes]
     if np.isfinite(c.on[0]):
         found.append(Need(u, Fraction(c.on[0]), NONNEGATIVE))

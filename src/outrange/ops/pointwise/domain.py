@@ -48,7 +48,7 @@ def restrict(t: Expressions, e: int, conditions: Iterable[Need]) -> int:
     value, own = t.split(e)
     stated = needs(t, value)
     lost = {n for n in (*own, *conditions) if not _is_implied(n, stated)}
-    return t.restricted(value, lost) if lost else value
+    return t.restrict(value, lost) if lost else value
 
 
 def needs(t: Expressions, e: int) -> frozenset[Need]:
@@ -60,7 +60,7 @@ def needs(t: Expressions, e: int) -> frozenset[Need]:
     pending = [e]
     while pending:
         k = pending[-1]
-        missing = [j for j in _computed(t, k) if j not in t.domains] if k not in t.domains else []
+        missing = [j for j in _operands(t, k) if j not in t.domains] if k not in t.domains else []
         pending += missing
         if missing:
             continue
@@ -69,7 +69,7 @@ def needs(t: Expressions, e: int) -> frozenset[Need]:
     return t.domains[e]
 
 
-def _computed(t: Expressions, e: int) -> tuple[int, ...]:
+def _operands(t: Expressions, e: int) -> tuple[int, ...]:
     """The expressions that `e` is made of whatever the branches taken."""
     node = t.nodes[e]
     return (node.argument,) if isinstance(node, Switch) else t.children(e)
@@ -83,7 +83,7 @@ def _with_own(t: Expressions, e: int) -> frozenset[Need]:
         passed = {n._replace(sign=PASSED) for n in _of_primitive(inner)}
         return t.domains[inner.argument].union(n for n in passed if not always(t, n))
     own = frozenset(n for n in _own(t, e) if not always(t, n))
-    return own.union(*(t.domains[j] for j in _computed(t, e)))
+    return own.union(*(t.domains[j] for j in _operands(t, e)))
 
 
 def every_need(t: Expressions, e: int) -> frozenset[Need]:
@@ -133,7 +133,7 @@ def unconditional(t: Expressions, e: int) -> list[int]:
         k = pending.pop()
         if k not in found:
             found.add(k)
-            pending += _computed(t, k)
+            pending += _operands(t, k)
     return sorted(found)
 
 

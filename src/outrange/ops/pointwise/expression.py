@@ -219,7 +219,7 @@ class Expressions:
             return branches[0]
         return self._enter(Switch(argument, knots, tuple(branches), tuple(at)))
 
-    def restricted(self, value: int, needs: Iterable[Need]) -> int:
+    def restrict(self, value: int, needs: Iterable[Need]) -> int:
         """`value` where all `needs` hold, and undefined elsewhere."""
         return self._enter(Restricted(value, tuple(sorted(needs))))
 

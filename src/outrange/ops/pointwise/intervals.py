@@ -149,7 +149,7 @@ def sum_ends(node: Sum, known: dict[int, Bounds], shape: tuple[int, ...]) -> Bou
     if not node.terms:
         low, high = fraction_ends(node.constant)
         return np.full(shape, low), np.full(shape, high)
-    lo, hi = _added(_parts(node, known))
+    lo, hi = _add(_parts(node, known))
     square = _square_completed(node, known)
     if square is not None:
         lo, hi = np.maximum(lo, square[0]), np.minimum(hi, square[1])
@@ -167,8 +167,8 @@ def _square_completed(node: Sum, known: dict[int, Bounds]) -> Bounds | None:
     if set(factors) != {1, 2}:
         return None
     a, b, base = factors[2], factors[1], node.terms[0][0][0][0]
-    square = _whole_power(_added([known[base], _numbers(b / (2 * a))]), 2)
-    return _added([_product(_numbers(a), square), _numbers(node.constant - b * b / (4 * a))])
+    square = _whole_power(_add([known[base], _numbers(b / (2 * a))]), 2)
+    return _add([_product(_numbers(a), square), _numbers(node.constant - b * b / (4 * a))])
 
 
 def _numbers(value: Fraction) -> tuple[np.float64, np.float64]:
@@ -192,7 +192,7 @@ def _parts(node: Sum, known: dict[int, Bounds]) -> list[_Numbers]:
     return parts
 
 
-def _added(parts: list[_Numbers]) -> Bounds:
+def _add(parts: list[_Numbers]) -> Bounds:
     """Ends of a sum of numbers between some ends."""
     if len(parts) == 1:
         lo, hi = parts[0]

@@ -119,7 +119,7 @@ class _PartSearch:
         self.reach = np.maximum(np.abs(lo), np.abs(hi))[self.free]
         start = np.full(self.target.size, -np.inf)
         first = stray_within(self.plan, lo[None], hi[None], self.clock.left)
-        open_ = self._bounded([_SizedPart(lo, hi, start)], first)
+        open_ = self._bound_parts([_SizedPart(lo, hi, start)], first)
         closed, least, idle = np.full(start.size, np.inf), np.inf, 0
         self._come_nearer(open_[0])
         while open_:
@@ -192,9 +192,9 @@ class _PartSearch:
     def _parts(self, parts: list[_SizedPart]) -> list[_SizedPart]:
         """Bound the forms over parts."""
         lo, hi = np.stack([p.lo for p in parts]), np.stack([p.hi for p in parts])
-        return self._bounded(parts, stray_over(self.plan, lo, hi))
+        return self._bound_parts(parts, stray_over(self.plan, lo, hi))
 
-    def _bounded(self, parts: list[_SizedPart], found: Strays) -> list[_SizedPart]:
+    def _bound_parts(self, parts: list[_SizedPart], found: Strays) -> list[_SizedPart]:
         """Bound the forms by differences, and where that is not enough by search."""
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
         # Rows of one entry, 1 or -1: nothing is rounded.

@@ -104,7 +104,7 @@ def between(lo: float, hi: float) -> float:
 def _crossings(
     t: Expressions, u: int, knot: Fraction, left: Edge, right: Edge, touching: bool
 ) -> list[Edge]:
-    """Where `u - knot` may change its sign (or be 0) strictly between two edges."""
+    """Return the places between two edges at which `u - knot` may change its sign or be 0."""
     lo, hi = left.after, right.before
     shifted = t.scale(u, 1, -Fraction(knot))
     polynomial = t.polynomial(shifted)
@@ -115,11 +115,11 @@ def _crossings(
         low, high = fraction_ends(root)
         edges = [Edge(low, low, high)]
     else:
-        edges = _isolated(t, shifted, polynomial, lo, hi, touching)
+        edges = _isolate_roots(t, shifted, polynomial, lo, hi, touching)
     return [x for x in edges if lo < x.before and x.after < hi]
 
 
-def _isolated(
+def _isolate_roots(
     t: Expressions,
     e: int,
     polynomial: dict[int, Fraction] | None,
