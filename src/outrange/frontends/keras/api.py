@@ -50,8 +50,8 @@ def _import_keras() -> Any:
             raise
         raise ModelError(
             "Keras has no such backend, or cannot import it. Set the environment variable "
-            f"KERAS_BACKEND to one that is installed ({', '.join(_installed_backends())}). Received: "
-            f"{named!r}.{did_you_mean(named, BACKENDS)}"
+            f"KERAS_BACKEND to one that is installed ({', '.join(_installed_backends())}). "
+            f"Received: {named!r}.{did_you_mean(named, BACKENDS)}"
         ) from error
 
 
