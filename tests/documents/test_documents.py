@@ -50,7 +50,13 @@ def _name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
+def _marked(page: Path):
+    """Pages whose examples have executors read the real clock."""
+    has_executors = "Executor(" in examples(page.read_text())
+    return pytest.param(page, marks=[pytest.mark.wallclock] if has_executors else [])
+
+
+@pytest.mark.parametrize("page", [_marked(page) for page in PAGES], ids=map(_name, PAGES))
 def test_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(page)

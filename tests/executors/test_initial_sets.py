@@ -14,6 +14,7 @@ from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError, x
 from outrange.api.loops.parts import read_loop
 from outrange.core import Clock, OutOfTime, deadline
+from outrange.executors.cores import on_cores
 from outrange.executors.seam import Workers, workers, working_on
 from outrange.executors.working import working
 from outrange.questions.expressions import as_temporal
@@ -169,7 +170,11 @@ def advanced(name, most=cases(24, 40)):
     return search, assumed
 
 
-advanced_alone = cache(advanced)
+@cache
+def advanced_alone(name, most):
+    """One batch after the other: several cores would take more boxes in the last wave."""
+    with on_cores(1):
+        return advanced(name, most)
 
 
 def same_boxes(found, alone):

@@ -1,7 +1,7 @@
 """A closed loop on several cores of one process: the same pieces and pipes, bit for bit."""
 
-import _thread
 import os
+import signal
 import threading
 
 import numpy as np
@@ -97,7 +97,8 @@ def test_an_interrupt_waits_for_batches_under_way(on):
 
     def work(batch):
         if batch == 1:
-            _thread.interrupt_main()
+            # A real signal: it wakes the main thread, which waits for a lock.
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         try:
             while True:
                 check_deadline()

@@ -25,8 +25,10 @@ def check_finite(op: Any, source: str) -> None:
         is_mask = op.coefficients is not None
         _check(op.name, source, op.bias[np.isnan(op.bias) if is_mask else ~np.isfinite(op.bias)])
         with np.errstate(all="ignore"):
-            sums = op.apply(tuple(np.ones(n) for n in op.sizes), True)
-        _check(op.name, source, sums[~np.isfinite(sums)])
+            ones = tuple(np.ones(n) for n in op.sizes)
+            # Magnitudes decide, for opposite infinities must not cancel; the message has the sign.
+            sums, signed = op.apply(ones, True), op.apply(ones, False)
+        _check(op.name, source, signed[~np.isfinite(sums)])
     elif isinstance(op, Rearrange):
         _check(op.name, source, op.fill[np.isnan(op.fill) & (op.index < 0)])
 
