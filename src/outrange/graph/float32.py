@@ -259,5 +259,7 @@ def _curve(op: Curve, x: np.ndarray, e: np.ndarray, y: np.ndarray) -> np.ndarray
     except InputError:
         near = np.stack([op.f(x - e), op.f(x + e)])
         least, most = near.min(axis=0), near.max(axis=0)
+        for hole in op.holes:
+            most = np.where(np.abs(x - hole) <= e, np.inf, most)
     out = np.maximum(most - y, y - least)
     return np.where(np.isnan(out), np.inf, np.maximum(out, 0.0))

@@ -159,6 +159,28 @@ def masks_are_exact() -> None:
     assert answer.lo.ravel()[1] == answer.hi.ravel()[1] == 0.0
 
 
+class Counting(nn.Module):
+    """A module that counts its calls, one part of which is in evaluation mode."""
+
+    def __init__(self, mixes):
+        super().__init__()
+        self.mixes, self.norm = mixes, nn.BatchNorm1d(4).eval()
+        self.register_buffer("calls", torch.tensor(3))
+
+    def forward(self, x):
+        self.calls += 1
+        x = self.norm(x)
+        return x - x.mean(0) if self.mixes else x
+
+
+def modules_are_left_as_they_were() -> None:
+    for mixes in (False, True):
+        module = Counting(mixes)
+        with contextlib.suppress(UnsupportedError):
+            assert outrange.load(module, input_shape=(4,)) and not mixes
+        assert module.calls == 3 and module.training and not module.norm.training
+
+
 if __name__ == "__main__":
     for check in (
         a_number_that_is_not_finite_is_refused_by_name,
@@ -167,6 +189,7 @@ if __name__ == "__main__":
         numbers_are_rounded_as_the_model_rounds_them,
         plants_are_computed_in_float64,
         masks_are_exact,
+        modules_are_left_as_they_were,
     ):
         check()
         print("ok", check.__name__, flush=True)

@@ -67,19 +67,30 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def evaluating(module: Any) -> Iterator[None]:
-    """A module in evaluation mode; that of an exported program is fixed."""
-    switches = (
-        module.training
-        and not hasattr(module, "validate_inputs")
-        and not (type(module).__module__.startswith("torch.fx"))
-    )
-    if switches:
-        module.eval()
+    """Put a module in evaluation mode, and leave the modes of its parts and its buffers as before.
+
+    The mode of an exported program is fixed. A `forward` may write to a buffer, to count calls say.
+    """
+    is_fixed = hasattr(module, "validate_inputs") or type(module).__module__.startswith("torch.fx")
+    modes = [] if is_fixed else [(part, part.training) for part in module.modules()]
+    buffers = [
+        (part, name, buffer, buffer._version, buffer.clone())
+        for part in module.modules()
+        for name, buffer in part._buffers.items()
+        if buffer is not None
+    ]
+    for part, _ in modes:
+        part.training = False
     try:
         yield
     finally:
-        if switches:
-            module.train()
+        for part, was_training in modes:
+            part.training = was_training
+        for part, name, buffer, version, value in buffers:
+            if buffer._version != version:
+                with torch().no_grad():
+                    buffer.copy_(value)
+            part._buffers[name] = buffer
 
 
 def opened(path: Path, safe: bool) -> Any:

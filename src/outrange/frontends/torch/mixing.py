@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core import ModelError
-from .api import quiet, torch
+from .api import evaluating, quiet, torch
 from .export import export_module
 from .places import operation_place
 
@@ -81,7 +81,7 @@ def _values(program: Any, parts: Sequence[np.ndarray]) -> dict[Any, list[np.ndar
                 kept[n] = [np.array(x.detach()) for x in leaves if t.is_tensor(x)]
             return result
 
-    with quiet(), t.no_grad():
+    with quiet(), t.no_grad(), evaluating(program):
         Keeping(program).run(*(t.from_numpy(np.array(p)) for p in parts))
     return kept
 

@@ -66,11 +66,12 @@ def softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
         e = np.exp(x - x.max(axis=axis, keepdims=True))
         return e / e.sum(axis=axis, keepdims=True)
     axis %= len(x.shape)
-    if x.shape[axis] == 1:
-        return np.ones(x.shape)
     lost = is_minus_infinity(b, x)
     if lost.any():
         return _softmax_of_kept(b, x, axis, ~lost)
+    if x.shape[axis] == 1:
+        # It is 1 wherever `x` has a value, and has none elsewhere.
+        return b.affine_map(x, 0.0, 1.0)
     return _ranked(b, _softmax(b, x, axis), x, axis)
 
 

@@ -1,0 +1,87 @@
+"""Values that a model computes and does not use: what has no value there, and what is constant."""
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange.core import InputError
+from outrange.frontends.check import check_same
+from outrange.frontends.network import Network
+from outrange.graph import Builder, Slot
+
+
+keras = pytest.importorskip("keras")
+ops = keras.ops
+
+
+def model(function, size=1):
+    x = keras.Input((size,))
+    return keras.Model(x, function(x))
+
+
+BRANCHES = {
+    "log": (lambda x: ops.where(x > 0, ops.log(x), 0.0 * x), (1.0, 2.0), (0.0, np.log(2.0))),
+    "sqrt": (lambda x: ops.where(x > 1, ops.sqrt(x), 1.0), (2.0, 4.0), (np.sqrt(2.0), 2.0)),
+    "log1p": (lambda x: ops.where(x > -1, ops.log1p(x), -0.25), (0.0, 1.0), (0.0, np.log(2.0))),
+}
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_a_branch_without_a_value_is_no_difference_from_the_model(name):
+    """The comparison at load found NaN in the graph outside the box, and asked for a report."""
+    function, box, ends = BRANCHES[name]
+    asked = model(keras.layers.Lambda(function))
+    answer = outrange.output_range(asked, box)
+    np.testing.assert_allclose([answer.lo[0], answer.hi[0]], ends, atol=1e-6)
+    with pytest.raises(InputError, match="is described on"):
+        outrange.output_range(asked, (-2.0, 2.0))
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
+def test_softmax_over_one_entry_is_defined_where_its_operand_is():
+    """It became the constant 1, also where the model returns NaN."""
+    asked = model(lambda x: keras.layers.Softmax()(keras.layers.Lambda(ops.sqrt)(x)))
+    answer = outrange.output_range(asked, (1.0, 2.0))
+    assert answer.status == "exact" and (answer.lo[0], answer.hi[0]) == (1.0, 1.0)
+    with pytest.raises(InputError, match="is described on"):
+        outrange.output_range(asked, (-1.0, 1.0))
+
+
+@pytest.mark.parametrize("weight", [1.6530662775039673, 0.1, -3.3])
+def test_what_comes_after_a_constant_output_is_not_rounded_to_float32(weight, tmp_path):
+    """A constant was multiplied in float32, and bounds of the product missed the real value."""
+    onnx = pytest.importorskip("onnx")
+    make, floats = onnx.helper, onnx.TensorProto.FLOAT
+    weight, bias = np.float32(weight), np.float32(0.7093923)
+    graph = make.make_graph(
+        [
+            make.make_node("Softmax", ["x"], ["s"], axis=1),
+            make.make_node("Gemm", ["s", "w", "c"], ["y"], beta=-0.8757225275039673),
+        ],
+        "net",
+        [make.make_tensor_value_info("x", floats, [1, 1])],
+        [make.make_tensor_value_info("y", floats, [1, 1])],
+        [
+            make.make_tensor("w", floats, [1, 1], [weight]),
+            make.make_tensor("c", floats, [1, 1], [bias]),
+        ],
+    )  # fmt: skip
+    network = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
+    onnx.save(network, tmp_path / "net.onnx")
+    answer = outrange.output_range(tmp_path / "net.onnx", (-1.0, 1.0))
+    value = float(weight) + float(np.float32(-0.8757225275039673)) * float(bias)
+    assert answer.lo[0] <= value <= answer.hi[0] <= answer.lo[0] + 1e-12
+
+
+def test_a_pole_within_the_roundings_of_the_model_is_no_difference():
+    """Float32 rounds the sum to a multiple of 8, and small inputs to 0; the model is infinite."""
+    b = Builder([Slot("x", (1,))])
+    (x,) = b.input_values()
+    moved = b.affine_map(b.affine_map(x, 1.0, 1e8), 1.0, -1e8)
+    graph = b.finish([b.curve("reciprocal", moved)], ["y"])
+
+    def predict(x):
+        with np.errstate(divide="ignore"):
+            return 1.0 / ((np.float32(x) + np.float32(1e8)) - np.float32(1e8))
+
+    check_same(Network(graph, predict, "net", "test"))
