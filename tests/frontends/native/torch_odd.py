@@ -159,6 +159,22 @@ def masks_are_exact() -> None:
     assert answer.lo.ravel()[1] == answer.hi.ravel()[1] == 0.0
 
 
+def what_is_random_in_training_alone_is_read() -> None:
+    single = float(np.float32((1 / 8 + 1 / 3) / 2))
+    for module in (nn.RReLU(), Fn(nn.functional.rrelu)):
+        graph = outrange.load(module, input_shape=(4,)).graph
+        np.testing.assert_allclose(graph.run(-np.ones((1, 4))), -single, 1e-15, 0)
+
+
+def items_of_buffers_are_numbers() -> None:
+    for dtype, value in ((torch.float32, float(np.float32(0.1))), (torch.float64, 0.1)):
+        module = Numbered(None, dtype)
+        module.number += 0.1
+        module.function = lambda x, number=module.number: x * number.item()
+        graph = outrange.load(module, input_shape=(4,)).graph
+        np.testing.assert_allclose(graph.run(np.ones((1, 4))), value, 1e-15, 0)
+
+
 class Counting(nn.Module):
     """A module that counts its calls, one part of which is in evaluation mode."""
 
@@ -189,6 +205,8 @@ if __name__ == "__main__":
         numbers_are_rounded_as_the_model_rounds_them,
         plants_are_computed_in_float64,
         masks_are_exact,
+        what_is_random_in_training_alone_is_read,
+        items_of_buffers_are_numbers,
         modules_are_left_as_they_were,
     ):
         check()

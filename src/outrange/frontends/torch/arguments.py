@@ -27,17 +27,17 @@ def tensor(c: TracedCall, name: str) -> Operand:
     """Return an argument as an operand; a number as the model rounds it."""
     found = get(c, name)
     if isinstance(found, int | float) and not isinstance(found, bool):
-        return np.asarray(_round_as_model(c, found))
+        return np.asarray(round_as_model(c, found))
     return found if isinstance(found, Value) else np.asarray(found, np.float64)
 
 
 def number(c: TracedCall, name: str, default: float) -> float:
     """Return a plain number as the model rounds it."""
     found = get(c, name, default)
-    return _round_as_model(c, default if found is None else found)
+    return round_as_model(c, default if found is None else found)
 
 
-def _round_as_model(c: TracedCall, number: float) -> float:
+def round_as_model(c: TracedCall, number: float) -> float:
     """Return a number of the code in the type that the operation computes in."""
     whole = isinstance(number, int) and "float32" not in c.step.dtypes
     return float(number) if whole or "float64" in c.step.dtypes else float(np.float32(number))

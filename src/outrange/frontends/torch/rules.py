@@ -29,7 +29,7 @@ from ..traced.rules import (
     sign,
     truth,
 )
-from .arguments import get, number, tensor
+from .arguments import get, number, round_as_model, tensor
 from .layers import RULES as LAYERS
 
 
@@ -161,6 +161,13 @@ def _elu(c: TracedCall) -> Operand:
     else:
         raise UnsupportedError(f"elu with input_scale={inner}")
     return y if scale == 1.0 else c.b.affine_map(y, scale)
+
+
+@rule("rrelu_with_noise_functional.default")
+def _rrelu(c: TracedCall) -> list[Operand]:
+    """Return the function of evaluation, whose slope is the mean of the random ones."""
+    slope = (get(c, "lower", 1.0 / 8.0) + get(c, "upper", 1.0 / 3.0)) / 2.0
+    return [c.b.curve("leaky_relu", c.x, negative_slope=round_as_model(c, slope)), c.inputs[1]]
 
 
 @rule("softplus.default")

@@ -77,11 +77,13 @@ def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
 
 
 def _array(t: Any, tensor: Any) -> np.ndarray:
-    """Return a tensor as an array; numbers of a type that NumPy lacks as float32.
+    """Return a tensor, or its item, as an array; numbers of a type that NumPy lacks as float32.
 
     Raises:
         UnsupportedError: It has no numbers of its own (that of a transform, or a quantized one).
     """
+    if isinstance(tensor, bool | int | float):  # The item of a tensor.
+        return np.asarray(tensor)
     tensor = tensor.detach().cpu()
     try:
         return (tensor.float() if tensor.dtype == t.bfloat16 else tensor).numpy()
@@ -122,7 +124,9 @@ def _step(t: Any, node: Any) -> TracedStep:
     if schema is None:
         # One of Python's operators on sizes, or a higher-order operation.
         kind = f"{getattr(node.target, 'namespace', 'operator')}.{node.target.__name__}"
-    if t.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+    trains = "training" in names and given.get("training", False)
+    draws = t.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
+    if draws and (trains or "training" not in names):
         raise random_numbers(kind, where)
     if kind == "operator.getitem":
         source = node.args[0].name, node.args[1]
