@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from outrange.core import Box
+from outrange.core import Box, OutOfTime
 from outrange.domains.backward import BoxBatch
 from outrange.domains.crown import CrownPass, CrownPlan
 from outrange.graph import Builder, Slot
@@ -69,6 +69,21 @@ def test_every_rounding_is_paid_for():
 
 def test_the_rounding_law_fails_without_the_radii():
     assert exact_violations(60, radii=False) > 3
+
+
+def test_time_that_runs_out_before_all_lines_are_there_bounds_nothing(monkeypatch):
+    """Tangents were looked for where there are no lines, and ended the search with a KeyError."""
+    ended = []
+
+    def substitute(self, *_):
+        ended.append(True)
+        raise OutOfTime
+
+    monkeypatch.setattr(CrownPass, "_substitute", substitute)
+    graph = gate_net(np.random.default_rng(0), "tanh")
+    lo, hi = -np.ones((2, 3)), np.ones((2, 3))
+    _, second, _ = both(graph, lo, hi, np.eye(graph.value_size(graph.output)))
+    assert ended and (second.least == -np.inf).all()
 
 
 def sampled_violations(rounds=3):

@@ -121,7 +121,12 @@ def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent | Bend]:
     Args:
         sweep: The chunk, bounded.
         net: Its lines.
+
+    Returns:
+        Nothing where time or memory ran out before all lines were there: they bound nothing.
     """
+    if sweep.late:
+        return {}
     forms: dict[int, FactorForm] = {}
 
     def form_of(source: int) -> FactorForm:
