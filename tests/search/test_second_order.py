@@ -71,19 +71,25 @@ def test_the_rounding_law_fails_without_the_radii():
     assert exact_violations(60, radii=False) > 3
 
 
-def test_time_that_runs_out_before_all_lines_are_there_bounds_nothing(monkeypatch):
+@pytest.mark.parametrize("error", [OutOfTime, MemoryError])
+def test_what_runs_out_before_all_lines_are_there_ends_the_ascent(monkeypatch, error):
     """Tangents were looked for where there are no lines, and ended the search with a KeyError."""
-    ended = []
 
     def substitute(self, *_):
-        ended.append(True)
-        raise OutOfTime
+        raise error
 
     monkeypatch.setattr(CrownPass, "_substitute", substitute)
     graph = gate_net(np.random.default_rng(0), "tanh")
-    lo, hi = -np.ones((2, 3)), np.ones((2, 3))
-    _, second, _ = both(graph, lo, hi, np.eye(graph.value_size(graph.output)))
-    assert ended and (second.least == -np.inf).all()
+    sweep = CrownPass(CrownPlan.of(graph), BoxBatch.of(-np.ones((2, 3)), np.ones((2, 3))))
+    net, rows = sweep.run(), np.eye(graph.value_size(graph.output))
+    box = which = np.zeros(1, int)
+    assert isinstance(sweep.late, error) and tangents.tangents(sweep, net) == {}
+    for ascent in (
+        AlphaAscent(sweep, net, rows, box, which),
+        QuadraticAscent(sweep, net, rows, box, which, tangents={}),
+    ):
+        with pytest.raises(error):
+            ascent.run(np.full(1, np.inf), 1)
 
 
 def sampled_violations(rounds=3):

@@ -127,7 +127,7 @@ class CrownPass:
         ends: Found: least and largest of every value.
         deep: Found: values whose rows all reached the input, now or earlier, or that need none.
         shares: Found: per refined value, the rows and how each input contributes to their widths.
-        late: Found: time or memory ran out; later values have intervals only, and no lines.
+        late: Found: where time or memory ran out; later values have intervals only, and no lines.
     """
 
     plan: CrownPlan
@@ -142,7 +142,7 @@ class CrownPass:
     ends: list[Bounds] = field(default_factory=list)
     deep: set[int] = field(default_factory=set)
     shares: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
-    late: bool = False
+    late: OutOfTime | MemoryError | None = None
     _retaken: bool = False
     rules: ClassVar[Mapping[type, Rule]] = RULES
 
@@ -232,8 +232,8 @@ class CrownPass:
         try:
             if self._substitute(net, value, rows):
                 self.deep.add(value)
-        except (OutOfTime, MemoryError):
-            self.late = True
+        except (OutOfTime, MemoryError) as error:
+            self.late = error
         return True
 
     def _substitute(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> bool:

@@ -176,8 +176,8 @@ class PairedCrownPass(CrownPass):
             return refined
         try:
             self._substitute_apart(net, value, rows)
-        except OutOfTime:
-            self.late = True
+        except OutOfTime as error:
+            self.late = error
         return True
 
     def _substitute_apart(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> None:

@@ -87,7 +87,14 @@ class AlphaAscent:
         self.constant = np.full(pairs, -np.inf)
 
     def run(self, target: np.ndarray, steps: int) -> None:
-        """Bound all pairs, then optimize those below their `target` `(P,)` for up to `steps`."""
+        """Bound all pairs, then optimize those below their `target` `(P,)` for up to `steps`.
+
+        Raises:
+            OutOfTime: Time ran out, now or in the pass, whose lines are then missing.
+            MemoryError: Memory did.
+        """
+        if self.sweep.late is not None:
+            raise self.sweep.late
         graph = self.sweep.plan.graph
         value = graph.output if self.value is None else self.value
         active = np.arange(self.box.size)

@@ -123,9 +123,9 @@ def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent | Bend]:
         net: Its lines.
 
     Returns:
-        Nothing where time or memory ran out before all lines were there: they bound nothing.
+        Nothing where time or memory ran out before all lines were there.
     """
-    if sweep.late:
+    if sweep.late is not None:
         return {}
     forms: dict[int, FactorForm] = {}
 
