@@ -17,7 +17,7 @@ from cases import cases
 keras = pytest.importorskip("keras")
 zoo = pytest.importorskip("zoo")
 
-BUDGET = 0.3
+BUDGET = cases(0.1, 0.3)
 """Units of work of a question: enough for some rounds of a search, not for hard models."""
 
 BOX = (-0.5, 0.5)

@@ -151,7 +151,7 @@ def test_copies_that_differ_are_found_out_before_any_box_is_bounded(copies):
 def test_a_point_that_is_refused_decides_nothing(copies):
     """The search goes on, for lower values: what is refused is no proof of anything either."""
     refused = []
-    found = differs(copies, 0.9, lambda x: refused.append(x), 0.5)
+    found = differs(copies, 0.9, lambda x: refused.append(x), 0.1)
     assert refused and found.status is Status.TIME
 
 

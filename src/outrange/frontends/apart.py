@@ -121,19 +121,30 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
     except RowsMixed:
         return "an output without a row for each input"
     marks = _marks(batch)
-    output = marks[batch.graph.output]
-    for row, own in enumerate(places):
-        if np.delete(output, row, axis=0)[:, own].any():
-            return _first_mixing(batch.graph, marks)
+    foreign = ~_digits(batch.rows)
+    if (marks[batch.graph.output][:, places] & foreign[:, :, None]).any():
+        return _first_mixing(batch.graph, marks)
     if _depends_on_size(single, batch, places):
         return "the number of rows"
     return None
 
 
+def _digits(rows: int) -> np.ndarray:
+    """Return for each binary digit, first of 0 and then of 1, which rows have it in their number.
+
+    Two rows differ in some digit, so `2 log2(rows)` sets of rows tell all of them apart.
+    """
+    ones = np.arange(rows) >> np.arange(max(1, (rows - 1).bit_length()))[:, None] & 1 > 0
+    return np.stack([~ones, ones], axis=1).reshape(-1, rows)
+
+
 def _marks(batch: BatchGraph) -> list[np.ndarray]:
-    """Return for each value, `(rows, size)`, whether an entry may depend on an input row."""
-    identity = np.repeat(np.eye(batch.rows)[:, :, None], sum(batch.sizes), axis=2)
-    marks = [np.stack([batch.pack_rows(x) for x in identity]) > 0]
+    """Return for each value, `(digits, size)`, whether an entry may depend on a row with a digit.
+
+    The digits are those of `_digits`.
+    """
+    sets = np.repeat(_digits(batch.rows)[:, :, None], sum(batch.sizes), axis=2)
+    marks = [np.stack([batch.pack_rows(x) for x in sets])]
     for node in batch.graph.nodes:
         check_deadline()
         xs = [marks[j].astype(np.float64) for j in node.inputs]
@@ -156,7 +167,7 @@ def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
     """Name the first operation that the output depends on with an entry of several rows."""
     behind = graph.behind(graph.output)
     for value in sorted(behind - {0}):
-        if (marks[value].sum(axis=0) > 1).any():
+        if marks[value].reshape(-1, 2, marks[value].shape[1]).all(axis=1).any():
             node = graph.nodes[value - 1]
             where = f" in `{node.source}`" * bool(node.source)
             return f"`{node.operation or node.op.name}`{where}"
