@@ -23,6 +23,9 @@ BALL = 100
 COMPILED = 1 / 14
 """A product of back-substitution in the compiled kernel, which computes eight at a time."""
 
+ARRAY = 2000
+"""An operation of NumPy on arrays of any size, beside their entries."""
+
 MODEL = 3e5
 """A product of Taylor models, beside its terms: some thirty array operations."""
 

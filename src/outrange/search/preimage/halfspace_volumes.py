@@ -16,7 +16,8 @@ import math
 
 import numpy as np
 
-from ...core import gamma
+from ...core import gamma, work
+from ...core.clock import charge
 from ...core.rounding import UNIT
 from .settings import SETTINGS
 
@@ -80,6 +81,7 @@ def _unit_shares(
 def _corner(weight: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The sum over subsets, less and plus a bound on its rounding; NaN where it overflows."""
     r = weight.shape[1]
+    charge(2**r * 8 * (work.ARRAY + len(t)))
     scale = weight[:, 0]
     w, t = weight / scale[:, None], t / scale
     slip = gamma(r + 8) * (w.sum(axis=1) + np.abs(t))
