@@ -85,3 +85,46 @@ def test_a_pole_within_the_roundings_of_the_model_is_no_difference():
             return 1.0 / ((np.float32(x) + np.float32(1e8)) - np.float32(1e8))
 
     check_same(Network(graph, predict, "net", "test"))
+
+
+def onnx_file(path, nodes, weights=(), size=1):
+    onnx = pytest.importorskip("onnx")
+    make, floats = onnx.helper, onnx.TensorProto.FLOAT
+    graph = make.make_graph(
+        [make.make_node(op, reads, [to]) for op, reads, to in nodes],
+        "net",
+        [make.make_tensor_value_info("x", floats, [1, size])],
+        [make.make_tensor_value_info("y", floats, [1, size])],
+        [make.make_tensor(name, floats, [1], [value]) for name, value in weights],
+    )
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+def test_the_power_of_0_is_1_even_where_its_base_has_no_value(tmp_path):
+    """The comparison at load is made there, too."""
+    nodes = [("Sqrt", ["x"], "s"), ("Pow", ["s", "zero"], "p"), ("Mul", ["p", "w"], "y")]
+    path = onnx_file(tmp_path / "net.onnx", nodes, [("zero", 0.0), ("w", 0.1)])
+    answer = outrange.output_range(path, (0.0, 1.0))
+    assert answer.lo[0] == answer.hi[0] == float(np.float32(0.1))
+
+
+@pytest.mark.parametrize("exponent", [-3.0, -2.0, -2.5])
+def test_a_negative_power_has_no_value_at_0(tmp_path, exponent):
+    """A softmax of infinity was answered; and whole powers of negative numbers were refused."""
+    nodes = [("Pow", ["x", "p"], "a"), ("Softmax", ["a"], "y")]
+    path = onnx_file(tmp_path / "net.onnx", nodes, [("p", exponent)], 2)
+    with pytest.raises(InputError, match="is described on"):
+        outrange.output_range(path, (0.0, 1.0))
+    sign = -1.0 if exponent.is_integer() else 1.0
+    ends = sorted((sign, 2.0 * sign))
+    steepest = 1.0 - 2.0**exponent
+    answer = outrange.output_range(path, tuple(ends))
+    np.testing.assert_allclose(answer.hi, 1.0 / (1.0 + np.exp(-steepest)), rtol=1e-5)
+
+
+def test_a_function_without_any_piece_in_the_box_is_refused(tmp_path):
+    """An empty list of pieces was joined, and NumPy's error came out."""
+    nodes = [("Log", ["x"], "a"), ("Reciprocal", ["a"], "b"), ("Sin", ["b"], "y")]
+    with pytest.raises(InputError, match="is described on"):
+        outrange.output_range(onnx_file(tmp_path / "net.onnx", nodes), (-1.00001, -0.99999))

@@ -11,7 +11,7 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
 from ...graph.composites import logic
-from ..traced.rules import power
+from ...graph.composites.power import power
 from .tables import choose, digitize, interpolate, piecewise, searched, selected
 from .vectors import cross, difference, norm, outer, product, running_sum
 

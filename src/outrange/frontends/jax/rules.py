@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Operand, Value, convolve
+from ...graph.composites.power import power
 from ...graph.whole import cast_whole
 from ..rule_table import entering
 from ..traced.call import TracedCall
@@ -25,7 +26,6 @@ from ..traced.rules import (
     limited,
     negated,
     pooled,
-    power,
     powers,
     remainder,
     running_sum,

@@ -10,6 +10,7 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Operand, Value, is_minus_infinity, log_softmax, softmax
 from ...graph.composites import logic
+from ...graph.composites.power import power
 from ...graph.whole import cast_whole
 from ..rule_table import entering
 from ..traced.call import TracedCall
@@ -21,7 +22,6 @@ from ..traced.rules import (
     limited,
     matmul,
     negated,
-    power,
     running_sum,
     same,
     scaled,

@@ -10,6 +10,7 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value, integers
 from ...graph.composites import logic
+from ...graph.composites.power import power
 from .call import TracedCall
 
 
@@ -91,20 +92,6 @@ def _divisor(c: TracedCall) -> np.ndarray:
 def sign(c: TracedCall) -> Operand:
     """A rule: -1, 0 or 1."""
     return c.b.curve("sign", c.x)
-
-
-def power(b: Builder, x: Operand, exponent: float) -> Operand:
-    """`x ** exponent`, by the sharpest curve there is for it."""
-    known = {2.0: "square", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
-    if exponent == 0.0:
-        return np.ones(tuple(x.shape))
-    if exponent == 1.0:
-        return x
-    if exponent in known:
-        return b.curve(known[exponent], x)
-    if exponent < 0 and exponent == round(exponent):
-        return b.curve("reciprocal", power(b, x, -exponent))
-    return b.curve("power", x, exponent=float(exponent))
 
 
 def powers(c: TracedCall) -> Operand:

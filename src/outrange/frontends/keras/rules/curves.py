@@ -6,6 +6,7 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph import Operand
+from ....graph.composites.power import power
 from ...rule_table import entering
 from ..lower.call import KerasCall, is_value, single
 
@@ -106,19 +107,4 @@ def _power(c: KerasCall) -> Operand:
     shape, exponent = np.broadcast_shapes(x.shape, np.shape(exponent)), float(np.ravel(exponent)[0])
     if is_value(x):
         x = c.builder.broadcast(x, shape)
-    return power(c, x, exponent)
-
-
-def power(c: KerasCall, x: Operand, exponent: float) -> Operand:
-    """`x ** exponent`, by the sharpest curve there is for it."""
-    b = c.builder
-    known = {2.0: "square", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
-    if exponent == 0.0:
-        return b.affine_map(x, 0.0, 1.0)
-    if exponent == 1.0:
-        return x
-    if exponent in known:
-        return b.curve(known[exponent], x)
-    if exponent < 0 and exponent == round(exponent):
-        return b.curve("reciprocal", power(c, x, -exponent))
-    return b.curve("power", x, exponent=exponent)
+    return power(c.builder, x, exponent)

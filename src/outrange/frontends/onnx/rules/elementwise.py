@@ -4,6 +4,7 @@ import numpy as np
 
 from ....graph import Value, integers
 from ....graph.builder import Operand
+from ....graph.composites.power import power
 from ..kinds import FLOATS, INDEX, NUMBERS
 from .table import OnnxCall, op
 
@@ -146,7 +147,7 @@ def clip(c: OnnxCall) -> Operand:
 
 
 @op("Pow", types="T U -> T", T=FLOATS | INDEX, U=NUMBERS)
-def power(c: OnnxCall) -> Operand:
+def powers(c: OnnxCall) -> Operand:
     base, exponent = c.x, c.operand(1)
     c.together(base, exponent)
     if isinstance(exponent, Value):
@@ -158,23 +159,12 @@ def power(c: OnnxCall) -> Operand:
         raise c.refuse("its exponent must be one number for all entries")
     base = c.b.broadcast(base, np.broadcast_shapes(tuple(base.shape), exponent.shape))
     if not c.counts:
-        return _constant_power(c, base, float(p[0]))
+        return power(c.b, base, float(p[0]))
     if p[0] < 0 or not float(p[0]).is_integer():
         raise c.refuse_kind(
             str(c.kinds[0]), f"the fraction of a power by {p[0]:g} is cut off there"
         )
     return integers.power(c.b, base, int(p[0]))
-
-
-def _constant_power(c: OnnxCall, base: Operand, p: float) -> Operand:
-    if p == 0.0:
-        return c.b.affine_map(base, 0.0, 1.0)
-    if p == 1.0:
-        return base
-    named = {2.0: "square", 0.5: "sqrt", -1.0: "reciprocal", -0.5: "rsqrt"}
-    if p in named:
-        return c.b.curve(named[p], base)
-    return c.b.curve("power", base, exponent=p)
 
 
 def _exponential(c: OnnxCall, base: Operand, exponent: Value) -> Operand:

@@ -121,11 +121,11 @@ class _Facts:
         self.connected()
         ends = self.shapes[0].piece.left, self.shapes[-1].piece.right
         lo, hi = self.reach(ends[0].at, ends[1].at)
-        if not lo < hi:
+        kept = [s for s in self.shapes if s.piece.lo < hi and s.piece.hi > lo]
+        if not (lo < hi and kept):
             # A single point has no bends: facts about it would say nothing, and look like a line.
             raise UnsupportedError("how it bends is open everywhere")
         joints, paid = Joints(self.t, self.e), 0.0
-        kept = [s for s in self.shapes if s.piece.lo < hi and s.piece.hi > lo]
         for shape in kept:
             parts = gaps(self.t, shape, max(shape.piece.lo, lo), min(shape.piece.hi, hi))
             self.stretches += zip(parts, turns(self.t, parts), strict=True)

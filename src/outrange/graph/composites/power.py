@@ -1,0 +1,41 @@
+"""Powers with a constant exponent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..values import Operand, Value
+
+
+if TYPE_CHECKING:
+    from ..builder import Builder
+
+
+NAMED = {2.0: "square", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
+"""Exponents with a curve of their own."""
+
+
+def power(b: Builder, x: Operand, exponent: float) -> Operand:
+    """Return `x ** exponent`.
+
+    A negative power is the reciprocal of the positive one: it has no value at 0, and a whole one
+    has values at negative numbers.
+
+    Args:
+        b: The graph under construction.
+        x: The base.
+        exponent: A constant.
+    """
+    if exponent == 0.0:
+        # It is 1 even where `x` has no value. As a value, so that what follows is not folded.
+        ones = np.ones(tuple(x.shape))
+        return b.constant_value(ones) if isinstance(x, Value) else ones
+    if exponent == 1.0:
+        return x
+    if exponent in NAMED:
+        return b.curve(NAMED[exponent], x)
+    if exponent < 0:
+        return b.curve("reciprocal", power(b, x, -exponent))
+    return b.curve("power", x, exponent=exponent)
