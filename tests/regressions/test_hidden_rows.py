@@ -1,9 +1,14 @@
 """Rows that were mixed behind a step, or a branch on their number, were answered as one row."""
 
+import itertools
+
+import numpy as np
 import pytest
 
 import outrange
 from outrange.core import UnsupportedError
+from outrange.frontends.apart import BatchGraph, mixing_part
+from outrange.graph import Builder, Slot
 
 
 def zero(x):
@@ -53,6 +58,21 @@ def torch_network(function):
             return function(x)
 
     return outrange.load(Code().eval(), input_shape=(2,))
+
+
+@pytest.mark.parametrize("rows", [2, 3, 7, 8])
+def test_any_row_that_depends_on_another_is_seen(rows):
+    """Rows are told apart by the digits of their numbers: no pair may be missed."""
+    single = Builder([Slot("x", (1,))])
+    alone = single.finish(single.input_values(), ["y"])
+    for reader, read in itertools.product(range(rows), repeat=2):
+        b = Builder([Slot("x", (rows,))])
+        matrix = np.eye(rows)
+        matrix[reader, read] += 1e-3 * (reader != read)
+        y = b.reshape(b.dense(b.input_values()[0], matrix.T), (rows, 1))
+        batch = BatchGraph(b.finish([b.reshape(y, (1, rows))], ["y"]), rows, [1], [(rows, 1)])
+        part = mixing_part(alone, batch, [(1, 1)])
+        assert (part is None) == (reader == read) and part != "the number of rows"
 
 
 @pytest.mark.parametrize("name", MIXED)

@@ -19,6 +19,24 @@ def model(function, size=1):
     return keras.Model(x, function(x))
 
 
+def onnx_file(path, nodes, weights=(), size=1):
+    """Write a file of one input `x` and one output `y`.
+
+    A node is its operator, what it reads, what it returns, and its attributes.
+    """
+    onnx = pytest.importorskip("onnx")
+    make, floats = onnx.helper, onnx.TensorProto.FLOAT
+    graph = make.make_graph(
+        [make.make_node(op, reads, [to], **options) for op, reads, to, options in nodes],
+        "net",
+        [make.make_tensor_value_info("x", floats, [1, size])],
+        [make.make_tensor_value_info("y", floats, [1, size])],
+        [make.make_tensor(name, floats, np.shape(x), np.ravel(x)) for name, x in weights],
+    )
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
 BRANCHES = {
     "log": (lambda x: ops.where(x > 0, ops.log(x), 0.0 * x), (1.0, 2.0), (0.0, np.log(2.0))),
     "sqrt": (lambda x: ops.where(x > 1, ops.sqrt(x), 1.0), (2.0, 4.0), (np.sqrt(2.0), 2.0)),
@@ -50,26 +68,14 @@ def test_softmax_over_one_entry_is_defined_where_its_operand_is():
 @pytest.mark.parametrize("weight", [1.6530662775039673, 0.1, -3.3])
 def test_what_comes_after_a_constant_output_is_not_rounded_to_float32(weight, tmp_path):
     """A constant was multiplied in float32, and bounds of the product missed the real value."""
-    onnx = pytest.importorskip("onnx")
-    make, floats = onnx.helper, onnx.TensorProto.FLOAT
-    weight, bias = np.float32(weight), np.float32(0.7093923)
-    graph = make.make_graph(
-        [
-            make.make_node("Softmax", ["x"], ["s"], axis=1),
-            make.make_node("Gemm", ["s", "w", "c"], ["y"], beta=-0.8757225275039673),
-        ],
-        "net",
-        [make.make_tensor_value_info("x", floats, [1, 1])],
-        [make.make_tensor_value_info("y", floats, [1, 1])],
-        [
-            make.make_tensor("w", floats, [1, 1], [weight]),
-            make.make_tensor("c", floats, [1, 1], [bias]),
-        ],
-    )  # fmt: skip
-    network = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
-    onnx.save(network, tmp_path / "net.onnx")
-    answer = outrange.output_range(tmp_path / "net.onnx", (-1.0, 1.0))
-    value = float(weight) + float(np.float32(-0.8757225275039673)) * float(bias)
+    weight, bias, beta = np.float32(weight), np.float32(0.7093923), -0.8757225275039673
+    nodes = [
+        ("Softmax", ["x"], "s", {"axis": 1}),
+        ("Gemm", ["s", "w", "c"], "y", {"beta": beta}),
+    ]
+    weights = [("w", [[weight]]), ("c", [[bias]])]
+    answer = outrange.output_range(onnx_file(tmp_path / "net.onnx", nodes, weights), (-1.0, 1.0))
+    value = float(weight) + float(np.float32(beta)) * float(bias)
     assert answer.lo[0] <= value <= answer.hi[0] <= answer.lo[0] + 1e-12
 
 
@@ -87,24 +93,14 @@ def test_a_pole_within_the_roundings_of_the_model_is_no_difference():
     check_same(Network(graph, predict, "net", "test"))
 
 
-def onnx_file(path, nodes, weights=(), size=1):
-    onnx = pytest.importorskip("onnx")
-    make, floats = onnx.helper, onnx.TensorProto.FLOAT
-    graph = make.make_graph(
-        [make.make_node(op, reads, [to]) for op, reads, to in nodes],
-        "net",
-        [make.make_tensor_value_info("x", floats, [1, size])],
-        [make.make_tensor_value_info("y", floats, [1, size])],
-        [make.make_tensor(name, floats, [1], [value]) for name, value in weights],
-    )
-    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9), path)
-    return path
-
-
 def test_the_power_of_0_is_1_even_where_its_base_has_no_value(tmp_path):
     """The comparison at load is made there, too."""
-    nodes = [("Sqrt", ["x"], "s"), ("Pow", ["s", "zero"], "p"), ("Mul", ["p", "w"], "y")]
-    path = onnx_file(tmp_path / "net.onnx", nodes, [("zero", 0.0), ("w", 0.1)])
+    nodes = [
+        ("Sqrt", ["x"], "s", {}),
+        ("Pow", ["s", "zero"], "p", {}),
+        ("Mul", ["p", "w"], "y", {}),
+    ]
+    path = onnx_file(tmp_path / "net.onnx", nodes, [("zero", [0.0]), ("w", [0.1])])
     answer = outrange.output_range(path, (0.0, 1.0))
     assert answer.lo[0] == answer.hi[0] == float(np.float32(0.1))
 
@@ -112,8 +108,8 @@ def test_the_power_of_0_is_1_even_where_its_base_has_no_value(tmp_path):
 @pytest.mark.parametrize("exponent", [-3.0, -2.0, -2.5])
 def test_a_negative_power_has_no_value_at_0(tmp_path, exponent):
     """A softmax of infinity was answered; and whole powers of negative numbers were refused."""
-    nodes = [("Pow", ["x", "p"], "a"), ("Softmax", ["a"], "y")]
-    path = onnx_file(tmp_path / "net.onnx", nodes, [("p", exponent)], 2)
+    nodes = [("Pow", ["x", "p"], "a", {}), ("Softmax", ["a"], "y", {})]
+    path = onnx_file(tmp_path / "net.onnx", nodes, [("p", [exponent])], 2)
     with pytest.raises(InputError, match="is described on"):
         outrange.output_range(path, (0.0, 1.0))
     sign = -1.0 if exponent.is_integer() else 1.0
@@ -125,6 +121,6 @@ def test_a_negative_power_has_no_value_at_0(tmp_path, exponent):
 
 def test_a_function_without_any_piece_in_the_box_is_refused(tmp_path):
     """An empty list of pieces was joined, and NumPy's error came out."""
-    nodes = [("Log", ["x"], "a"), ("Reciprocal", ["a"], "b"), ("Sin", ["b"], "y")]
+    nodes = [("Log", ["x"], "a", {}), ("Reciprocal", ["a"], "b", {}), ("Sin", ["b"], "y", {})]
     with pytest.raises(InputError, match="is described on"):
         outrange.output_range(onnx_file(tmp_path / "net.onnx", nodes), (-1.00001, -0.99999))

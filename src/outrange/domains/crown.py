@@ -127,7 +127,8 @@ class CrownPass:
         ends: Found: least and largest of every value.
         deep: Found: values whose rows all reached the input, now or earlier, or that need none.
         shares: Found: per refined value, the rows and how each input contributes to their widths.
-        late: Found: where time or memory ran out; later values have intervals only, and no lines.
+        late: Found: the error, where time or memory ran out; later values have intervals only, and
+            no lines.
     """
 
     plan: CrownPlan

@@ -103,7 +103,7 @@ def _compare(network: Network, x: np.ndarray, found: np.ndarray, seed: int) -> N
     allowed = tolerance(graph, strayed, seed, difference)
     # Roundings may reach a pole, where the bound is infinite.
     known = np.isfinite(strayed.bounds[graph.output]) | np.isfinite(found)
-    # A comparison may throw away what is undefined (`where`); bounds there are refused.
+    # A model may discard an undefined value in a branch of `where`; bounds refuse such a box.
     if any(jumps(node.op) for node in graph.nodes):
         known &= ~np.isnan(expected) | is_inside(graph, strayed.values)[:, None]
     compared = np.where(known, expected, found)

@@ -91,7 +91,7 @@ class AlphaAscent:
 
         Raises:
             OutOfTime: Time ran out, now or in the pass, whose lines are then missing.
-            MemoryError: Memory did.
+            MemoryError: Memory ran out in the pass.
         """
         if self.sweep.late is not None:
             raise self.sweep.late

@@ -123,7 +123,7 @@ def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent | Bend]:
         net: Its lines.
 
     Returns:
-        Nothing where time or memory ran out before all lines were there.
+        Tangents by value; none where time or memory ran out before all lines were there.
     """
     if sweep.late is not None:
         return {}
