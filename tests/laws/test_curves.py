@@ -75,7 +75,15 @@ def test_attributes_that_nothing_describes(case):
 
 @pytest.mark.parametrize(
     ("name", "lo", "hi"),
-    [("log", -1.0, 1.0), ("sqrt", -1e-9, 1.0), ("reciprocal", -1.0, 1.0), ("reciprocal", 0.0, 1.0)],
+    [
+        ("log", -1.0, 1.0),
+        ("log", 0.0, 1.0),
+        ("rsqrt", 0.0, 1.0),
+        ("log1p", -1.0, 1.0),
+        ("sqrt", -1e-9, 1.0),
+        ("reciprocal", -1.0, 1.0),
+        ("reciprocal", 0.0, 1.0),
+    ],
 )
 def test_input_outside_the_domain(name, lo, hi):
     for ask in (relax, lambda facts, *box: facts.range(*box)):

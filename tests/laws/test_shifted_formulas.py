@@ -68,9 +68,12 @@ def test_bounds_are_those_of_dense_samples(name, form):
         middle, radius = rng.normal(0.0, 3.0, 60), 10.0 ** rng.uniform(-2.0, 1.0, 60)
         ends = np.clip(curve.on, -1e3, 1e3)
         lo, hi = (np.clip(end, *ends) for end in (middle - radius, middle + radius))
-        # A hole is in no interval: one ends on either side of it.
-        for hole in curve.holes:
-            lo, hi = np.where((lo <= hole) & (hole <= hi), hole + 0.01, lo), np.maximum(hi, lo)
+        # A pole is in no interval: one ends on either side of it.
+        for pole in curve.poles:
+            if pole == curve.on[1]:
+                hi = np.minimum(hi, pole - 0.01)
+            else:
+                lo, hi = np.where((lo <= pole) & (pole <= hi), pole + 0.01, lo), np.maximum(hi, lo)
         lo, hi = lo[lo < hi], hi[lo < hi]
         places = [lo[:, None] + (hi - lo)[:, None] * np.linspace(0.0, 1.0, 501)]
         places += [np.full((lo.size, 1), at) for at in (*curve.turns, *curve.knots)]

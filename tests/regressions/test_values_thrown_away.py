@@ -124,3 +124,28 @@ def test_a_function_without_any_piece_in_the_box_is_refused(tmp_path):
     nodes = [("Log", ["x"], "a", {}), ("Reciprocal", ["a"], "b", {}), ("Sin", ["b"], "y", {})]
     with pytest.raises(InputError, match="is described on"):
         outrange.output_range(onnx_file(tmp_path / "net.onnx", nodes), (-1.00001, -0.99999))
+
+
+POLES = {
+    "0 * rsqrt": lambda x: 0.0 * ops.rsqrt(x),
+    "log": ops.log,
+    "tanh of log": lambda x: ops.tanh(ops.log(x)),
+    "x * log": lambda x: x * ops.log(x),
+    "softmax of log": lambda x: ops.softmax(ops.concatenate([ops.log(x), x], axis=-1)),
+}
+
+
+@pytest.mark.parametrize("name", POLES)
+def test_a_box_that_ends_at_a_pole_is_refused(name):
+    """`0 * rsqrt(x)` over [0, 1] was proved to be 0, and the model returns NaN at 0."""
+    asked = model(keras.layers.Lambda(POLES[name]))
+    with pytest.raises(InputError, match=r"is described on \(0, inf\) only"):
+        outrange.output_range(asked, (0.0, 1.0))
+    answer = outrange.output_range(asked, (0.5, 1.0))
+    assert np.isfinite([answer.lo, answer.hi]).all()
+
+
+def test_an_input_too_small_for_the_runtime_is_no_contradiction():
+    """A runtime may flush 1e-45 to 0, where a logarithm has no value."""
+    answer = outrange.output_range(model(keras.layers.Lambda(ops.log)), (1e-300, 1.0))
+    assert answer.lo[0] == pytest.approx(np.log(1e-300)) and answer.hi[0] >= 0.0

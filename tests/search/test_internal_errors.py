@@ -104,7 +104,7 @@ PROBLEMS = {
 }
 
 BESIDE = {
-    "some inputs": {"Halves", "Halves()", "KernelSearch", "NeuronSplitSearch()"},
+    "some inputs": {"Halves", "Halves()", "KernelSearch", "CaseSearch()"},
     "counterparts": {"DifferenceSearch()", "RidgeAttack"},
     "conjunction": {"ConflictSearch", "ConflictSearch()"},
     "solver": {"MilpTurns._take_turn"},

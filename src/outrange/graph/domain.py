@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ops import Curve
 from .gradient import vector_jacobian_product
-from .graph import Graph
+from .graph import Graph, Op
 
 
 def is_inside(graph: Graph, values: Sequence[np.ndarray]) -> np.ndarray:
@@ -18,12 +18,8 @@ def is_inside(graph: Graph, values: Sequence[np.ndarray]) -> np.ndarray:
     for curve, source in restricted(graph):
         x = values[source]
         inside = (x >= curve.on[0]) & (x <= curve.on[1])
-        for hole in curve.holes:
-            inside &= x != hole
-        for end in curve.on:
-            if np.isfinite(end):  # An end may be a pole, as that of a logarithm is.
-                with np.errstate(all="ignore"):
-                    inside &= (x != end) | np.isfinite(curve.f(np.full(1, end)))[0]
+        for pole in curve.poles:
+            inside &= x != pole
         found &= inside.all(axis=1)
     return found
 
@@ -31,9 +27,15 @@ def is_inside(graph: Graph, values: Sequence[np.ndarray]) -> np.ndarray:
 def restricted(graph: Graph) -> Iterator[tuple[Curve, int]]:
     """The functions that are not defined everywhere, each with the value it reads."""
     for node in graph.nodes:
-        op = node.op
-        if isinstance(op, Curve) and op.beyond is None and (op.holes or np.isfinite(op.on).any()):
-            yield op, node.inputs[0]
+        if isinstance(node.op, Curve) and is_restricted(node.op):
+            yield node.op, node.inputs[0]
+
+
+def is_restricted(op: Op) -> bool:
+    """Return whether an op is a function that is not defined everywhere."""
+    if not isinstance(op, Curve) or op.beyond is not None:
+        return False
+    return bool(op.holes) or bool(np.isfinite(op.on).any())
 
 
 def step_inside(graph: Graph, x: np.ndarray) -> np.ndarray:

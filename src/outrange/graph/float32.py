@@ -108,7 +108,8 @@ def stray(
         sums: The same for sums of products with stored weights; `operations` if 0.
     """
     values = graph.run_all(np.asarray(x, np.float64))
-    bounds, roundings = [np.zeros(values[0].shape)], [np.zeros(values[0].shape)]
+    none = np.zeros(values[0].shape)
+    bounds, roundings = [_flushed(values[0], none, computed)], [none]
     near_jump, overflows = np.zeros(len(x), bool), np.zeros(len(x), bool)
     with np.errstate(all="ignore"):
         for node, y in zip(graph.nodes, values[1:], strict=True):
@@ -236,7 +237,7 @@ def _is_picked(slope: float, offset: float, computed: FloatType) -> bool:
 
 
 def _flushed(y: np.ndarray, moved: np.ndarray, computed: FloatType) -> np.ndarray:
-    """What a picked number may lose: nothing, unless it is too small."""
+    """Return the most that an input or a copied number loses if the runtime flushes it to 0."""
     small = (np.abs(y) - moved < computed.tiny) & ((y != 0) | (moved != 0))
     return np.where(small, computed.tiny, 0.0)
 
@@ -259,7 +260,7 @@ def _curve(op: Curve, x: np.ndarray, e: np.ndarray, y: np.ndarray) -> np.ndarray
     except InputError:
         near = np.stack([op.f(x - e), op.f(x + e)])
         least, most = near.min(axis=0), near.max(axis=0)
-        for hole in op.holes:
-            most = np.where(np.abs(x - hole) <= e, np.inf, most)
+        for pole in op.poles:
+            most = np.where(np.abs(x - pole) <= e, np.inf, most)
     out = np.maximum(most - y, y - least)
     return np.where(np.isnan(out), np.inf, np.maximum(out, 0.0))

@@ -30,7 +30,8 @@ class Curve:
             knots.
         bends: `"line"`, `"cup"` (convex) or `"cap"` (concave) per gap: `len(knots) + 1` of them.
         turns: Every point where `f` may stop rising or falling, kinks and jumps included.
-        on: Where the facts hold. Wider inputs get the constants `beyond`, or an error.
+        on: Where the facts hold. Wider inputs get the constants `beyond`, or an error. An end
+            at which `f` is infinite does not belong to it.
         beyond: `(least, most)` of `f` over its whole domain, if `f` is defined outside `on`.
         jumps: The knots at which `f` is discontinuous (its two one-sided limits are taken).
         exact: The definition, `exact(mp, x)` with `mp` the mpmath module: the laws' oracle.
@@ -121,6 +122,13 @@ class Curve:
         with np.errstate(all="ignore"):
             return Side(self, 1.0), Side(self, -1.0)
 
+    @functools.cached_property
+    def poles(self) -> tuple[float, ...]:
+        """The holes, and the finite ends of `on` at which `f` is infinite."""
+        with np.errstate(all="ignore"):
+            ends = [e for e in self.on if np.isfinite(e) and np.isinf(self.f(np.full(1, e)))[0]]
+        return (*self.holes, *ends)
+
     def outside(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Where `[lo, hi]` leaves `on`.
 
@@ -129,13 +137,16 @@ class Curve:
         """
         out = ~((lo >= self.on[0]) & (hi <= self.on[1]))
         undefined = np.zeros(np.shape(out), bool) if self.beyond is not None else out
-        for hole in self.holes:
-            undefined = undefined | ((lo <= hole) & (hole <= hi))
+        for pole in self.poles if self.beyond is None else self.holes:
+            undefined = undefined | ((lo <= pole) & (pole <= hi))
         if np.any(undefined):
             i = int(np.flatnonzero(np.ravel(undefined))[0])
-            but = "".join(f" without {p:g}" for p in self.holes)
+            first, last = self.on
+            is_open = [not np.isfinite(end) or end in self.poles for end in self.on]
+            on = f"{'[('[is_open[0]]}{first:g}, {last:g}{'])'[is_open[1]]}"
+            but = "".join(f" without {p:g}" for p in self.holes if first < p < last)
             raise InputError(
-                f"`{self.name}` is described on [{self.on[0]:g}, {self.on[1]:g}]{but} only, and "
+                f"`{self.name}` is described on {on}{but} only, and "
                 "its input can leave it. Choose a smaller input set, or keep the input inside "
                 f"(a clip, an epsilon). Received: [{np.ravel(lo)[i]:.6g}, {np.ravel(hi)[i]:.6g}]."
             )

@@ -1,4 +1,6 @@
-"""Real numbers as balls of any precision (Arb); the one file that imports `flint`.
+"""Real numbers as balls of any precision (Arb), and linear equations between integers.
+
+This is the one file that imports `flint`.
 
 A ball is an `arb`: a middle and a radius, both of as many bits as `precision` says.
 
@@ -143,3 +145,28 @@ def _below(x: Any) -> float:
     while not ball(near) <= low:
         near = math.nextafter(near, -math.inf)
     return near
+
+
+def solve_integers(matrix: list[list[int]], right: list[int]) -> tuple[list[int], int] | None:
+    """Solve a square system of linear equations between integers, without rounding.
+
+    Args:
+        matrix: `n` rows of `n` integers.
+        right: `n` integers.
+
+    Returns:
+        Numerators `(n,)` and their common denominator, above 0; None if the matrix is singular.
+    """
+    from flint import fmpz_mat
+
+    size = len(right)
+    if not size:
+        return [], 1
+    entries = [entry for row in matrix for entry in row]
+    try:
+        found: Any = fmpz_mat(size, size, entries).solve(fmpz_mat(size, 1, right))
+    except ZeroDivisionError:
+        return None
+    numerators, denominator = found.numer_denom()
+    sign = -1 if denominator < 0 else 1
+    return [sign * int(n) for n in numerators.entries()], sign * int(denominator)
