@@ -218,7 +218,8 @@ def test_wrong_paths_and_kinds(tmp_path):
         str(tmp_path / "deep" / "absent.onnx"): "folder does not exist",
         str(tmp_path / "folder.onnx"): "folder",
         str(tmp_path): "SavedModel",
-        "model.pt": "torch.export.save",
+        "model.pt": "load_state_dict",
+        "state.pth": "torch.export.save",
         "model.txt": ".keras",
         3: "builtins.int",
     }
@@ -227,6 +228,7 @@ def test_wrong_paths_and_kinds(tmp_path):
             load(given)
         assert word in str(caught.value)
         assert "Received: " in str(caught.value)
+        assert "Did you mean" not in str(caught.value)
 
 
 def test_reading_a_file_imports_nothing_heavy(tmp_path):

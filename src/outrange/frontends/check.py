@@ -66,7 +66,22 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     x, reached = with_points_inside(network.written, x, at_once, seed)
     if not reached:
         warnings.warn(_unreached(network, len(x)), stacklevel=2)
-    found = np.asarray(network.predict(x.astype(network.computed.dtype)), np.float64)
+    check_at(network, x, network.predict(x.astype(network.computed.dtype)), seed=seed)
+
+
+def check_at(network: Network, x: np.ndarray, found: np.ndarray, *, seed: int = 0) -> None:
+    """Compare the graph with outputs of the model at some points.
+
+    Args:
+        network: What a front-end returns.
+        x: `(count, size)` the points.
+        found: `(count, outputs)` what the model returned there.
+        seed: Of the random roundings.
+
+    Raises:
+        ModelError: They differ by more than rounding explains.
+    """
+    found = np.asarray(found, np.float64)
     for part in at_once(network.written, len(x)):
         _compare(network, x[part], found[part], seed)
 

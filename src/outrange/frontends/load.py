@@ -105,7 +105,7 @@ def _read(
         from .torch import load_torch
 
         return load_torch(path, safe_mode=safe_mode)
-    raise InputError(f"{_ACCEPTED}{_hint(name)}{_meant(name)} Received: `{name}`.")
+    raise InputError(f"{_ACCEPTED}{_hint(name) or _meant(name)} Received: `{name}`.")
 
 
 def source_of(model: Any, name: str) -> ModelSource | None:
@@ -179,7 +179,11 @@ def _hint(name: str) -> str:
     if os.path.isdir(name):
         return " A folder (a SavedModel, say) is not read; save the model as `.keras`."
     if name.lower().endswith((".pt", ".pth")):
-        return " Save a PyTorch model with `torch.export.save` as `.pt2`."
+        return (
+            " Such a file holds weights without the code (a state dict), or pickled code, which is "
+            "not run: build the module, call `module.load_state_dict(torch.load(path))`, and pass "
+            "the module; or save it with `torch.export.save` as `.pt2`."
+        )
     if name.lower().endswith((".csv", ".npy", ".npz", ".parquet")):
         return " This ends as data does: it is the input set, or stands beside the model."
     if name.lower().endswith((".pb", ".tflite", ".json")):

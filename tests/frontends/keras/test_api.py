@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from outrange.core import ModelError
+from outrange.core import InputError, ModelError
 from outrange.frontends.keras import api
 
 
@@ -75,7 +75,7 @@ def test_a_backend_that_keras_does_not_have(fresh, monkeypatch, named, settled):
         raise ValueError(f"Unable to import backend : {named or settled}")
 
     monkeypatch.setattr(api.importlib, "import_module", refuse)
-    with pytest.raises(ModelError) as refused:
+    with pytest.raises(InputError) as refused:
         api.keras()
     message = str(refused.value)
     assert "KERAS_BACKEND to one that is installed (jax)" in message

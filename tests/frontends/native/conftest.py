@@ -8,4 +8,5 @@ collect_ignore = [
     "torch_worker.py",
     "torch_rows.py",
     "torch_odd.py",
+    "torch_functions.py",
 ]

@@ -11,7 +11,9 @@ import pytest
 pytestmark = pytest.mark.backends
 
 
-@pytest.mark.parametrize("worker", ["torch_worker.py", "torch_rows.py", "torch_odd.py"])
+@pytest.mark.parametrize(
+    "worker", ["torch_worker.py", "torch_rows.py", "torch_odd.py", "torch_functions.py"]
+)
 def test_modules_and_files(worker, tmp_path):
     if find_spec("torch") is None:
         pytest.fail("torch is not installed; run `make backends`")

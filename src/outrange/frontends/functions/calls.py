@@ -11,6 +11,7 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
 from ...graph.composites import logic
+from ...graph.composites.inverse import tangent
 from ...graph.composites.power import power
 from .tables import choose, digitize, interpolate, piecewise, searched, selected
 from .vectors import cross, difference, norm, outer, product, running_sum
@@ -41,10 +42,6 @@ def _heaviside(b: Builder, x: Operand, at_zero: Operand) -> Operand:
     if value.size != 1:
         raise UnsupportedError("`np.heaviside` needs one constant as its value at 0")
     return b.curve("heaviside", x, at_zero=float(value[0]))
-
-
-def _tan(b: Builder, x: Operand) -> Operand:
-    return b.divide(b.curve("sin", x), b.curve("cos", x))
 
 
 def _matmul(b: Builder, x: Operand, y: Operand) -> Operand:
@@ -100,7 +97,7 @@ UFUNCS: Mapping[str, Rule] = MappingProxyType({
     "log10": lambda b, x: b.affine_map(b.curve("log", x), 1.0 / np.log(10.0), ulps=2),
     "sin": _curve("sin"),
     "cos": _curve("cos"),
-    "tan": _tan,
+    "tan": tangent,
     "arctan": _curve("atan"),
     "sinh": _curve("sinh"),
     "cosh": _curve("cosh"),

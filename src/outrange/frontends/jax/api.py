@@ -102,11 +102,16 @@ class _Flattening:
         if name == "cond" and inputs[0] in self.constants:
             inner = params["branches"][int(self.constants[inputs[0]])]
             return self.run(inner.jaxpr, inner.consts, inputs[1:])
+        if name == "cond" and len(params["branches"]) == 2:
+            return self.either(params["branches"], inputs)
         makes = [self.fresh() for _ in eqn.outvars]
         shapes = [tuple(v.aval.shape) for v in eqn.outvars]
         attributes = {**params, "shapes": shapes}
         dtypes = [str(v.aval.dtype) for v in eqn.invars]
-        self.steps.append(TracedStep(name, inputs, makes, attributes, self.runner(eqn), dtypes))
+        results = [str(v.aval.dtype) for v in eqn.outvars]
+        self.steps.append(
+            TracedStep(name, inputs, makes, attributes, self.runner(eqn), dtypes, results=results)
+        )
         return makes
 
     def runner(self, eqn: Any) -> Callable[..., list[np.ndarray]]:
@@ -114,15 +119,32 @@ class _Flattening:
         jnp = self.jax.numpy
         is_real = bool(eqn.invars) and jnp.issubdtype(eqn.invars[0].aval.dtype, jnp.inexact)
 
+        def typed(x: np.ndarray, v: Any) -> Any:
+            """Return truth values and integers, which are folded as real numbers, in their type."""
+            counts = not jnp.issubdtype(v.aval.dtype, jnp.inexact) and x.dtype.kind == "f"
+            return jnp.asarray(x.astype(v.aval.dtype) if counts else x)
+
         def run(*arrays: np.ndarray) -> list[np.ndarray]:
             params = dict(eqn.params)
             if is_real and eqn.primitive.name == "gather" and arrays[0].dtype.kind == "i":
                 params["fill_value"] = 0  # no position is 0
-            found = eqn.primitive.bind(*(jnp.asarray(x) for x in arrays), **params)
+            found = eqn.primitive.bind(*map(typed, arrays, eqn.invars), **params)
             many = eqn.primitive.multiple_results
             return [np.asarray(x) for x in (found if many else [found])]
 
         return run
+
+    def either(self, branches: Any, inputs: list[int]) -> list[int]:
+        """Both branches, and a choice between them by a condition that depends on the input."""
+        first, second = (self.run(inner.jaxpr, inner.consts, inputs[1:]) for inner in branches)
+        return [self.chosen(inputs[0], *pair) for pair in zip(first, second, strict=True)]
+
+    def chosen(self, condition: int, x: int, y: int) -> int:
+        key = self.fresh()
+        self.steps.append(
+            TracedStep("select_n", [condition, x, y], [key], {}, lambda k, a, b: [b if k else a])
+        )
+        return key
 
     # ---- loops ------------------------------------------------------------------------------
 

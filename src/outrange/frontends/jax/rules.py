@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...core import UnsupportedError
-from ...graph import Operand, Value, convolve
+from ...graph import Operand, Value, convolve, integers
+from ...graph.composites.inverse import INVERSE
 from ...graph.composites.power import power
-from ...graph.whole import cast_whole
+from ...graph.composites.products import product_along, running_product
 from ..rule_table import entering
-from ..traced.call import TracedCall
+from ..traced.call import INTEGERS, TracedCall
 from ..traced.complex import Complex, real_fourier
+from ..traced.orders import position, running
 from ..traced.program import folded
 from ..traced.rules import (
     both,
+    cast_integer,
     compare,
     contract,
     curve,
+    differing,
     divided,
     either,
+    exponential,
+    is_finite,
     limited,
     negated,
     pooled,
@@ -35,7 +41,9 @@ from ..traced.rules import (
     sign,
     truth,
     windows,
+    written,
 )
+from .orders import RULES as ORDERS, WRITES, picked
 
 
 MOVING = (
@@ -45,7 +53,9 @@ MOVING = (
 """Primitives that only move entries of their first operand."""
 
 
-def _moved(c: TracedCall) -> list[Operand]:
+def _moved(c: TracedCall) -> Operand | list[Operand]:
+    if c.kind == "gather" and isinstance(c.inputs[1], Value):
+        return picked(c)
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     if c.kind == "gather" and not all(
@@ -76,13 +86,27 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     "clamp": lambda c: limited(
         c, limited(c, c.inputs[1], c.inputs[0], False), c.inputs[2], True
     ),
-    "pow": powers,
+    "pow": lambda c: exponential(c) if isinstance(c.inputs[1], Value) else powers(c),
     "integer_pow": lambda c: power(c.b, c.x, float(c.attr("y"))),
     **{n: compare(h) for n, h in {
         "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal",
-        "ne": "not_equal",
+        "ne": "not_equal", "lt_to": "less", "le_to": "less_equal",
     }.items()},
-    "and": both, "or": either, "not": negated, "sign": sign,
+    "and": both, "or": either, "not": negated, "xor": differing, "sign": sign,
+    "floor": curve("floor"), "ceil": curve("ceil"), "is_finite": is_finite,
+    **{name: written(name) for name in INVERSE},
+    "argmax": lambda c: position(c, c.x, *c.attr("axes")),
+    "argmin": lambda c: position(c, c.x, *c.attr("axes"), least=True),
+    "cummax": lambda c: running(c, c.x, c.attr("axis"), reverse=bool(c.attr("reverse"))),
+    "cummin": lambda c: running(
+        c, c.x, c.attr("axis"), least=True, reverse=bool(c.attr("reverse"))
+    ),
+    "cumprod": lambda c: running_product(
+        c.b, c.x, c.attr("axis"), reverse=bool(c.attr("reverse"))
+    ),
+    "reduce_prod": lambda c: product_along(c.b, c.x, c.attr("axes")),
+    "reduce_or": lambda c: c.b.reduce("max", c.x, c.attr("axes")),
+    "reduce_and": lambda c: c.b.reduce("min", c.x, c.attr("axes")),
     "cumsum": lambda c: running_sum(c, c.x, c.attr("axis"), bool(c.attr("reverse"))),
     **{f"reduce_{how}": (lambda c, how=how: c.b.reduce(how, c.x, c.attr("axes")))
        for how in ("sum", "max", "min")},
@@ -95,16 +119,21 @@ rule = entering(RULES)
 
 @rule("select_n")
 def _select(c: TracedCall) -> Operand:
-    if len(c.inputs) != 3:
-        raise UnsupportedError("a select between more than two branches")
-    return select(c, c.inputs[0], c.inputs[2], c.inputs[1])
+    which, *cases = c.inputs
+    if len(cases) == 2:
+        return select(c, which, cases[1], cases[0])
+    found = cases[0]
+    for i, case in enumerate(cases[1:], 1):
+        chosen = integers.compare(c.b, "equal", which, np.full((), float(i)))
+        found = select(c, chosen, case, found)
+    return found
 
 
 @rule("convert_element_type", "reduce_precision")
 def _cast(c: TracedCall) -> Operand:
     dtype = str(c.attr("new_dtype", "float32"))
-    if (whole := cast_whole(c.b, c.x, dtype)) is not None:
-        return whole
+    if c.kind == "convert_element_type" and dtype in INTEGERS:
+        return cast_integer(c, dtype)
     if c.kind == "reduce_precision" or dtype not in ("float32", "float64", "bool"):
         raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
     return truth(c) if dtype == "bool" and c.step.dtypes[:1] != ["bool"] else c.x
@@ -164,9 +193,11 @@ def _dot(c: TracedCall) -> Operand:
 @rule("conv_general_dilated")
 def _convolve(c: TracedCall) -> Operand:
     spec, kernel = c.attr("dimension_numbers"), c.constant(1, "kernels")
-    if any(d != 1 for d in c.attr("lhs_dilation")) or c.attr("batch_group_count", 1) != 1:
-        raise UnsupportedError("a transposed convolution in JAX")
+    if c.attr("batch_group_count", 1) != 1:
+        raise UnsupportedError("a convolution with a batch_group_count")
     x = c.b.transpose(c.x, spec.lhs_spec)
+    padding = [tuple(p) for p in c.attr("padding")]
+    x, padding = _dilated(c, x, c.attr("lhs_dilation"), padding)
     kernel = np.transpose(kernel, (*spec.rhs_spec[2:], spec.rhs_spec[1], spec.rhs_spec[0]))
     y = convolve(
         c.b,
@@ -174,11 +205,29 @@ def _convolve(c: TracedCall) -> Operand:
         kernel,
         strides=list(c.attr("window_strides")),
         dilation=list(c.attr("rhs_dilation")),
-        padding=[tuple(p) for p in c.attr("padding")],
+        padding=padding,
         groups=int(c.attr("feature_group_count")),
         channels_first=True,
     )
     return c.b.transpose(y, np.argsort(spec.out_spec).tolist())
+
+
+def _dilated(
+    c: TracedCall, x: Operand, dilation: Sequence[int], padding: Sequence[tuple[int, int]]
+) -> tuple[Operand, list[tuple[int, int]]]:
+    """Images with zeros between their entries, cut where their padding is negative."""
+    crop = [(max(-p, 0), max(-q, 0)) for p, q in padding]
+
+    def run(a: list[np.ndarray]) -> np.ndarray:
+        sizes = [(n - 1) * d + 1 for n, d in zip(a[0].shape[2:], dilation, strict=True)]
+        wide = np.zeros((*a[0].shape[:2], *sizes), a[0].dtype)
+        wide[(slice(None), slice(None), *(slice(None, None, d) for d in dilation))] = a[0]
+        kept = (slice(p, n - q) for (p, q), n in zip(crop, sizes, strict=True))
+        return wide[(slice(None), slice(None), *kept)]
+
+    if any(d != 1 for d in dilation) or any(map(any, crop)):
+        x = c.b.structural(run, [x], name="dilate")
+    return x, [(max(p, 0), max(q, 0)) for p, q in padding]
 
 
 @rule("reduce_window_max", "reduce_window_sum")
@@ -200,11 +249,13 @@ def _window(c: TracedCall) -> Operand:
 COUNTING = (
     *MOVING, "concatenate", "stack", "stop_gradient", "copy", "copy_p", "optimization_barrier",
     "neg", "add", "add_any", "sub", "mul", "div", "rem", "max", "min", "clamp", "integer_pow",
-    "square", "gt", "ge", "lt", "le", "eq", "ne", "sign", "abs", "cumsum", "reduce_sum",
-    "reduce_max", "reduce_min", "select_n", "convert_element_type", "pad", "dot_general",
-    "conv_general_dilated", "reduce_window_max", "reduce_window_sum", "real", "imag",
+    "square", "gt", "ge", "lt", "le", "lt_to", "le_to", "eq", "ne", "sign", "abs", "cumsum",
+    "reduce_sum", "reduce_max", "reduce_min", "select_n", "convert_element_type", "pad",
+    "dot_general", "conv_general_dilated", "reduce_window_max", "reduce_window_sum", "real", "imag",
+    "argmax", "argmin", "sort", "top_k", "cummax", "cummin", "cumprod", "reduce_prod",
+    "dynamic_update_slice", *WRITES,
 )  # fmt: skip
 """Primitives whose rule holds for integers."""
 
-TABLE = folded(RULES, COUNTING)
+TABLE = folded({**RULES, **ORDERS}, COUNTING)
 """The rules, where an operand depends on the input; constants run in JAX."""

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...core import ModelError, pip_install
+from ...core import InputError, ModelError, pip_install
 from ...core.messages import did_you_mean
 
 
@@ -21,6 +21,8 @@ def keras() -> Any:
 
     Raises:
         ModelError: Keras or every backend is missing, or Keras is too old.
+        InputError: Keras has no backend of the name that it is set to.
+        InputError: Keras has no backend of the name that it is set to.
     """
     loaded = sys.modules.get("keras")
     if loaded is not None and hasattr(loaded, "__version__"):
@@ -48,7 +50,7 @@ def _import_keras() -> Any:
     except (ValueError, ImportError) as error:
         if named in BACKENDS:
             raise
-        raise ModelError(
+        raise InputError(
             "Keras has no such backend, or cannot import it. Set the environment variable "
             f"KERAS_BACKEND to one that is installed ({', '.join(_installed_backends())}). "
             f"Received: {named!r}.{did_you_mean(named, BACKENDS)}"

@@ -120,6 +120,11 @@ def _explained(error: Exception, path: Path, safe_mode: bool) -> ModelError:
             "carry. Write it as a registered layer or function, save again, and pass "
             f"`custom_objects`. {where}"
         )
+    if "No model config found" in text or path.name.endswith(".weights.h5"):
+        return ModelError(
+            "The file holds weights, and no model. Save the model (`model.save('m.keras')`), or "
+            f"build it in Python, call `model.load_weights(path)`, and pass the model. {where}"
+        )
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return ModelError(
         f"Keras could not read the file: {type(error).__name__}: {first[:300]} {where}"

@@ -68,7 +68,10 @@ def is_opaque(k: Any, layer: Any, args: tuple, kwargs: dict) -> bool:
 def unknown(kind: str, where: str) -> UnsupportedError:
     """The error for an operation without a rule."""
     reason = _REASON.get(kind, f"`keras.ops` operation {kind} is")
-    return UnsupportedError(f"{where} uses the operation {kind}: {reason} not described yet.")
+    return UnsupportedError(
+        f"{where} uses the operation {kind}: {reason} not described yet. "
+        "Write the layer with other operations; the page on supported models lists them."
+    )
 
 
 def unread(kind: str, where: str, error: Exception) -> UnsupportedError:

@@ -16,6 +16,7 @@ from ...graph.float32 import FLOAT32, FLOAT64
 from ..check import check_same
 from ..network import LayerInfo, Network
 from ..traced import lower
+from ..whole import limited_inputs
 from . import api, files
 from .export import export_module, first_line
 from .rows import RowRunner, check_rows_apart
@@ -173,6 +174,7 @@ def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
     names = ["output"] if len(outputs) == 1 else [f"output_{i}" for i in range(len(outputs))]
     for title, x in zip(names, outputs, strict=True):
         b.mark_layer(title, x)
+    b.inputs = limited_inputs(b, [])
     graph = b.finish(outputs, names)
     infos = tuple(
         LayerInfo(title, "Output", tuple(x.shape[1:]), 0, None, b.moved[x.index])

@@ -131,9 +131,15 @@ def _step(t: Any, node: Any) -> TracedStep:
     if kind == "operator.getitem":
         source = node.args[0].name, node.args[1]
         return TracedStep("same", [source], makes, {}, lambda x: [x])
-    dtypes = [str(getattr(n.meta.get("val"), "dtype", "")).removeprefix("torch.") for n in reads]
+    dtypes = [_dtype(n.meta.get("val")) for n in reads]
     run = _runner(t, node, place)
-    return TracedStep(kind, [n.name for n in reads], makes, attributes, run, dtypes, where)
+    results = [_dtype(x) for x in (value if many else [value])]
+    return TracedStep(kind, [n.name for n in reads], makes, attributes, run, dtypes, where, results)
+
+
+def _dtype(tensor: Any) -> str:
+    """Return the name of a tensor's type; empty for anything else."""
+    return str(getattr(tensor, "dtype", "")).removeprefix("torch.")
 
 
 class Place(int):

@@ -29,6 +29,7 @@ class TracedStep:
         run: The operation itself, on arrays: one array per result.
         dtypes: Of each operand, where the recording knows.
         where: The user's line of code behind it, for errors; empty if unknown.
+        results: Dtype of each result, where the recording knows.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class TracedStep:
     run: Callable[..., list[np.ndarray]]
     dtypes: Sequence[str] = ()
     where: str = ""
+    results: Sequence[str] = ()
 
 
 @dataclass(eq=False)

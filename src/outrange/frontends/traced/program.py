@@ -10,7 +10,9 @@ import numpy as np
 
 from ...core import OutrangeError, UnsupportedError, check_deadline
 from ...graph import Builder, Operand, Value
-from .call import TracedCall, TracedStep
+from ...graph.whole import RANGES
+from ...ops import Rearrange
+from .call import INTEGERS, TracedCall, TracedStep
 from .complex import Complex, split
 
 
@@ -63,9 +65,19 @@ def lower(
     for step in program.steps:
         check_deadline()
         inputs = _read(known, step.reads)
-        for key, result in zip(step.makes, _results(b, step, inputs, rules), strict=False):
-            known[key] = result
+        results = _results(b, step, inputs, rules)
+        _limit(b, step, results)
+        known.update(zip(step.makes, results, strict=False))
     return _read(known, program.outputs)
+
+
+def _limit(b: Builder, step: TracedStep, results: Sequence[Operand]) -> None:
+    """Note which values a type of integers must hold: beyond, it wraps around."""
+    for x, dtype in zip(results, step.results, strict=False):
+        if not isinstance(x, Value) or dtype not in INTEGERS or not x.index:
+            continue
+        if not isinstance(b.nodes[x.index - 1].op, Rearrange):
+            b.bounded.append((x.index, *RANGES[dtype]))
 
 
 def _read(known: Mapping[Hashable, Operand], keys: Sequence[Hashable]) -> list[Operand]:

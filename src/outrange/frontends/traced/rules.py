@@ -10,7 +10,9 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value, integers
 from ...graph.composites import logic
+from ...graph.composites.inverse import INVERSE
 from ...graph.composites.power import power
+from ...graph.whole import RANGES, cast_whole
 from .call import TracedCall
 
 
@@ -31,7 +33,16 @@ def same(c: TracedCall) -> Operand:
 
 def compare(how: str) -> Callable[[TracedCall], Operand]:
     """A rule: a comparison of the first two operands, as 0 or 1."""
-    return lambda c: logic.compare(c.b, how, c.inputs[0], c.inputs[1])
+    return lambda c: compared(c, how, c.inputs[0], c.inputs[1])
+
+
+def compared(c: TracedCall, how: str, x: Operand, y: Operand) -> Operand:
+    """A comparison of two operands of a step, as 0 or 1."""
+    # A number of the code may have a fraction, whatever the types of the tensors.
+    whole = (isinstance(part, Value) or not np.mod(part, 1.0).any() for part in (x, y))
+    if c.step.dtypes and all(dtype in RANGES for dtype in c.step.dtypes) and all(whole):
+        return integers.compare(c.b, how, x, y)
+    return logic.compare(c.b, how, x, y)
 
 
 def select(c: TracedCall, condition: Operand, x: Operand, y: Operand) -> Operand:
@@ -76,10 +87,7 @@ def divided(c: TracedCall) -> Operand:
 
 def remainder(c: TracedCall) -> Operand:
     """A rule: what is left of such a quotient, of the sign of the first operand."""
-    divisor = _divisor(c)
-    if c.integer is None:
-        return logic.modulo(c.b, c.x, divisor, floored=False)
-    return integers.remainder(c.b, c.x, divisor, floored=False)
+    return modulo(c, floored=False)
 
 
 def _divisor(c: TracedCall) -> np.ndarray:
@@ -94,12 +102,74 @@ def sign(c: TracedCall) -> Operand:
     return c.b.curve("sign", c.x)
 
 
+def differing(c: TracedCall) -> Operand:
+    """A rule: whether one of two conditions holds, and the other does not."""
+    return integers.compare(c.b, "not_equal", *_truths(c))
+
+
+def is_finite(c: TracedCall) -> Operand:
+    """A rule: whether entries are numbers; the graph has infinite ones as constants alone."""
+    assert isinstance(c.x, Value)  # constants are folded before
+    return logic.finite(c.b, c.x)
+
+
+def is_infinite(c: TracedCall) -> Operand:
+    """A rule: whether entries are infinite."""
+    return logic.negate(c.b, is_finite(c))
+
+
+def is_nan(c: TracedCall) -> Operand:
+    """A rule: whether entries are no numbers, which the graph never says."""
+    return logic.compare(c.b, "not_equal", c.x, c.x)
+
+
+def written(name: str) -> Callable[[TracedCall], Operand]:
+    """A rule: a function of the first operand that is written with curves."""
+    return lambda c: INVERSE[name](c.b, c.x)
+
+
+def cast_integer(c: TracedCall, dtype: str) -> Operand:
+    """The first operand as integers: its fraction is cut off."""
+    if (whole := cast_whole(c.b, c.x, dtype)) is not None:
+        return whole
+    before = c.step.dtypes[0] if c.step.dtypes else ""
+    found = c.x if before in RANGES else logic.truncate(c.b, c.x)
+    if isinstance(found, Value):
+        c.b.bounded.append((found.index, *RANGES[dtype]))
+    return found
+
+
+def quotient_floored(c: TracedCall, floored: bool) -> Operand:
+    """The quotient of the first two operands, rounded down or towards 0."""
+    divisor = _divisor(c)
+    if c.integer is not None:
+        return integers.quotient(c.b, c.x, divisor, floored=floored)
+    whole = c.b.divide(c.x, divisor)
+    return c.b.curve("floor", whole) if floored else logic.truncate(c.b, whole)
+
+
+def modulo(c: TracedCall, floored: bool) -> Operand:
+    """What is left of such a quotient."""
+    divisor = _divisor(c)
+    if c.integer is not None:
+        return integers.remainder(c.b, c.x, divisor, floored=floored)
+    return logic.modulo(c.b, c.x, divisor, floored=floored)
+
+
 def powers(c: TracedCall) -> Operand:
     """A rule: the first operand to the power of the second, one constant."""
     exponent = np.unique(c.constant(1, "exponents"))
     if exponent.size != 1:
         raise UnsupportedError(f"{c.kind} with several exponents is not described yet")
     return power(c.b, c.x, float(exponent[0]))
+
+
+def exponential(c: TracedCall) -> Operand:
+    """A rule: a positive constant to the power of the second operand."""
+    base = np.asarray(c.constant(0, "bases"), np.float64)
+    if not (base > 0).all():
+        raise UnsupportedError(f"{c.kind} of a base that is not positive is not described")
+    return c.b.curve("exp", c.b.affine_map(c.inputs[1], np.log(base), ulps=2))
 
 
 def limited(c: TracedCall, x: Operand, limit: Operand, negate: bool) -> Operand:

@@ -11,8 +11,10 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...ops.lookup import lookup as facts
+from ..domain import is_restricted
 from ..values import Operand, Value, operand
 from ..whole import compare_whole, input_entries, is_whole
+from .softmax import is_constant
 
 
 if TYPE_CHECKING:
@@ -35,6 +37,11 @@ def compare(b: Builder, how: str, x: Operand | float, y: Operand | float) -> Ope
         return COMPARE[how](x, y).astype(np.float64)
     if (found := compare_whole(b, how, x, y)) is not None:
         return found
+    if isinstance(x, Value) and isinstance(y, Value) and (x.index, x.shape) == (y.index, y.shape):
+        return defined(b, x, COMPARE[how](0, 0))
+    for value, level, first in ((x, y, True), (y, x, False)):
+        if isinstance(value, Value) and not isinstance(level, Value) and _is_infinite(level):
+            return _compared_with_infinity(b, how, value, float(np.ravel(level)[0]), first)
     if how in ("less", "less_equal"):
         x, y, how = y, x, how.replace("less", "greater")
     difference = b.subtract(x, y)
@@ -42,6 +49,49 @@ def compare(b: Builder, how: str, x: Operand | float, y: Operand | float) -> Ope
         return b.curve("heaviside", difference, at_zero=float(how == "greater_equal"))
     same = b.curve("is_zero", difference)
     return same if how == "equal" else negate(b, same)
+
+
+def _is_infinite(level: np.ndarray) -> bool:
+    """Return whether all entries are the same infinity."""
+    return bool(level.size) and bool(np.isinf(level).all()) and np.unique(level).size == 1
+
+
+def _compared_with_infinity(b: Builder, how: str, x: Value, level: float, first: bool) -> Operand:
+    """Compare with an infinity: numbers are all alike, and a mask's entries are another infinity.
+
+    Args:
+        b: The graph under construction.
+        how: A NumPy name.
+        x: A value, which may hold infinite constants.
+        level: The infinity.
+        first: Whether `x` is the first operand.
+    """
+    entries = np.zeros(x.shape)
+    for infinity in (-np.inf, np.inf):
+        entries[is_constant(b, x, infinity)] = infinity
+    found = COMPARE[how](*((entries, level) if first else (level, entries))).astype(np.float64)
+    return defined(b, x, found)
+
+
+def finite(b: Builder, x: Value) -> Operand:
+    """Return 1 where `x` is a number, 0 where it is an infinite constant."""
+    infinite = is_constant(b, x, -np.inf) | is_constant(b, x, np.inf)
+    return defined(b, x, 1.0 - infinite)
+
+
+def defined(b: Builder, x: Value, answer: float | np.ndarray) -> Operand:
+    """Return what holds of every number, as 0 or 1, wherever `x` is one.
+
+    It is a constant if `x` has a value at every input, and else a value that has the domain of `x`.
+    """
+    needed, waiting = set(), [x.index]
+    while waiting:
+        if (v := waiting.pop()) and v not in needed:
+            needed.add(v)
+            waiting += b.nodes[v - 1].inputs
+    if any(is_restricted(b.nodes[v - 1].op) for v in needed):
+        return b.affine_map(x, 0.0, answer)
+    return np.broadcast_to(np.asarray(answer, np.float64), x.shape)
 
 
 def negate(b: Builder, x: Operand) -> Operand:
@@ -75,6 +125,13 @@ def select(b: Builder, condition: Operand, x: Operand | float, y: Operand | floa
             [x, y],
             name="where",
         )
+    for branch in (x, y):
+        if not isinstance(branch, Value) and not np.isfinite(branch).all():
+            first = np.ravel(branch)[~np.isfinite(np.ravel(branch))][0]
+            raise UnsupportedError(
+                "the constants of a choice by a condition on the input must be finite. "
+                f"Received: {first}"
+            )
     condition = b.broadcast(condition, shape)
     return b.add(y, b.multiply(condition, b.subtract(x, y)))
 
@@ -128,15 +185,20 @@ def one_hot(b: Builder, x: Operand, count: int) -> Operand:
     return compare(b, "equal", spread, np.arange(count, dtype=float))
 
 
-def lookup(b: Builder, table: np.ndarray, index: Value) -> Operand:
+def lookup(b: Builder, table: Operand, index: Value) -> Operand:
     """`table[index]` for an index that depends on the input: rows of `table`."""
-    if is_whole(b, index):
+    count, rest = table.shape[0], tuple(table.shape[1:])
+    if is_whole(b, index) and not isinstance(table, Value):
         return tabulated(b, table, index)
-    b.bounded.append((index.index, 0.0, len(table) - 1.0))
-    _few(b, len(table))
-    hot = one_hot(b, index, len(table))
-    flat = b.dense(hot, np.asarray(table, np.float64).reshape(len(table), -1), name="lookup")
-    return b.reshape(flat, (*index.shape, *table.shape[1:]))
+    b.bounded.append((index.index, 0.0, count - 1.0))
+    _few(b, count * (index.size if isinstance(table, Value) else 1))
+    hot = one_hot(b, index, count)
+    if isinstance(table, Value):
+        rows = b.reshape(hot, (index.size, count))
+        flat = b.einsum("mn,nr->mr", rows, b.reshape(table, (count, -1)))
+    else:
+        flat = b.dense(hot, np.asarray(table, np.float64).reshape(count, -1), name="lookup")
+    return b.reshape(flat, (*index.shape, *rest))
 
 
 def tabulated(
@@ -194,6 +256,26 @@ def order(b: Builder, x: Value, axis: int = -1, *, downward: bool = False) -> Op
     at = one_hot(b, rank, n)
     numbered = b.multiply(at, np.arange(n, dtype=float)[:, None])
     return _back(b, b.reduce("sum", numbered, len(wide) - 2), axis)
+
+
+def pick_along(b: Builder, x: Operand, index: Value, axis: int) -> Operand:
+    """Return `numpy.take_along_axis(x, index, axis)` for an index that depends on the input.
+
+    Args:
+        b: The graph under construction.
+        x: The entries.
+        index: Whole numbers from 0 on; the shape of `x` along every other axis.
+        axis: Axis of `x` and of the index.
+    """
+    entries = b.structural(lambda a: np.moveaxis(a[0], axis, -1), [x])
+    places = _last(b, index, axis)
+    n, m = entries.shape[-1], places.shape[-1]
+    b.bounded.append((index.index, 0.0, n - 1.0))
+    _few(b, n * m)
+    hot = one_hot(b, places, n)
+    spread = b.reshape(entries, (*entries.shape[:-1], 1, n))
+    found = b.reduce("sum", b.multiply(hot, spread), len(hot.shape) - 1)
+    return _back(b, found, axis)
 
 
 def _picked(b: Builder, x: Operand, places: np.ndarray) -> Operand:

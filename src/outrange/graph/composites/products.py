@@ -1,7 +1,8 @@
-"""Products and contractions of two values, written with one `Product` and one sum."""
+"""Products and contractions of values, written with `Product` and sums."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,3 +83,30 @@ def _summed(b: Builder, x: Value, names: str, kept: set[str]) -> tuple[Value, st
     total = b.reduce("sum", x, [names.index(q) for q in lost])
     assert isinstance(total, Value)
     return total, "".join(q for q in names if q not in lost)
+
+
+def product_along(b: Builder, x: Operand, axes: Iterable[int], keepdims: bool = False) -> Operand:
+    """Return the product over axes, by halves."""
+    rank = len(x.shape)
+    axes = sorted({int(a) % rank for a in axes})
+    for i in axes:
+        while (n := x.shape[i]) > 1:
+            half = n // 2
+            first, second, rest = b.structural(
+                lambda a, i=i, half=half: np.split(a[0], [half, 2 * half], axis=i), [x]
+            )
+            x = b.multiply(first, second)
+            x = b.concat([x, rest], axis=i) if n % 2 else x
+    if keepdims:
+        return x
+    return b.reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
+
+
+def running_product(b: Builder, x: Operand, axis: int, *, reverse: bool = False) -> Operand:
+    """Return the products of all entries up to each one along an axis."""
+    parts = b.structural(lambda a: np.split(a[0], a[0].shape[axis], axis=axis), [x])
+    parts = parts[::-1] if reverse else parts
+    done = [parts[0]]
+    for part in parts[1:]:
+        done.append(b.multiply(done[-1], part))
+    return b.concat(done[::-1] if reverse else done, axis=axis)

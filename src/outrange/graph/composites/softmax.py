@@ -85,14 +85,19 @@ def _ranked(b: Builder, y: Operand, x: Value, axis: int) -> Operand:
 
 def is_minus_infinity(b: Builder, x: Value) -> np.ndarray:
     """Return which entries are the constant minus infinity, as a mask makes them."""
+    return is_constant(b, x, -np.inf)
+
+
+def is_constant(b: Builder, x: Value, level: float) -> np.ndarray:
+    """Return which entries are the constant `level`, an infinity."""
     node = b.nodes[x.index - 1] if x.index else None
     lost = np.zeros(x.size, bool)
     if node is not None and isinstance(node.op, Rearrange):
-        sources = [is_minus_infinity(b, _value(b, v)).ravel() for v in node.inputs]
+        sources = [is_constant(b, _value(b, v), level).ravel() for v in node.inputs]
         lost = np.append(np.concatenate(sources), False)[node.op.index]
-        lost |= (node.op.index < 0) & (node.op.fill == -np.inf)
+        lost |= (node.op.index < 0) & (node.op.fill == level)
     elif node is not None and isinstance(node.op, Affine):
-        lost = node.op.bias == -np.inf
+        lost = node.op.bias == level
     return lost.reshape(x.shape)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import attention, logic, normalization as normal
+from ....graph.composites.products import product_along, running_product
 from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value, operand, single
 
@@ -122,18 +123,9 @@ def _sparsemax(c: KerasCall) -> Operand:
 
 @rule("Prod")
 def _prod(c: KerasCall) -> Operand:
-    b, x, axis = c.builder, c.x, c.config.get("axis")
-    keep, rank = c.config.get("keepdims", False), len(c.x.shape)
-    axes = range(rank) if axis is None else [int(a) % rank for a in np.atleast_1d(axis)]
-    for i in sorted(axes, reverse=True):
-        while (n := x.shape[i]) > 1:
-            half = n // 2
-            first, second, rest = b.structural(
-                lambda a, i=i, half=half: np.split(a[0], [half, 2 * half], axis=i), [x]
-            )
-            x = b.multiply(first, second)
-            x = b.concat([x, rest], axis=i) if n % 2 else x
-    return b.reshape(x, c.shapes[0]) if not keep else x
+    axis, keep = c.config.get("axis"), c.config.get("keepdims", False)
+    axes = range(len(c.x.shape)) if axis is None else np.atleast_1d(axis)
+    return product_along(c.builder, c.x, axes, keep)
 
 
 @rule("Cumprod")
@@ -141,11 +133,7 @@ def _cumprod(c: KerasCall) -> Operand:
     b, x, axis = c.builder, c.x, c.config.get("axis")
     if axis is None:
         x, axis = b.reshape(x, (x.size,)), 0
-    parts = b.structural(lambda a: np.split(a[0], a[0].shape[axis], axis=axis), [x])
-    done = [parts[0]]
-    for part in parts[1:]:
-        done.append(b.multiply(done[-1], part))
-    return b.concat(done, axis=int(axis))
+    return running_product(b, x, int(axis))
 
 
 @rule("Hypot")

@@ -13,6 +13,7 @@ from ....graph import (
     softmax,
     softmax_of_filled,
 )
+from ....graph.composites.statistics import variance, vector_norm
 from ...rule_table import entering
 from ..lower.call import KerasCall, array, is_value
 
@@ -47,31 +48,23 @@ def _average(c: KerasCall) -> Operand:
 @rule("Var", "Std")
 def _variance(c: KerasCall) -> Operand:
     axis, keep = c.config.get("axis"), c.config.get("keepdims", False)
-    b = c.builder
-    centered = b.subtract(c.x, b.reduce("mean", c.x, axis, True))
-    variance = b.reduce("mean", b.curve("square", centered), axis, keep)
-    return variance if type(c.op).__name__ == "Var" else b.curve("sqrt", variance)
+    found = variance(c.builder, c.x, axis, keep)
+    return found if type(c.op).__name__ == "Var" else c.builder.curve("sqrt", found)
 
 
 @rule("Moments")
 def _moments(c: KerasCall) -> list[Operand]:
     axes, keep, b = c.config.get("axes"), c.config.get("keepdims", False), c.builder
-    centered = b.subtract(c.x, b.reduce("mean", c.x, axes, True))
-    variance = b.reduce("mean", b.curve("square", centered), axes, keep)
-    return [b.reduce("mean", c.x, axes, keep), variance]
+    return [b.reduce("mean", c.x, axes, keep), variance(b, c.x, axes, keep)]
 
 
 @rule("Norm")
 def _norm(c: KerasCall) -> Operand:
     order, axis, keep = c.config.get("ord"), c.config.get("axis"), c.config.get("keepdims", False)
     rank = len(c.x.shape) if axis is None else np.size(axis)
-    b = c.builder
-    if order in (None, "fro") or (order == 2 and rank == 1):
-        return b.curve("sqrt", b.reduce("sum", b.curve("square", c.x), axis, keep))
-    if rank == 1 and order == 1:
-        return b.reduce("sum", b.curve("abs", c.x), axis, keep)
-    if rank == 1 and order == np.inf:
-        return b.reduce("max", b.curve("abs", c.x), axis, keep)
+    if order in (None, "fro") or (rank == 1 and order in (1, 2, np.inf)):
+        order = 2 if order in (None, "fro") else order
+        return vector_norm(c.builder, c.x, float(order), axis, keep)
     raise UnsupportedError(f"a norm of order {order!r} over {rank} axes is not described yet")
 
 

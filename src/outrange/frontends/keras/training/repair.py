@@ -65,7 +65,7 @@ def changed(k: Any, model: Any, changes: Sequence[ModelChange]) -> Any:
         made = layer
         for change in plans.get(id(layer), ()):
             made = _applied(k, made, change)
-            if change.kind in ("initializer", "bias", "units"):
+            if change.kind in ("initializer", "bias", "units", "hidden"):
                 fresh.add(layer.name)
         return made.__class__.from_config(made.get_config()) if made is layer else made
 
@@ -118,6 +118,9 @@ def _applied(k: Any, layer: Any, change: ModelChange) -> Any:
         wanted = change.value if change.kind == "activation" else None
         return k.layers.Activation(wanted or "linear", name=layer.name)
     config = layer.get_config()
+    if change.kind == "hidden":
+        before = k.layers.Dense(change.value, **change.options)
+        return k.Sequential([before, layer.__class__.from_config(config)], name=layer.name)
     name = {
         "activation": "activation",
         "units": "units",

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ...graph import Operand, Value
-from ..traced.call import TracedCall
-from .steps import Place
+from ....graph import Operand, Value
+from ...traced.call import TracedCall
+from ..steps import Place
 
 
 def get(c: TracedCall, name: str, default: Any = None) -> Any:

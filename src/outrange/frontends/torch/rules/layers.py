@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ...core import UnsupportedError
-from ...graph import Operand, Value, convolve, convolve_transposed
-from ...graph.composites.normalization import standardize
-from ..rule_table import entering
-from ..traced.call import TracedCall
-from ..traced.rules import pooled, windows
+from ....core import UnsupportedError
+from ....graph import Operand, Value, convolve, convolve_transposed
+from ....graph.composites.normalization import standardize
+from ...rule_table import entering
+from ...traced.call import TracedCall
+from ...traced.rules import pooled, windows
 from .arguments import get, number
+from .linear import each_plane
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {}
@@ -120,14 +121,20 @@ def _window(c: TracedCall, size: list[int]) -> tuple[np.ndarray, tuple[int, ...]
 
     strides, pads = each("stride", size), each("padding", [0])
     dilation = each("dilation", [1])
+    ends = list(pads)
     if get(c, "ceil_mode"):
-        raise UnsupportedError("pooling with ceil_mode")
+        for i, (n, k, s, d, p) in enumerate(
+            zip(c.x.shape[lead:], size, strides, dilation, pads, strict=True)
+        ):
+            steps = -(-(n + 2 * p - (k - 1) * d - 1) // s)
+            steps -= steps * s >= n + p  # a window starts inside, or in the padding before
+            ends[i] = max(steps * s + (k - 1) * d + 1 - n - p, p)
     return windows(
         c.x.shape,
         [1] * lead + size,
         [1] * lead + strides,
         [1] * lead + dilation,
-        [(0, 0)] * lead + [(p, p) for p in pads],
+        [(0, 0)] * lead + list(zip(pads, ends, strict=True)),
     )
 
 
@@ -145,6 +152,8 @@ def _max_pool(c: TracedCall) -> list[Operand]:
 @rule("avg_pool1d.default", "avg_pool2d.default", "avg_pool3d.default")
 def _avg_pool(c: TracedCall) -> Operand:
     size = _size(c)
+    if get(c, "ceil_mode"):
+        return each_plane(c)
     found, shape = _window(c, size)
     if get(c, "divisor_override") is None and not get(c, "count_include_pad", True):
         return pooled(c, "mean", c.x, found, shape)
@@ -153,7 +162,19 @@ def _avg_pool(c: TracedCall) -> Operand:
 
 
 @rule("_adaptive_avg_pool2d.default", "_adaptive_avg_pool3d.default", "adaptive_avg_pool1d.default")
-def _adaptive(c: TracedCall) -> Operand:
+def _adaptive_mean(c: TracedCall) -> Operand:
+    found, shape = _adaptive_windows(c)
+    return pooled(c, "mean", c.x, found, shape)
+
+
+@rule("adaptive_max_pool1d.default", "adaptive_max_pool2d.default", "adaptive_max_pool3d.default")
+def _adaptive_max(c: TracedCall) -> list[Operand]:
+    found, shape = _adaptive_windows(c)
+    return [pooled(c, "max", c.x, found, shape)]
+
+
+def _adaptive_windows(c: TracedCall) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Positions in each window, -1 beyond the last; the shape of the result."""
     sizes, shape = list(get(c, "output_size")), tuple(c.x.shape)
     positions = np.arange(c.x.size).reshape(shape)
     lead = len(shape) - len(sizes)
@@ -169,4 +190,4 @@ def _adaptive(c: TracedCall) -> Operand:
     found = np.full((len(rows), width), -1)
     for row, place in zip(rows, found, strict=True):
         place[: len(row)] = row
-    return pooled(c, "mean", c.x, found, (*shape[:lead], *sizes))
+    return found, (*shape[:lead], *sizes)

@@ -7,18 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from ...core import UnsupportedError
-from ...graph import Operand, Value, is_minus_infinity, log_softmax, softmax
-from ...graph.composites import logic
-from ...graph.composites.power import power
-from ...graph.whole import cast_whole
-from ..rule_table import entering
-from ..traced.call import TracedCall
-from ..traced.program import folded
-from ..traced.rules import (
+from ....core import UnsupportedError
+from ....graph import Operand, Value, is_minus_infinity, log_softmax, softmax
+from ....graph.composites import logic
+from ....graph.composites.inverse import INVERSE, logarithm
+from ....graph.composites.power import power
+from ...rule_table import entering
+from ...traced.call import INTEGERS, TracedCall
+from ...traced.program import folded
+from ...traced.rules import (
     both,
+    cast_integer,
+    compared,
     curve,
+    differing,
     either,
+    exponential,
+    is_finite,
+    is_infinite,
+    is_nan,
     limited,
     matmul,
     negated,
@@ -28,15 +35,20 @@ from ..traced.rules import (
     select,
     sign,
     truth,
+    written,
 )
 from .arguments import get, number, round_as_model, tensor
 from .layers import RULES as LAYERS
+from .linear import RULES as LINEAR
+from .orders import RULES as ORDERS
+from .writes import RULES as WRITES
 
 
 CURVES = {
     "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "exp": "exp", "expm1": "expm1",
     "log": "log", "log1p": "log1p", "sqrt": "sqrt", "rsqrt": "rsqrt", "abs": "abs", "sin": "sin",
     "cos": "cos", "sinh": "sinh", "cosh": "cosh", "atan": "atan", "erf": "erf", "erfc": "erfc",
+    "floor": "floor", "ceil": "ceil", "round": "round",
     "reciprocal": "reciprocal", "silu": "silu", "mish": "mish", "hardswish": "hard_silu",
     "hardsigmoid": "hard_sigmoid", "square": "square", "log_sigmoid_forward": "log_sigmoid",
 }  # fmt: skip
@@ -47,7 +59,7 @@ MOVING = (
     "slice.Tensor", "select.int", "split_with_sizes.default", "split.Tensor", "unbind.int",
     "expand.default", "repeat.default", "flip.default", "roll.default", "index_select.default",
     "as_strided.default", "diagonal.default", "unfold.default", "narrow.default", "tril.default",
-    "triu.default", "pixel_shuffle.default", "view_copy.default", "gather.default",
+    "triu.default", "pixel_shuffle.default", "view_copy.default",
     *(f"upsample_nearest{n}d.{kind}" for n in (1, 2, 3) for kind in ("vec", "default")),
     *(f"{kind}_pad{n}d.default" for kind in ("reflection", "replication") for n in (1, 2, 3)),
     "split_with_sizes_copy.default",
@@ -81,7 +93,7 @@ def _compared(how: str) -> Callable[[TracedCall], Any]:
         if how == "equal" and is_mask and isinstance(x, Value):
             # Attention asks which entries are masked.
             return is_minus_infinity(c.b, x).astype(np.float64)
-        return logic.compare(c.b, how, x, y)
+        return compared(c, how, x, y)
 
     return rule
 
@@ -98,13 +110,18 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
        for kind in ("Tensor", "Scalar")},
     "mm.default": lambda c: matmul(c.b, c.inputs[0], c.inputs[1]),
     "bmm.default": lambda c: matmul(c.b, c.inputs[0], c.inputs[1]),
-    "maximum.default": lambda c: limited(c, c.inputs[0], c.inputs[1], False),
-    "minimum.default": lambda c: limited(c, c.inputs[0], c.inputs[1], True),
+    **{f"{name}.default": lambda c, least=least: limited(c, c.inputs[0], c.inputs[1], least)
+       for name, least in (("maximum", False), ("fmax", False), ("minimum", True), ("fmin", True))},
     **{f"{n}.{kind}": _compared(h) for n, h in COMPARISONS.items()
        for kind in ("Scalar", "Tensor")},
     **{f"{n}_and.{k}": both for n, k in (("logical", "default"), ("bitwise", "Tensor"))},
     **{f"{n}_or.{k}": either for n, k in (("logical", "default"), ("bitwise", "Tensor"))},
     **{f"{n}_not.default": negated for n in ("logical", "bitwise")},
+    "logical_xor.default": differing, "bitwise_xor.Tensor": differing,
+    **{f"{name}.default": written(name) for name in INVERSE},
+    **{f"log{n}.default": lambda c, n=n: logarithm(c.b, c.x, float(n)) for n in (2, 10)},
+    "exp2.default": lambda c: c.b.curve("exp", c.b.affine_map(c.x, np.log(2.0), ulps=2)),
+    "isfinite.default": is_finite, "isinf.default": is_infinite, "isnan.default": is_nan,
     "sign.default": sign, "sgn.default": sign,
     "where.self": lambda c: select(c, c.inputs[0], tensor(c, "self"), tensor(c, "other")),
     "_softmax.default": lambda c: softmax(c.b, c.x, get(c, "dim")),
@@ -194,8 +211,15 @@ def _pow(c: TracedCall) -> Operand:
     return power(c.b, c.x, number(c, "exponent", 1))
 
 
+@rule("pow.Scalar")
+def _pow_scalar(c: TracedCall) -> Operand:
+    return exponential(TracedCall(c.b, c.step, [tensor(c, "self"), c.x]))
+
+
 @rule("pow.Tensor_Tensor")
 def _pow_tensor(c: TracedCall) -> Operand:
+    if isinstance(c.inputs[1], Value):
+        return exponential(c)
     exponent = np.unique(c.constant(1, "exponents"))
     if exponent.size != 1:
         raise UnsupportedError("powers with several exponents")
@@ -205,8 +229,8 @@ def _pow_tensor(c: TracedCall) -> Operand:
 @rule("_to_copy.default")
 def _cast(c: TracedCall) -> Operand:
     dtype = str(get(c, "dtype", "torch.float32")).removeprefix("torch.")
-    if (whole := cast_whole(c.b, c.x, dtype)) is not None:
-        return whole
+    if dtype in INTEGERS:
+        return cast_integer(c, dtype)
     if dtype not in ("float32", "float64", "bool", "None"):
         raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
     return truth(c) if dtype == "bool" and list(c.step.dtypes[:1]) != ["bool"] else c.x
@@ -258,12 +282,15 @@ def _embedding(c: TracedCall) -> Operand:
     return logic.lookup(c.b, table, places)
 
 
-COUNTING = frozenset({**RULES, **LAYERS}) - {
-    "bitwise_and.Tensor", "bitwise_or.Tensor", "bitwise_not.default",
+EVERY = {**RULES, **LAYERS, **LINEAR, **ORDERS, **WRITES}
+
+COUNTING = frozenset(EVERY) - {
+    "bitwise_and.Tensor", "bitwise_xor.Tensor", "bitwise_or.Tensor", "bitwise_not.default",
     "mean.dim", "mean.default", "avg_pool1d.default", "avg_pool2d.default",
+    "round.decimals", "frac.default", *LINEAR,
 }  # fmt: skip
 """Operations whose rule holds for integers: PyTorch divides them as real numbers, and functions
 return floats."""
 
-TABLE = folded({**RULES, **LAYERS}, COUNTING)
+TABLE = folded(EVERY, COUNTING)
 """The rules, where an operand depends on the input; constants run in PyTorch."""

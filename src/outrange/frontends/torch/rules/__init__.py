@@ -1,0 +1,3 @@
+"""Lowering rules of core ATen operations."""
+
+from .table import TABLE as TABLE

@@ -1,0 +1,92 @@
+"""ATen operations that are linear in one tensor: their weights are what they do to unit images.
+
+Interpolation, pooling with odd windows and sums of blocks are linear. PyTorch itself runs each, in
+float64, on images with a single 1, so that no second description of its windows is needed. The
+weights are a few sums and products each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ....graph import Operand, Value
+from ...rule_table import entering
+from ...traced.call import TracedCall
+
+
+RULES: dict[str, Callable[[TracedCall], Any]] = {}
+rule = entering(RULES)
+
+MOST_WEIGHTS = 2**23
+"""Entries of the matrix of one operation."""
+
+_ULPS = 8
+"""Roundoffs in a weight: two to four quotients and products, each of a rounded position."""
+
+_RESIZING = [
+    f"{kind}.{overload}"
+    for kind in (
+        "upsample_linear1d",
+        "upsample_bilinear2d",
+        "upsample_trilinear3d",
+        "_upsample_bilinear2d_aa",
+        "_upsample_bicubic2d_aa",
+    )
+    for overload in ("vec", "default")
+]
+
+
+@rule(*_RESIZING)
+def each_plane(c: TracedCall) -> Operand:
+    """Return an operation that is linear in each channel, and the same in all."""
+    shape = tuple(c.x.shape)
+    rank = 1 if "1d" in c.kind else 3 if "3d" in c.kind else 2
+    planes, spatial = shape[: len(shape) - rank], shape[len(shape) - rank :]
+    windows, weights, out = _weights(c, spatial, channel=True)
+    count, n = int(np.prod(planes)), int(np.prod(spatial))
+    offsets = np.arange(count)[:, None, None] * n
+    windows = np.where(windows < 0, -1, windows + offsets).reshape(-1, windows.shape[-1])
+    weights = np.tile(weights, (count, 1))
+    return c.b.gather_sum(c.x, windows, weights, (*planes, *out), name="linear", ulps=_ULPS)
+
+
+@rule("col2im.default")
+def whole(c: TracedCall) -> Operand:
+    """Return an operation that is linear in each row of a batch."""
+    if c.x.shape[0] != 1:
+        raise UnsupportedError(f"{c.kind} of several rows")
+    windows, weights, out = _weights(c, tuple(c.x.shape[1:]), channel=False)
+    return c.b.gather_sum(c.x, windows, weights, (1, *out), name="linear", ulps=_ULPS)
+
+
+def _weights(
+    c: TracedCall, shape: tuple[int, ...], *, channel: bool
+) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+    """Run the operation on unit tensors.
+
+    Returns:
+        For each result the entries that it reads and their weights, -1 and 0 beyond the last; the
+        shape of the results.
+    """
+    if any(isinstance(x, Value) for x in c.inputs[1:]):
+        raise UnsupportedError(f"{c.kind} with arguments that depend on the input")
+    n, lead = int(np.prod(shape)), (1,) if channel else ()
+    # Integers in the place of real numbers run in float64.
+    nothing = c.step.run(np.zeros((1, *lead, *shape), np.int64), *c.inputs[1:])[0]
+    if nothing.any():
+        raise UnsupportedError(f"{c.kind} that is not linear")
+    if n * nothing.size > MOST_WEIGHTS:
+        raise UnsupportedError(
+            f"{c.kind} from {n} to {nothing.size} entries; at most {MOST_WEIGHTS} weights"
+        )
+    units = np.eye(n, dtype=np.int64).reshape(n, *lead, *shape)
+    matrix = c.step.run(units, *c.inputs[1:])[0].reshape(n, -1).T
+    order = np.argsort(matrix == 0.0, axis=1, kind="stable")
+    terms = max(int((matrix != 0.0).sum(axis=1).max(initial=1)), 1)
+    weights = np.take_along_axis(matrix, order[:, :terms], axis=1)
+    windows = np.where(weights == 0.0, -1, order[:, :terms])
+    return windows, weights, tuple(nothing.shape[1 + len(lead) :])

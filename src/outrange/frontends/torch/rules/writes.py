@@ -1,0 +1,116 @@
+"""ATen operations that write to a part of a tensor, or read at positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ....core import UnsupportedError
+from ....graph import Operand, Value
+from ....graph.composites import logic
+from ...rule_table import entering
+from ...traced.call import INTEGERS, TracedCall
+from ...traced.orders import placement, write
+from .arguments import get, number, tensor
+
+
+RULES: dict[str, Callable[[TracedCall], Any]] = {}
+rule = entering(RULES)
+
+
+@rule("copy.default")
+def _copy(c: TracedCall) -> Operand:
+    before, after = c.step.dtypes[1], c.step.dtypes[0]
+    if before != after and after in (*INTEGERS, "bool"):
+        raise UnsupportedError(f"a copy of {before} to {after}")
+    return c.b.broadcast(tensor(c, "src"), tuple(c.x.shape))
+
+
+@rule("slice_scatter.default", "select_scatter.default", "diagonal_scatter.default", "scatter.src")
+def _write(c: TracedCall) -> Operand:
+    x, updates = get(c, "self"), get(c, "src")
+    if c.kind != "scatter.src":
+        return _placed(c, x, updates, lambda a, u: c.step.run(a, u)[0])
+    # Further updates than positions are left out.
+    places = c.constant(1, "positions")
+    part = tuple(slice(n) for n in places.shape)
+    updates = c.b.structural(lambda a: a[0][part], [updates])
+    return _placed(c, x, updates, lambda a, u: c.step.run(a, places, u)[0])
+
+
+def _placed(
+    c: TracedCall,
+    x: Operand,
+    updates: Operand,
+    run: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    how: str = "set",
+) -> Operand:
+    placed = placement(run, x.shape, updates.shape, dtype="int64")
+    return write(c, how, x, updates, placed)
+
+
+@rule("scatter.value", "index_fill.int_Scalar")
+def _fill(c: TracedCall) -> Operand:
+    marks = c.step.run(np.zeros(c.x.shape), *(c.constant(i, "positions") for i in (1,)))[0]
+    ones = c.step.run(np.ones(c.x.shape), c.constant(1, "positions"))[0]
+    value = number(c, "value", 0)
+    return logic.select(c.b, (marks != 0) | (ones != 1), np.full((), value), c.x)
+
+
+@rule("index_put.default", "scatter_add.default", "index_add.default")
+def _sum_at(c: TracedCall) -> Operand:
+    """Return entries with updates in their place, or added to them; several may meet in a sum."""
+    x = get(c, "self")
+    numbers = np.arange(x.size).reshape(x.shape)
+    if c.kind.startswith("index_put"):
+        places, updates, adds = get(c, "indices"), get(c, "values"), get(c, "accumulate", False)
+        if any(isinstance(p, Value) for p in places):
+            raise UnsupportedError("a write at positions that depend on the input")
+        targets = numbers[tuple(slice(None) if p is None else np.asarray(p) for p in places)]
+        updates = c.b.broadcast(updates, targets.shape)
+    else:
+        axis, index, adds = int(get(c, "dim")), get(c, "index"), True
+        updates = get(c, "src" if c.kind.startswith("scatter") else "source")
+        if isinstance(index, Value) or number(c, "alpha", 1) != 1.0:
+            raise UnsupportedError(f"{c.kind} at positions that depend on the input, or scaled")
+        if c.kind.startswith("index_add"):
+            targets = np.take(numbers, index, axis=axis)
+        else:
+            part = tuple(slice(n) for n in index.shape)
+            updates = c.b.structural(lambda a: a[0][part], [updates])
+            at = list(np.indices(index.shape))
+            at[axis] = np.asarray(index)
+            targets = numbers[tuple(at)]
+    if adds:
+        return _added(c, x, updates, targets)
+    if np.unique(targets).size != targets.size:
+        raise UnsupportedError("a write whose positions meet")
+    placed = np.full(x.size, -1)
+    placed[targets.ravel()] = np.arange(targets.size)
+    return write(c, "set", x, updates, placed.reshape(x.shape))
+
+
+def _added(c: TracedCall, x: Operand, updates: Operand, targets: np.ndarray) -> Operand:
+    """Return entries plus the updates at their positions."""
+    flat = targets.ravel()
+    order = np.argsort(flat, kind="stable")
+    count = np.bincount(flat, minlength=x.size)
+    turn = np.arange(flat.size) - np.repeat(np.cumsum(count) - count, count)
+    windows = np.full((x.size, 1 + int(count.max(initial=0))), -1)
+    windows[:, 0] = np.arange(x.size)
+    windows[flat[order], 1 + turn] = x.size + order
+    both = c.b.concat([c.b.reshape(x, (x.size,)), c.b.reshape(updates, (flat.size,))], 0)
+    return c.b.gather_sum(both, windows, 1.0, tuple(x.shape), name="add at")
+
+
+@rule("gather.default")
+def _gather(c: TracedCall) -> Operand | list[Operand]:
+    index, axis = get(c, "index"), int(get(c, "dim"))
+    if not isinstance(index, Value):
+        return c.moved([0], "gather")
+    axis %= len(index.shape)
+    part = tuple(slice(None) if i == axis else slice(n) for i, n in enumerate(index.shape))
+    x = c.b.structural(lambda a: a[0][part], [get(c, "self")])
+    return logic.pick_along(c.b, x, index, axis)

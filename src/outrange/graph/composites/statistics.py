@@ -1,0 +1,68 @@
+"""Variances and norms over axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ..values import Operand
+from .logic import truth
+from .power import power
+
+
+if TYPE_CHECKING:
+    from ..builder import Builder
+
+
+Axes = int | Sequence[int] | None
+
+
+def variance(
+    b: Builder, x: Operand, axes: Axes, keepdims: bool = False, correction: float = 0.0
+) -> Operand:
+    """Return the mean square distance from the mean.
+
+    Args:
+        b: The graph under construction.
+        x: The entries.
+        axes: The axes; None for all.
+        keepdims: Whether they are kept with length 1.
+        correction: The sum is divided by the number of entries less this.
+
+    Raises:
+        UnsupportedError: The correction leaves nothing to divide by.
+    """
+    square = b.curve("square", b.subtract(x, b.reduce("mean", x, axes, True)))
+    if correction == 0.0:
+        return b.reduce("mean", square, axes, keepdims)
+    total = b.reduce("sum", square, axes, keepdims)
+    count = x.size // max(int(np.prod(total.shape)), 1)
+    if count <= correction:
+        raise UnsupportedError(
+            f"a variance of {count} entries with a correction of {correction:g} has no value"
+        )
+    return b.affine_map(total, 1.0 / (count - correction), ulps=1)
+
+
+def vector_norm(
+    b: Builder, x: Operand, order: float, axes: Axes, keepdims: bool = False
+) -> Operand:
+    """Return `sum(|x| ** order) ** (1 / order)` over axes; the largest entry for infinity.
+
+    Raises:
+        UnsupportedError: The order is negative and finite.
+    """
+    if order == 2.0:
+        return b.curve("sqrt", b.reduce("sum", b.curve("square", x), axes, keepdims))
+    if order == 0.0:
+        return b.reduce("sum", truth(b, x), axes, keepdims)
+    size = b.curve("abs", x)
+    if np.isinf(order):
+        return b.reduce("max" if order > 0 else "min", size, axes, keepdims)
+    if order < 0.0:
+        raise UnsupportedError(f"a norm of order {order:g} has no value where an entry is 0")
+    total = b.reduce("sum", power(b, size, order), axes, keepdims)
+    return total if order == 1.0 else power(b, total, 1.0 / order)
