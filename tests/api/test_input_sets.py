@@ -49,7 +49,7 @@ def test_data_that_was_meant_as_pairs_shows():
 @pytest.mark.parametrize(
     ("box", "cut"),
     [
-        (outrange.Mixed(BOX, integers=["speed"]), "whole numbers: speed"),
+        (outrange.Mixed(BOX, integers=["speed"]), "integers: speed"),
         (outrange.L2Ball([0, 0], 1), "in an L2 ball"),
         (outrange.Union(BOX, (0, 1)), "a union of 2 sets"),
     ],

@@ -1,5 +1,6 @@
 """The same graph and box get the same search, whichever question asks."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -24,7 +25,6 @@ from outrange.search.portfolio import select_search
 from outrange.search.selection import (
     FEW_INPUTS,
     HARD_INPUTS,
-    HARD_ROWS,
     HARD_UNITS,
     SOME_INPUTS,
     Kind,
@@ -123,7 +123,9 @@ def test_the_table_of_the_docstring(inputs, kind):
     assert choose_kind(Problem(graph, rows, np.zeros(2), one)) is kind
     assert choose_kind(Problem(graph, rows, np.zeros(2), one), "array") is Kind.INPUT_SPLIT
     two = DomainBoxes(np.tile(one.lo, (2, 1)), np.tile(one.hi, (2, 1)), one.whole)
-    assert choose_kind(Problem(graph, rows, np.zeros(2), two)) is Kind.INPUT_SPLIT
+    assert choose_kind(Problem(graph, rows, np.zeros(2), two)) is Kind.CASES
+    integers = replace(one, whole=np.arange(inputs) < 1)
+    assert choose_kind(Problem(graph, rows, np.zeros(2), integers)) is Kind.CASES
     fixed = DomainBoxes(one.lo, np.where(np.arange(inputs) < 2, one.hi, one.lo), one.whole)
     assert choose_kind(Problem(graph, rows, np.zeros(2), fixed)) is Kind.INPUT_SPLIT
 
@@ -146,16 +148,14 @@ def test_a_wide_graph_of_few_inputs_is_split_where_forms_bound_it(monkeypatch, a
     assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), one)) is kind
 
 
-@pytest.mark.parametrize("rows, joined", [(2, False), (HARD_ROWS - 1, False), (HARD_ROWS, True)])
-def test_neuron_splits_join_boxes_where_many_rows_are_asked(rows, joined):
+@pytest.mark.parametrize("units, joined", [(HARD_UNITS - 1, False), (HARD_UNITS, True)])
+def test_neuron_splits_join_boxes_where_there_are_many_units(units, joined):
     rng = np.random.default_rng(0)
     b = Builder([Slot("x", (HARD_INPUTS,))])
     (x,) = b.input_values()
-    x = b.curve(
-        "relu", b.dense(x, rng.normal(size=(HARD_INPUTS, HARD_UNITS)), np.zeros(HARD_UNITS))
-    )
-    graph = b.finish([b.dense(x, rng.normal(size=(HARD_UNITS, rows)))], ["y"])
+    x = b.curve("relu", b.dense(x, rng.normal(size=(HARD_INPUTS, units)), np.zeros(units)))
+    graph = b.finish([b.dense(x, rng.normal(size=(units, 2)))], ["y"])
     domain = DomainBoxes.of(Box(-np.ones(HARD_INPUTS), np.ones(HARD_INPUTS)))
-    problem = Problem(graph, np.eye(rows), np.zeros(rows), domain)
-    search = select_search(problem, Incumbent(np.eye(rows), 1e-3, None, None))
+    problem = Problem(graph, np.eye(2), np.zeros(2), domain)
+    search = select_search(problem, Incumbent(np.eye(2), 1e-3, None, None))
     assert isinstance(search, Portfolio) is joined

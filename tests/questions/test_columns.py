@@ -104,10 +104,15 @@ def test_columns_are_one_vector_to_a_norm(plain, named, norm):
 def test_a_frame_is_its_box_and_names_the_model(plain, frame):
     numbers = frame.to_numpy(np.float64)
     expected = outrange.output_range(plain, numbers)
-    with pytest.warns(UserWarning, match="`mode` holds whole numbers and .*one-hot"):
+    with pytest.warns(UserWarning, match="`mode` holds integers and .*one-hot"):
         answer = outrange.output_range(plain, frame)
-    assert np.array_equal(answer.lo, expected.lo)
+    assert (answer.lo >= expected.lo - 1e-9).all() and (answer.hi <= expected.hi + 1e-9).all()
     assert list(answer.inputs) == list(frame.columns)
+    for at in (answer.at_lo, answer.at_hi):
+        assert np.isin(at["mode"], [0, 1, 2]).all()
+        assert (at["color_red"] + at["color_blue"] == 1).all()
+    box = outrange.data_box(frame, whole=False)
+    assert np.array_equal(outrange.output_range(plain, box).lo, expected.lo)
     answer = outrange.output_range(plain, outrange.data_box(frame, margin=0.5, whole=False))
     wider = outrange.output_range(plain, outrange.data_box(numbers, margin=0.5))
     assert np.array_equal(answer.hi, wider.hi)

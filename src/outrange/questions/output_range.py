@@ -75,7 +75,9 @@ def output_range(
         found = _search(asked, ends, tol, left, solver, progress)
         found = replace(found, at=np.clip(found.at, ends.lo, ends.hi))
     else:
-        found = range_over(asked.formed, sets, tol=tol, time_limit=left)
+        report = range_reporter(progress, len(asked.rows))
+        options = {"tol": tol, "time_limit": left, "progress": report, "solver": solver}
+        found = range_over(asked.formed, sets, **options)
     early = found.status is Status.TIME
     evaluated = budget.spread(len(found.at)) if early else np.arange(len(found.at))
     check_stopped()

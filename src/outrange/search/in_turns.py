@@ -19,6 +19,9 @@ from .common.search import Search
 FIRST_TURN = 0.5
 """Seconds of the first turn of each search of a portfolio; every later round doubles it."""
 
+LEAST_GAIN = 0.01
+"""Share of its open gap that the search with the best bounds must close in a turn to keep it."""
+
 SHARE_BEHIND = 0.0625
 """Share of a turn for a search whose bounds are worse than another's after the first round."""
 
@@ -39,6 +42,10 @@ class Portfolio(Search):
         self._used: list[Search] = []
         self._turn = FIRST_TURN
         self._leader: Search | None = None
+        self._stood = -np.inf
+        """The standing of the leader when its last turn began."""
+        self._stalled: set[int] = set()
+        """Identities of the leaders that gained nothing in a turn."""
         self._ended_by: type[MemoryError | SearchFailedError] | None = None
         self._at = 0
         self._turn_ends = self.incumbent.clock.seconds + parts[0].share * FIRST_TURN
@@ -97,13 +104,25 @@ class Portfolio(Search):
         if self._at >= len(self._going):
             self._at = 0
             self._turn *= 2
-            rising = [part for part in self._going if part.gradual]
-            early = [part for part in rising if not part.settled]
-            self._leader = max(early or rising, key=self._standing, default=None)
+            self._choose_leader()
         now = self._going[self._at : self._at + 1]
         behind = self._leader is not None and now != [self._leader] and all(p.gradual for p in now)
         share = SHARE_BEHIND if behind else now[0].share if now else 1.0
         self._turn_ends = self.incumbent.clock.seconds + share * self._turn
+
+    def _choose_leader(self) -> None:
+        """Choose the search with the best bounds of those that gained in their last long turn."""
+        rising = [part for part in self._going if part.gradual]
+        if self._leader in rising:
+            gains = self._standing(self._leader) > self._stood * (1.0 - LEAST_GAIN)
+            if self._leader.settled and not gains:
+                self._stalled.add(id(self._leader))
+        early = [part for part in rising if not part.settled]
+        able = [part for part in rising if id(part) not in self._stalled]
+        if not able:
+            self._stalled.clear()
+        self._leader = max(early or able or rising, key=self._standing, default=None)
+        self._stood = -np.inf if self._leader is None else self._standing(self._leader)
 
     def _standing(self, part: Search) -> float:
         """The open gaps that a search has left, relative to the ranges seen: their mean."""

@@ -20,7 +20,17 @@ from .common.problem import Problem
 from .common.search import Search
 from .differential.pairs import paired
 from .in_turns import Later, Portfolio, begin_in_turns
-from .selection import FEW_INPUTS, Kind, choose_kind, compile_problem, has_kernel, is_hard
+from .selection import (
+    FEW_INPUTS,
+    HARD_INPUTS,
+    SOME_INPUTS,
+    Kind,
+    choose_kind,
+    compile_problem,
+    has_kernel,
+    is_hard,
+)
+from .shared_boxes import SharedBoxSearch, shares_boxes
 from .spread.begin import over_workers
 
 
@@ -28,6 +38,9 @@ QUICK_ENTRIES = 1 << 14
 """Entries in all values of a graph up to which a search begins at once, before the attack on jumps
 has had its turn."""
 
+
+PATIENCE = 8.0
+"""Turns of input splits before boxes of few inputs are searched one by one: most are done then."""
 
 BY_NEURONS = (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
 """Where conflict-driven search may join: with few inputs, splitting them is quicker."""
@@ -120,18 +133,54 @@ def _by_kind(
 
         graph = problem.of_outputs(problem.graph)
         return WideSearch(graph, problem.domain.hull, incumbent, seed=seed)
+    if kind is Kind.CASES:
+        return _beside_cases(problem, incumbent, seed, engine, solver)
     if problem.small is not problem.graph:
         incumbent.prove(problem.by_intervals(problem.small))
     neurons = partial(_neuron_splits, problem, incumbent, seed)
+    if problem.free <= SOME_INPUTS:
+        neurons = partial(_cases, problem, incumbent, seed, engine, solver)
     if kind is Kind.INPUT_SPLIT:
         inputs = partial(_beside_waist, problem, incumbent, seed, engine, solver)
-        if engine == "array" or incumbent.target is not None or not is_hard(problem):
+        if engine == "auto" and shares_boxes(problem):
+            return Portfolio((SharedBoxSearch(problem, incumbent, seed), Later(inputs, incumbent)))
+        if engine == "array" or not is_hard(problem):
             return inputs()
-        return begin_in_turns(inputs, neurons)
+        return Portfolio((inputs(), Later(neurons, incumbent)))
     if kind is Kind.NEURON_SPLIT:
         return neurons()
     inputs = partial(_input_splits, problem, incumbent, seed, engine, solver=False)
     return begin_in_turns(inputs, neurons)
+
+
+def _cases(
+    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool, hull: bool = False
+) -> Search:
+    """Searches of single boxes, by neuron splits where these support the graph."""
+    from .cases import CaseSearch
+    from .neuron_split.search import supports
+
+    def begin(case: Problem, own: Incumbent) -> Search:
+        if supports(case.of_outputs(case.small)):
+            return _neuron_splits(case, own, seed)
+        return select_search(case, own, seed=seed, engine=engine, solver=solver)
+
+    return CaseSearch(problem, incumbent, begin, hull=hull)
+
+
+def _beside_cases(
+    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
+) -> Search:
+    """Input splits of all boxes together; in turns with searches of each, and of their hull."""
+    if problem.small is not problem.graph:
+        incumbent.prove(problem.by_intervals(problem.small))
+    first = _input_splits(problem, incumbent, seed, engine, solver)
+    lo, hi = problem.domain.lo, problem.domain.hi
+    if (lo < hi).sum(axis=1).max() < HARD_INPUTS:
+        first.share = PATIENCE
+    begin = partial(_cases, problem, incumbent, seed, engine, solver)
+    hulls = (False, True) if len(lo) > 1 else (False,)
+    return Portfolio((first, *(Later(partial(begin, hull), incumbent) for hull in hulls)))
 
 
 def _beside_waist(

@@ -16,10 +16,8 @@ from .kernel.compile import LayerProgram, compile_layers
 FEW_INPUTS = 12
 """Free inputs up to which only input splitting is used; beyond, neuron splitting joins."""
 
-HARD_INPUTS, HARD_UNITS, HARD_ROWS = 9, 64, 32
-"""Free inputs, bent entries and objectives from which on ranges over few inputs get neuron splits,
-too: boxes must close for all objectives, and of few they close all in about the time that neuron
-splits would take from them."""
+HARD_INPUTS, HARD_UNITS = 9, 32
+"""Free inputs and bent entries from which on ranges over few inputs get neuron splits, too."""
 
 SOME_INPUTS = 40
 """Free inputs up to which inputs are split as well: a few often dominate."""
@@ -36,6 +34,7 @@ class Kind(StrEnum):
     NEURON_SPLIT = "neuron split"
     INPUT_SPLIT = "input split"
     PORTFOLIO = "portfolio"
+    CASES = "cases"
 
 
 def is_wide(graph: Graph) -> bool:
@@ -51,7 +50,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     =====================================================  ==========================
     the problem                                            the search
     =====================================================  ==========================
-    several boxes, or inputs of whole numbers              input splits
+    several boxes, or integer inputs                       input splits, and cases, in turns
     objectives that depend on parts of the inputs          each part its own search
     2^18 entries or more, except of few inputs and rows    wide passes, no splits
     up to 12 free inputs                                   input splits
@@ -68,8 +67,8 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     A graph with counterparts, as two copies of nearly one network have, is given to differential
     verification (`differential/`) in turns with its search.
 
-    A range of 32 objectives or more, over 9 inputs and 64 units or more, gets neuron splits in
-    turns as well: over wide boxes its units are bounded together there.
+    A range over 9 to 12 inputs and 32 units or more gets neuron splits as well, once input splits
+    have had a turn: over wide boxes its units are bounded together there.
 
     Input splits run on the box kernel where the graph compiles to layers, else on the array engine
     (`compile_problem`); where the caller allows it, a mixed-integer solver takes turns with them up
@@ -79,8 +78,10 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
         problem: Objectives and their boxes.
         engine: `"auto"`; `"array"` asks for input splits on the array engine, whatever fits.
     """
-    if engine == "array" or not problem.is_one_box:
+    if engine == "array":
         return Kind.INPUT_SPLIT
+    if not problem.is_one_box:
+        return Kind.CASES
     if problem.parts is not None:
         return Kind.CONES
     if is_wide(problem.graph) and not (problem.free <= FEW_INPUTS and problem.has_few_forms):
@@ -107,10 +108,9 @@ def compile_problem(problem: Problem) -> LayerProgram | None:
 
 
 def is_hard(problem: Problem) -> bool:
-    """Whether boxes alone may take very long for a range: not so few inputs, and many units."""
+    """Return whether input splits alone may take very long: many units, and not so few inputs."""
     bent = sum(node.size for node in problem.small.nodes if isinstance(node.op, Curve))
-    sizes = (problem.free, bent, len(problem.rows))
-    if not problem.is_one_box or any(np.less(sizes, (HARD_INPUTS, HARD_UNITS, HARD_ROWS))):
+    if not problem.is_one_box or problem.free < HARD_INPUTS or bent < HARD_UNITS:
         return False
     from .neuron_split.search import supports
 

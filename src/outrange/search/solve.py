@@ -21,7 +21,7 @@ from .portfolio import select_search
 
 def solve(
     graph: Graph,
-    box: Box,
+    box: Box | DomainBoxes,
     rows: np.ndarray,
     offset: np.ndarray | None = None,
     *,
@@ -36,7 +36,7 @@ def solve(
 
     Args:
         graph: The network.
-        box: Its flat inputs.
+        box: Its flat inputs; or a union of boxes, perhaps with integer inputs.
         rows: `(m, outputs)`; a row and its negative together ask for a range.
         offset: `(m,)`, zeros by default.
         tol: Gap to reach, relative to the range that each form attains. None: 1e-6, or 1e-4 where
@@ -60,7 +60,8 @@ def solve(
     with deadline(time_limit), np.errstate(all="ignore"):
         wanted = Tolerance.of(tol, is_curved(graph))
         incumbent = Incumbent(rows, wanted, time_limit, progress)
-        problem = Problem(graph, rows, offset, DomainBoxes.of(box))
+        domain = DomainBoxes.of(box) if isinstance(box, Box) else box
+        problem = Problem(graph, rows, offset, domain)
         try:
             begin = partial(select_search, seed=seed, engine=engine, solver=solver)
             search = attempt(lambda: begin(problem, incumbent), "the choice of a search")

@@ -11,8 +11,9 @@ import numpy as np
 from ...answers.answer import Answer
 from ...answers.render.text import entry_names
 from ...answers.tables.domain import MOST_NAMED
-from ...core import Box, InputDomain, ModelSource, PropertySource, Provenance, Region
+from ...core import Box, InputDomain, ModelSource, PropertySource, Provenance, Region, no_deadline
 from ...core.formula import TRUE
+from ..conditions.integer_cases import integer_cases
 from .fingerprints import graph_source
 
 
@@ -68,12 +69,17 @@ def input_domain(
     names = tuple(entry_names({slot.name: slot.shape for slot in slots}))
     lo = np.min([region.box.lo for region in regions], axis=0)
     hi = np.max([region.box.hi for region in regions], axis=0)
-    cuts = [f"a union of {len(regions):,} sets"] * (len(regions) > 1)
+    with no_deadline():
+        cases = integer_cases(regions)
+    combined = len(cases) > len(regions)
+    regions = cases if combined else regions
+    cuts = [f"{len(cases):,} combinations of categories"] * combined
+    cuts += [f"a union of {len(regions):,} sets"] * (len(regions) > 1 and not combined)
     orders = {distance.order for region in regions for distance in region.distances}
     cuts += [f"in an L{order} ball" for order in sorted(orders)]
     whole = np.flatnonzero(np.any([region.integer for region in regions], axis=0))
     if whole.size:
         some = ", ".join(names[i] for i in whole) if whole.size <= MOST_NAMED else f"{whole.size:,}"
-        cuts.append(f"whole numbers: {some if whole.size < len(names) else 'all'}")
+        cuts.append(f"integers: {some if whole.size < len(names) else 'all'}")
     cuts += ["cut by conditions"] * (cut or any(one.condition != TRUE for one in regions))
     return InputDomain(names, lo, hi, tuple(cuts))

@@ -14,6 +14,7 @@ from ...search.common.clause_groups import ClauseGroup
 from ...search.common.domain_boxes import DomainBoxes
 from .expand import Expansion, PartialClause
 from .input_bounds import at_most
+from .integer_cases import integer_cases
 
 
 MOST_TOGETHER = 256
@@ -65,7 +66,7 @@ def asked(
     kinds: dict[tuple, tuple[Region, dict, dict]] = {}
     apart = np.inf
     size = 1 + max((i for atom in different_atoms(formula) for i, _ in atom.terms), default=0)
-    for region in regions:
+    for region in integer_cases(regions):
         key = (region.integer.tobytes(), tuple(id(part) for part in region.distances))
         _, boxes, found = kinds.setdefault(key, (region, {}, {}))
         lo, hi = _around(region, size)

@@ -24,10 +24,19 @@ class MonotoneWitnesses:
         graph: What is asked about: its outputs may be a layer's values.
         box: The flat inputs.
         is_output: Whether the graph's outputs are the model's own.
+        integer: `(d,)` bool: the inputs that take integers only; none by default.
     """
 
-    def __init__(self, network: NetworkLike, graph: Graph, box: Box, is_output: bool) -> None:
+    def __init__(
+        self,
+        network: NetworkLike,
+        graph: Graph,
+        box: Box,
+        is_output: bool,
+        integer: np.ndarray | None = None,
+    ) -> None:
         self._network, self._graph, self._box = network, graph, box
+        self._integer = np.zeros(box.size, bool) if integer is None else integer
         self._predict = network.predict if is_output else None
 
     def falling(
@@ -61,8 +70,8 @@ class MonotoneWitnesses:
         lo, hi = self._box.lo[i], self._box.hi[i]
         steps = (hi - lo) * 2.0 ** -np.arange(1, REACH)
         at = np.concatenate([np.linspace(lo, hi, 129), [x[i]], x[i] + steps, x[i] - steps])
-        single = at.astype(np.float32).astype(np.float64)
-        at = np.unique(np.clip(np.concatenate([single, at]), lo, hi))
+        at = np.concatenate([at.astype(np.float32).astype(np.float64), at])
+        at = np.unique(np.clip(np.rint(at) if self._integer[i] else at, lo, hi))
         points = np.repeat(x[None], at.size, axis=0)
         points[:, i] = at
         return points

@@ -109,46 +109,43 @@ def _as_numbers(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64) if all(isinstance(v, kinds) for v in array) else array
 
 
-def column_box(
-    frame: Any, margin: Any = 0.0, *, relative: bool = False, offered: bool = True
-) -> ColumnBox:
-    """The range of each column; see `outrange.data_box`.
+def column_box(frame: Any, margin: Any = 0.0, *, relative: bool = False) -> ColumnBox:
+    """Return the range of each column; see `outrange.data_box`.
 
     Args:
         frame: A DataFrame.
         margin: See there.
         relative: See there.
-        offered: Whether a warning tells the user of columns of whole numbers.
     """
-    parts = columns(frame)
     found = ColumnBox()
-    for name, part in parts.items():
+    for name, part in columns(frame).items():
         if not part.size or not np.isfinite(part).all():
             rule = "at least one row" if not part.size else "finite numbers; drop or fill the rest"
             raise InputError(f"A column needs {rule}. Received: column `{name}`.")
         lo, hi = array_box(part, margin, relative=relative)
         found[name] = (float(lo[0]), float(hi[0]))
-    integers, groups = whole_columns(frame, parts)
-    if offered and (integers or groups):
-        warnings.warn(_offer(integers, groups), stacklevel=_level())
     return found
 
 
+def integer_types(frame: Any) -> list[str]:
+    """Return the columns of a DataFrame whose type is integer or Boolean."""
+    kinds = {str(name): np.asarray(frame[name].to_numpy()).dtype.kind for name in frame.columns}
+    return [name for name, kind in kinds.items() if kind in "biu"]
+
+
 def whole_columns(
-    frame: Any, parts: Mapping[str, np.ndarray]
+    parts: Mapping[str, np.ndarray], integers: Sequence[str]
 ) -> tuple[list[str], list[tuple[str, ...]]]:
-    """The columns of whole numbers, by their types, and the groups of one-hot columns.
+    """Return the integer columns of a table that no group holds, and its one-hot groups.
 
     Args:
-        frame: A DataFrame.
-        parts: Its columns as numbers.
+        parts: Columns as numbers, by name.
+        integers: The columns that hold integers.
 
     Returns:
         Names of columns, and groups of names: neighbors of 0 and 1 that share the beginning of
         their names, exactly one of which is 1 in every row.
     """
-    types = (np.asarray(frame[name].to_numpy()).dtype.kind for name in frame.columns)
-    kept = [name for name, kind in zip(parts, types, strict=True) if kind in "biu"]
     stems: dict[str, list[str]] = {}
     for name in parts:
         binary = bool(np.isin(parts[name], (0.0, 1.0)).all())
@@ -161,27 +158,34 @@ def whole_columns(
         if len(names) > 1 and (np.sum([parts[name] for name in names], axis=0) == 1.0).all()
     ]
     grouped = {name for group in groups for name in group}
-    return [name for name in kept if name not in grouped], groups
+    return [name for name in integers if name not in grouped], groups
 
 
-def _level() -> int:
-    """How far up the code that calls outrange is, for a warning that names it."""
+def caller_level() -> int:
+    """Return the stack level of the code that calls outrange, for a warning there."""
     own, level, frame = __name__.partition(".")[0], 1, sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == own:
         level, frame = level + 1, frame.f_back
     return level
 
 
-def _offer(integers: Sequence[str], groups: Sequence[Sequence[str]]) -> str:
-    told = []
+def whole_sentence(integers: Sequence[str], groups: Sequence[Sequence[str]]) -> str:
+    """Say which columns an input set keeps to integers and to one-hot groups."""
+    parts = []
     if integers:
-        told.append(f"{_listed(integers)} hold{'s' * (len(integers) == 1)} whole numbers")
-    told += [f"{_listed(group)} look one-hot (one 1 a row)" for group in groups]
-    return (
-        f"{' and '.join(told)}; the box holds every number between. "
-        "`outrange.data_box(frame, whole=True)` keeps to whole numbers and one-hot groups, "
-        "`whole=False` says that all numbers are meant."
-    )
+        parts.append(f"{_listed(integers)} hold{'s' * (len(integers) == 1)} integers")
+    parts += [f"{_listed(group)} are one-hot" for group in groups]
+    return f"{' and '.join(parts)}, and the input set keeps them so"
+
+
+def warn_relaxed(integers: bool, groups: bool) -> None:
+    """Warn that a question about a box takes every number between integers and categories."""
+    if integers or groups:
+        names = " and ".join(["integers"] * integers + ["one-hot columns"] * groups)
+        warnings.warn(
+            f"This question takes the box around the input set: {names} take every number between.",
+            stacklevel=caller_level(),
+        )
 
 
 def _listed(names: Sequence[str]) -> str:

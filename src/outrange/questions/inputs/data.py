@@ -1,4 +1,4 @@
-"""Boxes made from data or around a point; plain pairs `(lo, hi)`, to be passed as `box`."""
+"""Boxes made from data or around a point: pairs `(lo, hi)` and dicts of them, passed as `box`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,16 +8,13 @@ import numpy as np
 from ...core import InputError
 from .boxes import array_ball, array_box, numbers, what_came
 from .columns import (
-    ColumnBox,
-    column_box,
     column_names,
-    columns,
     is_frame,
     point_by_column,
-    whole_columns,
 )
+from .data_boxes import ArrayBox, NamedBox, TableBox
 from .scales import deviations
-from .sets import Mixed
+from .sets.table import frame_set
 
 
 def data_box(
@@ -30,15 +27,15 @@ def data_box(
             column per feature.
         margin: Non-negative, in the unit of the feature.
         relative: Read `margin` as a multiple of each feature's own range.
-        whole: Of a DataFrame: True keeps its columns of integers and booleans to whole numbers,
-            and one-hot columns to one 1 each; False lets them take every number between; None
-            does so too, and warns where there are such columns.
+        whole: Of a DataFrame: True keeps its columns of integers and Booleans to integers, and
+            its one-hot columns to one 1 in each group. None does so too, and a warning names
+            these columns. False lets them take every number between.
 
     Returns:
         `(lo, hi)`, two float64 arrays of shape `input_shape`, each rounded to nearest; for a dict,
         a dict of such pairs; for a DataFrame, such a dict by column that also names the features
-        of a model with one flat input, or with `whole` an `outrange.Mixed` of it. Pass it as
-        `box`.
+        of a model with one flat input, or an `outrange.Mixed` of it where some columns are integers
+        or one-hot. Pass it as `box`. `contains(rows)` of each says which rows lie in it.
 
     Raises:
         InputError: The data is empty or not finite, or `margin` is negative.
@@ -47,21 +44,20 @@ def data_box(
         >>> lo, hi = data_box([[0.0, 5.0], [2.0, 6.0]], margin=0.5)
         >>> lo.tolist(), hi.tolist()
         ([-0.5, 4.5], [2.5, 6.5])
+        >>> data_box([[0.0, 5.0], [2.0, 6.0]]).contains([1.0, 7.0])
+        False
     """
     if is_frame(x):
-        found = column_box(x, margin, relative=relative, offered=whole is None)
-        if not whole:
-            return found
-        integers, groups = whole_columns(x, columns(x))
-        return Mixed(found, integers=integers, one_hot=[list(group) for group in groups])
+        return frame_set(x, margin, relative=relative, whole=whole)
     if whole is not None:
         raise InputError(
-            "`whole` is about the columns of a DataFrame; of arrays say which features take whole "
-            f"numbers by `outrange.Mixed`. Received: whole={whole!r} with {what_came(x)}."
+            "`whole` is about the columns of a DataFrame; of arrays say which features take "
+            f"integers by `outrange.Mixed`. Received: whole={whole!r} with {what_came(x)}."
         )
     if isinstance(x, Mapping):
-        return {name: data_box(part, margin, relative=relative) for name, part in x.items()}
-    return array_box(x, margin, relative=relative)
+        parts = ((name, data_box(part, margin, relative=relative)) for name, part in x.items())
+        return NamedBox(parts)
+    return ArrayBox(*array_box(x, margin, relative=relative))
 
 
 def ball(
@@ -97,10 +93,13 @@ def ball(
     if names is not None:
         x = point_by_column(x)
         parts = {name: ball(x[name], _radius_of(radius, name, names), clip) for name in names}
-        return ColumnBox({name: (float(lo), float(hi)) for name, (lo, hi) in parts.items()})
+        return TableBox({name: (float(lo), float(hi)) for name, (lo, hi) in parts.items()})
     if isinstance(x, Mapping):
-        return {name: ball(point, _radius_of(radius, name, x), clip) for name, point in x.items()}
-    return array_ball(x, radius, clip)
+        parts = (
+            (name, ball(point, _radius_of(radius, name, x), clip)) for name, point in x.items()
+        )
+        return NamedBox(parts)
+    return ArrayBox(*array_ball(x, radius, clip))
 
 
 def _radius_of(radius: Any, name: str, names: Any) -> Any:

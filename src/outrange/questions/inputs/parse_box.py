@@ -15,7 +15,16 @@ from ...core import Box, InputError, did_you_mean
 from ...graph.graph import vectors
 from ...graph.limits import check_within
 from .boxes import array_box, axis_hint, numbers, what_came
-from .columns import by_column, in_order, unflattened
+from .columns import (
+    by_column,
+    columns,
+    in_order,
+    integer_types,
+    is_frame,
+    unflattened,
+    warn_relaxed,
+    whole_columns,
+)
 
 
 if TYPE_CHECKING:
@@ -53,6 +62,11 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
     if box is None:
         raise InputError(f"An input set is needed: pass `box`. {FORMS}. Received: box=None.")
     total = sum(slot.size for slot in slots)
+    if hasattr(box, "one_hot"):
+        warn_relaxed(bool(len(box.integers)), bool(len(box.one_hot)))
+        return input_box(slots, box.box)
+    if is_frame(box):
+        warn_relaxed(*map(bool, whole_columns(columns(box), integer_types(box))))
     box = in_order(slots, by_column(box))
     given = slots if isinstance(box, Mapping) else vectors(slots)
     if isinstance(box, Box):

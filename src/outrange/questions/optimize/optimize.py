@@ -17,6 +17,7 @@ from ...core.formula import TRUE
 from ...domains import bounds
 from ...graph import Graph
 from ...graph.measure import objective as objective_graph
+from ...search.common.domain_boxes import DomainBoxes
 from ...search.common.solution import Solution, Status
 from ...search.common.tolerance import Convergence, Tolerance, is_curved
 from ...search.decide import decide
@@ -27,6 +28,7 @@ from ..common.named import by_name
 from ..common.network import NetworkLike
 from ..common.stamp import input_domain
 from ..conditions.clause_groups import cases
+from ..conditions.integer_cases import union_of_boxes
 from ..evidence.check_point import ExactChecker, contains, float_above, float_below, nearby
 from ..evidence.contradictions import check_least, check_never, inside, sampled
 from ..evidence.evaluate import enclose, run_model
@@ -48,6 +50,7 @@ def least(
     tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
+    floor: float = -np.inf,
 ) -> Solution:
     """Minimize `objective` where `where` holds.
 
@@ -62,10 +65,21 @@ def least(
         tol: Relative to the range of the objective seen; None as in `solve`.
         time_limit: Seconds; None for no limit.
         seed: Seed of the samples.
+        floor: A proved lower bound of the objective, from a larger set.
     """
-    if where == TRUE and all(region.is_box or lone_ball(region) for region in regions):
-        return _by_search(network, objective, regions, tol, time_limit, seed)
-    return _Chain(network, objective, regions, where, tol, time_limit, seed).run()
+    if where == TRUE:
+        began = read_clock()
+        domain = None
+        with suppress(OutOfTime), deadline(time_limit):
+            domain = union_of_boxes(regions)
+        if domain is not None:
+            left = None if time_limit is None else max(1e-3, time_limit - (read_clock() - began))
+            formed = objective_graph(network.graph, objective)
+            one = solve(formed, domain, np.ones((1, 1)), tol=tol, time_limit=left, seed=seed)
+            return _evaluated(one, formed, domain)
+        if all(region.is_box or lone_ball(region) for region in regions):
+            return _by_search(network, objective, regions, tol, time_limit, seed)
+    return _Chain(network, objective, regions, where, tol, time_limit, seed, floor).run()
 
 
 def _by_search(
@@ -76,7 +90,7 @@ def _by_search(
     time_limit: float | None,
     seed: int,
 ) -> Solution:
-    """Search each box; combine to the least."""
+    """Search each box or ball; combine to the least."""
     formed = objective_graph(network.graph, objective)
     parts: list[Solution] = []
     began = read_clock()
@@ -88,10 +102,15 @@ def _by_search(
             found = solve(formed, region.box, row, **options)
         else:
             found = solve_in_ball(formed, region.box, ball, row, **options)
-        at = np.clip(found.at, region.box.lo, region.box.hi)
-        seen = enclose(formed, at, 1e-3 * found.tolerance)[1][:, 0]
-        parts.append(replace(found, at=at, seen=seen))
+        parts.append(_evaluated(found, formed, DomainBoxes.of(region.box)))
     return replace(Solution.least_of(parts), seconds=read_clock() - began)
+
+
+def _evaluated(found: Solution, formed: Graph, domain: DomainBoxes) -> Solution:
+    """Return the solution with its point inside the domain, and a bound of the value there."""
+    near = domain.around(found.at)
+    at = np.clip(domain.snap(found.at), near.lo, near.hi)
+    return replace(found, at=at, seen=enclose(formed, at, 1e-3 * found.tolerance)[1][:, 0])
 
 
 class _Chain:
@@ -106,9 +125,10 @@ class _Chain:
         tol: float | None,
         time_limit: float | None,
         seed: int,
+        floor: float = -np.inf,
     ) -> None:
         self.network, self.objective, self.regions, self.where = network, objective, regions, where
-        self.time, self.seed = time_limit, seed
+        self.time, self.seed, self.floor = time_limit, seed, floor
         self.began = read_clock()
         self.convergence = Convergence(Tolerance.of(tol, is_curved(network.graph)))
         self.bracket = Bracket(self.convergence.tolerance.fine)
@@ -148,7 +168,8 @@ class _Chain:
             lows.append(low)
             highs.append(high)
             seen += self._sampled(formed, box.uniform(rng, SAMPLES))
-        bracket.lower = float(np.min(np.where(np.isnan(lows), -np.inf, lows)))
+        first = float(np.min(np.where(np.isnan(lows), -np.inf, lows)))
+        bracket.lower = max(first, min(self.floor, bracket.upper))
         bracket.ceiling = float(np.max(np.where(np.isnan(highs), np.inf, highs)))
         bracket.spread = float(np.nanmax(seen) - np.nanmin(seen))
         return None if found.status in (Status.SAT, Status.ROUNDING) else found.status

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...core import Atom, InputError, Region
+from ...core import Atom, InputError, OutOfTime, Region, deadline
 from ...core.clock import read_clock
 from ...core.formula import TRUE
 from ...graph import Graph
-from ...search.common.solution import Solution, Status
+from ...search.common.solution import Progress, Solution, Status
 from ...search.norm_ball.solve import lone_ball, solve_in_ball
+from ...search.solve import solve
+from ..conditions.integer_cases import integer_cases, union_of_boxes
 from .optimize import least
+
+
+BOXES_SHARE, BOXES_SECONDS, BOXES_TOL = 0.9, 10.0, 1e-3
+"""Share of a time limit, or seconds without one, and the tolerance of bounds over boxes alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +38,13 @@ class _Forms:
 
 
 def range_over(
-    formed: Graph, regions: Sequence[Region], *, tol: float | None, time_limit: float | None
+    formed: Graph,
+    regions: Sequence[Region],
+    *,
+    tol: float | None,
+    time_limit: float | None,
+    progress: Progress | None = None,
+    solver: bool = True,
 ) -> Solution:
     """Minimize every output of `formed`, and its negative, over a union of regions.
 
@@ -40,6 +53,8 @@ def range_over(
         regions: A union.
         tol: Relative to the range seen of each.
         time_limit: Seconds for all of them, or None.
+        progress: Called a few times a second where one search has all objectives.
+        solver: Whether a mixed-integer solver may help; see `solve`.
 
     Returns:
         A `Solution` of `2 k` objectives: the outputs, then their negatives.
@@ -49,16 +64,31 @@ def range_over(
     """
     began = read_clock()
     k = formed.value_size(formed.output)
+    rows = np.concatenate([np.eye(k), -np.eye(k)])
     if len(regions) == 1 and (ball := lone_ball(regions[0])) is not None:
-        rows = np.concatenate([np.eye(k), -np.eye(k)])
         return solve_in_ball(formed, regions[0].box, ball, rows, tol=tol, time_limit=time_limit)
+    domain = None
+    with suppress(OutOfTime), deadline(time_limit):
+        domain = union_of_boxes(regions)
+    if domain is not None:
+        left = None if time_limit is None else max(1e-3, time_limit - (read_clock() - began))
+        options = {"tol": tol, "time_limit": left, "progress": progress, "solver": solver}
+        return solve(formed, domain, rows, **options)
+    relaxed = _relaxed(formed, rows, regions, time_limit, progress)
+    floor = relaxed.lower
+    if relaxed.status is Status.INTERRUPTED:
+        none = Solution.unknown(Status.INTERRUPTED, formed.size, 2 * k, methods=relaxed.methods)
+        return replace(none, lower=floor, boxes=relaxed.boxes, seconds=relaxed.seconds)
     found: list[Solution] = []
     for i in range(2 * k):
         sign = 1.0 if i < k else -1.0
         form = Atom(((formed.size + i % k, sign),), 0.0)
         spent = read_clock() - began
         left = None if time_limit is None else max(1e-3, (time_limit - spent) / (2 * k - i))
-        found.append(least(_Forms(formed), form, regions, TRUE, tol=tol, time_limit=left))
+        one = least(
+            _Forms(formed), form, regions, TRUE, tol=tol, time_limit=left, floor=float(floor[i])
+        )
+        found.append(one)
         if found[-1].status is Status.INFEASIBLE:
             raise InputError(
                 "The input set must hold at least one input; it is proved to be empty. Received: "
@@ -69,6 +99,26 @@ def range_over(
     none = Solution.unknown(Status.INTERRUPTED, formed.size)
     found += [none] * (2 * k - len(found))
     joined = Solution.joined(found, read_clock() - began)
+    joined = replace(joined, lower=np.fmax(joined.lower, np.minimum(floor, joined.seen)))
     spread = np.nan_to_num(np.tile(-joined.seen[k:] - joined.seen[:k], 2))
     reached = joined.seen - joined.lower if joined.status is Status.EXACT else 0.0
     return replace(joined, tolerance=np.maximum(joined.tol * spread, reached))
+
+
+def _relaxed(
+    formed: Graph,
+    rows: np.ndarray,
+    regions: Sequence[Region],
+    time_limit: float | None,
+    progress: Progress | None,
+) -> Solution:
+    """Search the boxes alone: conditions and balls can only raise the lower bounds."""
+    limit = BOXES_SECONDS if time_limit is None else BOXES_SHARE * time_limit
+    domain = None
+    with suppress(OutOfTime), deadline(limit):
+        cases = integer_cases(regions)
+        domain = union_of_boxes([replace(one, condition=TRUE, distances=()) for one in cases])
+    if domain is None:
+        return Solution.unknown(Status.TIME, formed.size, len(rows))
+    options = {"tol": BOXES_TOL, "time_limit": limit, "progress": progress, "solver": False}
+    return solve(formed, domain, rows, **options)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...answers.progress import RobustProgress
 from ...answers.render.jsonable import jsonable
-from ...answers.robust_accuracy import RobustAccuracy
+from ...answers.robust_accuracy import BROKEN, ROBUST, RobustAccuracy
 from ...core import VERSION, InputError
 from ...core.clock import read_clock
 from ...executors.pool import Pool
@@ -26,7 +26,22 @@ from .robust_run import RobustRun
 from .robust_spread import spread
 
 
-def robust_accuracy(
+TIME, INTERRUPTED = "time", "interrupted"
+"""Reasons to end before every input had its time."""
+
+
+def robust_accuracy(network: NetworkLike, data: LabeledData, **options: Any) -> RobustAccuracy:
+    """Return one verdict per input; see `outrange.robust_accuracy`.
+
+    Args:
+        network: The model.
+        data: Inputs and labels.
+        **options: As for `accuracy_at`.
+    """
+    return accuracy_at(network, data, **options)[0]
+
+
+def accuracy_at(
     network: NetworkLike,
     data: LabeledData,
     *,
@@ -40,8 +55,9 @@ def robust_accuracy(
     seed: int = 0,
     progress: Callable[[RobustProgress], None] | None = None,
     pool: Pool | None = None,
-) -> RobustAccuracy:
-    """One verdict per input; see `outrange.robust_accuracy`.
+    decided: Sequence[RobustAccuracy] = (),
+) -> tuple[RobustAccuracy, bool]:
+    """Return one verdict per input, and whether Ctrl-C ended it.
 
     Args:
         network: The model.
@@ -56,12 +72,15 @@ def robust_accuracy(
         seed: Seed of the samples.
         progress: Called after every input.
         pool: Who decides; None for this process.
+        decided: Answers about the same data at other radii: they decide some inputs at this one.
     """
     check_limits(0.0, time_limit)
     check_each(each)
     check_hooks(progress, seed)
     if not isinstance(eps, int | float | np.number) or not 0 <= eps < np.inf:
-        raise InputError(f"`eps` is a finite radius >= 0. Received: eps={eps!r}.")
+        raise InputError(
+            f"`eps` is a finite radius >= 0, or a list of them. Received: eps={eps!r}."
+        )
     slots = network.graph.inputs
     first = Neighborhood.of(slots, data.row(0), norm, clip, scale)
     asked = {
@@ -83,8 +102,10 @@ def robust_accuracy(
         Neighborhood.of(slots, data.row(i), norm, clip, scale) for i in range(len(data.flat))
     ]
     run = RobustRun(network, data, arounds, wrong, records, float(eps), each, seed)
-    complete = _settle_all(run, pool, time_limit, progress)
-    return RobustAccuracy(
+    for other in decided:
+        _transfer(other, run)
+    ended = _settle_all(run, pool, time_limit, progress)
+    answer = RobustAccuracy(
         model=network.name,
         eps=float(eps),
         norm=first.norm,
@@ -94,13 +115,27 @@ def robust_accuracy(
         status=run.status,
         seconds=run.seconds,
         adversarial=run.adversarial,
-        complete=complete and bool((run.status != "").all()),
+        complete=not ended and bool((run.status != "").all()),
         warrant=run.warrant,
         methods=tuple(run.methods),
         threshold=data.decision.threshold,
         reading=data.decision.sentence,
         scale=scale,
     )
+    return answer, ended == INTERRUPTED
+
+
+def _transfer(other: RobustAccuracy, run: RobustRun) -> None:
+    """Settle the inputs that an answer at another radius decides: the balls are nested."""
+    for i in range(len(run.status)):
+        if run.is_known(i):
+            continue
+        if other.status[i] == ROBUST and other.eps >= run.eps:
+            run.enter(i, ROBUST, 0.0, None, other.warrant, other.methods)
+        elif other.status[i] == BROKEN and other.eps <= run.eps:
+            found = run.confirmed(i, other.adversarial[i].flat_x)
+            if found is not None:
+                run.enter(i, BROKEN, 0.0, found)
 
 
 def _settle_all(
@@ -108,8 +143,8 @@ def _settle_all(
     pool: Pool | None,
     time_limit: float | None,
     progress: Callable[[RobustProgress], None] | None,
-) -> bool:
-    """Whether every input had its time."""
+) -> str:
+    """Settle all inputs; return what ended it early, or nothing."""
     begin = read_clock()
 
     def left() -> float:
@@ -126,13 +161,13 @@ def _settle_all(
                 rest = spread(run, pool, left, told)
         for i in rest:
             if left() <= 0:
-                return False
+                return TIME
             if not run.is_known(i):
                 run.settle(i, left())
             told()
     except KeyboardInterrupt:
-        return False
-    return True
+        return INTERRUPTED
+    return ""
 
 
 def _misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:

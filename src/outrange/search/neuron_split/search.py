@@ -125,13 +125,14 @@ class NeuronSplitSearch(Search):
             yield True
 
     def _by_moments(self) -> Iterator[bool]:
-        """Bound all open objectives of a range by semidefinite relaxations, while that gains."""
+        """Bound all open objectives by semidefinite relaxations, while that gains."""
         net = self._net
         assert net is not None
         incumbent, which = self.incumbent, self._open
-        if not self.splits or incumbent.target is not None or not which.size:
+        if not self.splits or not which.size:
             return
-        gap = ((incumbent.best - self._lower) / incumbent.scale())[which]
+        end = incumbent.best if incumbent.target is None else incumbent.target
+        gap = ((end - self._lower) / incumbent.scale())[which]
         if not SemidefiniteTurns.suit(net, gap):
             return
         turns = SemidefiniteTurns(net, which, self._lower, self._rng)

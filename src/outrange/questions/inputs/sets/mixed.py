@@ -12,6 +12,7 @@ from ....core import Atom, Box, InputError, Region
 from ....core.formula import Formula
 from ...expressions.formulas import all_of
 from ..parse_box import place
+from ..rows import flat_rows, members, slots_of
 from .base import InputSet, brief, cut, regions_of
 from .features import flat_features, several
 
@@ -55,6 +56,29 @@ class Mixed(InputSet):
         integers = f", integers={brief(self.integers)}" if len(several(self.integers)) else ""
         one_hot = f", one_hot={brief(self.one_hot)}" if len(self.one_hot) else ""
         return f"Mixed({brief(self.box)}{integers}{one_hot})"
+
+    def contains(self, rows: Any) -> Any:
+        """Return whether rows lie in the box and keep to integers and one-hot groups.
+
+        Args:
+            rows: `(n, inputs)` or `(inputs,)`, a DataFrame, a row of one, or a dict from name to
+                values.
+
+        Returns:
+            A boolean for one row, else a boolean array `(n,)`.
+
+        Raises:
+            InputError: The rows do not fit the box, or are not finite.
+
+        Example:
+            >>> cities = Mixed((np.zeros(3), np.array([9, 1, 1])), one_hot=[[1, 2]])
+            >>> cities.contains([[2.5, 0, 1], [2.5, 1, 1]])
+            array([ True, False])
+        """
+        slots = slots_of(self)
+        flat, is_single = flat_rows(slots, rows)
+        found = members(self.regions(slots), flat)
+        return bool(found[0]) if is_single else found
 
     def regions(self, slots: Sequence[Slot]) -> list[Region]:
         """Those of the box, with whole bounds, and two inequalities per one-hot group."""

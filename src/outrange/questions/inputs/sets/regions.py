@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ....core import Region
+from ..columns import is_frame
 from .base import cut, on_inputs, regions_of
+from .table import frame_set
 
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ def regions(
         >>> found[0].condition
         Atom(terms=((0, 1.0), (1, 1.0)), offset=-1.0, strict=False)
     """
-    return where_holds(regions_of(slots, inputs_set), slots, where, outputs)
+    whole = frame_set(inputs_set) if is_frame(inputs_set) else inputs_set
+    return where_holds(regions_of(slots, whole), slots, where, outputs)
 
 
 def where_holds(

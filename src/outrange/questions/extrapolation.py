@@ -1,0 +1,86 @@
+"""Rows outside a training set, and the outputs of a model out there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..answers.extrapolation.extrapolation import Extrapolation
+from ..core import Box, Clock, InputDomain, InputError
+from .common.network import NetworkLike
+from .common.stamp import input_domain
+from .inputs.boxes import what_came
+from .inputs.columns import is_frame
+from .inputs.data import data_box
+from .inputs.data_boxes import ArrayBox
+from .inputs.rows import flat_rows, members, slots_of
+from .inputs.sets import regions
+from .output_range import output_range
+
+
+def training_set(box: Any) -> Any:
+    """Return a training set as a set: data as its box, anything else as it is."""
+    is_data = is_frame(box) or (hasattr(box, "shape") and not isinstance(box, tuple | Box))
+    return data_box(box) if is_data else box
+
+
+def extrapolation(
+    box: Any,
+    rows: Any,
+    *,
+    network: NetworkLike | None = None,
+    time_limit: float | None = None,
+) -> Extrapolation:
+    """Find the rows outside a training set; see `outrange.extrapolation`."""
+    slots = slots_of(box)
+    flat, _ = flat_rows(slots, rows)
+    if not len(flat):
+        raise InputError(f"At least one row is needed. Received: {what_came(rows)}.")
+    inside = regions(slots, box)
+    over = input_domain(slots, inside)
+    assert isinstance(over, InputDomain)
+    outside = np.flatnonzero(~members(inside, flat))
+    answer = Extrapolation(
+        "", over.names, over.lo, over.hi, len(flat), outside, flat[outside], over=over
+    )
+    if network is None:
+        return answer
+    clock = Clock(time_limit)
+    share = clock.left / 2 if time_limit is not None and len(outside) else time_limit
+    inner = output_range(network, box, time_limit=share)
+    answer = replace(answer, model=network.name, inner=inner)
+    if not len(outside):
+        return answer
+    rest = None if time_limit is None else max(clock.left, time_limit / 4)
+    outer = output_range(network, widened(box, flat[outside]), time_limit=rest)
+    return replace(answer, outer=outer)
+
+
+def widened(inputs_set: Any, flat: np.ndarray) -> Any:
+    """Return the smallest set of the same form that also holds rows.
+
+    Args:
+        inputs_set: As for `slots_of`.
+        flat: `(n, inputs)`; rows that break the integers or one-hot groups of an
+            `outrange.Mixed` widen its box, and give up these rules.
+    """
+    slots = slots_of(inputs_set)
+    if hasattr(inputs_set, "is_input_set"):
+        box = widened(inputs_set.box, flat)
+        kept = replace(inputs_set, box=box)
+        return kept if members(regions(slots, kept), flat).all() else box
+    (region,) = regions(slots, inputs_set)
+    lo = np.minimum(region.box.lo, flat.min(axis=0))
+    hi = np.maximum(region.box.hi, flat.max(axis=0))
+    ends, start = {}, 0
+    for slot in slots:
+        stop = start + slot.size
+        ends[slot.name] = (
+            lo[start:stop].reshape(slot.shape), hi[start:stop].reshape(slot.shape)
+        )  # fmt: skip
+        start = stop
+    if not isinstance(inputs_set, dict):
+        return ArrayBox(*ends[slots[0].name])
+    return type(inputs_set)(ends)

@@ -1,0 +1,78 @@
+"""Boxes of data, which know whether a row lies in them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...core import Region
+from .columns import ColumnBox
+from .parse_box import input_box
+from .rows import flat_rows, members, slots_of
+
+
+class ArrayBox(NamedTuple):
+    """A box `(lo, hi)` of one input: a pair of arrays in the input's shape.
+
+    Args:
+        lo: Least value of each entry.
+        hi: Largest value of each entry.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+
+    def contains(self, rows: Any) -> Any:
+        """Return whether rows lie in the box.
+
+        Args:
+            rows: One row in the input's shape, or `(n, *input_shape)`.
+
+        Returns:
+            A boolean for one row, else a boolean array `(n,)`.
+
+        Raises:
+            InputError: The rows do not fit the box, or are not finite.
+
+        Example:
+            >>> box = ArrayBox(np.array([0.0, 5.0]), np.array([2.0, 6.0]))
+            >>> box.contains([1.0, 7.0]), box.contains([[1.0, 5.5], [3.0, 5.5]])
+            (False, array([ True, False]))
+        """
+        return _contains(self, rows)
+
+
+class NamedBox(dict[str, Any]):
+    """A box by input, `{name: (lo, hi)}`."""
+
+    def contains(self, rows: Any) -> Any:
+        """Return whether rows lie in the box.
+
+        Args:
+            rows: A DataFrame, a row of one, a dict from name to values, or (where each input is one
+                number) an array `(n, inputs)` or `(inputs,)`. Further columns are ignored.
+
+        Returns:
+            A boolean for one row, else a boolean array `(n,)`.
+
+        Raises:
+            InputError: The rows do not fit the box, or are not finite.
+
+        Example:
+            >>> box = NamedBox(area=(20.0, 90.0), rooms=(1.0, 5.0))
+            >>> box.contains({"area": 120.0, "rooms": 3.0})
+            False
+        """
+        return _contains(self, rows)
+
+
+class TableBox(NamedBox, ColumnBox):
+    """A box by column of a table, in the order of the columns."""
+
+
+def _contains(box: Any, rows: Any) -> Any:
+    slots = slots_of(box)
+    flat, is_single = flat_rows(slots, rows)
+    found = members([Region(input_box(slots, box))], flat)
+    return bool(found[0]) if is_single else found

@@ -1,0 +1,111 @@
+"""Rows as flat arrays, and their membership in regions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError, Region
+from ...core.formula import holds
+from ...graph import Slot
+from .boxes import numbers, what_came
+from .columns import column_names, columns, is_frame, is_row, unflattened
+
+
+def members(inputs_set: Sequence[Region], flat: np.ndarray) -> np.ndarray:
+    """Return which rows `(n, inputs)` lie in a union of regions without norm balls."""
+    found = np.zeros(len(flat), bool)
+    for region in inputs_set:
+        inside = ((flat >= region.box.lo) & (flat <= region.box.hi)).all(axis=1)
+        whole = flat[:, region.integer]
+        inside &= (whole == np.rint(whole)).all(axis=1)
+        for i in np.flatnonzero(inside & ~found):
+            found[i] = holds(region.condition, flat[i], flat[i]) is True
+    return found
+
+
+def slots_of(inputs_set: Any) -> list[Slot]:
+    """Return the inputs of a set that states their shapes itself.
+
+    Args:
+        inputs_set: A pair of arrays, a dict of pairs, or an `outrange.Mixed` of these.
+
+    Raises:
+        InputError: The set states no shapes.
+    """
+    box = inputs_set
+    while hasattr(box, "is_input_set") and hasattr(box, "box"):
+        box = box.box
+    if isinstance(box, tuple) and len(box) == 2:
+        return [Slot("x", _shape(box))]
+    if isinstance(box, Mapping):
+        return [Slot(str(name), _shape(part)) for name, part in box.items()]
+    raise InputError(
+        "The box of rows is a pair `(lo, hi)` of arrays, a dict of such pairs, or an "
+        f"`outrange.Mixed` of these: see `outrange.data_box`. Received: {what_came(inputs_set)}."
+    )
+
+
+def _shape(part: Any) -> tuple[int, ...]:
+    """Return the shape of one input from its pair, or from its only value."""
+    ends = part if isinstance(part, tuple) else (part,)
+    return np.broadcast_shapes(*(numbers(end, "the box").shape for end in ends))
+
+
+def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
+    """Read rows of all inputs.
+
+    Args:
+        slots: The inputs.
+        rows: A DataFrame or a row of one, a dict from name to values, or an array.
+
+    Returns:
+        `(n, inputs)`, and whether one row came without an axis of rows.
+
+    Raises:
+        InputError: The rows do not fit the inputs, or are not finite.
+    """
+    names = [slot.name for slot in slots]
+    if is_frame(rows) and len(slots) == 1 and slots[0].name not in (column_names(rows) or ()):
+        rows = np.stack(list(columns(rows).values()), axis=1)
+    if is_frame(rows) or is_row(rows) or isinstance(rows, Mapping):
+        known = column_names(rows) or tuple(map(str, rows))
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise InputError(
+                f"Rows have a value for each input; `{missing[0]}` is missing. "
+                f"Received: {list(known[:8])}."
+            )
+        named = columns(rows[names]) if is_frame(rows) else rows
+        parts = [_batch(slot, named[slot.name]) for slot in slots]
+    else:
+        whole = slots[0] if len(slots) == 1 else Slot("rows", (sum(slot.size for slot in slots),))
+        parts = [_batch(whole, rows)]
+    if len({(len(part), is_single) for part, is_single in parts}) > 1:
+        counts = [f"`{n}` has {len(part)}" for n, (part, _) in zip(names, parts, strict=True)]
+        raise InputError(f"All inputs have equally many rows. Received: {', '.join(counts[:8])}.")
+    flat = np.concatenate([part for part, _ in parts], axis=1)
+    bad = np.argwhere(~np.isfinite(flat))
+    if len(bad):
+        raise InputError(
+            "Rows must be finite; drop or fill the rest. "
+            f"Received: {flat[tuple(bad[0])]} in row {bad[0][0]}."
+        )
+    return flat, parts[0][1]
+
+
+def _batch(slot: Slot, values: Any) -> tuple[np.ndarray, bool]:
+    """Return the rows of one input, flat, and whether there is no axis of rows."""
+    array = unflattened(numbers(values, f"`{slot.name}`"), slot.shape)
+    if array.shape == slot.shape:
+        return array.reshape(1, slot.size), True
+    if array.ndim == 1 and slot.size == 1:
+        array = array.reshape(-1, *slot.shape)
+    if array.shape[1:] != slot.shape:
+        raise InputError(
+            f"Rows of `{slot.name}` have shape {slot.shape} each, or (n, {str(slot.shape)[1:]} "
+            f"together. Received: {what_came(values)}."
+        )
+    return array.reshape(len(array), slot.size), False

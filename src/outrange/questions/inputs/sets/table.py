@@ -1,0 +1,65 @@
+"""The input set of a table: ranges of columns, with its integers and one-hot groups."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..columns import (
+    ColumnBox,
+    caller_level,
+    column_box,
+    columns,
+    integer_types,
+    whole_columns,
+    whole_sentence,
+)
+from ..data_boxes import TableBox
+from .mixed import Mixed
+
+
+def frame_set(
+    frame: Any, margin: Any = 0.0, *, relative: bool = False, whole: bool | None = None
+) -> ColumnBox | Mixed:
+    """Return the input set of a DataFrame; see `outrange.data_box`.
+
+    Args:
+        frame: A DataFrame.
+        margin: See there.
+        relative: See there.
+        whole: See there.
+    """
+    box = TableBox(column_box(frame, margin, relative=relative))
+    if whole is False:
+        return box
+    found = table_set(box, columns(frame), integer_types(frame))
+    if whole is None and isinstance(found, Mixed):
+        sentence = whole_sentence(found.integers, found.one_hot)
+        warnings.warn(
+            f"{sentence}. `outrange.data_box(frame, whole=False)` lets them take every number "
+            "between.",
+            stacklevel=caller_level(),
+        )
+    return found
+
+
+def table_set(
+    box: ColumnBox, parts: Mapping[str, np.ndarray], integers: Sequence[str]
+) -> ColumnBox | Mixed:
+    """Return a box by column, with the integers and one-hot groups that its rows have.
+
+    Args:
+        box: The box, by column.
+        parts: The rows, by column.
+        integers: The columns that hold integers.
+    """
+    varies = {name for name, (lo, hi) in box.items() if lo < hi}
+    whole, groups = whole_columns(parts, integers)
+    whole = [name for name in whole if name in varies]
+    groups = [group for group in groups if varies & set(group)]
+    if not whole and not groups:
+        return box
+    return Mixed(box, integers=whole, one_hot=[list(group) for group in groups])

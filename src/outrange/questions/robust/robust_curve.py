@@ -1,0 +1,119 @@
+"""Robust accuracy at several radii; see `outrange.robust_accuracy`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...answers.curves.robustness_curve import RobustnessCurve
+from ...answers.progress import RobustProgress
+from ...answers.robust_accuracy import RobustAccuracy
+from ...core import Clock, InputError
+from ..common.arguments import check_limits
+from ..common.network import NetworkLike
+from .labeled_data import LabeledData
+from .robust_accuracy import accuracy_at
+
+
+LEAST = 1e-3
+"""Seconds of a radius whose time is over: other radii may decide some of its inputs."""
+
+
+def is_several(eps: Any) -> bool:
+    """Return whether `eps` is a sequence of radii."""
+    return isinstance(eps, Sequence | np.ndarray) and not isinstance(eps, str) and np.ndim(eps) > 0
+
+
+def robustness_curve(
+    network: NetworkLike,
+    data: LabeledData,
+    *,
+    eps: Any,
+    time_limit: float | None = None,
+    file: Any = None,
+    progress: Callable[[RobustProgress], None] | None = None,
+    **options: Any,
+) -> RobustnessCurve:
+    """Answer for every radius, in an order in which each answer decides many of the next.
+
+    Args:
+        network: The model.
+        data: Inputs and labels.
+        eps: The radii.
+        time_limit: Seconds in all; None for no limit.
+        file: As for one radius; each radius has a file of its own, which its name ends with.
+        progress: Called after every input.
+        **options: As for `robust_accuracy`.
+    """
+    radii = _checked(eps)
+    check_limits(0.0, time_limit)
+    clock, is_stopped = Clock(time_limit), False
+    done: list[RobustAccuracy] = []
+    for radius in halving_order(radii):
+        rest = None if time_limit is None else clock.left / (len(radii) - len(done))
+        answer, was_interrupted = accuracy_at(
+            network,
+            data,
+            eps=radius,
+            time_limit=LEAST if is_stopped else rest if rest is None else max(rest, LEAST),
+            file=None if file is None else _file_of(file, radius),
+            progress=None if progress is None else _summed(progress, done, len(radii)),
+            decided=done,
+            **options,
+        )
+        is_stopped |= was_interrupted
+        done.append(answer)
+    return RobustnessCurve(tuple(sorted(done, key=lambda answer: answer.eps)))
+
+
+def halving_order(radii: Sequence[float]) -> list[float]:
+    """Return ascending radii in the order of a binary search: the middle, then both halves.
+
+    Example:
+        >>> halving_order([1.0, 2.0, 3.0, 4.0, 5.0])
+        [3.0, 2.0, 5.0, 1.0, 4.0]
+    """
+    order, waiting = [], [list(radii)]
+    while waiting:
+        part = waiting.pop(0)
+        if part:
+            middle = len(part) // 2
+            order.append(part[middle])
+            waiting += [part[:middle], part[middle + 1 :]]
+    return order
+
+
+def _checked(eps: Any) -> list[float]:
+    """Return the radii in ascending order, each once."""
+    array = np.asarray(eps)
+    is_real = array.dtype.kind in "iuf" and array.ndim == 1 and array.size > 0
+    if not is_real or not (np.isfinite(array) & (array >= 0)).all():
+        raise InputError(
+            "`eps` is a finite radius >= 0, or a list of at least one of them. "
+            f"Received: eps={eps!r}."
+        )
+    return np.unique(array.astype(np.float64)).tolist()
+
+
+def _file_of(file: Any, radius: float) -> Path:
+    path = Path(os.fspath(file))
+    return path.with_name(f"{path.stem}-{radius!r}{path.suffix}")
+
+
+def _summed(
+    progress: Callable[[RobustProgress], None], done: Sequence[RobustAccuracy], radii: int
+) -> Callable[[RobustProgress], None]:
+    """Return a listener that adds the radii decided before to each report."""
+    counts = [answer.count for answer in done]
+
+    def tell(one: RobustProgress) -> None:
+        names = ("robust", "broken", "wrong", "open")
+        sums = {n: getattr(one, n) + sum(count[n] for count in counts) for n in names}
+        progress(replace(one, count=one.count * radii, **sums))
+
+    return tell

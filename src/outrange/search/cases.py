@@ -1,0 +1,310 @@
+"""Branch and bound over the boxes of a union and over integer inputs, by searches of real boxes.
+
+Each case is a box whose integers are relaxed to reals, so any search of one box bounds it. The
+worst case is searched further. A case whose relaxation is closed below the incumbent is split at
+an integer (Land, Doig 1960). A case whose bounds no longer rise is halved at the input that gains
+most.
+
+Sound: yes, as the searches of the cases are. Complete: where these are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ..core import Warrant, no_deadline
+from ..core.arrays import linear_forms
+from ..domains import bounds
+from .common.domain_boxes import DomainBoxes
+from .common.failures import SearchFailedError, attempt
+from .common.incumbent import Incumbent
+from .common.problem import Problem
+from .common.search import Search, pass_on
+from .common.solution import Stop
+
+
+FIRST_TURN = 0.1
+"""Seconds of the first turn of a case; each later turn of the same case doubles it."""
+
+SETTLED = 0.3
+"""Seconds of a next turn from which on the search of a case has shown its first bounds."""
+
+WORTH = 0.05
+"""Share of a gap that a turn must close; after a turn that closes less the case is split."""
+
+NO_GAIN = 1e-9
+"""Share of an objective's range up to which a better bound of the halves is due to rounding."""
+
+MOST_SEARCHES = 64
+"""Searches of cases that are kept: each holds the bounds of all units, and perhaps a tree."""
+
+TOGETHER = 256
+"""Cases whose first bounds are computed in one pass."""
+
+METHOD = "branch and bound over integers and unions (Land, Doig 1960)"
+
+Begin = Callable[[Problem, Incumbent], Search]
+"""Begins the search of a single box."""
+
+
+class _CaseIncumbent(Incumbent):
+    """Points of one relaxed case, closed against the best point of the whole domain."""
+
+    def __init__(self, whole: Incumbent, rows: np.ndarray) -> None:
+        left = whole.clock.left
+        limit = None if np.isinf(left) else left
+        super().__init__(rows, whole.convergence.tolerance, limit, None)
+        self._whole, self.target = whole, whole.target
+
+    def aim(self) -> np.ndarray:
+        return np.maximum(super().aim(), self.best - self._whole.cutoff())
+
+
+@dataclass(eq=False)
+class _SearchedBox:
+    """A box of the search tree.
+
+    Args:
+        lo: `(d,)`.
+        hi: `(d,)`.
+        turn: Seconds of its next turn.
+        search: Its search, once it has begun.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    turn: float = FIRST_TURN
+    search: Search | None = None
+
+
+class CaseSearch(Search):
+    """Best-first search over single boxes: the worst is searched further, or split at an input.
+
+    Args:
+        problem: Objectives over a union of boxes, perhaps with integer inputs.
+        incumbent: Shared with the other searches of the problem.
+        begin: Begins the search of a single box of real inputs.
+        hull: Whether to search the hull of the boxes instead of each of them: one case, which is
+            never split.
+    """
+
+    def __init__(
+        self, problem: Problem, incumbent: Incumbent, begin: Begin, *, hull: bool = False
+    ) -> None:
+        self.incumbent, self._problem, self._begin = incumbent, problem, begin
+        self._splits = not hull
+        domain = problem.domain
+        box = domain.hull
+        lo, hi = (box.lo[None], box.hi[None]) if hull else (domain.lo, domain.hi)
+        if not incumbent.best.size:
+            self._start()
+        self._cases = [_SearchedBox(*ends) for ends in zip(lo, hi, strict=True)]
+        self._lower = self._first_bounds(lo, hi)
+        """`(cases, m)` proved bounds; a case that was split has the bounds of its parts instead."""
+        self._stuck = np.zeros(len(lo), bool)
+        """`(cases,)` cases whose search has ended without closing them."""
+        self._methods: dict[str, None] = {}
+        self._warrant = Warrant.FLOAT64_ROUNDED
+        self._failed = self._is_stalled = False
+        self._begun: list[_SearchedBox] = []
+
+    def _start(self) -> None:
+        """Offer the middle of the first box."""
+        problem, middle = self._problem, self._problem.domain.middle()
+        with no_deadline():
+            y = linear_forms(problem.rows, problem.graph.run(middle)) + problem.offset
+        self.incumbent.start(y[0], np.tile(middle, (y.shape[1], 1)), y[0])
+
+    def _first_bounds(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """Bound the objectives over boxes by back-substitution, many boxes at once."""
+        problem, parts = self._problem, []
+        graph = problem.of_outputs(problem.small)
+        for start in range(0, len(lo), TOGETHER):
+            part = slice(start, start + TOGETHER)
+            parts.append(bounds(graph, lo[part], hi[part], "linear")[graph.output][0])
+        lower = np.concatenate(parts)
+        return np.where(np.isnan(lower), -np.inf, lower)
+
+    def lower(self) -> np.ndarray:
+        return self._lower.min(axis=0)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods of the cases, and the branching."""
+        return (METHOD, *self._methods)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the search of the hull has stalled, or every open case had its first turns."""
+        if not self._splits:
+            return self._is_stalled
+        open_ = (self._lower < self.incumbent.cutoff()).any(axis=1) & ~self._stuck
+        return all(self._cases[i].turn > SETTLED for i in np.flatnonzero(open_))
+
+    @property
+    def waiting(self) -> int:
+        return int((self._lower < self.incumbent.cutoff()).any(axis=1).sum())
+
+    @property
+    def warrant(self) -> Warrant:
+        return self._warrant
+
+    def recover(self) -> None:
+        for i, case in enumerate(self._cases):
+            if case.search is not None:
+                case.search.recover()
+                self._adopt(i, case.search)
+
+    def advance(self) -> bool:
+        """Give the worst case a turn, then split it if further turns would gain little."""
+        i = self._worst()
+        if i is None:
+            if self._failed:
+                raise SearchFailedError
+            return False
+        case, before = self._cases[i], self._lower[i].copy()
+        stop = self._take_turn(case)
+        if case.search is not None:
+            self._adopt(i, case.search)
+            self._offer(case, case.search.incumbent)
+        if stop not in (Stop.PAUSED, Stop.GOAL, Stop.TIME):
+            pass_on(stop if stop is not Stop.ERROR else None)
+        self._failed = self._failed or stop is Stop.ERROR
+        ended = stop in (Stop.FINISHED, Stop.ERROR)
+        stalled = ended or (case.turn > SETTLED and not self._has_gained(i, before))
+        self._is_stalled = stalled
+        if self._splits and (at := self._branching_input(i, case, stalled, ended)) is not None:
+            self._split(i, *at)
+        elif ended or not (self._splits or self._can_gain(i, case)):
+            self._stuck[i] = True
+        return True
+
+    def _has_gained(self, i: int, before: np.ndarray) -> bool:
+        """Return whether a turn has closed a share of some gap that is worth another one."""
+        gap, left = (self.incumbent.cutoff() - lower for lower in (before, self._lower[i]))
+        return bool(((gap > 0) & ~(left > (1.0 - WORTH) * gap)).any())
+
+    def _can_gain(self, i: int, case: _SearchedBox) -> bool:
+        """Return whether a relaxation has more to gain than what it can never close."""
+        if case.search is None or not case.search.incumbent.best.size:
+            return False
+        cutoff, best = self.incumbent.cutoff(), case.search.incumbent.best
+        return bool(((self._lower[i] < cutoff) & (best - self._lower[i] > cutoff - best)).any())
+
+    def _worst(self) -> int | None:
+        """Return the case with the lowest bound of an open objective, relative to its scale."""
+        missing = (self.incumbent.cutoff() - self._lower) / self.incumbent.scale()
+        missing = np.where(np.isnan(missing), 0.0, missing).max(axis=1)
+        missing[self._stuck] = 0.0
+        i = int(missing.argmax())
+        return i if missing[i] > 0 else None
+
+    def _take_turn(self, case: _SearchedBox) -> Stop:
+        """Begin the search of a case if need be, and run it for its turn."""
+        if case.search is None:
+            whole = self._problem
+            real = DomainBoxes(case.lo[None], case.hi[None], np.zeros(case.lo.size, bool))
+            problem = Problem(whole.graph, whole.rows, whole.offset, real)
+            own = _CaseIncumbent(self.incumbent, whole.rows)
+            try:
+                case.search = attempt(partial(self._begin, problem, own), "the search of a case")
+            except SearchFailedError:
+                return Stop.ERROR
+            self._begun.append(case)
+            if len(self._begun) > MOST_SEARCHES:
+                self._begun.pop(0).search = None  # Its bounds are kept; it may begin again.
+        own, before = case.search.incumbent, case.search.incumbent.boxes
+        stop = case.search.run(own.clock.seconds + case.turn)
+        self.incumbent.boxes += own.boxes - before
+        case.turn *= 2
+        return stop
+
+    def _adopt(self, i: int, search: Search) -> None:
+        """Keep what the search of a case has proved."""
+        proved = np.fmax(search.lower(), search.incumbent.known)
+        better = proved > self._lower[i]
+        if better.any():
+            self._lower[i] = np.where(better, proved, self._lower[i])
+            self._warrant = min(self._warrant, search.warrant)
+            self._methods |= dict.fromkeys(search.methods)
+
+    def _offer(self, case: _SearchedBox, own: Incumbent) -> None:
+        """Offer the points of a case to the whole, their integers rounded."""
+        problem, domain = self._problem, self._problem.domain
+        better = own.best < self.incumbent.best
+        if not own.best.size or not better.any():
+            return
+        x = np.clip(domain.snap(own.best_at[better]), case.lo, case.hi)
+        if not self._splits:
+            inside = (domain.lo <= x[:, None]) & (x[:, None] <= domain.hi)
+            x = x[np.any(inside.all(axis=2), axis=1)]
+            if not len(x):
+                return
+        y = linear_forms(problem.rows, problem.graph.run(x)) + problem.offset
+        y = np.where(np.isnan(y), np.inf, y)
+        least = y.argmin(axis=0)
+        self.incumbent.offer(y[least, np.arange(y.shape[1])], x[least])
+
+    def _branching_input(
+        self, i: int, case: _SearchedBox, stalled: bool, ended: bool
+    ) -> tuple[int, float] | None:
+        """Return the input to split a case at, and where; None to search the case further.
+
+        A relaxation whose own point lies below the cutoff cannot close the case. It is still
+        searched while its bound is further from that point than the point from the cutoff. A
+        search of real inputs alone that has ended leaves only rounding, which no split removes.
+        """
+        whole = self._problem.domain.whole & (case.lo < case.hi)
+        if case.search is not None and case.search.incumbent.best.size and whole.any():
+            own, cutoff = case.search.incumbent, self.incumbent.cutoff()
+            lost = (cutoff - own.best) / self.incumbent.scale()
+            k = int(np.nan_to_num(lost, nan=-np.inf).argmax())
+            rest = (own.best[k] - self._lower[i, k]) / self.incumbent.scale()[k]
+            decides = self.incumbent.target is not None
+            at = np.clip(own.best_at[k], case.lo, case.hi)
+            apart = np.where(whole, np.abs(at - np.rint(at)), -1.0)
+            j = int(apart.argmax())
+            if lost[k] > 0 and apart[j] > 0 and (stalled or decides or lost[k] >= rest):
+                return j, float(np.floor(at[j]))
+        free = whole if ended else case.lo < case.hi
+        return self._best_split(i, case, np.flatnonzero(free)) if stalled else None
+
+    def _best_split(self, i: int, case: _SearchedBox, free: np.ndarray) -> tuple[int, float] | None:
+        """Return the input of `free` whose halves have the best bounds by back-substitution.
+
+        None where no split improves them, as where all units are stable.
+        """
+        whole = self._problem.domain.whole
+        middle = 0.5 * case.lo + 0.5 * case.hi
+        free = free[(case.lo < middle)[free] & (middle < case.hi)[free] | whole[free]]
+        below = np.where(whole, np.floor(middle), middle)
+        above = np.where(whole, below + 1.0, middle)
+        n, rows = free.size, np.arange(free.size)
+        lo, hi = (np.tile(end, (2 * n + 1, 1)) for end in (case.lo, case.hi))
+        hi[rows, free], lo[rows + n, free] = below[free], above[free]
+        lower = self._first_bounds(lo, hi)
+        halves = np.minimum(lower[:n], lower[n : 2 * n])
+        scale = self.incumbent.scale()
+        missing = (self.incumbent.cutoff() - self._lower[i]) / scale
+        k = int(np.nan_to_num(missing, nan=0.0).argmax())
+        gain = (halves[:, k] - lower[-1, k]) / scale[k]
+        if not gain.max(initial=0.0) > NO_GAIN:
+            return None
+        j = int(free[gain.argmax()])
+        return j, float(below[j])
+
+    def _split(self, i: int, j: int, below: float) -> None:
+        """Replace a case by its parts up to `below` and from the next integer on."""
+        case = self._cases[i]
+        lo, hi = np.stack([case.lo, case.lo]), np.stack([case.hi, case.hi])
+        hi[0, j], lo[1, j] = below, below + self._problem.domain.whole[j]
+        lower = np.maximum(self._first_bounds(lo, hi), self._lower[i])
+        self._cases[i] = _SearchedBox(lo[0], hi[0])
+        self._lower[i] = lower[0]
+        self._cases.append(_SearchedBox(lo[1], hi[1]))
+        self._lower = np.concatenate([self._lower, lower[1:]])
+        self._stuck = np.append(self._stuck, False)

@@ -1,0 +1,151 @@
+"""Boxes of few inputs that all objectives share, refined where most of them gain.
+
+One pass of forward linear bounds bounds every output over many boxes at once. Back-substitution
+would take one pass for each objective. Boxes with the largest open gaps, summed over objectives,
+are halved.
+
+Sound: yes, as the forward bounds are. Complete: convergent. Cost: boxes grow exponentially with the
+number of inputs, and linearly with the number of outputs.
+
+Reference: G. Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.arrays import linear_forms
+from ..domains import bounds
+from .common.incumbent import Incumbent
+from .common.problem import Problem
+from .common.search import Search
+
+
+METHODS = ("forward linear bounds over shared boxes (DeepZ, Singh et al. 2018)",)
+
+MOST_INPUTS = 4
+"""Free inputs up to which boxes are shared."""
+
+LEAST_WORK = 1 << 20
+"""Objectives times entries of the graph from which on boxes are shared."""
+
+SAMPLES = 512
+"""Random points that begin a search."""
+
+NUMBERS = 1 << 23
+"""Numbers in the forms of all values of the boxes that are bounded together."""
+
+MOST_NUMBERS = 1 << 27
+"""Numbers in the bounds of all open boxes; at this size the search ends."""
+
+
+def shares_boxes(problem: Problem) -> bool:
+    """Return whether a problem has few inputs, and objectives that are many single outputs.
+
+    Fewer objectives of smaller graphs are closed one by one before a first pass would end here.
+    """
+    single = np.count_nonzero(problem.rows, axis=1).max(initial=0) == 1
+    work = len(problem.rows) * problem.small.entries
+    return problem.free <= MOST_INPUTS and bool(single) and work >= LEAST_WORK
+
+
+class SharedBoxSearch(Search):
+    """Search that halves the boxes in which the open gaps of all objectives are largest.
+
+    Args:
+        problem: Objectives over one box of real inputs.
+        incumbent: The clock and the tolerances; it keeps the points found.
+        seed: Seed of the samples.
+    """
+
+    methods = METHODS
+    share = 64.0  # Searches of single objectives take long to begin.
+
+    def __init__(self, problem: Problem, incumbent: Incumbent, seed: int = 0) -> None:
+        self.incumbent, self._problem = incumbent, problem
+        box, self._graph = problem.domain.hull, problem.small
+        self._free = np.flatnonzero(box.lo < box.hi)
+        self._width = np.where(box.lo < box.hi, box.hi - box.lo, 1.0)
+        forms = self._graph.entries * (self._free.size + 3)
+        self._together = int(np.clip(NUMBERS // max(1, forms), 1, 256))
+        self._start(seed)
+        self._lo, self._hi = box.lo[None], box.hi[None]
+        self._lower = self._bound(self._lo, self._hi)
+        """`(boxes, m)` proved bounds over the open boxes."""
+        self._closed = np.full(len(problem.rows), np.inf)
+        """`(m,)` the least bounds over the boxes that were dropped."""
+
+    def _start(self, seed: int) -> None:
+        """Offer samples of the box."""
+        box, rng = self._problem.domain.hull, np.random.default_rng(seed)
+        x = box.uniform(rng, SAMPLES)
+        y = self._values(x)
+        self.incumbent.start(y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0))
+
+    def _values(self, x: np.ndarray) -> np.ndarray:
+        y = linear_forms(self._problem.rows, self._graph.run(x)) + self._problem.offset
+        return np.where(np.isnan(y), np.inf, y)
+
+    def _bound(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """Return lower bounds `(boxes, m)`."""
+        parts = []
+        for start in range(0, len(lo), self._together):
+            part = slice(start, start + self._together)
+            ends = bounds(self._graph, lo[part], hi[part], "forward")[self._graph.output]
+            parts.append(self._problem.by_outputs(*ends))
+        return np.concatenate(parts)
+
+    def lower(self) -> np.ndarray:
+        return np.minimum(self._closed, self._lower.min(axis=0, initial=np.inf))
+
+    @property
+    def waiting(self) -> int:
+        return len(self._lo)
+
+    def recover(self) -> None:
+        pass
+
+    def advance(self) -> bool:
+        """Halve the boxes with the largest open gaps, and look at the middles of the halves."""
+        if not len(self._lo) or self._lower.size > MOST_NUMBERS:
+            return False
+        gap = (self.incumbent.cutoff() - self._lower) / self.incumbent.scale()
+        worth = np.maximum(np.nan_to_num(gap, nan=0.0, posinf=1.0, neginf=0.0), 0.0).sum(axis=1)
+        order = np.argsort(-worth, kind="stable")
+        chosen = order[: self._together // 2 + 1]
+        chosen = chosen[worth[chosen] > 0]
+        lo, hi = self._halves(chosen)
+        lower = np.maximum(self._bound(lo, hi), np.tile(self._lower[chosen], (2, 1)))
+        x = 0.5 * lo + 0.5 * hi
+        y = self._values(x)
+        self.incumbent.offer(y.min(axis=0), x[y.argmin(axis=0)])
+        self.incumbent.boxes += len(lo)
+        self._replace(chosen, worth <= 0, lo, hi, lower)
+        return True
+
+    def _halves(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the halves of boxes, cut across their relatively widest inputs."""
+        lo, hi = np.tile(self._lo[chosen], (2, 1)), np.tile(self._hi[chosen], (2, 1))
+        n, rows = len(chosen), np.arange(len(chosen))
+        j = ((hi[:n] - lo[:n]) / self._width).argmax(axis=1)
+        middle = 0.5 * lo[rows, j] + 0.5 * hi[rows, j]
+        hi[rows, j] = lo[rows + n, j] = middle
+        return lo, hi
+
+    def _replace(
+        self,
+        chosen: np.ndarray,
+        done: np.ndarray,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        lower: np.ndarray,
+    ) -> None:
+        """Put halves in the place of boxes, and drop the boxes that have no open objective."""
+        done = done.copy()
+        done[chosen] = False
+        self._closed = np.minimum(self._closed, self._lower[done].min(axis=0, initial=np.inf))
+        done[chosen] = True
+        keep = ~done
+        self._lower = np.concatenate([self._lower[keep], lower])
+        self._lo = np.concatenate([self._lo[keep], lo])
+        self._hi = np.concatenate([self._hi[keep], hi])

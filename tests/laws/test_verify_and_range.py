@@ -1,0 +1,41 @@
+"""What a range implies about a property, `verify` decides within the same budget."""
+
+import numpy as np
+import pytest
+
+import outrange
+from cases import cases
+from outrange import y
+from outrange.graph import Builder, Slot
+
+
+MARGIN = 0.02
+"""Distance of a threshold from an end of the range, as a share of the range seen."""
+
+
+def net(rng, act):
+    inputs, widths = int(rng.integers(3, 20)), rng.integers(8, 25, size=2)
+    b = Builder([Slot("x", (inputs,))])
+    (x,) = b.input_values()
+    for n, m in zip((inputs, *widths), widths, strict=False):
+        weight = rng.normal(size=(n, m)) * np.sqrt(2 / n)
+        x = b.curve(act, b.dense(x, weight, 0.3 * rng.normal(size=m)))
+    return b.finish([b.dense(x, rng.normal(size=(widths[-1], 1)))], ["y"])
+
+
+@pytest.mark.parametrize("act", ["relu", "tanh"])
+@pytest.mark.parametrize("part", range(cases(1, 12)))
+def test_verify_decides_what_the_range_implies(act, part):
+    rng = np.random.default_rng([part, act == "relu"])
+    graph = net(rng, act)
+    ends = outrange.output_range(graph, (-1.0, 1.0), budget=3.0)
+    lo, hi, seen_lo, seen_hi = (float(v[0]) for v in (ends.lo, ends.hi, ends.seen_lo, ends.seen_hi))
+    step = MARGIN * (seen_hi - seen_lo)
+    for claim, holds in (
+        (y[0] <= hi + step, True),
+        (y[0] >= lo - step, True),
+        (y[0] <= seen_hi - step, False),
+        (y[0] >= seen_lo + step, False),
+    ):
+        verdict = outrange.verify(graph, claim, (-1.0, 1.0), budget=3.0)
+        assert verdict.holds is holds, (claim, verdict, ends)

@@ -1,0 +1,135 @@
+"""Rows outside a training set: membership in every form of a box, and the answer about it."""
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange.questions.extrapolation import training_set, widened
+from outrange.questions.inputs.rows import flat_rows, members, slots_of
+from outrange.questions.inputs.sets import regions
+from questions.nets import dense_net
+
+
+pandas = pytest.importorskip("pandas")
+
+FRAME = pandas.DataFrame(
+    {"area": [20.0, 55.0, 90.0], "rooms": [1, 3, 5], "city_A": [1, 0, 1], "city_B": [0, 1, 0]}
+)
+MIXED = outrange.data_box(FRAME, whole=True)
+PLAIN = outrange.data_box(FRAME, whole=False)
+IMAGES = np.random.default_rng(0).uniform(size=(5, 4, 3))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_data_lie_in_their_box(whole):
+    box = MIXED if whole else PLAIN
+    assert box.contains(FRAME).tolist() == [True] * 3
+    assert box.contains(FRAME.assign(price=1.0)).all()
+    assert box.contains(FRAME.iloc[1]) is True
+    assert box.contains(FRAME.to_numpy(float)).all()
+    assert outrange.data_box(IMAGES).contains(IMAGES).all()
+    assert outrange.data_box(IMAGES).contains(IMAGES[0]) is True
+    assert outrange.data_box(IMAGES[:, 0, 0]).contains(IMAGES[:, 0, 0]).all()
+    parts = {"image": IMAGES, "age": np.arange(5.0)}
+    assert outrange.data_box(parts).contains(parts).all()
+    assert outrange.ball(IMAGES[0], 0.1).contains(IMAGES[0] + 0.05)
+    assert not outrange.ball({"a": 1.0}, 0.1).contains({"a": 1.2})
+
+
+@pytest.mark.parametrize(
+    ("row", "mixed", "plain"),
+    [
+        ([20, 1, 1, 0], True, True),
+        ([19.999, 1, 1, 0], False, False),
+        ([20, 1.5, 1, 0], False, True),
+        ([20, 1, 0.5, 0.5], False, True),
+        ([20, 1, 1, 1], False, True),
+        ([20, 1, 0, 0], False, True),
+    ],
+)
+def test_mixed_sets_keep_their_rules(row, mixed, plain):
+    assert MIXED.contains(row) is mixed
+    assert PLAIN.contains([row]).tolist() == [plain]
+    assert len(outrange.extrapolation(MIXED, row).outside) == (not mixed)
+
+
+def test_pairs_stay_pairs():
+    box = outrange.data_box([[0.0, 5.0], [2.0, 6.0]])
+    lo, hi = box
+    assert isinstance(box, tuple) and lo is box.lo and hi is box.hi
+    net = dense_net((2, 3, 1), ("relu", None), seed=0).graph
+    assert outrange.output_range(net, box).lo == outrange.output_range(net, (lo, hi)).lo
+
+
+def test_distances_and_shares():
+    train = [[0.0, 1.0, 7.0], [10.0, 3.0, 7.0]]
+    found = outrange.extrapolation(np.array(train), [[5, 2, 7], [-5, 2, 7], [12, 4, 6]])
+    assert found and found.count == 3 and found.outside.tolist() == [1, 2]
+    assert found.by.tolist() == [[-5, 0, 0], [2, 1, -1]]
+    assert found.shares.tolist() == [[0.5, 0, 0], [0.2, 0.5, np.inf]]
+    told = [(r["row"], r["column"]) for r in found.records()]
+    assert told == [(2, "x[2]"), (2, "x[1]"), (2, "x[0]"), (1, "x[0]")]
+    assert "constant column" in str(found) and "2 of 3 rows" in found.sentence
+    assert found.to_frame().loc[(1, "x[0]"), "by"] == -5
+    within = outrange.extrapolation(np.array(train), train)
+    assert not within and "within" in within.sentence and within.records() == []
+
+
+def test_a_broken_rule_is_named():
+    found = outrange.extrapolation(MIXED, [[20, 1, 1, 1]])
+    assert [r["column"] for r in found.records()] == ["integers, one-hot groups"]
+    assert "one-hot" in str(found)
+
+
+@pytest.mark.parametrize("box", [MIXED, PLAIN, outrange.data_box(FRAME.to_numpy(float))])
+def test_the_outer_set_holds_the_rows_and_the_set(box):
+    net = dense_net((4, 5, 2), ("relu", None), seed=1).graph
+    rows = [[100, 2, 1, 0], [10, 8, 0, 1]]
+    found = outrange.extrapolation(box, rows, model=net)
+    assert (found.outer.lo <= found.inner.lo).all() and (found.outer.hi >= found.inner.hi).all()
+    for values in net.run(np.array(rows, float)):
+        assert (found.outer.lo <= values).all() and (values <= found.outer.hi).all()
+    assert found.sources and found.model
+    wider = widened(box, np.array(rows, float))
+    assert type(wider) is type(box) and wider.contains(rows).all()
+    assert outrange.extrapolation(box, FRAME, model=net).outer is None
+
+
+def test_rows_that_break_a_rule_give_it_up():
+    wider = widened(MIXED, np.array([[20.0, 1.0, 1.0, 1.0]]))
+    assert not isinstance(wider, outrange.Mixed) and wider.contains([20, 1, 1, 1])
+
+
+def test_membership_is_that_of_the_regions():
+    rng = np.random.default_rng(3)
+    rows = np.round(rng.uniform([0, 0, 0, 0], [100, 6, 1, 1], (200, 4)) * 2) / 2
+    slots = slots_of(MIXED)
+    flat, _ = flat_rows(slots, rows)
+    expected = [
+        20 <= a <= 90 and r in (1, 2, 3, 4, 5) and (x, y) in ((0, 1), (1, 0))
+        for a, r, x, y in rows.tolist()
+    ]
+    assert members(regions(slots, MIXED), flat).tolist() == expected
+    assert 0 < sum(expected) < 200
+    assert isinstance(training_set(FRAME.to_numpy(float)), tuple)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (FRAME.drop(columns="rooms"), "`rooms` is missing"),
+        ({"area": 1.0}, "`rooms` is missing"),
+        ([[1.0, 2.0]], "shape"),
+        ([[1.0, np.nan, 1, 0]], "finite"),
+        (np.zeros((0, 4)), "At least one row"),
+        ({"area": [1.0, 2.0], "rooms": 3, "city_A": 1, "city_B": 0}, "equally many rows"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(rows, message):
+    with pytest.raises(outrange.InputError, match=message):
+        outrange.extrapolation(PLAIN, rows)
+
+
+def test_a_set_without_shapes_is_refused():
+    with pytest.raises(outrange.InputError, match="data_box"):
+        outrange.extrapolation(outrange.L2Ball([0.0, 0.0], 1.0), [[0.0, 0.0]])

@@ -1,0 +1,63 @@
+"""Boxes that the outputs of a decoder share."""
+
+import numpy as np
+
+from outrange.core import Box
+from outrange.graph import Builder, Slot
+from outrange.search.common.domain_boxes import DomainBoxes
+from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.problem import Problem
+from outrange.search.portfolio import select_search
+from outrange.search.shared_boxes import LEAST_WORK, SharedBoxSearch, shares_boxes
+
+
+def decoder(act, outputs=300, widths=(40, 60)):
+    rng = np.random.default_rng(0)
+    b = Builder([Slot("z", (2,))])
+    (x,) = b.input_values()
+    for n, m in zip((2, *widths), widths, strict=False):
+        x = b.curve(act, b.dense(x, rng.normal(size=(n, m)) / np.sqrt(n), rng.normal(size=m)))
+    weight = rng.normal(size=(widths[-1], outputs)) / np.sqrt(widths[-1])
+    return b.finish([b.curve("sigmoid", b.dense(x, weight))], ["y"])
+
+
+def problem(graph):
+    n = graph.value_size(graph.output)
+    rows = np.concatenate([np.eye(n), -np.eye(n)])
+    return Problem(graph, rows, np.zeros(2 * n), DomainBoxes.of(Box(-np.ones(2), np.ones(2))))
+
+
+def test_they_are_shared_where_there_are_many_outputs():
+    large, small = problem(decoder("relu", 1500)), problem(decoder("relu", 20))
+    assert len(large.rows) * large.small.entries >= LEAST_WORK
+    assert shares_boxes(large) and not shares_boxes(small)
+    search = select_search(large, Incumbent(large.rows, 1e-3, None, None))
+    search.advance()
+    assert any("shared boxes" in method for method in search.methods)
+
+
+def test_bounds_hold_and_close():
+    """After 1,000 boxes the mean gap is 5 % of the range seen at most; no sample is outside."""
+    for act in ("relu", "tanh"):
+        asked = problem(decoder(act))
+        incumbent = Incumbent(asked.rows, 1e-6, None, None)
+        search = SharedBoxSearch(asked, incumbent)
+        before = search.lower()
+        while incumbent.boxes < 1000:
+            assert search.advance()
+        after = search.lower()
+        assert (after >= before).all()
+        x = np.random.default_rng(1).uniform(-1, 1, (20_000, 2))
+        y = asked.graph.run(x) @ asked.rows.T
+        assert (y.min(axis=0) >= after).all()
+        gap = (incumbent.best - after) / incumbent.spread()
+        assert gap.mean() < 0.05
+
+
+def test_a_closed_search_ends():
+    asked = problem(decoder("relu", 40))
+    incumbent = Incumbent(asked.rows, 0.05, None, None)
+    search = SharedBoxSearch(asked, incumbent)
+    while not search.finished:
+        assert search.advance()
+    assert (incumbent.best - search.lower() <= incumbent.tolerance() * (1 + 1e-9)).all()
