@@ -30,4 +30,5 @@ CHECKS: dict[str, Check] = {
     "OR025": ranges.something_to_learn,
     "OR030": gradients.gets_below,
     "OR036": ranges.tells_apart,
+    "OR039": ranges.separates,
 }

@@ -68,6 +68,25 @@ def tells_apart(attack: Attack, finding: Any) -> str:
     return below_floor(attack, finding, 0) if single else ""
 
 
+def separates(attack: Attack, finding: Any) -> str:
+    """OR039: more rows right than is said, at any threshold, or a loss below the floor."""
+    which = attack.outputs_of(finding.layer)
+    if len(which) != 1:
+        return ""
+    y = np.asarray(attack.program.targets[which[0]])
+    for _ in attack.drawn():
+        out = attack.run()[which[0]].reshape(len(y), -1)
+        if out.shape[1] > 1:
+            labels = y.argmax(axis=1) if y.size == out.size else y.reshape(-1)
+            most = float((out.argmax(axis=1) == labels).mean())
+        else:
+            high, values = y.reshape(-1) > 0, out[:, 0]
+            most = max(float(((values > t) == high).mean()) for t in (-np.inf, *np.unique(values)))
+        if most > finding.cost["accuracy"] + 1e-9:
+            return f"an accuracy of {most} above {finding.cost['accuracy']}"
+    return below_floor(attack, finding, which[0])
+
+
 def not_constant(attack: Attack, finding: Any) -> str:
     """OR002: another number with other weights."""
     which, value = attack.outputs_of(finding.layer), np.ravel(finding.cost["value"])

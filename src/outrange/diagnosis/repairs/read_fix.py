@@ -140,6 +140,11 @@ def _units(match: re.Match, layer: str) -> Iterator[ModelChange]:
     yield ModelChange("units", layer, int(match.group(1)))
 
 
+def _hidden(match: re.Match, layer: str) -> Iterator[ModelChange]:
+    units, activation = match.groups()
+    yield ModelChange("hidden", layer, int(units), {"activation": activation})
+
+
 def _loss(match: re.Match, layer: str) -> Iterator[ModelChange]:
     yield ModelChange("loss", layer, match.group(1))
 
@@ -192,6 +197,7 @@ PATTERNS: tuple[tuple[re.Pattern, Callable], ...] = tuple(
         (r"\bfrom_logits=False", _one("from_logits", value=False)),
         (r"\bfrom_logits=True", _one("from_logits", value=True)),
         (r"\bunits=(\d+)", _units),
+        (r'keras\.layers\.Dense\((\d+), activation="(\w+)"\),$', _hidden),
         (r'\bDense\((\d+)(?:, (?:activation=)?"?(\w+)"?)?\)', _dense),
         (r"\bkeras\.initializers\.Constant\(([^)]*)\)", _constant_bias),
         (r'\bkernel_initializer="(\w+)"', _initializer),

@@ -16,6 +16,7 @@ from ...core.clock import read_clock
 from ...executors.pool import Pool
 from ...frontends.keras.api import keras
 from ..targets import read_targets
+from .attainable import Attainable, recommended
 from .failures import reasons
 from .objectives import labelled, optimizer_choice
 from .plan import Options, TrainingData
@@ -31,19 +32,33 @@ POINTS = 100
 SAVE_EVERY = 5.0
 """Seconds between two writes of the file."""
 
-ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "softplus", "softmax")
+ACTIVATIONS = {
+    "binary": ("sigmoid", "tanh", "relu", "softplus"),
+    "classes": ("softmax", "sigmoid", "tanh", "relu"),
+    "one_hot": ("softmax", "sigmoid", "tanh", "relu"),
+    "multi_label": ("sigmoid", "tanh", "relu", "softplus"),
+    "distribution": ("softmax", "sigmoid", "relu", "softplus"),
+    "unit_interval": ("sigmoid", "linear", "relu", "tanh", "softplus"),
+    "counts": ("exponential", "softplus", "relu", "linear"),
+    "positive": ("linear", "relu", "tanh", "softplus", "exponential"),
+    "real": ("linear", "relu", "sigmoid", "tanh", "softplus"),
+}
+"""Default activations for each kind of targets, the recommended one first."""
 
 LOSSES = {
-    "binary": ("mse", "mae", "binary_crossentropy", "hinge"),
-    "classes": ("mse", "mae", "categorical_crossentropy", "categorical_hinge"),
-    "one_hot": ("mse", "mae", "categorical_crossentropy", "categorical_hinge"),
-    "multi_label": ("mse", "mae", "binary_crossentropy", "binary_focal_crossentropy"),
-    "distribution": ("mse", "mae", "categorical_crossentropy", "kl_divergence"),
-    "unit_interval": ("mse", "mae", "binary_crossentropy", "huber"),
-    "counts": ("mse", "mae", "poisson", "log_cosh"),
+    "binary": ("binary_crossentropy", "binary_focal_crossentropy", "mse", "hinge"),
+    "classes": ("categorical_crossentropy", "categorical_focal_crossentropy", "mse",
+                "categorical_hinge"),
+    "one_hot": ("categorical_crossentropy", "categorical_focal_crossentropy", "mse",
+                "categorical_hinge"),
+    "multi_label": ("binary_crossentropy", "binary_focal_crossentropy", "mse", "mae"),
+    "distribution": ("kl_divergence", "categorical_crossentropy", "mse", "mae"),
+    "unit_interval": ("binary_crossentropy", "mse", "mae", "huber"),
+    "counts": ("poisson", "mse", "mae", "log_cosh"),
     "positive": ("mse", "mae", "msle", "log_cosh"),
     "real": ("mse", "mae", "huber", "log_cosh"),
-}
+}  # fmt: skip
+"""Default losses for each kind of targets, the recommended one first."""
 
 
 def compare(build: Callable[[Any], Any], x: Any, y: Any, **asked: Any) -> Study:
@@ -72,7 +87,9 @@ class Comparison:
         chosen = _default_optimizers() if optimizers is None else optimizers
         self.trainings = Trainings(
             build,
-            labelled(ACTIVATIONS if activations is None else activations, "activations"),
+            labelled(
+                ACTIVATIONS[targets.kind] if activations is None else activations, "activations"
+            ),
             labelled(LOSSES[targets.kind] if losses is None else losses, "losses"),
             [optimizer_choice(k, thing) for k, thing in labelled(chosen, "optimizers").items()],
             targets,
@@ -101,6 +118,8 @@ class Comparison:
             options=self.trainings.options,
             backend=f"{keras().backend.backend()} ({', '.join(engine)})",
             plan=self.plan(),
+            attainable=Attainable(groups, self.trainings.targets),
+            recommended=recommended(self.trainings, groups),
         )
 
     def plan(self) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 from ...answers.diagnosis import Finding
 from ...answers.study.trials import Reason
 from ...diagnosis import diagnose
+from ...diagnosis.context import DiagnosisContext
+from ...diagnosis.separability.problem import LinearProblem, is_fault, linear_problem
 from ...frontends.keras.api import keras
 from ...frontends.keras.training.program import read_program
 from .plan import Group, TrainingData
@@ -47,6 +49,30 @@ def _found(model: Any, optimizer: Any, objective: Any, data: TrainingData) -> li
         Reason(f.code, f.level.name, f.message, f.fix)
         for f in findings(model, data.x, objective.targets)
     ]
+
+
+def linear_problem_of(model: Any, x: Any, y: Any) -> LinearProblem | None:
+    """Read a model as a linear classifier of rows that no line separates.
+
+    Args:
+        model: Built; it is compiled anew.
+        x: The rows.
+        y: Classes: one number a row, or a row of 0 and a single 1.
+
+    Returns:
+        None if it has a hidden layer, if the rows are separable, or if they are but for noise.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.compile("sgd", "mse")
+        program = read_program(model, x, y)
+    flat_x, flat_y = keras().tree.flatten(x), keras().tree.flatten(y)
+    case = DiagnosisContext(program, flat_x, flat_y, (x, y), 0)
+    found = [linear_problem(case, loss) for loss in program.losses]
+    problem = found[0] if len(found) == 1 else None
+    if problem is None or problem.certificate is None:
+        return None
+    return problem if is_fault(case, program.losses[0], problem) else None
 
 
 def findings(model: Any, x: Any, y: Any) -> tuple[Finding, ...]:

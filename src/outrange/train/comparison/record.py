@@ -10,6 +10,7 @@ import numpy as np
 from ...answers.study.study import Study
 from ...answers.study.trials import Trial, judged
 from ...core import VERSION, InputError, Provenance
+from .attainable import Attainable
 from .objectives import Yardstick
 from .plan import Group, Options, TrainedPart
 
@@ -18,6 +19,10 @@ LEADERS = 5
 
 GOAL_SHARE = 0.95
 """Of the way from a constant prediction to the best that was reached."""
+
+
+SAME = 1e-6
+"""Accuracies are means in float32: up to so much they are the same."""
 
 
 class ComparisonRecord:
@@ -32,9 +37,12 @@ class ComparisonRecord:
         options: Options,
         backend: str,
         plan: dict[str, Any],
+        attainable: Attainable,
+        recommended: tuple[str, str],
     ) -> None:
         self.groups, self.labels, self.yardstick = list(groups), labels, yardstick
         self.goal, self.options, self.backend, self.plan = goal, options, backend, plan
+        self.attainable, self.recommended = attainable, recommended
         self.losses: list[list[np.ndarray]] = [[] for _ in groups]
         self.metrics: list[list[np.ndarray]] = [[] for _ in groups]
         self.spreads: list[np.ndarray] = [np.zeros(g.lanes) for g in groups]
@@ -119,10 +127,24 @@ class ComparisonRecord:
         last = last[np.isfinite(last)]
         base, higher = self.yardstick.baseline, self.yardstick.better == "higher"
         best = (last.max() if higher else last.min()) if last.size else base
-        if (best <= base) if higher else (best >= base):
-            # Nothing beats a constant prediction: then nothing has succeeded.
+        bar = self.bar(float(best))
+        if (best <= bar + SAME) if higher else (best >= base):
+            # Nothing beats a constant prediction, or what is proved to be out of reach of a linear
+            # model: then nothing has succeeded.
             best = 1.0 if higher and base < 1.0 else 0.0
-        return base + GOAL_SHARE * (best - base)
+        goal = base + GOAL_SHARE * (best - base)
+        return 0.5 * (bar + best) if base < bar and goal <= bar + SAME else goal
+
+    def bar(self, best: float) -> float:
+        """The metric that a training must exceed to solve the task.
+
+        Args:
+            best: The best metric of all trainings.
+        """
+        base = self.yardstick.baseline
+        if self.yardstick.function is not None or self.yardstick.name != "accuracy" or best >= 1.0:
+            return base
+        return max(base, self.attainable.accuracy)
 
     def study(self, status: str, seconds: float) -> Study:
         """Everything measured, as a study; reasons are not yet in it."""
@@ -145,6 +167,9 @@ class ComparisonRecord:
             notes.append(f"Workers were lost over these again and again, and they ended: {lost}.")
         if "one by one" in self.backend:
             notes.append("Trained one by one; on the JAX backend small models train side by side.")
+        proof = ""
+        if self.goal is None and not any(c.solved.any() for c in combinations):
+            proof = self.attainable.proof if self.bar(0.0) > self.yardstick.baseline else ""
         asked = tuple((name, str(value)) for name, value in self.plan.items())
         return Study(
             combinations=tuple(combinations),
@@ -159,6 +184,8 @@ class ComparisonRecord:
             backend=self.backend,
             notes=tuple(notes),
             plan=self.plan,
+            recommended=self.recommended,
+            proof=proof,
             provenance=Provenance("compare", VERSION, arguments=asked),
         )
 

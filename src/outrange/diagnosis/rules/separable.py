@@ -1,0 +1,170 @@
+"""OR039: a network without a hidden layer, on rows that no line separates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+
+from ...answers.diagnosis import Finding, Level
+from ...program import Loss, Program
+from ..baselines import constant
+from ..budget.row_losses import CLIPPED
+from ..context import DiagnosisContext
+from ..registry import Example, ModelAndData, Rule, register
+from ..separability.farkas import Certificate
+from ..separability.floors import LinearFloor, linear_floor
+from ..separability.problem import LinearProblem, is_fault, linear_problem
+from ..wording import at_least, at_most, entries, short
+from .equal_rows import CALLED
+
+
+LISTED = 6
+"""Rows of a certificate that a message lists."""
+
+UNITS = 16
+"""Units of the hidden layer in the fix."""
+
+MOST_BITS = 10_000
+"""Larger multipliers are left out: files hold integers in digits, whose number Python limits."""
+
+
+def _table(keras: ModuleType, targets: list[int]) -> ModelAndData:
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
+    start = keras.initializers.RandomUniform(0.1, 0.9, seed=0)
+    layer = keras.layers.Dense(1, "sigmoid", kernel_initializer=start, name="neuron")
+    model = keras.Sequential([keras.Input((2,)), layer])
+    model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy")
+    return model, x, np.array(targets, "float32")[:, None]
+
+
+@register(
+    "OR039", "no line separates the classes",
+    """A network without a hidden layer is a linear unit, or one for each class, with a monotone
+    activation or a softmax: its classes are divided by lines (planes with more features). A linear
+    program looks for weights of rows with which the margins of all rows add up to zero (Farkas);
+    for two classes, a point that is a weighted mean of rows of either class. They are verified in
+    rational numbers; if that fails, nothing is said. PROVED holds for all weights: at least one
+    row of each such set is wrong. The floor of a cross-entropy comes from the dual of logistic
+    regression, verified in the same way. It is a finding where linear scores leave half of the
+    entropy of the classes unexplained and, from 40 rows on, where a curved model explains
+    more of held-out rows; else a note, as data with noise are hardly ever separable.""",
+    Example(lambda k: _table(k, [0, 1, 1, 0]), lambda k: _table(k, [0, 0, 0, 1])),
+    Example(lambda k: _table(k, [1, 0, 0, 1]), lambda k: _table(k, [0, 1, 1, 1])),
+)  # fmt: skip
+def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Look for a certificate at each output, and for the floor of its loss."""
+    for loss in case.program.losses:
+        head = case.head(loss)
+        if head is None or (head.activation == "softmax" and head.width == 1):
+            continue
+        layer = last_weighted(case.program)
+        problem = linear_problem(case, loss) if layer else None
+        if problem is None or problem.certificate is None:
+            continue
+        note = not is_fault(case, loss, problem)
+        floor = linear_floor(case.program, loss, problem)
+        cost = _cost(problem, problem.certificate, floor)
+        y = case.targets(loss)
+        best = None if y is None else constant(loss, y, head.width)
+        if best is not None:
+            cost["constant"] = best
+        wrong = len(problem.certificates)
+        text = (
+            f"{_why(problem, problem.certificate)} At least {wrong:,} of {problem.total:,} rows "
+            f"{'is' if wrong == 1 else 'are'} wrong whatever the weights are: the accuracy is at "
+            f"most {at_most(problem.accuracy)}."
+        )
+        if floor is not None:
+            text += f" {_floor(loss, floor, best)}"
+        yield rule.found(
+            Level.PROVED, layer, text,
+            f'keras.layers.Dense({UNITS}, activation="relu"),   # a hidden layer, before '
+            f"layer {layer!r}",
+            cost=cost, note=note,
+            holds_for="all weights, computed without rounding, on these rows",
+        )  # fmt: skip
+
+
+def last_weighted(program: Program) -> str:
+    """Return the path of the last layer whose kernel is trained, or `""`."""
+    kernels = {w.layer for w in program.weights if w.trainable and len(w.shape) >= 2}
+    paths = [one.path for one in program.layers if one.path.split("/")[-1] in kernels]
+    return paths[-1] if paths else ""
+
+
+def _cost(
+    problem: LinearProblem, certificate: Certificate, floor: LinearFloor | None
+) -> dict[str, object]:
+    """Return the certificate and its bounds.
+
+    `multipliers` belong to the margins of `rows`, of their class (`classes`) over `others`. They
+    are left out if they have more than `MOST_BITS` bits.
+    """
+    rows = certificate.margins.rows
+    names = np.array(problem.names)
+    others = _others(problem, certificate)
+    cost: dict[str, object] = {
+        "rows": problem.taken[rows].tolist(),
+        "classes": names[problem.labels[rows]].tolist(),
+        "others": names[others].tolist(),
+        "wrong": len(problem.certificates),
+        "accuracy": problem.accuracy,
+    }
+    multipliers = certificate.multipliers.reduced
+    if max(m.bit_length() for m in multipliers) <= MOST_BITS:
+        cost["multipliers"] = multipliers
+    if floor is not None:
+        cost |= {"loss_floor": floor.every, "loss_floor_unclipped": floor.within}
+    return cost
+
+
+def _others(problem: LinearProblem, certificate: Certificate) -> np.ndarray:
+    """Return the wrong class of each margin of a certificate."""
+    margins, classes = certificate.margins, len(problem.names)
+    unit = np.eye(classes, dtype=np.int64)[:, :-1]
+    wrong = unit[problem.labels[margins.rows]] - margins.effects
+    return np.array([np.flatnonzero((unit == one).all(axis=1))[0] for one in wrong])
+
+
+# ---- words --------------------------------------------------------------------------------------
+
+
+def _why(problem: LinearProblem, certificate: Certificate) -> str:
+    rows, features = certificate.margins.rows, problem.x.shape[1]
+    called = {1: "threshold", 2: "line", 3: "plane"}.get(features, "hyperplane")
+    if len(problem.names) > 2:
+        return (
+            f"no linear scores separate the {len(problem.names)} classes: with positive weights, "
+            f"the margins of {_rows(problem, np.unique(rows))} add up to zero."
+        )
+    weights = certificate.multipliers.floats
+    mine = [problem.labels[rows] == c for c in (0, 1)]
+    point = weights[mine[0]] @ problem.x[rows[mine[0]]] / weights[mine[0]].sum()
+    a, b = (
+        f"{'a weighted mean of ' if m.sum() > 1 else ''}{_rows(problem, rows[m])} (class {name})"
+        for m, name in zip(mine, problem.names, strict=True)
+    )
+    return f"no {called} separates the two classes: the point {entries(point)} is {a}, and {b}."
+
+
+def _rows(problem: LinearProblem, rows: np.ndarray) -> str:
+    """Write `rows 0 and 3`, with the numbers that the rows have in the data."""
+    numbers = [str(n) for n in problem.taken[rows].tolist()]
+    if len(numbers) > LISTED:
+        return f"{len(numbers)} rows"
+    if len(numbers) == 1:
+        return f"row {numbers[0]}"
+    return f"rows {', '.join(numbers[:-1])} and {numbers[-1]}"
+
+
+def _floor(loss: Loss, floor: LinearFloor, best: float | None) -> str:
+    name = CALLED[loss.name]
+    text = f"No weights bring the {name} below {at_least(floor.every)}"
+    if floor.within > 1.01 * floor.every:
+        text += (
+            f", nor below {at_least(floor.within)} while logits stay within ±{CLIPPED:g}, where "
+            "Keras does not clip"
+        )
+    return f"{text}." if best is None else f"{text}; the best constant gives {short(best)}."

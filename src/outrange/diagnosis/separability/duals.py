@@ -1,0 +1,140 @@
+"""Lower bounds of losses of linear classifiers, from points of the dual problem.
+
+For margins `m_c = z_y - z_c` of a row the cross-entropy is `log(1 + sum exp(-m_c))`, and for any
+`q_c >= 0` with `sum q_c <= 1` it is at least `H(q) - sum q_c m_c`, where `H` is the entropy of `q`
+and `1 - sum q`. Where the weighted margins of all rows add up to zero, the loss of all rows is at
+least the sum of their entropies, whatever the weights are. The best such `q` are the wrong
+chances at the optimum.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .farkas import Certificate, certified
+from .margins import HomogeneousRows, Margins
+
+
+STEPS, DAMPED = 60, 1e-7
+"""Newton steps at most, and the weight of a ridge that keeps weights finite, a row."""
+
+ROUNDED, OFF = 1e-10, 1e-12
+"""Share of a bound that pays for the rounding of its own arithmetic, and a number a row, which pays
+for that of the chance that is left."""
+
+SCALES = np.linspace(0.05, 1.0, 20)
+"""Factors at which multipliers of a certificate are tried, in parts of the largest possible."""
+
+
+def entropies(margins: Margins, q: np.ndarray) -> np.ndarray:
+    """Compute the entropy of each row that has a margin, of its wrong chances and the chance left.
+
+    Args:
+        margins: The columns.
+        q: `(columns,)` in [0, 1].
+    """
+    rows, number = np.unique(margins.rows, return_inverse=True)
+    right = np.clip(1.0 - np.bincount(number, q, len(rows)), 0.0, 1.0)
+    return np.bincount(number, _entropy(q), len(rows)) + _entropy(right)
+
+
+def _entropy(p: np.ndarray) -> np.ndarray:
+    return np.where(p > 0, -p * np.log(np.where(p > 0, p, 1.0)), 0.0)
+
+
+def certificate_cross_entropy(certificate: Certificate) -> float:
+    """Bound the summed cross-entropy of a certificate's rows from below.
+
+    Any multiple of its multipliers is a dual point, as long as no row gets more than 1.
+    """
+    margins, q = certificate.margins, certificate.multipliers.floats
+    largest = float(np.bincount(margins.rows, q).max())
+    values = [float(entropies(margins, q / largest * s).sum()) for s in SCALES]
+    return max(0.0, max(values) * (1.0 - ROUNDED) - OFF * len(certificate.rows))
+
+
+def least_cross_entropy(margins: Margins, labels: np.ndarray, classes: int) -> float:
+    """Bound the mean cross-entropy of all rows from below; 0 where nothing is proved.
+
+    Args:
+        margins: Of all rows and wrong classes.
+        labels: `(n,)` class numbers.
+        classes: Number of classes.
+    """
+    chances = _fitted(margins, labels, classes)
+    wrong = np.nonzero(np.arange(classes) != labels[:, None])
+    q = chances[wrong]
+    right = chances[np.arange(len(labels)), labels][margins.rows]
+    point = certified(margins, q, np.minimum(q, right))
+    if point is None:
+        return 0.0
+    whole, unit = point.multipliers.whole, point.multipliers.denominator
+    totals = np.zeros(len(labels), object)
+    np.add.at(totals, point.margins.rows, whole)
+    if any(total > unit for total in totals):
+        return 0.0
+    found = entropies(point.margins, point.multipliers.floats).sum() / len(labels)
+    return max(0.0, float(found) * (1.0 - ROUNDED) - OFF)
+
+
+def _fitted(margins: Margins, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Fit a logistic regression by damped Newton steps, and return its chances `(n, classes)`."""
+    x = margins.points.scaled
+    width, free, ridge = x.shape[1], classes - 1, DAMPED * len(x)
+    hot = np.eye(classes)[labels]
+    w = np.zeros((free, width))
+
+    def state(w: np.ndarray) -> tuple[float, np.ndarray]:
+        z = np.concatenate([x @ w.T, np.zeros((len(x), 1))], axis=1)
+        z = z - z.max(axis=1, keepdims=True)
+        logs = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+        return float(0.5 * ridge * np.square(w).sum() - (hot * logs).sum()), np.exp(logs)
+
+    loss, p = state(w)
+    for _ in range(STEPS):
+        slope = (p - hot)[:, :free].T @ x + ridge * w
+        curve = np.empty((free, width, free, width))
+        for a in range(free):
+            for b in range(free):
+                weight = p[:, a] * ((a == b) - p[:, b])
+                curve[a, :, b, :] = (x * weight[:, None]).T @ x
+        square = curve.reshape(free * width, -1) + ridge * np.eye(free * width)
+        step = np.linalg.solve(square, slope.reshape(-1)).reshape(w.shape)
+        gain = float((slope * step).sum())
+        if gain <= 1e-12 * max(loss, 1.0):
+            break
+        size = 1.0
+        while size > 1e-6:
+            lower, chances = state(w - size * step)
+            if lower <= loss - 0.1 * size * gain:
+                break
+            size *= 0.5
+        else:
+            break
+        w, loss, p = w - size * step, lower, chances
+    return p
+
+
+def least_squares(points: HomogeneousRows, y: np.ndarray) -> float:
+    """Bound the mean squared error of a linear unit from below; 0 where nothing is proved.
+
+    A vector `r` at right angles to all features and to the ones makes `|z - y|^2` at least
+    `(r . y)^2 / |r|^2` (Cauchy-Schwarz); the best one is what least squares leave.
+
+    Args:
+        points: The rows.
+        y: `(n,)` targets.
+    """
+    count = len(y)
+    sums = Margins(points, np.arange(count), np.ones((count, 1), np.int64))
+    left = y - sums.scaled.T @ np.linalg.lstsq(sums.scaled.T, y, rcond=None)[0]
+    exact = sums.exact(left, np.ones(count))
+    if exact is None:
+        return 0.0
+    r = exact.floats
+    size = float(np.square(r).sum())
+    if size == 0.0:
+        return 0.0
+    # What is rounded in the product may be as large as its parts, if they cancel.
+    product = abs(float(r @ y)) - 1e-12 * float(np.abs(r) @ np.abs(y))
+    return max(product, 0.0) ** 2 / size / count * (1.0 - ROUNDED)

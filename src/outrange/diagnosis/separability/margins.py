@@ -1,0 +1,196 @@
+"""Margins of linear classifiers, and multipliers in integers under which they add up to zero.
+
+A linear unit of each class gives a row `x` the scores `z = W x + b`. The row is right if the margin
+`z_y - z_c` is above 0 for every wrong class `c`. Multipliers `m >= 0`, not all 0, with
+
+    sum over (row, wrong class) of m * (e_y - e_c) (x, 1)^T = 0
+
+prove that no `W` and `b` do that for all rows (Farkas): the weighted margins would add up to a
+number above 0, and they add up to 0 whatever `W` and `b` are. A single unit with a threshold is
+the case of two classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, reduce
+from math import gcd
+
+import numpy as np
+
+from ...ops.numerics.balls import solve_integers
+from ...search.gradients.exact_affine import integers
+
+
+BITS = 50
+"""Multipliers are rounded to multiples of two to minus this power before they are repaired."""
+
+DEPENDENT = 1e-9
+"""Part of its length that a column adds to those before it, up to which it counts as a sum."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExactMultipliers:
+    """Multipliers of margins as exact fractions: `whole / denominator`.
+
+    Args:
+        whole: `(columns,)` Python integers.
+        denominator: Above 0.
+    """
+
+    whole: np.ndarray
+    denominator: int
+
+    @cached_property
+    def floats(self) -> np.ndarray:
+        """`(columns,)` float64, each within one rounding."""
+        return np.array([float(Fraction(int(w), self.denominator)) for w in self.whole])
+
+    @property
+    def reduced(self) -> list[int]:
+        """The same proportions in the smallest integers."""
+        divisor = reduce(gcd, (int(w) for w in self.whole), 0)
+        return [int(w) // max(divisor, 1) for w in self.whole]
+
+
+@dataclass(frozen=True, eq=False)
+class HomogeneousRows:
+    """Rows with a 1 at their end.
+
+    Args:
+        values: `(n, d + 1)` float64.
+    """
+
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> HomogeneousRows:
+        """Append the 1.
+
+        Args:
+            x: `(n, d)`.
+        """
+        return cls(np.concatenate([x, np.ones((len(x), 1))], axis=1))
+
+    @cached_property
+    def scaled(self) -> np.ndarray:
+        """`(n, d + 1)`: centered features of deviation 1 (an invertible map)."""
+        x = self.values[:, :-1]
+        spread = x.std(axis=0)
+        x = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        return np.concatenate([x, np.ones((len(x), 1))], axis=1)
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """`(n, d + 1)` Python integers: each column times a power of two (an invertible map)."""
+        return np.stack([integers(column)[0] for column in self.values.T], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Margins:
+    """One column for each row and wrong class: `effects[j] (x) points[rows[j]]`.
+
+    Invertible maps of the points leave the multipliers as they are, so that each computation takes
+    the points as it likes.
+
+    Args:
+        points: All rows.
+        rows: `(columns,)`: the row of each margin.
+        effects: `(columns, t)` integers: how the margin reads the scores.
+    """
+
+    points: HomogeneousRows
+    rows: np.ndarray
+    effects: np.ndarray
+
+    @classmethod
+    def of_classes(cls, x: np.ndarray, labels: np.ndarray, classes: int) -> Margins:
+        """Make the margins of rows against all their wrong classes.
+
+        Adding one number to all scores of a row changes no margin, so the last class has score 0.
+
+        Args:
+            x: `(n, d)`.
+            labels: `(n,)` class numbers.
+            classes: Number of classes.
+        """
+        row, wrong = np.nonzero(np.arange(classes) != labels[:, None])
+        unit = np.eye(classes, dtype=np.int64)[:, :-1]
+        return cls(HomogeneousRows.of(x), row, unit[labels[row]] - unit[wrong])
+
+    @property
+    def equations(self) -> int:
+        """Number of sums that must be zero."""
+        return self.points.values.shape[1] * self.effects.shape[1]
+
+    def of(self, keep: np.ndarray) -> Margins:
+        """Select some of the columns."""
+        return Margins(self.points, self.rows[keep], self.effects[keep])
+
+    @cached_property
+    def scaled(self) -> np.ndarray:
+        """`(equations, columns)`: the columns, of scaled points."""
+        points = self.points.scaled[self.rows]
+        return (self.effects[:, :, None] * points[:, None, :]).reshape(len(self.rows), -1).T
+
+    def sums(self, whole: np.ndarray) -> np.ndarray:
+        """Compute the weighted sums `(d + 1, t)` of the columns exactly, with integer weights."""
+        used = np.flatnonzero(whole)
+        weights = np.zeros((len(self.points.values), self.effects.shape[1]), object)
+        np.add.at(weights, self.rows[used], self.effects[used].astype(object) * whole[used, None])
+        rows = np.unique(self.rows[used])
+        return self.points.whole[rows].T @ weights[rows]
+
+    def exact(self, near: np.ndarray, room: np.ndarray) -> ExactMultipliers | None:
+        """Find multipliers close to float64 ones with weighted sums of exactly zero.
+
+        The float64 ones are rounded to multiples of `2**-BITS`. Those of independent columns are
+        then corrected by the exact solution of a linear system. The sums are computed once more in
+        integers at the end, so that nothing rests on how the columns were chosen.
+
+        Args:
+            near: `(columns,)`.
+            room: `(columns,)`: how far each may be moved; those with most room are corrected.
+
+        Returns:
+            None if the sums cannot be made zero. Signs are not checked.
+        """
+        whole = np.array([round(float(v) * 2.0**BITS) for v in near], object)
+        basis = self._basis(room)
+        columns = self._columns(basis)
+        left = self.sums(whole).reshape(-1)
+        # The normal equations have one solution wherever the columns are independent.
+        square = columns @ columns.T
+        solved = solve_integers(square.tolist(), (-(columns @ left)).tolist())
+        if solved is None:
+            return None
+        numerators, denominator = solved
+        whole = whole * denominator
+        whole[basis] += np.array(numerators, object)
+        if np.any(self.sums(whole) != 0) or not np.any(whole != 0):
+            return None
+        return ExactMultipliers(whole, denominator << BITS)
+
+    def _columns(self, chosen: np.ndarray) -> np.ndarray:
+        """Return columns `(chosen, equations)` in integers."""
+        points = self.points.whole[self.rows[chosen]]
+        effects = self.effects[chosen].astype(object)
+        return (points[:, :, None] * effects[:, None, :]).reshape(len(chosen), -1)
+
+    def _basis(self, room: np.ndarray) -> np.ndarray:
+        """Choose independent columns, those with most room first (pivoted Gram-Schmidt)."""
+        left = self.scaled * room
+        chosen: list[int] = []
+        sizes = np.square(left).sum(axis=0)
+        least = DEPENDENT**2 * float(sizes.max(initial=0.0))
+        for _ in range(min(left.shape)):
+            pivot = int(np.argmax(sizes))
+            if sizes[pivot] <= least:
+                break
+            chosen.append(pivot)
+            direction = left[:, pivot] / np.sqrt(sizes[pivot])
+            left = left - np.outer(direction, direction @ left)
+            left[:, chosen] = 0.0
+            sizes = np.square(left).sum(axis=0)
+        return np.array(chosen, np.int64)

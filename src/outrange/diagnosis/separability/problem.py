@@ -1,0 +1,210 @@
+"""Programs that are one linear unit, or one a class, and their rows as classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...ops import Affine, Rearrange
+from ...program import Head, Loss, Program
+from ..context import DiagnosisContext
+from .duals import least_cross_entropy
+from .farkas import Certificate, disjoint_certificates, find_certificate
+from .margins import Margins
+
+
+MONOTONE = frozenset(
+    "linear sigmoid hard_sigmoid log_sigmoid tanh hard_tanh relu relu6 leaky_relu elu celu selu "
+    "softplus softsign exponential".split()
+)
+"""Activations that never decrease: a threshold after one is a threshold before it."""
+
+AFFINE_STEPS = frozenset(
+    "ConvertToTensor Cast Reshape Transpose ExpandDims Squeeze GetItem Pad Repeat Concatenate "
+    "Stack Matmul Einsum Conv ConvTranspose DepthwiseConv SeparableConv AveragePool Mean Sum Add "
+    "Subtract Multiply Negative Rescaling Normalization BatchNorm".split()
+)
+"""Operations that are affine in the data whatever the weights are, if they are for some."""
+
+WORK = 100_000
+"""Entries of the linear program: beyond, rows drawn at random stand for the data."""
+
+
+LOST = 0.5
+"""Share of the entropy of the classes that linear scores must leave unexplained for a finding."""
+
+BEND = 0.15
+"""Share of the variance that a curved model must explain beyond a linear one, on held-out rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinearProblem:
+    """Rows and classes of a linear classifier.
+
+    Args:
+        x: `(n, d)`: rows as the model gets them.
+        labels: `(n,)` numbers of the classes that occur, from 0.
+        names: Their targets.
+        taken: `(n,)`: the rows of the data that these are.
+        total: Rows of the data.
+    """
+
+    x: np.ndarray
+    labels: np.ndarray
+    names: tuple[int, ...]
+    taken: np.ndarray
+    total: int
+
+    @cached_property
+    def margins(self) -> Margins:
+        """One for each row and wrong class."""
+        return Margins.of_classes(self.x, self.labels, len(self.names))
+
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """A proof that these rows are not separable, if one is found."""
+        return find_certificate(self.margins)
+
+    @cached_property
+    def certificates(self) -> list[Certificate]:
+        """Proofs without a common row: in each of them a row is wrong."""
+        first = self.certificate
+        return [] if first is None else disjoint_certificates(self.margins, first)
+
+    @property
+    def accuracy(self) -> float:
+        """An upper bound of the accuracy over all rows of the data."""
+        return 1.0 - len(self.certificates) / self.total
+
+    @cached_property
+    def cross_entropy(self) -> float:
+        """A lower bound of the mean cross-entropy over these rows, without clips."""
+        return least_cross_entropy(self.margins, self.labels, len(self.names))
+
+    @cached_property
+    def lost(self) -> float:
+        """Share of the entropy of the classes that linear scores cannot explain.
+
+        The entropy that rows leave which are equal is not counted: no network explains it.
+        """
+        groups = np.unique(self.x, axis=0, return_inverse=True)[1].reshape(-1)
+        every = conditional_entropy(self.labels, groups)
+        whole = conditional_entropy(self.labels, np.zeros(len(groups), np.int64))
+        return max(0.0, self.cross_entropy - every) / max(whole - every, 1e-12)
+
+
+def conditional_entropy(labels: np.ndarray, groups: np.ndarray) -> float:
+    """Compute the mean entropy of the labels within groups of rows, in nats."""
+    counts = np.zeros((int(groups.max()) + 1, int(labels.max()) + 1))
+    np.add.at(counts, (groups, labels), 1.0)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    logs = np.log(np.where(shares > 0, shares, 1.0))
+    return float(-(counts * logs).sum() / len(labels))
+
+
+def linear_problem(case: DiagnosisContext, loss: Loss) -> LinearProblem | None:
+    """Read a program as a linear classifier of its rows.
+
+    Args:
+        case: A program with its data.
+        loss: The loss of the output.
+
+    Returns:
+        None where the network is not linear up to a last monotone activation or softmax, where the
+        targets are no classes, or where the program cannot be followed.
+    """
+    program, head, y = case.program, case.head(loss), case.targets(loss)
+    if head is None or y is None or not is_linear(program, loss.output) or case.mixed:
+        return None
+    labels = _labels(loss, head, y, program.outputs[loss.output][1])
+    x = case.seen
+    with np.errstate(all="ignore"):
+        plain = case.sound_rows.all() and bool((x == x.astype(np.float32)).all())
+    if labels is None or not plain:
+        return None
+    names, numbers = np.unique(labels, return_inverse=True)
+    if len(names) < 2:
+        return None
+    count = WORK // ((x.shape[1] + 1) * (len(names) - 1) ** 2)
+    taken = np.arange(len(x))
+    if count < len(x):
+        taken = np.sort(np.random.default_rng(0).permutation(len(x))[:count])
+    kept, classes = np.unique(numbers[taken], return_inverse=True)
+    if len(kept) < 2:
+        return None
+    named = tuple(int(names[k]) for k in kept)
+    return LinearProblem(x[taken], classes.reshape(-1), named, taken, len(x))
+
+
+def is_fault(case: DiagnosisContext, loss: Loss, problem: LinearProblem) -> bool:
+    """Return whether a curve is missing, and not only noise in the data.
+
+    Args:
+        case: The program.
+        loss: The loss of the output.
+        problem: Not separable.
+    """
+    if problem.lost < LOST:
+        return False
+    signal = case.trials.signal_of(loss)
+    if signal is None:
+        return True
+    return signal.explained > max(signal.linear, 0.0) ** 2 + BEND
+
+
+def is_linear(program: Program, output: int) -> bool:
+    """Return whether an output is affine in the inputs up to its last activation, for all weights.
+
+    Args:
+        program: What was read.
+        output: Its number.
+    """
+    part, head = program.whole, program.heads[output]
+    known = head.activation in MONOTONE or head.activation == "softmax"
+    if part is None or not known or head.dropped or program.own_chance or part.unknown:
+        return False
+    tensor = head.logits if head.logits is not None else program.output_tensors[output]
+    if tensor not in part.places or (head.logits is None and head.activation != "linear"):
+        return False
+    behind = part.written.behind(part.places[tensor])
+    nodes = [part.written.nodes[v - 1] for v in behind if v]
+    if not all(isinstance(node.op, Affine | Rearrange) for node in nodes):
+        return False
+    makers = {t: step for step in program.steps for t in step.gives}
+    waiting, seen = [tensor], {tensor}
+    while waiting:
+        step = makers.get(waiting.pop())
+        if step is None:
+            continue
+        if step.kind not in AFFINE_STEPS or step.opaque or not step.inside:
+            return False
+        for t in (*step.reads, *step.blocked):
+            if t not in seen:
+                seen.add(t)
+                waiting.append(t)
+    path = {layer.path for layer in program.layers if layer.after in seen}
+    return all(
+        layer.dtype in ("float32", "float64") for layer in program.layers if layer.path in path
+    )
+
+
+def _labels(loss: Loss, head: Head, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Class of each row; None if the targets are no classes that this head decides between."""
+    width = int(np.prod(shape))
+    if width == 1:
+        flat = y.reshape(-1)
+        twofold = bool(np.isin(flat, (0, 1)).all() or np.isin(flat, (-1, 1)).all())
+        return flat.astype(np.int64) if flat.size == len(y) and twofold else None
+    scores = head.activation == "softmax" or (head.activation == "linear" and loss.from_logits)
+    if not scores or head.width != width or head.axis != -1 or shape != (width,):
+        return None
+    if loss.name == "sparse_categorical_crossentropy":
+        flat = y.reshape(-1)
+        whole = flat.size == len(y) and (flat == np.floor(flat)).all()
+        fits = whole and flat.min() >= 0 and flat.max() < width
+        return flat.astype(np.int64) if fits and "ignore_class" not in loss.options else None
+    if y.shape != (len(y), width) or not np.isin(y, (0, 1)).all():
+        return None
+    return y.argmax(axis=1) if (y.sum(axis=1) == 1).all() else None
