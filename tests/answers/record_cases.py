@@ -10,8 +10,10 @@ from outrange.answers.advice import Advice, Choice
 from outrange.answers.answer import Cost
 from outrange.answers.bad_inputs import BadInputs
 from outrange.answers.counterexamples import Counterexamples
+from outrange.answers.curves.robustness_curve import RobustnessCurve
 from outrange.answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
 from outrange.answers.diagnosis import Diagnosis, Finding, Level
+from outrange.answers.extrapolation.extrapolation import Extrapolation
 from outrange.answers.loops import Loop, LoopTrajectory, Pipe
 from outrange.answers.loops.pipe import Invariant
 from outrange.answers.loops.trajectory import LoopZone
@@ -303,8 +305,12 @@ def robustnesses() -> dict[str, Robustness]:
         "interrupted": replace(
             plain, lo=0.0, hi=np.inf, adversarial=None, status="interrupted", norm="1"
         ),
+        "image": replace(
+            plain, x=np.full((8, 8, 1), 0.5), clip=None,
+            adversarial=counterexample(x=np.full((8, 8, 1), 1.5), flat_x=np.full(64, 1.5)),
+        ),
         "hostile": replace(plain, model=HOSTILE, claim=HOSTILE),
-    }
+    }  # fmt: skip
 
 
 def counterexample_lists() -> dict[str, Counterexamples]:
@@ -339,6 +345,21 @@ def robust_accuracies() -> dict[str, RobustAccuracy]:
         ),
         "hostile": replace(plain, model=HOSTILE),
     }  # fmt: skip
+
+
+def robustness_curves() -> dict[str, RobustnessCurve]:
+    cases = robust_accuracies()
+
+    def of(name):
+        return RobustnessCurve((replace(cases[name], eps=0.0), replace(cases["plain"], eps=0.5)))
+
+    return {
+        "plain": of("plain"),
+        "one": RobustnessCurve((cases["plain"],)),
+        "nothing": of("nothing"),
+        "interrupted": of("interrupted"),
+        "hostile": of("hostile"),
+    }
 
 
 def advices() -> dict[str, Advice]:
@@ -482,12 +503,35 @@ def loop_reach_sets() -> dict[str, LoopReachSets]:
     }
 
 
+def extrapolations() -> dict[str, Extrapolation]:
+    def of(values, *, names=("area", "rooms"), hi=(90.0, 5.0), **changes):
+        values = np.array(values, np.float64).reshape(-1, len(names))
+        lo, hi = np.zeros(len(names)), np.array(hi)
+        answer = Extrapolation(
+            "", names, lo, hi, len(values) + 2, np.arange(len(values)), values,
+            over=InputDomain(names, lo, hi),
+        )  # fmt: skip
+        return replace(answer, **changes)
+
+    beyond = {"model": "price", "inner": output_range(2), "outer": output_range(2, "time", 0.5)}
+    return {
+        "some": of([[100.0, 6.0], [-1.0, 2.0]]),
+        "none": of([]),
+        "a model": of([[100.0, 6.0]], **beyond),
+        "a rule": of([[50.0, 2.0]]),
+        "constant column": of([[100.0, 1e-300]], hi=(90.0, 0.0)),
+        "many": of(np.linspace(91, 1e9, 300)),
+        "hostile": of([[100.0, 6.0]], names=(HOSTILE, "b"), **beyond | {"model": HOSTILE}),
+    }
+
+
 KINDS = {
     Range: ranges, SampledRange: sampled, Summary: summaries, Verdict: verdicts, Optimum: optima,
     BadInputs: bad_inputs, Diagnosis: diagnoses, DeadStart: dead_starts, Monotone: monotones,
     Robustness: robustnesses, Counterexamples: counterexample_lists,
     RobustAccuracy: robust_accuracies, Advice: advices, Study: studies,
     Loop: loops, ReachSet: reach_sets, LoopReachSets: loop_reach_sets,
+    Extrapolation: extrapolations, RobustnessCurve: robustness_curves,
 }  # fmt: skip
 """Record type to its instances by name."""
 

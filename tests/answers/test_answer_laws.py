@@ -373,7 +373,10 @@ def test_titles_state_the_result(pyplot):
 def test_a_lipschitz_constant_is_of_the_set_and_not_of_an_input(count, said, pyplot):
     steepest = output_range(count, subject="lipschitz", tol=0.01)
     told = " ".join(steepest.plot().figure.get_suptitle().split())
-    assert told == f"{said} {steepest.hi.max():.6g} (exact to 0.01)"
+    begin, end = f"{said} ", " (exact to 0.01)"
+    assert told.startswith(begin) and told.endswith(end)
+    shown = float(told[len(begin) : -len(end)])
+    assert steepest.hi.max() <= shown == pytest.approx(steepest.hi.max(), rel=1e-5)
     pyplot.close("all")
 
 
@@ -416,3 +419,18 @@ def test_what_is_said_of_an_order_is_said_once():
     text = str(record)
     assert text.count(record.order.claim) == 1
     assert text.count(record.warrant.name) == 1
+
+
+def test_robustness_of_an_image_is_drawn_as_images(pyplot):
+    cases = KINDS[outrange.Robustness]()
+    image = cases["image"]
+    assert len(image.plot().figure.axes) >= 3
+    assert len(image.plot_distances().figure.axes) == 1
+    assert "`clip=(0, 1)`" in str(image) and "clip=" not in str(cases["exact"])
+    assert "`clip=(0, 1)`" not in str(dataclasses.replace(image, clip=(0.0, 1.0)))
+    pyplot.close("all")
+
+
+def test_one_open_input_is_in_the_singular():
+    plain = KINDS[outrange.RobustAccuracy]()["plain"]
+    assert "Of 1 open input nothing" in str(plain)

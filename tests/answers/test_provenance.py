@@ -68,6 +68,7 @@ QUESTIONS = {
     "verify": lambda net: outrange.verify(net, "y[0] <= 100", (0, 1)),
     "counterexamples": lambda net: outrange.counterexamples(net, "y[0] <= 100", (0, 1)),
     "bad_inputs": lambda net: outrange.bad_inputs(net, "y[0] <= 100", (0, 1)),
+    "extrapolation": lambda net: outrange.extrapolation(np.eye(2), [[2.0, 0.0]], model=net),
     "minimize": lambda net: outrange.minimize(net, outrange.y[0], (0, 1)),
     "maximize": lambda net: outrange.maximize(net, outrange.y[0], (0, 1)),
     "monotone": lambda net: outrange.monotone(net, (0, 1)),

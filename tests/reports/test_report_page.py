@@ -55,7 +55,8 @@ def written(files):
     """The page of the command, with everything."""
     done = report(
         files, "--data", "rows.csv", "--target", "class", "--names", "speed,angle,load",
-        "--unit", "speed", "m/s", "--property", "y[0] <= 100", "--property", "y.argmax() == 0",
+        "--units", "speed=m/s", "--title", "Two classes",
+        "--property", "y[0] <= 100", "--property", "y.argmax() == 0",
         "--time", "200", "-o", "page.html",
     )  # fmt: skip
     assert done.returncode in (0, 3), done.stderr
@@ -65,10 +66,11 @@ def written(files):
 def test_the_command_writes_the_page_and_says_what_is_in_it(written):
     path, done = written
     page = path.read_text()
-    assert "Properties: 1 HOLDS, 1 VIOLATED" in done.stdout
+    assert "Properties: of 2: 1 proved, 1 broken" in done.stdout
     assert done.stderr == ""
     assert "outrange report small.keras --data rows.csv --target class" in page
-    assert "m/s" in page and "Robust accuracy of small" in page and "Diagnosis of small" in page
+    assert "<h1>Two classes</h1>" in page and "m/s" in page
+    assert "How many decisions stay right" in page and "Diagnosis of small" in page
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ class Answer(ABC):
         over: The input set it is about; None where it is about none, or that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
         certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+        late: By how much a time limit was exceeded, or which effort ended the search.
     """
 
     sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)

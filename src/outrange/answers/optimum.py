@@ -13,7 +13,7 @@ from .range import STATUSES
 from .render.diagrams import plot_line
 from .render.document import GOOD, OPEN, Document, Paragraph, Table
 from .render.style import CLAIM, PALE_SEEN, SEEN, TONES
-from .render.text import clipped_name, number, point
+from .render.text import bound, clipped_name, number, point
 from .tables.help import what_helps
 
 
@@ -49,7 +49,7 @@ class Optimum(Answer):
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
         certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+        late: By how much a time limit was exceeded, or which effort ended the search.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -111,7 +111,8 @@ class Optimum(Answer):
     def __repr__(self) -> str:
         if self.status == "infeasible":
             return f"Optimum({self._form}: {self.reason}, {self.warrant.name})"
-        ends = f"{number(self.value)}" if self.is_exact else f"[{self.lo:.6g}, {self.hi:.6g}]"
+        ends = f"[{bound(self.lo, -1)}, {bound(self.hi, 1)}]"
+        ends = number(self.value) if self.is_exact else ends
         return f"Optimum({self._form} = {ends}, {self.reason}, {self.warrant.name})"
 
     @property
@@ -137,7 +138,7 @@ class Optimum(Answer):
             return f"The {word} value is {number(self.value)} ({self.reason})."
         seen = f"the {word} seen is {number(self.value)}" if self.at is not None else "none is seen"
         beyond = "below" if self.sense == "min" else "above"
-        known = f"none is {beyond} {number(self.bound)} (proved)"
+        known = f"none is {beyond} {bound(self.bound, -1 if beyond == 'below' else 1)} (proved)"
         known = known if np.isfinite(self.bound) else "nothing is proved yet"
         return f"{seen[0].upper()}{seen[1:]}; {known}."
 

@@ -14,7 +14,7 @@ from .answer import Answer, Cost
 from .render.document import Document
 from .render.plot import plot_bars
 from .render.scaled import are_mixed, plot_scaled
-from .render.text import clipped_name, entry_names, number, short, tidy, vector
+from .render.text import clipped_name, entry_names, number, outward, short, vector
 from .tables.entries import check_entries, entry_index, part_name, picked
 from .tables.overview import bars
 from .tables.range_document import MOST_GAP, SUBJECTS, range_document, steepest
@@ -80,7 +80,7 @@ class Range(Answer):
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
         certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+        late: By how much a time limit was exceeded, or which effort ended the search.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -235,9 +235,9 @@ class Range(Answer):
         return "real-valued network with the stored weights"
 
     def shown(self) -> tuple[np.ndarray, np.ndarray]:
-        """`lo` and `hi` rounded for display."""
+        """`lo` and `hi` rounded for display: outward, so that they are bounds still."""
         scale = np.maximum(np.abs(self.lo), np.abs(self.hi))
-        return tidy(self.lo, scale), tidy(self.hi, scale)
+        return outward(self.lo, scale, -1), outward(self.hi, scale, 1)
 
     def __repr__(self) -> str:
         lo, hi = self.shown()

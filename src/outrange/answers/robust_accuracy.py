@@ -64,7 +64,7 @@ class RobustAccuracy(Answer):
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
         certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+        late: By how much a time limit was exceeded, or which effort ended the search.
 
     Raises:
         OutrangeError: Status and evidence do not fit.
@@ -175,8 +175,8 @@ class RobustAccuracy(Answer):
             ""
             if not left
             else (
-                f"Of {left:,} open inputs nothing is proved, and no attack is known. What would "
-                "help: more time for each (`each=`), or a smaller radius."
+                f"Of {left:,} open input{'s' * (left > 1)} nothing is proved, and no attack is "
+                "known. What would help: more time for each (`each=`), or a smaller radius."
             )
         )
         blocks = (Table(head, rows, "lrrrl"), Paragraph(helps))

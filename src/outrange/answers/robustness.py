@@ -11,8 +11,10 @@ from ..core import OutrangeError, Warrant
 from .answer import Answer, Cost
 from .render.diagrams import plot_line
 from .render.document import BAD, GOOD, OPEN, Document, Paragraph
+from .render.images import Triple, is_picture
+from .render.plot import plot_images, titled
 from .render.style import AXIS, TONES
-from .render.text import clipped_name, entry_names, number, point, short
+from .render.text import bound, clipped_name, entry_names, number, point, short
 from .verdict import LONGEST_CLAIM, Counterexample
 
 
@@ -68,7 +70,7 @@ class Robustness(Answer):
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
         certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+        late: By how much a time limit was exceeded, or which effort ended the search.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -124,12 +126,12 @@ class Robustness(Answer):
             return "The input itself breaks the property."
         if not np.isfinite(self.hi):
             return (
-                f"Proved within {name} distance {number(self.lo)}; no input seen breaks it "
+                f"Proved within {name} distance {bound(self.lo, -1)}; no input seen breaks it "
                 "further away."
             )
         return (
-            f"Proved within {name} distance {number(self.lo)}; "
-            f"broken at distance {number(self.hi)}."
+            f"Proved within {name} distance {bound(self.lo, -1)}; "
+            f"broken at distance {bound(self.hi, 1)}."
         )
 
     @property
@@ -138,7 +140,8 @@ class Robustness(Answer):
         return NORMS[self.norm] if self.scale is None else f"scaled {NORMS[self.norm]}"
 
     def __repr__(self) -> str:
-        ends, claim = f"lo={number(self.lo)}, hi={number(self.hi)}", clipped_name(self.claim, 60)
+        ends = f"lo={bound(self.lo, -1)}, hi={bound(self.hi, 1)}"
+        claim = clipped_name(self.claim, 60)
         return f"Robustness({claim!r}, norm {self.norm}, {ends}, {self.reason})"
 
     def records(self) -> list[dict[str, Any]]:
@@ -156,7 +159,7 @@ class Robustness(Answer):
         reason = "" if self.status == "broken" else f"{self.reason[:1].upper()}{self.reason[1:]}; "
         standing = f"{reason}{self.warrant.name}, {self.cost}."
         told = f"\n{self.reading}" if self.reading else ""
-        helps = f"{self._advice()}{self._units()}"
+        helps = f"{self._advice()}{self._units()}{self._limits()}"
         said = Paragraph(f"{self.sentence}{self._nearest()}\n{standing}{told}{helps}")
         tone = {"broken": BAD, "exact": GOOD, "never": GOOD}.get(self.status, OPEN)
         return Document(f"Robustness of {self.model}", self.claim, (said,), tone)
@@ -165,8 +168,8 @@ class Robustness(Answer):
         """What would help, where the radius is not known."""
         if self.status not in ("time", "memory", "interrupted", "rounding"):
             return ""
-        where = f"Between {number(self.lo)} and {number(self.hi)}"
-        where = where if np.isfinite(self.hi) else f"Beyond {number(self.lo)}"
+        where = f"Between {bound(self.lo, -1)} and {bound(self.hi, 1)}"
+        where = where if np.isfinite(self.hi) else f"Beyond {bound(self.lo, -1)}"
         return (
             f"\n{where} nothing is proved and nothing "
             "seen. What would help: more time (`time_limit=`), or a larger `tol=`."
@@ -207,7 +210,42 @@ class Robustness(Answer):
             '(`"std"`: standard deviations of `data=`).'
         )
 
+    def _limits(self) -> str:
+        """Suggest limits where a picture in [0, 1] is broken outside of [0, 1]."""
+        found = self.adversarial
+        if self.clip is not None or found is None or isinstance(self.x, dict):
+            return ""
+        left = found.flat_x.min() < 0 or found.flat_x.max() > 1
+        if not left or not is_picture(self.x) or self.x.min() < 0 or self.x.max() > 1:
+            return ""
+        return (
+            "\nAll entries of the input lie in [0, 1], and some of the broken one do not: "
+            "`clip=(0, 1)` keeps to these limits."
+        )
+
     def plot(self, ax: Any = None) -> Any:
+        """Draw an image, the perturbation that breaks it and the result; else the distances.
+
+        Args:
+            ax: Matplotlib axes to draw the distances on; a new figure if None.
+
+        Returns:
+            The axes, of an image the first of three.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        found, x = self.adversarial, self.x
+        is_drawn = ax is None and found is not None and not isinstance(x, dict) and is_picture(x)
+        if found is None or isinstance(x, dict) or not is_drawn:
+            return self.plot_distances(ax)
+        then = f"broken at {bound(self.hi, 1)}"
+        triple = Triple(x, np.reshape(np.asarray(found.x), x.shape), "the input", then, self.clip)
+        return titled(
+            plot_images([triple]).axes[0], f"{self.sentence} {clipped_name(self.claim, 60)}"
+        )
+
+    def plot_distances(self, ax: Any = None) -> Any:
         """Draw which distances are proved safe, which are broken, and what is open between.
 
         Args:

@@ -29,7 +29,9 @@ def report(
     clip: tuple[float, float] | None = None,
     samples: int = 100,
     names: Sequence[str] | None = None,
-    units: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | str | None = None,
+    output_names: Sequence[str] | str | None = None,
+    title: str | None = None,
     standard: str | None = None,
     time_limit: float = 60.0,
     seed: int = 0,
@@ -39,10 +41,12 @@ def report(
 ) -> Report:
     """Report on a model: one self-contained page for a colleague, a reviewer or an auditor.
 
-    The model and its hash, the input set, the ranges of the outputs, what every layer can do,
-    properties with their counterexamples, robustness on data, sensitivity, monotonicity, a
-    diagnosis, what is not covered, and how to ask all of it again. The time is divided over the
-    sections; each says if it was cut short. Ctrl-C ends the questions, and reports what is known.
+    What is proved comes first, in plain sentences: the ranges of the outputs with the inputs at
+    their ends, properties with their counterexamples, robustness on data, monotonicity. Then the
+    input set and what is not covered; for a specialist, at a click, sensitivity, layers, a
+    diagnosis, the model's hash, and how to ask all of it again. One-hot columns are shown as
+    categories. Ranges have most of the time; what a section leaves over, the next ones get.
+    Ctrl-C ends the questions, and reports what is known.
 
     Args:
         model: As for `outrange.output_range`; of a Keras model, or the path of one, also its
@@ -56,8 +60,11 @@ def report(
         samples: Rows of the data, from the first, whose robustness is decided.
         names: What each entry of the inputs stands for, flat; those of the columns of a
             DataFrame by default.
-        units: From the name of an input, or of an entry of it (`"x[0]"`, or one of `names`), to
-            its unit.
+        units: From the name of an input or of an output, or of an entry of one (`"x[0]"`, or one
+            of `names`), to its unit; or a text, the unit of all outputs.
+        output_names: What each output is called on the page, flat; the names of the columns of the
+            targets by default.
+        title: Heading of the page; by default it has the name of the model's file, or of the model.
         standard: `"iso-24029"` for the headings of ISO/IEC 24029-2.
         time_limit: Seconds for the whole report.
         seed: Of the random points that attacks begin with; no proof depends on it.
@@ -98,7 +105,8 @@ def report(
     network, clock = loaded_within(model, time_limit)
     found = report_on(
         network, model, box, clock, data=data, properties=properties, eps=eps, clip=clip,
-        samples=samples, names=names, units=units, seed=seed, standard=standard, command=command,
+        samples=samples, names=names, units=units, output_names=output_names, title=title,
+        seed=seed, standard=standard, command=command,
     )  # fmt: skip
     if path is not None:
         found.html(path)
@@ -129,4 +137,10 @@ def report_on(
     asking = Questions(model, network, box, clock, **options)
     sections = asking.sections(command or asking.call(standard), standard)
     made = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
-    return Report(network.name, made, tuple(sections), standard, asking.interrupted)
+    title = asking.title or f"What {_called(model, network)} can output"
+    return Report(network.name, made, tuple(sections), standard, asking.interrupted, title)
+
+
+def _called(model: Any, network: Network) -> str:
+    """The name of a model's file without its ending; else the model's own name."""
+    return Path(model).stem if isinstance(model, str | os.PathLike) else network.name

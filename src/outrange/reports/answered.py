@@ -1,27 +1,24 @@
-"""Answers as sections: what came of each in a few words."""
+"""Sections of answers, and of questions that have none."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ..answers.diagnosis import Diagnosis
-from ..answers.monotone import Monotone
 from ..answers.range import Range
 from ..answers.render.document import BAD, GOOD, OPEN, Paragraph
-from ..answers.render.text import number
 from ..answers.robust_accuracy import RobustAccuracy
 from ..answers.summary import Summary
-from ..answers.verdict import Verdict
+from ..answers.verdict import UNKNOWN, VIOLATED, Verdict
+from .plain.answers import outcome
+from .plain.reader import Reader
 from .section import Section
 from .words import NOT_ASKED, TITLES
 
 
 CUTS = {
-    "time": "The time of this section was over before every question was settled; what is shown "
-    "is proved, and may be improved by more time.",
+    "time": "The time of this section was over before every question was settled. What is shown as "
+    "proved is proved; more time may add to it.",
     "memory": "Memory ran out before every question was settled; what is shown is proved.",
     "error": "An internal error ended a part of a search; what is shown is proved.",
     "interrupted": "The report was interrupted; what is shown is proved.",
@@ -29,7 +26,12 @@ CUTS = {
 
 
 def answered(
-    key: str, answers: Sequence[Any], call: str = "", note: str = "", late: bool = False
+    key: str,
+    answers: Sequence[Any],
+    call: str = "",
+    note: str = "",
+    late: bool = False,
+    reader: Reader | None = None,
 ) -> Section:
     """A section of answers.
 
@@ -40,13 +42,15 @@ def answered(
         note: What is to be known of how they were asked.
         late: Whether the time was over before the last one was complete, of which answers that
             have no status of their own say nothing.
+        reader: Names, units and digits of the page.
     """
     title, about = TITLES[key]
-    outcome, tone = _outcome(answers)
+    reader = reader or Reader()
     cut = next((CUTS[why] for why in map(stopped, answers) if why in CUTS), "")
     cut = cut or (CUTS["time"] if late else "")
     blocks = [Paragraph(note)] if note else []
-    return Section(key, title, about, outcome, tone, answers, blocks, cut, call=call)
+    told, tone = outcome(answers, reader), _tone(answers)
+    return Section(key, title, about, told, tone, answers, blocks, cut, call=call, reader=reader)
 
 
 def unasked(key: str, why: str, cut: bool = True) -> Section:
@@ -72,29 +76,9 @@ def stopped(answer: Any) -> str:
     return getattr(answer, "reason", "")
 
 
-def _outcome(answers: Sequence[Any]) -> tuple[str, str]:
+def _tone(answers: Sequence[Any]) -> str:
     first = answers[0]
     if isinstance(first, Verdict):
-        count = {s: sum(a.status == s for a in answers) for s in ("HOLDS", "VIOLATED", "UNKNOWN")}
-        told = ", ".join(f"{n} {word}" for word, n in count.items() if n)
-        tone = BAD if count["VIOLATED"] else (OPEN if count["UNKNOWN"] else GOOD)
-        return told, tone
-    if isinstance(first, Range):
-        if first.subject == "lipschitz":
-            worst = number(float(np.max(first.hi, initial=0.0)))
-            return f"at most {worst}, {first.reason}", first.document().tone
-        return first.sentence.removesuffix("."), first.document().tone
-    if isinstance(first, Summary):
-        counts = ("dead", "always_on", "saturated", "constant")
-        told = ", ".join(f"{first.total(c):,} {c.replace('_', ' ')}" for c in counts)
-        return f"units proved: {told}", ""
-    if isinstance(first, RobustAccuracy):
-        return f"{first.kept} stay right", first.document().tone
-    if isinstance(first, Monotone):
-        return f"pairs of output and input: {first.headline}", first.document().tone
-    if isinstance(first, Diagnosis):
-        count = len(first.findings)
-        told = f"{count} finding{'s' * (count != 1)}" if count else "nothing found"
-        told += f", {len(first.unread)} not looked at" if first.unread else ""
-        return told, first.document().tone
-    return repr(first), first.document().tone
+        statuses = {answer.status for answer in answers}
+        return BAD if VIOLATED in statuses else (OPEN if UNKNOWN in statuses else GOOD)
+    return "" if isinstance(first, Summary) else first.document().tone

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..answers.render.document import Code, Listing, Paragraph, Table
-from ..answers.render.text import number
+from ..answers.render.document import Code, Fold, Listing, Paragraph, Table
+from ..answers.render.text import number, size
 from ..answers.tables.provenance import provenance_cells
 from ..core import ModelSource
 from .section import Section, titled_section
-from .words import ARITHMETIC, NOT_COVERED, STATEMENT, WARRANTS
+from .words import ARITHMETIC, NOT_COVERED, PLAIN_LIMITS, STATEMENT, WARRANTS
 
 
 if TYPE_CHECKING:
@@ -65,11 +65,17 @@ def uncovered_section() -> Section:
     return titled_section(
         "uncovered",
         blocks=[
-            Paragraph(f"{statement} Then for every answer, whatever its status,"),
-            Code(claim),
-            Table(("limit", "what it means"), list(NOT_COVERED.items()), "l"),
-            Paragraph("What stands behind a number is its warrant:"),
-            Table(("warrant", "what stands behind the number"), WARRANTS, "l"),
+            Table(("limit", "what it means"), PLAIN_LIMITS, "l"),
+            Fold(
+                "For a specialist: the exact statement",
+                [
+                    Paragraph(f"{statement} Then for every answer, whatever its status,"),
+                    Code(claim),
+                    Table(("limit", "what it means"), list(NOT_COVERED.items()), "l"),
+                    Paragraph("What stands behind a number is its warrant:"),
+                    Table(("warrant", "what stands behind the number"), WARRANTS, "l"),
+                ],
+            ),
         ],
     )
 
@@ -119,9 +125,14 @@ def reproduce_section(
             Listing("Models:", list(models)),
             Table(("section", "asked", "warrant"), asked, "l"),
         ]
-    rows = [*setting, *versions()]
+    rows = [*times(sections), *setting, *versions()]
     blocks += [Table(("what", "which"), rows, "l")]
     return titled_section("reproduce", blocks=blocks)
+
+
+def times(sections: Sequence[Section]) -> list[tuple[str, str]]:
+    """What every section took."""
+    return [(f"Time of {part.title}", size(part.seconds)) for part in sections if part.seconds]
 
 
 def versions() -> list[tuple[str, str]]:

@@ -2,79 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..answers.render.document import MOST_PRINTED, MOST_ROWS, Cell, Paragraph, Table
-from ..answers.render.text import entry_names
+from ..answers.render.document import MOST_PRINTED, MOST_ROWS, Block, Fold, Paragraph, Table
+from ..core.formula import atoms
+from .plain.reader import Reader
+from .plain.words import counted
 from .section import Section, titled_section
-from .units import units_of
 
 
 if TYPE_CHECKING:
     from ..core import Region
-    from ..graph import Slot
 
 
-def domain_section(
-    slots: Sequence[Slot],
-    regions: Sequence[Region],
-    names: Sequence[str] | None = None,
-    units: Mapping[str, str] | None = None,
-    told: str = "",
-) -> Section:
+ATOMS_A_GROUP = 2
+"""A one-hot group adds up to at most 1, and to at least 1."""
+
+
+def domain_section(regions: Sequence[Region], reader: Reader, told: str = "") -> Section:
     """The input set.
 
     Args:
-        slots: The model's inputs.
         regions: Whose union the set is.
-        names: What each entry of the inputs stands for, flat.
-        units: From the name of an input, or of an entry of it, to its unit.
+        reader: Names, units, integers and categories of the inputs.
         told: Where the set came from, in words.
     """
-    entries = entry_names({slot.name: slot.shape for slot in slots})
-    homes = [slot.name for slot in slots for _ in range(slot.size)]
-    lo = np.min([region.box.lo for region in regions], axis=0).tolist()
-    hi = np.max([region.box.hi for region in regions], axis=0).tolist()
-    called = list(names or entries)
-    unit = units_of(slots, names, units)
-    groups = _alike(list(zip(homes, lo, hi, unit, strict=True)), bool(names))
-    rows: list[tuple[Cell, ...]] = []
-    for group in groups[:MOST_ROWS]:
-        i = group[0]
-        name, measure = ([called[i]] if names else []), ([unit[i]] if units else [])
-        rows.append((_several(entries, group), *name, lo[i], hi[i], *measure))
-    head = ("input", *(["name"] if names else []), "low", "high", *(["unit"] if units else []))
-    align = "l" + ("l" if names else "") + "rrl"
-    table = Table(head, rows, align, len(groups) - len(rows))
-    about = Paragraph(told or "Every input lies between its two ends.")
-    limits = Paragraph(_further(regions))
-    return titled_section("domain", f"{len(entries):,} inputs", [about, table, limits])
+    lo = np.min([region.box.lo for region in regions], axis=0)
+    hi = np.max([region.box.hi for region in regions], axis=0)
+    alone = [i for i in range(lo.size) if not any(i in group.members for group in reader.groups)]
+    integer = np.all([region.integer for region in regions], axis=0)
+    rows = [_row(run, lo, hi, integer, reader) for run in _alike(alone, lo, hi)]
+    for group in reader.groups:
+        open_ = [
+            name
+            for name, i in zip(group.categories, group.members, strict=True)
+            if hi[i] > 0 and _is_one_hot(regions, group.members)
+        ]
+        kind = "one of" if open_ else "any mixture of"
+        rows.append((group.name, kind, ", ".join(open_ or group.categories), "category"))
+    shown = rows[:MOST_ROWS]
+    blocks: list[Block] = [Paragraph(told or "Every input lies between its two ends.")]
+    if len(rows) > len(shown):
+        blocks.append(Paragraph(counted("Inputs", len(rows), len(shown))))
+    table = Table(("input", "from", "to", ""), shown, "lrrl")
+    few = len(rows) <= MOST_PRINTED + len(reader.groups)
+    blocks.append(table if few else Fold(f"The ends of {lo.size:,} inputs", [table]))
+    blocks.append(Paragraph(_further(regions, reader)))
+    return titled_section("domain", f"{len(alone) + len(reader.groups):,} inputs", blocks)
 
 
-def _alike(ends: Sequence[tuple], named: bool) -> list[list[int]]:
-    """The numbers of the inputs, those in a row with the same ends together if they are many."""
-    if named or len(ends) <= MOST_PRINTED:
-        return [[i] for i in range(len(ends))]
-    return [list(run) for _, run in groupby(range(len(ends)), key=ends.__getitem__)]
+def _row(
+    run: Sequence[int], lo: np.ndarray, hi: np.ndarray, integer: np.ndarray, reader: Reader
+) -> tuple[str, ...]:
+    """The ends of an input, or of several in a row that are alike."""
+    i, last = run[0], run[-1]
+    name = reader.input(i)
+    if len(run) > 1:
+        name = f"{name} to {reader.input(last)} ({len(run):,} inputs)"
+    kind = "integer" if integer[i] else "integer in the data" if i in reader.whole else ""
+    return name, reader.value(i, lo[i]), reader.value(i, hi[i]), kind
 
 
-def _several(entries: Sequence[str], group: Sequence[int]) -> str:
-    """What a row is about."""
-    if len(group) == 1:
-        return entries[group[0]]
-    return f"{entries[group[0]]} to {entries[group[-1]]} ({len(group):,} inputs)"
+def _alike(alone: Sequence[int], lo: np.ndarray, hi: np.ndarray) -> list[list[int]]:
+    """The inputs, those in a row with the same ends together if there are many."""
+    if len(alone) <= MOST_PRINTED:
+        return [[i] for i in alone]
+    return [list(run) for _, run in groupby(alone, key=lambda i: (lo[i], hi[i]))]
 
 
-def _further(regions: Sequence[Region]) -> str:
+def _is_one_hot(regions: Sequence[Region], members: Sequence[int]) -> bool:
+    """Return whether the set keeps the inputs of a group to 0 and 1."""
+    return all(region.integer[list(members)].all() for region in regions)
+
+
+def _further(regions: Sequence[Region], reader: Reader) -> str:
     """What the ends do not say."""
+    kept = all(_is_one_hot(regions, group.members) for group in reader.groups)
     told = []
-    if len(regions) > 1 or not all(region.is_box for region in regions):
+    if reader.groups and not kept:
+        told.append("The set also holds mixtures of categories, which the data does not have.")
+    if not all(region.integer[list(reader.whole)].all() for region in regions):
+        told.append("The set also holds fractions of inputs that are integers in the data.")
+    of_groups = ATOMS_A_GROUP * len(reader.groups) if kept else 0
+    counts = [len(list(atoms(region.condition))) for region in regions]
+    if len(regions) > 1 or regions[0].distances or counts[0] > of_groups:
         told.append("The set is a part of this box: further conditions hold on it.")
-    whole = int(np.count_nonzero(regions[0].integer))
-    if whole:
-        told.append(f"Whole numbers only: {whole:,} of the inputs.")
     return " ".join(told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -11,10 +12,12 @@ import numpy as np
 from ..answers.monotone import Monotone
 from ..answers.range import Range
 from ..answers.render.images import is_picture
-from ..answers.render.plot import MOST_BARS, canvas, svg
+from ..answers.render.plot import MOST_BARS, canvas, plain, svg, titled
 from ..answers.robust_accuracy import RobustAccuracy
 from ..answers.summary import Summary
-from ..answers.verdict import Verdict
+from ..answers.verdict import HOLDS, Verdict
+from .plain.answers import drawn, outcome
+from .plain.reader import Reader
 
 
 WIDTH = 7.6
@@ -27,22 +30,44 @@ MOST_PICTURES = 4
 """Adversarial inputs that are drawn."""
 
 
-def figure(answer: Any, prefix: str) -> str:
+def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
     """A `<figure>` of an answer; empty for one without a picture, and without matplotlib.
 
     Args:
         answer: What to draw.
         prefix: Stands before the names inside, which must differ from those of other pictures.
+        reader: Names and units of the page.
     """
+    reader = reader or Reader()
+    # Bars of a counterexample would be the columns of a category one by one.
+    undrawn = bool(reader.groups) or getattr(answer, "counterexample", None) is None
+    if isinstance(answer, Verdict) and answer.status != HOLDS and undrawn:
+        return ""
+    answer = drawn(answer, reader)
     axes = _axes(answer)
     if axes is None:
         return ""
     drawn_by = answer.plot
+    units = set(reader.output_units)
+    if isinstance(answer, Range) and len(units) == 1:
+        drawn_by = partial(answer.plot, unit=next(iter(units)))
     if isinstance(answer, RobustAccuracy) and not np.ndim(axes):
         drawn_by = answer.plot_shares
     drawn_by(axes)
-    drawn = np.ravel(axes)[0].figure
-    return f"<figure>{_inline(svg(drawn), prefix, _sentence(drawn, answer))}</figure>"
+    picture = np.ravel(axes)[0].figure
+    if isinstance(answer, Range) and answer.subject == "output" and answer.lo.size == 1:
+        unit = "".join(f" [{one}]" for one in units if one)
+        axes.set_xlabel(plain(f"{answer.names[0]}{unit}"))
+    if told := _title(answer, reader):
+        titled(np.ravel(axes)[0], told)
+    return f"<figure>{_inline(svg(picture), prefix, _sentence(picture, answer))}</figure>"
+
+
+def _title(answer: Any, reader: Reader) -> str:
+    """A plain sentence above a picture; empty for the picture's own."""
+    if isinstance(answer, Range):
+        return f"{outcome([answer], reader)} (pale: proved, dark: seen)"
+    return outcome([answer], reader) if isinstance(answer, RobustAccuracy | Monotone) else ""
 
 
 def _axes(answer: Any) -> Any:
@@ -52,7 +77,7 @@ def _axes(answer: Any) -> Any:
         return canvas(WIDTH, 1.5 + 0.3 * max(count, 2) if count <= MOST_BARS else 4.2)
     if isinstance(answer, Summary) and answer.layers:
         return canvas(8.2, min(1.6 + 0.32 * max(len(answer.layers), 2), 7.0))
-    if isinstance(answer, Monotone) and answer.trends:
+    if isinstance(answer, Monotone) and len({trend.output for trend in answer.trends}) > 1:
         rows = min(len({trend.output for trend in answer.trends}), MOST_BARS)
         columns = min(len({trend.input for trend in answer.trends}), MOST_BARS)
         return canvas(max(5.6, 3.0 + 0.42 * columns), 2.4 + 0.36 * rows)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from ..answers.render.document import Document, Table, Word
+from ..answers.render.document import OPEN, Block, Document, Paragraph, Table, Word
 from ..answers.render.html import chapter
-from ..answers.render.text import size
 from .figures import figure
-from .section import Section
+from .plain.words import UNKNOWN
+from .section import Section, in_order
 from .style import STYLE_SHEET
-from .words import ISO_ABOUT, ISO_GROUPS, NOT_ASKED
+from .words import FOLDED, ISO_ABOUT, ISO_GROUPS, NOT_ASKED
 
+
+OPEN_MEANS = (
+    '"Open in part" means that some of the questions of a section were not settled in the time of '
+    "the report; what is shown as proved is proved."
+)
 
 HEAD = (
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -33,6 +38,7 @@ def report_html(title: str, lead: str, sections: Sequence[Section], standard: st
         sections: In the order in which they were asked.
         standard: `ISO` for the headings of that standard; None for those of the sections.
     """
+    sections = in_order(sections)
     groups = _groups(sections, standard)
     parts = [HEAD.format(title=escape(title), lead=escape(lead), style=STYLE_SHEET)]
     parts.append(_contents(groups))
@@ -79,39 +85,56 @@ def _contents(groups: Mapping[str, tuple[str, list[Section]]]) -> str:
 
 
 def _overview(sections: Sequence[Section]) -> Document:
-    """A row a section that was asked."""
+    """A row a section that was asked, and what "open" and "unknown" mean."""
     rows = [
         (
             section.title,
-            Word(section.outcome, section.tone),
-            "cut short" if section.cut else ("-" if section.outcome == NOT_ASKED else "complete"),
-            size(section.seconds) if section.seconds else None,
+            Word(_sentence(section.outcome), section.tone if section.tone != OPEN else ""),
+            Word(_standing(section), OPEN if section.cut else ""),
         )
         for section in sections
         if section.outcome
     ]
-    return Document("", "", (Table(("section", "outcome", "asked in full", "time"), rows, "lllr"),))
+    blocks: list[Block] = [Table(("question", "answer", "state"), rows, "l")]
+    if any(section.cut for section in sections):
+        blocks.append(Paragraph(f"{OPEN_MEANS} {UNKNOWN}"))
+    return Document("", "", blocks)
 
 
-def _section(key: str, heading: str, level: int, body: str) -> str:
+def _sentence(outcome: str) -> str:
+    return outcome[:1].upper() + outcome[1:]
+
+
+def _standing(section: Section) -> str:
+    if section.outcome == NOT_ASKED or not (section.answers or section.cut):
+        return "-"
+    return "open in part" if section.cut else "complete"
+
+
+def _section(key: str, heading: str, level: int, body: str, kind: str = "") -> str:
     name = f"{key}-heading"
-    return (
-        f'<section id="{key}" aria-labelledby="{name}"><h{level} id="{name}">{escape(heading)}'
-        f"</h{level}>{body}</section>\n"
-    )
+    of_kind = f' class="{kind}"' if kind else ""
+    title = f'<h{level} id="{name}">{escape(heading)}</h{level}>'
+    return f'<section id="{key}"{of_kind} aria-labelledby="{name}">{title}{body}</section>\n'
 
 
 def _part(section: Section, heading: str, level: int) -> str:
     """A section: what it is about, whether it was cut, its blocks, its answers with pictures."""
-    body = f'<p class="about">{escape(section.about)}</p>'
+    about = f'<p class="about">{escape(section.about)}</p>'
     if section.cut:
-        body += f'<p class="cut"><strong>Cut short.</strong> {escape(section.cut)}</p>'
+        about += f'<p class="cut"><strong>Open in part.</strong> {escape(section.cut)}</p>'
+    body = ""
     if section.blocks:
         body += _block(Document("", "", section.blocks), section.title)
-    for i, (answer, shown) in enumerate(zip(section.shown, section.documents, strict=True)):
-        body += _framed(chapter(shown, level + 1), section.title)
-        body += figure(answer, f"{section.key}{i}")
-    return _section(section.key, heading, level, body)
+    for i, (answer, shown) in enumerate(zip(section.answers, section.plain, strict=True)):
+        told = _framed(chapter(shown, level + 1), section.title)
+        drawn = figure(answer, f"{section.key}{i}", section.reader)
+        # The title of a range's picture is what is proved.
+        body += drawn + told if section.key == "ranges" else told + drawn
+    if body and section.key in FOLDED and section.outcome != NOT_ASKED:
+        result = _sentence(section.outcome) if section.outcome else "Show"
+        body = f'<details class="part"><summary>{escape(result)}</summary>{body}</details>'
+    return _section(section.key, heading, level, about + body, "" if section.answers else "brief")
 
 
 def _block(document: Document, label: str) -> str:

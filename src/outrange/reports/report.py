@@ -24,6 +24,7 @@ class Report:
         sections: In the order of the page.
         standard: Whose headings the page has; None for its own.
         interrupted: Whether Ctrl-C ended the questions.
+        title: The heading of the page; empty for one with the model's name.
     """
 
     model: str
@@ -31,6 +32,7 @@ class Report:
     sections: Sequence[Section]
     standard: str | None = None
     interrupted: bool = False
+    title: str = ""
 
     @property
     def answers(self) -> dict[str, list[Answer]]:
@@ -55,9 +57,8 @@ class Report:
             InputError: It cannot be written there.
         """
         lead = f"A report of {self.made} on what is proved, what was seen, and what is not known."
-        page = report_html(
-            f"What {self.model} can output", lead, self.sections, self.standard
-        )  # fmt: skip
+        title = self.title or f"What {self.model} can output"
+        page = report_html(title, lead, self.sections, self.standard)
         if path is not None:
             write_text("report", page, path)
         return page

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ..answers.answer import Answer
-from ..answers.render.document import Block, Code, Document, Fold
-from ..answers.verdict import MOST_NUMBERS, Verdict
-from .units import with_units
-from .words import TITLES
-
-
-MOST_IN_FULL = 4096
-"""A counterexample of more numbers is not written out."""
+from ..answers.render.document import Block, Document
+from ..answers.verdict import Verdict
+from .plain.answers import document
+from .plain.reader import Reader
+from .words import NOT_ASKED, TITLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +28,7 @@ class Section:
         cut: Why it is not complete, in a sentence; empty if it is.
         seconds: What it took.
         call: The Python code that asks the same again; empty if there is none.
-        units: From the name of an input to its unit, where it has one.
+        reader: Names, units and digits of the page.
     """
 
     key: str
@@ -44,28 +41,24 @@ class Section:
     cut: str = ""
     seconds: float = 0.0
     call: str = ""
-    units: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def shown(self) -> list[Answer]:
-        """The answers, the inputs with their units."""
-        return [with_units(answer, self.units) for answer in self.answers]
+    reader: Reader = field(default_factory=Reader)
 
     @property
     def documents(self) -> list[Document]:
-        """What the answers show; a verdict under what was claimed."""
-        return [_headed(answer, answer.document()) for answer in self.shown]
+        """What the answers show, in full; a verdict under what was claimed."""
+        return [_headed(answer, answer.document()) for answer in self.answers]
+
+    @property
+    def plain(self) -> list[Document]:
+        """What the page shows of the answers."""
+        return [document(answer, self.reader) for answer in self.answers]
 
 
-def _headed(answer: Answer, document: Document) -> Document:
-    """A document whose title says what it is about, and that a counterexample is found in."""
+def _headed(answer: Answer, shown: Document) -> Document:
+    """A document whose title says what it is about."""
     if not isinstance(answer, Verdict):
-        return document
-    blocks, found = list(document.blocks), answer.counterexample
-    if found is not None and MOST_NUMBERS < found.flat_x.size + found.flat_y.size <= MOST_IN_FULL:
-        shown = f"x = {found.flat_x.tolist()}\ny = {found.flat_y.tolist()}"
-        blocks.append(Fold("The counterexample in full, flat", [Code(shown)]))
-    return replace(document, title=f"{document.title}: {document.lead}", lead="", blocks=blocks)
+        return shown
+    return replace(shown, title=f"{shown.title}: {shown.lead}", lead="")
 
 
 def titled_section(key: str, outcome: str = "", blocks: Sequence[Block] = ()) -> Section:
@@ -78,3 +71,16 @@ def titled_section(key: str, outcome: str = "", blocks: Sequence[Block] = ()) ->
     """
     title, about = TITLES[key]
     return Section(key, title, about, outcome, blocks=blocks)
+
+
+def in_order(sections: Sequence[Section]) -> list[Section]:
+    """Sort sections as a page shows them: what is proved first, what was not asked late."""
+    order = list(TITLES)
+    late = order.index("uncovered") - 0.5
+
+    def place(one: Section) -> float:
+        if one.outcome == NOT_ASKED:
+            return late
+        return order.index(one.key) if one.key in order else len(order)
+
+    return sorted(sections, key=place)

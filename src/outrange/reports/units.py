@@ -1,76 +1,94 @@
-"""Units beside the names of inputs, wherever an answer of a report shows them."""
+"""Names and units of a model's inputs and outputs, for a page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from ..answers.answer import Answer
-from ..answers.monotone import Monotone
-from ..answers.range import Range
+import numpy as np
+
 from ..answers.render.text import entry_names
-from ..answers.verdict import Verdict
+from .plain.reader import Category, Reader
 
 
 if TYPE_CHECKING:
-    from ..graph import Slot
+    from ..core import Region
+    from ..graph import Graph, Slot
 
 
-def units_of(
-    slots: Sequence[Slot], names: Sequence[str] | None, units: Mapping[str, str] | None
-) -> list[str]:
-    """The unit of each entry of the inputs, flat; empty where none is known.
+Units = Mapping[str, str] | str | None
+"""From the name of an input or an output to its unit; or the unit of all outputs."""
+
+
+def units_of(slots: Sequence[Slot], names: Sequence[str] | None, units: Units) -> list[str]:
+    """The unit of each entry of inputs or outputs, flat; empty where none is known.
 
     Args:
-        slots: The model's inputs, as the model names them.
+        slots: The inputs or the outputs, as the model names them.
         names: What each entry stands for.
-        units: From the name of an input, or of an entry of it, to its unit.
+        units: As for `outrange.report`.
     """
     entries = entry_names({slot.name: slot.shape for slot in slots})
     homes = [slot.name for slot in slots for _ in range(slot.size)]
-    known = units or {}
+    known = units if isinstance(units, Mapping) else {}
     return [
         next((known[name] for name in whose if name in known), "")
         for whose in zip(names or entries, entries, homes, strict=True)
     ]
 
 
-def with_units(answer: Answer, units: Mapping[str, str]) -> Answer:
-    """The answer as a page shows it: `speed [km/h]` for `speed`.
+def output_names(slots: Sequence[Slot], given: Sequence[str] | None) -> list[str]:
+    """What each output is called.
 
     Args:
-        answer: Any; of what names no inputs nothing changes.
-        units: From the name of an input to its unit, where it has one.
+        slots: The model's outputs.
+        given: Their names, flat; None for none.
     """
-
-    def told(names: Any) -> Any:
-        if isinstance(names, Mapping):
-            return {_beside(name, units): part for name, part in names.items()}
-        return names
-
-    if not units:
-        return answer
-    if isinstance(answer, Range):
-        return replace(
-            answer, inputs=told(answer.inputs), at_lo=told(answer.at_lo), at_hi=told(answer.at_hi)
-        )
-    if isinstance(answer, Monotone):
-        steps = [
-            [s if s is None else replace(s, x=told(s.x), then=told(s.then)) for s in pair]
-            for pair in ((trend.fall, trend.rise) for trend in answer.trends)
-        ]
-        trends = (
-            replace(trend, input=_beside(trend.input, units), fall=fall, rise=rise)
-            for trend, (fall, rise) in zip(answer.trends, steps, strict=True)
-        )
-        return replace(answer, trends=tuple(trends))
-    if isinstance(answer, Verdict):
-        found = answer.counterexample
-        found = None if found is None else replace(found, x=told(found.x))
-        return replace(answer, counterexample=found)
-    return answer
+    if given is not None:
+        return list(given)
+    if len(slots) > 1:
+        return entry_names({slot.name: slot.shape * (slot.size > 1) for slot in slots})
+    # The layer's name, `dense_2`, says nothing to a reader of the page.
+    if slots[0].size == 1:
+        return ["output"]
+    return entry_names({"output": slots[0].shape})
 
 
-def _beside(name: str, units: Mapping[str, str]) -> str:
-    return f"{name} [{units[name]}]" if name in units else name
+def reader_of(
+    graph: Graph,
+    named: Graph,
+    regions: Sequence[Region],
+    names: Sequence[str] | None = None,
+    units: Units = None,
+    outputs: Sequence[str] | None = None,
+    whole: Collection[int] = (),
+    groups: Sequence[Category] = (),
+) -> Reader:
+    """The names and formats of a page.
+
+    Args:
+        graph: The model, as it names its inputs.
+        named: The model that was asked, as the answers name its inputs.
+        regions: Whose union the input set is.
+        names: What each entry of the inputs stands for, flat.
+        units: As for `outrange.report`.
+        outputs: What each output is called, flat.
+        whole: Inputs that take integers.
+        groups: One-hot groups.
+    """
+    lo = np.min([region.box.lo for region in regions], axis=0)
+    hi = np.max([region.box.hi for region in regions], axis=0)
+    whole = {*whole, *np.flatnonzero(regions[0].integer).tolist()}
+    called = output_names(graph.outputs, outputs)
+    every = [units] * len(called) if isinstance(units, str) else None
+    return Reader(
+        list(names or entry_names({slot.name: slot.shape for slot in graph.inputs})),
+        units_of(graph.inputs, names, units),
+        (hi - lo).tolist(),
+        frozenset(whole),
+        tuple(groups),
+        called,
+        every or units_of(graph.outputs, called, units),
+        entry_names({slot.name: slot.shape for slot in named.inputs}),
+        entry_names({slot.name: slot.shape for slot in graph.outputs}),
+    )

@@ -9,8 +9,7 @@ STATEMENT = (
 
 NOT_COVERED = {
     "Your deployed float32 model, unless you ask for it.": "It rounds, and may leave the [lo, hi] "
-    "of real arithmetic by its own rounding error. "
-    "model_lo, model_hi are what it returned at the extremes.",
+    "of real arithmetic by its own rounding error.",
     "The correctness of this program, without a certificate.": "The tests check it against an "
     "independent solver, against arithmetic with more digits, and against perturbed copies of its "
     "own facts.",
@@ -25,24 +24,38 @@ WARRANTS = (
     ("FLOAT64_ROUNDED", "a proof in which every float64 rounding is paid for"),
 )
 
+PLAIN_LIMITS = (
+    ("Other inputs.", "Nothing is said of inputs outside the set above."),
+    ("Whether the model is right.", "The page says which values the model can give, not whether "
+     "these are true of the world."),
+    ("Rounding of the running model.", "The proofs are about exact arithmetic. The running model "
+     "rounds, so its numbers may differ from these in their last digits."),
+    ("A bug in the program that proves.", "Its proofs can be written down and checked by a second "
+     "program; this page does not do so."),
+)  # fmt: skip
+"""The limits of the proofs, for a reader without Python."""
+
 TITLES = {
-    "model": ("Model", "The model that everything below is about, told by its hash."),
-    "domain": ("Input domain", "Whatever is proved holds for every input of this set."),
-    "ranges": ("Output ranges", "The least and the largest value of every output over the domain."),
-    "layers": ("Layers", "What the units of every layer can do over the domain."),
-    "properties": ("Properties", "Conditions on inputs and outputs: proved, broken by an input "
-                   "that is shown, or not decided in the time there was."),
+    "ranges": ("Output ranges", "The smallest and the largest value of every output."),
+    "properties": ("Properties", "Demands on the model: each is proved, broken by an input that is "
+                   "shown, or not decided in the time there was."),
     "robustness": ("Robustness", "Whether small changes of known inputs change the decision."),
     "monotonicity": ("Monotonicity", "In which direction every output moves with every input."),
-    "slopes": ("Sensitivity: Lipschitz constants",
-               "How fast an output can change at most: for inputs x and z of the "
-               "domain, |f(x) - f(z)| is at most the constant times the largest change of an "
-               "input."),
-    "diagnosis": ("Diagnosis", "Why the model might not learn from its data."),
+    "domain": ("Input domain", "The inputs that this page is about. What is proved holds for all "
+               "of them."),
+    "slopes": ("Sensitivity", "How fast an output can change: its Lipschitz constant over the "
+               "domain, for the largest change of any input."),
+    "layers": ("Layers", "For a specialist: what the units of every layer can do over the domain."),
+    "diagnosis": ("Diagnosis", "For the developers: why the model might not learn from its data."),
     "uncovered": ("What is not covered", "What these proofs say nothing of."),
-    "reproduce": ("How to reproduce", "The same questions, asked again."),
+    "model": ("Model", "The model that this page is about, identified by its hash."),
+    "reproduce": ("How to reproduce", "For a reader with Python: the same questions, asked "
+                  "again."),
 }  # fmt: skip
-"""Section to its heading, and what it is about."""
+"""Section to its heading, and what it is about; in the order of the page."""
+
+FOLDED = ("slopes", "layers", "diagnosis", "model", "reproduce")
+"""Sections that a page opens at a click: their result stands in the table at the top."""
 
 NOT_ASKED = "not asked"
 """The outcome of a section whose question does not fit the model or the data."""

@@ -59,7 +59,7 @@ class Loop(Decided, Answer):
         over: The initial set; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
         certificate: Empty: there are no certificates of loops.
-        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+        late: By how much a time limit was exceeded, or which effort ended the search.
 
     Raises:
         OutrangeError: Verdict and evidence do not fit.

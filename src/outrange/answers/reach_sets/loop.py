@@ -49,7 +49,7 @@ class LoopReachSets(Answer):
         over: The initial set; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
         certificate: Empty: there are no certificates of reach sets.
-        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+        late: By how much a time limit was exceeded, or which effort ended the search.
 
     Raises:
         OutrangeError: The parts do not fit each other.

@@ -61,6 +61,68 @@ def plot_strips(
     return titled(ax, title)
 
 
+def plot_curve(
+    title: str,
+    at: np.ndarray,
+    ends: tuple[np.ndarray, np.ndarray],
+    start: float,
+    label: str,
+    ax: Any = None,
+) -> Any:
+    """Draw a proved share and the share that attacks leave, over a radius.
+
+    Args:
+        title: A sentence.
+        at: `(k,)` radii.
+        ends: The shares, `(k,)` each: proved, and left by attacks.
+        start: Share at a radius of 0; NaN if unknown.
+        label: Label of the axis of radii.
+        ax: Axes; new ones if None.
+
+    Returns:
+        The axes.
+    """
+    ax = new_axes(figsize=(7.2, 3.6)) if ax is None else ax
+    lo, hi = ends
+    ax.fill_between(at, lo, hi, color=TONES["open"], alpha=0.25, linewidth=0, label="not decided")
+    ax.plot(at, hi, color=TONES["bad"], marker="o", linewidth=4, alpha=0.5, label="attacks leave")
+    ax.plot(at, lo, color=TONES["good"], marker="o", label="proved")
+    if np.isfinite(start):
+        ax.axhline(start, color=AXIS, linestyle=":", label="without a perturbation")
+    ax.set_ylim(0, 1.05)
+    ax.yaxis.set_major_formatter("{x:.0%}")
+    ax.set_xlabel(label)
+    ax.set_ylabel("share of the inputs")
+    legend_below(ax)
+    return titled(ax, title)
+
+
+def plot_beyond(title: str, names: Sequence[str], shares: np.ndarray, ax: Any = None) -> Any:
+    """Draw how far points lie beyond the ranges of some columns.
+
+    Args:
+        title: A sentence.
+        names: Names of the columns.
+        shares: `(points, columns)` distances to the ranges as shares of their widths, below
+            negative; 0 for points within, infinite ones are left out.
+        ax: Axes; new ones if None.
+
+    Returns:
+        The axes.
+    """
+    ax = new_axes(figsize=(7.2, 1.8 + 0.3 * min(len(names), MOST_BARS))) if ax is None else ax
+    rows = np.arange(len(names))
+    ax.barh(rows, 100.0, color=CLAIM, height=0.5, label="training range")
+    point, column = np.nonzero(np.where(np.isfinite(shares), shares, 0.0))
+    beyond = np.clip(shares[point, column], *LARGEST)
+    at = 100.0 * (beyond + (beyond > 0))
+    ax.scatter(at, column, color=TONES["bad"], zorder=3, label="rows outside")
+    row_labels(ax, names)
+    ax.set_xlabel("position in the training range [%]")
+    legend_below(ax)
+    return titled(ax, title)
+
+
 def plot_matrix(
     title: str,
     rows: Sequence[str],

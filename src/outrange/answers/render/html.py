@@ -44,7 +44,7 @@ def html(document: Document) -> str:
 
 
 def chapter(document: Document, level: int) -> str:
-    """A document as a part of a larger page: its title a heading, its folds open, no style sheet.
+    """A document as a part of a larger page: its title a heading, no style sheet.
 
     Args:
         document: What to show.
@@ -52,8 +52,7 @@ def chapter(document: Document, level: int) -> str:
     """
     title = _toned(escape(document.title), document.tone)
     lead = f"<p>{_lines(document.lead)}</p>" if document.lead else ""
-    # What is escaped holds no tag: these are the ones made here.
-    blocks = "".join(map(_block, document.shown)).replace("<details>", "<details open>")
+    blocks = "".join(map(_block, document.shown))
     frame = f"outrange {_tone(document.tone)}".rstrip()
     return f'<div class="{frame}"><h{level}>{title}</h{level}>{lead}{blocks}</div>'
 

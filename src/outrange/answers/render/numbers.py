@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -24,6 +26,51 @@ def tidy(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
     return np.where(np.isfinite(values) & (scale > 0), back, values) + 0.0
 
 
+def outward(values: ArrayLike, scale: ArrayLike, side: int) -> np.ndarray:
+    """Round bounds outward at `DIGITS` digits of `scale`, so that a printed bound is a bound.
+
+    A bound that is a number of so many digits stays as it is. One beside 0 is rounded in a digit of
+    its own: -2.9e-15 shows as -3e-15, where one step at the scale would be much wider.
+
+    Args:
+        values: The bounds.
+        scale: Magnitude whose digits count; it broadcasts.
+        side: -1 for lower bounds, 1 for upper ones.
+
+    Returns:
+        Numbers at or beyond the bounds.
+
+    Example:
+        >>> outward([0.1234561, -2.9e-15, 2.0], 1.0, -1)
+        array([ 1.2345e-01, -3.0000e-15,  2.0000e+00])
+        >>> float(outward(0.1234561, 1.0, 1))
+        0.12346
+    """
+    values = np.asarray(values, np.float64)
+    near = tidy(values, scale)
+    missing = near < values if side > 0 else near > values
+    if not missing.any():
+        return near
+    flat = np.broadcast_to(np.asarray(scale, np.float64), values.shape)
+    own = np.where(near == 0, np.abs(values), flat)
+    digits = np.where(near == 0, 1, DIGITS).ravel()
+    rows = zip(values.flat, own.flat, digits, missing.flat, near.flat, strict=True)
+    found = [_beyond(v, s, int(d), side) if m else n for v, s, d, m, n in rows]
+    return np.array(found, np.float64).reshape(values.shape)
+
+
+def _beyond(value: float, scale: float, digits: int, side: int) -> float:
+    """The nearest decimal number at or beyond `value`, with so many digits of `scale`."""
+    if not np.isfinite(value) or not np.isfinite(scale):
+        return value
+    exponent = Decimal(scale).adjusted() - (digits - 1)
+    rounding = ROUND_CEILING if side > 0 else ROUND_FLOOR
+    step = Decimal(1).scaleb(exponent)
+    with localcontext() as context:
+        context.prec = 800  # of float64, whose decimals end
+        return float((Decimal(value) / step).to_integral_value(rounding) * step)
+
+
 def vector(values: ArrayLike, most: int = 8) -> str:
     """A short one-line form of an array: `[0., 2.5]`; axes longer than `most` show their ends."""
     values = np.asarray(values)
@@ -41,6 +88,11 @@ def vector(values: ArrayLike, most: int = 8) -> str:
 def number(value: float | None) -> str:
     """One number in `DIGITS` digits; a dash for None."""
     return "-" if value is None else f"{value:.{DIGITS}g}"
+
+
+def bound(value: float, side: int) -> str:
+    """One bound in `DIGITS` digits, rounded outward: down for a `side` of -1, up for 1."""
+    return number(float(outward(value, abs(value), side)))
 
 
 def short(value: float, digits: int = 4) -> float:

@@ -26,7 +26,9 @@ from .document import (
     Word,
 )
 from .numbers import (
+    bound as bound,
     number as number,
+    outward as outward,
     share as share,
     short as short,
     size as size,

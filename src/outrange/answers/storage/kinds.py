@@ -6,8 +6,10 @@ from ..advice import Advice
 from ..answer import Answer
 from ..bad_inputs import BadInputs
 from ..counterexamples import Counterexamples
+from ..curves.robustness_curve import RobustnessCurve
 from ..dead_start import DeadStart
 from ..diagnosis import Diagnosis
+from ..extrapolation.extrapolation import Extrapolation
 from ..loops import Loop
 from ..monotone import Monotone
 from ..optimum import Optimum
@@ -22,6 +24,7 @@ from ..verdict import Verdict
 
 
 KINDS: tuple[type[Answer], ...] = (
-    Advice, BadInputs, Counterexamples, DeadStart, Diagnosis, Loop, LoopReachSets, Monotone,
-    Optimum, Range, ReachSet, RobustAccuracy, Robustness, SampledRange, Study, Summary, Verdict,
+    Advice, BadInputs, Counterexamples, DeadStart, Diagnosis, Extrapolation, Loop, LoopReachSets,
+    Monotone, Optimum, Range, ReachSet, RobustAccuracy, Robustness, RobustnessCurve, SampledRange,
+    Study, Summary, Verdict,
 )  # fmt: skip

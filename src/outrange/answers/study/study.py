@@ -34,11 +34,14 @@ class Study(Answer):
         backend: Keras's backend, and how the trainings ran on it.
         notes: What to know when reading it.
         plan: What it was asked, to be able to go on.
+        recommended: The activation and the loss that `recommend` names, by their labels; empty
+            where the study has no such one. Ties of the ranking go to them.
+        proof: What is proved of the models, where no training reached the goal; else empty.
         sources: The models it is about, each with its hash.
         over: The input set it is about; None if that is not known.
         provenance: What was asked, of which release; None where it was not recorded.
         certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+        late: By how much a time limit was exceeded, or which effort ended the search.
     """
 
     combinations: tuple[Combination, ...]
@@ -53,6 +56,8 @@ class Study(Answer):
     backend: str
     notes: tuple[str, ...] = ()
     plan: dict[str, Any] = field(default_factory=dict)
+    recommended: tuple[str, str] = ("", "")
+    proof: str = ""
 
     FORMAT = "outrange.study"
     INDEX = ("activation", "loss", "optimizer")
@@ -74,17 +79,29 @@ class Study(Answer):
 
     @property
     def ranking(self) -> tuple[Combination, ...]:
-        """Best first: starts that succeed, then the median metric, then how soon."""
+        """Best first: starts that succeed, then the median metric, then how soon.
+
+        Where the metric is the same, up to a thousandth of the way from a constant prediction to
+        the goal, what `recommend` names comes first.
+        """
         return tuple(sorted(self.combinations, key=self._order))
 
     def _order(self, c: Combination) -> tuple[float, ...]:
         sign = -1.0 if self.better == "higher" else 1.0
-        metric = c.metric if math.isfinite(c.metric) else math.inf * sign * -1.0
+        metric = c.metric if math.isfinite(c.metric) else math.inf * sign
+        way = self.goal - self.baseline
+        part = round((metric - self.baseline) / way, 3) if way and math.isfinite(metric) else metric
+        named = (c.activation, c.loss)
+        others = sum(
+            label not in ("", own) for label, own in zip(self.recommended, named, strict=True)
+        )
         area = median([float(np.mean(sign * t.metrics)) for t in c.trials])
         soon = c.epochs_to_goal
         return (
             -float(c.solved.sum()),
-            math.inf if math.isnan(metric) else sign * metric,
+            -part if way and math.isfinite(metric) else sign * metric,
+            float(others),
+            sign * metric,
             soon,
             math.inf if math.isnan(area) else area,
         )
@@ -93,6 +110,11 @@ class Study(Answer):
     def best(self) -> Combination:
         """The first of `ranking`."""
         return self.ranking[0]
+
+    @property
+    def solved(self) -> bool:
+        """Whether any training reached the goal."""
+        return any(bool(c.solved.any()) for c in self.combinations)
 
     @property
     def best_activation(self) -> str:
@@ -159,7 +181,8 @@ class Study(Answer):
     def __repr__(self) -> str:
         best = self.best
         return (
-            f"Study({len(self)} combinations x {len(best.trials)} starts, best: "
+            f"Study({len(self)} combinations x {len(best.trials)} starts, "
+            f"{'best' if self.solved else 'none solves it, closest'}: "
             f"{clipped_name(best.name, 60)}, "
             f"{int(best.solved.sum())}/{len(best.trials)} reach {self.metric} {self.goal:.4g}, "
             f"{self.status})"
@@ -211,7 +234,8 @@ class Study(Answer):
         best, n = self.best, len(self.best.trials)
         which = f"with {optimizer}" if optimizer else "with the best optimizer of each"
         title = (
-            f"Best: {clipped_name(best.name, 60)}, {int(best.solved.sum())} of {n} starts reach "
+            f"{'Best' if self.solved else 'No candidate solves it; closest'}: "
+            f"{clipped_name(best.name, 60)}, {int(best.solved.sum())} of {n} starts reach "
             f"the goal. Share of starts that do, {which}:"
         )
         return plot_heatmap(title, activations, losses, share, ax)

@@ -34,17 +34,25 @@ def study_document(study: Any) -> Document:
     if few.omitted:
         every = Table(head, rows, "lllrr")
         table.append(Fold(f"All {len(rows):,} combinations", [every], in_text=False))
+    sense = "at least" if study.better == "higher" else "at most"
+    goal = f"{study.metric} of {sense} {number(study.goal)}"
+    title, says = "Best", (
+        f"{best.name} ({int(best.solved.sum())} of {len(best.trials)} starts reach {goal})."
+    )  # fmt: skip
+    if not study.solved:
+        title, says = "No candidate solves it", (
+            f"{f'{study.proof} (PROVED) No' if study.proof else 'no'} start reaches {goal}. The "
+            f"closest is {best.name}, with a median {study.metric} of {number(best.metric)}."
+        )  # fmt: skip
     return Document(
-        "Best",
-        f"{best.name} ({int(best.solved.sum())} of {len(best.trials)} starts reach "
-        f"{study.metric} of {'at least' if study.better == 'higher' else 'at most'} "
-        f"{number(study.goal)}).",
+        title,
+        says,
         (
             *table,
             Listing("Why trainings fell short (an example each):", _reasons(study)),
             Paragraph("\n".join(_notes(study))),
         ),
-        GOOD if best.solved.any() else OPEN,
+        GOOD if study.solved else OPEN,
     )
 
 
@@ -78,7 +86,9 @@ def _notes(study: Any) -> list[str]:
         f"{study.status}; {size(study.seconds)} on {study.backend}. A constant prediction has "
         f"{study.metric} {number(study.baseline)}.",
         f"Metric, Loss and Epochs (to the goal) are medians over the starts{median}. Whatever the "
-        f"optimizer, {often} most often.",
+        f"optimizer, {often} most often."
+        if study.solved
+        else f"Metric, Loss and Epochs (to the goal) are medians over the starts{median}.",
         *study.notes,
     ]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..render.document import MOST_ROWS, Bar, Block, Cell, Fold, Paragraph, Table
-from ..render.text import number, tidy
+from ..render.text import number, outward, tidy
 
 
 FEW = 5
@@ -21,6 +21,7 @@ def overview(
     names: Sequence[str],
     counts: Sequence[tuple[int, str]],
     align: str,
+    proved: bool = False,
 ) -> list[Block]:
     """Counts, the widest and the narrowest; the first rows of all behind a click.
 
@@ -32,6 +33,7 @@ def overview(
         names: Of the outputs.
         counts: How many are of which kind.
         align: As for `Table`.
+        proved: Whether the ends are bounds.
     """
     lo, hi = ends
     with np.errstate(over="ignore", invalid="ignore"):
@@ -44,8 +46,8 @@ def overview(
     least, most = int(lo.argmin()), int(hi.argmax())
     said = (
         f"{len(names):,} outputs: {told}.\n"
-        f"The lowest end is {_end(lo[least], hi[least])} ({names[least]}), "
-        f"the highest {_end(hi[most], lo[most])} ({names[most]})."
+        f"The lowest end is {_end(lo[least], hi[least], -proved)} ({names[least]}), "
+        f"the highest {_end(hi[most], lo[most], proved)} ({names[most]})."
     )
     shown = min(len(names), MOST_ROWS)
     every = Table(head, list(map(row, range(shown))), align, len(names) - shown)
@@ -53,9 +55,10 @@ def overview(
     return [Paragraph(said), outstanding, Fold(title, [every], in_text=False)]
 
 
-def _end(end: float, other: float) -> str:
-    """One end as tables show it: in the digits of the larger one."""
-    return number(float(tidy(end, max(abs(end), abs(other)))))
+def _end(end: float, other: float, side: int) -> str:
+    """One end as tables show it: in the digits of the larger one, a bound rounded outward."""
+    scale = max(abs(end), abs(other))
+    return number(float(outward(end, scale, side) if side else tidy(end, scale)))
 
 
 def constant(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ def range_document(answer: Any) -> Document:
     ]
     if len(names) > MOST_PRINTED:
         ends = np.ravel(answer.lo), np.ravel(answer.hi)
-        blocks = overview(head, row, ends, names, _counts(answer), "lrrrl")
+        blocks = overview(head, row, ends, names, _counts(answer), "lrrrl", proved=True)
     return Document(
         title.format(model=answer.model),
         f"{answer.reason}; {answer.warrant.name}, {answer.cost}.",
@@ -103,12 +103,29 @@ def _open(answer: Any) -> str:
         return ""
     left = int((~(answer.closed_lo & answer.closed_hi)).sum())
     count = answer.lo.size
+    if count == 1 and answer.subject != "lipschitz":
+        return f"{_between(answer)} {what_helps(answer.status, answer.remedies)}"
     whose = f"of {left:,} of the {count:,} {SUBJECTS[answer.subject][1]}s"
     whose = whose if left < count else f"of all {count:,}"
     return (
         f"lo and hi are proved; the true ends {'' if count == 1 else f'{whose} '}lie between what "
         f"is proved and what was seen. {what_helps(answer.status, answer.remedies)}"
     )
+
+
+def _between(answer: Any) -> str:
+    """Say between which numbers each open end of a single output is proved to lie."""
+    ends = (
+        ("lower", answer.lo, answer.seen_lo, answer.closed_lo),
+        ("upper", answer.seen_hi, answer.hi, answer.closed_hi),
+    )
+    open_ = [
+        f"the {end} end is between {number(float(np.ravel(least)[0]))} and "
+        f"{number(float(np.ravel(most)[0]))}"
+        for end, least, most, closed in ends
+        if not np.all(closed)
+    ]
+    return f"Proved: {', and '.join(open_)}." if open_ else "Proved: lo and hi."
 
 
 def _evidence(answer: Any, names: list[str]) -> list[str]:

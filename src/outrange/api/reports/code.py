@@ -71,14 +71,14 @@ def _names(data: tuple[Any, Any]) -> str:
     return "data_x" if data[1] is None else "data_x, data_y"
 
 
-def box_code(box: Any, from_data: bool) -> str:
+def box_code(box: Any, from_data: bool, name: str = "box") -> str:
     """The line that makes an input set."""
     if from_data:
         return "box = outrange.data_box(data_x)"
     literal = code(box) if isinstance(box, dict | tuple) and _is_plain(box) else ""
     if not literal or len(literal) > LONGEST:
         literal = "...  # the input domain above"
-    return f"box = {literal}"
+    return f"{name} = {literal}"
 
 
 def _is_plain(box: Any) -> bool:

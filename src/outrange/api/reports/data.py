@@ -34,31 +34,39 @@ def class_numbers(y: Any) -> np.ndarray:
     numeric = labels.dtype.kind in "biuf"
     if not numeric or labels.size != len(labels) or (labels != np.rint(labels)).any():
         raise NotAskedError(
-            "The targets are not class numbers. What small changes do to other outputs is asked as "
-            "a property, or by `outrange.robustness(..., property=)`."
+            "The targets are not class numbers, so there is no decision that a small change could "
+            "turn."
         )
     return labels.reshape(-1).astype(np.int64)
 
 
-def check_units(units: Mapping[str, str], names: Sequence[str], slots: Sequence[Slot]) -> None:
-    """Refuse a unit of what is no input.
+def check_units(
+    units: Mapping[str, str] | str,
+    names: Sequence[str],
+    slots: Sequence[Slot],
+    outputs: Sequence[str] = (),
+) -> None:
+    """Refuse a unit of what is neither an input nor an output.
 
     Args:
-        units: From the name of an input, or of an entry of it, to its unit.
+        units: As for `outrange.report`.
         names: What each entry of the inputs stands for, flat; empty if nothing is said.
-        slots: The model's inputs.
+        slots: The model's inputs and outputs.
+        outputs: What each output is called.
 
     Raises:
         InputError: There is one.
     """
+    if isinstance(units, str):
+        return
     own = [slot.name for slot in slots]
-    known = {*names, *own, *entry_names({slot.name: slot.shape for slot in slots})}
+    known = {*names, *outputs, *own, *entry_names({slot.name: slot.shape for slot in slots})}
     unknown = [one for one in units if one not in known]
     if unknown:
-        told = list(names) or own
+        told = [*(list(names) or own), *outputs]
         few = f"{told[:MOST_NAMED]}" + (" and others" if len(told) > MOST_NAMED else "")
         raise InputError(
-            '`units` are those of inputs, of entries (`"x[0]"`) or of `names`. '
+            '`units` are those of inputs, of outputs, of entries (`"x[0]"`) or of `names`. '
             f"Received: a unit of {unknown[0]!r}; the names are {few}."
         )
 

@@ -12,6 +12,7 @@ from ..arguments import is_nameless
 
 if TYPE_CHECKING:
     from ...frontends.network import Network
+    from ...graph import Slot
 
 
 def names_of(names: Sequence[str] | None, x: Any, box: Any, size: int) -> list[str] | None:
@@ -49,3 +50,30 @@ def named_throughout(network: Network, names: Sequence[str] | None, box: Any) ->
     (slot,) = network.graph.inputs
     by_input = isinstance(box, Mapping) and set(box) == {slot.name} and slot.name not in names
     return network if len(slot.shape) != 1 or by_input else network.named(names)
+
+
+def checked_outputs(
+    given: Sequence[str] | None, slots: Sequence[Slot], y: Any
+) -> Sequence[str] | None:
+    """The names of the outputs: as given, else those of the columns of the targets.
+
+    Args:
+        given: As for `outrange.report`.
+        slots: The model's outputs.
+        y: The targets of the data; None for none.
+
+    Raises:
+        InputError: There are more or fewer names than outputs, or a name is there twice.
+    """
+    size = sum(slot.size for slot in slots)
+    if given is None:
+        columns = column_names(y) or (
+            (y.name,) if isinstance(getattr(y, "name", None), str) else ()
+        )
+        return columns if len(columns) == size else None
+    if len(given) != size or len(set(given)) < size:
+        raise InputError(
+            f"`output_names` has one name for each of the {size} outputs, all different. "
+            f"Received: {len(given)} names, {list(given)[:8]}."
+        )
+    return given

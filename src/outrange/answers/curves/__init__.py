@@ -1,0 +1,1 @@
+"""Answers along a parameter: one answer per radius."""

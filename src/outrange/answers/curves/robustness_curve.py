@@ -1,0 +1,157 @@
+"""The answer of `outrange.robust_accuracy` for several radii."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...core import OutrangeError
+from ..answer import Answer
+from ..render.diagrams import plot_curve
+from ..render.document import OPEN, Bar, Document, Table
+from ..render.text import number, share, size
+from ..robust_accuracy import BROKEN, ROBUST, UNDECIDED, WRONG, RobustAccuracy
+
+
+@dataclass(frozen=True, eq=False)
+class RobustnessCurve(Answer):
+    """Robust accuracy of one data set at several radii, in ascending order.
+
+    An input that is proved right at one radius is right at every smaller one, and an adversarial
+    input stays one at every larger radius: the answers share both.
+
+    Args:
+        answers: One `RobustAccuracy` a radius; all have the same model, data, norm and limits.
+        sources: The models it is about, each with its hash.
+        over: The input set it is about; None if that is not known.
+        provenance: What was asked, of which release; None where it was not recorded.
+        certificate: Where one was asked for: which file holds it, or why there is none.
+        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+
+    Raises:
+        OutrangeError: There is no radius, or they do not ascend.
+    """
+
+    answers: tuple[RobustAccuracy, ...]
+
+    FORMAT = "outrange.robustness_curve"
+    INDEX = ("eps",)
+    DERIVED = ("radii", "lo", "hi", "accuracy")
+    OMITTED = ("answers",)
+
+    def __post_init__(self) -> None:
+        if not self.answers or (np.diff(self.radii) <= 0).any():
+            raise OutrangeError("A curve has an answer for each of its radii, which ascend.")
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def __iter__(self) -> Iterator[RobustAccuracy]:
+        return iter(self.answers)
+
+    def __getitem__(self, index: int) -> RobustAccuracy:
+        """Return the answer at one radius.
+
+        Args:
+            index: Place of the radius, counted from 0.
+        """
+        return self.answers[index]
+
+    @property
+    def radii(self) -> np.ndarray:
+        """`(k,)` the radii."""
+        return np.array([answer.eps for answer in self.answers])
+
+    @property
+    def lo(self) -> np.ndarray:
+        """`(k,)` proved share of inputs that stay right at each radius."""
+        return np.array([answer.lo for answer in self.answers])
+
+    @property
+    def hi(self) -> np.ndarray:
+        """`(k,)` share of inputs that known attacks leave right at each radius."""
+        return np.array([answer.hi for answer in self.answers])
+
+    @property
+    def accuracy(self) -> float:
+        """Share of inputs that the model gets right without a perturbation; NaN if unknown."""
+        return self.answers[0].accuracy
+
+    @property
+    def complete(self) -> bool:
+        """Whether every input was reached at every radius."""
+        return all(answer.complete for answer in self.answers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the inputs, ready for JSON; `answers` as for each by itself."""
+        return super().as_dict() | {"answers": [answer.as_dict() for answer in self.answers]}
+
+    def __repr__(self) -> str:
+        first, last = map(_ends, (self[0], self[-1]))
+        many = f"{len(self):,} radii" if len(self) > 1 else "1 radius"
+        return (
+            f"RobustnessCurve({many}: {first} at {self[0].unit} {number(self[0].eps)}, "
+            f"{last} at {number(self[-1].eps)}, {len(self[0].labels):,} inputs)"
+        )
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a radius: the shares, the number of inputs of each status, the seconds."""
+        return [
+            {"eps": a.eps, "lo": a.lo, "hi": a.hi, **a.count, "seconds": _seconds(a)}
+            for a in self.answers
+        ]
+
+    def document(self) -> Document:
+        """A row for each radius."""
+        total = len(self[0].labels)
+        rows = [
+            (
+                a.eps, share(a.count[ROBUST], total), share(round(a.hi * total), total),
+                Bar(a.lo, a.hi, 0.0, a.lo), *(a.count[s] for s in (ROBUST, UNDECIDED, BROKEN)),
+                size(_seconds(a)),
+            )
+            for a in self.answers
+        ]  # fmt: skip
+        head = ("radius", "proved", "attacks leave", "", "robust", "open", "broken", "time")
+        first = self[0]
+        right = "" if np.isnan(self.accuracy) else f" Without a perturbation: {self._plain}."
+        lead = f"{total:,} inputs, {first.unit}; {min(a.warrant for a in self).name}.{right}"
+        missing = sum(int((a.status == "").sum()) for a in self.answers)
+        if missing:
+            lead += f" {missing:,} inputs were not reached, summed over the radii."
+        tone = OPEN if missing or any(a.count[UNDECIDED] for a in self.answers) else ""
+        title = f"Robust accuracy of {first.model}"
+        return Document(title, lead, (Table(head, rows, "rrrlr"),), tone)
+
+    @property
+    def _plain(self) -> str:
+        reached = int((self[0].status != "").sum())
+        return f"{share(reached - self[0].count[WRONG], reached)} right"
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the proved share and the share that attacks leave, over the radius.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        title = f"Inputs that stay right under the worst perturbation, of {len(self[0].labels):,}"
+        label = f"radius ({self[0].unit})"
+        return plot_curve(title, self.radii, (self.lo, self.hi), self.accuracy, label, ax)
+
+
+def _seconds(answer: RobustAccuracy) -> float:
+    return float(np.nansum(answer.seconds))
+
+
+def _ends(answer: RobustAccuracy) -> str:
+    lo, hi = number(answer.lo), number(answer.hi)
+    return lo if lo == hi else f"{lo} to {hi}"

@@ -1,0 +1,1 @@
+"""The answer about rows outside a training set."""

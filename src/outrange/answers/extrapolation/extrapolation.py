@@ -1,0 +1,186 @@
+"""The answer of `outrange.extrapolation`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...core import OutrangeError
+from ..answer import Answer
+from ..range import Range
+from ..render.diagrams import plot_beyond
+from ..render.document import (
+    BAD,
+    GOOD,
+    MOST_PRINTED,
+    Block,
+    Cell,
+    Document,
+    Interval,
+    Paragraph,
+    Table,
+)
+from ..render.text import number
+
+
+RULE = "integers, one-hot groups"
+"""Column of a row that is within all ranges, and breaks another rule of the training set."""
+
+
+@dataclass(frozen=True, eq=False)
+class Extrapolation(Answer):
+    """Rows outside a training set: in which columns, and by how much.
+
+    Args:
+        model: The model's name; empty without a model.
+        names: Name of each column.
+        lo: `(columns,)` least value of each column in the training set.
+        hi: `(columns,)` largest value.
+        count: Number of rows.
+        outside: `(k,)` numbers of the rows outside, counted from 0.
+        values: `(k, columns)` these rows.
+        inner: Output range over the training set; None without a model.
+        outer: Output range over the smallest box that also holds the rows outside; None without a
+            model, or where no row is outside.
+        sources: The models it is about, each with its hash.
+        over: The training set.
+        provenance: What was asked, of which release; None where it was not recorded.
+        certificate: Where one was asked for: which file holds it, or why there is none.
+        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+
+    Raises:
+        OutrangeError: The arrays do not fit each other.
+    """
+
+    model: str
+    names: tuple[str, ...]
+    lo: np.ndarray
+    hi: np.ndarray
+    count: int
+    outside: np.ndarray
+    values: np.ndarray
+    inner: Range | None = None
+    outer: Range | None = None
+
+    FORMAT = "outrange.extrapolation"
+    INDEX = ("row", "column")
+
+    def __post_init__(self) -> None:
+        columns, rows = len(self.names), len(self.outside)
+        if not self.lo.shape == self.hi.shape == (columns,) or rows > self.count:
+            raise OutrangeError("An extrapolation has a range for each column.")
+        if self.values.shape != (rows, columns):
+            raise OutrangeError("An extrapolation has a value for each row and column.")
+
+    @property
+    def by(self) -> np.ndarray:
+        """`(k, columns)` distance to the training range: below it negative, within it 0."""
+        below, above = np.minimum(self.values - self.lo, 0), np.maximum(self.values - self.hi, 0)
+        return below + above
+
+    @property
+    def shares(self) -> np.ndarray:
+        """`(k, columns)` size of `by` as a share of the column's range; inf for a constant."""
+        by, width = np.abs(self.by), np.broadcast_to(self.hi - self.lo, self.values.shape)
+        limit = np.where(by > 0, np.inf, 0.0)
+        return np.divide(by, width, out=limit, where=width > 0)
+
+    def __bool__(self) -> bool:
+        return len(self.outside) > 0
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one plain sentence."""
+        if not len(self.outside):
+            return f"{_rows(self.count)} within the training set."
+        far = next(iter(self.records()))
+        where = (
+            "" if far["column"] == RULE else f", farthest in `{far['column']}`: row {far['row']}"
+        )
+        return f"{len(self.outside):,} of {_rows(self.count)} outside the training set{where}."
+
+    def __repr__(self) -> str:
+        rows = ", ".join(map(str, self.outside[:6])) + ", ..." * (len(self.outside) > 6)
+        told = f": rows {rows}" if len(self.outside) else ""
+        return f"Extrapolation({len(self.outside):,} of {self.count:,} outside{told})"
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict a row and column outside, the farthest row first."""
+        by, shares = self.by, self.shares
+        order = np.argsort(-shares.max(axis=1, initial=0.0), kind="stable")
+        return [record for k in order for record in self._row(int(k), by[k], shares[k])]
+
+    def _row(self, k: int, by: np.ndarray, shares: np.ndarray) -> list[dict[str, Any]]:
+        row, columns = int(self.outside[k]), np.flatnonzero(by)
+        found = [
+            {
+                "row": row, "column": self.names[i], "value": float(self.values[k, i]),
+                "lo": float(self.lo[i]), "hi": float(self.hi[i]), "by": float(by[i]),
+                "share": float(shares[i]),
+            }
+            for i in columns[np.argsort(-shares[columns], kind="stable")]
+        ]  # fmt: skip
+        rule = dict.fromkeys(("value", "lo", "hi", "by", "share"))
+        return found or [{"row": row, "column": RULE, **rule}]
+
+    def document(self) -> Document:
+        """A row for each value outside, then the output ranges where there is a model."""
+        records = self.records()
+        blocks: list[Block] = []
+        if records:
+            head = ("row", "column", "value", "training range", "outside by", "share of range")
+            rows = list(map(_cells, records[:MOST_PRINTED]))
+            blocks.append(Table(head, rows, "rlrrrr", max(len(records) - MOST_PRINTED, 0)))
+        if self.inner is not None and self.outer is not None:
+            blocks += [Paragraph(self._widening()), self._outputs(self.inner, self.outer)]
+        elif self.inner is not None:
+            blocks.append(Paragraph("No row is outside, so the output range is that of the set."))
+        return Document("Extrapolation", self.sentence, blocks, BAD if records else GOOD)
+
+    def _widening(self) -> str:
+        return (
+            f"Outputs of {self.model}, over the training set and over the smallest box that also "
+            "holds the rows outside:"
+        )
+
+    def _outputs(self, inner: Range, outer: Range) -> Table:
+        lo, hi, out_lo, out_hi = (np.ravel(e) for e in (inner.lo, inner.hi, outer.lo, outer.hi))
+        rows = [
+            (name, Interval(float(a), float(b)), Interval(float(c), float(d)))
+            for name, a, b, c, d in zip(inner.names, lo, hi, out_lo, out_hi, strict=True)
+        ]
+        head = ("output", "over the training set", "with the rows outside")
+        return Table(head, rows[:MOST_PRINTED], "lrr", max(len(rows) - MOST_PRINTED, 0))
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw how far the rows lie beyond the training range of each column.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        signed = np.copysign(self.shares, self.by)
+        columns = np.flatnonzero(signed.any(axis=0))
+        far = columns[np.argsort(-np.abs(signed[:, columns]).max(axis=0, initial=0), kind="stable")]
+        kept = far[:MOST_PRINTED]
+        return plot_beyond(self.sentence, [self.names[i] for i in kept], signed[:, kept], ax)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row lies" if count == 1 else f"{count:,} rows lie"
+
+
+def _cells(record: dict[str, Any]) -> tuple[Cell, ...]:
+    if record["value"] is None:
+        return (str(record["row"]), record["column"], None, None, None, None)
+    share = record["share"]
+    told = f"{number(100 * share)} %" if np.isfinite(share) else "constant column"
+    ends = Interval(record["lo"], record["hi"])
+    return (str(record["row"]), record["column"], record["value"], ends, record["by"], told)

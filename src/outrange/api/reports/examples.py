@@ -1,0 +1,54 @@
+"""Examples of falls and rises that lie in the input set, where the search took a larger box."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...answers.monotone import FallingPair, Monotone, Trend
+from ...core import Box
+from ...questions.gradients.monotone_witness import MonotoneWitnesses
+from ...reports.plain.reader import Reader
+
+
+if TYPE_CHECKING:
+    from ...frontends.network import Network
+
+
+MOST_TRIED = 64
+"""Inputs through which a fall or a rise is looked for."""
+
+
+def with_examples_inside(
+    answer: Monotone, network: Network, box: Box, integer: np.ndarray, points: Any, reader: Reader
+) -> Monotone:
+    """Replace each example by one of the set; without one the direction is open.
+
+    A proof over the larger box holds for the set. An example has to be an input of it.
+
+    Args:
+        answer: Over the box.
+        network: The model.
+        box: The box around the set.
+        integer: `(inputs,)` the inputs that take integers.
+        points: `(n, inputs)` inputs of the set.
+        reader: Numbers the inputs and outputs.
+    """
+    graph = network.graph
+    search = MonotoneWitnesses(network, graph, box, True, integer)
+
+    def inside(trend: Trend, sign: float) -> FallingPair | None:
+        i, k = reader.entries.index(trend.input), reader.output_number(trend.output)
+        found = (search.falling(point, k, i, sign) for point in points[:MOST_TRIED])
+        return next((pair for pair in found if pair is not None), None)
+
+    trends = []
+    for trend in answer.trends:
+        fall = inside(trend, 1.0) if trend.rises is False else None
+        rise = inside(trend, -1.0) if trend.falls is False else None
+        rises = trend.rises if fall is not None or trend.rises else None
+        falls = trend.falls if rise is not None or trend.falls else None
+        trends.append(replace(trend, fall=fall, rise=rise, rises=rises, falls=falls))
+    return replace(answer, trends=tuple(trends))

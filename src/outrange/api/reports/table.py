@@ -1,0 +1,86 @@
+"""Integers and categories among the columns of a report's data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...questions.inputs.columns import columns, integer_types, is_frame, whole_columns
+from ...questions.inputs.data import data_box
+from ...questions.inputs.sets import Mixed
+from ...questions.inputs.sets.features import flat_features
+from ...reports.plain.reader import Category
+
+
+if TYPE_CHECKING:
+    from ...graph import Slot
+
+
+def whole_and_groups(
+    x: Any, names: Sequence[str] | None, box: Any, slots: Sequence[Slot]
+) -> tuple[list[int], list[Category]]:
+    """The inputs that take integers, and the one-hot groups: of the box, else of the rows.
+
+    Args:
+        x: The inputs of the data; None for no data.
+        names: What each entry of the inputs stands for, flat.
+        box: The input set; None for that of the data.
+        slots: The inputs, by the names that the box uses.
+    """
+    if isinstance(box, Mixed):
+        groups = [tuple(flat_features(slots, g, "one_hot").tolist()) for g in box.one_hot]
+        whole = flat_features(slots, box.integers, "integers").tolist()
+        size = sum(slot.size for slot in slots)
+        called = list(names) if names else [f"input {i}" for i in range(size)]
+        return whole, [_group([called[i] for i in members], members) for members in groups]
+    parts = _columns(x, names)
+    if names is None or set(parts) != set(names):
+        return [], []
+    is_typed = is_frame(x)
+    integers = integer_types(x) if is_typed else [name for name in parts if _is_whole(parts[name])]
+    whole, one_hot = whole_columns(parts, integers)
+    at = {name: i for i, name in enumerate(names)}
+    found = [_group(group, tuple(at[name] for name in group)) for group in one_hot]
+    return [at[name] for name in whole], found
+
+
+def _columns(x: Any, names: Sequence[str] | None) -> dict[str, np.ndarray]:
+    """The rows by column; empty for what is no table."""
+    if is_frame(x):
+        return columns(x)
+    if x is None or isinstance(x, dict) or names is None:
+        return {}
+    rows = np.asarray(x, float)
+    if rows.ndim != 2 or rows.shape[1] != len(names) or not len(rows):
+        return {}
+    return dict(zip(names, rows.T, strict=True))
+
+
+def _is_whole(column: np.ndarray) -> bool:
+    return bool((column == np.rint(column)).all())
+
+
+def _group(names: Sequence[str], members: tuple[int, ...]) -> Category:
+    """A group named by what its columns have in common: `city` of `city_A`, `city_B`."""
+    stems = {re.split(r"[_=:.\s\-/\[]", name)[0] for name in names}
+    stem = stems.pop() if len(stems) == 1 else ""
+    if not stem or stem in names:
+        return Category("category", members, tuple(names))
+    return Category(stem, members, tuple(name[len(stem) + 1 :].rstrip("]") for name in names))
+
+
+def table_box(x: Any, whole: Sequence[int], groups: Sequence[Category]) -> Any:
+    """The range of the data, its integers and categories kept.
+
+    Args:
+        x: The inputs of the data.
+        whole: Inputs that take integers.
+        groups: One-hot groups.
+    """
+    if not whole and not groups:
+        return data_box(x)
+    box = data_box(x, whole=False) if is_frame(x) else data_box(x)
+    return Mixed(box, integers=list(whole), one_hot=[list(one.members) for one in groups])

@@ -1,0 +1,92 @@
+"""The plain sentence and the plain document of any answer that a report has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...answers.diagnosis import Diagnosis
+from ...answers.monotone import Monotone
+from ...answers.range import Range
+from ...answers.render.document import Document
+from ...answers.robust_accuracy import RobustAccuracy
+from ...answers.summary import COUNTS, Summary
+from ...answers.verdict import Verdict
+from .checks import accuracy_document, accuracy_outcome, verdict_document, verdict_outcome
+from .ranges import range_document, range_outcome, slope_document, slope_outcome
+from .reader import Reader
+from .trends import trend_document, trend_outcome
+
+
+def outcome(answers: Sequence[Any], reader: Reader) -> str:
+    """The result of a section in a sentence.
+
+    Args:
+        answers: At least one, all of one kind.
+        reader: Names and formats.
+    """
+    first = answers[0]
+    match first:
+        case Verdict():
+            return verdict_outcome(answers)
+        case Range():
+            if first.subject == "lipschitz":
+                return slope_outcome(first, reader)
+            return range_outcome(first, reader)
+        case Monotone():
+            return trend_outcome(first, reader)
+        case RobustAccuracy():
+            return accuracy_outcome(first)
+        case Summary():
+            told = ", ".join(f"{first.total(c):,} {c.replace('_', ' ')}" for c in COUNTS)
+            return f"units proved: {told}"
+        case Diagnosis():
+            count = len(first.findings)
+            told = f"{count} finding{'s' * (count != 1)}" if count else "nothing found"
+            return told + (f", {len(first.unread)} not looked at" if first.unread else "")
+    return repr(first)
+
+
+def document(answer: Any, reader: Reader) -> Document:
+    """What the page shows of an answer.
+
+    Args:
+        answer: The answer.
+        reader: Names and formats.
+    """
+    match answer:
+        case Verdict():
+            return verdict_document(answer, reader)
+        case Range():
+            is_slope = answer.subject == "lipschitz"
+            return slope_document(answer, reader) if is_slope else range_document(answer, reader)
+        case Monotone():
+            return trend_document(answer, reader)
+        case RobustAccuracy():
+            return accuracy_document(answer, reader)
+    return answer.document()
+
+
+def drawn(answer: Any, reader: Reader) -> Any:
+    """The answer with the names of the page, for its picture.
+
+    Args:
+        answer: The answer.
+        reader: Names and formats.
+    """
+    if isinstance(answer, Range) and len(reader.outputs) == answer.lo.size:
+        return replace(answer, labels=tuple(reader.outputs))
+    if isinstance(answer, Monotone):
+        trends = (
+            replace(
+                trend,
+                output=reader.output(reader.output_number(trend.output), trend.output),
+                input=reader.input_called(trend.input),
+            )
+            for trend in answer.trends
+        )
+        return replace(answer, trends=tuple(trends))
+    if isinstance(answer, Verdict):
+        return replace(answer, claim=reader.claim(answer.claim))
+    return answer

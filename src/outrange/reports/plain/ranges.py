@@ -1,0 +1,221 @@
+"""Ranges of outputs and Lipschitz constants in plain sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...answers.range import Range
+from ...answers.render.document import (
+    GOOD,
+    MOST_PRINTED,
+    MOST_ROWS,
+    OPEN,
+    Bar,
+    Block,
+    Document,
+    Fold,
+    Listing,
+    Paragraph,
+    Table,
+)
+from .reader import OUTPUT_DIGITS, Reader, decimals, flattened, rounded
+from .words import basis, counted, remedy
+
+
+MOST_POINTS, MOST_IN_VIEW, MOST_ENTRIES = 10, 2, 256
+"""Outputs whose extreme inputs are shown, those shown without a fold, and entries of an input."""
+
+
+class OutputEnds:
+    """The ends of one output as text, bounds rounded outward and values seen inward."""
+
+    def __init__(self, answer: Range, i: int, reader: Reader) -> None:
+        flat = (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
+        self.lo, self.hi, self.seen_lo, self.seen_hi = (float(np.ravel(a)[i]) for a in flat)
+        self.closed_lo, self.closed_hi = (
+            bool(np.ravel(a)[i]) for a in (answer.closed_lo, answer.closed_hi)
+        )
+        width = self.hi if answer.subject == "lipschitz" else self.hi - self.lo
+        if not np.isfinite(width):
+            width = self.seen_hi - self.seen_lo
+        self.places = decimals(width or abs(self.hi), OUTPUT_DIGITS)
+        self.name, self.unit = reader.output(i, answer.names[i]), reader.unit(i)
+        self.below, self.above = self._text(self.lo, False), self._text(self.hi, True)
+        self.least, self.most = self._text(self.seen_lo, True), self._text(self.seen_hi, False)
+
+    def _text(self, value: float, up: bool) -> str:
+        return rounded(value, self.places, up) if np.isfinite(value) else "none yet"
+
+    @property
+    def proved(self) -> str:
+        """The proved range in words."""
+        low, high = np.isfinite([self.lo, self.hi]).tolist()
+        if not (low or high):
+            return f"no limit of {self.name} is proved yet"
+        if low and high and self.below == self.above:
+            return f"{self.name} is always {self.below}{self.unit}"
+        parts = [f"never below {self.below}{self.unit}"] * low
+        parts += [f"never above {self.above}{self.unit}"] * high
+        return f"{self.name} is {' and '.join(parts)}"
+
+    @property
+    def ends(self) -> list[str]:
+        """A sentence an end: its value, or between which numbers it lies."""
+        return [
+            self._end("lower", self.lo, self.closed_lo, self.below, self.least),
+            self._end("upper", self.hi, self.closed_hi, self.most, self.above),
+        ]
+
+    def _end(self, which: str, bound: float, closed: bool, first: str, second: str) -> str:
+        if "nan" in (first, second) or "none yet" in (first, second):
+            return f"The {which} end of {self.name} is not known yet."
+        if closed or first == second:
+            near = rounded(bound, self.places)
+            return f"The {which} end of {self.name} is {near}{self.unit}."
+        return f"The {which} end of {self.name} is between {first} and {second}{self.unit}."
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an end is not known to the digits shown."""
+        return not ((self.closed_lo or self.below == self.least)
+                    and (self.closed_hi or self.above == self.most))  # fmt: skip
+
+
+def range_outcome(answer: Range, reader: Reader) -> str:
+    """What is proved of all outputs, in a sentence for the top of the page."""
+    count = answer.lo.size
+    if not count:
+        return "there are no outputs"
+    if count <= MOST_IN_VIEW:
+        return "; ".join(OutputEnds(answer, i, reader).proved for i in range(count))
+    least, most = float(np.min(answer.lo)), float(np.max(answer.hi))
+    if not np.isfinite([least, most]).all():
+        left = int((~(np.isfinite(answer.lo) & np.isfinite(answer.hi))).sum())
+        return f"{left:,} of {count:,} outputs have an end without a limit so far"
+    places = decimals(most - least, OUTPUT_DIGITS)
+    ends = f"{rounded(least, places, False)} and {rounded(most, places, True)}"
+    return f"all {count:,} outputs stay between {ends}"
+
+
+def range_document(answer: Range, reader: Reader) -> Document:
+    """What is proved, the ends, the inputs at the ends, what is open."""
+    ends = [OutputEnds(answer, i, reader) for i in range(min(answer.lo.size, MOST_ROWS))]
+    shown = ends[:MOST_PRINTED]
+    lead = f"Proved for every input that the report covers: {range_outcome(answer, reader)}."
+    blocks: list[Block] = []
+    if len(ends) <= MOST_IN_VIEW:
+        blocks.append(Paragraph("\n".join(line for one in ends for line in one.ends)))
+    if len(ends) > 1:
+        head = ("output", "never below", "smallest seen", "largest seen", "never above", "")
+        rows = [
+            (one.name, *(f"{text}{one.unit}" for text in
+             (one.below, one.least, one.most, one.above)),
+             Bar(one.lo, one.hi, one.seen_lo, one.seen_hi))
+            for one in ends
+        ]  # fmt: skip
+        blocks.append(Table(head, rows[: len(shown)], "lrrrrl"))
+        if len(rows) > len(shown):
+            table = Table(head, rows, "lrrrrl")
+            blocks.append(Fold(f"The first {len(rows):,} of {answer.lo.size:,} outputs", [table]))
+    blocks += _extremes(answer, ends, reader)
+    blocks += _unknown(answer, ends)
+    bounded = np.isfinite(answer.lo).any() or np.isfinite(answer.hi).any()
+    if not bounded:
+        lead = f"Nothing is proved yet: {range_outcome(answer, reader)}."
+    tone = GOOD if answer.is_exact else ("" if bounded else OPEN)
+    shown_by = basis(answer, _digits(answer, ends))
+    return Document("What is proved", lead, [*blocks, shown_by], tone)
+
+
+def _extremes(answer: Range, ends: list[OutputEnds], reader: Reader) -> list[Block]:
+    """The inputs at the two ends of each output."""
+    tables: list[tuple[str, list[Block]]] = []
+    width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())
+    if width > MOST_ENTRIES:
+        return [Paragraph(f"An input has {width:,} numbers, too many for this page: the inputs at "
+                          "the two ends are in the saved answer.")]  # fmt: skip
+    for i, one in enumerate(ends[:MOST_POINTS]):
+        low, high = (_input_at(answer, at, i) for at in (answer.at_lo, answer.at_hi))
+        if np.isnan(low).any() or np.isnan(high).any():
+            continue
+        rows = [(name, a, b) for (name, a), (_, b) in
+                zip(reader.point(low), reader.point(high), strict=True)]  # fmt: skip
+        values = (one.name, f"{one.least}{one.unit}", f"{one.most}{one.unit}")
+        small, large = (
+            f"{word} value{'' if closed else ' seen'}"
+            for word, closed in (("smallest", one.closed_lo), ("largest", one.closed_hi))
+        )
+        table = Table(("input", f"at the {small}", f"at the {large}"), [values, *rows], "lrr")
+        note = impossible(reader, low, high)
+        tables.append((f"The inputs at the two ends of {one.name}", [table, *note]))
+    if len(ends) <= MOST_IN_VIEW:
+        return [b for title, inside in tables for b in (Paragraph(f"{title}:"), *inside)]
+    return [Fold(title, inside) for title, inside in tables]
+
+
+def _input_at(answer: Range, at: Any, i: int) -> np.ndarray:
+    parts = at.values() if isinstance(at, dict) else [at]
+    return flattened({n: np.reshape(part, (answer.lo.size, -1))[i] for n, part in enumerate(parts)})
+
+
+def impossible(reader: Reader, *points: np.ndarray) -> list[Block]:
+    """A warning where a point is no real input: a mixture of categories, half an integer."""
+    mixed = any(map(reader.is_mixed, points))
+    part = any(map(reader.is_fractional, points))
+    what = [*["mixes categories"] * mixed, *["has a fraction where data has integers"] * part]
+    if not what:
+        return []
+    return [Paragraph(f"Such an input {' and '.join(what)}. The set of inputs allows it; the data "
+                      "has none like it.")]  # fmt: skip
+
+
+def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
+    """What is not known, and what would settle it."""
+    if answer.is_exact or not any(one.is_open for one in ends):
+        return []
+    lines = [line for one in ends if one.is_open for line in one.ends if "between" in line
+             or "not known" in line]  # fmt: skip
+    told = (
+        "An end that is not known lies between two numbers: one that some input reaches, and one "
+        "that no input passes. The proof holds whatever the true end is."
+    )
+    shown = Listing(counted("Not known exactly", len(lines)), lines[:MOST_PRINTED])
+    return [
+        Fold(
+            "What is not known, and what it would take",
+            [Paragraph(told), shown, Paragraph(remedy(answer.status, answer.cost.seconds))],
+        )
+    ]
+
+
+def _digits(answer: Range, ends: list[OutputEnds]) -> list[Block]:
+    head = ("output", "proved from", "seen from", "seen to", "proved to")
+    rows = [(e.name, *map(repr, (e.lo, e.seen_lo, e.seen_hi, e.hi))) for e in ends[:MOST_PRINTED]]
+    return [Paragraph("The ends in all their digits:"), Table(head, rows, "lr")]
+
+
+def slope_outcome(answer: Range, reader: Reader) -> str:
+    """How fast outputs change at most."""
+    parts = []
+    for i in range(min(answer.hi.size, MOST_IN_VIEW)):
+        one = OutputEnds(answer, i, reader)
+        if np.isfinite(one.hi):
+            parts.append(f"{one.name} changes by at most {one.above}{one.unit}")
+    if not parts:
+        return "no limit is proved yet"
+    more = "" if answer.hi.size <= MOST_IN_VIEW else f" ({answer.hi.size:,} outputs in all)"
+    return f"{'; '.join(parts)} where no input changes by more than 1{more}"
+
+
+def slope_document(answer: Range, reader: Reader) -> Document:
+    """Lipschitz constants: the largest change of an output."""
+    ends = [OutputEnds(answer, i, reader) for i in range(min(answer.hi.size, MOST_PRINTED))]
+    rows = [(one.name, f"{one.above}{one.unit}", f"{one.most}{one.unit}") for one in ends]
+    head = ("output", "proved: changes by at most", "seen: changes by")
+    lead = f"Proved: {slope_outcome(answer, reader)}."
+    count = Paragraph(counted("Outputs", answer.hi.size))
+    blocks = [count, Table(head, rows, "lr"), basis(answer)]
+    tone = GOOD if answer.is_exact else OPEN
+    return Document("How fast the output can change", lead, blocks, tone)

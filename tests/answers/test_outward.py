@@ -1,0 +1,59 @@
+"""Bounds are printed outward: a printed bound is a bound."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from answers.record_cases import KINDS
+from outrange.answers.range import Range
+from outrange.answers.render.numbers import DIGITS, number, outward
+from outrange.answers.robustness import Robustness
+
+
+def values():
+    rng = np.random.default_rng(0)
+    drawn = rng.normal(size=4000) * 10.0 ** rng.integers(-290, 290, 4000)
+    short = np.round(rng.normal(size=1000), 3) * 10.0 ** rng.integers(-5, 5, 1000)
+    odd = [0.0, -0.0, 5e-324, -5e-324, 1.7976931348623157e308, 999999.5, -999999.5, 0.1, 1 / 3]
+    return np.concatenate([drawn, short, odd, 1 + np.array([2.0**-52, -(2.0**-53)])])
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_what_is_printed_is_a_bound(side):
+    every = values()
+    scale = np.abs(every) * 10.0 ** np.random.default_rng(1).integers(0, 4, every.size)
+    for given in (np.abs(every), np.minimum(scale, 1e308)):
+        shown = outward(every, given, side)
+        assert (side * (shown - every) >= 0)[np.isfinite(shown)].all()
+        for v, s, size in zip(every, shown, given, strict=True):
+            if not np.isfinite(s):
+                continue
+            printed = Fraction(number(float(s)))
+            # A printed number that is this very float counts as exact.
+            assert side * (printed - Fraction(float(v))) >= 0 or float(printed) == v
+            if v and size < 1e300:
+                step = max(10.0 ** (np.floor(np.log10(size)) - DIGITS + 1), abs(v) if s == v else 0)
+                assert abs(s - v) <= max(1.0001 * step, 5e-324)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_numbers_of_few_digits_stay(side):
+    every = np.array([0.0, 2.0, -0.5, 21.0, 0.1, 123456.0, -1.25e-7])
+    assert outward(every, np.abs(every), side).tolist() == every.tolist()
+    assert outward([np.inf, -np.inf], [np.inf, np.inf], side).tolist() == [np.inf, -np.inf]
+
+
+def test_a_range_shows_its_residues():
+    plain = KINDS[Range]()["exact"]
+    lo, hi = np.array([-2.9e-15, 0.0]), np.array([2.0, 1.00000001])
+    shown = replace(plain, lo=lo, hi=hi, seen_lo=np.zeros(2), seen_hi=np.ones(2))
+    assert repr(shown).startswith("Range(lo=[-3e-15, 0.], hi=[2., 1.00001]")
+
+
+def test_a_radius_shows_bounds():
+    radius = KINDS[Robustness]()["exact"]
+    shown = replace(radius, lo=0.031250049, hi=0.031280051, status="time")
+    assert "lo=0.03125, hi=0.0312801" in repr(shown)
+    assert repr(replace(radius, lo=0.0312509999)).count("lo=0.0312509,") == 1

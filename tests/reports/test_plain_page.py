@@ -1,0 +1,225 @@
+"""The page of a report for a reader without Python: words, digits, categories, options, time."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange import InputError, y
+from outrange.api import ranges
+from outrange.cli.commands.report import read_units
+from outrange.reports.plain.reader import Category, Reader, decimals, rounded
+from outrange.reports.plain.words import UNKNOWN, about
+from outrange.reports.style import STYLE_SHEET
+
+
+keras = pytest.importorskip("keras")
+pandas = pytest.importorskip("pandas")
+
+CODE = ("at_lo", "at_hi", "model_lo", "time_limit", "as_dict", "tol=", "each=", "seen_hi", "`")
+"""Names of Python that have no place in the page."""
+
+
+def houses(count=40):
+    """A table of houses: an area, integer rooms, a city of three; and prices."""
+    rng = np.random.default_rng(0)
+    city = pandas.Series(rng.choice(list("ABC"), count))
+    table = {"area": rng.uniform(30, 250, count), "rooms": rng.integers(1, 9, count)}
+    frame = pandas.concat(
+        [pandas.DataFrame(table), pandas.get_dummies(city, prefix="city").astype(int)], axis=1
+    )
+    return frame, pandas.Series(frame.area * 3, name="price")
+
+
+def model():
+    net = keras.Sequential(
+        [keras.Input((5,)), keras.layers.Dense(6, "relu"), keras.layers.Dense(1)], name="sequential"
+    )
+    rng = np.random.default_rng(1)
+    net.set_weights([rng.normal(size=w.shape) for w in net.get_weights()])
+    return net
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    path = tmp_path_factory.mktemp("plain") / "house_prices.keras"
+    model().save(path)
+    return outrange.report(
+        path, data=houses(), units={"price": "EUR", "area": "m²"}, time_limit=120,
+        properties=[y[0] <= 1e6, y[0] <= -1e6],
+    )  # fmt: skip
+
+
+def words(page):
+    """The text of a page, without pictures, code, and the parts for developers."""
+    page = page[page.index("<body") : page.index('<section id="reproduce"')]
+    page = re.sub(r'<section id="diagnosis".*?</section>', " ", page, flags=re.S)
+    page = re.sub(r"<(svg|pre|style)\b.*?</\1>", " ", page, flags=re.S)
+    return " ".join(re.sub("<[^>]*>", " ", page).split())
+
+
+def test_the_page_has_no_python(found):
+    text = words(found.html())
+    assert not [name for name in CODE if name in text]
+    assert "sequential" not in text.split("At a glance")[0]
+
+
+def test_what_is_proved_comes_first_and_details_are_folded(found):
+    page = found.html()
+    places = [page.index(f'<section id="{key}"') for key in (
+        "overview", "ranges", "properties", "monotonicity", "domain", "layers", "reproduce",
+    )]  # fmt: skip
+    assert places == sorted(places)
+    assert "<details open" not in page
+    assert page.index("Proved for every input that the report covers: price is never") > places[1]
+    for key in ("slopes", "layers", "model", "reproduce"):
+        body = page[page.index(f'<section id="{key}"') :].split("</section>")[0]
+        assert '<details class="part">' in body, key
+
+
+def test_the_file_and_the_targets_name_the_page(found):
+    page = found.html()
+    assert "<h1>What house_prices can output</h1>" in page
+    assert "Demand: price ≤ 1000000" in words(page).replace(".0", "")
+    assert "dense" not in words(page).split("Layers For a specialist")[0].split("Contents")[1]
+
+
+def test_the_inputs_at_both_ends_are_shown_as_a_person_would_write_them(found):
+    (answer,) = found.answers["ranges"]
+    text = words(found.html()).split("The inputs at the two ends of price:")[1]
+    assert re.search(r"city [ABC] [ABC] ", text)
+    assert re.search(r"rooms [1-8] [1-8] ", text)
+    assert re.search(r"area \d+ m² \d+ m² ", text)
+    flat = np.concatenate([np.ravel(part) for part in answer.at_hi.values()])
+    assert set(flat[2:]) == {0.0, 1.0} and flat[1].is_integer()
+
+
+def test_a_box_that_allows_mixtures_says_so():
+    frame, price = houses()
+    box = outrange.data_box(frame, whole=False)
+    net = model()
+    page = outrange.report(net, box, data=(frame, price), time_limit=120).html()
+    text = words(page)
+    assert "mixtures of categories, which the data does not have" in text
+    at = outrange.output_range(net, box).at_hi
+    assert isinstance(at, dict)
+    flat = np.concatenate([np.ravel(part) for part in at.values()])
+    if set(flat[2:]) != {0.0, 1.0} or flat[2:].sum() != 1:
+        assert "no single one (" in text and "mixes categories" in text
+
+
+def test_directions_are_asked_of_numbers_and_shown_by_real_inputs(found):
+    (answer,) = found.answers["monotonicity"]
+    assert [trend.input for trend in answer.trends] == ["area", "rooms"]
+    for trend in answer.trends:
+        for pair in filter(None, (trend.fall, trend.rise)):
+            for point in (pair.x, pair.then):
+                flat = np.concatenate([np.ravel(part) for part in point.values()])
+                assert flat[1].is_integer() and sorted(flat[2:]) == [0, 0, 1]
+    assert "a category has no order" in words(found.html())
+
+
+def test_an_open_end_lies_between_two_numbers(monkeypatch):
+    ask = ranges.output_range
+
+    def open_(*arguments, **options):
+        answer = ask(*arguments, **options)
+        wider = {"hi": answer.hi + 100.0, "lo": answer.lo - 100.0, "status": "time"}
+        return replace(answer, **wider)
+
+    monkeypatch.setattr("outrange.api.ranges.output_range", open_)
+    text = words(outrange.report(model(), data=houses(), time_limit=120).html())
+    assert re.search(r"The upper end of price is between [\d−,.]+ and [\d−,.]+\.", text)
+    assert "What is not known, and what it would take" in text
+    assert "or take a smaller set of inputs" in text and UNKNOWN.split('"')[2] in text
+
+
+def test_ranges_that_are_open_get_the_time_that_is_left(monkeypatch):
+    ask, limits = ranges.output_range, []
+
+    def noted(*arguments, **options):
+        limits.append(options["time_limit"])
+        answer = ask(*arguments, **options)
+        return replace(answer, status="time") if len(limits) == 1 else answer
+
+    monkeypatch.setattr("outrange.api.ranges.output_range", noted)
+    found = outrange.report(model(), (0, 1), time_limit=200)
+    assert len(limits) == 2 and limits[1] > limits[0]
+    assert "Output ranges" not in found.cut
+
+
+def test_options_name_outputs_units_and_the_page():
+    page = outrange.report(
+        model(), (0, 1), title="Prices <2026>", output_names="price", units="EUR", time_limit=120
+    ).html()
+    assert "<h1>Prices &lt;2026&gt;</h1>" in page
+    assert re.search(r"price is never below [\d−,.]+ EUR and never above [\d−,.]+ EUR", words(page))
+    assert "price [EUR]" in page  # the axis of the picture
+    for options in ("output_names=&#x27;price&#x27;", "units=&#x27;EUR&#x27;"):
+        assert options in page.replace("[&#x27;price&#x27;]", "&#x27;price&#x27;")
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"output_names": ["a", "b"]}, "each of the 1 outputs"),
+    ({"units": {"prize": "EUR"}, "output_names": ["price"]}, "a unit of 'prize'.*'price'"),
+], ids=str)  # fmt: skip
+def test_names_that_do_not_fit_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        outrange.report(model(), (0, 1), **options)
+
+
+def test_units_of_the_command_line():
+    assert read_units(["EUR"]) == "EUR"
+    assert read_units(["price=EUR,area=m²", "x=1/s"]) == {"price": "EUR", "area": "m²", "x": "1/s"}
+    assert read_units([]) == {}
+    with pytest.raises(InputError, match="--units takes"):
+        read_units(["EUR", "m"])
+
+
+def test_bounds_are_rounded_outward():
+    places = decimals(1239.1, 4)
+    assert places == 0
+    assert rounded(1235.01, places, True) == "1,236" and rounded(1198.99, places, False) == "1,198"
+    assert rounded(-3.2, places, False) == "−4" and rounded(3.9900000000000002, 3, True) == "3.990"
+    assert rounded(-1e-12, 2) == "0.00" and rounded(1e-20, decimals(1e-19, 4)) == "1e-20"
+    assert decimals(0.0, 4) is None and decimals(np.inf, 4) is None
+
+
+def test_points_are_written_with_categories_and_units():
+    city = Category("city", (2, 3), ("A", "B"))
+    reader = Reader(
+        ["area", "rooms", "city_A", "city_B"], ["m²", "", "", ""], [220, 7, 1, 1],
+        frozenset({1}), [city], ["price"],
+    )  # fmt: skip
+    assert reader.point(np.array([142.6, 4.0, 0, 1])) == [
+        ("area", "143 m²"), ("rooms", "4"), ("city", "B"),
+    ]  # fmt: skip
+    mixed = np.array([30.0, 3.74, 0.25, 0.5])
+    assert reader.point(mixed)[1:] == [
+        ("rooms", "3.74"), ("city", "no single one (A 0.25, B 0.50)"),
+    ]  # fmt: skip
+    assert reader.is_mixed(mixed) and reader.is_fractional(mixed)
+    assert reader.claim("y[0] <= 3 * x['area'] + x[1]") == "price ≤ 3 * area + rooms"
+
+
+def test_times_are_whole_minutes_rounded_up():
+    assert [about(s) for s in (5, 61, 7201)] == [
+        "about a minute", "about 2 minutes", "about 3 hours",
+    ]  # fmt: skip
+
+
+def test_paper_opens_folds_and_begins_sections_on_pages():
+    paper = STYLE_SHEET.partition("@media print{html")[2]
+    assert "size:A4" in STYLE_SHEET
+    for rule in ("::details-content{content-visibility:visible", "nav{display:none}",
+                 "main>section{break-before:page}"):  # fmt: skip
+        assert rule in paper, rule
+
+
+def test_a_page_of_many_outputs_leaves_out_rows_without_python():
+    net = keras.Sequential([keras.Input((2,)), keras.layers.Dense(130)])
+    text = words(outrange.report(net, (0, 1), time_limit=120).html())
+    assert "all 130 outputs stay between" in text and "The first 100 of 130 outputs" in text
+    assert not [name for name in CODE if name in text]
