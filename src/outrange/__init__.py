@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from .answers.advice import Advice as Advice
     from .answers.bad_inputs import BadInputs as BadInputs
     from .answers.counterexamples import Counterexamples as Counterexamples
+    from .answers.curves.robustness_curve import RobustnessCurve as RobustnessCurve
     from .answers.dead_start import DeadStart as DeadStart
     from .answers.diagnosis import Diagnosis as Diagnosis, Finding as Finding
+    from .answers.extrapolation.extrapolation import Extrapolation as Extrapolation
     from .answers.loops import Loop as Loop, Pipe as Pipe
     from .answers.monotone import Monotone as Monotone
     from .answers.optimum import Optimum as Optimum
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from .api.properties import verify as verify
     from .api.ranges import (
         difference_range as difference_range,
+        extrapolation as extrapolation,
         output_range as output_range,
         sample_range as sample_range,
         summary as summary,
@@ -95,7 +98,9 @@ _HOMES = {
     "answers.bad_inputs": "BadInputs",
     "answers.verdict": "Counterexample Verdict",
     "answers.counterexamples": "Counterexamples",
+    "answers.curves.robustness_curve": "RobustnessCurve",
     "answers.diagnosis": "Diagnosis Finding",
+    "answers.extrapolation.extrapolation": "Extrapolation",
     "answers.loops": "Loop Pipe",
     "answers.reach_sets": "LoopReachSets ReachSet",
     "answers.monotone": "Monotone",
@@ -122,7 +127,7 @@ _HOMES = {
     "api.loops.specs": "avoid within",
     "api.optimize": "maximize minimize",
     "api.properties": "verify",
-    "api.ranges": "difference_range output_range sample_range summary",
+    "api.ranges": "difference_range extrapolation output_range sample_range summary",
     "api.reach_sets.network": "reach_set",
     "api.read": "load read read_property",
     "api.report": "report",

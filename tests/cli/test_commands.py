@@ -242,7 +242,7 @@ def test_a_bug_is_reported_without_traceback(monkeypatch, capfd):
 
 
 def test_help_documents_the_exit_codes():
-    text = outrange("range", "--help").stdout
+    text = outrange("--help").stdout
     for code in ("0 ", "2 ", "3 ", "4 ", "130 "):
         assert f"\n    {code}" in text
 

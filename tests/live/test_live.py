@@ -28,7 +28,8 @@ ONES = np.ones(1)
 
 LONG = (
     "output_range verify monotone gradient_range lipschitz robustness robust_accuracy compare "
-    "diagnose summary minimize maximize bad_inputs counterexamples difference_range load report"
+    "diagnose summary minimize maximize bad_inputs counterexamples difference_range "
+    "extrapolation load report"
 ).split()
 
 

@@ -68,7 +68,7 @@ def assert_holds(
     __tracebackhide__ = True
     _check(unknown, options)
     network = loaded(model, box)
-    verdict = verify(network, property, box, time_limit=time_limit, **options)
+    verdict = verify(network, property, box, **_time_or_effort(time_limit), **options)
     return _judged(verdict, verdict.claim, model, unknown, [])
 
 
@@ -118,7 +118,9 @@ def assert_range(
     slots = network.graph.outputs
     limits = [_limits(slots, given, name) for given, name in ((lo, "lo"), (hi, "hi"))]
     _check_limits(slots, *limits)
-    verdict = verify(network, _within(slots, *limits), box, time_limit=time_limit, **options)
+    verdict = verify(
+        network, _within(slots, *limits), box, **_time_or_effort(time_limit), **options
+    )
     outside = _outside(verdict.counterexample, slots, *limits)
     claim = f"lo <= output <= hi, {verdict.claim},"
     return _judged(verdict, claim, model, unknown, outside)
@@ -256,3 +258,8 @@ def _skip(message: str) -> NoReturn:
     import pytest
 
     pytest.skip(message)
+
+
+def _time_or_effort(time_limit: float | None) -> dict[str, Any]:
+    """Return the limit of a question; without one it goes on until all is proved."""
+    return {"effort": "exact"} if time_limit is None else {"time_limit": time_limit}

@@ -24,6 +24,7 @@ def counterexamples(
     apart: float = 0.0,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     seed: int = 0,
     where: Any = None,
     progress: bool | None = None,
@@ -46,6 +47,9 @@ def counterexamples(
         time_limit: Stop after this many seconds; None for no limit.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         seed: Seed of the random points of the attack.
         where: A condition on `outrange.x`: only inputs that satisfy it count.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or
@@ -112,6 +116,7 @@ def bad_inputs(
     share_tol: float = 0.01,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     most_pieces: int = 10_000,
     where: Any = None,
     progress: bool | None = None,
@@ -134,6 +139,9 @@ def bad_inputs(
         time_limit: Stop after this many seconds; None for no limit. The answer is valid either way.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         most_pieces: Stop at this number of boxes and polytopes.
         where: A condition on `outrange.x`: only inputs that satisfy it count as bad. Shares stay
             relative to the box.

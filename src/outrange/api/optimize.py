@@ -26,6 +26,7 @@ def minimize(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     check: bool = True,
@@ -50,6 +51,9 @@ def minimize(
         time_limit: Stop after this many seconds; None for no limit.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         seed: Seed of the attack's random points; no proof depends on it.
         certificate: A file to write a certificate of the proved end to, of a form of outputs and
             without `where`: see `outrange.output_range`.
@@ -92,6 +96,7 @@ def maximize(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     check: bool = True,
@@ -108,6 +113,9 @@ def maximize(
         time_limit: See `outrange.minimize`.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         seed: See `outrange.minimize`.
         certificate: See `outrange.minimize`.
         check: See `outrange.minimize`.

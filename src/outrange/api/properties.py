@@ -37,6 +37,7 @@ def verify(
     where: Any = None,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     seed: int = 0,
     arithmetic: str | None = None,
     certificate: str | os.PathLike | None = None,
@@ -68,6 +69,9 @@ def verify(
         time_limit: Stop after this many seconds; None for no limit.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         seed: Seed of the attack's random points; no proof depends on it.
         arithmetic: What the network computes in: `"real"`, or `"float32"`: a proof then holds for
             the network as it is deployed, its sums in any order, and a counterexample is one that

@@ -1,4 +1,4 @@
-"""Public questions about ranges: `output_range`, `summary`, `sample_range`, `difference_range`."""
+"""Public questions about ranges: `output_range`, `sample_range`, `extrapolation` and the like."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .recorded import question, recorded
 
 
 if TYPE_CHECKING:
+    from ..answers.extrapolation.extrapolation import Extrapolation
     from ..answers.progress import RangeProgress
     from ..answers.range import Range
     from ..answers.sampled import SampledRange
@@ -32,6 +33,7 @@ def output_range(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     rows: Any = None,
     layer: str | None = None,
     solver: bool = True,
@@ -61,6 +63,9 @@ def output_range(
         time_limit: Stop after this many seconds; None for no limit.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         rows: `(k, outputs)`, an array of linear forms of the outputs to bound instead.
         layer: Bound the values this layer returns instead of the model's outputs.
         solver: Whether a mixed-integer solver may close what splitting the input set does not
@@ -225,6 +230,7 @@ def difference_range(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     rows: Any = None,
     solver: bool = True,
     certificate: str | os.PathLike | None = None,
@@ -245,6 +251,9 @@ def difference_range(
         time_limit: Seconds; see there.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         rows: `(k, outputs)`: linear forms of the differences; see there.
         solver: See there.
         certificate: It holds the network of the difference in full.
@@ -265,8 +274,8 @@ def difference_range(
         ...     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         ...     model.set_weights([np.array([[slope]]), np.zeros(1)])
         ...     return model
-        >>> difference_range(line(2.0), line(1.5), (0, 1))
-        Range(lo=[0.], hi=[0.5], exact to 1e-06, FLOAT64_ROUNDED)
+        >>> difference_range(line(2.0), line(1.5), (0, 1)).hi.round(6)
+        array([0.5])
 
     Sound: as `outrange.output_range`.
     Complete: likewise.
@@ -288,3 +297,64 @@ def difference_range(
     if proof is not None and where is not None:
         found = proof.range(found, where, rows)
     return stamped(found, one, two)
+
+
+@question("Extrapolation", hears=False)
+def extrapolation(
+    box: Any,
+    rows: Any,
+    *,
+    model: Any = None,
+    time_limit: float | None = None,
+    budget: float | None = None,
+    progress: bool | None = None,
+) -> Extrapolation:
+    """Find the rows that lie outside the training set: in which columns, and by how much.
+
+    Args:
+        box: The training set: its data (an array `(n, *input_shape)` or a DataFrame), or what
+            `outrange.data_box` returned.
+        rows: The rows in question: a DataFrame, an array `(n, *input_shape)`, one row, or a dict
+            from input name to values. Further columns of a DataFrame are ignored.
+        model: A model, as for `outrange.output_range`: the answer then also compares its outputs
+            over the training set with those over the smallest box that holds the rows outside, too.
+        time_limit: Stop after this many seconds; None for no limit. The bounds are valid either
+            way.
+        budget: Stop after so many units of counted work instead, about a second of one core each:
+            the same question then has the same answer on every machine (docs/reproducible.md).
+        progress: True to show what is under way, False for nothing. None shows it in a terminal or
+            a notebook once the call takes 2 s.
+
+    Returns:
+        `Extrapolation`: the numbers `outside` of the rows, their distances `by` and `shares`, and
+        the ranges `inner` and `outer` of a model. It is false where no row lies outside.
+
+    Raises:
+        InputError: The rows do not fit the box, or are not finite.
+        ModelError: The model cannot be read.
+        UnsupportedError: The model holds an operation that is not supported.
+
+    Example:
+        >>> import numpy as np
+        >>> train = np.array([[20.0, 1.0], [90.0, 5.0]])  # area, rooms
+        >>> found = extrapolation(train, [[50.0, 2.0], [125.0, 6.0]])
+        >>> found
+        Extrapolation(1 of 2 outside: rows 1)
+        >>> found.by.tolist(), found.shares.tolist()
+        ([[35.0, 1.0]], [[0.5, 0.25]])
+
+    Sound: the comparison of a row with the training set is exact, and the output ranges are proved.
+    A row within the ranges of all columns may still be unlike all of the data.
+    Complete: every row outside is found; the output ranges as for `outrange.output_range`.
+    Cost: linear in the rows; two output ranges where there is a model.
+
+    Reference: Barnard, Wessels, *Extrapolation and interpolation in neural network classifiers*,
+    IEEE Control Systems Magazine 1992.
+    """
+    from ..questions.extrapolation import extrapolation as ask, training_set
+
+    box = training_set(box)
+    if model is None:
+        return ask(box, rows)
+    network, clock = loaded_within(model, time_limit, box)
+    return stamped(ask(box, rows, network=network, time_limit=left(clock)), network)

@@ -1,10 +1,11 @@
-"""Decorators of public questions: provenance, and budgets of counted work.
+"""Decorators of public questions: provenance, efforts, and budgets of counted work.
 
 A budget gives the same answer on every machine, which no time limit can.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +32,12 @@ APART = frozenset("model model_a model_b build property progress file executor r
 
 MOST_BUDGET = 1e15
 """Units of work from which on counted time would not tell two readings apart."""
+
+EFFORTS = {"quick": 5.0, "normal": 45.0, "exact": None}
+"""Seconds after which a question without a limit ends. In a minute most users look up."""
+
+EFFORT_VARIABLE = "OUTRANGE_EFFORT"
+"""Environment variable with the default effort."""
 
 DIVIDING = ("executor", "resume")
 """Arguments that divide a question among processes, whose order of work is not fixed."""
@@ -97,6 +104,49 @@ def with_budget(ask: Ask) -> Ask:
     return cast(Ask, call)
 
 
+def with_effort(ask: Ask) -> Ask:
+    """Let a question without a limit end by itself, and say so.
+
+    Args:
+        ask: A public question with a parameter `effort` beside `time_limit`.
+    """
+    if "effort" not in signature(ask).parameters:
+        return ask
+
+    @wraps(ask)
+    def call(*args: Any, effort: str | None = None, **options: Any) -> Any:
+        limits = [name for name in ("time_limit", "budget") if options.get(name) is not None]
+        if effort is not None and limits:
+            raise InputError(
+                "`effort` is for a question without a limit; leave it out beside `time_limit` or "
+                f"`budget`. Received: effort={effort!r}, {limits[0]}={options[limits[0]]!r}."
+            )
+        chosen = os.environ.get(EFFORT_VARIABLE, "normal") if effort is None else effort
+        if chosen not in EFFORTS:
+            raise InputError(f"`effort` is one of {list(EFFORTS)}. Received: {chosen!r}.")
+        seconds = None if limits else EFFORTS[chosen]
+        if seconds is None:
+            return ask(*args, **options)
+        answer = ask(*args, **(options | {"time_limit": seconds}))
+        if not isinstance(answer, Answer) or not _ran_out(answer):
+            return answer
+        ended = (
+            f"The search ended after {seconds:g} s (effort {chosen}). A larger `time_limit`, or "
+            '`effort="exact"`, continues it.'
+        )
+        return replace(answer, late=" ".join(filter(None, (answer.late, ended))))
+
+    return cast(Ask, call)
+
+
+def _ran_out(answer: Answer) -> bool:
+    """Return whether time ended a question, or left an input of several open."""
+    ends = [getattr(answer, name, None) for name in ("status", "reason")]
+    return "time" in [end for end in ends if isinstance(end, str)] or any(
+        bool(np.isin(end, ("", "open")).any()) for end in ends if isinstance(end, np.ndarray)
+    )
+
+
 def _check(budget: Any, options: dict[str, Any]) -> None:
     """Refuse a budget that is no positive number, or that stands beside what it excludes."""
     is_number = isinstance(budget, int | float | np.number) and not isinstance(budget, bool)
@@ -116,14 +166,14 @@ def _check(budget: Any, options: dict[str, Any]) -> None:
 
 
 def question(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
-    """A decorator: `recorded`, `with_budget`, `punctual`, and shown while it takes long.
+    """A decorator: `recorded`, limits of time and work, `punctual`, and shown while it takes long.
 
     Args:
         title: What is asked, in a few words.
         hears: See `followed`.
     """
     shown = followed(title, hears)
-    return lambda ask: recorded(with_budget(punctual(shown(ask))))
+    return lambda ask: recorded(with_effort(with_budget(punctual(shown(ask)))))
 
 
 def punctual(ask: Ask) -> Ask:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from .recorded import question
 
 
 if TYPE_CHECKING:
+    from ..answers.curves.robustness_curve import RobustnessCurve
     from ..answers.progress import RobustProgress
     from ..answers.robust_accuracy import RobustAccuracy
     from ..answers.robustness import Robustness
@@ -43,6 +45,7 @@ def robustness(
     tol: float = 1e-3,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     seed: int = 0,
     arithmetic: str = "real",
     certificate: str | os.PathLike | None = None,
@@ -73,6 +76,9 @@ def robustness(
         time_limit: Stop after this many seconds; None for no limit.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         seed: Seed of the attack's random points; no proof depends on it.
         arithmetic: What the network computes in, `"real"` or `"float32"`: see `outrange.verify`.
         certificate: A file to write a certificate of `lo` to, with `"inf"`: see `outrange.verify`.
@@ -181,7 +187,7 @@ def robust_accuracy(
     model: Any,
     x: Any,
     y: Any,
-    eps: float,
+    eps: float | Sequence[float],
     *,
     threshold: float | None = None,
     norm: Any = "inf",
@@ -190,30 +196,37 @@ def robust_accuracy(
     each: float = 10.0,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     file: Any = None,
     seed: int = 0,
     executor: Any = None,
     progress: bool | Callable[[RobustProgress], None] | None = None,
-) -> RobustAccuracy:
+) -> RobustAccuracy | RobustnessCurve:
     """Compute the robust accuracy on a data set: the share that no perturbation misclassifies.
 
     One `outrange.verify` per input, over the ball of radius `eps`. With `file`, every result is on
-    the disk at once, and the same call resumes from there.
+    the disk at once, and the same call resumes from there. Of several radii the middle one comes
+    first: an input that is robust there is so at every smaller one, and one that is broken there is
+    so at every larger one.
 
     Args:
         model: As for `outrange.verify`; one output with a number per class, or one number for two.
         x: `(n, *input_shape)`, or a dict from input name to such arrays.
         y: Class numbers, of shape `(n,)`; 0 and 1 of a model with one number.
-        eps: The radius, in the unit of the inputs.
+        eps: The radius, in the unit of the inputs; or several, for a curve.
         threshold: Of a model with one number: see `outrange.robustness`.
         norm: `"inf"` (every entry by itself), 1 or 2.
         scale: As for `outrange.robustness`; `"std"` for the standard deviations of `x`.
         clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
-        each: Seconds per input.
+        each: Seconds per input (and radius).
         time_limit: Seconds in all; None for no limit.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
-        file: A path: results are kept there, and taken from there.
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
+        file: A path: results are kept there, and taken from there. Of several radii each has a file
+            of its own, `name-0.05.jsonl` for `name.jsonl`.
         seed: Seed of the attack's random points; no proof depends on it.
         executor: Who decides the inputs: a `concurrent.futures.Executor`, a `dask.distributed`
             client, or the address of its scheduler. None for this process.
@@ -222,7 +235,8 @@ def robust_accuracy(
             call takes 2 s.
 
     Returns:
-        A `RobustAccuracy`: print it for the table, `plot()` it for the adversarial inputs.
+        A `RobustAccuracy`: print it for the table, `plot()` it for the adversarial inputs. Of
+        several radii a `RobustnessCurve` of these, in ascending order.
 
     Raises:
         InputError: An argument breaks a rule, or `file` is about another question.
@@ -236,6 +250,8 @@ def robust_accuracy(
         >>> x = np.array([[0.9, 0.1], [0.55, 0.45], [0.2, 0.6], [0.7, 0.3]])
         >>> robust_accuracy(model, x, [0, 0, 1, 1], eps=0.1)
         RobustAccuracy(0.5 at inf-norm 0.1, 0.75 without, 4 inputs)
+        >>> robust_accuracy(model, x, [0, 0, 1, 1], eps=[0.01, 0.1, 0.3]).lo
+        array([0.75, 0.5 , 0.25])
 
     Sound: `lo` counts proofs about the real-valued network; `hi` excludes inputs that the model
     misclassifies, and those with an adversarial example that was run on it.
@@ -248,26 +264,28 @@ def robust_accuracy(
     from ..questions.common.arguments import check_each
     from ..questions.inputs.scales import flat_scale
     from ..questions.robust.labeled_data import LabeledData
-    from ..questions.robust.robust_accuracy import robust_accuracy as ask
+    from ..questions.robust.robust_accuracy import robust_accuracy as ask_one
+    from ..questions.robust.robust_curve import is_several, robustness_curve
 
     check_each(each)
     network, clock = loaded_within(model, time_limit, x)
     data = LabeledData.of(network, x, y, threshold)
     units = flat_scale(network.graph.inputs, scale, x)
-    return stamped(
-        ask(
-            network,
-            data,
-            eps=eps,
-            norm=norm,
-            clip=clip,
-            scale=units,
-            each=each,
-            time_limit=left(clock),
-            file=file,
-            seed=seed,
-            progress=heard(progress),
-            pool=pool_of(executor),
-        ),
+    ask: Any = robustness_curve if is_several(eps) else ask_one
+    answer = ask(
         network,
+        data,
+        eps=eps,
+        norm=norm,
+        clip=clip,
+        scale=units,
+        each=each,
+        time_limit=left(clock),
+        file=file,
+        seed=seed,
+        progress=heard(progress),
+        pool=pool_of(executor),
     )
+    if is_several(eps):
+        answer = replace(answer, answers=tuple(stamped(part, network) for part in answer.answers))
+    return stamped(answer, network)

@@ -36,6 +36,7 @@ def monotone(
     layer: str | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     check: bool = True,
@@ -65,6 +66,9 @@ def monotone(
         time_limit: Stop after this many seconds; None for no limit.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         seed: Seed of the random points tried; no proof depends on it.
         certificate: A file to write a certificate of the proved trends to, which a program of its
             own checks (docs/certificates.md): of the model's outputs, not of groups.
@@ -145,6 +149,7 @@ def gradient_range(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     check: bool = True,
@@ -167,6 +172,9 @@ def gradient_range(
         time_limit: Stop after this many seconds; None for no limit.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         seed: Seed of the random points that search for extreme values.
         certificate: A file to write a certificate of `lo` and `hi` to, which a program of its own
             checks (docs/certificates.md): of the model's outputs.
@@ -222,6 +230,7 @@ def lipschitz(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     seed: int = 0,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
@@ -241,6 +250,9 @@ def lipschitz(
         time_limit: Stop after this many seconds; None for no limit.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         seed: Seed of the random points that search for extreme values.
         progress: See `outrange.gradient_range`.
 
@@ -256,7 +268,7 @@ def lipschitz(
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="relu")])
         >>> model.set_weights([np.array([[2.0], [-1.0]]), np.zeros(1)])
         >>> lipschitz(model, (-1, 1))
-        Range(lo=[3.], hi=[3.], exact to 1e-06, FLOAT64_ROUNDED)
+        Range(lo=[2.99999], hi=[3.00001], exact to 1e-06, FLOAT64_ROUNDED)
 
     Sound: `hi` is a bound, every float64 rounding error accounted for.
     Complete: for piecewise-linear networks; for smooth ones as `outrange.gradient_range`.

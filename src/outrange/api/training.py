@@ -58,7 +58,8 @@ def compare(
         x: Inputs, `(n, *input shape)`, or a list or dict of arrays.
         y: Targets: classes (numbers or labels), one-hot rows, or numbers, `(n,)` or `(n, k)`. Each
             loss gets them in the form it needs.
-        activations: What `build` is called with: names, functions, or a dict from label to them.
+        activations: What `build` is called with: names, functions, or a dict from label to them;
+            by default some that fit the targets.
         losses: Names, losses, functions, or a dict; by default four that fit the targets.
         optimizers: Names, optimizers, classes, or a dict; by default SGD at 0.1, Adam and RMSprop
             at 0.01.
@@ -71,7 +72,9 @@ def compare(
             on all of `x`, after training steps, at inference.
         better: `"higher"` or `"lower"`, with a metric of your own.
         goal: What counts as success; by default 95 % of the way from the best constant prediction
-            to the best that any training reached.
+            to the best that any training reached. If that is no better than a constant, or no
+            better than what is proved of models without a hidden layer on classes that no line
+            separates, it is 95 % of the way to a perfect metric, and no candidate solves the task.
         kind: What the targets are, where the data leave it open; see `outrange.recommend`.
         seed: Start `i` is seeded with `seed + i`.
         engine: `"auto"`, `"lanes"` or `"one by one"`.

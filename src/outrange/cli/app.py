@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import __version__
 from .door import HELP, called, click
+from .examples import epilog
 from .exit_codes import EXACT, EXIT_CODES
 from .options.boxes import BoxOptions
 from .options.declared import (
@@ -51,32 +52,34 @@ def app(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-@app.command("range", epilog=EXIT_CODES)
+@app.command("range", epilog=epilog("range"))
 @click.argument("model")
 @_with(*BOX_OPTIONS)
-@click.option("--output", metavar="NAME|INDEX", help="Only this output.")
-@click.option("--layer", metavar="NAME", help="The values of this layer instead of the outputs.")
+@click.option("--output", metavar="NAME|INDEX", help="Output to bound, alone.")
+@click.option(
+    "--layer", metavar="NAME", help="Layer whose values are bounded instead of the outputs."
+)
 @click.option(
     "--rows",
     metavar="LIST|FILE",
-    help="Linear forms of the outputs, one a row: [[1,-1,0],[0,1,-1]].",
+    help="Linear forms to bound instead of the outputs, one per row: [[1,-1,0],[0,1,-1]].",
 )
 @click.option(
     "--time",
     "seconds",
     type=float,
-    help="Stop after this many seconds, importing Keras and reading the model included.",
+    help="Time limit in seconds, import of Keras and reading of the model included.",
 )
 @click.option(
     "--tol",
     type=float,
-    help="Gap to reach, relative to the range seen of each output. By default 1e-6; of a curved "
-    "network 1e-4, where more would take longer than all before.",
+    help="Gap to reach, as a share of the range seen of each output.  [default: 1e-6; 1e-4 for a "
+    "curved network that would take long]",
 )
 @click.option(
     "--proof-only",
     is_flag=True,
-    help="Let no mixed-integer solver close what splitting the input set does not.",
+    help="Bounds from proofs alone, without a mixed-integer solver.",
 )
 @_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, *CERTIFICATE, *MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
@@ -91,7 +94,7 @@ def range_command(model: str, **options: Any) -> int:
     return ask_range(model, box, click.echo, solver=solver, **options)
 
 
-@app.command("summary", epilog=EXIT_CODES)
+@app.command("summary", epilog=epilog("summary"))
 @click.argument("model")
 @_with(*BOX_OPTIONS)
 @_with(*MODEL_OPTIONS)
@@ -104,25 +107,25 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
     return EXACT
 
 
-@app.command("verify", epilog=EXIT_CODES)
+@app.command("verify", epilog=epilog("verify"))
 @click.argument("model")
 @click.argument("property_", metavar="PROPERTY")
 @_with(*BOX_OPTIONS)
-@click.option("--where", metavar="CONDITION", help='Only inputs where it holds: "x[0] < x[1]".')
+@click.option("--where", metavar="CONDITION", help='Condition on the inputs: "x[0] < x[1]".')
 @click.option(
     "--time",
     "seconds",
     type=float,
     default=60.0,
     show_default=True,
-    help="Stop after this many seconds, importing Keras and reading the files included.",
+    help="Time limit in seconds, import of Keras and reading of the files included.",
 )
 @click.option(
     "--seed",
     type=int,
     default=0,
     show_default=True,
-    help="Of the random points that look for a counterexample.",
+    help="Random seed of the counterexample search.",
 )
 @_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, *CERTIFICATE, *MODEL_OPTIONS)
 def verify_command(model: str, property_: str, **options: Any) -> int:
@@ -142,7 +145,7 @@ def verify_command(model: str, property_: str, **options: Any) -> int:
     return ask_verify(model, property_, _box(options), click.echo, **options)
 
 
-@app.command("verify-all", epilog=EXIT_CODES)
+@app.command("verify-all", epilog=epilog("verify-all"))
 @click.argument("instances")
 @_with(*VERIFY_ALL_OPTIONS)
 def verify_all_command(instances: str, **options: Any) -> int:
@@ -156,9 +159,11 @@ def verify_all_command(instances: str, **options: Any) -> int:
     return ask_verify_all(instances, BatchOptions(**options), click.echo)
 
 
-@app.command("merge", epilog=EXIT_CODES)
+@app.command("merge", epilog=epilog("merge"))
 @click.argument("tables", nargs=-1, required=True)
-@click.option("--out", default="results.csv", show_default=True, metavar="FILE", help="A new one.")
+@click.option(
+    "--out", default="results.csv", show_default=True, metavar="FILE", help="Table to write."
+)
 def merge_command(tables: tuple[str, ...], out: str) -> int:
     """Put the TABLES of all shards of a list together.
 
@@ -169,20 +174,22 @@ def merge_command(tables: tuple[str, ...], out: str) -> int:
     return ask_merge(tables, out, click.echo)
 
 
-@app.command("explore", epilog=EXIT_CODES)
+@app.command("explore", epilog=epilog("explore"))
 @click.argument("model")
 @_with(*BOX_OPTIONS)
-@click.option("--port", type=int, default=0, help="Of the page.  [default: one that is free]")
+@click.option("--port", type=int, default=0, help="Port of the page.  [default: a free one]")
 @click.option(
     "--token",
     envvar="OUTRANGE_TOKEN",
     metavar="TEXT",
-    help="What the page must know; with --port, its address outlives this process.",
+    help="Secret in the address of the page; with --port, a later process serves the same address.",
 )
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Of the page."
+    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address of the page."
 )
-@click.option("--allow-remote", is_flag=True, help="Let --host be one that others can reach.")
+@click.option(
+    "--allow-remote", is_flag=True, help="Permission for a --host that other machines can reach."
+)
 @click.option("--open", "open_", is_flag=True, help="Open the page in the browser.")
 @click.option(
     "--time",
@@ -190,7 +197,7 @@ def merge_command(tables: tuple[str, ...], out: str) -> int:
     type=float,
     default=60.0,
     show_default=True,
-    help="Seconds that the search for one set of ranges may take.",
+    help="Time limit of each search, in seconds.",
 )
 @click.option("--unsafe", is_flag=True, help=UNSAFE)
 def explore_command(model: str, **options: Any) -> int:
@@ -203,7 +210,7 @@ def explore_command(model: str, **options: Any) -> int:
     return ask_explore(model, _box(options), click.echo, **options)
 
 
-@app.command("diagnose", epilog=EXIT_CODES)
+@app.command("diagnose", epilog=epilog("diagnose"))
 @click.argument("model")
 @click.argument("data")
 @click.option(
@@ -213,18 +220,24 @@ def explore_command(model: str, **options: Any) -> int:
     metavar="NAME",
     help="Array of the .npz file, or column of the .csv file, with the targets.",
 )
-@click.option("--ignore", multiple=True, metavar="CODE", help="Leave this rule out; repeatable.")
+@click.option("--ignore", multiple=True, metavar="CODE", help="Rule to leave out; repeatable.")
 @click.option(
     "--fail-on",
     type=click.Choice(["proved", "measured", "suspected", "never"]),
     default="proved",
     show_default=True,
-    help="Least level that gives an exit code.",
+    help="Lowest level with an exit code other than 0.",
 )
-@click.option("--steps", type=int, help="Most steps of a training on a copy, 0 for none.")
-@click.option("--epochs", type=int, help="Epochs that are planned: a floor of the loss for them.")
-@click.option("--batch-size", type=int, help="Rows of a batch, with --epochs.  [default: 32]")
-@click.option("--try-fixes", is_flag=True, help="Make fixes on copies, and train those.")
+@click.option(
+    "--steps", type=int, help="Largest number of training steps on a copy; 0 for no training."
+)
+@click.option(
+    "--epochs", type=int, help="Planned epochs: the loss that they can reach at best is computed."
+)
+@click.option("--batch-size", type=int, help="Rows per batch, with --epochs.  [default: 32]")
+@click.option(
+    "--try-fixes", is_flag=True, help="Apply each fix to a copy of the model, and train it."
+)
 @click.option(
     "--format",
     "form",
@@ -244,7 +257,9 @@ def diagnose_command(model: str, data: str, **options: Any) -> int:
     return ask_diagnose(model, data, click.echo, **options)
 
 
-@app.command("report", epilog=EXIT_CODES, short_help="One page about a model, for others to read.")
+@app.command(
+    "report", epilog=epilog("report"), short_help="One page about a model, for others to read."
+)
 @click.argument("model")
 @_with(*BOX_OPTIONS)
 @_with(*REPORT_OPTIONS)
@@ -252,14 +267,14 @@ def report_command(model: str, **options: Any) -> int:
     """Write one self-contained page about MODEL: for a colleague, a reviewer or an auditor.
 
     With --data also robustness and a diagnosis. Each section has its share of the time, and says
-    if it was cut short.
+    if it is open in part.
     """
     from .commands.report import ask_report
 
     return ask_report(model, _box(options), click.echo, **options)
 
 
-@app.command("loop", epilog=EXIT_CODES, short_help="A controller and a plant, step after step.")
+@app.command("loop", epilog=epilog("loop"), short_help="A controller and a plant, step after step.")
 @click.argument("controller")
 @_with(*BOX_OPTIONS)
 @_with(*LOOP_OPTIONS, BUDGET, EXECUTOR)
@@ -273,7 +288,7 @@ def loop_command(controller: str, **options: Any) -> int:
     return ask_loop(controller, _box(options), click.echo, **options)
 
 
-@app.command("demo")
+@app.command("demo", epilog=epilog("demo"))
 def demo_command() -> int:
     """Train a small model, then say what it can do: a minute."""
     from .commands.demo import demo

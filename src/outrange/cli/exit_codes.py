@@ -13,8 +13,8 @@ Exit codes:
   0    the answer is complete: exact to --tol, or every property holds
   1    verify: the property is violated (`sat`), so that `verify ... && deploy` stops;
        verify-all: one is, where --expected does not say `sat`
-  2    an argument breaks a rule: no such file, a bad box, an unknown layer; or the
-       output cannot be written
+  2    an argument breaks a rule: no such file, a bad box, an unknown layer;
+       no such backend (KERAS_BACKEND); or the output cannot be written
   3    the bounds are valid, but the gap is not closed, or a property is not decided
        (time, float64 rounding)
   4    the model cannot be read, or holds an operation that is not described

@@ -14,6 +14,7 @@ from ..reports.answered import answered
 from ..reports.context import model_section, reproduce_section, uncovered_section
 from ..reports.domain import domain_section
 from ..reports.report import Report
+from ..reports.units import reader_of
 from .exhibit import Exhibit
 
 
@@ -27,14 +28,15 @@ def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Ve
         verdicts: Of properties that were decided over it.
     """
     network = exhibit.network
+    reader = reader_of(network.graph, network.graph, [Region(box)])
     sections = [
         model_section(network, getattr(network, "source", None)),
-        domain_section(network.graph.inputs, [Region(box)], told="As the sliders were set."),
-        answered("ranges", [answer]),
+        domain_section([Region(box)], reader, "As the sliders were set."),
+        answered("ranges", [answer], reader=reader),
         answered("layers", [stamped(summary(network, box, known=answer), network)]),
     ]
     if verdicts:
-        sections.append(answered("properties", verdicts))
+        sections.append(answered("properties", verdicts, reader=reader))
     setting = [("Time limit of a search", f"{exhibit.seconds:g} s")]
     sections += [uncovered_section(), reproduce_section(sections, "", setting)]
     made = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar, cast
 from ..core import ArgumentError, InputError, did_you_mean
 from ..core.clock import read_wall_clock
 from ..core.watch import Listener, Stage, listener, told_to
+from .line import LineScreen
 
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 PATIENCE, EAGER = 2.0, 0.5
 """Seconds before anything is shown by itself, and where it was asked for."""
+
+IN_A_SCRIPT = 30.0
+"""Seconds before a script, which has no screen, prints a line."""
 
 EVERY = 0.5
 """Seconds between two frames: drawing takes milliseconds, and nobody reads faster."""
@@ -159,10 +163,13 @@ def following(title: str, progress: Progress) -> Iterator[Listener | None]:
         return
     alone = threading.current_thread() is not threading.main_thread()
     opened = None if alone and progress is None else screen()
+    patience = EAGER if progress else PATIENCE
     if opened is None:
-        yield None
-        return
-    with Display(title, opened, EAGER if progress else PATIENCE) as shown, told_to(shown):
+        if alone or progress is not None:
+            yield None
+            return
+        opened, patience = LineScreen, IN_A_SCRIPT
+    with Display(title, opened, patience) as shown, told_to(shown):
         yield shown
 
 

@@ -97,8 +97,8 @@ def boxes(curve: Curve, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     found = np.concatenate(pairs)
     if curve.beyond is None:
         found = np.clip(found, *curve.on)
-    for hole in curve.holes:
-        found = found[(hole < found[:, 0]) | (found[:, 1] < hole)]
+    for pole in curve.poles:
+        found = found[(pole < found[:, 0]) | (found[:, 1] < pole)]
     return found[:, 0].copy(), found[:, 1].copy()
 
 
@@ -122,7 +122,7 @@ def probes(curve: Curve, seed: int = 0) -> np.ndarray:
         p + s * q for p in special(curve) for s in (-1, 1) for q in (0.0, 1e-12, 1e-6, 1e-3, 0.1)
     ]
     found = np.concatenate([rng.normal(0.0, 3.0, 150), tens, -tens, far, np.negative(far), close])
-    found = found[(found >= curve.on[0]) & (found <= curve.on[1]) & ~np.isin(found, curve.holes)]
+    found = found[(found >= curve.on[0]) & (found <= curve.on[1]) & ~np.isin(found, curve.poles)]
     return np.unique(found)
 
 

@@ -48,6 +48,7 @@ def closed_loop(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     seed: int = 0,
     executor: Any = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
@@ -106,6 +107,9 @@ def closed_loop(
         time_limit: Stop after this many seconds; None for no limit.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         seed: Of the simulated trajectories; no proof depends on it.
         executor: Who bounds the pieces of the initial set, and searches the tree of the loop
             unrolled: a `concurrent.futures.Executor`, a `dask.distributed` client, or the address

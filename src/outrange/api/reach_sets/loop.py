@@ -41,6 +41,7 @@ def loop_reach_sets(
     where: Any = None,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     most_pieces: int = 10_000,
     seed: int = 0,
     progress: bool | None = None,
@@ -72,6 +73,9 @@ def loop_reach_sets(
         time_limit: Stop after this many seconds; None for no limit.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         most_pieces: Pieces of a step: of more the sets are covers from then on.
         seed: Of the simulated trajectories, to be drawn.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or

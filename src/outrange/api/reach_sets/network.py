@@ -22,6 +22,7 @@ def reach_set(
     tol: float = 0.01,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     most_pieces: int = 10_000,
     seed: int = 0,
     progress: bool | None = None,
@@ -49,6 +50,9 @@ def reach_set(
             either way.
         budget: Stop after so many units of counted work instead, about a second of one core each:
             the same question then has the same answer on every machine (docs/reproducible.md).
+        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
+            `"exact"` when all is proved. The default is `"normal"`, or what the environment
+            variable `OUTRANGE_EFFORT` says.
         most_pieces: Stop at this number of pieces.
         seed: Of the inputs at which outputs are computed beside, to be drawn.
         progress: True to show what is under way, False for nothing. None shows it in a terminal or

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...core import Clock, InputError
-from ...questions.inputs.data import data_box
 from ..exit_codes import EXACT, INTERRUPTED, OPEN
 from ..options.arrays import read_file
 from ..options.boxes import BoxOptions, box_of
@@ -37,7 +36,9 @@ def ask_report(
     properties: tuple[str, ...],
     eps: float | None,
     samples: int,
-    units: tuple[tuple[str, str], ...],
+    title: str | None,
+    output_names: str | None,
+    units: tuple[str, ...],
     standard: str | None,
     seconds: float,
     seed: int,
@@ -53,7 +54,9 @@ def ask_report(
         properties: Written out, or VNN-LIB files.
         eps: Radius of robustness.
         samples: Rows whose robustness is decided.
-        units: Pairs of a name and a unit.
+        title: Heading of the page; None for the file's name.
+        output_names: Names of the outputs, with commas.
+        units: Pairs `name=unit` with commas, or one unit for all outputs.
         standard: Whose headings.
         seconds: For the whole report.
         seed: Of random points.
@@ -70,6 +73,7 @@ def ask_report(
     data = None if box.data is None else _data(box)
     from ...api.report import report_on
     from ...live import following
+    from ...reports.section import in_order
 
     clock = Clock(seconds, command_began())
     network = load_model(model, unsafe)
@@ -81,7 +85,9 @@ def ask_report(
         "clip": box.clip if box.ball is None else None,
         "samples": samples,
         "names": _names(box, network),
-        "units": dict(units),
+        "units": read_units(units),
+        "output_names": _output_names(output_names, box, data, network),
+        "title": title,
         "seed": seed,
         "safe_mode": not unsafe,
         "standard": standard,
@@ -92,9 +98,9 @@ def ask_report(
     found.html(out)
     size = os.path.getsize(out)
     echo(f"{out}: {len(found.sections)} sections, {size / 1e3:,.0f} kB")
-    for section in found.sections:
+    for section in in_order(found.sections):
         if section.outcome:
-            echo(f"  {section.title}: {section.outcome}{' (cut short)' if section.cut else ''}")
+            echo(f"  {section.title}: {section.outcome}{' (open in part)' if section.cut else ''}")
     if found.interrupted:
         return INTERRUPTED
     return OPEN if found.cut else EXACT
@@ -122,6 +128,40 @@ def _names(box: BoxOptions, network: Network) -> list[str] | None:
     return None if titles is None else list(titles)
 
 
+def _output_names(
+    given: str | None, box: BoxOptions, data: Any, network: Network
+) -> list[str] | None:
+    """The names that are given, else the titles of the columns of the targets."""
+    text = box.target if given is None else given
+    if text is None or (given is None and not isinstance(data, tuple)):
+        return None
+    names = [name.strip() for name in text.split(",")]
+    count = sum(slot.size for slot in network.graph.outputs)
+    return names if given is not None or len(names) == count else None
+
+
+def read_units(texts: Sequence[str]) -> dict[str, str] | str:
+    """Units as `outrange.report` takes them.
+
+    Args:
+        texts: Of `--units`.
+
+    Raises:
+        InputError: A part is no `name=unit`, and does not stand alone.
+    """
+    parts = [part.strip() for text in texts for part in text.split(",") if part.strip()]
+    if len(parts) == 1 and "=" not in parts[0]:
+        return parts[0]
+    pairs = [part.rpartition("=")[::2] for part in parts]
+    wrong = next((part for part, (name, _) in zip(parts, pairs, strict=True) if not name), None)
+    if wrong is not None:
+        raise InputError(
+            "--units takes `name=unit` pairs with commas, or one unit for all outputs. "
+            f"Received: {wrong!r}."
+        )
+    return {name.strip(): unit.strip() for name, unit in pairs}
+
+
 def _region(box: BoxOptions, data: Any, network: Network) -> Any:
     """The input set; None for the range of the data, which is tried on any other set, too."""
     if any(part is not None for part in (box.box, box.lo, box.hi, box.ball, box.inputs or None)):
@@ -131,6 +171,6 @@ def _region(box: BoxOptions, data: Any, network: Network) -> Any:
         return box_of(rest, network.graph.inputs)
     if data is None:
         return box_of(box, network.graph.inputs)
-    margin = box.margin if box.relative_margin is None else box.relative_margin
-    x = data[0] if isinstance(data, tuple) else data
-    return None if margin is None else data_box(x, margin, relative=box.relative_margin is not None)
+    if box.margin is None and box.relative_margin is None and not box.reals:
+        return None
+    return box_of(replace(box, clip=None), network.graph.inputs)

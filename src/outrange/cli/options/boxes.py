@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import InputError
-from ...questions.inputs.columns import ColumnBox
+from ...questions.inputs.columns import ColumnBox, whole_sentence
 from ...questions.inputs.data import ball, data_box
+from ...questions.inputs.sets import Mixed
+from ...questions.inputs.sets.table import table_set
 from .arrays import fitted, fitted_rows, read_array
 from .tables import inputs_in
 
@@ -29,6 +32,7 @@ class BoxOptions:
     data: str | None = None
     margin: float | None = None
     relative_margin: float | None = None
+    reals: bool = False
     ball: str | None = None
     radius: float | None = None
     clip: tuple[float, float] | None = None
@@ -80,11 +84,11 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
     if o.data is not None:
         margin = o.relative_margin if o.relative_margin is not None else o.margin or 0.0
         rows, names = inputs_in(o.data, o.target, slots, o.feature_names)
-        box = data_box(_rows(rows, slots), margin, relative=o.relative_margin is not None)
+        rows = _rows(rows, slots)
+        box = data_box(rows, margin, relative=o.relative_margin is not None)
         if names is None:
             return box
-        ends = zip(*(end.tolist() for end in box), strict=True)
-        return ColumnBox(zip(names, ends, strict=True))
+        return _table(dict(zip(names, rows.T, strict=True)), box, o.reals)
     if o.ball is not None:
         return ball(fitted(read_array(o.ball, "--ball"), shape), o.radius, o.clip)
     if o.lo is None or o.hi is None:
@@ -94,10 +98,30 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
     )
 
 
+def _table(
+    parts: dict[str, np.ndarray], box: tuple[np.ndarray, np.ndarray], reals: bool
+) -> ColumnBox | Mixed:
+    """Return the set of a table; a line on stderr names its integers and one-hot groups."""
+    ends = zip(*(end.tolist() for end in box), strict=True)
+    columns = ColumnBox(zip(parts, ends, strict=True))
+    if reals:
+        return columns
+    found = table_set(columns, parts, [name for name in parts if _is_whole(parts[name])])
+    if isinstance(found, Mixed):
+        sentence = whole_sentence(found.integers, found.one_hot)
+        print(f"outrange: {sentence}; `--reals` lets them take every number.", file=sys.stderr)
+    return found
+
+
+def _is_whole(column: np.ndarray) -> bool:
+    return bool((column == np.rint(column)).all())
+
+
 def _partners(o: BoxOptions) -> None:
     """Options that only make sense beside another."""
     for option, value, partner, other in (
         ("--margin", o.margin, "--data", o.data),
+        ("--reals", o.reals or None, "--data", o.data),
         ("--target", o.target, "--data", o.data),
         ("--relative-margin", o.relative_margin, "--data", o.data),
         ("--radius", o.radius, "--ball", o.ball),

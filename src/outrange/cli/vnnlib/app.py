@@ -47,7 +47,7 @@ def app(context: click.Context, name: bool, version: bool) -> None:
     "--timeout",
     "seconds",
     type=float,
-    help="Stop after this many seconds, reading the files included.  [default: no limit]",
+    help="Time limit in seconds, reading of the files included.  [default: no limit]",
 )
 @click.option(
     "--serialise-assignments",
@@ -55,7 +55,7 @@ def app(context: click.Context, name: bool, version: bool) -> None:
     metavar="FOLDER",
     help="Write a satisfying assignment there, one ONNX tensor a file, in place of printing it.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the random points.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 def verify_command(query: str, **options: Any) -> int:
     """Decide whether the networks have inputs and outputs that satisfy QUERY.
 

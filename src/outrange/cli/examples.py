@@ -1,0 +1,46 @@
+"""Examples at the end of the help of each command."""
+
+EXAMPLES = {
+    "range": (
+        "outrange range net.keras --box 0 1",
+        "outrange range net.onnx --data train.csv --relative-margin 0.1 --time 60",
+    ),
+    "summary": ("outrange summary net.keras --box 0 1",),
+    "verify": (
+        'outrange verify net.keras "0 <= y[0] <= 3.99 and y.argmax() != 2" --box 0 1',
+        "outrange verify net.onnx property.vnnlib --time 60",
+    ),
+    "verify-all": ("outrange verify-all instances.csv --out results.csv --jobs 2",),
+    "merge": ("outrange merge results-*-of-8.csv --out all.csv",),
+    "explore": ("outrange explore net.keras --data train.csv --open",),
+    "diagnose": (
+        "outrange diagnose net.keras train.npz --target y",
+        "outrange diagnose net.keras train.csv --target price --try-fixes",
+    ),
+    "report": (
+        'outrange report net.keras --box 0 1 --property "y[0] <= 3.99" -o report.html',
+        "outrange report net.keras --data test.csv --time 300",
+    ),
+    "loop": (
+        "outrange loop net.keras --plant car.py --lo 2,2 --hi 3,3 --steps 30 "
+        '--spec "always: x[0] <= 4"',
+    ),
+    "demo": ("outrange demo",),
+}
+"""Command to lines to type."""
+
+
+def epilog(command: str) -> str:
+    """Return the end of a command's help.
+
+    Args:
+        command: A key of `EXAMPLES`.
+
+    Example:
+        >>> epilog("demo").splitlines()[-1]
+        'Exit codes: outrange --help.'
+    """
+    lines = EXAMPLES[command]
+    head = "Example:" if len(lines) == 1 else "Examples:"
+    typed = "\n".join(f"  {line}" for line in lines)
+    return f"{head}\n\n\b\n{typed}\n\nExit codes: outrange --help."

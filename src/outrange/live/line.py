@@ -1,0 +1,32 @@
+"""One line on stderr for a script whose question takes long."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from .frame import Frame
+
+
+class LineScreen:
+    """A screen that prints its first frame as one line."""
+
+    def __init__(self) -> None:
+        self._is_printed = False
+
+    def show(self, frame: Frame) -> None:
+        """Print a frame, if it is the first."""
+        if self._is_printed or sys.stderr is None:
+            return
+        self._is_printed = True
+        parts = [frame.head, *(f"{row.name}: {row.text}" for row in frame.rows[:1]), frame.foot]
+        print(
+            f"outrange: {'; '.join(filter(None, parts))}. Ctrl-C returns what is proved.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def close(self) -> None:
+        """Leave the line where it is."""

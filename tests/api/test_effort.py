@@ -1,0 +1,73 @@
+"""Questions without a limit end by themselves, and say so."""
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange import y
+from outrange.answers.answer import Answer
+from outrange.api import recorded
+from outrange.core import InputError
+from outrange.graph import Builder, Slot
+
+
+def net(inputs=2, width=4, outputs=2):
+    rng = np.random.default_rng(0)
+    b = Builder([Slot("x", (inputs,))])
+    (x,) = b.input_values()
+    for n in (inputs, width):
+        x = b.curve("relu", b.dense(x, rng.normal(size=(n, width)), rng.normal(size=width)))
+    return b.finish([b.dense(x, rng.normal(size=(width, outputs)))], ["y"])
+
+
+SMALL, BOX = net(), (-1.0, 1.0)
+ROWS, LABELS = np.random.default_rng(1).uniform(-1, 1, (3, 2)), np.array([0, 1, 0])
+
+QUESTIONS = {
+    "output_range": lambda **o: outrange.output_range(SMALL, BOX, **o),
+    "difference_range": lambda **o: outrange.difference_range(SMALL, SMALL, BOX, **o),
+    "verify": lambda **o: outrange.verify(SMALL, y[0] <= 100.0, BOX, **o),
+    "minimize": lambda **o: outrange.minimize(SMALL, y[0], BOX, **o),
+    "maximize": lambda **o: outrange.maximize(SMALL, y[0], BOX, **o),
+    "monotone": lambda **o: outrange.monotone(SMALL, BOX, **o),
+    "gradient_range": lambda **o: outrange.gradient_range(SMALL, BOX, **o),
+    "lipschitz": lambda **o: outrange.lipschitz(SMALL, BOX, **o),
+    "robustness": lambda **o: outrange.robustness(SMALL, ROWS[0], **o),
+    "robust_accuracy": lambda **o: outrange.robust_accuracy(SMALL, ROWS, LABELS, 0.01, **o),
+    "curve": lambda **o: outrange.robust_accuracy(SMALL, ROWS, LABELS, [0.01, 0.1], **o),
+    "counterexamples": lambda **o: outrange.counterexamples(SMALL, y[0] <= 0.0, BOX, **o),
+    "bad_inputs": lambda **o: outrange.bad_inputs(SMALL, y[0] <= 0.0, BOX, **o),
+    "reach_set": lambda **o: outrange.reach_set(SMALL, BOX, **o),
+}
+
+
+@pytest.mark.parametrize("seconds", [1e-3, 60.0])
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_question_takes_an_effort(name, seconds, monkeypatch):
+    monkeypatch.setitem(recorded.EFFORTS, "quick", seconds)
+    assert isinstance(QUESTIONS[name](effort="quick"), Answer)
+
+
+def test_an_effort_that_ended_a_search_is_named(monkeypatch):
+    monkeypatch.setitem(recorded.EFFORTS, "quick", 1e-3)
+    hard = net(30, 60)
+    answer = outrange.output_range(hard, BOX, effort="quick")
+    assert answer.status == "time" and "effort quick" in answer.late and "exact" in answer.late
+    rows = np.random.default_rng(0).uniform(-1, 1, (50, 30))
+    share = outrange.robust_accuracy(hard, rows, np.zeros(50, int), 0.2, effort="quick")
+    assert "effort quick" in share.late
+
+
+def test_the_environment_sets_the_default(monkeypatch):
+    monkeypatch.setitem(recorded.EFFORTS, "quick", 1e-3)
+    monkeypatch.setenv(recorded.EFFORT_VARIABLE, "quick")
+    assert "effort quick" in outrange.output_range(net(30, 60), BOX).late
+    assert not outrange.output_range(SMALL, BOX, time_limit=60.0).late
+
+
+def test_wrong_efforts_are_refused():
+    with pytest.raises(InputError, match="one of"):
+        outrange.output_range(SMALL, BOX, effort="hard")
+    for limit in ({"time_limit": 1.0}, {"budget": 1.0}):
+        with pytest.raises(InputError, match="without a limit"):
+            outrange.output_range(SMALL, BOX, effort="quick", **limit)
