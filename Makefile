@@ -3,7 +3,7 @@
 PYTHON ?= python3
 JOBS ?= 2
 # Of the cases of a test that are models, `make test` runs one in so many.
-ONE_IN ?= 8
+ONE_IN ?= 10
 # Nets of the law against an independent mixed-integer program, and seconds that each may take.
 MILP_NETS ?= 40
 MILP_TIME ?= 60
@@ -44,26 +44,26 @@ setup: $(VENV)/built $(VENV)/dev  ## Sets everything up in .venv, the compiled k
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "outrange needs Python >= 3.11; run: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Making a virtual environment in $(VENV) ..."
+	@echo "Making a virtual environment in $(VENV) (some seconds) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 # What runs the demo, and compiles the kernel. Files are compiled when they are first imported: most
 # of Keras and SciPy never is.
 $(VENV)/demo: $(VENV)/created requirements/demo.txt
-	@echo "Installing Keras, JAX and what outrange needs (once) ..."
+	@echo "Installing Keras, JAX and what outrange needs (once, 1 to 3 minutes) ..."
 	@$(PIP) --no-compile --no-deps -r requirements/demo.txt
 	@touch $@
 
 $(VENV)/built: $(VENV)/demo $(SOURCES)
-	@echo "Compiling the kernel and installing outrange from this checkout ..."
+	@echo "Compiling the kernel and installing outrange from this checkout (half a minute) ..."
 	@command -v $${CC:-cc} >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null || \
 	  { echo "no C compiler on PATH: taking the one in the wheel ziglang"; $(PIP) ziglang==0.17.1; }
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev: requirements/dev.txt checker/pyproject.toml | $(VENV)/built
-	@echo "Installing what tests and documents need (once, minutes) ..."
+	@echo "Installing what tests and documents need (once, 2 to 5 minutes) ..."
 	@$(PIP) --no-deps -r requirements/dev.txt
 	@$(PIP) --no-deps --no-build-isolation --editable ./checker
 	@touch $@
@@ -84,7 +84,7 @@ $(VENV)/wheels: $(VENV)/dev requirements/wheels.txt
 	@touch $@
 
 demo: $(VENV)/built  ## Answers the main question on a trained model, from nothing in a minute
-	@echo "Starting the demo: $(BIN)/outrange demo ..."
+	@echo "Starting the demo (half a minute): $(BIN)/outrange demo ..."
 	@$(BIN)/outrange demo
 
 quick: setup  ## A smoke of every room, style first (a minute)
@@ -131,6 +131,7 @@ bench: setup $(VENV)/bench  ## Start-up and ranges, side by side with rivals
 	$(BIN)/python benchmarks/ranges.py
 
 docs: setup  ## The HTML pages, in docs/_build/html: the gallery and the notebook run
+	@echo "Running the gallery and building the pages (about 10 minutes) ..."
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	$(BIN)/python docs/tools/notebook.py docs/tour.ipynb docs/_build/html/tour.html
 	$(BIN)/python docs/tools/check_links.py docs/_build/html
