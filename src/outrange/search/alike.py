@@ -46,7 +46,6 @@ def together(graph: Graph, groups: Sequence[ClauseGroup]) -> list[PooledClauses]
     itself could be given another.
 
     Args:
-        graph: The network.
         groups: Clauses and their boxes.
 
     Sound: yes; what is asked is the same, up to how a constant is added.
@@ -108,7 +107,6 @@ def _with_inputs(formula: Formula, sources: Iterator[int], inputs: int, count: i
     """A formula over `[x, y]` as one over `[x, constants, y]`.
 
     Args:
-        formula: The formula.
         sources: Of each atom, the place of its constant among the new inputs; -1: it stays.
         inputs: The number of inputs before.
         count: The number of new ones.

@@ -69,8 +69,8 @@ class _SearchedBox:
     """A box of the search tree.
 
     Args:
-        lo: `(d,)`.
-        hi: `(d,)`.
+        lo: Array of shape `(d,)`.
+        hi: Array of shape `(d,)`.
         turn: Seconds of its next turn.
         search: Its search, once it has begun.
     """

@@ -39,7 +39,6 @@ def decide(
     Falsification first, for every group; then branch and bound, the groups in turns.
 
     Args:
-        graph: The network.
         groups: Clauses and the boxes they are asked about; at least one.
         accept: Called with a point `(d,)` whose value is low enough in float64; True ends the
             search, False continues it for lower values.
@@ -163,7 +162,6 @@ class _Decision:
         """Summarize the searches by the clause with the least bound.
 
         Args:
-            status: What was decided.
             searches: The searches that count.
             partial: Whether some group was not started.
         """

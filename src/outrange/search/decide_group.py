@@ -35,9 +35,7 @@ class GroupSearch:
         group: The clauses and their boxes.
         inputs: The number of the network's own inputs, which come first.
         time_limit: Seconds; None for no limit.
-        progress: See `decide`.
         seed: Seed of the samples.
-        engine: See `decide`.
     """
 
     def __init__(

@@ -58,7 +58,6 @@ def open_boxes(
 
     Args:
         asked: What is to be bounded.
-        roots: The boxes.
         target: `(m,)` of the outputs.
         late: Whether to stop; the remaining boxes are returned.
         met: Is shown the middle of every box that is to be halved.

@@ -31,9 +31,6 @@ class Portfolio(Search):
 
     What one of them proves, the others need not. From the second round on the search with the best
     bounds gets most of the time: it shows early which kind of split suits a network.
-
-    Args:
-        parts: The searches.
     """
 
     def __init__(self, parts: tuple[Search, ...]) -> None:
@@ -156,7 +153,6 @@ class Later(Search):
     """A search that begins when it is first advanced: its first bounds may take long.
 
     Args:
-        begin: Makes it.
         incumbent: What it shares with the others.
     """
 

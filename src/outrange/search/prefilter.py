@@ -33,7 +33,6 @@ def drop_refuted(
     """Drop the clauses that linear bounds of the outputs refute.
 
     Args:
-        graph: The network.
         groups: Clauses and their boxes.
         late: Whether to stop; the remaining groups are returned unchanged.
 
@@ -79,7 +78,6 @@ class NothingOpen(Search):
     """What is left where no box is: nothing to do.
 
     Args:
-        incumbent: Gets no points.
         inputs: The number of inputs.
     """
 

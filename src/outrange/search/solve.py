@@ -35,7 +35,6 @@ def solve(
     """Bracket `min over the box of rows[k] @ output(x) + offset[k]` for every `k`.
 
     Args:
-        graph: The network.
         box: Its flat inputs; or a union of boxes, perhaps with integer inputs.
         rows: `(m, outputs)`; a row and its negative together ask for a range.
         offset: `(m,)`, zeros by default.

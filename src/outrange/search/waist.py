@@ -115,7 +115,6 @@ class WaistSearch(Search):
     Args:
         problem: The whole; a decision about one box.
         waist: Of its small graph, with the objectives as outputs.
-        incumbent: Has targets.
         begin: Begins the searches in front of the waist.
     """
 

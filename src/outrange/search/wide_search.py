@@ -71,7 +71,6 @@ class WideSearch(Search):
     Args:
         graph: Its outputs are the objectives, each to be minimised. Maxima of many are best left
             as they are: in pairs, errors add up from pair to pair.
-        box: Finite.
         incumbent: The clock and the tolerances; it keeps the points found.
         seed: Seed of the samples.
     """

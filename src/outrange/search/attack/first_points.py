@@ -48,11 +48,7 @@ def first_points(
     """Points that make each objective small: samples, corners, and descents from the best of them.
 
     Args:
-        gradient: The objectives.
         evaluate: `x (b, d) -> (b, m)`.
-        boxes: Where to look.
-        objectives: `m`.
-        rng: For the samples.
         late: Whether to stop descending.
         goal: `(m,)` of a decision: a point below it decides; None for ranges.
 

@@ -63,10 +63,9 @@ def hill_climb(
     """One round, from new samples; it ends as soon as a point lies below its goal.
 
     Args:
-        gradient: The objectives.
         evaluate: `x (b, d) -> (b, m)`.
         box: Where to look: one box.
-        goal: `(m,)`.
+        goal: Array of shape `(m,)`.
         open_: The numbers of the objectives that are made small.
         rng: For samples and moves.
 
@@ -107,7 +106,7 @@ class _Climbers:
     """Points, each with the objective that it makes small.
 
     Args:
-        k: `(b,)` the objectives.
+        k: Array of shape `(b,)`.
         x: `(b, d)` the best points so far.
         above: `(b,)` how far each is above its goal.
         slope: `(b, d)` the gradients there.

@@ -75,9 +75,7 @@ class JumpAttack(Search):
 
     Args:
         graph: Its outputs are the objectives, each to be minimised.
-        domain: Finite boxes.
         incumbent: The clock and the goals; it keeps the points found.
-        seed: Decides.
     """
 
     gradual = False

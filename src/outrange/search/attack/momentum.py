@@ -44,11 +44,7 @@ def attack(
 
     Args:
         graph: Its outputs are the objectives.
-        box: Where.
-        which: The objectives.
         starts: Number of descents per objective.
-        rng: For the starts.
-        late: Whether to stop.
 
     Returns:
         The least value found of every objective, and where.

@@ -18,11 +18,7 @@ from ...graph import Slot
 
 
 class Blocks:
-    """Random blocks of neighboring inputs, in the shapes that the user knows.
-
-    Args:
-        slots: The inputs.
-    """
+    """Random blocks of neighboring inputs, in the shapes that the user knows."""
 
     def __init__(self, slots: Sequence[Slot]) -> None:
         ends = np.cumsum([slot.size for slot in slots])
@@ -65,12 +61,10 @@ def neighbors(
     """One point near each of `x`.
 
     Args:
-        x: `(b, d)`.
+        x: Array of shape `(b, d)`.
         slope: `(b, d)`: of a smoothed network; where it is 0, a side is drawn.
         lo: `(b, d)`: the box of each.
-        hi: `(b, d)`.
-        blocks: Of the inputs.
-        rng: Decides.
+        hi: Array of shape `(b, d)`.
     """
     out = x.copy()
     ends = np.where(slope > 0, lo, hi)

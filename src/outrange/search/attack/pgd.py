@@ -69,11 +69,7 @@ FEWEST = 4
 
 
 class PacedGradient:
-    """A gradient that knows how long it takes, and so how many descents it can afford.
-
-    Args:
-        gradient: The gradient.
-    """
+    """A gradient that knows how long it takes, and so how many descents it can afford."""
 
     def __init__(self, gradient: Gradient) -> None:
         self._gradient = gradient
@@ -107,12 +103,10 @@ def descend(
     """Yield the points and all objectives there, step by step, as objective `k[i]` falls at `x[i]`.
 
     Args:
-        gradient: The objectives.
         x: `(b, d)` where to start.
         k: `(b,)` the objective of each point.
         box: `(b, d)` ends, or one box of all: where each point must stay. Integer inputs are
             rounded for evaluation only; the steps move the unrounded points.
-        descent: How to step.
         width: `(b, d)` what steps are shares of; the box's by default.
         late: Asked before each step; True ends the descent.
     """
@@ -140,7 +134,7 @@ class Lowest:
 
     Args:
         y: `(b, m)` first values.
-        x: `(b, d)` where.
+        x: Array of shape `(b, d)`.
     """
 
     def __init__(self, y: np.ndarray, x: np.ndarray) -> None:
@@ -201,11 +195,9 @@ def scatter(
     """Descend on objective `k[i]` from a random point of `inner` `i`, with steps of its width.
 
     Args:
-        gradient: The objectives.
         inner: `(c, d)` ends: boxes to start in.
-        k: `(c,)`.
+        k: Array of shape `(c,)`.
         box: `(c, d)` ends: where each descent must stay.
-        rng: For the points.
 
     Where not all can be afforded, the first of them descend.
     """

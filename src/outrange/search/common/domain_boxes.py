@@ -14,9 +14,9 @@ class DomainBoxes:
     """Boxes of the same inputs, one per row, and which inputs are integers.
 
     Args:
-        lo: `(r, d)`.
-        hi: `(r, d)`.
-        whole: `(d,)` bool.
+        lo: Array of shape `(r, d)`.
+        hi: Array of shape `(r, d)`.
+        whole: Boolean array of shape `(d,)`.
     """
 
     lo: np.ndarray

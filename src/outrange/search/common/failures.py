@@ -22,7 +22,6 @@ def attempt(work: Callable[[], T], part: str) -> T:
     Errors that are meant for the user pass, and so do those of memory and time.
 
     Args:
-        work: The part.
         part: Its name, for the report.
 
     Raises:

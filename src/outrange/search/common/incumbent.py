@@ -64,7 +64,7 @@ class Incumbent:
         """Set the first points; nothing is closed yet.
 
         Args:
-            least: `(m,)` values.
+            least: Values, shape `(m,)`.
             at: `(m, d)` where they are attained.
             most: `(m,)` the largest values found.
         """
@@ -104,7 +104,7 @@ class Incumbent:
         """The finest tolerance asked for to which every objective is closed; None if to none.
 
         Args:
-            lower: `(m,)` proved.
+            lower: Proved, shape `(m,)`.
         """
         asked = self.convergence.tolerance
         for tol in dict.fromkeys((asked.fine, asked.enough)):

@@ -78,7 +78,6 @@ def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
     Neighboring rows are of one kind: what ends early would else end early in one part.
 
     Args:
-        count: Number of rows.
         most: Rows of a part at most.
         least: Rows that justify one more core.
     """
@@ -97,7 +96,6 @@ def parallel_map(
 
     Args:
         work: Called with one part.
-        parts: The parts.
         most: Maximum number of threads; None for one per core.
     """
     count = min(len(parts), threads() if most is None else most)

@@ -49,7 +49,7 @@ class Part:
     Args:
         graph: The cone, from the inputs that it reads.
         rows: `(objectives, outputs of the cone)`.
-        offset: `(objectives,)`.
+        offset: Array of shape `(objectives,)`.
         domain: Boxes of the inputs that it reads.
         places: Per copy of it `(objectives, inputs)`: objectives of the whole, in the order of the
             part's, and entries of the whole input, in the order of the part's inputs.
@@ -68,10 +68,8 @@ def independent_parts(
     """Split a problem by cones of influence; None where that would not make it smaller.
 
     Args:
-        graph: The network.
-        rows: `(m, outputs)` objectives.
-        offset: `(m,)`.
-        domain: Of the inputs.
+        rows: Objectives, shape `(m, outputs)`.
+        offset: Array of shape `(m,)`.
     """
     free = domain.hull.lo < domain.hull.hi
     supports = _supports(rows)

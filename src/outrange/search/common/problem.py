@@ -36,9 +36,8 @@ class Problem:
     """Objectives to be minimised over boxes: `rows @ output(x) + offset`.
 
     Args:
-        graph: The network.
-        rows: `(m, outputs)`.
-        offset: `(m,)`.
+        rows: Array of shape `(m, outputs)`.
+        offset: Array of shape `(m,)`.
         domain: The boxes, of all inputs.
     """
 

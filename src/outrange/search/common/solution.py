@@ -63,7 +63,6 @@ class SearchProgress:
         boxes: Sub-problems bounded so far.
         lower: `(m,)` proved lower bounds.
         seen: `(m,)` least values found.
-        open: Sub-problems waiting.
     """
 
     seconds: float
@@ -87,8 +86,6 @@ class Solution:
         seen: `(m,)` value attained at `at`; infinite where no input is known.
         at: `(m, d)`; NaN where no input is known.
         tolerance: `(m,)`, the target gap, absolute.
-        boxes: Sub-problems bounded.
-        seconds: Wall-clock seconds.
         methods: The methods that were used, with references.
         warrant: What stands behind `lower`.
         tol: The relative tolerance of `tolerance`.

@@ -34,7 +34,6 @@ class Tolerance:
     """Relative gaps, of the range that an objective attains.
 
     Args:
-        fine: To aim at.
         enough: Where the search may stop if `fine` is far away; equal to `fine` if it may not.
     """
 
@@ -59,11 +58,7 @@ def is_curved(graph: Graph) -> bool:
 
 
 class Convergence:
-    """When which gap was reached, and whether to go on.
-
-    Args:
-        tolerance: The gaps.
-    """
+    """When which gap was reached, and whether to go on."""
 
     def __init__(self, tolerance: Tolerance) -> None:
         self.tolerance = tolerance

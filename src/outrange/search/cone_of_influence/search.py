@@ -39,9 +39,7 @@ class ConeSearch(Search):
     """Searches each part on its own, in turns; what one proves holds for all copies of it.
 
     Args:
-        problem: The whole.
         parts: Its parts, every objective in one of them.
-        incumbent: Of the whole.
         begin: Begins the search of a part.
     """
 

@@ -27,12 +27,12 @@ class OneLayer:
     """Rows of a conjunction; arrays are float64.
 
     Args:
-        inner: `(U, d)`.
-        bias: `(U,)`.
+        inner: Array of shape `(U, d)`.
+        bias: Array of shape `(U,)`.
         off: `(U,)` what rounding and stated errors may add to a computed `z`, at most.
-        direct: `(K, d)`.
-        weights: `(K, U)`.
-        height: `(K,)`.
+        direct: Array of shape `(K, d)`.
+        weights: Array of shape `(K, U)`.
+        height: Array of shape `(K,)`.
         slack: `(K,)` what rounding may add to a computed row, at most.
         box: Of the inputs that vary.
     """
@@ -52,9 +52,9 @@ class _Level:
     """Values as affine forms of inputs `x` and units `h`.
 
     Args:
-        x: `(n, d)`.
-        h: `(n, U)`.
-        height: `(n,)`.
+        x: Array of shape `(n, d)`.
+        h: Array of shape `(n, U)`.
+        height: Array of shape `(n,)`.
         off: `(n,)` a bound on the error of the form, rounding included.
         size: `(n,)` a bound on the sum of the sizes of its terms.
     """

@@ -42,11 +42,7 @@ class _Step(NamedTuple):
 
 
 class Propagation:
-    """Rows, and the steps they allow.
-
-    Args:
-        net: The conjunction.
-    """
+    """Rows, and the steps they allow."""
 
     def __init__(self, net: OneLayer) -> None:
         self.net = net

@@ -46,7 +46,6 @@ class ConflictSearch(Search):
     All or nothing: until the last clause is learnt, no bound is better than before.
 
     Args:
-        net: The conjunction.
         incumbent: Of one objective, with a target; it keeps the points found.
         free: `(inputs,)` which inputs vary.
         at: `(inputs,)` any input of the box.

@@ -32,10 +32,8 @@ class Event(NamedTuple):
         kind: `LOW` or `HIGH`: a bound of an input; `PHASE`: the phase of a unit.
         at: The input, or the unit.
         value: The new bound, or the phase.
-        old: What it was.
         previous: The last event about the same bound, or -1.
         level: How many decisions had been made.
-        reason: Why.
     """
 
     kind: int

@@ -27,8 +27,8 @@ class DifferentialEngine(GraphObjectives):
     Args:
         pairs: The graph with its counterparts.
         graph: The same without, for points.
-        rows: `(m, outputs)`.
-        offset: `(m,)`.
+        rows: Array of shape `(m, outputs)`.
+        offset: Array of shape `(m,)`.
     """
 
     units = 0

@@ -28,7 +28,6 @@ class PairedCurve:
     """`f(z)` beside `a = f(w)` of its counterpart; its inputs are `z`, `w` and `a`.
 
     Args:
-        curve: `f`, without jumps.
         size: Length of the value.
         terms: Products that one entry of a row is the sum of.
     """
@@ -51,7 +50,6 @@ class PairedAffine:
         matrices: Of each input the coefficients here, by how much they are larger than there, and
             the sizes of what both are sums of.
         bias: By how much the bias is larger.
-        sizes: `|b|` of both.
         terms: Roundings of a sum, those in coefficients that are computed included.
     """
 
@@ -70,7 +68,6 @@ class PairedGraph:
         graph: Later copies of curves are `PairedCurve`s.
         sums: Affine values that these read.
         counterparts: Of every later copy the earlier one.
-        curves: Values of `PairedCurve`s.
     """
 
     graph: Graph

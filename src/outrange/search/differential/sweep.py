@@ -57,7 +57,7 @@ class PairedRelaxation:
     """`slope (z - joint w) + joint a + offset` below (0) and above (1) `f(z)`, with `a = f(w)`.
 
     Args:
-        slope: `(2, B, n)`.
+        slope: Array of shape `(2, B, n)`.
         offset: `(2, B, n)`; infinite where there is no plane.
         joint: `(B, n)` 1 for planes, 0 for lines.
         loss: `(B, n)` how far apart the two are, in the mean.
@@ -89,7 +89,6 @@ class PairedCrownPass(CrownPass):
     """A sweep over two copies of a network. See `CrownPass`.
 
     Args:
-        pairs: The counterparts.
         apart: Found: of every value of the second copy, how far it is from its counterpart's.
         relaxed: Found: the planes of every paired curve.
     """
@@ -221,11 +220,9 @@ def relax_paired(
     """The planes of a paired curve, or its own lines where those are nearer.
 
     Args:
-        op: The curve.
         sources: Ends of `z`, `w` and `a`, `(B, n)` each.
         apart: Ends of `z - w`.
         slopes: Between which the curve's slopes lie.
-        budget: Of the graph.
         reads: How often each of the three is read.
     """
     (low, high), (m, most) = apart, slopes

@@ -55,16 +55,14 @@ class AlphaAscent:
     """The best bound found for each pair.
 
     Args:
-        sweep: The chunk, bounded.
-        net: Its lines.
-        rows: `(m, outputs)`.
+        rows: Array of shape `(m, outputs)`.
         box: `(P,)` the box of each pair.
         which: `(P,)` the objective of each pair.
         value: The value that the rows apply to; None for the output.
         optimize_smooth: Whether curves with an inflection point in range optimize their lines too.
-        least: Found: `(P,)`.
-        form_rows: Found: `(P, d)`.
-        constant: Found: `(P,)`.
+        least: Array of shape `(P,)`.
+        form_rows: Array of shape `(P, d)`.
+        constant: Array of shape `(P,)`.
         used: Found: per nonlinear value, what the best bound uses.
     """
 

@@ -59,9 +59,8 @@ class ArrayEngine(GraphObjectives):
     thread.
 
     Args:
-        graph: The network.
-        rows: `(m, outputs)` float64.
-        offset: `(m,)` float64.
+        rows: Float64 array of shape `(m, outputs)`.
+        offset: Float64 array of shape `(m,)`.
         box: Every box asked about later lies in it.
         steps: Ascent steps on the objective rows. None: 3 where every curve is made of straight
             lines, else 1 (a smooth curve's lines cost more than the boxes they save).
@@ -277,11 +276,7 @@ class ArrayEngine(GraphObjectives):
 
 
 def joined(parts: Sequence[BoxBounds]) -> BoxBounds:
-    """The bounds of several chunks, one after the other.
-
-    Args:
-        parts: At least one.
-    """
+    """The bounds of several chunks, one after the other."""
     names = ("least", "slopes", "offset", "scores", "status", "undecided")
     found = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
     at = [p.at for p in parts if p.at is not None]

@@ -54,8 +54,8 @@ class Engine(Protocol):
         """Bound some of the objectives over each of the boxes from `lo` to `hi`.
 
         Args:
-            lo: `(B, d)`.
-            hi: `(B, d)`.
+            lo: Array of shape `(B, d)`.
+            hi: Array of shape `(B, d)`.
             status: `(B, s)` int8, what is already known of the units on a box around each.
             wanted: `(B, m)` bool, the objectives to bound over each box.
             cutoff: `(m,)`: a bound at or above it is good enough; work on it may stop there.

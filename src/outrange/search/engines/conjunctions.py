@@ -62,9 +62,6 @@ class ConjunctionEngine(ArrayEngine):
         graph: Its outputs are the parts.
         windows: `(m, k)`: of each objective the parts, `-1` for none.
         box: Every box asked about later lies in it.
-        roots: See `ArrayEngine`.
-        threads: See `ArrayEngine`.
-        radii: See `ArrayEngine`.
     """
 
     def __init__(
@@ -143,12 +140,11 @@ class ConjunctionEngine(ArrayEngine):
         """The bounds of the objectives, from those of their parts.
 
         Args:
-            sweep: The chunk.
             ascent: The pairs of boxes and parts.
             blame_of: `(pairs, d)` what each loses beside its form.
             where: `(B, parts)`: the pair.
-            wanted: `(B, m)`.
-            cutoff: `(m,)`.
+            wanted: Array of shape `(B, m)`.
+            cutoff: Array of shape `(m,)`.
         """
         box, k = np.nonzero(wanted)
         some = self._windows.max(axis=1, keepdims=True)

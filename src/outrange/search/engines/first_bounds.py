@@ -35,8 +35,6 @@ def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -
     """Prove what one pass over the hull of the boxes shows; the engine starts from its bounds.
 
     Args:
-        problem: A decision.
-        machine: Of the problem.
         incumbent: It learns the bounds.
     """
     if problem.free * problem.small.entries <= MOST_FORMS:
@@ -65,10 +63,8 @@ def ascended(
     """Bounds `(k,)` of some rows, each with slopes of its own; what was found in time.
 
     Args:
-        sweep: One box, bounded.
-        net: Its lines.
-        rows: `(m, outputs)`.
-        which: `(k,)` of them.
+        rows: Array of shape `(m, outputs)`.
+        which: Array of shape `(k,)`.
         target: `(k,)` bounds at or above it are good enough.
     """
     together = max(1, ROOM // max(1, sweep.plan.graph.entries))

@@ -12,9 +12,8 @@ class GraphObjectives:
     """`rows @ output + offset` of a graph; see `Engine`.
 
     Args:
-        graph: The network.
-        rows: `(m, outputs)` float64.
-        offset: `(m,)` float64.
+        rows: Float64 array of shape `(m, outputs)`.
+        offset: Float64 array of shape `(m,)`.
     """
 
     def __init__(self, graph: Graph, rows: np.ndarray, offset: np.ndarray) -> None:

@@ -26,9 +26,8 @@ class QuadraticForms:
     """One form a box.
 
     Args:
-        cells: `P` boxes.
-        rows: `(P, d)`: `g`.
-        constant: `(P,)`: `c`.
+        rows: `g`, shape `(P, d)`.
+        constant: `c`, shape `(P,)`.
         total: `(P, d, d)`: `S`, symmetric.
         radii: Whether rounding is paid for.
         hint: `(P, d)`: where inputs that make no difference any more are best put; NaN for others.

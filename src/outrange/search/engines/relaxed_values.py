@@ -23,8 +23,7 @@ def relaxed_values(
         net: The graph and its picks.
         chosen: The lines in use; a value without is computed as it is.
         record: The rows that use them.
-        x: `(P, d)`.
-        last: A value.
+        x: Array of shape `(P, d)`.
     """
     values = [x]
     with np.errstate(all="ignore"):

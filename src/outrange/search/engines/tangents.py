@@ -39,10 +39,10 @@ class FactorForm:
     """`|u - middle - rows . d| <= error` for every entry `u` of some factors.
 
     Args:
-        rows: `(B, n, d)`.
-        middle: `(B, n)`.
+        rows: Array of shape `(B, n, d)`.
+        middle: Array of shape `(B, n)`.
         reach: `(B, n)`: at least `|rows| . |d|`.
-        error: `(B, n)`.
+        error: Array of shape `(B, n)`.
     """
 
     rows: np.ndarray
@@ -73,7 +73,6 @@ class Bend:
     Where a line in force loses less, it stays, and `mean` and `spread` are 0.
 
     Args:
-        planes: The lines.
         form: Of the curve's input.
         mean: `(B, n)`: `f(u)` less its line is this times `(u - u0)^2`,
         spread: give or take this times that.
@@ -103,12 +102,7 @@ def _smooth(plan: CrownPlan) -> list[tuple[int, int, Curve]]:
 
 
 def boxes_at_once(plan: CrownPlan, rows: int) -> int:
-    """How many boxes may have forms of second order at once.
-
-    Args:
-        plan: Of the graph.
-        rows: Of each box.
-    """
+    """How many boxes may have forms of second order at once."""
     inputs = plan.graph.size
     sizes = [op.size for _, _, op in plan.products]
     largest = max(sizes + [plan.graph.value_size(v) for v, _, _ in _smooth(plan)])
@@ -117,10 +111,6 @@ def boxes_at_once(plan: CrownPlan, rows: int) -> int:
 
 def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent | Bend]:
     """The tangents of every product and smooth curve of a bounded chunk, by value.
-
-    Args:
-        sweep: The chunk, bounded.
-        net: Its lines.
 
     Returns:
         Tangents by value; none where time or memory ran out before all lines were there.
@@ -217,10 +207,7 @@ def bend_of(
     `(u - u0)^2` of its value at `u0` and the slope `s`.
 
     Args:
-        sweep: The chunk, bounded.
-        net: Its lines.
         place: Value, input value and op.
-        form: Of the input.
 
     Returns:
         None where no tangent is better.

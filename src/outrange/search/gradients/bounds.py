@@ -47,7 +47,6 @@ class DerivativeEngine:
     Args:
         graph: The network; its outputs are what is differentiated.
         box: Every box asked about later lies in it.
-        asked: The objectives.
     """
 
     def __init__(self, graph: Graph, box: Box, asked: Objectives) -> None:

@@ -134,10 +134,7 @@ def positive_in(op: Curve, before: AffineForms, j: int, gap: int) -> list[list[i
     """Forms that are positive where unit `j` is inside a gap; none where it never leaves a knot.
 
     Args:
-        op: A piecewise-linear curve.
         before: The forms of its source.
-        j: The unit.
-        gap: Of its knots.
     """
     found = []
     for knot, sign in [(k, 1) for k in op.knots[:gap][-1:]] + [(k, -1) for k in op.knots[gap:][:1]]:
@@ -174,7 +171,7 @@ class ArrangementCell:
     """A box of real numbers in which forms are to be positive.
 
     Args:
-        lo: `(d,)` lower ends.
+        lo: Lower ends, shape `(d,)`.
         hi: `(d,)` upper ends, each larger.
     """
 

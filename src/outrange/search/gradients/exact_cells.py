@@ -68,7 +68,6 @@ class ExactCells:
 
     Args:
         plan: Of a graph without a `Largest`.
-        asked: The objectives.
     """
 
     def __init__(self, plan: TangentPlan, asked: Objectives) -> None:
@@ -95,8 +94,8 @@ class ExactCells:
         """The least slopes on the box `[lo, hi]`; None if it has too many patterns, or products.
 
         Args:
-            lo: `(d,)`.
-            hi: `(d,)`.
+            lo: Array of shape `(d,)`.
+            hi: Array of shape `(d,)`.
             slopes: Slope ranges of every curve there, `(n,)` each.
             ends: Ends of every value there, `(n,)` each.
             cutoff: `(m,)`: slopes at or above it need no refinement.

@@ -25,8 +25,8 @@ class Partials:
     """The partial derivatives `sign_k * d(output form_k) / d(input direction_k)`.
 
     Args:
-        form: `(m,)` flat outputs.
-        direction: `(m,)` flat inputs.
+        form: Flat outputs, shape `(m,)`.
+        direction: Flat inputs, shape `(m,)`.
         sign: `(m,)` 1 or -1.
     """
 
@@ -65,7 +65,7 @@ class LipschitzObjective:
     The least of it over a box is minus the Lipschitz constant for steps measured in the dual norm.
 
     Args:
-        form: `(m,)` flat outputs.
+        form: Flat outputs, shape `(m,)`.
         directions: `(D,)` flat inputs that move.
         norm: How steps are measured: `"inf"` (largest entry), `"1"` or `"2"`.
     """

@@ -142,8 +142,6 @@ def minimize_derivatives(
     """Minimize every objective over a box.
 
     Args:
-        graph: The network.
-        box: Its flat inputs.
         asked: `m` objectives; opposite partial derivatives are the two ends of a range.
         tol: Gap to reach, relative to the range seen of each objective; None as in `solve`.
         time_limit: Seconds; None for no limit.
@@ -251,9 +249,6 @@ def derivative_signs(
     """Prove that objectives are nonnegative on a box, or find where they are negative.
 
     Args:
-        graph: The network.
-        box: Its flat inputs.
-        asked: The objectives.
         accept: Called with an objective and a point where its slope is negative in float64; True
             settles the objective as broken.
         time_limit: Seconds; None for no limit.

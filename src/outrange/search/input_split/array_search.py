@@ -35,7 +35,6 @@ class ArraySearch(BestFirstSearch):
 
     Args:
         engine: Bounds boxes; its objectives are what is minimised.
-        domain: Where to search.
         incumbent: The clock and the tolerances; it keeps the points found.
         seed: Seed of the samples.
         first: Finds the first points; see `first_points.first_points`.

@@ -27,9 +27,7 @@ class OpenBoxAttack:
     """Descends from random open boxes of a decision, at intervals.
 
     Args:
-        gradient: See `first_points.first_points`.
         roots: Where points must stay.
-        rng: For the points.
     """
 
     share = 0.3
@@ -51,7 +49,6 @@ class OpenBoxAttack:
         """Offer better points, if an attempt is due.
 
         Args:
-            frontier: The open boxes.
             incumbent: Its clock and whether it is a decision.
             offer: Called with values `(m,)` and points `(m, free)`.
         """

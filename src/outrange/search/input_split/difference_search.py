@@ -48,10 +48,7 @@ class RidgeAttack(OpenBoxAttack):
     this one.
 
     Args:
-        gradient: See `OpenBoxAttack`.
         evaluate: `x (b, d) -> (b, m)`.
-        roots: One box.
-        rng: For the points.
     """
 
     share = 0.1
@@ -67,12 +64,7 @@ class RidgeAttack(OpenBoxAttack):
         self._evaluate = evaluate
 
     def begin(self, incumbent: Incumbent, offer: Offer) -> None:
-        """Climb before any box is bounded: for `FIRST_SHARE` of the time, and once at least.
-
-        Args:
-            incumbent: See `attempt`.
-            offer: See `attempt`.
-        """
+        """Climb before any box is bounded: for `FIRST_SHARE` of the time, and once at least."""
         clock = incumbent.clock
         until = clock.seconds + min(FIRST_SECONDS, FIRST_SHARE * clock.limit)
         while self._climb(incumbent, offer) and clock.seconds < until:
@@ -125,7 +117,6 @@ def difference_search(
     Args:
         problem: Objectives and their boxes.
         graph: Its graph, with counterparts.
-        curves: See `compile_differences`.
         incumbent: The clock and the tolerances; it keeps the points found.
         seed: Seed of the samples.
     """

@@ -91,7 +91,6 @@ def explored(
         known: `(m,)` bounds that are proved.
         seconds: How long at most.
         steps: Of the ascent on slopes, a box.
-        most: Boxes.
     """
     incumbent = Incumbent(rows, 0.0, seconds, None)
     incumbent.prove(known)

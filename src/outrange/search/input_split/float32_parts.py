@@ -91,9 +91,8 @@ def float32_lower(
 
     Args:
         plan: Of `k` forms; the kernel can search it.
-        lo: `(d,)`.
-        hi: `(d,)`.
-        goal: The objectives.
+        lo: Array of shape `(d,)`.
+        hi: Array of shape `(d,)`.
         seconds: How long at most.
     """
     near = flushed(lo, hi)

@@ -75,7 +75,7 @@ def run_off(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> np.ndarray:
 
     Args:
         program: Of which each layer says how far it may be off its definition.
-        x: `(b, d)`.
+        x: Array of shape `(b, d)`.
         k: `(b,)` the objective asked about at each point.
     """
     slopes = _slopes(program, program.forward(x), k)
@@ -92,7 +92,6 @@ def _off(program: LayerProgram, k: int, sums: list[np.ndarray], share: np.ndarra
 
     Args:
         program: Of which each layer says how far it may be off its definition.
-        k: The objective.
         sums: Of each layer, `(b, n)`, at points.
         share: `(b,)` how much what the objective grows by at each of them counts.
     """
@@ -114,9 +113,8 @@ def run_off_near(
 
     Args:
         program: Of which each layer says how far it may be off its definition.
-        k: The objective.
         x: `(d,)` where it is least, of the free inputs.
-        box: `(d,)` corners.
+        box: Corners, shape `(d,)`.
     """
     (lo, hi), rng, off = box, np.random.default_rng(0), program
     near = points_near(x, lo, hi)
@@ -159,8 +157,6 @@ def sized_at(
     """The program with what float32 may round at each point, until the time is over.
 
     Args:
-        plan: Of the graph.
-        program: Of its forms.
         points: `(m, d)`; NaN to leave one out.
     """
     for k in np.flatnonzero(np.isfinite(points).all(axis=1)):
@@ -181,10 +177,9 @@ def reachable(
     parts proves more. NaN where there is no point.
 
     Args:
-        plan: Of the graph.
         signs: `(m, k)` the objectives as rows of its forms.
         points: `(m, d)` where each objective is least, or nearly; NaN to leave it out.
-        box: `(d,)` corners.
+        box: Corners, shape `(d,)`.
     """
     lo, hi = box
     found, free = np.full(len(signs), np.nan), lo < hi
@@ -211,7 +206,6 @@ def provable_near(
 
     Args:
         program: Of which each layer says how far it may be off its definition.
-        k: The objective.
         x: `(d,)` where it is least, of the free inputs.
         box: `(d,)` corners of the box that the small ones are part of.
         goal: The objectives, and what is proved of them in real arithmetic.

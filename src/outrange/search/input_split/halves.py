@@ -75,7 +75,6 @@ class Halves(Search):
     """A search of a box, then of halves of halves, until rounding keeps no gap open.
 
     Args:
-        domain: One box.
         begin: Begins a search on a part of it, with a way to find first points; None: the usual.
 
     Sound: every part's bound is proved, and the parts cover the box. Complete: up to what rounding

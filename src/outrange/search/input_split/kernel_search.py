@@ -102,7 +102,6 @@ class KernelSearch(BestFirstSearch):
 
     Args:
         program: The network and its objectives, of the inputs that are free in `domain`.
-        domain: Where to search.
         incumbent: The clock and the tolerances; it keeps the points found.
         seed: Seed of the samples.
         first: Finds the first points; see `first_points.first_points`.

@@ -35,7 +35,6 @@ class Kernel:
     """The functions of one level of a compiled library.
 
     Args:
-        lib: The library.
         level: Which processors it was compiled for: `native`, or a level of one that serves many.
     """
 
@@ -142,7 +141,6 @@ class CompiledProgram:
     """A program in the kernel's own memory layout.
 
     Args:
-        program: The layers.
         reach: `(inputs,)`: the largest absolute value of each input on the root box.
         values: Per layer, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
         radii: Whether to account for rounding; False exists for the law that must then fail.

@@ -24,9 +24,9 @@ class Source:
     """Where each entry of a graph value lives: a unit of a layer, or a constant (layer -1).
 
     Args:
-        layer: `(n,)`.
-        unit: `(n,)`.
-        constant: `(n,)`.
+        layer: Array of shape `(n,)`.
+        unit: Array of shape `(n,)`.
+        constant: Array of shape `(n,)`.
         more: What is added to it.
     """
 
@@ -62,8 +62,8 @@ def compile_layers(
 
     Args:
         graph: Without `Largest` nodes (rewrite them first).
-        rows: `(m, outputs)`.
-        offset: `(m,)`.
+        rows: Array of shape `(m, outputs)`.
+        offset: Array of shape `(m,)`.
         fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others. The inputs of the
             program are the others, in order.
         compiler: One that knows more kinds of ops.

@@ -35,8 +35,8 @@ def compile_differences(
         graph: Of two copies of a network, say.
         curves: Values that are later copies `f(z)` of curves; each reads `z`, the earlier copy's
             `w`, and `f(w)`.
-        rows: `(m, outputs)`.
-        offset: `(m,)`.
+        rows: Array of shape `(m, outputs)`.
+        offset: Array of shape `(m,)`.
         fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others.
     """
     return compile_layers(graph, rows, offset, fixed, partial(_DifferenceCompiler, curves))

@@ -29,7 +29,7 @@ class ProgramLayer:
         sources: Level number to its matrix `(n, units of that layer)`, float64, sparse where it is
             large and its op says which entries are not zero.
         sizes: The same with absolute values (of what was added up to make an entry).
-        bias: `(n,)`.
+        bias: Array of shape `(n,)`.
         linear: Whether `h = z`.
         below: Slope where `z < 0`.
         above: Slope where `z >= 0`.

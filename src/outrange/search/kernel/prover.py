@@ -30,9 +30,8 @@ class KinkBlock:
     Args:
         first: The variable of the first unit.
         below: The slope below 0.
-        above: The slope above.
         reads: `(used,)`: the variables that the units read, ascending; 0 is the constant 1.
-        weights: `(units, used)`.
+        weights: Array of shape `(units, used)`.
     """
 
     first: int
@@ -47,10 +46,10 @@ class TreeBox:
     """A box whose tree is still to be written, by whichever prover.
 
     Args:
-        lo: `(inputs,)`.
-        hi: `(inputs,)`.
+        lo: Array of shape `(inputs,)`.
+        hi: Array of shape `(inputs,)`.
         known_lo: `(variables,)` what is proved of every variable above it.
-        known_hi: `(variables,)` likewise.
+        known_hi: Array of shape `(variables,)`.
         open: `(m,)` the goals that are not closed above it.
     """
 
@@ -71,8 +70,7 @@ class TreeProver:
 
     Args:
         inputs: Number of inputs; they are the variables 1, 2, ...
-        blocks: In order.
-        goals: `(m, variables)`: forms.
+        goals: Forms, shape `(m, variables)`.
         least: `(m,)`: what each form is at least.
         weight: `(m,)`: one over the range seen of each.
     """

@@ -20,10 +20,9 @@ class SparseMatrix:
     Stands for an array in `x @ M`, `M @ x`, `c * M`, `abs(M)`, `M + N` and `M.T`.
 
     Args:
-        row: `(n,)` integers.
-        column: `(n,)` integers.
+        row: Integers, shape `(n,)`.
+        column: Integers, shape `(n,)`.
         value: `(n,)`; entries of one place are added up.
-        shape: Rows and columns.
     """
 
     __array_ufunc__ = None  # `array @ matrix` asks the matrix
@@ -132,10 +131,9 @@ def placed(
     """A matrix by the units that entries are, its sizes, and how many entries a unit is at most.
 
     Args:
-        part: `(n, entries)`.
-        size: Likewise.
+        part: Array of shape `(n, entries)`.
         here: `(entries,)` which of them are units of the layer.
-        unit: `(entries,)` which.
+        unit: Array of shape `(entries,)`.
         width: How many units the layer has.
     """
     if isinstance(part, SparseMatrix) and isinstance(size, SparseMatrix):

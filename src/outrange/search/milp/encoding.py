@@ -56,11 +56,9 @@ def milp_bound(
 
     Args:
         graph: All of its curves piecewise linear, without jumps.
-        box: The inputs, finite.
-        row: `(outputs,)`.
+        row: Array of shape `(outputs,)`.
         bounds: `(lo, hi)` of every value of the graph, each of the value's length, finite.
         cutoff: Only minima below it are of interest.
-        time_limit: Seconds.
 
     Returns:
         The bound; see `MilpBound`.

@@ -31,12 +31,12 @@ def least_linear(
     """Minimize `cost . x` over a box where `least <= rows @ x <= most`.
 
     Args:
-        cost: `(d,)`.
-        lo: `(d,)`.
-        hi: `(d,)`.
-        rows: `(r, d)`.
+        cost: Array of shape `(d,)`.
+        lo: Array of shape `(d,)`.
+        hi: Array of shape `(d,)`.
+        rows: Array of shape `(r, d)`.
         least: `(r,)`, `-inf` where there is no limit.
-        most: `(r,)`.
+        most: Array of shape `(r,)`.
 
     Returns:
         A point `(d,)` near the optimum and the rows' multipliers `(r,)`, positive where `least`

@@ -33,11 +33,9 @@ class MilpTurns(Search):
     """A box search and, where it stalls, a solver, in turns of growing length.
 
     Args:
-        boxes: The box search.
         graph: The network, over all inputs.
-        box: Its inputs.
-        rows: `(m, outputs)`.
-        offset: `(m,)`.
+        rows: Array of shape `(m, outputs)`.
+        offset: Array of shape `(m,)`.
     """
 
     def __init__(

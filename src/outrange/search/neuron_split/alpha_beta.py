@@ -87,7 +87,6 @@ def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.
 
     Args:
         net: The graph over its box.
-        task: What to bound.
         steps: Of ascent; 0 bounds once.
         target: `(P,)`: bounds at or above it are good enough.
     """

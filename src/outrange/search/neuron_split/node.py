@@ -15,11 +15,9 @@ class SplitNode:
         low: Cuts `z >= low`, `-inf` where there is none.
         high: Cuts `z <= high`.
         lo: Ranges of the units.
-        hi: The other ends.
         alpha: Slopes of its bound.
         beta: Multipliers of its bound.
         score: The branching score of each unit.
-        least: Its proved bound.
         age: Splits since the ranges were tightened.
     """
 
@@ -53,7 +51,6 @@ class Splits:
         low: The constraint `z >= low`, whose multiplier may be used; `-inf` where there is none.
         high: The constraint `z <= high`; `inf` where there is none.
         lo: Least value of each unit in the sub-problem, split or not.
-        hi: Largest value.
         same: `(P,)` rows with equal numbers are equal; None if nothing is known of that.
     """
 
@@ -81,7 +78,7 @@ class Cuts:
     """The split constraints of those units that any sub-problem has one of: a few of many.
 
     Args:
-        columns: `(c,)` the units.
+        columns: Array of shape `(c,)`.
         low: `(P, c)` their constraints `z >= low`, `-inf` where there is none.
         high: `(P, c)` their constraints `z <= high`.
     """

@@ -37,11 +37,8 @@ class RelaxedNet:
 
     Args:
         graph: All its nonlinear values are known to `activations_of`.
-        box: Finite.
         ends: `(lo, hi)` of every value when the net was made; those of the units are tightened
             later.
-        rounding_terms: As in `domains.backward.RelaxedGraph`.
-        underflow: As in `domains.backward.RelaxedGraph`.
         magnitudes: Bounds `(n,)` on the absolute value of every value's entries.
         budget: The graph's counts of rounding operations.
         errors: Bounds on the errors of some ops, beside their own rounding.
@@ -146,9 +143,7 @@ class RelaxedNet:
 
         Args:
             start: Rows `(P, n)` per value.
-            relaxed: The lines.
             beta: `(P, s)` signed multipliers, or None.
-            cuts: What they multiply.
         """
         waiting = dict(start)
         top = max(start)

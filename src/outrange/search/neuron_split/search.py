@@ -45,7 +45,6 @@ class NeuronSplitSearch(Search):
 
     Args:
         graph: Its outputs are the objectives, each to be minimised; see `supports`.
-        box: Finite.
         incumbent: The clock and the tolerances; it keeps the points found.
         seed: Seed of the samples.
         splits: Whether to split; False ends before the first split, without an attack.

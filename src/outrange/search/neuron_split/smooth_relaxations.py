@@ -36,7 +36,6 @@ class SmoothActivation:
         value: Its number in the graph.
         source: The number of its input.
         place: Its units among those of all nonlinear values.
-        curve: Its facts.
     """
 
     value: int

@@ -34,8 +34,6 @@ def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
 
     Args:
         net: The graph over its box.
-        activation: Which units.
-        steps: Of ascent.
     """
     place, source = activation.place, activation.source
     unstable = np.flatnonzero(~activation.is_stable(net.lo[place], net.hi[place]))

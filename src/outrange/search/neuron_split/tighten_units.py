@@ -29,7 +29,6 @@ class CutoffProblem:
 
     Args:
         row: `(outputs,)`, of zeros and a one: its multiples are exact.
-        cutoff: A number.
         far: `(P,)` how far below the cutoff the proved bounds are.
         alpha: `(P, s)` slopes of those bounds.
         beta: `(P, s)` multipliers of those bounds.
@@ -56,9 +55,6 @@ def tighten(
         net: The graph over its box.
         splits: The sub-problems; their ranges are updated. An empty range means that the
             sub-problem is closed.
-        activation: Which units.
-        steps: Of ascent.
-        wanted: Which points count.
         worth: `(P, s)` which units to tighten, if not all.
     """
     lo, hi = splits.lo[:, activation.place], splits.hi[:, activation.place]

@@ -40,12 +40,7 @@ class BallBoxes(DomainBoxes):
 
 
 class BallEngine:
-    """An `Engine` whose bounds hold over the part of a box that lies in a ball.
-
-    Args:
-        engine: Bounds boxes.
-        ball: The ball.
-    """
+    """An `Engine` whose bounds hold over the part of a box that lies in a ball."""
 
     def __init__(self, engine: ArrayEngine, ball: Distance) -> None:
         self._engine, self.ball = engine, ball

@@ -43,10 +43,10 @@ def least_in_ball(
     """Bound forms from below over the part of each box in a ball.
 
     Args:
-        slopes: `(B, m, d)`.
-        offset: `(B, m)`.
-        lo: `(B, d)`.
-        hi: `(B, d)`.
+        slopes: Array of shape `(B, m, d)`.
+        offset: Array of shape `(B, m)`.
+        lo: Array of shape `(B, d)`.
+        hi: Array of shape `(B, d)`.
         ball: Of some of the inputs.
 
     Sound: every rounding error is accounted for. Complete: up to rounding. Cost: a pass over the

@@ -46,11 +46,9 @@ def solve_in_ball(
     """Bracket `min rows[k] @ output(x)` over the part of a box that lies in a ball.
 
     Args:
-        graph: The network.
         box: Finite; around the ball, or a part of that.
         ball: Its center lies in the box.
-        rows: `(m, outputs)`.
-        tol: As for `solve`.
+        rows: Array of shape `(m, outputs)`.
         time_limit: Seconds; None for no limit.
         progress: Called a few times a second.
         seed: Seed of the samples.

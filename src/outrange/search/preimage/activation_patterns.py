@@ -25,9 +25,8 @@ class PatternPolytope:
     """`a @ x <= b` within a box: where one clause holds in one activation pattern.
 
     Args:
-        clause: Which.
         a: `(rows, d)`; the last row is the clause itself.
-        b: `(rows,)`.
+        b: Array of shape `(rows,)`.
         at: `(d,)` a point inside.
     """
 
@@ -42,8 +41,8 @@ class PatternBox:
     """A box whose activation patterns are enumerated.
 
     Args:
-        lo: `(d,)`.
-        hi: `(d,)`.
+        lo: Array of shape `(d,)`.
+        hi: Array of shape `(d,)`.
         status: `(units,)` what is known of the units in the box: 1 above 0, -1 below, 0 unknown.
         open_: `(m,)` bool: the clauses that may hold somewhere in it.
         strict: `(m,)` bool: clauses that do not hold where their value is 0.
@@ -63,7 +62,6 @@ def enumerate_patterns(
 
     Args:
         program: Its first objectives are the values of the clauses.
-        leaf: The box.
         until: On the clock of `core.clock.read_clock`; a leaf that takes longer has too many.
     """
     patterns = _PatternEnumeration(program, leaf, until)

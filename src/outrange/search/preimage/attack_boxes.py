@@ -27,12 +27,10 @@ def violations_in(
     still well inside comes first.
 
     Args:
-        clauses: What shall hold.
         lo: `(B, d)` of the free inputs.
-        hi: `(B, d)`.
+        hi: Array of shape `(B, d)`.
         open_: `(B, m)` bool: the clauses that count.
         whole: `(d,)` bool: the inputs that take whole numbers only.
-        rng: For the starts.
     """
     count, d = lo.shape
     with np.errstate(all="ignore"):

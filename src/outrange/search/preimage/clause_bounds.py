@@ -32,8 +32,6 @@ class ClauseBounds:
     """Clauses over `[x, y]` of one network: `m` values, at most 0 exactly where each holds.
 
     Args:
-        graph: The network.
-        clauses: `m` conjunctions.
         distances: Norm balls that belong to every clause.
         hull: Every box asked about later lies in it.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.

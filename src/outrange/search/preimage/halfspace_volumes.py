@@ -28,10 +28,10 @@ def share_below(
     """The share of each box where `slopes @ x + offset <= 0`, bounded on both sides.
 
     Args:
-        slopes: `(B, d)`.
-        offset: `(B,)`.
-        lo: `(B, d)`.
-        hi: `(B, d)`.
+        slopes: Array of shape `(B, d)`.
+        offset: Array of shape `(B,)`.
+        lo: Array of shape `(B, d)`.
+        hi: Array of shape `(B, d)`.
 
     Returns:
         Two arrays `(B,)`: no more than the share, and no less; 0 and 1 where a number is not

@@ -26,9 +26,8 @@ class Paving:
     """Boxes that cover an input set, valid whenever the refinement stops.
 
     Args:
-        clauses: The clauses.
         lo: `(r, d)` ends of disjoint boxes (but for their faces), of the free inputs.
-        hi: `(r, d)`.
+        hi: Array of shape `(r, d)`.
         wanted: `(r, m)` bool: the clauses that are asked about each.
         whole: `(d,)` bool: the inputs that take whole numbers only; shares mean nothing then.
     """

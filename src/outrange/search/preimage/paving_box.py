@@ -16,7 +16,7 @@ class PavingBox:
 
     Args:
         lo: `(d,)` of the free inputs.
-        hi: `(d,)`.
+        hi: Array of shape `(d,)`.
         share: Its share of the whole volume.
         open_: `(m,)` bool: the clauses that may hold somewhere in it.
         status: `(units,)` what is known of the units.

@@ -32,8 +32,8 @@ class Vertices:
     Args:
         points: `(p, d)` its vertices (and perhaps further points of it); none if it is empty.
         on: `(p, 2 d + rows)` bool: the faces each lies on, those of the box first.
-        rows: `(rows, d)`.
-        limits: `(rows,)`.
+        rows: Array of shape `(rows, d)`.
+        limits: Array of shape `(rows,)`.
     """
 
     points: np.ndarray

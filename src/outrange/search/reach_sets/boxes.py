@@ -26,8 +26,8 @@ class FormBoxes:
     """Boxes and the outputs' forms on them.
 
     Args:
-        lo: `(B, d)`.
-        hi: `(B, d)`.
+        lo: Array of shape `(B, d)`.
+        hi: Array of shape `(B, d)`.
         form: Of the outputs, in `e` of `[-1, 1]^k`, a number for each input that varies.
         continuous: `(B,)` bool: the boxes on which the network is proved to have no jumps.
     """
@@ -63,11 +63,8 @@ def covered(
     """Boxes that cover the part of a box where inequalities hold, and why there are no more.
 
     Args:
-        graph: Any network.
-        box: Of inputs.
         atoms: Linear inequalities of the inputs: boxes where one never holds are left out.
         tol: Of each output the error that is small enough, as a share of what it reaches.
-        most: Boxes.
 
     Returns:
         The boxes; `"known"`, `"time"`, `"interrupted"` or `"pieces"`.

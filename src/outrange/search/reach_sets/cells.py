@@ -33,7 +33,7 @@ class InputFrame:
     """How inputs are written.
 
     Args:
-        at: `(d,)`.
+        at: Array of shape `(d,)`.
         free: `(k,)` the inputs that vary.
         scale: `(k,)` powers of two.
     """
@@ -89,7 +89,6 @@ class Cells:
     """Cells on their way through a graph.
 
     Args:
-        polytopes: One a cell.
         forms: Of the values that are still read, over all cells.
         exact: `(B,)` bool: whether no unit was enclosed in the place of a decision.
         value: The last value that is known.

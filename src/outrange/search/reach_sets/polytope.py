@@ -41,7 +41,6 @@ class CutPolytope:
     """A polytope within a box; without points it is empty.
 
     Args:
-        points: Its vertices.
         on: Of each vertex the faces that it lies on, as bits: those of the box first.
         faces: Those beyond the box, in order.
 

@@ -22,7 +22,6 @@ class LinearRegions:
     """A network of straight pieces, and how cells pass through it.
 
     Args:
-        graph: See `has_regions`.
         most: Cells that may be had at once, those that wait and those at the end together.
         last: The last value that will be asked for.
         gives_up: Whether `advance` ends with an exception where time is over or it is interrupted,
@@ -41,7 +40,6 @@ class LinearRegions:
 
         Args:
             start: Cells at earlier values.
-            until: The value.
 
         Raises:
             OutOfTime: See `gives_up`.

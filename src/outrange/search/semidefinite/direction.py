@@ -128,7 +128,6 @@ class Direction:
         """The direction toward complementary products of `mu`.
 
         Args:
-            mu: The aim.
             moments_of: What products of a first direction add, of the moments.
             slack_of: The same of the slacks.
         """
@@ -184,9 +183,6 @@ def _share(
 
     Args:
         inner: The inverse of the matrix's factor.
-        direction: Of the matrix.
-        numbers: Positive.
-        steps: Of the numbers.
     """
     share, falling = 1.0, steps < 0
     if falling.any():

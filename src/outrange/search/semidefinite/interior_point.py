@@ -56,7 +56,7 @@ class Multipliers:
 
     Args:
         height: The bound that the multipliers show.
-        values: `(m,)` the multipliers.
+        values: The multipliers, shape `(m,)`.
         moments: `(n, n)` the primal variable.
     """
 
@@ -98,7 +98,6 @@ class InteriorPoint:
 
         Args:
             row: `(n,)`, of size 1 about.
-            gap: When to stop.
         """
         cost = np.zeros((row.size, row.size))
         cost[0] += 0.5 * row

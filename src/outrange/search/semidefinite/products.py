@@ -32,8 +32,8 @@ class Products:
     """`left_k . y` times `right_k . y`, for `m` products of `n` variables.
 
     Args:
-        left: `(n, m)`.
-        right: `(n, m)`.
+        left: Array of shape `(n, m)`.
+        right: Array of shape `(n, m)`.
         free: `(m,)` whether the product is 0, so that its multiplier has any sign; else it is
             at least 0.
         slack: `(m,)` how far the product of the float64 forms may be from that of the true ones.
@@ -84,9 +84,6 @@ class Parts:
 
     Reference: H. Sherali, W. Adams, *A reformulation-linearization technique*, 1999, for products
     of what is at least 0.
-
-    Args:
-        forms: Of a net.
     """
 
     def __init__(self, forms: BoundedForms) -> None:

@@ -32,9 +32,7 @@ def proved(products: Products, row: np.ndarray, found: Multipliers) -> float:
     """A bound on `row . y` for all `y` of which the products are true; infinite if none is shown.
 
     Args:
-        products: What is known.
-        row: `(n,)`.
-        found: Multipliers.
+        row: Array of shape `(n,)`.
     """
     n, m = products.left.shape
     values = np.where(products.free, found.values, np.maximum(found.values, 0.0))

@@ -46,9 +46,7 @@ class SemidefiniteRow:
 
     Args:
         value: Number of the value in the net without stable units.
-        entry: Of the value.
         sign: 1.0 for the least, -1.0 for minus the largest.
-        least: What is proved.
         turns: How often it was bounded.
         gain: What the last turn gained.
         seconds: What the last turn took.
@@ -70,12 +68,7 @@ class SemidefiniteRow:
 
 
 class SemidefiniteRelaxation:
-    """All that is shared by the rows of one net.
-
-    Args:
-        net: See `forms.supports`.
-        rng: For the points.
-    """
+    """All that is shared by the rows of one net."""
 
     def __init__(self, net: RelaxedNet, rng: np.random.Generator) -> None:
         self.net = without_stable(net)

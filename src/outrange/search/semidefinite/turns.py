@@ -36,7 +36,7 @@ class SemidefiniteTurns:
 
     Args:
         net: The objectives are its outputs.
-        which: `(k,)` the objectives.
+        which: Array of shape `(k,)`.
         lower: `(objectives,)` what is proved of them.
         rng: For the points that start the method.
     """

@@ -18,12 +18,12 @@ class Boxes:
     """Open boxes, one a row of each array: those of a `Frontier`.
 
     Args:
-        lo: `(n, d)`.
-        hi: `(n, d)`.
+        lo: Array of shape `(n, d)`.
+        hi: Array of shape `(n, d)`.
         lb: `(n, m)` proved bounds, infinite where a box is not open for an objective.
         status: `(n, s)` what is known of the units.
         open: `(n, m)` for which objectives a box is open.
-        priority: `(n,)`.
+        priority: Array of shape `(n,)`.
     """
 
     lo: np.ndarray
@@ -68,14 +68,14 @@ class Known:
 
     Args:
         rows: `(m, outputs)` the objectives' rows.
-        best: `(m,)` best values.
-        at: `(m, inputs)` where.
+        best: Best values, shape `(m,)`.
+        at: Array of shape `(m, inputs)`.
         most: `(m,)` the largest values seen.
         dropped: `(m,)` objectives closed elsewhere.
         known: `(m,)` bounds proved elsewhere.
         floor: `(m,)` what rounding costs.
         target: `(m,)` of a decision.
-        goal: `(m,)` likewise.
+        goal: Array of shape `(m,)`.
         tol: The finest tolerance asked for.
     """
 
@@ -109,11 +109,7 @@ class Known:
         )
 
     def incumbent(self, seconds: float) -> Incumbent:
-        """An incumbent of its own for a sub-tree.
-
-        Args:
-            seconds: Its time.
-        """
+        """An incumbent of its own for a sub-tree."""
         tol = Tolerance(self.tol, self.tol)
         found = Incumbent(self.rows, tol, seconds, _nobody)
         found.start(self.best, self.at, self.most)
@@ -134,10 +130,9 @@ class SubtreeReport:
     Args:
         boxes: What is still open.
         closed: `(m,)` the least bound of what was closed.
-        best: `(m,)` best values.
-        at: `(m, inputs)` where.
+        best: Best values, shape `(m,)`.
+        at: Array of shape `(m, inputs)`.
         bounded: Boxes that were bounded.
-        seconds: On the worker.
     """
 
     boxes: Boxes

@@ -36,8 +36,8 @@ class TreeState:
     Args:
         boxes: Open, and in hand.
         closed: `(m,)` the least bound of what was closed.
-        best: `(m,)` best values.
-        at: `(m, inputs)` where.
+        best: Best values, shape `(m,)`.
+        at: Array of shape `(m, inputs)`.
         most: `(m,)` the largest values seen.
         bounded: Boxes bounded so far.
         given: Tasks given so far, which the seeds of later ones go on from.
@@ -56,7 +56,6 @@ class Checkpoint:
     """One file of a folder.
 
     Args:
-        path: The file.
         question: What it is about.
     """
 
@@ -74,7 +73,6 @@ class Checkpoint:
 
         Args:
             workers: Who works, and where the state is kept.
-            problem: The problem.
             incumbent: What closes a box.
         """
         if workers.folder is None:

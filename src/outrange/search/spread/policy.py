@@ -83,7 +83,6 @@ class Standing:
         bounded: Boxes bounded until now.
         given: Tasks given until now.
         nodes: Who can have a task.
-        cores: Of all nodes.
         decides: Whether the question is one of yes or no, where bounds on the way are nothing.
         rises: Whether bounds are to rise everywhere: time may end the search, so that its worst box
             counts, and there is room for the boxes that come back.
@@ -123,7 +122,6 @@ class Roots:
 
         Args:
             now: How far the tree is.
-            cores: Of the node.
             budget: Boxes that take one core half a second.
         """
         share = now.open * cores // (2 * now.cores)
@@ -160,7 +158,6 @@ def tasks_ahead(open_: int, nodes: int) -> int:
     does where little is open, or where there are many others.
 
     Args:
-        open_: Open boxes.
         nodes: How many there are.
     """
     return int(nodes <= SERVED and open_ >= PLENTY * nodes)
@@ -196,7 +193,6 @@ def open_bytes(now: Standing, cores: int) -> int:
 
     Args:
         now: How far the tree is.
-        cores: Of the node.
     """
     if now.decides:
         return OPEN_DECISION

@@ -172,7 +172,6 @@ class SpreadSearch(Search):
         """A piece of the tree in this process, in the very steps that a worker takes.
 
         Args:
-            budget: Boxes to bound.
             cores: Of this process, to use.
         """
         if self._machine is None:

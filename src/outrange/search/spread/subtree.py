@@ -66,7 +66,6 @@ class StepPace(Pace):
 
         Args:
             deep: Whether boxes are taken where they are closest to being closed.
-            waiting: Open boxes.
         """
         least, each, self.budget = DEEP if deep else WIDE
         part = 0 if deep else min(waiting // WIDE_SHARE, WIDE_MOST * self._cores)
@@ -156,7 +155,6 @@ class Machine:
         """Compile a problem.
 
         Args:
-            problem: The problem.
             program: Its layers; None where it has none, or the kernel may not run.
         """
         domain = problem.domain
@@ -174,11 +172,8 @@ class Machine:
         """A search of a sub-tree, begun.
 
         Args:
-            boxes: Its roots.
             known: What is known of the whole.
-            seconds: Its time.
             seed: Of its random points.
-            cores: That share it.
             most_bytes: Of open boxes, see `policy.open_bytes`.
         """
         incumbent = known.incumbent(seconds)
@@ -218,13 +213,10 @@ def explore(
     """Search a sub-tree.
 
     Args:
-        machine: What bounds boxes.
-        boxes: Its roots.
         known: What is known of the whole.
         budget: Boxes to bound, about.
         seconds: Its time, which ends it, too.
         seed: Of its random points.
-        cores: That share it.
         most_bytes: Of open boxes, see `policy.open_bytes`.
     """
     with np.errstate(all="ignore"):
@@ -261,7 +253,6 @@ def products_of_box(problem: Problem, program: LayerProgram | None) -> float:
     """Products that a box costs, about.
 
     Args:
-        problem: The problem.
         program: Its layers; None where it has none.
     """
     if program is None:

@@ -22,11 +22,7 @@ FLOAT32_SHORT = 1e-5
 
 
 class TorchBackend:
-    """An `arrays.Ascent`.
-
-    Args:
-        place: Where it computes.
-    """
+    """An `arrays.Ascent`."""
 
     def __init__(self, place: TensorPlacement) -> None:
         self.place = place

@@ -30,9 +30,7 @@ class TensorPlacement:
     """Where arrays live.
 
     Args:
-        t: The module `torch`.
         device: As PyTorch names it.
-        dtype: `t.float32` or `t.float64`.
     """
 
     t: Any
