@@ -32,7 +32,7 @@ def chromium():
 class Server:
     """The command, run as a user does; started again on the same port."""
 
-    def __init__(self, model, box=("-1", "1")):
+    def __init__(self, model, box=("--box", "-1", "1")):
         self.model, self.box, self.port, self.process = model, box, 0, None
 
     @property
@@ -41,7 +41,7 @@ class Server:
 
     def start(self):
         command = [sys.executable, "-m", "outrange", "explore", self.model, "--token", TOKEN]
-        command += ["--port", str(self.port), "--box", *self.box]
+        command += ["--port", str(self.port), *self.box]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
         )

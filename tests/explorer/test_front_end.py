@@ -25,7 +25,7 @@ async () => {
   };
   front.receive({
     say: "hello", model: "net", inputs: ["a", "b"], x: ["x[0]", "x[1]"], whole: [false, false],
-    lo: [0, 0], hi: [1, 1], low: [0, 0], high: [1, 1], given: true, outputs: ["p", "q"],
+    groups: [], lo: [0, 0], hi: [1, 1], low: [0, 0], high: [1, 1], given: true, outputs: ["p", "q"],
     y: ["y[0]", "y[1]"], layers: [], parameters: 9, seconds: 60,
   });
   globalThis.range = (changes = {}) => tell("range", {

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..answers.render.text import entry_names
-from ..core import Box, InputError
+from ..core import Box, InputError, Region
 from ..questions.common.network import LayeredNetwork
 from ..questions.evidence.evaluate import entries
+from ..questions.inputs.columns import is_frame
 from ..questions.inputs.parse_box import input_box, whole_entries
+from ..questions.inputs.sets import Mixed
+from ..questions.inputs.sets.features import flat_features
+from ..questions.inputs.sets.regions import regions
+from ..questions.inputs.sets.table import frame_set
+from ..questions.sample_range import sampled_set
+from ..reports.plain.reader import Category
+from ..search.common.domain_boxes import DomainBoxes
 
 
 if TYPE_CHECKING:
@@ -41,13 +49,17 @@ class Exhibit:
         network: The model.
         box: The input set that the sliders show first, and that their tracks span.
         given: Whether the user chose it.
-        seconds: What the search for one set of ranges may take.
+        seconds: Time limit of the search for one set of ranges.
+        integer: `(inputs,)` bool, the inputs that take integers only.
+        groups: The one-hot groups.
     """
 
     network: LayeredNetwork
     box: Box
     given: bool
     seconds: float
+    integer: np.ndarray
+    groups: tuple[Category, ...] = ()
 
     @classmethod
     def of(cls, network: LayeredNetwork, box: Any, seconds: float) -> Exhibit:
@@ -56,7 +68,7 @@ class Exhibit:
         Args:
             network: The model.
             box: As for `outrange.output_range`; None for `DEFAULT`, within each input's limits.
-            seconds: What the search for one set of ranges may take.
+            seconds: Time limit of the search for one set of ranges.
 
         Raises:
             InputError: The box is none, or the model has too many inputs or outputs to be drawn.
@@ -75,8 +87,45 @@ class Exhibit:
             raise InputError(
                 f"`time_limit` is a positive number of seconds. Received: {seconds!r}."
             )
-        chosen = default_box(graph.inputs) if box is None else input_box(graph.inputs, box)
-        return cls(network, chosen, box is not None, float(seconds))
+        slots, integer, groups = graph.inputs, whole_entries(graph.inputs), ()
+        given = frame_set(box) if is_frame(box) else box
+        if isinstance(given, Mixed):
+            parts = regions(slots, given)
+            chosen = Box(
+                np.min([part.box.lo for part in parts], axis=0),
+                np.max([part.box.hi for part in parts], axis=0),
+            )
+            integer = integer | np.any([part.integer for part in parts], axis=0)
+            labels = entry_labels(slots)
+            members = [flat_features(slots, group, "one_hot").tolist() for group in given.one_hot]
+            groups = tuple(Category.of([labels[i] for i in g], tuple(g)) for g in members)
+        else:
+            chosen = default_box(slots) if given is None else input_box(slots, given)
+        return cls(network, chosen, box is not None, float(seconds), integer, groups)
+
+    def input_set(self, box: Box) -> Box | Mixed:
+        """Return the inputs of a box that keep to the integers and the one-hot groups.
+
+        Args:
+            box: The box that the sliders show.
+
+        Raises:
+            InputError: No input of the box does.
+        """
+        at = [*np.flatnonzero(self.integer).tolist(), *(i for g in self.groups for i in g.members)]
+        return box if (box.lo == box.hi)[at].all() else self._with_integers(box)
+
+    def boxes(self, box: Box) -> DomainBoxes:
+        """Return boxes whose union is `input_set`; the box itself where these would be too many."""
+        return sampled_set(self.network.graph.inputs, self.input_set(box))[1]
+
+    def regions(self, box: Box) -> list[Region]:
+        """Return the inputs of `input_set` as a union of regions."""
+        return regions(self.network.graph.inputs, self._with_integers(box))
+
+    def _with_integers(self, box: Box) -> Mixed:
+        groups = [list(group.members) for group in self.groups]
+        return Mixed(box, integers=np.flatnonzero(self.integer), one_hot=groups)
 
     @property
     def is_large(self) -> bool:
@@ -92,7 +141,8 @@ class Exhibit:
             "model": self.network.name,
             "inputs": entry_labels(graph.inputs),
             "x": expressions("x", graph.inputs),
-            "whole": whole_entries(graph.inputs).tolist(),
+            "whole": self.integer.tolist(),
+            "groups": [asdict(group) for group in self.groups],
             "lo": self.box.lo.tolist(),
             "hi": self.box.hi.tolist(),
             "low": low.tolist(),

@@ -24,7 +24,9 @@ def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
         InputError: The text is no property of this model.
     """
     network = exhibit.network
-    unsafe, where, text = stated(network, read_condition(ask.property), ask.box)
+    assert ask.box is not None
+    where = exhibit.input_set(ask.box)
+    unsafe, where, text = stated(network, read_condition(ask.property), where)
     source = PropertySource(text, text_digest(text), "text")
     verdict = decided(network, unsafe, where, text, time_limit=exhibit.seconds, source=source)
     broken = verdict.counterexample

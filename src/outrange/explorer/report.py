@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import numpy as np
+
 from ..answers.range import Range
 from ..answers.verdict import Verdict
-from ..core import Box, Region
+from ..core import Box
 from ..questions.common.stamp import stamped
 from ..questions.summary import summary
 from ..reports.answered import answered
@@ -28,12 +30,16 @@ def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Ve
         verdicts: Of properties that were decided over it.
     """
     network = exhibit.network
-    reader = reader_of(network.graph, network.graph, [Region(box)])
+    regions = exhibit.regions(box)
+    graph, whole = network.graph, np.flatnonzero(exhibit.integer).tolist()
+    reader = reader_of(graph, graph, regions, whole=whole, groups=exhibit.groups)
+    # Units are bounded over the whole box, of which the ranges may leave out a part.
+    known = answer if exhibit.input_set(box) is box else None
     sections = [
         model_section(network, getattr(network, "source", None)),
-        domain_section([Region(box)], reader, "As the sliders were set."),
+        domain_section(regions, reader, "As the sliders were set."),
         answered("ranges", [answer], reader=reader),
-        answered("layers", [stamped(summary(network, box, known=answer), network)]),
+        answered("layers", [stamped(summary(network, box, known=known), network)]),
     ]
     if verdicts:
         sections.append(answered("properties", verdicts, reader=reader))

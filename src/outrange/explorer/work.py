@@ -10,13 +10,12 @@ import numpy as np
 
 from ..answers.progress import RangeProgress
 from ..answers.range import Range
-from ..core import Bounds, Box, Region
+from ..core import Bounds, Box
 from ..domains import bounds
-from ..questions.common.network import GraphAlone, LayeredNetwork
+from ..questions.common.network import GraphAlone
 from ..questions.common.stamp import stamped
 from ..questions.evidence.contradictions import check_forms, sampled as run_sampled
 from ..questions.evidence.evaluate import entries
-from ..questions.inputs.parse_box import whole_entries
 from ..questions.output_range import output_range
 from ..questions.sample_range import sample_range
 from ..questions.summary import layer_row
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
 
 POINTS = 128
 """Inputs at which the network is evaluated before anything is searched."""
+
+MOST_CASES = 16
+"""Categories, or combinations of them, that are bounded one by one before a search."""
 
 _CELLS = 1 << 20
 """Entries of a graph's values that those may take."""
@@ -92,9 +94,10 @@ def first_bounds(exhibit: Exhibit, ask: Ask, known: Bounds | None = None) -> Ite
     assert ask.box is not None
     network, box = exhibit.network, ask.box
     graph = network.graph
-    seen, ends = _try_inputs(network, box)
+    seen, ends = _try_inputs(exhibit, box)
+    lo, hi = _cases(exhibit, box)
     for domain in ("intervals", "linear") if exhibit.is_large else ("linear",):
-        found = [(lo[0], hi[0]) for lo, hi in bounds(graph, box.lo, box.hi, domain)]
+        found = [(lo.min(0), hi.max(0)) for lo, hi in bounds(graph, lo, hi, domain)]
         lo, hi = found[graph.output]
         known = (lo, hi) if known is None else (np.fmax(known[0], lo), np.fmin(known[1], hi))
         found[graph.output] = known
@@ -105,17 +108,25 @@ def first_bounds(exhibit: Exhibit, ask: Ask, known: Bounds | None = None) -> Ite
         yield First(message, known, ends)
 
 
-def _try_inputs(network: LayeredNetwork, box: Box) -> tuple[Bounds, Ends]:
-    """The least and largest outputs at a few inputs: the middle, corners, and any."""
-    graph = network.graph
+def _cases(exhibit: Exhibit, box: Box) -> Bounds:
+    """Return `(cases, inputs)` boxes that hold the input set: one a category, if these are few."""
+    domain = exhibit.boxes(box)
+    return (domain.lo, domain.hi) if len(domain.lo) <= MOST_CASES else (box.lo[None], box.hi[None])
+
+
+def _try_inputs(exhibit: Exhibit, box: Box) -> tuple[Bounds, Ends]:
+    """Return the least and largest outputs at some inputs: middles, corners, and random ones."""
+    graph, domain = exhibit.network.graph, exhibit.boxes(box)
     count = max(3, min(POINTS, _CELLS // max(1, entries(graph))))
     rng = np.random.default_rng(0)
-    corners = np.where(rng.integers(0, 2, (count // 2, box.size)) > 0, box.lo, box.hi)
-    points = np.concatenate([box.sample(rng, count - count // 2), corners])
-    points[-1] = 0.5 * box.lo + 0.5 * box.hi
-    points = np.where(whole_entries(graph.inputs), np.rint(points), points)
+    which = np.arange(count // 2) % len(domain.lo)
+    corners = np.where(
+        rng.integers(0, 2, (len(which), box.size)) > 0, domain.lo[which], domain.hi[which]
+    )
+    points = np.concatenate([domain.uniform(rng, count - len(which)), corners])
+    points[:2], points[2] = (domain.lo[0], domain.hi[0]), domain.middle()[0]
     with np.errstate(all="ignore"):
-        y = graph.run(np.clip(points, box.lo, box.hi))
+        y = graph.run(points)
     low, high = (np.where(np.isnan(y), worst, y) for worst in (np.inf, -np.inf))
     least, most = low.argmin(axis=0), high.argmax(axis=0)
     return (low.min(axis=0), high.max(axis=0)), Ends(points[least], points[most])
@@ -179,8 +190,14 @@ def exact_range(
     # No end rests on a mixed-integer solver's tolerance: what the page shows is proved. The model
     # itself is run once nothing moves any more (`check`): it takes longer than a small search.
     graph = GraphAlone(exhibit.network.graph, exhibit.network.name)
+    assert ask.box is not None
     found = output_range(
-        graph, ask.box, time_limit=exhibit.seconds, solver=False, progress=report, remedies=False
+        graph,
+        exhibit.input_set(ask.box),
+        time_limit=exhibit.seconds,
+        solver=False,
+        progress=report,
+        remedies=False,
     )
     answer = stamped(narrowed(found, known), exhibit.network)
     ends = (np.ravel(answer.lo), np.ravel(answer.hi))
@@ -228,7 +245,7 @@ def check(exhibit: Exhibit, box: Box, answer: Range) -> None:
     """
     network, count = exhibit.network, np.size(answer.lo)
     found = [*flat_points(answer.at_lo, count), *flat_points(answer.at_hi, count)]
-    run = run_sampled(network, [Region(box)], found)
+    run = run_sampled(network, exhibit.regions(box), found)
     check_forms(run, np.eye(count), np.ravel(answer.lo), np.ravel(answer.hi))
 
 
@@ -263,7 +280,8 @@ def at_point(exhibit: Exhibit, id: int, x: np.ndarray) -> dict[str, Any]:
 
 def sampled(exhibit: Exhibit, ask: Ask) -> dict[str, Any]:
     """What random inputs show: a comparison, no bound."""
-    found = sample_range(exhibit.network, ask.box, samples=ask.count)
+    assert ask.box is not None
+    found = sample_range(exhibit.network, exhibit.input_set(ask.box), samples=ask.count)
     return {
         "say": "sample",
         "id": ask.id,

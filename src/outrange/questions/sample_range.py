@@ -1,15 +1,22 @@
 """Output ranges at finitely many inputs: a comparison that proves nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..answers.sampled import SampledRange
-from ..core import Box, InputError, check_deadline
+from ..core import Box, InputError, Region, check_deadline
 from ..core.clock import read_clock
+from ..graph import Slot
+from ..search.common.domain_boxes import DomainBoxes
 from .common.network import NetworkLike
 from .common.stamp import input_domain
+from .conditions.integer_cases import union_of_boxes
+from .inputs.columns import is_frame
 from .inputs.parse_box import input_box, whole_entries
+from .inputs.sets import Mixed
+from .inputs.sets.regions import regions
 from .output_range import split_inputs
 
 
@@ -29,12 +36,12 @@ def sample_range(
         if not whole or value < least:
             raise InputError(f"`{name}` must be an integer >= {least}. Received: {name}={value!r}.")
     graph = network.graph
-    where, whole = input_box(graph.inputs, box), whole_entries(graph.inputs)
+    over, domain = sampled_set(graph.inputs, box)
     start = read_clock()
     width = max(graph.value_size(v) for v in range(len(graph.nodes) + 1))
     batch = max(1, min(16384, _CELLS // width))
     rng = np.random.default_rng(seed)
-    corner_points = corners(where, rng, min(CORNERS, samples))
+    corner_points = _corners(domain, rng, min(CORNERS, samples))
     size = graph.value_size(graph.output)
     ends = [(np.full(size, np.inf), np.zeros((size, graph.size))) for _ in range(2)]
     done = 0
@@ -44,8 +51,7 @@ def sample_range(
             points = corner_points
         else:
             count = min(batch, samples - done)
-            points = where.uniform(rng, count)
-            points[:, whole] = np.rint(points[:, whole])
+            points = domain.uniform(rng, count)
         values = graph.run(points)
         for sign, (best, at) in zip((1.0, -1.0), ends, strict=True):
             _improve(sign * values, points, best, at)
@@ -64,8 +70,31 @@ def sample_range(
         samples=done,
         seed=int(seed),
         seconds=read_clock() - start,
-        over=input_domain(graph.inputs, where),
+        over=input_domain(graph.inputs, over),
     )
+
+
+def sampled_set(slots: Sequence[Slot], box: Any) -> tuple[list[Region], DomainBoxes]:
+    """Return the regions of an input set, and the boxes from which its points are drawn.
+
+    Args:
+        slots: The inputs of the model.
+        box: A box; or a `Mixed` set or a DataFrame, whose integers and one-hot groups the points
+            keep to unless these have more than `MOST_CASES` combinations.
+    """
+    if isinstance(box, Mixed) or is_frame(box):
+        parts = regions(slots, box)
+        domain = union_of_boxes(parts)
+        if domain is not None:
+            return parts, domain
+    where = input_box(slots, box)
+    return [Region(where)], DomainBoxes(where.lo[None], where.hi[None], whole_entries(slots))
+
+
+def _corners(domain: DomainBoxes, rng: np.random.Generator, most: int) -> np.ndarray:
+    """Return at most `most` corners, as many of each box as of the others."""
+    boxes = [Box(*ends) for ends in zip(domain.lo[:most], domain.hi[:most], strict=True)]
+    return np.concatenate([corners(box, rng, max(1, most // len(boxes))) for box in boxes])[:most]
 
 
 def corners(where: Box, rng: np.random.Generator, most: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,7 @@ def whole_and_groups(
         whole = flat_features(slots, box.integers, "integers").tolist()
         size = sum(slot.size for slot in slots)
         called = list(names) if names else [f"input {i}" for i in range(size)]
-        return whole, [_group([called[i] for i in members], members) for members in groups]
+        return whole, [Category.of([called[i] for i in members], members) for members in groups]
     parts = _columns(x, names)
     if names is None or set(parts) != set(names):
         return [], []
@@ -43,7 +42,7 @@ def whole_and_groups(
     integers = integer_types(x) if is_typed else [name for name in parts if _is_whole(parts[name])]
     whole, one_hot = whole_columns(parts, integers)
     at = {name: i for i, name in enumerate(names)}
-    found = [_group(group, tuple(at[name] for name in group)) for group in one_hot]
+    found = [Category.of(group, tuple(at[name] for name in group)) for group in one_hot]
     return [at[name] for name in whole], found
 
 
@@ -61,15 +60,6 @@ def _columns(x: Any, names: Sequence[str] | None) -> dict[str, np.ndarray]:
 
 def _is_whole(column: np.ndarray) -> bool:
     return bool((column == np.rint(column)).all())
-
-
-def _group(names: Sequence[str], members: tuple[int, ...]) -> Category:
-    """A group named by what its columns have in common: `city` of `city_A`, `city_B`."""
-    stems = {re.split(r"[_=:.\s\-/\[]", name)[0] for name in names}
-    stem = stems.pop() if len(stems) == 1 else ""
-    if not stem or stem in names:
-        return Category("category", members, tuple(names))
-    return Category(stem, members, tuple(name[len(stem) + 1 :].rstrip("]") for name in names))
 
 
 def table_box(x: Any, whole: Sequence[int], groups: Sequence[Category]) -> Any:

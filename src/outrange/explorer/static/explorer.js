@@ -30,7 +30,7 @@ export class Explorer {
     // Views of one widget hear each other's answers: numbers keep them apart.
     this.next = 1 + Math.floor(Math.random() * 2 ** 40) * 1024;
     this.state = {
-      key: this.next, mode: "ends", names: [], whole: [], lo: [], hi: [], low: [], high: [],
+      key: this.next, mode: "ends", names: [], whole: [], groups: [], lo: [], hi: [], low: [], high: [],
       first: null, point: null, outputs: [], layers: [], x: [], y: [],
       // The number of the input set that the sliders show; answers about another one are dropped.
       boxId: 0,
@@ -111,7 +111,7 @@ export class Explorer {
     state.hello = JSON.stringify(hello);
     if (!same) {
       Object.assign(state, {
-        names: hello.inputs, whole: hello.whole, outputs: hello.outputs, layers: hello.layers,
+        names: hello.inputs, whole: hello.whole, groups: hello.groups, outputs: hello.outputs, layers: hello.layers,
         x: hello.x, y: hello.y,
         lo: [...hello.lo], hi: [...hello.hi], low: [...hello.low], high: [...hello.high],
         first: hello, point: null,
@@ -250,9 +250,12 @@ export class Explorer {
   }
 
   centerHere() {
-    const { lo, hi, low, high, point } = this.state;
+    const { lo, hi, low, high, point, groups, whole } = this.state;
+    const grouped = new Set(groups.flatMap((group) => group.members));
     for (const i of point.keys()) {
-      const radius = (hi[i] - lo[i]) / 2;
+      // The set around a category is the category.
+      const half = (hi[i] - lo[i]) / 2;
+      const radius = grouped.has(i) ? 0 : whole[i] ? Math.floor(half) : half;
       [lo[i], hi[i]] = [point[i] - radius, point[i] + radius];
       [low[i], high[i]] = [Math.min(low[i], lo[i]), Math.max(high[i], hi[i])];
     }

@@ -1,4 +1,5 @@
-// The inputs: a row each, with a slider of two thumbs and two number fields.
+// The inputs: a row each, with a slider of two thumbs and two number fields. A one-hot group has one
+// row, with a list of its categories.
 import { clamp, counted, element, parsed, percent, shown } from "./dom.js";
 
 const STEPS = 1000;
@@ -8,7 +9,7 @@ export class Inputs {
   // `state` holds lo, hi, low, high, point and mode; `changed` hears of a new box, `moved` of a
   // new point.
   constructor(state, changed, moved) {
-    Object.assign(this, { state, changed, moved, rows: [] });
+    Object.assign(this, { state, changed, moved, rows: [], alone: [] });
     this.list = element("div", { class: "or-rows" });
     this.error = element("p", { class: "or-error", role: "alert" });
     this.note = element("p", { class: "or-note", hidden: true });
@@ -56,11 +57,17 @@ export class Inputs {
 
   // The rows, anew: after another model, another mode, or another search.
   build() {
-    const { names } = this.state;
+    const { names, groups } = this.state;
     const wanted = this.find.value.trim().toLowerCase();
-    const all = [...names.keys()].filter((i) => names[i].toLowerCase().includes(wanted));
-    this.find.hidden = names.length <= 12;
-    this.rows = all.slice(0, MOST_INPUT_ROWS).map((i) => this.row(i));
+    const group = new Map(groups.flatMap((g) => g.members.map((i) => [i, g])));
+    this.alone = [...names.keys()].filter((i) => !group.has(i));
+    const first = [...names.keys()].filter((i) => !group.has(i) || group.get(i).members[0] === i);
+    const text = (i) => (group.has(i)
+      ? [group.get(i).name, ...group.get(i).members.map((k) => names[k])].join(" ") : names[i]);
+    const all = first.filter((i) => text(i).toLowerCase().includes(wanted));
+    this.find.hidden = first.length <= 12;
+    this.rows = all.slice(0, MOST_INPUT_ROWS)
+      .map((i) => (group.has(i) ? this.groupRow(group.get(i)) : this.row(i)));
     this.list.replaceChildren(...this.rows.map((row) => row.element));
     const hidden = all.length - this.rows.length;
     this.more.textContent = hidden > 0
@@ -69,12 +76,45 @@ export class Inputs {
     this.refresh();
   }
 
+  // A group that takes any of its categories, or one.
+  groupRow(group) {
+    const { state } = this;
+    const open = group.members.map((i) => state.first.hi[i] > 0);
+    const any = `any of ${open.filter(Boolean).length}`;
+    const list = element(
+      "select", { "aria-label": group.name, onchange: () => this.choose(group, list.value) },
+      element("option", { value: "any" }, any),
+      ...group.categories.map((name, k) => (
+        open[k] ? element("option", { value: k }, name) : null)),
+    );
+    const point = element("span", { class: "or-point", hidden: true });
+    return {
+      group, list, point,
+      element: element(
+        "div", { class: "or-input or-group", role: "group", "aria-label": group.name },
+        element("span", { class: "or-name", title: group.name }, group.name),
+        element("span", { class: "or-fields" }, point, list),
+      ),
+    };
+  }
+
+  choose(group, value) {
+    const { lo, hi, first } = this.state;
+    for (const [k, i] of group.members.entries()) {
+      const ends = Number(value) === k ? [1, 1] : [0, 0];
+      [lo[i], hi[i]] = value === "any" ? [first.lo[i], first.hi[i]] : ends;
+    }
+    this.refresh();
+    this.changed();
+  }
+
   row(i) {
     const { state } = this;
     const name = state.names[i];
     const words = state.mode === "ends" ? ["low", "high"] : ["center", "radius"];
+    const stepped = state.whole[i] && state.mode === "ends";
     const fields = words.map((word, side) => element("input", {
-      type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": `${name} ${word}`,
+      type: stepped ? "number" : "text", step: stepped ? 1 : null, inputmode: "decimal", autocomplete: "off", "aria-label": `${name} ${word}`,
       onchange: (event) => this.typed(i, side, event.target),
     }));
     const thumbs = words.map((word, side) => element("input", {
@@ -195,11 +235,12 @@ export class Inputs {
 
   setWidths(share) {
     const { low, high, lo, hi } = this.state;
-    for (const i of lo.keys()) {
+    for (const i of this.alone) {
       const middle = (lo[i] + hi[i]) / 2;
       const radius = (share * (high[i] - low[i])) / 2;
       const kept = clamp(middle, low[i] + radius, high[i] - radius);
-      [lo[i], hi[i]] = [Math.max(low[i], kept - radius), Math.min(high[i], kept + radius)];
+      const ends = [Math.max(low[i], kept - radius), Math.min(high[i], kept + radius)];
+      [lo[i], hi[i]] = this.state.whole[i] ? ends.map(Math.round) : ends;
     }
     this.refresh();
     this.changed();
@@ -218,14 +259,31 @@ export class Inputs {
   refresh() {
     const { lo, hi, low, high } = this.state;
     for (const row of this.rows) this.refreshRow(row);
-    const shares = [...lo.keys()].filter((i) => high[i] > low[i])
+    const shares = this.alone.filter((i) => high[i] > low[i])
       .map((i) => (hi[i] - lo[i]) / (high[i] - low[i]));
     const mean = shares.reduce((sum, share) => sum + share, 0) / Math.max(shares.length, 1);
     this.width.value = Math.round(mean * STEPS);
     this.width.setAttribute("aria-valuetext", `${Math.round(100 * mean)} % on average`);
   }
 
-  refreshRow({ i, fields, thumbs, fill, marker, point, at }) {
+  refreshGroup({ group, list, point }) {
+    const { lo, hi, point: x } = this.state;
+    const { members, categories } = group;
+    const one = members.findIndex((i) => lo[i] === 1 && hi[i] === 1);
+    list.value = one < 0 ? "any" : String(one);
+    point.hidden = x === null;
+    if (x === null) return;
+    const at = members.findIndex((i) => x[i] === 1);
+    const outside = members.some((i) => x[i] < lo[i] || x[i] > hi[i]);
+    point.textContent = `${outside ? "outside" : "at"} ${categories[at] ?? "a mixture"}`;
+  }
+
+  refreshRow(row) {
+    if (row.group === undefined) this.refreshInput(row);
+    else this.refreshGroup(row);
+  }
+
+  refreshInput({ i, fields, thumbs, fill, marker, point, at }) {
     const { lo, hi, low, high, mode } = this.state;
     const [middle, radius] = [(lo[i] + hi[i]) / 2, (hi[i] - lo[i]) / 2];
     const values = mode === "center" ? [middle, radius] : [lo[i], hi[i]];
@@ -235,7 +293,7 @@ export class Inputs {
       : [lo[i], hi[i]].map((end) => (span > 0 ? (end - low[i]) / span : 0.5));
     for (const side of [0, 1]) {
       if (document.activeElement !== fields[side] || !fields[side].matches("[aria-invalid=true]")) {
-        fields[side].value = shown(values[side]);
+        fields[side].value = fields[side].type === "number" ? values[side] : shown(values[side]);
         fields[side].removeAttribute("aria-invalid");
       }
       thumbs[side].max = this.steps(i);

@@ -37,6 +37,20 @@ class Category:
     members: tuple[int, ...]
     categories: tuple[str, ...]
 
+    @classmethod
+    def of(cls, names: Sequence[str], members: tuple[int, ...]) -> Category:
+        """Name a group by the stem that its columns share: `city` of `city_A`, `city_B`.
+
+        Args:
+            names: The names of the columns.
+            members: Flat indices of the inputs.
+        """
+        stems = {re.split(r"[_=:.\s\-/\[]", name)[0] for name in names}
+        stem = stems.pop() if len(stems) == 1 else ""
+        if not stem or stem in names:
+            return cls("category", members, tuple(names))
+        return cls(stem, members, tuple(name[len(stem) + 1 :].rstrip("]") for name in names))
+
 
 @dataclass(frozen=True, eq=False)
 class Reader:

@@ -38,6 +38,14 @@ class DomainBoxes:
         lo, hi = self.lo[:1], self.hi[:1]
         return self.snap(0.5 * lo + 0.5 * hi)
 
+    def uniform(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Draw `(count, d)` points: each in a box drawn at random, uniform there."""
+        several = len(self.lo) > 1
+        which = rng.integers(0, len(self.lo), count) if several else np.zeros(count, np.int64)
+        lo, hi = self.lo[which], self.hi[which]
+        share = rng.random(lo.shape)
+        return self.snap(np.clip(lo * (1.0 - share) + hi * share, lo, hi))
+
     def with_ends(self, lo: np.ndarray, hi: np.ndarray) -> DomainBoxes:
         """Other boxes of the same inputs, `(c, d)` ends; what else holds of points stays."""
         return replace(self, lo=lo, hi=hi)
