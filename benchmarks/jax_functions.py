@@ -16,9 +16,9 @@ from native_samples import compare, first_line, parse_options, show
 
 from outrange.core import OutrangeError
 from outrange.frontends.check import check_same
+from outrange.frontends.input_limits import limited_inputs
 from outrange.frontends.jax import read
 from outrange.frontends.network import Network
-from outrange.frontends.whole import limited_inputs
 from outrange.graph import Builder, Slot, Value
 
 

@@ -11,7 +11,7 @@ from questions.nets import dense_net
 
 
 PLAIN = dense_net((2, 4, 1), ("relu", None))
-NET = Network(PLAIN.graph, PLAIN.predict, "net", "keras").named(["speed", "load"])
+NET = Network(PLAIN.graph, PLAIN.predict, "net", "keras").with_feature_names(["speed", "load"])
 BOX = {"speed": (0, 30), "load": (-1, 1)}
 LINE = "over speed 0..30, load -1..1"
 

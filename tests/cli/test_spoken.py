@@ -37,7 +37,7 @@ PYTHON = re.compile(r"names=|outrange\.load|DataFrame|A dict box|scikit-learn|`N
         (["range", "M", "--names", "a,a", "--box", "0", "1"], "`--names` are all different"),
         (["range", "M", "--lo", "0,0,0", "--hi", "1,1,1"], "`--lo` and `--hi` of input `car`"),
         (["range", "D", "--box", "0", "1"], "MODEL is a file ending in .keras"),
-        (["range", "D", "--box", "0", "1"], "This ends as data does"),
+        (["range", "D", "--box", "0", "1"], "This looks like a data file"),
         (["diagnose", "M", "D"], "The targets are the column `y`, or the one"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 import outrange
 from outrange.core import InputError, ModelError
 from outrange.frontends.check import at_once, check_same
-from outrange.frontends.inside import ENOUGH, with_points_inside
+from outrange.frontends.domain_points import ENOUGH, with_points_inside
 from outrange.frontends.network import Network
 from outrange.frontends.points import points
 from outrange.graph import Builder, Slot

@@ -7,7 +7,7 @@ import pytest
 
 import outrange
 from outrange.core import UnsupportedError
-from outrange.frontends.apart import BatchGraph, mixing_part
+from outrange.frontends.row_mixing import BatchGraph, mixing_part
 from outrange.graph import Builder, Slot
 
 

@@ -49,7 +49,9 @@ def loaded(model: Any, asked: Any = None) -> Network:
     network, names = load(model), column_names(asked)
     if hears:
         tell(Stage(None if known else "", _output_names(network)))
-    return network.named(names) if names is not None and is_nameless(network) else network
+    return (
+        network.with_feature_names(names) if names is not None and is_nameless(network) else network
+    )
 
 
 def is_float32(arithmetic: Any) -> bool:
@@ -107,7 +109,7 @@ def alike(network: Network, other: Network) -> Network:
     names = [slot.name for slot in other.graph.inputs if slot.column_of]
     nameless = not any(slot.column_of for slot in network.graph.inputs)
     fits = nameless and [slot.size for slot in network.graph.inputs] == [len(names)]
-    return network.named(names) if fits else network
+    return network.with_feature_names(names) if fits else network
 
 
 def loaded_within(model: Any, time_limit: float | None, asked: Any = None) -> tuple[Network, Clock]:
@@ -219,7 +221,7 @@ def side_by_side(
     Raises:
         InputError: The property is no such file, or the names are others.
     """
-    from ..frontends.composed import check_names, composed
+    from ..frontends.composition import check_names, compose
     from ..frontends.load import load
     from ..questions.conditions.ties import merged
 
@@ -235,6 +237,6 @@ def side_by_side(
         check_names(property.networks, list(models))
         known = {name: load(model) for name, model in models.items()}
         if len(property.networks) == 1:
-            return composed(property.networks, known), property, left(clock)
+            return compose(property.networks, known), property, left(clock)
         shorter, index = merged(property)
-        return composed(property.networks, known, index), shorter, left(clock)
+        return compose(property.networks, known, index), shorter, left(clock)

@@ -67,7 +67,7 @@ def load(
     network = read(
         model, custom_objects=custom_objects, safe_mode=safe_mode, input_shape=input_shape
     )
-    return network if names is None else network.named(names)
+    return network if names is None else network.with_feature_names(names)
 
 
 def read_property(path: str | os.PathLike) -> Specification:

@@ -20,7 +20,7 @@ SPOKEN = (
     (r"A dict box names every input", "`--input` names every input"),
     (r"\(a number or one array fixes it\)", "(`--input NAME 0 0` fixes it at 0)"),
     (r"`names` holds one name", "`--names` holds one name"),
-    (r"; of a DataFrame drop .*?\)`", ""),
+    (r"; if the last \d+ columns of a DataFrame .*?\)`", ""),
     (r"`names` are all different", "`--names` are all different"),
     (
         r"`lo` and `hi` of input `([^`]*)` need one number",

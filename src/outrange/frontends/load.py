@@ -21,7 +21,7 @@ _ONNX_FILES = (".onnx", ".onnx.gz")
 _TORCH_FILES = (".pt2",)
 
 _ACCEPTED = (
-    "A model is a Keras model or layer, an estimator of scikit-learn, a PyTorch module, a file "
+    "A model is a Keras model or layer, a fitted scikit-learn estimator, a PyTorch module, a file "
     "ending in "
     f"{', '.join(_KERAS_FILES + _ONNX_FILES + _TORCH_FILES)}, or a `Network` or `Graph` of "
     "outrange."
@@ -35,12 +35,12 @@ def load(
     safe_mode: bool = True,
     input_shape: Sequence[int] | None = None,
 ) -> Network:
-    """Read a model, and make sure that the graph read from it is the model.
+    """Read a model into a graph, and check that the graph computes what the model computes.
 
-    No framework is imported that the model does not need.
+    Only the framework that the model needs is imported.
 
     Args:
-        model: A Keras model or layer; a fitted estimator of scikit-learn; a PyTorch module or
+        model: A Keras model or layer; a fitted scikit-learn estimator; a PyTorch module or
             exported program; a path ending in `.keras`, `.h5`, `.hdf5`, `.onnx`, `.onnx.gz` or
             `.pt2`; a `Network` or a `Graph`.
         custom_objects: As in `keras.models.load_model`; Keras files only.
@@ -51,9 +51,9 @@ def load(
         The network.
 
     Raises:
-        InputError: `model` is none of these, or the file does not exist.
+        InputError: `model` has none of these types, or the file does not exist.
         ModelError: The file is damaged, or the graph does not compute what the model computes.
-        UnsupportedError: The model holds an operation that is not described.
+        UnsupportedError: The model contains an unsupported operation.
 
     Example:
         >>> load("controller.txt")
@@ -66,15 +66,15 @@ def load(
         return model
     if isinstance(model, Graph):
         return Network(graph=model, predict=None, name="graph", origin="graph")
-    network = _read(model, custom_objects, safe_mode, input_shape)
+    network = _load_model(model, custom_objects, safe_mode, input_shape)
     file = os.path.abspath(os.fspath(model)) if isinstance(model, str | os.PathLike) else None
     return replace(network, source=source_of(model, network.name), file=file)
 
 
-def _read(
+def _load_model(
     model: Any, custom_objects: Any, safe_mode: bool, input_shape: Sequence[int] | None
 ) -> Network:
-    """The network of a model of a framework, or of a file."""
+    """Load a framework's model object, or a model file."""
     options = {"custom_objects": custom_objects, "safe_mode": safe_mode}
     if is_keras(model):
         from .keras import load_keras
@@ -89,27 +89,27 @@ def _read(
 
         return load_torch(model, input_shape=input_shape)
     if not isinstance(model, str | os.PathLike):
-        raise InputError(f"{_ACCEPTED} Received: {_described(model)}.")
+        raise InputError(f"{_ACCEPTED} Received: {_qualified_type(model)}.")
     name = os.fsdecode(os.fspath(model))
     if name.lower().endswith(_ONNX_FILES):
         from .onnx import load_onnx
 
-        return load_onnx(_existing(name))
+        return load_onnx(_require_file(name))
     if name.lower().endswith(_KERAS_FILES):
-        path = _existing(name)
+        path = _require_file(name)
         from .keras import load_keras
 
         return load_keras(path, **options)
     if name.lower().endswith(_TORCH_FILES):
-        path = _existing(name)
+        path = _require_file(name)
         from .torch import load_torch
 
         return load_torch(path, safe_mode=safe_mode)
-    raise InputError(f"{_ACCEPTED}{_hint(name) or _meant(name)} Received: `{name}`.")
+    raise InputError(f"{_ACCEPTED}{_hint(name) or _suggest_file(name)} Received: `{name}`.")
 
 
 def source_of(model: Any, name: str) -> ModelSource | None:
-    """The hash of a file, or of the weights of a model of Keras or PyTorch; None for others."""
+    """Hash a model file, or the weights of a model object; None if the type has neither."""
     if isinstance(model, str | os.PathLike):
         return file_source(os.fsdecode(os.fspath(model)))
     if is_keras(model):
@@ -122,7 +122,10 @@ def source_of(model: Any, name: str) -> ModelSource | None:
 
 
 def warm_up(model: str) -> None:
-    """Import what reading this file will import; what is missing, reading it will say."""
+    """Import the modules needed to read this file.
+
+    A missing package is ignored here; reading the file reports it.
+    """
     with suppress(InputError, ModelError):
         if model.lower().endswith(_ONNX_FILES):
             from .onnx.load import warm_up as import_onnx
@@ -135,38 +138,38 @@ def warm_up(model: str) -> None:
 
 
 def is_keras(model: Any) -> bool:
-    """Whether `model` is an object of Keras, told by the classes it inherits from."""
+    """Return whether `model` is a Keras object, judged by its base classes."""
     if "keras" not in sys.modules:
         return False
     return any(kind.__module__.split(".")[0] == "keras" for kind in type(model).__mro__)
 
 
 def is_sklearn(model: Any) -> bool:
-    """Whether `model` is an estimator of scikit-learn, told by the classes it inherits from."""
-    own = any(kind.__module__.split(".")[0] == "sklearn" for kind in type(model).__mro__)
-    return own and hasattr(model, "get_params")
+    """Return whether `model` is a scikit-learn estimator, judged by its base classes."""
+    is_estimator = any(kind.__module__.split(".")[0] == "sklearn" for kind in type(model).__mro__)
+    return is_estimator and hasattr(model, "get_params")
 
 
 def is_torch(model: Any) -> bool:
-    """Whether `model` is a module or an exported program of PyTorch, told by its classes."""
+    """Return whether `model` is a PyTorch module or exported program, by its base classes."""
     names = {f"{kind.__module__}.{kind.__name__}" for kind in type(model).__mro__}
     return bool(
         names & {"torch.nn.modules.module.Module", "torch.export.exported_program.ExportedProgram"}
     )
 
 
-def _meant(name: str) -> str:
-    """The file that was meant, where its ending is nearly one that is read."""
+def _suggest_file(name: str) -> str:
+    """Suggest the file name with the nearest supported suffix, for an error message."""
     stem, suffix = os.path.splitext(name)
-    known = _KERAS_FILES + _ONNX_FILES + _TORCH_FILES
-    near = get_close_matches(suffix.lower(), known, 1) if suffix else []
-    return f" Did you mean `{stem}{near[0]}`?" if near else ""
+    suffixes = _KERAS_FILES + _ONNX_FILES + _TORCH_FILES
+    close = get_close_matches(suffix.lower(), suffixes, 1) if suffix else []
+    return f" Did you mean `{stem}{close[0]}`?" if close else ""
 
 
-def _existing(name: str) -> Path:
+def _require_file(name: str) -> Path:
     path = Path(name)
     if path.is_dir():
-        raise InputError(f"A model file is needed. Received: the folder `{name}`.")
+        raise InputError(f"A model must be a file. Received: the folder `{name}`.")
     if not path.exists():
         folder = path.absolute().parent
         where = "its folder does not exist either" if not folder.exists() else f"looked in {folder}"
@@ -175,22 +178,22 @@ def _existing(name: str) -> Path:
 
 
 def _hint(name: str) -> str:
-    """What to do with a path of a kind that is not read."""
+    """Suggest what to do with a path of an unsupported kind, for an error message."""
     if os.path.isdir(name):
-        return " A folder (a SavedModel, say) is not read; save the model as `.keras`."
+        return " Folders (such as a SavedModel) are not supported; save the model as `.keras`."
     if name.lower().endswith((".pt", ".pth")):
         return (
-            " Such a file holds weights without the code (a state dict), or pickled code, which is "
+            " Such a file holds weights without code (a state dict), or pickled code, which is "
             "not run: build the module, call `module.load_state_dict(torch.load(path))`, and pass "
             "the module; or save it with `torch.export.save` as `.pt2`."
         )
     if name.lower().endswith((".csv", ".npy", ".npz", ".parquet")):
-        return " This ends as data does: it is the input set, or stands beside the model."
+        return " This looks like a data file: pass it as the input set, next to the model."
     if name.lower().endswith((".pb", ".tflite", ".json")):
         return " Save the model as `.keras`, or convert it to `.onnx`."
     return ""
 
 
-def _described(model: Any) -> str:
+def _qualified_type(model: Any) -> str:
     kind = type(model)
     return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,4 +1,4 @@
-"""A model as the rest of the library uses it."""
+"""The record of a loaded model that the rest of the library uses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,24 +20,24 @@ class Network:
     """A graph, and the user's own model to compare it with.
 
     Args:
-        graph: What the model computes, in real arithmetic.
+        graph: The function of the model, in real arithmetic.
         predict: The model itself, in its own arithmetic: flat inputs `(batch, graph.size)` to flat
-            outputs `(batch, outputs)`. None where no runtime for it is installed.
+            outputs `(batch, outputs)`. None if no runtime for it is installed.
         name: The model's name, for reports.
-        origin: `"keras"` or `"onnx"`.
+        origin: The framework: `"keras"` or `"onnx"`, for instance.
         layers: One entry per layer worth a row in a summary, in order.
-        probe: The model's own inner values, where it can show them: one flat input
-            `(1, graph.size)` to a dict from value of `written` to its flat float32 value. A failed
-            comparison uses it to name the layer.
+        probe: Function that evaluates the model's inner values, if the framework exposes them: one
+            flat input `(1, graph.size)` to a dict from value of `written` to its flat float32
+            value. A failed comparison uses it to name the layer.
         plain: The graph before elementwise sub-graphs became single curves, if any did.
-        places: From each value of `graph` to the same value of `written`, where they differ.
-        bypassed: The values of `graph` that such a curve bypasses: what depends on them, and how
-            steeply, is read off `written` only.
-        source: The hash of the model's file or of its weights, as they were when it was read.
+        places: Map from each value of `graph` to the same value of `written`, if they differ.
+        bypassed: Values of `graph` that such a curve bypasses. Their influence on later values,
+            and its slope, can be read from `written` only.
+        source: The hash of the model's file or of its weights, at the time it was read.
         computed: The element type that `predict` computes with.
-        file: The file that it was read from; None for a model in memory.
-        parts: The networks that stand side by side in this one, by the names that a property gives
-            them; empty for a model of its own.
+        file: Path of the model file; None for a model in memory.
+        parts: The networks composed side by side in this one, with the names that a property gives
+            them; empty for a single model.
     """
 
     graph: Graph
@@ -55,7 +55,7 @@ class Network:
     parts: tuple[tuple[str, "Network"], ...] = ()
 
     def __repr__(self) -> str:
-        """One line: the name, the inputs, the outputs, how many layers."""
+        """Format the name, inputs, outputs and number of layers in one line."""
         slots = (self.graph.inputs, self.graph.outputs)
         inputs, outputs = (", ".join(f"{s.name} {s.shape}" for s in some[:SHOWN]) for some in slots)
         more = [f", and {len(some) - SHOWN} more" * (len(some) > SHOWN) for some in slots]
@@ -64,56 +64,58 @@ class Network:
             f"{len(self.layers)} layers)"
         )
 
-    def named(self, names: Sequence[str]) -> "Network":
-        """The same network, its one flat input known by a name per feature.
+    def with_feature_names(self, names: Sequence[str]) -> "Network":
+        """Return this network with its one flat input replaced by one named input per feature.
 
         Args:
-            names: One for each feature, in order.
+            names: One name per feature, in order.
 
         Returns:
-            A network with an input for each feature, all of them columns of one vector.
+            A network with one input per feature, all of them columns of one vector.
 
         Raises:
-            InputError: It has several inputs, or the names do not fit.
+            InputError: The network has several inputs, or the names do not fit.
         """
-        whole = vectors(self.graph.inputs)
-        given = list(names) if not isinstance(names, str) else [names]
-        if len(whole) != 1:
+        inputs = vectors(self.graph.inputs)
+        features = list(names) if not isinstance(names, str) else [names]
+        if len(inputs) != 1:
             raise InputError(
-                "`names` are those of the features of one input; this model has several, with the "
-                f"names {[slot.name for slot in whole]}. Received: names={given[:8]}."
+                "`names` needs a model with one input, whose features it names; this model has the "
+                f"inputs {[slot.name for slot in inputs]}. Received: names={features[:8]}."
             )
-        (slot,) = whole
-        if len(given) != slot.size or not all(isinstance(name, str) and name for name in given):
+        (slot,) = inputs
+        if len(features) != slot.size or not all(
+            isinstance(name, str) and name for name in features
+        ):
             raise InputError(
                 f"`names` holds one name for each of the {slot.size} features of `{slot.name}`, "
-                f"in order{_rest(given, slot.size)}. "
-                f"Received: {len(given)} names, {given[:8]}."
+                f"in order{_surplus_hint(features, slot.size)}. "
+                f"Received: {len(features)} names, {features[:8]}."
             )
-        if len(set(given)) < len(given):
-            twice = next(name for name in given if given.count(name) > 1)
-            raise InputError(f"`names` are all different. Received: `{twice}` twice.")
+        if len(set(features)) < len(features):
+            duplicate = next(name for name in features if features.count(name) > 1)
+            raise InputError(f"`names` are all different. Received: `{duplicate}` twice.")
         old = self.graph.inputs
         columns = tuple(
             replace(old[i] if len(old) > 1 else slot, name=name, shape=(), column_of=slot.name)
-            for i, name in enumerate(given)
+            for i, name in enumerate(features)
         )
         plain = None if self.plain is None else replace(self.plain, inputs=columns)
         return replace(self, graph=replace(self.graph, inputs=columns), plain=plain)
 
     @property
     def written(self) -> Graph:
-        """The graph operation by operation, whose float32 roundings are those of the model."""
+        """The graph operation by operation, with the same float32 roundings as the model."""
         return self.graph if self.plain is None else self.plain
 
 
-def _rest(given: Sequence[str], size: int) -> str:
-    """What to do with more names than features: those of a table often end in the targets."""
-    if len(given) <= size:
+def _surplus_hint(names: Sequence[str], size: int) -> str:
+    """Suggest a fix for more names than features: a table's last columns are often the targets."""
+    if len(names) <= size:
         return ""
     return (
-        f"; of a DataFrame drop the {len(given) - size} that are no inputs, if they are the last: "
-        f"`frame.drop(columns={list(given)[size:]})`"
+        f"; if the last {len(names) - size} columns of a DataFrame are not inputs, drop them: "
+        f"`frame.drop(columns={list(names)[size:]})`"
     )
 
 
@@ -122,11 +124,11 @@ class LayerInfo:
     """One layer of the user's model.
 
     Args:
-        path: Its name (with the names of the models around it): a key of `Graph.layers`.
-        kind: Its class or operator, `"Dense"`.
+        path: Its name (prefixed by the names of the enclosing models): a key of `Graph.layers`.
+        kind: Its class or operator, such as `"Dense"`.
         shape: Output shape without the batch axis.
         parameters: Number of weights.
-        before: The graph value before its activation, if it has one; else None.
+        before: The graph value before its activation; None without an activation.
         after: The graph value it returns.
     """
 

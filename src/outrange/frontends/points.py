@@ -8,25 +8,24 @@ from ..graph.float32 import LARGEST32
 
 
 SCALES = (0.1, 1.0, 10.0, 1e3)
-"""Standard deviations of the random points; a wrong clip at 50 shows only at the last."""
+"""Standard deviations of the random points; only the last one reveals a wrong clip at 50."""
 
 _COUNTS = (2.0, 20.0, 200.0)
-"""Standard deviations of the random whole numbers and halves."""
+"""Standard deviations of the random integers and half-integers."""
 
 _NORMALS = 12
 _CORNERS = 4
 
 _LONG = 2**20
-"""Inputs so long that one point takes eight megabytes."""
+"""Number of inputs at which one point takes eight megabytes."""
 
 
 def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
-    """`(count, size)` float64 points that are float32 numbers; about a third as many if `few`.
+    """Draw `(count, size)` float64 points that are float32 numbers; about a third as many if `few`.
 
-    Of inputs so long that such points fill the memory there are a handful.
-    Inputs that take whole numbers within limits get such.
-    Whole numbers and halves are among the points: where a model counts, it is there that a wrong
-    reading shows.
+    Inputs so long that these points would fill the memory get a handful. Integer inputs with
+    limits get integers within them. Integers and half-integers are always among the points: they
+    reveal a misreading where a model counts.
     """
     rng, size = np.random.default_rng(seed), graph.size
     normals, corners = (_NORMALS // 3, _CORNERS // 4) if few else (_NORMALS, _CORNERS)
@@ -44,7 +43,7 @@ def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.nd
     if box is not None:
         if box.size != size:
             raise InputError(
-                f"The box needs one entry per input of the model, {size}. Received: {box.size}."
+                f"`box` needs one entry per input of the model, {size}. Received: {box.size}."
             )
         lo, hi = (np.clip(end, -LARGEST32, LARGEST32) for end in (box.lo, box.hi))
         corner = rng.integers(0, 2, (corners, size)).astype(bool)
@@ -54,7 +53,7 @@ def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.nd
 
 
 def legal(graph: Graph, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Points as float32 numbers within the limits of the inputs, whole where those are."""
+    """Round points to float32 numbers within the limits of the inputs, integers where required."""
     x = x.astype(np.float32).astype(np.float64)
     start = 0
     for slot in graph.inputs:
@@ -65,7 +64,7 @@ def legal(graph: Graph, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
-    """The points; where they leave the limits of an input, any others within."""
+    """Replace the entries outside the limits of an input by random ones inside."""
     least, most = slot.limits
     outside = (part < least) | (part > most)
     if not outside.any():
@@ -77,9 +76,9 @@ def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarra
 
 
 def _whole(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
-    """Whole numbers within the limits of an input: small ones, and any."""
+    """Return integers within the limits of an input: small ones, and any."""
     least, most = slot.limits
     drawn = rng.integers(int(least), int(most), part.shape, endpoint=True)
     near = np.clip(np.rint(part), least, most)
-    # Every other point has numbers from all over; zeros, ones and a caller's box stay as they are.
+    # Every other row has integers from the whole range; zeros, ones and the caller's box stay.
     return np.where((np.arange(len(part)) % 2 == 1)[:, None] & (near != part), drawn, near)

@@ -1,4 +1,4 @@
-"""Tables of rules: an operation's name to the function that writes it as a graph."""
+"""Tables of rules, from the name of an operation to the function that writes it as a graph."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 
-Entered = TypeVar("Entered", bound=Callable)
+RuleFunction = TypeVar("RuleFunction", bound=Callable)
 
 
-def enter(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None:
+def add_rules(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None:
     """Add rules to a table.
 
     Args:
         table: Name to rule.
-        rules: The same; none of them may be there already.
+        rules: Name to rule; no name may be in `table` already.
 
     Raises:
-        ValueError: A name has a rule already: which of them counted would hang on the order of
-            imports.
+        ValueError: A name already has a rule. With two rules, the order of imports would decide
+            which one applies.
     """
     twice = sorted(set(table) & set(rules))
     if twice:
@@ -26,14 +26,14 @@ def enter(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None:
     table.update(rules)
 
 
-def entering(
+def rule_decorator(
     table: dict[str, Callable],
-) -> Callable[..., Callable[[Entered], Entered]]:
-    """`@rule("Add", "Sum")` enters a function in `table` under these names."""
+) -> Callable[..., Callable[[RuleFunction], RuleFunction]]:
+    """Return a decorator: `@rule("Add", "Sum")` adds a function to `table` by these names."""
 
-    def rule(*names: str) -> Callable[[Entered], Entered]:
-        def under_names(function: Entered) -> Entered:
-            enter(table, dict.fromkeys(names, function))
+    def rule(*names: str) -> Callable[[RuleFunction], RuleFunction]:
+        def under_names(function: RuleFunction) -> RuleFunction:
+            add_rules(table, dict.fromkeys(names, function))
             return function
 
         return under_names

@@ -1,4 +1,4 @@
-"""The hash of a model: of its file, or of its weights."""
+"""Hash of a model: of its file, or of its weights."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ def file_source(path: str | os.PathLike) -> ModelSource:
 
 
 def weights_source(name: str, arrays: Iterable[Any]) -> ModelSource:
-    """Hash arrays in their order: type, shape and little-endian bytes of each."""
+    """Hash arrays in order: type, shape and little-endian bytes of each."""
     return ModelSource(name, array_digest(arrays), "weights")
 
 
 def torch_source(name: str, model: Any) -> ModelSource:
     """Hash the state of a PyTorch module or exported program."""
     state: Any = model.state_dict() if callable(model.state_dict) else model.state_dict
-    # Of types that NumPy lacks (bfloat16), the float64 numbers.
+    # Types that NumPy lacks (bfloat16) are hashed as float64.
     plain = (t.detach().cpu() for t in state.values() if hasattr(t, "detach"))
-    return weights_source(name, (t.numpy() if _known(t) else t.double().numpy() for t in plain))
+    return weights_source(
+        name, (t.numpy() if _has_numpy_type(t) else t.double().numpy() for t in plain)
+    )
 
 
-def _known(tensor: Any) -> bool:
+def _has_numpy_type(tensor: Any) -> bool:
     return str(tensor.dtype).removeprefix("torch.") in np.sctypeDict

@@ -14,14 +14,14 @@ _SPREAD = 16.0
 def noise(
     graph: Graph, strayed: Strayed, seed: int, enough: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return how far the outputs moved at most in a few runs with random roundings, `(batch,)`.
+    """Return the largest change of the outputs over a few runs with random roundings, `(batch,)`.
 
     Args:
-        graph: What the model computes.
+        graph: The graph as written.
         strayed: Its values and roundings.
         seed: Seed of the roundings.
-        enough: `(batch,)` distances that need not be exceeded: no more runs follow once all are
-            reached. None for all runs.
+        enough: `(batch,)` distances that need not be exceeded: runs stop once all are reached.
+            None for all runs.
     """
     rng = np.random.default_rng(seed)
     exact = strayed.values[graph.output]
@@ -43,25 +43,24 @@ def noise(
 def tolerance(
     graph: Graph, strayed: Strayed, seed: int = 0, difference: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the differences that float32 rounding can explain, `(batch, outputs)`.
+    """Return the differences that rounding in the model's element type can explain.
 
-    The factors leave room for the graph's own values where both are float64.
-
-    Infinite where nothing can be said (a pole, an overflow, a value that is not a number).
+    The factors leave room for the graph's own rounding if both are float64. The result has shape
+    `(batch, outputs)`. It is infinite at a pole, an overflow, or a NaN, where no bound is known.
 
     Args:
-        graph: What the model computes.
+        graph: The graph as written.
         strayed: Its values and roundings.
         seed: Seed of the random roundings.
-        difference: `(batch, outputs)` what is to be explained. With it fewer runs are made where
-            these explain all of it, and the result may be smaller; which differences exceed it
-            stays the same.
+        difference: `(batch, outputs)` differences to be explained. If given, fewer runs are made
+            when these explain all of them, and the result may be smaller; the set of differences
+            that exceed it stays the same.
     """
     enough = None
     if difference is not None:
         finite = np.where(np.isfinite(difference), np.abs(difference), 0.0)
         enough = finite.max(axis=1, initial=0.0) / _SPREAD
-    with np.errstate(over="ignore"):  # Then nothing can be said.
+    with np.errstate(over="ignore"):  # An overflow gives an infinite bound.
         bound = 4.0 * strayed.bounds[graph.output]
     typical = _SPREAD * noise(graph, strayed, seed, enough)[:, None]
     allowed = np.where(strayed.near_jump[:, None], bound, np.minimum(bound, typical))

@@ -13,9 +13,9 @@ import pytest
 
 import outrange
 from outrange.core import InputError, UnsupportedError
+from outrange.frontends.input_limits import limited_inputs
 from outrange.frontends.jax import read
 from outrange.frontends.network import Network
-from outrange.frontends.whole import limited_inputs
 from outrange.graph import Builder, Slot, Value
 
 

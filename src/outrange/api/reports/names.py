@@ -49,7 +49,7 @@ def named_throughout(network: Network, names: Sequence[str] | None, box: Any) ->
         return network
     (slot,) = network.graph.inputs
     by_input = isinstance(box, Mapping) and set(box) == {slot.name} and slot.name not in names
-    return network if len(slot.shape) != 1 or by_input else network.named(names)
+    return network if len(slot.shape) != 1 or by_input else network.with_feature_names(names)
 
 
 def checked_outputs(

@@ -92,7 +92,7 @@ def _check(query: str, specification: Specification, files: dict[str, str]) -> N
     Raises:
         InputError: Models are missing or too many, or have other element types than declared.
     """
-    from ...frontends.composed import check_names
+    from ...frontends.composition import check_names
 
     if not specification.networks:
         raise InputError(

@@ -10,13 +10,13 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Operand, Value
 from ...graph.composites import logic
-from ..rule_table import entering
+from ..rule_table import rule_decorator
 from ..traced.call import TracedCall
 from ..traced.orders import first, order, ordered, placement, write
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 WRITES = {
     "scatter": "set", "scatter-add": "add", "scatter_add": "add", "scatter-mul": "mul",

@@ -13,7 +13,7 @@ from ...graph import Operand, Value, convolve, integers
 from ...graph.composites.inverse import INVERSE
 from ...graph.composites.power import power
 from ...graph.composites.products import product_along, running_product
-from ..rule_table import entering
+from ..rule_table import rule_decorator
 from ..traced.call import INTEGERS, TracedCall
 from ..traced.complex import Complex, real_fourier
 from ..traced.orders import position, running
@@ -114,7 +114,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
 """Primitive to its rule; see also the functions below."""
 
 
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 @rule("select_n")

@@ -13,9 +13,9 @@ from ...core import InputError, ModelError, UnsupportedError
 from ...core.watch import begin_phase
 from ...graph.float32 import stray
 from ...graph.graph import graph_digest
-from ..apart import COMMON_SIZES, BatchGraph, fits, mixing_part
 from ..check import COMPARING, at_once, check_same, is_large, points
 from ..network import Network
+from ..row_mixing import COMMON_SIZES, BatchGraph, fits, mixing_part
 from ..tolerance import tolerance
 from .api import keras
 from .files import read

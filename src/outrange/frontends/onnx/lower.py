@@ -10,8 +10,8 @@ from ...core import ModelError, UnsupportedError, check_deadline
 from ...core.sizes import INPUTS, LARGEST_VALUE, NODES, WEIGHTS, Tally
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.builder import Operand
+from ..input_limits import ValueLimit, limited_inputs
 from ..network import LayerInfo
-from ..whole import Within, limited_inputs
 from .api import evaluated
 from .declared import add_up
 from .fuse import fuse_bias
@@ -150,7 +150,7 @@ def lower(model: OnnxModel) -> OnnxGraph:
     for info, shape, value in zip(model.inputs, full, b.input_values(), strict=True):
         env[info.name] = Tensor(b.reshape(value, shape), info.kind)
     layers: list[LayerInfo] = []
-    wanted: list[Within] = []
+    wanted: list[ValueLimit] = []
     for node in fuse_bias(model):
         check_deadline()
         b.source = node.name
@@ -169,7 +169,12 @@ def lower(model: OnnxModel) -> OnnxGraph:
 
 
 def _lower_node(
-    model: OnnxModel, b: Builder, node: OnnxNode, env: Env, wanted: list[Within], counts: _Counts
+    model: OnnxModel,
+    b: Builder,
+    node: OnnxNode,
+    env: Env,
+    wanted: list[ValueLimit],
+    counts: _Counts,
 ) -> list[Tensor]:
     counts.nodes.add((), f"node `{node.name}` ({node.op})")
     b.operation = node.op

@@ -59,7 +59,7 @@ def load_sklearn(model: Any) -> Network:
         computed=_computed(model),
     )
     check_same(network)
-    return network if names is None else network.named(names)
+    return network if names is None else network.with_feature_names(names)
 
 
 def arrays(model: Any) -> Iterator[np.ndarray]:

@@ -14,13 +14,13 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, softmax
-from ..rule_table import entering
+from ..rule_table import rule_decorator
 
 
 RULES: dict[str, Callable[[Call], Operand]] = {}
 """Class of an estimator to its rule."""
 
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 CURVES = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid"}
 """Activations of scikit-learn to curves."""

@@ -10,7 +10,7 @@ import numpy as np
 from ...core import UnsupportedError
 from ...graph import Operand, convolve, log_softmax, softmax
 from ...graph.whole import cast_whole
-from ..rule_table import entering
+from ..rule_table import rule_decorator
 from ..traced.call import TracedCall
 from ..traced.program import folded
 from ..traced.rules import (
@@ -101,7 +101,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
 """Operation to its rule; see also the functions below."""
 
 
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 @rule("Sum", "Mean", "Max", "Min")

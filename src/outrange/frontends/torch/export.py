@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core import ModelError, OutrangeError, UnsupportedError
-from ..apart import COMMON_SIZES
+from ..row_mixing import COMMON_SIZES
 from .api import evaluating, quiet, torch
 from .places import error_place
 

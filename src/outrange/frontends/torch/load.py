@@ -14,9 +14,9 @@ from ...core import InputError, ModelError, OutrangeError, UnsupportedError
 from ...graph import Builder, Slot, Value
 from ...graph.float32 import FLOAT32, FLOAT64
 from ..check import check_same
+from ..input_limits import limited_inputs
 from ..network import LayerInfo, Network
 from ..traced import lower
-from ..whole import limited_inputs
 from . import api, files
 from .export import export_module, first_line
 from .rows import RowRunner, check_rows_apart

@@ -11,10 +11,10 @@ from ...core import ModelError, UnsupportedError
 from ...graph import Builder, Graph, Slot
 from ...graph.domain import is_inside
 from ...graph.float32 import stray
-from ..apart import BatchGraph, RowsMixed, fits, mixing_part, split_rows
 from ..check import at_once, is_large, points
-from ..inside import with_points_inside
+from ..domain_points import with_points_inside
 from ..network import Network
+from ..row_mixing import BatchGraph, RowsMixed, fits, mixing_part, split_rows
 from ..tolerance import tolerance
 from ..traced import lower
 from .api import runner

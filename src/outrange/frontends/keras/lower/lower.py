@@ -11,8 +11,8 @@ from ....core import ModelError, UnsupportedError, check_deadline
 from ....graph import Builder, Operand, Slot, Value
 from ....graph.whole import RANGES
 from ....ops import Affine, Curve
+from ...input_limits import ValueLimit, limited_inputs
 from ...network import LayerInfo
-from ...whole import Within, limited_inputs
 from .. import refuse
 from ..api import keras
 from ..rules import RULES
@@ -55,7 +55,7 @@ class _Lowering:
         self.known: dict[int, Operand] = {}
         self.tensors: dict[int, Any] = {}
         self.holders: Counter[int] = Counter()
-        self.limits: list[Within] = []
+        self.limits: list[ValueLimit] = []
         self.uses = self.count_uses()
         for tensor, value in zip(trace.inputs, self.builder.input_values(), strict=True):
             self.enter(tensor, self.builder.reshape(value, tuple(tensor.shape)))
@@ -167,7 +167,9 @@ class _Lowering:
                 )
             self.enter(t, value)
 
-    def kept_within(self, record: OperationRecord, results: list, count: int) -> Iterator[Within]:
+    def kept_within(
+        self, record: OperationRecord, results: list, count: int
+    ) -> Iterator[ValueLimit]:
         """What the dtypes of whole numbers hold, for each result of an operation.
 
         Inside a layer of the backend's own code every value counts: its types are not recorded.
@@ -176,11 +178,13 @@ class _Lowering:
         tensors = self.k.tree.flatten(record.outputs)
         for t, value in zip(tensors, results, strict=True):
             if isinstance(value, Value) and str(t.dtype) in INTEGERS:
-                yield Within(value.index, *RANGES[str(t.dtype)], f"{why}wraps around ({t.dtype})")
+                yield ValueLimit(
+                    value.index, *RANGES[str(t.dtype)], f"{why}wraps around ({t.dtype})"
+                )
         read = [str(t.dtype) for t in record.op.symbols] if record.kind == "NativeCall" else []
         for dtype in set(read) & INTEGERS:
             for value in range(count + 1, len(self.builder.nodes) + 1):
-                yield Within(value, *RANGES[dtype], f"{why}may wrap around ({dtype})")
+                yield ValueLimit(value, *RANGES[dtype], f"{why}may wrap around ({dtype})")
 
     def config(self, op: Any) -> dict:
         """The constructor arguments of an operation; a layer's rule reads the layer itself."""

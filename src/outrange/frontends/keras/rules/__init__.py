@@ -6,7 +6,7 @@ operation's class. To describe another operation, add a rule to the file it belo
 
 from collections.abc import Callable
 
-from ...rule_table import enter
+from ...rule_table import add_rules
 from . import (
     arithmetic,
     convolution,
@@ -30,4 +30,4 @@ TABLES = (
 
 RULES: dict[str, Callable] = {}
 for _table in TABLES:
-    enter(RULES, _table.RULES)
+    add_rules(RULES, _table.RULES)

@@ -8,12 +8,12 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites.softmax import log_add_exp
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ..lower.call import KerasCall, array, is_value, operand, single
 
 
 RULES: dict[str, Callable] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 @rule("Add")

@@ -8,12 +8,12 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites.convolution import convolve, convolve_transposed
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ..lower.call import KerasCall
 
 
 RULES: dict[str, Callable] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 @rule("Conv")

@@ -7,12 +7,12 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites.power import power
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ..lower.call import KerasCall, is_value, single
 
 
 RULES: dict[str, Callable] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 PLAIN = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus",

@@ -8,14 +8,14 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import logic
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ..lower.call import KerasCall, array, is_value, single
 from ..refuse import MOVING
 from .resizing import resized_crop
 
 
 RULES: dict[str, Callable] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 @rule("BatchNorm")

@@ -7,12 +7,12 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand, integers
 from ....graph.composites import logic
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ..lower.call import KerasCall, array, is_value, operand
 
 
 RULES: dict[str, Callable] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 COMPARE = {
     "Greater": "greater", "GreaterEqual": "greater_equal", "Less": "less",

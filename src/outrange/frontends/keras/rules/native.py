@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 
 from ....graph import Operand, Value
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ..lower.call import KerasCall
 
 
 RULES: dict[str, Callable] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 @rule("NativeCall")

@@ -8,12 +8,12 @@ from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import attention, logic, normalization as normal
 from ....graph.composites.products import product_along, running_product
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ..lower.call import KerasCall, array, is_value, operand, single
 
 
 RULES: dict[str, Callable] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 def _axes(c: KerasCall) -> list[int]:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import numpy as np
 
 from ....graph import Operand
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ..lower.call import KerasCall, array, is_value
 from .convolution import each, same_padding
 
 
 RULES: dict[str, Callable] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 @rule("MaxPool")

@@ -14,12 +14,12 @@ from ....graph import (
     softmax_of_filled,
 )
 from ....graph.composites.statistics import variance, vector_norm
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ..lower.call import KerasCall, array, is_value
 
 
 RULES: dict[str, Callable] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 HOW = {"Sum": "sum", "Mean": "mean", "Max": "max", "Min": "min", "Amax": "max", "Amin": "min"}
 

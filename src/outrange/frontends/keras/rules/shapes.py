@@ -9,13 +9,13 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import logic
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ..lower.call import KerasCall, array, is_value
 from ..refuse import LOW_PRECISION
 
 
 RULES: dict[str, Callable] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 ONE = (
     "Reshape", "Transpose", "ExpandDims", "Squeeze", "GetItem", "Split", "Flip", "Fliplr", "Flipud",

@@ -8,13 +8,13 @@ from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import logic
 from ....graph.whole import is_whole
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ..lower.call import KerasCall, is_value
 from ..refuse import TABULATED
 
 
 RULES: dict[str, Callable] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 MOST = 2**20
 """Largest number of whole numbers that a layer is run on."""

@@ -18,7 +18,7 @@ from ....core import ModelError, OutrangeError, UnsupportedError
 from ....core.sizes import LARGEST_VALUE
 from ....graph import Builder, Value
 from ....graph.builder import Operand
-from ...whole import Within
+from ...input_limits import ValueLimit
 from ..kinds import BROUGHT, HALF, HELD, INTEGERS, Tensor, Types, exact_as, is_large, why_not
 from ..records import OnnxNode, Opaque
 from ..schemas import default_number
@@ -74,7 +74,7 @@ class OnnxCall:
     node: OnnxNode
     tensors: Sequence[Tensor | None]
     opset: int
-    wanted: list[Within]
+    wanted: list[ValueLimit]
     read: set[str] = field(default_factory=set)
     taken: set[int] = field(default_factory=set)
     joined: set[int] = field(default_factory=set)
@@ -188,7 +188,7 @@ class OnnxCall:
     def within(self, value: Operand, least: float, most: float, why: str) -> None:
         """Remember that the graph is the model only where `value` stays within limits."""
         if isinstance(value, Value):
-            self.wanted.append(Within(value.index, least, most, f"{self.where} {why}"))
+            self.wanted.append(ValueLimit(value.index, least, most, f"{self.where} {why}"))
 
     @property
     def where(self) -> str:

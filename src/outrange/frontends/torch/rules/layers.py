@@ -10,7 +10,7 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand, Value, convolve, convolve_transposed
 from ....graph.composites.normalization import standardize
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ...traced.call import TracedCall
 from ...traced.rules import pooled, windows
 from .arguments import get, number
@@ -18,7 +18,7 @@ from .linear import each_plane
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 @rule("_native_batch_norm_legit_no_training.default")

@@ -14,12 +14,12 @@ import numpy as np
 
 from ....core import UnsupportedError
 from ....graph import Operand, Value
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ...traced.call import TracedCall
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 MOST_WEIGHTS = 2**23
 """Entries of the matrix of one operation."""

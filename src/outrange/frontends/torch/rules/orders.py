@@ -12,7 +12,7 @@ from ....graph import Operand, Value
 from ....graph.composites import logic
 from ....graph.composites.products import product_along, running_product
 from ....graph.composites.statistics import variance, vector_norm
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ...traced.call import TracedCall
 from ...traced.orders import first, order, ordered, position, running
 from ...traced.rules import modulo, quotient_floored
@@ -20,7 +20,7 @@ from .arguments import get, number, tensor
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 def _axes(c: TracedCall) -> Any:

@@ -12,7 +12,7 @@ from ....graph import Operand, Value, is_minus_infinity, log_softmax, softmax
 from ....graph.composites import logic
 from ....graph.composites.inverse import INVERSE, logarithm
 from ....graph.composites.power import power
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ...traced.call import INTEGERS, TracedCall
 from ...traced.program import folded
 from ...traced.rules import (
@@ -149,7 +149,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
 """Operation (without `aten.`) to its rule; see also the functions below."""
 
 
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 @rule("add.Tensor", "sub.Tensor", "add.Scalar")

@@ -10,14 +10,14 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand, Value
 from ....graph.composites import logic
-from ...rule_table import entering
+from ...rule_table import rule_decorator
 from ...traced.call import INTEGERS, TracedCall
 from ...traced.orders import placement, write
 from .arguments import get, number, tensor
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {}
-rule = entering(RULES)
+rule = rule_decorator(RULES)
 
 
 @rule("copy.default")

@@ -1,8 +1,8 @@
-"""Dependence of the rows of a batch on each other, from the graph of a batch of several rows.
+"""Dependence between the rows of a batch, read off the graph of a batch of several rows.
 
 The model is traced for several rows, and that program is lowered by the rules for one row. Every
-entry of the batch is then an input of its own, so a row that depends on another one shows in the
-structure of the graph, whatever values reach it.
+entry of the batch is then a separate input. A row that depends on another one therefore shows in
+the structure of the graph, whatever values reach it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _NUDGE = 1e-13
 """Relative change of an input that shows how much a graph amplifies roundoff."""
 
 COMMON_SIZES = (3, 7, 16, 32, 64, 100, 128)
-"""Numbers of rows at which code is compared if its conditions on that number are not known."""
+"""Numbers of rows at which code is compared if its conditions on that number are unknown."""
 
 MOST_BATCH_ENTRIES = 1 << 23
-"""The largest graph of a batch of more than two rows."""
+"""Entry limit of the graph of a batch of more than two rows."""
 
 
 class RowsMixed(Exception):
@@ -42,8 +42,8 @@ class BatchGraph:
     """A model as a graph of several rows.
 
     Args:
-        graph: The nodes as they are written. Value 0 holds the inputs one after the
-            other, each for all rows.
+        graph: The nodes as they are written. Value 0 holds the inputs one after another, each for
+            all rows.
         rows: Number of rows.
         sizes: Entries of one row of each input.
         shapes: Shape of each output.
@@ -66,7 +66,7 @@ class BatchGraph:
             alone: Shape of each output for a batch of one.
 
         Raises:
-            RowsMixed: The outputs are not one for each row.
+            RowsMixed: The outputs do not have one entry per row.
         """
         if len(alone) != len(self.shapes):
             raise RowsMixed
@@ -82,11 +82,11 @@ class BatchGraph:
 def split_rows(leaf: np.ndarray, alone: tuple[int, ...], rows: int) -> np.ndarray:
     """Return an output of a batch as `(rows, entries)`.
 
-    The axis of the batch is where its shape differs from `alone`, that for a single row. An output
-    without such an axis is the same for all rows.
+    The batch axis is the one where its shape differs from `alone`, the shape for a single row. An
+    output without such an axis is the same for all rows.
 
     Raises:
-        RowsMixed: The outputs are not one for each row.
+        RowsMixed: The output does not have one entry per row.
     """
     if leaf.shape == alone:
         return np.broadcast_to(leaf.ravel(), (rows, leaf.size))
@@ -101,7 +101,7 @@ def split_rows(leaf: np.ndarray, alone: tuple[int, ...], rows: int) -> np.ndarra
 
 
 def fits(graph: Graph, rows: int) -> bool:
-    """Return whether a batch of so many rows may be made a graph, given the graph of one row."""
+    """Return whether a graph of this many rows is small enough, given the graph of one row."""
     return rows <= 2 or rows * graph.entries <= MOST_BATCH_ENTRIES
 
 
@@ -130,9 +130,9 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
 
 
 def _digits(rows: int) -> np.ndarray:
-    """Return for each binary digit, first of 0 and then of 1, which rows have it in their number.
+    """Return for each binary digit, as 0 and then as 1, which rows have it in their number.
 
-    Two rows differ in some digit, so `2 log2(rows)` sets of rows tell all of them apart.
+    Two rows differ in some digit, so `2 log2(rows)` sets of rows distinguish all of them.
     """
     ones = np.arange(rows) >> np.arange(max(1, (rows - 1).bit_length()))[:, None] & 1 > 0
     return np.stack([~ones, ones], axis=1).reshape(-1, rows)
@@ -164,7 +164,7 @@ def _marks(batch: BatchGraph) -> list[np.ndarray]:
 
 
 def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
-    """Name the first operation that the output depends on with an entry of several rows."""
+    """Name the first operation on the way to the output with an entry that mixes several rows."""
     behind = graph.behind(graph.output)
     for value in sorted(behind - {0}):
         if marks[value].reshape(-1, 2, marks[value].shape[1]).all(axis=1).any():
@@ -177,8 +177,8 @@ def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
 def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bool:
     """Return whether a row of a batch is another function than the row alone.
 
-    Curves and steps are replaced by smooth functions, so that no threshold hides a difference. A
-    graph of other operations, or one that amplifies roundoff, is not compared.
+    Curves and steps are replaced by smooth functions, so that no threshold hides a difference.
+    Graphs with different operations, or that amplify roundoff, are not compared.
     """
     if _kinds(single) != _kinds(batch.graph):
         return False
@@ -193,7 +193,7 @@ def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bo
 
 
 def _kinds(graph: Graph) -> list[tuple[type, str]]:
-    """Return the kinds of the operations that are not linear, in order."""
+    """Return the kinds of the nonlinear operations, in order."""
     behind = graph.behind(graph.output)
     return [
         (type(node.op), node.op.name)
@@ -203,7 +203,7 @@ def _kinds(graph: Graph) -> list[tuple[type, str]]:
 
 
 def _smooth(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Return the outputs with a smooth function in place of each curve and step."""
+    """Compute the outputs with each curve and step replaced by a smooth function."""
     behind, values = graph.behind(graph.output), [x]
     for value, node in enumerate(graph.nodes, 1):
         check_deadline()

@@ -1,4 +1,4 @@
-"""For which inputs a model is what its graph says: no type overflows, no table is left."""
+"""Input limits within which a model matches its graph: no type overflows, no table is exceeded."""
 
 from __future__ import annotations
 
@@ -21,21 +21,19 @@ _FAR = 2**24
 _REAL = float(np.finfo(np.float32).max)
 
 _OCTAVES = 120
-"""Limits of real numbers are sought from 2^-120 to 2^120."""
+"""Limits of real-valued inputs are searched from 2^-120 to 2^120."""
 
 _CENTERS = (0.0, 0.5, 1.0, -0.5, -1.0, 10.0, -10.0, 100.0, -100.0)
-"""Where limits of real numbers are sought, in turn: what a table or a type holds is near."""
+"""Centers tried in turn for the limits of real-valued inputs; tables and types lie near one."""
 
 
 @dataclass(frozen=True)
-class Within:
-    """`least <= value <= most`, or the graph is not the model.
+class ValueLimit:
+    """A limit `least <= value <= most`, outside of which the graph does not match the model.
 
     Args:
-        value: Of the graph being built.
-        least: Lower limit.
-        most: Upper limit.
-        why: For the message: what breaks otherwise.
+        value: Index of a value of the graph being built.
+        why: Consequence of exceeding the limit, for the error message.
     """
 
     value: int
@@ -44,29 +42,30 @@ class Within:
     why: str
 
 
-def limited_inputs(b: Builder, wanted: Sequence[Within]) -> list[Slot]:
-    """The inputs, limited so far that everything stays within its limits.
+def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
+    """Return the input slots, narrowed until every value provably stays within its limits.
 
-    The limits are the widest of the form `first <= x <= last` around 0 (or around what is nearest
-    to 0) for all inputs alike; found by halving, each try an interval pass. Inputs of real numbers
-    are limited only where there are none of whole numbers, and may lie around another center.
+    All inputs get the same range `first <= x <= last`, the widest one around 0 (or around the
+    legal value nearest to 0). It is found by bisection; each trial is an interval pass. Real-valued
+    inputs are narrowed only if no input is an integer; their range may lie around another center.
 
     Raises:
-        UnsupportedError: Not even one input is known to keep within them.
+        UnsupportedError: No input at all is proved to satisfy the limits.
     """
     slots = list(limited(b))
     wanted = [*wanted] + [
-        Within(value, least, most, "a table has no more rows") for value, least, most in b.bounded
+        ValueLimit(value, least, most, "a table has no more rows")
+        for value, least, most in b.bounded
     ]
     if not wanted:
         return slots
     slots = [s if s.whole else replace(s, limits=(-_REAL, _REAL)) for s in slots]
-    if _broken(b, slots, wanted) is None:
+    if _first_broken(b, slots, wanted) is None:
         return slots
     if not any(slot.whole for slot in slots):
         return _limited_reals(b, slots, wanted)
 
-    def cut(first: int, last: int) -> list[Slot]:
+    def narrow(first: int, last: int) -> list[Slot]:
         return [
             replace(s, limits=(float(np.clip(first, *s.limits)), float(np.clip(last, *s.limits))))
             if s.whole
@@ -74,38 +73,38 @@ def limited_inputs(b: Builder, wanted: Sequence[Within]) -> list[Slot]:
             for s in slots
         ]
 
-    why = _broken(b, cut(0, 0), wanted)
+    why = _first_broken(b, narrow(0, 0), wanted)
     if why is not None:
         raise UnsupportedError(
-            f"No whole numbers are known for which the model does what its layers say: {why}."
+            f"No integer inputs are known for which the model does what its layers say: {why}."
         )
-    last = _farthest(lambda k: _broken(b, cut(0, k), wanted) is None)
-    first = -_farthest(lambda k: _broken(b, cut(-k, last), wanted) is None)
-    return cut(first, last)
+    last = _farthest(lambda k: _first_broken(b, narrow(0, k), wanted) is None)
+    first = -_farthest(lambda k: _first_broken(b, narrow(-k, last), wanted) is None)
+    return narrow(first, last)
 
 
-def _limited_reals(b: Builder, slots: list[Slot], wanted: Sequence[Within]) -> list[Slot]:
-    """Limits of inputs of real numbers, all alike."""
+def _limited_reals(b: Builder, slots: list[Slot], wanted: Sequence[ValueLimit]) -> list[Slot]:
+    """Return the slots with one common range for all real-valued inputs."""
 
-    def cut(first: float, last: float) -> list[Slot]:
+    def narrow(first: float, last: float) -> list[Slot]:
         return [replace(s, limits=(first, last)) for s in slots]
 
     def keeps(first: float, last: float) -> bool:
-        return _broken(b, cut(first, last), wanted) is None
+        return _first_broken(b, narrow(first, last), wanted) is None
 
     center = next((c for c in _CENTERS if keeps(c, c)), None)
     if center is None:
         raise UnsupportedError(
-            "No numbers are known for which the model does what its layers say: "
-            f"{_broken(b, cut(0.0, 0.0), wanted)}."
+            "No inputs are known for which the model does what its layers say: "
+            f"{_first_broken(b, narrow(0.0, 0.0), wanted)}."
         )
     last = center + _reach(lambda r: keeps(center, center + r))
     first = center - _reach(lambda r: keeps(center - r, last))
-    return cut(first, last)
+    return narrow(first, last)
 
 
 def _farthest(holds: Callable[[int], bool]) -> int:
-    """The largest `k` up to `_FAR` for which it holds, if it holds up to there and not beyond."""
+    """Return the largest `k <= _FAR` that satisfies `holds`, by bisection (`holds` is monotone)."""
     low, high = 0, _FAR + 1
     while high - low > 1:
         middle = (low + high) // 2
@@ -114,7 +113,7 @@ def _farthest(holds: Callable[[int], bool]) -> int:
 
 
 def _reach(holds: Callable[[float], bool]) -> float:
-    """A length that holds, within 0.1 % of the longest."""
+    """Return a length that satisfies `holds`, within 0.1 % of the longest."""
     if holds(_REAL):
         return _REAL
     low, high = -_OCTAVES, _OCTAVES
@@ -130,8 +129,8 @@ def _reach(holds: Callable[[float], bool]) -> float:
     return length
 
 
-def _broken(b: Builder, slots: Sequence[Slot], wanted: Sequence[Within]) -> str | None:
-    """Why a limit is not known to be kept; None if all are."""
+def _first_broken(b: Builder, slots: Sequence[Slot], wanted: Sequence[ValueLimit]) -> str | None:
+    """Return the consequence of the first limit that is not proved; None if all are."""
     ends = [
         np.concatenate(
             [
@@ -155,7 +154,7 @@ def _broken(b: Builder, slots: Sequence[Slot], wanted: Sequence[Within]) -> str 
 
 
 def _ends(node: Any, lo: list, hi: list) -> tuple[np.ndarray, np.ndarray]:
-    """Interval bounds of one node; infinite where nothing is known."""
+    """Compute interval bounds of one node; infinite where none are known."""
     op = node.op
     unknown = np.full((1, node.size), -np.inf), np.full((1, node.size), np.inf)
     with np.errstate(all="ignore"):
@@ -171,7 +170,7 @@ def _ends(node: Any, lo: list, hi: list) -> tuple[np.ndarray, np.ndarray]:
 def _pointwise(
     name: str, lo: list, hi: list, unknown: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What is easily known of the functions that become parts of curves later."""
+    """Compute interval bounds of the simpler functions that later become parts of curves."""
     if name == "multiply":
         corners = [x * y for x in (lo[0], hi[0]) for y in (lo[1], hi[1])]
         return np.minimum.reduce(corners), np.maximum.reduce(corners)

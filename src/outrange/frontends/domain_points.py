@@ -1,4 +1,4 @@
-"""Points in the domain of a graph, where those at hand miss it."""
+"""Search for points in the domain of a graph, for comparisons whose own points miss it."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,29 +10,29 @@ from .points import legal
 
 
 ENOUGH = 8
-"""Points inside, from which on no others are looked for."""
+"""Number of points inside that suffices: no more are searched for."""
 
 _SIZES = 10.0 ** np.arange(-3, 7)
 _STEPS = 40
 
 
 Parts = Callable[[Graph, int], Iterator[slice]]
-"""So many points at once as the memory allows: from a graph and how many there are."""
+"""Split `count` points into batches that fit in memory: `(graph, count)` to slices."""
 
 
 def with_points_inside(
     graph: Graph, x: np.ndarray, parts: Parts, seed: int
 ) -> tuple[np.ndarray, bool]:
-    """The points, and others where all functions of the graph are defined.
+    """Return the points, extended by others at which all functions of the graph are defined.
 
     Args:
         graph: The graph as written.
-        x: `(count, size)`.
-        parts: How to run it.
-        seed: Of the random points.
+        x: `(count, size)` points.
+        parts: Batches to evaluate the graph in.
+        seed: Seed of the random points.
 
     Returns:
-        Points, and whether one of them is in the domain of the graph.
+        Points, and whether at least one of them is in the domain of the graph.
     """
     if next(restricted(graph), None) is None:
         return x, True
@@ -51,30 +51,30 @@ def with_points_inside(
     good = _inside(graph, candidates, parts)
     chosen = candidates[good][:ENOUGH]
     if not count + len(chosen):
-        chosen = _descended(graph, np.concatenate([x, candidates])[::_EACH], parts, rng)
+        chosen = _descend_into_domain(graph, np.concatenate([x, candidates])[::_EACH], parts, rng)
     return np.concatenate([x, chosen]), bool(count + len(chosen))
 
 
 _EACH = 8
-"""One point in so many starts a descent."""
+"""One candidate in this many starts a descent."""
 
 
 def _inside(graph: Graph, x: np.ndarray, parts: Parts) -> np.ndarray:
-    found = [is_inside(graph, graph.run_all(x[part])) for part in parts(graph, len(x))]
-    return np.concatenate(found)
+    inside = [is_inside(graph, graph.run_all(x[part])) for part in parts(graph, len(x))]
+    return np.concatenate(inside)
 
 
-def _descended(
+def _descend_into_domain(
     graph: Graph, starts: np.ndarray, parts: Parts, rng: np.random.Generator
 ) -> np.ndarray:
-    """Points that were moved into the domain, a few at most."""
-    found = []
+    """Move points into the domain by descent; return the few that arrive there."""
+    arrived = []
     for part in parts(graph, len(starts)):
         x = starts[part]
         for _ in range(_STEPS):
             x = legal(graph, step_inside(graph, x), rng)
             good = is_inside(graph, graph.run_all(x))
             if good.any():
-                found.append(x[good])
+                arrived.append(x[good])
                 break
-    return np.concatenate(found)[:ENOUGH] if found else starts[:0]
+    return np.concatenate(arrived)[:ENOUGH] if arrived else starts[:0]

@@ -1,0 +1,121 @@
+"""Composition of several models into the networks that a property declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core import DeclaredNetwork, InputError, UnsupportedError
+from ..graph.composites.composition import composition
+from .network import Network
+
+
+def distinct_names(declared: Sequence[DeclaredNetwork]) -> list[str]:
+    """Return the names of the declared networks that need a model of their own."""
+    return [network.name for network in declared if not network.equal_to]
+
+
+def check_names(declared: Sequence[DeclaredNetwork], names: Sequence[str]) -> None:
+    """Check that there is exactly one model for each declared network that needs one.
+
+    Raises:
+        InputError: A model is missing, or one is not declared.
+    """
+    required = distinct_names(declared)
+    if sorted(required) != sorted(names):
+        equal = [network.name for network in declared if network.equal_to]
+        besides = f" ({', '.join(equal)} equal to one of them)" if equal else ""
+        raise InputError(
+            f"The property declares the networks {', '.join(required)}{besides}; each needs one "
+            f"model. Received: {', '.join(names) or 'none'}."
+        )
+
+
+def compose(
+    declared: Sequence[DeclaredNetwork],
+    models: Mapping[str, Network],
+    index: np.ndarray | None = None,
+) -> Network:
+    """Combine the models into one network, in the order of the declarations.
+
+    Args:
+        declared: The networks that the property declares.
+        models: Name to model, for the declared networks that need one.
+        index: `(inputs,)` position of each flat input among the flat inputs of the composition, if
+            some inputs are identical; None if all differ.
+
+    Returns:
+        The model itself if one network is declared; else all of them side by side.
+
+    Raises:
+        InputError: The names differ, or a model has other inputs or outputs than declared.
+        UnsupportedError: The models compute in different element types.
+    """
+    check_names(declared, list(models))
+    networks_by_name = {
+        network.name: models[network.equal_to or network.name] for network in declared
+    }
+    for network in declared:
+        _check_sizes(network, networks_by_name[network.name])
+    if len(networks_by_name) == 1:
+        return next(iter(networks_by_name.values()))
+    kinds = {network.computed.name for network in networks_by_name.values()}
+    if len(kinds) > 1:
+        raise UnsupportedError(
+            "The networks of one property must compute in the same element type. "
+            f"Received: {', '.join(sorted(kinds))}."
+        )
+    networks = list(networks_by_name.values())
+    origins = {network.origin for network in networks}
+    plain = None
+    if any(network.plain is not None for network in networks):
+        plain = composition(
+            {name: network.written for name, network in networks_by_name.items()}, index
+        )
+    runs = [network.predict for network in networks if network.predict is not None]
+    sizes = [network.graph.size for network in networks]
+    return Network(
+        graph=composition(
+            {name: network.graph for name, network in networks_by_name.items()}, index
+        ),
+        predict=_SideBySide(runs, sizes, index) if len(runs) == len(networks) else None,
+        name=", ".join(networks_by_name),
+        origin=networks[0].origin if len(origins) == 1 else "several frameworks",
+        plain=plain,
+        computed=networks[0].computed,
+        parts=tuple(networks_by_name.items()),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _SideBySide:
+    """Function that runs every model on its own part of flat points."""
+
+    runs: Sequence[Callable[[np.ndarray], np.ndarray]]
+    sizes: Sequence[int]
+    index: np.ndarray | None
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        x = np.asarray(x) if self.index is None else np.asarray(x)[:, self.index]
+        parts = np.split(x, np.cumsum(self.sizes)[:-1], axis=1)
+        outputs = [
+            np.asarray(run(part)).reshape(len(x), -1)
+            for run, part in zip(self.runs, parts, strict=True)
+        ]
+        return np.concatenate(outputs, axis=1)
+
+
+def _check_sizes(declared: DeclaredNetwork, network: Network) -> None:
+    for word, tensors, slots in (
+        ("inputs", declared.inputs, network.graph.inputs),
+        ("outputs", declared.outputs, network.graph.outputs),
+    ):
+        declared_sizes = [int(np.prod(tensor.shape, dtype=np.int64)) for tensor in tensors]
+        if declared_sizes != [slot.size for slot in slots]:
+            raise InputError(
+                f"A model must have the {word} that the property declares, in order. "
+                f"Received: `{network.name}` for `{declared.name}`, with {word} of the sizes "
+                f"{[slot.size for slot in slots]}; declared are {declared_sizes}."
+            )
