@@ -1,4 +1,4 @@
-"""The one file that imports JAX: traces a function to a flat list of primitives."""
+"""Tracing of functions to flat lists of JAX primitives; the only module that imports JAX."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CALLS = (
     "jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat",
     "remat2", "checkpoint", "custom_vjp_call_jaxpr", "custom_lin",
 )  # fmt: skip
-"""Primitives that only call what is inside them."""
+"""Primitives that only call an inner function."""
 
 _INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 
@@ -25,14 +25,14 @@ MOST_ROUNDS = 10_000
 
 
 def jax() -> Any:
-    """The module `jax`."""
+    """Import and return `jax`."""
     import jax
 
     return jax
 
 
 def in_float64() -> Any:
-    """A context in which JAX has float64."""
+    """Return a context in which JAX supports float64."""
     import jax
 
     if hasattr(jax, "enable_x64"):
@@ -41,16 +41,16 @@ def in_float64() -> Any:
 
 
 def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> TracedProgram:
-    """Trace a function of arrays; calls in it are written out, loops of fixed length unrolled.
+    """Trace a function of arrays, with calls inlined and loops of fixed length unrolled.
 
     Args:
-        function: Takes one array per spec and returns a flat list of arrays.
-        specs: Shape and dtype of each.
+        function: Function of one array per spec that returns a flat list of arrays.
+        specs: Shape and dtype of each array.
     """
     import jax
 
-    given = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in specs]
-    closed = jax.make_jaxpr(function)(*given)
+    arguments = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in specs]
+    closed = jax.make_jaxpr(function)(*arguments)
     work = _Flattening(jax)
     inputs = [work.fresh() for _ in closed.jaxpr.invars]
     outputs = work.run(closed.jaxpr, closed.consts, inputs)
@@ -58,7 +58,7 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
 
 
 class _Flattening:
-    """Steps of nested calls, with keys of their own."""
+    """Flattening of nested calls to steps with unique keys."""
 
     def __init__(self, jax: Any) -> None:
         from jax.extend.core import Literal
@@ -77,20 +77,20 @@ class _Flattening:
         return key
 
     def run(self, jaxpr: Any, consts: Sequence[Any], inputs: Sequence[int]) -> list[int]:
-        """The keys of what a jaxpr returns."""
-        known = {v: self.constant(c) for v, c in zip(jaxpr.constvars, consts, strict=True)}
-        known.update(zip(jaxpr.invars, inputs, strict=True))
+        """Flatten a jaxpr; return the keys of its results."""
+        keys = {v: self.constant(c) for v, c in zip(jaxpr.constvars, consts, strict=True)}
+        keys.update(zip(jaxpr.invars, inputs, strict=True))
 
         def read(v: Any) -> int:
-            return self.constant(v.val) if isinstance(v, self.literal) else known[v]
+            return self.constant(v.val) if isinstance(v, self.literal) else keys[v]
 
         for eqn in jaxpr.eqns:
-            found = self.equation(eqn, [read(v) for v in eqn.invars])
-            known.update(zip(eqn.outvars, found, strict=True))
+            results = self.equation(eqn, [read(v) for v in eqn.invars])
+            keys.update(zip(eqn.outvars, results, strict=True))
         return [read(v) for v in jaxpr.outvars]
 
     def equation(self, eqn: Any, inputs: list[int]) -> list[int]:
-        """One primitive, or what it calls."""
+        """Flatten one primitive, or the function that it calls."""
         name, params = eqn.primitive.name, eqn.params
         if name in CALLS:
             inner = next(params[k] for k in _INNER if k in params)
@@ -119,8 +119,8 @@ class _Flattening:
         jnp = self.jax.numpy
         is_real = bool(eqn.invars) and jnp.issubdtype(eqn.invars[0].aval.dtype, jnp.inexact)
 
-        def typed(x: np.ndarray, v: Any) -> Any:
-            """Return truth values and integers, which are folded as real numbers, in their type."""
+        def cast(x: np.ndarray, v: Any) -> Any:
+            """Cast booleans and integers, which are folded as real numbers, to their own type."""
             counts = not jnp.issubdtype(v.aval.dtype, jnp.inexact) and x.dtype.kind == "f"
             return jnp.asarray(x.astype(v.aval.dtype) if counts else x)
 
@@ -128,18 +128,18 @@ class _Flattening:
             params = dict(eqn.params)
             if is_real and eqn.primitive.name == "gather" and arrays[0].dtype.kind == "i":
                 params["fill_value"] = 0  # no position is 0
-            found = eqn.primitive.bind(*map(typed, arrays, eqn.invars), **params)
+            results = eqn.primitive.bind(*map(cast, arrays, eqn.invars), **params)
             many = eqn.primitive.multiple_results
-            return [np.asarray(x) for x in (found if many else [found])]
+            return [np.asarray(x) for x in (results if many else [results])]
 
         return run
 
     def either(self, branches: Any, inputs: list[int]) -> list[int]:
-        """Both branches, and a choice between them by a condition that depends on the input."""
+        """Flatten both branches, and select by a condition that depends on the input."""
         first, second = (self.run(inner.jaxpr, inner.consts, inputs[1:]) for inner in branches)
-        return [self.chosen(inputs[0], *pair) for pair in zip(first, second, strict=True)]
+        return [self.select(inputs[0], *pair) for pair in zip(first, second, strict=True)]
 
-    def chosen(self, condition: int, x: int, y: int) -> int:
+    def select(self, condition: int, x: int, y: int) -> int:
         key = self.fresh()
         self.steps.append(
             TracedStep("select_n", [condition, x, y], [key], {}, lambda k, a, b: [b if k else a])
@@ -149,7 +149,7 @@ class _Flattening:
     # ---- loops ------------------------------------------------------------------------------
 
     def scan(self, params: Any, inputs: list[int]) -> list[int]:
-        """A scan, round by round."""
+        """Unroll a scan, round by round."""
         constants, carried = params["num_consts"], params["num_carry"]
         inner, length = params["jaxpr"], params["length"]
         if length > MOST_ROUNDS:
@@ -159,48 +159,48 @@ class _Flattening:
         order = range(length - 1, -1, -1) if params["reverse"] else range(length)
         for i in order:
             now = [self.row(x, i) for x in inputs[constants + carried :]]
-            found = self.run(inner.jaxpr, inner.consts, [*fixed, *carry, *now])
-            carry = found[:carried]
-            rows.append(found[carried:])
+            results = self.run(inner.jaxpr, inner.consts, [*fixed, *carry, *now])
+            carry = results[:carried]
+            rows.append(results[carried:])
         rows = rows[::-1] if params["reverse"] else rows
-        return carry + [self.stacked(list(column)) for column in zip(*rows, strict=True)]
+        return carry + [self.stack(list(column)) for column in zip(*rows, strict=True)]
 
     def row(self, x: int, i: int) -> int:
         key = self.fresh()
         self.steps.append(TracedStep("row", [x], [key], {"row": i}, lambda a: [np.asarray(a)[i]]))
         return key
 
-    def stacked(self, rows: list[int]) -> int:
+    def stack(self, rows: list[int]) -> int:
         key = self.fresh()
         self.steps.append(TracedStep("stack", rows, [key], {}, lambda *a: [np.stack(a)]))
         return key
 
     def loop(self, params: Any, inputs: list[int]) -> list[int]:
-        """A while loop whose condition depends on constants alone (a `fori_loop`, say)."""
+        """Unroll a while loop whose condition depends on constants alone (such as `fori_loop`)."""
         n, m = params["cond_nconsts"], params["body_nconsts"]
         test, body = params["cond_jaxpr"], params["body_jaxpr"]
         first, second, state = inputs[:n], inputs[n : n + m], list(inputs[n + m :])
         for _ in range(MOST_ROUNDS):
-            if not self.decided(test, [*first, *state]):
+            if not self.condition_holds(test, [*first, *state]):
                 return state
             state = self.run(body.jaxpr, body.consts, [*second, *state])
         raise UnsupportedError(f"a loop of more than {MOST_ROUNDS} rounds")
 
-    def decided(self, test: Any, inputs: list[int]) -> bool:
-        """The condition of a loop, by running what it is made of on constants."""
+    def condition_holds(self, test: Any, inputs: list[int]) -> bool:
+        """Evaluate the condition of a loop by running its steps on constants."""
         start = len(self.steps)
         (key,) = self.run(test.jaxpr, test.consts, inputs)
-        needed, wanted = [], {key}
+        steps, required = [], {key}
         for step in reversed(self.steps):
-            if wanted & set(step.makes):
-                needed.append(step)
-                wanted |= set(step.reads)
-        known = dict(self.constants)
-        for step in reversed(needed):
-            if not all(k in known for k in step.reads):
-                raise UnsupportedError("a loop of a number of rounds that depends on the input")
-            known.update(zip(step.makes, step.run(*(known[k] for k in step.reads)), strict=True))
+            if required & set(step.makes):
+                steps.append(step)
+                required |= set(step.reads)
+        values = dict(self.constants)
+        for step in reversed(steps):
+            if not all(k in values for k in step.reads):
+                raise UnsupportedError("a loop whose number of rounds depends on the input")
+            values.update(zip(step.makes, step.run(*(values[k] for k in step.reads)), strict=True))
         del self.steps[start:]
-        if key not in known:
-            raise UnsupportedError("a loop of a number of rounds that depends on the input")
-        return bool(known[key])
+        if key not in values:
+            raise UnsupportedError("a loop whose number of rounds depends on the input")
+        return bool(values[key])

@@ -1,4 +1,4 @@
-"""JAX primitives that round, sort, pick and write."""
+"""JAX primitives that round, sort, select or write entries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WRITES = {
     "scatter_mul": "mul", "scatter-max": "max", "scatter_max": "max", "scatter-min": "min",
     "scatter_min": "min",
 }  # fmt: skip
-"""Primitive to how it writes."""
+"""Primitive to its mode of writing."""
 
 _UNTOUCHED = {"set": 0.0, "add": 0.0, "mul": 1.0, "max": 0.0}
 
@@ -42,18 +42,18 @@ def _sort(c: TracedCall) -> list[Operand]:
     key, axis = c.x, c.attr("dimension")
     if c.attr("num_keys") != 1 or not isinstance(key, Value):
         raise UnsupportedError("a sort by several keys, or by a constant one")
-    found = [ordered(c, key, axis)]
+    results = [ordered(c, key, axis)]
     if len(c.inputs) > 1:
         if not c.attr("is_stable"):
             raise UnsupportedError("a sort of several operands that is not stable")
         places = order(c, key, axis)
         assert isinstance(places, Value)
-        found += [_sorted_along(c, x, places, axis) for x in c.inputs[1:]]
-    return found
+        results += [_sorted_along(c, x, places, axis) for x in c.inputs[1:]]
+    return results
 
 
 def _sorted_along(c: TracedCall, x: Operand, places: Value, axis: int) -> Operand:
-    """Another operand in the order of the first."""
+    """Arrange another operand in the order of the sort key."""
     if not isinstance(x, Value):
         numbers = np.arange(x.shape[axis]).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
         if np.array_equal(x, np.broadcast_to(numbers, x.shape)):
@@ -91,11 +91,11 @@ def _scatter(c: TracedCall) -> Operand:
     return write(c, how, x, updates, placed)
 
 
-def picked(c: TracedCall) -> Operand:
-    """Return a gather along one axis at positions that depend on the input.
+def gather(c: TracedCall) -> Operand:
+    """Lower a gather along one axis at positions that depend on the input.
 
     Raises:
-        UnsupportedError: It is of another kind.
+        UnsupportedError: It is another kind of gather.
     """
     numbers, sizes = c.attr("dimension_numbers"), tuple(c.attr("slice_sizes"))
     x, index = c.inputs
@@ -112,16 +112,16 @@ def picked(c: TracedCall) -> Operand:
         index = clipped
     others = tuple(i for i in range(rank) if i != axis)
     batching = tuple(numbers.operand_batching_dims)
-    alike = batching == others == tuple(numbers.start_indices_batching_dims)
-    if batching and alike and sizes[axis] == 1:
+    same_batching = batching == others == tuple(numbers.start_indices_batching_dims)
+    if batching and same_batching and sizes[axis] == 1:
         return logic.pick_along(c.b, x, index, axis)
     if batching or sizes[axis] != 1 or any(sizes[i] != x.shape[i] for i in others):
         raise UnsupportedError("a gather of slices at positions that depend on the input")
-    found = logic.lookup(c.b, c.b.transpose(x, [axis, *others]), index)
+    rows = logic.lookup(c.b, c.b.transpose(x, [axis, *others]), index)
     lead = len(index.shape)
     if not numbers.collapsed_slice_dims:
-        shape = tuple(found.shape)
-        found = c.b.reshape(found, (*shape[: lead + axis], 1, *shape[lead + axis :]))
+        shape = tuple(rows.shape)
+        rows = c.b.reshape(rows, (*shape[: lead + axis], 1, *shape[lead + axis :]))
     places = list(numbers.offset_dims)
-    batch = [i for i in range(len(found.shape)) if i not in places]
-    return c.b.transpose(found, np.argsort([*batch, *places]).tolist())
+    batch = [i for i in range(len(rows.shape)) if i not in places]
+    return c.b.transpose(rows, np.argsort([*batch, *places]).tolist())

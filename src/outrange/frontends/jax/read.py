@@ -11,16 +11,15 @@ from .rules import TABLE
 def read(
     b: Builder, function: Callable, operands: Sequence[Operand], dtypes: Sequence[str]
 ) -> list[Operand]:
-    """What JAX code returns for some operands.
+    """Lower JAX code, applied to some operands, to values of the builder.
 
     Args:
-        b: The builder.
-        function: Takes one array per operand and returns a flat list of arrays.
-        operands: Values and constants.
-        dtypes: Of each operand.
+        function: Function of one array per operand that returns a flat list of arrays.
+        operands: Values of the builder, or constant arrays.
+        dtypes: Dtype of each operand.
 
     Raises:
-        UnsupportedError: The code holds a primitive without a rule.
+        UnsupportedError: The code uses a primitive without a rule.
     """
     specs = [(tuple(x.shape), dtype) for x, dtype in zip(operands, dtypes, strict=True)]
     return lower(b, record(function, specs), operands, TABLE)
@@ -29,7 +28,7 @@ def read(
 def read_float64(
     b: Builder, function: Callable, operands: Sequence[Operand], dtypes: Sequence[str]
 ) -> list[Operand]:
-    """The same with its constants in float64, whatever JAX is set to; `read` documents the rest."""
+    """Lower JAX code with its constants in float64, whatever JAX is configured to; see `read`."""
     from .api import in_float64
 
     specs = [(tuple(x.shape), dtype) for x, dtype in zip(operands, dtypes, strict=True)]

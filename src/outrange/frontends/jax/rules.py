@@ -43,7 +43,7 @@ from ..traced.rules import (
     windows,
     written,
 )
-from .orders import RULES as ORDERS, WRITES, picked
+from .orders import RULES as ORDERS, WRITES, gather
 
 
 MOVING = (
@@ -53,9 +53,9 @@ MOVING = (
 """Primitives that only move entries of their first operand."""
 
 
-def _moved(c: TracedCall) -> Operand | list[Operand]:
+def _move_entries(c: TracedCall) -> Operand | list[Operand]:
     if c.kind == "gather" and isinstance(c.inputs[1], Value):
-        return picked(c)
+        return gather(c)
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     if c.kind == "gather" and not all(
@@ -66,7 +66,7 @@ def _moved(c: TracedCall) -> Operand | list[Operand]:
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {
-    **dict.fromkeys(MOVING, _moved),
+    **dict.fromkeys(MOVING, _move_entries),
     **{name: lambda c: c.moved(range(len(c.inputs))) for name in ("concatenate", "stack")},
     **dict.fromkeys(("stop_gradient", "copy", "copy_p", "optimization_barrier"), same),
     **{n: curve(f) for n, f in {
@@ -111,7 +111,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     **{f"reduce_{how}": (lambda c, how=how: c.b.reduce(how, c.x, c.attr("axes")))
        for how in ("sum", "max", "min")},
 }  # fmt: skip
-"""Primitive to its rule; see also the functions below."""
+"""Primitive to its rule; the functions below add more."""
 
 
 rule = rule_decorator(RULES)
@@ -122,11 +122,11 @@ def _select(c: TracedCall) -> Operand:
     which, *cases = c.inputs
     if len(cases) == 2:
         return select(c, which, cases[1], cases[0])
-    found = cases[0]
+    result = cases[0]
     for i, case in enumerate(cases[1:], 1):
         chosen = integers.compare(c.b, "equal", which, np.full((), float(i)))
-        found = select(c, chosen, case, found)
-    return found
+        result = select(c, chosen, case, result)
+    return result
 
 
 @rule("convert_element_type", "reduce_precision")
@@ -135,7 +135,7 @@ def _cast(c: TracedCall) -> Operand:
     if c.kind == "convert_element_type" and dtype in INTEGERS:
         return cast_integer(c, dtype)
     if c.kind == "reduce_precision" or dtype not in ("float32", "float64", "bool"):
-        raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
+        raise UnsupportedError(f"a cast of an input-dependent value to {dtype}")
     return truth(c) if dtype == "bool" and c.step.dtypes[:1] != ["bool"] else c.x
 
 
@@ -154,7 +154,7 @@ def _magnitude(c: TracedCall) -> Operand:
 def _fourier(c: TracedCall) -> Complex:
     lengths = c.attr("fft_lengths")
     if getattr(c.attr("fft_type"), "name", "") != "RFFT" or len(lengths) != 1:
-        raise UnsupportedError("a Fourier transform that is not `rfft` over one axis")
+        raise UnsupportedError("a Fourier transform other than `rfft` over one axis")
     return real_fourier(c.b, c.x, int(lengths[0]))
 
 
@@ -197,7 +197,7 @@ def _convolve(c: TracedCall) -> Operand:
         raise UnsupportedError("a convolution with a batch_group_count")
     x = c.b.transpose(c.x, spec.lhs_spec)
     padding = [tuple(p) for p in c.attr("padding")]
-    x, padding = _dilated(c, x, c.attr("lhs_dilation"), padding)
+    x, padding = _dilate(c, x, c.attr("lhs_dilation"), padding)
     kernel = np.transpose(kernel, (*spec.rhs_spec[2:], spec.rhs_spec[1], spec.rhs_spec[0]))
     y = convolve(
         c.b,
@@ -212,18 +212,18 @@ def _convolve(c: TracedCall) -> Operand:
     return c.b.transpose(y, np.argsort(spec.out_spec).tolist())
 
 
-def _dilated(
+def _dilate(
     c: TracedCall, x: Operand, dilation: Sequence[int], padding: Sequence[tuple[int, int]]
 ) -> tuple[Operand, list[tuple[int, int]]]:
-    """Images with zeros between their entries, cut where their padding is negative."""
+    """Insert zeros between the entries of images, and crop them where the padding is negative."""
     crop = [(max(-p, 0), max(-q, 0)) for p, q in padding]
 
     def run(a: list[np.ndarray]) -> np.ndarray:
         sizes = [(n - 1) * d + 1 for n, d in zip(a[0].shape[2:], dilation, strict=True)]
         wide = np.zeros((*a[0].shape[:2], *sizes), a[0].dtype)
         wide[(slice(None), slice(None), *(slice(None, None, d) for d in dilation))] = a[0]
-        kept = (slice(p, n - q) for (p, q), n in zip(crop, sizes, strict=True))
-        return wide[(slice(None), slice(None), *kept)]
+        inside = (slice(p, n - q) for (p, q), n in zip(crop, sizes, strict=True))
+        return wide[(slice(None), slice(None), *inside)]
 
     if any(d != 1 for d in dilation) or any(map(any, crop)):
         x = c.b.structural(run, [x], name="dilate")
@@ -234,7 +234,7 @@ def _dilated(
 def _window(c: TracedCall) -> Operand:
     if any(d != 1 for d in c.attr("base_dilation")):
         raise UnsupportedError("windows over a dilated array")
-    found, shape = windows(
+    gather, shape = windows(
         c.x.shape,
         c.attr("window_dimensions"),
         c.attr("window_strides"),
@@ -242,8 +242,8 @@ def _window(c: TracedCall) -> Operand:
         c.attr("padding"),
     )
     if c.kind.endswith("max"):
-        return pooled(c, "max", c.x, found, shape)
-    return c.b.gather_sum(c.x, found, 1.0, shape, name="window_sum")
+        return pooled(c, "max", c.x, gather, shape)
+    return c.b.gather_sum(c.x, gather, 1.0, shape, name="window_sum")
 
 
 COUNTING = (
@@ -255,7 +255,7 @@ COUNTING = (
     "argmax", "argmin", "sort", "top_k", "cummax", "cummin", "cumprod", "reduce_prod",
     "dynamic_update_slice", *WRITES,
 )  # fmt: skip
-"""Primitives whose rule holds for integers."""
+"""Primitives whose rule also holds for integers."""
 
 TABLE = folded({**RULES, **ORDERS}, COUNTING)
-"""The rules, where an operand depends on the input; constants run in JAX."""
+"""The rules, for operands that depend on the input; primitives of constants run in JAX."""

@@ -1,3 +1,3 @@
-"""Estimators of scikit-learn: perceptrons, linear models, and pipelines of scalers before them."""
+"""scikit-learn estimators: perceptrons, linear models, and pipelines with scalers."""
 
 from .load import load_sklearn as load_sklearn

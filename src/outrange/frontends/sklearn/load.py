@@ -1,4 +1,4 @@
-"""Entry point: a fitted estimator of scikit-learn as a `Network`."""
+"""Loader of fitted scikit-learn estimators."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from ...graph.float32 import FLOAT32, FLOAT64, FloatType
 from ...ops import Curve
 from ..check import check_same
 from ..network import LayerInfo, Network
-from .rules import Call, written
+from .rules import Call, lower_estimator
 
 
 def load_sklearn(model: Any) -> Network:
-    """Read a fitted estimator, and make sure that the graph read from it is the estimator.
+    """Read a fitted estimator into a graph, and check that the graph matches the estimator.
 
     Args:
         model: A perceptron, a linear model, or a pipeline of scalers that ends in one.
 
     Returns:
-        The network: probabilities of a classifier (`predict_proba`, in the order of `classes_`),
-        predictions of a regressor, what a transformer returns. The columns that it was fitted to
-        name its features.
+        The network. Its outputs are the probabilities of a classifier (`predict_proba`, in the
+        order of `classes_`), the predictions of a regressor, or the result of a transformer. Its
+        features have the names of the columns that the estimator was fitted to.
 
     Raises:
-        ModelError: It is not fitted, or the graph is not the estimator.
-        UnsupportedError: It holds an estimator that is not described.
+        ModelError: The estimator is not fitted, or the graph differs from it.
+        UnsupportedError: It contains an unsupported estimator.
     """
-    first = _first(model)
+    first = _first_fitted(model)
     features = int(first.n_features_in_)
     names = [str(name) for name in getattr(first, "feature_names_in_", ())] or None
     builder = Builder([Slot("x", (features,))], source="inputs")
     visits: list[tuple[str, str, int, Operand | None, Operand]] = []
     (x,) = builder.input_values()
     name = type(model).__name__
-    out = written(Call(builder, model, x, "", names, visits))
+    out = lower_estimator(Call(builder, model, x, "", names, visits))
     outputs = "probability" if hasattr(model, "predict_proba") else "prediction"
     after = [value for *_, value in visits if isinstance(value, Value)]
-    kept = [v.index for v in after]
-    kept += [v.index for *_, v, _ in visits if isinstance(v, Value)]
-    graph = builder.finish([out], [outputs], kept)
+    keep = [v.index for v in after]
+    keep += [v.index for *_, v, _ in visits if isinstance(v, Value)]
+    graph = builder.finish([out], [outputs], keep)
     layers = tuple(_layer(builder, graph.nodes, visit) for visit in visits)
     network = Network(
         graph,
@@ -56,14 +56,14 @@ def load_sklearn(model: Any) -> Network:
         plain=builder.plain,
         places=builder.places,
         bypassed=builder.bypassed,
-        computed=_computed(model),
+        computed=_element_type(model),
     )
     check_same(network)
     return network if names is None else network.with_feature_names(names)
 
 
 def arrays(model: Any) -> Iterator[np.ndarray]:
-    """The numbers of a fitted estimator, in a fixed order, for its hash."""
+    """Yield the numbers of a fitted estimator in a fixed order, for its hash."""
     steps = dict(getattr(model, "steps", ()))
     for name, _, _ in getattr(model, "transformers_", ()):
         steps[name] = model.named_transformers_[name]
@@ -80,17 +80,16 @@ def arrays(model: Any) -> Iterator[np.ndarray]:
                 yield part
 
 
-def _computed(model: Any) -> FloatType:
-    """Float64; but what was fitted to float32 computes some constants in it."""
+def _element_type(model: Any) -> FloatType:
+    """Return float64, or float32 if some constants were fitted in it."""
     return FLOAT32 if any(part.dtype == np.float32 for part in arrays(model)) else FLOAT64
 
 
 class _Predictor:
-    """The estimator itself on flat inputs, in float64.
+    """Function that runs the estimator itself on flat inputs, in float64.
 
     Args:
-        model: The estimator.
-        names: Of the columns that it was fitted to; None for arrays.
+        names: Names of the columns that it was fitted to; None for arrays.
     """
 
     def __init__(self, model: Any, names: list[str] | None) -> None:
@@ -105,19 +104,19 @@ class _Predictor:
         if self._names is not None and "pandas" in sys.modules:
             table = sys.modules["pandas"].DataFrame(table, columns=self._names)
         with warnings.catch_warnings():
-            # Where no table can be made: that the estimator was fitted to one is known.
+            # Without pandas no table can be built; the warning about missing names is expected.
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            found = np.asarray(self._run(table), np.float64)
-        return found.reshape(len(x), -1)
+            outputs = np.asarray(self._run(table), np.float64)
+        return outputs.reshape(len(x), -1)
 
 
-def _first(model: Any) -> Any:
-    """What knows the features: the estimator, or the first step of a pipeline with any effect."""
-    for one in (model, *(step for _, step in getattr(model, "steps", ()))):
-        if hasattr(one, "n_features_in_"):
-            return one
+def _first_fitted(model: Any) -> Any:
+    """Return the part that knows the features: the estimator or the first effective step."""
+    for step in (model, *(step for _, step in getattr(model, "steps", ()))):
+        if hasattr(step, "n_features_in_"):
+            return step
     raise ModelError(
-        "An estimator is read once it is fitted: call `fit` first. "
+        "An estimator must be fitted: call `fit` first. "
         f"Received: {type(model).__name__} without `n_features_in_`."
     )
 
@@ -126,7 +125,7 @@ def _layer(builder: Builder, nodes: Any, visit: tuple) -> LayerInfo | None:
     name, kind, count, before, after = visit
     if not isinstance(after, Value):
         return None
-    shape, moved = tuple(after.shape[1:]), builder.moved
-    is_curve = after.index and isinstance(nodes[moved[after.index] - 1].op, Curve)
-    entering = moved[before.index] if isinstance(before, Value) and is_curve else None
-    return LayerInfo(name, kind, shape, count, entering, moved[after.index])
+    shape, new_indices = tuple(after.shape[1:]), builder.moved
+    is_curve = after.index and isinstance(nodes[new_indices[after.index] - 1].op, Curve)
+    entering = new_indices[before.index] if isinstance(before, Value) and is_curve else None
+    return LayerInfo(name, kind, shape, count, entering, new_indices[after.index])

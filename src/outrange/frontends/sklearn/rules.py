@@ -1,7 +1,7 @@
-"""Rules of fitted estimators: what each computes, in terms of a graph.
+"""Lowering rules of fitted scikit-learn estimators.
 
-A rule takes a `Call` and returns an operand of shape `(1, n)`. Nothing here imports scikit-learn:
-an estimator is known by its class, and its numbers are attributes.
+A rule takes a `Call` and returns an operand of shape `(1, n)`. This module does not import
+scikit-learn: it identifies an estimator by its class and reads its numbers from attributes.
 """
 
 from __future__ import annotations
@@ -18,29 +18,28 @@ from ..rule_table import rule_decorator
 
 
 RULES: dict[str, Callable[[Call], Operand]] = {}
-"""Class of an estimator to its rule."""
+"""Class name of an estimator to its rule."""
 
 rule = rule_decorator(RULES)
 
 CURVES = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid"}
-"""Activations of scikit-learn to curves."""
+"""scikit-learn activation to curve."""
 
 LINEAR = ("LinearRegression", "Ridge", "Lasso", "ElasticNet", "RidgeCV", "LassoCV", "ElasticNetCV")
 
 
 @dataclass(eq=False)
 class Call:
-    """An estimator on an operand.
+    """An estimator applied to an operand.
 
     Args:
-        builder: The graph.
-        estimator: Fitted.
-        x: What it is applied to, `(1, features)`.
-        path: Its name, with those of the steps around it; empty for the estimator itself, and for
-            the last one of a pipeline.
-        columns: The names of the features where a table was fitted.
-        visits: Of every part that is worth a row in a summary: name, class, parameters, the
-            operand before its activation, and what it returns.
+        builder: The graph being built.
+        x: The operand that it is applied to, of shape `(1, features)`.
+        path: Its name, prefixed by those of the enclosing steps; empty for the outermost estimator
+            and for the last step of a pipeline.
+        columns: Names of the features, if the estimator was fitted to a table.
+        visits: One entry per part that is worth a row in a summary: name, class, number of
+            parameters, the operand before its activation, and its result.
     """
 
     builder: Builder
@@ -52,37 +51,37 @@ class Call:
 
     @property
     def name(self) -> str:
-        """What it is called in a summary and in messages."""
+        """Name in a summary and in messages."""
         return self.path or type(self.estimator).__name__.lower()
 
     def visit(self, name: str, kind: str, count: int, before: Any, after: Operand) -> None:
-        """Note a part for the summary."""
+        """Record a part for the summary."""
         self.builder.mark_layer(name, after)
         self.visits.append((name, kind, count, before, after))
 
     def affine(self, factor: Any, shift: Any) -> Operand:
-        """`x * factor + shift`, feature by feature."""
-        found = self.builder.affine_map(self.x, factor, shift, ulps=2)
-        self.visit(self.name, type(self.estimator).__name__, 0, None, found)
-        return found
+        """Compute `x * factor + shift`, feature by feature."""
+        scaled = self.builder.affine_map(self.x, factor, shift, ulps=2)
+        self.visit(self.name, type(self.estimator).__name__, 0, None, scaled)
+        return scaled
 
 
-def written(call: Call) -> Operand:
-    """What an estimator computes.
+def lower_estimator(call: Call) -> Operand:
+    """Lower an estimator by the rule of its class.
 
     Raises:
-        UnsupportedError: Its class has no rule, or the rule does not cover it.
+        UnsupportedError: The class has no rule, or the rule does not cover the estimator.
     """
     kind = type(call.estimator)
-    known = RULES.get(kind.__name__) if kind.__module__.split(".")[0] == "sklearn" else None
-    if known is None:
+    rule_of_class = RULES.get(kind.__name__) if kind.__module__.split(".")[0] == "sklearn" else None
+    if rule_of_class is None:
         raise UnsupportedError(
-            f"`{call.name}` is a {kind.__name__}, which is not described. What is described of "
-            f"scikit-learn: {', '.join(sorted(RULES))}. "
+            f"`{call.name}` is a {kind.__name__}, which is not supported. Supported scikit-learn "
+            f"estimators: {', '.join(sorted(RULES))}. "
             f"Received: {kind.__module__}.{kind.__qualname__}."
         )
     call.builder.source = call.name
-    return known(call)
+    return rule_of_class(call)
 
 
 @rule("Pipeline")
@@ -92,9 +91,9 @@ def _pipeline(call: Call) -> Operand:
         if step is None or isinstance(step, str):  # "passthrough"
             continue
         is_last = not call.path and step is call.estimator.steps[-1][1]
-        path = "" if is_last else _inside(call.path, name)
+        path = "" if is_last else _join_path(call.path, name)
         inner = replace(call, estimator=step, x=x, path=path, columns=columns)
-        x, columns = written(inner), None
+        x, columns = lower_estimator(inner), None
     return x
 
 
@@ -109,8 +108,10 @@ def _columns(call: Call) -> Operand:
             continue
         part = call.builder.structural(lambda a, at=at: a[0][:, at], [call.x], name="columns")
         if not isinstance(step, str):
-            path, columns = _inside(call.path, name), None
-            part = written(replace(call, estimator=step, x=part, path=path, columns=columns))
+            path, columns = _join_path(call.path, name), None
+            part = lower_estimator(
+                replace(call, estimator=step, x=part, path=path, columns=columns)
+            )
         weight = (call.estimator.transformer_weights or {}).get(name)
         if weight is not None:
             part = call.builder.affine_map(part, float(weight), 0.0)
@@ -119,48 +120,48 @@ def _columns(call: Call) -> Operand:
 
 
 def _places(call: Call, chosen: Any) -> np.ndarray:
-    """The columns that a part of a `ColumnTransformer` takes."""
+    """Return the indices of the columns that a part of a `ColumnTransformer` selects."""
     every = np.arange(call.x.shape[1])
     if isinstance(chosen, slice):
         if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
             raise UnsupportedError(
-                f"`{call.name}` chooses columns by a slice of names, which is not described; list "
+                f"`{call.name}` selects columns by a slice of names, which is not supported; list "
                 f"the names. Received: {chosen!r}."
             )
         return every[chosen]
     listed: list[Any] = [chosen] if isinstance(chosen, str | int | np.integer) else list(chosen)
-    if listed and all(isinstance(one, str) for one in listed):
-        known = list(call.columns or ())
-        if not set(listed) <= set(known):
+    if listed and all(isinstance(name, str) for name in listed):
+        names = list(call.columns or ())
+        if not set(listed) <= set(names):
             raise UnsupportedError(
-                f"`{call.name}` chooses columns by names that the data it was fitted to does not "
-                f"have. Received: {listed[:6]}."
+                f"`{call.name}` selects columns by name, and some names are not in the data it was "
+                f"fitted to. Received: {listed[:6]}."
             )
-        return np.array([known.index(one) for one in listed], int)
+        return np.array([names.index(name) for name in listed], int)
     return every[np.asarray(listed, bool if np.asarray(listed).dtype == bool else int)]
 
 
 @rule("StandardScaler")
 def _standard(call: Call) -> Operand:
-    found = call.estimator
-    scale = _float64(found.scale_, np.ones(call.x.shape[1]))
-    mean = _float64(found.mean_ if found.with_mean else None, 0.0)
+    scaler = call.estimator
+    scale = _float64(scaler.scale_, np.ones(call.x.shape[1]))
+    mean = _float64(scaler.mean_ if scaler.with_mean else None, 0.0)
     return call.affine(1.0 / scale, -mean / scale)
 
 
 @rule("RobustScaler")
 def _robust(call: Call) -> Operand:
-    found = call.estimator
-    scale, center = _float64(found.scale_, np.ones(call.x.shape[1])), _float64(found.center_, 0.0)
+    scaler = call.estimator
+    scale, center = _float64(scaler.scale_, np.ones(call.x.shape[1])), _float64(scaler.center_, 0.0)
     return call.affine(1.0 / scale, -center / scale)
 
 
 @rule("MinMaxScaler")
 def _min_max(call: Call) -> Operand:
-    found = call.estimator
-    scaled = call.affine(found.scale_, found.min_)
-    least, most = found.feature_range
-    return call.builder.clip(scaled, float(least), float(most)) if found.clip else scaled
+    scaler = call.estimator
+    scaled = call.affine(scaler.scale_, scaler.min_)
+    least, most = scaler.feature_range
+    return call.builder.clip(scaled, float(least), float(most)) if scaler.clip else scaled
 
 
 @rule("MaxAbsScaler")
@@ -172,13 +173,13 @@ def _max_abs(call: Call) -> Operand:
 
 @rule("PCA")
 def _pca(call: Call) -> Operand:
-    found = call.estimator
-    weight = found.components_.T.astype(np.float64)
-    centered = call.builder.affine_map(call.x, 1.0, -found.mean_)
+    pca = call.estimator
+    weight = pca.components_.T.astype(np.float64)
+    centered = call.builder.affine_map(call.x, 1.0, -pca.mean_)
     out = call.builder.dense(centered, weight)
-    if found.whiten:
-        least = np.finfo(found.explained_variance_.dtype).eps
-        scale = _float64(np.maximum(np.sqrt(found.explained_variance_), least), 1.0)
+    if pca.whiten:
+        least = np.finfo(pca.explained_variance_.dtype).eps
+        scale = _float64(np.maximum(np.sqrt(pca.explained_variance_), least), 1.0)
         out = call.builder.affine_map(out, 1.0 / scale, 0.0, ulps=2)
     call.visit(call.name, "PCA", weight.size, None, out)
     return out
@@ -188,8 +189,8 @@ def _pca(call: Call) -> Operand:
 def _function(call: Call) -> Operand:
     if call.estimator.func is not None:
         raise UnsupportedError(
-            f"`{call.name}` is a FunctionTransformer with code of its own, which is not read; "
-            "put what it computes into the model, or ask about what it returns. "
+            f"`{call.name}` is a FunctionTransformer with user code, which is not supported; "
+            "move its computation into the model, or ask about its outputs. "
             f"Received: func={call.estimator.func!r}."
         )
     return call.x
@@ -197,37 +198,37 @@ def _function(call: Call) -> Operand:
 
 @rule("MLPRegressor", "MLPClassifier")
 def _perceptron(call: Call) -> Operand:
-    found, b, x = call.estimator, call.builder, call.x
-    layers = list(zip(found.coefs_, found.intercepts_, strict=True))
+    model, b, x = call.estimator, call.builder, call.x
+    layers = list(zip(model.coefs_, model.intercepts_, strict=True))
     for i, (weight, bias) in enumerate(layers, start=1):
-        name = _inside(call.path, f"layer_{i}")
+        name = _join_path(call.path, f"layer_{i}")
         b.source = name
         before = x = b.dense(x, weight, np.asarray(bias, np.float64))
-        kind = found.activation if i < len(layers) else found.out_activation_
-        x = _activated(call, kind, x)
+        kind = model.activation if i < len(layers) else model.out_activation_
+        x = _apply_activation(call, kind, x)
         before = None if x is before else before
         call.visit(name, kind, weight.size + bias.size, before, x)
     return x
 
 
-def _activated(call: Call, kind: str, x: Operand) -> Operand:
+def _apply_activation(call: Call, kind: str, x: Operand) -> Operand:
     if kind == "identity":
         return x
     classes = getattr(call.estimator, "classes_", None)
     is_binary = classes is not None and len(classes) == 2 and x.shape[1] == 1
     if kind == "logistic" and is_binary:
-        return _of_two(call.builder, x)
+        return _two_probabilities(call.builder, x)
     if kind == "softmax":
         return softmax(call.builder, x)
     if kind in CURVES:
         return call.builder.curve(CURVES[kind], x)
     if kind == "exp":
         return call.builder.curve("exp", x)
-    raise UnsupportedError(f"`{call.name}` has the activation {kind!r}, which is not described.")
+    raise UnsupportedError(f"`{call.name}` has the unsupported activation {kind!r}.")
 
 
-def _of_two(b: Builder, logit: Operand) -> Operand:
-    """`[1 - p, p]` with `p` the sigmoid of a logit: the softmax of 0 and the logit."""
+def _two_probabilities(b: Builder, logit: Operand) -> Operand:
+    """Compute `[1 - p, p]` with `p` the sigmoid of a logit: the softmax of 0 and the logit."""
     both = b.concat([np.zeros((1, 1)), logit], axis=1)
     return softmax(b, both)
 
@@ -245,16 +246,16 @@ def _linear(call: Call) -> Operand:
 def _logistic(call: Call) -> Operand:
     weight, b = call.estimator.coef_.T, call.builder
     logits = b.dense(call.x, weight, np.asarray(call.estimator.intercept_, np.float64))
-    out = _of_two(b, logits) if weight.shape[1] == 1 else softmax(b, logits)
+    out = _two_probabilities(b, logits) if weight.shape[1] == 1 else softmax(b, logits)
     call.visit(call.name, "LogisticRegression", weight.size + weight.shape[1], logits, out)
     return out
 
 
 @rule("TransformedTargetRegressor")
-def _transformed(call: Call) -> Operand:
-    found = call.estimator
-    inner = replace(call, estimator=found.regressor_, path=_inside(call.path, "regressor"))
-    y, scaler = written(inner), found.transformer_
+def _transformed_target(call: Call) -> Operand:
+    model = call.estimator
+    inner = replace(call, estimator=model.regressor_, path=_join_path(call.path, "regressor"))
+    y, scaler = lower_estimator(inner), model.transformer_
     name, builder = type(scaler).__name__, call.builder
     call.builder.source = call.path
     if name == "StandardScaler":
@@ -264,20 +265,20 @@ def _transformed(call: Call) -> Operand:
         scale, least = _float64(scaler.scale_, 1.0), _float64(scaler.min_, 0.0)
         return builder.affine_map(y, 1.0 / scale, -least / scale, ulps=2)
     raise UnsupportedError(
-        f"`{call.name}` transforms its target by a {name}; StandardScaler and MinMaxScaler are "
-        "described there."
+        f"`{call.name}` transforms its target by an unsupported {name}; StandardScaler and "
+        "MinMaxScaler are supported there."
     )
 
 
 @rule("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
-def _searched(call: Call) -> Operand:
-    return written(replace(call, estimator=call.estimator.best_estimator_))
+def _best_estimator(call: Call) -> Operand:
+    return lower_estimator(replace(call, estimator=call.estimator.best_estimator_))
 
 
-def _float64(fitted: Any, otherwise: Any) -> np.ndarray:
-    """Fitted numbers, also of float32, for a quotient of them; others where there are none."""
-    return np.asarray(otherwise if fitted is None else fitted, np.float64)
+def _float64(fitted: Any, default: Any) -> np.ndarray:
+    """Convert fitted numbers to float64, so that quotients of them are; default if None."""
+    return np.asarray(default if fitted is None else fitted, np.float64)
 
 
-def _inside(path: str, name: str) -> str:
+def _join_path(path: str, name: str) -> str:
     return f"{path}/{name}" if path else name

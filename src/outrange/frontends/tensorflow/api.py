@@ -1,4 +1,4 @@
-"""The one file that imports TensorFlow: traces a function to a frozen graph of operations."""
+"""Tracing of TensorFlow functions to frozen graphs; the only module that imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..traced import TracedProgram, TracedStep, random_numbers
 
 
 RENAMED = {"squeeze_dims": "axis", "split_dim": "axis", "concat_dim": "axis", "dim": "axis"}
-"""Names of arguments in recorded operations, and what `tf.raw_ops` calls them."""
+"""Names of arguments in recorded operations, and their names in `tf.raw_ops`."""
 
 _RANDOM = re.compile("Random|Normal|Uniform|Multinomial|Gamma|Poisson|Binomial|Shuffle|Sampler")
 """Names of operations that draw from a generator; `Stateless` ones have no state."""
 
 
 def tensorflow() -> Any:
-    """The module `tensorflow`."""
+    """Import and return `tensorflow`."""
     import tensorflow
 
     return tensorflow
@@ -31,10 +31,11 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
 
     Args:
         function: Takes one tensor per spec and returns a flat list of tensors.
-        specs: Shape and dtype of each.
+        function: Function of one tensor per spec that returns a flat list of tensors.
+        specs: Shape and dtype of each tensor.
 
     Raises:
-        UnsupportedError: It draws random numbers.
+        UnsupportedError: The function draws random numbers.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (  # pyright: ignore[reportMissingImports]  # an optional framework
@@ -52,7 +53,7 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
         if op.type == "Const":
             constants[op.outputs[0].name] = tf.make_ndarray(op.get_attr("value"))
             continue
-        attributes = {a.name: _plain(op, a.name) for a in op.op_def.attr}
+        attributes = {a.name: _attribute(op, a.name) for a in op.op_def.attr}
         steps.append(
             TracedStep(
                 op.type,
@@ -68,32 +69,32 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
     )
 
 
-def _plain(op: Any, name: str) -> Any:
+def _attribute(op: Any, name: str) -> Any:
     try:
-        found = op.get_attr(name)
+        value = op.get_attr(name)
     except ValueError:
         return None
-    return found.name if hasattr(found, "as_datatype_enum") else found
+    return value.name if hasattr(value, "as_datatype_enum") else value
 
 
 def _runner(tf: Any, op: Any) -> Callable[..., list[np.ndarray]]:
-    """The operation itself, on arrays of any type."""
+    """Return a function that runs the operation itself, on arrays of any type."""
 
     def run(*arrays: np.ndarray) -> list[np.ndarray]:
         left = iter(tf.constant(np.asarray(x)) for x in arrays)
-        given: dict[str, Any] = {}
+        arguments: dict[str, Any] = {}
         for a in op.op_def.input_arg:
             count = op.get_attr(a.number_attr) if a.number_attr else None
-            given[a.name] = next(left) if count is None else [next(left) for _ in range(count)]
+            arguments[a.name] = next(left) if count is None else [next(left) for _ in range(count)]
         inferred = {a.type_attr for a in op.op_def.input_arg}
         inferred |= {a.number_attr for a in op.op_def.input_arg}
         for a in op.op_def.attr:
             if a.name not in inferred and not a.name.startswith("_"):
-                given[a.name] = op.get_attr(a.name)
+                arguments[a.name] = op.get_attr(a.name)
         function = getattr(tf.raw_ops, op.type)
         legal = inspect.signature(function).parameters
-        given = {k if k in legal else RENAMED.get(k, k): v for k, v in given.items()}
-        found = function(**given)
-        return [t.numpy() for t in (found if isinstance(found, list | tuple) else [found])]
+        arguments = {k if k in legal else RENAMED.get(k, k): v for k, v in arguments.items()}
+        results = function(**arguments)
+        return [t.numpy() for t in (results if isinstance(results, list | tuple) else [results])]
 
     return run

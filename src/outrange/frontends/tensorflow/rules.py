@@ -98,7 +98,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     "Rank": lambda c: np.array(len(c.x.shape), np.int32),
     "ZerosLike": lambda c: np.zeros(c.x.shape), "OnesLike": lambda c: np.ones(c.x.shape),
 }  # fmt: skip
-"""Operation to its rule; see also the functions below."""
+"""Operation to its rule; the functions below add more."""
 
 
 rule = rule_decorator(RULES)
@@ -115,7 +115,7 @@ def _cast(c: TracedCall) -> Operand:
     if (whole := cast_whole(c.b, c.x, str(c.attr("DstT")))) is not None:
         return whole
     if c.attr("DstT") not in ("float32", "float64", "bool"):
-        raise UnsupportedError(f"a cast of what depends on the input to {c.attr('DstT')}")
+        raise UnsupportedError(f"a cast of an input-dependent value to {c.attr('DstT')}")
     return truth(c) if c.attr("DstT") == "bool" and c.attr("SrcT") != "bool" else c.x
 
 
@@ -150,27 +150,27 @@ def _einsum(c: TracedCall) -> Operand:
     return contract(c.b, list(terms[0]), list(terms[1]), list(out), *c.inputs)
 
 
-def _is_first(c: TracedCall) -> bool:
+def _is_channels_first(c: TracedCall) -> bool:
     return (c.attr("data_format") or b"NHWC").decode().startswith("NC")
 
 
 def _spatial(c: TracedCall, name: str) -> list[int]:
-    """An attribute with one number an axis, those of the image alone."""
-    given = c.attr(name) or [1] * len(c.x.shape)
-    return [int(n) for n in (given[2:] if _is_first(c) else given[1:-1])]
+    """Return the entries of a per-axis attribute for the spatial axes only."""
+    values = c.attr(name) or [1] * len(c.x.shape)
+    return [int(n) for n in (values[2:] if _is_channels_first(c) else values[1:-1])]
 
 
 def _padding(
     c: TracedCall, size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> list[tuple[int, int]]:
     how, shape = c.attr("padding").decode(), c.x.shape
-    spatial = shape[2:] if _is_first(c) else shape[1:-1]
+    spatial = shape[2:] if _is_channels_first(c) else shape[1:-1]
     if how == "SAME":
         return same_padding(spatial, size, strides, dilation)
     if how == "VALID":
         return [(0, 0)] * len(size)
-    given = np.reshape(c.attr("explicit_paddings"), (-1, 2)).tolist()
-    return [tuple(p) for p in (given[2:] if _is_first(c) else given[1:-1])]
+    pads = np.reshape(c.attr("explicit_paddings"), (-1, 2)).tolist()
+    return [tuple(p) for p in (pads[2:] if _is_channels_first(c) else pads[1:-1])]
 
 
 @rule("Conv2D", "Conv3D", "DepthwiseConv2dNative")
@@ -178,7 +178,7 @@ def _convolve(c: TracedCall) -> Operand:
     kernel = c.constant(1, "kernels")
     strides, dilation = _spatial(c, "strides"), _spatial(c, "dilations")
     padding = _padding(c, kernel.shape[:-2], strides, dilation)
-    channels = c.x.shape[1 if _is_first(c) else -1]
+    channels = c.x.shape[1 if _is_channels_first(c) else -1]
     if c.kind.startswith("Depthwise"):
         kernel = kernel.reshape(*kernel.shape[:-2], 1, -1)
     groups = channels // kernel.shape[-2]
@@ -190,7 +190,7 @@ def _convolve(c: TracedCall) -> Operand:
         dilation=dilation,
         padding=padding,
         groups=groups,
-        channels_first=_is_first(c),
+        channels_first=_is_channels_first(c),
     )
 
 
@@ -200,13 +200,17 @@ def _pool(c: TracedCall) -> Operand:
     ones = [1] * len(size)
     padding = _padding(c, size, strides, ones)
 
-    def whole(spatial: Sequence[Any], rest: Any) -> list[Any]:
-        return [rest, rest, *spatial] if _is_first(c) else [rest, *spatial, rest]
+    def every_axis(spatial: Sequence[Any], rest: Any) -> list[Any]:
+        return [rest, rest, *spatial] if _is_channels_first(c) else [rest, *spatial, rest]
 
-    found, shape = windows(
-        c.x.shape, whole(size, 1), whole(strides, 1), whole(ones, 1), whole(padding, (0, 0))
+    gather, shape = windows(
+        c.x.shape,
+        every_axis(size, 1),
+        every_axis(strides, 1),
+        every_axis(ones, 1),
+        every_axis(padding, (0, 0)),
     )
-    return pooled(c, "max" if c.kind.startswith("Max") else "mean", c.x, found, shape)
+    return pooled(c, "max" if c.kind.startswith("Max") else "mean", c.x, gather, shape)
 
 
 @rule("FusedBatchNormV3", "FusedBatchNorm", "FusedBatchNormV2")
@@ -216,7 +220,7 @@ def _batch_norm(c: TracedCall) -> list[Operand]:
     scale, offset, mean, variance = (c.constant(i, "statistics").astype(float) for i in range(1, 5))
     factor = scale / np.sqrt(variance + float(np.float32(c.attr("epsilon"))))
     shape = [1] * len(c.x.shape)
-    shape[1 if _is_first(c) else -1] = -1
+    shape[1 if _is_channels_first(c) else -1] = -1
     centered = c.b.affine_map(c.x, 1.0, -mean.reshape(shape))
     return [c.b.affine_map(centered, factor.reshape(shape), offset.reshape(shape), ulps=4)]
 
@@ -229,7 +233,7 @@ COUNTING = (
     "MatMul", "BatchMatMul", "BatchMatMulV2", "Cumsum", "Shape", "Size", "Rank", "ZerosLike",
     "OnesLike", "Sum", "Max", "Min", "Cast", "BiasAdd", "PadV2", "Einsum", "MaxPool",
 )  # fmt: skip
-"""Operations whose rule holds for integers: `Mean` and `Div` cut off fractions there."""
+"""Operations whose rule also holds for integers; `Mean` and `Div` truncate there."""
 
 TABLE = folded(RULES, COUNTING)
-"""The rules, where an operand depends on the input; constants run in TensorFlow."""
+"""The rules, for operands that depend on the input; operations on constants run in TensorFlow."""

@@ -1,7 +1,7 @@
-"""VNN-LIB files: `read_vnnlib` reads one into a `Specification`; witnesses are written for it."""
+"""VNN-LIB files: reader of specifications, reader and writer of counterexamples."""
 
-from .read import read_vnnlib as read_vnnlib
-from .written import (
+from .counterexamples import (
     read_counterexample as read_counterexample,
     write_counterexample as write_counterexample,
 )
+from .read import read_vnnlib as read_vnnlib

@@ -1,4 +1,4 @@
-"""Conditions while a file is read: comparisons, and the connectives with `not` still in place."""
+"""Conditions of a VNN-LIB file: comparisons, and connectives that may still contain `not`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .terms import Term, at_most
 
 @dataclass(frozen=True)
 class Not:
-    """Holds where `part` does not; pushed inwards once, by `settled`."""
+    """Negation of `part`; removed in one pass by `push_negations`."""
 
     part: Draft
 
@@ -21,26 +21,29 @@ Draft = Atom | And | Or | Not
 """A formula whose parts may also be `Not`."""
 
 
-def compared(operator: str, parts: Sequence[Term]) -> Formula:
-    """`(operator a b c ...)` on terms: what `<=`, `>=`, `<`, `>`, `=` and `==` say of neighbors."""
-    found = []
+def compare_neighbors(operator: str, parts: Sequence[Term]) -> Formula:
+    """Build the condition `(operator a b c ...)`, which compares each term with the next.
+
+    The operators are `<=`, `>=`, `<`, `>`, `=` and `==`.
+    """
+    atoms = []
     for left, right in pairwise(parts):
         if operator in ("<=", "<"):
-            found.append(at_most(left, right, operator == "<"))
+            atoms.append(at_most(left, right, operator == "<"))
         elif operator in (">=", ">"):
-            found.append(at_most(right, left, operator == ">"))
+            atoms.append(at_most(right, left, operator == ">"))
         else:
-            found += [at_most(left, right, False), at_most(right, left, False)]
-    return joined(And, found)
+            atoms += [at_most(left, right, False), at_most(right, left, False)]
+    return connect(And, atoms)
 
 
-def differ(left: Term, right: Term) -> Formula:
-    """`left` is not equal to `right`."""
-    return joined(Or, [at_most(left, right, True), at_most(right, left, True)])
+def not_equal(left: Term, right: Term) -> Formula:
+    """Build the condition that `left` is not equal to `right`."""
+    return connect(Or, [at_most(left, right, True), at_most(right, left, True)])
 
 
-def joined(kind: type[And] | type[Or], parts: Sequence) -> Formula:
-    """`And` or `Or` of `parts`, with parts of the same kind spread out; one part alone is itself.
+def connect(kind: type[And] | type[Or], parts: Sequence) -> Formula:
+    """Build `And` or `Or` of `parts`, flattening parts of the same kind; a single part is returned.
 
     Example:
         >>> joined(And, [And(()), Or(())])
@@ -55,11 +58,11 @@ def joined(kind: type[And] | type[Or], parts: Sequence) -> Formula:
     return flat[0] if len(flat) == 1 else kind(tuple(flat))
 
 
-def settled(draft: Draft, flipped: bool = False) -> Formula:
-    """The formula that `draft`, or its negation where `flipped`, says, free of `Not`."""
+def push_negations(draft: Draft, flipped: bool = False) -> Formula:
+    """Rewrite `draft` (or its negation, if `flipped`) as a formula without `Not`."""
     if isinstance(draft, Not):
-        return settled(draft.part, not flipped)
+        return push_negations(draft.part, not flipped)
     if isinstance(draft, Atom):
         return draft.negate() if flipped else draft
-    parts = [settled(part, flipped) for part in draft.parts]
-    return joined(And if isinstance(draft, And) != flipped else Or, parts)
+    parts = [push_negations(part, flipped) for part in draft.parts]
+    return connect(And if isinstance(draft, And) != flipped else Or, parts)

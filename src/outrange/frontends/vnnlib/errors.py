@@ -1,4 +1,4 @@
-"""Errors of property files, with the line."""
+"""Errors in property files, with their line."""
 
 import re
 
@@ -6,11 +6,11 @@ from ...core import ModelError
 
 
 class Fault(Exception):
-    """Raised where something is wrong; the reader's loop, which knows the place, catches it.
+    """Error in a property file; the reader's main loop catches it and adds the line.
 
     Args:
-        rule: A sentence.
-        kind: The error to raise in the end.
+        rule: The rule that is broken, as a sentence.
+        kind: The class of the error that is finally raised.
     """
 
     def __init__(self, rule: str, kind: type[ModelError] = ModelError) -> None:
@@ -21,12 +21,12 @@ class Fault(Exception):
 def refusal(
     name: str, line: int, rule: str, received: str, kind: type[ModelError] = ModelError
 ) -> ModelError:
-    """The error that names file, line, rule and text."""
+    """Build the error that names file, line, rule and text."""
     shown = re.sub(r"\s+", " ", received).strip()
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     return kind(f"`{name}`, line {line}: {rule} Received: `{shown}`.")
 
 
 def line_of(text: str, at: int) -> int:
-    """The line, from 1, that character `at` of `text` is on."""
+    """Return the line number, from 1, of character `at` of `text`."""
     return text.count("\n", 0, at) + 1

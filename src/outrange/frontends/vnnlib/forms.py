@@ -1,17 +1,17 @@
-"""Translation of forms inside `assert`: `(operator part ...)` to a term or a condition."""
+"""Translation of the forms inside `assert`, `(operator part ...)`, to terms and conditions."""
 
 from __future__ import annotations
 
 from typing import Any, NoReturn, TypeAlias
 
 from ...core import And, Atom, Formula, Or, UnsupportedError
-from .conditions import Draft, Not, compared, differ, joined
+from .conditions import Draft, Not, compare_neighbors, connect, not_equal
 from .errors import Fault
 from .terms import CONSTANT, NUMBER, Term, literal, over, plus, times
 
 
 BINDINGS, BINDING = "the bindings of a let", "a binding of a let"
-"""Heads of the two forms that have none in the file; no token holds a space."""
+"""Heads of the two forms that have no head in the file; they contain spaces, as no token does."""
 
 _TRUTH = {"true": And(()), "false": Or(())}
 
@@ -23,13 +23,13 @@ _MOST_COPIED = 10**6
 
 
 Part: TypeAlias = "str | Term | Draft | tuple[Any, ...]"
-"""Part of a form: a token, a term, a condition, or what a `let` binds."""
+"""Part of a form: a token, a term, a condition, or a binding of a `let`."""
 
 
 class FormReader:
-    """Gives meaning to forms, innermost first; their parts are tokens, terms or conditions.
+    """Evaluator of forms, innermost first; their parts are tokens, terms or conditions.
 
-    `places` holds the index in `[x, y]` of every variable; whoever reads declarations fills it.
+    `places` maps every variable to its index in `[x, y]`; the reader of the declarations fills it.
     """
 
     def __init__(self) -> None:
@@ -39,64 +39,64 @@ class FormReader:
 
     @property
     def binds(self) -> bool:
-        """Whether a `let` around may give a name another meaning."""
+        """Whether an enclosing `let` may give a name another meaning."""
         return bool(self._scopes)
 
-    def reduced(self, form: list) -> Part:
-        """The meaning of a form whose inner forms are reduced already.
+    def reduce(self, form: list) -> Part:
+        """Evaluate a form whose inner forms are already evaluated.
 
         Raises:
-            Fault: It is not well formed, or not read.
+            Fault: The form is malformed or not supported.
         """
         operator, parts = (form[0], form[1:]) if form else ("", [])
         if operator in _COMPARISONS:
             return self._comparison(operator, parts)
         if operator in ("and", "or"):
-            _needs(operator, parts, 1)
-            return joined(And if operator == "and" else Or, [self.condition(p) for p in parts])
+            _check_count(operator, parts, 1)
+            return connect(And if operator == "and" else Or, [self.condition(p) for p in parts])
         if operator in ("+", "-", "*", "/"):
             return self._arithmetic(operator, parts)
         if operator == "not":
-            _needs(operator, parts, 1, 1)
+            _check_count(operator, parts, 1, 1)
             return Not(self.condition(parts[0]))
         if operator == "=>":
-            _needs(operator, parts, 2)
+            _check_count(operator, parts, 2)
             *premises, claim = (self.condition(p) for p in parts)
-            return joined(Or, [*(Not(premise) for premise in premises), claim])
+            return connect(Or, [*(Not(premise) for premise in premises), claim])
         if operator == "!=":
-            _needs(operator, parts, 2, 2)
-            return differ(*(self.term(p) for p in parts))
+            _check_count(operator, parts, 2, 2)
+            return not_equal(*(self.term(p) for p in parts))
         return self._let(operator, parts)
 
     def condition(self, part: Part) -> Draft:
-        """The condition that a part of a form is."""
+        """Return a part of a form as a condition, or raise."""
         if isinstance(part, Atom | And | Or | Not):
             return part
         if isinstance(part, str) and part in _TRUTH:
             return _TRUTH[part]
-        raise Fault(f"a condition is needed here, not {_told(part)}.")
+        raise Fault(f"a condition is needed here, not {_describe_part(part)}.")
 
     def term(self, part: Part) -> Term:
-        """The term that a part of a form is."""
+        """Return a part of a form as a term, or raise."""
         if isinstance(part, dict):
             return part
         if not isinstance(part, str):
-            raise Fault(f"a number is needed here, not {_told(part)}.")
+            raise Fault(f"a number is needed here, not {_describe_part(part)}.")
         for scope in reversed(self._scopes):
             if part in scope:
                 self._copied += len(scope[part])
                 if self._copied > _MOST_COPIED:
-                    raise Fault("the names of `let` stand for too much.", UnsupportedError)
+                    raise Fault("the names of `let` expand to too many terms.", UnsupportedError)
                 return scope[part]
         place = self.places.get(part)
         if place is not None:
             return {place: 1}
         if part[0] in "+-.0123456789":
             return {CONSTANT: literal(part)}
-        raise Fault(f"`{part[:40]}` is not declared above, and is no number.")
+        raise Fault(f"`{part[:40]}` is not declared above, and is not a number.")
 
     def bound(self, operator: str, name: str, number: str) -> Atom | None:
-        """What `(operator name number)` says, where that is a bound of a variable; else None."""
+        """Return `(operator name number)` as an atom if it is a bound of a variable; else None."""
         place = self.places.get(name)
         if place is None or self.binds or not NUMBER.fullmatch(number) or len(number) >= 100:
             return None
@@ -109,17 +109,17 @@ class FormReader:
 
     def _comparison(self, operator: str, parts: list) -> Formula:
         if len(parts) == 2 and operator in ("<=", ">=") and not self._scopes:
-            # Nearly every line of a file is a bound `(<= X_0 0.5)`: no need of fractions.
+            # Nearly every line of a file is a bound `(<= X_0 0.5)`, which needs no fractions.
             name, number = parts
             if type(name) is str and type(number) is str:
-                found = self.bound(operator, name, number)
-                if found is not None:
-                    return found
-        _needs(operator, parts, 2)
-        return compared(operator, [self.term(part) for part in parts])
+                atom = self.bound(operator, name, number)
+                if atom is not None:
+                    return atom
+        _check_count(operator, parts, 2)
+        return compare_neighbors(operator, [self.term(part) for part in parts])
 
     def _arithmetic(self, operator: str, parts: list) -> Term:
-        _needs(operator, parts, 2 if operator == "/" else 1)
+        _check_count(operator, parts, 2 if operator == "/" else 1)
         terms = [self.term(part) for part in parts]
         if operator == "*":
             return times(terms)
@@ -129,47 +129,50 @@ class FormReader:
         return plus(terms, [first] + [1 if operator == "+" else -1] * (len(terms) - 1))
 
     def _let(self, operator: Part, parts: list) -> Part:
-        """Its three kinds of form: a binding, the list of them (which opens a scope), all."""
+        """Evaluate one of the forms of `let`: a binding, the list of bindings, the whole form.
+
+        The list of bindings opens a scope.
+        """
         if operator == BINDING:
             if len(parts) != 2 or not isinstance(parts[0], str):
-                raise Fault("a binding is written `(name term)`.")
+                raise Fault("a binding must have the form `(name term)`.")
             return parts[0], self.term(parts[1])
         if operator == BINDINGS:
             if not all(isinstance(part, tuple) for part in parts):
-                raise Fault("`let` is written `(let ((name term) ...) condition)`.")
+                raise Fault("`let` must have the form `(let ((name term) ...) condition)`.")
             names = [name for name, _ in parts]
             if len(set(names)) < len(names):
-                raise Fault("`let` binds a name twice.")
+                raise Fault("`let` must not bind a name twice.")
             self._scopes.append(dict(parts))
             return tuple(names)
         if operator == "let":
             if len(parts) != 2 or not isinstance(parts[0], tuple):
-                raise Fault("`let` is written `(let ((name term) ...) condition)`.")
+                raise Fault("`let` must have the form `(let ((name term) ...) condition)`.")
             body = parts[1]
             if isinstance(body, str):
                 body = _TRUTH[body] if body in _TRUTH else self.term(body)
             self._scopes.pop()
             return body
-        return _no_operator(operator)
+        return _raise_unknown_operator(operator)
 
 
-def _no_operator(operator: Part) -> NoReturn:
+def _raise_unknown_operator(operator: Part) -> NoReturn:
     if not isinstance(operator, str) or operator == "":
-        raise Fault("a form starts with the name of an operator.")
+        raise Fault("a form must start with the name of an operator.")
     if operator in _REFUSED:
-        raise Fault(f"`{operator}` is not read; write it with `and`, `or`.", UnsupportedError)
+        raise Fault(f"`{operator}` is not supported; use `and` and `or`.", UnsupportedError)
     if operator in ("assert", "declare-const", "declare-fun", "check-sat"):
-        raise Fault(f"`{operator}` stands inside a form; is a parenthesis missing above?")
-    raise Fault(f"`{operator[:40]}` is no operator that is read.", UnsupportedError)
+        raise Fault(f"`{operator}` must not be inside a form; is a parenthesis missing above?")
+    raise Fault(f"`{operator[:40]}` is not a supported operator.", UnsupportedError)
 
 
-def _needs(operator: str, parts: list, least: int, most: int | None = None) -> None:
+def _check_count(operator: str, parts: list, least: int, most: int | None = None) -> None:
     if len(parts) < least or (most is not None and len(parts) > most):
         some = f"{least}" if most == least else f"{least} or more"
         raise Fault(f"`{operator}` takes {some} parts, not {len(parts)}.")
 
 
-def _told(part: Part) -> str:
+def _describe_part(part: Part) -> str:
     if isinstance(part, str):
         return f"`{part[:40]}`"
     return "a number" if isinstance(part, dict) else "a condition"

@@ -1,4 +1,4 @@
-"""`read_vnnlib`: which version a file is in, and the reader for it."""
+"""Detection of a VNN-LIB file's version, and dispatch to its reader."""
 
 import os
 import re
@@ -12,17 +12,17 @@ from .tokens import words
 
 
 VERSIONS = ("2.0", "2.1")
-"""Those that a file may state. 2.1 clarifies 2.0."""
+"""Versions that a file may state. 2.1 clarifies 2.0."""
 
 
 def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
-    """Read a VNN-LIB file: the inputs and outputs a network must *not* have.
+    """Read a VNN-LIB file: a description of the unsafe inputs and outputs of a network.
 
-    Version 1.0 is read here, version 2.0 (linear conditions) by the package `vnnlib`.
+    Version 1.0 is parsed here, version 2.0 (linear conditions) by the package `vnnlib`.
     Input `X_i` and output `Y_j` are the network's flat inputs and outputs, in row-major order.
     Numbers are combined exactly as written and rounded to the nearest double once per
-    coefficient. A file of version 1.0 is about real numbers, whatever the network computes in; a
-    file of version 2.0 about the element type that it declares, `real` or `float32`.
+    coefficient. A file of version 1.0 is about real numbers, whatever the network computes in. A
+    file of version 2.0 is about the element type that it declares, `real` or `float32`.
 
     Args:
         path: A file ending in `.vnnlib` or `.vnnlib.gz`; gzip is detected by content.
@@ -32,8 +32,8 @@ def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
 
     Raises:
         InputError: There is no such file, or `vnnlib` is needed and not installed.
-        ModelError: The file is damaged, or says something wrong; the message has the line.
-        UnsupportedError: It says something that is not read: a product of variables, say.
+        ModelError: The file is damaged or malformed; the message has the line.
+        UnsupportedError: The file uses something unsupported, such as a product of variables.
 
     Example:
         >>> import tempfile
@@ -44,27 +44,27 @@ def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
         ...     read_vnnlib(file.name).unsafe.parts[1]
         Atom(terms=((0, 1.0), (1, -2.0)), offset=0.0, strict=False)
     """
-    found = as_path(path)
-    text, digest = read_text(found)
-    read = first.read if _version(found.name, text) == "1.0" else second.read
-    source = PropertySource(found.name, digest, "file")
-    return replace(read(text, stem(found), found.name), source=source)
+    file = as_path(path)
+    text, digest = read_text(file)
+    read = first.read if _version(file.name, text) == "1.0" else second.read
+    source = PropertySource(file.name, digest, "file")
+    return replace(read(text, stem(file), file.name), source=source)
 
 
 def _version(name: str, text: str) -> str:
-    """What the first form says, if that is `(vnnlib-version <...>)`; else 1.0."""
+    """Return the version stated by a leading form `(vnnlib-version <...>)`; else 1.0."""
     opening = [match for match, _ in zip(words(text), range(3), strict=False)]
     if [match.group() for match in opening[:2]] != ["(", "vnnlib-version"]:
         return "1.0"
     stated = opening[2].group() if len(opening) > 2 else ""
-    found = re.fullmatch(r"<([0-9]+\.[0-9]+)>", stated)
-    if found is None or found[1] not in VERSIONS:
+    match_version = re.fullmatch(r"<([0-9]+\.[0-9]+)>", stated)
+    if match_version is None or match_version[1] not in VERSIONS:
         raise refusal(
             name,
             line_of(text, opening[0].start()),
-            "versions 1.0 (which no form states) and 2.0 or 2.1, stated as "
-            "`(vnnlib-version <2.0>)`, are read.",
+            "supported versions are 1.0 (stated by no form) and 2.0 or 2.1, stated as "
+            "`(vnnlib-version <2.0>)`.",
             f"(vnnlib-version {stated}",
             UnsupportedError,
         )
-    return found[1]
+    return match_version[1]

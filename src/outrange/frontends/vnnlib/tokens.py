@@ -1,4 +1,4 @@
-"""The words of a property file: parentheses, symbols, numbers, strings, comments."""
+"""Tokens of a property file: parentheses, symbols, numbers, strings, comments."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,41 +13,41 @@ TOKEN = re.compile(
     | ;[^\n]*                 # a comment
     | "[^"]*"                 # a string
     | \|[^|]*\|               # a quoted name
-    | ["|]                    # the begin of a string or quoted name that does not end
+    | ["|]                    # the start of an unterminated string or quoted name
     """,
     re.VERBOSE | re.ASCII,
 )
-"""Matches every character that is no white space, so that nothing is skipped unseen."""
+"""Token of any kind. It matches every character except white space, so nothing is skipped."""
 
 _SIMPLE = r"""\([<>]=[^()";|]*\)"""
 
 RUN = re.compile(
     rf"(?P<run>{_SIMPLE}(?:\s*{_SIMPLE}){{0,999}})|(?:{TOKEN.pattern})", re.VERBOSE | re.ASCII
 )
-"""The same, but comparisons without inner forms, one behind the other, are one match: most of a
-long file are bounds `(<= X_0 0.5)`."""
+"""Token, or a run of consecutive comparisons without inner forms as one match. Most of a long file
+consists of bounds `(<= X_0 0.5)`."""
 
 SIMPLE = re.compile(_SIMPLE, re.ASCII)
-"""One of these."""
+"""One comparison of such a run."""
 
 BOUND = re.compile(
     r"""\(\s*(?P<operator><=|>=)\s+(?P<name>[XY]_\d+)\s+(?P<number>[^\s()";|]+)\s*\)""", re.ASCII
 )
-"""A comparison that is the bound of a variable."""
+"""A comparison that is a bound of a variable."""
 
 DEEPEST = 200
-"""How deep parentheses may nest; files in use have less than ten levels."""
+"""Nesting limit of parentheses; files in use have fewer than ten levels."""
 
 
 _BETWEEN_CHECKS = 1 << 12
-"""Tokens read between two looks at the clock: some hundredths of a second."""
+"""Number of tokens read between two checks of the deadline: some hundredths of a second."""
 
 
 def words(text: str) -> Iterator[re.Match]:
-    """Every token but the comments.
+    """Yield every token except the comments.
 
     Raises:
-        OutOfTime: The deadline passed on the way.
+        OutOfTime: The deadline passed.
     """
     for count, match in enumerate(TOKEN.finditer(text)):
         if count % _BETWEEN_CHECKS == 0:
@@ -56,16 +56,16 @@ def words(text: str) -> Iterator[re.Match]:
             yield match
 
 
-def words_and_bounds(text: str, taken: Callable[[re.Match], int]) -> Iterator[re.Match]:
-    """Every token but the comments, and those of bounds that are taken whole.
+def words_and_bounds(text: str, consume: Callable[[re.Match], int]) -> Iterator[re.Match]:
+    """Yield every token except comments, and except bounds that `consume` consumes as a run.
 
     Args:
-        text: Of the file.
-        taken: Called with a match of `RUN` that is a run of comparisons. Returns up to where it
-            takes them; the tokens of what is left follow one by one.
+        text: Text of the file.
+        consume: Called with a match of `RUN` that is a run of comparisons. Returns the end of the
+            part that it consumes; the remaining tokens follow one by one.
 
     Raises:
-        OutOfTime: The deadline passed on the way.
+        OutOfTime: The deadline passed.
     """
     for count, match in enumerate(RUN.finditer(text)):
         if match.lastgroup is None:
@@ -75,6 +75,6 @@ def words_and_bounds(text: str, taken: Callable[[re.Match], int]) -> Iterator[re
                 yield match
             continue
         check_deadline()
-        start = taken(match)
+        start = consume(match)
         if start < match.end():
             yield from TOKEN.finditer(text, start, match.end())

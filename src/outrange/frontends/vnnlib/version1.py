@@ -1,7 +1,7 @@
-"""VNN-LIB 1.0: commands of SMT-LIB on the variables `X_i` and `Y_j`.
+"""VNN-LIB 1.0: SMT-LIB commands on the variables `X_i` and `Y_j`.
 
-One pass over the tokens. A form is reduced when its parenthesis closes, so nothing recurs, and
-what is kept is the formula alone, never a list of tokens.
+The reader makes one pass over the tokens. It evaluates a form when its parenthesis closes, so it
+needs no recursion, and keeps the formula only, never a list of tokens.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from ...core import And, Atom, Specification, UnsupportedError
 from ...core.errors import ModelError
-from .conditions import Draft, joined, settled
+from .conditions import Draft, connect, push_negations
 from .errors import Fault, line_of, refusal
 from .forms import BINDING, BINDINGS, FormReader
 from .terms import CONSTANT
@@ -25,33 +25,34 @@ _IGNORED = frozenset("set-logic set-info set-option check-sat get-model exit".sp
 
 
 def read(text: str, name: str, file: str) -> Specification:
-    """The specification that `text` states.
+    """Parse the specification that `text` states.
 
     Args:
-        text: Of a file in version 1.0.
-        name: Of the specification.
-        file: Named in errors.
+        text: Text of a file in version 1.0.
+        name: Name of the specification.
+        file: File name for error messages.
 
     Raises:
-        ModelError: It is not well formed.
-        UnsupportedError: It uses a form that is not read.
+        ModelError: The text is malformed.
+        UnsupportedError: It uses an unsupported form.
     """
     reader = _Version1Reader(text, file)
     unsafe = reader.run()
     if reader.inputs != reader.assumed:
-        # An input declared after the first assertion moves the outputs to higher places.
+        # An input declared after the first assertion shifts the outputs to higher indices.
         reader = _Version1Reader(text, file, reader.inputs)
         unsafe = reader.run()
-    return Specification(name, reader.inputs, reader.outputs, settled(unsafe))
+    return Specification(name, reader.inputs, reader.outputs, push_negations(unsafe))
 
 
 class _Version1Reader:
-    """Reads one text once, the number of inputs being what is declared before an assertion.
+    """Reader of one text, in one pass.
 
     Args:
-        text: Of the file.
-        file: Its name.
-        assumed: The number of inputs, where it is known.
+        text: Text of the file.
+        file: File name for error messages.
+        assumed: The number of inputs, if known. By default it is the number declared before the
+            first assertion.
     """
 
     def __init__(self, text: str, file: str, assumed: int | None = None) -> None:
@@ -67,53 +68,53 @@ class _Version1Reader:
 
     @property
     def inputs(self) -> int:
-        """How many inputs are declared so far."""
+        """Number of inputs declared so far."""
         return len(self.indices["X"])
 
     @property
     def outputs(self) -> int:
-        """How many outputs are declared so far."""
+        """Number of outputs declared so far."""
         return len(self.indices["Y"])
 
     def run(self) -> Draft:
-        """The conjunction of all assertions."""
+        """Parse the text and return the conjunction of all assertions."""
         stack: list[list] = []
         opened: list[int] = []
         frame: list = []
         at = end = 0
 
-        def taken(match: re.Match) -> int:
-            return self._taken(match, frame, stack)
+        def consume(match: re.Match) -> int:
+            return self._consume_bounds(match, frame, stack)
 
         try:
-            for match in words_and_bounds(self.text, taken):
+            for match in words_and_bounds(self.text, consume):
                 word = match.group()
                 at, end = match.span()
                 if word == "(":
                     stack.append(frame)
                     opened.append(at)
-                    frame = self._opened(frame, stack)
+                    frame = self._open_frame(frame, stack)
                 elif word == ")":
                     if not stack:
                         raise Fault("this parenthesis closes none.")
                     at = opened.pop()
-                    value = self._closed(frame, stack, at)
+                    value = self._close_frame(frame, stack, at)
                     frame = stack.pop()
                     if stack:
                         frame.append(value)
                 elif stack:
                     frame.append(word)
                 else:
-                    raise Fault("a file is a list of forms in parentheses.")
+                    raise Fault("a file must be a list of forms in parentheses.")
             if stack:
                 at, end = opened[-1], len(self.text)
                 raise Fault("the file ends before this parenthesis is closed.")
         except Fault as fault:
-            raise self._refusal(at, fault, end) from None
-        return self._finished()
+            raise self._error(at, fault, end) from None
+        return self._finish()
 
-    def _taken(self, match: re.Match, frame: list, stack: list[list]) -> int:
-        """Append the bounds that a run of comparisons begins with; where the rest starts."""
+    def _consume_bounds(self, match: re.Match, frame: list, stack: list[list]) -> int:
+        """Append the bounds at the start of a run of comparisons; return where the rest starts."""
         start = match.start()
         if not (stack and frame) or len(stack) >= DEEPEST or self.forms.binds:
             return start
@@ -124,35 +125,35 @@ class _Version1Reader:
         if self.assumed is None:
             self._place()
         run = SIMPLE.findall(match.group())
-        known = self._bounds
+        atoms_by_text = self._bounds
         for text in run:
-            if text not in known and (parts := BOUND.fullmatch(text)):
+            if text not in atoms_by_text and (parts := BOUND.fullmatch(text)):
                 bound = self.forms.bound(*parts.group("operator", "name", "number"))
                 if bound is not None:
-                    known[text] = bound
-        found = [known.get(text) for text in run]
-        if None not in found:
-            frame += found
+                    atoms_by_text[text] = bound
+        atoms = [atoms_by_text.get(text) for text in run]
+        if None not in atoms:
+            frame += atoms
             return match.end()
-        count = found.index(None)
-        frame += found[:count]
-        places = (one.start() for one in SIMPLE.finditer(match.group()))
+        count = atoms.index(None)
+        frame += atoms[:count]
+        places = (comparison.start() for comparison in SIMPLE.finditer(match.group()))
         return start + next(islice(places, count, None))
 
-    def _opened(self, frame: list, stack: list[list]) -> list:
-        """The frame of a form that opens inside `frame`."""
+    def _open_frame(self, frame: list, stack: list[list]) -> list:
+        """Return the new frame of a form that opens inside `frame`."""
         if len(stack) > DEEPEST:
-            raise Fault(f"parentheses may nest {DEEPEST} deep at most.", UnsupportedError)
+            raise Fault(f"parentheses may nest at most {DEEPEST} deep.", UnsupportedError)
         if len(stack) == 1:
             return []
         if not frame:
-            raise Fault("a form starts with the name of an operator.")
+            raise Fault("a form must start with the name of an operator.")
         if frame[0] == "let" and len(frame) == 1:
             return [BINDINGS]
         return [BINDING] if frame[0] == BINDINGS else []
 
-    def _closed(self, frame: list, stack: list[list], at: int) -> Any:
-        """What the form `frame` means; `stack` holds the forms around it."""
+    def _close_frame(self, frame: list, stack: list[list], at: int) -> Any:
+        """Evaluate the form `frame`; `stack` holds the enclosing forms."""
         if len(stack) == 1:
             self._command(frame, at)
             return None
@@ -160,7 +161,7 @@ class _Version1Reader:
             return tuple(frame)
         if self.assumed is None:
             self._place()
-        return self.forms.reduced(frame)
+        return self.forms.reduce(frame)
 
     def _command(self, frame: list, at: int) -> None:
         command = frame[0] if frame else ""
@@ -171,7 +172,7 @@ class _Version1Reader:
         elif command in ("declare-const", "declare-fun"):
             self._declare(frame, at)
         elif command not in _IGNORED:
-            raise Fault(_unknown(command), UnsupportedError)
+            raise Fault(_unsupported_command(command), UnsupportedError)
         elif '"' in frame or "|" in frame:
             raise Fault("a string in this form does not end.")
 
@@ -179,57 +180,57 @@ class _Version1Reader:
         fun = frame[0] == "declare-fun"
         if len(frame) != 3 + fun or (fun and frame[2] != ()) or frame[-1] != "Real":
             raise Fault(
-                "a variable is declared as `(declare-const X_0 Real)` or "
+                "a variable must be declared as `(declare-const X_0 Real)` or "
                 "`(declare-fun X_0 () Real)`."
             )
         name = frame[1]
-        found = _VARIABLE.fullmatch(name) if isinstance(name, str) else None
-        if found is None:
-            raise Fault("variables are named `X_0`, `X_1`, ... and `Y_0`, `Y_1`, and so on.")
+        variable = _VARIABLE.fullmatch(name) if isinstance(name, str) else None
+        if variable is None:
+            raise Fault("variables must be named `X_0`, `X_1`, ... and `Y_0`, `Y_1`, and so on.")
         if name in self.declared:
-            raise Fault(f"`{name}` is declared already.")
+            raise Fault(f"`{name}` must be declared once; it is declared already.")
         self.declared[name] = at
-        letter, index = found[1], int(found[2])
+        letter, index = variable[1], int(variable[2])
         self.indices[letter].append(index)
         if self.assumed is None:
             return
         if letter == "Y":
             self.forms.places[name] = self.assumed + index
         else:
-            # In a first pass this place is provisional, and must not be one of an output.
+            # In a first pass this index is provisional, and must differ from those of outputs.
             self.forms.places[name] = index if self.final else CONSTANT - 1 - index
 
     def _place(self) -> None:
-        """Fix where the variables declared so far are in `[x, y]`."""
+        """Fix the indices in `[x, y]` of the variables declared so far."""
         self.assumed = self.inputs
         for name in self.declared:
             first = self.assumed if name[0] == "Y" else 0
             self.forms.places[name] = first + int(name[2:])
 
-    def _finished(self) -> Draft:
+    def _finish(self) -> Draft:
         end = len(self.text)
         for letter, what in (("X", "input"), ("Y", "output")):
             indices = self.indices[letter]
             if not indices:
-                raise self._refusal(end, Fault(f"no {what} `{letter}_0` is declared."))
+                raise self._error(end, Fault(f"no {what} `{letter}_0` is declared."))
             if max(indices) + 1 != len(indices):
-                known = set(indices)
-                gap = next(i for i in count() if i not in known)
+                declared = set(indices)
+                gap = next(i for i in count() if i not in declared)
                 last = f"{letter}_{max(indices)}"
                 fault = Fault(f"`{last}` is declared, but `{letter}_{gap}` is not.")
-                raise self._refusal(self.declared[last], fault)
+                raise self._error(self.declared[last], fault)
         if not self.assertions:
-            raise self._refusal(end, Fault("nothing is asserted; the file may be cut short."))
-        return joined(And, self.assertions)
+            raise self._error(end, Fault("nothing is asserted; the file may be truncated."))
+        return connect(And, self.assertions)
 
-    def _refusal(self, at: int, fault: Fault, end: int | None = None) -> ModelError:
+    def _error(self, at: int, fault: Fault, end: int | None = None) -> ModelError:
         shown = self.text[at : at + 100 if end is None else min(end, at + 100)]
         line = line_of(self.text, at)
         return refusal(self.file, line, str(fault), shown or "the end of the file", fault.kind)
 
 
-def _unknown(command: Any) -> str:
+def _unsupported_command(command: Any) -> str:
     if command == "declare-network":
-        return "a file of version 2.0 starts with `(vnnlib-version <2.0>)`."
+        return "a file of version 2.0 must start with `(vnnlib-version <2.0>)`."
     named = command if isinstance(command, str) else "( ... )"
-    return f"`{named}` is no command that is read; commands are `declare-const` and `assert`."
+    return f"`{named}` is not a supported command; use `declare-const` and `assert`."

@@ -1,4 +1,4 @@
-"""VNN-LIB 2.0, parsed and type-checked by the package `vnnlib`; linear conditions."""
+"""VNN-LIB 2.0 with linear conditions, parsed and type-checked by the package `vnnlib`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ...core import (
     UnsupportedError,
     pip_install,
 )
-from .conditions import compared, differ, joined
+from .conditions import compare_neighbors, connect, not_equal
 from .elements import (
     FLOAT32,
     REAL,
@@ -36,12 +36,12 @@ from .tokens import DEEPEST, words
 
 
 LARGEST_SECOND = 2**26
-"""Characters; the package needs some fifty bytes of memory for each."""
+"""Length limit in characters; the package needs some fifty bytes of memory for each."""
 
 _MOST_ENTRIES = 2**31
 
 _LONG = re.compile(r"(?<![0-9.])[0-9]{19}(?![0-9]*\.)")
-"""Nineteen digits that belong to no decimal fraction."""
+"""Nineteen digits that are not part of a decimal fraction."""
 
 _COMPARISONS = {
     "LessEqual": "<=", "LessThan": "<", "GreaterEqual": ">=", "GreaterThan": ">", "Equal": "=",
@@ -49,23 +49,23 @@ _COMPARISONS = {
 
 
 def read(text: str, name: str, file: str) -> Specification:
-    """The specification that `text` states.
+    """Parse the specification that `text` states.
 
-    Several inputs (or outputs) follow each other in the order of their declarations, and those of
-    several networks in the order of the networks.
+    Multiple inputs (or outputs) are concatenated in the order of their declarations, and those of
+    multiple networks in the order of the networks.
 
     Args:
-        text: Of a file in version 2.0.
-        name: Of the specification.
-        file: Named in errors.
+        text: Text of a file in version 2.0.
+        name: Name of the specification.
+        file: File name for error messages.
 
     Raises:
         InputError: The package `vnnlib` is not installed.
-        ModelError: It is not well formed.
-        UnsupportedError: It has hidden values, element types that are not read, products.
+        ModelError: The text is malformed.
+        UnsupportedError: It has hidden values, unsupported element types, or products of variables.
     """
     _check(text, file)
-    query = _parsed(text, file)
+    query = _parse(text, file)
     reader = _Version2Reader(written_types(text))
     try:
         inputs, outputs = reader.declare(query.networks)
@@ -78,7 +78,7 @@ def read(text: str, name: str, file: str) -> Specification:
         name,
         inputs,
         outputs,
-        joined(And, parts),
+        connect(And, parts),
         shapes=reader.shapes,
         elements=reader.elements,
         networks=tuple(reader.networks),
@@ -86,10 +86,10 @@ def read(text: str, name: str, file: str) -> Specification:
 
 
 class _Version2Reader:
-    """Turns the package's tree into a formula; `line` is the last one seen.
+    """Translator of the package's syntax tree to a formula; `line` is the line reached so far.
 
     Args:
-        types: The name of every tensor to its element type, as the file writes it.
+        types: The name of every tensor to its element type, as spelled in the file.
     """
 
     def __init__(self, types: Mapping[str, str]) -> None:
@@ -107,18 +107,18 @@ class _Version2Reader:
     def shapes(self) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
         """The shapes of all inputs, and of all outputs."""
         return (
-            tuple(one.shape for network in self.networks for one in network.inputs),
-            tuple(one.shape for network in self.networks for one in network.outputs),
+            tuple(tensor.shape for network in self.networks for tensor in network.inputs),
+            tuple(tensor.shape for network in self.networks for tensor in network.outputs),
         )
 
     def declare(self, networks: Sequence[Any]) -> tuple[int, int]:
-        """Numbers of flat inputs and outputs of all networks together."""
+        """Enter the declarations; return the total numbers of flat inputs and outputs."""
         self.elements = element_type(self._types.items())
         for network in networks:
             if network.hidden:
-                raise Fault("values inside the network are not read.", UnsupportedError)
-            if any(one.name == network.name for one in self.networks):
-                raise Fault(f"`{network.name}` is the name of two networks.")
+                raise Fault("values inside the network are not supported.", UnsupportedError)
+            if any(other.name == network.name for other in self.networks):
+                raise Fault(f"`{network.name}` must not be the name of two networks.")
             declared = DeclaredNetwork(
                 network.name,
                 self._tensors(network.inputs),
@@ -131,63 +131,68 @@ class _Version2Reader:
         total = 0
         ends = []
         for role in ("inputs", "outputs"):
-            for one in (one for network in self.networks for one in getattr(network, role)):
-                self._places[one.name] = (total, one.shape)
-                total += math.prod(one.shape)
+            for tensor in (t for network in self.networks for t in getattr(network, role)):
+                self._places[tensor.name] = (total, tensor.shape)
+                total += math.prod(tensor.shape)
             ends.append(total)
         if total > _MOST_ENTRIES:
-            raise Fault(f"a network may have {_MOST_ENTRIES} inputs and outputs at most.")
+            raise Fault(f"a network may have at most {_MOST_ENTRIES} inputs and outputs.")
         return ends[0], total - ends[0]
 
     def _tensors(self, group: Sequence[Any]) -> tuple[DeclaredTensor, ...]:
-        if len(group) > 1 and any(one.onnx_name for one in group):
+        if len(group) > 1 and any(tensor.onnx_name for tensor in group):
             raise Fault(
-                "several inputs or outputs are told apart by their order only, not by names "
+                "multiple inputs or outputs are identified by their order only, not by names "
                 "in the ONNX file.",
                 UnsupportedError,
             )
         return tuple(
-            DeclaredTensor(one.name, self._types.get(one.name, REAL), tuple(map(int, one.shape)))
-            for one in group
+            DeclaredTensor(t.name, self._types.get(t.name, REAL), tuple(map(int, t.shape)))
+            for t in group
         )
 
     def _check_equivalence(self, network: DeclaredNetwork) -> None:
-        """What `equal-to` and `isomorphic-to` ask of two declarations."""
+        """Check the rules of `equal-to` and `isomorphic-to` for two declarations."""
         other = network.equal_to or network.isomorphic_to
         if not other:
             return
-        known = next((one for one in self.networks if one.name == other), None)
-        if known is None:
+        reference = next((n for n in self.networks if n.name == other), None)
+        if reference is None:
             raise Fault(
-                f"`{other}`, which `{network.name}` is compared with, is not declared above."
+                f"`{other}`, which `{network.name}` is declared equivalent to, must be declared "
+                "above."
             )
-        if (network.equal_to and network.isomorphic_to) or known.equal_to or known.isomorphic_to:
+        if (
+            (network.equal_to and network.isomorphic_to)
+            or reference.equal_to
+            or reference.isomorphic_to
+        ):
             raise Fault(
-                "a network is equal or isomorphic to one other, which itself is to none; name "
+                "a network may be equal or isomorphic to one other, which itself is to none; name "
                 f"the first of them in `{network.name}`."
             )
         for role in ("inputs", "outputs"):
-            ours, theirs = ([one.shape for one in getattr(n, role)] for n in (network, known))
+            ours, theirs = ([t.shape for t in getattr(n, role)] for n in (network, reference))
             if ours != theirs:
                 raise Fault(
-                    f"`{network.name}` and `{other}` have {role} of the same shapes, in the same "
-                    "order."
+                    f"`{network.name}` and `{other}` must have {role} of the same shapes, in the "
+                    "same order."
                 )
 
     def condition(self, node: Any) -> Formula:
-        """The formula of a Boolean node."""
+        """Translate a Boolean node to a formula."""
         kind = type(node).__name__
         if kind in ("And", "Or"):
             parts = [self.condition(part) for part in node.args]
-            return joined(And if kind == "And" else Or, parts)
+            return connect(And if kind == "And" else Or, parts)
         if kind in _COMPARISONS:
-            return compared(_COMPARISONS[kind], [self.term(node.lhs), self.term(node.rhs)])
+            return compare_neighbors(_COMPARISONS[kind], [self.term(node.lhs), self.term(node.rhs)])
         if kind == "NotEqual":
-            return differ(self.term(node.lhs), self.term(node.rhs))
-        raise Fault(f"the condition `{kind}` is not read.", UnsupportedError)
+            return not_equal(self.term(node.lhs), self.term(node.rhs))
+        raise Fault(f"the condition `{kind}` is not supported.", UnsupportedError)
 
     def term(self, node: Any) -> Term:
-        """The linear term of an arithmetic node."""
+        """Translate an arithmetic node to a linear term."""
         kind = type(node).__name__
         if kind == "Var":
             self.line = node.line
@@ -208,7 +213,7 @@ class _Version2Reader:
             if self._is_float32:
                 check_exact(kind, parts)
             return plus(parts, [1] * len(parts)) if kind == "Plus" else times(parts)
-        raise Fault(f"the term `{kind}` is not read.", UnsupportedError)
+        raise Fault(f"the term `{kind}` is not supported.", UnsupportedError)
 
     def _place(self, name: str, indices: list[int]) -> int:
         start, shape = self._places[name]
@@ -221,10 +226,10 @@ class _Version2Reader:
 
 
 def _check(text: str, file: str) -> None:
-    """Refuses what ends the package's process, or memory, instead of being refused by it."""
+    """Reject texts that would crash the package's process or exhaust memory."""
     if len(text) > LARGEST_SECOND:
         raise ModelError(
-            f"`{file}`: a file of version 2.0 may hold {LARGEST_SECOND} characters at most. "
+            f"`{file}`: a file of version 2.0 may have at most {LARGEST_SECOND} characters. "
             f"Received: {len(text)}."
         )
     depth = 0
@@ -233,23 +238,23 @@ def _check(text: str, file: str) -> None:
         depth += (word == "(") - (word == ")")
         rule = ""
         if depth > DEEPEST:
-            rule = f"parentheses may nest {DEEPEST} deep at most."
+            rule = f"parentheses may nest at most {DEEPEST} deep."
         elif len(word) > 18 and _LONG.search(word):
-            rule = "whole numbers may have 18 digits at most."
+            rule = "integers may have at most 18 digits."
         elif len(word) > 300 and word[0] in "-0123456789":
-            rule = "a number may have 300 characters at most."
+            rule = "a number may have at most 300 characters."
         if rule:
             line = line_of(text, match.start())
             raise refusal(file, line, rule, word, UnsupportedError)
 
 
 def _declaration(text: str) -> int:
-    """The line on which the last network is declared."""
+    """Return the line on which the last network is declared."""
     places = [match.start() for match in words(text) if match.group() == "declare-network"]
     return line_of(text, places[-1])
 
 
-def _parsed(text: str, file: str) -> Any:
+def _parse(text: str, file: str) -> Any:
     try:
         package = import_module("vnnlib")
         parse, failure = package.parse_query_string, package.VNNLibException
@@ -271,15 +276,15 @@ def _parsed(text: str, file: str) -> Any:
 
 
 def _reason(message: str) -> tuple[int | None, str, str]:
-    """Line, rule and symbol of the package's own error, which is JSON or one sentence."""
+    """Extract line, rule and symbol from the package's own error, which is JSON or a sentence."""
     try:
         first = json.loads(message)["errors"][0]
         rule = f"{first['message']}: {first['hint']}".rstrip(".")
         return int(first["line"]), f"{rule}.", str(first["offendingSymbol"])
     except (ValueError, KeyError, IndexError, TypeError):
-        found = re.search(r"at line (\d+), column \d+: '?(.*?)'?$", message, re.DOTALL)
-        if found is None:
+        match = re.search(r"at line (\d+), column \d+: '?(.*?)'?$", message, re.DOTALL)
+        if match is None:
             return None, "not well formed.", message
-        symbol = found[2] or "the end of the file"
+        symbol = match[2] or "the end of the file"
         hint = " (numbers have no exponent in version 2.0)" if re.match("[eE]", symbol) else ""
-        return int(found[1]), f"not well formed{hint}.", symbol
+        return int(match[1]), f"not well formed{hint}.", symbol

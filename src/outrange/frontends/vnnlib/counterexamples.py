@@ -1,4 +1,4 @@
-"""Counterexamples in the format of the competition (VNN-COMP), written and read."""
+"""Counterexamples in the format of the competition VNN-COMP: writer and reader."""
 
 import re
 
@@ -14,20 +14,20 @@ _PAIR = re.compile(r"\(\s*([XY])_(\d{1,18})\s+([^\s()]+)\s*\)", re.ASCII)
 
 
 def write_counterexample(x: ArrayLike, y: ArrayLike) -> str:
-    """The block of values that follows the line `sat` in a result file.
+    """Format the block of values that follows the line `sat` in a result file.
 
-    One line a value, `(X_i value)` for the inputs and then `(Y_j value)` for the outputs, all in
-    one pair of parentheses. Every value is written so that reading it gives the same double.
+    One line per value, `(X_i value)` for the inputs and then `(Y_j value)` for the outputs, all in
+    one pair of parentheses. Reading a written value gives the same double.
 
     Args:
-        x: `(inputs,)` or any shape of that many entries, flattened in row-major order.
-        y: `(outputs,)`, likewise.
+        x: `(inputs,)` or any shape with that many entries, flattened in row-major order.
+        y: `(outputs,)` or any shape, likewise.
 
     Returns:
-        The block, without a newline at its end.
+        The block, without a final newline.
 
     Raises:
-        InputError: An entry is not a finite number, or there are none.
+        InputError: An entry is not a finite number, or an array is empty.
 
     Example:
         >>> print(write_counterexample([0.5, -1], [1e-9]))
@@ -42,7 +42,7 @@ def write_counterexample(x: ArrayLike, y: ArrayLike) -> str:
 
 
 def read_counterexample(text: str) -> tuple[np.ndarray, np.ndarray]:
-    r"""What `write_counterexample` was given; a line `sat` in front is allowed.
+    r"""Parse the block that `write_counterexample` writes; a leading line `sat` is allowed.
 
     Args:
         text: The block, as this library or another tool wrote it.
@@ -62,24 +62,24 @@ def read_counterexample(text: str) -> tuple[np.ndarray, np.ndarray]:
     foreign = _PAIR.sub("", block[1:-1]).strip() if enclosed else block
     if foreign or not enclosed:
         raise ModelError(
-            "A counterexample is written `((X_0 0.5) ... (Y_0 1.0) ...)`. "
+            "A counterexample must have the form `((X_0 0.5) ... (Y_0 1.0) ...)`. "
             f"Received: `{foreign[:60]}`."
         )
-    found: dict[str, list[float]] = {"X": [], "Y": []}
-    for letter, index, value in _PAIR.findall(block[1:-1]):
-        if int(index) != len(found[letter]):
+    values: dict[str, list[float]] = {"X": [], "Y": []}
+    for letter, index, literal_text in _PAIR.findall(block[1:-1]):
+        if int(index) != len(values[letter]):
             raise ModelError(
-                "The values of a counterexample are numbered 0, 1, 2, ... in order. "
-                f"Received: `{letter}_{index}` after {len(found[letter])} values."
+                "The values of a counterexample must be numbered 0, 1, 2, ... in order. "
+                f"Received: `{letter}_{index}` after {len(values[letter])} values."
             )
         try:
-            literal(value)
+            literal(literal_text)
         except Fault as fault:
             raise ModelError(
-                f"A counterexample holds what is no value: {fault} Received: `{value[:60]}`."
+                f"A counterexample must contain numbers: {fault} Received: `{literal_text[:60]}`."
             ) from None
-        found[letter].append(float(value))
-    return np.array(found["X"]), np.array(found["Y"])
+        values[letter].append(float(literal_text))
+    return np.array(values["X"]), np.array(values["Y"])
 
 
 def _flat(name: str, values: ArrayLike) -> list[float]:
@@ -89,7 +89,7 @@ def _flat(name: str, values: ArrayLike) -> list[float]:
         flat = np.array([np.nan])
     if not flat.size or not np.isfinite(flat).all():
         raise InputError(
-            f"`{name}` of a counterexample needs finite numbers, one or more. "
+            f"`{name}` of a counterexample must have one or more finite numbers. "
             f"Received: {str(values)[:60]}."
         )
     return flat.tolist()
