@@ -162,7 +162,7 @@ def test_a_time_limit_says_how_far_it_came():
 
 CALLS = {
     "a plant that returns too much": (
-        {"plant": lambda x, u: [x[0], x[1], u[0]]}, "The plant returns 2 numbers"),
+        {"plant": lambda x, u: [x[0], x[1], u[0]]}, "The plant must return 2 numbers"),
     "a plant that decides by itself": (
         {"plant": lambda x, u: [x[0] if x[0] > 0 else u[0], x[1]]}, "np.where"),
     "a plant of more states than there are": (
@@ -173,8 +173,8 @@ CALLS = {
         {"plant": lambda x, u: [math.sin(x[0]), x[1]]}, "np.sin"),
     "a plant without the control": ({"plant": lambda x: x}, "A plant is a function of `(x, u)`"),
     "a formula with a name that nothing has": (
-        {"plant": ["x1 + y", "x2"]}, "A formula is about x1, x2, u1"),
-    "a formula that is code": ({"plant": ["x1.real", "x2"]}, "one formula a state"),
+        {"plant": ["x1 + y", "x2"]}, "A formula may use x1, x2, u1"),
+    "a formula that is code": ({"plant": ["x1.real", "x2"]}, "one formula per state"),
     "no period": ({"dt": 0.0}, "a positive finite number"),
     "no steps": ({"steps": 0}, "a whole number from 1"),
     "a set without an end": ({"initial": ([0, 0], [1, np.inf])}, "finite `hi`"),
@@ -185,7 +185,7 @@ CALLS = {
     "a disturbance that the plant does not read": (
         {"disturbance": (0, 1), "varying": True}, "reaches a plant through its argument `w`"),
     "a plant that reads what nobody gives": (
-        {"plant": lambda x, u, p: x * p[0]}, "`parameters=` says what it may be"),
+        {"plant": lambda x, u, p: x * p[0]}, "`parameters=` must give its range"),
     "a specification beyond the end": (
         {"spec": (x[0] <= 1).at(9)}, "about step 9"),
     "a state that there is not": (
@@ -193,12 +193,12 @@ CALLS = {
     "the output of a model": (
         {"spec": outrange.y[0] <= 1}, "about its states `x` and its controls `u`"),
     "an observation of another size": (
-        {"controller": "model", "observe": lambda x: [x[0]]}, "`observe` returns 2 numbers"),
+        {"controller": "model", "observe": lambda x: [x[0]]}, "`observe` must return 2 numbers"),
     "a logarithm of negative numbers": (
         {"plant": lambda x, u: [np.log(x[0] - 1), x[1]]}, "at step 0, where it is not defined"),
     "modes without a mode": ({"controller": {0: gain, 1: gain}}, "`mode=` says which state"),
     "a linear plant that does not fit": (
-        {"plant": linear_plant([[1, 0], [0, 1]], [[1, 0], [0, 1]])}, "a column of `B` a control"),
+        {"plant": linear_plant([[1, 0], [0, 1]], [[1, 0], [0, 1]])}, "column of `B` per control"),
 }  # fmt: skip
 
 

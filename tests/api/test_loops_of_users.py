@@ -150,10 +150,14 @@ def test_a_late_control_that_breaks_it_is_run():
         ({"delay": -1}, InputError, "whole number|how many steps"),
         ({"delay": 0.5}, InputError, "part of a period"),
         ({"delay": (1, [0.0, 1.0])}, InputError, "one for each of 1"),
-        ({"memory": lambda x, y: [1, 2, 3]}, InputError, "last of the states"),
+        ({"memory": lambda x, y: [1, 2, 3]}, InputError, "the last states"),
         ({"observe": lambda a, b, c: a}, InputError, "`t`, `x`"),
         ({"plant": lambda x, u: [np.array([1.0, 2.0])[x[0]]]}, InputError, "np.choose"),
-        ({"plant": lambda x, u: [np.interp(x[0], [0, 0], [0, 1])]}, UnsupportedError, "that rise"),
+        (
+            {"plant": lambda x, u: [np.interp(x[0], [0, 0], [0, 1])]},
+            UnsupportedError,
+            "increasing",
+        ),
     ],
 )
 def test_wrong_calls_are_answered_by_a_sentence(more, error, words):

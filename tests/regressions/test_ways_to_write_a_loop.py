@@ -117,7 +117,7 @@ def test_functions_of_scipy(name):
 
 def test_a_function_of_scipy_that_is_not_described():
     special = pytest.importorskip("scipy.special")
-    with pytest.raises(UnsupportedError, match="`gammaln` is not described yet: write it with"):
+    with pytest.raises(UnsupportedError, match="`gammaln` is not supported yet: write it with"):
         asked(lambda x, u: [special.gammaln(x[0]) + u[0]])
 
 

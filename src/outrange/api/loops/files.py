@@ -281,7 +281,7 @@ def _condition(
     keys: Mapping[str, Any], key: str, states: Sequence[str], controls: Sequence[str]
 ) -> Condition | None:
     """Return the condition that every formula of a key is at most 0; None without formulas."""
-    from ...frontends.functions.formulas import evaluated
+    from ...frontends.functions.formulas import evaluate
 
     names = [*states, *controls]
     scope = {name: x[name] for name in states} | {name: u[name] for name in controls}
@@ -289,7 +289,7 @@ def _condition(
     for text in _texts(keys, key):
         tree = _parse_formula(text, names, key)
         try:
-            parts.append(evaluated(tree, scope) <= 0)
+            parts.append(evaluate(tree, scope) <= 0)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise InputError(
                 f"{RULE}: each formula of `{key}` is a number, of the states and controls. "

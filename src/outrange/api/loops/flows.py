@@ -70,7 +70,7 @@ def flow_system(
             "several values is a disturbance between the least and the largest, `disturbance=`. "
             f"Received: `choice=` with dt={float(dt):g}."
         )
-    if parts.modes and parts.mode < len(parts.states) - parts.kept:
+    if parts.modes and parts.mode < len(parts.states) - parts.memory_size:
         raise UnsupportedError(
             "In continuous time the mode changes at instants, and stays the same in between: it is "
             "one of the last states, and `memory=` says what it is next, "
@@ -83,8 +83,8 @@ def flow_system(
         fixed = Box(*(
             np.concatenate([getattr(fixed, end), getattr(noise, end)]) for end in ("lo", "hi")
         ))  # fmt: skip
-    names = parts.controls or tuple(f"u{i + 1}" for i in range(parts.pushed))
-    late = np.array(parts.hidden)
+    names = parts.controls or tuple(f"u{i + 1}" for i in range(parts.control_count))
+    late = np.array(parts.pending)
     fixed = Box(np.concatenate([fixed.lo, late]), np.concatenate([fixed.hi, late]))
     name = ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks))
     return FlowSystem(

@@ -56,7 +56,7 @@ def read_loop(
     """
     from ...frontends.functions.arguments import check_order
     from ...frontends.functions.parts import StepParts
-    from ...frontends.functions.step import completed
+    from ...frontends.functions.step import with_counts
     from ...questions.common.stamp import input_domain
     from ...questions.inputs.sets.regions import regions
 
@@ -92,7 +92,7 @@ def read_loop(
         controllers, plant, observe, actuate, names, sizes, choices, tuple(controls or ()),
         values_of, held, memory, late, idle,
     )  # fmt: skip
-    parts = completed(said)
+    parts = with_counts(said)
     slots = [Slot(name, (), column_of="x") for name in names]
     whole = slots if states is not None else [Slot("x", (size,))]
     found = regions(whole, initial, written_condition(where))
@@ -117,7 +117,7 @@ def _stepped(
     from ...frontends.functions.step import step_graphs
     from ...reach.system import LoopSystem
 
-    (noise, fixed), (varying, steps), hidden = boxes, times, parts.hidden
+    (noise, fixed), (varying, steps), hidden = boxes, times, parts.pending
     size = len(parts.states) + len(hidden)
     timed = parts.uses_time or parts.uses_clock
     graphs = [step_graphs(parts, t) for t in range(steps if timed else 1)]
@@ -186,12 +186,12 @@ def _seen(observe: Callable | None, size: int) -> int:
     """How many numbers a controller sees that is a function and does not say so itself."""
     if observe is None:
         return size
-    from ...frontends.functions.actuation import asked_of
-    from ...frontends.functions.arguments import OBSERVED
+    from ...frontends.functions.actuation import trace_callback
+    from ...frontends.functions.arguments import OBSERVE_ARGUMENTS
 
     b = Builder([Slot("x", (size,))], source="observe")
     (x,) = b.input_values()
-    return asked_of(b, observe, OBSERVED, {"x": x, "t": 0.0}, None, "`observe`").size
+    return trace_callback(b, observe, OBSERVE_ARGUMENTS, {"x": x, "t": 0.0}, None, "`observe`").size
 
 
 def _function_graph(controller: Callable, size: int) -> Any:

@@ -1,4 +1,4 @@
-"""Plain functions of arrays as graphs: what NumPy, a framework or a formula in text computes."""
+"""Functions of arrays (NumPy, a framework, or formulas in text) as graphs."""
 
 from .formulas import formulas as formulas
 from .linear import LinearPlant as LinearPlant, linear_plant as linear_plant

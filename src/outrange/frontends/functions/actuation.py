@@ -1,4 +1,4 @@
-"""From what a controller returns to what reaches the plant, and to what is remembered."""
+"""The path from a controller's output to the control at the plant, and to the memory."""
 
 from __future__ import annotations
 
@@ -6,71 +6,69 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...graph import Builder, Operand, Value
-from .arguments import REMEMBERED, taken
+from .arguments import MEMORY_ARGUMENTS, accepted_arguments
 from .parts import StepParts
 from .plants import part_of, vector
 from .trace import trace
 
 
-def delivered(
+def apply_delay(
     b: Builder, parts: StepParts, whole: Value, raw: Value
 ) -> tuple[Value, list[Operand]]:
-    """The control that reaches the plant, and those that are under way after it.
+    """Return the control that reaches the plant, and the controls that are pending after it.
 
     Args:
-        b: The builder.
-        parts: What the loop is made of.
-        whole: The state, and at its end the controls under way, the oldest first.
-        raw: What the controller returns.
+        parts: Parts of the loop.
+        whole: The state, followed by the pending controls, oldest first.
     """
-    u = actuated(b, parts, raw)
+    u = apply_actuation(b, parts, raw)
     if not parts.delay:
         return u, []
-    first, m = whole.size - len(parts.hidden), u.size
+    first, m = whole.size - len(parts.pending), u.size
     now = b.reshape(u, (1, m))
-    late = part_of(b, whole, first + m, whole.size)
-    return part_of(b, whole, first, first + m), [late, now] if late.size else [now]
+    later = part_of(b, whole, first + m, whole.size)
+    return part_of(b, whole, first, first + m), [later, now] if later.size else [now]
 
 
-def remembered(
+def next_memory(
     b: Builder, parts: StepParts, x: Value, raw: Value, t: float | Value | None, size: int | None
 ) -> Value:
-    """What the last states are next."""
+    """Compute the next values of the memory states, which are the last states."""
     assert parts.memory is not None
-    given = {"x": x, "y": raw, "t": t}
-    return asked_of(b, parts.memory, REMEMBERED, given, size, "`memory`")
+    arguments = {"x": x, "y": raw, "t": t}
+    return trace_callback(b, parts.memory, MEMORY_ARGUMENTS, arguments, size, "`memory`")
 
 
-def asked_of(
+def trace_callback(
     b: Builder,
     function: Callable,
     words: tuple[str, ...],
-    given: Mapping[str, Value | float | None],
+    arguments: Mapping[str, Value | float | None],
     size: int | None,
     what: str,
 ) -> Value:
-    """What a function of some of the words returns."""
-    names = taken(function, words, what)
+    """Trace a function that takes some of the arguments `words`."""
+    names = accepted_arguments(function, words, what)
     values: dict[str, Value] = {}
     for k in names:
-        value = given[k]
+        value = arguments[k]
         if isinstance(value, Value):
             values[k] = value
     vectors = [b.reshape(v, () if k == "t" else (v.size,)) for k, v in values.items()]
 
     def run(*arrays: Any) -> Any:
-        found = {**given, **dict(zip(values, arrays, strict=True))}
-        return function(*(found[k] for k in names))
+        bindings = {**arguments, **dict(zip(values, arrays, strict=True))}
+        return function(*(bindings[k] for k in names))
 
     run.__wrapped__ = function  # pyright: ignore[reportFunctionMemberAccess]
     nouns = {"x": "state", "y": "output of the controller"}
     return trace(b, run, vectors, size, what, [nouns.get(k, "") for k in values])
 
 
-def actuated(b: Builder, parts: StepParts, raw: Value) -> Value:
-    """The control, of what the controller returns."""
+def apply_actuation(b: Builder, parts: StepParts, raw: Value) -> Value:
+    """Compute the control from the controller's output."""
     if parts.actuate is None:
         return raw
     b.source = "actuate"
-    given = ["output of the controller"]
-    return trace(b, parts.actuate, [vector(b, raw)], None, "`actuate`", given)
+    nouns = ["output of the controller"]
+    return trace(b, parts.actuate, [vector(b, raw)], None, "`actuate`", nouns)

@@ -1,4 +1,4 @@
-"""What a plant takes: state, control, time, disturbance, parameters, choice."""
+"""Arguments of plants and callbacks: state, control, time, disturbance, parameters, choice."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from ...core import InputError
 from .linear import LinearPlant
 
 
-WORDS = ("t", "x", "u", "w", "p", "c")
-"""What a plant may take, by name: the step, state, control, disturbance, parameters, choice."""
+PLANT_ARGUMENTS = ("t", "x", "u", "w", "p", "c")
+"""Argument names of a plant: the step, state, control, disturbance, parameters, choice."""
 
 
-PLACED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-"""Kinds of parameters that may be passed by position."""
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+"""Kinds of parameters that can be passed by position."""
 
-OBSERVED, REMEMBERED = ("t", "x"), ("t", "x", "y")
-"""What `observe` and `memory` may take: the time, the state, what the controller returns."""
+OBSERVE_ARGUMENTS, MEMORY_ARGUMENTS = ("t", "x"), ("t", "x", "y")
+"""Argument names of `observe` and `memory`: the time, the state, the controller's output."""
 
 
-def taken(function: Any, words: Sequence[str], what: str) -> tuple[str, ...]:
-    """What a function takes, in order: some words by name, or the last ones by their number.
+def accepted_arguments(function: Any, words: Sequence[str], what: str) -> tuple[str, ...]:
+    """Return the arguments that a function takes, in order.
+
+    They are some of `words` by name, or else the last ones, as many as the function has.
 
     Raises:
-        InputError: It takes more than that.
+        InputError: The function takes more arguments.
     """
     try:
         parameters = list(inspect.signature(function).parameters.values())
@@ -38,8 +40,9 @@ def taken(function: Any, words: Sequence[str], what: str) -> tuple[str, ...]:
     wide = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if wide or not 1 <= len(names) <= len(words):
         raise InputError(
-            f"{what} is a function of {', '.join(f'`{w}`' for w in words)}, or of some of these by "
-            f"their names. Received: a function of {', '.join(map(str, parameters)) or 'nothing'}."
+            f"{what} must be a function of {', '.join(f'`{w}`' for w in words)}, or of some of "
+            "these by name. "
+            f"Received: a function of {', '.join(map(str, parameters)) or 'nothing'}."
         )
     return tuple(words[-len(names) :])
 
@@ -51,24 +54,24 @@ def check_order(controller: Any, plant: Any) -> None:
         InputError: The controller is a list of formulas, a linear plant, or a function that must
             be called with more than one argument.
     """
-    needed = []
+    required = []
     if isinstance(controller, types.FunctionType | types.MethodType):
         parameters = inspect.signature(controller).parameters.values()
-        needed = [p.name for p in parameters if p.default is p.empty and p.kind in PLACED]
-    if len(needed) > 1 or isinstance(controller, list | tuple | LinearPlant):
-        received = f"function of {', '.join(needed)}" if needed else type(controller).__name__
+        required = [p.name for p in parameters if p.default is p.empty and p.kind in POSITIONAL]
+    if len(required) > 1 or isinstance(controller, list | tuple | LinearPlant):
+        received = f"function of {', '.join(required)}" if required else type(controller).__name__
         raise InputError(
-            "The controller, a model or a function of what it observes, comes before the plant: "
+            "The controller, a model or a function of its observation, comes before the plant: "
             "`closed_loop(controller, plant, initial, ...)`. "
             f"Received: a {received} as controller, a {type(plant).__name__} as plant."
         )
 
 
-def called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
-    """What a plant takes, in order.
+def plant_arguments(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the arguments that a plant takes, in order.
 
     Raises:
-        InputError: It is no function, or takes something else.
+        InputError: The plant is not a function, or takes other arguments.
     """
     rule = (
         "A plant is a function of `(x, u)` or `(t, x, u, w)`, or of any of t (the step), x, u, w "
@@ -80,7 +83,7 @@ def called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
         check_used(names, sizes)
         if plant.E is not None and plant.E.shape[1] != sizes["w"]:
             raise InputError(
-                "A linear plant has a column of `E` a disturbance. "
+                "A linear plant must have one column of `E` per disturbance. "
                 f"Received: {plant.E.shape[1]} columns, {sizes['w']} disturbances."
             )
         return tuple(names)
@@ -88,15 +91,17 @@ def called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
         parameters = list(inspect.signature(plant).parameters.values())
     except (TypeError, ValueError):
         raise InputError(f"{rule}. Received: {type(plant).__name__}.") from None
-    names = [p.name for p in parameters if p.default is p.empty or p.name in WORDS]
-    if any(p.kind not in PLACED for p in parameters):
+    names = [p.name for p in parameters if p.default is p.empty or p.name in PLANT_ARGUMENTS]
+    if any(p.kind not in POSITIONAL for p in parameters):
         raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
-    if not set(names) <= set(WORDS):
-        places = {2: ["x", "u"], 3: ["t", "x", "u"], 4: ["t", "x", "u", "w"]}.get(len(names), [])
-        moved = any(a in WORDS and a != b for a, b in zip(names, places, strict=False))
-        if moved or not places:
+    if not set(names) <= set(PLANT_ARGUMENTS):
+        standard = {2: ["x", "u"], 3: ["t", "x", "u"], 4: ["t", "x", "u", "w"]}.get(len(names), [])
+        misplaced = any(
+            a in PLANT_ARGUMENTS and a != b for a, b in zip(names, standard, strict=False)
+        )
+        if misplaced or not standard:
             raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
-        names = places
+        names = standard
     if not {"x", "u"} <= set(names):
         raise InputError(f"{rule}. Received: a function of {', '.join(map(str, parameters))}.")
     check_used(names, sizes)
@@ -104,16 +109,16 @@ def called_with(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def check_used(names: Sequence[str], sizes: Mapping[str, int]) -> None:
-    """Refuse a plant that takes what is not given, or does not take what is.
+    """Reject a plant whose signature has a missing or an unused argument.
 
     Raises:
-        InputError: It would be left out of the proof in silence.
+        InputError: An argument has no values, or values that the proof would silently ignore.
     """
     missing = [k for k in names if k in "wpc" and not sizes[k]]
     if missing:
         named = {"w": "disturbance=", "p": "parameters=", "c": "choice="}[missing[0]]
         raise InputError(
-            f"The plant takes `{missing[0]}`, so `{named}` says what it may be. "
+            f"The plant takes `{missing[0]}`, so `{named}` must give its range. "
             "Received: a loop without it."
         )
     unused = [k for k in "wpc" if sizes[k] and k not in names]

@@ -1,4 +1,4 @@
-"""What NumPy's functions compute, as operations of the builder: one rule a name."""
+"""Rules of NumPy's functions, as operations of the builder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...graph import Builder, Operand, Value
 from ...graph.composites import logic
 from ...graph.composites.inverse import tangent
 from ...graph.composites.power import power
-from .tables import choose, digitize, interpolate, piecewise, searched, selected
+from .tables import choose, digitize, interpolate, piecewise, search_sorted, select
 from .vectors import cross, difference, norm, outer, product, running_sum
 
 
@@ -31,7 +31,7 @@ def _compare(how: str) -> Rule:
 def _power(b: Builder, x: Operand, y: Operand) -> Operand:
     exponent = np.unique(y) if isinstance(y, np.ndarray) else np.zeros(0)
     if exponent.size != 1:
-        raise UnsupportedError("a power whose exponent is not one constant is not described yet")
+        raise UnsupportedError("a power whose exponent is not one constant is not supported yet")
     if not isinstance(x, Value):
         return np.power(x, exponent[0])
     return power(b, x, float(exponent[0]))
@@ -61,16 +61,16 @@ def _matmul(b: Builder, x: Operand, y: Operand) -> Operand:
 
 
 def _dense(b: Builder, x: Value, weight: np.ndarray) -> Operand:
-    """`x @ weight` with a constant matrix or vector."""
+    """Compute `x @ weight` with a constant matrix or vector."""
     matrix = weight[:, None] if weight.ndim == 1 else weight
     if x.shape[-1] != matrix.shape[0]:
         raise UnsupportedError(
-            f"`@` joins axes of one length; these are {x.shape[-1]} and {matrix.shape[0]} long"
+            f"`@` needs axes of the same length; these are {x.shape[-1]} and {matrix.shape[0]} long"
         )
     row = b.reshape(x, (1, -1)) if len(x.shape) == 1 else x
-    found = b.dense(row, matrix)
+    row_product = b.dense(row, matrix)
     shape = (*x.shape[:-1], *weight.shape[1:])
-    return b.reshape(found, shape)
+    return b.reshape(row_product, shape)
 
 
 UFUNCS: Mapping[str, Rule] = MappingProxyType({
@@ -102,7 +102,7 @@ UFUNCS: Mapping[str, Rule] = MappingProxyType({
     "sinh": _curve("sinh"),
     "cosh": _curve("cosh"),
     "tanh": _curve("tanh"),
-    "erf": _curve("erf"),  # of SciPy, as the next two
+    "erf": _curve("erf"),  # SciPy, like the next two
     "erfc": _curve("erfc"),
     "expit": _curve("sigmoid"),
     "sign": _curve("sign"),
@@ -125,7 +125,7 @@ UFUNCS: Mapping[str, Rule] = MappingProxyType({
     "deg2rad": lambda b, x: b.affine_map(x, np.pi / 180.0, ulps=2),
     "rad2deg": lambda b, x: b.affine_map(x, 180.0 / np.pi, ulps=2),
 })  # fmt: skip
-"""Ufunc to a rule of operands."""
+"""Ufunc to its rule, a function of a builder and operands."""
 
 
 def _stack(b: Builder, of: Rule, arrays: Any, axis: int = 0) -> Operand:
@@ -133,7 +133,7 @@ def _stack(b: Builder, of: Rule, arrays: Any, axis: int = 0) -> Operand:
     return b.structural(lambda a: np.stack(a, axis=axis), parts, name="stack")
 
 
-def _joined(how: Callable) -> Rule:
+def _join_rule(how: Callable) -> Rule:
     def rule(b: Builder, of: Rule, arrays: Any, axis: int = 0) -> Operand:
         options = {"axis": axis} if how is np.concatenate else {}
         return b.structural(lambda a: how(a, **options), [of(b, x) for x in arrays])
@@ -141,7 +141,7 @@ def _joined(how: Callable) -> Rule:
     return rule
 
 
-def _reduced(how: str) -> Rule:
+def _reduce_rule(how: str) -> Rule:
     def rule(b: Builder, of: Rule, x: Any, axis: Any = None, keepdims: bool = False) -> Operand:
         return b.reduce(how, of(b, x), axis, keepdims)
 
@@ -153,19 +153,19 @@ def _where(b: Builder, of: Rule, condition: Any, x: Any, y: Any) -> Operand:
 
 
 def _clip(b: Builder, of: Rule, x: Any, a_min: Any = None, a_max: Any = None) -> Operand:
-    found = of(b, x)
+    operand = of(b, x)
     least, most = (-np.inf if a_min is None else a_min), (np.inf if a_max is None else a_max)
     if np.ndim(least) == 0 and np.ndim(most) == 0 and not _symbolic(least, most):
-        return b.clip(found, float(least), float(most))
-    return b.minimum(b.maximum(found, of(b, least)), of(b, most))
+        return b.clip(operand, float(least), float(most))
+    return b.minimum(b.maximum(operand, of(b, least)), of(b, most))
 
 
-def _symbolic(*given: Any) -> bool:
-    return any(hasattr(x, "value") for x in given)
+def _symbolic(*values: Any) -> bool:
+    return any(hasattr(x, "value") for x in values)
 
 
-def _moved(how: Callable) -> Rule:
-    """A rule that moves entries about as NumPy's own function does."""
+def _move_rule(how: Callable) -> Rule:
+    """Return a rule that moves entries the way NumPy's own function does."""
 
     def rule(b: Builder, of: Rule, x: Any, *args: Any, **options: Any) -> Operand:
         return b.structural(lambda a: how(a[0], *args, **options), [of(b, x)])
@@ -173,30 +173,30 @@ def _moved(how: Callable) -> Rule:
     return rule
 
 
-def _arg(negate: bool) -> Rule:
+def _arg_rule(negate: bool) -> Rule:
     def rule(b: Builder, of: Rule, x: Any, axis: int | None = None) -> Operand:
-        found = of(b, x)
-        if not isinstance(found, Value):
-            return np.asarray((np.argmin if negate else np.argmax)(found, axis=axis), float)
+        operand = of(b, x)
+        if not isinstance(operand, Value):
+            return np.asarray((np.argmin if negate else np.argmax)(operand, axis=axis), float)
         if axis is None:
-            found, axis = b.reshape(found, (found.size,)), 0
-        found = b.affine_map(found, -1.0) if negate else found
-        return logic.arg_largest(b, found, axis % len(found.shape))
+            operand, axis = b.reshape(operand, (operand.size,)), 0
+        operand = b.affine_map(operand, -1.0) if negate else operand
+        return logic.arg_largest(b, operand, axis % len(operand.shape))
 
     return rule
 
 
 FUNCTIONS: Mapping[str, Rule] = MappingProxyType({
     "stack": _stack,
-    "concatenate": _joined(np.concatenate),
-    "hstack": _joined(np.hstack),
-    "vstack": _joined(np.vstack),
+    "concatenate": _join_rule(np.concatenate),
+    "hstack": _join_rule(np.hstack),
+    "vstack": _join_rule(np.vstack),
     "where": _where,
-    "select": selected,
+    "select": select,
     "piecewise": piecewise,
     "interp": interpolate,
     "digitize": digitize,
-    "searchsorted": searched,
+    "searchsorted": search_sorted,
     "choose": choose,
     "clip": _clip,
     "dot": lambda b, of, x, y: _matmul(b, of(b, x), of(b, y)),
@@ -206,27 +206,27 @@ FUNCTIONS: Mapping[str, Rule] = MappingProxyType({
     "prod": product,
     "diff": difference,
     "cumsum": running_sum,
-    "sum": _reduced("sum"),
-    "mean": _reduced("mean"),
-    "max": _reduced("max"),
-    "amax": _reduced("max"),
-    "min": _reduced("min"),
-    "amin": _reduced("min"),
-    "argmax": _arg(False),
-    "argmin": _arg(True),
-    "reshape": _moved(np.reshape),
-    "ravel": _moved(np.ravel),
-    "transpose": _moved(np.transpose),
-    "flip": _moved(np.flip),
-    "roll": _moved(np.roll),
-    "squeeze": _moved(np.squeeze),
-    "expand_dims": _moved(np.expand_dims),
-    "moveaxis": _moved(np.moveaxis),
-    "swapaxes": _moved(np.swapaxes),
-    "broadcast_to": _moved(np.broadcast_to),
-    "repeat": _moved(np.repeat),
-    "tile": _moved(np.tile),
-    "take": _moved(np.take),
-    "diagonal": _moved(np.diagonal),
+    "sum": _reduce_rule("sum"),
+    "mean": _reduce_rule("mean"),
+    "max": _reduce_rule("max"),
+    "amax": _reduce_rule("max"),
+    "min": _reduce_rule("min"),
+    "amin": _reduce_rule("min"),
+    "argmax": _arg_rule(False),
+    "argmin": _arg_rule(True),
+    "reshape": _move_rule(np.reshape),
+    "ravel": _move_rule(np.ravel),
+    "transpose": _move_rule(np.transpose),
+    "flip": _move_rule(np.flip),
+    "roll": _move_rule(np.roll),
+    "squeeze": _move_rule(np.squeeze),
+    "expand_dims": _move_rule(np.expand_dims),
+    "moveaxis": _move_rule(np.moveaxis),
+    "swapaxes": _move_rule(np.swapaxes),
+    "broadcast_to": _move_rule(np.broadcast_to),
+    "repeat": _move_rule(np.repeat),
+    "tile": _move_rule(np.tile),
+    "take": _move_rule(np.take),
+    "diagonal": _move_rule(np.diagonal),
 })  # fmt: skip
-"""NumPy function to a rule of the builder, a reader of arguments, and the arguments."""
+"""NumPy function to its rule, a function of a builder, a reader of arguments, and arguments."""

@@ -1,4 +1,4 @@
-"""A closed loop in continuous time as graphs: the control that is held, and the derivative."""
+"""Graphs of a closed loop in continuous time: the sampled controller, and the derivative."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from ...core import UnsupportedError
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.composites.splice import splice
 from ...ops import Step
-from .actuation import delivered, remembered
+from .actuation import apply_delay, next_memory
 from .parts import StepParts
 from .plants import part_of, plant_value
-from .step import before_graph, controlled
+from .step import before_graph, controller_value
 
 
 @dataclass(frozen=True, eq=False)
 class FlowGraphs:
-    """A loop whose controls are held over each period.
+    """Graphs of a loop whose controls are held over each period.
 
-    What stands in `x`: the states, of which the last are remembered; what stays the same; and the
-    controls that are under way. A graph of the controller also takes `t` where it is asked for.
+    `x` holds the states (the last of which may be memory), then constant parameters and
+    disturbances, then the pending controls. A graph of the controller also has an input `t` if the
+    controller uses the time.
 
     Args:
-        before: From `x` to what the controller sees.
-        after: From `x` and what the controller returns to the controls, then what is remembered and
-            under way next.
-        controller: The same from `x` alone.
-        memory: The places in `x` of what is remembered and under way.
+        before: From `x` to the controller's observation.
+        after: From `x` and the controller's output to the controls, the next memory, and the next
+            pending controls.
+        controller: From `x` alone to the outputs of `after`.
+        memory: Indices in `x` of the memory and the pending controls.
         plant: From `x`, `u`, `t` and `w` to the derivative of `x`.
     """
 
@@ -41,76 +42,83 @@ class FlowGraphs:
 
 
 def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
-    """The graphs of a loop in continuous time.
+    """Build the graphs of a loop in continuous time.
 
-    Parameters, and a disturbance that stays the same, are states whose derivative is 0: they
-    follow the states in `x`. So are what the controller remembers and controls under way, which
-    change at instants.
+    Parameters, and a constant disturbance, are states whose derivative is 0; they follow the states
+    in `x`. So are the controller's memory and the pending controls, which change at sampling
+    instants only.
 
     Args:
-        parts: What it is made of; without choices.
+        parts: Parts of the loop, without choices.
         varies: Whether the disturbance varies.
 
     Raises:
         InputError: Sizes do not fit each other.
-        UnsupportedError: A function computes something that is not described, or what a plant in
-            continuous time cannot.
+        UnsupportedError: A function computes something unsupported, in general or for a plant in
+            continuous time.
     """
     n = len(parts.states)
     fixed = ["p"] if parts.sizes["p"] else []
     fixed += ["w"] if parts.sizes["w"] and not varies else []
-    late = len(parts.hidden)
-    more = sum(parts.sizes[k] for k in fixed) + late
+    pending = len(parts.pending)
+    more = sum(parts.sizes[k] for k in fixed) + pending
     before = before_graph(parts, n + more, None)
     after = _after_graph(parts, n, more)
     b = Builder([Slot("x", (n + more,)), *_clock(parts)], source="controller")
     x, *clock = b.input_values()
-    raw = controlled(b, parts, x, splice(b, before, _beside(b, x, *clock)), near=True)
-    controller = b.finish([splice(b, after, _beside(b, x, raw, *clock))], ["u"])
-    memory = np.concatenate([np.arange(n - parts.kept, n), np.arange(n + more - late, n + more)])
-    return FlowGraphs(before, after, controller, memory, _plant_graph(parts, varies, fixed, late))
+    raw = controller_value(b, parts, x, splice(b, before, _concat(b, x, *clock)), near=True)
+    controller = b.finish([splice(b, after, _concat(b, x, raw, *clock))], ["u"])
+    memory = np.concatenate(
+        [np.arange(n - parts.memory_size, n), np.arange(n + more - pending, n + more)]
+    )
+    return FlowGraphs(
+        before, after, controller, memory, _plant_graph(parts, varies, fixed, pending)
+    )
 
 
 def _clock(parts: StepParts) -> list[Slot]:
     return [Slot("t", (1,))] if parts.uses_clock else []
 
 
-def _beside(b: Builder, first: Value, *more: Value) -> Value:
+def _concat(b: Builder, first: Value, *more: Value) -> Value:
     return b.concat([first, *more], axis=1) if more else first  # pyright: ignore[reportReturnType]
 
 
 def _after_graph(parts: StepParts, n: int, more: int) -> Graph:
-    """See `FlowGraphs.after`."""
+    """Build `FlowGraphs.after`."""
     net = parts.controllers[0]
     raw_slot = Slot("raw", (net.value_size(net.output),))
     b = Builder([Slot("x", (n + more,)), raw_slot, *_clock(parts)])
     whole, raw, *clock = b.input_values()
-    u, late = delivered(b, parts, whole, raw)
-    found = [b.reshape(u, (1, u.size))]
-    if parts.kept:
+    u, later = apply_delay(b, parts, whole, raw)
+    columns = [b.reshape(u, (1, u.size))]
+    if parts.memory_size:
         x = part_of(b, whole, 0, n)
-        found.append(remembered(b, parts, x, raw, next(iter(clock), None), parts.kept))
-    return b.finish([_beside(b, *found, *late)], ["u"])  # pyright: ignore[reportArgumentType]
+        columns.append(next_memory(b, parts, x, raw, next(iter(clock), None), parts.memory_size))
+    return b.finish([_concat(b, *columns, *later)], ["u"])  # pyright: ignore[reportArgumentType]
 
 
-def _plant_graph(parts: StepParts, varies: bool, fixed: Sequence[str], late: int) -> Graph:
-    """See `FlowGraphs.plant`."""
-    n, still = len(parts.states), parts.kept + late + sum(parts.sizes[k] for k in fixed)
-    more = still - parts.kept
-    slots = [Slot("x", (n + more,)), Slot("u", (parts.pushed,))]
+def _plant_graph(parts: StepParts, varies: bool, fixed: Sequence[str], pending: int) -> Graph:
+    """Build `FlowGraphs.plant`."""
+    n, constant = (
+        len(parts.states),
+        parts.memory_size + pending + sum(parts.sizes[k] for k in fixed),
+    )
+    more = constant - parts.memory_size
+    slots = [Slot("x", (n + more,)), Slot("u", (parts.control_count,))]
     slots += [Slot("t", (1,))] if parts.uses_time else []
     slots += [Slot("w", (parts.sizes["w"],))] if parts.sizes["w"] and varies else []
     b = Builder(slots, source="plant")
-    given = dict(zip((slot.name for slot in slots), b.input_values(), strict=True))
-    whole, start = given["x"], n
-    given["x"] = part_of(b, whole, 0, n)
+    arguments = dict(zip((slot.name for slot in slots), b.input_values(), strict=True))
+    whole, start = arguments["x"], n
+    arguments["x"] = part_of(b, whole, 0, n)
     for word in fixed:
-        given[word] = part_of(b, whole, start, start + parts.sizes[word])
+        arguments[word] = part_of(b, whole, start, start + parts.sizes[word])
         start += parts.sizes[word]
-    slope = plant_value(b, parts, given, given.pop("t", 0.0))
-    if still:
-        slope = b.concat([slope, np.zeros((1, still))], axis=1)
-    # Curves that are put together have no Taylor coefficients: they stay as they were written.
+    slope = plant_value(b, parts, arguments, arguments.pop("t", 0.0))
+    if constant:
+        slope = b.concat([slope, np.zeros((1, constant))], axis=1)
+    # Fused curves have no Taylor coefficients, so the graph stays as the plant wrote it.
     last = b.reshape(slope, (1, slope.size))
     if not isinstance(last, Value):
         last = b.constant_value(last)
@@ -118,8 +126,8 @@ def _plant_graph(parts: StepParts, varies: bool, fixed: Sequence[str], late: int
     for node in graph.nodes:
         if isinstance(node.op, Step) and node.op.rows is not None:
             raise UnsupportedError(
-                "In continuous time a table is read between its entries, too: write "
+                "In continuous time a table is also read between its entries: write "
                 "`np.interp(x, places, values)`, or `np.where` on comparisons. "
-                f"Received: a plant that reads `{node.op.name}` at whole numbers."
+                f"Received: a plant that reads `{node.op.name}` at integers."
             )
     return graph

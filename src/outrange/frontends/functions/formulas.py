@@ -1,4 +1,4 @@
-"""A plant as one formula a state: `["x2", "2*sin(x1) + 8*u1"]`."""
+"""Plants written as one formula per state: `["x2", "2*sin(x1) + 8*u1"]`."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ import numpy as np
 from ...core import InputError, did_you_mean
 
 
-KNOWN: Mapping[str, Any] = MappingProxyType({
+BUILTINS: Mapping[str, Any] = MappingProxyType({
     **{name: getattr(np, name) for name in (
         "sin", "cos", "tan", "exp", "log", "sqrt", "tanh", "sinh", "cosh", "maximum", "minimum",
         "where", "clip", "sign", "floor", "ceil", "square", "arctan",
     )},
     "abs": np.absolute, "max": np.maximum, "min": np.minimum, "atan": np.arctan, "pi": np.pi,
 })  # fmt: skip
-"""What a formula may call, beside states, controls and numbers."""
+"""Functions and constants that a formula may use besides states, controls and numbers."""
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-"""Errors of Python's parser: the last two, of formulas that are nested too deep."""
+"""Errors of Python's parser; the last two are raised by formulas that are nested too deep."""
 
 DEEPEST = 200
-"""Most operations in one another, so that no formula exceeds Python's recursion limit."""
+"""Nesting limit of operations, so that no formula exceeds Python's recursion limit."""
 
 HUGE = 10**308
-"""Integers from here on may be no float64."""
+"""Smallest integer that is rejected because it may exceed float64."""
 
 _PARTS = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Load, ast.Constant,
@@ -56,63 +56,65 @@ _COMPARE: Mapping[type, Callable] = MappingProxyType({
 def formulas(
     texts: Sequence[str], names: Mapping[str, Sequence[str]]
 ) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """Read formulas, one a state; `^` is a power.
+    """Read formulas, one per state; `^` is a power.
 
     Args:
-        texts: In the order of the states.
-        names: What the entries of each argument are called: `{"x": ["x1", "x2"], "u": ["u1"]}`.
+        texts: Formulas in the order of the states.
+        names: Names of the entries of each argument: `{"x": ["x1", "x2"], "u": ["u1"]}`.
 
     Returns:
-        A function of the arguments by name.
+        A function of a mapping from argument name to array, which returns one value per state.
 
     Raises:
-        InputError: One is no formula, or uses a name that nothing has.
+        InputError: A text is not a formula, or uses an unknown name.
     """
     trees = [_tree(text, names) for text in texts]
     entries = [name for each in names.values() for name in each]
     if len(set(entries)) < len(entries):
-        twice = next(name for name in entries if entries.count(name) > 1)
+        duplicate = next(name for name in entries if entries.count(name) > 1)
         raise InputError(
-            "In formulas every state and control has a name of its own: `states=`, `controls=`. "
-            f"Received: two of the name `{twice}`."
+            "In formulas all states and controls must have different names: `states=`, "
+            f"`controls=`. Received: two of the name `{duplicate}`."
         )
     places = {name: (kind, i) for kind, each in names.items() for i, name in enumerate(each)}
 
-    def run(given: Mapping[str, Any]) -> list[Any]:
-        # A state that is called `x` or `t` is that state, not all of them or the time.
-        scope = {**KNOWN, **given}
-        scope |= {name: given[kind][i] for name, (kind, i) in places.items() if kind in given}
-        return [evaluated(tree, scope) for tree in trees]
+    def run(arguments: Mapping[str, Any]) -> list[Any]:
+        # A state called `x` or `t` hides the vector of all states, or the time.
+        scope = {**BUILTINS, **arguments}
+        scope |= {
+            name: arguments[kind][i] for name, (kind, i) in places.items() if kind in arguments
+        }
+        return [evaluate(tree, scope) for tree in trees]
 
     return run
 
 
-def names_time(text: Any) -> bool:
-    """Whether a formula asks which step it is."""
+def mentions_time(text: Any) -> bool:
+    """Return whether a formula uses the time `t`."""
     return uses([text], ["t"])
 
 
 def uses(texts: Sequence[Any], names: Collection[str]) -> bool:
-    """Whether some formula has one of these names in it."""
-    found = set()
+    """Return whether any formula uses one of these names."""
+    names_in_texts = set()
     for text in texts:
         try:
             tree = ast.parse(str(text).replace("^", "**").strip(), mode="eval")
         except UNREADABLE:
             continue
-        found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    return not found.isdisjoint(names)
+        names_in_texts |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return not names_in_texts.isdisjoint(names)
 
 
-def evaluated(node: ast.AST, scope: Mapping[str, Any]) -> Any:
-    """What a formula computes, operation by operation: nothing of it is run as Python.
+def evaluate(node: ast.AST, scope: Mapping[str, Any]) -> Any:
+    """Evaluate a formula operation by operation, without running it as Python.
 
     Args:
-        node: A part of a formula that `tree_of` read.
-        scope: What its names mean.
+        node: Part of a formula parsed by `tree_of`.
+        scope: Values of the names.
 
     Raises:
-        InputError: It calls what is no function.
+        InputError: The formula calls something that is not a function.
     """
     match node:
         case ast.Constant():
@@ -120,25 +122,25 @@ def evaluated(node: ast.AST, scope: Mapping[str, Any]) -> Any:
         case ast.Name():
             return scope[node.id]
         case ast.BinOp():
-            pair = [evaluated(v, scope) for v in (node.left, node.right)]
+            pair = [evaluate(v, scope) for v in (node.left, node.right)]
             try:
                 return _BINARY[type(node.op)](*pair)
             except ArithmeticError as error:
                 raise InputError(
-                    "A formula computes finite numbers. "
+                    "A formula must compute finite numbers. "
                     f"Received: an operation on {pair[0]!r:.40} and {pair[1]!r:.40} ({error})."
                 ) from error
         case ast.UnaryOp():
-            return _UNARY[type(node.op)](evaluated(node.operand, scope))
+            return _UNARY[type(node.op)](evaluate(node.operand, scope))
         case ast.Compare():
-            ends = [evaluated(v, scope) for v in (node.left, *node.comparators)]
+            ends = [evaluate(v, scope) for v in (node.left, *node.comparators)]
             pairs = zip(node.ops, pairwise(ends), strict=True)
             return reduce(operator.and_, (_COMPARE[type(op)](*pair) for op, pair in pairs))
         case ast.Subscript(slice=ast.Constant(value=int(place))):
-            return evaluated(node.value, scope)[place]
-        case ast.Call() if callable(function := evaluated(node.func, scope)):
-            return function(*(evaluated(v, scope) for v in node.args))
-    raise InputError(f"A formula calls functions by name. Received: `{ast.unparse(node)}`.")
+            return evaluate(node.value, scope)[place]
+        case ast.Call() if callable(function := evaluate(node.func, scope)):
+            return function(*(evaluate(v, scope) for v in node.args))
+    raise InputError(f"A formula must call functions by name. Received: `{ast.unparse(node)}`.")
 
 
 def _tree(text: Any, names: Mapping[str, Sequence[str]]) -> ast.expr:
@@ -146,18 +148,17 @@ def _tree(text: Any, names: Mapping[str, Sequence[str]]) -> ast.expr:
     return tree_of(text, {*names, *entries}, entries)
 
 
-def tree_of(text: Any, known: Collection[str], entries: Sequence[str]) -> ast.expr:
-    """A formula as a tree of the few kinds of nodes that one is made of.
+def tree_of(text: Any, names: Collection[str], entries: Sequence[str]) -> ast.expr:
+    """Parse a formula into a tree of the allowed kinds of nodes.
 
     Args:
-        text: The formula.
-        known: Names that it may have, beside functions.
-        entries: Those that a message tells.
+        names: Names that it may use besides functions.
+        entries: Names that an error message lists.
 
     Raises:
-        InputError: It is no formula, or uses a name that nothing has.
+        InputError: The text is not a formula, or uses an unknown name.
     """
-    rule = "A plant as text has one formula a state, such as `2*sin(x1) + 8*u1`"
+    rule = "A plant as text has one formula per state, such as `2*sin(x1) + 8*u1`"
     if not isinstance(text, str):
         raise InputError(f"{rule}. Received: {type(text).__name__} among the formulas.")
     source = text.replace("^", "**").strip()
@@ -168,9 +169,9 @@ def tree_of(text: Any, known: Collection[str], entries: Sequence[str]) -> ast.ex
         raise InputError(f"{rule}. Received: `{text:.80}` ({reason}).") from None
     if _depth(tree) > DEEPEST:
         raise InputError(
-            f"{rule}, with at most {DEEPEST} operations in one another. Received: `{text:.80}`."
+            f"{rule}, with operations nested at most {DEEPEST} deep. Received: `{text:.80}`."
         )
-    known = {*KNOWN, *known}
+    names = {*BUILTINS, *names}
     for node in ast.walk(tree):
         if not _is_part(node):
             part = ast.get_source_segment(source, node) if isinstance(node, ast.expr) else None
@@ -178,17 +179,17 @@ def tree_of(text: Any, known: Collection[str], entries: Sequence[str]) -> ast.ex
                 f"{rule}: numbers, states, controls, `+ - * / ^` and functions. "
                 f"Received: `{part or text:.80}`."
             )
-        if isinstance(node, ast.Name) and node.id not in known:
-            hint = did_you_mean(node.id, [*entries, *KNOWN])
+        if isinstance(node, ast.Name) and node.id not in names:
+            hint = did_you_mean(node.id, [*entries, *BUILTINS])
             raise InputError(
-                f"A formula is about {', '.join(entries)} (`states=` and `controls=` give other "
-                f"names).{hint} Received: `{node.id}` in `{text:.80}`."
+                f"A formula may use {', '.join(entries)} (`states=` and `controls=` rename "
+                f"them).{hint} Received: `{node.id}` in `{text:.80}`."
             )
     return tree.body
 
 
 def _is_part(node: ast.AST) -> bool:
-    """Return whether a formula may have such a node."""
+    """Return whether a formula may contain such a node."""
     match node:
         case ast.Constant():
             return type(node.value) is float or (type(node.value) is int and abs(node.value) < HUGE)

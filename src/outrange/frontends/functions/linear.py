@@ -12,13 +12,13 @@ from ...core import InputError
 
 @dataclass(frozen=True, eq=False)
 class LinearPlant:
-    """`A x + B u + c + E w`, a function of `(x, u)` or `(x, u, w)` like any other plant.
+    """A plant `A x + B u + c + E w`, callable as `(x, u)` or `(x, u, w)` like any other plant.
 
     Args:
-        A: `(states, states)`.
-        B: `(states, controls)`.
-        c: `(states,)`.
-        E: `(states, disturbances)`; None without a disturbance.
+        A: Matrix of shape `(states, states)`.
+        B: Matrix of shape `(states, controls)`.
+        c: Vector of shape `(states,)`.
+        E: Matrix of shape `(states, disturbances)`; None without a disturbance.
     """
 
     A: np.ndarray
@@ -27,7 +27,7 @@ class LinearPlant:
     E: np.ndarray | None = None
 
     def __call__(self, x: Any, u: Any, w: Any = None) -> Any:
-        """The next state."""
+        """Compute the next state."""
         parts, matrices = [x, u], [self.A, self.B]
         if self.E is not None and w is not None:
             parts, matrices = [*parts, w], [*matrices, self.E]
@@ -35,13 +35,13 @@ class LinearPlant:
 
 
 def linear_plant(A: Any, B: Any, c: Any = 0.0, E: Any = None) -> LinearPlant:
-    """State a linear plant for `outrange.closed_loop`: the next state is `A x + B u + c + E w`.
+    """Define a linear plant for `outrange.closed_loop`: the next state is `A x + B u + c + E w`.
 
     Args:
-        A: `(states, states)`.
-        B: `(states, controls)`; a vector for one control.
-        c: `(states,)`, or one number for all.
-        E: `(states, disturbances)`; a vector for one, None for none.
+        A: Matrix of shape `(states, states)`.
+        B: Matrix of shape `(states, controls)`; a vector for one control.
+        c: Vector of shape `(states,)`, or one number for all states.
+        E: Matrix of shape `(states, disturbances)`; a vector for one disturbance, None for none.
 
     Returns:
         The plant.
@@ -54,21 +54,21 @@ def linear_plant(A: Any, B: Any, c: Any = 0.0, E: Any = None) -> LinearPlant:
         >>> plant(np.array([1.0, 0.5]), np.array([-1.0])).tolist()
         [1.0, -0.5]
     """
-    found = {}
-    for name, given in (("A", A), ("B", B), ("E", E)):
-        if given is None:
+    matrices = {}
+    for name, value in (("A", A), ("B", B), ("E", E)):
+        if value is None:
             continue
-        matrix = np.asarray(given, np.float64)
-        found[name] = matrix[:, None] if matrix.ndim == 1 else matrix
-    states = found["A"].shape[0] if found["A"].ndim == 2 else 0
-    shapes = {name: matrix.shape for name, matrix in found.items()}
-    fits = all(m.ndim == 2 and m.shape[0] == states for m in found.values())
-    if not states or not fits or found["A"].shape[1] != states or np.size(c) not in (1, states):
+        matrix = np.asarray(value, np.float64)
+        matrices[name] = matrix[:, None] if matrix.ndim == 1 else matrix
+    states = matrices["A"].shape[0] if matrices["A"].ndim == 2 else 0
+    shapes = {name: matrix.shape for name, matrix in matrices.items()}
+    fits = all(m.ndim == 2 and m.shape[0] == states for m in matrices.values())
+    if not states or not fits or matrices["A"].shape[1] != states or np.size(c) not in (1, states):
         raise InputError(
-            "A linear plant has a square `A`, and `B`, `c`, `E` with a row a state. "
+            "A linear plant needs a square `A`, and `B`, `c` and `E` with one row per state. "
             f"Received: shapes {shapes}, c of shape {np.shape(c)}."
         )
     shift = np.broadcast_to(np.asarray(c, np.float64).ravel(), (states,)).copy()
-    if not all(np.isfinite(m).all() for m in (*found.values(), shift)):
-        raise InputError("The numbers of a linear plant are finite. Received: some that are not.")
-    return LinearPlant(found["A"], found["B"], shift, found.get("E"))
+    if not all(np.isfinite(m).all() for m in (*matrices.values(), shift)):
+        raise InputError("The numbers of a linear plant must be finite. Received: other numbers.")
+    return LinearPlant(matrices["A"], matrices["B"], shift, matrices.get("E"))

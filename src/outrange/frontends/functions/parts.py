@@ -1,4 +1,4 @@
-"""What a step of a closed loop is made of."""
+"""The parts of a closed loop's step."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy as np
 
 from ...core import InputError, UnsupportedError
 from ...graph import Graph
-from .arguments import OBSERVED, REMEMBERED, called_with, taken
-from .formulas import names_time
+from .arguments import MEMORY_ARGUMENTS, OBSERVE_ARGUMENTS, accepted_arguments, plant_arguments
+from .formulas import mentions_time
 
 
 @dataclass(frozen=True, eq=False)
 class StepParts:
-    """What a step is made of.
+    """The parts of a closed loop's step.
 
     Args:
-        controllers: The graph of each mode; one without a mode.
+        controllers: The controller graph of each mode; a single one without modes.
         plant: A function, a `LinearPlant`, a list of formulas, or the graph of a model.
-        observe: From the state to what the controller sees; None where that is the state.
-        actuate: From what the controller returns to the control; None where that is the same.
-        states: Names.
-        sizes: Of `w`, `p` and `c`; 0 where there are none.
-        choices: The values of each choice, rising.
-        controls: Names; empty for `u1`, `u2`, ...
-        modes: The value of each controller's mode.
-        mode: The state that holds the mode.
-        memory: From the state and what the controller returns to what the last states are next;
-            None without.
-        delay: How many steps a control takes to reach the plant.
-        idle: The control before the first one arrives: a number, or one each.
-        pushed: How many controls there are; see `completed`.
-        kept: How many states are what the controller remembers: the last; see `completed`.
+        observe: Function from the state to the controller's observation; None for the state itself.
+        actuate: Function from the controller's output to the control; None for the output itself.
+        states: Names of the states.
+        sizes: Number of entries of `w`, `p` and `c`; 0 for each that is absent.
+        choices: The increasing values of each choice.
+        controls: Names of the controls; empty for `u1`, `u2`, ...
+        modes: The value of the mode for each controller.
+        mode: Index of the state that holds the mode.
+        memory: Function from the state and the controller's output to the next memory, which the
+            last states hold; None without memory.
+        delay: Number of steps that a control takes to reach the plant.
+        idle: The control before the first one arrives: one number, or one per control.
+        control_count: Number of controls; see `with_counts`.
+        memory_size: Number of states, the last ones, that hold the memory; see `with_counts`.
     """
 
     controllers: Sequence[Graph]
@@ -50,50 +50,53 @@ class StepParts:
     memory: Callable | None = None
     delay: int = 0
     idle: tuple[float, ...] = (0.0,)
-    pushed: int = 0
-    kept: int = 0
+    control_count: int = 0
+    memory_size: int = 0
 
     def __post_init__(self) -> None:
         if any(slot.whole for graph in self.controllers for slot in graph.inputs):
             raise UnsupportedError(
-                "A controller in a closed loop reads real numbers. "
-                "Received: one with inputs of whole numbers."
+                "A controller in a closed loop must read real numbers. "
+                "Received: one with integer inputs."
             )
         sizes = {(g.size, g.value_size(g.output)) for g in self.controllers}
         if len(sizes) > 1:
             raise InputError(
-                "The controllers of all modes take and return as many numbers. "
+                "The controllers of all modes must have as many inputs and outputs. "
                 f"Received: inputs and outputs {sorted(sizes)}."
             )
 
     @property
     def uses_time(self) -> bool:
-        """Whether the plant asks which step it is."""
+        """Whether the plant uses the time."""
         if isinstance(self.plant, Graph):
             return False
         if isinstance(self.plant, list | tuple):
-            return any(map(names_time, self.plant)) and "t" not in {*self.states, *self.controls}
-        return "t" in called_with(self.plant, self.sizes)
+            return any(map(mentions_time, self.plant)) and "t" not in {*self.states, *self.controls}
+        return "t" in plant_arguments(self.plant, self.sizes)
 
     @property
     def uses_clock(self) -> bool:
-        """Whether the controller asks which step it is."""
-        return any("t" in taken(*one) for one in self._asked)
+        """Whether the controller uses the time."""
+        return any("t" in accepted_arguments(*callback) for callback in self._callbacks)
 
     @property
-    def _asked(self) -> list[tuple[Callable, tuple[str, ...], str]]:
-        each = (self.observe, OBSERVED, "`observe`"), (self.memory, REMEMBERED, "`memory`")
-        return [(one, words, what) for one, words, what in each if one is not None]
+    def _callbacks(self) -> list[tuple[Callable, tuple[str, ...], str]]:
+        each = (
+            (self.observe, OBSERVE_ARGUMENTS, "`observe`"),
+            (self.memory, MEMORY_ARGUMENTS, "`memory`"),
+        )
+        return [(function, words, what) for function, words, what in each if function is not None]
 
     @property
-    def hidden(self) -> tuple[float, ...]:
-        """The controls that are under way at the beginning, the oldest first."""
+    def pending(self) -> tuple[float, ...]:
+        """The pending controls at the beginning, oldest first."""
         if not self.delay:
             return ()
-        if len(self.idle) not in (1, self.pushed):
+        if len(self.idle) not in (1, self.control_count):
             raise InputError(
-                "`delay=(steps, control)` says what the plant receives before the first control "
-                f"arrives: one number, or one for each of {self.pushed} controls. "
+                "`delay=(steps, control)` must give the control before the first one arrives: "
+                f"one number, or one for each of {self.control_count} controls. "
                 f"Received: {list(self.idle)}."
             )
-        return tuple(np.broadcast_to(self.idle, (self.delay, self.pushed)).ravel().tolist())
+        return tuple(np.broadcast_to(self.idle, (self.delay, self.control_count)).ravel().tolist())

@@ -1,4 +1,4 @@
-"""What a plant returns, as values of a graph: a function, a model, matrices, formulas."""
+"""Values of a graph for a plant's result: of a function, a model, matrices, or formulas."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ...core import InputError
 from ...graph import Builder, Graph, Value
 from ...graph.composites.splice import splice
-from .arguments import called_with, check_used
+from .arguments import check_used, plant_arguments
 from .formulas import formulas, uses
 from .linear import LinearPlant
 from .parts import StepParts
@@ -16,44 +16,44 @@ from .trace import trace
 
 
 def vector(b: Builder, x: Value) -> Value:
-    """Without a batch axis, as a function of arrays takes it."""
+    """Reshape to one vector without a batch axis, the argument of a function of arrays."""
     return b.reshape(x, (x.size,))
 
 
 NOUNS = {"x": "state", "u": "control", "w": "disturbance", "p": "parameter", "c": "choice"}
-"""What the arguments of a plant hold, for messages."""
+"""Nouns for the arguments of a plant in messages."""
 
 
 def plant_value(
-    b: Builder, parts: StepParts, given: Mapping[str, Value], t: float | Value
+    b: Builder, parts: StepParts, inputs: Mapping[str, Value], t: float | Value
 ) -> Value:
-    """What the plant returns: the next state, or the derivative, without what is remembered."""
-    n, u = len(parts.states) - parts.kept, given["u"]
-    own = {**given, "x": part_of(b, given["x"], 0, n)} if parts.kept else given
+    """Compute the plant's result: the next state or the derivative, without the memory."""
+    n, u = len(parts.states) - parts.memory_size, inputs["u"]
+    plant_inputs = {**inputs, "x": part_of(b, inputs["x"], 0, n)} if parts.memory_size else inputs
     if isinstance(parts.plant, Graph):
-        order = [k for k in ("x", "u", "w", "p", "c") if k in given]
-        return _model(b, parts.plant, n, [own[k] for k in order])
+        order = [k for k in ("x", "u", "w", "p", "c") if k in inputs]
+        return _model(b, parts.plant, n, [plant_inputs[k] for k in order])
     if isinstance(parts.plant, LinearPlant):
-        wanted = (n, u.size)
-        found = (parts.plant.A.shape[0], parts.plant.B.shape[1])
-        if wanted != found:
+        loop_sizes = (n, u.size)
+        plant_sizes = (parts.plant.A.shape[0], parts.plant.B.shape[1])
+        if loop_sizes != plant_sizes:
             raise InputError(
-                "A linear plant has a row a state and a column of `B` a control. Received: "
-                f"{found[0]} states and {found[1]} controls of the plant, {n} states and "
-                f"{u.size} controls of the loop."
+                "A linear plant needs one row per state, and one column of `B` per control. "
+                f"Received: {plant_sizes[0]} states and {plant_sizes[1]} controls of the plant, "
+                f"{n} states and {u.size} controls of the loop."
             )
-        given = own
-    vectors: dict[str, Any] = {k: vector(b, v) for k, v in given.items()}
+        inputs = plant_inputs
+    vectors: dict[str, Any] = {k: vector(b, v) for k, v in inputs.items()}
     if isinstance(t, Value):
         vectors["t"] = b.reshape(t, ())
     if isinstance(parts.plant, list | tuple):
         return _formulas(b, parts, vectors, n, t)
-    words = called_with(parts.plant, parts.sizes)
+    words = plant_arguments(parts.plant, parts.sizes)
     values = [k for k in words if k in vectors]
 
     def run(*arrays: Any) -> Any:
-        found = {"t": t} | dict(zip(values, arrays, strict=True))
-        return parts.plant(*(found[k] for k in words))
+        bindings = {"t": t} | dict(zip(values, arrays, strict=True))
+        return parts.plant(*(bindings[k] for k in words))
 
     run.__wrapped__ = parts.plant  # pyright: ignore[reportFunctionMemberAccess]
     nouns = [NOUNS.get(k, "") for k in values]
@@ -61,12 +61,12 @@ def plant_value(
 
 
 def part_of(b: Builder, x: Value, start: int, stop: int) -> Value:
-    """Some of the entries of a row."""
+    """Return the entries `start` to `stop` of a row."""
     return b.structural(lambda a: a[0][:, start:stop], [x])  # pyright: ignore[reportReturnType]
 
 
-def _besides(parts: StepParts) -> str:
-    return f" beside {parts.kept} that the controller remembers" if parts.kept else ""
+def _memory_note(parts: StepParts) -> str:
+    return f" besides {parts.memory_size} that hold the memory" if parts.memory_size else ""
 
 
 def _formulas(
@@ -74,16 +74,16 @@ def _formulas(
 ) -> Value:
     if len(parts.plant) != n:
         raise InputError(
-            "A plant as text has one formula a state. "
-            f"Received: {len(parts.plant)} formulas, {n} states{_besides(parts)}."
+            "A plant as text must have one formula per state. "
+            f"Received: {len(parts.plant)} formulas, {n} states{_memory_note(parts)}."
         )
     count = vectors["u"].size
     names = {"x": parts.states, "u": parts.controls or [f"u{i + 1}" for i in range(count)]}
     names |= {k: [f"{k}{i + 1}" for i in range(vectors[k].size)] for k in "wpc" if k in vectors}
     names |= {"t": ()}
-    taken = {*parts.states, *parts.controls}
-    found = [k for k in "wpc" if uses(parts.plant, {k, f"{k}1", *names.get(k, ())} - taken)]
-    check_used(["x", "u", *found], parts.sizes)
+    reserved = {*parts.states, *parts.controls}
+    used = [k for k in "wpc" if uses(parts.plant, {k, f"{k}1", *names.get(k, ())} - reserved)]
+    check_used(["x", "u", *used], parts.sizes)
     run = formulas(parts.plant, names)
     return trace(
         b,
@@ -94,15 +94,15 @@ def _formulas(
     )
 
 
-def _model(b: Builder, plant: Graph, n: int, given: Sequence[Value]) -> Value:
-    """A model as plant: it reads state and control, one after the other."""
-    size = sum(x.size for x in given)
+def _model(b: Builder, plant: Graph, n: int, operands: Sequence[Value]) -> Value:
+    """Splice in a model as plant; it reads state and control, concatenated."""
+    size = sum(x.size for x in operands)
     outputs = plant.value_size(plant.output)
     if (plant.size, outputs) != (size, n):
         raise InputError(
-            "A model as plant takes the state, then the control (then a disturbance and "
-            f"parameters), and returns the next state: {size} numbers, then {n}. "
+            "A model as plant must take the state, then the control (then a disturbance and "
+            f"parameters), and return the next state: {size} numbers, then {n}. "
             f"Received: a model of {plant.size} inputs and {outputs} outputs."
         )
-    joined = b.concat([b.reshape(x, (1, x.size)) for x in given], axis=1)
+    joined = b.concat([b.reshape(x, (1, x.size)) for x in operands], axis=1)
     return splice(b, plant, joined)  # pyright: ignore[reportArgumentType]

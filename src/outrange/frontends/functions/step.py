@@ -1,6 +1,6 @@
-"""One step of a closed loop as a graph: from state, parameters and disturbance to the next state.
+"""Graph of one step of a closed loop, from state, parameters and disturbance to the next state.
 
-Its output is the next state, then the control that led there. The controller is spliced in: all
+Its outputs are the next state and the control that led there. The controller is spliced in, so all
 steps of all loops share one copy of its weights.
 """
 
@@ -16,46 +16,46 @@ from ...core import InputError
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.composites import logic
 from ...graph.composites.splice import splice
-from .actuation import actuated, asked_of, delivered, remembered
-from .arguments import OBSERVED
-from .choices import chosen
+from .actuation import apply_actuation, apply_delay, next_memory, trace_callback
+from .arguments import OBSERVE_ARGUMENTS
+from .choices import choice_values
 from .parts import StepParts
 from .plants import part_of, plant_value
 
 
-def completed(parts: StepParts) -> StepParts:
-    """The same, and how many controls and remembered states there are.
+def with_counts(parts: StepParts) -> StepParts:
+    """Fill in the numbers of controls and of memory states.
 
     Raises:
-        InputError: The controller remembers more than there are states.
+        InputError: The memory has more entries than there are states.
     """
     net, n = parts.controllers[0], len(parts.states)
     raw = Slot("raw", (net.value_size(net.output),))
     b = Builder([raw])
-    pushed = actuated(b, parts, b.input_values()[0]).size
+    control_count = apply_actuation(b, parts, b.input_values()[0]).size
     if parts.memory is None:
-        return replace(parts, pushed=pushed)
+        return replace(parts, control_count=control_count)
     b = Builder([Slot("x", (n,)), raw])
     x, y = b.input_values()
-    kept = remembered(b, parts, x, y, 0.0, None).size
-    if kept > n:
+    memory_size = next_memory(b, parts, x, y, 0.0, None).size
+    if memory_size > n:
         raise InputError(
-            "`memory` returns what the last of the states are next. "
-            f"Received: {kept} numbers, {n} states in all."
+            "`memory` must return the next values of the last states. "
+            f"Received: {memory_size} numbers, {n} states in all."
         )
-    return replace(parts, pushed=pushed, kept=kept)
+    return replace(parts, control_count=control_count, memory_size=memory_size)
 
 
 @dataclass(frozen=True, eq=False)
 class StepGraphs:
-    """A step before and after the controller, and as a whole.
+    """Graphs of a step before and after the controller, and of the whole step.
 
     Args:
-        before: From the state to what the controller sees.
-        after: From state, disturbance, parameters, choice and what the controller returned to the
-            next state and the control.
+        before: From the state to the controller's observation.
+        after: From state, disturbance, parameters, choice and the controller's output to the next
+            state and the control.
         whole: From state, disturbance, parameters and choice to the next state and the control.
-        modes: The same with the controller of one mode, where there are several.
+        modes: Like `whole`, with the controller of one mode each, if there are several modes.
     """
 
     before: Graph
@@ -65,41 +65,41 @@ class StepGraphs:
 
 
 def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
-    """The graphs of one step.
+    """Build the graphs of one step.
 
     Args:
-        parts: What it is made of.
+        parts: Parts of the loop.
         t: The number of the step.
 
     Raises:
         InputError: Sizes do not fit each other.
-        UnsupportedError: A function computes something that is not described.
+        UnsupportedError: A function computes something unsupported.
     """
-    n = len(parts.states) + len(parts.hidden)
+    n = len(parts.states) + len(parts.pending)
     slots = [Slot("x", (n,))]
     slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]
     before = before_graph(parts, n, t)
     raw = parts.controllers[0].value_size(parts.controllers[0].output)
     b = Builder([*slots, Slot("raw", (raw,))])
-    given = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
-    after = b.finish(_after(b, parts, given, t), ["next", "u"])
+    inputs = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
+    after = b.finish(_after(b, parts, inputs, t), ["next", "u"])
     whole = _whole(parts, slots, before, after)
     each = zip(parts.modes, parts.controllers, strict=True) if parts.modes else ()
     modes = {
-        value: _whole(replace(parts, controllers=[one], modes=()), slots, before, after)
-        for value, one in each
+        value: _whole(replace(parts, controllers=[controller], modes=()), slots, before, after)
+        for value, controller in each
     }
     return StepGraphs(before, after, whole, modes)
 
 
 def plain_after(parts: StepParts, t: float = 0.0) -> Graph:
-    """`StepGraphs.after` as the plant wrote it, curves not put together: quickly there."""
+    """Build `StepGraphs.after` quickly: as the plant wrote it, without fusing curves."""
     n, raw = len(parts.states), parts.controllers[0].value_size(parts.controllers[0].output)
-    slots = [Slot("x", (n + len(parts.hidden),))]
+    slots = [Slot("x", (n + len(parts.pending),))]
     slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]
     b = Builder([*slots, Slot("raw", (raw,))])
-    given = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
-    after, u = _after(b, parts, given, t)
+    inputs = dict(zip((s.name for s in b.inputs), b.input_values(), strict=True))
+    after, u = _after(b, parts, inputs, t)
     last = b.concat([after, u], axis=1)
     if not isinstance(last, Value):
         last = b.constant_value(last)
@@ -109,78 +109,80 @@ def plain_after(parts: StepParts, t: float = 0.0) -> Graph:
 def _whole(parts: StepParts, slots: Sequence[Slot], before: Graph, after: Graph) -> Graph:
     b = Builder(slots)
     inputs = b.input_values()
-    out = controlled(b, parts, inputs[0], splice(b, before, inputs[0]))
+    out = controller_value(b, parts, inputs[0], splice(b, before, inputs[0]))
     flat = b.concat([*inputs, b.reshape(out, (1, out.size))], axis=1)
-    found = splice(b, after, flat)  # pyright: ignore[reportArgumentType]
-    return b.finish([found], ["next and u"])
+    result = splice(b, after, flat)  # pyright: ignore[reportArgumentType]
+    return b.finish([result], ["next and u"])
 
 
-def controlled(b: Builder, parts: StepParts, x: Value, seen: Value, near: bool = False) -> Value:
-    """What the controller of the mode returns: one choice within the other.
+def controller_value(
+    b: Builder, parts: StepParts, x: Value, observation: Value, near: bool = False
+) -> Value:
+    """Compute the output of the mode's controller, as nested selections.
 
     Args:
-        b: The builder.
-        parts: What the loop is made of.
-        x: The state, and what stands behind it.
-        seen: What the controller sees.
-        near: Whether the mode is the nearest value, for it is not known to the last bit.
+        parts: Parts of the loop.
+        x: The state, followed by the pending controls.
+        near: Whether to take the mode of the nearest value, because the state may be inexact.
     """
-    found = splice(b, parts.controllers[0], seen)
+    output = splice(b, parts.controllers[0], observation)
     if not parts.modes:
-        return found
+        return output
     mode = part_of(b, x, parts.mode, parts.mode + 1)
     if near:
         order = np.argsort(parts.modes)
-        found = splice(b, parts.controllers[order[0]], seen)
+        output = splice(b, parts.controllers[order[0]], observation)
         for low, high in pairwise(order):
             middle = 0.5 * parts.modes[low] + 0.5 * parts.modes[high]
             here = logic.compare(b, "greater_equal", mode, middle)
-            found = logic.select(b, here, splice(b, parts.controllers[high], seen), found)
-        return found  # pyright: ignore[reportReturnType]
+            output = logic.select(b, here, splice(b, parts.controllers[high], observation), output)
+        return output  # pyright: ignore[reportReturnType]
     for value, graph in zip(parts.modes[1:], parts.controllers[1:], strict=True):
         here = b.curve("is_zero", b.affine_map(mode, 1.0, -value))
-        # Between 0 and 1: whatever reads this knows that it lies between both branches.
-        found = logic.select(b, here, splice(b, graph, seen), found)
-    return found  # pyright: ignore[reportReturnType]
+        # `here` is 0 or 1; readers of the selection know that it lies between both branches.
+        output = logic.select(b, here, splice(b, graph, observation), output)
+    return output  # pyright: ignore[reportReturnType]
 
 
 def before_graph(parts: StepParts, size: int, t: float | None) -> Graph:
-    """From the state, and what stands behind it, to what the controller sees.
+    """Build the graph from the state, followed by pending controls, to the observation.
 
     Args:
-        parts: What the loop is made of.
-        size: Of the state, and what stands behind it.
-        t: The number of the step; None for an input of that name, if it is asked for.
+        parts: Parts of the loop.
+        size: Number of entries of the state and the pending controls.
+        t: The number of the step; None for an input of that name, if it is used.
     """
-    n, wanted = len(parts.states), parts.controllers[0].size
+    n, needed = len(parts.states), parts.controllers[0].size
     clock = [Slot("t", (1,))] if t is None and parts.uses_clock else []
     b = Builder([Slot("x", (size,)), *clock], source="observe")
     x, *rest = b.input_values()
     x = part_of(b, x, 0, n) if size > n else x
     if parts.observe is not None:
         at = rest[0] if rest else t
-        seen = asked_of(b, parts.observe, OBSERVED, {"x": x, "t": at}, wanted, "`observe`")
-        return b.finish([seen], ["seen"])
-    if n != wanted:
+        observation = trace_callback(
+            b, parts.observe, OBSERVE_ARGUMENTS, {"x": x, "t": at}, needed, "`observe`"
+        )
+        return b.finish([observation], ["seen"])
+    if n != needed:
         raise InputError(
-            "The controller takes the whole state, unless `observe=` says what it sees: "
-            f"`observe=lambda x: [x[0] - 1, x[1]]`. Received: {n} states, {wanted} inputs of the "
+            "The controller must take the whole state, unless `observe=` computes its observation: "
+            f"`observe=lambda x: [x[0] - 1, x[1]]`. Received: {n} states, {needed} inputs of the "
             "controller."
         )
     return b.finish([x], ["seen"])
 
 
-def _after(b: Builder, parts: StepParts, given: dict[str, Value], t: float) -> list[Value]:
-    """The next state, and the control."""
-    raw: Value = given.pop("raw")
-    if "c" in given:
-        given["c"] = chosen(b, given["c"], parts.choices)
-    x, whole = part_of(b, given["x"], 0, len(parts.states)), given["x"]
-    given["x"] = x
-    u, later = delivered(b, parts, whole, raw)
+def _after(b: Builder, parts: StepParts, inputs: dict[str, Value], t: float) -> list[Value]:
+    """Compute the next state, and the control."""
+    raw: Value = inputs.pop("raw")
+    if "c" in inputs:
+        inputs["c"] = choice_values(b, inputs["c"], parts.choices)
+    x, whole = part_of(b, inputs["x"], 0, len(parts.states)), inputs["x"]
+    inputs["x"] = x
+    u, later = apply_delay(b, parts, whole, raw)
     b.source = "plant"
-    after = [plant_value(b, parts, {**given, "u": u}, t)]
-    if parts.kept:
-        after.append(remembered(b, parts, x, raw, t, parts.kept))
+    after = [plant_value(b, parts, {**inputs, "u": u}, t)]
+    if parts.memory_size:
+        after.append(next_memory(b, parts, x, raw, t, parts.memory_size))
     after = b.concat([*after, *later], axis=1) if len(after) + len(later) > 1 else after[0]
     return [after, b.reshape(u, (1, u.size))]  # pyright: ignore[reportReturnType]

@@ -1,8 +1,8 @@
-"""A value of a graph under construction that NumPy takes for an array.
+"""An array-like value of a graph under construction, for tracing NumPy code.
 
-NumPy hands every operation on it back (`__array_ufunc__`, `__array_function__`): a function of
-arrays, called with it, writes down what it computes. What the function decides by looking at
-numbers (an `if`, a loop until something holds) is refused, since it is called once for all inputs.
+NumPy delegates every operation on it (`__array_ufunc__`, `__array_function__`), so a function of
+arrays that is called with it records its computation. A decision based on numbers (an `if`, a loop
+until a condition holds) is rejected, since the function is called once for all inputs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CLIPPING = {
     "maximum": (-np.inf,), "fmax": (-np.inf,), "minimum": (np.inf,), "fmin": (np.inf,),
     "clip": (-np.inf, np.inf),
 }  # fmt: skip
-"""Functions to the infinite ends that stand for no end."""
+"""Functions to the infinite arguments that mean no limit."""
 
 NOT_FINITE = (
     "Its numbers must be finite; look for a division by 0 and for missing data. Received: {}"
@@ -35,10 +35,10 @@ NOT_FINITE = (
 
 
 class Symbol:
-    """An array of numbers that are not known yet.
+    """An array of numbers that are unknown during tracing.
 
     Args:
-        value: What it stands for; its shape has no batch axis.
+        value: The value of the graph; its shape has no batch axis.
     """
 
     __slots__ = ("value",)
@@ -61,11 +61,11 @@ class Symbol:
 
     @property
     def T(self) -> Any:
-        """The transpose, as of an array."""
-        return wrapped(self.value.builder.transpose(self.value))
+        """The transpose, like that of an array."""
+        return wrap(self.value.builder.transpose(self.value))
 
     def __repr__(self) -> str:
-        return f"array of shape {self.shape}, not known yet"
+        return f"array of shape {self.shape}, unknown during tracing"
 
     def __len__(self) -> int:
         if not self.shape:
@@ -77,20 +77,20 @@ class Symbol:
 
     def __getitem__(self, index: Any) -> Any:
         b = self.value.builder
-        return wrapped(b.structural(lambda a: np.asarray(a[0][index]), [self.value]))
+        return wrap(b.structural(lambda a: np.asarray(a[0][index]), [self.value]))
 
-    def _undecided(self, *_: Any) -> NoReturn:
+    def _raise_unknown(self, *_: Any) -> NoReturn:
         raise UnsupportedError(
-            "The function is read once, for all states: it cannot branch on a number (`if`, "
+            "The function is traced once, for all states: it cannot branch on a number (`if`, "
             "`while`, `and`, `float`, `math.sin`). Write `np.where(x[0] > 0, a, b)`, "
             "`np.maximum`, `np.clip`, `np.sin`; `np.choose(place, [1.0, 2.5])` for a table"
         )
 
-    __bool__ = __float__ = __int__ = __complex__ = _undecided
+    __bool__ = __float__ = __int__ = __complex__ = _raise_unknown
 
     def __index__(self) -> NoReturn:
         raise UnsupportedError(
-            "An index is not known while the function is read: write "
+            "An index is unknown while the function is traced: write "
             "`np.choose(place, [1.0, 2.5])` for an entry of a table, `np.interp` between entries"
         )
 
@@ -103,51 +103,51 @@ class Symbol:
             raise UnsupportedError(IN_PLACE)
         if rule is None or method != "__call__" or options:
             raise _unsupported_function(ufunc)
-        return called(self.value.builder, rule, *inputs, ends=CLIPPING.get(ufunc.__name__, ()))
+        return apply_rule(self.value.builder, rule, *inputs, ends=CLIPPING.get(ufunc.__name__, ()))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         rule = FUNCTIONS.get(function.__name__)
         if rule is None:
             raise _unsupported_function(function)
-        read = partial(unwrapped, ends=CLIPPING.get(function.__name__, ()))
-        return wrapped(rule(self.value.builder, read, *args, **options))
+        read = partial(unwrap, ends=CLIPPING.get(function.__name__, ()))
+        return wrap(rule(self.value.builder, read, *args, **options))
 
     def sum(self, axis: Any = None) -> Any:
         b = self.value.builder
-        return wrapped(b.reduce("sum", self.value, axis))
+        return wrap(b.reduce("sum", self.value, axis))
 
     def copy(self) -> Symbol:
         return self
 
     def reshape(self, *shape: Any) -> Any:
-        """The same entries in another shape, as of an array."""
-        return wrapped(self.value.builder.structural(lambda a: a[0].reshape(*shape), [self.value]))
+        """Return the same entries in another shape, like the method of an array."""
+        return wrap(self.value.builder.structural(lambda a: a[0].reshape(*shape), [self.value]))
 
 
 def _unsupported_function(function: Any) -> UnsupportedError:
-    """Name a function of NumPy, or of SciPy, whose functions do not say where they come from."""
+    """Build the error for a function of NumPy, or of SciPy, whose ufuncs do not name a module."""
     name = function.__name__
-    named = f"np.{name}" if hasattr(np, name) else name
+    shown = f"np.{name}" if hasattr(np, name) else name
     return UnsupportedError(
-        f"`{named}` is not described yet: write it with functions that are, which the page on "
+        f"`{shown}` is not supported yet: write it with supported functions, which the page on "
         "closed loops lists"
     )
 
 
-def _binary(name: str, turned: bool = False) -> Any:
+def _binary(name: str, reflected: bool = False) -> Any:
     def rule(self: Symbol, other: Any) -> Any:
-        pair = (other, self) if turned else (self, other)
-        return called(self.value.builder, UFUNCS[name], *pair)
+        pair = (other, self) if reflected else (self, other)
+        return apply_rule(self.value.builder, UFUNCS[name], *pair)
 
     return rule
 
 
 def _unary(name: str) -> Any:
-    return lambda self: called(self.value.builder, UFUNCS[name], self)
+    return lambda self: apply_rule(self.value.builder, UFUNCS[name], self)
 
 
 def _in_place(name: str) -> Any:
-    """A number is bound anew, as in NumPy; an array would change under its other names, too."""
+    """Return an in-place operator: it rebinds a number, and is rejected for an array."""
     rule = _binary(name)
 
     def assign(self: Symbol, other: Any) -> Any:
@@ -177,7 +177,7 @@ for _sign, _name in (("neg", "negative"), ("pos", "positive"), ("abs", "absolute
     setattr(Symbol, f"__{_sign}__", _unary(_name))
 
 
-# NumPy calls these on the entries of arrays of objects: `np.sin(np.array([x[0], x[1]]))`.
+# NumPy calls these on the entries of object arrays: `np.sin(np.array([x[0], x[1]]))`.
 for _name in (
     "sin",
     "cos",
@@ -194,45 +194,44 @@ for _name in (
     setattr(Symbol, _name, _unary(_name))
 
 
-def called(b: Builder, rule: Any, *inputs: Any, ends: Sequence[float] = ()) -> Any:
-    """Apply a rule of operands to the arguments of a function; see `unwrapped`."""
-    return wrapped(rule(b, *(unwrapped(b, x, ends) for x in inputs)))
+def apply_rule(b: Builder, rule: Any, *inputs: Any, ends: Sequence[float] = ()) -> Any:
+    """Apply a rule of operands to the arguments of a function; `ends` as in `unwrap`."""
+    return wrap(rule(b, *(unwrap(b, x, ends) for x in inputs)))
 
 
-def wrapped(found: Any) -> Any:
-    """A value as a symbol; numbers as they are."""
-    if isinstance(found, list):
-        return [wrapped(part) for part in found]
-    return Symbol(found) if isinstance(found, Value) else found
+def wrap(result: Any) -> Any:
+    """Wrap values of the graph as symbols; other objects are returned unchanged."""
+    if isinstance(result, list):
+        return [wrap(part) for part in result]
+    return Symbol(result) if isinstance(result, Value) else result
 
 
-def unwrapped(b: Builder, x: Any, ends: Sequence[float] = ()) -> Operand:
+def unwrap(b: Builder, x: Any, ends: Sequence[float] = ()) -> Operand:
     """Return a symbol, numbers, or a list of both as one operand.
 
     Args:
-        b: The builder.
-        x: What a function passes.
-        ends: Numbers that need not be finite.
+        x: Argument of a NumPy function.
+        ends: Infinite numbers that are allowed.
 
     Raises:
-        InputError: A number is NaN, or infinite where that is not allowed.
-        UnsupportedError: It holds something that is no number.
+        InputError: A number is NaN, or infinite and not allowed.
+        UnsupportedError: It contains something that is not a number.
     """
     if isinstance(x, Symbol):
         return x.value
     if isinstance(x, list | tuple) or (isinstance(x, np.ndarray) and x.dtype == object):
-        parts = [unwrapped(b, part, ends) for part in x]
+        parts = [unwrap(b, part, ends) for part in x]
         shapes = {tuple(part.shape) for part in parts}
         if len(shapes) > 1:
             raise UnsupportedError(
-                f"A list of entries of different shapes, {sorted(shapes)}, is no array"
+                f"A list of entries of different shapes, {sorted(shapes)}, is not an array"
             )
         return b.structural(lambda a: np.stack(a) if a else np.zeros(0, np.int32), parts)
     try:
-        found = np.asarray(x, np.float64)
+        numbers = np.asarray(x, np.float64)
     except (TypeError, ValueError):
         raise UnsupportedError(f"A number is needed in place of a {type(x).__name__}") from None
-    bad = ~np.isfinite(found) & ~np.isin(found, ends)
+    bad = ~np.isfinite(numbers) & ~np.isin(numbers, ends)
     if bad.any():
-        raise InputError(NOT_FINITE.format(found[bad].flat[0]))
-    return found
+        raise InputError(NOT_FINITE.format(numbers[bad].flat[0]))
+    return numbers

@@ -1,4 +1,4 @@
-"""NumPy's tables and branches, as operations of the builder."""
+"""NumPy's table and branching functions, as operations of the builder."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ...graph.composites import logic
 
 
 Reader = Callable[[Builder, Any], Operand]
-"""From what a function passes to an operand."""
+"""Converts an argument of a function to an operand."""
 
 
 def interpolate(
     b: Builder, of: Reader, x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None,
     period: Any = None,
 ) -> Operand:  # fmt: skip
-    """`np.interp`: a level, and for each piece its slope times the part of `x` in it.
+    """Lower `np.interp`: a constant, and for each piece its slope times the part of `x` in it.
 
     The slopes are float64 numbers.
 
@@ -32,13 +32,13 @@ def interpolate(
     at, places, values = of(b, x), _constant(b, of, xp), _constant(b, of, fp)
     if places.size < 2 or places.size != values.size or not (np.diff(places) > 0).all():
         raise UnsupportedError(
-            "`np.interp` needs at least two places that rise, and as many values; these are "
+            "`np.interp` needs at least two increasing places, and as many values; these are "
             f"{places.tolist()} and {values.tolist()}"
         )
     if period is not None or any(end is not None for end in (left, right)):
         raise UnsupportedError(
             "`np.interp` keeps the first and the last value beyond its ends: leave `left`, `right` "
-            "and `period` out, and use `np.where` for what is otherwise there"
+            "and `period` out, and use `np.where` for other values there"
         )
     if not isinstance(at, Value):
         return np.interp(at, places, values)
@@ -52,18 +52,18 @@ def interpolate(
     return b.affine_map(b.combine(slopes, parts), 1.0, float(level))
 
 
-def selected(
+def select(
     b: Builder, of: Reader, condlist: Sequence, choicelist: Sequence, default: Any = 0
 ) -> Operand:
-    """`np.select`: the first choice whose condition holds."""
-    found: Operand = of(b, default)
+    """Lower `np.select`: the first choice whose condition holds."""
+    result: Operand = of(b, default)
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
-        found = logic.select(b, of(b, condition), of(b, choice), found)
-    return found
+        result = logic.select(b, of(b, condition), of(b, choice), result)
+    return result
 
 
 def piecewise(b: Builder, of: Reader, x: Any, condlist: Any, funclist: Sequence) -> Operand:
-    """`np.piecewise`: the last function whose condition holds; one more is for everywhere else.
+    """Lower `np.piecewise`: the last function whose condition holds; an extra one is the default.
 
     Raises:
         UnsupportedError: There are more or fewer functions.
@@ -71,46 +71,46 @@ def piecewise(b: Builder, of: Reader, x: Any, condlist: Any, funclist: Sequence)
     conditions = list(condlist) if isinstance(condlist, list | tuple) else [condlist]
     if len(funclist) not in (len(conditions), len(conditions) + 1):
         raise UnsupportedError(
-            "`np.piecewise` has a function for each condition, and one more for everywhere else; "
+            "`np.piecewise` needs a function for each condition, and one more for the default; "
             f"these are {len(funclist)} functions and {len(conditions)} conditions"
         )
-    each = [of(b, one(x) if callable(one) else one) for one in funclist]
-    found: Operand = each[-1] if len(each) > len(conditions) else np.zeros(())
+    each = [of(b, function(x) if callable(function) else function) for function in funclist]
+    result: Operand = each[-1] if len(each) > len(conditions) else np.zeros(())
     for condition, choice in zip(conditions, each, strict=False):
-        found = logic.select(b, of(b, condition), choice, found)
-    return found
+        result = logic.select(b, of(b, condition), choice, result)
+    return result
 
 
 def digitize(b: Builder, of: Reader, x: Any, bins: Any, right: bool = False) -> Operand:
-    """`np.digitize`: how many of the bins lie at `x` or below; with `right`, below."""
-    return _counted(b, of(b, x), _constant(b, of, bins), "greater" if right else "greater_equal")
+    """Lower `np.digitize`: the number of bins at `x` or below; with `right`, below."""
+    return _count(b, of(b, x), _constant(b, of, bins), "greater" if right else "greater_equal")
 
 
-def searched(b: Builder, of: Reader, a: Any, v: Any, side: str = "left") -> Operand:
-    """`np.searchsorted`: how many of the places lie below `v`; on the right side, or at it."""
+def search_sorted(b: Builder, of: Reader, a: Any, v: Any, side: str = "left") -> Operand:
+    """Lower `np.searchsorted`: the number of places below `v`; on the right side, or at it."""
     how = "greater" if side == "left" else "greater_equal"
-    return _counted(b, of(b, v), _constant(b, of, a), how)
+    return _count(b, of(b, v), _constant(b, of, a), how)
 
 
 def choose(b: Builder, of: Reader, a: Any, choices: Sequence) -> Operand:
-    """`np.choose`: the entry of a table whose number depends on the state."""
+    """Lower `np.choose`: the entry of a table whose index depends on the state."""
     index, table = of(b, a), list(choices)
-    found = of(b, table[0])
+    result = of(b, table[0])
     for place, entry in enumerate(table[1:], 1):
         here = logic.compare(b, "greater_equal", index, place - 0.5)
-        found = logic.select(b, here, of(b, entry), found)
-    return found
+        result = logic.select(b, here, of(b, entry), result)
+    return result
 
 
-def _counted(b: Builder, x: Operand, places: np.ndarray, how: str) -> Operand:
+def _count(b: Builder, x: Operand, places: np.ndarray, how: str) -> Operand:
     if not (np.diff(places) > 0).all():
-        raise UnsupportedError(f"The bins of a table rise; these are {places.tolist()}")
-    found = [logic.compare(b, how, x, float(place)) for place in places]
-    return b.combine([1.0] * len(found), found)
+        raise UnsupportedError(f"The bins of a table must increase; these are {places.tolist()}")
+    comparisons = [logic.compare(b, how, x, float(place)) for place in places]
+    return b.combine([1.0] * len(comparisons), comparisons)
 
 
-def _constant(b: Builder, of: Reader, given: Any) -> np.ndarray:
-    found = of(b, given)
-    if isinstance(found, Value):
-        raise UnsupportedError("A table is made of numbers that do not depend on the state")
-    return np.asarray(found, np.float64)
+def _constant(b: Builder, of: Reader, argument: Any) -> np.ndarray:
+    operand = of(b, argument)
+    if isinstance(operand, Value):
+        raise UnsupportedError("A table must consist of numbers that do not depend on the state")
+    return np.asarray(operand, np.float64)

@@ -1,4 +1,4 @@
-"""Any function of arrays as values of a builder: by NumPy's protocol, or by its framework."""
+"""Tracing of functions of arrays to values of a builder, by NumPy's protocol or a framework."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ...core import InputError, OutrangeError, UnsupportedError
 from ...graph import Builder, Operand, Value
 from ...graph.graph import Node
 from ...ops import Affine, Rearrange, Step
-from .symbol import NOT_FINITE, Symbol, unwrapped
+from .symbol import NOT_FINITE, Symbol, unwrap
 
 
 FRAMEWORKS = ("keras", "jax", "torch", "tensorflow")
-"""Modules whose functions do not take what is no array of their own, in the order asked."""
+"""Modules whose functions accept their own arrays only, by priority."""
 
 
 def trace(
@@ -27,60 +27,59 @@ def trace(
     operands: Sequence[Operand],
     size: int | None,
     what: str,
-    given: Sequence[str] = (),
+    nouns: Sequence[str] = (),
 ) -> Value:
-    """What a function returns for some operands, as one vector.
+    """Trace a function, applied to some operands, and return its result as one vector.
 
     Args:
-        b: The builder.
-        function: Of one array per operand; it returns an array, or a list of numbers.
+        function: Function of one array per operand; it returns an array, or a list of numbers.
         operands: Vectors without a batch axis: values, or arrays.
-        size: Of what it must return; None for any.
-        what: What the function is, for messages.
-        given: What each operand holds, in the singular, for messages: "state".
+        size: Size of the result; None for any.
+        what: Description of the function, for messages.
+        nouns: Noun for each operand, in the singular, for messages: "state".
 
     Raises:
-        InputError: It returns something of another size, or holds a number that is not finite.
-        UnsupportedError: It computes something that is not described.
+        InputError: The result has another size, or a number is not finite.
+        UnsupportedError: The function computes something unsupported.
     """
     try:
-        found = _by_framework(b, function, operands)
+        result = _by_framework(b, function, operands)
     except OutrangeError as error:
         raise type(error)(f"{what}: {error}.".replace("..", ".")) from error
     except Exception as error:
         table = "For an entry of a table write `np.choose(place, [1.0, 2.5])`. "
         filled = "In place of filling an array, return a list: `return [a, b]`. "
         raise InputError(
-            f"{what} is called once, with arrays whose numbers are not known yet, and must return "
+            f"{what} is called once, with arrays whose numbers are unknown, and must return "
             "the result as an array or a list; it may use NumPy, `keras.ops`, JAX or PyTorch. "
             f"{table * isinstance(error, IndexError)}"
             f"{filled * ('setting an array element' in str(error))}"
             f"Received: a function that raises {type(error).__name__}: {error}."
-            f"{_sizes(operands, given)}"
+            f"{_sizes(operands, nouns)}"
         ) from error
-    size = int(found.size) if size is None else size
-    if found.size != size:
+    size = int(result.size) if size is None else size
+    if result.size != size:
         raise InputError(
-            f"{what} returns {size} number{'s' * (size != 1)}, one for each entry. Received: "
-            f"{found.size}, of shape {tuple(found.shape)}."
+            f"{what} must return {size} number{'s' * (size != 1)}, one for each entry. Received: "
+            f"{result.size}, of shape {tuple(result.shape)}."
         )
-    flat = b.structural(lambda a: a[0].reshape(1, size), [found])
+    flat = b.structural(lambda a: a[0].reshape(1, size), [result])
     return flat if isinstance(flat, Value) else b.constant_value(np.asarray(flat, np.float64))
 
 
-def _refuse_infinite(nodes: Sequence[Node], first: int, found: Operand) -> None:
-    """Refuse a number that is not finite: in an operation of a framework, or as a result.
+def _check_finite(nodes: Sequence[Node], first: int, result: Operand) -> None:
+    """Reject a number that is not finite, in an operation of a framework or as a result.
 
     A comparison with infinity, as in `nan_to_num`, is allowed.
 
     Raises:
-        InputError: There is one.
+        InputError: A number is not finite.
     """
-    numbers = [] if isinstance(found, Value) else [np.asarray(found, np.float64)]
+    numbers = [] if isinstance(result, Value) else [np.asarray(result, np.float64)]
     used = {j for node in nodes if not isinstance(node.op, Step) for j in node.inputs}
     for value, node in enumerate(nodes, first + 1):
         op = node.op
-        if value not in used and not (isinstance(found, Value) and found.index == value):
+        if value not in used and not (isinstance(result, Value) and result.index == value):
             continue
         if isinstance(op, Affine):
             numbers += [op.bias, op.apply(tuple(np.ones((1, n)) for n in op.sizes), False)]
@@ -92,18 +91,18 @@ def _refuse_infinite(nodes: Sequence[Node], first: int, found: Operand) -> None:
             raise InputError(NOT_FINITE.format(each[bad].flat[0]))
 
 
-def _sizes(operands: Sequence[Operand], given: Sequence[str]) -> str:
-    """How many numbers a function is called with, in a sentence; nothing without names."""
-    sizes = [int(np.prod(x.shape)) for x in operands[: len(given)]]
-    said = [f"{n} {noun}{'s' * (n != 1)}" for n, noun in zip(sizes, given, strict=True) if noun]
-    return f" It is called with {' and '.join(said)}." if said else ""
+def _sizes(operands: Sequence[Operand], nouns: Sequence[str]) -> str:
+    """Return a sentence with the number of entries of each operand; empty without nouns."""
+    sizes = [int(np.prod(x.shape)) for x in operands[: len(nouns)]]
+    counts = [f"{n} {noun}{'s' * (n != 1)}" for n, noun in zip(sizes, nouns, strict=True) if noun]
+    return f" It is called with {' and '.join(counts)}." if counts else ""
 
 
 def _by_framework(b: Builder, function: Callable, operands: Sequence[Operand]) -> Operand:
     framework = used_framework(function)
     if framework is None:
-        given = [Symbol(x) if isinstance(x, Value) else x for x in operands]
-        return unwrapped(b, _tupled(function(*given)))
+        arguments = [Symbol(x) if isinstance(x, Value) else x for x in operands]
+        return unwrap(b, _check_result(function(*arguments)))
     if framework == "keras":
         from ..keras.api import keras
 
@@ -111,23 +110,23 @@ def _by_framework(b: Builder, function: Callable, operands: Sequence[Operand]) -
     read, stack = _reader(framework)
 
     def flat(*arrays: Any) -> list[Any]:
-        found = function(*arrays)
-        return [stack(found) if isinstance(found, list | tuple) else found]
+        result = function(*arrays)
+        return [stack(result) if isinstance(result, list | tuple) else result]
 
     first = len(b.nodes)
-    (found,) = read(b, flat, operands, ["float64"] * len(operands))
-    _refuse_infinite(b.nodes[first:], first, found)
-    return found
+    (result,) = read(b, flat, operands, ["float64"] * len(operands))
+    _check_finite(b.nodes[first:], first, result)
+    return result
 
 
-def _tupled(found: Any) -> Any:
-    if found is None:
+def _check_result(result: Any) -> Any:
+    if result is None:
         raise UnsupportedError("It returns nothing: end it with `return`")
-    return list(found) if isinstance(found, tuple) else found
+    return list(result) if isinstance(result, tuple) else result
 
 
 def _reader(framework: str) -> tuple[Callable, Callable]:
-    """How a framework's code is read, and how it joins a list of numbers."""
+    """Return a framework's tracing function, and its function that stacks a list of numbers."""
     if framework == "jax":
         from ..jax.api import jax
         from ..jax.read import read_float64
@@ -145,39 +144,41 @@ def _reader(framework: str) -> tuple[Callable, Callable]:
 
 
 def used_framework(function: Any) -> str | None:
-    """The framework whose functions a function calls, by the modules that its code names."""
-    found: set[str] = set()
+    """Return the framework whose functions a function calls, judged by the modules it names."""
+    modules: set[str] = set()
     waiting, seen = [function], set()
     while waiting:
-        one = waiting.pop()
-        one = one.func if isinstance(one, functools.partial) else one
-        one = getattr(one, "__func__", getattr(one, "__wrapped__", one))
-        if isinstance(one, types.ModuleType):
-            found.add(one.__name__.split(".")[0])
-        elif isinstance(one, types.FunctionType):
-            if id(one.__code__) in seen:
+        current = waiting.pop()
+        current = current.func if isinstance(current, functools.partial) else current
+        current = getattr(current, "__func__", getattr(current, "__wrapped__", current))
+        if isinstance(current, types.ModuleType):
+            modules.add(current.__name__.split(".")[0])
+        elif isinstance(current, types.FunctionType):
+            if id(current.__code__) in seen:
                 continue
-            seen.add(id(one.__code__))
-            found.add((one.__module__ or "").split(".")[0])
-            found |= {name.split(".")[0] for name in _imported(one.__code__)}
-            waiting += [one.__globals__[n] for n in _names(one.__code__) if n in one.__globals__]
-            waiting += [c.cell_contents for c in one.__closure__ or () if _is_filled(c)]
-        elif callable(one) and not isinstance(one, type):
-            found.add((getattr(one, "__module__", None) or "").split(".")[0])
-    return next((name for name in FRAMEWORKS if name in found), None)
+            seen.add(id(current.__code__))
+            modules.add((current.__module__ or "").split(".")[0])
+            modules |= {name.split(".")[0] for name in _imported_modules(current.__code__)}
+            waiting += [
+                current.__globals__[n] for n in _names(current.__code__) if n in current.__globals__
+            ]
+            waiting += [c.cell_contents for c in current.__closure__ or () if _is_filled(c)]
+        elif callable(current) and not isinstance(current, type):
+            modules.add((getattr(current, "__module__", None) or "").split(".")[0])
+    return next((name for name in FRAMEWORKS if name in modules), None)
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """Names in a function's code and in functions inside it."""
+    """Return the names in a function's code and in nested functions."""
     inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
     return {*code.co_names}.union(*map(_names, inner))
 
 
-def _imported(code: types.CodeType) -> set[str]:
-    """Modules that a function imports itself."""
+def _imported_modules(code: types.CodeType) -> set[str]:
+    """Return the modules that a function imports itself."""
     inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
-    found = {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
-    return found.union(*map(_imported, inner))
+    modules = {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
+    return modules.union(*map(_imported_modules, inner))
 
 
 def _is_filled(cell: Any) -> bool:

@@ -1,4 +1,4 @@
-"""NumPy's functions of vectors, put together from products, sums and moved entries."""
+"""NumPy's vector functions, composed of products, sums and moved entries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Reader = Callable[[Builder, Any], Operand]
 
 
 def cross(b: Builder, of: Reader, x: Any, y: Any) -> Operand:
-    """`np.cross` of vectors of three entries, along the last axis."""
+    """Lower `np.cross` of vectors of three entries, along the last axis."""
     left, right = of(b, x), of(b, y)
     if [shape[-1:] for shape in (left.shape, right.shape)] != [(3,), (3,)]:
         raise UnsupportedError(
@@ -23,16 +23,16 @@ def cross(b: Builder, of: Reader, x: Any, y: Any) -> Operand:
             f"{tuple(left.shape)} and {tuple(right.shape)}"
         )
 
-    def turned(of: Operand, by: int) -> Operand:
+    def rotate(of: Operand, by: int) -> Operand:
         return b.structural(lambda a: np.roll(a[0], -by, axis=-1), [of])
 
     return b.subtract(
-        b.multiply(turned(left, 1), turned(right, 2)), b.multiply(turned(left, 2), turned(right, 1))
+        b.multiply(rotate(left, 1), rotate(right, 2)), b.multiply(rotate(left, 2), rotate(right, 1))
     )
 
 
 def outer(b: Builder, of: Reader, x: Any, y: Any) -> Operand:
-    """`np.outer`: every product of an entry of one with an entry of the other."""
+    """Lower `np.outer`: every product of an entry of one with an entry of the other."""
     column = b.structural(lambda a: a[0].reshape(-1, 1), [of(b, x)])
     row = b.structural(lambda a: a[0].reshape(1, -1), [of(b, y)])
     return b.multiply(column, row)
@@ -41,56 +41,56 @@ def outer(b: Builder, of: Reader, x: Any, y: Any) -> Operand:
 def norm(
     b: Builder, of: Reader, x: Any, order: Any = None, axis: Any = None, keepdims: bool = False
 ) -> Operand:
-    """`np.linalg.norm` of vectors: the root of the sum of squares, the sum or the largest size."""
-    found = of(b, x)
-    if axis is None and len(found.shape) != 1 and order is not None:
+    """Lower `np.linalg.norm` of vectors: the Euclidean norm, the 1-norm or the maximum norm."""
+    operand = of(b, x)
+    if axis is None and len(operand.shape) != 1 and order is not None:
         raise UnsupportedError("`np.linalg.norm` with an order needs a vector, or `axis=`")
     if order is not None and axis is not None and np.size(axis) > 1:
-        raise UnsupportedError("`np.linalg.norm` of matrices (two axes) is described without order")
+        raise UnsupportedError("`np.linalg.norm` of matrices (two axes) is supported without order")
     if order in (1, np.inf):
-        return b.reduce("sum" if order == 1 else "max", b.curve("abs", found), axis, keepdims)
+        return b.reduce("sum" if order == 1 else "max", b.curve("abs", operand), axis, keepdims)
     if order not in (None, 2):
-        raise UnsupportedError(f"`np.linalg.norm` of order {order} is not described: 1, 2, inf are")
-    return b.curve("sqrt", b.reduce("sum", b.curve("square", found), axis, keepdims))
+        raise UnsupportedError(f"`np.linalg.norm` of order {order} is not supported: 1, 2, inf are")
+    return b.curve("sqrt", b.reduce("sum", b.curve("square", operand), axis, keepdims))
 
 
 def product(b: Builder, of: Reader, x: Any, axis: int | None = None) -> Operand:
-    """`np.prod` along one axis, or of all entries."""
-    found = of(b, x)
-    whole = b.structural(lambda a: a[0].reshape(-1), [found]) if axis is None else found
+    """Lower `np.prod` along one axis, or of all entries."""
+    operand = of(b, x)
+    entries = b.structural(lambda a: a[0].reshape(-1), [operand]) if axis is None else operand
     along = 0 if axis is None else axis
     parts = [
-        b.structural(lambda a, i=i: np.take(a[0], i, axis=along), [whole])
-        for i in range(whole.shape[along])
+        b.structural(lambda a, i=i: np.take(a[0], i, axis=along), [entries])
+        for i in range(entries.shape[along])
     ]
-    made = parts[0]
+    result = parts[0]
     for part in parts[1:]:
-        made = b.multiply(made, part)
-    return made
+        result = b.multiply(result, part)
+    return result
 
 
 def difference(b: Builder, of: Reader, x: Any, n: int = 1, axis: int = -1) -> Operand:
-    """`np.diff`: each entry less the one before."""
-    found = of(b, x)
+    """Lower `np.diff`: each entry minus the one before."""
+    entries = of(b, x)
     for _ in range(n):
-        size = found.shape[axis]
+        size = entries.shape[axis]
         later, former = (
-            b.structural(lambda a, w=w: np.take(a[0], w, axis=axis), [found])
+            b.structural(lambda a, w=w: np.take(a[0], w, axis=axis), [entries])
             for w in (range(1, size), range(size - 1))
         )
-        found = b.subtract(later, former)
-    return found
+        entries = b.subtract(later, former)
+    return entries
 
 
 def running_sum(b: Builder, of: Reader, x: Any, axis: int | None = None) -> Operand:
-    """`np.cumsum` along one axis, or of all entries in a row."""
-    found = of(b, x)
+    """Lower `np.cumsum` along one axis, or of all entries in row-major order."""
+    entries = of(b, x)
     if axis is None:
-        found, axis = b.structural(lambda a: a[0].reshape(-1), [found]), 0
-    size = found.shape[axis]
+        entries, axis = b.structural(lambda a: a[0].reshape(-1), [entries]), 0
+    size = entries.shape[axis]
     sums = [
         b.reduce(
-            "sum", b.structural(lambda a, k=k: np.take(a[0], range(k + 1), axis=axis), [found]),
+            "sum", b.structural(lambda a, k=k: np.take(a[0], range(k + 1), axis=axis), [entries]),
             axis, False,
         )
         for k in range(size)

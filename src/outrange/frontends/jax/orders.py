@@ -12,7 +12,7 @@ from ...graph import Operand, Value
 from ...graph.composites import logic
 from ..rule_table import rule_decorator
 from ..traced.call import TracedCall
-from ..traced.orders import first, order, ordered, placement, write
+from ..traced.orders import argsort, placement, sort, take_first, write
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {}
@@ -42,11 +42,11 @@ def _sort(c: TracedCall) -> list[Operand]:
     key, axis = c.x, c.attr("dimension")
     if c.attr("num_keys") != 1 or not isinstance(key, Value):
         raise UnsupportedError("a sort by several keys, or by a constant one")
-    results = [ordered(c, key, axis)]
+    results = [sort(c, key, axis)]
     if len(c.inputs) > 1:
         if not c.attr("is_stable"):
             raise UnsupportedError("a sort of several operands that is not stable")
-        places = order(c, key, axis)
+        places = argsort(c, key, axis)
         assert isinstance(places, Value)
         results += [_sorted_along(c, x, places, axis) for x in c.inputs[1:]]
     return results
@@ -65,15 +65,15 @@ def _sorted_along(c: TracedCall, x: Operand, places: Value, axis: int) -> Operan
 def _top(c: TracedCall) -> list[Operand]:
     axis, k = int(c.attr("axis", -1)) % len(c.x.shape), int(c.attr("k"))
     assert isinstance(c.x, Value)
-    best = ordered(c, c.x, axis, downward=True)
-    return [first(c, x, k, axis) for x in (best, order(c, c.x, axis, downward=True))]
+    best = sort(c, c.x, axis, downward=True)
+    return [take_first(c, x, k, axis) for x in (best, argsort(c, c.x, axis, downward=True))]
 
 
 @rule("dynamic_update_slice")
 def _update_slice(c: TracedCall) -> list[Operand]:
     if any(isinstance(x, Value) for x in c.inputs[2:]):
         raise UnsupportedError("a dynamic_update_slice at positions that depend on the input")
-    return c.moved([0, 1])
+    return c.move_entries([0, 1])
 
 
 @rule(*WRITES)

@@ -16,32 +16,32 @@ from ...graph.composites.products import product_along, running_product
 from ..rule_table import rule_decorator
 from ..traced.call import INTEGERS, TracedCall
 from ..traced.complex import Complex, real_fourier
-from ..traced.orders import position, running
-from ..traced.program import folded
+from ..traced.orders import arg_extremum, running_extremum
+from ..traced.program import with_constant_folding
 from ..traced.rules import (
+    affine_rule,
     both,
     cast_integer,
     compare,
+    composite_rule,
     contract,
     curve,
     differing,
-    divided,
+    divide,
     either,
     exponential,
+    extremum,
     is_finite,
-    limited,
-    negated,
-    pooled,
+    logical_not,
+    pool,
     powers,
     remainder,
     running_sum,
     same,
-    scaled,
     select,
     sign,
     truth,
     windows,
-    written,
 )
 from .orders import RULES as ORDERS, WRITES, gather
 
@@ -62,12 +62,12 @@ def _move_entries(c: TracedCall) -> Operand | list[Operand]:
         read.all() for read in c.step.run(np.ones(c.x.shape, np.int32), *c.inputs[1:])
     ):
         raise UnsupportedError("a gather outside of its array, where JAX returns NaN")
-    return c.moved([0])
+    return c.move_entries([0])
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {
     **dict.fromkeys(MOVING, _move_entries),
-    **{name: lambda c: c.moved(range(len(c.inputs))) for name in ("concatenate", "stack")},
+    **{name: lambda c: c.move_entries(range(len(c.inputs))) for name in ("concatenate", "stack")},
     **dict.fromkeys(("stop_gradient", "copy", "copy_p", "optimization_barrier"), same),
     **{n: curve(f) for n, f in {
         "tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt",
@@ -75,16 +75,16 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
         "cosh": "cosh", "atan": "atan", "erf": "erf", "erfc": "erfc", "expm1": "expm1",
         "log1p": "log1p", "logistic": "sigmoid",
     }.items()},
-    "neg": scaled(-1.0),
+    "neg": affine_rule(-1.0),
     "exp2": lambda c: c.b.curve("exp", c.b.affine_map(c.x, np.log(2.0), ulps=2)),
     **{n: lambda c: c.b.add(*c.inputs) for n in ("add", "add_any")},
     "sub": lambda c: c.b.subtract(*c.inputs),
     "mul": lambda c: c.b.multiply(*c.inputs),
-    "div": divided, "rem": remainder,
-    "max": lambda c: limited(c, c.inputs[0], c.inputs[1], False),
-    "min": lambda c: limited(c, c.inputs[0], c.inputs[1], True),
-    "clamp": lambda c: limited(
-        c, limited(c, c.inputs[1], c.inputs[0], False), c.inputs[2], True
+    "div": divide, "rem": remainder,
+    "max": lambda c: extremum(c, c.inputs[0], c.inputs[1], False),
+    "min": lambda c: extremum(c, c.inputs[0], c.inputs[1], True),
+    "clamp": lambda c: extremum(
+        c, extremum(c, c.inputs[1], c.inputs[0], False), c.inputs[2], True
     ),
     "pow": lambda c: exponential(c) if isinstance(c.inputs[1], Value) else powers(c),
     "integer_pow": lambda c: power(c.b, c.x, float(c.attr("y"))),
@@ -92,13 +92,13 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
         "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal",
         "ne": "not_equal", "lt_to": "less", "le_to": "less_equal",
     }.items()},
-    "and": both, "or": either, "not": negated, "xor": differing, "sign": sign,
+    "and": both, "or": either, "not": logical_not, "xor": differing, "sign": sign,
     "floor": curve("floor"), "ceil": curve("ceil"), "is_finite": is_finite,
-    **{name: written(name) for name in INVERSE},
-    "argmax": lambda c: position(c, c.x, *c.attr("axes")),
-    "argmin": lambda c: position(c, c.x, *c.attr("axes"), least=True),
-    "cummax": lambda c: running(c, c.x, c.attr("axis"), reverse=bool(c.attr("reverse"))),
-    "cummin": lambda c: running(
+    **{name: composite_rule(name) for name in INVERSE},
+    "argmax": lambda c: arg_extremum(c, c.x, *c.attr("axes")),
+    "argmin": lambda c: arg_extremum(c, c.x, *c.attr("axes"), least=True),
+    "cummax": lambda c: running_extremum(c, c.x, c.attr("axis"), reverse=bool(c.attr("reverse"))),
+    "cummin": lambda c: running_extremum(
         c, c.x, c.attr("axis"), least=True, reverse=bool(c.attr("reverse"))
     ),
     "cumprod": lambda c: running_product(
@@ -242,7 +242,7 @@ def _window(c: TracedCall) -> Operand:
         c.attr("padding"),
     )
     if c.kind.endswith("max"):
-        return pooled(c, "max", c.x, gather, shape)
+        return pool(c, "max", c.x, gather, shape)
     return c.b.gather_sum(c.x, gather, 1.0, shape, name="window_sum")
 
 
@@ -257,5 +257,5 @@ COUNTING = (
 )  # fmt: skip
 """Primitives whose rule also holds for integers."""
 
-TABLE = folded({**RULES, **ORDERS}, COUNTING)
+TABLE = with_constant_folding({**RULES, **ORDERS}, COUNTING)
 """The rules, for operands that depend on the input; primitives of constants run in JAX."""

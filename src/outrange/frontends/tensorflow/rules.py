@@ -12,22 +12,22 @@ from ...graph import Operand, convolve, log_softmax, softmax
 from ...graph.whole import cast_whole
 from ..rule_table import rule_decorator
 from ..traced.call import TracedCall
-from ..traced.program import folded
+from ..traced.program import with_constant_folding
 from ..traced.rules import (
+    affine_rule,
     both,
     compare,
     contract,
     curve,
     either,
-    limited,
+    extremum,
+    logical_not,
     matmul,
-    negated,
-    pooled,
+    pool,
     powers,
     running_sum,
     same,
     same_padding,
-    scaled,
     select,
     sign,
     truth,
@@ -44,10 +44,10 @@ MOVING = (
 """Operations that only move entries of their first operand."""
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {
-    **{name: lambda c: c.moved([0]) for name in MOVING},
-    "Split": lambda c: c.moved([1]),
-    "ConcatV2": lambda c: c.moved(range(len(c.inputs) - 1)),
-    "Pack": lambda c: c.moved(range(len(c.inputs))),
+    **{name: lambda c: c.move_entries([0]) for name in MOVING},
+    "Split": lambda c: c.move_entries([1]),
+    "ConcatV2": lambda c: c.move_entries(range(len(c.inputs) - 1)),
+    "Pack": lambda c: c.move_entries(range(len(c.inputs))),
     "Identity": same, "StopGradient": same, "PreventGradient": same, "CheckNumerics": same,
     "EnsureShape": same, "Snapshot": same,
     "IdentityN": lambda c: list(c.inputs),
@@ -63,24 +63,24 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     "LeakyRelu": lambda c: c.b.curve(
         "leaky_relu", c.x, negative_slope=float(np.float32(c.attr("alpha")))
     ),
-    "Neg": scaled(-1.0),
+    "Neg": affine_rule(-1.0),
     **{n: lambda c: c.b.add(*c.inputs) for n in ("AddV2", "Add")},
     "Sub": lambda c: c.b.subtract(*c.inputs),
     "Mul": lambda c: c.b.multiply(*c.inputs),
     **{n: lambda c: c.b.divide(*c.inputs) for n in ("RealDiv", "Div")},
     "AddN": lambda c: c.b.combine([1.0] * len(c.inputs), c.inputs),
     "SquaredDifference": lambda c: c.b.curve("square", c.b.subtract(*c.inputs)),
-    "Maximum": lambda c: limited(c, c.inputs[0], c.inputs[1], False),
-    "Minimum": lambda c: limited(c, c.inputs[0], c.inputs[1], True),
-    "ClipByValue": lambda c: limited(
-        c, limited(c, c.inputs[0], c.inputs[1], False), c.inputs[2], True
+    "Maximum": lambda c: extremum(c, c.inputs[0], c.inputs[1], False),
+    "Minimum": lambda c: extremum(c, c.inputs[0], c.inputs[1], True),
+    "ClipByValue": lambda c: extremum(
+        c, extremum(c, c.inputs[0], c.inputs[1], False), c.inputs[2], True
     ),
     "Pow": powers,
     **{n: compare(h) for n, h in {
         "Greater": "greater", "GreaterEqual": "greater_equal", "Less": "less",
         "LessEqual": "less_equal", "Equal": "equal", "NotEqual": "not_equal",
     }.items()},
-    "LogicalAnd": both, "LogicalOr": either, "LogicalNot": negated, "Sign": sign,
+    "LogicalAnd": both, "LogicalOr": either, "LogicalNot": logical_not, "Sign": sign,
     **{n: lambda c: select(c, *c.inputs) for n in ("SelectV2", "Select")},
     "Softmax": lambda c: softmax(c.b, c.x, -1),
     "LogSoftmax": lambda c: log_softmax(c.b, c.x, -1),
@@ -210,7 +210,7 @@ def _pool(c: TracedCall) -> Operand:
         every_axis(ones, 1),
         every_axis(padding, (0, 0)),
     )
-    return pooled(c, "max" if c.kind.startswith("Max") else "mean", c.x, gather, shape)
+    return pool(c, "max" if c.kind.startswith("Max") else "mean", c.x, gather, shape)
 
 
 @rule("FusedBatchNormV3", "FusedBatchNorm", "FusedBatchNormV2")
@@ -235,5 +235,5 @@ COUNTING = (
 )  # fmt: skip
 """Operations whose rule also holds for integers; `Mean` and `Div` truncate there."""
 
-TABLE = folded(RULES, COUNTING)
+TABLE = with_constant_folding(RULES, COUNTING)
 """The rules, for operands that depend on the input; operations on constants run in TensorFlow."""

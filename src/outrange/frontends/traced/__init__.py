@@ -1,7 +1,7 @@
-"""Code written for a backend: what its own tracer recorded, read into the same builder.
+"""Lowering of framework code, recorded by the framework's own tracer, to values of a builder.
 
-Each framework's folder turns a recording into `TracedStep`s and has a table of rules; what a rule
-may say of a step is the same for all of them and is here.
+Each framework's folder turns a recording into `TracedStep`s and has a table of rules. The record
+of a step that rules receive, and the rules' building blocks, are shared by all frameworks.
 """
 
 from .call import TracedCall as TracedCall, TracedStep as TracedStep

@@ -1,4 +1,4 @@
-"""One operation of a recording, and what a rule sees of it."""
+"""Records of one traced operation, and of its application to values of a graph."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...graph.whole import RANGES
 
 
 INTEGERS = frozenset(RANGES) - {"bool"}
-"""Dtypes in which arithmetic is that of integers."""
+"""Dtypes with integer arithmetic."""
 
 
 @dataclass(eq=False)
@@ -22,14 +22,13 @@ class TracedStep:
     """One operation of a recording.
 
     Args:
-        kind: The framework's name of it.
+        kind: The framework's name of the operation.
         reads: Keys of its operands.
         makes: Keys of its results.
-        attributes: By name.
-        run: The operation itself, on arrays: one array per result.
-        dtypes: Of each operand, where the recording knows.
-        where: The user's line of code behind it, for errors; empty if unknown.
-        results: Dtype of each result, where the recording knows.
+        run: Function that runs the operation itself on arrays; it returns one array per result.
+        dtypes: Dtype of each operand, if recorded.
+        where: The user's line of code, for errors; empty if unknown.
+        results: Dtype of each result, if recorded.
     """
 
     kind: str
@@ -44,7 +43,7 @@ class TracedStep:
 
 @dataclass(eq=False)
 class TracedCall:
-    """A step as a rule sees it: values of the graph and arrays in place of tensors."""
+    """A step applied to values of the graph and arrays, the argument of a lowering rule."""
 
     b: Builder
     step: TracedStep
@@ -62,25 +61,25 @@ class TracedCall:
 
     @property
     def integer(self) -> str | None:
-        """The type of integers that an operand is of, if one is and depends on the input."""
+        """The integer dtype of an operand that depends on the input; None without one."""
         for x, dtype in zip(self.inputs, self.step.dtypes, strict=False):
             if isinstance(x, Value) and dtype in INTEGERS:
                 return dtype
         return None
 
     def attr(self, name: str, default: Any = None) -> Any:
-        """An attribute."""
+        """Return an attribute of the step."""
         return self.step.attributes.get(name, default)
 
     def constant(self, i: int, what: str) -> np.ndarray:
-        """An operand that must not depend on the input."""
-        found = self.inputs[i]
-        if isinstance(found, Value):
+        """Return an operand as an array, or raise if it depends on the input."""
+        operand = self.inputs[i]
+        if isinstance(operand, Value):
             raise UnsupportedError(f"{self.kind} with {what} that depend on the input")
-        return np.asarray(found)
+        return np.asarray(operand)
 
-    def moved(self, data: Sequence[int], name: str = "") -> list[Operand]:
-        """Run the step on the positions of some operands: it only moves their entries."""
+    def move_entries(self, data: Sequence[int], name: str = "") -> list[Operand]:
+        """Lower a step that only moves entries of some operands, by running it on positions."""
 
         def run(marked: list[np.ndarray]) -> Any:
             arrays = list(self.inputs)

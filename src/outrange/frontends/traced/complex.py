@@ -1,4 +1,4 @@
-"""Complex numbers, as they stand between a Fourier transform and its magnitudes."""
+"""Complex numbers, as they occur between a Fourier transform and its magnitudes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .call import TracedCall
 
 @dataclass(frozen=True, eq=False)
 class Complex:
-    """Two operands of one shape, the real and the imaginary parts."""
+    """Two operands of the same shape, the real and the imaginary parts."""
 
     real: Operand
     imag: Operand
@@ -26,18 +26,21 @@ class Complex:
 
 
 def real_fourier(b: Builder, x: Operand, length: int) -> Complex:
-    """The Fourier transform of real numbers over the last axis: the non-negative frequencies."""
+    """Compute the Fourier transform of real numbers over the last axis.
+
+    The result has the non-negative frequencies.
+    """
     k = np.outer(np.arange(length), np.arange(length // 2 + 1)) % length
     angle = 2.0 * np.pi * k / length
     parts = (b.dense(x, part, name="fourier") for part in (np.cos(angle), -np.sin(angle)))
     return Complex(*parts)
 
 
-def split(c: TracedCall, rules: dict[str, Callable]) -> Complex | Operand:
-    """A step with complex operands, by what it does to real and imaginary parts.
+def lower_complex(c: TracedCall, rules: dict[str, Callable]) -> Complex | Operand:
+    """Lower a step with complex operands, as steps on real and imaginary parts.
 
     Raises:
-        UnsupportedError: It does not treat both alike.
+        UnsupportedError: The step does not treat both parts alike.
     """
     if c.kind in ("real", "imag"):
         return getattr(c.inputs[0], c.kind)
@@ -45,23 +48,23 @@ def split(c: TracedCall, rules: dict[str, Callable]) -> Complex | Operand:
         x: Any = c.inputs[0]
         square = c.b.add(*(c.b.curve("square", part) for part in (x.real, x.imag)))
         return c.b.curve("sqrt", square)
-    held = [isinstance(x, Complex) for x in c.inputs]
-    others = [x for x, is_held in zip(c.inputs, held, strict=True) if not is_held]
-    if c.kind in ("mul", "div") and held == [True, False]:
+    is_complex = [isinstance(x, Complex) for x in c.inputs]
+    others = [x for x, skip in zip(c.inputs, is_complex, strict=True) if not skip]
+    if c.kind in ("mul", "div") and is_complex == [True, False]:
         factor: Any = np.asarray(others[0])
         if not np.iscomplexobj(factor) or not factor.imag.any():
-            return _each(c, rules, [c.inputs[0], np.asarray(factor.real, np.float64)])
-    if c.kind in ("add", "sub") and all(held):
-        return _each(c, rules, c.inputs)
+            return _apply_to_parts(c, rules, [c.inputs[0], np.asarray(factor.real, np.float64)])
+    if c.kind in ("add", "sub") and all(is_complex):
+        return _apply_to_parts(c, rules, c.inputs)
     if c.kind in ("reshape", "transpose", "squeeze", "expand_dims", "slice", "broadcast_in_dim"):
-        return _each(c, rules, c.inputs)
+        return _apply_to_parts(c, rules, c.inputs)
     raise UnsupportedError(f"{c.kind} of complex numbers is not described yet")
 
 
-def _each(c: TracedCall, rules: dict[str, Callable], inputs: Sequence) -> Complex:
-    found = []
+def _apply_to_parts(c: TracedCall, rules: dict[str, Callable], inputs: Sequence) -> Complex:
+    parts = []
     for name in ("real", "imag"):
         part = [getattr(x, name) if isinstance(x, Complex) else x for x in inputs]
         result = rules[c.kind](replace(c, inputs=part))
-        found.append(result[0] if isinstance(result, list | tuple) else result)
-    return Complex(*found)
+        parts.append(result[0] if isinstance(result, list | tuple) else result)
+    return Complex(*parts)

@@ -1,4 +1,4 @@
-"""A recording as steps, and their lowering: one rule a kind of step."""
+"""Recordings of framework code, and their lowering by one rule per kind of step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...graph import Builder, Operand, Value
 from ...graph.whole import RANGES
 from ...ops import Rearrange
 from .call import INTEGERS, TracedCall, TracedStep
-from .complex import Complex, split
+from .complex import Complex, lower_complex
 
 
 @dataclass(eq=False)
@@ -21,10 +21,9 @@ class TracedProgram:
     """A recording.
 
     Args:
-        inputs: Keys of what it is given.
-        steps: In order.
-        outputs: Keys of what it returns.
-        constants: Key to array.
+        inputs: Keys of the inputs.
+        steps: The operations, in order.
+        outputs: Keys of the outputs.
     """
 
     inputs: Sequence[Hashable]
@@ -37,11 +36,11 @@ def random_numbers(kind: str, where: str = "") -> UnsupportedError:
     """Return the error for an operation that draws random numbers.
 
     Args:
-        kind: The framework's name of it.
-        where: The user's line of code behind it; empty if unknown.
+        kind: The framework's name of the operation.
+        where: The user's line of code; empty if unknown.
     """
     return UnsupportedError(
-        "it draws random numbers, so its output is no function of its input. Return the "
+        "it draws random numbers, so its output is not a function of its input. Return the "
         "distribution's parameters, its mean or its mode instead. "
         f"Received: {kind}{', ' * bool(where)}{where}"
     )
@@ -53,26 +52,26 @@ Rules = Mapping[str, Callable[[TracedCall], Any]]
 def lower(
     b: Builder, program: TracedProgram, operands: Sequence[Operand], rules: Rules
 ) -> list[Operand]:
-    """What a program returns for some operands.
+    """Lower a program, applied to some operands, to values of the builder.
 
-    Steps none of whose operands is a value run in the framework itself; each other needs a rule.
+    Steps on constants alone run in the framework itself; every other step needs a rule.
 
     Raises:
         UnsupportedError: A step has no rule, or its rule does not cover this use of it.
     """
-    known: dict[Hashable, Operand] = {k: np.asarray(v) for k, v in program.constants.items()}
-    known.update(zip(program.inputs, operands, strict=True))
+    values: dict[Hashable, Operand] = {k: np.asarray(v) for k, v in program.constants.items()}
+    values.update(zip(program.inputs, operands, strict=True))
     for step in program.steps:
         check_deadline()
-        inputs = _read(known, step.reads)
+        inputs = _lookup(values, step.reads)
         results = _results(b, step, inputs, rules)
         _limit(b, step, results)
-        known.update(zip(step.makes, results, strict=False))
-    return _read(known, program.outputs)
+        values.update(zip(step.makes, results, strict=False))
+    return _lookup(values, program.outputs)
 
 
 def _limit(b: Builder, step: TracedStep, results: Sequence[Operand]) -> None:
-    """Note which values a type of integers must hold: beyond, it wraps around."""
+    """Record the range of integer results, beyond which they would wrap around."""
     for x, dtype in zip(results, step.results, strict=False):
         if not isinstance(x, Value) or dtype not in INTEGERS or not x.index:
             continue
@@ -80,26 +79,26 @@ def _limit(b: Builder, step: TracedStep, results: Sequence[Operand]) -> None:
             b.bounded.append((x.index, *RANGES[dtype]))
 
 
-def _read(known: Mapping[Hashable, Operand], keys: Sequence[Hashable]) -> list[Operand]:
+def _lookup(operands: Mapping[Hashable, Operand], keys: Sequence[Hashable]) -> list[Operand]:
     """Return operands by their keys.
 
     Raises:
-        UnsupportedError: One is a result that the rule of its operation leaves out.
+        UnsupportedError: A key is a result that the rule of its operation does not provide.
     """
     for key in keys:
-        if key not in known:
+        if key not in operands:
             raise UnsupportedError(
-                "a further result of an operation (the positions of a maximum, the statistics of "
-                f"a norm) is not described yet. Received: {key}"
+                "a secondary result of an operation (the positions of a maximum, the statistics "
+                f"of a norm) is not supported yet. Received: {key}"
             )
-    return [known[k] for k in keys]
+    return [operands[k] for k in keys]
 
 
 def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) -> list[Operand]:
-    """Return the results of a step.
+    """Compute the results of a step.
 
     Raises:
-        ModelError: The step cannot be read; the message names it and its line of code.
+        ModelError: The step cannot be lowered; the message names it and its line of code.
     """
     where = f", in {step.where}" * bool(step.where)
     try:
@@ -107,42 +106,44 @@ def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) 
             return list(step.run(*inputs))
         if step.kind not in rules:
             raise UnsupportedError(f"the operation {step.kind} is not described yet")
-        found = rules[step.kind](TracedCall(b, step, inputs))
+        results = rules[step.kind](TracedCall(b, step, inputs))
     except OutrangeError as error:
-        named = f" (operation {step.kind})" * (step.kind not in str(error))
-        raise type(error)(f"{str(error).rstrip('.')}{named}{where}") from error
+        suffix = f" (operation {step.kind})" * (step.kind not in str(error))
+        raise type(error)(f"{str(error).rstrip('.')}{suffix}{where}") from error
     except MemoryError:
         raise
     except Exception as error:
         raise UnsupportedError(
-            f"the operation {step.kind} is used in a way that is not described yet{where}; please "
-            f"report it. Received: {type(error).__name__}: {str(error)[:300]}"
+            f"the operation {step.kind} is used in a way that is not supported yet{where}; please "
+            f"report this. Received: {type(error).__name__}: {str(error)[:300]}"
         ) from error
-    return list(found) if isinstance(found, list | tuple) else [found]
+    return list(results) if isinstance(results, list | tuple) else [results]
 
 
-def folded(rules: dict[str, Callable[[TracedCall], Any]], counting: Collection[str]) -> Rules:
-    """Rules that run the framework's own operation where no operand is a value.
+def with_constant_folding(
+    rules: dict[str, Callable[[TracedCall], Any]], counting: Collection[str]
+) -> Rules:
+    """Extend rules by constant folding: steps on constants run the framework's own operation.
 
     Args:
         rules: Kind of step to its rule.
-        counting: The kinds whose rule holds for types of integers too; elsewhere a quotient is cut
-            off, and "and" is about bits.
+        counting: The kinds whose rule also holds for integer dtypes. For the others it does not: an
+            integer quotient is truncated, and "and" is bitwise.
     """
 
-    def guarded(name: str, rule: Callable[[TracedCall], Any]) -> Callable[[TracedCall], Any]:
+    def guard(name: str, rule: Callable[[TracedCall], Any]) -> Callable[[TracedCall], Any]:
         def run(c: TracedCall) -> Any:
             if any(isinstance(x, Complex) for x in c.inputs):
-                return split(c, rules)
+                return lower_complex(c, rules)
             if not any(isinstance(x, Value) for x in c.inputs):
                 return list(c.step.run(*c.inputs))
             if c.integer is not None and name not in counting:
                 raise UnsupportedError(
-                    f"the operation {c.kind} of whole numbers ({c.integer}) is not described: cast "
+                    f"the operation {c.kind} of integers ({c.integer}) is not supported: cast "
                     "them to float32 before it"
                 )
             return rule(c)
 
         return run
 
-    return {name: guarded(name, rule) for name, rule in rules.items()}
+    return {name: guard(name, rule) for name, rule in rules.items()}

@@ -17,28 +17,28 @@ from .call import TracedCall
 
 
 def curve(name: str, **attributes: float) -> Callable[[TracedCall], Operand]:
-    """A rule: the curve `name` of the first operand."""
+    """Return a rule that applies the curve `name` to the first operand."""
     return lambda c: c.b.curve(name, c.x, **attributes)
 
 
-def scaled(factor: float, shift: float = 0.0) -> Callable[[TracedCall], Operand]:
-    """A rule: `factor * x + shift`."""
+def affine_rule(factor: float, shift: float = 0.0) -> Callable[[TracedCall], Operand]:
+    """Return a rule that computes `factor * x + shift`."""
     return lambda c: c.b.affine_map(c.x, factor, shift)
 
 
 def same(c: TracedCall) -> Operand:
-    """A rule: the first operand itself."""
+    """Lower an operation that returns its first operand."""
     return c.x
 
 
 def compare(how: str) -> Callable[[TracedCall], Operand]:
-    """A rule: a comparison of the first two operands, as 0 or 1."""
-    return lambda c: compared(c, how, c.inputs[0], c.inputs[1])
+    """Return a rule that compares the first two operands, as 0 or 1."""
+    return lambda c: compare_operands(c, how, c.inputs[0], c.inputs[1])
 
 
-def compared(c: TracedCall, how: str, x: Operand, y: Operand) -> Operand:
-    """A comparison of two operands of a step, as 0 or 1."""
-    # A number of the code may have a fraction, whatever the types of the tensors.
+def compare_operands(c: TracedCall, how: str, x: Operand, y: Operand) -> Operand:
+    """Compare two operands of a step, as 0 or 1."""
+    # A constant may have a fraction, whatever the dtypes of the tensors.
     whole = (isinstance(part, Value) or not np.mod(part, 1.0).any() for part in (x, y))
     if c.step.dtypes and all(dtype in RANGES for dtype in c.step.dtypes) and all(whole):
         return integers.compare(c.b, how, x, y)
@@ -46,47 +46,47 @@ def compared(c: TracedCall, how: str, x: Operand, y: Operand) -> Operand:
 
 
 def select(c: TracedCall, condition: Operand, x: Operand, y: Operand) -> Operand:
-    """`x` where the condition holds, else `y`; both branches move if it is a constant."""
+    """Select `x` where the condition holds, else `y`; a constant condition only moves entries."""
     if isinstance(condition, Value):
         condition = logic.truth(c.b, condition)
     return logic.select(c.b, condition, x, y)
 
 
 def _truths(c: TracedCall) -> list[Operand]:
-    """The first two operands as 0 or 1."""
+    """Return the first two operands as 0 or 1."""
     return [logic.truth(c.b, x) for x in c.inputs[:2]]
 
 
 def both(c: TracedCall) -> Operand:
-    """A rule: whether both of two conditions hold."""
+    """Lower a logical and."""
     return logic.both(c.b, *_truths(c))
 
 
 def either(c: TracedCall) -> Operand:
-    """A rule: whether one of two conditions holds."""
+    """Lower a logical or."""
     return logic.either(c.b, *_truths(c))
 
 
-def negated(c: TracedCall) -> Operand:
-    """A rule: whether a condition does not hold."""
+def logical_not(c: TracedCall) -> Operand:
+    """Lower a logical not."""
     return logic.negate(c.b, logic.truth(c.b, c.x))
 
 
 def truth(c: TracedCall) -> Operand:
-    """A rule: whether the first operand is not 0."""
+    """Lower a test whether the first operand is not 0."""
     if c.integer is not None:
         return integers.compare(c.b, "not_equal", c.x, np.zeros(()))
     return logic.truth(c.b, c.x)
 
 
-def divided(c: TracedCall) -> Operand:
-    """A rule: the quotient of the first two operands; of integers its fraction is cut off."""
+def divide(c: TracedCall) -> Operand:
+    """Lower a division of the first two operands; an integer quotient is truncated."""
     x, y = c.inputs[:2]
     return c.b.divide(x, y) if c.integer is None else integers.quotient(c.b, x, _divisor(c))
 
 
 def remainder(c: TracedCall) -> Operand:
-    """A rule: what is left of such a quotient, of the sign of the first operand."""
+    """Lower the remainder of a truncated division, which has the sign of the first operand."""
     return modulo(c, floored=False)
 
 
@@ -98,49 +98,49 @@ def _divisor(c: TracedCall) -> np.ndarray:
 
 
 def sign(c: TracedCall) -> Operand:
-    """A rule: -1, 0 or 1."""
+    """Lower the sign: -1, 0 or 1."""
     return c.b.curve("sign", c.x)
 
 
 def differing(c: TracedCall) -> Operand:
-    """A rule: whether one of two conditions holds, and the other does not."""
+    """Lower a logical exclusive or."""
     return integers.compare(c.b, "not_equal", *_truths(c))
 
 
 def is_finite(c: TracedCall) -> Operand:
-    """A rule: whether entries are numbers; the graph has infinite ones as constants alone."""
-    assert isinstance(c.x, Value)  # constants are folded before
+    """Lower `isfinite`; infinite entries of a graph are always constants."""
+    assert isinstance(c.x, Value)  # constants are folded earlier
     return logic.finite(c.b, c.x)
 
 
 def is_infinite(c: TracedCall) -> Operand:
-    """A rule: whether entries are infinite."""
+    """Lower `isinf`."""
     return logic.negate(c.b, is_finite(c))
 
 
 def is_nan(c: TracedCall) -> Operand:
-    """A rule: whether entries are no numbers, which the graph never says."""
+    """Lower `isnan`, which is never true in a graph."""
     return logic.compare(c.b, "not_equal", c.x, c.x)
 
 
-def written(name: str) -> Callable[[TracedCall], Operand]:
-    """A rule: a function of the first operand that is written with curves."""
+def composite_rule(name: str) -> Callable[[TracedCall], Operand]:
+    """Return a rule for a function of the first operand that is composed of curves."""
     return lambda c: INVERSE[name](c.b, c.x)
 
 
 def cast_integer(c: TracedCall, dtype: str) -> Operand:
-    """The first operand as integers: its fraction is cut off."""
+    """Cast the first operand to integers by truncation."""
     if (whole := cast_whole(c.b, c.x, dtype)) is not None:
         return whole
     before = c.step.dtypes[0] if c.step.dtypes else ""
-    found = c.x if before in RANGES else logic.truncate(c.b, c.x)
-    if isinstance(found, Value):
-        c.b.bounded.append((found.index, *RANGES[dtype]))
-    return found
+    integer = c.x if before in RANGES else logic.truncate(c.b, c.x)
+    if isinstance(integer, Value):
+        c.b.bounded.append((integer.index, *RANGES[dtype]))
+    return integer
 
 
-def quotient_floored(c: TracedCall, floored: bool) -> Operand:
-    """The quotient of the first two operands, rounded down or towards 0."""
+def integer_quotient(c: TracedCall, floored: bool) -> Operand:
+    """Compute the integer quotient of the first two operands, rounded down or toward 0."""
     divisor = _divisor(c)
     if c.integer is not None:
         return integers.quotient(c.b, c.x, divisor, floored=floored)
@@ -149,7 +149,7 @@ def quotient_floored(c: TracedCall, floored: bool) -> Operand:
 
 
 def modulo(c: TracedCall, floored: bool) -> Operand:
-    """What is left of such a quotient."""
+    """Compute the remainder of such a quotient."""
     divisor = _divisor(c)
     if c.integer is not None:
         return integers.remainder(c.b, c.x, divisor, floored=floored)
@@ -157,23 +157,26 @@ def modulo(c: TracedCall, floored: bool) -> Operand:
 
 
 def powers(c: TracedCall) -> Operand:
-    """A rule: the first operand to the power of the second, one constant."""
+    """Lower a power of the first operand whose exponent is one constant."""
     exponent = np.unique(c.constant(1, "exponents"))
     if exponent.size != 1:
-        raise UnsupportedError(f"{c.kind} with several exponents is not described yet")
+        raise UnsupportedError(f"{c.kind} with several exponents is not supported yet")
     return power(c.b, c.x, float(exponent[0]))
 
 
 def exponential(c: TracedCall) -> Operand:
-    """A rule: a positive constant to the power of the second operand."""
+    """Lower a power of a positive constant whose exponent is the second operand."""
     base = np.asarray(c.constant(0, "bases"), np.float64)
     if not (base > 0).all():
-        raise UnsupportedError(f"{c.kind} of a base that is not positive is not described")
+        raise UnsupportedError(f"{c.kind} of a base that is not positive is not supported")
     return c.b.curve("exp", c.b.affine_map(c.inputs[1], np.log(base), ulps=2))
 
 
-def limited(c: TracedCall, x: Operand, limit: Operand, negate: bool) -> Operand:
-    """The larger (with `negate` the smaller) of two operands; against one constant a curve."""
+def extremum(c: TracedCall, x: Operand, limit: Operand, negate: bool) -> Operand:
+    """Return the larger (with `negate` the smaller) of two operands.
+
+    A limit that is one constant gives a curve.
+    """
     if not isinstance(x, Value):
         x, limit = limit, x
     if isinstance(limit, Value) or not isinstance(x, Value):
@@ -194,26 +197,26 @@ def contract(
     x: Operand,
     y: Operand,
 ) -> Operand:
-    """`einsum` by lists of axis names; an axis of length 1 broadcasts."""
+    """Compute `einsum` on lists of axis names; an axis of length 1 broadcasts."""
     size: dict[str, int] = {}
     for names, z in ((left, x), (right, y)):
         for q, n in zip(names, z.shape, strict=True):
             size[q] = max(size.get(q, 1), int(n))
 
-    def widened(z: Operand, names: Sequence[str]) -> Operand:
+    def broadcast(z: Operand, names: Sequence[str]) -> Operand:
         shape = [size[q] for q in names]
         return b.broadcast(z, shape) if isinstance(z, Value) else np.broadcast_to(z, shape)
 
     letter = dict(zip(size, string.ascii_letters, strict=False))
     terms = ("".join(letter[q] for q in names) for names in (left, right))
     spec = f"{','.join(terms)}->{''.join(letter[q] for q in out)}"
-    return b.einsum(spec, widened(x, left), widened(y, right))
+    return b.einsum(spec, broadcast(x, left), broadcast(y, right))
 
 
 def matmul(
     b: Builder, x: Operand, y: Operand, turn_x: bool = False, turn_y: bool = False
 ) -> Operand:
-    """The product of matrices in the last two axes; a `turn` transposes one of them first."""
+    """Multiply matrices in the last two axes; `turn_x` or `turn_y` transposes an operand first."""
     letters = iter(string.ascii_letters)
     batch = [next(letters) for _ in range(max(len(x.shape), len(y.shape)) - 2)]
     row, inner, column = (next(letters) for _ in range(3))
@@ -230,59 +233,62 @@ def windows(
     dilation: Sequence[int],
     padding: Sequence[tuple[int, int]],
 ) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Positions in each window over all axes of an array, `-1` outside, and the result's shape.
+    """Return the positions in each window over all axes of an array, and the result's shape.
+
+    A position outside the array is -1.
 
     Args:
-        shape: Of the array.
-        size: Of the window, one number an axis; so are the following.
-        strides: Steps between windows.
+        shape: Shape of the array.
+        size: Size of the window, one number per axis, like the following arguments.
         dilation: Steps between the entries of a window.
-        padding: Places before and after each axis.
+        padding: Numbers of padded entries before and after each axis.
     """
-    found = np.arange(int(np.prod(shape))).reshape(shape)
+    positions = np.arange(int(np.prod(shape))).reshape(shape)
     for axis, (k, s, d, (lead, trail)) in enumerate(
         zip(size, strides, dilation, padding, strict=True)
     ):
         n = shape[axis]
         count = (n + lead + trail - (k - 1) * d - 1) // s + 1
         index = np.arange(count)[:, None] * s + np.arange(k)[None] * d - lead
-        picked = np.take(found, np.clip(index, 0, n - 1), axis=axis)
-        outside = ((index < 0) | (index >= n)).reshape(index.shape + (1,) * (found.ndim - axis - 1))
-        found = np.moveaxis(np.where(outside, -1, picked), axis + 1, -1)
-    result = found.shape[: len(shape)]
-    return found.reshape(int(np.prod(result)), -1), tuple(int(n) for n in result)
+        entries = np.take(positions, np.clip(index, 0, n - 1), axis=axis)
+        outside = ((index < 0) | (index >= n)).reshape(
+            index.shape + (1,) * (positions.ndim - axis - 1)
+        )
+        positions = np.moveaxis(np.where(outside, -1, entries), axis + 1, -1)
+    result = positions.shape[: len(shape)]
+    return positions.reshape(int(np.prod(result)), -1), tuple(int(n) for n in result)
 
 
 def same_padding(
     shape: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """How TensorFlow pads `SAME`: the odd place comes last."""
-    found = []
+    """Compute the padding of TensorFlow's `SAME`; an odd entry is added at the end."""
+    pads = []
     for n, k, s, d in zip(shape, size, strides, dilation, strict=True):
         total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
-        found.append((total // 2, total - total // 2))
-    return found
+        pads.append((total // 2, total - total // 2))
+    return pads
 
 
-def pooled(c: TracedCall, how: str, x: Operand, found: np.ndarray, shape: Sequence[int]) -> Operand:
-    """The largest or the mean of what each window holds."""
+def pool(c: TracedCall, how: str, x: Operand, gather: np.ndarray, shape: Sequence[int]) -> Operand:
+    """Compute the maximum or the mean of each window."""
     if how == "max":
-        return c.b.largest(x if isinstance(x, Value) else c.b.constant_value(x), found, shape)
-    present = found >= 0
+        return c.b.largest(x if isinstance(x, Value) else c.b.constant_value(x), gather, shape)
+    present = gather >= 0
     weight = present / present.sum(axis=1, keepdims=True)
-    return c.b.gather_sum(x, found, weight, shape, name="average_pool", ulps=1)
+    return c.b.gather_sum(x, gather, weight, shape, name="average_pool", ulps=1)
 
 
 def running_sum(
     c: TracedCall, x: Operand, axis: int, reverse: bool = False, exclusive: bool = False
 ) -> Operand:
-    """Sums of all entries up to each one along an axis."""
+    """Compute the sum of all entries up to each one along an axis."""
     if not isinstance(x, Value):
         return c.step.run(*c.inputs)[0]
     axis %= len(x.shape)
     positions = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, -1)
     n = x.shape[axis]
     mask = np.tri(n, k=-1 if exclusive else 0, dtype=bool)
-    found = np.where(mask.T if reverse else mask, positions[..., None, :], -1)
-    found = np.moveaxis(found, -2, axis).reshape(-1, n)
-    return c.b.gather_sum(x, found, 1.0, x.shape, name="cumsum")
+    windows = np.where(mask.T if reverse else mask, positions[..., None, :], -1)
+    windows = np.moveaxis(windows, -2, axis).reshape(-1, n)
+    return c.b.gather_sum(x, windows, 1.0, x.shape, name="cumsum")

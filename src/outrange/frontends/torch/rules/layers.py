@@ -12,7 +12,7 @@ from ....graph import Operand, Value, convolve, convolve_transposed
 from ....graph.composites.normalization import standardize
 from ...rule_table import rule_decorator
 from ...traced.call import TracedCall
-from ...traced.rules import pooled, windows
+from ...traced.rules import pool, windows
 from .arguments import get, number
 from .linear import each_plane
 
@@ -146,7 +146,7 @@ def _size(c: TracedCall) -> list[int]:
 @rule("max_pool2d_with_indices.default", "max_pool3d_with_indices.default")
 def _max_pool(c: TracedCall) -> list[Operand]:
     found, shape = _window(c, _size(c))
-    return [pooled(c, "max", c.x, found, shape)]
+    return [pool(c, "max", c.x, found, shape)]
 
 
 @rule("avg_pool1d.default", "avg_pool2d.default", "avg_pool3d.default")
@@ -156,7 +156,7 @@ def _avg_pool(c: TracedCall) -> Operand:
         return each_plane(c)
     found, shape = _window(c, size)
     if get(c, "divisor_override") is None and not get(c, "count_include_pad", True):
-        return pooled(c, "mean", c.x, found, shape)
+        return pool(c, "mean", c.x, found, shape)
     divisor = get(c, "divisor_override") or int(np.prod(size))
     return c.b.gather_sum(c.x, found, 1.0 / divisor, shape, name="average_pool", ulps=1)
 
@@ -164,13 +164,13 @@ def _avg_pool(c: TracedCall) -> Operand:
 @rule("_adaptive_avg_pool2d.default", "_adaptive_avg_pool3d.default", "adaptive_avg_pool1d.default")
 def _adaptive_mean(c: TracedCall) -> Operand:
     found, shape = _adaptive_windows(c)
-    return pooled(c, "mean", c.x, found, shape)
+    return pool(c, "mean", c.x, found, shape)
 
 
 @rule("adaptive_max_pool1d.default", "adaptive_max_pool2d.default", "adaptive_max_pool3d.default")
 def _adaptive_max(c: TracedCall) -> list[Operand]:
     found, shape = _adaptive_windows(c)
-    return [pooled(c, "max", c.x, found, shape)]
+    return [pool(c, "max", c.x, found, shape)]
 
 
 def _adaptive_windows(c: TracedCall) -> tuple[np.ndarray, tuple[int, ...]]:

@@ -14,8 +14,8 @@ from ....graph.composites.products import product_along, running_product
 from ....graph.composites.statistics import variance, vector_norm
 from ...rule_table import rule_decorator
 from ...traced.call import TracedCall
-from ...traced.orders import first, order, ordered, position, running
-from ...traced.rules import modulo, quotient_floored
+from ...traced.orders import arg_extremum, argsort, running_extremum, sort, take_first
+from ...traced.rules import integer_quotient, modulo
 from .arguments import get, number, tensor
 
 
@@ -64,7 +64,7 @@ def _quotient(c: TracedCall) -> Operand:
     mode = "floor" if c.kind.startswith("floor") else get(c, "rounding_mode")
     if mode is None:
         return c.b.divide(tensor(c, "self"), tensor(c, "other"))
-    return quotient_floored(_with_operand(c), mode == "floor")
+    return integer_quotient(_with_operand(c), mode == "floor")
 
 
 @rule("any.default", "any.dim", "any.dims", "all.default", "all.dim", "all.dims")
@@ -75,7 +75,7 @@ def _any(c: TracedCall) -> Operand:
 
 @rule("argmax.default", "argmin.default")
 def _position(c: TracedCall) -> Operand:
-    return position(c, c.x, get(c, "dim"), _keeps(c), least=c.kind.startswith("argmin"))
+    return arg_extremum(c, c.x, get(c, "dim"), _keeps(c), least=c.kind.startswith("argmin"))
 
 
 def _are_few(c: TracedCall, axis: int) -> bool:
@@ -88,24 +88,24 @@ def _largest(c: TracedCall) -> list[Operand]:
     axis, least = get(c, "dim"), c.kind.startswith("min")
     found = [c.b.reduce("min" if least else "max", c.x, axis, _keeps(c))]
     if _are_few(c, axis):
-        found.append(position(c, c.x, axis, _keeps(c), least=least))
+        found.append(arg_extremum(c, c.x, axis, _keeps(c), least=least))
     return found
 
 
 @rule("sort.default", "sort.stable")
 def _sort(c: TracedCall) -> list[Operand]:
     axis, downward = int(get(c, "dim", -1)), bool(get(c, "descending", False))
-    found = [ordered(c, c.x, axis, downward=downward)]
+    found = [sort(c, c.x, axis, downward=downward)]
     if get(c, "stable") and isinstance(c.x, Value):
-        found.append(order(c, c.x, axis, downward=downward))
+        found.append(argsort(c, c.x, axis, downward=downward))
     return found  # The positions of equal entries are not specified unless it is stable.
 
 
 @rule("topk.default")
 def _top(c: TracedCall) -> list[Operand]:
     axis = int(get(c, "dim", -1))
-    best = ordered(c, c.x, axis, downward=bool(get(c, "largest", True)))
-    return [first(c, best, int(get(c, "k")), axis)]
+    best = sort(c, c.x, axis, downward=bool(get(c, "largest", True)))
+    return [take_first(c, best, int(get(c, "k")), axis)]
 
 
 @rule("kthvalue.default", "median.dim", "median.default")
@@ -116,7 +116,7 @@ def _rank(c: TracedCall) -> list[Operand] | Operand:
     n = x.shape[axis]
     k = int(get(c, "k")) if c.kind.startswith("kth") else (n + 1) // 2
     row = c.b.structural(
-        lambda a: np.take(a[0], np.arange(k - 1, k), axis=axis), [ordered(c, x, axis)]
+        lambda a: np.take(a[0], np.arange(k - 1, k), axis=axis), [sort(c, x, axis)]
     )
     if c.kind == "median.default":
         return c.b.reshape(row, ())
@@ -127,7 +127,7 @@ def _rank(c: TracedCall) -> list[Operand] | Operand:
 
 @rule("cummax.default", "cummin.default")
 def _running(c: TracedCall) -> list[Operand]:
-    return [running(c, c.x, int(get(c, "dim")), least=c.kind.startswith("cummin"))]
+    return [running_extremum(c, c.x, int(get(c, "dim")), least=c.kind.startswith("cummin"))]
 
 
 @rule("prod.default", "prod.dim_int")

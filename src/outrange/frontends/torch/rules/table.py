@@ -14,28 +14,28 @@ from ....graph.composites.inverse import INVERSE, logarithm
 from ....graph.composites.power import power
 from ...rule_table import rule_decorator
 from ...traced.call import INTEGERS, TracedCall
-from ...traced.program import folded
+from ...traced.program import with_constant_folding
 from ...traced.rules import (
+    affine_rule,
     both,
     cast_integer,
-    compared,
+    compare_operands,
+    composite_rule,
     curve,
     differing,
     either,
     exponential,
+    extremum,
     is_finite,
     is_infinite,
     is_nan,
-    limited,
+    logical_not,
     matmul,
-    negated,
     running_sum,
     same,
-    scaled,
     select,
     sign,
     truth,
-    written,
 )
 from .arguments import get, number, round_as_model, tensor
 from .layers import RULES as LAYERS
@@ -83,7 +83,7 @@ COMPARISONS = {
 def _moved(c: TracedCall) -> list[Operand]:
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
-    return c.moved([0], c.kind.split(".")[0])
+    return c.move_entries([0], c.kind.split(".")[0])
 
 
 def _compared(how: str) -> Callable[[TracedCall], Any]:
@@ -93,7 +93,7 @@ def _compared(how: str) -> Callable[[TracedCall], Any]:
         if how == "equal" and is_mask and isinstance(x, Value):
             # Attention asks which entries are masked.
             return is_minus_infinity(c.b, x).astype(np.float64)
-        return compared(c, how, x, y)
+        return compare_operands(c, how, x, y)
 
     return rule
 
@@ -102,7 +102,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     **dict.fromkeys(MOVING, _moved),
     **dict.fromkeys(SAME, same),
     **{f"{name}.default": curve(f) for name, f in CURVES.items()},
-    "neg.default": scaled(-1.0),
+    "neg.default": affine_rule(-1.0),
     "sub.Scalar": lambda c: c.b.subtract(tensor(c, "self"), tensor(c, "other")),
     **{f"mul.{kind}": lambda c: c.b.multiply(tensor(c, "self"), tensor(c, "other"))
        for kind in ("Tensor", "Scalar")},
@@ -110,15 +110,15 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
        for kind in ("Tensor", "Scalar")},
     "mm.default": lambda c: matmul(c.b, c.inputs[0], c.inputs[1]),
     "bmm.default": lambda c: matmul(c.b, c.inputs[0], c.inputs[1]),
-    **{f"{name}.default": lambda c, least=least: limited(c, c.inputs[0], c.inputs[1], least)
+    **{f"{name}.default": lambda c, least=least: extremum(c, c.inputs[0], c.inputs[1], least)
        for name, least in (("maximum", False), ("fmax", False), ("minimum", True), ("fmin", True))},
     **{f"{n}.{kind}": _compared(h) for n, h in COMPARISONS.items()
        for kind in ("Scalar", "Tensor")},
     **{f"{n}_and.{k}": both for n, k in (("logical", "default"), ("bitwise", "Tensor"))},
     **{f"{n}_or.{k}": either for n, k in (("logical", "default"), ("bitwise", "Tensor"))},
-    **{f"{n}_not.default": negated for n in ("logical", "bitwise")},
+    **{f"{n}_not.default": logical_not for n in ("logical", "bitwise")},
     "logical_xor.default": differing, "bitwise_xor.Tensor": differing,
-    **{f"{name}.default": written(name) for name in INVERSE},
+    **{f"{name}.default": composite_rule(name) for name in INVERSE},
     **{f"log{n}.default": lambda c, n=n: logarithm(c.b, c.x, float(n)) for n in (2, 10)},
     "exp2.default": lambda c: c.b.curve("exp", c.b.affine_map(c.x, np.log(2.0), ulps=2)),
     "isfinite.default": is_finite, "isinf.default": is_infinite, "isnan.default": is_nan,
@@ -202,7 +202,7 @@ def _clamp(c: TracedCall) -> Operand:
     x = c.x
     for name, negate in (("min", False), ("max", True)):
         if get(c, name) is not None:
-            x = limited(c, x, tensor(c, name), negate)
+            x = extremum(c, x, tensor(c, name), negate)
     return x
 
 
@@ -238,7 +238,7 @@ def _cast(c: TracedCall) -> Operand:
 
 @rule("cat.default", "stack.default")
 def _cat(c: TracedCall) -> list[Operand]:
-    return c.moved(range(len(c.inputs)), c.kind.split(".")[0])
+    return c.move_entries(range(len(c.inputs)), c.kind.split(".")[0])
 
 
 @rule("constant_pad_nd.default")
@@ -292,5 +292,5 @@ COUNTING = frozenset(EVERY) - {
 """Operations whose rule holds for integers: PyTorch divides them as real numbers, and functions
 return floats."""
 
-TABLE = folded(EVERY, COUNTING)
+TABLE = with_constant_folding(EVERY, COUNTING)
 """The rules, where an operand depends on the input; constants run in PyTorch."""

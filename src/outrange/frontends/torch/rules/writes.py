@@ -109,7 +109,7 @@ def _added(c: TracedCall, x: Operand, updates: Operand, targets: np.ndarray) -> 
 def _gather(c: TracedCall) -> Operand | list[Operand]:
     index, axis = get(c, "index"), int(get(c, "dim"))
     if not isinstance(index, Value):
-        return c.moved([0], "gather")
+        return c.move_entries([0], "gather")
     axis %= len(index.shape)
     part = tuple(slice(None) if i == axis else slice(n) for i, n in enumerate(index.shape))
     x = c.b.structural(lambda a: a[0][part], [get(c, "self")])
