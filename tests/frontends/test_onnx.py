@@ -10,7 +10,7 @@ pytest.importorskip("onnx")
 
 from frontends.onnx_models import f32, model, node, saved
 from frontends.real import real_files
-from frontends.test_onnx_kinds import CASES as KINDS
+from frontends.test_onnx_element_types import CASES as KINDS
 from outrange.core import InputError, ModelError
 from outrange.frontends.check import check_same
 from outrange.frontends.load import load

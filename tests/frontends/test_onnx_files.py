@@ -87,7 +87,7 @@ def test_damaged_gz(tmp_path, damage):
 def test_cycle(tmp_path):
     nodes = [node("Add", "x b", "a", name="one"), node("Relu", "a", "b", name="two"),
              node("Relu", "b", "y")]  # fmt: skip
-    refused(tmp_path, model(nodes), ModelError, "circle", "`one`", "`b`")
+    refused(tmp_path, model(nodes), ModelError, "cycle", "`one`", "`b`")
 
 
 def test_tensor_returned_twice(tmp_path):

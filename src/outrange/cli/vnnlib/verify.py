@@ -159,12 +159,12 @@ def _shown(assigned: tuple[DeclaredTensor, np.ndarray]) -> str:
 
 def _write(folder: Path, assignment: Sequence[tuple[DeclaredTensor, np.ndarray]]) -> None:
     """One serialised ONNX tensor a file; real numbers as the nearest doubles."""
-    from ...frontends.onnx.api import serialized
+    from ...frontends.onnx.api import serialize_array
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for one, values in assignment:
-            (folder / f"{one.name}.pb").write_bytes(serialized(one.name, values))
+            (folder / f"{one.name}.pb").write_bytes(serialize_array(one.name, values))
     except OSError as error:
         raise InputError(
             f"The assignment cannot be written there ({error.strerror}). "

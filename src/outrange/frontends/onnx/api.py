@@ -1,7 +1,7 @@
-"""The one file that imports `onnx`: from a file to plain records.
+"""Conversion of ONNX files to plain records; the only module that imports `onnx`.
 
-Importing `onnx` takes about as long as everything else in reading a small network, so it happens
-here, on the first call, and nothing of the package but its message types is touched.
+Importing `onnx` takes about as long as everything else in reading a small network. It is therefore
+imported on the first call, and only its message types are used.
 """
 
 import math
@@ -15,16 +15,16 @@ import numpy as np
 from ...core import InputError, ModelError, UnsupportedError, pip_install
 from ...core.sizes import WEIGHTS
 from .files import read_bytes, stem
+from .inlined_sizes import check_declared
 from .records import OnnxModel, OnnxNode, Opaque, Subgraph, TensorInfo
-from .written_out import check_declared
 
 
 _LARGEST_ENTRY = 16
-"""Bytes of an entry of the widest element type, complex128."""
+"""Bytes per entry of the widest element type, complex128."""
 
 
 def api() -> Any:
-    """The package, imported on the first call."""
+    """Import the package `onnx` on the first call, and return it."""
     try:
         import onnx
     except ImportError as error:
@@ -36,13 +36,13 @@ def api() -> Any:
 
 
 def read_onnx(path: Path) -> OnnxModel:
-    """Read `.onnx` or `.onnx.gz`.
+    """Read an `.onnx` or `.onnx.gz` file.
 
     Raises:
         InputError: There is no such file, or `onnx` is not installed.
-        ModelError: The file is damaged, or a tensor is larger than any memory, lies outside the
-            file's folder, or holds NaN.
-        UnsupportedError: The file holds something that is not a plain graph of tensors.
+        ModelError: The file is damaged, or a tensor is larger than any memory, is stored outside
+            the file's folder, or contains NaN.
+        UnsupportedError: The file is not a plain graph of tensors.
     """
     onnx = api()
     content = read_bytes(path)
@@ -50,16 +50,16 @@ def read_onnx(path: Path) -> OnnxModel:
         proto = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's own error class is not part of its interface
         raise ModelError(
-            f"`{path.name}` is not an ONNX file, or is cut short; fetch it again. "
+            f"`{path.name}` is not an ONNX file, or is truncated; fetch it again. "
             f"Received: {type(error).__name__}: {error}."
         ) from error
     if any(not isinstance(word, str) for word in _words(proto)):
         raise ModelError(
-            f"`{path.name}` must hold names in UTF-8; it is damaged. Received: bytes that are not."
+            f"`{path.name}` must hold names in UTF-8; it is damaged. Received: other bytes."
         )
     if not proto.graph.node or not proto.graph.output:
         raise ModelError(
-            f"`{path.name}` must hold a graph with nodes and outputs; it may be cut short. "
+            f"`{path.name}` must hold a graph with nodes and outputs; it may be truncated. "
             f"Received: {len(proto.graph.node)} nodes, {len(proto.graph.output)} outputs."
         )
     check_declared(proto)
@@ -69,7 +69,7 @@ def read_onnx(path: Path) -> OnnxModel:
         proto = inline_local_functions(proto)
     if proto.graph.sparse_initializer:
         raise UnsupportedError(
-            f"`{path.name}` holds sparse initialisers; export it with dense ones. "
+            f"`{path.name}` must not have sparse initializers; export it with dense ones. "
             f"Received: `{proto.graph.sparse_initializer[0].values.name}`."
         )
     constants = {t.name: _array(onnx, t, path.parent) for t in proto.graph.initializer}
@@ -87,7 +87,7 @@ def read_onnx(path: Path) -> OnnxModel:
 
 
 def _words(proto: Any) -> Iterator[str]:
-    """Every name the file gives; older versions of protobuf let damaged ones through as bytes."""
+    """Yield every name in the file; older versions of protobuf return damaged ones as bytes."""
     graph = proto.graph
     for node in graph.node:
         yield from (node.op_type, node.domain, node.name, *node.input, *node.output)
@@ -100,7 +100,7 @@ def _opset(path: Path, proto: Any) -> int:
     versions = [o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")]
     if not versions:
         raise ModelError(
-            f"`{path.name}` must say which version of the ONNX operators it uses. "
+            f"`{path.name}` must state which version of the ONNX operators it uses. "
             f"Received: {[o.domain for o in proto.opset_import]}."
         )
     return int(versions[0])
@@ -131,12 +131,12 @@ def _info(onnx: Any, value: Any) -> TensorInfo:
 
 def _nodes(onnx: Any, graph: Any, folder: Path) -> tuple[OnnxNode, ...]:
     nodes: list[OnnxNode] = []
-    taken: set[str] = set()
+    used_names: set[str] = set()
     for i, node in enumerate(graph.node):
         name = node.name or f"{node.op_type}_{i}"
-        while name in taken:
+        while name in used_names:
             name = f"{name}_{i}"
-        taken.add(name)
+        used_names.add(name)
         attributes = {a.name: _attribute(onnx, a, folder) for a in node.attribute}
         domain = "" if node.domain == "ai.onnx" else node.domain
         nodes.append(
@@ -175,15 +175,15 @@ def _attribute(onnx: Any, attribute: Any, folder: Path) -> Any:
 
 
 def _array(onnx: Any, tensor: Any, folder: Path) -> np.ndarray:
-    """The entries of one tensor; those kept in another file are read into it first."""
+    """Return the entries of one tensor, after loading external data into it."""
     dims = [int(d) for d in tensor.dims]
     if min(dims, default=0) < 0 or math.prod(dims) > WEIGHTS.most:
         raise ModelError(
-            f"Tensor `{tensor.name}` must have a size that fits a computer; the file is damaged "
+            f"Tensor `{tensor.name}` must fit in the memory of a computer; the file is damaged "
             f"or hostile. Received: shape {tuple(dims)}."
         )
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        _bring_in(tensor, folder, onnx)
+        _load_external_data(tensor, folder, onnx)
     try:
         array = np.array(onnx.numpy_helper.to_array(tensor))
     except Exception as error:  # `onnx` raises many classes for damaged tensors
@@ -201,42 +201,45 @@ def _array(onnx: Any, tensor: Any, folder: Path) -> np.ndarray:
     return array
 
 
-def evaluated(
+def evaluate_node(
     node: OnnxNode, operands: Sequence[np.ndarray | None], opset: int
 ) -> list[np.ndarray]:
-    """What a node returns for constants, by the evaluation that comes with `onnx`."""
+    """Evaluate a node on constants with the reference evaluator of `onnx`."""
     onnx = api()
     from onnx.reference import ReferenceEvaluator
 
-    given = {f"x{i}": x for i, x in enumerate(operands) if x is not None}
+    operands_by_name = {f"x{i}": x for i, x in enumerate(operands) if x is not None}
     names = [f"x{i}" if x is not None else "" for i, x in enumerate(operands)]
     outputs = [f"y{i}" for i, _ in enumerate(node.outputs)]
     attributes: dict[str, Any] = {
         k: onnx.numpy_helper.from_array(v) if isinstance(v, np.ndarray) else v
         for k, v in node.attributes.items()
     }
-    made = onnx.helper.make_node(node.op, names, outputs, domain=node.domain, **attributes)
-    kinds = {k: onnx.helper.np_dtype_to_tensor_dtype(v.dtype) for k, v in given.items()}
+    constant_node = onnx.helper.make_node(node.op, names, outputs, domain=node.domain, **attributes)
+    kinds = {k: onnx.helper.np_dtype_to_tensor_dtype(v.dtype) for k, v in operands_by_name.items()}
     graph = onnx.helper.make_graph(
-        [made],
+        [constant_node],
         "constants",
-        [onnx.helper.make_tensor_value_info(k, kinds[k], v.shape) for k, v in given.items()],
+        [
+            onnx.helper.make_tensor_value_info(k, kinds[k], v.shape)
+            for k, v in operands_by_name.items()
+        ],
         [onnx.helper.make_value_info(k, onnx.TypeProto()) for k in outputs],
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
-    found: Any = ReferenceEvaluator(model).run(None, given)
-    return list(found)
+    results: Any = ReferenceEvaluator(model).run(None, operands_by_name)
+    return list(results)
 
 
-def serialized(name: str, array: np.ndarray) -> bytes:
-    """An array as a serialised tensor of ONNX."""
+def serialize_array(name: str, array: np.ndarray) -> bytes:
+    """Serialize an array as an ONNX tensor."""
     return api().numpy_helper.from_array(array, name).SerializeToString()
 
 
-def _bring_in(tensor: Any, folder: Path, onnx: Any) -> None:
-    """Move a tensor's external data into the message itself; only from files beside the model."""
-    facts = {entry.key: entry.value for entry in tensor.external_data}
-    location = facts.get("location", "")
+def _load_external_data(tensor: Any, folder: Path, onnx: Any) -> None:
+    """Load a tensor's external data into the message, from files in the model's folder only."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
     home = folder.resolve()
     target = (home / location).resolve()
     if not location or not target.is_relative_to(home) or not target.is_file():
@@ -245,7 +248,7 @@ def _bring_in(tensor: Any, folder: Path, onnx: Any) -> None:
             f"Received: location `{location}`."
         )
     try:
-        offset, length = int(facts.get("offset", 0)), int(facts.get("length", -1))
+        offset, length = int(entries.get("offset", 0)), int(entries.get("length", -1))
         size = target.stat().st_size
         if offset < 0 or offset + max(length, 0) > size:
             raise ValueError(f"bytes {offset} to {offset + length} of a file of {size}")
@@ -265,18 +268,18 @@ def _bring_in(tensor: Any, folder: Path, onnx: Any) -> None:
 
 
 def _reference(proto: Any) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
-    """The evaluation that comes with `onnx`, independent of this library's graph."""
+    """Return the reference evaluator of `onnx`, which is independent of this library's graph."""
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(proto)
     names = [output.name for output in proto.graph.output]
-    # Older versions of `onnx` return the outputs alone.
+    # Older versions of `onnx` return only the outputs.
     has_inner = "intermediate" in signature(evaluator.run).parameters
     options: dict[str, Any] = {"intermediate": True} if has_inner else {}
 
     def run(feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         with np.errstate(all="ignore"):
-            found = evaluator.run(None, feeds, **options)
-        return found if isinstance(found, dict) else dict(zip(names, found, strict=True))
+            results = evaluator.run(None, feeds, **options)
+        return results if isinstance(results, dict) else dict(zip(names, results, strict=True))
 
     return run

@@ -1,4 +1,4 @@
-"""A matrix product and the addition of its bias as one node."""
+"""Fusion of a matrix product and the addition of its bias into one node."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...graph import Operand
-from .kinds import FLOATS
+from .element_types import FLOATS
 from .records import OnnxModel, OnnxNode, Subgraph
 from .rules.table import OnnxCall, op
 
@@ -16,9 +16,9 @@ FUSED = "MatMul+Add"
 
 
 def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
-    """The nodes of `model`, where `MatMul` by a matrix and `Add` of a vector become one.
+    """Return the nodes of `model`, with `MatMul` by a matrix and `Add` of a vector fused.
 
-    Only where nobody else reads the product, and the vector is one entry per column.
+    They are fused only if no other node reads the product, and the vector has one entry per column.
     """
     uses = Counter(name for node in model.nodes for name in _reads(node))
     uses.update(info.name for info in model.outputs)
@@ -29,32 +29,32 @@ def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
         if node.op == "MatMul" and not node.domain and len(node.inputs) == 2 and node.outputs
     }
     merged: dict[str, OnnxNode] = {}
-    gone: set[str] = set()
+    removed: set[str] = set()
     for node in model.nodes:
         pair = _product_and_bias(node, producers, constants)
         if pair is not None and uses[pair[0].outputs[0]] == 1 and not node.attributes:
             product, bias = pair
             inputs = (*product.inputs, bias)
             merged[node.name] = replace(product, op=FUSED, inputs=inputs, outputs=node.outputs)
-            gone.add(product.name)
-    return [merged.get(node.name, node) for node in model.nodes if node.name not in gone]
+            removed.add(product.name)
+    return [merged.get(node.name, node) for node in model.nodes if node.name not in removed]
 
 
 def _reads(node: OnnxNode) -> list[str]:
-    """The tensors that a node reads, and that graphs inside it do."""
-    inside = [g for g in node.attributes.values() if isinstance(g, Subgraph)]
-    inner = [name for g in inside for part in g.nodes for name in _reads(part)]
-    return [*node.inputs, *inner, *(name for g in inside for name in g.outputs)]
+    """Return the tensors that a node reads, including those read by its subgraphs."""
+    subgraphs = [g for g in node.attributes.values() if isinstance(g, Subgraph)]
+    inner = [name for g in subgraphs for part in g.nodes for name in _reads(part)]
+    return [*node.inputs, *inner, *(name for g in subgraphs for name in g.outputs)]
 
 
 def _constants(model: OnnxModel) -> dict[str, np.ndarray]:
-    """What `Constant` nodes hold."""
-    found = {}
+    """Return the values of `Constant` nodes by output name."""
+    values = {}
     for node in model.nodes:
         value = node.attributes.get("value")
         if node.op == "Constant" and isinstance(value, np.ndarray) and node.outputs:
-            found[node.outputs[0]] = value
-    return found
+            values[node.outputs[0]] = value
+    return values
 
 
 def _product_and_bias(
@@ -71,7 +71,7 @@ def _product_and_bias(
             continue
         if str(weight.dtype) not in FLOATS:
             continue
-        # Leading axes of 1 change nothing as long as the product has at least as many.
+        # Leading axes of length 1 change nothing if the product has at least as many axes.
         if bias.size == weight.shape[1] == bias.shape[-1:][0] and bias.ndim <= 2:
             return product, second
     return None

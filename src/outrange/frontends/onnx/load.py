@@ -1,4 +1,4 @@
-"""Entry point: an ONNX file as a `Network`."""
+"""Loader of ONNX files."""
 
 import os
 from contextlib import suppress
@@ -17,7 +17,7 @@ CHECKS = ("auto", "runtime", "reference", None)
 
 
 def warm_up() -> None:
-    """Import what reading the first file would import: seconds that no instance should pay."""
+    """Import the packages for reading a file in advance: seconds that no instance should pay."""
     with suppress(InputError):
         api()
         runtime_api()
@@ -26,23 +26,23 @@ def warm_up() -> None:
 def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Network:
     """Read an `.onnx` or `.onnx.gz` file.
 
-    The graph has a batch axis of 1; an input whose first axis is open or 1 is read as a batch.
+    The graph has a batch axis of 1. An input whose first axis is open or 1 is read as a batch.
 
     Args:
-        path: The file.
-        check: What the graph is compared with before it is returned. `"runtime"`: `onnxruntime`.
-            `"reference"`: the evaluation that comes with `onnx`, which needs no other package
-            but misreads a few operators of old operator sets. `"auto"`: the runtime where it is
-            installed and takes the file, else the reference. None: nothing.
+        path: Path of the file.
+        check: Evaluator that the graph is compared with. `"runtime"`: `onnxruntime`.
+            `"reference"`: the reference evaluator of `onnx`, which needs no other package but
+            misinterprets a few operators of old operator sets. `"auto"`: the runtime if it is
+            installed and accepts the file, else the reference. None: no comparison.
 
     Returns:
-        The network. Its `predict` runs the file itself, point by point, in what `"auto"` means;
-        nothing is started before it is needed.
+        The network. Its `predict` runs the file itself, point by point, in the evaluator of
+        `"auto"`, which is started on demand.
 
     Raises:
         InputError: There is no such file, or a package is missing.
-        ModelError: The file is damaged, or does not compute what the graph computes.
-        UnsupportedError: The file holds an operator that is not described.
+        ModelError: The file is damaged, or computes something other than the graph.
+        UnsupportedError: The file uses an unsupported operator.
     """
     # Starting the runtime takes half as long as starting the reference (0.05 s against 0.08 s;
     # 0.2 s and 0.1 s when the disk is cold), and an answer runs `predict` anyway.
@@ -52,13 +52,13 @@ def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Ne
         return _load(Path(path), check)
     except MemoryError as error:
         raise ModelError(
-            "A model must fit the memory of this computer; the file may be damaged. "
+            "A model must fit in the memory of this computer; the file may be damaged. "
             f"Received: `{path}`."
         ) from error
 
 
 def element_types(path: str | os.PathLike[str]) -> list[list[str]]:
-    """The element types of a file's inputs, and of its outputs, by ONNX's names."""
+    """Return the element types of a file's inputs, and of its outputs, by NumPy's names."""
     model = read_onnx(Path(path))
     return [[info.kind for info in group] for group in (model.inputs, model.outputs)]
 
@@ -91,6 +91,7 @@ def _compare(network: Network, runner: Runner) -> None:
         if runner.uses_runtime or has_runtime():
             raise
         raise ModelError(
-            "The graph was compared with the reference evaluation of `onnx`, which misreads some "
-            f"operators of old operator sets; with `onnxruntime` installed that is used. {error}"
+            "The graph was compared with the reference evaluator of `onnx`, which misinterprets "
+            "some operators of old operator sets; install `onnxruntime` to compare with that "
+            f"instead. {error}"
         ) from error

@@ -12,10 +12,10 @@ from ...graph import Builder, Graph, Slot, Value
 from ...graph.builder import Operand
 from ..input_limits import ValueLimit, limited_inputs
 from ..network import LayerInfo
-from .api import evaluated
-from .declared import add_up
+from .api import evaluate_node
+from .declared_sizes import check_total_size
+from .element_types import FLOATS, Tensor
 from .fuse import fuse_bias
-from .kinds import FLOATS, Tensor
 from .records import OnnxModel, OnnxNode, TensorInfo
 from .rules import (  # these fill the table
     arithmetic as arithmetic,
@@ -33,29 +33,29 @@ from .rules.elementwise import ACTIVATIONS
 from .rules.table import TABLE, OnnxCall
 
 
-_HIDDEN = {"Constant", "ConstantOfShape", "Identity", "Shape", "Cast", "Dropout"}
+_NOT_IN_SUMMARY = {"Constant", "ConstantOfShape", "Identity", "Shape", "Cast", "Dropout"}
 """Operators not worth a row in a summary."""
 
 _MAY_BE_INFINITE = {"Clip", "Max", "Min", "Where", "Pad", "Identity", "Reshape"}
-"""Operators in which an infinite constant means "no limit" or marks a place."""
+"""Operators in which an infinite constant means "no limit" or is a placeholder."""
 
 
 OPSETS = (7, 24)
-"""The oldest and the newest operator set whose operators are described as they are there; files of
-others are read where their operators are the same."""
+"""The oldest and the newest supported operator set. Files of others are read where their operators
+have the same meaning."""
 
 
 def operators() -> list[str]:
-    """The operators of ONNX that are read, by name; some of them in some forms only."""
+    """Return the names of the supported ONNX operators; some are supported in some forms only."""
     return sorted(name for name in {*TABLE, *CONTROL} if name.isalnum())
 
 
 @dataclass(frozen=True, eq=False)
 class OnnxGraph:
-    """A graph, its layers, and where each tensor of the file is in the graph as written.
+    """A graph, its layers, and the location of each of the file's tensors in the graph as written.
 
-    `plain` is the graph as written, if elementwise sub-graphs became single curves; `places` leads
-    from each value of `graph` to its value there; `bypassed` are those that such a curve bypasses.
+    `plain` is the graph as written, if elementwise sub-graphs became single curves. `places` maps
+    each value of `graph` to its value there; `bypassed` are those that such a curve bypasses.
     """
 
     graph: Graph
@@ -67,16 +67,16 @@ class OnnxGraph:
 
 
 def input_shape(info: TensorInfo) -> tuple[int, ...]:
-    """The full shape of an input, a batch axis of 1 included.
+    """Return the full shape of an input, including a batch axis of 1.
 
     Raises:
-        ModelError: The file leaves another axis than the first open, or the size is absurd.
-        UnsupportedError: The input is of numbers of another type.
+        ModelError: The file leaves an axis other than the first open, or the size is absurd.
+        UnsupportedError: The input has another element type than float32 or float64.
     """
     if info.kind not in FLOATS:
         raise UnsupportedError(
             f"Input `{info.name}` must hold float32 or float64 numbers; export the model with such "
-            f"an input, and a cast behind it. Received: {info.kind}."
+            f"an input, and a cast after it. Received: {info.kind}."
         )
     if info.dims is None:
         raise ModelError(f"Input `{info.name}` must declare its shape. Received: none.")
@@ -85,7 +85,7 @@ def input_shape(info: TensorInfo) -> tuple[int, ...]:
         free = isinstance(n, str) or n <= 0
         if free and (i > 0 or len(info.dims) == 1):
             raise ModelError(
-                f"Input `{info.name}` may leave only its first axis, the batch, open; export the "
+                f"Input `{info.name}` may leave open only its first axis, the batch; export the "
                 f"model with a fixed size. Received: shape {info.dims}."
             )
         shape.append(1 if free else int(n))
@@ -98,10 +98,10 @@ def _has_batch(shape: tuple[int, ...]) -> bool:
 
 
 class Feeds:
-    """Flat points as the arrays a runtime takes.
+    """Converter of flat points to the arrays that a runtime takes.
 
     Args:
-        model: The file, whose inputs they are.
+        model: The records of the file.
     """
 
     def __init__(self, model: OnnxModel) -> None:
@@ -113,7 +113,7 @@ class Feeds:
             start = end
 
     def __call__(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """One point `(inputs,)` by the inputs' names."""
+        """Return one point `(inputs,)` as arrays by input name."""
         return {
             name: x[part].reshape(shape).astype(kind) for name, part, shape, kind in self._inputs
         }
@@ -121,17 +121,17 @@ class Feeds:
 
 @dataclass(frozen=True)
 class _Counts:
-    """What is added up of a file: entries of its constants, and nodes as often as they run."""
+    """Totals of a file: entries of its constants, and nodes weighted by how often they run."""
 
     constants: Tally
     nodes: Tally
 
 
 def lower(model: OnnxModel) -> OnnxGraph:
-    """The graph of `model`.
+    """Lower `model` to a graph.
 
     Raises:
-        UnsupportedError: A node, or an attribute of one, is not described.
+        UnsupportedError: A node, or an attribute of one, is not supported.
         ModelError: The file is not a legal graph.
     """
     if not model.inputs:
@@ -142,7 +142,7 @@ def lower(model: OnnxModel) -> OnnxGraph:
         for info, shape in zip(model.inputs, full, strict=True)
     ]
     b = Builder(slots)
-    add_up(model, dict(zip((info.name for info in model.inputs), full, strict=True)))
+    check_total_size(model, dict(zip((info.name for info in model.inputs), full, strict=True)))
     counts = _Counts(Tally(WEIGHTS), Tally(NODES))
     for name, array in model.constants.items():
         counts.constants.add(array.shape, f"`{name}`")
@@ -150,18 +150,22 @@ def lower(model: OnnxModel) -> OnnxGraph:
     for info, shape, value in zip(model.inputs, full, b.input_values(), strict=True):
         env[info.name] = Tensor(b.reshape(value, shape), info.kind)
     layers: list[LayerInfo] = []
-    wanted: list[ValueLimit] = []
+    limits: list[ValueLimit] = []
     for node in fuse_bias(model):
         check_deadline()
         b.source = node.name
-        layers += _layer(model, b, node, env, _lower_node(model, b, node, env, wanted, counts))
+        layers += _layer(model, b, node, env, _lower_node(model, b, node, env, limits, counts))
     outputs = [_output(b, env, info) for info in model.outputs]
-    b.inputs = limited_inputs(b, wanted)
-    kept = [v for info in layers for v in (info.before, info.after) if v is not None]
-    graph = b.finish(outputs, [info.name for info in model.outputs], kept)
-    moved = b.moved
+    b.inputs = limited_inputs(b, limits)
+    keep = [v for info in layers for v in (info.before, info.after) if v is not None]
+    graph = b.finish(outputs, [info.name for info in model.outputs], keep)
+    new_indices = b.moved
     infos = tuple(
-        replace(i, after=moved[i.after], before=None if i.before is None else moved[i.before])
+        replace(
+            i,
+            after=new_indices[i.after],
+            before=None if i.before is None else new_indices[i.before],
+        )
         for i in layers
     )
     values = {name: t.operand.index for name, t in env.items() if isinstance(t.operand, Value)}
@@ -173,7 +177,7 @@ def _lower_node(
     b: Builder,
     node: OnnxNode,
     env: Env,
-    wanted: list[ValueLimit],
+    limits: list[ValueLimit],
     counts: _Counts,
 ) -> list[Tensor]:
     counts.nodes.add((), f"node `{node.name}` ({node.op})")
@@ -182,25 +186,25 @@ def _lower_node(
     def run(nodes: Sequence[OnnxNode], inner: Env) -> None:
         for part in nodes:
             b.source = f"{node.name}/{part.name}"
-            _lower_node(model, b, part, inner, wanted, counts)
+            _lower_node(model, b, part, inner, limits, counts)
 
     tensors: list[Tensor | None] = []
     for name in node.inputs:
         if name and name not in env:
             raise ModelError(
                 f"Every node must read what earlier nodes return; the file is damaged, or its "
-                f"graph runs in a circle. Received: node `{node.name}` ({node.op}) reads `{name}`."
+                f"graph has a cycle. Received: node `{node.name}` ({node.op}) reads `{name}`."
             )
-        found = env[name] if name else None
-        if found is not None and node.op not in _MAY_BE_INFINITE:
-            _refuse_infinite(node, name, found.operand)
-        tensors.append(found)
+        tensor = env[name] if name else None
+        if tensor is not None and node.op not in _MAY_BE_INFINITE:
+            _check_finite(node, name, tensor.operand)
+        tensors.append(tensor)
     if node.op in CONTROL and not node.domain:
         results = CONTROL[node.op](b, node, env, run)
     elif _is_constant(node, tensors):
-        results = _evaluated(model, node, tensors)
+        results = _evaluate_constants(model, node, tensors)
     else:
-        results = OnnxCall(b, node, tensors, model.opset, wanted).run()
+        results = OnnxCall(b, node, tensors, model.opset, limits).run()
     for name, result in zip(node.outputs, results, strict=False):
         if name in env:
             raise ModelError(
@@ -214,30 +218,32 @@ def _lower_node(
 
 
 def _is_constant(node: OnnxNode, tensors: list[Tensor | None]) -> bool:
-    """Whether no rule is needed: an operator without one, of constants."""
-    known = node.domain or node.op in TABLE or node.op in RANDOM
-    return not known and not any(t is not None and isinstance(t.operand, Value) for t in tensors)
+    """Return whether a node needs no rule: its operator has none, and its operands are constant."""
+    has_rule = node.domain or node.op in TABLE or node.op in RANDOM
+    return not has_rule and not any(t is not None and isinstance(t.operand, Value) for t in tensors)
 
 
-def _evaluated(model: OnnxModel, node: OnnxNode, tensors: list[Tensor | None]) -> list[Tensor]:
+def _evaluate_constants(
+    model: OnnxModel, node: OnnxNode, tensors: list[Tensor | None]
+) -> list[Tensor]:
     operands: list[Any] = [None if t is None else t.operand for t in tensors]
     try:
-        found = evaluated(node, operands, model.opset)
+        results = evaluate_node(node, operands, model.opset)
     except Exception as error:  # the reference evaluation raises many classes
         raise UnsupportedError(
             f"Node `{node.name}` ({node.op}) of constants cannot be evaluated. "
             f"Received: {type(error).__name__}: {str(error)[:200]}."
         ) from error
-    for x in found:
+    for x in results:
         if np.size(x) > LARGEST_VALUE:
             raise ModelError(
-                f"Node `{node.name}` ({node.op}) must return a tensor that fits a computer. "
+                f"Node `{node.name}` ({node.op}) must return a tensor that fits in memory. "
                 f"Received: shape {np.shape(x)}."
             )
-    return [Tensor.of(x) for x in found]
+    return [Tensor.of(x) for x in results]
 
 
-def _refuse_infinite(node: OnnxNode, name: str, x: Operand) -> None:
+def _check_finite(node: OnnxNode, name: str, x: Operand) -> None:
     if isinstance(x, np.ndarray) and x.dtype.kind == "f" and np.isinf(x).any():
         raise ModelError(
             f"Every weight must be finite; the network was not trained or saved properly. "
@@ -248,30 +254,30 @@ def _refuse_infinite(node: OnnxNode, name: str, x: Operand) -> None:
 def _layer(
     model: OnnxModel, b: Builder, node: OnnxNode, env: Env, results: list[Tensor]
 ) -> list[LayerInfo]:
-    """The rows of a summary for one node: one, or none."""
-    found = results[0].operand if results else None
-    if not isinstance(found, Value):
+    """Return the rows of a summary for one node: one, or none."""
+    result = results[0].operand if results else None
+    if not isinstance(result, Value):
         return []
-    b.mark_layer(node.name, found)
+    b.mark_layer(node.name, result)
     read = [env[name].operand for name in node.inputs if name in env]
     varying = [x for x in read if isinstance(x, Value)]
     first = varying[0].index if varying and read[0] is varying[0] else None
-    if node.op in _HIDDEN or first == found.index:
+    if node.op in _NOT_IN_SUMMARY or first == result.index:
         return []
-    last = b.nodes[found.index - 1]
+    last = b.nodes[result.index - 1]
     before = first if node.op in ACTIVATIONS and len(varying) == 1 else None
     weights = sum(model.constants[i].size for i in node.inputs if i in model.constants)
     shape = last.shape[1:] if _has_batch(last.shape) else last.shape
-    return [LayerInfo(node.name, node.op, tuple(shape), int(weights), before, found.index)]
+    return [LayerInfo(node.name, node.op, tuple(shape), int(weights), before, result.index)]
 
 
 def _output(b: Builder, env: Env, info: TensorInfo) -> Operand:
     if info.name not in env:
         raise ModelError(
-            f"Every output must be returned by a node; the file may be cut short. "
-            f"Received: output `{info.name}`, which none returns."
+            f"Every output must be returned by a node; the file may be truncated. "
+            f"Received: output `{info.name}`, which no node returns."
         )
-    found = env[info.name].operand
-    found = found if isinstance(found, Value) else np.asarray(found, np.float64)
-    shape = tuple(found.shape)
-    return found if _has_batch(shape) else b.reshape(found, (1, *shape))
+    result = env[info.name].operand
+    result = result if isinstance(result, Value) else np.asarray(result, np.float64)
+    shape = tuple(result.shape)
+    return result if _has_batch(shape) else b.reshape(result, (1, *shape))

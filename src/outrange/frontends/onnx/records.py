@@ -1,4 +1,4 @@
-"""An ONNX file as plain Python, free of the `onnx` package."""
+"""Records of an ONNX file, independent of the package `onnx`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ class TensorInfo:
     """A declared input or output.
 
     Args:
-        name: Its name.
-        kind: Element type, `"float32"`.
-        dims: An int per axis; a string (perhaps empty) where the file leaves it open. None if
-            the file declares no shape at all.
+        name: Name of the tensor.
+        kind: Element type, such as `"float32"`.
+        dims: One int per axis, or a string (perhaps empty) where the file leaves the axis open.
+            None if the file declares no shape.
     """
 
     name: str
@@ -28,13 +28,13 @@ class OnnxNode:
     """One node of the file.
 
     Args:
-        op: Operator type, `"Gemm"`.
+        op: Operator type, such as `"Gemm"`.
         domain: Operator set; `""` is ONNX's own.
-        name: The node's name, made unique; `"Gemm_3"` where the file gives none.
+        name: The node's name, made unique; like `"Gemm_3"` if the file has none.
         inputs: Names of the tensors it reads; `""` for an absent optional input.
         outputs: Names of the tensors it returns.
-        attributes: Name to a number, a string, a list of them, an array or a `Subgraph`. What
-            has no such form (a sparse tensor, say) is an `Opaque`.
+        attributes: Name to a number, a string, a list of them, an array or a `Subgraph`. Any
+            other attribute (such as a sparse tensor) is an `Opaque`.
     """
 
     op: str
@@ -50,10 +50,9 @@ class Subgraph:
     """A graph inside a node: a branch, or the body of a loop.
 
     Args:
-        inputs: Names of what it is given.
-        outputs: Names of what it returns.
-        constants: Initialisers by name.
-        nodes: In order.
+        inputs: Names of its inputs.
+        outputs: Names of its outputs.
+        nodes: Nodes in execution order.
     """
 
     inputs: tuple[str, ...]
@@ -71,17 +70,15 @@ class Opaque:
 
 @dataclass(frozen=True, eq=False)
 class OnnxModel:
-    """One file.
+    """The records of one file.
 
     Args:
         name: The file's name without its suffixes.
         opset: Version of ONNX's own operator set.
-        inputs: Those the user has to feed (initialisers left out).
-        outputs: In the file's order.
-        constants: Initialisers by name.
-        nodes: In the file's order.
-        reference: Starts the reference evaluation that comes with `onnx`: feeds to every tensor.
-        content: The serialised model, for a runtime.
+        outputs: Outputs in the file's order.
+        nodes: Nodes in the file's order.
+        reference: Function that starts the reference evaluator of `onnx`: feeds to every tensor.
+        content: Function that returns the serialized model, for a runtime.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The file itself, run on flat points."""
+"""Evaluation of the file itself on flat points."""
 
 import numpy as np
 
@@ -9,10 +9,10 @@ from .runtime import has_runtime, session
 
 
 class Runner:
-    """Runs the file point by point; what does so is started on the first point.
+    """Evaluator of the file, point by point; it starts a runtime or the reference on demand.
 
     Args:
-        model: The file.
+        model: The records of the file.
         lowered: The graph read from it, for the sizes and for `probe`.
     """
 
@@ -29,7 +29,7 @@ class Runner:
         return self._session is not None
 
     def choose(self, kind: str) -> None:
-        """Start `"runtime"`, `"reference"`, or with `"auto"` the first that takes the file."""
+        """Start `"runtime"`, `"reference"`, or for `"auto"` the first that accepts the file."""
         self._kind = kind
         self._session = None
         if kind == "runtime":
@@ -43,7 +43,7 @@ class Runner:
             self._kind = "reference"
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Flat inputs `(batch, inputs)` to flat outputs `(batch, outputs)`."""
+        """Evaluate flat inputs `(batch, inputs)` to flat outputs `(batch, outputs)`."""
         if self._session is None and self._kind == "auto":
             self.choose("auto")
         rows = [self._row(row) for row in np.asarray(x)]
@@ -54,24 +54,26 @@ class Runner:
         if self._session is not None:
             parts = self._session(self._feeds(row))
         else:
-            found = self._inner(row)
-            parts = [found[name] for name in self._outputs]
+            tensors = self._inner(row)
+            parts = [tensors[name] for name in self._outputs]
         return np.concatenate([np.ravel(part) for part in parts])
 
     def probe(self, x: np.ndarray) -> dict[int, np.ndarray]:
-        """The file's own value for each graph value, at one point `(1, inputs)`."""
-        known = self._lowered.values
-        found = self._inner(x[0])
-        return {known[name]: np.ravel(v) for name, v in found.items() if name in known}
+        """Return the file's own value for each graph value, at one point `(1, inputs)`."""
+        graph_values = self._lowered.values
+        tensors = self._inner(x[0])
+        return {
+            graph_values[name]: np.ravel(v) for name, v in tensors.items() if name in graph_values
+        }
 
     def _inner(self, row: np.ndarray) -> dict[str, np.ndarray]:
-        """Every tensor of the file, by the reference evaluation."""
+        """Compute every tensor of the file with the reference evaluator."""
         try:
             if self._reference is None:
                 self._reference = self._model.reference()
             return self._reference(self._feeds(row))
-        except Exception as error:  # the evaluation raises whatever NumPy raises in it
+        except Exception as error:  # the evaluator lets any error of NumPy through
             raise ModelError(
-                f"The reference evaluation of `onnx` cannot run `{self._model.name}`; install "
+                f"The reference evaluator of `onnx` cannot run `{self._model.name}`; install "
                 f"`onnxruntime`, which may. Received: {type(error).__name__}: {error}."
             ) from error

@@ -1,4 +1,4 @@
-"""The one file that imports `onnxruntime`, when it is installed and wanted."""
+"""Session of `onnxruntime` for a model; the only module that imports it, if installed."""
 
 import importlib.util
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from .records import OnnxModel
 
 
 def has_runtime() -> bool:
-    """Whether `onnxruntime` is installed (without importing it)."""
+    """Return whether `onnxruntime` is installed, without importing it."""
     return importlib.util.find_spec("onnxruntime") is not None
 
 
 def api() -> Any:
-    """The package, imported on the first call.
+    """Import the package `onnxruntime` on the first call, and return it.
 
     Raises:
         InputError: It is not installed.
@@ -33,7 +33,7 @@ def api() -> Any:
 
 
 def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
-    """Feeds to the outputs, in order, by `onnxruntime` on one CPU thread.
+    """Return a function from feeds to the outputs, in order, by `onnxruntime` on one CPU thread.
 
     Raises:
         InputError: `onnxruntime` is not installed.
@@ -44,12 +44,12 @@ def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarr
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        made = onnxruntime.InferenceSession(
+        inference = onnxruntime.InferenceSession(
             model.content(), options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # its error classes live in a private module
+    except Exception as error:  # its error classes are in a private module
         raise ModelError(
             f"`onnxruntime` does not accept `{model.name}`. "
             f"Received: {type(error).__name__}: {error}."
         ) from error
-    return lambda feeds: [np.asarray(v) for v in made.run(None, feeds)]
+    return lambda feeds: [np.asarray(v) for v in inference.run(None, feeds)]

@@ -8,16 +8,16 @@ from .api import api
 
 @functools.cache
 def default_number(op: str, opset: int, name: str) -> float:
-    """Return the default of a float attribute: a float32 number, as runtimes take it.
+    """Return the default of a float attribute, rounded to float32 like in runtimes.
 
     Args:
         op: An operator of ONNX's own set.
-        opset: Version of the set. Where that version lacks the operator, the newest schema counts:
-            runtimes accept newer operators in older files.
+        opset: Version of the set. If that version lacks the operator, the newest schema is used,
+            because runtimes accept newer operators in older files.
         name: Name of the attribute.
 
     Raises:
-        UnsupportedError: The installed `onnx` states no default.
+        UnsupportedError: The installed `onnx` has no default.
     """
     defs = api().defs
     for version in ((opset,), ()):
@@ -29,6 +29,6 @@ def default_number(op: str, opset: int, name: str) -> float:
             return float(attribute.default_value.f)
     raise UnsupportedError(
         f"The default of an attribute must be in the schemas of the installed package `onnx`: "
-        f"{pip_install('-U', 'onnx')}, or export the model with the attribute written out. "
+        f"{pip_install('-U', 'onnx')}, or export the model with an explicit attribute. "
         f"Received: `{name}` of {op} of operator set {opset}."
     )

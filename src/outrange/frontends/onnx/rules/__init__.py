@@ -1,1 +1,1 @@
-"""One rule an ONNX operator, by topic."""
+"""Lowering rules of ONNX operators, one module per topic."""

@@ -1,4 +1,4 @@
-"""Sums, products and matrix products."""
+"""Rules of sums, products and matrix products."""
 
 import string
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from ....graph import Value, integers
 from ....graph.builder import Operand
-from ..kinds import FLOATS, NUMBERS
+from ..element_types import FLOATS, NUMBERS
 from .table import OnnxCall, op
 
 
 def _pair(c: OnnxCall) -> tuple[Operand, Operand]:
-    """Both operands, aligned; before operator set 7 an attribute said how."""
+    """Return both operands, aligned; before operator set 7 an attribute stated the alignment."""
     x, y = c.x, c.operand(1)
     if c.opset < 7:
         c.attr("consumed_inputs")
@@ -19,7 +19,7 @@ def _pair(c: OnnxCall) -> tuple[Operand, Operand]:
         if c.attr("broadcast", 0) and axis is not None:
             after = len(x.shape) - int(axis) % max(len(x.shape), 1) - len(y.shape)
             y = c.b.reshape(y, (*y.shape, *(1,) * max(after, 0)))
-    c.together(x, y)
+    c.broadcast_shape(x, y)
     return x, y
 
 
@@ -29,7 +29,7 @@ def add(c: OnnxCall) -> Operand:
     name = {"Add": "add", "Sub": "subtract", "Mul": "multiply"}[c.node.op]
     if isinstance(x, Value) or isinstance(y, Value):
         return getattr(c.b, name)(x, y)
-    # NumPy keeps the integers of shapes; the builder would turn them into floats.
+    # NumPy keeps the integers of shapes; the builder would convert them to floats.
     return getattr(np, name)(x, y)
 
 
@@ -38,15 +38,15 @@ def divide(c: OnnxCall) -> Operand:
     x, y = _pair(c)
     if not isinstance(y, Value) and np.any(np.asarray(y) == 0):
         raise c.refuse("it divides by zero")
-    if not c.counts:
+    if not c.is_integer:
         if isinstance(x, Value) or isinstance(y, Value):
             return c.b.divide(x, y)
         return np.divide(x, y)
     if isinstance(y, Value):
         raise c.refuse_kind(str(c.kinds[0]), "its divisor depends on the network's input")
     if not isinstance(x, Value):
-        down, left = np.divmod(x, y)
-        return down + ((left != 0) & ((x < 0) != (y < 0)))
+        quotient, remainder = np.divmod(x, y)
+        return quotient + ((remainder != 0) & ((x < 0) != (y < 0)))
     if np.abs(y.astype(np.float64)).max(initial=0.0) > integers.MOST:
         raise c.refuse_kind(str(c.kinds[0]), "its divisor is beyond 2^50")
     return integers.quotient(c.b, x, y)
@@ -59,15 +59,15 @@ def negative(c: OnnxCall) -> Operand:
 
 @op("Sum", types="T* -> T", T=FLOATS)
 def total(c: OnnxCall) -> Operand:
-    operands = c.all()
-    c.together(*operands)
+    operands = c.all_operands()
+    c.broadcast_shape(*operands)
     return operands[0] if len(operands) == 1 else c.b.combine([1.0] * len(operands), operands)
 
 
 @op("Mean", types="T* -> T", T=FLOATS)
 def mean(c: OnnxCall) -> Operand:
-    operands = c.all()
-    c.together(*operands)
+    operands = c.all_operands()
+    c.broadcast_shape(*operands)
     if len(operands) == 1:
         return operands[0]
     return c.b.affine_map(c.b.combine([1.0] * len(operands), operands), 1.0 / len(operands), ulps=1)
@@ -76,33 +76,33 @@ def mean(c: OnnxCall) -> Operand:
 @op("Max", "Min", types="T* -> T", T=NUMBERS, chooses=True)
 def largest(c: OnnxCall) -> Operand:
     least = c.node.op == "Min"
-    operands = c.all()
-    c.together(*operands)
+    operands = c.all_operands()
+    c.broadcast_shape(*operands)
     values = [v for v in operands if isinstance(v, Value)]
     constants = [np.asarray(v, np.float64) for v in operands if not isinstance(v, Value)]
-    found: Operand | None = None
+    result: Operand | None = None
     for value in values:
-        found = value if found is None else c.b.maximum(found, value, negate=least)
+        result = value if result is None else c.b.maximum(result, value, negate=least)
     if not constants:
-        if found is None:
+        if result is None:
             raise c.refuse("it has no input")
-        return found
+        return result
     limit = constants[0]
-    for more in constants[1:]:
-        limit = np.minimum(limit, more) if least else np.maximum(limit, more)
-    return limit if found is None else _against(c, found, limit, least)
+    for constant in constants[1:]:
+        limit = np.minimum(limit, constant) if least else np.maximum(limit, constant)
+    return limit if result is None else _clip_by_constant(c, result, limit, least)
 
 
-def _against(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool) -> Operand:
-    """The larger (or smaller) of `x` and a constant."""
+def _clip_by_constant(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool) -> Operand:
+    """Compute the larger (or smaller) of `x` and a constant."""
     x = c.b.broadcast(x, np.broadcast_shapes(tuple(x.shape), limit.shape))
-    one = np.unique(limit)
-    if one.size == 1:
-        edge = float(one[0])
-        return c.b.clip(x, -np.inf, edge) if least else c.b.clip(x, edge, np.inf)
+    levels = np.unique(limit)
+    if levels.size == 1:
+        level = float(levels[0])
+        return c.b.clip(x, -np.inf, level) if least else c.b.clip(x, level, np.inf)
     if not np.isfinite(limit).all():
         raise c.refuse("it compares with infinite constants that differ between entries")
-    # max(x, k) = k + relu(x - k): a function of one variable, better bounded than a maximum.
+    # max(x, k) = k + relu(x - k): a function of one variable has better bounds than a maximum.
     sign = -1.0 if least else 1.0
     over = c.b.curve("relu", c.b.affine_map(x, sign, -sign * limit))
     return c.b.affine_map(over, sign, limit)
@@ -129,15 +129,15 @@ def gemm(c: OnnxCall) -> Operand:
             return product(c, x, y)
         if bias is not None and alpha == beta == 1.0:
             return affine(c, x, y, np.asarray(bias, np.float64))
-    found = product(c, x, y)
-    found = found if alpha == 1.0 else c.b.affine_map(found, alpha)
+    result = product(c, x, y)
+    result = result if alpha == 1.0 else c.b.affine_map(result, alpha)
     if bias is None:
-        return found
-    return c.b.combine((1.0, beta), [found, bias])
+        return result
+    return c.b.combine((1.0, beta), [result, bias])
 
 
 def affine(c: OnnxCall, x: Operand, weight: np.ndarray, shift: np.ndarray) -> Operand:
-    """`x @ weight + shift`, as one op where `shift` is the same for every row."""
+    """Compute `x @ weight + shift`, as one op if `shift` is the same for every row."""
     columns = weight.shape[-1]
     one_row = shift.size == 1 or (shift.shape[-1:] == (columns,) and shift.size == columns)
     if one_row and shift.ndim <= len(x.shape):
@@ -152,23 +152,23 @@ def _check_inner(c: OnnxCall, x: Operand, y: Operand) -> None:
 
 
 def product(c: OnnxCall, x: Operand, y: Operand) -> Operand:
-    """`numpy.matmul` of two operands."""
+    """Compute `numpy.matmul` of two operands."""
     if not x.shape or not y.shape:
         raise c.refuse("a factor of a matrix product must have an axis")
     _check_inner(c, x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return np.matmul(np.asarray(x, np.float64), np.asarray(y, np.float64))
     if isinstance(x, Value) and isinstance(y, Value):
-        return _batched(c, x, y)
+        return _batched_product(c, x, y)
     if isinstance(x, Value) and not isinstance(y, Value) and len(y.shape) == 2:
         return c.b.dense(x, y)
     if isinstance(y, Value) and len(x.shape) == 2 and len(y.shape) == 2:
         return c.b.transpose(c.b.dense(c.b.transpose(y), np.transpose(np.asarray(x))))
-    return _batched(c, x, y)
+    return _batched_product(c, x, y)
 
 
-def _batched(c: OnnxCall, x: Operand, y: Operand) -> Operand:
-    """The general product: leading axes broadcast, a vector stands for a matrix of one row."""
+def _batched_product(c: OnnxCall, x: Operand, y: Operand) -> Operand:
+    """Compute the general product: leading axes broadcast, and a vector is a one-row matrix."""
     row, column = len(x.shape) == 1, len(y.shape) == 1
     x = c.b.reshape(x, (1, *x.shape)) if row else x
     y = c.b.reshape(y, (*y.shape, 1)) if column else y
@@ -185,7 +185,7 @@ def _batched(c: OnnxCall, x: Operand, y: Operand) -> Operand:
 @op("Einsum", types="T* -> T", T=NUMBERS)
 def einsum(c: OnnxCall) -> Operand:
     spec = str(c.attr("equation")).replace(" ", "")
-    operands = c.all()
+    operands = c.all_operands()
     if "." in spec:
         raise c.refuse(f"its attribute `equation` = {spec!r} has an ellipsis")
     if "->" not in spec:
@@ -201,13 +201,13 @@ def einsum(c: OnnxCall) -> Operand:
         return c.b.einsum(spec, *operands)
     if not isinstance(operands[0], Value):
         return np.einsum(spec, operands[0])
-    own, out = spec.split("->")
-    if len(set(own)) < len(own):
+    letters_in, out = spec.split("->")
+    if len(set(letters_in)) < len(letters_in):
         raise c.refuse(f"its attribute `equation` = {spec!r} takes a diagonal")
-    lost = [i for i, q in enumerate(own) if q not in out]
-    x = c.b.reduce("sum", operands[0], lost) if lost else operands[0]
-    kept = [q for q in own if q in out]
-    return c.b.transpose(x, [kept.index(q) for q in out])
+    summed = [i for i, q in enumerate(letters_in) if q not in out]
+    x = c.b.reduce("sum", operands[0], summed) if summed else operands[0]
+    remaining = [q for q in letters_in if q in out]
+    return c.b.transpose(x, [remaining.index(q) for q in out])
 
 
 @op("BatchNormalization", types="T U U V V -> T", T=FLOATS, U=FLOATS, V=FLOATS)
@@ -224,9 +224,9 @@ def batch_normalization(c: OnnxCall) -> Operand:
     x = c.x
     factor = scale / np.sqrt(variance + c.number("epsilon"))
     shape = (-1,) + (1,) * max(len(x.shape) - 2, 0)
-    c.together(x, factor.reshape(shape))
+    c.broadcast_shape(x, factor.reshape(shape))
     centered = c.b.affine_map(x, 1.0, -average.reshape(shape), name="batch norm")
-    # The factor costs a sum, a root, a quotient: each half an ulp, the sum's halved by the root.
+    # The factor costs a sum, a root and a quotient, half an ulp each; the root halves the sum's.
     return c.b.affine_map(
         centered, factor.reshape(shape), bias.reshape(shape), name="batch norm", ulps=4
     )

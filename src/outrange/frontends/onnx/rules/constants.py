@@ -1,4 +1,4 @@
-"""Operators whose result does not depend on the network's input: shapes, casts."""
+"""Operators with results that do not depend on the network's input (shapes), and casts."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 from ....graph import Operand, Value, integers
 from ....graph.composites import logic
 from ....graph.whole import RANGES
-from ..kinds import EVERY, FLOATS, HELD, INTEGERS, NUMBERS, why_not
+from ..element_types import EVERY, FLOATS, INTEGER_RANGES, INTEGERS, NUMBERS, why_not
 from .table import OnnxCall, op
 
 
@@ -15,19 +15,19 @@ _ONNX_TYPES = {
     1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
     9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64", 16: "bfloat16",
 }  # fmt: skip
-"""The numbers that ONNX gives element types (`TensorProto.DataType`)."""
+"""ONNX's numbers of element types (`TensorProto.DataType`)."""
 
-_SPELLED = {"FLOAT": 1, "DOUBLE": 11, "INT64": 7, "INT32": 6, "BOOL": 9}
-"""As the first operator sets wrote them."""
+_TYPES_BY_NAME = {"FLOAT": 1, "DOUBLE": 11, "INT64": 7, "INT32": 6, "BOOL": 9}
+"""Spelling of element types in the first operator sets."""
 
 
 @op("Constant", types="-> ?")
 def constant(c: OnnxCall) -> Operand:
-    given = [name for name in c.node.attributes if name != "name"]
-    if len(given) != 1 or not given[0].startswith("value"):
-        raise c.refuse(f"its attributes {given} must be one value")
-    value = c.attr(given[0])
-    if given[0] in ("value_float", "value_floats"):
+    names = [name for name in c.node.attributes if name != "name"]
+    if len(names) != 1 or not names[0].startswith("value"):
+        raise c.refuse(f"its attributes {names} must be one value")
+    value = c.attr(names[0])
+    if names[0] in ("value_float", "value_floats"):
         return np.asarray(value, np.float32)
     return np.asarray(value)
 
@@ -56,9 +56,9 @@ def cast(c: OnnxCall) -> Operand:
     c.attr("saturate")
     c.attr("round_mode")
     to = c.attr("to")
-    to = _SPELLED.get(to, to)
+    to = _TYPES_BY_NAME.get(to, to)
     if to not in _ONNX_TYPES:
-        raise c.refuse(f"its attribute `to` = {to} is not understood")
+        raise c.refuse(f"its attribute `to` = {to} is not supported")
     return _cast(c, _ONNX_TYPES[to])
 
 
@@ -71,8 +71,11 @@ def cast_like(c: OnnxCall) -> Operand:
 
 
 def _cast(c: OnnxCall, kind: str) -> Operand:
-    """Input 0 in another element type: what floats lose is rounding, what integers lose counts."""
-    c.brought, x, before = kind, c.x, str(c.kinds[0])
+    """Cast input 0 to another element type.
+
+    A loss between float types is rounding; truncation to integers is lowered exactly.
+    """
+    c.result_kind, x, before = kind, c.x, str(c.kinds[0])
     if not isinstance(x, Value):
         return _constant(c, x, kind)
     if kind not in EVERY:
@@ -85,13 +88,13 @@ def _cast(c: OnnxCall, kind: str) -> Operand:
 
 
 def _constant(c: OnnxCall, x: np.ndarray, kind: str) -> np.ndarray:
-    if kind in HELD and x.dtype.kind == "f":
+    if kind in INTEGER_RANGES and x.dtype.kind == "f":
         whole = np.trunc(x.astype(np.float64))
         if not ((whole >= RANGES[kind][0]) & (whole <= RANGES[kind][1])).all():
-            raise c.refuse_kind(kind, "it does not hold the constants that are cast to it")
+            raise c.refuse_kind(kind, "constants that are cast to it are out of its range")
     try:
         return x.astype(kind)
-    except TypeError as error:  # bfloat16 is no type of NumPy's own
+    except TypeError as error:  # bfloat16 is not a type of NumPy itself
         raise c.refuse_kind(kind, why_not(kind)) from error
 
 

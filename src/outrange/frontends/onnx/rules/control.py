@@ -1,4 +1,4 @@
-"""`If`, `Loop` and what only touches constants: decided and unrolled while the file is read."""
+"""Control flow (`If`, `Loop`) with constant conditions, resolved while the file is lowered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from ....core import ModelError, UnsupportedError
 from ....graph import Builder, Value
-from ..kinds import Tensor
+from ..element_types import Tensor
 from ..records import OnnxNode, Subgraph
 
 
@@ -21,67 +21,67 @@ RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLik
 Env = dict[str, Tensor]
 
 Run = Callable[[Sequence[OnnxNode], Env], None]
-"""Lowers nodes in order, reading from and adding to the tensors by name."""
+"""Lowers nodes in order; it reads tensors by name, and adds the results to them."""
 
 
-def _refusal(node: OnnxNode, reason: str) -> UnsupportedError:
+def _unsupported_node(node: OnnxNode, reason: str) -> UnsupportedError:
     return UnsupportedError(
-        f"Node `{node.name}` ({node.op}) is not described: {reason}. Received: {node.op}."
+        f"Node `{node.name}` ({node.op}) is not supported: {reason}. Received: {node.op}."
     )
 
 
 def _constant(node: OnnxNode, env: Env, i: int, default: Any) -> Any:
-    """Input `i` as one constant; `default` where it is absent."""
+    """Return input `i` as one constant number, or `default` if it is absent."""
     if i >= len(node.inputs) or not node.inputs[i]:
         return default
-    found = env[node.inputs[i]].operand
-    if isinstance(found, Value):
-        raise _refusal(node, f"its input {i} depends on the network's input")
-    return np.asarray(found).reshape(-1)[0]
+    operand = env[node.inputs[i]].operand
+    if isinstance(operand, Value):
+        raise _unsupported_node(node, f"its input {i} depends on the network's input")
+    return np.asarray(operand).reshape(-1)[0]
 
 
-def _inside(node: OnnxNode, name: str) -> Subgraph:
-    found = node.attributes.get(name)
-    if not isinstance(found, Subgraph):
+def _subgraph(node: OnnxNode, name: str) -> Subgraph:
+    graph = node.attributes.get(name)
+    if not isinstance(graph, Subgraph):
         raise ModelError(f"Node `{node.name}` ({node.op}) must have a graph `{name}`.")
-    return found
+    return graph
 
 
-def _called(inside: Subgraph, inputs: Sequence[Tensor], env: Env, run: Run) -> list[Tensor]:
-    """What a graph inside a node returns; it may read the tensors around it."""
-    own = env | {name: Tensor.of(array) for name, array in inside.constants.items()}
-    own.update(zip(inside.inputs, inputs, strict=True))
-    run(inside.nodes, own)
-    return [own[name] for name in inside.outputs]
+def _lower_subgraph(graph: Subgraph, inputs: Sequence[Tensor], env: Env, run: Run) -> list[Tensor]:
+    """Lower a subgraph, which may read the tensors around it, and return its results."""
+    inner_env = env | {name: Tensor.of(array) for name, array in graph.constants.items()}
+    inner_env.update(zip(graph.inputs, inputs, strict=True))
+    run(graph.nodes, inner_env)
+    return [inner_env[name] for name in graph.outputs]
 
 
 def conditional(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Tensor]:
-    """`If` with a condition that does not depend on the network's input."""
+    """Lower `If` whose condition does not depend on the network's input."""
     holds = bool(_constant(node, env, 0, True))
-    return _called(_inside(node, "then_branch" if holds else "else_branch"), [], env, run)
+    return _lower_subgraph(_subgraph(node, "then_branch" if holds else "else_branch"), [], env, run)
 
 
 def loop(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Tensor]:
-    """`Loop` whose number of rounds does not depend on the network's input."""
-    body = _inside(node, "body")
+    """Unroll `Loop` whose number of rounds does not depend on the network's input."""
+    body = _subgraph(node, "body")
     rounds = int(_constant(node, env, 0, MOST_ROUNDS + 1))
-    goes_on = bool(_constant(node, env, 1, True))
+    continues = bool(_constant(node, env, 1, True))
     state = [env[name] for name in node.inputs[2:]]
     rows: list[list[Tensor]] = []
     i = 0
-    while goes_on and i < rounds:
+    while continues and i < rounds:
         if i >= MOST_ROUNDS:
-            raise _refusal(node, f"it runs more than {MOST_ROUNDS} rounds")
+            raise _unsupported_node(node, f"it runs more than {MOST_ROUNDS} rounds")
         count, holds = Tensor.of(np.array(i, np.int64)), Tensor.of(np.array(True))
-        found = _called(body, [count, holds, *state], env, run)
-        if isinstance(found[0].operand, Value):
-            raise _refusal(node, "its number of rounds depends on the network's input")
-        goes_on = bool(np.asarray(found[0].operand).reshape(-1)[0])
-        rows.append(found[1 + len(state) :])
-        state = found[1 : 1 + len(state)]
+        results = _lower_subgraph(body, [count, holds, *state], env, run)
+        if isinstance(results[0].operand, Value):
+            raise _unsupported_node(node, "its number of rounds depends on the network's input")
+        continues = bool(np.asarray(results[0].operand).reshape(-1)[0])
+        rows.append(results[1 + len(state) :])
+        state = results[1 : 1 + len(state)]
         i += 1
     if not rows and len(node.outputs) > len(state):
-        raise _refusal(node, "it runs no round, and collects the results of its rounds")
+        raise _unsupported_node(node, "it runs no round, and collects the results of its rounds")
     stacked = [
         Tensor(
             b.structural(lambda a: np.stack(a), [t.operand for t in column], name="loop"),

@@ -1,10 +1,10 @@
-"""Convolutions and their transposes."""
+"""Rules of convolutions and transposed convolutions."""
 
 import numpy as np
 
 from ....graph import Operand
 from ....graph.composites.convolution import convolve, convolve_transposed
-from ..kinds import FLOATS
+from ..element_types import FLOATS
 from .table import OnnxCall, op
 from .windows import pads
 
@@ -41,8 +41,8 @@ def conv_transpose(c: OnnxCall) -> Operand:
     strides, dilation, groups = _options(c, kernel)
     extra = [int(n) for n in c.attr("output_padding") or [0] * rank]
     spatial = tuple(c.x.shape[2:])
-    wanted = c.attr("output_shape")
-    whole = [
+    targets = c.attr("output_shape")
+    full = [
         (n - 1) * s + (k - 1) * d + 1
         for n, k, s, d in zip(spatial, kernel.shape[2:], strides, dilation, strict=True)
     ]
@@ -50,17 +50,17 @@ def conv_transpose(c: OnnxCall) -> Operand:
     stated = [int(n) for n in c.attr("pads") or [0] * 2 * rank]
     if auto == "VALID":
         stated = [0] * 2 * rank
-    if wanted is None and auto in ("SAME_UPPER", "SAME_LOWER"):
-        wanted = [n * s for n, s in zip(spatial, strides, strict=True)]
-    if wanted is not None:
-        outputs = [int(n) for n in wanted][-rank:]
-        total = [w + e - n for w, e, n in zip(whole, extra, outputs, strict=True)]
-        # As the operator's own formula: the odd one goes in front unless SAME_UPPER.
+    if targets is None and auto in ("SAME_UPPER", "SAME_LOWER"):
+        targets = [n * s for n, s in zip(spatial, strides, strict=True)]
+    if targets is not None:
+        outputs = [int(n) for n in targets][-rank:]
+        total = [w + e - n for w, e, n in zip(full, extra, outputs, strict=True)]
+        # Like the operator's own formula, the odd entry is in front unless SAME_UPPER.
         before = [t // 2 if auto == "SAME_UPPER" else t - t // 2 for t in total]
     else:
         before = stated[:rank]
         outputs = [
-            w + e - a - b for w, e, a, b in zip(whole, extra, before, stated[rank:], strict=True)
+            w + e - a - b for w, e, a, b in zip(full, extra, before, stated[rank:], strict=True)
         ]
     c.limit([*(max(n, 0) for n in outputs), kernel.shape[1] * groups])
     return convolve_transposed(
@@ -78,13 +78,13 @@ def conv_transpose(c: OnnxCall) -> Operand:
 
 
 def _transposed_kernel(kernel: np.ndarray, groups: int) -> np.ndarray:
-    """`(in, out / groups, *spatial)` as the kernel of the convolution it is the transpose of."""
+    """Return `(in, out / groups, *spatial)` as the kernel of the convolution to be transposed."""
     rank = kernel.ndim - 2
     return np.moveaxis(kernel, (1, 0), (rank, rank + 1))
 
 
 def _options(c: OnnxCall, kernel: np.ndarray) -> tuple[list[int], list[int], int]:
-    """Strides, dilation and groups; the kernel's stated shape must be its own."""
+    """Return strides, dilation and groups, after checking the stated shape of the kernel."""
     rank = kernel.ndim - 2
     shape = c.attr("kernel_shape")
     if rank < 1 or len(c.x.shape) != rank + 2 or (shape and tuple(shape) != kernel.shape[2:]):

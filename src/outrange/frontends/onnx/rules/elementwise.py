@@ -1,11 +1,11 @@
-"""Operators that are one function of each entry."""
+"""Rules of operators that apply one function to each entry."""
 
 import numpy as np
 
 from ....graph import Value, integers
 from ....graph.builder import Operand
 from ....graph.composites.power import power
-from ..kinds import FLOATS, INDEX, NUMBERS
+from ..element_types import FLOATS, INDEX, NUMBERS
 from .table import OnnxCall, op
 
 
@@ -26,17 +26,17 @@ _SAME = {
     "Cosh": "cosh",
     "Atan": "atan",
 }
-"""Operators without attributes, and the curve each is."""
+"""Operators without attributes, and the curve of each."""
 
 ACTIVATIONS = frozenset(_SAME) | {
     "Relu", "Abs", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink",
     "HardSigmoid", "HardSwish", "Gelu", "Swish", "Clip", "Softmax", "LogSoftmax",
 }  # fmt: skip
-"""Operators whose input is worth showing beside their output."""
+"""Operators whose input is worth showing along with their output."""
 
 
 def _same(c: OnnxCall) -> Operand:
-    c.attr("consumed_inputs")  # a hint about memory in the first operator sets
+    c.attr("consumed_inputs")  # a memory hint in the first operator sets
     return c.b.curve(_SAME[c.node.op], c.x)
 
 
@@ -66,7 +66,7 @@ def prelu(c: OnnxCall) -> Operand:
     x = c.x
     if slope.ndim == 1 and slope.size > 1 and len(x.shape) > 2 and c.opset < 7:
         slope = slope.reshape((-1,) + (1,) * (len(x.shape) - 2))
-    shape = c.together(x, slope)
+    shape = c.broadcast_shape(x, slope)
     return c.b.prelu(c.b.broadcast(x, shape), np.broadcast_to(slope, shape))
 
 
@@ -77,7 +77,7 @@ def elu(c: OnnxCall) -> Operand:
 
 @op("Selu", types="T -> T", T=FLOATS)
 def selu(c: OnnxCall) -> Operand:
-    # The float32 alpha and gamma are near, not at, those of the usual definition.
+    # The float32 alpha and gamma are close, but not equal, to those of the usual definition.
     return c.b.affine_map(c.b.curve("elu", c.x, alpha=c.number("alpha")), c.number("gamma"))
 
 
@@ -94,8 +94,8 @@ def thresholded_relu(c: OnnxCall) -> Operand:
 @op("Shrink", types="T -> T", T=NUMBERS)
 def shrink(c: OnnxCall) -> Operand:
     bias, limit = c.number("bias"), c.number("lambd")
-    if c.counts and bias != 0.0:
-        raise c.refuse_kind(str(c.kinds[0]), f"its attribute `bias` = {bias} is cut off there")
+    if c.is_integer and bias != 0.0:
+        raise c.refuse_kind(str(c.kinds[0]), f"its attribute `bias` = {bias} is truncated there")
     if bias == 0.0:
         return c.b.curve("hard_shrink", c.x, threshold=limit)
     if bias == limit:
@@ -142,14 +142,14 @@ def clip(c: OnnxCall) -> Operand:
         lo, hi = c.attr("min"), c.attr("max")
     lo = -np.inf if lo is None else float(np.asarray(lo).reshape(()))
     hi = np.inf if hi is None else float(np.asarray(hi).reshape(()))
-    # The specification lets `min > max` through, as `max` everywhere.
+    # The specification allows `min > max`; the result is then `max` everywhere.
     return c.b.clip(c.x, min(lo, hi), hi)
 
 
 @op("Pow", types="T U -> T", T=FLOATS | INDEX, U=NUMBERS)
 def powers(c: OnnxCall) -> Operand:
     base, exponent = c.x, c.operand(1)
-    c.together(base, exponent)
+    c.broadcast_shape(base, exponent)
     if isinstance(exponent, Value):
         return _exponential(c, base, exponent)
     if not isinstance(base, Value):
@@ -158,11 +158,11 @@ def powers(c: OnnxCall) -> Operand:
     if p.size != 1:
         raise c.refuse("its exponent must be one number for all entries")
     base = c.b.broadcast(base, np.broadcast_shapes(tuple(base.shape), exponent.shape))
-    if not c.counts:
+    if not c.is_integer:
         return power(c.b, base, float(p[0]))
     if p[0] < 0 or not float(p[0]).is_integer():
         raise c.refuse_kind(
-            str(c.kinds[0]), f"the fraction of a power by {p[0]:g} is cut off there"
+            str(c.kinds[0]), f"the fraction of a power by {p[0]:g} is truncated there"
         )
     return integers.power(c.b, base, int(p[0]))
 
@@ -170,7 +170,7 @@ def powers(c: OnnxCall) -> Operand:
 def _exponential(c: OnnxCall, base: Operand, exponent: Value) -> Operand:
     if isinstance(base, Value):
         raise c.refuse("its base and its exponent both depend on the network's input")
-    if c.counts:
+    if c.is_integer:
         raise c.refuse_kind(str(c.kinds[0]), "its exponent depends on the network's input")
     base = np.asarray(base, np.float64)
     if not (base > 0).all():

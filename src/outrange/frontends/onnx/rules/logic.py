@@ -1,10 +1,10 @@
-"""Operators that compare, choose, round and sort."""
+"""Rules of operators that compare, select, round and sort."""
 
 import numpy as np
 
 from ....graph import Operand, Value, integers
 from ....graph.composites import logic
-from ..kinds import BOOL, EVERY, FLOATS, INTEGERS, NUMBERS
+from ..element_types import BOOL, EVERY, FLOATS, INTEGERS, NUMBERS
 from .table import OnnxCall, op
 
 
@@ -26,14 +26,14 @@ def compare(c: OnnxCall) -> Operand:
     if c.opset < 7:
         c.attr("broadcast")
         c.attr("axis")
-    c.together(x, y)
+    c.broadcast_shape(x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return logic.COMPARE[how](x, y)
-    return _compared(c, how, x, y)
+    return _compare_by_type(c, how, x, y)
 
 
-def _compared(c: OnnxCall, how: str, x: Operand, y: Operand) -> Operand:
-    """The comparison that is meant: of numbers between which others lie, or none."""
+def _compare_by_type(c: OnnxCall, how: str, x: Operand, y: Operand) -> Operand:
+    """Compare with the semantics of the element type: real numbers, or integers."""
     if c.kinds[0] in FLOATS:
         return logic.compare(c.b, how, x, y)
     return integers.compare(c.b, how, x, y)
@@ -44,7 +44,7 @@ def _compared(c: OnnxCall, how: str, x: Operand, y: Operand) -> Operand:
 def step(c: OnnxCall) -> Operand:
     if not isinstance(c.x, Value):
         return _NUMPY[c.node.op](c.x)
-    if c.counts:  # from -1 to 1 without a jump
+    if c.is_integer:  # from -1 to 1, without a jump in between
         return c.b.clip(c.x, -1.0, 1.0)
     return c.b.curve(_STEPS[c.node.op], c.x)
 
@@ -52,7 +52,7 @@ def step(c: OnnxCall) -> Operand:
 @op("And", "Or", "Xor", types="T T -> T", T=BOOL)
 def both(c: OnnxCall) -> Operand:
     x, y = c.x, c.operand(1)
-    c.together(x, y)
+    c.broadcast_shape(x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return _NUMPY[c.node.op](x, y)
     if c.node.op == "Xor":
@@ -68,7 +68,7 @@ def opposite(c: OnnxCall) -> Operand:
 @op("Where", types="bool T T -> T", T=EVERY, chooses=True)
 def where(c: OnnxCall) -> Operand:
     condition, x, y = c.x, c.operand(1), c.operand(2)
-    c.together(condition, x, y)
+    c.broadcast_shape(condition, x, y)
     if isinstance(condition, Value) or isinstance(x, Value) or isinstance(y, Value):
         return logic.select(c.b, condition, x, y)
     return np.where(condition, x, y)
@@ -77,13 +77,13 @@ def where(c: OnnxCall) -> Operand:
 @op("Mod", types="T T -> T", T=NUMBERS)
 def modulo(c: OnnxCall) -> Operand:
     y = c.constant(1, "divisor")
-    c.together(c.x, y)
+    c.broadcast_shape(c.x, y)
     if not np.all(y):
         raise c.refuse("it divides by zero")
     floored = not c.attr("fmod", 0)
     if not isinstance(c.x, Value):
         return np.mod(c.x, y) if floored else np.fmod(c.x, y)
-    if not c.counts:
+    if not c.is_integer:
         return logic.modulo(c.b, c.x, y, floored=floored)
     if np.abs(y.astype(np.float64)).max(initial=0.0) > integers.MOST:
         raise c.refuse_kind(str(c.kinds[0]), "its divisor is beyond 2^50")
@@ -94,10 +94,10 @@ def modulo(c: OnnxCall) -> Operand:
 def arg_largest(c: OnnxCall) -> Operand:
     x, axis, keep = c.x, int(c.attr("axis", 0)), bool(c.attr("keepdims", 1))
     if c.attr("select_last_index", 0):
-        raise c.refuse("it takes the last of equal entries")
+        raise c.refuse("it selects the last of equal entries")
     if not isinstance(x, Value):
-        found = (np.argmax if c.node.op == "ArgMax" else np.argmin)(x, axis=axis)
-        return np.expand_dims(found, axis) if keep else found
+        index = (np.argmax if c.node.op == "ArgMax" else np.argmin)(x, axis=axis)
+        return np.expand_dims(index, axis) if keep else index
     x = c.b.affine_map(x, -1.0) if c.node.op == "ArgMin" else x
     return logic.arg_largest(c.b, x, axis % len(x.shape), keep)
 
@@ -115,12 +115,12 @@ def top_k(c: OnnxCall) -> list[Operand]:
     places = logic.order(c.b, x, axis, downward=largest)
 
     def first(operand: Operand, flipped: bool) -> Operand:
-        def taken(a: list[np.ndarray]) -> np.ndarray:
-            moved = np.moveaxis(a[0], axis, -1)
-            moved = moved[..., ::-1] if flipped else moved
-            return np.moveaxis(moved[..., :k], -1, axis)
+        def take(a: list[np.ndarray]) -> np.ndarray:
+            entries = np.moveaxis(a[0], axis, -1)
+            entries = entries[..., ::-1] if flipped else entries
+            return np.moveaxis(entries[..., :k], -1, axis)
 
-        return c.b.structural(taken, [operand], name="top")
+        return c.b.structural(take, [operand], name="top")
 
     return [first(best, largest), first(places, False)]
 
@@ -131,12 +131,12 @@ def one_hot(c: OnnxCall) -> Operand:
     c.limit((*c.x.shape, depth))
     off, on = (float(v) for v in np.ravel(c.constant(2, "values")))
     axis = int(c.attr("axis", -1))
-    # An index of floats is cast to integers first; those from -depth to -1 count from the end.
+    # A float index is cast to integers first; an index from -depth to -1 counts from the end.
     x = c.x if c.kinds[0] in INTEGERS else logic.truncate(c.b, c.x)
     places = c.b.reshape(x, (*x.shape, 1))
     hot = c.b.add(
         integers.compare(c.b, "equal", places, np.arange(depth, dtype=float)),
         integers.compare(c.b, "equal", places, np.arange(-depth, 0, dtype=float)),
     )
-    moved = c.b.structural(lambda a: np.moveaxis(a[0], -1, axis), [hot])
-    return c.b.affine_map(moved, on - off, off)
+    encoded = c.b.structural(lambda a: np.moveaxis(a[0], -1, axis), [hot])
+    return c.b.affine_map(encoded, on - off, off)

@@ -1,4 +1,4 @@
-"""Recurrent operators, unrolled, and normalization by statistics of the input."""
+"""Rules of recurrent operators, unrolled, and of normalization by statistics of the input."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from ....graph import Value
 from ....graph.builder import Operand
 from ....graph.composites import normalization
-from ..kinds import FLOATS
+from ..element_types import FLOATS
 from .table import OnnxCall, op
 
 
@@ -27,7 +27,7 @@ def recurrent(c: OnnxCall) -> list[Operand]:
     if c.attr("clip") is not None or c.attr("input_forget", 0):
         raise c.refuse("it clips or couples its gates")
     if c.has(4) and not np.all(c.constant(4, "lengths") == x.shape[0]):
-        raise c.refuse("its sequences have lengths of their own")
+        raise c.refuse("its sequences have different lengths")
     direction = c.attr("direction", "forward")
     directions = 2 if direction == "bidirectional" else 1
     functions = _functions(c, directions)
@@ -38,7 +38,7 @@ def recurrent(c: OnnxCall) -> list[Operand]:
     sequences, lasts = [], []
     for d in range(directions):
         states = [_initial(c, i, d, size) for i in (5, 6)[: 1 + (c.node.op == "LSTM")]]
-        backward = direction == "reverse" or d == 1
+        is_backward = direction == "reverse" or d == 1
         cell = _CELLS[c.node.op](
             c,
             weights[0][d],
@@ -47,28 +47,28 @@ def recurrent(c: OnnxCall) -> list[Operand]:
             functions[d],
             None if peep is None else peep[d],
         )
-        outputs, states = _run(c, x, states, cell, backward)
+        outputs, states = _unroll(c, x, states, cell, is_backward)
         sequences.append(outputs)
         lasts.append(states)
 
-    def stacked(parts: Sequence[Operand], axis: int) -> Operand:
+    def stack(parts: Sequence[Operand], axis: int) -> Operand:
         parts = [np.asarray(p) if not isinstance(p, Value) else p for p in parts]
         return c.b.structural(lambda a: np.stack(a, axis=axis), parts)
 
-    rows = [stacked(parts, 0) for parts in zip(*sequences, strict=True)]
-    ends = [stacked(parts, 0) for parts in zip(*lasts, strict=True)]
-    return [stacked(rows, 0), *ends]
+    rows = [stack(parts, 0) for parts in zip(*sequences, strict=True)]
+    ends = [stack(parts, 0) for parts in zip(*lasts, strict=True)]
+    return [stack(rows, 0), *ends]
 
 
 def _functions(c: OnnxCall, directions: int) -> list[list[str]]:
     usual = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}
-    each = usual[c.node.op]
-    names = [str(v) for v in c.attr("activations", each * directions)]
+    default = usual[c.node.op]
+    names = [str(v) for v in c.attr("activations", default * directions)]
     unknown = sorted(set(names) - set(_ACTIVATIONS))
     if unknown or c.attr("activation_alpha") or c.attr("activation_beta"):
         raise c.refuse(f"its activations are {names}")
-    found = [_ACTIVATIONS[name] for name in names]
-    return [found[i * len(each) : (i + 1) * len(each)] for i in range(directions)]
+    curves = [_ACTIVATIONS[name] for name in names]
+    return [curves[i * len(default) : (i + 1) * len(default)] for i in range(directions)]
 
 
 def _initial(c: OnnxCall, i: int, direction: int, size: int) -> Operand:
@@ -77,7 +77,7 @@ def _initial(c: OnnxCall, i: int, direction: int, size: int) -> Operand:
     return c.b.structural(lambda a: a[0][direction], [c.operand(i)])
 
 
-def _run(
+def _unroll(
     c: OnnxCall, x: Operand, states: list, cell: Callable, backward: bool
 ) -> tuple[list[Operand], list[Operand]]:
     steps = x.shape[0]
@@ -121,15 +121,15 @@ def _gru(
     third = n // 3
 
     def cell(x: Operand, h: Operand) -> list[Operand]:
-        own = _parts(c, b.dense(x, w.T, bias[:n]), 3)
-        old = _parts(c, b.dense(h, r[: 2 * third].T, bias[n : n + 2 * third]), 2)
-        z, reset = (b.curve(functions[0], b.add(own[i], old[i])) for i in (0, 1))
+        from_input = _parts(c, b.dense(x, w.T, bias[:n]), 3)
+        from_state = _parts(c, b.dense(h, r[: 2 * third].T, bias[n : n + 2 * third]), 2)
+        z, reset = (b.curve(functions[0], b.add(from_input[i], from_state[i])) for i in (0, 1))
         last, shift = r[2 * third :].T, bias[n + 2 * third :]
         if after:
-            kept = b.multiply(reset, b.dense(h, last, shift))
+            candidate = b.multiply(reset, b.dense(h, last, shift))
         else:
-            kept = b.dense(b.multiply(reset, h), last, shift)
-        new = b.curve(functions[1], b.add(own[2], kept))
+            candidate = b.dense(b.multiply(reset, h), last, shift)
+        new = b.curve(functions[1], b.add(from_input[2], candidate))
         return [b.add(b.multiply(b.affine_map(z, -1.0, 1.0), new), b.multiply(z, h))]
 
     return cell
@@ -145,17 +145,19 @@ def _lstm(
 ) -> Callable:
     n, b = len(w), c.b
     gate, inner, outer = functions
-    look = np.zeros((3, n // 4)) if peep is None else np.reshape(peep, (3, -1)).astype(np.float64)
+    peepholes = (
+        np.zeros((3, n // 4)) if peep is None else np.reshape(peep, (3, -1)).astype(np.float64)
+    )
 
-    def seen(z: Operand, state: Operand, i: int) -> Operand:
-        return b.add(z, b.multiply(state, look[i])) if look[i].any() else z
+    def with_peephole(z: Operand, state: Operand, i: int) -> Operand:
+        return b.add(z, b.multiply(state, peepholes[i])) if peepholes[i].any() else z
 
     def cell(x: Operand, h: Operand, state: Operand) -> list[Operand]:
         z = b.add(b.dense(x, w.T, bias[:n] + bias[n:]), b.dense(h, r.T))
         i, o, f, g = _parts(c, z, 4)
-        i, f = b.curve(gate, seen(i, state, 0)), b.curve(gate, seen(f, state, 2))
+        i, f = b.curve(gate, with_peephole(i, state, 0)), b.curve(gate, with_peephole(f, state, 2))
         state = b.add(b.multiply(f, state), b.multiply(i, b.curve(inner, g)))
-        o = b.curve(gate, seen(o, state, 1))
+        o = b.curve(gate, with_peephole(o, state, 1))
         return [b.multiply(o, b.curve(outer, state)), state]
 
     return cell

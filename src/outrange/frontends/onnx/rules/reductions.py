@@ -1,4 +1,4 @@
-"""Operators that reduce axes: sums, maxima, softmax."""
+"""Rules of operators that reduce axes: sums, maxima, softmax."""
 
 import math
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from ....graph import Value, integers, log_softmax, log_sum_exp, softmax
 from ....graph.builder import Operand
-from ..kinds import BOOL, FLOATS, HELD, NUMBERS
+from ..element_types import BOOL, FLOATS, INTEGER_RANGES, NUMBERS
 from .table import OnnxCall, op
 
 
 def _axes(c: OnnxCall, *, since: int) -> list[int] | None:
-    """The axes to reduce; None for none at all. An absent list means every axis."""
+    """Return the axes to reduce; None to reduce none. An absent list means every axis."""
     axes = c.attr_or_input("axes", 1, since=since)
-    idle = c.attr("noop_with_empty_axes", 0)
+    is_noop = c.attr("noop_with_empty_axes", 0)
     if not axes:
-        return None if idle else list(range(len(c.x.shape)))
+        return None if is_noop else list(range(len(c.x.shape)))
     return axes
 
 
@@ -32,11 +32,13 @@ def reduce_sum(c: OnnxCall) -> Operand:
 
 @op("ReduceMean", types="T int64 -> T", T=NUMBERS)
 def reduce_mean(c: OnnxCall) -> Operand:
-    if not c.counts:
+    if not c.is_integer:
         return _reduce(c, "mean", c.x)
     total = _reduce(c, "sum", c.x)
-    # The sum is divided as integers are; it must fit the type already.
-    c.within(total, *HELD[str(c.kinds[0])], "adds up integers in a type that may wrap around")
+    # Integer division applies to the sum, which must already fit the type.
+    c.require_within(
+        total, *INTEGER_RANGES[str(c.kinds[0])], "adds up integers in a type that may wrap around"
+    )
     count = math.prod(c.x.shape) // max(math.prod(total.shape), 1)
     return integers.quotient(c.b, total, np.full((), count))
 
@@ -72,11 +74,13 @@ def reduce_sum_square(c: OnnxCall) -> Operand:
 @op("ReduceL2", types="T int64 -> T", T=NUMBERS)
 def reduce_l2(c: OnnxCall) -> Operand:
     squares = _reduce(c, "sum", c.b.curve("square", c.x))
-    if not c.counts:
+    if not c.is_integer:
         return c.b.curve("sqrt", squares)
-    least, most = HELD[str(c.kinds[0])]
+    least, most = INTEGER_RANGES[str(c.kinds[0])]
     most = min(most, integers.MOST_SQUARED)
-    c.within(squares, least, most, "adds up squares of integers in a type that may wrap around")
+    c.require_within(
+        squares, least, most, "adds up squares of integers in a type that may wrap around"
+    )
     return integers.root(c.b, squares)
 
 
@@ -88,10 +92,10 @@ def reduce_log_sum_exp(c: OnnxCall) -> Operand:
         return c.x
     rank = len(c.x.shape)
     axes = sorted({a % rank for a in axes})
-    kept = [i for i in range(rank) if i not in axes]
+    remaining = [i for i in range(rank) if i not in axes]
     shape = [1 if i in axes else n for i, n in enumerate(c.x.shape) if keep or i not in axes]
     rows = c.b.reshape(
-        c.b.transpose(c.x, [*kept, *axes]), (math.prod(c.x.shape[i] for i in kept), -1)
+        c.b.transpose(c.x, [*remaining, *axes]), (math.prod(c.x.shape[i] for i in remaining), -1)
     )
     return c.b.reshape(log_sum_exp(c.b, rows, 1), shape)
 
@@ -102,7 +106,7 @@ def soft(c: OnnxCall) -> Operand:
     shape = tuple(c.x.shape)
     if c.opset >= 13:
         return function(c.b, _float(c.x), int(c.attr("axis", -1)) % len(shape))
-    # Before operator set 13 all axes from `axis` on share one sum.
+    # Before operator set 13 all axes from `axis` on shared one sum.
     axis = int(c.attr("axis", 1)) % len(shape)
     rows = c.b.reshape(_float(c.x), (math.prod(shape[:axis]), math.prod(shape[axis:])))
     return c.b.reshape(function(c.b, rows, 1), shape)

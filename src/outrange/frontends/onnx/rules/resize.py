@@ -1,4 +1,4 @@
-"""Resizing by nearest entries and by linear interpolation."""
+"""Rules of resizing, by nearest entries and by linear interpolation."""
 
 import math
 from fractions import Fraction
@@ -7,18 +7,18 @@ import numpy as np
 
 from ....graph import Operand
 from ....graph.composites.resize import Weights, check_along, linear_weights, resample
-from ..kinds import EVERY, FLOATS
+from ..element_types import EVERY, FLOATS
 from .table import OnnxCall, op
 
 
 @op("Upsample", types="T float32 -> T", T=EVERY, chooses=True)
 def upsample(c: OnnxCall) -> Operand:
-    given = c.option(1, "scales") if c.opset >= 9 else c.attr("scales")
+    scale_values = c.option(1, "scales") if c.opset >= 9 else c.attr("scales")
     mode = c.attr("mode", "nearest")
-    if given is None or mode not in ("nearest", "linear", "bilinear"):
-        raise c.refuse(f"its mode is {mode!r} and its scales are {given}")
-    _only_floats(c, mode)
-    scales = [_exact(s) for s in np.ravel(given)]
+    if scale_values is None or mode not in ("nearest", "linear", "bilinear"):
+        raise c.refuse(f"its mode is {mode!r} and its scales are {scale_values}")
+    _check_float(c, mode)
+    scales = [_exact(s) for s in np.ravel(scale_values)]
     sizes = [math.floor(n * s) for n, s in zip(c.x.shape, scales, strict=True)]
     check_along(c.limit(sizes), c.where)
     along = {}
@@ -35,7 +35,7 @@ def resize(c: OnnxCall) -> Operand:
     if c.opset < 11:
         return upsample(c)
     shape = tuple(c.x.shape)
-    c.option(1, "roi")  # read by one transformation alone, which is refused
+    c.option(1, "roi")  # used only by one transformation, which is not supported
     mode = c.attr("mode", "nearest")
     how = c.attr("coordinate_transformation_mode", "half_pixel")
     rounding = c.attr("nearest_mode", "round_prefer_floor")
@@ -48,7 +48,7 @@ def resize(c: OnnxCall) -> Operand:
         raise c.refuse("it keeps the aspect ratio")
     if mode not in ("nearest", "linear"):
         raise c.refuse(f"its attribute `mode` is {mode!r}")
-    _only_floats(c, mode)
+    _check_float(c, mode)
     axes = c.attr("axes") or range(len(shape))
     axes = [int(a) % len(shape) for a in axes]
     scales, sizes = c.option(2, "scales"), c.ints(3, "sizes")
@@ -69,8 +69,8 @@ def resize(c: OnnxCall) -> Operand:
     return resample(c.b, c.x, along)
 
 
-def _only_floats(c: OnnxCall, mode: str) -> None:
-    """Refuse what lies between entries of a type that holds nothing between them."""
+def _check_float(c: OnnxCall, mode: str) -> None:
+    """Raise for interpolation in an element type that is not a float type."""
     if mode != "nearest" and c.kinds[0] not in FLOATS:
         raise c.refuse_kind(
             str(c.kinds[0]), f"its attribute `mode` is {mode!r}; cast to float32 before it"
@@ -78,14 +78,14 @@ def _only_floats(c: OnnxCall, mode: str) -> None:
 
 
 def _exact(scale: float) -> Fraction:
-    """The stated float as the ratio of small integers that it is the float of, if it is one."""
-    whole = Fraction(float(scale))
-    near = whole.limit_denominator(4096)
-    return near if np.float32(float(near)) == np.float32(float(whole)) else whole
+    """Return the ratio of small integers whose float is `scale`, or the exact value of `scale`."""
+    exact = Fraction(float(scale))
+    near = exact.limit_denominator(4096)
+    return near if np.float32(float(near)) == np.float32(float(exact)) else exact
 
 
 def _positions(c: OnnxCall, how: str, n: int, m: int, scale: Fraction) -> list[Fraction]:
-    """Where each of `m` results stands among `n` entries."""
+    """Return the position of each of `m` results among `n` entries."""
     half = Fraction(1, 2)
     if how == "asymmetric":
         return [Fraction(i) / scale for i in range(m)]
@@ -111,6 +111,6 @@ def _nearest(at: list[Fraction], n: int, rounding: str) -> Weights:
 
 
 def _linear(at: list[Fraction], n: int) -> Weights:
-    """Between neighbors; beyond the border, the border."""
+    """Interpolate between neighbors; beyond the border, use the border."""
     inside = [min(max(v, Fraction(0)), Fraction(n - 1)) for v in at]
     return linear_weights(inside, n, Fraction(1))

@@ -1,4 +1,4 @@
-"""Operators that move entries about. Constants keep their element type on the way."""
+"""Rules of operators that only move entries; constants keep their element type."""
 
 import math
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ import numpy as np
 
 from ....graph import Operand, Value
 from ....graph.composites import logic
-from ..kinds import EVERY, FLOATS, INDEX
+from ..element_types import EVERY, FLOATS, INDEX
 from .table import OnnxCall, op
 
 
@@ -49,19 +49,21 @@ def flatten(c: OnnxCall) -> Operand:
 
 @op("Reshape", types="T int64 -> T", T=EVERY, chooses=True)
 def reshape(c: OnnxCall) -> Operand:
-    wanted = c.attr_or_input("shape", 1, since=5)
-    if wanted is None:
+    target = c.attr_or_input("shape", 1, since=5)
+    if target is None:
         raise c.refuse("it states no shape")
     c.attr("consumed_inputs")
     shape = tuple(c.x.shape)
     if not c.attr("allowzero", 0):
-        wanted = [shape[i] if n == 0 and i < len(shape) else n for i, n in enumerate(wanted)]
-    known = math.prod(n for n in wanted if n != -1)
+        target = [shape[i] if n == 0 and i < len(shape) else n for i, n in enumerate(target)]
+    stated_size = math.prod(n for n in target if n != -1)
     total = math.prod(shape)
-    fits = total % known == 0 if known and wanted.count(-1) == 1 else known == total
-    if wanted.count(-1) > 1 or not fits:
-        raise c.refuse(f"it reshapes {shape} to {tuple(wanted)}")
-    return c.b.reshape(c.x, wanted)
+    fits = (
+        total % stated_size == 0 if stated_size and target.count(-1) == 1 else stated_size == total
+    )
+    if target.count(-1) > 1 or not fits:
+        raise c.refuse(f"it reshapes {shape} to {tuple(target)}")
+    return c.b.reshape(c.x, target)
 
 
 @op("Transpose", types="T -> T", T=EVERY, chooses=True)
@@ -75,7 +77,7 @@ def squeeze(c: OnnxCall) -> Operand:
     shape = tuple(c.x.shape)
     axes = c.attr_or_input("axes", 1, since=13)
     if axes is not None and len(axes) == 0:
-        raise c.refuse("its list of axes is empty, which runtimes take for all of length 1")
+        raise c.refuse("its list of axes is empty, which runtimes take as all axes of length 1")
     axes = [i for i, n in enumerate(shape) if n == 1] if axes is None else axes
     axes = _axes(c, axes, len(shape))
     if any(shape[a] != 1 for a in axes):
@@ -96,7 +98,7 @@ def unsqueeze(c: OnnxCall) -> Operand:
 
 @op("Concat", types="T* -> T", T=EVERY, chooses=True)
 def concat(c: OnnxCall) -> Operand:
-    operands = c.all()
+    operands = c.all_operands()
     axis = _axis(c, int(c.attr("axis", 1)), len(operands[0].shape))
     c.limit([sum(math.prod(v.shape) for v in operands)])
     return c.b.concat(operands, axis)
@@ -132,12 +134,12 @@ def slices(c: OnnxCall) -> Operand:
     steps = [1] * len(starts) if steps is None else steps
     cut = [slice(None)] * rank
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        cut[axis] = _cut(start, end, step, c.x.shape[axis])
+        cut[axis] = _python_slice(start, end, step, c.x.shape[axis])
     return c.b.structural(lambda a: a[0][tuple(cut)], [c.x], name="slice")
 
 
-def _cut(start: int, end: int, step: int, length: int) -> slice:
-    """A Python slice of the same entries; going down, ONNX ends before 0 where Python cannot."""
+def _python_slice(start: int, end: int, step: int, length: int) -> slice:
+    """Return a Python slice of the same entries; a descending ONNX slice can end before 0."""
     if step > 0:
         return slice(start, end, step)
     start = min(start + length if start < 0 else start, length - 1)
@@ -150,20 +152,20 @@ def gather(c: OnnxCall) -> Operand:
     axis = _axis(c, int(c.attr("axis", 0)), len(c.x.shape))
     places = c.operand(1)
     if isinstance(places, Value) and not isinstance(c.x, Value):
-        return _picked(c, np.asarray(c.x, np.float64), places, axis)
+        return _lookup_rows(c, np.asarray(c.x, np.float64), places, axis)
     index = c.constant(1, "indices").astype(np.int64)
     _check_index(c, index, c.x.shape[axis])
     c.limit((*c.x.shape[:axis], *index.shape, *c.x.shape[axis + 1 :]))
     return c.b.structural(lambda a: np.take(a[0], index, axis=axis), [c.x], name="gather")
 
 
-def _picked(c: OnnxCall, table: np.ndarray, index: Value, axis: int) -> Operand:
-    """Rows of a constant at places that depend on the input."""
+def _lookup_rows(c: OnnxCall, table: np.ndarray, index: Value, axis: int) -> Operand:
+    """Look up rows of a constant at positions that depend on the input."""
     c.limit((*table.shape[:axis], *index.shape, *table.shape[axis + 1 :]))
-    found = logic.lookup(c.b, np.moveaxis(table, axis, 0), index)
+    rows = logic.lookup(c.b, np.moveaxis(table, axis, 0), index)
     rank = len(index.shape)
-    places = [*range(rank, rank + axis), *range(rank), *range(rank + axis, len(found.shape))]
-    return c.b.transpose(found, places)
+    places = [*range(rank, rank + axis), *range(rank), *range(rank + axis, len(rows.shape))]
+    return c.b.transpose(rows, places)
 
 
 @op("GatherElements", types="T I -> T", T=EVERY, I=INDEX, chooses=True)
@@ -176,7 +178,7 @@ def gather_elements(c: OnnxCall) -> Operand:
 
 def _check_index(c: OnnxCall, index: np.ndarray, length: int) -> None:
     if index.size and not (-length <= index.min() and index.max() < length):
-        raise c.refuse(f"its indices leave an axis of length {length}")
+        raise c.refuse(f"its indices are outside an axis of length {length}")
 
 
 @op("Pad", types="T int64 T I -> T", T=EVERY, I=INDEX, chooses=True)
@@ -188,7 +190,7 @@ def pad(c: OnnxCall) -> Operand:
     shape = tuple(c.x.shape)
     axes = _axes(c, range(len(shape)) if axes is None else axes, len(shape))
     if mode not in ("constant", "reflect", "edge", "wrap"):
-        raise c.refuse(f"its attribute `mode` = {mode!r} is not understood")
+        raise c.refuse(f"its attribute `mode` = {mode!r} is not supported")
     if amounts is None or len(amounts) != 2 * len(axes):
         raise c.refuse(f"it pads {len(axes)} axes by {amounts}")
     around = [(0, 0)] * len(shape)
@@ -229,8 +231,8 @@ def depth_to_space(c: OnnxCall) -> Operand:
         first, order = (n, k, k, channels // k**2, height, width), (0, 3, 4, 1, 5, 2)
     else:
         first, order = (n, channels // k**2, k, k, height, width), (0, 1, 4, 2, 5, 3)
-    moved = c.b.transpose(c.b.reshape(c.x, first), order)
-    return c.b.reshape(moved, (n, channels // k**2, height * k, width * k))
+    blocks = c.b.transpose(c.b.reshape(c.x, first), order)
+    return c.b.reshape(blocks, (n, channels // k**2, height * k, width * k))
 
 
 @op("SpaceToDepth", types="T -> T", T=EVERY, chooses=True)
@@ -238,5 +240,5 @@ def space_to_depth(c: OnnxCall) -> Operand:
     n, channels, height, width = c.x.shape
     k = int(c.attr("blocksize"))
     parts = c.b.reshape(c.x, (n, channels, height // k, k, width // k, k))
-    moved = c.b.transpose(parts, (0, 3, 5, 1, 2, 4))
-    return c.b.reshape(moved, (n, channels * k**2, height // k, width // k))
+    blocks = c.b.transpose(parts, (0, 3, 5, 1, 2, 4))
+    return c.b.reshape(blocks, (n, channels * k**2, height // k, width // k))

@@ -1,8 +1,8 @@
-"""The table of operators: a name to a small function that speaks to the `Builder`.
+"""The table of operators, from name to a lowering rule that calls the `Builder`.
 
-An operator is added by writing one function of a `Call` in one of the files beside this one. What
-a function does not ask for is refused: an attribute nobody read, an input nobody read, an element
-type the function does not state.
+An operator is added by writing one function of an `OnnxCall` in one of the modules next to this
+one. Anything that the function does not read is rejected: an attribute, an input, or an element
+type that its signature does not include.
 """
 
 import math
@@ -19,7 +19,17 @@ from ....core.sizes import LARGEST_VALUE
 from ....graph import Builder, Value
 from ....graph.builder import Operand
 from ...input_limits import ValueLimit
-from ..kinds import BROUGHT, HALF, HELD, INTEGERS, Tensor, Types, exact_as, is_large, why_not
+from ..element_types import (
+    HALF,
+    INTEGER_RANGES,
+    INTEGERS,
+    RULE_TYPED,
+    Tensor,
+    Types,
+    convert_exactly,
+    is_large,
+    why_not,
+)
 from ..records import OnnxNode, Opaque
 from ..schemas import default_number
 
@@ -30,28 +40,27 @@ _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
 TABLE: dict[str, Callable[["OnnxCall"], Any]] = {}
 
 TYPES: dict[str, Types] = {}
-"""The element types that each operator of `TABLE` is described for."""
+"""The element types that each operator of `TABLE` supports."""
 
 
 def op(
-    *names: str, types: str, chooses: bool = False, **taken: frozenset[str]
+    *names: str, types: str, chooses: bool = False, **allowed: frozenset[str]
 ) -> Callable[[Callable], Callable]:
-    """Enter the decorated function in the table under each of `names`.
+    """Add the decorated function to the table under each of `names`.
 
-    The function takes a `Call` and returns one operand, or a list with one per output.
+    The function takes an `OnnxCall` and returns one operand, or a list with one per output.
 
     Args:
-        *names: Of operators.
-        types: Their element types: see `Types.read`.
-        chooses: See `Types`.
-        **taken: What each parameter in `types` may be.
+        *names: Names of operators.
+        types: Signature of element types, in the notation of `Types.read`.
+        **taken: Allowed element types of each type parameter in `types`.
     """
-    stated = Types.read(types, taken, chooses)
+    stated = Types.read(types, allowed, chooses)
 
     def enter(function: Callable) -> Callable:
         for name in names:
             if name in TABLE:
-                raise OutrangeError(f"ONNX operator `{name}` is described twice.")
+                raise OutrangeError(f"ONNX operator `{name}` must have one rule. Received: two.")
             TABLE[name], TYPES[name] = function, stated
         return function
 
@@ -63,24 +72,24 @@ class OnnxCall:
     """One node being lowered.
 
     Args:
-        b: The builder.
         node: The record of the node.
         tensors: One per input; None for an absent optional one.
         opset: Version of the operator set.
-        wanted: Limits within which the values of integer types stay, or the graph is not the model.
+        limits: Limits of values of integer types, outside of which the graph does not match the
+            model.
     """
 
     b: Builder
     node: OnnxNode
     tensors: Sequence[Tensor | None]
     opset: int
-    wanted: list[ValueLimit]
+    limits: list[ValueLimit]
     read: set[str] = field(default_factory=set)
-    taken: set[int] = field(default_factory=set)
-    joined: set[int] = field(default_factory=set)
-    """The inputs that are read as operands, not as tables or options."""
-    brought: str = ""
-    """The element type of a result, where the rule says it."""
+    used_inputs: set[int] = field(default_factory=set)
+    operand_inputs: set[int] = field(default_factory=set)
+    """Indices of the inputs that are read as operands, not as tables or options."""
+    result_kind: str = ""
+    """The element type of a result, if the rule determines it."""
 
     @cached_property
     def operands(self) -> list[Operand | None]:
@@ -93,8 +102,8 @@ class OnnxCall:
         return [None if t is None else t.kind for t in self.tensors]
 
     @property
-    def counts(self) -> bool:
-        """Whether input 0 is of an integer type."""
+    def is_integer(self) -> bool:
+        """Whether input 0 has an integer type."""
         return self.kinds[0] in INTEGERS
 
     @property
@@ -103,7 +112,7 @@ class OnnxCall:
         return any(isinstance(x, Value) for x in self.operands)
 
     def attr(self, name: str, default: Any = None) -> Any:
-        """The attribute `name`, or `default`; marks it as understood."""
+        """Return the attribute `name`, or `default`, and mark it as read."""
         self.read.add(name)
         value = self.node.attributes.get(name, default)
         if isinstance(value, Opaque):
@@ -118,115 +127,116 @@ class OnnxCall:
         return default_number(self.node.op, self.opset, name) if value is None else float(value)
 
     def has(self, i: int) -> bool:
-        """Whether input `i` is given."""
+        """Return whether input `i` is present."""
         return i < len(self.operands) and self.operands[i] is not None
 
     def operand(self, i: int) -> Operand:
-        """Input `i`."""
-        self.taken.add(i)
-        self.joined.add(i)
+        """Return input `i`, and mark it as read."""
+        self.used_inputs.add(i)
+        self.operand_inputs.add(i)
         if not self.has(i):
             raise ModelError(
-                f"Node `{self.node.name}` ({self.node.op}) needs an input {i}. "
+                f"Node `{self.node.name}` ({self.node.op}) must have an input {i}. "
                 f"Received: {len(self.operands)} inputs."
             )
-        found = self.operands[i]
-        return found if isinstance(found, Value) else np.asarray(found)
+        operand = self.operands[i]
+        return operand if isinstance(operand, Value) else np.asarray(operand)
 
     @property
     def x(self) -> Operand:
         """Input 0."""
         return self.operand(0)
 
-    def all(self) -> list[Operand]:
-        """Every input."""
+    def all_operands(self) -> list[Operand]:
+        """Return every input."""
         return [self.operand(i) for i in range(len(self.operands))]
 
     def constant(self, i: int, what: str) -> np.ndarray:
-        """Input `i`, which must not depend on the network's input."""
-        found = self.operand(i)
-        self.joined.discard(i)
-        if isinstance(found, Value):
+        """Return input `i`, or raise if it depends on the network's input."""
+        operand = self.operand(i)
+        self.operand_inputs.discard(i)
+        if isinstance(operand, Value):
             raise self.refuse(f"its {what} (input {i}) depends on the network's input")
-        return found
+        return operand
 
     def option(self, i: int, what: str) -> np.ndarray | None:
-        """Input `i` as a constant, or None where it is absent."""
+        """Return input `i` as a constant, or None if it is absent."""
         return self.constant(i, what) if self.has(i) else None
 
     def ints(self, i: int, what: str) -> list[int] | None:
-        """Input `i` as a list of integers, or None where it is absent."""
-        found = self.option(i, what)
-        if found is None:
+        """Return input `i` as a list of integers, or None if it is absent."""
+        constant = self.option(i, what)
+        if constant is None:
             return None
-        whole = np.asarray(found, np.float64)
-        if not np.array_equal(whole, np.floor(whole)):
-            raise self.refuse(f"its {what} must be integers, and is {whole.ravel()[:8]}")
-        return [int(v) for v in np.ravel(found)]
+        values = np.asarray(constant, np.float64)
+        if not np.array_equal(values, np.floor(values)):
+            raise self.refuse(f"its {what} must be integers, and is {values.ravel()[:8]}")
+        return [int(v) for v in np.ravel(constant)]
 
     def attr_or_input(self, name: str, i: int, *, since: int) -> list[int] | None:
-        """A list of integers: input `i` from operator set `since` on, before it an attribute."""
+        """Return integers from input `i`, or before operator set `since` from an attribute."""
         if self.opset >= since:
             return self.ints(i, name)
-        found = self.attr(name)
-        return None if found is None else [int(v) for v in np.atleast_1d(found)]
+        value = self.attr(name)
+        return None if value is None else [int(v) for v in np.atleast_1d(value)]
 
     def limit(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """`shape`, if a tensor of it fits a computer."""
+        """Return `shape`, or raise if a tensor of it does not fit in memory."""
         shape = tuple(int(n) for n in shape)
         if min(shape, default=0) < 0 or math.prod(shape) > LARGEST_VALUE:
             raise ModelError(
-                f"Node `{self.node.name}` ({self.node.op}) must return a tensor that fits a "
-                f"computer; the file is damaged or hostile. Received: shape {shape}."
+                f"Node `{self.node.name}` ({self.node.op}) must return a tensor that fits in "
+                f"memory; the file is damaged or hostile. Received: shape {shape}."
             )
         return shape
 
-    def together(self, *operands: Operand) -> tuple[int, ...]:
-        """The shape that `operands` broadcast to, if a tensor of it fits a computer."""
+    def broadcast_shape(self, *operands: Operand) -> tuple[int, ...]:
+        """Return the shape that `operands` broadcast to, limited like in `limit`."""
         return self.limit(np.broadcast_shapes(*(tuple(v.shape) for v in operands)))
 
-    def within(self, value: Operand, least: float, most: float, why: str) -> None:
-        """Remember that the graph is the model only where `value` stays within limits."""
+    def require_within(self, value: Operand, least: float, most: float, why: str) -> None:
+        """Record limits of `value` outside of which the graph does not match the model."""
         if isinstance(value, Value):
-            self.wanted.append(ValueLimit(value.index, least, most, f"{self.where} {why}"))
+            self.limits.append(ValueLimit(value.index, least, most, f"{self.where} {why}"))
 
     @property
     def where(self) -> str:
-        """The node, for messages."""
+        """Name and operator of the node, for messages."""
         return f"node `{self.node.name}` ({self.node.op})"
 
     def refuse(self, reason: str) -> UnsupportedError:
-        """An error that names the node."""
+        """Build an error that names the node."""
         return UnsupportedError(
-            f"Node `{self.node.name}` ({self.node.op}) is not described: {reason}. "
+            f"Node `{self.node.name}` ({self.node.op}) is not supported: {reason}. "
             f"Received: {self.node.op} of operator set {self.opset}."
         )
 
     def refuse_kind(self, kind: str, reason: str) -> UnsupportedError:
-        """An error that names the node and the element type."""
+        """Build an error that names the node and the element type."""
         return UnsupportedError(
-            f"Node `{self.node.name}` ({self.node.op}) is not described at the element type {kind}:"
-            f" {reason}. Received: {self.node.op} of operator set {self.opset}."
+            f"Node `{self.node.name}` ({self.node.op}) is not supported for the element type "
+            f"{kind}: {reason}. Received: {self.node.op} of operator set {self.opset}."
         )
 
     def run(self) -> list[Tensor]:
-        """Lower the node: one tensor per output.
+        """Lower the node to one tensor per output.
 
         Raises:
-            ModelError: The node is not legal: shapes or types that do not fit, an attribute
+            ModelError: The node is not legal: shapes or types do not fit, or an attribute is
                 missing.
-            UnsupportedError: The operator, an attribute, an input or an element type of it is not
-                described.
+            UnsupportedError: The operator, an attribute, an input or an element type is not
+                supported.
         """
         if self.node.domain or self.node.op not in TABLE:
-            known = ", ".join(sorted(TABLE))
-            whole = f"{self.node.domain}.{self.node.op}".strip(".")
+            supported = ", ".join(sorted(TABLE))
+            full_name = f"{self.node.domain}.{self.node.op}".strip(".")
             raise UnsupportedError(
-                f"Operator `{whole}` of node `{self.node.name}` is not described yet; export the "
-                f"model without it, or ask for it. Described: {known}. Received: `{whole}`."
+                f"Operator `{full_name}` of node `{self.node.name}` is not supported yet; export "
+                f"the model without it, or request it. Supported: {supported}. "
+                f"Received: `{full_name}`."
             )
         types = TYPES[self.node.op]
-        bound = self._bound(types)
+        bindings = self._bind_types(types)
         try:
             result = TABLE[self.node.op](self)
         except OutrangeError:
@@ -234,61 +244,67 @@ class OnnxCall:
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise ModelError(
                 f"Node `{self.node.name}` ({self.node.op}) must be legal; the file is damaged, or "
-                f"its exporter wrong. Received: {type(error).__name__}: {error}."
+                f"its exporter is wrong. Received: {type(error).__name__}: {error}."
             ) from error
         unread = sorted(set(self.node.attributes) - self.read)
         if unread:
             value = self.node.attributes[unread[0]]
-            raise self.refuse(f"its attribute `{unread[0]}` = {value!r} is not understood")
-        ignored = [i for i, t in enumerate(self.tensors) if t is not None and i not in self.taken]
+            raise self.refuse(f"its attribute `{unread[0]}` = {value!r} is not supported")
+        ignored = [
+            i for i, t in enumerate(self.tensors) if t is not None and i not in self.used_inputs
+        ]
         if ignored:
-            raise self.refuse(f"its input {ignored[0]} is not understood")
-        found: list[Operand] = result if isinstance(result, list) else [result]
-        wanted = [i for i, name in enumerate(self.node.outputs) if name]
-        if wanted and wanted[-1] >= len(found):
-            raise self.refuse(f"its output {wanted[-1]} is not understood")
+            raise self.refuse(f"its input {ignored[0]} is not supported")
+        results: list[Operand] = result if isinstance(result, list) else [result]
+        named_outputs = [i for i, name in enumerate(self.node.outputs) if name]
+        if named_outputs and named_outputs[-1] >= len(results):
+            raise self.refuse(f"its output {named_outputs[-1]} is not supported")
         return [
-            self._result(types, bound.get(word, word), x)
-            for word, x in zip(_and_on(types.outputs), found, strict=False)
+            self._result(types, bindings.get(word, word), x)
+            for word, x in zip(_repeat_last(types.outputs), results, strict=False)
         ]
 
-    def _bound(self, types: Types) -> dict[str, str]:
-        """The element type of each parameter; refuses what the rule does not state."""
-        bound, odd = types.bound(self.kinds)
+    def _bind_types(self, types: Types) -> dict[str, str]:
+        """Return the element type of each parameter, or raise if it is not allowed."""
+        bindings, odd = types.bind(self.kinds)
         if odd is not None:
             raise ModelError(
-                f"Node `{self.node.name}` ({self.node.op}) must read element types that fit each "
-                f"other; the file is damaged, or its exporter wrong. Received: {self.kinds[odd]} "
-                f"as input {odd}, for `{types.word(odd)}` of {dict(bound)}."
+                f"Node `{self.node.name}` ({self.node.op}) must read matching element types; the "
+                f"file is damaged, or its exporter is wrong. Received: {self.kinds[odd]} "
+                f"as input {odd}, for `{types.word(odd)}` of {dict(bindings)}."
             )
-        for word, kind in bound.items():
-            if word not in types.taken or kind in types.taken[word]:
+        for word, kind in bindings.items():
+            if word not in types.allowed or kind in types.allowed[word]:
                 continue
-            # Constants of any type are moved and cast; what halves make of each other is up to
-            # the runtime, which may compute in float32.
+            # Constants of any type can be moved and cast. Arithmetic on half-precision constants is
+            # up to the runtime, which may compute in float32.
             computes = types.outputs[0].isupper() and not types.chooses
             if self.varies or (computes and kind in HALF):
                 raise self.refuse_kind(kind, why_not(kind))
-        return bound
+        return bindings
 
     def _result(self, types: Types, kind: str, x: Operand) -> Tensor:
-        """A result with its element type, which must hold it."""
-        if kind == BROUGHT:
-            kind = self.brought or Tensor.of(np.asarray(x)).kind
-        large = kind in HELD and any(is_large(self.operands[i]) for i in self.joined)
+        """Build the tensor of a result, after checking that the element type can hold it."""
+        if kind == RULE_TYPED:
+            kind = self.result_kind or Tensor.of(np.asarray(x)).kind
+        large = kind in INTEGER_RANGES and any(
+            is_large(self.operands[i]) for i in self.operand_inputs
+        )
         if not isinstance(x, Value):
-            found = exact_as(np.asarray(x), kind)
-            if found is None or (large and np.asarray(x).dtype.kind == "f"):
-                raise self.refuse_kind(kind, "what it makes of constants is no such number")
-            return Tensor(found, kind)
+            constant = convert_exactly(np.asarray(x), kind)
+            if constant is None or (large and np.asarray(x).dtype.kind == "f"):
+                raise self.refuse_kind(kind, "a result of constants is not of this type")
+            return Tensor(constant, kind)
         if large:
             raise self.refuse_kind(kind, "it computes with a constant beyond 2^53")
-        if kind in HELD and not types.chooses:
-            self.within(x, *HELD[kind], f"computes in a type that may wrap around ({kind})")
+        if kind in INTEGER_RANGES and not types.chooses:
+            self.require_within(
+                x, *INTEGER_RANGES[kind], f"computes in a type that may wrap around ({kind})"
+            )
         return Tensor(x, kind)
 
 
-def _and_on(words: Sequence[str]) -> Iterator[str]:
-    """The words, and the last one for ever: `Split` returns as many as it is asked for."""
+def _repeat_last(words: Sequence[str]) -> Iterator[str]:
+    """Yield the words, then the last one forever: `Split` returns any number of outputs."""
     yield from words
     yield from repeat(words[-1])

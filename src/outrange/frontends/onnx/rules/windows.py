@@ -1,4 +1,4 @@
-"""Pooling: operators on windows that slide over the spatial axes."""
+"""Rules of pooling: operators on windows that slide over the spatial axes."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ....graph import Operand, Value
-from ..kinds import FLOATS
+from ..element_types import FLOATS
 from .table import OnnxCall, op
 
 
@@ -18,7 +18,7 @@ def global_pool(c: OnnxCall) -> Operand:
 
 @op("MaxPool", types="T -> T", T=FLOATS | {"int8", "uint8"}, chooses=True)
 def max_pool(c: OnnxCall) -> Operand:
-    c.attr("storage_order")  # concerns the second output alone
+    c.attr("storage_order")  # affects the second output only
     windows, shape, _ = _windows(c)
     if (windows < 0).all(axis=1).any():
         raise c.refuse("one of its windows lies wholly in the padding")
@@ -43,9 +43,10 @@ def _value(c: OnnxCall) -> Value:
 
 
 def _windows(c: OnnxCall) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
-    """The input positions under each window, the output's shape, and the sizes of the windows.
+    """Return the input positions in each window, the output's shape, and the sizes of the windows.
 
-    A position is `-1` in the padding; a size counts the places in the input or its stated padding.
+    A position is `-1` in the padding. A size counts the entries in the input and in its stated
+    padding.
     """
     shape = tuple(c.x.shape)
     spatial = shape[2:]
@@ -103,7 +104,7 @@ def pads(
     strides: Sequence[int],
     dilations: Sequence[int],
 ) -> tuple[list[int], list[int]]:
-    """Padding in front of each axis and after it, stated or worked out."""
+    """Return the padding before and after each axis, stated or computed."""
     auto = c.attr("auto_pad", "NOTSET")
     stated = [int(n) for n in c.attr("pads") or [0] * 2 * len(kernel)]
     if auto in ("NOTSET", ""):
@@ -111,7 +112,7 @@ def pads(
     if auto == "VALID":
         return [0] * len(kernel), [0] * len(kernel)
     if auto not in ("SAME_UPPER", "SAME_LOWER"):
-        raise c.refuse(f"its attribute `auto_pad` = {auto!r} is not understood")
+        raise c.refuse(f"its attribute `auto_pad` = {auto!r} is not supported")
     begins, ends = [], []
     for n, k, s, d in zip(spatial, kernel, strides, dilations, strict=True):
         total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)

@@ -1,4 +1,4 @@
-"""What a message of ONNX declares, added up before tensors are read and functions written out."""
+"""Total sizes in an ONNX message, limited before tensors are read and functions are inlined."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from ...core.sizes import NODES, WEIGHTS, Tally
 
 
 def check_declared(proto: Any) -> None:
-    """Refuse a message whose tensors, or whose nodes with all functions in place, are too many.
+    """Raise if a message has too many tensor entries, or too many nodes after inlining functions.
 
     Raises:
-        ModelError: They are, or a function calls itself.
+        ModelError: There are too many, or a function calls itself.
     """
     weights = Tally(WEIGHTS)
     for tensor in _tensors(proto.graph):
-        if min(tensor.dims, default=0) >= 0:  # whoever reads the tensor says what is wrong
+        if min(tensor.dims, default=0) >= 0:  # reading the tensor reports negative sizes
             weights.add(tensor.dims, f"tensor `{tensor.name}`")
     functions = {(f.domain, f.name): f for f in proto.functions}
     sizes: dict[tuple[str, str], int] = {}
     for key in functions:
-        _written_out(key, functions, sizes)
+        _count_inlined(key, functions, sizes)
     nodes = Tally(NODES)
     nodes.add((_nodes(proto.graph.node, sizes),), "the end of the file")
 
 
-def _written_out(
+def _count_inlined(
     first: tuple[str, str], functions: dict[tuple[str, str], Any], sizes: dict[tuple[str, str], int]
 ) -> None:
-    """Enter in `sizes` how many nodes a function is, and those it calls, innermost first."""
-    stack, around = [first], {first}
+    """Store the inlined number of nodes of a function, and of those it calls, in `sizes`."""
+    stack, active = [first], {first}
     while stack:
         key = stack[-1]
         body = functions[key].node
@@ -39,15 +39,15 @@ def _written_out(
         if not inner:
             sizes[key] = _nodes(body, sizes)
             stack.pop()
-            around.discard(key)
+            active.discard(key)
             continue
-        if inner[0] in around:
+        if inner[0] in active:
             raise ModelError(
-                "No function of an ONNX file may call itself; the file is damaged or hostile. "
+                "A function of an ONNX file must not call itself; the file is damaged or hostile. "
                 f"Received: function `{inner[0][1]}`."
             )
         stack.append(inner[0])
-        around.add(inner[0])
+        active.add(inner[0])
 
 
 def _calls(nodes: Any) -> Iterator[tuple[str, str]]:
@@ -62,7 +62,7 @@ def _nodes(nodes: Any, sizes: dict[tuple[str, str], int]) -> int:
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
-    """Every tensor that a graph stores, those in attributes and graphs inside it included."""
+    """Yield every tensor stored in a graph, including those in attributes and subgraphs."""
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:

@@ -1,0 +1,153 @@
+"""Element types: the types that an operator accepts and returns, and the range of each.
+
+An element type decides the meaning of an operator: division of floats is exact, that of integers
+truncates. So every tensor of a file carries its type, and every rule states the types it holds for,
+in the notation of ONNX's documentation: `"T T -> T"` takes two operands of one type and returns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core import OutrangeError
+from ...graph.integers import MOST
+from ...graph.values import Operand, Value
+from ...graph.whole import RANGES
+
+
+FLOATS = frozenset({"float32", "float64"})
+INTEGERS = frozenset(RANGES) - {"bool"}
+NUMBERS = FLOATS | INTEGERS
+BOOL = frozenset({"bool"})
+EVERY = NUMBERS | BOOL
+INDEX = frozenset({"int32", "int64"})
+
+INTEGER_RANGES = {
+    kind: (max(least, -MOST), min(most, MOST))
+    for kind, (least, most) in RANGES.items()
+    if kind in INTEGERS
+}
+"""The supported range of each integer type.
+
+Beyond the range of the type, values wrap around; beyond 2^50, float64 cannot represent all the
+values that a rule needs.
+"""
+
+RULE_TYPED = "?"
+"""Word for an output whose type the rule itself determines."""
+
+HALF = {"float16": 11, "bfloat16": 8}
+"""Number of significant bits of each half-precision type."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """The value of a name in the file.
+
+    Args:
+        operand: A value of the graph, or a constant.
+        kind: Its element type, by NumPy's name; for a constant, that of the array.
+    """
+
+    operand: Operand
+    kind: str
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> Tensor:
+        """Build the tensor of a constant."""
+        array = np.asarray(array)
+        return cls(array, kind_of(array))
+
+
+def kind_of(array: np.ndarray) -> str:
+    """Return the element type of a constant."""
+    return "string" if array.dtype.kind in "OSU" else str(array.dtype)
+
+
+@dataclass(frozen=True)
+class Types:
+    """The element types of an operator's inputs and outputs.
+
+    Args:
+        inputs: One word per input: an element type, or a type parameter (a capital letter).
+        outputs: One word per output, likewise; `?` if the rule itself determines the type.
+        many: Whether the last input may be repeated.
+        allowed: Type parameter to its allowed element types, if an operand depends on the input.
+        chooses: Whether every entry of a result is an entry of an operand or between two of them,
+            so that no integer type can overflow.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    many: bool
+    allowed: Mapping[str, frozenset[str]]
+    chooses: bool = False
+
+    @classmethod
+    def read(cls, text: str, allowed: Mapping[str, frozenset[str]], chooses: bool) -> Types:
+        """Parse a signature `"T I* -> T"`; a star means that the last input may be repeated.
+
+        Raises:
+            OutrangeError: A type parameter is not explained.
+        """
+        left, _, right = text.partition("->")
+        many = left.rstrip().endswith("*")
+        inputs, outputs = tuple(left.replace("*", "").split()), tuple(right.split())
+        unknown = {w for w in (*inputs, *outputs) if w.isupper()} - set(allowed)
+        if unknown or not outputs:
+            raise OutrangeError(f"The element types `{text}` do not explain {sorted(unknown)}.")
+        return cls(inputs, outputs, many, allowed, chooses)
+
+    def word(self, i: int) -> str | None:
+        """Return the word of input `i`; None if there is no such input."""
+        if i < len(self.inputs):
+            return self.inputs[i]
+        return self.inputs[-1] if self.many else None
+
+    def bind(self, kinds: Sequence[str | None]) -> tuple[dict[str, str], int | None]:
+        """Bind each type parameter; also return the first operand whose type conflicts, or None."""
+        bindings: dict[str, str] = {}
+        for i, kind in enumerate(kinds):
+            word = self.word(i)
+            if kind is None or word is None:
+                continue
+            required = bindings.setdefault(word, kind) if word.isupper() else word
+            if kind != required:
+                return bindings, i
+        return bindings, None
+
+
+def why_not(kind: str) -> str:
+    """Explain why an element type is not supported, and what to do about it."""
+    if kind in HALF:
+        return (
+            f"its {HALF[kind]} significant bits round far more than is accounted for, and its "
+            "values may overflow; export the model in float32"
+        )
+    if kind in EVERY:
+        return "no rule covers this type; cast its operands to float32 before it"
+    return "its arithmetic is unknown; export the model in float32"
+
+
+def convert_exactly(result: np.ndarray, kind: str) -> np.ndarray | None:
+    """Convert a rule's constant result to an element type; None if that would change an integer."""
+    if kind_of(result) == kind:
+        return result
+    if kind not in EVERY | {"float16"} or result.dtype.kind not in "fiub":
+        return None
+    if kind not in INTEGER_RANGES.keys() | BOOL or result.size == 0:
+        return result.astype(kind)
+    least, most = INTEGER_RANGES.get(kind, (0.0, 1.0))
+    with np.errstate(invalid="ignore"):
+        fits = (result == np.rint(result)) & (result >= least) & (result <= most)
+    return result.astype(kind) if fits.all() else None
+
+
+def is_large(x: Operand | None) -> bool:
+    """Return whether a constant contains integers that float64 cannot represent exactly."""
+    if x is None or isinstance(x, Value) or x.dtype.kind not in "iu" or not x.size:
+        return False
+    return int(x.max()) > 2**53 or int(x.min()) < -(2**53)
