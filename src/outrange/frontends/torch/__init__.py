@@ -1,4 +1,4 @@
-"""PyTorch: modules, exported programs, `.pt2` files; PyTorch code in layers of a Keras model."""
+"""PyTorch models: modules, exported programs, `.pt2` files; and PyTorch code in Keras layers."""
 
 from .load import load_torch as load_torch
 from .read import read as read

@@ -1,4 +1,4 @@
-"""The one file that imports PyTorch: modules and functions in core ATen operations."""
+"""Access to PyTorch: evaluation, dispatch and `.pt2` files; the only module that imports it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...core import ModelError, pip_install
 
 
 def torch() -> Any:
-    """The module `torch`.
+    """Import and return `torch`.
 
     Raises:
         ModelError: It is not installed.
@@ -25,33 +25,33 @@ def torch() -> Any:
         import torch  # pyright: ignore[reportMissingImports]  # an optional framework
     except ImportError:
         raise ModelError(
-            f"PyTorch is needed for that, and is not installed. Run {pip_install('torch')}."
+            f"This model needs PyTorch, which is not installed. Run {pip_install('torch')}."
         ) from None
     return torch
 
 
 def dispatch_mode(handle: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> Any:
-    """A context in which every operation below automatic differentiation is handed over.
+    """Return a context that intercepts every operation below automatic differentiation.
 
     Args:
-        handle: Gets the operation and its arguments; what it returns is the operation's result.
+        handle: Function of the operation and its arguments that returns the operation's result.
     """
     from torch.utils._python_dispatch import (  # pyright: ignore[reportMissingImports]  # an optional framework
         TorchDispatchMode,
     )
 
-    class Handing(TorchDispatchMode):
+    class Intercepting(TorchDispatchMode):
         def __torch_dispatch__(
             self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
         ) -> Any:
             return handle(func, args, kwargs or {})
 
-    return Handing()
+    return Intercepting()
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Exporting warns of its own internals."""
+    """Silence warnings about PyTorch's internals during an export."""
     loggers = [logging.getLogger(name) for name in ("torch.export", "torch._export", "torch")]
     levels = [log.level for log in loggers]
     with warnings.catch_warnings():
@@ -67,7 +67,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def evaluating(module: Any) -> Iterator[None]:
-    """Put a module in evaluation mode, and leave the modes of its parts and its buffers as before.
+    """Put a module in evaluation mode, and restore the modes of its parts and its buffers after.
 
     The mode of an exported program is fixed. A `forward` may write to a buffer, to count calls say.
     """
@@ -93,8 +93,8 @@ def evaluating(module: Any) -> Iterator[None]:
             part._buffers[name] = buffer
 
 
-def opened(path: Path, safe: bool) -> Any:
-    """The program in a `.pt2` file; with `safe` nothing in it is unpickled but tensors.
+def load_program(path: Path, safe: bool) -> Any:
+    """Load the program in a `.pt2` file; with `safe`, only tensors are unpickled.
 
     Raises:
         ModelError: The file cannot be read.
@@ -109,7 +109,7 @@ def opened(path: Path, safe: bool) -> Any:
     except Exception as error:
         first = str(error).strip().splitlines()[0][:300] if str(error).strip() else ""
         raise ModelError(
-            f"`{path.name}` must be a program that `torch.export.save` wrote. "
+            f"`{path.name}` must be a program saved by `torch.export.save`. "
             f"Received: {type(error).__name__}: {first}."
         ) from error
     finally:
@@ -120,20 +120,20 @@ def opened(path: Path, safe: bool) -> Any:
 
 
 def is_program(model: Any) -> bool:
-    """Whether `model` is an exported program."""
+    """Return whether `model` is an exported program."""
     return isinstance(model, torch().export.ExportedProgram)
 
 
 def input_shapes(program: Any) -> list[tuple[str, tuple, str]]:
-    """Name, shape (a free size as None) and dtype of each input of an exported program."""
-    found = []
+    """Return name, shape (a free size as None) and dtype of each input of an exported program."""
+    inputs = []
     users = set(program.graph_signature.user_inputs)
     for node in program.graph_module.graph.nodes:
         if node.op == "placeholder" and node.name in users:
             value = node.meta["val"]
             shape = tuple(n if isinstance(n, int) else None for n in value.shape)
-            found.append((node.name, shape, str(value.dtype).removeprefix("torch.")))
-    return found
+            inputs.append((node.name, shape, str(value.dtype).removeprefix("torch.")))
+    return inputs
 
 
 def runner(module: Any) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:

@@ -1,4 +1,4 @@
-"""Exports of modules and functions to programs, by `torch.export`."""
+"""Export of modules and functions to programs, by `torch.export`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from .places import error_place
 
 
 MOST_ROWS = 256
-"""The largest batch at which another branch of the code is looked for."""
+"""Largest batch size at which a branch of the code is searched for."""
 
 
 def export_module(module: Any, examples: Sequence[np.ndarray]) -> Any:
     """Export a module in evaluation mode.
 
     Args:
-        module: The module.
         examples: An array for each of its inputs, with the batch axis.
 
     Raises:
@@ -50,7 +49,6 @@ def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
     """Return numbers of rows at which the code of a module takes another branch.
 
     Args:
-        module: The module.
         examples: An array for each of its inputs, with a batch axis of at least 2.
 
     Returns:
@@ -64,7 +62,7 @@ def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
     try:
         with evaluating(module):
             program = _export(module, tensors, dynamic_shapes=dynamic)
-    except Exception:  # The code computes with the number of rows, in a way that has no formula.
+    except Exception:  # the code computes with the number of rows in a way that has no formula
         return list(COMMON_SIZES)
     tensor = next(n.meta["val"] for n in program.graph.nodes if n.op == "placeholder")
     sizes = set()
@@ -76,7 +74,7 @@ def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
     return sorted(sizes - {2})
 
 
-def exported_function(function: Callable, tensors: Sequence[Any]) -> Any:
+def export_function(function: Callable, tensors: Sequence[Any]) -> Any:
     """Export a function of tensors that returns a flat list of tensors."""
     t = torch()
 
@@ -104,19 +102,19 @@ def _remedy(error: Exception) -> str:
     if "data-dependent" not in str(error):
         return ""
     return (
-        "Its code must not branch on the value of a tensor: choose values by `torch.where`, and "
+        "Its code must not branch on the value of a tensor: select values by `torch.where`, and "
         "pass `validate_args=False` to `torch.distributions`. "
     )
 
 
 @contextlib.contextmanager
 def _real_parameters(t: Any) -> Iterator[None]:
-    """Let distributions be built of parameters that any real numbers may be.
+    """Allow distributions whose parameters may be any real numbers.
 
     A distribution raises an error if a parameter violates its constraint, and a program has no
-    branch for that. Real numbers satisfy `constraints.real`, so its check is left out. Other
-    constraints (a positive scale, probabilities) are refused: outside of them the module has no
-    value, and the program would have one.
+    branch for that. Real numbers satisfy `constraints.real`, so its check is skipped. Other
+    constraints (a positive scale, probabilities) are rejected: outside of them the module has no
+    value, but the program would have one.
     """
     kind = t.distributions.Distribution
     original = kind.__init__
@@ -126,7 +124,7 @@ def _real_parameters(t: Any) -> Iterator[None]:
     ) -> None:
         validated = self._validate_args if validate_args is None else validate_args
         if validated:
-            _refuse_constraints(t, self)
+            _check_constraints(t, self)
         original(self, t.Size(batch_shape), t.Size(event_shape), validate_args=False)
         self._validate_args = validated
 
@@ -137,7 +135,7 @@ def _real_parameters(t: Any) -> Iterator[None]:
         kind.__init__ = original
 
 
-def _refuse_constraints(t: Any, distribution: Any) -> None:
+def _check_constraints(t: Any, distribution: Any) -> None:
     """Raise an error if a checked constraint of a distribution is not `real`."""
     constraints, name = t.distributions.constraints, type(distribution).__name__
     real = type(constraints.real)

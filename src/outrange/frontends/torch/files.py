@@ -1,4 +1,4 @@
-"""Inspection of `.pt2` files before PyTorch opens them."""
+"""Safety check of `.pt2` files before PyTorch opens them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from ...core import ModelError
 
 
 _OPERATION = re.compile(r"torch\.ops\.(aten|prims)\.\w+(\.\w+)?|_operator\.getitem")
-"""Targets that a program calls; any other could be any function of Python."""
+"""Targets that a program may call; any other could be an arbitrary Python function."""
 
 _SYMBOL = r"Symbol\('[su]\d+'(, (positive|integer|nonnegative)=True)*\)"
 
 _EXPRESSION = re.compile(rf"({_SYMBOL}|Integer\(-?\d+\)|[su]\d+|[\d\s+*()/-])*")
-"""Sizes written as formulas: PyTorch evaluates them as code."""
+"""Sizes written as formulas, which PyTorch evaluates as code."""
 
 _LARGEST = 1 << 30
 
 
 def check(path: Path) -> None:
-    """Refuse a program that could run code of its own when opened or run.
+    """Raise if a program could run arbitrary code when opened or run.
 
     Raises:
-        ModelError: It is no archive, or holds something but tensors and calls of ATen operations.
+        ModelError: The file is not an archive, or contains anything besides tensors and calls of
+            ATen operations.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -35,12 +36,12 @@ def check(path: Path) -> None:
                 if not info.filename.endswith(".json"):
                     continue
                 if info.file_size > _LARGEST:
-                    raise ModelError(f"`{path.name}` must fit a computer. Received: {info}.")
+                    raise ModelError(f"`{path.name}` must fit in memory. Received: {info}.")
                 for key, value in _fields(json.loads(archive.read(info))):
                     _check_field(path, key, value)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise ModelError(
-            f"`{path.name}` must be a program that `torch.export.save` wrote. "
+            f"`{path.name}` must be a program saved by `torch.export.save`. "
             f"Received: {type(error).__name__}: {error}."
         ) from None
 
@@ -54,7 +55,7 @@ def _check_field(path: Path, key: str, value: Any) -> None:
     bad |= key in ("expr_str", "as_expr") and not _EXPRESSION.fullmatch(value)
     if bad:
         raise ModelError(
-            f"`{path.name}` holds `{value[:80]}`, which PyTorch would run as code. If you trust "
+            f"`{path.name}` contains `{value[:80]}`, which PyTorch would run as code. If you trust "
             f"the file, pass `safe_mode=False`. Received: {key}={value[:80]!r}."
         )
 

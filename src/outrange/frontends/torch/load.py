@@ -1,4 +1,4 @@
-"""Entry point: a PyTorch module, an exported program or a `.pt2` file as a `Network`."""
+"""Loader of PyTorch modules, exported programs and `.pt2` files."""
 
 from __future__ import annotations
 
@@ -19,54 +19,54 @@ from ..network import LayerInfo, Network
 from ..traced import lower
 from . import api, files
 from .export import export_module, first_line
-from .rows import RowRunner, check_rows_apart
+from .rows import RowRunner, check_rows_independent
 from .rules import TABLE
-from .steps import recorded
+from .steps import trace_program
 
 
 def load_torch(
     model: Any, *, input_shape: Sequence[int] | None = None, safe_mode: bool = True
 ) -> Network:
-    """Read a PyTorch model, and make sure that the graph read from it is the model.
+    """Read a PyTorch model into a graph, and check that the graph matches the model.
 
     A module is exported by `torch.export` in evaluation mode, in core ATen operations.
 
     Args:
         model: A `torch.nn.Module`, an exported program, or the path of a `.pt2` file.
         input_shape: Shape of one input, without the batch axis; modules only. By default the
-            number of features that a first `Linear` takes.
-        safe_mode: Refuse files that could run code of their own.
+            number of features of a first `Linear` layer.
+        safe_mode: Whether to reject files that could run arbitrary code.
 
     Returns:
-        The network: its graph, the model itself as `predict`.
+        The network, with the model itself as `predict`.
 
     Raises:
         InputError: The shape of the input is not known.
-        ModelError: The model cannot be exported, a weight is not finite, or the graph is not the
-            model.
-        UnsupportedError: An operation is not described, or the model mixes the rows of a batch.
+        ModelError: The model cannot be exported, a weight is not finite, or the graph differs from
+            the model.
+        UnsupportedError: An operation is not supported, or the model mixes the rows of a batch.
     """
     name = type(model).__name__
     if isinstance(model, str | os.PathLike):
         path = Path(os.fsdecode(os.fspath(model)))
         if safe_mode:
             files.check(path)
-        model, name = api.opened(path, safe_mode), path.stem
-    with _own_errors(name):
+        model, name = api.load_program(path, safe_mode), path.stem
+    with _as_model_errors(name):
         return _load(model, name, input_shape)
 
 
 @contextlib.contextmanager
-def _own_errors(name: str) -> Iterator[None]:
-    """Turn any exception of another library, or of a fault in this one, into a `ModelError`."""
+def _as_model_errors(name: str) -> Iterator[None]:
+    """Convert any exception of another library, or of a bug in this one, to a `ModelError`."""
     try:
         yield
     except OutrangeError:
         raise
     except MemoryError as error:
         raise ModelError(
-            "A model must fit the memory of this computer; make its layers narrower, or its images "
-            f"smaller. Received: `{name}`."
+            "A model must fit in the memory of this computer; make its layers narrower, or its "
+            f"images smaller. Received: `{name}`."
         ) from error
     except Exception as error:
         raise ModelError(
@@ -85,10 +85,10 @@ def _load(model: Any, name: str, input_shape: Sequence[int] | None) -> Network:
             program = export_module(module, fixed)
     else:
         module, dtype = model, _computed_type(model, name)
-        shape = _first_shape(model) if input_shape is None else _checked_shape(input_shape)
+        shape = _first_shape(model) if input_shape is None else _check_shape(input_shape)
         program = export_module(model, [np.zeros((1, *shape), dtype)])
     network, rows = _network(program, module, name)
-    check_rows_apart(network, rows)
+    check_rows_independent(network, rows)
     check_same(network)
     return network
 
@@ -97,34 +97,34 @@ def _computed_type(module: Any, name: str) -> str:
     """Return the dtype that a module computes in.
 
     Raises:
-        UnsupportedError: Its rounding is not described.
+        UnsupportedError: The rounding of this dtype is not supported.
     """
     dtype = api.floating_type(module)
     if dtype not in ("float32", "float64"):
         raise UnsupportedError(
-            f"Module `{name}` computes in {dtype}, whose rounding is not described. Load it as "
+            f"Module `{name}` computes in {dtype}, whose rounding is not supported. Load it as "
             f"`module.float()`. Received: parameters of {dtype}."
         )
     return dtype
 
 
-def _checked_shape(shape: Any) -> tuple[int, ...]:
+def _check_shape(shape: Any) -> tuple[int, ...]:
     """Return an input shape as a tuple.
 
     Raises:
-        InputError: It is no sequence of positive integers.
+        InputError: It is not a sequence of positive integers.
     """
     is_sequence = isinstance(shape, Sequence) and not isinstance(shape, str)
     if not is_sequence or not all(isinstance(n, int) and n > 0 for n in shape):
         raise InputError(
-            "`input_shape` is the shape of the module's one input without the batch axis, positive "
-            f"integers: (3, 32, 32). Received: input_shape={shape!r}."
+            "`input_shape` must be the shape of the module's one input without the batch axis, in "
+            f"positive integers: (3, 32, 32). Received: input_shape={shape!r}."
         )
     return tuple(shape)
 
 
 def _first_shape(module: Any) -> tuple[int, ...]:
-    """What a first `Linear` takes."""
+    """Return the input shape of a first `Linear` layer, or raise if there is none."""
     for part in module.modules():
         features = getattr(part, "in_features", None)
         if features is not None:
@@ -132,21 +132,21 @@ def _first_shape(module: Any) -> tuple[int, ...]:
         if getattr(part, "weight", None) is not None:
             break
     raise InputError(
-        "A PyTorch module does not say what it takes. Read it once with its shape, "
-        "`outrange.load(module, input_shape=(3, 32, 32))`, and ask the network that returns. "
+        "A PyTorch module does not state its input shape. Load it once with the shape, "
+        "`outrange.load(module, input_shape=(3, 32, 32))`, and pass the resulting network. "
         f"Received: `{type(module).__name__}` without `input_shape`."
     )
 
 
 def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
-    """Return the network of a program, and its module as a function of rows."""
+    """Build the network of a program, and its module as a function of rows."""
     slots, batches = [], []
     for title, shape, dtype in api.input_shapes(program):
-        known = dtype in ("float32", "float64")
-        if not shape or any(n is None for n in shape[1:]) or not known:
+        is_float = dtype in ("float32", "float64")
+        if not shape or any(n is None for n in shape[1:]) or not is_float:
             raise ModelError(
-                "Every input must hold real numbers and have a fixed shape but for its "
-                "batch. "
+                "Every input must hold real numbers and have a fixed shape except for its "
+                "batch axis. "
                 f"Received: `{title}` of shape {shape} and dtype {dtype}."
             )
         if shape[0] not in (1, None):
@@ -158,11 +158,11 @@ def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
         slots.append((Slot(title, tuple(int(n) for n in shape[1:])), dtype))
     b = Builder([slot for slot, _ in slots], source=name)
     try:
-        recording = recorded(program)
-        found = lower(b, recording, b.input_values(), TABLE)
+        recording = trace_program(program)
+        results = lower(b, recording, b.input_values(), TABLE)
     except ModelError as error:
         raise type(error)(f"Model `{name}`: {error}") from error
-    outputs = [x if isinstance(x, Value) else np.asarray(x, float) for x in found]
+    outputs = [x if isinstance(x, Value) else np.asarray(x, float) for x in results]
     if not outputs:
         raise ModelError(f"A model must return a tensor. Received: none from `{name}`.")
     for x in outputs:
@@ -182,7 +182,7 @@ def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
         if isinstance(x, Value)
     )
     rows = RowRunner(module, slots)
-    predict = rows.one_by_one if all(n == 1 for n in batches) else rows.together
+    predict = rows.one_by_one if all(n == 1 for n in batches) else rows.as_batch
     dtypes = {d for step in recording.steps for d in step.dtypes} | {d for _, d in slots}
     computed = FLOAT32 if "float32" in dtypes else FLOAT64
     network = Network(

@@ -1,4 +1,4 @@
-"""The operation of a module that mixes the rows of a batch."""
+"""Search for the operation of a module that mixes the rows of a batch."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ def mixing_operation(module: Any, inputs: Callable[[int], Sequence[np.ndarray]])
     """Name the first operation that mixes rows, or computes with their number.
 
     Args:
-        module: The module.
-        inputs: Arrays for a batch of that many rows.
+        inputs: Function from a number of rows to the input arrays of such a batch.
 
     Returns:
-        Its name, its submodule and its line of code; empty if it was not found.
+        The operation's name, submodule and line of code; empty if none was found.
     """
     try:
         program = export_module(module, inputs(_ROWS))
@@ -43,11 +42,11 @@ def _name(node: Any) -> str:
 
 
 def _mixing_node(program: Any, parts: Sequence[np.ndarray]) -> Any:
-    """Return the first node with an entry that changes with several rows, where its inputs' do not.
+    """Return the first node with an entry that depends on several rows, though its inputs do not.
 
     Args:
         program: A module of `torch.fx`.
-        parts: Its inputs.
+        parts: Input arrays of the module.
     """
     base = _values(program, parts)
     changes: dict[Any, list[np.ndarray]] = {}
@@ -69,25 +68,25 @@ def _mixing_node(program: Any, parts: Sequence[np.ndarray]) -> Any:
 
 
 def _values(program: Any, parts: Sequence[np.ndarray]) -> dict[Any, list[np.ndarray]]:
-    """Run a program, and return the arrays that each of its operations makes."""
+    """Run a program, and return the arrays that each of its operations computes."""
     t = torch()
-    kept: dict[Any, list[np.ndarray]] = {}
+    arrays: dict[Any, list[np.ndarray]] = {}
 
-    class Keeping(t.fx.Interpreter):
+    class Recorder(t.fx.Interpreter):
         def run_node(self, n: Any) -> Any:
             result = super().run_node(n)
             if n.op == "call_function":
                 leaves = t.utils._pytree.tree_leaves(result)
-                kept[n] = [np.array(x.detach()) for x in leaves if t.is_tensor(x)]
+                arrays[n] = [np.array(x.detach()) for x in leaves if t.is_tensor(x)]
             return result
 
     with quiet(), t.no_grad(), evaluating(program):
-        Keeping(program).run(*(t.from_numpy(np.array(p)) for p in parts))
-    return kept
+        Recorder(program).run(*(t.from_numpy(np.array(p)) for p in parts))
+    return arrays
 
 
 def _counting_node(program: Any, other: Any) -> Any:
-    """Return the first operation with another number in a program for another number of rows."""
+    """Return the first operation with another constant in a program for another number of rows."""
     for node, counterpart in zip(_operations(program), _operations(other), strict=False):
         if node.target != counterpart.target:
             return node

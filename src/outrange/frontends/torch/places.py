@@ -1,4 +1,4 @@
-"""Names of the module and the line of code behind an operation or an error."""
+"""The submodule and the line of user code of an operation or an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LIBRARY = Path(__file__).parents[2]
 
 
 def operation_place(node: Any) -> str:
-    """Return the submodule and the user's line of code behind a node; empty if none is recorded."""
+    """Return the submodule and the user's line of code of a node; empty if none is recorded."""
     frames = [m.groups() for m in _FRAME.finditer(node.meta.get("stack_trace") or "")]
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     path, kind = stack[-1] if stack else ("", "")
@@ -26,16 +26,16 @@ def operation_place(node: Any) -> str:
 
 
 def error_place(error: BaseException) -> str:
-    """Return the last line of the user's code that an exception passed; empty if there is none."""
+    """Return the last line of the user's code in an exception's traceback; empty if none."""
     frames = traceback.extract_tb(error.__traceback__)
     return _user_line([(f.filename, str(f.lineno), f.line or "") for f in frames])
 
 
 def _user_line(frames: list[tuple[Any, ...]]) -> str:
-    """Return the last frame that is outside of PyTorch and of this library."""
+    """Return the last frame outside of PyTorch and of this library."""
     libraries = (str(Path(torch().__file__).parent), str(_LIBRARY), get_path("stdlib"))
-    own = [f for f in frames if not f[0].startswith(libraries) and "<" not in f[0]]
-    if not own:
+    user_frames = [f for f in frames if not f[0].startswith(libraries) and "<" not in f[0]]
+    if not user_frames:
         return ""
-    file, line, code = own[-1]
+    file, line, code = user_frames[-1]
     return f"`{code.strip()[:80]}` ({Path(file).name}, line {line})"

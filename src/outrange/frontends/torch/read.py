@@ -5,22 +5,21 @@ from collections.abc import Callable, Sequence
 from ...graph import Builder, Operand
 from ..traced import lower
 from .rules import TABLE
-from .steps import recorded_function
+from .steps import trace_function
 
 
 def read(
     b: Builder, function: Callable, operands: Sequence[Operand], dtypes: Sequence[str]
 ) -> list[Operand]:
-    """What PyTorch code returns for some operands.
+    """Lower PyTorch code, applied to some operands, to values of the builder.
 
     Args:
-        b: The builder.
-        function: Takes one tensor per operand and returns a flat list of tensors.
-        operands: Values and constants.
-        dtypes: Of each operand.
+        function: Function of one tensor per operand that returns a flat list of tensors.
+        operands: Values of the builder, or constant arrays.
+        dtypes: Dtype of each operand.
 
     Raises:
-        UnsupportedError: The code holds an operation without a rule.
+        UnsupportedError: The code uses an operation without a rule.
     """
     specs = [(tuple(x.shape), dtype) for x, dtype in zip(operands, dtypes, strict=True)]
-    return lower(b, recorded_function(function, specs), operands, TABLE)
+    return lower(b, trace_function(function, specs), operands, TABLE)

@@ -1,4 +1,4 @@
-"""Modules on rows: alone, or together as a batch; modules that mix the rows of a batch."""
+"""Modules as functions of rows, run one by one or as a batch; detection of mixed rows."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ from .api import runner
 from .export import branching_sizes, export_module
 from .mixing import mixing_operation
 from .rules import TABLE
-from .steps import recorded
+from .steps import trace_program
 
 
 SIZES = (2, 3, 16)
-"""Batch sizes at which the rows of a batch are compared with the rows one by one."""
+"""Batch sizes at which the rows of a batch are compared with the same rows run one by one."""
 
 _FAR = 1e3
-"""Factor of the rows that stand beside a row, so that a small share of them shows."""
+"""Factor of a row's companions in a batch, so that even a small contribution of theirs shows."""
 
 
 class RowRunner:
     """A module as a function of flat rows.
 
     Args:
-        module: The module.
         slots: Slot and dtype of each of its inputs.
     """
 
@@ -47,7 +46,7 @@ class RowRunner:
     def shapes(self) -> list[tuple[int, ...]]:
         """Shapes of the outputs for a batch of one."""
         if self._shapes is None:
-            self._alone(np.zeros(sum(slot.size for slot, _ in self._slots)))
+            self._run_one(np.zeros(sum(slot.size for slot, _ in self._slots)))
         return self._shapes or []
 
     def batch_graph(self, count: int) -> BatchGraph | None:
@@ -58,7 +57,7 @@ class RowRunner:
         inputs = [b.reshape(x, tuple(x.shape[1:])) for x in b.input_values()]
         try:
             program = export_module(self.module, self.parts(np.zeros((count, sum(sizes)))))
-            outputs = lower(b, recorded(program), inputs, TABLE)
+            outputs = lower(b, trace_program(program), inputs, TABLE)
         except ModelError:
             return None
         graph = b.finish(outputs, [str(i) for i in range(len(outputs))])
@@ -74,14 +73,14 @@ class RowRunner:
 
     def one_by_one(self, x: np.ndarray) -> np.ndarray:
         """Return flat outputs, `(batch, outputs)`, of a batch of one for each row."""
-        rows = [np.concatenate([np.ravel(leaf) for leaf in self._alone(row)]) for row in x]
+        rows = [np.concatenate([np.ravel(leaf) for leaf in self._run_one(row)]) for row in x]
         return np.stack(rows) if rows else np.zeros((0, 0))
 
-    def together(self, x: np.ndarray) -> np.ndarray:
+    def as_batch(self, x: np.ndarray) -> np.ndarray:
         """Return flat outputs, `(batch, outputs)`, of one batch of all rows.
 
         Raises:
-            RowsMixed: The outputs are not one for each row.
+            RowsMixed: The output does not have one entry per row.
         """
         x = np.asarray(x)
         if len(x) < 2:
@@ -91,23 +90,23 @@ class RowRunner:
             raise RowsMixed
         return np.concatenate([split_rows(*z, len(x)) for z in zip(leaves, shapes, strict=True)], 1)
 
-    def _alone(self, row: np.ndarray) -> list[np.ndarray]:
+    def _run_one(self, row: np.ndarray) -> list[np.ndarray]:
         leaves = self._run(self.parts(np.asarray(row)[None]))
         self._shapes = [leaf.shape for leaf in leaves]
         return leaves
 
 
-def check_rows_apart(network: Network, rows: RowRunner) -> None:
-    """Refuse a module whose output for a row depends on the batch that the row is in.
+def check_rows_independent(network: Network, rows: RowRunner) -> None:
+    """Raise if the output of a module for a row depends on the rest of the batch.
 
-    Batches of several sizes are compared with their rows one by one, and with batches of the same
-    size in which one row is kept and all others change: the output of that row must be the same
-    to the last bit. A module that runs on batches of one alone is the function of that one row.
-    Such points may miss a step or a branch on the number of rows, so graphs of batches are compared
-    as well.
+    Batches of several sizes are compared with their rows run one by one. They are also compared
+    with batches of the same size in which one row is kept and all others change: the output of the
+    kept row must be the same to the last bit. A module that accepts batches of one only is a
+    function of that row. Points may miss a step, or a branch on the number of rows, so the graphs
+    of batches are compared as well.
 
     Raises:
-        UnsupportedError: It does; the operation is named.
+        UnsupportedError: The output does; the message names the operation.
     """
     graph = network.written
     sizes = SIZES[:2] if is_large(graph) else SIZES
@@ -126,10 +125,10 @@ def check_rows_apart(network: Network, rows: RowRunner) -> None:
     )
     for size in sizes:
         try:
-            apart = _are_apart(rows, x[:size], alone[:size], allowed[:size])
+            independent = _are_independent(rows, x[:size], alone[:size], allowed[:size])
         except ModelError:
-            continue  # the module takes no such batch
-        if not apart:
+            continue  # the module does not accept such a batch
+        if not independent:
             raise UnsupportedError(_message(network, rows, x))
     for size in (SIZES[0], *branching_sizes(rows.module, rows.parts(x[:3]))):
         batch = rows.batch_graph(size) if fits(graph, size) else None
@@ -139,30 +138,32 @@ def check_rows_apart(network: Network, rows: RowRunner) -> None:
 
 
 def _points(graph: Graph) -> np.ndarray:
-    """Return as many points as the largest batch, where the graph is defined if possible."""
+    """Return as many points as the largest batch has, in the domain of the graph if possible."""
     x, _ = with_points_inside(graph, points(graph, None, 0, few=True), at_once, 0)
     inside = [is_inside(graph, graph.run_all(x[part])) for part in at_once(graph, len(x))]
     good = np.concatenate(inside) & (np.abs(x).max(axis=1, initial=0.0) < _FAR)
-    # Zeros and ones are last: rows that are alike show nothing.
+    # Zeros and ones come last, because identical rows reveal nothing.
     chosen = np.roll(x[good] if good.sum() >= 2 else x, -3, axis=0)
     return np.resize(chosen, (SIZES[-1], graph.size))
 
 
-def _are_apart(rows: RowRunner, x: np.ndarray, alone: np.ndarray, allowed: np.ndarray) -> bool:
-    """Return whether the outputs of a batch are those of its rows.
+def _are_independent(
+    rows: RowRunner, x: np.ndarray, alone: np.ndarray, allowed: np.ndarray
+) -> bool:
+    """Return whether the outputs of a batch equal those of its rows.
 
     Raises:
         ModelError: The module does not run on the batch.
     """
     try:
-        batch = rows.together(x)
+        batch = rows.as_batch(x)
         with np.errstate(invalid="ignore"):  # At a pole both are infinite.
             if batch.shape != alone.shape or (np.abs(batch - alone) > allowed).any():
                 return False
-        for kept, factor in ((0, 1.0), (len(x) - 1, _FAR)):
+        for fixed, factor in ((0, 1.0), (len(x) - 1, _FAR)):
             others = factor * (np.roll(x, 1, axis=0) + 1.0)
-            others[kept] = x[kept]
-            if not np.array_equal(rows.together(others)[kept], batch[kept], equal_nan=True):
+            others[fixed] = x[fixed]
+            if not np.array_equal(rows.as_batch(others)[fixed], batch[fixed], equal_nan=True):
                 return False
     except RowsMixed:
         return False
@@ -177,7 +178,7 @@ def _message(network: Network, rows: RowRunner, x: np.ndarray, part: str = "") -
         else "Look for a reduction or a reshape over axis 0, or a use of `x.shape[0]`"
     )
     return (
-        f"Model `{network.name}` mixes the rows of a batch: an input gives other outputs in other "
-        f"company, so its output is no function of one input. {remedy}. "
+        f"Model `{network.name}` mixes the rows of a batch: its output for an input depends on the "
+        f"other inputs of the batch, so it is not a function of one input. {remedy}. "
         f"Received: {culprit or part or 'outputs that depend on the other rows'}."
     )

@@ -1,4 +1,4 @@
-"""An exported program as steps in core ATen operations."""
+"""Conversion of exported programs to steps in core ATen operations."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from ...core import ModelError, UnsupportedError
 from ..traced import TracedProgram, TracedStep, random_numbers
 from .api import quiet, torch
-from .export import exported_function, first_line
+from .export import export_function, first_line
 from .places import operation_place
 
 
-def recorded(program: Any) -> TracedProgram:
+def trace_program(program: Any) -> TracedProgram:
     """Read an exported program as steps in core ATen operations.
 
     Raises:
         ModelError: A weight is not finite, a constant is NaN, or PyTorch cannot decompose it.
-        UnsupportedError: It draws random numbers.
+        UnsupportedError: The program draws random numbers.
     """
     t = torch()
     try:
@@ -38,10 +38,10 @@ def recorded(program: Any) -> TracedProgram:
             constants[node.name] = _read_constant(t, program, node)
         elif node.op == "get_attr":
             value = getattr(program.graph_module, node.target)
-            # The branch of a higher-order operation is no tensor: such operations have no rule.
+            # The branch of a higher-order operation is not a tensor; such operations have no rule.
             constants[node.name] = _array(t, value) if t.is_tensor(value) else np.zeros(0)
         elif node.op == "call_function" and "_assert" not in str(node.target):
-            # Assertions are of shapes and types, which the trace has fixed.
+            # Assertions are about shapes and types, which the trace has fixed.
             steps.append(_step(t, node))
     (results,) = next(n.args for n in program.graph_module.graph.nodes if n.op == "output")
     pairs = zip(results, signature.output_specs, strict=True)
@@ -52,10 +52,10 @@ def recorded(program: Any) -> TracedProgram:
 def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
     """Return a parameter, buffer or constant of a program; a token has no entries.
 
-    A buffer may be infinite: it may be a mask.
+    A buffer may be infinite, because it may be a mask.
 
     Raises:
-        ModelError: It is read and not finite.
+        ModelError: It is used and not finite.
     """
     signature = program.graph_signature
     parameter = signature.inputs_to_parameters.get(node.name)
@@ -77,12 +77,12 @@ def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
 
 
 def _array(t: Any, tensor: Any) -> np.ndarray:
-    """Return a tensor, or its item, as an array; numbers of a type that NumPy lacks as float32.
+    """Convert a tensor, or its item, to an array; a type that NumPy lacks becomes float32.
 
     Raises:
-        UnsupportedError: It has no numbers of its own (that of a transform, or a quantized one).
+        UnsupportedError: It has no plain numbers (a tensor of a transform, or a quantized one).
     """
-    if isinstance(tensor, bool | int | float):  # The item of a tensor.
+    if isinstance(tensor, bool | int | float):  # the item of a tensor
         return np.asarray(tensor)
     tensor = tensor.detach().cpu()
     try:
@@ -95,7 +95,7 @@ def _array(t: Any, tensor: Any) -> np.ndarray:
 
 
 def _nodes(tree: Any) -> list[Any]:
-    """The nodes in nested arguments, in order."""
+    """Return the nodes in nested arguments, in order."""
     if hasattr(tree, "op") and hasattr(tree, "meta"):
         return [tree]
     if isinstance(tree, list | tuple):
@@ -111,20 +111,20 @@ def _step(t: Any, node: Any) -> TracedStep:
     reads = _operands(node)
     schema = getattr(node.target, "_schema", None)
     names = [] if schema is None else [a.name for a in schema.arguments]
-    given = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
+    arguments = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
     place = {id(n): i for i, n in reversed(list(enumerate(reads)))}
-    attributes = {k: _with_places(v, place) for k, v in given.items()}
+    attributes = {k: _with_places(v, place) for k, v in arguments.items()}
     if not names:
         attributes = {str(i): _with_places(v, place) for i, v in enumerate(node.args)}
     where = operation_place(node)
     value = node.meta.get("val")
-    many = isinstance(value, list | tuple)
-    makes = [(node.name, i) for i in range(len(value))] if many else [node.name]
+    has_many = isinstance(value, list | tuple)
+    makes = [(node.name, i) for i in range(len(value))] if has_many else [node.name]
     kind = str(node.target).removeprefix("aten.")
     if schema is None:
         # One of Python's operators on sizes, or a higher-order operation.
         kind = f"{getattr(node.target, 'namespace', 'operator')}.{node.target.__name__}"
-    trains = "training" in names and given.get("training", False)
+    trains = "training" in names and arguments.get("training", False)
     draws = t.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
     if draws and (trains or "training" not in names):
         raise random_numbers(kind, where)
@@ -133,7 +133,7 @@ def _step(t: Any, node: Any) -> TracedStep:
         return TracedStep("same", [source], makes, {}, lambda x: [x])
     dtypes = [_dtype(n.meta.get("val")) for n in reads]
     run = _runner(t, node, place)
-    results = [_dtype(x) for x in (value if many else [value])]
+    results = [_dtype(x) for x in (value if has_many else [value])]
     return TracedStep(kind, [n.name for n in reads], makes, attributes, run, dtypes, where, results)
 
 
@@ -143,7 +143,7 @@ def _dtype(tensor: Any) -> str:
 
 
 class Place(int):
-    """The place of a tensor among the operands of a step."""
+    """The position of a tensor among the operands of a step."""
 
 
 def _with_places(tree: Any, place: dict[int, int]) -> Any:
@@ -155,31 +155,31 @@ def _with_places(tree: Any, place: dict[int, int]) -> Any:
 
 
 def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.ndarray]]:
-    """Return a function that runs the operation on arrays: its own operands, or their positions."""
+    """Return a function that runs the operation on arrays: its own operands, or positions."""
     dtypes = [getattr(n.meta.get("val"), "dtype", None) for n in _operands(node)]
 
     def run(*arrays: np.ndarray) -> list[np.ndarray]:
         tensors = [_tensor(t, x, dtype) for x, dtype in zip(arrays, dtypes, strict=True)]
 
-        def filled(tree: Any) -> Any:
+        def fill(tree: Any) -> Any:
             if id(tree) in place:
                 return tensors[place[id(tree)]]
             if isinstance(tree, list | tuple):
-                return type(tree)(filled(part) for part in tree)
+                return type(tree)(fill(part) for part in tree)
             return tree
 
-        kwargs = {k: filled(v) for k, v in node.kwargs.items()}
-        found = node.target(*(filled(a) for a in node.args), **kwargs)
-        return [_array(t, x) for x in (found if isinstance(found, list | tuple) else [found])]
+        kwargs = {k: fill(v) for k, v in node.kwargs.items()}
+        results = node.target(*(fill(a) for a in node.args), **kwargs)
+        return [_array(t, x) for x in (results if isinstance(results, list | tuple) else [results])]
 
     return run
 
 
 def _tensor(t: Any, array: np.ndarray, dtype: Any) -> Any:
-    """Return an operand as the tensor that the recording knows.
+    """Convert an operand to a tensor of the recorded type.
 
-    Integers in place of real numbers are positions: float64 holds them, and every operation that
-    moves real numbers takes it.
+    Integers in place of real numbers are positions. They become float64, which holds them exactly
+    and is accepted by every operation that moves real numbers.
     """
     tensor = t.from_numpy(np.array(array, order="C"))
     if dtype is None or (dtype.is_floating_point and array.dtype.kind in "iu"):
@@ -187,10 +187,10 @@ def _tensor(t: Any, array: np.ndarray, dtype: Any) -> Any:
     return tensor.to(dtype) if array.dtype.kind == "f" else tensor
 
 
-def recorded_function(
+def trace_function(
     function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]
 ) -> TracedProgram:
-    """Read a function of tensors, with a flat list of results, as steps."""
+    """Trace a function of tensors, with a flat list of results, to steps."""
     t = torch()
     examples = [t.zeros(shape, dtype=getattr(t, dtype)) for shape, dtype in specs]
-    return recorded(exported_function(function, examples))
+    return trace_program(export_function(function, examples))

@@ -1,4 +1,4 @@
-"""Arguments of an ATen operation by the names of its schema."""
+"""Arguments of an ATen operation, by the names in its schema."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ from ..steps import Place
 
 
 def get(c: TracedCall, name: str, default: Any = None) -> Any:
-    """An argument by its name in the schema: an operand, a list of them, or a plain value."""
-    found = c.step.attributes.get(name, default)
-    return _given(c, found) if found is not None else default
+    """Return an argument by its schema name: an operand, a list of them, or a plain value."""
+    argument = c.step.attributes.get(name, default)
+    return _with_operands(c, argument) if argument is not None else default
 
 
-def _given(c: TracedCall, found: Any) -> Any:
-    if isinstance(found, Place):
-        return c.inputs[found]
-    return [_given(c, part) for part in found] if isinstance(found, list) else found
+def _with_operands(c: TracedCall, argument: Any) -> Any:
+    if isinstance(argument, Place):
+        return c.inputs[argument]
+    return (
+        [_with_operands(c, part) for part in argument] if isinstance(argument, list) else argument
+    )
 
 
 def tensor(c: TracedCall, name: str) -> Operand:
-    """Return an argument as an operand; a number as the model rounds it."""
-    found = get(c, name)
-    if isinstance(found, int | float) and not isinstance(found, bool):
-        return np.asarray(round_as_model(c, found))
-    return found if isinstance(found, Value) else np.asarray(found, np.float64)
+    """Return an argument as an operand; a plain number is rounded like in the model."""
+    argument = get(c, name)
+    if isinstance(argument, int | float) and not isinstance(argument, bool):
+        return np.asarray(round_as_model(c, argument))
+    return argument if isinstance(argument, Value) else np.asarray(argument, np.float64)
 
 
 def number(c: TracedCall, name: str, default: float) -> float:
-    """Return a plain number as the model rounds it."""
-    found = get(c, name, default)
-    return round_as_model(c, default if found is None else found)
+    """Return a plain number, rounded like in the model."""
+    value = get(c, name, default)
+    return round_as_model(c, default if value is None else value)
 
 
 def round_as_model(c: TracedCall, number: float) -> float:
-    """Return a number of the code in the type that the operation computes in."""
-    whole = isinstance(number, int) and "float32" not in c.step.dtypes
-    return float(number) if whole or "float64" in c.step.dtypes else float(np.float32(number))
+    """Round a number in the code to the type that the operation computes in."""
+    is_exact = isinstance(number, int) and "float32" not in c.step.dtypes
+    return float(number) if is_exact or "float64" in c.step.dtypes else float(np.float32(number))

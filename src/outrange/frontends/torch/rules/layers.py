@@ -1,4 +1,4 @@
-"""ATen operations that are whole layers: convolutions, pooling, normalization."""
+"""Rules of ATen operations that are whole layers: convolutions, pooling, normalization."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _batch_norm(c: TracedCall) -> list[Operand]:
 
 @rule("_native_batch_norm_legit.no_stats")
 def _batch_statistics(c: TracedCall) -> list[Operand]:
-    """Normalize each channel of one row, as an instance norm does on a batch of one."""
+    """Normalize each channel of one row, like an instance norm on a batch of one."""
     axes = [i for i in range(len(c.x.shape)) if i != 1]
     y = standardize(c.b, c.x, axes, number(c, "eps", 1e-5))
     return [_scale_and_shift(c, y, (1, -1, *(1,) * (len(c.x.shape) - 2)))]
@@ -58,7 +58,7 @@ def _group_norm(c: TracedCall) -> list[Operand]:
 
 
 def _scale_and_shift(c: TracedCall, y: Operand, shape: tuple[int, ...]) -> Operand:
-    """Multiply by a norm's weight and add its bias, where it has them."""
+    """Multiply by a norm's weight and add its bias, if it has them."""
     weight, bias = get(c, "weight"), get(c, "bias")
     if isinstance(weight, Value) or isinstance(bias, Value):
         raise UnsupportedError("a normalization with weights that depend on the input")
@@ -71,7 +71,7 @@ def _scale_and_shift(c: TracedCall, y: Operand, shape: tuple[int, ...]) -> Opera
 def _convolve(c: TracedCall) -> Operand:
     kernel, bias = get(c, "weight"), get(c, "bias")
     if isinstance(kernel, Value) or isinstance(bias, Value):
-        raise UnsupportedError("a convolution by what depends on the input")
+        raise UnsupportedError("a convolution with an input-dependent kernel or bias")
     strides, dilation, pads = (list(get(c, n)) for n in ("stride", "dilation", "padding"))
     rank = kernel.ndim - 2
     strides, dilation, pads = (v * rank if len(v) == 1 else v for v in (strides, dilation, pads))
@@ -112,12 +112,12 @@ def _convolve(c: TracedCall) -> Operand:
 
 
 def _window(c: TracedCall, size: list[int]) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Windows over the spatial axes; the result's shape."""
+    """Return the windows over the spatial axes, and the result's shape."""
     rank, lead = len(size), len(c.x.shape) - len(size)
 
     def each(name: str, default: list[int]) -> list[int]:
-        given = list(get(c, name) or default)
-        return given * rank if len(given) == 1 else given
+        values = list(get(c, name) or default)
+        return values * rank if len(values) == 1 else values
 
     strides, pads = each("stride", size), each("padding", [0])
     dilation = each("dilation", [1])
@@ -127,7 +127,7 @@ def _window(c: TracedCall, size: list[int]) -> tuple[np.ndarray, tuple[int, ...]
             zip(c.x.shape[lead:], size, strides, dilation, pads, strict=True)
         ):
             steps = -(-(n + 2 * p - (k - 1) * d - 1) // s)
-            steps -= steps * s >= n + p  # a window starts inside, or in the padding before
+            steps -= steps * s >= n + p  # a window must start inside, or in the leading padding
             ends[i] = max(steps * s + (k - 1) * d + 1 - n - p, p)
     return windows(
         c.x.shape,
@@ -145,8 +145,8 @@ def _size(c: TracedCall) -> list[int]:
 
 @rule("max_pool2d_with_indices.default", "max_pool3d_with_indices.default")
 def _max_pool(c: TracedCall) -> list[Operand]:
-    found, shape = _window(c, _size(c))
-    return [pool(c, "max", c.x, found, shape)]
+    gather, shape = _window(c, _size(c))
+    return [pool(c, "max", c.x, gather, shape)]
 
 
 @rule("avg_pool1d.default", "avg_pool2d.default", "avg_pool3d.default")
@@ -154,27 +154,27 @@ def _avg_pool(c: TracedCall) -> Operand:
     size = _size(c)
     if get(c, "ceil_mode"):
         return each_plane(c)
-    found, shape = _window(c, size)
+    gather, shape = _window(c, size)
     if get(c, "divisor_override") is None and not get(c, "count_include_pad", True):
-        return pool(c, "mean", c.x, found, shape)
+        return pool(c, "mean", c.x, gather, shape)
     divisor = get(c, "divisor_override") or int(np.prod(size))
-    return c.b.gather_sum(c.x, found, 1.0 / divisor, shape, name="average_pool", ulps=1)
+    return c.b.gather_sum(c.x, gather, 1.0 / divisor, shape, name="average_pool", ulps=1)
 
 
 @rule("_adaptive_avg_pool2d.default", "_adaptive_avg_pool3d.default", "adaptive_avg_pool1d.default")
 def _adaptive_mean(c: TracedCall) -> Operand:
-    found, shape = _adaptive_windows(c)
-    return pool(c, "mean", c.x, found, shape)
+    gather, shape = _adaptive_windows(c)
+    return pool(c, "mean", c.x, gather, shape)
 
 
 @rule("adaptive_max_pool1d.default", "adaptive_max_pool2d.default", "adaptive_max_pool3d.default")
 def _adaptive_max(c: TracedCall) -> list[Operand]:
-    found, shape = _adaptive_windows(c)
-    return [pool(c, "max", c.x, found, shape)]
+    gather, shape = _adaptive_windows(c)
+    return [pool(c, "max", c.x, gather, shape)]
 
 
 def _adaptive_windows(c: TracedCall) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Positions in each window, -1 beyond the last; the shape of the result."""
+    """Return the positions in each window, -1 beyond the last; and the shape of the result."""
     sizes, shape = list(get(c, "output_size")), tuple(c.x.shape)
     positions = np.arange(c.x.size).reshape(shape)
     lead = len(shape) - len(sizes)
@@ -187,7 +187,7 @@ def _adaptive_windows(c: TracedCall) -> tuple[np.ndarray, tuple[int, ...]]:
         key = (*index[:lead], *(p[i] for p, i in zip(parts, index[lead:], strict=True)))
         rows.append(positions[key].ravel())
     width = max(len(r) for r in rows)
-    found = np.full((len(rows), width), -1)
-    for row, place in zip(rows, found, strict=True):
+    gather = np.full((len(rows), width), -1)
+    for row, place in zip(rows, gather, strict=True):
         place[: len(row)] = row
-    return found, (*shape[:lead], *sizes)
+    return gather, (*shape[:lead], *sizes)

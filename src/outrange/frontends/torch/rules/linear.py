@@ -1,8 +1,8 @@
-"""ATen operations that are linear in one tensor: their weights are what they do to unit images.
+"""Rules of ATen operations that are linear in one tensor, with weights found by running them.
 
-Interpolation, pooling with odd windows and sums of blocks are linear. PyTorch itself runs each, in
-float64, on images with a single 1, so that no second description of its windows is needed. The
-weights are a few sums and products each.
+Interpolation, pooling with odd windows and sums of blocks are linear. PyTorch itself runs each of
+them, in float64, on images with a single 1. So no second definition of its windows is needed. Each
+weight is computed by a few sums and products.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {}
 rule = rule_decorator(RULES)
 
 MOST_WEIGHTS = 2**23
-"""Entries of the matrix of one operation."""
+"""Entry limit of the matrix of one operation."""
 
 _ULPS = 8
 """Roundoffs in a weight: two to four quotients and products, each of a rounded position."""
@@ -42,7 +42,7 @@ _RESIZING = [
 
 @rule(*_RESIZING)
 def each_plane(c: TracedCall) -> Operand:
-    """Return an operation that is linear in each channel, and the same in all."""
+    """Lower an operation that is linear in each channel, and the same in all channels."""
     shape = tuple(c.x.shape)
     rank = 1 if "1d" in c.kind else 3 if "3d" in c.kind else 2
     planes, spatial = shape[: len(shape) - rank], shape[len(shape) - rank :]
@@ -55,8 +55,8 @@ def each_plane(c: TracedCall) -> Operand:
 
 
 @rule("col2im.default")
-def whole(c: TracedCall) -> Operand:
-    """Return an operation that is linear in each row of a batch."""
+def each_row(c: TracedCall) -> Operand:
+    """Lower an operation that is linear in each row of a batch."""
     if c.x.shape[0] != 1:
         raise UnsupportedError(f"{c.kind} of several rows")
     windows, weights, out = _weights(c, tuple(c.x.shape[1:]), channel=False)
@@ -69,19 +69,19 @@ def _weights(
     """Run the operation on unit tensors.
 
     Returns:
-        For each result the entries that it reads and their weights, -1 and 0 beyond the last; the
-        shape of the results.
+        For each result, the entries that it reads and their weights (-1 and 0 beyond the last);
+        and the shape of the results.
     """
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} with arguments that depend on the input")
     n, lead = int(np.prod(shape)), (1,) if channel else ()
-    # Integers in the place of real numbers run in float64.
-    nothing = c.step.run(np.zeros((1, *lead, *shape), np.int64), *c.inputs[1:])[0]
-    if nothing.any():
+    # Integers in place of real numbers run in float64.
+    at_zero = c.step.run(np.zeros((1, *lead, *shape), np.int64), *c.inputs[1:])[0]
+    if at_zero.any():
         raise UnsupportedError(f"{c.kind} that is not linear")
-    if n * nothing.size > MOST_WEIGHTS:
+    if n * at_zero.size > MOST_WEIGHTS:
         raise UnsupportedError(
-            f"{c.kind} from {n} to {nothing.size} entries; at most {MOST_WEIGHTS} weights"
+            f"{c.kind} from {n} to {at_zero.size} entries; at most {MOST_WEIGHTS} weights"
         )
     units = np.eye(n, dtype=np.int64).reshape(n, *lead, *shape)
     matrix = c.step.run(units, *c.inputs[1:])[0].reshape(n, -1).T
@@ -89,4 +89,4 @@ def _weights(
     terms = max(int((matrix != 0.0).sum(axis=1).max(initial=1)), 1)
     weights = np.take_along_axis(matrix, order[:, :terms], axis=1)
     windows = np.where(weights == 0.0, -1, order[:, :terms])
-    return windows, weights, tuple(nothing.shape[1 + len(lead) :])
+    return windows, weights, tuple(at_zero.shape[1 + len(lead) :])

@@ -1,4 +1,4 @@
-"""ATen operations that round, compare, sort and pick."""
+"""Rules of ATen operations that round, compare, sort and select."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _fraction(c: TracedCall) -> Operand:
 
 
 def _with_operand(c: TracedCall) -> TracedCall:
-    """The call with the argument `other` as its second operand."""
+    """Return the call with the argument `other` as its second operand."""
     return TracedCall(c.b, c.step, [tensor(c, "self"), tensor(c, "other")])
 
 
@@ -86,19 +86,19 @@ def _are_few(c: TracedCall, axis: int) -> bool:
 @rule("max.dim", "min.dim")
 def _largest(c: TracedCall) -> list[Operand]:
     axis, least = get(c, "dim"), c.kind.startswith("min")
-    found = [c.b.reduce("min" if least else "max", c.x, axis, _keeps(c))]
+    results = [c.b.reduce("min" if least else "max", c.x, axis, _keeps(c))]
     if _are_few(c, axis):
-        found.append(arg_extremum(c, c.x, axis, _keeps(c), least=least))
-    return found
+        results.append(arg_extremum(c, c.x, axis, _keeps(c), least=least))
+    return results
 
 
 @rule("sort.default", "sort.stable")
 def _sort(c: TracedCall) -> list[Operand]:
     axis, downward = int(get(c, "dim", -1)), bool(get(c, "descending", False))
-    found = [sort(c, c.x, axis, downward=downward)]
+    results = [sort(c, c.x, axis, downward=downward)]
     if get(c, "stable") and isinstance(c.x, Value):
-        found.append(argsort(c, c.x, axis, downward=downward))
-    return found  # The positions of equal entries are not specified unless it is stable.
+        results.append(argsort(c, c.x, axis, downward=downward))
+    return results  # the positions of equal entries are unspecified, unless the sort is stable
 
 
 @rule("topk.default")
@@ -120,8 +120,8 @@ def _rank(c: TracedCall) -> list[Operand] | Operand:
     )
     if c.kind == "median.default":
         return c.b.reshape(row, ())
-    kept = _keeps(c)
-    shape = [m for i, m in enumerate(row.shape) if kept or i != axis % len(row.shape)]
+    keeps = _keeps(c)
+    shape = [m for i, m in enumerate(row.shape) if keeps or i != axis % len(row.shape)]
     return [c.b.reshape(row, tuple(shape))]
 
 
@@ -148,10 +148,10 @@ def _variance(c: TracedCall) -> Operand | list[Operand]:
     if c.kind == "var.dim":
         correction = float(bool(get(c, "unbiased", True)))
     correction = 1.0 if correction is None else float(correction)
-    found = variance(c.b, c.x, _axes(c), _keeps(c), correction)
+    result = variance(c.b, c.x, _axes(c), _keeps(c), correction)
     if c.kind.startswith("var_mean"):
-        return [found, c.b.reduce("mean", c.x, _axes(c), _keeps(c))]
-    return found
+        return [result, c.b.reduce("mean", c.x, _axes(c), _keeps(c))]
+    return result
 
 
 @rule("linalg_vector_norm.default")
@@ -161,12 +161,12 @@ def _norm(c: TracedCall) -> Operand:
 
 @rule("dist.default")
 def _distance(c: TracedCall) -> Operand:
-    apart = c.b.subtract(c.inputs[0], c.inputs[1])
-    return vector_norm(c.b, apart, float(get(c, "p", 2)), None)
+    difference = c.b.subtract(c.inputs[0], c.inputs[1])
+    return vector_norm(c.b, difference, float(get(c, "p", 2)), None)
 
 
 MOST_DIRECT = 25
-"""Rows from which on `cdist` subtracts products of matrices, which loses digits."""
+"""Number of rows above which `cdist` subtracts products of matrices, which loses digits."""
 
 
 @rule("_cdist_forward.default")
@@ -178,8 +178,8 @@ def _distances(c: TracedCall) -> Operand:
         c.b.structural(lambda a, axis=axis: np.expand_dims(a[0], axis), [x])
         for x, axis in ((first, -2), (second, -3))
     )
-    apart = c.b.subtract(across, down)
-    return vector_norm(c.b, apart, float(get(c, "p")), len(apart.shape) - 1)
+    difference = c.b.subtract(across, down)
+    return vector_norm(c.b, difference, float(get(c, "p")), len(difference.shape) - 1)
 
 
 @rule("hypot.default")
@@ -204,7 +204,7 @@ def _buckets(c: TracedCall) -> Operand:
 
 @rule("_trilinear.default")
 def _trilinear(c: TracedCall) -> Operand:
-    """Return the sum of products of three tensors."""
+    """Compute the sum of products of three tensors."""
     product: Operand = np.ones(())
     for i in (1, 2, 3):
         x, axes = get(c, f"i{i}"), list(get(c, f"expand{i}"))
@@ -215,7 +215,7 @@ def _trilinear(c: TracedCall) -> Operand:
 
 @rule("nan_to_num.default")
 def _finite(c: TracedCall) -> Operand:
-    return c.x  # A graph has no value where the model has none.
+    return c.x  # a graph has no value where the model has none
 
 
 @rule("heaviside.default")

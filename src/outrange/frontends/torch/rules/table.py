@@ -80,18 +80,18 @@ COMPARISONS = {
 }
 
 
-def _moved(c: TracedCall) -> list[Operand]:
+def _move_entries(c: TracedCall) -> list[Operand]:
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} at positions that depend on the input")
     return c.move_entries([0], c.kind.split(".")[0])
 
 
-def _compared(how: str) -> Callable[[TracedCall], Any]:
+def _compare_rule(how: str) -> Callable[[TracedCall], Any]:
     def rule(c: TracedCall) -> Operand:
         x, y = tensor(c, "self"), tensor(c, "other")
         is_mask = not isinstance(y, Value) and y.size and (y == -np.inf).all()
         if how == "equal" and is_mask and isinstance(x, Value):
-            # Attention asks which entries are masked.
+            # Attention tests which entries are masked.
             return is_minus_infinity(c.b, x).astype(np.float64)
         return compare_operands(c, how, x, y)
 
@@ -99,7 +99,7 @@ def _compared(how: str) -> Callable[[TracedCall], Any]:
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {
-    **dict.fromkeys(MOVING, _moved),
+    **dict.fromkeys(MOVING, _move_entries),
     **dict.fromkeys(SAME, same),
     **{f"{name}.default": curve(f) for name, f in CURVES.items()},
     "neg.default": affine_rule(-1.0),
@@ -112,7 +112,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     "bmm.default": lambda c: matmul(c.b, c.inputs[0], c.inputs[1]),
     **{f"{name}.default": lambda c, least=least: extremum(c, c.inputs[0], c.inputs[1], least)
        for name, least in (("maximum", False), ("fmax", False), ("minimum", True), ("fmin", True))},
-    **{f"{n}.{kind}": _compared(h) for n, h in COMPARISONS.items()
+    **{f"{n}.{kind}": _compare_rule(h) for n, h in COMPARISONS.items()
        for kind in ("Scalar", "Tensor")},
     **{f"{n}_and.{k}": both for n, k in (("logical", "default"), ("bitwise", "Tensor"))},
     **{f"{n}_or.{k}": either for n, k in (("logical", "default"), ("bitwise", "Tensor"))},
@@ -146,7 +146,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     "sym_size.int": lambda c: np.asarray(c.x.shape[get(c, "dim")]),
     "_prelu_kernel.default": lambda c: c.b.prelu(c.x, c.constant(1, "slopes")),
 }  # fmt: skip
-"""Operation (without `aten.`) to its rule; see also the functions below."""
+"""Operation (without `aten.`) to its rule; the functions below add more."""
 
 
 rule = rule_decorator(RULES)
@@ -182,17 +182,17 @@ def _elu(c: TracedCall) -> Operand:
 
 @rule("rrelu_with_noise_functional.default")
 def _rrelu(c: TracedCall) -> list[Operand]:
-    """Return the function of evaluation, whose slope is the mean of the random ones."""
+    """Lower to the function in evaluation mode, whose slope is the mean of the random slopes."""
     slope = (get(c, "lower", 1.0 / 8.0) + get(c, "upper", 1.0 / 3.0)) / 2.0
     return [c.b.curve("leaky_relu", c.x, negative_slope=round_as_model(c, slope)), c.inputs[1]]
 
 
 @rule("softplus.default")
 def _softplus(c: TracedCall) -> Operand:
-    # Beyond `threshold` PyTorch returns the argument itself: less than float32 can tell.
+    # Beyond `threshold` PyTorch returns the argument itself, a difference below float32 rounding.
     beta = number(c, "beta", 1.0)
     if number(c, "threshold", 20.0) < 17.0:
-        raise UnsupportedError("a softplus that is cut off early")
+        raise UnsupportedError("a softplus with a small threshold")
     y = c.b.curve("softplus", c.x if beta == 1.0 else c.b.affine_map(c.x, beta))
     return y if beta == 1.0 else c.b.affine_map(y, 1.0 / beta, ulps=1)
 
@@ -232,7 +232,7 @@ def _cast(c: TracedCall) -> Operand:
     if dtype in INTEGERS:
         return cast_integer(c, dtype)
     if dtype not in ("float32", "float64", "bool", "None"):
-        raise UnsupportedError(f"a cast of what depends on the input to {dtype}")
+        raise UnsupportedError(f"a cast of an input-dependent value to {dtype}")
     return truth(c) if dtype == "bool" and list(c.step.dtypes[:1]) != ["bool"] else c.x
 
 
@@ -278,7 +278,7 @@ def _reduce(c: TracedCall) -> Operand:
 @rule("embedding.default")
 def _embedding(c: TracedCall) -> Operand:
     table, places = c.constant(0, "weights"), c.inputs[1]
-    assert isinstance(places, Value)  # what is constant is folded before
+    assert isinstance(places, Value)  # constants are folded earlier
     return logic.lookup(c.b, table, places)
 
 
@@ -289,8 +289,8 @@ COUNTING = frozenset(EVERY) - {
     "mean.dim", "mean.default", "avg_pool1d.default", "avg_pool2d.default",
     "round.decimals", "frac.default", *LINEAR,
 }  # fmt: skip
-"""Operations whose rule holds for integers: PyTorch divides them as real numbers, and functions
-return floats."""
+"""Operations whose rule also holds for integers: PyTorch divides integers as real numbers, and
+functions of integers return floats."""
 
 TABLE = with_constant_folding(EVERY, COUNTING)
-"""The rules, where an operand depends on the input; constants run in PyTorch."""
+"""The rules, for operands that depend on the input; operations on constants run in PyTorch."""

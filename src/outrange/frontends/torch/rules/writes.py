@@ -1,4 +1,4 @@
-"""ATen operations that write to a part of a tensor, or read at positions."""
+"""Rules of ATen operations that write to a part of a tensor, or read at positions."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def _copy(c: TracedCall) -> Operand:
 def _write(c: TracedCall) -> Operand:
     x, updates = get(c, "self"), get(c, "src")
     if c.kind != "scatter.src":
-        return _placed(c, x, updates, lambda a, u: c.step.run(a, u)[0])
-    # Further updates than positions are left out.
+        return _write_placed(c, x, updates, lambda a, u: c.step.run(a, u)[0])
+    # Updates beyond the positions are ignored.
     places = c.constant(1, "positions")
     part = tuple(slice(n) for n in places.shape)
     updates = c.b.structural(lambda a: a[0][part], [updates])
-    return _placed(c, x, updates, lambda a, u: c.step.run(a, places, u)[0])
+    return _write_placed(c, x, updates, lambda a, u: c.step.run(a, places, u)[0])
 
 
-def _placed(
+def _write_placed(
     c: TracedCall,
     x: Operand,
     updates: Operand,
@@ -61,7 +61,7 @@ def _fill(c: TracedCall) -> Operand:
 
 @rule("index_put.default", "scatter_add.default", "index_add.default")
 def _sum_at(c: TracedCall) -> Operand:
-    """Return entries with updates in their place, or added to them; several may meet in a sum."""
+    """Write updates to entries, or add them; several may have the same position in a sum."""
     x = get(c, "self")
     numbers = np.arange(x.size).reshape(x.shape)
     if c.kind.startswith("index_put"):
@@ -84,16 +84,16 @@ def _sum_at(c: TracedCall) -> Operand:
             at[axis] = np.asarray(index)
             targets = numbers[tuple(at)]
     if adds:
-        return _added(c, x, updates, targets)
+        return _add_at(c, x, updates, targets)
     if np.unique(targets).size != targets.size:
-        raise UnsupportedError("a write whose positions meet")
+        raise UnsupportedError("a write whose positions coincide")
     placed = np.full(x.size, -1)
     placed[targets.ravel()] = np.arange(targets.size)
     return write(c, "set", x, updates, placed.reshape(x.shape))
 
 
-def _added(c: TracedCall, x: Operand, updates: Operand, targets: np.ndarray) -> Operand:
-    """Return entries plus the updates at their positions."""
+def _add_at(c: TracedCall, x: Operand, updates: Operand, targets: np.ndarray) -> Operand:
+    """Add updates to entries at their positions."""
     flat = targets.ravel()
     order = np.argsort(flat, kind="stable")
     count = np.bincount(flat, minlength=x.size)
@@ -101,8 +101,8 @@ def _added(c: TracedCall, x: Operand, updates: Operand, targets: np.ndarray) -> 
     windows = np.full((x.size, 1 + int(count.max(initial=0))), -1)
     windows[:, 0] = np.arange(x.size)
     windows[flat[order], 1 + turn] = x.size + order
-    both = c.b.concat([c.b.reshape(x, (x.size,)), c.b.reshape(updates, (flat.size,))], 0)
-    return c.b.gather_sum(both, windows, 1.0, tuple(x.shape), name="add at")
+    entries = c.b.concat([c.b.reshape(x, (x.size,)), c.b.reshape(updates, (flat.size,))], 0)
+    return c.b.gather_sum(entries, windows, 1.0, tuple(x.shape), name="add at")
 
 
 @rule("gather.default")

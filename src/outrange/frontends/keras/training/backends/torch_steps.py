@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....torch.api import torch
-from ....torch.recorded import ReplayedFunction
+from ....torch.replay import ReplayedFunction
 from ..randomness import own_code, own_functions
 from ..stepping import moves_entries_alone
 
