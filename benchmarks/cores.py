@@ -53,7 +53,7 @@ PHASES = (
     ("reading", ("/frontends/",)),
     ("descents", ("/search/attack/", "/attack_open_boxes")),
     ("tree", ("/search/common/search.py",)),
-    ("first bounds", ("/search/portfolio.py", "/search/selection.py", "/search/prefilter.py")),
+    ("first bounds", ("/search/select_search.py", "/search/selection.py", "/search/prefilter.py")),
 )
 """Phase to parts of the names of files on the stack; the first that fits."""
 

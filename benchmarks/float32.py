@@ -28,7 +28,7 @@ import outrange
 from cases import cases
 from outrange.core import InputError, UnsupportedError
 from outrange.domains.float32 import with_rows
-from outrange.search.input_split.float32_points import reachable
+from outrange.search.input_split.float32_points import provable_limits
 
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
@@ -90,7 +90,7 @@ class Ends:
         split the box proves less.
         """
         plan = with_rows(self.network.written, np.eye(len(self.rows) // 2))
-        reached = reachable(plan, self.rows, self.points, (self.case.lo, self.case.hi))
+        reached = provable_limits(plan, self.rows, self.points, (self.case.lo, self.case.hi))
         return (self.real - reached) / self.width
 
     def attained_share(self, end: int) -> float:

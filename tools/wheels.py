@@ -236,9 +236,9 @@ print(library(), found.status, -found.lower)
 
 def test_installed():
     """The tests of what is in a wheel, on the package that this Python imports."""
-    from outrange.search.kernel.binding import installed
+    from outrange.search.kernel.binding import installed_kernels
 
-    levels = [kernel.level for kernel in installed()]
+    levels = [kernel.level for kernel in installed_kernels()]
     if not levels or "native" in levels:
         sys.exit(f"this is no wheel: its kernels are {levels}")
     print("kernels that this processor runs:", *levels, flush=True)

@@ -9,10 +9,10 @@ from outrange.core import Box
 from outrange.domains import DOMAINS, bounds
 from outrange.domains.crown import CrownPlan
 from outrange.domains.origins import Origins
+from outrange.search.bottleneck import find_bottleneck
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.problem import Problem
 from outrange.search.selection import choose_kind, compile_problem
-from outrange.search.waist import find_waist
 
 
 LO, HI = np.full((1, 1), 1.0), np.full((1, 1), 2.0)
@@ -32,7 +32,7 @@ LOOKS = {
     "parts": lambda graph: problem(graph).parts,
     "kind": lambda graph: choose_kind(problem(graph)),
     "layers": lambda graph: compile_problem(problem(graph)),
-    "waist": find_waist,
+    "bottleneck": find_bottleneck,
     "run": lambda graph: graph.run(LO),
 }
 

@@ -9,7 +9,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from cases import cases
 from outrange.core import Box
 from outrange.graph import Builder, Slot
-from outrange.search.input_split.float32_boxes import explored
+from outrange.search.input_split.float32_boxes import explore_box
 from outrange.search.kernel.binding import CompiledProgram, library, root_magnitudes
 from outrange.search.kernel.compile import compile_layers
 
@@ -114,7 +114,7 @@ def boxes(seed):
 def bounded(program, kernel, box, k, target):
     """What a search proves of one objective; whether nothing was left open."""
     wanted = np.where(np.arange(2) == k, target, -np.inf)
-    found = explored(program, kernel, box, np.eye(2), wanted, np.full(2, -np.inf), seconds=10.0,
+    found = explore_box(program, kernel, box, np.eye(2), wanted, np.full(2, -np.inf), seconds=10.0,
                      most=256)  # fmt: skip
     return found.lower[k], found.ended
 

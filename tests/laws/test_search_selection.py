@@ -16,12 +16,12 @@ from outrange.questions.optimize.optimize import least
 from outrange.questions.output_range import output_range
 from outrange.questions.verify import verify
 from outrange.questions.violations.bad_inputs import bad_inputs
-from outrange.search import portfolio, selection
+from outrange.search import select_search as selecting, selection
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import Problem
-from outrange.search.in_turns import Portfolio
-from outrange.search.portfolio import select_search
+from outrange.search.portfolio import Portfolio
+from outrange.search.select_search import select_search
 from outrange.search.selection import (
     FEW_INPUTS,
     HARD_INPUTS,
@@ -65,7 +65,7 @@ class _Log:
 
     def __init__(self, monkeypatch):
         self.kinds, self.kernels = [], []
-        choose, compile_problem = portfolio.choose_kind, portfolio.compile_problem
+        choose, compile_problem = selecting.choose_kind, selecting.compile_problem
 
         def logged_choice(problem, engine="auto"):
             self.kinds.append(choose(problem, engine))
@@ -76,8 +76,8 @@ class _Log:
             self.kernels.append(program is not None)
             return program
 
-        monkeypatch.setattr(portfolio, "choose_kind", logged_choice)
-        monkeypatch.setattr(portfolio, "compile_problem", logged_compilation)
+        monkeypatch.setattr(selecting, "choose_kind", logged_choice)
+        monkeypatch.setattr(selecting, "compile_problem", logged_compilation)
         from outrange.search.preimage import clause_bounds
 
         monkeypatch.setattr(clause_bounds, "compile_problem", logged_compilation)

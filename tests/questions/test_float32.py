@@ -12,7 +12,7 @@ from outrange.core import InputError, UnsupportedError
 from outrange.domains.float32 import with_rows
 from outrange.graph import Builder, Slot
 from outrange.questions.float32.splits import float32_ends
-from outrange.search.input_split.float32_points import reachable
+from outrange.search.input_split.float32_points import provable_limits
 from outrange.search.kernel.binding import library
 
 
@@ -113,7 +113,7 @@ def test_the_widening_comes_near_what_rounding_is_worth_where_ends_are_attained(
     points = np.clip(np.concatenate([real.at_lo, real.at_hi]), lo, hi)
     plan = with_rows(network.written, np.eye(2))
     ends = np.concatenate([real.lo, -real.hi])
-    least = ends - reachable(plan, signs, points, (lo, hi))
+    least = ends - provable_limits(plan, signs, points, (lo, hi))
     known, goal = (real.lo, real.hi), np.full(2, 1e-12)
     found = float32_ends(plan, (lo[None], hi[None]), known, goal, 10.0, points)
     widening = ends - np.concatenate([found.lo, -found.hi])

@@ -45,7 +45,7 @@ def test_pieces_end_it_with_a_cover(most):
 
 
 def test_an_interrupt_ends_it_with_a_cover(monkeypatch):
-    net, calls, plain = net_of([2, 8, 8, 2], "relu", 0), [], module.decided
+    net, calls, plain = net_of([2, 8, 8, 2], "relu", 0), [], module.cut_by_knots
 
     def interrupted(*given):
         calls.append(1)
@@ -53,7 +53,7 @@ def test_an_interrupt_ends_it_with_a_cover(monkeypatch):
             raise KeyboardInterrupt
         return plain(*given)
 
-    monkeypatch.setattr(module, "decided", interrupted)
+    monkeypatch.setattr(module, "cut_by_knots", interrupted)
     answer = ask(net, (-1, 1))
     assert answer.status == "interrupted"
     check_cover(net, answer, 2)

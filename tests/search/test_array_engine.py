@@ -1,4 +1,4 @@
-"""The array engine against samples, exact arithmetic and itself."""
+"""Tests the array engine against samples, exact arithmetic and itself."""
 
 import mpmath
 import numpy as np
@@ -48,17 +48,17 @@ def test_bounds_and_forms_lie_below_the_objectives(net, act, scale):
     rng = np.random.default_rng(0)
     tested = engine(net(rng, act), rng)
     lo, hi = part_of(tested.box, rng, 70, scale)
-    found = ask(tested, lo, hi)
+    result = ask(tested, lo, hi)
     x = samples(rng, lo, hi)
     seen = tested.evaluate(x.reshape(-1, tested.inputs)).reshape(*x.shape[:2], -1)
     slack = 1e-12 * (1 + np.abs(seen))
-    assert (found.least <= seen + slack).all()
-    forms = np.einsum("bmd,sbd->sbm", found.slopes, x) + found.offset
+    assert (result.least <= seen + slack).all()
+    forms = np.einsum("bmd,sbd->sbm", result.slopes, x) + result.offset
     assert (forms <= seen + slack).all()
-    corner = np.where(found.slopes > 0, lo[:, None], hi[:, None])
-    at_corner = (found.slopes * corner).sum(-1) + found.offset
-    np.testing.assert_allclose(at_corner, found.least, atol=1e-9)
-    assert np.isfinite(found.scores).all() and (found.scores >= 0).all()
+    corner = np.where(result.slopes > 0, lo[:, None], hi[:, None])
+    at_corner = (result.slopes * corner).sum(-1) + result.offset
+    np.testing.assert_allclose(at_corner, result.least, atol=1e-9)
+    assert np.isfinite(result.scores).all() and (result.scores >= 0).all()
 
 
 @pytest.mark.parametrize(("net", "act"), combined(NETS, ACTS, rounds=2), ids=called)
@@ -69,8 +69,8 @@ def test_sub_boxes_inherit_what_is_settled(net, act):
     first = ask(tested, lo, hi)
     inner_lo, inner_hi = lo + 0.3 * (hi - lo), hi - 0.3 * (hi - lo)
     second = ask(tested, inner_lo, inner_hi, first.status)
-    kept = first.status != 0
-    assert (second.status[kept] == first.status[kept]).all()
+    decided = first.status != 0
+    assert (second.status[decided] == first.status[decided]).all()
     assert (second.undecided <= first.undecided).all()
     x = samples(rng, inner_lo, inner_hi)
     seen = tested.evaluate(x.reshape(-1, tested.inputs)).reshape(*x.shape[:2], -1)
@@ -81,12 +81,12 @@ def test_a_box_without_undecided_units_is_bounded_exactly():
     rng = np.random.default_rng(2)
     tested = engine(dense_net(rng, "relu"), rng)
     lo, hi = part_of(tested.box, rng, 300, 0.02)
-    found = ask(tested, lo, hi)
-    (done,) = np.nonzero(found.undecided == 0)
+    result = ask(tested, lo, hi)
+    (done,) = np.nonzero(result.undecided == 0)
     assert done.size > 20
-    corner = np.where(found.slopes > 0, lo[:, None], hi[:, None])[done]
+    corner = np.where(result.slopes > 0, lo[:, None], hi[:, None])[done]
     seen = tested.evaluate(corner.reshape(-1, tested.inputs)).reshape(done.size, 3, 3)
-    np.testing.assert_allclose(np.einsum("bkk->bk", seen), found.least[done], atol=1e-12)
+    np.testing.assert_allclose(np.einsum("bkk->bk", seen), result.least[done], atol=1e-12)
 
 
 @pytest.mark.parametrize("act", [name for name in ACTS if name != "hard_sigmoid"])
@@ -106,9 +106,9 @@ def test_only_wanted_objectives_are_bounded_and_cutoffs_stop_the_work():
     tested, plain = (engine(graph, np.random.default_rng(4), steps=s) for s in (3, 0))
     lo, hi = part_of(tested.box, rng, 20, 0.6)
     wanted = rng.random((20, 3)) < 0.5
-    found = ask(tested, lo, hi, wanted=wanted)
-    assert (found.least[~wanted] == -np.inf).all() and np.isfinite(found.least[wanted]).all()
-    assert (ask(tested, lo, hi, wanted=wanted).least == found.least).all()
+    result = ask(tested, lo, hi, wanted=wanted)
+    assert (result.least[~wanted] == -np.inf).all() and np.isfinite(result.least[wanted]).all()
+    assert (ask(tested, lo, hi, wanted=wanted).least == result.least).all()
     easy = ask(tested, lo, hi, cutoff=-1e9)
     np.testing.assert_array_equal(easy.least, ask(plain, lo, hi).least)
     assert (ask(tested, lo, hi, wanted=np.zeros((20, 3), bool)).least == -np.inf).all()
@@ -121,8 +121,8 @@ def test_an_input_that_does_not_matter_has_no_blame():
     y = b.curve("relu", b.dense(x, np.vstack([normal(rng, 2, 8), np.zeros((1, 8))])))
     graph = b.finish([b.dense(y, normal(rng, 8, 1))], ["y"])
     tested = engine(graph, rng, objectives=2)
-    found = ask(tested, tested.box.lo[None], tested.box.hi[None])
-    assert (found.scores[..., :2] > 0).all() and (found.scores[..., 2] == 0).all()
+    result = ask(tested, tested.box.lo[None], tested.box.hi[None])
+    assert (result.scores[..., :2] > 0).all() and (result.scores[..., 2] == 0).all()
 
 
 @pytest.mark.parametrize(("net", "act"), combined(NETS, ACTS, rounds=2), ids=called)
@@ -143,17 +143,17 @@ def test_gradient_is_that_of_the_objective(net, act):
 def test_threads_change_nothing():
     rng = np.random.default_rng(8)
     graph = dense_net(rng, "relu")
-    one, two = (engine(graph, np.random.default_rng(4), threads=n) for n in (1, 2))
-    lo, hi = part_of(one.box, rng, 300, 0.5)
-    a, b = ask(one, lo, hi), ask(two, lo, hi)
+    single, two = (engine(graph, np.random.default_rng(4), threads=n) for n in (1, 2))
+    lo, hi = part_of(single.box, rng, 300, 0.5)
+    a, b = ask(single, lo, hi), ask(two, lo, hi)
     np.testing.assert_allclose(a.least, b.least, rtol=1e-13, atol=1e-13)
     np.testing.assert_array_equal(a.status, b.status)
 
 
 def violations(count, **options):
-    """Random wild graphs and sub-boxes whose objective falls below its bound at a corner."""
+    """Count random wild graphs and sub-boxes whose objective falls below its bound at a corner."""
     rng = np.random.default_rng(9)
-    found = 0
+    broken = 0
     with mpmath.workprec(400):
         for _ in range(count):
             graph = wild_graph(rng, PIECEWISE)
@@ -166,8 +166,8 @@ def violations(count, **options):
                     y = run_exactly(graph, corner[i, k])[graph.output]
                     row = [mpmath.mpf(float(r)) for r in tested.rows[k]]
                     exact = mpmath.fdot(row, y) + mpmath.mpf(float(tested.offset[k]))
-                    found += not exact >= float(ends.least[i, k])
-    return found
+                    broken += not exact >= float(ends.least[i, k])
+    return broken
 
 
 def test_every_rounding_of_the_objectives_is_paid_for():
@@ -186,10 +186,10 @@ def test_overflow_gives_minus_infinity_and_never_nan():
     graph = b.finish([b.dense(y, [[1.0], [-1.0]])], ["y"])
     tested = engine(graph, np.random.default_rng(0), objectives=2)
     lo, hi = part_of(tested.box, np.random.default_rng(1), 20, 0.5)
-    found = ask(tested, lo, hi)
-    for array in (found.least, found.slopes, found.offset, found.scores):
+    result = ask(tested, lo, hi)
+    for array in (result.least, result.slopes, result.offset, result.scores):
         assert not np.isnan(array).any()
-    assert (found.least < np.inf).all()
+    assert (result.least < np.inf).all()
 
 
 def test_shapes_that_do_not_fit_are_errors():

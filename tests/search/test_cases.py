@@ -1,4 +1,4 @@
-"""Branch and bound over integers and unions, against enumeration."""
+"""Tests branch and bound over integers and unions against enumeration."""
 
 import numpy as np
 import pytest
@@ -21,11 +21,11 @@ def net(rng, inputs, width=10):
     return b.finish([b.dense(x, rng.normal(size=(width, 2)))], ["y"])
 
 
-def begin(case, own):
-    return NeuronSplitSearch(case.of_outputs(case.small), case.domain.hull, own)
+def begin(case, incumbent):
+    return NeuronSplitSearch(case.of_outputs(case.small), case.domain.hull, incumbent)
 
 
-def searched(graph, domain, hull=False):
+def search_cases(graph, domain, hull=False):
     rows = np.concatenate([np.eye(2), -np.eye(2)])
     problem = Problem(graph, rows, np.zeros(4), domain)
     search = CaseSearch(problem, Incumbent(rows, 1e-6, None, None), begin, hull=hull)
@@ -38,7 +38,9 @@ def test_integers_are_enumerated_by_branching(seed):
     rng = np.random.default_rng(seed)
     graph = net(rng, 3)
     whole = np.ones(3, bool)
-    search, rows = searched(graph, DomainBoxes(np.full((1, 3), -2.0), np.full((1, 3), 3.0), whole))
+    search, rows = search_cases(
+        graph, DomainBoxes(np.full((1, 3), -2.0), np.full((1, 3), 3.0), whole)
+    )
     grid = np.stack(np.meshgrid(*[np.arange(-2.0, 4.0)] * 3, indexing="ij"), -1).reshape(-1, 3)
     least = (graph.run(grid) @ rows.T).min(axis=0)
     assert search.incumbent.best == pytest.approx(least)
@@ -52,11 +54,11 @@ def test_a_union_has_the_least_of_its_boxes():
     graph = net(rng, 4)
     lo = rng.uniform(-2, 1, (5, 4))
     domain = DomainBoxes(lo, lo + 0.5, np.zeros(4, bool))
-    search, rows = searched(graph, domain)
+    search, rows = search_cases(graph, domain)
     alone = [
-        searched(graph, domain.with_ends(lo[i : i + 1], lo[i : i + 1] + 0.5)) for i in range(5)
+        search_cases(graph, domain.with_ends(lo[i : i + 1], lo[i : i + 1] + 0.5)) for i in range(5)
     ]
-    least = np.min([one.incumbent.best for one, _ in alone], axis=0)
+    least = np.min([single.incumbent.best for single, _ in alone], axis=0)
     assert search.incumbent.best == pytest.approx(least, abs=1e-6)
     assert search.lower() == pytest.approx(least, abs=1e-4)
     samples = (lo[:, None] + 0.5 * rng.random((5, 400, 4))).reshape(-1, 4)
@@ -68,19 +70,19 @@ def test_the_hull_bounds_all_and_offers_only_points_of_the_union():
     graph = net(rng, 4)
     lo = np.concatenate([np.zeros((1, 4)), np.full((1, 4), 2.0)])
     domain = DomainBoxes(lo, lo + 0.5, np.zeros(4, bool))
-    union, _ = searched(graph, domain)
-    hull, _ = searched(graph, domain, hull=True)
+    union, _ = search_cases(graph, domain)
+    hull, _ = search_cases(graph, domain, hull=True)
     assert (hull.lower() <= union.incumbent.best + 1e-9).all()
     inside = [((at >= lo) & (at <= lo + 0.5)).all(axis=1).any() for at in hull.incumbent.best_at]
     assert all(inside)
 
 
 def test_few_searches_are_kept(monkeypatch):
-    """A search that was dropped begins again where it is the worst; the answer is the same."""
+    """A discarded search restarts when its case is the worst; the answer is the same."""
     monkeypatch.setattr(module, "MOST_SEARCHES", 1)
     rng = np.random.default_rng(2)
     graph, whole = net(rng, 3), np.array([True, True, False])
     domain = DomainBoxes(np.full((1, 3), -2.0), np.full((1, 3), 2.0), whole)
-    search, _ = searched(graph, domain)
+    search, _ = search_cases(graph, domain)
     assert search.incumbent.closed_to(search.lower()) is not None
     assert sum(case.search is not None for case in search._cases) <= 2

@@ -1,4 +1,4 @@
-"""Equations of a positive definite matrix are solved, whatever blocks it is divided into."""
+"""Positive definite systems are solved for any division into blocks."""
 
 import numpy as np
 import pytest
@@ -11,11 +11,11 @@ from outrange.search.semidefinite.cholesky import Cholesky
 def test_what_is_found_solves_the_equations(rng, m):
     points = rng.normal(size=(2 * m, m))
     matrix, right = points.T @ points, rng.normal(size=m)
-    found = Cholesky(matrix).solve(right)
-    np.testing.assert_allclose(matrix @ found, right, atol=1e-9 * m)
-    # Only the lower triangle is read, and nothing is written to.
+    x = Cholesky(matrix).solve(right)
+    np.testing.assert_allclose(matrix @ x, right, atol=1e-9 * m)
+    # Only the lower triangle is read, and no argument is written to.
     wild = np.tril(matrix) + np.triu(np.full((m, m), 7.0), 1)
-    assert np.array_equal(Cholesky(wild).solve(right), found)
+    assert np.array_equal(Cholesky(wild).solve(right), x)
 
 
 def test_an_indefinite_matrix_is_refused():

@@ -1,4 +1,4 @@
-"""Problems that fall into parts: the parts together are the whole."""
+"""Problems that split into parts: the parts together give the whole result."""
 
 from itertools import combinations, pairwise, product
 
@@ -15,7 +15,7 @@ from outrange.questions.expressions import resolve, y
 from outrange.questions.inputs.sets import regions
 from outrange.questions.output_range import output_range
 from outrange.questions.verify import verify
-from outrange.search import portfolio
+from outrange.search import select_search
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.parts import independent_parts
 from outrange.search.common.problem import Problem
@@ -25,7 +25,7 @@ from questions.nets import Net
 
 
 def windows(seed, curve="relu", width=3, length=8):
-    """A convolution of a sequence, a curve, and one of one step: each output sees a window."""
+    """Build convolutions of a sequence and a curve, so that each output sees a window."""
     rng = np.random.default_rng(seed)
     kernel, second = rng.normal(size=(width, 2)), rng.normal(size=(2, 2))
     b = Builder([Slot("x", (length,))])
@@ -41,7 +41,7 @@ def windows(seed, curve="relu", width=3, length=8):
 
 
 def two_branches(seed, curve="tanh"):
-    """Two networks beside each other, one of them with a product."""
+    """Build two parallel networks, one of them with a product."""
     rng = np.random.default_rng(seed)
     b = Builder([Slot("left", (3,)), Slot("right", (2,))])
     left, right = b.input_values()
@@ -90,10 +90,10 @@ def test_points_of_the_whole_attain_what_is_said(make):
     graph = make(2)
     box = Box(np.full(graph.size, -1.0), np.full(graph.size, 1.0))
     rows = np.eye(graph.value_size(graph.output))
-    found = solve(graph, box, np.concatenate([rows, -rows]), tol=1e-3)
-    values = graph.run(found.at) @ np.concatenate([rows, -rows]).T
-    assert (np.abs(np.diag(values) - found.seen) <= 1e-9 * (1 + np.abs(found.seen))).all()
-    assert ((found.at >= box.lo) & (found.at <= box.hi)).all()
+    solution = solve(graph, box, np.concatenate([rows, -rows]), tol=1e-3)
+    values = graph.run(solution.at) @ np.concatenate([rows, -rows]).T
+    assert (np.abs(np.diag(values) - solution.seen) <= 1e-9 * (1 + np.abs(solution.seen))).all()
+    assert ((solution.at >= box.lo) & (solution.at <= box.hi)).all()
 
 
 def test_equal_problems_are_solved_once():
@@ -104,17 +104,17 @@ def test_equal_problems_are_solved_once():
     def parts(lo, hi, rows=rows):
         return independent_parts(graph, rows, np.zeros(len(rows)), DomainBoxes.of(Box(lo, hi)))
 
-    (one,) = parts(lo, hi)
-    assert [len(objectives) for objectives, _ in one.places] == [2] * 6
-    assert len(parts(lo, hi + np.arange(8) % 2)) == 2  # windows that begin even, or odd
+    (part,) = parts(lo, hi)
+    assert [len(objectives) for objectives, _ in part.places] == [2] * 6
+    assert len(parts(lo, hi + np.arange(8) % 2)) == 2  # windows with an even or odd start
     assert len(parts(lo, hi + np.arange(8))) == 6
-    # What is fixed does not tell parts apart, and a row over all inputs joins them.
+    # Fixed inputs do not distinguish parts, and a row over all inputs joins them.
     assert parts(lo, np.where(np.arange(8) < 3, hi, lo)) is None
     assert parts(lo, hi, np.ones((1, 12))) is None
 
 
 def image(seed, length=12):
-    """Two convolutions of a sequence, the second of one step; and three free entries of it."""
+    """Build two convolutions of a sequence, the second of one step; and three free entries."""
     rng = np.random.default_rng(seed)
     b = Builder([Slot("x", (length, 1))])
     (x,) = b.input_values()
@@ -133,7 +133,7 @@ def image(seed, length=12):
 
 
 def test_three_free_pixels_of_a_convolution_come_to_an_end():
-    """A convolution reads all between two of its outputs; a part may not be the whole again."""
+    """A convolution reads all between two of its outputs; a part must not be the whole again."""
     graph, lo, hi = image(0)
     answer = output_range(Net(graph), (lo[:, None], hi[:, None]), tol=1e-4)
     assert answer.is_exact
@@ -174,7 +174,7 @@ def test_a_weight_tells_problems_apart():
 
 
 def test_sums_that_only_round_to_the_same_coefficient_are_two_problems():
-    """An entry that a row holds twice has the sum of two weights, and that is rounded."""
+    """An entry that a row holds twice has a rounded sum of two weights."""
     b = Builder([Slot("x", (4,))])
     (x,) = b.input_values()
     index, weight = [[0, 0, 1], [2, 2, 3]], [[1.0, 2.0**-60, 1.0], [1.0, 2.0**-61, 1.0]]
@@ -193,19 +193,19 @@ def test_decisions_agree_with_ranges(curve):
         unsafe = negate(resolve(condition, graph.inputs, graph.outputs))
         return verify(net, unsafe, regions(graph.inputs, box), text="").status
 
-    found = output_range(net, box, tol=1e-6)
-    assert status((y <= float(found.hi.max()) + 1e-3).all()) == "HOLDS"
-    assert status((y <= float(found.seen_hi.max()) - 1e-3).all()) == "VIOLATED"
-    assert status((y >= found.lo - 1e-3).all()) == "HOLDS"
+    answer = output_range(net, box, tol=1e-6)
+    assert status((y <= float(answer.hi.max()) + 1e-3).all()) == "HOLDS"
+    assert status((y <= float(answer.seen_hi.max()) - 1e-3).all()) == "VIOLATED"
+    assert status((y >= answer.lo - 1e-3).all()) == "HOLDS"
 
 
 def test_bounds_are_valid_whenever_it_stops(monkeypatch):
     graph = windows(5, "tanh", width=4, length=9)
     true = output_range(Net(graph), (-2, 2), tol=1e-5)
     for limit in (1e-9, 1e-3, 0.02, 0.1):
-        found = output_range(Net(graph), (-2, 2), tol=1e-9, time_limit=limit)
-        assert (found.lo <= true.seen_lo).all() and (found.hi >= true.seen_hi).all()
-        assert (found.seen_lo >= true.lo).all() and (found.seen_hi <= true.hi).all()
+        answer = output_range(Net(graph), (-2, 2), tol=1e-9, time_limit=limit)
+        assert (answer.lo <= true.seen_lo).all() and (answer.hi >= true.seen_hi).all()
+        assert (answer.seen_lo >= true.lo).all() and (answer.seen_hi <= true.hi).all()
 
 
 def test_an_interrupt_keeps_what_is_known():
@@ -214,9 +214,9 @@ def test_an_interrupt_keeps_what_is_known():
     def interrupt(progress):
         raise KeyboardInterrupt
 
-    found = output_range(Net(graph), (-2, 2), tol=1e-12, progress=interrupt, time_limit=5)
-    assert found.status in ("interrupted", "exact", "rounding")
-    assert np.isfinite(found.lo).all()
+    answer = output_range(Net(graph), (-2, 2), tol=1e-12, progress=interrupt, time_limit=5)
+    assert answer.status in ("interrupted", "exact", "rounding")
+    assert np.isfinite(answer.lo).all()
 
 
 def test_too_many_different_problems_stay_together(monkeypatch):
@@ -239,19 +239,19 @@ def test_points_that_do_not_meet_share_one():
 
 def test_many_outputs_of_an_image_are_few_problems():
     keras = pytest.importorskip("keras")
-    keras.utils.set_random_seed(0)  # of some weights the range takes minutes
+    keras.utils.set_random_seed(0)  # for some weights the range takes minutes
     model = keras.Sequential([
         keras.Input((7, 7, 3)), keras.layers.Conv2D(5, 1, activation="relu"),
         keras.layers.Conv2D(2, 2, activation="sigmoid"),
     ])  # fmt: skip
-    found = outrange.output_range(model, (0, 1))
-    assert found.is_exact and found.lo.shape == (6, 6, 2)
-    assert np.ptp(found.lo, axis=(0, 1)).max() == 0.0
-    points, _ = distinct_rows(found.at_hi.reshape(72, -1))
+    answer = outrange.output_range(model, (0, 1))
+    assert answer.is_exact and answer.lo.shape == (6, 6, 2)
+    assert np.ptp(answer.lo, axis=(0, 1)).max() == 0.0
+    points, _ = distinct_rows(answer.at_hi.reshape(72, -1))
     assert len(points) < 20
 
 
 def test_kinds_are_told():
     box = DomainBoxes.of(Box(np.zeros(8), np.ones(8)))
     problem = Problem(windows(0), np.eye(12), np.zeros(12), box)
-    assert portfolio.choose_kind(problem) is portfolio.Kind.CONES
+    assert select_search.choose_kind(problem) is select_search.Kind.CONES

@@ -1,4 +1,4 @@
-"""Differential verification: planes of counterparts, sweeps over both copies, and who is paired."""
+"""Differential verification: planes of counterparts, passes over both copies, and pairing."""
 
 import mpmath
 import numpy as np
@@ -17,7 +17,7 @@ from outrange.ops import CURVES, Step, curve
 from outrange.ops.relaxation.slopes import slope_range
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.differential.engine import DifferentialEngine
-from outrange.search.differential.pairs import PairedCurve, paired
+from outrange.search.differential.pairs import PairedCurve, pair_counterparts
 from outrange.search.differential.sweep import PairedCrownPass, relax_paired
 from outrange.search.solve import solve
 from small_graphs import NETS, dense_net, residual_net, run_exactly
@@ -31,7 +31,7 @@ SMOOTH_OR_BENT = [
 
 
 class Near:
-    """The numbers of a generator, each off by a little."""
+    """Numbers of a generator, each slightly perturbed."""
 
     def __init__(self, seed, rel):
         self._same, self._own, self._rel = (
@@ -44,12 +44,12 @@ class Near:
 
 
 def apart(net, act, seed, rel):
-    """The difference of a network and a copy whose weights are off by a little."""
+    """Build the difference of a network and a copy with slightly perturbed weights."""
     return simplified(difference(net(Near(seed, 0.0), act), net(Near(seed, rel), act)))
 
 
 def engine_of(graph, rows):
-    pairs = paired(graph)
+    pairs = pair_counterparts(graph)
     assert pairs is not None
     return DifferentialEngine(pairs, graph, rows, np.zeros(len(rows)))
 
@@ -75,19 +75,19 @@ def test_planes_enclose_the_curve_wherever_its_counterpart_is(case):
         a = np.stack(op.range(*w))
         slopes = slope_range(op, np.minimum(w[0], z[0]), np.maximum(w[1], z[1]))
     sources = [(e[0][None], e[1][None]) for e in (z, w, a)]
-    found = relax_paired(
+    planes = relax_paired(
         PairedCurve(op, 64), sources, (off[0][None], off[1][None]),
         (slopes[0][None], slopes[1][None]), OperationCounts((1, 1, 1), 8), [1, 1, 1],
     )  # fmt: skip
-    assert found.joint.any() or case[0] in ("exp", "sinh", "cosh", "reciprocal", "rsqrt")
+    assert planes.joint.any() or case[0] in ("exp", "sinh", "cosh", "reciprocal", "rsqrt")
     for t in (0.0, 1.0, 0.5, *rng.random(20)):
         for s in (0.0, 1.0, *rng.random(12)):
             x = w[0] + t * (w[1] - w[0])
             y = x + off[0] + s * (off[1] - off[0])
             with np.errstate(all="ignore"):
                 here, there = op.f(y), op.f(x)
-                ends = found.slope[:, 0] * (y - found.joint * x) + found.offset[:, 0]
-                ends = ends + np.where(found.joint[0] > 0, there, 0.0)
+                ends = planes.slope[:, 0] * (y - planes.joint * x) + planes.offset[:, 0]
+                ends = ends + np.where(planes.joint[0] > 0, there, 0.0)
             slack = 1e-12 * (1 + np.abs(here) + np.abs(there))
             assert (ends[0] <= here + slack).all()
             assert (here <= ends[1] + slack).all()
@@ -104,14 +104,14 @@ def test_bounds_lie_below_the_difference(net, act, rel, scale):
     engine, rng = engine_of(graph, rows), np.random.default_rng(0)
     middle = rng.uniform(-1, 1, (40, graph.size))
     half = scale * rng.uniform(0, 1, middle.shape)
-    found = bound(engine, middle - half, middle + half)
+    result = bound(engine, middle - half, middle + half)
     x = middle + half * rng.uniform(-1, 1, (200, *middle.shape))
     x = np.concatenate([x, middle + half * np.sign(rng.uniform(-1, 1, x.shape))])
     seen = engine.evaluate(x.reshape(-1, graph.size)).reshape(*x.shape[:2], -1)
     slack = 1e-13 * (1 + np.abs(graph.run(np.zeros((1, graph.size)))).max())
-    assert np.isfinite(found.least).all()
-    assert (found.least <= seen.min(axis=0) + slack).all()
-    forms = np.einsum("bmd,sbd->sbm", found.slopes, x) + found.offset
+    assert np.isfinite(result.least).all()
+    assert (result.least <= seen.min(axis=0) + slack).all()
+    forms = np.einsum("bmd,sbd->sbm", result.slopes, x) + result.offset
     assert (forms <= seen + slack).all()
 
 
@@ -121,9 +121,9 @@ def test_rounding_is_paid(seed):
     graph = apart(dense_net, "relu", seed, 1e-3)
     rows = np.concatenate([np.eye(2), -np.eye(2)]) * 1e3
     x = np.random.default_rng(seed).uniform(-1, 1, (4, graph.size))
-    found = bound(engine_of(graph, rows), x, x)
-    assert not found.undecided.any()
-    for point, least in zip(x, found.least, strict=True):
+    result = bound(engine_of(graph, rows), x, x)
+    assert not result.undecided.any()
+    for point, least in zip(x, result.least, strict=True):
         values = run_exactly(graph, point)[graph.output]
         for row, bound_of in zip(rows, least, strict=True):
             exact = sum(mpmath.mpf(float(r)) * v for r, v in zip(row, values, strict=True))
@@ -146,7 +146,7 @@ FALLING = ["abs", "silu", "gelu", "mish", "sin", "cos", "square", "relu", "elu",
 
 @pytest.mark.parametrize(("act", "rel"), combined([*FALLING, "leaky"], [0.02, 0.2]))
 def test_every_value_and_how_far_it_is_from_its_counterpart_is_enclosed(act, rel):
-    """Also of curves that fall, where the larger argument may have the smaller value."""
+    """This includes falling curves, where the larger argument may have the smaller value."""
 
     def net(seed, off):
         rng, b = Near(seed, off), Builder([Slot("x", (2,))])
@@ -180,98 +180,100 @@ def test_every_value_and_how_far_it_is_from_its_counterpart_is_enclosed(act, rel
 
 
 def branches(make, *constants):
-    """Two networks of one input, by what each has of its own."""
+    """Build two networks of one input from the parts in which they differ."""
 
-    def net(own):
+    def net(value):
         b = Builder([Slot("x", (1,))])
         (x,) = b.input_values()
-        return b.finish([make(b, x, own)], ["y"])
+        return b.finish([make(b, x, value)], ["y"])
 
     return difference(*map(net, constants))
 
 
-def abs_then_relu(b, x, own):
-    w, o = own
+def abs_then_relu(b, x, value):
+    w, o = value
     return b.curve("relu", b.dense(b.curve("abs", b.dense(x, [[w]], [o])), [[1.1]], [-2.75]))
 
 
-def filled(b, x, own):
-    both = b.concat([x, np.array([[own]])], axis=1)
+def fill(b, x, value):
+    both = b.concat([x, np.array([[value]])], axis=1)
     return b.dense(b.curve("tanh", b.dense(both, [[1.0], [1.0]], [0.1])), [[1.0]])
 
 
-def across_a_hole(b, x, own):
-    y = b.curve("reciprocal", b.dense(x, [[1.0]], [own]))
+def across_a_hole(b, x, value):
+    y = b.curve("reciprocal", b.dense(x, [[1.0]], [value]))
     return b.dense(b.curve("relu", b.dense(y, [[1.0]], [0.3])), [[1.0]])
 
 
-def twice(b, x, own):
-    """Two curves read the later copy, and none the earlier one."""
+def twice(b, x, value):
+    """Build two curves that read the later copy, and none that reads the earlier one."""
     weight = np.array([[1.0, 0.3]])
     h, k = b.dense(x, weight, [0.0, 0.1]), b.dense(x, 1.1 * weight, [0.5, 0.4])
     parts = [b.curve("tanh", k), b.curve("tanh", k), b.curve("sigmoid", h)]
-    return b.dense(b.combine([-1.0, own, 1.0], parts), [[1.0], [1.0]])
+    return b.dense(b.combine([-1.0, value, 1.0], parts), [[1.0], [1.0]])
 
 
 @pytest.mark.parametrize(
-    ("make", "one", "two"),
+    ("make", "first", "second"),
     [
         (abs_then_relu, (1.0, -4.2), (1.3, -3.2)),
-        (filled, 0.5, 0.8),
+        (fill, 0.5, 0.8),
         (across_a_hole, 3.0, -3.0),
         (twice, 1.0, 0.25),
     ],
 )
-def test_what_only_looks_like_a_counterpart(make, one, two):
-    graph = branches(make, one, two)
+def test_what_only_looks_like_a_counterpart(make, first, second):
+    graph = branches(make, first, second)
     rows, box = np.array([[1.0], [-1.0]]), Box(np.array([-1.0]), np.array([1.0]))
-    found = solve(graph, box, rows, tol=1e-4)
+    solution = solve(graph, box, rows, tol=1e-4)
     seen = (graph.run(np.linspace(-1, 1, 4001)[:, None]) @ rows.T).min(axis=0)
-    assert (found.lower <= seen + 1e-12).all()
-    pairs = paired(simplified(graph))
+    assert (solution.lower <= seen + 1e-12).all()
+    pairs = pair_counterparts(simplified(graph))
     if pairs is not None:
         engine = DifferentialEngine(pairs, simplified(graph), rows, np.zeros(2))
         assert (bound(engine, box.lo[None], box.hi[None]).least <= seen + 1e-12).all()
 
 
 def test_where_there_is_no_bound_none_is_proved():
-    def exponentials(b, x, own):
+    def exponentials(b, x, value):
         first = b.curve("exp", b.concat([x, x], axis=1))
-        return b.dense(b.curve("exp", b.dense(first, [[own, 0.1], [0.1, own]])), np.ones((2, 1)))
+        return b.dense(
+            b.curve("exp", b.dense(first, [[value, 0.1], [0.1, value]])), np.ones((2, 1))
+        )
 
     engine = engine_of(simplified(branches(exponentials, 1.0, 1.01)), np.array([[1.0]]))
     assert bound(engine, np.array([[0.0]]), np.array([[8.0]])).least[0, 0] == -np.inf
 
 
 def test_residual_blocks_are_paired_at_once():
-    """Kinds of values are numbered: written out they would double with every block."""
+    """Structural keys are numbered: written out, they would double with every block."""
     b = Builder([Slot("x", (2,))])
     (x,) = b.input_values()
     for _ in range(200):
         x = b.add(x, b.curve("relu", b.dense(x, np.eye(2))))
-    assert paired(b.finish([x], ["y"])) is None
+    assert pair_counterparts(b.finish([x], ["y"])) is None
 
 
 def test_a_box_with_open_products_is_not_settled():
-    def gated(b, x, own):
-        u = b.curve("relu", b.dense(x, [[1.0 + own, 0.5]], [9.0, 9.0]))
+    def gate(b, x, value):
+        u = b.curve("relu", b.dense(x, [[1.0 + value, 0.5]], [9.0, 9.0]))
         return b.dense(b.multiply(u, b.concat([x, x], axis=1)), [[1.0], [1.0]])
 
-    graph = simplified(branches(gated, 0.0, 0.01))
+    graph = simplified(branches(gate, 0.0, 0.01))
     engine = engine_of(graph, np.array([[1.0]]))
     assert bound(engine, np.array([[-1.0]]), np.array([[1.0]])).undecided[0] > 0
 
 
 def test_only_counterparts_are_paired():
     near, far = (apart(dense_net, "relu", 0, rel) for rel in (0.01, 2.0))
-    found = paired(near)
-    assert found is not None and len(found.curves) == 2
-    assert paired(far) is None
-    assert paired(dense_net(np.random.default_rng(0), "relu")) is None
+    pairs = pair_counterparts(near)
+    assert pairs is not None and len(pairs.curves) == 2
+    assert pair_counterparts(far) is None
+    assert pair_counterparts(dense_net(np.random.default_rng(0), "relu")) is None
 
 
 def test_curves_of_one_name_may_differ():
-    """Two leaky units with other slopes are no counterparts, though all else is alike."""
+    """Two leaky units of different slopes are not counterparts, even if all else is equal."""
 
     def leaky(slope):
         b = Builder([Slot("x", (2,))])
@@ -280,7 +282,7 @@ def test_curves_of_one_name_may_differ():
         x = b.curve("leaky_relu", b.dense(x, weights), negative_slope=slope)
         return b.finish([b.dense(x, np.ones((3, 1)))], ["y"])
 
-    assert paired(simplified(difference(leaky(0.1), leaky(0.2)))) is None
+    assert pair_counterparts(simplified(difference(leaky(0.1), leaky(0.2)))) is None
 
 
 @pytest.mark.parametrize(("inputs", "compiled"), [(2, True), (3, True), (2, False), (3, False)])
@@ -299,15 +301,15 @@ def test_it_joins_searches_and_they_end_at_the_same_range(inputs, compiled, monk
 
     graph = difference(net(0.0), net(0.01))
     box, rows = Box(np.full(inputs, -1.0), np.full(inputs, 1.0)), np.array([[1.0], [-1.0]])
-    monkeypatch.setattr("outrange.search.in_turns.FIRST_TURN", 1e-3)
-    found = solve(graph, box, rows, tol=1e-4)
-    assert any("ReluDiff" in method for method in found.methods)
-    monkeypatch.setattr("outrange.search.portfolio.paired", lambda _: None)
+    monkeypatch.setattr("outrange.search.portfolio.FIRST_TURN", 1e-3)
+    solution = solve(graph, box, rows, tol=1e-4)
+    assert any("ReluDiff" in method for method in solution.methods)
+    monkeypatch.setattr("outrange.search.select_search.pair_counterparts", lambda _: None)
     usual = solve(graph, box, rows, tol=1e-4)
     assert not any("ReluDiff" in method for method in usual.methods)
     scale = float(-usual.seen.sum())
-    np.testing.assert_allclose(found.seen, usual.seen, atol=2e-4 * scale)
-    assert found.status == usual.status == "exact"
+    np.testing.assert_allclose(solution.seen, usual.seen, atol=2e-4 * scale)
+    assert solution.status == usual.status == "exact"
 
 
 def test_of_several_boxes_the_least_counts():
@@ -315,5 +317,5 @@ def test_of_several_boxes_the_least_counts():
     engine = engine_of(graph, np.eye(2))
     lo = np.array([[-1.0] * 3, [0.5] * 3])
     domain = DomainBoxes(lo, lo + 0.2, np.zeros(3, bool))
-    found = bound(engine, lo, lo + 0.2).least.min(axis=0)
-    np.testing.assert_array_equal(engine.over(domain), found)
+    result = bound(engine, lo, lo + 0.2).least.min(axis=0)
+    np.testing.assert_array_equal(engine.over(domain), result)

@@ -1,4 +1,4 @@
-"""First bounds of wide graphs and of products: rows that are needed, once each, on all cores."""
+"""First bounds of wide graphs and of products: only needed rows, once each, on all cores."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from outrange.search.engines.array_engine import ArrayEngine
 
 @pytest.fixture
 def image(monkeypatch):
-    """Two convolutions on 8 x 8 pixels, of which every result sees a window."""
+    """Build two convolutions on 8 x 8 pixels; every result sees a window."""
     monkeypatch.setattr(crown, "_WIDE", 1)
     rng = np.random.default_rng(0)
     b = Builder([Slot("x", (8, 8, 1))])
@@ -79,12 +79,12 @@ def test_all_cores_find_the_same(image):
 
 
 def test_batches_are_in_order_and_taken_as_needed():
-    taken = []
-    parts = (taken.append(k) or k for k in range(1000))
-    found = parallel_batches(lambda k: k * k, parts)
-    assert [next(found) for _ in range(3)] == [0, 1, 4]
-    assert len(taken) <= 8 * threads()
-    assert list(found) == [k * k for k in range(3, 1000)]
+    consumed = []
+    parts = (consumed.append(k) or k for k in range(1000))
+    result = parallel_batches(lambda k: k * k, parts)
+    assert [next(result) for _ in range(3)] == [0, 1, 4]
+    assert len(consumed) <= 8 * threads()
+    assert list(result) == [k * k for k in range(3, 1000)]
 
 
 def test_a_cone_keeps_its_axes(image):
@@ -99,7 +99,7 @@ def test_a_cone_keeps_its_axes(image):
 
 
 def _of_products(cutoff):
-    """`x y - x - y + 3 > cutoff` on the unit square and many more inputs: the minimum is 2."""
+    """Build `x y - x - y + 3 > cutoff` on the unit square with many inputs; the minimum is 2."""
     size = 50
     b = Builder([Slot("x", (size,))])
     (x,) = b.input_values()
@@ -141,9 +141,9 @@ def test_a_softmax_takes_few_steps(count):
 
 def test_depth_is_judged_by_neighbors_of_one_line(image):
     value = image.nodes[image.output - 1].inputs[0]
-    # From the middle on these are the last of one line and the first of the next.
+    # From the middle on, these are the last of one line and the first of the next.
     entries = np.array([2, 3, 4, 7, 8, 9])
-    one = cone(image, value, entries[3:4]).work
-    assert cone(image, value, entries[3:]).work > 1.6 * one
-    tiles = ConeTiles(image, value, 1 << 20, 2 * entries.size * 1.6 * one)
+    single = cone(image, value, entries[3:4]).work
+    assert cone(image, value, entries[3:]).work > 1.6 * single
+    tiles = ConeTiles(image, value, 1 << 20, 2 * entries.size * 1.6 * single)
     assert {part.floor for _, part in tiles.of(entries)} == {0}

@@ -1,4 +1,4 @@
-"""The first points of a search: as many as there is time for, and no more than a decision needs."""
+"""The first points of a search: limited by the time, and by what a decision needs."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ BOX = DomainBoxes(np.zeros((1, 3)), np.ones((1, 3)), np.zeros(3, bool))
 
 
 class Slow:
-    """The sum of the inputs, and how many points were looked at."""
+    """Sum of the inputs, which counts the points it is evaluated at."""
 
     looked = 0
 
@@ -70,15 +70,15 @@ def test_a_few_points_are_looked_at_after_the_deadline(slow):
 
 
 def test_a_large_network_descends_from_fewer_points():
-    """A gradient that takes a tenth of a second affords no 30 steps of a dozen descents."""
-    asked = []
+    """A gradient of a tenth of a second does not afford 30 steps of a dozen descents."""
+    counts = []
 
     def gradient(x, k):
-        asked.append(len(x))
+        counts.append(len(x))
         return np.repeat(x.sum(axis=1, keepdims=True), 5, axis=1), np.ones_like(x)
 
     paced = pgd.PacedGradient(gradient)
-    assert paced.affords(60, pgd.FIRST.steps) == 60  # nothing is known yet
+    assert paced.affords(60, pgd.FIRST.steps) == 60  # before the first timing
     paced._points, paced._seconds = 10, 1.0
     assert paced.affords(60, pgd.FIRST.steps) == pgd.FEWEST
     assert paced.affords(2, pgd.FIRST.steps) == 2
@@ -87,6 +87,6 @@ def test_a_large_network_descends_from_fewer_points():
     x = np.linspace(0, 1, 30).reshape(10, 3)
     y = np.repeat(x.sum(axis=1, keepdims=True), 5, axis=1)
     paced._points, paced._seconds = 1000, 1e4
-    for decides, starts in ((False, 5), (True, pgd.FEWEST)):  # a range needs all of its ends
+    for decides, starts in ((False, 5), (True, pgd.FEWEST)):  # a range needs both ends
         best, k = first_points._starts(paced, x, y, decides=decides)
         assert len(best) == len(k) == starts and (best == 0).all()

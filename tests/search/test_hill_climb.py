@@ -1,4 +1,4 @@
-"""Hill climbing: points stay where they may be, and ridges are followed to their ends."""
+"""Hill climbing: points stay in the box, and ridges are followed to their ends."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from small_graphs import dense_net
 
 
 def ridge(x, k):
-    """A steep valley along the diagonal that falls slowly, and its negative; with gradients."""
+    """Build a steep valley along the diagonal that falls slowly, its negative, and gradients."""
     center = x.mean(axis=1, keepdims=True)
     y = 20.0 * np.abs(x - center).sum(axis=1) - center[:, 0]
     signs = 20.0 * np.sign(x - center)
@@ -61,54 +61,54 @@ def test_a_ridge_is_followed_farther_than_by_steps_that_fall(seed):
     assert y[0] + 1.0 < 0.5 * (least[0] + 1.0)  # The valley ends at -1.
 
 
-def counted(seconds=0.0):
-    """The ridge, and how many points it was asked about in each call."""
-    asked = []
+def counting_ridge(seconds=0.0):
+    """Return the ridge, and the number of points evaluated in each call."""
+    counts = []
 
     def gradient(x, k):
-        asked.append(len(x))
+        counts.append(len(x))
         return ridge(x, k)
 
     paced = PacedGradient(gradient)
     paced._points, paced._seconds = 10**9, seconds * 10**9
-    return paced, asked
+    return paced, counts
 
 
 def test_a_round_ends_below_the_first_goal_and_gives_up_the_farther_half():
     for goal, rounds in (((50.0, -999.0), 2), ((-99.0, -999.0), climbing.STEPS + 2)):
-        paced, asked = counted()
+        paced, counts = counting_ridge()
         hill_climb(
             paced, evaluate, box(0, 1), np.array(goal), np.arange(2), np.random.default_rng(0)
         )
-        assert len(asked) == rounds
-    # The second one is near its goal by its own spread, and the first one too.
-    first, last = asked[1], asked[-1]
+        assert len(counts) == rounds
+    # The second one is near its goal relative to its own range, and the first one too.
+    first, last = counts[1], counts[-1]
     assert (first, last) == (2 * climbing.CLIMBERS, climbing.LEFT)
-    assert sum(asked) < first * climbing.STEPS / 2
+    assert sum(counts) < first * climbing.STEPS / 2
 
 
 def test_what_is_not_open_is_not_climbed():
-    paced, seen = counted()[0], set()
+    paced, seen = counting_ridge()[0], set()
 
     def gradient(x, k):
         seen.update(k.tolist())
         return ridge(x, k)
 
     paced._gradient = gradient
-    goal = np.array([50.0, -99.0])  # The first one is met, but does not count.
+    goal = np.array([50.0, -99.0])  # The first goal is met, but does not count.
     hill_climb(paced, evaluate, box(0, 1), goal, np.array([1]), np.random.default_rng(0))
     assert seen == {1}
 
 
 def test_a_slow_network_is_climbed_by_few():
-    paced, asked = counted(seconds=1.0)
+    paced, counts = counting_ridge(seconds=1.0)
     goal = np.array([-99.0, -999.0])
     hill_climb(paced, evaluate, box(0, 1), goal, np.arange(2), np.random.default_rng(0))
-    assert set(asked[1:]) == {FEWEST}
+    assert set(counts[1:]) == {FEWEST}
 
 
 class Near:
-    """The numbers of a generator, each off by a little."""
+    """Numbers of a generator, each slightly perturbed."""
 
     def __init__(self, rel):
         self._same, self._own = np.random.default_rng(5), np.random.default_rng(6)
@@ -121,7 +121,7 @@ class Near:
 
 @pytest.fixture(scope="module")
 def copies():
-    """The difference of two copies, where it is looked at, and the largest one of many points."""
+    """Return the difference of two copies, its box, and its largest value at many points."""
     graph = difference(*(dense_net(Near(rel), "relu") for rel in (0.0, 0.05)))
     lo, hi = np.full((1, graph.size), -1.0), np.full((1, graph.size), 1.0)
     x = np.random.default_rng(0).uniform(-1, 1, (20000, graph.size))
@@ -129,7 +129,7 @@ def copies():
 
 
 def differs(copies, share, accept=lambda x: True, seconds=None):
-    """Whether the first output differs by a share of that."""
+    """Decide whether the first output differs by a share of that value."""
     graph, domain, far = copies
     clause = (Atom.of({graph.size: -1.0}, share * far),)
     return decide(
@@ -142,17 +142,17 @@ needs_kernel = pytest.mark.skipif(library() is None, reason="built without a com
 
 @needs_kernel
 def test_copies_that_differ_are_found_out_before_any_box_is_bounded(copies):
-    found = differs(copies, 0.99)
-    assert found.status is Status.SAT and found.boxes == 0
-    assert copies[0].run(found.at)[0, 0] >= 0.99 * copies[2]
+    solution = differs(copies, 0.99)
+    assert solution.status is Status.SAT and solution.boxes == 0
+    assert copies[0].run(solution.at)[0, 0] >= 0.99 * copies[2]
 
 
 @needs_kernel
 def test_a_point_that_is_refused_decides_nothing(copies):
-    """The search goes on, for lower values: what is refused is no proof of anything either."""
+    """The search continues for lower values: a rejected point proves nothing."""
     refused = []
-    found = differs(copies, 0.9, lambda x: refused.append(x), 0.1)
-    assert refused and found.status is Status.TIME
+    solution = differs(copies, 0.9, lambda x: refused.append(x), 0.1)
+    assert refused and solution.status is Status.TIME
 
 
 @needs_kernel

@@ -1,4 +1,4 @@
-"""An internal error of one search is reported, and loses nothing that others prove."""
+"""An internal error of one search is reported, and the bounds of others are kept."""
 
 import importlib
 import pkgutil
@@ -22,11 +22,11 @@ from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.search import Search
 from outrange.search.common.solution import Status, Stop
 from outrange.search.decide import decide
-from outrange.search.in_turns import Later, Portfolio, begin_in_turns
 from outrange.search.input_split.attack_open_boxes import OpenBoxAttack
 from outrange.search.input_split.difference_search import RidgeAttack
 from outrange.search.kernel.binding import library
 from outrange.search.milp.turns import MilpTurns
+from outrange.search.portfolio import DeferredSearch, Portfolio, begin_in_turns
 from outrange.search.solve import solve
 from search.test_cone_of_influence import windows
 from search.test_differential import Near
@@ -46,20 +46,20 @@ def mlp(inputs, curve, outputs=1):
     return b.finish([b.dense(x, rng.normal(size=(4, outputs)))], ["y"])
 
 
-def ranged(graph, half=1.0, **options):
+def range_of(graph, half=1.0, **options):
     count = graph.value_size(graph.output)
     return solve(graph, box(graph, half), np.eye(count), tol=1e-3, time_limit=60, **options)
 
 
-def decided(graph, least, half=1.0):
-    """Whether the first output can be `least` or below."""
+def decide_reaching(graph, least, half=1.0):
+    """Decide whether the first output can be `least` or below."""
     roots = DomainBoxes.of(box(graph, half))
     clause = (Atom.of({graph.size: 1.0}, -least),)
     return decide(graph, [ClauseGroup([clause], np.zeros(1, bool), roots)], lambda x: True)
 
 
 def pigeons(count):
-    """Whether all pigeons find a hole, of which there is one too few."""
+    """Decide whether all pigeons find a hole, of which there is one too few."""
     holes = count - 1
     rows = [[float(p == q) for p in range(count) for _ in range(holes)] for q in range(count)]
     for hole in range(holes):
@@ -67,7 +67,7 @@ def pigeons(count):
             rows.append(
                 [-float(h == hole and p in pair) for p in range(count) for h in range(holes)]
             )
-    # One more variable, of no clause: with 12 inputs at most they are split.
+    # One more variable, in no clause: with 12 inputs at most, inputs are split.
     graph, unit = formula_network(np.pad(rows, ((0, 0), (0, 1))))
     clause = tuple(Atom.of({graph.size + k: 1.0}, 0.0) for k in range(2))
     return decide(
@@ -82,42 +82,42 @@ def copies():
 def wide(graph):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(selection, "WIDE_ENTRIES", 1)
-        return ranged(graph, half=1e-3)
+        return range_of(graph, half=1e-3)
 
 
 def solver(graph):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("outrange.search.milp.turns.PATIENCE", -1.0)
-        return ranged(graph)
+        return range_of(graph)
 
 
 PROBLEMS = {
-    "few inputs": lambda: ranged(mlp(3, "relu")),
+    "few inputs": lambda: range_of(mlp(3, "relu")),
     "solver": lambda: solver(mlp(3, "relu")),
-    "smooth": lambda: ranged(mlp(3, "tanh"), half=0.1),
-    "some inputs": lambda: ranged(mlp(14, "relu"), half=0.2),
-    "many inputs": lambda: ranged(mlp(41, "relu"), half=0.1),
-    "parts": lambda: ranged(windows(4)),
+    "smooth": lambda: range_of(mlp(3, "tanh"), half=0.1),
+    "some inputs": lambda: range_of(mlp(14, "relu"), half=0.2),
+    "many inputs": lambda: range_of(mlp(41, "relu"), half=0.1),
+    "parts": lambda: range_of(windows(4)),
     "wide": lambda: wide(mlp(14, "relu")),
-    "counterparts": lambda: ranged(copies(), half=0.5),
+    "counterparts": lambda: range_of(copies(), half=0.5),
     "conjunction": lambda: pigeons(4),
 }
 
 BESIDE = {
-    "some inputs": {"Halves", "Halves()", "KernelSearch", "CaseSearch()"},
+    "some inputs": {"BisectionSearch", "BisectionSearch()", "KernelSearch", "CaseSearch()"},
     "counterparts": {"DifferenceSearch()", "RidgeAttack"},
     "conjunction": {"ConflictSearch", "ConflictSearch()"},
     "solver": {"MilpTurns._take_turn"},
 }
-"""Places where others make up for an error: the answer is the same."""
+"""Places where other searches compensate for an error, so that the answer is the same."""
 
 
 class BrokenError(Exception):
-    """A bug."""
+    """Simulated bug."""
 
 
 def places():
-    """Where to break each search that this process has: its beginning, and every piece of work."""
+    """Return the places at which to break each search: its start, and every piece of work."""
     for info in pkgutil.walk_packages(outrange.search.__path__, "outrange.search."):
         if "torch" not in info.name and "_kernel" not in info.name:
             importlib.import_module(info.name)
@@ -126,42 +126,42 @@ def places():
         kind = waiting.pop()
         kinds.append(kind)
         waiting += kind.__subclasses__()
-    found = {kind.__name__: (kind, "advance") for kind in kinds if "advance" in vars(kind)}
-    found |= {f"{k.__name__}()": (k, "__init__") for k in kinds if "__init__" in vars(k)}
-    found["RidgeAttack"] = (RidgeAttack, "begin")
-    found["OpenBoxAttack"] = (OpenBoxAttack, "attempt")
-    found["MilpTurns._take_turn"] = (MilpTurns, "_take_turn")
-    return found
+    by_name = {kind.__name__: (kind, "advance") for kind in kinds if "advance" in vars(kind)}
+    by_name |= {f"{k.__name__}()": (k, "__init__") for k in kinds if "__init__" in vars(k)}
+    by_name["RidgeAttack"] = (RidgeAttack, "begin")
+    by_name["OpenBoxAttack"] = (OpenBoxAttack, "attempt")
+    by_name["MilpTurns._take_turn"] = (MilpTurns, "_take_turn")
+    return by_name
 
 
 PLACES = places()
 
 
 def unbroken(problem):
-    """The answer, and the places that it goes through."""
+    """Return the answer, and the places that its search goes through."""
     reached = set()
     with pytest.MonkeyPatch.context() as patch:
         for name, (kind, method) in PLACES.items():
 
-            def watched(self, *args, name=name, work=getattr(kind, method), **options):
+            def reported(self, *args, name=name, work=getattr(kind, method), **options):
                 reached.add(name)
                 return work(self, *args, **options)
 
-            patch.setattr(kind, method, watched)
+            patch.setattr(kind, method, reported)
         return PROBLEMS[problem](), sorted(reached)
 
 
 def broken_at(place, problem):
-    """The answer where a place raises, and the warnings."""
+    """Return the answer and the warnings if a place raises."""
 
     def broken(*_args, **_options):
         raise BrokenError("on purpose")
 
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as told:
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         patch.setattr(*PLACES[place], broken)
-        found = PROBLEMS[problem]()
-    return found, [str(w.message) for w in told if w.category is InternalErrorWarning]
+        answer = PROBLEMS[problem]()
+    return answer, [str(w.message) for w in caught if w.category is InternalErrorWarning]
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
@@ -170,20 +170,22 @@ def test_an_error_in_a_search_is_reported_and_loses_no_proof(problem):
     if library() is not None:
         assert set(reached) >= BESIDE.get(problem, set())
     for place in reached:
-        found, told = broken_at(place, problem)
-        assert told, place
-        assert all("BrokenError" in text and "report it" in text for text in told), place
-        # Bounds hold, and those by intervals are there in any case; a decision may have none.
-        assert (found.lower <= whole.seen + 1e-12).all() and not np.isnan(found.lower).any(), place
-        assert np.isfinite(found.lower).all() or problem == "conjunction", place
-        assert found.status in (whole.status, Status.ERROR), place
+        answer, caught = broken_at(place, problem)
+        assert caught, place
+        assert all("BrokenError" in text and "report it" in text for text in caught), place
+        # Bounds are valid, and interval bounds always exist; a decision may have none.
+        assert (answer.lower <= whole.seen + 1e-12).all() and not np.isnan(answer.lower).any(), (
+            place
+        )
+        assert np.isfinite(answer.lower).all() or problem == "conjunction", place
+        assert answer.status in (whole.status, Status.ERROR), place
         if place in BESIDE.get(problem, ()):
-            assert found.status is whole.status, place
-            np.testing.assert_allclose(found.lower, whole.lower, rtol=0.01, atol=1e-9)
+            assert answer.status is whole.status, place
+            np.testing.assert_allclose(answer.lower, whole.lower, rtol=0.01, atol=1e-9)
 
 
 class Scripted(Search):
-    """Proves 1 for an objective of which 2 is attained; or breaks."""
+    """Search that proves 1 for an objective of minimum 2; or breaks."""
 
     methods = ("scripted",)
 
@@ -204,15 +206,15 @@ class Scripted(Search):
 
 
 def incumbent():
-    found = Incumbent(np.eye(1), 0.0, None, None)
-    found.start(np.full(1, 2.0), np.zeros((1, 1)), np.full(1, 2.0))
-    return found
+    fresh = Incumbent(np.eye(1), 0.0, None, None)
+    fresh.start(np.full(1, 2.0), np.zeros((1, 1)), np.full(1, 2.0))
+    return fresh
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_in_turns_the_others_go_on(first):
-    own = incumbent()
-    parts = Scripted(own, BrokenError()), Scripted(own)
+    shared = incumbent()
+    parts = Scripted(shared, BrokenError()), Scripted(shared)
     with pytest.warns(InternalErrorWarning, match="BrokenError in Scripted"):
         search = Portfolio(parts if first else parts[::-1])
         stop = search.run()
@@ -221,17 +223,17 @@ def test_in_turns_the_others_go_on(first):
 
 
 def test_a_search_that_fails_as_it_begins_is_left_out():
-    own = incumbent()
+    shared = incumbent()
 
     def broken():
         raise BrokenError
 
     with pytest.warns(InternalErrorWarning):
-        assert isinstance(begin_in_turns(broken, lambda: Scripted(own)), Scripted)
+        assert isinstance(begin_in_turns(broken, lambda: Scripted(shared)), Scripted)
     with pytest.warns(InternalErrorWarning), pytest.raises(SearchFailedError):
         begin_in_turns(broken, broken)
     with pytest.warns(InternalErrorWarning):
-        late = Portfolio((Scripted(own), Later(broken, own)))
+        late = Portfolio((Scripted(shared), DeferredSearch(broken, shared)))
         assert late.run() is Stop.ERROR
     assert late.lower() == [1.0]
 
@@ -243,8 +245,8 @@ def test_errors_for_the_user_pass(error):
 
 
 def test_errors_of_the_users_own_functions_pass():
-    own = incumbent()
-    own.progress = lambda now: 1 / 0
-    search = Scripted(own)
+    shared = incumbent()
+    shared.progress = lambda now: 1 / 0
+    search = Scripted(shared)
     with pytest.raises(ZeroDivisionError):
         search.solution(search.run())

@@ -1,4 +1,4 @@
-"""A search that is stopped anywhere still publishes bounds that hold."""
+"""A search that is stopped at any point still publishes valid bounds."""
 
 import numpy as np
 import pytest
@@ -31,13 +31,13 @@ PLACES = {
     "before": (kernel_search.KernelSearch, "_call"),
     "between": (kernel_search.KernelCall, "run"),
     "after": (kernel_search.KernelSearch, "_store"),
-    "array": (engine_search, "_split"),
+    "array": (engine_search, "_split_boxes"),
 }
 
 
 @pytest.fixture
 def ahead(monkeypatch):
-    """Calls of the kernel are begun before the last one has ended, however short they are."""
+    """Start calls of the kernel before the last one has ended, however short they are."""
     monkeypatch.setattr(kernel_search, "LONG", 1)
     monkeypatch.setattr(kernel_search, "AHEAD", 1)
     monkeypatch.setattr(kernel_search, "MOST_TASKS", 8)
@@ -65,9 +65,9 @@ def test_boxes_in_hand_at_an_interrupt_still_count(place, calls, error, status, 
         return work(*arguments)
 
     monkeypatch.setattr(module, name, interrupted)
-    found = solve(graph, box, rows, tol=1e-9, engine=engine)
-    assert found.status == status
-    assert (found.lower <= whole.seen).all()
+    solution = solve(graph, box, rows, tol=1e-9, engine=engine)
+    assert solution.status == status
+    assert (solution.lower <= whole.seen).all()
 
 
 @pytest.mark.skipif(library() is None, reason="needs the compiled kernel")
@@ -84,16 +84,16 @@ def test_calls_begun_ahead_hold_at_every_step(ahead, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(kernel_search.KernelSearch, "advance", watched)
-        found = solve(graph, box, rows, tol=1e-3)
+        solution = solve(graph, box, rows, tol=1e-3)
     alone = solve(graph, box, rows, tol=1e-3, engine="array")
-    assert max(lent) == 1 and lent[-1] == 0 and found.status == alone.status == "exact"
+    assert max(lent) == 1 and lent[-1] == 0 and solution.status == alone.status == "exact"
     assert all((lower <= alone.seen + 1e-12).all() for lower in bounds)
-    np.testing.assert_allclose(found.lower, alone.lower, atol=4e-3 * np.abs(alone.seen).max())
+    np.testing.assert_allclose(solution.lower, alone.lower, atol=4e-3 * np.abs(alone.seen).max())
 
 
 def test_what_an_interrupt_lost_still_counts_when_the_search_goes_on(monkeypatch):
     graph, rows, calls = _graph(), np.eye(2), [0]
-    box, split = Box(-np.ones(4), np.ones(4)), engine_search._split
+    box, split = Box(-np.ones(4), np.ones(4)), engine_search._split_boxes
 
     def interrupted(*arguments):
         calls[0] += 1
@@ -101,7 +101,7 @@ def test_what_an_interrupt_lost_still_counts_when_the_search_goes_on(monkeypatch
             raise KeyboardInterrupt
         return split(*arguments)
 
-    monkeypatch.setattr(engine_search, "_split", interrupted)
+    monkeypatch.setattr(engine_search, "_split_boxes", interrupted)
     state = Incumbent(rows, 0.05, None, None)
     machine = ArrayEngine(graph, rows, np.zeros(2), box)
     search = ArraySearch(machine, DomainBoxes.of(box), state, seed=0)
@@ -112,5 +112,5 @@ def test_what_an_interrupt_lost_still_counts_when_the_search_goes_on(monkeypatch
         assert search.run() is Stop.FINISHED
     whole = solve(graph, box, rows, tol=0.01)
     assert (search.lower() <= whole.seen).all()
-    # The boxes that were split when it was interrupted are nowhere: no more can be said of them.
+    # The boxes that were being split at the interrupt are lost: no better bound can follow.
     assert (search.lower() == before).any()

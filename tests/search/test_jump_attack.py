@@ -1,4 +1,4 @@
-"""The attack on networks with jumps: violations planted where no gradient and no sample leads."""
+"""The attack on networks with jumps, on violations that no gradient or sample leads to."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from outrange.graph import Builder, Slot, gradient
 from outrange.graph.gradient import smoothed_values, vector_jacobian_product
 from outrange.graph.values import Value
 from outrange.ops import Step, curve
-from outrange.search import portfolio
+from outrange.search import select_search
 from outrange.search.attack.jumps import JumpAttack, has_jumps
 from outrange.search.attack.moves import Blocks, neighbors
 from outrange.search.common.clause_groups import ClauseGroup
@@ -32,10 +32,10 @@ def jump(b, kind, x):
 SIZES = {"sign": (60, (48, 24)), "round": (24, (14, 8))}
 
 
-def planted(kind, seed):
-    """A net whose output is 0 where its last units are those of one point, at least 1 elsewhere.
+def planted_net(kind, seed):
+    """Build a net whose output is 0 for the phases of one point, and at least 1 elsewhere.
 
-    Binary weights, so that many inputs have to move together.
+    Its weights are binary, so that many inputs have to move together.
     """
     inputs, units = SIZES[kind]
     rng = np.random.default_rng(seed)
@@ -68,30 +68,30 @@ def attack(graph, calls, seed=0):
 
 @pytest.mark.parametrize("kind", SIZES)
 def test_planted_violations_are_found(kind):
-    found = missed = 0
+    hits = missed = 0
     for seed in range(3):
-        graph, at = planted(kind, seed)
+        graph, at = planted_net(kind, seed)
         assert graph.run(at)[0, 0] == 0.0
         incumbent = attack(graph, 30)
-        found += incumbent.met
+        hits += incumbent.met
         if incumbent.met:
             assert graph.run(incumbent.best_at)[0, 0] == incumbent.best[0] == 0.0
             assert (np.abs(incumbent.best_at) <= 1).all()
         x = np.random.default_rng(seed).uniform(-1, 1, (20_000, graph.size))
         missed += min(graph.run(x).min(), graph.run(np.sign(x)).min()) > 0.5
-    assert found >= 2, found
+    assert hits >= 2, hits
     assert missed >= 2, "what is planted is found by chance"
 
 
 def test_without_slopes_through_jumps_nothing_is_found(monkeypatch):
-    """The descents are what finds them: the same attack with level jumps does not."""
+    """The descents find them: the same attack with level jumps does not."""
     monkeypatch.setattr(gradient, "_surrogate_slope", lambda op, x, width: np.zeros_like(x))
-    assert not any(attack(planted("sign", seed)[0], 8).met for seed in range(cases(1, 2)))
+    assert not any(attack(planted_net("sign", seed)[0], 8).met for seed in range(cases(1, 2)))
 
 
 @pytest.mark.parametrize("kind", ["sign", "round"])
 def test_a_decision_finds_what_is_planted(kind):
-    graph, _ = planted(kind, 0)
+    graph, _ = planted_net(kind, 0)
     lo, hi = -np.ones((1, graph.size)), np.ones((1, graph.size))
     roots = DomainBoxes(lo, hi, np.zeros(graph.size, bool))
     atom = Atom(((graph.size, 1.0),), -0.5)
@@ -100,10 +100,10 @@ def test_a_decision_finds_what_is_planted(kind):
     assert solution.status == "sat"
 
 
-@pytest.mark.parametrize("quick", [0, portfolio.QUICK_ENTRIES])
+@pytest.mark.parametrize("quick", [0, select_search.QUICK_ENTRIES])
 def test_what_holds_is_proved_beside_the_attack(quick, monkeypatch):
-    """Whether the proof begins before the attack or after it."""
-    monkeypatch.setattr(portfolio, "QUICK_ENTRIES", quick)
+    """The proof may start before the attack or after it."""
+    monkeypatch.setattr(select_search, "QUICK_ENTRIES", quick)
     graph = chain("sign")
     far = np.abs(graph.nodes[-1].op.adjoint(np.eye(2))[0]).sum(axis=1).max() + 1.0
     roots = DomainBoxes(-np.ones((1, 6)), np.ones((1, 6)), np.zeros(6, bool))
@@ -168,11 +168,11 @@ def test_moves_stay_in_the_box_and_move():
     assert drawn.any(axis=1).all() and drawn[:, 192].any()
     rows = drawn[:, :192].reshape(-1, 8, 8, 3).any(axis=3)
     tall, wide = rows.any(axis=2).sum(axis=1), rows.any(axis=1).sum(axis=1)
-    assert (rows.sum(axis=(1, 2)) == tall * wide).all()  # rectangles
+    assert (rows.sum(axis=(1, 2)) == tall * wide).all()  # rectangular blocks
 
 
 def test_curves_that_jump_have_peaks_too():
-    """Whatever class a curve has: of one joined from several operations, say."""
+    """This holds for every class of curves, such as one fused from several operations."""
     op = curve("hard_shrink")
     b = Builder([Slot("x", (1,))])
     (x,) = b.input_values()

@@ -1,4 +1,4 @@
-"""What only the compiled kernel has: its radii, its exact leaves, its threads."""
+"""Features of the compiled kernel: its radii, its exact leaves, its threads."""
 
 import numpy as np
 import pytest
@@ -29,14 +29,14 @@ ENDS = np.array([[1.0], [-1.0]])
 
 
 def test_radii_stay_below_the_tolerance_of_a_thin_box_deep_down():
-    """Sized by intervals they outgrew it: 1e-4 of the range on such a box."""
+    """With magnitudes by intervals, they exceeded it: 1e-4 of the range on such a box."""
     graph = deep_net(5, 50, 6)
     box = Box(np.full(5, 0.3) - 1e-3, np.full(5, 0.3) + 1e-3)
-    found = solve(graph, box, ENDS)
-    spread = -(found.seen[0] + found.seen[1])
-    assert found.status == "exact"
-    assert np.all(found.tolerance <= 1.0001e-6 * spread)
-    assert np.all(found.seen - found.lower <= 1.0001e-6 * spread)
+    solution = solve(graph, box, ENDS)
+    spread = -(solution.seen[0] + solution.seen[1])
+    assert solution.status == "exact"
+    assert np.all(solution.tolerance <= 1.0001e-6 * spread)
+    assert np.all(solution.seen - solution.lower <= 1.0001e-6 * spread)
 
 
 def test_leaves_do_not_change_the_answer(monkeypatch):
@@ -56,27 +56,29 @@ def test_one_thread_finds_the_same(monkeypatch):
     box = Box(-np.ones(4), np.ones(4))
     two = solve(graph, box, ENDS)
     monkeypatch.setattr(kernel_search, "threads", lambda: 1)
-    one = solve(graph, box, ENDS)
-    assert np.all(np.abs(one.lower - two.lower) <= one.tolerance + two.tolerance)
+    single = solve(graph, box, ENDS)
+    assert np.all(np.abs(single.lower - two.lower) <= single.tolerance + two.tolerance)
 
 
 def test_fixed_inputs_are_folded_into_constants():
     graph = deep_net(5, 16, 2)
     lo, hi = -np.ones(5), np.ones(5)
     lo[1:], hi[1:] = 0.25, 0.25
-    found = solve(graph, Box(lo, hi), ENDS)
+    solution = solve(graph, Box(lo, hi), ENDS)
     x = np.full((20_001, 5), 0.25)
     x[:, 0] = np.linspace(-1, 1, len(x))
     y = graph.run(x)[:, 0]
-    assert found.lower[0] <= y.min()
-    assert -found.lower[1] >= y.max()
-    assert found.at[:, 1:].tolist() == [[0.25] * 4] * 2
-    np.testing.assert_allclose([found.lower[0], -found.lower[1]], [y.min(), y.max()], atol=1e-3)
+    assert solution.lower[0] <= y.min()
+    assert -solution.lower[1] >= y.max()
+    assert solution.at[:, 1:].tolist() == [[0.25] * 4] * 2
+    np.testing.assert_allclose(
+        [solution.lower[0], -solution.lower[1]], [y.min(), y.max()], atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_what_is_known_of_other_units_changes_no_bound(depth):
-    """Whichever units are left to bound together, each gets the bounds that it has by itself."""
+    """Each unit gets the same bounds, whichever units are bounded together with it."""
     tape = compile_layers(deep_net(3, 29, depth), np.ones((1, 1)), np.zeros(1), np.full(3, np.nan))
     assert tape is not None
     kernel, rng = CompiledProgram(tape, np.ones(3)), np.random.default_rng(1)
@@ -84,9 +86,9 @@ def test_what_is_known_of_other_units_changes_no_bound(depth):
     *_, status, lo_z, hi_z = kernel.bound(lo, hi, np.zeros(tape.states, np.int8))
     assert 0.2 < (status != 0).mean() < 0.95
     for share in np.linspace(0.0, 1.0, 30):
-        known = np.where(rng.random(tape.states) < share, status, 0).astype(np.int8)
-        *_, again, lower, upper = kernel.bound(lo, hi, known)
+        statuses = np.where(rng.random(tape.states) < share, status, 0).astype(np.int8)
+        *_, again, lower, upper = kernel.bound(lo, hi, statuses)
         assert (again == status).all()
-        asked = known == 0
-        np.testing.assert_allclose(lower[asked], lo_z[asked], rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(upper[asked], hi_z[asked], rtol=1e-12, atol=1e-12)
+        unknown = statuses == 0
+        np.testing.assert_allclose(lower[unknown], lo_z[unknown], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(upper[unknown], hi_z[unknown], rtol=1e-12, atol=1e-12)

@@ -1,7 +1,7 @@
-"""One library holds the kernel at several levels of processors; each bounds what the others do.
+"""One library contains the kernel at several processor levels, all with the same bounds.
 
-Of a wheel the tests see the library itself. Elsewhere the package has one level, so they compile a
-library of all of them, without fused products: then nothing may depend on the level.
+In a wheel, the tests check the library itself. Elsewhere the package has one level, so they
+compile a library of all levels, without fused products: then nothing may depend on the level.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ import pytest
 from cases import cases
 from outrange.graph import Builder, Slot
 from outrange.search.kernel import binding
-from outrange.search.kernel.binding import CompiledProgram, installed, kernels, library
+from outrange.search.kernel.binding import CompiledProgram, installed_kernels, kernels, library
 from outrange.search.kernel.compile import compile_layers
 
 
 ROOT = Path(__file__).parents[2]
 WITHOUT_FUSING = [cases("-O0", "-O1"), "-ffp-contract=off"]
 OLD = {"x86_64_v2"}
-"""Levels of processors that cannot fuse products: they round differently."""
+"""Processor levels that cannot fuse products, and so round differently."""
 
 
 def _setup():
@@ -36,11 +36,11 @@ def _setup():
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """A library of all levels, the levels in it, and those of them that fuse no products."""
+def compile_levels(tmp_path_factory):
+    """Compile a library of all levels; return it, its levels, and those that fuse no products."""
     target = f"{sys.platform}_{platform.machine()}".lower()
-    if len(installed()) > 1:
-        return list(installed()), OLD
+    if len(installed_kernels()) > 1:
+        return list(installed_kernels()), OLD
     if not shutil.which("cc"):
         pytest.skip("no C compiler")
     build = _setup()
@@ -51,7 +51,7 @@ def compiled(tmp_path_factory):
 
 
 def program(seed):
-    """A random network: dense and sparse layers, a kink that opens down, a skip."""
+    """Build a random network: dense and sparse layers, a kink that opens down, a skip."""
     rng = np.random.default_rng(seed)
     inputs, width = int(rng.integers(2, 9)), int(rng.integers(5, 60))
     b = Builder([Slot("x", (inputs,))])
@@ -73,45 +73,45 @@ def program(seed):
 
 def bounds(kernel, seed):
     tape, rng = program(seed)
-    found = CompiledProgram(tape, np.ones(tape.inputs), kernel=kernel)
+    compiled_tape = CompiledProgram(tape, np.ones(tape.inputs), kernel=kernel)
     middle, radius = rng.uniform(-0.5, 0.5, tape.inputs), rng.uniform(0.01, 0.5)
-    known = np.zeros(tape.states, np.int8)
-    y = found.evaluate(rng.uniform(-1, 1, (20, tape.inputs)))
-    return found, [*found.bound(middle - radius, middle + radius, known), y]
+    status = np.zeros(tape.states, np.int8)
+    y = compiled_tape.evaluate(rng.uniform(-1, 1, (20, tape.inputs)))
+    return compiled_tape, [*compiled_tape.bound(middle - radius, middle + radius, status), y]
 
 
-def test_the_best_level_is_chosen(compiled):
-    levels = [kernel.level for kernel in compiled[0]]
+def test_the_best_level_is_chosen(compile_levels):
+    levels = [kernel.level for kernel in compile_levels[0]]
     assert levels == sorted(levels, reverse=True)
     assert len(set(levels)) == len(levels) > 0
     first = library()
-    assert first is None or first is installed()[0]
+    assert first is None or first is installed_kernels()[0]
 
 
 @pytest.mark.parametrize("seed", range(cases(12, 200)))
-def test_every_level_finds_the_same_bounds(compiled, seed):
-    levels, old = compiled
+def test_every_level_finds_the_same_bounds(compile_levels, seed):
+    levels, old = compile_levels
     best, wanted = bounds(levels[0], seed)
     for kernel in levels[1:]:
-        _, found = bounds(kernel, seed)
+        _, result = bounds(kernel, seed)
         if kernel.level in old:
-            # Both are proofs, each with its own roundings.
-            assert np.all(np.abs(found[0] - wanted[0]) <= 4 * best.radius)
+            # Both are proved, each with its own roundings.
+            assert np.all(np.abs(result[0] - wanted[0]) <= 4 * best.radius)
             continue
-        for a, b in zip(wanted, found, strict=True):
+        for a, b in zip(wanted, result, strict=True):
             np.testing.assert_array_equal(a, b, err_msg=kernel.level)
 
 
-def test_a_library_of_another_version_is_none_of_ours(compiled, tmp_path, monkeypatch):
+def test_a_library_of_another_version_is_none_of_ours(compile_levels, tmp_path, monkeypatch):
     (tmp_path / "_kernel.so").write_bytes(b"not a library")
     assert kernels(tmp_path / "_kernel.so") == []
     monkeypatch.setattr(binding, "VERSION", -1)
-    installed.cache_clear()
+    installed_kernels.cache_clear()
     try:
         assert library() is None
     finally:
         monkeypatch.undo()
-        installed.cache_clear()
+        installed_kernels.cache_clear()
 
 
 @pytest.mark.parametrize("target", ["linux_x86_64", "win_amd64", "macosx_11_0_x86_64"])

@@ -1,7 +1,7 @@
-"""The kernel on random tapes of every make.
+"""The kernel on random tapes of every kind.
 
-The same box gets the same bound whatever came before, and numbers that overflow make bounds loose,
-never wrong.
+A box always gets the same bound, whatever was bounded before. Overflows make bounds loose, never
+wrong.
 """
 
 from fractions import Fraction
@@ -23,10 +23,15 @@ SLOPES = ((0.0, 1.0), (0.01, 1.0), (-1.0, 1.0), (1.0, 0.0), (1.0, -1.0), (2.5, -
 
 
 def _level(sources, bias, below=1.0, above=1.0) -> ProgramLayer:
-    given = {k: np.array(m, float) for k, m in sources.items()}
+    matrices = {k: np.array(m, float) for k, m in sources.items()}
     linear = (below, above) == (1.0, 1.0)
     return ProgramLayer(
-        given, {k: np.abs(m) for k, m in given.items()}, np.array(bias, float), linear, below, above
+        matrices,
+        {k: np.abs(m) for k, m in matrices.items()},
+        np.array(bias, float),
+        linear,
+        below,
+        above,
     )
 
 
@@ -47,8 +52,8 @@ def _random_tape(rng) -> LayerProgram:
     return LayerProgram(sizes[0], levels)
 
 
-def _explored(kernel, lo, hi) -> tuple[np.ndarray, ...]:
-    """Each box visited once, one after the other in one thread: its children's bounds."""
+def _explore(kernel, lo, hi) -> tuple[np.ndarray, ...]:
+    """Visit each box once, in order and in one thread; return its children's bounds."""
     count, (m, d, s) = len(lo), (kernel.objectives, kernel.program.inputs, kernel.program.states)
     room = 2 * count
     out = [
@@ -58,7 +63,7 @@ def _explored(kernel, lo, hi) -> tuple[np.ndarray, ...]:
         np.empty((room, s), np.int8),
         np.empty((room, m), np.uint8),
     ]
-    given = [
+    arguments = [
         lo,
         hi,
         np.full((count, m), -np.inf),
@@ -70,7 +75,7 @@ def _explored(kernel, lo, hi) -> tuple[np.ndarray, ...]:
     left = kernel.lib.explore(
         kernel.handle,
         count,
-        *map(address, given),
+        *map(address, arguments),
         1,
         0,
         100,
@@ -101,11 +106,11 @@ def test_a_box_is_bounded_the_same_after_other_boxes(part):
             np.stack([inner[0, 0], lo, inner[0, 1], lo]),
             np.stack([inner[1, 0], hi, inner[1, 1], hi]),
         )
-        found = _explored(kernel, *boxes)
+        result = _explore(kernel, *boxes)
         for low, high in zip(*boxes, strict=True):
             least, *_, status, _, _ = kernel.bound(low, high, np.zeros(tape.states, np.int8), 5)
-            inside = (found[0] >= low).all(axis=1) & (found[1] <= high).all(axis=1)
-            same = inside & (found[3] == status).all(axis=1) & (found[2] == least).all(axis=1)
+            inside = (result[0] >= low).all(axis=1) & (result[1] <= high).all(axis=1)
+            same = inside & (result[3] == status).all(axis=1) & (result[2] == least).all(axis=1)
             assert same.any() or not inside.any() or (status != 0).all()
             compared += int(same.any())
     assert compared > 100
@@ -135,7 +140,7 @@ def test_random_tapes_are_bounded_soundly_in_exact_arithmetic(part):
 
 
 def _wide_sums() -> LayerProgram:
-    """No value overflows, but the size of one does."""
+    """Build a net in which no value overflows, but the size of one does."""
     return LayerProgram(
         2,
         [
@@ -167,10 +172,10 @@ def test_widths_that_overflow_do_not_settle_a_unit():
             _level({2: -np.ones((1, 4))}, [0]),
         ],
     )
-    one = np.ones(1)
+    unit = np.ones(1)
     with np.errstate(all="ignore"):
-        kernel = root_magnitudes(tape, Box(-one, one))
-        least, *_, upper = kernel.bound(-one, one, np.zeros(tape.states, np.int8))
+        kernel = root_magnitudes(tape, Box(-unit, unit))
+        least, *_, upper = kernel.bound(-unit, unit, np.zeros(tape.states, np.int8))
     assert (upper[1:] >= 1.2e8 + far).all()
     assert least[0] <= -1.4e8
 
@@ -205,6 +210,6 @@ def test_a_row_pays_for_its_own_sum_whatever_its_slopes(slope):
             _level({2: np.ones((1, 4))}, [0]),
         ],
     )
-    kernel, one = CompiledProgram(tape, np.ones(1)), np.ones(1)
-    *_, upper = kernel.bound(-one, one, np.zeros(tape.states, np.int8))
+    kernel, unit = CompiledProgram(tape, np.ones(1)), np.ones(1)
+    *_, upper = kernel.bound(-unit, unit, np.zeros(tape.states, np.int8))
     assert Fraction(float(upper.max())) >= 1 + n * Fraction(small)

@@ -11,7 +11,7 @@ from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
 from outrange.graph.rewrites.gates import simplified
-from outrange.search.differential.pairs import paired
+from outrange.search.differential.pairs import pair_counterparts
 from outrange.search.engines.objectives import GraphObjectives
 from outrange.search.kernel.binding import CompiledProgram, library, root_magnitudes
 from outrange.search.kernel.differences import compile_differences
@@ -26,7 +26,7 @@ SLOPES = ((0.0, 1.0), (0.1, 1.0), (-1.0, 1.0), (1.0, 0.0), (1.0, -1.0), (2.5, -0
 
 
 class Near:
-    """The numbers of a generator, each off by a little."""
+    """Numbers of a generator, each slightly perturbed."""
 
     def __init__(self, seed, rel):
         self._same, self._own = np.random.default_rng(seed), np.random.default_rng(seed + 1)
@@ -42,7 +42,7 @@ def apart(net, act, seed, rel):
 
 
 def compile_pairs(graph, rows, offset=None):
-    pairs = paired(graph)
+    pairs = pair_counterparts(graph)
     assert pairs is not None
     offset = np.zeros(len(rows)) if offset is None else offset
     fixed = np.full(graph.size, np.nan)
@@ -50,9 +50,9 @@ def compile_pairs(graph, rows, offset=None):
 
 
 def program_of(graph, rows, offset=None):
-    found = compile_pairs(graph, rows, offset)
-    assert found is not None
-    return found
+    program = compile_pairs(graph, rows, offset)
+    assert program is not None
+    return program
 
 
 def both_signs(graph):
@@ -60,7 +60,7 @@ def both_signs(graph):
     return np.concatenate([eye, -eye])
 
 
-def compiled(graph, rows, scale, sharp):
+def compile_program(graph, rows, scale, sharp):
     box = Box(np.full(graph.size, -1.0 - scale), np.full(graph.size, 1.0 + scale))
     kernel = root_magnitudes(program_of(graph, rows), box)
     kernel.sharpen(sharp)
@@ -96,7 +96,7 @@ def test_every_sum_and_every_difference_is_enclosed(net, act, rel, sharp):
     graph = apart(net, act, 5, rel)
     rng = np.random.default_rng(1)
     for scale in (0.02, 0.3, 1.0):
-        kernel = compiled(graph, both_signs(graph), scale, sharp)
+        kernel = compile_program(graph, both_signs(graph), scale, sharp)
         program = kernel.program
         for middle in rng.uniform(-1, 1, (12, graph.size)):
             half = scale * rng.uniform(0, 1, graph.size)
@@ -126,7 +126,7 @@ def test_every_sum_and_every_difference_is_enclosed(net, act, rel, sharp):
 
 
 def one_unit(slopes, center, width):
-    """`D` and `-D` of one unit over `w = x` and `d = center + width y`."""
+    """Build `D` and `-D` of one unit over `w = x` and `d = center + width y`."""
     reads = [np.array([[1.0, 0.0]]), np.array([[0.0, width]]), np.array([[1.0], [-1.0]])]
     layers = [
         ProgramLayer({0: reads[0]}, {0: np.abs(reads[0])}, np.zeros(1), False, *slopes),
@@ -155,7 +155,7 @@ def test_lines_enclose_a_difference_wherever_its_counterpart_is(slopes):
         seen, d = program.evaluate(x), center + width * x[:, 1]
         assert (least <= seen.min(axis=0) + 1e-13).all()
         assert (x @ form.T + offset <= seen + 1e-13).all()
-        # It lies between what d is times the two slopes, whatever w may be.
+        # D lies between d times the two slopes, for any w.
         assert (least >= -reach * np.abs(d).max() - 1e-12).all()
         if status[1]:
             settled += 1
@@ -164,7 +164,7 @@ def test_lines_enclose_a_difference_wherever_its_counterpart_is(slopes):
 
 
 def test_a_line_knows_how_far_its_counterpart_is_from_the_kink():
-    """With `w` in [0, 0.1] and `d` in [-2, 1] a relu falls by at most 0.1."""
+    """For `w` in [0, 0.1] and `d` in [-2, 1], a ReLU falls by at most 0.1."""
     kernel = CompiledProgram(one_unit((0.0, 1.0), -0.5, 1.5), np.ones(2))
     lo, hi = np.array([0.0, -1.0]), np.array([0.1, 1.0])
     least = kernel.bound(lo, hi, np.zeros(2, np.int8))[0]
@@ -176,17 +176,17 @@ def test_rounding_is_paid(seed):
     """On boxes of one point, where nothing is relaxed, bounds lie below 400-bit values."""
     graph = apart(dense_net, "relu", seed, 1e-3)
     rows = 1e3 * both_signs(graph)
-    kernel = compiled(graph, rows, 0.0, 4)
+    kernel = compile_program(graph, rows, 0.0, 4)
     for point in np.random.default_rng(seed).uniform(-1, 1, (4, graph.size)):
         least, *_, status, _, _ = kernel.bound(
             point, point, np.zeros(kernel.program.states, np.int8)
         )
         assert status.all()
         values = run_exactly(graph, point)[graph.output]
-        for row, found in zip(rows, least, strict=True):
+        for row, lower in zip(rows, least, strict=True):
             exact = sum(mpmath.mpf(float(r)) * v for r, v in zip(row, values, strict=True))
-            assert mpmath.mpf(float(found)) <= exact
-            assert exact - mpmath.mpf(float(found)) < 1e-8
+            assert mpmath.mpf(float(lower)) <= exact
+            assert exact - mpmath.mpf(float(lower)) < 1e-8
 
 
 def test_they_are_closer_than_the_copies_apart():
@@ -208,28 +208,28 @@ def test_sharper_units_are_settled_more_often():
     settled = [0, 0]
     for middle in np.random.default_rng(0).uniform(-1, 1, (200, graph.size)):
         for i, sharp in enumerate((0, 8)):
-            kernel = compiled(graph, both_signs(graph), 0.3, sharp)
-            found = kernel.bound(
+            kernel = compile_program(graph, both_signs(graph), 0.3, sharp)
+            result = kernel.bound(
                 middle - 0.3, middle + 0.3, np.zeros(kernel.program.states, np.int8)
             )
-            settled[i] += int((found[4] != 0).sum())
+            settled[i] += int((result[4] != 0).sum())
     assert settled[1] > settled[0]
 
 
-def moved(b, x, own):
-    """Values of a paired curve beside constants and inputs, moved and read twice."""
-    h = b.curve("relu", b.dense(x, np.array([[1.0, -0.7], [0.4, 1.1]]) * own, [0.1, -0.2]))
+def rearranged_values(b, x, value):
+    """Build values of a paired curve beside constants and inputs, rearranged and read twice."""
+    h = b.curve("relu", b.dense(x, np.array([[1.0, -0.7], [0.4, 1.1]]) * value, [0.1, -0.2]))
     both = b.concat([h, np.array([[0.3]]), x], axis=1)
     rng = np.random.default_rng(0)
-    y = b.curve("relu", b.dense(both, rng.standard_normal((5, 3)) * own, np.full(3, 0.1)))
+    y = b.curve("relu", b.dense(both, rng.standard_normal((5, 3)) * value, np.full(3, 0.1)))
     return b.dense(b.concat([y, h], axis=1), rng.standard_normal((5, 2)))
 
 
 def test_values_that_are_moved_beside_constants():
-    def net(own):
+    def net(value):
         b = Builder([Slot("x", (2,))])
         (x,) = b.input_values()
-        return b.finish([moved(b, x, own)], ["y"])
+        return b.finish([rearranged_values(b, x, value)], ["y"])
 
     graph = simplified(difference(net(1.0), net(1.01)))
     rows = both_signs(graph)
@@ -238,15 +238,15 @@ def test_values_that_are_moved_beside_constants():
     x = np.random.default_rng(1).uniform(-1, 1, (100, 2))
     np.testing.assert_allclose(program.evaluate(x), graph.run(x) @ rows.T, atol=1e-13)
     box = Box(np.full(2, -1.0), np.full(2, 1.0))
-    found = solve(graph, box, rows, tol=1e-4)
-    assert (found.lower <= (graph.run(x) @ rows.T).min(axis=0) + 1e-12).all()
-    assert found.status == "exact"
+    solution = solve(graph, box, rows, tol=1e-4)
+    assert (solution.lower <= (graph.run(x) @ rows.T).min(axis=0) + 1e-12).all()
+    assert solution.status == "exact"
 
 
 def test_a_sum_that_is_the_output_keeps_its_layer():
-    """Its curve is read by nobody, but has a counterpart."""
+    """Its curve has no reader, but a counterpart."""
     whole = apart(dense_net, "relu", 3, 0.01)
-    pairs = paired(whole)
+    pairs = pair_counterparts(whole)
     assert pairs is not None
     for value in pairs.curves:
         graph = replace(whole, output=whole.nodes[value - 1].inputs[0])
@@ -263,7 +263,7 @@ def test_other_curves_have_no_such_layers(act):
 @pytest.mark.parametrize("huge", [1e150, 1e200, 1e300])
 @pytest.mark.parametrize("sharp", [0, 4])
 def test_what_overflows_is_loose_and_never_wrong(huge, sharp):
-    """Sizes that are infinite, and differences of infinite ones, prove nothing."""
+    """Infinite sizes, and differences of infinite ones, prove nothing."""
     reads = [
         np.array([[huge, 0.0]]),
         np.array([[0.0, huge]]),
@@ -282,6 +282,6 @@ def test_what_overflows_is_loose_and_never_wrong(huge, sharp):
     kernel.sharpen(sharp)
     for lo, hi in (([-1, -1], [1, 1]), ([0.5, -1], [1, -0.5]), ([-1, -1], [-0.5, 1])):
         least = kernel.bound(np.array(lo, float), np.array(hi, float), np.zeros(4, np.int8))[0]
-        # At the least corner the difference of the second units is -huge^2 min(x, -y), or 0.
+        # At the lower corner, the difference of the second units is -huge^2 min(x, -y), or 0.
         falls = huge * max(0.0, min(hi[0], -lo[1])) * huge
         assert not least[0] > -falls

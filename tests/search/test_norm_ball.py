@@ -1,4 +1,4 @@
-"""Ranges over norm balls: sound on every point drawn, exact where duality gives the answer."""
+"""Ranges over norm balls: sound at every sample, exact where duality gives the answer."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ..cases import cases
 from ..small_graphs import dense_net, gate_net
 
 
-def drawn(rng, lo, hi, ball, count=4000):
-    """Points of a box in a ball, some of them on its sphere."""
+def sample_ball(rng, lo, hi, ball, count=4000):
+    """Sample points of a box in a ball, some of them on its sphere."""
     x = rng.uniform(lo, hi, (count, lo.size))
     boxes = BallBoxes(lo[None], hi[None], np.zeros(lo.size, bool), ball)
     x = np.clip(boxes.snap(x), lo, hi)
@@ -36,19 +36,19 @@ def test_the_least_of_a_form_in_a_ball(order, seed):
     hi = lo + rng.uniform(0.1, 3, d)
     slopes = rng.normal(size=(1, 3, d)) * (rng.random((1, 3, d)) < 0.8)
     offset = rng.normal(size=(1, 3))
-    found = least_in_ball(slopes, offset, lo[None], hi[None], ball)
-    x = drawn(rng, lo, hi, ball)
+    result = least_in_ball(slopes, offset, lo[None], hi[None], ball)
+    x = sample_ball(rng, lo, hi, ball)
     if len(x):
         values = x @ slopes[0].T + offset[0]
-        assert (found.least[0] <= values.min(axis=0)).all()
-    at = found.at[0]
+        assert (result.least[0] <= values.min(axis=0)).all()
+    at = result.at[0]
     assert ((lo <= at) & (at <= hi)).all()
     far = norm(at[:, index] - ball.center, order)
     near = far <= ball.radius * (1 + 1e-6)
-    if order == 2:  # the minimizer itself: no gap is left between bound and point
+    if order == 2:  # the minimizer itself: bound and point coincide
         value = (at * slopes[0]).sum(axis=1) + offset[0]
-        tight = np.isfinite(found.least[0]) & near
-        assert np.allclose(value[tight], found.least[0][tight], atol=1e-6)
+        tight = np.isfinite(result.least[0]) & near
+        assert np.allclose(value[tight], result.least[0][tight], atol=1e-6)
 
 
 def linear(weight):
@@ -62,12 +62,12 @@ def test_a_linear_network_has_the_range_of_the_dual_norm(order, dual):
     weight, center, radius = rng.normal(size=(5, 2)), rng.normal(size=5), 0.7
     box = Box(center - radius, center + radius)
     ball = Distance(np.arange(5), center, radius, order)
-    found = solve_in_ball(linear(weight), box, ball, np.vstack([np.eye(2), -np.eye(2)]))
+    solution = solve_in_ball(linear(weight), box, ball, np.vstack([np.eye(2), -np.eye(2)]))
     middle, reach = center @ weight, radius * np.linalg.norm(weight, dual, axis=0)
-    assert found.status is Status.EXACT
-    np.testing.assert_allclose(found.lower[:2], middle - reach, atol=1e-6)
-    np.testing.assert_allclose(-found.lower[2:], middle + reach, atol=1e-6)
-    assert (found.lower <= np.concatenate([middle - reach, -middle - reach]) + 1e-12).all()
+    assert solution.status is Status.EXACT
+    np.testing.assert_allclose(solution.lower[:2], middle - reach, atol=1e-6)
+    np.testing.assert_allclose(-solution.lower[2:], middle + reach, atol=1e-6)
+    assert (solution.lower <= np.concatenate([middle - reach, -middle - reach]) + 1e-12).all()
 
 
 @pytest.mark.parametrize("net", [dense_net, gate_net])
@@ -80,10 +80,10 @@ def test_bounds_hold_on_points_of_the_ball_and_are_attained_in_it(net, order):
     ball = Distance(np.arange(graph.size), center, 0.5, order)
     outputs = graph.value_size(graph.output)
     rows = np.vstack([np.eye(outputs), -np.eye(outputs)])
-    found = solve_in_ball(graph, box, ball, rows, tol=1e-3)
-    y = graph.run(drawn(rng, box.lo, box.hi, ball)) @ rows.T
-    assert (found.lower <= y.min(axis=0) + 1e-12).all()
-    assert found.status is Status.EXACT and (found.seen <= y.min(axis=0) + 1e-3).all()
-    assert (norm(found.at - center, order) <= 0.5).all()
-    at = (graph.run(found.at) @ rows.T)[np.arange(len(rows)), np.arange(len(rows))]
-    np.testing.assert_allclose(at, found.seen, atol=1e-12)
+    solution = solve_in_ball(graph, box, ball, rows, tol=1e-3)
+    y = graph.run(sample_ball(rng, box.lo, box.hi, ball)) @ rows.T
+    assert (solution.lower <= y.min(axis=0) + 1e-12).all()
+    assert solution.status is Status.EXACT and (solution.seen <= y.min(axis=0) + 1e-3).all()
+    assert (norm(solution.at - center, order) <= 0.5).all()
+    at = (graph.run(solution.at) @ rows.T)[np.arange(len(rows)), np.arange(len(rows))]
+    np.testing.assert_allclose(at, solution.seen, atol=1e-12)

@@ -1,4 +1,4 @@
-"""Where the system gives no more memory, what is proved until then is the answer."""
+"""If the system runs out of memory, the bounds proved so far are the answer."""
 
 import os
 import subprocess
@@ -12,9 +12,9 @@ from outrange.search import wide_search
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.search import Search, ended_by, pass_on
 from outrange.search.common.solution import Status, Stop
-from outrange.search.in_turns import Portfolio
 from outrange.search.neuron_split.relaxed_net import RelaxedNet
 from outrange.search.neuron_split.tree import SplitTree
+from outrange.search.portfolio import Portfolio
 from outrange.search.solve import solve
 from outrange.search.wide_search import WideSearch
 from small_graphs import dense_net
@@ -50,10 +50,12 @@ print(found.status)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux has them")
 def test_under_a_limit_bounds_are_looser_and_hold():
-    # BLAS ends a process that has no room for its buffers: tens of MiB for each thread.
+    # BLAS ends a process that has no memory for its buffers: tens of MiB for each thread.
     program = PROGRAM.replace("ROOM", str(256 << 20))
-    one = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=one)
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] in ("memory", "time")
 
@@ -86,14 +88,14 @@ def test_a_tree_keeps_its_sub_problems_whatever_ends_its_work(work, error, monke
     tree = SplitTree(RelaxedNet.of(_net(), Box(-np.ones(3), np.ones(3))), 0, np.inf)
     before = len(tree), tree.lower
     assert before[0] == 1 and np.isfinite(before[1])
-    monkeypatch.setattr(SplitTree, "_bound", ended)
+    monkeypatch.setattr(SplitTree, "_bound_and_push", ended)
     with pytest.raises(error), np.errstate(all="ignore"):
         getattr(tree, work)(np.inf)
     assert (len(tree), tree.lower) == before
 
 
 class Scripted(Search):
-    """Proves `least` of one objective in one piece of work, or needs too much memory for it."""
+    """Search that proves `least` of one objective in one step, or runs out of memory."""
 
     def __init__(self, incumbent, least, fits):
         self.incumbent, self.least, self.fits, self.known = incumbent, least, fits, -np.inf
@@ -125,10 +127,10 @@ def test_of_several_searches_one_may_need_too_much(fits):
 def test_before_any_search_there_are_intervals(monkeypatch):
     monkeypatch.setattr("outrange.search.solve.select_search", _short)
     graph, box = _net(), Box(-np.ones(3), np.ones(3))
-    found = solve(graph, box, np.eye(2))
-    assert found.status is Status.MEMORY
+    solution = solve(graph, box, np.eye(2))
+    assert solution.status is Status.MEMORY
     y = graph.run(box.uniform(np.random.default_rng(1), 1000))
-    assert (found.lower <= y).all() and np.isfinite(found.lower).all()
+    assert (solution.lower <= y).all() and np.isfinite(solution.lower).all()
 
 
 def test_what_ends_an_inner_search_ends_the_outer_one():

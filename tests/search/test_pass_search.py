@@ -1,4 +1,4 @@
-"""Passes over all of a set, for graphs too wide for splits, against the search that splits."""
+"""Tests passes over whole sets, for graphs too wide for splits, against the search that splits."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from outrange.search.wide_search import METHODS, WideSearch
 
 @pytest.fixture
 def graph():
-    """A convolution, a maximum of windows and two dense layers, on 6 x 6 pixels."""
+    """Build a convolution, a maximum of windows and two dense layers, on 6 x 6 pixels."""
     rng = np.random.default_rng(5)
     b = Builder([Slot("x", (6, 6, 1))])
     (x,) = b.input_values()
@@ -37,7 +37,7 @@ def graph():
 
 @pytest.fixture
 def wide(monkeypatch):
-    """Every graph counts as wide."""
+    """Let every graph count as wide."""
     monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
 
 
@@ -49,16 +49,16 @@ def _box(radius):
 @pytest.mark.parametrize("radius", [0.0, 1e-6, 0.01, 0.3])
 def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
     rows = np.concatenate([np.eye(3), -np.eye(3)])
-    known = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.5, 60.0))
+    expected = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.5, 60.0))
     monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
-    found = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.4, 1.0))
-    assert found.methods == METHODS
-    assert (found.lower <= known.seen + 1e-9).all()
-    # Where no unit changes its phase, linear bounds are exact.
+    solution = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.4, 1.0))
+    assert solution.methods == METHODS
+    assert (solution.lower <= expected.seen + 1e-9).all()
+    # If no unit changes its phase, linear bounds are exact.
     if radius <= 1e-6:
-        assert found.status == ("exact" if radius else "rounding")
-        np.testing.assert_allclose(found.lower, known.lower, atol=1e-9)
-    assert (found.seen >= known.lower - 1e-9).all()
+        assert solution.status == ("exact" if radius else "rounding")
+        np.testing.assert_allclose(solution.lower, expected.lower, atol=1e-9)
+    assert (solution.seen >= expected.lower - 1e-9).all()
 
 
 def test_a_forward_pass_is_enough_for_a_small_box(graph, wide, monkeypatch):
@@ -78,46 +78,46 @@ def test_a_graph_that_only_hands_its_input_on(wide):
 
 @pytest.mark.parametrize("radius, whole", [(1e-6, True), (0.3, False)])
 def test_a_forward_pass_is_made_where_forms_settle_units(graph, wide, monkeypatch, radius, whole):
-    given = []
+    calls = []
 
     def forward(part, *arguments):
-        given.append(part.entries)
+        calls.append(part.entries)
         return actual(part, *arguments)
 
     actual = wide_search.forward
     monkeypatch.setattr(wide_search, "forward", forward)
     solve(graph, _box(radius), np.eye(3), tol=1e-6, time_limit=0.2)
-    assert given and (max(given) >= wide_search.fold(graph).entries) == whole
+    assert calls and (max(calls) >= wide_search.fold(graph).entries) == whole
 
 
 def test_a_deeper_pass_takes_up_what_was_cut_short(graph, wide, monkeypatch):
-    given = []
+    calls = []
 
     class CrownPass(wide_search.CrownPass):
         def run(self):
-            known = {v: (lo.copy(), hi.copy()) for v, (lo, hi) in self.known.items()}
-            given.append((known, self.settled))
+            before = {v: (lo.copy(), hi.copy()) for v, (lo, hi) in self.known.items()}
+            calls.append((before, self.settled))
             return super().run()
 
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(wide_search, "CrownPass", CrownPass)
-    monkeypatch.setattr(wide_search, "ascended", interrupted)
+    monkeypatch.setattr(wide_search, "ascend_slopes", interrupted)
     monkeypatch.setattr(crown, "_WIDE", 1)
     monkeypatch.setattr(wide_search, "EFFORTS", (2.0**8, 2.0**20, 2.0**22))
-    found = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=60.0)
-    assert found.status == "interrupted"
-    assert len(given) == 2, "nothing is left for a third"
-    (first, none), (second, settled) = given
+    solution = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=60.0)
+    assert solution.status == "interrupted"
+    assert len(calls) == 2, "nothing is left for a third"
+    (first, none), (second, settled) = calls
     assert not none and 0 < len(settled) < len(graph.nodes)
     assert all((second[v][0] >= first[v][0]).all() for v in first)
 
 
 def test_slopes_ascend_after_the_passes(graph, wide):
-    found = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=cases(0.5, 1.0))
+    solution = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=cases(0.5, 1.0))
     once = bounds(graph, _box(0.3).lo[None], _box(0.3).hi[None], "linear")[graph.output][0][0]
-    assert (found.lower >= once - 1e-9).all() and (found.lower > once + 1e-6).any()
+    assert (solution.lower >= once - 1e-9).all() and (solution.lower > once + 1e-6).any()
 
 
 def test_a_decision_by_a_descent_or_a_pass(graph, wide):
@@ -141,8 +141,8 @@ def test_an_interrupt_leaves_what_is_proved(graph, wide, monkeypatch):
 
     descend = wide_search.attack_from
     monkeypatch.setattr(wide_search, "attack_from", interrupted)
-    found = solve(graph, _box(0.3), np.eye(3))
-    assert found.status == "interrupted" and np.isfinite(found.lower).all()
+    solution = solve(graph, _box(0.3), np.eye(3))
+    assert solution.status == "interrupted" and np.isfinite(solution.lower).all()
 
 
 @pytest.mark.slow
@@ -155,10 +155,10 @@ def test_a_radius_of_a_wide_network(graph, wide):
     label = int(np.argmax(graph.run(middle.reshape(1, -1))))
     unsafe = negate(resolve(y.argmax() == label, graph.inputs, graph.outputs))
     around = Neighborhood.of(graph.inputs, middle, "inf", (0, 1))
-    found = robustness(
+    answer = robustness(
         Net, unsafe, around, text="the label stays", time_limit=cases(2.0, 10.0), tol=0.2
     )
-    assert 0 < found.lo <= found.hi < 1
-    far = around.region(found.lo).box
+    assert 0 < answer.lo <= answer.hi < 1
+    far = around.region(answer.lo).box
     x = far.uniform(np.random.default_rng(0), 5000)
     assert (graph.run(x).argmax(axis=1) == label).all()

@@ -1,4 +1,4 @@
-"""A net of open units alone is the same function, up to an error that it states and pays."""
+"""A net of unstable units only is the same function, up to a stated error that is accounted for."""
 
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ from outrange.search.neuron_split.relaxed_net import RelaxedNet
 
 
 def _net(seed, *, radius=0.02, curve="relu", wild=False):
-    """Three layers, the second with a way around it and its entries in another order."""
+    """Build three layers, the second with a skip connection and rearranged entries."""
     rng = np.random.default_rng((5, seed))
     b = Builder([Slot("x", (20,))])
     (x,) = b.input_values()
@@ -38,7 +38,7 @@ def _net(seed, *, radius=0.02, curve="relu", wild=False):
 @pytest.mark.parametrize("curve", ["relu", "leaky_relu"])
 def test_it_is_the_same_function_with_the_same_bounds(seed, curve):
     net, rng = _net(seed, curve=curve)
-    small = _StableElimination(net).finished()
+    small = _StableElimination(net).build()
     assert small.units < net.units and small.unstable(small.lo, small.hi).all()
     assert drop_stable(net).units == small.units
     x = net.box.sample(rng, 500)
@@ -53,7 +53,7 @@ def test_it_is_the_same_function_with_the_same_bounds(seed, curve):
 
 
 def _exact(graph, x):
-    """Every value at a point, in rational arithmetic; matrices read off the ops themselves."""
+    """Return every value at a point in rational arithmetic; matrices come from the ops."""
     values = [[Fraction(float(e)) for e in x]]
     for node in graph.nodes:
         before = [values[j] for j in node.inputs]
@@ -76,8 +76,8 @@ def _exact(graph, x):
 @pytest.mark.parametrize("seed", range(4))
 def test_its_error_covers_what_rounding_did_to_its_matrices(seed):
     net, rng = _net(seed, wild=True, radius=1e-3)
-    found = _StableElimination(net)
-    small = found.finished()
+    elimination = _StableElimination(net)
+    small = elimination.build()
     some = 0
     for x in net.box.sample(rng, 3):
         truth = _exact(net.graph, x)[net.graph.output]
@@ -112,6 +112,6 @@ def test_its_error_covers_what_rounding_did_to_its_matrices(seed):
 def test_errors_are_carried_on():
     net, _ = _net(1)
     once = drop_stable(net)
-    again = _StableElimination(once).finished()
+    again = _StableElimination(once).build()
     assert (again.errors[len(again.graph.nodes)] >= once.errors[len(once.graph.nodes)]).all()
     assert (once.errors[len(once.graph.nodes)] > 0).all()

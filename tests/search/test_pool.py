@@ -1,4 +1,4 @@
-"""The pool of open boxes."""
+"""The frontier of open boxes."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from outrange.search.input_split import frontier as module
 from outrange.search.input_split.frontier import Frontier
 
 
-def _filled(count: int) -> Frontier:
+def _fill(count: int) -> Frontier:
     pool = Frontier(2, 3, 4)
     rng = np.random.default_rng(0)
     pool.push(
@@ -19,16 +19,16 @@ def _filled(count: int) -> Frontier:
 
 
 def test_best_boxes_leave_first_and_bounds_follow():
-    pool = _filled(3000)
+    pool = _fill(3000)
     assert len(pool) == 3000
     assert pool.lower().tolist() == [0.0, 1.0, 2.0]
-    taken = pool.pop(5)
-    assert taken["priority"].tolist() == [2999, 2998, 2997, 2996, 2995]
+    popped = pool.pop(5)
+    assert popped["priority"].tolist() == [2999, 2998, 2997, 2996, 2995]
     assert len(pool) == 2995
 
 
 def test_a_full_pool_hands_out_what_is_nearest_to_closed(monkeypatch):
-    pool = _filled(100)
+    pool = _fill(100)
     monkeypatch.setattr(module, "MOST_BYTES", 0)
     assert pool.pop(2)["priority"].tolist() == [0, 1]
 
@@ -49,7 +49,7 @@ def test_boxes_in_hand_count_until_they_are_dealt_with():
 
 
 def test_an_interruption_loses_no_box(monkeypatch):
-    pool = _filled(100)
+    pool = _fill(100)
 
     def interrupted(_):
         raise KeyboardInterrupt
@@ -63,7 +63,7 @@ def test_an_interruption_loses_no_box(monkeypatch):
 
 
 def test_every_box_leaves_once_while_others_come():
-    rng, pool, priorities = np.random.default_rng(0), _filled(500), []
+    rng, pool, priorities = np.random.default_rng(0), _fill(500), []
     for i in range(200):
         priorities += pool.pop(int(rng.integers(1, 9)))["priority"].tolist()
         pool.settle()
@@ -83,11 +83,11 @@ def test_every_box_leaves_once_while_others_come():
 
 
 def test_at_the_limit_of_memory_it_is_not_put_in_order_at_every_call(monkeypatch):
-    pool, orders = _filled(3200), []
+    pool, orders = _fill(3200), []
     monkeypatch.setattr(module, "MOST_BYTES", 3202 * pool._row_bytes)
     order = pool._order
     monkeypatch.setattr(pool, "_order", lambda count: (orders.append(pool.full), order(count)))
-    for i in range(100):  # By turns a little over the limit and a little below it.
+    for i in range(100):  # Alternately a little over the limit and a little below it.
         pool.pop(4)
         pool.settle()
         new = 8 * (i % 2 == 0)

@@ -1,4 +1,4 @@
-"""Forms of second order over boxes: their least values, tangents, mixtures and cuts."""
+"""Second-order forms over boxes: their least values, tangents, mixtures and cuts."""
 
 from fractions import Fraction
 
@@ -36,7 +36,7 @@ def points(forms, rng, count=60):
 
 
 def exact(forms, p, x):
-    """The form at a point of its box, in fractions."""
+    """Evaluate the form at a point of its box, in fractions."""
     x = [Fraction(float(v)) for v in x]
     center = [Fraction(float(v)) for v in forms.cells.center[p]]
     reach = [Fraction(float(v)) for v in forms.cells.reach[p]]
@@ -50,7 +50,7 @@ def exact(forms, p, x):
 
 
 def broken(radii, rounds=6):
-    """At how many points an exact value lies below what was said."""
+    """Count the points at which an exact value lies below its bound."""
     rng, count = np.random.default_rng(0), 0
     for _ in range(rounds):
         forms = random_forms(rng, radii=radii)
@@ -75,13 +75,13 @@ def test_the_rounding_law_fails_without_the_radii():
 
 
 def laws(rng):
-    """Violations, beyond rounding, of least values, tangents, forms, mixtures and cuts."""
+    """Count violations, beyond rounding, of least values, tangents, forms, mixtures and cuts."""
     forms = random_forms(rng, 200, wild=False)
     other = random_forms(rng, 200, wild=False)
     other.cells = forms.cells
     least, form, _ = forms.least()
     tangents, share = forms.tangents(), rng.random(200)
-    mixed = forms.mixed(other, share)
+    mixed = forms.mix(other, share)
     level = forms.constant + rng.normal(size=200)
     start, end = forms.below(level, -np.ones_like(forms.rows), np.ones_like(forms.rows))
     count = 0
@@ -103,17 +103,17 @@ def test_laws():
 
 
 def wrong(name, monkeypatch):
-    made = getattr(QuadraticForms, name)
+    real = getattr(QuadraticForms, name)
 
     def change(self, *arguments):
-        found = made(self, *arguments)
+        result = real(self, *arguments)
         if name == "tangents":
-            found.constant = found.constant + 0.5
+            result.constant = result.constant + 0.5
         elif name == "below":
-            found = found[0] + 0.2, found[1] - 0.2
-        elif name == "mixed":
-            found.constant = np.maximum(self.constant, arguments[0].constant)
-        return found
+            result = result[0] + 0.2, result[1] - 0.2
+        elif name == "mix":
+            result.constant = np.maximum(self.constant, arguments[0].constant)
+        return result
 
     if name == "bend":
         monkeypatch.setattr(QuadraticForms, "bend", QuadraticForms._straight)
@@ -121,7 +121,7 @@ def wrong(name, monkeypatch):
         monkeypatch.setattr(QuadraticForms, name, change)
 
 
-@pytest.mark.parametrize("name", ["tangents", "below", "mixed", "bend"])
+@pytest.mark.parametrize("name", ["tangents", "below", "mix", "bend"])
 def test_wrong_ones_break_the_laws(name, monkeypatch):
     wrong(name, monkeypatch)
     assert laws(np.random.default_rng(1)) > 0
@@ -146,7 +146,7 @@ def test_a_level_cuts_a_ball_out_of_its_box():
 
 
 def lens(curves):
-    """Two discs that do not meet, though each meets every quarter between them."""
+    """Build two disjoint discs that each meet every quarter between them."""
     b = Builder([Slot("x", (2,))])
     (x,) = b.input_values()
 
@@ -174,8 +174,8 @@ def test_parts_that_exclude_each_other_are_closed_at_once(curves):
     joint, _, _ = engines(curves)
     lo, hi = -2.0 * np.ones((1, 2)), 2.0 * np.ones((1, 2))
     status = np.zeros((1, joint.units), np.int8)
-    found = joint.bound(lo, hi, status, np.ones((1, 1), bool), np.zeros(1))
-    assert found.least[0, 0] > 0.0
+    result = joint.bound(lo, hi, status, np.ones((1, 1), bool), np.zeros(1))
+    assert result.least[0, 0] > 0.0
 
 
 @pytest.mark.parametrize("curves", [False, True])
@@ -186,20 +186,20 @@ def test_bounds_of_conjunctions_lie_below_them(curves):
     hi = np.minimum(lo + rng.uniform(0, 2, lo.shape), 2.0)
     status, wanted = np.zeros((60, joint.units), np.int8), np.ones((60, 1), bool)
     cutoff = np.array([0.3])
-    found = joint.bound(lo, hi, status, wanted, cutoff)
+    result = joint.bound(lo, hi, status, wanted, cutoff)
     x = rng.uniform(lo, hi, (300, 60, 2))
     y = graph.run(x.reshape(-1, 2)).reshape(300, 60)
     np.testing.assert_allclose(joint.evaluate(x.reshape(-1, 2)).reshape(300, 60), y)
-    # A box that is cut to nothing is known to be above the cutoff only.
-    assert (y >= found.least[:, 0] - 1e-9).all()
-    form = np.einsum("bd,sbd->sb", found.slopes[:, 0], x) + found.offset[:, 0]
+    # A box that is cut to nothing is only known to be above the cutoff.
+    assert (y >= result.least[:, 0] - 1e-9).all()
+    form = np.einsum("bd,sbd->sb", result.slopes[:, 0], x) + result.offset[:, 0]
     assert (form <= y + 1e-9).all()
-    start, end = (ends[:, 0] for ends in found.within)
+    start, end = (ends[:, 0] for ends in result.within)
     outside = ((x < start) | (x > end)).any(axis=2)
     assert outside.any() and (y[outside] > 0.3).all()
     status = np.zeros((60, plain.units), np.int8)
     alone = plain.bound(lo, hi, status, wanted, np.full(1, np.inf))
-    assert (found.least >= cutoff).sum() > (alone.least >= cutoff).sum()
+    assert (result.least >= cutoff).sum() > (alone.least >= cutoff).sum()
     k = np.zeros(300, np.int64)
     _, slope = joint.gradient(x[:, 0], k)
     step = 1e-6 * rng.normal(size=slope.shape)

@@ -21,15 +21,15 @@ ACTS = [*PIECEWISE, "tanh", "sin"]
 
 
 def both(graph, lo, hi, rows, radii=True, steps=2):
-    """The planes' bounds and the second-order ones of the rows, over each box."""
+    """Return the planes' bounds and the second-order bounds of the rows, over each box."""
     sweep = CrownPass(CrownPlan.of(graph), BoxBatch.of(lo, hi, radii), radii=radii)
     net = sweep.run()
     box, which = np.divmod(np.arange(len(lo) * len(rows)), len(rows))
     plain = AlphaAscent(sweep, net, rows, box, which)
     plain.run(np.full(box.size, np.inf), steps)
-    found = tangents.tangents(sweep, net)
-    net = replace(net, lines=net.lines | {v: t.planes for v, t in found.items()})
-    second = QuadraticAscent(sweep, net, rows, box, which, tangents=found)
+    by_value = tangents.tangents(sweep, net)
+    net = replace(net, lines=net.lines | {v: t.planes for v, t in by_value.items()})
+    second = QuadraticAscent(sweep, net, rows, box, which, tangents=by_value)
     second.run(np.full(box.size, np.inf), steps)
     shape = (len(lo), len(rows))
     return plain, second, shape
@@ -43,7 +43,7 @@ def with_products(rng):
 
 
 def exact_violations(count, **options):
-    """Wild graphs whose exact value falls below the second-order bound or form at a corner."""
+    """Count wild graphs whose exact value is below the second-order bound or form at a corner."""
     rng = np.random.default_rng(3)
     broken = finite = 0
     with mpmath.workprec(400):
@@ -73,7 +73,7 @@ def test_the_rounding_law_fails_without_the_radii():
 
 @pytest.mark.parametrize("error", [OutOfTime, MemoryError])
 def test_what_runs_out_before_all_lines_are_there_ends_the_ascent(monkeypatch, error):
-    """Tangents were looked for where there are no lines, and ended the search with a KeyError."""
+    """Tangents were computed for missing lines, which ended the search with a KeyError."""
 
     def substitute(self, *_):
         raise error
@@ -124,16 +124,16 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_wrong_forms_break_the_law(name, monkeypatch):
-    made = tangents._picked
-    monkeypatch.setattr(tangents, "_picked", lambda forms, at: BROKEN[name](made(forms, at)))
+    real = tangents._select
+    monkeypatch.setattr(tangents, "_select", lambda forms, at: BROKEN[name](real(forms, at)))
     assert sampled_violations(1) > 0
 
 
 def test_a_form_without_its_mixed_terms_breaks_the_law(monkeypatch):
-    made = QuadraticAscent._remainder
+    real = QuadraticAscent._remainder
 
     def diagonal(self, *arguments):
-        total, left, blame = made(self, *arguments)
+        total, left, blame = real(self, *arguments)
         return total * np.eye(total.shape[1]), left, blame
 
     monkeypatch.setattr(quadratic_ascent.QuadraticAscent, "_remainder", diagonal)
@@ -141,7 +141,7 @@ def test_a_form_without_its_mixed_terms_breaks_the_law(monkeypatch):
 
 
 def test_terms_of_curves_cancel_too():
-    """A sum of squares less the same a little later."""
+    """Use a sum of squares minus the same sum a little later."""
     rng = np.random.default_rng(7)
     b = Builder([Slot("x", (3,))])
     (x,) = b.input_values()
@@ -162,7 +162,7 @@ SMOOTH = ("sin", "cos", "exp", "square")
 
 
 def smooth_violations(radii=True, count=40):
-    """Random sums of smooth curves whose exact value falls below the bound at a corner."""
+    """Count random sums of smooth curves whose exact value falls below the bound at a corner."""
     rng, broken = np.random.default_rng(8), 0
     with mpmath.workprec(300):
         for _ in range(count):
@@ -190,19 +190,19 @@ def test_smooth_curves_pay_for_every_rounding():
 
 @pytest.mark.parametrize("name", ["mean", "spread"])
 def test_wrong_bends_break_the_law(name, monkeypatch):
-    made = tangents.bend_of
+    real = tangents.bend_of
 
     def wrong(*arguments):
-        found = made(*arguments)
+        result = real(*arguments)
         factor = {"mean": 3.0, "spread": 0.0}[name]
-        return found and replace(found, **{name: factor * getattr(found, name)})
+        return result and replace(result, **{name: factor * getattr(result, name)})
 
     monkeypatch.setattr(tangents, "bend_of", wrong)
     assert smooth_violations() > 0
 
 
 def energy_and_next(rng, size=4, step=0.05):
-    """How much a quadratic energy falls in a short step of a stable system: terms cancel."""
+    """Build the fall of a quadratic energy in a short step of a stable system: terms cancel."""
     root = rng.normal(size=(size, size))
     weight = root @ root.T + np.eye(size)
     b = Builder([Slot("x", (size,))])
@@ -238,10 +238,10 @@ def test_a_search_keeps_the_better_bound():
     lo = rng.uniform(-1, 0.7, (30, 4))
     hi = lo + 0.3
     status, wanted = np.zeros((30, engine.units), np.int8), np.ones((30, 1), bool)
-    found = engine.bound(lo, hi, status, wanted, np.full(1, np.inf))
+    result = engine.bound(lo, hi, status, wanted, np.full(1, np.inf))
     plain, second, _ = both(graph, lo, hi, np.eye(1))
-    assert (found.least[:, 0] >= np.maximum(plain.least, second.least) - 1e-9).all()
-    assert (found.scores >= 0).all() and found.scores.any(axis=2).all()
-    corner = np.where(found.slopes > 0, lo[:, None], hi[:, None])
-    at = (found.slopes * corner).sum(-1) + found.offset
-    np.testing.assert_allclose(at, found.least, atol=1e-9)
+    assert (result.least[:, 0] >= np.maximum(plain.least, second.least) - 1e-9).all()
+    assert (result.scores >= 0).all() and result.scores.any(axis=2).all()
+    corner = np.where(result.slopes > 0, lo[:, None], hi[:, None])
+    at = (result.slopes * corner).sum(-1) + result.offset
+    np.testing.assert_allclose(at, result.least, atol=1e-9)

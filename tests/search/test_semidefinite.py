@@ -1,6 +1,6 @@
 """Laws of the semidefinite relaxations.
 
-Forms, products and bounds hold at every sample, whatever the multipliers; more products never
+Forms, products and bounds are valid at every sample, for any multipliers; more products never
 loosen a bound; small nets agree with the exact search.
 """
 
@@ -22,7 +22,7 @@ from outrange.search.neuron_split.smooth_relaxations import activations_of
 from outrange.search.semidefinite.forms import BoundedForms, supports
 from outrange.search.semidefinite.interior_point import Multipliers
 from outrange.search.semidefinite.products import Parts, products_of
-from outrange.search.semidefinite.proof import proved
+from outrange.search.semidefinite.proof import prove_bound
 from outrange.search.semidefinite.relaxation import SemidefiniteRelaxation, SemidefiniteRow
 from outrange.search.semidefinite.turns import SemidefiniteTurns
 from outrange.search.solve import solve
@@ -44,7 +44,7 @@ def _mlp(seed, widths, reach=1.0, curve="relu"):
 
 
 def _random(seed):
-    """A net, and samples of its box."""
+    """Build a random net, and samples of its box."""
     rng = np.random.default_rng((51, seed))
     if seed % 3 == 0:
         curve = ("relu", "leaky_relu", "abs")[seed // 3 % 3]
@@ -62,7 +62,7 @@ def _random(seed):
 
 
 def _variables(relaxation, x):
-    """`(c, n)` the variables at some points."""
+    """Return the variables at some points, `(c, n)`."""
     net, forms = relaxation.net, relaxation._forms
     values = net.graph.run_all(x)
     inputs = forms.values[0].coefficients
@@ -87,12 +87,12 @@ def test_forms_and_products_hold_at_samples(seed):
     products = [products_of(forms)]
     if forms.net.units:
         moments = -np.eye(forms.count)
-        products.append(Parts(forms).violated(moments, np.eye(forms.count), 1000))
-    for found in products:
-        value = (y @ found.left) * (y @ found.right)
-        slack = found.slack + 1e-9 * (1 + np.abs(found.left).sum(axis=0))
+        products.append(Parts(forms).most_violated(moments, np.eye(forms.count), 1000))
+    for batch in products:
+        value = (y @ batch.left) * (y @ batch.right)
+        slack = batch.slack + 1e-9 * (1 + np.abs(batch.left).sum(axis=0))
         assert (value >= -slack).all()
-        assert (np.abs(value) <= slack)[:, found.free].all()
+        assert (np.abs(value) <= slack)[:, batch.free].all()
 
 
 @pytest.mark.parametrize("seed", range(cases(9, 30)))
@@ -129,9 +129,9 @@ def test_a_proof_does_not_trust_its_multipliers(seed):
         values = rng.normal(size=m) * 10.0 ** rng.uniform(-2, 1, m)
         values[products.squares] = 10.0 ** rng.uniform(-2, 3)
         height = 10.0 ** rng.uniform(-1, 4)
-        bound = proved(products, row, Multipliers(height, values, np.eye(1)))
+        bound = prove_bound(products, row, Multipliers(height, values, np.eye(1)))
         assert bound >= (y @ row).max() - 1e-9 * np.abs(row).sum()
-        assert proved(products, row, Multipliers(np.nan, values, np.eye(1))) == np.inf
+        assert prove_bound(products, row, Multipliers(np.nan, values, np.eye(1))) == np.inf
 
 
 def test_a_matrix_that_is_not_definite_proves_nothing():
@@ -139,27 +139,27 @@ def test_a_matrix_that_is_not_definite_proves_nothing():
     products = products_of(SemidefiniteRelaxation(net, rng)._forms)
     row = np.ones(len(products.left))
     nothing = Multipliers(1.0, np.zeros(products.free.size), np.eye(1))
-    assert proved(products, row, nothing) == np.inf
+    assert prove_bound(products, row, nothing) == np.inf
 
 
 @pytest.mark.parametrize("seed", range(cases(2, 6)))
 def test_small_nets_agree_with_the_exact_search(seed):
     graph, box = _mlp(seed, (4, 7, 5, 2), reach=2.0)
     rows = np.concatenate([np.eye(2), -np.eye(2)])
-    known = solve(graph, box, rows, tol=1e-6, time_limit=60, solver=False)
-    assert known.status == "exact"
+    expected = solve(graph, box, rows, tol=1e-6, time_limit=60, solver=False)
+    assert expected.status == "exact"
     relaxation = SemidefiniteRelaxation(RelaxedNet.of(graph, box), np.random.default_rng(0))
     assert relaxation.prepare(relaxation.output)
-    found = [
+    bounds = [
         SemidefiniteRow(relaxation.output, k % 2, 1.0 - k // 2 * 2.0, -np.inf) for k in range(4)
     ]
-    for row in found:
+    for row in bounds:
         for _ in range(4):
             relaxation.turn(row)
-    least = np.array([row.least for row in found])
-    spread = np.tile(known.seen[:2] + known.seen[2:], 2)
-    assert (least <= known.seen + 1e-9).all()
-    assert (known.seen - least <= 0.25 * np.abs(spread)).all()
+    least = np.array([row.least for row in bounds])
+    spread = np.tile(expected.seen[:2] + expected.seen[2:], 2)
+    assert (least <= expected.seen + 1e-9).all()
+    assert (expected.seen - least <= 0.25 * np.abs(spread)).all()
 
 
 def test_wide_boxes_of_many_inputs_are_bounded_much_tighter():

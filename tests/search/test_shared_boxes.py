@@ -7,7 +7,7 @@ from outrange.graph import Builder, Slot
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import Problem
-from outrange.search.portfolio import select_search
+from outrange.search.select_search import select_search
 from outrange.search.shared_boxes import LEAST_WORK, SharedBoxSearch, shares_boxes
 
 
@@ -37,27 +37,27 @@ def test_they_are_shared_where_there_are_many_outputs():
 
 
 def test_bounds_hold_and_close():
-    """After 1,000 boxes the mean gap is 5 % of the range seen at most; no sample is outside."""
+    """After 1,000 boxes, the mean gap is at most 5 % of the range; no sample is outside."""
     for act in ("relu", "tanh"):
-        asked = problem(decoder(act))
-        incumbent = Incumbent(asked.rows, 1e-6, None, None)
-        search = SharedBoxSearch(asked, incumbent)
+        decoding = problem(decoder(act))
+        incumbent = Incumbent(decoding.rows, 1e-6, None, None)
+        search = SharedBoxSearch(decoding, incumbent)
         before = search.lower()
         while incumbent.boxes < 1000:
             assert search.advance()
         after = search.lower()
         assert (after >= before).all()
         x = np.random.default_rng(1).uniform(-1, 1, (20_000, 2))
-        y = asked.graph.run(x) @ asked.rows.T
+        y = decoding.graph.run(x) @ decoding.rows.T
         assert (y.min(axis=0) >= after).all()
         gap = (incumbent.best - after) / incumbent.spread()
         assert gap.mean() < 0.05
 
 
 def test_a_closed_search_ends():
-    asked = problem(decoder("relu", 40))
-    incumbent = Incumbent(asked.rows, 0.05, None, None)
-    search = SharedBoxSearch(asked, incumbent)
+    decoding = problem(decoder("relu", 40))
+    incumbent = Incumbent(decoding.rows, 0.05, None, None)
+    search = SharedBoxSearch(decoding, incumbent)
     while not search.finished:
         assert search.advance()
     assert (incumbent.best - search.lower() <= incumbent.tolerance() * (1 + 1e-9)).all()

@@ -1,4 +1,4 @@
-"""BLAS is held to one thread, and has all of them again, whoever asks in whatever order."""
+"""BLAS is limited to one thread, and gets all of them back, for any order of callers."""
 
 import os
 import subprocess
@@ -96,7 +96,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_blas_has_all_its_threads_again(name):
-    if not any(one["user_api"] == "blas" for one in threadpool_info()):
+    if not any(pool["user_api"] == "blas" for pool in threadpool_info()):
         pytest.skip("no BLAS that can be limited")
     if len(getattr(os, "sched_getaffinity", lambda _: (0, 1))(0)) < 2:
         pytest.skip("BLAS has one thread on one core")

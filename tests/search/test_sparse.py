@@ -1,4 +1,4 @@
-"""Sparse matrices, and the layer programs and bounds made of them, are what they stand for."""
+"""Sparse matrices, layer programs and bounds agree with dense ones."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from outrange.search.kernel.compile import compile_layers
 from outrange.search.kernel.sparse import SparseMatrix
 
 
-def drawn(rng, shape, share=0.2):
+def random_matrix(rng, shape, share=0.2):
     return np.where(rng.random(shape) < share, rng.normal(size=shape), 0.0)
 
 
@@ -26,7 +26,7 @@ def as_sparse(matrix):
 def test_a_sparse_matrix_computes_as_the_array_does(shape):
     rng = np.random.default_rng(1)
     for share in (0.0, 0.3, 1.0):
-        a, b = drawn(rng, shape, share), drawn(rng, shape, 0.5)
+        a, b = random_matrix(rng, shape, share), random_matrix(rng, shape, 0.5)
         ours, other = as_sparse(a), as_sparse(b)
         x, v = rng.normal(size=(4, shape[0])), rng.normal(size=shape[1])
         pairs = [
@@ -40,22 +40,22 @@ def test_a_sparse_matrix_computes_as_the_array_does(shape):
             (abs(ours).dense(), np.abs(a)),
             ((np.float64(-2.5) * ours).dense(), -2.5 * a),
         ]
-        for found, wanted in pairs:
-            np.testing.assert_allclose(found, wanted, atol=1e-14)
+        for result, wanted in pairs:
+            np.testing.assert_allclose(result, wanted, atol=1e-14)
 
 
 def test_entries_of_one_place_are_added_up():
-    found = SparseMatrix(
+    matrix = SparseMatrix(
         np.array([1, 0, 1]), np.array([2, 0, 2]), np.array([1.0, 5.0, 3.0]), (2, 3)
     )
-    assert found.most == 2
-    np.testing.assert_array_equal(found.dense(), [[5, 0, 0], [0, 0, 4]])
+    assert matrix.most == 2
+    np.testing.assert_array_equal(matrix.dense(), [[5, 0, 0], [0, 0, 4]])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.05])
 def test_a_matrix_of_few_numbers_is_a_sum_of_few_terms(monkeypatch, share):
     rng = np.random.default_rng(2)
-    weight, bias = drawn(rng, (90, 40), share), rng.normal(size=40)
+    weight, bias = random_matrix(rng, (90, 40), share), rng.normal(size=40)
     plain = affine.dense(weight, bias)
     monkeypatch.setattr(affine, "SPARSE_FROM", 0)
     monkeypatch.setattr(affine, "SPARSE", 1)
@@ -71,7 +71,7 @@ def test_a_matrix_of_few_numbers_is_a_sum_of_few_terms(monkeypatch, share):
 
 
 def lattice(seed, count=6):
-    """The largest of least ones of affine functions of two inputs, by pairs: wide and sparse."""
+    """Build the largest of least affine functions of two inputs, by pairs: wide and sparse."""
     rng = np.random.default_rng(seed)
     b = Builder([Slot("x", (2,))])
     (x,) = b.input_values()
@@ -104,12 +104,12 @@ def test_programs_of_sparse_layers_are_those_of_dense_ones(monkeypatch, seed):
     reach, box = np.ones(2), Box(lo, hi)
     for width in (1.0, 0.2):
         low, high = box.lo * width, box.hi * width
-        found = []
+        results = []
         for program in (dense, few):
             kernel = CompiledProgram(program, reach)
             np.testing.assert_allclose(kernel.evaluate(x), program.evaluate(x), atol=1e-12)
-            found.append(kernel.bound(low, high, np.zeros(program.states, np.int8), 4)[0])
-        # Lines that the ascent turned may differ by what was summed in another order.
-        np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+            results.append(kernel.bound(low, high, np.zeros(program.states, np.int8), 4)[0])
+        # Lines that the ascent has turned may differ because of the order of sums.
+        np.testing.assert_allclose(results[0], results[1], atol=1e-6)
         inside = rng.uniform(low, high, (4000, 2))
-        assert (found[1] <= dense.evaluate(inside).min(axis=0) + 1e-12).all()
+        assert (results[1] <= dense.evaluate(inside).min(axis=0) + 1e-12).all()

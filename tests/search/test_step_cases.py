@@ -1,4 +1,4 @@
-"""In every case a step is a number, and all points of the box are in some case."""
+"""In every case a step function is a constant, and all points of the box are in some case."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,12 @@ from outrange.domains import bounds
 from outrange.graph import Builder, Slot
 from outrange.ops import curve
 from outrange.ops.step import Step
-from outrange.search.halving import OpenBoxes
 from outrange.search.step_cases import step_cases
+from outrange.search.subdivide_boxes import OpenBoxes
 
 
 def _net(rng, name):
-    """Two inputs, a step of a step, and what else reads their arguments."""
+    """Build two inputs, a step of a step, and other readers of their arguments."""
     b = Builder([Slot("x", (2,))])
     (x,) = b.input_values()
     first = b.dense(x, rng.choice([-1.0, 1.0], size=(2, 1)), rng.normal(size=1) * 0.1)
@@ -35,24 +35,24 @@ def test_no_value_is_below_the_bounds_of_every_case(name, seed):
     possible = ~(least[:, 1:] > 0).any(axis=1)
     x = np.concatenate([rng.uniform(lo, hi, (3000, 2)), [lo, hi, 0.5 * lo + 0.5 * hi]])
     assert graph.run(x).min() >= least[possible, 0].min() - 1e-9
-    # Each point with the values that its steps have is a point of some case, and has its value.
-    taken = [node for node in graph.nodes if isinstance(node.op, Step)]
-    assert taken
+    # Each point, with the values of its steps, is a point of some case, and has its value.
+    steps = [node for node in graph.nodes if isinstance(node.op, Step)]
+    assert steps
     count = (cases.graph.size - 2) // 3
     values = np.unique(cases.boxes.lo[:, 2 : 2 + count], axis=0)
-    found = np.full(len(x), np.inf)
+    least_gap = np.full(len(x), np.inf)
     for row in values:
         some = (cases.boxes.lo[:, 2 : 2 + count] == row).all(axis=1)
         for fixed in np.unique(cases.boxes.lo[some][:, 2:], axis=0):
             y = cases.graph.run(np.concatenate([x, np.tile(fixed, (len(x), 1))], axis=1))
             fits = (y[:, 1:] <= 0).all(axis=1)
             gap = np.abs(y[:, 0] - graph.run(x)[:, 0])
-            found = np.where(fits, np.minimum(found, gap), found)
-    assert found.max() <= 1e-9
+            least_gap = np.where(fits, np.minimum(least_gap, gap), least_gap)
+    assert least_gap.max() <= 1e-9
 
 
 def test_a_turn_modulo_closes_where_the_step_itself_does_not():
-    # x - floor(x) + (floor(x) - x) is 0, and its bounds over a jump are one wide.
+    # x - floor(x) + (floor(x) - x) is 0, but its bounds over a jump have width 1.
     b = Builder([Slot("x", (1,))])
     (x,) = b.input_values()
     turn = b.subtract(x, b.curve("floor", x))
@@ -66,7 +66,7 @@ def test_a_turn_modulo_closes_where_the_step_itself_does_not():
         cases.boxes,
         np.concatenate([target, np.zeros(2)]),
         lambda: False,
-        lambda least: cases.shut(least, target),
+        lambda least: cases.is_closed(least, target),
     )
     boxes.bound("forward")
     for _ in range(8):

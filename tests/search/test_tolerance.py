@@ -1,4 +1,4 @@
-"""Without a wish a curved network is content with 1e-4; a wish is kept, and straight nets are."""
+"""By default a curved network is closed to 1e-4; given tolerances and straight nets are exact."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..small_graphs import dense_net, gate_net, residual_net
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """No second is granted, and every step is looked at: only sub-problems count."""
+    """Allow no seconds, and check every step: only sub-problems count."""
     monkeypatch.setattr(tolerance, "GRACE", 0.0)
     monkeypatch.setattr(incumbent, "REPORTS", 0.0)
 
 
 class _Network:
-    """A graph asked about as a model is; there is nothing to run."""
+    """A graph in place of a model; there is no model to run."""
 
     predict, name, layers = None, "net", ()
 
@@ -41,15 +41,15 @@ def test_only_curved_networks_are_content_with_less():
 def test_effort_ends_after_as_much_again():
     convergence = Convergence(Tolerance(TOL, ENOUGH))
     convergence.record(1.0, 1.0, 10)
-    assert not convergence.suffices(1e9, 10**9)  # 1e-4 is not reached
+    assert not convergence.suffices(1e9, 10**9)  # 1e-4 is not reached yet
     convergence.record(ENOUGH, 5.0, 1000)
-    assert not convergence.suffices(5.0 + tolerance.GRACE, 10**9)  # nobody waits for so little
+    assert not convergence.suffices(5.0 + tolerance.GRACE, 10**9)  # within the grace period
     assert not convergence.suffices(1e9, 1999)
     assert convergence.suffices(1e9, 2000)
     assert convergence.reached == {0.1: 5.0, 0.01: 5.0, 0.001: 5.0, 0.0001: 5.0}
-    asked = Convergence(Tolerance(TOL, TOL))
-    asked.record(1e-5, 1.0, 1)
-    assert not asked.suffices(1e9, 10**9)
+    exact = Convergence(Tolerance(TOL, TOL))
+    exact.record(1e-5, 1.0, 1)
+    assert not exact.suffices(1e9, 10**9)
 
 
 def test_kinks_are_not_curved_products_are():
@@ -60,27 +60,27 @@ def test_kinks_are_not_curved_products_are():
 
 def test_slopes_of_a_curved_network_end_sooner_and_say_so(impatient):
     graph = dense_net(np.random.default_rng(1), "tanh")
-    box = (np.array([-0.5, 0, 0]), np.array([0.5, 0, 0]))  # costs a box per tolerance
+    box = (np.array([-0.5, 0, 0]), np.array([0.5, 0, 0]))  # each tolerance costs one box
     free = gradient_range(_Network(graph), box)
-    asked = gradient_range(_Network(graph), box, tol=1e-5)
+    requested = gradient_range(_Network(graph), box, tol=1e-5)
     assert free.is_exact and free.tol == ENOUGH
     assert (free.relative_gap <= 2 * ENOUGH).all()
-    assert asked.is_exact and asked.tol == 1e-5
-    assert free.cost.boxes < asked.cost.boxes
-    assert (free.lo <= asked.seen_lo).all() and (free.hi >= asked.seen_hi).all()
+    assert requested.is_exact and requested.tol == 1e-5
+    assert free.cost.boxes < requested.cost.boxes
+    assert (free.lo <= requested.seen_lo).all() and (free.hi >= requested.seen_hi).all()
 
 
 @pytest.mark.parametrize("act", ["relu", "hard_sigmoid"])
 def test_straight_networks_are_closed_to_the_finest(impatient, act):
     graph = dense_net(np.random.default_rng(2), act)
     rows = np.vstack([np.eye(2), -np.eye(2)])
-    found = solve(graph, Box(-np.ones(3), np.ones(3)), rows, engine="array")
-    assert found.status is Status.EXACT and found.tol == TOL
-    assert (found.seen - found.lower <= 1.001 * found.tolerance).all()
+    solution = solve(graph, Box(-np.ones(3), np.ones(3)), rows, engine="array")
+    assert solution.status is Status.EXACT and solution.tol == TOL
+    assert (solution.seen - solution.lower <= 1.001 * solution.tolerance).all()
 
 
 def test_an_answer_that_reached_enough_when_time_ran_out_is_exact_to_it():
-    """Bounds 5e-5 apart, relative to a range of 1, at the end of the time."""
+    """Bounds are 5e-5 apart at the end of the time, relative to a range of 1."""
     rows = np.array([[1.0], [-1.0]])
     for tol, status in ((Tolerance(TOL, ENOUGH), ENOUGH), (1e-6, None)):
         state = Incumbent(rows, tol, None, None)

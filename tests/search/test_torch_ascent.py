@@ -1,4 +1,4 @@
-"""The ascent on PyTorch arrays is NumPy's; what it proposes is proved in float64."""
+"""The ascent on PyTorch equals NumPy's; its proposals are proved in float64."""
 
 import numpy as np
 import pytest
@@ -29,12 +29,17 @@ def _dense(rng, slope=0.0):
 
 
 def _branches(rng):
-    """Two ways to one sum, entries moved, and an image op."""
+    """Build two branches that are added, rearranged entries, and an image op."""
     b = Builder([Slot("x", (6, 5, 2))])
     (x,) = b.input_values()
-    kernel, one = rng.normal(size=(3, 3, 2, 3)) / 3, (1, 1)
+    kernel, strides = rng.normal(size=(3, 3, 2, 3)) / 3, (1, 1)
     image = convolution(
-        (6, 5), kernel, rng.normal(size=3), strides=one, dilation=one, padding=(one, one)
+        (6, 5),
+        kernel,
+        rng.normal(size=3),
+        strides=strides,
+        dilation=strides,
+        padding=(strides, strides),
     )
     z = b.curve("relu", b.add_node(image, [x], (6, 5, 3)))
     flat = b.reshape(b.transpose(z, (2, 0, 1)), (90,))
@@ -44,7 +49,7 @@ def _branches(rng):
 
 
 def _task(net, rng, cut):
-    """Sub-problems with random splits, and rows of the output and of a layer."""
+    """Return sub-problems with random splits, and rows of the output and of a layer."""
     count = 6
     splits = net.unsplit(count)
     if cut:
@@ -77,7 +82,7 @@ def test_both_ascents_find_the_same(make, cut):
     net = RelaxedNet.of(graph, Box(np.full(graph.size, -0.3), np.full(graph.size, 0.3)))
     ours, theirs = (_task(net, np.random.default_rng(5), cut) for _ in range(2))
     target = np.full(6, np.inf)
-    target[0] = -1e6  # One that stops at once.
+    target[0] = -1e6  # This one stops at once.
     optimize_bounds(net, ours, 8, target)
     with outrange.use_torch(dtype="float64"):
         optimize_bounds(net, theirs, 8, target)
@@ -93,22 +98,22 @@ def test_both_ascents_find_the_same(make, cut):
 def test_searches_give_the_same_answers(dtype, monkeypatch):
     graph = _dense(np.random.default_rng(0))
     box, rows = Box(np.full(30, -0.08), np.full(30, 0.08)), np.array([[1.0, 0.0], [-1.0, 0.0]])
-    known = solve(graph, box, rows, solver=False, time_limit=120)
+    expected = solve(graph, box, rows, solver=False, time_limit=120)
     calls = []
     real = TorchBackend.__call__
     monkeypatch.setattr(
-        TorchBackend, "__call__", lambda *given: calls.append(real(*given)) or calls[-1]
+        TorchBackend, "__call__", lambda *arguments: calls.append(real(*arguments)) or calls[-1]
     )
     with outrange.use_torch(dtype=dtype):
-        found = solve(graph, box, rows, solver=False, time_limit=120)
-    assert found.status == known.status == "exact"
+        solution = solve(graph, box, rows, solver=False, time_limit=120)
+    assert solution.status == expected.status == "exact"
     assert calls and all(calls)
-    np.testing.assert_allclose(found.lower, known.lower, atol=3e-6)
-    assert (found.lower <= known.seen + 1e-12).all()
+    np.testing.assert_allclose(solution.lower, expected.lower, atol=3e-6)
+    assert (solution.lower <= expected.seen + 1e-12).all()
 
 
 def test_float32_proposes_and_float64_proves(monkeypatch):
-    """Slopes that are nonsense make bounds loose, never wrong."""
+    """Nonsense slopes make bounds loose, never wrong."""
     graph = _dense(np.random.default_rng(1))
     box = Box(np.full(30, -0.2), np.full(30, 0.2))
     rng = np.random.default_rng(2)
@@ -135,9 +140,9 @@ def test_other_curves_stay_with_numpy():
     graph = b.finish([b.dense(x, rng.normal(size=(6, 1)), np.zeros(1))], ["y"])
     box = Box(np.full(20, -0.03), np.full(20, 0.03))
     with outrange.use_torch():
-        found = solve(graph, box, np.array([[1.0], [-1.0]]), solver=False, time_limit=30)
-    known = solve(graph, box, np.array([[1.0], [-1.0]]), solver=False, time_limit=30)
-    np.testing.assert_allclose(found.lower, known.lower, atol=1e-5)
+        solution = solve(graph, box, np.array([[1.0], [-1.0]]), solver=False, time_limit=30)
+    expected = solve(graph, box, np.array([[1.0], [-1.0]]), solver=False, time_limit=30)
+    np.testing.assert_allclose(solution.lower, expected.lower, atol=1e-5)
 
 
 @pytest.mark.parametrize("options, says", [

@@ -18,7 +18,7 @@ from ..core.formula import And, clauses, value
 from ..graph import Graph, Slot
 from ..graph.limits import check_within
 from ..graph.rewrites.rewrite import piecewise_to_pairs
-from ..search.reach_sets.boxes import covered
+from ..search.reach_sets.boxes import cover_by_boxes
 from ..search.reach_sets.cells import Cells, InputFrame
 from ..search.reach_sets.regions import LinearRegions, has_regions
 from .attained import attained
@@ -142,7 +142,7 @@ def _enclosing(
     box, atoms = part
     if not InputFrame.of(box).polytope(box, atoms).points:
         return [], "known"
-    boxes, ended = covered(graph, box, atoms, tol, room)
+    boxes, ended = cover_by_boxes(graph, box, atoms, tol, room)
     return box_stars(boxes, atoms), ended
 
 

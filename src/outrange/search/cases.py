@@ -1,11 +1,11 @@
-"""Branch and bound over the boxes of a union and over integer inputs, by searches of real boxes.
+"""Branch and bound over unions of boxes and integer inputs, by searches of single real boxes.
 
 Each case is a box whose integers are relaxed to reals, so any search of one box bounds it. The
-worst case is searched further. A case whose relaxation is closed below the incumbent is split at
+worst case is searched further. A case whose relaxation has an optimum below the cutoff is split at
 an integer (Land, Doig 1960). A case whose bounds no longer rise is halved at the input that gains
 most.
 
-Sound: yes, as the searches of the cases are. Complete: where these are.
+Sound: yes, if the searches of the cases are. Complete: if these are.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from .common.solution import Stop
 
 
 FIRST_TURN = 0.1
-"""Seconds of the first turn of a case; each later turn of the same case doubles it."""
+"""Seconds of the first turn of a case; the time doubles with each turn of the same case."""
 
 SETTLED = 0.3
-"""Seconds of a next turn from which on the search of a case has shown its first bounds."""
+"""Length of a case's next turn, in seconds, above which its first bounds count as available."""
 
 WORTH = 0.05
 """Share of a gap that a turn must close; after a turn that closes less the case is split."""
 
 NO_GAIN = 1e-9
-"""Share of an objective's range up to which a better bound of the halves is due to rounding."""
+"""Gain, as a share of an objective's range, up to which better bounds are ascribed to rounding."""
 
 MOST_SEARCHES = 64
-"""Searches of cases that are kept: each holds the bounds of all units, and perhaps a tree."""
+"""Searches of cases kept in memory: each holds the bounds of all units, and perhaps a tree."""
 
 TOGETHER = 256
 """Cases whose first bounds are computed in one pass."""
@@ -48,11 +48,11 @@ TOGETHER = 256
 METHOD = "branch and bound over integers and unions (Land, Doig 1960)"
 
 Begin = Callable[[Problem, Incumbent], Search]
-"""Begins the search of a single box."""
+"""Starts the search of a single box."""
 
 
 class _CaseIncumbent(Incumbent):
-    """Points of one relaxed case, closed against the best point of the whole domain."""
+    """Incumbent of one relaxed case, with the cutoffs of the whole domain."""
 
     def __init__(self, whole: Incumbent, rows: np.ndarray) -> None:
         left = whole.clock.left
@@ -66,13 +66,13 @@ class _CaseIncumbent(Incumbent):
 
 @dataclass(eq=False)
 class _SearchedBox:
-    """A box of the search tree.
+    """A box of the search tree, with the state of its search.
 
     Args:
         lo: Array of shape `(d,)`.
         hi: Array of shape `(d,)`.
-        turn: Seconds of its next turn.
-        search: Its search, once it has begun.
+        turn: Length of its next turn in seconds.
+        search: Its search; None before the first turn, or after it was discarded.
     """
 
     lo: np.ndarray
@@ -87,9 +87,9 @@ class CaseSearch(Search):
     Args:
         problem: Objectives over a union of boxes, perhaps with integer inputs.
         incumbent: Shared with the other searches of the problem.
-        begin: Begins the search of a single box of real inputs.
-        hull: Whether to search the hull of the boxes instead of each of them: one case, which is
-            never split.
+        begin: Starts the search of a single box of real inputs.
+        hull: Whether to search the hull of the boxes instead of each box: one case, which is never
+            split.
     """
 
     def __init__(
@@ -104,9 +104,9 @@ class CaseSearch(Search):
             self._start()
         self._cases = [_SearchedBox(*ends) for ends in zip(lo, hi, strict=True)]
         self._lower = self._first_bounds(lo, hi)
-        """`(cases, m)` proved bounds; a case that was split has the bounds of its parts instead."""
+        """`(cases, m)` proved bounds; a split case is replaced by its parts."""
         self._stuck = np.zeros(len(lo), bool)
-        """`(cases,)` cases whose search has ended without closing them."""
+        """`(cases,)` whether the search of a case has ended without closing it."""
         self._methods: dict[str, None] = {}
         self._warrant = Warrant.FLOAT64_ROUNDED
         self._failed = self._is_stalled = False
@@ -134,12 +134,12 @@ class CaseSearch(Search):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods of the cases, and the branching."""
+        """The methods of the cases, and the branching method."""
         return (METHOD, *self._methods)
 
     @property
     def settled(self) -> bool:
-        """Whether the search of the hull has stalled, or every open case had its first turns."""
+        """Whether the hull's search has stalled, or every open case has had its first turns."""
         if not self._splits:
             return self._is_stalled
         open_ = (self._lower < self.incumbent.cutoff()).any(axis=1) & ~self._stuck
@@ -178,25 +178,25 @@ class CaseSearch(Search):
         stalled = ended or (case.turn > SETTLED and not self._has_gained(i, before))
         self._is_stalled = stalled
         if self._splits and (at := self._branching_input(i, case, stalled, ended)) is not None:
-            self._split(i, *at)
+            self._split_case(i, *at)
         elif ended or not (self._splits or self._can_gain(i, case)):
             self._stuck[i] = True
         return True
 
     def _has_gained(self, i: int, before: np.ndarray) -> bool:
-        """Return whether a turn has closed a share of some gap that is worth another one."""
+        """Return whether the last turn has closed enough of some gap to justify another one."""
         gap, left = (self.incumbent.cutoff() - lower for lower in (before, self._lower[i]))
         return bool(((gap > 0) & ~(left > (1.0 - WORTH) * gap)).any())
 
     def _can_gain(self, i: int, case: _SearchedBox) -> bool:
-        """Return whether a relaxation has more to gain than what it can never close."""
+        """Return whether the relaxation's own gap exceeds the part that it can never close."""
         if case.search is None or not case.search.incumbent.best.size:
             return False
         cutoff, best = self.incumbent.cutoff(), case.search.incumbent.best
         return bool(((self._lower[i] < cutoff) & (best - self._lower[i] > cutoff - best)).any())
 
     def _worst(self) -> int | None:
-        """Return the case with the lowest bound of an open objective, relative to its scale."""
+        """Return the case with the lowest relative bound of an open objective, or None."""
         missing = (self.incumbent.cutoff() - self._lower) / self.incumbent.scale()
         missing = np.where(np.isnan(missing), 0.0, missing).max(axis=1)
         missing[self._stuck] = 0.0
@@ -204,27 +204,29 @@ class CaseSearch(Search):
         return i if missing[i] > 0 else None
 
     def _take_turn(self, case: _SearchedBox) -> Stop:
-        """Begin the search of a case if need be, and run it for its turn."""
+        """Run the search of a case for its turn; start the search first if necessary."""
         if case.search is None:
             whole = self._problem
             real = DomainBoxes(case.lo[None], case.hi[None], np.zeros(case.lo.size, bool))
             problem = Problem(whole.graph, whole.rows, whole.offset, real)
-            own = _CaseIncumbent(self.incumbent, whole.rows)
+            incumbent = _CaseIncumbent(self.incumbent, whole.rows)
             try:
-                case.search = attempt(partial(self._begin, problem, own), "the search of a case")
+                case.search = attempt(
+                    partial(self._begin, problem, incumbent), "the search of a case"
+                )
             except SearchFailedError:
                 return Stop.ERROR
             self._begun.append(case)
             if len(self._begun) > MOST_SEARCHES:
-                self._begun.pop(0).search = None  # Its bounds are kept; it may begin again.
-        own, before = case.search.incumbent, case.search.incumbent.boxes
-        stop = case.search.run(own.clock.seconds + case.turn)
-        self.incumbent.boxes += own.boxes - before
+                self._begun.pop(0).search = None  # Its bounds are kept; its search may restart.
+        incumbent, before = case.search.incumbent, case.search.incumbent.boxes
+        stop = case.search.run(incumbent.clock.seconds + case.turn)
+        self.incumbent.boxes += incumbent.boxes - before
         case.turn *= 2
         return stop
 
     def _adopt(self, i: int, search: Search) -> None:
-        """Keep what the search of a case has proved."""
+        """Adopt the bounds that the search of a case has proved."""
         proved = np.fmax(search.lower(), search.incumbent.known)
         better = proved > self._lower[i]
         if better.any():
@@ -232,13 +234,13 @@ class CaseSearch(Search):
             self._warrant = min(self._warrant, search.warrant)
             self._methods |= dict.fromkeys(search.methods)
 
-    def _offer(self, case: _SearchedBox, own: Incumbent) -> None:
-        """Offer the points of a case to the whole, their integers rounded."""
+    def _offer(self, case: _SearchedBox, incumbent: Incumbent) -> None:
+        """Offer the best points of a case to the whole problem, with integers rounded."""
         problem, domain = self._problem, self._problem.domain
-        better = own.best < self.incumbent.best
-        if not own.best.size or not better.any():
+        better = incumbent.best < self.incumbent.best
+        if not incumbent.best.size or not better.any():
             return
-        x = np.clip(domain.snap(own.best_at[better]), case.lo, case.hi)
+        x = np.clip(domain.snap(incumbent.best_at[better]), case.lo, case.hi)
         if not self._splits:
             inside = (domain.lo <= x[:, None]) & (x[:, None] <= domain.hi)
             x = x[np.any(inside.all(axis=2), axis=1)]
@@ -252,20 +254,20 @@ class CaseSearch(Search):
     def _branching_input(
         self, i: int, case: _SearchedBox, stalled: bool, ended: bool
     ) -> tuple[int, float] | None:
-        """Return the input to split a case at, and where; None to search the case further.
+        """Return the input to split a case at, and the split value; None to search it further.
 
-        A relaxation whose own point lies below the cutoff cannot close the case. It is still
-        searched while its bound is further from that point than the point from the cutoff. A
-        search of real inputs alone that has ended leaves only rounding, which no split removes.
+        A relaxation with a point below the cutoff cannot close the case. It is still searched
+        while its bound is further from its best point than this point is from the cutoff. If an
+        ended search had real inputs only, just rounding is left, which no split removes.
         """
         whole = self._problem.domain.whole & (case.lo < case.hi)
         if case.search is not None and case.search.incumbent.best.size and whole.any():
-            own, cutoff = case.search.incumbent, self.incumbent.cutoff()
-            lost = (cutoff - own.best) / self.incumbent.scale()
+            incumbent, cutoff = case.search.incumbent, self.incumbent.cutoff()
+            lost = (cutoff - incumbent.best) / self.incumbent.scale()
             k = int(np.nan_to_num(lost, nan=-np.inf).argmax())
-            rest = (own.best[k] - self._lower[i, k]) / self.incumbent.scale()[k]
+            rest = (incumbent.best[k] - self._lower[i, k]) / self.incumbent.scale()[k]
             decides = self.incumbent.target is not None
-            at = np.clip(own.best_at[k], case.lo, case.hi)
+            at = np.clip(incumbent.best_at[k], case.lo, case.hi)
             apart = np.where(whole, np.abs(at - np.rint(at)), -1.0)
             j = int(apart.argmax())
             if lost[k] > 0 and apart[j] > 0 and (stalled or decides or lost[k] >= rest):
@@ -274,9 +276,9 @@ class CaseSearch(Search):
         return self._best_split(i, case, np.flatnonzero(free)) if stalled else None
 
     def _best_split(self, i: int, case: _SearchedBox, free: np.ndarray) -> tuple[int, float] | None:
-        """Return the input of `free` whose halves have the best bounds by back-substitution.
+        """Return the input in `free` whose halves have the best bounds by back-substitution.
 
-        None where no split improves them, as where all units are stable.
+        Return None if no split improves the bounds, for example if all units are stable.
         """
         whole = self._problem.domain.whole
         middle = 0.5 * case.lo + 0.5 * case.hi
@@ -297,8 +299,8 @@ class CaseSearch(Search):
         j = int(free[gain.argmax()])
         return j, float(below[j])
 
-    def _split(self, i: int, j: int, below: float) -> None:
-        """Replace a case by its parts up to `below` and from the next integer on."""
+    def _split_case(self, i: int, j: int, below: float) -> None:
+        """Replace a case by its parts up to `below` and from the next integer on (if integer)."""
         case = self._cases[i]
         lo, hi = np.stack([case.lo, case.lo]), np.stack([case.hi, case.hi])
         hi[0, j], lo[1, j] = below, below + self._problem.domain.whole[j]

@@ -12,16 +12,16 @@ import numpy as np
 from ..core import Clock, OutOfTime, deadline
 from ..graph import Graph
 from ..graph.limits import check_within
-from .alike import PooledClauses, together
 from .common.clause_groups import ClauseGroup
 from .common.failures import SearchFailedError, attempt
 from .common.solution import EARLY, Progress, Solution, Status, Stop
 from .decide_group import Accept, GroupSearch
+from .pool_clauses import PooledClauses, pool_clauses
 from .prefilter import drop_refuted
 
 
 FIRST_TURN = 0.5
-"""Seconds of the first turn of each group of clauses; each later round doubles it."""
+"""Seconds of the first turn of each group of clauses; the time doubles with every round."""
 
 
 def decide(
@@ -36,21 +36,21 @@ def decide(
 ) -> Solution:
     """Find a point that satisfies a clause, or prove that there is none.
 
-    Falsification first, for every group; then branch and bound, the groups in turns.
+    All groups are first attacked. Then their branch-and-bound searches run in turns.
 
     Args:
-        groups: Clauses and the boxes they are asked about; at least one.
+        groups: Clauses and the boxes on which they are decided; at least one.
         accept: Called with a point `(d,)` whose value is low enough in float64; True ends the
             search, False continues it for lower values.
         time_limit: Wall-clock seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
         seed: Seed of the samples.
-        engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
+        engine: `"auto"` uses the compiled kernel if the graph allows; `"array"` never does.
 
     Returns:
-        A `Solution` of one objective, the clause with the least bound: `status` is `SAT` (a point
-        was accepted), `UNSAT` (proved infeasible), or why neither is known; `lower` bounds every
-        open clause, `seen` is the least value found, at `at`.
+        A `Solution` of one objective, the clause with the lowest bound. `status` is `SAT` (a point
+        was accepted), `UNSAT` (proved infeasible), or the reason why the search ended early.
+        `lower` bounds every open clause; `seen` is the lowest value accepted, at the point `at`.
 
     Raises:
         InputError: A box exceeds the limits of an input.
@@ -66,7 +66,7 @@ def decide(
 
 
 class _Decision:
-    """The groups of one decision, in turns."""
+    """State of one decision, whose groups of clauses are searched in turns."""
 
     def __init__(
         self,
@@ -81,15 +81,15 @@ class _Decision:
         self._options = (progress, seed, engine)
         self.clock = Clock()
         self.searches: list[GroupSearch] = []
-        self.asked = [PooledClauses(graph, group) for group in groups]
+        self.pooled = [PooledClauses(graph, group) for group in groups]
         self._failed = False
         self.filtered = False
-        """Whether the pre-filter refuted some clause."""
+        """Whether the pre-filter has refuted some clause."""
 
     def run(self) -> Solution:
         stop: Stop | None = None
         try:
-            stop = self._begin() or self._in_turns()
+            stop = self._begin() or self._run_in_turns()
         except KeyboardInterrupt:
             stop = Stop.INTERRUPTED
         except OutOfTime:
@@ -97,26 +97,26 @@ class _Decision:
         except MemoryError:
             stop = Stop.MEMORY
         if stop is Stop.GOAL:
-            return self._solution(Status.SAT, [s for s in self.searches if s.found])
-        still = [search for search in self.searches if not search.proved]
-        partial = len(self.searches) < len(self.asked)
-        if not still and not partial:
+            return self._solution(Status.SAT, [s for s in self.searches if s.accepted])
+        unproved = [search for search in self.searches if not search.proved]
+        partial = len(self.searches) < len(self.pooled)
+        if not unproved and not partial:
             return self._solution(Status.UNSAT, self.searches)
         status = Status(stop) if stop in EARLY else Status.ROUNDING
-        return self._solution(status, still or self.searches, partial)
+        return self._solution(status, unproved or self.searches, partial)
 
     def _begin(self) -> Stop | None:
         """Attack every group, and compute its first bounds."""
-        # Without it every clause is searched by itself.
+        # If the preparation fails, every clause is searched separately.
         with suppress(SearchFailedError):
             attempt(self._prepare, "the refutation of clauses before the search")
         progress, seed, engine = self._options
-        for one in self.asked:
+        for entry in self.pooled:
             if self.searches and self.clock.expired:
                 return Stop.TIME
-            asked = one.graph, one.group, self.graph.size, None, progress, seed, engine
+            arguments = entry.graph, entry.group, self.graph.size, None, progress, seed, engine
             try:
-                search = attempt(partial(GroupSearch, *asked), "the beginning of a search")
+                search = attempt(partial(GroupSearch, *arguments), "the beginning of a search")
             except SearchFailedError:
                 self._failed = True
                 continue
@@ -126,17 +126,17 @@ class _Decision:
         return None
 
     def _prepare(self) -> None:
-        """Join the groups that are asked alike, and refute what can be refuted of the others."""
-        pooled = together(self.graph, self.groups)
-        alone = [one.group for one in pooled if one.graph is self.graph]
+        """Pool groups whose clauses differ only in constants; pre-filter the other groups."""
+        pooled = pool_clauses(self.graph, self.groups)
+        alone = [entry.group for entry in pooled if entry.graph is self.graph]
         left = drop_refuted(self.graph, alone, lambda: self.clock.expired)
         clauses = [sum(len(group.clauses) for group in part) for part in (alone, left)]
         self.filtered = clauses[1] < clauses[0]
-        joined = [one for one in pooled if one.graph is not self.graph]
-        self.asked = [*joined, *(PooledClauses(self.graph, group) for group in left)]
+        merged = [entry for entry in pooled if entry.graph is not self.graph]
+        self.pooled = [*merged, *(PooledClauses(self.graph, group) for group in left)]
 
-    def _in_turns(self) -> Stop:
-        """Give every open group a turn, in rounds of doubling length."""
+    def _run_in_turns(self) -> Stop:
+        """Run every open group in rounds of turns, which double in length."""
         turn = FIRST_TURN if len(self.searches) > 1 else np.inf
         waiting = [search for search in self.searches if not search.proved]
         while waiting:
@@ -159,10 +159,10 @@ class _Decision:
     def _solution(
         self, status: Status, searches: list[GroupSearch], partial: bool = False
     ) -> Solution:
-        """Summarize the searches by the clause with the least bound.
+        """Summarize the searches by the clause with the lowest bound.
 
         Args:
-            searches: The searches that count.
+            searches: The searches to summarize.
             partial: Whether some group was not started.
         """
         seconds = self.clock.seconds
@@ -172,7 +172,7 @@ class _Decision:
             none = Solution.unknown(status, self.graph.size, lower=lower)
             return replace(none, seconds=seconds)
         lower = -np.inf if partial else min(float(s.lower.min()) for s in searches)
-        seen, at = min((search.least for search in searches), key=lambda found: found[0])
+        seen, at = min((search.least for search in searches), key=lambda pair: pair[0])
         return Solution(
             status,
             # Clauses that the pre-filter refuted have no other bound.

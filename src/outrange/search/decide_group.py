@@ -1,4 +1,4 @@
-"""Decide one group of clauses: its search, its proof, and its best point."""
+"""Decides one group of clauses: holds its search, its bounds and its best point."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
 from .common.solution import Progress, Stop
-from .halving import open_boxes
-from .portfolio import select_search
 from .prefilter import METHODS, NothingOpen
+from .select_search import select_search
+from .subdivide_boxes import open_boxes
 
 
 TIE = 1e-9
-"""A value this close to 0, relative to the range seen, may be 0 up to rounding."""
+"""Values up to this share of the observed range count as 0 up to rounding."""
 
 ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
 
 Accept = Callable[[np.ndarray], bool]
-"""Called with a point `(d,)` whose value is low enough in float64; True decides the question."""
+"""Called with a point `(d,)` whose value is low enough in float64; True accepts it as a witness."""
 
 
 class GroupSearch:
-    """Branch and bound against a threshold instead of the incumbent.
+    """Branch and bound of one group, against thresholds instead of incumbents.
 
     Args:
-        graph: The network, perhaps with more inputs.
+        graph: The network, perhaps with extra inputs.
         group: The clauses and their boxes.
         inputs: The number of the network's own inputs, which come first.
         time_limit: Seconds; None for no limit.
@@ -50,23 +50,23 @@ class GroupSearch:
     ) -> None:
         m = len(group.clauses)
         self.target = np.where(group.strict, 0.0, ABOVE_ZERO)
-        self.found = False
+        self.accepted = False
         self.incumbent = Incumbent(np.eye(m), 0.0, time_limit, progress)
         self.incumbent.target, self.incumbent.goal = self.target, self.target.copy()
-        asked = measure(graph, group.clauses, group.distances)
+        values = measure(graph, group.clauses, group.distances)
         self._inputs, clock = inputs, self.incumbent.clock
         late = lambda: clock.expired  # noqa: E731
-        roots, self.apart = open_boxes(asked, group.roots, self.target, late, self._met)
+        roots, self.apart = open_boxes(values, group.roots, self.target, late, self._keep_lowest)
         self._filtered = len(roots.lo) < len(group.roots.lo)
         self.search: Search
         if not len(roots.lo):
-            self.search = NothingOpen(self.incumbent, asked.size)
+            self.search = NothingOpen(self.incumbent, values.size)
             return
-        problem = Problem(asked, np.eye(m), np.zeros(m), roots)
+        problem = Problem(values, np.eye(m), np.zeros(m), roots)
         self.search = select_search(problem, self.incumbent, seed=seed, engine=engine)
 
-    def _met(self, x: np.ndarray, y: np.ndarray) -> bool:
-        """Keep the lowest of some points; whether one is below its goal."""
+    def _keep_lowest(self, x: np.ndarray, y: np.ndarray) -> bool:
+        """Keep the point of lowest value for each clause; return whether one is below its goal."""
         low = np.where(np.isnan(y), np.inf, y)
         most = np.where(np.isnan(y), -np.inf, y).max(axis=0)
         self.incumbent.start(low.min(axis=0), x[low.argmin(axis=0)], most)
@@ -74,12 +74,12 @@ class GroupSearch:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that were used."""
+        """The methods used so far, each once."""
         return tuple(dict.fromkeys((*METHODS * self._filtered, *self.search.methods)))
 
     @property
     def boxes(self) -> int:
-        """Sub-problems bounded."""
+        """Number of sub-problems bounded."""
         return self.incumbent.boxes
 
     @property
@@ -89,22 +89,22 @@ class GroupSearch:
 
     @property
     def refuted(self) -> np.ndarray:
-        """`(m,)` the clauses that are proved infeasible."""
+        """`(m,)` whether each clause is proved infeasible."""
         return self.lower >= self.target
 
     @property
     def proved(self) -> bool:
-        """Whether no clause of the group holds anywhere."""
+        """Whether every clause of the group is proved infeasible."""
         return bool(np.all(self.refuted))
 
     @property
     def least(self) -> tuple[float, np.ndarray]:
-        """The least value found, and where."""
+        """The lowest value found, and its point."""
         k = int(np.argmin(self.incumbent.best))
         return float(self.incumbent.best[k]), self.incumbent.best_at[k, : self._inputs]
 
     def run(self, seconds: float, accept: Accept) -> Stop:
-        """Search until the given time; `Stop.GOAL` if a point was accepted."""
+        """Search for the given time; return `Stop.GOAL` if a point was accepted."""
         until = self.incumbent.clock.seconds + seconds
         while (stop := self.search.run(until)) is Stop.GOAL:
             if self.offer_points(accept):
@@ -112,22 +112,26 @@ class GroupSearch:
         return stop
 
     def offer_ties(self, accept: Accept) -> bool:
-        """Offer the best points of a finished search, also those that rounding puts above 0."""
+        """Offer the best points after the search has finished, including ties with 0 by rounding.
+
+        Returns:
+            Whether a point was accepted.
+        """
         incumbent = self.incumbent
         near = incumbent.best <= TIE * incumbent.scale()
         points = incumbent.best_at[near & ~self.refuted, : self._inputs]
-        self.found = any(accept(point) for point in points)
-        return self.found
+        self.accepted = any(accept(point) for point in points)
+        return self.accepted
 
     def offer_points(self, accept: Accept) -> bool:
-        """Offer the points below their goal; True if one was accepted."""
+        """Offer the points below their goals; return whether one was accepted."""
         incumbent = self.incumbent
         assert incumbent.goal is not None
         for k in np.flatnonzero(incumbent.best < incumbent.goal):
             if accept(incumbent.best_at[k, : self._inputs]):
-                self.found = True
+                self.accepted = True
                 return True
-            # Refused (decided by float32 rounding, say): search for a clearly lower value.
+            # Rejected (by float32 rounding, for instance): aim for a clearly lower value.
             step = max(abs(incumbent.best[k]), 1e-9 * incumbent.scale()[k])
             incumbent.goal[k] = incumbent.best[k] - step
         return False

@@ -1,265 +1,208 @@
-"""A search that suits a problem, begun: one, or several in turns."""
+"""A portfolio: several searches of one problem that run in turns.
+
+Reference: B. Huberman, R. Lukose, T. Hogg, *An economics approach to hard computational problems*,
+Science 275 (1997).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
-from functools import partial
-from typing import Any
 
 import numpy as np
 
-from ..executors.seam import workers
-from .attack.first_points import First, first_points
-from .attack.jumps import JumpAttack, has_jumps
-from .common.domain_boxes import DomainBoxes
+from ..core import Warrant
 from .common.failures import SearchFailedError, attempt
 from .common.incumbent import Incumbent
-from .common.problem import Problem
 from .common.search import Search
-from .differential.pairs import paired
-from .in_turns import Later, Portfolio, begin_in_turns
-from .selection import (
-    FEW_INPUTS,
-    HARD_INPUTS,
-    SOME_INPUTS,
-    Kind,
-    choose_kind,
-    compile_problem,
-    has_kernel,
-    is_hard,
-)
-from .shared_boxes import SharedBoxSearch, shares_boxes
-from .spread.begin import over_workers
 
 
-QUICK_ENTRIES = 1 << 14
-"""Entries in all values of a graph up to which a search begins at once, before the attack on jumps
-has had its turn."""
+FIRST_TURN = 0.5
+"""Seconds of the first turn of each search of a portfolio; the time doubles with every round."""
+
+LEAST_GAIN = 0.01
+"""Share of its open gap that the leading search must close in a turn to stay the leader."""
+
+SHARE_BEHIND = 0.0625
+"""Share of a turn for searches other than the leader, after the first round."""
 
 
-PATIENCE = 8.0
-"""Turns of input splits before boxes of few inputs are searched one by one: most are done then."""
+class Portfolio(Search):
+    """Several searches of one problem with a shared incumbent, in turns of growing length.
 
-BY_NEURONS = (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
-"""Where conflict-driven search may join: with few inputs, splitting them is quicker."""
+    A bound proved by one search is available to all. From the second round on, the search with the
+    best bounds gets most of the time: it soon shows which kind of split suits a network.
+    """
+
+    def __init__(self, parts: tuple[Search, ...]) -> None:
+        self.incumbent, self._parts = parts[0].incumbent, parts
+        self._going = list(parts)
+        self._used: list[Search] = []
+        self._turn = FIRST_TURN
+        self._leader: Search | None = None
+        self._stood = -np.inf
+        """Standing of the leader at the beginning of its last turn."""
+        self._stalled: set[int] = set()
+        """Identities of the leaders that have gained nothing in a turn."""
+        self._ended_by: type[MemoryError | SearchFailedError] | None = None
+        self._at = 0
+        self._turn_ends = self.incumbent.clock.seconds + parts[0].share * FIRST_TURN
+
+    def lower(self) -> np.ndarray:
+        return np.maximum.reduce([part.lower() for part in self._parts])
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods of the searches that have run."""
+        used = self._used or self._parts[:1]
+        return tuple(dict.fromkeys(m for part in used for m in part.methods))
+
+    @property
+    def waiting(self) -> int:
+        return sum(part.waiting for part in self._going)
+
+    @property
+    def warrant(self) -> Warrant:
+        return min(part.warrant for part in self._parts)
+
+    @property
+    def finished(self) -> bool:
+        # `lower` would cost a pass over all open boxes; the bounds after the last turn suffice.
+        return not bool((self.incumbent.known < self.incumbent.cutoff()).any())
+
+    def recover(self) -> None:
+        for part in self._parts:
+            part.recover()
+
+    def advance(self) -> bool:
+        """Advance the current search of the round."""
+        part = self._going[self._at]
+        if part not in self._used:
+            self._used.append(part)
+        try:
+            goes_on = not part.finished and attempt(part.advance, type(part).__name__)
+        except (MemoryError, SearchFailedError) as error:
+            # The other searches continue. If none of them proves bounds, this error ends all.
+            part.recover()
+            # Only the type is kept: the error itself holds references to the full memory.
+            goes_on, self._ended_by = False, type(error)
+        if not goes_on:
+            self._going.remove(part)
+        if not goes_on or self.incumbent.clock.seconds > self._turn_ends:
+            self.incumbent.prove(part.lower())
+            self._next(goes_on)
+        if any(part.proves for part in self._going):
+            return True
+        if self._ended_by is not None:
+            raise self._ended_by()
+        return False
+
+    def _next(self, goes_on: bool) -> None:
+        self._at += goes_on
+        if self._at >= len(self._going):
+            self._at = 0
+            self._turn *= 2
+            self._choose_leader()
+        now = self._going[self._at : self._at + 1]
+        behind = self._leader is not None and now != [self._leader] and all(p.gradual for p in now)
+        share = SHARE_BEHIND if behind else now[0].share if now else 1.0
+        self._turn_ends = self.incumbent.clock.seconds + share * self._turn
+
+    def _choose_leader(self) -> None:
+        """Choose the leader: the best bounds among the searches that gained in their last turn."""
+        rising = [part for part in self._going if part.gradual]
+        if self._leader in rising:
+            gains = self._standing(self._leader) > self._stood * (1.0 - LEAST_GAIN)
+            if self._leader.settled and not gains:
+                self._stalled.add(id(self._leader))
+        early = [part for part in rising if not part.settled]
+        able = [part for part in rising if id(part) not in self._stalled]
+        if not able:
+            self._stalled.clear()
+        self._leader = max(early or able or rising, key=self._standing, default=None)
+        self._stood = -np.inf if self._leader is None else self._standing(self._leader)
+
+    def _standing(self, part: Search) -> float:
+        """Return minus the mean open gap of a search, relative to the observed ranges."""
+        incumbent = self.incumbent
+        open_ = incumbent.known < incumbent.cutoff()
+        gap = (incumbent.best - part.lower()) / incumbent.scale()
+        return -float(np.where(open_, np.nan_to_num(gap, nan=np.inf), 0.0).mean())
 
 
-def select_search(
-    problem: Problem,
-    incumbent: Incumbent,
-    *,
-    seed: int = 0,
-    engine: str = "auto",
-    solver: bool = False,
-) -> Search:
-    """The search that suits a problem, begun: see `choose_kind` for how it is chosen.
-
-    Nothing is compiled or rewritten for a search that is not taken.
+def begin_in_turns(*begins: Callable[[], Search]) -> Search:
+    """Start searches that run in turns, without those that fail to start.
 
     Args:
-        problem: Objectives and their boxes.
-        incumbent: The clock and the tolerances; takes the first points and interval bounds.
-        seed: Seed of the samples.
-        engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
-        solver: Whether a mixed-integer solver may close what splitting inputs does not.
+        begins: Functions that each start a search; all searches share an incumbent.
+
+    Raises:
+        SearchFailedError: All of them fail.
     """
-    incumbent.prove(problem.by_intervals(problem.graph))
-    kind = choose_kind(problem, engine)
-    splits = partial(_by_kind, kind, problem, incumbent, seed, engine, solver)
-    if engine == "auto" and kind not in (Kind.CONES, Kind.WIDE):
-        splits = partial(_beside_counterparts, problem, incumbent, seed, splits)
-    if incumbent.target is not None and not incumbent.decided and has_jumps(problem.graph):
-        return _beside_attack(problem, incumbent, seed, splits)
-    conflicts = None
-    if kind in BY_NEURONS:
-        with suppress(SearchFailedError):
-            conflicts = attempt(partial(_conflicts, problem, incumbent), "conflict-driven search")
-    return splits() if conflicts is None else begin_in_turns(lambda: conflicts, splits)
+    begun, ended_by = [], SearchFailedError()
+    for begin in begins:
+        try:
+            begun.append(attempt(begin, "the beginning of a search"))
+        except SearchFailedError as error:
+            ended_by = error
+    if not begun:
+        raise ended_by
+    return begun[0] if len(begun) == 1 else Portfolio(tuple(begun))
 
 
-def _beside_counterparts(
-    problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
-) -> Search:
-    """Splits; in turns with differential verification where a graph has counterparts.
+class DeferredSearch(Search):
+    """A search that starts only when first advanced, because its first bounds may take long.
 
-    Workers divide the tree of the usual search among them: the other would not be divided.
+    Args:
+        incumbent: Shared with the other searches.
     """
-    pairs = paired(problem.small) if workers() is None else None
-    if pairs is None:
-        return splits()
-    from .differential.search import search_of_counterparts
 
-    try:
-        begin = partial(search_of_counterparts, pairs, problem, incumbent, seed)
-        other = attempt(begin, "differential verification")
-    except SearchFailedError:
-        return splits()
-    if incumbent.met:  # The usual one begins if the point is refused.
-        return Portfolio((other, Later(splits, incumbent)))
-    return begin_in_turns(splits, lambda: other)
+    def __init__(self, begin: Callable[[], Search], incumbent: Incumbent) -> None:
+        self.incumbent, self._begin = incumbent, begin
+        self._search: Search | None = None
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods of the search; empty before it has started."""
+        return () if self._search is None else self._search.methods
 
-def _beside_attack(
-    problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
-) -> Search:
-    """Splits in turns with an attack on jumps; which begins where first bounds take long."""
-    if not np.isfinite([problem.domain.lo, problem.domain.hi]).all():
-        return splits()
+    @property
+    def gradual(self) -> bool:
+        """Same as for the wrapped search; True before it has started."""
+        return self._search is None or self._search.gradual
 
-    def attack() -> Search:
-        graph = problem.of_outputs(problem.graph)
-        return JumpAttack(graph, problem.domain, incumbent, seed=seed)
+    @property
+    def settled(self) -> bool:
+        """Same as for the wrapped search; True before it has started."""
+        return self._search is None or self._search.settled
 
-    if problem.graph.entries <= QUICK_ENTRIES:
-        first = splits()
-        if incumbent.met or incumbent.decided:
-            return first
-        return begin_in_turns(lambda: first, attack)
-    return begin_in_turns(attack, lambda: Later(splits, incumbent))
+    @property
+    def share(self) -> float:
+        """Same as for the wrapped search; 1 before it has started."""
+        return 1.0 if self._search is None else self._search.share
 
+    @property
+    def waiting(self) -> int:
+        return 1 if self._search is None else self._search.waiting
 
-def _by_kind(
-    kind: Kind, problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
-) -> Search:
-    if kind is Kind.CONES:
-        from .cone_of_influence.search import ConeSearch
+    @property
+    def warrant(self) -> Warrant:
+        return Warrant.FLOAT64_ROUNDED if self._search is None else self._search.warrant
 
-        begin = partial(select_search, seed=seed, engine=engine, solver=solver)
-        return ConeSearch(problem, problem.parts or [], incumbent, begin)
-    if kind is Kind.WIDE:
-        from .wide_search import WideSearch
+    @property
+    def finished(self) -> bool:
+        return self._search is not None and self._search.finished
 
-        graph = problem.of_outputs(problem.graph)
-        return WideSearch(graph, problem.domain.hull, incumbent, seed=seed)
-    if kind is Kind.CASES:
-        return _beside_cases(problem, incumbent, seed, engine, solver)
-    if problem.small is not problem.graph:
-        incumbent.prove(problem.by_intervals(problem.small))
-    neurons = partial(_neuron_splits, problem, incumbent, seed)
-    if problem.free <= SOME_INPUTS:
-        neurons = partial(_cases, problem, incumbent, seed, engine, solver)
-    if kind is Kind.INPUT_SPLIT:
-        inputs = partial(_beside_waist, problem, incumbent, seed, engine, solver)
-        if engine == "auto" and shares_boxes(problem):
-            return Portfolio((SharedBoxSearch(problem, incumbent, seed), Later(inputs, incumbent)))
-        if engine == "array" or not is_hard(problem):
-            return inputs()
-        return Portfolio((inputs(), Later(neurons, incumbent)))
-    if kind is Kind.NEURON_SPLIT:
-        return neurons()
-    inputs = partial(_input_splits, problem, incumbent, seed, engine, solver=False)
-    return begin_in_turns(inputs, neurons)
+    def lower(self) -> np.ndarray:
+        none = np.full(self.incumbent.known.shape, -np.inf)
+        return none if self._search is None else self._search.lower()
 
+    def recover(self) -> None:
+        if self._search is not None:
+            self._search.recover()
 
-def _cases(
-    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool, hull: bool = False
-) -> Search:
-    """Searches of single boxes, by neuron splits where these support the graph."""
-    from .cases import CaseSearch
-    from .neuron_split.search import supports
-
-    def begin(case: Problem, own: Incumbent) -> Search:
-        if supports(case.of_outputs(case.small)):
-            return _neuron_splits(case, own, seed)
-        return select_search(case, own, seed=seed, engine=engine, solver=solver)
-
-    return CaseSearch(problem, incumbent, begin, hull=hull)
-
-
-def _beside_cases(
-    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
-) -> Search:
-    """Input splits of all boxes together; in turns with searches of each, and of their hull."""
-    if problem.small is not problem.graph:
-        incumbent.prove(problem.by_intervals(problem.small))
-    first = _input_splits(problem, incumbent, seed, engine, solver)
-    lo, hi = problem.domain.lo, problem.domain.hi
-    if (lo < hi).sum(axis=1).max() < HARD_INPUTS:
-        first.share = PATIENCE
-    begin = partial(_cases, problem, incumbent, seed, engine, solver)
-    hulls = (False, True) if len(lo) > 1 else (False,)
-    return Portfolio((first, *(Later(partial(begin, hull), incumbent) for hull in hulls)))
-
-
-def _beside_waist(
-    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
-) -> Search:
-    """Input splits; in turns with a search through a waist where they have little prospect."""
-    inputs = _input_splits(problem, incumbent, seed, engine, solver)
-    few = problem.free <= FEW_INPUTS or not problem.is_one_box
-    if engine == "array" or few or incumbent.target is None or incumbent.decided or incumbent.met:
-        return inputs
-    from .waist import WaistSearch, find_waist
-
-    waist = find_waist(problem.of_outputs(problem.small))
-    if waist is None:
-        return inputs
-    by_waist = partial(WaistSearch, problem, waist, incumbent, partial(select_search, seed=seed))
-    return Portfolio((inputs, Later(by_waist, incumbent)))
-
-
-def _conflicts(problem: Problem, incumbent: Incumbent) -> Search | None:
-    """The conflict-driven search of a decision whose conjunction leaves its units little choice."""
-    if incumbent.target is None:
-        return None
-    from .conflicts.one_layer import one_layer
-    from .conflicts.search import ConflictSearch
-
-    net = one_layer(problem)
-    if net is None:
-        return None
-    hull = problem.domain.hull
-    search = ConflictSearch(net, incumbent, hull.lo < hull.hi, hull.lo)
-    return search if search.promising else None
-
-
-def _neuron_splits(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
-    from .neuron_split.search import NeuronSplitSearch
-
-    graph = problem.of_outputs(problem.small)
-    return NeuronSplitSearch(graph, problem.domain.hull, incumbent, seed=seed)
-
-
-def _input_splits(
-    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
-) -> Search:
-    decided = incumbent.decided
-    late = lambda: decided or incumbent.clock.expired  # noqa: E731
-    first: First = partial(first_points, late=late, goal=incumbent.goal)
-    program = compile_problem(problem) if has_kernel(engine) else None
-    if program is None:
-        from .engines.array_engine import ArrayEngine
-        from .engines.conjunctions import engine_of_conjunctions
-        from .engines.first_bounds import first_bounds
-        from .input_split.array_search import ArraySearch
-
-        machine: ArrayEngine | None = engine_of_conjunctions(problem)
-        if machine is None:
-            rows, hull = problem.rows, problem.domain.hull
-            machine = ArrayEngine(problem.small, rows, problem.offset, hull, roots=problem.domain)
-        search = ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
-        # First bounds take longer than the points, which may decide alone; optimized ones longest.
-        decision = incumbent.target is not None and not incumbent.met
-        if decision and len(problem.domain.lo) == 1 and machine.plan.products:
-            first_bounds(problem, machine, incumbent)
-        if not (incumbent.met or incumbent.decided):
-            lo, hi = machine.outputs
-            incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])
-        return over_workers(problem, incumbent, search, None, seed)
-    from .input_split.halves import Halves
-    from .input_split.kernel_search import KernelSearch
-
-    def begin(domain: DomainBoxes, points: First | None) -> Any:
-        search = KernelSearch(program, domain, incumbent, seed=seed, first=points or first)
-        return over_workers(replace(problem, domain=domain), incumbent, search, program, seed)
-
-    if not problem.is_one_box:
-        return begin(problem.domain, None)
-    boxes = Halves(problem.domain, begin)
-    if not solver:
-        return boxes
-    from .milp.turns import MilpTurns
-
-    return MilpTurns(boxes, problem.small, problem.domain.hull, problem.rows, problem.offset)
+    def advance(self) -> bool:
+        """Start the search, or advance it."""
+        if self._search is None:
+            self._search = self._begin()
+            return True
+        return self._search.advance()

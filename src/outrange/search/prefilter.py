@@ -1,4 +1,4 @@
-"""Refute clauses and boxes, many at once, by bounds of all of them, before any search."""
+"""Refutes clauses before any search, by bounds over many boxes at once."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .common.search import Search
 
 
 MANY = 16
-"""With fewer groups than this, each is searched directly."""
+"""Number of groups from which on they are pre-filtered; fewer are searched directly."""
 
 FEW_ROOTS = 32
-"""Groups of more boxes than this are searched: their boxes are bounded together anyway."""
+"""Groups with more boxes than this are not pre-filtered: a search bounds their boxes together."""
 
 AT_ONCE = 256
 
@@ -34,10 +34,10 @@ def drop_refuted(
 
     Args:
         groups: Clauses and their boxes.
-        late: Whether to stop; the remaining groups are returned unchanged.
+        late: Returns whether to stop; the remaining groups are then returned unchanged.
 
-    Sound: yes, a clause is dropped only where the bounds prove it infeasible. Complete: no.
-    Cost: one pass of linear bounds a box, many boxes at once.
+    Sound: yes, a clause is dropped only if the bounds prove it infeasible. Complete: no. Cost: one
+    pass of linear bounds per box, many boxes at once.
     """
     if len(groups) < MANY:
         return list(groups)
@@ -46,11 +46,12 @@ def drop_refuted(
     left += [g for g in groups if len(g.roots.lo) > FEW_ROOTS]
     for start in range(0, len(small), AT_ONCE):
         part = small[start : start + AT_ONCE]
-        left += part if late() else _unrefuted(graph, part)
+        left += part if late() else _drop_refuted_clauses(graph, part)
     return left
 
 
-def _unrefuted(graph: Graph, groups: Sequence[ClauseGroup]) -> list[ClauseGroup]:
+def _drop_refuted_clauses(graph: Graph, groups: Sequence[ClauseGroup]) -> list[ClauseGroup]:
+    """Return the groups with the clauses that linear bounds do not refute."""
     lo, hi = (np.concatenate([getattr(g.roots, side) for g in groups]) for side in ("lo", "hi"))
     least, most = bounds(graph, lo, hi, "linear")[graph.output]
     least = np.concatenate([lo, np.where(np.isnan(least), -np.inf, least)], axis=1)
@@ -59,23 +60,24 @@ def _unrefuted(graph: Graph, groups: Sequence[ClauseGroup]) -> list[ClauseGroup]
     for group in groups:
         rows = range(row, row + len(group.roots.lo))
         row += len(group.roots.lo)
-        kept = [
+        remaining = [
             k
             for k, clause in enumerate(group.clauses)
-            if not all(_ruled_out(clause, least[i], most[i]) for i in rows)
+            if not all(_is_refuted(clause, least[i], most[i]) for i in rows)
         ]
-        if kept:
-            clauses = [group.clauses[k] for k in kept]
-            left.append(replace(group, clauses=clauses, strict=group.strict[kept]))
+        if remaining:
+            clauses = [group.clauses[k] for k in remaining]
+            left.append(replace(group, clauses=clauses, strict=group.strict[remaining]))
     return left
 
 
-def _ruled_out(clause: Sequence[Formula], lo: np.ndarray, hi: np.ndarray) -> bool:
+def _is_refuted(clause: Sequence[Formula], lo: np.ndarray, hi: np.ndarray) -> bool:
+    """Return whether some part of a clause is false everywhere between these bounds."""
     return any(holds(part, lo, hi) is False for part in clause)
 
 
 class NothingOpen(Search):
-    """What is left where no box is: nothing to do.
+    """The search of a problem without open boxes, which is finished at once.
 
     Args:
         inputs: The number of inputs.
@@ -95,4 +97,4 @@ class NothingOpen(Search):
         return False
 
     def recover(self) -> None:
-        """Nothing can be left half done."""
+        """Do nothing: there is no state to repair."""

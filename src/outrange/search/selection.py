@@ -1,4 +1,4 @@
-"""Which search a problem gets: one decision for ranges, verdicts, optimization and pre-images."""
+"""Selects the kind of search for a problem, alike for ranges, verdicts and optimization."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ FEW_INPUTS = 12
 """Free inputs up to which only input splitting is used; beyond, neuron splitting joins."""
 
 HARD_INPUTS, HARD_UNITS = 9, 32
-"""Free inputs and bent entries from which on ranges over few inputs get neuron splits, too."""
+"""Free inputs and bent entries from which on ranges over few inputs also get neuron splits."""
 
 SOME_INPUTS = 40
-"""Free inputs up to which inputs are split as well: a few often dominate."""
+"""Free inputs up to which inputs are split as well: a few of them often dominate."""
 
 WIDE_ENTRIES = 1 << 18
-"""Entries of a graph's values from which on there are no splits: see `wide_search`."""
+"""Entries of a graph's values from which on nothing is split: see `wide_search`."""
 
 
 class Kind(StrEnum):
-    """The searches there are."""
+    """The kinds of search."""
 
     CONES = "cones of influence"
     WIDE = "wide"
@@ -38,45 +38,46 @@ class Kind(StrEnum):
 
 
 def is_wide(graph: Graph) -> bool:
-    """Whether a graph is too large for branch and bound."""
+    """Return whether a graph is too large for branch and bound."""
     return graph.entries >= WIDE_ENTRIES
 
 
 def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
-    """Decide which search a problem gets.
+    """Select the kind of search for a problem.
 
-    The first row that fits decides:
+    The first matching row decides:
 
     =====================================================  ==========================
     the problem                                            the search
     =====================================================  ==========================
-    several boxes, or integer inputs                       input splits, and cases, in turns
-    objectives that depend on parts of the inputs          each part its own search
+    several boxes, or integer inputs                       input splits and cases, in turns
+    objectives that depend on parts of the inputs          a separate search of each part
     2^18 entries or more, except of few inputs and rows    wide passes, no splits
     up to 12 free inputs                                   input splits
-    an activation that neuron splits do not know           input splits
+    an activation that neuron splits do not support        input splits
     up to 40 free inputs                                   both kinds of splits in turns
     otherwise                                              neuron splits
     =====================================================  ==========================
 
-    A decision about a graph with jumps is attacked in turns with its search (`attack/jumps.py`).
-    A decision over one hidden layer whose conjunction leaves most units no choice is also given to
-    the conflict-driven search, in turns with neuron splits. Input splits of more than 12 free
-    inputs take turns with a search through a narrow waist, where a decision has one (`waist.py`).
+    A decision about a graph with jumps also gets an attack, in turns with its search
+    (`attack/jumps.py`). A decision over one hidden layer whose conjunction leaves most units no
+    choice also gets the conflict-driven search, in turns with neuron splits. Input splits of more
+    than 12 free inputs take turns with a search through a bottleneck, if a decision has one
+    (`bottleneck.py`).
 
-    A graph with counterparts, as two copies of nearly one network have, is given to differential
-    verification (`differential/`) in turns with its search.
+    A graph with counterparts, such as two copies of nearly one network, also gets differential
+    verification (`differential/`), in turns with its search.
 
-    A range over 9 to 12 inputs and 32 units or more gets neuron splits as well, once input splits
-    have had a turn: over wide boxes its units are bounded together there.
+    A range over 9 to 12 inputs and 32 units or more also gets neuron splits, after a first turn of
+    input splits: over wide boxes, neuron splits bound its units together.
 
-    Input splits run on the box kernel where the graph compiles to layers, else on the array engine
-    (`compile_problem`); where the caller allows it, a mixed-integer solver takes turns with them up
-    to 12 free inputs.
+    Input splits run on the box kernel if the graph compiles to layers, else on the array engine
+    (`compile_problem`). If the caller allows it, a mixed-integer solver takes turns with them up to
+    12 free inputs.
 
     Args:
         problem: Objectives and their boxes.
-        engine: `"auto"`; `"array"` asks for input splits on the array engine, whatever fits.
+        engine: `"auto"` follows the table; `"array"` forces input splits on the array engine.
     """
     if engine == "array":
         return Kind.INPUT_SPLIT
@@ -96,19 +97,19 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
 
 
 def has_kernel(engine: str) -> bool:
-    """Whether the box kernel may run: it was compiled, and is not forbidden."""
+    """Return whether the box kernel is compiled, and `engine` allows it."""
     return engine == "auto" and library() is not None
 
 
 def compile_problem(problem: Problem) -> LayerProgram | None:
-    """Compile the layer program of the box kernel; None where the graph has none."""
+    """Compile the layer program of the box kernel; None if the graph has none."""
     hull = problem.domain.hull
     fixed = np.where(hull.lo < hull.hi, np.nan, hull.lo)
     return compile_layers(problem.small, problem.rows, problem.offset, fixed)
 
 
 def is_hard(problem: Problem) -> bool:
-    """Return whether input splits alone may take very long: many units, and not so few inputs."""
+    """Return whether input splits alone may take very long: many units and at least 9 inputs."""
     bent = sum(node.size for node in problem.small.nodes if isinstance(node.op, Curve))
     if not problem.is_one_box or problem.free < HARD_INPUTS or bent < HARD_UNITS:
         return False

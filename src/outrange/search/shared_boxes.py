@@ -1,11 +1,11 @@
 """Boxes of few inputs that all objectives share, refined where most of them gain.
 
-One pass of forward linear bounds bounds every output over many boxes at once. Back-substitution
-would take one pass for each objective. Boxes with the largest open gaps, summed over objectives,
-are halved.
+One pass of forward linear bounds bounds every output over many boxes at once; back-substitution
+would take one pass per objective. The boxes with the largest open gaps, summed over objectives, are
+halved.
 
-Sound: yes, as the forward bounds are. Complete: convergent. Cost: boxes grow exponentially with the
-number of inputs, and linearly with the number of outputs.
+Sound: yes, as the forward bounds are. Complete: convergent. Cost: the number of boxes grows
+exponentially with the number of inputs; the cost of each grows linearly with the outputs.
 
 Reference: G. Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018.
 """
@@ -30,19 +30,19 @@ LEAST_WORK = 1 << 20
 """Objectives times entries of the graph from which on boxes are shared."""
 
 SAMPLES = 512
-"""Random points that begin a search."""
+"""Number of random points at the start of a search."""
 
 NUMBERS = 1 << 23
-"""Numbers in the forms of all values of the boxes that are bounded together."""
+"""Maximum number of entries in the forms of all boxes that are bounded together."""
 
 MOST_NUMBERS = 1 << 27
-"""Numbers in the bounds of all open boxes; at this size the search ends."""
+"""Number of bounds of open boxes at which the search ends."""
 
 
 def shares_boxes(problem: Problem) -> bool:
-    """Return whether a problem has few inputs, and objectives that are many single outputs.
+    """Return whether a problem has few inputs, and many objectives that are single outputs.
 
-    Fewer objectives of smaller graphs are closed one by one before a first pass would end here.
+    Smaller problems are closed one objective at a time before a first pass here would end.
     """
     single = np.count_nonzero(problem.rows, axis=1).max(initial=0) == 1
     work = len(problem.rows) * problem.small.entries
@@ -54,12 +54,12 @@ class SharedBoxSearch(Search):
 
     Args:
         problem: Objectives over one box of real inputs.
-        incumbent: The clock and the tolerances; it keeps the points found.
+        incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
     """
 
     methods = METHODS
-    share = 64.0  # Searches of single objectives take long to begin.
+    share = 64.0  # Searches of single objectives take long to start.
 
     def __init__(self, problem: Problem, incumbent: Incumbent, seed: int = 0) -> None:
         self.incumbent, self._problem = incumbent, problem
@@ -70,13 +70,13 @@ class SharedBoxSearch(Search):
         self._together = int(np.clip(NUMBERS // max(1, forms), 1, 256))
         self._start(seed)
         self._lo, self._hi = box.lo[None], box.hi[None]
-        self._lower = self._bound(self._lo, self._hi)
+        self._lower = self._bound_boxes(self._lo, self._hi)
         """`(boxes, m)` proved bounds over the open boxes."""
         self._closed = np.full(len(problem.rows), np.inf)
-        """`(m,)` the least bounds over the boxes that were dropped."""
+        """`(m,)` least bounds over the closed boxes."""
 
     def _start(self, seed: int) -> None:
-        """Offer samples of the box."""
+        """Offer random points of the box."""
         box, rng = self._problem.domain.hull, np.random.default_rng(seed)
         x = box.uniform(rng, SAMPLES)
         y = self._values(x)
@@ -86,7 +86,7 @@ class SharedBoxSearch(Search):
         y = linear_forms(self._problem.rows, self._graph.run(x)) + self._problem.offset
         return np.where(np.isnan(y), np.inf, y)
 
-    def _bound(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    def _bound_boxes(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Return lower bounds `(boxes, m)`."""
         parts = []
         for start in range(0, len(lo), self._together):
@@ -106,7 +106,7 @@ class SharedBoxSearch(Search):
         pass
 
     def advance(self) -> bool:
-        """Halve the boxes with the largest open gaps, and look at the middles of the halves."""
+        """Halve the boxes with the largest open gaps, and offer the midpoints of the halves."""
         if not len(self._lo) or self._lower.size > MOST_NUMBERS:
             return False
         gap = (self.incumbent.cutoff() - self._lower) / self.incumbent.scale()
@@ -115,7 +115,7 @@ class SharedBoxSearch(Search):
         chosen = order[: self._together // 2 + 1]
         chosen = chosen[worth[chosen] > 0]
         lo, hi = self._halves(chosen)
-        lower = np.maximum(self._bound(lo, hi), np.tile(self._lower[chosen], (2, 1)))
+        lower = np.maximum(self._bound_boxes(lo, hi), np.tile(self._lower[chosen], (2, 1)))
         x = 0.5 * lo + 0.5 * hi
         y = self._values(x)
         self.incumbent.offer(y.min(axis=0), x[y.argmin(axis=0)])
@@ -124,7 +124,7 @@ class SharedBoxSearch(Search):
         return True
 
     def _halves(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the halves of boxes, cut across their relatively widest inputs."""
+        """Return the halves of boxes, cut across their widest inputs relative to the root."""
         lo, hi = np.tile(self._lo[chosen], (2, 1)), np.tile(self._hi[chosen], (2, 1))
         n, rows = len(chosen), np.arange(len(chosen))
         j = ((hi[:n] - lo[:n]) / self._width).argmax(axis=1)
@@ -140,7 +140,7 @@ class SharedBoxSearch(Search):
         hi: np.ndarray,
         lower: np.ndarray,
     ) -> None:
-        """Put halves in the place of boxes, and drop the boxes that have no open objective."""
+        """Replace the chosen boxes by their halves, and drop boxes without open objectives."""
         done = done.copy()
         done[chosen] = False
         self._closed = np.minimum(self._closed, self._lower[done].min(axis=0, initial=np.inf))

@@ -1,4 +1,4 @@
-"""Minimize linear forms of a network's output over a box."""
+"""Minimizes linear forms of a network's outputs over a box."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .common.problem import Problem
 from .common.search import ended_by
 from .common.solution import Progress, Solution, Status
 from .common.tolerance import Tolerance, is_curved
-from .portfolio import select_search
+from .select_search import select_search
 
 
 def solve(
@@ -35,20 +35,20 @@ def solve(
     """Bracket `min over the box of rows[k] @ output(x) + offset[k]` for every `k`.
 
     Args:
-        box: Its flat inputs; or a union of boxes, perhaps with integer inputs.
-        rows: `(m, outputs)`; a row and its negative together ask for a range.
+        box: Box of the flat inputs; or a union of boxes, perhaps with integer inputs.
+        rows: `(m, outputs)`; a row and its negative together give a range.
         offset: `(m,)`, zeros by default.
-        tol: Gap to reach, relative to the range that each form attains. None: 1e-6, or 1e-4 where
-            the network is curved and more would cost more than all that was done until then.
+        tol: Gap to reach, relative to the range that each form attains. None: 1e-6, or 1e-4 if the
+            network is curved and a smaller gap would cost more than the whole search so far.
         time_limit: Wall-clock seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
         seed: Seed of the samples that start the search.
-        engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
-        solver: Whether a mixed-integer solver may close what box splits do not; its claims carry
+        engine: `"auto"` uses the compiled kernel if the graph allows; `"array"` never does.
+        solver: Whether a mixed-integer solver may close what box splits do not; its bounds carry
             `Warrant.SOLVER_TOLERANCE`.
 
     Returns:
-        A `Solution`, valid whatever stopped the search.
+        A `Solution`, which is valid regardless of why the search stopped.
 
     Sound: yes, float64 rounding errors accounted for. Complete: yes for piecewise-linear graphs (up
     to float64 resolution), convergent for smooth ones. Cost: exponential in the number of inputs at
@@ -68,12 +68,12 @@ def solve(
             status = ended_by(early)
         else:
             return search.solution(search.run())
-        # Not in the handler: there, what filled the memory is still held.
+        # Not in the handler: the exception still holds references to the full memory there.
         return _before_any_search(problem, incumbent, status)
 
 
 def _before_any_search(problem: Problem, incumbent: Incumbent, status: Status) -> Solution:
-    """Interval bounds, and the value in the middle of the box."""
+    """Return a solution of interval bounds and the value at the middle of the box."""
     middle = problem.domain.middle()
     with no_deadline():
         if np.isneginf(incumbent.known).all():

@@ -1,7 +1,8 @@
-"""Steps in few inputs, case by case: in each, a step is a number, where its argument may be.
+"""Case distinction over the step functions of a graph with few inputs.
 
-What is computed from both a number and its floor jumps nowhere (an angle modulo a turn), but bounds
-over a box with a jump inside know only that the floor is one of two numbers.
+In each case a step function is a constant, and its argument is limited to where it has this value.
+Some functions of both a number and its floor do not jump (an angle modulo a full turn). But over a
+box with a jump inside, bounds only show that the floor is one of two numbers.
 """
 
 from __future__ import annotations
@@ -18,39 +19,44 @@ from .common.domain_boxes import DomainBoxes
 
 
 MOST = 16
-"""Cases of a box; with more, steps stay what they are."""
+"""Maximum number of cases of a box; beyond, steps are kept as they are."""
 
 Piece = tuple[float, float, float]
-"""The value of a step, and between which arguments it may have it."""
+"""The value of a step function, and the least and largest argument of the piece."""
 
 
 @dataclass(frozen=True, eq=False)
 class StepCases:
-    """A graph whose open steps are inputs, and the boxes of its cases.
+    """A graph that reads the values of its open steps as inputs, and a box for each case.
 
     Args:
-        graph: Reads the inputs, then the values of steps, then the least and the largest argument
-            of each. Its outputs are those of the whole, then what is above 0 only where an argument
-            is not within its limits.
-        outputs: How many outputs the whole has.
-        boxes: A box a case.
+        graph: Reads the inputs, then the values of the steps, then the least and the largest
+            argument of each step. Its outputs are those of the original graph, followed by outputs
+            that are above 0 only if an argument is outside its limits.
+        outputs: The number of outputs of the original graph.
+        boxes: One box per case.
     """
 
     graph: Graph
     outputs: int
     boxes: DomainBoxes
 
-    def shut(self, least: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Which boxes are closed: no output misses its target where the case can be."""
-        own, beyond = least[:, : self.outputs], least[:, self.outputs :]
-        return np.asarray((own >= target).all(axis=1) | (beyond > 0).any(axis=1))
+    def is_closed(self, least: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Return `(n,)` whether a box is closed: its outputs reach `target`, or no input is in it.
+
+        Args:
+            least: Lower bounds of the graph's outputs, shape `(n, outputs)`.
+            target: Targets of the original outputs.
+        """
+        original, beyond = least[:, : self.outputs], least[:, self.outputs :]
+        return np.asarray((original >= target).all(axis=1) | (beyond > 0).any(axis=1))
 
 
 def step_cases(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> StepCases:
-    """The cases of the steps that are open in a box `(d,)`.
+    """Distinguish the cases of the steps that are open in a box `(d,)`.
 
-    Sound: yes; every point of the box, with the values its steps have there, is in one of the
-    cases, within their limits.
+    Sound: yes; each point of the box, with the values of its steps there, lies in one of the cases,
+    within the limits of its arguments.
     """
     ends = bounds(graph, lo[None], hi[None], "forward")
     entries, choices = [], []
@@ -73,11 +79,11 @@ def step_cases(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> StepCases:
     fixed = np.array(rows)
     least, most = (np.concatenate([np.tile(e, (len(rows), 1)), fixed], axis=1) for e in (lo, hi))
     boxes = DomainBoxes(least, most, np.zeros(lo.size + fixed.shape[1], bool))
-    return StepCases(_with_steps_read(graph, entries), graph.value_size(graph.output), boxes)
+    return StepCases(_read_steps_as_inputs(graph, entries), graph.value_size(graph.output), boxes)
 
 
 def _pieces(step: Step, first: float, last: float) -> list[Piece]:
-    """The pieces of a step over an interval; none where they are not known exactly."""
+    """Return the pieces of a step over an interval; none if they are not known exactly."""
     if step.rows is not None or step.ulps or step.off or not np.isfinite([first, last]).all():
         return []
     if step.is_staircase:
@@ -91,22 +97,22 @@ def _pieces(step: Step, first: float, last: float) -> list[Piece]:
     else:
         jumps = [at for at in step.jumps if first <= at <= last]
     edges = [first, *jumps, last]
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     for a, b in pairwise(edges):
         middle = 0.5 * a + 0.5 * b
         if a < middle < b:
-            found.append((float(step.f(np.asarray(middle))), a, b))
+            pieces.append((float(step.f(np.asarray(middle))), a, b))
         elif a < b:
             return []
     for at in dict.fromkeys(edges):
         value = float(step.f(np.asarray(at)))
-        if not any(value == v and a <= at <= b for v, a, b in found):
-            found.append((value, at, at))
-    return found
+        if not any(value == v and a <= at <= b for v, a, b in pieces):
+            pieces.append((value, at, at))
+    return pieces
 
 
-def _with_steps_read(graph: Graph, entries: list[tuple[int, int]]) -> Graph:
-    """The graph with some steps read from new inputs, and what limits them as outputs."""
+def _read_steps_as_inputs(graph: Graph, entries: list[tuple[int, int]]) -> Graph:
+    """Read some steps from new inputs, and add outputs for the limits of their arguments."""
     count, size = len(entries), graph.size
     total = size + 3 * count
     nodes: list[Node] = []
@@ -115,11 +121,11 @@ def _with_steps_read(graph: Graph, entries: list[tuple[int, int]]) -> Graph:
         nodes.append(Node(op, inputs, op.size, (1, op.size), ""))
         return len(nodes)
 
-    def picked(index: np.ndarray, *inputs: int) -> int:
+    def pick(index: np.ndarray, *inputs: int) -> int:
         sizes = tuple(total if j == 0 else nodes[j - 1].size for j in inputs)
         return append(Rearrange("cases", index, sizes, np.zeros(index.size)), *inputs)
 
-    place = {0: picked(np.arange(size), 0)}
+    place = {0: pick(np.arange(size), 0)}
     for v, node in enumerate(graph.nodes, 1):
         nodes.append(node.reading(place))
         place[v] = len(nodes)
@@ -128,13 +134,13 @@ def _with_steps_read(graph: Graph, entries: list[tuple[int, int]]) -> Graph:
             if step == v:
                 index[k] = node.size + size + number
         if (index >= node.size).any():
-            place[v] = picked(index, place[v], 0)
-    arguments = [picked(np.array([k]), place[graph.nodes[v - 1].inputs[0]]) for v, k in entries]
-    argument = picked(np.arange(count), *arguments)
-    least, most = (picked(size + k * count + np.arange(count), 0) for k in (1, 2))
+            place[v] = pick(index, place[v], 0)
+    arguments = [pick(np.array([k]), place[graph.nodes[v - 1].inputs[0]]) for v, k in entries]
+    argument = pick(np.arange(count), *arguments)
+    least, most = (pick(size + k * count + np.arange(count), 0) for k in (1, 2))
     above = append(combine((1.0, -1.0), count, name="above"), argument, most)
     below = append(combine((1.0, -1.0), count, name="below"), least, argument)
     outputs = graph.value_size(graph.output)
-    last = picked(np.arange(outputs + 2 * count), place[graph.output], above, below)
+    last = pick(np.arange(outputs + 2 * count), place[graph.output], above, below)
     slots = (Slot("values", (outputs,)), Slot("beyond", (2 * count,)))
     return Graph((Slot("cases", (total,)),), tuple(nodes), last, slots)

@@ -1,10 +1,11 @@
 """Incomplete verification of very wide graphs: CROWN passes of increasing depth, no splits.
 
-Where one pass takes seconds, branch and bound makes no progress in a reasonable time. What remains
-to be chosen is how far each pre-activation is substituted back. A forward pass bounds all units
-first: in small sets almost all of them are stable, and little is left to substitute. Only units
-that an open objective depends on are: one cell of a detector sees a window of each layer. Once the
-units are bounded, slopes of the objectives ascend, which costs little beside a pass.
+If one pass takes seconds, branch and bound makes no progress in a reasonable time. The only choice
+left is how far each pre-activation is substituted back. A forward pass bounds all units first: in
+small input sets almost all units are stable, and little is left to substitute. Only units that an
+open objective depends on are substituted: a cell of a detector sees a window of each layer. Once
+the units are bounded, the slopes of the objectives are optimized by ascent, which is cheap beside a
+pass.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .attack.pgd import Descent, Lowest
 from .common.incumbent import Incumbent
 from .common.parallel import parallel_batches, parallel_map, single_blas_thread
 from .common.search import Search
-from .engines.first_bounds import ascended
+from .engines.first_bounds import ascend_slopes
 
 
 METHODS = (
@@ -37,41 +38,42 @@ METHODS = (
 )
 
 EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
-"""What the rows of one value may hold in each pass: see `CrownPass.effort`."""
+"""Limit on the size of the rows of one value, for each pass: see `CrownPass.effort`."""
 
 MOST_FORMS = 1 << 28
-"""Numbers in the forward forms of the widest value; a few such values are needed at once."""
+"""Entries in the forward forms of the widest value; a few such values are needed at once."""
 
 MOST_OF_TIME = 0.9
-"""That a forward pass may take: it settles small sets by itself."""
+"""Share of the time that a forward pass may take: it settles small sets by itself."""
 
 SETTLED = 0.99
-"""Share of some units that forms must settle for a forward pass of all to be worth its time: what
-open units leave adds up from layer to layer."""
+"""Share of a sample of units that forms must settle to justify a forward pass of all.
+
+The errors that unstable units introduce add up from layer to layer."""
 
 PILOT = 1 << 14
-"""Entries of the cone in which that is tried, at most."""
+"""Maximum number of entries in the cone of that sample."""
 
 RUNS = 8
-"""Of the graph at once, to see how long a forward pass takes."""
+"""Graph evaluations in one trial that estimates the time of a forward pass."""
 
 DEARER = 2.0
-"""By about how much a pass takes longer than the one before."""
+"""Estimated ratio of the times of a pass and its predecessor."""
 
 SHORT = Descent(steps=9, step=0.25, momentum=0.7, floor=0.005)
-"""Descents between two passes: one step of a very wide graph takes long."""
+"""Descents between two passes; a step on a very wide graph takes long."""
 
 
 class WideSearch(Search):
     """Incomplete verification: passes of increasing depth, with gradient descent between them.
 
-    A pass runs to its end unless the deadline passes. Without a time limit the search for points
+    A pass runs to its end unless the deadline expires. Without a time limit, the search for points
     continues indefinitely after the deepest pass.
 
     Args:
-        graph: Its outputs are the objectives, each to be minimised. Maxima of many are best left
-            as they are: in pairs, errors add up from pair to pair.
-        incumbent: The clock and the tolerances; it keeps the points found.
+        graph: Its outputs are the objectives, each to be minimized. A maximum over many values is
+            best kept as one op: written as pairwise maxima, its errors add up from pair to pair.
+        incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
     """
 
@@ -96,31 +98,31 @@ class WideSearch(Search):
             return next(self._plan, False)
 
     def _work(self) -> Iterator[bool]:
-        """Alternate descents and passes; when no pass is affordable, only descend."""
-        plan, taken, known, deep = CrownPlan.of(self.graph), 0.0, {}, frozenset[int]()
+        """Alternate descents and passes; once no further pass is affordable, only descend."""
+        plan, pass_seconds, value_bounds, deep = CrownPlan.of(self.graph), 0.0, {}, frozenset[int]()
         clock = self.incumbent.clock
         output = self.graph.output
         self._descend(near=True)
         yield True
         if (self.box.lo < self.box.hi).any() and self._forms_pay():
-            # Passes do with less memory than forms of all inputs.
+            # Passes need less memory than forms of all inputs.
             with suppress(MemoryError):
                 ends = forward(self.graph, self.box.lo[None], self.box.hi[None], parallel_map)
-                known = dict(enumerate(ends))
-                self._found(ends[output])
+                value_bounds = dict(enumerate(ends))
+                self._adopt_bounds(ends[output])
             yield True
             self._descend(near=True)
             yield True
         last: tuple[CrownPass, RelaxedGraph] | None = None
         for effort in EFFORTS:
-            if DEARER * taken > clock.left:
+            if DEARER * pass_seconds > clock.left:
                 break
             began = clock.seconds
-            sweep = self._sweep(plan, known, effort, deep)
+            sweep = self._prepare_pass(plan, value_bounds, effort, deep)
             last = sweep, sweep.run()
-            known = dict(enumerate(sweep.ends))
-            self._found(sweep.ends[output])
-            taken = clock.seconds - began
+            value_bounds = dict(enumerate(sweep.ends))
+            self._adopt_bounds(sweep.ends[output])
+            pass_seconds = clock.seconds - began
             yield True
             if not (self.box.lo < self.box.hi).any():
                 return
@@ -136,15 +138,15 @@ class WideSearch(Search):
             self._descend(near=False)
             yield True
 
-    def _sweep(
-        self, plan: CrownPlan, known: dict[int, Bounds], effort: float, deep: frozenset[int]
+    def _prepare_pass(
+        self, plan: CrownPlan, value_bounds: dict[int, Bounds], effort: float, deep: frozenset[int]
     ) -> CrownPass:
-        """The next pass, for the units that open objectives depend on."""
+        """Prepare the next pass, for the units that open objectives depend on."""
         output, open_ = self.graph.output, self._open
         return CrownPass(
             plan,
             BoxBatch.of(self.box.lo[None], self.box.hi[None]),
-            known,
+            value_bounds,
             extra=frozenset({output}),
             effort=effort,
             needed=entries_needed(self.graph, output, open_) if open_.size else {},
@@ -153,23 +155,23 @@ class WideSearch(Search):
         )
 
     def _ascend(self, sweep: CrownPass, net: RelaxedGraph) -> None:
-        """Choose slopes for every open objective, once the units have their bounds."""
+        """Optimize slopes for every open objective, once the units are bounded."""
         which = self._open
         target = self.incumbent.cutoff()[which]
-        found = ascended(sweep, net, np.eye(self._lower.size), which, target)
-        self._lower[which] = np.fmax(self._lower[which], found)
+        lower = ascend_slopes(sweep, net, np.eye(self._lower.size), which, target)
+        self._lower[which] = np.fmax(self._lower[which], lower)
 
     @property
     def _open(self) -> np.ndarray:
-        """The objectives that are still open."""
+        """Indices of the open objectives."""
         return np.flatnonzero(self._lower < self.incumbent.cutoff())
 
     def _forms_pay(self) -> bool:
-        """Whether a forward pass fits into memory and most of the time left, and settles units."""
+        """Return whether a forward pass fits in memory and time, and settles most units."""
         return self._forms_fit() and self._forms_settle()
 
     def _forms_settle(self) -> bool:
-        """Whether forms settle most units of the deepest layer that a small cone reaches."""
+        """Return whether forms settle most units of the deepest layer that has a small cone."""
         graph = self.graph
         for source in sorted({node.inputs[0] for node in graph.nodes}, reverse=True):
             shape = graph.nodes[source - 1].shape
@@ -187,23 +189,27 @@ class WideSearch(Search):
         return True
 
     def _forms_fit(self) -> bool:
-        """Whether a forward pass fits into memory and most of the time left, by trial runs."""
+        """Return whether a forward pass fits in memory and most of the time left, by a trial."""
         count = int((self.box.lo < self.box.hi).sum())
         if count * max((node.size for node in self.graph.nodes), default=0) > MOST_FORMS:
             return False
         clock = self.incumbent.clock
         began = clock.seconds
         self.graph.run(np.tile(self.box.lo, (RUNS, 1)))
-        taken = (clock.seconds - began) * count / RUNS
-        return taken < MOST_OF_TIME * clock.left
+        estimate = (clock.seconds - began) * count / RUNS
+        return estimate < MOST_OF_TIME * clock.left
 
-    def _found(self, ends: Bounds) -> None:
+    def _adopt_bounds(self, ends: Bounds) -> None:
         """Adopt the output bounds of a pass."""
         self.incumbent.boxes += 1
         self._lower = np.fmax(self._lower, ends[0][0])
 
     def _descend(self, near: bool) -> None:
-        """Descend on the open objective of lowest value, from its point, or on a random one."""
+        """Descend from the best point of the lowest open objective, or on a random objective.
+
+        Args:
+            near: Whether to start from a known best point instead of a random one.
+        """
         open_ = self._open
         if not open_.size:
             return

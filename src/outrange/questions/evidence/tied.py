@@ -26,7 +26,7 @@ from ...graph.rewrites.rewrite import piecewise_to_pairs
 from ...ops import Affine, Curve, Rearrange
 from ...search.common.clause_groups import ClauseGroup
 from ...search.gradients.exact_affine import AffineForms, ArrangementCell, ExactGraph, positive_in
-from ...search.gradients.pieces import curve_of, touched
+from ...search.gradients.pieces import curve_of, gaps_touched
 
 
 METHOD = "linear regions in rational arithmetic (Tran et al. 2019)"
@@ -174,7 +174,7 @@ class _Box:
             before = [values[j] for j in node.inputs]
             if isinstance(node.op, Curve):
                 op, (low, high) = node.op, self.ends[node.inputs[0]]
-                gaps = [touched(op, a, b) for a, b in zip(low, high, strict=True)]
+                gaps = [gaps_touched(op, a, b) for a, b in zip(low, high, strict=True)]
                 undecided = [j for j, some in enumerate(gaps) if len(some) > 1]
                 if undecided:
                     return self._choose(value, values, gaps, undecided, limits)

@@ -98,7 +98,7 @@ def range_over(
             break
     none = Solution.unknown(Status.INTERRUPTED, formed.size)
     found += [none] * (2 * k - len(found))
-    joined = Solution.joined(found, read_clock() - began)
+    joined = Solution.concatenate(found, read_clock() - began)
     joined = replace(joined, lower=np.fmax(joined.lower, np.minimum(floor, joined.seen)))
     spread = np.nan_to_num(np.tile(-joined.seen[k:] - joined.seen[:k], 2))
     reached = joined.seen - joined.lower if joined.status is Status.EXACT else 0.0

@@ -1,1 +1,1 @@
-"""Falsification: projected gradient descent from many points."""
+"""Falsification: projected gradient descent, hill climbing, and attacks on networks with jumps."""

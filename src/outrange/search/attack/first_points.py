@@ -12,28 +12,29 @@ from .pgd import FIRST, Evaluate, Lowest, PacedGradient, Points, descend
 
 
 First = Callable[[PacedGradient, Evaluate, DomainBoxes, int, np.random.Generator], Points]
-"""What finds the first points: see `first_points`."""
+"""Function that finds the first points: see `first_points`."""
 
 SAMPLES = 2048
 """Random points evaluated before any descent."""
 
 AT_LEAST, TOGETHER = 16, 256
-"""Of these, looked at whatever the clock says, and between two looks at it."""
+"""Samples evaluated regardless of the clock, and between two checks of it."""
 
 ENOUGH = 1.0
-"""Seconds after which a point below its goal ends the sampling: deeper ones would cost too much."""
+"""Seconds after which a point below its goal ends the sampling: deeper points would cost too much.
+"""
 
 LONG = 3.0
-"""Seconds after which the sampling for a decision ends: descents come next, and bounds."""
+"""Seconds after which the sampling for a decision ends, to leave time for descents and bounds."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
-"""Numbers in all samples of a set of very many inputs."""
+"""Maximum number of entries of all samples, for sets of very many inputs."""
 
 STARTS = 12
-"""Descents of one objective."""
+"""Descents per objective."""
 
 TIMED = 8
-"""Points whose gradients are timed first: a call costs some, too."""
+"""Points whose gradients are timed first; a call has overhead too."""
 
 
 def first_points(
@@ -45,16 +46,20 @@ def first_points(
     late: Callable[[], bool] = lambda: False,
     goal: np.ndarray | None = None,
 ) -> Points:
-    """Points that make each objective small: samples, corners, and descents from the best of them.
+    """Find points that make each objective small: samples, corners, and descents from the best.
 
     Args:
-        evaluate: `x (b, d) -> (b, m)`.
-        late: Whether to stop descending.
-        goal: `(m,)` of a decision: a point below it decides; None for ranges.
+        gradient: Gradients of the objectives.
+        evaluate: Values of the objectives, `x (b, d) -> (b, m)`.
+        boxes: Boxes of the inputs.
+        objectives: The number `m` of objectives.
+        rng: Generator of the samples.
+        late: Returns whether to stop descending.
+        goal: `(m,)` goals of a decision: a point below one decides it; None for ranges.
 
     Returns:
-        `(least (m,), at (m, d), most (m,))`: values in plain float64, and the largest value found
-        of each objective (tolerances are relative to the spread).
+        `(least (m,), at (m, d), most (m,))`: values in plain float64, and the largest known value
+        of each objective (tolerances are relative to the range).
     """
     d = boxes.lo.shape[1]
     count = max(64, min(SAMPLES, SAMPLE_ENTRIES // max(1, d)))
@@ -62,7 +67,7 @@ def first_points(
     clock = Clock()
 
     def done() -> bool:
-        """Whether the time is over, or a slow network has a point that decides."""
+        """Return whether the time is over, or a slow network has a point that decides."""
         met = goal is not None and clock.seconds > ENOUGH and bool((y < goal).any())
         return met or late() or seconds_left() < 0
 
@@ -83,10 +88,10 @@ def first_points(
 def _starts(
     gradient: PacedGradient, x: np.ndarray, y: np.ndarray, *, decides: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`(b,)` the samples to descend from, and the objective of each.
+    """Return the samples to descend from, `(b,)`, and the objective of each.
 
-    Where not all can be afforded, each objective has fewer; of a decision, for which any of them
-    will do, those that are lowest already come first.
+    If not all descents are affordable, each objective gets fewer. In a decision, any objective
+    suffices, so the lowest values come first.
     """
     objectives = y.shape[1]
     with no_deadline():
@@ -104,7 +109,7 @@ def _starts(
 def _samples(
     boxes: DomainBoxes, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Uniform points, corners and middles of the boxes in turn; and the box of each."""
+    """Sample uniform points, corners and middles of the boxes; return them, and their boxes."""
     each = max(4, count // len(boxes.lo))
     parts = []
     for lo, hi in zip(boxes.lo[:count], boxes.hi[:count], strict=True):

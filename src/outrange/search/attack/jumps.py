@@ -1,11 +1,12 @@
-"""Falsification of networks with jumps (signs, thresholds, quantizers): no gradient passes them.
+"""Falsification of networks with jumps (signs, thresholds, quantizers), which block gradients.
 
-Two kinds of work take turns. *Descents* follow the gradient of the network with its jumps smoothed,
-less and less from step to step, so that units switch in groups and each sees what the others are
-likely to do. *Generations* change the best points found by moves that need no gradient, and keep
-what is no worse: a plateau is crossed. What counts is the network itself at every point.
+Two kinds of work alternate. *Descents* follow the gradient of the network with smoothed jumps,
+which get steeper from step to step; so units switch in groups, and each reacts to the likely
+behavior of the others. *Generations* change the best points by moves that need no gradient, and
+keep points that are no worse; so plateaus are crossed. Points are always judged by the network
+itself.
 
-Sound: a point is only offered, in float64; whoever asked examines it. Complete: no.
+Sound: points are only offered, in float64; the caller validates them. Complete: no.
 """
 
 from __future__ import annotations
@@ -29,53 +30,54 @@ METHODS = (
 )
 
 STEPS = 24
-"""Of a descent."""
+"""Steps of a descent."""
 
 STEP, SHORTER = 0.5, 0.95
-"""The first, as a share of the box's width, and each as a share of the one before."""
+"""First step, as a share of the box's width, and ratio of successive steps."""
 
 NARROWER = 0.9
-"""The width of smoothed jumps, as a share of the one before."""
+"""Ratio of the widths of smoothed jumps in successive steps."""
 
 WIDTHS = (1.0, 8.0)
-"""Of smoothed jumps at the start of a descent, drawn between, in units of how much the inputs of
-each vary over the box; a jump much further away than that is out of reach."""
+"""Range of the initial widths of smoothed jumps, in units of the spread of each jump's argument
+over the box. Jumps much further away are out of reach."""
 
 SAMPLES = 16
-"""Points by which that is measured."""
+"""Points that measure this spread."""
 
 LEAST_SPREAD = 0.1
-"""Of what its value has on average, for a jump whose inputs vary less."""
+"""Lower limit of the spread of an argument, as a share of the mean spread of its value."""
 
 MOMENTUM = 0.7
+"""Share of the mean direction that is kept from step to step."""
 
 KEPT = 6
 """Points that a generation starts from."""
 
 SECONDS = 0.3
-"""That one call may take: as many points as fit are evaluated at once."""
+"""Target duration of one call in seconds: as many points as fit are evaluated at once."""
 
 MOST_POINTS, MOST_ENTRIES = 256, 1 << 25
-"""At once, and numbers in all their values."""
+"""Maximum number of points evaluated at once, and of entries in all their values."""
 
 EARLY, EARLY_SECONDS, LATER = 4.0, 4.0, 0.25
-"""Share of a turn as long as it has worked for fewer seconds, and later."""
+"""Share of a turn in the first seconds of work, their number, and the share afterwards."""
 
 PATIENCE = 400
 """Calls without a better point after which the attack gives up."""
 
 
 def has_jumps(graph: Graph) -> bool:
-    """Whether some curve of a graph jumps."""
+    """Return whether some curve of a graph jumps."""
     return any(jumps(node.op) for node in graph.nodes)
 
 
 class JumpAttack(Search):
-    """An attack in pieces. It proves nothing.
+    """An attack that runs step by step, and proves nothing.
 
     Args:
-        graph: Its outputs are the objectives, each to be minimised.
-        incumbent: The clock and the goals; it keeps the points found.
+        graph: Its outputs are the objectives, each to be minimized.
+        incumbent: Clock, goals and the best points.
     """
 
     gradual = False
@@ -103,18 +105,18 @@ class JumpAttack(Search):
 
     @property
     def share(self) -> float:
-        """Much at first, since what is found at once needs no proof; little in the long run."""
+        """Large at first, since an early witness needs no proof; small in the long run."""
         return EARLY if sum(self._spent) < EARLY_SECONDS else LATER
 
     def recover(self) -> None:
-        """Nothing is ever half done."""
+        """Do nothing: an interrupted call leaves no partial state."""
 
     def advance(self) -> bool:
-        """A descent of several points, or some generations."""
+        """Run a descent of several points, or some generations."""
         before, began = self._value.min(), read_clock()
         if not self._spreads:
-            self._spreads = self._measured()
-        # Whichever had less time.
+            self._spreads = self._measure_spreads()
+        # The kind of work that had less time so far.
         kind = int(self._spent[0] > self._spent[1])
         with single_blas_thread():
             (self._descend, self._evolve)[kind]()
@@ -122,33 +124,34 @@ class JumpAttack(Search):
         self._idle = 0 if self._value.min() < before else self._idle + 1
         return self._idle < PATIENCE
 
-    def _measured(self) -> dict[int, np.ndarray]:
-        """How much the inputs of each jump vary over random points, `(n,)`; by value."""
+    def _measure_spreads(self) -> dict[int, np.ndarray]:
+        """Measure the spread of each jump's argument over random points, `(n,)` per value."""
         x = self._random(SAMPLES).astype(np.float32)
         values = smoothed_values(self.graph, x, None)
-        found = {}
+        spreads = {}
         for v, node in enumerate(self.graph.nodes, 1):
             if jumps(node.op):
                 spread = values[node.inputs[0]].std(axis=0)
                 spread = np.maximum(spread, LEAST_SPREAD * spread.mean()) + 1e-20
                 stairs = isinstance(node.op, Step) and node.op.is_staircase
-                found[v] = np.ones(node.size) if stairs else spread
-        return {v: spread.astype(np.float32) for v, spread in found.items()}
+                spreads[v] = np.ones(node.size) if stairs else spread
+        return {v: spread.astype(np.float32) for v, spread in spreads.items()}
 
     @property
     def _open(self) -> np.ndarray:
+        """Indices of the open objectives; all if none is open."""
         cutoff = self.incumbent.cutoff()
-        found = np.flatnonzero(np.isfinite(cutoff))
-        return found if found.size else np.arange(cutoff.size)
+        open_ = np.flatnonzero(np.isfinite(cutoff))
+        return open_ if open_.size else np.arange(cutoff.size)
 
     def _values(self, y: np.ndarray) -> np.ndarray:
-        """`(b,)` how far the best open objective is above its goal."""
+        """Return the distance of the best open objective above its goal, `(b,)`."""
         goal = self.incumbent.goal
         above = y if goal is None else y - goal
         return np.nan_to_num(above[:, self._open], nan=np.inf).min(axis=1)
 
     def _random(self, count: int) -> np.ndarray:
-        """Points of any box: uniform, or at corners."""
+        """Return random points of random boxes: uniform, or at corners."""
         which = self._rng.integers(len(self.domain.lo), size=count)
         lo, hi = self.domain.lo[which], self.domain.hi[which]
         share = self._rng.random(lo.shape)
@@ -156,7 +159,7 @@ class JumpAttack(Search):
         return self.domain.snap(np.clip(lo + share * (hi - lo), lo, hi))
 
     def _descend(self) -> None:
-        """From random points, the middle and the best, with jumps of several widths."""
+        """Descend from random points, the middle and the best points, with various widths."""
         count, rng = max(4, self._points // 2), self._rng
         x = self._random(count)
         x[: count // 4] = self.domain.middle()
@@ -167,24 +170,24 @@ class JumpAttack(Search):
         width = np.exp(rng.uniform(least, most, (count, 1)))
         reach = np.where(rng.random((count, 1)) < 0.5, 1.0, 0.3) * (box.hi - box.lo)
         targets = rng.choice(self._open, count)
-        held = rng.random(count) < 0.5
+        fixed = rng.random(count) < 0.5
         where, mean = x, np.zeros_like(x)
         for i in range(STEPS):
             if self._stopped:
                 return
-            y, slope = self._smoothed(x, targets, held, width * NARROWER**i)
+            y, slope = self._smoothed_slopes(x, targets, fixed, width * NARROWER**i)
             self._take(x, y)
             mean = MOMENTUM * mean + slope / (np.abs(slope).sum(axis=1, keepdims=True) + 1e-300)
             where = np.clip(where - STEP * SHORTER**i * reach * np.sign(mean), box.lo, box.hi)
             x = self.domain.snap(where)
-        self._take(x, self._run(x))
+        self._take(x, self._evaluate(x))
 
-    def _smoothed(
-        self, x: np.ndarray, targets: np.ndarray, held: np.ndarray, width: np.ndarray
+    def _smoothed_slopes(
+        self, x: np.ndarray, targets: np.ndarray, fixed: np.ndarray, width: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The objectives `(b, m)`, and the slopes `(b, d)` of one of the smoothed ones at each.
+        """Return the objectives `(b, m)`, and slopes `(b, d)` of one smoothed objective each.
 
-        `targets` where `held`, else the open one that is lowest when smoothed.
+        It is `targets` where `fixed`, else the open objective that is lowest when smoothed.
         """
         open_ = self._open
 
@@ -193,7 +196,7 @@ class JumpAttack(Search):
             widths = {v: wide * spread for v, spread in self._spreads.items()}
             values = smoothed_values(self.graph, small, widths)
             soft = values[self.graph.output]
-            k = np.where(held[part], targets[part], open_[soft[:, open_].argmin(axis=1)])
+            k = np.where(fixed[part], targets[part], open_[soft[:, open_].argmin(axis=1)])
             rows = np.zeros_like(soft)
             rows[np.arange(len(part)), k] = 1.0
             slope = vector_jacobian_product(self.graph, values, rows, widths)
@@ -204,7 +207,9 @@ class JumpAttack(Search):
         y, slope = zip(*parallel_map(work, parts), strict=True)
         return np.concatenate(y).astype(np.float64), np.concatenate(slope)
 
-    def _run(self, x: np.ndarray) -> np.ndarray:
+    def _evaluate(self, x: np.ndarray) -> np.ndarray:
+        """Evaluate the network at points in float32, on all cores."""
+
         def work(part: np.ndarray) -> np.ndarray:
             return smoothed_values(self.graph, part, None)[self.graph.output]
 
@@ -212,20 +217,20 @@ class JumpAttack(Search):
         return np.concatenate(parallel_map(work, parts)).astype(np.float64)
 
     def _evolve(self) -> None:
-        """Generations of children of the best points, for about `SECONDS`."""
+        """Evaluate generations of children of the best points, for about `SECONDS`."""
         rng, began = self._rng, read_clock()
         width = np.full((len(self._at), 1), NARROWER ** rng.integers(STEPS) * WIDTHS[1])
         none = np.zeros(len(self._at), np.int64)
-        _, slope = self._smoothed(self._at, none, none > 0, width)
+        _, slope = self._smoothed_slopes(self._at, none, none > 0, width)
         while not self._stopped:
             parent = rng.integers(len(self._at), size=self._points)
-            # Of the points at the start: those found since are their children.
+            # The slopes are those at the initial points, whose children the later points are.
             slopes = slope[rng.integers(len(slope), size=self._points)]
             near = self.domain.around(self._at[parent])
             x = neighbors(self._at[parent], slopes, near.lo, near.hi, self._blocks, rng)
             x = self.domain.snap(np.clip(x, near.lo, near.hi))
             each = read_clock()
-            self._take(x, self._run(x))
+            self._take(x, self._evaluate(x))
             now = read_clock()
             if now - each < 0.25 * SECONDS:
                 self._points = min(self._most, 2 * self._points)
@@ -234,10 +239,11 @@ class JumpAttack(Search):
 
     @property
     def _stopped(self) -> bool:
+        """Whether a goal is met or the time is over."""
         return self.incumbent.met or self.incumbent.clock.expired
 
     def _take(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Keep the best points, younger ones first among equals, and offer what improves."""
+        """Keep the best points, newer ones first among equals, and offer improvements."""
         value = self._values(y)
         every = np.concatenate([value, self._value])
         order = np.argsort(every, kind="stable")[:KEPT]

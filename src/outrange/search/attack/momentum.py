@@ -14,10 +14,10 @@ from .pgd import Descent, Lowest, descend
 
 
 MOMENTUM = Descent(steps=41, step=0.25, momentum=0.7, floor=0.005)
-"""Of an attack before and between splits."""
+"""Settings of the attacks before and between splits."""
 
 ATTACK_ENTRIES = 1 << 23
-"""Numbers in all points of one attack."""
+"""Maximum number of entries in all points of one attack."""
 
 CORNERS = 0.3
 """Share of the starts that are corners."""
@@ -26,7 +26,7 @@ CORNERS = 0.3
 def initial_samples(
     graph: Graph, box: Box, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The middle, two corners and random points: see `first_points.first_points`."""
+    """Evaluate the middle, two corners and random points: see `first_points.first_points`."""
     middle = np.stack([0.5 * box.lo + 0.5 * box.hi, box.lo, box.hi])
     x = np.concatenate([middle, box.uniform(rng, 29)])
     return Lowest(graph.run(x), x).points
@@ -44,10 +44,14 @@ def attack(
 
     Args:
         graph: Its outputs are the objectives.
+        box: Box of the inputs.
+        which: Indices of the objectives to attack.
         starts: Number of descents per objective.
+        rng: Generator of the starts.
+        late: Returns whether to stop.
 
     Returns:
-        The least value found of every objective, and where.
+        The least value of every objective, and its point.
     """
     starts = max(2, min(starts, ATTACK_ENTRIES // (box.size * which.size)))
     k = np.repeat(which, starts)
@@ -66,7 +70,7 @@ def attack_from(
     descent: Descent,
     late: Callable[[], bool] = lambda: False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Descend from `x`; return the least value of every objective on the way, and where."""
+    """Descend from `x`; return the least value of every objective, and its point."""
     objectives = graph.value_size(graph.output)
     steps = descend(output_gradient(graph), x, k, DomainBoxes.of(box), descent, late=late)
     return Lowest(np.full((1, objectives), np.inf), x[:1].copy()).take(steps).points[:2]

@@ -1,7 +1,7 @@
-"""Moves of points within a box that need no gradient: blocks, the entries that matter, crossings.
+"""Moves of points within a box that need no gradient: blocks, relevant entries, crossings.
 
-A network with jumps is level almost everywhere. What a single input does to it is nothing, or a
-jump; what a block of neighboring inputs does together is often more than the sum.
+A network with jumps is constant almost everywhere. A single input has no effect, or causes a jump.
+A block of neighboring inputs often has a larger effect than the sum of its inputs.
 
 Reference: M. Andriushchenko et al., *Square Attack: a query-efficient black-box adversarial attack
 via random search*, ECCV 2020 (blocks at the ends of their ranges); M. Alzantot et al.,
@@ -18,7 +18,7 @@ from ...graph import Slot
 
 
 class Blocks:
-    """Random blocks of neighboring inputs, in the shapes that the user knows."""
+    """Random blocks of neighboring inputs, in the original shapes of the inputs."""
 
     def __init__(self, slots: Sequence[Slot]) -> None:
         ends = np.cumsum([slot.size for slot in slots])
@@ -32,14 +32,14 @@ class Blocks:
         self.size = int(sizes.sum())
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """`(d,)` bool: one block; blocks of all sizes are about as likely."""
+        """Draw a mask `(d,)` of one block; blocks of all sizes are about equally likely."""
         start, shape = self._slots[rng.choice(len(self._slots), p=self._chance)]
         size = int(np.prod(shape))
         side = (0.5 * float(size) ** -rng.random()) ** (1.0 / len(shape))
         inside = np.zeros(shape, bool)
         place = []
         for n in shape:
-            # A short axis (channels) is taken whole, or one entry of it.
+            # Of a short axis (channels), the block covers everything or one entry.
             long = max(1, int(np.ceil(n * side)))
             long = (n if rng.random() < 0.5 else 1) if n <= 4 else long
             first = int(rng.integers(n - long + 1))
@@ -58,19 +58,21 @@ def neighbors(
     blocks: Blocks,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """One point near each of `x`.
+    """Return one point near each of `x`.
 
     Args:
         x: Array of shape `(b, d)`.
-        slope: `(b, d)`: of a smoothed network; where it is 0, a side is drawn.
-        lo: `(b, d)`: the box of each.
-        hi: Array of shape `(b, d)`.
+        slope: `(b, d)` slopes of a smoothed network; where one is 0, the upper end is taken.
+        lo: `(b, d)` lower ends of each point's box.
+        hi: `(b, d)` upper ends of each point's box.
+        blocks: Blocks of the inputs.
+        rng: Generator of the moves.
     """
     out = x.copy()
     ends = np.where(slope > 0, lo, hi)
     for i in range(len(x)):
         kind = rng.integers(5)
-        if kind <= 1:  # the entries that promise most, with some luck
+        if kind <= 1:  # the most promising entries, with some randomness
             gain = np.abs(slope[i]) * np.abs(ends[i] - x[i])
             gain = gain * rng.exponential(size=gain.size)
             count = max(1, int(0.5 * gain.size ** rng.random()))
@@ -78,11 +80,11 @@ def neighbors(
             out[i, most] = ends[i, most]
             continue
         block = blocks.draw(rng)
-        if kind == 2:  # a block, one side
+        if kind == 2:  # a block, moved to one side
             out[i, block] = (lo if rng.random() < 0.5 else hi)[i, block]
-        elif kind == 3:  # a block, as the slopes say
+        elif kind == 3:  # a block, moved along the slopes
             out[i, block] = ends[i, block]
-        else:  # a block of another point
+        else:  # a block copied from another point
             other = x[rng.integers(len(x)), block]
             out[i, block] = np.clip(other, lo[i, block], hi[i, block])
     return out

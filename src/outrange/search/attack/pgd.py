@@ -1,6 +1,7 @@
-"""Projected gradient descent (PGD): the one descent.
+"""Projected gradient descent (PGD), used by all searches.
 
-Signs of gradients, steps that fall, and points clipped to their boxes; with momentum it is MI-FGSM.
+It follows signs of gradients with decreasing steps, and clips points to their boxes. With momentum
+it is MI-FGSM.
 
 Reference: A. Madry et al., *Towards Deep Learning Models Resistant to Adversarial Attacks* (PGD),
 ICLR 2018; Y. Dong et al., *Boosting Adversarial Attacks with Momentum* (MI-FGSM), CVPR 2018.
@@ -34,10 +35,10 @@ class Descent:
     """Settings of one descent.
 
     Args:
-        steps: How often the points are evaluated; they move between.
+        steps: Number of evaluations; the points move between them.
         step: First step, as a share of the box's width.
-        decay: Each step is this times the one before; None: steps fall linearly to `floor`.
-        momentum: Share of the mean direction that stays from step to step.
+        decay: Ratio of successive steps; None: steps fall linearly to `floor`.
+        momentum: Share of the mean direction that is kept from step to step.
         floor: Last step of a linear schedule, as a share of the width.
     """
 
@@ -48,7 +49,7 @@ class Descent:
     floor: float = 0.0
 
     def pace(self, i: int) -> float:
-        """The share of the width that step `i` goes."""
+        """Return the length of step `i`, as a share of the width."""
         if self.decay is not None:
             return self.step * self.decay**i
         return self.step * (1.0 - i / (self.steps - 1)) + self.floor
@@ -61,15 +62,15 @@ NEAR = Descent(steps=30, step=0.05, decay=0.85)
 """For the neighborhood of a point that has just improved."""
 
 SECONDS = 2.0
-"""Seconds that a set of descents may take, as long as `FEWEST` are left; a large network affords
-fewer, and not one step of each."""
+"""Seconds for a set of descents, as long as at least `FEWEST` remain. On a large network, fewer
+descents run, rather than fewer steps of each."""
 
 FEWEST = 4
-"""Descents at least."""
+"""Minimum number of descents."""
 
 
 class PacedGradient:
-    """A gradient that knows how long it takes, and so how many descents it can afford."""
+    """A gradient that measures its own time, and so knows how many descents are affordable."""
 
     def __init__(self, gradient: Gradient) -> None:
         self._gradient = gradient
@@ -77,13 +78,13 @@ class PacedGradient:
 
     def __call__(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         began = read_clock()
-        found = self._gradient(x, k)
+        result = self._gradient(x, k)
         self._seconds += read_clock() - began
         self._points += len(x)
-        return found
+        return result
 
     def affords(self, wanted: int, steps: int) -> int:
-        """How many of `wanted` descents of so many steps; all of them before the first call."""
+        """Return how many of `wanted` descents are affordable; all before the first call."""
         if not self._points:
             return wanted
         each = steps * self._seconds / self._points
@@ -100,15 +101,17 @@ def descend(
     width: np.ndarray | None = None,
     late: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the points and all objectives there, step by step, as objective `k[i]` falls at `x[i]`.
+    """Yield points and all objectives there, step by step, while objective `k[i]` falls at `x[i]`.
 
     Args:
-        x: `(b, d)` where to start.
-        k: `(b,)` the objective of each point.
-        box: `(b, d)` ends, or one box of all: where each point must stay. Integer inputs are
-            rounded for evaluation only; the steps move the unrounded points.
-        width: `(b, d)` what steps are shares of; the box's by default.
-        late: Asked before each step; True ends the descent.
+        gradient: Gradients of the objectives.
+        x: `(b, d)` initial points.
+        k: `(b,)` index of each point's objective.
+        box: `(b, d)` ends of each point's box, or one box for all. Integer inputs are rounded for
+            evaluation only; the steps move the unrounded points.
+        descent: Number and lengths of the steps.
+        width: `(b, d)` unit of the steps; the box's width by default.
+        late: Called before each step; True ends the descent.
     """
     width = box.hi - box.lo if width is None else width
     where = x
@@ -130,7 +133,7 @@ def descend(
 
 
 class Lowest:
-    """The least value found of every objective, where, and the largest.
+    """The least value of every objective with its point, and the largest value.
 
     Args:
         y: `(b, m)` first values.
@@ -142,7 +145,7 @@ class Lowest:
         self._columns = np.arange(self.least.size)
 
     def take(self, steps: Iterator[tuple[np.ndarray, np.ndarray]]) -> Lowest:
-        """Evaluate all points of a descent."""
+        """Take the best of all points of a descent."""
         for x, y in steps:
             low = y.argmin(axis=0)
             lowest = y[low, self._columns]
@@ -165,9 +168,9 @@ def polish(
     rng: np.random.Generator,
     near: int = 8,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Descend again from points `at` `(c, d)` of objectives `k` `(c,)` and from around them.
+    """Descend again from points `at` `(c, d)` of objectives `k` `(c,)`, and from near them.
 
-    `box` has one box a point. Where not all can be afforded: from some of them.
+    `box` has one box per point. If not all descents are affordable, some of the points descend.
     """
     few = gradient.affords(len(at) * near, NEAR.steps)
     near = max(1, few // len(at))
@@ -192,14 +195,16 @@ def scatter(
     box: DomainBoxes,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Descend on objective `k[i]` from a random point of `inner` `i`, with steps of its width.
+    """Descend on objective `k[i]` from a random point of box `i` of `inner`, in steps of its width.
+
+    If not all descents are affordable, only the first ones run.
 
     Args:
-        inner: `(c, d)` ends: boxes to start in.
+        gradient: Gradients of the objectives.
+        inner: `(c, d)` ends of the boxes of the starts.
         k: Array of shape `(c,)`.
-        box: `(c, d)` ends: where each descent must stay.
-
-    Where not all can be afforded, the first of them descend.
+        box: `(c, d)` ends of the box that each descent must stay in.
+        rng: Generator of the starts.
     """
     few = gradient.affords(len(k), FIRST.steps)
     inner, box, k = _first_of(inner, few), _first_of(box, few), k[:few]
@@ -210,4 +215,5 @@ def scatter(
 
 
 def _first_of(boxes: DomainBoxes, count: int) -> DomainBoxes:
+    """Select the first few boxes."""
     return boxes.with_ends(boxes.lo[:count], boxes.hi[:count])

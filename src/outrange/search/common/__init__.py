@@ -1,1 +1,1 @@
-"""What every search shares: incumbents, results, root boxes, clause groups, threads."""
+"""Shared infrastructure of all searches: incumbents, results, boxes, clause groups, threads."""

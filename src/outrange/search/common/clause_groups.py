@@ -1,4 +1,4 @@
-"""Groups of clauses, and the boxes they are asked about."""
+"""Groups of clauses over common boxes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .domain_boxes import DomainBoxes
 
 @dataclass(frozen=True, eq=False)
 class ClauseGroup:
-    """Clauses that are all asked about the same boxes.
+    """Clauses over the same boxes.
 
     Args:
         clauses: `m` conjunctions over `[x, y]`.

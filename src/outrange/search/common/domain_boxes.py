@@ -11,12 +11,12 @@ from ...core import Box
 
 @dataclass(frozen=True, eq=False)
 class DomainBoxes:
-    """Boxes of the same inputs, one per row, and which inputs are integers.
+    """Boxes of the same inputs, one per row, and a mask of the integer inputs.
 
     Args:
         lo: Array of shape `(r, d)`.
         hi: Array of shape `(r, d)`.
-        whole: Boolean array of shape `(d,)`.
+        whole: `(d,)` whether an input is an integer.
     """
 
     lo: np.ndarray
@@ -25,16 +25,16 @@ class DomainBoxes:
 
     @classmethod
     def of(cls, box: Box) -> DomainBoxes:
-        """A single box, every input real."""
+        """Create a domain of a single box with real inputs."""
         return cls(box.lo[None], box.hi[None], np.zeros(box.size, bool))
 
     @property
     def hull(self) -> Box:
-        """The smallest box that contains them all."""
+        """The smallest box that contains all boxes."""
         return Box(self.lo.min(axis=0), self.hi.max(axis=0))
 
     def middle(self) -> np.ndarray:
-        """`(1, d)` the middle of the first box."""
+        """Return the middle of the first box, `(1, d)`."""
         lo, hi = self.lo[:1], self.hi[:1]
         return self.snap(0.5 * lo + 0.5 * hi)
 
@@ -47,11 +47,11 @@ class DomainBoxes:
         return self.snap(np.clip(lo * (1.0 - share) + hi * share, lo, hi))
 
     def with_ends(self, lo: np.ndarray, hi: np.ndarray) -> DomainBoxes:
-        """Other boxes of the same inputs, `(c, d)` ends; what else holds of points stays."""
+        """Replace the boxes by those with ends `(c, d)`, and keep the integer inputs."""
         return replace(self, lo=lo, hi=hi)
 
     def around(self, at: np.ndarray) -> DomainBoxes:
-        """For each point `(c, d)` the first root that contains it, `(c, d)` ends."""
+        """Return the first box that contains each point `(c, d)`, as ends `(c, d)`."""
         if len(self.lo) == 1:
             which = np.zeros(len(at), np.int64)
         else:

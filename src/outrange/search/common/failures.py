@@ -1,4 +1,4 @@
-"""Internal errors: one part of a search fails, and what the others prove stands."""
+"""Internal errors: one part of a search fails, and the bounds of the others remain valid."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ T = TypeVar("T")
 
 
 class SearchFailedError(Exception):
-    """A part of a search ended with an internal error, which has been reported."""
+    """Internal error that ended a part of a search, and has been reported."""
 
 
 def attempt(work: Callable[[], T], part: str) -> T:
-    """Run a part of a search, and report an internal error of it.
+    """Run a part of a search, and report internal errors as a warning.
 
-    Errors that are meant for the user pass, and so do those of memory and time.
+    Errors for the user are passed on, and so are those of memory and time.
 
     Args:
-        part: Its name, for the report.
+        work: The part to run.
+        part: Name of the part in the warning.
 
     Raises:
-        SearchFailedError: An unexpected exception ended the part, and a warning says so.
+        SearchFailedError: An unexpected exception ended the part.
     """
     try:
         return work()
@@ -33,7 +34,7 @@ def attempt(work: Callable[[], T], part: str) -> T:
         raise
     except Exception as error:
         warnings.warn(
-            f"A part of the search ended with an internal error; bounds that were proved hold. "
+            f"A part of the search ended with an internal error; bounds proved so far are valid. "
             f"This is a bug in outrange, please report it. "
             f"Received: {type(error).__name__} in {part}: {error}",
             InternalErrorWarning,

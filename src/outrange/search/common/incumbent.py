@@ -11,22 +11,22 @@ from .tolerance import Convergence, Tolerance, relative_gap
 
 
 REPORTS = 0.5
-"""Seconds between two looks at the bounds of the whole, for which all open boxes are read."""
+"""Seconds between two reports of the bounds, each of which reads all open boxes."""
 
 FLOOR = 16 * np.finfo(np.float64).eps
-"""A gap of this share of the values themselves is due to rounding."""
+"""Gap, as a share of the values themselves, up to which it is ascribed to rounding."""
 
 UNDERFLOW = 1e-290
-"""So is a gap below this, which covers underflow."""
+"""Absolute gap up to which it is ascribed to underflow."""
 
 
 class Incumbent:
-    """Best points and tolerances of `m` objectives, each to be minimised; and the clock.
+    """Best points and tolerances of `m` objectives, each to be minimized; and the clock.
 
-    Searches that share one see each other's points and proofs.
+    Searches that share an incumbent see each other's points and bounds.
 
     Args:
-        rows: `(m, outputs)`: two opposite rows are the two ends of one range.
+        rows: `(m, outputs)`; two opposite rows are the two ends of one range.
         tol: Target gap, relative to the range that each objective attains; or a `Tolerance`.
         time_limit: Seconds of wall time, or None.
         progress: Called a few times a second with a `SearchProgress`.
@@ -43,30 +43,30 @@ class Incumbent:
         self.convergence = Convergence(
             tol if isinstance(tol, Tolerance) else Tolerance.of(tol, curved=False)
         )
-        # Who asked comes before who watches: the question below tells the watcher in its own words.
+        # An explicit callback replaces the ambient listener.
         self.progress = listener() if progress is None else progress
         self.boxes = 0
         self._partner = _opposites(np.asarray(rows))
         self._last_look = 0.0
         self.best = self.best_at = self.most = np.empty(0)
         self.dropped: np.ndarray | bool = False
-        """`(m,)` objectives closed elsewhere: their sub-problems are dropped."""
+        """`(m,)` objectives closed elsewhere, whose sub-problems are dropped."""
         self.known = np.full(len(self._partner), -np.inf)
-        """`(m,)` bounds proved elsewhere."""
+        """`(m,)` bounds proved by any search."""
         self.floor: np.ndarray | float = 0.0
-        """`(m,)` the part of each gap that rounding alone may cause; set by the search."""
+        """`(m,)` part of each gap that rounding alone may cause; set by the search."""
         self.target: np.ndarray | None = None
-        """`(m,)` for a decision: a bound at or above it closes an objective."""
+        """`(m,)` targets of a decision: a bound at or above it closes an objective."""
         self.goal: np.ndarray | None = None
-        """`(m,)` with `target`: a point below it interrupts the search for validation."""
+        """`(m,)` goals of a decision: a point below one interrupts the search for validation."""
 
     def start(self, least: np.ndarray, at: np.ndarray, most: np.ndarray) -> None:
-        """Set the first points; nothing is closed yet.
+        """Set the first points.
 
         Args:
-            least: Values, shape `(m,)`.
-            at: `(m, d)` where they are attained.
-            most: `(m,)` the largest values found.
+            least: Their values, shape `(m,)`.
+            at: `(m, d)` points at which they are attained.
+            most: `(m,)` the largest known values.
         """
         if self.best.size:
             self.offer(least, at)
@@ -75,7 +75,7 @@ class Incumbent:
         self.best, self.best_at, self.most = least.copy(), np.ascontiguousarray(at), most.copy()
 
     def offer(self, least: np.ndarray, at: np.ndarray) -> None:
-        """Keep the points `at` `(m, d)` that improve their objective."""
+        """Keep those of the points `at` `(m, d)` that improve their objective."""
         better = least < self.best
         # Points first: an interrupt in between must not leave a value without its point.
         self.best_at[better] = at[better]
@@ -86,41 +86,41 @@ class Incumbent:
         self.known = np.fmax(self.known, lower)
 
     def spread(self) -> np.ndarray:
-        """`(m,)` the range each objective attains; both ends count where both are asked for."""
+        """Return the range that each objective attains, `(m,)`; opposite objectives share it."""
         top = np.where(self._partner >= 0, -self.best[self._partner], -np.inf)
         return np.maximum(self.most, top) - self.best
 
     def tolerance(self, tol: float | None = None) -> np.ndarray:
-        """`(m,)` the absolute gap at which an objective is closed.
+        """Return the absolute gap at which each objective is closed, `(m,)`.
 
         Args:
-            tol: Relative to the range attained; None for the finest asked for.
+            tol: Relative to the attained range; None for the finest requested tolerance.
         """
         rounding = np.maximum(self.floor, FLOOR * np.abs(self.best)) + UNDERFLOW
         tol = self.convergence.tolerance.fine if tol is None else tol
         return np.maximum(tol * self.spread(), rounding)
 
     def closed_to(self, lower: np.ndarray) -> float | None:
-        """The finest tolerance asked for to which every objective is closed; None if to none.
+        """Return the finest requested tolerance to which every objective is closed, or None.
 
         Args:
-            lower: Proved, shape `(m,)`.
+            lower: Proved bounds, shape `(m,)`.
         """
-        asked = self.convergence.tolerance
-        for tol in dict.fromkeys((asked.fine, asked.enough)):
+        requested = self.convergence.tolerance
+        for tol in dict.fromkeys((requested.fine, requested.enough)):
             with np.errstate(invalid="ignore"):
                 if np.all(self.best - lower <= self.tolerance(tol) * (1 + 1e-9)):
                     return tol
         return None
 
     def aim(self) -> np.ndarray:
-        """`(m,)` the gap at which boxes are closed: slightly less than `tolerance`."""
+        """Return the gap at which boxes are closed, `(m,)`: slightly less than `tolerance`."""
         tolerance = self.tolerance()
         done = self.dropped | (self.best - self.known <= tolerance)
         return np.where(done, np.inf, 0.999 * tolerance)
 
     def cutoff(self) -> np.ndarray:
-        """`(m,)` a box is closed where its bound is at or above this."""
+        """Return the bounds `(m,)` at or above which a box is closed."""
         if self.target is None:
             return self.best - self.aim()
         done = self.dropped | (self.known >= self.target)
@@ -137,17 +137,17 @@ class Incumbent:
         return self.goal is not None and bool(np.any(self.best < self.goal))
 
     def scale(self) -> np.ndarray:
-        """`(m,)` positive sizes by which gaps of different objectives are compared."""
+        """Return positive units `(m,)` in which gaps of different objectives are compared."""
         spread = self.spread()
         return np.where(spread > 0, spread, np.maximum(1e-9, np.abs(self.best)))
 
     @property
     def look_due(self) -> bool:
-        """Whether a look at the bounds is due; it costs a pass over all boxes."""
+        """Whether a report of the bounds is due; it costs a pass over all boxes."""
         return self.clock.seconds - self._last_look >= REPORTS
 
     def look(self, lower: np.ndarray, waiting: int) -> None:
-        """Record which gaps are reached, and report progress to the caller."""
+        """Record the gaps reached, and report progress to the caller."""
         self._last_look = self.clock.seconds
         if self.target is None:
             gap = self.best - np.fmax(lower, self.known)
@@ -164,13 +164,13 @@ class Incumbent:
 
 
 def _opposites(rows: np.ndarray) -> np.ndarray:
-    """For each row the index of its negative, or -1."""
+    """Return for each row the index of its negative, or -1."""
     partner = np.full(len(rows), -1)
     if rows.shape[1] == 1:
         order = np.argsort(rows[:, 0], kind="stable")
         place = np.searchsorted(rows[order, 0], -rows[:, 0]).clip(max=len(rows) - 1)
-        found = order[place]
-        return np.where(rows[found, 0] == -rows[:, 0], found, -1)
+        candidate = order[place]
+        return np.where(rows[candidate, 0] == -rows[:, 0], candidate, -1)
     where = {row.tobytes(): i for i, row in enumerate(rows + 0.0)}
     for i, row in enumerate(-rows + 0.0):
         partner[i] = where.get(row.tobytes(), -1)

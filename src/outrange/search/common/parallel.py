@@ -1,7 +1,7 @@
-"""Threads: how many, over parts of the work, and one for BLAS meanwhile.
+"""Thread counts, parallel maps, and a limit of one thread for BLAS.
 
-A BLAS that starts its own threads for products of a few hundred rows spends most of its time in
-waiting for them: on two busy cores a search was ten times slower.
+A BLAS that starts its own threads for products of a few hundred rows spends most of its time
+waiting for them: on two busy cores, a search was ten times slower.
 """
 
 from __future__ import annotations
@@ -21,41 +21,44 @@ from ...executors.cores import cores
 
 
 LEAST_SHARE = 1 << 16
-"""Numbers that justify one more core."""
+"""Entries that justify one more core."""
 
 AHEAD = 8
-"""Parts for each core that `parallel_batches` takes at once: few to keep, enough to even out."""
+"""Parts per core that `parallel_batches` takes at once: few to store, enough for balance."""
 
 Part = TypeVar("Part")
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def threads() -> int:
-    """The cores this process may use; of a task on a worker, those it may use."""
+    """Return the number of cores that this process, or this task on a worker, may use."""
     return cores()
 
 
 def cores_for(numbers: int, most: int | None) -> int:
-    """The cores that so many numbers justify: with few, threads wait for the interpreter.
+    """Return the number of cores that this many entries justify.
+
+    With few entries, threads wait for the interpreter.
 
     Args:
-        numbers: Boxes times the square of the widest value, say.
+        numbers: For example, the number of boxes times the square of the widest value.
         most: Maximum number of cores; None for all.
     """
     return max(1, min(threads() if most is None else most, numbers // LEAST_SHARE))
 
 
 _HOLDING = Lock()
-"""Held by the thread that limits BLAS: whoever comes meanwhile finds it limited."""
+"""Held by the thread that limits BLAS; others then find BLAS limited already."""
 
 
 @contextmanager
 def single_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread.
+    """Limit BLAS to one thread within the context.
 
-    The limit is the process's, and only the thread that sets it may take it back: where two threads
-    each put back what they had found, the second would leave the first one's limit on for ever. So
-    who finds it set by another leaves it alone, and may lose it before its own work ends.
+    The limit holds for the whole process, and only the thread that has set it may lift it. If two
+    threads each restored the limit that they had found, the second would restore the first one's
+    limit for ever. So a thread that finds the limit set leaves it alone, and may lose it before its
+    own work ends.
     """
     if not _HOLDING.acquire(blocking=False):
         yield
@@ -69,17 +72,19 @@ def single_blas_thread() -> Iterator[None]:
 
 @cache
 def _controller() -> ThreadpoolController:
+    """Return the controller of the process's thread pools."""
     return ThreadpoolController()
 
 
 def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
-    """Deal out `count` rows in turns, so that all cores end at about the same time.
+    """Deal out `count` rows in turn, so that all cores finish at about the same time.
 
-    Neighboring rows are of one kind: what ends early would else end early in one part.
+    Neighboring rows are similar: in contiguous parts, rows that finish early would share a part.
 
     Args:
-        most: Rows of a part at most.
-        least: Rows that justify one more core.
+        count: The number of rows.
+        most: Maximum number of rows of a part.
+        least: Number of rows that justify one more core.
     """
     parts, cores = -(-count // most), threads()
     if count >= least * cores:
@@ -88,14 +93,15 @@ def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
 
 
 def parallel_map(
-    work: Callable[[Part], Found], parts: Sequence[Part], most: int | None = None
-) -> list[Found]:
-    """Apply `work` to every part, on all cores where there are several parts.
+    work: Callable[[Part], Result], parts: Sequence[Part], most: int | None = None
+) -> list[Result]:
+    """Apply `work` to every part, on all cores if there are several parts.
 
     Threads inherit the caller's context: its deadline and its ascent backend.
 
     Args:
         work: Called with one part.
+        parts: Arguments of the calls.
         most: Maximum number of threads; None for one per core.
     """
     count = min(len(parts), threads() if most is None else most)
@@ -103,17 +109,17 @@ def parallel_map(
         return [work(part) for part in parts]
     contexts = [copy_context() for _ in parts]
     if count < threads():
-        with ThreadPoolExecutor(count, thread_name_prefix="outrange") as own:
-            return list(own.map(lambda c, part: c.run(work, part), contexts, parts))
+        with ThreadPoolExecutor(count, thread_name_prefix="outrange") as pool:
+            return list(pool.map(lambda c, part: c.run(work, part), contexts, parts))
     return list(_pool(count).map(lambda c, part: c.run(work, part), contexts, parts))
 
 
-def parallel_batches(work: Callable[[Part], Found], parts: Iterable[Part]) -> Iterator[Found]:
-    """`map` on all cores, a few parts at a time: all together may not fit into memory.
+def parallel_batches(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    """Map on all cores, a few parts at a time, because all may not fit in memory.
 
     Args:
         work: Called with one part.
-        parts: The parts, made while they are taken.
+        parts: The parts, created as they are consumed.
     """
     waiting = iter(parts)
     while batch := list(islice(waiting, AHEAD * threads())):
@@ -122,5 +128,5 @@ def parallel_batches(work: Callable[[Part], Found], parts: Iterable[Part]) -> It
 
 @cache
 def _pool(count: int) -> ThreadPoolExecutor:
-    """A thread pool of the process, one a number of cores; the interpreter joins it at exit."""
+    """Return the process's thread pool of this size; the interpreter joins it at exit."""
     return ThreadPoolExecutor(count, thread_name_prefix="outrange")

@@ -1,8 +1,8 @@
-"""Which objectives depend on which inputs, and the problems that this makes of them.
+"""Splits a problem into independent parts by cones of influence.
 
-An output of two convolutions depends on a window of the image, not on the image. Its cone of
-influence is a network of few inputs, which input splits solve exactly. Where the box is the same
-everywhere, the cones of a layer are the same problem over and over: it is solved once.
+An output of two convolutions depends on a window of the image, not on the whole image. Its cone of
+influence is a network of few inputs, which input splits solve exactly. If the input box is uniform,
+the cones of a layer are many copies of one problem, which is solved once.
 
 Reference: E. Clarke, O. Grumberg, D. Peled, *Model Checking* (cone of influence reduction), MIT
 Press 1999.
@@ -23,17 +23,17 @@ from .domain_boxes import DomainBoxes
 
 
 MOST_CONES = 4096
-"""Sets of outputs whose cones are looked for: each takes a pass over the nodes, a millisecond."""
+"""Maximum number of output sets whose cones are computed: each takes a pass, a millisecond."""
 
 MOST_PROBLEMS = 1024
-"""Different problems: each costs the begin of a search, tens of milliseconds."""
+"""Maximum number of different problems: the start of each search takes tens of milliseconds."""
 
 OVERLAP = 8.0
-"""Entries in the cones of all different problems together, as a multiple of the whole network's.
-Beyond, what bounds of the whole have in common is worth more than what a cone leaves out."""
+"""Entries in the cones of all different problems together, as a multiple of the network's entries.
+Beyond, sharing the bounds of the whole network saves more than cones do."""
 
 MOST_COEFFICIENTS = 1 << 20
-"""Coefficients of an op up to which all of them are looked at."""
+"""Coefficients of an op up to which all of them are compared."""
 
 _Support = tuple[np.ndarray, np.ndarray]
 """A set of outputs, and the objectives that read it."""
@@ -44,15 +44,16 @@ _Groups = dict[tuple[int, ...], list[_Support]]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A problem of its own, and the objectives of the whole that it stands for.
+    """An independent problem, and the objectives of the whole that it represents.
 
     Args:
         graph: The cone, from the inputs that it reads.
         rows: `(objectives, outputs of the cone)`.
         offset: Array of shape `(objectives,)`.
         domain: Boxes of the inputs that it reads.
-        places: Per copy of it `(objectives, inputs)`: objectives of the whole, in the order of the
-            part's, and entries of the whole input, in the order of the part's inputs.
+        places: A pair `(objectives, inputs)` per copy. The first lists objectives of the whole, in
+            the order of the part's; the second lists entries of the whole input, in the order of
+            the part's inputs.
     """
 
     graph: Graph
@@ -65,7 +66,7 @@ class Part:
 def independent_parts(
     graph: Graph, rows: np.ndarray, offset: np.ndarray, domain: DomainBoxes
 ) -> list[Part] | None:
-    """Split a problem by cones of influence; None where that would not make it smaller.
+    """Split a problem by cones of influence; None if the parts would not be smaller.
 
     Args:
         rows: Objectives, shape `(m, outputs)`.
@@ -79,47 +80,50 @@ def independent_parts(
     if not free.any() or not graph.nodes:
         return None
     groups: _Groups = {}
-    for columns, own in supports:
+    for columns, objectives in supports:
         check_deadline()
         read = _inputs(_cone(graph, columns))
         if free[read].sum() == free.sum():
             return None
-        groups.setdefault(tuple(read[free[read]].tolist()), []).append((columns, own))
+        groups.setdefault(tuple(read[free[read]].tolist()), []).append((columns, objectives))
     whole = Part(graph, rows, offset, domain, [])
-    return _distinct(whole, groups)
+    return _distinct_parts(whole, groups)
 
 
 def _supports(rows: np.ndarray) -> list[_Support]:
-    """The sets of outputs that rows read, each with the rows that read it."""
+    """Return the sets of outputs that rows read, each with the rows that read it."""
     reads = rows != 0
     single = reads.sum(axis=1) == 1
-    found: dict[bytes, list[int]] = {}
+    readers: dict[bytes, list[int]] = {}
     column = reads.argmax(axis=1)
     for k in range(len(rows)):
         columns = column[k : k + 1] if single[k] else np.flatnonzero(reads[k])
-        found.setdefault(columns.astype(np.int64).tobytes(), []).append(k)
-    return [(np.frombuffer(key, np.int64), np.array(own)) for key, own in found.items()]
+        readers.setdefault(columns.astype(np.int64).tobytes(), []).append(k)
+    return [
+        (np.frombuffer(key, np.int64), np.array(objectives)) for key, objectives in readers.items()
+    ]
 
 
 def _matrices(graph: Graph) -> Iterator[Affine]:
-    """Ops that state no part of theirs: a cone looks at all their coefficients."""
+    """Yield the ops that cannot restrict themselves: a cone reads all their coefficients."""
     for node in graph.nodes:
         if isinstance(node.op, Affine) and node.op.part is None and node.op.plain:
             yield node.op
 
 
 def _cone(graph: Graph, columns: np.ndarray) -> Cone:
+    """Compute the cone of some outputs; of the first output if there are none."""
     some = columns if columns.size else np.zeros(1, np.int64)
     return cone(graph, graph.output, some, zeros=True)
 
 
 def _inputs(part: Cone) -> np.ndarray:
-    """The entries of the input that a cone reads, in the order of its leaves."""
+    """Return the input entries that a cone reads, in the order of its leaves."""
     return np.concatenate([entries for value, entries in part.leaves if value == 0])
 
 
-def _distinct(whole: Part, groups: _Groups) -> list[Part] | None:
-    """One part per different problem; None where they are too many, or too large together."""
+def _distinct_parts(whole: Part, groups: _Groups) -> list[Part] | None:
+    """Return one part per different problem; None if they are too many, or too large together."""
     most = OVERLAP * sum(node.size for node in whole.graph.nodes)
     free = whole.domain.hull.lo < whole.domain.hull.hi
     parts: dict[Hashable, Part] = {}
@@ -127,16 +131,16 @@ def _distinct(whole: Part, groups: _Groups) -> list[Part] | None:
     while waiting:
         check_deadline()
         inputs, group = waiting.pop()
-        found = _together(whole.graph, group)
-        if len(group) > 1 and free[_inputs(found)].sum() > len(inputs):
-            # A convolution reads all between two of its outputs, also what neither depends on: the
-            # part would fall apart into the same group again.
-            waiting.extend((inputs, [one]) for one in reversed(group))
+        part_cone = _joint_cone(whole.graph, group)
+        if len(group) > 1 and free[_inputs(part_cone)].sum() > len(inputs):
+            # A convolution reads everything between two of its outputs, including entries that
+            # neither depends on. The part would split into the same group again.
+            waiting.extend((inputs, [support]) for support in reversed(group))
             continue
-        part = _restricted(whole, found, np.concatenate([own for _, own in group]))
+        part = _restrict(whole, part_cone, np.concatenate([objectives for _, objectives in group]))
         key = _key(part)
         if key not in parts:
-            most -= found.work
+            most -= part_cone.work
             if len(parts) == MOST_PROBLEMS or most < 0:
                 return None
             parts[key] = part
@@ -145,16 +149,18 @@ def _distinct(whole: Part, groups: _Groups) -> list[Part] | None:
     return list(parts.values())
 
 
-def _together(graph: Graph, group: list[_Support]) -> Cone:
+def _joint_cone(graph: Graph, group: list[_Support]) -> Cone:
+    """Compute the cone of all outputs of a group."""
     return _cone(graph, np.unique(np.concatenate([columns for columns, _ in group])))
 
 
-def _restricted(whole: Part, found: Cone, objectives: np.ndarray) -> Part:
-    inputs, domain = _inputs(found), whole.domain
+def _restrict(whole: Part, part_cone: Cone, objectives: np.ndarray) -> Part:
+    """Restrict a problem to a cone and some objectives."""
+    inputs, domain = _inputs(part_cone), whole.domain
     return Part(
-        replace(shaped(whole.graph, found), inputs=(Slot("cone", (inputs.size,)),)),
-        # The last value of a cone may hold more than was asked for; no row reads that.
-        whole.rows[np.ix_(objectives, found.entries[-1])],
+        replace(shaped(whole.graph, part_cone), inputs=(Slot("cone", (inputs.size,)),)),
+        # The last value of a cone may hold extra entries, which no row reads.
+        whole.rows[np.ix_(objectives, part_cone.entries[-1])],
         whole.offset[objectives],
         DomainBoxes(domain.lo[:, inputs], domain.hi[:, inputs], domain.whole[inputs]),
         [(objectives, inputs)],
@@ -162,7 +168,7 @@ def _restricted(whole: Part, found: Cone, objectives: np.ndarray) -> Part:
 
 
 def _key(part: Part) -> Hashable:
-    """What tells problems apart; equal keys mean equal problems."""
+    """Return a key of a problem; equal keys mean equal problems."""
     domain = part.domain
     arrays = (domain.lo, domain.hi, domain.whole, part.rows, part.offset)
     ops = tuple((node.inputs, node.size, _op_key(node.op)) for node in part.graph.nodes)
@@ -170,6 +176,7 @@ def _key(part: Part) -> Hashable:
 
 
 def _op_key(op: object) -> Hashable:
+    """Return a key of an op; equal keys mean equal functions."""
     match op:
         # Coefficients of other ops are rounded sums: equal ones do not mean equal functions.
         case Affine() if op.plain and op.size * sum(op.sizes) <= MOST_COEFFICIENTS:
@@ -188,4 +195,5 @@ def _op_key(op: object) -> Hashable:
 
 
 def _bytes(array: np.ndarray) -> tuple[tuple[int, ...], bytes]:
+    """Return a hashable form of an array."""
     return array.shape, np.ascontiguousarray(array).tobytes()

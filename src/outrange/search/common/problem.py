@@ -1,4 +1,4 @@
-"""Problems: linear objectives of a network to be minimised over boxes of inputs."""
+"""Problems: linear objectives of a network, to be minimized over boxes of inputs."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ from .parts import Part, independent_parts
 
 
 SPARSE = 64
-"""Outputs for each one that a row reads from which on rows are sums of few, and no dense matrix."""
+"""Outputs per entry of a row from which on rows are stored as sparse sums, not as a dense matrix.
+"""
 
 
 MANY_UNREAD = 2
-"""Times as many entries as the output depends on, from which on the others are dropped."""
+"""Ratio of all entries to those that the output depends on, from which on the others are dropped.
+"""
 
 FEW_ROWS = 16
-"""Objectives of a wide graph up to which it is split: each has lines of its own for every unit."""
+"""Objectives up to which a wide graph may be split: each has its own lines for every unit."""
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Objectives to be minimised over boxes: `rows @ output(x) + offset`.
+    """Objectives to be minimized over boxes: `rows @ output(x) + offset`.
 
     Args:
         rows: Array of shape `(m, outputs)`.
@@ -48,14 +50,14 @@ class Problem:
 
     @cached_property
     def small(self) -> Graph:
-        """The graph rewritten, itself where that changes nothing; only here gates have hulls."""
+        """The graph rewritten, or itself if nothing changes; only rewritten gates have hulls."""
         graph, small = self.graph, _without_unread(simplified(self.graph))
         same = [*map(id, small.nodes)] == [*map(id, graph.nodes)] and small.output == graph.output
         return graph if same else small
 
     @cached_property
     def parts(self) -> list[Part] | None:
-        """What it falls into by cones of influence; None where that makes it no smaller."""
+        """The parts by cones of influence; None if they would not be smaller."""
         return independent_parts(self.small, self.rows, self.offset, self.domain)
 
     @property
@@ -65,7 +67,7 @@ class Problem:
 
     @property
     def has_few_forms(self) -> bool:
-        """Whether forward forms bound all values of a wide graph, for few objectives."""
+        """Whether forward forms can bound all values of a wide graph, for few objectives."""
         steps = any(isinstance(node.op, Step | Largest) for node in self.graph.nodes)
         return len(self.rows) <= FEW_ROWS and not steps
 
@@ -75,7 +77,7 @@ class Problem:
         return len(self.domain.lo) == 1 and not self.domain.whole.any()
 
     def of_outputs(self, graph: Graph) -> Graph:
-        """`graph` with the objectives as its outputs."""
+        """Return `graph` with the objectives as its outputs."""
         outputs = graph.value_size(graph.output)
         same = self.rows.shape == (outputs, outputs) and not self.offset.any()
         if same and np.array_equal(self.rows, np.eye(outputs)):
@@ -83,22 +85,22 @@ class Problem:
         return with_rows(graph, self.rows, self.offset)
 
     def by_intervals(self, graph: Graph) -> np.ndarray:
-        """`(m,)` interval bounds: exact where an output's own range is the limit (a dead unit)."""
+        """Compute interval bounds, `(m,)`: exact if an output's own range limits it."""
         lo, hi = bounds(graph, self.domain.lo, self.domain.hi, "intervals")[graph.output]
         return self.by_outputs(lo, hi).min(axis=0)
 
     def by_linear_bounds(self, domain: str = "linear") -> np.ndarray:
-        """`(m,)` bounds by a domain (back-substitution, say) over the hull of the boxes, once.
+        """Bound the objectives once over the hull of the boxes by an abstract domain, `(m,)`.
 
-        Where a product has its factors from one source, forward forms see what the two share, and
-        planes that know intervals of the factors do not.
+        If both factors of a product depend on one source, forward forms keep their dependence.
+        Planes, which use only the factors' intervals, lose it.
         """
         hull = self.domain.hull
         ends = bounds(self.small, hull.lo[None], hull.hi[None], domain)[self.small.output]
         return self.by_outputs(*ends)[0]
 
     def by_outputs(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Bound objectives `(B, m)` from bounds of the outputs, `(B, outputs)` each."""
+        """Bound the objectives, `(B, m)`, from bounds of the outputs, `(B, outputs)` each."""
         low = by_outputs(self.rows, self.offset, lo, hi)
         others = np.isneginf(low).any(axis=0)
         if others.any():
@@ -107,9 +109,9 @@ class Problem:
 
 
 def _without_unread(graph: Graph) -> Graph:
-    """The graph without the entries that its output does not depend on, where these are many.
+    """Drop the entries that the output does not depend on, if there are many.
 
-    A property may be about one of hundreds of lines of a power grid, and each is a lane of its own.
+    For example, a property may constrain one of hundreds of lines of a power grid.
     """
     whole = cone(graph, graph.output, np.arange(graph.value_size(graph.output)))
     reads = [some.size for value, some in whole.leaves if value == 0]
@@ -123,10 +125,10 @@ def _without_unread(graph: Graph) -> Graph:
 
 
 def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Lower bounds `(B, m)` of rows that are plus or minus one output; `-inf` of all others."""
+    """Bound rows that are plus or minus one output from below, `(B, m)`; others get `-inf`."""
     size = np.abs(rows)
     column = size.argmax(axis=1)
-    # Entries are counted: a sum of sizes does not see one beyond float64's digits.
+    # Entries are counted: a sum of absolute values may round away a tiny one.
     single = (np.count_nonzero(size, axis=1) == 1) & (size.max(axis=1) == 1.0)
     single &= offset == 0
     rises = rows[np.arange(len(column)), column] > 0
@@ -137,7 +139,7 @@ def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndar
 def sums_of_outputs(
     rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray
 ) -> np.ndarray:
-    """Lower bounds of sums by intervals, `(B, k)`; sums of zeros are 0, without any rounding."""
+    """Bound sums from below by intervals, `(B, k)`; sums of zeros are exactly 0."""
     low = np.zeros((len(lo), len(rows)))
     sizes, terms = np.zeros_like(low) + np.abs(offset), np.zeros_like(low) + (offset != 0)
     for part, ends in ((np.maximum(rows, 0.0), lo), (np.minimum(rows, 0.0), hi)):
@@ -152,7 +154,7 @@ def sums_of_outputs(
 
 
 def with_rows(graph: Graph, rows: np.ndarray, offset: np.ndarray) -> Graph:
-    """The graph whose outputs are `rows @ output + offset`."""
+    """Return the graph with outputs `rows @ output + offset`."""
     builder = Builder(graph.inputs, nodes=list(graph.nodes), source="objectives")
     y = Value(builder, graph.output, (1, graph.value_size(graph.output)))
     terms = max(1, int(np.count_nonzero(rows, axis=1).max(initial=0)))

@@ -1,4 +1,4 @@
-"""The protocol of a search, and the one loop that drives any of them."""
+"""Interface of all searches, and the loop that drives them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .solution import EARLY, Solution, Status, Stop
 
 
 class Search(ABC):
-    """Lowers proved bounds piece by piece; can be stopped, asked, and gone on with.
+    """A search that raises proved lower bounds step by step, and can be paused and resumed.
 
-    What it proves and the points it finds are valid at every moment, also after an interrupt.
+    Its bounds and points are valid at every moment, also after an interrupt.
     """
 
     incumbent: Incumbent
@@ -23,30 +23,30 @@ class Search(ABC):
     gradual: bool = True
     """Whether its bounds rise step by step; else it proves all or nothing."""
     settled: bool = True
-    """Whether its bounds show what it can do; not while it bounds one objective after the other."""
+    """Whether its bounds are representative; False while it bounds the objectives one by one."""
     proves: bool = True
-    """Whether it proves anything; else it only looks for points, and ends with the others."""
+    """Whether it proves bounds; else it only searches for points, and ends with the others."""
     share: float = 1.0
-    """Of a turn among several searches, how much it wants."""
+    """Relative length of its turns among several searches."""
     methods: tuple[str, ...]
-    """What it does, with references, for the reader of the answer."""
+    """Its methods with references, for the reader of the answer."""
 
     @abstractmethod
     def lower(self) -> np.ndarray:
-        """`(m,)` what this search has proved of every objective so far."""
+        """Return the bounds of the objectives proved so far, `(m,)`."""
 
     @abstractmethod
     def advance(self) -> bool:
-        """One piece of work, well under a second if it can be; False if nothing is left to do."""
+        """Do one piece of work, well under a second if possible; False if no work is left."""
 
     @property
     def waiting(self) -> int:
-        """Open sub-problems."""
+        """Number of open sub-problems."""
         return 1
 
     @property
     def warrant(self) -> Warrant:
-        """What stands behind `lower`."""
+        """The warrant of the bounds in `lower`."""
         return Warrant.FLOAT64_ROUNDED
 
     @property
@@ -56,7 +56,7 @@ class Search(ABC):
 
     @abstractmethod
     def recover(self) -> None:
-        """Make the search whole again after `advance` was left in the middle."""
+        """Restore a consistent state after `advance` was interrupted."""
 
     def run(self, until: float = np.inf) -> Stop:
         """Advance until there is a reason to stop.
@@ -94,10 +94,10 @@ class Search(ABC):
         return Stop.GOAL if incumbent.met else Stop.FINISHED
 
     def solution(self, stop: Stop) -> Solution:
-        """What is known, frozen.
+        """Return the current bounds and points as a solution.
 
         Args:
-            stop: What `run` returned last.
+            stop: The last result of `run`.
         """
         incumbent = self.incumbent
         lower = np.fmax(self.lower(), incumbent.known)
@@ -126,10 +126,10 @@ class Search(ABC):
 
 
 def pass_on(stop: Stop | None) -> None:
-    """Raise again what ended a search inside another one, if both end with it.
+    """Raise again what ended a nested search, if it ends the outer search too.
 
     Args:
-        stop: Why the inner one returned.
+        stop: Result of the nested search.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
@@ -145,7 +145,7 @@ def pass_on(stop: Stop | None) -> None:
 
 
 def ended_by(error: BaseException) -> Status:
-    """The status of a search that an exception ended.
+    """Return the status of a search that an exception ended.
 
     Args:
         error: `OutOfTime`, `MemoryError`, `KeyboardInterrupt` or `SearchFailedError`.

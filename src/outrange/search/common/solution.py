@@ -1,4 +1,4 @@
-"""Progress and result of a search."""
+"""Progress and results of searches."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from .tolerance import TOL
 
 
 class Stop(StrEnum):
-    """Why a search returned to its caller."""
+    """Reason why a search returned to its caller."""
 
     FINISHED = "finished"
-    """Finished: every gap is closed, or only rounding keeps one open."""
+    """Every gap is closed, or open only because of rounding."""
     GOAL = "goal"
-    """A point lies below its goal and awaits validation."""
+    """A point lies below its goal, and awaits validation."""
     PAUSED = "paused"
-    """Its turn is over; it can be resumed."""
+    """Its turn is over; the search can be resumed."""
     TIME = "time"
     """The time limit has passed."""
     MEMORY = "memory"
-    """The system gave no more memory; what was proved before is kept."""
+    """The system is out of memory; bounds proved before are kept."""
     INTERRUPTED = "interrupted"
     """Ctrl-C."""
     ERROR = "error"
-    """An internal error, which has been reported; what was proved before is kept."""
+    """An internal error, which has been reported; bounds proved before are kept."""
 
 
 EARLY = (Stop.TIME, Stop.MEMORY, Stop.INTERRUPTED, Stop.ERROR)
-"""A search that stops so is not over."""
+"""Reasons to stop that leave a search unfinished."""
 
 
 class Status(StrEnum):
-    """The result of a search; the values are those of public answers."""
+    """Result of a search; the values are those of public answers."""
 
     EXACT = "exact"
     """Every gap is within its tolerance."""
     SAT = "sat"
-    """A decision: a point was accepted."""
+    """Decision: a point was accepted."""
     UNSAT = "unsat"
-    """A decision: proved that no point satisfies any clause."""
+    """Decision: proved that no point satisfies any clause."""
     INFEASIBLE = "infeasible"
     """Proved that no input is admissible."""
     TIME = "time"
@@ -51,18 +51,19 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"
     ERROR = "error"
     ROUNDING = "rounding"
-    """Nothing is left to split; float64 rounding keeps a gap open."""
+    """No sub-problem is left to split, but float64 rounding keeps a gap open."""
 
 
 @dataclass(frozen=True, eq=False)
 class SearchProgress:
-    """The state of a running search; every number is already valid.
+    """State of a running search; every number is already valid.
 
     Args:
         seconds: Wall-clock seconds so far.
         boxes: Sub-problems bounded so far.
         lower: `(m,)` proved lower bounds.
-        seen: `(m,)` least values found.
+        seen: `(m,)` least known values.
+        open: Number of open sub-problems.
     """
 
     seconds: float
@@ -73,23 +74,25 @@ class SearchProgress:
 
 
 Progress = Callable[[SearchProgress], object]
-"""Called a few times a second."""
+"""Callback that is called a few times a second."""
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The least value of `m` objectives over an input set, bracketed: what every search returns.
+    """The least values of `m` objectives over an input set, bracketed: the result of a search.
 
     Args:
-        status: The result, or why the search ended without one.
+        status: The result, or why the search ended early.
         lower: `(m,)` proved: no input of the set has a smaller value, in real arithmetic.
-        seen: `(m,)` value attained at `at`; infinite where no input is known.
-        at: `(m, d)`; NaN where no input is known.
-        tolerance: `(m,)`, the target gap, absolute.
-        methods: The methods that were used, with references.
-        warrant: What stands behind `lower`.
+        seen: `(m,)` value attained at `at`; infinite if no input is known.
+        at: `(m, d)`; NaN if no input is known.
+        tolerance: `(m,)` the target gap, absolute.
+        boxes: Number of sub-problems bounded.
+        seconds: Duration in wall-clock seconds.
+        methods: The methods used, with references.
+        warrant: The warrant of `lower`.
         tol: The relative tolerance of `tolerance`.
-        reached: Relative gaps, and the seconds after which all objectives were within each.
+        reached: Relative gaps, and the seconds until all objectives were within each.
     """
 
     status: Status
@@ -113,7 +116,7 @@ class Solution:
         lower: float = -np.inf,
         methods: tuple[str, ...] = (),
     ) -> Solution:
-        """A solution without a search: only `lower` is known."""
+        """Create a solution without a search: only `lower` is known."""
         return cls(
             status,
             np.full(objectives, lower),
@@ -124,7 +127,7 @@ class Solution:
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Solution], seconds: float) -> Solution:
+    def concatenate(cls, parts: Sequence[Solution], seconds: float) -> Solution:
         """Concatenate the objectives of several solutions."""
         columns = ("lower", "seen", "at", "tolerance")
         lower, seen, at, tolerance = (
@@ -161,11 +164,12 @@ class Solution:
 
     @property
     def point(self) -> np.ndarray | None:
-        """`(d,)` the input of a single objective; None where none is known."""
+        """The input `(d,)` of a single objective; None if none is known."""
         return None if np.isnan(self.at[0]).any() else self.at[0]
 
 
 def _cost(parts: Sequence[Solution]) -> dict:
+    """Combine the costs, methods, warrants and tolerances of several solutions."""
     return {
         "boxes": sum(part.boxes for part in parts),
         "methods": tuple(dict.fromkeys(m for part in parts for m in part.methods)),

@@ -1,4 +1,4 @@
-"""How close is close enough, where the caller does not say."""
+"""Tolerances, their defaults, and the decision to stop at the coarser one."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from ...ops import Curve, Product
 
 
 TOL = 1e-6
-"""Relative gap that is aimed at."""
+"""Default target of the relative gap."""
 
 ENOUGH = 1e-4
-"""Relative gap with which the answer about a curved network may be content. Each further digit
-costs a tree over a smooth function a constant factor, which grows with the inputs; where units are
-straight the last leaves are exact, and 1e-6 costs hardly more than 1e-2."""
+"""Relative gap that is acceptable for a curved network. Over a smooth function, each further digit
+multiplies the size of the tree by a factor that grows with the number of inputs. With straight
+units the last leaves are exact, and 1e-6 costs hardly more than 1e-2."""
 
 GRACE = 2.0
-"""Seconds that the step from `ENOUGH` to `TOL` may take in any case: nobody waits for less."""
+"""Seconds that the step from `ENOUGH` to `TOL` may take in any case."""
 
 AGAIN = 2.0
-"""It may cost as many sub-problems again as all that was done until `ENOUGH`: the whole is at most
-this often what the coarser answer costs."""
+"""Limit on the number of sub-problems for `TOL`, as a multiple of those for `ENOUGH`."""
 
 MILESTONES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-"""Relative gaps whose times are recorded: what a larger tolerance would have cost."""
+"""Relative gaps whose times are recorded: the cost of a larger tolerance."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Relative gaps, of the range that an objective attains.
+    """Relative gaps to reach, as shares of the range that an objective attains.
 
     Args:
-        enough: Where the search may stop if `fine` is far away; equal to `fine` if it may not.
+        fine: The gap aimed at.
+        enough: Gap at which the search may stop if `fine` is expensive; equal to `fine` if not
+            allowed.
     """
 
     fine: float
@@ -42,14 +43,14 @@ class Tolerance:
 
     @classmethod
     def of(cls, tol: float | None, curved: bool) -> Tolerance:
-        """What the caller asked for; without a wish what suits the network."""
+        """Return the caller's tolerance; for None, the default of the kind of network."""
         if tol is not None:
             return cls(tol, tol)
         return cls(TOL, ENOUGH if curved else TOL)
 
 
 def is_curved(graph: Graph) -> bool:
-    """Whether a graph holds products, or functions that are not straight between their knots."""
+    """Return whether a graph has products, or curves that are not straight between their knots."""
     return any(
         isinstance(node.op, Product)
         or (isinstance(node.op, Curve) and set(node.op.bends) != {"line"})
@@ -58,7 +59,7 @@ def is_curved(graph: Graph) -> bool:
 
 
 class Convergence:
-    """When which gap was reached, and whether to go on."""
+    """Record of the gaps reached over time, and the decision whether they suffice."""
 
     def __init__(self, tolerance: Tolerance) -> None:
         self.tolerance = tolerance
@@ -67,7 +68,7 @@ class Convergence:
         self._enough_at: tuple[float, int] | None = None
 
     def record(self, gap: float, seconds: float, boxes: int) -> None:
-        """Take note of the largest relative gap that is open."""
+        """Record the largest relative gap that is open."""
         for mark in MILESTONES:
             if gap <= mark:
                 self.reached.setdefault(mark, seconds)
@@ -75,7 +76,7 @@ class Convergence:
             self._enough_at = seconds, boxes
 
     def suffices(self, seconds: float, boxes: int) -> bool:
-        """Whether what is reached is enough, and more would cost too much."""
+        """Return whether the gap is acceptable, and a smaller one would cost too much."""
         if self._enough_at is None or self.tolerance.enough == self.tolerance.fine:
             return False
         before, fewer = self._enough_at
@@ -83,7 +84,7 @@ class Convergence:
 
 
 def relative_gap(gap: np.ndarray, spread: np.ndarray) -> float:
-    """The largest of `gap`, each relative to its `spread`; infinite where one is not finite."""
+    """Return the largest of `gap`, relative to `spread`; infinite if one is undefined."""
     with np.errstate(all="ignore"):
         share = np.where(gap <= 0, 0.0, gap / spread)
     return float(np.where(np.isnan(share), np.inf, share).max(initial=0.0))

@@ -1,1 +1,1 @@
-"""Objectives that depend on a part of the network alone, each searched in that part."""
+"""Objectives that depend on only a part of the network, each searched in that part."""

@@ -1,14 +1,14 @@
-"""Points of the whole input that hold points of several cones."""
+"""Points of the whole input that combine points of several cones."""
 
 import numpy as np
 
 
 LATEST = 16
-"""Points into which another one is tried to fit, the latest first."""
+"""Number of latest points into which another one may be fitted."""
 
 
 class Canvases:
-    """Whole points, filled in part by part; what nobody filled is as in `middle`.
+    """Points of the whole input, filled in part by part; other entries are those of `middle`.
 
     Args:
         middle: `(d,)` a point of the box.
@@ -20,7 +20,7 @@ class Canvases:
         self._filled: list[np.ndarray] = []
 
     def place(self, entries: np.ndarray, values: np.ndarray) -> int:
-        """Put `values` at `entries` of a point where nothing else stands; which point that is."""
+        """Write `values` to `entries` of a point without conflicts; return the point's index."""
         for i in range(len(self.points) - 1, max(-1, len(self.points) - 1 - LATEST), -1):
             free = ~self._filled[i][entries]
             if (free | (self.points[i][entries] == values)).all():
@@ -30,6 +30,7 @@ class Canvases:
         return self._put(len(self.points) - 1, entries, values)
 
     def _put(self, i: int, entries: np.ndarray, values: np.ndarray) -> int:
+        """Write values to a point, and mark the entries as filled."""
         self.points[i][entries] = values
         self._filled[i][entries] = True
         return i

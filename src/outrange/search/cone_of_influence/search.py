@@ -1,4 +1,4 @@
-"""The search over independent parts of a problem."""
+"""Search over independent parts of a problem."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from .canvases import Canvases
 
 
 FIRST_TURN = 0.05
-"""Seconds of the first turn of each part; every later round doubles it. Most end in the first."""
+"""Seconds of the first turn of each part; the time doubles with every round. Most parts need just
+one turn."""
 
 Begin = Callable[[Problem, Incumbent], Search]
-"""Begins the search that suits a problem."""
+"""Starts the search that suits a problem."""
 
 
 @dataclass(eq=False)
 class _Running:
-    """A part, its own incumbent, and its search once it has begun."""
+    """A part, its incumbent, and its search once it has started."""
 
     part: Part
     incumbent: Incumbent
@@ -36,11 +37,12 @@ class _Running:
 
 
 class ConeSearch(Search):
-    """Searches each part on its own, in turns; what one proves holds for all copies of it.
+    """Searches each part separately, in turns; a part's bounds hold for all copies of it.
 
     Args:
-        parts: Its parts, every objective in one of them.
-        begin: Begins the search of a part.
+        parts: The problem's parts; every objective belongs to one.
+        incumbent: Incumbent of the whole problem.
+        begin: Starts the search of a part.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class ConeSearch(Search):
     ) -> None:
         self.incumbent, self._problem, self._begin = incumbent, problem, begin
         self._lower = np.full(len(problem.rows), -np.inf)
-        self._parts = [_Running(part, self._own_incumbent(part)) for part in parts]
+        self._parts = [_Running(part, self._incumbent_of_part(part)) for part in parts]
         self._going = list(self._parts)
         self._turn, self._at = FIRST_TURN, 0
         self._failed = False
@@ -57,26 +59,26 @@ class ConeSearch(Search):
             y = linear_forms(problem.rows, problem.graph.run(middle)) + problem.offset
         incumbent.start(y[0], np.tile(middle, (len(y[0]), 1)), y[0])
 
-    def _own_incumbent(self, part: Part) -> Incumbent:
-        """Of a part's own points; it has the threshold of the whole, and the clock's limit."""
+    def _incumbent_of_part(self, part: Part) -> Incumbent:
+        """Create a part's incumbent, with the targets and the time limit of the whole."""
         whole, first = self.incumbent, part.places[0][0]
         left = whole.clock.left
-        own = Incumbent(
+        incumbent = Incumbent(
             part.rows, whole.convergence.tolerance, None if np.isinf(left) else left, None
         )
         if whole.target is not None:
-            own.target = whole.target[first]
-        return own
+            incumbent.target = whole.target[first]
+        return incumbent
 
     def lower(self) -> np.ndarray:
         return self._lower
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Those of the parts, and the division into them."""
-        own = "cone of influence reduction (Clarke, Grumberg, Peled 1999)"
+        """The methods of the parts, and the division into them."""
+        division = "cone of influence reduction (Clarke, Grumberg, Peled 1999)"
         begun = (run.search.methods for run in self._parts if run.search is not None)
-        return tuple(dict.fromkeys((own, *(m for methods in begun for m in methods))))
+        return tuple(dict.fromkeys((division, *(m for methods in begun for m in methods))))
 
     @property
     def waiting(self) -> int:
@@ -98,7 +100,7 @@ class ConeSearch(Search):
             self._adopt(run)
 
     def advance(self) -> bool:
-        """Give the part whose turn it is its time."""
+        """Advance the next part of the round by its turn."""
         run = self._going[self._at]
         self._share(run)
         stop = None if run.incumbent.decided else self._take_turn(run)
@@ -116,11 +118,11 @@ class ConeSearch(Search):
         return bool(self._going)
 
     def _take_turn(self, run: _Running) -> Stop:
-        """Begin the search of a part if need be, and run it for its turn."""
+        """Run the search of a part for its turn; start the search first if necessary."""
         if run.search is None:
             part = run.part
-            own = Problem(part.graph, part.rows, part.offset, part.domain)
-            begin = partial(self._begin, own, run.incumbent)
+            problem = Problem(part.graph, part.rows, part.offset, part.domain)
+            begin = partial(self._begin, problem, run.incumbent)
             try:
                 run.search = attempt(begin, "the beginning of a search")
             except SearchFailedError:
@@ -131,7 +133,7 @@ class ConeSearch(Search):
         return stop
 
     def _share(self, run: _Running) -> None:
-        """Hand on what the caller has changed of the objectives."""
+        """Pass changes of the whole incumbent on to a part."""
         whole, first = self.incumbent, run.part.places[0][0]
         if whole.goal is not None:
             every = np.array([whole.goal[objectives] for objectives, _ in run.part.places])
@@ -142,20 +144,23 @@ class ConeSearch(Search):
         run.incumbent.prove(whole.known[first])
 
     def _adopt(self, run: _Running) -> None:
-        """Bounds and points of a part, for all objectives it stands for."""
-        own, whole = run.incumbent, self.incumbent
-        proved = own.known if run.search is None else np.fmax(run.search.lower(), own.known)
+        """Adopt bounds and points of a part, for all objectives it represents."""
+        incumbent, whole = run.incumbent, self.incumbent
+        proved = (
+            incumbent.known if run.search is None else np.fmax(run.search.lower(), incumbent.known)
+        )
         for objectives, _ in run.part.places:
             self._lower[objectives] = np.fmax(self._lower[objectives], proved)
         whole.prove(self._lower)
-        if not own.best.size:
+        if not incumbent.best.size:
             return
         self._raise_floor(run)
         for objectives, _ in run.part.places:
-            whole.most[objectives] = np.maximum(whole.most[objectives], own.most)
+            whole.most[objectives] = np.maximum(whole.most[objectives], incumbent.most)
         self._gather(run)
 
     def _raise_floor(self, run: _Running) -> None:
+        """Adopt a part's rounding errors for all objectives it represents."""
         whole = self.incumbent
         floor = np.broadcast_to(whole.floor, self._lower.shape).copy()
         for objectives, _ in run.part.places:
@@ -163,20 +168,20 @@ class ConeSearch(Search):
         whole.floor = floor
 
     def _gather(self, run: _Running) -> None:
-        """Offer points of the whole that attain what a part has found.
+        """Offer points of the whole that attain the values of a part's points.
 
-        Points of several copies and parts share one of the whole where they do not meet: the
-        answer then names few inputs, each the evidence of many objectives.
+        Points of several copies share one point of the whole if they do not overlap. So the answer
+        contains few inputs, each the evidence of many objectives.
         """
-        whole, own = self.incumbent, run.incumbent
+        whole, incumbent = self.incumbent, run.incumbent
         middle = self._problem.domain.middle()[0]
         canvases = Canvases(middle)
-        for k in range(len(own.best)):
+        for k in range(len(incumbent.best)):
             better = [
-                (objectives[k], canvases.place(inputs, own.best_at[k]))
+                (objectives[k], canvases.place(inputs, incumbent.best_at[k]))
                 for objectives, inputs in run.part.places
-                if own.best[k] < whole.best[objectives[k]]
+                if incumbent.best[k] < whole.best[objectives[k]]
             ]
             for objective, canvas in better:
                 whole.best_at[objective] = canvases.points[canvas]
-                whole.best[objective] = own.best[k]
+                whole.best[objective] = incumbent.best[k]

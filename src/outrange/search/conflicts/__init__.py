@@ -1,1 +1,1 @@
-"""Conflict-driven search: phases of units are decided, and every dead end teaches a clause."""
+"""Conflict-driven search: decides phases of units, and learns a clause from every conflict."""

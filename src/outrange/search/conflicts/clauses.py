@@ -1,4 +1,4 @@
-"""Clauses that conflicts taught: first unique implication points, watched literals, activities.
+"""Learned clauses: first unique implication points, watched literals, activities.
 
 References: J. Marques-Silva, K. Sakallah, *GRASP* (1999); M. Moskewicz et al., *Chaff* (2001);
 N. Een, N. Sorensson, *An extensible SAT solver* (2003).
@@ -16,21 +16,20 @@ from .trail import PHASE, Antecedent, Trail
 
 
 DECAY = 1 / 0.95
-"""By how much a conflict counts more than the one before it."""
+"""Factor by which each conflict's weight exceeds that of the one before."""
 
 RESCALE = 1e100
-"""Activities beyond this are scaled down."""
+"""Limit beyond which activities are scaled down."""
 
 Literal = tuple[int, int]
 """A unit and a phase."""
 
 
 class Clauses:
-    """Literals of which at least one holds wherever the conjunction does.
+    """Learned clauses: of each, at least one literal holds wherever the conjunction does.
 
     Args:
-        trail: The phases that are known.
-        activity: `(U,)` at the start: the units with the largest are decided first.
+        activity: `(U,)` initial activities; units with the largest are decided first.
     """
 
     def __init__(self, trail: Trail, activity: np.ndarray) -> None:
@@ -42,62 +41,63 @@ class Clauses:
         self._bump = 1.0
 
     def add(self, literals: list[Literal]) -> int:
-        """Add a clause of two or more, the literals of the latest levels first; its number."""
+        """Add a clause of at least two literals, latest levels first; return its number."""
         number = len(self._clauses)
         self._clauses.append(literals)
         for literal in literals[:2]:
             self._watching[literal].append(number)
         return number
 
-    def undone(self) -> None:
-        """Events were taken back."""
+    def rewind(self) -> None:
+        """Adjust to a trail from which events were removed."""
         self._read = min(self._read, len(self._trail.events))
 
     def run(self) -> Antecedent | None:
-        """Propagate the phases that became known; the reason of a conflict, or None."""
+        """Propagate newly known phases; return the reason of a conflict, or None."""
         events = self._trail.events
         while self._read < len(events):
             event = events[self._read]
             self._read += 1
             if event.kind != PHASE:
                 continue
-            conflict = self._falsified((event.at, -int(event.value)))
+            conflict = self._falsify((event.at, -int(event.value)))
             if conflict is not None:
                 return conflict
         return None
 
     def _holds(self, literal: Literal) -> int:
-        """1 if a literal is known to hold, -1 if its opposite is, 0 if neither."""
+        """Return 1 if a literal is known to hold, -1 if it is known to be false, else 0."""
         return int(self._trail.phase[literal[0]]) * literal[1]
 
-    def _falsified(self, literal: Literal) -> Antecedent | None:
-        watching, kept = self._watching[literal], []
+    def _falsify(self, literal: Literal) -> Antecedent | None:
+        """Update the clauses that watch a false literal; return the reason of a conflict."""
+        watching, still_watching = self._watching[literal], []
         for place, number in enumerate(watching):
             clause = self._clauses[number]
             if clause[0] == literal:
                 clause[0], clause[1] = clause[1], clause[0]
             if self._holds(clause[0]) == 1:
-                kept.append(number)
+                still_watching.append(number)
                 continue
             other = next((i for i in range(2, len(clause)) if self._holds(clause[i]) != -1), 0)
             if other:
                 clause[1], clause[other] = clause[other], clause[1]
                 self._watching[clause[1]].append(number)
                 continue
-            kept.append(number)
+            still_watching.append(number)
             reason = Antecedent("clause", number, len(self._trail.events))
             if self._holds(clause[0]) == -1:
-                self._watching[literal] = kept + watching[place + 1 :]
+                self._watching[literal] = still_watching + watching[place + 1 :]
                 return reason
             self._trail.push(PHASE, *clause[0], reason)
-        self._watching[literal] = kept
+        self._watching[literal] = still_watching
         return None
 
     def learn(self, conflict: Antecedent, rows: Propagation) -> list[Literal]:
-        """The clause of a conflict; empty if it does not hang on any decision.
+        """Learn the clause of a conflict; it is empty if it depends on no decision.
 
-        Events are resolved with their reasons, the latest first, until a single phase of the latest
-        level is left: the others, of earlier levels, imply its opposite.
+        Events are replaced by their reasons, the latest first, until only one phase of the latest
+        level is left. The other phases, of earlier levels, imply its opposite.
         """
         events = self._trail.events
         if conflict.kind == "clause":
@@ -122,7 +122,7 @@ class Clauses:
             index = -heapq.heappop(heap)
             event = events[index]
             if event.kind == PHASE:
-                self._bumped(event.at)
+                self._bump_activity(event.at)
                 last = here == 1 and event.level == level
                 if last or event.level < level:
                     learnt.append((event.at, -int(event.value)))
@@ -140,10 +140,11 @@ class Clauses:
         return learnt
 
     def _events_of(self, clause: list[Literal], but: int | None) -> list[int]:
-        """The events that made the literals of a clause false."""
+        """Return the events that falsified the literals of a clause."""
         trail = self._trail
         everything = len(trail.events)
         return [trail.latest(PHASE, unit, everything) for unit, _ in clause if unit != but]
 
-    def _bumped(self, unit: int) -> None:
+    def _bump_activity(self, unit: int) -> None:
+        """Increase the activity of a unit."""
         self.activity[unit] += self._bump

@@ -1,6 +1,6 @@
-"""A conjunction over a network with one hidden layer, as rows over its inputs and its units.
+"""Conjunctions over networks with one hidden layer, as rows over inputs and units.
 
-Some input satisfies the conjunction where every row is at most 0:
+An input satisfies the conjunction if every row is at most 0:
 `direct @ x + weights @ max(z, 0) + height <= 0` with `z = inner @ x + bias`.
 """
 
@@ -19,7 +19,7 @@ from ..kernel.layer_program import LayerProgram, ProgramLayer
 
 
 MOST_ENTRIES = 1 << 20
-"""Entries of `inner`, every one of which is read by each round of propagation."""
+"""Maximum number of entries of `inner`; each round of propagation reads all of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +29,12 @@ class OneLayer:
     Args:
         inner: Array of shape `(U, d)`.
         bias: Array of shape `(U,)`.
-        off: `(U,)` what rounding and stated errors may add to a computed `z`, at most.
+        off: `(U,)` bounds on the error of a computed `z`, from rounding and stated errors.
         direct: Array of shape `(K, d)`.
         weights: Array of shape `(K, U)`.
         height: Array of shape `(K,)`.
-        slack: `(K,)` what rounding may add to a computed row, at most.
-        box: Of the inputs that vary.
+        slack: `(K,)` bounds on the rounding error of a computed row.
+        box: Box of the inputs that vary.
     """
 
     inner: np.ndarray
@@ -55,8 +55,8 @@ class _Level:
         x: Array of shape `(n, d)`.
         h: Array of shape `(n, U)`.
         height: Array of shape `(n,)`.
-        off: `(n,)` a bound on the error of the form, rounding included.
-        size: `(n,)` a bound on the sum of the sizes of its terms.
+        off: `(n,)` bounds on the error of the form, rounding included.
+        size: `(n,)` bounds on the sum of the absolute values of its terms.
     """
 
     x: np.ndarray
@@ -67,7 +67,7 @@ class _Level:
 
 
 def one_layer(problem: Problem) -> OneLayer | None:
-    """The rows of a decision; None where the network has not exactly one layer of kinks.
+    """Write a decision as rows; None unless the network has exactly one layer of kinks.
 
     Args:
         problem: One objective over one box: the largest of linear forms, or one form.
@@ -85,21 +85,22 @@ def one_layer(problem: Problem) -> OneLayer | None:
     hidden = next(layer for layer in program.layers if not layer.linear)
     if hidden.size * program.inputs > MOST_ENTRIES:
         return None
-    return _composed(program, Box(hull.lo[free], hull.hi[free]))
+    return _compose(program, Box(hull.lo[free], hull.hi[free]))
 
 
 def _conjunction(graph: Graph) -> tuple[Graph, np.ndarray]:
-    """The value whose entries the objective is the largest of, and which entries."""
+    """Return the graph of the conjunction's parts, and the indices of its parts."""
     node = graph.nodes[graph.output - 1] if graph.output else None
     if node is None or not isinstance(node.op, Largest):
         return graph, np.zeros(1, np.int64)
     window = node.op.windows[0]
     value = node.inputs[0]
-    kept = Graph(graph.inputs, graph.nodes[:value], value, ())
-    return kept, window[window >= 0]
+    parts_graph = Graph(graph.inputs, graph.nodes[:value], value, ())
+    return parts_graph, window[window >= 0]
 
 
-def _composed(program: LayerProgram, box: Box) -> OneLayer | None:
+def _compose(program: LayerProgram, box: Box) -> OneLayer | None:
+    """Compose the layers of a program into rows; None if there are two layers of kinks in a row."""
     d = program.inputs
     units = next(layer.size for layer in program.layers if not layer.linear)
     none = np.zeros(d)
@@ -138,6 +139,7 @@ def _composed(program: LayerProgram, box: Box) -> OneLayer | None:
 
 
 def _affine(layer: ProgramLayer, levels: list[_Level], width: int) -> _Level:
+    """Apply the affine part of a layer to forms."""
     first = levels[0]
     x = np.zeros((layer.size, first.x.shape[1]))
     h = np.zeros((layer.size, first.h.shape[1]))

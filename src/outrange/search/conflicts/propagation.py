@@ -1,7 +1,7 @@
-"""Bound propagation through the rows of a conjunction, and the reasons of what it finds.
+"""Bound propagation through the rows of a conjunction, with explanations.
 
-A unit of known phase is a line; an unknown one is replaced by its bounding line over the *root*
-box, so that the reason of a step holds the phases it needs and no others.
+A unit of known phase is a line. A unit of unknown phase is replaced by its bounding line over the
+*root* box, so that the reason of a step contains only the phases it needs.
 
 References: E. Davis, *Constraint propagation with interval labels*, Artificial Intelligence
 32 (1987); O. Ohrimenko, P. Stuckey, M. Codish, *Propagation via lazy clause generation*,
@@ -20,10 +20,10 @@ from .trail import ACTIVE, HIGH, INACTIVE, LOW, PHASE, Antecedent, Trail
 
 
 GAIN = 1e-3
-"""Share of an input's root interval that a step must cut off, or it is not taken."""
+"""Share of an input's root interval that a step must cut off; smaller steps are skipped."""
 
 FEW = 4
-"""Of so many units at most one has a slope where a product of those alone is quicker."""
+"""If at most one in this many units has a slope, the product uses only the columns of those."""
 
 ROOT_ROUNDS = 16
 """Rounds that lower the limits of units before the search."""
@@ -33,7 +33,7 @@ DIVISION = 1e-15
 
 
 class _Step(NamedTuple):
-    """A bound `value` of input `at` by a row; a conflict where `at` is -1."""
+    """A bound `value` of input `at` by a row; a conflict if `at` is -1."""
 
     row: int
     at: int
@@ -42,7 +42,7 @@ class _Step(NamedTuple):
 
 
 class Propagation:
-    """Rows, and the steps they allow."""
+    """Propagates bounds of inputs and phases of units through the rows of a conjunction."""
 
     def __init__(self, net: OneLayer) -> None:
         self.net = net
@@ -54,25 +54,31 @@ class Propagation:
         self.lo, self.hi = lo - net.off, hi + net.off
         self.slope, self.height = self._root_lines()
         self.limit = np.full(net.bias.size, np.inf)
-        """`(U,)` no unit's sum exceeds this where the conjunction holds."""
+        """`(U,)` upper limits of the units' sums wherever the conjunction holds."""
 
     def sums(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`(U,)` least and largest computed sums of the units over a box."""
+        """Return the least and largest computed sums of the units over a box, `(U,)` each."""
         pair = self._up @ np.stack([lo, hi], axis=1) + self._down @ np.stack([hi, lo], axis=1)
         return pair[:, 0] + self.net.bias, pair[:, 1] + self.net.bias
 
     def _root_lines(self) -> tuple[np.ndarray, np.ndarray]:
-        """`(K, U)` slopes and heights of `weight * max(z, 0) >= weight * (slope z + height)`."""
+        """Return slopes and heights of `weight * max(z, 0) >= weight * (slope z + height)`.
+
+        Both arrays have shape `(K, U)`.
+        """
         lo, hi = np.minimum(self.lo, 0.0), np.maximum(self.hi, 0.0)
         chord = hi / np.where(hi > lo, hi - lo, 1.0)
-        # Above the kink at both ends, whatever the division rounded to.
+        # The line is above the kink at both ends, however the division was rounded.
         lift = up(np.maximum(-chord * lo, hi - chord * hi), 2)
         below = (hi > -lo).astype(np.float64)
         over = self.net.weights < 0
         return np.where(over, chord, below), np.where(over, np.maximum(lift, 0.0), 0.0)
 
     def form(self, row: int, phase: np.ndarray) -> tuple[np.ndarray, float]:
-        """A row as `form . x + height`, at most the row where the units have these phases."""
+        """Return `form` and `height` such that `form . x + height` is at most a row.
+
+        The bound holds where the units have the given phases; 0 stands for an unknown phase.
+        """
         net = self.net
         slope = np.where(phase == 0, self.slope[row], phase == ACTIVE) * net.weights[row]
         lift = np.where(phase == 0, self.height[row], 0.0) @ net.weights[row]
@@ -83,19 +89,21 @@ class Propagation:
         return slope @ net.inner + net.direct[row], height
 
     def limit_units(self) -> None:
-        """Lower the limits of units by the rows, at the root: what a row leaves for one of them."""
+        """Lower the limits of units at the root by the slack that each row leaves for them."""
         net, trail = self.net, self.trail
         for row in range(len(net.height)):
             form, height = self.form(row, trail.phase)
             left = net.slack[row] - _least(form, height, trail.lo, trail.hi)
-            # Units whose line is 0 add nothing to the form that their own limit must not use.
-            own = (net.weights[row] > 0) & (self.slope[row] == 0) & (trail.phase == 0)
-            room = max(left, 0.0) / np.where(own, net.weights[row], 1.0) * (1 + DIVISION)
-            # One above the sums there are says nothing, and would round too coarsely.
-            self.limit = np.where(own & (room < self.hi), np.minimum(self.limit, room), self.limit)
+            # The form must not include the unit whose limit it gives: units with line 0 do not.
+            eligible = (net.weights[row] > 0) & (self.slope[row] == 0) & (trail.phase == 0)
+            room = max(left, 0.0) / np.where(eligible, net.weights[row], 1.0) * (1 + DIVISION)
+            # A limit above the unit's range adds nothing, and would round too coarsely.
+            self.limit = np.where(
+                eligible & (room < self.hi), np.minimum(self.limit, room), self.limit
+            )
 
     def run(self) -> Antecedent | None:
-        """Propagate until nothing moves; the reason of a conflict, or None."""
+        """Propagate until nothing changes; return the reason of a conflict, or None."""
         while True:
             before = len(self.trail.events)
             conflict = self._units(before) or self._rows()
@@ -105,7 +113,7 @@ class Propagation:
                 return None
 
     def _units(self, now: int) -> Antecedent | None:
-        """Phases from sums, and bounds of inputs from phases and limits."""
+        """Derive phases from sums, and bounds of inputs from phases and limits."""
         net, trail = self.net, self.trail
         lo, hi = self.sums(trail.lo, trail.hi)
         phase = trail.phase.copy()
@@ -128,18 +136,19 @@ class Propagation:
         return None
 
     def _near(self, left: np.ndarray) -> np.ndarray:
-        """The units whose row may cut off something, given how far each is from its limit."""
+        """Return the units whose rows may cut some input, given their distances from the limits."""
         width = np.maximum(self.trail.hi - self.trail.lo - self.least, 0.0)
         near = np.flatnonzero(left < self._steepest * float(width.max(initial=0.0)))
         reach = (np.abs(self.net.inner[near]) * width).max(axis=1, initial=0.0)
         return near[left[near] < reach]
 
     def _rows(self) -> Antecedent | None:
+        """Derive bounds of inputs from the rows of the conjunction."""
         net, trail = self.net, self.trail
         for row in range(len(net.height)):
             reason = Antecedent("row", row, len(trail.events))
             form, height = self.form(row, trail.phase)
-            # The slack counts twice: with other phases left out, a reason may round differently.
+            # The slack counts twice: an explanation without some phases may round differently.
             left = 2 * net.slack[row] - _least(form, height, trail.lo, trail.hi)
             if left < 0:
                 return reason
@@ -147,7 +156,7 @@ class Propagation:
         return None
 
     def _tighten(self, form: np.ndarray, left: float, reason: Antecedent) -> None:
-        """Cut bounds of inputs where `form . x` may exceed its least value by `left` at most."""
+        """Cut bounds of inputs, if `form . x` may exceed its least value by at most `left`."""
         trail = self.trail
         width = trail.hi - trail.lo
         size = np.abs(form)
@@ -161,7 +170,7 @@ class Propagation:
                     trail.push(LOW, int(at), min(end, trail.hi[at]), reason)
 
     def explain(self, index: int) -> list[int]:
-        """The events before event `index` that it follows from, clauses aside."""
+        """Return the earlier events that event `index` follows from, except by clauses."""
         event = self.trail.events[index]
         reason = event.reason
         if reason.kind == "unit":
@@ -172,7 +181,7 @@ class Propagation:
         return self._row_events(reason, event.at, event.kind, event.value)
 
     def explain_conflict(self, reason: Antecedent) -> list[int]:
-        """The events that a conflict follows from."""
+        """Return the events that a conflict follows from."""
         if reason.kind == "unit":
             lo, _ = self.sums(self.trail.lo, self.trail.hi)
             unit, off = reason.index, self.net.off[reason.index]
@@ -182,27 +191,28 @@ class Propagation:
         return self._row_events(reason, -1, LOW, 0.0)
 
     def _sum_events(self, reason: Antecedent, lower: bool, spare: int | None) -> list[int]:
-        """Events behind a bound of a unit's sum.
+        """Return the events behind a bound of a unit's sum.
 
         Args:
-            reason: Of the unit's row.
-            lower: Whether it is the least sum that counts.
+            reason: Reason with the unit's row.
+            lower: Whether the bound is that of the least sum.
             spare: The input that was bounded, -1 for a conflict; None for the unit's own phase.
         """
         trail, row = self.trail, self.net.inner[reason.index]
-        found = []
+        events = []
         if spare is not None and (event := trail.latest(PHASE, reason.index, reason.before)) >= 0:
-            found.append(event)
+            events.append(event)
         for at in np.flatnonzero(row):
             side = LOW if (row[at] > 0) == lower else HIGH
             if at != spare and (event := trail.latest(side, int(at), reason.before)) >= 0:
-                found.append(event)
-        return found
+                events.append(event)
+        return events
 
     def _row_events(self, reason: Antecedent, at: int, kind: int, value: float) -> list[int]:
-        """Events behind a bound of input `at`, or behind a conflict (-1), by a row.
+        """Return the events behind a row's bound of input `at`, or behind a conflict (-1).
 
-        First the phases of the units that read the input, then all; each with the bounds it needs.
+        The phases of the units that read the input are tried first, then all phases; each set
+        comes with the bounds it needs.
         """
         net, box = self.net, self.net.box
         read = net.weights[reason.index] != 0
@@ -214,33 +224,35 @@ class Propagation:
         if not (used and self._follows(step, used, *now)):
             used = self._fewer(step, self._phases(read, reason.before), now)
         form, _ = self._form_of(reason.index, used)
-        found = list(used.values())
+        events = list(used.values())
         for other in np.flatnonzero(form):
             side = LOW if form[other] > 0 else HIGH
             event = self.trail.latest(side, int(other), reason.before)
             if other != at and event >= 0:
-                found.append(event)
-        return found
+                events.append(event)
+        return events
 
     def _phases(self, units: np.ndarray, before: int) -> dict[int, int]:
-        """The events that told the phases of some units, before an event."""
-        known = units & (self.trail.phase != 0)
-        pairs = ((int(u), self.trail.latest(PHASE, int(u), before)) for u in np.flatnonzero(known))
+        """Return the events before `before` that set the phases of some units."""
+        has_phase = units & (self.trail.phase != 0)
+        pairs = (
+            (int(u), self.trail.latest(PHASE, int(u), before)) for u in np.flatnonzero(has_phase)
+        )
         return {unit: event for unit, event in pairs if event >= 0}
 
     def _fewer(
-        self, step: _Step, known: dict[int, int], box: tuple[np.ndarray, np.ndarray]
+        self, step: _Step, phases: dict[int, int], box: tuple[np.ndarray, np.ndarray]
     ) -> dict[int, int]:
         """Drop phases that a step does not need, the latest first."""
-        used = dict(known)
-        for unit in sorted(known, key=known.__getitem__, reverse=True):
+        used = dict(phases)
+        for unit in sorted(phases, key=phases.__getitem__, reverse=True):
             event = used.pop(unit)
             if not self._follows(step, used, *box):
                 used[unit] = event
         return used
 
     def _box_at(self, before: int) -> tuple[np.ndarray, np.ndarray]:
-        """The bounds before an event."""
+        """Return the bounds before an event."""
         lo, hi = self.trail.lo.copy(), self.trail.hi.copy()
         for event in reversed(self.trail.events[before:]):
             if event.kind != PHASE:
@@ -248,13 +260,14 @@ class Propagation:
         return lo, hi
 
     def _form_of(self, row: int, used: dict[int, int]) -> tuple[np.ndarray, float]:
+        """Return a row's form under the phases of some events."""
         phase = np.zeros(self.net.bias.size, np.int8)
         for unit, event in used.items():
             phase[unit] = int(self.trail.events[event].value)
         return self.form(row, phase)
 
     def _follows(self, step: _Step, used: dict[int, int], lo: np.ndarray, hi: np.ndarray) -> bool:
-        """Whether a step follows from these phases and this box."""
+        """Return whether a step follows from these phases and this box."""
         form, height = self._form_of(step.row, used)
         left = self.net.slack[step.row] - _least(form, height, lo, hi)
         if left < 0:
@@ -267,11 +280,11 @@ class Propagation:
 
 
 def _end(slope: float, left: float, lo: float, hi: float) -> float:
-    """Where an input ends if its term may exceed its least value by `left`."""
+    """Return the end of an input whose term may exceed its least value by `left`."""
     room = left / abs(slope) * (1 + DIVISION)
     return float(up(lo + room)) if slope > 0 else float(-up(room - hi))
 
 
 def _least(form: np.ndarray, height: float, lo: np.ndarray, hi: np.ndarray) -> float:
-    """The least computed `form . x + height` over a box."""
+    """Return the least computed `form . x + height` over a box."""
     return float(np.maximum(form, 0.0) @ lo + np.minimum(form, 0.0) @ hi + height)

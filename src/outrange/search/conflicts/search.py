@@ -1,8 +1,8 @@
 """Conflict-driven search over the phases of one hidden layer.
 
-Where a conjunction leaves each unit little choice (gates, Boolean formulas, counters), most splits
-follow from others: phases are decided one by one, bounds are propagated through the rows of the
-conjunction, and every dead end is turned into a clause that rules out its cause everywhere.
+If a conjunction leaves each unit little choice (gates, Boolean formulas, counters), most splits
+follow from others. So phases are decided one by one, bounds are propagated through the rows of the
+conjunction, and every conflict is turned into a clause that excludes its cause everywhere.
 
 References: G. Katz et al., *The Marabou Framework* (2019), and H. Duong, T. Nguyen, M. Dwyer, *A
 DPLL(T) framework for verifying deep neural networks* (2023), for phases as literals; see `clauses`
@@ -31,28 +31,29 @@ RESTART = 64
 """Conflicts between restarts, times the Luby sequence."""
 
 NOTHING = 1e-6
-"""Share of a unit's root range below which what its limit leaves is not worth a decision."""
+"""Share of a unit's root range up to which its limit counts as 0, so it needs no decision."""
 
 HELD = 0.25
-"""Share of the units of either side that the conjunction must hold for the search to be tried."""
+"""Share of the unstable units whose phase the conjunction must fix for the search to be used."""
 
 PIECE = 8
-"""Conflicts in one piece of work: some hundredths of a second."""
+"""Conflicts per `advance`: some hundredths of a second."""
 
 
 class ConflictSearch(Search):
     """Decide whether a conjunction over a network with one hidden layer can hold.
 
-    All or nothing: until the last clause is learnt, no bound is better than before.
+    The result is all or nothing: no bound improves before the last clause is learned.
 
     Args:
-        incumbent: Of one objective, with a target; it keeps the points found.
-        free: `(inputs,)` which inputs vary.
+        net: The rows of the conjunction.
+        incumbent: Incumbent of one objective with a target; it keeps the points found.
+        free: `(inputs,)` whether an input varies.
         at: `(inputs,)` any input of the box.
 
-    Sound: yes; rounding errors are in the slack of every row. Complete: no; it ends where all
-    phases are known and the linear program left is neither refuted nor solved in float64.
-    Cost: exponential in the number of units at worst.
+    Sound: yes; rounding errors are in the slack of every row. Complete: no; it ends if all phases
+    are known and the remaining linear program is neither refuted nor solved in float64. Cost:
+    exponential in the number of units at worst.
     """
 
     methods = METHODS
@@ -66,6 +67,7 @@ class ConflictSearch(Search):
         self._begin()
 
     def _begin(self) -> None:
+        """Reset the search, and propagate at the root."""
         self._rows = Propagation(self.net)
         self.trail = self._rows.trail
         doubt = np.abs(self.net.weights).sum(axis=0) * np.minimum(
@@ -86,7 +88,7 @@ class ConflictSearch(Search):
 
     @property
     def promising(self) -> bool:
-        """Whether the conjunction holds enough of the units that could be on either side."""
+        """Whether the conjunction fixes the phases of enough unstable units."""
         rows = self._rows
         either = (rows.lo < 0) & (rows.hi > 0)
         held = either & ((rows.limit <= NOTHING * rows.hi) | (self.trail.phase != 0))
@@ -107,7 +109,7 @@ class ConflictSearch(Search):
             self._begin()
 
     def advance(self) -> bool:
-        """Some conflicts, or a point."""
+        """Search until a few more conflicts are met, or a point is found."""
         until = self._conflicts + PIECE
         while self._conflicts < until and not (self._refuted or self._stuck):
             self._step()
@@ -116,6 +118,7 @@ class ConflictSearch(Search):
         return not (self._refuted or self._stuck)
 
     def _step(self) -> None:
+        """Propagate; then learn from a conflict, restart, decide a phase, or solve a leaf."""
         conflict = self._propagate()
         if conflict is not None:
             self._learn(conflict)
@@ -130,6 +133,7 @@ class ConflictSearch(Search):
             self._leaf()
 
     def _propagate(self) -> Antecedent | None:
+        """Propagate through clauses and rows; return the reason of a conflict, or None."""
         while True:
             conflict = self._clauses.run()
             if conflict is not None:
@@ -140,6 +144,7 @@ class ConflictSearch(Search):
                 return conflict
 
     def _learn(self, conflict: Antecedent) -> None:
+        """Learn a clause from a conflict, and backtrack."""
         self._conflicts += 1
         while True:
             clause = self._clauses.learn(conflict, self._rows)
@@ -151,7 +156,7 @@ class ConflictSearch(Search):
             below = self._level_of(clause[1]) if len(clause) > 1 else 0
             if below < top:
                 break
-            # Its reasons lie before the latest decisions: it is a conflict there already.
+            # The clause depends only on earlier decisions: it is already violated there.
             self._back_to(top)
             conflict = Antecedent("clause", self._clauses.add(clause), 0)
         self._back_to(below)
@@ -159,44 +164,48 @@ class ConflictSearch(Search):
         self.trail.push(PHASE, *clause[0], Antecedent("clause", number, len(self.trail.events)))
 
     def _back_to(self, level: int) -> None:
+        """Undo every event of later levels."""
         if level < self.trail.level:
-            # Phases are kept: the search goes on where it was.
+            # Phases are saved, so that the search resumes in the same region.
             for event in self.trail.events[self.trail.starts[level] :]:
                 if event.kind == PHASE:
                     self._phases[event.at] = int(event.value)
             self.trail.back_to(level)
-            self._clauses.undone()
+            self._clauses.rewind()
 
     def _level_of(self, literal: Literal) -> int:
+        """Return the level at which the unit of a literal was decided or propagated."""
         index = self.trail.latest(PHASE, literal[0], len(self.trail.events))
         return self.trail.events[index].level
 
     def _restart(self) -> None:
+        """Undo all decisions, and schedule the next restart."""
         self._restarts += 1
         self._until = self._conflicts + RESTART * _luby(self._restarts)
         self._back_to(0)
 
     def _next(self) -> int | None:
-        """The open unit of most activity whose relaxation is not exact."""
+        """Return the open unit of highest activity whose relaxation is not exact, or None."""
         rows, open_ = self._rows, self.trail.phase == 0
         lo, hi = rows.sums(self.trail.lo, self.trail.hi)
         high = np.minimum(hi, rows.limit)
         open_ &= (lo < 0) & (hi > 0) & (self.net.weights != 0).any(axis=0)
         if not open_.any():
             return None
-        # A unit that the rows hold at 0, up to rounding, has no choice left to make.
+        # A unit that the rows hold at 0, up to rounding, needs no decision.
         wide = open_ & (high > NOTHING * rows.hi)
         open_ = wide if wide.any() else open_
         return int(np.argmax(np.where(open_, self._clauses.activity, -1.0)))
 
     def _offer(self) -> None:
-        """Offer the point that the bounds are closing in on."""
+        """Offer the point that the bounds converge to."""
         trail, box = self.trail, self.net.box
         point = 0.5 * trail.lo + 0.5 * trail.hi
         point = np.where(trail.lo <= box.lo, box.lo, np.where(trail.hi >= box.hi, box.hi, point))
         self._offer_point(point)
 
     def _offer_point(self, point: np.ndarray) -> None:
+        """Offer a point of the free inputs."""
         net = self.net
         z = net.inner @ point + net.bias
         value = float((net.direct @ point + net.weights @ np.maximum(z, 0.0) + net.height).max())
@@ -208,8 +217,8 @@ class ConflictSearch(Search):
             self.incumbent.start(np.array([value]), whole[None], np.array([value]))
 
     def _leaf(self) -> None:
-        """All phases that matter are known: what is left is a linear program."""
-        if not self._refuted_by_lp():
+        """Solve the linear program that is left when all relevant phases are known."""
+        if not self._is_refuted_by_lp():
             self._stuck = not self.incumbent.met
             return
         decisions = self.trail.literals()
@@ -222,8 +231,8 @@ class ConflictSearch(Search):
         number = self._clauses.add(clause) if len(clause) > 1 else -1
         self.trail.push(PHASE, *clause[0], Antecedent("clause", number, len(self.trail.events)))
 
-    def _refuted_by_lp(self) -> bool:
-        """Whether the program that is left has no point, proved by its multipliers."""
+    def _is_refuted_by_lp(self) -> bool:
+        """Return whether the remaining program is infeasible, proved by its multipliers."""
         net, trail = self.net, self.trail
         pairs = [self._rows.form(row, trail.phase) for row in range(len(net.height))]
         forms = [form for form, _ in pairs]
@@ -235,12 +244,12 @@ class ConflictSearch(Search):
             ends.append(-side * net.bias[unit])
             slacks.append(net.off[unit])
         rows, most = np.array(forms), np.array(ends)
-        found = least_linear(
+        solution = least_linear(
             rows[0], trail.lo, trail.hi, rows[1:], np.full(len(rows) - 1, -np.inf), most[1:]
         )
-        if found is None:
+        if solution is None:
             return False
-        point, dual = found
+        point, dual = solution
         self._offer_point(np.clip(point, trail.lo, trail.hi))
         weights = np.concatenate([[1.0], np.maximum(-dual, 0.0)])
         for share in (weights, np.concatenate([[0.0], weights[1:]])):
@@ -253,11 +262,12 @@ class ConflictSearch(Search):
 
     @property
     def _reach(self) -> np.ndarray:
+        """`(d,)` largest absolute values of the inputs."""
         return np.maximum(np.abs(self.trail.lo), np.abs(self.trail.hi))
 
 
 def _luby(i: int) -> int:
-    """Entry `i`, from 1, of the Luby sequence 1 1 2 1 1 2 4 ..."""
+    """Return entry `i`, from 1, of the Luby sequence 1 1 2 1 1 2 4 ..."""
     k = 1
     while (1 << k) - 1 < i:
         k += 1

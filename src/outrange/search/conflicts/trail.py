@@ -1,4 +1,4 @@
-"""The trail: every phase and every bound in the order they became known, and why."""
+"""The trail: every phase and every bound, with its reason, in the order of propagation."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ ACTIVE, INACTIVE = 1, -1
 
 
 class Antecedent(NamedTuple):
-    """Why an event happened.
+    """Reason of an event.
 
     Args:
         kind: `"decision"`, `"clause"`, `"unit"` (a unit's row) or `"row"` (of the conjunction).
-        index: Which clause, unit or row.
+        index: Number of the clause, unit or row.
         before: Only events before this one were used.
     """
 
@@ -26,14 +26,16 @@ class Antecedent(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One change.
+    """One change of a bound or a phase.
 
     Args:
         kind: `LOW` or `HIGH`: a bound of an input; `PHASE`: the phase of a unit.
         at: The input, or the unit.
         value: The new bound, or the phase.
-        previous: The last event about the same bound, or -1.
-        level: How many decisions had been made.
+        old: The bound or the phase before.
+        previous: The last event about the same bound or phase, or -1.
+        level: Number of decisions before it.
+        reason: Why the change follows.
     """
 
     kind: int
@@ -46,19 +48,19 @@ class Event(NamedTuple):
 
 
 class Trail:
-    """Bounds of inputs, phases of units, and the events that led there.
+    """Bounds of inputs, phases of units, and the events that led to them.
 
     Args:
-        lo: `(d,)` at the root.
-        hi: `(d,)` at the root.
-        units: How many units there are.
+        lo: `(d,)` lower ends at the root.
+        hi: `(d,)` upper ends at the root.
+        units: The number of units.
     """
 
     def __init__(self, lo: np.ndarray, hi: np.ndarray, units: int) -> None:
         self.lo, self.hi, self.phase = lo.copy(), hi.copy(), np.zeros(units, np.int8)
         self.events: list[Event] = []
         self.starts: list[int] = []
-        """Where each level begins."""
+        """Index of the first event of each level."""
         self._last = [[-1] * lo.size, [-1] * lo.size, [-1] * units]
 
     @property
@@ -69,7 +71,7 @@ class Trail:
         self.starts.append(len(self.events))
 
     def push(self, kind: int, at: int, value: float, reason: Antecedent) -> None:
-        """Record that a bound or a phase is known."""
+        """Record a new bound or phase."""
         store = (self.lo, self.hi, self.phase)[kind]
         last = self._last[kind]
         old = float(store[at])
@@ -87,13 +89,13 @@ class Trail:
         del self.starts[level:]
 
     def latest(self, kind: int, at: int, before: int) -> int:
-        """The last event about a bound or a phase before event `before`; -1 if there is none."""
+        """Return the last event about a bound or phase before event `before`, or -1."""
         index = self._last[kind][at]
         while index >= before:
             index = self.events[index].previous
         return index
 
     def literals(self) -> list[tuple[int, int]]:
-        """The decisions: unit and phase."""
+        """Return the decisions, as unit and phase."""
         events = (self.events[start] for start in self.starts)
         return [(event.at, int(event.value)) for event in events]

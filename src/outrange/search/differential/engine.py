@@ -14,7 +14,7 @@ from ...domains.stability import is_stable
 from ...graph import Graph
 from ..common.domain_boxes import DomainBoxes
 from ..common.parallel import cores_for, parallel_map, single_blas_thread
-from ..engines.array_engine import joined
+from ..engines.array_engine import concatenate_bounds
 from ..engines.base import BoxBounds
 from ..engines.objectives import GraphObjectives
 from .pairs import PairedGraph
@@ -26,13 +26,13 @@ class DifferentialEngine(GraphObjectives):
 
     Args:
         pairs: The graph with its counterparts.
-        graph: The same without, for points.
+        graph: The same graph without counterparts, to evaluate points.
         rows: Array of shape `(m, outputs)`.
         offset: Array of shape `(m,)`.
     """
 
     units = 0
-    """No phases travel with boxes: a box may be split where its counterparts' phases differ."""
+    """No phases are stored with boxes: a box may be split where its counterparts' phases differ."""
 
     def __init__(
         self, pairs: PairedGraph, graph: Graph, rows: np.ndarray, offset: np.ndarray
@@ -51,23 +51,24 @@ class DifferentialEngine(GraphObjectives):
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """See `Engine.bound`. Cost: about twice that of the two networks apart."""
+        """See `Engine.bound`. Cost: about twice that of the two separate networks."""
         widest = max(node.size for node in self.graph.nodes)
         most = cores_for(len(lo) * widest**2, None)
         step = max(1, min(self.together, -(-len(lo) // most)))
         pieces = [slice(i, i + step) for i in range(0, len(lo), step)]
         work = [(lo[p], hi[p], wanted[p]) for p in pieces]
         with single_blas_thread() if len(work) > 1 else nullcontext():
-            return joined(parallel_map(lambda part: self._chunk(*part), work))
+            return concatenate_bounds(parallel_map(lambda part: self._chunk(*part), work))
 
     def over(self, domain: DomainBoxes) -> np.ndarray:
-        """Lower bounds of the objectives `(m,)` over all boxes of a domain, without splits."""
+        """Bound the objectives over all boxes of a domain, without splits, `(m,)`."""
         count = len(domain.lo)
         status, wanted = np.zeros((count, 0), np.int8), np.ones((count, self.objectives), bool)
         cutoff = np.full(self.objectives, np.inf)
         return self.bound(domain.lo, domain.hi, status, wanted, cutoff).least.min(axis=0)
 
     def _chunk(self, lo: np.ndarray, hi: np.ndarray, wanted: np.ndarray) -> BoxBounds:
+        """Bound a chunk of boxes on one core."""
         sweep = PairedCrownPass(self.plan, BoxBatch.of(lo, hi), pairs=self.pairs)
         record: dict[int, np.ndarray] = {}
         form = back_substitute(sweep.run(), self.pairs.graph.output, self.rows, record)
@@ -80,7 +81,7 @@ class DifferentialEngine(GraphObjectives):
         for v, (source, other, _) in self._sources:
             paired: Any = self.pairs.graph.nodes[v - 1].op
             undecided += (~is_stable(paired.curve, *sweep.ends[source])).sum(axis=1)
-            # A counterpart's phases hang on the same inputs.
+            # A counterpart's phases depend on the same inputs.
             scores += _blame(sweep, record.get(v), sweep.relaxed.get(v), other)
         for _, source, op in self.plan.curves:
             undecided += (~is_stable(op, *sweep.ends[source])).sum(axis=1)
@@ -100,7 +101,7 @@ def _blame(
     relaxed: PairedRelaxation | None,
     source: int,
 ) -> np.ndarray:
-    """`(B, m, d)`: what planes lose, given to the inputs that the arguments hang on."""
+    """Assign the losses of planes to the inputs that cause them, `(B, m, d)`."""
     if rows is None or relaxed is None or source not in sweep.shares:
         return np.zeros((1, 1, 1))
     some, shares = sweep.shares[source]

@@ -1,4 +1,4 @@
-"""Which values of a graph are counterparts: the same place in two copies of nearly one network."""
+"""Counterparts in a graph: values in the same place of two copies of nearly one network."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ...ops import Affine, Curve, Rearrange, Step
 
 
 MOST_ENTRIES = 1 << 20
-"""Coefficients of a layer that are compared with those of its counterpart, at most."""
+"""Maximum number of coefficients of a layer that are compared with its counterpart's."""
 
 WIDEST = 1 << 10
-"""Entries of a value, at most: rows of longer ones are cut to cones, which know no counterparts."""
+"""Maximum number of entries of a value; rows of longer ones are cut to cones, without pairs."""
 
 CLOSE = 0.25
-"""Coefficients of counterparts differ by at most this much of all they are worth: those of two
-branches with nothing in common differ by about as much again as they are worth."""
+"""Maximum difference between the coefficients of counterparts, as a share of their absolute values.
+For unrelated branches, the difference is about as large as these values."""
 
 
 @dataclass(frozen=True, eq=False)
 class PairedCurve:
-    """`f(z)` beside `a = f(w)` of its counterpart; its inputs are `z`, `w` and `a`.
+    """The curve `f(z)`, together with `a = f(w)` of its counterpart; it reads `z`, `w` and `a`.
 
     Args:
         size: Length of the value.
-        terms: Products that one entry of a row is the sum of.
+        terms: Number of products in the sum of one entry of a row.
     """
 
     curve: Curve
@@ -43,14 +43,15 @@ class PairedCurve:
 
 @dataclass(frozen=True, eq=False)
 class PairedAffine:
-    """How an affine value differs from its counterpart.
+    """Difference between an affine value and its counterpart.
 
     Args:
-        inputs: Values that are read here, each with the one that the counterpart reads.
-        matrices: Of each input the coefficients here, by how much they are larger than there, and
-            the sizes of what both are sums of.
-        bias: By how much the bias is larger.
-        terms: Roundings of a sum, those in coefficients that are computed included.
+        inputs: Pairs of a value read here, and the one that the counterpart reads.
+        matrices: For each input: the coefficients, their difference from the counterpart's, and the
+            sums of the absolute values of all terms of both.
+        bias: Difference of the biases.
+        sizes: Sums of the absolute biases.
+        terms: Number of roundings of a sum, including those of computed coefficients.
     """
 
     inputs: tuple[tuple[int, int], ...]
@@ -62,12 +63,13 @@ class PairedAffine:
 
 @dataclass(frozen=True, eq=False)
 class PairedGraph:
-    """A graph, and what its values know of their counterparts.
+    """A graph with counterparts, and the differences between them.
 
     Args:
-        graph: Later copies of curves are `PairedCurve`s.
-        sums: Affine values that these read.
-        counterparts: Of every later copy the earlier one.
+        graph: The graph, in which later copies of curves are `PairedCurve`s.
+        sums: Differences of the affine values that these curves read.
+        counterparts: The earlier copy of every later copy.
+        curves: The values that are `PairedCurve`s.
     """
 
     graph: Graph
@@ -76,36 +78,38 @@ class PairedGraph:
     curves: tuple[int, ...]
 
 
-def paired(graph: Graph) -> PairedGraph | None:
-    """The graph with its counterparts; None if no curve has one.
+def pair_counterparts(graph: Graph) -> PairedGraph | None:
+    """Find the counterparts of a graph; None if no curve has one.
 
-    Two values are counterparts if they alone are of their kind and read counterparts, and if their
-    coefficients are about the same.
+    Two values are counterparts if their structural key occurs exactly twice, their inputs are
+    counterparts, and their coefficients are close.
 
     Args:
-        graph: Of two copies of a network, say.
+        graph: For example, the product of two copies of a network.
     """
     if max([graph.size, *(node.size for node in graph.nodes)]) > WIDEST:
         return None
-    found = _Pairing(graph)
+    pairing = _Pairing(graph)
     nodes = list(graph.nodes)
     curves = []
     for v, node in enumerate(graph.nodes, 1):
-        source, first = node.inputs[0] if node.inputs else 0, found.counterparts
-        # Of two curves that read one value, each is its own counterpart.
+        source, first = node.inputs[0] if node.inputs else 0, pairing.counterparts
+        # If two curves read the same value, they are not paired.
         reads = v in first and graph.nodes[first[v] - 1].inputs == (first.get(source),)
-        if reads and isinstance(node.op, Curve) and source in found.sums:
-            op: Any = PairedCurve(node.op, node.size)  # No kind that others know.
+        if reads and isinstance(node.op, Curve) and source in pairing.sums:
+            op: Any = PairedCurve(node.op, node.size)  # Only this room has rules for it.
             nodes[v - 1] = replace(node, op=op, inputs=(source, first[source], first[v]))
             curves.append(v)
     if not curves:
         return None
     with_pairs = replace(graph, nodes=tuple(nodes))
-    return PairedGraph(with_pairs, found.sums, found.counterparts, tuple(curves))
+    return PairedGraph(with_pairs, pairing.sums, pairing.counterparts, tuple(curves))
 
 
 @dataclass(eq=False)
 class _Pairing:
+    """Counterparts of a graph, and the differences of affine ones."""
+
     graph: Graph
     counterparts: dict[int, int] = field(default_factory=dict)
     sums: dict[int, PairedAffine] = field(default_factory=dict)
@@ -114,20 +118,21 @@ class _Pairing:
         members: dict[int, list[int]] = defaultdict(list)
         kinds, numbers = {0: 0}, {}
         for v, node in enumerate(self.graph.nodes, 1):
-            known = tuple(kinds[j] for j in node.inputs)
-            kind = type(node.op).__name__, node.op.name, node.size, known
-            # Kinds are numbered: written out, those of residual blocks double with every block.
+            input_kinds = tuple(kinds[j] for j in node.inputs)
+            kind = type(node.op).__name__, node.op.name, node.size, input_kinds
+            # Keys are numbered: written out, they would double with every residual block.
             kinds[v] = numbers.setdefault(kind, len(numbers) + 1)
             members[kinds[v]].append(v)
         for first, second in sorted(two for two in members.values() if len(two) == 2):
             self._pair(first, second)
 
     def _pair(self, first: int, second: int) -> None:
-        one, two = (self.graph.nodes[v - 1] for v in (first, second))
-        inputs = tuple(zip(two.inputs, one.inputs, strict=True))
+        """Pair two values of equal structure, if their inputs and coefficients match."""
+        first_node, second_node = (self.graph.nodes[v - 1] for v in (first, second))
+        inputs = tuple(zip(second_node.inputs, first_node.inputs, strict=True))
         if any(j != k and self.counterparts.get(j) != k for j, k in inputs):
             return
-        match one.op, two.op:
+        match first_node.op, second_node.op:
             case Affine() as a, Affine() as b:
                 sums = _apart(a, b, inputs)
                 if sums is None:
@@ -146,7 +151,7 @@ class _Pairing:
 
 
 def _is_one_curve(a: Curve, b: Curve) -> bool:
-    """Whether two curves are certainly one function: others may agree where they are compared."""
+    """Return whether two curves are certainly the same function, not just equal at points."""
     if a is b or a.f is b.f:
         return True
     if a.lines is not None and None not in a.lines:
@@ -155,7 +160,7 @@ def _is_one_curve(a: Curve, b: Curve) -> bool:
 
 
 def _apart(a: Affine, b: Affine, inputs: tuple[tuple[int, int], ...]) -> PairedAffine | None:
-    """How `b` differs from `a`; None if that is not told, or too much."""
+    """Return the difference between `b` and `a`; None if it is unknown or too large."""
     if a.sizes != b.sizes or a.size * sum(a.sizes) > MOST_ENTRIES:
         return None
     unit = np.eye(a.size)
@@ -175,10 +180,10 @@ def _apart(a: Affine, b: Affine, inputs: tuple[tuple[int, int], ...]) -> PairedA
 
 
 def _sizes(op: Affine) -> list[np.ndarray]:
-    """Of each input the sizes of all that a coefficient is the sum of, `(m, n_i)`."""
-    found = []
+    """Return, per input `(m, n_i)`, the sums of absolute values behind each coefficient."""
+    sizes = []
     for i, n in enumerate(op.sizes):
         units = [np.zeros((n, m)) for m in op.sizes]
         units[i] = np.eye(n)
-        found.append(op.apply(tuple(units), True).T)
-    return found
+        sizes.append(op.apply(tuple(units), True).T)
+    return sizes

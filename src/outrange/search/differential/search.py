@@ -6,8 +6,8 @@ from ..common.incumbent import Incumbent
 from ..common.problem import Problem
 from ..common.search import Search
 from ..input_split.array_search import ArraySearch
+from ..input_split.bisection import few_points
 from ..input_split.difference_search import difference_search
-from ..input_split.halves import few_points
 from .engine import DifferentialEngine
 from .pairs import PairedGraph
 
@@ -25,17 +25,17 @@ class DifferentialSearch(ArraySearch):
 def search_of_counterparts(
     pairs: PairedGraph, problem: Problem, incumbent: Incumbent, seed: int
 ) -> Search:
-    """Differential verification of a graph with counterparts, begun.
+    """Start differential verification of a graph with counterparts.
 
     Args:
         pairs: The counterparts of the problem's small graph.
         problem: Objectives and their boxes.
-        incumbent: The clock and the tolerances; takes the first bounds.
+        incumbent: Clock and tolerances; adopts the first bounds.
         seed: Seed of the samples.
     """
     engine = DifferentialEngine(pairs, problem.small, problem.rows, problem.offset)
     incumbent.prove(engine.over(problem.domain))
-    found = difference_search(problem, pairs.graph, pairs.curves, incumbent, seed)
-    if found is not None:
-        return found
+    search = difference_search(problem, pairs.graph, pairs.curves, incumbent, seed)
+    if search is not None:
+        return search
     return DifferentialSearch(engine, problem.domain, incumbent, seed=seed, first=few_points)

@@ -1,17 +1,17 @@
-"""Bounds of two copies of a network over boxes, each unit also by how it differs from its twin.
+"""Bounds of two copies of a network over boxes, including differences between counterparts.
 
-Let `w` and `z` be what two counterparts read, `d = z - w` and `D = f(z) - f(w)`. A mean of slopes
-of `f` between `w` and `z` lies in some `[m, M]`, so `D` lies between `m d` and `M d` (for a relu,
-between 0 and `d`: ReluDiff). Over `d` in `[l, u]` the larger of the two is convex and the smaller
-one concave: their chords `t d + o` are planes
+Let `w` and `z` be the arguments of two counterparts, `d = z - w` and `D = f(z) - f(w)`. The mean
+slope of `f` between `w` and `z` lies in some `[m, M]`, so `D` lies between `m d` and `M d` (for a
+ReLU, between 0 and `d`: ReluDiff). Over `d` in `[l, u]`, the larger of the two is convex and the
+smaller one concave. Their chords `t d + o` are planes
 
     f(w) + t_0 (z - w) + o_0  <=  f(z)  <=  f(w) + t_1 (z - w) + o_1.
 
-Back-substitution then meets `f(w)` in both copies, with coefficients that nearly cancel, and `d` is
-bounded by back-substitution as well. A unit for which its own lines are nearer keeps those.
+Back-substitution then reaches `f(w)` in both copies, with coefficients that nearly cancel, and `d`
+is bounded by back-substitution as well. A unit whose own lines are tighter keeps those.
 
-Sound: as `domains.crown`: what float64 rounds is paid in the offsets (`domains.rounding`).
-Complete: no. Cost: about twice that of the two networks apart.
+Sound: as `domains.crown`: float64 rounding is accounted for in the offsets (`domains.rounding`).
+Complete: no. Cost: about twice that of the two separate networks.
 
 References: B. Paulsen, J. Wang, C. Wang, *ReluDiff: differential verification of deep neural
 networks*, ICSE 2020; B. Paulsen et al., *NeuroDiff: scalable differential verification of neural
@@ -48,8 +48,8 @@ from .pairs import PairedAffine, PairedCurve, PairedGraph
 
 
 WORTH = 2.5
-"""Planes are taken where they are at most so far apart, in the mean, as a unit's own lines: the
-errors of those cancel in part, since the counterpart's are much the same."""
+"""Planes are used if their mean distance is at most this multiple of that of a unit's own lines:
+their errors partly cancel, since the counterpart's are nearly the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class PairedRelaxation:
         slope: Array of shape `(2, B, n)`.
         offset: `(2, B, n)`; infinite where there is no plane.
         joint: `(B, n)` 1 for planes, 0 for lines.
-        loss: `(B, n)` how far apart the two are, in the mean.
+        loss: `(B, n)` mean distance between the lower and the upper bound.
     """
 
     slope: np.ndarray
@@ -70,15 +70,15 @@ class PairedRelaxation:
 
 
 def curve(op: PairedCurve, planes: PairedRelaxation, rows: np.ndarray) -> Pulled:
-    """Positive coefficients take the plane below, negative ones the plane above."""
+    """Substitute rows back: positive coefficients use the lower plane, negative the upper one."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     with np.errstate(invalid="ignore"):
         constant = dots(rising, planes.offset[0]) + dots(falling, planes.offset[1])
     constant = np.where(np.isnan(constant), -np.inf, constant)
-    own = rising * planes.slope[0][:, None]
-    own += falling * planes.slope[1][:, None]
+    coefficients = rising * planes.slope[0][:, None]
+    coefficients += falling * planes.slope[1][:, None]
     joint = planes.joint[:, None]
-    return (own, own * -joint, rows * joint), constant
+    return (coefficients, coefficients * -joint, rows * joint), constant
 
 
 RULES: Mapping[type, Rule] = {**backward.RULES, PairedCurve: curve}
@@ -86,11 +86,12 @@ RULES: Mapping[type, Rule] = {**backward.RULES, PairedCurve: curve}
 
 @dataclass(eq=False)
 class PairedCrownPass(CrownPass):
-    """A sweep over two copies of a network. See `CrownPass`.
+    """A CROWN pass over two copies of a network. See `CrownPass`.
 
     Args:
-        apart: Found: of every value of the second copy, how far it is from its counterpart's.
-        relaxed: Found: the planes of every paired curve.
+        pairs: The graph with its counterparts.
+        apart: Bounds of the difference between every value of the second copy and its counterpart.
+        relaxed: The planes of every paired curve.
     """
 
     pairs: PairedGraph = field(kw_only=True)
@@ -103,23 +104,26 @@ class PairedCrownPass(CrownPass):
         first = self.pairs.counterparts.get(value)
         if isinstance(node.op, PairedCurve):
             with np.errstate(all="ignore"):
-                own = node.op.curve.range(*self.ends[node.inputs[0]])
+                ends = node.op.curve.range(*self.ends[node.inputs[0]])
         else:
-            own = super()._forward(value, node)
+            ends = super()._forward(value, node)
         if first is None:
-            return own
-        apart = _minus(own, self.ends[first])
+            return ends
+        apart = _minus(ends, self.ends[first])
         if value in self.pairs.sums:
-            apart = _met(apart, self._sums(self.pairs.sums[value]))
+            apart = _intersect(apart, self._sums(self.pairs.sums[value]))
         elif isinstance(node.op, PairedCurve):
-            apart = _met(apart, self._rise(node.op.curve, node.inputs[0]))
+            apart = _intersect(apart, self._rise(node.op.curve, node.inputs[0]))
         elif isinstance(node.op, Rearrange):
-            apart = self._moved(node.op, node, first)
+            apart = self._rearrange(node.op, node, first)
         self.apart[value] = apart
-        return _met(own, _plus(self.ends[first], apart))
+        return _intersect(ends, _plus(self.ends[first], apart))
 
     def _sums(self, sums: PairedAffine) -> Bounds:
-        """`A d + (A - A') x + b - b'` by intervals, `d` and the counterpart's `x` of the inputs."""
+        """Bound `A d + (A - A') x + b - b'` by intervals.
+
+        `x` is the counterpart's input, and `d` is its difference.
+        """
         middle = np.tile(sums.bias, (len(self.cells.lo), 1))
         radius, sizes = np.zeros_like(middle), np.tile(sums.sizes, (len(middle), 1))
         for (here, there), (matrix, change, both) in zip(sums.inputs, sums.matrices, strict=True):
@@ -131,12 +135,12 @@ class PairedCrownPass(CrownPass):
                 middle += center @ a.T
                 radius += half @ np.abs(a).T
                 sizes += (np.abs(center) + half) @ size.T
-        # Of products, sums, centers and coefficients: each is at most one of a number in `sizes`.
+        # Rounding of products, sums, centers and coefficients, all relative to `sizes`.
         radius = widened(radius + gamma(2 * sums.terms) * sizes)
-        return _known(middle - radius, middle + radius)
+        return _without_nan(middle - radius, middle + radius)
 
-    def _moved(self, op: Rearrange, node: Node, first: int) -> Bounds:
-        """What the inputs differ by, moved as they are; nothing, in what is filled in."""
+    def _rearrange(self, op: Rearrange, node: Node, first: int) -> Bounds:
+        """Rearrange the differences of the inputs; filled-in entries have difference 0."""
         theirs = self.plan.graph.nodes[first - 1].inputs
         zero = np.zeros((len(self.cells.lo), 1))
         parts = [
@@ -147,26 +151,26 @@ class PairedCrownPass(CrownPass):
         return low, high
 
     def _slopes(self, op: Curve, source: int) -> Bounds:
-        """Between which the slopes of a curve lie where the counterparts' arguments are."""
+        """Bound the slopes of a curve over the arguments of both counterparts."""
         (zl, zh), (wl, wh) = self.ends[source], self.ends[self.pairs.counterparts[source]]
         with np.errstate(all="ignore"):
             return slope_range(op, np.minimum(zl, wl), np.maximum(zh, wh))
 
     def _rise(self, op: Curve, source: int) -> Bounds:
-        """`D`, by what the arguments differ by."""
+        """Bound `D` by the difference of the arguments."""
         (m, most), (low, high) = self._slopes(op, source), self.apart[source]
         with np.errstate(all="ignore"):
             corners = np.stack([m * low, m * high, most * low, most * high])
-            return _known(down(corners.min(axis=0)), up(corners.max(axis=0)))
+            return _without_nan(down(corners.min(axis=0)), up(corners.max(axis=0)))
 
     def _open(self, value: int) -> np.ndarray:
-        """Entries of which either counterpart is not stable, in some box."""
-        found = np.zeros(self.ends[value][0].shape[1], bool)
+        """Return the entries that are unstable in either copy, in some box."""
+        is_open = np.zeros(self.ends[value][0].shape[1], bool)
         for node in self.plan.graph.nodes:
             if isinstance(node.op, PairedCurve) and node.inputs[0] == value:
                 for source in node.inputs[:2]:
-                    found |= ~is_stable(node.op.curve, *self.ends[source]).all(axis=0)
-        return np.flatnonzero(found)
+                    is_open |= ~is_stable(node.op.curve, *self.ends[source]).all(axis=0)
+        return np.flatnonzero(is_open)
 
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
         refined = super()._refine(net, value)
@@ -180,18 +184,18 @@ class PairedCrownPass(CrownPass):
         return True
 
     def _substitute_apart(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> None:
-        """Bound how far entries are from their counterparts, by back-substitution of both."""
+        """Bound the difference between entries and their counterparts by back-substitution."""
         first = self.pairs.counterparts[value]
         size_of = magnitude(*self.ends[first])
         if not np.isfinite(size_of).all():
             return
         units = units_of(rows, size_of.size)
         join = RowInjection(-units, 2.0 * UNIT * size_of)
-        found = self.cells.least(back_substitute(net, value, units, joins={first: [join]}))
+        least = self.cells.least(back_substitute(net, value, units, joins={first: [join]}))
         low, high = (end.copy() for end in self.apart[value])
-        self._meet(low, high, rows, found)
+        self._meet(low, high, rows, least)
         self.apart[value] = low, high
-        self.ends[value] = _met(self.ends[value], _plus(self.ends[first], (low, high)))
+        self.ends[value] = _intersect(self.ends[value], _plus(self.ends[first], (low, high)))
 
     def _relax(self, net: RelaxedGraph, value: int, node: Node, sizes: list[np.ndarray]) -> None:
         if not isinstance(node.op, PairedCurve):
@@ -202,10 +206,10 @@ class PairedCrownPass(CrownPass):
         sources = [self.ends[j] for j in node.inputs]
         budget = self.plan.budget
         reads = [budget.reads[j] for j in node.inputs]
-        found = relax_paired(node.op, sources, self.apart[source], slopes, budget, reads)
-        self.relaxed[value] = found
+        planes = relax_paired(node.op, sources, self.apart[source], slopes, budget, reads)
+        self.relaxed[value] = planes
         lines: dict[int, Any] = net.lines
-        lines[value] = found
+        lines[value] = planes
         net.underflow += underflow(node, [sizes[j] for j in node.inputs])
 
 
@@ -217,24 +221,24 @@ def relax_paired(
     budget: OperationCounts,
     reads: list[int],
 ) -> PairedRelaxation:
-    """The planes of a paired curve, or its own lines where those are nearer.
+    """Compute the planes of a paired curve, or its own lines where those are tighter.
 
     Args:
         sources: Ends of `z`, `w` and `a`, `(B, n)` each.
         apart: Ends of `z - w`.
-        slopes: Between which the curve's slopes lie.
+        slopes: Ends of the curve's slopes.
         reads: How often each of the three is read.
     """
     (low, high), (m, most) = apart, slopes
-    own = relax_curve(op.curve, *sources[0], None, budget, reads[0], op.size)
-    lines = own.offset
+    single = relax_curve(op.curve, *sources[0], None, budget, reads[0], op.size)
+    lines = single.offset
     with np.errstate(all="ignore"):
         slope, offset = _chords(apart, slopes)
         loss = 0.5 * (most - m) * (np.abs(low) + np.abs(high))
-        usual = 0.5 * sum(_gap(own.slope, own.offset, end) for end in sources[0])
-    if own.unbounded is not None:
-        usual = np.where(own.unbounded.any(axis=0), np.inf, usual)
-        lines = lines + np.where(own.unbounded > 0, _SIGNS * np.inf, 0.0)
+        usual = 0.5 * sum(_gap(single.slope, single.offset, end) for end in sources[0])
+    if single.unbounded is not None:
+        usual = np.where(single.unbounded.any(axis=0), np.inf, usual)
+        lines = lines + np.where(single.unbounded > 0, _SIGNS * np.inf, 0.0)
     each = slope, slope, np.ones_like(slope)
     parts = [
         (1 + count, part, np.maximum(-lo, hi))
@@ -243,7 +247,7 @@ def relax_paired(
     offset = widen_offsets(budget, op.size, parts, offset)
     joint = (loss <= WORTH * usual) & np.isfinite([slope, offset]).all(axis=(0, 1))
     return PairedRelaxation(
-        np.where(joint, slope, own.slope),
+        np.where(joint, slope, single.slope),
         np.where(joint, offset, lines),
         joint.astype(np.float64),
         np.where(joint, loss, usual),
@@ -251,7 +255,7 @@ def relax_paired(
 
 
 def _chords(apart: Bounds, slopes: Bounds) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes and offsets `(2, B, n)` of the lines in `d` below and above `m d` and `M d`."""
+    """Return slopes and offsets `(2, B, n)` of lines in `d` below and above `m d` and `M d`."""
     (low, high), (m, most) = apart, slopes
     ends = np.stack([np.minimum(m * low, most * low), np.maximum(m * low, most * low)])
     tops = np.stack([np.minimum(m * high, most * high), np.maximum(m * high, most * high)])
@@ -269,20 +273,25 @@ _SIGNS = np.array([-1.0, 1.0])[:, None, None]
 
 
 def _gap(slope: np.ndarray, offset: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the distance between the lower and the upper line at `x`."""
     return (slope[1] - slope[0]) * x + (offset[1] - offset[0])
 
 
-def _known(lo: np.ndarray, hi: np.ndarray) -> Bounds:
+def _without_nan(lo: np.ndarray, hi: np.ndarray) -> Bounds:
+    """Replace NaN bounds by infinite ones."""
     return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
 
 
 def _plus(a: Bounds, b: Bounds) -> Bounds:
-    return _known(down(a[0] + b[0]), up(a[1] + b[1]))
+    """Add two intervals, rounded outward."""
+    return _without_nan(down(a[0] + b[0]), up(a[1] + b[1]))
 
 
 def _minus(a: Bounds, b: Bounds) -> Bounds:
+    """Subtract two intervals, rounded outward."""
     return _plus(a, (-b[1], -b[0]))
 
 
-def _met(a: Bounds, b: Bounds) -> Bounds:
+def _intersect(a: Bounds, b: Bounds) -> Bounds:
+    """Intersect two intervals."""
     return np.maximum(a[0], b[0]), np.minimum(a[1], b[1])

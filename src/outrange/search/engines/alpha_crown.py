@@ -1,11 +1,11 @@
-"""Lower bounds of the objective rows over one chunk: a few ascent steps on the free lines.
+"""Lower bounds of objective rows over a chunk of boxes, by a few ascent steps on the free lines.
 
-Every pair (box, objective) has its own choice of lines. One step is a back-substitution, a forward
-pass of the chosen lines at the minimizing corner `x*`, and a move of the free lines: a line used
-with coefficient `a` that turns about `pivot` changes the bound by `a (z(x*) - pivot)` per unit of
-slope, `z` the relaxed pre-activation. Bounds of the units themselves stay as they are.
+Each pair (box, objective) has its own lines. One step is a back-substitution, a forward pass of the
+chosen lines at the minimizing corner `x*`, and a move of the free lines. If a line with coefficient
+`a` turns about `pivot`, the bound changes by `a (z(x*) - pivot)` per unit of slope, where `z` is
+the relaxed pre-activation. The bounds of the units themselves are not changed.
 
-Sound: every step's bound is one; the best is kept. Cost: per step about as much as one row.
+Sound: each step's bound is valid, and the best is kept. Cost: about one row per step.
 
 Reference: K. Xu et al., *Fast and Complete: Enabling Complete Neural Network Verification with
 Rapid and Massively Parallel Incomplete Verifiers* (alpha-CROWN), ICLR 2021.
@@ -29,12 +29,13 @@ from .relaxed_values import Chosen, Record, relaxed_values
 
 
 KINK_PACE = 2.0
-"""Step in theta, in units of (z - pivot) / width, where theta is a slope at a corner."""
+"""Step in theta, in units of (z - pivot) / width, if theta is a slope at a kink."""
 TANGENT_PACE = 0.7
-"""The same where theta is the point of tangency: 1 would move it to z."""
+"""Step in theta, in the same units, if theta is a tangent point; 1 would move it to z."""
 PLANE_PACE = 0.5
 """Step in theta of a product's plane, per unit of the point's distance toward one end."""
 DECAY = 0.8
+"""Factor of all steps from one step to the next."""
 
 
 Relaxations = dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
@@ -52,18 +53,18 @@ class UsedRelaxation:
 
 @dataclass(eq=False)
 class AlphaAscent:
-    """The best bound found for each pair.
+    """Ascent of the bounds of pairs of boxes and objectives, and the best bound of each pair.
 
     Args:
         rows: Array of shape `(m, outputs)`.
-        box: `(P,)` the box of each pair.
-        which: `(P,)` the objective of each pair.
+        box: `(P,)` index of the box of each pair.
+        which: `(P,)` index of the objective of each pair.
         value: The value that the rows apply to; None for the output.
         optimize_smooth: Whether curves with an inflection point in range optimize their lines too.
-        least: Array of shape `(P,)`.
-        form_rows: Array of shape `(P, d)`.
-        constant: Array of shape `(P,)`.
-        used: Found: per nonlinear value, what the best bound uses.
+        least: Best bounds, shape `(P,)`.
+        form_rows: Coefficients of the best bounds' forms, shape `(P, d)`.
+        constant: Constants of the best bounds' forms, shape `(P,)`.
+        used: Coefficients and lines of the best bounds, by nonlinear value.
     """
 
     sweep: CrownPass
@@ -88,8 +89,8 @@ class AlphaAscent:
         """Bound all pairs, then optimize those below their `target` `(P,)` for up to `steps`.
 
         Raises:
-            OutOfTime: Time ran out, now or in the pass, whose lines are then missing.
-            MemoryError: Memory ran out in the pass.
+            OutOfTime: The time ran out, now or in the pass, whose lines are then missing.
+            MemoryError: The memory ran out in the pass.
         """
         if self.sweep.late is not None:
             raise self.sweep.late
@@ -105,32 +106,32 @@ class AlphaAscent:
             form = back_substitute(net, value, start, record)
             record = {v: rows[:, 0] for v, rows in record.items()}
             least, form, corner = self._concretize(cells, form, record, active)
-            chosen = _chosen(lines, record)
+            chosen = _active_lines(lines, record)
             self._keep(active, least, form, record, chosen)
             if step == steps:
                 return
             free = self._free(lines, record, active)
-            going = (self.least[active] < target[active]) & _any(free, active.size)
+            going = (self.least[active] < target[active]) & _has_free_line(free, active.size)
             if not going.any():
                 return
             points = relaxed_values(net, self._lines_at(chosen), record, corner, value)
             if going.mean() < 0.7:
-                active, kept = active[going], np.flatnonzero(going)
-                lines = {v: line.take(kept) for v, line in lines.items()}
-                record = {v: rows[kept] for v, rows in record.items()}
-                free = {v: mask[kept] for v, mask in free.items()}
-                points = [p[kept] for p in points]
+                active, still_going = active[going], np.flatnonzero(going)
+                lines = {v: line.take(still_going) for v, line in lines.items()}
+                record = {v: rows[still_going] for v, rows in record.items()}
+                free = {v: mask[still_going] for v, mask in free.items()}
+                points = [p[still_going] for p in points]
             self._move(lines, record, free, points, active, step)
 
     def _concretize(
         self, cells: BoxBatch, form: LinearForm, record: Record, active: np.ndarray
     ) -> tuple[np.ndarray, LinearForm, np.ndarray]:
-        """The least value `(P,)` of each row, the form that has it, and where."""
+        """Return the least value `(P,)` of each row, its form, and the minimizing points."""
         corner = np.where(form.rows[:, 0] > 0, cells.lo, cells.hi)
         return cells.least(form)[:, 0], form, corner
 
     def _lines_at(self, chosen: Chosen) -> Chosen:
-        """What stands for the nonlinear values where the bound is least."""
+        """Return the lines of the nonlinear values for the forward pass at the minimum."""
         return chosen
 
     def _keep(
@@ -141,7 +142,7 @@ class AlphaAscent:
         record: Record,
         chosen: Chosen,
     ) -> None:
-        """Keep what improves the best bound so far."""
+        """Keep the bounds that improve on the best so far."""
         better = least > self.least[active]
         whom = active[better]
         if not whom.size:
@@ -154,18 +155,18 @@ class AlphaAscent:
             if v not in self.used:
                 shape = (self.box.size, rows.shape[1])
                 self.used[v] = UsedRelaxation(np.zeros(shape), tuple(np.zeros(shape) for _ in line))
-            kept = self.used[v]
-            kept.coefficient[whom] = rows[better]
-            for own, part in zip(kept.line, line, strict=True):
-                own[whom] = part[better]
+            used = self.used[v]
+            used.coefficient[whom] = rows[better]
+            for stored, part in zip(used.line, line, strict=True):
+                stored[whom] = part[better]
 
     def _free(
         self, lines: Relaxations, record: Record, active: np.ndarray
     ) -> dict[int, np.ndarray]:
-        """Where optimizing the line in use is worth its cost, per curve.
+        """Return, per curve, a mask of the active lines that are worth optimizing.
 
-        A smooth unit that spans a knot keeps its line: it costs ten times a tangent, and near an
-        inflection point little is gained.
+        A smooth unit that spans a knot keeps its line: moving it costs ten times as much as moving
+        a tangent, and near an inflection point little is gained.
         """
         out = {}
         for v, source, op in self.sweep.plan.curves:
@@ -237,7 +238,7 @@ class AlphaAscent:
         active: np.ndarray,
         pace: float,
     ) -> None:
-        """Tilt every plane in use toward the corner nearest to its point, in place."""
+        """Tilt every active plane toward the corner nearest to its point, in place."""
         plan = self.sweep.plan
         node = plan.graph.nodes[value - 1]
         op = node.op
@@ -257,8 +258,8 @@ class AlphaAscent:
             setattr(planes, name, getattr(new, name))
 
 
-def _chosen(lines: Relaxations, record: Record) -> Chosen:
-    """Slope and offset of the line that each unit of each curve uses; what a product's plane is."""
+def _active_lines(lines: Relaxations, record: Record) -> Chosen:
+    """Return the active line of each unit: slope and offset, or a product's plane."""
     out = {}
     for v, rows in record.items():
         line = lines[v]
@@ -272,7 +273,8 @@ def _chosen(lines: Relaxations, record: Record) -> Chosen:
     return out
 
 
-def _any(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
+def _has_free_line(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
+    """Return a mask of the pairs with any free line."""
     out = np.zeros(pairs, bool)
     for mask in free.values():
         out |= mask.any(axis=1)

@@ -29,47 +29,49 @@ from .tangents import affords_tangents, boxes_at_once, tangents
 
 
 WORTH = 0.7
-"""A form of second order has helped where it leaves at most this of the way to the target."""
+"""Share of the distance to the target that a second-order form must leave at most to count as
+helpful."""
 
 TRIALS, OFTEN, RETRY = 256, 0.2, 8
-"""Pairs after which it has to have helped with that share of them, or is tried at fewer calls."""
+"""Second-order forms are judged after so many pairs: if they helped with less than this share of
+them, they are tried only at every so many calls."""
 
 
 FEW_INPUTS, SOME_INPUTS = 12, 40
-"""Free inputs up to which layers too wide for a core's cache are bounded by forward forms; where
-there are products, of which forms know what their factors share, more pay off."""
+"""Free inputs up to which layers wider than a core's cache are bounded by forward forms. The second
+number holds for graphs with products: forms keep the dependence between factors."""
 
 FORMS = 1 << 18
-"""Numbers that the forward forms of one value may hold in a chunk."""
+"""Maximum number of entries of a value's forward forms in a chunk."""
 
 EFFORT = 2.0**33
-"""`CrownPass.effort` behind forward forms, where `ROWS` says how many rows there are."""
+"""`CrownPass.effort` after forward forms; then `ROWS` limits the number of rows."""
 
 ROWS = 4096
-"""Open entries of a value that are substituted back behind forward forms, in all boxes of a call
-or all roots: the first boxes, which decide easy questions, get the best bounds."""
+"""Open entries of a value that are substituted back after forward forms, in all boxes of a call or
+all roots. So the first boxes, which decide easy questions, get the best bounds."""
 
 
 class ArrayEngine(GraphObjectives):
-    """Bounds `rows @ output + offset` over boxes inside one root box.
+    """Engine that bounds `rows @ output + offset` over boxes inside one root box.
 
-    Linear bounds of `domains.crown`, slope ascent on the objective rows, chunks of boxes that fit a
-    core's cache, threads over the chunks. Stateless between calls: activation phases travel with
-    the boxes, one byte per unit (`domains.stability`). With several chunks, BLAS is held to one
-    thread.
+    It computes the linear bounds of `domains.crown` and optimizes the slopes of the objective rows.
+    Chunks of boxes fit in a core's cache, and threads work on several chunks; then BLAS is limited
+    to one thread. The engine is stateless between calls: activation phases are stored with the
+    boxes, one byte per unit (`domains.stability`).
 
     Args:
         rows: Float64 array of shape `(m, outputs)`.
         offset: Float64 array of shape `(m,)`.
-        box: Every box asked about later lies in it.
-        steps: Ascent steps on the objective rows. None: 3 where every curve is made of straight
-            lines, else 1 (a smooth curve's lines cost more than the boxes they save).
-        threads: Worker threads at most; None for one a core this process may use.
-        roots: The boxes that all others lie in, where these are several; None: `box`.
-        radii: Whether to account for rounding; False exists for the law that must then fail.
+        box: Contains every box to be bounded.
+        steps: Ascent steps on the objective rows. None: 3 if every curve is piecewise linear, else
+            1 (moving a smooth curve's lines costs more than the boxes it saves).
+        threads: Maximum number of worker threads; None for one per core of this process.
+        roots: Boxes that contain all others, if there are several; None: `box`.
+        radii: Whether to account for rounding; False only for a test that must then fail.
 
     Raises:
-        InputError: Shapes do not fit, or an op's input can leave its domain over `box`.
+        InputError: Shapes do not match, or an op's input can leave its domain over `box`.
     """
 
     def __init__(
@@ -128,40 +130,43 @@ class ArrayEngine(GraphObjectives):
         """Bounds of every value over all boxes, computed when the first box is bounded."""
         if len(self._roots.lo) > 1:
             return self._hulls()
-        # Where errors multiply from product to product, better first bounds pay off.
+        # If errors multiply from product to product, better first bounds are worth their time.
         has_products = bool(self.plan.products)
         extra = frozenset({self.graph.output}) if has_products else frozenset()
         cells = BoxBatch.of(self.box.lo[None], self.box.hi[None], self.radii)
         if has_products:
             first = self.first
-            known = {} if first is None else dict(enumerate(first.ends))
+            value_bounds = {} if first is None else dict(enumerate(first.ends))
             deep = frozenset() if first is None else frozenset(first.deep)
             root = OptimizedCrownPass(
-                self.plan, cells, known, extra=extra, radii=self.radii, settled=deep
+                self.plan, cells, value_bounds, extra=extra, radii=self.radii, settled=deep
             )
         else:
-            root = self._pass(cells, {}, 0)
+            root = self._prepare_pass(cells, {}, 0)
         root.run()
         return [(lo[0], hi[0]) for lo, hi in root.ends]
 
-    def _pass(self, cells: BoxBatch, known: dict[int, Bounds], most: int) -> CrownPass:
+    def _prepare_pass(
+        self, cells: BoxBatch, value_bounds: dict[int, Bounds], most: int
+    ) -> CrownPass:
+        """Prepare a CROWN pass over boxes, with forward forms if these fit."""
         if self._forms:
             return ForwardCrownPass(
-                self.plan, cells, known, radii=self.radii, most=most, effort=EFFORT
+                self.plan, cells, value_bounds, radii=self.radii, most=most, effort=EFFORT
             )
-        return CrownPass(self.plan, cells, known, radii=self.radii)
+        return CrownPass(self.plan, cells, value_bounds, radii=self.radii)
 
     def _hulls(self) -> list[Bounds]:
-        """Of several boxes: what intervals say of each, joined."""
+        """Return the hulls of the interval bounds over several root boxes."""
         step = max(1, FORMS // sum((self.graph.size, *(node.size for node in self.graph.nodes))))
-        found: list[Bounds] = []
+        hulls: list[Bounds] = []
         for start in range(0, len(self._roots.lo), step):
             some = slice(start, start + step)
             ends = bounds(self.graph, self._roots.lo[some], self._roots.hi[some], "intervals")
             part = [(lo.min(axis=0), hi.max(axis=0)) for lo, hi in ends]
-            pairs = zip(found or part, part, strict=True)
-            found = [(np.minimum(a[0], b[0]), np.maximum(a[1], b[1])) for a, b in pairs]
-        return found
+            pairs = zip(hulls or part, part, strict=True)
+            hulls = [(np.minimum(a[0], b[0]), np.maximum(a[1], b[1])) for a, b in pairs]
+        return hulls
 
     @property
     def outputs(self) -> tuple[np.ndarray, np.ndarray]:
@@ -176,10 +181,10 @@ class ArrayEngine(GraphObjectives):
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """See `Engine.bound`. Cost: grows with unstable units times layers, a box."""
+        """See `Engine.bound`. Cost per box: grows with unstable units times layers."""
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
-        _ = self._root  # once, before threads ask for it
+        _ = self._root  # computed once, before threads need it
         most = cores_for(len(lo) * max([1, *(n.size for n in self.graph.nodes)]) ** 2, self.threads)
         step = max(1, min(self._chunk, -(-len(lo) // most)))
         pieces = [slice(i, i + step) for i in range(0, len(lo), step)]
@@ -187,7 +192,7 @@ class ArrayEngine(GraphObjectives):
         work = [(lo[p], hi[p], status[p], wanted[p], cutoff, rows) for p in pieces]
         with single_blas_thread() if len(work) > 1 else nullcontext():
             parts = parallel_map(lambda w: self._bound_chunk(*w), work, self.threads)
-        return joined(parts)
+        return concatenate_bounds(parts)
 
     def _bound_chunk(
         self,
@@ -198,7 +203,8 @@ class ArrayEngine(GraphObjectives):
         cutoff: np.ndarray,
         rows: int,
     ) -> BoxBounds:
-        sweep, net = self._swept(lo, hi, status, rows)
+        """Bound a chunk of boxes on one core."""
+        sweep, net = self._run_pass(lo, hi, status, rows)
         box, which = np.nonzero(wanted)
         ascent = AlphaAscent(sweep, net, self.rows, box, which)
         target = (cutoff - self.offset)[which]
@@ -214,41 +220,41 @@ class ArrayEngine(GraphObjectives):
         least = np.where(wanted, np.fmax(least, known_least), -np.inf)
         offset[box, which] = down(ascent.constant + self.offset[which])
         slopes[box, which], blame[box, which] = ascent.form_rows, blame_of
-        codes, undecided = self._units_of(sweep, status)
+        codes, undecided = self._phases_of(sweep, status)
         return BoxBounds(least, slopes, offset, blame, codes, undecided)
 
-    def _swept(
+    def _run_pass(
         self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray, rows: int
     ) -> tuple[CrownPass, RelaxedGraph]:
-        """A chunk of boxes, bounded value by value, and the lines in force."""
-        known = {v: ends for v, ends in enumerate(self._root) if v}
+        """Bound all values over a chunk of boxes; return the pass and its lines."""
+        value_bounds = {v: ends for v, ends in enumerate(self._root) if v}
         for source, op, place in self._places:
             codes = status[:, place]
             least, most = (
                 np.broadcast_to(end, codes.shape).copy()
-                for end in known.get(source, self._root[source])
+                for end in value_bounds.get(source, self._root[source])
             )
-            known[source] = clip_to_phases(op, codes, least, most)
-        sweep = self._pass(BoxBatch.of(lo, hi, self.radii), known, rows)
+            value_bounds[source] = clip_to_phases(op, codes, least, most)
+        sweep = self._prepare_pass(BoxBatch.of(lo, hi, self.radii), value_bounds, rows)
         return sweep, sweep.run()
 
-    def _pays(self) -> bool:
-        """Whether forms of second order have helped often enough; they are tried again at times."""
+    def _tries_second_order(self) -> bool:
+        """Return whether to try second-order forms: they help often, or a retry is due."""
         self._calls += 1
         enough = self._tried < TRIALS or self._helped >= OFTEN * self._tried
         return enough or self._calls % RETRY == 0
 
     def _refine_products(self, ascent: AlphaAscent, target: np.ndarray, blame: np.ndarray) -> None:
-        """Bound pairs below their `target` with second-order forms, too; keep the better bound."""
+        """Bound pairs below their `target` by second-order forms too, and keep the better bound."""
         low = np.flatnonzero(ascent.least < target)
-        if not low.size or not self._pays():
+        if not low.size or not self._tries_second_order():
             return
         sweep, net = ascent.sweep, ascent.net
-        found = tangents(sweep, net)
-        planes = {v: tangent.planes for v, tangent in found.items()}
+        by_value = tangents(sweep, net)
+        planes = {v: tangent.planes for v, tangent in by_value.items()}
         net = replace(net, lines=net.lines | planes)
         box, which = ascent.box[low], ascent.which[low]
-        second = QuadraticAscent(sweep, net, self.rows, box, which, tangents=found)
+        second = QuadraticAscent(sweep, net, self.rows, box, which, tangents=by_value)
         second.run(target[low], self.steps)
         better = second.least > ascent.least[low]
         with np.errstate(invalid="ignore"):
@@ -262,12 +268,12 @@ class ArrayEngine(GraphObjectives):
         ascent.form_rows[whom] = second.form_rows[better]
         blame[whom] = attribute_gap(second)[better]
 
-    def _units_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The phase of every unit, and how many of each box have inexact bounds."""
+    def _phases_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the phase of every unit, and the number of unstable units of each box."""
         codes, undecided = status.copy(), np.zeros(len(status), np.int64)
         for source, op, place in self._places:
-            found = phase_codes(op, *sweep.ends[source])
-            codes[:, place] = np.where(codes[:, place] != 0, codes[:, place], found)
+            phases = phase_codes(op, *sweep.ends[source])
+            codes[:, place] = np.where(codes[:, place] != 0, codes[:, place], phases)
             undecided += (~is_stable(op, *sweep.ends[source])).sum(axis=1)
         for _, sources, op in self.plan.products:
             (lu, hu), (lv, hv) = sweep.factors(op, sources)
@@ -275,13 +281,13 @@ class ArrayEngine(GraphObjectives):
         return codes, undecided
 
 
-def joined(parts: Sequence[BoxBounds]) -> BoxBounds:
-    """The bounds of several chunks, one after the other."""
+def concatenate_bounds(parts: Sequence[BoxBounds]) -> BoxBounds:
+    """Concatenate the bounds of several chunks."""
     names = ("least", "slopes", "offset", "scores", "status", "undecided")
-    found = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
+    arrays = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
     at = [p.at for p in parts if p.at is not None]
     within = [p.within for p in parts if p.within is not None]
     ends = None
     if within:
         ends = np.concatenate([w[0] for w in within]), np.concatenate([w[1] for w in within])
-    return BoxBounds(**found, at=np.concatenate(at) if at else None, within=ends)
+    return BoxBounds(**arrays, at=np.concatenate(at) if at else None, within=ends)

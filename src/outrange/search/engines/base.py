@@ -8,30 +8,30 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class BoxBounds:
-    """What an engine proved about `B` boxes and `m` objectives; `d` inputs, `s` decidable units.
+    """Proved bounds of `m` objectives over `B` boxes; `d` inputs, `s` units with phases.
 
-    For box `i` and objective `k`, every `x` in the box has
-    `objective_k(x) >= slopes[i, k] @ x + offset[i, k]`, and `least[i, k]` is the least value of
-    that form over the box (or a better proved bound), every rounding error accounted for.
+    For box `i` and objective `k`, every `x` in the box satisfies
+    `objective_k(x) >= slopes[i, k] @ x + offset[i, k]`. `least[i, k]` is the least value of that
+    form over the box, or a better proved bound. Every rounding error is accounted for.
     """
 
     least: np.ndarray
-    """`(B, m)` proved lower bounds; `-inf` where the objective was not asked for."""
+    """`(B, m)` proved lower bounds; `-inf` if the objective was not requested."""
     slopes: np.ndarray
-    """`(B, m, d)`."""
+    """`(B, m, d)` coefficients of the lower forms."""
     offset: np.ndarray
-    """`(B, m)`, padding for rounding already subtracted."""
+    """`(B, m)` constants of the forms, with padding for rounding subtracted."""
     scores: np.ndarray
-    """`(B, m, d)`: the share of the slack attributed to each input (gap attribution)."""
+    """`(B, m, d)` the share of the slack attributed to each input (gap attribution)."""
     status: np.ndarray
     """`(B, s)` int8: 1 upper piece, -1 lower piece, 0 undecided. Inherited by sub-boxes."""
     undecided: np.ndarray
     """`(B,)` number of unstable units."""
     at: np.ndarray | None = None
-    """`(B, m, d)` points where the forms are least; None for the corners of the boxes."""
+    """`(B, m, d)` minimizers of the forms; None for the corners of the boxes."""
     within: tuple[np.ndarray, np.ndarray] | None = None
-    """`(B, m, d)` ends: outside them the objective is above its cutoff; None where nothing more
-    than the forms is known."""
+    """`(B, m, d)` ends outside which the objective is above its cutoff; None if only the forms are
+    known."""
 
 
 class Engine(Protocol):
@@ -41,7 +41,7 @@ class Engine(Protocol):
     objectives: int
     units: int
     together: int
-    """Boxes that take hardly longer than one."""
+    """Number of boxes that take hardly longer than one."""
 
     def bound(
         self,
@@ -56,16 +56,16 @@ class Engine(Protocol):
         Args:
             lo: Array of shape `(B, d)`.
             hi: Array of shape `(B, d)`.
-            status: `(B, s)` int8, what is already known of the units on a box around each.
-            wanted: `(B, m)` bool, the objectives to bound over each box.
-            cutoff: `(m,)`: a bound at or above it is good enough; work on it may stop there.
+            status: `(B, s)` int8, phases of units that are known from a larger box.
+            wanted: `(B, m)` mask of the objectives to bound over each box.
+            cutoff: `(m,)` bounds at or above which work on an objective may stop.
         """
         ...
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
-        """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
+        """Evaluate objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
         ...
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Objectives `(batch, m)` at `x`, and the gradient `(batch, d)` of `k[i]` at `x[i]`."""
+        """Return objectives `(batch, m)` at `x`, and gradients `(batch, d)` of `k[i]` at `x[i]`."""
         ...

@@ -1,11 +1,11 @@
-"""Conjunctions of bounds of second order: the largest of some outputs, one part after the other.
+"""Conjunctions of second-order bounds: objectives that are the largest of some outputs.
 
-Of the largest of parts `f_i` a mixture of their lower forms is a lower form, whatever the shares.
-Here each part has a form of its own (`QuadraticForms`), computed once; the shares are searched for
-with forms of as many numbers as there are pairs of inputs, which costs next to nothing. Every part
-also says on its own where in a box it can be low enough: boxes are cut to what all leave.
+For the largest of parts `f_i`, any mixture of their lower forms is a lower form. Here each part has
+its own form (`QuadraticForms`), computed once. The shares are then optimized on forms with one
+entry per pair of inputs, which costs next to nothing. Every part also bounds the region of a box in
+which it can be low enough; boxes are cut to the intersection of these regions.
 
-Sound: yes: see `QuadraticForms`. Complete: no. Cost: a row a part that counts, on each box.
+Sound: yes: see `QuadraticForms`. Complete: no. Cost: one row per box and relevant part.
 
 Reference: Y. Zhou et al., *Clip-and-Verify*, NeurIPS 2025, for constraints that cut boxes.
 """
@@ -32,20 +32,20 @@ from .tangents import affords_tangents, tangents
 
 
 HALVINGS = 6
-"""Of the interval in which the share of a part is searched for."""
+"""Bisections of the interval in which the share of a part is searched for."""
 
 CUTS = 2
 """Rounds in which all parts cut a box."""
 
 
 def conjunction(graph: Graph) -> tuple[Graph, np.ndarray] | None:
-    """The graph of the parts, and which of them each output is the largest of `(m, k)`.
+    """Return the graph of the parts, and the parts of each output as `(m, k)` indices.
 
     Args:
         graph: Its outputs are objectives.
 
     Returns:
-        None where the outputs are no largest of some parts.
+        None if the outputs are not the largest of some parts.
     """
     op = graph.nodes[graph.output - 1].op if graph.output else None
     if not isinstance(op, Largest):
@@ -56,12 +56,12 @@ def conjunction(graph: Graph) -> tuple[Graph, np.ndarray] | None:
 
 
 class ConjunctionEngine(ArrayEngine):
-    """Bounds the largest of some outputs over boxes, where all have forms of second order.
+    """Bounds the largest of some outputs over boxes, if all have second-order forms.
 
     Args:
         graph: Its outputs are the parts.
-        windows: `(m, k)`: of each objective the parts, `-1` for none.
-        box: Every box asked about later lies in it.
+        windows: `(m, k)` indices of the parts of each objective; `-1` for none.
+        box: Contains every box to be bounded.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class ConjunctionEngine(ArrayEngine):
         return self._largest(lo), self._largest(hi)
 
     def _largest(self, y: np.ndarray) -> np.ndarray:
+        """Reduce the parts `(..., parts)` to the objectives."""
         picked = np.where(self._windows < 0, -np.inf, y[..., np.maximum(self._windows, 0)])
         return picked.max(axis=-1)
 
@@ -95,7 +96,7 @@ class ConjunctionEngine(ArrayEngine):
         return self._largest(super().evaluate(x))
 
     def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The objectives, and the slope of the part that each is at `x`."""
+        """Return the objectives, and the gradient of the largest part of `k[i]` at `x[i]`."""
         values = self.graph.run_all(np.asarray(x, np.float64))
         y = values[self.graph.output]
         part = np.where(self._member[k], y, -np.inf).argmax(axis=1)
@@ -111,24 +112,24 @@ class ConjunctionEngine(ArrayEngine):
         cutoff: np.ndarray,
         rows: int,
     ) -> BoxBounds:
-        sweep, net = self._swept(lo, hi, status, rows)
+        sweep, net = self._run_pass(lo, hi, status, rows)
         box, part = np.nonzero(wanted.astype(np.int64) @ self._member)
         where = np.full((len(lo), len(self.rows)), -1)
         where[box, part] = np.arange(box.size)
-        found = tangents(sweep, net)
-        net = replace(net, lines=net.lines | {v: t.planes for v, t in found.items()})
-        ascent = QuadraticAscent(sweep, net, self.rows, box, part, tangents=found)
-        # A part that is high enough alone decides: it need not be higher.
+        by_value = tangents(sweep, net)
+        net = replace(net, lines=net.lines | {v: t.planes for v, t in by_value.items()})
+        ascent = QuadraticAscent(sweep, net, self.rows, box, part, tangents=by_value)
+        # One part that reaches the cutoff decides the objective; it need not be higher.
         enough = np.where(self._member, cutoff[:, None], -np.inf).max(axis=0)
         ascent.run(enough[part], self.steps)
         rest = attribute_gap(ascent) - ascent.blame
         rest -= 0.5 * np.abs(ascent.form_rows) * (sweep.cells.hi - sweep.cells.lo)[box]
         blame_of = np.maximum(rest, 0.0) + ascent.lost
-        result = self._joined(sweep, ascent, blame_of, where, wanted, cutoff)
-        codes, undecided = self._units_of(sweep, status)
+        result = self._combine_parts(sweep, ascent, blame_of, where, wanted, cutoff)
+        codes, undecided = self._phases_of(sweep, status)
         return replace(result, status=codes, undecided=undecided)
 
-    def _joined(
+    def _combine_parts(
         self,
         sweep: CrownPass,
         ascent: QuadraticAscent,
@@ -137,12 +138,12 @@ class ConjunctionEngine(ArrayEngine):
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """The bounds of the objectives, from those of their parts.
+        """Combine the bounds of the parts into bounds of the objectives.
 
         Args:
-            ascent: The pairs of boxes and parts.
-            blame_of: `(pairs, d)` what each loses beside its form.
-            where: `(B, parts)`: the pair.
+            ascent: Bounds of the pairs of boxes and parts.
+            blame_of: `(pairs, d)` slack of each pair besides that of its form.
+            where: `(B, parts)` index of the pair.
             wanted: Array of shape `(B, m)`.
             cutoff: Array of shape `(m,)`.
         """
@@ -176,7 +177,7 @@ class ConjunctionEngine(ArrayEngine):
         cut = np.flatnonzero(bound < cutoff[k])
         parts = [ascent.forms.take(column) for column in pair[cut].T]
         cutting = [mix.take(cut), *parts, *(each.tangents() for each in (mix.take(cut), *parts))]
-        start, end = _cut(cutting, cutoff[k[cut]])
+        start, end = _region_below(cutting, cutoff[k[cut]])
         empty = (start >= end).any(axis=1)
         bound[cut] = np.where(empty, np.maximum(cutoff[k[cut]], bound[cut]), bound[cut])
         least[box, k] = bound
@@ -186,8 +187,10 @@ class ConjunctionEngine(ArrayEngine):
         return result
 
 
-def _cut(cutting: list[QuadraticForms], level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where all forms of a box can be at most `level`: ends, in units of the radii."""
+def _region_below(
+    cutting: list[QuadraticForms], level: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends, in units of the radii, within which all forms can be at most `level`."""
     shape = cutting[0].rows.shape
     start, end = -np.ones(shape), np.ones(shape)
     for _ in range(CUTS):
@@ -197,7 +200,7 @@ def _cut(cutting: list[QuadraticForms], level: np.ndarray) -> tuple[np.ndarray, 
 
 
 PAD = 1e-9
-"""By how much the ends of what is left of a box are moved out, in units of its radii."""
+"""Outward padding of the remaining part of a box, in units of its radii."""
 
 
 def _mixture(
@@ -207,51 +210,51 @@ def _mixture(
     blame: np.ndarray,
     cutoff: np.ndarray,
 ) -> tuple[QuadraticForms, np.ndarray]:
-    """Good mixtures of the forms `pair` `(Q, k)`, and the blame of each.
+    """Find good mixtures of the forms `pair` `(Q, k)`; return them, and the blame of each.
 
-    One part after the other joins: the one that is largest where the mixture is least, with the
-    share at which it and the rest are equal there.
+    One part after another joins: the one that is largest at the mixture's minimum. Its share is
+    chosen such that it and the rest are equal there.
     """
     first = least[pair].argmax(axis=1)
     rows = np.arange(len(pair))
     best = forms.take(pair[rows, first])
     best_least, best_blame = best.least()[0], blame[pair[rows, first]]
     for _ in range(min(2, pair.shape[1] - 1)):
-        z = _place(best)
+        z = _minimizers(best)
         values = np.stack([forms.take(column).values(z) for column in pair.T], axis=1)
         other = pair[rows, np.nan_to_num(values, nan=-np.inf).argmax(axis=1)]
         joining, base, base_blame = forms.take(other), best, best_blame
         low, high = np.zeros(len(pair)), np.ones(len(pair))
         for _ in range(HALVINGS):
             share = 0.5 * (low + high)
-            mix = base.mixed(joining, share)
-            found, z = mix.least()[0], _place(mix)
+            mix = base.mix(joining, share)
+            mix_least, z = mix.least()[0], _minimizers(mix)
             rises = joining.values(z) > base.values(z)
             low, high = np.where(rises, share, low), np.where(rises, high, share)
-            better = found > best_least
+            better = mix_least > best_least
             if better.any():
                 best = best.take(rows)
                 best.adopt(np.flatnonzero(better), mix, better)
                 part = share[:, None]
                 mixed_blame = (1.0 - part) * base_blame + part * blame[other]
                 best_blame = np.where(better[:, None], mixed_blame, best_blame)
-                best_least = np.maximum(best_least, found)
+                best_least = np.maximum(best_least, mix_least)
             if (best_least >= cutoff).all():
                 break
     return best, best_blame
 
 
-def _place(forms: QuadraticForms) -> np.ndarray:
-    """`(P, d)`: about where forms are least."""
+def _minimizers(forms: QuadraticForms) -> np.ndarray:
+    """Return approximate minimizers of forms, `(P, d)`."""
     return forms.tangents().corner()
 
 
 def engine_of_conjunctions(problem: Problem) -> ConjunctionEngine | None:
-    """The engine for objectives that are conjunctions of what has forms of second order."""
-    found = conjunction(problem.of_outputs(problem.graph))
-    if found is None:
+    """Create the engine of a conjunction whose parts have second-order forms; None otherwise."""
+    parts_and_windows = conjunction(problem.of_outputs(problem.graph))
+    if parts_and_windows is None:
         return None
-    parts, windows = simplified(found[0]), found[1]
+    parts, windows = simplified(parts_and_windows[0]), parts_and_windows[1]
     if not affords_tangents(CrownPlan.of(parts)):
         return None
     return ConjunctionEngine(parts, windows, problem.domain.hull, roots=problem.domain)

@@ -1,7 +1,7 @@
-"""First bounds of a decision about many inputs: one pass over all units, then slopes that ascend.
+"""First bounds of a decision about many inputs: one pass over all units, then slope ascent.
 
-Where products feed each other, bounds of the units are most of the work, and slopes of the few
-objectives cost little beside it: a step of theirs is one back-substitution of as many rows.
+If products feed each other, most of the work is bounding the units. Optimizing the slopes of the
+few objectives is cheap: each step is one back-substitution of as many rows.
 
 Reference: see `alpha_crown`.
 """
@@ -21,21 +21,23 @@ from .array_engine import ArrayEngine
 
 
 STEPS = 20
-"""Of ascent on the slopes of an objective."""
+"""Ascent steps on the slopes of an objective."""
 
 ROOM = 1 << 23
-"""Rows times entries of all values that ascend together: some arrays of that length."""
+"""Limit on rows times entries of all values that are optimized together."""
 
 MOST_FORMS = 1 << 28
-"""Inputs times entries of all values up to which forward forms are tried before: as many numbers
-take a second or two, beside a pass that takes several."""
+"""Inputs times entries of all values up to which forward forms are tried first: they take a second
+or two, beside a pass of several seconds."""
 
 
 def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -> None:
-    """Prove what one pass over the hull of the boxes shows; the engine starts from its bounds.
+    """Prove the bounds of one pass over the hull of the boxes, and start the engine from them.
 
     Args:
-        incumbent: It learns the bounds.
+        problem: Objectives and their boxes.
+        machine: Engine that adopts the bounds of the pass.
+        incumbent: Adopts the bounds of the objectives.
     """
     if problem.free * problem.small.entries <= MOST_FORMS:
         incumbent.prove(problem.by_linear_bounds("forward"))
@@ -50,25 +52,25 @@ def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -
         open_ = np.flatnonzero(lower < cutoff)
         if not sweep.late:
             target = (cutoff - problem.offset)[open_]
-            found = ascended(sweep, net, problem.rows, open_, target)
-            lower[open_] = np.fmax(lower[open_], down(found + problem.offset[open_]))
+            improved = ascend_slopes(sweep, net, problem.rows, open_, target)
+            lower[open_] = np.fmax(lower[open_], down(improved + problem.offset[open_]))
     incumbent.prove(lower)
     if machine.graph is problem.small:
         machine.first = sweep
 
 
-def ascended(
+def ascend_slopes(
     sweep: CrownPass, net: RelaxedGraph, rows: np.ndarray, which: np.ndarray, target: np.ndarray
 ) -> np.ndarray:
-    """Bounds `(k,)` of some rows, each with slopes of its own; what was found in time.
+    """Bound some rows by slope ascent, `(k,)`; stop early if time or memory runs out.
 
     Args:
         rows: Array of shape `(m, outputs)`.
-        which: Array of shape `(k,)`.
-        target: `(k,)` bounds at or above it are good enough.
+        which: Indices of the rows, shape `(k,)`.
+        target: `(k,)` bounds at or above which the ascent of a row stops.
     """
     together = max(1, ROOM // max(1, sweep.plan.graph.entries))
-    found = np.full(which.size, -np.inf)
+    lower = np.full(which.size, -np.inf)
     for start in range(0, which.size, together):
         part = slice(start, start + together)
         box = np.zeros(which[part].size, np.int64)
@@ -76,7 +78,7 @@ def ascended(
         try:
             ascent.run(target[part], STEPS)
         except (OutOfTime, MemoryError):
-            return found
+            return lower
         finally:
-            found[part] = ascent.least
-    return found
+            lower[part] = ascent.least
+    return lower

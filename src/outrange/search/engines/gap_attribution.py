@@ -1,9 +1,10 @@
-"""Gap attribution: how much of a bound's slack each input causes.
+"""Gap attribution: the share of a bound's slack that each input causes.
 
 In the bound of an objective, unit `j` with coefficient `a_j` costs `g_j = |a_j|` times the vertical
-gap of the line it uses; its range is wide because of input `i` in proportion
-`s_ji = |A_ji| w_i / sum_i |A_ji| w_i`, `A_j` the unit's own linear form and `w` the widths of the
-box. The score of input `i` is `0.5 |A_i| w_i + sum_j g_j s_ji`. A heuristic: no bound rests on it.
+gap of its active line. Input `i` causes the share `s_ji = |A_ji| w_i / sum_i |A_ji| w_i` of the
+width of the unit's range, where `A_j` is the unit's own linear form and `w` are the widths of the
+box. The score of input `i` is `0.5 |A_i| w_i + sum_j g_j s_ji`. This is a heuristic: no bound
+depends on it.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ from .quadratic_ascent import QuadraticAscent
 
 
 def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
-    """`(P, d)` scores; the plain widths where there is no finite bound."""
+    """Return the scores of the inputs, `(P, d)`; the plain widths if there is no finite bound."""
     sweep = ascent.sweep
     width = (sweep.cells.hi - sweep.cells.lo)[ascent.box]
     out = 0.5 * np.abs(ascent.form_rows) * width
@@ -33,15 +34,18 @@ def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
     for v, sources, _ in sweep.plan.products:
         if v in ascent.used and not isinstance(ascent, QuadraticAscent):
             for source, blame in zip(sources, product_blame(ascent, v), strict=True):
-                out += _spread(ascent, source, blame)
+                out += _distribute(ascent, source, blame)
     if sweep.plan.counting.any():
-        # Constant bounds hide the source of the width: inputs that select a row are split first.
+        # Constant bounds hide the cause of the width: split inputs that select a row first.
         out += np.where(sweep.plan.counting & (width > 0), out.sum(axis=1, keepdims=True), 0.0)
     return np.where(np.isfinite(ascent.least)[:, None], out, width)
 
 
 def product_blame(ascent: AlphaAscent, value: int) -> list[np.ndarray]:
-    """`(P, n)` per factor: `|a|` times half the distance at the worst corner, half of it each."""
+    """Return the slack of a product per factor, `(P, n)`.
+
+    It is `|a|` times half the distance at the worst corner, divided equally between the factors.
+    """
     sweep = ascent.sweep
     sources, op = next((s, op) for v, s, op in sweep.plan.products if v == value)
     used = ascent.used[value]
@@ -54,8 +58,8 @@ def product_blame(ascent: AlphaAscent, value: int) -> list[np.ndarray]:
     return list(op.pull(amount, amount))
 
 
-def _spread(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarray:
-    """`(P, d)`: the slack of a factor's entries, divided among the inputs they depend on."""
+def _distribute(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarray:
+    """Distribute the slack of a factor's entries over the inputs they depend on, `(P, d)`."""
     sweep = ascent.sweep
     origins = sweep.plan.origins[source]
     out = np.zeros((ascent.box.size, sweep.plan.graph.size))
@@ -72,14 +76,14 @@ def _spread(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarray:
         rows, shares = sweep.shares[at]
         wanted = entry if at == value else np.flatnonzero(here)
         place = np.searchsorted(rows, wanted)
-        known = (place < rows.size) & (rows[np.minimum(place, rows.size - 1)] == wanted)
-        found = shares[:, place[known]][ascent.box]
-        out += np.einsum("pr,prd->pd", blame[:, here][:, known], found)
+        present = (place < rows.size) & (rows[np.minimum(place, rows.size - 1)] == wanted)
+        part = shares[:, place[present]][ascent.box]
+        out += np.einsum("pr,prd->pd", blame[:, here][:, present], part)
     return out
 
 
 def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
-    """`(P, n)`: `|a|` times the largest distance seen between the curve and the line in use."""
+    """Return `|a|` times the largest sampled gap between curve and active line, `(P, n)`."""
     sweep = ascent.sweep
     node = sweep.plan.graph.nodes[value - 1]
     op, source = node.op, node.inputs[0]
@@ -106,13 +110,13 @@ def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
 
 
 def pick_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
-    """`(P, n of the input)`: the slack of a window, assigned to the argument picked."""
+    """Return the slack of a window, assigned to its picked argument, `(P, n of the input)`."""
     sweep, picks = ascent.sweep, ascent.net.lines[value]
     node = sweep.plan.graph.nodes[value - 1]
     op, source = node.op, node.inputs[0]
     lo, hi = sweep.ends[source]
     if not isinstance(picks, MaxRelaxation) or not isinstance(op, Largest):
-        raise TypeError(f"Value {value} is no window.")
+        raise TypeError(f"Value {value} is not a window maximum.")
     with np.errstate(invalid="ignore"):
         gap = np.where(picks.sure, 0.0, op.run((hi,)) - op.run((lo,)))[ascent.box]
         amount = np.nan_to_num(np.abs(ascent.used[value].coefficient) * gap, posinf=1e100)

@@ -1,4 +1,4 @@
-"""Objectives of a graph at points, in plain float64: the half of an engine that proves nothing."""
+"""Objectives of a graph at points, in plain float64: the unproved part of an engine."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +9,7 @@ from ...graph.gradient import vector_jacobian_product
 
 
 class GraphObjectives:
-    """`rows @ output + offset` of a graph; see `Engine`.
+    """Values and gradients of `rows @ output + offset`; see `Engine`.
 
     Args:
         rows: Float64 array of shape `(m, outputs)`.
@@ -21,11 +21,11 @@ class GraphObjectives:
         self.inputs, self.objectives = graph.size, offset.size
 
     def evaluate(self, x: ArrayLike) -> np.ndarray:
-        """Objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
+        """Evaluate objectives `(batch, m)` in plain float64 at points `(batch, d)`."""
         return linear_forms(self.rows, self.graph.run(np.asarray(x, np.float64))) + self.offset
 
     def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Objectives `(batch, m)` at `x`, and the gradient `(batch, d)` of `k[i]` at `x[i]`."""
+        """Return objectives `(batch, m)` at `x`, and gradients `(batch, d)` of `k[i]` at `x[i]`."""
         values = self.graph.run_all(np.asarray(x, np.float64))
         every = linear_forms(self.rows, values[self.graph.output]) + self.offset
         with np.errstate(all="ignore"):

@@ -1,7 +1,7 @@
-"""Bounds of every value with lines of their own for every row, improved by ascent.
+"""Bounds of every value with individual lines for every row, improved by ascent.
 
-What a plain sweep does with one choice of lines for all rows, this does with one choice a row:
-more expensive, and far tighter where relaxed products feed each other (a recurrent net, attention).
+A plain pass chooses one set of lines for all rows; this pass chooses lines per row. It is more
+expensive, and far tighter if relaxed products feed each other (a recurrent net, attention).
 
 Reference: see `alpha_crown`.
 """
@@ -21,20 +21,20 @@ STEPS = 4
 """Ascent steps of every row."""
 
 ROOM = 1 << 24
-"""Largest rows x entries of all nonlinear values at once; beyond it, a plain sweep is used."""
+"""Limit on rows times entries of all nonlinear values; beyond it, a plain pass is used."""
 
 
 SHARE = 0.25
-"""Of the time left that ascents may take; later values get plain back-substitution."""
+"""Share of the remaining time for ascents; later values get plain back-substitution."""
 
 
 @dataclass(eq=False)
 class OptimizedCrownPass(CrownPass):
-    """A sweep that optimizes its slopes by ascent. See `CrownPass`.
+    """A `CrownPass` that optimizes its slopes by ascent.
 
     Args:
         steps: Ascent steps of every row.
-        clock: Since when ascents run, and the limit of which they have `SHARE`.
+        clock: Measures the time of the ascents, which may take `SHARE` of its limit.
     """
 
     steps: int = STEPS
@@ -62,15 +62,15 @@ class OptimizedCrownPass(CrownPass):
             del ascent  # it may be what fills the memory
             return self._late(net, value)
         self._retaken = True
-        found = ascent.least.reshape(boxes, -1)
+        lower = ascent.least.reshape(boxes, -1)
         lo, hi = (end.copy() for end in self.ends[value])
-        lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
-        hi[:, rows] = np.minimum(hi[:, rows], -found[:, rows.size :])
+        lo[:, rows] = np.maximum(lo[:, rows], lower[:, : rows.size])
+        hi[:, rows] = np.minimum(hi[:, rows], -lower[:, rows.size :])
         self.ends[value] = (lo, hi)
-        form = LinearForm(ascent.form_rows.reshape(boxes, len(units), -1), found)
+        form = LinearForm(ascent.form_rows.reshape(boxes, len(units), -1), lower)
         self.shares[value] = (rows, self._shares(form, rows.size))
         return True
 
     def _late(self, net: RelaxedGraph, value: int) -> bool:
-        """Back-substitution alone, unless an earlier pass has done it."""
+        """Back-substitute without ascent, unless an earlier pass has done so."""
         return value in self.settled or super()._refine(net, value)

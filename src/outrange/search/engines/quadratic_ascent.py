@@ -1,11 +1,11 @@
-"""Lower bounds of the objective rows with second-order forms of their products.
+"""Lower bounds of objective rows with second-order forms of their products.
 
-A row is a linear form and the quadratic form `d Q d` of what its products leave (`tangents`);
-`QuadraticForms` has its least value, and the tangent there is the linear form of the row.
+A row is a linear form, plus the quadratic form `d Q d` that its products leave (`tangents`).
+`QuadraticForms` computes its least value; the tangent there is the linear form of the row.
 
-Sound: yes. With `t` terms a sum, all that float64 adds up to `Q` and to the minimum is at most
-`gamma(t)` of the sizes that are added, and is subtracted. Complete: no. Cost: per step a row and,
-of each product of a row, `d^2` numbers.
+Sound: yes. With `t` terms per sum, the float64 rounding errors in `Q` and in the minimum are at
+most `gamma(t)` times the sum of absolute values, which is subtracted. Complete: no. Cost: per step
+one row, and `d^2` numbers for each product of a row.
 
 Reference: M. Berz, G. Hoffstaetter, *Computation and application of Taylor polynomials with
 interval remainder bounds*, Reliable Computing 4 (1998), for expansions about a center.
@@ -25,13 +25,13 @@ from .tangents import Bend, Tangent
 
 @dataclass(eq=False)
 class QuadraticAscent(AlphaAscent):
-    """The best bound found for each pair, with tangents in the place of planes.
+    """Ascent of the bounds of pairs, with tangents instead of planes.
 
     Args:
-        tangents: Of every product; `net` has their planes.
-        forms: Found: the second-order form of each pair.
-        lost: Found: `(P, d)` what is lost beside it to errors of factors, by input.
-        blame: Found: `(P, d)` the slack that the products of the best bound cause, by input.
+        tangents: Tangents of every product; `net` contains their planes.
+        forms: Second-order forms of the best bounds.
+        lost: `(P, d)` slack of the best bounds from errors of factors, by input.
+        blame: `(P, d)` slack of the best bounds from products, by input.
     """
 
     tangents: dict[int, Tangent | Bend] = field(kw_only=True)
@@ -65,7 +65,7 @@ class QuadraticAscent(AlphaAscent):
         self, lines: Relaxations, record: Record, active: np.ndarray
     ) -> dict[int, np.ndarray]:
         free = super()._free(lines, record, active)
-        # Of a curve, the tangents have no gain: what is free are lines that stayed.
+        # Tangents of a curve have no gain: the free lines are those that were kept.
         return {v: m for v, m in free.items() if not isinstance(self.tangents.get(v), Tangent)}
 
     def _keep(
@@ -86,7 +86,7 @@ class QuadraticAscent(AlphaAscent):
     def _remainder(
         self, record: Record, box: np.ndarray, reach: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The form `(P, d, d)` in units of the radii, what else is lost `(P,)`, and by whom."""
+        """Return the form `(P, d, d)` in units of the radii, the other losses `(P,)`, and blame."""
         pairs, d = reach.shape
         total, left = np.zeros((pairs, d, d)), np.zeros(pairs)
         blame = np.zeros((pairs, d))
@@ -96,19 +96,19 @@ class QuadraticAscent(AlphaAscent):
                 continue
             a = record[v]
             if isinstance(tangent, Bend):
-                a, own = a * tangent.mean[box], np.abs(a) * tangent.spread[box]
+                a, deviation = a * tangent.mean[box], np.abs(a) * tangent.spread[box]
                 first = second = tangent.form
             else:
-                own, first, second = 0.0, tangent.left, tangent.right
+                deviation, first, second = 0.0, tangent.left, tangent.right
             ru, rv = first.reach[box], second.reach[box]
             eu, ev = first.error[box], second.error[box]
             lu, lv = first.rows[box] * reach[:, None], second.rows[box] * reach[:, None]
             total += np.matmul((a[:, :, None] * lu).transpose(0, 2, 1), lv)
             size = np.abs(a)
-            lost = size * (ru * ev + rv * eu + eu * ev) + own * (ru + eu) * (rv + ev)
+            lost = size * (ru * ev + rv * eu + eu * ev) + deviation * (ru + eu) * (rv + ev)
             terms = noise + (gamma(2 * a.shape[1]) if self.sweep.radii else 0.0)
             paid = lost + terms * (lost + size * (ru * rv + ru * ev + rv * eu + eu * ev))
-            unused = (size == 0) & (np.asarray(own) == 0)
+            unused = (size == 0) & (np.asarray(deviation) == 0)
             left += np.where(unused, 0.0, paid).sum(axis=1) * (1.0 + terms)
             share = np.abs(lu) / (ru[..., None] + 1e-300) + np.abs(lv) / (rv[..., None] + 1e-300)
             blame += 0.5 * np.einsum("pn,pni->pi", np.where(unused, 0.0, lost), share)

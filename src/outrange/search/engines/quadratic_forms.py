@@ -1,12 +1,13 @@
-"""Lower bounds of second order over boxes: forms `g . x + z S z + c`, `z` the way from the center.
+"""Second-order lower bounds over boxes: forms `g . x + z S z + c`, `z` the offset from the center.
 
-`z` is in units of the box's radii, so `|z| <= 1`. With `2 S_ij z_i z_j >= -|S_ij| (z_i^2 +
-z_j^2)` a form is a sum of functions of one input each, `G_i z_i + q_i z_i^2`, whose least values
-and whose parts below a level are exact. Before that a convex part `z W W' z` may be replaced by
-its tangent: `|W' (z - z0)|^2 >= 0` for any `W` and `z0`, so eigenvectors need not be exact.
+`z` is in units of the box's radii, so `|z| <= 1`. With `2 S_ij z_i z_j >= -|S_ij| (z_i^2 + z_j^2)`,
+a form is bounded by a sum of functions of one input each, `G_i z_i + q_i z_i^2`. Their minima, and
+the regions where they stay below a level, are exact. Before that, a convex part `z W W' z` may be
+replaced by its tangent: `|W' (z - z0)|^2 >= 0` for any `W` and `z0`, so eigenvectors need not be
+exact.
 
-Sound: yes. Each result is a sum of fewer than `2 d^2 + 64` terms; `gamma` of that times the sizes
-added is subtracted once.
+Sound: yes. Each result is a sum of fewer than `2 d^2 + 64` terms; `gamma` of that number, times the
+sum of absolute values, is subtracted once.
 
 Reference: C. Adjiman et al., *A global optimization method, alphaBB*, Computers and Chemical
 Engineering 22 (1998), for quadratic terms moved to the diagonal.
@@ -23,14 +24,14 @@ from ...domains.rounding import FLOOR
 
 @dataclass(eq=False)
 class QuadraticForms:
-    """One form a box.
+    """Second-order lower forms, one per box.
 
     Args:
-        rows: `g`, shape `(P, d)`.
-        constant: `c`, shape `(P,)`.
-        total: `(P, d, d)`: `S`, symmetric.
-        radii: Whether rounding is paid for.
-        hint: `(P, d)`: where inputs that make no difference any more are best put; NaN for others.
+        rows: Slopes `g`, shape `(P, d)`.
+        constant: Constants `c`, shape `(P,)`.
+        total: Symmetric matrices `S`, shape `(P, d, d)`.
+        radii: Whether to account for rounding.
+        hint: `(P, d)` preferred values of inputs that no longer matter; NaN for the others.
     """
 
     cells: BoxBatch
@@ -42,27 +43,27 @@ class QuadraticForms:
 
     @staticmethod
     def nothing(cells: BoxBatch, radii: bool) -> "QuadraticForms":
-        """Forms that say nothing yet."""
+        """Create forms with constant minus infinity, which bound nothing yet."""
         pairs, d = cells.lo.shape
         none = np.full(pairs, -np.inf)
         return QuadraticForms(cells, np.zeros((pairs, d)), none, np.zeros((pairs, d, d)), radii)
 
     def take(self, index: np.ndarray) -> "QuadraticForms":
-        """Some of them, repeats allowed."""
+        """Select some of the forms, repeats allowed."""
         parts = (self.rows[index], self.constant[index], self.total[index])
         return QuadraticForms(self.cells.take(index), *parts, self.radii)
 
     def adopt(self, index: np.ndarray, others: "QuadraticForms", which: np.ndarray) -> None:
-        """Put some of `others`, of the same boxes, in the places `index`."""
+        """Replace the forms at `index` by some of `others`, over the same boxes."""
         self.rows[index] = others.rows[which]
         self.constant[index] = others.constant[which]
         self.total[index] = others.total[which]
 
-    def mixed(self, others: "QuadraticForms", share: np.ndarray) -> "QuadraticForms":
-        """`(1 - share)` of these and `share` of others `(P,)`, which lies below the larger one.
+    def mix(self, others: "QuadraticForms", share: np.ndarray) -> "QuadraticForms":
+        """Mix `1 - share` of these and `share` `(P,)` of others, a lower bound of the larger one.
 
-        The shares are taken as they are in float64; their sum is off by a rounding of 1, which
-        is paid for with the sizes of both.
+        In float64, the shares add up to 1 only up to a rounding error, which is charged to the
+        absolute values of both forms.
         """
         rest = 1.0 - share
         rows = rest[:, None] * self.rows + share[:, None] * others.rows
@@ -75,68 +76,70 @@ class QuadraticForms:
         )
 
     def values(self, z: np.ndarray) -> np.ndarray:
-        """`(P,)` of the forms at `z` `(P, d)`, in plain float64."""
+        """Evaluate the forms at `z` `(P, d)` in plain float64, `(P,)`."""
         x = self.cells.center + z * self.cells.reach
         bent = np.einsum("pi,pij,pj->p", z, self.total, z)
         return (self.rows * x).sum(axis=1) + bent + self.constant
 
     @property
     def sizes(self) -> np.ndarray:
-        """`(P,)` what goes into a form, in absolute value."""
+        """`(P,)` sums of the absolute values of all terms of a form."""
         far = np.abs(self.rows) * (np.abs(self.cells.center) + self.cells.reach)
         quadratic = 8.0 * np.abs(self.total).sum(axis=(1, 2))
         return far.sum(axis=1) + quadratic + np.abs(self.constant)
 
     def _noise(self, sizes: np.ndarray) -> np.ndarray:
+        """Bound the rounding error of sums with these absolute values."""
         if not self.radii:
             return np.zeros_like(sizes)
         return gamma(4 * self.rows.shape[1] ** 2 + 64) * sizes + FLOOR
 
     @property
     def mixed_terms(self) -> np.ndarray:
-        """`(P, d)`: `sum_j |S_ij|` beside the diagonal."""
+        """`(P, d)` sums `sum_j |S_ij|` without the diagonal."""
         return np.abs(self.total).sum(axis=2) - np.abs(self._straight)
 
     @property
     def _straight(self) -> np.ndarray:
+        """`(P, d)` the diagonal of `S`."""
         return np.einsum("pii->pi", self.total)
 
     @property
     def bend(self) -> np.ndarray:
-        """`(P, d)`: `q`."""
+        """`(P, d)` the coefficients `q` of the separable lower bound."""
         return self._straight - self.mixed_terms
 
     @property
     def blame(self) -> np.ndarray:
-        """`(P, d)` the slack of second order."""
-        found = self.mixed_terms + np.maximum(-self._straight, 0.0)
-        return np.nan_to_num(found, posinf=1e100)
+        """`(P, d)` the slack of the second-order terms."""
+        slack = self.mixed_terms + np.maximum(-self._straight, 0.0)
+        return np.nan_to_num(slack, posinf=1e100)
 
     def corner(self) -> np.ndarray:
-        """`(P, d)`: the `z` at which the sums of functions of one input are least."""
+        """Return the minimizers `z` of the separable lower bounds, `(P, d)`."""
         slope, bend = self.rows * self.cells.reach, self.bend
         with np.errstate(all="ignore"):
             inside = np.clip(-0.5 * slope / bend, -1.0, 1.0)
-        found = np.where(bend > 0, inside, -np.sign(slope))
+        z = np.where(bend > 0, inside, -np.sign(slope))
         if self.hint is not None:
-            found = np.where(np.isnan(self.hint), found, self.hint)
-        return np.nan_to_num(found)
+            z = np.where(np.isnan(self.hint), z, self.hint)
+        return np.nan_to_num(z)
 
     def least(self) -> tuple[np.ndarray, LinearForm, np.ndarray]:
-        """The least values `(P,)`, linear forms with these, and the points."""
-        found, tight = self._least(), self.tangents()
+        """Return the least values `(P,)`, linear forms that attain them, and the points."""
+        plain, tight = self._least(), self.tangents()
         other = tight._least()
-        better = other[0] > found[0]
+        better = other[0] > plain[0]
         if better.any():
-            rows = np.where(better[:, None], other[1].rows[:, 0], found[1].rows[:, 0])
-            constant = np.where(better, other[1].constant[:, 0], found[1].constant[:, 0])
+            rows = np.where(better[:, None], other[1].rows[:, 0], plain[1].rows[:, 0])
+            constant = np.where(better, other[1].constant[:, 0], plain[1].constant[:, 0])
             form = LinearForm(rows[:, None], constant[:, None])
-            at = np.where(better[:, None], other[2], found[2])
-            found = np.maximum(found[0], other[0]), form, at
-        return found
+            at = np.where(better[:, None], other[2], plain[2])
+            plain = np.maximum(plain[0], other[0]), form, at
+        return plain
 
     def _least(self) -> tuple[np.ndarray, LinearForm, np.ndarray]:
-        """Without a look at convex parts."""
+        """Bound the forms as `least` does, without tangents of convex parts."""
         cells, bend, z = self.cells, self.bend, self.corner()
         with np.errstate(all="ignore"):
             turn = np.where((bend > 0) & (cells.reach > 0), 2.0 * bend * z / cells.reach, 0.0)
@@ -153,7 +156,7 @@ class QuadraticForms:
         return cells.least(out)[:, 0], out, at
 
     def tangents(self) -> "QuadraticForms":
-        """Lower forms, in which tangents at about the minimum stand for the convex parts."""
+        """Replace the convex parts by their tangents near the minimum; return lower forms."""
         reach, center = self.cells.reach, self.cells.center
         with np.errstate(all="ignore"):
             usual = np.abs(self.total).max(axis=(1, 2)) < LARGEST
@@ -161,7 +164,7 @@ class QuadraticForms:
             value, vector = np.linalg.eigh(total)
             root = vector * np.sqrt(np.maximum(value, 0.0))[:, None, :]
             convex = np.matmul(root, root.transpose(0, 2, 1))
-            z = _descended(self.rows * reach, convex)
+            z = _minimize_convex(self.rows * reach, convex)
             slope = 2.0 * np.einsum("pij,pj->pi", convex, z)
             turn = np.where(reach > 0, slope / reach, 0.0)
             level = 0.5 * (slope * z).sum(axis=1) + (turn * center).sum(axis=1)
@@ -169,7 +172,7 @@ class QuadraticForms:
             size += (np.abs(turn) * (np.abs(center) + reach)).sum(axis=1)
             constant = self.constant - level - self._noise(self.sizes + size)
             rows = self.rows + turn
-            # At a minimum inside, nothing is left of the slope but rounding.
+            # At an interior minimum, the remaining slope is only rounding.
             level_now = np.abs(rows) <= FLAT * (np.abs(self.rows) + np.abs(turn))
         hint = np.where(level_now, z, np.nan)
         return QuadraticForms(self.cells, rows, constant, self.total - convex, self.radii, hint)
@@ -177,15 +180,15 @@ class QuadraticForms:
     def below(
         self, level: np.ndarray, start: np.ndarray, end: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The part of the box `start <= z <= end` `(P, d)` outside which forms exceed `level`."""
+        """Return ends within `start <= z <= end` `(P, d)` outside which forms exceed `level`."""
         slope, bend = self.rows * self.cells.reach, self.bend
         with np.errstate(all="ignore"):
             at = _least_on(slope, bend, start, end)
             base = self.constant + (self.rows * self.cells.center).sum(axis=1)
-            # What an input may make of it, with the others at their least.
+            # Margin for each input, with the others at their minimum.
             room = base - self._noise(2.0 * (self.sizes + np.abs(level))) - level
             room = (room + at.sum(axis=1))[:, None] - at
-            found = []
+            ends = []
             for sign, near, far in ((1.0, start, end), (-1.0, end, start)):
                 cut = np.broadcast_to(near, slope.shape).copy()
                 for share in SHARES:
@@ -193,39 +196,39 @@ class QuadraticForms:
                     low, high = (near, edge) if sign > 0 else (edge, near)
                     above = room + _least_on(slope, bend, low, high) > 0
                     cut = np.where(above, edge, cut)
-                found.append(cut)
-        return found[0], found[1]
+                ends.append(cut)
+        return ends[0], ends[1]
 
 
 SHARES = np.linspace(0.0625, 1.0, 16)
-"""Of a side of a box that may be cut off, least first."""
+"""Shares of a side of a box that may be cut off, in ascending order."""
 
 
 def _least_on(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """The least of `slope z + bend z^2` for `low <= z <= high`."""
+    """Return the minimum of `slope z + bend z^2` for `low <= z <= high`."""
     ends = np.minimum(slope * low + bend * low * low, slope * high + bend * high * high)
     inside = np.clip(-0.5 * slope / bend, low, high)
     level = slope * inside + bend * inside * inside
     return np.where(bend > 0, np.fmin(level, ends), ends)
 
 
-def _descended(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
-    """About where `slope z + z C z` is least for `|z| <= 1`, `C` convex: input by input."""
+def _minimize_convex(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
+    """Minimize `slope z + z C z`, `C` convex, approximately over `|z| <= 1`, input by input."""
     z = np.zeros_like(slope)
     for _ in range(SWEEPS):
         for i in range(slope.shape[1]):
-            own = convex[:, i, i]
-            rest = slope[:, i] + 2.0 * ((convex[:, i] * z).sum(axis=1) - own * z[:, i])
-            inside = np.clip(-0.5 * rest / own, -1.0, 1.0)
-            z[:, i] = np.where(own > 0, inside, -np.sign(rest))
+            diagonal = convex[:, i, i]
+            rest = slope[:, i] + 2.0 * ((convex[:, i] * z).sum(axis=1) - diagonal * z[:, i])
+            inside = np.clip(-0.5 * rest / diagonal, -1.0, 1.0)
+            z[:, i] = np.where(diagonal > 0, inside, -np.sign(rest))
     return np.nan_to_num(z)
 
 
 FLAT = 1e-6
-"""A slope that small, relative to what it is the difference of, is none."""
+"""Slope, relative to the terms it is the difference of, up to which it counts as 0."""
 
 LARGEST = 1e100
-"""Of the entries of which eigenvectors are asked for."""
+"""Largest matrix entry for which eigenvectors are computed."""
 
 SWEEPS = 3
-"""Over all inputs, on the way to where a convex part is least."""
+"""Rounds over all inputs in the minimization of a convex part."""

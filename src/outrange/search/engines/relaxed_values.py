@@ -1,4 +1,4 @@
-"""The values of a relaxed graph at points: what an ascent turns its lines by."""
+"""Values of a relaxed graph at points, which give the gradient of an ascent."""
 
 import numpy as np
 
@@ -8,21 +8,21 @@ from ...ops import Product
 
 
 Record = dict[int, np.ndarray]
-"""Coefficients `(P, n)` of the rows on every nonlinear value."""
+"""Coefficients `(P, n)` of the rows at every nonlinear value."""
 
 Chosen = dict[int, tuple[np.ndarray, ...]]
-"""What each unit of a nonlinear value uses: see `UsedRelaxation.line`."""
+"""Active line of each unit of a nonlinear value: see `UsedRelaxation.line`."""
 
 
 def relaxed_values(
     net: RelaxedGraph, chosen: Chosen, record: Record, x: np.ndarray, last: int
 ) -> list[np.ndarray]:
-    """Every value up to `last` at the points `x` `(P, d)`.
+    """Evaluate every value up to `last` at the points `x` `(P, d)`.
 
     Args:
         net: The graph and its picks.
-        chosen: The lines in use; a value without is computed as it is.
-        record: The rows that use them.
+        chosen: The active lines; a value without lines is evaluated exactly.
+        record: The rows that use the lines.
         x: Array of shape `(P, d)`.
     """
     values = [x]

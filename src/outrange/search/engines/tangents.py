@@ -1,17 +1,17 @@
-"""Products about their centers: tangent planes, and what is left of second order.
+"""Products about their centers: tangent planes, and second-order remainders.
 
-For factors `u = u0 + L d + e` and `v = v0 + M d + e'`, `d` the way from the center of the box and
-`|e| <= r`, `|e'| <= r'`,
+For factors `u = u0 + L d + e` and `v = v0 + M d + e'`, where `d` is the offset from the center of
+the box, `|e| <= r` and `|e'| <= r'`,
 
     u v = v0 u + u0 v - u0 v0  +  (L d)(M d) + (L d) e' + (M d) e + e e'.
 
-The plane is substituted back like any other. What the products of a row leave behind adds up to one
-quadratic form of the inputs, in which terms cancel that planes bound one by one: a function less
-the same function a short step later, say. A smooth curve has the same: its tangent at `u0`, and
-`c (u - u0)^2` with `c` in the range of half its second derivative.
+The plane is substituted back like any other. The remainders of a row's products add up to one
+quadratic form of the inputs. Terms cancel in it that individual planes would bound one by one, for
+example in the difference of a function at two nearby steps. A smooth curve is treated alike: by its
+tangent at `u0`, and `c (u - u0)^2` with `c` in the range of half its second derivative.
 
-Sound: yes; every rounding is paid for (`Tangent`, `QuadraticAscent`). Complete: no.
-Cost: a back-substitution of two rows a factor.
+Sound: yes; every rounding error is accounted for (`Tangent`, `QuadraticAscent`). Complete: no.
+Cost: a back-substitution of two rows per factor.
 """
 
 from dataclasses import dataclass
@@ -27,21 +27,21 @@ from ...ops import Curve, Product
 
 
 ROOM, MOST_INPUTS = 1 << 16, 32
-"""Largest factors x inputs of all products of a graph, and inputs; beyond, there are no forms of
-second order."""
+"""Limits on factors times inputs of all products of a graph, and on inputs; beyond, second-order
+forms are not used."""
 
 PAIRS = 1 << 21
-"""Numbers that the forms of all rows of some boxes may hold in one array."""
+"""Limit on the entries of one array of all rows' forms over some boxes."""
 
 
 @dataclass(frozen=True, eq=False)
 class FactorForm:
-    """`|u - middle - rows . d| <= error` for every entry `u` of some factors.
+    """Forms of some factors: `|u - middle - rows . d| <= error` for every entry `u`.
 
     Args:
         rows: Array of shape `(B, n, d)`.
         middle: Array of shape `(B, n)`.
-        reach: `(B, n)`: at least `|rows| . |d|`.
+        reach: `(B, n)` upper bounds of `|rows| . |d|`.
         error: Array of shape `(B, n)`.
     """
 
@@ -56,9 +56,9 @@ class Tangent:
     """The tangent planes of one product value, and the forms of its factors.
 
     Args:
-        planes: Tangents at the middles; `u v` less them is `(u - u0)(v - v0)` exactly.
-        left: Of the first factors.
-        right: Of the second factors.
+        planes: Tangents at the middles; the product minus its plane is exactly `(u - u0)(v - v0)`.
+        left: Forms of the first factors.
+        right: Forms of the second factors.
     """
 
     planes: ProductRelaxation
@@ -68,14 +68,16 @@ class Tangent:
 
 @dataclass(frozen=True, eq=False)
 class Bend:
-    """The tangents of one curve's value, and the form of what it reads.
+    """The tangents of one curve's value, and the form of its input.
 
-    Where a line in force loses less, it stays, and `mean` and `spread` are 0.
+    Where the current line loses less, it is kept, and `mean` and `spread` are 0.
 
     Args:
-        form: Of the curve's input.
-        mean: `(B, n)`: `f(u)` less its line is this times `(u - u0)^2`,
-        spread: give or take this times that.
+        planes: The tangents or kept lines.
+        form: Form of the curve's input.
+        mean: `(B, n)` factors `c` such that `f(u)` minus its line is `c (u - u0)^2`, up to
+            `spread`.
+        spread: `(B, n)` bounds on the deviation of the factors.
     """
 
     planes: CurveRelaxation
@@ -85,9 +87,9 @@ class Bend:
 
 
 def affords_tangents(plan: CrownPlan) -> bool:
-    """Whether a graph has products or smooth curves, and few enough of them and of inputs.
+    """Return whether a graph has products or smooth curves, but few of them and few inputs.
 
-    Curves that level off alone (tanh) do not count: lines do as well there, in a third of the time.
+    Curves that only saturate (tanh) do not count: lines work as well there, in a third of the time.
     """
     if not plan.products and all(op.saturated is not None for _, _, op in _smooth(plan)):
         return False
@@ -97,12 +99,12 @@ def affords_tangents(plan: CrownPlan) -> bool:
 
 
 def _smooth(plan: CrownPlan) -> list[tuple[int, int, Curve]]:
-    """Value, input value and op of the curves with Taylor coefficients in closed form."""
+    """Return value, input value and op of the curves with closed-form Taylor coefficients."""
     return [(v, source, op) for v, source, op in plan.curves if op.taylor is not None]
 
 
 def boxes_at_once(plan: CrownPlan, rows: int) -> int:
-    """How many boxes may have forms of second order at once."""
+    """Return how many boxes may have second-order forms at once."""
     inputs = plan.graph.size
     sizes = [op.size for _, _, op in plan.products]
     largest = max(sizes + [plan.graph.value_size(v) for v, _, _ in _smooth(plan)])
@@ -110,10 +112,10 @@ def boxes_at_once(plan: CrownPlan, rows: int) -> int:
 
 
 def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent | Bend]:
-    """The tangents of every product and smooth curve of a bounded chunk, by value.
+    """Compute the tangents of every product and smooth curve of a bounded chunk.
 
     Returns:
-        Tangents by value; none where time or memory ran out before all lines were there.
+        Tangents by value; none if time or memory ran out before all lines were computed.
     """
     if sweep.late is not None:
         return {}
@@ -124,27 +126,28 @@ def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent | Bend]:
             forms[source] = _forms(sweep, net, source)
         return forms[source]
 
-    found: dict[int, Tangent | Bend] = {}
+    by_value: dict[int, Tangent | Bend] = {}
     for v, sources, op in sweep.plan.products:
         left, right = (
-            _picked(form_of(source), at)
+            _select(form_of(source), at)
             for source, at in zip(sources, (op.left, op.right), strict=True)
         )
-        found[v] = Tangent(_planes(sweep, op, sources, left, right), left, right)
+        by_value[v] = Tangent(_planes(sweep, op, sources, left, right), left, right)
     for v, source, op in _smooth(sweep.plan):
         bend = bend_of(sweep, net, (v, source, op), form_of(source))
         if bend is not None:
-            found[v] = bend
-    return found
+            by_value[v] = bend
+    return by_value
 
 
-def _picked(forms: FactorForm, index: np.ndarray) -> FactorForm:
+def _select(forms: FactorForm, index: np.ndarray) -> FactorForm:
+    """Select entries of forms."""
     parts = (forms.rows, forms.middle, forms.reach, forms.error)
     return FactorForm(*(part[:, index] for part in parts))
 
 
 def _forms(sweep: CrownPass, net: RelaxedGraph, source: int) -> FactorForm:
-    """The forms of all entries of a value: halfway between their linear bounds."""
+    """Compute forms of all entries of a value, halfway between their linear bounds."""
     cells, size = sweep.cells, sweep.ends[source][0].shape[1]
     units = np.concatenate([np.eye(size), -np.eye(size)])
     form = back_substitute(net, source, units) if source else None
@@ -178,7 +181,7 @@ def _planes(
     left: FactorForm,
     right: FactorForm,
 ) -> ProductRelaxation:
-    """`v0 u + u0 v - u0 v0`, moved outward by what rounding does to a row that uses it."""
+    """Compute planes `v0 u + u0 v - u0 v0`, widened by the rounding errors of their use."""
     budget = sweep.plan.budget
     slopes = np.stack([right.middle] * 2), np.stack([left.middle] * 2)
     with np.errstate(all="ignore"):
@@ -201,16 +204,16 @@ def _planes(
 def bend_of(
     sweep: CrownPass, net: RelaxedGraph, place: tuple[int, int, Curve], form: FactorForm
 ) -> Bend | None:
-    """The tangents of a curve where they lose less than half of what its lines do.
+    """Compute the tangents of a curve where they lose less than half of what its lines lose.
 
-    With `w >= |u - u0|`, `f(u)` lies within `|s - f'(u0)| w` and the range of `f'' / 2` times
-    `(u - u0)^2` of its value at `u0` and the slope `s`.
+    Let `w >= |u - u0|` and let `s` be the slope. Then `f(u)` differs from `f(u0) + s (u - u0)` by
+    at most `|s - f'(u0)| w`, plus `(u - u0)^2` times a number in the range of `f'' / 2`.
 
     Args:
         place: Value, input value and op.
 
     Returns:
-        None where no tangent is better.
+        None if no tangent is better.
     """
     value, source, op = place
     lines = net.lines[value]
@@ -245,7 +248,7 @@ def bend_of(
     if not better.any():
         return None
     none = None if lines.unbounded is None else np.where(better, 0.0, lines.unbounded)
-    # Without a gain, no ascent turns them.
+    # Lines without gain are not moved by an ascent.
     planes = CurveRelaxation(
         np.where(better, slopes, lines.slope),
         np.where(better, offset, lines.offset),

@@ -18,19 +18,19 @@ from .objectives import AT_ONCE, Objectives
 
 
 FEWEST, SAMPLE_ENTRIES = 16, 1 << 26
-"""Random points of a first look at least, and tangents in all of them together: a second. A network
-of an image takes few points."""
+"""Minimum number of random points at the start, and maximum number of tangents in all of them:
+about a second. A network on images gets few points."""
 
 
 @dataclass(frozen=True, eq=False)
 class DerivativeBounds:
-    """What was proved about `B` boxes, `m` objectives.
+    """Proved bounds of `m` objectives over `B` boxes.
 
     Args:
-        least: `(B, m)`, lower bounds of the objectives on each box.
-        blame: `(B, d)`, the gap attributed to each input.
-        undecided: `(B,)` number of units whose slope is not one number.
-        slopes: Slope ranges of every curve, by value, `(B, n)`.
+        least: `(B, m)` lower bounds of the objectives on each box.
+        blame: `(B, d)` the gap attributed to each input.
+        undecided: `(B,)` number of units whose slope is not a single number.
+        slopes: Slope ranges of every curve, `(B, n)`, by value.
         ends: Ends of every value.
     """
 
@@ -42,72 +42,76 @@ class DerivativeBounds:
 
 
 class DerivativeEngine:
-    """Bounds objectives about slopes over boxes in a root box.
+    """Bounds objectives about slopes over boxes within a root box.
 
     Args:
-        graph: The network; its outputs are what is differentiated.
-        box: Every box asked about later lies in it.
+        graph: The network, whose outputs are differentiated.
+        box: Contains every box to be bounded.
     """
 
-    def __init__(self, graph: Graph, box: Box, asked: Objectives) -> None:
+    def __init__(self, graph: Graph, box: Box, derivatives: Objectives) -> None:
         self.graph = fold(piecewise_to_pairs(graph))
         self.box = box
-        self.asked, self.directions = asked, asked.directions
-        self.objectives = asked.form.size
+        self.derivatives, self.directions = derivatives, derivatives.directions
+        self.objectives = derivatives.form.size
         self._values, self.plan = CrownPlan.of(self.graph), TangentPlan.of(self.graph)
         self.is_straight = not self._values.products and all(
             op.is_piecewise_linear and op.lines is not None for _, _, op in self._values.curves
         )
         root = CrownPass(self._values, BoxBatch.of(box.lo[None], box.hi[None]))
         root.run()
-        self._known = {v: (lo[0], hi[0]) for v, (lo, hi) in enumerate(root.ends) if v}
+        self._value_bounds = {v: (lo[0], hi[0]) for v, (lo, hi) in enumerate(root.ends) if v}
 
     @property
     def chunk(self) -> int:
-        """The number of boxes of an efficient call, as far as memory goes."""
+        """The number of boxes of an efficient call, as far as memory allows."""
         return max(1, min(self._values.boxes, AT_ONCE // (2 * self.entries)))
 
     def samples(self, most: int) -> int:
-        """How many random points a first look takes: at most `most`."""
+        """Return the number of random points at the start, at most `most`."""
         return max(FEWEST, min(most, SAMPLE_ENTRIES // self.entries))
 
     @property
     def entries(self) -> int:
-        """Tangents of one point, over all values."""
+        """Number of tangents of one point, over all values."""
         sizes = self.graph.size + sum(node.size for node in self.graph.nodes)
         return self.directions.size * sizes
 
     def bound(self, lo: np.ndarray, hi: np.ndarray) -> DerivativeBounds:
         """Bound every objective over the boxes `lo`, `hi` `(B, d)`."""
         check_deadline()
-        sweep = CrownPass(self._values, BoxBatch.of(lo, hi), dict(self._known))
+        sweep = CrownPass(self._values, BoxBatch.of(lo, hi), dict(self._value_bounds))
         sweep.run()
-        known = slopes(self.graph, sweep.ends)
-        found = tangents(self.plan, known, sweep.ends, self.directions)
-        blame, undecided = self._blame(sweep, known, found, hi - lo)
-        least = self.asked.least(*found[self.graph.output])
-        return DerivativeBounds(least, blame, undecided, known, sweep.ends)
+        slope_ranges = slopes(self.graph, sweep.ends)
+        tangent_ranges = tangents(self.plan, slope_ranges, sweep.ends, self.directions)
+        blame, undecided = self._blame(sweep, slope_ranges, tangent_ranges, hi - lo)
+        least = self.derivatives.least(*tangent_ranges[self.graph.output])
+        return DerivativeBounds(least, blame, undecided, slope_ranges, sweep.ends)
 
     def _blame(
-        self, sweep: CrownPass, known: Mapping[int, Bounds], found: list[Bounds], width: np.ndarray
+        self,
+        sweep: CrownPass,
+        slope_ranges: Mapping[int, Bounds],
+        tangent_ranges: list[Bounds],
+        width: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Attribute the variation of derivatives, times what they multiply, to the inputs."""
+        """Attribute the variation of derivatives, times their factors, to the inputs."""
         blame = np.zeros_like(width)
         undecided = np.zeros(len(width), np.int64)
         for v, source, _ in self._values.curves:
-            least, most = known[v]
-            undecided += self._share(sweep, source, most - least, found[source], blame)
+            least, most = slope_ranges[v]
+            undecided += self._share(sweep, source, most - least, tangent_ranges[source], blame)
         for _, sources, op in self._values.products:
-            for own, other, mine, its in (
+            for factor, other, mine, its in (
                 (*sources, op.left, op.right),
                 (*sources[::-1], op.right, op.left),
             ):
-                lo, hi = sweep.ends[own]
+                lo, hi = sweep.ends[factor]
                 size_of = np.zeros((len(lo), self.directions.size, lo.shape[1]))
-                tangent = np.maximum(*(np.abs(end[..., its]) for end in found[other]))
+                tangent = np.maximum(*(np.abs(end[..., its]) for end in tangent_ranges[other]))
                 at: Any = (slice(None), slice(None), mine)
                 np.maximum.at(size_of, at, tangent)
-                undecided += self._share(sweep, own, hi - lo, (size_of, size_of), blame)
+                undecided += self._share(sweep, factor, hi - lo, (size_of, size_of), blame)
         return blame, undecided
 
     def _share(
@@ -127,24 +131,27 @@ class DerivativeEngine:
         return open_.sum(axis=1)
 
     def at(self, x: np.ndarray) -> np.ndarray:
-        """`(batch, m)` objectives at points `(batch, d)`, in plain float64: nothing proved.
+        """Evaluate the objectives at points `(batch, d)` in plain float64, without proof.
 
-        Infinite on a kink, where there is no derivative.
+        A value is infinite at a kink, where there is no derivative.
         """
         step = max(1, AT_ONCE // self.entries)
         parts = [self._at(x[i : i + step]) for i in range(0, len(x), step)]
         return np.concatenate(parts) if parts else self._at(x)
 
     def _at(self, x: np.ndarray) -> np.ndarray:
+        """Evaluate the objectives at some points."""
         check_deadline()
         values = self.graph.run_all(x)
         with np.errstate(all="ignore"):
-            found = plain_tangents(self.plan, values, self.directions)
+            tangents_at = plain_tangents(self.plan, values, self.directions)
         kinked = np.zeros((len(x), self.directions.size), bool)
         for _, source, op in self._values.curves:
             for knot in op.knots:
                 near = np.abs(values[source] - knot) <= 1e-13 * (1.0 + abs(knot))
                 if near.any():
-                    kinked |= (near[:, None] & (found[source] != 0)).any(axis=2)
-        slope = found[self.graph.output]
-        return np.where(self.asked.kinked(kinked), np.inf, self.asked.least(slope, slope))
+                    kinked |= (near[:, None] & (tangents_at[source] != 0)).any(axis=2)
+        slope = tangents_at[self.graph.output]
+        return np.where(
+            self.derivatives.reads_marked(kinked), np.inf, self.derivatives.least(slope, slope)
+        )

@@ -1,7 +1,7 @@
-"""Affine forms in exact arithmetic, and whether several can be positive at once inside a box.
+"""Affine forms in exact arithmetic, and points of a box at which several of them are positive.
 
-Every float64 is an integer times a power of two, so the affine function that a piecewise-linear
-network is on one activation pattern is computed without rounding, in integers.
+Every float64 is an integer times a power of two. So the affine function of a piecewise-linear
+network on one activation pattern is computed without rounding, in integers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ...ops import Affine, Curve, Rearrange
 
 
 def integers(x: np.ndarray) -> tuple[np.ndarray, int]:
-    """`(n, s)` with `x = n / 2**s` exactly; `n` an array of Python integers.
+    """Return `(n, s)` with `x = n / 2**s` exactly; `n` is an array of Python integers.
 
     Example:
         >>> n, s = integers(np.array([0.75, -2.0]))
@@ -31,10 +31,10 @@ def integers(x: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 Row = tuple[np.ndarray, np.ndarray]
-"""Columns of a row that are not zero, and their integers."""
+"""Indices of the nonzero columns of a row, and their integers."""
 
 Matrices = tuple[list[tuple[list[Row], int]], tuple[np.ndarray, int]]
-"""Of each input the rows and their power of two; and the bias, likewise."""
+"""Rows and their power of two, for each input; and the bias, likewise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,20 +45,20 @@ class AffineForms:
     scale: int
 
     def at_scale(self, scale: int) -> np.ndarray:
-        """The integers over a larger power of two."""
+        """Return the integers over a larger power of two."""
         return self.whole * (1 << (scale - self.scale))
 
     def row(self, i: int) -> list[int]:
-        """One form times `2**scale`: slopes, then its constant."""
+        """Return one form times `2**scale`: slopes, then its constant."""
         return [int(c) for c in self.whole[i]]
 
 
 class ExactGraph:
-    """Forms of the values of a graph, once the gap of every curve is chosen.
+    """Exact forms of the values of a graph, for a chosen gap of every curve unit.
 
     Args:
         graph: Affine ops without stated error, rearrangements and piecewise-linear curves.
-        fixed: `(d,)`: the value of inputs that do not vary, NaN for the others.
+        fixed: `(d,)` the values of inputs that do not vary, NaN for the others.
     """
 
     def __init__(self, graph: Graph, fixed: np.ndarray) -> None:
@@ -66,12 +66,12 @@ class ExactGraph:
         self._matrices: dict[int, Matrices] = {}
 
     def knows(self, value: int) -> bool:
-        """Whether the coefficients of an op are the numbers written in it."""
+        """Return whether the coefficients of an op are exactly the numbers stored in it."""
         op = self.graph.nodes[value - 1].op
         return isinstance(op, Rearrange) or (isinstance(op, Affine) and op.ulps == 0)
 
     def inputs(self) -> AffineForms:
-        """The forms of the inputs themselves."""
+        """Return the forms of the inputs themselves."""
         free = np.flatnonzero(np.isnan(self._fixed))
         constant, scale = integers(np.where(np.isnan(self._fixed), 0.0, self._fixed))
         whole = np.zeros((self._fixed.size, free.size + 1), object)
@@ -80,10 +80,10 @@ class ExactGraph:
         return AffineForms(whole, scale)
 
     def affine(self, value: int, before: list[AffineForms]) -> AffineForms:
-        """The forms of an affine op's or rearrangement's value."""
+        """Return the forms of an affine op's or rearrangement's value."""
         op = self.graph.nodes[value - 1].op
         if isinstance(op, Rearrange):
-            return self._rearranged(op, before)
+            return self._rearrange(op, before)
         assert isinstance(op, Affine)
         parts, (bias, bias_scale) = self._matrix(value)
         scales = [m[1] + b.scale for m, b in zip(parts, before, strict=True)]
@@ -95,6 +95,7 @@ class ExactGraph:
         return AffineForms(total, top)
 
     def _matrix(self, value: int) -> Matrices:
+        """Return the matrices and the bias of an affine op as integers."""
         if value not in self._matrices:
             op = self.graph.nodes[value - 1].op
             assert isinstance(op, Affine)
@@ -108,7 +109,8 @@ class ExactGraph:
             self._matrices[value] = (parts, integers(op.bias))
         return self._matrices[value]
 
-    def _rearranged(self, op: Rearrange, before: list[AffineForms]) -> AffineForms:
+    def _rearrange(self, op: Rearrange, before: list[AffineForms]) -> AffineForms:
+        """Return the forms of a rearrangement's value."""
         fill, fill_scale = integers(np.where(op.index < 0, op.fill, 0.0))
         top = max([fill_scale, *(b.scale for b in before)])
         whole = np.concatenate([b.at_scale(top) for b in before])[np.maximum(op.index, 0)]
@@ -118,7 +120,7 @@ class ExactGraph:
         return AffineForms(whole, top)
 
     def curve(self, value: int, before: AffineForms, gaps: np.ndarray) -> AffineForms:
-        """The forms of a curve's value, unit `j` on gap `gaps[j]`."""
+        """Return the forms of a curve's value, with unit `j` on gap `gaps[j]`."""
         op = self.graph.nodes[value - 1].op
         assert isinstance(op, Curve)
         lines = np.array(op.lines, np.float64)[gaps]
@@ -131,22 +133,27 @@ class ExactGraph:
 
 
 def positive_in(op: Curve, before: AffineForms, j: int, gap: int) -> list[list[int]]:
-    """Forms that are positive where unit `j` is inside a gap; none where it never leaves a knot.
+    """Return forms that are positive exactly where unit `j` is inside a gap.
+
+    Forms that are 0 everywhere are left out: there the unit never leaves a knot.
 
     Args:
         before: The forms of its source.
+        j: Index of the unit.
+        gap: Index of the gap between its knots.
     """
-    found = []
+    forms = []
     for knot, sign in [(k, 1) for k in op.knots[:gap][-1:]] + [(k, -1) for k in op.knots[gap:][:1]]:
         whole, scale = integers(np.array([knot]))
         form = [sign * c << scale for c in before.row(j)]
         form[-1] -= sign * int(whole[0]) << before.scale
         if any(form):
-            found.append(form)
-    return found
+            forms.append(form)
+    return forms
 
 
 def _product(rows: list[Row], whole: np.ndarray) -> np.ndarray:
+    """Multiply sparse rows by the integers of forms."""
     out = np.zeros((len(rows), whole.shape[1]), object)
     for i, (columns, entries) in enumerate(rows):
         if columns.size:
@@ -156,19 +163,19 @@ def _product(rows: list[Row], whole: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class RationalPoint:
-    """`x = whole / over`, exactly."""
+    """The point `x = whole / over`, exactly."""
 
     whole: list[int]
     over: int
 
     def value(self, row: list[int]) -> int:
-        """The sign of the form `row` there, times something positive."""
+        """Return the form `row` at the point, times a positive number: only its sign counts."""
         *slopes, constant = row
         return sum(c * x for c, x in zip(slopes, self.whole, strict=True)) + constant * self.over
 
 
 class ArrangementCell:
-    """A box of real numbers in which forms are to be positive.
+    """A box of real numbers, in which points with positive forms are sought.
 
     Args:
         lo: Lower ends, shape `(d,)`.
@@ -187,14 +194,14 @@ class ArrangementCell:
         return RationalPoint(whole, 2 << self._scale)
 
     def point(self, rows: list[list[int]], best: bool = False) -> RationalPoint | None:
-        """A point of the box at which every form is positive; None if there is none (a proof).
+        """Return a point of the box at which every form is positive; None proves there is none.
 
-        The simplex method with Bland's rule on `max t, w_k t <= form_k(x)` over the box, without
+        Method: simplex with Bland's rule on `max t, w_k t <= form_k(x)` over the box, without
         fractions: integers over one denominator (Bareiss, Edmonds).
 
         Args:
             rows: Forms as integers, each times any positive number: slopes, then the constant.
-            best: Go on to the largest `t`; else the first point with `t > 0` will do.
+            best: Whether to continue to the largest `t`, instead of the first point with `t > 0`.
 
         Example:
             >>> cell = ArrangementCell(np.zeros(1), np.full(1, 2.0))
@@ -206,7 +213,7 @@ class ArrangementCell:
         if not rows:
             return self.middle
         d = len(self._lo)
-        # Variables: steps from `lo`, then t above its start; a column of right sides.
+        # Variables: steps from `lo`, then t above its start; the last column has the right sides.
         at_lo = [self._at_lo(row) for row in rows]
         weight = [1 << max((abs(c) for c in row[:d]), default=0).bit_length() for row in rows]
         start = min(v // w for v, w in zip(at_lo, weight, strict=True))
@@ -234,36 +241,38 @@ class ArrangementCell:
             if name < d:
                 step[name] = row[-1]
         whole = [low * over + s for low, s in zip(self._lo, step, strict=True)]
-        return _reduced(whole, over << self._scale)
+        return _reduce(whole, over << self._scale)
 
     def _at_lo(self, row: list[int]) -> int:
+        """Return a form at the lower corner of the box, times a power of two."""
         *slopes, constant = row
         return sum(c * x for c, x in zip(slopes, self._lo, strict=True)) + (constant << self._scale)
 
 
-def _reduced(whole: list[int], over: int) -> RationalPoint:
+def _reduce(whole: list[int], over: int) -> RationalPoint:
+    """Cancel common factors of a point's coordinates."""
     common = gcd(over, *whole)
     return RationalPoint([x // common for x in whole], over // common)
 
 
 def _leaving(table: list[list[int]], enter: int, basis: list[int]) -> int:
-    """The row with the least ratio; of equals the one whose variable comes first."""
-    found = -1
+    """Return the row with the least ratio; of equals, the one whose variable comes first."""
+    leaving = -1
     for i, row in enumerate(table):
         if row[enter] <= 0:
             continue
-        if found < 0:
-            found = i
+        if leaving < 0:
+            leaving = i
             continue
-        first = table[found]
+        first = table[leaving]
         apart = row[-1] * first[enter] - first[-1] * row[enter]
-        if apart < 0 or (apart == 0 and basis[i] < basis[found]):
-            found = i
-    return found
+        if apart < 0 or (apart == 0 and basis[i] < basis[leaving]):
+            leaving = i
+    return leaving
 
 
 def _pivot(table: list[list[int]], leave: int, enter: int, over: int) -> int:
-    """Exchange a basic and a non-basic variable; returns the new denominator."""
+    """Exchange a basic and a non-basic variable; return the new denominator."""
     row = table[leave]
     pivot = row[enter]
     for i, other in enumerate(table):

@@ -1,11 +1,11 @@
-"""Exact derivatives of a network on a small box: one cell of its hyperplane arrangement at a time.
+"""Exact derivatives of a network on a small box, by the cells of its hyperplane arrangement.
 
-The unstable units of a box have finitely many activation patterns. Where the derivative of a
-pattern would matter, the pattern is followed layer by layer in exact arithmetic, and pruned as soon
-as a linear program in rationals proves that no open set of inputs has it. The cells that remain
-exist, and their derivatives are computed exactly. A continuous function rises along an input if it
-does so on every cell. Smooth curves keep the range of their slopes, and whatever depends on them
-keeps all its patterns.
+The unstable units of a box have finitely many activation patterns. If the derivative of a pattern
+would matter, the pattern is followed layer by layer in exact arithmetic. It is pruned as soon as a
+linear program in rationals proves that no open set of inputs has it. The remaining cells exist, and
+their derivatives are computed exactly. A continuous function is non-decreasing along an input if it
+is so on every cell. Smooth curves keep the range of their slopes, and everything that depends on
+them keeps all its patterns.
 """
 
 from __future__ import annotations
@@ -23,39 +23,39 @@ from ...domains.tangents import TangentPlan, tangents
 from ...ops import Affine, Curve, Product
 from .exact_affine import AffineForms, ArrangementCell, ExactGraph, RationalPoint, positive_in
 from .objectives import AT_ONCE, Objectives
-from .pieces import Unit, curve_of, lines_of, open_units, touched
+from .pieces import Unit, curve_of, gaps_touched, lines_of, open_units
 
 
 FEW_PATTERNS = 1 << 8
-"""Patterns up to which the cells of a box cost no more than its halves."""
+"""Patterns up to which enumerating the cells of a box costs no more than splitting it."""
 
 MOST_PATTERNS = 1 << 16
-"""Boxes with more patterns are always split: bounds of all are held at once."""
+"""Patterns beyond which a box is always split, since the bounds of all are stored at once."""
 
 MOST_CELLS = 1 << 13
-"""Cells after which a box is split after all: one takes a millisecond or two, and the boxes beside
-it wait."""
+"""Cells after which a box is split after all: each takes a millisecond or two, while other boxes
+wait."""
 
 TOGETHER = 1 << 11
-"""Patterns whose slopes are bounded at once, where memory allows."""
+"""Patterns whose slopes are bounded at once, if memory allows."""
 
 BOX, PATTERN, CELL = 4.0, 0.06, 1.5
-"""What a box, a pattern and a cell cost, in milliseconds of a core of 2024: a measure of work that
-is the same on every run."""
+"""Cost of a box, a pattern and a cell, in milliseconds of a core of 2024: a measure of work that is
+equal on every run."""
 
 HEAD_START, SHARE = 2000.0, 0.5
-"""Of the work spent on many patterns: what may be spent at first, and for each unit spent on boxes.
-Neither splits nor cells are the better way for all networks."""
+"""Limit on the work spent on many patterns: initial allowance, plus share of the work spent on
+boxes. Neither splits nor cells are better for all networks."""
 
 
 @dataclass(frozen=True, eq=False)
 class CellBounds:
-    """Slopes of one box.
+    """Bounds of the slopes on one box.
 
     Args:
         least: `(m,)` proved lower bounds of the objectives on the box.
-        points: `(objective, x)`: points inside cells whose slope is below the cutoff.
-        settled: Whether `least` cannot be improved: it is attained, or at the cutoff.
+        points: `(objective, x)` pairs: points inside cells whose slope is below the cutoff.
+        settled: Whether `least` cannot be improved: it is attained, or reaches the cutoff.
     """
 
     least: np.ndarray
@@ -64,23 +64,23 @@ class CellBounds:
 
 
 class ExactCells:
-    """Cells of small boxes.
+    """Enumeration of the linear regions of small boxes, with a budget of work.
 
     Args:
-        plan: Of a graph without a `Largest`.
+        plan: Tangent plan of a graph without a `Largest`.
     """
 
-    def __init__(self, plan: TangentPlan, asked: Objectives) -> None:
-        self.plan, self.graph, self.asked = plan, plan.graph, asked
+    def __init__(self, plan: TangentPlan, derivatives: Objectives) -> None:
+        self.plan, self.graph, self.derivatives = plan, plan.graph, derivatives
         curves = [n.op for n in self.graph.nodes if isinstance(n.op, Curve)]
         affine = [n.op for n in self.graph.nodes if isinstance(n.op, Affine)]
-        # On a cell a product of two values is no affine form: its slope changes within.
+        # On a cell, the product of two values is not affine: its slope varies.
         self._has_products = any(isinstance(n.op, Product) for n in self.graph.nodes)
         self.is_straight = all(op.has_exact_lines for op in curves) and all(
             op.ulps == 0 for op in affine
         )
         self._on_boxes = self._on_patterns = 0.0
-        entries = asked.directions.size * sum(node.size for node in self.graph.nodes)
+        entries = derivatives.directions.size * sum(node.size for node in self.graph.nodes)
         self._together = max(1, min(TOGETHER, AT_ONCE // max(1, 2 * entries)))
 
     def find(
@@ -91,14 +91,14 @@ class ExactCells:
         ends: list[Bounds],
         cutoff: np.ndarray,
     ) -> CellBounds | None:
-        """The least slopes on the box `[lo, hi]`; None if it has too many patterns, or products.
+        """Return the least slopes on the box `[lo, hi]`; None for too many patterns, or products.
 
         Args:
             lo: Array of shape `(d,)`.
             hi: Array of shape `(d,)`.
             slopes: Slope ranges of every curve there, `(n,)` each.
             ends: Ends of every value there, `(n,)` each.
-            cutoff: `(m,)`: slopes at or above it need no refinement.
+            cutoff: `(m,)` slopes at or above it need no refinement.
         """
         if self._has_products:
             return None
@@ -126,36 +126,38 @@ class ExactCells:
         if not complete:
             return None
         seen = np.where(cells.needs, np.inf, least)
-        found = np.minimum(seen.min(axis=0), cells.least)
-        return CellBounds(found, cells.points, self.is_straight or bool((found >= cutoff).all()))
+        lowest = np.minimum(seen.min(axis=0), cells.least)
+        return CellBounds(lowest, cells.points, self.is_straight or bool((lowest >= cutoff).all()))
 
     def _slopes(
         self, patterns: np.ndarray, units: list[Unit], slopes: dict[int, Bounds]
     ) -> np.ndarray:
-        """`(patterns, m)` lower bounds of the objectives on each pattern, real or not."""
+        """Bound the objectives on each pattern, existing or not, `(patterns, m)`."""
         check_deadline()
-        known: dict[int, Bounds] = {
+        slope_ranges: dict[int, Bounds] = {
             v: (np.repeat(least[None], len(patterns), 0), np.repeat(most[None], len(patterns), 0))
             for v, (least, most) in slopes.items()
         }
         for place, (v, j, _) in enumerate(units):
             steep = np.array([line[0] for line in lines_of(curve_of(self.graph, v))])
-            for end in known[v]:
+            for end in slope_ranges[v]:
                 end[:, j] = steep[patterns[:, place]]
         zero = np.zeros((len(patterns), self.graph.size))
-        found = tangents(self.plan, known, [(zero, zero)], self.asked.directions)
-        return self.asked.least(*found[self.graph.output])
+        tangent_ranges = tangents(
+            self.plan, slope_ranges, [(zero, zero)], self.derivatives.directions
+        )
+        return self.derivatives.least(*tangent_ranges[self.graph.output])
 
 
 @dataclass(eq=False)
 class _Branch:
-    """Cells that agree in the gaps chosen so far.
+    """Cells that share the gaps chosen so far.
 
     Args:
-        values: The affine forms of the values computed so far; None where a value has none.
+        values: The affine forms of the values computed so far; None if a value has none.
         rows: The patterns that are still possible.
         limits: Forms that are positive on these cells.
-        at: A point of them.
+        at: A point of these cells.
         chosen: The number of units of the next curve whose gap is chosen.
     """
 
@@ -191,7 +193,7 @@ class _CellEnumeration:
         self._exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
         self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(free))}
         self._places: defaultdict[int, list[int]] = defaultdict(list)
-        """By curve, the places of its units among all units."""
+        """Positions among all units of the units of each curve."""
         for place, (v, _, _) in enumerate(units):
             self._places[v].append(place)
         self.count = 0
@@ -199,7 +201,7 @@ class _CellEnumeration:
     def run(self) -> bool:
         """Refine every pattern that needs it; return whether there were few enough cells.
 
-        Branches wait in a list: a network may be deeper than Python's stack.
+        Branches are stored in a list: a network may be deeper than Python's stack.
         """
         rows = np.flatnonzero(self.needs.any(axis=1))
         waiting = [_Branch([self._exact.inputs()], rows, [], self._cell_of.middle)]
@@ -209,9 +211,9 @@ class _CellEnumeration:
         return self.count <= MOST_CELLS
 
     def _follow(self, branch: _Branch) -> list[_Branch]:
-        """Compute values up to a unit with several gaps, and return a branch for each of them.
+        """Compute values up to a unit with several gaps; return a branch for each gap.
 
-        A branch that reaches the output is a cell, and has none.
+        A branch that reaches the output is a cell; it has no further branches.
         """
         values = branch.values
         for value in range(len(values), len(self.graph.nodes) + 1):
@@ -224,21 +226,21 @@ class _CellEnumeration:
                 values.append(self._curve(value, before[0], places, branch.rows))
                 branch.chosen = 0
                 continue
-            known = [form for form in before if form is not None]
-            exact = len(known) == len(before) and self._exact.knows(value)
-            values.append(self._exact.affine(value, known) if exact else None)
+            forms = [form for form in before if form is not None]
+            exact = len(forms) == len(before) and self._exact.knows(value)
+            values.append(self._exact.affine(value, forms) if exact else None)
         self._cell(values[self.graph.output], branch.rows, branch.limits)
         return []
 
     def _choices(
         self, branch: _Branch, before: AffineForms | None, place: int
     ) -> Iterator[_Branch]:
-        """Yield a branch for every gap that unit `place` can be on, together with those chosen."""
+        """Yield a branch for every gap that unit `place` can be on, given those chosen before."""
         v, j, gaps = self.units[place]
         op = curve_of(self.graph, v)
         for gap in gaps:
-            kept = branch.rows[self.patterns[branch.rows, place] == gap]
-            if not kept.size:
+            rows = branch.rows[self.patterns[branch.rows, place] == gap]
+            if not rows.size:
                 continue
             more = [] if before is None else positive_in(op, before, j, gap)
             limits = [*branch.limits, *more]
@@ -246,7 +248,7 @@ class _CellEnumeration:
             if any(branch.at.value(row) <= 0 for row in more):
                 here = self._cell_of.point(limits)
             if here is not None:
-                yield _Branch([*branch.values], kept, limits, here, branch.chosen + 1)
+                yield _Branch([*branch.values], rows, limits, here, branch.chosen + 1)
 
     def _curve(
         self, value: int, before: AffineForms | None, places: list[int], rows: np.ndarray
@@ -256,28 +258,28 @@ class _CellEnumeration:
         if before is None or not op.has_exact_lines:
             return None
         low, high = self.ends[self.graph.nodes[value - 1].inputs[0]]
-        gaps = np.array([touched(op, a, b)[0] for a, b in zip(low, high, strict=True)])
+        gaps = np.array([gaps_touched(op, a, b)[0] for a, b in zip(low, high, strict=True)])
         for place in places:
             gaps[self.units[place][1]] = self.patterns[rows[0], place]
         return self._exact.curve(value, before, gaps)
 
     def _cell(self, output: AffineForms | None, rows: np.ndarray, limits: list) -> None:
-        """A cell that exists: its slopes in full, and a point of it where they matter."""
+        """Adopt the exact slopes of an existing cell, and a point of it if they matter."""
         self.count += 1
-        found = self._cell_of.point(limits, best=True)
-        assert found is not None
+        point = self._cell_of.point(limits, best=True)
+        assert point is not None
         x = self._at.copy()
-        x[self._free] = [float(Fraction(c, found.over)) for c in found.whole]
-        asked = self.leaves.asked
+        x[self._free] = [float(Fraction(c, point.over)) for c in point.whole]
+        derivatives = self.leaves.derivatives
 
         def slopes(form: int) -> list[Fraction | None]:
             assert output is not None
             row = output.row(form)
-            ranks = [self._rank.get(int(i)) for i in asked.directions]
+            ranks = [self._rank.get(int(i)) for i in derivatives.directions]
             return [None if r is None else Fraction(row[r], 1 << output.scale) for r in ranks]
 
         for k in np.flatnonzero(self.needs[rows].any(axis=0)):
-            value = None if output is None else asked.exact(int(k), slopes)
+            value = None if output is None else derivatives.exact(int(k), slopes)
             if value is None:
                 value = float(self._bounds[rows, k].min())
             if value < self.least[k]:

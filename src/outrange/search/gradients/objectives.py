@@ -13,11 +13,11 @@ from ...core import down, gamma
 
 
 AT_ONCE = 1 << 24
-"""Tangents held at once, over all points, directions and values: 128 MiB."""
+"""Maximum number of tangents stored at once, over points, directions and values: 128 MiB."""
 
 
 Exact = Callable[[int], list[Fraction | None]]
-"""Output to its exact slopes in every direction; None where one is not known."""
+"""Maps an output to its exact slopes in every direction; None if one is not known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,19 +41,20 @@ class Partials:
 
     @property
     def _column(self) -> np.ndarray:
+        """`(m,)` position of each objective's input in `directions`."""
         return np.searchsorted(self.directions, self.direction)
 
     def least(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """`(B, m)` lower bounds, from ends `(B, D, outputs)` of all slopes."""
+        """Bound the objectives from below, `(B, m)`, from ends `(B, D, outputs)` of all slopes."""
         low, high = (end[:, self._column, self.form] for end in (lo, hi))
         return np.where(self.sign > 0, low, -high)
 
-    def kinked(self, marks: np.ndarray) -> np.ndarray:
-        """`(B, m)`: which objectives read a direction that is marked in `(B, D)`."""
+    def reads_marked(self, marks: np.ndarray) -> np.ndarray:
+        """Return which objectives read a direction that is marked in `(B, D)`, `(B, m)`."""
         return marks[:, self._column]
 
     def exact(self, k: int, slopes: Exact) -> float | None:
-        """A float64 at most objective `k`, given exact slopes."""
+        """Return a float64 that is at most objective `k`, given exact slopes."""
         slope = slopes(int(self.form[k]))[self._column[k]]
         return None if slope is None else below(slope * int(self.sign[k]))
 
@@ -62,11 +63,11 @@ class Partials:
 class LipschitzObjective:
     """The negative of the gradient's norm, output by output.
 
-    The least of it over a box is minus the Lipschitz constant for steps measured in the dual norm.
+    Its minimum over a box is minus the Lipschitz constant for steps measured in the dual norm.
 
     Args:
         form: Flat outputs, shape `(m,)`.
-        directions: `(D,)` flat inputs that move.
+        directions: `(D,)` flat inputs that vary.
         norm: How steps are measured: `"inf"` (largest entry), `"1"` or `"2"`.
     """
 
@@ -75,21 +76,21 @@ class LipschitzObjective:
     norm: str
 
     def least(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """`(B, m)` lower bounds, from ends `(B, D, outputs)` of all slopes."""
+        """Bound the objectives from below, `(B, m)`, from ends `(B, D, outputs)` of all slopes."""
         size_of = np.maximum(np.abs(lo), np.abs(hi))[:, :, self.form]
         if self.norm == "1":
             return -size_of.max(axis=1)
         total = size_of.sum(axis=1) if self.norm == "inf" else np.sqrt((size_of**2).sum(axis=1))
-        # Squares may underflow: what that hides is below the square root of the least float64.
+        # Squares may underflow; their effect is below the square root of the least float64.
         pad = 1e-150 if self.norm == "2" else 0.0
         return down(-total * (1.0 + 2.0 * gamma(self.directions.size + 4)) - pad)
 
-    def kinked(self, marks: np.ndarray) -> np.ndarray:
-        """`(B, m)`: every objective reads every direction."""
+    def reads_marked(self, marks: np.ndarray) -> np.ndarray:
+        """Return which objectives read a marked direction, `(B, m)`: each reads all."""
         return np.repeat(np.any(marks, axis=1)[:, None], self.form.size, axis=1)
 
     def exact(self, k: int, slopes: Exact) -> float | None:
-        """A float64 at most objective `k`, given exact slopes."""
+        """Return a float64 that is at most objective `k`, given exact slopes."""
         sizes = [abs(s) for s in slopes(int(self.form[k])) if s is not None]
         if len(sizes) < self.directions.size:
             return None
@@ -106,6 +107,6 @@ Objectives = Partials | LipschitzObjective
 
 
 def below(exact: Fraction) -> float:
-    """The largest float64 that is not above."""
+    """Return a float64 at or below an exact number: the nearest, or its predecessor."""
     near = float(exact)
     return near if Fraction(near) <= exact else float(down(near))

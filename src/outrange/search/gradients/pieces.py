@@ -1,4 +1,4 @@
-"""The linear pieces of curves, and which of them the units of a box may be on."""
+"""The linear pieces of curves, and those that the units of a box may be on."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ Unit = tuple[int, int, list[int]]
 
 
 def curve_of(graph: Graph, value: int) -> Curve:
-    """The curve that computes a value."""
+    """Return the curve that computes a value."""
     op = graph.nodes[value - 1].op
     assert isinstance(op, Curve)
     return op
 
 
 def lines_of(op: Curve) -> list[tuple[float, float]]:
-    """`(slope, offset)` of each gap of a piecewise linear curve."""
+    """Return `(slope, offset)` of each gap of a piecewise-linear curve."""
     return [line for line in op.lines or () if line is not None]
 
 
-def touched(op: Curve, lo: float, hi: float) -> list[int]:
-    """The gaps that `[lo, hi]` has more than a point in common with."""
+def gaps_touched(op: Curve, lo: float, hi: float) -> list[int]:
+    """Return the gaps that share more than a point with `[lo, hi]`."""
     ends = (-np.inf, *op.knots, np.inf)
-    found = [
+    gaps = [
         g for g in range(len(op.bends))
         if max(lo, ends[g]) < min(hi, ends[g + 1]) or (lo == hi and ends[g] <= lo <= ends[g + 1])
     ]  # fmt: skip
-    return found or [0]
+    return gaps or [0]
 
 
 def open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> list[Unit]:
-    """`(value, unit, gaps it may be on)` of every unit whose slope is not known."""
+    """Return `(value, unit, gaps it may be on)` of every unit whose slope is unknown."""
     units = []
     for v, (least, most) in slopes.items():
         if not curve_of(graph, v).has_exact_lines:
             continue
         source = graph.nodes[v - 1].inputs[0]
         for j in np.flatnonzero(least < most):
-            gaps = touched(curve_of(graph, v), ends[source][0][j], ends[source][1][j])
+            gaps = gaps_touched(curve_of(graph, v), ends[source][0][j], ends[source][1][j])
             units.append((v, int(j), gaps))
     return units

@@ -34,24 +34,24 @@ METHODS = (
 )
 
 BEGIN = 1.0
-"""Seconds that first bounds and samples may take, however little time there is."""
+"""Seconds always allowed for first bounds and samples."""
 
 PART = 1 << 19
-"""Tangents of one layer between two looks at the clock, where bounds are by intervals alone."""
+"""Tangents of one layer between two checks of the clock, for interval bounds."""
 
 SAMPLES = 2048
-"""Random points that begin a search."""
+"""Random points at the start of a search."""
 
 
 class _CellEngine:
-    """A `DerivativeEngine` and its leaves behind the interface that the box search uses."""
+    """An `Engine` made of a `DerivativeEngine` and its exact leaves, for the box search."""
 
     def __init__(self, engine: DerivativeEngine) -> None:
         self._engine = engine
         self.inputs, self.objectives, self.units = engine.box.size, engine.objectives, 0
         self.together = 1
         self.notice: Callable[[int, np.ndarray], None] = lambda k, x: None
-        self._leaves = ExactCells(engine.plan, engine.asked)
+        self._leaves = ExactCells(engine.plan, engine.derivatives)
 
     def bound(
         self,
@@ -61,10 +61,10 @@ class _CellEngine:
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """Constant bounds; a box whose cells were all enumerated is decided."""
+        """Return constant bounds; a box whose cells were all enumerated is decided."""
         step = self._engine.chunk
         parts = [
-            self._bound(lo[i : i + step], hi[i : i + step], wanted[i : i + step], cutoff)
+            self._bound_chunk(lo[i : i + step], hi[i : i + step], wanted[i : i + step], cutoff)
             for i in range(0, len(lo), step)
         ]
         least, blame, undecided = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -74,18 +74,19 @@ class _CellEngine:
         return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
 
     def plain_bounds(self, box: Box) -> np.ndarray:
-        """`(m,)` bounds of a box without a look at its cells, which may take seconds."""
+        """Bound a box without enumerating its cells, which may take seconds, `(m,)`."""
         return self._engine.bound(box.lo[None], box.hi[None]).least[0]
 
-    def _bound(
+    def _bound_chunk(
         self, lo: np.ndarray, hi: np.ndarray, wanted: np.ndarray, cutoff: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        found = self._engine.bound(lo, hi)
-        least, undecided = found.least.copy(), found.undecided.copy()
+        """Bound a chunk of boxes, and enumerate cells of those that stay open."""
+        result = self._engine.bound(lo, hi)
+        least, undecided = result.least.copy(), result.undecided.copy()
         open_ = wanted & (least < cutoff)
         for b in np.flatnonzero(open_.any(axis=1)):
-            slopes = {v: (s[b], t[b]) for v, (s, t) in found.slopes.items()}
-            ends = [(a[b], z[b]) for a, z in found.ends]
+            slopes = {v: (s[b], t[b]) for v, (s, t) in result.slopes.items()}
+            ends = [(a[b], z[b]) for a, z in result.ends]
             limit = np.where(open_[b], cutoff, -np.inf)
             leaf = self._leaves.find(lo[b], hi[b], slopes, ends, limit)
             if leaf is None:
@@ -94,14 +95,14 @@ class _CellEngine:
             undecided[b] = 0 if leaf.settled else undecided[b]
             for k, x in leaf.points:
                 self.notice(k, x)
-        return least, found.blame, undecided
+        return least, result.blame, undecided
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """See `Engine.evaluate`."""
         return self._engine.at(x)
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Every objective at `x`; second derivatives by differences, where it is smooth."""
+        """Return all objectives at `x`, and finite-difference gradients if they are smooth."""
         value, slope = self._engine.at(x), np.zeros_like(x)
         if self._engine.is_straight:
             return value, slope
@@ -123,7 +124,7 @@ def _first(
     objectives: int,
     rng: np.random.Generator,
 ) -> Points:
-    """`count` samples; the best of each objective."""
+    """Return the best of `count` random points for each objective."""
     x = boxes.hull.uniform(rng, count)
     y = evaluate(x)
     return y.min(axis=0), x[y.argmin(axis=0)], np.where(np.isfinite(y), y, -np.inf).max(axis=0)
@@ -132,7 +133,7 @@ def _first(
 def minimize_derivatives(
     graph: Graph,
     box: Box,
-    asked: Objectives,
+    derivatives: Objectives,
     *,
     tol: float | None = None,
     time_limit: float | None = None,
@@ -142,8 +143,9 @@ def minimize_derivatives(
     """Minimize every objective over a box.
 
     Args:
-        asked: `m` objectives; opposite partial derivatives are the two ends of a range.
-        tol: Gap to reach, relative to the range seen of each objective; None as in `solve`.
+        box: Finite box of the inputs.
+        derivatives: `m` objectives; opposite partial derivatives are the two ends of a range.
+        tol: Gap to reach, relative to the observed range of each objective; None as in `solve`.
         time_limit: Seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
         seed: Seed of the samples.
@@ -152,14 +154,14 @@ def minimize_derivatives(
     convergent for smooth ones (first order in the width of the boxes). Cost: exponential in the
     inputs at worst.
     """
-    m = asked.form.size
+    m = derivatives.form.size
     with deadline(time_limit), np.errstate(all="ignore"):
         wanted = Tolerance.of(tol, is_curved(graph))
-        incumbent = Incumbent(_rows(asked), wanted, time_limit, progress)
+        incumbent = Incumbent(_rows(derivatives), wanted, time_limit, progress)
         try:
-            machine, search = _begun(graph, box, asked, incumbent, seed)
+            machine, search = _begin_search(graph, box, derivatives, incumbent, seed)
         except (OutOfTime, MemoryError) as early:
-            return _by_intervals(graph, box, asked, incumbent, ended_by(early))
+            return _by_intervals(graph, box, derivatives, incumbent, ended_by(early))
 
         def offer(_k: int, x: np.ndarray) -> None:
             incumbent.offer(machine.evaluate(x[None])[0], np.tile(x, (m, 1)))
@@ -168,16 +170,16 @@ def minimize_derivatives(
         return search.solution(search.run())
 
 
-def _begun(
-    graph: Graph, box: Box, asked: Objectives, incumbent: Incumbent, seed: int
+def _begin_search(
+    graph: Graph, box: Box, derivatives: Objectives, incumbent: Incumbent, seed: int
 ) -> tuple[_CellEngine, ArraySearch]:
-    """An engine and its search with its first points: the least answer, which may be a little late.
+    """Create an engine, and its search with first points; this minimal work may end a little late.
 
     Raises:
         OutOfTime: The network is too large for it.
     """
     with no_deadline(), deadline(max(BEGIN, incumbent.clock.left)):
-        engine = DerivativeEngine(graph, box, asked)
+        engine = DerivativeEngine(graph, box, derivatives)
         machine = _CellEngine(engine)
         incumbent.prove(machine.plain_bounds(box))
         first = partial(_first, engine.samples(SAMPLES))
@@ -187,17 +189,17 @@ def _begun(
 
 
 def _by_intervals(
-    graph: Graph, box: Box, asked: Objectives, incumbent: Incumbent, status: Status
+    graph: Graph, box: Box, derivatives: Objectives, incumbent: Incumbent, status: Status
 ) -> Solution:
-    """Slopes by interval arithmetic, or nothing where even that takes long; no point is known."""
-    m, lower = asked.form.size, np.full(asked.form.size, -np.inf)
+    """Bound slopes by intervals, as far as the time allows; return no point."""
+    m, lower = derivatives.form.size, np.full(derivatives.form.size, -np.inf)
     with suppress(OutOfTime, MemoryError), no_deadline(), deadline(BEGIN):
         plain = fold(piecewise_to_pairs(graph))
         ends = bounds(plain, box.lo[None], box.hi[None], "intervals")
-        plan, known = TangentPlan.of(plain), slopes(plain, ends)
-        for some, part in _in_parts(asked, plain):
-            found = tangents(plan, known, ends, part.directions)[plain.output]
-            lower[some] = part.least(*found)[0]
+        plan, slope_ranges = TangentPlan.of(plain), slopes(plain, ends)
+        for some, part in _in_parts(derivatives, plain):
+            tangent_ranges = tangents(plan, slope_ranges, ends, part.directions)[plain.output]
+            lower[some] = part.least(*tangent_ranges)[0]
     return Solution(
         status,
         lower,
@@ -210,45 +212,53 @@ def _by_intervals(
     )
 
 
-def _in_parts(asked: Objectives, graph: Graph) -> Iterator[tuple[np.ndarray, Objectives]]:
-    """Objectives by few directions at a time, with their places; a norm needs all directions."""
-    if isinstance(asked, LipschitzObjective):
-        yield np.arange(asked.form.size), asked
+def _in_parts(derivatives: Objectives, graph: Graph) -> Iterator[tuple[np.ndarray, Objectives]]:
+    """Yield objectives by few directions at a time, with their places; norms are not divided."""
+    if isinstance(derivatives, LipschitzObjective):
+        yield np.arange(derivatives.form.size), derivatives
         return
     step = max(1, PART // max(node.size for node in graph.nodes))
-    every = asked.directions
+    every = derivatives.directions
     for i in range(0, every.size, step):
-        some = np.flatnonzero(np.isin(asked.direction, every[i : i + step]))
-        yield some, Partials(asked.form[some], asked.direction[some], asked.sign[some])
+        some = np.flatnonzero(np.isin(derivatives.direction, every[i : i + step]))
+        yield (
+            some,
+            Partials(derivatives.form[some], derivatives.direction[some], derivatives.sign[some]),
+        )
 
 
-def _rows(asked: Objectives) -> np.ndarray:
-    """A row an objective; opposite ones for the two ends of one range, all others different."""
-    if isinstance(asked, LipschitzObjective):
-        return _each(asked.form.size)
-    pairs = asked.form.astype(np.int64) * (asked.direction.max() + 1) + asked.direction
+def _rows(derivatives: Objectives) -> np.ndarray:
+    """Return a row per objective; rows are opposite only for the two ends of one range."""
+    if isinstance(derivatives, LipschitzObjective):
+        return _each(derivatives.form.size)
+    pairs = (
+        derivatives.form.astype(np.int64) * (derivatives.direction.max() + 1)
+        + derivatives.direction
+    )
     _, which = np.unique(pairs, return_inverse=True)
-    return (asked.sign * (which.ravel() + 1.0))[:, None]
+    return (derivatives.sign * (which.ravel() + 1.0))[:, None]
 
 
 def _each(count: int) -> np.ndarray:
-    """Rows of which none is the negative of another, in one column: a matrix would be huge."""
+    """Return rows of one column, none the negative of another; a full matrix would be huge."""
     return np.arange(1.0, count + 1.0)[:, None]
 
 
 def derivative_signs(
     graph: Graph,
     box: Box,
-    asked: Partials,
+    derivatives: Partials,
     accept: Callable[[int, np.ndarray], bool],
     *,
     time_limit: float | None = None,
     progress: Progress | None = None,
     seed: int = 0,
 ) -> tuple[Solution, np.ndarray]:
-    """Prove that objectives are nonnegative on a box, or find where they are negative.
+    """Prove that objectives are nonnegative on a box, or find points where they are negative.
 
     Args:
+        box: Finite box of the inputs.
+        derivatives: The `m` partial derivatives.
         accept: Called with an objective and a point where its slope is negative in float64; True
             settles the objective as broken.
         time_limit: Seconds; None for no limit.
@@ -256,23 +266,23 @@ def derivative_signs(
         seed: Seed of the samples.
 
     Returns:
-        A `Solution` (`lower` is proved of every objective; nothing of a broken one), and `(m,)`
-        bool: the objectives a witness was accepted for.
+        A `Solution`, whose `lower` is proved of every unbroken objective; and `(m,)` bool: the
+        objectives for which a witness was accepted.
 
-    Sound, complete, cost: as `minimize_derivatives`; a slope that touches 0 without crossing it is
-    decided where the network is piecewise linear, or its curves only rise and its weights agree in
+    Sound, complete, cost: as `minimize_derivatives`. A slope that touches 0 without crossing it is
+    decided if the network is piecewise linear, or if its curves only rise and its weights agree in
     sign.
     """
-    m = asked.form.size
+    m = derivatives.form.size
     broken = np.zeros(m, bool)
     with deadline(time_limit), np.errstate(all="ignore"):
         incumbent = Incumbent(_each(m), 0.0, time_limit, progress)
         incumbent.target, incumbent.goal = np.zeros(m), np.zeros(m)
         incumbent.dropped = broken
         try:
-            machine, search = _begun(graph, box, asked, incumbent, seed)
+            machine, search = _begin_search(graph, box, derivatives, incumbent, seed)
         except (OutOfTime, MemoryError) as early:
-            return _by_intervals(graph, box, asked, incumbent, ended_by(early)), broken
+            return _by_intervals(graph, box, derivatives, incumbent, ended_by(early)), broken
 
         def look(k: int, x: np.ndarray) -> None:
             if not broken[k] and accept(k, x):
@@ -285,11 +295,11 @@ def derivative_signs(
                 with no_deadline():
                     look(int(k), incumbent.best_at[k])
                 incumbent.goal[k] = -np.inf if broken[k] else 2.0 * incumbent.best[k]
-                if incumbent.clock.expired:  # each takes a run of the model
+                if incumbent.clock.expired:  # each acceptance runs the model
                     break
             if broken.all():
                 stop = Stop.FINISHED
             else:
                 stop = Stop.TIME if incumbent.clock.expired else search.run()
-        found = search.solution(stop)
-    return replace(found, lower=np.where(broken, -np.inf, found.lower)), broken
+        solution = search.solution(stop)
+    return replace(solution, lower=np.where(broken, -np.inf, solution.lower)), broken

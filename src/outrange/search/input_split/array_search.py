@@ -24,18 +24,18 @@ FIRST_BOXES = 8
 """Boxes bounded at once at the start, where best-first order matters most."""
 
 MOST_BOXES = 4096
-"""Boxes bounded at once at most."""
+"""Maximum number of boxes bounded at once."""
 
 SECONDS_A_CALL = 0.2
-"""After a call shorter than this, the number of boxes doubles."""
+"""Duration of a call in seconds below which the number of boxes doubles."""
 
 
 class ArraySearch(BestFirstSearch):
-    """Input splits on any `Engine`: the driver of the array engine.
+    """Input splits on any `Engine`; used with the array engine.
 
     Args:
-        engine: Bounds boxes; its objectives are what is minimised.
-        incumbent: The clock and the tolerances; it keeps the points found.
+        engine: Bounds boxes; its objectives are minimized.
+        incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
         first: Finds the first points; see `first_points.first_points`.
     """
@@ -62,7 +62,7 @@ class ArraySearch(BestFirstSearch):
     def _explore(self) -> None:
         clock, most = self.incumbent.clock, self._most
         began = clock.seconds
-        # A decision needs all boxes closed, in whatever order; of a range, the best come first.
+        # A decision must close all boxes in any order; for a range, the best come first.
         decides = self.incumbent.target is not None
         self.step(max(1, min(most, len(self.frontier) // (1 if decides else 2))))
         quick = clock.seconds - began < SECONDS_A_CALL
@@ -70,12 +70,12 @@ class ArraySearch(BestFirstSearch):
         self._most = min(MOST_BOXES, most * 2) if quick else max(least, most // 2)
 
     def step(self, count: int) -> None:
-        """Bound so many boxes, close what can be closed, and split the rest."""
+        """Bound `count` boxes, close those above their cutoffs, and split the rest."""
         _step(self, count)
 
 
 def _step(search: ArraySearch, count: int) -> None:
-    """Bound the most promising boxes, close those above their cutoffs, split the rest."""
+    """Bound the most promising boxes, close those above their cutoffs, and split the rest."""
     state, pool, engine = search.incumbent, search.frontier, search.engine
     whole = search.boxes.whole
     box = pool.pop(count)
@@ -86,25 +86,27 @@ def _step(search: ArraySearch, count: int) -> None:
     lo, hi, lb, wanted = lo[alive], hi[alive], lb[alive], wanted[alive]
     if not len(lo):
         return
-    found = engine.bound(lo, hi, box["status"][alive], wanted, cutoff)
+    result = engine.bound(lo, hi, box["status"][alive], wanted, cutoff)
     state.boxes += len(lo)
-    lb = np.fmax(lb, np.where(wanted, found.least, -np.inf))
-    corner = np.where(found.slopes > 0, lo[:, None], hi[:, None]) if found.at is None else found.at
+    lb = np.fmax(lb, np.where(wanted, result.least, -np.inf))
+    corner = (
+        np.where(result.slopes > 0, lo[:, None], hi[:, None]) if result.at is None else result.at
+    )
     corner = search.boxes.snap(corner[wanted])
     y = engine.evaluate(corner)
     state.offer(y.min(axis=0), corner[y.argmin(axis=0)])
     cutoff = state.cutoff()
-    settled = (found.undecided == 0) & ~(whole & (lo < hi)).any(axis=1)
+    settled = (result.undecided == 0) & ~(whole & (lo < hi)).any(axis=1)
     wanted = _close(pool, lb, wanted, (lb >= cutoff) | settled[:, None])
     alive = np.any(wanted, axis=1)
     if alive.any():
-        ends = _clip(pool, found, lo, hi, wanted, alive, cutoff)
+        ends = _clip(pool, result, lo, hi, wanted, alive, cutoff)
         before = lo[alive], hi[alive]
-        _split(pool, state, found, *ends, before, lb[alive], wanted[alive], alive, whole)
+        _split_boxes(pool, state, result, *ends, before, lb[alive], wanted[alive], alive, whole)
 
 
 def _close(pool: Frontier, lb: np.ndarray, wanted: np.ndarray, shut: np.ndarray) -> np.ndarray:
-    """Flag what stays open; the bounds of closed boxes are recorded."""
+    """Record the bounds of the closed boxes `shut`, and return a mask of the open ones."""
     shut = shut & wanted
     pool.close(np.where(shut, lb, np.inf).min(axis=0, initial=np.inf))
     return wanted & ~shut
@@ -112,19 +114,20 @@ def _close(pool: Frontier, lb: np.ndarray, wanted: np.ndarray, shut: np.ndarray)
 
 def _clip(
     pool: Frontier,
-    found: BoxBounds,
+    result: BoxBounds,
     lo: np.ndarray,
     hi: np.ndarray,
     wanted: np.ndarray,
     alive: np.ndarray,
     cutoff: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shrink boxes to where some open objective could still be below its cutoff.
+    """Shrink boxes to where some open objective may still be below its cutoff.
 
-    `A x + b <= cutoff` limits each coordinate with the others at their best. The form's rounding
-    errors are in its padding; the small pads here cover this arithmetic.
+    `A x + b <= cutoff` limits each coordinate, with the others at their best. The offset `b`
+    already covers the rounding errors of the form; the small pads here cover those of this
+    arithmetic.
     """
-    a, b, on = found.slopes[alive], found.offset[alive], wanted[alive]
+    a, b, on = result.slopes[alive], result.offset[alive], wanted[alive]
     lo, hi = lo[alive], hi[alive]
     reach = np.maximum(np.abs(lo), np.abs(hi))[:, None]
     low = np.where(a > 0, a * lo[:, None], a * hi[:, None])
@@ -138,9 +141,9 @@ def _clip(
     top = np.where(usable & (a > 0), np.minimum(edge_hi, hi[:, None]), hi[:, None])
     bottom = np.where(usable & (a < 0), np.maximum(edge_lo, lo[:, None]), lo[:, None])
     top, bottom = np.maximum(top, lo[:, None]), np.minimum(bottom, hi[:, None])
-    if found.within is not None:
-        bottom = np.maximum(bottom, found.within[0][alive])
-        top = np.minimum(top, found.within[1][alive])
+    if result.within is not None:
+        bottom = np.maximum(bottom, result.within[0][alive])
+        top = np.minimum(top, result.within[1][alive])
     new_hi = np.where(on[:, :, None], top, -np.inf).max(axis=1)
     new_lo = np.where(on[:, :, None], bottom, np.inf).min(axis=1)
     less = ((new_hi - new_lo) < 0.95 * (hi - lo)).any(axis=1) & (new_lo <= new_hi).all(axis=1)
@@ -148,10 +151,10 @@ def _clip(
     return np.where(less[:, None], new_lo, lo), np.where(less[:, None], new_hi, hi)
 
 
-def _split(
+def _split_boxes(
     pool: Frontier,
     state: Incumbent,
-    found: BoxBounds,
+    result: BoxBounds,
     lo: np.ndarray,
     hi: np.ndarray,
     before: tuple[np.ndarray, np.ndarray],
@@ -160,10 +163,11 @@ def _split(
     alive: np.ndarray,
     whole: np.ndarray,
 ) -> None:
+    """Split boxes at the input with the largest blame, and push the parts."""
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
         full = np.all(lo <= hi, axis=1)
-        # No integer is left: the whole box lies above the cutoffs.
+        # A box without an integer point is infeasible: it counts as closed at the cutoffs.
         lost = np.where(wanted & ~full[:, None], state.cutoff(), np.inf)
         pool.close(lost.min(axis=0, initial=np.inf))
         alive = np.flatnonzero(alive)[full]
@@ -174,18 +178,18 @@ def _split(
     width = hi - lo
     middle = 0.5 * lo + 0.5 * hi
     middle = np.where(whole, np.floor(middle), middle)
-    scores = np.where(np.isfinite(found.scores[alive]), found.scores[alive], 0.0)
+    scores = np.where(np.isfinite(result.scores[alive]), result.scores[alive], 0.0)
     blame = np.einsum("bm,bmd->bd", weight, scores)
     hopeless = ~np.isfinite(np.where(wanted, lb, 0.0)).all(axis=1)
     blame[hopeless] = width[hopeless]
     splits = np.where(whole, lo < hi, (middle > lo) & (middle < hi))
-    only = (whole & splits).any(axis=1) & (found.undecided[alive] == 0)
+    only = (whole & splits).any(axis=1) & (result.undecided[alive] == 0)
     splits &= whole | ~only[:, None]
     blame = np.where(splits, blame + 1e-300, -1.0)
     cut = blame.argmax(axis=1)
     rows = np.arange(len(lo))
-    thin = blame[rows, cut] < 0  # a point, in float64
-    # A box that clipping has reduced to a point is bounded once more, as one.
+    thin = blame[rows, cut] < 0  # cannot be split in float64
+    # A box that clipping has reduced to a point is bounded once more.
     again = thin & ((lo != before[0]) | (hi != before[1])).any(axis=1)
     thin &= ~again
     pool.close(np.where(wanted[thin], lb[thin], np.inf).min(axis=0, initial=np.inf))
@@ -195,12 +199,12 @@ def _split(
     left_hi[rows, cut] = middle[rows, cut]
     right_lo[rows, cut] = middle[rows, cut] + whole[cut]
     priority = np.where(wanted, (state.best - lb) / scale, -np.inf).max(axis=1)
-    for kept, one_lo, one_hi in ((keep, lo, left_hi), (keep, right_lo, hi), (again, lo, hi)):
+    for mask, part_lo, part_hi in ((keep, lo, left_hi), (keep, right_lo, hi), (again, lo, hi)):
         pool.push(
-            one_lo[kept],
-            one_hi[kept],
-            lb[kept],
-            found.status[alive][kept],
-            wanted[kept].astype(np.uint8),
-            priority[kept],
+            part_lo[mask],
+            part_hi[mask],
+            lb[mask],
+            result.status[alive][mask],
+            wanted[mask].astype(np.uint8),
+            priority[mask],
         )

@@ -1,7 +1,7 @@
-"""Projected gradient descent from random open boxes, run between branch-and-bound steps.
+"""Projected gradient descent from random open boxes, between branch-and-bound steps.
 
-The open boxes lie where the bounds are low: descent from them finds small violations that descent
-from uniform points misses.
+The open boxes lie where the bounds are low. So descent from them finds small violations that
+descent from uniform points misses.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class OpenBoxAttack:
     """Descends from random open boxes of a decision, at intervals.
 
     Args:
-        roots: Where points must stay.
+        roots: Boxes that points must stay in.
     """
 
     share = 0.3
-    """Of the time."""
+    """Share of the time spent on attempts."""
 
     def __init__(
         self, gradient: PacedGradient, roots: DomainBoxes, rng: np.random.Generator
@@ -49,7 +49,7 @@ class OpenBoxAttack:
         """Offer better points, if an attempt is due.
 
         Args:
-            incumbent: Its clock and whether it is a decision.
+            incumbent: Provides the clock; only decisions are attacked.
             offer: Called with values `(m,)` and points `(m, free)`.
         """
         if incumbent.target is None or not len(frontier):
@@ -57,19 +57,19 @@ class OpenBoxAttack:
         began = incumbent.clock.seconds
         if not self.is_due(began):
             return
-        found = frontier.sample(self._rng, self._count)
-        boxes = DomainBoxes(found["lo"], found["hi"], self._roots.whole)
-        near = self._roots.around(found["lo"])
-        chance = self._rng.random(found["open"].shape)
-        k = np.where(found["open"] != 0, chance, -1.0).argmax(axis=1)
+        sample = frontier.sample(self._rng, self._count)
+        boxes = DomainBoxes(sample["lo"], sample["hi"], self._roots.whole)
+        near = self._roots.around(sample["lo"])
+        chance = self._rng.random(sample["open"].shape)
+        k = np.where(sample["open"] != 0, chance, -1.0).argmax(axis=1)
         offer(*scatter(self._gradient, boxes, k, near, self._rng))
         self._spent += incumbent.clock.seconds - began
         self._count = min(STARTS, 2 * self._count)
 
     def is_due(self, seconds: float) -> bool:
-        """Whether there is time for an attempt.
+        """Return whether there is time for an attempt.
 
         Args:
-            seconds: On the clock of the search.
+            seconds: Time on the clock of the search.
         """
         return seconds >= PATIENCE and self._spent <= self.share * seconds

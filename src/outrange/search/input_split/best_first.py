@@ -1,4 +1,4 @@
-"""Best-first search over boxes of inputs, for any way to bound them."""
+"""Best-first search over boxes of inputs, independent of how boxes are bounded."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from .frontier import Frontier
 
 
 class BestFirstSearch(Search):
-    """Takes boxes from a frontier, bounds them, and returns the remaining sub-boxes to it.
+    """Best-first search: pops boxes from a frontier, bounds them, and pushes the open sub-boxes.
 
-    A subclass works on the inputs that are free, and sets what is declared here.
+    A subclass works on the free inputs, and sets the attributes declared here.
     """
 
     boxes: DomainBoxes
     """The root boxes, of the free inputs."""
     free: np.ndarray
-    """`(d,)` bool: the inputs that boxes have sides for."""
+    """`(d,)` mask of the inputs that vary within boxes."""
     frontier: Frontier
     attack = OpenBoxAttack
     _fixed: np.ndarray
     _gradient: PacedGradient
     _attack: OpenBoxAttack
     _attacks = True
-    """Whether points are looked for between splits; not after an error there."""
+    """Whether to attack between splits; False after an error there."""
     _rng: np.random.Generator
 
     def _set_up(
@@ -41,7 +41,7 @@ class BestFirstSearch(Search):
         seed: int,
         free: np.ndarray,
     ) -> None:
-        """The part of construction that comes before the first points."""
+        """Initialize everything that the search for first points needs."""
         self.incumbent, self.free = incumbent, free
         self.boxes = domain
         if not free.all():
@@ -50,7 +50,7 @@ class BestFirstSearch(Search):
         self._rng = np.random.default_rng(seed)
 
     def _begin(self, gradient: PacedGradient, points: Points, states: int) -> None:
-        """The part that comes after: `points` as `first_points.first_points` returns them."""
+        """Start from `points`, as `first_points.first_points` returns them."""
         least, at, most = points
         self._gradient = gradient
         self.incumbent.start(least, self.full(at), most)
@@ -58,7 +58,7 @@ class BestFirstSearch(Search):
         self.frontier = Frontier.of(self.boxes, least.size, states)
 
     def full(self, at: np.ndarray) -> np.ndarray:
-        """Points `(n, free)` as points `(n, d)` of all inputs."""
+        """Extend points `(n, free)` to points `(n, d)` of all inputs."""
         x = np.tile(self._fixed, (len(at), 1))
         x[:, self.free] = at
         return x
@@ -105,4 +105,4 @@ class BestFirstSearch(Search):
 
     @abstractmethod
     def _explore(self) -> None:
-        """Take some boxes out, bound them, and put the remaining sub-boxes back."""
+        """Pop some boxes, bound them, and push the open sub-boxes."""

@@ -18,8 +18,8 @@ from ..kernel.binding import library
 from ..kernel.differences import compile_differences
 from ..kernel.layer_program import LayerProgram
 from .attack_open_boxes import OpenBoxAttack
+from .bisection import BisectionSearch, few_points
 from .frontier import Frontier
-from .halves import Halves, few_points
 from .kernel_search import KernelSearch
 
 
@@ -31,24 +31,24 @@ METHODS = (
 )
 
 UNIT_ASCENT = 4
-"""Steps of ascent on the bound of a unit that seems to be settled."""
+"""Steps of ascent on the bound of a unit that is nearly stable."""
 
 FIRST_SHARE, FIRST_SECONDS = 0.01, 1.0
-"""Of the time limit, and seconds at most: how long is climbed before any box is bounded."""
+"""Hill climbing before any box is bounded: share of the time limit, and maximum seconds."""
 
 Offer = Callable[[np.ndarray, np.ndarray], None]
 """Called with values `(m,)` and points `(m, free)`."""
 
 
 class RidgeAttack(OpenBoxAttack):
-    """Rounds of hill climbing on the whole box, see `hill_climb`: some at first, then few.
+    """Hill climbing on the whole box: several rounds at first, then a few; see `hill_climb`.
 
-    Copies that are not the same to a tolerance differ by more in small places alone, and bounds
-    take long to lead there. Descents from open boxes are left to the usual search, in turns with
-    this one.
+    Copies that are not equal up to a tolerance differ by more only in small places, to which bounds
+    lead late. Descents from open boxes are left to the usual search, which takes turns with this
+    one.
 
     Args:
-        evaluate: `x (b, d) -> (b, m)`.
+        evaluate: Values of the objectives, `x (b, d) -> (b, m)`.
     """
 
     share = 0.1
@@ -64,14 +64,14 @@ class RidgeAttack(OpenBoxAttack):
         self._evaluate = evaluate
 
     def begin(self, incumbent: Incumbent, offer: Offer) -> None:
-        """Climb before any box is bounded: for `FIRST_SHARE` of the time, and once at least."""
+        """Climb for `FIRST_SHARE` of the time, and at least once, before any box is bounded."""
         clock = incumbent.clock
         until = clock.seconds + min(FIRST_SECONDS, FIRST_SHARE * clock.limit)
         while self._climb(incumbent, offer) and clock.seconds < until:
             pass
 
     def attempt(self, frontier: Frontier, incumbent: Incumbent, offer: Offer) -> None:
-        """See `OpenBoxAttack.attempt`."""
+        """Climb for one round, if an attempt is due."""
         if len(frontier) and self.is_due(incumbent.clock.seconds):
             self._climb(incumbent, offer)
 
@@ -80,9 +80,9 @@ class RidgeAttack(OpenBoxAttack):
         began, goal = incumbent.clock.seconds, incumbent.goal
         if goal is None or incumbent.met:
             return False
-        # A goal of minus infinity is none, and nothing lies below what is proved.
+        # A goal of minus infinity is no goal, and nothing lies below a proved bound.
         open_ = np.flatnonzero(np.isfinite(incumbent.cutoff()) & np.isfinite(goal))
-        # A single point has been evaluated, and there is nowhere else to climb.
+        # A single point has already been evaluated: there is no other point to climb to.
         if not open_.size or not self._roots.lo.size:
             return False
         offer(*hill_climb(self._gradient, self._evaluate, self._roots, goal, open_, self._rng)[:2])
@@ -94,7 +94,7 @@ class DifferenceSearch(KernelSearch):
     """Input splits in C on a program with layers of differences; see `KernelSearch`."""
 
     methods = METHODS
-    leaves = False  # The phases of two units that differ are not those of one.
+    leaves = False  # Leaves would need the phases of both units of a difference.
 
     def __init__(
         self, program: LayerProgram, domain: DomainBoxes, incumbent: Incumbent, **named: Any
@@ -105,19 +105,20 @@ class DifferenceSearch(KernelSearch):
         self._attack = self.climbs = RidgeAttack(gradient, evaluate, self.boxes, self._rng)
 
     def climb(self) -> None:
-        """Look for points before any box is bounded."""
+        """Climb for points before any box is bounded."""
         self.climbs.begin(self.incumbent, self.offer)
 
 
 def difference_search(
     problem: Problem, graph: Graph, curves: Collection[int], incumbent: Incumbent, seed: int
-) -> Halves | None:
-    """The search, begun; None where the kernel or its kind of layers is missing.
+) -> BisectionSearch | None:
+    """Start the search; None if the kernel is missing or cannot represent the layers.
 
     Args:
         problem: Objectives and their boxes.
         graph: Its graph, with counterparts.
-        incumbent: The clock and the tolerances; it keeps the points found.
+        curves: Values of the graph whose activations are paired.
+        incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
     """
     if library() is None or not problem.is_one_box or problem.domain.whole.any():
@@ -134,4 +135,4 @@ def difference_search(
             search.climb()
         return search
 
-    return Halves(problem.domain, begin)
+    return BisectionSearch(problem.domain, begin)

@@ -1,4 +1,4 @@
-"""The search of one box, of which it is known what float32 may round there."""
+"""Search of one box with known bounds on its float32 rounding errors."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
 from ..kernel.binding import CompiledProgram
 from ..kernel.layer_program import LayerProgram
-from .halves import few_points
+from .bisection import few_points
 from .kernel_search import KernelSearch
 
 
 MOST_BOXES = 4096
-"""Boxes that the search of a part may bound; a part that needs more is halved."""
+"""Maximum number of boxes in the search of a part; a part that needs more is halved."""
 
 STEPS = 48
-"""Of the ascent on slopes in a box in which little is undecided."""
+"""Steps of slope ascent per box if few units are unstable."""
 
 
 @dataclass(frozen=True, eq=False)
 class Float32Goal:
-    """What is to be proved of objectives in float32.
+    """Lower bounds to be proved for objectives in float32.
 
     Args:
-        signs: `(m, k)`: the objectives as rows of the plan's forms.
-        real: `(m,)` lower bounds proved in real arithmetic; `-inf` where nothing is.
-        target: `(m,)` lower bounds that are good enough.
-        scale: `(m,)` positive: what a miss is measured by.
-        points: `(m, d)` where the real objectives are that low; NaN where that is not known.
+        signs: `(m, k)` objectives as rows over the plan's forms.
+        real: `(m,)` lower bounds proved in real arithmetic; `-inf` if none.
+        target: `(m,)` lower bounds to reach.
+        scale: `(m,)` positive units in which misses are measured.
+        points: `(m, d)` points at which the real objectives attain `real`; NaN if unknown.
     """
 
     signs: np.ndarray
@@ -42,14 +42,14 @@ class Float32Goal:
     points: np.ndarray | None = None
 
 
-class Explored(NamedTuple):
-    """What a search has come to.
+class BoxResult(NamedTuple):
+    """Result of the search of one box.
 
     Args:
         lower: `(m,)` lower bounds of the objectives over the box.
-        boxes: How many it took.
-        ended: Whether none was left.
-        at: `(m, d)` the points at which the objectives were least; None if it did not come so far.
+        boxes: Number of boxes bounded.
+        ended: Whether no box is left open.
+        at: `(m, d)` the points of least objectives; None if the time ran out before.
     """
 
     lower: np.ndarray
@@ -59,7 +59,7 @@ class Explored(NamedTuple):
 
 
 class _Bounding(KernelSearch):
-    """The search of a part: nobody asks it for points."""
+    """Kernel search that only bounds boxes, without attacks between splits."""
 
     def advance(self) -> bool:
         """Explore some boxes."""
@@ -68,33 +68,34 @@ class _Bounding(KernelSearch):
         return True
 
 
-def explored(
+def explore_box(
     program: LayerProgram,
     kernel: CompiledProgram,
     box: Box,
     rows: np.ndarray,
     target: np.ndarray,
-    known: np.ndarray,
+    proved: np.ndarray,
     *,
     seconds: float,
     steps: int = KernelSearch.ascent,
     most: int = MOST_BOXES,
-) -> Explored:
-    """Lower bounds of all objectives over a box.
+) -> BoxResult:
+    """Bound all objectives over a box from below.
 
     Args:
-        program: Of which each layer says how far it may be off its definition.
-        kernel: The same, compiled for a box that holds this one.
-        box: Of all inputs; the program's are those that vary in it.
+        program: Its layers state how far they may deviate from their definitions.
+        kernel: The same program, compiled for a box that contains this one.
+        box: Box of all inputs; the program reads those that vary in it.
         rows: `(m, k)` the objectives.
-        target: `(m,)` bounds that are good enough.
-        known: `(m,)` bounds that are proved.
-        seconds: How long at most.
-        steps: Of the ascent on slopes, a box.
+        target: `(m,)` bounds to reach.
+        proved: `(m,)` bounds that are already proved.
+        seconds: Time limit in seconds.
+        steps: Steps of slope ascent per box.
+        most: Maximum number of boxes.
     """
     incumbent = Incumbent(rows, 0.0, seconds, None)
-    incumbent.prove(known)
-    incumbent.target, incumbent.goal = target, np.full(known.size, -np.inf)
+    incumbent.prove(proved)
+    incumbent.target, incumbent.goal = target, np.full(proved.size, -np.inf)
     try:
         with deadline(seconds):
             search = _Bounding(program, DomainBoxes.of(box), incumbent, first=few_points,
@@ -105,6 +106,6 @@ def explored(
                 if incumbent.clock.expired:
                     break
     except OutOfTime:
-        return Explored(known, incumbent.boxes, False)
+        return BoxResult(proved, incumbent.boxes, False)
     lower = np.fmax(search.lower(), incumbent.known)
-    return Explored(lower, incumbent.boxes, search.finished, incumbent.best_at)
+    return BoxResult(lower, incumbent.boxes, search.finished, incumbent.best_at)

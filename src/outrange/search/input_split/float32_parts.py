@@ -1,25 +1,26 @@
-"""What piecewise-linear forms can be in float32, by the box kernel on parts of a box.
+"""Float32 ranges of piecewise-linear forms, by the box kernel on parts of a box.
 
-The kernel pays for the error of each unit's own definition in every row (`ProgramLayer.error`).
-Told what float32 may round at a unit, its bounds hold for every float32 run: back-substitution
-never reads a unit's real value, only that it lies within its error of its definition. So the search
-that finds a range closes the gap to the float32 range too, with the range less a widening as its
-mark. An input that is no normal number may be read as zero: the box holds that, too.
+The kernel charges the error of each unit's own definition to every row (`ProgramLayer.error`).
+Given the float32 rounding error of each unit, its bounds hold for every float32 run:
+back-substitution never reads a unit's real value, only that it lies within its error of its
+definition. So the search for a range can also close the gap to the float32 range; its target is the
+real range, widened. An input that is subnormal may be read as zero, so the box includes zero too.
 
-What units may round is sized on a part of the box; on a large one, where unstable units amplify
-each other, by many orders of magnitude more than at any of its points. So the worst parts are
-halved until they are good enough. The mark is no higher than what is proved near points that attain
-the real ends (`float32_points`): no part is so small that more is proved. At the edge of a region
-where an output is constant, the bounds of leaves with errors as variables (`_signed.h`) are near
-what runs come to; forms that are each off by themselves would leave it open to the end. Where
-errors of a part's size keep even single points of it below the mark, it is halved without a search;
-else the kernel bounds it, and searches it if that is not enough.
+The errors are computed for a part of the box. On a large part, where unstable units amplify each
+other, they exceed those at any single point by many orders of magnitude. So the worst parts are
+halved until they are good enough. The target is limited to bounds that can be proved near points
+that attain the real ends (`float32_points`), because no part, however small, allows more. At the
+edge of a region where an output is constant, the bounds of leaves with errors as variables
+(`_signed.h`) are close to the values of actual runs. Forms with independent errors would never
+close such a part. If the errors of a part keep even single points of it below the target, it is
+halved without a search. Otherwise the kernel bounds it, and searches it if the bound does not
+suffice.
 
-A part takes over the sizes of layers' values, for float64's own rounding, from the part it is half
-of: a float32 run within the half is one within the whole.
+A part inherits the magnitudes of layer values, which account for float64's own rounding, from the
+part it was cut from: a float32 run within the half is one within the whole.
 
-Sound: as the kernel's bounds, and the parts cover the box. Complete: no. Cost: a few milliseconds a
-part, and a search of some.
+Sound: as the kernel's bounds are, and the parts cover the box. Complete: no. Cost: a few
+milliseconds per part, and a search of some parts.
 """
 
 from __future__ import annotations
@@ -34,50 +35,58 @@ from ...domains.float32 import Float32Plan, Strays, flushed, stray_over, stray_w
 from ...ops import Curve
 from ..kernel.binding import CompiledProgram, heights_of, library, root_magnitudes
 from ..kernel.compile import LayerProgram, compile_layers
-from .float32_boxes import STEPS, Float32Goal as Float32Goal, explored
-from .float32_points import amounts, points_in, provable_near, run_off, sized_at
+from .float32_boxes import STEPS, Float32Goal as Float32Goal, explore_box
+from .float32_points import amounts, points_in, programs_with_errors, provable_near, run_with_errors
 from .kernel_search import KernelSearch
 
 
 PATIENCE = 512
-"""Parts that are halved while the worst end does not move by a hundredth of what it is off."""
+"""Parts halved without an improvement of the worst gap by 1 %, after which to give up."""
 
 IMPATIENCE = 24
-"""The same while nothing is proved at all."""
+"""Parts halved while nothing is proved at all, after which to give up."""
 
 AT_ONCE = 8
-"""Parts that are halved in one step."""
+"""Parts halved in one step."""
 
 LEAST = 0.05
-"""Seconds that the search of a part may take at least."""
+"""Minimum time of the search of a part, in seconds."""
 
 WITHIN = 1.02
-"""The goal is no nearer than what is proved at a point that attains an end, and a share of it."""
+"""Factor by which the target stays below the bound provable at a point that attains an end."""
 
 
 AIMING = 0.2
-"""Of the time may go to what the points say."""
+"""Share of the time for adjusting the target by bounds near points."""
 
 FEW = 14
-"""Units open in a part whose bounds are worth many steps of ascent."""
+"""Unstable units of a part up to which its bounds get many steps of ascent."""
 
 MOST_ASKED = 16
-"""Objectives of which it is asked whether the goal is within reach."""
+"""Maximum number of objectives that are checked for reachable targets."""
 
 
 @dataclass(frozen=True, eq=False)
 class _SizedPart:
+    """A part of the box, with its bounds and its magnitudes.
+
+    Args:
+        lo: Array of shape `(d,)`.
+        hi: Array of shape `(d,)`.
+        lower: `(m,)` proved bounds of the objectives.
+        cut: Index of the input to halve.
+        heights: Magnitudes of the values of the program's layers; None if unknown.
+    """
+
     lo: np.ndarray
     hi: np.ndarray
     lower: np.ndarray
     cut: int = 0
-    """The input to halve it along."""
     heights: list[np.ndarray] | None = None
-    """How large the values of the program's layers are in it; None if that is not known."""
 
 
 def has_kernel_for(plan: Float32Plan) -> bool:
-    """Whether the kernel can search the forms of a plan."""
+    """Return whether the kernel can search the forms of a plan."""
     return library() is not None and all(
         node.op.is_piecewise_linear if isinstance(node.op, Curve) else hasattr(node.op, "adjoint")
         for node in plan.graph.nodes
@@ -87,13 +96,13 @@ def has_kernel_for(plan: Float32Plan) -> bool:
 def float32_lower(
     plan: Float32Plan, lo: np.ndarray, hi: np.ndarray, goal: Float32Goal, seconds: float
 ) -> tuple[np.ndarray, int]:
-    """Lower bounds of objectives over one box, in float32; and how many boxes were bounded.
+    """Bound objectives over one box in float32; return the bounds, and the number of boxes.
 
     Args:
-        plan: Of `k` forms; the kernel can search it.
+        plan: A plan of `k` forms that the kernel can search.
         lo: Array of shape `(d,)`.
         hi: Array of shape `(d,)`.
-        seconds: How long at most.
+        seconds: Time limit in seconds.
     """
     near = flushed(lo, hi)
     lo, hi = lo - near, hi + near
@@ -104,6 +113,8 @@ def float32_lower(
 
 @dataclass(eq=False)
 class _PartSearch:
+    """State of the search over parts of one box."""
+
     plan: Float32Plan
     goal: Float32Goal
     clock: Clock
@@ -111,7 +122,7 @@ class _PartSearch:
     boxes: int = 0
 
     def run(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Halve the worst parts until every part is good enough, or the time is over."""
+        """Halve the worst parts until all are good enough, or the time is over."""
         self.target = self.goal.target.copy()
         signs, fixed = self.goal.signs, np.where(self.free, np.nan, lo)
         self.program = compile_layers(self.plan.graph, signs, np.zeros(len(signs)), fixed)
@@ -120,57 +131,57 @@ class _PartSearch:
         first = stray_within(self.plan, lo[None], hi[None], self.clock.left)
         open_ = self._bound_parts([_SizedPart(lo, hi, start)], first)
         closed, least, idle = np.full(start.size, np.inf), np.inf, 0
-        self._come_nearer(open_[0])
+        self._lower_target(open_[0])
         while open_:
             misses = np.array([self._miss(part.lower).max() for part in open_])
             worst = float(misses.max())
-            off = self._off(open_[int(misses.argmax())].lower)
+            off = self._distance(open_[int(misses.argmax())].lower)
             least, idle = (off, 0) if off < 0.99 * least else (least, idle + AT_ONCE)
             tired = idle > (PATIENCE if np.isfinite(least) else IMPATIENCE)
             if worst <= 0 or tired or self.clock.expired:
                 break
             chosen = np.argsort(-misses, kind="stable")[:AT_ONCE]
             chosen = chosen[misses[chosen] > 0]
-            halves, stuck = self._halved([open_[i] for i in chosen])
+            halves, stuck = self._halve([open_[i] for i in chosen])
             if halves is None:
                 break
             done = set(chosen.tolist())
-            kept = [part for i, part in enumerate(open_) if i not in done]
+            remaining = [part for i, part in enumerate(open_) if i not in done]
             for part in [*stuck, *(h for h in halves if self._miss(h.lower).max() <= 0)]:
                 closed = np.minimum(closed, part.lower)
-            open_ = kept + [h for h in halves if self._miss(h.lower).max() > 0]
+            open_ = remaining + [h for h in halves if self._miss(h.lower).max() > 0]
         return np.minimum.reduce([closed, *(part.lower for part in open_)])
 
     @cached_property
     def _scale(self) -> np.ndarray:
         return np.maximum(self.goal.scale, 1e-300)
 
-    def _come_nearer(self, part: _SizedPart) -> None:
-        """Ask for no more than can be proved near the points where the real ends are attained."""
+    def _lower_target(self, part: _SizedPart) -> None:
+        """Lower the target to bounds that are provable near points that attain the real ends."""
         missed = self._miss(part.lower) > 0
         if self.goal.points is None or self.program is None or not missed.any():
             return
         points = np.clip(np.where(missed[:, None], self.goal.points, np.nan), part.lo, part.hi)
         lo, hi = part.lo[self.free], part.hi[self.free]
         with deadline(max(AIMING * self.clock.left, 1e-3)):
-            for k, sized in sized_at(self.plan, self.program, points):
+            for k, sized in programs_with_errors(self.plan, self.program, points):
                 near = provable_near(sized, k, points[k][self.free], (lo, hi), self.goal)
                 goal = self.goal.real[k] - WITHIN * (self.goal.real[k] - near)
                 self.target[k] = min(self.target[k], goal)
 
     def _miss(self, lower: np.ndarray) -> np.ndarray:
-        """By how much bounds miss the goal."""
+        """Return how far bounds lie below the target, in units of `scale`."""
         miss = (self.target - lower) / self._scale
         return np.where(np.isnan(miss), np.inf, miss)
 
-    def _off(self, lower: np.ndarray) -> float:
-        """How far the bound that misses the goal most is from the real one, or from the goal."""
+    def _distance(self, lower: np.ndarray) -> float:
+        """Return the distance of the worst bound from the real bound, or from its target."""
         k = int(self._miss(lower).argmax())
         wide = max(0.0, (self.goal.real[k] - self.target[k]) / self._scale[k])
         return float(self._miss(lower)[k]) + (wide if np.isfinite(wide) else 0.0)
 
-    def _halved(self, parts: list[_SizedPart]) -> tuple[list[_SizedPart] | None, list[_SizedPart]]:
-        """Halves of parts, and the parts that have none; None if the time is over."""
+    def _halve(self, parts: list[_SizedPart]) -> tuple[list[_SizedPart] | None, list[_SizedPart]]:
+        """Return the halves of parts, and the parts that cannot be halved; None after a timeout."""
         halves, stuck = [], []
         for part in parts:
             middle = 0.5 * part.lo[part.cut] + 0.5 * part.hi[part.cut]
@@ -184,37 +195,37 @@ class _PartSearch:
             return [], stuck
         try:
             with deadline(max(self.clock.left, 1e-3)):
-                return self._parts(halves), stuck
+                return self._bound_halves(halves), stuck
         except OutOfTime:
             return None, []
 
-    def _parts(self, parts: list[_SizedPart]) -> list[_SizedPart]:
+    def _bound_halves(self, parts: list[_SizedPart]) -> list[_SizedPart]:
         """Bound the forms over parts."""
         lo, hi = np.stack([p.lo for p in parts]), np.stack([p.hi for p in parts])
         return self._bound_parts(parts, stray_over(self.plan, lo, hi))
 
-    def _bound_parts(self, parts: list[_SizedPart], found: Strays) -> list[_SizedPart]:
-        """Bound the forms by differences, and where that is not enough by search."""
+    def _bound_parts(self, parts: list[_SizedPart], strays: Strays) -> list[_SizedPart]:
+        """Bound the forms by differences first, and by search where these do not suffice."""
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
-        # Rows of one entry, 1 or -1: nothing is rounded.
-        own = found.lo @ rising.T + found.hi @ falling.T
-        off = found.off @ np.abs(self.goal.signs).T
-        lower = np.nextafter(np.fmax(own, self.goal.real) - off, -np.inf)
+        # The rows have one entry, 1 or -1, so these products are exact.
+        real = strays.lo @ rising.T + strays.hi @ falling.T
+        off = strays.off @ np.abs(self.goal.signs).T
+        lower = np.nextafter(np.fmax(real, self.goal.real) - off, -np.inf)
         self.boxes += len(parts)
         out = []
         for i, part in enumerate(parts):
             wide = (part.hi - part.lo) * self.free
             part = replace(part, lower=np.fmax(part.lower, lower[i]), cut=int(wide.argmax()))
-            unproved = (self._miss(part.lower) > 0).any() and np.isfinite(found.off[i]).all()
+            unproved = (self._miss(part.lower) > 0).any() and np.isfinite(strays.off[i]).all()
             if unproved and self.program is not None:
-                part = self._searched(
-                    part, self.program.off_by(amounts(self.plan, found.roundings, i))
+                part = self._search_part(
+                    part, self.program.off_by(amounts(self.plan, strays.roundings, i))
                 )
             out.append(part)
         return out
 
-    def _searched(self, part: _SizedPart, program: LayerProgram) -> _SizedPart:
-        """What the kernel proves of a part, and which input is to blame for what it does not."""
+    def _search_part(self, part: _SizedPart, program: LayerProgram) -> _SizedPart:
+        """Bound a part by the kernel, and choose the input to halve it at."""
         lo, hi = part.lo[self.free], part.hi[self.free]
         if part.heights is None:
             kernel = root_magnitudes(program, Box(lo, hi))
@@ -228,25 +239,29 @@ class _PartSearch:
         part = replace(part, lower=np.fmax(part.lower, least), heights=heights)
         if (self._miss(part.lower) > 0).any() and not self._is_hopeless(program, part):
             steps = STEPS if np.count_nonzero(status == 0) <= FEW else KernelSearch.ascent
-            found = explored(
+            result = explore_box(
                 program, kernel, Box(part.lo, part.hi), self.goal.signs, self.target, part.lower,
                 seconds=max(LEAST, self.clock.left), steps=steps,
             )  # fmt: skip
-            self.boxes += found.boxes
-            part = replace(part, lower=np.fmax(part.lower, found.lower))
+            self.boxes += result.boxes
+            part = replace(part, lower=np.fmax(part.lower, result.lower))
         missed, blame = self._miss(part.lower) > 0, np.zeros(part.lo.size)
         blame[self.free] = np.nan_to_num(scores[missed] / self._scale[missed, None]).sum(axis=0)
         cut = int(np.argmax(np.where(self.free, blame + 1e-12 * (part.hi - part.lo), -1.0)))
         return replace(part, cut=cut)
 
     def _is_hopeless(self, program: LayerProgram, part: _SizedPart) -> bool:
-        """Whether errors as large as the part's keep the goal out of reach at some point of it."""
+        """Return whether the part's errors keep the target out of reach at some point of it."""
         lo, hi = part.lo[self.free], part.hi[self.free]
-        asked = np.argsort(-self._miss(part.lower), kind="stable")[:MOST_ASKED]
-        asked = asked[self._miss(part.lower)[asked] > 0]
+        objectives = np.argsort(-self._miss(part.lower), kind="stable")[:MOST_ASKED]
+        objectives = objectives[self._miss(part.lower)[objectives] > 0]
         x = points_in(lo, hi)
         if self.goal.points is not None:
-            near = np.clip(self.goal.points[asked][:, self.free], lo, hi)
+            near = np.clip(self.goal.points[objectives][:, self.free], lo, hi)
             x = np.concatenate([x, near[np.isfinite(near).all(axis=1)]])
-        k = np.tile(asked, len(x))
-        return bool((run_off(program, np.repeat(x, asked.size, axis=0), k) < self.target[k]).any())
+        k = np.tile(objectives, len(x))
+        return bool(
+            (
+                run_with_errors(program, np.repeat(x, objectives.size, axis=0), k) < self.target[k]
+            ).any()
+        )

@@ -1,4 +1,4 @@
-"""What float32 may be off by near a point: how much can be proved at all."""
+"""Bounds on provable float32 results, from runs with worst-case errors near a point."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from ...ops import Rearrange
 from ..kernel.binding import root_magnitudes
 from ..kernel.compile import compile_layers
 from ..kernel.layer_program import LayerProgram
-from .float32_boxes import STEPS, Float32Goal, explored
+from .float32_boxes import STEPS, Float32Goal, explore_box
 
 
 SAMPLES = 8
-"""Points of a part at which it is asked whether the goal can be reached there."""
+"""Random points of a part at which reachability of the target is checked."""
 
 NEAR = 256
-"""Points near another one at each distance."""
+"""Random points at each distance from a given point."""
 
 DISTANCES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
-"""Shares of the box: beyond a kink that a point lies on, a float32 run may be off by more."""
+"""Distances, as shares of the box: beyond a nearby kink, a float32 run may deviate by more."""
 
 
 BESIDE = 8
-"""Points whose slopes are weighed for a way to be off."""
+"""Points whose mean slope determines the signs of the errors."""
 
 TRIES = 24
-"""Ways to be off that are tried at each distance from the best point."""
+"""Choices of signs tried at each distance from the best point."""
 
 AROUND = (1e-6, 1e-5, 1e-4, 1e-3)
-"""Shares of the box: sides of boxes that are bounded around a point."""
+"""Sizes of the boxes bounded around a point, as shares of the box."""
 
 
 def points_in(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """The middle of a box, and points spread over it, `(b, d)`."""
+    """Return the middle of a box, and random points of it, `(b, d)`."""
     spread = np.random.default_rng(0).uniform(lo, hi, (SAMPLES, lo.size))
     return np.concatenate([0.5 * lo[None] + 0.5 * hi[None], spread])
 
 
 def points_near(x: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """A point `(d,)`, and others of the box around it, `(b, d)`."""
+    """Return a point `(d,)` and random points of the box around it, `(b, d)`."""
     rng = np.random.default_rng(0)
     steps = [far * (hi - lo) * rng.uniform(-1.0, 1.0, (NEAR, x.size)) for far in DISTANCES]
     return np.clip(np.concatenate([x[None], *(x + step for step in steps)]), lo, hi)
 
 
 def _slopes(program: LayerProgram, sums: list[np.ndarray], k: np.ndarray) -> list[np.ndarray]:
-    """Of each layer's sums, `(b, n)`, what objectives `k` grow by, where the sums are these."""
+    """Return the slopes of objectives `k` in each layer's sums, at given sums `(b, n)`."""
     seed = np.zeros_like(sums[-1])
     seed[np.arange(len(seed)), k] = 1.0
     pending: dict[int, np.ndarray] = {len(program.layers): seed}
@@ -67,16 +67,16 @@ def _slopes(program: LayerProgram, sums: list[np.ndarray], k: np.ndarray) -> lis
     return slopes[::-1]
 
 
-def run_off(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> np.ndarray:
-    """A value of objectives at points where every sum is off by all it may be, `(b,)`.
+def run_with_errors(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Evaluate objectives with the worst-case error of every sum, `(b,)`.
 
-    To the side that lowers the objective, to first order. Such a run is one of those that bounds
-    hold for, so no bound over a part with the point in it is above the value.
+    The sign of each error is the one that lowers the objective, to first order. Bounds must hold
+    for such a run. So no bound over a part that contains the point exceeds the value.
 
     Args:
-        program: Of which each layer says how far it may be off its definition.
+        program: Its layers state how far they may deviate from their definitions.
         x: Array of shape `(b, d)`.
-        k: `(b,)` the objective asked about at each point.
+        k: `(b,)` index of the objective at each point.
     """
     slopes = _slopes(program, program.forward(x), k)
     values = [x]
@@ -87,13 +87,16 @@ def run_off(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> np.ndarray:
     return values[-1][np.arange(len(x)), k]
 
 
-def _off(program: LayerProgram, k: int, sums: list[np.ndarray], share: np.ndarray) -> LayerProgram:
-    """The program in which every sum is off to the side that lowers an objective near some points.
+def _shift_sums(
+    program: LayerProgram, k: int, sums: list[np.ndarray], share: np.ndarray
+) -> LayerProgram:
+    """Shift every sum by its error, to the side that lowers an objective near some points.
 
     Args:
-        program: Of which each layer says how far it may be off its definition.
-        sums: Of each layer, `(b, n)`, at points.
-        share: `(b,)` how much what the objective grows by at each of them counts.
+        program: Its layers state how far they may deviate from their definitions.
+        k: Index of the objective.
+        sums: Sums of each layer at the points, `(b, n)`.
+        share: `(b,)` weights of the slopes at the points.
     """
     slopes = _slopes(program, sums, np.full(len(share), k))
     layers = [
@@ -103,22 +106,23 @@ def _off(program: LayerProgram, k: int, sums: list[np.ndarray], share: np.ndarra
     return replace(program, layers=layers)
 
 
-def run_off_near(
+def lowest_run_near(
     program: LayerProgram, k: int, x: np.ndarray, box: tuple[np.ndarray, np.ndarray]
 ) -> float:
-    """The least that a run is found to return near a point, every sum off by all it may be.
+    """Search for the lowest value of a run near a point, with worst-case errors of all sums.
 
-    Which way each is off decides where the objective is least then. That is where units bend, and
-    on their sides it grows by other amounts: some mean of them decides which way to be off.
+    The signs of the errors decide where the objective is lowest. That is at a kink, whose sides
+    have different slopes. So random means of nearby slopes are tried to choose the signs.
 
     Args:
-        program: Of which each layer says how far it may be off its definition.
-        x: `(d,)` where it is least, of the free inputs.
-        box: Corners, shape `(d,)`.
+        program: Its layers state how far they may deviate from their definitions.
+        k: Index of the objective.
+        x: `(d,)` point of the least objective, of the free inputs.
+        box: Lower and upper corner, shape `(d,)`.
     """
     (lo, hi), rng, off = box, np.random.default_rng(0), program
     near = points_near(x, lo, hi)
-    best = float(np.min(run_off(program, near, np.full(len(near), k))))
+    best = float(np.min(run_with_errors(program, near, np.full(len(near), k))))
     goal = np.where(np.arange(program.layers[-1].size) == k, np.inf, -np.inf)
     rows, unknown = np.eye(goal.size), np.full(goal.size, -np.inf)
     for far in AROUND:
@@ -126,24 +130,24 @@ def run_off_near(
             step = far * (hi - lo) * 10.0 ** rng.uniform(-5.0, 0.0, (BESIDE, 1))
             beside = np.clip(x + step * rng.uniform(-1.0, 1.0, (BESIDE, x.size)), lo, hi)
             share = rng.dirichlet(np.full(BESIDE, 0.5))
-            tried = _off(program, k, off.forward(beside), share)
+            tried = _shift_sums(program, k, off.forward(beside), share)
             small = Box(np.maximum(lo, x - far * (hi - lo)), np.minimum(hi, x + far * (hi - lo)))
-            found = explored(
+            result = explore_box(
                 tried, root_magnitudes(tried, small), small, rows, goal, unknown, seconds=1.0,
                 steps=STEPS, most=NEAR,
             )  # fmt: skip
-            if found.at is None:
+            if result.at is None:
                 continue
-            value = float(tried.evaluate(found.at[k][None])[0, k])
+            value = float(tried.evaluate(result.at[k][None])[0, k])
             if value < best:
-                best, x, off = value, found.at[k], tried
+                best, x, off = value, result.at[k], tried
     return best
 
 
 def amounts(
     plan: Float32Plan, roundings: Mapping[int, np.ndarray], box: int
 ) -> dict[int, np.ndarray]:
-    """What the values of a program may be off by in one of many boxes: see `Strays.roundings`."""
+    """Return the errors of a program's values in one of many boxes: see `Strays.roundings`."""
     return {
         v: amount[box if len(amount) > 1 else 0]
         for v, amount in roundings.items()
@@ -151,13 +155,13 @@ def amounts(
     }
 
 
-def sized_at(
+def programs_with_errors(
     plan: Float32Plan, program: LayerProgram, points: np.ndarray
 ) -> Iterator[tuple[int, LayerProgram]]:
-    """The program with what float32 may round at each point, until the time is over.
+    """Yield `(k, program)` with the float32 errors at point `k`, until the time is over.
 
     Args:
-        points: `(m, d)`; NaN to leave one out.
+        points: `(m, d)`; NaN to skip a point.
     """
     for k in np.flatnonzero(np.isfinite(points).all(axis=1)):
         try:
@@ -168,27 +172,27 @@ def sized_at(
         yield int(k), program.off_by(amounts(plan, roundings, 0))
 
 
-def reachable(
+def provable_limits(
     plan: Float32Plan, signs: np.ndarray, points: np.ndarray, box: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """The most that can be proved of objectives, by runs near some points, `(m,)`.
+    """Return upper limits on provable bounds of objectives, by runs near some points, `(m,)`.
 
-    There is no part so small that errors in it are less than those at a point in it: no choice of
-    parts proves more. NaN where there is no point.
+    Errors in a part are never smaller than those at a point in it. So no division into parts proves
+    more. The limit is NaN if there is no point.
 
     Args:
-        signs: `(m, k)` the objectives as rows of its forms.
-        points: `(m, d)` where each objective is least, or nearly; NaN to leave it out.
-        box: Corners, shape `(d,)`.
+        signs: `(m, k)` the objectives as rows over the plan's forms.
+        points: `(m, d)` points where each objective is least, or nearly; NaN to skip it.
+        box: Lower and upper corner, shape `(d,)`.
     """
     lo, hi = box
-    found, free = np.full(len(signs), np.nan), lo < hi
+    limits, free = np.full(len(signs), np.nan), lo < hi
     fixed = np.where(free, np.nan, lo)
     program = compile_layers(plan.graph, signs, np.zeros(len(signs)), fixed)
     if program is not None:
-        for k, sized in sized_at(plan, program, points):
-            found[k] = run_off_near(sized, k, points[k][free], (lo[free], hi[free]))
-    return found
+        for k, sized in programs_with_errors(plan, program, points):
+            limits[k] = lowest_run_near(sized, k, points[k][free], (lo[free], hi[free]))
+    return limits
 
 
 def provable_near(
@@ -198,17 +202,18 @@ def provable_near(
     box: tuple[np.ndarray, np.ndarray],
     goal: Float32Goal,
 ) -> float:
-    """The most that can be proved of an objective over small boxes around a point.
+    """Return the best provable bound of an objective over small boxes around a point.
 
-    That is the least of what is proved over each: by searches that go on until nothing is open,
-    for a real bound that no float32 bound reaches. Where a search does not end, what
-    it has proved is too little: then the others say, and the best of all if none has ended.
+    This is the least bound over these boxes. The searches end when no box is open; their target is
+    a real bound, which no float32 bound reaches. The bound of an unfinished search is too low and
+    does not count, unless none has finished: then the best bound counts.
 
     Args:
-        program: Of which each layer says how far it may be off its definition.
-        x: `(d,)` where it is least, of the free inputs.
-        box: `(d,)` corners of the box that the small ones are part of.
-        goal: The objectives, and what is proved of them in real arithmetic.
+        program: Its layers state how far they may deviate from their definitions.
+        k: Index of the objective.
+        x: `(d,)` point of the least objective, of the free inputs.
+        box: `(d,)` corners of the box that contains the small ones.
+        goal: The objectives, and their bounds proved in real arithmetic.
     """
     lo, hi = box
     most, best = np.inf, -np.inf
@@ -217,11 +222,11 @@ def provable_near(
     for far in AROUND:
         low, high = np.maximum(lo, x - far * (hi - lo)), np.minimum(hi, x + far * (hi - lo))
         small = Box(low, high)
-        found = explored(
+        result = explore_box(
             program, root_magnitudes(program, small), small, goal.signs, target, unknown,
             seconds=max(seconds_left(), 1e-3), steps=STEPS, most=NEAR,
         )  # fmt: skip
-        best = max(best, float(found.lower[k]))
-        if found.ended:
-            most = min(most, float(found.lower[k]))
+        best = max(best, float(result.lower[k]))
+        if result.ended:
+            most = min(most, float(result.lower[k]))
     return most if np.isfinite(most) else best

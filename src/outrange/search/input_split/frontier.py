@@ -1,4 +1,4 @@
-"""The open boxes of a search: rows of arrays, reused, chosen by priority."""
+"""Open boxes of a search in priority order, stored as rows of reusable arrays."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from ..common.domain_boxes import DomainBoxes
 
 
 MOST_BYTES = 2 << 30
+"""Default limit on the memory of open boxes."""
 
 SHARE_AHEAD = 16
-"""One in this many boxes is sorted at a time: to sort at each call would cost more than bounding,
-once millions are open."""
+"""One in this many boxes is sorted at a time: with millions open, sorting all at each call would
+cost more than bounding."""
 
 
 class _Slots:
-    """A stack of row indices; adding some costs only these."""
+    """Stack of row indices; its operations do not depend on the number of rows."""
 
     def __init__(self, first: np.ndarray) -> None:
         self._room, self.size = first, first.size
@@ -31,13 +32,13 @@ class _Slots:
         self.size = size
 
     def take(self, count: int) -> np.ndarray:
-        """Pop the last `count`."""
+        """Pop the last `count` indices."""
         self.size -= count
         return self._room[self.size : self.size + count].copy()
 
     @property
     def all(self) -> np.ndarray:
-        """The indices within, read-only."""
+        """The indices on the stack; read-only."""
         return self._room[: self.size]
 
 
@@ -47,13 +48,13 @@ class Frontier:
     Args:
         inputs: Dimension `d` of a box.
         objectives: Number `m` of objectives that share the boxes.
-        states: Number of units whose status a box remembers.
+        states: Number of units whose status is stored per box.
     """
 
     def __init__(self, inputs: int, objectives: int, states: int) -> None:
         self.capacity = 1024
         self.most_bytes: int | None = None
-        """The memory reserved; None for `MOST_BYTES`."""
+        """Limit on the memory of open boxes; None for `MOST_BYTES`."""
         self._arrays = {
             "lo": np.empty((self.capacity, inputs)),
             "hi": np.empty((self.capacity, inputs)),
@@ -61,16 +62,16 @@ class Frontier:
             "open": np.empty((self.capacity, objectives), np.uint8),
             "priority": np.empty(self.capacity),
         }
-        # Infinite where a box is not open for an objective, so that a minimum needs no mask.
+        # Infinite if a box is not open for an objective, so that a minimum needs no mask.
         self._lb = np.full((objectives, self.capacity), np.inf)
         self._alive = _Slots(np.empty(0, np.int64))
-        self._front = np.empty(0, np.int64)  # The next boxes to leave, in order.
+        self._front = np.empty(0, np.int64)  # The next boxes to pop, in order.
         self._ordered_full = False
         self._free = _Slots(np.arange(self.capacity))
         self._in_hand = np.full(objectives, np.inf)
         self._lent: dict[int, np.ndarray] = {}
         self.closed = np.full(objectives, np.inf)
-        """`(m,)` the least bound of anything that was closed."""
+        """`(m,)` the least bounds of closed boxes."""
 
     @classmethod
     def of(cls, roots: DomainBoxes, objectives: int, states: int) -> Frontier:
@@ -99,7 +100,7 @@ class Frontier:
         open_: np.ndarray,
         priority: np.ndarray,
     ) -> None:
-        """Add boxes, one a row of each argument."""
+        """Add boxes, one per row of each argument."""
         count = len(lo)
         while self._free.size < count:
             self._grow()
@@ -123,7 +124,7 @@ class Frontier:
 
     @property
     def full(self) -> bool:
-        """Whether the open boxes fill the memory reserved for them."""
+        """Whether the open boxes exceed the memory limit."""
         most = MOST_BYTES if self.most_bytes is None else self.most_bytes
         return len(self) * self._row_bytes > most
 
@@ -134,21 +135,22 @@ class Frontier:
     def pop(self, count: int) -> dict[str, np.ndarray]:
         """Remove and return `count` boxes of high priority, best first.
 
-        Bounds `lb` of objectives they are not open for come back infinite.
+        Bounds `lb` are infinite for objectives that a box is not open for.
 
-        They are the highest as of the last sort, see `SHARE_AHEAD`. Once the memory is full the
-        boxes of lowest priority go first: they are the closest to being closed, so the frontier
-        shrinks. All boxes sorted in that order leave, even when the memory is no longer full, since
-        changing back at once would sort at every call. The bounds stay valid either way.
+        The order is that of the last sort, see `SHARE_AHEAD`. Once the memory is full, the boxes of
+        lowest priority are popped first: they are the closest to being closed, so the frontier
+        shrinks. All boxes sorted in that order are popped, even if the memory is no longer full,
+        because switching back at once would sort at every call. The bounds are valid either way.
 
-        The boxes still count in `lower` until `settle` is called: work on them may be interrupted.
+        The boxes still count in `lower` until `settle` is called, in case work on them is
+        interrupted.
         """
         filled = self.full and not self._ordered_full
         if (self._front.size < count or filled) and self._alive.size:
             self._order(max(count, len(self) // SHARE_AHEAD))
         chosen = self._front[:count]
         boxes = self._boxes(chosen)
-        # Recorded before they leave: an interrupt must not lose them.
+        # Recorded before the boxes are removed: an interrupt must not lose them.
         self._in_hand = boxes["lb"].min(axis=0, initial=np.inf)
         self._front = self._front[count:]
         self._lb[:, chosen] = np.inf
@@ -156,6 +158,7 @@ class Frontier:
         return boxes
 
     def _order(self, count: int) -> None:
+        """Sort the next `count` boxes to the front."""
         alive = np.concatenate([self._front, self._alive.all])
         key = self._arrays["priority"][alive]
         self._ordered_full = self.full
@@ -178,36 +181,37 @@ class Frontier:
         return self._boxes(np.concatenate([self._front, self._alive.all]))
 
     def _boxes(self, slots: np.ndarray) -> dict[str, np.ndarray]:
+        """Copy the boxes of some slots."""
         boxes = {name: array[slots] for name, array in self._arrays.items()}
         return boxes | {"lb": np.ascontiguousarray(self._lb[:, slots].T)}
 
     @property
     def in_hand(self) -> np.ndarray:
-        """`(m,)` the least bound of what was taken out and is not settled."""
+        """`(m,)` the least bounds of boxes that are popped and not settled."""
         return np.minimum.reduce([self._in_hand, *self._lent.values()])
 
     @property
     def lent(self) -> int:
-        """How many parts are being worked on beside this one."""
+        """Number of batches of boxes that other tasks are processing."""
         return len(self._lent)
 
     def lend(self, ticket: int) -> None:
-        """Let what was taken out last be worked on beside: it counts until `settle(ticket)`."""
+        """Register the boxes popped last under a ticket; they count until `settle(ticket)`."""
         self._lent[ticket] = self._in_hand
         self._in_hand = np.full_like(self._in_hand, np.inf)
 
     def empty(self) -> None:
-        """Forget all boxes."""
+        """Discard all boxes."""
         alive = np.concatenate([self._front, self._alive.all])
         self._lb[:, alive] = np.inf
         self._free.add(alive)
         self._alive, self._front = _Slots(np.empty(0, np.int64)), np.empty(0, np.int64)
 
     def settle(self, ticket: int | None = None) -> None:
-        """Confirm that boxes taken out are closed or back as sub-boxes.
+        """Confirm that popped boxes are closed, or pushed back as sub-boxes.
 
         Args:
-            ticket: Those that were lent by it; None: those that were not lent.
+            ticket: Ticket of the boxes to settle; None for those without a ticket.
         """
         if ticket is not None:
             del self._lent[ticket]
@@ -215,15 +219,15 @@ class Frontier:
         self._in_hand = np.full_like(self._in_hand, np.inf)
 
     def lose(self) -> None:
-        """Record the bounds of boxes taken out whose processing was interrupted."""
+        """Record the bounds of popped boxes whose processing was interrupted."""
         self.close(self.in_hand)
         self.settle()
         self._lent = {}
 
     def close(self, bounds: np.ndarray) -> None:
-        """Close boxes: their `bounds` `(m,)`, infinite where none was open, are recorded."""
+        """Record the `bounds` `(m,)` of closed boxes, infinite where none was open."""
         self.closed = np.minimum(self.closed, bounds)
 
     def lower(self) -> np.ndarray:
-        """`(m,)` the least bound of any box, open or closed, per objective."""
+        """Return the least bound of any box, open or closed, per objective `(m,)`."""
         return np.minimum.reduce([self._lb.min(axis=1), self.in_hand, self.closed])

@@ -1,4 +1,4 @@
-"""One call of the box kernel, with arrays of its own: two of them may be under way."""
+"""One call of the box kernel, with its own arrays, so that two calls can run concurrently."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from ..kernel.binding import CompiledProgram, address
 from ..kernel.layer_program import UNSTABLE
 
 
-Room = dict[str, np.ndarray]
+ResultArrays = dict[str, np.ndarray]
+"""Result arrays of one call, by name."""
 
 
-class Rooms:
-    """Arrays for results, used again: fresh memory costs a tenth of a box."""
+class ArrayPool:
+    """Pool of result arrays, which are reused: allocating them costs a tenth of a box."""
 
     def __init__(self) -> None:
-        self._free: list[Room] = []
+        self._free: list[ResultArrays] = []
 
-    def take(self, count: int, kernel: CompiledProgram) -> Room:
-        """Arrays for so many boxes."""
+    def take(self, count: int, kernel: CompiledProgram) -> ResultArrays:
+        """Take arrays for `count` boxes, reused or new."""
         while self._free:
-            room = self._free.pop()
-            if len(room["lo"]) >= count:
-                return room
+            arrays = self._free.pop()
+            if len(arrays["lo"]) >= count:
+                return arrays
         m, d, s = kernel.objectives, kernel.program.inputs, kernel.program.states
         return {
             "lo": np.empty((count, d)),
@@ -35,23 +36,23 @@ class Rooms:
             "open_": np.empty((count, m), np.uint8),
         }
 
-    def give_back(self, room: Room) -> None:
-        """Nobody reads them any more."""
-        self._free.append(room)
+    def give_back(self, arrays: ResultArrays) -> None:
+        """Return arrays to the pool after their last use."""
+        self._free.append(arrays)
 
 
 class KernelCall:
-    """Bounds, closes and splits boxes and their children.
+    """A kernel call that bounds, closes and splits boxes and their children.
 
     Args:
-        ticket: What its boxes were lent by.
+        ticket: Ticket of its boxes in the frontier.
         kernel: The network and its objectives.
-        incumbent: Its best points, tolerances and cutoffs, as they are now.
-        free: `(d,)` bool: the inputs that boxes have sides for.
+        incumbent: Provides the current best points, tolerances and cutoffs.
+        free: `(d,)` mask of the inputs that vary within boxes.
         tasks: The boxes, as `Frontier.pop` returns them.
-        budget: How many boxes to bound for each of them.
-        settings: Units and linear programs of an exact leaf, steps of ascent, threads.
-        room: For what stays open.
+        budget: Number of boxes to bound for each of them.
+        settings: Maximum units and linear programs of an exact leaf, steps of ascent, threads.
+        arrays: Arrays for the open boxes.
     """
 
     def __init__(
@@ -63,11 +64,11 @@ class KernelCall:
         tasks: dict[str, np.ndarray],
         budget: int,
         settings: tuple[int, int, int, int],
-        room: Room,
+        arrays: ResultArrays,
     ) -> None:
-        self.ticket, self._kernel, self.room = ticket, kernel, room
+        self.ticket, self._kernel, self.arrays = ticket, kernel, arrays
         names = ("lo", "hi", "lb", "status", "open")
-        self._given = [np.ascontiguousarray(tasks[name]) for name in names]
+        self._inputs = [np.ascontiguousarray(tasks[name]) for name in names]
         self._numbers = (budget, *settings)
         self.scale = np.ascontiguousarray(incumbent.scale())
         self._ends = [np.ascontiguousarray(incumbent.aim()), self.scale]
@@ -79,23 +80,23 @@ class KernelCall:
         self.at = np.ascontiguousarray(incumbent.best_at[:, free])
         self.closed = np.full(self.best.shape, np.inf)
         self._stats = np.zeros(5, np.int64)
-        self.taken = len(self._given[0])
-        """How many boxes it was given."""
+        self.taken = len(self._inputs[0])
+        """Number of boxes passed to the kernel."""
         self.count = 0
-        """How many stay open."""
+        """Number of boxes that stay open."""
         self.seconds = 0.0
 
     def run(self) -> None:
-        """In C, which holds no lock of Python's meanwhile."""
+        """Run the call in C, without holding Python's global lock."""
         begin = read_clock()
         self.count = self._kernel.lib.explore(
             self._kernel.handle,
             self.taken,
-            *map(address, self._given),
+            *map(address, self._inputs),
             *self._numbers,
             *map(address, (self.best, self.at, *self._ends)),
             *((None, None) if self._goal is None else map(address, self._goal)),
-            *map(address, self.room.values()),
+            *map(address, self.arrays.values()),
             address(self.closed),
             address(self._stats),
         )
@@ -110,11 +111,11 @@ class KernelCall:
         charge(boxes + work.PIVOT * int(self._stats[2]) * program.states * program.inputs)
 
     @property
-    def left(self) -> Room:
-        """What stays open."""
-        return {name: array[: self.count] for name, array in self.room.items()}
+    def left(self) -> ResultArrays:
+        """The boxes that stay open."""
+        return {name: array[: self.count] for name, array in self.arrays.items()}
 
     @property
     def bounded(self) -> int:
-        """How many boxes were bounded."""
+        """Number of boxes bounded."""
         return int(self._stats[0])

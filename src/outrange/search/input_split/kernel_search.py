@@ -15,7 +15,7 @@ from ..common.parallel import single_blas_thread, threads
 from ..kernel.binding import CompiledProgram, root_magnitudes
 from ..kernel.layer_program import LayerProgram
 from .best_first import BestFirstSearch
-from .kernel_call import KernelCall, Rooms
+from .kernel_call import ArrayPool, KernelCall
 
 
 METHODS = (
@@ -27,7 +27,7 @@ METHODS = (
 )
 
 LEAF_UNITS = 14
-"""A box with so many unstable units at most is an exact leaf: its phases are enumerated."""
+"""Unstable units up to which a box is an exact leaf, whose phases are enumerated."""
 
 LEAF_LPS = 2000
 """Maximum number of linear programs per leaf; a leaf that needs more is split."""
@@ -45,48 +45,45 @@ SECONDS_A_CALL = 0.1
 """Target duration of a call in seconds: the clock is read between calls."""
 
 BUSY = 2e-3
-"""Seconds of a call from which on BLAS is held to one thread beside it. To take the limit back
-wakes BLAS's threads, which may cost what a search of a few short calls takes."""
+"""Duration of a call in seconds from which on BLAS is limited to one thread beside it. Lifting the
+limit wakes BLAS's threads, which may cost as much as a search of a few short calls."""
 
 
 AHEAD = 8
-"""Calls whose boxes must be open besides, so that one is begun before the last one has ended: with
-two, a search of a tenth of a second took an eighth longer, and none was quicker."""
+"""Open boxes per box of a call that let the next call start before the last one has ended. With 2,
+a search of a tenth of a second took an eighth longer, and no search was faster."""
 
 LONG = MOST_TASKS
-"""Boxes of a call from which on one thread for it, and a change of threads, cost nothing."""
+"""Boxes of a call from which on a thread of its own, and thread switches, cost nothing."""
 
 
 class Pace:
-    """Choose the number of boxes of a call.
-
-    Few at the start, where best-first order matters.
-    """
+    """Chooses the number of boxes of a call: few at the start, where best-first order matters."""
 
     def __init__(self) -> None:
         self.threads = threads()
         self.budget = 1
         self.most = 2 * self.threads
         self.is_busy = False
-        """Whether calls take long enough for threads to be in each other's way."""
+        """Whether calls are long enough for their threads to compete with BLAS's."""
 
     def tasks(self, waiting: int) -> int:
-        """How many boxes the next call takes of those that wait."""
+        """Return the number of boxes of the next call, of those that wait."""
         return max(1, min(self.most, waiting // 2))
 
     def is_ahead(self, waiting: int) -> bool:
-        """Whether a call may be begun before the last one has ended.
+        """Return whether a call may start before the last one has ended.
 
         Args:
-            waiting: Open boxes that neither of them has.
+            waiting: Open boxes that are in neither call.
         """
         return self.threads > 1 and self.most >= LONG and waiting >= AHEAD * self.most
 
     def learn(self, seconds: float) -> None:
-        """Make calls of the duration aimed at.
+        """Adjust the size of calls to the target duration.
 
         Args:
-            seconds: What the last one took.
+            seconds: Duration of the last call.
         """
         self.is_busy = seconds >= BUSY
         if seconds < SECONDS_A_CALL / 2:
@@ -98,11 +95,11 @@ class Pace:
 
 
 class KernelSearch(BestFirstSearch):
-    """Input splits in C: piecewise-linear layers, all cores.
+    """Input splits in C for piecewise-linear layers, on all cores.
 
     Args:
-        program: The network and its objectives, of the inputs that are free in `domain`.
-        incumbent: The clock and the tolerances; it keeps the points found.
+        program: The network and its objectives, over the inputs that are free in `domain`.
+        incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
         first: Finds the first points; see `first_points.first_points`.
         kernel: The program, compiled for `domain`; None compiles it.
@@ -132,25 +129,25 @@ class KernelSearch(BestFirstSearch):
         gradient, kernel = PacedGradient(program.gradient), self.kernel
         points = first(gradient, kernel.evaluate, self.boxes, kernel.objectives, self._rng)
         self._begin(gradient, points, program.states)
-        self._rooms = Rooms()
+        self._pool = ArrayPool()
         self._calls = iter(range(2**62))
         self._under_way: tuple[KernelCall, Future] | None = None
 
     def advance(self) -> bool:
-        """A step; beside long calls BLAS has one thread."""
+        """Take a step; beside long calls, limit BLAS to one thread."""
         if not self._pace.is_busy:
             return super().advance()
-        # Idle BLAS threads spin, on the cores that the kernel has.
+        # Idle BLAS threads spin on the cores that the kernel uses.
         with single_blas_thread():
             return super().advance()
 
     def recover(self) -> None:
         super().recover()
-        # What it will return is lost, and so are its arrays.
-        self._under_way, self._rooms = None, Rooms()
+        # The results of the call under way are lost, and its arrays with them.
+        self._under_way, self._pool = None, ArrayPool()
 
     def _explore(self) -> None:
-        """One call of the kernel; where many boxes are open, while its last results are stored."""
+        """Run one call; with many open boxes, store the last results while it runs."""
         last, call = self._under_way, None
         waiting = len(self.frontier)
         if last is None or self._pace.is_ahead(waiting):
@@ -166,23 +163,23 @@ class KernelSearch(BestFirstSearch):
 
     @cached_property
     def _thread(self) -> ThreadPoolExecutor:
-        """It ends with the search."""
+        """Thread of the calls; it ends with the search."""
         return ThreadPoolExecutor(1, thread_name_prefix="outrange")
 
     def _call(self, count: int) -> KernelCall:
-        """A call for some boxes, which are lent to it."""
+        """Prepare a call for some boxes, which are registered under its ticket."""
         tasks, pace = self.frontier.pop(count), self._pace
         ticket = next(self._calls)
         self.frontier.lend(ticket)
         leaf = LEAF_UNITS if self.leaves else -1
         settings = (leaf, LEAF_LPS, self.ascent, pace.threads)
-        room = self._rooms.take(count * (pace.budget + 1), self.kernel)
+        arrays = self._pool.take(count * (pace.budget + 1), self.kernel)
         return KernelCall(
-            ticket, self.kernel, self.incumbent, self.free, tasks, pace.budget, settings, room
+            ticket, self.kernel, self.incumbent, self.free, tasks, pace.budget, settings, arrays
         )
 
     def _store(self, call: KernelCall) -> None:
-        """What a call has found: open boxes first, since an interrupt must not lose them."""
+        """Store the results of a call: open boxes first, since an interrupt must not lose them."""
         state, frontier = self.incumbent, self.frontier
         left = call.left
         if len(left["lo"]):
@@ -194,4 +191,4 @@ class KernelSearch(BestFirstSearch):
         self.offer(call.best, call.at)
         self._pace.learn(call.seconds)
         state.boxes += call.bounded
-        self._rooms.give_back(call.room)
+        self._pool.give_back(call.arrays)

@@ -1,14 +1,15 @@
-/* Levels of differences. Such a unit belongs to a unit of an earlier level, with the sum w and the
- * value f(w). Its own sum is d, and its value is D = f(w + d) - f(w), by how much the counterpart
- * in a copy of nearly the same network is larger.
+/* Levels of differences. Each unit of such a level belongs to a unit of an earlier level, with
+ * sum w and value f(w). Its own sum is d, and its value is D = f(w + d) - f(w): the difference
+ * between the counterpart's value, in a copy of nearly the same network, and f(w).
  *
- * Of a relu, D lies between 0 and d; with w in [wl, wh] it is at most U and at least L, where
+ * For a ReLU, D lies between 0 and d. With w in [wl, wh], it is at most U and at least L, where
  *
  *     U(d) = max(0, d - max(-wh, 0))  for d >= 0,   max(d, -max(wl, 0))  for d < 0,
  *     L(d) = min(d, max(0, wl + d))   for d >= 0,   max(d, min(0, -wh))  for d < 0.
  *
- * U is convex. L bends upwards at -wh and at -wl only, so a line that is below it there and at both
- * ends is below it all along. Other curves with one kink are f(x) = sm x + (sp - sm) relu(x).
+ * U is convex. L bends upwards only at -wh and at -wl, so a line that is below it there and at
+ * both ends is below it everywhere. Other curves with one kink are f(x) = sm x + (sp - sm)
+ * relu(x).
  *
  * References: B. Paulsen, J. Wang, C. Wang, ReluDiff (2020); B. Paulsen et al., NeuroDiff
  * (2020). */
@@ -18,19 +19,19 @@ static inline double larger(double a, double b) { return a > b ? a : b; }
 static inline v8 larger8(v8 a, v8 b) { return one_of((bits8)(a > b), a, b); }
 static inline v8 smaller8(v8 a, v8 b) { return one_of((bits8)(a < b), a, b); }
 
-/* Between 0 and 1, whatever has overflowed. */
+/* Clamp to [0, 1], also after an overflow. */
 static inline v8 as_slope(v8 x)
 {
     return smaller8(larger8(x, (v8){0}), (v8){0} + 1.0);
 }
 
-/* Whether the counterpart of a unit is not settled: then the bounds of the unit are asked for. */
+/* Whether the counterpart of a unit is unstable, so that the unit needs bounds. */
 static inline int is_wanted(const tape *t, const level *l, int u, const int8_t *st)
 {
     return l->second && !st[t->lv[l->second].sat + u];
 }
 
-/* D of unit u, whose sum is d, at a point. */
+/* The value D of unit u at a point where its sum is d. */
 static inline double rise(const tape *t, const scratch *w, const level *l, int u, double d)
 {
     double x = w->z[t->lv[l->first].at + u], y = x + d;
@@ -43,11 +44,11 @@ static inline int sign_apart(const tape *t, const scratch *w, const level *l, in
 {
     int i = t->lv[l->first].at + u;
     double wl = w->lo[i], wh = w->hi[i], zl = wl + w->lo[l->at + u], zh = wh + w->hi[l->at + u];
-    if (wl >= 0 && zl >= 0) return 1; /* a sum of two has the sign of the exact one */
+    if (wl >= 0 && zl >= 0) return 1; /* a rounded sum of two has the sign of the exact one */
     return wh <= 0 && zh <= 0 ? -1 : 0;
 }
 
-/* The line of slope s below four points: its offset. */
+/* The offset of the line with slope s below four points. */
 static inline v8 below_points(v8 s, const v8 *x, const v8 *y)
 {
     v8 low = y[0] - s * x[0];
@@ -55,7 +56,7 @@ static inline v8 below_points(v8 s, const v8 *x, const v8 *y)
     return low;
 }
 
-/* The line below L that is the highest in the middle. */
+/* The line below L that is highest in the middle. */
 static inline v8 line_below(v8 dl, v8 dh, v8 wl, v8 wh, v8 *offset)
 {
     v8 none = {0}, x[4] = {dl, smaller8(larger8(-wh, dl), dh), smaller8(larger8(-wl, dl), dh), dh};
@@ -87,7 +88,7 @@ static inline v8 line_above(v8 dl, v8 dh, v8 wl, v8 wh, v8 *offset)
     return slope;
 }
 
-/* The lines of a level of differences, whose own bounds and those of their counterparts are
+/* Draw the lines of a level of differences, whose bounds and whose counterparts' bounds are
  * known. */
 static void draw_apart(const tape *t, const level *l, scratch *w, const int8_t *st)
 {
@@ -121,10 +122,11 @@ static void draw_apart(const tape *t, const level *l, scratch *w, const int8_t *
                    sizeof(double) * 8 * (size_t)t->d);
         *(v8 *)(w->up + i) = up;
         *(v8 *)(w->down + i) = down;
-        /* Open units' offsets differ, by the slack at least: `descend_block` relies on it. */
+        /* The offsets of unstable units differ by at least the slack; `descend_block` needs
+         * that. */
         *(v8 *)(w->up_at + i) = up_at = (v8)((bits8)up_at & open);
         *(v8 *)(w->down_at + i) = down_at = (v8)((bits8)down_at & open);
-        *(v8 *)(w->free_ + i) = *(const v8 *)(lines + i); /* none of them turns */
+        *(v8 *)(w->free_ + i) = *(const v8 *)(lines + i); /* none of these lines turns */
         *(v8 *)(w->due + i) =
             *(const v8 *)(w->rho + i) +
             t->gamma * (l->smax * size8(*(const v8 *)(w->bias + i)) +
@@ -132,8 +134,8 @@ static void draw_apart(const tape *t, const level *l, scratch *w, const int8_t *
     }
 }
 
-/* What the lines of a level of differences lose goes to the units that they belong to: where these
- * are settled, most of it is gone. */
+/* Charge the losses of a level of differences to the counterparts' units: if these were stable,
+ * most of the loss would vanish. */
 static void blame_apart(const tape *t, scratch *w, const level *l)
 {
     int shift = t->lv[l->first].at - l->at;

@@ -1,4 +1,4 @@
-/* Names that the library exports. */
+/* Export declarations of the library. */
 #if defined(_WIN32)
 #define API __declspec(dllexport)
 #else

@@ -1,21 +1,22 @@
-/* Blocks of rows: the forms of eight units, and of their negatives, carried to the input together.
- * A block holds, for every unit below, its sixteen coefficients side by side, so that a level's
- * matrix is read once for all of them and every sum is a register.
+/* Blocks of rows: the forms of eight units, and of their negatives, substituted back together. A
+ * block holds the sixteen coefficients of every unit below side by side, so that a level's
+ * matrix is read once for all of them, and every sum is a register.
  *
- * Above the first level that is not linear both ends are one row x. There a unit with slopes up and
- * down has the middle slope M = (up + down) / 2 and the distance D = (up - down) / 2 from it, and
- * the two ends are S + T and -(S - T), where S sums M x and T sums D |x|: a stable unit has no D,
- * and an open one is worked on once. |M| + |D| = max(|up|, |down|), so the errors are bounded as
- * before, with two roundings more (of M or D, and of S + T): gamma_{n+6}, which rho covers.
+ * Above the first level that is not linear, both ends are one row x. There, a unit with slopes
+ * up and down has the middle slope M = (up + down) / 2 and the deviation D = (up - down) / 2.
+ * The two ends are S + T and -(S - T), where S sums M x and T sums D |x|. A stable unit has no
+ * D, and an unstable one is processed once. |M| + |D| = max(|up|, |down|), so the errors are
+ * bounded as before, with two more roundings (of M or D, and of S + T): gamma_{n+6}, which rho
+ * covers.
  *
- * Rounding errors are summed in one number: per unit met |a| times `due`, its rho and gamma_N
- * times the sizes of its bias and intercept at the steeper of its two lines. */
+ * Rounding errors are summed in one number: for every unit, |a| times `due`, which is its rho
+ * plus gamma_N times the sizes of its bias and intercept at the steeper of its two lines. */
 
 static inline v8 above0(v8 x) { return (v8)((bits8)x & (bits8)(x > 0.0)); }
 static inline v8 below0(v8 x) { return (v8)((bits8)x & (bits8)(x < 0.0)); }
 
-/* out[b] += sum_i p[i] * w[list[i]][b] for b < wide, eight or sixteen rows at once: as many of them
- * in one pass as a register holds. */
+/* out[b] += sum_i p[i] * w[list[i]][b] for b < wide, eight or sixteen rows at once, as many of them
+ * in one pass as fit in a register. */
 static inline __attribute__((always_inline)) void tile(int wide, int both, const double *w,
                                                        size_t stride, const int *list, int count,
                                                        const double *p, double *out, int fresh)
@@ -55,8 +56,8 @@ static inline __attribute__((always_inline)) void tiles(int both, const source *
     for (; q < n; q++) tile(1, both, s->w + q, stride, list, count, p, out + BOTH * q, fresh);
 }
 
-/* Hand the coefficients of listed units of a level to the levels that it reads: `both` have sixteen
- * (they come first), then `one` units have eight. */
+/* Add the coefficients of listed units of a level to the levels that it reads: first `both` units
+ * with sixteen coefficients, then `one` units with eight. */
 static void feed_block(const tape *t, scratch *w, const level *l, const int *list, int both,
                        int one)
 {
@@ -90,7 +91,8 @@ static void feed_block(const tape *t, scratch *w, const level *l, const int *lis
     }
 }
 
-/* What eight rows lose to the lines of open unit i, given to the inputs that it hangs on. */
+/* Charge the loss of eight rows at the lines of unstable unit i to the inputs that cause its
+ * width. */
 static inline void blame_unit(const tape *t, scratch *w, int i, v8 size)
 {
     v8 loss = w->lost[i] * size;
@@ -133,8 +135,8 @@ static void descend_block(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
     if (count) feed_block(t, w, l, w->list, count, 0);
 }
 
-/* The units of a finished level as `descend_middle` reads them: the open ones, then the stable
- * ones that pass anything on. */
+/* List the units of a finished level for `descend_middle`: the unstable ones, then the stable ones
+ * with a nonzero slope. */
 static void list_units(const level *l, scratch *w)
 {
     int *order = w->order + l->at, count = 0;
@@ -146,12 +148,12 @@ static void list_units(const level *l, scratch *w)
         *(v8 *)(w->mid_at + i) = 0.5 * (up_at + down_at);
         *(v8 *)(w->apart_at + i) = 0.5 * (up_at - down_at);
     }
-    for (int u = 0; u < l->n; u++) { /* no branches: they would be coins */
+    for (int u = 0; u < l->n; u++) { /* no branches: they would be unpredictable */
         order[count] = u;
         count += w->per_width[l->at + u] > 0.0;
     }
     w->opened[l->at] = count;
-    for (int u = 0; u < l->n && count < l->n; u++) { /* full: what follows is another level's */
+    for (int u = 0; u < l->n && count < l->n; u++) { /* full: another level follows */
         order[count] = u;
         count += !(w->per_width[l->at + u] > 0.0) & (w->up[l->at + u] != 0.0);
     }
@@ -193,7 +195,7 @@ static void descend_middle(const tape *t, scratch *w, int j, v8 *cst, v8 *due)
     due[0] = due[1] = owe;
 }
 
-/* From sums and distances to the two ends, in levels below j. */
+/* Convert sums and deviations to the two ends, in levels below j. */
 static void part_ends(const tape *t, scratch *w, int j)
 {
     for (int k = 0; k < j; k++) {
@@ -210,7 +212,7 @@ static void part_ends(const tape *t, scratch *w, int j)
     }
 }
 
-/* Lower and upper bounds of up to eight units of level k, to lo[] and hi[]. The forms stay in the
+/* Bound up to eight units of level k from both sides, to lo[] and hi[]. The forms remain in the
  * rows of level 0. */
 static void bound_block(const tape *t, scratch *w, int k, const int *ask, int n, const double *xl,
                         const double *xu, double *lo, double *hi)
@@ -219,7 +221,7 @@ static void bound_block(const tape *t, scratch *w, int k, const int *ask, int n,
     int unit[ROWS];
     v8 cst[2] = {{0}, {0}}, due[2] = {{0}, {0}}, reach[2] = {{0}, {0}};
     for (int r = 0; r < ROWS; r++) {
-        unit[r] = ask[r < n ? r : n - 1]; /* what is over repeats the last one */
+        unit[r] = ask[r < n ? r : n - 1]; /* surplus rows repeat the last one */
         cst[0][r] = l->bias[unit[r]];
         due[0][r] = l->rho[unit[r]] + t->gamma * fabs(l->bias[unit[r]]);
     }

@@ -1,4 +1,4 @@
-/* A leaf of the box tree by cases: units' signs are decided one after the other, and each case is
+/* Leaves of the box tree by cases: signs of units are decided one by one, and each case is
  * closed by multipliers of the signs (a dual simplex in the inputs), or found empty. */
 
 enum { DECIDE = 1, TIGHTEN = 2, SHARES = 4, EMPTY = 8 };
@@ -26,7 +26,7 @@ static void put_number(bytes *o, uint64_t value)
     put(o, (int)value);
 }
 
-/* m * 2^(e - 128) with m of 16 bits; returns the number that is read back. */
+/* Write m * 2^(e - 128) with m of 16 bits; return the number that the checker will read. */
 static double put_multiplier(bytes *o, double value)
 {
     int e = 0;
@@ -55,7 +55,7 @@ typedef struct {
     two_lines *line, *flat;
     double *lo, *hi;
     int8_t *sign;
-    int most, lps; /* deepest case; linear programs solved */
+    int most, lps; /* maximum depth; linear programs solved */
 } cases;
 
 static cases *cases_new(const exact_net *t, int most)
@@ -97,8 +97,8 @@ static void cases_free(cases *f)
     free(f);
 }
 
-/* Bound the undecided units of a case once more: what is decided is put in, the others take any of
- * their values. 0 if no input is left. */
+/* Bound the undecided units of a case again: decided units are substituted, the others take any of
+ * their values. Return 0 if no input is left. */
 static int tighten(const exact_net *t, const replay *r, cases *f, signs s, const double *lo,
                    const double *hi)
 {
@@ -123,7 +123,7 @@ static int tighten(const exact_net *t, const replay *r, cases *f, signs s, const
     return 1;
 }
 
-/* The bound by the multipliers y of the decided units, as the checker will find it. */
+/* The bound by the multipliers y of the decided units, as the checker will compute it. */
 static double case_bound(const exact_net *t, const replay *r, cases *f, const double *row,
                          const two_lines *line, const double *lo, const double *hi)
 {
@@ -132,8 +132,8 @@ static double case_bound(const exact_net *t, const replay *r, cases *f, const do
     return least_row(t, r, f->a, r->width, line, f->pull, lo, hi, NULL);
 }
 
-/* Whether some open unit is so close to where its line turns that float64 cannot tell: then a leaf
- * says how the lines lie. */
+/* Whether some unstable unit is too close to where its line turns for float64 to tell; then a leaf
+ * states the lines. */
 static int turns_by_a_hair(const exact_net *t, const replay *r, signs s, const double *lo,
                            const double *hi)
 {
@@ -147,8 +147,8 @@ static int turns_by_a_hair(const exact_net *t, const replay *r, signs s, const d
     return 0;
 }
 
-/* Write a leaf by the multipliers of the simplex, times `by`. 1 if it is proved; else nothing is
- * written. */
+/* Write a leaf with the multipliers of the simplex, times `by`. Return 1 if it is proved; otherwise
+ * nothing is written. */
 static int put_leaf(const exact_net *t, const replay *r, cases *f, const double *row,
                     double target, signs s, int depth, int used, double by, int empty,
                     const double *lo, const double *hi, bytes *o)
@@ -175,8 +175,9 @@ static int put_leaf(const exact_net *t, const replay *r, cases *f, const double 
     return 0;
 }
 
-/* The undecided unit whose value's doubt weighs most in the objective, by the coefficients that its
- * bound met; -1 if there is none. In order of the units there are three times as many cases. */
+/* The undecided unit whose value's uncertainty affects the objective most, by the coefficients
+ * in its bound; -1 if there is none. In the order of the units, there would be three times as
+ * many cases. */
 static int worst_unit(const replay *r, signs s, const double *met)
 {
     int worst = -1;
@@ -191,8 +192,8 @@ static int worst_unit(const replay *r, signs s, const double *met)
     return worst;
 }
 
-/* One case: the least of the objective there. Writes a leaf and returns 1, or returns 0 with the
- * unit to decide next in *next (-1: none is left, the claim is false or too close). */
+/* Close one case by the least value of the objective. Write a leaf and return 1; or return 0 with
+ * the unit to decide next in *next (-1: none is left, the claim is false or too close). */
 static int close_case(const exact_net *t, const replay *r, cases *f, const double *row,
                       double target, signs s, int depth, const double *lo, const double *hi,
                       bytes *o, int *next)
@@ -205,7 +206,7 @@ static int close_case(const exact_net *t, const replay *r, cases *f, const doubl
     for (int i = 0; i < depth; i++) {
         int j = f->on[i];
         const double *form = r->form + (size_t)j * (size_t)r->most;
-        /* what is at least 0 is at most its upper bound */
+        /* a row that is at least 0 is also at most its upper bound */
         for (int c = 0; c < r->start[j]; c++) f->a[c] = -s.sign[j] * form[c];
         least_row(t, r, f->a, r->start[j], s.line, NULL, lo, hi, NULL);
         for (int q = 0; q < d; q++) f->G[i * d + q] = -f->a[1 + q];
@@ -224,7 +225,7 @@ static int close_case(const exact_net *t, const replay *r, cases *f, const doubl
         if (put_leaf(t, r, f, row, target, s, depth, used, 1.0, 0, lo, hi, o)) return 1;
     } else if (top > 0) {
         if (put_leaf(t, r, f, row, target, s, depth, used, 1 / top, 1, lo, hi, o)) return 1;
-        /* Signs that only touch leave a point or so: what the goal is there, by a penalty. */
+        /* Signs that only touch leave almost no points: bound the goal there by a penalty. */
         for (double much = size; much < 1e9 * size; much *= 100)
             if (put_leaf(t, r, f, row, target, s, depth, used, much / top, 0, lo, hi, o)) return 1;
     }
@@ -238,7 +239,7 @@ static signs level_of(cases *f, const replay *r, int depth)
     return (signs){f->line + at, f->lo + at, f->hi + at, f->sign + at};
 }
 
-/* Write the cases of one box, `depth` of them decided. 1 if all are closed. */
+/* Write the cases of one box, `depth` of them decided. Return 1 if all are closed. */
 static int write_cases(const exact_net *t, const replay *r, cases *f, const double *row,
                        double target, int depth, int most_lps, const double *lo,
                        const double *hi, bytes *o)

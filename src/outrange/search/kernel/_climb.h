@@ -1,6 +1,6 @@
-/* The bound of one unit from one side, by ascent on the lines that its row meets. */
+/* The bound of one unit from one side, by ascent on the lines in its row. */
 
-#define PATIENT 16 /* who asks for so many steps gets all of them */
+#define PATIENT 16 /* from this many steps on, all are taken */
 
 static void keep_lines(const tape *t, scratch *w, int to)
 {
@@ -12,7 +12,7 @@ static void keep_lines(const tape *t, scratch *w, int to)
     }
 }
 
-/* One step of the free lines up the bound, whose minimiser is w->xs. */
+/* Take one step of the free lines up the bound, whose minimizer is w->xs. */
 static void turn_lines(const tape *t, scratch *w, int to, double step)
 {
     relaxed_forward(t, w, to, w->xs);
@@ -22,7 +22,7 @@ static void turn_lines(const tape *t, scratch *w, int to, double step)
         int convex = l->sp > l->sm;
         double low = convex ? l->sm : l->sp, top = convex ? l->sp : l->sm;
         double *lines = free_lines(l, w);
-        /* d bound / d slope = a*z: for a < 0 (concave) the slope goes the other way */
+        /* d bound / d slope = a*z: for a < 0 (concave) the slope moves the other way */
         double far = (convex ? 1 : -1) * step * (top - low);
         for (int i = l->at, end = l->at + padded(l->n); i < end; i += 8) {
             v8 a = *(const v8 *)(w->ga + i), per = *(const v8 *)(w->per_width + i);
@@ -35,16 +35,15 @@ static void turn_lines(const tape *t, scratch *w, int to, double step)
     }
 }
 
-/* Every line as it was drawn. */
+/* Reset every line to its initial slope. */
 static void reset_lines(const tape *t, scratch *w)
 {
     for (int i = 0; i < w->nund; i++)
         free_lines(&t->lv[w->und_level[i]], w)[w->und_at[i]] = w->free_[w->und_at[i]];
 }
 
-/* A lower bound of `sign` times unit u of level k. Ascends on the free slopes of this row alone,
- * for as long as what was gained up to now could, once more, reach the cutoff; writes the best
- * form. */
+/* A lower bound of `sign` times unit u of level k. Optimizes the free slopes of this row only, as
+ * long as repeating the gain so far would reach the cutoff; writes the best form. */
 static double climb(const tape *t, scratch *w, int k, int u, int sign, const double *xl,
                     const double *xu, double cutoff, int steps, double *A, double *offset)
 {

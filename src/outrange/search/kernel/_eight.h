@@ -1,9 +1,9 @@
-/* Eight rows side by side, a register a column: units of one block, or goals, over one box. */
+/* Eight rows side by side, one register per column: units of one block, or goals, over one box. */
 
 typedef int64_t part_bits __attribute__((vector_size(8 * LANES), aligned(8)));
 
-/* What a register holds of column c of rows, from row h on. Wider numbers than a register's are
- * compared one by one by some compilers. */
+/* The part of column c of rows that fits in a register, from row h on. Some compilers compare
+ * vectors wider than a register one by one. */
 static inline part part_at(const v8 *rows, int c, int h)
 {
     return *(const part *)((const double *)rows + ROWS * c + h);
@@ -31,7 +31,7 @@ static inline int any8(const v8 *x)
     return any != 0;
 }
 
-/* Columns c on, `wide` of them, as many rows at once as a register holds: see `add_forms`. */
+/* Columns c on, `wide` of them, as many rows at once as fit in a register: see `add_forms`. */
 static inline __attribute__((always_inline)) void add_columns(v8 *out, int c, int wide, const v8 *x,
                                                               const double *const *from, int count)
 {
@@ -58,8 +58,9 @@ static void add_forms(v8 *out, int width, const v8 *x, const double *const *from
     for (; c < width; c += 4) add_columns(out, c, 4, x, from, count);
 }
 
-/* The forms of up to eight units of a block, to r->eight; `width` columns. What a block reads is
- * ascending, each once: a column is written before forms are added to it. */
+/* Write the forms of up to eight units of a block to r->eight, with `width` columns. The
+ * variables that a block reads are ascending and distinct: a column is written before forms are
+ * added to it. */
 static void write_eight(const replay *r, const block *b, const int *unit, int n, int width)
 {
     int count = 0, wide = 0, at[ROWS], together = n == ROWS && unit[ROWS - 1] - unit[0] == ROWS - 1;
@@ -85,7 +86,7 @@ static void write_eight(const replay *r, const block *b, const int *unit, int n,
     add_forms(r->eight, wide, r->x, r->from, count);
 }
 
-/* The least of forms of the inputs over a box. */
+/* The least values of forms of the inputs over a box. */
 static inline part corner(int d, const v8 *row, int h, const double *lo, const double *hi)
 {
     part v = part_at(row, 0, h);
@@ -97,12 +98,12 @@ static inline part corner(int d, const v8 *row, int h, const double *lo, const d
 }
 
 /* The factors of the forms of one block's undecided units, from j = end - 1 down, while rows are
- * bounded from below: see `least_eight`. Returns where the block begins; *count: how many. */
+ * bounded from below: see `least_eight`. Returns the first unit of the block, and sets *count. */
 static inline int meet_lines(const replay *r, int d, v8 *row, int end, const v8 *turned, v8 *met,
                              int *count)
 {
     int begin = end;
-    part at[ROWS / LANES] = {{0}}; /* apart: in memory, every sum would wait for the one before */
+    part at[ROWS / LANES] = {{0}}; /* separate: in memory, sums would wait for each other */
     *count = 0;
     for (; begin > 0 && r->start[begin - 1] == r->start[end - 1]; begin--) {
         int j = begin - 1, convex = r->slope_at[j][1] >= r->slope_at[j][0];
@@ -123,8 +124,8 @@ static inline int meet_lines(const replay *r, int d, v8 *row, int end, const v8 
     return begin;
 }
 
-/* Lower bounds of eight rows through the lines of the first K undecided units; the rows are used
- * up, but for the form of the inputs that is left. turned (K, or NULL): for each row the slope of
+/* Lower bounds of eight rows through the lines of the first K undecided units. The rows are
+ * overwritten by the remaining forms of the inputs. turned (K, or NULL): for each row, the slope of
  * the line that may turn. met (K, or NULL): the coefficients of the units' values. */
 static v8 least_eight(const exact_net *t, const replay *r, v8 *row, int K, const v8 *turned,
                       const double *lo, const double *hi, v8 *met)
@@ -138,7 +139,7 @@ static v8 least_eight(const exact_net *t, const replay *r, v8 *row, int K, const
     return low;
 }
 
-/* Lower bounds of eight rows when every undecided unit takes any of its values. */
+/* Lower bounds of eight rows if every undecided unit may take any of its values. */
 static v8 flat_eight(const exact_net *t, const replay *r, const v8 *row, int K, const double *lo,
                      const double *hi)
 {
@@ -154,7 +155,7 @@ static v8 flat_eight(const exact_net *t, const replay *r, const v8 *row, int K, 
     return low;
 }
 
-/* One of eight rows, times a factor, to a row of its own. */
+/* Copy one of eight rows, times a factor. */
 static void take_row(const v8 *row, int lane, double factor, int width, double *to)
 {
     const double *from = (const double *)row + lane;
@@ -162,7 +163,7 @@ static void take_row(const v8 *row, int lane, double factor, int width, double *
     memset(to + width, 0, sizeof(double) * (size_t)(padded(width) - width));
 }
 
-/* A unit on one side of its kink passes on a multiple of its form, or nothing. */
+/* Settle a unit on one side of its kink: it passes on a multiple of its form, or nothing. */
 static void settle(replay *r, const block *b, int v, int on, int lane, int width)
 {
     double slope = on ? b->above : b->below;
@@ -172,7 +173,7 @@ static void settle(replay *r, const block *b, int v, int on, int lane, int width
         take_row(r->eight, lane, slope, width, r->row + (size_t)v * (size_t)r->most);
 }
 
-/* A unit that is undecided is a column of what comes later. */
+/* Leave a unit undecided: it becomes a column of later forms. */
 static void leave_open(const exact_net *t, replay *r, const block *b, int v, double lo, double hi,
                        int lane, int width)
 {
@@ -189,7 +190,7 @@ static void leave_open(const exact_net *t, replay *r, const block *b, int v, dou
     r->col[v] = r->width++;
 }
 
-/* The shares of each input in the widths of eight units, from both their forms, to r->x. */
+/* Write the shares of each input in the widths of eight units, from both their forms, to r->x. */
 static void share_widths(const exact_net *t, replay *r, const double *lo, const double *hi)
 {
     for (int h = 0; h < ROWS; h += LANES) {
@@ -225,7 +226,7 @@ static void bound_eight(const exact_net *t, replay *r, const block *b, const int
     share_widths(t, r, lo, hi);
     for (int k = 0; k < n; k++) {
         int v = b->first + unit[k];
-        /* NaN, which comes first, is no bound */
+        /* NaN, as the first argument, is ignored */
         double l = larger(larger(low[2][k], low[0][k]), known_lo[v]);
         double h = -larger(larger(low[3][k], low[1][k]), -known_hi[v]);
         known_lo[v] = l;

@@ -1,6 +1,6 @@
-/* Exploring: each task takes one open box and works on it and its children, best first, for a small
- * budget of boxes; what stays open is handed back. Objectives share the boxes: a box carries one
- * lower bound per objective and a flag that says which are still open there.
+/* Exploration: each task takes one open box, and processes it and its children, best first,
+ * within a small budget of boxes; boxes that stay open are returned. Objectives share the boxes:
+ * a box stores one lower bound per objective, and a flag per objective that is still open there.
  */
 
 static void *worker(void *arg)
@@ -123,8 +123,8 @@ API int OF_LEVEL(outrange_explore)(const tape *t, int tasks, const double *lo, c
     return b.out_count;
 }
 
-/* One box, bounded and not split: what the array engine also computes. lo_z, hi_z (states) receive
- * the bounds of the units not known yet, or may be NULL. Returns the number of unstable units. */
+/* Bound one box without splitting it, like the array engine. lo_z, hi_z (states) receive the bounds
+ * of the units not known yet, or may be NULL. Returns the number of unstable units. */
 API int OF_LEVEL(outrange_bound)(const tape *t, const double *lo, const double *hi,
                                  const int8_t *known, int steps, double *least, double *A,
                                  double *offset, double *G, int8_t *st, double *lo_z,

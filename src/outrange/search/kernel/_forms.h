@@ -1,4 +1,4 @@
-/* A leaf's own small network: its unstable units and the objective as forms in the inputs. */
+/* The small network of a leaf: its unstable units and the objective as forms in the inputs. */
 
 #define MAX_LEAF 64
 
@@ -9,15 +9,15 @@ typedef struct {
     double *sm, *sp;
     double *cx, *wq;           /* objective = cx x + wq a + c0, up to e0 */
     double *Ac, *Ab, *ea, *am; /* a_j = Ac_j x + Ab_j up to ea_j; am: size of the sum */
-    double *zc, *zb, *ez, *zm; /* z_j likewise, zm its size */
+    double *zc, *zb, *ez, *zm; /* z_j likewise; zm: its size */
     double *hl, *hu, *hm;      /* least, largest, largest |.| output of units not fixed yet */
-    double *mg;                /* size of all that is added into z_i, phases < j fixed */
-    double *beta;              /* what a row takes off per z_i */
-    double spent;              /* what errors cost the last relaxed form */
+    double *mg;                /* size of all terms of z_i, phases < j fixed */
+    double *beta;              /* what a row subtracts per z_i */
+    double spent;              /* cost of errors in the last relaxed form */
     double *G, *h;
     double *L, *U, *cc, *wl, *keep, *xbest, *xl, *xu;
     int *phase, *branch;
-    int *place; /* of each undecided state, its unit here */
+    int *place; /* the unit here of each undecided state */
     /* Errors as variables, see `_signed.h`: in z_i and the objective, in z_i of fixed phases,
      * in the rows; the objective, the ends of variables, the rows' right sides. */
     simplex wide;
@@ -113,7 +113,7 @@ static void leaf_free(leaf *f)
     free(f);
 }
 
-/* z_i, and the objective, as exact forms in the inputs and the unstable units' outputs. */
+/* Build z_i and the objective as exact forms in the inputs and the unstable units' outputs. */
 static double leaf_build(const tape *t, scratch *w, leaf *f, int k, const int8_t *st, double *e0)
 {
     int d = t->d, K = f->K;
@@ -140,7 +140,7 @@ static double leaf_build(const tape *t, scratch *w, leaf *f, int k, const int8_t
     return 0.0;
 }
 
-/* The line that stands in for unit i, in [lo, hi], where a times its output is bounded below. */
+/* The line that replaces unit i, in [lo, hi], where a times its output is bounded below. */
 static double leaf_line(const leaf *f, double lo, double hi, int i, double a, double *b)
 {
     double sm = f->sm[i], sp = f->sp[i];
@@ -157,7 +157,7 @@ static double leaf_line(const leaf *f, double lo, double hi, int i, double a, do
 
 /* A lower bound of a form in the inputs and the units < top (coefficients in cc and wl, constant c,
  * known up to err), with the phases of units < j fixed and units j..top-1 relaxed. Leaves the
- * coefficients in cc and returns the constant, rounding included. wl is used up. */
+ * coefficients in cc, and returns the constant, rounding included. wl is overwritten. */
 static double relax_form(const tape *t, leaf *f, int j, int top, double c, double err)
 {
     int d = t->d, K = f->K;
@@ -185,14 +185,14 @@ static double relax_form(const tape *t, leaf *f, int j, int top, double c, doubl
         mag += fabs(a) * f->am[s];
         for (int q = 0; q < d; q++) f->cc[q] += a * f->Ac[s * d + q];
     }
-    /* mag: every coefficient met, times the size of what it multiplies; mg holds sums of sizes */
+    /* mag: every coefficient, times the size of its factor; mg holds sums of sizes */
     f->spent = (err + 4 * gamma_of(2 * (K + d) + 8) * mag + TINY) * (1 + 1e-9);
     return ob - f->spent;
 }
 
-/* Bounds of z_i for the units not fixed yet, given the phases of units < j: the fixed ones are put
- * in exactly, those between range over their own bounds; met with what was known one level up.
- * (Substituting through relaxations instead is tighter and, measured, slower.) */
+/* Bound z_i for the units not fixed yet, given the phases of units < j. Fixed units are substituted
+ * exactly, later ones range over their own bounds; intersect with the bounds one level up.
+ * (Substituting through relaxations instead is tighter and, as measured, slower.) */
 static void leaf_bounds(const tape *t, scratch *w, leaf *f, int j, const double *xl,
                         const double *xu)
 {

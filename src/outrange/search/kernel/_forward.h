@@ -1,6 +1,6 @@
-/* Forward passes: the network itself, and the relaxation that a bound came from. */
+/* Forward passes: the network itself, and the relaxation behind a bound. */
 
-/* Pre-activations of a level, to w->z from its own place on. */
+/* Compute the pre-activations of a level, to w->z from its own offset on. */
 static void preactivations(const tape *t, scratch *w, const level *l)
 {
     double *z = w->z + l->at;
@@ -26,7 +26,7 @@ static void preactivations(const tape *t, scratch *w, const level *l)
     }
 }
 
-/* The network itself at x, up to a level. */
+/* Evaluate the network itself at x, up to a level. */
 static void forward(const tape *t, scratch *w, const double *x, int to)
 {
     memcpy(w->h, x, sizeof(double) * (size_t)t->d);
@@ -48,15 +48,15 @@ static void forward(const tape *t, scratch *w, const double *x, int to)
     }
 }
 
-/* Objectives at x, to y. */
+/* Evaluate the objectives at x, to y. */
 static void evaluate(const tape *t, scratch *w, const double *x, double *y)
 {
     forward(t, w, x, t->levels);
     memcpy(y, w->h + t->lv[t->levels].at, sizeof(double) * (size_t)t->m);
 }
 
-/* The relaxed network whose minimum the last row bounded, at x, below a level, and every sum off by
- * as much as the row paid for. */
+/* Evaluate, below a level, the relaxed network whose minimum the last row bounded at x, with every
+ * sum off by the error that the row accounts for. */
 static void relaxed_forward(const tape *t, scratch *w, int to, const double *x)
 {
     memcpy(w->h, x, sizeof(double) * (size_t)t->d);

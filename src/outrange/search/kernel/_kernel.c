@@ -1,24 +1,24 @@
-/* The box kernel: bounds, branches on and closes boxes of a piecewise-linear network, one box at
- * a time in cache, many boxes in threads.
+/* The box kernel: bounds, splits and closes boxes of a piecewise-linear network, one box at a
+ * time in cache, many boxes in threads.
  *
  * A network is a tape of levels. Level 0 is the input; level k holds n units
  *     z = sum over sources s of  M_s h_s + bias,     h = z            (a linear level)
  *                                                    h = sm*z (z<0), sp*z (z>=0)   otherwise.
- * The last level is linear and holds the objectives, each to be minimised. A level may also hold by
- * how much units differ from those of another one: see `_apart.h`.
+ * The last level is linear and holds the objectives, each to be minimized. A level may also hold
+ * the differences of units from those of another level: see `_apart.h`.
  *
- * Rounding. Let |h| <= H on the root box and Z = sum |M| H + |bias| for a unit. Going down one
+ * Rounding. Let |h| <= H on the root box and Z = sum |M| H + |bias| for a unit. Substituting one
  * level turns a coefficient a of h into p = fl(a*slope), adds p*bias (and a*intercept) to the
  * constant and p*M to the level below. The errors of the product and of the dot products are at
- * most |a| smax gamma_{n+4} Z =: |a| rho, in any order of summation, with or without FMA; rho comes
- * with the tape (and carries any error of the unit's own definition). Both are shares of |p|, so
- * |p| rho is paid where p is at hand (`meet`). The constant's additions are
- * covered by gamma_N times the sum of the absolute values added. Slopes and intercepts of
- * relaxations are valid as floats: any chord slope is, given the intercept computed for it.
+ * most |a| smax gamma_{n+4} Z =: |a| rho, in any order of summation, with or without FMA. rho is
+ * part of the tape, and includes any error of the unit's own definition. Both are shares of |p|,
+ * so |p| rho is charged where p is computed (`meet`). The additions to the constant are covered
+ * by gamma_N times the sum of the absolute values added. Slopes and intercepts of relaxations
+ * are valid as floats: any chord slope is, with the intercept computed for it.
  *
- * Neither the order of a sum nor what is fused depends on how wide a register is, so libraries
- * that Clang compiled with -ffp-contract=on and without -fassociative-math (those of wheels) give
- * the same bits with AVX2 and AVX-512.
+ * Neither the order of a sum nor the fused operations depend on the width of a register. So
+ * libraries that Clang compiled with -ffp-contract=on and without -fassociative-math (those of
+ * wheels) give the same bits with AVX2 and AVX-512.
  *
  * Reference: Zhang et al., CROWN (2018); Neumaier and Shcherbina, safe bounds (2004).
  */
@@ -30,7 +30,7 @@
 #include "_api.h"
 #include "_system.h"
 
-/* Compiled once for every level of processors that one library serves: `_levels.c` chooses. */
+/* Compiled once for every level of processors that one library serves: `_levels.c` selects one. */
 #ifndef LEVEL
 #define LEVEL native
 #endif

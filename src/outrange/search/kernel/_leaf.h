@@ -1,12 +1,12 @@
-/* Exact leaves: a box with few unstable units is closed by trying their phases depth first, with
- * a small bounded dual simplex in the input variables. Whatever the simplex says is only used
- * through its multipliers: the bound is recomputed from them with every rounding error included
- * (Neumaier and Shcherbina 2004), infeasibility through a Farkas vector in the same way.
+/* Exact leaves: a box with few unstable units is closed by trying their phases depth first, with a
+ * small bounded dual simplex in the input variables. Only the multipliers of the simplex are used:
+ * the bound is recomputed from them with every rounding error included (Neumaier and Shcherbina
+ * 2004), and infeasibility likewise from a Farkas vector.
  */
 
-/* The least of objective k over the box below `cutoff`. Returns a proved bound (never above the
- * true minimum); *value is the least vertex value met (at f->xbest), +inf if none below cutoff.
- * *complete is 0 when the work was cut short: then nothing is proved. */
+/* The minimum of objective k over the box below `cutoff`. Returns a proved bound (never above the
+ * true minimum); *value is the least vertex value seen (at f->xbest), +inf if none below cutoff.
+ * *complete is 0 if the work was cut short: then nothing is proved. */
 static double leaf_solve(const tape *t, scratch *w, leaf *f, int k, const double *xl,
                          const double *xu, const int8_t *st, double cutoff, int most_lps,
                          double *value, int *complete, int64_t *lps)
@@ -29,18 +29,18 @@ static double leaf_solve(const tape *t, scratch *w, leaf *f, int k, const double
         int status = lp_solve(&f->lp, f->cc, xl, xu, f->G, f->h, m, 60), done = 0;
         if (status == LP_INFEASIBLE) {
             bound = safe_bound(t, NULL, 0.0, xl, xu, f->G, f->h, m, f->lp.y);
-            if (!(bound > 0)) { /* NaN too */
+            if (!(bound > 0)) { /* also NaN */
                 *complete = 0;
                 break;
             }
             done = 1;
         } else {
             bound = safe_bound(t, f->cc, ob, xl, xu, f->G, f->h, m, f->lp.y);
-            if (isnan(bound)) { /* something overflowed: comparisons below would say "exact" */
+            if (isnan(bound)) { /* overflow: the comparisons below would count it as exact */
                 *complete = 0;
                 break;
             }
-            /* What errors cost may be what is missing: then they are worth a row of their own. */
+            /* If the errors cost as much as is missing, they are worth a row of their own. */
             double missed = best - bound;
             for (int i = 0, r = 0; i < j; i++)
                 if (f->branch[i]) missed -= f->lp.y[r++] * f->ez[i];
@@ -66,7 +66,7 @@ static double leaf_solve(const tape *t, scratch *w, leaf *f, int k, const double
                 done = 1;
             }
         }
-        if (!done) { /* decide unit j: the phase of the relaxation's minimiser first */
+        if (!done) { /* decide unit j: first the phase of the relaxation's minimizer */
             leaf_fix(t, f, j);
             if (L[j] >= 0) {
                 f->phase[j] = 1;
@@ -80,7 +80,7 @@ static double leaf_solve(const tape *t, scratch *w, leaf *f, int k, const double
                 f->phase[j] = v > 0;
                 f->branch[j] = 1;
             }
-        } else { /* back to the last unit with an untried phase */
+        } else { /* backtrack to the last unit with an untried phase */
             for (j--; j >= 0; j--) {
                 if (f->branch[j] != 0) m--;
                 if (f->branch[j] == 1) break;

@@ -1,8 +1,8 @@
-/* Which of the kernels in this library run on this processor.
+/* Selects the kernels of this library that run on this processor.
  *
- * LEVELS names those compiled, best first: "native" alone, or the levels of the psABI of x86-64 and
- * "x86_64" below them, or "arm64", whose vectors every such processor has. Compiled for the least
- * processor, since it runs before anything is known. */
+ * LEVELS names the compiled ones, best first: "native" alone, or the levels of the psABI of
+ * x86-64 and "x86_64" below them, or "arm64", whose vectors every such processor has. This file
+ * is compiled for the least processor, since it runs before the level is known. */
 #include <string.h>
 
 #include "_api.h"
@@ -20,7 +20,7 @@ enum { F = 1 << 16, DQ = 1 << 17, CD = 1 << 28, BW = 1 << 30 };      /* leaf 7, 
 enum { SSE3 = 1 << 0, SSSE3 = 1 << 9, CX16 = 1 << 13, SSE41 = 1 << 19, SSE42 = 1 << 20,
        POPCNT = 1 << 23 };                                           /* leaf 1, ecx */
 enum { LAHF = 1 << 0 };                                              /* leaf 0x80000001, ecx */
-enum { YMM = 0x6, ZMM = 0xe6 }; /* registers that the system saves, of XCR0 */
+enum { YMM = 0x6, ZMM = 0xe6 }; /* registers that the system saves, in XCR0 */
 
 static int all(unsigned has, unsigned wanted) { return (has & wanted) == wanted; }
 

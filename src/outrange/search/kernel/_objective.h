@@ -1,6 +1,6 @@
 /* The bound of one objective over one box. */
 
-/* How much of the gap each input answers for: each open unit's, by the inputs' shares in it. */
+/* Compute each input's share of the gap: each unstable unit's gap, by the inputs' shares in it. */
 static void blame_inputs(const tape *t, scratch *w, double *G)
 {
     for (int k = 1; k < t->levels; k++) {
@@ -34,7 +34,7 @@ static void blame_inputs(const tape *t, scratch *w, double *G)
     }
 }
 
-/* The best form, and unless its bound reaches the cutoff, its blame per input. */
+/* Find the best form and, unless its bound reaches the cutoff, its blame per input. */
 static double objective(const tape *t, scratch *w, int k, const double *xl, const double *xu,
                         double cutoff, int steps, double *A, double *offset, double *G)
 {

@@ -2,10 +2,10 @@
 
 enum { NODE_BOUND = 1, NODE_LINEAR = 2, NODE_CASES = 4, NODE_SPLIT = 8, NODE_UNITS = 16 };
 
-#define SETTLED 0.4 /* share of the units in doubt that bounds must settle to be kept */
+#define SETTLED 0.4 /* share of the bounded units that must be settled for bounds to be kept */
 
-/* Give away the open box that would come last, the largest: its tree follows this one's. 0: no more
- * than `spare` boxes are open. */
+/* Hand over the open box that would come last, the largest: its tree follows this prover's.
+ * Return 0 if at most `spare` boxes are open. */
 API int OF_LEVEL(outrange_prover_take)(prover *p, int spare, double *lo, double *hi,
                                        double *known_lo, double *known_hi, uint8_t *open)
 {
@@ -25,7 +25,7 @@ API int OF_LEVEL(outrange_prover_take)(prover *p, int spare, double *lo, double 
     return 1;
 }
 
-/* Begin at a box that another prover of the same network gave away. */
+/* Start at a box that another prover of the same network has handed over. */
 API void OF_LEVEL(outrange_prover_resume)(prover *p, const double *lo, const double *hi,
                                           const double *known_lo, const double *known_hi,
                                           const uint8_t *open)
@@ -36,7 +36,7 @@ API void OF_LEVEL(outrange_prover_resume)(prover *p, const double *lo, const dou
     memcpy(p->open, open, (size_t)p->net.goals);
 }
 
-/* Add how much of the gaps of eight goals, times their weights, each input answers for. */
+/* Add each input's share of the gaps of eight goals, times their weights. */
 static void blame_gaps(const exact_net *t, const replay *r, const v8 *met, const v8 *slope,
                        const double *weight, const double *lo, const double *hi, double *blame)
 {
@@ -59,7 +59,7 @@ static void blame_gaps(const exact_net *t, const replay *r, const v8 *met, const
     }
 }
 
-/* Write the mask of the goals in `which`, by their places among those still open. */
+/* Write the mask of the goals in `which`, by their positions among those still open. */
 static void put_mask(bytes *o, const uint8_t *open, const uint8_t *which, int m)
 {
     uint8_t bits[512] = {0};
@@ -72,8 +72,8 @@ static void put_mask(bytes *o, const uint8_t *open, const uint8_t *which, int m)
     for (int i = 0; i <= top; i++) put(o, bits[i] | (i < top ? 128 : 0));
 }
 
-/* Whether the bounds of a box that is split are kept: those that settle little are not worth the
- * checker's time. */
+/* Whether the bounds of a box that is split are kept: bounds that settle few units are not worth
+ * the checker's time. */
 static int is_kept(const replay *r) { return r->asked - r->K >= SETTLED * r->asked; }
 
 /* Close a goal on a box by cases, written to p->part. */
@@ -96,8 +96,8 @@ static int close_by_cases(prover *p, int k, const double *lo, const double *hi)
     return closed;
 }
 
-/* Close up to eight goals on a box, or add to the blame of its inputs. Returns how many are open
- * still. */
+/* Close up to eight goals on a box, or add to the blame of its inputs. Returns how many are still
+ * open. */
 static int close_goals(prover *p, const int *goal, int n, const double *lo, const double *hi)
 {
     const exact_net *t = &p->net;
@@ -118,7 +118,7 @@ static int close_goals(prover *p, const int *goal, int n, const double *lo, cons
     if (!wanted) return 0;
     memcpy(p->met, a->met, sizeof(v8) * (size_t)r->K);
     memcpy(p->slope, a->least + 1, sizeof(v8) * (size_t)t->d);
-    /* What a box proves that stays open is forgotten, unless its bounds are kept. */
+    /* The proofs of a box that stays open are discarded, unless its bounds are kept. */
     int all = r->K > p->leaf_units && !is_kept(r);
     int turned = ascend(t, r, a, wanted, all, target, (double *)&bound, lo, hi);
     for (int i = 0; i < n; i++) {
@@ -141,7 +141,7 @@ static int close_goals(prover *p, const int *goal, int n, const double *lo, cons
     return left;
 }
 
-/* Write what was found of the box that was at `head`; the goals it closes are open no more. */
+/* Write the results of the box that starts at `head`; the goals it closes are no longer open. */
 static void put_bounds(prover *p, size_t head, uint8_t *open)
 {
     const replay *r = p->r;
@@ -176,7 +176,7 @@ static int choose_input(int d, const double *lo, const double *hi, const double 
     return cut;
 }
 
-/* Take one box from the stack. 0: the tree cannot be finished. */
+/* Process one box of the stack. Return 0 if the tree cannot be finished. */
 static int grow(prover *p)
 {
     const exact_net *t = &p->net;
@@ -204,7 +204,7 @@ static int grow(prover *p)
     if (!left) return 1;
     int cut = choose_input(d, lo, hi, p->blame);
     if (cut < 0 || p->depth + 2 > MOST_DEPTH) return 0;
-    if (!is_kept(r)) { /* as if they were not known, nor what they prove, as the halves do */
+    if (!is_kept(r)) { /* discard the bounds and their proofs, as the halves will */
         p->out.count = head + 1;
         p->out.at[head] = 0;
         memcpy(open, p->opened, (size_t)m);
@@ -219,14 +219,15 @@ static int grow(prover *p)
     memcpy(p->known_lo + to * V, kl, sizeof(double) * V);
     memcpy(p->known_hi + to * V, kh, sizeof(double) * V);
     memcpy(p->open + to * (size_t)m, open, (size_t)m);
-    /* The lower half is the next one. */
+    /* The lower half comes next. */
     p->hi[to * D + (size_t)cut] = lo[cut] + 0.5 * (hi[cut] - lo[cut]);
     lo[cut] = p->hi[to * D + (size_t)cut];
     p->depth += 2;
     return 1;
 }
 
-/* Up to `boxes` more. 1: the tree is finished, 0: not yet, -1: it cannot be finished. */
+/* Process up to `boxes` more boxes. Return 1 if the tree is finished, 0 if not, -1 if
+ * impossible. */
 API int OF_LEVEL(outrange_prover_run)(prover *p, int boxes)
 {
     for (int i = 0; i < boxes && p->depth; i++)
@@ -234,7 +235,7 @@ API int OF_LEVEL(outrange_prover_run)(prover *p, int boxes)
     return p->depth == 0;
 }
 
-/* The bytes written since the last time, and their number in *count; they stay the prover's. */
+/* The bytes written since the last call, and their number in *count; the prover owns them. */
 API const uint8_t *OF_LEVEL(outrange_prover_tree)(prover *p, int64_t *count, int64_t *stats)
 {
     *count = (int64_t)p->out.count;

@@ -1,11 +1,11 @@
-/* What a prover of certificates has in memory, and how a caller lays out its network and goals. */
+/* Memory of a certificate prover, and the functions that pass it a network and goals. */
 
-#define MOST_DEPTH 400 /* splits on the way to a box: beyond, the claim is too close to be proved */
+#define MOST_DEPTH 400 /* splits above a box; beyond, the claim is too close to be proved */
 
-/* Up to eight goals on one box while their lines turn; by unit, but for rows and values. */
+/* Up to eight goals on one box while their lines turn; stored by unit, except rows and values. */
 typedef struct {
-    v8 *row, *least, *met, *value; /* forms; minimisers' forms; coefficients; values there */
-    v8 *share, *turned;            /* the lines that may turn: their shares of 255, their slopes */
+    v8 *row, *least, *met, *value; /* forms; minimizers' forms; coefficients; values there */
+    v8 *share, *turned;            /* lines that may turn: shares of 255, slopes */
     uint8_t *found;                /* goals x vars: the shares that reach a target */
 } ascent;
 
@@ -21,7 +21,7 @@ typedef struct {
     double *row, *blame, *old_lo, *old_hi;
     v8 *met, *slope; /* of the bounds before lines turn */
     int *goal;
-    uint8_t *lined, *cased, *opened; /* goals: closed by lines, by cases; open at first */
+    uint8_t *lined, *cased, *opened; /* goals: closed by lines, by cases; initially open */
     int64_t stats[3]; /* boxes, leaves by cases, linear programs */
 } prover;
 
@@ -60,7 +60,7 @@ API void OF_LEVEL(outrange_prover_free)(prover *p)
     free(p);
 }
 
-/* A column of weights for every variable, from rows. */
+/* Transpose rows of weights to a column for every variable. */
 static double *turned_weights(int n, int used, const double *w)
 {
     size_t wide = (size_t)padded(n);
@@ -70,7 +70,7 @@ static double *turned_weights(int n, int used, const double *w)
     return turned;
 }
 
-/* The goals are a block of their own, after the others, whose units nothing reads. */
+/* The goals form a block of their own, after the others; nothing reads its units. */
 static block goal_block(int goals, int vars, const double *goal)
 {
     int used = 0;
@@ -127,7 +127,7 @@ API void OF_LEVEL(outrange_prover_block)(prover *p, int k, int n, int first, int
     p->net.b[k] = (block){n, first, used, below, above, reads, turned_weights(n, used, w)};
 }
 
-/* Begin at a box. */
+/* Start at a box. */
 API void OF_LEVEL(outrange_prover_begin)(prover *p, const double *lo, const double *hi)
 {
     size_t D = (size_t)p->net.d;

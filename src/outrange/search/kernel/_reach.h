@@ -1,10 +1,10 @@
-/* What the rows of a block reach of a level. Behind sparse matrices these are few of its units:
+/* The units of a level that the rows of a block reach. Behind sparse matrices these are few:
  * they are listed, and the others cost nothing. */
 
 #define ALL 1  /* every unit of a level has its sixteen coefficients */
-#define SOME 2 /* the units that are listed have, the others have none */
+#define SOME 2 /* only the listed units have coefficients */
 
-/* The coefficients of unit c of a level of which some units are listed, now one of them. */
+/* The coefficients of unit c of a level with listed units; c is listed from now on. */
 static inline double *reached(scratch *w, int level, int at, int c)
 {
     double *row = w->rows + BOTH * (size_t)(at + c);
@@ -15,7 +15,7 @@ static inline double *reached(scratch *w, int level, int at, int c)
     return row;
 }
 
-/* Every unit of a level gets its coefficients. */
+/* Give every unit of a level its coefficients. */
 static void reach_all(scratch *w, int level, int at, int n)
 {
     for (int c = 0; c < n; c++)
@@ -24,8 +24,8 @@ static void reach_all(scratch *w, int level, int at, int n)
     w->touched[level] = ALL;
 }
 
-/* The listed units of a level as `list_units` has all of them, to `list`: the open ones, then the
- * stable ones that pass anything on. Returns the number of open ones. */
+/* Select the listed units of a level in the order of `list_units`: the unstable ones, then the
+ * stable ones with a nonzero slope. Returns the number of unstable ones. */
 static int list_some(const level *l, scratch *w, int j, int *all)
 {
     const int *some = w->some + l->at;

@@ -1,4 +1,4 @@
-/* Rows: linear forms of one value, carried down the tape to the input. */
+/* Rows: linear forms of one value, substituted back along the tape to the input. */
 
 /* Columns q on, `wide` registers of them, of one or two rows: see `add_rows`. */
 static inline __attribute__((always_inline)) void add_strip(const source *s, const int *list,
@@ -26,7 +26,7 @@ static inline __attribute__((always_inline)) void add_strip(const source *s, con
     }
 }
 
-/* Two registers of columns of one row, each as two sums: of every other unit. */
+/* Two registers of columns of one row, each as two sums, over even and odd units. */
 static inline __attribute__((always_inline)) void add_pairs(const source *s, const int *list,
                                                             int count, const double *p, double *a,
                                                             int q, int fresh)
@@ -73,7 +73,7 @@ static void add_rows(const source *s, int n, const int *list, int count, const d
     for (; q + 32 <= end; q += 32)
         for (int h = 0; h < 32; h += 4 * LANES)
             add_strip(s, list, count, p0, p1, a0, a1, q + h, 4, rows == 2, fresh);
-    /* Few inputs: two sums of each, or every product would wait for the one before. */
+    /* Few inputs: two sums of each, or every product would wait for the previous one. */
     for (; rows == 1 && q + 16 <= end; q += 16)
         for (int h = 0; h < 16; h += 2 * LANES) add_pairs(s, list, count, p0, a0, q + h, fresh);
     for (; q < end; q += LANES)
@@ -91,7 +91,7 @@ static void feed(const tape *t, scratch *w, const level *l, int count, int rows)
     }
 }
 
-/* Start row(s): `sign` times unit u of level k (and with rows == 2 also minus that). */
+/* Start the row(s): `sign` times unit u of level k (and with rows == 2 also its negative). */
 static void start(const tape *t, scratch *w, int k, int u, int sign, int rows)
 {
     const level *l = &t->lv[k];
@@ -106,13 +106,13 @@ static void start(const tape *t, scratch *w, int k, int u, int sign, int rows)
     feed(t, w, l, 1, rows);
 }
 
-/* Which of an unstable unit's two lines is free to turn: the other one is the chord. */
+/* The one of an unstable unit's two lines that is free to turn; the other one is the chord. */
 static inline double *free_lines(const level *l, scratch *w)
 {
     return l->sp > l->sm ? w->up : w->down;
 }
 
-/* 0 for 0 and -0 only: compared as a whole number, which is faster. */
+/* 0 for 0 and -0 only; compared as an integer, which is faster. */
 static inline uint64_t bits_of(double x)
 {
     uint64_t b;
@@ -127,15 +127,15 @@ static inline v8 one_of(bits8 first, v8 a, v8 b)
     return (v8)(((bits8)a & first) | ((bits8)b & ~first));
 }
 
-/* One of two by the sign of x; 0, whatever they are, where x is 0. */
+/* Select one of two by the sign of x; 0 if x is 0, whatever the two are. */
 static inline v8 by_sign(v8 x, v8 positive, v8 negative)
 {
     bits8 above = (bits8)(x > 0.0), below = (bits8)(x < 0.0);
     return (v8)(((bits8)positive & above) | ((bits8)negative & below));
 }
 
-/* Row r at level j: the coefficients times the slopes that they meet go to p, and the constants,
- * the rounding errors and what is added up to the row's sums. */
+/* Row r at level j: write the coefficients times their slopes to p, and add the constants, the
+ * rounding errors and the sizes of all terms to the row's sums. */
 static inline void meet(scratch *w, const level *l, int r, double *p)
 {
     v8 c = {0}, pad = {0}, mag = {0};
@@ -148,7 +148,8 @@ static inline void meet(scratch *w, const level *l, int r, double *p)
         v8 b = y * *(const v8 *)(w->bias + i);
         *(v8 *)(p + q) = y;
         c += b + z;
-        /* What a sum is off by, its slope scales; a slope of 0 loses nothing, whatever it is. */
+        /* The error of a sum is scaled by its slope; at slope 0 nothing is lost, even if
+         * infinite. */
         pad += (v8)((bits8)(size8(y) * *(const v8 *)(w->rho + i)) & (bits8)(y != 0.0));
         mag += size8(b) + size8(z);
     }
@@ -169,13 +170,13 @@ static void descend(const tape *t, scratch *w, int j, int rows)
     if (rows == 2) meet(w, l, 1, w->p1);
     for (int u = 0; u < l->n; u++) {
         w->list[count] = u;
-        count += (bits_of(p0[u]) | bits_of(p1[u])) != 0; /* no branch: it would be a coin's */
+        count += (bits_of(p0[u]) | bits_of(p1[u])) != 0; /* no branch: it would be unpredictable */
     }
     if (count) feed(t, w, l, count, rows);
 }
 
-/* The same of one row, where unstable units are kept: their coefficients go to keep[state]; those
- * of all other sums to ga. */
+/* Substitute one row, and keep the coefficients of unstable units in keep[state], and those of all
+ * other sums in ga. */
 static void descend_keeping(const tape *t, scratch *w, int j, const int8_t *st, double *keep)
 {
     const level *l = &t->lv[j];
@@ -202,7 +203,7 @@ static void descend_keeping(const tape *t, scratch *w, int j, const int8_t *st, 
     if (count) feed(t, w, l, count, 1);
 }
 
-/* All the way down. met != NULL: the coefficients that units meet go to met, by unit.
+/* Substitute down to the input. met != NULL: receives the coefficients at the units.
  * keep != NULL: see descend_keeping. */
 static void to_input(const tape *t, scratch *w, int k, const int8_t *st, int rows, double *met,
                      double *keep)
@@ -222,7 +223,7 @@ static void to_input(const tape *t, scratch *w, int k, const int8_t *st, int row
         for (int r = 0; r < rows; r++) memset(w->acc[r], 0, sizeof(double) * (size_t)t->d);
 }
 
-/* What must be taken off the constant of row r so that the linear form is a proved lower bound. */
+/* The padding to subtract from the constant of row r so that its form is a proved lower bound. */
 static double row_pad(const tape *t, const scratch *w, int r)
 {
     double reach = 0;

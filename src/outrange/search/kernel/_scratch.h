@@ -1,37 +1,37 @@
-/* One thread's working memory. */
+/* Working memory of one thread. */
 
 #define ROWS 8 /* units of a block, see `_block.h` */
 #define BOTH (2 * ROWS)
 
 typedef struct {
-    double *acc[2];              /* coefficients of every unit, one array a row */
-    char *touched;               /* per level: does the row reach it; a block: `SOME`, `ALL` */
-    /* By unit, of levels that are not linear. */
-    double *lo, *hi;         /* bounds; of open units alone */
-    double *per_width;       /* open: 1 / (hi - lo); 0 means a stable unit */
-    double *free_;           /* open: the slope that its free line starts with */
+    double *acc[2];              /* coefficients of every unit, one array per row */
+    char *touched;               /* per level: whether the row reaches it; a block: `SOME`, `ALL` */
+    /* By unit, for levels that are not linear. */
+    double *lo, *hi;         /* bounds, of unstable units only */
+    double *per_width;       /* 1 / (hi - lo) if unstable; 0 means a stable unit */
+    double *free_;           /* initial slope of an unstable unit's free line */
     double *up, *down;       /* slope for a positive and for a negative coefficient */
     double *up_at, *down_at; /* their intercepts */
-    double *bias, *rho;      /* the levels', padded with zeros */
-    double *due;             /* what a coefficient on it owes, see `_block.h` */
+    double *bias, *rho;      /* of the levels, padded with zeros */
+    double *due;             /* error per unit of its coefficient, see `_block.h` */
     double *mid, *apart;     /* half the sum and difference of the slopes, see `_block.h` */
     double *mid_at, *apart_at;
     int *order, *opened, *listed;
-    double *ga;              /* coefficient that the objective meets */
+    double *ga;              /* coefficient in the objective's bound */
     double *best_free, *best_ga;
-    double *rows, *met; /* a block: coefficients of every unit; what a level hands on */
-    int *some, *count;  /* a block: the units that its rows reach, and how many, by level */
+    double *rows, *met; /* of a block: coefficients of every unit; those a level passes on */
+    int *some, *count;  /* of a block: the units that its rows reach, and their number, by level */
     int64_t *stamp, now; /* by unit: the last block that reached it; this block */
-    double *share;      /* a block each: share of each input in its units' widths */
+    double *share;      /* per block: share of each input in its units' widths */
     double *least, *most;      /* by unit: see `_sharpen.h` */
-    double *lost;              /* by unit: what its lines lose */
+    double *lost;              /* by unit: the loss of its lines */
     double *part;              /* by unit: its share of each input; for `_sharpen.h` */
-    double *fault;             /* a block: what its rows lose, by input */
+    double *fault;             /* of a block: the loss of its rows, by input */
     double *gap, *blame; /* by unit, by input: see `_objective.h` */
-    int *lane, blocks;  /* the units of `share`, eight a block; 0: none */
+    int *lane, blocks;  /* the units of `share`, eight per block; 0: none */
     double *h, *z; /* values and sums of every unit */
     int *list, *ask;
-    double *p0, *p1; /* coefficients by unit of one level; `list` says which count */
+    double *p0, *p1; /* coefficients by unit of one level; `list` names the nonzero ones */
     double *xs, *xbest;
     int *und_level, *und_unit, *und_state, *und_at, nund;
     double cst[2], pad[2], mag[2];
@@ -49,7 +49,7 @@ static scratch *scratch_new(const tape *t)
 {
     scratch *w = calloc(1, sizeof *w);
     size_t N = (size_t)t->total, S = (size_t)t->states + 1, W = (size_t)t->widest + 8;
-    /* Blocks: at most two units a level go by themselves. */
+    /* Blocks: at most two units per level are bounded individually. */
     size_t most = N / 8 + 3 * (size_t)t->levels;
     w->acc[0] = reals(N);
     w->acc[1] = reals(N);

@@ -1,13 +1,14 @@
-/* Better bounds of units that seem to be settled and are not proved to be.
+/* Better bounds of units that seem stable, but are not proved to be.
  *
- * How far a copy is from a network is told by its open units: one that is open by its bounds alone
- * costs as much as one that has a kink in the box. So those that some points say are on one side,
- * and whose bounds are nearly there, are bounded once more from that side, by ascent. */
+ * The bound of the difference between a copy and a network depends on the unstable units. A unit
+ * that is unstable only because of loose bounds costs as much as one with a kink in the box. So
+ * units that sample points show on one side, and whose bounds nearly prove it, are bounded once
+ * more from that side, by ascent. */
 
-#define CORNERS 8   /* points that are looked at */
-#define NEARLY 0.15 /* what is missing, of the width of the bounds: ascent gains no more */
+#define CORNERS 8   /* sample points */
+#define NEARLY 0.15 /* missing part, as a share of the width, that ascent can gain */
 
-/* Where the sums of units are at some corners of a box: w->least, w->most. */
+/* Sample the sums of units at some corners of a box: w->least, w->most. */
 static void sample(const tape *t, scratch *w, const double *xl, const double *xu)
 {
     int end = t->lv[t->sampled].at + padded(t->lv[t->sampled].n);
@@ -35,7 +36,7 @@ static int seems(const scratch *w, int i)
     return w->most[i] <= 0 && w->hi[i] < missing ? -1 : 0;
 }
 
-/* Sharpen the open units of level k, the last that were found. */
+/* Sharpen the unstable units of level k, which are the last ones in the list. */
 static void sharpen(const tape *t, scratch *w, int k, const double *xl, const double *xu,
                     int8_t *st)
 {
@@ -47,7 +48,7 @@ static void sharpen(const tape *t, scratch *w, int k, const double *xl, const do
         int i = w->und_at[n], u = w->und_unit[n], s = w->und_state[n], sign = seems(w, i);
         if (sign) {
             double bound = climb(t, w, k, u, sign, xl, xu, 0.0, t->climbs, w->xbest, &offset);
-            if (sign > 0 && bound > w->lo[i]) w->lo[i] = bound; /* never if it is NaN */
+            if (sign > 0 && bound > w->lo[i]) w->lo[i] = bound; /* false for NaN */
             if (sign < 0 && bound > -w->hi[i]) w->hi[i] = -bound;
             if (bound >= 0) {
                 st[s] = (int8_t)sign;

@@ -1,23 +1,24 @@
-/* A case of a leaf once more, by one row through the whole network.
+/* The bound of a leaf's case again, by one row through the whole network.
  *
- * A leaf's forms are known up to an error each, and what a layer is off by counts in the form of
- * every unit above it, each time in full. But it is one error: where the forms are added up, it
- * meets the sum of their coefficients. With multipliers y >= 0 of the rows s z >= 0 that say which
- * side of its kink a unit is on,
+ * Each of a leaf's forms is known up to an error, and the error of a layer counts in the form of
+ * every unit above it, each time in full. But it is a single error: where the forms are added
+ * up, it is multiplied by the sum of their coefficients. With multipliers y >= 0 of the rows s z
+ * >= 0, which state the side of its kink that a unit is on,
  *
- *     objective >= objective - sum_i y_i s_i z_i,
+ *     objective >= objective - sum_i y_i s_i z_i
  *
- * whatever each sum is off by, for every run in the case; and the right side is one linear form of
- * all sums, which back-substitution takes to the inputs: at a unit whose sum z meets the
- * coefficient a, the coefficient of z is a times the slope of the unit's line, less y s. So what
- * its sum is off by is paid by the size of that difference, once. The rounding of the product is
- * paid beside it; that of the difference makes another multiplier, of the same sign. */
+ * holds for every run in the case, whatever each sum is off by. The right side is one linear
+ * form of all sums, which back-substitution takes to the inputs. At a unit whose value has the
+ * coefficient a, the coefficient of its sum z is a times the slope of the unit's line, minus y
+ * s. So the error of its sum costs the absolute value of that difference, once. The rounding of
+ * the product is added; that of the difference only makes another multiplier of the same sign. */
 
-#define LEAF_SHARE 8    /* times what errors cost may be missing, if they are worth a row */
-#define MOST_WIDE 2048  /* units of a network whose errors may be variables of the simplex */
-#define WIDE_STEPS 200  /* of that simplex, at most */
+#define LEAF_SHARE 8    /* missing bound over the errors' cost, up to which a row is tried */
+#define MOST_WIDE 2048  /* maximum number of units whose errors are variables of the simplex */
+#define WIDE_STEPS 200  /* maximum number of steps of that simplex */
 
-/* Level l's part of it: f->place, f->beta and the bounds of phases j on say what is undecided. */
+/* Substitute level l; f->place, f->beta and the bounds of phases from j on tell what is
+ * undecided. */
 static void leaf_descend(const tape *t, scratch *w, const leaf *f, const level *l, int j,
                          const int8_t *st)
 {
@@ -49,8 +50,8 @@ static void leaf_descend(const tape *t, scratch *w, const leaf *f, const level *
     if (count) feed(t, w, l, count, 1);
 }
 
-/* The row of a case, with the multipliers y of its rows: a lower bound of objective k; or with no
- * objective, of 0: above 0 there is no run in the case. */
+/* The row of a case, with the multipliers y of its rows: a lower bound of objective k, or of 0
+ * without an objective. If the latter is above 0, there is no run in the case. */
 static double leaf_row(const tape *t, scratch *w, leaf *f, int k, int j, int objective,
                        const double *y, const double *xl, const double *xu, const int8_t *st)
 {
@@ -60,7 +61,7 @@ static double leaf_row(const tape *t, scratch *w, leaf *f, int k, int j, int obj
     }
     start(t, w, t->levels, k, objective, 1);
     if (!objective) w->pad[0] = 0.0;
-    for (int n = 0; n < t->levels; n++) { /* a multiplier may be all that a level meets */
+    for (int n = 0; n < t->levels; n++) { /* a level may have only a multiplier */
         if (w->touched[n]) continue;
         memset(w->acc[0] + t->lv[n].at, 0, sizeof(double) * (size_t)padded(t->lv[n].n));
         w->touched[n] = 1;
@@ -70,7 +71,8 @@ static double leaf_row(const tape *t, scratch *w, leaf *f, int k, int j, int obj
     return v - t->noise * 2 * UNIT * fabs(v);
 }
 
-/* Room for what every sum is off by as a variable, once it is asked for. 0 if that is too much. */
+/* Allocate variables for the error of every sum, when first needed. Return 0 if they are too
+ * many. */
 static int leaf_widen(const tape *t, leaf *f)
 {
     size_t N = (size_t)t->total, W = (size_t)t->d + N, K = MAX_LEAF;
@@ -90,7 +92,7 @@ static int leaf_widen(const tape *t, leaf *f)
     return 1;
 }
 
-/* What each sum's error, of which -1 to 1 is the whole, is worth in every form of the leaf. */
+/* Compute the effect of each sum's error, scaled to [-1, 1], on every form of the leaf. */
 static void leaf_errors(const tape *t, scratch *w, leaf *f, int k, const int8_t *st)
 {
     size_t N = (size_t)t->total;
@@ -112,8 +114,8 @@ static void add_times(double *to, double a, const double *from, size_t n)
         for (size_t i = 0; i < n; i++) to[i] += a * from[i];
 }
 
-/* The case's relaxation with errors as variables, which cancel where they meet: solved for its
- * multipliers. f->cc is the objective's form in the inputs. Nothing of it is trusted. */
+/* Solve the case's relaxation with errors as variables, which cancel where they are added up,
+ * for its multipliers. f->cc is the objective's form in the inputs. The result is not trusted. */
 static int leaf_wide(const tape *t, scratch *w, leaf *f, int k, int j, int m, const double *xl,
                      const double *xu, const int8_t *st)
 {
@@ -148,9 +150,9 @@ static int leaf_wide(const tape *t, scratch *w, leaf *f, int k, int j, int m, co
     return lp_solve(&f->wide, f->wc, f->wlo, f->whi, f->R, h, m, WIDE_STEPS);
 }
 
-/* A lower bound of objective k where the phases of units < j are as they are fixed: by the
- * multipliers that the simplex has left for its m rows; and if that is below the cutoff, by those
- * of one that knows what each sum is off by. */
+/* A lower bound of objective k with the phases of units < j fixed: by the multipliers that the
+ * simplex has left for its m rows; and if that is below the cutoff, by those of a simplex that
+ * includes the error of each sum. */
 static double leaf_again(const tape *t, scratch *w, leaf *f, int k, int j, int m, double cutoff,
                          const double *xl, const double *xu, const int8_t *st)
 {

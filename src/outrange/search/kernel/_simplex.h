@@ -1,7 +1,7 @@
-/* A small bounded dual simplex, and bounds from its multipliers that do not trust it. */
+/* A small bounded dual simplex, and proved bounds from its untrusted multipliers. */
 
 typedef struct {
-    int d, cap; /* inputs, most rows */
+    int d, cap; /* inputs, maximum number of rows */
     double *T, *t0, *rc, *lo, *hi, *x, *y, *xn;
     int *nbv, *bv, *at;
 } simplex;
@@ -42,7 +42,7 @@ static void simplex_end(simplex *s)
 }
 
 /* min c x over xl <= x <= xu, G x >= h (m rows). Leaves x, and in y the multipliers of a lower
- * bound (or, if infeasible, of a Farkas certificate). Nothing it returns is trusted. */
+ * bound (or, if infeasible, of a Farkas certificate). The results are not trusted. */
 static int lp_solve(simplex *s, const double *c, const double *xl, const double *xu,
                     const double *G, const double *h, int m, int most)
 {

@@ -1,4 +1,4 @@
-/* What differs between systems: threads, aligned memory. */
+/* System-specific functions: threads, aligned memory. */
 
 #if defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
@@ -26,7 +26,7 @@ static DWORD WINAPI thread_main(void *given)
     return 0;
 }
 
-/* 1 if it runs. */
+/* Start a thread; return 1 on success. */
 static int thread_start(thread *id, void *(*run)(void *), void *with)
 {
     thread_task *task = HeapAlloc(GetProcessHeap(), 0, sizeof *task);
@@ -43,7 +43,7 @@ static void thread_join(thread id)
     CloseHandle(id);
 }
 
-/* Windows frees aligned memory by a function of its own: all memory here is aligned. */
+/* Windows has a separate function to free aligned memory; all memory here is aligned. */
 static void *zeroed(size_t n, size_t each)
 {
     void *p = _aligned_malloc(n * each, 64);
@@ -65,7 +65,7 @@ static void mutex_unlock(mutex *m) { pthread_mutex_unlock(m); }
 
 typedef pthread_t thread;
 
-/* 1 if it runs. */
+/* Start a thread; return 1 on success. */
 static int thread_start(thread *id, void *(*run)(void *), void *with)
 {
     return pthread_create(id, NULL, run, with) == 0;

@@ -1,10 +1,10 @@
-/* The tape: levels, their sources, and how a caller lays them out. */
+/* The tape: levels, their sources, and the functions that build it. */
 
 typedef double v8 __attribute__((vector_size(64), aligned(8)));
 typedef int64_t bits8 __attribute__((vector_size(64), aligned(8)));
 
-/* What a register of this processor holds; v8 is eight numbers everywhere. TILE: how many pairs of
- * sums stay in registers. */
+/* The contents of a register of this processor; v8 is eight numbers everywhere. TILE: the number of
+ * pairs of sums that stay in registers. */
 #if defined(__AVX512F__)
 #define LANES 8
 #define TILE 12 /* 24 sums in 32 registers */
@@ -20,7 +20,7 @@ typedef int64_t bits8 __attribute__((vector_size(64), aligned(8)));
 #endif
 typedef double part __attribute__((vector_size(8 * LANES), aligned(8)));
 
-/* Arrays of registers are registers only where their loops are unrolled. */
+/* Arrays of registers stay in registers only if their loops are unrolled. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -48,12 +48,12 @@ typedef struct {
     int d, levels, m, total, states, widest, terms;
     level *lv;
     double *reach; /* d: largest |x| over the root box */
-    uint8_t *whole; /* d: which inputs take whole numbers only, or NULL */
+    uint8_t *whole; /* d: which inputs are integers, or NULL */
     double gamma;  /* gamma_N of all terms of a row */
-    int deep;      /* which box of a task comes next: 0, the most urgent; 1, the least */
-    int climbs;    /* steps of ascent on the bound of a unit that seems settled; 0: none */
+    int deep;      /* next box of a task: 0, the most urgent; 1, the least urgent */
+    int climbs;    /* steps of ascent on the bound of a unit that seems stable; 0: none */
     int sampled;   /* the last level of those units */
-    double noise;  /* 1; 0 leaves out rounding, for the law that must then fail */
+    double noise;  /* 1; 0 ignores rounding, for a test that must then fail */
 } tape;
 
 static int padded(int n) { return (n + 7) & ~7; }
@@ -80,7 +80,7 @@ API tape *OF_LEVEL(outrange_tape_new)(int d, int levels, const double *reach)
 
 API void OF_LEVEL(outrange_tape_noise)(tape *t, double noise) { t->noise = noise; }
 
-/* Units that others are differences from are sharpened, see `_sharpen.h`. */
+/* Sharpen the units with counterparts in levels of differences, see `_sharpen.h`. */
 API void OF_LEVEL(outrange_tape_climbs)(tape *t, int steps)
 {
     t->climbs = steps;
@@ -88,7 +88,7 @@ API void OF_LEVEL(outrange_tape_climbs)(tape *t, int steps)
         if (t->lv[k].second) t->sampled = k;
 }
 
-/* Least urgent first, few boxes are open at a time, and little is handed back. */
+/* With the least urgent box first, few boxes are open at a time, and few are returned. */
 API void OF_LEVEL(outrange_tape_deep)(tape *t, int deep) { t->deep = deep; }
 
 API void OF_LEVEL(outrange_tape_whole)(tape *t, const uint8_t *whole)
@@ -122,7 +122,7 @@ API void OF_LEVEL(outrange_tape_level)(tape *t, int k, int n, int linear, double
     if (k == t->levels) t->m = n;
 }
 
-/* Level k holds by how much the units of a later copy differ from those of level `first`. */
+/* Level k holds the differences of a later copy's units from those of level `first`. */
 API void OF_LEVEL(outrange_tape_apart)(tape *t, int k, int first)
 {
     t->lv[k].first = first;

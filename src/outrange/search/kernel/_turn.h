@@ -1,19 +1,19 @@
 /* Slope ascent of goals on one box, eight side by side: lines that may turn, in 255 steps. */
 
-#define ASCENT 12 /* steps of a slope ascent, at most */
-/* Times what was gained up to now may still be gained: checkers spend more on another box. */
+#define ASCENT 12 /* maximum number of steps of a slope ascent */
+/* Expected further gain, as a multiple of the gain so far; checkers spend more on another box. */
 #define HOPE 2
 #define FORMS 4 /* units of a block whose sums are computed at once */
 
 typedef int32_t whole __attribute__((vector_size(4 * LANES)));
 
-/* The whole number next to what is not negative. */
+/* Round a non-negative number to the nearest integer. */
 static inline part nearest(part x)
 {
     return __builtin_convertvector(__builtin_convertvector(x + 0.5, whole), part);
 }
 
-/* The sums of up to FORMS units from j on, of one block. */
+/* Compute the sums of up to FORMS units of one block, from j on. */
 static inline void sums_at(const replay *r, int j, int count, const v8 *value, v8 *out)
 {
     const double *form[FORMS];
@@ -30,7 +30,7 @@ static inline void sums_at(const replay *r, int j, int count, const v8 *value, v
     }
 }
 
-/* Step the line of unit j for every goal whose bound went through it, and leave its value. */
+/* Step the line of unit j for every goal whose bound uses it, and compute its value. */
 static inline void turn_unit(const replay *r, ascent *a, int d, int j, const v8 *sum, double step)
 {
     const double *s = r->slope_at[j];
@@ -51,7 +51,7 @@ static inline void turn_unit(const replay *r, ascent *a, int d, int j, const v8 
     }
 }
 
-/* One step of every line that a goal's bound went through. a->least: the minimisers' forms. */
+/* Take one step of every line that a goal's bound uses. a->least: the minimizers' forms. */
 static void turn_once(const exact_net *t, const replay *r, ascent *a, const double *lo,
                       const double *hi, double step)
 {
@@ -71,13 +71,13 @@ static void turn_once(const exact_net *t, const replay *r, ascent *a, const doub
     }
 }
 
-/* Turn the lines of goals up their bounds, each for as long as HOPE times what was gained up to now
- * would reach its target. Returns those that do, whose shares are in a->found (a goal every V).
+/* Optimize the lines of goals, each as long as HOPE times the gain so far would reach its target.
+ * Returns the goals that reach it; their shares are in a->found (one goal every V).
  *
  * Args:
- *     a: rows, met and least of the bounds `first`.
- *     wanted: Which goals.
- *     all: Whether all are wanted, or none.
+ *     a: rows, coefficients and least values of the bounds `first`.
+ *     wanted: Mask of the goals.
+ *     all: Whether all of them must reach their targets, or none is returned.
  */
 static int ascend(const exact_net *t, const replay *r, ascent *a, int wanted, int all,
                   const double *target, const double *first, const double *lo, const double *hi)

@@ -1,9 +1,9 @@
-/* Bounds of every unstable unit, and the lines that stand in for it. */
+/* Bounds of every unstable unit, and the lines that replace it. */
 
-#define LEAST_ROWS 3 /* fewer go down one by one */
+#define LEAST_ROWS 3 /* fewer rows are substituted one by one */
 
-/* The lines of a level whose units' bounds are known: a stable unit has one; an open one has the
- * chord, and another that may turn. */
+/* Draw the lines of a level whose units' bounds are known: a stable unit has one line; an unstable
+ * unit has the chord, and another line that may turn. */
 static void draw_lines(const tape *t, const level *l, scratch *w)
 {
     int convex = l->sp > l->sm; /* convex: the chord is above */
@@ -12,7 +12,7 @@ static void draw_lines(const tape *t, const level *l, scratch *w)
         v8 lo = *(const v8 *)(w->lo + i), hi = *(const v8 *)(w->hi + i);
         bits8 on = (bits8)(lo >= 0.0), settled = on | (bits8)(hi <= 0.0);
         v8 per = 0.5 / (0.5 * hi - 0.5 * lo), d = (sp * hi - sm * lo) * per;
-        per = one_of((bits8)(per > 1e-300), per, (v8){0} + 1e-300); /* open, whatever overflows */
+        per = one_of((bits8)(per > 1e-300), per, (v8){0} + 1e-300); /* unstable, despite overflow */
         d = one_of((bits8)(d < low), low, d);
         d = one_of((bits8)(d > top), top, d);
         v8 e1 = (sp - d) * hi, e2 = (sm - d) * lo; /* f - d*z at both ends */
@@ -35,21 +35,21 @@ static void draw_lines(const tape *t, const level *l, scratch *w)
     }
 }
 
-/* What is known of a unit from before needs no bounds: any of its sign will do. */
+/* A unit whose sign is already known needs no bounds: any bounds of this sign suffice. */
 static inline void take_sign(const level *l, scratch *w, int u, int sign)
 {
     w->lo[l->at + u] = sign > 0 ? 0.0 : -1.0;
     w->hi[l->at + u] = sign > 0 ? 1.0 : 0.0;
 }
 
-/* Take bounds of unit u of level k: it is settled, or open. 1 if it is open. */
+/* Adopt bounds of unit u of level k. Return 1 if it is unstable. */
 static inline int take_bounds(const tape *t, scratch *w, int k, int u, double lo, double hi,
                               int8_t *st)
 {
     const level *l = &t->lv[k];
     int s = l->sat + u, i = l->at + u;
     double top = l->z[u];
-    /* A bound beyond its unit's size is one that overflowed. */
+    /* A bound beyond the unit's size has overflowed. */
     if (!(lo > -top && lo <= top)) lo = -top;
     if (!(hi < top && hi >= -top)) hi = top;
     if (st[s] > 0 && !l->first) lo = larger(lo, 0.0);
@@ -68,8 +68,8 @@ static inline int take_bounds(const tape *t, scratch *w, int k, int u, double lo
     return 1;
 }
 
-/* The shares of each input in the widths of a block's units, from the sizes of both their forms
- * and, where units are sharpened, from what they lose on the way. */
+/* Set the shares of each input in the widths of a block's units, from the sizes of both their forms
+ * and, if units are sharpened, from the losses along the way. */
 static void set_shares(const tape *t, scratch *w, const double *xl, const double *xu)
 {
     v8 sum = (v8){0} + 1e-300;
@@ -90,7 +90,7 @@ static void set_shares(const tape *t, scratch *w, const double *xl, const double
     }
 }
 
-/* Up to a block of units of level k. */
+/* Bound up to a block of units of level k. */
 static void bound_units(const tape *t, scratch *w, int k, const int *ask, int n, const double *xl,
                         const double *xu, int8_t *st)
 {
@@ -106,7 +106,7 @@ static void bound_units(const tape *t, scratch *w, int k, const int *ask, int n,
     if (any && !t->lv[k].first) set_shares(t, w, xl, xu);
 }
 
-/* One unit by itself. */
+/* Bound one unit individually. */
 static void bound_unit(const tape *t, scratch *w, int k, int u, const double *xl, const double *xu,
                        int8_t *st)
 {

@@ -1,4 +1,4 @@
-/* One box: bound it, close what can be closed, split what is left. */
+/* One box: bound it, close it for objectives where possible, and split the rest. */
 
 typedef struct {
     const tape *t;
@@ -6,23 +6,23 @@ typedef struct {
     const double *lo, *hi, *lb;
     const int8_t *st;
     const uint8_t *open;
-    double *best;        /* m: least values seen so far, as plain float64 */
+    double *best;        /* m: least values so far, in plain float64 */
     double *best_at;     /* m x d */
     const double *tol;   /* m: a box whose bound is >= best - tol is closed */
-    const double *scale; /* m: the range seen, to weigh the objectives */
-    /* A decision asks less: NULL, or what a bound must reach for a box to be closed, and values
-     * below which a point ends the call, so that the caller can look at it. */
+    const double *scale; /* m: the objectives' ranges, to weigh them */
+    /* For a decision, else NULL: bounds at which a box is closed, and values below which a point
+     * ends the call, so that the caller can validate it. */
     const double *target, *goal;
     double *out_lo, *out_hi, *out_lb;
     int8_t *out_st;
     uint8_t *out_open;
-    double *closed; /* m: the least bound at which a box was closed */
+    double *closed; /* m: the least bounds of closed boxes */
     int64_t *stats; /* boxes, leaves, LPs, leaves given up, boxes too thin to split */
     int next, out_count, found;
     mutex lock;
 } job;
 
-/* A box is closed for objective k when its bound is at or above this. */
+/* A box is closed for objective k if its bound is at or above this. */
 static double cutoff_of(const job *b, int k)
 {
     return b->target ? b->target[k] : b->best[k] - b->tol[k];
@@ -75,7 +75,8 @@ typedef struct {
     int64_t stats[5];
 } local;
 
-/* Shrink the box to where some open objective could still be below its cutoff. 1 if it changed. */
+/* Shrink the box to where some open objective may still be below its cutoff. Return 1 on a
+ * change. */
 static int clip_box(const job *b, local *v, const uint8_t *open, double *lo, double *hi)
 {
     int d = b->t->d, any = 0, less = 0;
@@ -85,7 +86,7 @@ static int clip_box(const job *b, local *v, const uint8_t *open, double *lo, dou
         double cut = cutoff_of(b, k), total = v->off[k];
         v->cuts[k] = cut;
         for (int q = 0; q < d; q++) total += A[q] > 0 ? A[q] * lo[q] : A[q] * hi[q];
-        /* the form was proved with its padding; a relative pad for this arithmetic is added */
+        /* the form includes its padding; a relative pad covers this arithmetic */
         double pad = 1e-12 * (fabs(total) + fabs(cut)), each = fmax(1e-13, gamma_of(2 * d + 8));
         for (int q = 0; q < d; q++) pad += each * fabs(A[q]) * b->t->reach[q];
         for (int q = 0; q < d; q++) {
@@ -102,7 +103,7 @@ static int clip_box(const job *b, local *v, const uint8_t *open, double *lo, dou
     if (!any) return 0;
     for (int q = 0; q < d; q++) less |= v->nhi[q] - v->nlo[q] < 0.95 * (hi[q] - lo[q]);
     if (!less) return 0;
-    /* what is cut off is proved to be no lower than the cutoffs, and no better */
+    /* the part cut off is proved to be at or above the cutoffs */
     for (int k = 0; k < b->t->m; k++)
         if (open[k]) v->closed[k] = fmin(v->closed[k], v->cuts[k]);
     memcpy(lo, v->nlo, sizeof(double) * (size_t)d);
@@ -110,7 +111,7 @@ static int clip_box(const job *b, local *v, const uint8_t *open, double *lo, dou
     return 1;
 }
 
-/* Whole-numbered inputs: the box shrinks to the whole numbers in it. 0 if there are none. */
+/* Shrink the box to the integers in its integer inputs. Return 0 if there are none. */
 static int snap(const tape *t, double *lo, double *hi)
 {
     if (!t->whole) return 1;
@@ -123,7 +124,7 @@ static int snap(const tape *t, double *lo, double *hi)
     return 1;
 }
 
-/* Whether some whole-numbered input still has a choice: then a relaxation's minimum is no value. */
+/* Whether some integer input is undecided: then a relaxation's minimum is not an attained value. */
 static int undecided_whole(const tape *t, const double *lo, const double *hi)
 {
     if (t->whole)
@@ -132,8 +133,8 @@ static int undecided_whole(const tape *t, const double *lo, const double *hi)
     return 0;
 }
 
-/* The input to split, by its score, and where its lower half ends and the upper one begins. With
- * nothing but whole numbers left to decide, only those. -1 if the box is a point in float64. */
+/* The input to split, by its score, the end of its lower half and the start of the upper one. If
+ * only integers are undecided, only those are split. -1 if the box is a point in float64. */
 static int choose_split(const tape *t, const double *lo, const double *hi, const double *score,
                         int only_whole, double *left, double *right)
 {
@@ -158,7 +159,7 @@ static int choose_split(const tape *t, const double *lo, const double *hi, const
     return cut;
 }
 
-/* Work on box `at` of the stack: bound it, close what can be closed, split what is left. */
+/* Process box `at` of the stack: bound it, close it where possible, and split the rest. */
 static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
 {
     const tape *t = b->t;
@@ -217,7 +218,7 @@ static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
     if (open <= 0) goto drop;
     only = only && nund <= b->leaf_units;
     int clipped = clip_box(b, v, flag, lo, hi);
-    if (!snap(t, lo, hi)) { /* all that is cut off, as in clip_box */
+    if (!snap(t, lo, hi)) { /* everything is cut off, as in clip_box */
         for (int k = 0; k < m; k++)
             if (flag[k]) v->closed[k] = fmin(v->closed[k], fmax(lb[k], v->cuts[k]));
         goto drop;
@@ -233,11 +234,11 @@ static void visit(job *b, scratch *w, leaf *f, local *v, stack *s, int at)
     double left = 0.0, right = 0.0;
     only = only && undecided_whole(t, lo, hi);
     int cut = choose_split(t, lo, hi, v->score, only, &left, &right);
-    if (cut < 0 && clipped) { /* just made a point: bounded once more, as one */
+    if (cut < 0 && clipped) { /* just reduced to a point: bound it once more */
         s->pri[at] = priority(b, lb, flag);
         return;
     }
-    if (cut < 0) { /* a point, in float64: nothing left to split */
+    if (cut < 0) { /* a point in float64 cannot be split */
         for (int k = 0; k < m; k++)
             if (flag[k]) v->closed[k] = fmin(v->closed[k], lb[k]);
         v->stats[4]++;

@@ -1,4 +1,4 @@
-"""Bindings to the compiled box kernel; the one door to it."""
+"""Bindings to the compiled box kernel; all other modules use it through this one."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from .sparse import Matrix, as_array, entries_of, share_of
 
 
 VERSION = 6
+"""Version of the library's interface."""
 
 DENSE_SHARE = 0.25
-"""A matrix with more nonzeros than this is stored dense."""
+"""Share of nonzeros beyond which a matrix is stored dense."""
 
 SWAMPED = 1e-3
-"""Radii that shrink below this share of what they were were much too large: once more."""
+"""Ratio of new to old radii below which the old ones were much too large: another pass follows."""
 
 MOST_PASSES = 6
-"""How often the radii are sized anew."""
+"""Maximum number of passes that compute the radii."""
 
 _P, _I, _D = ctypes.c_void_p, ctypes.c_int, ctypes.c_double
 
@@ -35,7 +36,7 @@ class Kernel:
     """The functions of one level of a compiled library.
 
     Args:
-        level: Which processors it was compiled for: `native`, or a level of one that serves many.
+        level: The processors it was compiled for: `native`, or one of several levels.
     """
 
     def __init__(self, lib: ctypes.CDLL, level: str) -> None:
@@ -92,25 +93,25 @@ _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
 
 
 def library() -> Kernel | None:
-    """The kernel for this processor, or None where the package was built without a C compiler."""
-    return next(iter(installed()), None)
+    """Return the kernel for this processor, or None if the package has no compiled one."""
+    return next(iter(installed_kernels()), None)
 
 
 @functools.cache
-def installed() -> tuple[Kernel, ...]:
-    """The kernels of this package that the processor runs, best first."""
+def installed_kernels() -> tuple[Kernel, ...]:
+    """Return the package's kernels that run on this processor, best first."""
     folder = Path(__file__).parent
     for path in sorted([*folder.glob("_kernel*.so"), *folder.glob("_kernel*.dll")]):
-        if found := kernels(path):
-            return tuple(found)
+        if usable_kernels := kernels(path):
+            return tuple(usable_kernels)
     return ()
 
 
 def kernels(path: Path) -> list[Kernel]:
-    """The kernels of a compiled library that this processor runs, best first.
+    """Return the kernels of a compiled library that run on this processor, best first.
 
     Args:
-        path: The library; one for another system or version of this package has none of use.
+        path: The library; it has none if it is for another system or version of this package.
     """
     try:
         lib = ctypes.CDLL(str(path))
@@ -121,19 +122,19 @@ def kernels(path: Path) -> list[Kernel]:
         return []
     lib.outrange_kernel_level.restype = ctypes.c_char_p
     lib.outrange_kernel_level.argtypes = [_I, ctypes.POINTER(_I)]
-    found, usable = [], _I()
-    while (level := lib.outrange_kernel_level(len(found), ctypes.byref(usable))) is not None:
-        found.append((level.decode(), bool(usable.value)))
-    return [Kernel(lib, level) for level, works in found if works]
+    available, usable = [], _I()
+    while (level := lib.outrange_kernel_level(len(available), ctypes.byref(usable))) is not None:
+        available.append((level.decode(), bool(usable.value)))
+    return [Kernel(lib, level) for level, works in available if works]
 
 
 def address(array: np.ndarray) -> int:
-    """The address of a contiguous array; the caller keeps it alive."""
+    """Return the address of a contiguous array; the caller keeps the array alive."""
     return array.ctypes.data
 
 
 def memory(at: int, count: int) -> bytes:
-    """Copy so many bytes of the kernel's."""
+    """Copy `count` bytes of the kernel's memory."""
     return ctypes.string_at(at, count)
 
 
@@ -141,11 +142,11 @@ class CompiledProgram:
     """A program in the kernel's own memory layout.
 
     Args:
-        reach: `(inputs,)`: the largest absolute value of each input on the root box.
+        reach: `(inputs,)` the largest absolute value of each input on the root box.
         values: Per layer, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
-        radii: Whether to account for rounding; False exists for the law that must then fail.
-        whole: `(inputs,)` bool: the inputs that take whole numbers only.
-        kernel: What computes; the one for this processor if None.
+        radii: Whether to account for rounding; False only for a test that must then fail.
+        whole: `(inputs,)` mask of the integer inputs.
+        kernel: The compiled kernel; None for the one of this processor.
     """
 
     def __init__(
@@ -159,7 +160,7 @@ class CompiledProgram:
     ) -> None:
         lib = kernel or library()
         if lib is None:
-            raise RuntimeError("the kernel is not there; ask `library()` first")
+            raise RuntimeError("The package has no compiled kernel. Check `library()` first.")
         self.program, self.lib = program, lib
         self.objectives = program.layers[-1].size
         self._kept: list[np.ndarray] = []
@@ -173,7 +174,7 @@ class CompiledProgram:
             lib.tape_noise(self.handle, 0.0)
             sizes = [(z, 0.0 * rho) for z, rho in sizes]
         self.radius = sizes[-1][1]
-        """`(m,)` the rounding radius of the objectives' own sums: the least gap that can be
+        """`(m,)` the rounding radii of the objectives' own sums: the smallest gaps that can be
         reached."""
         for k, (layer, (z, rho)) in enumerate(zip(program.layers, sizes, strict=True), 1):
             arrays = [address(self._keep(a, np.float64)) for a in (layer.bias, rho, z)]
@@ -193,10 +194,12 @@ class CompiledProgram:
                 self._source(k, i, source, matrix)
 
     def _keep(self, array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+        """Convert an array, and keep it alive as long as the program."""
         self._kept.append(np.ascontiguousarray(array, dtype))
         return self._kept[-1]
 
     def _source(self, k: int, i: int, source: int, matrix: Matrix) -> None:
+        """Pass the matrix of one source of a layer to the kernel, dense or sparse."""
         dense = bool(share_of(matrix) > DENSE_SHARE)
         if dense:
             stride = -(-matrix.shape[1] // 8) * 8
@@ -222,15 +225,15 @@ class CompiledProgram:
             self.handle = None
 
     def go_deep(self, deep: bool) -> None:
-        """Let `explore` take the least urgent box of a task first: few stay open; or not."""
+        """Choose whether `explore` takes the least urgent box of a task first, so few stay open."""
         self.lib.tape_deep(self.handle, int(deep))
 
     def sharpen(self, steps: int) -> None:
-        """Bound units that have counterparts and seem settled once more, by so many steps."""
+        """Bound units with counterparts that are nearly stable again, by so many ascent steps."""
         self.lib.tape_climbs(self.handle, steps)
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
-        """Objectives `(batch, m)` at points `(batch, d)`, plain float64."""
+        """Evaluate objectives `(batch, m)` at points `(batch, d)` in plain float64."""
         x = np.ascontiguousarray(x, np.float64)
         y = np.empty((len(x), self.objectives))
         charge(len(x) * self.program.products)
@@ -240,7 +243,7 @@ class CompiledProgram:
     def bound(
         self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray, steps: int = 4
     ) -> tuple[np.ndarray, ...]:
-        """One box: `(least (m,), A (m, d), offset, scores, status, lo_z, hi_z)`."""
+        """Bound one box: `(least (m,), A (m, d), offset, scores, status, lo_z, hi_z)`."""
         m, d, s = self.objectives, self.program.inputs, self.program.states
         least, a, offset, scores = np.empty(m), np.empty((m, d)), np.empty(m), np.empty((m, d))
         out, lo_z, hi_z = np.zeros(s, np.int8), np.full(s, np.nan), np.full(s, np.nan)
@@ -260,18 +263,18 @@ class CompiledProgram:
 def root_magnitudes(
     program: LayerProgram, box: Box, whole: np.ndarray | None = None
 ) -> CompiledProgram:
-    """The compiled program, its rounding radii sized by linear bounds on this box.
+    """Compile a program, with rounding radii derived from linear bounds on this box.
 
-    In a deep network the sizes that intervals give are so large that what pays for their rounding
-    swamps the bounds: then bounds with the radii those bounds give are much better once more.
+    In a deep network, the magnitudes by intervals are so large that their rounding errors swamp the
+    bounds. Then bounds with the radii of the previous bounds are much better, so passes repeat.
     """
     reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
-    found = CompiledProgram(program, reach)
+    compiled = CompiledProgram(program, reach)
     unknown = np.zeros(program.states, np.int8)
     for _ in range(MOST_PASSES):
-        sums = found.bound(box.lo, box.hi, unknown, 1)[-2:]
+        sums = compiled.bound(box.lo, box.hi, unknown, 1)[-2:]
         better = CompiledProgram(program, reach, heights_of(program, *sums), whole=whole)
-        before, found = found.radius, better
-        if not np.any(found.radius < SWAMPED * before):
+        before, compiled = compiled.radius, better
+        if not np.any(compiled.radius < SWAMPED * before):
             break
-    return found
+    return compiled

@@ -1,7 +1,8 @@
-"""Compiling a graph into layers of units.
+"""Compiles a graph into layers of units.
 
-A curve with one kink becomes one layer; one with more becomes a layer of shifted kinks and a linear
-layer that adds them up: `f(x) = f(t0) + s0 (x - t0) + sum_k (s_k - s_{k-1}) max(x - t_k, 0)`.
+A curve with one kink becomes one layer. A curve with more kinks becomes a layer of shifted kinks
+and a linear layer that adds them up: `f(x) = f(t0) + s0 (x - t0) + sum_k (s_k - s_{k-1}) max(x -
+t_k, 0)`.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from ...core.rounding import UNIT
 from ...graph import Graph, Node
 from ...ops import Affine, Curve, Rearrange
 from .layer_program import LayerProgram as LayerProgram, ProgramLayer
-from .sparse import Matrix, identity, matrices, placed
+from .sparse import Matrix, identity, matrices, regroup_by_units
 
 
 @dataclass(eq=False)
 class Source:
-    """Where each entry of a graph value lives: a unit of a layer, or a constant (layer -1).
+    """Place of each entry of a graph value: a unit of a layer, or a constant (layer -1).
 
     Args:
         layer: Array of shape `(n,)`.
         unit: Array of shape `(n,)`.
         constant: Array of shape `(n,)`.
-        more: What is added to it.
+        more: Another source that is added to this one; None for none.
     """
 
     layer: np.ndarray
@@ -37,7 +38,7 @@ class Source:
 
     @property
     def parts(self) -> Iterator[Source]:
-        """All that is added up."""
+        """This source, and all that are added to it."""
         part: Source | None = self
         while part is not None:
             yield part
@@ -45,8 +46,8 @@ class Source:
 
 
 MOST_WEIGHTS = 1 << 24
-"""Entries of the largest affine op, zeros included unless they are known beforehand: a program
-stores matrices explicitly."""
+"""Maximum number of entries of an affine op, zeros included unless known beforehand: a program
+stores its matrices explicitly."""
 
 
 def compile_layers(
@@ -56,17 +57,17 @@ def compile_layers(
     fixed: np.ndarray,
     compiler: Callable[[Graph, np.ndarray], Compiler] | None = None,
 ) -> LayerProgram | None:
-    """The program of objectives `rows @ output + offset`; None if it has none.
+    """Compile objectives `rows @ output + offset`; None if the graph has no program.
 
-    That is, if some curve is not piecewise linear, or a layer is too wide to be written out.
+    That is the case if a curve is not piecewise linear, or a layer is too wide to be stored.
 
     Args:
-        graph: Without `Largest` nodes (rewrite them first).
+        graph: A graph without `Largest` nodes (rewrite them first).
         rows: Array of shape `(m, outputs)`.
         offset: Array of shape `(m,)`.
-        fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others. The inputs of the
+        fixed: `(d,)` the values of inputs that cannot vary, NaN for the others. The inputs of the
             program are the others, in order.
-        compiler: One that knows more kinds of ops.
+        compiler: A compiler that supports more kinds of ops; None for `Compiler`.
     """
     if any(
         isinstance(n.op, Affine)
@@ -86,7 +87,7 @@ def compile_layers(
 
 
 class Compiler:
-    """Layers, one node after the other: see `compile_layers`."""
+    """Builder of layers, node by node: see `compile_layers`."""
 
     def __init__(self, graph: Graph, fixed: np.ndarray) -> None:
         free = np.isnan(fixed)
@@ -99,10 +100,10 @@ class Compiler:
         self.widths = [d]
 
     def add(self, value: int, node: Node) -> bool:
-        """Push the layers of a node; False if it has none."""
+        """Append the layers of a node; return whether it has any."""
         op = node.op
         if isinstance(op, Rearrange):
-            self.views[value] = self._rearranged(op, [self.views[j] for j in node.inputs])
+            self.views[value] = self._rearrange(op, [self.views[j] for j in node.inputs])
         elif isinstance(op, Affine):
             parts = matrices(op)
             self.views[value] = self.affine(parts, tuple(map(abs, parts)), op.bias, node.inputs)
@@ -114,20 +115,22 @@ class Compiler:
         return True
 
     def last(self) -> tuple[int, float]:
-        """What `LayerProgram.defined` says of the last value."""
+        """Return the entry of `LayerProgram.defined` for the last value."""
         layer = self.layers[-1]
         slopes = [abs(s) for s in (layer.below, layer.above) if s != 0.0]
-        # Before a curve through the origin it takes at most `e / slope` to be off by `e` after it.
+        # An error of at most `e / slope` before a curve through the origin is at most `e` after it.
         share = 1.0 if layer.linear else (1.0 + 2.0**-50) / min(slopes, default=1.0)
         return len(self.layers) - 1, share
 
     def _push(self, layer: ProgramLayer) -> Source:
+        """Append a layer, and return the places of its units."""
         self.layers.append(layer)
         n = layer.size
         self.widths.append(n)
         return Source(np.full(n, len(self.layers)), np.arange(n), np.zeros(n))
 
-    def _rearranged(self, op: Rearrange, views: list[Source]) -> Source:
+    def _rearrange(self, op: Rearrange, views: list[Source]) -> Source:
+        """Return the places of a rearrangement's entries."""
         layer, unit, constant = (
             np.concatenate([getattr(v, name) for v in views])
             for name in ("layer", "unit", "constant")
@@ -146,7 +149,7 @@ class Compiler:
         bias: np.ndarray,
         inputs: Sequence[int],
     ) -> Source:
-        """Push the linear layer `sum_i parts[i] @ value(inputs[i]) + bias`."""
+        """Append the linear layer `sum_i parts[i] @ value(inputs[i]) + bias`."""
         bias = np.array(bias, np.float64)
         terms = [
             (part, size, view)
@@ -163,13 +166,14 @@ class Compiler:
                 layer.error = layer.error + gamma(int(fixed.sum()) + 2) * spread
             for number in np.unique(view.layer[~fixed]):
                 here, width = view.layer == number, self.widths[number]
-                found, total, most = placed(part, size, here, view.unit, width)
+                matrix_of_units, total, most = regroup_by_units(part, size, here, view.unit, width)
                 layer.merged = max(layer.merged, most + len(terms))
-                for store, matrix in ((layer.sources, found), (layer.sizes, total)):
+                for store, matrix in ((layer.sources, matrix_of_units), (layer.sizes, total)):
                     store[number] = store[number] + matrix if number in store else matrix
         return self._push(layer)
 
     def _curve(self, value: int, node: Node, op: Curve) -> bool:
+        """Append the layers of a piecewise-linear curve."""
         knots = np.array(op.knots)
         if not knots.size:
             return self._straight(value, node, op)
@@ -206,6 +210,7 @@ class Compiler:
         return True
 
     def _straight(self, value: int, node: Node, op: Curve) -> bool:
+        """Append a curve without knots as a linear layer."""
         slope, height = float(op.df(np.zeros(1))[0]), float(op.f(np.zeros(1))[0])
         eye, bias = identity(node.size), np.full(node.size, height)
         self.views[value] = self.affine((slope * eye,), (abs(slope) * eye,), bias, node.inputs)
@@ -214,10 +219,10 @@ class Compiler:
         return True
 
     def _single(self, value: int, node: Node, slopes: np.ndarray) -> None:
-        """Add a curve with its one kink at the origin, in the layer before it if possible."""
+        """Append a curve with one kink at the origin, merged with the last layer if possible."""
         view = self.views[node.inputs[0]]
         n = len(self.layers)
-        own = (
+        is_mergeable = (
             n > 0
             and view.more is None
             and view.layer.size == self.layers[-1].size
@@ -227,7 +232,7 @@ class Compiler:
             and len(self.readers[node.inputs[0]]) == 1
             and node.inputs[0] != self.graph.output
         )
-        if not own:
+        if not is_mergeable:
             eye = identity(node.size)
             view = self.affine((eye,), (eye,), np.zeros(node.size), node.inputs)
         layer = self.layers[-1]

@@ -1,8 +1,8 @@
-"""Two copies of nearly one network as layers of the kernel: one, and layers of differences.
+"""Compiles two copies of nearly one network into one copy, and layers of differences.
 
-The units of the later copy are not there. Their sums are told by how much they differ from those of
-their counterparts, `d = z - w`, and their values by `D = f(w + d) - f(w)`; whoever reads them reads
-`f(w) + D`. What both copies have in common cancels when matrices are subtracted, before anything is
+The units of the later copy are not represented. Instead, their sums are given by the differences
+from their counterparts, `d = z - w`, and their values by `D = f(w + d) - f(w)`; their readers read
+`f(w) + D`. The common part of both copies cancels when matrices are subtracted, before anything is
 bounded.
 """
 
@@ -29,39 +29,41 @@ def compile_differences(
     offset: np.ndarray,
     fixed: np.ndarray,
 ) -> LayerProgram | None:
-    """The program of objectives `rows @ output + offset`; None if it has none.
+    """Compile objectives `rows @ output + offset`; None if the graph has no program.
 
     Args:
-        graph: Of two copies of a network, say.
+        graph: For example, the product of two copies of a network.
         curves: Values that are later copies `f(z)` of curves; each reads `z`, the earlier copy's
             `w`, and `f(w)`.
         rows: Array of shape `(m, outputs)`.
         offset: Array of shape `(m,)`.
-        fixed: `(d,)`: the value of inputs that cannot vary, NaN for the others.
+        fixed: `(d,)` the values of inputs that cannot vary, NaN for the others.
     """
     return compile_layers(graph, rows, offset, fixed, partial(_DifferenceCompiler, curves))
 
 
 class _DifferenceCompiler(Compiler):
+    """A `Compiler` that represents later copies of curves by layers of differences."""
+
     def __init__(self, curves: Collection[int], graph: Graph, fixed: np.ndarray) -> None:
         super().__init__(graph, fixed)
         self.curves = curves
-        for value in curves:  # What it reads of its counterpart is the layer, not the sum.
+        for value in curves:  # It reads the layer of its counterpart, not the sum.
             self.readers[graph.nodes[value - 1].inputs[1]].remove(value)
 
     def add(self, value: int, node: Node) -> bool:
         return self._apart(value, node) if value in self.curves else super().add(value, node)
 
-    def _rearranged(self, op: Rearrange, views: list[Source]) -> Source:
-        found = super()._rearranged(op, views)
+    def _rearrange(self, op: Rearrange, views: list[Source]) -> Source:
+        source = super()._rearrange(op, views)
         if all(view.more is None for view in views):
-            return found
+            return source
         rest = [view.more or _nothing(view.unit.size) for view in views]
         blank = replace(op, fill=np.zeros_like(op.fill))
-        return replace(found, more=self._rearranged(blank, rest))
+        return replace(source, more=self._rearrange(blank, rest))
 
     def _apart(self, value: int, node: Node) -> bool:
-        """Push how much the units of a later copy differ from those of their counterparts."""
+        """Append the differences of a later copy's units from their counterparts."""
         z, _, a = (self.views[j] for j in node.inputs)
         here, there = self._whole(z), self._whole(a)
         if not here or not there:
@@ -69,8 +71,8 @@ class _DifferenceCompiler(Compiler):
         later, first = self.layers[here - 1], self.layers[there - 1]
         if not later.linear or first.linear or first.first:
             return False
-        own = here == len(self.layers) and self.readers[node.inputs[0]] == [value]
-        if own and node.inputs[0] != self.graph.output:
+        is_private = here == len(self.layers) and self.readers[node.inputs[0]] == [value]
+        if is_private and node.inputs[0] != self.graph.output:
             self.layers.pop()
             self.widths.pop()
         view = self._push(_difference(later, first, there))
@@ -78,7 +80,7 @@ class _DifferenceCompiler(Compiler):
         return True
 
     def _whole(self, view: Source) -> int:
-        """The number of the layer whose units these are, in order; 0 if there is none."""
+        """Return the number of the layer with exactly these units in order, or 0."""
         number = int(view.layer[0])
         whole = number > 0 and view.more is None and view.unit.size == self.widths[number]
         whole = whole and (view.layer == number).all()
@@ -86,11 +88,12 @@ class _DifferenceCompiler(Compiler):
 
 
 def _nothing(size: int) -> Source:
+    """Return places of constants 0."""
     return Source(np.full(size, -1), np.zeros(size, int), np.zeros(size))
 
 
 def _difference(later: ProgramLayer, first: ProgramLayer, number: int) -> ProgramLayer:
-    """The layer of differences of sums, with the curve of the first."""
+    """Build the layer of differences of sums, with the curve of the earlier copy."""
     sources, sizes = dict(later.sources), dict(later.sizes)
     for source, matrix in first.sources.items():
         _add(sources, source, -1.0 * matrix)
@@ -105,4 +108,5 @@ def _difference(later: ProgramLayer, first: ProgramLayer, number: int) -> Progra
 
 
 def _add(store: dict[int, Matrix], source: int, matrix: Matrix) -> None:
+    """Add a matrix to the one stored for a source."""
     store[source] = store[source] + matrix if source in store else matrix

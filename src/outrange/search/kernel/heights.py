@@ -1,4 +1,4 @@
-"""How large values can be on a box, and what their rounding costs."""
+"""Magnitudes of values on a box, and their rounding errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .layer_program import LayerProgram
 
 
 def heights_of(program: LayerProgram, lo_z: np.ndarray, hi_z: np.ndarray) -> list[np.ndarray]:
-    """Per layer `(n,)` bounds on `|h|`, infinite where it is linear, by those of all sums."""
+    """Return bounds `(n,)` of `|h|` per layer from bounds of all sums; infinite if linear."""
     values, at = [], 0
     for layer in program.layers:
         if layer.linear:
@@ -25,7 +25,7 @@ def heights_of(program: LayerProgram, lo_z: np.ndarray, hi_z: np.ndarray) -> lis
 def sizes_of(
     program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per layer `(Z, rho)`: the size of each sum, and the radius of its rounding errors."""
+    """Return `(Z, rho)` per layer: the size of each sum, and the radius of its rounding errors."""
     heights = [reach]
     feeding = [0] * (len(program.layers) + 1)
     for layer in program.layers:
@@ -36,7 +36,7 @@ def sizes_of(
         z = np.abs(layer.bias) + layer.error
         for source, matrix in layer.sizes.items():
             z = z + matrix @ heights[source]
-        # Zero times infinity: a size that has overflowed stays infinite.
+        # Zero times infinity is NaN: a size that has overflowed stays infinite.
         z = np.where(np.isnan(z), np.inf, z) * (1.0 + 1e-9)
         # A coefficient of a source's unit is a sum over every unit of every layer that reads it.
         terms = max((feeding[s] for s in layer.sources), default=0) + layer.merged

@@ -1,7 +1,7 @@
-"""A piecewise-linear graph as layers of units, the form the box kernel reads.
+"""A piecewise-linear graph as layers of units, the input format of the box kernel.
 
-A layer is `z = sum_s M_s h_s + bias`, and `h = z`, or `h = f(z)`: `sm*z` below 0 and `sp*z` above.
-A layer of differences has an earlier layer of sums `w` beside it, and `h = f(w + z) - f(w)`.
+A layer is `z = sum_s M_s h_s + bias`, and `h = z`, or `h = f(z)` with slope `sm` below 0 and `sp`
+above. A layer of differences refers to an earlier layer of sums `w`, and `h = f(w + z) - f(w)`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ from .sparse import Matrix
 
 
 UNSTABLE = 4
-"""One unit in so many counts as unstable in a box, and is charged a row of back-substitution."""
+"""One unit in this many counts as unstable in a box, and is charged a row of back-substitution."""
 
 
 @dataclass(eq=False)
 class ProgramLayer:
-    """One layer.
+    """One layer of units.
 
     Args:
-        sources: Level number to its matrix `(n, units of that layer)`, float64, sparse where it is
-            large and its op says which entries are not zero.
-        sizes: The same with absolute values (of what was added up to make an entry).
+        sources: Layer number to its matrix `(n, units of that layer)`, float64; sparse if it is
+            large and its op names the nonzero entries.
+        sizes: The same with absolute values (of the terms that add up to an entry).
         bias: Array of shape `(n,)`.
         linear: Whether `h = z`.
-        below: Slope where `z < 0`.
-        above: Slope where `z >= 0`.
-        error: `(n,)`, a bound on the error of the layer's own definition (a curve's stated error).
+        below: Slope for `z < 0`.
+        above: Slope for `z >= 0`.
+        error: `(n,)` bounds on the error of the layer's own definition (a curve's stated error).
+        merged: The largest number of terms in any matrix entry.
+        first: For a layer of differences, the number (from 1) of the layer with `w`; else 0.
     """
 
     sources: dict[int, Matrix]
@@ -44,24 +46,22 @@ class ProgramLayer:
     above: float = 1.0
     error: np.ndarray | float = 0.0
     merged: int = 1
-    """The largest number of terms in any matrix entry."""
     first: int = 0
-    """Of a layer of differences the number of the one that has `w`; layers count from 1."""
 
     @property
     def size(self) -> int:
         return self.bias.size
 
     def slopes(self, z: np.ndarray) -> np.ndarray:
-        """Of `f`."""
+        """Return the slopes of `f` at `z`."""
         return np.where(z < 0, self.below, self.above)
 
     def curve(self, z: np.ndarray) -> np.ndarray:
-        """`f(z)`."""
+        """Return `f(z)`."""
         return np.maximum(z, 0.0) if self._is_relu else z * self.slopes(z)
 
-    def pulled(self, a: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """`a` times the slopes of `f`: a gradient, pulled back through the curve."""
+    def pull_back(self, a: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Pull a gradient back through the curve: `a` times the slopes of `f`."""
         return np.where(z < 0, 0.0, a) if self._is_relu else a * self.slopes(z)
 
     @property
@@ -71,18 +71,24 @@ class ProgramLayer:
 
 @dataclass(eq=False)
 class LayerProgram:
-    """Layers in order; layer 0 is the input, the last one holds the objectives."""
+    """Layers in order; layer 0 is the input, and the last one holds the objectives.
+
+    Args:
+        inputs: The number of inputs.
+        layers: The layers, without the input.
+        defined: For a graph value, the index of the layer of its units, and the factor of its
+            errors there.
+    """
 
     inputs: int
     layers: list[ProgramLayer]
     defined: Mapping[int, tuple[int, float]] = field(default_factory=dict)
-    """Of graph values, the layer whose units they are, and what an error of theirs counts there."""
 
     def off_by(self, errors: Mapping[int, np.ndarray]) -> LayerProgram:
-        """The same program, for values that may be off their definitions.
+        """Return the same program for values that may deviate from their definitions.
 
         Args:
-            errors: Of values, `(n,)`: by how much each entry may be; not of rearrangements.
+            errors: `(n,)` bounds on the deviations, by value; not for rearrangements.
         """
         amounts = [layer.error for layer in self.layers]
         for value, error in errors.items():
@@ -102,7 +108,7 @@ class LayerProgram:
         return sum(matrix.size for layer in self.layers for matrix in layer.sources.values())
 
     def forward(self, x: np.ndarray) -> list[np.ndarray]:
-        """Pre-activations of every layer at points `(batch, inputs)`."""
+        """Return the pre-activations of every layer at points `(batch, inputs)`."""
         charge(len(x) * (self.products + work.VALUE * self.states))
         values, sums = [x], []
         for layer in self.layers:
@@ -119,11 +125,11 @@ class LayerProgram:
         return sums
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
-        """Objectives `(batch, m)` in plain float64."""
+        """Evaluate objectives `(batch, m)` in plain float64."""
         return self.forward(x)[-1]
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Objective `k[i]` at point `x[i]`: all objectives `(batch, m)`, gradient `(batch, d)`."""
+        """Return objectives `(batch, m)`, and gradients `(batch, d)` of `k[i]` at point `x[i]`."""
         sums = self.forward(x)
         charge(len(x) * self.products)
         seed = np.zeros_like(sums[-1])
@@ -138,7 +144,7 @@ class LayerProgram:
                 beside[layer.first] = a * (layer.slopes(w + z) - layer.slopes(w))
                 z = w + z
             if a is not None and not layer.linear:
-                a = layer.pulled(a, z)
+                a = layer.pull_back(a, z)
             if number in beside:
                 a = beside.pop(number) + (0.0 if a is None else a)
             if a is None:

@@ -1,4 +1,4 @@
-"""Binding to the part of the kernel that writes the tree of a certificate."""
+"""Binding to the part of the kernel that writes the proof tree of a certificate."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .layer_program import UNSTABLE
 
 
 MOST_INPUTS = 64
-"""The simplex of the cases has room for so many."""
+"""Maximum number of inputs that the simplex of the cases supports."""
 
 LEAF_UNITS = 12
-"""A box with at most so many undecided units is closed by cases: with more, files grow."""
+"""Undecided units up to which a box is closed by cases; with more, files would grow."""
 
 LEAF_LPS = 2000
 """Linear programs of one objective on one box; beyond, the box is split."""
@@ -28,9 +28,9 @@ class KinkBlock:
     """Units with one kink at 0.
 
     Args:
-        first: The variable of the first unit.
-        below: The slope below 0.
-        reads: `(used,)`: the variables that the units read, ascending; 0 is the constant 1.
+        first: Index of the first unit's variable.
+        reads: `(used,)` indices of the variables that the units read, ascending; 0 is the constant
+            1.
         weights: Array of shape `(units, used)`.
     """
 
@@ -43,14 +43,14 @@ class KinkBlock:
 
 @dataclass(frozen=True, eq=False)
 class TreeBox:
-    """A box whose tree is still to be written, by whichever prover.
+    """A box whose proof tree is still to be written, by any prover.
 
     Args:
         lo: Array of shape `(inputs,)`.
         hi: Array of shape `(inputs,)`.
-        known_lo: `(variables,)` what is proved of every variable above it.
-        known_hi: Array of shape `(variables,)`.
-        open: `(m,)` the goals that are not closed above it.
+        known_lo: `(variables,)` lower bounds of every variable, proved above the box in the tree.
+        known_hi: `(variables,)` upper bounds of every variable.
+        open: `(m,)` goals that are not closed above the box.
     """
 
     lo: np.ndarray
@@ -61,18 +61,19 @@ class TreeBox:
 
     @property
     def addresses(self) -> list[int]:
-        """Of its arrays."""
+        """The addresses of its arrays."""
         return [address(a) for a in (self.lo, self.hi, self.known_lo, self.known_hi, self.open)]
 
 
 class TreeProver:
-    """Write the tree that proves every goal over a box, depth first.
+    """Writer of the tree that proves every goal over a box, depth first.
 
     Args:
         inputs: Number of inputs; they are the variables 1, 2, ...
+        blocks: The units, in order.
         goals: Forms, shape `(m, variables)`.
-        least: `(m,)`: what each form is at least.
-        weight: `(m,)`: one over the range seen of each.
+        least: `(m,)` lower bounds to prove of the forms.
+        weight: `(m,)` the reciprocals of the forms' ranges.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class TreeProver:
     ) -> None:
         lib = library()
         if lib is None:
-            raise RuntimeError("the kernel is not there; ask `library()` first")
+            raise RuntimeError("The package has no compiled kernel. Check `library()` first.")
         self._lib, self._kept = lib, []
         self.recipe = (inputs, blocks, goals, least, weight)
         count, variables = goals.shape
@@ -114,6 +115,7 @@ class TreeProver:
             )
 
     def _keep(self, array: np.ndarray, dtype: type) -> int:
+        """Convert an array, keep it alive, and return its address."""
         self._kept.append(np.ascontiguousarray(array, dtype))
         return address(self._kept[-1])
 
@@ -123,21 +125,21 @@ class TreeProver:
             self._handle = None
 
     def begin(self, lo: np.ndarray, hi: np.ndarray) -> None:
-        """Begin at a box."""
+        """Start at a box."""
         self._lib.prover_begin(self._handle, self._keep(lo, np.float64), self._keep(hi, np.float64))
 
     def resume(self, box: TreeBox) -> None:
-        """Begin at a box that another prover gave away."""
+        """Start at a box that another prover has handed over."""
         self._lib.prover_resume(self._handle, *box.addresses)
 
     def take(self, spare: int = 0) -> TreeBox | None:
-        """Give away the open box that would come last: its tree follows.
+        """Hand over the open box that would come last; its tree follows that of the others.
 
         Args:
-            spare: Boxes that stay, at least.
+            spare: Minimum number of boxes to retain.
 
         Returns:
-            None where no more are open.
+            The box; None if there are too few.
         """
         inputs, _, goals, _, _ = self.recipe
         count, variables = goals.shape
@@ -146,7 +148,7 @@ class TreeProver:
         return box if self._lib.prover_take(self._handle, spare, *box.addresses) else None
 
     def share(self) -> TreeProver | None:
-        """Another prover of the box that would come last, if there is one to spare."""
+        """Create another prover for the box that would come last; None if there is no such box."""
         box = self.take(spare=1)
         if box is None:
             return None
@@ -155,19 +157,19 @@ class TreeProver:
         return other
 
     def run(self, boxes: int) -> int:
-        """Work on so many boxes more: 1 the tree is finished, 0 not yet, -1 it cannot be."""
+        """Process up to `boxes` boxes; return 1 if finished, 0 if not yet, -1 if impossible."""
         charge(boxes * self._operations)
         return self._lib.prover_run(self._handle, boxes)
 
     @property
     def size(self) -> int:
-        """Bytes written so far."""
+        """Number of bytes written so far."""
         count, stats = np.zeros(1, np.int64), np.zeros(3, np.int64)
         self._lib.prover_tree(self._handle, address(count), address(stats))
         return int(count[0])
 
     def tree(self) -> tuple[bytes, np.ndarray]:
-        """What is written, and the numbers of boxes, of leaves by cases, of linear programs."""
+        """Return the bytes written, and the numbers of boxes, case leaves and linear programs."""
         count, stats = np.zeros(1, np.int64), np.zeros(3, np.int64)
         at = self._lib.prover_tree(self._handle, address(count), address(stats))
         return memory(at, int(count[0])), stats

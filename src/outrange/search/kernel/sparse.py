@@ -1,4 +1,4 @@
-"""Matrices of few numbers that are not zero, as far as layer programs need them."""
+"""Sparse matrices, with the operations that layer programs need."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from ...ops.numerics.scatter import Scatter
 
 
 SPARSE_FROM = 1 << 16
-"""Entries of a matrix from which on its zeros are left out where the op names the others."""
+"""Size of a matrix from which on it is sparse, if its op names the nonzero entries."""
 
 
 class SparseMatrix:
-    """Rows, columns and values of the entries that are not zero, by row, then by column.
+    """Rows, columns and values of the nonzero entries, by row, then by column.
 
-    Stands for an array in `x @ M`, `M @ x`, `c * M`, `abs(M)`, `M + N` and `M.T`.
+    Supports `x @ M`, `M @ x`, `c * M`, `abs(M)`, `M + N` and `M.T`, like an array.
 
     Args:
-        row: Integers, shape `(n,)`.
-        column: Integers, shape `(n,)`.
-        value: `(n,)`; entries of one place are added up.
+        row: Integer indices, shape `(n,)`.
+        column: Integer indices, shape `(n,)`.
+        value: `(n,)`; values of the same place are added up.
+        shape: Numbers of rows and columns.
     """
 
-    __array_ufunc__ = None  # `array @ matrix` asks the matrix
+    __array_ufunc__ = None  # So `array @ matrix` calls `__rmatmul__`.
 
     def __init__(
         self, row: np.ndarray, column: np.ndarray, value: np.ndarray, shape: tuple[int, int]
@@ -34,18 +35,18 @@ class SparseMatrix:
         place, same = np.unique(row * shape[1] + column, return_inverse=True)
         scatter = Scatter(same.ravel(), place.size)
         self.most = scatter.most
-        """The most entries that were added up to one."""
+        """The largest number of values that were added up to one entry."""
         self.value = scatter.sums(np.take(value, scatter.order))
         self.row, self.column = place // shape[1], place % shape[1]
 
     @property
     def size(self) -> int:
-        """How many numbers are not zero, or were sums that came out as zero."""
+        """Number of stored entries; sums may have come out as 0."""
         return self.value.size
 
     @cached_property
     def T(self) -> SparseMatrix:
-        """Its transpose."""
+        """The transpose."""
         return SparseMatrix(self.column, self.row, self.value, (self.shape[1], self.shape[0]))
 
     @cached_property
@@ -82,10 +83,10 @@ class SparseMatrix:
     __radd__ = __add__
 
     def dense(self) -> np.ndarray:
-        """As an array."""
-        found = np.zeros(self.shape)
-        found[self.row, self.column] = self.value
-        return found
+        """Return the matrix as an array."""
+        array = np.zeros(self.shape)
+        array[self.row, self.column] = self.value
+        return array
 
 
 Matrix = np.ndarray | SparseMatrix
@@ -93,17 +94,17 @@ Matrix = np.ndarray | SparseMatrix
 
 
 def as_array(matrix: Matrix) -> np.ndarray:
-    """The matrix with its zeros."""
+    """Return a matrix as an array."""
     return matrix.dense() if isinstance(matrix, SparseMatrix) else matrix
 
 
 def share_of(matrix: Matrix) -> float:
-    """Which share of its entries is not zero."""
+    """Return the share of nonzero entries."""
     return len(entries_of(matrix)[2]) / max(1, np.prod(matrix.shape))
 
 
 def entries_of(matrix: Matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, columns and values of the entries that are not zero, by row."""
+    """Return rows, columns and values of the nonzero entries, by row."""
     if isinstance(matrix, SparseMatrix):
         return matrix.row, matrix.column, matrix.value
     row, column = np.nonzero(matrix)
@@ -111,40 +112,44 @@ def entries_of(matrix: Matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def identity(size: int) -> Matrix:
-    """The identity, sparse where it is large."""
+    """Return the identity matrix, sparse if it is large."""
     if size * size < SPARSE_FROM:
         return np.eye(size)
     return SparseMatrix(np.arange(size), np.arange(size), np.ones(size), (size, size))
 
 
 def matrices(op: Affine) -> tuple[Matrix, ...]:
-    """The coefficients of an op, `(results, entries)` of each input."""
+    """Return the coefficients of an op, `(results, entries)` for each input."""
     if op.entries is None or op.size * sum(op.sizes) < SPARSE_FROM:
         return op.adjoint(np.eye(op.size))
     pairs = zip(op.entries(), op.sizes, strict=True)
     return tuple(SparseMatrix(*entries, (op.size, size)) for entries, size in pairs)
 
 
-def placed(
+def regroup_by_units(
     part: Matrix, size: Matrix, here: np.ndarray, unit: np.ndarray, width: int
 ) -> tuple[Matrix, Matrix, int]:
-    """A matrix by the units that entries are, its sizes, and how many entries a unit is at most.
+    """Rewrite a matrix over entries as one over units.
 
     Args:
         part: Array of shape `(n, entries)`.
-        here: `(entries,)` which of them are units of the layer.
-        unit: Array of shape `(entries,)`.
-        width: How many units the layer has.
+        size: Absolute values of the terms of each coefficient, of the same shape.
+        here: `(entries,)` whether an entry is a unit of the layer.
+        unit: `(entries,)` the unit of each entry.
+        width: Number of units of the layer.
+
+    Returns:
+        The matrix and the sizes over units, and the largest number of entries of one unit.
     """
     if isinstance(part, SparseMatrix) and isinstance(size, SparseMatrix):
         some = here[part.column]
         places = part.row[some], unit[part.column[some]]
-        found, total = (
+        by_units, total = (
             SparseMatrix(*places, matrix.value[some], (part.shape[0], width))
             for matrix in (part, size)
         )
-        return found, total, found.most
+        return by_units, total, by_units.most
     scatter = Scatter(unit[here], width)
     columns = np.flatnonzero(here)[scatter.order]
-    found, total = (scatter.sums(as_array(m)[:, columns]) for m in (part, size))
-    return found, total, scatter.most
+    by_units, total = (scatter.sums(as_array(m)[:, columns]) for m in (part, size))
+    return by_units, total, scatter.most

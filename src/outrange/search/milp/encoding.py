@@ -1,9 +1,9 @@
 """The exact mixed-integer form of a piecewise-linear graph, solved by HiGHS.
 
-Every value is kept as affine forms of the program's columns. A curve whose range covers `k` of its
-knots takes `k + 1` lengths and `k` binaries ("how far along each straight piece, and is the piece
-before it full?"), which is the tightest linear relaxation of one unit; a maximum takes one binary
-a candidate. Stable units cost nothing.
+Every value is stored as affine forms of the program's columns. A curve with `k` knots in its range
+takes `k + 1` lengths and `k` binaries: how far along each straight piece a point is, and whether
+the previous piece is full. This is the tightest linear relaxation of one unit. A maximum takes one
+binary per candidate. Stable units cost nothing.
 
 Warrant: SOLVER_TOLERANCE. HiGHS satisfies rows to about 1e-9 and reports its own dual bound, so a
 result is never published as proved.
@@ -30,12 +30,12 @@ FEASIBILITY = 1e-9
 
 
 class MilpBound(NamedTuple):
-    """The result of HiGHS for one minimum.
+    """Result of HiGHS for one minimum.
 
     Args:
-        lower: Its dual bound, or the cutoff where nothing lies below it.
+        lower: Its dual bound, or the cutoff if no point lies below it.
         at: `(d,)` the inputs of its best point, inside the box; None if it has none.
-        optimal: Whether it closed the gap (or proved that nothing lies below the cutoff).
+        optimal: Whether it closed the gap, or excluded points below the cutoff.
     """
 
     lower: float
@@ -55,10 +55,12 @@ def milp_bound(
     """Minimize `row @ output` over the box.
 
     Args:
-        graph: All of its curves piecewise linear, without jumps.
+        graph: A graph whose curves are all piecewise linear, without jumps.
+        box: Box of the inputs.
         row: Array of shape `(outputs,)`.
         bounds: `(lo, hi)` of every value of the graph, each of the value's length, finite.
-        cutoff: Only minima below it are of interest.
+        cutoff: Only minima below it are searched for.
+        time_limit: Time limit in seconds.
 
     Returns:
         The bound; see `MilpBound`.
@@ -73,7 +75,7 @@ def milp_bound(
 class Encoding:
     """The rows and columns of one graph over one box, for any number of objectives.
 
-    A *form* is an array `(1 + columns, n)`: the constants in row 0, then a row per column.
+    A *form* is an array `(1 + columns, n)`: the constants in row 0, then one row per column.
     """
 
     def __init__(
@@ -87,9 +89,9 @@ class Encoding:
         for i, node in enumerate(graph.nodes):
             check_deadline()
             ends = [_finite(bounds[j], graph, j) for j in node.inputs]
-            parts = tuple(self._padded(forms[j]) for j in node.inputs)
+            parts = tuple(self._pad(forms[j]) for j in node.inputs)
             forms.append(self._encode(node.op, parts, ends, f"node {i} of `{node.source}`"))
-        self.output = self._padded(forms[graph.output])
+        self.output = self._pad(forms[graph.output])
 
     @property
     def binaries(self) -> int:
@@ -116,14 +118,14 @@ class Encoding:
         run(solver, time_limit)
         status, kinds = solver.getModelStatus(), highspy.HighsModelStatus
         info = solver.getInfo()
-        found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        is_feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         at = None
-        if found:
+        if is_feasible:
             point = np.array(solver.getSolution().col_value[: self.box.size])
             at = np.clip(point, self.box.lo, self.box.hi)
         if status == kinds.kOptimal:
             least = info.mip_dual_bound if self.binaries else info.objective_function_value
-            # HiGHS prunes above the cutoff, so a larger number is no bound.
+            # HiGHS prunes above the cutoff, so a larger number is not a bound.
             return MilpBound(min(float(least), float(cutoff)), at, True)
         if np.isfinite(cutoff) and status in (kinds.kInfeasible, kinds.kObjectiveBound):
             return MilpBound(float(cutoff), None, True)
@@ -140,6 +142,7 @@ class Encoding:
         ends: list[tuple[np.ndarray, np.ndarray]],
         where: str,
     ) -> np.ndarray:
+        """Encode an op; return the forms of its value."""
         if isinstance(op, Affine):
             form = op.apply(parts, False)
             form[0] += op.bias
@@ -158,6 +161,7 @@ class Encoding:
         )
 
     def _curve(self, op: Curve, form: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """Encode a piecewise-linear curve; entries with one piece in range need no column."""
         knots = np.array(op.knots)
         gap = np.searchsorted(knots, lo, side="right")
         inside = np.searchsorted(knots, hi, side="left") - gap
@@ -173,7 +177,7 @@ class Encoding:
     def _pieces(
         self, op: Curve, entry: np.ndarray, ends: np.ndarray, out: np.ndarray, j: int
     ) -> np.ndarray:
-        """Entry `j` of `out` becomes the curve along the straight pieces between `ends`."""
+        """Replace entry `j` of `out` by the curve along the straight pieces between `ends`."""
         lengths = np.diff(ends)
         slopes = np.asarray(op.df(0.5 * (ends[1:] + ends[:-1])), np.float64)
         along = [self._column(0.0, length) for length in lengths]
@@ -183,13 +187,14 @@ class Encoding:
             self._row({along[k]: 1.0, full: -lengths[k]}, 0.0, np.inf)
             self._row({along[k + 1]: 1.0, full: -length}, -np.inf, 0.0)
         self._row(dict.fromkeys(along, -1.0), ends[0], ends[0], entry)
-        out = self._padded(out)
+        out = self._pad(out)
         out[:, j] = 0.0
         out[0, j] = float(op.f(ends[:1])[0])
         out[along, j] = slopes
         return out
 
     def _largest(self, op: Largest, form: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """Encode a maximum; one candidate in range needs no column."""
         out = np.zeros((len(form), op.size))
         for j, window in enumerate(op.windows):
             window = window[window >= 0]
@@ -206,18 +211,19 @@ class Encoding:
                 self._row({y: -1.0}, -np.inf, 0.0, form[:, entry])
                 slack = most - lo[entry]
                 self._row({y: -1.0, z: -slack}, -slack, np.inf, form[:, entry])
-            out = self._padded(out)
+            out = self._pad(out)
             out[y, j] = 1.0
         return out
 
     # ---- rows and columns -----------------------------------------------------------------
 
-    def _padded(self, form: np.ndarray) -> np.ndarray:
+    def _pad(self, form: np.ndarray) -> np.ndarray:
+        """Extend a form by zero rows for the columns added since."""
         missing = 1 + len(self.lower) - len(form)
         return np.concatenate([form, np.zeros((missing, form.shape[1]))])
 
     def _column(self, lo: float, hi: float, integer: bool = False) -> int:
-        """A new column; returns its row in a form."""
+        """Add a column, and return its row in a form."""
         self.lower.append(lo)
         self.upper.append(hi)
         self.integer.append(integer)
@@ -226,7 +232,7 @@ class Encoding:
     def _row(
         self, entries: dict[int, float], lo: float, hi: float, form: np.ndarray | None = None
     ) -> None:
-        """`lo <= form + sum of entries <= hi`; the constant of `form` goes to the other side."""
+        """Add the row `lo <= form + sum of entries <= hi`; constants move to the other side."""
         row = np.zeros(1 + len(self.lower))
         if form is not None:
             row[: len(form)] = form
@@ -235,6 +241,7 @@ class Encoding:
         self.rows.append((row[1:], lo - row[0], hi - row[0]))
 
     def _program(self, objective: np.ndarray) -> Any:
+        """Build the program of HiGHS that minimizes a form."""
         highspy = module()
         kinds = highspy.HighsVarType
         columns, starts, values = [], [0], []
@@ -264,12 +271,13 @@ class Encoding:
 def _finite(
     ends: tuple[np.ndarray, np.ndarray], graph: Graph, value: int
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of a value as vectors; raise if they do not fit, or are infinite."""
     lo, hi = (np.asarray(end, np.float64).reshape(-1) for end in ends)
     size = graph.value_size(value)
     if lo.shape != (size,) or hi.shape != (size,) or not np.isfinite([lo, hi]).all():
         raise InputError(
             f"The mixed-integer form needs finite bounds of length {size} for value {value}. "
             f"Received: shapes {lo.shape} and {hi.shape}, {int((~np.isfinite([lo, hi])).sum())} "
-            "entries not finite."
+            "infinite or NaN entries."
         )
     return lo, hi

@@ -1,4 +1,4 @@
-"""The only file that imports HiGHS; linear programs with few rows."""
+"""Interface to HiGHS, which only this module imports; linear programs with few rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...core.clock import charge, is_counted
 
 
 def module() -> Any:
-    """The package highspy."""
+    """Import the package highspy, and return it."""
     import highspy
 
     return highspy
@@ -35,13 +35,13 @@ def least_linear(
         lo: Array of shape `(d,)`.
         hi: Array of shape `(d,)`.
         rows: Array of shape `(r, d)`.
-        least: `(r,)`, `-inf` where there is no limit.
-        most: Array of shape `(r,)`.
+        least: `(r,)`, `-inf` for no limit.
+        most: `(r,)`, `inf` for no limit.
 
     Returns:
-        A point `(d,)` near the optimum and the rows' multipliers `(r,)`, positive where `least`
-        holds the point back; for a program without points, multipliers that show it (a Farkas
-        vector) and the box's middle. None if HiGHS finds neither.
+        A point `(d,)` near the optimum and the rows' multipliers `(r,)`, positive where `least` is
+        active. For an infeasible program, multipliers that prove it (a Farkas vector) and the box's
+        middle. None if HiGHS finds neither.
     """
     highspy = module()
     program = highspy.HighsLp()
@@ -63,9 +63,9 @@ def least_linear(
     charge(work.PIVOT * iterations * (cost.size + len(rows)))
     status = solver.getModelStatus()
     if status == highspy.HighsModelStatus.kOptimal:
-        found = solver.getSolution()
-        x = np.clip(np.array(found.col_value), lo, hi)
-        return x, np.array(found.row_dual)
+        solution = solver.getSolution()
+        x = np.clip(np.array(solution.col_value), lo, hi)
+        return x, np.array(solution.row_dual)
     if status == highspy.HighsModelStatus.kInfeasible:
         there, *ray = solver.getDualRay()[1:]
         if there:
@@ -74,22 +74,21 @@ def least_linear(
 
 
 def run(solver: Any, seconds: float = np.inf) -> None:
-    """Solve within a limit; Ctrl-C asks HiGHS to stop, and is raised once it has.
+    """Solve within a time limit; Ctrl-C stops HiGHS, and is raised after it has returned.
 
-    Raised inside HiGHS (it calls Python back) the exception would be lost or worse.
+    HiGHS calls back into Python; an exception raised in there would be lost, or worse.
 
     Args:
-        solver: A model has been passed to it.
-        seconds: The limit, of the ambient time source.
+        seconds: Limit on the ambient clock.
     """
-    heard = []
+    interrupts = []
     if is_counted():
         _count_checks(solver, Clock(seconds))
     elif np.isfinite(seconds):
         solver.setOptionValue("time_limit", float(seconds))
 
     def stop(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
+        interrupts.append(number)
         solver.cancelSolve()
 
     solver.HandleUserInterrupt = True
@@ -100,14 +99,14 @@ def run(solver: Any, seconds: float = np.inf) -> None:
     finally:
         if main:
             signal.signal(signal.SIGINT, usual)
-    if heard:
+    if interrupts:
         raise KeyboardInterrupt
 
 
 def _count_checks(solver: Any, clock: Clock) -> None:
-    """Charge counted time whenever HiGHS asks whether to go on, and stop it after the limit.
+    """Charge counted time at every interrupt check of HiGHS, and stop it after the limit.
 
-    HiGHS asks after fixed amounts of its own work, never by a clock, so a run repeats exactly.
+    HiGHS checks after fixed amounts of its own work, never by a clock, so a run repeats exactly.
     """
     each = work.SOLVER_CHECK * solver.getNumCol()
 
@@ -120,7 +119,7 @@ def _count_checks(solver: Any, clock: Clock) -> None:
 
 
 def quiet_solver() -> Any:
-    """A solver that prints nothing."""
+    """Create a solver that prints nothing."""
     highspy = module()
 
     class Quiet(highspy.Highs):

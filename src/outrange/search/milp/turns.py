@@ -1,7 +1,7 @@
-"""Turns of a MILP solver where input splitting stalls: few inputs, few unstable neurons.
+"""Turns of a MILP solver if input splitting stalls on few inputs and few unstable neurons.
 
-The solver's dual bound is not a proof: what it closes carries `Warrant.SOLVER_TOLERANCE`, and is
-lowered by its feasibility tolerance. Objectives it does not close keep their proved bound.
+The solver's dual bound is not a proof. So its bounds carry `Warrant.SOLVER_TOLERANCE`, and are
+lowered by its feasibility tolerance. Objectives it does not close keep their proved bounds.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from .encoding import FEASIBILITY, Encoding
 METHOD = "mixed-integer programs with linear bounds (HiGHS; Tjeng et al. 2019)"
 
 MOST_BINARIES = 48
-"""Up to this many unstable neurons a MILP gets its turn."""
+"""Maximum number of unstable neurons for which the solver is used."""
 
 PATIENCE = 3.0
 """Seconds of the first turn of the box search; each later turn is twice as long."""
 
 
 class MilpTurns(Search):
-    """A box search and, where it stalls, a solver, in turns of growing length.
+    """A box search, in turns of growing length with a solver if it stalls.
 
     Args:
         graph: The network, over all inputs.
@@ -46,7 +46,7 @@ class MilpTurns(Search):
         self._encoding: Encoding | None = None
         self._tried = False
         self._closed = np.full(len(rows), -np.inf)
-        """`(m,)` the bounds of what the solver closed."""
+        """`(m,)` bounds of the objectives that the solver has closed."""
         self._patience = PATIENCE
         self._turn_ends = self.incumbent.clock.seconds + PATIENCE
 
@@ -63,7 +63,7 @@ class MilpTurns(Search):
 
     @property
     def _counts(self) -> bool:
-        """Whether a bound of the solver's is the best one known."""
+        """Whether a bound of the solver exceeds every proved bound."""
         proved = np.maximum(self._boxes.lower(), self.incumbent.known)
         return bool(np.any(self._closed > proved))
 
@@ -79,7 +79,7 @@ class MilpTurns(Search):
         self._boxes.recover()
 
     def advance(self) -> bool:
-        """Advance the box search, after a turn of the solver where one is due."""
+        """Advance the box search, after a turn of the solver if one is due."""
         clock = self.incumbent.clock
         if clock.seconds > self._turn_ends:
             self._turn_ends = np.inf
@@ -88,7 +88,7 @@ class MilpTurns(Search):
         return self._boxes.advance()
 
     def _take_turn(self) -> None:
-        """Encode the problem if need be, run the solver, and set the time of its next turn."""
+        """Run the solver, and schedule its next turn; encode the problem first if necessary."""
         if not self._tried:
             self._tried = True
             self._encoding = _encoding(self.graph, self.box)
@@ -98,7 +98,7 @@ class MilpTurns(Search):
             self._turn_ends = self.incumbent.clock.seconds + self._patience
 
     def _solve(self, encoding: Encoding) -> None:
-        """Give every objective that is still open its share of the turn."""
+        """Solve for every objective that is still open."""
         incumbent = self.incumbent
         proved = np.maximum(self._boxes.lower(), incumbent.known)
         gap = incumbent.best - proved
@@ -118,13 +118,14 @@ class MilpTurns(Search):
 
 
 def _is_straight(op: Op) -> bool:
+    """Return whether an op is piecewise linear."""
     if isinstance(op, Curve):
         return op.is_piecewise_linear
     return not isinstance(op, Product)
 
 
 def _encoding(graph: Graph, box: Box) -> Encoding | None:
-    """Encode a graph as a MILP; None where that is impossible or too large to be useful."""
+    """Encode a graph as a MILP; None if that is impossible, or too large to be useful."""
     if not all(_is_straight(node.op) for node in graph.nodes):
         return None
     ends = bounds(graph, box.lo[None], box.hi[None], "linear")

@@ -1,8 +1,8 @@
 """Ascent on slopes and multipliers of many sub-problems at once.
 
-A step is one back-substitution and one forward pass of the lines in use at the minimizing corner
-`x*`. A line used with coefficient `a` that turns about `pivot` changes the bound by
-`a (z(x*) - pivot)` per unit of slope, a multiplier by `-(z(x*) - p)` per unit.
+A step is one back-substitution, and one forward pass of the active lines at the minimizing corner
+`x*`. If a line with coefficient `a` turns about `pivot`, the bound changes by `a (z(x*) - pivot)`
+per unit of slope. It changes by `-(z(x*) - p)` per unit of a multiplier.
 
 Reference: K. Xu et al., *Fast and Complete* (alpha-CROWN), ICLR 2021; S. Wang et al.
 (beta-CROWN), NeurIPS 2021; D. Kingma, J. Ba, *Adam*, ICLR 2015.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.arrays import Numbers
-from .ascent_backend import chosen
+from .ascent_backend import selected_ascent
 from .node import Cuts, Splits
 from .relaxations import Relaxation
 from .relaxed_net import BackwardPass, RelaxedNet
@@ -25,15 +25,15 @@ from .settings import SETTINGS
 
 @dataclass(eq=False)
 class BoundProblem:
-    """Rows to bound, and the best found.
+    """Rows to bound, and the best bounds and multipliers found so far.
 
     Args:
-        start: Rows `(P, n)` per value; their sum is what is bounded.
+        start: Rows `(P, n)` per value; the sum of the resulting forms is bounded.
         splits: The split constraints of each sub-problem.
         alpha: `(P, s)` slopes; the ascent changes them.
-        beta: `(P, s)` multipliers of the splits; the ascent changes them. None for none.
-        least: `(P,)` the best bound, rounding errors not included.
-        below: Only points where `row . output < cutoff` count: its multipliers move too.
+        beta: `(P, s)` multipliers of the splits, which the ascent changes; None if there are none.
+        least: `(P,)` the best bounds, rounding errors not included.
+        below: Restricts the points to `row . output < cutoff`; its multipliers are optimized too.
     """
 
     start: Mapping[int, np.ndarray]
@@ -51,17 +51,17 @@ class BoundProblem:
         beta: np.ndarray | None,
         below: OutputConstraint | None = None,
     ) -> BoundProblem:
-        """A task without a bound yet."""
+        """Create a task without a bound yet."""
         return BoundProblem(start, splits, alpha, beta, np.full(len(alpha), -np.inf), below)
 
     def whole(self, net: RelaxedNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
-        """All rows, and the constant to subtract from their bound."""
+        """Return all rows, and the constant to subtract from their bounds."""
         return _with_output_constraint(net, dict(self.start), self.below)
 
 
 @dataclass(eq=False)
 class OutputConstraint:
-    """`row . output < cutoff`, and its multipliers `gamma >= 0`, `(P,)`, of size `scale`."""
+    """The constraint `row . output < cutoff`: multipliers `gamma >= 0`, `(P,)`, of size `scale`."""
 
     row: np.ndarray
     cutoff: float
@@ -69,12 +69,14 @@ class OutputConstraint:
     scale: np.ndarray
 
     def take(self, index: np.ndarray) -> OutputConstraint:
+        """Select some of the sub-problems."""
         return OutputConstraint(self.row, self.cutoff, self.gamma[index], self.scale[index])
 
 
 def _with_output_constraint(
     net: RelaxedNet, start: dict[int, np.ndarray], below: OutputConstraint | None
 ) -> tuple[dict[int, np.ndarray], Numbers]:
+    """Add the output constraint's rows; return them and the constant to subtract."""
     if below is None:
         return start, 0.0
     out, rows = net.graph.output, below.gamma[:, None] * below.row
@@ -83,15 +85,15 @@ def _with_output_constraint(
 
 
 def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.ndarray) -> None:
-    """Improve `alpha` and `beta` in place for up to `steps`, until every bound is at its target.
+    """Improve `alpha` and `beta` in place until every bound reaches its target.
 
     Args:
         net: The graph over its box.
-        steps: Of ascent; 0 bounds once.
-        target: `(P,)`: bounds at or above it are good enough.
+        steps: Maximum number of ascent steps; 0 computes the bounds once.
+        target: `(P,)` bounds at or above which a row is finished.
     """
-    elsewhere = chosen()
-    if elsewhere is not None and elsewhere(net, task, steps, target):
+    backend = selected_ascent()
+    if backend is not None and backend(net, task, steps, target):
         return
     count = len(task.alpha)
     prepared = net.prepare(task.splits)
@@ -108,13 +110,13 @@ def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.
         result = net.backward(rows, relaxed, beta, cuts)
         result.least -= less
         better = result.least > task.least[active]
-        whom = active[better]
-        task.least[whom] = result.least[better]
-        task.alpha[whom] = alpha[better]
+        improved = active[better]
+        task.least[improved] = result.least[better]
+        task.alpha[improved] = alpha[better]
         if beta is not None and task.beta is not None:
-            task.beta[whom] = beta[better]
+            task.beta[improved] = beta[better]
         if below is not None and task.below is not None:
-            task.below.gamma[whom] = below.gamma[better]
+            task.below.gamma[improved] = below.gamma[better]
         if step == steps:
             break
         going = task.least[active] < target[active]
@@ -151,7 +153,7 @@ def _move(
     moments: list[AdamMoments],
     step: int,
 ) -> None:
-    """One step of Adam on `alpha` and `beta`, in place."""
+    """Take one step of Adam on `alpha` and `beta`, in place."""
     alpha, beta = now
     pace = SETTINGS.decay**step
     slope = np.zeros_like(alpha)
@@ -171,25 +173,26 @@ def _move(
     if beta is None or cuts is None or not cuts.columns.size:
         return
     has_low, has_high = np.isfinite(cuts.low), np.isfinite(cuts.high)
-    own, some = beta[:, cuts.columns], has_low | has_high
-    point = np.where((own > 0) | ~has_high, cuts.low, cuts.high)
+    multipliers, some = beta[:, cuts.columns], has_low | has_high
+    point = np.where((multipliers > 0) | ~has_high, cuts.low, cuts.high)
     push = np.where(some, np.where(some, point, 0.0) - z[:, cuts.columns], 0.0)
     size = np.abs(result.rows).sum(axis=1) / np.maximum((result.rows != 0).sum(axis=1), 1)
-    # Without coefficients, the missing bound gives the step size (Polyak's step).
+    # If the coefficients are 0, the missing bound gives the step size (Polyak's step).
     short = np.maximum(far, 0.0)[:, None] * np.abs(push)
     short /= (push * push).sum(axis=1, keepdims=True) + 1e-300
-    own += pace * np.maximum(SETTINGS.beta_pace * size[:, None], short) * moments[1].step(push)
+    multipliers += (
+        pace * np.maximum(SETTINGS.beta_pace * size[:, None], short) * moments[1].step(push)
+    )
     beta[:, cuts.columns] = np.clip(
-        own, np.where(has_high, -np.inf, 0.0), np.where(has_low, np.inf, 0.0)
+        multipliers, np.where(has_high, -np.inf, 0.0), np.where(has_low, np.inf, 0.0)
     )
 
 
 class AdamMoments:
-    """Adam's running means, of NumPy's arrays or any others with the same arithmetic.
+    """Adam's running means, for NumPy arrays or others with the same arithmetic.
 
     Args:
         first: Zeros, in the shape of the gradients.
-        second: The same, another array.
     """
 
     def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
@@ -197,7 +200,7 @@ class AdamMoments:
         self.steps = 0
 
     def step(self, gradient: np.ndarray) -> np.ndarray:
-        """The direction to step in, from this gradient and those before."""
+        """Return the step direction, from this gradient and all before."""
         self.steps += 1
         self.first *= 0.9
         self.first += 0.1 * gradient
@@ -205,7 +208,7 @@ class AdamMoments:
         gradient *= 0.01
         self.second *= 0.99
         self.second += gradient
-        # The corrections of both means, as one factor of the quotient.
+        # The bias corrections of both means, combined into one factor of the quotient.
         spread = self.second**0.5
         scale = (1 - 0.99**self.steps) ** 0.5
         spread += 1e-12 * scale
@@ -214,5 +217,5 @@ class AdamMoments:
         return mean
 
     def keep(self, going: np.ndarray) -> None:
-        """Drop the rows that are finished."""
+        """Keep the rows `going`, and drop the finished ones."""
         self.first, self.second = self.first[going], self.second[going]

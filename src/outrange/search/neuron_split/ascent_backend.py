@@ -1,8 +1,8 @@
-"""The arrays that the alpha-beta ascent computes on: NumPy's, or those that the user chose.
+"""Selects the arrays on which the alpha-beta ascent runs: NumPy's, or a backend of the user.
 
-What an ascent finds are slopes and multipliers; the bounds that follow from them are always
-computed anew by NumPy in float64, every rounding error accounted for. So other arrays, and other
-numbers, can make an answer slower or looser, never wrong.
+An ascent returns slopes and multipliers. NumPy always recomputes the resulting bounds in float64,
+with every rounding error accounted for. So another backend or precision can make an answer slower
+or looser, but never wrong.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from contextvars import ContextVar
 
 
 Ascent = Callable[..., bool]
-"""`ascent(net, problem, steps, target)`, as `alpha_beta.optimize_bounds`; False: NumPy does it."""
+"""`ascent(net, problem, steps, target)`, as `alpha_beta.optimize_bounds`; False: use NumPy."""
 
 _chosen: ContextVar[Ascent | None] = ContextVar("outrange_ascent", default=None)
 
 
-def chosen() -> Ascent | None:
-    """The ascent in use, None for NumPy's."""
+def selected_ascent() -> Ascent | None:
+    """Return the selected ascent; None for NumPy's."""
     return _chosen.get()
 
 
 @contextmanager
 def choose(ascent: Ascent) -> Iterator[None]:
-    """Use an ascent while the context lasts, also in threads that a search starts within it."""
+    """Use an ascent within the context, also in threads that a search starts within it."""
     token = _chosen.set(ascent)
     try:
         yield

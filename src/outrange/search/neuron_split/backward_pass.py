@@ -9,14 +9,14 @@ import numpy as np
 
 @dataclass(eq=False)
 class BackwardPass:
-    """The result of one back-substitution.
+    """The result of one back-substitution in plain float64.
 
     Args:
         least: `(P,)` the bounds, rounding errors not included.
-        rows: `(P, s)` coefficients that arrive at the units.
+        rows: `(P, s)` coefficients of the units.
         form: `(P, d)` coefficients of the inputs.
-        slopes: Per nonlinear value, the slopes of the lines in use.
-        offsets: The same of their offsets.
+        slopes: Slopes of the active lines, per nonlinear value.
+        offsets: Offsets of the active lines, per nonlinear value.
     """
 
     least: np.ndarray

@@ -1,6 +1,6 @@
 """Inactive-neuron elimination: a net without the units that are 0 on the whole box.
 
-Only where matrices are dense: what an inactive unit adds to others is exactly nothing.
+Only dense matrices are reduced. The elimination is exact: an inactive unit adds exactly 0.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from .relaxed_net import RelaxedNet
 
 
 MOST_ENTRIES = 1 << 23
-"""Entries of a matrix that is still written out."""
+"""Maximum number of entries of a matrix that is written out densely."""
 
 
 def drop_inactive(net: RelaxedNet) -> RelaxedNet:
-    """An equal net on the same box, with fewer units; the same net if there is nothing to gain."""
-    kept = _kept(net)
-    if not kept:
+    """Return an equal net on the same box with fewer units, or `net` if none can be dropped."""
+    entries = _kept_entries(net)
+    if not entries:
         return net
     graph = net.graph
     nodes = list(graph.nodes)
     for v, node in enumerate(graph.nodes, 1):
-        out = kept.get(v)
-        if any(j in kept for j in node.inputs) or out is not None:
+        out = entries.get(v)
+        if any(j in entries for j in node.inputs) or out is not None:
             size = node.size if out is None else out.size
             op = node.op
             if isinstance(op, Affine):
-                op = _reduced(op, kept.get(node.inputs[0]), out)
+                op = _restrict(op, entries.get(node.inputs[0]), out)
             shape = node.shape if out is None else (1, size)
             nodes[v - 1] = replace(node, op=op, size=size, shape=shape)
     smaller = Graph(graph.inputs, tuple(nodes), graph.output, graph.outputs)
-    everything = [kept.get(v, slice(None)) for v in range(len(nodes) + 1)]
+    everything = [entries.get(v, slice(None)) for v in range(len(nodes) + 1)]
     rounding_terms = [
         None
         if due is None
@@ -46,7 +46,7 @@ def drop_inactive(net: RelaxedNet) -> RelaxedNet:
     return RelaxedNet(
         smaller,
         net.box,
-        [(lo[at], hi[at]) for (lo, hi), at in zip(net.now(), everything, strict=True)],
+        [(lo[at], hi[at]) for (lo, hi), at in zip(net.current_ends(), everything, strict=True)],
         rounding_terms,
         net.underflow,
         [h[at] for h, at in zip(net.magnitudes, everything, strict=True)],
@@ -55,11 +55,11 @@ def drop_inactive(net: RelaxedNet) -> RelaxedNet:
     )
 
 
-def _kept(net: RelaxedNet) -> dict[int, np.ndarray]:
-    """Per value that gets smaller, the entries that stay."""
+def _kept_entries(net: RelaxedNet) -> dict[int, np.ndarray]:
+    """Return the entries to keep, for each value that gets smaller."""
     readers = net.graph.readers()
     sources = [b.source for b in net.activations]
-    kept = {}
+    entries = {}
     for b in net.activations:
         alive = ~((b.below == 0.0) & (net.hi[b.place] <= 0.0))
         if not alive.any():
@@ -69,19 +69,21 @@ def _kept(net: RelaxedNet) -> dict[int, np.ndarray]:
         if b.source == 0 or b.value == net.graph.output:
             continue
         if all(_is_dense(net.graph, v) for v in (b.source, *readers[b.value])):
-            kept[b.source] = kept[b.value] = np.flatnonzero(alive)
-    return kept
+            entries[b.source] = entries[b.value] = np.flatnonzero(alive)
+    return entries
 
 
 def _is_dense(graph: Graph, value: int) -> bool:
+    """Return whether a value is a dense affine op of moderate size."""
     op = graph.nodes[value - 1].op
     if not isinstance(op, Affine) or len(op.sizes) != 1 or op.factor is not None:
         return False
-    # An operation whose sums are short is sparse, and better left as it is.
+    # An operation with short sums is sparse, and better left unchanged.
     return op.size * op.sizes[0] <= MOST_ENTRIES and op.terms - op.ulps >= op.sizes[0] // 2
 
 
-def _reduced(op: Affine, inside: np.ndarray | None, out: np.ndarray | None) -> Affine:
+def _restrict(op: Affine, inside: np.ndarray | None, out: np.ndarray | None) -> Affine:
+    """Restrict an affine op to input entries `inside` and output entries `out`."""
     if not hasattr(op, "sizes") or len(op.sizes) != 1:
         return op
     out = np.arange(op.size) if out is None else out

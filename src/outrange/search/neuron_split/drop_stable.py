@@ -1,11 +1,11 @@
 """Stable-neuron elimination: a net without the units that are linear on the whole box.
 
-A value is `sum over bases of M^T base + c`, up to `error`: the bases are the inputs and the
-unstable units. Where this takes fewer products than the layers did, the layers are left out.
+A value is `sum over bases of M^T base + c`, up to `error`; the bases are the inputs and the
+unstable units. If this takes fewer products than the layers, it replaces them.
 
-The rounding errors of the matrices are accounted for like all others. For a product of computed
-factors, `|fl(A^T M) - A^T M| <= gamma(t) |A|^T |M|` entry by entry, so a value with magnitudes `H`
-of the bases is off by `|A|^T error + gamma(t) |A|^T (|M|^T H + |c|)` at most.
+The rounding errors of the matrices are accounted for as well. A product of computed factors
+satisfies `|fl(A^T M) - A^T M| <= gamma(t) |A|^T |M|` entry by entry. So, for magnitudes `H` of the
+bases, the error of a value is at most `|A|^T error + gamma(t) |A|^T (|M|^T H + |c|)`.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.5.
 """
@@ -40,12 +40,12 @@ WORTH = 0.8
 """The new net is used if it needs at most this share of the products."""
 
 ROUNDED_UP = 1.0 + 1e-9
-"""More than the roundings of an error that is itself a sum of non-negative float64 numbers."""
+"""Exceeds the rounding of an error that is itself a sum of non-negative float64 numbers."""
 
 
 @dataclass(frozen=True, eq=False)
 class StableForm:
-    """One value: a matrix `(n_base, n)` per base, constants `(n,)`, and how far all that is off."""
+    """One value: a matrix `(n_base, n)` per base, constants `(n,)`, and error bounds `(n,)`."""
 
     parts: dict[int, np.ndarray]
     constant: np.ndarray
@@ -53,46 +53,46 @@ class StableForm:
 
 
 def drop_stable(net: RelaxedNet) -> RelaxedNet:
-    """An equal net on the same box, of unstable units alone; the same net if that gains nothing."""
+    """Return an equal net of unstable units on the same box, or `net` if that gains little."""
     unstable = net.unstable(net.lo, net.hi)
     widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
     if unstable.all() or widest * (net.graph.size + int(unstable.sum())) > MOST_ENTRIES:
         return net
     if _products_after(net) > WORTH * _products(net.graph):
         return net
-    return _StableElimination(net).finished()
+    return _StableElimination(net).build()
 
 
 def without_stable(net: RelaxedNet) -> RelaxedNet:
-    """An equal net on the same box, of unstable units and affine ops alone, whatever that gains."""
-    return _StableElimination(net).finished()
+    """Return an equal net on the same box, of unstable units and affine ops, whatever it costs."""
+    return _StableElimination(net).build()
 
 
 def _products(graph: Graph) -> int:
-    """How many products one row costs on its way back."""
+    """Count the products of back-substituting one row."""
     ops = [node.op for node in graph.nodes if isinstance(node.op, Affine)]
     return sum(op.size * (sum(op.sizes) if _is_dense(op) else op.terms) for op in ops)
 
 
 def _products_after(net: RelaxedNet) -> int:
-    """The same of the net of unstable units, counted beforehand from what each depends on."""
+    """Count the products of the new net beforehand, from the bases of each value."""
     at = {b.value: b for b in net.activations}
     bases: list[dict[int, int]] = [{0: net.graph.size}]
     total = 0
     for v, node in enumerate(net.graph.nodes, 1):
-        found = {base: size for j in node.inputs for base, size in bases[j].items()}
+        sizes = {base: size for j in node.inputs for base, size in bases[j].items()}
         if v in at:
             slope, index = _slopes(net, at[v])
-            total += index.size * sum(found.values())
-            found = found if slope.any() else {}
+            total += index.size * sum(sizes.values())
+            sizes = sizes if slope.any() else {}
             if index.size:
-                found = found | {v: index.size}
-        bases.append(found)
+                sizes = sizes | {v: index.size}
+        bases.append(sizes)
     return total + net.objectives * sum(bases[net.graph.output].values())
 
 
 def _slopes(net: RelaxedNet, activation: Activation) -> tuple[np.ndarray, np.ndarray]:
-    """The slope of each stable unit, 0 for the others, and which those are."""
+    """Return the slope of each stable unit (0 for the others), and the indices of the others."""
     lo, hi = net.lo[activation.place], net.hi[activation.place]
     slope, unstable = activation.stable_slope(lo, hi), ~activation.is_stable(lo, hi)
     if slope is None:
@@ -101,17 +101,18 @@ def _slopes(net: RelaxedNet, activation: Activation) -> tuple[np.ndarray, np.nda
 
 
 def _is_dense(op: Affine) -> bool:
+    """Return whether the sums of an op are as long as in a dense matrix."""
     return op.factor is None and op.terms >= max(*op.sizes, op.size)
 
 
 class _StableElimination:
-    """The new graph under construction."""
+    """Builder of the new graph, value by value."""
 
     def __init__(self, net: RelaxedNet) -> None:
-        self.net, self._ends = net, net.now()
+        self.net, self._ends = net, net.current_ends()
         self.nodes: list[Node] = []
         self.sizes = [net.magnitudes[0]]
-        """`H` of every new value."""
+        """The magnitudes `H` of every new value."""
         self.ends = [net.ends[0]]
         self.errors: dict[int, np.ndarray] = {}
         at = {b.value: b for b in net.activations}
@@ -122,24 +123,25 @@ class _StableElimination:
             check_deadline()
             before = [forms[j] for j in node.inputs]
             if v in at:
-                forms[v] = self._bent(at[v], node, before[0])
+                forms[v] = self._apply_activation(at[v], node, before[0])
             elif isinstance(node.op, Affine):
-                forms[v] = self._straight(node.op, before, net.errors.get(v, 0.0))
+                forms[v] = self._apply_affine(node.op, before, net.errors.get(v, 0.0))
             else:
-                forms[v] = _moved(node.op, before)
-            # Large matrices: none stays longer than it is read.
+                forms[v] = _rearrange(node.op, before)
+            # The matrices are large: each is released after its last use.
             for j in {j for j in node.inputs if last[j] == v and j != out}:
                 del forms[j]
         self._add(forms[out], slice(None), out, net.graph.nodes[out - 1].source)
 
     def _reach(self, form: StableForm) -> np.ndarray:
-        """`|M|^T H + |c|`."""
+        """Bound the magnitudes of a value: `|M|^T H + |c|`."""
         total = np.abs(form.constant)
         for base, matrix in form.parts.items():
             total = total + self.sizes[base] @ np.abs(matrix)
         return total
 
-    def _straight(self, op: Affine, before: list[StableForm], error: Numbers) -> StableForm:
+    def _apply_affine(self, op: Affine, before: list[StableForm], error: Numbers) -> StableForm:
+        """Apply an affine op to forms."""
         sizes = [form.constant.size for form in before]
         parts = {}
         for base in sorted({base for form in before for base in form.parts}):
@@ -152,14 +154,15 @@ class _StableElimination:
                 False,
             )
         constant = op.apply(tuple(form.constant[None] for form in before), False)[0] + op.bias
-        known = op.apply(tuple(form.error[None] for form in before), True)[0]
+        inherited = op.apply(tuple(form.error[None] for form in before), True)[0]
         reach = op.apply(tuple(self._reach(form)[None] for form in before), True)[0]
-        # A bias may be a computed number as well: its error is bounded as generously as elsewhere.
+        # A bias may itself be a computed number: its error is bounded as generously as elsewhere.
         lost = gamma(op.terms + 4) * reach
         lost = lost + self.net.budget.constant(op.size + 4) * np.abs(op.bias)
-        return StableForm(parts, constant, widened(known + lost + error) * ROUNDED_UP)
+        return StableForm(parts, constant, widened(inherited + lost + error) * ROUNDED_UP)
 
-    def _bent(self, activation: Activation, node: Node, form: StableForm) -> StableForm:
+    def _apply_activation(self, activation: Activation, node: Node, form: StableForm) -> StableForm:
+        """Apply an activation: stable units scale the form, unstable ones become a new base."""
         slope, index = _slopes(self.net, activation)
         plain = (slope == 0.0) | (slope == 1.0)
         lost = np.where(plain, 0.0, gamma(2) * np.abs(slope) * self._reach(form))
@@ -178,7 +181,7 @@ class _StableElimination:
         return StableForm(parts, form.constant * slope, error)
 
     def _add(self, form: StableForm, index: np.ndarray | slice, value: int, source: str) -> int:
-        """A node for some entries of a value; returns its number."""
+        """Append a node for some entries of a value, and return its number."""
         parts = {base: matrix[:, index] for base, matrix in form.parts.items()}
         used = {base: matrix for base, matrix in parts.items() if matrix.any()}
         used = used or {0: parts.get(0, np.zeros((self.net.graph.size, form.constant[index].size)))}
@@ -188,13 +191,14 @@ class _StableElimination:
         return len(self.nodes)
 
     def _append(self, node: Node, value: int, index: np.ndarray | slice) -> None:
+        """Append a node whose entries are those of `value` at `index`."""
         self.nodes.append(node)
         lo, hi = self._ends[value]
         self.ends.append((lo[index], hi[index]))
         self.sizes.append(self.net.magnitudes[value][index])
 
-    def finished(self) -> RelaxedNet:
-        """The net of the new graph."""
+    def build(self) -> RelaxedNet:
+        """Build the net of the new graph."""
         old = self.net.graph
         graph = Graph(old.inputs, tuple(self.nodes), len(self.nodes), old.outputs)
         budget = OperationCounts.of(graph)
@@ -215,8 +219,8 @@ class _StableElimination:
         )
 
 
-def _moved(op: Op, before: list[StableForm]) -> StableForm:
-    """A rearrangement of forms."""
+def _rearrange(op: Op, before: list[StableForm]) -> StableForm:
+    """Rearrange the entries of forms."""
     assert isinstance(op, Rearrange)
     parts = {}
     for base in sorted({base for form in before for base in form.parts}):

@@ -1,4 +1,4 @@
-"""A sub-problem without unstable units is a linear program.
+"""Linear programs for sub-problems without unstable units.
 
 The solver's answer is not trusted: its multipliers give a bound that accounts for every rounding
 error, and its point is a candidate like any other.
@@ -28,7 +28,7 @@ def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[flo
     Args:
         net: The graph over its box.
         task: One sub-problem; its `start` is the objective's row.
-        cutoff: A bound at or above it is good enough.
+        cutoff: Bound at which the sub-problem is closed.
     """
     low, high = task.splits.low[0], task.splits.high[0]
     cut = np.flatnonzero(np.isfinite(low) | np.isfinite(high))
@@ -42,10 +42,12 @@ def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[flo
         forms.append(form)
         heights.append(height)
     rows, height = np.array(forms).reshape(-1, net.box.size), np.array(heights)
-    found = least_linear(cost, net.box.lo, net.box.hi, rows, low[cut] - height, high[cut] - height)
-    if found is None:
+    solution = least_linear(
+        cost, net.box.lo, net.box.hi, rows, low[cut] - height, high[cut] - height
+    )
+    if solution is None:
         return -np.inf, net.cells.center[0]
-    at, dual = found
+    at, dual = solution
     least = -np.inf
     for scale in SCALES:
         beta = np.zeros((1, net.units))
@@ -60,7 +62,7 @@ def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[flo
 def _form(
     net: RelaxedNet, start: Mapping[int, np.ndarray], task: BoundProblem
 ) -> tuple[np.ndarray, float]:
-    """A row of a net without unstable units as `form . x + height`."""
+    """Write a row of a net without unstable units as `form . x + height`."""
     splits = task.splits.first(net.units_before(max(start)))
     relaxed = net.relax(net.prepare(splits), task.alpha)
     result = net.backward(start, relaxed, None, None)

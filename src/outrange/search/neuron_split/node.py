@@ -1,4 +1,4 @@
-"""Sub-problems of neuron splitting: split constraints, ranges and bounds, of one and of many."""
+"""Sub-problems of neuron splitting: split constraints, ranges and bounds, single or stacked."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import numpy as np
 
 @dataclass(eq=False, slots=True)
 class SplitNode:
-    """An open sub-problem; all arrays `(s,)`.
+    """An open sub-problem; all arrays have shape `(s,)`.
 
     Args:
-        low: Cuts `z >= low`, `-inf` where there is none.
-        high: Cuts `z <= high`.
-        lo: Ranges of the units.
+        low: Split constraints `z >= low`; `-inf` if there is none.
+        high: Split constraints `z <= high`; `inf` if there is none.
+        lo: Lower ends of the units' ranges.
+        hi: Upper ends of the units' ranges.
         alpha: Slopes of its bound.
         beta: Multipliers of its bound.
         score: The branching score of each unit.
-        age: Splits since the ranges were tightened.
+        least: The proved bound of the objective.
+        age: Splits since the ranges were last tightened.
     """
 
     low: np.ndarray
@@ -32,7 +34,7 @@ class SplitNode:
     age: int
 
     def cut(self, unit: int, point: float, side: float) -> SplitNode:
-        """The part where a unit is at most `point` (`side` below 0), or at least that."""
+        """Return the part in which a unit is at most `point` (`side` < 0), or at least `point`."""
         low, high, lo, hi = self.low.copy(), self.high.copy(), self.lo.copy(), self.hi.copy()
         if side < 0:
             high[unit], hi[unit] = point, min(hi[unit], point)
@@ -45,13 +47,13 @@ class SplitNode:
 
 @dataclass(eq=False)
 class Splits:
-    """Split constraints and ranges of the first units: `(P, s)` each.
+    """Split constraints and ranges of the first `s` units: `(P, s)` each.
 
     Args:
-        low: The constraint `z >= low`, whose multiplier may be used; `-inf` where there is none.
-        high: The constraint `z <= high`; `inf` where there is none.
+        low: The constraint `z >= low`, whose multiplier may be used; `-inf` if there is none.
+        high: The constraint `z <= high`; `inf` if there is none.
         lo: Least value of each unit in the sub-problem, split or not.
-        same: `(P,)` rows with equal numbers are equal; None if nothing is known of that.
+        same: `(P,)` identity of each row: rows of equal numbers are equal; None if unknown.
     """
 
     low: np.ndarray
@@ -61,25 +63,25 @@ class Splits:
     same: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> Splits:
-        """Some of the sub-problems."""
+        """Select some of the sub-problems."""
         same = np.arange(len(self.lo)) if self.same is None else self.same
         return Splits(
             self.low[index], self.high[index], self.lo[index], self.hi[index], same[index]
         )
 
     def first(self, units: int) -> Splits:
-        """Without the units after the first few."""
+        """Return the splits of the first `units` units."""
         low, high, lo, hi = (part[:, :units] for part in (self.low, self.high, self.lo, self.hi))
         return Splits(low, high, lo, hi, self.same)
 
 
 @dataclass(eq=False)
 class Cuts:
-    """The split constraints of those units that any sub-problem has one of: a few of many.
+    """The split constraints of only those units that some sub-problem splits.
 
     Args:
-        columns: Array of shape `(c,)`.
-        low: `(P, c)` their constraints `z >= low`, `-inf` where there is none.
+        columns: Indices of these units, shape `(c,)`.
+        low: `(P, c)` their constraints `z >= low`; `-inf` if there is none.
         high: `(P, c)` their constraints `z <= high`.
     """
 
@@ -89,17 +91,17 @@ class Cuts:
 
     @staticmethod
     def of(splits: Splits) -> Cuts:
-        """Those of some sub-problems."""
+        """Collect the constraints of some sub-problems."""
         some = (splits.low.max(axis=0) > -np.inf) | (splits.high.min(axis=0) < np.inf)
         columns = np.flatnonzero(some)
         return Cuts(columns, splits.low[:, columns], splits.high[:, columns])
 
     def take(self, index: np.ndarray) -> Cuts:
-        """Some of the sub-problems, with the same units."""
+        """Select some of the sub-problems, with the same units."""
         return Cuts(self.columns, self.low[index], self.high[index])
 
     def shift(self, beta: np.ndarray) -> np.ndarray:
-        """`(P,)` the constant that multipliers `(P, s)` add: `beta` times its split point."""
+        """Return the constants that `(P, s)` multipliers add: `beta` times the split point."""
         beta = beta[:, self.columns]
         point = np.where(beta > 0, self.low, np.where(beta < 0, self.high, 0.0))
         return (beta * point).sum(axis=1)

@@ -1,8 +1,8 @@
 """Linear relaxations of activations for neuron splitting.
 
-A sub-problem restricts the ranges of some units. `Activation.prepare` computes what depends on the
-ranges alone, once; `PreparedActivation.relax` then gives the lines for any `alpha`, one number in
-[0, 1] a unit: the slope of the lower line of a convex kink, or the point of tangency of a curve.
+A sub-problem restricts the ranges of some units. `Activation.prepare` computes once everything that
+depends on the ranges only. `PreparedActivation.relax` then returns the lines for any `alpha`, a
+number in [0, 1] per unit: the slope of a convex kink's lower line, or the tangent point of a curve.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Relaxation:
     """Lines of one activation layer, `(P, n)` or `(n,)` each; rounding errors not included.
 
     Args:
-        slope: Of the lines below and above.
-        offset: Of the lines below and above; None for 0 everywhere.
-        gain: By how much the slopes grow with `alpha`; None for 0 everywhere.
-        pivot: Where the lines turn; None for 0 everywhere.
+        slope: Slopes of the lower and the upper lines.
+        offset: Offsets of the lower and the upper lines; None for 0 everywhere.
+        gain: Derivatives of the slopes with respect to `alpha`; None for 0 everywhere.
+        pivot: Points about which the lines turn; None for 0 everywhere.
     """
 
     slope: tuple[np.ndarray, np.ndarray]
@@ -36,8 +36,8 @@ class Relaxation:
 class Activation(Protocol):
     """An activation layer: `KinkActivation`, or `smooth_relaxations.SmoothActivation`.
 
-    `below` is 0 where the value is 0 left of its only kink, and NaN where there is no such slope;
-    `enough` is a lower end of a range that need not be made better.
+    `below` is the slope left of the only kink, and NaN if there is no such slope. A lower end of a
+    range need not be tightened beyond `enough`.
     """
 
     value: int
@@ -62,11 +62,11 @@ class PreparedActivation(Protocol):
     """An activation layer on given pre-activation ranges."""
 
     def relax(self, alpha: np.ndarray) -> Relaxation:
-        """The lines for `alpha` `(P, n)`."""
+        """Return the lines for `alpha` `(P, n)`."""
         ...
 
     def take(self, index: np.ndarray) -> PreparedActivation:
-        """Some of the sub-problems."""
+        """Select some of the sub-problems."""
         ...
 
 
@@ -77,9 +77,9 @@ class KinkActivation:
     Args:
         value: Its number in the graph.
         source: The number of its input.
-        place: Its units among those of all nonlinear values.
-        below: Slope of the first piece.
-        above: Slope of the second, more than that.
+        place: Slice of its units among those of all nonlinear values.
+        below: Slope of the left piece.
+        above: Slope of the right piece; larger than `below`.
     """
 
     value: int
@@ -94,23 +94,23 @@ class KinkActivation:
         return self.place.stop - self.place.start
 
     def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Stable units."""
+        """Return which units are stable."""
         return (lo >= 0) | (hi <= 0)
 
     def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """The slopes, through 0, of stable units."""
+        """Return the slopes of stable units, whose lines pass through 0."""
         return np.where(lo >= 0, self.above, self.below)
 
     def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """The `alpha` whose line is nearest to the curve."""
+        """Return the `alpha` whose line is nearest to the curve."""
         return (hi > -lo).astype(np.float64)
 
     def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """The point at which to split."""
+        """Return the points at which to split: the kinks at 0."""
         return np.zeros(np.shape(lo))
 
     def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedKink:
-        """The chord above, whatever the lower line."""
+        """Compute the chords above; the lower lines depend on `alpha`."""
         span = np.where(hi > lo, hi - lo, 1.0)
         chord = np.clip((self.above * hi - self.below * lo) / span, self.below, self.above)
         # The chord's slope is rounded; its offset is the least sound one for that slope.
@@ -126,7 +126,7 @@ class KinkActivation:
     def gap(
         self, lo: np.ndarray, hi: np.ndarray, alpha: np.ndarray, rows: np.ndarray
     ) -> np.ndarray:
-        """The largest distance between the curve and the line that `rows` use."""
+        """Return the largest distance between the curve and the line that `rows` use."""
         width = np.where(hi > lo, hi - lo, 1.0)
         turn = self.above - self.below
         above = turn * np.maximum(hi, 0) * np.maximum(-lo, 0) / width
@@ -136,7 +136,7 @@ class KinkActivation:
 
 @dataclass(eq=False)
 class PreparedKink:
-    """See `KinkActivation.over`."""
+    """A `KinkActivation` on given ranges: see `KinkActivation.prepare`."""
 
     below: float
     above: float
@@ -145,7 +145,7 @@ class PreparedKink:
     upper: tuple[np.ndarray, np.ndarray]
 
     def relax(self, alpha: np.ndarray) -> Relaxation:
-        """The lines for `alpha` `(P, n)`."""
+        """Return the lines for `alpha` `(P, n)`."""
         free = (
             alpha
             if (self.below, self.above) == (0.0, 1.0)
@@ -157,11 +157,11 @@ class PreparedKink:
 
     @cached_property
     def gain(self) -> np.ndarray:
-        """By how much the slope below moves with `alpha`."""
+        """Derivative of the lower slope with respect to `alpha`."""
         return np.where(self.settled, 0.0, self.above - self.below)
 
     def take(self, index: np.ndarray) -> PreparedKink:
-        """Some of the sub-problems."""
+        """Select some of the sub-problems."""
         return PreparedKink(
             self.below,
             self.above,
@@ -172,5 +172,5 @@ class PreparedKink:
 
 
 def kink_slopes(op: Curve) -> tuple[float, float] | None:
-    """The slopes of a convex kink at the origin."""
+    """Return the two slopes of a convex kink at the origin; None for other curves."""
     return op.rays if op.rays is not None and op.rays[0] < op.rays[1] else None

@@ -1,8 +1,8 @@
-"""A relaxed graph over one box: bounds of rows under split constraints.
+"""A relaxed graph over one box, which bounds rows under split constraints.
 
-Rows are bounded by back-substitution. Every unit that a sub-problem splits at `p` adds its
-multiplier: `z >= p` lowers a bound by `beta (z - p)`, `beta >= 0`; `z <= p` by the same
-with `beta <= 0`. One signed number per unit is enough.
+Rows are bounded by back-substitution. Each unit that a sub-problem splits at `p` adds its
+multiplier: `z >= p` lowers a bound by `beta (z - p)`, `beta >= 0`; `z <= p` by the same with
+`beta <= 0`. So one signed number per unit is enough.
 
 Reference: S. Wang et al., *Beta-CROWN: Efficient Bound Propagation with Per-neuron Split
 Constraints for Neural Network Robustness Verification*, NeurIPS 2021.
@@ -33,15 +33,15 @@ from .smooth_relaxations import activations_of
 
 @dataclass(eq=False)
 class RelaxedNet:
-    """One graph over one box.
+    """A graph over a box, with the current ranges of its units.
 
     Args:
-        graph: All its nonlinear values are known to `activations_of`.
-        ends: `(lo, hi)` of every value when the net was made; those of the units are tightened
-            later.
-        magnitudes: Bounds `(n,)` on the absolute value of every value's entries.
+        graph: A graph all of whose nonlinear values `activations_of` supports.
+        ends: `(lo, hi)` of every value at construction; `lo` and `hi` hold the tightened ranges of
+            the units.
+        magnitudes: Bounds `(n,)` on the absolute values of every value's entries.
         budget: The graph's counts of rounding operations.
-        errors: Bounds on the errors of some ops, beside their own rounding.
+        errors: Error bounds of some ops, in addition to their own rounding.
     """
 
     graph: Graph
@@ -66,7 +66,7 @@ class RelaxedNet:
 
     @staticmethod
     def of(graph: Graph, box: Box) -> RelaxedNet:
-        """With linear bounds of all units."""
+        """Build a net with linear bounds of all units."""
         plan = CrownPlan.of(graph)
         sweep = CrownPass(plan, BoxBatch.of(box.lo[None], box.hi[None]))
         net = sweep.run()
@@ -76,29 +76,29 @@ class RelaxedNet:
             graph, box, ends, net.rounding_terms, net.underflow, magnitudes, plan.budget
         )
 
-    def now(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """`ends` with the current ranges of the units."""
-        found = list(self.ends)
+    def current_ends(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return `ends` with the current ranges of the units."""
+        ends = list(self.ends)
         for b in self.activations:
-            found[b.source] = self.lo[b.place].copy(), self.hi[b.place].copy()
-        return found
+            ends[b.source] = self.lo[b.place].copy(), self.hi[b.place].copy()
+        return ends
 
     def unstable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Which units are unstable, for ranges `(..., s)`."""
+        """Return which units are unstable on the ranges `(..., s)`."""
         out = np.zeros(lo.shape, bool)
         for b in self.activations:
             out[..., b.place] = ~b.is_stable(lo[..., b.place], hi[..., b.place])
         return out
 
     def start(self) -> np.ndarray:
-        """`(s,)` the first `alpha`."""
+        """Return the initial `alpha`, `(s,)`."""
         out = np.zeros(self.units)
         for b in self.activations:
             out[b.place] = b.start(self.lo[b.place], self.hi[b.place])
         return out
 
     def unsplit(self, count: int) -> Splits:
-        """The whole box, `count` times."""
+        """Return `count` sub-problems that are the whole box."""
         shape = (count, self.units)
         return Splits(
             np.full(shape, -np.inf),
@@ -108,11 +108,11 @@ class RelaxedNet:
         )
 
     def units_before(self, value: int) -> int:
-        """How many units `value` depends on at most: those of nonlinear values up to it."""
+        """Return how many units `value` may depend on: those of nonlinear values up to it."""
         return max((b.place.stop for b in self.activations if b.value <= value), default=0)
 
     def prepare(self, splits: Splits) -> dict[int, PreparedActivation]:
-        """Every nonlinear value that `splits` has units of, over the split ranges."""
+        """Prepare every nonlinear value whose units `splits` covers, on the split ranges."""
         chosen = [b for b in self.activations if b.place.stop <= splits.lo.shape[1]]
         if splits.same is None:
             return {
@@ -125,7 +125,7 @@ class RelaxedNet:
     def relax(
         self, prepared: Mapping[int, PreparedActivation], alpha: np.ndarray
     ) -> dict[int, Relaxation]:
-        """The lines for `alpha` `(P, s)`."""
+        """Return the lines for `alpha` `(P, s)`."""
         return {
             b.value: prepared[b.value].relax(alpha[:, b.place])
             for b in self.activations
@@ -139,7 +139,7 @@ class RelaxedNet:
         beta: np.ndarray | None,
         cuts: Cuts | None,
     ) -> BackwardPass:
-        """Bounds of `sum of start[v] . v` over the box, in plain float64.
+        """Bound `sum of start[v] . v` over the box, in plain float64.
 
         Args:
             start: Rows `(P, n)` per value.
@@ -173,7 +173,7 @@ class RelaxedNet:
                 slopes[v], offsets[v] = slope, offset
                 parts = (a * slope,)
             else:
-                parts, bias = _pulled(node.op, a)
+                parts, bias = _pull_back(node.op, a)
                 constant += a @ bias
             for j, part in zip(node.inputs, parts, strict=True):
                 waiting[j] = waiting[j] + part if j in waiting else part
@@ -188,6 +188,7 @@ class RelaxedNet:
         return BackwardPass(least, rows, form, slopes, offsets)
 
     def _beta_rows(self, beta: np.ndarray | None) -> dict[int, np.ndarray]:
+        """Sum the multipliers per value that nonlinear values read, as rows `(P, n)`."""
         beta_rows: dict[int, np.ndarray] = {}
         if beta is not None:
             for b in self.activations:
@@ -198,15 +199,15 @@ class RelaxedNet:
         return beta_rows
 
     def _join(self, value: int, rows: np.ndarray) -> RowInjection:
-        """Rows that are added at a value, with the rounding error of the sum."""
+        """Inject rows at a value, with the rounding error of the sum."""
         return RowInjection(rows[:, None], widened(2.0 * UNIT * self.magnitudes[value]))
 
     def corner(self, form: np.ndarray) -> np.ndarray:
-        """The minimizer of a form on the box."""
+        """Return the minimizer of a form on the box."""
         return np.where(form > 0, self.box.lo, self.box.hi)
 
     def forward(self, result: BackwardPass, x: np.ndarray, top: int) -> tuple[np.ndarray, list]:
-        """Pre-activations `(P, s)`, and all values up to `top`, of the lines in use at `x`."""
+        """Evaluate the active lines at `x`: pre-activations `(P, s)`, and values up to `top`."""
         values: list[np.ndarray] = [x]
         z = np.zeros(result.rows.shape)
         at = {b.value: b for b in self.activations}
@@ -230,10 +231,12 @@ class RelaxedNet:
         beta: np.ndarray | None,
         splits: Splits,
     ) -> Proof:
-        """`backward` with every rounding error accounted for."""
+        """Bound like `backward`, with every rounding error accounted for."""
         relaxed = self.relax(self.prepare(splits), alpha)
         lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation] = {
-            b.value: self._paid(b, relaxed[b.value]) for b in self.activations if b.value in relaxed
+            b.value: self._widen(b, relaxed[b.value])
+            for b in self.activations
+            if b.value in relaxed
         }
         net = RelaxedGraph(self.graph, lines, self.rounding_terms, self.underflow)
         top = max(start)
@@ -258,7 +261,8 @@ class RelaxedNet:
                 rows[:, b.place] = record[b.value][:, 0]
         return Proof(np.where(np.isnan(least), -np.inf, least), rows, form.rows[:, 0])
 
-    def _paid(self, activation: Activation, relaxed: Relaxation) -> CurveRelaxation:
+    def _widen(self, activation: Activation, relaxed: Relaxation) -> CurveRelaxation:
+        """Widen the lines of an activation by their rounding errors."""
         lo, hi = self.lo[activation.place], self.hi[activation.place]
         shape = np.broadcast_shapes(relaxed.slope[0].shape, relaxed.slope[1].shape)
         slope = np.stack([np.broadcast_to(part, shape) for part in relaxed.slope])
@@ -276,8 +280,8 @@ class RelaxedNet:
         return CurveRelaxation(slope, offset, None, slope, slope, slope)
 
 
-def _pulled(op: Op, rows: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Rows on the inputs of a linear op, and the factors of the rows in the constant."""
+def _pull_back(op: Op, rows: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Pull rows back through a linear op; return them, and the vector that gives the constants."""
     assert isinstance(op, Affine | Rearrange)
     if isinstance(op, Affine):
         return op.adjoint(rows), op.bias
@@ -285,5 +289,5 @@ def _pulled(op: Op, rows: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarra
 
 
 def _used_points(beta: np.ndarray, splits: Splits) -> np.ndarray:
-    """The split point of each multiplier; 0 where there is none."""
+    """Return the split point of each multiplier; 0 if there is none."""
     return np.where(beta > 0, splits.low, np.where(beta < 0, splits.high, 0.0))

@@ -1,6 +1,6 @@
-"""Branch and bound over the phases of units: for graphs of many inputs.
+"""Branch and bound over the phases of units, for graphs of many inputs.
 
-The ranges of all units are tightened first, layer by layer; then every open objective gets its own
+First the ranges of all units are tightened, layer by layer. Then every open objective gets its own
 tree, on a net without the inactive units.
 """
 
@@ -36,16 +36,16 @@ METHODS = (
 
 
 def supports(graph: Graph) -> bool:
-    """Whether neuron splitting supports all nonlinear values of a graph."""
+    """Return whether neuron splitting supports all nonlinear values of a graph."""
     return activations_of(graph) is not None
 
 
 class NeuronSplitSearch(Search):
-    """Neuron splits with alpha-beta-CROWN bounds, one tree an objective.
+    """Neuron splits with alpha-beta-CROWN bounds, one tree per objective.
 
     Args:
-        graph: Its outputs are the objectives, each to be minimised; see `supports`.
-        incumbent: The clock and the tolerances; it keeps the points found.
+        graph: Its outputs are the objectives, each to be minimized; see `supports`.
+        incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
         splits: Whether to split; False ends before the first split, without an attack.
     """
@@ -65,13 +65,13 @@ class NeuronSplitSearch(Search):
         self._plan = self._work()
 
     def lower(self) -> np.ndarray:
-        for k, grown in self._trees.items():
-            self._lower[k] = max(self._lower[k], grown.tree.lower)
+        for k, progress in self._trees.items():
+            self._lower[k] = max(self._lower[k], progress.tree.lower)
         return self._lower.copy()
 
     @property
     def waiting(self) -> int:
-        return sum(len(grown.tree) for grown in self._trees.values())
+        return sum(len(progress.tree) for progress in self._trees.values())
 
     @property
     def _open(self) -> np.ndarray:
@@ -85,34 +85,34 @@ class NeuronSplitSearch(Search):
             return next(self._plan, False)
 
     def _work(self) -> Iterator[bool]:
-        """Yield after every unit of work, until none is left."""
+        """Yield after every piece of work, until none is left."""
         if self._net is None:
             net = RelaxedNet.of(self.graph, self.box)
             self._lower = np.fmax(self._lower, net.ends[net.graph.output][0])
             self._net = drop_stable(drop_inactive(net))
-            self._bound_all()
+            self._bound_open()
             yield True
             self._descend(4)
             yield True
             for layer in range(len(self._net.activations)):
                 net = self._net
                 if net.units_before(net.activations[layer].source) == 0:
-                    continue  # Nothing nonlinear before it: its ranges are exact.
+                    continue  # Everything before it is linear: its ranges are exact.
                 tighten_layer(net, net.activations[layer], SETTINGS.layer_steps)
                 self._net = drop_inactive(net)
-                self._bound_all()
+                self._bound_open()
                 yield True
             self._net = drop_stable(self._net)
             yield True
-            yield from self._by_moments()
+            yield from self._bound_by_moments()
             self._descend(24)
         if self._net.units == 0:
-            # All is linear: a bound is off by its rounding alone, and no split has less of it.
-            self._bound_all()
+            # All is linear: only rounding separates bound and value, and splits do not reduce it.
+            self._bound_open()
             yield True
             return
         while True:
-            which = [k for k in self._open if k not in self._trees or self._goes_on(k)]
+            which = [k for k in self._open if k not in self._trees or self._has_work(k)]
             if not which:
                 return
             for k in which:
@@ -123,8 +123,8 @@ class NeuronSplitSearch(Search):
             self._grow(self._trees[k], k)
             yield True
 
-    def _by_moments(self) -> Iterator[bool]:
-        """Bound all open objectives by semidefinite relaxations, while that gains."""
+    def _bound_by_moments(self) -> Iterator[bool]:
+        """Bound all open objectives by semidefinite relaxations, as long as that gains."""
         net = self._net
         assert net is not None
         incumbent, which = self.incumbent, self._open
@@ -142,27 +142,28 @@ class NeuronSplitSearch(Search):
                 self._lower[row.entry] = max(self._lower[row.entry], row.least)
             self.settled = self.settled or any(row.turns > 1 for row in rows)
             incumbent.boxes += len(rows)
-            self._look(np.array([row.at for row in rows if row.at is not None]))
+            self._offer_points(np.array([row.at for row in rows if row.at is not None]))
             yield True
         self.settled = True
 
-    def _goes_on(self, k: int) -> bool:
-        grown = self._trees[k]
-        return len(grown.tree) > 0 and (self.splits or grown.rounds > 0)
+    def _has_work(self, k: int) -> bool:
+        """Return whether a tree has work left."""
+        progress = self._trees[k]
+        return len(progress.tree) > 0 and (self.splits or progress.rounds > 0)
 
     def _cutoff(self, k: int) -> float:
         return float(self.incumbent.cutoff()[k])
 
-    def _bound_all(self) -> None:
+    def _bound_open(self) -> None:
         """Bound all open objectives on the current net."""
         net, which = self._net, self._open
         assert net is not None
         together = max(1, SETTINGS.together // sum(lo.size for lo, _ in net.ends))
         for start in range(0, which.size, together):
-            self._bound(net, which[start : start + together])
+            self._bound_objectives(net, which[start : start + together])
 
-    def _bound(self, net: RelaxedNet, which: np.ndarray) -> None:
-        """Some objectives."""
+    def _bound_objectives(self, net: RelaxedNet, which: np.ndarray) -> None:
+        """Bound some objectives on a net."""
         rows = np.zeros((which.size, self._count))
         rows[np.arange(which.size), which] = 1.0
         start = {net.graph.output: rows}
@@ -173,42 +174,42 @@ class NeuronSplitSearch(Search):
         proof = net.proof(start, task.alpha, None, task.splits)
         self._lower[which] = np.maximum(self._lower[which], proof.least)
         self.incumbent.boxes += which.size
-        self._look(net.corner(proof.form))
+        self._offer_points(net.corner(proof.form))
 
     def _descend(self, starts: int) -> None:
         """Attack the open objectives."""
         if self._open.size and self.splits:
-            found = attack(self.graph, self.box, self._open, starts, self._rng, self._late)
-            self.incumbent.offer(*found)
+            points = attack(self.graph, self.box, self._open, starts, self._rng, self._late)
+            self.incumbent.offer(*points)
 
     def _late(self) -> bool:
         return self.incumbent.clock.expired
 
-    def _look(self, x: np.ndarray) -> None:
-        """Offer points."""
+    def _offer_points(self, x: np.ndarray) -> None:
+        """Offer the values at some points."""
         if len(x):
             y = self.graph.run(x)
             self.incumbent.offer(y.min(axis=0), x[y.argmin(axis=0)])
 
-    def _grow(self, grown: _TreeProgress, k: int) -> None:
+    def _grow(self, progress: _TreeProgress, k: int) -> None:
         """Work on one tree for a while."""
-        tree, began, cutoff = grown.tree, self.incumbent.clock.seconds, self._cutoff(k)
+        tree, began, cutoff = progress.tree, self.incumbent.clock.seconds, self._cutoff(k)
         before = tree.nodes
-        if grown.rounds > 0:
+        if progress.rounds > 0:
             far = cutoff - tree.lower
             x = tree.sharpen(cutoff)
-            grown.rounds -= 1
+            progress.rounds -= 1
             if cutoff - tree.lower > (1 - SETTINGS.worth) * far:
-                grown.rounds = 0
+                progress.rounds = 0
         else:
             x = tree.step(cutoff)
         self.incumbent.boxes += tree.nodes - before
-        self._look(x)
-        grown.spent += self.incumbent.clock.seconds - began
+        self._offer_points(x)
+        progress.spent += self.incumbent.clock.seconds - began
 
 
 class _TreeProgress:
-    """A tree, the time it has used, and the rounds of tightening it has left."""
+    """A tree, the time it has used, and the rounds of tightening left."""
 
     def __init__(self, net: RelaxedNet | None, k: int, cutoff: float) -> None:
         assert net is not None

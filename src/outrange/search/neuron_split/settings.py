@@ -1,7 +1,7 @@
-"""The tuning constants of neuron splits, in one place.
+"""Tuning constants of neuron splits.
 
-They were chosen on the public families of small image classifiers (mnist_fc, oval21, eran), by the
-number of instances decided and the time that takes; none is needed for soundness.
+They were chosen on public families of small image classifiers (mnist_fc, oval21, eran), by the
+number of decided instances and the time. Soundness depends on none of them.
 """
 
 from dataclasses import dataclass
@@ -9,35 +9,37 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NeuronSplitSettings:
-    """What a search by neuron splits may spend on each part of its work.
+    """Effort that a search by neuron splits spends on each part of its work.
 
     Args:
-        root_steps: Steps of ascent on the bounds of the objectives before the first split: the
+        root_steps: Steps of ascent on the bounds of the objectives before the first split; the
             bounds of all sub-problems start from these.
         layer_steps: Steps of ascent on intermediate bounds, which are many.
         steps: Steps of ascent on a new sub-problem, which starts from its parent's slopes.
         tight_steps: Steps of ascent on intermediate bounds of a sub-problem.
-        together: Numbers in the rows of the objectives that are bounded at once: they stay in
-            cache, and a pass over them takes well under a second.
+        together: Entries in the rows of objectives bounded at once; this many stay in cache, and a
+            pass over them takes well under a second.
         most_rounds: Rounds of tighter intermediate bounds before the first split.
-        worth: A round that closes less than this share of the gap is the last.
+        worth: Share of the gap that a round must close; otherwise it is the last.
         slope_pace: Step of Adam on slopes between 0 and 1, before its decay.
         beta_pace: Step of Adam on multipliers of splits, as a share of their size.
-        gamma_pace: Step of Adam on multipliers of the output constraint, likewise.
-        gamma_start: Those multipliers at the start, as a share of the objective's row.
-        decay: Factor of all paces from step to step.
+        gamma_pace: Step of Adam on multipliers of the output constraint, as a share of their size.
+        gamma_start: Initial multipliers of the output constraint, as a share of the objective's
+            row.
+        decay: Factor of all step sizes from step to step.
         candidates: Units of each nonlinear value that look-ahead tries: scores are not comparable
             between layers.
-        last_candidates: Units of the last nonlinear value: splits there gain the most, and its
-            scores show it the least.
-        least_gain: Share of the missing bound that a half counts as gaining at least, so that the
-            product of both is not 0 if only one gains.
+        last_candidates: Units of the last nonlinear value that look-ahead tries; splits there gain
+            the most, but its scores do not show it.
+        least_gain: Lower limit on the gain of a half, as a share of the missing bound; so the
+            product is not 0 if only one half gains.
         batch: Sub-problems bounded at once.
-        tighten_every: Splits from one tightening of intermediate bounds to the next.
-        tighten_share: Share of the units' whole score that the tightened ones have, after splits.
-        root_tighten_share: The same before the first split.
+        tighten_every: Splits between two tightenings of intermediate bounds.
+        tighten_share: Share of the total score of all units that the tightened ones have, after
+            splits.
+        root_tighten_share: The same share before the first split.
         most_units: Units tightened at once in a sub-problem.
-        most_tried: Units of all candidates that are bounded in one batch: memory.
+        most_tried: Entries of all candidate sub-problems bounded in one batch; limits memory.
         large: Nets of more units get fewer steps and rows before the first split.
         least_share: Numbers (units times sub-problems) that justify one more core.
         chunk: Rows of intermediate bounds optimized together.

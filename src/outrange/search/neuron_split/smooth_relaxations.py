@@ -1,11 +1,11 @@
 """Relaxations of smooth activations for neuron splitting: movable tangents, fixed chords.
 
-On a range that intersects one convex part of the curve, every tangent there is a line below it once
-it is lowered as the ends and knots require; `alpha` moves the point of tangency. On other ranges
-the line is fixed. Lines above are lines below the mirrored curve.
+If a range intersects one convex part of the curve, each tangent there becomes a lower line once it
+is lowered as far as the ends and knots require; `alpha` moves the tangent point. On other ranges
+the line is fixed. Upper lines are lower lines of the mirrored curve.
 
 Reference: Z. Shi et al., *Neural Network Verification with Branch-and-Bound for General
-Nonlinearities* (GenBaB), TACAS 2025, for cutting ranges of smooth units.
+Nonlinearities* (GenBaB), TACAS 2025, for splitting the ranges of smooth units.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from .relaxations import Activation, KinkActivation, Relaxation, kink_slopes
 
 
 THIN = 1e-7
-"""A range of this width is not split."""
+"""A range of at most this width, relative to `1 + |lo|`, is not split."""
 
 
 @dataclass(eq=False)
 class SmoothActivation:
-    """A value of any curve without jumps.
+    """An activation layer of any curve without jumps.
 
     Args:
         value: Its number in the graph.
         source: The number of its input.
-        place: Its units among those of all nonlinear values.
+        place: Slice of its units among those of all nonlinear values.
     """
 
     value: int
@@ -50,19 +50,19 @@ class SmoothActivation:
         return self.place.stop - self.place.start
 
     def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Stable units, and those whose range is a point up to rounding."""
+        """Return which units are stable, or have ranges that are points up to rounding."""
         thin = hi - lo <= THIN * (1.0 + np.abs(lo))
         return np.asarray(is_stable(self.curve, lo, hi) | thin)
 
     def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> None:
-        """Stable units may still have an offset."""
+        """Return None: stable units may still have an offset."""
 
     def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """The first `alpha`."""
+        """Return the initial `alpha`."""
         return np.full(np.shape(lo), 0.5)
 
     def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """The point at which to split: a knot well inside the range, or its middle."""
+        """Return the points at which to split: a knot well inside the range, or its middle."""
         middle = 0.5 * lo + 0.5 * hi
         out = middle.copy()
         margin = 0.0 if self.curve.is_piecewise_linear else 0.1
@@ -75,7 +75,7 @@ class SmoothActivation:
         return out
 
     def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedSmooth:
-        """The intervals of tangency, and the lines that are fixed."""
+        """Compute the intervals of tangent points, and the lines that are fixed."""
         plain, first, last = (relax(self.curve, lo, hi, alpha) for alpha in (None, 0.0, 1.0))
         sides = []
         for side, slope, offset, ends in (
@@ -93,7 +93,7 @@ class SmoothActivation:
     def gap(
         self, lo: np.ndarray, hi: np.ndarray, alpha: np.ndarray, rows: np.ndarray
     ) -> np.ndarray:
-        """About the largest distance between the curve and its chord."""
+        """Estimate the largest distance between the curve and its chord."""
         low, high = self.curve.f(lo), self.curve.f(hi)
         out = np.zeros(lo.shape)
         for part in (0.25, 0.5, 0.75):
@@ -104,7 +104,7 @@ class SmoothActivation:
 
 @dataclass(eq=False)
 class _TangentFamily:
-    """Lines below one side: tangents between `first` and `last` where `free`, else fixed."""
+    """Lower lines of one side: tangents between `first` and `last` where `free`, else fixed."""
 
     free: np.ndarray
     first: np.ndarray
@@ -116,6 +116,7 @@ class _TangentFamily:
     gain: np.ndarray
 
     def take(self, index: np.ndarray) -> _TangentFamily:
+        """Select some of the sub-problems."""
         return _TangentFamily(
             self.free[index],
             self.first[index],
@@ -137,6 +138,7 @@ def _family(
     first: np.ndarray,
     last: np.ndarray,
 ) -> _TangentFamily:
+    """Find the tangent intervals of one side on ranges that meet exactly one convex part."""
     start, stop = side.gaps(lo, hi)
     top = side.cups_before.size - 2
     cups = side.cups_before[np.minimum(stop, top) + 1] - side.cups_before[np.minimum(start, top)]
@@ -160,7 +162,7 @@ def _family(
 
 @dataclass(eq=False)
 class PreparedSmooth:
-    """See `SmoothActivation.over`."""
+    """A `SmoothActivation` on given ranges: see `SmoothActivation.prepare`."""
 
     curve: Curve
     lo: np.ndarray
@@ -168,7 +170,7 @@ class PreparedSmooth:
     sides: tuple[_TangentFamily, _TangentFamily]
 
     def take(self, index: np.ndarray) -> PreparedSmooth:
-        """Some of the sub-problems."""
+        """Select some of the sub-problems."""
         return PreparedSmooth(
             self.curve,
             self.lo[index],
@@ -177,7 +179,7 @@ class PreparedSmooth:
         )
 
     def relax(self, alpha: np.ndarray) -> Relaxation:
-        """The lines for `alpha`."""
+        """Return the lines for `alpha`."""
         slopes, offsets, gains, pivots = [], [], [], []
         for side, family in zip(self.curve.sides, self.sides, strict=True):
             slope, offset, at = self._lines(side, family, alpha)
@@ -195,6 +197,7 @@ class PreparedSmooth:
     def _lines(
         self, side: Side, family: _TangentFamily, alpha: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return slopes, offsets and pivots of the lower lines of one side."""
         slope, offset = family.slope.copy(), family.offset.copy()
         pivot = np.zeros(slope.shape)
         some = np.nonzero(family.free)
@@ -206,10 +209,10 @@ class PreparedSmooth:
         start, stop = family.gaps[0][some], family.gaps[1][some]
         low, _ = least_at_points(points(side, lo, hi, start, stop), m)
         inside = family.inside[0][some], family.inside[1][some]
-        got = np.minimum(low, tangent_offset(side, m, at, *inside))
-        fine = np.isfinite(m) & np.isfinite(got)
+        lowest = np.minimum(low, tangent_offset(side, m, at, *inside))
+        fine = np.isfinite(m) & np.isfinite(lowest)
         slope[some] = np.where(fine, m, slope[some])
-        offset[some] = np.where(fine, got, offset[some])
+        offset[some] = np.where(fine, lowest, offset[some])
         pivot[some] = at
         return slope, offset, pivot
 
@@ -222,8 +225,8 @@ def supports_op(op: Op) -> bool:
 
 
 def activations_of(graph: Graph) -> list[Activation] | None:
-    """All nonlinear values in order; None if neuron splitting does not support one."""
-    found: list[Activation] = []
+    """Return all nonlinear values in order; None if neuron splitting does not support one."""
+    activations: list[Activation] = []
     start = 0
     for v, node in enumerate(graph.nodes[: graph.output], 1):
         if not supports_op(node.op):
@@ -232,8 +235,8 @@ def activations_of(graph: Graph) -> list[Activation] | None:
             continue
         slopes, place = kink_slopes(node.op), slice(start, start + node.size)
         if slopes is None:
-            found.append(SmoothActivation(v, node.inputs[0], place, node.op))
+            activations.append(SmoothActivation(v, node.inputs[0], place, node.op))
         else:
-            found.append(KinkActivation(v, node.inputs[0], place, *slopes))
+            activations.append(KinkActivation(v, node.inputs[0], place, *slopes))
         start += node.size
-    return found
+    return activations

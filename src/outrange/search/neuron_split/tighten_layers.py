@@ -1,7 +1,7 @@
 """Layer-wise tightening before any split: ascent on the slopes of each unit's own rows.
 
-In an image layer a few neighboring units depend on a small window of each layer before: their rows
-are bounded in the net of that window alone. The computation is the same without its zeros.
+In an image layer, a few neighboring units depend on a small window of each earlier layer. So their
+rows are bounded in the net of that window only: the same computation without its zeros.
 
 Reference: K. Xu et al. (alpha-CROWN), ICLR 2021.
 """
@@ -23,10 +23,10 @@ from .settings import SETTINGS
 
 
 _WIDE = 1 << 9
-"""Nets with a longer value are cut to the windows of neighboring units."""
+"""Length of a value beyond which nets are cut to the windows of neighboring units."""
 
 _ROOM = 1 << 19
-"""Numbers that the rows of one window may hold in its widest value."""
+"""Maximum number of entries of a window's rows in its widest value."""
 
 
 def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
@@ -50,7 +50,7 @@ def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
 def _ranges(
     net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
 ) -> tuple[list[np.ndarray], list[tuple[np.ndarray, np.ndarray]]]:
-    """Groups of units, and the ends found for each group."""
+    """Return groups of units, and the ends of their ranges, for each group."""
     windows: list[tuple[np.ndarray, Cone | None]] = [(units, None)]
     if max(net.graph.size, *(node.size for node in net.graph.nodes[:value])) > _WIDE:
         windows = list(ConeTiles(net.graph, value, _ROOM, np.inf).of(units))
@@ -60,21 +60,21 @@ def _ranges(
         for group in np.array_split(some, -(-2 * some.size // SETTINGS.chunk))
     ]
 
-    def found(part: tuple[np.ndarray, Cone | None]) -> tuple[np.ndarray, np.ndarray]:
+    def tighten_part(part: tuple[np.ndarray, Cone | None]) -> tuple[np.ndarray, np.ndarray]:
         group, window = part
         if window is None:
             return _ends(net, value, group, steps, enough)
-        # Made here, one per core: all windows together may be many times the whole net.
-        small = narrowed(net, window)
+        # Built here, one per core: all windows together may be many times the whole net.
+        small = restrict_to_window(net, window)
         return _ends(small, len(window.graph.nodes), window.units(group), steps, enough)
 
-    return [group for group, _ in parts], parallel_map(found, parts)
+    return [group for group, _ in parts], parallel_map(tighten_part, parts)
 
 
 def _ends(
     net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Proved least and largest of some entries of a value, on the whole box."""
+    """Bound some entries of a value on the whole box; return proved ends."""
     count = 2 * units.size
     start = np.zeros((count, net.graph.value_size(value)))
     start[np.arange(units.size), units] = 1.0
@@ -87,9 +87,9 @@ def _ends(
     return least[: units.size], -least[units.size :]
 
 
-def narrowed(net: RelaxedNet, window: Cone) -> RelaxedNet:
-    """The net of a window that reaches the inputs: its ranges and payments are the whole's."""
-    ends, now, graph = [], net.now(), window.graph
+def restrict_to_window(net: RelaxedNet, window: Cone) -> RelaxedNet:
+    """Build the net of a window that reaches the inputs, with the whole's ranges and errors."""
+    ends, now, graph = [], net.current_ends(), window.graph
     magnitudes, reads = [], []
     whole = RelaxedGraph(net.graph, {}, net.rounding_terms, net.underflow)
     for k, (value, some) in enumerate(zip(window.values, window.entries, strict=True)):
@@ -98,7 +98,7 @@ def narrowed(net: RelaxedNet, window: Cone) -> RelaxedNet:
             magnitudes.append(net.magnitudes[value][some])
             reads.append(net.budget.reads[value])
         else:
-            # It only moves entries about.
+            # This value only rearranges entries.
             node = graph.nodes[k - 1]
             (j,) = node.inputs
             ends.append((node.op.run((ends[j][0],)), node.op.run((ends[j][1],))))

@@ -1,8 +1,8 @@
-"""Tighter ranges of units, given a cutoff: ascent on every unstable unit's own two rows.
+"""Tighter ranges of units under a cutoff, by ascent on the two rows of each unstable unit.
 
-The rows get a multiple `gamma >= 0` of the objective: only points whose objective lies below the
-cutoff are of interest, and `z + gamma (objective - cutoff)` is at most `z` there. Near the cutoff
-this is decisive: ranges shrink, the bound rises, ranges shrink more.
+The rows include a multiple `gamma >= 0` of the objective. Only points whose objective lies below
+the cutoff matter, and `z + gamma (objective - cutoff)` is at most `z` there. Near the cutoff this
+is decisive: tighter ranges raise the bound, which tightens the ranges further.
 
 Reference: K. Xu et al. (alpha-CROWN), ICLR 2021; S. Kotha et al., *Provably Bounding Neural
 Network Preimages* (INVPROP), NeurIPS 2023, for bounds under output constraints.
@@ -28,8 +28,8 @@ class CutoffProblem:
     """An output constraint: only points with `row . output < cutoff` count.
 
     Args:
-        row: `(outputs,)`, of zeros and a one: its multiples are exact.
-        far: `(P,)` how far below the cutoff the proved bounds are.
+        row: `(outputs,)`, zeros and a single one, so that its multiples are exact.
+        far: `(P,)` distances of the proved bounds below the cutoff.
         alpha: `(P, s)` slopes of those bounds.
         beta: `(P, s)` multipliers of those bounds.
     """
@@ -53,9 +53,8 @@ def tighten(
 
     Args:
         net: The graph over its box.
-        splits: The sub-problems; their ranges are updated. An empty range means that the
-            sub-problem is closed.
-        worth: `(P, s)` which units to tighten, if not all.
+        splits: The sub-problems; their ranges are updated. An empty range closes its sub-problem.
+        worth: `(P, s)` mask of the units to tighten; None for all.
     """
     lo, hi = splits.lo[:, activation.place], splits.hi[:, activation.place]
     chosen = ~activation.is_stable(lo, hi)
@@ -68,21 +67,21 @@ def tighten(
     which, unit = np.repeat(which, 2), np.repeat(unit, 2)
     sign = np.tile([1.0, -1.0], which.size // 2)
     parts = even_parts(which.size, SETTINGS.chunk, max(1, SETTINGS.least_share // net.units))
-    bounded = parallel_map(
-        lambda part: _bounded(
+    results = parallel_map(
+        lambda part: _bound_units(
             net, splits, activation, steps, wanted, which[part], unit[part], sign[part]
         ),
         parts,
     )
-    found = np.empty(which.size)
-    for part, least in zip(parts, bounded, strict=True):
-        found[part] = least
+    lower = np.empty(which.size)
+    for part, least in zip(parts, results, strict=True):
+        lower[part] = least
     rows, columns = which[0::2], unit[0::2]
-    lo[rows, columns] = np.maximum(lo[rows, columns], found[0::2])
-    hi[rows, columns] = np.minimum(hi[rows, columns], -found[1::2])
+    lo[rows, columns] = np.maximum(lo[rows, columns], lower[0::2])
+    hi[rows, columns] = np.minimum(hi[rows, columns], -lower[1::2])
 
 
-def _bounded(
+def _bound_units(
     net: RelaxedNet,
     splits: Splits,
     activation: Activation,
@@ -92,16 +91,20 @@ def _bounded(
     unit: np.ndarray,
     sign: np.ndarray,
 ) -> np.ndarray:
-    """Lower bounds of `sign * unit` in the sub-problems `which`."""
+    """Bound `sign * unit` from below in the sub-problems `which`."""
     count = which.size
     rows, at = np.arange(count), activation.place.start + unit
     start = np.zeros((count, net.ends[activation.source][0].size))
     start[rows, unit] = sign
-    own = splits.take(which).first(net.units_before(net.graph.output))
-    scale = (own.hi[rows, at] - own.lo[rows, at]) / np.maximum(wanted.far[which], 1e-9)
+    part_splits = splits.take(which).first(net.units_before(net.graph.output))
+    scale = (part_splits.hi[rows, at] - part_splits.lo[rows, at]) / np.maximum(
+        wanted.far[which], 1e-9
+    )
     below = OutputConstraint(wanted.row, wanted.cutoff, SETTINGS.gamma_start * scale, scale)
     beta = below.gamma[:, None] * wanted.beta[which] if wanted.beta.any() else None
-    task = BoundProblem.of({activation.source: start}, own, wanted.alpha[which].copy(), beta, below)
+    task = BoundProblem.of(
+        {activation.source: start}, part_splits, wanted.alpha[which].copy(), beta, below
+    )
     optimize_bounds(net, task, steps, np.full(count, activation.enough))
     whole, less = task.whole(net)
     least = net.proof(whole, task.alpha, task.beta, task.splits).least
@@ -109,7 +112,7 @@ def _bounded(
 
 
 def most_of(score: np.ndarray, share: float, most: int) -> np.ndarray:
-    """The units that together carry this share of all score, `most` a row."""
+    """Select the units that carry this share of the total score, at most `most` per row."""
     order = np.argsort(-score, axis=1)
     total = np.cumsum(np.take_along_axis(score, order, axis=1), axis=1)
     inside = total - np.take_along_axis(score, order, axis=1) < share * total[:, -1:]

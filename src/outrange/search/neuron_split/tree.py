@@ -1,9 +1,9 @@
 """Best-first branch and bound over the phases of units, for one objective on one net.
 
-A node is a sub-problem: its split constraints, and the ranges of all units. Children inherit slopes
-and multipliers as the start of their ascent; before a node is split its ranges are tightened under
-the cutoff. Branching looks ahead: the units with the best scores are split on trial and bounded
-once, and the product of both gains decides.
+A node is a sub-problem: its split constraints, and the ranges of all units. The ascent of a child
+starts from its parent's slopes and multipliers. Before a node is split, its ranges are tightened
+under the cutoff. Branching looks ahead: the units with the best scores are split on trial and
+bounded once, and the product of both gains decides.
 
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; A. De Palma et al., *Improved Branch and
 Bound for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021; R. Bunel et al.,
@@ -31,8 +31,8 @@ class SplitTree:
 
     Args:
         net: The graph over its box.
-        objective: The output that is bounded.
-        cutoff: Bounds at or above it close.
+        objective: Index of the bounded output.
+        cutoff: Bound at which a sub-problem is closed.
     """
 
     def __init__(self, net: RelaxedNet, objective: int, cutoff: float) -> None:
@@ -45,9 +45,10 @@ class SplitTree:
         self._kinked = np.zeros(net.units, bool)
         for b in net.activations:
             self._kinked[b.place] = np.isfinite(b.below)
-        self._bound([self._root(-np.inf)], cutoff, SETTINGS.root_steps)
+        self._bound_and_push([self._root(-np.inf)], cutoff, SETTINGS.root_steps)
 
     def _root(self, least: float) -> SplitNode:
+        """Create the sub-problem without splits."""
         net = self.net
         nothing = np.full(net.units, np.inf)
         return SplitNode(
@@ -71,7 +72,7 @@ class SplitTree:
         return min(self.closed, self._heap[0][0] if self._heap else np.inf)
 
     def sharpen(self, cutoff: float) -> np.ndarray:
-        """Tighten all ranges before the first split."""
+        """Tighten all ranges before the first split; return candidate points `(c, d)`."""
         _, _, leaf = heapq.heappop(self._heap)
         large = self.net.units > SETTINGS.large
         steps, most = (
@@ -80,40 +81,40 @@ class SplitTree:
             else (SETTINGS.root_steps, 10 * SETTINGS.most_units)
         )
         try:
-            left = self._tightened([leaf], cutoff, steps, SETTINGS.root_tighten_share, most)
-            return self._bound(left, cutoff, SETTINGS.root_steps)
-        except BaseException:  # whatever ends it, memory included
+            left = self._tighten([leaf], cutoff, steps, SETTINGS.root_tighten_share, most)
+            return self._bound_and_push(left, cutoff, SETTINGS.root_steps)
+        except BaseException:  # after any interruption, out of memory included
             self._push(leaf)
             raise
 
     def step(self, cutoff: float) -> np.ndarray:
-        """Split the sub-problems with the least bounds; return candidate points `(c, d)`."""
-        taken = [
+        """Split the sub-problems with the lowest bounds; return candidate points `(c, d)`."""
+        popped = [
             heapq.heappop(self._heap)[2] for _ in range(min(SETTINGS.batch // 2, len(self._heap)))
         ]
         try:
-            due = [leaf for leaf in taken if leaf.age >= SETTINGS.tighten_every]
-            left = [leaf for leaf in taken if leaf.age < SETTINGS.tighten_every]
+            due = [leaf for leaf in popped if leaf.age >= SETTINGS.tighten_every]
+            left = [leaf for leaf in popped if leaf.age < SETTINGS.tighten_every]
             if due:
-                tight = self._tightened(
+                tight = self._tighten(
                     due, cutoff, SETTINGS.tight_steps, SETTINGS.tighten_share, SETTINGS.most_units
                 )
-                left += self._improved(tight, cutoff, SETTINGS.steps // 2)[0]
+                left += self._improve(tight, cutoff, SETTINGS.steps // 2)[0]
             children, points = [], []
             for leaf, cut in zip(left, self._choose(left, cutoff), strict=True):
                 if cut is None:
-                    points.append(self._finished(leaf, cutoff))
+                    points.append(self._close_leaf(leaf, cutoff))
                 else:
                     children += [leaf.cut(*cut, side) for side in (-1.0, 1.0)]
-            return np.concatenate([self._bound(children, cutoff, SETTINGS.steps), *points])
-        except BaseException:  # whatever ends it, memory included
-            for leaf in taken:
+            return np.concatenate([self._bound_and_push(children, cutoff, SETTINGS.steps), *points])
+        except BaseException:  # after any interruption, out of memory included
+            for leaf in popped:
                 self._push(leaf)
             raise
 
-    def _finished(self, leaf: SplitNode, cutoff: float) -> np.ndarray:
-        """Close leaves without unstable units by linear programs."""
-        least, at = bound_by_lp(self.net, self._stacked([leaf]), cutoff)
+    def _close_leaf(self, leaf: SplitNode, cutoff: float) -> np.ndarray:
+        """Close a leaf without unstable units by a linear program; return a candidate point."""
+        least, at = bound_by_lp(self.net, self._stack([leaf]), cutoff)
         self.closed = min(self.closed, max(leaf.least, least), cutoff)
         return at[None]
 
@@ -121,7 +122,8 @@ class SplitTree:
         heapq.heappush(self._heap, (leaf.least, self._count, leaf))
         self._count += 1
 
-    def _stacked(self, leaves: list[SplitNode]) -> BoundProblem:
+    def _stack(self, leaves: list[SplitNode]) -> BoundProblem:
+        """Stack sub-problems into one bound problem."""
         low, high, lo, hi, alpha, beta = (
             np.stack([getattr(leaf, name) for leaf in leaves])
             for name in ("low", "high", "lo", "hi", "alpha", "beta")
@@ -129,68 +131,75 @@ class SplitTree:
         start = {self.net.graph.output: np.tile(self.row, (len(leaves), 1))}
         return BoundProblem.of(start, Splits(low, high, lo, hi), alpha, beta)
 
-    def _tightened(
+    def _tighten(
         self, leaves: list[SplitNode], cutoff: float, steps: int, share: float, most: int
     ) -> list[SplitNode]:
-        """Tighten the ranges of leaves; close those that become empty."""
-        task = self._stacked(leaves)
+        """Tighten the ranges of leaves; close and drop those that become empty."""
+        task = self._stack(leaves)
         far = np.array([cutoff - leaf.least for leaf in leaves])
         assert task.beta is not None
         wanted = CutoffProblem(self.row, cutoff, far, task.alpha, task.beta)
-        score = np.stack([self._scored(leaf) for leaf in leaves])
+        score = np.stack([self._branching_scores(leaf) for leaf in leaves])
         worth = most_of(score, share, most)
         for activation in self.net.activations:
             tighten(self.net, task.splits, activation, steps, wanted, worth)
         splits = task.splits
         empty = np.asarray((splits.lo > splits.hi).any(axis=1))
         for i, leaf in enumerate(leaves):
-            # A range tightened under the cutoff constrains the lines: it gets a multiplier too.
+            # A range that was tightened under the cutoff constrains the lines: it also gets a
+            # multiplier.
             point = self._points(leaf.lo, leaf.hi)
             was = self.net.unstable(leaf.lo, leaf.hi) & self._kinked
             leaf.high = np.where(was & (splits.hi[i] <= point), point, leaf.high)
             leaf.low = np.where(was & (splits.lo[i] >= point), point, leaf.low)
             leaf.lo, leaf.hi, leaf.age = splits.lo[i], splits.hi[i], 0
-            # Only points below the cutoff count from here on.
+            # From here on, only points below the cutoff count.
             if empty[i]:
                 self.closed = min(self.closed, cutoff)
         return [leaf for leaf, gone in zip(leaves, empty, strict=True) if not gone]
 
-    def _bound(self, leaves: list[SplitNode], cutoff: float, steps: int) -> np.ndarray:
-        """Bound sub-problems; push those that stay open."""
-        still, form = self._improved(leaves, cutoff, steps)
+    def _bound_and_push(self, leaves: list[SplitNode], cutoff: float, steps: int) -> np.ndarray:
+        """Bound sub-problems, push the open ones, and return candidate points."""
+        still, form = self._improve(leaves, cutoff, steps)
         for leaf in still:
             self._push(leaf)
         return self.net.corner(form)
 
-    def _shared(self, leaves: list[SplitNode]) -> list[list[SplitNode]]:
+    def _divide(self, leaves: list[SplitNode]) -> list[list[SplitNode]]:
         """Divide the leaves among the cores, if there are enough of them."""
         least = max(1, SETTINGS.least_share // self.net.units)
         return [leaves[part] for part in even_parts(len(leaves), SETTINGS.batch, least)]
 
-    def _at_once(self, leaves: list[SplitNode]) -> np.ndarray:
-        """Bounds without ascent."""
-        task = self._stacked(leaves)
+    def _bound_without_ascent(self, leaves: list[SplitNode]) -> np.ndarray:
+        """Bound sub-problems without ascent."""
+        task = self._stack(leaves)
         relaxed = self.net.relax(self.net.prepare(task.splits), task.alpha)
         return self.net.backward(task.start, relaxed, task.beta, Cuts.of(task.splits)).least
 
-    def _improved(
+    def _improve(
         self, leaves: list[SplitNode], cutoff: float, steps: int
     ) -> tuple[list[SplitNode], np.ndarray]:
-        """Bound sub-problems; return those that stay open, and their forms."""
+        """Bound sub-problems; return the open ones, and their forms."""
         if not leaves:
             return [], np.zeros((0, self.net.box.size))
-        found = parallel_map(lambda part: self._ascended(part, cutoff, steps), self._shared(leaves))
+        results = parallel_map(
+            lambda part: self._ascend_part(part, cutoff, steps), self._divide(leaves)
+        )
         self.nodes += len(leaves)
-        still = [leaf for part, _, _ in found for leaf in part]
-        self.closed = min(self.closed, *(closed for _, _, closed in found))
-        return still, np.concatenate([form for _, form, _ in found])
+        still = [leaf for part, _, _ in results for leaf in part]
+        self.closed = min(self.closed, *(closed for _, _, closed in results))
+        return still, np.concatenate([form for _, form, _ in results])
 
-    def _ascended(
+    def _ascend_part(
         self, leaves: list[SplitNode], cutoff: float, steps: int
     ) -> tuple[list[SplitNode], np.ndarray, float]:
-        """Those that stay open, their forms, and the least bound of those that closed."""
+        """Bound sub-problems by ascent on one core.
+
+        Returns:
+            The open sub-problems, their forms, and the least bound of the closed ones.
+        """
         closed = np.inf
-        task = self._stacked(leaves)
+        task = self._stack(leaves)
         optimize_bounds(
             self.net, task, steps, np.full(len(leaves), cutoff + 1e-9 * (1.0 + abs(cutoff)))
         )
@@ -208,7 +217,7 @@ class SplitTree:
         return [leaves[i] for i in still], proof.form[still], closed
 
     def _scores(self, task: BoundProblem, rows: np.ndarray) -> np.ndarray:
-        """`|a|` times the largest distance between unit and line in use, `(P, s)`."""
+        """Return `|a|` times the largest distance between unit and active line, `(P, s)`."""
         lo, hi = task.splits.lo, task.splits.hi
         out = np.zeros(rows.shape)
         for b in self.net.activations:
@@ -218,10 +227,10 @@ class SplitTree:
         return out
 
     def _choose(self, leaves: list[SplitNode], cutoff: float) -> list[tuple[int, float] | None]:
-        """Choose the split of each sub-problem; None where nothing is left to split."""
+        """Choose the split of each sub-problem; None if no unit is left to split."""
         tried = []
         for i, leaf in enumerate(leaves):
-            score = self._scored(leaf)
+            score = self._branching_scores(leaf)
             for b in self.net.activations:
                 most = (
                     SETTINGS.last_candidates
@@ -234,7 +243,7 @@ class SplitTree:
             return [None] * len(leaves)
         where = [self._points(leaf.lo, leaf.hi) for leaf in leaves]
         points = [float(where[i][unit]) for i, unit in tried]
-        # In parts: the children of all candidates together may be large.
+        # In parts, because the children of all candidates together may be large.
         units = self.net.units
         parts = even_parts(
             len(tried),
@@ -242,8 +251,8 @@ class SplitTree:
             max(1, SETTINGS.least_share // (2 * units)),
         )
 
-        def bounded(part: slice) -> np.ndarray:
-            return self._at_once(
+        def bound_part(part: slice) -> np.ndarray:
+            return self._bound_without_ascent(
                 [
                     leaves[i].cut(unit, point, side)
                     for (i, unit), point in zip(tried[part], points[part], strict=True)
@@ -252,11 +261,11 @@ class SplitTree:
             )
 
         least = np.empty((len(tried), 2))
-        for part, found in zip(parts, parallel_map(bounded, parts), strict=True):
-            least[part] = found.reshape(-1, 2)
+        for part, lower in zip(parts, parallel_map(bound_part, parts), strict=True):
+            least[part] = lower.reshape(-1, 2)
         before = np.array([leaves[i].least for i, _ in tried])[:, None]
         missing = cutoff - before
-        # Bounds beyond the cutoff are no gain; nor are bounds that are NaN.
+        # Bounds beyond the cutoff count as the cutoff; NaN bounds count as no gain.
         gain = np.fmax(np.fmin(least, cutoff) - before, SETTINGS.least_gain * missing)
         worth = np.prod(gain / missing, axis=1)
         chosen: list[tuple[int, float] | None] = [None] * len(leaves)
@@ -267,14 +276,14 @@ class SplitTree:
         return chosen
 
     def _points(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """`(s,)` the point at which each unit would be split."""
+        """Return the split point of each unit, `(s,)`."""
         out = np.zeros(lo.shape)
         for b in self.net.activations:
             out[b.place] = b.split_point(lo[b.place], hi[b.place])
         return out
 
-    def _scored(self, leaf: SplitNode) -> np.ndarray:
-        """The branching scores; where the input of a unit is cut off, wide and early units lead."""
+    def _branching_scores(self, leaf: SplitNode) -> np.ndarray:
+        """Return the branching scores; if all are 0, prefer wide ranges and early layers."""
         if (leaf.score > 0).any():
             return leaf.score
         out = np.where(self.net.unstable(leaf.lo, leaf.hi), leaf.hi - leaf.lo, 0.0)

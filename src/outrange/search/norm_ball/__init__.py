@@ -1,1 +1,1 @@
-"""Ranges over a norm ball: linear bounds minimised over the part of each box in the ball."""
+"""Ranges over a norm ball: linear bounds minimized over the part of each box in the ball."""

@@ -1,4 +1,4 @@
-"""Boxes and bounds of a search whose inputs lie in a norm ball."""
+"""Boxes and engine of a search whose inputs lie in a norm ball."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from .relaxation import least_in_ball
 
 
 SHRUNK = 1e-13
-"""Share of the radius that points stay away from the sphere: rounded, they are in the ball."""
+"""Share of the radius by which points keep away from the sphere, so that rounding cannot leave the
+ball."""
 
 
 @dataclass(frozen=True, eq=False)
 class BallBoxes(DomainBoxes):
-    """The boxes of a domain, whose points lie in a ball too.
+    """Boxes of a domain whose points also lie in a ball.
 
     Args:
-        ball: Of some of the inputs.
+        ball: Norm ball of some of the inputs.
     """
 
     ball: Distance
 
     def snap(self, x: np.ndarray) -> np.ndarray:
-        """Move points along the way to the center until they are in the ball."""
+        """Move points toward the center until they are in the ball."""
         away = x[..., self.ball.index] - self.ball.center
         size = norm(away, self.ball.order)
         with np.errstate(all="ignore"):
@@ -56,13 +57,13 @@ class BallEngine:
         cutoff: np.ndarray,
     ) -> BoxBounds:
         """See `Engine.bound`."""
-        found = self._engine.bound(lo, hi, status, wanted, cutoff)
-        part = least_in_ball(found.slopes, found.offset, lo, hi, self.ball)
-        least = np.where(wanted, np.fmax(found.least, part.least), -np.inf)
-        return replace(found, least=least, at=part.at)
+        result = self._engine.bound(lo, hi, status, wanted, cutoff)
+        part = least_in_ball(result.slopes, result.offset, lo, hi, self.ball)
+        least = np.where(wanted, np.fmax(result.least, part.least), -np.inf)
+        return replace(result, least=least, at=part.at)
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
-        """Objectives in plain float64; infinite outside the ball."""
+        """Evaluate the objectives in plain float64; infinite outside the ball."""
         return self._inside(x, self._engine.evaluate(x))
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -71,11 +72,12 @@ class BallEngine:
         return self._inside(x, values), slope
 
     def _inside(self, x: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Replace values outside the ball by infinity."""
         size = norm(x[..., self.ball.index] - self.ball.center, self.ball.order)
         return np.where(size[..., None] <= (1.0 - SHRUNK / 2) * self.ball.radius, values, np.inf)
 
 
 def norm(values: np.ndarray, order: int) -> np.ndarray:
-    """Of the last axis."""
+    """Return the 1-norm or 2-norm along the last axis."""
     sums = (np.abs(values) ** order).sum(axis=-1)
     return np.sqrt(sums) if order == 2 else sums

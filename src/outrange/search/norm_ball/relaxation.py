@@ -1,12 +1,12 @@
-"""The least value of a linear form over the part of a box that lies in a norm ball.
+"""Least values of linear forms over the part of a box that lies in a norm ball.
 
 For every multiplier `t >= 0`
 
     a.x + b  >=  sum_i min over [lo_i, hi_i] of (a_i x_i + t |x_i - c_i|^p)  -  t r^p  +  b
 
-holds for all `x` of the box with `|x - c|_p <= r` (weak duality); the best `t` gives the least
-value itself, because both sets are convex. It is found by bisection: `|x(t) - c|_p^p - r^p`, at the
-minimizer `x(t)` of the sum, falls in `t`. A `t` that is a little off is sound, too.
+holds for all `x` of the box with `|x - c|_p <= r` (weak duality). The best `t` gives the least
+value itself, because both sets are convex. Bisection finds it: at the minimizer `x(t)` of the sum,
+`|x(t) - c|_p^p - r^p` decreases in `t`. An inexact `t` is sound, too.
 
 Reference: S. Boyd, L. Vandenberghe, *Convex Optimization*, Cambridge 2004, chapter 5.
 """
@@ -21,7 +21,7 @@ from ...core import Distance, gamma
 
 
 STEPS = 50
-"""Bisections of the multiplier: to the last bits that matter for the point."""
+"""Bisections of the multiplier, down to the last bits that matter for the point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +29,8 @@ class BallBounds:
     """Least values over the part of boxes in a ball.
 
     Args:
-        least: `(B, m)` proved; infinite where a box lies outside the ball.
-        at: `(B, m, d)` points of the boxes that attain it, nearly, and nearly in the ball.
+        least: `(B, m)` proved; infinite if a box lies outside the ball.
+        at: `(B, m, d)` points of the boxes that nearly attain it, and are nearly in the ball.
     """
 
     least: np.ndarray
@@ -47,7 +47,7 @@ def least_in_ball(
         offset: Array of shape `(B, m)`.
         lo: Array of shape `(B, d)`.
         hi: Array of shape `(B, d)`.
-        ball: Of some of the inputs.
+        ball: Norm ball of some of the inputs.
 
     Sound: every rounding error is accounted for. Complete: up to rounding. Cost: a pass over the
     slopes per bisection.
@@ -59,7 +59,7 @@ def least_in_ball(
     power, limit = ball.order, ball.radius**ball.order
 
     def point(t: np.ndarray) -> np.ndarray:
-        """The minimizer of the sum for the multipliers `t` `(B, m)`."""
+        """Return the minimizer of the sum for the multipliers `t` `(B, m)`."""
         corner = np.where(slopes > 0, lo, np.where(slopes < 0, hi, np.clip(center, lo, hi)))
         with np.errstate(all="ignore"):
             if power == 2:
@@ -100,10 +100,10 @@ def _rounding(
     power: int,
     offset: np.ndarray,
 ) -> np.ndarray:
-    """What rounding may add to the sum, and what `x` may be off the minimizer.
+    """Bound the rounding error of the sum, and the effect of an inexact minimizer.
 
-    The minimizer is `c - a / 2 t`, two roundings; the sum rises by `t` times their square there,
-    and by at most `|a| + t` times them where the terms are linear.
+    The minimizer is `c - a / 2 t`, with two roundings. There the sum rises by `t` times their
+    square, and by at most `|a| + t` times them where the terms are linear.
     """
     size_of = np.abs(slopes) * (np.abs(x) + np.where(inside, np.abs(center), 0.0))
     steps = np.abs(np.where(inside, x - center, 0.0)) + np.where(inside, np.abs(center), 0.0)
@@ -113,4 +113,5 @@ def _rounding(
 
 
 def _norm(values: np.ndarray) -> np.ndarray:
+    """Return the 2-norm along the last axis."""
     return np.sqrt((values**2).sum(axis=-1))

@@ -1,4 +1,4 @@
-"""Minimize linear forms of a network over a norm ball."""
+"""Minimizes linear forms of a network over a norm ball."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IN_BALL = "linear forms over a box and a norm ball by duality (Boyd, Vandenbergh
 
 
 def lone_ball(region: Region) -> Distance | None:
-    """The ball, if a region is the part of its box in one ball, whose center lies in the box."""
+    """Return the ball of a region that is one ball in a box containing its center, or None."""
     if len(region.distances) != 1 or region.integer.any() or region.condition != TRUE:
         return None
     ball, box = region.distances[0], region.box
@@ -46,8 +46,8 @@ def solve_in_ball(
     """Bracket `min rows[k] @ output(x)` over the part of a box that lies in a ball.
 
     Args:
-        box: Finite; around the ball, or a part of that.
-        ball: Its center lies in the box.
+        box: Finite box around the ball, or around a part of it.
+        ball: Norm ball whose center lies in the box.
         rows: Array of shape `(m, outputs)`.
         time_limit: Seconds; None for no limit.
         progress: Called a few times a second.
@@ -73,6 +73,7 @@ def solve_in_ball(
 
 
 def _only_intervals(status: Status, incumbent: Incumbent, inputs: int, count: int) -> Solution:
+    """Return a solution of interval bounds, without a point."""
     return Solution(
         status,
         incumbent.known,

@@ -1,9 +1,9 @@
-"""The activation patterns of a small box, and in each the exact part where a clause holds.
+"""The activation patterns of a small box, and the exact part of each where a clause holds.
 
-A piecewise-linear network is affine wherever no unit changes its phase. The box is cut by the
-zero planes of its unstable units, layer after layer, depth first; what is left in each cell are
-affine clauses, and `{clause <= 0}` is one more half-space. Plain float64: faces are as accurate as
-the forms that describe them, and no proof rests on them.
+A piecewise-linear network is affine as long as no unit changes its phase. The box is cut by the
+zero planes of its unstable units, layer by layer, depth first. In each resulting cell the clauses
+are affine, and `{clause <= 0}` is one more half-space. The computation is in plain float64: faces
+are as accurate as their forms, and no proof depends on them.
 Reference: Tran et al., *Star-based reachability analysis of deep neural networks* (2019).
 """
 
@@ -22,9 +22,10 @@ from .settings import SETTINGS
 
 @dataclass(frozen=True, eq=False)
 class PatternPolytope:
-    """`a @ x <= b` within a box: where one clause holds in one activation pattern.
+    """The polytope `a @ x <= b` within a box, where a clause holds in one activation pattern.
 
     Args:
+        clause: Index of the clause.
         a: `(rows, d)`; the last row is the clause itself.
         b: Array of shape `(rows,)`.
         at: `(d,)` a point inside.
@@ -43,9 +44,9 @@ class PatternBox:
     Args:
         lo: Array of shape `(d,)`.
         hi: Array of shape `(d,)`.
-        status: `(units,)` what is known of the units in the box: 1 above 0, -1 below, 0 unknown.
-        open_: `(m,)` bool: the clauses that may hold somewhere in it.
-        strict: `(m,)` bool: clauses that do not hold where their value is 0.
+        status: `(units,)` phases of the units in the box: 1 above 0, -1 below, 0 unknown.
+        open_: `(m,)` mask of the clauses that may hold somewhere in it.
+        strict: `(m,)` mask of the clauses that do not hold at value 0.
     """
 
     lo: np.ndarray
@@ -58,11 +59,11 @@ class PatternBox:
 def enumerate_patterns(
     program: LayerProgram, leaf: PatternBox, until: float = np.inf
 ) -> list[PatternPolytope] | None:
-    """Every part of the leaf where a clause holds; None if there are too many patterns.
+    """Return every part of a box where a clause holds; None if there are too many patterns.
 
     Args:
         program: Its first objectives are the values of the clauses.
-        until: On the clock of `core.clock.read_clock`; a leaf that takes longer has too many.
+        until: Deadline on the clock of `core.clock.read_clock`; None is returned after it.
     """
     patterns = _PatternEnumeration(program, leaf, until)
     if leaf.lo.size > SETTINGS.most_inputs:
@@ -81,6 +82,8 @@ _Branch = tuple[list[Forms], Vertices]
 
 
 class _PatternEnumeration:
+    """Depth-first enumeration of the activation patterns of one box."""
+
     def __init__(self, program: LayerProgram, leaf: PatternBox, until: float) -> None:
         self._program, self._leaf, self._until = program, leaf, until
         self._found = 0
@@ -93,9 +96,9 @@ class _PatternEnumeration:
             at += 0 if layer.linear else layer.size
 
     def cells(self) -> Iterator[tuple[Vertices, Forms]]:
-        """Yield every activation pattern that the box has, with the clauses' forms there.
+        """Yield every activation pattern of the box, with the clauses' forms on it.
 
-        Branches wait in a list: a network may be deeper than Python's stack.
+        Branches are stored in a list: a network may be deeper than Python's stack.
         """
         leaf = self._leaf
         waiting: list[Iterator[_Branch]] = [iter([([self._inputs], Vertices.of(leaf.lo, leaf.hi))])]
@@ -122,12 +125,13 @@ class _PatternEnumeration:
         k = len(values) - 1
         layer = self._program.layers[k]
         slopes, constants = self._sums(k, values)
-        known = self._leaf.status[self._start[k] : self._start[k] + layer.size]
-        for phase, part in self._phases(known, slopes, constants, cell):
+        status = self._leaf.status[self._start[k] : self._start[k] + layer.size]
+        for phase, part in self._phases(status, slopes, constants, cell):
             slope = np.where(phase > 0, layer.above, layer.below)
             yield [*values, (slopes * slope[:, None], constants * slope)], part
 
     def _sums(self, k: int, values: list[Forms]) -> Forms:
+        """Return the forms of a layer's sums."""
         layer = self._program.layers[k]
         slopes, constants = np.zeros((layer.size, values[0][0].shape[1])), layer.bias.copy()
         for source, matrix in layer.sources.items():
@@ -136,10 +140,10 @@ class _PatternEnumeration:
         return slopes, constants
 
     def _phases(
-        self, known: np.ndarray, slopes: np.ndarray, constants: np.ndarray, cell: Vertices
+        self, status: np.ndarray, slopes: np.ndarray, constants: np.ndarray, cell: Vertices
     ) -> Iterator:
-        """The phases that the units of one layer can have together, each with its cell."""
-        waiting = [(known.astype(np.int8), cell)]
+        """Yield the combinations of phases of one layer's units that occur, with their cells."""
+        waiting = [(status.astype(np.int8), cell)]
         while waiting:
             phase, part = waiting.pop()
             unknown = np.flatnonzero(phase == 0)
@@ -161,13 +165,13 @@ class _PatternEnumeration:
             yield phase, part
 
     def only(self) -> Iterator[PatternPolytope]:
-        """The parts of a leaf without unstable units: no vertices are needed."""
+        """Yield the parts of a leaf without unstable units, which needs no vertices."""
         leaf, values = self._leaf, [self._inputs]
         for k, layer in enumerate(self._program.layers):
             slopes, constants = self._sums(k, values)
             if not layer.linear:
-                known = leaf.status[self._start[k] : self._start[k] + layer.size]
-                slope = np.where(known > 0, layer.above, layer.below)
+                status = leaf.status[self._start[k] : self._start[k] + layer.size]
+                slope = np.where(status > 0, layer.above, layer.below)
                 slopes, constants = slopes * slope[:, None], constants * slope
             values.append((slopes, constants))
         for k in np.flatnonzero(leaf.open_):
@@ -178,17 +182,19 @@ class _PatternEnumeration:
                 yield PatternPolytope(int(k), row[None], np.array([-constant]), at)
 
     def parts(self, cell: Vertices, forms: Forms) -> Iterator[PatternPolytope]:
-        """Where the clauses hold in one cell; one part if one of them holds all over it."""
-        found = []
+        """Yield the parts of one cell where clauses hold; a single part if one holds everywhere."""
+        polytopes = []
         for k in np.flatnonzero(self._leaf.open_):
             row, constant = forms[0][k], float(forms[1][k])
             height = cell.heights(row, constant)
             if not (height.min() < 0 or (height.min() == 0 and not self._leaf.strict[k])):
                 continue
             part = cell.cut(row, constant)
-            kept = np.union1d(part.needed(), [len(part.rows) - 1])
-            found.append(PatternPolytope(int(k), part.rows[kept], part.limits[kept], part.middle))
+            touching = np.union1d(part.touching_rows(), [len(part.rows) - 1])
+            polytopes.append(
+                PatternPolytope(int(k), part.rows[touching], part.limits[touching], part.middle)
+            )
             if height.max() < 0:
-                yield found[-1]
+                yield polytopes[-1]
                 return
-        yield from found
+        yield from polytopes

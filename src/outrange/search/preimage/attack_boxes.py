@@ -1,4 +1,4 @@
-"""Points of many boxes that satisfy some clause: descent in each box, then back to its middle."""
+"""Points of many boxes that satisfy some clause: descent in each box, then a retreat inward."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .settings import SETTINGS
 
 
 INSIDE = Descent(steps=24, step=0.3, decay=0.82)
+"""Settings of the descents within boxes."""
 
 
 def violations_in(
@@ -21,16 +22,18 @@ def violations_in(
     whole: np.ndarray,
     rng: np.random.Generator,
 ) -> list[list[np.ndarray]]:
-    """Per box, points of it where some open clause holds in float64; the best to try comes first.
+    """Return per box some points where an open clause holds in float64, the best one first.
 
-    The deepest point often lies on a face that boxes share, so a point nearer to the middle that is
+    The deepest point often lies on a face that boxes share. So a point nearer to the middle that is
     still well inside comes first.
 
     Args:
-        lo: `(B, d)` of the free inputs.
-        hi: Array of shape `(B, d)`.
-        open_: `(B, m)` bool: the clauses that count.
-        whole: `(d,)` bool: the inputs that take whole numbers only.
+        clauses: The clauses and their values.
+        lo: `(B, d)` lower ends of the free inputs.
+        hi: `(B, d)` upper ends of the free inputs.
+        open_: `(B, m)` mask of the clauses that count.
+        whole: `(d,)` mask of the integer inputs.
+        rng: Generator of the starts.
     """
     count, d = lo.shape
     with np.errstate(all="ignore"):
@@ -44,13 +47,13 @@ def violations_in(
             clauses.values(line.reshape(-1, d)), np.repeat(open_, SETTINGS.retreats, axis=0)
         )
     well = value.reshape(count, SETTINGS.retreats) <= np.minimum(0.25 * deep, 0.0)[:, None]
-    found: list[list[np.ndarray]] = []
+    points_of_boxes: list[list[np.ndarray]] = []
     for i in range(count):
         points = [] if not deep[i] <= 0 else [at[i]]
         if points and well[i].any():
             points.insert(0, line[i, int(well[i].argmax())])
-        found.append(points)
-    return found
+        points_of_boxes.append(points)
+    return points_of_boxes
 
 
 def _descend(
@@ -61,7 +64,7 @@ def _descend(
     whole: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The least value found in each box, `(B,)`, and where, `(B, d)`."""
+    """Return the least value in each box, `(B,)`, and its point, `(B, d)`."""
     count, d = lo.shape
     low, high, on = (np.repeat(a, SETTINGS.starts, axis=0) for a in (lo, hi, open_))
     share = rng.random((count, SETTINGS.starts, d))
@@ -80,5 +83,5 @@ def _descend(
 
 
 def _least(values: np.ndarray, open_: np.ndarray) -> np.ndarray:
-    """`(n,)` the least open clause's value."""
+    """Return the value of the lowest open clause, `(n,)`."""
     return np.where(open_, np.nan_to_num(values, nan=np.inf), np.inf).min(axis=1)

@@ -1,4 +1,4 @@
-"""Bounds of the values of clauses on both sides, over many boxes: where they hold and do not."""
+"""Bounds of clause values on both sides, over many boxes: where they hold, and where not."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ from .settings import SETTINGS
 
 
 NEAR_ZERO = 1e-9
-"""A bound this close to 0, relative to the values found, may be 0 up to rounding."""
+"""A bound this close to 0, relative to the values' size, may be 0 up to rounding."""
 
 
 class ClauseBounds:
-    """Clauses over `[x, y]` of one network: `m` values, at most 0 exactly where each holds.
+    """Clauses over `[x, y]` of one network: `m` values, each at most 0 exactly where it holds.
 
     Args:
+        clauses: `m` conjunctions over `[x, y]`.
         distances: Norm balls that belong to every clause.
-        hull: Every box asked about later lies in it.
-        engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
+        hull: Contains every box to be bounded.
+        engine: `"auto"` uses the compiled kernel if the graph allows; `"array"` never does.
     """
 
     def __init__(
@@ -49,14 +50,14 @@ class ClauseBounds:
         self.count = m = len(clauses)
         self._network, self._clauses, self._balls = graph, clauses, bool(distances)
         self._open_at_zero = np.array([_any_strict(clause) for clause in clauses], bool)
-        """`(m,)`: a value of 0 does not say that the clause holds."""
+        """`(m,)` whether a clause may fail at value 0."""
         self._never_zero = np.array([_all_strict(clause) for clause in clauses], bool)
-        """`(m,)`: a value of 0 says that the clause does not hold."""
+        """`(m,)` whether a clause always fails at value 0."""
         if distances:
             self._never_zero[:] = False
         rows = np.concatenate([np.eye(m), -np.eye(m)])
         zero = np.zeros(2 * m)
-        # A squared radius is rounded up: a proof that a clause holds must allow for that.
+        # A squared radius is rounded up; a proof that a clause holds must allow for that.
         zero[m:] = -max(
             (4 * UNIT * float(up(b.radius * b.radius)) for b in distances if b.order == 2),
             default=0.0,
@@ -66,8 +67,8 @@ class ClauseBounds:
         self.graph = problem.small
         self.hull, self._fixed = hull, hull.lo
         self.free = free = hull.lo < hull.hi
-        """`(d,)` bool: the inputs that a box of `bound` has sides for."""
-        # Pre-images pave the input set, so they run on what input splits run on.
+        """`(d,)` mask of the inputs that vary within boxes."""
+        # Pre-images pave the input set, so they use the engines of input splits.
         self.program = compile_problem(problem)
         self._kernel: CompiledProgram | None = None
         if self.program is not None and has_kernel(engine):
@@ -79,20 +80,21 @@ class ClauseBounds:
 
     @property
     def strict(self) -> np.ndarray:
-        """`(m,)` bool: a value of 0 does not say that the clause holds."""
+        """`(m,)` whether a clause may fail at value 0."""
         return self._open_at_zero
 
     @property
     def exact_units(self) -> bool:
-        """Whether a box's status is about the units of `program`."""
+        """Whether a box's status refers to the units of `program`."""
         return self._kernel is not None
 
     def bound(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
-        """Bounds of `[values, -values]` over boxes `(B, free inputs)`; see `BoxBounds`."""
+        """Bound `[values, -values]` over boxes `(B, free inputs)`; see `BoxBounds`."""
         with np.errstate(all="ignore"):
             return (self._by_kernel if self._kernel else self._by_engine)(lo, hi, status)
 
     def _by_kernel(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
+        """Bound boxes by the compiled kernel."""
         assert self._kernel is not None
         parts = [
             self._kernel.bound(*box, SETTINGS.ascent) for box in zip(lo, hi, status, strict=True)
@@ -103,32 +105,33 @@ class ClauseBounds:
         return BoxBounds(least, slopes, offset, blame, codes, (codes == 0).sum(axis=1))
 
     def _by_engine(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
+        """Bound boxes by the array engine."""
         wanted = np.ones((len(lo), 2 * self.count), bool)
         low, high = self.full(lo), self.full(hi)
-        found = self._engine.bound(low, high, status, wanted, np.full(2 * self.count, np.inf))
-        slopes, blame = found.slopes[:, :, self.free], found.scores[:, :, self.free]
+        result = self._engine.bound(low, high, status, wanted, np.full(2 * self.count, np.inf))
+        slopes, blame = result.slopes[:, :, self.free], result.scores[:, :, self.free]
         blame = blame - 0.5 * np.abs(slopes) * (hi - lo)[:, None]
-        # What the fixed inputs add belongs to the offset.
-        fixed, at = found.slopes[:, :, ~self.free], self._fixed[~self.free]
-        pad = gamma(at.size + 4) * (np.abs(fixed) @ np.abs(at) + np.abs(found.offset)) + 1e-300
-        offset = np.where(at.size > 0, found.offset + fixed @ at - pad, found.offset)
-        return BoxBounds(found.least, slopes, offset, blame, found.status, found.undecided)
+        # The contribution of fixed inputs is moved to the offset.
+        fixed, at = result.slopes[:, :, ~self.free], self._fixed[~self.free]
+        pad = gamma(at.size + 4) * (np.abs(fixed) @ np.abs(at) + np.abs(result.offset)) + 1e-300
+        offset = np.where(at.size > 0, result.offset + fixed @ at - pad, result.offset)
+        return BoxBounds(result.least, slopes, offset, blame, result.status, result.undecided)
 
     def sides(
-        self, found: BoxBounds, lo: np.ndarray, hi: np.ndarray
+        self, result: BoxBounds, lo: np.ndarray, hi: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Where clauses are decided all over a box, `(B, m)` bool each: they hold; they do not.
+        """Return where clauses are decided on a whole box, `(B, m)` each: hold; do not hold.
 
-        Where a bound is 0 but for rounding, the outputs' own bounds are put into the clause in
-        rational arithmetic: an inactive unit is exactly 0 there.
+        If a bound is 0 up to rounding, the outputs' own bounds are substituted into the clause in
+        rational arithmetic: the output of an inactive unit is exactly 0.
         """
         m = self.count
-        low, high = found.least[:, :m], found.least[:, m:]
+        low, high = result.least[:, :m], result.least[:, m:]
         nowhere = np.where(self._never_zero, low >= 0, low > 0)
         here = np.where(self._open_at_zero, high > 0, high >= 0)
-        reach = np.abs(found.slopes) @ np.maximum(np.abs(lo), np.abs(hi))[:, :, None]
-        size = NEAR_ZERO * np.maximum(reach[:, :, 0] + np.abs(found.offset), 1e-3)
-        close = (found.least <= 0) & (found.least >= -size)
+        reach = np.abs(result.slopes) @ np.maximum(np.abs(lo), np.abs(hi))[:, :, None]
+        size = NEAR_ZERO * np.maximum(reach[:, :, 0] + np.abs(result.offset), 1e-3)
+        close = (result.least <= 0) & (result.least >= -size)
         close = (close[:, :m] | close[:, m:]) & ~nowhere & ~here
         rows = np.flatnonzero(close.any(axis=1))
         if rows.size:
@@ -136,24 +139,24 @@ class ClauseBounds:
             least, most = bounds(self._network, low, high)[self._network.output]
             least, most = np.concatenate([low, least], axis=1), np.concatenate([high, most], axis=1)
             for j, k in np.argwhere(close[rows]).tolist():
-                known = holds(And(tuple(self._clauses[k])), least[j], most[j])
-                here[rows[j], k] = known is True and not self._balls
-                nowhere[rows[j], k] = known is False
+                holds_there = holds(And(tuple(self._clauses[k])), least[j], most[j])
+                here[rows[j], k] = holds_there is True and not self._balls
+                nowhere[rows[j], k] = holds_there is False
         return here, nowhere
 
     def full(self, x: np.ndarray) -> np.ndarray:
-        """Points of the free inputs `(n, free)` as points of all inputs."""
+        """Extend points of the free inputs `(n, free)` to points of all inputs."""
         whole = np.tile(self._fixed, (len(x), 1))
         whole[:, self.free] = x
         return whole
 
     def values(self, x: np.ndarray) -> np.ndarray:
-        """`(n, m)` in plain float64 at points of the free inputs."""
+        """Return the values `(n, m)` in plain float64 at points of the free inputs."""
         with np.errstate(all="ignore"):
             return self.graph.run(self.full(x))
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """All values `(n, m)` and the gradient of clause `k[i]` at point `x[i]`."""
+        """Return all values `(n, m)`, and the gradient of clause `k[i]` at point `x[i]`."""
         if self.program is not None:
             every, slope = self.program.gradient(x, k)
             return every[:, : self.count], slope
@@ -162,9 +165,11 @@ class ClauseBounds:
 
 
 def _any_strict(clause: Sequence[Formula]) -> bool:
+    """Return whether some atom of a clause is a strict inequality."""
     return any(atom.strict for part in clause for atom in atoms(part))
 
 
 def _all_strict(clause: Sequence[Formula]) -> bool:
-    found = [atom.strict for part in clause for atom in atoms(part)]
-    return bool(found) and all(found)
+    """Return whether all atoms of a clause are strict inequalities."""
+    strict = [atom.strict for part in clause for atom in atoms(part)]
+    return bool(strict) and all(strict)

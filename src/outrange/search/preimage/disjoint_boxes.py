@@ -1,4 +1,4 @@
-"""Boxes cut along each other's faces, so that a volume is counted once."""
+"""Disjoint boxes: boxes are cut along each other's faces, so that volumes add up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...core import Bounds
 
 
 def apart(box: Bounds, other: Bounds) -> tuple[Bounds | None, list[Bounds]]:
-    """The part of `box` in `other`, and boxes that cover the rest; all share faces at most.
+    """Return the part of `box` in `other`, and disjoint boxes (up to faces) that cover the rest.
 
     Example:
         >>> inside, rest = apart(([0.0], [3.0]), ([1.0], [2.0]))
@@ -37,17 +37,18 @@ def apart(box: Bounds, other: Bounds) -> tuple[Bounds | None, list[Bounds]]:
 
 
 def disjoint_boxes(boxes: Sequence[Bounds]) -> list[Bounds]:
-    """Boxes of the same union that share faces at most."""
-    found: list[Bounds] = []
+    """Return boxes with the same union that share at most faces."""
+    disjoint: list[Bounds] = []
     for box in boxes:
         left = [box]
-        for known in found:
-            left = [piece for part in left for piece in _without(part, known)]
-        found += left
-    return found
+        for other in disjoint:
+            left = [piece for part in left for piece in _without(part, other)]
+        disjoint += left
+    return disjoint
 
 
 def _without(box: Bounds, other: Bounds) -> list[Bounds]:
+    """Return boxes that cover a box without another one."""
     inside, rest = apart(box, other)
     if inside is None or not _overlaps(inside, box):
         return [box]
@@ -55,27 +56,27 @@ def _without(box: Bounds, other: Bounds) -> list[Bounds]:
 
 
 def _overlaps(inside: Bounds, box: Bounds) -> bool:
-    """Whether what two boxes share is more than a face of the first."""
+    """Return whether two boxes share more than a face of the first."""
     return bool(np.all((inside[0] < inside[1]) | (box[0] == box[1])))
 
 
 def grid_cells(
-    whole: Sequence[Bounds], asked: Sequence[tuple[Bounds, int]], count: int, most: int
+    whole: Sequence[Bounds], questions_on: Sequence[tuple[Bounds, int]], count: int, most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Disjoint boxes, cut so that each question is about all of a box or nothing of it.
+    """Cut boxes so that each question concerns all of a box or nothing of it.
 
     Args:
-        whole: What the boxes shall cover; disjoint.
-        asked: A box, and the number of the question asked all over it.
-        count: How many questions there are.
-        most: More boxes than this are not made.
+        whole: Disjoint boxes to be covered.
+        questions_on: Pairs of a box, and the number of the question that concerns it.
+        count: The number of questions.
+        most: Maximum number of boxes.
 
     Returns:
         `(lo (r, d), hi (r, d), wanted (r, count))`; None if there would be more than `most`.
     """
     parts = [(box, np.zeros(count, bool)) for box in whole]
     by_box: dict[bytes, tuple[Bounds, list[int]]] = {}
-    for box, k in asked:
+    for box, k in questions_on:
         key = np.asarray(box[0]).tobytes() + np.asarray(box[1]).tobytes()
         by_box.setdefault(key, (box, []))[1].append(k)
     for box, questions in by_box.values():

@@ -1,11 +1,11 @@
-"""The share of a box on one side of a hyperplane, every rounding error accounted for.
+"""The share of a box on one side of a hyperplane, with every rounding error accounted for.
 
-After shifts and reflections the box is `[0, 1]^d` and the plane `w @ s = t` with `w >= 0`; then
+After shifts and reflections, the box is `[0, 1]^d` and the plane `w @ s = t` with `w >= 0`. Then
 
     volume{w @ s <= t} = sum over subsets S of (-1)^|S| max(0, t - w(S))^d / (d! prod w)
 
-Small weights make that sum cancel. Leaving some out moves the plane by at most their sum, so every
-subset of the largest weights gives bounds, and the tightest are kept.
+Small weights make that sum cancel. Omitting some of them moves the plane by at most their sum. So
+every number of largest weights gives bounds, and the tightest are used.
 Reference: Barrow and Smith, *Spline notation applied to a volume problem* (1979).
 """
 
@@ -25,7 +25,7 @@ from .settings import SETTINGS
 def share_below(
     slopes: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The share of each box where `slopes @ x + offset <= 0`, bounded on both sides.
+    """Bound the share of each box where `slopes @ x + offset <= 0` from both sides.
 
     Args:
         slopes: Array of shape `(B, d)`.
@@ -34,7 +34,7 @@ def share_below(
         hi: Array of shape `(B, d)`.
 
     Returns:
-        Two arrays `(B,)`: no more than the share, and no less; 0 and 1 where a number is not
+        Two arrays `(B,)`: a lower and an upper bound of the share; 0 and 1 if a number is not
         finite.
 
     Example:
@@ -58,17 +58,17 @@ def share_below(
 def _unit_shares(
     weight: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of `volume{w @ s <= t}` for `t` in `[low, high]`; weights falling."""
+    """Bound `volume{w @ s <= t}` for `t` in `[low, high]`; weights in descending order."""
     d = weight.shape[1]
     total = weight.sum(axis=1) * (1 + gamma(d + 2))
     least = np.where(low >= total, 1.0, 0.0)
     most = np.where(high < 0, 0.0, 1.0)
-    for kept in range(1, min(d, SETTINGS.most_weights) + 1):
-        part = weight[:, :kept]
-        rest = weight[:, kept:].sum(axis=1) * (1 + gamma(d + 2))
+    for count in range(1, min(d, SETTINGS.most_weights) + 1):
+        part = weight[:, :count]
+        rest = weight[:, count:].sum(axis=1) * (1 + gamma(d + 2))
         lower, _ = _corner(part, low - rest)
         _, upper = _corner(part, high)
-        # The other side of the plane, seen from the far corner: accurate where that is small.
+        # The other side of the plane, from the opposite corner: accurate if it is small.
         whole = part.sum(axis=1)
         drift = gamma(d + 4) * (whole + np.abs(low) + np.abs(high) + rest)
         _, above = _corner(part, whole + rest - low + drift)
@@ -79,7 +79,7 @@ def _unit_shares(
 
 
 def _corner(weight: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sum over subsets, less and plus a bound on its rounding; NaN where it overflows."""
+    """Return the sum over subsets, minus and plus a bound on its rounding; NaN on overflow."""
     r = weight.shape[1]
     charge(2**r * 8 * (work.ARRAY + len(t)))
     scale = weight[:, 0]
@@ -91,7 +91,7 @@ def _corner(weight: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         size = np.maximum(x + slip, 0.0) ** r
         total += (-1) ** sum(chosen) * np.maximum(x, 0.0) ** r
         sizes += size
-        # The value itself is off by at most `slip`, which the power turns into this.
+        # The value itself is off by at most `slip`; the power amplifies this.
         errors += np.where(size > 0, r * slip * np.maximum(x + slip, 0.0) ** (r - 1), 0.0)
     shrink = 1.0 / (math.factorial(r) * w.prod(axis=1))
     error = (errors + gamma(2**r + 2 * r + 16) * sizes) * shrink * (1 + 1e-9) + 1e-300

@@ -1,8 +1,8 @@
-"""Paving: an input set cut into boxes, until it is known how much of it satisfies some clause.
+"""Paving: an input set is cut into boxes until the share that satisfies some clause is known.
 
-Each box has linear bounds of every clause from both sides. They prove it to be entirely outside or
-inside; for a mixed box the volumes of two half-spaces bound the share inside. The box with the
-least certain share is bisected first. The boxes form bisection trees, by which a point is located.
+Each box has linear bounds of every clause from both sides, which may prove that the box is entirely
+outside or inside. For a mixed box, the volumes of two half-spaces bound the share inside. The box
+with the least certain share is bisected first. The boxes form bisection trees, which locate points.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ class Paving:
     """Boxes that cover an input set, valid whenever the refinement stops.
 
     Args:
-        lo: `(r, d)` ends of disjoint boxes (but for their faces), of the free inputs.
+        clauses: The clauses and their bounds.
+        lo: `(r, d)` lower ends of disjoint boxes (up to faces), of the free inputs.
         hi: Array of shape `(r, d)`.
-        wanted: `(r, m)` bool: the clauses that are asked about each.
-        whole: `(d,)` bool: the inputs that take whole numbers only; shares mean nothing then.
+        wanted: `(r, m)` mask of the clauses that concern each box.
+        whole: `(d,)` mask of the integer inputs; with such inputs, shares are meaningless.
     """
 
     def __init__(
@@ -58,17 +59,18 @@ class Paving:
         self._slip = gamma(8 * d + 32)
 
     def _sizes(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+        """Return the volumes of boxes, in units of the hull's widths."""
         return np.prod((hi - lo) / self._unit, axis=1)
 
-    # ---- what is known ----------------------------------------------------------------------
+    # ---- results ----------------------------------------------------------------------------
 
     def leaves(self) -> Iterator[PavingBox]:
-        """Every leaf box."""
+        """Yield every leaf box."""
         for root in self.roots:
             yield from root.leaves()
 
     def share(self) -> tuple[float, float]:
-        """Proved: the share of the volume that satisfies some clause is between these two."""
+        """Return proved bounds on the share of the volume that satisfies some clause."""
         cells = list(self.leaves())
         up, down = 1.0 + self._slip, 1.0 - self._slip
         most = math.fsum(c.most for c in cells if c.most > 0) * up
@@ -76,55 +78,55 @@ class Paving:
         least = math.fsum(c.least for c in cells) * down
         return max(0.0, least, 1.0 - missing), min(1.0, most)
 
-    # ---- refining ---------------------------------------------------------------------------
+    # ---- refinement -------------------------------------------------------------------------
 
     def look(self, cells: Sequence[PavingBox]) -> None:
         """Bound the cells and label them."""
         if not cells:
             return
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
-        asked = np.array([c.open for c in cells])
+        open_ = np.array([c.open for c in cells])
         began = read_clock()
-        found = self.clauses.bound(lo, hi, np.array([c.status for c in cells]))
+        result = self.clauses.bound(lo, hi, np.array([c.status for c in cells]))
         each = (read_clock() - began) / len(cells)
         self._at_once = max(
             1, min(SETTINGS.most_at_once, int(SETTINGS.seconds_a_call / max(each, 1e-9)))
         )
         self.bounded += len(cells)
-        here, nowhere = self.clauses.sides(found, lo, hi)
-        here, asked = here & asked, asked & ~nowhere
+        here, nowhere = self.clauses.sides(result, lo, hi)
+        here, open_ = here & open_, open_ & ~nowhere
         with np.errstate(all="ignore"):
-            least, most = self._shares(found, lo, hi, asked)
-            blame = _blame(found, asked, lo, hi)
+            least, most = self._shares(result, lo, hi, open_)
+            blame = _blame(result, open_, lo, hi)
         for i, cell in enumerate(cells):
-            cell.blame, cell.open, cell.status = blame[i], asked[i], found.status[i]
-            cell.undecided = int(found.undecided[i])
-            cell.forms = found.slopes[i], found.offset[i]
+            cell.blame, cell.open, cell.status = blame[i], open_[i], result.status[i]
+            cell.undecided = int(result.undecided[i])
+            cell.forms = result.slopes[i], result.offset[i]
             cell.least, cell.most = least[i] * cell.share, most[i] * cell.share
             if here[i].any():
                 cell.label, cell.least, cell.most = INSIDE, cell.share, cell.share
-            elif not asked[i].any():
+            elif not open_[i].any():
                 cell.label, cell.least, cell.most = OUTSIDE, 0.0, 0.0
 
     def _shares(
-        self, found: BoxBounds, lo: np.ndarray, hi: np.ndarray, asked: np.ndarray
+        self, result: BoxBounds, lo: np.ndarray, hi: np.ndarray, open_: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`(B,)` shares of each box: the largest clause at least, the sum of them at most."""
+        """Bound the share of each box, `(B,)`: by the largest clause, and by the sum of all."""
         m = self.clauses.count
         least, most = np.zeros(len(lo)), np.zeros(len(lo))
         for k in range(m):
-            on = np.flatnonzero(asked[:, k])
+            on = np.flatnonzero(open_[:, k])
             if not on.size:
                 continue
             ends = lo[on], hi[on]
-            _, outer = share_below(found.slopes[on, k], found.offset[on, k], *ends)
-            inner, _ = share_below(-found.slopes[on, m + k], -found.offset[on, m + k], *ends)
+            _, outer = share_below(result.slopes[on, k], result.offset[on, k], *ends)
+            inner, _ = share_below(-result.slopes[on, m + k], -result.offset[on, m + k], *ends)
             least[on] = np.maximum(least[on], inner)
             most[on] += outer
         return least, np.minimum(most * (1.0 + gamma(m + 4)), 1.0)
 
     def halve(self, cells: Sequence[PavingBox]) -> list[PavingBox]:
-        """Bisect each cell at the input with the largest gap, and bound the halves; keep points."""
+        """Bisect cells at the inputs with the largest gaps, and bound the halves."""
         pairs: list[tuple[PavingBox, int, float, PavingBox, PavingBox]] = []
         for cell in cells:
             cut, at = _place(cell, self._whole)
@@ -142,25 +144,25 @@ class Paving:
             pairs.append((cell, cut, at, a, b))
         fresh = [half for *_, a, b in pairs for half in (a, b)]
         self.look(fresh)
-        # Bounded before they are attached: an interrupt leaves every tree consistent.
+        # Bounded before they are attached, so that an interrupt leaves every tree consistent.
         for cell, cut, at, a, b in pairs:
             cell.cut, cell.at, cell.forms = cut, at, None
             cell.children = (a, b)
         return fresh
 
     def refine(self, tol: float, seconds: float, most: int) -> str | None:
-        """Bisect boxes until the share is known to `tol`.
+        """Bisect boxes until the share is known up to `tol`.
 
-        Where the clauses are piecewise linear it continues until at most `tol` of the volume lies
-        in boxes with too many unstable units to enumerate their patterns.
+        If the clauses are piecewise linear, it continues until at most `tol` of the volume lies in
+        boxes with too many unstable units to enumerate their patterns.
 
         Args:
-            tol: Of the whole volume.
+            tol: Share of the whole volume.
             seconds: Wall-clock seconds for this call.
-            most: Boxes that are not outside.
+            most: Maximum number of boxes that are not outside.
 
         Returns:
-            None once that is reached (or nothing is left to bisect); else `"time"`, `"memory"`,
+            None once the goal is reached (or no box can be bisected); else `"time"`, `"memory"`,
             `"pieces"` or `"interrupted"`.
         """
         until = read_clock() + seconds
@@ -175,6 +177,7 @@ class Paving:
             return "memory"
 
     def _refine(self, tol: float, until: float, most: int) -> str | None:
+        """Refine as `refine` does; raise on interrupts."""
         fresh = [c for c in self.leaves() if c.blame is None]
         while fresh:
             if read_clock() > until:
@@ -182,7 +185,7 @@ class Paving:
             few = self._at_once
             self.look(fresh[:few])
             fresh = fresh[few:]
-        for weight in (_gap, self._untold):
+        for weight in (_gap, self._unenumerable_share):
             stopped = self._until(weight, tol, until, most)
             if stopped is not None:
                 return stopped
@@ -219,33 +222,34 @@ class Paving:
                     number += 1
         return None
 
-    def _untold(self, cell: PavingBox) -> float:
-        """The volume of a box with too many patterns to enumerate."""
+    def _unenumerable_share(self, cell: PavingBox) -> float:
+        """Return the volume of a box whose patterns are too many to enumerate, else 0."""
         clauses = self.clauses
         too_many = len(cell.lo) <= SETTINGS.most_inputs and cell.undecided > SETTINGS.most_units
         return cell.share if clauses.exact_units and too_many and cell.label == MIXED else 0.0
 
 
 def _gap(cell: PavingBox) -> float:
+    """Return the uncertain share of a box."""
     return cell.gap
 
 
-def _blame(found: BoxBounds, asked: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """`(B, d)` the slack of the bounds attributed to each input.
+def _blame(result: BoxBounds, open_: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Attribute the slack of the bounds to the inputs, `(B, d)`.
 
-    A half-space's share is known exactly, so that the slope of a bound hardly counts.
+    A half-space's share is known exactly, so the slope of a bound hardly counts.
     """
-    both = np.concatenate([asked, asked], axis=1)[:, :, None]
+    both = np.concatenate([open_, open_], axis=1)[:, :, None]
     width = (hi - lo)[:, None]
-    slack = np.where(np.isfinite(found.scores), np.maximum(found.scores, 0.0), 0.0)
-    slope = np.where(np.isfinite(found.slopes), np.abs(found.slopes), 0.0) * width
+    slack = np.where(np.isfinite(result.scores), np.maximum(result.scores, 0.0), 0.0)
+    slope = np.where(np.isfinite(result.slopes), np.abs(result.slopes), 0.0) * width
     blame = np.where(both, slack + 1e-3 * slope, 0.0).sum(axis=1)
-    sound = np.isfinite(np.where(both[:, :, 0], found.least, 0.0)).all(axis=1, keepdims=True)
+    sound = np.isfinite(np.where(both[:, :, 0], result.least, 0.0)).all(axis=1, keepdims=True)
     return np.where(sound & np.isfinite(blame), blame, hi - lo)
 
 
 def _place(cell: PavingBox, whole: np.ndarray) -> tuple[int, float]:
-    """The input to bisect, and where the lower half ends; -1 if the box is a point in float64."""
+    """Return the input to bisect, and the upper end of the lower half; -1 for a float64 point."""
     middle = 0.5 * cell.lo + 0.5 * cell.hi
     middle = np.where(whole, np.floor(middle), middle)
     splits = np.less(middle, cell.hi) & (whole | np.greater(middle, cell.lo))

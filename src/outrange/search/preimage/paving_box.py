@@ -8,18 +8,18 @@ import numpy as np
 
 
 MIXED, OUTSIDE, INSIDE = 0, 1, 2
-"""What is known of a box."""
+"""Label of a box: undecided, outside, or inside."""
 
 
 class PavingBox:
     """One box of a paving.
 
     Args:
-        lo: `(d,)` of the free inputs.
-        hi: Array of shape `(d,)`.
+        lo: `(d,)` lower ends of the free inputs.
+        hi: `(d,)` upper ends of the free inputs.
         share: Its share of the whole volume.
-        open_: `(m,)` bool: the clauses that may hold somewhere in it.
-        status: `(units,)` what is known of the units.
+        open_: `(m,)` mask of the clauses that may hold somewhere in it.
+        status: `(units,)` known phases of the units.
     """
 
     __slots__ = (
@@ -56,7 +56,7 @@ class PavingBox:
         return self.most - self.least
 
     def leaves(self) -> Iterator[PavingBox]:
-        """The leaf boxes, in order."""
+        """Yield the leaf boxes, in order."""
         waiting = [self]
         while waiting:
             cell = waiting.pop()

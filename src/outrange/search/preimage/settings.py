@@ -1,25 +1,26 @@
-"""The tuning constants of pre-images, in one place; none is needed for soundness."""
+"""Tuning constants of pre-images; soundness depends on none of them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class PavingSettings:
-    """What a paving may spend on a box before it is bisected.
+    """Effort that a paving spends on a box before it is bisected.
 
     Args:
-        most_at_once: Boxes bounded in one call, unless that takes longer than `seconds_a_call`.
+        most_at_once: Maximum number of boxes per call, if that takes at most `seconds_a_call`.
         seconds_a_call: Target duration of a call in seconds.
-        settled: A box whose share is known to this fraction of its own volume is not bisected.
-        ascent: Steps of slope ascent per box: more save fewer boxes than they cost.
-        starts: Descents in each box that may hold violations.
-        retreats: Points tried between the middle of a box and the deepest point found.
-        most_inputs: Inputs up to which boxes are cut into exact cells: their corners, two to this
-            power, are where that starts.
-        most_units: Boxes with more unstable units are split instead.
-        most_cells: Cells of one box: with more, splitting it is cheaper.
-        most_vertices: Vertices of one polytope: with more it is kept without its volume.
-        most_weights: Entries of a halfspace whose share of a box is a sum of two to this power.
+        settled: Uncertainty, as a share of its own volume, below which a box is not bisected.
+        ascent: Steps of slope ascent per box; more steps save fewer boxes than they cost.
+        starts: Descents in each box that may contain violations.
+        retreats: Points tried between the middle of a box and its deepest point.
+        most_inputs: Inputs up to which boxes are cut into exact cells: it starts from all corners,
+            two to this power.
+        most_units: Unstable units beyond which a box is bisected instead.
+        most_cells: Cells of one box beyond which bisecting it is cheaper.
+        most_vertices: Vertices of a polytope beyond which its volume is not computed.
+        most_weights: Entries of a half-space whose share is computed as a sum of two to this power
+            terms.
     """
 
     most_at_once: int = 64

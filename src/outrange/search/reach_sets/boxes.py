@@ -1,7 +1,7 @@
-"""Networks that bend or jump: boxes of inputs, on each an affine form and an error.
+"""Covers for networks that are not piecewise linear: boxes with an affine form and an error each.
 
-The box whose error is largest, as a share of what the outputs reach, is halved, until all errors
-are small enough. Along the input that moves the outputs most.
+The box with the largest error, as a share of the outputs' range, is halved until all errors are
+small enough. It is halved along the input with the largest effect on the outputs.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ AT_ONCE = 64
 
 @dataclass(eq=False)
 class FormBoxes:
-    """Boxes and the outputs' forms on them.
+    """Boxes, and the outputs' forms on them.
 
     Args:
         lo: Array of shape `(B, d)`.
         hi: Array of shape `(B, d)`.
-        form: Of the outputs, in `e` of `[-1, 1]^k`, a number for each input that varies.
-        continuous: `(B,)` bool: the boxes on which the network is proved to have no jumps.
+        form: Form of the outputs in `e` of `[-1, 1]^k`, with one entry per input that varies.
+        continuous: `(B,)` whether the network is proved to have no jumps on a box.
     """
 
     lo: np.ndarray
@@ -40,14 +40,14 @@ class FormBoxes:
     def __len__(self) -> int:
         return len(self.lo)
 
-    def picked(self, rows: np.ndarray) -> FormBoxes:
-        """Some of them."""
+    def select(self, rows: np.ndarray) -> FormBoxes:
+        """Select some of the boxes."""
         f = self.form
         form = ForwardForm(f.center[rows], f.rows[rows], f.rest[rows])
         return FormBoxes(self.lo[rows], self.hi[rows], form, self.continuous[rows])
 
-    def joined(self, other: FormBoxes) -> FormBoxes:
-        """These and others."""
+    def concatenate(self, other: FormBoxes) -> FormBoxes:
+        """Concatenate these boxes and others."""
         f, g = self.form, other.form
         both = (np.concatenate(pair) for pair in (
             (f.center, g.center), (f.rows, g.rows), (f.rest, g.rest)
@@ -57,20 +57,22 @@ class FormBoxes:
         return FormBoxes(lo, hi, ForwardForm(*both), continuous)
 
 
-def covered(
+def cover_by_boxes(
     graph: Graph, box: Box, atoms: tuple[Atom, ...], tol: float, most: int
 ) -> tuple[FormBoxes, str]:
-    """Boxes that cover the part of a box where inequalities hold, and why there are no more.
+    """Cover the part of a box where inequalities hold; return the boxes, and the reason to stop.
 
     Args:
-        atoms: Linear inequalities of the inputs: boxes where one never holds are left out.
-        tol: Of each output the error that is small enough, as a share of what it reaches.
+        box: Box of the inputs.
+        atoms: Linear inequalities of the inputs; boxes where one holds nowhere are left out.
+        tol: Tolerated error of each output, as a share of its range.
+        most: Maximum number of boxes.
 
     Returns:
-        The boxes; `"known"`, `"time"`, `"interrupted"` or `"pieces"`.
+        The boxes, and `"known"`, `"rounding"`, `"time"`, `"interrupted"` or `"pieces"`.
 
     Sound: every output of the set is within the error of a form. Cost: a run of forward forms for
-    each box; the number of boxes grows with the power of the inputs.
+    each box; the number of boxes grows exponentially with the number of inputs.
     """
     boxes = _forms(graph, box.lo[None], box.hi[None])
     try:
@@ -81,7 +83,7 @@ def covered(
                 off = np.nan_to_num(boxes.form.rest / wide, nan=np.inf).max(axis=1)
             open_ = np.flatnonzero(off > tol)
             halves = open_[np.argsort(-off[open_], kind="stable")][:AT_ONCE]
-            # A box that is as narrow as numbers are goes on as it is.
+            # A box that cannot be halved in float64 is kept as it is.
             halves = halves[[not _is_atomic(boxes, i) for i in halves]]
             if not halves.size:
                 return boxes, "known" if not open_.size else "rounding"
@@ -89,36 +91,37 @@ def covered(
                 return boxes, "pieces"
             if seconds_left() < 0:
                 return boxes, "time"
-            boxes = _halved(graph, boxes, halves, wide, atoms)
+            boxes = _halve(graph, boxes, halves, wide, atoms)
     except KeyboardInterrupt:
         return boxes, "interrupted"
 
 
 def _forms(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> FormBoxes:
-    known, forms = [(lo, hi)], [form_of_boxes(lo, hi)]
+    """Compute the forms of the outputs over boxes."""
+    ends_of, forms = [(lo, hi)], [form_of_boxes(lo, hi)]
     continuous = np.ones(len(lo), bool)
     for node in graph.nodes:
         form, ends = forward_step(
-            node, [forms[j] for j in node.inputs], [known[j] for j in node.inputs], map
+            node, [forms[j] for j in node.inputs], [ends_of[j] for j in node.inputs], map
         )
         forms.append(form)
-        known.append(ends)
-        continuous &= _has_no_jump(node.op, known[node.inputs[0]], ends)
+        ends_of.append(ends)
+        continuous &= _has_no_jump(node.op, ends_of[node.inputs[0]], ends)
     k, out = forms[0].count, forms[graph.output]
-    if out.count < k:  # forms that carry nothing were given up
+    if out.count < k:  # an empty form was given up on the way
         out = ForwardForm(
             out.center, np.zeros((len(lo), k, graph.value_size(graph.output))), out.rest
         )
     return FormBoxes(lo, hi, out, continuous)
 
 
-def _has_no_jump(op: Op, given: Bounds, found: Bounds) -> np.ndarray:
-    """`(B,)` bool: where an op is continuous on what its input can be, as far as facts say."""
+def _has_no_jump(op: Op, before: Bounds, after: Bounds) -> np.ndarray:
+    """Return where an op is known to be continuous over the range of its input, `(B,)`."""
     if isinstance(op, Step):
-        return (found[0] == found[1]).all(axis=1)
+        return (after[0] == after[1]).all(axis=1)
     if not isinstance(op, Curve):
-        return np.ones(len(given[0]), bool)
-    lo, hi = given
+        return np.ones(len(before[0]), bool)
+    lo, hi = before
     inside = (op.on[0] <= lo) & (hi <= op.on[1])
     for jump in (*op.jumps, *op.holes):
         inside &= (hi < jump) | (jump < lo)
@@ -126,17 +129,19 @@ def _has_no_jump(op: Op, given: Bounds, found: Bounds) -> np.ndarray:
 
 
 def _is_atomic(boxes: FormBoxes, i: int) -> bool:
+    """Return whether a box is too narrow to be halved in float64."""
     middle = 0.5 * boxes.lo[i] + 0.5 * boxes.hi[i]
     return bool(((middle <= boxes.lo[i]) | (middle >= boxes.hi[i])).all())
 
 
-def _halved(
+def _halve(
     graph: Graph, boxes: FormBoxes, halves: np.ndarray, wide: np.ndarray, atoms: tuple[Atom, ...]
 ) -> FormBoxes:
+    """Replace some boxes by their halves, and drop halves where an inequality holds nowhere."""
     lo, hi = boxes.lo[halves], boxes.hi[halves]
     free = np.flatnonzero((boxes.lo < boxes.hi).any(axis=0))
     moves = np.abs(boxes.form.rows[halves] / wide).max(axis=2)
-    # Even where a form says that an input moves nothing, it is halved at last.
+    # Even an input without effect in the form is halved eventually.
     share = (hi - lo)[:, free] / (boxes.hi.max(axis=0) - boxes.lo.min(axis=0))[free]
     middle = 0.5 * lo + 0.5 * hi
     possible = ((lo < middle) & (middle < hi))[:, free]
@@ -145,15 +150,15 @@ def _halved(
     first, last = hi.copy(), lo.copy()
     first[each, cut] = last[each, cut] = middle[each, cut]
     lo, hi = np.concatenate([lo, last]), np.concatenate([first, hi])
-    kept = np.array([not _never(atoms, *ends) for ends in zip(lo, hi, strict=True)])
-    others = boxes.picked(np.setdiff1d(np.arange(len(boxes)), halves))
-    if not kept.any():
+    open_ = np.array([not _never(atoms, *ends) for ends in zip(lo, hi, strict=True)])
+    others = boxes.select(np.setdiff1d(np.arange(len(boxes)), halves))
+    if not open_.any():
         return others
-    return others.joined(_forms(graph, lo[kept], hi[kept]))
+    return others.concatenate(_forms(graph, lo[open_], hi[open_]))
 
 
 def _never(atoms: tuple[Atom, ...], lo: np.ndarray, hi: np.ndarray) -> bool:
-    """Whether some inequality holds nowhere in a box, proved."""
+    """Return whether some inequality provably holds nowhere in a box."""
     for atom in atoms:
         least, size = atom.offset, abs(atom.offset)
         for i, c in atom.terms:

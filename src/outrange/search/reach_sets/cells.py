@@ -1,9 +1,9 @@
 """Cells of an input set, and the values of a network on each as an affine form and an error.
 
-Inputs are `x = at + scale * e`, `scale` a power of two, so that every `e` of the set is in
-`[-1, 1]^k` and nothing is rounded on the way. A cell is a polytope of such `e`; a value is
-`|v - (c + G^T e + H^T s)| <= r` on it for some `s` in `[-1, 1]^q` (`domains/forward.py`): what was
-rounded so far, in symbols of its own, goes through later steps of a loop as the loop itself does.
+Inputs are `x = at + scale * e`, with `scale` a power of two, so that every `e` of the set lies in
+`[-1, 1]^k`, and nothing is rounded. A cell is a polytope of such `e`. A value satisfies
+`|v - (c + G^T e + H^T s)| <= r` on it for some `s` in `[-1, 1]^q` (`domains/forward.py`). Earlier
+rounding errors have their own symbols `s`, and pass through later steps of a loop like its values.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from .polytope import CutPolytope, Face, face_of
 
 
 MOST_SYMBOLS = 48
-"""Of more symbols for what was rounded, one is made for each entry."""
+"""Maximum number of symbols for rounding errors; beyond, they are merged into one per entry."""
 
 AT_ONCE = 128
-"""Cells that take a step together: more save calls of NumPy, fewer come to an end earlier."""
+"""Cells processed together: more save NumPy calls, fewer finish the first ones earlier."""
 
 
 @dataclass(frozen=True, eq=False)
 class InputFrame:
-    """How inputs are written.
+    """The scaled coordinates of the inputs.
 
     Args:
         at: Array of shape `(d,)`.
-        free: `(k,)` the inputs that vary.
+        free: `(k,)` indices of the inputs that vary.
         scale: `(k,)` powers of two.
     """
 
@@ -44,7 +44,7 @@ class InputFrame:
 
     @classmethod
     def of(cls, box: Box) -> InputFrame:
-        """The frame of a box."""
+        """Create the frame of a box."""
         free = np.flatnonzero(box.lo < box.hi)
         at = box.lo + (0.5 * box.hi - 0.5 * box.lo)
         apart = np.maximum(np.nextafter(box.hi - at, np.inf), np.nextafter(at - box.lo, np.inf))
@@ -52,19 +52,20 @@ class InputFrame:
         return cls(at, free, np.array(scale))
 
     def inside(self, ends: np.ndarray) -> list[Fraction]:
-        """The places of the inputs that vary, without rounding, `ends` `(d,)`."""
+        """Return the coordinates of the inputs that vary, exactly, for `ends` `(d,)`."""
         places = zip(ends[self.free], self.at[self.free], self.scale, strict=True)
         return [
             (Fraction(float(x)) - Fraction(float(m))) / Fraction(float(s)) for x, m, s in places
         ]
 
     def polytope(self, box: Box, atoms: Sequence[Atom]) -> CutPolytope:
-        """The closure of the part of a box where linear inequalities of the inputs hold.
+        """Return the closure of the part of a box where linear inequalities of the inputs hold.
 
-        Where all of them hold somewhere, strict ones strictly, that is where they hold with their
-        edges: the mean of one point for each strict inequality is strictly within all of them.
+        If each strict inequality holds strictly somewhere, the result is that part with its edges:
+        the mean of one such point per strict inequality satisfies all strictly. Otherwise the
+        result is empty.
         """
-        found = CutPolytope.box(self.inside(box.lo), self.inside(box.hi))
+        polytope = CutPolytope.box(self.inside(box.lo), self.inside(box.hi))
         rank = {int(i): n for n, i in enumerate(self.free)}
         strict: list[Face] = []
         for atom in atoms:
@@ -76,22 +77,22 @@ class InputFrame:
                     slopes[rank[i]] = Fraction(c) * Fraction(float(self.scale[rank[i]]))
             face = face_of(slopes, constant)
             strict += [face] if atom.strict else []
-            found, _ = found.cut(face)
-            if not found.points:
-                return found
-        if all(found.is_somewhere_below(face) for face in strict):
-            return found
+            polytope, _ = polytope.cut(face)
+            if not polytope.points:
+                return polytope
+        if all(polytope.is_somewhere_below(face) for face in strict):
+            return polytope
         return CutPolytope((), ())
 
 
 @dataclass(eq=False)
 class Cells:
-    """Cells on their way through a graph.
+    """Cells at some value of a graph, with the forms of values that are still needed.
 
     Args:
-        forms: Of the values that are still read, over all cells.
-        exact: `(B,)` bool: whether no unit was enclosed in the place of a decision.
-        value: The last value that is known.
+        forms: Forms over all cells, by value.
+        exact: `(B,)` whether every unit was decided, none just enclosed.
+        value: The last value with a form.
     """
 
     polytopes: list[CutPolytope]
@@ -101,7 +102,7 @@ class Cells:
 
     @classmethod
     def of(cls, frame: InputFrame, polytope: CutPolytope) -> Cells:
-        """The whole of a polytope, before the first operation."""
+        """Create a single cell of a whole polytope, before the first operation."""
         rows = np.zeros((1, frame.free.size, frame.at.size))
         rows[0, np.arange(frame.free.size), frame.free] = frame.scale
         form = ForwardForm(frame.at[None], rows, np.zeros((1, frame.at.size)))
@@ -110,17 +111,17 @@ class Cells:
     def __len__(self) -> int:
         return len(self.polytopes)
 
-    def picked(self, cells: np.ndarray, polytopes: Sequence[CutPolytope] | None = None) -> Cells:
-        """Some of the cells, perhaps each several times, with polytopes of their own."""
+    def select(self, cells: np.ndarray, polytopes: Sequence[CutPolytope] | None = None) -> Cells:
+        """Select some cells, perhaps repeatedly, optionally with new polytopes."""
         forms = {
             v: ForwardForm(f.center[cells], f.rows[cells], f.rest[cells])
             for v, f in self.forms.items()
         }
-        kept = [self.polytopes[i] for i in cells] if polytopes is None else list(polytopes)
-        return Cells(kept, forms, self.exact[cells], self.value)
+        polytopes_of = [self.polytopes[i] for i in cells] if polytopes is None else list(polytopes)
+        return Cells(polytopes_of, forms, self.exact[cells], self.value)
 
     def with_symbols(self, value: int) -> Cells:
-        """The same cells; what the entries of a value may be off by becomes symbols."""
+        """Turn the errors of a value's entries into symbols."""
         k, form = self.polytopes[0].size, self.forms[value]
         fold = form.count - k > MOST_SYMBOLS
         forms = {}
@@ -134,30 +135,30 @@ class Cells:
             forms[v] = ForwardForm(f.center, np.concatenate([rows, more], axis=1), rest)
         return Cells(self.polytopes, forms, self.exact, self.value)
 
-    def parted(self) -> Iterator[Cells]:
-        """Some cells after the other."""
+    def groups(self) -> Iterator[Cells]:
+        """Yield the cells in groups of at most `AT_ONCE`."""
         if len(self) <= AT_ONCE:
             yield self
             return
         for first in range(0, len(self), AT_ONCE):
-            yield self.picked(np.arange(first, min(first + AT_ONCE, len(self))))
+            yield self.select(np.arange(first, min(first + AT_ONCE, len(self))))
 
 
-def bounded(form: ForwardForm) -> ForwardForm:
-    """The form; entries that overflow have none, and may be anything."""
+def without_overflow(form: ForwardForm) -> ForwardForm:
+    """Replace entries of a form that overflow by 0 with an infinite error."""
     rows = np.isfinite(form.rows).all(axis=1)
-    known = rows & np.isfinite(form.center) & np.isfinite(form.rest)
-    if known.all():
+    finite = rows & np.isfinite(form.center) & np.isfinite(form.rest)
+    if finite.all():
         return form
     return ForwardForm(
-        np.where(known, form.center, 0.0),
-        np.where(known[:, None], form.rows, 0.0),
-        np.where(known, form.rest, np.inf),
+        np.where(finite, form.center, 0.0),
+        np.where(finite[:, None], form.rows, 0.0),
+        np.where(finite, form.rest, np.inf),
     )
 
 
 def error_of(form: ForwardForm, size: int) -> np.ndarray:
-    """`(B, n)`: how far a value may be off its form in the inputs, of which there are `size`."""
+    """Bound the distance of a value from its form in the `size` inputs alone, `(B, n)`."""
     if form.count == size:
         return form.rest
     symbols = np.abs(form.rows[:, size:]).sum(axis=1)
@@ -167,9 +168,9 @@ def error_of(form: ForwardForm, size: int) -> np.ndarray:
 def form_ends(
     polytopes: Sequence[CutPolytope], form: ForwardForm
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Least and largest of `c + G^T e` over each polytope, and what float64 may be off, `(B, n)`.
+    """Return ends of `c + G^T e` over each polytope, and their float64 errors, `(B, n)` each.
 
-    The forms alone, without their errors.
+    The ends do not include the errors of the forms.
     """
     counts = np.array([len(p.points) for p in polytopes])
     first = np.cumsum(counts) - counts
@@ -182,7 +183,7 @@ def form_ends(
         along = form.rows[cell, i]
         height += points[:, i, None] * along
         size += np.abs(points[:, i, None] * along)
-    # The vertices, the products, their sum, and this bound itself; a product may underflow.
+    # Errors of the vertices, the products, their sum, and this bound; products may underflow.
     pad = gamma(2 * k + 8) * size + 1e-290
     low, high = np.minimum.reduceat(height, first), np.maximum.reduceat(height, first)
     return low, high, np.maximum.reduceat(pad, first)

@@ -1,9 +1,9 @@
-"""A curve of straight pieces on cells: cells are cut until every unit is on one piece.
+"""Piecewise-linear curves on cells: cells are cut until every unit is on one piece.
 
-Where the plane of a knot lies, only its form says, which may be off by some error. That is paid:
-where a unit is taken to be on a piece, its true value may be on the next one for as far as this
-error, times the change of the slope. A cell is not cut for less than that, either: what a unit
-exceeds its piece by is one more error. So cells cover the set whatever was rounded.
+The position of a knot's plane is known only up to the error of the unit's form. So a unit's true
+value may leave its piece by up to this error, and the result by that times the change of the slope;
+this is added to the error. Cuts closer than the error are not made either: the amount by which a
+unit exceeds its piece is another error. So the cells cover the set despite all rounding.
 """
 
 from __future__ import annotations
@@ -17,64 +17,64 @@ from ...core.rounding import UNIT
 from ...domains.forward import RULES, ForwardForm
 from ...domains.rounding import widened
 from ...ops import Curve
-from .cells import Cells, bounded, error_of, form_ends
+from .cells import Cells, error_of, form_ends, without_overflow
 from .polytope import CutPolytope, face_of
 
 
-def decided(op: Curve, source: int, cells: Cells, room: Callable[[int], bool]) -> Cells:
-    """The cells, cut, with the form of the curve's value; those that are not cut enclose it.
+def cut_by_knots(op: Curve, source: int, cells: Cells, room: Callable[[int], bool]) -> Cells:
+    """Cut cells by the knots of a curve; return them with the form of the curve's value.
+
+    Cells that cannot be cut any more enclose the value instead.
 
     Args:
-        op: A curve of straight pieces.
-        source: The value that it bends.
-        cells: Where it is asked.
-        room: Whether there is time, and so many cells may be had.
+        cells: The cells to cut.
+        room: Returns whether there is time, and so many cells are allowed.
 
-    Sound: see above. Cost: a cut for each knot that runs through a cell.
+    Sound: see above. Cost: a cut for each knot that crosses a cell.
     """
     waiting, done, k = cells, [], cells.polytopes[0].size
     while len(waiting):
         form = waiting.forms[source]
         ends = _knot_ends(op, waiting, form)
         error = error_of(form, k)
-        crossed = _crossed(ends, error)
-        settled = ~crossed.any(axis=(1, 2))
+        crosses = _crossing_knots(ends, error)
+        settled = ~crosses.any(axis=(1, 2))
         if settled.any():
             at = np.flatnonzero(settled)
-            ended = waiting.picked(at)
+            ended = waiting.select(at)
             if op.has_exact_lines:
                 low, high, pad = (end[at] for end in ends)
                 ended.forms[-1] = _on_pieces(op, ended.forms[source], low, high, pad, k)
-            else:  # whose lines have to be rounded: around a single one that is all there is
-                ended.forms[-1] = enclosed(op, source, ended).forms[-1]
+            else:  # with inexact lines, which are handled by an enclosure of one piece
+                ended.forms[-1] = enclose(op, source, ended).forms[-1]
             done.append(ended)
-        rest = waiting.picked(np.flatnonzero(~settled))
+        rest = waiting.select(np.flatnonzero(~settled))
         total = 2 * len(rest) + sum(map(len, done))
         if not len(rest) or not room(total):
-            done += [enclosed(op, source, rest)] if len(rest) else []
+            done += [enclose(op, source, rest)] if len(rest) else []
             break
-        waiting = _cut(op, source, rest, crossed[~settled])
-    return joined(done)
+        waiting = _cut_in_two(op, source, rest, crosses[~settled])
+    return concatenate_cells(done)
 
 
-def enclosed(op: Curve, source: int, cells: Cells) -> Cells:
-    """The cells with lines around the curve, over what its units can be on each."""
+def enclose(op: Curve, source: int, cells: Cells) -> Cells:
+    """Enclose a curve by lines over the units' ranges on each cell."""
     form = cells.forms[source]
     low, high, pad = form_ends(cells.polytopes, form)
     error = widened(pad + error_of(form, cells.polytopes[0].size))
     lo, hi = low - error, high + error
     lo = np.where(np.isnan(lo), -np.inf, np.nextafter(lo, -np.inf))
     hi = np.where(np.isnan(hi), np.inf, np.nextafter(hi, np.inf))
-    found = cells.picked(np.arange(len(cells)))
+    result = cells.select(np.arange(len(cells)))
     bent = RULES[Curve](op, [form], [(lo, hi)], map)
     assert bent is not None
-    found.forms[-1] = bounded(bent)
-    found.exact = np.zeros(len(cells), bool)
-    return found
+    result.forms[-1] = without_overflow(bent)
+    result.exact = np.zeros(len(cells), bool)
+    return result
 
 
-def joined(parts: list[Cells]) -> Cells:
-    """The cells of several, all at the same value."""
+def concatenate_cells(parts: list[Cells]) -> Cells:
+    """Concatenate cells, all at the same value."""
     if len(parts) == 1:
         return parts[0]
     forms = {
@@ -88,20 +88,21 @@ def joined(parts: list[Cells]) -> Cells:
 
 
 Ends = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Least and largest of `z - knot` over each cell, and what float64 may be off: `(B, knots, n)`."""
+"""Ends of `z - knot` over each cell, and their float64 errors: `(B, knots, n)` each."""
 
 
 def _knot_ends(op: Curve, cells: Cells, form: ForwardForm) -> Ends:
+    """Return the ends of the distances to all knots."""
     low, high, pad = (end[:, None, :] for end in form_ends(cells.polytopes, form))
     knots = np.array(op.knots)[None, :, None]
-    # The difference is rounded once at the ends, and once in the plane that is cut along.
+    # The difference is rounded once at the ends, and once in the plane of the cut.
     far = 2 * UNIT * (np.maximum(np.abs(low - knots), np.abs(high - knots)) + np.abs(knots))
     more = np.where(knots == 0.0, 0.0, far + UNIT * np.abs(form.center[:, None] - knots))
     return low - knots, high - knots, widened(pad + 2 * more)
 
 
-def _crossed(ends: Ends, error: np.ndarray) -> np.ndarray:
-    """`(B, knots, n)`: which knots run through a cell, by more than their forms may be off."""
+def _crossing_knots(ends: Ends, error: np.ndarray) -> np.ndarray:
+    """Return which knots cross a cell by more than the errors of the forms, `(B, knots, n)`."""
     low, high, pad = ends
     slack = pad + error[:, None]
     return (low < -slack) & (high > slack)
@@ -115,30 +116,30 @@ def _on_pieces(
     pad: np.ndarray,
     size: int,
 ) -> ForwardForm:
-    """The form of a curve on cells that no knot runs through; `size` counts inputs."""
+    """Return the form of a curve on cells that no knot crosses; `size` counts inputs."""
     assert op.lines is not None
     lines = np.array([line for line in op.lines if line is not None])
     gap = (low + high >= 0).sum(axis=1)
     slope, shift = lines[gap, 0], lines[gap, 1]
     change = np.abs(lines[:, 0] - slope[..., None]).max(axis=2)
     error = error_of(form, size)
-    # How far the form exceeds its piece, and the value itself; below 0 where it keeps a distance.
+    # By how much the form and the value exceed the piece; negative if they keep a distance.
     over, beyond = (_excess(low, high, gap, widened(pad + more)) for more in (0.0, error[:, None]))
     rest = np.abs(slope) * form.rest + beyond * change
     rows = form.rows * slope[:, None]
     if form.count == size:
-        # Without symbols a value is as far from its piece as its form, and moves no faster than L.
+        # Without symbols, the value leaves its piece as far as its form, and moves at most by L.
         steepest = np.abs(lines[:, 0]).max()
         rest = np.minimum(rest, steepest * error + over * change)
     plain = ((slope == 0.0) | (np.abs(slope) == 1.0)) & (shift == 0.0)
     reach = np.abs(slope) * (np.abs(form.center) + form.reach) + np.abs(shift)
     rest = rest * (1 + 8 * UNIT) + np.where(plain, 0.0, 8 * UNIT * reach)
     rest = np.where(rest == 0, 0.0, widened(rest))
-    return bounded(ForwardForm(slope * form.center + shift, rows, rest))
+    return without_overflow(ForwardForm(slope * form.center + shift, rows, rest))
 
 
 def _excess(low: np.ndarray, high: np.ndarray, gap: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """How far `z +- error` may exceed the piece that each unit is on, `(B, n)`."""
+    """Bound how far `z +- error` may exceed the piece that each unit is on, `(B, n)`."""
     none = np.full((len(low), 1, low.shape[2]), -np.inf)
     before = np.concatenate([none, error - low], axis=1)
     after = np.concatenate([high + error, none], axis=1)
@@ -146,15 +147,15 @@ def _excess(low: np.ndarray, high: np.ndarray, gap: np.ndarray, error: np.ndarra
     return np.where(over <= 0, 0.0, widened(np.abs(over)))
 
 
-def _cut(op: Curve, source: int, cells: Cells, crossed: np.ndarray) -> Cells:
-    """Each cell in two, along the plane of one of its knots, while there is time."""
+def _cut_in_two(op: Curve, source: int, cells: Cells, crossed: np.ndarray) -> Cells:
+    """Cut each cell in two along the plane of one of its knots, as long as there is time."""
     form = cells.forms[source]
     cell_of: list[int] = []
     polytopes: list[CutPolytope] = []
     for i in range(len(cells)):
-        if seconds_left() < 0:  # those that are left stay whole, and are enclosed
+        if seconds_left() < 0:  # the remaining cells stay whole, and will be enclosed
             left = range(i, len(cells))
-            return cells.picked(
+            return cells.select(
                 np.array([*cell_of, *left], np.int64), [*polytopes, *cells.polytopes[i:]]
             )
         knot, unit = np.unravel_index(int(crossed[i].argmax()), crossed[i].shape)
@@ -165,4 +166,4 @@ def _cut(op: Curve, source: int, cells: Cells, crossed: np.ndarray) -> Cells:
             if part.points:
                 polytopes.append(part)
                 cell_of.append(i)
-    return cells.picked(np.array(cell_of, np.int64), polytopes)
+    return cells.select(np.array(cell_of, np.int64), polytopes)

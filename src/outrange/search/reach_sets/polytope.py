@@ -1,9 +1,9 @@
-"""Convex polytopes by their vertices, cut by half-spaces without any rounding.
+"""Convex polytopes by their vertices, cut by half-spaces exactly.
 
-Vertices are rational, and each knows the faces that it lies on. Two of them are joined by an edge
-exactly where no third vertex lies on all faces that they have in common; an edge that crosses a
-plane gives a vertex of both parts. Faces are float64 rows, so numbers stay as long as `d` rows make
-them, however often a polytope was cut.
+Vertices are rational, and each stores the faces that it lies on. Two of them are joined by an edge
+exactly if no third vertex lies on all their common faces. An edge that crosses a plane gives a
+vertex of both parts. Faces are float64 rows. So the length of the numbers is limited by `d` rows,
+however often a polytope is cut.
 Reference: Motzkin et al., the double description method (1953); Fukuda, Prodon (1996).
 """
 
@@ -27,7 +27,7 @@ Face = tuple[tuple[int, ...], int]
 
 
 def face_of(slopes: Sequence[float | Fraction], constant: float | Fraction) -> Face:
-    """The face of a row of float64 numbers or fractions, exactly."""
+    """Convert a row of float64 numbers or fractions to a face, exactly."""
     numbers = [Fraction(v) for v in (*slopes, constant)]
     over = 1
     for number in numbers:
@@ -38,14 +38,14 @@ def face_of(slopes: Sequence[float | Fraction], constant: float | Fraction) -> F
 
 @dataclass(frozen=True, eq=False)
 class CutPolytope:
-    """A polytope within a box; without points it is empty.
+    """A polytope within a box; it is empty if it has no points.
 
     Args:
-        on: Of each vertex the faces that it lies on, as bits: those of the box first.
-        faces: Those beyond the box, in order.
+        on: The faces that each vertex lies on, as bits: those of the box first.
+        faces: The faces other than those of the box, in order.
 
-    Sound: nothing is rounded. Cost: pairs of vertices on both sides of a cut, each looked for among
-    all vertices: few inputs.
+    Sound: nothing is rounded. Cost: every pair of vertices on both sides of a cut is compared with
+    all vertices, so it is meant for few inputs.
     """
 
     points: tuple[Point, ...]
@@ -54,7 +54,7 @@ class CutPolytope:
 
     @classmethod
     def box(cls, lo: Sequence[Fraction], hi: Sequence[Fraction]) -> CutPolytope:
-        """A box; every upper end is larger than the lower one."""
+        """Create the polytope of a box; every upper end is larger than the lower one."""
         d = len(lo)
         points, on = [], []
         for corner in itertools.product((0, 1), repeat=d):
@@ -78,7 +78,7 @@ class CutPolytope:
         return np.array(rows, np.float64).reshape(len(self.points), self.size)
 
     def cut(self, face: Face) -> tuple[CutPolytope, CutPolytope]:
-        """The parts where a form is at most 0, and at least 0; what is on the plane is in both."""
+        """Return the parts where a form is at most 0, and at least 0; both contain the plane."""
         values = self._values(face)
         if all(v <= 0 for v in values) or all(v >= 0 for v in values):
             return self._side(values, 1, face, []), self._side(values, -1, face, [])
@@ -86,11 +86,11 @@ class CutPolytope:
         return self._side(values, 1, face, new), self._side(values, -1, face, new)
 
     def is_somewhere_below(self, face: Face) -> bool:
-        """Whether a form is below 0 at some point."""
+        """Return whether a form is below 0 at some point."""
         return any(v < 0 for v in self._values(face))
 
     def _values(self, face: Face) -> list[int]:
-        """A form at each vertex, times a positive number."""
+        """Return a form at each vertex, times a positive number."""
         slopes, constant = face
         return [
             sum(s * w for s, w in zip(slopes, whole, strict=True)) + constant * over
@@ -98,32 +98,35 @@ class CutPolytope:
         ]
 
     def _edges(self, values: list[int]) -> Iterator[tuple[int, int, int]]:
-        """Vertices below and above 0 that an edge joins, and the faces that it lies on."""
+        """Yield pairs of vertices below and above 0 that an edge joins, and their common faces."""
         least = self.size - 1
         below = [(i, self.on[i]) for i, v in enumerate(values) if v < 0]
         above = [(j, self.on[j]) for j, v in enumerate(values) if v > 0]
         for (i, on), (j, other) in itertools.product(below, above):
             common = on & other
-            # Of fewer planes there is no line; most pairs end here.
+            # Fewer planes do not define a line; most pairs are excluded here.
             if common.bit_count() >= least and self._is_edge(common):
                 yield i, j, common
 
     def _side(
         self, values: list[int], sign: int, face: Face, new: list[tuple[Point, int]]
     ) -> CutPolytope:
+        """Build the part on one side of a face, from old vertices and new ones."""
         bit = 1 << (2 * self.size + len(self.faces))
-        kept = [i for i, v in enumerate(values) if sign * v <= 0]
-        points = [self.points[i] for i in kept] + [point for point, _ in new]
-        on = [self.on[i] | (bit if values[i] == 0 else 0) for i in kept]
+        below = [i for i, v in enumerate(values) if sign * v <= 0]
+        points = [self.points[i] for i in below] + [point for point, _ in new]
+        on = [self.on[i] | (bit if values[i] == 0 else 0) for i in below]
         on += [common | bit for _, common in new]
         slopes, constant = face
-        own = face if sign > 0 else (tuple(-s for s in slopes), -constant)
-        return CutPolytope(tuple(points), tuple(on), (*self.faces, own))
+        outward = face if sign > 0 else (tuple(-s for s in slopes), -constant)
+        return CutPolytope(tuple(points), tuple(on), (*self.faces, outward))
 
     def _is_edge(self, common: int) -> bool:
+        """Return whether exactly two vertices lie on all the given faces."""
         return sum(on & common == common for on in self.on) == 2
 
     def _crossing(self, i: int, j: int, common: int, values: list[int]) -> tuple[Point, int]:
+        """Compute the point where an edge crosses a plane, and the edge's faces."""
         (a, over_a), (b, over_b) = self.points[i], self.points[j]
         low, high = values[i], values[j]
         whole = [high * p - low * q for p, q in zip(a, b, strict=True)]
@@ -132,7 +135,7 @@ class CutPolytope:
         return (tuple(w // shared for w in whole), over // shared), common
 
     def touching(self) -> list[Face]:
-        """The faces beyond the box that some vertex lies on; the others follow from the rest."""
+        """Return the faces, besides the box's, that touch the polytope; others are redundant."""
         seen, first = 0, 2 * self.size
         for on in self.on:
             seen |= on

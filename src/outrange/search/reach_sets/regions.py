@@ -1,8 +1,8 @@
 """The linear regions of a network within a polytope of inputs, and its values on each.
 
-Depth first, some cells at once. Where time or room ends, the cells that are left go on without
-cuts: lines around each curve enclose what they would have become, so the union of all cells' values
-always covers the image.
+The enumeration is depth first, several cells at once. If the time or the number of cells runs out,
+the remaining cells are not cut any more: lines around each curve enclose their values. So the union
+of all cells' values always covers the image.
 Reference: Tran et al., *Star-based reachability analysis of deep neural networks* (2019).
 """
 
@@ -14,18 +14,18 @@ from ...core import check_deadline, seconds_left
 from ...domains.forward import RULES
 from ...graph import Graph
 from ...ops import Affine, Curve, Rearrange
-from .cells import Cells, bounded
-from .decide_units import decided, enclosed
+from .cells import Cells, without_overflow
+from .decide_units import cut_by_knots, enclose
 
 
 class LinearRegions:
-    """A network of straight pieces, and how cells pass through it.
+    """A piecewise-linear network, through which cells are propagated.
 
     Args:
-        most: Cells that may be had at once, those that wait and those at the end together.
-        last: The last value that will be asked for.
-        gives_up: Whether `advance` ends with an exception where time is over or it is interrupted,
-            in the place of cells that enclose.
+        most: Maximum number of cells at once, waiting and finished ones together.
+        last: The last value to be computed.
+        gives_up: Whether `advance` raises after a timeout or an interrupt, instead of returning
+            cells that enclose.
     """
 
     def __init__(self, graph: Graph, most: int, last: int, gives_up: bool = False) -> None:
@@ -33,19 +33,20 @@ class LinearRegions:
         nodes = graph.nodes[:last]
         self._last = {j: v for v, node in enumerate(nodes, 1) for j in node.inputs}
         self.stopped = ""
-        """Why cells are cut no more: `"time"`, `"interrupted"`, `"pieces"`; empty if they are."""
+        """Why cells are no longer cut: `"time"`, `"interrupted"`, `"pieces"`; empty if they are."""
 
     def advance(self, start: list[Cells], until: int) -> list[Cells]:
-        """The cells at a value, those that were cut and those that enclose.
+        """Propagate cells to a value; return those that were cut, and those that enclose.
 
         Args:
             start: Cells at earlier values.
+            until: The value to reach.
 
         Raises:
             OutOfTime: See `gives_up`.
-            KeyboardInterrupt: The same.
+            KeyboardInterrupt: See `gives_up`.
         """
-        waiting, done = [part for cells in start for part in cells.parted()], []
+        waiting, done = [part for cells in start for part in cells.groups()], []
         while waiting:
             if self.gives_up:
                 check_deadline()
@@ -58,7 +59,7 @@ class LinearRegions:
                     continue
                 others = sum(map(len, waiting)) + sum(map(len, done))
                 with np.errstate(over="ignore", invalid="ignore"):
-                    waiting += reversed(list(self._bend(cells, others).parted()))
+                    waiting += reversed(list(self._bend(cells, others).groups()))
             except KeyboardInterrupt:
                 if self.gives_up:
                     raise
@@ -67,6 +68,7 @@ class LinearRegions:
         return done
 
     def _to_next_curve(self, cells: Cells, until: int) -> Cells:
+        """Propagate cells through affine ops and rearrangements, up to a curve."""
         while cells.value < until:
             node = self.graph.nodes[cells.value]
             if isinstance(node.op, Curve):
@@ -75,11 +77,12 @@ class LinearRegions:
             cells = Cells(cells.polytopes, dict(cells.forms), cells.exact, cells.value + 1)
             form = RULES[type(node.op)](node.op, forms, [], map)
             assert form is not None
-            cells.forms[cells.value] = bounded(form)
+            cells.forms[cells.value] = without_overflow(form)
             self._forget(cells)
         return cells
 
     def _bend(self, cells: Cells, others: int) -> Cells:
+        """Propagate cells through a curve, by cuts or by enclosure."""
         node = self.graph.nodes[cells.value]
         op, (source,) = node.op, node.inputs
         assert isinstance(op, Curve)
@@ -94,22 +97,23 @@ class LinearRegions:
         if not self.stopped and seconds_left() < 0:
             self.stopped = "time"
         if self.stopped:
-            bent = enclosed(op, source, cells)
+            bent = enclose(op, source, cells)
         else:
-            bent = decided(op, source, cells, room)
+            bent = cut_by_knots(op, source, cells, room)
         bent.value += 1
         bent.forms[bent.value] = bent.forms.pop(-1)
         self._forget(bent)
         return bent
 
     def _forget(self, cells: Cells) -> None:
+        """Remove forms that no later op reads."""
         for j in self.graph.nodes[cells.value - 1].inputs:
             if self._last[j] == cells.value:
                 cells.forms.pop(j, None)
 
 
 def has_regions(graph: Graph) -> bool:
-    """Whether a network is affine on cells: no products, no jumps, no curved piece."""
+    """Return whether a network is affine on cells: no products, no jumps, no curved piece."""
     return all(
         isinstance(node.op, Affine | Rearrange)
         or (isinstance(node.op, Curve) and node.op.is_piecewise_linear)

@@ -1,1 +1,1 @@
-"""Semidefinite relaxations: units of a layer bounded together, by products of what is known."""
+"""Semidefinite relaxations: units of a layer are bounded together, by products of known forms."""

@@ -1,4 +1,4 @@
-"""Equations of a positive definite matrix, factorized once and solved for several right sides."""
+"""Positive definite linear systems, factorized once and solved for several right sides."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 BLOCK = 64
-"""Rows that are substituted at once: an inverse of so many costs little beside the factor."""
+"""Rows substituted at once; inverting blocks of this size costs little beside the factorization."""
 
 
 class Cholesky:
-    """A positive definite matrix as `L L^T`, in a sixth of the time that its inverse takes.
+    """A positive definite matrix as `L L^T`, in a sixth of the time of its inverse.
 
     Args:
-        matrix: `(m, m)`; its lower triangle is read.
+        matrix: `(m, m)`; only its lower triangle is read.
 
     Raises:
         numpy.linalg.LinAlgError: It is not positive definite, up to rounding.
@@ -26,11 +26,11 @@ class Cholesky:
         self._inner = [np.linalg.inv(self._lower[b, b]) for b in self._blocks]
 
     def solve(self, right: np.ndarray) -> np.ndarray:
-        """`(m,)` what the matrix takes to `right`, by blocks forward and then backward."""
-        lower, found = self._lower, right.copy()
+        """Solve `matrix @ x = right` for `x`, `(m,)`, by blocks forward and then backward."""
+        lower, x = self._lower, right.copy()
         blocks = list(zip(self._blocks, self._inner, strict=True))
         for b, inverse in blocks:
-            found[b] = inverse @ (found[b] - lower[b, : b.start] @ found[: b.start])
+            x[b] = inverse @ (x[b] - lower[b, : b.start] @ x[: b.start])
         for b, inverse in blocks[::-1]:
-            found[b] = inverse.T @ (found[b] - found[b.stop :] @ lower[b.stop :, b])
-        return found
+            x[b] = inverse.T @ (x[b] - x[b.stop :] @ lower[b.stop :, b])
+        return x

@@ -16,38 +16,38 @@ from .products import Products
 
 
 EDGE = 0.95
-"""Share of the way to the edge of the cone that a step goes."""
+"""Share of the distance to the boundary of the cone that a step covers."""
 
 SHORT = 0.1
-"""A first direction that stays inside for less than this says nothing of the next `mu`."""
+"""Step length of a first direction below which it does not predict the next `mu`."""
 
 RIDGE = 1e-12
-"""Added to the curvature, relative: some products may say the same."""
+"""Relative increase of the curvature's diagonal: some products may be linearly dependent."""
 
 
 class ProductSums:
-    """Products weighted and summed, and their values at moments.
+    """Weighted sums of products, and the values of products at moments.
 
     Args:
-        products: `m` of them, of `n` variables.
+        products: `m` products of `n` variables.
     """
 
     def __init__(self, products: Products) -> None:
         self.left, self.right = products.left, products.right
         self.signed = np.concatenate([[False], ~products.free])
-        """Which entries of `(height, multipliers)` are at least 0."""
+        """Mask of the entries of `(height, multipliers)` that must be at least 0."""
         self.degree = len(self.left) + int(self.signed.sum())
-        """How many complementary products there are."""
+        """The number of complementary products."""
 
-    def summed(self, dual: np.ndarray) -> np.ndarray:
-        """`(n, n)`: the height and minus the products, weighted by `(height, multipliers)`."""
+    def weighted_sum(self, dual: np.ndarray) -> np.ndarray:
+        """Return the height minus the products, weighted by `(height, multipliers)`, `(n, n)`."""
         half = (self.left * dual[1:]) @ self.right.T
         out = -0.5 * (half + half.T)
         out[0, 0] += dual[0]
         return out
 
-    def applied(self, moments: np.ndarray) -> np.ndarray:
-        """`(1 + m,)`: the constant's square and minus the products, at some moments."""
+    def values_at(self, moments: np.ndarray) -> np.ndarray:
+        """Return the constant's square and minus the products, at some moments, `(1 + m,)`."""
         products = np.einsum("nm,nm->m", self.left, moments @ self.right)
         return np.concatenate([[moments[0, 0]], -products])
 
@@ -63,7 +63,7 @@ class Iterate:
 
 @dataclass(eq=False)
 class NewtonStep:
-    """What is added to moments, slacks and `(height, multipliers)`, and to the matrix of these."""
+    """Changes of the moments, slacks and `(height, multipliers)`, and of the dual matrix."""
 
     moments: np.ndarray
     slack: np.ndarray
@@ -72,17 +72,17 @@ class NewtonStep:
 
 
 class Direction:
-    """Directions at one iterate: the HKM direction, whose equations are solved once."""
+    """Search directions (HKM) at one iterate, whose equations are factorized once."""
 
     def __init__(self, sums: ProductSums, now: Iterate, cost: np.ndarray) -> None:
         self._sums, self._now = sums, now
         signed = self._signed = sums.signed
-        self._matrix = sums.summed(now.dual) - cost
+        self._matrix = sums.weighted_sum(now.dual) - cost
         self._outer = np.linalg.cholesky(now.moments)
         self._inner = np.linalg.inv(self._outer), np.linalg.inv(np.linalg.cholesky(self._matrix))
         self._inverse = self._inner[1].T @ self._inner[1]
-        self._at_inverse = sums.applied(self._inverse)
-        self._at_moments = sums.applied(now.moments)
+        self._at_inverse = sums.values_at(self._inverse)
+        self._at_moments = sums.values_at(now.moments)
         self._wanted = -self._at_moments
         self._wanted[0] += 1.0
         self._wanted[signed] -= now.slack
@@ -96,9 +96,10 @@ class Direction:
         self._equations, self._factor = schur, Cholesky(schur)
 
     def _schur(self) -> np.ndarray:
+        """Assemble the Schur complement: the matrix of the equations for the multipliers."""
         left, right = self._sums.left, self._sums.right
         x, p = self._now.moments[0], self._inverse[0]
-        # A matrix times its own transpose takes half the time of a product.
+        # A matrix times its own transpose takes half the time of a general product.
         x_left, x_right = (0.5 * self._outer.T @ side for side in (left, right))
         p_left, p_right = (self._inner[1] @ side for side in (left, right))
         inner = x_left.T @ x_left
@@ -125,49 +126,54 @@ class Direction:
         moments_of: np.ndarray | None = None,
         slack_of: np.ndarray | float = 0.0,
     ) -> NewtonStep:
-        """The direction toward complementary products of `mu`.
+        """Compute the direction toward complementary products of `mu`.
 
         Args:
-            moments_of: What products of a first direction add, of the moments.
-            slack_of: The same of the slacks.
+            mu: Target of the complementary products.
+            moments_of: Second-order correction of the moments, from a first direction.
+            slack_of: Second-order correction of the slacks.
         """
         sums, now, signed = self._sums, self._now, self._signed
-        own = now.dual[signed]
+        multipliers = now.dual[signed]
         right = mu * self._at_inverse - self._at_moments - self._wanted
-        right[signed] += mu / own - now.slack - slack_of
+        right[signed] += mu / multipliers - now.slack - slack_of
         if moments_of is not None:
-            right -= sums.applied(moments_of)
+            right -= sums.values_at(moments_of)
         dual = self._factor.solve(right)
         dual += self._factor.solve(right - self._equations @ dual)
-        matrix = sums.summed(dual)
+        matrix = sums.weighted_sum(dual)
         turned = now.moments @ matrix @ self._inverse
         moments = mu * self._inverse - now.moments - 0.5 * (turned + turned.T)
         if moments_of is not None:
             moments -= moments_of
-        slack = mu / own - now.slack - now.slack / own * dual[signed] - slack_of
+        slack = mu / multipliers - now.slack - now.slack / multipliers * dual[signed] - slack_of
         return NewtonStep(moments, slack, dual, matrix)
 
     def shares(self, step: NewtonStep) -> tuple[float, float]:
-        """How much of a step stays inside, of moments and of multipliers."""
+        """Return the feasible step lengths for the moments and for the multipliers."""
         now, signed = self._now, self._signed
         return (
             _share(self._inner[0], step.moments, now.slack, step.slack),
             _share(self._inner[1], step.matrix, now.dual[signed], step.dual[signed]),
         )
 
-    def corrected(self) -> NewtonStep:
-        """Mehrotra's direction: how far the first one goes says how far to aim."""
+    def mehrotra_step(self) -> NewtonStep:
+        """Compute Mehrotra's direction: the length of a first step determines the next `mu`."""
         now, signed = self._now, self._signed
         first = self.toward(0.0)
-        one, two = self.shares(first)
+        primal_share, dual_share = self.shares(first)
         left = float(
-            ((now.moments + one * first.moments) * (self._matrix + two * first.matrix)).sum()
+            (
+                (now.moments + primal_share * first.moments)
+                * (self._matrix + dual_share * first.matrix)
+            ).sum()
         )
         left += float(
-            (now.slack + one * first.slack) @ (now.dual[signed] + two * first.dual[signed])
+            (now.slack + primal_share * first.slack)
+            @ (now.dual[signed] + dual_share * first.dual[signed])
         )
         ratio = left / self._sums.degree / self.complementarity
-        aim = min(1.0, max(1e-3, ratio**3)) if min(one, two) > SHORT else 1.0
+        aim = min(1.0, max(1e-3, ratio**3)) if min(primal_share, dual_share) > SHORT else 1.0
         turned = first.moments @ first.matrix @ self._inverse
         return self.toward(
             aim * self.complementarity,
@@ -179,10 +185,12 @@ class Direction:
 def _share(
     inner: np.ndarray, direction: np.ndarray, numbers: np.ndarray, steps: np.ndarray
 ) -> float:
-    """How much of a direction, up to all, keeps a matrix definite and numbers positive.
+    """Return the step length, at most 1, that keeps a matrix definite and numbers positive.
 
     Args:
-        inner: The inverse of the matrix's factor.
+        inner: Inverse of the matrix's factor.
+        direction: Change of the matrix.
+        steps: Changes of the numbers.
     """
     share, falling = 1.0, steps < 0
     if falling.any():

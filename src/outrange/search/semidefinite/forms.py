@@ -1,9 +1,9 @@
 """Values of a net as linear forms of bounded variables.
 
-The variables are a constant 1, the inputs and, of every unit at a kink, how far it is above the
-kink; each but the first is scaled to `[-1, 1]`. A value is `coefficients . y`, up to `error`: what
-the float64 coefficients are off by is worth at most `gamma |coefficients|` where no variable
-exceeds 1, and is carried on with the values.
+The variables are a constant 1, the inputs and, for each unit at a kink, its part above the kink.
+Each but the first is scaled to `[-1, 1]`. A value is `coefficients . y`, up to `error`. Since no
+variable exceeds 1, rounding errors of the float64 coefficients change a value by at most
+`gamma |coefficients|`; this is added to `error`.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.1.
 """
@@ -21,19 +21,19 @@ from ..neuron_split.relaxed_net import RelaxedNet
 
 
 GUARD = 1.0 + 1e-9
-"""More than the roundings of an error that is itself a sum of non-negative numbers."""
+"""Exceeds the rounding of an error that is itself a sum of non-negative numbers."""
 
 TINY = 1e-290
-"""More than what underflow costs a form; far less than what anybody asks for."""
+"""Exceeds the cost of underflow in a form; far below any requested accuracy."""
 
 
 @dataclass(frozen=True, eq=False)
 class Forms:
-    """Entries of a value.
+    """Forms of the entries of a value.
 
     Args:
-        coefficients: `(n, entries)`, of the variables.
-        error: `(entries,)`: how far each entry may be from its form.
+        coefficients: Coefficients of the variables, shape `(n, entries)`.
+        error: `(entries,)` bounds on the distance between each entry and its form.
     """
 
     coefficients: np.ndarray
@@ -41,58 +41,59 @@ class Forms:
 
     @property
     def size(self) -> np.ndarray:
-        """`(entries,)` the largest absolute value, the error included."""
+        """`(entries,)` bounds on the absolute values, errors included."""
         n = len(self.coefficients)
-        found = np.abs(self.coefficients).sum(axis=0) * (1.0 + gamma(n + 2))
-        return (found + self.error) * GUARD + TINY
+        bound = np.abs(self.coefficients).sum(axis=0) * (1.0 + gamma(n + 2))
+        return (bound + self.error) * GUARD + TINY
 
     def plus(self, factor: np.ndarray | float, other: Forms, scale: np.ndarray | float) -> Forms:
-        """`factor * self + scale * other`, entry by entry; factors are exact numbers."""
-        one, two = factor * self.coefficients, scale * other.coefficients
+        """Return `factor * self + scale * other`, entry by entry; factors are exact numbers."""
+        first, second = factor * self.coefficients, scale * other.coefficients
         error = np.abs(factor) * self.error + np.abs(scale) * other.error
-        lost = gamma(3) * (np.abs(one) + np.abs(two)).sum(axis=0)
-        return Forms(one + two, (error + lost) * GUARD + TINY)
+        lost = gamma(3) * (np.abs(first) + np.abs(second)).sum(axis=0)
+        return Forms(first + second, (error + lost) * GUARD + TINY)
 
 
 def supports(net: RelaxedNet) -> bool:
-    """Whether a net bends at kinks alone: then, without stable units, its values have forms."""
+    """Return whether all activations of a net are kinks, so that all values have forms."""
     return all(isinstance(b, KinkActivation) for b in net.activations)
 
 
 class BoundedForms:
-    """Forms of all values of a net whose units are all at their kinks.
+    """Forms of all values of a net whose units are all unstable.
 
     Args:
-        net: See `supports`; no unit of it is stable.
+        net: A net that `supports` accepts, without stable units.
     """
 
     def __init__(self, net: RelaxedNet) -> None:
         self.net = net
         self.kinks = [b for b in net.activations if isinstance(b, KinkActivation)]
         self.count = 1 + net.box.size + net.units
-        """`n`: of all variables."""
+        """The number `n` of all variables."""
         self.values = {0: self._inputs()}
         self.above: dict[int, Forms] = {}
-        """Of each activation's value, how far its units are above their kinks."""
+        """Forms of the units' parts above their kinks, by the activation's value."""
         at = {b.value: b for b in self.kinks}
         for v, node in enumerate(net.graph.nodes, 1):
             before = [self.values[j] for j in node.inputs]
             if v in at:
-                self.values[v] = self._kinked(at[v], before[0])
+                self.values[v] = self._kink(at[v], before[0])
             else:
                 assert isinstance(node.op, Affine)
                 self.values[v] = self._affine(node.op, before, net.errors.get(v, 0.0))
 
     def variables_of(self, value: int) -> int:
-        """The first variables, on which a value depends at most."""
+        """Return how many of the first variables a value may depend on."""
         return 1 + self.net.box.size + self.net.units_before(value)
 
     def places(self, activation: KinkActivation) -> np.ndarray:
-        """The variables of an activation's units."""
+        """Return the indices of the variables of an activation's units."""
         first = 1 + self.net.box.size
         return first + np.arange(activation.place.start, activation.place.stop)
 
     def _inputs(self) -> Forms:
+        """Return the forms of the inputs."""
         box = self.net.box
         center = 0.5 * box.lo + 0.5 * box.hi
         reach = up(np.maximum(up(box.hi - center), up(center - box.lo)))
@@ -102,17 +103,18 @@ class BoundedForms:
         return Forms(rows, np.zeros(box.size))
 
     def _affine(self, op: Affine, before: list[Forms], own: np.ndarray | float) -> Forms:
+        """Return the forms of an affine op."""
         rows = op.apply(tuple(form.coefficients for form in before), False)
-        known = op.apply(tuple(form.error[None] for form in before), True)[0]
+        inherited = op.apply(tuple(form.error[None] for form in before), True)[0]
         sizes = tuple(np.abs(form.coefficients).sum(axis=0)[None] for form in before)
         reach = op.apply(sizes, True)[0] + np.abs(op.bias)
         rows = rows.copy()
         rows[0] += op.bias
         lost = gamma(op.terms + len(rows) + 8) * reach
-        return Forms(rows, (known + lost + own) * GUARD + TINY)
+        return Forms(rows, (inherited + lost + own) * GUARD + TINY)
 
-    def _kinked(self, activation: KinkActivation, source: Forms) -> Forms:
-        """`below * z + (above - below) * p` with `p = max(z, 0)` in `[0, hi]`."""
+    def _kink(self, activation: KinkActivation, source: Forms) -> Forms:
+        """Return the forms of a kink: `below * z + (above - below) * p`, `p = max(z, 0)`."""
         half = 0.5 * self.net.hi[activation.place]
         rows = np.zeros((self.count, activation.size))
         rows[0] = half
@@ -121,5 +123,5 @@ class BoundedForms:
         if activation.below == 0.0 and activation.above == 1.0:
             return above
         turn = activation.above - activation.below
-        # The difference of the slopes is rounded once: `plus` pays for three roundings.
+        # The difference of the slopes is rounded once; `plus` accounts for three roundings.
         return source.plus(activation.below, above, turn)

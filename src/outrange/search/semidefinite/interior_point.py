@@ -1,22 +1,22 @@
 """Multipliers of products, by a primal-dual interior-point method.
 
-`row . y <= height` holds wherever the products say what they say, if
+`row . y <= height` holds wherever the products have their signs, if
 
     height - row . y - sum_k lambda_k (left_k . y)(right_k . y)
 
-is at least 0 for every `y` with `y_0 = 1`, where `lambda_k >= 0` unless the product is 0: that is,
-if the matrix `S` of this quadratic form is positive semidefinite. The least height is the value of
-a semidefinite program; its primal variable `X` stands for the moments `E[y y^T]` of a distribution
-of points. The method starts from moments of real points, which satisfy every product, and from the
-analytic center of the multipliers, which is the same for all rows; the multipliers of every iterate
-are feasible, so that whenever time is over there is a bound.
+is at least 0 for every `y` with `y_0 = 1`, where `lambda_k >= 0` unless the product is 0. This
+holds if the matrix `S` of this quadratic form is positive semidefinite. The least height is the
+value of a semidefinite program. Its primal variable `X` represents the moments `E[y y^T]` of a
+distribution of points. The method starts from moments of real points, which satisfy every product,
+and from the analytic center of the multipliers, which is the same for all rows. The multipliers of
+every iterate are feasible, so there is a bound whenever the time is over.
 
-A product is a matrix of rank two, so one step takes about `12 n m^2` products of numbers.
+A product is a matrix of rank two, so one step takes about `12 n m^2` multiplications.
 
-Unsound by itself: `proof.proved` bounds what it found. Reference: C. Helmberg, F. Rendl, R.
-Vanderbei, H. Wolkowicz, *An interior-point method for semidefinite programming*, SIAM J. Optim. 6
-(1996); S. Mehrotra, *On the implementation of a primal-dual interior point method*, SIAM J.
-Optim. 2 (1992).
+Unsound by itself: `proof.py` turns its multipliers into a proved bound. Reference: C. Helmberg, F.
+Rendl, R. Vanderbei, H. Wolkowicz, *An interior-point method for semidefinite programming*, SIAM J.
+Optim. 6 (1996); S. Mehrotra, *On the implementation of a primal-dual interior point method*, SIAM
+J. Optim. 2 (1992).
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ from .products import Products
 
 
 MOST_STEPS = 40
-"""Steps for one row, or for the center."""
+"""Maximum number of steps for one row, or for the center."""
 
 CENTERED = 0.1
-"""How near to 1 the mean complementarity of the center is."""
+"""Distance of the mean complementarity from 1 at which the center is accepted."""
 
 NEAR = 0.02
-"""Heights nearer to 0 than this share of the row's size count as this large."""
+"""Least size of a height, as a share of the row's size, to which the gap is relative."""
 
 LEAST_SLACK = 1e-6
-"""Of a product at the first moments, which need not satisfy it."""
+"""Least slack of a product at the first moments, which need not satisfy it."""
 
 MOST_DOUBLINGS = 60
-"""Of the first multipliers of squares, until they outweigh all others."""
+"""Maximum number of doublings of the multipliers of squares, until they outweigh all others."""
 
 
-class NoCenter(Exception):
-    """The products have no point that is strictly inside all of them, up to rounding."""
+class NoCenterError(Exception):
+    """The products have no strictly interior point, up to rounding."""
 
 
 @dataclass(frozen=True, eq=False)
 class Multipliers:
-    """What was found for one row.
+    """Multipliers of the products for one row.
 
     Args:
-        height: The bound that the multipliers show.
+        height: The bound that follows from the multipliers, not yet proved.
         values: The multipliers, shape `(m,)`.
-        moments: `(n, n)` the primal variable.
+        moments: The primal variable, shape `(n, n)`.
     """
 
     height: float
@@ -66,15 +66,15 @@ class Multipliers:
 
 
 class InteriorPoint:
-    """The method for some products; it finds their center once.
+    """Interior-point method for a set of products, whose center is computed once.
 
     Args:
-        products: `m` of them, of `n` variables.
-        moments: `(n, n)` of points at which the products hold.
-        near: The method for the first few of them: its center is near enough.
+        products: `m` products of `n` variables.
+        moments: `(n, n)` moments of points at which the products hold.
+        near: Method for the first few of the products, whose center is extended; None for none.
 
     Raises:
-        NoCenter: No multipliers or moments are strictly inside.
+        NoCenter: No multipliers or moments are strictly feasible.
     """
 
     def __init__(
@@ -82,27 +82,28 @@ class InteriorPoint:
     ) -> None:
         self._sums = ProductSums(products)
         if not (np.isfinite(products.left).all() and np.isfinite(products.right).all()):
-            raise NoCenter
+            raise NoCenterError
         try:
             if near is None:
-                self._center = self._centered(self._begin(products, moments))
+                self._center = self._find_center(self._begin(products, moments))
             else:
-                self._center = self._extended(near)
-            outer = np.linalg.cholesky(self._sums.summed(self._center.dual))
+                self._center = self._extend_center(near)
+            outer = np.linalg.cholesky(self._sums.weighted_sum(self._center.dual))
             self._inner = np.linalg.inv(outer)
         except np.linalg.LinAlgError:
-            raise NoCenter from None
+            raise NoCenterError from None
 
     def maximize(self, row: np.ndarray, gap: float) -> Multipliers:
-        """The least height of `row . y`, to within a share `gap` of it.
+        """Minimize the height of `row . y`, up to a relative gap of `gap`.
 
         Args:
-            row: `(n,)`, of size 1 about.
+            row: `(n,)`, of size about 1.
+            gap: Relative gap at which the method stops.
         """
         cost = np.zeros((row.size, row.size))
         cost[0] += 0.5 * row
         cost[:, 0] += 0.5 * row
-        # The center, as far out as the row needs to be small beside it.
+        # The center, scaled up until the row is small beside it.
         size = np.linalg.eigvalsh(self._inner @ cost @ self._inner.T)
         far = 2.0 * float(np.abs(size).max()) + 1e-30
         now = Iterate(self._center.moments, self._center.slack, far * self._center.dual)
@@ -112,53 +113,54 @@ class InteriorPoint:
                 break
             try:
                 direction = Direction(self._sums, now, cost)
-                now = self._moved(now, direction, direction.corrected())
+                now = self._move(now, direction, direction.mehrotra_step())
             except np.linalg.LinAlgError:
                 break
         return Multipliers(float(now.dual[0]), now.dual[1:], now.moments)
 
     def _begin(self, products: Products, moments: np.ndarray) -> Iterate:
-        """Multipliers of squares that outweigh all others."""
-        slack = np.maximum(-self._sums.applied(moments)[self._sums.signed], LEAST_SLACK)
+        """Find multipliers of squares that outweigh all others."""
+        slack = np.maximum(-self._sums.values_at(moments)[self._sums.signed], LEAST_SLACK)
         dual = np.concatenate([[0.0], np.where(products.free, 0.0, 1.0)])
         squares = np.flatnonzero(products.squares) + 1
         dual[squares] = 4.0
         for _ in range(MOST_DOUBLINGS):
             dual[0] = 4.0 * dual[squares].sum()
-            if _is_definite(self._sums.summed(dual)):
+            if _is_definite(self._sums.weighted_sum(dual)):
                 return Iterate(moments, slack, dual)
             dual[squares] *= 2.0
-        raise NoCenter
+        raise NoCenterError
 
-    def _extended(self, near: InteriorPoint) -> Iterate:
-        """The center of some of the products, and multipliers of the others that fit it."""
-        known, signed = near._center, self._sums.signed
-        slack = np.maximum(-self._sums.applied(known.moments)[signed], LEAST_SLACK)
-        slack[: known.slack.size] = known.slack
+    def _extend_center(self, near: InteriorPoint) -> Iterate:
+        """Extend the center of some products by multipliers of the others."""
+        center, signed = near._center, self._sums.signed
+        slack = np.maximum(-self._sums.values_at(center.moments)[signed], LEAST_SLACK)
+        slack[: center.slack.size] = center.slack
         dual = np.zeros(signed.size)
-        dual[: known.dual.size] = known.dual
-        added = 1.0 / slack[known.slack.size :]
+        dual[: center.dual.size] = center.dual
+        added = 1.0 / slack[center.slack.size :]
         for _ in range(MOST_DOUBLINGS):
-            dual[known.dual.size :] = added
-            if _is_definite(self._sums.summed(dual)):
-                return Iterate(known.moments, slack, dual)
+            dual[center.dual.size :] = added
+            if _is_definite(self._sums.weighted_sum(dual)):
+                return Iterate(center.moments, slack, dual)
             added = 0.5 * added
-        raise NoCenter
+        raise NoCenterError
 
-    def _centered(self, now: Iterate) -> Iterate:
+    def _find_center(self, now: Iterate) -> Iterate:
+        """Approach the analytic center."""
         nothing = np.zeros_like(now.moments)
         for _ in range(MOST_STEPS):
             check_deadline()
             direction = Direction(self._sums, now, nothing)
-            found = self._moved(now, direction, direction.toward(1.0))
+            following = self._move(now, direction, direction.toward(1.0))
             near = np.abs(direction.complementarity - 1.0) < CENTERED
-            now = found
+            now = following
             if near:
                 break
         return now
 
-    def _moved(self, now: Iterate, direction: Direction, step: NewtonStep) -> Iterate:
-        """As far along a direction as stays inside."""
+    def _move(self, now: Iterate, direction: Direction, step: NewtonStep) -> Iterate:
+        """Move along a direction as far as the iterate stays feasible."""
         primal_share, dual_share = direction.shares(step)
         moments = now.moments + primal_share * step.moments
         return Iterate(
@@ -169,6 +171,7 @@ class InteriorPoint:
 
 
 def _is_definite(matrix: np.ndarray) -> bool:
+    """Return whether a Cholesky factorization succeeds."""
     try:
         np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:

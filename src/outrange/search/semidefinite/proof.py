@@ -1,18 +1,18 @@
-"""A proved bound from approximate multipliers: every rounding is paid for.
+"""Proved bounds from approximate multipliers, with every rounding error accounted for.
 
-With multipliers `lambda` in float64, and `S` as in `interior_point`, in exact arithmetic, every `y`
-with `y_0 = 1`, `|y_i| <= 1` has
+For multipliers `lambda` in float64, and `S` as in `interior_point`, in exact arithmetic, every `y`
+with `y_0 = 1`, `|y_i| <= 1` satisfies
 
     row . y = height - sum_k lambda_k l_k(y) r_k(y) - y^T S y.
 
-The true products are at least 0 (or 0), and off those of the float64 forms by `slack_k` at most;
-and `y^T S y >= -n e` if no eigenvalue of `S` lies below `-e`. So
+The true products are at least 0 (or 0), and differ from those of the float64 forms by at most
+`slack_k`. Also `y^T S y >= -n e` if no eigenvalue of `S` lies below `-e`. So
 
     row . y <= height + sum_k |lambda_k| slack_k + n e.
 
-For `e`: `S` is computed as `S'`, entry by entry off by `gamma(m + 8)` times the same sum of sizes;
-a factor `L` of it, whatever its quality, leaves `R = S' - L L^T`, computed up to
-`gamma(n + 4) (|L| |L|^T + |S'|)`; as `L L^T` has no negative eigenvalue, `e` is at most the largest
+For `e`: `S` is computed as `S'`, whose entries are off by at most `gamma(m + 8)` times the same sum
+of absolute values. A factor `L` of it, of any quality, leaves `R = S' - L L^T`, computed up to
+`gamma(n + 4) (|L| |L|^T + |S'|)`. As `L L^T` has no negative eigenvalue, `e` is at most the largest
 absolute row sum of all these together. Cost: three products of `n` by `n` matrices.
 
 Reference: S. M. Rump, *Verification of positive definiteness*, BIT 46 (2006).
@@ -28,15 +28,15 @@ from .interior_point import Multipliers
 from .products import Products
 
 
-def proved(products: Products, row: np.ndarray, found: Multipliers) -> float:
-    """A bound on `row . y` for all `y` of which the products are true; infinite if none is shown.
+def prove_bound(products: Products, row: np.ndarray, multipliers: Multipliers) -> float:
+    """Prove an upper bound on `row . y` over all `y` that satisfy the products; `inf` on failure.
 
     Args:
         row: Array of shape `(n,)`.
     """
     n, m = products.left.shape
-    values = np.where(products.free, found.values, np.maximum(found.values, 0.0))
-    if not (np.isfinite(values).all() and np.isfinite(found.height)):
+    values = np.where(products.free, multipliers.values, np.maximum(multipliers.values, 0.0))
+    if not (np.isfinite(values).all() and np.isfinite(multipliers.height)):
         return np.inf
     size = np.abs(values)
     half = (products.left * values) @ products.right.T
@@ -45,8 +45,8 @@ def proved(products: Products, row: np.ndarray, found: Multipliers) -> float:
     for at in ((0, slice(None)), (slice(None), 0)):
         matrix[at] -= 0.5 * row
         reach[at] += 0.5 * np.abs(row)
-    matrix[0, 0] += found.height
-    reach[0, 0] += abs(found.height)
+    matrix[0, 0] += multipliers.height
+    reach[0, 0] += abs(multipliers.height)
     try:
         factor = np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
@@ -56,5 +56,5 @@ def proved(products: Products, row: np.ndarray, found: Multipliers) -> float:
     off += gamma(m + 8) * reach + gamma(n + 4) * (absolute @ absolute.T + np.abs(matrix))
     below = float(off.sum(axis=1).max()) * GUARD + TINY
     paid = (float(size @ products.slack) + n * below) * GUARD + TINY
-    bound = up(found.height + up(paid))
+    bound = up(multipliers.height + up(paid))
     return bound if np.isfinite(bound) else np.inf

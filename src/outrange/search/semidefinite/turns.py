@@ -1,4 +1,4 @@
-"""Which rows are bounded next: those that have most to gain, of all that are asked about."""
+"""Schedules semidefinite relaxations: the rows with the most to gain are bounded next."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from .relaxation import SemidefiniteRelaxation, SemidefiniteRow
 METHOD = "semidefinite relaxations with products of units (Raghunathan et al. 2018)"
 
 FEWEST_UNITS = 16
-"""Unstable units from which on these relaxations are used: fewer are split at once."""
+"""Unstable units from which on these relaxations are used; fewer are split at once."""
 
 MOST_VARIABLES = 320
-"""Inputs and unstable units up to which they are used: a step takes time with their cube."""
+"""Inputs plus unstable units up to which they are used: a step takes time with their cube."""
 
 LEAST_GAIN = 0.02
-"""A turn that closes less than this share of what a row lacks is its last."""
+"""Share of a row's missing bound that a turn must close; otherwise it is the last."""
 
 LOOSE = 0.2
-"""Lines that leave less than this share of a range open, on average, will do for splits."""
+"""Mean share of the ranges that lines leave open, below which splits suffice."""
 
 FIRST = 1e6
-"""First turns come before all others, the widest gaps first."""
+"""Urgency factor of first turns, which come before all others, the widest gaps first."""
 
 MOST_TURNS = 12
-"""Turns of one row."""
+"""Maximum number of turns of one row."""
 
 
 class SemidefiniteTurns:
-    """Bounds of objectives, each bounded in its turn.
+    """Semidefinite bounds of several objectives, improved in turns.
 
     Args:
-        net: The objectives are its outputs.
-        which: Array of shape `(k,)`.
-        lower: `(objectives,)` what is proved of them.
-        rng: For the points that start the method.
+        net: A net whose outputs are the objectives.
+        which: Indices of the objectives to bound, shape `(k,)`.
+        lower: `(objectives,)` their proved bounds.
+        rng: Generator of the points that start the method.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class SemidefiniteTurns:
 
     @staticmethod
     def suit(net: RelaxedNet, gap: np.ndarray) -> bool:
-        """Whether a net is of the size and kind that these relaxations are for.
+        """Return whether a net has the size and kind that these relaxations are made for.
 
         Args:
-            net: Its units tightened by lines.
-            gap: What lines leave open of each objective, as a share of the range it attains.
+            net: A net whose units are already tightened by lines.
+            gap: Gap of each objective, as a share of the range it attains.
         """
         unstable = int(net.unstable(net.lo, net.hi).sum())
         ends = np.concatenate([net.lo, net.hi, net.box.lo, net.box.hi])
@@ -69,11 +69,11 @@ class SemidefiniteTurns:
         )
 
     def advance(self, cutoff: np.ndarray, scale: np.ndarray) -> list[SemidefiniteRow]:
-        """Give a turn to the rows with most to gain, one for each core; none if none gains.
+        """Advance the rows with the most to gain, one per core; return them, or none.
 
         Args:
-            cutoff: `(objectives,)` bounds at or above it are good enough.
-            scale: `(objectives,)` by which gaps of different objectives are compared.
+            cutoff: `(objectives,)` bounds at or above which an objective is closed.
+            scale: `(objectives,)` units in which gaps of different objectives are compared.
         """
         urgent = sorted(
             (self._urgency(row, cutoff[k], scale[k]), -k) for k, row in self.rows.items()
@@ -83,7 +83,7 @@ class SemidefiniteTurns:
         return chosen
 
     def _urgency(self, row: SemidefiniteRow, cutoff: float, scale: float) -> float:
-        """What a row may gain in a second; of a first turn, nothing is known but the gap."""
+        """Estimate the gain of a row per second; by its gap alone before its first turn."""
         missing = cutoff - row.least
         if row.ended or row.turns >= MOST_TURNS or not missing > 0:
             return 0.0

@@ -1,1 +1,1 @@
-"""One tree over workers: sub-trees go out, open boxes come back."""
+"""One tree over workers: tasks search sub-trees, and report the boxes that stay open."""

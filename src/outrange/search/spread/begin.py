@@ -1,4 +1,4 @@
-"""Where a search of input splits becomes one over workers, if there are any."""
+"""Turns a search of input splits into one over workers, if there are any."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..kernel.layer_program import LayerProgram
 def over_workers(
     problem: Problem, incumbent: Incumbent, local: Any, program: LayerProgram | None, seed: int
 ) -> Any:
-    """The search over the workers that there are; as it is if there are none.
+    """Return the search over the workers, or the local search if there are none.
 
     Args:
-        problem: What it is about.
-        incumbent: The clock, the tolerances, the points found.
+        problem: Objectives and their boxes.
+        incumbent: Clock, tolerances and the best points.
         local: The search in this process, on the kernel or the array engine.
         program: The layers on the kernel; None on the array engine.
-        seed: Of the random points.
+        seed: Seed of the random points.
     """
-    found = workers()
-    if found is None:
+    ambient = workers()
+    if ambient is None:
         return local
     from .search import SpreadSearch
 
-    return SpreadSearch(problem, incumbent, local, program, found, seed)
+    return SpreadSearch(problem, incumbent, local, program, ambient, seed)

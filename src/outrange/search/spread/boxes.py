@@ -1,4 +1,4 @@
-"""What travels between a search and its workers: open boxes, and what is known of the whole."""
+"""Messages between a search and its workers: open boxes, and the state of the whole search."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..input_split.frontier import Frontier
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """Open boxes, one a row of each array: those of a `Frontier`.
+    """Open boxes of a `Frontier`, one per row of each array.
 
     Args:
         lo: Array of shape `(n, d)`.
         hi: Array of shape `(n, d)`.
-        lb: `(n, m)` proved bounds, infinite where a box is not open for an objective.
-        status: `(n, s)` what is known of the units.
-        open: `(n, m)` for which objectives a box is open.
+        lb: `(n, m)` proved bounds, infinite if a box is not open for an objective.
+        status: `(n, s)` known phases of the units.
+        open: `(n, m)` whether a box is open for an objective.
         priority: Array of shape `(n,)`.
     """
 
@@ -38,45 +38,45 @@ class Boxes:
 
     @property
     def least(self) -> np.ndarray:
-        """`(m,)` the least bound of any of them, infinite where none is open."""
+        """`(m,)` the least bounds of all boxes, infinite if none is open."""
         return self.lb.min(axis=0, initial=np.inf)
 
     @classmethod
-    def taken(cls, frontier: Frontier, count: int) -> Self:
-        """The most urgent boxes; they count in the frontier's bound until it is settled."""
+    def pop(cls, frontier: Frontier, count: int) -> Self:
+        """Pop the most urgent boxes; they count in the frontier's bound until it is settled."""
         return cls(**frontier.pop(count))
 
     @classmethod
     def all_of(cls, frontier: Frontier) -> Self:
-        """Copies of all boxes of a frontier."""
+        """Copy all boxes of a frontier."""
         return cls(**frontier.boxes)
 
     @classmethod
-    def joined(cls, parts: Sequence[Boxes]) -> Self:
-        """The boxes of all parts."""
+    def concatenate(cls, parts: Sequence[Boxes]) -> Self:
+        """Concatenate the boxes of all parts."""
         names = [field.name for field in fields(cls)]
         return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
 
     def put(self, frontier: Frontier) -> None:
-        """Add them to a frontier."""
+        """Push the boxes to a frontier."""
         frontier.push(self.lo, self.hi, self.lb, self.status, self.open, self.priority)
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """What a worker is told of the whole search: the incumbent as it is now.
+class SearchState:
+    """State of the whole search that a worker receives: a copy of the incumbent.
 
     Args:
         rows: `(m, outputs)` the objectives' rows.
         best: Best values, shape `(m,)`.
-        at: Array of shape `(m, inputs)`.
-        most: `(m,)` the largest values seen.
+        at: Points of the best values, shape `(m, inputs)`.
+        most: `(m,)` the largest known values.
         dropped: `(m,)` objectives closed elsewhere.
-        known: `(m,)` bounds proved elsewhere.
-        floor: `(m,)` what rounding costs.
-        target: `(m,)` of a decision.
-        goal: Array of shape `(m,)`.
-        tol: The finest tolerance asked for.
+        proved: `(m,)` bounds proved elsewhere.
+        floor: `(m,)` gaps that rounding may cause.
+        target: `(m,)` targets of a decision; None for ranges.
+        goal: `(m,)` goals of a decision; None for ranges.
+        tol: The finest requested tolerance.
     """
 
     rows: np.ndarray
@@ -84,15 +84,15 @@ class Known:
     at: np.ndarray
     most: np.ndarray
     dropped: np.ndarray
-    known: np.ndarray
+    proved: np.ndarray
     floor: np.ndarray
     target: np.ndarray | None
     goal: np.ndarray | None
     tol: float
 
     @classmethod
-    def of(cls, incumbent: Incumbent, rows: np.ndarray) -> Known:
-        """A copy of what an incumbent holds."""
+    def of(cls, incumbent: Incumbent, rows: np.ndarray) -> SearchState:
+        """Copy the state of an incumbent."""
         m = len(incumbent.best)
         target, goal = incumbent.target, incumbent.goal
         return cls(
@@ -109,30 +109,35 @@ class Known:
         )
 
     def incumbent(self, seconds: float) -> Incumbent:
-        """An incumbent of its own for a sub-tree."""
+        """Create an incumbent for a sub-tree."""
         tol = Tolerance(self.tol, self.tol)
-        found = Incumbent(self.rows, tol, seconds, _nobody)
-        found.start(self.best, self.at, self.most)
-        found.dropped, found.known, found.floor = self.dropped, self.known.copy(), self.floor.copy()
-        found.target = self.target
-        found.goal = None if self.goal is None else self.goal.copy()
-        return found
+        incumbent = Incumbent(self.rows, tol, seconds, _nobody)
+        incumbent.start(self.best, self.at, self.most)
+        incumbent.dropped, incumbent.known, incumbent.floor = (
+            self.dropped,
+            self.proved.copy(),
+            self.floor.copy(),
+        )
+        incumbent.target = self.target
+        incumbent.goal = None if self.goal is None else self.goal.copy()
+        return incumbent
 
 
 def _nobody(_: object) -> None:
-    """Who watches the whole is not told of its parts."""
+    """Ignore progress: a listener of the whole search gets no events of its parts."""
 
 
 @dataclass(frozen=True, eq=False)
 class SubtreeReport:
-    """What became of a sub-tree.
+    """Result of the search of a sub-tree.
 
     Args:
-        boxes: What is still open.
-        closed: `(m,)` the least bound of what was closed.
+        boxes: Boxes that are still open.
+        closed: `(m,)` the least bounds of closed boxes.
         best: Best values, shape `(m,)`.
-        at: Array of shape `(m, inputs)`.
-        bounded: Boxes that were bounded.
+        at: Points of the best values, shape `(m, inputs)`.
+        bounded: Number of boxes bounded.
+        seconds: Duration on the worker.
     """
 
     boxes: Boxes

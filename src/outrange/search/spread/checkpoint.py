@@ -1,4 +1,4 @@
-"""The state of a search on the disk: written in one step, read only for the very same question."""
+"""Checkpoints of a search on disk, written atomically, and read only for the same question."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ EVERY = 30.0
 """Seconds between two checkpoints."""
 
 SHARE = 0.05
-"""Of the time, that writing them may take."""
+"""Maximum share of the time for writing them."""
 
 FORMAT = "outrange.search.checkpoint 1"
+"""Identifies the file format."""
 
 
 @dataclass(frozen=True, eq=False)
 class TreeState:
-    """Everything that a search goes on from.
+    """The state from which a search resumes.
 
     Args:
-        boxes: Open, and in hand.
-        closed: `(m,)` the least bound of what was closed.
+        boxes: Boxes that are open or in hand.
+        closed: `(m,)` the least bounds of closed boxes.
         best: Best values, shape `(m,)`.
-        at: Array of shape `(m, inputs)`.
-        most: `(m,)` the largest values seen.
-        bounded: Boxes bounded so far.
-        given: Tasks given so far, which the seeds of later ones go on from.
+        at: Points of the best values, shape `(m, inputs)`.
+        most: `(m,)` the largest known values.
+        bounded: Number of boxes bounded so far.
+        given: Number of tasks so far, from which the seeds of later ones continue.
     """
 
     boxes: Boxes
@@ -53,10 +54,10 @@ class TreeState:
 
 
 class Checkpoint:
-    """One file of a folder.
+    """Checkpoint file of one problem.
 
     Args:
-        question: What it is about.
+        question: Digest of everything that the bounds depend on.
     """
 
     def __init__(self, path: Path, question: str) -> None:
@@ -66,14 +67,15 @@ class Checkpoint:
 
     @classmethod
     def of(cls, workers: Workers, problem: Problem, incumbent: Incumbent) -> Checkpoint | None:
-        """That of a problem; None where none is kept.
+        """Create the checkpoint of a problem; None if no folder is given.
 
         A question may have several problems (halves of a box, clauses), and several questions may
-        share a folder: a file is told by all that its bounds are about.
+        share a folder. So the file's name is derived from everything that its bounds depend on.
 
         Args:
-            workers: Who works, and where the state is kept.
-            incumbent: What closes a box.
+            workers: The workers, and the folder of the state.
+            problem: Objectives and their boxes.
+            incumbent: Provides the targets and tolerances that close a box.
         """
         if workers.folder is None:
             return None
@@ -86,18 +88,18 @@ class Checkpoint:
             workers.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(
-                f"`resume` is a folder that can be written ({error.strerror}). "
+                f"`resume` must be a folder that can be written ({error.strerror}). "
                 f"Received: `{workers.folder}`."
             ) from None
         return cls(workers.folder / f"{question[:24]}.npz", question)
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time for one."""
+        """Whether a checkpoint is due."""
         return read_wall_clock() >= self._next
 
     def save(self, state: TreeState) -> None:
-        """Write a state. A kill leaves the old one or the new one; so does a full disk."""
+        """Write a state atomically: after a kill or on a full disk, the old file is intact."""
         begin = read_wall_clock()
         part = self._path.with_name(f"{self._path.name}.part")
         arrays = {f.name: getattr(state, f.name) for f in fields(state) if f.name != "boxes"}
@@ -110,42 +112,42 @@ class Checkpoint:
                 os.fsync(file.fileno())
             os.replace(part, self._path)
         except OSError as error:
-            self._unwritten(part, error)
+            self._discard(part, error)
         spent = read_wall_clock() - begin
         self._next = read_wall_clock() + max(EVERY, spent / SHARE)
 
-    def _unwritten(self, part: Path, error: OSError) -> None:
-        """The search goes on; what was written before stays."""
+    def _discard(self, part: Path, error: OSError) -> None:
+        """Remove a partial file, and warn once; the search continues."""
         with suppress(OSError):
             part.unlink(missing_ok=True)
         if not self._warned:
             self._warned = True
-            told = f"No checkpoint could be written to {self._path} ({error.strerror or error})"
-            warnings.warn(f"{told}; the search goes on without.", RuntimeWarning, stacklevel=2)
+            failure = f"No checkpoint could be written to {self._path} ({error.strerror or error})"
+            warnings.warn(f"{failure}; the search continues without.", RuntimeWarning, stacklevel=2)
 
     def read(self) -> TreeState | None:
-        """What was written; None if nothing was.
+        """Read the state; None if there is no file.
 
         Raises:
-            InputError: The file is damaged, or about something else.
+            InputError: The file is damaged, or belongs to another question.
         """
         if not self._path.exists():
             return None
         try:
             with np.load(self._path, allow_pickle=False) as file:
-                found = dict(file)
-            if str(found["format"]) != FORMAT or str(found["question"]) != self._question:
+                content = dict(file)
+            if str(content["format"]) != FORMAT or str(content["question"]) != self._question:
                 raise ValueError("another question")
-            boxes = Boxes(**{f.name: found[f"boxes_{f.name}"] for f in fields(Boxes)})
+            boxes = Boxes(**{f.name: content[f"boxes_{f.name}"] for f in fields(Boxes)})
             names = [
                 f.name for f in fields(TreeState) if f.name not in ("boxes", "bounded", "given")
             ]
-            arrays = {name: found[name] for name in names}
+            arrays = {name: content[name] for name in names}
             return TreeState(
-                boxes=boxes, bounded=int(found["bounded"]), given=int(found["given"]), **arrays
+                boxes=boxes, bounded=int(content["bounded"]), given=int(content["given"]), **arrays
             )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(
-                "`resume` holds what an interrupted call of the same question wrote; remove the "
-                f"file to begin anew. Received: `{self._path}` ({error})."
+                "`resume` must contain files that an interrupted call of the same question has "
+                f"written. Received: `{self._path}` ({error}). Remove the file to start anew."
             ) from None

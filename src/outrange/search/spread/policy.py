@@ -1,7 +1,8 @@
-"""How large a task is: the one place that says so, which simulations of the scheduler use, too.
+"""Sizes of tasks; simulations of the scheduler use the same functions.
 
-Tasks go to nodes, whose cores share a sub-tree: what limits how many cores can be kept busy is the
-one process that all reports pass through, and a node of many cores reports as often as one core.
+Tasks go to nodes, whose cores share a sub-tree. The number of cores that can be kept busy is
+limited by the one process that handles all reports, and a node of many cores reports as often as
+one core.
 """
 
 from __future__ import annotations
@@ -12,85 +13,88 @@ import numpy as np
 
 
 FEWEST = 8
-"""Boxes of a task at least, whatever the network."""
+"""Minimum number of boxes of a task, for any network."""
 
 RAMP = 4
-"""A task bounds up to so many times as many boxes as all before it: the first ones are short, and
-what they leave is enough for all nodes; a tree that ends early keeps nobody."""
+"""Maximum number of boxes of a task, as a multiple of those of all tasks before it. So the first
+tasks are short and leave boxes for all nodes, and a tree that ends early delays nothing."""
 
 GROWS = 16
-"""A task of a large tree bounds up to so many times as many boxes: less is sent to and fro."""
+"""Maximum growth of tasks of a large tree, which reduces the number of messages."""
 
 SERVED = 32
-"""Nodes that are served well by tasks of a second; with more of them tasks are longer, for all
+"""Number of nodes for which tasks of a second suffice; with more, tasks are longer, because all
 reports pass through one process."""
 
 FEW = 4
-"""Nodes up to which reports cost little: where time may end the search, they bring as many boxes as
-it takes for bounds that rise everywhere at once. An answer is as good then as its worst box; to the
-end of a tree it takes longer, for all these boxes are sent to and fro."""
+"""Number of nodes up to which reports cost little. If time may end the search, their tasks then
+return as many boxes as it takes to raise all bounds together, since the answer is as good as its
+worst box. Closing a whole tree takes longer in this way, because all these boxes are
+transferred."""
 
 WIDE_PART = 2
-"""Tasks are this many times smaller where all boxes are raised together: the next most urgent boxes
-may be on another node."""
+"""Divisor of the size of tasks if all boxes are raised together: the next most urgent boxes may be
+on another node."""
 
 PLENTY, SCARCE = 64, 4
-"""Open boxes a node from which on tasks may grow, and below which they shrink."""
+"""Open boxes per node from which on tasks may grow, and below which they shrink."""
 
 ROOTS = 16
-"""Open boxes that go to each core of a node at first, and at least if there are: cores that share
-few of them wait for each other."""
+"""Initial and minimum number of open boxes per core of a node: cores that share fewer wait for each
+other."""
 
 WIDE_ROOTS = 4096
-"""The same where all boxes are raised together."""
+"""The same number if all boxes are raised together."""
 
 LEAST_ROOTS, MOST_ROOTS = 32, 8192
-"""With many nodes at least; and whatever is learned, at most: two megabytes."""
+"""Minimum number of roots with many nodes, and maximum number in any case: two megabytes."""
 
 OPEN, OPEN_WIDE, OPEN_DECISION = 1 << 16, 1 << 24, 1 << 19
-"""Bytes of open boxes for each core of a node, and one; see `open_bytes`. A decision looks for
-points first: they are elsewhere."""
+"""Bytes of open boxes per core of a node, and for one more; see `open_bytes`. A decision primarily
+searches for points, which lie elsewhere."""
 
 WORTH = 0.08
-"""Of the budget of a task, that one should have below it: some 40 ms, four times its way."""
+"""Share of a task's budget that it should find below its roots: some 40 ms, four times its
+transfer."""
 
 LEARNS = 0.25
-"""Weight of the last task in what is known of sub-trees. They shrink from millions of boxes to some
-within a second, so it is a mean of logarithms: the first ones would outweigh all others."""
+"""Weight of the last task in the estimate of sub-trees. These shrink from millions of boxes to a
+few within a second, so the estimate is a mean of logarithms: otherwise the first ones would
+dominate."""
 
 DEEPER, WIDER = 0.7, 1.5
-"""Factors of the roots of later tasks, where a task left much or ended early."""
+"""Factors of the roots of later tasks, after a task that left much, or ended early."""
 
 
 LONGEST = 30.0
-"""Seconds of a task at most."""
+"""Maximum duration of a task in seconds."""
 
 PART, SHORTEST = 0.25, 0.1
-"""Share of the time left that a task may take at most where bounds rise everywhere, and seconds
-that it may take anyway: a task that waits behind another one must end in time, too."""
+"""Maximum share of the time left for a task that raises all bounds, and seconds that are always
+allowed: a task that waits behind another one must also end in time."""
 
 EARLY, EARLIER = 0.05, 0.004
-"""Seconds before the end of all time at which tasks end, and as many more for each node: what they
-have found is to be heard, one report after the other."""
+"""Seconds before the time limit at which tasks end, and additional seconds per node, so that their
+reports can be processed one after another."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a tree is, and who works on it.
+    """Progress of a tree, and the nodes that work on it.
 
     Args:
-        open: Boxes that nobody has.
-        bounded: Boxes bounded until now.
-        given: Tasks given until now.
-        nodes: Who can have a task.
-        decides: Whether the question is one of yes or no, where bounds on the way are nothing.
-        rises: Whether bounds are to rise everywhere: time may end the search, so that its worst box
-            counts, and there is room for the boxes that come back.
+        open: Number of boxes that no task has.
+        bounded: Number of boxes bounded so far.
+        tasks: Number of tasks so far.
+        cores: Number of cores of all nodes.
+        decides: Whether the question is a decision, for which intermediate bounds are useless.
+        rises: Whether all bounds should rise together: time may end the search, so the worst box
+            counts, and there is memory for the boxes that come back.
     """
 
     open: int
     bounded: int
-    given: int
+    tasks: int
     nodes: int
     cores: int
     decides: bool = False
@@ -103,11 +107,11 @@ class Standing:
 
 
 class Roots:
-    """How many open boxes a node gets: about those whose sub-trees it can close.
+    """Number of open boxes for a node: about those whose sub-trees it can close.
 
-    What it cannot close comes back as many more boxes, each of which has to be sent; and where it
-    has closed all long before its time, a report was spent on little. The first boxes of a tree
-    have millions below them, the last ones a few, so the number is learned as reports come.
+    Boxes that it cannot close come back as many more boxes, each of which has to be transferred. If
+    it closes all of them early, its report was worth little. The first boxes of a tree have
+    millions below them, the last ones a few; so the number is learned from reports.
     """
 
     def __init__(self) -> None:
@@ -115,36 +119,37 @@ class Roots:
         self._below = np.inf
 
     def of_task(self, now: Standing, cores: int, budget: int) -> int:
-        """For the next task: at most half of the node's share, so that some are left for others.
+        """Return the number for the next task, at most half of the node's share of open boxes.
 
-        With many nodes it gets four times its share: near the end sub-trees are small, and each
-        report costs the one process that serves all some milliseconds (`benchmarks/scheduler.py`).
+        With many nodes, a task gets four times its share. Near the end sub-trees are small, and
+        each report costs the one serving process some milliseconds (`benchmarks/scheduler.py`).
 
         Args:
-            now: How far the tree is.
-            budget: Boxes that take one core half a second.
+            now: Progress of the tree.
+            cores: Number of cores of the node.
+            budget: Number of boxes that take one core half a second.
         """
         share = now.open * cores // (2 * now.cores)
         each = max(self._each, WIDE_ROOTS) if now.is_wide else self._each
         most = min(MOST_ROOTS, int(each * cores))
-        # At the end of a tree a share may be less than is worth a report.
+        # Near the end of a tree, a share may be too little for a report.
         worth = min(most, int(WORTH * budget * cores / self._below))
         if now.nodes <= SERVED:
             return max(1, worth, min(most, share))
         return max(LEAST_ROOTS, worth, min(most, 4 * now.open * cores // now.cores))
 
     def learn(self, size: int, roots: int, bounded: int, left: int) -> None:
-        """Hear of a task that was done.
+        """Learn from a finished task.
 
         Args:
-            size: Boxes that it might have bounded.
-            roots: Boxes that it got.
-            bounded: Boxes that it has bounded.
-            left: Boxes that it returned.
+            size: Maximum number of boxes of the task.
+            roots: Number of boxes at its start.
+            bounded: Number of boxes bounded.
+            left: Number of boxes returned.
         """
         below = max(1.0, bounded / max(1, roots - left))
-        known = below if self._below == np.inf else self._below
-        self._below = known * (below / known) ** LEARNS
+        estimate = below if self._below == np.inf else self._below
+        self._below = estimate * (below / estimate) ** LEARNS
         if left > roots:
             self._each = max(ROOTS, self._each * DEEPER)
         elif bounded < size / 2:
@@ -152,47 +157,50 @@ class Roots:
 
 
 def tasks_ahead(open_: int, nodes: int) -> int:
-    """How many tasks wait at each node, so that it need not wait for its next one.
+    """Return how many tasks are queued at each node, so that it need not wait for its next one.
 
-    A report is some 10 ms on its way and back. What waits is not there for others, so that nothing
-    does where little is open, or where there are many others.
+    A report takes some 10 ms there and back. Queued boxes are not available to others. So nothing
+    is queued if few boxes are open, or if there are many nodes.
 
     Args:
-        nodes: How many there are.
+        open_: Number of open boxes.
     """
     return int(nodes <= SERVED and open_ >= PLENTY * nodes)
 
 
 def size_of_task(now: Standing, cores: int, budget: int) -> int:
-    """How many boxes a node bounds until it reports.
+    """Return how many boxes a node bounds before it reports.
 
     Args:
-        now: How far the tree is.
-        cores: Of the node: twice as many do twice as much.
-        budget: Boxes that take one core half a second.
+        now: Progress of the tree.
+        cores: Number of cores of the node, to which the size is proportional.
+        budget: Number of boxes that take one core half a second.
     """
     most = max(budget // 8, RAMP * now.bounded)
     return max(FEWEST, min(most, _size(now, budget * cores)))
 
 
 def _size(now: Standing, budget: int) -> int:
+    """Return the size of a task for this progress of the tree."""
     if now.is_wide:
         return budget // WIDE_PART
     each, least = now.open / now.nodes, max(1, now.nodes // SERVED)
-    if each < SCARCE and (now.nodes <= SERVED or now.given < 2 * now.nodes):
+    if each < SCARCE and (now.nodes <= SERVED or now.tasks < 2 * now.nodes):
         return budget // 8
     if each < PLENTY:
         return budget * least
-    return budget * min(GROWS, max(least, now.given // (4 * now.nodes)))
+    return budget * min(GROWS, max(least, now.tasks // (4 * now.nodes)))
 
 
 def open_bytes(now: Standing, cores: int) -> int:
-    """Bytes of open boxes beyond which a task takes those that are closest to being closed.
+    """Return the bytes of open boxes beyond which a task bounds the nearly closed ones first.
 
-    So little comes back. Before, and where bounds are to rise everywhere, it takes the worst ones.
+    So few boxes come back. Below this limit, and if all bounds should rise, it bounds the worst
+    boxes first.
 
     Args:
-        now: How far the tree is.
+        now: Progress of the tree.
+        cores: Number of cores of the node.
     """
     if now.decides:
         return OPEN_DECISION
@@ -202,13 +210,13 @@ def open_bytes(now: Standing, cores: int) -> int:
 def seconds_of_task(left: float, nodes: int, rises: bool = False) -> float:
     """Return the time limit of a task, in seconds.
 
-    A task that reports after the end of the search is lost. Without a limit on its share, a task
-    behind another one would have the seconds that were left when it was sent, not when it starts.
+    A task that reports after the end of the search is lost. Without a limit on its share, a queued
+    task would get the seconds that were left when it was sent, not when it starts.
 
     Args:
-        left: Seconds of the whole search that are left.
-        nodes: Nodes that report at its end; 0 for this process.
-        rises: Whether bounds are to rise everywhere, see `Standing`.
+        left: Seconds left for the whole search.
+        nodes: Number of nodes that report at its end; 0 for this process.
+        rises: Whether all bounds should rise together, see `Standing`.
     """
     usable = max(0.0, left - (EARLY + EARLIER * nodes) * (nodes > 0))
     if rises and nodes:

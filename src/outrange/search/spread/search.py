@@ -1,4 +1,4 @@
-"""One tree over workers: the open boxes lie here, sub-trees are searched there."""
+"""Search of one tree over workers: this process holds the open boxes, workers search sub-trees."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..input_split.array_search import ArraySearch
 from ..input_split.kernel_search import KernelSearch
 from ..kernel.binding import CompiledProgram
 from ..kernel.layer_program import LayerProgram
-from .boxes import Boxes, Known, SubtreeReport
+from .boxes import Boxes, SearchState, SubtreeReport
 from .checkpoint import Checkpoint, TreeState
 from .policy import FEWEST, Roots, Standing, open_bytes, seconds_of_task, size_of_task, tasks_ahead
 from .subtree import Machine, explore, explore_parcel, products_of_box
@@ -29,46 +29,46 @@ from .subtree import Machine, explore, explore_parcel, products_of_box
 METHOD = "sub-trees on workers"
 
 ALONE = 256
-"""Boxes that are bounded here first: most questions end before any worker hears of them."""
+"""Boxes that are bounded in this process first; most questions end before workers are used."""
 
 HERE = 64
-"""Roots of a task that is done here."""
+"""Roots of a task that runs in this process."""
 
 SLICE, MOST = 2e8, 100_000
-"""Products of a task, about: half a second on a core; its boxes at most, whatever the network."""
+"""Approximate products of a task, half a second on a core, and its maximum number of boxes."""
 
 HANGS = 120.0
-"""Seconds after which a task hangs: its worker may have to start, and to compile."""
+"""Seconds after which a task counts as hanging: its worker may have to start, and to compile."""
 
 TICK = 0.1
-"""Seconds between two looks at the clock."""
+"""Seconds between two checks of the clock."""
 
 GONE = 10.0
-"""Seconds without any worker until what was in hand is open again."""
+"""Seconds without any worker after which boxes in hand are open again."""
 
 ATTEMPTS = 8
-"""Times that a task may fail for reasons of its own."""
+"""Number of failures of tasks (not of workers) after which the search fails."""
 
 
 class SpreadSearch(Search):
-    """Best first here, deep there: workers take the most urgent boxes and close what they can.
+    """Best-first search over workers, which close what they can below the most urgent boxes.
 
-    A worker is a node of one core or more, all of which share its task. It gets a few boxes, and
-    what is known of the whole; it searches below them for a number of boxes, and reports its
-    bounds, its best points and the boxes still open. These lie in one frontier, from which all are
-    served: whoever has nothing gets a part of what others left.
+    A worker is a node of one or more cores, which share its task. It receives a few boxes, and the
+    state of the whole search. It bounds a number of boxes below them, and reports its bounds, its
+    best points and the boxes that are still open. These go to one frontier, which serves all nodes.
+    So an idle node gets a part of the boxes that others have left.
 
     Args:
         problem: The objectives and their boxes.
-        incumbent: The clock and the tolerances; it keeps the points found.
-        local: The search in this process, begun.
-        program: Its layers, where it is on the kernel.
-        workers: Who works, and where the state is kept.
-        seed: Of the random points.
+        incumbent: Clock, tolerances and the best points.
+        local: The search in this process, already started.
+        program: Its layers, if it runs on the kernel.
+        workers: The workers, and the folder of the state.
+        seed: Seed of the random points.
 
-    Sound: `lower` is the least bound of what is closed, open and in hand, at any moment. A task
-    whose worker is lost is open again with the bounds it was given. Complete: as the search in one
-    process. Cost: as that, and a few milliseconds a task.
+    Sound: `lower` is the least bound of closed, open and in-hand boxes, at any moment. The boxes of
+    a lost worker are open again with their previous bounds. Complete: as the search in one process.
+    Cost: the same, and a few milliseconds per task.
     """
 
     def __init__(
@@ -87,13 +87,13 @@ class SpreadSearch(Search):
         self._hands: dict[int, Boxes] = {}
         self._sizes: dict[int, int] = {}
         self._roots = Roots()
-        self._given = self._bounded = 0
+        self._tasks = self._bounded = 0
         self._seen = incumbent.clock.seconds
         self._failed: Counter[str] = Counter()
         self._machine: Machine | None = None
         self._parcel: Parcel | None = None
         self._is_alone = False
-        """Whether the workers are gone for good."""
+        """Whether the workers are permanently lost."""
         self._budget = int(np.clip(SLICE / products_of_box(problem, program), FEWEST, MOST))
         self._first = min(ALONE, self._budget)
         self._checkpoint = Checkpoint.of(workers, problem, incumbent)
@@ -102,13 +102,13 @@ class SpreadSearch(Search):
 
     @property
     def kernel(self) -> CompiledProgram:
-        """Of the search in this process."""
+        """The kernel of the search in this process."""
         assert isinstance(self.local, KernelSearch)
         return self.local.kernel
 
     @property
     def free(self) -> np.ndarray:
-        """`(d,)` bool: the inputs that boxes have sides for."""
+        """`(d,)` mask of the inputs that vary within boxes."""
         return self.local.free
 
     def lower(self) -> np.ndarray:
@@ -127,7 +127,7 @@ class SpreadSearch(Search):
         self.local.recover()
 
     def advance(self) -> bool:
-        """Give tasks, and take what comes back within a moment."""
+        """Send tasks, and process the reports that arrive within a moment."""
         if self._is_alone:
             return self.local.advance()
         if self._bounded < self._first:
@@ -143,16 +143,16 @@ class SpreadSearch(Search):
         ended = self._crew.wait(left)
         for k, done in enumerate(ended, 1):
             self._take(done)
-            # As if the others had not been heard of: whether they have hangs on the clock.
+            # Reports not yet processed count as arrived, so that their tasks do not seem to hang.
             self._give(ended[k:])
         if self._crew.pool.broken:
-            self._go_on_alone()
+            self._continue_alone()
         if self._checkpoint is not None and self._checkpoint.is_due:
             self._checkpoint.save(self._state())
         return True
 
     def leave(self) -> None:
-        """Nobody asks on: let go of what is in hand, and keep the state."""
+        """Release all tasks at the end of the question, and save the state."""
         self._crew.end()
         if self._checkpoint is not None and self._bounded >= self._first:
             self._checkpoint.save(self._state())
@@ -160,7 +160,7 @@ class SpreadSearch(Search):
     # ---- tasks ------------------------------------------------------------------------------
 
     def _wait_for_workers(self) -> None:
-        """Nobody is there, yet or any more: go on here."""
+        """Continue in this process as long as there are no workers."""
         for done in self._crew.wait(0.0 if len(self.frontier) else TICK):
             self._take(done)
         if self.incumbent.clock.seconds > self._seen + GONE:
@@ -169,10 +169,11 @@ class SpreadSearch(Search):
             self._search_here(self._budget, threads())
 
     def _search_here(self, budget: int, cores: int = 1) -> None:
-        """A piece of the tree in this process, in the very steps that a worker takes.
+        """Search a part of the tree in this process, in the same steps as a worker.
 
         Args:
-            cores: Of this process, to use.
+            budget: Number of boxes to bound.
+            cores: Number of cores of this process to use.
         """
         if self._machine is None:
             kernel = self.local.kernel if isinstance(self.local, KernelSearch) else None
@@ -182,58 +183,61 @@ class SpreadSearch(Search):
         left = seconds_of_task(self.incumbent.clock.left, 0)
         seed = self._next_seed()
         most_bytes = open_bytes(self._standing(1, 1), cores)
-        report = explore(self._machine, boxes, self._known(), budget, left, seed, cores, most_bytes)
+        report = explore(
+            self._machine, boxes, self._search_state(), budget, left, seed, cores, most_bytes
+        )
         self._enter(report)
-        del self._hands[self._given]
+        del self._hands[self._tasks]
 
     def _lift(self, count: int) -> Boxes:
-        """Boxes out of the frontier; from now on they count as in hand."""
-        boxes = Boxes.taken(self.frontier, count)
-        self._given += 1
-        self._hands[self._given] = boxes
+        """Pop boxes from the frontier; from now on they count as in hand."""
+        boxes = Boxes.pop(self.frontier, count)
+        self._tasks += 1
+        self._hands[self._tasks] = boxes
         self.frontier.settle()
         return boxes
 
-    def _give(self, heard: Sequence[Done] = ()) -> None:
-        """A task for every node that has none, or will have none soon.
+    def _give(self, ended: Sequence[Done] = ()) -> None:
+        """Send a task to every node that is idle, or will soon be.
 
         Args:
-            heard: Tasks that have ended and are still to be taken.
+            ended: Tasks that have ended, and are still to be processed.
         """
         while len(self.frontier) and not self.incumbent.met:
             open_, nodes = len(self.frontier), self._crew.pool.nodes
-            node = self._crew.next_node(tasks_ahead(open_, len(nodes)), heard)
+            node = self._crew.next_node(tasks_ahead(open_, len(nodes)), ended)
             if node is None:
                 break
-            now = self._standing(len(nodes), sum(one.cores for one in nodes))
+            now = self._standing(len(nodes), sum(node_.cores for node_ in nodes))
             size = size_of_task(now, node.cores, self._budget)
             boxes = self._lift(self._roots.of_task(now, node.cores, self._budget))
-            self._sizes[self._given] = size
+            self._sizes[self._tasks] = size
             if self._parcel is None:
-                # What is derived is derived anew there.
+                # Derived data is computed anew on the worker.
                 p = self._problem
                 bare = Problem(p.graph, p.rows, p.offset, p.domain)
                 self._parcel = Parcel.of((bare, self._program))
             seconds = seconds_of_task(self.incumbent.clock.left, len(nodes), now.rises)
             self._crew.give(
-                self._given,
+                self._tasks,
                 f"sub-tree of {len(boxes)} boxes",
                 self._parcel,
                 explore_parcel,
-                *(boxes, self._known(), size, seconds, self._next_seed()),
+                *(boxes, self._search_state(), size, seconds, self._next_seed()),
                 *(node.cores, open_bytes(now, node.cores)),
                 limit=HANGS,
                 node=node,
             )
 
     def _standing(self, nodes: int, cores: int) -> Standing:
+        """Return the progress of the tree for the policy."""
         decides = self.incumbent.target is not None
         rises = self.incumbent.clock.left < np.inf and not self.frontier.full
-        counts = len(self.frontier), self._bounded, self._given
+        counts = len(self.frontier), self._bounded, self._tasks
         return Standing(*counts, nodes, cores, decides, rises)
 
     def _take(self, done: Done) -> None:
-        """What a worker reports; what is lost is open again."""
+        """Process a worker's report; the boxes of a lost task are open again."""
         ticket = int(str(done.ticket))
         size = self._sizes.pop(ticket)
         if done.error is None:
@@ -251,25 +255,28 @@ class SpreadSearch(Search):
                 raise done.error
 
     def _enter(self, report: SubtreeReport) -> None:
-        """Open boxes first: an interrupt must not lose them."""
+        """Store a report: open boxes first, since an interrupt must not lose them."""
         report.boxes.put(self.frontier)
         self.frontier.close(report.closed)
         self.incumbent.offer(report.best, report.at)
         self.incumbent.boxes += report.bounded
         self._bounded += report.bounded
 
-    def _known(self) -> Known:
-        return Known.of(self.incumbent, self._problem.rows)
+    def _search_state(self) -> SearchState:
+        """Copy the state of the whole search for a worker."""
+        return SearchState.of(self.incumbent, self._problem.rows)
 
     def _next_seed(self) -> Any:
-        return [self._seed, self._given]
+        """Return the seed of the next task."""
+        return [self._seed, self._tasks]
 
-    def _go_on_alone(self) -> None:
-        """The executor is gone: what was in hand is open, and is searched here."""
+    def _continue_alone(self) -> None:
+        """Continue in this process after the executor is lost; boxes in hand are open again."""
         self._reopen()
         self._is_alone = True
 
     def _reopen(self) -> None:
+        """Return all boxes in hand to the frontier, and drop their tasks."""
         for ticket in list(self._hands):
             self._hands[ticket].put(self.frontier)
             del self._hands[ticket]
@@ -279,14 +286,23 @@ class SpreadSearch(Search):
     # ---- checkpoints ------------------------------------------------------------------------
 
     def _state(self) -> TreeState:
-        boxes = Boxes.joined([Boxes.all_of(self.frontier), *self._hands.values()])
-        one = self.incumbent
-        # What was lifted and not yet settled counts in `lower` only.
+        """Return the state for a checkpoint."""
+        boxes = Boxes.concatenate([Boxes.all_of(self.frontier), *self._hands.values()])
+        incumbent = self.incumbent
+        # Boxes that were popped and not yet settled count only in `lower`.
         closed = np.minimum(self.frontier.closed, self.frontier.in_hand)
-        state = (closed, one.best, one.best_at, one.most, self._bounded, self._given)
+        state = (
+            closed,
+            incumbent.best,
+            incumbent.best_at,
+            incumbent.most,
+            self._bounded,
+            self._tasks,
+        )
         return TreeState(boxes, *state)
 
     def _restore(self) -> None:
+        """Resume from a checkpoint, if there is one."""
         state = None if self._checkpoint is None else self._checkpoint.read()
         if state is None:
             return
@@ -295,4 +311,4 @@ class SpreadSearch(Search):
         self.frontier.close(state.closed)
         self.incumbent.start(state.best, state.at, state.most)
         self.incumbent.boxes += state.bounded
-        self._bounded, self._given = state.bounded, state.given
+        self._bounded, self._tasks = state.bounded, state.given

@@ -1,8 +1,8 @@
-"""A sub-tree on a worker: searched for a number of boxes, so that the same work has the same end.
+"""Search of a sub-tree on a worker, counted in boxes, so that equal work has equal results.
 
-A search in one process paces itself by the clock. Here steps are counted, and on a node of one
-core a single thread does them in order: with one such worker the whole search is the same bit for
-bit, whatever else the machine does. The cores of a larger node share a call of the kernel.
+A search in one process paces itself by the clock. Here, steps are counted, and on a node of one
+core a single thread runs them in order. So with one such worker, the whole search is reproducible
+bit for bit, whatever else the machine does. The cores of a larger node share a call of the kernel.
 """
 
 from __future__ import annotations
@@ -25,35 +25,34 @@ from ..input_split.frontier import Frontier
 from ..input_split.kernel_search import KernelSearch, Pace
 from ..kernel.binding import CompiledProgram, root_magnitudes
 from ..kernel.layer_program import LayerProgram
-from .boxes import Boxes, Known, SubtreeReport
+from .boxes import Boxes, SearchState, SubtreeReport
 from .policy import OPEN
 
 
 DEEP = (64, 16, 256)
-"""Boxes taken out at once where they are closest to being closed: by one core, for each of many,
-and how many the kernel bounds for each. What lies between two calls is then little, and so is what
-comes back."""
+"""Boxes per call if those closest to being closed are bounded: minimum, number per core, and boxes
+that the kernel bounds for each. Little is open between two calls then, and little is returned."""
 
 WIDE = (16, 4, 16)
-"""The same where they are the most urgent ones, whose parts are many."""
+"""The same numbers if the most urgent boxes are bounded, which have many parts."""
 
 WIDE_SHARE, WIDE_MOST, WIDE_BUDGET = 32, 512, 4
-"""Share of many urgent boxes that a call takes, the most for each core, and how many the kernel
-bounds for each of them. The other urgent boxes wait for the end of the call, so its boxes are not
-followed deep: with 16 the worst box was a tenth worse after the same work."""
+"""Divisor of the number of many urgent boxes for one call, maximum per core, and boxes that the
+kernel bounds for each. The other urgent boxes wait for the end of the call, so its boxes are not
+followed deep: with 16, the worst box was a tenth worse after the same work."""
 
 STEP = 256
-"""Boxes of a step of the array engine, for each core."""
+"""Boxes per step of the array engine, for each core."""
 
 ATTACK_EVERY = 8
-"""Steps between two descents from open boxes, of a decision."""
+"""Steps between two descents from open boxes, in a decision."""
 
 
 class StepPace(Pace):
-    """Calls of the kernel of a fixed size.
+    """Kernel calls of a fixed size.
 
     Args:
-        cores: That share a call. A machine that has fewer takes longer over the same one.
+        cores: Number of cores that share a call; on fewer cores, the same call takes longer.
     """
 
     def __init__(self, cores: int = 1) -> None:
@@ -65,7 +64,8 @@ class StepPace(Pace):
         """Choose the sizes of calls from now on.
 
         Args:
-            deep: Whether boxes are taken where they are closest to being closed.
+            deep: Whether the boxes closest to being closed are bounded first.
+            waiting: Number of open boxes.
         """
         least, each, self.budget = DEEP if deep else WIDE
         part = 0 if deep else min(waiting // WIDE_SHARE, WIDE_MOST * self._cores)
@@ -74,11 +74,11 @@ class StepPace(Pace):
             self.budget = WIDE_BUDGET
 
     def is_ahead(self, waiting: int) -> bool:
-        """Where cores share calls, and there is enough for another one."""
+        """Return whether cores share calls, and there are boxes for another one."""
         return self.threads > 1 and waiting >= self.most
 
     def learn(self, seconds: float) -> None:
-        """Nothing: the clock is not looked at."""
+        """Do nothing: the sizes do not depend on the clock."""
 
 
 class StepAttack(OpenBoxAttack):
@@ -87,19 +87,19 @@ class StepAttack(OpenBoxAttack):
     steps = 0
 
     def is_due(self, seconds: float) -> bool:
-        """Whether this step is one of them."""
+        """Return whether a descent is due in this step."""
         self.steps += 1
         return self.steps % ATTACK_EVERY == 0
 
 
 class StepKernelSearch(KernelSearch):
-    """The kernel's search, counted."""
+    """Kernel search whose steps are counted."""
 
     attack = StepAttack
     pace = StepPace
 
     def use_cores(self, cores: int) -> None:
-        """Let so many cores share a call."""
+        """Let this many cores share a call."""
         self._pace = self._steps = StepPace(cores)
 
     def _explore(self) -> None:
@@ -109,7 +109,7 @@ class StepKernelSearch(KernelSearch):
         super()._explore()
 
     def drain(self) -> None:
-        """Take up the call that is under way, if one is: its boxes are nowhere else."""
+        """Finish the call that is under way, since its boxes are stored nowhere else."""
         last, self._under_way = self._under_way, None
         if last is not None:
             last[1].result()
@@ -118,17 +118,17 @@ class StepKernelSearch(KernelSearch):
 
 
 class StepArraySearch(ArraySearch):
-    """The array engine's search, counted."""
+    """Array-engine search whose steps are counted."""
 
     attack = StepAttack
     _together = STEP
 
     def use_cores(self, cores: int) -> None:
-        """Let so many cores share a step."""
+        """Let this many cores share a step."""
         self._together = STEP * cores
 
     def drain(self) -> None:
-        """Nothing is under way between two steps."""
+        """Do nothing: nothing is under way between two steps."""
 
     def _explore(self) -> None:
         self.step(max(1, min(self._together, len(self.frontier) // 2)))
@@ -136,13 +136,13 @@ class StepArraySearch(ArraySearch):
 
 @dataclass(frozen=True, eq=False)
 class Machine:
-    """What bounds boxes, compiled once on each worker.
+    """The compiled engine of a problem, created once on each worker.
 
     Args:
         problem: The objectives and their boxes.
-        program: The layers, where the kernel takes them.
-        kernel: Compiled for the root boxes, likewise.
-        engine: The array engine, where it does not.
+        program: The layers, if the kernel supports them.
+        kernel: The program, compiled for the root boxes.
+        engine: The array engine, if the kernel does not support the problem.
     """
 
     problem: Problem
@@ -155,7 +155,8 @@ class Machine:
         """Compile a problem.
 
         Args:
-            program: Its layers; None where it has none, or the kernel may not run.
+            problem: Objectives and their boxes.
+            program: Its layers; None if it has none, or the kernel may not run.
         """
         domain = problem.domain
         if program is None:
@@ -167,20 +168,29 @@ class Machine:
         return cls(problem, program, kernel, None)
 
     def search(
-        self, boxes: Boxes, known: Known, seconds: float, seed: Any, cores: int, most_bytes: int
+        self,
+        boxes: Boxes,
+        state: SearchState,
+        seconds: float,
+        seed: Any,
+        cores: int,
+        most_bytes: int,
     ) -> StepKernelSearch | StepArraySearch:
-        """A search of a sub-tree, begun.
+        """Start the search of a sub-tree.
 
         Args:
-            known: What is known of the whole.
-            seed: Of its random points.
-            most_bytes: Of open boxes, see `policy.open_bytes`.
+            boxes: Roots of the sub-tree.
+            state: State of the whole search.
+            seconds: Time limit in seconds.
+            seed: Seed of the random points.
+            cores: Number of cores that share it.
+            most_bytes: Limit on open boxes, see `policy.open_bytes`.
         """
-        incumbent = known.incumbent(seconds)
+        incumbent = state.incumbent(seconds)
         domain = self.problem.domain
 
         def first(*_: Any) -> Points:
-            return known.best, known.at[:, free], known.most
+            return state.best, state.at[:, free], state.most
 
         if self.engine is not None:
             free = np.ones(domain.lo.shape[1], bool)
@@ -191,7 +201,7 @@ class Machine:
             search = StepKernelSearch(
                 self.program, domain, incumbent, seed=seed, first=first, kernel=self.kernel
             )
-        incumbent.floor = known.floor.copy()
+        incumbent.floor = state.floor.copy()
         d, m, s = boxes.lo.shape[1], boxes.lb.shape[1], boxes.status.shape[1]
         search.frontier = Frontier(d, m, s)
         search.frontier.most_bytes = most_bytes
@@ -203,7 +213,7 @@ class Machine:
 def explore(
     machine: Machine,
     boxes: Boxes,
-    known: Known,
+    state: SearchState,
     budget: int,
     seconds: float,
     seed: Any,
@@ -213,16 +223,18 @@ def explore(
     """Search a sub-tree.
 
     Args:
-        known: What is known of the whole.
-        budget: Boxes to bound, about.
-        seconds: Its time, which ends it, too.
-        seed: Of its random points.
-        most_bytes: Of open boxes, see `policy.open_bytes`.
+        boxes: Roots of the sub-tree.
+        state: State of the whole search.
+        budget: Approximate number of boxes to bound.
+        seconds: Time limit in seconds.
+        seed: Seed of the random points.
+        cores: Number of cores that share it.
+        most_bytes: Limit on open boxes, see `policy.open_bytes`.
     """
     with np.errstate(all="ignore"):
-        search = machine.search(boxes, known, seconds, seed, cores, most_bytes)
+        search = machine.search(boxes, state, seconds, seed, cores, most_bytes)
         incumbent = search.incumbent
-        step = 0.0  # Seconds of the last one: the next would not be heard in less time than that.
+        step = 0.0  # Seconds of the last step: with less time left, another would end too late.
         while not (search.finished or incumbent.met or incumbent.clock.left < step):
             begin = incumbent.clock.seconds
             if incumbent.boxes >= budget or not search.advance():
@@ -240,21 +252,23 @@ def explore(
 
 
 def explore_parcel(kept: Kept, *task: Any) -> SubtreeReport:
-    """`explore` on a worker, which compiles the problem when it first hears of it."""
-    return explore(kept.once("machine", _compiled), *task)
+    """Run `explore` on a worker, which compiles the problem on first use."""
+    return explore(kept.once("machine", _compile), *task)
 
 
-def _compiled(data: bytes) -> Machine:
+def _compile(data: bytes) -> Machine:
+    """Unpack and compile a problem."""
     with np.errstate(all="ignore"):
         return Machine.of(*unpacked(data))
 
 
 def products_of_box(problem: Problem, program: LayerProgram | None) -> float:
-    """Products that a box costs, about.
+    """Estimate the number of products that a box costs.
 
     Args:
-        program: Its layers; None where it has none.
+        problem: Objectives and their boxes.
+        program: Its layers; None if it has none.
     """
     if program is None:
         return 64.0 * sum(node.size for node in problem.small.nodes)
-    return max(1.0, sum(float(m.size) for one in program.layers for m in one.sources.values()))
+    return max(1.0, sum(float(m.size) for layer in program.layers for m in layer.sources.values()))

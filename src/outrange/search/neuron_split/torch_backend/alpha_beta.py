@@ -1,6 +1,6 @@
 """The ascent of `alpha_beta` on PyTorch arrays, on the CPU or a GPU.
 
-It finds slopes and multipliers; the bounds that follow are computed by NumPy in float64.
+It returns slopes and multipliers; NumPy computes the resulting bounds in float64.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FLOAT32_SHORT = 1e-5
 
 
 class TorchBackend:
-    """An `arrays.Ascent`."""
+    """An `ascent_backend.Ascent` on PyTorch, which keeps a copy of each net on the device."""
 
     def __init__(self, place: TensorPlacement) -> None:
         self.place = place
@@ -42,7 +42,7 @@ class TorchBackend:
 
 @dataclass(eq=False)
 class _PreparedKink:
-    """A kink over split ranges, see `PreparedKink`."""
+    """A kink on given ranges, as `relaxations.PreparedKink`, on the device."""
 
     below: float
     turn: float
@@ -57,7 +57,7 @@ class _PreparedKink:
 
 
 class _TorchAscent:
-    """One ascent: the state of the unfinished sub-problems, and the task for the best of all."""
+    """State of one ascent: its unfinished sub-problems, and the best of every sub-problem."""
 
     def __init__(self, placed: TorchRelaxedNet, task: BoundProblem, target: np.ndarray) -> None:
         self.placed, self.net, self.task = placed, placed.net, task
@@ -68,13 +68,13 @@ class _TorchAscent:
         self.alpha = on.tensor(task.alpha)
         self.beta = None if task.beta is None else on.tensor(task.beta)
         self.low, self.high = on.tensor(splits.low), on.tensor(splits.high)
-        self.prepared = {v: self._over(part) for v, part in self.net.prepare(splits).items()}
+        self.prepared = {v: self._to_device(part) for v, part in self.net.prepare(splits).items()}
         self.below = task.below
         if self.below is not None:
             self.row = on.tensor(self.below.row)
             self.gamma, self.scale = on.tensor(self.below.gamma), on.tensor(self.below.scale)
         self.best = on.tensor(task.least)
-        self.best_theta = self.alpha.clone()
+        self.best_alpha = self.alpha.clone()
         self.best_beta = None if self.beta is None else self.beta.clone()
         self.best_gamma = None if self.below is None else self.gamma.clone()
         shapes = (self.alpha, self.alpha, self.best)
@@ -82,7 +82,8 @@ class _TorchAscent:
         self.moments = [AdamMoments(zeros(like), zeros(like)) for like in shapes]
         self.at = {b.value: b for b in self.net.activations}
 
-    def _over(self, part: PreparedActivation) -> _PreparedKink:
+    def _to_device(self, part: PreparedActivation) -> _PreparedKink:
+        """Copy a prepared kink to the device."""
         assert isinstance(part, PreparedKink)
         on = self.placed.on
         upper = (on.tensor(np.broadcast_to(a, part.settled.shape)) for a in part.upper)
@@ -95,13 +96,13 @@ class _TorchAscent:
         )
 
     def ascend(self, steps: int) -> bool:
-        """Ascend, and write the best to the task; False if a number overflowed."""
+        """Run the ascent, and write the best results to the task; False on overflow."""
         for step in range(steps + 1):
             self._backward()
             better = self.least > self.best[self.active]
             whom = self.active[better]
             self.best[whom] = self.least[better]
-            self.best_theta[whom] = self.alpha[better]
+            self.best_alpha[whom] = self.alpha[better]
             if self.beta is not None and self.best_beta is not None:
                 self.best_beta[whom] = self.beta[better]
             if self.best_gamma is not None:
@@ -115,16 +116,17 @@ class _TorchAscent:
         if not bool(self.t.isfinite(self.best).all()):
             return False
         task = self.task
-        task.least[:] = _back(self.best)
-        task.alpha[:] = _back(self.best_theta)
+        task.least[:] = _to_numpy(self.best)
+        task.alpha[:] = _to_numpy(self.best_alpha)
         if task.beta is not None and self.best_beta is not None:
-            # What was 0 or of one sign stays so: the clip below is exact in either type.
-            task.beta[:] = _back(self.best_beta)
+            # Zeros and signs are preserved: the clip below is exact in both types.
+            task.beta[:] = _to_numpy(self.best_beta)
         if task.below is not None and self.best_gamma is not None:
-            task.below.gamma[:] = _back(self.best_gamma)
+            task.below.gamma[:] = _to_numpy(self.best_gamma)
         return True
 
     def _rows(self) -> dict[int, Tensor]:
+        """Return the rows, including those of the output constraint."""
         rows = dict(self.start)
         if self.below is not None:
             out = self.net.graph.output
@@ -133,7 +135,7 @@ class _TorchAscent:
         return rows
 
     def _backward(self) -> None:
-        """`RelaxedNet.backward`: bounds, coefficients at the units and inputs, lines in use."""
+        """Back-substitute like `RelaxedNet.backward`: bounds, coefficients, active lines."""
         placed = self.placed
         waiting, beta_rows = self._rows(), self._beta_rows()
         self.top = max(waiting)
@@ -176,6 +178,7 @@ class _TorchAscent:
             self.least = self.least - self.gamma * self.below.cutoff
 
     def _beta_rows(self) -> dict[int, Tensor]:
+        """Sum the multipliers per value that nonlinear values read."""
         beta_rows: dict[int, Tensor] = {}
         if self.beta is not None:
             for b in self.net.activations:
@@ -186,7 +189,7 @@ class _TorchAscent:
         return beta_rows
 
     def _forward(self) -> tuple[Tensor, list[Tensor]]:
-        """`RelaxedNet.forward`: units and all values of the lines in use, where they are least."""
+        """Evaluate the active lines at the minimizing corners, like `RelaxedNet.forward`."""
         placed = self.placed
         values = [self.t.where(self.form > 0, placed.lo, placed.hi)]
         z = self.t.zeros_like(self.alpha)
@@ -196,14 +199,14 @@ class _TorchAscent:
                 place = self.at[v].place
                 if place.stop <= z.shape[1]:
                     z[:, place] = xs[0]
-                known = v in self.slopes
-                values.append(self.slopes[v] * xs[0] + self.offsets[v] if known else xs[0])
+                has_lines = v in self.slopes
+                values.append(self.slopes[v] * xs[0] + self.offsets[v] if has_lines else xs[0])
             else:
                 values.append(placed.steps[v].run(xs))
         return z, values
 
     def _move(self, step: int) -> None:
-        """One step of Adam on slopes and multipliers, as in `alpha_beta`."""
+        """Take one step of Adam on slopes and multipliers, as in `alpha_beta`."""
         z, values = self._forward()
         pace = SETTINGS.decay**step
         gradient = self.t.zeros_like(self.alpha)
@@ -223,6 +226,7 @@ class _TorchAscent:
             self.gamma = (self.gamma + moved).clamp(min=0.0)
 
     def _move_beta(self, z: Tensor, pace: float) -> None:
+        """Take one step of Adam on the multipliers of splits."""
         beta = self.beta
         assert beta is not None
         has_low, has_high = self.t.isfinite(self.low), self.t.isfinite(self.high)
@@ -242,7 +246,7 @@ class _TorchAscent:
         self.beta = self.t.where(has_low, beta, beta.clamp(max=0.0))
 
     def _keep(self, going: Tensor) -> None:
-        """Continue with some of the sub-problems."""
+        """Continue with only the sub-problems `going`."""
         self.active = self.active[going]
         self.alpha = self.alpha[going]
         self.start = {v: rows[going] for v, rows in self.start.items()}
@@ -256,5 +260,6 @@ class _TorchAscent:
             part.keep(going)
 
 
-def _back(tensor: Tensor) -> np.ndarray:
+def _to_numpy(tensor: Tensor) -> np.ndarray:
+    """Copy a tensor to a float64 NumPy array."""
     return tensor.cpu().numpy().astype(np.float64)

@@ -1,4 +1,4 @@
-"""A net of kinks on PyTorch arrays: every linear op is a matrix, or moves entries.
+"""A net of kinks on PyTorch arrays: every linear op is a matrix or a gather.
 
 Convolutions become matrices too: these devices are fastest on dense products.
 """
@@ -19,18 +19,20 @@ from ..relaxed_net import RelaxedNet
 
 
 Tensor = Any
-"""A `torch.Tensor`; the module comes as an argument, so that nothing here imports it."""
+"""A `torch.Tensor`; the module `torch` is passed as an argument, never imported here."""
 
 MOST_WEIGHTS = 1 << 26
-"""Nets with more numbers in their matrices stay with NumPy."""
+"""Maximum number of matrix entries; larger nets stay with NumPy."""
 
 
 @dataclass(frozen=True, eq=False)
 class TensorPlacement:
-    """Where arrays live.
+    """The module, device and type that tensors are created with.
 
     Args:
-        device: As PyTorch names it.
+        t: The module `torch`, passed in.
+        device: A device in PyTorch's notation.
+        dtype: Type of the numbers, float32 or float64.
     """
 
     t: Any
@@ -38,31 +40,34 @@ class TensorPlacement:
     dtype: Any
 
     def tensor(self, array: ArrayLike, dtype: Any = None) -> Tensor:
-        """A copy."""
+        """Copy an array to the device."""
         return self.t.tensor(np.asarray(array), dtype=dtype or self.dtype, device=self.device)
 
 
 @dataclass(eq=False)
 class TensorMatrix:
-    """`y = sum_i M_i x_i + b`; `parts` are `(m, n_i)`, or `(m,)` where they act entry by entry."""
+    """`y = sum_i M_i x_i + b`; `parts` are `(m, n_i)`, or `(m,)` for elementwise factors."""
 
     parts: list[Tensor]
     bias: Tensor
 
     def pull(self, rows: Tensor) -> list[Tensor]:
+        """Pull rows back to the inputs."""
         return [rows @ m if m.ndim == 2 else rows * m for m in self.parts]
 
     def offset(self, rows: Tensor) -> Tensor:
+        """Return the constants of rows."""
         return rows @ self.bias
 
     def run(self, xs: list[Tensor]) -> Tensor:
-        found = [x @ m.T if m.ndim == 2 else x * m for x, m in zip(xs, self.parts, strict=True)]
-        return sum(found[1:], found[0]) + self.bias
+        """Evaluate the op at points."""
+        products = [x @ m.T if m.ndim == 2 else x * m for x, m in zip(xs, self.parts, strict=True)]
+        return sum(products[1:], products[0]) + self.bias
 
 
 @dataclass(eq=False)
 class TensorGather:
-    """Entries taken from the inputs in a row, or constants."""
+    """Entries gathered from the concatenated inputs, or constants."""
 
     t: Any
     index: Tensor
@@ -71,22 +76,25 @@ class TensorGather:
     sizes: tuple[int, ...]
 
     def pull(self, rows: Tensor) -> list[Tensor]:
+        """Pull rows back to the inputs."""
         out = rows.new_zeros(len(rows), sum(self.sizes))
         out.index_add_(1, self.index, rows * self.present)
         ends = np.cumsum((0, *self.sizes))
         return [out[:, a:b] for a, b in pairwise(ends)]
 
     def offset(self, rows: Tensor) -> Tensor:
+        """Return the constants of rows."""
         return rows @ self.fill
 
     def run(self, xs: list[Tensor]) -> Tensor:
+        """Evaluate the op at points."""
         flat = xs[0] if len(xs) == 1 else self.t.cat(xs, dim=1)
         return flat[:, self.index] * self.present + self.fill
 
 
 @dataclass(eq=False)
 class TorchRelaxedNet:
-    """A net on the device."""
+    """A relaxed net on the device."""
 
     net: RelaxedNet
     on: TensorPlacement
@@ -98,7 +106,7 @@ class TorchRelaxedNet:
 
     @staticmethod
     def of(net: RelaxedNet, on: TensorPlacement) -> TorchRelaxedNet | None:
-        """None if the net has smooth activations, or is too large."""
+        """Copy a net to the device; None if it has smooth activations, or is too large."""
         nonlinear = {b.value for b in net.activations}
         ops = {v: n.op for v, n in enumerate(net.graph.nodes, 1) if v not in nonlinear}
         if not all(isinstance(op, Affine | Rearrange) for op in ops.values()):
@@ -113,18 +121,20 @@ class TorchRelaxedNet:
         return TorchRelaxedNet(
             net,
             on,
-            {v: _placed(op, on) for v, op in ops.items()},
+            {v: _to_device(op, on) for v, op in ops.items()},
             *map(on.tensor, (center, reach, box.lo, box.hi)),
         )
 
 
 def _weights(op: Op) -> int:
+    """Return the number of matrix entries of an op."""
     if not isinstance(op, Affine) or op.factor is not None or op.coefficients is not None:
         return 0
     return op.size * sum(op.sizes)
 
 
-def _placed(op: Op, on: TensorPlacement) -> TensorMatrix | TensorGather:
+def _to_device(op: Op, on: TensorPlacement) -> TensorMatrix | TensorGather:
+    """Copy an op to the device."""
     if isinstance(op, Rearrange):
         absent = op.index < 0
         return TensorGather(

@@ -1,9 +1,9 @@
-"""A box search that starts anew on halves of its box where rounding keeps its gap open.
+"""Restart of a box search on the halves of its box if rounding keeps its gap open.
 
-The kernel pays for rounding by the sizes that values have on its root box. In a deep network they
-can be far larger there than on any part of it, and what is paid swamps the bounds of small boxes
-too. A search that has closed all its boxes, and whose gap is open all the same, is followed by one
-on each half, with its own sizes.
+The kernel's rounding errors depend on the magnitudes of values on its root box. In a deep network,
+these can be far larger there than on any part of it, and then the errors swamp the bounds of small
+boxes too. So if a search has closed all its boxes but its gap is still open, each half is searched,
+with its own magnitudes.
 """
 
 from __future__ import annotations
@@ -23,21 +23,23 @@ from ..kernel.binding import CompiledProgram
 
 
 MOST_HALVES = 1024
-"""Searches that are begun on halves at most."""
+"""Maximum number of splits into halves."""
 
 SHRINKS = 0.9
-"""A half is worth a search if its noise is under this share of that of the whole."""
+"""A half is searched if its rounding error is under this share of the whole's."""
 
 FINEST = 2.0**-64
-"""Noise of this share of what an objective attains keeps nothing open but a tie: about a point
-where it is exact, the halves would go on to the smallest numbers."""
+"""Rounding error, as a share of an objective's range, below which only a tie stays open.
+
+Around a point that attains the target exactly, halving would continue down to the smallest numbers.
+"""
 
 SAMPLES = 16
-"""Points that a search on a half starts from: the best ones are known."""
+"""Random points at the start of a search on a half, in addition to the best known points."""
 
 
 class BoxSearch(Protocol):
-    """A search on the kernel, here or over workers."""
+    """A search on the kernel, in this process or over workers."""
 
     incumbent: Incumbent
     methods: tuple[str, ...]
@@ -57,7 +59,7 @@ class BoxSearch(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """A search on a part of the box, and what was proved of all objectives there before."""
+    """A search on a part of the box, and the bounds of all objectives proved there before."""
 
     domain: DomainBoxes
     search: BoxSearch
@@ -68,17 +70,19 @@ class _Part:
 
     @property
     def noise(self) -> np.ndarray:
+        """Rounding error of each objective."""
         return self.search.kernel.radius
 
 
-class Halves(Search):
-    """A search of a box, then of halves of halves, until rounding keeps no gap open.
+class BisectionSearch(Search):
+    """Search of a box, then of halves of halves, until rounding keeps no gap open.
 
     Args:
-        begin: Begins a search on a part of it, with a way to find first points; None: the usual.
+        begin: Starts a search on a part of the box. Its second argument finds the first points;
+            None for the usual ones.
 
-    Sound: every part's bound is proved, and the parts cover the box. Complete: up to what rounding
-    costs on the smallest parts. Cost: nothing where the first search closes every gap.
+    Sound: every part's bound is proved, and the parts cover the box. Complete: up to rounding on
+    the smallest parts. Cost: nothing if the first search closes every gap.
     """
 
     def __init__(
@@ -90,7 +94,7 @@ class Halves(Search):
         self._open = [_Part(domain, first, np.full(m, -np.inf))]
         self._closed = np.full(m, np.inf)
         self._floor = self.incumbent.floor = np.zeros(m)
-        """What rounding costs where there was nothing left to halve: nobody can ask for less."""
+        """Rounding errors on parts that could not be halved: a lower limit on every gap."""
         self._left = MOST_HALVES
 
     def lower(self) -> np.ndarray:
@@ -110,9 +114,9 @@ class Halves(Search):
             part.search.recover()
 
     def advance(self) -> bool:
-        """Some boxes of the part that is searched now; the last of them may end it."""
+        """Explore some boxes of the current part; conclude it after the last."""
         part = self._open[-1]
-        # Boxes of this part cannot be closed to less; the whole can, so the floor is not kept.
+        # This part's gap cannot be closed further than its rounding error; the whole's perhaps can.
         self.incumbent.floor = np.maximum(self._floor, 8 * part.noise)
         if not part.search.finished:
             part.search.advance()
@@ -122,19 +126,19 @@ class Halves(Search):
         return True
 
     def _conclude(self, part: _Part) -> None:
-        """Keep what a part has proved; where that is not enough, search its halves."""
+        """Adopt the bounds of a finished part; if they do not suffice, search its halves."""
         incumbent, lower = self.incumbent, part.lower()
         open_ = lower < incumbent.cutoff()
-        halves = self._halved(part, open_) if open_.any() else []
+        halves = self._halve(part, open_) if open_.any() else []
         if not halves:
             self._closed = np.minimum(self._closed, lower)
             self._floor = np.where(open_, np.maximum(self._floor, 8 * part.noise), self._floor)
             incumbent.floor = self._floor
-        # Only now: an interrupt must find the part, or what took its place.
+        # Only now: an interrupt must find either the part or its halves.
         self._open = [*self._open[:-1], *halves]
 
-    def _halved(self, part: _Part, open_: np.ndarray) -> list[_Part]:
-        """Searches on both halves; none where there is nothing to halve, or nothing to gain."""
+    def _halve(self, part: _Part, open_: np.ndarray) -> list[_Part]:
+        """Start searches on both halves; none if the part is too small, or nothing is gained."""
         domain = part.domain
         lo, hi = domain.lo[0], domain.hi[0]
         free = np.flatnonzero(part.search.free & ~domain.whole)
@@ -150,16 +154,16 @@ class Halves(Search):
         middle = 0.5 * lo[cut] + 0.5 * hi[cut]
         if not lo[cut] < middle < hi[cut]:
             return []
-        found = []
+        halves = []
         for a, b in ((lo[cut], middle), (middle, hi[cut])):
             low, high = domain.lo.copy(), domain.hi.copy()
             low[0, cut], high[0, cut] = a, b
             half = DomainBoxes(low, high, domain.whole)
-            found.append(_Part(half, self._begin(half, few_points), part.lower()))
+            halves.append(_Part(half, self._begin(half, few_points), part.lower()))
             self.incumbent.floor = self._floor
         self._left -= 1
-        better = any(np.any((half.noise < SHRINKS * part.noise)[open_]) for half in found)
-        return found if better else []
+        better = any(np.any((half.noise < SHRINKS * part.noise)[open_]) for half in halves)
+        return halves if better else []
 
 
 def few_points(
@@ -169,7 +173,7 @@ def few_points(
     objectives: int,
     rng: np.random.Generator,
 ) -> Points:
-    """Samples: a search on a half begins with the best points known."""
+    """Sample a few points: a search on a half already has the best known points."""
     x = boxes.snap(boxes.hull.uniform(rng, SAMPLES))
     y = evaluate(x)
     return y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)

@@ -1,4 +1,4 @@
-"""Boxes dropped before any search hold nothing that was asked for."""
+"""Boxes dropped before any search contain no violation."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from outrange.core.formula import Atom
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot
 from outrange.graph.measure import measure
-from outrange.search import halving
+from outrange.search import subdivide_boxes
 from outrange.search.common.domain_boxes import DomainBoxes
-from outrange.search.halving import open_boxes
+from outrange.search.subdivide_boxes import open_boxes
 from small_graphs import dense_net, gate_net
 
 
@@ -18,38 +18,38 @@ from small_graphs import dense_net, gate_net
     ("net", "act"), combined([dense_net, gate_net], ["relu", "tanh"]), ids=called
 )
 def test_on_dropped_boxes_every_value_reaches_its_target(net, act, monkeypatch):
-    monkeypatch.setattr(halving, "ENTRIES", 512)
+    monkeypatch.setattr(subdivide_boxes, "ENTRIES", 512)
     rng = np.random.default_rng(4)
     graph = net(rng, act)
     d, count = graph.size, 60
     y = graph.run(rng.uniform(-1, 1, (500, d)))
     low, high = np.quantile(y[:, 0], [0.3, 0.7])
-    asked = measure(graph, [(Atom(((d, 1.0),), -low),), (Atom(((d, -1.0),), high),)])
+    values = measure(graph, [(Atom(((d, 1.0),), -low),), (Atom(((d, -1.0),), high),)])
     lo = rng.uniform(-1, 1, (count, d))
     hi = lo + rng.uniform(0, 0.2, (count, d)) * (rng.random((count, d)) < 0.6)
     roots, target = DomainBoxes(lo, hi, np.zeros(d, bool)), np.zeros(2)
-    left, apart = open_boxes(asked, roots, target, lambda: False)
+    left, apart = open_boxes(values, roots, target, lambda: False)
     inside = (lo[:, None] <= left.lo) & (left.hi <= hi[:, None])
-    kept = inside.all(axis=2).any(axis=1)
+    remaining = inside.all(axis=2).any(axis=1)
     assert inside.all(axis=2).any(axis=0).all()
-    assert 0 < kept.sum() < count
-    x = rng.uniform(lo[~kept], hi[~kept], (300, (~kept).sum(), d))
-    least = asked.run(x.reshape(-1, d)).min(axis=0)
+    assert 0 < remaining.sum() < count
+    x = rng.uniform(lo[~remaining], hi[~remaining], (300, (~remaining).sum(), d))
+    least = values.run(x.reshape(-1, d)).min(axis=0)
     assert (apart >= target).all() and (apart <= least).all()
-    everywhere = asked.run(rng.uniform(lo, hi, (300, count, d)).reshape(-1, d))
+    everywhere = values.run(rng.uniform(lo, hi, (300, count, d)).reshape(-1, d))
     unsafe = (everywhere.reshape(300, count, 2) < 0).any(axis=(0, 2))
-    assert (kept | ~unsafe).all()
-    # No unsafe point is lost where boxes of one input were halved.
-    points = rng.uniform(lo[kept], hi[kept], (300, kept.sum(), d)).reshape(-1, d)
-    points = points[(asked.run(points) < 0).any(axis=1)]
+    assert (remaining | ~unsafe).all()
+    # No unsafe point is lost when boxes of one input are halved.
+    points = rng.uniform(lo[remaining], hi[remaining], (300, remaining.sum(), d)).reshape(-1, d)
+    points = points[(values.run(points) < 0).any(axis=1)]
     held = (left.lo <= points[:, None]) & (points[:, None] <= left.hi)
     assert held.all(axis=2).any(axis=1).all()
-    late, nothing = open_boxes(asked, roots, target, lambda: True)
+    late, nothing = open_boxes(values, roots, target, lambda: True)
     assert len(late.lo) == count and np.isposinf(nothing).all()
 
 
 def _tiles(per_side):
-    """A square cut into tiles, and a third input that is fixed."""
+    """Cut a square into tiles, with a third input that is fixed."""
     at = np.linspace(-1, 1, per_side + 1)
     x, y = (part.ravel() for part in np.meshgrid(at[:-1], at[:-1]))
     width = at[1] - at[0]
@@ -58,7 +58,7 @@ def _tiles(per_side):
 
 
 def _waves(second):
-    """`tanh(2 x0) tanh(3 x_second)`."""
+    """Build `tanh(2 x0) tanh(3 x_second)`."""
     b = Builder([Slot("x", (3,))])
     (x,) = b.input_values()
     left, right = np.zeros((3, 1)), np.zeros((3, 1))
@@ -84,11 +84,11 @@ def test_boxes_of_two_free_inputs_are_halved_until_all_are_closed():
 def test_an_input_that_brings_nothing_has_few_turns(monkeypatch):
     widths = []
 
-    def watched(asked, lo, hi, domain):
+    def watched(graph, lo, hi, domain):
         widths.extend((hi - lo)[:, 1])
-        return bounds(asked, lo, hi, domain)
+        return bounds(graph, lo, hi, domain)
 
-    monkeypatch.setattr(halving, "bounds", watched)
+    monkeypatch.setattr(subdivide_boxes, "bounds", watched)
     left, _ = open_boxes(_waves(0), _tiles(4), np.array([-1e-3]), lambda: False)
     assert not len(left.lo)
     assert min(widths) >= 0.5 / 4
@@ -106,7 +106,7 @@ def test_a_middle_that_was_asked_for_ends_halving():
 
 
 def test_what_no_bound_closes_ends_halving():
-    # The least value is the target, and float64 bounds are a little lower: needles stay open.
+    # The minimum is the target, and float64 bounds are slightly lower: needles stay open.
     graph, needle = _waves(1), np.array([[1.0, -1.0, 0.0]])
     left, _ = open_boxes(graph, _tiles(4), graph.run(needle)[0], lambda: False)
     held = ((left.lo <= needle) & (needle <= left.hi)).all(axis=1)
@@ -117,9 +117,9 @@ def test_piecewise_linear_graphs_leave_boxes_of_two_inputs_to_the_kernel(monkeyp
     b = Builder([Slot("x", (3,))])
     y = b.curve("relu", b.dense(b.input_values()[0], np.array([[1.0], [1.0], [0.0]])))
     graph, roots = b.finish([y], ["y"]), _tiles(4)
-    monkeypatch.setattr(halving, "library", object)
+    monkeypatch.setattr(subdivide_boxes, "library", object)
     left, _ = open_boxes(graph, roots, np.array([0.1]), lambda: False)
     assert set(np.unique(left.hi - left.lo).tolist()) == {0.0, 0.5}
-    monkeypatch.setattr(halving, "library", lambda: None)
+    monkeypatch.setattr(subdivide_boxes, "library", lambda: None)
     left, _ = open_boxes(graph, roots, np.array([0.1]), lambda: False)
     assert (left.hi - left.lo)[:, :2].max() < 0.5

@@ -1,4 +1,4 @@
-"""Many inputs, a few numbers in the middle, and ops behind them that neuron splits do not know."""
+"""Searches through a bottleneck, whose rear ops neuron splits do not support."""
 
 import numpy as np
 import pytest
@@ -8,21 +8,21 @@ from outrange.core import Atom
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot
 from outrange.graph.measure import measure
+from outrange.search.bottleneck import BottleneckSearch, find_bottleneck
 from outrange.search.common.clause_groups import ClauseGroup
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import Problem
 from outrange.search.common.solution import Stop
 from outrange.search.decide import decide
-from outrange.search.portfolio import select_search
-from outrange.search.waist import WaistSearch, find_waist
+from outrange.search.select_search import select_search
 
 
 INPUTS = 20
 
 
 def _net(seed):
-    """ReLU layers to an angle and a length; behind, the angle modulo a turn and a product."""
+    """Build ReLU layers to an angle and a length, then the angle modulo a turn and a product."""
     rng = np.random.default_rng(seed)
     b = Builder([Slot("x", (INPUTS,))])
     (x,) = b.input_values()
@@ -39,36 +39,36 @@ def _net(seed):
 
 
 def _floor_of(graph):
-    """What no value is below: a wave is at least -1, and the length is a number of one output."""
+    """Return a lower bound of all values: a wave is at least -1, the length is one output."""
     length = next(node for node in graph.nodes if node.source == "length")
     ends = bounds(graph, -np.full(INPUTS, 0.3), np.full(INPUTS, 0.3))
     return -float(np.abs([ends[graph.nodes.index(length) + 1]]).max()) - 0.05
 
 
 def _group(offset):
-    """`y <= offset`, over a box of all inputs."""
+    """Return the clause `y <= offset` over a box of all inputs."""
     box = DomainBoxes(-np.full((1, INPUTS), 0.3), np.full((1, INPUTS), 0.3), np.zeros(INPUTS, bool))
     return ClauseGroup([(Atom.of({INPUTS: 1.0}, -offset),)], np.zeros(1, bool), box)
 
 
 def _search(graph, offset):
     group = _group(offset)
-    asked = measure(graph, group.clauses)
-    problem = Problem(asked, np.eye(1), np.zeros(1), group.roots)
-    waist = find_waist(problem.of_outputs(problem.small))
-    assert waist is not None
+    values = measure(graph, group.clauses)
+    problem = Problem(values, np.eye(1), np.zeros(1), group.roots)
+    bottleneck = find_bottleneck(problem.of_outputs(problem.small))
+    assert bottleneck is not None
     incumbent = Incumbent(np.eye(1), 0.0, 60.0, None)
     incumbent.target = np.array([0.0])
     incumbent.start(np.array([np.inf]), np.zeros((1, INPUTS)), np.array([-np.inf]))
-    return asked, waist, WaistSearch(problem, waist, incumbent, select_search)
+    return values, bottleneck, BottleneckSearch(problem, bottleneck, incumbent, select_search)
 
 
-def test_the_waist_is_two_numbers():
-    asked, waist, _ = _search(_net(0), 0.0)
-    assert waist.front.value_size(waist.front.output) == 2
+def test_the_bottleneck_is_two_numbers():
+    values, bottleneck, _ = _search(_net(0), 0.0)
+    assert bottleneck.front.value_size(bottleneck.front.output) == 2
     x = np.random.default_rng(0).uniform(-0.3, 0.3, (50, INPUTS))
-    y = waist.rest.run(waist.front.run(x[:, waist.inputs]))
-    np.testing.assert_allclose(y, asked.run(x), atol=1e-12)
+    y = bottleneck.rest.run(bottleneck.front.run(x[:, bottleneck.inputs]))
+    np.testing.assert_allclose(y, values.run(x), atol=1e-12)
 
 
 @pytest.mark.slow
@@ -87,21 +87,21 @@ def test_what_is_below_every_value_is_proved_and_what_is_attained_is_not(seed):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_decisions_go_through_the_waist(seed):
+def test_decisions_go_through_the_bottleneck(seed):
     graph = _net(seed)
-    found = decide(graph, [_group(_floor_of(graph))], lambda x: True, time_limit=60)
-    assert found.status.name == "UNSAT"
+    solution = decide(graph, [_group(_floor_of(graph))], lambda x: True, time_limit=60)
+    assert solution.status.name == "UNSAT"
     x = np.random.default_rng(1).uniform(-0.3, 0.3, (20000, INPUTS))
     attained = float(graph.run(x)[:, 0].min()) + 1e-3
-    found = decide(graph, [_group(attained)], lambda x: True, time_limit=60)
-    assert found.status.name == "SAT"
+    solution = decide(graph, [_group(attained)], lambda x: True, time_limit=60)
+    assert solution.status.name == "SAT"
 
 
 def test_entries_that_nothing_reads_are_dropped():
     graph = _net(0)
     group = _group(0.0)
-    asked = measure(graph, group.clauses)
-    small = Problem(asked, np.eye(1), np.zeros(1), group.roots).small
-    assert small.size == INPUTS and 2 * small.entries <= asked.entries
+    values = measure(graph, group.clauses)
+    small = Problem(values, np.eye(1), np.zeros(1), group.roots).small
+    assert small.size == INPUTS and 2 * small.entries <= values.entries
     x = np.random.default_rng(0).uniform(-1, 1, (50, INPUTS))
-    np.testing.assert_allclose(small.run(x), asked.run(x), atol=1e-12)
+    np.testing.assert_allclose(small.run(x), values.run(x), atol=1e-12)

@@ -1,13 +1,13 @@
-"""Clauses that differ in constants alone: asked together, they are what they were alone."""
+"""Pooled clauses, which differ only in constants, give the same answers as separate ones."""
 
 import numpy as np
 import pytest
 
 from outrange.core.formula import And, Atom, Or, value
-from outrange.search.alike import MANY, together
 from outrange.search.common.clause_groups import ClauseGroup
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.decide import decide
+from outrange.search.pool_clauses import MANY, pool_clauses
 from small_graphs import dense_net
 
 
@@ -15,8 +15,8 @@ COUNT = 3 * MANY
 
 
 def intervals(rng, graph, margin):
-    """Boxes, each with the claim that an output stays near what samples of it reach there."""
-    found, d = [], graph.size
+    """Return boxes, each with the claim that an output stays near its samples there."""
+    groups, d = [], graph.size
     for _ in range(COUNT):
         lo = rng.uniform(-1, 1, d)
         hi = lo + rng.uniform(0, 0.3, d) * (rng.random(d) < 0.7)
@@ -27,13 +27,13 @@ def intervals(rng, graph, margin):
             (Atom(((d, -1.0),), y.max() + spare),),
         ]
         roots = DomainBoxes(lo[None], hi[None], np.zeros(d, bool))
-        found.append(ClauseGroup(clauses, np.zeros(2, bool), roots))
-    return found
+        groups.append(ClauseGroup(clauses, np.zeros(2, bool), roots))
+    return groups
 
 
-def nested(rng, graph):
-    """The same with conditions of several parts, some constants shared by all boxes."""
-    d, found = graph.size, []
+def nested_claims(rng, graph):
+    """Return such claims with several parts each; some constants are equal in all boxes."""
+    d, groups = graph.size, []
     for group in intervals(rng, graph, 0.0):
         low, high = (rng.normal() for _ in range(2))
         parts = (
@@ -41,16 +41,16 @@ def nested(rng, graph):
             Or((Atom(((d + 1, 1.0),), high), group.clauses[0][0])),
         )
         clauses = [(And(parts),), (Atom(((1, 1.0),), -0.25, strict=True), group.clauses[1][0])]
-        found.append(ClauseGroup(clauses, np.array([False, False]), group.roots))
-    return found
+        groups.append(ClauseGroup(clauses, np.array([False, False]), group.roots))
+    return groups
 
 
-@pytest.mark.parametrize("kind", [lambda r, g: intervals(r, g, 0.1), nested])
+@pytest.mark.parametrize("kind", [lambda r, g: intervals(r, g, 0.1), nested_claims])
 def test_a_joined_condition_has_the_value_it_had(kind):
     rng = np.random.default_rng(3)
     graph = dense_net(rng, "relu")
     groups = kind(rng, graph)
-    (joined,) = together(graph, groups)
+    (joined,) = pool_clauses(graph, groups)
     roots, d = joined.group.roots, graph.size
     assert len(roots.lo) == COUNT and (roots.lo[:, d:] == roots.hi[:, d:]).all()
     for i, group in enumerate(groups):
@@ -72,11 +72,11 @@ def test_many_boxes_are_decided_as_each_alone(act, margin):
     graph = dense_net(rng, act)
     groups = intervals(rng, graph, margin)
     points = []
-    found = decide(graph, groups, lambda x: not points.append(x), time_limit=60)
+    solution = decide(graph, groups, lambda x: not points.append(x), time_limit=60)
     alone = [decide(graph, [group], lambda x: True, time_limit=60) for group in groups]
-    statuses = {one.status for one in alone}
-    assert found.status == ("sat" if "sat" in statuses else "unsat")
-    assert found.status == ("unsat" if margin > 0 else "sat")
+    statuses = {single.status for single in alone}
+    assert solution.status == ("sat" if "sat" in statuses else "unsat")
+    assert solution.status == ("unsat" if margin > 0 else "sat")
     if points:
         x = points[-1]
         assert x.shape == (graph.size,)
@@ -85,8 +85,8 @@ def test_many_boxes_are_decided_as_each_alone(act, margin):
         values = [value(And(tuple(clause)), y) for g in inside for clause in g.clauses]
         assert min(values) < 0
     else:
-        # What is proved of all is proved of each: no more than the least that is there.
-        assert 0 < found.lower[0] <= min(one.seen[0] for one in alone)
+        # A bound of all is a bound of each: at most the least value that occurs.
+        assert 0 < solution.lower[0] <= min(single.seen[0] for single in alone)
 
 
 def test_a_needle_among_many_boxes_is_found():
@@ -97,6 +97,6 @@ def test_a_needle_among_many_boxes_is_found():
     middle = 0.5 * (victim.roots.lo + victim.roots.hi)
     clauses = [(Atom(((d, 1.0),), -graph.run(middle)[0, 0]),), victim.clauses[1]]
     groups[COUNT // 2] = ClauseGroup(clauses, victim.strict, victim.roots)
-    found = decide(graph, groups, lambda x: True, time_limit=60)
-    assert found.status == "sat"
-    assert ((victim.roots.lo[0] <= found.at[0]) & (found.at[0] <= victim.roots.hi[0])).all()
+    solution = decide(graph, groups, lambda x: True, time_limit=60)
+    assert solution.status == "sat"
+    assert ((victim.roots.lo[0] <= solution.at[0]) & (solution.at[0] <= victim.roots.hi[0])).all()

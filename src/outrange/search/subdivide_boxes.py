@@ -1,0 +1,216 @@
+"""Subdivides boxes of few free inputs together until cheap bounds close them.
+
+On small boxes, forward forms are nearly exact, and hundreds of boxes are bounded at once. So a box
+costs far less than in a search. The choice of the input to halve rests on measured gains: each box
+stores the gain of each input from its last halving, and half of that is expected next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..domains import bounds
+from ..graph import Graph
+from ..ops import Curve, Product, Step
+from .common.domain_boxes import DomainBoxes
+from .common.parallel import parallel_map, single_blas_thread
+from .kernel.binding import library
+
+
+MANY = 16
+"""Number of boxes from which on they are subdivided; fewer go straight to a search."""
+
+ENTRIES = 1 << 22
+"""Maximum number of value entries, over all boxes bounded at once."""
+
+FREE = 3
+"""Most free inputs of a box that is halved (1 if the box kernel can bound boxes faster)."""
+
+MOST_ROWS = 12
+"""Most free inputs of a box that is bounded with forward forms: one row of the form each."""
+
+WIDER = 3
+"""Limit on the number of boxes: the sum over the roots of this, to the power of free inputs."""
+
+PATIENCE = 8
+"""Halvings per free input without a new minimum of the number of boxes, after which to stop."""
+
+LEAST_GAIN = 1.0 / 16.0
+"""Least expected gain of halving an input, as a share of the missing bound.
+
+So an input that gained nothing in a large box is tried again in a small one."""
+
+Met = Callable[[np.ndarray, np.ndarray], bool]
+"""Called with points `(b, d)` and their values `(b, m)`; True ends the subdivision."""
+
+
+def open_boxes(
+    graph: Graph,
+    roots: DomainBoxes,
+    target: np.ndarray,
+    late: Callable[[], bool],
+    met: Met = lambda x, y: False,
+) -> tuple[DomainBoxes, np.ndarray]:
+    """Return the boxes on which cheap bounds leave some output below its target.
+
+    Boxes of few free inputs are halved as long as this closes boxes.
+
+    Args:
+        graph: Graph whose outputs are bounded.
+        target: Targets of the outputs, shape `(m,)`.
+        late: Returns whether to stop; the remaining boxes are then returned.
+        met: Called with the midpoints of all boxes about to be halved, and their values.
+
+    Returns:
+        The open boxes (roots or parts of them), and `(m,)` bounds proved for each output on the
+        closed part of the domain.
+
+    Sound: yes, a box is dropped only if the bounds of all outputs reach their targets. Complete:
+    no. Cost: a forward pass for each free input of a box, and two more.
+    """
+    if len(roots.lo) < MANY:
+        return roots, np.full(target.size, np.inf)
+    boxes = OpenBoxes(graph, roots, target, late)
+    boxes.bound("intervals")
+    boxes.bound("forward")
+    free = 1 if library() is not None and _is_piecewise_linear(graph) else FREE
+    count, fewest, idle = boxes.free.sum(axis=1), len(boxes.lo) + 1, 0
+    most = float(WIDER) ** np.where(count <= free, count, 0)
+    while len(boxes.lo) and not late():
+        some = boxes.halvable(free)
+        idle = 0 if len(boxes.lo) < fewest else idle + 1
+        fewest = min(fewest, len(boxes.lo))
+        patient = idle <= PATIENCE * boxes.free[some].sum(axis=1).max(initial=0)
+        if not some.any() or not patient or len(boxes.lo) + some.sum() > most.sum():
+            break
+        middle = roots.snap(0.5 * boxes.lo + 0.5 * boxes.hi)[some]
+        if met(middle, graph.run(middle)):
+            break
+        boxes.halve(some)
+    return roots.with_ends(boxes.lo, boxes.hi), boxes.apart
+
+
+def _is_piecewise_linear(graph: Graph) -> bool:
+    """Return whether every op is piecewise linear, as the box kernel requires."""
+    return not any(
+        isinstance(node.op, Product | Step)
+        or (isinstance(node.op, Curve) and not node.op.is_piecewise_linear)
+        for node in graph.nodes
+    )
+
+
+class OpenBoxes:
+    """Boxes that no bound has closed yet: `lo` and `hi`, `(n, d)`.
+
+    Args:
+        asked: Graph whose outputs are bounded.
+        target: Targets of the outputs, shape `(m,)`.
+        late: Returns whether to stop bounding boxes.
+        shut: Maps output bounds `(n, m)` to the boxes that they close, `(n,)`. By default a box is
+            closed if all outputs reach their targets.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        roots: DomainBoxes,
+        target: np.ndarray,
+        late: Callable[[], bool],
+        is_closed: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
+        self._graph, self._target, self._late = graph, target, late
+        self._is_closed = is_closed or (lambda least: (least >= target).all(axis=1))
+        self._whole = roots.whole
+        self.lo, self.hi = roots.lo, roots.hi
+        self.apart = np.full(target.size, np.inf)
+        """`(m,)` bounds proved for the outputs on the closed part of the domain."""
+        self._missing = np.full((len(self.lo), target.size), np.inf)
+        """`(n, m)` distances of the bounds below their targets."""
+        self._gain = np.full(self.lo.shape, np.inf)
+        """`(n, d)` expected gain of halving each input; infinite before its first halving."""
+        self._unit = np.ones(target.size)
+        """`(m,)` units for adding gains of different outputs: each output's worst deficit."""
+
+    @property
+    def free(self) -> np.ndarray:
+        """`(n, d)` whether each input is free."""
+        return self.lo < self.hi
+
+    def halvable(self, most: int) -> np.ndarray:
+        """Return `(n,)` whether to halve a box: few free inputs, none integer, and not a point."""
+        free, middle = self.free, 0.5 * self.lo + 0.5 * self.hi
+        few = (free.sum(axis=1) <= most) & ~(self._whole & free).any(axis=1)
+        return few & ((middle > self.lo) & (middle < self.hi)).any(axis=1)
+
+    def bound(self, domain: str) -> None:
+        """Bound all boxes again, and keep the open ones."""
+        self._keep(self.lo, self.hi, self._gain, self._least(self.lo, self.hi, domain))
+        finite = np.where(np.isfinite(self._missing), self._missing, 0.0)
+        most = finite.max(axis=0, initial=0.0)
+        self._unit = np.where(most > 0, most, 1.0)
+
+    def halve(self, some: np.ndarray) -> None:
+        """Halve the selected boxes, each in its most promising input, and bound the halves."""
+        lo, hi, missing, gain = (
+            part[some] for part in (self.lo, self.hi, self._missing, self._gain)
+        )
+        row, middle = np.arange(len(lo)), 0.5 * lo + 0.5 * hi
+        splits = (middle > lo) & (middle < hi)
+        untried = splits & np.isinf(gain)
+        widest = np.where(untried, hi - lo, -1.0).argmax(axis=1)
+        best = np.where(splits & ~untried, gain, -1.0).argmax(axis=1)
+        cut = np.where(untried.any(axis=1), widest, best)
+        left_hi, right_lo = hi.copy(), lo.copy()
+        left_hi[row, cut] = right_lo[row, cut] = middle[row, cut]
+        ends = np.concatenate([lo, right_lo]), np.concatenate([left_hi, hi])
+        least = self._least(*ends, "forward")
+        decrease = self._fall(np.concatenate([missing, missing]), self._below(least))
+        gain = np.concatenate([gain, gain])
+        gain[np.arange(len(gain)), np.concatenate([cut, cut])] = 0.5 * decrease
+        whole = self.lo[~some], self.hi[~some], self._missing[~some], self._gain[~some]
+        self._keep(*ends, gain, least)
+        self.lo, self.hi, self._missing, self._gain = (
+            np.concatenate([rest_part, half])
+            for rest_part, half in zip(
+                whole, (self.lo, self.hi, self._missing, self._gain), strict=True
+            )
+        )
+
+    def _fall(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """Sum the decrease of the deficits over all outputs, each in its own unit."""
+        with np.errstate(invalid="ignore"):  # inf - inf, if neither is bounded
+            decrease = np.maximum(before - after, LEAST_GAIN * after) / self._unit
+        # Without finite bounds, the gain of an input is unknown.
+        return np.where(np.isfinite(decrease).all(axis=1), decrease.sum(axis=1), np.inf)
+
+    def _below(self, least: np.ndarray) -> np.ndarray:
+        return np.maximum(self._target - least, 0.0)
+
+    def _keep(self, lo: np.ndarray, hi: np.ndarray, gain: np.ndarray, least: np.ndarray) -> None:
+        """Replace all boxes by those of the given boxes that their bounds leave open."""
+        closed = self._is_closed(least)
+        self.apart = np.minimum(self.apart, least[closed].min(axis=0, initial=np.inf))
+        self.lo, self.hi, self._gain = lo[~closed], hi[~closed], gain[~closed]
+        self._missing = self._below(least[~closed])
+
+    def _least(self, lo: np.ndarray, hi: np.ndarray, domain: str) -> np.ndarray:
+        """Return lower bounds of the outputs over each box, shape `(n, m)`."""
+        free, total = (lo < hi).sum(axis=1), sum(node.size for node in self._graph.nodes)
+        pieces: list[np.ndarray] = []
+        # Boxes with equally many free inputs have forms of equally many rows.
+        for count in np.unique(free):
+            same = np.flatnonzero(free == count)
+            step = max(1, ENTRIES // (total * (1 if domain == "intervals" else 2 + count)))
+            pieces += [same[start : start + step] for start in range(0, same.size, step)]
+        lower = np.full((len(lo), self._target.size), -np.inf)
+
+        def bound_piece(some: np.ndarray) -> None:
+            if free[some[0]] <= MOST_ROWS and not self._late():
+                ends = bounds(self._graph, lo[some], hi[some], domain)[self._graph.output]
+                lower[some] = np.where(np.isnan(ends[0]), -np.inf, ends[0])
+
+        with single_blas_thread():
+            parallel_map(bound_piece, pieces)
+        return lower
