@@ -1,13 +1,13 @@
-"""outrange: the exact range of every output of a neural network over a set of inputs.
+"""outrange computes the exact range of every output of a neural network over a set of inputs.
 
     import outrange
 
     answer = outrange.output_range("model.keras", (0, 1))
     answer.lo, answer.hi      # proved bounds, in the output's shape
-    answer.at_lo              # the inputs that reach them
+    answer.at_lo              # the inputs that attain them
 
-`import outrange` loads NumPy and nothing heavier; frameworks are loaded when a model of theirs is,
-and everything below when it is first used.
+`import outrange` loads NumPy and nothing heavier. A framework is loaded with the first model that
+needs it, and each name below on first use.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ _HOMES = {
     "questions.inputs.data": "ball data_box",
     "questions.inputs.sets": "L1Ball L2Ball Mixed Polytope Union",
 }
-"""Module to the public names that are defined there; a test holds it against the imports above."""
+"""Modules and the public names they define; a test compares them with the imports above."""
 
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -151,7 +151,7 @@ __all__ = sorted([*_HOME, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
+    """Import a public name on first use."""
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name not in _HOME:

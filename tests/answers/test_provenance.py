@@ -10,7 +10,7 @@ import pytest
 import outrange
 from answers.record_cases import CASES
 from cases import some
-from outrange.api.recorded import told
+from outrange.api.decorators import format_argument
 from outrange.core import ModelSource, PropertySource, Provenance, text_digest
 from outrange.core.source import value_digest
 from questions.nets import dense_net
@@ -144,7 +144,7 @@ def test_a_file_that_is_overwritten_later_is_not_taken_for_the_first(tmp_path):
     ],
 )
 def test_short_arguments_are_shown_as_written(value, text):
-    assert told(value) == text
+    assert format_argument(value) == text
 
 
 def test_long_arguments_are_told_apart_by_their_hash():
@@ -154,7 +154,7 @@ def test_long_arguments_are_told_apart_by_their_hash():
     ball = outrange.L2Ball([0.0, 0.0], 1.0)
     values = [data, other, data.astype(np.float32), data.ravel(), list(range(100)), ball,
               outrange.L2Ball([0.0, 0.0], 2.0), (data, other), (other, data)]  # fmt: skip
-    texts = [told(value) for value in values]
+    texts = [format_argument(value) for value in values]
     assert len(set(texts)) == len(texts) and all("SHA-256" in text for text in texts)
-    assert texts == [told(value) for value in values]
+    assert texts == [format_argument(value) for value in values]
     assert value_digest([[1], 2]) != value_digest([[1, 2]])

@@ -8,7 +8,7 @@ import pytest
 
 import outrange
 from answers.record_cases import CASES
-from outrange.reports.answered import answered
+from outrange.reports.answered import answered_section
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_nothing_found_is_good_news_only_where_all_was_looked_at(pyplot):
 def test_no_share_is_rounded_up_to_all(counts, pyplot):
     record = accuracy(**counts)
     told = [str(record), record.html(), record.plot_shares().figure.get_suptitle()]
-    told.append(answered("robustness", [record]).outcome)
+    told.append(answered_section("robustness", [record]).outcome)
     if "open" not in counts:
         assert not any("100.0%" in one.replace("accuracy 100.0%", "") for one in told)
     assert all("2,999" in one and "of 3,000" in " ".join(one.split()) for one in told)

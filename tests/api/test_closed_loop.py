@@ -196,7 +196,7 @@ CALLS = {
         {"controller": "model", "observe": lambda x: [x[0]]}, "`observe` must return 2 numbers"),
     "a logarithm of negative numbers": (
         {"plant": lambda x, u: [np.log(x[0] - 1), x[1]]}, "at step 0, where it is not defined"),
-    "modes without a mode": ({"controller": {0: gain, 1: gain}}, "`mode=` says which state"),
+    "modes without a mode": ({"controller": {0: gain, 1: gain}}, "`mode=` names that state"),
     "a linear plant that does not fit": (
         {"plant": linear_plant([[1, 0], [0, 1]], [[1, 0], [0, 1]])}, "column of `B` per control"),
 }  # fmt: skip

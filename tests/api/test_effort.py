@@ -6,7 +6,7 @@ import pytest
 import outrange
 from outrange import y
 from outrange.answers.answer import Answer
-from outrange.api import recorded
+from outrange.api import decorators
 from outrange.core import InputError
 from outrange.graph import Builder, Slot
 
@@ -44,12 +44,12 @@ QUESTIONS = {
 @pytest.mark.parametrize("seconds", [1e-3, 60.0])
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_every_question_takes_an_effort(name, seconds, monkeypatch):
-    monkeypatch.setitem(recorded.EFFORTS, "quick", seconds)
+    monkeypatch.setitem(decorators.EFFORTS, "quick", seconds)
     assert isinstance(QUESTIONS[name](effort="quick"), Answer)
 
 
 def test_an_effort_that_ended_a_search_is_named(monkeypatch):
-    monkeypatch.setitem(recorded.EFFORTS, "quick", 1e-3)
+    monkeypatch.setitem(decorators.EFFORTS, "quick", 1e-3)
     hard = net(30, 60)
     answer = outrange.output_range(hard, BOX, effort="quick")
     assert answer.status == "time" and "effort quick" in answer.late and "exact" in answer.late
@@ -59,8 +59,8 @@ def test_an_effort_that_ended_a_search_is_named(monkeypatch):
 
 
 def test_the_environment_sets_the_default(monkeypatch):
-    monkeypatch.setitem(recorded.EFFORTS, "quick", 1e-3)
-    monkeypatch.setenv(recorded.EFFORT_VARIABLE, "quick")
+    monkeypatch.setitem(decorators.EFFORTS, "quick", 1e-3)
+    monkeypatch.setenv(decorators.EFFORT_VARIABLE, "quick")
     assert "effort quick" in outrange.output_range(net(30, 60), BOX).late
     assert not outrange.output_range(SMALL, BOX, time_limit=60.0).late
 

@@ -83,5 +83,5 @@ def test_what_is_no_such_file_is_refused(path, old, new, words):
 
 
 def test_a_file_that_is_missing_is_said_to_be(tmp_path):
-    with pytest.raises(InputError, match=r"There is no such file of a loop.*nope\.yaml"):
+    with pytest.raises(InputError, match=r"The loop file does not exist.*nope\.yaml"):
         loop_file(tmp_path / "nope.yaml")

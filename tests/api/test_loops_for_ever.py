@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from outrange import InputError, closed_loop, u, within, x
-from outrange.api.loops.forever import forever, lasting
+from outrange.api.loops.forever import forever, lasting_conditions
 from outrange.core import Clock
 from outrange.questions.expressions import as_temporal
 
@@ -100,20 +100,22 @@ def test_what_breaks_late_is_found():
 
 def test_what_is_asked_of_all_time():
     a, b = x[0] <= 1, u[0] >= 0
-    told = [repr(one) for one in lasting(as_temporal(a.always() & b.eventually() & a.at(3)))]
+    told = [
+        repr(one) for one in lasting_conditions(as_temporal(a.always() & b.eventually() & a.at(3)))
+    ]
     assert told == [repr(a.always())]
-    told = [repr(one) for one in lasting(~(a.eventually() | b.during(1, 2)))]
+    told = [repr(one) for one in lasting_conditions(~(a.eventually() | b.during(1, 2)))]
     assert told == [repr((~a).always())]
     with pytest.raises(InputError, match="one of two"):
-        lasting(a.always() | b.always())
+        lasting_conditions(a.always() | b.always())
 
 
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"plant": lambda t, x, u: [x[0] + t]}, "same at every step"),
-        ({"observe": lambda t, x: [x[0] - t]}, "same at every step"),
-        ({"delay": 1}, "for all time, write"),
+        ({"plant": lambda t, x, u: [x[0] + t]}, "time-invariant loop"),
+        ({"observe": lambda t, x: [x[0] - t]}, "time-invariant loop"),
+        ({"delay": 1}, "For all time, store"),
     ],
 )
 def test_wrong_calls_are_answered_by_a_sentence(more, words):

@@ -5,7 +5,7 @@ import pytest
 
 import outrange
 from outrange import InputError, x, y
-from outrange.api.arguments import loaded
+from outrange.api.arguments import load_network
 from outrange.frontends.network import Network
 from outrange.graph import Builder, Slot
 from questions.nets import dense_net
@@ -105,6 +105,6 @@ def test_a_network_is_told_in_a_line():
     assert repr(NET) == (
         "Network('net', inputs: speed (), load (), heat (), night (); outputs: y (3,); 0 layers)"
     )
-    assert len(repr(loaded(picture()))) < 200
+    assert len(repr(load_network(picture()))) < 200
     many = Network(dense_net((20, 1), (None,)).graph, None, "m", "keras")
     assert ", and 14 more" in repr(many.named([f"column{i}" for i in range(20)]))

@@ -284,13 +284,13 @@ def test_expected_verdicts_are_compared(call, folder):
     listed(folder / "right.csv", rows)
     code, out, _ = call("list.csv", "--expected", "right.csv")
     assert code == 0
-    assert "5 verdicts compared with expected ones, 0 contradicted" in out
+    assert "5 verdicts compared with expected ones; 0 contradict them" in out
     rows[1] = ("small.onnx", "p0.5.vnnlib", "holds")
     rows[2] = ("small.onnx", "p1.0.vnnlib", "unknown")
     listed(folder / "wrong.csv", rows)
     code, out, _ = call("list.csv", "--expected", "wrong.csv")
     assert code == 5
-    assert "4 verdicts compared with expected ones, 1 contradicted" in out
+    assert "4 verdicts compared with expected ones; 1 contradict them" in out
     assert "small.onnx p0.5.vnnlib: sat, expected unsat" in out
 
 
@@ -381,7 +381,7 @@ def test_other_files_are_left_alone(call, folder, name, content):
 
 
 MISTAKES = [
-    (["absent.csv"], "no such list"),
+    (["absent.csv"], "list of instances does not exist"),
     (["list.csv", "--only", "p9"], "no instance"),
     (["list.csv", "--root", "absent"], "files are missing"),
     (["list.csv", "--jobs", "0"], "--jobs"),
@@ -393,13 +393,13 @@ MISTAKES = [
     (["list.csv", "--out", "results.txt"], ".csv"),
     (["list.csv", "--out", "list.csv"], "file of its own"),
     (["list.csv", "--out", "absent/results.csv"], "cannot be written"),
-    (["list.csv", "--expected", "absent.csv"], "no such list"),
+    (["list.csv", "--expected", "absent.csv"], "list of instances does not exist"),
     (["list.csv", "--expected", "list.csv"], "columns onnx, vnnlib"),
     (["short.csv"], "row of instances"),
     (["words.csv"], "limit in seconds"),
     (["none.csv"], "limit in seconds"),
     (["bytes.csv"], "UTF-8"),
-    (["."], "no such list"),
+    (["."], "list of instances does not exist"),
     ([], "INSTANCES"),
 ]
 

@@ -15,7 +15,7 @@ from cli.verify_files import random_net, run_model, sum_and_difference, vnnlib
 from executors.scripted import Lost, Scripted, ScriptedPool
 from outrange import InputError
 from outrange.cli.batch import spread, verify_all
-from outrange.cli.batch.spread import on_pool
+from outrange.cli.batch.spread import run_on_pool
 from outrange.cli.run import run
 from outrange.executors import crew as crews, shelf, worker_settings
 from outrange.executors.crew import Crew
@@ -160,7 +160,7 @@ def test_an_argument_for_a_stopped_worker_goes_through_the_scheduler(monkeypatch
 
 def in_this_process(asked, log, jobs, memory, seed):
     """As worker processes, which take a second to start."""
-    on_pool(asked, log, ExecutorPool(Scripted()), seed)
+    run_on_pool(asked, log, ExecutorPool(Scripted()), seed)
 
 
 @pytest.mark.parametrize("script", [["break"], ["do", "do", "break"]])
@@ -182,8 +182,8 @@ def test_shards_make_one_run(listed, tmp_path, monkeypatch, capsys):
     assert run(["merge", *parts, "--out", "merged.csv"]) == 1
     assert _rows("merged.csv") == _rows("whole.csv")
     capsys.readouterr()
-    _refused(capsys, ["merge", *parts[:2], "--out", "m.csv"], "none of number 3, 4")
-    _refused(capsys, ["merge", *parts, "--out", "merged.csv"], "holds results")
+    _refused(capsys, ["merge", *parts[:2], "--out", "m.csv"], "all but number 3, 4")
+    _refused(capsys, ["merge", *parts, "--out", "merged.csv"], "contains results")
     origin = tmp_path / "r-2-of-8.shard.json"
     kept = origin.read_text()
     for what, new in (("version", '"0.0.9"'), ("listed", '"another"')):

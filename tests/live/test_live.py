@@ -19,7 +19,7 @@ from cases import cases
 from outrange import InputError, RangeProgress, RobustProgress, VerifyProgress
 from outrange.answers.study.progress import StudyProgress
 from outrange.core.watch import Stage, listener, tell, told_to
-from outrange.live import Display, followed, following
+from outrange.live import Display, show_progress, with_progress
 from outrange.live.frame import MOST_ROWS, Between, frame
 from outrange.live.notebook import view
 
@@ -145,15 +145,15 @@ def test_an_interrupt_ends_the_display():
 def test_who_asked_hears_and_nobody_else(monkeypatch):
     monkeypatch.setattr("outrange.live.follow.screen", lambda: Screen)
     heard = []
-    with following("Title", heard.append) as hearer:
+    with show_progress("Title", heard.append) as hearer:
         assert hearer == heard.append and listener() is None
-    with following("Title", False) as hearer:
+    with show_progress("Title", False) as hearer:
         assert hearer is None and listener() is None
-    with following("Outer", None) as outer:
+    with show_progress("Outer", None) as outer:
         assert listener() is outer
-        with following("Inner", True) as inner:
+        with show_progress("Inner", True) as inner:
             assert inner is outer
-        with following("Silent", False):
+        with show_progress("Silent", False):
             assert listener() is None
     assert listener() is None
     tell(Stage("nobody hears"))
@@ -167,7 +167,7 @@ def test_by_itself_only_the_main_thread_shows_anything(monkeypatch):
     heard = []
 
     def ask():
-        with following("Title", None) as hearer:
+        with show_progress("Title", None) as hearer:
             heard.append(hearer)
 
     thread = threading.Thread(target=ask)
@@ -177,7 +177,7 @@ def test_by_itself_only_the_main_thread_shows_anything(monkeypatch):
 
 
 def test_a_question_that_hears_nothing_takes_no_function():
-    @followed("Title", hears=False)
+    @with_progress("Title", reports=False)
     def ask(progress=None):
         return progress
 

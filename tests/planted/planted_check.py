@@ -14,7 +14,7 @@ import pytest
 
 import outrange
 from outrange.answers.verdict import Verdict
-from outrange.api.arguments import asked
+from outrange.api.arguments import resolve_question
 from outrange.questions.verify import verify as ask_engine
 from planted.planted_nets import Net
 from planted.planted_open import OPEN
@@ -67,7 +67,7 @@ class Problem:
             return outrange.verify(
                 network, self.claim, self.box, where=self.where, time_limit=time_limit
             )
-        unsafe, regions, text, *_ = asked(network, self.claim, self.box, self.where)
+        unsafe, regions, text, *_ = resolve_question(network, self.claim, self.box, self.where)
         return ask_engine(network, unsafe, regions, text=text, time_limit=time_limit, engine=engine)
 
     def check(self, engine: str) -> None:

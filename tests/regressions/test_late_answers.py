@@ -5,7 +5,7 @@ import pytest
 
 import outrange
 from outrange import InputError
-from outrange.api.recorded import late_sentence
+from outrange.api.decorators import late_sentence
 from outrange.core import OutOfTime, deadline
 from outrange.core.clock import charge
 from outrange.domains.float32 import stray_over, stray_within, with_rows

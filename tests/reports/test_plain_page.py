@@ -10,7 +10,7 @@ import outrange
 from outrange import InputError, y
 from outrange.api import ranges
 from outrange.cli.commands.report import read_units
-from outrange.reports.plain.reader import Category, Reader, decimals, rounded
+from outrange.reports.plain.reader import Category, Reader, decimals, round_text
 from outrange.reports.plain.words import UNKNOWN, about
 from outrange.reports.style import STYLE_SHEET
 
@@ -118,7 +118,7 @@ def test_directions_are_asked_of_numbers_and_shown_by_real_inputs(found):
             for point in (pair.x, pair.then):
                 flat = np.concatenate([np.ravel(part) for part in point.values()])
                 assert flat[1].is_integer() and sorted(flat[2:]) == [0, 0, 1]
-    assert "a category has no order" in words(found.html())
+    assert "the values of a category have no order" in words(found.html())
 
 
 def test_an_open_end_lies_between_two_numbers(monkeypatch):
@@ -181,9 +181,15 @@ def test_units_of_the_command_line():
 def test_bounds_are_rounded_outward():
     places = decimals(1239.1, 4)
     assert places == 0
-    assert rounded(1235.01, places, True) == "1,236" and rounded(1198.99, places, False) == "1,198"
-    assert rounded(-3.2, places, False) == "−4" and rounded(3.9900000000000002, 3, True) == "3.990"
-    assert rounded(-1e-12, 2) == "0.00" and rounded(1e-20, decimals(1e-19, 4)) == "1e-20"
+    assert (
+        round_text(1235.01, places, True) == "1,236"
+        and round_text(1198.99, places, False) == "1,198"
+    )
+    assert (
+        round_text(-3.2, places, False) == "−4"
+        and round_text(3.9900000000000002, 3, True) == "3.990"
+    )
+    assert round_text(-1e-12, 2) == "0.00" and round_text(1e-20, decimals(1e-19, 4)) == "1e-20"
     assert decimals(0.0, 4) is None and decimals(np.inf, 4) is None
 
 

@@ -1,1 +1,1 @@
-"""The public functions: each reads the model, checks arguments, and asks a question."""
+"""Public functions: each reads the model, checks its arguments, and runs a question."""

@@ -1,4 +1,4 @@
-"""What the public questions about properties have in common: the model, and what is asked of it."""
+"""Arguments that public questions share: the model, the property, the time limit."""
 
 from __future__ import annotations
 
@@ -25,53 +25,53 @@ if TYPE_CHECKING:
 
 
 MOST_NAMED = 1000
-"""Outputs that a live view calls by name."""
+"""Maximum number of outputs that a live view names."""
 
 LEAST_TIME = 1e-3
-"""Seconds of a question whose time went by while the model was read."""
+"""Minimum seconds of a question whose time was used up by reading the model."""
 
 
-def loaded(model: Any, asked: Any = None) -> Network:
-    """The model, read once; whoever watches hears of it, and what the outputs are called.
+def load_network(model: Any, inputs: Any = None) -> Network:
+    """Load a model, and report progress and output names to the listener, if there is one.
 
     Args:
-        model: What the user passed.
-        asked: The inputs that the question is about: the columns of a DataFrame name the features
-            of a model with one flat input.
+        model: Model as passed by the user.
+        inputs: Input set of the question. If it is a DataFrame, its columns name the features of a
+            model with one flat input.
     """
     from ..frontends.load import load
     from ..questions.inputs.columns import column_names
 
-    hears = listener() is not None
-    known = hasattr(model, "graph")
-    if not known:
+    is_observed = listener() is not None
+    is_loaded = hasattr(model, "graph")
+    if not is_loaded:
         tell(Stage("reading the model"))
-    network, names = load(model), column_names(asked)
-    if hears:
-        tell(Stage(None if known else "", _output_names(network)))
+    network, names = load(model), column_names(inputs)
+    if is_observed:
+        tell(Stage(None if is_loaded else "", _output_names(network)))
     return (
         network.with_feature_names(names) if names is not None and is_nameless(network) else network
     )
 
 
 def is_float32(arithmetic: Any) -> bool:
-    """Whether a question is about the float32 network; False in real arithmetic.
+    """Return whether `arithmetic` is `"float32"`; False for `"real"`.
 
     Raises:
-        InputError: It is neither: a type that rounds more is refused by name.
+        InputError: It is neither; types with larger rounding errors are refused by name.
     """
     if arithmetic in ("real", "float32"):
         return arithmetic == "float32"
     rounds_more = arithmetic in ("bfloat16", "float16", "half", "tf32", "tensorfloat32", "float8")
     raise InputError(
         "`arithmetic` is 'real' or 'float32'"
-        + (", and nothing that rounds more than float32: no error of it is stated" * rounds_more)
+        + (", and no type that rounds more than float32: its error is not modeled" * rounds_more)
         + f". Received: arithmetic={arithmetic!r}."
     )
 
 
-def specified(property: Any) -> Any:
-    """A property, read where it is a file."""
+def read_if_file(property: Any) -> Any:
+    """Read a property that is a file; return any other property unchanged."""
     is_file = isinstance(property, os.PathLike)
     if isinstance(property, str):
         is_file = is_property_file(property)
@@ -79,7 +79,7 @@ def specified(property: Any) -> Any:
 
 
 def arithmetic_of(property: Any, arithmetic: str | None) -> str:
-    """What the network computes in: what was asked for, else what a VNN-LIB file declares.
+    """Return the arithmetic of the network: the argument, or the declaration of a VNN-LIB file.
 
     Raises:
         InputError: It is neither real nor float32.
@@ -90,12 +90,12 @@ def arithmetic_of(property: Any, arithmetic: str | None) -> str:
 
 
 def is_nameless(network: Network) -> bool:
-    """Whether a model has one input, whose features have no names of their own."""
+    """Return whether a model has a single input without feature names."""
     return len(network.graph.inputs) == 1 and not network.graph.inputs[0].column_of
 
 
 def _output_names(network: Network) -> tuple[str, ...]:
-    """What the outputs are called, if they are few enough to be read."""
+    """Return the names of the outputs; none if there are too many to read."""
     from ..answers.render.text import entry_names
 
     outputs = network.graph.outputs
@@ -104,71 +104,75 @@ def _output_names(network: Network) -> tuple[str, ...]:
     return tuple(entry_names({slot.name: slot.shape for slot in outputs}))
 
 
-def alike(network: Network, other: Network) -> Network:
-    """The network with the names that the features of another, as many, have."""
+def share_feature_names(network: Network, other: Network) -> Network:
+    """Return the network with the feature names of another of the same size."""
     names = [slot.name for slot in other.graph.inputs if slot.column_of]
     nameless = not any(slot.column_of for slot in network.graph.inputs)
     fits = nameless and [slot.size for slot in network.graph.inputs] == [len(names)]
     return network.with_feature_names(names) if fits else network
 
 
-def loaded_within(model: Any, time_limit: float | None, asked: Any = None) -> tuple[Network, Clock]:
-    """The model, read once; and the clock of the question, which runs while it is read."""
+def load_within_limit(
+    model: Any, time_limit: float | None, inputs: Any = None
+) -> tuple[Network, Clock]:
+    """Load a model; return it with the clock of the question, which includes the loading."""
     from ..questions.common.arguments import check_limits
 
     check_limits(0.0, time_limit)
     clock = Clock(time_limit)
-    return loaded(model, asked), clock
+    return load_network(model, inputs), clock
 
 
-def left(clock: Clock) -> float | None:
-    """Seconds that the question itself may take: at least a moment, to look once."""
+def time_left(clock: Clock) -> float | None:
+    """Return the seconds left for the question, at least `LEAST_TIME`; None for no limit."""
     return None if clock.limit == float("inf") else max(clock.left, LEAST_TIME)
 
 
-def written_condition(where: Any) -> Any:
-    """A condition that is written out as text, read; anything else as it is."""
+def parse_condition(where: Any) -> Any:
+    """Parse a condition given as text; return anything else unchanged."""
     from ..cli.property.parser import read_condition
 
     return read_condition(where) if isinstance(where, str) else where
 
 
-def _is_set(given: Any) -> bool:
-    """Whether something describes inputs, and no condition on them."""
+def _is_set(value: Any) -> bool:
+    """Return whether a value describes inputs, rather than a condition on them."""
     parts = ("dtype", "regions", "columns")
-    return isinstance(given, tuple | list | dict) or any(hasattr(given, one) for one in parts)
+    return isinstance(value, tuple | list | dict) or any(hasattr(value, part) for part in parts)
 
 
-def _about(network: Network, specification: Specification, float32: bool) -> Specification:
-    """The specification, if it is about such a network, and in an arithmetic that is proved.
+def _check_specification(
+    network: Network, specification: Specification, float32: bool
+) -> Specification:
+    """Return the specification if it matches the network and has a provable arithmetic.
 
     Raises:
         InputError: It declares other networks.
-        UnsupportedError: It is about an element type that nothing is proved of.
+        UnsupportedError: Nothing can be proved about its element type.
     """
     if specification.elements != "real" and not float32:
-        # The one place that stands between a float32 query and reasoning about real numbers.
+        # The only safeguard against answering a float32 query with real-number reasoning.
         raise UnsupportedError(
             f"`{specification.name}` declares elements of type `{specification.elements}`, and "
             "this question reasons about real numbers: `outrange.verify` without `arithmetic` "
             "answers about float32. Write `real` in place of the element type to ask about the "
             f"real-valued network. Received: element type `{specification.elements}`."
         )
-    declared = [one.name for one in specification.networks]
-    given = [name for name, _ in network.parts]
-    if len(declared) > 1 and declared != given:
+    declared = [declaration.name for declaration in specification.networks]
+    names = [name for name, _ in network.parts]
+    if len(declared) > 1 and declared != names:
         raise InputError(
             f"`{specification.name}` is about {len(declared)} networks: pass a dict from their "
-            f"names, {', '.join(declared)}, to models (those that are `equal-to` another apart), "
-            f"or use `outrange-vnnlib`. Received: {network!r}."
+            f"names, {', '.join(declared)}, to models (none for a network that is `equal-to` "
+            f"another), or use `outrange-vnnlib`. Received: {network!r}."
         )
     return specification
 
 
-def asked(
+def resolve_question(
     network: Network, property: Any, box: Any, where: Any, float32: bool = False
 ) -> tuple[Formula, list[Region], str, PropertySource | None]:
-    """What is unsafe, where, the property in words, and its hash."""
+    """Return the unsafe condition, the regions, the property in words, and its source."""
     from ..cli.property.parser import read_condition
     from ..questions.conditions.specification import assumed, matched, own_box, whole_space
     from ..questions.inputs.sets.base import cut
@@ -176,50 +180,51 @@ def asked(
     from ..questions.stated import stated
 
     slots, outputs = network.graph.inputs, network.graph.outputs
-    where = written_condition(where)
+    where = parse_condition(where)
     if _is_set(property) and (isinstance(box, str) or hasattr(box, "op")):
         raise InputError(
-            "A property comes before the input set: `verify(model, y[0] <= 3.99, (0, 1))`; here "
-            f"the two are swapped. Received: a {type(property).__name__} as the property."
+            "The property comes before the input set: `verify(model, y[0] <= 3.99, (0, 1))`. Swap "
+            f"the two. Received: a {type(property).__name__} as the property."
         )
     if isinstance(property, str) and not is_property_file(property):
         property = read_condition(property)
-    property = specified(property)
+    property = read_if_file(property)
     if isinstance(property, Specification):
-        specification = matched(_about(network, property, float32), network.graph)
+        specification = matched(_check_specification(network, property, float32), network.graph)
         name = specification.name if specification.source is None else specification.source.name
         if box is None:
             whole = own_box(specification) if float32 else whole_space(network.graph)
-            own = where_holds([whole], slots, where, outputs)
-            return specification.unsafe, own, name, specification.source
-        # Its own bounds belong to the input set: where they leave nothing, nothing was asked.
-        found = regions(slots, box, where=where, outputs=outputs)
-        inside = cut(found, assumed(specification))
+            in_file = where_holds([whole], slots, where, outputs)
+            return specification.unsafe, in_file, name, specification.source
+        # The bounds of the file belong to the input set: if no input satisfies both, there is
+        # nothing to verify.
+        passed = regions(slots, box, where=where, outputs=outputs)
+        inside = cut(passed, assumed(specification))
         return specification.unsafe, inside, name, specification.source
     if box is None:
         raise InputError(
-            "A condition needs an input set: pass `box`, `(0, 1)` say (only a VNN-LIB file brings "
-            "its own). Received: box=None."
+            "A condition needs an input set: pass `box`, such as `(0, 1)` (only a VNN-LIB file "
+            "contains its own). Received: box=None."
         )
-    unsafe, found, text = stated(network, property, box, where)
-    return unsafe, found, text, PropertySource(text, text_digest(text), "text")
+    unsafe, sets, text = stated(network, property, box, where)
+    return unsafe, sets, text, PropertySource(text, text_digest(text), "text")
 
 
-def side_by_side(
+def compose_models(
     models: Mapping[str, Any], property: Any, time_limit: float | None
 ) -> tuple[Network, Specification, float | None]:
-    """The models as one network, in the places that the property declares for them.
+    """Compose several models into one network, as a VNN-LIB 2.0 property declares them.
 
     Args:
-        models: The names in the file to models.
-        property: A VNN-LIB file of version 2.0, or what `outrange.read_property` returned.
-        time_limit: Seconds, for reading too; None for no limit.
+        models: Dict from network names in the property to models.
+        property: A VNN-LIB file of version 2.0, or a result of `outrange.read_property`.
+        time_limit: Seconds, including reading; None for no limit.
 
     Returns:
-        The network, the property, and the seconds that are left.
+        The network, the property, and the remaining seconds.
 
     Raises:
-        InputError: The property is no such file, or the names are others.
+        InputError: The property is not such a file, or the names differ.
     """
     from ..frontends.composition import check_names, compose
     from ..frontends.load import load
@@ -231,12 +236,12 @@ def side_by_side(
             property = read_property(property)
         if not isinstance(property, Specification) or not property.networks:
             raise InputError(
-                "A dict of models goes with a VNN-LIB file of version 2.0, which names its "
+                "A dict of models needs a VNN-LIB file of version 2.0, which names its "
                 f"networks. Received: {property!r}."
             )
         check_names(property.networks, list(models))
-        known = {name: load(model) for name, model in models.items()}
+        networks = {name: load(model) for name, model in models.items()}
         if len(property.networks) == 1:
-            return compose(property.networks, known), property, left(clock)
+            return compose(property.networks, networks), property, time_left(clock)
         shorter, index = merged(property)
-        return compose(property.networks, known, index), shorter, left(clock)
+        return compose(property.networks, networks, index), shorter, time_left(clock)

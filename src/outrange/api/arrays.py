@@ -1,4 +1,4 @@
-"""Public choice of the arrays that searches compute on: `use_torch`."""
+"""Public choice of the arrays that searches compute with: `use_torch`."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from ..core import InputError
 
 @contextmanager
 def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
-    """Compute with PyTorch while the context lasts: on a GPU, or in float32.
+    """Compute with PyTorch inside a `with` block, on a GPU for example.
 
-    PyTorch takes over the largest part of the work on networks of many inputs: the ascent on slopes
-    and multipliers (alpha-beta-CROWN) of many sub-problems at once. NumPy computes the bounds anew
-    from its result in float64. Networks with activations other than (leaky) ReLU, of few inputs, or
-    of more than 2^26 weights stay on NumPy, and so does whatever overflows.
+    PyTorch takes over the most expensive part of the search on networks with many inputs: gradient
+    ascent on relaxation slopes and Lagrange multipliers (alpha-beta-CROWN), batched over many
+    sub-problems. NumPy then recomputes every bound in float64 from the result. Some networks stay
+    on NumPy: those with activations other than (leaky) ReLU, with few inputs, or with more than
+    2^26 weights. So do values that overflow.
 
-    The choice holds in the current context (`contextvars`): other threads and asynchronous tasks
-    of the program compute as before.
+    The choice is local to the current context (`contextvars`): other threads and asynchronous tasks
+    are not affected.
 
     Args:
-        device: As PyTorch names it: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`.
+        device: Device name in PyTorch: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`.
         dtype: `"float32"` (faster) or `"float64"`.
 
     Returns:
         A context manager.
 
     Raises:
-        InputError: The device is not there, or the type is another one.
+        InputError: The device is not available, or the type is not one of the two.
         ModelError: PyTorch is not installed.
 
     Example:
@@ -43,9 +44,9 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
         ...     output_range(model, (0, 1))
         Range(lo=[0.], hi=[2.], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: yes, whatever the device computes: every bound is proved by NumPy.
-    Complete: as without.
-    Cost: as without, at the device's speed.
+    Sound: yes, whatever the device computes: NumPy proves every bound.
+    Complete: as without it.
+    Cost: as without it, at the speed of the device.
 
     Reference: Xu et al., *Fast and complete* (alpha-CROWN), ICLR 2021; Wang et al., *Beta-CROWN*,
     NeurIPS 2021, for batched ascent on such devices.
@@ -64,7 +65,7 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
     except (RuntimeError, AssertionError, TypeError) as error:
         first = str(error).strip().splitlines()[0]
         raise InputError(
-            f"`device` must be one that PyTorch finds here and that computes in {dtype}. "
+            f"`device` must be a device that PyTorch finds here and that supports {dtype}. "
             f"Received: {device!r} ({first})."
         ) from error
     with arrays.choose(TorchBackend(TensorPlacement(t, place, getattr(t, dtype)))), _one_thread(t):
@@ -76,12 +77,12 @@ _inside: list[int] = []
 
 @contextmanager
 def _one_thread(t: ModuleType) -> Iterator[None]:
-    """The search has threads of its own; PyTorch's would fight them over the cores."""
+    """Limit PyTorch to one thread: the search has threads of its own, which need the cores."""
     _inside.append(_inside[0] if _inside else t.get_num_threads())
     t.set_num_threads(1)
     try:
         yield
     finally:
         before = _inside.pop()
-        if not _inside:  # The last to leave, whoever came first.
+        if not _inside:  # The last block to end restores the number, in whatever order they began.
             t.set_num_threads(before)

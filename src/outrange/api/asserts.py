@@ -1,4 +1,4 @@
-"""Asserts for tests: a property that must hold, a range the outputs must keep."""
+"""Assertions for tests: `assert_holds` for a property, `assert_range` for output limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..core import InputError
-from .arguments import loaded
+from .arguments import load_network
 from .properties import verify
 
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..graph import Slot
 
 Limits = dict[str, np.ndarray] | None
-"""Output name to limits in its shape; None where there are none."""
+"""Dict from output name to limits in its shape; None without limits."""
 
 UNKNOWN = ("fail", "skip")
 
@@ -37,22 +37,22 @@ def assert_holds(
 ) -> Verdict:
     """Fail a test unless a property is proved for every input of a set.
 
-    The message of a failure has the verdict in a sentence, and the input that breaks the property
-    as Python code.
+    The failure message contains the verdict, and as Python code the input that violates the
+    property.
 
     Args:
         model: As for `outrange.verify`.
         property: As for `outrange.verify`.
         box: As for `outrange.verify`.
-        time_limit: Seconds until the question is given up; None for no limit.
-        unknown: What a question that stays open does: `"fail"`, or `"skip"` the test (pytest).
+        time_limit: Limit in seconds; None to search until the property is decided.
+        unknown: Effect of an undecided property: `"fail"`, or `"skip"` the test (pytest).
         **options: `where`, `seed`, `progress` of `outrange.verify`.
 
     Returns:
-        The `Verdict`, which holds.
+        The `Verdict`; its status is `HOLDS`.
 
     Raises:
-        AssertionError: The property is broken, or with `unknown="fail"` not decided.
+        AssertionError: The property is violated, or undecided with `unknown="fail"`.
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.
 
     Example:
@@ -67,9 +67,9 @@ def assert_holds(
     """
     __tracebackhide__ = True
     _check(unknown, options)
-    network = loaded(model, box)
+    network = load_network(model, box)
     verdict = verify(network, property, box, **_time_or_effort(time_limit), **options)
-    return _judged(verdict, verdict.claim, model, unknown, [])
+    return _check_verdict(verdict, verdict.claim, model, unknown, [])
 
 
 def assert_range(
@@ -87,20 +87,20 @@ def assert_range(
     Args:
         model: As for `outrange.verify`.
         box: As for `outrange.verify`.
-        lo: The least that is allowed: one number, an array that broadcasts to the output's shape
-            (no batch axis), or for several outputs a dict from name to these. None for no limit,
-            as are entries of minus infinity.
-        hi: The most that is allowed, likewise.
-        time_limit: Seconds until the question is given up; None for no limit.
-        unknown: What a question that stays open does: `"fail"`, or `"skip"` the test (pytest).
+        lo: Lower limit: one number, an array that broadcasts to the output's shape (no batch axis),
+            or for several outputs a dict from name to these. None, and entries of minus infinity,
+            mean no limit.
+        hi: Upper limit, likewise.
+        time_limit: Limit in seconds; None to search until the property is decided.
+        unknown: Effect of an undecided property: `"fail"`, or `"skip"` the test (pytest).
         **options: `where`, `seed`, `progress` of `outrange.verify`.
 
     Returns:
-        The `Verdict`, which holds.
+        The `Verdict`; its status is `HOLDS`.
 
     Raises:
-        AssertionError: An output leaves the range, which the message names, or with
-            `unknown="fail"` it is not decided.
+        AssertionError: An output leaves the range (the message says which), or the property is
+            undecided with `unknown="fail"`.
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.
 
     Example:
@@ -114,16 +114,16 @@ def assert_range(
     """
     __tracebackhide__ = True
     _check(unknown, options)
-    network = loaded(model, box)
+    network = load_network(model, box)
     slots = network.graph.outputs
-    limits = [_limits(slots, given, name) for given, name in ((lo, "lo"), (hi, "hi"))]
+    limits = [_limits(slots, limit, name) for limit, name in ((lo, "lo"), (hi, "hi"))]
     _check_limits(slots, *limits)
     verdict = verify(
         network, _within(slots, *limits), box, **_time_or_effort(time_limit), **options
     )
     outside = _outside(verdict.counterexample, slots, *limits)
     claim = f"lo <= output <= hi, {verdict.claim},"
-    return _judged(verdict, claim, model, unknown, outside)
+    return _check_verdict(verdict, claim, model, unknown, outside)
 
 
 def _check(unknown: str, options: Mapping[str, Any]) -> None:
@@ -134,40 +134,40 @@ def _check(unknown: str, options: Mapping[str, Any]) -> None:
         raise InputError(f"`unknown` is one of {UNKNOWN}. Received: unknown={unknown!r}.")
 
 
-def _limits(slots: Sequence[Slot], given: Any, name: str) -> Limits:
-    """Output name to limits in its shape."""
-    if given is None:
+def _limits(slots: Sequence[Slot], value: Any, name: str) -> Limits:
+    """Return a dict from output name to limits in its shape."""
+    if value is None:
         return None
     names = [slot.name for slot in slots]
-    if not isinstance(given, Mapping):
-        if len(slots) > 1 and np.ndim(given):
+    if not isinstance(value, Mapping):
+        if len(slots) > 1 and np.ndim(value):
             raise InputError(
                 f"This model has the outputs {names}: `{name}` is one number, or a dict from "
-                f"output name to limit. Received: an array of shape {np.shape(given)}."
+                f"output name to limit. Received: an array of shape {np.shape(value)}."
             )
-        given = dict.fromkeys(names, given)
-    if not set(given) <= set(names):
-        raise InputError(f"`{name}` names outputs, {names}. Received: {list(given)}.")
-    return {slot.name: _limit(slot, given[slot.name], name) for slot in slots if slot.name in given}
+        value = dict.fromkeys(names, value)
+    if not set(value) <= set(names):
+        raise InputError(f"The keys of `{name}` are outputs: {names}. Received: {list(value)}.")
+    return {slot.name: _limit(slot, value[slot.name], name) for slot in slots if slot.name in value}
 
 
-def _limit(slot: Slot, given: Any, name: str) -> np.ndarray:
+def _limit(slot: Slot, value: Any, name: str) -> np.ndarray:
     try:
-        array = np.asarray(given, np.float64)
+        array = np.asarray(value, np.float64)
         whole = np.broadcast_to(array, slot.shape)
     except (TypeError, ValueError):
         whole = np.array(np.nan)
     wrong = np.isposinf(whole) if name == "lo" else np.isneginf(whole)
     if wrong.any():
         raise InputError(
-            f"`{name}` is finite, or {'minus' if name == 'lo' else 'plus'} infinity where there is "
-            f"no limit: no output of `{slot.name}` could keep this. "
-            f"Received: {name}={str(given)[:80]}."
+            f"`{name}` is finite, or {'minus' if name == 'lo' else 'plus'} infinity for no limit: "
+            f"no output of `{slot.name}` can satisfy this one. "
+            f"Received: {name}={str(value)[:80]}."
         )
     if np.isnan(whole).any():
         raise InputError(
-            f"`{name}` is numbers (no NaN) that broadcast to the output's shape; that of "
-            f"`{slot.name}` is {slot.shape} (no batch axis). Received: {name}={str(given)[:80]}."
+            f"`{name}` contains numbers (no NaN) that broadcast to the output's shape; that of "
+            f"`{slot.name}` is {slot.shape} (no batch axis). Received: {name}={str(value)[:80]}."
         )
     return array if array.ndim == 0 else whole
 
@@ -185,7 +185,7 @@ def _check_limits(slots: Sequence[Slot], lo: Limits, hi: Limits) -> None:
 
 
 def _within(slots: Sequence[Slot], lo: Limits, hi: Limits) -> Any:
-    """The condition that every limit is kept."""
+    """Return the condition that every output is within its limits."""
     from ..questions.expressions import y
 
     parts = []
@@ -197,61 +197,63 @@ def _within(slots: Sequence[Slot], lo: Limits, hi: Limits) -> Any:
                 continue
             entries = value
             if not np.isfinite(limit).all():
-                kept = np.flatnonzero(np.isfinite(limit))
-                entries, limit = value.ravel()[kept.tolist()], np.ravel(limit)[kept]
+                finite = np.flatnonzero(np.isfinite(limit))
+                entries, limit = value.ravel()[finite.tolist()], np.ravel(limit)[finite]
             limit = float(limit) if limit.ndim == 0 else limit
             parts.append(((entries >= limit) if sign > 0 else (entries <= limit)).all())
     return reduce(lambda a, b: a & b, parts)
 
 
 def _outside(
-    found: Counterexample | None, slots: Sequence[Slot], lo: Limits, hi: Limits
+    example: Counterexample | None, slots: Sequence[Slot], lo: Limits, hi: Limits
 ) -> list[str]:
-    """One line an output entry that leaves its range."""
+    """Return one line for each output entry outside its limits."""
     from ..answers.render.text import entry_names
 
-    if found is None:
+    if example is None:
         return []
     lines = []
     for slot in slots:
-        real = np.ravel(found.y[slot.name] if isinstance(found.y, dict) else found.y)
+        real = np.ravel(example.y[slot.name] if isinstance(example.y, dict) else example.y)
         names = entry_names({slot.name: slot.shape})
         for side, word, sign in ((lo, "below lo", 1), (hi, "above hi", -1)):
-            given = (side or {}).get(slot.name)
-            if given is None:
+            limits = (side or {}).get(slot.name)
+            if limits is None:
                 continue
-            limit = np.broadcast_to(given, slot.shape).ravel()
+            limit = np.broadcast_to(limits, slot.shape).ravel()
             for i in np.flatnonzero(sign * (real - limit) < 0):
                 lines.append(f"{names[i]} is {float(real[i])!r}, {word} = {float(limit[i])!r}.")
     return lines
 
 
-def _judged(verdict: Verdict, claim: str, model: Any, unknown: str, outside: list[str]) -> Verdict:
-    """The verdict if it holds."""
+def _check_verdict(
+    verdict: Verdict, claim: str, model: Any, unknown: str, outside: list[str]
+) -> Verdict:
+    """Return the verdict if it holds; otherwise fail or skip the test."""
     __tracebackhide__ = True
     if verdict.holds:
         return verdict
-    found = verdict.counterexample
-    if found is None:
-        message = f"{claim} could be neither proved nor broken. {verdict.sentence}"
+    example = verdict.counterexample
+    if example is None:
+        message = f"{claim} could be neither proved nor refuted. {verdict.sentence}"
         if unknown == "skip":
             _skip(message)
         raise AssertionError(message)
-    lines = [f"{claim} does not hold. {verdict.sentence}", *outside, *_code(found, model)]
+    lines = [f"{claim} does not hold. {verdict.sentence}", *outside, *_code(example, model)]
     raise AssertionError("\n".join(lines))
 
 
-def _code(found: Counterexample, model: Any) -> list[str]:
-    """How to run the model there; flat for what is not a Keras model."""
+def _code(example: Counterexample, model: Any) -> list[str]:
+    """Return code that runs the model on the counterexample; flat unless it is a Keras model."""
     from ..answers.render.code import witness_code
     from ..frontends.load import is_keras
 
     if is_keras(model):
-        return [witness_code(found.x, "model(x)")]
-    call = "model.predict(x)" if found.model_y is not None else "# the model cannot be run"
+        return [witness_code(example.x, "model(x)")]
+    call = "model.predict(x)" if example.model_y is not None else "# the model cannot be run"
     if isinstance(model, str | os.PathLike):
         call = f"outrange.load({os.fspath(model)!r}).predict(x)"
-    return [witness_code(found.flat_x, call)]
+    return [witness_code(example.flat_x, call)]
 
 
 def _skip(message: str) -> NoReturn:
@@ -261,5 +263,5 @@ def _skip(message: str) -> NoReturn:
 
 
 def _time_or_effort(time_limit: float | None) -> dict[str, Any]:
-    """Return the limit of a question; without one it goes on until all is proved."""
+    """Return the limit of a question; without one, it runs until the property is decided."""
     return {"effort": "exact"} if time_limit is None else {"time_limit": time_limit}

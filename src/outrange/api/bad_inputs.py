@@ -1,12 +1,12 @@
-"""Public questions about the inputs that break a property: `counterexamples`, `bad_inputs`."""
+"""Public questions about inputs that violate a property: `counterexamples`, `bad_inputs`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ..questions.common.stamp import stamped
-from .arguments import asked, left, loaded_within
-from .recorded import question
+from .arguments import load_within_limit, resolve_question, time_left
+from .decorators import question
 
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..answers.counterexamples import Counterexamples
 
 
-@question("Counterexamples", hears=False)
+@question("Counterexamples", reports=False)
 def counterexamples(
     model: Any,
     property: Any,
@@ -31,38 +31,38 @@ def counterexamples(
 ) -> Counterexamples:
     """Find distinct counterexamples of a property, spread over the region that violates it.
 
-    The search of `outrange.verify` comes first: one counterexample, or a proof that there is none.
-    Then the boxes of the input set are bisected level by level: those proved safe are dropped, and
-    each box without a counterexample is attacked by gradient descent, the one farthest from all
-    known counterexamples first. Each violates the property in real arithmetic and was run on the
-    model.
+    The search of `outrange.verify` comes first: it finds one counterexample or proves that none
+    exists. Then the boxes of the input set are bisected level by level. Boxes that are proved safe
+    are dropped. Each other box is attacked by gradient descent, starting with the box farthest from
+    all known counterexamples. Every counterexample violates the property in real arithmetic and was
+    run on the model.
 
     Args:
         model: As for `outrange.verify`.
-        property: What shall hold, as for `outrange.verify`.
+        property: The property that must hold, as for `outrange.verify`.
         box: The input set, as for `outrange.verify`.
-        count: The number wanted.
-        apart: Any two must differ by at least this share of the input set's width, in some input;
-            0 asks for distinct inputs only.
+        count: Number of counterexamples to find.
+        apart: Minimum distance of any two: they differ in some input by at least this fraction of
+            its width; 0 requires only that they are distinct.
         time_limit: Stop after this many seconds; None for no limit.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
         seed: Seed of the random points of the attack.
-        where: A condition on `outrange.x`: only inputs that satisfy it count.
-        progress: True to show what is under way, False for nothing. None shows it in a terminal or
-            a notebook once the call takes 2 s.
+        where: A condition on `outrange.x`; only inputs that satisfy it count.
+        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
+            once the call takes 2 s.
 
     Returns:
-        `Counterexamples`, a sequence of `Counterexample`. Its `status` says whether they are all
-        that were asked for, fewer (and why), or proved not to exist.
+        `Counterexamples`, a sequence of `Counterexample`. Its `status` says whether as many exist
+        as requested, fewer were found (and why), or none exist (proved).
 
     Raises:
         InputError: An argument breaks a rule; the message says which.
-        ModelError: Model or file cannot be read.
-        UnsupportedError: The model or file holds an operation that is not supported.
+        ModelError: The model or file cannot be read.
+        UnsupportedError: The model or file contains an unsupported operation.
 
     Example:
         >>> import keras
@@ -78,8 +78,8 @@ def counterexamples(
         'proved: there are none'
 
     Sound: `status` `"none"` is a proof.
-    Complete: as `outrange.verify` for the first; the others are found by descent in ever smaller
-    boxes.
+    Complete: as `outrange.verify` for the first counterexample; the others are found by descent in
+    ever smaller boxes.
     Cost: exponential in the number of inputs in the worst case; with few, milliseconds each.
 
     Reference: Madry et al., *Towards deep learning models resistant to adversarial attacks*, ICLR
@@ -88,8 +88,8 @@ def counterexamples(
     """
     from ..questions.violations.counterexamples import counterexamples as ask
 
-    network, clock = loaded_within(model, time_limit, box)
-    unsafe, regions, text, source = asked(network, property, box, where)
+    network, clock = load_within_limit(model, time_limit, box)
+    unsafe, regions, text, source = resolve_question(network, property, box, where)
     return stamped(
         ask(
             network,
@@ -98,7 +98,7 @@ def counterexamples(
             text=text,
             count=count,
             apart=apart,
-            time_limit=left(clock),
+            time_limit=time_left(clock),
             seed=seed,
         ),
         network,
@@ -107,7 +107,7 @@ def counterexamples(
     )
 
 
-@question("Bad inputs", hears=False)
+@question("Bad inputs", reports=False)
 def bad_inputs(
     model: Any,
     property: Any,
@@ -123,38 +123,38 @@ def bad_inputs(
 ) -> BadInputs:
     """Compute the pre-image of a violation: boxes, exact polytopes, and their share of the volume.
 
-    A paving of the input set: linear bounds prove boxes to be entirely safe or entirely bad, and
-    bound the bad share of the volume of a mixed box; the box whose share is least certain is
-    bisected next. In the mixed boxes that remain, the activation patterns of a piecewise-linear
-    network are enumerated: in each, the bad inputs form a polytope.
+    The input set is paved with boxes. Linear bounds prove a box entirely safe or entirely bad, or
+    bound the bad share of its volume; the box with the most uncertain share is bisected next. In
+    the remaining boxes, the activation patterns of a piecewise-linear network are enumerated: on
+    each pattern, the bad inputs form a polytope.
 
-    It is meant for few inputs (up to about six). With more, the bounds on the share converge
-    slowly, and from nine on a box is divided by patterns only where a single one is left.
+    The function is meant for few inputs (up to about six). With more, the bounds on the share
+    converge slowly. With nine or more, a box is divided by patterns only if one pattern is left.
 
     Args:
         model: As for `outrange.verify`.
-        property: What shall hold, as for `outrange.verify`.
-        box: The input set, as for `outrange.verify`; but of real numbers only.
-        share_tol: Stop when the share of the set's volume that is bad is known to this much.
+        property: The property that must hold, as for `outrange.verify`.
+        box: The input set, as for `outrange.verify`, without integer inputs.
+        share_tol: Stop when the bad share of the volume is known to this accuracy.
         time_limit: Stop after this many seconds; None for no limit. The answer is valid either way.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
-        most_pieces: Stop at this number of boxes and polytopes.
-        where: A condition on `outrange.x`: only inputs that satisfy it count as bad. Shares stay
-            relative to the box.
-        progress: True to show what is under way, False for nothing. None shows it in a terminal or
-            a notebook once the call takes 2 s.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
+        most_pieces: Maximum number of boxes and polytopes.
+        where: A condition on `outrange.x`; only inputs that satisfy it count as bad. Shares remain
+            relative to the whole box.
+        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
+            once the call takes 2 s.
 
     Returns:
         `BadInputs`: `share_lo`, `share_hi`, the boxes and `pieces`, and `contains(x)`.
 
     Raises:
-        InputError: An argument breaks a rule, or some inputs take whole numbers only.
-        ModelError: Model or file cannot be read.
-        UnsupportedError: The model or file holds an operation that is not supported.
+        InputError: An argument breaks a rule, or some inputs are integers.
+        ModelError: The model or file cannot be read.
+        UnsupportedError: The model or file contains an unsupported operation.
 
     Example:
         >>> import keras
@@ -168,9 +168,9 @@ def bad_inputs(
         >>> found.contains([[0.9, 0.9], [0.1, 0.1]]).tolist()
         [True, False]
 
-    Sound: the bounds on the share of the volume and all statements about whole boxes, every float64
-    rounding error accounted for. The faces of the polytopes are as accurate as float64, unproved.
-    Complete: for piecewise-linear networks of few inputs, to `share_tol` and given time.
+    Sound: the bounds on the share of the volume and all statements about whole boxes, including
+    every float64 rounding error. The faces of the polytopes are accurate to float64, unproved.
+    Complete: for piecewise-linear networks with few inputs, to `share_tol`, given enough time.
     Cost: exponential in the number of inputs.
 
     Reference: Jaulin, Kieffer, Didrit, Walter, *Applied interval analysis* (SIVIA), Springer 2001;
@@ -179,8 +179,8 @@ def bad_inputs(
     """
     from ..questions.violations.bad_inputs import bad_inputs as ask
 
-    network, clock = loaded_within(model, time_limit, box)
-    unsafe, regions, text, source = asked(network, property, box, where)
+    network, clock = load_within_limit(model, time_limit, box)
+    unsafe, regions, text, source = resolve_question(network, property, box, where)
     return stamped(
         ask(
             network,
@@ -188,7 +188,7 @@ def bad_inputs(
             regions,
             text=text,
             share_tol=share_tol,
-            time_limit=left(clock),
+            time_limit=time_left(clock),
             most_pieces=most_pieces,
         ),
         network,

@@ -1,4 +1,4 @@
-"""`outrange.diagnose`, and its form for tests."""
+"""Public questions about training: `diagnose`, and `assert_no_findings` for tests."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core import InputError
-from .recorded import question
+from .decorators import question
 
 
 if TYPE_CHECKING:
     from ..answers.diagnosis import Diagnosis
 
 
-@question("Diagnosis", hears=False)
+@question("Diagnosis", reports=False)
 def diagnose(
     model: Any,
     x: Any,
@@ -36,42 +36,41 @@ def diagnose(
 ) -> Diagnosis:
     """Diagnose why a model does not learn, with a proof where there is one.
 
-    The model, its compiled loss and its optimizer are read as the operations that the backend
-    runs; every rule checks them together with the data. A finding is PROVED (a bound, or an exact
-    fact of the program's structure), MEASURED (observed in a short measurement) or SUSPECTED (a
-    rule of thumb). The model is not changed: what is trained for a few steps is a copy, or the
-    model itself where Keras has no way to copy it, which then gets everything back.
+    The model, its compiled loss and its optimizer are read as the operations that the backend runs,
+    and rules check them together with the data. Each finding has a level. PROVED is a bound, or an
+    exact fact about the program; MEASURED was observed in a short measurement; SUSPECTED is a rule
+    of thumb. The model keeps its state: the training steps run on a copy. If Keras cannot copy the
+    model, they run on the model itself, which is then restored.
 
     Args:
         model: A built Keras model, compiled or not, or the path of a `.keras` or `.h5` file.
-        x: The data it is trained on: an array `(n, *input shape)`, or arrays in the structure that
-            the model takes.
-        y: The targets, `(n, ...)`, or an array an output in the model's structure; without them
-            only the model itself is looked at.
-        ignore: Codes of rules to leave out, `["OR014"]`.
-        steps: Steps of one training of a copy, 0 for none. By default 200, or what is planned up to
-            600, for a few seconds; and a large model (2 million weights, 60 layers) is then not run
-            at all, only read.
-        epochs: How many epochs `fit` is to run on these rows: with them a floor of the loss for so
-            many steps is looked for.
-        batch_size: Rows of a batch, 32 if it is None as in `fit`.
-        validation_split: The share of the last rows that `fit` keeps from training: they are
-            compared with the others, and everything else is asked of the others.
-        history: What `fit` returned, or a dict of lists, one number an epoch, after a training that
-            went badly.
-        try_fixes: Whether fixes that can be made mechanically are made on a copy, which is trained
-            for a few steps beside a copy without them; findings say what that did to the loss. It
-            takes about as long as everything else again for each of them.
+        x: Training inputs: an array `(n, *input shape)`, or arrays in the structure that the model
+            takes.
+        y: Targets `(n, ...)`, or an array per output in the model's structure; None to check only
+            the model itself.
+        ignore: Codes of rules to leave out, such as `["OR014"]`.
+        steps: Number of training steps on a copy; 0 for none. By default 200, or the planned number
+            up to 600, for a few seconds. By default a large model (2 million weights or 60 layers)
+            is not trained, only read.
+        epochs: Planned epochs of `fit` on these rows, for a lower bound of the loss that so many
+            steps can reach.
+        batch_size: Rows per batch; None for 32, as in `fit`.
+        validation_split: Share of the last rows that `fit` holds out. They are compared with the
+            other rows; all other rules use only the other rows.
+        history: Result of a `fit` that went badly, or a dict of lists with one number per epoch.
+        try_fixes: Whether to apply each automatic fix to a copy and train it for a few steps, next
+            to a copy without the fix. Findings then say how the loss changed. Each fix takes about
+            as long as the rest of the diagnosis.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
-        progress: True to show what is under way, False for nothing. None shows it in a terminal or
-            a notebook once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
+            once the call takes 2 s.
 
     Returns:
-        A `Diagnosis`; `print` it, or `raise_on("proved")`.
+        A `Diagnosis`; `print` it, or call `raise_on("proved")`.
 
     Raises:
-        InputError: Data and model do not fit, or a code is unknown.
+        InputError: Data and model do not match, or a code is unknown.
         ModelError: The model is not built or cannot be read.
 
     Example:
@@ -82,8 +81,8 @@ def diagnose(
         >>> diagnose(model, x, 2 * x + 1).codes
         ('OR001',)
 
-    Sound: a PROVED finding is true of the set that its `holds_for` names.
-    Complete: no; a model without findings may still not learn.
+    Sound: a PROVED finding is true for the set named by its `holds_for`.
+    Complete: no; a model without findings may still fail to learn.
     Cost: a few passes over the data, one gradient, and a few training steps on a copy.
 
     Reference: Nikanjam, Ben Braiek, Morovati, Khomh, *Automatic fault detection for deep learning
@@ -115,34 +114,37 @@ def diagnose(
                 "`x` and `y` need the same number of rows, at least one. "
                 f"Received: shapes {[a.shape for a in (*flat_x, *(flat_y or ()))]}."
             )
-    kept, held_out = split_rows(count, validation_split), None
-    if kept < count:
-        held_out = [a[kept:] for a in flat_x], [a[kept:] for a in flat_y or ()]
-        inputs, targets = cut_rows(inputs, kept), cut_rows(targets, kept)
-        flat_x, flat_y = [a[:kept] for a in flat_x], flat_y and [a[:kept] for a in flat_y]
+    train_rows, held_out = split_rows(count, validation_split), None
+    if train_rows < count:
+        held_out = [a[train_rows:] for a in flat_x], [a[train_rows:] for a in flat_y or ()]
+        inputs, targets = cut_rows(inputs, train_rows), cut_rows(targets, train_rows)
+        flat_x, flat_y = (
+            [a[:train_rows] for a in flat_x],
+            flat_y and [a[:train_rows] for a in flat_y],
+        )
     with chance_kept(keras()), losses_unbuilt(model):
         program = read_program(model, inputs, targets)
         program = replace(program, dead_start=partial(expected, model, inputs))
-        found = ask(
+        answer = ask(
             program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns,
             plan=plan, history=logged, held_out=held_out, try_fixes=try_fixes,
         )  # fmt: skip
-    source = source_of(model, found.model)
-    return found if source is None else replace(found, sources=(source,))
+    source = source_of(model, answer.model)
+    return answer if source is None else replace(answer, sources=(source,))
 
 
 def _arrays(data: Any, name: str, in_rows: bool = False) -> tuple[Any, list[np.ndarray]]:
-    """The data with arrays at its leaves, and those arrays in a list.
+    """Return the data with arrays at its leaves, and a flat list of these arrays.
 
     Args:
-        data: Of a model, or its targets.
-        name: What it is called in messages.
-        in_rows: Whether numbers in a row are rows of one number each, as `fit` takes them.
+        data: Inputs or targets of a model.
+        name: Name of the argument in messages.
+        in_rows: Whether a flat array holds one number per row, as `fit` reads it.
     """
 
     def array(part: Any) -> np.ndarray:
-        found = _array(part, name)
-        return found[:, None] if in_rows and found.ndim == 1 else found
+        column = _array(part, name)
+        return column[:, None] if in_rows and column.ndim == 1 else column
 
     if isinstance(data, Mapping):
         struct = {key: array(part) for key, part in data.items()}
@@ -165,11 +167,11 @@ def _array(data: Any, name: str) -> np.ndarray:
     except ValueError:
         array = np.empty(0, object)
     if array.dtype.kind not in "biuf":
-        hint = "collect what a data set or generator yields into arrays first"
+        hint = "collect the output of a data set or generator into arrays first"
         if array.dtype == object and array.ndim and all(isinstance(v, _NUMBER) for v in array.flat):
-            hint = 'its entries are numbers of several kinds: `.astype("float32")` makes it one'
+            hint = 'its entries are numbers of different types: `.astype("float32")` unifies them'
         raise InputError(
-            f"`{name}` must hold numbers, in an array; {hint}. "
+            f"`{name}` must be an array of numbers; {hint}. "
             f"Received: {type(data).__name__} of dtype {array.dtype}."
         )
     return array
@@ -178,20 +180,20 @@ def _array(data: Any, name: str) -> np.ndarray:
 def assert_no_findings(
     model: Any, x: Any, y: Any = None, *, level: str = "measured", **options: Any
 ) -> Diagnosis:
-    """Fail a test if a diagnosis finds something.
+    """Fail a test if `outrange.diagnose` reports a finding.
 
     Args:
         model: As for `outrange.diagnose`.
         x: As for `outrange.diagnose`.
         y: As for `outrange.diagnose`.
-        level: The least level that fails the test: `"proved"`, `"measured"` or `"suspected"`.
-        **options: The others of `outrange.diagnose`.
+        level: Lowest level that fails the test: `"proved"`, `"measured"` or `"suspected"`.
+        **options: Other arguments of `outrange.diagnose`.
 
     Returns:
-        The `Diagnosis`, with nothing of that level in it.
+        The `Diagnosis`, without findings at or above that level.
 
     Raises:
-        AssertionError: There is a finding; the message shows it, with its fix.
+        AssertionError: There is such a finding; the message shows it with its fix.
         InputError, ModelError: As for `outrange.diagnose`.
 
     Example:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..core import InputError, pip_install
-from .arguments import loaded
+from .arguments import load_network
 
 
 if TYPE_CHECKING:
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> ExplorerWidget:
     """Explore a model in a notebook: drag the inputs, and the proved ranges follow.
 
-    Sliders set the input set, bars show the range of every output, strips what each unit can do. A
-    click on an end sets the inputs that attain it; a typed property is decided, and its
-    counterexample is shown on the sliders. `outrange explore model.keras` opens the same page in a
-    browser. Needs the package `anywidget` (`pip install anywidget`).
+    Sliders set the input set. Bars show the range of every output, strips show the range of every
+    unit. Click an end of a bar to see the input that attains it. Type a property to decide it; its
+    counterexample appears on the sliders. `outrange explore model.keras` opens the same page in a
+    browser. The function needs the package `anywidget` (`pip install anywidget`).
 
     Args:
         model: As for `outrange.output_range`.
-        box: The input set to begin with, which the sliders span: as for `outrange.output_range`.
-            None for [0, 1] for each input.
-        time_limit: Seconds that the search for one set of ranges may take; a move of a slider ends
-            it at once.
+        box: The initial input set, which the sliders span, as for `outrange.output_range`. None for
+            [0, 1] for each input.
+        time_limit: Limit in seconds of the search for one set of ranges; moving a slider ends the
+            search at once.
 
     Returns:
-        A widget; the last line of a cell shows it. `close()` ends it.
+        A widget; end a cell with it to show it. `close()` ends it.
 
     Raises:
-        InputError: The box breaks a rule, anywidget is not installed, or the model has more inputs
-            or outputs than can be drawn.
+        InputError: The box breaks a rule, anywidget is not installed, or the model has too many
+            inputs or outputs to draw.
         ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:
@@ -45,7 +45,7 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
     """
     from ..explorer.exhibit import Exhibit
 
-    exhibit = Exhibit.of(loaded(model, box), box, time_limit)
+    exhibit = Exhibit.of(load_network(model, box), box, time_limit)
     try:
         from ..explorer.widget import ExplorerWidget
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Public questions about extremes: `minimize` and `maximize`."""
+"""Public questions about extreme values: `minimize` and `maximize`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from ..certify.ask import Certifier, one_box, search_time
 from ..core import InputError
 from ..questions.common.stamp import stamped
-from .arguments import left, loaded_within, written_condition
-from .recorded import question
+from .arguments import load_within_limit, parse_condition, time_left
+from .decorators import question
 
 
 if TYPE_CHECKING:
     from ..answers.optimum import Optimum
 
 
-@question("Minimum", hears=False)
+@question("Minimum", reports=False)
 def minimize(
     model: Any,
     objective: Any,
@@ -34,35 +34,34 @@ def minimize(
 ) -> Optimum:
     """Minimize a linear form of outputs and inputs, under constraints on both.
 
-    Without `where` this is one end of `outrange.output_range`. With it, a sequence of decisions
-    "is the form at most v somewhere?" narrows the bracket from both sides.
+    Without `where`, the minimum is one bound of `outrange.output_range`. With `where`, a sequence
+    of decisions "is the form at most v somewhere?" narrows the bracket from both sides.
 
     Args:
         model: As for `outrange.verify`.
-        objective: A linear form, `y[0] - 2 * y[1] + 0.1 * x[0]`, a function of `(x, y)` that
-            gives one, or one written out as text.
+        objective: A linear form such as `y[0] - 2 * y[1] + 0.1 * x[0]`, a function of `(x, y)` that
+            returns one, or one as text.
         box: The input set, as for `outrange.verify`.
-        where: A condition on `outrange.x` *and* `outrange.y`: only inputs that satisfy it, with
-            their outputs, count. An equation needs a float64 input that satisfies it exactly;
-            where none is found only the proved end is returned, and a narrow band in place of the
-            equation does better.
+        where: A condition on `outrange.x` *and* `outrange.y`; only inputs that satisfy it, together
+            with their outputs, count. An equation needs a float64 input that satisfies it exactly;
+            if none is found, only the proved bound is returned. Use a narrow band instead.
         tol: Stop when the value is known to `tol` times the range attained by the form; None as
             for `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
-        seed: Seed of the attack's random points; no proof depends on it.
-        certificate: A file to write a certificate of the proved end to, of a form of outputs and
-            without `where`: see `outrange.output_range`.
-        check: Whether to run the checker at once.
-        progress: True to show what is under way, False for nothing. None shows it in a terminal or
-            a notebook once the call takes 2 s.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
+        seed: Seed of the random points of the attack; no proof depends on it.
+        certificate: File for a certificate of the proved bound; only for a form of outputs without
+            `where`. See `outrange.output_range`.
+        check: Whether to run the checker on the certificate.
+        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
+            once the call takes 2 s.
 
     Returns:
-        An `Optimum`: `lo <= least value <= hi`, and the input `at` that reaches `hi`.
+        An `Optimum`: `lo <= least value <= hi`, and the input `at` that attains `hi`.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.
@@ -75,9 +74,9 @@ def minimize(
         >>> minimize(model, y[0] + x[0], (0, 1), where=(y[0] >= 1))
         Optimum(min y[0] + x[0] = 1, exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: the proved end, every float64 rounding error accounted for.
-    Complete: for piecewise-linear networks, given time.
-    Cost: about twenty decisions, each of which costs what `outrange.verify` costs.
+    Sound: the proved bound, including every float64 rounding error.
+    Complete: for piecewise-linear networks, given enough time.
+    Cost: about twenty decisions, each as expensive as one `outrange.verify`.
 
     Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer
     programming*, ICLR 2019, for the problem; Bunel et al., *Branch and bound for piecewise linear
@@ -86,7 +85,7 @@ def minimize(
     return _optimum("min", model, objective, box, where, tol, time_limit, seed, certificate, check)
 
 
-@question("Maximum", hears=False)
+@question("Maximum", reports=False)
 def maximize(
     model: Any,
     objective: Any,
@@ -105,25 +104,25 @@ def maximize(
     """Maximize a linear form of outputs and inputs, under constraints on both.
 
     Args:
-        model: As for `outrange.minimize`, as all that follows.
+        model: See `outrange.minimize`.
         objective: See `outrange.minimize`.
         box: See `outrange.minimize`.
         where: See `outrange.minimize`.
         tol: See `outrange.minimize`.
-        time_limit: See `outrange.minimize`.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
+        time_limit: Seconds; see `outrange.minimize`.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
         seed: See `outrange.minimize`.
         certificate: See `outrange.minimize`.
         check: See `outrange.minimize`.
-        progress: True to show what is under way, False for nothing. None shows it in a terminal or
-            a notebook once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
+            once the call takes 2 s.
 
     Returns:
-        An `Optimum`: `lo <= largest value <= hi`, and the input `at` that reaches `lo`.
+        An `Optimum`: `lo <= largest value <= hi`, and the input `at` that attains `lo`.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.
@@ -159,11 +158,11 @@ def _optimum(
     from ..questions.inputs.sets import regions
     from ..questions.optimize.optimize import optimum
 
-    network, clock = loaded_within(model, time_limit, box)
+    network, clock = load_within_limit(model, time_limit, box)
     slots, outputs = network.graph.inputs, network.graph.outputs
     if isinstance(objective, str):
         objective = read_expression(objective)
-    where = written_condition(where)
+    where = parse_condition(where)
     form = resolve_linear(objective, slots, outputs)
     condition = TRUE if where is None else resolve(where, slots, outputs)
     text = getattr(objective, "__name__", None) or str(objective)
@@ -173,7 +172,10 @@ def _optimum(
     if proof is not None and (
         condition is not TRUE or any(i < network.graph.size for i, _ in form.terms)
     ):
-        raise InputError("A certificate of an optimum is about a form of outputs, without `where`.")
+        raise InputError(
+            "A certificate of an optimum covers a form of outputs without `where`. Leave out "
+            "`certificate` or `where`."
+        )
     answer = optimum(
         network,
         form,
@@ -182,7 +184,7 @@ def _optimum(
         sets,
         condition,
         tol=tol,
-        time_limit=search_time(proof, clock, left(clock)),
+        time_limit=search_time(proof, clock, time_left(clock)),
         seed=seed,
     )
     if proof is not None and ends is not None:

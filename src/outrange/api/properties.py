@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from ..certify.ask import Certifier, search_time
 from ..core import OutOfTime, deadline
 from ..executors.working import working
-from ..live import heard
+from ..live import progress_listener
 from ..questions.common.stamp import stamped
 from .arguments import (
     arithmetic_of,
-    asked,
+    compose_models,
     is_float32,
-    left,
-    loaded_within,
-    side_by_side,
-    specified,
+    load_within_limit,
+    read_if_file,
+    resolve_question,
+    time_left,
 )
-from .recorded import question
+from .decorators import question
 
 
 if TYPE_CHECKING:
@@ -46,57 +46,56 @@ def verify(
     resume: str | os.PathLike | None = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
-    """Verify a property for every input of a set: a proof, or a counterexample.
+    """Verify a property for every input of a set, with a proof or a counterexample.
 
-    Falsification (projected gradient descent) first, then branch and bound. `VIOLATED` comes with
-    an input that violates the property in real arithmetic and was run on the model itself; `HOLDS`
-    with a bound; `UNKNOWN` with the best bound and the nearest input.
+    Falsification (projected gradient descent) comes first, then branch and bound. `HOLDS` is a
+    proof. `VIOLATED` comes with an input that violates the property in real arithmetic and was run
+    on the model itself. `UNKNOWN` comes with the best bound and the nearest input.
 
     Args:
-        model: A Keras model or layer, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or what
-            `outrange.load` returned. For a VNN-LIB file that declares several networks, a dict from
-            their names to models.
-        property: What shall hold: a condition on `outrange.x` and `outrange.y`, such as
-            `y[0] <= 3.99`, `y.argmax() == 2`, `y["left"] >= 0.1 * x["speed"] - 2`, joined by `&`,
-            `|`, `~`; the same written out, `"0 <= y[0] <= 3.99"`, as the shell takes it; a
-            function `lambda x, y: ...` that returns one; or a VNN-LIB file (`.vnnlib`,
-            `.vnnlib.gz`), or what `outrange.read_property` returned, which describes the unsafe
-            inputs and outputs.
+        model: A Keras model or layer, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or a result of
+            `outrange.load`. For a VNN-LIB file that declares several networks, a dict from their
+            names to models.
+        property: The property that must hold. A condition on `outrange.x` and `outrange.y`, such as
+            `y[0] <= 3.99`, `y.argmax() == 2`, `y["left"] >= 0.1 * x["speed"] - 2`, combined by `&`,
+            `|`, `~`; the same as text, `"0 <= y[0] <= 3.99"`; or a function `lambda x, y: ...` that
+            returns one. Or a VNN-LIB file (`.vnnlib`, `.vnnlib.gz`) or a result of
+            `outrange.read_property`, which describe the *unsafe* inputs and outputs.
         box: The input set: see `outrange.output_range`; also `outrange.Polytope`, `L1Ball`,
-            `L2Ball`, `Mixed` (whole-numbered and one-hot inputs), `Union`. A file brings its own;
-            given as well, what lies in both counts.
-        where: A condition on `outrange.x`: only inputs that satisfy it count, of a file's too.
+            `L2Ball`, `Mixed` (integer and one-hot inputs), `Union`. A VNN-LIB file contains its
+            own; a box is then intersected with it.
+        where: A condition on `outrange.x`; only inputs that satisfy it count, also with a file.
         time_limit: Stop after this many seconds; None for no limit.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
-        seed: Seed of the attack's random points; no proof depends on it.
-        arithmetic: What the network computes in: `"real"`, or `"float32"`: a proof then holds for
-            the network as it is deployed, its sums in any order, and a counterexample is one that
-            the model itself reproduces in float32 (docs/float32.md). None: what a VNN-LIB 2.0 file
-            declares, and real numbers for every other property.
-        certificate: A file to write a certificate to where the property holds: a proof that a
-            program of its own, `outrange-check`, checks in exact arithmetic
-            (docs/certificates.md). For boxes and linear inequalities of the outputs.
-        check: Whether to run it at once; the answer's `warrant` is then `CERTIFIED`.
-        executor: Who searches the tree: a `concurrent.futures.Executor`, a `dask.distributed`
-            client, or the address of its scheduler; of few inputs, where boxes are split
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
+        seed: Seed of the random points of the attack; no proof depends on it.
+        arithmetic: Arithmetic of the network, `"real"` or `"float32"`. With `"float32"`, a proof
+            holds for float32 inference with sums in any order, and a counterexample is one that the
+            model itself reproduces in float32 (docs/float32.md). None for the declaration of a
+            VNN-LIB 2.0 file, and real numbers for every other property.
+        certificate: File for a certificate if the property holds: a proof that the independent
+            program `outrange-check` verifies in exact arithmetic (docs/certificates.md). For boxes
+            and linear inequalities of the outputs.
+        check: Whether to run the checker on the certificate; the answer's `warrant` is then
+            `CERTIFIED`.
+        executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
+            client, or the address of its scheduler. Used if boxes are split, that is for few inputs
             (docs/scale.md). None for the threads of this process.
-        resume: A folder that the state is written to every half minute: the same call goes on from
-            there.
-        progress: A function called a few times a second with a `VerifyProgress`;
-            True to show it, False for nothing. None shows it in a terminal or a notebook once the
-            call takes 2 s.
+        resume: Folder for the state of the search, saved every 30 s; the same call resumes from it.
+        progress: A function called a few times per second with a `VerifyProgress`; or True to show
+            progress, False to hide it. None shows it in a terminal or a notebook once the call
+            takes 2 s.
 
     Returns:
-        A `Verdict`; it is true only where the property is proved.
+        A `Verdict`; it is true only if the property is proved.
 
     Raises:
         InputError: An argument breaks a rule; the message says which.
-        ModelError: Model or file cannot be read.
-        UnsupportedError: The model or file holds an operation that is not supported.
+        ModelError: The model or file cannot be read.
+        UnsupportedError: The model or file contains an unsupported operation.
 
     Example:
         >>> import keras
@@ -108,10 +107,10 @@ def verify(
         >>> verify(model, "y[0] <= 1.5", (0, 1)).status
         'VIOLATED'
 
-    Sound: `HOLDS` is about the real-valued network with the stored weights, every float64 rounding
-    error accounted for.
-    Complete: for piecewise-linear networks, up to float64 resolution and given time; for smooth
-    ones the bounds converge.
+    Sound: `HOLDS` is about the real-valued network with the stored weights, including every float64
+    rounding error.
+    Complete: for piecewise-linear networks, up to float64 resolution, given enough time; for smooth
+    networks the bounds converge.
     Cost: exponential in the number of inputs or unstable neurons in the worst case.
 
     Reference: Katz et al., *Reluplex: an efficient SMT solver for verifying deep neural networks*,
@@ -125,14 +124,14 @@ def verify(
 
     is_float32("real" if arithmetic is None else arithmetic)
     if isinstance(model, Mapping):
-        model, property, time_limit = side_by_side(model, property, time_limit)
-    network, clock = loaded_within(model, time_limit, box)
+        model, property, time_limit = compose_models(model, property, time_limit)
+    network, clock = load_within_limit(model, time_limit, box)
     try:
         with deadline(max(LEAST_TIME, clock.left)):
-            property = specified(property)
+            property = read_if_file(property)
             arithmetic = arithmetic_of(property, arithmetic)
             float32 = arithmetic == "float32"
-            unsafe, regions, text, source = asked(network, property, box, where, float32)
+            unsafe, regions, text, source = resolve_question(network, property, box, where, float32)
     except OutOfTime:
         name = getattr(property, "name", None) or os.path.basename(str(property))
         return stamped(undecided(network, name, clock), network)
@@ -145,10 +144,10 @@ def verify(
             unsafe,
             regions,
             text,
-            time_limit=search_time(proof, clock, left(clock)),
+            time_limit=search_time(proof, clock, time_left(clock)),
             seed=seed,
             source=source,
-            progress=heard(progress),
+            progress=progress_listener(progress),
             arithmetic=arithmetic,
         )
         if proof is not None and answer:

@@ -1,4 +1,4 @@
-"""Public questions about ranges: `output_range`, `sample_range`, `extrapolation` and the like."""
+"""Public questions about ranges: `output_range`, `summary`, `sample_range` and related ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..certify.ask import Certifier, one_box, search_time
 from ..core import InputError
 from ..executors.working import working
 from ..graph.difference import difference
-from ..live import heard
+from ..live import progress_listener
 from ..questions.common.stamp import stamped
 from ..questions.inputs.sets import regions
-from .arguments import alike, is_float32, left, loaded, loaded_within
-from .recorded import question, recorded
+from .arguments import is_float32, load_network, load_within_limit, share_feature_names, time_left
+from .decorators import question, with_provenance
 
 
 if TYPE_CHECKING:
@@ -46,44 +46,44 @@ def output_range(
 ) -> Range:
     """Compute the exact minimum and maximum of every output over an input set.
 
-    Branch and bound with linear bound propagation; all outputs and both ends share one search
-    tree. The bounds are valid at every moment: the search stops when each is within `tol` of a
-    value attained, when the time is over, or at Ctrl-C, and returns what is proved by then.
+    The method is branch and bound with linear bound propagation; all outputs and both bounds share
+    one search tree. The bounds are valid at any time. The search stops when each bound is within
+    `tol` of an attained value, at the time limit, or at Ctrl-C, and returns what is proved so far.
 
     Args:
-        model: A model or layer of Keras, a PyTorch module, an MLP or a pipeline of scikit-learn, a
-            path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or what `outrange.load` returned.
+        model: A Keras model or layer, a PyTorch module, an MLP or a pipeline of scikit-learn, a
+            path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or a result of `outrange.load`.
         box: The input set: `(lo, hi)` with numbers (for every input) or arrays in the model's
-            input shape; a data array `(n, *input shape)`, for its per-feature range; a dict from
-            input name to one of these, to a number or to one array (fixed). See also
+            input shape; a data array `(n, *input shape)`, for its range per feature; or a dict from
+            input name to one of these, or to a number or an array that fixes the input. See also
             `outrange.ball` and `outrange.data_box`. A tuple is always a pair, an array is data.
-        tol: Stop when each end is known to `tol` times the range attained by that output. None
-            aims at 1e-6; the range of a curved network (`tanh`, softmax, attention) is content
-            with 1e-4 where the rest would take longer than all before, and says so.
+        tol: Stop when each bound is known to `tol` times the range attained by that output. None
+            aims at 1e-6. For a curved network (`tanh`, softmax, attention), None settles for 1e-4
+            if the rest would take longer than the search so far; the answer then says so.
         time_limit: Stop after this many seconds; None for no limit.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
-        rows: `(k, outputs)`, an array of linear forms of the outputs to bound instead.
-        layer: Bound the values this layer returns instead of the model's outputs.
-        solver: Whether a mixed-integer solver may close what splitting the input set does not
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
+        rows: Linear forms of the outputs to bound instead, an array `(k, outputs)`.
+        layer: Name of a layer whose values are bounded instead of the model's outputs.
+        solver: Whether a mixed-integer solver may close gaps that splitting the input set leaves
             (few inputs, few unstable neurons). The answer's `warrant` is then
-            `SOLVER_TOLERANCE`: no proof stands behind the ends it closed.
-        arithmetic: What the network computes in: `"real"`, or `"float32"` for bounds of the network
-            as it is deployed, its sums in any order (docs/float32.md).
-        certificate: A file to write a certificate to: a proof of `lo` and `hi` that a program of
-            its own, `outrange-check`, checks in exact arithmetic (docs/certificates.md). For boxes.
-        check: Whether to run it at once; the answer's `warrant` is then `CERTIFIED`.
-        executor: Who searches the tree: a `concurrent.futures.Executor`, a `dask.distributed`
-            client, or the address of its scheduler; of few inputs, where boxes are split
+            `SOLVER_TOLERANCE`: the bounds it closed rest on the solver's tolerance, not on a proof.
+        arithmetic: Arithmetic of the network: `"real"`, or `"float32"` for bounds of float32
+            inference with sums in any order (docs/float32.md).
+        certificate: File for a certificate: a proof of `lo` and `hi` that the independent program
+            `outrange-check` verifies in exact arithmetic (docs/certificates.md). For boxes.
+        check: Whether to run the checker on the certificate; the answer's `warrant` is then
+            `CERTIFIED`.
+        executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
+            client, or the address of its scheduler. Used if boxes are split, that is for few inputs
             (docs/scale.md). None for the threads of this process.
-        resume: A folder that the state is written to every half minute: the same call goes on from
-            there.
-        progress: A function called a few times a second with a `RangeProgress`;
-            True to show it, False for nothing. None shows it in a terminal or a notebook once the
-            call takes 2 s.
+        resume: Folder for the state of the search, saved every 30 s; the same call resumes from it.
+        progress: A function called a few times per second with a `RangeProgress`; or True to show
+            progress, False to hide it. None shows it in a terminal or a notebook once the call
+            takes 2 s.
 
     Returns:
         A `Range` in the output's shape: `lo, hi` are proved, `seen_lo, seen_hi` are attained at
@@ -91,8 +91,8 @@ def output_range(
 
     Raises:
         InputError: An argument breaks a rule; the message says which entry.
-        ModelError: The model cannot be read, or does not compute what its graph computes.
-        UnsupportedError: The model holds an operation that is not supported.
+        ModelError: The model cannot be read, or its graph does not reproduce its outputs.
+        UnsupportedError: The model contains an unsupported operation.
 
     Example:
         >>> import keras
@@ -101,10 +101,10 @@ def output_range(
         >>> output_range(model, (0, 1))
         Range(lo=[0.], hi=[2.], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: `lo` and `hi` bound the real-valued network with the stored weights; every float64
-    rounding error is accounted for (while `warrant` says `FLOAT64_ROUNDED`).
-    Complete: piecewise-linear networks are closed to `tol`, given time; smooth ones to what float64
-    allows.
+    Sound: `lo` and `hi` bound the real-valued network with the stored weights, including every
+    float64 rounding error (if `warrant` is `FLOAT64_ROUNDED`).
+    Complete: piecewise-linear networks reach `tol`, given enough time; smooth ones reach the limit
+    of float64.
     Cost: exponential in the number of inputs or unstable neurons in the worst case.
 
     Reference: Bunel et al., *Branch and bound for piecewise linear neural network verification*,
@@ -116,28 +116,30 @@ def output_range(
 
     if is_float32(arithmetic):
         from ..questions.float32.ranges import float32_range as ask
-    network, clock = loaded_within(model, time_limit, box)
+    network, clock = load_within_limit(model, time_limit, box)
     proof = Certifier.of(certificate, check, clock, "output_range", network, arithmetic)
     if proof is not None and layer is not None:
-        raise InputError("A certificate is about the outputs of a model. Received: `layer`.")
+        raise InputError(
+            "A certificate covers the outputs of a model. Leave out `layer`. Received: `layer`."
+        )
     where = None if proof is None else one_box(regions(network.graph.inputs, box))
     with working(executor, resume):
         answer = ask(
             network,
             box,
             tol=tol,
-            time_limit=search_time(proof, clock, left(clock)),
+            time_limit=search_time(proof, clock, time_left(clock)),
             rows=rows,
             layer=layer,
             solver=solver,
-            progress=heard(progress),
+            progress=progress_listener(progress),
         )
         if proof is not None and where is not None:
             answer = proof.range(answer, where, rows)
     return stamped(answer, network)
 
 
-@question("Layers", hears=False)
+@question("Layers", reports=False)
 def summary(
     model: Any,
     box: Any,
@@ -145,24 +147,24 @@ def summary(
     known: Range | None = None,
     progress: bool | None = None,
 ) -> Summary:
-    """Bound every layer on an input set, as a table like that of Keras's `model.summary()`.
+    """Bound every layer on an input set, in a table like that of Keras's `model.summary()`.
 
-    One pass of linear bounds (CROWN) gives for each layer its range before and after the
-    activation, and how many units are provably dead, always on, saturated or constant.
+    One pass of linear bounds (CROWN) gives each layer its range before and after the activation. It
+    also counts units that are provably dead, always active, saturated or constant.
 
     Args:
         model: As for `outrange.output_range`.
         box: As for `outrange.output_range`.
-        known: What `outrange.output_range` said of the same model on the same input set, if that is
-            known: the row of the last layer then has that range, which is tighter.
-        progress: True to show what is under way, False for nothing. None shows it in a terminal or
-            a notebook once the call takes 2 s.
+        known: Result of `outrange.output_range` for the same model and input set, if available; it
+            tightens the row of the last layer.
+        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
+            once the call takes 2 s.
 
     Returns:
         A `Summary`; `print` it for the table.
 
     Raises:
-        InputError: `known` is the range of something else, or as for `outrange.output_range`.
+        InputError: `known` is about another model or set, or as for `outrange.output_range`.
         ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:
@@ -173,8 +175,8 @@ def summary(
         >>> answer.total("always_on"), answer.total("dead")
         (2, 0)
 
-    Sound: whatever is counted is proved, every float64 rounding error accounted for.
-    Complete: no; a unit that is dead may not be counted.
+    Sound: every count is proved, including every float64 rounding error.
+    Complete: no; a dead unit may be missed.
     Cost: one back-substitution per layer.
 
     Reference: Zhang et al., *Efficient neural network robustness certification with general
@@ -182,11 +184,11 @@ def summary(
     """
     from ..questions.summary import summary as ask
 
-    network = loaded(model, box)
+    network = load_network(model, box)
     return stamped(ask(network, box, known=known), network)
 
 
-@recorded
+@with_provenance
 def sample_range(
     model: Any,
     box: Any,
@@ -194,16 +196,16 @@ def sample_range(
     samples: int = 100_000,
     seed: int = 0,
 ) -> SampledRange:
-    """Evaluate random inputs for the least and largest outputs: a comparison, not a bound.
+    """Evaluate random inputs for the smallest and largest outputs: a comparison, not a bound.
 
     Args:
         model: As for `outrange.output_range`.
         box: As for `outrange.output_range`.
-        samples: Number of inputs tried, corners of the input set first.
+        samples: Number of inputs; corners of the input set come first.
         seed: Seed of the random generator.
 
     Returns:
-        A `SampledRange`, warrant `SAMPLED`: the true range may be wider.
+        A `SampledRange` with warrant `SAMPLED`: the true range may be wider.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.output_range`.
@@ -217,7 +219,7 @@ def sample_range(
     """
     from ..questions.sample_range import sample_range as ask
 
-    network = loaded(model, box)
+    network = load_network(model, box)
     return stamped(ask(network, box, samples=samples, seed=seed), network)
 
 
@@ -237,34 +239,34 @@ def difference_range(
     check: bool = True,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """Compute the exact range of `model_a(x) - model_b(x)`, both given the same input.
+    """Compute the exact range of `model_a(x) - model_b(x)` over inputs `x` of a set.
 
-    For a quantized or refactored model against the original. Both become one product network in
-    which common subexpressions are shared, and units in the same place of both are bounded
-    together, by how far they are apart.
+    Use it to compare a quantized or refactored model with the original. Both become one product
+    network that shares common subexpressions. Units in the same place of both networks are bounded
+    together, by their difference.
 
     Args:
         model_a: As for `outrange.output_range`.
         model_b: Likewise; its inputs and outputs have the same sizes in the same order.
-        box: The input set, as for `outrange.output_range`, by the names of `model_a`.
-        tol: See `outrange.output_range`, as all that follows.
-        time_limit: Seconds; see there.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
-        rows: `(k, outputs)`: linear forms of the differences; see there.
-        solver: See there.
-        certificate: It holds the network of the difference in full.
-        check: See there.
-        progress: See there.
+        box: The input set, as for `outrange.output_range`, with the input names of `model_a`.
+        tol: See `outrange.output_range`.
+        time_limit: Seconds; see `outrange.output_range`.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
+        rows: Linear forms of the differences, `(k, outputs)`; see `outrange.output_range`.
+        solver: See `outrange.output_range`.
+        certificate: See `outrange.output_range`; it contains the product network in full.
+        check: See `outrange.output_range`.
+        progress: See `outrange.output_range`.
 
     Returns:
         A `Range` in the shape of the outputs of `model_a`.
 
     Raises:
-        InputError: The two do not fit, or another argument breaks a rule.
+        InputError: The models do not match, or another argument breaks a rule.
         ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:
@@ -278,7 +280,7 @@ def difference_range(
         array([0.5])
 
     Sound: as `outrange.output_range`.
-    Complete: likewise.
+    Complete: as `outrange.output_range`.
     Cost: that of the product network.
 
     Reference: Paulsen, Wang, Wang, *ReluDiff: differential verification of deep neural networks*,
@@ -286,20 +288,28 @@ def difference_range(
     """
     from ..questions.difference import difference_range as ask
 
-    one, clock = loaded_within(model_a, time_limit, box)
-    two = alike(loaded(model_b, box), one)
-    one = alike(one, two)
-    both = None if certificate is None else difference(one.graph, two.graph)
-    proof = Certifier.of(certificate, check, clock, "difference_range", one, graph=both)
-    where = None if proof is None else one_box(regions(one.graph.inputs, box))
-    seconds, told = search_time(proof, clock, left(clock)), heard(progress)
-    found = ask(one, two, box, tol=tol, time_limit=seconds, rows=rows, solver=solver, progress=told)
+    first, clock = load_within_limit(model_a, time_limit, box)
+    second = share_feature_names(load_network(model_b, box), first)
+    first = share_feature_names(first, second)
+    both = None if certificate is None else difference(first.graph, second.graph)
+    proof = Certifier.of(certificate, check, clock, "difference_range", first, graph=both)
+    where = None if proof is None else one_box(regions(first.graph.inputs, box))
+    answer = ask(
+        first,
+        second,
+        box,
+        tol=tol,
+        time_limit=search_time(proof, clock, time_left(clock)),
+        rows=rows,
+        solver=solver,
+        progress=progress_listener(progress),
+    )
     if proof is not None and where is not None:
-        found = proof.range(found, where, rows)
-    return stamped(found, one, two)
+        answer = proof.range(answer, where, rows)
+    return stamped(answer, first, second)
 
 
-@question("Extrapolation", hears=False)
+@question("Extrapolation", reports=False)
 def extrapolation(
     box: Any,
     rows: Any,
@@ -309,30 +319,31 @@ def extrapolation(
     budget: float | None = None,
     progress: bool | None = None,
 ) -> Extrapolation:
-    """Find the rows that lie outside the training set: in which columns, and by how much.
+    """Find the rows outside the training set: in which columns, and by how much.
 
     Args:
-        box: The training set: its data (an array `(n, *input_shape)` or a DataFrame), or what
-            `outrange.data_box` returned.
-        rows: The rows in question: a DataFrame, an array `(n, *input_shape)`, one row, or a dict
+        box: The training set: its data (an array `(n, *input_shape)` or a DataFrame), or a result
+            of `outrange.data_box`.
+        rows: The rows to check: a DataFrame, an array `(n, *input_shape)`, one row, or a dict
             from input name to values. Further columns of a DataFrame are ignored.
-        model: A model, as for `outrange.output_range`: the answer then also compares its outputs
-            over the training set with those over the smallest box that holds the rows outside, too.
+        model: A model, as for `outrange.output_range`. The answer then also compares its outputs
+            over the training set with those over the smallest box that also contains the rows
+            outside.
         time_limit: Stop after this many seconds; None for no limit. The bounds are valid either
             way.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        progress: True to show what is under way, False for nothing. None shows it in a terminal or
-            a notebook once the call takes 2 s.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
+            once the call takes 2 s.
 
     Returns:
-        `Extrapolation`: the numbers `outside` of the rows, their distances `by` and `shares`, and
-        the ranges `inner` and `outer` of a model. It is false where no row lies outside.
+        An `Extrapolation`: the numbers `outside` of the rows, their distances `by` and `shares`,
+        and the ranges `inner` and `outer` of a model. It is false if no row is outside.
 
     Raises:
-        InputError: The rows do not fit the box, or are not finite.
+        InputError: The rows do not match the box, or are not finite.
         ModelError: The model cannot be read.
-        UnsupportedError: The model holds an operation that is not supported.
+        UnsupportedError: The model contains an unsupported operation.
 
     Example:
         >>> import numpy as np
@@ -343,10 +354,10 @@ def extrapolation(
         >>> found.by.tolist(), found.shares.tolist()
         ([[35.0, 1.0]], [[0.5, 0.25]])
 
-    Sound: the comparison of a row with the training set is exact, and the output ranges are proved.
+    Sound: a row is compared exactly with the training set, and the output ranges are proved.
     A row within the ranges of all columns may still be unlike all of the data.
     Complete: every row outside is found; the output ranges as for `outrange.output_range`.
-    Cost: linear in the rows; two output ranges where there is a model.
+    Cost: linear in the number of rows; with a model, two output ranges.
 
     Reference: Barnard, Wessels, *Extrapolation and interpolation in neural network classifiers*,
     IEEE Control Systems Magazine 1992.
@@ -356,5 +367,5 @@ def extrapolation(
     box = training_set(box)
     if model is None:
         return ask(box, rows)
-    network, clock = loaded_within(model, time_limit, box)
-    return stamped(ask(box, rows, network=network, time_limit=left(clock)), network)
+    network, clock = load_within_limit(model, time_limit, box)
+    return stamped(ask(box, rows, network=network, time_limit=time_left(clock)), network)

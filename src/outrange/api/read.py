@@ -1,4 +1,4 @@
-"""The public functions that read: `load` a model, `read_property`, `read` an answer, of a file."""
+"""Public readers of files: `load` for models, `read_property`, and `read` for answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core import InputError, Specification
-from ..live import followed
+from ..live import with_progress
 
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 PROPERTY_FILES = (".vnnlib", ".vnnlib.gz")
-"""How the names of files of properties end."""
+"""Suffixes of property files."""
 
 
-@followed("Reading the model", hears=False)
+@with_progress("Reading the model", reports=False)
 def load(
     model: Any,
     *,
@@ -29,29 +29,30 @@ def load(
     names: Sequence[str] | None = None,
     progress: bool | None = None,
 ) -> Network:
-    """Read a model once, to ask several questions about it.
+    """Read a model once, for several questions about it.
 
     Args:
-        model: A Keras model or layer, a fitted estimator of scikit-learn, a PyTorch module, or a
-            path to a `.keras`, `.h5`, `.onnx`, `.onnx.gz` or `.pt2` file. A network that `load`
-            returned is given back as it is.
-        custom_objects: Names to classes or functions that a Keras file refers to.
-        safe_mode: Refuse Keras files that hold code (`Lambda` layers) and PyTorch files that could
-            run some. False runs that code.
+        model: A Keras model or layer, a fitted scikit-learn estimator, a PyTorch module, or a path
+            to a `.keras`, `.h5`, `.onnx`, `.onnx.gz` or `.pt2` file. A network that `load` returned
+            is returned unchanged.
+        custom_objects: Dict from names in a Keras file to classes or functions.
+        safe_mode: Refuse Keras files that contain code (`Lambda` layers) and PyTorch files that
+            could run code. False runs that code.
         input_shape: Shape of one input without the batch axis, for a PyTorch module.
-        names: Of the features of a model with one flat input, in order (`frame.columns`, say):
-            then boxes, conditions and answers are by name, `{"speed": (0, 30), "mode": 1.0}` and
-            `x["speed"]`. Questions about a DataFrame take its columns without being told.
-        progress: True to show what is under way, False for nothing. None shows it in a terminal or
-            a notebook once the call takes 2 s.
+        names: Names of the features of a model with one flat input, in order, such as
+            `frame.columns`. Boxes, conditions and answers then use names, as in
+            `{"speed": (0, 30), "mode": 1.0}` and `x["speed"]`. A question about a DataFrame uses
+            its column names by itself.
+        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
+            once the call takes 2 s.
 
     Returns:
-        A `Network`; every question takes one in place of a model.
+        A `Network`, which every question accepts in place of a model.
 
     Raises:
-        ModelError: The file cannot be read, or the graph read from it is not the model.
-        UnsupportedError: The model holds an operation that is not supported.
-        InputError: There is no such file, or its suffix is unknown.
+        ModelError: The file cannot be read, or the graph read from it does not match the model.
+        UnsupportedError: The model contains an unsupported operation.
+        InputError: The file does not exist, or its suffix is unknown.
 
     Example:
         >>> import keras
@@ -77,12 +78,12 @@ def read_property(path: str | os.PathLike) -> Specification:
         path: A `.vnnlib` or `.vnnlib.gz` file.
 
     Returns:
-        A `Specification`: what an unsafe input and output satisfy.
+        A `Specification`, a condition on unsafe inputs and outputs.
 
     Raises:
-        InputError: There is no such file, or it is of another kind.
-        ModelError: The file is damaged; the message says in which line.
-        UnsupportedError: It states something that is not linear.
+        InputError: The file does not exist, or has another suffix.
+        ModelError: The file is damaged; the message names the line.
+        UnsupportedError: It states a condition that is not linear.
 
     Example:
         >>> import pathlib, tempfile
@@ -107,27 +108,27 @@ def read_property(path: str | os.PathLike) -> Specification:
 
 
 def is_property_file(name: str) -> bool:
-    """Whether a text is the name of a VNN-LIB file; any other text writes a condition out."""
+    """Return whether a text names a VNN-LIB file; any other text is a condition."""
     return name.lower().endswith(PROPERTY_FILES)
 
 
 def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
     """Read an answer that `answer.save` wrote.
 
-    Nothing in the file is run: it is JSON of numbers, texts and arrays, and what does not fit is
-    refused. Whether the numbers are those that were proved rests on whoever kept the file.
+    The file is JSON of numbers, texts and arrays; no code in it is run, and unexpected content is
+    refused. The file itself does not prove that its numbers are those of the original answer.
 
     Args:
         path: The file.
-        model: The model that the answer should be about, as for `outrange.output_range`: one with
+        model: Model that the answer should be about, as for `outrange.output_range`; a model with
             another hash is refused. None for no comparison.
 
     Returns:
-        The answer: a `Range`, a `Verdict` or whatever was saved, equal to the last bit.
+        The answer: a `Range`, a `Verdict` or another kind, equal to the last bit.
 
     Raises:
-        InputError: There is no such file, it is damaged or of another kind, a newer release wrote
-            it, or it is about another model.
+        InputError: The file does not exist, is damaged or of another kind, was written by a newer
+            release, or is about another model.
         ModelError, UnsupportedError: `model` cannot be read.
 
     Example:
@@ -148,12 +149,12 @@ def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
     from ..questions.common.fingerprints import graph_source
 
     network = load_model(model)
-    asked = network.source or graph_source(network.name, network.graph)
-    if not any(asked.sha256 == known.sha256 for known in answer.sources):
-        of = "; ".join(map(str, answer.sources)) or "a model without a hash"
-        told = str(asked)
+    source = network.source or graph_source(network.name, network.graph)
+    if not any(source.sha256 == other.sha256 for other in answer.sources):
+        models = "; ".join(map(str, answer.sources)) or "a model without a hash"
         raise InputError(
-            "An answer holds for the very model that it was asked about: pass the same file, or "
-            f"the model with the same weights. `{os.fspath(path)}` is about {of}. Received: {told}."
+            "An answer is valid only for the model it was computed for: pass the same file, or the "
+            f"model with the same weights. `{os.fspath(path)}` is about {models}. "
+            f"Received: {source!s}."
         )
     return answer

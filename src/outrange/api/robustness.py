@@ -1,4 +1,4 @@
-"""The public questions about robustness: the radius around one input, the share of a data set."""
+"""Public questions about robustness: `robustness` of one input, `robust_accuracy` of a data set."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..certify.ask import Certifier, search_time
 from ..core import InputError
 from ..core.formula import negate
 from ..executors.pool import pool_of
-from ..live import heard
+from ..live import progress_listener
 from ..questions.common.stamp import stamped
-from .arguments import is_float32, left, loaded_within
+from .arguments import is_float32, load_within_limit, time_left
+from .decorators import question
 from .read import is_property_file
-from .recorded import question
 
 
 if TYPE_CHECKING:
@@ -52,40 +52,41 @@ def robustness(
     check: bool = True,
     progress: bool | Callable[[float, float], None] | None = None,
 ) -> Robustness:
-    """Compute the certified radius of an input: proved from below, attained from above.
+    """Compute the certified radius of an input: a proved lower bound and an attained upper bound.
 
-    A sequence of decisions "is the decision the same everywhere in the ball of this radius?", each
-    an `outrange.verify`. Every counterexample is moved towards the input to find a nearer one.
+    A sequence of decisions "is the decision constant on the ball of this radius?" brackets the
+    radius, each as in `outrange.verify`. Each counterexample is moved toward the input, to find a
+    nearer one.
 
     Args:
         model: As for `outrange.verify`.
-        x: One input, in the model's input shape (a batch axis of 1 may stand in front), or a dict
-            from input name to one each.
-        label: The class that the largest output stands for; None for the one at `x`. Of a model
-            with one number, 1 above the threshold and 0 at it or below.
-        property: What must stay true instead, a condition on `outrange.y` (and `outrange.x`).
-        threshold: Of a model with one number; None for 0.5 where the output stays within [0, 1]
-            (a sigmoid), 0 where it takes both signs (a logit). The answer says which was used.
-        norm: `"inf"` (every entry by itself), 1 or 2. Of several inputs each has its own ball.
-        scale: How far each input moves at a radius of 1, in its own unit (0 fixes it): an array, a
-            mapping by name, or `"std"` for the standard deviations of `data`. With `"inf"` only.
-        data: Rows, for `scale="std"`.
-        clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
-        most: The largest radius of interest; by default all that `clip` leaves room for.
+        x: One input, in the model's input shape (with an optional batch axis of 1), or a dict from
+            input name to one each.
+        label: Class of the largest output; None for the class at `x`. For a model with one output
+            number, 1 above the threshold and 0 otherwise.
+        property: A condition on `outrange.y` (and `outrange.x`) that must stay true, instead of the
+            class.
+        threshold: Threshold of a model with one output number. None for 0.5 if the output stays
+            within [0, 1] (a sigmoid), 0 if it takes both signs (a logit). The answer says which.
+        norm: `"inf"` (each entry separately), 1 or 2. With several inputs, each has its own ball.
+        scale: Change of each input at radius 1, in its own unit (0 fixes it): an array, a mapping
+            by name, or `"std"` for the standard deviations of `data`. Only with `"inf"`.
+        data: Rows for `scale="std"`.
+        clip: `(least, most)` of every entry, such as `(0, 1)` for pixels.
+        most: Largest radius of interest; by default the largest that `clip` permits.
         tol: Stop when the radius is known to `tol` times itself.
         time_limit: Stop after this many seconds; None for no limit.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
-        seed: Seed of the attack's random points; no proof depends on it.
-        arithmetic: What the network computes in, `"real"` or `"float32"`: see `outrange.verify`.
-        certificate: A file to write a certificate of `lo` to, with `"inf"`: see `outrange.verify`.
-        check: Whether to run the checker at once.
-        progress: A function called with `(lo, hi)` after each decision;
-            True to show it, False for nothing. None shows it in a terminal or a notebook once the
-            call takes 2 s.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
+        seed: Seed of the random points of the attack; no proof depends on it.
+        arithmetic: Arithmetic of the network, `"real"` or `"float32"`: see `outrange.verify`.
+        certificate: File for a certificate of `lo`, with `"inf"`: see `outrange.verify`.
+        check: Whether to run the checker on the certificate.
+        progress: A function called with `(lo, hi)` after each decision; or True to show progress,
+            False to hide it. None shows it in a terminal or a notebook once the call takes 2 s.
 
     Returns:
         A `Robustness`: `lo <= radius <= hi`, and the `adversarial` input at distance `hi`.
@@ -93,7 +94,7 @@ def robustness(
     Raises:
         InputError: An argument breaks a rule; the message says which.
         ModelError: The model cannot be read.
-        UnsupportedError: The model holds an operation that is not supported.
+        UnsupportedError: The model contains an unsupported operation.
 
     Example:
         >>> import keras
@@ -103,10 +104,10 @@ def robustness(
         >>> answer.lo <= 0.25 <= answer.hi, answer.is_exact
         (True, True)
 
-    Sound: `lo` bounds the real-valued network, every float64 rounding error accounted for; `hi` is
+    Sound: `lo` bounds the real-valued network, including every float64 rounding error; `hi` is
     the distance of an input that was run on the model.
     Complete: as `outrange.verify`.
-    Cost: ten to twenty decisions, each of which costs what `outrange.verify` costs.
+    Cost: ten to twenty decisions, each as expensive as one `outrange.verify`.
 
     Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer
     programming*, ICLR 2019, for the minimum adversarial distortion; Madry et al., *Towards deep
@@ -117,10 +118,10 @@ def robustness(
     from ..questions.robust.robustness import robustness as ask
 
     is_float32(arithmetic)
-    network, clock = loaded_within(model, time_limit, x)
+    network, clock = load_within_limit(model, time_limit, x)
     units = flat_scale(network.graph.inputs, scale, data)
     around = Neighborhood.of(network.graph.inputs, x, norm, clip, units)
-    unsafe, text, reading = _kept(network, around.center, label, property, threshold)
+    unsafe, text, reading = _decision(network, around.center, label, property, threshold)
     proof = Certifier.of(certificate, check, clock, "robustness", network, arithmetic)
     if proof is not None:
         proof.check_covered(unsafe, [around.region(0.0)])
@@ -131,9 +132,9 @@ def robustness(
         text=text,
         tol=tol,
         most=most,
-        time_limit=search_time(proof, clock, left(clock)),
+        time_limit=search_time(proof, clock, time_left(clock)),
         seed=seed,
-        progress=heard(progress),
+        progress=progress_listener(progress),
         reading=reading,
         arithmetic=arithmetic,
     )
@@ -143,10 +144,10 @@ def robustness(
     return stamped(answer, network)
 
 
-def _kept(
+def _decision(
     network: Network, center: np.ndarray, label: int | None, property: Any, threshold: Any
 ) -> tuple[Formula, str, str]:
-    """What must not hold; what shall stay true in words; how a class is read off the output."""
+    """Return the unsafe condition, the claim in words, and how a class is read off the output."""
     from ..cli.property.parser import read_condition
     from ..questions.expressions import resolve, written_out
     from ..questions.robust.decision import Decision
@@ -154,10 +155,10 @@ def _kept(
     graph = network.graph
     if property is not None:
         if label is not None or threshold is not None:
-            given = f"label={label!r}" if label is not None else f"threshold={threshold!r}"
+            other = f"label={label!r}" if label is not None else f"threshold={threshold!r}"
             raise InputError(
-                "`property` says what shall stay true by itself: pass it, or `label` and "
-                f"`threshold`. Received: {given} beside it."
+                "Pass either `property`, the condition that must stay true, or `label` and "
+                f"`threshold`. Received: `property` and {other}."
             )
         if isinstance(property, str) and not is_property_file(property):
             property = read_condition(property)
@@ -167,7 +168,8 @@ def _kept(
         decision = Decision.of(graph, threshold)
     except InputError as error:
         raise InputError(
-            f"{error} Or say what shall stay true as `property`, `y[0] >= 0.5` for example."
+            f"{error} Or pass the condition that must stay true as `property`, such as "
+            "`y[0] >= 0.5`."
         ) from None
     if label is None:
         label = int(decision.classify(graph.run(center[None]))[0])
@@ -204,44 +206,44 @@ def robust_accuracy(
 ) -> RobustAccuracy | RobustnessCurve:
     """Compute the robust accuracy on a data set: the share that no perturbation misclassifies.
 
-    One `outrange.verify` per input, over the ball of radius `eps`. With `file`, every result is on
-    the disk at once, and the same call resumes from there. Of several radii the middle one comes
-    first: an input that is robust there is so at every smaller one, and one that is broken there is
-    so at every larger one.
+    Each input is one `outrange.verify` over the ball of radius `eps`. With `file`, every result is
+    written at once, and the same call resumes from the file. With several radii the middle one
+    comes first: an input that is robust there is robust at every smaller radius, and one with a
+    counterexample there has it at every larger radius.
 
     Args:
         model: As for `outrange.verify`; one output with a number per class, or one number for two.
         x: `(n, *input_shape)`, or a dict from input name to such arrays.
-        y: Class numbers, of shape `(n,)`; 0 and 1 of a model with one number.
-        eps: The radius, in the unit of the inputs; or several, for a curve.
-        threshold: Of a model with one number: see `outrange.robustness`.
-        norm: `"inf"` (every entry by itself), 1 or 2.
+        y: Class numbers, of shape `(n,)`; 0 and 1 for a model with one output number.
+        eps: The radius, in the units of the inputs; or several, for a curve.
+        threshold: Threshold of a model with one output number: see `outrange.robustness`.
+        norm: `"inf"` (each entry separately), 1 or 2.
         scale: As for `outrange.robustness`; `"std"` for the standard deviations of `x`.
-        clip: `(least, most)` of every entry: `(0, 1)` for pixels, say.
-        each: Seconds per input (and radius).
-        time_limit: Seconds in all; None for no limit.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
-        file: A path: results are kept there, and taken from there. Of several radii each has a file
-            of its own, `name-0.05.jsonl` for `name.jsonl`.
-        seed: Seed of the attack's random points; no proof depends on it.
-        executor: Who decides the inputs: a `concurrent.futures.Executor`, a `dask.distributed`
-            client, or the address of its scheduler. None for this process.
-        progress: A function called after every input with a `RobustProgress`;
-            True to show it, False for nothing. None shows it in a terminal or a notebook once the
-            call takes 2 s.
+        clip: `(least, most)` of every entry, such as `(0, 1)` for pixels.
+        each: Limit in seconds per input (and radius).
+        time_limit: Limit in seconds for all inputs; None for no limit.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
+        file: File of results, which the same call resumes from. With several radii each has its own
+            file, `name-0.05.jsonl` for `name.jsonl`.
+        seed: Seed of the random points of the attack; no proof depends on it.
+        executor: Workers that decide the inputs: a `concurrent.futures.Executor`, a
+            `dask.distributed` client, or the address of its scheduler. None for this process.
+        progress: A function called after every input with a `RobustProgress`; or True to show
+            progress, False to hide it. None shows it in a terminal or a notebook once the call
+            takes 2 s.
 
     Returns:
-        A `RobustAccuracy`: print it for the table, `plot()` it for the adversarial inputs. Of
-        several radii a `RobustnessCurve` of these, in ascending order.
+        A `RobustAccuracy`: print it for the table, `plot()` it for the adversarial inputs. With
+        several radii, a `RobustnessCurve` of these, in ascending order.
 
     Raises:
         InputError: An argument breaks a rule, or `file` is about another question.
         ModelError: The model cannot be read.
-        UnsupportedError: The model holds an operation that is not supported.
+        UnsupportedError: The model contains an unsupported operation.
 
     Example:
         >>> import keras
@@ -268,7 +270,7 @@ def robust_accuracy(
     from ..questions.robust.robust_curve import is_several, robustness_curve
 
     check_each(each)
-    network, clock = loaded_within(model, time_limit, x)
+    network, clock = load_within_limit(model, time_limit, x)
     data = LabeledData.of(network, x, y, threshold)
     units = flat_scale(network.graph.inputs, scale, x)
     ask: Any = robustness_curve if is_several(eps) else ask_one
@@ -280,10 +282,10 @@ def robust_accuracy(
         clip=clip,
         scale=units,
         each=each,
-        time_limit=left(clock),
+        time_limit=time_left(clock),
         file=file,
         seed=seed,
-        progress=heard(progress),
+        progress=progress_listener(progress),
         pool=pool_of(executor),
     )
     if is_several(eps):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..certify.ask import Certifier, check_slopes, one_box, search_time
 from ..core import InputError
-from ..live import heard
+from ..live import progress_listener
 from ..questions.common.entries import chosen_pairs
 from ..questions.common.stamp import stamped
 from ..questions.inputs.sets import regions
-from .arguments import left, loaded_within
-from .recorded import question
+from .arguments import load_within_limit, time_left
+from .decorators import question
 
 
 if TYPE_CHECKING:
@@ -42,44 +42,44 @@ def monotone(
     check: bool = True,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
-    """Verify monotonicity: of outputs in inputs, or of a chosen index from group to group.
+    """Verify monotonicity of outputs in inputs, or of a chosen index from group to group.
 
-    For every pair of output and input: "rises" says that the output never falls while that input
-    grows and the others stay fixed; where it does, two inputs are a counterexample. Derivatives
-    are bounded over boxes by interval tangents; small boxes of piecewise-linear networks are
-    divided into the cells of the hyperplane arrangement, on which the network is affine, in exact
+    For a pair of output and input, "rises" means that the output never falls while that input
+    grows and the others stay fixed; two inputs with a falling output are a counterexample. Interval
+    tangents bound the derivatives over boxes. Small boxes of piecewise-linear networks are divided
+    into the cells of the hyperplane arrangement, on which the network is affine, in exact
     arithmetic.
 
-    With `groups` the outputs are groups of classes, and the question is whether the largest entry
-    of a group ever has a lower index than that of the group before it (the first of equal entries,
+    With `groups`, the outputs are groups of classes. The question is then whether the largest entry
+    of a group can have a lower index than that of the group before it (the first of equal entries,
     as in NumPy). Probabilities of a softmax are compared by their logits.
 
     Args:
         model: As for `outrange.output_range`.
         box: As for `outrange.output_range`; a box.
-        inputs: Which inputs: flat indices, names, or a list of them; None for all.
-        outputs: Which outputs, likewise.
-        direction: `"rises"` or `"falls"` to ask for that; None: either will do, found by itself.
-        groups: How many equal groups, a list of their sizes, or a list of lists of outputs, in
-            their order. Asks about groups instead of single outputs.
-        layer: Ask about the values of this layer instead of the model's outputs.
+        inputs: Inputs to consider: flat indices, names, or a list of them; None for all.
+        outputs: Outputs to consider, likewise.
+        direction: `"rises"` or `"falls"` to verify that direction; None to find a direction.
+        groups: Number of equal groups, a list of their sizes, or a list of lists of outputs, in
+            their order. The question is then about groups instead of single outputs.
+        layer: Name of a layer whose values replace the model's outputs.
         time_limit: Stop after this many seconds; None for no limit.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
-        seed: Seed of the random points tried; no proof depends on it.
-        certificate: A file to write a certificate of the proved trends to, which a program of its
-            own checks (docs/certificates.md): of the model's outputs, not of groups.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
+        seed: Seed of the random points; no proof depends on it.
+        certificate: File for a certificate of the proved trends, which an independent program
+            checks (docs/certificates.md). For the model's outputs, not for groups.
         check: See `outrange.output_range`.
-        progress: A function called a few times a second with a `VerifyProgress`;
-            True to show it, False for nothing. None shows it in a terminal or a notebook once the
-            call takes 2 s.
+        progress: A function called a few times per second with a `VerifyProgress`; or True to show
+            progress, False to hide it. None shows it in a terminal or a notebook once the call
+            takes 2 s.
 
     Returns:
-        A `Monotone`: `trends` with a direction per pair, or `order`, a `Verdict`. True only where
-        everything asked is proved.
+        A `Monotone`: `trends` with a direction per pair, or `order`, a `Verdict`. It is true only
+        if everything requested is proved.
 
     Raises:
         InputError: An argument breaks a rule.
@@ -93,45 +93,50 @@ def monotone(
         >>> [trend.direction for trend in monotone(model, (-1, 1)).trends]
         ['rises', 'falls']
 
-    Sound: proofs are about the real-valued network, every float64 rounding error accounted for; a
+    Sound: proofs are about the real-valued network, including every float64 rounding error; a
     counterexample is evaluated in interval arithmetic.
-    Complete: for piecewise-linear networks, given time; for smooth ones where no derivative touches
-    0.
+    Complete: for piecewise-linear networks, given enough time; for smooth ones if no derivative
+    touches 0.
     Cost: exponential in the number of inputs in the worst case.
 
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
     NeurIPS 2020.
     """
-    network, clock = loaded_within(model, time_limit, box)
+    network, clock = load_within_limit(model, time_limit, box)
     proof = Certifier.of(certificate, check, clock, "monotone", network)
     if proof is not None and groups is not None:
-        raise InputError("A certificate is about trends of outputs. Received: `groups`.")
-    asked = None if proof is None else _asked(network, box, inputs, outputs, layer)
+        raise InputError(
+            "A certificate covers trends of outputs. Leave out `groups`. Received: `groups`."
+        )
+    covered = None if proof is None else _covered_pairs(network, box, inputs, outputs, layer)
     if groups is None:
         from ..questions.gradients.monotone import monotone as ask
 
-        found = ask(
+        answer = ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-            time_limit=search_time(proof, clock, left(clock)), seed=seed, progress=heard(progress),
+            time_limit=search_time(proof, clock, time_left(clock)), seed=seed,
+            progress=progress_listener(progress),
         )  # fmt: skip
-        if proof is not None and asked is not None:
-            found = proof.monotone(found, *asked)
-        return stamped(found, network)
+        if proof is not None and covered is not None:
+            answer = proof.monotone(answer, *covered)
+        return stamped(answer, network)
     from ..questions.gradients.group_order import groups_monotone
 
-    found = groups_monotone(
+    answer = groups_monotone(
         network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
-        time_limit=left(clock), seed=seed, progress=heard(progress),
+        time_limit=time_left(clock), seed=seed, progress=progress_listener(progress),
     )  # fmt: skip
-    return stamped(found, network)
+    return stamped(answer, network)
 
 
-def _asked(
+def _covered_pairs(
     network: NetworkLike, box: Any, inputs: Any, outputs: Any, layer: str | None
 ) -> tuple[list[tuple[int, int]], Box]:
-    """The pairs of output and input that a certificate is to be about, and the box."""
+    """Return the pairs of output and input that a certificate covers, and the box."""
     if layer is not None:
-        raise InputError("A certificate is about the outputs of a model. Received: `layer`.")
+        raise InputError(
+            "A certificate covers the outputs of a model. Leave out `layer`. Received: `layer`."
+        )
     where = one_box(regions(network.graph.inputs, box))
     pairs = chosen_pairs(network.graph, outputs, inputs)
     check_slopes(pairs, where)
@@ -158,30 +163,30 @@ def gradient_range(
     """Compute the least and largest partial derivatives of outputs by inputs over a box.
 
     Every difference `f(x + d e_i) - f(x)` inside the box is `d` times a number in the range of that
-    derivative, whether or not a kink lies between. At a kink the one-sided derivatives inside the
-    box count; by an input that is fixed, the derivative counts where it exists.
+    derivative, even across kinks. At a kink, the one-sided derivatives inside the box count. By an
+    input that is fixed, the derivative counts where it exists.
 
     Args:
         model: As for `outrange.output_range`.
         box: As for `outrange.output_range`; a box.
-        inputs: Which inputs: flat indices, names, or a list of them; None for all.
-        outputs: Which outputs, likewise.
-        layer: Take the values of this layer instead of the model's outputs.
-        tol: Stop when each end is known to `tol` times the range attained by that derivative; None
-            as for `outrange.output_range`.
+        inputs: Inputs to consider: flat indices, names, or a list of them; None for all.
+        outputs: Outputs to consider, likewise.
+        layer: Name of a layer whose values replace the model's outputs.
+        tol: Stop when each bound is known to `tol` times the range attained by that derivative;
+            None as for `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
         seed: Seed of the random points that search for extreme values.
-        certificate: A file to write a certificate of `lo` and `hi` to, which a program of its own
-            checks (docs/certificates.md): of the model's outputs.
+        certificate: File for a certificate of `lo` and `hi`, which an independent program checks
+            (docs/certificates.md). For the model's outputs.
         check: See `outrange.output_range`.
-        progress: A function called a few times a second with a `RangeProgress`;
-            True to show it, False for nothing. None shows it in a terminal or a notebook once the
-            call takes 2 s.
+        progress: A function called a few times per second with a `RangeProgress`; or True to show
+            progress, False to hide it. None shows it in a terminal or a notebook once the call
+            takes 2 s.
 
     Returns:
         A `Range` of shape `(*output shape, *input shape)`.
@@ -197,9 +202,9 @@ def gradient_range(
         >>> gradient_range(model, (-1, 1))
         Range(lo=[[0., -1.]], hi=[[2., 0.]], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: every float64 rounding error is accounted for.
-    Complete: for piecewise-linear networks; for smooth ones the gap closes with the width of the
-    boxes, so ask for a `tol` of 1e-2 or set `time_limit`.
+    Sound: yes, including every float64 rounding error.
+    Complete: for piecewise-linear networks. For smooth ones the gap closes with the width of the
+    boxes, so pass a `tol` of 1e-2 or a `time_limit`.
     Cost: exponential in the number of inputs in the worst case.
 
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
@@ -207,16 +212,17 @@ def gradient_range(
     """
     from ..questions.gradients.gradients import gradient_range as ask
 
-    network, clock = loaded_within(model, time_limit, box)
+    network, clock = load_within_limit(model, time_limit, box)
     proof = Certifier.of(certificate, check, clock, "gradient_range", network)
-    asked = None if proof is None else _asked(network, box, inputs, outputs, layer)
-    found = ask(
+    covered = None if proof is None else _covered_pairs(network, box, inputs, outputs, layer)
+    answer = ask(
         network, box, inputs=inputs, outputs=outputs, layer=layer, tol=tol,
-        time_limit=search_time(proof, clock, left(clock)), seed=seed, progress=heard(progress),
+        time_limit=search_time(proof, clock, time_left(clock)), seed=seed,
+        progress=progress_listener(progress),
     )  # fmt: skip
-    if proof is not None and asked is not None:
-        found = proof.slopes(found, *asked)
-    return stamped(found, network)
+    if proof is not None and covered is not None:
+        answer = proof.slopes(answer, *covered)
+    return stamped(answer, network)
 
 
 @question("Lipschitz constants")
@@ -242,17 +248,17 @@ def lipschitz(
     Args:
         model: As for `outrange.output_range`.
         box: As for `outrange.output_range`; a box.
-        norm: How steps are measured: `"inf"` (the largest entry), 1 or 2.
-        outputs: Which outputs: flat indices, names, or a list of them; None for all.
-        layer: Take the values of this layer instead of the model's outputs.
+        norm: Norm of the change of inputs: `"inf"` (the largest entry), 1 or 2.
+        outputs: Outputs to consider: flat indices, names, or a list of them; None for all.
+        layer: Name of a layer whose values replace the model's outputs.
         tol: Stop when each constant is known to `tol` times the range attained; None as for
             `outrange.output_range`.
         time_limit: Stop after this many seconds; None for no limit.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
         seed: Seed of the random points that search for extreme values.
         progress: See `outrange.gradient_range`.
 
@@ -270,7 +276,7 @@ def lipschitz(
         >>> lipschitz(model, (-1, 1))
         Range(lo=[2.99999], hi=[3.00001], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: `hi` is a bound, every float64 rounding error accounted for.
+    Sound: `hi` is a bound, including every float64 rounding error.
     Complete: for piecewise-linear networks; for smooth ones as `outrange.gradient_range`.
     Cost: exponential in the number of inputs in the worst case.
 
@@ -279,8 +285,8 @@ def lipschitz(
     """
     from ..questions.gradients.gradients import lipschitz as ask
 
-    network, clock = loaded_within(model, time_limit, box)
+    network, clock = load_within_limit(model, time_limit, box)
     return stamped(ask(
         network, box, norm=norm, outputs=outputs, layer=layer,
-        tol=tol, time_limit=left(clock), seed=seed, progress=heard(progress),
+        tol=tol, time_limit=time_left(clock), seed=seed, progress=progress_listener(progress),
     ), network)  # fmt: skip

@@ -1,14 +1,14 @@
-"""The command lines: `outrange range | summary | verify | ...`, and `outrange-vnnlib`."""
+"""Command lines: `outrange range | summary | verify | ...`, and `outrange-vnnlib`."""
 
 import gc
 import sys
 
 
 def main(arguments: list[str] | None = None, vnnlib: bool = False) -> None:
-    """Run the command line and leave the process with its exit code."""
+    """Run the command line and exit the process with its exit code."""
     try:
         if arguments is None:
-            gc.disable()  # What is imported stays: there is no garbage among it yet.
+            gc.disable()  # Imported modules stay alive: there is no garbage among them yet.
         from .run import run
         from .start_up import count_start_up
 
@@ -23,5 +23,5 @@ def main(arguments: list[str] | None = None, vnnlib: bool = False) -> None:
 
 
 def vnnlib_main() -> None:
-    """Run `outrange-vnnlib`, the command line of the VNN-LIB standard, and leave the process."""
+    """Run `outrange-vnnlib`, the command line of the VNN-LIB standard, and exit the process."""
     main(vnnlib=True)

@@ -1,4 +1,4 @@
-"""The commands and their options."""
+"""Command-line commands and their options."""
 
 import json
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from .. import __version__
-from .door import HELP, called, click
+from .entry_point import HELP, click, run_group
 from .examples import epilog
 from .exit_codes import EXACT, EXIT_CODES
 from .options.boxes import BoxOptions
@@ -39,7 +39,7 @@ def _with(*options: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
 
 def _box(options: dict[str, Any]) -> BoxOptions:
-    """The options of the input set, taken out of all of them."""
+    """Take the options of the input set out of all options."""
     return BoxOptions(**{field.name: options.pop(field.name) for field in fields(BoxOptions)})
 
 
@@ -47,7 +47,7 @@ def _box(options: dict[str, Any]) -> BoxOptions:
 @click.version_option(__version__, message="outrange %(version)s")
 @click.pass_context
 def app(context: click.Context) -> None:
-    """The exact range of every output of a neural network over a set of inputs."""
+    """Compute proved output ranges of a neural network over a set of inputs."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -55,7 +55,7 @@ def app(context: click.Context) -> None:
 @app.command("range", epilog=epilog("range"))
 @click.argument("model")
 @_with(*BOX_OPTIONS)
-@click.option("--output", metavar="NAME|INDEX", help="Output to bound, alone.")
+@click.option("--output", metavar="NAME|INDEX", help="The one output to bound.")
 @click.option(
     "--layer", metavar="NAME", help="Layer whose values are bounded instead of the outputs."
 )
@@ -68,25 +68,25 @@ def app(context: click.Context) -> None:
     "--time",
     "seconds",
     type=float,
-    help="Time limit in seconds, import of Keras and reading of the model included.",
+    help="Time limit in seconds, including the import of Keras and reading the model.",
 )
 @click.option(
     "--tol",
     type=float,
-    help="Gap to reach, as a share of the range seen of each output.  [default: 1e-6; 1e-4 for a "
+    help="Gap to reach, relative to the range seen of each output.  [default: 1e-6; 1e-4 for a "
     "curved network that would take long]",
 )
 @click.option(
     "--proof-only",
     is_flag=True,
-    help="Bounds from proofs alone, without a mixed-integer solver.",
+    help="Use proofs alone, without a mixed-integer solver.",
 )
 @_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, *CERTIFICATE, *MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
-    """The least and the largest value of every output.
+    """Compute the minimum and maximum of every output.
 
-    MODEL is a file: .keras, .h5, .onnx, .onnx.gz. Every bound is proved at every moment; Ctrl-C
-    prints the bounds so far.
+    MODEL is a file: .keras, .h5, .onnx, .onnx.gz. Every printed bound is proved. Ctrl-C stops the
+    search and prints the bounds proved so far.
     """
     from .commands.range import ask_range
 
@@ -99,7 +99,7 @@ def range_command(model: str, **options: Any) -> int:
 @_with(*BOX_OPTIONS)
 @_with(*MODEL_OPTIONS)
 def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
-    """Per layer: ranges, and units that are dead, on or saturated."""
+    """Bound every layer and count dead or saturated units."""
     from .commands.range import ask_summary
 
     answer = ask_summary(model, BoxOptions(**box), unsafe=unsafe)
@@ -118,7 +118,7 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
     type=float,
     default=60.0,
     show_default=True,
-    help="Time limit in seconds, import of Keras and reading of the files included.",
+    help="Time limit in seconds, including the import of Keras and reading the files.",
 )
 @click.option(
     "--seed",
@@ -129,16 +129,16 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
 )
 @_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, *CERTIFICATE, *MODEL_OPTIONS)
 def verify_command(model: str, property_: str, **options: Any) -> int:
-    """Whether PROPERTY holds for every input of a set.
+    """Decide whether PROPERTY holds for every input of a set.
 
-    PROPERTY is a .vnnlib or .vnnlib.gz file, which states what is unsafe: the first line printed
-    is `sat` (with a counterexample), `unsat`, `timeout` or `unknown`. Or it is written out, what
-    shall hold, beside an input set:
+    PROPERTY is a .vnnlib or .vnnlib.gz file, which describes the unsafe cases. The first line
+    printed is then `sat` (with a counterexample), `unsat`, `timeout` or `unknown`. PROPERTY may
+    also be text that states what must hold, together with an input set:
 
     \b
       outrange verify net.keras "0 <= y[0] <= 3.99 and y.argmax() != 2" --box 0 1
 
-    and the first line is `violated`, `holds`, `timeout` or `unknown`.
+    The first line printed is then `violated`, `holds`, `timeout` or `unknown`.
     """  # noqa: D301 (click reads the backspace itself)
     from .commands.verify import ask_verify
 
@@ -151,8 +151,8 @@ def verify_command(model: str, property_: str, **options: Any) -> int:
 def verify_all_command(instances: str, **options: Any) -> int:
     """Decide every instance of a list, as in VNN-COMP.
 
-    Its rows are `onnx,vnnlib,timeout`. Results are on the disk as soon as they are known. Started
-    again, it goes on where it was: what has a result is not asked again, but with --retry.
+    Its rows are `onnx,vnnlib,timeout`. Each result is written to disk as soon as it is known.
+    Run the command again to resume: instances with a result are skipped unless --retry names them.
     """
     from .batch.verify_all import BatchOptions, ask_verify_all
 
@@ -165,9 +165,9 @@ def verify_all_command(instances: str, **options: Any) -> int:
     "--out", default="results.csv", show_default=True, metavar="FILE", help="Table to write."
 )
 def merge_command(tables: tuple[str, ...], out: str) -> int:
-    """Put the TABLES of all shards of a list together.
+    """Merge the result TABLES of all shards of a list into one.
 
-    Shards of different lists, versions or seeds are refused, and so is a contradiction.
+    Shards of different lists, versions or seeds are refused, and so are contradicting verdicts.
     """
     from .batch.merge import ask_merge
 
@@ -187,9 +187,7 @@ def merge_command(tables: tuple[str, ...], out: str) -> int:
 @click.option(
     "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address of the page."
 )
-@click.option(
-    "--allow-remote", is_flag=True, help="Permission for a --host that other machines can reach."
-)
+@click.option("--allow-remote", is_flag=True, help="Allow a --host that other machines can reach.")
 @click.option("--open", "open_", is_flag=True, help="Open the page in the browser.")
 @click.option(
     "--time",
@@ -197,13 +195,13 @@ def merge_command(tables: tuple[str, ...], out: str) -> int:
     type=float,
     default=60.0,
     show_default=True,
-    help="Time limit of each search, in seconds.",
+    help="Time limit of each search in seconds.",
 )
 @click.option("--unsafe", is_flag=True, help=UNSAFE)
 def explore_command(model: str, **options: Any) -> int:
-    """Open a page: drag the inputs, the proved ranges follow.
+    """Open a page with sliders; the proved ranges follow.
 
-    It is for this machine alone, and for whoever knows the token in its address. Ctrl-C ends it.
+    Only this machine can reach the page, and only with the token in its address. Ctrl-C ends it.
     """
     from .commands.explore import ask_explore
 
@@ -226,17 +224,17 @@ def explore_command(model: str, **options: Any) -> int:
     type=click.Choice(["proved", "measured", "suspected", "never"]),
     default="proved",
     show_default=True,
-    help="Lowest level with an exit code other than 0.",
+    help="Lowest level of a finding that makes the exit code nonzero.",
 )
 @click.option(
-    "--steps", type=int, help="Largest number of training steps on a copy; 0 for no training."
+    "--steps", type=int, help="Maximum number of training steps on a copy; 0 disables training."
 )
 @click.option(
-    "--epochs", type=int, help="Planned epochs: the loss that they can reach at best is computed."
+    "--epochs", type=int, help="Planned epochs, for a lower bound of the loss they can reach."
 )
 @click.option("--batch-size", type=int, help="Rows per batch, with --epochs.  [default: 32]")
 @click.option(
-    "--try-fixes", is_flag=True, help="Apply each fix to a copy of the model, and train it."
+    "--try-fixes", is_flag=True, help="Apply each fix to a copy of the model and train the copy."
 )
 @click.option(
     "--format",
@@ -244,13 +242,14 @@ def explore_command(model: str, **options: Any) -> int:
     type=click.Choice(["text", "json", "sarif"]),
     default="text",
     show_default=True,
+    help="Output format.",
 )
 @click.option("--unsafe", is_flag=True, help=UNSAFE)
 def diagnose_command(model: str, data: str, **options: Any) -> int:
-    """Why does a model not learn from its data?
+    """Find out why a model does not learn from its data.
 
-    MODEL is compiled (.keras, .h5), DATA is .npz or .csv. Each finding says what stands behind it:
-    PROVED, MEASURED or SUSPECTED.
+    MODEL is a compiled model (.keras, .h5), DATA is .npz or .csv. Each finding states its level of
+    evidence: PROVED, MEASURED or SUSPECTED.
     """
     from .commands.diagnose import ask_diagnose
 
@@ -258,30 +257,33 @@ def diagnose_command(model: str, data: str, **options: Any) -> int:
 
 
 @app.command(
-    "report", epilog=epilog("report"), short_help="One page about a model, for others to read."
+    "report", epilog=epilog("report"), short_help="Write one page about a model for others to read."
 )
 @click.argument("model")
 @_with(*BOX_OPTIONS)
 @_with(*REPORT_OPTIONS)
 def report_command(model: str, **options: Any) -> int:
-    """Write one self-contained page about MODEL: for a colleague, a reviewer or an auditor.
+    """Write one self-contained page about MODEL for a colleague, a reviewer or an auditor.
 
-    With --data also robustness and a diagnosis. Each section has its share of the time, and says
-    if it is open in part.
+    With --data, the page also covers robustness and a diagnosis. Each section gets a share of the
+    time and says if it is incomplete.
     """
     from .commands.report import ask_report
 
     return ask_report(model, _box(options), click.echo, **options)
 
 
-@app.command("loop", epilog=epilog("loop"), short_help="A controller and a plant, step after step.")
+@app.command(
+    "loop", epilog=epilog("loop"), short_help="Prove what a controller does to a plant over time."
+)
 @click.argument("controller")
 @_with(*BOX_OPTIONS)
 @_with(*LOOP_OPTIONS, BUDGET, EXECUTOR)
 def loop_command(controller: str, **options: Any) -> int:
-    """Prove what CONTROLLER does to a plant, for every initial state of a set; Ctrl-C ends it.
+    """Prove what CONTROLLER does to a plant, for every initial state of a set.
 
-    CONTROLLER may be a .yaml file of the ARCH competition, which says all of it.
+    CONTROLLER may be a .yaml file of the ARCH competition, which describes the whole loop. Ctrl-C
+    stops the search and prints what is proved so far.
     """
     from .commands.loop import ask_loop
 
@@ -290,16 +292,16 @@ def loop_command(controller: str, **options: Any) -> int:
 
 @app.command("demo", epilog=epilog("demo"))
 def demo_command() -> int:
-    """Train a small model, then say what it can do: a minute."""
+    """Train a small model and prove its output range in a minute."""
     from .commands.demo import demo
 
     return demo(click.echo)
 
 
 def call(arguments: list[str] | None) -> int:
-    """Parse and run; usage errors are printed here.
+    """Parse the arguments and run the command; print usage errors.
 
     Raises:
-        OutrangeError: From the question asked.
+        OutrangeError: The command fails.
     """
-    return called(app, "outrange", arguments)
+    return run_group(app, "outrange", arguments)

@@ -27,11 +27,11 @@ EXAMPLES = {
     ),
     "demo": ("outrange demo",),
 }
-"""Command to lines to type."""
+"""Example command lines of each command."""
 
 
 def epilog(command: str) -> str:
-    """Return the end of a command's help.
+    """Return the text that ends the help of a command.
 
     Args:
         command: A key of `EXAMPLES`.

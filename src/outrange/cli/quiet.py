@@ -1,7 +1,8 @@
-"""Keeps the logs of frameworks out of answers: what they write on stderr themselves goes nowhere.
+"""Suppression of framework logs: only this library writes to stderr.
 
-Compiled code (XLA, TensorFlow, CUDA) writes on the file descriptor, past every setting of Python.
-So that is turned away, and `sys.stderr` goes on to where it led. `OUTRANGE_DEBUG=1` shows it all.
+Compiled code (XLA, TensorFlow, CUDA) writes to the file descriptor and ignores Python's settings.
+So the descriptor is redirected to the null device, and `sys.stderr` keeps the original target.
+`OUTRANGE_DEBUG=1` shows all output.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from typing import Any
 
 
 NOISY = ("absl", "h5py", "jax", "keras", "matplotlib", "onnxruntime", "tensorflow", "torch")
-"""Loggers of frameworks: only their errors are shown."""
+"""Loggers of frameworks, limited to errors."""
 
 STDERR = 2
 
-OWN = str(Path(__file__).parents[1])
+PACKAGE_ROOT = str(Path(__file__).parents[1])
 
 
 @contextmanager
 def without_logs() -> Iterator[None]:
-    """While it lasts, only this library writes on stderr."""
+    """Silence everything but this library on stderr within the `with` block."""
     if os.environ.get("OUTRANGE_DEBUG"):
         yield
         return
@@ -38,42 +39,42 @@ def without_logs() -> Iterator[None]:
             undo.callback(logger.setLevel, logger.level)
             logger.setLevel(logging.ERROR)
         undo.enter_context(warnings.catch_warnings())
-        # `catch_warnings` puts `showwarning` back.
-        warnings.showwarning = _shown
-        undo.enter_context(_turned_away())
+        # `catch_warnings` restores `showwarning`.
+        warnings.showwarning = _show_warning
+        undo.enter_context(_redirect_stderr())
         yield
 
 
-def _shown(message: Any, category: Any, filename: str, *_: Any) -> None:
-    """A warning of this library as one line; those of others are about their own code."""
-    if filename.startswith(OWN) and issubclass(category, UserWarning):
+def _show_warning(message: Any, category: Any, filename: str, *_: Any) -> None:
+    """Print a warning of this library as one line; drop those of other libraries."""
+    if filename.startswith(PACKAGE_ROOT) and issubclass(category, UserWarning):
         print(f"outrange: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 @contextmanager
-def _turned_away() -> Iterator[None]:
-    """The descriptor of stderr leads nowhere, and `sys.stderr` to where it led."""
+def _redirect_stderr() -> Iterator[None]:
+    """Point the descriptor of stderr at the null device and `sys.stderr` at its old target."""
     try:
         is_plain = isinstance(sys.stderr, io.TextIOWrapper) and sys.stderr.fileno() == STDERR
-        kept = os.dup(STDERR) if is_plain else None
+        original = os.dup(STDERR) if is_plain else None
     except (OSError, ValueError):
-        kept = None
-    if kept is None:
+        original = None
+    if original is None:
         yield
         return
     before = sys.stderr
     before.flush()
-    own = os.fdopen(
-        os.dup(kept), "w", buffering=1, encoding=before.encoding, errors="replace", newline=None
+    replacement = os.fdopen(
+        os.dup(original), "w", buffering=1, encoding=before.encoding, errors="replace", newline=None
     )
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, STDERR)
     os.close(nowhere)
-    sys.stderr = own
+    sys.stderr = replacement
     try:
         yield
     finally:
         sys.stderr = before
-        own.close()
-        os.dup2(kept, STDERR)
-        os.close(kept)
+        replacement.close()
+        os.dup2(original, STDERR)
+        os.close(original)

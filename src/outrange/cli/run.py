@@ -1,4 +1,4 @@
-"""From errors to exit codes: every error is one short message, never a traceback."""
+"""Execution of a command, with each error as one short message and an exit code."""
 
 import errno
 import gc
@@ -7,36 +7,36 @@ import os
 import sys
 
 from .exit_codes import BUG, INTERRUPTED, MODEL, PIPE, USAGE, fail
+from .messages import translate_message
 from .quiet import without_logs
-from .spoken import spoken
 
 
 UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
-"""What a full or lost standard output answers."""
+"""Error numbers of a full or lost standard output."""
 
 
 def run(arguments: list[str] | None = None, vnnlib: bool = False) -> int:
     """Run the command line.
 
     Args:
-        arguments: Without the program's name; those of the process if None.
-        vnnlib: Whether it is the command line that the VNN-LIB standard prescribes.
+        arguments: Arguments without the program name; None for those of the process.
+        vnnlib: Whether to run the command line that the VNN-LIB standard prescribes.
 
     Returns:
         The exit code.
     """
     _prepare()
     with without_logs():
-        return _run(arguments, vnnlib)
+        return _run_command(arguments, vnnlib)
 
 
-def _run(arguments: list[str] | None, vnnlib: bool) -> int:
+def _run_command(arguments: list[str] | None, vnnlib: bool) -> int:
     if vnnlib:
         from .vnnlib.app import call
     else:
         from .app import call
 
-    if not gc.isenabled():  # `main` imports without; what is there by now is never looked at again.
+    if not gc.isenabled():  # `main` imports without it; freezing exempts these objects for good.
         gc.freeze()
         gc.enable()
     try:
@@ -46,20 +46,20 @@ def _run(arguments: list[str] | None, vnnlib: bool) -> int:
     except KeyboardInterrupt:
         return fail("interrupted before any bound was known", INTERRUPTED)
     except BrokenPipeError:
-        # The reader went away (`| head`); nothing more can be said to it.
-        _say_no_more()
+        # The reader is gone (`| head`); nothing more can be written to it.
+        _discard_stdout()
         return PIPE
     except OSError as error:
         if error.filename is None and error.errno in UNWRITABLE:
-            _say_no_more()
+            _discard_stdout()
             return fail(f"the answer cannot be written ({error.strerror})", USAGE)
         return _fail_on(error)
     except Exception as error:
         return _fail_on(error)
 
 
-def _say_no_more() -> None:
-    """What is still to be written on stdout, now or when the process ends, goes nowhere."""
+def _discard_stdout() -> None:
+    """Send the remaining output on stdout to the null device, up to the end of the process."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -69,11 +69,11 @@ def _fail_on(error: Exception) -> int:
     if os.environ.get("OUTRANGE_DEBUG"):
         raise error
     if isinstance(error, InputError):
-        return fail(spoken(str(error)), USAGE)
+        return fail(translate_message(str(error)), USAGE)
     if isinstance(error, ContradictionError):
         return fail(str(error), BUG)
     if isinstance(error, ModelError):
-        return fail(spoken(str(error)), MODEL)
+        return fail(translate_message(str(error)), MODEL)
     if isinstance(error, MemoryError):
         return fail("out of memory; try a smaller model or input set", BUG)
     return fail(
@@ -84,7 +84,7 @@ def _fail_on(error: Exception) -> int:
 
 
 def _prepare() -> None:
-    """A terminal that cannot show a character does not stop the answer."""
+    """Let a terminal that cannot show a character replace it instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

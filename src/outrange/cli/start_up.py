@@ -1,4 +1,4 @@
-"""Seconds that went by before a command could look at the clock: its time limit counts them."""
+"""Start-up time of a command, which counts toward its time limit."""
 
 import math
 import os
@@ -13,45 +13,45 @@ from ..core.clock import read_clock, read_processor_clock
 
 
 LEAST_READING = 3.0
-"""Seconds that a command may read its model once the framework is imported, however short its
-limit: nothing can interrupt an import, and an answer without bounds is none."""
+"""Minimum seconds for reading a model once its framework is imported, whatever the time limit:
+an import cannot be interrupted, and an answer without bounds is worthless."""
 
 LEAST_SEARCH = 1e-3
-"""Seconds of a search whose command used up its time with reading."""
+"""Seconds of a search whose command spent all its time reading the model."""
 
 
 _seconds: ContextVar[float] = ContextVar("outrange_start_up", default=0.0)
 
 
 def count_start_up() -> None:
-    """Remember how long this process, which does nothing but one command, has been starting.
+    """Record the start-up time of this process, which runs a single command.
 
-    The processor time used so far is what starting took, where nothing else keeps it waiting.
+    The processor time used so far equals the start-up time unless other processes delayed it.
     """
     _seconds.set(read_processor_clock())
 
 
 def command_began() -> float:
-    """When the command began, on the clock of `core.clock.read_clock`."""
+    """Return when the command began, on the clock of `core.clock.read_clock`."""
     return read_clock() - _seconds.get()
 
 
 def question_limit(clock: Clock, budget: float | None) -> dict[str, Any]:
-    """Return the limit of a question, as the public functions take it.
+    """Return the limit of a question as a keyword of the public functions.
 
     Args:
         clock: The clock of the command.
-        budget: Units of work of `--budget`, in place of the time that is left.
+        budget: Units of work of `--budget`, used in place of the remaining time; None without it.
     """
     if budget is not None:
         return {"budget": budget}
-    # A search without time left is still checked and started once.
+    # A search without remaining time is still validated and started once.
     return {"time_limit": None if math.isinf(clock.limit) else max(clock.left, LEAST_SEARCH)}
 
 
 @contextmanager
 def reading(model: str, clock: Clock) -> Iterator[None]:
-    """Read a model's file until the limit, or a while after its framework is imported."""
+    """Limit reading a model to the remaining time, or to `LEAST_READING` after the import."""
     from ..frontends.load import warm_up
 
     warm_up(model)

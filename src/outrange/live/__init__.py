@@ -1,9 +1,9 @@
-"""The live view of what takes long: one state, shown in a terminal or in a notebook."""
+"""Live view of long computations, in a terminal or in a notebook."""
 
 from .follow import (
     Display as Display,
     Progress as Progress,
-    followed as followed,
-    following as following,
-    heard as heard,
+    progress_listener as progress_listener,
+    show_progress as show_progress,
+    with_progress as with_progress,
 )

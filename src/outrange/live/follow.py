@@ -1,4 +1,4 @@
-"""Who shows what, and when: a display that begins once a call takes a while, and then is gone."""
+"""Display of progress: it appears once a call takes long, and disappears at its end."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 
 PATIENCE, EAGER = 2.0, 0.5
-"""Seconds before anything is shown by itself, and where it was asked for."""
+"""Seconds before progress appears by default, and on request."""
 
 IN_A_SCRIPT = 30.0
-"""Seconds before a script, which has no screen, prints a line."""
+"""Seconds before a script without a screen prints a line."""
 
 EVERY = 0.5
-"""Seconds between two frames: drawing takes milliseconds, and nobody reads faster."""
+"""Seconds between two frames: drawing takes milliseconds, and readers are no faster."""
 
 Progress: TypeAlias = bool | Callable[..., object] | None
-"""True, False, None (where it takes long, and somebody looks), or a function."""
+"""Argument `progress`: True, False, None (show if slow and on a screen), or a function."""
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 
 class Screen(Protocol):
-    """Where frames are shown."""
+    """Destination of frames."""
 
     def show(self, frame: Frame) -> None: ...
 
@@ -46,7 +46,7 @@ class Screen(Protocol):
 
 
 def screen() -> Callable[[], Screen] | None:
-    """What opens the screen that somebody looks at: a notebook, a terminal; None without one."""
+    """Return the constructor of a notebook or terminal screen; None without one."""
     if "IPython" in sys.modules:
         from .notebook import NotebookScreen, in_notebook
 
@@ -60,12 +60,12 @@ def screen() -> Callable[[], Screen] | None:
 
 
 class Display:
-    """Keeps what was told last; a thread of its own shows it, so that nobody waits for a screen.
+    """A listener that keeps the latest report of each kind and draws it in a thread of its own.
 
     Args:
-        title: What was asked.
+        title: Title of the question.
         opened: Opens the screen; None to show nothing.
-        patience: Seconds before it is opened.
+        patience: Seconds before the screen is opened.
     """
 
     def __init__(
@@ -79,31 +79,32 @@ class Display:
 
     @property
     def shown(self) -> bool:
-        """Whether there is a screen."""
+        """Whether the display has a screen."""
         return self._opened is not None
 
     def __call__(self, *news: Any) -> None:
-        """Tell what is under way: a stage, a progress, or the two ends of a bracket."""
-        told = news[0]
+        """Receive a report: a stage, a progress record, or the two bounds of a bracket."""
+        report = news[0]
         if len(news) == 2:
             from .frame import Between
 
-            told = Between(*map(float, news))
-        if isinstance(told, Stage):
+            report = Between(*map(float, news))
+        if isinstance(report, Stage):
             before = self._news.get(Stage, Stage(""))
-            self._news = {Stage: replace(told, text=before.text) if told.text is None else told}
+            stage = replace(report, text=before.text) if report.text is None else report
+            self._news = {Stage: stage}
         else:
-            self._news = {**self._news, type(told): told}
+            self._news = {**self._news, type(report): report}
 
     def frame(self) -> Frame:
-        """What there is to show now."""
+        """Return the current frame."""
         from .frame import frame
 
         return frame(self._title, read_wall_clock() - self._begin, self._news)
 
     def __enter__(self) -> Self:
         if self._opened is not None:
-            # In the context of the caller: a notebook asks it which cell this is.
+            # Copy the caller's context: a notebook uses it to find the current cell.
             run = copy_context().run
             self._thread = threading.Thread(
                 target=run, args=(self._draw, self._opened), name="outrange-live", daemon=True
@@ -119,38 +120,38 @@ class Display:
     def _draw(self, opened: Callable[[], Screen]) -> None:
         if self._over.wait(self._patience):
             return
-        found = opened()
+        screen = opened()
         try:
             while True:
-                found.show(self.frame())
+                screen.show(self.frame())
                 if self._over.wait(EVERY):
                     return
         finally:
-            found.close()
+            screen.close()
 
 
-def heard(progress: Progress) -> Callable[..., None] | None:
-    """What a question below calls: `followed` has put a function in the place of True and None."""
+def progress_listener(progress: Progress) -> Callable[..., None] | None:
+    """Return the listener for a question; `with_progress` has replaced True and None by one."""
     return progress if callable(progress) else None  # pyright: ignore[reportReturnType]
 
 
 @contextmanager
-def following(title: str, progress: Progress) -> Iterator[Listener | None]:
-    """Show what is done inside, as the caller wants it.
+def show_progress(title: str, progress: Progress) -> Iterator[Listener | None]:
+    """Show the progress of the computations in the `with` block.
 
     Args:
-        title: What was asked.
-        progress: As users pass it.
+        title: Title of the question.
+        progress: Argument of the user.
 
     Returns:
-        What hears of the progress; None if nobody does.
+        The listener of progress reports; None without one.
 
     Raises:
-        InputError: `progress` is none of these.
+        InputError: `progress` is none of the permitted values.
     """
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise InputError(
-            "`progress` must be a function, True or False; None shows it where a call takes long. "
+            "`progress` is a function, True, False, or None to show it only for long calls. "
             f"Received: {progress!r}."
         )
     if progress is False or callable(progress):
@@ -173,13 +174,13 @@ def following(title: str, progress: Progress) -> Iterator[Listener | None]:
         yield shown
 
 
-def followed(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
-    """A decorator: the question is shown under a title while it takes long.
+def with_progress(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
+    """Return a decorator that shows the progress of a long question.
 
     Args:
-        title: What is asked, in a few words.
-        hears: Whether the question calls a function with its progress; else what is below it is
-            watched, and a function cannot be passed.
+        title: Title of the question, a few words.
+        reports: Whether the question calls a function with its progress. If not, only the
+            computations below it report, and `progress` cannot be a function.
     """
 
     def wrap(ask: Ask) -> Ask:
@@ -190,13 +191,13 @@ def followed(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
             try:
                 takes.bind(*args, **options)
             except TypeError as error:
-                raise wrong_arguments(ask.__name__, takes, options, error) from None
-            if not hears and callable(progress):
+                raise argument_error(ask.__name__, takes, options, error) from None
+            if not reports and callable(progress):
                 raise InputError(
                     f"`progress` of `{ask.__name__}` is True, False or None. Received: a function."
                 )
-            with following(title, progress) as hearer:
-                if not hears:
+            with show_progress(title, progress) as hearer:
+                if not reports:
                     return ask(*args, **options)
                 return ask(*args, progress=hearer, **options)
 
@@ -205,18 +206,18 @@ def followed(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
     return wrap
 
 
-def wrong_arguments(
-    name: str, takes: Signature, options: Mapping[str, Any], error: TypeError
+def argument_error(
+    function: str, takes: Signature, options: Mapping[str, Any], error: TypeError
 ) -> ArgumentError:
-    """Return the error of a call with an argument too many or too few: it lists those there are."""
-    known = list(takes.parameters)
-    needed = [one for one, of in takes.parameters.items() if of.default is Parameter.empty]
-    unknown = [one for one in options if one not in known]
-    told = f"`{name}` takes {', '.join(needed)}; and by name, if wanted, "
-    told += f"{', '.join(one for one in known if one not in needed)}."
-    if {"x", "y"} <= set(needed) and ("data" in unknown or not unknown):
-        told += " Inputs and targets are two arguments, `x` and `y`."
+    """Return the error of a call with missing or unknown arguments; it lists the valid ones."""
+    names = list(takes.parameters)
+    required = [name for name, p in takes.parameters.items() if p.default is Parameter.empty]
+    unknown = [name for name in options if name not in names]
+    message = f"`{function}` takes {', '.join(required)}; and by name, optionally, "
+    message += f"{', '.join(name for name in names if name not in required)}."
+    if {"x", "y"} <= set(required) and ("data" in unknown or not unknown):
+        message += " Inputs and targets are two arguments, `x` and `y`."
     elif unknown:
-        told += did_you_mean(unknown[0], known)
-    came = f"an argument {unknown[0]!r}" if unknown else f"{error}"
-    return ArgumentError(f"{told} Received: {came}.")
+        message += did_you_mean(unknown[0], names)
+    received = f"an argument {unknown[0]!r}" if unknown else f"{error}"
+    return ArgumentError(f"{message} Received: {received}.")

@@ -1,4 +1,4 @@
-"""What a live view shows at one moment, as plain data; screens turn it into characters or tags."""
+"""Content of a live view at one moment, as plain data; screens render it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..core.watch import Stage
 
 
 MOST_ROWS = 8
-"""With a head and a line for the others, a view is ten lines high."""
+"""Maximum rows: with head and foot a view has ten lines."""
 
 LONGEST_NAME, LONGEST_LINE = 28, 100
 
@@ -25,9 +25,9 @@ class Row:
     """A line of a view.
 
     Args:
-        name: What it is about.
-        share: How much of it is done, 0 to 1; None for no bar.
-        text: Beside the bar.
+        name: Label of the line.
+        share: Completed share, 0 to 1; None for no bar.
+        text: Text beside the bar.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Frame:
-    """A view: a line above, rows with bars, a line below; empty lines are left out."""
+    """A view: a headline, rows with bars, and a foot line; empty lines are left out."""
 
     head: str
     rows: Sequence[Row] = ()
@@ -46,19 +46,18 @@ class Frame:
 
 @dataclass(frozen=True)
 class Between:
-    """A number that is known to lie between two others."""
+    """An enclosure of a number by two bounds."""
 
     lo: float
     hi: float
 
 
 def frame(title: str, seconds: float, news: Mapping[type, Any]) -> Frame:
-    """The view of what was told last, of each kind.
+    """Return the view of the latest report of each kind.
 
     Args:
-        title: What was asked.
-        seconds: Since it was asked.
-        news: Type to the latest of it.
+        title: Title of the question.
+        news: Dict from type to its latest report.
     """
     stage = news.get(Stage, Stage(""))
     head = f"{title}  {seconds:.0f} s" + (f"  {stage.text}" if stage.text else "")
@@ -66,7 +65,7 @@ def frame(title: str, seconds: float, news: Mapping[type, Any]) -> Frame:
         if kind in news:
             work, rows, foot = show(news[kind], stage)
             return Frame(clipped_name(f"{head}  {work}", LONGEST_LINE), rows, foot)
-    # A search below a question without a report of its own.
+    # A search inside a question that has no reports of its own.
     search = next((now for now in news.values() if hasattr(now, "boxes")), None)
     return Frame(clipped_name(head if search is None else f"{head}  {_work(search)}", LONGEST_LINE))
 
@@ -76,7 +75,7 @@ def _work(now: Any) -> str:
 
 
 def _range(now: RangeProgress, stage: Stage) -> tuple[str, list[Row], str]:
-    """A row an output, the least known first: how much of the claimed range was seen."""
+    """Return a row per output, the least known first, with the attained share of its range."""
     share = now.share_known
     with np.errstate(invalid="ignore"):
         gap = np.maximum(now.seen_lo - now.lo, now.hi - now.seen_hi)
@@ -95,15 +94,15 @@ def _range(now: RangeProgress, stage: Stage) -> tuple[str, list[Row], str]:
     rest = order[MOST_ROWS:]
     foot = ""
     if len(rest):
-        foot = f"and {len(rest):,} others, {percent(float(share[rest[0]]))} or more"
+        foot = f"and {len(rest):,} others, each at least {percent(float(share[rest[0]]))}"
     return _work(now), rows, foot
 
 
 def _verify(now: VerifyProgress, _: Stage) -> tuple[str, list[Row], str]:
     proved = "" if now.margin is None else f"proved margin {number(now.margin)}"
-    near = f"nearest {number(now.nearest)}" if np.isfinite(now.nearest) else ""
+    near = f"nearest point {number(now.nearest)}" if np.isfinite(now.nearest) else ""
     distances = ", ".join(filter(None, [proved, near]))
-    return _work(now), [], f"{distances} (0 decides)" if distances else ""
+    return _work(now), [], f"{distances} (0 decides it)" if distances else ""
 
 
 def _robust(now: RobustProgress, _: Stage) -> tuple[str, list[Row], str]:
@@ -135,11 +134,11 @@ SHOWN: dict[type, Any] = {
     Between: _bracket,
     VerifyProgress: _verify,
 }
-"""The first of these kinds that was told is what is shown."""
+"""Renderers in order of priority: the first kind with a report is shown."""
 
 
 def percent(share: float) -> str:
-    """Rounded down, so that 100 % is never said too early."""
+    """Return a percentage rounded down, so that 100 % never appears too early."""
     digits = 1 if share < 0.99 else 4
     step = 10**digits
     return f"{np.floor(100 * share * step) / step:.{digits}f} %"

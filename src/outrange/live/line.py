@@ -1,4 +1,4 @@
-"""One line on stderr for a script whose question takes long."""
+"""Screen for scripts: one line on stderr for a long question."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class LineScreen:
-    """A screen that prints its first frame as one line."""
+    """A screen that prints its first frame as one line and ignores the others."""
 
     def __init__(self) -> None:
         self._is_printed = False
 
     def show(self, frame: Frame) -> None:
-        """Print a frame, if it is the first."""
+        """Print a frame if it is the first."""
         if self._is_printed or sys.stderr is None:
             return
         self._is_printed = True
@@ -29,4 +29,4 @@ class LineScreen:
         )
 
     def close(self) -> None:
-        """Leave the line where it is."""
+        """Do nothing: the line stays."""

@@ -1,4 +1,4 @@
-"""A view in a notebook, updated in place; the one file that imports IPython."""
+"""Screen for notebooks, updated in place; the only module that imports IPython."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .frame import Frame, Row
 
 
 def in_notebook() -> bool:
-    """Whether code runs in the kernel of a notebook, which shows HTML."""
+    """Return whether code runs in the kernel of a notebook, which shows HTML."""
     shell = sys.modules.get("IPython")
-    found = None if shell is None else shell.get_ipython()
-    return found is not None and hasattr(found, "kernel")
+    interactive = None if shell is None else shell.get_ipython()
+    return interactive is not None and hasattr(interactive, "kernel")
 
 
 class NotebookScreen:
-    """Shows frames below the cell."""
+    """A screen below the cell of a notebook."""
 
     def __init__(self) -> None:
         from IPython.display import HTML, display
@@ -26,18 +26,18 @@ class NotebookScreen:
         self._handle = display(HTML(""), display_id=True)
 
     def show(self, frame: Frame) -> None:
-        """Replace what is shown."""
+        """Replace the shown frame."""
         if self._handle is not None:
             self._handle.update(self._html(view(frame)))
 
     def close(self) -> None:
-        """Leave nothing below the cell."""
+        """Clear the output below the cell."""
         if self._handle is not None:
             self._handle.update(self._html(""))
 
 
 def view(frame: Frame) -> str:
-    """A frame as HTML; every name in it is escaped."""
+    """Return a frame as HTML, with every name escaped."""
     rows = "".join(map(_row, frame.rows))
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
     foot = f"<p>{escape(frame.foot)}</p>" if frame.foot else ""

@@ -1,4 +1,4 @@
-"""A view in a terminal, redrawn in place and gone at the end; the one file that imports rich."""
+"""Screen for terminals, redrawn in place; the only module that imports rich."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .frame import Frame
 
 
 BAR = 30
-"""Characters of a bar."""
+"""Width of a bar in characters."""
 
 
 class TerminalScreen:
-    """Shows frames on stderr."""
+    """A screen on stderr."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -21,21 +21,21 @@ class TerminalScreen:
 
         self._live = Live(
             console=Console(stderr=True), transient=True, auto_refresh=False,
-            # What is printed meanwhile stands above; to a file it goes as it is.
+            # Printed lines appear above the view; output to a file is left alone.
             redirect_stdout=sys.stdout.isatty(),
         )  # fmt: skip
         self._live.start()
 
     def show(self, frame: Frame) -> None:
-        """Replace what is shown."""
-        self._live.update(_drawn(frame), refresh=True)
+        """Replace the shown frame."""
+        self._live.update(_render(frame), refresh=True)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self._live.stop()
 
 
-def _drawn(frame: Frame) -> Any:
+def _render(frame: Frame) -> Any:
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table

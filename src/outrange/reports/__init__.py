@@ -1,1 +1,1 @@
-"""Reports: many answers about one model on one page, for whoever was not there."""
+"""Reports: many answers about one model on one page, for readers without Python."""

@@ -1,4 +1,4 @@
-"""Sections of answers, and of questions that have none."""
+"""Sections with answers, and sections whose question has no answer."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from .words import NOT_ASKED, TITLES
 
 
 CUTS = {
-    "time": "The time of this section was over before every question was settled. What is shown as "
-    "proved is proved; more time may add to it.",
-    "memory": "Memory ran out before every question was settled; what is shown is proved.",
-    "error": "An internal error ended a part of a search; what is shown is proved.",
-    "interrupted": "The report was interrupted; what is shown is proved.",
+    "time": "Time ran out before every question of this section was settled. What is shown as "
+    "proved is proved; more time may prove more.",
+    "memory": "Memory ran out before every question was settled. What is shown as proved is "
+    "proved.",
+    "error": "An internal error ended a part of the search. What is shown as proved is proved.",
+    "interrupted": "The report was interrupted. What is shown as proved is proved.",
 }
 
 
-def answered(
+def answered_section(
     key: str,
     answers: Sequence[Any],
     call: str = "",
@@ -33,42 +34,43 @@ def answered(
     late: bool = False,
     reader: Reader | None = None,
 ) -> Section:
-    """A section of answers.
+    """Return a section with answers.
 
     Args:
-        key: Which section.
-        answers: At least one.
-        call: The code that asks them.
-        note: What is to be known of how they were asked.
-        late: Whether the time was over before the last one was complete, of which answers that
-            have no status of their own say nothing.
+        key: Key of the section, from `TITLES`.
+        answers: At least one answer.
+        call: Code that repeats the questions.
+        note: Remark on how the questions were posed.
+        late: Whether time ran out before the last answer was complete; needed for answers without
+            a status.
         reader: Names, units and digits of the page.
     """
     title, about = TITLES[key]
     reader = reader or Reader()
-    cut = next((CUTS[why] for why in map(stopped, answers) if why in CUTS), "")
+    cut = next((CUTS[why] for why in map(stop_reason, answers) if why in CUTS), "")
     cut = cut or (CUTS["time"] if late else "")
     blocks = [Paragraph(note)] if note else []
-    told, tone = outcome(answers, reader), _tone(answers)
-    return Section(key, title, about, told, tone, answers, blocks, cut, call=call, reader=reader)
+    result, tone = outcome(answers, reader), _tone(answers)
+    return Section(key, title, about, result, tone, answers, blocks, cut, call=call, reader=reader)
 
 
-def unasked(key: str, why: str, cut: bool = True) -> Section:
-    """A section whose question was not answered.
+def unanswered_section(key: str, why: str, cut: bool = True) -> Section:
+    """Return a section whose question has no answer.
 
     Args:
-        key: Which section.
-        why: The reason, in a sentence.
-        cut: Whether it would be with more time; else it does not fit the model or the data.
+        key: Key of the section, from `TITLES`.
+        why: The reason, a sentence.
+        cut: Whether more time would give an answer; if not, the question does not apply to the
+            model or the data.
     """
     title, about = TITLES[key]
     if cut:
-        return Section(key, title, about, "nothing known", OPEN, cut=why)
+        return Section(key, title, about, "nothing decided", OPEN, cut=why)
     return Section(key, title, about, NOT_ASKED, blocks=[Paragraph(why)])
 
 
-def stopped(answer: Any) -> str:
-    """Return why an answer ended, a key of `CUTS` if that was too early."""
+def stop_reason(answer: Any) -> str:
+    """Return why a search ended, as a key of `CUTS` if it was incomplete."""
     if isinstance(answer, Range):
         return answer.status
     if isinstance(answer, RobustAccuracy):

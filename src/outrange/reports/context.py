@@ -1,4 +1,4 @@
-"""What a report says beside answers: the model, the input set, versions, how to ask again."""
+"""Sections of context: the model, the limits of proofs, the arithmetic, how to reproduce."""
 
 from __future__ import annotations
 
@@ -28,17 +28,16 @@ PACKAGES = (
     "outrange", "numpy", "highspy", "python-flint", "keras", "jax", "tensorflow", "torch", "onnx",
     "onnxruntime", "scikit-learn", "matplotlib",
 )  # fmt: skip
-"""Those of these that are loaded are listed with their versions."""
+"""Packages listed with their versions if they are loaded."""
 
 MODULES = {"python-flint": "flint", "scikit-learn": "sklearn"}
 
 
 def model_section(network: LayeredNetwork, source: ModelSource | None) -> Section:
-    """What the model is.
+    """Return the section about the model.
 
     Args:
-        network: The model.
-        source: Its hash, where one is known.
+        source: Hash of the model, or None if there is none.
     """
     graph = network.graph
     parameters = sum(layer.parameters for layer in network.layers)
@@ -60,7 +59,7 @@ def _shapes(slots: Sequence[Slot]) -> str:
 
 
 def uncovered_section() -> Section:
-    """The limits of what is proved."""
+    """Return the section about the limits of the proofs."""
     statement, claim = STATEMENT
     return titled_section(
         "uncovered",
@@ -72,8 +71,8 @@ def uncovered_section() -> Section:
                     Paragraph(f"{statement} Then for every answer, whatever its status,"),
                     Code(claim),
                     Table(("limit", "what it means"), list(NOT_COVERED.items()), "l"),
-                    Paragraph("What stands behind a number is its warrant:"),
-                    Table(("warrant", "what stands behind the number"), WARRANTS, "l"),
+                    Paragraph("The evidence for a number is its warrant:"),
+                    Table(("warrant", "evidence for the number"), WARRANTS, "l"),
                 ],
             ),
         ],
@@ -81,15 +80,15 @@ def uncovered_section() -> Section:
 
 
 def arithmetic_section(answer: Any) -> Section:
-    """Which arithmetic the proofs are about, and what the model itself returned in float32.
+    """Return the section about the arithmetic of the proofs, and the model's own float32 outputs.
 
     Args:
         answer: The range of the outputs, or None.
     """
-    title, told = ARITHMETIC
+    title, about = ARITHMETIC
     blocks: list[Any] = []
     if answer is not None and answer.model_hi is not None:
-        away = [
+        deviations = [
             np.max(np.abs(real - run), initial=0.0)
             for real, run in (
                 (answer.seen_lo, answer.model_lo), (answer.seen_hi, answer.model_hi)
@@ -97,20 +96,19 @@ def arithmetic_section(answer: Any) -> Section:
         ]  # fmt: skip
         blocks.append(Paragraph(
             "At the inputs where the extremes were seen, the model's own float32 outputs differ "
-            f"from the real-valued ones by at most {number(float(max(away)))}."
+            f"from the real-valued ones by at most {number(float(max(deviations)))}."
         ))  # fmt: skip
-    return Section("arithmetic", title, told, blocks=blocks)
+    return Section("arithmetic", title, about, blocks=blocks)
 
 
 def reproduce_section(
     sections: Sequence[Section], command: str, setting: Sequence[tuple[str, str]]
 ) -> Section:
-    """The command and the calls, the versions they ran with, the seeds.
+    """Return the section with the command and the calls, package versions and seeds.
 
     Args:
-        sections: What was asked.
-        command: The shell command or the Python call that made the report.
-        setting: Further rows: the seed, the limit.
+        command: Shell command or Python call of the report.
+        setting: Further rows such as the seed and the time limit.
     """
     calls = "\n".join(section.call for section in sections if section.call)
     blocks: list[Any] = [Paragraph("The report:"), Code(command)] if command else []
@@ -118,38 +116,38 @@ def reproduce_section(
         blocks += [Paragraph("Section by section, in Python:"), Code(calls)]
     answers = [(part.title, answer) for part in sections for answer in part.answers]
     if answers:
-        models = dict.fromkeys(str(one) for _, answer in answers for one in answer.sources)
-        asked = [(title, *provenance_cells(answer)) for title, answer in answers]
+        models = dict.fromkeys(str(source) for _, answer in answers for source in answer.sources)
+        questions = [(title, *provenance_cells(answer)) for title, answer in answers]
         blocks += [
-            Paragraph("What was asked of what, as every answer says of itself:"),
+            Paragraph("The question and the models of every answer:"),
             Listing("Models:", list(models)),
-            Table(("section", "asked", "warrant"), asked, "l"),
+            Table(("section", "question", "warrant"), questions, "l"),
         ]
     rows = [*times(sections), *setting, *versions()]
-    blocks += [Table(("what", "which"), rows, "l")]
+    blocks += [Table(("setting", "value"), rows, "l")]
     return titled_section("reproduce", blocks=blocks)
 
 
 def times(sections: Sequence[Section]) -> list[tuple[str, str]]:
-    """What every section took."""
+    """Return the time of every section."""
     return [(f"Time of {part.title}", size(part.seconds)) for part in sections if part.seconds]
 
 
 def versions() -> list[tuple[str, str]]:
-    """What ran: packages in use, Python, the machine."""
-    found = []
+    """Return the versions of loaded packages and of Python, and the machine."""
+    packages = []
     for package in PACKAGES:
         if MODULES.get(package, package) in sys.modules:
             try:
-                found.append((package, metadata.version(package)))
+                packages.append((package, metadata.version(package)))
             except metadata.PackageNotFoundError:
                 continue
     keras = sys.modules.get("keras")
     backend = getattr(getattr(keras, "backend", None), "backend", None)
     if callable(backend):
-        found.append(("Keras backend", str(backend())))
+        packages.append(("Keras backend", str(backend())))
     return [
-        *found,
+        *packages,
         ("Python", platform.python_version()),
         ("Platform", f"{platform.platform()}, {os.cpu_count()} cores"),
     ]

@@ -1,4 +1,4 @@
-"""The input set of a report: the ends of every input, with its name and its unit."""
+"""The input set of a report: the bounds of every input, with its name and unit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..answers.render.document import MOST_PRINTED, MOST_ROWS, Block, Fold, Paragraph, Table
 from ..core.formula import atoms
 from .plain.reader import Reader
-from .plain.words import counted
+from .plain.words import list_heading
 from .section import Section, titled_section
 
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 
 ATOMS_A_GROUP = 2
-"""A one-hot group adds up to at most 1, and to at least 1."""
+"""Atoms of a one-hot group: its sum is at most 1, and at least 1."""
 
 
-def domain_section(regions: Sequence[Region], reader: Reader, told: str = "") -> Section:
-    """The input set.
+def domain_section(regions: Sequence[Region], reader: Reader, origin: str = "") -> Section:
+    """Return the section about the input set.
 
     Args:
-        regions: Whose union the set is.
+        regions: Regions whose union is the set.
         reader: Names, units, integers and categories of the inputs.
-        told: Where the set came from, in words.
+        origin: Sentence on the origin of the set.
     """
     lo = np.min([region.box.lo for region in regions], axis=0)
     hi = np.max([region.box.hi for region in regions], axis=0)
     alone = [i for i in range(lo.size) if not any(i in group.members for group in reader.groups)]
     integer = np.all([region.integer for region in regions], axis=0)
-    rows = [_row(run, lo, hi, integer, reader) for run in _alike(alone, lo, hi)]
+    rows = [_row(run, lo, hi, integer, reader) for run in _runs_of_equal_inputs(alone, lo, hi)]
     for group in reader.groups:
         open_ = [
             name
@@ -45,20 +45,20 @@ def domain_section(regions: Sequence[Region], reader: Reader, told: str = "") ->
         kind = "one of" if open_ else "any mixture of"
         rows.append((group.name, kind, ", ".join(open_ or group.categories), "category"))
     shown = rows[:MOST_ROWS]
-    blocks: list[Block] = [Paragraph(told or "Every input lies between its two ends.")]
+    blocks: list[Block] = [Paragraph(origin or "Every input lies between its two bounds.")]
     if len(rows) > len(shown):
-        blocks.append(Paragraph(counted("Inputs", len(rows), len(shown))))
+        blocks.append(Paragraph(list_heading("Inputs", len(rows), len(shown))))
     table = Table(("input", "from", "to", ""), shown, "lrrl")
     few = len(rows) <= MOST_PRINTED + len(reader.groups)
-    blocks.append(table if few else Fold(f"The ends of {lo.size:,} inputs", [table]))
-    blocks.append(Paragraph(_further(regions, reader)))
+    blocks.append(table if few else Fold(f"The bounds of {lo.size:,} inputs", [table]))
+    blocks.append(Paragraph(_remarks(regions, reader)))
     return titled_section("domain", f"{len(alone) + len(reader.groups):,} inputs", blocks)
 
 
 def _row(
     run: Sequence[int], lo: np.ndarray, hi: np.ndarray, integer: np.ndarray, reader: Reader
 ) -> tuple[str, ...]:
-    """The ends of an input, or of several in a row that are alike."""
+    """Return the bounds of an input, or of a run of equal inputs."""
     i, last = run[0], run[-1]
     name = reader.input(i)
     if len(run) > 1:
@@ -67,28 +67,32 @@ def _row(
     return name, reader.value(i, lo[i]), reader.value(i, hi[i]), kind
 
 
-def _alike(alone: Sequence[int], lo: np.ndarray, hi: np.ndarray) -> list[list[int]]:
-    """The inputs, those in a row with the same ends together if there are many."""
+def _runs_of_equal_inputs(alone: Sequence[int], lo: np.ndarray, hi: np.ndarray) -> list[list[int]]:
+    """Return the inputs; if there are many, consecutive ones with equal bounds are grouped."""
     if len(alone) <= MOST_PRINTED:
         return [[i] for i in alone]
     return [list(run) for _, run in groupby(alone, key=lambda i: (lo[i], hi[i]))]
 
 
 def _is_one_hot(regions: Sequence[Region], members: Sequence[int]) -> bool:
-    """Return whether the set keeps the inputs of a group to 0 and 1."""
+    """Return whether the set restricts the inputs of a group to 0 and 1."""
     return all(region.integer[list(members)].all() for region in regions)
 
 
-def _further(regions: Sequence[Region], reader: Reader) -> str:
-    """What the ends do not say."""
-    kept = all(_is_one_hot(regions, group.members) for group in reader.groups)
-    told = []
-    if reader.groups and not kept:
-        told.append("The set also holds mixtures of categories, which the data does not have.")
+def _remarks(regions: Sequence[Region], reader: Reader) -> str:
+    """Return sentences about the set that the bounds do not express."""
+    is_one_hot = all(_is_one_hot(regions, group.members) for group in reader.groups)
+    sentences = []
+    if reader.groups and not is_one_hot:
+        sentences.append(
+            "The set also contains mixtures of categories, which the data does not have."
+        )
     if not all(region.integer[list(reader.whole)].all() for region in regions):
-        told.append("The set also holds fractions of inputs that are integers in the data.")
-    of_groups = ATOMS_A_GROUP * len(reader.groups) if kept else 0
+        sentences.append(
+            "The set also contains fractions for inputs that are integers in the data."
+        )
+    of_groups = ATOMS_A_GROUP * len(reader.groups) if is_one_hot else 0
     counts = [len(list(atoms(region.condition))) for region in regions]
     if len(regions) > 1 or regions[0].distances or counts[0] > of_groups:
-        told.append("The set is a part of this box: further conditions hold on it.")
-    return " ".join(told)
+        sentences.append("The set is a part of this box: further conditions restrict it.")
+    return " ".join(sentences)

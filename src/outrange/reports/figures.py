@@ -1,4 +1,4 @@
-"""Pictures of answers as SVG inside a page: nothing external, named for those who cannot see."""
+"""Figures of answers as SVG inside a page: self-contained, with labels for screen readers."""
 
 from __future__ import annotations
 
@@ -16,62 +16,62 @@ from ..answers.render.plot import MOST_BARS, canvas, plain, svg, titled
 from ..answers.robust_accuracy import RobustAccuracy
 from ..answers.summary import Summary
 from ..answers.verdict import HOLDS, Verdict
-from .plain.answers import drawn, outcome
+from .plain.answers import outcome, with_page_names
 from .plain.reader import Reader
 
 
 WIDTH = 7.6
-"""Inches of a picture."""
+"""Width of a figure in inches."""
 
 SMALLEST = 16
-"""Entries that an input has at most which is a row of a table, and no picture."""
+"""Maximum entries of an input that is shown as a table row instead of an image."""
 
 MOST_PICTURES = 4
-"""Adversarial inputs that are drawn."""
+"""Maximum number of adversarial inputs in a figure."""
 
 
 def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
-    """A `<figure>` of an answer; empty for one without a picture, and without matplotlib.
+    """Return a `<figure>` of an answer; empty without a figure or without matplotlib.
 
     Args:
-        answer: What to draw.
-        prefix: Stands before the names inside, which must differ from those of other pictures.
+        answer: The answer to draw.
+        prefix: Prefix of the identifiers inside, which makes them unique on the page.
         reader: Names and units of the page.
     """
     reader = reader or Reader()
-    # Bars of a counterexample would be the columns of a category one by one.
-    undrawn = bool(reader.groups) or getattr(answer, "counterexample", None) is None
-    if isinstance(answer, Verdict) and answer.status != HOLDS and undrawn:
+    # The bars of a counterexample would show the columns of a category one by one.
+    is_undrawn = bool(reader.groups) or getattr(answer, "counterexample", None) is None
+    if isinstance(answer, Verdict) and answer.status != HOLDS and is_undrawn:
         return ""
-    answer = drawn(answer, reader)
+    answer = with_page_names(answer, reader)
     axes = _axes(answer)
     if axes is None:
         return ""
-    drawn_by = answer.plot
+    draw = answer.plot
     units = set(reader.output_units)
     if isinstance(answer, Range) and len(units) == 1:
-        drawn_by = partial(answer.plot, unit=next(iter(units)))
+        draw = partial(answer.plot, unit=next(iter(units)))
     if isinstance(answer, RobustAccuracy) and not np.ndim(axes):
-        drawn_by = answer.plot_shares
-    drawn_by(axes)
-    picture = np.ravel(axes)[0].figure
+        draw = answer.plot_shares
+    draw(axes)
+    image = np.ravel(axes)[0].figure
     if isinstance(answer, Range) and answer.subject == "output" and answer.lo.size == 1:
-        unit = "".join(f" [{one}]" for one in units if one)
+        unit = "".join(f" [{unit}]" for unit in units if unit)
         axes.set_xlabel(plain(f"{answer.names[0]}{unit}"))
-    if told := _title(answer, reader):
-        titled(np.ravel(axes)[0], told)
-    return f"<figure>{_inline(svg(picture), prefix, _sentence(picture, answer))}</figure>"
+    if sentence := _title(answer, reader):
+        titled(np.ravel(axes)[0], sentence)
+    return f"<figure>{_inline(svg(image), prefix, _label(image, answer))}</figure>"
 
 
 def _title(answer: Any, reader: Reader) -> str:
-    """A plain sentence above a picture; empty for the picture's own."""
+    """Return a plain sentence above a figure; empty for the figure's own title."""
     if isinstance(answer, Range):
         return f"{outcome([answer], reader)} (pale: proved, dark: seen)"
     return outcome([answer], reader) if isinstance(answer, RobustAccuracy | Monotone) else ""
 
 
 def _axes(answer: Any) -> Any:
-    """Axes of a size that fits; None for what is not drawn."""
+    """Return axes of a suitable size; None for answers that are not drawn."""
     if isinstance(answer, Range) and answer.lo.size:
         count = answer.lo.size
         return canvas(WIDTH, 1.5 + 0.3 * max(count, 2) if count <= MOST_BARS else 4.2)
@@ -88,25 +88,25 @@ def _axes(answer: Any) -> Any:
             return canvas(6.0, 2.1 * shown, shown, 3)
         return canvas(8.2, 2.6)
     if isinstance(answer, Verdict):
-        found = answer.counterexample
-        size = 0 if found is None else found.flat_x.size
-        if found is None:
+        example = answer.counterexample
+        size = 0 if example is None else example.flat_x.size
+        if example is None:
             return canvas(WIDTH, 2.1)
         return canvas(WIDTH, 1.6 + 0.3 * max(size, 2) if size <= MOST_BARS else 4.0)
     return None
 
 
-def _sentence(figure: Any, answer: Any) -> str:
-    """What the picture says: its title, or what the answer is called in short."""
+def _label(figure: Any, answer: Any) -> str:
+    """Return a text for screen readers: the title of the figure, or the answer in short."""
     title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
     return " ".join(title.replace(r"\$", "$").split()) or repr(answer)
 
 
 def _inline(text: str, prefix: str, label: str) -> str:
-    """SVG of matplotlib as a part of a page: no prologue, names of its own, a name to read."""
+    """Return matplotlib's SVG for inclusion in a page: no prologue, unique ids, a label."""
     body = text[text.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.S)
-    # Its style sheet would reach the whole page: the same as attributes of the root.
+    # A style sheet inside would apply to the whole page; the root's attributes replace it.
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.S)
     body = re.sub(r'\bid="([^"]*)"', rf'id="{prefix}-\1"', body)
     body = re.sub(r"url\(#", f"url(#{prefix}-", body)
@@ -114,7 +114,7 @@ def _inline(text: str, prefix: str, label: str) -> str:
     body = body.replace("xlink:href=", "href=")
     box = re.search(r'viewBox="([^"]*)"', body)
     view = box[1] if box else "0 0 1 1"
-    # matplotlib draws in points, of which an inch has 72; of pixels it has 96.
+    # matplotlib uses points, 72 per inch; CSS uses pixels, 96 per inch.
     width, height = (f"{float(length) * 96 / 72:.0f}" for length in view.split()[2:])
     root = (
         f'<svg role="img" aria-label="{escape(label)}" viewBox="{view}" width="{width}" '

@@ -1,4 +1,4 @@
-"""Sections as one page: self-contained, without scripts, for screens, paper, screen readers."""
+"""Rendering of sections as one page: self-contained, without scripts, accessible, printable."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .words import FOLDED, ISO_ABOUT, ISO_GROUPS, NOT_ASKED
 
 
 OPEN_MEANS = (
-    '"Open in part" means that some of the questions of a section were not settled in the time of '
-    "the report; what is shown as proved is proved."
+    '"Open in part" means that time ran out before every question of the section was settled. What '
+    "is shown as proved is proved."
 )
 
 HEAD = (
@@ -30,13 +30,13 @@ HEAD = (
 
 
 def report_html(title: str, lead: str, sections: Sequence[Section], standard: str | None) -> str:
-    """The page.
+    """Return the page.
 
     Args:
-        title: Of the page, its one `<h1>`.
-        lead: A sentence below it.
-        sections: In the order in which they were asked.
-        standard: `ISO` for the headings of that standard; None for those of the sections.
+        title: Title of the page, its only `<h1>`.
+        lead: Sentence below the title.
+        sections: Sections in the order of their questions.
+        standard: `ISO` for the headings of that standard; None for the sections' own.
     """
     sections = in_order(sections)
     groups = _groups(sections, standard)
@@ -54,24 +54,24 @@ def report_html(title: str, lead: str, sections: Sequence[Section], standard: st
             _part(section, f"{number}.{i + 1} {section.title}", 3)
             for i, section in enumerate(inside)
         )
-        body = body or "<p>Nothing was asked under this heading.</p>"
+        body = body or "<p>This report has no section under this heading.</p>"
         parts.append(_section(key, f"{number} {heading}", 2, about + body))
-    parts.append("</main>\n<footer><p>Made by outrange. Nothing on this page comes from outside ")
-    parts.append("it, and nothing in it runs.</p></footer></body></html>\n")
+    parts.append("</main>\n<footer><p>Made by outrange. This page loads nothing from elsewhere ")
+    parts.append("and runs no code.</p></footer></body></html>\n")
     return "".join(parts)
 
 
 def _groups(
     sections: Sequence[Section], standard: str | None
 ) -> Mapping[str, tuple[str, list[Section]]]:
-    """Key to heading, and the sections below it."""
+    """Return headings and the sections below them, by key."""
     if standard is None:
         return {section.key: (section.title, [section]) for section in sections}
-    known = {section.key: section for section in sections}
+    by_key = {section.key: section for section in sections}
     return {
         "iso-" + heading.lower().replace(" ", "-"): (
             heading,
-            [known[key] for key in keys if key in known],
+            [by_key[key] for key in keys if key in by_key],
         )
         for heading, keys in ISO_GROUPS.items()
     }
@@ -85,7 +85,7 @@ def _contents(groups: Mapping[str, tuple[str, list[Section]]]) -> str:
 
 
 def _overview(sections: Sequence[Section]) -> Document:
-    """A row a section that was asked, and what "open" and "unknown" mean."""
+    """Return a table with one row per answered section, and the meaning of "open" and "unknown"."""
     rows = [
         (
             section.title,
@@ -119,7 +119,7 @@ def _section(key: str, heading: str, level: int, body: str, kind: str = "") -> s
 
 
 def _part(section: Section, heading: str, level: int) -> str:
-    """A section: what it is about, whether it was cut, its blocks, its answers with pictures."""
+    """Return a section: its subject, whether it is incomplete, its blocks, answers and figures."""
     about = f'<p class="about">{escape(section.about)}</p>'
     if section.cut:
         about += f'<p class="cut"><strong>Open in part.</strong> {escape(section.cut)}</p>'
@@ -127,10 +127,10 @@ def _part(section: Section, heading: str, level: int) -> str:
     if section.blocks:
         body += _block(Document("", "", section.blocks), section.title)
     for i, (answer, shown) in enumerate(zip(section.answers, section.plain, strict=True)):
-        told = _framed(chapter(shown, level + 1), section.title)
-        drawn = figure(answer, f"{section.key}{i}", section.reader)
-        # The title of a range's picture is what is proved.
-        body += drawn + told if section.key == "ranges" else told + drawn
+        text = _scrollable(chapter(shown, level + 1), section.title)
+        image = figure(answer, f"{section.key}{i}", section.reader)
+        # For ranges the figure comes first: its title states what is proved.
+        body += image + text if section.key == "ranges" else text + image
     if body and section.key in FOLDED and section.outcome != NOT_ASKED:
         result = _sentence(section.outcome) if section.outcome else "Show"
         body = f'<details class="part"><summary>{escape(result)}</summary>{body}</details>'
@@ -138,12 +138,12 @@ def _part(section: Section, heading: str, level: int) -> str:
 
 
 def _block(document: Document, label: str) -> str:
-    """Blocks without a title of their own."""
+    """Return blocks without a title."""
     shown = chapter(document, 6)
-    return _framed(shown.replace("<h6></h6>", ""), label)
+    return _scrollable(shown.replace("<h6></h6>", ""), label)
 
 
-def _framed(shown: str, label: str) -> str:
-    """Wide tables scroll by themselves, by the keyboard too."""
+def _scrollable(shown: str, label: str) -> str:
+    """Return HTML in which wide tables scroll separately, also by keyboard."""
     opened = f'<div class="scroll" role="group" tabindex="0" aria-label="Table: {escape(label)}">'
     return shown.replace("<table", f"{opened}<table").replace("</table>", "</table></div>")

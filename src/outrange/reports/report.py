@@ -1,4 +1,4 @@
-"""A report: its sections, the answers in them, and the page."""
+"""The report record: its sections, their answers, and the page."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Report:
     """Many answers about one model over one input set, as one page.
 
     Args:
-        model: The model's name.
-        made: When, as text.
-        sections: In the order of the page.
-        standard: Whose headings the page has; None for its own.
+        model: Name of the model.
+        made: Time of the report, as text.
+        sections: Sections in the order of the page.
+        standard: Standard whose headings structure the page; None for the sections' own.
         interrupted: Whether Ctrl-C ended the questions.
-        title: The heading of the page; empty for one with the model's name.
+        title: Heading of the page; empty for one with the model's name.
     """
 
     model: str
@@ -36,27 +36,27 @@ class Report:
 
     @property
     def answers(self) -> dict[str, list[Answer]]:
-        """From the key of a section, `"ranges"`, to the answers in it."""
+        """Dict from the key of a section, such as `"ranges"`, to its answers."""
         return {part.key: list(part.answers) for part in self.sections if part.answers}
 
     @property
     def cut(self) -> list[str]:
-        """The headings of the sections that are not complete."""
+        """The headings of the incomplete sections."""
         return [part.title for part in self.sections if part.cut]
 
     def html(self, path: str | os.PathLike | None = None) -> str:
-        """Render the page: self-contained, no script, every name escaped.
+        """Render the page: self-contained, without scripts, with every name escaped.
 
         Args:
-            path: Also write it there.
+            path: File to write the page to; None to write no file.
 
         Returns:
             The page.
 
         Raises:
-            InputError: It cannot be written there.
+            InputError: The file cannot be written.
         """
-        lead = f"A report of {self.made} on what is proved, what was seen, and what is not known."
+        lead = f"A report of {self.made} on what is proved, what was seen, and what is unknown."
         title = self.title or f"What {self.model} can output"
         page = report_html(title, lead, self.sections, self.standard)
         if path is not None:
@@ -72,8 +72,8 @@ class Report:
         return "\n\n".join(parts)
 
     def __repr__(self) -> str:
-        told = f", cut short: {', '.join(self.cut)}" if self.cut else ""
-        return f"Report({self.model!r}, {len(self.sections)} sections{told})"
+        cut = f", incomplete: {', '.join(self.cut)}" if self.cut else ""
+        return f"Report({self.model!r}, {len(self.sections)} sections{cut})"
 
     def _repr_html_(self) -> str:
         page = escape(self.html())

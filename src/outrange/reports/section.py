@@ -1,4 +1,4 @@
-"""A part of a report, as plain data."""
+"""A section of a report, as plain data."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from .words import NOT_ASKED, TITLES
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A heading, what it is about, and the answers below it.
+    """A heading, its subject, and the answers below it.
 
     Args:
-        key: Its name in the page's address, `"ranges"`.
-        title: The heading.
-        about: A sentence on what the section says.
-        outcome: The result in a few words, for the table at the top.
-        tone: Of the outcome: `GOOD`, `BAD`, `OPEN`, or empty.
-        answers: Shown one by one, each with its picture.
-        blocks: What is shown before them.
-        cut: Why it is not complete, in a sentence; empty if it is.
-        seconds: What it took.
-        call: The Python code that asks the same again; empty if there is none.
+        key: Key of the section and anchor in the page's address, such as `"ranges"`.
+        about: Sentence on the subject of the section.
+        outcome: Result in a few words, for the table at the top.
+        tone: Tone of the outcome: `GOOD`, `BAD`, `OPEN`, or empty.
+        answers: Answers, shown one by one with their figures.
+        blocks: Blocks shown before the answers.
+        cut: Sentence on why the section is incomplete; empty if it is complete.
+        seconds: Time the section took.
+        call: Python code that repeats the questions; empty if there is none.
         reader: Names, units and digits of the page.
     """
 
@@ -45,42 +44,41 @@ class Section:
 
     @property
     def documents(self) -> list[Document]:
-        """What the answers show, in full; a verdict under what was claimed."""
-        return [_headed(answer, answer.document()) for answer in self.answers]
+        """Full documents of the answers; the title of a verdict states its claim."""
+        return [_with_heading(answer, answer.document()) for answer in self.answers]
 
     @property
     def plain(self) -> list[Document]:
-        """What the page shows of the answers."""
+        """Documents of the answers on the page."""
         return [document(answer, self.reader) for answer in self.answers]
 
 
-def _headed(answer: Answer, shown: Document) -> Document:
-    """A document whose title says what it is about."""
+def _with_heading(answer: Answer, shown: Document) -> Document:
+    """Return a document with a title that states its subject."""
     if not isinstance(answer, Verdict):
         return shown
     return replace(shown, title=f"{shown.title}: {shown.lead}", lead="")
 
 
 def titled_section(key: str, outcome: str = "", blocks: Sequence[Block] = ()) -> Section:
-    """A section without answers, under its own heading.
+    """Return a section without answers under its own heading.
 
     Args:
-        key: One of `TITLES`.
-        outcome: As for `Section`.
-        blocks: What is shown.
+        key: A key of `TITLES`.
+        blocks: Content of the section.
     """
     title, about = TITLES[key]
     return Section(key, title, about, outcome, blocks=blocks)
 
 
 def in_order(sections: Sequence[Section]) -> list[Section]:
-    """Sort sections as a page shows them: what is proved first, what was not asked late."""
+    """Return sections in the order of a page: proofs first, inapplicable questions late."""
     order = list(TITLES)
     late = order.index("uncovered") - 0.5
 
-    def place(one: Section) -> float:
-        if one.outcome == NOT_ASKED:
+    def place(section: Section) -> float:
+        if section.outcome == NOT_ASKED:
             return late
-        return order.index(one.key) if one.key in order else len(order)
+        return order.index(section.key) if section.key in order else len(order)
 
     return sorted(sections, key=place)

@@ -1,4 +1,4 @@
-"""The one style sheet of a report: for screens, light and dark, and for paper."""
+"""The style sheet of a report: for screens, light and dark, and for paper."""
 
 from ..answers.render.style import STYLE
 
@@ -45,7 +45,7 @@ REPORT = (
     ".report h2{break-after:avoid}.report h3,.report h4{break-after:avoid}"
     ".report figure,.report tr{break-inside:avoid}.report thead{display:table-header-group}"
     ".report .skip,.report nav{display:none}.report .scroll{overflow:visible}"
-    # A closed fold shows its content on paper, where nobody can open it.
+    # On paper a closed fold must show its content, since readers cannot open it.
     ".report details::details-content{content-visibility:visible;display:block;height:auto}"
     ".report summary{list-style:none;cursor:auto;break-after:avoid}"
     ".report summary::-webkit-details-marker,.report summary::marker{display:none;content:''}"

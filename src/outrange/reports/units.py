@@ -1,4 +1,4 @@
-"""Names and units of a model's inputs and outputs, for a page."""
+"""Names and units of a model's inputs and outputs on a page."""
 
 from __future__ import annotations
 
@@ -17,38 +17,37 @@ if TYPE_CHECKING:
 
 
 Units = Mapping[str, str] | str | None
-"""From the name of an input or an output to its unit; or the unit of all outputs."""
+"""Dict from the name of an input or an output to its unit; or one unit for all outputs."""
 
 
 def units_of(slots: Sequence[Slot], names: Sequence[str] | None, units: Units) -> list[str]:
-    """The unit of each entry of inputs or outputs, flat; empty where none is known.
+    """Return the unit of each entry of inputs or outputs, flat; empty if unknown.
 
     Args:
-        slots: The inputs or the outputs, as the model names them.
-        names: What each entry stands for.
-        units: As for `outrange.report`.
+        slots: Inputs or outputs with the model's names.
+        names: Names of the entries.
     """
     entries = entry_names({slot.name: slot.shape for slot in slots})
     homes = [slot.name for slot in slots for _ in range(slot.size)]
-    known = units if isinstance(units, Mapping) else {}
+    by_name = units if isinstance(units, Mapping) else {}
     return [
-        next((known[name] for name in whose if name in known), "")
-        for whose in zip(names or entries, entries, homes, strict=True)
+        next((by_name[name] for name in candidates if name in by_name), "")
+        for candidates in zip(names or entries, entries, homes, strict=True)
     ]
 
 
-def output_names(slots: Sequence[Slot], given: Sequence[str] | None) -> list[str]:
-    """What each output is called.
+def output_names(slots: Sequence[Slot], names: Sequence[str] | None) -> list[str]:
+    """Return the name of each output.
 
     Args:
-        slots: The model's outputs.
-        given: Their names, flat; None for none.
+        slots: Outputs of the model.
+        names: Names of the outputs, flat; None for none.
     """
-    if given is not None:
-        return list(given)
+    if names is not None:
+        return list(names)
     if len(slots) > 1:
         return entry_names({slot.name: slot.shape * (slot.size > 1) for slot in slots})
-    # The layer's name, `dense_2`, says nothing to a reader of the page.
+    # A layer name such as `dense_2` means nothing to a reader of the page.
     if slots[0].size == 1:
         return ["output"]
     return entry_names({"output": slots[0].shape})
@@ -64,17 +63,15 @@ def reader_of(
     whole: Collection[int] = (),
     groups: Sequence[Category] = (),
 ) -> Reader:
-    """The names and formats of a page.
+    """Return the names and formats of a page.
 
     Args:
-        graph: The model, as it names its inputs.
-        named: The model that was asked, as the answers name its inputs.
-        regions: Whose union the input set is.
-        names: What each entry of the inputs stands for, flat.
-        units: As for `outrange.report`.
-        outputs: What each output is called, flat.
-        whole: Inputs that take integers.
-        groups: One-hot groups.
+        graph: The model with its own input names.
+        named: The model with the input names of the answers.
+        regions: Regions whose union is the input set.
+        names: Names of the input entries, flat.
+        outputs: Names of the outputs, flat.
+        whole: Indices of the inputs that are integers.
     """
     lo = np.min([region.box.lo for region in regions], axis=0)
     hi = np.max([region.box.hi for region in regions], axis=0)

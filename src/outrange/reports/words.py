@@ -1,4 +1,4 @@
-"""What a report says beside its numbers; of proofs in the sentences of `docs/soundness.md`."""
+"""Fixed texts of a report; those about proofs repeat `docs/soundness.md`."""
 
 STATEMENT = (
     "Let f be the network in real arithmetic, its weights the numbers stored in the model (float32 "
@@ -21,12 +21,12 @@ NOT_COVERED = {
 WARRANTS = (
     ("SAMPLED", "finitely many inputs were tried"),
     ("SOLVER_TOLERANCE", "a solver's own tolerances"),
-    ("FLOAT64_ROUNDED", "a proof in which every float64 rounding is paid for"),
+    ("FLOAT64_ROUNDED", "a proof that accounts for every float64 rounding error"),
 )
 
 PLAIN_LIMITS = (
-    ("Other inputs.", "Nothing is said of inputs outside the set above."),
-    ("Whether the model is right.", "The page says which values the model can give, not whether "
+    ("Other inputs.", "The page covers no inputs outside the set above."),
+    ("Whether the model is right.", "The page says which values the model can output, not whether "
      "these are true of the world."),
     ("Rounding of the running model.", "The proofs are about exact arithmetic. The running model "
      "rounds, so its numbers may differ from these in their last digits."),
@@ -37,28 +37,28 @@ PLAIN_LIMITS = (
 
 TITLES = {
     "ranges": ("Output ranges", "The smallest and the largest value of every output."),
-    "properties": ("Properties", "Demands on the model: each is proved, broken by an input that is "
-                   "shown, or not decided in the time there was."),
+    "properties": ("Properties", "Demands on the model. Each is proved, broken by the input shown, "
+                   "or undecided within the available time."),
     "robustness": ("Robustness", "Whether small changes of known inputs change the decision."),
     "monotonicity": ("Monotonicity", "In which direction every output moves with every input."),
-    "domain": ("Input domain", "The inputs that this page is about. What is proved holds for all "
-               "of them."),
+    "domain": ("Input domain", "The inputs that this page covers. Every proof holds for all of "
+               "them."),
     "slopes": ("Sensitivity", "How fast an output can change: its Lipschitz constant over the "
                "domain, for the largest change of any input."),
     "layers": ("Layers", "For a specialist: what the units of every layer can do over the domain."),
     "diagnosis": ("Diagnosis", "For the developers: why the model might not learn from its data."),
-    "uncovered": ("What is not covered", "What these proofs say nothing of."),
+    "uncovered": ("What is not covered", "The limits of these proofs."),
     "model": ("Model", "The model that this page is about, identified by its hash."),
-    "reproduce": ("How to reproduce", "For a reader with Python: the same questions, asked "
-                  "again."),
+    "reproduce": ("How to reproduce", "For a reader with Python: code that repeats every question "
+                  "of this page."),
 }  # fmt: skip
-"""Section to its heading, and what it is about; in the order of the page."""
+"""Heading and subject of each section, in the order of the page."""
 
 FOLDED = ("slopes", "layers", "diagnosis", "model", "reproduce")
-"""Sections that a page opens at a click: their result stands in the table at the top."""
+"""Sections that are folded on the page; the table at the top shows their result."""
 
-NOT_ASKED = "not asked"
-"""The outcome of a section whose question does not fit the model or the data."""
+NOT_ASKED = "not applicable"
+"""Outcome of a section whose question does not apply to the model or the data."""
 
 ISO = "iso-24029"
 
@@ -71,21 +71,22 @@ ISO_GROUPS = {
     "Real or computer arithmetic": ("arithmetic", "uncovered"),
     "Beyond the standard": ("diagnosis", "reproduce"),
 }
-"""Headings of ISO/IEC 24029-2:2023 to the sections below them."""
+"""Sections below each heading of ISO/IEC 24029-2:2023."""
 
 ISO_ABOUT = {
     "Domain": "The bounded domain over which the network is assessed.",
     "Stability": "Whether the decision, or what is demanded of the output, stays the same over the "
     "domain or around known inputs.",
     "Sensitivity": "By how much the output can change when inputs change.",
-    "Relevance": "Which inputs bear on which outputs, and in which direction.",
+    "Relevance": "Which inputs affect which outputs, and in which direction.",
     "Reachability": "Which outputs, and which values inside, can be reached from the domain.",
     "Real or computer arithmetic": "The arithmetic that the proofs are about.",
-    "Beyond the standard": "What the standard does not ask for.",
+    "Beyond the standard": "Sections that the standard does not require.",
 }
 
 ARITHMETIC = (
     "Real arithmetic",
-    "The proofs are about the network in real arithmetic; the float64 rounding of the proof itself "
-    "is paid for. Computer arithmetic (float32) is tested at the extremes, not proved.",
+    "The proofs are about the network in real arithmetic. They account for the float64 rounding "
+    "errors of the proof itself. Computer arithmetic (float32) is tested at the extremes, not "
+    "proved.",
 )

@@ -1,1 +1,1 @@
-"""The public question about many properties at once."""
+"""The public question about many properties."""

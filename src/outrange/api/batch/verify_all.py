@@ -1,4 +1,4 @@
-"""The public question about many properties."""
+"""The public question `verify_all`: many properties, decided one by one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core import InputError
 from ...executors.pool import pool_of
-from ...live import followed
+from ...live import with_progress
 from ...questions.common.arguments import check_each, check_hooks
 
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OPEN = ("unknown", "timeout", "error", "all")
 
 
-@followed("Many properties", hears=False)
+@with_progress("Many properties", reports=False)
 def verify_all(
     instances: Any,
     *,
@@ -35,32 +35,33 @@ def verify_all(
     executor: Any = None,
     progress: bool | None = None,
 ) -> list[Result]:
-    """Decide every instance of a list: a model, a property, a time limit.
+    """Decide every instance of a list; an instance is a model, a property and a time limit.
 
-    What `outrange verify-all` does, with the same files: the results of either are taken up by the
-    other.
+    This is `outrange verify-all` as a function: both share their result files, so that each can
+    resume what the other began.
 
     Args:
         instances: A CSV file as in VNN-COMP, with rows `onnx,vnnlib,timeout`; or pairs of a model
             file (`.onnx`, `.onnx.gz`) and a property file (`.vnnlib`, `.vnnlib.gz`).
-        root: The folder that names are relative to; None for the list's own, or the current one.
-        each: Seconds for each instance in place of the list's; pairs need it.
-        only: Only instances whose names contain this text.
-        file: A `.csv` file: each result is on the disk at once, and the same call resumes from
-            there. None keeps them in memory.
-        retry: Verdicts in the file that are asked again: `"unknown"`, `"timeout"`, `"error"`, or
+        root: Folder that names are relative to; None for the folder of the list, or the current
+            one.
+        each: Seconds for each instance, overriding the list; required for pairs.
+        only: Text that instance names must contain; None for all.
+        file: A `.csv` file of results. Each result is written at once, and the same call resumes
+            from the file. None keeps the results in memory.
+        retry: Verdicts in the file to decide again: `"unknown"`, `"timeout"`, `"error"`, or
             `"all"` of these.
-        jobs: Processes of this machine that decide, where `executor` is None.
-        seed: Seed of the attack's random points; no proof depends on it.
-        executor: Who decides instead: a `concurrent.futures.Executor`, a `dask.distributed` client,
-            or the address of its scheduler. Files are sent to workers, a model once to each. If it
-            breaks, processes of this machine decide the rest.
-        progress: True to show it, False for nothing. None shows it in a terminal or a notebook once
-            the call takes 2 s.
+        jobs: Number of processes on this machine; unused with `executor`.
+        seed: Seed of the random points of the attack; no proof depends on it.
+        executor: Workers that decide instead: a `concurrent.futures.Executor`, a
+            `dask.distributed` client, or the address of its scheduler. Files are sent to workers, a
+            model once to each. If it breaks, processes of this machine decide the rest.
+        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
+            once the call takes 2 s.
 
     Returns:
-        One record an instance, in the order of the list: `onnx`, `vnnlib`, `verdict` (`"sat"`,
-        `"unsat"`, `"timeout"`, `"unknown"` or `"error"`), `seconds`, `detail`, and of `"sat"` the
+        One record per instance, in the order of the list: `onnx`, `vnnlib`, `verdict` (`"sat"`,
+        `"unsat"`, `"timeout"`, `"unknown"` or `"error"`), `seconds`, `detail`, and for `"sat"` the
         flat `x` and `y`.
 
     Raises:
@@ -72,32 +73,32 @@ def verify_all(
         ...
         outrange.core.errors.InputError: 2 of 2 files are missing; ...
 
-    Sound: as `outrange.verify`, one verdict each; a worker that is lost costs none.
+    Sound: as `outrange.verify` for each verdict; the loss of a worker costs no verdict.
     Complete: as `outrange.verify` within each limit.
-    Cost: at most the limit of each instance, over as many workers as there are.
+    Cost: at most the limit of each instance, divided among the workers.
 
     Reference: Brix, Bak, Johnson, Wu, *The fifth international verification of neural networks
     competition (VNN-COMP 2024)*, 2024.
     """
     from ...cli.batch.log import Log, Memory
-    from ...cli.batch.processes import on_processes
+    from ...cli.batch.processes import run_in_processes
     from ...cli.batch.results import Results
-    from ...cli.batch.spread import on_pool
+    from ...cli.batch.spread import run_on_pool
     from ...cli.batch.verify_all import still_open
     from ...core.watch import tell
 
     _check(jobs, seed, each, retry)
-    asked = _instances(instances, root, each, only)
+    listed = _instances(instances, root, each, only)
     pool = pool_of(executor)
     with ExitStack() as stack:
         results = Memory() if file is None else stack.enter_context(Results(Path(file)))
-        log = Log(asked, results, tell, lines=False)
-        rest = still_open(asked, results.known, tuple(retry))
+        log = Log(listed, results, tell, lines=False)
+        rest = still_open(listed, results.known, tuple(retry))
         if pool is None:
-            on_processes(rest, log, jobs, None, seed)
+            run_in_processes(rest, log, jobs, None, seed)
         else:
-            on_pool(rest, log, pool, seed)
-        return [results.known[one.key] for one in asked]
+            run_on_pool(rest, log, pool, seed)
+        return [results.known[instance.key] for instance in listed]
 
 
 def _check(jobs: int, seed: int, each: float | None, retry: Sequence[str]) -> None:
@@ -105,11 +106,11 @@ def _check(jobs: int, seed: int, each: float | None, retry: Sequence[str]) -> No
     if each is not None:
         check_each(each)
     if not isinstance(jobs, int) or jobs < 1:
-        raise InputError(f"`jobs` is a whole number above 0. Received: jobs={jobs!r}.")
-    unknown = [one for one in retry if one not in OPEN]
+        raise InputError(f"`jobs` is an integer above 0. Received: jobs={jobs!r}.")
+    unknown = [verdict for verdict in retry if verdict not in OPEN]
     if isinstance(retry, str) or unknown:
         raise InputError(
-            f"`retry` lists verdicts that are asked again, of {', '.join(OPEN)}. Received: "
+            f"`retry` is a list of verdicts to decide again, from {', '.join(OPEN)}. Received: "
             f"retry={retry!r}."
         )
 

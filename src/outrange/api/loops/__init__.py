@@ -1,3 +1,3 @@
-"""The public question about closed loops."""
+"""Public questions about closed loops."""
 
 from .ask import closed_loop as closed_loop

@@ -1,4 +1,4 @@
-"""Reads closed loops from YAML files of the ARCH competition: formulas, sets and a controller."""
+"""Reader of closed loops in YAML files of the ARCH competition: formulas, sets, a controller."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ from .parts import MOST_STEPS
 
 
 RULE = (
-    "A file of a loop is YAML with `initial_set`, `dynamics_expressions`, `model_dir`, `steps` and "
-    "`step_size`, as CROWN-Reach and the ARCH competition write it"
+    "A loop file is YAML with `initial_set`, `dynamics_expressions`, `model_dir`, `steps` and "
+    "`step_size`, in the format of CROWN-Reach and the ARCH competition"
 )
 
 MOST_BYTES = 1 << 18
-"""Largest file that is read; those of the competition have some thousand bytes."""
+"""Maximum file size; files of the competition have a few thousand bytes."""
 
 MOST_NESTED = 20
-"""Deepest nesting of lists and mappings; those of the competition have four levels."""
+"""Maximum nesting of lists and mappings; files of the competition have four levels."""
 
 LEAST_PERIOD, MOST_PERIOD = 1e-12, 1e12
-"""Step sizes that are read."""
+"""Range of accepted step sizes."""
 
 FRACTION = re.compile(r"\d{1,15}\s*/\s*\d{1,15}")
-"""A step size that is no decimal."""
+"""Pattern of a step size that is not a decimal."""
 
 
 def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]:
-    r"""Read a loop from a file of the ARCH competition, in the form of CROWN-Reach.
+    r"""Read a closed loop from a file of the ARCH competition, in the format of CROWN-Reach.
 
-    The last variables of `initial_set` are the controls, the others states (a clock that nothing
-    asks for is left out). A state is never in all of `constraints_unsafe` at once, always in all of
-    `constraints_safe`, and in all of `constraints_target` at the end. Splits and settings of
-    integrators are not read: none are needed.
+    The last variables of `initial_set` are the controls, the others are states (a clock that no
+    formula uses is dropped). A state must never satisfy all of `constraints_unsafe`, always satisfy
+    all of `constraints_safe`, and satisfy all of `constraints_target` at the end. Settings of
+    splits and integrators are ignored; this library needs none.
 
     Args:
-        path: The file. Nothing in it is run.
-        controller: The controller; None for the file that `model_dir` names, or one of its name
-            beside `path`.
+        path: The file. No code in it is run.
+        controller: The controller; None for the file named by `model_dir`, or a file of the same
+            name in the folder of `path`.
 
     Returns:
         The arguments of `outrange.closed_loop`, for `closed_loop(**loop_file("nav.yaml"))`.
 
     Raises:
-        InputError: It cannot be read, or is no such file.
+        InputError: The file cannot be read, or is not in this format.
 
     Example:
         >>> import pathlib, tempfile
@@ -67,13 +67,13 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
 
     Sound, complete, cost, reference: as `outrange.closed_loop`.
     """
-    keys = _read(path)
+    keys = _read_keys(path)
     variables = _variables(keys)
     formulas = _texts(keys, "dynamics_expressions", needed=True)
-    count = _whole(keys, "num_nn_output", len(variables), absent=1)
+    count = _integer(keys, "num_nn_output", len(variables), absent=1)
     if count == len(variables) or len(formulas) != len(variables):
         raise InputError(
-            f"{RULE}: a formula for each variable, the last ones of which are the controls. "
+            f"{RULE}: one formula per variable; the last variables are the controls. "
             f"Received: {len(variables)} variables, {len(formulas)} formulas, {count} controls."
         )
     names = [name for name, _, _ in variables]
@@ -82,37 +82,38 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
     states, controls = names[:-count], names[-count:]
     rows = list(zip(variables[:-count], formulas[:-count], strict=True))
     conditions = [text for kind in _KINDS for text in _texts(keys, f"constraints_{kind}")]
-    observed = _whole(keys, "num_nn_input", len(states), absent=len(states))
+    observed = _integer(keys, "num_nn_input", len(states), absent=len(states))
     clock = states.index("t") if "t" in states and observed <= states.index("t") else -1
     if clock >= 0 and not _is_named([*(f for _, f in rows), *conditions], "t"):
         states, rows = [s for s in states if s != "t"], [r for r in rows if r[0][0] != "t"]
-    steps, dt = _whole(keys, "steps", MOST_STEPS), _period(keys)
+    steps, dt = _integer(keys, "steps", MOST_STEPS), _period(keys)
     arguments = {
         "controller": _controller(path, keys) if controller is None else controller,
         "plant": [formula for _, formula in rows],
         "initial": ([lo for (_, lo, _), _ in rows], [hi for (_, _, hi), _ in rows]),
         "steps": steps, "dt": dt, "states": states, "controls": controls,
         "spec": _spec(keys, states, controls, steps * dt),
-        "actuate": _scaled(_number(keys, "output_scale", 1.0), _number(keys, "output_offset", 0.0)),
+        "actuate": _rescaling(
+            _number(keys, "output_scale", 1.0), _number(keys, "output_offset", 0.0)
+        ),
         "observe": None if observed == len(states) else (lambda x: x[:observed]),
     }  # fmt: skip
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def _read(path: str | os.PathLike) -> Mapping[str, Any]:
-    """Read the keys of a file; every scalar stays text, and nothing in it is run.
+def _read_keys(path: str | os.PathLike) -> Mapping[str, Any]:
+    """Return the keys of a file; every scalar remains text, and no code in it is run.
 
-    Aliases are refused: what they repeat may be much longer than the file.
+    Aliases are refused: they may expand to far more text than the file contains.
     """
     try:
         import yaml
     except ImportError:
         raise InputError(
-            f"Files of loops are YAML, which PyYAML reads: {pip_install('pyyaml')}. Received: "
-            f"`{os.fspath(path)}`."
+            f"Loop files need PyYAML: {pip_install('pyyaml')}. Received: `{os.fspath(path)}`."
         ) from None
     if not Path(path).is_file():
-        raise InputError(f"There is no such file of a loop. Received: `{os.fspath(path)}`.")
+        raise InputError(f"The loop file does not exist. Received: `{os.fspath(path)}`.")
     if Path(path).stat().st_size > MOST_BYTES:
         raise InputError(
             f"{RULE}, of at most {MOST_BYTES:,} bytes. "
@@ -128,7 +129,7 @@ def _read(path: str | os.PathLike) -> Mapping[str, Any]:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MOST_NESTED:
                 raise InputError(
-                    f"{RULE}, with at most {MOST_NESTED} lists in one another. Received: {line}."
+                    f"{RULE}, with at most {MOST_NESTED} nested lists. Received: {line}."
                 )
         keys = yaml.load(text, yaml.BaseLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -140,7 +141,7 @@ def _read(path: str | os.PathLike) -> Mapping[str, Any]:
 
 
 def _texts(keys: Mapping[str, Any], key: str, needed: bool = False) -> list[str]:
-    """Return a list of texts; an empty one where the key is missing and not needed."""
+    """Return a list of texts; an empty one if the key is missing and not required."""
     texts = keys.get(key, None if needed else [])
     if not isinstance(texts, list) or (needed and not texts):
         raise InputError(f"{RULE}: `{key}` is a list. Received: {texts!r:.60}.")
@@ -153,14 +154,12 @@ def _texts(keys: Mapping[str, Any], key: str, needed: bool = False) -> list[str]
 def _number(keys: Mapping[str, Any], key: str, absent: float) -> float:
     value = _float(keys.get(key, absent))
     if value is None:
-        raise InputError(
-            f"{RULE}: `{key}` is a number, and a finite one. Received: {keys.get(key)!r:.60}."
-        )
+        raise InputError(f"{RULE}: `{key}` is a finite number. Received: {keys.get(key)!r:.60}.")
     return value
 
 
 def _float(value: Any) -> float | None:
-    """Return a finite number; None for anything else."""
+    """Return a finite number, or None for anything else."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -168,18 +167,17 @@ def _float(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _whole(keys: Mapping[str, Any], key: str, most: int, absent: int | None = None) -> int:
+def _integer(keys: Mapping[str, Any], key: str, most: int, absent: int | None = None) -> int:
     value = _float(keys.get(key, absent))
     if value is None or not (1 <= value <= most and value == int(value)):
         raise InputError(
-            f"{RULE}: `{key}` is a number, and an integer from 1 to {most:,}. "
-            f"Received: {keys.get(key)!r:.60}."
+            f"{RULE}: `{key}` is an integer from 1 to {most:,}. Received: {keys.get(key)!r:.60}."
         )
     return int(value)
 
 
 def _period(keys: Mapping[str, Any]) -> Fraction:
-    """Return the step size as it is written, as a decimal or as `1/30`."""
+    """Return the step size exactly as written, a decimal or a fraction such as `1/30`."""
     written = keys.get("step_size")
     text = written.strip() if isinstance(written, str) else ""
     value = _float(text)
@@ -195,7 +193,7 @@ def _period(keys: Mapping[str, Any]) -> Fraction:
 
 
 def _variables(keys: Mapping[str, Any]) -> list[tuple[str, float, float]]:
-    """Return name and interval of each variable."""
+    """Return name, lower and upper bound of each variable."""
     listed = keys.get("initial_set")
     if not isinstance(listed, list) or not listed:
         raise InputError(f"{RULE}: `initial_set` is a list. Received: {listed!r:.60}.")
@@ -209,7 +207,7 @@ def _variables(keys: Mapping[str, Any]) -> list[tuple[str, float, float]]:
                 variables.append((name, lo, hi))
             case _:
                 raise InputError(
-                    f"{RULE}: a variable of `initial_set` has a `name` and an `interval` of two "
+                    f"{RULE}: each variable of `initial_set` has a `name` and an `interval` of two "
                     f"finite numbers, the lower one first. Received: {entry!r:.60}."
                 )
     twice = next((a for a, b in pairwise(sorted(v[0] for v in variables)) if a == b), None)
@@ -221,14 +219,14 @@ def _variables(keys: Mapping[str, Any]) -> list[tuple[str, float, float]]:
 
 
 def _is_named(texts: Sequence[str], name: str) -> bool:
-    """Return whether a formula uses a name."""
+    """Return whether any of the formulas uses a name."""
     from ...frontends.functions.formulas import uses
 
     return uses(texts, {name})
 
 
 def _parse_formula(text: str, names: Sequence[str], key: str) -> Any:
-    """Return the tree of a formula; an error names the key that holds it."""
+    """Return the syntax tree of a formula; an error names the key that contains it."""
     from ...frontends.functions.formulas import tree_of
 
     try:
@@ -238,7 +236,7 @@ def _parse_formula(text: str, names: Sequence[str], key: str) -> Any:
 
 
 def _controller(path: str | os.PathLike, keys: Mapping[str, Any]) -> str:
-    """Return the file that `model_dir` names, or one of its name beside the loop's file."""
+    """Return the file named by `model_dir`, or one of that name in the loop file's folder."""
     wanted, folder = str(keys.get("model_dir", "")), Path(path).parent
     for file in (folder / wanted, folder / Path(wanted).name):
         try:
@@ -247,12 +245,12 @@ def _controller(path: str | os.PathLike, keys: Mapping[str, Any]) -> str:
         except (OSError, ValueError):  # a name too long for the file system, or with a null byte
             break
     raise InputError(
-        "The controller is the file that `model_dir` names, or one of its name beside the file of "
-        f"the loop; `controller=` gives another. Received: `{wanted:.60}`, which is not there."
+        "The controller is the file named by `model_dir`, or a file of that name beside the loop "
+        f"file; `controller=` overrides it. Received: `{wanted:.60}`, which does not exist."
     )
 
 
-def _scaled(scale: float, offset: float) -> Callable | None:
+def _rescaling(scale: float, offset: float) -> Callable | None:
     if (scale, offset) == (1.0, 0.0):
         return None
     return lambda y: scale * (y - offset)
@@ -261,7 +259,7 @@ def _scaled(scale: float, offset: float) -> Callable | None:
 def _spec(
     keys: Mapping[str, Any], states: Sequence[str], controls: Sequence[str], end: Fraction
 ) -> Temporal | None:
-    """Return the specification; None where the file has none."""
+    """Return the specification, or None if the file has none."""
     parts = []
     for kind, at_times in _KINDS.items():
         condition = _condition(keys, f"constraints_{kind}", states, controls)
@@ -292,7 +290,7 @@ def _condition(
             parts.append(evaluate(tree, scope) <= 0)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise InputError(
-                f"{RULE}: each formula of `{key}` is a number, of the states and controls. "
+                f"{RULE}: each formula of `{key}` is a number computed from states and controls. "
                 f"Received: `{text:.60}` ({error})."
             ) from error
     return reduce(lambda a, b: a & b, parts) if parts else None

@@ -1,4 +1,4 @@
-"""From what a user passes to a closed loop in continuous time."""
+"""Closed loops in continuous time, built from the arguments of the user."""
 
 from __future__ import annotations
 
@@ -19,63 +19,63 @@ if TYPE_CHECKING:
 
 
 def period(dt: Any) -> Fraction:
-    """The period as the decimal that was written: 0.1 is a tenth.
+    """Return the period exactly as the decimal written: 0.1 is one tenth.
 
     Raises:
-        InputError: It is no positive, finite number.
+        InputError: It is not a positive, finite number.
     """
     try:
-        found = dt if isinstance(dt, Fraction) else Fraction(repr(float(dt)))
+        exact = dt if isinstance(dt, Fraction) else Fraction(repr(float(dt)))
     except (TypeError, ValueError, OverflowError):
-        found = Fraction(0)
-    if isinstance(dt, bool) or found <= 0:
+        exact = Fraction(0)
+    if isinstance(dt, bool) or exact <= 0:
         raise InputError(
-            "`dt` is the period over which each control is held, a positive finite number (0.05 is "
-            "read as 1/20, `Fraction(1, 3)` as it is); without `dt` the plant returns its next "
+            "`dt` is the period for which each control is held, a positive finite number (0.05 is "
+            "read as 1/20, `Fraction(1, 3)` is exact); without `dt` the plant returns its next "
             f"state. Received: dt={dt!r}."
         )
-    return found
+    return exact
 
 
 def flow_system(
     parts: StepParts,
     networks: Sequence[Network | None],
-    found: Sequence[Region],
+    initial: Sequence[Region],
     boxes: tuple[Box, Box],
     varies: bool,
     dt: Fraction,
     steps: int,
 ) -> FlowSystem:
-    """A loop in continuous time; `controls` stay to be named.
+    """Build a loop in continuous time.
 
     Args:
-        parts: What it is made of.
-        networks: The controller's; None for a function.
-        found: Initial sets.
-        boxes: Of the disturbance and of the parameters.
-        varies: Whether the disturbance varies.
+        parts: Parts of the loop.
+        networks: Networks of the controllers; None for a function.
+        initial: Initial sets.
+        boxes: Box of the disturbance, and box of the parameters.
+        varies: Whether the disturbance varies from step to step.
         dt: The period.
-        steps: How many periods.
+        steps: Number of periods.
 
     Raises:
-        InputError: Sizes do not fit.
-        UnsupportedError: The loop has choices, or a mode that the plant moves.
+        InputError: Sizes do not match.
+        UnsupportedError: The loop has choices, or a mode that the plant updates.
     """
     from ...frontends.functions.flow import flow_graphs
     from ...reach.continuous.system import FlowSystem
 
     if parts.sizes["c"]:
         raise UnsupportedError(
-            "`choice=` is for plants in discrete time: in continuous time what may be one of "
-            "several values is a disturbance between the least and the largest, `disturbance=`. "
+            "`choice=` is for plants in discrete time. In continuous time, replace a choice by a "
+            "disturbance between its smallest and its largest value, `disturbance=`. "
             f"Received: `choice=` with dt={float(dt):g}."
         )
     if parts.modes and parts.mode < len(parts.states) - parts.memory_size:
         raise UnsupportedError(
-            "In continuous time the mode changes at instants, and stays the same in between: it is "
-            "one of the last states, and `memory=` says what it is next, "
+            "In continuous time the mode changes only between periods: it is one of the last "
+            "states, and `memory=` returns its next value, "
             "`memory=lambda x, y: [np.where(x[0] > 1, 0, x[2])]`. "
-            f"Received: the mode `{parts.states[parts.mode]}`, which the plant moves."
+            f"Received: the mode `{parts.states[parts.mode]}`, which the plant updates."
         )
     graphs = flow_graphs(parts, varies)
     noise, fixed = boxes
@@ -88,7 +88,7 @@ def flow_system(
     fixed = Box(np.concatenate([fixed.lo, late]), np.concatenate([fixed.hi, late]))
     name = ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks))
     return FlowSystem(
-        graphs.plant, graphs.controller, dt, steps, tuple(found), parts.states, names, fixed,
+        graphs.plant, graphs.controller, dt, steps, tuple(initial), parts.states, names, fixed,
         parts.sizes["p"], noise if varies else Box(np.zeros(0), np.zeros(0)),
         name, _model_control(networks, parts, graphs),
         graphs.memory, late.size,
@@ -98,7 +98,7 @@ def flow_system(
 def _model_control(
     networks: Sequence[Network | None], parts: StepParts, graphs: FlowGraphs
 ) -> Callable[[float, np.ndarray], np.ndarray] | None:
-    """The user's own controller in its own arithmetic, what is about it in float64."""
+    """Return the user's controller in its own arithmetic, with float64 arithmetic around it."""
     runs = [(n.predict, n.computed.dtype) for n in networks if n is not None and n.predict]
     if len(runs) < len(networks):
         return None
@@ -107,9 +107,10 @@ def _model_control(
     def run(t: float, x: np.ndarray) -> np.ndarray:
         clock = [np.full((len(x), 1), t)] * (len(graphs.before.inputs) > 1)
         seen = graphs.before.run(np.concatenate([x, *clock], axis=1))
-        each = [np.asarray(one(seen.astype(kind)), np.float64) for one, kind in runs]
+        each = [np.asarray(predict(seen.astype(kind)), np.float64) for predict, kind in runs]
         which = np.abs(x[:, parts.mode, None] - modes).argmin(axis=1)
-        raw = np.stack([one.reshape(len(x), -1) for one in each])[which, np.arange(len(x))]
+        outputs = np.stack([output.reshape(len(x), -1) for output in each])
+        raw = outputs[which, np.arange(len(x))]
         return graphs.after.run(np.concatenate([x, raw, *clock], axis=1))
 
     return run

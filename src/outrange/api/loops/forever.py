@@ -1,10 +1,10 @@
-"""What holds for ever: a set of states that the loop comes back to, and what it does in between.
+"""Claims for all time: a set of states to which the loop returns, and bounds in between.
 
 Let every trajectory from the initial set be in a box `H` after `N` steps, and every trajectory from
 `H` be in `H` again after `m` steps. Then the loop is in `H` after `N`, `N + m`, `N + 2 m`, ...
-steps for ever, and in between where trajectories from `H` are within `m` steps. Both are finite
-questions, whose answers are proved with every rounding; the inclusion compares float64 numbers.
-What stays the same (parameters, a constant disturbance) may be anything of its set in both.
+steps for ever, and in between it is where trajectories from `H` are within `m` steps. Both are
+finite questions, whose answers are proved with every rounding error; the inclusion compares float64
+numbers. Constants (parameters, a constant disturbance) may take any value of their set in both.
 
 Reference: F. Blanchini, *Set invariance in control*, Automatica 35 (1999).
 """
@@ -26,59 +26,59 @@ from ...answers.loops.pipe import Invariant
 from ...answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ...core import Clock, InputError
 from ...questions.expressions import Temporal, as_temporal
-from ..arguments import loaded
+from ..arguments import load_network
 from .parts import is_function, read_loop
 
 
 HORIZONS = 16, 64, 256
-"""Steps until the set that is tried."""
+"""Numbers of steps until the candidate set."""
 
 GROWN = 0.1, 0.5
-"""By these shares of its width the set is made larger: it must be more than what it comes from."""
+"""Shares of its width by which a candidate set is enlarged: it must exceed the set it maps from."""
 
 LEAST, SHARE = 5.0, 1.0
-"""Seconds for a set that is tried: at least, and as a share of those until then."""
+"""Seconds for one candidate set: the minimum, and the share of the time spent so far."""
 
 LOOSE = 0.5
-"""A pipe that shows whether a set comes back need not be tighter."""
+"""Tolerance of a pipe that only decides whether a set is mapped into itself."""
 
 Ask = Callable[..., Loop]
-"""`ask(seconds, initial=..., steps=..., spec=..., where=..., tol=...)`."""
+"""Signature `ask(seconds, initial=..., steps=..., spec=..., where=..., tol=...)`."""
 
 
 def forever(ask: Ask, loop: Mapping[str, Any], spec: Any, tol: float | None, clock: Clock) -> Loop:
     """Answer a question about all time.
 
     Args:
-        ask: The same question about some steps.
-        loop: The arguments of the question.
-        spec: What shall hold; None for the invariant alone.
-        tol: Of the pipe.
-        clock: Of the question.
+        ask: Answers the question for a number of steps.
+        loop: Arguments of the question.
+        spec: The specification; None for the invariant alone.
+        tol: Tolerance of the pipe.
+        clock: Clock of the question.
 
     Raises:
-        InputError: The loop is not the same at every step, or the specification cannot be asked of
-            all time.
+        InputError: The loop is not time-invariant, or the specification has no meaning for all
+            time.
     """
     if loop["delay"] not in (0, None):
         raise InputError(
-            "A loop with `delay=` is asked about a number of steps: for all time, write the "
-            "controls that are under way as states, `memory=lambda x, y: [x[3], y[0]]`. "
+            "A loop with `delay=` needs a number of steps. For all time, store the delayed "
+            "controls as states, `memory=lambda x, y: [x[3], y[0]]`. "
             f"Received: steps=None, delay={loop['delay']!r}."
         )
-    kept = [] if spec is None else lasting(as_temporal(spec))
-    first = 0 if spec is None else _named(as_temporal(spec), loop["dt"])
+    conditions = [] if spec is None else lasting_conditions(as_temporal(spec))
+    first = 0 if spec is None else _last_step(as_temporal(spec), loop["dt"])
     best: Loop | None = None
     boxes, interrupted = 0, False
 
-    def tried(seconds: float, **more: Any) -> Loop:
+    def run(seconds: float, **more: Any) -> Loop:
         nonlocal boxes, interrupted
         answer = ask(seconds, **more)
         boxes += answer.cost.boxes
         interrupted = interrupted or answer.reason == "interrupted"
         return answer
 
-    def told(answer: Loop) -> Loop:
+    def with_cost(answer: Loop) -> Loop:
         return replace(answer, cost=Cost(clock.seconds, boxes))
 
     for steps in HORIZONS:
@@ -86,81 +86,81 @@ def forever(ask: Ask, loop: Mapping[str, Any], spec: Any, tol: float | None, clo
             break
         if steps < first and steps != HORIZONS[-1]:
             continue
-        found = tried(
+        answer = run(
             clock.left, steps=max(steps, first), spec=spec, tol=1.0 if tol is None else tol
         )
-        if found.status == VIOLATED:
-            return told(found)
-        # What is proved of some steps stays known, though more are too many.
-        best = best if best is not None and found.status == UNKNOWN else found
-        if found.status == UNKNOWN or not np.isfinite([found.pipe.lo, found.pipe.hi]).all():
+        if answer.status == VIOLATED:
+            return with_cost(answer)
+        # A proof for some steps remains valid if a larger number of steps is not decided.
+        best = best if best is not None and answer.status == UNKNOWN else answer
+        if answer.status == UNKNOWN or not np.isfinite([answer.pipe.lo, answer.pipe.hi]).all():
             continue
-        kind = _returning(tried, found, clock)
-        if kind is None:
+        returning = _find_invariant(run, answer, clock)
+        if returning is None:
             continue
-        invariant, (lo, hi), times = kind
-        if not kept:
-            return told(replace(found, invariant=invariant))
-        also = reduce(lambda a, b: a & b, kept)
-        within = tried(
+        invariant, (lo, hi), times = returning
+        if not conditions:
+            return with_cost(replace(answer, invariant=invariant))
+        also = reduce(lambda a, b: a & b, conditions)
+        within = run(
             _seconds(clock, 4.0), initial=(lo, hi), steps=times, spec=also, where=None, tol=1.0
         )
         if within.status == HOLDS:
-            margin = min(found.margin, within.margin)
-            return told(replace(found, invariant=invariant, margin=margin))
+            margin = min(answer.margin, within.margin)
+            return with_cost(replace(answer, invariant=invariant, margin=margin))
     assert best is not None
-    return told(_open(best))
+    return with_cost(_without_invariant(best))
 
 
-def _open(found: Loop) -> Loop:
-    """What is known where no set was found: what holds for some steps."""
+def _without_invariant(answer: Loop) -> Loop:
+    """Return the answer for a number of steps as an open answer for all time."""
     helps = (
-        "No box of states was found that the loop, once in it, is always in again after some "
-        "steps. It may not settle; or name a number of `steps=`.",
+        "No box of states was found to which the loop always returns after some steps. The loop "
+        "may not settle; or set a number of `steps=`.",
     )
-    if found.status == HOLDS:
+    if answer.status == HOLDS:
         return replace(
-            found, status=UNKNOWN, reason="forever", covered=0.0, margin=-np.inf, helps=helps
+            answer, status=UNKNOWN, reason="forever", covered=0.0, margin=-np.inf, helps=helps
         )
-    return replace(found, helps=(*found.helps, *helps))
+    return replace(answer, helps=(*answer.helps, *helps))
 
 
 def _seconds(clock: Clock, share: float = 1.0) -> float:
     return min(clock.left, share * max(LEAST, SHARE * clock.seconds))
 
 
-def _returning(
-    ask: Ask, found: Loop, clock: Clock
+def _find_invariant(
+    ask: Ask, answer: Loop, clock: Clock
 ) -> tuple[Invariant, tuple[np.ndarray, np.ndarray], int] | None:
-    """A box about where the loop ends up that it comes back to; when, and where it is till then."""
-    for lo, hi in _candidates(found):
+    """Find a box to which the loop returns; return the invariant, the box, and its return time."""
+    for lo, hi in _candidates(answer):
         try:
             pipe = ask(
-                _seconds(clock), initial=(lo, hi), steps=len(found.pipe.control_lo), spec=None,
+                _seconds(clock), initial=(lo, hi), steps=len(answer.pipe.control_lo), spec=None,
                 where=None, tol=LOOSE,
             ).pipe  # fmt: skip
         except InputError:
-            continue  # The plant is not defined on all of it.
+            continue  # The plant is undefined on a part of the box.
         at = np.flatnonzero(pipe.start == pipe.stop)
         back = np.asarray((pipe.lo[at] >= lo).all(axis=1) & (pipe.hi[at] <= hi).all(axis=1))
         if back[1:].any():
             times = 1 + int(np.argmax(back[1:]))
             last = at[times]
             most = pipe.lo[: last + 1].min(axis=0), pipe.hi[: last + 1].max(axis=0)
-            start = float(found.pipe.stop.max())
+            start = float(answer.pipe.stop.max())
             return Invariant(*most, start, float(pipe.stop[last])), (lo, hi), times
         if clock.expired:
             return None
     return None
 
 
-def _candidates(found: Loop) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Boxes that hold the last one, made larger where it is no single number.
+def _candidates(answer: Loop) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield boxes around the last one, enlarged unless they are a single number.
 
-    What settles from one side is not yet where it settles: so the second half of the pipe is a set
-    to try first, which is as much wider as there was left to go.
+    A state that approaches its limit from one side has not reached it yet. So the hull of the
+    second half of the pipe comes first: it extends as far as the state has still moved.
     """
-    pipe = found.pipe
+    pipe = answer.pipe
     late = np.flatnonzero((pipe.start == pipe.stop) & (pipe.start >= 0.5 * pipe.stop.max()))
     for some, shares in ((late, GROWN), (late[-1:], GROWN[:1])):
         lo, hi = pipe.lo[some].min(axis=0), pipe.hi[some].max(axis=0)
@@ -170,28 +170,29 @@ def _candidates(found: Loop) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             yield lo - (share * wide + least), hi + (share * wide + least)
 
 
-def lasting(spec: Temporal) -> list[Temporal]:
-    """The conditions that a specification wants for ever.
+def lasting_conditions(spec: Temporal) -> list[Temporal]:
+    """Return the conditions that a specification requires for all time.
 
     Raises:
-        InputError: It wants one of several for ever.
+        InputError: It requires one of several conditions for all time.
     """
     if spec.op == "~":
         (part,) = spec.parts
         if part.op == "~":
-            return lasting(part.parts[0])
+            return lasting_conditions(part.parts[0])
         if part.op in ("&", "|"):
-            each = tuple(~one for one in part.parts)
-            return lasting(Temporal("|" if part.op == "&" else "&", each))
+            negated = tuple(~inner for inner in part.parts)
+            return lasting_conditions(Temporal("|" if part.op == "&" else "&", negated))
         other = "eventually" if part.op == "always" else "always"
-        return lasting(Temporal(other, (~part.parts[0],), part.start, part.stop))
+        return lasting_conditions(Temporal(other, (~part.parts[0],), part.start, part.stop))
     if spec.op == "&":
-        return [one for part in spec.parts for one in lasting(part)]
+        return [condition for part in spec.parts for condition in lasting_conditions(part)]
     if spec.op == "|":
-        if any(lasting(part) for part in spec.parts):
+        if any(lasting_conditions(part) for part in spec.parts):
             raise InputError(
-                "Of all time, one condition holds always: write `(a | b).always()` for one of two "
-                f"at every time, or ask about a number of steps. Received: {spec!r}."
+                "For all time, a specification cannot choose between conditions: write "
+                "`(a | b).always()` for one of two at every time, or set a number of steps. "
+                f"Received: {spec!r}."
             )
         return []
     if spec.op == "always" and spec.stop is None:
@@ -199,10 +200,10 @@ def lasting(spec: Temporal) -> list[Temporal]:
     return []
 
 
-def _named(spec: Temporal, dt: Fraction | float | None) -> int:
-    """The step of the last time that a specification names."""
+def _last_step(spec: Temporal, dt: Fraction | float | None) -> int:
+    """Return the step of the last time that a specification names."""
     if spec.op in ("&", "|", "~"):
-        return max(_named(part, dt) for part in spec.parts)
+        return max(_last_step(part, dt) for part in spec.parts)
     last = max(0.0 if end is None else float(end) for end in (spec.start, spec.stop))
     if not np.isfinite(last):
         raise InputError(f"Times of a specification are finite. Received: {spec!r}.")
@@ -210,24 +211,23 @@ def _named(spec: Temporal, dt: Fraction | float | None) -> int:
 
 
 def read_once(controller: Any) -> Any:
-    """A controller that is read by now, for several questions."""
+    """Return the controller with its models load_network, for several questions."""
     if isinstance(controller, Mapping):
-        return {mode: read_once(one) for mode, one in controller.items()}
-    return controller if is_function(controller) else loaded(controller)
+        return {mode: read_once(model) for mode, model in controller.items()}
+    return controller if is_function(controller) else load_network(controller)
 
 
 def check_timeless(loop: Mapping[str, Any]) -> None:
-    """Refuse a loop that is another one at another time.
+    """Refuse a loop that depends on time.
 
     Raises:
-        InputError: Something asks for the time.
+        InputError: The plant or the observation uses the time.
     """
     system, _, _ = read_loop(**{**loop, "steps": 2})
     graphs = getattr(system, "steps", ())
-    asked = [getattr(system, name) for name in ("plant", "controller") if not graphs]
-    if len(graphs) > 1 or any(slot.name == "t" for graph in asked for slot in graph.inputs):
+    parts = [getattr(system, name) for name in ("plant", "controller") if not graphs]
+    if len(graphs) > 1 or any(slot.name == "t" for graph in parts for slot in graph.inputs):
         raise InputError(
-            "What is asked of all time (`steps=None`) is a loop that is the same at every step: a "
-            "plant or an `observe=` with `t` is asked about a number of steps. "
-            "Received: steps=None, and a function of `t`."
+            "`steps=None` needs a time-invariant loop. Pass `steps=` for a plant or an `observe=` "
+            "that uses `t`. Received: steps=None, and a function of `t`."
         )

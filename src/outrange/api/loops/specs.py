@@ -1,4 +1,4 @@
-"""Specifications of closed loops: sets to avoid and to reach, and specifications in text."""
+"""Specifications of closed loops: sets to avoid and to reach, and specifications as text."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ WORDS = ("always", "eventually", "at", "during", "avoid")
 
 
 def within(lo: Any, hi: Any) -> Condition:
-    """Require that the states lie in a box: a condition for `outrange.closed_loop`.
+    """Require that the states lie in a box, as a condition for `outrange.closed_loop`.
 
     Args:
-        lo: `(states,)`, None where a state has no bound; or one number for all states.
-        hi: `(states,)`, likewise.
+        lo: Lower bounds, `(states,)` with None for no bound, or one number for all states.
+        hi: Upper bounds, `(states,)`, likewise.
 
     Returns:
-        A condition on `outrange.x`: `within(lo, hi).at(20)`, `~within(lo, hi)`.
+        A condition on `outrange.x`, for use as `within(lo, hi).at(20)` or `~within(lo, hi)`.
 
     Raises:
-        InputError: Nothing is bounded, or the lists differ in length.
+        InputError: No state is bounded, or the lists differ in length.
 
     Example:
         >>> within([0, None], [1, 2]).at(20)
@@ -38,7 +38,7 @@ def within(lo: Any, hi: Any) -> Condition:
     ends = [end * count if len(end) == 1 else end for end in ends]
     if len({len(end) for end in ends}) > 1 or not np.isfinite(ends).any():
         raise InputError(
-            "A box of states is a list of lower and one of upper ends, None where there is none. "
+            "A box of states is a list of lower and a list of upper bounds, None for no bound. "
             f"Received: {lo!r:.60} and {hi!r:.60}."
         )
     parts: list[Condition] = []
@@ -51,17 +51,17 @@ def within(lo: Any, hi: Any) -> Condition:
 
 
 def avoid(lo: Any, hi: Any) -> Temporal:
-    """Require that the states never lie in a box.
+    """Require that the states never enter a box.
 
     Args:
-        lo: `(states,)` as in `outrange.within`.
-        hi: `(states,)` likewise.
+        lo: Lower bounds, `(states,)` as in `outrange.within`.
+        hi: Upper bounds, `(states,)`, likewise.
 
     Returns:
         A specification for `outrange.closed_loop`: `(~within(lo, hi)).always()`.
 
     Raises:
-        InputError: Nothing is bounded, or the lists differ in length.
+        InputError: No state is bounded, or the lists differ in length.
 
     Example:
         >>> avoid([1, None], [2, None])
@@ -70,25 +70,27 @@ def avoid(lo: Any, hi: Any) -> Temporal:
     return (~within(lo, hi)).always()
 
 
-def _ends(given: Any, absent: float) -> list[float]:
-    each = list(given) if np.ndim(given) else [given]
+def _ends(bounds: Any, absent: float) -> list[float]:
+    each = list(bounds) if np.ndim(bounds) else [bounds]
     try:
         return [absent if v is None else float(v) for v in each]
     except (TypeError, ValueError):
-        raise InputError(f"An end of a box is a number or None. Received: {given!r:.60}.") from None
+        raise InputError(
+            f"A bound of a box is a number or None. Received: {bounds!r:.60}."
+        ) from None
 
 
 def read_spec(spec: Any) -> Any:
-    """A specification, read where it is text: parts `WORD TIMES: condition`, joined by `;`.
+    """Parse a specification given as text: parts `WORD TIMES: condition`, separated by `;`.
 
     Raises:
-        InputError: It is none.
+        InputError: The text is not a specification.
     """
     if not isinstance(spec, str):
         return spec
     parts = [_part(text) for text in spec.split(";") if text.strip()]
     if not parts:
-        raise InputError("A specification says what shall hold. Received: an empty text.")
+        raise InputError("A specification states a condition. Received: an empty text.")
     return reduce(lambda a, b: a & b, parts)
 
 
@@ -100,9 +102,9 @@ def _part(text: str) -> Temporal:
     if not colon:
         return read_condition(text).always()
     rule = (
-        "A specification in text is `always: CONDITION`, `eventually: CONDITION`, "
-        "`at 20: CONDITION`, `during 10 20: CONDITION` or `avoid: CONDITION`, several with `;` "
-        "between them"
+        "A specification as text is `always: CONDITION`, `eventually: CONDITION`, "
+        "`at 20: CONDITION`, `during 10 20: CONDITION` or `avoid: CONDITION`; separate several "
+        "by `;`"
     )
     try:
         times = [float(end) for end in ends]

@@ -1,1 +1,1 @@
-"""Public questions about reach sets: of a network, and of a closed loop."""
+"""Public questions about reach sets of networks and closed loops."""

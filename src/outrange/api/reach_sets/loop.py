@@ -10,8 +10,8 @@ import numpy as np
 from ...core import Clock, Warrant
 from ...questions.common.arguments import check_hooks, check_limits
 from ...questions.common.stamp import model_sources
+from ..decorators import question
 from ..loops.parts import read_loop
-from ..recorded import question
 
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ METHODS = (
 )
 
 
-@question("Reach sets of a loop", hears=False)
+@question("Reach sets of a loop", reports=False)
 def loop_reach_sets(
     controller: Any,
     plant: Any,
@@ -46,48 +46,48 @@ def loop_reach_sets(
     seed: int = 0,
     progress: bool | None = None,
 ) -> LoopReachSets:
-    """Compute the exact set that a closed loop can be in after every step, as polytopes.
+    """Compute the exact set of states that a closed loop can reach after every step, as polytopes.
 
-    For controllers and plants of straight pieces (`relu`, `abs`, `clip`, `interp`, matrices) in
-    discrete time. Where `outrange.closed_loop` proves a box a step and decides specifications, this
-    is the set itself: the initial set is cut along the zero planes of units, step after step, until
-    the loop is affine on each piece. Pieces grow in number with the steps; from the step on at
-    which time or pieces run out, the sets are covers of what can be reached.
+    The controller and the plant must be piecewise linear (`relu`, `abs`, `clip`, `interp`,
+    matrices), in discrete time. While `outrange.closed_loop` proves a box per step and decides
+    specifications, this function returns the set itself. It cuts the initial set along the zero
+    planes of units, step by step, until the loop is affine on each piece. The number of pieces
+    grows with the steps; once time or pieces run out, the later sets enclose the reachable states.
 
     Args:
         controller: As for `outrange.closed_loop`.
         plant: As for `outrange.closed_loop`, in discrete time.
         initial: The initial states: a box, a polytope, or a union of such.
-        steps: How many steps the loop runs.
+        steps: Number of steps.
         observe: As for `outrange.closed_loop`.
         actuate: As for `outrange.closed_loop`.
         parameters: As for `outrange.closed_loop`.
-        disturbance: As for `outrange.closed_loop`. If it varies, every step has inputs of its own.
+        disturbance: As for `outrange.closed_loop`. If it varies, it adds inputs for every step.
         varying: As for `outrange.closed_loop`.
         memory: As for `outrange.closed_loop`.
         delay: As for `outrange.closed_loop`.
         states: Names of the states.
         controls: Names of the controls.
-        where: A condition on `outrange.x`: only initial states that satisfy it count. The sets are
-            closed: of `x[0] > 0` limits of states belong to them.
+        where: A condition on `outrange.x`; only initial states that satisfy it count. The sets are
+            closed: with `x[0] > 0` they include limits of such states.
         time_limit: Stop after this many seconds; None for no limit.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
-        most_pieces: Pieces of a step: of more the sets are covers from then on.
-        seed: Of the simulated trajectories, to be drawn.
-        progress: True to show what is under way, False for nothing. None shows it in a terminal or
-            a notebook once the call takes 2 s.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
+        most_pieces: Maximum number of pieces of a step; beyond it, later sets are enclosures.
+        seed: Seed of the simulated trajectories in figures.
+        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
+            once the call takes 2 s.
 
     Returns:
-        `LoopReachSets`: `at(k)` is the set after step `k`, `plot()` draws all of them.
+        A `LoopReachSets`: `at(k)` is the set after step `k`, `plot()` draws all sets.
 
     Raises:
         InputError: An argument breaks a rule, or more than eight numbers vary.
         ModelError: The controller cannot be read.
-        UnsupportedError: The controller or the plant bends or jumps.
+        UnsupportedError: The controller or the plant is curved or discontinuous.
 
     Example:
         >>> import numpy as np
@@ -99,10 +99,10 @@ def loop_reach_sets(
         >>> found.exact_until, found.at(4).contains([-0.07, 0.0])
         (4, True)
 
-    Sound: about the real-valued controller with the stored weights and the plant as written, its
-    constants rounded to float64; every float64 rounding is paid.
-    Complete: given time and pieces.
-    Cost: the number of pieces, at worst exponential in inputs and steps.
+    Sound: for the real-valued controller with the stored weights and the plant as written, its
+    constants rounded to float64; every float64 rounding error is accounted for.
+    Complete: given enough time and pieces.
+    Cost: proportional to the number of pieces, in the worst case exponential in inputs and steps.
 
     Reference: Tran et al., *Safety verification of cyber-physical systems with reinforcement
     learning control*, EMSOFT 2019.
@@ -124,19 +124,19 @@ def loop_reach_sets(
         states=states, controls=controls, where=where, memory=memory, delay=delay,
     )  # fmt: skip
     assert isinstance(system, LoopSystem)
-    found = exact_sets(system, clock, int(most_pieces), seed)
-    kept = found.states
-    if len(kept):
-        kept = kept[np.linspace(0, len(kept) - 1, KEPT).astype(int)]
+    result = exact_sets(system, clock, int(most_pieces), seed)
+    trajectories = result.states
+    if len(trajectories):
+        trajectories = trajectories[np.linspace(0, len(trajectories) - 1, KEPT).astype(int)]
     sources = tuple(dict.fromkeys(s for network in networks for s in model_sources(network)))
     return LoopReachSets(
         model=system.name,
-        states=found.sets[0].names,
-        sets=found.sets,
-        trajectories=kept,
-        status=found.reason,
+        states=result.sets[0].names,
+        sets=result.sets,
+        trajectories=trajectories,
+        status=result.reason,
         warrant=Warrant.FLOAT64_ROUNDED,
-        cost=Cost(clock.seconds, sum(map(len, found.sets))),
+        cost=Cost(clock.seconds, sum(map(len, result.sets))),
         methods=METHODS,
         sources=sources,
         over=over,

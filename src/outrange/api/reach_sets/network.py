@@ -1,19 +1,19 @@
-"""The public question `reach_set`: all outputs on an input set."""
+"""The public question `reach_set`: the image of an input set."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ...questions.common.stamp import stamped
-from ..arguments import left, loaded_within, written_condition
-from ..recorded import question
+from ..arguments import load_within_limit, parse_condition, time_left
+from ..decorators import question
 
 
 if TYPE_CHECKING:
     from ...answers.reach_sets import ReachSet
 
 
-@question("Reach set", hears=False)
+@question("Reach set", reports=False)
 def reach_set(
     model: Any,
     box: Any,
@@ -27,45 +27,45 @@ def reach_set(
     seed: int = 0,
     progress: bool | None = None,
 ) -> ReachSet:
-    """Compute the image of an input set: all outputs the network has on it, as polytopes.
+    """Compute the image of an input set: all outputs of the network on it, as polytopes.
 
     The input set is cut along the zero planes of units until the network is affine on each piece;
-    cuts are made in rational arithmetic. Each piece is a star set, a polytope of inputs and an
-    affine map. What is not cut when time or pieces run out is enclosed by affine forms with an
-    error, so the union always covers the image. `outrange.bad_inputs` is the other direction: all
-    inputs whose outputs break a property.
+    the cuts use rational arithmetic. Each piece is a star set: a polytope of inputs and an affine
+    map. If time or pieces run out, affine forms with an error enclose the rest, so the union always
+    covers the image. For the opposite direction, all inputs whose outputs violate a property, see
+    `outrange.bad_inputs`.
 
-    It is meant for few inputs (up to about four, eight at most); how many outputs there are hardly
-    matters.
+    The function is meant for few inputs (up to about four, eight at most); the number of outputs
+    hardly matters.
 
     Args:
         model: As for `outrange.output_range`.
-        box: The input set: as for `outrange.output_range`, a `Polytope` or a `Union` of such; of
-            real numbers.
-        where: A condition on `outrange.x`: only inputs that satisfy it count. The union is closed:
-            of `x[0] > 0` or `x[0] != 0` limits of outputs belong to it.
-        tol: Networks that bend or jump (`tanh`, softmax, steps) have no exact pieces: then boxes of
-            inputs are halved until each output is known to this share of what it reaches.
+        box: The input set: as for `outrange.output_range`, a `Polytope` or a `Union` of such,
+            without integer inputs.
+        where: A condition on `outrange.x`; only inputs that satisfy it count. The union is closed:
+            with `x[0] > 0` or `x[0] != 0` it includes limits of outputs.
+        tol: Tolerance for networks without exact pieces, which are curved or discontinuous (`tanh`,
+            softmax, steps). Boxes of inputs are bisected until each output is known to this
+            fraction of its range.
         time_limit: Stop after this many seconds; None for no limit. The answer covers the image
             either way.
-        budget: Stop after so many units of counted work instead, about a second of one core each:
-            the same question then has the same answer on every machine (docs/reproducible.md).
-        effort: How long to go on without a limit: `"quick"` ends after 5 s, `"normal"` after 45 s,
-            `"exact"` when all is proved. The default is `"normal"`, or what the environment
-            variable `OUTRANGE_EFFORT` says.
-        most_pieces: Stop at this number of pieces.
-        seed: Of the inputs at which outputs are computed beside, to be drawn.
-        progress: True to show what is under way, False for nothing. None shows it in a terminal or
-            a notebook once the call takes 2 s.
+        budget: Limit in units of counted work instead of seconds, about a second of one core per
+            unit. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
+            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+            `"normal"`.
+        most_pieces: Maximum number of pieces.
+        seed: Seed of the sampled outputs in figures.
+        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
+            once the call takes 2 s.
 
     Returns:
         A `ReachSet`: `pieces`, `contains(y)`, `lo` and `hi`, `polygons(0, 1)`, `plot()`.
 
     Raises:
-        InputError: An argument breaks a rule, some inputs take whole numbers only, or too many
-            vary.
-        ModelError: Model or file cannot be read.
-        UnsupportedError: The model or file holds an operation that is not supported.
+        InputError: An argument breaks a rule, some inputs are integers, or too many inputs vary.
+        ModelError: The model or file cannot be read.
+        UnsupportedError: The model or file contains an unsupported operation.
 
     Example:
         >>> import keras, numpy as np
@@ -78,19 +78,21 @@ def reach_set(
         >>> image.contains([[0.5, 0.5], [-0.5, 0.5]]).tolist()
         [True, False]
 
-    Sound: every output of the real-valued network with the stored weights is in some piece, every
-    float64 rounding error accounted for; each piece states its error.
-    Complete: for piecewise-linear networks of few inputs, given time: then no point of the union is
-    farther than `error` from an output that is attained.
-    Cost: exponential in the number of inputs at worst.
+    Sound: every output of the real-valued network with the stored weights is in some piece,
+    including every float64 rounding error; each piece states its error.
+    Complete: for piecewise-linear networks with few inputs, given enough time: then no point of the
+    union is farther than `error` from an attained output.
+    Cost: exponential in the number of inputs in the worst case.
 
     Reference: Tran et al., *Star-based reachability analysis of deep neural networks*, FM 2019.
     """
     from ...questions.inputs.sets import regions
     from ...questions.reach_set import reach_set as ask
 
-    network, clock = loaded_within(model, time_limit, box)
+    network, clock = load_within_limit(model, time_limit, box)
     slots, outputs = network.graph.inputs, network.graph.outputs
-    sets = regions(slots, box, where=written_condition(where), outputs=outputs)
-    found = ask(network, sets, tol=tol, time_limit=left(clock), most_pieces=most_pieces, seed=seed)
-    return stamped(found, network, regions=sets)
+    sets = regions(slots, box, where=parse_condition(where), outputs=outputs)
+    image = ask(
+        network, sets, tol=tol, time_limit=time_left(clock), most_pieces=most_pieces, seed=seed
+    )
+    return stamped(image, network, regions=sets)

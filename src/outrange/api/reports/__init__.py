@@ -1,1 +1,1 @@
-"""What a report asks, with which data, and as which code."""
+"""Questions of a report, with their data and their code."""

@@ -1,4 +1,4 @@
-"""The properties of a report, read before anything is asked."""
+"""The properties of a report, checked before any question runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...cli.property.parser import read_condition
 from ...core import Clock, ContradictionError, InputError, ModelError, OutOfTime, deadline
-from ..arguments import LEAST_TIME, asked
+from ..arguments import LEAST_TIME, resolve_question
 
 
 if TYPE_CHECKING:
@@ -17,45 +17,45 @@ if TYPE_CHECKING:
 
 
 def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) -> list[str]:
-    """The properties as code.
+    """Return the properties as code.
 
-    One that does not fit the model is refused here: asked among the others, it would take their
-    verdicts with it.
+    A property that does not match the model is refused here; later it would take the verdicts of
+    all others with it.
 
     Args:
         network: The model.
         properties: As for `outrange.report`.
         box: The input set.
-        clock: Of the report.
+        clock: Clock of the report.
 
     Raises:
-        InputError: One does not fit; the message says which.
+        InputError: A property does not match; the message says which.
     """
-    found = []
-    for number, one in enumerate(properties, 1):
-        given = os.fspath(one) if isinstance(one, str | os.PathLike) else one
-        text = repr(given) if isinstance(given, str) else str(given)
+    codes = []
+    for number, item in enumerate(properties, 1):
+        property = os.fspath(item) if isinstance(item, str | os.PathLike) else item
+        code = repr(property) if isinstance(property, str) else str(property)
         try:
             with deadline(max(clock.left, LEAST_TIME)):
-                _, _, told, _ = asked(network, one, box, None)
-            text = text if isinstance(given, str) else _code(told)
+                _, _, words, _ = resolve_question(network, item, box, None)
+            code = code if isinstance(property, str) else _code(words)
         except OutOfTime:
-            pass  # Its verdict will say so.
+            pass  # Its verdict will report that.
         except ContradictionError:
             raise
         except (InputError, ModelError) as error:
             raise InputError(
-                f"Every property of a report must fit the model. Received: number {number} of "
-                f"{len(properties)}, {text}, which does not: {error}"
+                f"Every property of a report must match the model. Received: number {number} of "
+                f"{len(properties)}, {code}, which does not: {error}"
             ) from error
-        found.append(text)
-    return found
+        codes.append(code)
+    return codes
 
 
 def _code(condition: str) -> str:
-    """A condition in quotes, which needs no names; as Python where text cannot say it."""
+    """Return a condition as quoted text, which needs no names, or as Python if no text fits."""
     plain = condition.replace("maximum(", "max(").replace("minimum(", "min(")
-    for text in (condition, plain):  # NumPy's names of them are not those of text
+    for text in (condition, plain):  # NumPy's names of max and min differ from those in text.
         with suppress(InputError):
             if str(read_condition(text)) == condition:
                 return repr(text)

@@ -1,4 +1,4 @@
-"""A model and an input set as Python code, for whoever asks again."""
+"""Models and input sets as Python code, for readers who repeat a question."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 
 
 LONGEST = 1500
-"""Characters of an input set that is written out."""
+"""Maximum characters of an input set in code."""
 
 
-class Written(str):
-    """Code as it stands, where other texts are quoted."""
+class Code(str):
+    """Text that is code already, to be inserted without quotes."""
 
     __slots__ = ()
 
 
 def code(value: Any) -> str:
-    """A value as the code that gives it back; arrays are lists."""
-    if isinstance(value, Written) or value is None or isinstance(value, str | bool):
-        return str(value) if isinstance(value, Written) else repr(value)
+    """Return code that evaluates to a value, with arrays as lists."""
+    if isinstance(value, Code) or value is None or isinstance(value, str | bool):
+        return str(value) if isinstance(value, Code) else repr(value)
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{code(key)}: {code(part)}' for key, part in value.items())}}}"
     if isinstance(value, tuple):
@@ -33,26 +33,26 @@ def code(value: Any) -> str:
 
 
 def setup_code(model: Any, data: tuple[Any, Any]) -> list[str]:
-    """The lines before any question: a file by its name, what was in memory by a placeholder.
+    """Return the lines before any question: a file by its name, an object as a placeholder.
 
     Args:
         model: As for `outrange.report`.
-        data: Inputs and targets; None for what there is not.
+        data: Inputs and targets; None for absent ones.
     """
     is_file = isinstance(model, str | os.PathLike)
-    name = repr(os.path.basename(os.fspath(model))) if is_file else "...  # that of the hash above"
+    name = repr(os.path.basename(os.fspath(model))) if is_file else "...  # the model hashed above"
     lines = ["import outrange", "from outrange import implies, x, y", f"model = {name}"]
     return lines + [f"{_names(data)} = ...  # the data"] * (data[0] is not None)
 
 
-def report_code(model: Any, box: Any, data: tuple[Any, Any], given: Mapping[str, Any]) -> str:
-    """The lines that make a report again; arguments that are None are left out.
+def report_code(model: Any, box: Any, data: tuple[Any, Any], options: Mapping[str, Any]) -> str:
+    """Return code that repeats a report, without arguments that are None.
 
     Args:
         model: As for `outrange.report`.
         box: The input set; None for that of the data.
         data: As for `setup_code`.
-        given: The other arguments by keyword.
+        options: The other arguments by name.
     """
     lines, first = setup_code(model, data), ["model"]
     if box is not None:
@@ -60,10 +60,10 @@ def report_code(model: Any, box: Any, data: tuple[Any, Any], given: Mapping[str,
     shown = [", ".join(first)]
     if data[0] is not None:
         shown.append(f"data={_names(data) if data[1] is None else f'({_names(data)})'}")
-    for name, value in given.items():
+    for name, value in options.items():
         text = code(value)
-        told = text if len(text) <= LONGEST else f"...,  # {name} of the tables above"
-        shown += [f"{name}={told}"] * (value is not None)
+        argument = text if len(text) <= LONGEST else f"...,  # {name} of the tables above"
+        shown += [f"{name}={argument}"] * (value is not None)
     return "\n".join([*lines, "outrange.report(", *(f"    {part}," for part in shown), ")"])
 
 
@@ -72,7 +72,7 @@ def _names(data: tuple[Any, Any]) -> str:
 
 
 def box_code(box: Any, from_data: bool, name: str = "box") -> str:
-    """The line that makes an input set."""
+    """Return the line that creates an input set."""
     if from_data:
         return "box = outrange.data_box(data_x)"
     literal = code(box) if isinstance(box, dict | tuple) and _is_plain(box) else ""
@@ -82,7 +82,7 @@ def box_code(box: Any, from_data: bool, name: str = "box") -> str:
 
 
 def _is_plain(box: Any) -> bool:
-    """Whether an input set is made of numbers alone."""
+    """Return whether an input set consists of numbers alone."""
     if isinstance(box, Mapping):
         return all(map(_is_plain, box.values()))
     if isinstance(box, tuple | list):
@@ -91,7 +91,7 @@ def _is_plain(box: Any) -> bool:
 
 
 def width_code(x: Any) -> str:
-    """The expression for the width of every input in the data."""
+    """Return the expression for the width of every input in the data."""
     width = "{0}.max(axis=0) - {0}.min(axis=0)"
     if isinstance(x, Mapping):
         return "{name: " + width.format("x") + " for name, x in data_x.items()}"

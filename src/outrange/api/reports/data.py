@@ -1,4 +1,4 @@
-"""The data of a report: class numbers, the first rows, a radius."""
+"""Data of a report: class numbers, the first rows, widths of inputs."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from ...graph import Slot
 
 MOST_NAMED = 20
-"""Names that a message lists."""
+"""Maximum number of names in a message."""
 
 
-class NotAskedError(InputError):
-    """A question does not fit this model or this data; the message says why."""
+class NotApplicableError(InputError):
+    """Raised if a question does not apply to this model or data; the message says why."""
 
 
 def class_numbers(y: Any) -> np.ndarray:
-    """Targets as `(n,)` class numbers; one-hot rows by their place.
+    """Return targets as class numbers `(n,)`; one-hot rows become the index of their 1.
 
     Raises:
-        NotAskedError: They are no classes.
+        NotApplicableError: The targets are not classes.
     """
     labels = np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] > 1 and np.isin(labels, (0, 1)).all():
         labels = labels.argmax(axis=1)
     numeric = labels.dtype.kind in "biuf"
     if not numeric or labels.size != len(labels) or (labels != np.rint(labels)).any():
-        raise NotAskedError(
-            "The targets are not class numbers, so there is no decision that a small change could "
-            "turn."
+        raise NotApplicableError(
+            "The targets are not class numbers, so there is no decision that a perturbation could "
+            "change."
         )
     return labels.reshape(-1).astype(np.int64)
 
@@ -46,42 +46,42 @@ def check_units(
     slots: Sequence[Slot],
     outputs: Sequence[str] = (),
 ) -> None:
-    """Refuse a unit of what is neither an input nor an output.
+    """Refuse units of names that are neither inputs nor outputs.
 
     Args:
         units: As for `outrange.report`.
-        names: What each entry of the inputs stands for, flat; empty if nothing is said.
-        slots: The model's inputs and outputs.
-        outputs: What each output is called.
+        names: Names of the entries of the inputs, flat; empty without names.
+        slots: Inputs and outputs of the model.
+        outputs: Names of the outputs.
 
     Raises:
-        InputError: There is one.
+        InputError: A name is unknown.
     """
     if isinstance(units, str):
         return
-    own = [slot.name for slot in slots]
-    known = {*names, *outputs, *own, *entry_names({slot.name: slot.shape for slot in slots})}
-    unknown = [one for one in units if one not in known]
+    slot_names = [slot.name for slot in slots]
+    entries = entry_names({slot.name: slot.shape for slot in slots})
+    unknown = [name for name in units if name not in {*names, *outputs, *slot_names, *entries}]
     if unknown:
-        told = [*(list(names) or own), *outputs]
-        few = f"{told[:MOST_NAMED]}" + (" and others" if len(told) > MOST_NAMED else "")
+        listed = [*(list(names) or slot_names), *outputs]
+        few = f"{listed[:MOST_NAMED]}" + (" and others" if len(listed) > MOST_NAMED else "")
         raise InputError(
-            '`units` are those of inputs, of outputs, of entries (`"x[0]"`) or of `names`. '
+            '`units` are for inputs, outputs, entries (`"x[0]"`) or `names`. '
             f"Received: a unit of {unknown[0]!r}; the names are {few}."
         )
 
 
 def first_rows(x: Any, count: int) -> Any:
-    """The first rows of the data."""
+    """Return the first rows of the data."""
     if isinstance(x, Mapping):
         return {name: np.asarray(part)[:count] for name, part in x.items()}
     return np.asarray(x)[:count]
 
 
 def widths(x: Any) -> Any:
-    """The width of every input in the data, in its own shape; None where no input varies."""
+    """Return the width of every input in the data, in its shape; None if no input varies."""
     if isinstance(x, Mapping):
-        found = {name: np.ptp(np.asarray(part, float), axis=0) for name, part in x.items()}
-        return found if any(np.any(part > 0) for part in found.values()) else None
+        ranges = {name: np.ptp(np.asarray(part, float), axis=0) for name, part in x.items()}
+        return ranges if any(np.any(part > 0) for part in ranges.values()) else None
     width = np.ptp(np.asarray(x, float), axis=0)
     return width if np.any(width > 0) else None

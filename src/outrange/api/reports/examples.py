@@ -1,4 +1,4 @@
-"""Examples of falls and rises that lie in the input set, where the search took a larger box."""
+"""Examples of falls and rises inside the input set, for searches over a larger box."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 
 
 MOST_TRIED = 64
-"""Inputs through which a fall or a rise is looked for."""
+"""Maximum number of inputs from which a fall or a rise is searched."""
 
 
 def with_examples_inside(
     answer: Monotone, network: Network, box: Box, integer: np.ndarray, points: Any, reader: Reader
 ) -> Monotone:
-    """Replace each example by one of the set; without one the direction is open.
+    """Replace each example by one inside the set; without one, the direction is open.
 
-    A proof over the larger box holds for the set. An example has to be an input of it.
+    A proof over the larger box holds for the set. An example must be an input of the set.
 
     Args:
-        answer: Over the box.
+        answer: Answer over the box.
         network: The model.
-        box: The box around the set.
-        integer: `(inputs,)` the inputs that take integers.
-        points: `(n, inputs)` inputs of the set.
-        reader: Numbers the inputs and outputs.
+        box: Box around the set.
+        integer: `(inputs,)`, True for inputs that are integers.
+        points: `(n, inputs)`, inputs of the set.
+        reader: Names and formats of inputs and outputs.
     """
     graph = network.graph
     search = MonotoneWitnesses(network, graph, box, True, integer)
 
     def inside(trend: Trend, sign: float) -> FallingPair | None:
         i, k = reader.entries.index(trend.input), reader.output_number(trend.output)
-        found = (search.falling(point, k, i, sign) for point in points[:MOST_TRIED])
-        return next((pair for pair in found if pair is not None), None)
+        pairs = (search.falling(point, k, i, sign) for point in points[:MOST_TRIED])
+        return next((pair for pair in pairs if pair is not None), None)
 
     trends = []
     for trend in answer.trends:

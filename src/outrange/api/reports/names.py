@@ -1,4 +1,4 @@
-"""The names of inputs in a report: of every section, wherever they came from."""
+"""Names of inputs and outputs in a report, the same in every section."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def names_of(names: Sequence[str] | None, x: Any, box: Any, size: int) -> list[str] | None:
-    """What each entry of the inputs stands for: as given, else as the columns of a table say.
+    """Return names of the entries of the inputs: as passed, else the columns of a table.
 
     Args:
         names: As for `outrange.report`.
-        x: The inputs of the data; None for no data.
+        x: Inputs of the data; None without data.
         box: The input set; None for that of the data.
-        size: Entries of all inputs.
+        size: Number of entries of all inputs.
 
     Raises:
-        InputError: There are more or fewer names than entries.
+        InputError: The number of names differs from the number of entries.
     """
     if names is None:
         names = column_names(x) or column_names(box)
@@ -37,13 +37,13 @@ def names_of(names: Sequence[str] | None, x: Any, box: Any, size: int) -> list[s
     return None if names is None else list(names)
 
 
-def named_throughout(network: Network, names: Sequence[str] | None, box: Any) -> Network:
-    """The network with the names of its features, so that every section has them.
+def apply_names(network: Network, names: Sequence[str] | None, box: Any) -> Network:
+    """Return the network with names for its features, so that every section uses them.
 
     Args:
         network: The model.
-        names: One for each entry of the inputs, flat; None for none.
-        box: The input set; where it speaks of the input as a whole, nothing is renamed.
+        names: Names of the entries of the inputs, flat; None for none.
+        box: The input set; if it refers to the input as a whole, no feature is renamed.
     """
     if names is None or not is_nameless(network):
         return network
@@ -53,27 +53,27 @@ def named_throughout(network: Network, names: Sequence[str] | None, box: Any) ->
 
 
 def checked_outputs(
-    given: Sequence[str] | None, slots: Sequence[Slot], y: Any
+    names: Sequence[str] | None, slots: Sequence[Slot], y: Any
 ) -> Sequence[str] | None:
-    """The names of the outputs: as given, else those of the columns of the targets.
+    """Return the names of the outputs: as passed, else the columns of the targets.
 
     Args:
-        given: As for `outrange.report`.
-        slots: The model's outputs.
-        y: The targets of the data; None for none.
+        names: As for `outrange.report`.
+        slots: Outputs of the model.
+        y: Targets of the data; None without targets.
 
     Raises:
-        InputError: There are more or fewer names than outputs, or a name is there twice.
+        InputError: The number of names differs from the number of outputs, or a name is repeated.
     """
     size = sum(slot.size for slot in slots)
-    if given is None:
+    if names is None:
         columns = column_names(y) or (
             (y.name,) if isinstance(getattr(y, "name", None), str) else ()
         )
         return columns if len(columns) == size else None
-    if len(given) != size or len(set(given)) < size:
+    if len(names) != size or len(set(names)) < size:
         raise InputError(
             f"`output_names` has one name for each of the {size} outputs, all different. "
-            f"Received: {len(given)} names, {list(given)[:8]}."
+            f"Received: {len(names)} names, {list(names)[:8]}."
         )
-    return given
+    return names

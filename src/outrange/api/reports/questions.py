@@ -1,4 +1,4 @@
-"""What a report asks: one section after the other, each with its share of the time."""
+"""Questions of a report, one section after another, each with its share of the time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ...core.watch import Stage, tell
 from ...questions.inputs.columns import columns, is_frame
 from ...questions.inputs.sets import Mixed
 from ...questions.inputs.sets.regions import regions
-from ...reports.answered import answered, stopped, unasked
+from ...reports.answered import answered_section, stop_reason, unanswered_section
 from ...reports.context import (
     arithmetic_section,
     model_section,
@@ -39,10 +39,10 @@ from ...reports.section import Section
 from ...reports.units import Units, output_names, reader_of
 from ...reports.words import TITLES
 from .claims import claims
-from .code import Written, box_code, code, report_code, setup_code, width_code
-from .data import NotAskedError, check_units, class_numbers, first_rows, widths
+from .code import Code, box_code, code, report_code, setup_code, width_code
+from .data import NotApplicableError, check_units, class_numbers, first_rows, widths
 from .examples import with_examples_inside
-from .names import checked_outputs, named_throughout, names_of
+from .names import apply_names, checked_outputs, names_of
 from .table import table_box, whole_and_groups
 
 
@@ -54,41 +54,42 @@ WEIGHTS = {
     "ranges": 8, "properties": 8, "robustness": 4, "layers": 1, "monotonicity": 3, "slopes": 2,
     "diagnosis": 2,
 }  # fmt: skip
-"""Shares of the time that is left, in the order of asking; what one leaves over, others get."""
+"""Shares of the remaining time, in the order of the questions; unused time goes to later ones."""
 
 AGAIN = 20
-"""The share of a second search for ranges that the first left open: it has all that is left."""
+"""Share reserved for a second search for ranges if the first leaves gaps; it gets all that is
+left."""
 
 RANGE_TOL = 1e-4
 """Relative tolerance of ranges: the page shows four digits."""
 
 MOST_INPUTS, MOST_PAIRS = 64, 256
-"""Slopes are asked of models of up to so many inputs, directions of so many pairs."""
+"""Maximum number of inputs for slopes, and of input-output pairs for directions."""
 
 LARGER = (
-    "Asked of every number between the ends of each input, a larger set that also has fractions of "
-    "integers and mixtures of categories. What is proved there holds here too."
+    "Decided for every number between the bounds of each input, a larger set that also contains "
+    "fractional integers and mixtures of categories. Every proof for it holds here too."
 )
 
 NO_EXAMPLE = (
-    "Some directions are open: no proof is known, and no example among the inputs of this page."
+    "Some directions are open: there is no proof, and no example among the inputs of this page."
 )
 
-NO_ORDER = "a category has no order, so no direction is asked of it."
+NO_ORDER = "the values of a category have no order, so a direction has no meaning."
 
 SLOPE_TOL = 1e-2
-"""Relative tolerance of Lipschitz constants: of smooth networks more takes long."""
+"""Relative tolerance of Lipschitz constants; smooth networks converge slowly below it."""
 
 MOST_EACH = 10.0
-"""Seconds for one input of the data."""
+"""Maximum seconds for one input of the data."""
 
 SMALL_SHARE = 0.01
-"""Radius of robustness where none is given, as a share of the width of each input in the data."""
+"""Default robustness radius, as a share of the width of each input in the data."""
 
 
 @dataclass
 class Questions:
-    """Asks about one model over one input set; see `outrange.report` for the arguments."""
+    """Questions about one model over one input set; see `outrange.report` for the fields."""
 
     model: Any
     network: Network
@@ -109,25 +110,25 @@ class Questions:
     reader: Reader = field(init=False)
     _nameless: Network = field(init=False)
     _regions: list[Region] = field(init=False)
-    _told: str = field(init=False, default="")
-    _found: dict[str, Section] = field(init=False, default_factory=dict)
+    _set_sentence: str = field(init=False, default="")
+    _sections: dict[str, Section] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.x, self.y = self.data if isinstance(self.data, tuple) else (self.data, None)
         if self.box is None and self.x is None:
             raise InputError(
-                "A report needs an input set: pass `box`, `(0, 1)` say, or `data`, for its range. "
+                "A report needs an input set: pass `box`, such as `(0, 1)`, or `data`. "
                 "Received: neither."
             )
         self._from_columns = self.names is None
         self.names = names_of(self.names, self.x, self.box, self.network.graph.size)
         self._nameless, slots = self.network, self.network.graph.inputs
-        graph, given = self.network.graph, self.output_names
-        if isinstance(given, str):
-            self.output_names = given = [given]
-        outputs = output_names(graph.outputs, checked_outputs(given, graph.outputs, self.y))
+        graph, names = self.network.graph, self.output_names
+        if isinstance(names, str):
+            self.output_names = names = [names]
+        outputs = output_names(graph.outputs, checked_outputs(names, graph.outputs, self.y))
         check_units(self.units or {}, self.names or (), (*slots, *graph.outputs), outputs)
-        self.network = named_throughout(self.network, self.names, self.box)
+        self.network = apply_names(self.network, self.names, self.box)
         if isinstance(self.properties, str | os.PathLike):
             self.properties = [self.properties]
         self._from_data = self.box is None
@@ -135,7 +136,7 @@ class Questions:
         whole, groups = whole_and_groups(self.x, self.names, self.box, named.inputs)
         if self.box is None:
             self.box = table_box(self.x, whole, groups)
-            self._told = "Every input lies in the range that it has in the data."
+            self._set_sentence = "Every input lies in the range that it has in the data."
         self._regions = regions(named.inputs, self.box)
         self.reader = reader_of(
             graph, named, self._regions, self.names, self.units, outputs, whole, groups
@@ -143,22 +144,22 @@ class Questions:
         self._claims = claims(self.network, self.properties, self.box, self.clock)
 
     def sections(self, command: str, standard: str | None) -> list[Section]:
-        """Everything, in the order of the page.
+        """Return all sections in the order of the page.
 
         Args:
-            command: What makes this report.
-            standard: Whose headings the page has.
+            command: Command or code that repeats this report.
+            standard: Standard whose headings structure the page.
         """
         asks = dict(self._asks())
         keys = [key for key in WEIGHTS if key in asks]
         for key in keys:
-            self._found[key] = self._ask(key, asks[key], keys)
-        first = self._found.get("ranges")
+            self._sections[key] = self._ask(key, asks[key], keys)
+        first = self._sections.get("ranges")
         is_open = first is not None and first.cut and not self.interrupted
         if first is not None and is_open and self.clock.left > first.seconds:
-            self._found["ranges"] = self._better(first, self._ask("ranges", self._ranges, []))
+            self._sections["ranges"] = self._better(first, self._ask("ranges", self._ranges, []))
         model = model_section(self._nameless, self.network.source)
-        domain = domain_section(self._regions, self.reader, self._told)
+        domain = domain_section(self._regions, self.reader, self._set_sentence)
         setup = setup_code(self.model, (self.x, self.y))
         named = f", names={code(self.names)}" if self.network is not self._nameless else ""
         setup.append(f"network = outrange.load(model{named})")
@@ -166,21 +167,21 @@ class Questions:
             replace(model, call="\n".join(setup)),
             replace(domain, call=self._box_code()),
         ]
-        order = [key for key in TITLES if key in self._found]
-        parts = [*head, *(self._found[key] for key in order)]
+        order = [key for key in TITLES if key in self._sections]
+        parts = [*head, *(self._sections[key] for key in order)]
         if standard is not None:
-            parts.append(arithmetic_section(self._known()))
+            parts.append(arithmetic_section(self._known_range()))
         setting = [("Seed", str(self.seed)), ("Time limit", f"{self.clock.limit:g} s")]
         return [*parts, uncovered_section(), reproduce_section(parts, command, setting)]
 
     def call(self, standard: str | None) -> str:
-        """The lines of Python that make this report again.
+        """Return Python code that repeats this report.
 
         Args:
-            standard: Whose headings the page has.
+            standard: Standard whose headings structure the page.
         """
-        given = {
-            "properties": [Written(claim) for claim in self._claims] or None,
+        options = {
+            "properties": [Code(claim) for claim in self._claims] or None,
             "eps": self.eps,
             "clip": self.clip,
             "samples": None if self.x is None else self.samples,
@@ -193,35 +194,39 @@ class Questions:
             "time_limit": self.clock.limit,
         }
         box = None if self._from_data else self.box
-        return report_code(self.model, box, (self.x, self.y), given)
+        return report_code(self.model, box, (self.x, self.y), options)
 
     def _ask(self, key: str, ask: Callable[[float], Section], keys: list[str]) -> Section:
-        """One section, within its share of the time left."""
+        """Return one section, computed within its share of the remaining time."""
         if self.interrupted:
-            return unasked(key, "The report was interrupted before this was asked.")
+            return unanswered_section(key, "The report was interrupted before this section.")
         seconds = self.clock.left
-        if keys:  # else it has all that is left
-            rest, first = keys[keys.index(key) :], self._found.get("ranges")
+        if keys:  # Without keys, the section gets all the remaining time.
+            rest, first = keys[keys.index(key) :], self._sections.get("ranges")
             again = AGAIN if "ranges" in keys and (first is None or first.cut) else 0
             seconds *= WEIGHTS[key] / (sum(WEIGHTS[k] for k in rest) + again)
         if seconds <= 0:
-            return unasked(key, "The time of the report was over before this was asked.")
+            return unanswered_section(key, "The time of the report ended before this section.")
         begin = read_clock()
         tell(Stage(TITLES[key][0]))
         try:
             section = ask(seconds)
-        except NotAskedError as error:
-            return unasked(key, str(error), cut=False)
+        except NotApplicableError as error:
+            return unanswered_section(key, str(error), cut=False)
         except ContradictionError:
             raise
         except OutOfTime:
-            return unasked(key, f"Nothing was known within its share of the time, {seconds:.1f} s.")
+            return unanswered_section(
+                key, f"Nothing was decided within its share of the time, {seconds:.1f} s."
+            )
         except KeyboardInterrupt:
             self.interrupted = True
-            return unasked(key, "The report was interrupted before this was known.")
+            return unanswered_section(key, "The report was interrupted during this section.")
         except (InputError, ModelError) as error:
-            return unasked(key, f"It cannot be asked of this model: {error}", cut=False)
-        self.interrupted |= any(stopped(answer) == "interrupted" for answer in section.answers)
+            return unanswered_section(
+                key, f"The question does not apply to this model: {error}", cut=False
+            )
+        self.interrupted |= any(stop_reason(answer) == "interrupted" for answer in section.answers)
         return replace(section, seconds=read_clock() - begin)
 
     @property
@@ -236,7 +241,7 @@ class Questions:
 
     @property
     def _hull(self) -> Any:
-        """The input set, or the box around it: of questions that take boxes alone."""
+        """The input set, or the box around it, for questions that take only boxes."""
         if not isinstance(self.box, Mixed):
             return self.box
         (lo, hi), parts, start = self._ends, {}, 0
@@ -248,17 +253,17 @@ class Questions:
         return parts
 
     def _box_code(self) -> str:
-        """The lines that make the input set, and the box around it where that is another."""
+        """Return code that creates the input set, and the box around it if that differs."""
         if self._from_data and isinstance(self.box, Mixed):
-            told = f"integers={code(self.box.integers)}, one_hot={code(self.box.one_hot)}"
-            line = f"box = outrange.Mixed(outrange.data_box(data_x), {told})"
+            columns = f"integers={code(self.box.integers)}, one_hot={code(self.box.one_hot)}"
+            line = f"box = outrange.Mixed(outrange.data_box(data_x), {columns})"
         else:
             line = box_code(self.box, self._from_data)
         is_hull = isinstance(self.box, Mixed)
         return line if not is_hull else f"{line}\n{box_code(self._hull, False, 'hull')}"
 
     def _asks(self) -> Iterator[tuple[str, Callable[[float], Section]]]:
-        """The sections that this report has, and who asks them."""
+        """Yield the key and the function of each section of this report."""
         yield "ranges", self._ranges
         yield "layers", self._layers
         if self.properties:
@@ -275,11 +280,11 @@ class Questions:
 
         answer = output_range(self.network, self.box, tol=RANGE_TOL, time_limit=seconds)
         call = f"outrange.output_range(network, box, tol={RANGE_TOL:g}, time_limit={seconds:.1f})"
-        return answered("ranges", [answer], call, reader=self.reader)
+        return answered_section("ranges", [answer], call, reader=self.reader)
 
     @staticmethod
     def _better(first: Section, second: Section) -> Section:
-        """The one of two searches for ranges that knows more."""
+        """Return the search for ranges with the smaller gap."""
         gaps = [
             float(np.max(answer.relative_gap, initial=0.0))
             for part in (first, second)
@@ -290,30 +295,31 @@ class Questions:
             return first
         return second if gaps[-1] <= gaps[0] else first
 
-    def _known(self) -> Range | None:
-        """The range of the outputs, if it was answered."""
-        found = next(iter(self._found["ranges"].answers), None)
-        return found if isinstance(found, Range) else None
+    def _known_range(self) -> Range | None:
+        """Return the range of the outputs if it was computed."""
+        answer = next(iter(self._sections["ranges"].answers), None)
+        return answer if isinstance(answer, Range) else None
 
     def _layers(self, seconds: float) -> Section:
         from ..ranges import summary
 
         clock = Clock(seconds)
         with deadline(seconds):
-            known = self._known() if self._is_box else None
+            known = self._known_range() if self._is_box else None
             answer = summary(self.network, self._hull, known=known)
-        # What the time was too short for has ends from intervals: proved, and wider.
+        # If time ran out, some bounds come from intervals: proved, but wider.
         call = f"outrange.summary(network, {self._set})"
-        return answered("layers", [answer], call, late=clock.left <= 0, reader=self.reader)
+        return answered_section("layers", [answer], call, late=clock.left <= 0, reader=self.reader)
 
     def _properties(self, seconds: float) -> Section:
         from ..properties import verify
 
         clock, verdicts, calls = Clock(seconds), [], []
-        for i, (asked, claim) in enumerate(zip(self.properties, self._claims, strict=True)):
+        items = zip(self.properties, self._claims, strict=True)
+        for i, (property, claim) in enumerate(items):
             limit = max(clock.left, 0.0) / (len(self.properties) - i)
             verdict = verify(
-                self.network, asked, self.box, time_limit=max(limit, 1e-3), seed=self.seed
+                self.network, property, self.box, time_limit=max(limit, 1e-3), seed=self.seed
             )
             verdicts.append(verdict)
             calls.append(
@@ -321,7 +327,7 @@ class Questions:
             )
             if verdict.reason == "interrupted":
                 break
-        return answered("properties", verdicts, "\n".join(calls), reader=self.reader)
+        return answered_section("properties", verdicts, "\n".join(calls), reader=self.reader)
 
     def _robustness(self, seconds: float) -> Section:
         from ..robustness import robust_accuracy
@@ -336,40 +342,40 @@ class Questions:
             self.network, rows, labels[:count], eps, scale=scale, clip=self.clip, each=each,
             time_limit=seconds, seed=self.seed,
         )  # fmt: skip
-        self.interrupted |= not answer.complete and clock.left > 0  # No other reason is left.
+        self.interrupted |= not answer.complete and clock.left > 0  # the only other reason
         most = f"{eps:.6g}" if scale is None else f"{eps:.0%} of its width in the data"
-        note = f"The first {count:,} of {len(labels):,} rows, each input changed by at most {most}."
+        note = f"The first {count:,} of {len(labels):,} rows; inputs perturbed by up to {most}."
         of_width = "" if scale is None else f"scale={width_code(self.x)}, "
         call = (
             f"outrange.robust_accuracy(network, data_x[:{count}], data_y[:{count}], {eps!r}, "
             f"{of_width}clip={code(self.clip)}, each={each:.3g}, seed={self.seed}, "
             f"time_limit={seconds:.1f})"
         )
-        return answered("robustness", [answer], call, note, reader=self.reader)
+        return answered_section("robustness", [answer], call, note, reader=self.reader)
 
     def _slopes(self, seconds: float) -> Section:
         from ..slopes import lipschitz
 
         size = self.network.graph.size
         if size > MOST_INPUTS:
-            raise NotAskedError(
-                f"A report looks at this for models of up to {MOST_INPUTS} inputs; this one has "
+            raise NotApplicableError(
+                f"A report covers this for models with up to {MOST_INPUTS} inputs; this one has "
                 f"{size:,}."
             )
         answer = lipschitz(self.network, self._hull, tol=SLOPE_TOL, time_limit=seconds)
         call = (
             f"outrange.lipschitz(network, {self._set}, tol={SLOPE_TOL:g}, time_limit={seconds:.1f})"
         )
-        return answered("slopes", [answer], call, self._larger, reader=self.reader)
+        return answered_section("slopes", [answer], call, self._larger, reader=self.reader)
 
     @property
     def _set(self) -> str:
-        """What the code of the page calls the set of questions that take boxes alone."""
+        """Name in the code of the page for the set of questions that take only boxes."""
         return "hull" if isinstance(self.box, Mixed) else "box"
 
     @property
     def _larger(self) -> str:
-        """A note of answers about the box around the set; empty where it is the set."""
+        """Note on answers about the box around the set; empty if the set is a box."""
         return LARGER if isinstance(self.box, Mixed) else ""
 
     def _monotonicity(self, seconds: float) -> Section:
@@ -380,8 +386,8 @@ class Questions:
         inputs = [name for i, name in enumerate(self.reader.entries) if i not in inside]
         pairs = len(inputs) * graph.value_size(graph.output)
         if pairs > MOST_PAIRS:
-            raise NotAskedError(
-                f"A report looks at up to {MOST_PAIRS} pairs of an output and an input; this model "
+            raise NotApplicableError(
+                f"A report covers up to {MOST_PAIRS} pairs of an output and an input; this model "
                 f"has {pairs:,}."
             )
         which = inputs if inside else None
@@ -393,32 +399,33 @@ class Questions:
             f"outrange.monotone(network, {self._set}, {some}seed={self.seed}, "
             f"time_limit={seconds:.1f})"
         )
-        note = f"{', '.join(one.name for one in self.reader.groups)}: {NO_ORDER}" if inside else ""
+        names = ", ".join(group.name for group in self.reader.groups)
+        note = f"{names}: {NO_ORDER}" if inside else ""
         if isinstance(self.box, Mixed):
             lo, hi = self._ends
             integer = self._regions[0].integer
             answer = with_examples_inside(
                 answer, self.network, Box(lo, hi), integer, self._points(), self.reader
             )
-        section = answered("monotonicity", [answer], call, note, reader=self.reader)
+        section = answered_section("monotonicity", [answer], call, note, reader=self.reader)
         is_open = any(trend.direction == "unknown" for trend in answer.trends)
         return replace(section, cut=section.cut or NO_EXAMPLE) if is_open else section
 
     def _points(self) -> np.ndarray:
-        """Inputs of the set, `(n, inputs)`: rows of the data, and where the ends were seen."""
-        found, known = np.zeros((0, self.network.graph.size)), self._known()
+        """Return inputs of the set, `(n, inputs)`: data rows, and inputs that attain the bounds."""
+        points, known = np.zeros((0, self.network.graph.size)), self._known_range()
         if self._from_data:
             rows = columns(self.x) if is_frame(self.x) else self.x
             parts = rows.values() if isinstance(rows, Mapping) else [rows]
-            found = np.concatenate([np.reshape(part, (len(part), -1)) for part in parts], axis=1)
+            points = np.concatenate([np.reshape(part, (len(part), -1)) for part in parts], axis=1)
         if known is None:
-            return found
+            return points
         for at in (known.at_lo, known.at_hi):
             parts = at.values() if isinstance(at, Mapping) else [at]
             flat = [np.reshape(part, (known.lo.size, -1)) for part in parts]
             seen = np.concatenate(flat, axis=1)
-            found = np.concatenate([seen[np.isfinite(seen).all(axis=1)], found])
-        return found
+            points = np.concatenate([seen[np.isfinite(seen).all(axis=1)], points])
+        return points
 
     def _diagnosis(self, seconds: float) -> Section:
         from ..diagnose import diagnose
@@ -426,11 +433,15 @@ class Questions:
         is_file = isinstance(self.model, str | os.PathLike)
         suffix = os.path.splitext(os.fspath(self.model))[1].lower() if is_file else ""
         if self.network.origin != "keras" or (is_file and suffix not in (".keras", ".h5")):
-            raise NotAskedError("A diagnosis reads the training of a Keras model; this is another.")
+            raise NotApplicableError(
+                "A diagnosis reads the training of a Keras model; this model is of another kind."
+            )
         if self.model is self.network:
-            raise NotAskedError("A diagnosis needs the Keras model itself, or its file.")
+            raise NotApplicableError("A diagnosis needs the Keras model itself, or its file.")
         clock = Clock(seconds)
         with deadline(seconds):
             answer = diagnose(self.model, self.x, self.y, safe_mode=self.safe_mode)
         call = f"outrange.diagnose(model, data_x{'' if self.y is None else ', data_y'})"
-        return answered("diagnosis", [answer], call, late=clock.left <= 0, reader=self.reader)
+        return answered_section(
+            "diagnosis", [answer], call, late=clock.left <= 0, reader=self.reader
+        )

@@ -1,4 +1,4 @@
-"""Integers and categories among the columns of a report's data."""
+"""Integer columns and categories in the data of a report."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 def whole_and_groups(
     x: Any, names: Sequence[str] | None, box: Any, slots: Sequence[Slot]
 ) -> tuple[list[int], list[Category]]:
-    """The inputs that take integers, and the one-hot groups: of the box, else of the rows.
+    """Return the inputs that are integers, and the one-hot groups, of the box or of the rows.
 
     Args:
-        x: The inputs of the data; None for no data.
-        names: What each entry of the inputs stands for, flat.
+        x: Inputs of the data; None without data.
+        names: Names of the entries of the inputs, flat.
         box: The input set; None for that of the data.
-        slots: The inputs, by the names that the box uses.
+        slots: Inputs with the names that the box uses.
     """
     if isinstance(box, Mixed):
         groups = [tuple(flat_features(slots, g, "one_hot").tolist()) for g in box.one_hot]
         whole = flat_features(slots, box.integers, "integers").tolist()
         size = sum(slot.size for slot in slots)
-        called = list(names) if names else [f"input {i}" for i in range(size)]
-        return whole, [Category.of([called[i] for i in members], members) for members in groups]
+        labels = list(names) if names else [f"input {i}" for i in range(size)]
+        return whole, [Category.of([labels[i] for i in members], members) for members in groups]
     parts = _columns(x, names)
     if names is None or set(parts) != set(names):
         return [], []
@@ -42,12 +42,12 @@ def whole_and_groups(
     integers = integer_types(x) if is_typed else [name for name in parts if _is_whole(parts[name])]
     whole, one_hot = whole_columns(parts, integers)
     at = {name: i for i, name in enumerate(names)}
-    found = [Category.of(group, tuple(at[name] for name in group)) for group in one_hot]
-    return [at[name] for name in whole], found
+    categories = [Category.of(group, tuple(at[name] for name in group)) for group in one_hot]
+    return [at[name] for name in whole], categories
 
 
 def _columns(x: Any, names: Sequence[str] | None) -> dict[str, np.ndarray]:
-    """The rows by column; empty for what is no table."""
+    """Return the rows by column; an empty dict if they are not a table."""
     if is_frame(x):
         return columns(x)
     if x is None or isinstance(x, dict) or names is None:
@@ -62,15 +62,24 @@ def _is_whole(column: np.ndarray) -> bool:
     return bool((column == np.rint(column)).all())
 
 
+def Category.of(names: Sequence[str], members: tuple[int, ...]) -> Category:
+    """Return a group named by the common stem of its columns: `city` of `city_A`, `city_B`."""
+    stems = {re.split(r"[_=:.\s\-/\[]", name)[0] for name in names}
+    stem = stems.pop() if len(stems) == 1 else ""
+    if not stem or stem in names:
+        return Category("category", members, tuple(names))
+    return Category(stem, members, tuple(name[len(stem) + 1 :].rstrip("]") for name in names))
+
+
 def table_box(x: Any, whole: Sequence[int], groups: Sequence[Category]) -> Any:
-    """The range of the data, its integers and categories kept.
+    """Return the range of the data, with its integers and categories.
 
     Args:
-        x: The inputs of the data.
-        whole: Inputs that take integers.
+        x: Inputs of the data.
+        whole: Inputs that are integers.
         groups: One-hot groups.
     """
     if not whole and not groups:
         return data_box(x)
     box = data_box(x, whole=False) if is_frame(x) else data_box(x)
-    return Mixed(box, integers=list(whole), one_hot=[list(one.members) for one in groups])
+    return Mixed(box, integers=list(whole), one_hot=[list(group.members) for group in groups])

@@ -1,1 +1,1 @@
-"""`outrange verify-all`: instances, worker processes, results."""
+"""Implementation of `outrange verify-all`: instances, worker processes, results."""

@@ -1,4 +1,4 @@
-"""What tells the files of an instance from others of the same names."""
+"""Digests that distinguish the files of an instance from others with the same names."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 
 
 CHUNK = 1 << 20
-"""Bytes that are unpacked at once."""
+"""Bytes that are unpacked at a time."""
 
 DIGITS = 16
-"""Hexadecimal digits: files differ by accident, nobody makes collisions of his own models."""
+"""Hexadecimal digits; enough against accidental collisions, not against malicious ones."""
 
 
 def digest_of(*files: Path) -> str:
-    """Of the contents of some files, packed or not; empty if one cannot be read.
+    """Return the digest of the unpacked contents of files; empty if one cannot be read.
 
     Args:
-        files: In their order.
+        files: Plain or gzip-packed files; their order matters.
     """
     try:
         parts = [_of_file(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files]

@@ -1,4 +1,4 @@
-"""Lists of instances as the competition (VNN-COMP) writes them, and lists of expected verdicts."""
+"""Instance lists in the format of VNN-COMP, and lists of expected verdicts."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MEANINGS = {"sat": SAT, "violated": SAT, "unsat": UNSAT, "holds": UNSAT}
 
 @dataclass(frozen=True)
 class Instance:
-    """One model, one property, one limit.
+    """A model, a property and a time limit.
 
     Args:
-        onnx: The model, as the list names it.
-        vnnlib: The property, likewise.
-        seconds: The time it may take.
-        model_file: The model's file.
-        property_file: The property's file.
+        onnx: Name of the model in the list.
+        vnnlib: Name of the property in the list.
+        seconds: Time limit of the instance.
+        model_file: Path of the model's file.
+        property_file: Path of the property's file.
     """
 
     onnx: str
@@ -46,12 +46,12 @@ class Instance:
 
     @property
     def files(self) -> str:
-        """Digest of the two files as they are now."""
+        """Digest of the current contents of the two files."""
         return digest_of(self.model_file, self.property_file)
 
 
 def key_of(onnx: str, vnnlib: str) -> Key:
-    """What two lists that name the same files agree on: no `./`, no `.gz`."""
+    """Return names without `./` and `.gz`, so that equivalent rows have equal keys."""
     names = [posixpath.normpath(name.strip().replace("\\", "/")) for name in (onnx, vnnlib)]
     first, second = (name.removesuffix(".gz") for name in names)
     return first, second
@@ -60,19 +60,19 @@ def key_of(onnx: str, vnnlib: str) -> Key:
 def read_instances(
     path: Path, root: Path | None, seconds: float | None, only: str | None
 ) -> list[Instance]:
-    """The instances of a list, each once.
+    """Read the instances of a list, without duplicates.
 
     Args:
-        path: A CSV file; rows `onnx,vnnlib,timeout`, a row of titles may stand in front.
-        root: The folder that names are relative to; None for the list's own.
-        seconds: A limit for every instance in place of the list's.
-        only: Only instances whose names contain this text.
+        path: A CSV file with rows `onnx,vnnlib,timeout`, optionally after a row of titles.
+        root: Folder that names are relative to; None for the folder of the list.
+        seconds: Time limit of every instance, overriding the list; None for the list's own.
+        only: Text that instance names must contain; None for all.
 
     Raises:
-        InputError: The list, or a file it names, is missing or not what it should be.
+        InputError: The list, or a file it names, is missing or malformed.
     """
     folder = path.parent if root is None else root
-    found: dict[Key, Instance] = {}
+    instances: dict[Key, Instance] = {}
     for number, row in _rows(path):
         if [word.lower() for word in row[:2]] == ["onnx", "vnnlib"]:
             continue
@@ -86,37 +86,39 @@ def read_instances(
         limit = _limit(row, number, path) if seconds is None else seconds
         files = (_present(folder, name) for name in row[:2])
         instance = Instance(row[0], row[1], limit, *files)
-        first = found.setdefault(instance.key, instance)
+        first = instances.setdefault(instance.key, instance)
         if first.seconds != limit:
             raise InputError(
-                "An instance that is listed twice has one limit; take one of the rows out, or give "
-                f"one for all with --time. Received: {','.join(row)[:80]!r} in line {number} of "
+                "An instance that is listed twice has one time limit; remove a row, or set one "
+                f"limit for all with --time. Received: {','.join(row)[:80]!r} in line {number} of "
                 f"`{path}`, before with {first.seconds:g}."
             )
-    if not found:
+    if not instances:
         narrowed = "" if only is None else f" with --only {only!r}"
-        raise InputError(f"There is no instance in the list. Received: `{path}`{narrowed}.")
-    _check_files(list(found.values()))
-    return list(found.values())
+        raise InputError(f"The list contains no instance. Received: `{path}`{narrowed}.")
+    _check_files(list(instances.values()))
+    return list(instances.values())
 
 
 def of_pairs(
     pairs: Iterable[tuple[Any, Any]], root: Path | None, seconds: float | None, only: str | None
 ) -> list[Instance]:
-    """The instances of pairs of files, each once.
+    """Build the instances of pairs of files, without duplicates.
 
     Args:
-        pairs: Model files and property files.
-        root: The folder that names are relative to; None for the current one.
-        seconds: The limit of each.
-        only: Only instances whose names contain this text.
+        pairs: Pairs of a model file and a property file.
+        root: Folder that names are relative to; None for the current one.
+        seconds: Time limit of each instance.
+        only: Text that instance names must contain; None for all.
 
     Raises:
-        InputError: There is no limit, something is no pair, or a file is missing.
+        InputError: The limit is missing, an item is not a pair, or a file is missing.
     """
     if seconds is None:
-        raise InputError("Pairs of files need a limit in seconds, `each`. Received: each=None.")
-    found: dict[Key, Instance] = {}
+        raise InputError(
+            "Pairs of files need a time limit in seconds, `each`. Received: each=None."
+        )
+    instances: dict[Key, Instance] = {}
     for pair in pairs:
         try:
             onnx, vnnlib = map(os.fspath, pair)
@@ -128,25 +130,25 @@ def of_pairs(
         if only is None or only.lower() in f"{onnx},{vnnlib}".lower():
             files = (_present(root or Path(), name) for name in (onnx, vnnlib))
             instance = Instance(onnx, vnnlib, seconds, *files)
-            found.setdefault(instance.key, instance)
-    _check_files(list(found.values()))
-    return list(found.values())
+            instances.setdefault(instance.key, instance)
+    _check_files(list(instances.values()))
+    return list(instances.values())
 
 
 def read_expected(path: Path) -> dict[Key, str]:
-    """The verdicts of a CSV file with the columns `onnx`, `vnnlib` and `verdict`.
+    """Read the verdicts of a CSV file with the columns `onnx`, `vnnlib` and `verdict`.
 
     Args:
-        path: The file. Verdicts are `sat`, `unsat` (or `violated`, `holds`); others say nothing.
+        path: File whose verdicts are `sat` or `unsat` (`violated`, `holds`); others are ignored.
 
     Raises:
-        InputError: It is missing, or lacks a column.
+        InputError: The file is missing, or lacks a column.
     """
     rows = list(_rows(path))
     titles = [word.lower() for word in rows[0][1]] if rows else []
     if not {"onnx", "vnnlib", "verdict"} <= set(titles):
         raise InputError(
-            "The first line of expected verdicts names the columns onnx, vnnlib and verdict. "
+            "The first line of expected verdicts contains the columns onnx, vnnlib and verdict. "
             f"Received: {','.join(titles)[:80]!r} in `{path}`."
         )
     expected = {}
@@ -164,9 +166,9 @@ def read_expected(path: Path) -> dict[Key, str]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and words of the rows that are not empty."""
+    """Yield line numbers and words of the rows that are not empty."""
     if not path.is_file():
-        raise InputError(f"There is no such list of instances. Received: `{path}`.")
+        raise InputError(f"The list of instances does not exist. Received: `{path}`.")
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         for number, line in enumerate(lines, 1):
@@ -187,14 +189,14 @@ def _limit(row: list[str], number: int, path: Path) -> float:
         limit = np.nan
     if not 0 < limit < np.inf:
         raise InputError(
-            "The third word of an instance is its limit in seconds, above 0; or give one for all "
-            f"with --time. Received: {','.join(row)[:80]!r} in line {number} of `{path}`."
+            "The third word of an instance is its time limit in seconds, above 0; or set one for "
+            f"all with --time. Received: {','.join(row)[:80]!r} in line {number} of `{path}`."
         )
     return limit
 
 
 def _present(folder: Path, name: str) -> Path:
-    """The file, packed if it is there only so."""
+    """Return the path of a file, or of its packed form if only that exists."""
     plain, packed = folder / name, folder / f"{name}.gz"
     return packed if packed.is_file() and not plain.is_file() else plain
 

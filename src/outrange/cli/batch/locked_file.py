@@ -1,4 +1,4 @@
-"""A file that one process writes: locked, appended to, on the disk when a call returns."""
+"""A locked file with a single writing process, whose appends are on disk when a call returns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ...core import InputError
 
 
 LOCKED = 2**31 - 2
-"""The byte that is locked on Windows: the last one that it can lock."""
+"""Offset of the byte that is locked on Windows: the last one that can be."""
 
 BINARY = getattr(os, "O_BINARY", 0)
-"""Windows writes other line ends without it."""
+"""Flag that keeps Windows from translating line ends."""
 
 
 def lock(file: int, path: Path) -> None:
-    """Until the process ends, however it does. Where there are no such locks, none is taken."""
+    """Hold the lock until the process exits. On file systems without locks, do nothing."""
     try:
         _lock_of_system(file)
     except (BlockingIOError, PermissionError):
@@ -38,7 +38,7 @@ def _lock_of_system(file: int) -> None:
 
 
 def _lock_of_windows(file: int) -> None:
-    """One byte far behind the end, since Windows keeps others from reading what is locked."""
+    """Lock one byte far behind the end, since Windows denies reading of locked bytes."""
     try:
         import msvcrt
     except ImportError:
@@ -52,7 +52,7 @@ def _lock_of_windows(file: int) -> None:
 
 
 def content(file: int) -> bytes:
-    """All of an open file; what is appended to it goes to its end all the same."""
+    """Return the content of an open file; appends still go to its end."""
     os.lseek(file, 0, os.SEEK_SET)
     parts = []
     while part := os.read(file, 2**20):
@@ -68,7 +68,7 @@ def append(file: int, text: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """A new name is on the disk too, where the system can say so."""
+    """Flush the entry of a new file to disk, where the system supports that."""
     try:
         file = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""What is said while many instances are decided: one live line, or a line each for a log."""
+"""Progress output while instances are decided: a live line, or log lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .results import Result
 
 
 class ResultStore(Protocol):
-    """Where results go."""
+    """Destination of results."""
 
     known: dict[Key, Result]
 
@@ -22,24 +22,24 @@ class ResultStore(Protocol):
 
 
 class Memory:
-    """Results that are kept nowhere else."""
+    """A result store in memory alone."""
 
     def __init__(self) -> None:
         self.known: dict[Key, Result] = {}
 
     def add(self, result: Result) -> None:
-        """Keep a result."""
+        """Store a result."""
         self.known[result.key] = result
 
 
 class Log:
-    """Writes down what comes back, and says so.
+    """Recorder of results that also reports progress.
 
     Args:
-        instances: All of the list, for counting.
-        results: Where it is written.
-        live: What is told how far it is.
-        lines: Whether each instance has a line, where `live` shows nothing.
+        instances: All instances of the list, for counting.
+        results: Store of the results.
+        live: Receives a `Stage` with the progress.
+        lines: Whether to print a line per instance if `live` displays nothing.
     """
 
     def __init__(
@@ -55,23 +55,19 @@ class Log:
         self._start = read_wall_clock()
         self._done = 0
 
-    def started(self, task: Instance) -> None:
-        """Somebody begins with an instance."""
+    def log_start(self, task: Instance) -> None:
+        """Log that work on an instance begins."""
         self._say("started", task)
 
     def take(self, result: Result | None) -> None:
-        """An instance has a result, if it has."""
+        """Record the result of an instance, unless it is None."""
         if result is not None:
             self._results.add(result)
             self._done += 1
             self._say(result.verdict, result, f" {result.seconds:.2f} s")
 
-    def under_way(self, tasks: Sequence[Instance]) -> None:
-        """Tell how far it is.
-
-        Args:
-            tasks: What somebody works on now.
-        """
+    def report(self, tasks: Sequence[Instance]) -> None:
+        """Report the progress."""
         known = self._results.known
         now = BatchProgress(
             read_wall_clock() - self._start,

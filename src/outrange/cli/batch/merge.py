@@ -1,4 +1,4 @@
-"""`outrange merge`: the shards of one list as one table, if they fit together."""
+"""`outrange merge`: combines the shards of one list into one table if they are consistent."""
 
 from __future__ import annotations
 
@@ -15,31 +15,30 @@ from .shards import Origin, difference, read_origin
 
 
 def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> int:
-    """Write one table; the exit code is that of `verify-all` on the whole list.
+    """Write the combined table; return the exit code of `verify-all` on the whole list.
 
     Args:
-        tables: Those of the shards.
-        out: The table to write, which may not hold anything yet.
-        echo: Prints on stdout.
+        tables: Tables of the shards.
+        out: Table to write; must not contain results yet.
     """
     paths = [Path(table) for table in tables]
     origins = [read_origin(path) for path in paths]
     _check(paths, origins)
-    found: dict[Key, tuple[Result, Path]] = {}
+    results_by_key: dict[Key, tuple[Result, Path]] = {}
     for path in paths:
         with Results(path) as results:
             for key, result in results.known.items():
-                found[key] = _better(found.get(key), result, path)
+                results_by_key[key] = _better(results_by_key.get(key), result, path)
     order = _order(origins)
-    _check_whole(order, found)
+    _check_whole(order, results_by_key)
     with Results(Path(out)) as results:
         if results.known:
             raise InputError(
-                f"--out of a merge is a new file. Received: `{out}`, which holds results."
+                f"--out of a merge is a new file. Received: `{out}`, which contains results."
             )
         for key in order:
-            results.add(found[key][0])
-    merged = [found[key][0] for key in order]
+            results.add(results_by_key[key][0])
+    merged = [results_by_key[key][0] for key in order]
     named = [(f"{r.onnx} {r.vnnlib}", r.verdict) for r in merged]
     echo(batch_text(named, sum(r.seconds for r in merged)))
     if not all(r.verdict in DECIDED for r in merged):
@@ -54,16 +53,16 @@ def _check(paths: Sequence[Path], origins: Sequence[Origin]) -> None:
     lacking = sorted(set(range(1, origins[0].count + 1)) - have)
     if lacking:
         raise InputError(
-            f"A merge takes all {origins[0].count} shards. Received: none of number "
+            f"A merge takes all {origins[0].count} shards. Received: all but number "
             f"{', '.join(map(str, lacking[:8]))}."
         )
 
 
-def _better(known: tuple[Result, Path] | None, result: Result, path: Path) -> tuple[Result, Path]:
-    """Of two results of one instance (a shard that ran twice) the one that decides it."""
-    if known is None:
+def _better(earlier: tuple[Result, Path] | None, result: Result, path: Path) -> tuple[Result, Path]:
+    """Return the deciding one of two results of an instance, from a shard that ran twice."""
+    if earlier is None:
         return result, path
-    before, place = known
+    before, place = earlier
     decided = before.verdict in DECIDED
     if decided and result.verdict in DECIDED and before.verdict != result.verdict:
         raise InputError(
@@ -71,11 +70,11 @@ def _better(known: tuple[Result, Path] | None, result: Result, path: Path) -> tu
             f"or a damaged file. Received: {result.onnx} {result.vnnlib}, {before.verdict} in "
             f"`{place}` and {result.verdict} in `{path}`."
         )
-    return known if decided else (result, path)
+    return earlier if decided else (result, path)
 
 
 def _order(origins: Sequence[Origin]) -> list[Key]:
-    """The names of the whole list, as it lists them."""
+    """Return the keys of the whole list in its order."""
     parts = {origin.number: origin.keys for origin in origins}
     count = origins[0].count
     longest = max(map(len, parts.values()))
@@ -87,16 +86,16 @@ def _order(origins: Sequence[Origin]) -> list[Key]:
     ]
 
 
-def _check_whole(order: Sequence[Key], found: dict[Key, tuple[Result, Path]]) -> None:
-    lacking = [key for key in order if key not in found]
+def _check_whole(order: Sequence[Key], results_by_key: dict[Key, tuple[Result, Path]]) -> None:
+    lacking = [key for key in order if key not in results_by_key]
     if lacking:
         raise InputError(
-            "A merge takes shards that have come to their end: start `verify-all --shard` again. "
-            f"Received: no result of {' '.join(lacking[0])}, and {len(lacking) - 1} more."
+            "A merge takes completed shards: run `verify-all --shard` again to complete them. "
+            f"Received: no result of {' '.join(lacking[0])} and {len(lacking) - 1} more."
         )
-    strange = [key for key in found if key not in set(order)]
+    strange = [key for key in results_by_key if key not in set(order)]
     if strange:
         raise InputError(
-            "A shard holds results of its list only. Received: "
-            f"{' '.join(strange[0])} in `{found[strange[0]][1]}`."
+            "A shard contains only results of its list. Received: "
+            f"{' '.join(strange[0])} in `{results_by_key[strange[0]][1]}`."
         )

@@ -1,4 +1,4 @@
-"""Instances in processes of this machine, each of which may fail alone."""
+"""Decision of instances in processes of this machine, isolated from each other's failures."""
 
 from __future__ import annotations
 
@@ -8,51 +8,49 @@ from queue import Empty, SimpleQueue
 
 from .instances import Instance
 from .log import Log
-from .worker_process import Heard, WorkerProcess
+from .worker_process import PipeData, WorkerProcess
 
 
 TICK = 0.25
-"""Seconds between two looks at the clock."""
+"""Seconds between two clock readings."""
 
 
-def on_processes(
-    asked: Sequence[Instance], log: Log, jobs: int, memory: float | None, seed: int
+def run_in_processes(
+    instances: Sequence[Instance], log: Log, jobs: int, memory: float | None, seed: int
 ) -> None:
     """Decide instances until each has a result.
 
     Args:
-        asked: The instances.
-        log: Hears of what comes back.
-        jobs: Number of processes.
-        memory: GiB that each may use.
-        seed: Of the random points.
+        instances: The instances to decide.
+        memory: Memory limit of each process in GiB; None for no limit.
+        seed: Seed of the counterexample search.
     """
-    news: SimpleQueue[Heard] = SimpleQueue()
-    hands = [WorkerProcess(k, jobs, memory, seed, news) for k in range(jobs)]
-    waiting = deque(asked)
+    messages: SimpleQueue[PipeData] = SimpleQueue()
+    workers = [WorkerProcess(k, jobs, memory, seed, messages) for k in range(jobs)]
+    waiting = deque(instances)
     try:
-        while waiting or any(hand.task for hand in hands):
-            for hand in hands:
-                if hand.task is None and waiting:
+        while waiting or any(worker.task for worker in workers):
+            for worker in workers:
+                if worker.task is None and waiting:
                     task = waiting.popleft()
-                    log.started(task)
-                    hand.give(task)
-            log.under_way([hand.task for hand in hands if hand.task is not None])
-            _wait(hands, news, log)
+                    log.log_start(task)
+                    worker.give(task)
+            log.report([worker.task for worker in workers if worker.task is not None])
+            _wait(workers, messages, log)
     finally:
-        for hand in hands:
-            hand.end()
+        for worker in workers:
+            worker.end()
 
 
-def _wait(hands: Sequence[WorkerProcess], news: SimpleQueue[Heard], log: Log) -> None:
-    """For the next answer, or until someone is overdue, or for a moment."""
-    busy = [hand for hand in hands if hand.task is not None]
-    moment = min([TICK, *(max(0.0, hand.left) for hand in busy)])
+def _wait(workers: Sequence[WorkerProcess], messages: SimpleQueue[PipeData], log: Log) -> None:
+    """Wait for the next answer, the next overdue worker, or the next tick."""
+    busy = [worker for worker in workers if worker.task is not None]
+    timeout = min([TICK, *(max(0.0, worker.left) for worker in busy)])
     try:
-        heard = news.get(timeout=moment)
-        log.take(hands[heard.number].listen(heard))
+        message = messages.get(timeout=timeout)
+        log.take(workers[message.number].listen(message))
     except Empty:
         pass
-    for hand in busy:
-        if hand.task is not None and hand.left < 0:
-            log.take(hand.give_up())
+    for worker in busy:
+        if worker.task is not None and worker.left < 0:
+            log.take(worker.give_up())

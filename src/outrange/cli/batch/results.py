@@ -1,8 +1,8 @@
-"""The results of many instances, on disk as soon as each is known; a kill loses none of them.
+"""Results of many instances, each on disk as soon as it is known; a killed run loses none.
 
-`results.jsonl` is the record: one line a result, appended and flushed to the disk. `results.csv`
-is its table, one row an instance, written after it. Whichever of the two a kill cut short is
-mended from the other on the next start.
+`results.jsonl` is the record: one line per result, appended and flushed to disk. `results.csv` is
+its table with one row per instance, written after the record. If a kill truncates one of the two,
+the next start repairs it from the other.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from .locked_file import BINARY, append, content, lock, sync_folder
 
 
 OLD_COLUMNS = ("onnx", "vnnlib", "verdict", "seconds", "detail", "files")
-"""Of tables that say nothing of their origin; they are read, and written with all columns."""
+"""Columns of older tables without provenance; they are read, and rewritten with all columns."""
 
 ORIGIN = ("model_sha256", "property_sha256", "version", "seed", "time_limit", "warrant")
 
 COLUMNS = (*OLD_COLUMNS, *ORIGIN)
 
 LONGEST = 1000
-"""Characters of a detail."""
+"""Maximum number of characters of a detail."""
 
 DECIDED = ("sat", "unsat")
 
@@ -37,23 +37,21 @@ OPEN_VERDICTS = ("unknown", "timeout", "error")
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one instance.
+    """Outcome of one instance.
 
     Args:
-        onnx: The model, as the list of instances names it.
-        vnnlib: The property, likewise.
+        onnx: Name of the model in the list of instances.
+        vnnlib: Name of the property in the list of instances.
         verdict: One of `DECIDED` or `OPEN_VERDICTS`.
-        seconds: Time it took.
-        detail: Why it is open, or what is to be known of a decision.
-        x: The flat input of the counterexample.
-        y: What the model returned there, flat.
-        files: Digest of the two files that were asked about; another one is another question.
-        model_sha256: SHA-256 of the model's file, as it was read; empty where none was.
-        property_sha256: SHA-256 of the property's file, likewise.
-        version: Of outrange.
-        seed: Of the random points.
-        time_limit: Seconds that it might take.
-        warrant: What stands behind the verdict.
+        detail: Reason of an open verdict, or a remark on a decided one.
+        x: Flat input of the counterexample.
+        y: Flat output of the model at `x`.
+        files: Digest of the two files; the result is void if it changes.
+        model_sha256: SHA-256 of the model's file as read; empty without a model.
+        property_sha256: SHA-256 of the property's file as read; empty without a file.
+        seed: Seed of the counterexample search.
+        time_limit: Time limit in seconds.
+        warrant: Name of the evidence behind the verdict (see `Warrant`).
     """
 
     onnx: str
@@ -85,16 +83,14 @@ def result_of(
     seconds: float,
     **more: Any,
 ) -> Result:
-    """What a worker answered, as it is written down.
+    """Build the record of a worker's answer.
 
     Args:
-        task: The instance.
-        files: Digest of its files when it was given.
-        seed: It was given, too.
-        verdict: Of the worker.
-        detail: Likewise.
-        seconds: It took.
-        **more: The rest of its answer.
+        files: Digest of its files when the task was sent.
+        seed: Seed of the counterexample search.
+        verdict: Verdict of the worker.
+        detail: Detail of the worker, shortened here.
+        **more: Other fields of the result.
     """
     return Result(
         task.onnx,
@@ -102,7 +98,7 @@ def result_of(
         verdict,
         round(seconds, 4),
         " ".join(detail.split())[:LONGEST],
-        files=files if task.files == files else "",  # overwritten meanwhile
+        files=files if task.files == files else "",  # overwritten during the run
         version=VERSION,
         seed=str(seed),
         time_limit=f"{task.seconds:g}",
@@ -111,13 +107,13 @@ def result_of(
 
 
 class Results:
-    """The two files, held open and locked.
+    """The two result files, held open and locked.
 
     Args:
-        path: The table, a `.csv` file; the record lies beside it.
+        path: The table, a `.csv` file; the record has the same name with `.jsonl`.
 
     Raises:
-        InputError: The files are not ours, cannot be written, or another run has them.
+        InputError: The files are not results, cannot be written, or are locked by another run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -126,15 +122,15 @@ class Results:
         for file in (path, path.with_suffix(".jsonl")):
             if file.exists() and not file.is_file():
                 raise InputError(
-                    "--out and the .jsonl file beside it are regular files: results are read back. "
-                    f"Received: `{file}`, which is none."
+                    "--out and the .jsonl file beside it are regular files. "
+                    f"Received: `{file}`, which is not."
                 )
         self._path, self._record = path, path.with_suffix(".jsonl")
         self._file = self._table = -1
         self.known: dict[Key, Result] = {}
 
     def __enter__(self) -> Self:
-        _read_table(*self._table_lines(), self._path)  # before a file is made beside it
+        _read_table(*self._table_lines(), self._path)  # before a record file is created beside it
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY
             self._file = os.open(self._record, flags, 0o644)
@@ -155,17 +151,17 @@ class Results:
         self._file = self._table = -1
 
     def add(self, result: Result) -> None:
-        """Put a result on the disk; it is there when this returns.
+        """Put a result on disk before returning.
 
         Raises:
-            InputError: The disk does not take it.
+            InputError: The files cannot be written.
         """
-        known = result.key in self.known
+        is_known = result.key in self.known
         self.known[result.key] = result
         filled = {name: v for name, v in asdict(result).items() if v is not None}
         try:
             append(self._file, json.dumps(filled) + "\n")
-            if known:
+            if is_known:
                 self._rewrite()
             else:
                 append(self._table, _rows([result]))
@@ -173,14 +169,14 @@ class Results:
             raise self._unwritable(error) from None
 
     def _restore(self) -> None:
-        """Read both files, and make the table say what the record says."""
+        """Read both files and bring the table up to date with the record."""
         table, torn = self._table_lines()
         self.known = {result.key: result for result in _read_table(table, torn, self._path)}
         as_written = dict(self.known)
         lines, cut = _whole_lines(content(self._file))
         for result in _read_record(lines, cut, self._record):
             self.known[result.key] = result
-        # A counterexample that the record lost is looked for again.
+        # A counterexample missing from the record is searched for again.
         self.known = {
             key: result
             for key, result in self.known.items()
@@ -199,14 +195,14 @@ class Results:
         return _whole_lines(self._path.read_bytes() if self._path.exists() else b"")
 
     def _rewrite(self) -> None:
-        """The table anew, in one step: a kill leaves the old one or the new one."""
+        """Replace the table in one step: a kill leaves the old or the new one."""
         part = self._path.with_name(f"{self._path.name}.part")
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o644)
         try:
             append(file, ",".join(COLUMNS) + "\n" + _rows(list(self.known.values())))
         finally:
             os.close(file)
-        self._close_table()  # Windows replaces no file that is open.
+        self._close_table()  # Windows cannot replace an open file.
         os.replace(part, self._path)
         sync_folder(self._path.parent)
         self._reopen()
@@ -235,7 +231,7 @@ def _rows(results: list[Result]) -> str:
 
 
 def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
-    """The lines that were written to their end, and what is left."""
+    """Return the complete lines and the rest."""
     end = data.rfind(b"\n") + 1
     return data[:end], data[end:]
 
@@ -245,10 +241,11 @@ def _read_table(data: bytes, torn: bytes, path: Path) -> list[Result]:
         rows = list(csv.reader(io.StringIO(data.decode(errors="replace"))))
     except csv.Error:
         rows = [["?"]]
-    known = (list(COLUMNS), list(OLD_COLUMNS))
-    if (rows and rows[0] not in known) or (torn and not rows):
+    headers = (list(COLUMNS), list(OLD_COLUMNS))
+    if (rows and rows[0] not in headers) or (torn and not rows):
         raise InputError(
-            f"--out holds something else than results; their first line is {','.join(COLUMNS)}. "
+            f"--out contains something other than results, whose first line is {','.join(COLUMNS)}."
+            f" Received: `{path}`."
             f"Received: `{path}`."
         )
     return [_result(dict(zip(rows[0], row, strict=False)), path) for row in rows[1:]]
@@ -258,15 +255,15 @@ def _read_record(data: bytes, torn: bytes, path: Path) -> list[Result]:
     start = b'{"onnx": '
     lines = data.decode(errors="replace").splitlines()
     if torn[: len(start)] != start[: len(torn)] and torn.strip(b"\0"):
-        lines.append(torn.decode(errors="replace"))  # Nothing of ours: refused, and kept.
-    found = []
+        lines.append(torn.decode(errors="replace"))  # Foreign content: refused, and preserved.
+    results = []
     for line in lines:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
             record = None
-        found.append(_result(record if isinstance(record, dict) else {"line": line}, path))
-    return found
+        results.append(_result(record if isinstance(record, dict) else {"line": line}, path))
+    return results
 
 
 def _result(record: dict[str, Any], path: Path) -> Result:
@@ -276,7 +273,7 @@ def _result(record: dict[str, Any], path: Path) -> Result:
         result = None
     if result is None or result.verdict not in (*DECIDED, *OPEN_VERDICTS):
         raise InputError(
-            f"`{path}` holds a line that is no result; take it out, or choose another --out. "
+            f"`{path}` contains a line that is not a result; remove it, or choose another --out. "
             f"Received: {str(record)[:80]}."
         )
     return result

@@ -1,4 +1,4 @@
-"""Parts of a list that are decided apart, and put together again only where they fit."""
+"""Parts of a list that are decided separately, and merged only if they are consistent."""
 
 from __future__ import annotations
 
@@ -21,34 +21,28 @@ STEP, COUNT = "SLURM_ARRAY_TASK_STEP", "SLURM_ARRAY_TASK_COUNT"
 
 @dataclass(frozen=True)
 class Shard:
-    """Every `count`-th instance of a list, from the `number`-th on.
-
-    Args:
-        number: From 1.
-        count: How many shards there are.
-    """
+    """Every `count`-th instance of a list, starting with the `number`-th."""
 
     number: int
     count: int
 
     def part(self, instances: Sequence[Instance]) -> list[Instance]:
-        """Its instances; those of one model, which stand together, are spread over all shards."""
+        """Return the instances; the neighbors of one model are spread over all shards."""
         return list(instances[self.number - 1 :: self.count])
 
-    def named(self, out: Path) -> Path:
-        """A table of its own: `results.csv` becomes `results-3-of-8.csv`."""
+    def table_path(self, out: Path) -> Path:
+        """Return the shard's own table: `results.csv` becomes `results-3-of-8.csv`."""
         return out.with_name(f"{out.stem}-{self.number}-of-{self.count}{out.suffix}")
 
     def write(self, out: Path, whole: Sequence[Instance], seed: int) -> None:
-        """Write beside its table what the shard is a part of.
+        """Write the origin of the shard's table beside it.
 
         Args:
-            out: The table.
             whole: The instances of all shards.
-            seed: Of the random points.
+            seed: Seed of the counterexample search.
 
         Raises:
-            InputError: The file is about another list, or cannot be written.
+            InputError: An existing file is about another list, or the file cannot be written.
         """
         origin = Origin(
             self.number,
@@ -57,33 +51,30 @@ class Shard:
             digest_of_list(whole),
             VERSION,
             seed,
-            [list(one.key) for one in self.part(whole)],
+            [list(instance.key) for instance in self.part(whole)],
         )
         path = origin_file(out)
         if path.exists():
-            difference(read_origin(out), origin, f"`{out}`, which is there already", "this run")
+            check_same_run(read_origin(out), origin, f"the existing `{out}`", "this run")
         part = path.with_name(f"{path.name}.part")
         try:
             part.write_text(json.dumps(asdict(origin)), encoding="utf-8")
             os.replace(part, path)
         except OSError as error:
             raise InputError(
-                f"The shard cannot be written ({error.strerror}). Received: `{path}`."
+                f"The .shard.json file cannot be written ({error.strerror}). Received: `{path}`."
             ) from None
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a shard is a part of.
+    """Description of the run that a shard belongs to.
 
     Args:
-        number: From 1.
-        count: How many shards there are.
-        instances: Of the whole list.
+        instances: Number of instances in the whole list.
         listed: Hash of the whole list: names, files and limits.
-        version: Of outrange.
-        seed: Of the random points.
-        keys: Names of its own instances, in order.
+        seed: Seed of the counterexample search.
+        keys: Keys of its own instances, in order.
     """
 
     number: int
@@ -96,25 +87,25 @@ class Origin:
 
 
 def shard_of(text: str | None) -> Shard | None:
-    """The shard that `--shard` names.
+    """Return the shard that `--shard` names.
 
     Args:
-        text: `"3/8"`, or `"slurm"` for the job of an array that this is.
+        text: `"3/8"`, or `"slurm"` for the shard of the current job of an array.
 
     Raises:
-        InputError: It is neither, or no job of an array runs.
+        InputError: The text is malformed, or no array job is running.
     """
     if text is None:
         return None
     if text == "slurm":
         return _of_slurm()
-    found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise InputError(
-            "--shard is a part of the list, 1/8 to 8/8 say, or `slurm` in a job of an array. "
+            "--shard is a part of the list such as 3/8, or `slurm` in an array job. "
             f"Received: {text!r}."
         )
-    return Shard(int(found[1]), int(found[2]))
+    return Shard(int(match[1]), int(match[2]))
 
 
 def _of_slurm() -> Shard:
@@ -123,68 +114,69 @@ def _of_slurm() -> Shard:
         step = int(os.environ.get(STEP, "1"))
     except (KeyError, ValueError):
         raise InputError(
-            "--shard slurm is for jobs of an array (`sbatch --array=1-8`), which Slurm tells by "
+            "--shard slurm is for array jobs (`sbatch --array=1-8`), where Slurm sets "
             f"{', '.join(SLURM)}. Received: { ({n: os.environ.get(n) for n in SLURM}) }."
         ) from None
     count = (last - first) // step + 1
-    told = os.environ.get(COUNT, str(count))
-    if told != str(count) or (this - first) % step:
+    reported = os.environ.get(COUNT, str(count))
+    if reported != str(count) or (this - first) % step:
         raise InputError(
-            "--shard slurm is for arrays without gaps, `--array=1-8` say; of others give each job "
-            f"its --shard i/n. Received: {told} jobs from {first} to {last}, this one {this}."
+            "--shard slurm is for arrays without gaps, such as `--array=1-8`; otherwise pass each "
+            f"job its --shard I/N. Received: {reported} jobs from {first} to {last}, this one "
+            f"{this}."
         )
     return Shard((this - first) // step + 1, count)
 
 
 def digest_of_list(instances: Sequence[Instance]) -> str:
-    """What two lists agree on that ask the same: names, contents and limits, in order."""
-    rows = [(*one.key, one.seconds, one.files) for one in instances]
+    """Return a hash of names, file contents and limits, in order."""
+    rows = [(*instance.key, instance.seconds, instance.files) for instance in instances]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def origin_file(out: Path) -> Path:
-    """Where a table's origin stands."""
+    """Return the path of the file with a table's origin."""
     return out.with_suffix(".shard.json")
 
 
 def read_origin(out: Path) -> Origin:
-    """What the shard of a table is a part of.
+    """Read the origin of a shard's table.
 
     Raises:
-        InputError: There is no such file beside it.
+        InputError: The file beside the table is missing or unreadable.
     """
     path = origin_file(out)
     try:
         return Origin(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
-            "Beside the table of a shard lies a .shard.json, which `verify-all --shard` writes. "
+            "The table of a shard needs the .shard.json file that `verify-all --shard` writes. "
             f"Received: `{out}`, without a readable `{path.name}` ({type(error).__name__})."
         ) from None
 
 
-def difference(first: Origin, other: Origin, name: str, other_name: str) -> None:
-    """Refuse two shards that are not of one run.
+def check_same_run(first: Origin, other: Origin, name: str, other_name: str) -> None:
+    """Refuse two shards of different runs.
 
     Args:
-        first: One.
-        other: The other.
-        name: What the first is called.
-        other_name: Likewise.
+        first: Origin of one shard.
+        other: Origin of the other.
+        name: Name of the first in messages.
+        other_name: Name of the other in messages.
 
     Raises:
         InputError: They differ in more than their number.
     """
-    told = {
+    fields = {
         "version": "versions of outrange",
         "listed": "lists (names, contents of files, limits)",
         "count": "numbers of shards",
         "seed": "seeds",
     }
-    for field, what in told.items():
-        one, two = getattr(first, field), getattr(other, field)
-        if one != two:
+    for field, what in fields.items():
+        a, b = getattr(first, field), getattr(other, field)
+        if a != b:
             raise InputError(
-                f"Shards of one run agree in their {what}. Received: {str(one)[:16]} in {name}, "
-                f"{str(two)[:16]} in {other_name}."
+                f"Shards of one run agree in their {what}. Received: {str(a)[:16]} in {name}, "
+                f"{str(b)[:16]} in {other_name}."
             )

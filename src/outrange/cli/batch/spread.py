@@ -1,4 +1,4 @@
-"""Instances on the workers of an executor, which need not see the files: they are sent."""
+"""Decision of instances on the workers of an executor; files are sent, not shared."""
 
 from __future__ import annotations
 
@@ -20,104 +20,104 @@ from ...executors.pool import Pool
 from ...executors.shelf import Kept, kept_of
 from .instances import Instance
 from .log import Log
-from .processes import on_processes
+from .processes import run_in_processes
 from .results import Result, result_of
 from .worker import Worker
 
 
 GRACE = 60.0
-"""Seconds beyond twice its limit until an instance is taken for hung: workers may have to start."""
+"""Seconds beyond twice its limit until an instance counts as hung: workers may have to start."""
 
 LIGHT_MODEL = 1 << 17
-"""Bytes of a model that may go with another one's: it is cheaper to send twice than to ask about
-apart."""
+"""Maximum bytes of a model that shares a task with others: sending it twice is cheaper than a task
+of its own."""
 
-Asked = tuple[int, str, str, bytes, float, int]
-"""Which model, its file name; a property's file name and content, its limit, the seed."""
+Query = tuple[int, str, str, bytes, float, int]
+"""Index and file name of a model, file name and content of a property, time limit, seed."""
 
 
 class Folder:
-    """A model on a worker: its file, and the network that was read from it.
+    """A model on a worker: its file, and the network read from it.
 
     Args:
-        data: The file's bytes.
+        data: Bytes of the file.
     """
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._room = tempfile.TemporaryDirectory(prefix="outrange-")
         self._writing = threading.Lock()
-        # Threads of a worker decide at once, each with a network of its own.
+        # Threads of a worker decide at the same time, each with its own network.
         self._own = threading.local()
 
     def decide(self, model: str, name: str, content: bytes, seconds: float, seed: int) -> dict:
-        """The answer of a `Worker` to one property.
+        """Return the answer of a `Worker` to one property.
 
         Args:
-            model: The model's file name, which tells its kind.
-            name: The property's file name.
-            content: The property's bytes.
-            seconds: Its limit.
-            seed: Of the random points.
+            model: File name of the model; its suffix determines the format.
+            name: File name of the property.
+            content: Bytes of the property.
+            seed: Seed of the counterexample search.
         """
         file = Path(self._room.name, model)
-        with self._writing:  # Others read it as soon as it is there.
+        with self._writing:  # Other threads read the file as soon as it exists.
             if not file.exists():
                 file.write_bytes(self._data)
         if not hasattr(self._own, "worker"):
             self._own.worker = Worker()
-        with tempfile.TemporaryDirectory(dir=self._room.name) as own:
-            asked = Path(own, name)
-            asked.write_bytes(content)
-            task = {"model": str(file), "property": str(asked), "seconds": seconds, "seed": seed}
+        with tempfile.TemporaryDirectory(dir=self._room.name) as folder:
+            property_file = Path(folder, name)
+            property_file.write_bytes(content)
+            task = {
+                "model": str(file),
+                "property": str(property_file),
+                "seconds": seconds,
+                "seed": seed,
+            }
             return self._own.worker.decide(task)
 
 
 def decide_instances(
-    kept: Kept, models: int, asked: Sequence[Asked], patience: float
+    kept: Kept, models: int, queries: Sequence[Query], patience: float
 ) -> list[dict]:
-    """Decide some instances, on a worker, at least one; see `Folder.decide`.
+    """Decide at least one of the given instances on a worker; see `Folder.decide`.
 
     Args:
-        kept: Files of models.
-        models: How many these are.
-        asked: About the models.
-        patience: Seconds; see `Chunks.patience`.
+        models: Number of these files.
+        queries: Queries about the models.
     """
     contents = [kept.data] if models == 1 else kept.once("models", unpacked)
-    # A model that came in other company before has been read already.
+    # A model that came with other models before has been read already.
     folders = [kept_of(content).once("folder", Folder) for content in contents]
-    return decided(asked, lambda one: folders[one[0]].decide(*one[1:]), patience)
+    return decided(queries, lambda query: folders[query[0]].decide(*query[1:]), patience)
 
 
-def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
+def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
     """Decide instances until each has a result.
 
     If the executor breaks, processes of this machine decide the rest: the executor belongs to the
-    caller, who alone can start another one.
+    caller, and only the caller can start another one.
 
     Args:
-        asked: The instances.
-        log: Receives each result.
-        pool: The workers.
-        seed: Seed of the random points.
+        instances: The instances to decide.
+        seed: Seed of the counterexample search.
 
     Raises:
-        InputError: Workers have another version of outrange.
+        InputError: Workers run another version of outrange.
     """
-    crew, waiting, lost = Crew(pool), deque(asked), Counter()
+    crew, waiting, lost = Crew(pool), deque(instances), Counter()
     under_way: dict[int, list[tuple[Instance, str]]] = {}
     number, chunks = count(), Chunks()
     try:
         while len(crew) or (waiting and not pool.broken):
             while waiting and crew.room(chunks.ahead(len(waiting), pool.size)) > 0:
                 most = chunks.size(len(waiting), pool.size)
-                tasks, ticket = _together(waiting, lost, most), next(number)
-                tasks = [task for task in tasks if _is_there(task, log, seed)]
+                tasks, ticket = _next_tasks(waiting, lost, most), next(number)
+                tasks = [task for task in tasks if _check_files(task, log, seed)]
                 if tasks:
                     under_way[ticket] = [(task, task.files) for task in tasks]
                     _give(crew, ticket, tasks, seed, chunks.patience(len(tasks)))
-            log.under_way([task for tasks in under_way.values() for task, _ in tasks])
+            log.report([task for tasks in under_way.values() for task, _ in tasks])
             for done in crew.wait(TICK):
                 for k, (task, files) in enumerate(under_way.pop(int(str(done.ticket)))):
                     lost[task.key] += done.lost
@@ -125,17 +125,17 @@ def on_pool(asked: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
                     if again or (done.error is None and k >= len(done.value)):
                         waiting.appendleft(task)
                     else:
-                        found = _result(task, files, seed, done, k)
-                        chunks.add(found.seconds)
-                        log.take(found)
+                        result = _result(task, files, seed, done, k)
+                        chunks.add(result.seconds)
+                        log.take(result)
     finally:
         crew.end()
     if waiting:
-        on_processes(list(waiting), log, min(cores(), len(waiting)), None, seed)
+        run_in_processes(list(waiting), log, min(cores(), len(waiting)), None, seed)
 
 
-def _together(waiting: deque[Instance], lost: Counter, most: int) -> list[Instance]:
-    """The next instance, and those behind it that go with it; one that was lost goes alone."""
+def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Instance]:
+    """Pop the next instance and those that share its task; one that was lost is sent alone."""
     tasks = [waiting.popleft()]
     while len(tasks) < most and waiting and _go_together(tasks[0], waiting[0], lost):
         tasks.append(waiting.popleft())
@@ -143,7 +143,7 @@ def _together(waiting: deque[Instance], lost: Counter, most: int) -> list[Instan
 
 
 def _go_together(first: Instance, other: Instance, lost: Counter) -> bool:
-    """Whether two instances may be one task: of one model, or of two light ones."""
+    """Return whether two instances may share a task: one model, or two small ones."""
     if lost[first.key] or lost[other.key]:
         return False
     models = {first.model_file, other.model_file}
@@ -154,15 +154,15 @@ def _is_light(model: Path) -> bool:
     try:
         return model.stat().st_size <= LIGHT_MODEL
     except OSError:
-        return False  # Whoever reads it says so.
+        return False  # `_check_files` reports it.
 
 
-def _is_there(task: Instance, log: Log, seed: int) -> bool:
-    """Whether the files of an instance are still there; else that is its result."""
-    log.started(task)
+def _check_files(task: Instance, log: Log, seed: int) -> bool:
+    """Return whether the files of an instance still exist; if not, record an error."""
+    log.log_start(task)
     gone = [file for file in (task.model_file, task.property_file) if not os.access(file, os.R_OK)]
     if gone:
-        detail = f"`{gone[0].name}` cannot be read any more"
+        detail = f"`{gone[0].name}` is no longer readable"
         log.take(result_of(task, "", seed, "error", detail, 0.0))
     return not gone
 
@@ -171,7 +171,7 @@ def _give(crew: Crew, ticket: int, tasks: Sequence[Instance], seed: int, patienc
     models = list(dict.fromkeys(task.model_file for task in tasks))
     try:
         contents = [model.read_bytes() for model in models]
-        asked = [
+        queries = [
             (
                 models.index(task.model_file),
                 task.model_file.name,
@@ -186,10 +186,10 @@ def _give(crew: Crew, ticket: int, tasks: Sequence[Instance], seed: int, patienc
         raise InputError(
             f"A file of the list cannot be read. Received: `{error.filename}` ({error.strerror})."
         ) from None
-    # Other tasks about a model alone are about the same parcel.
+    # Other tasks about this model alone share the payload.
     parcel = Parcel.of_bytes(contents[0]) if len(models) == 1 else Parcel.of(contents)
     limit = 2 * sum(task.seconds for task in tasks) + GRACE
-    work = len(models), asked, patience
+    work = len(models), queries, patience
     crew.give(ticket, _name(tasks), parcel, decide_instances, *work, limit=limit)
 
 
@@ -204,7 +204,7 @@ def _name(tasks: Sequence[Instance]) -> str:
 def _result(task: Instance, files: str, seed: int, done: Done, k: int) -> Result:
     answer: dict[str, Any]
     if isinstance(done.error, InputError):
-        raise done.error  # other versions: nothing would come of the rest
+        raise done.error  # another version of outrange: the rest would fail too
     if done.error is None:
         answer = {name: v for name, v in done.value[k].items() if name != "worn"}
     else:

@@ -1,4 +1,4 @@
-"""`outrange verify-all`: every instance of a list, each in a process that may fail alone."""
+"""`outrange verify-all`: decides every instance of a list, each in a separate process."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ from ..text.verdict import SAT
 from ..text.verify_all import batch_text
 from .instances import Instance, Key, read_expected, read_instances
 from .log import Log
-from .processes import on_processes
+from .processes import run_in_processes
 from .results import DECIDED, Result, Results
 from .shards import shard_of
-from .spread import on_pool
+from .spread import run_on_pool
 from .worker import can_limit_memory
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What the user wrote.
+    """Options of the command, as parsed.
 
     Args:
-        root: The folder that names are relative to; None for the list's own.
-        seconds: A limit for every instance in place of the list's.
-        out: The table of results.
+        root: Folder that names are relative to; None for the folder of the list.
+        seconds: Time limit of every instance, overriding the list; None for the list's own.
         jobs: Number of worker processes.
-        only: Only instances whose names contain this text.
-        retry: Verdicts that are asked again.
-        memory: GiB a worker may use.
+        only: Text that instance names must contain; None for all.
+        retry: Verdicts to decide again.
+        memory: Memory limit of each worker in GiB.
         expected: A list of expected verdicts.
-        seed: Of the random points.
-        executor: The address of Dask's scheduler, whose workers decide; None for `jobs` processes.
-        shard: `"3/8"`: only this part of the list; `"slurm"`: the part of a job of an array.
+        seed: Seed of the counterexample search.
+        executor: Address of a Dask scheduler whose workers decide; None for local processes.
+        shard: Part of the list such as `"3/8"`; `"slurm"` for the part of this array job.
     """
 
     root: str | None
@@ -53,12 +52,11 @@ class BatchOptions:
 
 
 def ask_verify_all(listed: str, options: BatchOptions, echo: Callable[[str], None]) -> int:
-    """Decide what is not decided yet; print a summary. The exit code says whether all of it holds.
+    """Decide the open instances and print a summary; return the exit code.
 
     Args:
         listed: The list of instances, a CSV file.
-        options: What the user wrote.
-        echo: Prints on stdout.
+        options: Options of the command.
     """
     _check(listed, options)
     root = None if options.root is None else Path(options.root)
@@ -66,85 +64,86 @@ def ask_verify_all(listed: str, options: BatchOptions, echo: Callable[[str], Non
     expected = None if options.expected is None else read_expected(Path(options.expected))
     shard, out = shard_of(options.shard), Path(options.out)
     if shard is not None:
-        whole, instances, out = instances, shard.part(instances), shard.named(out)
+        whole, instances, out = instances, shard.part(instances), shard.table_path(out)
     pool = pool_of(options.executor)
     with Results(out) as results:
         if shard is not None:
             shard.write(out, whole, options.seed)
-        asked = still_open(instances, results.known, options.retry)
+        pending = still_open(instances, results.known, options.retry)
         interrupted = False
         try:
             with Display("verify-all", screen(), EAGER) as live:
                 log = Log(instances, results, live)
                 if pool is None:
-                    on_processes(asked, log, options.jobs, options.memory, options.seed)
+                    run_in_processes(pending, log, options.jobs, options.memory, options.seed)
                 else:
-                    on_pool(asked, log, pool, options.seed)
+                    run_on_pool(pending, log, pool, options.seed)
         except KeyboardInterrupt:
             interrupted = True
-        found = [results.known[i.key] for i in instances if i.key in results.known]
-    wrong = [] if expected is None else _contradictions(found, expected)
+        results_in_order = [results.known[i.key] for i in instances if i.key in results.known]
+    wrong = [] if expected is None else _contradictions(results_in_order, expected)
     compared = (
-        None if expected is None else sum(r.key in expected for r in found if r.verdict in DECIDED)
+        None
+        if expected is None
+        else sum(r.key in expected for r in results_in_order if r.verdict in DECIDED)
     )
-    named = [(f"{r.onnx} {r.vnnlib}", r.verdict) for r in found]
-    echo(batch_text(named, sum(r.seconds for r in found), wrong, compared))
+    named = [(f"{r.onnx} {r.vnnlib}", r.verdict) for r in results_in_order]
+    echo(batch_text(named, sum(r.seconds for r in results_in_order), wrong, compared))
     if interrupted:
-        left = len(instances) - len(found)
-        return fail(f"interrupted, {left} left; start it again to go on", INTERRUPTED)
+        left = len(instances) - len(results_in_order)
+        return fail(f"interrupted, {left} left; run the command again to resume", INTERRUPTED)
     if wrong:
         return CONTRADICTED
-    if not all(r.verdict in DECIDED for r in found):
+    if not all(r.verdict in DECIDED for r in results_in_order):
         return OPEN
-    broken = any(r.verdict == SAT and (expected or {}).get(r.key) != SAT for r in found)
+    broken = any(r.verdict == SAT and (expected or {}).get(r.key) != SAT for r in results_in_order)
     return VIOLATED if broken else EXACT
 
 
 def _check(listed: str, o: BatchOptions) -> None:
     if o.jobs < 1:
-        raise InputError(f"--jobs is a whole number above 0. Received: {o.jobs}.")
+        raise InputError(f"--jobs is an integer above 0. Received: {o.jobs}.")
     if o.seed < 0:
-        raise InputError(f"--seed is a whole number, 0 or above. Received: {o.seed}.")
+        raise InputError(f"--seed is an integer, 0 or above. Received: {o.seed}.")
     for option, value in (("--time", o.seconds), ("--memory", o.memory)):
         if value is not None and not 0 < value < float("inf"):
             raise InputError(f"{option} is a finite number above 0. Received: {value}.")
     if o.memory is not None and not can_limit_memory():
         raise InputError(
-            "--memory limits nothing on this system; leave it out, and choose --jobs so that all "
-            f"workers fit. Received: {o.memory}."
+            "--memory has no effect on this system; omit it, and choose --jobs so that all "
+            f"workers fit into memory. Received: {o.memory}."
         )
     if o.executor is not None and o.memory is not None:
         raise InputError(
-            "--memory limits processes of this machine; with --executor the workers have limits "
-            f"of their own (`dask worker --memory-limit`). Received: --memory {o.memory:g}."
+            "--memory limits local processes; with --executor, set the limit of the workers "
+            f"(`dask worker --memory-limit`). Received: --memory {o.memory:g}."
         )
     out, names = Path(o.out), (listed, o.expected)
     if any(name and Path(name).resolve() == out.resolve() for name in names):
-        raise InputError(f"--out is a file of its own. Received: {o.out}.")
+        raise InputError(f"--out differs from the input files. Received: {o.out}.")
 
 
 def still_open(
     instances: Sequence[Instance], known: dict[Key, Result], retry: Sequence[str]
 ) -> list[Instance]:
-    """What is to be asked.
+    """Return the instances to decide.
 
     Args:
-        instances: All of them.
-        known: What earlier runs found.
-        retry: Verdicts that are asked again.
+        known: Results of earlier runs.
+        retry: Verdicts to decide again.
     """
     return [i for i in instances if _is_open(i, known.get(i.key), {*retry})]
 
 
 def _is_open(instance: Instance, result: Result | None, again: set[str]) -> bool:
     if result is None or result.files != instance.files:
-        return True  # a verdict about another model or property of the same name is none
+        return True  # The known verdict is about another model or property of the same name.
     return result.verdict not in DECIDED and (result.verdict in again or "all" in again)
 
 
-def _contradictions(found: Sequence[Result], expected: dict[Key, str]) -> list[str]:
+def _contradictions(results: Sequence[Result], expected: dict[Key, str]) -> list[str]:
     return [
         f"{r.onnx} {r.vnnlib}: {r.verdict}, expected {expected[r.key]}"
-        for r in found
+        for r in results
         if r.verdict in DECIDED and expected.get(r.key, r.verdict) != r.verdict
     ]

@@ -1,4 +1,4 @@
-"""A process that decides one instance after another, as lines of JSON on its pipes."""
+"""A process that decides instances one by one, exchanging lines of JSON over its pipes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Read tasks from stdin, write answers to what was stdout; end when stdin does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that sent the tasks.
+    """Read tasks from stdin and write answers to the original stdout; end at the end of stdin."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process.
     answers = os.dup(1)
-    os.dup2(2, 1)  # What a framework prints goes astray nowhere.
+    os.dup2(2, 1)  # Output of a framework must not mix with the answers.
     settings = json.loads(sys.argv[1])
     _limit_memory(settings["memory"])
     tasks: queue.SimpleQueue[dict] = queue.SimpleQueue()
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _listen(tasks: queue.SimpleQueue[dict]) -> None:
-    """Also while a search runs: where the sender is gone, nobody waits for the answer."""
+    """Receive tasks, also during a search: end the process when the parent is gone."""
     for line in sys.stdin:
         tasks.put(json.loads(line))
     os._exit(0)
@@ -53,7 +53,7 @@ def _send(file: int, answer: dict) -> None:
 
 
 def can_limit_memory() -> bool:
-    """Whether the system has limits of memory for a process; Windows has none that we know."""
+    """Return whether the system can limit the memory of a process; Windows cannot."""
     return find_spec("resource") is not None
 
 
@@ -62,7 +62,7 @@ def _limit_memory(gib: float | None) -> None:
         return
     try:
         import resource
-    except ImportError:  # Windows; `can_limit_memory` has been asked.
+    except ImportError:  # Windows; the caller has checked `can_limit_memory`.
         return
 
     most = int(gib * 2**30)
@@ -73,19 +73,20 @@ def _limit_memory(gib: float | None) -> None:
 
 
 class Worker:
-    """Decides tasks; keeps the last model, since lists ask about one model many times."""
+    """Decides tasks; caches the last model, since lists often repeat a model."""
 
     def __init__(self) -> None:
         self._last: tuple[Any, Any] = (None, None)
 
     def decide(self, task: dict) -> dict:
-        """The verdict, or what went wrong; never an exception.
+        """Return the verdict, or a description of the failure; never raise an exception.
 
         Args:
-            task: `model` and `property` (paths), `seconds`, `seed`.
+            task: Dict of `model` and `property` (paths), `seconds`, `seed`.
 
         Returns:
-            `verdict`, `seconds`, `detail`; with `sat` also `x` and `y`. `worn` asks to start anew.
+            Dict of `verdict`, `seconds`, `detail`; with `sat` also `x` and `y`. If `worn` is true,
+            the process must be restarted.
         """
         from ...core import OutOfTime, OutrangeError
 
@@ -105,8 +106,8 @@ class Worker:
         return answer | {"seconds": read_wall_clock() - start}
 
     def _decide(self, task: dict, start: float) -> dict:
+        from ...api.decorators import with_arguments
         from ...api.properties import verify
-        from ...api.recorded import as_asked
         from ...core import deadline
         from ..commands.verify import witness_of
         from ..text.verdict import competition_word
@@ -114,8 +115,8 @@ class Worker:
         with deadline(task["seconds"]):
             network = self._network(task["model"])
         left = task["seconds"] - (read_wall_clock() - start)
-        found = verify(network, task["property"], time_limit=max(left, 1e-3), seed=task["seed"])
-        verdict = as_asked(found, time_limit=task["seconds"])
+        answered = verify(network, task["property"], time_limit=max(left, 1e-3), seed=task["seed"])
+        verdict = with_arguments(answered, time_limit=task["seconds"])
         answer: dict[str, Any] = {"verdict": competition_word(verdict), "detail": ""}
         answer |= _origin(verdict)
         if verdict.holds is None:
@@ -127,26 +128,26 @@ class Worker:
         if witness is not None and example is not None:
             answer["x"], answer["y"] = (part.tolist() for part in witness)
             if example.reproduced is not True:
-                answer["detail"] = "in real arithmetic; the model's float32 does not show it"
+                answer["detail"] = "in real arithmetic; the model in float32 does not reproduce it"
         return answer
 
     def _network(self, path: str) -> Any:
         from ...api.read import load
 
         state = os.stat(path)
-        known = path, state.st_mtime_ns, state.st_size
-        if self._last[0] != known:
-            self._last = None, None  # Two models at once may not fit.
-            self._last = known, load(path)
+        key = path, state.st_mtime_ns, state.st_size
+        if self._last[0] != key:
+            self._last = None, None  # Two models may not fit into memory.
+            self._last = key, load(path)
         return self._last[1]
 
 
 def _origin(verdict: Verdict) -> dict[str, str]:
-    """The hashes of the very files that were read, and what stands behind the verdict."""
-    asked = verdict.provenance
-    told = None if asked is None else asked.property
+    """Return the hashes of the files as read, and the warrant of the verdict."""
+    provenance = verdict.provenance
+    property_source = None if provenance is None else provenance.property
     return {
         "model_sha256": " ".join(source.sha256 for source in verdict.sources),
-        "property_sha256": "" if told is None else told.sha256,
+        "property_sha256": "" if property_source is None else property_source.sha256,
         "warrant": verdict.warrant.name,
     }

@@ -1,1 +1,1 @@
-"""One file a command."""
+"""Implementation of the commands, one file each."""

@@ -1,4 +1,4 @@
-"""`outrange demo`: a real trained model, and what it can do."""
+"""`outrange demo`: trains a model and proves what it can do."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from ..text.demo import demo_text
 
 
 def demo(echo: Callable[[str], None]) -> int:
-    """Train a network on the torques of a robot arm; print its exact range, and how it compares."""
+    """Train a network on the torques of a robot arm; print its exact range and a comparison."""
     from ..._demo import arm
     from ...api.ranges import output_range, sample_range, summary
     from ...api.read import load
@@ -17,7 +17,7 @@ def demo(echo: Callable[[str], None]) -> int:
 
     keras = find_keras()
     echo(
-        "A Keras network learns which torques two motors must give to move a robot arm, from\n"
+        "A Keras network learns the torques that two motors must apply to move a robot arm, from\n"
         f"{arm.EXAMPLES:,} examples. Inputs: two joint angles, speeds and accelerations. "
         "Training ..."
     )
@@ -27,20 +27,20 @@ def demo(echo: Callable[[str], None]) -> int:
         f"Trained in {read_clock() - start:.0f} s on {keras.backend.backend()}; "
         f"mean error {number(round(error, 3))} N m on fresh examples.\n"
     )
-    echo(f"Over all motions within plus or minus {arm.REACH.tolist()}: what can it ask for?\n")
+    echo(f"All motions within plus or minus {arm.REACH.tolist()}: which torques can occur?\n")
     network = load(model)
     box = (-arm.REACH, arm.REACH)
     answer = output_range(network, box)
     echo(str(answer))
     if answer.model_hi is not None:
         echo(
-            f"The Keras model itself returns {answer.model_hi[0]:.6g} (float32) at the input "
-            f"where {next(iter(answer.outputs))}[0] is "
-            f"{'largest' if answer.closed_hi[0] else 'the largest seen'}.\n"
+            f"At the input where {next(iter(answer.outputs))}[0] is "
+            f"{'largest' if answer.closed_hi[0] else 'the largest seen'}, the Keras model itself "
+            f"returns {answer.model_hi[0]:.6g} (float32).\n"
         )
     sampled = sample_range(network, box)
-    echo("Beside what 100,000 random motions and all corners show:\n")
+    echo("Comparison with 100,000 random motions and all corners:\n")
     echo(demo_text(answer, sampled) + "\n")
-    echo("What each layer can do (proved, for every motion in the set):\n")
+    echo("What each layer can do (proved for every motion in the set):\n")
     echo(str(summary(network, box, known=answer)))
     return EXACT

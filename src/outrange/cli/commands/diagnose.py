@@ -1,4 +1,4 @@
-"""The command `outrange diagnose`: a model file, a data file, an exit code by level."""
+"""`outrange diagnose`: checks a model file against a data file; exit code by level."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from ..options.arrays import read_file
 
 
 FOUND = {Level.PROVED: 6, Level.MEASURED: 7, Level.SUSPECTED: 8}
-"""Exit code of the surest finding."""
+"""Exit code of the worst level."""
 
 
 def ask_diagnose(
@@ -31,7 +31,7 @@ def ask_diagnose(
     form: str,
     unsafe: bool,
 ) -> int:
-    """Diagnose and print; returns the exit code."""
+    """Diagnose the model, print the findings, and return the exit code."""
     from ...api.diagnose import diagnose
 
     x, y = read_data(data, target)
@@ -49,7 +49,7 @@ def ask_diagnose(
 
 
 def exit_code(answer: Diagnosis, fail_on: str) -> int:
-    """0 if nothing is as sure as `fail_on`; else the code of the surest finding."""
+    """Return 0 if no finding reaches the level `fail_on`, else the code of the worst level."""
     if fail_on == "never" or not answer.at_least(fail_on):
         return EXACT
     worst = answer.worst
@@ -57,17 +57,17 @@ def exit_code(answer: Diagnosis, fail_on: str) -> int:
 
 
 def read_data(name: str, target: str) -> tuple[np.ndarray | dict[str, np.ndarray], np.ndarray]:
-    """Inputs and targets in a file.
+    """Read inputs and targets from a file.
 
     Args:
-        name: An `.npz` file with the arrays by name, or a `.csv` file with a line of titles.
-        target: The array, or the column, that holds the targets; several columns with commas.
+        name: An `.npz` file of named arrays, or a `.csv` file with a line of titles.
+        target: Array or column of the targets; several columns are separated by commas.
 
     Returns:
-        `(x, y)`; inputs of several names come as a dict.
+        `(x, y)`; several named inputs form a dict.
 
     Raises:
-        InputError: There is no such file, array or column.
+        InputError: The file, array or column does not exist.
     """
     if name.lower().endswith(".csv"):
         return _columns(name, target)
@@ -76,7 +76,7 @@ def read_data(name: str, target: str) -> tuple[np.ndarray | dict[str, np.ndarray
         have = sorted(parts) if isinstance(parts, dict) else ["one array"]
         raise InputError(
             "The targets are the array `y`, or the one that `--target` names. "
-            f"Received: {name} without {target!r}; it holds {have}."
+            f"Received: {name} without {target!r}; it contains {have}."
         )
     y = parts.pop(target)
     return (next(iter(parts.values())) if len(parts) == 1 else parts), y
@@ -97,7 +97,7 @@ def _columns(name: str, target: str) -> tuple[np.ndarray, np.ndarray]:
             places.append(int(part) % table.shape[1])
         else:
             raise InputError(
-                "The targets are the column `y`, or the one whose title or number `--target` "
-                f"gives. Received: {name} without {part!r}; its titles are {titles[:20]}."
+                "The targets are the column `y`, or the one with the title or number in "
+                f"`--target`. Received: {name} without {part!r}; its titles are {titles[:20]}."
             )
     return np.delete(table, places, axis=1), table[:, places]

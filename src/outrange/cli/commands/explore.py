@@ -1,4 +1,4 @@
-"""`outrange explore`: a page on the loopback."""
+"""`outrange explore`: serves the explorer page."""
 
 from __future__ import annotations
 
@@ -26,25 +26,24 @@ def ask_explore(
     """Serve the page until Ctrl-C.
 
     Args:
-        model: The model's file.
-        box: The input set to begin with; may be empty.
-        echo: Prints on stdout.
-        port: Of the page; 0 for one that is free.
-        token: What the page must know; a random one if None.
+        model: File of the model.
+        box: Initial input set; may be empty.
+        port: Port of the page; 0 for a free one.
+        token: Secret that a request must contain; a random one if None.
         host: Address to listen on.
-        allow_remote: Whether that may be one that other machines reach.
+        allow_remote: Whether `host` may be an address that other machines reach.
         open_: Open the page in the browser.
-        seconds: Of the search for one set of ranges.
+        seconds: Time limit of the search for one set of ranges.
         unsafe: Run code stored in the model file.
 
     Raises:
         InputError: An option breaks a rule, or the server's packages are not installed.
     """
-    from ...api.arguments import loaded
+    from ...api.arguments import load_network
     from ...explorer.exhibit import Exhibit
     from ...explorer.guard import checked_host, checked_token
 
-    # Mistakes show before a model is loaded.
+    # Check the options before loading a model.
     checked_host(host, allow_remote)
     secret = checked_token(token)
     try:
@@ -55,8 +54,8 @@ def ask_explore(
             f"{pip_install('starlette', 'uvicorn', 'websockets')}. Received: {error}."
         ) from None
     network = load_model(model, unsafe, box.feature_names)
-    given = None if box.is_empty else box_of(box, network.graph.inputs)
-    network = loaded(network, given)  # named by the columns of the data
+    input_set = None if box.is_empty else box_of(box, network.graph.inputs)
+    network = load_network(network, input_set)  # with the column names of the data
 
     def ready(address: str) -> None:
         echo(f"{network.name} is at {address}\nCtrl-C ends it.")
@@ -65,6 +64,6 @@ def ask_explore(
 
             webbrowser.open(address)
 
-    exhibit = Exhibit.of(network, given, seconds)
+    exhibit = Exhibit.of(network, input_set, seconds)
     serve(exhibit, ready, host=host, port=port, token=secret, allow_remote=allow_remote)
     return EXACT

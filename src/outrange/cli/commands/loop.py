@@ -1,4 +1,4 @@
-"""`outrange loop`: a controller and a plant together, step after step."""
+"""`outrange loop`: verifies a controller and a plant in closed loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ...answers.loops import Loop
 
 PARTS = ("plant", "observe", "actuate")
-"""Functions that a file of Python may define."""
+"""Functions that a plant file may define."""
 
 
 def ask_loop(
@@ -49,48 +49,46 @@ def ask_loop(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the answer; its first line is one word. The exit code says what was decided.
+    """Print the answer, whose first line is one word; return the exit code.
 
     Args:
-        controller: The model's file, or one of a whole loop (see `outrange.loop_file`).
-        box: The initial states.
-        echo: Prints on stdout.
-        plant: A file of Python that defines `plant`, or a model.
-        formulas: One a state, in place of a file.
-        steps: How many.
-        forever: All time, in the place of steps.
-        dt: The period of a plant in continuous time.
-        specs: What shall hold, all of them.
-        disturbance: Its ends.
-        varying: Whether it is another one at every step.
-        parameters: Their ends.
-        where: A condition on the initial states.
-        seconds: Of wall time, for reading the files too.
-        budget: Units of work in place of seconds.
-        tol: See `outrange.closed_loop`.
-        seed: Of the simulated trajectories.
-        picture: A file to draw the states over time in.
-        table: A file of comma-separated values to write the pipe to.
-        executor: The address of Dask's scheduler, whose workers search.
+        controller: File of the controller, or of a whole loop (see `outrange.loop_file`).
+        box: Set of initial states.
+        plant: A Python file that defines `plant`, or a model.
+        formulas: One formula per state, instead of `plant`.
+        forever: Prove for all time, instead of `steps`.
+        dt: Period of a plant in continuous time.
+        specs: Specifications, all of which must hold.
+        disturbance: Range of the disturbance.
+        varying: Whether the disturbance may change from step to step.
+        parameters: Range of the parameters.
+        where: Condition on the initial states.
+        seconds: Limit of wall time, including reading the files.
+        budget: Units of work, instead of seconds.
+        tol: Gap to reach; see `outrange.closed_loop`.
+        seed: Seed of the simulated trajectories.
+        picture: Figure file of the states over time.
+        table: CSV file of the pipe.
+        executor: Address of a Dask scheduler whose workers search.
         as_json: Print everything as JSON.
         unsafe: Run code stored in the model file.
     """
     clock = Clock(seconds, command_began())
-    asked: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "disturbance": disturbance, "varying": varying, "parameters": parameters, "where": where,
         "tol": tol, "seed": seed, "executor": executor,
     }  # fmt: skip
     if steps is not None or forever:
-        asked["steps"] = steps
+        arguments["steps"] = steps
     if specs:
-        asked["spec"] = "; ".join(specs)
+        arguments["spec"] = "; ".join(specs)
+    from ...api.decorators import with_arguments
     from ...api.loops.ask import closed_loop
     from ...api.loops.files import loop_file
-    from ...api.recorded import as_asked
 
     if controller.endswith((".yaml", ".yml")):
         _check_alone(controller, plant, formulas, dt, box)
-        asked = loop_file(controller) | asked
+        arguments = loop_file(controller) | arguments
     else:
         _check_steps(steps, forever)
         try:
@@ -99,10 +97,10 @@ def ask_loop(
         except OutOfTime:
             late = "the time ran out before the model was read; give it more with --time"
             return fail(late, OPEN)
-        asked |= _written(network, box, _plant(plant, formulas), formulas)
-        asked |= {"dt": _period(dt)}
-    found = closed_loop(**asked, **question_limit(clock, budget))
-    answer: Loop = found if budget is not None else as_asked(found, time_limit=seconds)
+        arguments |= _parts(network, box, _plant(plant, formulas), formulas)
+        arguments |= {"dt": _period(dt)}
+    result = closed_loop(**arguments, **question_limit(clock, budget))
+    answer: Loop = result if budget is not None else with_arguments(result, time_limit=seconds)
     if table is not None:
         answer.csv(table)
     if picture is not None:
@@ -117,10 +115,10 @@ def ask_loop(
     return {"VIOLATED": VIOLATED, "UNKNOWN": OPEN}.get(answer.status, EXACT)
 
 
-def _written(
+def _parts(
     network: Any, box: BoxOptions, parts: dict[str, Any], formulas: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Controller, plant and initial set, from the options."""
+    """Return controller, plant and initial set, from the options."""
     from ...graph import Slot
 
     names = box.feature_names
@@ -135,41 +133,41 @@ def _written(
 def _check_steps(steps: int | None, forever: bool) -> None:
     if (steps is None) != forever:
         raise InputError(
-            "--steps says how many steps (with --dt: periods) the loop runs, or --forever that it "
-            f"never ends. Received: {'both' if forever else 'neither'}."
+            "--steps N sets the number of steps (with --dt: periods); --forever proves for all "
+            f"time. Received: {'both' if forever else 'neither'}."
         )
 
 
-def _check_alone(path: str, *given: Any) -> None:
-    """Refuse what a file of a loop says itself."""
-    *parts, box = given
+def _check_alone(path: str, *options: Any) -> None:
+    """Refuse options that a loop file already sets."""
+    *parts, box = options
     if any(parts) or not box.is_empty:
         raise InputError(
-            "A file of a loop says what plant, period and initial states are: leave --plant, "
-            f"--next, --dt and the options of the set out. Received: `{path}` and some of them."
+            "A loop file sets the plant, the period and the initial states: omit --plant, --next, "
+            f"--dt and the options of the input set. Received: `{path}` and some of them."
         )
 
 
 def _period(dt: str | None) -> Fraction | None:
-    """A number as it is written, or a fraction of two: `1/3`."""
+    """Parse a decimal number or a fraction such as `1/3`, exactly."""
     try:
         return None if dt is None else Fraction(dt)
     except (ValueError, ZeroDivisionError):
         raise InputError(
-            f"--dt is a period of time, 0.05 or 1/20 say. Received: `--dt {dt}`."
+            f"--dt is a period of time such as 0.05 or 1/20. Received: `--dt {dt}`."
         ) from None
 
 
 def _plant(plant: str | None, formulas: tuple[str, ...]) -> dict[str, Any]:
-    """The plant, and what a file of Python says beside it.
+    """Return the plant, and the other functions of a Python file.
 
     Raises:
-        InputError: There is none, or two.
+        InputError: There is no plant, or there are two.
     """
     if (plant is None) == (not formulas):
         raise InputError(
-            "Say what the plant is, with --plant FILE.py (which defines `plant(x, u)`), --plant "
-            "MODEL.onnx, or one --next FORMULA a state: --next 'x1 + 0.1*x2'. "
+            "Define the plant with --plant FILE.py (which defines `plant(x, u)`), --plant "
+            "MODEL.onnx, or one --next FORMULA per state: --next 'x1 + 0.1*x2'. "
             f"Received: {'both' if formulas else 'none'}."
         )
     if plant is None:
@@ -177,22 +175,21 @@ def _plant(plant: str | None, formulas: tuple[str, ...]) -> dict[str, Any]:
     if not plant.endswith(".py"):
         return {"plant": plant}
     try:
-        found = runpy.run_path(plant)
+        namespace = runpy.run_path(plant)
     except OSError as error:
         raise InputError(
-            f"The file of the plant cannot be read ({error.strerror}). Received: `{plant}`."
+            f"The plant file cannot be read ({error.strerror}). Received: `{plant}`."
         ) from None
     except Exception as error:
         raise InputError(
-            f"The file of the plant fails with {type(error).__name__}: {error}. "
-            f"Received: `{plant}`."
+            f"The plant file fails with {type(error).__name__}: {error}. Received: `{plant}`."
         ) from error
-    if not callable(found.get("plant")):
+    if not callable(namespace.get("plant")):
         raise InputError(
-            "A file of a plant defines `plant`, a function of `(x, u)` that returns the next "
-            f"state, and `observe` and `actuate` if need be. Received: `{plant}` without `plant`."
+            "A plant file defines `plant`, a function of `(x, u)` that returns the next state, "
+            f"and optionally `observe` and `actuate`. Received: `{plant}` without `plant`."
         )
-    return {name: found[name] for name in PARTS if name in found}
+    return {name: namespace[name] for name in PARTS if name in namespace}
 
 
 def _draw(answer: Loop, picture: str) -> None:
@@ -201,5 +198,5 @@ def _draw(answer: Loop, picture: str) -> None:
         figure.savefig(picture)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"The picture cannot be written there ({error}). Received: `{picture}`."
+            f"The figure cannot be written ({error}). Received: `{picture}`."
         ) from error

@@ -1,4 +1,4 @@
-"""Load, ask, print: what the commands do once their options are read."""
+"""`outrange range` and `outrange summary`: load the model, compute, print."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def ask_range(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the output range; the exit code says how far it was closed."""
+    """Print the output range; return an exit code by its status."""
+    from ...api.decorators import with_arguments
     from ...api.ranges import output_range
-    from ...api.recorded import as_asked
 
     if sum(option is not None for option in (output, layer, rows)) > 1 and not (layer and rows):
-        raise InputError("--output goes with neither --layer nor --rows; choose one.")
+        raise InputError("--output cannot be combined with --layer or --rows; choose one.")
     from ...questions.common.arguments import check_limits
 
     check_limits(tol, seconds)
@@ -79,9 +79,11 @@ def ask_range(
         resume=resume,
     )
     if budget is None:
-        answer = as_asked(answer, time_limit=seconds)
+        answer = with_arguments(answer, time_limit=seconds)
     if output is not None:
-        answer = replace(answer, outputs=labels, **_reshaped(answer, next(iter(labels.values()))))
+        answer = replace(
+            answer, outputs=labels, **_reshape_arrays(answer, next(iter(labels.values())))
+        )
     echo(json.dumps(answer.as_dict()) if as_json else str(answer))
     return CODES.get(answer.status, OPEN)
 
@@ -89,7 +91,7 @@ def ask_range(
 def pick_output(
     text: str, outputs: dict[str, tuple[int, ...]]
 ) -> tuple[np.ndarray, dict[str, tuple[int, ...]]]:
-    """Rows that pick one output by name, or one entry by its flat index; and its label."""
+    """Return rows that select one output by name, or one entry by flat index; and its label."""
     sizes = [int(np.prod(shape, dtype=np.int64)) for shape in outputs.values()]
     identity = np.eye(sum(sizes))
     if text in outputs:
@@ -104,21 +106,21 @@ def pick_output(
     )
 
 
-def _reshaped(answer: Range, shape: tuple[int, ...]) -> dict:
-    """The arrays of `answer`, their first axis in the shape `shape`."""
+def _reshape_arrays(answer: Range, shape: tuple[int, ...]) -> dict:
+    """Return the arrays of `answer` with their first axis in the shape `shape`."""
 
-    def shaped(value: Any) -> Any:
+    def reshape(value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: shaped(part) for name, part in value.items()}
+            return {name: reshape(part) for name, part in value.items()}
         return None if value is None else value.reshape(shape + value.shape[1:])
 
     names = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
     names += ("real_lo", "real_hi")
-    return {name: shaped(getattr(answer, name)) for name in names}
+    return {name: reshape(getattr(answer, name)) for name in names}
 
 
 def ask_summary(model: str, box: BoxOptions, *, unsafe: bool) -> Summary:
-    """The summary of the model in a file."""
+    """Return the summary of the model in a file."""
     from ...api.ranges import summary
 
     network = load_model(model, unsafe, box.feature_names)

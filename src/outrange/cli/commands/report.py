@@ -1,4 +1,4 @@
-"""`outrange report`: one page about a model, written to a file."""
+"""`outrange report`: writes one page about a model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 LEAST_TIME = 1.0
-"""Seconds that a report needs at least: below, no section says anything."""
+"""Minimum seconds of a report: with less, every section would be empty."""
 
 
 def ask_report(
@@ -44,35 +44,32 @@ def ask_report(
     seed: int,
     unsafe: bool,
 ) -> int:
-    """Write the page; print what is in it. The exit code says whether all of it is complete.
+    """Write the page and print its sections; return an exit code by its completeness.
 
     Args:
-        model: The model's file.
-        box: The input set; without one that of the data.
-        echo: Prints on stdout.
-        out: The page's file.
-        properties: Written out, or VNN-LIB files.
-        eps: Radius of robustness.
-        samples: Rows whose robustness is decided.
+        model: File of the model.
+        box: Input set; if empty, the range of the data.
+        out: File of the page.
+        properties: Properties as text, or VNN-LIB files.
+        samples: Number of rows whose robustness is decided.
         title: Heading of the page; None for the file's name.
-        output_names: Names of the outputs, with commas.
-        units: Pairs `name=unit` with commas, or one unit for all outputs.
-        standard: Whose headings.
-        seconds: For the whole report.
-        seed: Of random points.
+        output_names: Names of the outputs, comma-separated.
+        units: Pairs `name=unit`, comma-separated, or one unit for all outputs.
+        standard: Standard whose headings structure the page.
+        seconds: Time limit of the whole report.
         unsafe: Run code stored in the model file.
 
     Raises:
         InputError: An option breaks a rule.
     """
     if not seconds >= LEAST_TIME:
-        raise InputError(f"--time is at least {LEAST_TIME:g} s here. Received: {seconds!r}.")
+        raise InputError(f"--time of a report is at least {LEAST_TIME:g} s. Received: {seconds!r}.")
     folder = os.path.dirname(os.path.abspath(out))
     if not os.path.isdir(folder):
-        raise InputError(f"-o: there is no such folder. Received: {folder}.")
+        raise InputError(f"-o: the folder does not exist. Received: {folder}.")
     data = None if box.data is None else _data(box)
     from ...api.report import report_on
-    from ...live import following
+    from ...live import show_progress
     from ...reports.section import in_order
 
     clock = Clock(seconds, command_began())
@@ -93,24 +90,24 @@ def ask_report(
         "standard": standard,
         "command": shlex.join(["outrange", *sys.argv[1:]]),
     }
-    with following("Report", None):
-        found = report_on(network, model, region, clock, **options)
-    found.html(out)
+    with show_progress("Report", None):
+        page = report_on(network, model, region, clock, **options)
+    page.html(out)
     size = os.path.getsize(out)
-    echo(f"{out}: {len(found.sections)} sections, {size / 1e3:,.0f} kB")
-    for section in in_order(found.sections):
+    echo(f"{out}: {len(page.sections)} sections, {size / 1e3:,.0f} kB")
+    for section in in_order(page.sections):
         if section.outcome:
-            echo(f"  {section.title}: {section.outcome}{' (open in part)' if section.cut else ''}")
-    if found.interrupted:
+            echo(f"  {section.title}: {section.outcome}{' (incomplete)' if section.cut else ''}")
+    if page.interrupted:
         return INTERRUPTED
-    return OPEN if found.cut else EXACT
+    return OPEN if page.cut else EXACT
 
 
 def _data(box: BoxOptions) -> Any:
-    """Inputs and targets of a file; the inputs alone where it has no targets."""
+    """Read inputs and targets from a file; the inputs alone if it has no targets."""
     name, target = str(box.data), box.target or TARGET
-    if box.target is None and (found := table_in(name, box.feature_names or [])) is not None:
-        return found[0] if found[1] is None else found
+    if box.target is None and (table := table_in(name, box.feature_names or [])) is not None:
+        return table[0] if table[1] is None else table
     parts = read_file(name, "--data")
     if name.lower().endswith(".csv"):
         with open(name, encoding="utf-8-sig") as lines:
@@ -121,7 +118,7 @@ def _data(box: BoxOptions) -> Any:
 
 
 def _names(box: BoxOptions, network: Network) -> list[str] | None:
-    """Those that are given, else the titles of the columns of the data."""
+    """Return the names in the options, else the column titles of the data."""
     if box.names is not None or box.data is None:
         return box.feature_names
     titles = inputs_in(box.data, box.target, network.graph.inputs)[1]
@@ -129,25 +126,22 @@ def _names(box: BoxOptions, network: Network) -> list[str] | None:
 
 
 def _output_names(
-    given: str | None, box: BoxOptions, data: Any, network: Network
+    text: str | None, box: BoxOptions, data: Any, network: Network
 ) -> list[str] | None:
-    """The names that are given, else the titles of the columns of the targets."""
-    text = box.target if given is None else given
-    if text is None or (given is None and not isinstance(data, tuple)):
+    """Return the names in the option, else the column titles of the targets."""
+    names_text = box.target if text is None else text
+    if names_text is None or (text is None and not isinstance(data, tuple)):
         return None
-    names = [name.strip() for name in text.split(",")]
+    names = [name.strip() for name in names_text.split(",")]
     count = sum(slot.size for slot in network.graph.outputs)
-    return names if given is not None or len(names) == count else None
+    return names if text is not None or len(names) == count else None
 
 
 def read_units(texts: Sequence[str]) -> dict[str, str] | str:
-    """Units as `outrange.report` takes them.
-
-    Args:
-        texts: Of `--units`.
+    """Return units in the form that `outrange.report` takes.
 
     Raises:
-        InputError: A part is no `name=unit`, and does not stand alone.
+        InputError: A part is not `name=unit`, and not the only part.
     """
     parts = [part.strip() for text in texts for part in text.split(",") if part.strip()]
     if len(parts) == 1 and "=" not in parts[0]:
@@ -156,14 +150,14 @@ def read_units(texts: Sequence[str]) -> dict[str, str] | str:
     wrong = next((part for part, (name, _) in zip(parts, pairs, strict=True) if not name), None)
     if wrong is not None:
         raise InputError(
-            "--units takes `name=unit` pairs with commas, or one unit for all outputs. "
+            "--units takes comma-separated `name=unit` pairs, or one unit for all outputs. "
             f"Received: {wrong!r}."
         )
     return {name.strip(): unit.strip() for name, unit in pairs}
 
 
 def _region(box: BoxOptions, data: Any, network: Network) -> Any:
-    """The input set; None for the range of the data, which is tried on any other set, too."""
+    """Return the input set, or None for the range of the data."""
     if any(part is not None for part in (box.box, box.lo, box.hi, box.ball, box.inputs or None)):
         rest = replace(
             box, data=None, target=None, names=None, clip=None if box.ball is None else box.clip

@@ -1,4 +1,4 @@
-"""`outrange verify`: one property of one model, decided."""
+"""`outrange verify`: decides one property of one model."""
 
 from __future__ import annotations
 
@@ -44,22 +44,21 @@ def ask_verify(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the verdict; its first line is one word. The exit code says what was decided.
+    """Print the verdict, whose first line is one word; return the exit code.
 
     Args:
-        model: The model's file.
-        property: A VNN-LIB file, or a property written out.
-        box: The input set; a file may do without.
-        echo: Prints on stdout.
-        where: A condition on `x`, written out.
-        seconds: Of wall time, for reading the files and for the search.
-        budget: Units of work in place of seconds.
-        seed: Of the random points.
-        arithmetic: `"real"` or `"float32"`; None for what a file declares.
-        certificate: A file to write a certificate to, if it holds.
-        no_check: Do not run the checker on it.
-        executor: The address of Dask's scheduler, whose workers search.
-        resume: A folder that keeps the state of the search.
+        model: File of the model.
+        property: A VNN-LIB file, or a property as text.
+        box: Input set; optional with a file.
+        where: A condition on `x` as text.
+        seconds: Limit of wall time, including reading the files.
+        budget: Units of work, instead of seconds.
+        seed: Seed of the counterexample search.
+        arithmetic: `"real"` or `"float32"`; None for the declaration of the file.
+        certificate: Certificate file to write if the property holds.
+        no_check: Do not run the checker on the certificate.
+        executor: Address of a Dask scheduler whose workers search.
+        resume: Folder for the search state.
         as_json: Print everything as JSON.
         unsafe: Run code stored in the model file.
     """
@@ -69,17 +68,17 @@ def ask_verify(
     check_limits(0.0, seconds)
     check_hooks(None, seed)
     is_file = property.lower().endswith(FILES)
-    asked, cut = _read(property, is_file, box, where)
+    condition, cut = _read_question(property, is_file, box, where)
     try:
         with reading(model, clock):
             network = load_model(model, unsafe, box.feature_names)
         region = None if box.is_empty else box_of(box, network.graph.inputs)
+        from ...api.decorators import with_arguments
         from ...api.properties import verify
-        from ...api.recorded import as_asked
 
-        found = verify(
+        result = verify(
             network,
-            asked,
+            condition,
             region,
             where=cut,
             **question_limit(clock, budget),
@@ -90,10 +89,10 @@ def ask_verify(
             executor=executor,
             resume=resume,
         )
-        verdict = as_asked(found, time_limit=seconds) if budget is None else found
+        verdict = with_arguments(result, time_limit=seconds) if budget is None else result
     except OutOfTime:
         echo('{"result": "timeout"}' if as_json else "timeout")
-        return fail("the time ran out before the model was read; give it more with --time", OPEN)
+        return fail("time ran out before the model was read; increase --time", OPEN)
     except KeyboardInterrupt:
         echo('{"result": "unknown"}' if as_json else "unknown")
         raise
@@ -104,15 +103,17 @@ def ask_verify(
         echo("\n".join([word, *_witness(verdict)]))
         print(f"{verdict.sentence}\n{verdict.standing}", file=sys.stderr)
     else:
-        # The word stands for the status, which is the title.
+        # The first line already states the status, which is also the title.
         echo(f"{word}\n{text(replace(verdict.titled(), title=''))}")
     if verdict.holds is not None:
         return EXACT if verdict.holds else VIOLATED
     return INTERRUPTED if verdict.reason == "interrupted" else OPEN
 
 
-def _read(property: str, is_file: bool, box: BoxOptions, where: str | None) -> tuple[Any, Any]:
-    """What is asked, and what cuts the input set; mistakes show before a model is loaded."""
+def _read_question(
+    property: str, is_file: bool, box: BoxOptions, where: str | None
+) -> tuple[Any, Any]:
+    """Return property and condition on the inputs; errors show before a model is loaded."""
     if is_file:
         from ...frontends.vnnlib.files import as_path
 
@@ -121,36 +122,36 @@ def _read(property: str, is_file: bool, box: BoxOptions, where: str | None) -> t
         raise InputError(f"A property file ends in {' or '.join(FILES)}. Received: {property!r}.")
     if box.is_empty and not is_file:
         raise InputError(
-            "A property written out needs an input set: --box LO HI, say (only a VNN-LIB file "
-            "brings its own). Received: none."
+            "A property as text needs an input set such as --box LO HI (only a VNN-LIB file "
+            "contains its own). Received: none."
         )
     if is_file and where is None:
         return property, None
     from ..property.parser import read_condition
 
-    asked = property if is_file else read_condition(property)
-    return asked, None if where is None else read_condition(where)
+    condition = property if is_file else read_condition(property)
+    return condition, None if where is None else read_condition(where)
 
 
 def witness_of(verdict: Verdict) -> tuple[np.ndarray, np.ndarray] | None:
-    """Flat input and output of the counterexample, if there is one.
+    """Return flat input and output of the counterexample, if there is one.
 
-    The output is what the model itself returned, or where that is no number the real one. The
-    input's entries are the float32 numbers that were run, wherever the input set holds any.
+    The output is what the model itself returned, or the real-valued output if that is not finite.
+    The entries of the input are the float32 numbers that were run, if the set contains such.
     """
-    found = verdict.counterexample
-    if found is None:
+    example = verdict.counterexample
+    if example is None:
         return None
-    if np.isfinite(found.flat_y).all():
-        return found.flat_x, found.flat_y
-    parts = found.y.values() if isinstance(found.y, dict) else [found.y]
-    return found.flat_x, np.concatenate([np.ravel(part) for part in parts])
+    if np.isfinite(example.flat_y).all():
+        return example.flat_x, example.flat_y
+    parts = example.y.values() if isinstance(example.y, dict) else [example.y]
+    return example.flat_x, np.concatenate([np.ravel(part) for part in parts])
 
 
 def _witness(verdict: Verdict) -> list[str]:
-    found = witness_of(verdict)
-    if found is None:
+    witness = witness_of(verdict)
+    if witness is None:
         return []
     from ...frontends.vnnlib import write_counterexample
 
-    return [write_counterexample(*found)]
+    return [write_counterexample(*witness)]

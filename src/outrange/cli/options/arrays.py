@@ -1,4 +1,4 @@
-"""Numbers from the command line and from files."""
+"""Reading of numbers from the command line and from files."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ SUFFIXES = (".npy", ".npz", ".csv")
 
 
 def read_array(text: str, option: str) -> np.ndarray:
-    """`text` is a number, a list (`0,0.5,1`, or JSON `[[0, 1], [2, 3]]`), or a file's path."""
+    """Parse a number, a list (`0,0.5,1`, or JSON `[[0, 1], [2, 3]]`), or read a file."""
     if text.lower().endswith(SUFFIXES):
         parts = read_file(text, option)
         if isinstance(parts, dict):
@@ -35,19 +35,19 @@ def read_array(text: str, option: str) -> np.ndarray:
 
 
 def read_file(name: str, option: str) -> np.ndarray | dict[str, np.ndarray]:
-    """The array in a `.npy` or `.csv` file, or in an `.npz` that holds one; a dict if it has more.
+    """Read the array in a `.npy` or `.csv` file; of several arrays in an `.npz` file, a dict.
 
     Raises:
-        InputError: The file is missing, unreadable, or of another kind.
+        InputError: The file is missing, unreadable, or has an unsupported suffix.
     """
     path = Path(name)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(
-            f"`{option}` reads files of the kinds {', '.join(SUFFIXES)}. Received: {name}."
+            f"`{option}` reads files ending in {', '.join(SUFFIXES)}. Received: {name}."
         )
     if not path.is_file():
-        raise InputError(f"`{option}`: there is no such file. Received: {name}.")
+        raise InputError(f"`{option}`: the file does not exist. Received: {name}.")
     try:
         if suffix == ".csv":
             return _csv(path)
@@ -65,7 +65,7 @@ def read_file(name: str, option: str) -> np.ndarray | dict[str, np.ndarray]:
 
 
 def _csv(path: Path) -> np.ndarray:
-    """Rows of numbers; one line of column titles may stand in front."""
+    """Read rows of numbers, after at most one line of column titles."""
     with path.open(encoding="utf-8-sig") as lines:
         text = [line for line in lines if line.strip()]
     if not text:
@@ -84,16 +84,16 @@ def _first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def fitted(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A flat list of as many numbers as `shape` holds, in that shape; anything else as it is."""
+def reshape_flat(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a flat array of matching size in the given shape, any other array unchanged."""
     size = int(np.prod(shape, dtype=np.int64))
     if array.ndim == 1 and array.size == size and array.ndim != len(shape):
         return array.reshape(shape)
     return array
 
 
-def fitted_rows(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A table with one column per entry of `shape`, its rows in that shape; others as they are."""
+def reshape_rows(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a table of matching width with each row in the given shape, others unchanged."""
     size = int(np.prod(shape, dtype=np.int64))
     if array.ndim == 2 and array.shape[1] == size and len(shape) != 1:
         return array.reshape(-1, *shape)

@@ -1,4 +1,4 @@
-"""The input set that the options describe."""
+"""Input sets described by command-line options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...questions.inputs.columns import ColumnBox, whole_sentence
 from ...questions.inputs.data import ball, data_box
 from ...questions.inputs.sets import Mixed
 from ...questions.inputs.sets.table import table_set
-from .arrays import fitted, fitted_rows, read_array
+from .arrays import read_array, reshape_flat, reshape_rows
 from .tables import inputs_in
 
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BoxOptions:
-    """What the user wrote; None or empty where an option was left out."""
+    """Options of an input set, as parsed; None or empty where an option is absent."""
 
     box: tuple[float, float] | None = None
     lo: str | None = None
@@ -42,23 +42,23 @@ class BoxOptions:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no input set was described."""
+        """Whether no option describes an input set."""
         return replace(self, names=None) == BoxOptions()
 
     @property
     def feature_names(self) -> list[str] | None:
-        """The names in `names`, which stand with commas between them."""
+        """Feature names, split at commas."""
         return None if self.names is None else [name.strip() for name in self.names.split(",")]
 
 
 def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
-    """The `box` argument for a model with the inputs `slots`.
+    """Return the `box` argument for a model with the inputs `slots`.
 
     Raises:
-        InputError: No input set, more than one, or one that makes no sense.
+        InputError: There is no input set, more than one, or an invalid one.
     """
     o = options
-    given = [
+    present = [
         name
         for name, value in (
             ("--box", o.box),
@@ -69,13 +69,13 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
         )
         if value is not None
     ]
-    if len(given) != 1:
+    if len(present) != 1:
         raise InputError(
-            "Say over which inputs, with exactly one of --box LO HI, --lo and --hi, --data FILE, "
+            "Describe the inputs with exactly one of --box LO HI, --lo and --hi, --data FILE, "
             "--ball POINT --radius R, --input NAME LO HI. "
-            f"Received: {' and '.join(given) or 'none'}."
+            f"Received: {' and '.join(present) or 'none'}."
         )
-    _partners(o)
+    _check_partners(o)
     if o.box is not None:
         return o.box
     if o.inputs:
@@ -90,35 +90,36 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
             return box
         return _table(dict(zip(names, rows.T, strict=True)), box, o.reals)
     if o.ball is not None:
-        return ball(fitted(read_array(o.ball, "--ball"), shape), o.radius, o.clip)
+        return ball(reshape_flat(read_array(o.ball, "--ball"), shape), o.radius, o.clip)
     if o.lo is None or o.hi is None:
         raise InputError("--lo and --hi go together; one of them is missing.")
     return tuple(
-        fitted(read_array(text, option), shape) for text, option in ((o.lo, "--lo"), (o.hi, "--hi"))
+        reshape_flat(read_array(text, option), shape)
+        for text, option in ((o.lo, "--lo"), (o.hi, "--hi"))
     )
 
 
 def _table(
     parts: dict[str, np.ndarray], box: tuple[np.ndarray, np.ndarray], reals: bool
 ) -> ColumnBox | Mixed:
-    """Return the set of a table; a line on stderr names its integers and one-hot groups."""
+    """Return the set of a table; report its integer and one-hot columns on stderr."""
     ends = zip(*(end.tolist() for end in box), strict=True)
     columns = ColumnBox(zip(parts, ends, strict=True))
     if reals:
         return columns
-    found = table_set(columns, parts, [name for name in parts if _is_whole(parts[name])])
-    if isinstance(found, Mixed):
-        sentence = whole_sentence(found.integers, found.one_hot)
+    input_set = table_set(columns, parts, [name for name in parts if _is_whole(parts[name])])
+    if isinstance(input_set, Mixed):
+        sentence = whole_sentence(input_set.integers, input_set.one_hot)
         print(f"outrange: {sentence}; `--reals` lets them take every number.", file=sys.stderr)
-    return found
+    return input_set
 
 
 def _is_whole(column: np.ndarray) -> bool:
     return bool((column == np.rint(column)).all())
 
 
-def _partners(o: BoxOptions) -> None:
-    """Options that only make sense beside another."""
+def _check_partners(o: BoxOptions) -> None:
+    """Refuse options that lack the option they belong to."""
     for option, value, partner, other in (
         ("--margin", o.margin, "--data", o.data),
         ("--reals", o.reals or None, "--data", o.data),
@@ -129,16 +130,16 @@ def _partners(o: BoxOptions) -> None:
         ("--ball", o.ball, "--radius", o.radius),
     ):
         if value is not None and other is None:
-            raise InputError(f"{option} needs {partner} beside it.")
+            raise InputError(f"{option} needs {partner}.")
     if o.margin is not None and o.relative_margin is not None:
         raise InputError("Give --margin or --relative-margin, not both.")
 
 
 def _rows(data: Any, slots: Sequence[Slot]) -> Any:
     if not isinstance(data, dict):
-        return fitted_rows(data, slots[0].shape) if len(slots) == 1 else data
+        return reshape_rows(data, slots[0].shape) if len(slots) == 1 else data
     shapes = {slot.name: slot.shape for slot in slots}
-    return {name: fitted_rows(part, shapes.get(name, ())) for name, part in data.items()}
+    return {name: reshape_rows(part, shapes.get(name, ())) for name, part in data.items()}
 
 
 def _by_name(inputs: Iterable[tuple[str, str, str]], slots: Sequence[Slot]) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def _by_name(inputs: Iterable[tuple[str, str, str]], slots: Sequence[Slot]) -> d
             raise InputError(f"--input names each input once. Received: `{name}` twice.")
         shape = shapes.get(name, ())
         boxes[name] = (
-            fitted(read_array(lo, f"--input {name}"), shape),
-            fitted(read_array(hi, f"--input {name}"), shape),
+            reshape_flat(read_array(lo, f"--input {name}"), shape),
+            reshape_flat(read_array(hi, f"--input {name}"), shape),
         )
     return boxes

@@ -1,14 +1,14 @@
-"""Options that several commands share, or that are many, as plain data for the command line."""
+"""Command-line options that commands share or that are many, as plain data."""
 
 from typing import Any, TypeAlias
 
 
 Option: TypeAlias = tuple[tuple[str, ...], dict[str, Any]]
-"""The names of an option, and the arguments of `click.option`; a list of texts is a choice."""
+"""Option names and the arguments of `click.option`; a list as `type` is a choice of texts."""
 
 
 def option(*names: str, **settings: Any) -> Option:
-    """An option, written as for `click.option`."""
+    """Declare an option, with the arguments of `click.option`."""
     return names, settings
 
 
@@ -17,9 +17,9 @@ BOX_OPTIONS = (
     option(
         "--lo",
         metavar="LIST|FILE",
-        help="Lower ends of the inputs: 0,0.5,1 or a .npy/.npz/.csv file.",
+        help="Lower bounds of the inputs: 0,0.5,1 or a .npy/.npz/.csv file.",
     ),
-    option("--hi", metavar="LIST|FILE", help="Upper ends of the inputs."),
+    option("--hi", metavar="LIST|FILE", help="Upper bounds of the inputs, as for --lo."),
     option(
         "--input",
         "inputs",
@@ -36,24 +36,26 @@ BOX_OPTIONS = (
     option(
         "--target",
         metavar="NAME",
-        help="Target column of the data, which is no input.  [default: y, if any]",
+        help="Target column(s) of the data, excluded from the inputs.  [default: y, if any]",
     ),
     option(
         "--margin",
         type=float,
-        help="Margin around the range of the data, in the unit of each input.",
+        help="Margin around the range of the data, in the units of each input.",
     ),
-    option("--relative-margin", type=float, help="Margin as a share of the width of each input."),
-    option("--reals", is_flag=True, help="Let integer and one-hot columns take every number."),
+    option(
+        "--relative-margin", type=float, help="Margin as a fraction of the width of each input."
+    ),
+    option("--reals", is_flag=True, help="Let integer and one-hot columns take any real value."),
     option("--ball", metavar="LIST|FILE", help="Center of an L-infinity ball."),
     option("--radius", type=float, help="Radius of the ball."),
     option(
-        "--clip", nargs=2, type=float, metavar="LO HI", help="Limits of every entry in the ball."
+        "--clip", nargs=2, type=float, metavar="LO HI", help="Bounds that the ball is clipped to."
     ),
     option("--names", metavar="LIST", help="Names of the input features: speed,angle,..."),
 )
 
-UNSAFE = "Run code stored in the model file (Keras Lambda). Only if you trust it."
+UNSAFE = "Run code stored in the model file (Keras Lambda). Only for files you trust."
 
 MODEL_OPTIONS = (
     option("--json", "as_json", is_flag=True, help="Print everything as JSON."),
@@ -64,17 +66,17 @@ BUDGET = option(
     "--budget",
     type=float,
     metavar="UNITS",
-    help="Units of counted work in place of --time: the same answer on every machine.",
+    help="Limit in units of counted work instead of --time: gives the same answer on any machine.",
 )
 
 EXECUTOR = option(
     "--executor",
     metavar="ADDRESS",
-    help="Address of a Dask scheduler whose workers search: tcp://host:8786.",
+    help="Address of a Dask scheduler whose workers run the search: tcp://host:8786.",
 )
 
 RESUME = option(
-    "--resume", metavar="FOLDER", help="Folder of the search state; a later call resumes from it."
+    "--resume", metavar="FOLDER", help="Folder for the search state; a later call resumes from it."
 )
 
 REPORT_OPTIONS = (
@@ -93,7 +95,7 @@ REPORT_OPTIONS = (
         metavar="TEXT|FILE",
         help='Property to decide: "y[0] <= 3.99", or a .vnnlib file; repeatable.',
     ),
-    option("--eps", type=float, help="Radius of robustness.  [default: 1 % of each input's width]"),
+    option("--eps", type=float, help="Robustness radius.  [default: 1 % of each input's width]"),
     option(
         "--samples",
         type=int,
@@ -114,16 +116,16 @@ REPORT_OPTIONS = (
         "units",
         multiple=True,
         metavar="LIST",
-        help="Units of inputs and outputs: price=EUR,area=m2; or one for all outputs: EUR.",
+        help="Units of inputs and outputs: price=EUR,area=m2; or one unit for all outputs: EUR.",
     ),
-    option("--standard", type=["iso-24029"], help="Standard whose headings the page uses."),
+    option("--standard", type=["iso-24029"], help="Standard whose headings structure the page."),
     option(
         "--time",
         "seconds",
         type=float,
         default=60.0,
         show_default=True,
-        help="Time limit of the whole report, in seconds.",
+        help="Time limit of the whole report in seconds.",
     ),
     option("--seed", type=int, default=0, show_default=True, help="Random seed."),
     option("--unsafe", is_flag=True, help=UNSAFE),
@@ -134,34 +136,35 @@ CERTIFICATE = (
     option(
         "--certificate",
         metavar="FILE",
-        help="Certificate to write, which outrange-check checks in exact arithmetic.",
+        help="Certificate file to write; outrange-check verifies it in exact arithmetic.",
     ),
-    option("--no-check", is_flag=True, help="Write the certificate without a check."),
+    option("--no-check", is_flag=True, help="Do not run outrange-check on the certificate."),
 )
 
 ARITHMETIC = option(
     "--arithmetic",
     metavar="real|float32",
-    help="Arithmetic of the network; float32: as it is deployed, its sums in any order.  "
-    "[default: real, or the declaration of a VNN-LIB 2.0 file]",
+    help="Arithmetic of the network: exact real numbers, or float32 inference with sums in any "
+    "order.  [default: real, or the declaration of a VNN-LIB 2.0 file]",
 )
 
 LOOP_OPTIONS = (
     option(
         "--plant", metavar="FILE",
-        help="A .py file that defines plant(x, u), the next state (with --dt its "
-        "derivative), and observe(x), actuate(y) if need be; or a model of state and control.",
+        help="A .py file that defines plant(x, u), the next state (its derivative with --dt), and "
+        "optionally observe(x) and actuate(y); or a model of state and control.",
     ),
     option(
         "--next", "formulas", multiple=True, metavar="FORMULA",
-        help="The next value of a state (with --dt its derivative), one each in order: "
+        help="Formula of the next value of a state (its derivative with --dt), one for each state "
+        "in order: "
         "'x1 + 0.1*x2', 'x2 + 0.1*u1'.",
     ),
     option("--steps", type=int, help="Number of steps (periods)."),
-    option("--forever", is_flag=True, help="All time, in place of --steps."),
+    option("--forever", is_flag=True, help="Prove for all time, instead of --steps."),
     option(
         "--dt", metavar="TIME",
-        help="Time that each control is held; the plant then returns the derivative of the state.",
+        help="Period for which each control is held; the plant returns the state derivative.",
     ),
     option(
         "--spec", "specs", multiple=True, metavar="TEXT",
@@ -172,7 +175,9 @@ LOOP_OPTIONS = (
         "--disturbance", nargs=2, type=float, metavar="LO HI",
         help="Range of the disturbance w of the plant.",
     ),
-    option("--varying/--constant", default=None, help="Whether w may change at every step."),
+    option(
+        "--varying/--constant", default=None, help="Whether w may change from step to step."
+    ),
     option(
         "--parameters", nargs=2, type=float, metavar="LO HI",
         help="Range of the parameters p of the plant.",
@@ -180,18 +185,18 @@ LOOP_OPTIONS = (
     option("--where", metavar="CONDITION", help='Condition on the initial states: "x[0] < 1".'),
     option(
         "--time", "seconds", type=float, default=60.0, show_default=True,
-        help="Time limit in seconds, reading of the files included.",
+        help="Time limit in seconds, including reading the files.",
     ),
-    option("--tol", type=float, help="Gap of the pipe to reach, as a share of the range seen."),
+    option("--tol", type=float, help="Gap of the pipe to reach, relative to the range seen."),
     option(
         "--seed", type=int, default=0, show_default=True,
         help="Random seed of the simulated trajectories.",
     ),
     option(
         "--plot", "picture", metavar="FILE",
-        help="Figure of the states over time to write: pipe.png, .svg.",
+        help="Figure of the states over time: pipe.png, .svg.",
     ),
-    option("--csv", "table", metavar="FILE", help="Table of the pipe to write."),
+    option("--csv", "table", metavar="FILE", help="Table of the pipe, as a .csv file."),
     *MODEL_OPTIONS,
 )  # fmt: skip
 
@@ -199,30 +204,30 @@ VERIFY_ALL_OPTIONS = (
     option(
         "--root",
         metavar="FOLDER",
-        help="Folder that names are relative to.  [default: that of the list]",
+        help="Folder that file names are relative to.  [default: the folder of the list]",
     ),
     option(
         "--time",
         "seconds",
         type=float,
-        help="Time limit of each instance in seconds, in place of that in the list.",
+        help="Time limit of each instance in seconds, overriding the list.",
     ),
     option(
         "--out",
         default="results.csv",
         show_default=True,
         metavar="FILE",
-        help="Table of results to write; a .jsonl file beside it has them in full.",
+        help="Table of results to write; a .jsonl file beside it holds counterexamples too.",
     ),
-    option("--jobs", type=int, default=1, show_default=True, help="Number of instances at a time."),
-    option("--only", metavar="TEXT", help="Part of the names of the instances to decide."),
+    option("--jobs", type=int, default=1, show_default=True, help="Number of parallel processes."),
+    option("--only", metavar="TEXT", help="Decide only instances whose names contain this text."),
     option(
         "--retry",
         type=["unknown", "timeout", "error", "all"],
         multiple=True,
-        help="Results to decide again; all: all undecided ones. Repeatable.",
+        help="Verdict to decide again; `all` means every undecided instance. Repeatable.",
     ),
-    option("--memory", type=float, metavar="GIB", help="Memory limit of each job."),
+    option("--memory", type=float, metavar="GIB", help="Memory limit of each process in GiB."),
     option(
         "--expected",
         metavar="FILE",
@@ -238,11 +243,11 @@ VERIFY_ALL_OPTIONS = (
     option(
         "--executor",
         metavar="ADDRESS",
-        help="Address of a Dask scheduler whose workers decide: tcp://host:8786.",
+        help="Address of a Dask scheduler whose workers decide instances: tcp://host:8786.",
     ),
     option(
         "--shard",
         metavar="I/N",
-        help="Part of the list to decide, 3/8 for example; slurm: the part of this array job.",
+        help="Part of the list to decide, such as 3/8; `slurm` for the part of this array job.",
     ),
 )

@@ -1,4 +1,4 @@
-"""The model that a command line names."""
+"""Loading of the model named on the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def load_model(model: str, unsafe: bool, names: list[str] | None = None) -> Network:
-    """The network in the file `model`, its features named."""
+    """Load the network in the file `model`, with names for its features."""
     from ...api.read import load
 
     return load(model, safe_mode=not unsafe, names=names)

@@ -1,4 +1,4 @@
-"""The inputs in a file of data: without its targets, by the titles of its columns."""
+"""Reading of the inputs in a data file: targets removed, columns matched by title."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
 
 TARGET = "y"
-"""The array or column of targets where nothing else is said, as for `outrange diagnose`."""
+"""Default array or column of targets, as for `outrange diagnose`."""
 
 
 def inputs_in(
     name: str, target: str | None, slots: Sequence[Slot], named: Sequence[str] | None = None
 ) -> tuple[Any, tuple[str, ...] | None]:
-    """The inputs in a file, as `data_box` takes them.
+    """Read the inputs in a file in the form that `data_box` takes.
 
-    Where the titles of a table leave out its last column, `y`, unasked, a line on stderr says so.
+    If column titles alone decide that a last column `y` is the target, a line on stderr says so.
 
     Args:
         name: A `.npy`, `.npz` or `.csv` file.
-        target: The array or the columns (with commas) that are no inputs; None for those called
-            `y`, where there are any.
-        slots: The model's inputs.
-        named: What the user calls the features of a model with one flat input.
+        target: Array or columns (comma-separated) that are not inputs; None for those named `y`,
+            if there are any.
+        slots: Inputs of the model.
+        named: Feature names from the user, for a model with one flat input.
 
     Returns:
-        An array, or a dict by input name; and the titles of its columns where they name the
-        features of a model with one flat input.
+        An array, or a dict by input name; and the column titles if they name the features of a
+        model with one flat input.
 
     Raises:
-        InputError: There is no such file or target, or `y` may be an input as well as a target.
+        InputError: The file or target does not exist, or `y` may be an input or a target.
     """
     data = read_file(name, "--data")
     titles = None if isinstance(data, dict) else titles_of(name)
@@ -57,19 +57,19 @@ def inputs_in(
         titles, parts = None, {}
     inputs = [slot.name for slot in slots] if named is None else list(named)
     if titles is not None and target is None and len(inputs) > 1 and set(inputs) <= set(parts):
-        parts = {one: parts[one] for one in parts if one in inputs}
+        parts = {title: parts[title] for title in parts if title in inputs}
     features = None if titles is None else sum(slot.size for slot in slots)
     _drop(parts, target, name, inputs, features)
     if titles is None:
-        left = next(iter(parts.values())) if len(parts) == 1 else parts
-        return (data if not isinstance(data, dict) else left), None
+        remaining = next(iter(parts.values())) if len(parts) == 1 else parts
+        return (data if not isinstance(data, dict) else remaining), None
     if {slot.name for slot in slots} == set(parts) and all(slot.size == 1 for slot in slots):
         return {slot.name: parts[slot.name].reshape(-1, *slot.shape) for slot in slots}, None
     table = np.stack(list(parts.values()), axis=1) if parts else np.zeros((0, 0))
     if len(slots) == 1 and len(slots[0].shape) == 1 and len(parts) > slots[0].size:
         raise InputError(
-            f"The model takes {slots[0].size} features, and the data has {len(parts)} columns; "
-            f"say by `--target` which are none. Received: {name} with {list(parts)[:20]}."
+            f"The model takes {slots[0].size} features, and the data has {len(parts)} columns. "
+            f"Name the extra columns with `--target`. Received: {name} with {list(parts)[:20]}."
         )
     is_flat = len(slots) == 1 and slots[0].shape == (len(parts),)
     return table, tuple(parts) if is_flat else None
@@ -82,61 +82,62 @@ def _drop(
     inputs: Sequence[str],
     features: int | None,
 ) -> None:
-    """Leave out the targets; an input of that name is none, unless the user says so.
+    """Remove the targets from `parts` in place.
+
+    A column called `y` counts as a target unless an input has that name or the user says otherwise.
 
     Args:
-        parts: Arrays or columns by name; changed.
-        target: What the user says.
-        name: The file.
+        parts: Arrays or columns by name.
+        target: Value of `--target`, or None.
+        name: File name, for messages.
         inputs: Names of the inputs.
-        features: How many columns the model takes; None for what are no columns.
+        features: Number of columns that the model takes; None if `parts` are not columns.
     """
     if target is None:
         is_left_out = TARGET in parts and TARGET not in inputs and len(parts) > 1
         if is_left_out and (features is None or _is_target(list(parts), name, features)):
             del parts[TARGET]
         return
-    for one in (part.strip() for part in target.split(",")):
-        if one not in parts:
+    for column in (part.strip() for part in target.split(",")):
+        if column not in parts:
             raise InputError(
-                f"--target names an array or column of the data. Received: {one!r}; {name} has "
+                f"--target names an array or column of the data. Received: {column!r}; {name} has "
                 f"{list(parts)[:20]}."
             )
-        del parts[one]
+        del parts[column]
 
 
 def _is_target(titles: list[str], name: str, features: int) -> bool:
-    """Whether the column `y` is no input, unasked; where that alone makes the columns fit, say so.
+    """Return whether the column `y` is the target by default; report it if only that makes it fit.
 
-    Tables end with their target. Elsewhere among the columns `y` may be a feature beside `x`, and
-    another column the target: as many would be left.
+    Tables usually end with their target. Elsewhere in a table `y` may be a feature beside `x`, with
+    another column as the target: the number of remaining columns would be the same.
     """
     if len(titles) != features + 1:
         return len(titles) != features
     if titles[-1] != TARGET:
         raise InputError(
-            f"The model takes {features} features, so one of {len(titles)} columns is none, and "
-            f"`{TARGET}` may be a target or a feature. Say by `--target` which column is no input, "
-            f"or by `--names` which are. Received: {name} with {titles[:20]}."
+            f"The model takes {features} features, so one of {len(titles)} columns is not an "
+            f"input, and `{TARGET}` may be a target or a feature. Name the target with `--target`, "
+            f"or the features with `--names`. Received: {name} with {titles[:20]}."
         )
     print(
-        f"outrange: column `{TARGET}` of {name} was taken as the target and is no input; "
-        "`--target NAME` names another.",
+        f"outrange: column `{TARGET}` of {name} was taken as the target, not as an input; "
+        "choose another with `--target NAME`.",
         file=sys.stderr,
     )
     return True
 
 
 def table_in(name: str, named: Sequence[str]) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """The columns of a `.csv` file that are called as its features, in their order.
+    """Read the columns of a `.csv` file whose titles are the given features, in their order.
 
     Args:
-        name: The file.
-        named: The features.
+        named: Names of the features.
 
     Returns:
-        The features `(n, features)`, and the column `y` where that is none of them; None where the
-        titles are others.
+        The features `(n, features)`, and the column `y` if it is not a feature; None if the titles
+        do not include all features.
     """
     data, titled = read_file(name, "--data"), titles_of(name)
     titles = titled or _numbers_as_titles(name, named)
@@ -144,11 +145,11 @@ def table_in(name: str, named: Sequence[str]) -> tuple[np.ndarray, np.ndarray | 
         return None
     data = data[1:] if titled is None else data
     y = data[:, [titles.index(TARGET)]] if TARGET in titles and TARGET not in named else None
-    return data[:, [titles.index(one) for one in named]], y
+    return data[:, [titles.index(feature) for feature in named]], y
 
 
 def titles_of(name: str) -> list[str] | None:
-    """The titles of the columns of a `.csv` file, if its first line holds any."""
+    """Return the column titles of a `.csv` file, or None if its first line holds numbers."""
     if not name.lower().endswith(".csv"):
         return None
     titles = _first_line(name)
@@ -160,7 +161,7 @@ def titles_of(name: str) -> list[str] | None:
 
 
 def _numbers_as_titles(name: str, named: Sequence[str]) -> list[str] | None:
-    """A first line of numbers (years, say) that are names of features: titles, then."""
+    """Return a first line of numbers (such as years) if all feature names occur in it."""
     titles = _first_line(name) if name.lower().endswith(".csv") else []
     return titles if named and set(named) <= set(titles) else None
 

@@ -1,1 +1,1 @@
-"""Properties as text: a parser that runs no code."""
+"""Parser for properties written as text; it runs no code."""

@@ -1,4 +1,4 @@
-"""What a property written as text may call: functions and methods, and how they are folded."""
+"""Functions, methods and arithmetic that a property written as text may use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...questions.expressions.nodes import ExpressionNode, arithmetic
 
 
 class Refusal(Exception):
-    """Raised where a part has no meaning; the reader, which knows the place, catches it."""
+    """Raised if a part of a property has no meaning; the parser adds the place in the text."""
 
 
 FUNCTIONS = ("abs", "max", "min", "implies")
@@ -33,10 +33,10 @@ Number = int | float
 
 
 def call_function(name: str, values: Sequence[Any]) -> Any:
-    """`name(*values)` for one of `FUNCTIONS`.
+    """Compute `name(*values)` for a name in `FUNCTIONS`.
 
     Raises:
-        Refusal: The values do not fit.
+        Refusal: The values do not fit the function.
     """
     if name == "implies":
         if len(values) != 2:
@@ -56,7 +56,7 @@ def call_function(name: str, values: Sequence[Any]) -> Any:
 
 
 def _extreme(name: str, values: Sequence[Any]) -> Any:
-    """`max(y[0], y[1], 0)`, over the arguments."""
+    """Return the maximum or minimum of several arguments, as in `max(y[0], y[1], 0)`."""
     numbers = [value for value in values if isinstance(value, Number)]
     parts = [value for value in values if not isinstance(value, Number)]
     if numbers:
@@ -65,38 +65,38 @@ def _extreme(name: str, values: Sequence[Any]) -> Any:
 
 
 def call_method(value: Any, name: str, arguments: Sequence[Any], axis: Sequence[Any]) -> Any:
-    """`value.name(*arguments)`, or `value.name(axis=...)` where `axis` holds one.
+    """Compute `value.name(*arguments)`, or `value.name(axis=...)` if `axis` is not empty.
 
     Raises:
-        Refusal: There is no such method, or it takes something else.
+        Refusal: The method does not exist or does not take these arguments.
     """
-    known = next((names for kind, names in METHODS.items() if isinstance(value, kind)), ())
-    if name not in known:
-        there = f"there are {', '.join(known)}" if known else "there are none"
-        raise Refusal(f"`.{name[:30]}` is no method here; {there}")
-    given = [*arguments, *axis]
+    methods = next((names for kind, names in METHODS.items() if isinstance(value, kind)), ())
+    if name not in methods:
+        options = f"the methods are {', '.join(methods)}" if methods else "it has none"
+        raise Refusal(f"`.{name[:30]}` is not a method here; {options}")
+    values = [*arguments, *axis]
     if name == "reshape":
-        if axis or not 0 < len(given) < 10:
+        if axis or not 0 < len(values) < 10:
             raise Refusal("`.reshape` takes the lengths of the axes")
-        return value.reshape(*given)
+        return value.reshape(*values)
     if name == "ravel":
-        if given:
-            raise Refusal("`.ravel` takes nothing")
+        if values:
+            raise Refusal("`.ravel` takes no arguments")
         return value.ravel()
     if name == "implies":
-        if axis or len(given) != 1:
+        if axis or len(values) != 1:
             raise Refusal("`.implies` takes one condition")
-        return value.implies(*given)
-    if len(given) > 1:
+        return value.implies(*values)
+    if len(values) > 1:
         raise Refusal(f"`.{name}` takes an axis")
-    return getattr(value, name)(*given)
+    return getattr(value, name)(*values)
 
 
 def combine(sign: str, left: Any, right: Any) -> Any:
-    """`left sign right` for one of `+ - * / @`; numbers alone are folded as Python does.
+    """Compute `left sign right` for one of `+ - * / @`; two numbers are folded as in Python.
 
     Raises:
-        Refusal: They do not combine, or the result is no finite number.
+        Refusal: The operands do not combine, or the result is not a finite number.
     """
     if isinstance(left, ExpressionNode) or isinstance(right, ExpressionNode):
         return arithmetic(sign, left, right)
@@ -108,5 +108,5 @@ def combine(sign: str, left: Any, right: Any) -> Any:
     except ArithmeticError:
         finite, value = False, 0
     if not finite:
-        raise Refusal("this is no finite number")
+        raise Refusal("the result is not a finite number")
     return value

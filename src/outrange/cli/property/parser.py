@@ -1,4 +1,4 @@
-"""A property written out as text, `y[0] <= 3.99`; read by a whitelist, never run as code."""
+"""Parser for properties written as text, such as `y[0] <= 3.99`: a whitelist, never run as code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .calls import FUNCTIONS, Number, Refusal, call_function, call_method, combi
 
 
 LONGEST = 100_000
-"""Characters that are read."""
+"""Maximum number of characters."""
 
 RULE = "A property is a comparison of `x`, `y` and numbers, such as `0 <= y[0] <= 3.99`"
 
@@ -31,95 +31,88 @@ COMPARISONS = {
 
 
 def read_condition(text: str) -> Condition:
-    """The condition that `text` writes, in the language of `outrange.x` and `outrange.y`.
+    """Parse a condition in the language of `outrange.x` and `outrange.y`.
 
-    Beyond what Python makes of these, `and`, `or`, `not` and chains `0 <= y[0] <= 1` have their
-    meaning, since no truth value is ever asked for.
-
-    Args:
-        text: One condition.
+    Unlike in Python, `and`, `or`, `not` and chains such as `0 <= y[0] <= 1` are allowed: the
+    parser never evaluates a truth value.
 
     Returns:
-        The condition, not yet fitted to a model.
+        The condition, not yet matched to a model.
 
     Raises:
-        InputError: The text is no condition, or uses anything that is not on the list.
+        InputError: The text is not a condition, or uses syntax outside the whitelist.
 
     Example:
         >>> read_condition("0 <= y[0] < 1 and not y.argmax() == 2")
         (0 <= y[0]) & (y[0] < 1) & ~(y.argmax() == 2)
     """
-    value = _read(text)
+    value = _parse(text)
     if isinstance(value, Condition):
         return value
-    raise _refused("it says what shall hold", text)
+    raise _error("it must state a condition", text)
 
 
 def read_expression(text: str) -> Expression:
-    """The linear form that `text` writes, `y[0] - 2 * y[1]`; as for `read_condition`.
-
-    Args:
-        text: One expression.
+    """Parse a linear expression such as `y[0] - 2 * y[1]`; see `read_condition`.
 
     Raises:
-        InputError: The text is no expression, or uses anything that is not on the list.
+        InputError: The text is not an expression, or uses syntax outside the whitelist.
 
     Example:
         >>> read_expression("y[0] - 2 * x[1]")
         y[0] - 2 * x[1]
     """
-    value = _read(text)
+    value = _parse(text)
     if isinstance(value, Expression):
         return value
     raise InputError(
-        "What is minimized or maximized is one linear expression, such as `y[0] - 2 * y[1]`. "
-        f"Received: {text!r}."
+        f"The objective is one linear expression, such as `y[0] - 2 * y[1]`. Received: {text!r}."
     )
 
 
-def _read(text: str) -> Any:
-    """What a text means."""
+def _parse(text: str) -> Any:
+    """Return the value of a text: a condition, an expression, a number or a list."""
     text = text.strip()
     if len(text) > LONGEST:
         raise InputError(
-            f"A property has {LONGEST:,} characters at most; write a .vnnlib file. "
+            f"A property has at most {LONGEST:,} characters; longer ones go into a .vnnlib file. "
             f"Received: {len(text):,} characters."
         )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            written = ast.parse(text, mode="eval").body
-        value = _PropertyReader(text).value(written)
+            tree = ast.parse(text, mode="eval").body
+        value = _PropertyReader(text).value(tree)
     except SyntaxError as error:
         place = f", at character {error.offset}" if error.offset else ""
-        raise _refused(f"{error.msg}{place}", text) from None
+        raise _error(f"{error.msg}{place}", text) from None
     except (RecursionError, MemoryError):
-        raise _refused("this one nests too deeply", text) from None
+        raise _error("it nests too deeply", text) from None
     except InputError:
         raise
     except ValueError as error:  # a zero byte, a number of thousands of digits
-        raise _refused(str(error).split(";")[0], text) from None
+        raise _error(str(error).split(";")[0], text) from None
     return value
 
 
-def _refused(why: str, text: str) -> InputError:
-    shown = " ".join(text.split())
-    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
-    return InputError(f"{RULE}; {why}. Received: `{shown}`.")
+def _error(why: str, text: str) -> InputError:
+    excerpt = " ".join(text.split())
+    excerpt = excerpt if len(excerpt) <= 80 else f"{excerpt[:77]}..."
+    return InputError(f"{RULE}; {why}. Received: `{excerpt}`.")
 
 
 class _PropertyReader:
-    """From syntax to nodes; numbers, lists of numbers and names of outputs stay what they are.
+    """Translation from syntax tree to expression nodes; numbers, lists and names stay as they are.
 
     Args:
-        text: What was parsed, for messages.
+        text: Source text, for messages.
     """
 
     def __init__(self, text: str) -> None:
         self._text = text
 
     def value(self, node: ast.expr) -> Any:
-        """The meaning of any part of the text."""
+        """Return the value of any part of the text."""
         rule = RULES.get(type(node))
         try:
             if rule is None:
@@ -127,7 +120,7 @@ class _PropertyReader:
             return rule(self, node)
         except Refusal as refusal:
             part = ast.get_source_segment(self._text, node) or self._text
-            raise _refused(str(refusal), part) from None
+            raise _error(str(refusal), part) from None
 
     def _name(self, node: ast.Name) -> Any:
         if node.id in ("x", "y", "u"):
@@ -135,14 +128,14 @@ class _PropertyReader:
         if node.id in FUNCTIONS:
             raise Refusal(f"`{node.id}` is a function, `{node.id}(...)`")
         raise Refusal(
-            f"`{node.id[:30]}` is unknown; the names are x, y, {', '.join(FUNCTIONS)}, one of "
+            f"`{node.id[:30]}` is unknown; the names are x, y and {', '.join(FUNCTIONS)}, one of "
             'several outputs is `y["name"]`, and a file ends in .vnnlib or .vnnlib.gz'
         )
 
     def _constant(self, node: ast.Constant) -> Number:
         value = node.value
         if isinstance(value, bool) or not isinstance(value, Number):
-            raise Refusal(f"{_kind(node)} has no meaning here, only numbers do")
+            raise Refusal(f"{_kind(node)} has no meaning here; constants are numbers")
         return _finite(value)
 
     def _list(self, node: ast.List) -> list:
@@ -160,7 +153,7 @@ class _PropertyReader:
         return -value if isinstance(node.op, ast.USub) else +value
 
     def _binary(self, node: ast.BinOp) -> Any:
-        """Long sums nest to the left, one level a term: walked without recursion."""
+        """Combine a chain of operators without recursion: long sums nest one level per term."""
         spine: list[ast.BinOp] = []
         first: ast.expr = node
         while isinstance(first, ast.BinOp):
@@ -204,7 +197,7 @@ class _PropertyReader:
             raise Refusal("an index follows `x`, `y` or a part of them")
         if isinstance(index, ast.Constant) and isinstance(index.value, str):
             if not isinstance(value, Variable):
-                raise Refusal('a name follows `x` or `y` at once: `y["name"][0]`')
+                raise Refusal('a name directly follows `x` or `y`: `y["name"][0]`')
             return value[index.value]
         if isinstance(index, ast.Tuple):
             return value[tuple(self._index(entry) for entry in index.elts)]
@@ -216,8 +209,8 @@ class _PropertyReader:
         if isinstance(node, ast.Slice):
             return slice(*(self._index(end) for end in (node.lower, node.upper, node.step)))
         value = self.value(node)
-        if not _whole(value):
-            raise Refusal("an index is a whole number, a slice, or a list of whole numbers")
+        if not _is_integer(value):
+            raise Refusal("an index is an integer, a slice, or a list of integers")
         return value
 
     def _attribute(self, node: ast.Attribute) -> Any:
@@ -244,8 +237,8 @@ class _PropertyReader:
         if isinstance(node, ast.Tuple):
             return tuple(self._axis(part) for part in node.elts)
         value = self.value(node)
-        if isinstance(value, list) or not _whole(value):
-            raise Refusal("axes and shapes are whole numbers")
+        if isinstance(value, list) or not _is_integer(value):
+            raise Refusal("axes and shapes are integers")
         return value
 
 
@@ -261,7 +254,7 @@ RULES: dict[type, Callable[[_PropertyReader, Any], Any]] = {
     ast.Attribute: _PropertyReader._attribute,
     ast.Call: _PropertyReader._call,
 }
-"""Everything that may be written; what is not here is refused."""
+"""Rule of each permitted syntax node; all others are refused."""
 
 
 def _finite(value: Number) -> Number:
@@ -274,9 +267,9 @@ def _finite(value: Number) -> Number:
     return value
 
 
-def _whole(value: Any) -> bool:
+def _is_integer(value: Any) -> bool:
     if isinstance(value, list):
-        return all(_whole(entry) for entry in value)
+        return all(_is_integer(entry) for entry in value)
     return type(value) is int and abs(value) < 2**62
 
 

@@ -1,1 +1,1 @@
-"""Answers as text for a terminal. Sees answers and core only."""
+"""Answers as text for a terminal; imports only answers and core."""

@@ -1,4 +1,4 @@
-"""A proved range beside a sampled one."""
+"""Comparison of a proved range with a sampled one."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from ...answers.sampled import SampledRange
 
 
 def demo_text(answer: Range, sampled: SampledRange) -> str:
-    """One row an output: what can be, what sampling saw, and what share of the range it missed.
+    """Return a table with one row per output: proved range, sampled range, and the missed share.
 
-    An end that is not closed is no value of the output: the share is of the values attained.
+    The share refers to attained values: an open bound need not be a value of the output.
     """
     ends = (*answer.shown(), sampled.lo, sampled.hi, answer.seen_hi - answer.seen_lo)
     rows = []
@@ -21,6 +21,6 @@ def demo_text(answer: Range, sampled: SampledRange) -> str:
         share = f"{100 * max(missed, 0.0):.1f} %"
         bar = Bar(lo, hi, seen_lo, seen_hi)
         rows.append((name, Interval(lo, hi), Interval(seen_lo, seen_hi), share, bar))
-    can = "can be (proved)" if answer.is_exact else "stays within (proved)"
-    head = ("output", can, f"seen in {sampled.samples:,} samples", "missed")
+    title = "can be (proved)" if answer.is_exact else "stays within (proved)"
+    head = ("output", title, f"seen in {sampled.samples:,} samples", "missed")
     return "\n".join(block_lines(Table((*head, "light: missed by sampling"), rows, "lrrrl")))

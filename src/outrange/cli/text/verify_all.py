@@ -1,4 +1,4 @@
-"""Many verdicts, counted: under way, one by one, and at the end."""
+"""Text about many verdicts: progress, counts and the final summary."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ ORDER = ("sat", "unsat", "timeout", "unknown", "error")
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """How far a list of instances has come.
+    """Progress of a list of instances.
 
     Args:
         seconds: Time spent in this run.
-        verdicts: Of every instance that has one, those of earlier runs included.
-        total: Number of instances.
-        done: How many this run has added.
-        current: Names of the instances under way.
+        verdicts: Verdict of every decided instance, earlier runs included.
+        done: Number of results of this run.
+        current: Names of the instances being decided.
     """
 
     seconds: float
@@ -34,24 +33,24 @@ class BatchProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """If the rest takes as long as what this run has done; None before anything is done."""
+        """Estimated remaining seconds, at the rate of this run; None before the first result."""
         if not self.done:
             return None
         return self.seconds / self.done * (self.total - len(self.verdicts))
 
 
-def counted(verdicts: Sequence[str]) -> str:
-    """`3 sat, 41 unsat`; what does not occur is left out."""
+def count_verdicts(verdicts: Sequence[str]) -> str:
+    """Return counts such as `3 sat, 41 unsat`, without verdicts that do not occur."""
     counts = Counter(verdicts)
     return ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word]) or "none yet"
 
 
 def batch_live_text(now: BatchProgress) -> str:
-    """One line: how many, which verdicts, how long still, and what is under way."""
+    """Return one line: counts, verdicts, estimated time left, and the instances in progress."""
     left = now.seconds_left
     rest = "" if left is None else f", about {size(left)} left"
     under_way = f"  now {'; '.join(now.current)}" if now.current else ""
-    return f"{len(now.verdicts)}/{now.total}  {counted(now.verdicts)}{rest}{under_way}"
+    return f"{len(now.verdicts)}/{now.total}  {count_verdicts(now.verdicts)}{rest}{under_way}"
 
 
 def batch_text(
@@ -60,25 +59,25 @@ def batch_text(
     contradicted: Sequence[str] = (),
     compared: int | None = None,
 ) -> str:
-    """The summary at the end.
+    """Return the final summary.
 
     Args:
-        verdicts: Name and verdict of every instance that has one.
-        seconds: Sum of the time they took.
-        contradicted: One line each: a verdict that is not the expected one.
-        compared: How many verdicts were compared with expected ones; None for no comparison.
+        verdicts: Name and verdict of every instance with a result.
+        seconds: Sum of the instances' times.
+        contradicted: One line for each verdict that contradicts the expected one.
+        compared: Number of verdicts with an expected verdict; None without expected verdicts.
 
     Returns:
-        Several lines, no line break at the end.
+        Several lines without a trailing line break.
     """
     total = f"{len(verdicts)} instance{'' if len(verdicts) == 1 else 's'}"
-    lines = [f"{total}: {counted([word for _, word in verdicts])}; {size(seconds)} in all."]
+    lines = [f"{total}: {count_verdicts([word for _, word in verdicts])}; {size(seconds)} in all."]
     still = [f"  {word:8} {name}" for name, word in verdicts if word not in ("sat", "unsat")]
     if still:
-        lines += ["Not decided:", *_first(still)]
+        lines += ["Undecided:", *_first(still)]
     if compared is not None:
         lines.append(
-            f"{compared} verdicts compared with expected ones, {len(contradicted)} contradicted."
+            f"{compared} verdicts compared with expected ones; {len(contradicted)} contradict them."
         )
         lines += _first([f"  {line}" for line in contradicted])
     return "\n".join(lines)

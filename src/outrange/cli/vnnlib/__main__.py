@@ -1,4 +1,4 @@
-"""`python -m outrange.cli.vnnlib`."""
+"""Entry point of `python -m outrange.cli.vnnlib`."""
 
 from .. import vnnlib_main
 

@@ -1,11 +1,11 @@
-"""The commands of the standard: `verify`, `supports`, `--name`, `--version`."""
+"""Commands that the standard prescribes: `verify`, `supports`, `--name`, `--version`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ... import __version__
-from ..door import HELP, called, click
+from ..entry_point import HELP, click, run_group
 from .capabilities import CAPABILITIES
 
 
@@ -13,9 +13,9 @@ EXIT_CODES = """\
 Exit codes (the standard prescribes none):
 
 \b
-  0    one of the four words was printed, or a capability
-  2    an argument breaks a rule, or a model file is missing or one too many
-  4    a file cannot be read, or holds what is not supported
+  0    one of the four words, or a capability, was printed
+  2    invalid arguments, or a model file is missing or superfluous
+  4    a file cannot be read, or uses an unsupported feature
   70   a bug in outrange
   130  interrupted by Ctrl-C
 """
@@ -26,7 +26,7 @@ Exit codes (the standard prescribes none):
 @click.option("--version", is_flag=True, help="Print the solver's version.")
 @click.pass_context
 def app(context: click.Context, name: bool, version: bool) -> None:
-    """The command line of the VNN-LIB standard 2.0."""
+    """Run the command line of the VNN-LIB standard 2.0."""
     if name or version:
         click.echo("\n".join(["outrange"] * name + [__version__] * version))
         context.exit()
@@ -41,26 +41,26 @@ def app(context: click.Context, name: bool, version: bool) -> None:
     "networks",
     multiple=True,
     metavar="NAME=FILE",
-    help="The ONNX file of a network that QUERY declares; once for each that is `equal-to` none.",
+    help="ONNX file of a network that QUERY declares; one for each network without `equal-to`.",
 )
 @click.option(
     "--timeout",
     "seconds",
     type=float,
-    help="Time limit in seconds, reading of the files included.  [default: no limit]",
+    help="Time limit in seconds, including reading the files.  [default: no limit]",
 )
 @click.option(
     "--serialise-assignments",
     "folder",
     metavar="FOLDER",
-    help="Write a satisfying assignment there, one ONNX tensor a file, in place of printing it.",
+    help="Folder for a satisfying assignment, one ONNX tensor per file, instead of printing it.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 def verify_command(query: str, **options: Any) -> int:
     """Decide whether the networks have inputs and outputs that satisfy QUERY.
 
-    QUERY is a VNN-LIB 2.0 file. The first line printed is `sat`, with an assignment, `unsat`,
-    `unknown` or `timed-out`.
+    QUERY is a VNN-LIB 2.0 file. The first line printed is `sat` (followed by an assignment),
+    `unsat`, `unknown` or `timed-out`.
     """
     from .verify import ask_query
 
@@ -69,11 +69,11 @@ def verify_command(query: str, **options: Any) -> int:
 
 @app.command("supports")
 @click.pass_context
-def supports_command(context: click.Context, **asked: bool) -> None:
-    """Print what queries and networks are supported; one capability at a time."""
-    wanted = [name for name, is_asked in asked.items() if is_asked]
+def supports_command(context: click.Context, **flags: bool) -> None:
+    """Print supported queries and networks, for one capability."""
+    wanted = [name for name, is_set in flags.items() if is_set]
     if len(wanted) != 1:
-        raise click.UsageError("One capability is asked for at a time.", context)
+        raise click.UsageError("Choose exactly one capability.", context)
     click.echo("\n".join(CAPABILITIES[f"--{wanted[0].replace('_', '-')}"].lines()))
 
 
@@ -82,9 +82,9 @@ for _name, _capability in CAPABILITIES.items():
 
 
 def call(arguments: list[str] | None) -> int:
-    """Parse and run; usage errors are printed here.
+    """Parse the arguments and run the command; print usage errors.
 
     Raises:
-        OutrangeError: From the question asked.
+        OutrangeError: The command fails.
     """
-    return called(app, "outrange-vnnlib", arguments)
+    return run_group(app, "outrange-vnnlib", arguments)

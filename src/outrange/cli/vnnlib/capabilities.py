@@ -1,4 +1,4 @@
-"""What `supports` prints: the theories of the standard, chapter 4, that are decided soundly."""
+"""Output of `supports`: theories of the standard (chapter 4) that are decided soundly."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ class Capability:
     """One option of `supports`.
 
     Args:
-        meaning: For the help.
-        lines: What is printed.
+        lines: Returns the printed lines.
     """
 
     meaning: str
@@ -20,17 +19,17 @@ class Capability:
 
 
 def _element_types() -> list[str]:
-    # A type stands here once its roundings are in the proof.
+    # Only types whose rounding the proofs account for.
     return ["real", "float32"]
 
 
 def _operators() -> list[str]:
-    """Without types those that are described for every type, in the words of the standard."""
+    """Return operators in the syntax of the standard; one without a type supports every type."""
     from ...frontends.onnx.lower import operators
     from ...questions.float32.described import ONNX
 
-    known = ONNX | MOVES
-    return [name if name in known else f"{name} real" for name in operators()]
+    described = ONNX | MOVES
+    return [name if name in described else f"{name} real" for name in operators()]
 
 
 def _opsets() -> list[str]:
@@ -41,18 +40,18 @@ def _opsets() -> list[str]:
 
 MOVES = frozenset("Concat Constant Flatten Identity Reshape Slice Split Squeeze Transpose "
                   "Unsqueeze".split())  # fmt: skip
-"""Operators that compute nothing, so that no type rounds in them."""
+"""Operators that only rearrange values, so that no element type rounds in them."""
 
 CAPABILITIES = {
     "--onnx-opset-versions": Capability("Oldest and newest ONNX operator set.", _opsets),
-    "--onnx-element-types": Capability("Element types, soundly.", _element_types),
-    "--onnx-operators": Capability("ONNX operators, for every such type.", _operators),
+    "--onnx-element-types": Capability("Element types decided soundly.", _element_types),
+    "--onnx-operators": Capability("ONNX operators and the types they support.", _operators),
     "--vnnlib-versions": Capability(
         "Oldest and newest version of the standard.", lambda: ["2.0", "2.0"]
     ),
     "--hidden-node-theories": Capability("Queries about hidden nodes: none.", lambda: ["NH"]),
     "--multiple-input-output-theories": Capability(
-        "Networks of several inputs and outputs.", lambda: ["SIO", "MIO"]
+        "Networks with several inputs and outputs.", lambda: ["SIO", "MIO"]
     ),
     "--multiple-network-theories": Capability(
         "Queries about several networks.", lambda: ["SNET", "MENET", "MINET", "MNET"]
@@ -64,10 +63,10 @@ CAPABILITIES = {
         "Arithmetic of assertions: linear.", lambda: ["BND", "OUTC", "LIN"]
     ),
     "--optimised-disjunctive-reasoning": Capability(
-        "Whether `or` is more than its disjunctive normal form.", lambda: ["true"]
+        "Whether `or` is treated beyond its disjunctive normal form.", lambda: ["true"]
     ),
     "--serialise-assignments": Capability(
         "Whether `verify` writes assignments as files.", lambda: ["true"]
     ),
 }
-"""Every option that the standard demands, in its order."""
+"""Every option that the standard requires, in its order."""

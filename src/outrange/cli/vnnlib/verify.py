@@ -1,4 +1,4 @@
-"""`outrange-vnnlib verify`: a query of version 2.0, decided; words and formats of the standard."""
+"""`outrange-vnnlib verify`: decides a query of version 2.0 and prints the standard's formats."""
 
 from __future__ import annotations
 
@@ -32,18 +32,16 @@ def ask_query(
     folder: str | None,
     seed: int,
 ) -> int:
-    """Print the word, and an assignment where there is one.
+    """Decide a query; print the verdict and, if there is one, an assignment.
 
     Args:
         query: A VNN-LIB file of version 2.0.
-        echo: Prints on stdout.
-        networks: `NAME=FILE` each.
-        seconds: Of wall time; None for no limit.
-        folder: Where an assignment is written; None prints it.
-        seed: Of the random points.
+        seconds: Limit of wall time; None for no limit.
+        folder: Folder for the files of an assignment; None prints it.
+        seed: Seed of the counterexample search.
 
     Returns:
-        The exit code; 0 whatever the word is.
+        The exit code; 0 for every verdict.
     """
     from ...api.properties import verify
     from ...api.read import read_property
@@ -68,29 +66,31 @@ def ask_query(
     if folder is not None and assignment:
         _write(Path(folder), assignment)
         assignment = []
-    echo("\n".join([TIMED_OUT if word == TIMEOUT else word, *map(_shown, assignment)]))
+    lines = [TIMED_OUT if word == TIMEOUT else word, *map(_format_tensor, assignment)]
+    echo("\n".join(lines))
     print(f"{verdict.sentence}\n{verdict.standing}", file=sys.stderr)
     return INTERRUPTED if verdict.reason == "interrupted" else EXACT
 
 
 def _files(networks: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for given in networks:
-        name, equals, file = given.partition("=")
-        if not (name and equals and file) or name in found:
+    files: dict[str, str] = {}
+    for text in networks:
+        name, equals, file = text.partition("=")
+        if not (name and equals and file) or name in files:
             raise InputError(
                 "`--network` is written NAME=FILE, once for each network that the query declares. "
-                f"Received: {given!r}{', a second time' if name in found else ''}."
+                f"Received: {text!r}{', a second time' if name in files else ''}."
             )
-        found[name] = file
-    return found
+        files[name] = file
+    return files
 
 
 def _check(query: str, specification: Specification, files: dict[str, str]) -> None:
-    """What the standard makes an error before anything is decided.
+    """Refuse queries and models that the standard declares erroneous.
 
     Raises:
-        InputError: Models are missing or too many, or have other element types than declared.
+        InputError: Models are missing or superfluous, or their element types are not those
+            declared.
     """
     from ...frontends.composition import check_names
 
@@ -101,16 +101,16 @@ def _check(query: str, specification: Specification, files: dict[str, str]) -> N
         )
     check_names(specification.networks, list(files))
     if specification.elements == "real":
-        return  # Then the types of the model do not matter.
+        return  # The types of the model do not matter for real arithmetic.
     from ...frontends.onnx.load import element_types
 
     for network in specification.networks:
         file = files[network.equal_to or network.name]
         theirs = element_types(file)
-        ours = [[one.element for one in group] for group in (network.inputs, network.outputs)]
+        ours = [[tensor.element for tensor in ts] for ts in (network.inputs, network.outputs)]
         if ours != theirs:
             raise InputError(
-                "The element types that a query declares are those of the model, or `real`. "
+                "The element types of a query are those of the model, or `real`. "
                 f"Received: `{network.name}` with {ours[0]} to {ours[1]}, and "
                 f"`{os.path.basename(file)}` with {theirs[0]} to {theirs[1]}."
             )
@@ -119,52 +119,52 @@ def _check(query: str, specification: Specification, files: dict[str, str]) -> N
 def _assignment(
     specification: Specification, verdict: Verdict
 ) -> list[tuple[DeclaredTensor, np.ndarray]]:
-    """Every declared tensor with its values, in the order of the declarations."""
-    found = verdict.counterexample
-    assert found is not None
-    # What the query is about: the real outputs, or those that the model itself returned.
-    given = found.y if specification.elements == "real" else found.model_y
-    assert given is not None  # `sat` about float32 was reproduced by the model
-    outputs = given.values() if isinstance(given, dict) else [given]
-    whole = found.flat_x
+    """Return every declared tensor with its values, in declaration order."""
+    example = verdict.counterexample
+    assert example is not None
+    # A query about real arithmetic gets the real outputs, otherwise those that the model returned.
+    values = example.y if specification.elements == "real" else example.model_y
+    assert values is not None  # The model reproduces every `sat` about float32.
+    outputs = values.values() if isinstance(values, dict) else [values]
+    flat_x = example.flat_x
     if len(specification.networks) > 1:
-        # Inputs that the query calls equal were one input of the search.
+        # Inputs that the query declares equal were one input of the search.
         from ...questions.conditions.ties import merged
 
-        whole = whole[merged(specification)[1]]
+        flat_x = flat_x[merged(specification)[1]]
     flat = {
-        "inputs": whole,
+        "inputs": flat_x,
         "outputs": np.concatenate([np.ravel(part) for part in outputs]),
     }
-    taken = {"inputs": 0, "outputs": 0}
-    assigned = []
+    start = {"inputs": 0, "outputs": 0}
+    assignment = []
+    dtype = np.float64 if specification.elements == "real" else np.float32
     for network in specification.networks:
         for role in ("inputs", "outputs"):
-            for one in getattr(network, role):
-                end = taken[role] + int(np.prod(one.shape, dtype=np.int64))
-                kind = np.float64 if specification.elements == "real" else np.float32
-                values = flat[role][taken[role] : end].reshape(one.shape).astype(kind)
-                assigned.append((one, values))
-                taken[role] = end
-    return assigned
+            for tensor in getattr(network, role):
+                end = start[role] + int(np.prod(tensor.shape, dtype=np.int64))
+                array = flat[role][start[role] : end].reshape(tensor.shape).astype(dtype)
+                assignment.append((tensor, array))
+                start[role] = end
+    return assignment
 
 
-def _shown(assigned: tuple[DeclaredTensor, np.ndarray]) -> str:
-    """Name, type and shape, then a number a line, none with an exponent, exact in its type."""
-    one, values = assigned
-    head = f"{one.name} {one.element} [{','.join(map(str, one.shape))}]"
+def _format_tensor(assigned: tuple[DeclaredTensor, np.ndarray]) -> str:
+    """Return name, type and shape, then one number per line: exact, without an exponent."""
+    tensor, values = assigned
+    head = f"{tensor.name} {tensor.element} [{','.join(map(str, tensor.shape))}]"
     numbers = (np.format_float_positional(v, trim="0") for v in values.ravel())
     return "\n".join([head, *numbers])
 
 
 def _write(folder: Path, assignment: Sequence[tuple[DeclaredTensor, np.ndarray]]) -> None:
-    """One serialised ONNX tensor a file; real numbers as the nearest doubles."""
+    """Write one serialized ONNX tensor per file; real numbers as the nearest doubles."""
     from ...frontends.onnx.api import serialize_array
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for one, values in assignment:
-            (folder / f"{one.name}.pb").write_bytes(serialize_array(one.name, values))
+        for tensor, values in assignment:
+            (folder / f"{tensor.name}.pb").write_bytes(serialize_array(tensor.name, values))
     except OSError as error:
         raise InputError(
             f"The assignment cannot be written there ({error.strerror}). "

@@ -1,1 +1,1 @@
-"""Answers in plain sentences and tables, for a reader without Python."""
+"""Answers in plain sentences and tables, for readers without Python."""

@@ -1,4 +1,4 @@
-"""The plain sentence and the plain document of any answer that a report has."""
+"""Plain sentence and plain document for each kind of answer in a report."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ from .trends import trend_document, trend_outcome
 
 
 def outcome(answers: Sequence[Any], reader: Reader) -> str:
-    """The result of a section in a sentence.
+    """Return the result of a section as a sentence.
 
     Args:
-        answers: At least one, all of one kind.
-        reader: Names and formats.
+        answers: At least one answer, all of one kind.
     """
     first = answers[0]
     match first:
@@ -39,22 +38,17 @@ def outcome(answers: Sequence[Any], reader: Reader) -> str:
         case RobustAccuracy():
             return accuracy_outcome(first)
         case Summary():
-            told = ", ".join(f"{first.total(c):,} {c.replace('_', ' ')}" for c in COUNTS)
-            return f"units proved: {told}"
+            counts = ", ".join(f"{first.total(c):,} {c.replace('_', ' ')}" for c in COUNTS)
+            return f"units proved: {counts}"
         case Diagnosis():
             count = len(first.findings)
-            told = f"{count} finding{'s' * (count != 1)}" if count else "nothing found"
-            return told + (f", {len(first.unread)} not looked at" if first.unread else "")
+            result = f"{count} finding{'s' * (count != 1)}" if count else "no findings"
+            return result + (f", {len(first.unread)} not checked" if first.unread else "")
     return repr(first)
 
 
 def document(answer: Any, reader: Reader) -> Document:
-    """What the page shows of an answer.
-
-    Args:
-        answer: The answer.
-        reader: Names and formats.
-    """
+    """Return the document of an answer on the page."""
     match answer:
         case Verdict():
             return verdict_document(answer, reader)
@@ -68,13 +62,8 @@ def document(answer: Any, reader: Reader) -> Document:
     return answer.document()
 
 
-def drawn(answer: Any, reader: Reader) -> Any:
-    """The answer with the names of the page, for its picture.
-
-    Args:
-        answer: The answer.
-        reader: Names and formats.
-    """
+def with_page_names(answer: Any, reader: Reader) -> Any:
+    """Return the answer with the names of the page, for its figure."""
     if isinstance(answer, Range) and len(reader.outputs) == answer.lo.size:
         return replace(answer, labels=tuple(reader.outputs))
     if isinstance(answer, Monotone):

@@ -1,4 +1,4 @@
-"""Ranges of outputs and Lipschitz constants in plain sentences."""
+"""Output ranges and Lipschitz constants in plain sentences."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from ...answers.render.document import (
     Paragraph,
     Table,
 )
-from .reader import OUTPUT_DIGITS, Reader, decimals, flattened, rounded
-from .words import basis, counted, remedy
+from .reader import OUTPUT_DIGITS, Reader, decimals, flatten, round_text
+from .words import basis, list_heading, remedy
 
 
 MOST_POINTS, MOST_IN_VIEW, MOST_ENTRIES = 10, 2, 256
-"""Outputs whose extreme inputs are shown, those shown without a fold, and entries of an input."""
+"""Maximum outputs with extreme inputs, maximum of those without a fold, and maximum entries of an
+input."""
 
 
 class OutputEnds:
-    """The ends of one output as text, bounds rounded outward and values seen inward."""
+    """Both bounds of one output as text; proved bounds are rounded outward, seen values inward."""
 
     def __init__(self, answer: Range, i: int, reader: Reader) -> None:
         flat = (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
@@ -46,14 +47,14 @@ class OutputEnds:
         self.least, self.most = self._text(self.seen_lo, True), self._text(self.seen_hi, False)
 
     def _text(self, value: float, up: bool) -> str:
-        return rounded(value, self.places, up) if np.isfinite(value) else "none yet"
+        return round_text(value, self.places, up) if np.isfinite(value) else "none yet"
 
     @property
     def proved(self) -> str:
-        """The proved range in words."""
+        """Sentence on the proved range."""
         low, high = np.isfinite([self.lo, self.hi]).tolist()
         if not (low or high):
-            return f"no limit of {self.name} is proved yet"
+            return f"no bound of {self.name} is proved yet"
         if low and high and self.below == self.above:
             return f"{self.name} is always {self.below}{self.unit}"
         parts = [f"never below {self.below}{self.unit}"] * low
@@ -62,7 +63,7 @@ class OutputEnds:
 
     @property
     def ends(self) -> list[str]:
-        """A sentence an end: its value, or between which numbers it lies."""
+        """One sentence per bound: its value, or the two numbers between which it lies."""
         return [
             self._end("lower", self.lo, self.closed_lo, self.below, self.least),
             self._end("upper", self.hi, self.closed_hi, self.most, self.above),
@@ -70,21 +71,21 @@ class OutputEnds:
 
     def _end(self, which: str, bound: float, closed: bool, first: str, second: str) -> str:
         if "nan" in (first, second) or "none yet" in (first, second):
-            return f"The {which} end of {self.name} is not known yet."
+            return f"The {which} bound of {self.name} is not known yet."
         if closed or first == second:
-            near = rounded(bound, self.places)
-            return f"The {which} end of {self.name} is {near}{self.unit}."
-        return f"The {which} end of {self.name} is between {first} and {second}{self.unit}."
+            near = round_text(bound, self.places)
+            return f"The {which} bound of {self.name} is {near}{self.unit}."
+        return f"The {which} bound of {self.name} is between {first} and {second}{self.unit}."
 
     @property
     def is_open(self) -> bool:
-        """Whether an end is not known to the digits shown."""
+        """Whether a bound is not known to the digits shown."""
         return not ((self.closed_lo or self.below == self.least)
                     and (self.closed_hi or self.above == self.most))  # fmt: skip
 
 
 def range_outcome(answer: Range, reader: Reader) -> str:
-    """What is proved of all outputs, in a sentence for the top of the page."""
+    """Return what is proved for all outputs, as a sentence for the top of the page."""
     count = answer.lo.size
     if not count:
         return "there are no outputs"
@@ -93,27 +94,27 @@ def range_outcome(answer: Range, reader: Reader) -> str:
     least, most = float(np.min(answer.lo)), float(np.max(answer.hi))
     if not np.isfinite([least, most]).all():
         left = int((~(np.isfinite(answer.lo) & np.isfinite(answer.hi))).sum())
-        return f"{left:,} of {count:,} outputs have an end without a limit so far"
+        return f"{left:,} of {count:,} outputs have no proved bound on one side so far"
     places = decimals(most - least, OUTPUT_DIGITS)
-    ends = f"{rounded(least, places, False)} and {rounded(most, places, True)}"
+    ends = f"{round_text(least, places, False)} and {round_text(most, places, True)}"
     return f"all {count:,} outputs stay between {ends}"
 
 
 def range_document(answer: Range, reader: Reader) -> Document:
-    """What is proved, the ends, the inputs at the ends, what is open."""
+    """Return the document of output ranges: proof, bounds, extreme inputs, and open questions."""
     ends = [OutputEnds(answer, i, reader) for i in range(min(answer.lo.size, MOST_ROWS))]
     shown = ends[:MOST_PRINTED]
     lead = f"Proved for every input that the report covers: {range_outcome(answer, reader)}."
     blocks: list[Block] = []
     if len(ends) <= MOST_IN_VIEW:
-        blocks.append(Paragraph("\n".join(line for one in ends for line in one.ends)))
+        blocks.append(Paragraph("\n".join(line for end in ends for line in end.ends)))
     if len(ends) > 1:
         head = ("output", "never below", "smallest seen", "largest seen", "never above", "")
         rows = [
-            (one.name, *(f"{text}{one.unit}" for text in
-             (one.below, one.least, one.most, one.above)),
-             Bar(one.lo, one.hi, one.seen_lo, one.seen_hi))
-            for one in ends
+            (end.name, *(f"{text}{end.unit}" for text in
+             (end.below, end.least, end.most, end.above)),
+             Bar(end.lo, end.hi, end.seen_lo, end.seen_hi))
+            for end in ends
         ]  # fmt: skip
         blocks.append(Table(head, rows[: len(shown)], "lrrrrl"))
         if len(rows) > len(shown):
@@ -130,26 +131,26 @@ def range_document(answer: Range, reader: Reader) -> Document:
 
 
 def _extremes(answer: Range, ends: list[OutputEnds], reader: Reader) -> list[Block]:
-    """The inputs at the two ends of each output."""
+    """Return the inputs at the two bounds of each output."""
     tables: list[tuple[str, list[Block]]] = []
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())
     if width > MOST_ENTRIES:
-        return [Paragraph(f"An input has {width:,} numbers, too many for this page: the inputs at "
-                          "the two ends are in the saved answer.")]  # fmt: skip
-    for i, one in enumerate(ends[:MOST_POINTS]):
+        return [Paragraph(f"An input has {width:,} numbers, too many for this page; the extreme "
+                          "inputs are in the saved answer.")]  # fmt: skip
+    for i, end in enumerate(ends[:MOST_POINTS]):
         low, high = (_input_at(answer, at, i) for at in (answer.at_lo, answer.at_hi))
         if np.isnan(low).any() or np.isnan(high).any():
             continue
         rows = [(name, a, b) for (name, a), (_, b) in
                 zip(reader.point(low), reader.point(high), strict=True)]  # fmt: skip
-        values = (one.name, f"{one.least}{one.unit}", f"{one.most}{one.unit}")
+        values = (end.name, f"{end.least}{end.unit}", f"{end.most}{end.unit}")
         small, large = (
             f"{word} value{'' if closed else ' seen'}"
-            for word, closed in (("smallest", one.closed_lo), ("largest", one.closed_hi))
+            for word, closed in (("smallest", end.closed_lo), ("largest", end.closed_hi))
         )
         table = Table(("input", f"at the {small}", f"at the {large}"), [values, *rows], "lrr")
         note = impossible(reader, low, high)
-        tables.append((f"The inputs at the two ends of {one.name}", [table, *note]))
+        tables.append((f"The inputs at the two bounds of {end.name}", [table, *note]))
     if len(ends) <= MOST_IN_VIEW:
         return [b for title, inside in tables for b in (Paragraph(f"{title}:"), *inside)]
     return [Fold(title, inside) for title, inside in tables]
@@ -157,35 +158,35 @@ def _extremes(answer: Range, ends: list[OutputEnds], reader: Reader) -> list[Blo
 
 def _input_at(answer: Range, at: Any, i: int) -> np.ndarray:
     parts = at.values() if isinstance(at, dict) else [at]
-    return flattened({n: np.reshape(part, (answer.lo.size, -1))[i] for n, part in enumerate(parts)})
+    return flatten({n: np.reshape(part, (answer.lo.size, -1))[i] for n, part in enumerate(parts)})
 
 
 def impossible(reader: Reader, *points: np.ndarray) -> list[Block]:
-    """A warning where a point is no real input: a mixture of categories, half an integer."""
+    """Return a warning if a point is not realistic: a mixture of categories, half an integer."""
     mixed = any(map(reader.is_mixed, points))
     part = any(map(reader.is_fractional, points))
     what = [*["mixes categories"] * mixed, *["has a fraction where data has integers"] * part]
     if not what:
         return []
-    return [Paragraph(f"Such an input {' and '.join(what)}. The set of inputs allows it; the data "
-                      "has none like it.")]  # fmt: skip
+    return [Paragraph(f"Such an input {' and '.join(what)}. The input set allows it; the data "
+                      "contains none like it.")]  # fmt: skip
 
 
 def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
-    """What is not known, and what would settle it."""
-    if answer.is_exact or not any(one.is_open for one in ends):
+    """Return what is not known, and what would settle it."""
+    if answer.is_exact or not any(end.is_open for end in ends):
         return []
-    lines = [line for one in ends if one.is_open for line in one.ends if "between" in line
+    lines = [line for end in ends if end.is_open for line in end.ends if "between" in line
              or "not known" in line]  # fmt: skip
-    told = (
-        "An end that is not known lies between two numbers: one that some input reaches, and one "
-        "that no input passes. The proof holds whatever the true end is."
+    meaning = (
+        "A bound that is not known exactly lies between two numbers: one that some input reaches, "
+        "and one that no input passes. The proof holds wherever it lies."
     )
-    shown = Listing(counted("Not known exactly", len(lines)), lines[:MOST_PRINTED])
+    shown = Listing(list_heading("Not known exactly", len(lines)), lines[:MOST_PRINTED])
     return [
         Fold(
-            "What is not known, and what it would take",
-            [Paragraph(told), shown, Paragraph(remedy(answer.status, answer.cost.seconds))],
+            "What is not known, and what would settle it",
+            [Paragraph(meaning), shown, Paragraph(remedy(answer.status, answer.cost.seconds))],
         )
     ]
 
@@ -193,29 +194,29 @@ def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
 def _digits(answer: Range, ends: list[OutputEnds]) -> list[Block]:
     head = ("output", "proved from", "seen from", "seen to", "proved to")
     rows = [(e.name, *map(repr, (e.lo, e.seen_lo, e.seen_hi, e.hi))) for e in ends[:MOST_PRINTED]]
-    return [Paragraph("The ends in all their digits:"), Table(head, rows, "lr")]
+    return [Paragraph("The bounds in all their digits:"), Table(head, rows, "lr")]
 
 
 def slope_outcome(answer: Range, reader: Reader) -> str:
-    """How fast outputs change at most."""
+    """Return the largest rate of change of each output."""
     parts = []
     for i in range(min(answer.hi.size, MOST_IN_VIEW)):
-        one = OutputEnds(answer, i, reader)
-        if np.isfinite(one.hi):
-            parts.append(f"{one.name} changes by at most {one.above}{one.unit}")
+        end = OutputEnds(answer, i, reader)
+        if np.isfinite(end.hi):
+            parts.append(f"{end.name} changes by at most {end.above}{end.unit}")
     if not parts:
-        return "no limit is proved yet"
+        return "no bound is proved yet"
     more = "" if answer.hi.size <= MOST_IN_VIEW else f" ({answer.hi.size:,} outputs in all)"
-    return f"{'; '.join(parts)} where no input changes by more than 1{more}"
+    return f"{'; '.join(parts)} if no input changes by more than 1{more}"
 
 
 def slope_document(answer: Range, reader: Reader) -> Document:
-    """Lipschitz constants: the largest change of an output."""
+    """Return the document of Lipschitz constants, the largest change of each output."""
     ends = [OutputEnds(answer, i, reader) for i in range(min(answer.hi.size, MOST_PRINTED))]
-    rows = [(one.name, f"{one.above}{one.unit}", f"{one.most}{one.unit}") for one in ends]
+    rows = [(end.name, f"{end.above}{end.unit}", f"{end.most}{end.unit}") for end in ends]
     head = ("output", "proved: changes by at most", "seen: changes by")
     lead = f"Proved: {slope_outcome(answer, reader)}."
-    count = Paragraph(counted("Outputs", answer.hi.size))
+    count = Paragraph(list_heading("Outputs", answer.hi.size))
     blocks = [count, Table(head, rows, "lr"), basis(answer)]
     tone = GOOD if answer.is_exact else OPEN
     return Document("How fast the output can change", lead, blocks, tone)

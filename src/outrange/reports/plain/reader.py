@@ -1,4 +1,4 @@
-"""Names, units, digits and categories: how a page writes inputs and outputs."""
+"""Names, units, digits and categories of inputs and outputs on a page."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from ...answers.render.text import number
 
 
 INPUT_DIGITS, OUTPUT_DIGITS = 3, 4
-"""Significant digits of a number that is as large as the range it lies in."""
+"""Significant digits of a number as large as the range it lies in."""
 
 MOST_DECIMALS, LARGEST = 8, 1e12
-"""Of numbers that need more decimals, or are larger, significant digits are shown."""
+"""Maximum decimals, and magnitude beyond which significant digits are shown instead."""
 
 FREE = 1e-6
-"""Share of the last digit by which float64 noise moves a number that is round."""
+"""Share of the last digit that float64 noise may add to a round number."""
 
 
 @dataclass(frozen=True)
 class Category:
-    """One-hot inputs: a category.
+    """A categorical input, encoded as a group of one-hot inputs.
 
     Args:
-        name: What the category is called, `"city"`.
-        members: Flat numbers of the inputs.
-        categories: What each of them stands for, `"A"`.
+        name: Name of the categorical input, such as `"city"`.
+        members: Flat indices of the one-hot inputs.
+        categories: Names of the categories, such as `"A"`, in the order of `members`.
     """
 
     name: str
@@ -54,18 +54,17 @@ class Category:
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """Names and formats of the inputs and outputs of a model, by their flat numbers.
+    """Names and formats of the inputs and outputs of a model, by flat index.
 
     Args:
-        inputs: What each input is called; empty if unknown.
-        units: The unit of each input, empty where there is none.
-        widths: The width of each input's range in the input set.
-        whole: Inputs that take integers.
-        groups: One-hot groups.
-        outputs: What each output is called; empty if unknown.
-        output_units: The unit of each output.
-        entries: What the answers call each input, as `inputs`.
-        output_entries: What the answers call each output.
+        inputs: Names of the inputs; empty if unknown.
+        units: Units of the inputs, an empty text for no unit.
+        widths: Width of each input's range in the input set.
+        whole: Indices of the inputs that are integers.
+        outputs: Names of the outputs; empty if unknown.
+        output_units: Units of the outputs.
+        entries: Names of the inputs in answers.
+        output_entries: Names of the outputs in answers.
     """
 
     inputs: Sequence[str] = ()
@@ -80,49 +79,49 @@ class Reader:
     _first: Mapping[int, Category] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        first = {one.members[0]: one for one in self.groups}
+        first = {group.members[0]: group for group in self.groups}
         object.__setattr__(self, "_first", first)
 
     def input(self, i: int) -> str:
-        """Return what an input is called."""
+        """Return the name of an input."""
         return self.inputs[i] if i < len(self.inputs) else f"input {i}"
 
     def output(self, i: int, entry: str = "") -> str:
-        """Return what an output is called.
+        """Return the name of an output.
 
         Args:
-            i: Its flat number.
-            entry: What the answer calls it.
+            i: Flat index of the output.
+            entry: Name of the output in answers.
         """
         return self.outputs[i] if i < len(self.outputs) else entry or f"output {i}"
 
     def unit(self, i: int) -> str:
-        """Return the unit of an output, after a space; empty where there is none."""
+        """Return the unit of an output after a space; empty without a unit."""
         return f" {unit}" if (unit := _at(self.output_units, i)) else ""
 
     def input_called(self, entry: str) -> str:
-        """Return what an input is called that an answer calls `entry`."""
+        """Return the name of the input that answers call `entry`."""
         return self.input(self.entries.index(entry)) if entry in self.entries else entry
 
     def output_number(self, entry: str) -> int:
-        """Return the flat number of an output that an answer calls `entry`, or 0."""
+        """Return the flat index of the output that answers call `entry`, or 0."""
         return self.output_entries.index(entry) if entry in self.output_entries else 0
 
     def value(self, i: int, value: float) -> str:
-        """Format a value of an input, with its unit."""
+        """Format a value of an input with its unit."""
         unit = f" {unit}" if (unit := _at(self.units, i)) else ""
         if i in self.whole and float(value).is_integer():
             return f"{value:.0f}{unit}"
         width = self.widths[i] if i < len(self.widths) else abs(float(value))
-        return f"{rounded(value, decimals(width, INPUT_DIGITS))}{unit}"
+        return f"{round_text(value, decimals(width, INPUT_DIGITS))}{unit}"
 
     def point(self, x: Any) -> list[tuple[str, str]]:
-        """List the inputs of a point: names and values, a one-hot group as its category.
+        """Return names and values of the inputs of a point, with each group as its category.
 
         Args:
-            x: An array, or arrays by the names of the inputs.
+            x: An array, or a dict of arrays by input name.
         """
-        flat, rows = flattened(x), []
+        flat, rows = flatten(x), []
         inside = {i for group in self.groups for i in group.members}
         for i, value in enumerate(flat.tolist()):
             if i in self._first:
@@ -133,17 +132,17 @@ class Reader:
         return rows
 
     def is_mixed(self, x: Any) -> bool:
-        """Return whether a point is of no single category in some group."""
-        flat = flattened(x)
-        return any(_chosen(group, flat) is None for group in self.groups)
+        """Return whether a point has no single category in some group."""
+        flat = flatten(x)
+        return any(_category_index(group, flat) is None for group in self.groups)
 
     def is_fractional(self, x: Any) -> bool:
-        """Return whether an input that takes integers is none in a point."""
-        flat = flattened(x)
+        """Return whether an integer input has a fractional value in a point."""
+        flat = flatten(x)
         return any(not float(flat[i]).is_integer() for i in self.whole if i < flat.size)
 
     def claim(self, text: str) -> str:
-        """Write a property with the names of this reader."""
+        """Return a property with the names of this reader."""
 
         def output(match: re.Match[str]) -> str:
             i = int(match[1])
@@ -153,37 +152,37 @@ class Reader:
             i = int(match[1])
             return self.input(i) if self.inputs and i < len(self.inputs) else match[0]
 
-        told = re.sub(r"\by\[(\d+)\]", output, text)
-        told = re.sub(r"\bx\[(\d+)\]", input_, told)
-        told = re.sub(r"\by\[(['\"])(.*?)\1\]", lambda m: m[2], told)
-        told = re.sub(r"\bx\[(['\"])(.*?)\1\]", lambda m: self.input_called(m[2]), told)
-        return told.replace("<=", "≤").replace(">=", "≥")
+        text = re.sub(r"\by\[(\d+)\]", output, text)
+        text = re.sub(r"\bx\[(\d+)\]", input_, text)
+        text = re.sub(r"\by\[(['\"])(.*?)\1\]", lambda m: m[2], text)
+        text = re.sub(r"\bx\[(['\"])(.*?)\1\]", lambda m: self.input_called(m[2]), text)
+        return text.replace("<=", "≤").replace(">=", "≥")
 
 
 def _at(texts: Sequence[str], i: int) -> str:
     return texts[i] if i < len(texts) else ""
 
 
-def flattened(x: Any) -> np.ndarray:
-    """All inputs of a point, `(inputs,)`."""
+def flatten(x: Any) -> np.ndarray:
+    """Return all inputs of a point, `(inputs,)`."""
     parts = x.values() if isinstance(x, Mapping) else [x]
     return np.concatenate([np.ravel(np.asarray(part, float)) for part in parts])
 
 
 def category(group: Category, flat: np.ndarray) -> str:
-    """Name the category of a point; of a mixture the shares."""
-    chosen = _chosen(group, flat)
+    """Return the category of a point; for a mixture, its shares."""
+    chosen = _category_index(group, flat)
     if chosen is not None:
         return group.categories[chosen]
     shares = (
-        f"{name} {rounded(flat[i], 2)}"
+        f"{name} {round_text(flat[i], 2)}"
         for name, i in zip(group.categories, group.members, strict=True)
         if flat[i]
     )
     return f"no single one ({', '.join(shares) or 'none'})"
 
 
-def _chosen(group: Category, flat: np.ndarray) -> int | None:
+def _category_index(group: Category, flat: np.ndarray) -> int | None:
     values = flat[list(group.members)]
     if np.isin(values, (0.0, 1.0)).all() and values.sum() == 1:
         return int(values.argmax())
@@ -191,20 +190,19 @@ def _chosen(group: Category, flat: np.ndarray) -> int | None:
 
 
 def decimals(width: float, significant: int) -> int | None:
-    """Decimals that show `significant` digits of a range of this width; None: no fixed number."""
+    """Return the decimals that show `significant` digits of a range; None for no fixed number."""
     if not (math.isfinite(width) and width > 0):
         return None
     places = significant - 1 - math.floor(math.log10(width))
     return max(places, 0) if places <= MOST_DECIMALS else None
 
 
-def rounded(value: float, places: int | None, up: bool | None = None) -> str:
-    """Write a number with so many decimals.
+def round_text(value: float, places: int | None, up: bool | None = None) -> str:
+    """Return a number as text with a fixed number of decimals.
 
     Args:
-        value: The number.
-        places: Decimals; None for significant digits.
-        up: True rounds up, False down, as a bound has to; None to nearest.
+        places: Number of decimals; None for significant digits.
+        up: True rounds up and False down, as for a bound; None rounds to nearest.
     """
     value = float(value)
     if places is None or not abs(value) < LARGEST:

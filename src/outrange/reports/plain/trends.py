@@ -1,4 +1,4 @@
-"""Directions of outputs with inputs in plain sentences."""
+"""Directions in which outputs move with inputs, in plain sentences."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ...answers.render.document import (
     Table,
     Word,
 )
-from .reader import OUTPUT_DIGITS, Reader, decimals, flattened, rounded
-from .words import UNKNOWN, basis, counted, remedy
+from .reader import OUTPUT_DIGITS, Reader, decimals, flatten, round_text
+from .words import UNKNOWN, basis, list_heading, remedy
 
 
 RULES = {
@@ -29,41 +29,41 @@ RULES = {
     "constant": "does not change",
     "neither": "can fall and can rise",
 }
-"""What an output does when an input rises."""
+"""Behavior of an output when an input rises, by direction."""
 
 MOST_ENTRIES = 64
-"""An example of more numbers is not written out."""
+"""Maximum entries of an example that is written out."""
 
 
 def trend_outcome(answer: Monotone, reader: Reader) -> str:
-    """How many directions are known, or which."""
-    known = [trend for trend in answer.trends if trend.direction != "unknown"]
+    """Return the known directions, or how many are known."""
+    decided = [trend for trend in answer.trends if trend.direction != "unknown"]
     if not answer.trends:
         return "there is no pair of an output and an input"
-    if not known:
+    if not decided:
         return "no direction is known yet"
-    left = len(answer.trends) - len(known)
+    left = len(answer.trends) - len(decided)
     more = f"; {left:,} unknown" if left else ""
-    if len(known) <= 3:
-        return f"{'; '.join(_rule(trend, reader) for trend in known)}{more}"
+    if len(decided) <= 3:
+        return f"{'; '.join(_rule(trend, reader) for trend in decided)}{more}"
     counts = [
         f"{count:,} {RULES[kind]}"
         for kind in RULES
-        if (count := sum(trend.direction == kind for trend in known))
+        if (count := sum(trend.direction == kind for trend in decided))
     ]
     return f"of {len(answer.trends):,} pairs of an output and an input: {', '.join(counts)}{more}"
 
 
 def trend_document(answer: Monotone, reader: Reader) -> Document:
-    """The directions that are known, examples, and what is unknown."""
-    known = [trend for trend in answer.trends if trend.direction != "unknown"]
+    """Return the document of directions: known ones, examples, and unknown ones."""
+    decided = [trend for trend in answer.trends if trend.direction != "unknown"]
     open_ = [trend for trend in answer.trends if trend.direction == "unknown"]
     several = len({trend.output for trend in answer.trends}) > 1
     blocks: list[Block] = []
-    if known:
+    if decided:
         head = (*["output"] * several, "what the output does", "when one of these rises")
         groups: dict[tuple[str, str], list[str]] = {}
-        for trend in known:
+        for trend in decided:
             key = _output(trend, reader), trend.direction
             groups.setdefault(key, []).append(reader.input_called(trend.input))
         rows = [
@@ -73,12 +73,12 @@ def trend_document(answer: Monotone, reader: Reader) -> Document:
         ]  # fmt: skip
         table = Table(head, rows, "l")
         blocks.append(table if len(rows) <= MOST_PRINTED else
-                      Fold(f"The {len(known):,} directions that are known", [table]))  # fmt: skip
+                      Fold(f"The {len(decided):,} directions that are known", [table]))  # fmt: skip
     examples = [b for trend in answer.trends for b in _examples(trend, reader)]
     blocks += [Fold("Examples: where it falls, where it rises", examples)] if examples else []
     if open_:
         blocks.append(_unknown(answer, open_, reader))
-    lead = "All other inputs are held still. What is listed holds for every input covered: "
+    lead = "All other inputs stay fixed. What is listed holds for every input covered: "
     lead += '"never" is proved, "can" is shown by examples.'
     tone = OPEN if open_ else ""
     return Document("In which direction the output moves", lead, [*blocks, basis(answer)], tone)
@@ -89,12 +89,12 @@ def _output(trend: Trend, reader: Reader) -> str:
 
 
 def _rule(trend: Trend, reader: Reader) -> str:
-    told = RULES[trend.direction]
-    return f"{_output(trend, reader)} {told} when {reader.input_called(trend.input)} rises"
+    rule = RULES[trend.direction]
+    return f"{_output(trend, reader)} {rule} when {reader.input_called(trend.input)} rises"
 
 
 def _examples(trend: Trend, reader: Reader) -> list[Block]:
-    """An example of a fall and one of a rise."""
+    """Return an example of a fall and one of a rise."""
     return [
         block
         for word, pair in (("falls", trend.fall), ("rises", trend.rise))
@@ -104,28 +104,29 @@ def _examples(trend: Trend, reader: Reader) -> list[Block]:
 
 
 def _example(trend: Trend, word: str, pair: FallingPair, reader: Reader) -> list[Block]:
-    """What changes in a sentence; what is held still, as a table."""
-    first, second = flattened(pair.x), flattened(pair.then)
+    """Return the change as a sentence, and the fixed inputs as a table."""
+    first, second = flatten(pair.x), flatten(pair.then)
     i = int(np.argmax(first != second))
     k = reader.output_number(trend.output)
     places = decimals(abs(pair.then_y - pair.y), 2)
     least = decimals(max(abs(pair.y), abs(pair.then_y)), OUTPUT_DIGITS)
     if places is not None and least is not None:
         places = max(places, least)
-    ends = (f"{rounded(y, places)}{reader.unit(k)}" for y in (pair.y, pair.then_y))
+    ends = (f"{round_text(y, places)}{reader.unit(k)}" for y in (pair.y, pair.then_y))
     name = reader.input(i) if i < len(reader.inputs) else trend.input
-    told = Paragraph(
+    sentence = Paragraph(
         f"{_output(trend, reader)} {word} from {' to '.join(ends)} when {name} rises from "
         f"{reader.value(i, first[i])} to {reader.value(i, second[i])}."
     )
     if first.size > MOST_ENTRIES:
-        return [told]
+        return [sentence]
     rows = [row for row in reader.point(first) if row[0] != name]
-    return [told, *([Fold("The other inputs", [Table(("input", "value"), rows)])] if rows else [])]
+    others = [Fold("The other inputs", [Table(("input", "value"), rows)])] if rows else []
+    return [sentence, *others]
 
 
 def _unknown(answer: Monotone, trends: Sequence[Trend], reader: Reader) -> Fold:
-    """The pairs whose direction is unknown, and what is known of them."""
+    """Return the pairs with an unknown direction, and what is known about them."""
     half = {
         _output(t, reader) + " when " + reader.input_called(t.input) + " rises": t for t in trends
     }
@@ -136,7 +137,8 @@ def _unknown(answer: Monotone, trends: Sequence[Trend], reader: Reader) -> Fold:
         for pair, t in half.items()
     ]  # fmt: skip
     return Fold(
-        f"Unknown directions ({len(trends):,} of {len(answer.trends):,}), and what it would take",
-        [Paragraph(UNKNOWN), Listing(counted("Unknown", len(items)), items[:MOST_PRINTED]),
+        f"Unknown directions ({len(trends):,} of {len(answer.trends):,}), and what would settle "
+        "them",
+        [Paragraph(UNKNOWN), Listing(list_heading("Unknown", len(items)), items[:MOST_PRINTED]),
          Paragraph(remedy(answer.reason, answer.cost.seconds))],
     )  # fmt: skip

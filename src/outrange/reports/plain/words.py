@@ -1,4 +1,4 @@
-"""Sentences that the plain documents share: what stands behind a proof, what would settle more."""
+"""Sentences shared by plain documents: the basis of a proof, and what would settle more."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from ...core import Warrant
 
 
 UNKNOWN = (
-    '"Unknown" means that the time of this report sufficed neither for a proof nor for an example '
-    "that shows the opposite. It is neither good news nor bad news about the model."
+    '"Unknown" means that this report had too little time for a proof, and for an example of the '
+    "opposite. It is neither good news nor bad news about the model."
 )
 
 FACTOR = 10
-"""More time is worth a try from so many times on: searches slow down as they go."""
+"""Recommended factor for more time: searches slow down as they proceed."""
 
 BASIS = {
-    Warrant.GUESS: "This is an estimate, and no proof.",
-    Warrant.SAMPLED: "Finitely many inputs were tried; that is no proof.",
+    Warrant.GUESS: "This is an estimate, not a proof.",
+    Warrant.SAMPLED: "Finitely many inputs were tried; that is not a proof.",
     Warrant.SOLVER_TOLERANCE: "A solver proved it, up to its own tolerances.",
-    Warrant.FLOAT64_ROUNDED: "This is a proof, and every rounding of its own arithmetic is paid "
-    "for.",
+    Warrant.FLOAT64_ROUNDED: "This is a proof that accounts for every rounding error of its own "
+    "arithmetic.",
     Warrant.CERTIFIED: "Another program checked the proof in exact arithmetic.",
 }
 
 
 def remedy(reason: str, seconds: float) -> str:
-    """What would settle what is open.
+    """Return what would settle an open question.
 
     Args:
-        reason: Why the search stopped.
-        seconds: What it took.
+        reason: Reason why the search stopped.
+        seconds: Time the search took.
     """
     if reason == "memory":
         return "To settle it, use a machine with more memory, or a smaller set of inputs."
     if reason == "decided":
-        return "More time does not settle it. Ask again for a smaller set of inputs."
+        return "More time does not settle it. Repeat the question for a smaller set of inputs."
     if reason == "interrupted":
-        return "The report was stopped by hand; to settle it, let it run to its end."
+        return "The report was stopped by hand. To settle it, let the report finish."
     if reason in ("rounding", "float32"):
-        return "What is left is of the size of rounding; more time does not settle it."
+        return "The rest is of the size of rounding errors; more time does not settle it."
     return f"To settle it, allow {about(seconds * FACTOR)} more, or take a smaller set of inputs."
 
 
 def about(seconds: float) -> str:
-    """A time in words, rounded up."""
+    """Return a time in words, rounded up."""
     if seconds <= 60:
         return "about a minute"
     minutes = math.ceil(seconds / 60)
@@ -55,11 +55,10 @@ def about(seconds: float) -> str:
 
 
 def basis(answer: Any, blocks: Sequence[Block] = ()) -> Fold:
-    """What stands behind an answer, for a specialist.
+    """Return the evidence for an answer, for a specialist.
 
     Args:
-        answer: The answer.
-        blocks: What else is shown there.
+        blocks: Further blocks to include.
     """
     parts = [BASIS[answer.warrant]] if isinstance(getattr(answer, "warrant", None), Warrant) else []
     cost = getattr(answer, "cost", None)
@@ -69,6 +68,6 @@ def basis(answer: Any, blocks: Sequence[Block] = ()) -> Fold:
     return Fold("For a specialist: how this was found", [Paragraph(" ".join(parts)), *blocks])
 
 
-def counted(heading: str, count: int, shown: int = MOST_PRINTED) -> str:
-    """Head a list; of a longer one it says how many are shown."""
+def list_heading(heading: str, count: int, shown: int = MOST_PRINTED) -> str:
+    """Return the heading of a list; a truncated list states how many entries are shown."""
     return f"{heading}:" if count <= shown else f"{heading} (the first {shown} of {count:,}):"

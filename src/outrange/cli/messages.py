@@ -1,13 +1,12 @@
-"""What the library says of Python, in the words of the command line.
+"""Translation of library messages, which name Python arguments, to command-line options.
 
-The messages are those of the functions, which speak of arguments and calls; here the same things
-are options. What is not listed reads well as it is.
+Messages without a matching pattern are printed unchanged.
 """
 
 import re
 
 
-SPOKEN = (
+TRANSLATIONS = (
     (
         r"A model is a Keras model or layer, .* file ending in ([^`]*?), or a `Network` or "
         r"`Graph` of outrange\.",
@@ -29,11 +28,11 @@ SPOKEN = (
     (r"`time_limit`", "`--time`"),
     (r"`time_limit=`", "`--time`"),
 )
-"""Patterns of messages, and what takes their place."""
+"""Pairs of a pattern and its replacement."""
 
 
-def spoken(message: str) -> str:
-    """A message of the library as the command line says it."""
-    for pattern, words in SPOKEN:
-        message = re.sub(pattern, words, message)
+def translate_message(message: str) -> str:
+    """Return a library message with command-line options in place of Python arguments."""
+    for pattern, replacement in TRANSLATIONS:
+        message = re.sub(pattern, replacement, message)
     return message

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from outrange.cli.messages import TRANSLATIONS
 from outrange.cli.run import run
-from outrange.cli.spoken import SPOKEN
 
 
 keras = pytest.importorskip("keras")
@@ -13,7 +13,7 @@ keras = pytest.importorskip("keras")
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("spoken")
+    folder = tmp_path_factory.mktemp("messages")
     model = keras.Sequential([keras.Input((2,), name="car"), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     model.save(folder / "m.keras")
@@ -56,5 +56,5 @@ def test_every_pattern_is_of_some_message():
 
     sources = Path(outrange.__file__).parent.rglob("*.py")
     text = "".join(re.sub(r'"\s+f?"', "", path.read_text()) for path in sources)
-    for pattern, _ in SPOKEN:
+    for pattern, _ in TRANSLATIONS:
         assert all(words in text for words in re.findall(r"[A-Za-z ]{9,}", pattern)), pattern

@@ -1,6 +1,6 @@
 """Decorators of public questions: provenance, efforts, and budgets of counted work.
 
-A budget gives the same answer on every machine, which no time limit can.
+A budget gives the same answer on every machine; a time limit cannot.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ from ..core import VERSION, InputError, Provenance, value_digest
 from ..core.clock import CountedTime, read_clock, time_source, time_unit
 from ..core.watch import recorded_phases
 from ..executors.cores import on_cores
-from ..live import followed
-from ..live.follow import wrong_arguments
+from ..live import with_progress
+from ..live.follow import argument_error
 
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 APART = frozenset("model model_a model_b build property progress file executor resume".split())
-"""Arguments that an answer tells by their own hashes, or that change nothing in it."""
+"""Arguments without an entry in provenance: they are hashed elsewhere, or have no effect."""
 
 MOST_BUDGET = 1e15
-"""Units of work from which on counted time would not tell two readings apart."""
+"""Budget from which on float64 could not distinguish two readings of counted time."""
 
 EFFORTS = {"quick": 5.0, "normal": 45.0, "exact": None}
-"""Seconds after which a question without a limit ends. In a minute most users look up."""
+"""Seconds after which a question without a limit ends. Most users wait less than a minute."""
 
 EFFORT_VARIABLE = "OUTRANGE_EFFORT"
 """Environment variable with the default effort."""
 
 DIVIDING = ("executor", "resume")
-"""Arguments that divide a question among processes, whose order of work is not fixed."""
+"""Arguments that divide a question among processes, whose order of work varies."""
 
 LATE, LATE_SHARE = 1.0, 0.1
-"""Seconds, and share of its time limit, by which an answer may be late before it says so."""
+"""Seconds, and share of its time limit, beyond which an answer counts as late."""
 
 LONGEST = 80
-"""Characters of an argument that is shown as it was written; of others their hash is."""
+"""Maximum characters of an argument that is shown as written; longer ones are hashed."""
 
 
-def recorded(ask: Ask) -> Ask:
-    """A decorator: the answer carries the question, its arguments, and the version that found it.
+def with_provenance(ask: Ask) -> Ask:
+    """Decorate a question so that its answer carries the arguments and the version of outrange.
 
-    Arguments are read before the question is asked, since arrays may change afterwards.
+    Arguments are formatted before the question runs, since arrays may change afterwards.
     """
     takes = signature(ask)
 
@@ -61,25 +61,25 @@ def recorded(ask: Ask) -> Ask:
         try:
             bound = takes.bind(*args, **options)
         except TypeError as error:
-            raise wrong_arguments(ask.__name__, takes, options, error) from None
+            raise argument_error(ask.__name__, takes, options, error) from None
         arguments = _arguments(bound)
         answer = ask(*args, **options)
         if not isinstance(answer, Answer):
             return answer
-        asked = answer.provenance or Provenance()
+        provenance = answer.provenance or Provenance()
         name = getattr(ask, "__name__", "")
-        asked = replace(asked, question=name, version=VERSION, arguments=arguments)
-        answer = replace(answer, provenance=asked)
-        # Left to its default it is what the property declares.
+        provenance = replace(provenance, question=name, version=VERSION, arguments=arguments)
+        answer = replace(answer, provenance=provenance)
+        # If left to its default, the arithmetic is the one that the property declares.
         semantics = getattr(answer, "arithmetic", None)
-        return answer if semantics is None else as_asked(answer, arithmetic=semantics)
+        return answer if semantics is None else with_arguments(answer, arithmetic=semantics)
 
     return cast(Ask, call)
 
 
 @contextmanager
 def counted_work() -> Iterator[None]:
-    """Count work instead of time, on one thread."""
+    """Count work instead of time within the `with` block, on one thread."""
     from ..search.common.parallel import single_blas_thread
 
     with time_source(CountedTime("units")), on_cores(1), single_blas_thread():
@@ -87,10 +87,10 @@ def counted_work() -> Iterator[None]:
 
 
 def with_budget(ask: Ask) -> Ask:
-    """Let a question take `budget`: inside, a second of its time limit is a unit of work.
+    """Let a question take `budget`: its time limit then counts units of work, not seconds.
 
     Args:
-        ask: A public question with a parameter `budget` beside `time_limit`.
+        ask: A public question with the parameters `budget` and `time_limit`.
     """
 
     @wraps(ask)
@@ -105,10 +105,10 @@ def with_budget(ask: Ask) -> Ask:
 
 
 def with_effort(ask: Ask) -> Ask:
-    """Let a question without a limit end by itself, and say so.
+    """Let a question without a limit end after the seconds of its effort, and say so.
 
     Args:
-        ask: A public question with a parameter `effort` beside `time_limit`.
+        ask: A public question with the parameters `effort` and `time_limit`.
     """
     if "effort" not in signature(ask).parameters:
         return ask
@@ -118,7 +118,7 @@ def with_effort(ask: Ask) -> Ask:
         limits = [name for name in ("time_limit", "budget") if options.get(name) is not None]
         if effort is not None and limits:
             raise InputError(
-                "`effort` is for a question without a limit; leave it out beside `time_limit` or "
+                "`effort` is for a question without a limit; leave it out with `time_limit` or "
                 f"`budget`. Received: effort={effort!r}, {limits[0]}={options[limits[0]]!r}."
             )
         chosen = os.environ.get(EFFORT_VARIABLE, "normal") if effort is None else effort
@@ -131,8 +131,8 @@ def with_effort(ask: Ask) -> Ask:
         if not isinstance(answer, Answer) or not _ran_out(answer):
             return answer
         ended = (
-            f"The search ended after {seconds:g} s (effort {chosen}). A larger `time_limit`, or "
-            '`effort="exact"`, continues it.'
+            f"The search ended after {seconds:g} s (effort {chosen}). Set a larger `time_limit` or "
+            '`effort="exact"` to continue it.'
         )
         return replace(answer, late=" ".join(filter(None, (answer.late, ended))))
 
@@ -140,7 +140,7 @@ def with_effort(ask: Ask) -> Ask:
 
 
 def _ran_out(answer: Answer) -> bool:
-    """Return whether time ended a question, or left an input of several open."""
+    """Return whether a question ran out of time, for some of its inputs at least."""
     ends = [getattr(answer, name, None) for name in ("status", "reason")]
     return "time" in [end for end in ends if isinstance(end, str)] or any(
         bool(np.isin(end, ("", "open")).any()) for end in ends if isinstance(end, np.ndarray)
@@ -148,14 +148,14 @@ def _ran_out(answer: Answer) -> bool:
 
 
 def _check(budget: Any, options: dict[str, Any]) -> None:
-    """Refuse a budget that is no positive number, or that stands beside what it excludes."""
+    """Refuse a budget that is not a positive number, or that excludes another argument."""
     is_number = isinstance(budget, int | float | np.number) and not isinstance(budget, bool)
     if not is_number or not 0.0 < budget < MOST_BUDGET:
         raise InputError(f"`budget` is a positive number below 1e15. Received: budget={budget!r}.")
     if options.get("time_limit") is not None:
         raise InputError(
-            "A question has a `budget` (the same answer on every machine) or a `time_limit`, not "
-            f"both. Received: budget={budget!r}, time_limit={options['time_limit']!r}."
+            "A question has either a `budget` (the same answer on every machine) or a "
+            f"`time_limit`. Received: budget={budget!r}, time_limit={options['time_limit']!r}."
         )
     for name in DIVIDING:
         if options.get(name) is not None:
@@ -165,19 +165,19 @@ def _check(budget: Any, options: dict[str, Any]) -> None:
             )
 
 
-def question(title: str, hears: bool = True) -> Callable[[Ask], Ask]:
-    """A decorator: `recorded`, limits of time and work, `punctual`, and shown while it takes long.
+def question(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
+    """Return the decorator of a public question: provenance, limits, lateness and live view.
 
     Args:
-        title: What is asked, in a few words.
-        hears: See `followed`.
+        title: Title of the live view, a few words.
+        reports: See `with_progress`.
     """
-    shown = followed(title, hears)
-    return lambda ask: recorded(with_effort(with_budget(punctual(shown(ask)))))
+    shown = with_progress(title, reports)
+    return lambda ask: with_provenance(with_effort(with_budget(report_lateness(shown(ask)))))
 
 
-def punctual(ask: Ask) -> Ask:
-    """Let an answer that is late say by how much, and in which phase the time went by.
+def report_lateness(ask: Ask) -> Ask:
+    """Let a late answer say by how much it is late, and in which phase the time was spent.
 
     Args:
         ask: A public question.
@@ -203,10 +203,10 @@ def punctual(ask: Ask) -> Ask:
 def late_sentence(
     begin: float, limit: float, end: float, phases: Sequence[tuple[float, str]]
 ) -> str:
-    """Say by how much a time limit was exceeded, and in which phase most of that time went by.
+    """Return by how much a time limit was exceeded, and in which phase most of that time was spent.
 
     Args:
-        begin: Start of the question.
+        begin: Start of the question in seconds.
         limit: Its time limit.
         end: Its end.
         phases: Start and name of each phase, in order.
@@ -225,22 +225,23 @@ def late_sentence(
 
 
 def _arguments(bound: BoundArguments) -> tuple[tuple[str, str], ...]:
-    """Return name and value of every argument but those in `APART`."""
+    """Return name and value of every argument except those in `APART`."""
     bound.apply_defaults()
-    return tuple((name, told(v)) for name, v in bound.arguments.items() if name not in APART)
+    items = bound.arguments.items()
+    return tuple((name, format_argument(value)) for name, value in items if name not in APART)
 
 
-def told(value: Any) -> str:
-    """An argument in one short text, the same for the same value.
+def format_argument(value: Any) -> str:
+    """Return a short text for an argument, the same text for equal values.
 
     Example:
-        >>> told((0, 1)), told(1e-3)
+        >>> format_argument((0, 1)), format_argument(1e-3)
         ('(0, 1)', '0.001')
-        >>> told(np.zeros((100, 2)))[:40]
+        >>> format_argument(np.zeros((100, 2)))[:40]
         'float64 (100, 2), SHA-256 3bcd855bb64ce7'
     """
     if isinstance(value, Answer):
-        return f"a {type(value).__name__}"  # found from the same model, in its own time
+        return f"a {type(value).__name__}"  # Its own provenance is not repeated here.
     if callable(value):
         return f"function {getattr(value, '__name__', type(value).__name__)}"
     if _is_condition(value):
@@ -257,7 +258,7 @@ def told(value: Any) -> str:
         digest = value_digest(value)
         if hasattr(value, "shape"):
             kind = f"{getattr(value, 'dtype', kind)} {tuple(value.shape)}"
-    except Exception:  # what no array can be made of, the question itself refuses, with a reason
+    except Exception:  # The question itself refuses such a value, with a reason.
         return kind
     return f"{kind}, SHA-256 {digest}"
 
@@ -267,7 +268,7 @@ def _is_condition(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether `repr` tells all of it, in the same words each time."""
+    """Return whether `repr` describes a value completely and reproducibly."""
     if value is None or isinstance(value, bool | int | float | str):
         return True
     if isinstance(value, Mapping):
@@ -275,16 +276,16 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) <= LONGEST and all(map(_is_plain, value))
 
 
-def as_asked(answer: Answer, **arguments: Any) -> Any:
-    """The answer with arguments as the user wrote them: what the shell passed on was what was left.
+def with_arguments(answer: Answer, **arguments: Any) -> Any:
+    """Return the answer with the user's arguments in place of those that the shell passed on.
 
     Args:
-        answer: What a question returned.
-        **arguments: By name.
+        answer: Result of a question.
+        **arguments: Arguments by name.
     """
-    asked = answer.provenance
-    if asked is None:
+    provenance = answer.provenance
+    if provenance is None:
         return answer
-    changed = {name: told(value) for name, value in arguments.items()}
-    kept = tuple((name, changed.get(name, value)) for name, value in asked.arguments)
-    return replace(answer, provenance=replace(asked, arguments=kept))
+    changed = {name: format_argument(value) for name, value in arguments.items()}
+    merged = tuple((name, changed.get(name, value)) for name, value in provenance.arguments)
+    return replace(answer, provenance=replace(provenance, arguments=merged))

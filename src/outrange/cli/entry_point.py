@@ -1,4 +1,4 @@
-"""The one file that imports click, and what a command line of it answers to mistakes."""
+"""Entry point of a command line: the only module that imports click."""
 
 from typing import Any
 
@@ -10,26 +10,25 @@ from .exit_codes import EXACT, INTERRUPTED, USAGE, fail
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
-def called(app: click.Group, name: str, arguments: list[str] | None) -> int:
-    """Parse and run; usage errors are printed here.
+def run_group(app: click.Group, name: str, arguments: list[str] | None) -> int:
+    """Parse the arguments and run a command of `app`; print usage errors.
 
     Args:
-        app: The commands.
-        name: Of the program.
-        arguments: Without the program's name; those of the process if None.
+        name: Program name in usage errors.
+        arguments: Arguments without the program name; None for those of the process.
 
     Returns:
         The exit code.
 
     Raises:
-        OutrangeError: From the question asked.
+        OutrangeError: The command fails.
     """
     code: Any
     try:
         code = app.main(args=arguments, prog_name=name, standalone_mode=False)
-    except SystemExit as stopped:
-        # click ends the process itself where the reader of stdout went away.
-        raise (BrokenPipeError() if stopped.code == 1 else stopped) from None
+    except SystemExit as exit_request:
+        # click itself ends the process when the reader of stdout is gone.
+        raise (BrokenPipeError() if exit_request.code == 1 else exit_request) from None
     except click.exceptions.Abort:
         return fail("interrupted before any bound was known", INTERRUPTED)
     except click.ClickException as error:

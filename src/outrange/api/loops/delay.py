@@ -1,0 +1,53 @@
+"""Delayed controls: values that a loop carries from step to step beside its states."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...core import Box, InputError, Region
+
+
+MOST_DELAY = 1000
+"""Maximum delay in steps."""
+
+
+def read_delay(delay: Any) -> tuple[int, tuple[float, ...]]:
+    """Return the delay in steps, and the controls that the plant receives until then.
+
+    Raises:
+        InputError: It is neither an integer, nor an integer and a control.
+    """
+    pair: tuple[Any, Any] = delay if isinstance(delay, tuple) and len(delay) == 2 else (delay, 0.0)
+    steps, idle = pair
+    try:
+        count = 0 if steps is None else operator.index(steps)
+        controls = tuple(float(v) for v in np.ravel(np.asarray(idle, np.float64)))
+    except (TypeError, ValueError):
+        count, controls = -1, ()
+    if not 0 <= count <= MOST_DELAY or not controls or not np.isfinite(controls).all():
+        raise InputError(
+            "`delay` is the integer number of steps (with `dt`: periods) before a control reaches "
+            "the plant. Until then the plant receives 0, or the control in `delay=(2, -10.0)`. "
+            f"Received: delay={delay!r:.60}."
+        )
+    return count, controls
+
+
+def append_delayed(region: Region, hidden: Sequence[float]) -> Region:
+    """Return the initial states extended by the delayed controls."""
+    if not hidden:
+        return region
+    ends = (np.concatenate([end, hidden]) for end in (region.box.lo, region.box.hi))
+    integer = np.concatenate([region.integer, np.zeros(len(hidden), bool)])
+    return replace(region, box=Box(*ends), integer=integer)
+
+
+def delayed_names(controls: Sequence[str], delay: int, states: Sequence[str]) -> tuple[str, ...]:
+    """Return names of the delayed controls, oldest first, that differ from state names."""
+    names = [f"{name} on its way ({k})" for k in range(delay, 0, -1) for name in controls]
+    return tuple(f"{name} (held)" if name in states else name for name in names)
