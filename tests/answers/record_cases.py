@@ -29,7 +29,7 @@ from outrange.answers.robust_accuracy import RobustAccuracy
 from outrange.answers.robustness import Robustness
 from outrange.answers.sampled import SampledRange
 from outrange.answers.study.study import Study
-from outrange.answers.study.trials import Reason, Trial, judged
+from outrange.answers.study.trials import Reason, Trial, combination_of
 from outrange.answers.summary import LayerRow, Summary
 from outrange.answers.verdict import Counterexample, Verdict
 from outrange.core import InputDomain, Warrant
@@ -396,7 +396,9 @@ def studies() -> dict[str, Study]:
     odd = [((HOSTILE,) * 3, [trial(0, 0.5, np.inf, np.inf, why=[Reason(HOSTILE, "T", HOSTILE)])])]
 
     def of(rows, **changes):
-        combinations = tuple(judged(names, trials, ticks, 0.9, "higher") for names, trials in rows)
+        combinations = tuple(
+            combination_of(names, trials, ticks, 0.9, "higher") for names, trials in rows
+        )
         plain = Study(
             combinations, "accuracy", "higher", 0.9, 0.5, ticks, 10, "complete", 61.5, "jax"
         )

@@ -15,7 +15,7 @@ import outrange
 from answers.record_cases import CASES, FEWER, HOSTILE, KINDS, output_range
 from outrange.answers.advice import Advice
 from outrange.answers.range import Range
-from outrange.answers.storage.encode import encoded
+from outrange.answers.storage.encode import encode
 from outrange.core import InputError, ModelSource
 from outrange.frontends.network import Network
 from outrange.frontends.source import file_source, weights_source
@@ -86,7 +86,7 @@ def test_what_is_saved_is_read_back_to_the_bit(record, tmp_path):
     record.save(tmp_path / "a.json")
     again = outrange.read(tmp_path / "a.json")
     assert type(again) is type(record)
-    assert json.dumps(encoded(again)) == json.dumps(encoded(record))
+    assert json.dumps(encode(again)) == json.dumps(encode(record))
     assert str(again) == str(record) and repr(again) == repr(record)
     assert again.sources == (SOURCE,)
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

@@ -13,7 +13,7 @@ from outrange.answers.counterexamples import Counterexamples
 from outrange.answers.monotone import FallingPair, Monotone, Trend
 from outrange.answers.render.document import Bar
 from outrange.answers.render.images import is_picture
-from outrange.answers.render.plot import balanced
+from outrange.answers.render.plot import balance_lines
 from outrange.answers.render.style import bar as svg_bar
 from outrange.answers.render.text import TICK, _bar
 from outrange.answers.summary import LayerRow, Summary
@@ -135,9 +135,9 @@ def test_one_output_has_a_bar_where_it_shows_a_gap():
 
 def test_titles_are_balanced_and_without_backticks(random_network):
     sentence = "Every output of this network lies between two ends that are proved and (not exact)"
-    lines = balanced(sentence, 60).splitlines()
+    lines = balance_lines(sentence, 60).splitlines()
     assert len(lines) == 2 and min(map(len, lines)) > 30
-    assert balanced("word " * 200, 60).endswith("…") and not balanced("", 60)
+    assert balance_lines("word " * 200, 60).endswith("…") and not balance_lines("", 60)
     assert "`" not in title_of(outrange.verify(random_network, y[0] <= -1e6, (0, 1)).plot())
 
 

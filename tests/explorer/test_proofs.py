@@ -9,7 +9,7 @@ from explorer.pages import Page, ends, exhibit
 from outrange.core import Box, ModelSource
 from outrange.explorer import report, session, work
 from outrange.explorer.exhibit import Exhibit
-from outrange.explorer.proved import KEPT, ProvedRanges
+from outrange.explorer.proved import CAPACITY, ProvedRanges
 from outrange.questions.output_range import output_range
 
 
@@ -64,10 +64,10 @@ def test_what_is_remembered_holds_on_parts_alone():
     assert proved.over(Box(-one, zero)) is None
     lo, hi = proved.over(Box(zero, one / 4))
     assert (lo.tolist(), hi.tolist()) == ([-1, -1], [0.5, 0.5])
-    for width in np.linspace(0.1, 0.2, 5 * KEPT):
+    for width in np.linspace(0.1, 0.2, 5 * CAPACITY):
         proved.add(Box(zero, zero + width), (-one, one))
     assert proved.over(Box(zero, one)) is not None  # the first one stays
-    assert len(proved._found) == KEPT
+    assert len(proved._ranges) == CAPACITY
     proved.clear()
     assert proved.over(Box(zero, one / 4)) is None
 

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from outrange.explorer.app import MOST_PAGES, STATIC, application
-from outrange.explorer.guard import Guard, checked_host, checked_token
+from outrange.explorer.guard import Guard, check_host, check_token
 
 
 pytestmark = pytest.mark.wallclock
@@ -171,19 +171,19 @@ def test_pages_beyond_the_limit_wait(client):
 
 def test_only_loopback_unless_told_otherwise():
     for host in ("127.0.0.1", "localhost", "::1"):
-        assert checked_host(host, False) == host
+        assert check_host(host, False) == host
     for host in ("0.0.0.0", "::", "10.1.2.3", "example.org", ""):
         with pytest.raises(InputError, match="allow-remote"):
-            checked_host(host, False)
-    assert checked_host("0.0.0.0", True) == "0.0.0.0"
+            check_host(host, False)
+    assert check_host("0.0.0.0", True) == "0.0.0.0"
     remote = Guard("0.0.0.0", 8421, TOKEN)
     assert remote.knows_host("10.1.2.3:8421")
     assert not remote.knows_host("evil.example:8421")
 
 
 def test_tokens_are_long_and_never_the_same():
-    assert len({checked_token(None) for _ in range(9)}) == 9
-    assert all(len(checked_token(None)) >= 32 for _ in range(9))
+    assert len({check_token(None) for _ in range(9)}) == 9
+    assert all(len(check_token(None)) >= 32 for _ in range(9))
     for weak in ("", "short", "x" * 200, "with a space in it", "a/slash/in/the/token"):
         with pytest.raises(InputError):
-            checked_token(weak)
+            check_token(weak)

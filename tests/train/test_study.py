@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from outrange import InputError, Study, compare
-from outrange.answers.study.trials import Reason, Trial, judged
+from outrange.answers.study.trials import Reason, Trial, combination_of
 
 
 TICKS = np.array([0, 5, 10])
@@ -26,7 +26,9 @@ def study():
         (("softmax", "mse", "sgd"), [trial(0, 0.5, 0.5, math.nan, why=[flat]),
                                      trial(1, 0.5, 0.5, 0.5, why=[flat, late])]),
     ]  # fmt: skip
-    combinations = tuple(judged(names, trials, TICKS, 0.9, "higher") for names, trials in rows)
+    combinations = tuple(
+        combination_of(names, trials, TICKS, 0.9, "higher") for names, trials in rows
+    )
     return Study(combinations, "accuracy", "higher", 0.9, 0.5, TICKS, 10, "complete", 1.5, "jax")
 
 

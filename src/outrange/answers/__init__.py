@@ -1,1 +1,1 @@
-"""Answers: frozen records, each with the warrant that stands behind it."""
+"""Answers: frozen records, each with a warrant that states its evidence."""

@@ -9,12 +9,12 @@ from .render.document import Code, Document, Entry, EntryList, Paragraph
 
 @dataclass(frozen=True)
 class Choice:
-    """One choice, and why.
+    """One recommendation with its reason.
 
     Args:
-        what: What is chosen, `"loss"`.
-        value: As Keras takes it.
-        reason: The facts of the data that decide it.
+        what: Subject of the choice, such as `"loss"`.
+        value: Value in Keras's notation.
+        reason: Facts of the data that determine the choice.
     """
 
     what: str
@@ -24,28 +24,28 @@ class Choice:
 
 @dataclass(frozen=True)
 class Advice(Answer):
-    """What fits the data; `print` it for the reasons, `code` to paste.
+    """A last layer, loss, optimizer and scaling for a data set; `print` it for the reasons.
 
     Args:
-        kind: What the targets are, `"binary"`.
-        meaning: The same in words.
-        sure: Whether the data leave no other reading.
-        other: The other reading, as `kind=` takes it.
-        units: Of the last layer.
-        activation: Of the last layer.
-        loss: As `Model.compile` takes it.
-        optimizer: By name.
-        learning_rate: For it.
-        metric: To watch.
-        targets: What to do to the targets, as an expression in `y`; `"y"` if nothing.
-        inputs: What to do to the inputs: a layer, or `""` if nothing.
-        choices: Each of these with its reason.
-        warnings: What else is odd about the data.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        kind: Kind of the targets, such as `"binary"`.
+        meaning: The kind in words.
+        sure: Whether the data permit no other kind.
+        other: The other possible kind, for `kind=`.
+        units: Number of units of the last layer.
+        activation: Activation of the last layer.
+        loss: Loss to pass to `Model.compile`.
+        optimizer: Name of the optimizer.
+        learning_rate: Learning rate of the optimizer.
+        metric: Metric to watch during training.
+        targets: Transformation of the targets, an expression in `y`; `"y"` for none.
+        inputs: Transformation of the inputs, a layer; `""` for none.
+        choices: Recommendations with their reasons.
+        warnings: Other peculiarities of the data.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Advice(Answer):
 
     @property
     def code(self) -> str:
-        """The choices as Keras code, with a hidden layer to replace by one's own."""
+        """The choices as Keras code, with a hidden layer that the user replaces."""
         adapted = "Normalization" in self.inputs
         lines = [f"y = {self.targets}"] if self.targets != "y" else []
         if adapted:
@@ -95,11 +95,11 @@ class Advice(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a choice, with its reason."""
+        """Return one dict per choice with its reason."""
         return [{"what": c.what, "value": c.value, "reason": c.reason} for c in self.choices]
 
     def document(self) -> Document:
-        """The choices, what else to know, and the code."""
+        """Return the choices, remarks, and the code."""
         doubt = [] if self.sure else [f'Another reading of the targets: kind="{self.other}".']
         return Document(
             f"The targets are {self.meaning}.",

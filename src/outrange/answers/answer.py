@@ -1,4 +1,4 @@
-"""The base of answers: a record, shown as text and HTML, drawn, tabulated, and kept in files."""
+"""The base class of answers: rendered as text and HTML, plotted, tabulated and saved."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Cost:
     """The work behind an answer.
 
     Args:
-        seconds: Wall-clock time in seconds; under a `budget`, units of counted work.
-        boxes: Sub-problems bounded.
-        unit: `"s"`, or `"units"` under a budget.
+        seconds: Wall-clock time in seconds; with a `budget`, units of counted work.
+        boxes: Number of sub-problems bounded.
+        unit: `"s"`, or `"units"` with a budget.
     """
 
     seconds: float
@@ -41,16 +41,16 @@ class Cost:
 
 @dataclass(frozen=True, eq=False)
 class Answer(ABC):
-    """A record that states what it shows as plain data; `print` and notebooks render that.
+    """A record whose content is plain data, rendered by `print` and by notebooks.
 
-    JSON holds the record itself: its fields in full, under their names.
+    JSON contains the record itself: all fields under their names.
 
     Args:
-        sources: The models it is about, each with its hash; empty where none is known.
-        over: The input set it is about; None where it is about none, or that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        sources: Models of the answer, each with its hash; empty if unknown.
+        over: Input set of the answer; None if there is none or it is unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
     """
 
     sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)
@@ -63,32 +63,33 @@ class Answer(ABC):
     """Name of the layout of `as_dict`."""
 
     DERIVED: ClassVar[tuple[str, ...]] = ()
-    """Properties that `as_dict` holds beside the fields."""
+    """Properties in `as_dict` besides the fields."""
 
     OMITTED: ClassVar[tuple[str, ...]] = ()
-    """Fields that it does not hold."""
+    """Fields that `as_dict` omits."""
 
     INDEX: ClassVar[tuple[str, ...]] = ()
-    """The columns of `records` that name a row."""
+    """Columns of `records` that identify a row."""
 
     @abstractmethod
     def document(self) -> Document:
-        """The tables and sentences that text and HTML are rendered from."""
+        """Return the tables and sentences from which text and HTML are rendered."""
 
     @abstractmethod
     def records(self) -> list[dict[str, Any]]:
-        """Tell the answer in plain values, for `to_frame`.
+        """Return the answer as plain values, for `to_frame`.
 
         Returns:
-            One dict per output, layer, pair, finding or whatever the answer tells apart; all of
-            them have the same keys, or leave out what is not known.
+            One dict per output, layer, pair or finding, all with the same keys; unknown values may
+            be left out.
         """
 
     def to_frame(self) -> Any:
-        """Tabulate the answer.
+        """Convert the answer to a table.
 
         Returns:
-            A `pandas.DataFrame` of the dicts of `records`, indexed by what names a row.
+            A `pandas.DataFrame` of the dicts of `records`, indexed by the columns that identify a
+            row.
 
         Raises:
             InputError: pandas is not installed.
@@ -101,65 +102,66 @@ class Answer(ABC):
         return None if self.over is None else (self.over.lo, self.over.hi)
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, in lists, strings and numbers ready for JSON; `version` names the layout."""
+        """Return all fields as lists, strings and numbers for JSON; `version` names the layout."""
         derived = {name: jsonable(getattr(self, name)) for name in self.DERIVED}
         head = {"format": self.FORMAT, "version": 1}
-        told = field_dict(self, without=(*self.OMITTED, "over", "provenance"))
+        fields = field_dict(self, without=(*self.OMITTED, "over", "provenance"))
         box = {} if self.over is None else {"box": domain_dict(self.over)}
-        return head | told | derived | box | {"provenance": self._provenance_dict()}
+        return head | fields | derived | box | {"provenance": self._provenance_dict()}
 
     def _provenance_dict(self) -> dict[str, Any]:
-        asked = self.provenance or Provenance()
-        told = jsonable(asked) | {"arguments": dict(asked.arguments)}
+        provenance = self.provenance or Provenance()
+        fields = jsonable(provenance) | {"arguments": dict(provenance.arguments)}
         warrant = getattr(self, "warrant", None)
-        stands = warrant.name if isinstance(warrant, Warrant) else None
-        return told | {"models": jsonable(self.sources), "warrant": stands}
+        name = warrant.name if isinstance(warrant, Warrant) else None
+        return fields | {"models": jsonable(self.sources), "warrant": name}
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the answer as JSON that `outrange.read` reads back, to the last bit.
+        """Write the answer as JSON that `outrange.read` restores to the last bit.
 
-        The file names the models by their SHA-256 hash. It is written whole or not at all.
+        The file identifies the models by their SHA-256 hash. It is written completely or not at
+        all.
 
         Args:
             path: The file, replaced if it exists.
 
         Raises:
-            InputError: It cannot be written there.
+            InputError: The file cannot be written.
         """
         write(self, self.FORMAT, self.sources, path)
 
     def html(self, path: str | os.PathLike | None = None) -> str:
-        """Render the answer as HTML: no script, nothing from outside, every name escaped.
+        """Render the answer as HTML without scripts and external content, every name escaped.
 
         Args:
-            path: Also write it there, as a page to open or to send to someone.
+            path: File to write a complete page to; None to write no file.
 
         Returns:
-            What a notebook shows: a `<div>`, and its style sheet.
+            The HTML that a notebook shows: a `<div>` with its style sheet.
 
         Raises:
-            InputError: The page cannot be written there.
+            InputError: The page cannot be written.
         """
         if path is not None:
             write_text("page", page(self._in_full()), path)
         return html(self._in_full())
 
     def _in_full(self) -> Document:
-        """The document, and what pages say beyond it: the methods, and which model it was."""
+        """Return the document with methods and provenance, which only pages show."""
         shown = self.titled()
         methods = Listing("Methods:", getattr(self, "methods", ()))
-        told = Fold("How this was found", (methods,), in_text=False)
-        asked = Fold("What was asked of what", provenance_blocks(self), in_text=False)
-        return replace(shown, blocks=(*shown.blocks, told, asked))
+        found_by = Fold("How this was found", (methods,), in_text=False)
+        provenance = Fold("Question, models and version", provenance_blocks(self), in_text=False)
+        return replace(shown, blocks=(*shown.blocks, found_by, provenance))
 
     def __str__(self) -> str:
         return text(self.titled())
 
     def titled(self) -> Document:
-        """Put the input set below the title of the document, and notes at its end.
+        """Return the document with the input set below its title, and notes at its end.
 
         Returns:
-            The document, with the set in one line where it is known.
+            The document; an unknown input set is left out.
         """
         shown = replace(self.document(), over=domain_line(self.over))
         notes = (Paragraph(note) for note in (self.certificate, self.late) if note)

@@ -30,52 +30,53 @@ STATUSES = {
     "pieces": "as many pieces as allowed",
     "rounding": "only float64 rounding is left, not {tol:g}",
 }
-"""Why the search stopped, in words; the shares are bounds in every case."""
+"""Reasons why the search stopped; the shares are bounds in every case."""
 
 MOST_SHAPES = 4000
-"""Of more boxes and polytopes, a notebook shows no drawing."""
+"""Maximum number of boxes and polytopes for which a notebook shows a drawing."""
 
 
 @dataclass(frozen=True, eq=False)
 class BadInputs(Answer):
-    """All inputs of a set that break a property: boxes, polytopes, and what is undecided.
+    """All inputs of a set that break a property: boxes, polytopes, and undecided boxes.
 
-    Rigorous (`FLOAT64_ROUNDED`, about the real-valued network with the stored weights): the bounds
-    `share_lo <= volume(bad) / volume(set) <= share_hi`; that every input of `box_lo, box_hi` is
-    bad; and that an input which is in no box, no undecided box and in no box with pieces is good.
+    Rigorous (`FLOAT64_ROUNDED`, about the real-valued network with the stored weights) are the
+    bounds `share_lo <= volume(bad) / volume(set) <= share_hi`. Every input of `box_lo, box_hi` is
+    proved bad. An input outside of all bad boxes, undecided boxes and boxes with pieces is proved
+    good.
 
-    As accurate as float64: the faces of `pieces`. Each is computed without a rounding proof, so
-    that inputs within rounding of a face may be on its other side.
+    The faces of `pieces` are only as accurate as float64. They are computed without a rounding
+    proof, so an input within rounding error of a face may lie on its other side.
 
     Args:
-        model: The model's name.
-        claim: The property, as asked.
-        inputs: Input name to shape.
-        lo: `(r, inputs)` the set asked about, as boxes that share faces at most.
-        hi: `(r, inputs)`.
-        share_lo: At least this share of the set's volume is bad.
-        share_hi: At most this share is. Sides of no width do not count as dimensions.
-        share_tol: What was asked for.
-        box_lo: `(n, inputs)` boxes proved to be bad all over.
-        box_hi: `(n, inputs)`.
-        pieces: Polytopes of bad inputs, `Piece` each; some may overlap.
-        undecided_lo: `(k, inputs)` boxes that may hold bad inputs and good ones.
-        undecided_hi: `(k, inputs)`.
-        bands: What is proved about parts of them, one `Slab` each.
+        model: Name of the model.
+        claim: The property, as text.
+        inputs: Dict from input name to shape.
+        lo: `(r, inputs)`, lower corners of the input set as boxes that share at most faces.
+        hi: `(r, inputs)`, their upper corners.
+        share_lo: Lower bound on the bad share of the set's volume.
+        share_hi: Upper bound on the bad share. Sides of zero width do not count as dimensions.
+        share_tol: Requested accuracy of the share.
+        box_lo: `(n, inputs)`, lower corners of boxes proved bad everywhere.
+        box_hi: `(n, inputs)`, their upper corners.
+        pieces: Polytopes of bad inputs, each a `Piece`; some may overlap.
+        undecided_lo: `(k, inputs)`, lower corners of boxes that may contain bad and good inputs.
+        undecided_hi: `(k, inputs)`, their upper corners.
+        bands: Proved parts of the undecided boxes, one `Slab` each.
         nowhere: Whether it is proved that no input is bad.
         status: `"known"`, `"time"`, `"memory"`, `"interrupted"`, `"pieces"` or `"rounding"`.
-        warrant: What stands behind the shares and the boxes.
-        cost: Seconds and boxes.
-        methods: The methods that were used, with references.
+        warrant: Evidence for the shares and the boxes (see `Warrant`).
+        cost: Time in seconds, and number of boxes.
+        methods: Methods used, with references.
         locator: Finds the box of a point; see `contains`.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
 
     Raises:
-        OutrangeError: The shares are no bounds.
+        OutrangeError: The shares are not bounds.
     """
 
     model: str
@@ -106,30 +107,30 @@ class BadInputs(Answer):
         total = sum(math.prod(shape) for shape in self.inputs.values())
         if self.lo.shape[1:] != (total,):
             raise OutrangeError(
-                "Boxes have one side an input. "
+                "Boxes have one side per input. "
                 f"Received: {total:,} inputs, boxes of shape {self.lo.shape}."
             )
         if not 0 <= self.share_lo <= self.share_hi <= 1:
             raise OutrangeError(
-                "The bounds of a share are in order, between 0 and 1; this is a bug in outrange. "
+                "The bounds of a share are ordered, between 0 and 1; this is a bug in outrange. "
                 f"Received: {self.share_lo!r}, {self.share_hi!r}."
             )
 
     @property
     def holds(self) -> bool | None:
-        """Whether the property holds: True if no input is bad, False if some are, else None."""
+        """True if no input is bad, False if some are, None if unknown."""
         if self.nowhere:
             return True
         return False if self.share_lo > 0 or len(self.box_lo) else None
 
     @property
     def reason(self) -> str:
-        """Why it stopped, in words."""
+        """Reason why the search stopped, in words."""
         return STATUSES[self.status].format(tol=self.share_tol)
 
     @property
     def sentence(self) -> str:
-        """The answer in one plain sentence."""
+        """The answer as one plain sentence."""
         if self.nowhere:
             return "No input of the set breaks the property."
         counts = (
@@ -137,29 +138,31 @@ class BadInputs(Answer):
             (len(self.pieces), "polytope", "polytopes"),
             (len(self.undecided_lo), "undecided box", "undecided boxes"),
         )
-        told = ", ".join(f"{n:,} {one if n == 1 else many}" for n, one, many in counts if n)
+        parts = ", ".join(
+            f"{n:,} {single if n == 1 else plural}" for n, single, plural in counts if n
+        )
         return (
             f"Between {number(100 * self.share_lo)} % and {number(100 * self.share_hi)} % of the "
-            f"set breaks the property: {told or 'no part of it was found'}."
+            f"set breaks the property: {parts or 'no such part was found'}."
         )
 
     def contains(self, x: Any) -> Any:
-        """Whether inputs are bad: True, False, or None where that is not known.
+        """Return whether inputs are bad: True, False, or None if unknown.
 
-        True and False are proofs in boxes that are bad or good all over and in undecided boxes
-        (where linear bounds decide most inputs), and as accurate as float64 in boxes with pieces,
-        where inputs within rounding of a face get None. An input outside the set is not one of its
-        bad inputs: False.
+        In entirely bad or good boxes and in undecided boxes (where linear bounds decide most
+        inputs), True and False are proofs. In boxes with pieces they are as accurate as float64,
+        and inputs within rounding error of a face get None. An input outside the set is not one of
+        its bad inputs: False.
 
         Args:
-            x: One input in the model's input shape, or flat; a batch of them; or a dict from input
-                name to such arrays.
+            x: One input in the model's input shape, or flat; a batch of inputs; or a dict from
+                input name to such arrays.
 
         Returns:
             True, False or None for one input; for a batch, an object array `(n,)` of these.
 
         Raises:
-            InputError: `x` does not fit the model's inputs.
+            InputError: `x` does not match the model's inputs.
         """
         flat, single = flat_inputs(x, self.inputs)
         code = np.full(len(flat), -1)
@@ -169,17 +172,17 @@ class BadInputs(Answer):
             inside, row = self.locator.find(root, flat)
             side = self._sides(flat[inside], row)
             code[inside] = np.where(code[inside] < 0, side, np.maximum(code[inside], side))
-        found = np.array([None, True, False], object)[code]
-        return found[0] if single else found
+        decisions = np.array([None, True, False], object)[code]
+        return decisions[0] if single else decisions
 
     def _sides(self, x: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """1 for bad, -1 for good, 0 for unknown; each point in the leaf of its row."""
+        """Return 1 for bad, -1 for good, 0 for unknown; each point lies in the leaf of its row."""
         kind = self.locator.kind(row)
         side = np.where(kind == INSIDE, 1, np.where(kind == UNDECIDED, 0, -1))
-        told = np.flatnonzero((kind == PIECES) | (kind == UNDECIDED))
-        told = told[np.argsort(row[told], kind="stable")]
-        leaves, first = np.unique(row[told], return_index=True)
-        for leaf, at in zip(leaves, np.split(told, first)[1:], strict=True):
+        mixed = np.flatnonzero((kind == PIECES) | (kind == UNDECIDED))
+        mixed = mixed[np.argsort(row[mixed], kind="stable")]
+        leaves, first = np.unique(row[mixed], return_index=True)
+        for leaf, at in zip(leaves, np.split(mixed, first)[1:], strict=True):
             start, stop = self.locator.left[leaf], self.locator.right[leaf]
             if kind[at[0]] == UNDECIDED:
                 side[at] = self.bands[start].sides(x[at])
@@ -199,7 +202,7 @@ class BadInputs(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a box or polytope: whether it is bad or undecided, and the box around it."""
+        """Return one dict per box or polytope: bad or undecided, and the box around it."""
         names = entry_names(self.inputs)
         boxes = [("bad box", lo, hi) for lo, hi in zip(self.box_lo, self.box_hi, strict=True)]
         boxes += [("bad polytope", piece.lo, piece.hi) for piece in self.pieces]
@@ -213,7 +216,7 @@ class BadInputs(Answer):
         ]
 
     def document(self) -> Document:
-        """The shares in a sentence, and a drawing where one or two inputs vary."""
+        """Return the shares as a sentence, and a drawing if one or two inputs vary."""
         count = len(self.box_lo) + len(self.pieces) + len(self.undecided_lo)
         drawn = len(self.varying) in (1, 2) and count <= MOST_SHAPES
         return Document(
@@ -230,22 +233,22 @@ class BadInputs(Answer):
 
     @property
     def varying(self) -> np.ndarray:
-        """The flat inputs that vary over the set."""
+        """Flat indices of the inputs that vary over the set."""
         if not len(self.lo):
             return np.zeros(0, np.int64)
         return np.flatnonzero(self.lo.min(axis=0) < self.hi.max(axis=0))
 
     def drawing(self) -> Drawing:
-        """The set in the plane of the inputs that vary; one input gets a height of 0 to 1.
+        """Return the set in the plane of the varying inputs; a single one gets a height of 1.
 
         Raises:
-            InputError: Not one or two inputs vary.
+            InputError: The number of varying inputs is not one or two.
         """
         at = self.varying
         if at.size not in (1, 2):
             raise InputError(
-                "Only one or two varying inputs can be drawn; fix the others in the box. "
-                f"Received: {at.size} that vary."
+                "A drawing needs one or two varying inputs; fix the others in the box. "
+                f"Received: {at.size} varying inputs."
             )
         undecided, boxes = (self.undecided_lo, self.undecided_hi), (self.box_lo, self.box_hi)
         polygons = [(False, rectangle(lo[at], hi[at])) for lo, hi in zip(*undecided, strict=True)]
@@ -262,7 +265,7 @@ class BadInputs(Answer):
         return Drawing(shapes, hull[0], hull[2], (right, up), caption)
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the set: bad inputs filled, undecided boxes pale; of many inputs, the shares.
+        """Draw the set: bad inputs filled, undecided boxes pale; with many inputs, the shares.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -8,7 +8,7 @@ from typing import Any, overload
 
 from ..core import Warrant
 from .answer import Answer, Cost
-from .render.diagrams import plot_found, plot_line
+from .render.diagrams import plot_counterexamples, plot_line
 from .render.document import BAD, GOOD, MOST_PRINTED, OPEN, Document, Fold, Paragraph, Table
 from .render.text import clipped_name, point
 from .tables.help import what_helps
@@ -16,9 +16,9 @@ from .verdict import LONGEST_CLAIM, Counterexample
 
 
 STATUSES = {
-    "all": "as many as asked for",
+    "all": "as many as requested",
     "none": "proved: there are none",
-    "no more": "the search is over: no others that far apart",
+    "no more": "the search is complete: no others that far apart",
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
@@ -26,35 +26,35 @@ STATUSES = {
     "rounding": "none was found, and float64 rounding hides whether there are any",
     "effort": "stopped after {boxes:,} boxes",
 }
-"""Why the search stopped, in words."""
+"""Reasons why the search stopped."""
 
 REPRODUCED = {None: "not run", True: "yes", False: "no: rounding decides it there"}
 
 
 @dataclass(frozen=True, eq=False)
 class Counterexamples(Answer, Sequence):
-    """A list of inputs that break a property, and a statement about the others.
+    """A sequence of inputs that break a property, and a statement about the others.
 
-    Each breaks the property in real arithmetic and was run on the model (`reproduced` says what
-    came of that). Only `"none"` is a proof that the property holds. `"no more"` says that every
-    box not proved good lies within `apart` of an input listed, or is too small to be halved.
+    Each input breaks the property in real arithmetic and was run on the model (`reproduced` states
+    the result). Only `"none"` is a proof that the property holds. `"no more"` means that every box
+    not proved good lies within `apart` of a listed input, or is too small to be bisected.
 
     Args:
-        model: The model's name.
-        claim: The property, as asked.
-        examples: The inputs, in the order found.
-        asked: How many were asked for.
-        apart: Every two differ by at least this share of the input set's width, in some input.
+        model: Name of the model.
+        claim: The property, as text.
+        examples: The inputs, in the order in which they were found.
+        asked: Requested number of inputs.
+        apart: Any two inputs differ, in some entry, by at least this share of the set's width.
         status: `"all"`, `"none"`, `"no more"`, `"time"`, `"memory"`, `"interrupted"`,
             `"error"`, `"rounding"` or `"effort"`.
-        warrant: What stands behind the examples, and behind `"none"`.
-        cost: Seconds and boxes.
-        methods: The methods that were used, with references.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        warrant: Evidence for the examples, and for `"none"` (see `Warrant`).
+        cost: Time in seconds, and number of boxes.
+        methods: Methods used, with references.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
     """
 
     model: str
@@ -85,12 +85,12 @@ class Counterexamples(Answer, Sequence):
 
     @property
     def holds(self) -> bool | None:
-        """Whether the property holds: True if that is proved, False if it is broken, else None."""
+        """True if the property is proved, False if it is broken, None if unknown."""
         return False if self.examples else (True if self.status == "none" else None)
 
     @property
     def reason(self) -> str:
-        """Why the search stopped, in words."""
+        """Reason why the search stopped, in words."""
         return STATUSES[self.status].format(boxes=self.cost.boxes)
 
     def __repr__(self) -> str:
@@ -98,19 +98,19 @@ class Counterexamples(Answer, Sequence):
         return f"Counterexamples({claim!r}, {len(self)} of {self.asked}, {self.reason})"
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict an input: its entries and the outputs by name."""
-        return [{"example": i} | found.row() for i, found in enumerate(self.examples)]
+        """Return one dict per input: its entries and the outputs by name."""
+        return [{"example": i} | example.row() for i, example in enumerate(self.examples)]
 
     def document(self) -> Document:
-        """A row an input."""
+        """Return a table with one row per input."""
         rows = [
             (
                 i,
-                point(found.flat_x, most=6),
-                point(found.flat_y, most=6),
-                REPRODUCED[found.reproduced],
+                point(example.flat_x, most=6),
+                point(example.flat_y, most=6),
+                REPRODUCED[example.reproduced],
             )
-            for i, found in enumerate(self.examples)
+            for i, example in enumerate(self.examples)
         ]
         head = ("", "inputs", "outputs", "model breaks it too")
         table, shown = Table(head, rows, "rl"), rows[:MOST_PRINTED]
@@ -127,7 +127,7 @@ class Counterexamples(Answer, Sequence):
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw all inputs that break it against the box, input by input. Needs matplotlib.
+        """Draw the listed inputs relative to the box, one row per entry. Needs matplotlib.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -140,7 +140,7 @@ class Counterexamples(Answer, Sequence):
         """
         claim = clipped_name(self.claim, LONGEST_CLAIM)
         title = f"{len(self):,} inputs that break `{claim}`: {self.reason}"
-        sizes = {found.flat_x.size for found in self.examples}
+        sizes = {example.flat_x.size for example in self.examples}
         if len(sizes) != 1:
             return plot_line(f"`{claim}`: {self.reason}", [], [], "no input to draw", ax)
-        return plot_found(title, self.examples[0].names, self.examples, self.box, ax)
+        return plot_counterexamples(title, self.examples[0].names, self.examples, self.box, ax)

@@ -1,4 +1,4 @@
-"""The answer of `outrange.expected`."""
+"""The answer of `outrange.expected`: probabilities that units start dead."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,21 +18,21 @@ CLOSED, SAMPLED = "closed form", "sampled"
 
 @dataclass(frozen=True)
 class DeadLayer:
-    """One layer with an activation that has a flat piece.
+    """One layer whose activation has a flat piece.
 
     Args:
-        name: The layer's path.
-        kind: Its class.
-        units: How many units it has, per position.
-        chance: That a unit starts dead: its activation is flat at every row of the data, so that
-            no gradient reaches its weights.
-        lo: Lower end of the confidence interval of `chance`; `chance` itself in closed form.
-        hi: Upper end.
-        all_dead: The chance that all its units start dead: nothing passes.
-        all_lo: Lower end of its interval.
-        all_hi: Upper end.
+        name: Path of the layer.
+        kind: Class of the layer.
+        units: Number of units per position.
+        chance: Probability that a unit starts dead: its activation is flat at every row of the
+            data, so that no gradient reaches its weights.
+        lo: Lower bound of the confidence interval of `chance`; `chance` itself in closed form.
+        hi: Upper bound of that interval.
+        all_dead: Probability that all units of the layer start dead, so that no signal passes.
+        all_lo: Lower bound of the confidence interval of `all_dead`.
+        all_hi: Upper bound of that interval.
         method: `"closed form"` or `"sampled"`.
-        trials: Fresh starts drawn.
+        trials: Number of initializations drawn.
     """
 
     name: str
@@ -50,20 +50,20 @@ class DeadLayer:
 
 @dataclass(frozen=True)
 class DeadStart(Answer):
-    """Chances of a dead start, over the layers' own initializers.
+    """Probabilities of a dead start, over the layers' own initializers.
 
     Args:
-        model: Its name.
-        layers: One entry per layer with an activation that has a flat piece.
-        rows: Rows of data.
-        confidence: Of every interval by itself.
-        seed: Of the draws.
-        kept: Weights that no known initializer makes: they kept their present values.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        model: Name of the model.
+        layers: One entry per layer whose activation has a flat piece.
+        rows: Number of data rows.
+        confidence: Confidence level of each interval.
+        seed: Seed of the draws.
+        kept: Weights without a known initializer, which kept their present values.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
     """
 
     model: str
@@ -86,7 +86,7 @@ class DeadStart(Answer):
 
     @property
     def worst(self) -> DeadLayer | None:
-        """The layer whose units are likeliest to start dead; None if no activation is flat."""
+        """The layer whose units are most likely to start dead; None if no activation is flat."""
         return max(self.layers, key=lambda layer: layer.chance, default=None)
 
     def __repr__(self) -> str:
@@ -98,11 +98,11 @@ class DeadStart(Answer):
         return f"DeadStart({clipped_name(self.model, 40)!r}, {what})"
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a layer: the chances, and their intervals."""
+        """Return one dict per layer: the probabilities and their intervals."""
         return [field_dict(layer) for layer in self.layers]
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the chance that a unit starts dead, a layer a row. Needs matplotlib.
+        """Draw the probability that a unit starts dead, one row per layer. Needs matplotlib.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -113,21 +113,21 @@ class DeadStart(Answer):
         Raises:
             InputError: matplotlib is not installed.
         """
-        ends = np.array([(one.chance, one.lo, one.hi) for one in self.layers]).reshape(-1, 3)
-        names = [f"{one.name} ({one.kind})" for one in self.layers]
+        ends = np.array([(a.chance, a.lo, a.hi) for a in self.layers]).reshape(-1, 3)
+        names = [f"{layer.name} ({layer.kind})" for layer in self.layers]
         title = "No activation has a flat piece: no unit is ever dead"
         if self.worst is not None:
             name, chance = self.worst.name, self.worst.chance
-            title = f"A unit of `{name}` starts dead with a chance of {chance:.3g}"
-        return plot_chances(title, names, ends, "chance that a unit starts dead", ax)
+            title = f"A unit of `{name}` starts dead with probability {chance:.3g}"
+        return plot_chances(title, names, ends, "probability that a unit starts dead", ax)
 
     def document(self) -> Document:
-        """A row a layer."""
+        """Return a table with one row per layer."""
         title = f"Dead starts of {self.model}"
         if not self.layers:
-            said = "no activation has a flat piece; no unit is ever dead."
-            return Document(title, said, ())
-        head = ("Layer (type)", "Units", "Unit dead", "Interval", "All dead", "Interval", "How")
+            lead = "no activation has a flat piece; no unit is ever dead."
+            return Document(title, lead, ())
+        head = ("Layer (type)", "Units", "Unit dead", "Interval", "All dead", "Interval", "Method")
         rows = [
             (
                 f"{a.name} ({a.kind})",
@@ -140,10 +140,10 @@ class DeadStart(Answer):
             )
             for a in self.layers
         ]
-        kept = f" Kept as they are: {', '.join(self.kept)}." if self.kept else ""
+        weights = f" Weights kept: {', '.join(self.kept)}." if self.kept else ""
         note = (
-            f"dead is what is flat at all {self.rows} rows of the data. Intervals hold with "
-            f"{100 * self.confidence:g} % confidence each.{kept}"
+            f"a unit is dead if it is flat at all {self.rows} rows of the data. Each interval has "
+            f"{100 * self.confidence:g} % confidence.{weights}"
         )
         return Document(title, note, (Table(head, rows, "lrrrrrl"),))
 

@@ -1,4 +1,4 @@
-"""The answer of `outrange.diagnose`: findings, each with its level of proof."""
+"""The answer of `outrange.diagnose`: findings, each with its level of evidence."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .tables.findings import plot_findings
 
 
 class Level(IntEnum):
-    """What stands behind a finding."""
+    """Level of evidence of a finding."""
 
     SUSPECTED = 1
-    """A rule of thumb: nothing was proved, nothing was measured."""
+    """A rule of thumb: neither proved nor measured."""
     MEASURED = 2
-    """Seen in a short measurement on the data given."""
+    """Observed in a short measurement on the data."""
     PROVED = 3
-    """A bound or an exact fact of the program's structure; `holds_for` says for which set."""
+    """A bound, or an exact fact about the program; `holds_for` names the set."""
 
     @classmethod
     def of(cls, level: Level | str) -> Level:
@@ -37,33 +37,33 @@ class Level(IntEnum):
             The level.
 
         Raises:
-            InputError: There is no such level.
+            InputError: The level does not exist.
         """
         if isinstance(level, Level):
             return level
         try:
             return cls[str(level).upper()]
         except KeyError:
-            names = ", ".join(repr(one.name.lower()) for one in cls)
+            names = ", ".join(repr(member.name.lower()) for member in cls)
             raise InputError(f"A level is one of {names}. Received: {level!r}.") from None
 
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One fault that hinders learning, or a fact worth knowing.
+    """One fault that hinders learning, or a remarkable fact.
 
     Args:
-        code: The rule's, `"OR001"`; codes never change their meaning.
+        code: Code of the rule, such as `"OR001"`; codes never change their meaning.
         title: The rule in a few words.
-        level: What stands behind it.
-        layer: Path of the layer it is about; `""` where it is about the whole.
+        level: Level of evidence behind it.
+        layer: Path of the layer; `""` if the finding is about the whole model.
         message: One or two sentences with the numbers.
-        fix: What to write instead, as code.
-        holds_for: The set for which it is true: which inputs, which weights.
-        interval: `(lo, hi)` that proves it, if one does.
-        cost: What it costs: `loss_floor`, `share`, `unreachable`, ...
-        note: A true fact that is no fault by itself; kept apart from the findings.
-        tried: What the fix did on a copy, where it was tried.
+        fix: Code that replaces the faulty part.
+        holds_for: The set of inputs and weights for which the finding is true.
+        interval: `(lo, hi)` that proves the finding, or None.
+        cost: Consequences as numbers: `loss_floor`, `share`, `unreachable`, ...
+        note: Whether it is a true fact but not a fault; notes are kept apart from the findings.
+        tried: Effect of the fix on a copy; empty if it was not tried.
     """
 
     code: str
@@ -79,16 +79,16 @@ class Finding:
     tried: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
+        """Return all fields, for JSON."""
         return field_dict(self)
 
     @property
     def where(self) -> str:
-        """The layer, before what is said of it."""
+        """The layer, as a prefix of the message."""
         return f"layer '{self.layer}': " if self.layer else ""
 
     def entry(self) -> Entry:
-        """What, the numbers, for which set, what to write instead."""
+        """Return title, numbers, set, and fix."""
         lines = [f"{self.where}{self.message}"]
         if self.holds_for:
             lines.append(f"Holds for {self.holds_for}.")
@@ -108,11 +108,11 @@ class Finding:
 
 
 MOST_UNREAD = 8
-"""More of what could not be looked at is only counted."""
+"""Maximum number of unchecked items that are listed; others are counted."""
 
 
 class FoundFault(AssertionError):
-    """`raise_on` met a finding of the level asked for; its text is the diagnosis."""
+    """Raised by `raise_on` for a finding of the given level; its text is the diagnosis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,21 +120,21 @@ class Diagnosis(Answer, Sequence):
     """The findings of one model with one data set, as a sequence.
 
     Args:
-        model: The model's name.
-        backend: What it runs on.
-        findings: Faults, the surest first.
-        notes: True facts that are no fault by themselves.
+        model: Name of the model.
+        backend: Keras backend of the model.
+        findings: Faults, those with the best evidence first.
+        notes: True facts that are not faults.
         unread: What could not be checked, and why.
-        rules: Code to title of every rule that was applied.
-        explanations: Code to a longer text, for `explain`.
+        rules: Dict from code to title of every rule that was applied.
+        explanations: Dict from code to a longer text, for `explain`.
         ignored: Codes that were left out on request.
-        rows: Number of rows of data looked at.
+        rows: Number of data rows.
         seconds: Wall-clock time in seconds.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
     """
 
     model: str
@@ -167,16 +167,16 @@ class Diagnosis(Answer, Sequence):
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The findings' codes, the surest first."""
+        """Codes of the findings, those with the best evidence first."""
         return tuple(dict.fromkeys(finding.code for finding in self.findings))
 
     @property
     def worst(self) -> Level | None:
-        """The highest level found; None if there is no finding."""
+        """The highest level of a finding; None without findings."""
         return max((finding.level for finding in self.findings), default=None)
 
     def at_least(self, level: Level | str) -> tuple[Finding, ...]:
-        """Select the findings of a level or above.
+        """Return the findings of a level or above.
 
         Args:
             level: `"proved"`, `"measured"` or `"suspected"`, or a `Level`.
@@ -185,54 +185,54 @@ class Diagnosis(Answer, Sequence):
             The findings, in their order.
 
         Raises:
-            InputError: There is no such level.
+            InputError: The level does not exist.
         """
         wanted = Level.of(level)
         return tuple(finding for finding in self.findings if finding.level >= wanted)
 
     def raise_on(self, level: Level | str = "proved") -> Diagnosis:
-        """Raise if there is a finding of a level or above.
+        """Raise an error if there is a finding of a level or above.
 
         Args:
-            level: As for `at_least`.
+            level: Lowest level, as for `at_least`.
 
         Returns:
-            The diagnosis itself, if there is none.
+            The diagnosis itself, if there is no such finding.
 
         Raises:
-            FoundFault: There is one; an `AssertionError`.
-            InputError: There is no such level.
+            FoundFault: There is such a finding; an `AssertionError`.
+            InputError: The level does not exist.
         """
-        found = self.at_least(level)
-        if found:
-            raise FoundFault("\n\n".join(str(finding) for finding in found))
+        findings = self.at_least(level)
+        if findings:
+            raise FoundFault("\n\n".join(str(finding) for finding in findings))
         return self
 
     def explain(self, code: str) -> str:
-        """Explain what a rule looks for, why it matters, and what its levels rest on.
+        """Return what a rule looks for, why it matters, and the evidence for each level.
 
         Args:
-            code: The rule's code, `"OR001"`.
+            code: Code of the rule, such as `"OR001"`.
 
         Returns:
             The text.
 
         Raises:
-            InputError: There is no such code.
+            InputError: The code does not exist.
         """
         if code not in self.explanations:
-            known = ", ".join(sorted(self.explanations))
-            raise InputError(f"The codes are {known}. Received: {code!r}.")
+            codes = ", ".join(sorted(self.explanations))
+            raise InputError(f"The codes are {codes}. Received: {code!r}.")
         return self.explanations[code]
 
     def sarif(self, uri: str = "model") -> dict[str, Any]:
-        """Convert the findings to the format that code scanners exchange (SARIF 2.1.0).
+        """Convert the findings to SARIF 2.1.0, the exchange format of code scanners.
 
         Args:
-            uri: The model's file, which the results point to.
+            uri: File of the model, which the results refer to.
 
         Returns:
-            A dict ready for JSON.
+            A dict for JSON.
         """
         return sarif(self.as_dict(), self.explanations, uri)
 
@@ -244,7 +244,7 @@ class Diagnosis(Answer, Sequence):
         return f"Diagnosis({self.model!r}, {', '.join(counts)})"
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a finding, then one a note."""
+        """Return one dict per finding, then one per note."""
         return [
             {
                 "code": f.code, "level": f.level.name, "layer": f.layer, "title": f.title,
@@ -254,11 +254,11 @@ class Diagnosis(Answer, Sequence):
         ]  # fmt: skip
 
     def document(self) -> Document:
-        """All findings, then the notes, then what could not be looked at."""
+        """Return the findings, the notes, and what could not be checked."""
         count = len(self.findings)
-        what = f"{count} finding{'s' * (count > 1)}" if count else "nothing found"
+        what = f"{count} finding{'s' * (count > 1)}" if count else "no findings"
         if self.unread:
-            what += f", {len(self.unread)} not looked at"
+            what += f", {len(self.unread)} not checked"
         notes = [
             f"{n.code} {n.level.name} ({n.title}) {n.where}{n.message} Fix: {n.fix}"
             for n in self.notes
@@ -271,18 +271,18 @@ class Diagnosis(Answer, Sequence):
                 EntryList([finding.entry() for finding in self.findings]),
                 Fold(
                     f"Notes: {len(notes)}",
-                    [Listing("Notes (true, and no fault by themselves):", notes)],
+                    [Listing("Notes (true, but not faults):", notes)],
                 ),
                 Fold(
-                    f"Not looked at: {len(self.unread)}",
-                    [Listing("Not looked at:", self.unread[:MOST_UNREAD], left)],
+                    f"Not checked: {len(self.unread)}",
+                    [Listing("Not checked:", self.unread[:MOST_UNREAD], left)],
                 ),
             ),
             {None: OPEN if self.unread else GOOD, Level.PROVED: BAD}.get(self.worst, OPEN),
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw which rule found something in which layer, and how sure it is. Needs matplotlib.
+        """Draw findings by rule and layer, colored by level. Needs matplotlib.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

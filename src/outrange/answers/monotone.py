@@ -30,7 +30,7 @@ from .verdict import HOLDS, REASONS, TONE, UNKNOWN, VIOLATED, Verdict
 
 
 PLURALS = {"rises": "rise", "falls": "fall"}
-"""What several pairs do."""
+"""Directions in the plural, for several pairs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +39,12 @@ class FallingPair:
 
     Args:
         x: The first input, in its own shape (a dict by name for several inputs).
-        then: The second, in the same shape.
-        y: The output there, in real arithmetic, to nearest.
-        then_y: The output at the second.
-        model_y: What the user's model returned in float32; None where none could be run.
-        model_then_y: The same at the second.
-        reproduced: Whether the model's own numbers move the same way; None: not run.
+        then: The second input, in the same shape.
+        y: Output at the first input in real arithmetic, rounded to nearest.
+        then_y: Output at the second input.
+        model_y: Output of the user's model at the first input in float32; None if it was not run.
+        model_then_y: Output of the user's model at the second input.
+        reproduced: Whether the model's own outputs move the same way; None if it was not run.
     """
 
     x: np.ndarray | dict[str, np.ndarray]
@@ -62,16 +62,15 @@ class FallingPair:
 
 @dataclass(frozen=True, eq=False)
 class Trend:
-    """How one output moves with one input, all others held, anywhere in the set.
+    """The direction of one output in one input with all others fixed, anywhere in the set.
 
     Args:
-        output: The output entry, `"y[0]"`.
-        input: The input entry.
-        rises: True: proved never to fall. False: `fall` shows it falling. None: not known, or
-            not asked.
-        falls: True: proved never to rise. False: `rise` shows it rising. None: likewise.
-        fall: Where it falls, if that was found.
-        rise: Where it rises.
+        output: Name of the output entry, such as `"y[0]"`.
+        input: Name of the input entry.
+        rises: True: proved never to fall. False: `fall` shows a fall. None: unknown or not asked.
+        falls: True: proved never to rise. False: `rise` shows a rise. None: unknown or not asked.
+        fall: Two inputs with a falling output, or None.
+        rise: Two inputs with a rising output, or None.
     """
 
     output: str
@@ -85,11 +84,11 @@ class Trend:
         if (self.rises is False) != (self.fall is not None) or (self.falls is False) != (
             self.rise is not None
         ):
-            raise OutrangeError("A refuted trend needs its two inputs, and only it.")
+            raise OutrangeError("A trend has two inputs as evidence exactly if it is refuted.")
 
     @property
     def direction(self) -> str:
-        """`"rises"` or `"falls"` (level included), `"constant"`, `"neither"` or `"unknown"`."""
+        """`"rises"` or `"falls"` (weakly), `"constant"`, `"neither"` or `"unknown"`."""
         if self.rises and self.falls:
             return "constant"
         if self.rises or self.falls:
@@ -97,31 +96,31 @@ class Trend:
         return "neither" if self.rises is False and self.falls is False else "unknown"
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
+        """Return all fields, for JSON."""
         return field_dict(self) | {"direction": self.direction}
 
 
 @dataclass(frozen=True, eq=False)
 class Monotone(Answer):
-    """Whether outputs rise or fall in inputs, and whether a chosen index never falls.
+    """Directions of outputs in inputs, and whether a chosen index never falls.
 
-    True (as a condition) only where everything asked is proved.
+    The answer is true (as a condition) only if everything asked is proved.
 
     Args:
-        model: The model's name.
-        trends: One per pair of output and input asked about.
-        wanted: `"rises"` or `"falls"` if that was asked; None: either will do.
-        order: For groups: whether the chosen index never falls from group to group.
+        model: Name of the model.
+        trends: One `Trend` per pair of output and input.
+        wanted: Requested direction, `"rises"` or `"falls"`; None for either.
+        order: For groups: a `Verdict` on whether the chosen index never falls from group to group.
         reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"` or
             `"rounding"`.
-        warrant: What stands behind the proofs.
-        cost: Seconds and boxes.
-        methods: The methods that were used, with references.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        warrant: Evidence for the proofs (see `Warrant`).
+        cost: Time in seconds, and number of boxes.
+        methods: Methods used, with references.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
     """
 
     model: str
@@ -138,16 +137,16 @@ class Monotone(Answer):
     DERIVED = ("status",)
 
     def _each(self) -> list[str]:
-        found = [] if self.order is None else [self.order.status]
+        statuses = [] if self.order is None else [self.order.status]
         for trend in self.trends:
             sides = [trend.rises] * (self.wanted != "falls") + [trend.falls] * (
                 self.wanted != "rises"
             )
             if any(sides):
-                found.append(HOLDS)
+                statuses.append(HOLDS)
             else:
-                found.append(UNKNOWN if None in sides else VIOLATED)
-        return found
+                statuses.append(UNKNOWN if None in sides else VIOLATED)
+        return statuses
 
     @property
     def status(self) -> str:
@@ -157,53 +156,53 @@ class Monotone(Answer):
 
     @property
     def holds(self) -> bool | None:
-        """True, False, or None if unknown."""
+        """True if all is proved, False if anything is refuted, or None if unknown."""
         return {HOLDS: True, VIOLATED: False}.get(self.status)
 
     def __bool__(self) -> bool:
         return self.status == HOLDS
 
     def __getitem__(self, pair: tuple[str, str]) -> Trend:
-        """The trend of `(output, input)`, named as `"y[0]", "x[1]"`."""
+        """Return the trend of `(output, input)`, such as `answer["y[0]", "x[1]"]`."""
         wanted = tuple(pair) if isinstance(pair, list | tuple) else None
         for trend in self.trends:
             if (trend.output, trend.input) == wanted:
                 return trend
         raise UnknownKeyError(
-            "A trend is named by an output and an input that were asked about, "
+            "A trend is selected by the name of an output and the name of an input, "
             f"{_some(t.output for t in self.trends)} and {_some(t.input for t in self.trends)}. "
             f"Received: {pair!r}."
         )
 
     def __repr__(self) -> str:
-        told = [
+        parts = [
             f"{clipped_name(t.output, 20)} {t.direction} in {clipped_name(t.input, 20)}"
             for t in self.trends
         ]
-        if len(told) > 2:
-            told = [f"{len(told)} pairs: {self._counts()}"]
-        told += [] if self.order is None else [clipped_name(self.order.claim, 60)]
+        if len(parts) > 2:
+            parts = [f"{len(parts)} pairs: {self._counts()}"]
+        parts += [] if self.order is None else [clipped_name(self.order.claim, 60)]
         status = f"{self.status}, " if self.is_claim else ""
-        return f"Monotone({status}{'; '.join(told)})"
+        return f"Monotone({status}{'; '.join(parts)})"
 
     @property
     def is_claim(self) -> bool:
-        """Whether a direction or an order was claimed, which holds or is violated."""
+        """Whether the question claims a direction or an order, which holds or is violated."""
         return self.wanted is not None or self.order is not None
 
     @property
     def headline(self) -> str:
-        """The verdict on what was claimed; without a claim, how many pairs go which way."""
+        """The verdict on a claim; without a claim, the number of pairs in each direction."""
         return self.status if self.is_claim else self._counts()
 
     def _counts(self) -> str:
-        """How many pairs go which way."""
-        found = [trend.direction for trend in self.trends]
-        words = ((one, found.count(one)) for one in DIRECTIONS if one in found)
-        return ", ".join(f"{n:,} {one if n == 1 else PLURALS.get(one, one)}" for one, n in words)
+        """Return the number of pairs in each direction."""
+        directions = [trend.direction for trend in self.trends]
+        counts = ((word, directions.count(word)) for word in DIRECTIONS if word in directions)
+        return ", ".join(f"{n:,} {w if n == 1 else PLURALS.get(w, w)}" for w, n in counts)
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a pair of output and input: its direction, what is proved, what refuted."""
+        """Return one dict per pair of output and input: direction, proofs, refutations."""
         rows = [
             {
                 "output": t.output, "input": t.input, "direction": t.direction,
@@ -212,12 +211,12 @@ class Monotone(Answer):
             for t in self.trends
         ]  # fmt: skip
         if self.order is not None:
-            told = {"output": self.order.claim, "input": "", "direction": self.order.status}
-            rows.append(told | {"rises": self.order.holds, "falls": None})
+            order = {"output": self.order.claim, "input": "", "direction": self.order.status}
+            rows.append(order | {"rises": self.order.holds, "falls": None})
         return rows
 
     def document(self) -> Document:
-        """A row a pair of output and input, and where each falls or rises."""
+        """Return a table with one row per pair, and inputs that show falls or rises."""
         return Document(
             f"Monotonicity of {self.model}",
             f"{self.headline} ({REASONS[self.reason]}); {self.warrant.name}, {self.cost}.",
@@ -246,14 +245,14 @@ class Monotone(Answer):
         ]
 
     def _direction(self, trend: Trend) -> Word:
-        if self.wanted is None:  # nothing was claimed that could hold or be violated
+        if self.wanted is None:  # There is no claim that could hold or be violated.
             return Word(trend.direction, OPEN if trend.direction == "unknown" else "")
         wanted = {self.wanted}
         tones = {"unknown": OPEN} | dict.fromkeys(("constant", *wanted), GOOD)
         return Word(trend.direction, tones.get(trend.direction, BAD))
 
     def _steps(self) -> list[str]:
-        """A line a pair of inputs that shows a fall or a rise."""
+        """Return one line for each pair of inputs that shows a fall or a rise."""
         return [
             f"{trend.output} {word} in {trend.input} {step}"
             for trend in self.trends[:MOST_PRINTED]
@@ -262,18 +261,18 @@ class Monotone(Answer):
         ]
 
     def _advice(self) -> str:
-        """What would help, where a direction is not known."""
+        """Return what would help if a direction is unknown."""
         left = sum(trend.direction == "unknown" for trend in self.trends)
         if not left or self.reason == "decided":
             return ""
         return (
-            f"Of {left:,} pairs no direction is proved, and none is refuted both ways. What would "
+            f"For {left:,} pairs no direction is proved, and not both are refuted. What would "
             "help: more time (`time_limit=`), a smaller input set, or fewer pairs (`inputs=`, "
             "`outputs=`)."
         )
 
     def _order(self) -> list[Block]:
-        """What is said of the chosen index; status, warrant and cost stand in the head."""
+        """Return the blocks about the chosen index; the lead has status, warrant and cost."""
         if self.order is None:
             return []
         return [Paragraph(f"{self.order.claim}:"), *self.order.told]
@@ -296,6 +295,6 @@ class Monotone(Answer):
 
 
 def _some(names: Iterable[str]) -> str:
-    """Some names as a message lists them."""
+    """Return a few names for a message."""
     distinct = list(dict.fromkeys(names))
     return "|".join(map(repr, distinct[:4])) + ("|..." if len(distinct) > 4 else "")

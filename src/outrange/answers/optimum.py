@@ -22,34 +22,34 @@ REASONS = STATUSES | {"infeasible": "no input satisfies the conditions"}
 
 @dataclass(frozen=True, eq=False)
 class Optimum(Answer):
-    """The least or largest value of a form, bracketed: `lo <= optimal value <= hi`.
+    """The smallest or largest value of a form, bracketed: `lo <= optimal value <= hi`.
 
-    One end is a proof, the other a value reached: of a minimum `lo` is proved and `hi` is the value
-    at `at`, of a maximum the other way round. Without any admissible input both ends are infinite.
+    One bound is proved, the other is attained: for a minimum, `lo` is proved and `hi` is the value
+    at `at`; for a maximum it is the opposite. Without an admissible input both are infinite.
 
     Args:
-        model: The model's name.
-        objective: The form, as asked.
-        sense: `"min"` or `"max"`.
-        lo: The optimal value is at least this.
-        hi: The optimal value is at most this.
-        at: The best input known, in the input's own shape (a dict by name for several inputs).
-        y: The output of the real-valued network there, in the output's shape, likewise.
-        model_y: The output of the user's model there in float32, in the same shape; None where the
-            model could not be run.
-        tol: Tolerance asked for, relative to the range of the form seen.
+        model: Name of the model.
+        objective: The linear form, as text.
+        sense: Direction, `"min"` or `"max"`.
+        lo: Lower bound of the optimal value.
+        hi: Upper bound of the optimal value.
+        at: The best known input, in its own shape (a dict by name for several inputs).
+        y: Output of the real-valued network there, in the output's shape, likewise.
+        model_y: Output of the user's model there in float32, in the same shape; None if the model
+            could not be run.
+        tol: Requested tolerance, relative to the range of the form seen.
         status: `"exact"`, `"infeasible"`, `"time"`, `"memory"`, `"interrupted"`,
             `"error"` or `"rounding"`.
-        warrant: What stands behind the proved end.
-        cost: Seconds and boxes.
-        methods: The methods that were used, with references.
-        seen: The least and the largest value of the form at some inputs of the set, as the model
-            returned them: the scale of a picture. None where none was run.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        warrant: Evidence for the proved bound (see `Warrant`).
+        cost: Time in seconds, and number of boxes.
+        methods: Methods used, with references.
+        seen: Smallest and largest value of the form at some inputs of the set, as returned by the
+            model; they set the scale of a figure. None if the model was not run.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -76,7 +76,9 @@ class Optimum(Answer):
 
     def __post_init__(self) -> None:
         if self.status not in REASONS or self.sense not in ("min", "max"):
-            raise OutrangeError(f"No such answer. Received: {self.status!r}, {self.sense!r}.")
+            raise OutrangeError(
+                f"Unknown status or sense. Received: {self.status!r}, {self.sense!r}."
+            )
         if not self.lo <= self.hi:
             raise OutrangeError(
                 "The evidence contradicts the claim; this is a bug in outrange, please report it. "
@@ -85,17 +87,17 @@ class Optimum(Answer):
 
     @property
     def value(self) -> float:
-        """The best value reached (infinite if no admissible input is known)."""
+        """The best attained value (infinite if no admissible input is known)."""
         return self.hi if self.sense == "min" else self.lo
 
     @property
     def bound(self) -> float:
-        """The proved end."""
+        """The proved bound."""
         return self.lo if self.sense == "min" else self.hi
 
     @property
     def gap(self) -> float:
-        """What is not known of the optimal value."""
+        """Width of the bracket of the optimal value."""
         return 0.0 if self.status == "infeasible" else self.hi - self.lo
 
     @property
@@ -105,7 +107,7 @@ class Optimum(Answer):
 
     @property
     def reason(self) -> str:
-        """Why the search stopped, in words."""
+        """Reason why the search stopped, in words."""
         return REASONS[self.status].format(tol=self.tol)
 
     def __repr__(self) -> str:
@@ -120,7 +122,7 @@ class Optimum(Answer):
         return f"{self.sense} {clipped_name(self.objective, 60)}"
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict: the bracket of the optimal value."""
+        """Return one dict: the bracket of the optimal value."""
         return [
             {
                 "form": f"{self.sense} {self.objective}", "lo": self.lo, "hi": self.hi,
@@ -130,7 +132,7 @@ class Optimum(Answer):
 
     @property
     def sentence(self) -> str:
-        """The answer in one plain sentence."""
+        """The answer as one plain sentence."""
         word = {"min": "least", "max": "largest"}[self.sense]
         if self.status == "infeasible":
             return "No input satisfies the conditions (proved)."
@@ -138,33 +140,33 @@ class Optimum(Answer):
             return f"The {word} value is {number(self.value)} ({self.reason})."
         seen = f"the {word} seen is {number(self.value)}" if self.at is not None else "none is seen"
         beyond = "below" if self.sense == "min" else "above"
-        known = f"none is {beyond} {bound(self.bound, -1 if beyond == 'below' else 1)} (proved)"
-        known = known if np.isfinite(self.bound) else "nothing is proved yet"
-        return f"{seen[0].upper()}{seen[1:]}; {known}."
+        claim = f"none is {beyond} {bound(self.bound, -1 if beyond == 'below' else 1)} (proved)"
+        claim = claim if np.isfinite(self.bound) else "nothing is proved yet"
+        return f"{seen[0].upper()}{seen[1:]}; {claim}."
 
     def document(self) -> Document:
-        """One row, and the best input known."""
+        """Return a table with one row, and the best known input."""
         row = (f"{self.sense} {self.objective}", self.lo, self.hi)
-        found = "No admissible input is known."
+        attained = "No admissible input is known."
         if self.at is not None:
             best = "Attained" if self.is_exact else "Best seen"
-            found = (
+            attained = (
                 f"{best} at {point(self.at, 'x')}, where the network returns {point(self.y, 'y')}."
             )
         is_empty = self.status == "infeasible"
-        told = "\n".join([self.sentence, *([] if is_empty else [found, what_helps(self.status)])])
+        lines = [self.sentence, *([] if is_empty else [attained, what_helps(self.status)])]
         return Document(
             f"Optimum of {self.model}",
             f"{self.reason}; {self.warrant.name}, {self.cost}.",
             (
                 *([] if is_empty else [Table(("form", "at least", "at most"), [row])]),
-                Paragraph(told.rstrip()),
+                Paragraph("\n".join(lines).rstrip()),
             ),
             GOOD if self.status in ("exact", "infeasible") else OPEN,
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the proved end and the best value reached on a number line. Needs matplotlib.
+        """Draw the proved bound and the best attained value on a number line. Needs matplotlib.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -1,4 +1,4 @@
-"""Progress of running searches."""
+"""Progress records of running searches."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class RangeProgress:
-    """The bounds so far; every one of them is already valid.
+    """The bounds so far; each of them is already valid.
 
     Args:
         seconds: Wall-clock time so far, in seconds.
-        boxes: Sub-problems bounded.
+        boxes: Number of sub-problems bounded.
         lo: Proved lower bounds, `(outputs,)`.
         hi: Proved upper bounds, `(outputs,)`.
-        seen_lo: Least values seen, `(outputs,)`.
+        seen_lo: Smallest values seen, `(outputs,)`.
         seen_hi: Largest values seen, `(outputs,)`.
-        open: Sub-problems waiting.
+        open: Number of sub-problems waiting.
     """
 
     seconds: float
@@ -29,7 +29,7 @@ class RangeProgress:
 
     @property
     def share_known(self) -> np.ndarray:
-        """The range seen as a share of the range claimed, `(outputs,)`: 1 where closed."""
+        """Range seen as a share of the range claimed, `(outputs,)`: 1 where closed."""
         claimed, seen = self.hi - self.lo, self.seen_hi - self.seen_lo
         with np.errstate(invalid="ignore", divide="ignore"):
             share = np.where(claimed > 0, seen / claimed, 1.0)
@@ -42,11 +42,11 @@ class VerifyProgress:
 
     Args:
         seconds: Wall-clock time so far, in seconds.
-        boxes: Sub-problems bounded.
-        margin: Proved so far: the distance every input keeps from breaking the property. None while
-            no finite one is.
-        nearest: The distance of the nearest input tried.
-        open: Sub-problems waiting.
+        boxes: Number of sub-problems bounded.
+        margin: Proved minimum distance of every input from breaking the property; None without a
+            finite one.
+        nearest: Distance of the nearest input tried.
+        open: Number of sub-problems waiting.
     """
 
     seconds: float
@@ -62,15 +62,15 @@ class VerifyProgress:
 
 @dataclass(frozen=True)
 class RobustProgress:
-    """How far a data set has come.
+    """Progress on a data set.
 
     Args:
         seconds: Wall-clock time so far, in seconds.
-        count: Inputs in all.
-        robust: Inputs proved.
-        broken: Inputs with an adversarial one.
-        wrong: Inputs misclassified as they are.
-        open: Inputs given up.
+        count: Number of inputs in all.
+        robust: Number of inputs proved robust.
+        broken: Inputs with an adversarial example.
+        wrong: Inputs misclassified without a perturbation.
+        open: Inputs given up undecided.
     """
 
     seconds: float

@@ -15,7 +15,7 @@ from .render.document import Document
 from .render.plot import plot_bars
 from .render.scaled import are_mixed, plot_scaled
 from .render.text import clipped_name, entry_names, number, outward, short, vector
-from .tables.entries import check_entries, entry_index, part_name, picked
+from .tables.entries import check_entries, entry_index, part_name, pick_entries
 from .tables.overview import bars
 from .tables.range_document import MOST_GAP, SUBJECTS, range_document, steepest
 from .tables.range_records import range_records, relative as relative
@@ -30,10 +30,10 @@ STATUSES = {
     "rounding": "stopped where float64 rounding decides, not exact to {tol:g}",
     "float32": "open by what float32 may round in the worst order, not exact to {tol:g}",
 }
-"""Why a search stopped, in words; the bounds are valid in every case."""
+"""Reasons why a search stopped; the bounds are valid in every case."""
 
 MOST_SHORT = 4
-"""`repr` shows the ends of so many."""
+"""Maximum number of outputs whose bounds `repr` shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,46 +41,47 @@ class Range(Answer):
     """The range of every output over an input set: a claim, its evidence, and why it stopped.
 
     The claim: over the whole input set, each output of the real-valued network with the stored
-    weights lies in `[lo, hi]`. It is true whatever the status says.
+    weights lies in `[lo, hi]`. It is true for every status.
     The evidence: at the inputs `at_lo` and `at_hi` the network was evaluated in interval
-    arithmetic, with as many digits as it takes: `lo <= least value <= seen_lo`,
-    `seen_hi <= largest value <= hi`, and `gap` says what is not known. Where an output is constant
-    but for rounding, `seen_lo` may lie above `seen_hi` by that rounding.
+    arithmetic, with sufficient precision: `lo <= least value <= seen_lo`,
+    `seen_hi <= largest value <= hi`, and `gap` is what remains unknown. If an output is constant
+    except for rounding, `seen_lo` may exceed `seen_hi` by that rounding.
 
     Arrays have the output's own shape (no batch axis). With several outputs they are flat, all
-    outputs one after the other, and `answer["name"]` or `by_name` gives each in its own shape.
+    outputs one after the other; `answer["name"]` or `by_name` returns each in its own shape.
 
     Args:
-        model: The model's name.
-        inputs: Input name to shape.
-        outputs: Output name to shape, in the order of the flat arrays.
+        model: Name of the model.
+        inputs: Dict from input name to shape.
+        outputs: Dict from output name to shape, in the order of the flat arrays.
         lo: Proved lower bounds, in the output's shape.
         hi: Proved upper bounds, in the output's shape.
-        seen_lo: The least values attained, each rounded up by its evaluation error; same shape.
-        seen_hi: The largest values attained, each rounded down likewise; same shape.
-        at_lo: The inputs that reach `seen_lo`: shape `(*output shape, *input shape)`, or for
+        seen_lo: Smallest values attained, each rounded up by its evaluation error; same shape.
+        seen_hi: Largest values attained, each rounded down likewise; same shape.
+        at_lo: Inputs that attain `seen_lo`: shape `(*output shape, *input shape)`, or for
             several inputs a dict from input name to such arrays.
-        at_hi: The same for `seen_hi`.
-        model_lo: What the model itself returned at `at_lo`, in the shape of `lo`; None if not run.
-        model_hi: The same at `at_hi`.
-        tol: Tolerance asked for, relative to each output's range seen.
-        status: Why the search stopped: `"exact"`, `"time"`, `"memory"`, `"interrupted"`, `"error"`,
-            `"rounding"`, `"float32"` (closed in real arithmetic: what float32 may round is left).
-        warrant: What stands behind the claim.
-        cost: Seconds and boxes.
-        methods: The methods that were used, with references.
-        subject: Of what: `"output"`, `"gradient"`, `"lipschitz"` or `"difference"`.
-        labels: What each output is called, flat; empty: after `outputs`.
-        remedies: Where a gap is open: what was tried and closes it, in sentences.
-        arithmetic: `"real"`, or `"float32"`: the claim is then about every float32 run, its sums in
-            any order; `seen_lo`, `seen_hi` are what the model returned (or any run reaches).
-        real_lo: With `"float32"`: the lower ends in real arithmetic, in the shape of `lo`.
-        real_hi: With `"float32"`: the upper ends, in the shape of `hi`.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        at_hi: Inputs that attain `seen_hi`, likewise.
+        model_lo: Outputs of the model itself at `at_lo`, in the shape of `lo`; None if not run.
+        model_hi: Outputs of the model itself at `at_hi`, likewise.
+        tol: Requested tolerance, relative to each output's range seen.
+        status: Reason why the search stopped: `"exact"`, `"time"`, `"memory"`, `"interrupted"`,
+            `"error"`, `"rounding"`, or `"float32"` (closed in real arithmetic; the rest is float32
+            rounding).
+        warrant: Evidence for the claim (see `Warrant`).
+        cost: Time in seconds, and number of boxes.
+        methods: Methods used, with references.
+        subject: Bounded quantity: `"output"`, `"gradient"`, `"lipschitz"` or `"difference"`.
+        labels: Names of the outputs, flat; empty for names derived from `outputs`.
+        remedies: Sentences on changes that were tried and close an open gap.
+        arithmetic: `"real"`, or `"float32"`: the claim is then about every float32 run with sums in
+            any order, and `seen_lo`, `seen_hi` are outputs of the model (or reached by any run).
+        real_lo: With `"float32"`: lower bounds in real arithmetic, in the shape of `lo`.
+        real_hi: With `"float32"`: upper bounds in real arithmetic, in the shape of `hi`.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -129,7 +130,7 @@ class Range(Answer):
 
     @property
     def gap(self) -> np.ndarray:
-        """What is not known of each output, in its own unit: the larger of the gaps at its ends."""
+        """Unknown part of each output in its own unit: the larger of the gaps at both bounds."""
         with np.errstate(invalid="ignore", over="ignore"):
             gap = np.maximum(self.seen_lo - self.lo, self.hi - self.seen_hi)
         return np.where(np.isnan(gap), np.inf, gap)
@@ -141,101 +142,101 @@ class Range(Answer):
 
     @property
     def widening(self) -> np.ndarray | None:
-        """How far float32 moves the ends of each output outward; None in real arithmetic."""
+        """Distance by which float32 widens each output's bounds; None in real arithmetic."""
         if self.real_lo is None or self.real_hi is None:
             return None
         return np.maximum(self.real_lo - self.lo, self.hi - self.real_hi)
 
     @property
     def _base(self) -> np.ndarray:
-        """From where the range seen counts: a Lipschitz constant is a range from 0 on."""
+        """Value from which the range seen counts; a Lipschitz constant is a range from 0."""
         return np.zeros_like(self.seen_lo) if self.subject == "lipschitz" else self.seen_lo
 
     @property
     def closed_lo(self) -> np.ndarray:
-        """Of each output, whether `seen_lo` is its least value to `tol`."""
-        return self._closed(self.seen_lo, self.lo)
+        """For each output, whether `seen_lo` is its smallest value to `tol`."""
+        return self._is_closed(self.seen_lo, self.lo)
 
     @property
     def closed_hi(self) -> np.ndarray:
-        """Of each output, whether `seen_hi` is its largest value to `tol`."""
-        return self._closed(self.hi, self.seen_hi)
+        """For each output, whether `seen_hi` is its largest value to `tol`."""
+        return self._is_closed(self.hi, self.seen_hi)
 
-    def _closed(self, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    def _is_closed(self, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore", over="ignore"):
             share = relative(upper - lower, self._base, self.seen_hi)
         return np.asarray((share <= self.tol) | self.is_exact)
 
     @property
     def is_exact(self) -> bool:
-        """Whether every end is known to `tol`."""
+        """Whether every bound is known to `tol`."""
         return self.status == "exact"
 
     @cached_property
     def by_name(self) -> dict[str, Range]:
-        """One `Range` an output, each in that output's own shape."""
+        """Dict from output name to a `Range` in that output's own shape."""
         if len(self.outputs) == 1:
             return {next(iter(self.outputs)): self}
         parts, start = {}, 0
         for name, shape in self.outputs.items():
             stop = start + int(np.prod(shape, dtype=np.int64))
-            parts[name] = self._picked(np.arange(start, stop).reshape(shape), name)
+            parts[name] = self._pick(np.arange(start, stop).reshape(shape), name)
             start = stop
         return parts
 
-    def _picked(self, where: np.ndarray, name: str) -> Range:
-        """Some of the outputs, in the shape of their flat numbers."""
-        kept = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
-        kept += ("real_lo", "real_hi")
-        parts = {n: picked(getattr(self, n), where, self.lo.shape) for n in kept}
+    def _pick(self, where: np.ndarray, name: str) -> Range:
+        """Return some of the outputs, in the shape of their flat indices."""
+        fields = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
+        fields += ("real_lo", "real_hi")
+        parts = {n: pick_entries(getattr(self, n), where, self.lo.shape) for n in fields}
         labels = tuple(self.names[i] for i in where.ravel())
         if labels == tuple(entry_names({name: where.shape})):
             labels = ()
         return replace(self, outputs={name: where.shape}, labels=labels, **parts)
 
     def __getitem__(self, key: Any) -> Range:
-        """Some of the outputs: `answer[key].lo` is `answer.lo[key]`, by name also.
+        """Return some of the outputs: `answer[key].lo` is `answer.lo[key]`, also by name.
 
         Args:
-            key: The name of an output (`"force"`) or of an entry (`"force[2]"`); or an index as
-                NumPy takes it: a number, a slice, a tuple or an array of these.
+            key: Name of an output (`"force"`) or of an entry (`"force[2]"`); or an index as in
+                NumPy: a number, a slice, a tuple or an array of these.
 
         Returns:
-            A `Range` of these outputs alone, with the ends, inputs and status of this one.
+            A `Range` of these outputs, with the bounds, inputs and status of this one.
 
         Raises:
-            UnknownKeyError, UnknownIndexError: There is no such output; also a `KeyError`, an
+            UnknownKeyError, UnknownIndexError: The output does not exist; also a `KeyError`, an
                 `IndexError`.
-            InputError: `key` is no index.
+            InputError: `key` is not an index.
         """
         if isinstance(key, str) and key in self.by_name:
             return self.by_name[key]
         where = entry_index(key, self.lo.shape, self.names)
-        return self._picked(where, part_name(self.names, where))
+        return self._pick(where, part_name(self.names, where))
 
     def __iter__(self) -> Iterator[Range]:
-        """Along the first axis."""
+        """Iterate over the first axis."""
         return (self[i] for i in range(len(self.lo)))
 
     @cached_property
     def names(self) -> list[str]:
-        """What each output is called, flat."""
+        """Names of the outputs, flat."""
         return list(self.labels) or entry_names(self.outputs)
 
     @property
     def reason(self) -> str:
-        """Why the search stopped, in words."""
+        """Reason why the search stopped, in words."""
         return STATUSES[self.status].format(tol=self.tol)
 
     @property
     def statement(self) -> str:
-        """What `lo` and `hi` are bounds of."""
+        """The network that `lo` and `hi` bound, in words."""
         if self.arithmetic == "float32":
             return "float32 network with the stored weights, its sums in any order"
         return "real-valued network with the stored weights"
 
     def shown(self) -> tuple[np.ndarray, np.ndarray]:
-        """`lo` and `hi` rounded for display: outward, so that they are bounds still."""
+        """Return `lo` and `hi` rounded outward for display, so that they remain bounds."""
         scale = np.maximum(np.abs(self.lo), np.abs(self.hi))
         return outward(self.lo, scale, -1), outward(self.hi, scale, 1)
 
@@ -247,17 +248,17 @@ class Range(Answer):
             ends = f"{lo.size:,} outputs within [{least}, {most}]"
         worst = float(np.max(self.relative_gap, initial=0.0))
         open_gap = "" if self.is_exact else f", gap {number(short(worst, 3))} of the range seen"
-        if worst > MOST_GAP:  # hardly a range was seen to measure it by
+        if worst > MOST_GAP:  # The range seen is too small as a unit.
             open_gap = f", gap {number(float(np.max(self.gap)))}"
         return f"Range({ends}, {self.reason}{open_gap}, {self.warrant.name})"
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict an output: its ends, the values seen, and whether each end is closed."""
+        """Return one dict per output: bounds, values seen, and whether each bound is closed."""
         return range_records(self)
 
     @property
     def sentence(self) -> str:
-        """What is proved, in one plain sentence."""
+        """The proved range, as one plain sentence."""
         lo, hi = self.shown()
         _, word = SUBJECTS[self.subject]
         if not lo.size:
@@ -274,17 +275,18 @@ class Range(Answer):
         return f"{what} in {ends}{how} for every input of the set ({standing})"
 
     def document(self) -> Document:
-        """A row an output, or of many the outstanding ones; then where the ends were seen."""
+        """Return a table of the outputs, or of the outstanding ones, and the extreme inputs."""
         return range_document(self)
 
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:
-        """Draw one bar an output: the claim, and inside it the range seen. Needs matplotlib.
+        """Draw one bar per output: the claim, and inside it the range seen. Needs matplotlib.
 
-        Of more than 40, the outlines of all by number. Derivatives in mixed units: a scale each.
+        More than 40 outputs are drawn as outlines, by number. Derivatives with mixed units get
+        separate scales.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
-            unit: Of the outputs, to write at the axis.
+            unit: Unit of the outputs, for the axis.
 
         Returns:
             The axes.

@@ -11,7 +11,7 @@ from ..core import OutrangeError, Warrant
 from .answer import Answer
 from .render.diagrams import plot_strips
 from .render.document import BAD, GOOD, OPEN, Document, Paragraph, Table, Word
-from .render.images import Triple, is_picture
+from .render.images import Triple, is_image
 from .render.jsonable import jsonable
 from .render.plot import plot_images
 from .render.style import TONES
@@ -22,7 +22,7 @@ from .verdict import Counterexample
 WRONG, ROBUST, BROKEN, UNDECIDED = "wrong", "robust", "broken", "open"
 
 MEANING = {
-    WRONG: "misclassified as it is",
+    WRONG: "misclassified without a perturbation",
     ROBUST: "proved right everywhere in the ball",
     BROKEN: "an adversarial input is known",
     UNDECIDED: "neither was decided in time",
@@ -31,43 +31,43 @@ MEANING = {
 TONE = {WRONG: BAD, ROBUST: GOOD, BROKEN: BAD, UNDECIDED: OPEN}
 
 ORDER = (ROBUST, UNDECIDED, BROKEN, WRONG)
-"""In which the shares are drawn."""
+"""Order of the shares in figures."""
 
 COLORS = {WRONG: "#8a8a8a", ROBUST: TONES["good"], BROKEN: TONES["bad"], UNDECIDED: "#d4a72c"}
 
 
 @dataclass(frozen=True, eq=False)
 class RobustAccuracy(Answer):
-    """Per input of a data set, whether the model is right everywhere around it.
+    """For each input of a data set, whether the model is right everywhere around it.
 
-    The accuracy under the worst change of at most `eps` lies in `[lo, hi]`: `lo` counts proofs,
-    `hi` leaves out what was broken or wrong.
+    The accuracy under the worst perturbation of at most `eps` lies in `[lo, hi]`: `lo` counts
+    proofs, `hi` excludes broken and wrong inputs.
 
     Args:
-        model: The model's name.
-        eps: The radius.
+        model: Name of the model.
+        eps: Radius of the perturbations.
         norm: `"inf"`, `"1"` or `"2"`.
         clip: Limits of every input entry, or None.
-        x: `(n, ...)` the inputs (a dict by name for several).
-        labels: `(n,)`.
+        x: `(n, ...)`, the inputs (a dict by name for several).
+        labels: `(n,)`, class numbers of the inputs.
         status: `(n,)`: `"wrong"`, `"robust"`, `"broken"`, `"open"`, or `""` for inputs not reached.
-        seconds: Seconds spent on each, `(n,)`; NaN for those not reached.
-        adversarial: Index to the counterexample, of those with status `"broken"`.
+        seconds: `(n,)`, seconds spent on each input; NaN for those not reached.
+        adversarial: Dict from index to counterexample, for inputs with status `"broken"`.
         complete: Whether every input was reached.
-        warrant: What stands behind the proofs.
-        methods: The methods that were used, with references.
-        threshold: Of a model with one number: class 1 lies above it. None where the largest of
-            several outputs decides.
-        reading: The same in a sentence.
-        scale: `(inputs,)` how far each input moves at a radius of 1; None for 1.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        warrant: Evidence for the proofs (see `Warrant`).
+        methods: Methods used, with references.
+        threshold: Threshold of a model with one output number, whose class 1 lies above it. None
+            if the largest of several outputs decides.
+        reading: Sentence on how a class is read off the output.
+        scale: `(inputs,)`, change of each input at radius 1; None for 1.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
 
     Raises:
-        OutrangeError: Status and evidence do not fit.
+        OutrangeError: Status and evidence do not match.
     """
 
     model: str
@@ -95,39 +95,39 @@ class RobustAccuracy(Answer):
         broken = set(np.flatnonzero(self.status == BROKEN).tolist())
         if broken != set(self.adversarial):
             raise OutrangeError(
-                "Every broken input needs its counterexample, and only these. "
+                "Exactly the broken inputs have a counterexample. "
                 f"Received: {sorted(broken ^ set(self.adversarial))[:5]}."
             )
 
     @property
     def count(self) -> dict[str, int]:
-        """How many inputs have each status."""
+        """Number of inputs with each status."""
         return {name: int((self.status == name).sum()) for name in MEANING}
 
     @property
     def accuracy(self) -> float:
-        """The share the model gets right as they are, of those reached; NaN if none was."""
+        """Share of reached inputs that are right unperturbed; NaN if none was reached."""
         reached = self.status != ""
         return float((self.status[reached] != WRONG).mean()) if reached.any() else float("nan")
 
     @property
     def lo(self) -> float:
-        """Proved: at least this share of all inputs stays right."""
+        """Proved lower bound on the share of inputs that stay right."""
         return float((self.status == ROBUST).mean())
 
     @property
     def hi(self) -> float:
-        """Shown: at most this share of all inputs stays right."""
+        """Upper bound on the share of inputs that stay right, from known attacks."""
         return float(((self.status != WRONG) & (self.status != BROKEN)).mean())
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the inputs, ready for JSON; of counterexamples their input."""
-        found = {str(i): jsonable(found.x) for i, found in self.adversarial.items()}
-        return super().as_dict() | {"adversarial": found}
+        """Return all fields except the inputs, for JSON; counterexamples as their input."""
+        inputs = {str(i): jsonable(example.x) for i, example in self.adversarial.items()}
+        return super().as_dict() | {"adversarial": inputs}
 
     @property
     def unit(self) -> str:
-        """In what the radius is measured."""
+        """Unit of the radius."""
         return f"{'' if self.scale is None else 'scaled '}{self.norm}-norm"
 
     def __repr__(self) -> str:
@@ -139,7 +139,7 @@ class RobustAccuracy(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict an input: its label, what came of it, and the seconds spent."""
+        """Return one dict per input: label, status, and seconds spent."""
         columns = (self.labels.tolist(), self.status.tolist(), self.seconds.tolist())
         return [
             {"input": i, "label": label, "status": status, "seconds": seconds}
@@ -147,7 +147,7 @@ class RobustAccuracy(Answer):
         ]
 
     def document(self) -> Document:
-        """A row a status."""
+        """Return a table with one row per status."""
         rows = [
             (
                 Word(name, TONE[name]),
@@ -161,8 +161,8 @@ class RobustAccuracy(Answer):
         reached = int((self.status != "").sum())
         right = f"accuracy {share(reached - self.count[WRONG], reached)}" if reached else ""
         lead = (
-            f"{self.kept} stay right under any change of at most {number(self.eps)} "
-            f"({self.unit}), {right or 'nothing known'} without; {self.warrant.name}."
+            f"{self.kept} stay right under any perturbation of at most {number(self.eps)} "
+            f"({self.unit}), {right or 'unknown accuracy'} without; {self.warrant.name}."
         )
         if not self.complete:
             lead += f" {int((self.status == '').sum())} inputs were not reached."
@@ -175,8 +175,8 @@ class RobustAccuracy(Answer):
             ""
             if not left
             else (
-                f"Of {left:,} open input{'s' * (left > 1)} nothing is proved, and no attack is "
-                "known. What would help: more time for each (`each=`), or a smaller radius."
+                f"For {left:,} open input{'s' * (left > 1)} there is no proof and no known attack. "
+                "What would help: more time for each (`each=`), or a smaller radius."
             )
         )
         blocks = (Table(head, rows, "lrrrl"), Paragraph(helps))
@@ -184,10 +184,10 @@ class RobustAccuracy(Answer):
 
     @property
     def kept(self) -> str:
-        """How many inputs stay right, counted: a share may round to all of them."""
-        total, found = len(self.labels), self.count
-        least = found[ROBUST]
-        most = total - found[WRONG] - found[BROKEN]
+        """Number of inputs that stay right, as counts and shares."""
+        total, count = len(self.labels), self.count
+        least = count[ROBUST]
+        most = total - count[WRONG] - count[BROKEN]
         ends, shares = f"{least:,}", share(least, total)
         if most > least:
             ends, shares = f"{ends} to {most:,}", f"{shares} to {share(most, total)}"
@@ -195,30 +195,30 @@ class RobustAccuracy(Answer):
 
     @property
     def _tone(self) -> str:
-        """Good only where every input is proved right; a known attack is bad news."""
-        found = self.count
-        if found[BROKEN] or found[WRONG] == len(self.labels):
+        """Tone of the answer: good only if every input is proved right; bad for a known attack."""
+        count = self.count
+        if count[BROKEN] or count[WRONG] == len(self.labels):
             return BAD
-        if found[UNDECIDED] or not self.complete:
+        if count[UNDECIDED] or not self.complete:
             return OPEN
-        return "" if found[WRONG] else GOOD
+        return "" if count[WRONG] else GOOD
 
-    def _class_of(self, found: Counterexample) -> int:
+    def _class_of(self, example: Counterexample) -> int:
         if self.threshold is None:
-            return int(found.flat_y.argmax())
-        return int(found.flat_y[0] > self.threshold)
+            return int(example.flat_y.argmax())
+        return int(example.flat_y[0] > self.threshold)
 
     def _spent(self, status: str) -> str:
         return size(float(np.nansum(self.seconds[self.status == status])))
 
     def plot(self, axes: Any = None, most: int = 8) -> Any:
-        """Draw the broken inputs, what was added, and what came of it.
+        """Draw broken inputs, their perturbations, and the results.
 
-        Where none is broken, or inputs are no pictures: the shares, as `plot_shares` does.
+        If no input is broken, or inputs are not images, the shares are drawn as by `plot_shares`.
 
         Args:
-            axes: An array `(k, 3)` of matplotlib axes; made if not given.
-            most: How many at most.
+            axes: An array `(k, 3)` of matplotlib axes; None for a new figure.
+            most: Maximum number of inputs.
 
         Returns:
             The figure.
@@ -226,17 +226,17 @@ class RobustAccuracy(Answer):
         Raises:
             InputError: matplotlib is not installed.
         """
-        if not self.adversarial or isinstance(self.x, dict) or not is_picture(self.x[0]):
+        if not self.adversarial or isinstance(self.x, dict) or not is_image(self.x[0]):
             return self.plot_shares(None if axes is None else np.ravel(axes)[0]).figure
         triples = [
             Triple(
                 self.x[i],
-                np.asarray(found.x),
+                np.asarray(example.x),
                 f"input {i}: {int(self.labels[i])}",
-                f"becomes {self._class_of(found)}",
+                f"becomes {self._class_of(example)}",
                 self.clip,
             )
-            for i, found in list(self.adversarial.items())[:most]
+            for i, example in list(self.adversarial.items())[:most]
         ]
         return plot_images(triples, axes)
 
@@ -254,10 +254,11 @@ class RobustAccuracy(Answer):
         """
         shares = {
             f"{name} ({n:,}): {MEANING[name]}": (np.array([n / len(self.labels)]), COLORS[name])
-            for name, n in sorted(self.count.items(), key=lambda one: ORDER.index(one[0]))
+            for name, n in sorted(self.count.items(), key=lambda item: ORDER.index(item[0]))
             if n
         }
         title = (
-            f"{self.kept} stay right under any change of at most {number(self.eps)} ({self.unit})"
+            f"{self.kept} stay right under any perturbation of at most {number(self.eps)} "
+            f"({self.unit})"
         )
         return plot_strips(title, [""], shares, [], ax, "share of the inputs")

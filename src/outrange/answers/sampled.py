@@ -14,33 +14,33 @@ from .answer import Answer
 from .render.document import MOST_PRINTED, Bar, Block, Cell, Document, Table
 from .render.plot import plot_bars
 from .render.text import entry_names, number, tidy, vector
-from .tables.entries import check_entries, entry_index, part_name, picked
+from .tables.entries import check_entries, entry_index, part_name, pick_entries
 from .tables.overview import bars, constant, overview
 
 
 @dataclass(frozen=True, eq=False)
 class SampledRange(Answer):
-    """The least and largest outputs at finitely many inputs. The true range may be wider.
+    """The smallest and largest outputs at finitely many inputs. The true range may be wider.
 
     Args:
-        model: The model's name.
-        inputs: Input name to shape.
-        outputs: Output name to shape.
-        lo: Least values observed, in the output's shape (flat for several outputs).
+        model: Name of the model.
+        inputs: Dict from input name to shape.
+        outputs: Dict from output name to shape.
+        lo: Smallest values observed, in the output's shape (flat for several outputs).
         hi: Largest values observed, in the same shape.
-        at_lo: The inputs that gave `lo`: `(*output shape, *input shape)`, a dict by input name if
+        at_lo: Inputs that gave `lo`: `(*output shape, *input shape)`, a dict by input name if
             the model has several inputs.
-        at_hi: The inputs that gave `hi`, in the same shape.
+        at_hi: Inputs that gave `hi`, in the same shape.
         samples: Number of inputs tried.
-        seed: Of the random generator.
+        seed: Seed of the random generator.
         seconds: Wall-clock time in seconds.
-        warrant: `Warrant.SAMPLED`.
-        labels: What each output is called, flat; empty: after `outputs`.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        warrant: Always `Warrant.SAMPLED`, no proof.
+        labels: Names of the outputs, flat; empty for names derived from `outputs`.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
     """
 
     model: str
@@ -64,14 +64,14 @@ class SampledRange(Answer):
 
     @cached_property
     def names(self) -> list[str]:
-        """What each output is called, flat."""
+        """Names of the outputs, flat."""
         return list(self.labels) or entry_names(self.outputs)
 
     def __getitem__(self, key: Any) -> SampledRange:
-        """Some of the outputs, by index or by name, as of a `Range`.
+        """Return some of the outputs, by index or by name, as for a `Range`.
 
         Args:
-            key: The name of an entry, or an index as NumPy takes it.
+            key: Name of an entry, or an index as in NumPy.
         """
         if isinstance(key, str) and key in self.outputs and key not in self.names:
             if len(self.outputs) == 1:
@@ -80,25 +80,25 @@ class SampledRange(Answer):
             for name, shape in self.outputs.items():
                 stop = start + int(np.prod(shape, dtype=np.int64))
                 if name == key:
-                    return self._picked(np.arange(start, stop).reshape(shape), name)
+                    return self._pick(np.arange(start, stop).reshape(shape), name)
                 start = stop
         where = entry_index(key, self.lo.shape, self.names)
-        return self._picked(where, part_name(self.names, where))
+        return self._pick(where, part_name(self.names, where))
 
-    def _picked(self, where: np.ndarray, name: str) -> SampledRange:
+    def _pick(self, where: np.ndarray, name: str) -> SampledRange:
         parts = {
-            n: picked(getattr(self, n), where, self.lo.shape)
+            n: pick_entries(getattr(self, n), where, self.lo.shape)
             for n in ("lo", "hi", "at_lo", "at_hi")
         }
         labels = tuple(self.names[i] for i in where.ravel())
         return replace(self, outputs={name: where.shape}, labels=labels, **parts)
 
     def __iter__(self) -> Iterator[SampledRange]:
-        """Along the first axis."""
+        """Iterate over the first axis."""
         return (self[i] for i in range(len(self.lo)))
 
     def shown(self) -> tuple[np.ndarray, np.ndarray]:
-        """`lo` and `hi` rounded for display."""
+        """Return `lo` and `hi` rounded for display."""
         scale = np.maximum(np.abs(self.lo), np.abs(self.hi))
         return tidy(self.lo, scale), tidy(self.hi, scale)
 
@@ -112,19 +112,19 @@ class SampledRange(Answer):
         return f"SampledRange({ends}, {self.samples} samples, {self.warrant.name})"
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict an output: the least and the largest value seen."""
+        """Return one dict per output: smallest and largest value seen."""
         flat = zip(self.names, np.ravel(self.lo).tolist(), np.ravel(self.hi).tolist(), strict=True)
         return [{"output": name, "lo": lo, "hi": hi} for name, lo, hi in flat]
 
     @property
     def sentence(self) -> str:
-        """What was seen, in one plain sentence."""
+        """The range seen, as one plain sentence."""
         lo, hi = self.shown()
         ends = f"[{number(float(lo.min()))}, {number(float(hi.max()))}]" if lo.size else "nothing"
         return f"In {self.samples:,} samples all outputs lay in {ends}; the true range may be wider"
 
     def document(self) -> Document:
-        """A row an output, or of many the outstanding ones."""
+        """Return a table of the outputs, or of the outstanding ones."""
         lo, hi = (np.ravel(ends) for ends in self.shown())
         head, names = ("output", "least seen", "largest seen", "range"), self.names
 
@@ -145,11 +145,11 @@ class SampledRange(Answer):
         )
 
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:
-        """Draw one bar an output, from the least to the largest value seen. Needs matplotlib.
+        """Draw one bar per output, from the smallest to the largest value seen. Needs matplotlib.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
-            unit: Of the outputs, to write at the axis.
+            unit: Unit of the outputs, for the axis.
 
         Returns:
             The axes.

@@ -1,4 +1,4 @@
-"""The answer to "what does each layer do on this input set?"."""
+"""The answer of `outrange.summary`: ranges and states of units, layer by layer."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,23 +21,23 @@ COUNTS = ("dead", "always_on", "saturated", "constant")
 
 @dataclass(frozen=True, eq=False)
 class LayerRow:
-    """One layer; ranges are proved outer bounds, counts are proved.
+    """One layer, with proved outer bounds as ranges, and proved counts.
 
     Args:
-        name: The layer's name.
-        kind: Its class, `"Dense"`.
+        name: Name of the layer.
+        kind: Class of the layer, such as `"Dense"`.
         shape: Output shape without the batch axis.
         parameters: Number of weights.
         before: `(lo, hi)` of each unit before the activation, in the layer's shape; None if the
             layer has no activation.
         after: `(lo, hi)` of each unit's output.
         dead: Units whose activation is constant on their range, so that no gradient passes: bool,
-            in the layer's shape, like all that follow.
+            in the layer's shape, as are all of the following.
         always_on: Stable units on one sloped linear piece of their activation; same shape.
         saturated: Units in the flat tail of a smooth activation; same shape.
-        constant: Units whose output is one number, up to rounding; same shape.
-        calls: How often the layer runs, one step of a loop after the other; ranges hold for all of
-            them, and a unit counts only where it does at every call.
+        constant: Units whose output is a single number, up to rounding; same shape.
+        calls: Number of times the layer runs, as in a loop. Ranges hold for all calls, and a unit
+            counts only if it is in the state at every call.
     """
 
     name: str
@@ -53,20 +53,20 @@ class LayerRow:
     calls: int = field(default=1, kw_only=True)
 
     def count(self, what: str) -> int | None:
-        """Count the units of the layer in a state.
+        """Return the number of units of the layer in a state.
 
         Args:
             what: `"dead"`, `"always_on"`, `"saturated"` or `"constant"`.
 
         Returns:
-            Their number; None where the layer has no activation.
+            Their number; None if the layer has no activation.
         """
         if self.before is None and what != "constant":
             return None
         return int(np.count_nonzero(getattr(self, what)))
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; the counts are listed as flat unit indices."""
+        """Return all fields, for JSON; states are listed as flat unit indices."""
         units = {name: jsonable(np.flatnonzero(getattr(self, name))) for name in COUNTS}
         return field_dict(self, without=COUNTS) | units
 
@@ -76,16 +76,16 @@ class Summary(Answer):
     """The range of each layer on an input set, as a table like Keras's `model.summary()`.
 
     Args:
-        model: The model's name.
-        layers: One row a layer, in order.
-        domain: How the ranges were bounded, `"linear"` or `"intervals"`.
+        model: Name of the model.
+        layers: One row per layer, in order.
+        domain: Abstract domain of the ranges, `"linear"` or `"intervals"`.
         seconds: Wall-clock time in seconds.
-        warrant: What stands behind ranges and counts.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        warrant: Evidence for ranges and counts (see `Warrant`).
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
     """
 
     model: str
@@ -106,7 +106,7 @@ class Summary(Answer):
         )
 
     def total(self, what: str) -> int:
-        """Count the units of the whole model in a state.
+        """Return the number of units of the whole model in a state.
 
         Args:
             what: `"dead"`, `"always_on"`, `"saturated"` or `"constant"`.
@@ -129,7 +129,7 @@ class Summary(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a layer: its class, size and range, and how many units are in which state."""
+        """Return one dict per layer: class, size, range, and number of units in each state."""
         return [
             {
                 "layer": row.name, "kind": row.kind, "units": int(np.prod(row.shape)),
@@ -141,7 +141,7 @@ class Summary(Answer):
         ]  # fmt: skip
 
     def document(self) -> Document:
-        """A row a layer; the range of every output of the layer is drawn where there is room."""
+        """Return a table with one row per layer; ranges are drawn if there is room."""
         head = ("Layer (type)", "Shape", "Params", "Before", "After")
         head += ("Dead", "On", "Sat.", "Const.", "Range")
         rows = [self._row(row) for row in self.layers]
@@ -175,7 +175,7 @@ class Summary(Answer):
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw a strip a layer: the shares of units in each state, and the layer's range.
+        """Draw one strip per layer: shares of units in each state, and the layer's range.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -188,7 +188,7 @@ class Summary(Answer):
         """
         sizes = np.array([max(row.constant.size, 1) for row in self.layers])
         counts = {what: np.array([row.count(what) or 0 for row in self.layers]) for what in COUNTS}
-        # A dead unit is constant, too: each is drawn once.
+        # Dead units are constant too; each unit is drawn once.
         both = [int(np.count_nonzero(_any(row) & _flags(row, "constant"))) for row in self.layers]
         counts["constant"] = np.maximum(counts["constant"] - both, 0)
         order = ("dead", "saturated", "constant", "always_on")
@@ -197,7 +197,7 @@ class Summary(Answer):
         bent = np.array([row.before is not None for row in self.layers], bool)
         shares["not decided"] = (np.where(bent, rest, 0.0), "#d5dff0")
         shares["no activation"] = (np.where(bent, 0.0, rest), "#f1f1f1")
-        shares = {what: one for what, one in shares.items() if one[0].any()}
+        shares = {what: part for what, part in shares.items() if part[0].any()}
         notes = [cell_text(hull(row.after)) for row in self.layers]
         names = [
             f"{row.name} ({row.kind}), {size:,}"
@@ -207,18 +207,18 @@ class Summary(Answer):
 
     @property
     def sentence(self) -> str:
-        """How many units are in which state, in one plain sentence."""
+        """Number of units in each state, as one plain sentence."""
         bent = [row for row in self.layers if row.before is not None]
         count = sum(row.constant.size for row in bent)
-        found = {what: sum(row.count(what) or 0 for row in bent) for what in COUNTS}
-        known = [f"{n:,} {what.replace('_', ' ')}" for what, n in found.items() if n]
+        counts = {what: sum(row.count(what) or 0 for row in bent) for what in COUNTS}
+        parts = [f"{n:,} {what.replace('_', ' ')}" for what, n in counts.items() if n]
         units = f"{count:,} unit{'s' * (count != 1)} with an activation"
-        if not known:
+        if not parts:
             return (
                 f"For every input of the set: none of the {units} is proved dead, always on, "
                 "saturated or constant"
             )
-        return f"Proved for every input of the set, of {units}: {', '.join(known)}"
+        return f"Proved for every input of the set, of {units}: {', '.join(parts)}"
 
 
 def _flags(row: LayerRow, what: str) -> np.ndarray:
@@ -227,12 +227,12 @@ def _flags(row: LayerRow, what: str) -> np.ndarray:
 
 
 def _any(row: LayerRow) -> np.ndarray:
-    """The units in a state other than constant."""
+    """Return the units in a state other than constant."""
     return _flags(row, "dead") | _flags(row, "saturated") | _flags(row, "always_on")
 
 
 def _ends(name: str, ends: Bounds | None) -> dict[str, float | None]:
-    """The columns of a frame, in full precision."""
+    """Return the columns of a data frame, in full precision."""
     lo, hi = None, None
     if ends is not None and ends[0].size:
         lo, hi = float(ends[0].min()), float(ends[1].max())
@@ -240,7 +240,7 @@ def _ends(name: str, ends: Bounds | None) -> dict[str, float | None]:
 
 
 def hull(ends: Bounds | None) -> Interval | None:
-    """The least and the largest end of all units, in three digits."""
+    """Return the smallest and the largest end of all units, with three digits."""
     if ends is None or ends[0].size == 0:
         return None
     return Interval(short(float(ends[0].min()), 3), short(float(ends[1].max()), 3))

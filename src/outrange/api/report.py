@@ -41,7 +41,7 @@ def report(
 ) -> Report:
     """Report on a model: one self-contained page for a colleague, a reviewer or an auditor.
 
-    The page begins with what is proved, in plain sentences: the output ranges with the inputs that
+    The page begins with all proofs in plain sentences: the output ranges with the inputs that
     attain them, properties with their counterexamples, robustness on data, and monotonicity. The
     input set and the limits of the proofs follow. For specialists there are folded sections:
     sensitivity, layers, a diagnosis, the model's hash, and code that repeats every question.

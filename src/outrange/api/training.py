@@ -73,7 +73,7 @@ def compare(
         better: `"higher"` or `"lower"`, for a custom metric.
         goal: Metric that counts as success. By default 95 % of the way from the best constant
             prediction to the best training. If the best training is no better than a constant, or
-            than what is proved for models without a hidden layer on classes that are not linearly
+            than the proved limit of models without a hidden layer on classes that are not linearly
             separable, the goal is 95 % of the way to a perfect metric, and no candidate succeeds.
         kind: Kind of the targets if the data leave it open; see `outrange.recommend`.
         seed: Random seed; start `i` uses `seed + i`.

@@ -1,4 +1,4 @@
-"""The page and its socket, as an ASGI application; the one file that imports Starlette."""
+"""The page and its socket as an ASGI application; the only module that imports Starlette."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .session import Gone, Session
 
 
 MOST_PAGES = 16
-"""Pages at a time: each may keep the processor busy."""
+"""Maximum number of open pages: each may keep the processor busy."""
 
 SENDING = 10.0
-"""Seconds that a page may take to accept a message, before it counts as gone."""
+"""Seconds that a page may take to accept a message before it counts as gone."""
 
 TRY_LATER, FORBIDDEN = 1013, 1008
 
@@ -44,11 +44,10 @@ POLICY = (
 
 
 class Pages:
-    """The pages that are open.
+    """The open pages.
 
     Args:
-        exhibit: What they show.
-        guard: Who may open one.
+        exhibit: Content of the pages.
     """
 
     def __init__(self, exhibit: Exhibit, guard: Guard) -> None:
@@ -56,21 +55,21 @@ class Pages:
         self._open: set[Session] = set()
 
     async def page(self, request: Request) -> Response:
-        """The page itself, for whoever knows the token."""
+        """Return the page if the request has the right token."""
         if not self._guard.knows_token(request.query_params.get("token")):
             return PlainTextResponse(
-                "Open the address that `outrange explore` printed: the token in it is missing "
-                "here, or belongs to an earlier start.",
+                "Open the address that `outrange explore` printed: the token in this address is "
+                "missing, or belongs to an earlier start.",
                 403,
             )
         return FileResponse(STATIC / "index.html")
 
     async def socket(self, websocket: WebSocket) -> None:
-        """Talk to one page, until it goes."""
-        known = self._guard.knows_origin(websocket.headers) and self._guard.knows_token(
+        """Serve one page until it disconnects."""
+        is_trusted = self._guard.knows_origin(websocket.headers) and self._guard.knows_token(
             websocket.query_params.get("token")
         )
-        if not known:
+        if not is_trusted:
             await websocket.close(FORBIDDEN)
             return
         await websocket.accept()
@@ -87,16 +86,16 @@ class Pages:
                 await websocket.send_text(text)
 
         def send(text: str) -> None:
-            telling = tell(text)
+            sending = tell(text)
             try:
-                told = asyncio.run_coroutine_threadsafe(telling, loop)
-            except RuntimeError:  # the loop has ended
-                telling.close()
+                future = asyncio.run_coroutine_threadsafe(sending, loop)
+            except RuntimeError:  # The loop has ended.
+                sending.close()
                 raise Gone from None
             try:
-                told.result(SENDING)
+                future.result(SENDING)
             except Exception:
-                told.cancel()
+                future.cancel()
                 raise Gone from None
 
         session = Session(self._exhibit, send)
@@ -112,13 +111,13 @@ class Pages:
                 if refusal is not None:
                     await tell(refusal)
         except (WebSocketDisconnect, RuntimeError):
-            pass  # It went while something was being said to it.
+            pass  # The page disconnected while a message was being sent.
         finally:
             self._open.discard(session)
             session.close()
 
     def close(self) -> None:
-        """Stop all work of all pages, and wait a little until it has stopped."""
+        """Stop the work of all pages, and wait briefly until it has stopped."""
         sessions = list(self._open)
         for session in sessions:
             session.close()
@@ -127,11 +126,10 @@ class Pages:
 
 
 class Guarded:
-    """Refuses requests for other hosts, and sends the headers that keep a page to itself.
+    """Middleware that refuses requests for other hosts and adds security headers.
 
     Args:
-        app: What is guarded.
-        guard: Who may ask.
+        app: The application to guard.
     """
 
     def __init__(self, app: ASGIApp, guard: Guard) -> None:
@@ -142,31 +140,30 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         host = Headers(scope=scope).get("host")
-        known = self._guard.knows_host(host)
+        is_ours = self._guard.knows_host(host)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
-                shown = host if known and host else "localhost"
+                shown = host if is_ours and host else "localhost"
                 headers["Content-Security-Policy"] = POLICY.format(host=shown)
             await send(message)
 
-        if known:
+        if is_ours:
             await self._app(scope, receive, send_with_headers)
         elif scope["type"] == "websocket":
             await WebSocket(scope, receive, send).close(FORBIDDEN)
         else:
-            refusal = PlainTextResponse("This server has another name.", 421)
+            refusal = PlainTextResponse("This server has a different host name.", 421)
             await refusal(scope, receive, send_with_headers)
 
 
 def application(exhibit: Exhibit, guard: Guard) -> tuple[ASGIApp, Pages]:
-    """The application, and its pages, to be closed when it ends.
+    """Return the application, and its pages, which must be closed at the end.
 
     Args:
-        exhibit: What is shown.
-        guard: Who may ask.
+        exhibit: Content of the pages.
     """
     pages = Pages(exhibit, guard)
     routes = [

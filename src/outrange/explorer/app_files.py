@@ -1,4 +1,4 @@
-"""The files of the front end, and all of them in one for a notebook."""
+"""Files of the front end, separate for the page and bundled for a notebook."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 STATIC = Path(__file__).parent / "static"
 
 MODULES = ("dom", "inputs", "outputs", "layers", "property", "point", "explorer", "widget")
-"""In the order in which they need each other."""
+"""Modules in the order of their dependencies."""
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 
@@ -15,11 +15,11 @@ EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 def bundle() -> str:
-    """The modules as one: a notebook takes the text of a single module."""
+    """Return all modules as one, since a notebook takes a single module."""
     texts = [(STATIC / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
     return "\n".join(EXPORT.sub("", IMPORT.sub("", text)) for text in texts)
 
 
 def style() -> str:
-    """The style sheet."""
+    """Return the style sheet."""
     return (STATIC / "explorer.css").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the explorer shows: a network, its names, and where the sliders begin and end."""
+"""Content of the explorer: a network, its names, and the initial sliders."""
 
 from __future__ import annotations
 
@@ -29,29 +29,28 @@ if TYPE_CHECKING:
 
 
 MOST_INPUTS, MOST_OUTPUTS = 20_000, 1_000
-"""Numbers that a browser moves about while a slider is dragged."""
+"""Maximum numbers of inputs and outputs that a browser can update during a drag."""
 
 MOST_UNITS = 512
-"""Units of a layer that are drawn; all are counted."""
+"""Maximum number of units drawn per layer; all are counted."""
 
 LARGE = 1 << 17
-"""Entries in all values of a graph from which on intervals come before linear bounds."""
+"""Number of entries in a graph's values from which on intervals precede linear bounds."""
 
 DEFAULT = (0.0, 1.0)
-"""The input set where none is given."""
+"""Default range of an input."""
 
 
 @dataclass(frozen=True, eq=False)
 class Exhibit:
-    """A network and the input set that its page begins with.
+    """A network and its initial input set.
 
     Args:
-        network: The model.
-        box: The input set that the sliders show first, and that their tracks span.
+        box: The initial input set, which the slider tracks span.
         given: Whether the user chose it.
         seconds: Time limit of the search for one set of ranges.
-        integer: `(inputs,)` bool, the inputs that take integers only.
-        groups: The one-hot groups.
+        integer: `(inputs,)` bool, True for inputs that are integers.
+        groups: One-hot groups of the inputs.
     """
 
     network: LayeredNetwork
@@ -63,15 +62,14 @@ class Exhibit:
 
     @classmethod
     def of(cls, network: LayeredNetwork, box: Any, seconds: float) -> Exhibit:
-        """The exhibit of a network.
+        """Build the exhibit of a network.
 
         Args:
-            network: The model.
             box: As for `outrange.output_range`; None for `DEFAULT`, within each input's limits.
             seconds: Time limit of the search for one set of ranges.
 
         Raises:
-            InputError: The box is none, or the model has too many inputs or outputs to be drawn.
+            InputError: The box is invalid, or the model has too many inputs or outputs to draw.
         """
         graph = network.graph
         for what, count, most in (
@@ -80,8 +78,8 @@ class Exhibit:
         ):
             if count > most:
                 raise InputError(
-                    f"The explorer shows models of up to {most:,} {what}; ask "
-                    f"`outrange.output_range` about larger ones. Received: {count:,} {what}."
+                    f"The explorer shows models with up to {most:,} {what}; use "
+                    f"`outrange.output_range` for larger ones. Received: {count:,} {what}."
                 )
         if not 0 < seconds < np.inf:
             raise InputError(
@@ -104,7 +102,7 @@ class Exhibit:
         return cls(network, chosen, box is not None, float(seconds), integer, groups)
 
     def input_set(self, box: Box) -> Box | Mixed:
-        """Return the inputs of a box that keep to the integers and the one-hot groups.
+        """Return the inputs of a box that satisfy the integer and one-hot constraints.
 
         Args:
             box: The box that the sliders show.
@@ -116,7 +114,7 @@ class Exhibit:
         return box if (box.lo == box.hi)[at].all() else self._with_integers(box)
 
     def boxes(self, box: Box) -> DomainBoxes:
-        """Return boxes whose union is `input_set`; the box itself where these would be too many."""
+        """Return boxes whose union is `input_set`, or the box itself if these are too many."""
         return sampled_set(self.network.graph.inputs, self.input_set(box))[1]
 
     def regions(self, box: Box) -> list[Region]:
@@ -129,11 +127,11 @@ class Exhibit:
 
     @property
     def is_large(self) -> bool:
-        """Whether linear bounds take longer than a drag should wait."""
+        """Whether linear bounds take too long for a drag."""
         return entries(self.network.graph) > LARGE
 
     def hello(self) -> dict[str, Any]:
-        """The first message of a page: names, tracks, and the layers it will hear of."""
+        """Return the first message of a page: names, slider tracks, and layers."""
         graph = self.network.graph
         low, high = tracks(graph.inputs, self.box)
         return {
@@ -165,22 +163,21 @@ class Exhibit:
         }
 
     def _is_output(self, layer: LayerLike) -> bool:
-        """Whether a layer's values are outputs, whose ranges are shown anyway."""
+        """Return whether a layer's values are outputs, whose ranges are shown anyway."""
         graph = self.network.graph
         names = {slot.name for slot in graph.outputs}
         return layer.before is None and (layer.after == graph.output or layer.path in names)
 
 
 def entry_labels(slots: Sequence[Slot]) -> list[str]:
-    """What each entry is called; the only one of an input or output by its name alone."""
+    """Return the label of each entry; an input or output with one entry has only its name."""
     return entry_names({slot.name: () if slot.size == 1 else slot.shape for slot in slots})
 
 
 def expressions(letter: str, slots: Sequence[Slot]) -> list[str]:
-    """How each entry is written in a property: `x[2]`, or `x["speed"]` of several inputs.
+    """Return how each entry is written in a property: `x[2]`, or `x["speed"]` by input name.
 
     Args:
-        letter: `"x"` or `"y"`.
         slots: The inputs or the outputs.
     """
     if len(slots) == 1:
@@ -190,7 +187,7 @@ def expressions(letter: str, slots: Sequence[Slot]) -> list[str]:
 
 
 def default_box(slots: Sequence[Slot]) -> Box:
-    """`DEFAULT` for every input, or the limits of one that cannot take it all."""
+    """Return `DEFAULT` for every input, or the limits of an input that does not contain it."""
     ends = []
     for slot in slots:
         low, high = slot.limits
@@ -202,7 +199,7 @@ def default_box(slots: Sequence[Slot]) -> Box:
 
 
 def tracks(slots: Sequence[Slot], box: Box) -> tuple[np.ndarray, np.ndarray]:
-    """`(low, high)` of each slider: the box, and around a fixed input as far as its size."""
+    """Return `(low, high)` of each slider: the box, with room around a fixed input."""
     room = np.where(box.hi > box.lo, 0.0, np.maximum(1.0, np.abs(box.lo)))
     limits = np.concatenate([np.tile(slot.limits, (slot.size, 1)) for slot in slots])
     low, high = np.maximum(box.lo - room, limits[:, 0]), np.minimum(box.hi + room, limits[:, 1])

@@ -1,4 +1,4 @@
-"""Who may ask: a page of this server, on this machine, that knows the token."""
+"""Access rules: only a page of this server that has the token may ask questions."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 
 @dataclass(frozen=True)
 class Guard:
-    """Checks the headers of every request.
+    """Checks of the headers and the token of every request.
 
-    A name in `Host` that is not this machine's would be one that someone else points at it (DNS
-    rebinding); an `Origin` that is not this server's is a page of somebody else.
+    A foreign name in `Host` could be one that an attacker resolves to this machine (DNS rebinding);
+    a foreign `Origin` is a page of another server.
 
     Args:
-        host: Where the server listens.
-        port: Likewise.
-        token: What the page must know.
+        host: Address on which the server listens.
+        port: Port on which the server listens.
+        token: Secret that a page must send.
     """
 
     host: str
@@ -35,21 +35,21 @@ class Guard:
 
     @property
     def is_local(self) -> bool:
-        """Whether nothing but this machine can reach it."""
+        """Whether only this machine can reach the server."""
         return is_loopback(self.host)
 
     def knows_host(self, host: str | None) -> bool:
-        """Whether a `Host` header names this server.
+        """Return whether a `Host` header names this server.
 
         Args:
-            host: Its value; None without one.
+            host: Value of the header; None without one.
         """
         try:
             parts = urlsplit(f"//{host or ''}")
             name, port = parts.hostname or "", parts.port
         except ValueError:
             return False
-        # Only the plain form: what a parser skips would be copied into a header.
+        # Accept only the plain form: text that a parser skips would be copied into a header.
         plain = f"[{name}]" if ":" in name else name
         if (host or "").lower() not in (plain, f"{plain}:{port}") or (port or 80) != self.port:
             return False
@@ -58,24 +58,24 @@ class Guard:
         return name == self.host.lower() or _address(name) is not None
 
     def knows_origin(self, headers: Mapping[str, str]) -> bool:
-        """Whether the request comes from a page of this server.
+        """Return whether the request comes from a page of this server.
 
         Args:
-            headers: Of the request; `host` has been checked.
+            headers: Headers of the request; `host` has been checked.
         """
         return headers.get("origin") == f"http://{headers.get('host')}"
 
     def knows_token(self, token: str | None) -> bool:
-        """Whether the token is right; how long that takes does not depend on it.
+        """Return whether the token is right, in constant time.
 
         Args:
-            token: What came; None if nothing did.
+            token: Token of the request; None without one.
         """
         return hmac.compare_digest((token or "").encode(), self.token.encode())
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a name or an address is of this machine alone."""
+    """Return whether a name or an address belongs to this machine alone."""
     if name == "localhost":
         return True
     address = _address(name)
@@ -91,33 +91,33 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def checked_token(token: str | None) -> str:
-    """The token to use: a random one where none is given.
+def check_token(token: str | None) -> str:
+    """Return the token to use; a random one for None.
 
     Raises:
-        InputError: It is short, or would not survive in a URL.
+        InputError: It is too short, or contains characters that a URL would change.
     """
     if token is None:
         return secrets.token_urlsafe(24)
     if not TOKEN.fullmatch(token):
         raise InputError(
-            "--token is 16 to 128 letters, digits, `-` and `_`: other users of this machine reach "
-            "the page too, and could guess a short one. Leave it out for a random one. "
-            f"Received: one of {len(token)} characters."
+            "--token is 16 to 128 letters, digits, `-` and `_`: other users of this machine can "
+            "reach the page too, and could guess a short one. Leave it out for a random one. "
+            f"Received: a token of {len(token)} characters."
         )
     return token
 
 
-def checked_host(host: str, allow_remote: bool) -> str:
-    """The address to listen on.
+def check_host(host: str, allow_remote: bool) -> str:
+    """Return the address to listen on.
 
     Raises:
-        InputError: Others than this machine could reach it, and nobody said that they may.
+        InputError: Other machines could reach it, without permission.
     """
     if not allow_remote and not is_loopback(host):
         raise InputError(
-            "The explorer listens on this machine alone, unless --allow-remote says otherwise: "
-            "whoever reaches the address and has the token can then use the model. "
+            "The explorer listens only on this machine, unless --allow-remote permits others: "
+            "anyone who reaches the address and has the token can then use the model. "
             f"Received: --host {host}."
         )
     return host

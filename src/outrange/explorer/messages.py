@@ -1,4 +1,4 @@
-"""What a page may ask. Whatever else arrives is refused with a sentence, and does no harm."""
+"""Parser for the questions of a page; anything else is refused with a sentence."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 LONGEST = 1 << 16
-"""Characters of a message that asks about a model of few inputs."""
+"""Maximum characters of a message about a model with few inputs."""
 
 AN_INPUT = 64
-"""Characters that two ends of one input may take."""
+"""Maximum characters of the two ends of one input."""
 
 PROPERTY = 4096
-"""Characters of a property."""
+"""Maximum characters of a property."""
 
 MOST_SAMPLES = 1_000_000
 
 LARGEST_ID = 2**53 - 1
-"""Numbers of questions are whole numbers that JavaScript holds exactly."""
+"""Largest question number: integers up to here are exact in JavaScript."""
 
 KINDS = ("range", "point", "end", "verify", "sample", "report")
 
@@ -40,15 +40,14 @@ class Ask:
     """One question of a page.
 
     Args:
-        kind: One of `KINDS`.
-        id: The page's number of the question; every answer repeats it.
-        box: Of `range`, `verify`, `sample`: the input set.
-        box_id: The page's number of that input set; what is said of it repeats it.
-        point: Of `point`: `(inputs,)`.
-        output: Of `end`: which output.
-        side: Of `end`: `"lo"` or `"hi"`.
-        property: Of `verify`: as it was typed.
-        count: Of `sample`: how many inputs.
+        id: Number of the question, repeated in every answer.
+        box: For `range`, `verify`, `sample`: the input set.
+        box_id: Number of that input set, repeated in answers about it.
+        point: For `point`: the input, `(inputs,)`.
+        output: For `end`: number of the output.
+        side: For `end`: `"lo"` or `"hi"`.
+        property: For `verify`: the text as typed.
+        count: For `sample`: number of inputs.
     """
 
     kind: str
@@ -63,12 +62,12 @@ class Ask:
 
 
 class Refused(InputError):
-    """A message breaks a rule.
+    """Raised for a message that breaks a rule.
 
     Args:
-        text: The sentence for the page.
-        kind: What it asked, where that can be read.
-        id: Its number, where that can be read.
+        text: Sentence for the page.
+        kind: Kind of the question, if it can be read.
+        id: Number of the question, if it can be read.
     """
 
     def __init__(self, text: str, kind: str | None = None, id: int | None = None) -> None:
@@ -76,17 +75,16 @@ class Refused(InputError):
         self.kind, self.id = kind, id
 
 
-def longest(graph: Graph) -> int:
-    """How many characters a message about `graph` may have."""
+def max_length(graph: Graph) -> int:
+    """Return the maximum characters of a message about `graph`."""
     return LONGEST + AN_INPUT * graph.size
 
 
 def read_message(message: str | bytes | None, graph: Graph) -> Ask:
-    """The question in a message.
+    """Parse the question in a message.
 
     Args:
-        message: As it arrived.
-        graph: What is asked about.
+        graph: The network of the page.
 
     Raises:
         Refused: The message breaks a rule.
@@ -94,7 +92,7 @@ def read_message(message: str | bytes | None, graph: Graph) -> Ask:
     fields = _fields(message, graph)
     kind, id = fields.get("ask"), fields.get("id")
     if not _is_id(id):
-        raise Refused("`id` is a whole number from 0 to 2^53 - 1.")
+        raise Refused("`id` is an integer from 0 to 2^53 - 1.")
     if not isinstance(kind, str) or kind not in KINDS:
         raise Refused(f"`ask` is one of {', '.join(KINDS)}.", None, id)
     try:
@@ -106,8 +104,8 @@ def read_message(message: str | bytes | None, graph: Graph) -> Ask:
 def _fields(message: str | bytes | None, graph: Graph) -> dict[str, Any]:
     if not isinstance(message, str):
         raise Refused("A message is text, in JSON.")
-    if len(message) > longest(graph):
-        raise Refused(f"A message has {longest(graph):,} characters at most.")
+    if len(message) > max_length(graph):
+        raise Refused(f"A message has at most {max_length(graph):,} characters.")
     try:
         fields = json.loads(message, parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -121,12 +119,12 @@ def _no_constant(name: str) -> float:
     raise ValueError(name)
 
 
-def _is_whole(value: Any) -> TypeGuard[int]:
+def _is_integer(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_id(value: Any) -> TypeGuard[int]:
-    return _is_whole(value) and 0 <= value <= LARGEST_ID
+    return _is_integer(value) and 0 <= value <= LARGEST_ID
 
 
 def _nothing(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
@@ -139,19 +137,19 @@ def _box(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
 
 
 def _box_id(fields: Mapping[str, Any]) -> int:
-    found = fields.get("box", 0)
-    if not _is_id(found):
-        raise InputError("`box` is a whole number from 0 to 2^53 - 1: which input set it is.")
-    return found
+    box_id = fields.get("box", 0)
+    if not _is_id(box_id):
+        raise InputError("`box`, the number of the input set, is an integer from 0 to 2^53 - 1.")
+    return box_id
 
 
 def _numbers(fields: Mapping[str, Any], name: str, graph: Graph) -> np.ndarray:
     values = fields.get(name)
     if not isinstance(values, list) or len(values) != graph.size:
-        raise InputError(f"`{name}` is a list of {graph.size} numbers, one an input.")
+        raise InputError(f"`{name}` is a list of {graph.size} numbers, one per input.")
     for i, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-            raise InputError(f"`{name}` holds finite numbers only; entry {i} is not one.")
+            raise InputError(f"`{name}` contains only finite numbers; entry {i} is not one.")
     return np.array(values, np.float64)
 
 
@@ -170,8 +168,8 @@ def _point(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
 def _end(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     output, side = fields.get("output"), fields.get("side")
     count = graph.value_size(graph.output)
-    if not _is_whole(output) or not 0 <= output < count:
-        raise InputError(f"`output` is a whole number from 0 to {count - 1}.")
+    if not _is_integer(output) or not 0 <= output < count:
+        raise InputError(f"`output` is an integer from 0 to {count - 1}.")
     if side not in ("lo", "hi"):
         raise InputError("`side` is lo or hi.")
     return {"output": output, "side": side}
@@ -180,16 +178,16 @@ def _end(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
 def _verify(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     text = fields.get("property")
     if not isinstance(text, str) or not text.strip():
-        raise InputError("A property is a text, such as y[0] <= 3.99.")
+        raise InputError("A property is a text such as y[0] <= 3.99.")
     if len(text) > PROPERTY:
-        raise InputError(f"A property has {PROPERTY:,} characters at most.")
+        raise InputError(f"A property has at most {PROPERTY:,} characters.")
     return {"property": text, **_box(fields, graph)}
 
 
 def _sample(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     count = fields.get("count")
-    if not _is_whole(count) or not 1 <= count <= MOST_SAMPLES:
-        raise InputError(f"`count` is a whole number from 1 to {MOST_SAMPLES:,}.")
+    if not _is_integer(count) or not 1 <= count <= MOST_SAMPLES:
+        raise InputError(f"`count` is an integer from 1 to {MOST_SAMPLES:,}.")
     return {"count": count, **_box(fields, graph)}
 
 

@@ -1,4 +1,4 @@
-"""A typed property, decided over the box that the sliders show."""
+"""Decision of a typed property over the box of the sliders."""
 
 from __future__ import annotations
 
@@ -14,14 +14,10 @@ from .work import finite
 
 
 def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
-    """The verdict, and the message that tells it.
-
-    Args:
-        exhibit: The network.
-        ask: A `verify`.
+    """Return the verdict on a property, and the message for the page.
 
     Raises:
-        InputError: The text is no property of this model.
+        InputError: The text is not a property of this model.
     """
     network = exhibit.network
     assert ask.box is not None

@@ -1,4 +1,4 @@
-"""Ranges that were proved before: they hold on every part of their input set."""
+"""Cache of proved ranges: they also hold on every subset of their input set."""
 
 from __future__ import annotations
 
@@ -7,41 +7,37 @@ import numpy as np
 from ..core import Bounds, Box
 
 
-KEPT = 32
-"""Input sets that are remembered: the first, which others are mostly part of, and the newest."""
+CAPACITY = 32
+"""Maximum number of cached input sets: the first, which contains most others, and the newest."""
 
 
 class ProvedRanges:
-    """What was proved of the outputs over earlier input sets of one page.
+    """Ranges proved for earlier input sets of one page.
 
-    A slider that is dragged inward never shows more than it did before, however long the search
-    for the smaller set takes.
+    With it, narrowing a slider never widens the ranges shown, however long the search for the
+    smaller set takes.
     """
 
     def __init__(self) -> None:
-        self._found: tuple[tuple[Box, Bounds], ...] = ()
+        self._ranges: tuple[tuple[Box, Bounds], ...] = ()
 
     def add(self, box: Box, ends: Bounds) -> None:
-        """Remember what was proved.
+        """Add proved bounds.
 
         Args:
-            box: The input set.
             ends: Bounds of the outputs on it, `(outputs,)` each.
         """
-        # One assignment: another thread may be reading.
-        self._found = (*self._found[:1], *self._found[1:][2 - KEPT :], (box, ends))
+        # A single assignment is atomic for a concurrent reader.
+        self._ranges = (*self._ranges[:1], *self._ranges[1:][2 - CAPACITY :], (box, ends))
 
     def over(self, box: Box) -> Bounds | None:
-        """What is known of the outputs on a set; None if it is not part of an earlier one.
+        """Return bounds of the outputs on a set; None if no earlier set contains it.
 
-        Sound: the outputs on a part of a set are among those on the set.
-
-        Args:
-            box: The input set.
+        Sound: the outputs on a subset are among those on the set.
         """
         fitting = [
             ends
-            for whole, ends in self._found
+            for whole, ends in self._ranges
             if np.all(whole.lo <= box.lo) and np.all(box.hi <= whole.hi)
         ]
         if not fitting:
@@ -50,5 +46,5 @@ class ProvedRanges:
         return np.max(lo, axis=0), np.min(hi, axis=0)
 
     def clear(self) -> None:
-        """Forget everything: the model has contradicted one of them."""
-        self._found = ()
+        """Remove all ranges, after the model has contradicted one of them."""
+        self._ranges = ()

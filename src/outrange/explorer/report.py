@@ -1,4 +1,4 @@
-"""The report that a page saves: what it shows now, as one HTML file without scripts."""
+"""Report of the ranges that a page shows, as one HTML file without scripts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..answers.verdict import Verdict
 from ..core import Box
 from ..questions.common.stamp import stamped
 from ..questions.summary import summary
-from ..reports.answered import answered
+from ..reports.answered import answered_section
 from ..reports.context import model_section, reproduce_section, uncovered_section
 from ..reports.domain import domain_section
 from ..reports.report import Report
@@ -21,13 +21,10 @@ from .exhibit import Exhibit
 
 
 def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Verdict]) -> str:
-    """The page of one input set.
+    """Return the report page of one input set.
 
     Args:
-        exhibit: The network.
-        box: The input set.
-        answer: Its ranges.
-        verdicts: Of properties that were decided over it.
+        verdicts: Verdicts on properties over the input set.
     """
     network = exhibit.network
     regions = exhibit.regions(box)
@@ -37,13 +34,13 @@ def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Ve
     known = answer if exhibit.input_set(box) is box else None
     sections = [
         model_section(network, getattr(network, "source", None)),
-        domain_section(regions, reader, "As the sliders were set."),
-        answered("ranges", [answer], reader=reader),
-        answered("layers", [stamped(summary(network, box, known=known), network)]),
+        domain_section(regions, reader, "The input set is that of the sliders."),
+        answered_section("ranges", [answer], reader=reader),
+        answered_section("layers", [stamped(summary(network, box, known=known), network)]),
     ]
     if verdicts:
-        sections.append(answered("properties", verdicts, reader=reader))
+        sections.append(answered_section("properties", verdicts, reader=reader))
     setting = [("Time limit of a search", f"{exhibit.seconds:g} s")]
     sections += [uncovered_section(), reproduce_section(sections, "", setting)]
-    made = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
-    return Report(network.name, made, tuple(sections)).html()
+    time = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
+    return Report(network.name, time, tuple(sections)).html()

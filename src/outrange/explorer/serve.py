@@ -1,4 +1,4 @@
-"""Serves the page until Ctrl-C; the one file that imports uvicorn."""
+"""Server of the page, which runs until Ctrl-C; the only module that imports uvicorn."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..core import InputError
 from ..search.common.parallel import single_blas_thread
 from .app import application
 from .exhibit import Exhibit
-from .guard import Guard, checked_host, checked_token
-from .messages import longest
+from .guard import Guard, check_host, check_token
+from .messages import max_length
 
 
 CLOSING = 3
-"""Seconds that open pages get at the end."""
+"""Seconds for open pages to close at the end."""
 
 SWITCHING = 5e-4
 """Seconds that a thread may keep the interpreter while another waits for it."""
@@ -32,44 +32,44 @@ def serve(
     token: str | None = None,
     allow_remote: bool = False,
 ) -> None:
-    """Serve the page; returns after Ctrl-C.
+    """Serve the page until Ctrl-C.
 
     Args:
-        exhibit: What is shown.
-        ready: Called with the page's URL, token and all, once it can be opened.
+        exhibit: Content of the page.
+        ready: Called with the page's URL, including the token, once the page can be opened.
         host: Address to listen on.
-        port: Likewise; 0 for one that is free.
-        token: What the page must know; a random one if None.
+        port: Port to listen on; 0 for a free one.
+        token: Secret that a page must send; a random one if None.
         allow_remote: Whether `host` may be an address that other machines reach.
 
     Raises:
         InputError: Others could reach the address, the token is weak, or the port is taken.
     """
-    secret = checked_token(token)
-    listening = _listen(checked_host(host, allow_remote), port)
+    secret = check_token(token)
+    listening = _listen(check_host(host, allow_remote), port)
     port = listening.getsockname()[1]
     app, pages = application(exhibit, Guard(host, port, secret))
     config = uvicorn.Config(
         app,
-        access_log=False,  # it would hold the token
+        access_log=False,  # The log would contain the token.
         log_level="warning",
         ws="websockets-sansio",
-        # Longer ones close the connection; up to this size they are refused with a sentence.
-        ws_max_size=16 * longest(exhibit.network.graph),
+        # Longer messages close the connection; shorter ones can be refused with a sentence.
+        ws_max_size=16 * max_length(exhibit.network.graph),
         timeout_graceful_shutdown=CLOSING,
         server_header=False,
     )
-    # A thread that computes lets the one that talks to pages in within half a millisecond, not
-    # five: an answer passes from one to the other several times.
+    # A computing thread must let the thread that talks to pages run within half a millisecond, not
+    # five: an answer passes between them several times.
     sys.setswitchinterval(SWITCHING)
     shown = f"[{host}]" if ":" in host else host
     try:
         ready(f"http://{shown}:{port}/?token={secret}")
-        # Bounds and a search share the cores: a BLAS that waits for threads of its own is late.
+        # Bounds and a search share the cores; waiting BLAS threads would slow both down.
         with single_blas_thread():
             uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:
-        pass  # uvicorn ends its work first, and then passes Ctrl-C on
+        pass  # uvicorn shuts down first, and then passes Ctrl-C on.
     finally:
         pages.close()
         listening.close()
@@ -78,15 +78,16 @@ def serve(
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        found = socket.create_server((host, port), family=family)
-        # asyncio sends at once (TCP_NODELAY) where it sees that a socket is of TCP; else an answer
-        # waits until the page has acknowledged the one before: 40 ms.
-        return socket.socket(family, found.type, socket.IPPROTO_TCP, found.detach())
+        bound_socket = socket.create_server((host, port), family=family)
+        # asyncio sets TCP_NODELAY only on sockets that are explicitly TCP. Without it an answer
+        # waits 40 ms until the page has acknowledged the one before.
+        kind = bound_socket.type
+        return socket.socket(family, kind, socket.IPPROTO_TCP, bound_socket.detach())
     except OverflowError:
         reason = "ports are 0 to 65535"
     except OSError as error:
         reason = error.strerror or str(error)
     raise InputError(
-        f"The explorer cannot listen on {host}, port {port} ({reason}). Leave --port out for one "
-        "that is free."
+        f"The explorer cannot listen on {host}, port {port} ({reason}). Leave --port out for a "
+        "free one."
     )

@@ -1,4 +1,4 @@
-"""One page: its questions, its workers, and the answers that its clicks refer to."""
+"""State of one page: its questions, its workers, and the answers that its clicks refer to."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ from .messages import Ask, Refused, read_message
 from .property import decide
 from .proved import ProvedRanges
 from .report import report_page
-from .work import Ends, at_point, check, exact_range, first_bounds, sampled
+from .work import Ends, at_point, check, exact_range, first_bounds, sample
 from .worker import NewestWorker
 
 
 CALM = 0.35
-"""Seconds after a search until the model itself is run: a drag goes on before they are over."""
+"""Seconds between a search and the run of the model itself, which gives way to a drag."""
 
 
 class Gone(Exception):
-    """The page has gone: nothing can be said to it any more."""
+    """Raised if the page has disconnected, so that no message can be sent."""
 
 
 @dataclass
 class Shown:
-    """What a page shows.
+    """The answer that a page shows.
 
     Args:
-        id: Of the `range` question that it shows the answer of.
-        ends: The inputs that give the ends seen.
-        box: The input set.
-        answer: Once its search has ended, and until the model itself contradicts it.
-        checked: Whether the model was held against the answer.
+        id: Number of its `range` question.
+        ends: Inputs that attain the seen bounds.
+        answer: The answer of a completed search; None before, or if the model contradicts it.
+        checked: Whether the answer was compared with the model itself.
     """
 
     id: int = -1
@@ -50,11 +49,11 @@ class Shown:
 
 
 class Session:
-    """Answers one page. Each kind of question has a worker: a newer one replaces an older one.
+    """Answers the questions of one page. Each kind has a worker that runs the newest question.
 
     Args:
-        exhibit: What is shown.
-        send: Takes a message, from any thread; raises `Gone` where the page has left.
+        exhibit: Content of the page.
+        send: Sends a message from any thread; raises `Gone` if the page has disconnected.
     """
 
     def __init__(self, exhibit: Exhibit, send: Callable[[str], None]) -> None:
@@ -67,27 +66,24 @@ class Session:
         self._proved = ProvedRanges()
 
     def hello(self) -> str:
-        """The first message."""
-        return encoded(self._exhibit.hello())
+        """Return the first message."""
+        return to_json(self._exhibit.hello())
 
     def receive(self, message: str | bytes | None) -> str | None:
-        """Take a message; the answers follow by `send`.
-
-        Args:
-            message: As it arrived.
+        """Receive a message; answers follow by `send`.
 
         Returns:
-            An error to reply at once; None if there is none.
+            An error to reply at once; None without an error.
         """
         try:
             ask = read_message(message, self._exhibit.network.graph)
         except Refused as error:
-            return encoded(_error(str(error), "input", error.kind, error.id))
+            return to_json(_error(str(error), "input", error.kind, error.id))
         if ask.box is not None:
-            self._turn_to(ask.box)
+            self._set_box(ask.box)
         if ask.kind == "range":
             self._workers["search"].interrupt()
-            self._post("bounds", ask, self._bound)
+            self._post("bounds", ask, self._send_bounds)
         elif ask.kind in ("point", "end"):
             self._post("point", ask, self._point)
         else:
@@ -95,31 +91,31 @@ class Session:
             self._post(ask.kind, ask, work[ask.kind])
         return None
 
-    def _turn_to(self, box: Box) -> None:
-        """The page shows this box from now on: what is asked about another one is dropped."""
+    def _set_box(self, box: Box) -> None:
+        """Set the current box of the page, and stop questions about another one."""
         if not _is_same(self._newest, box):
             self._newest = box
             for kind in ("verify", "sample"):
                 self._workers[kind].interrupt()
 
     def close(self) -> None:
-        """Stop all work; returns at once."""
+        """Stop all work; return at once."""
         for worker in self._workers.values():
             worker.close()
 
     def join(self) -> None:
-        """Wait a little until closed workers have ended."""
+        """Wait briefly until closed workers have ended."""
         for worker in self._workers.values():
             worker.join()
 
     def _say(self, message: dict[str, Any]) -> None:
-        self._send(encoded(message))
+        self._send(to_json(message))
 
     def _post(self, worker: str, ask: Ask, work: Callable[[Ask], None]) -> None:
-        self._workers[worker].post(partial(self._guarded, ask, work))
+        self._workers[worker].post(partial(self._run_safely, ask, work))
 
-    def _guarded(self, ask: Ask, work: Callable[[Ask], None]) -> None:
-        """Whatever goes wrong with one question is told, and ends nothing else."""
+    def _run_safely(self, ask: Ask, work: Callable[[Ask], None]) -> None:
+        """Run a question and report any error, so that other questions continue."""
         try:
             try:
                 work(ask)
@@ -139,13 +135,13 @@ class Session:
     def _fail(self, text: str, cause: str, ask: Ask) -> None:
         self._say({**_error(text, cause, ask.kind, ask.id), "box": ask.box_id})
 
-    def _bound(self, ask: Ask) -> None:
+    def _send_bounds(self, ask: Ask) -> None:
         assert ask.box is not None
         for first in first_bounds(self._exhibit, ask, self._proved.over(ask.box)):
             self._shown = Shown(ask.id, first.ends, ask.box)
             self._say(first.message)
-            known = first.known
-        self._post("search", ask, partial(self._search, known=known))
+            bounds = first.known
+        self._post("search", ask, partial(self._search, known=bounds))
 
     def _search(self, ask: Ask, known: Bounds) -> None:
         answer, ends = exact_range(self._exhibit, ask, known, self._say)
@@ -159,10 +155,10 @@ class Session:
         self._check(shown)
 
     def _check(self, shown: Shown) -> None:
-        """Hold the answer against the model itself; one that it contradicts is shown no longer.
+        """Compare the answer with the model itself; withdraw it if the model contradicts it.
 
         Raises:
-            ContradictionError: It does.
+            ContradictionError: The model contradicts the answer.
         """
         if shown.checked or shown.answer is None or shown.box is None:
             return
@@ -184,7 +180,7 @@ class Session:
                 return
             x = (ends.lo if ask.side == "lo" else ends.hi)[ask.output]
             if np.isnan(x).any():
-                self._refuse("No input that gives this end is known.", ask)
+                self._refuse("No input that attains this bound is known.", ask)
                 return
             self._say({**at_point(self._exhibit, ask.id, x), "range": shown.id})
             return
@@ -197,10 +193,10 @@ class Session:
         self._say_of_box(message, ask)
 
     def _sample(self, ask: Ask) -> None:
-        self._say_of_box(sampled(self._exhibit, ask), ask)
+        self._say_of_box(sample(self._exhibit, ask), ask)
 
     def _say_of_box(self, message: dict[str, Any], ask: Ask) -> None:
-        """Say it, unless the page has gone on to another box."""
+        """Send a message, unless the page has moved on to another box."""
         if _is_same(self._newest, ask.box):
             self._say({**message, "box": ask.box_id})
 
@@ -214,33 +210,32 @@ class Session:
         if answer is None or box is None:
             self._refuse("There are no ranges to report; save the report once they are shown.", ask)
             return
-        decided = self._verdict
-        fitting = [decided[1]] if decided is not None and _is_same(decided[0], box) else []
-        page = report_page(self._exhibit, box, answer, fitting)
+        verdict = self._verdict
+        current = [verdict[1]] if verdict is not None and _is_same(verdict[0], box) else []
+        page = report_page(self._exhibit, box, answer, current)
         self._say({"say": "report", "id": ask.id, "html": page})
 
     def _refuse(self, text: str, ask: Ask) -> None:
         self._fail(text, "input", ask)
 
 
-def _is_same(one: Box | None, other: Box | None) -> bool:
-    if one is None or other is None:
+def _is_same(box: Box | None, other: Box | None) -> bool:
+    if box is None or other is None:
         return False
-    return np.array_equal(one.lo, other.lo) and np.array_equal(one.hi, other.hi)
+    return np.array_equal(box.lo, other.lo) and np.array_equal(box.hi, other.hi)
 
 
-def encoded(message: dict[str, Any]) -> str:
-    """A message as JSON; a number that JSON does not know is a mistake."""
+def to_json(message: dict[str, Any]) -> str:
+    """Return a message as JSON; numbers that are not finite raise an error."""
     return json.dumps(message, allow_nan=False, separators=(",", ":"))
 
 
 def _error(text: str, cause: str, kind: str | None, id: int | None) -> dict[str, Any]:
-    """A message about what did not work.
+    """Return an error message.
 
     Args:
-        text: The sentence.
-        cause: `"input"` where a rule was broken, `"memory"`, or else `"failure"`.
-        kind: What was asked, where that is known.
-        id: Its number, likewise.
+        cause: `"input"` if a rule was broken, `"memory"`, or else `"failure"`.
+        kind: Kind of the question, if known.
+        id: Number of the question, if known.
     """
     return {"say": "error", "cause": cause, "ask": kind, "id": id, "text": text}

@@ -1,4 +1,4 @@
-"""The explorer in a notebook; the one file that imports anywidget."""
+"""The explorer in a notebook; the only module that imports anywidget."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ class ExplorerWidget(anywidget.AnyWidget):
     """The page of `outrange explore` as the output of a cell.
 
     Args:
-        exhibit: What is shown.
+        exhibit: Content of the page.
     """
 
     _esm = bundle()
     _css = style()
 
     def __init__(self, exhibit: Exhibit) -> None:
-        # The base class may close a widget that it could not open.
+        # The base class may close a widget that failed to open.
         self._page = Session(exhibit, self._tell)
-        self._told = (
+        self._static_text = (
             f"The explorer of {exhibit.network.name}: sliders for the inputs, and proved ranges "
             "of the outputs. It needs a live notebook: run this cell there."
         )
         super().__init__()
-        self.on_msg(self._hear)
+        self.on_msg(self._receive)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
-        """The widget, and what stands in its place on a page that is not live."""
+        """Return the widget, and a text that replaces it where widgets cannot run."""
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is not None:
-            bundle[0]["text/plain"] = self._told
-            bundle[0]["text/html"] = f"<p>{escape(self._told)}</p>"
+            bundle[0]["text/plain"] = self._static_text
+            bundle[0]["text/html"] = f"<p>{escape(self._static_text)}</p>"
         return bundle
 
     def close(self) -> None:
-        """Stop all work, and leave the notebook."""
+        """Stop all work and close the widget."""
         self._page.close()
         super().close()
 
@@ -50,9 +50,9 @@ class ExplorerWidget(anywidget.AnyWidget):
             raise Gone
         self.send({"text": text})
 
-    def _hear(self, _: Any, content: Any, buffers: Any) -> None:
+    def _receive(self, _: Any, content: Any, buffers: Any) -> None:
         text = content.get("text") if isinstance(content, dict) else None
-        # A view that opens, now or after the notebook was loaded anew, asks for the start.
+        # A new view, also after the notebook was reloaded, asks for the first message.
         if text == "hello":
             reply: str | None = self._page.hello()
         else:

@@ -1,4 +1,4 @@
-"""The answers of the explorer, as plain data: every end comes from `domains` or `questions`."""
+"""Answers of the explorer as plain data; every bound comes from `domains` or `questions`."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ if TYPE_CHECKING:
 
 
 POINTS = 128
-"""Inputs at which the network is evaluated before anything is searched."""
+"""Number of inputs at which the network is evaluated before the search."""
 
 MOST_CASES = 16
-"""Categories, or combinations of them, that are bounded one by one before a search."""
+"""Maximum number of categories, or combinations, that are bounded one by one before a search."""
 
 _CELLS = 1 << 20
-"""Entries of a graph's values that those may take."""
+"""Maximum entries of a graph's values at these inputs."""
 
 DIGITS = 5
-"""Significant digits of a unit's range, of which a picture is drawn."""
+"""Significant digits of a unit's range, for drawing."""
 
 STATES = ("dead", "saturated", "constant", "always_on")
-"""What is proved of a unit; the first that holds is shown, by its first letter."""
+"""Proved states of a unit; the first that holds is shown, by its first letter."""
 
 OPEN = "-"
-"""A unit of which none is proved."""
+"""Letter of a unit without a proved state."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ends:
-    """Inputs at which outputs are least and largest, of all that were tried.
+    """Inputs with the smallest and the largest outputs, of all that were tried.
 
     Args:
-        lo: `(outputs, inputs)`.
-        hi: `(outputs, inputs)`.
+        lo: `(outputs, inputs)`, inputs with the smallest outputs.
+        hi: `(outputs, inputs)`, inputs with the largest outputs.
     """
 
     lo: np.ndarray
@@ -61,12 +61,12 @@ class Ends:
 
 @dataclass(frozen=True, eq=False)
 class First:
-    """What is known of a range before anything is searched.
+    """Bounds of a range before the search.
 
     Args:
-        message: For the page.
+        message: Message for the page.
         known: Proved bounds of the outputs, `(outputs,)` each.
-        ends: The inputs that were tried.
+        ends: The extreme inputs of those tried.
     """
 
     message: dict[str, Any]
@@ -75,47 +75,45 @@ class First:
 
 
 def finite(values: Any) -> list[float | None]:
-    """Numbers for JSON, which knows no infinities: None stands for "not bounded"."""
+    """Return numbers for JSON, which lacks infinities: None means unbounded."""
     flat = np.ravel(np.asarray(values, np.float64))
     return [v if ok else None for v, ok in zip(flat.tolist(), np.isfinite(flat), strict=True)]
 
 
 def first_bounds(exhibit: Exhibit, ask: Ask, known: Bounds | None = None) -> Iterator[First]:
-    """Proved bounds of outputs and units, without any search; what a few inputs show.
+    """Yield proved bounds of outputs and units before the search, and values at a few inputs.
 
     Args:
-        exhibit: The network.
-        ask: A `range`.
-        known: Proved of the outputs before, if anything was.
+        known: Bounds of the outputs proved before, if any.
 
     Yields:
-        What linear bounds prove; of a large graph what intervals prove comes before.
+        Linear bounds; for a large graph, interval bounds come first.
     """
     assert ask.box is not None
     network, box = exhibit.network, ask.box
     graph = network.graph
     seen, ends = _try_inputs(exhibit, box)
-    lo, hi = _cases(exhibit, box)
+    low, high = _cases(exhibit, box)
     for domain in ("intervals", "linear") if exhibit.is_large else ("linear",):
-        found = [(lo.min(0), hi.max(0)) for lo, hi in bounds(graph, lo, hi, domain)]
-        lo, hi = found[graph.output]
+        values = [(lo.min(0), hi.max(0)) for lo, hi in bounds(graph, low, high, domain)]
+        lo, hi = values[graph.output]
         known = (lo, hi) if known is None else (np.fmax(known[0], lo), np.fmin(known[1], hi))
-        found[graph.output] = known
+        values[graph.output] = known
         message = {
             **_range_message(ask, "bounds", known, seen),
-            "layers": [_strip(layer_row(network, layer, found)) for layer in network.layers],
+            "layers": [_strip(layer_row(network, layer, values)) for layer in network.layers],
         }
         yield First(message, known, ends)
 
 
 def _cases(exhibit: Exhibit, box: Box) -> Bounds:
-    """Return `(cases, inputs)` boxes that hold the input set: one a category, if these are few."""
+    """Return `(cases, inputs)` boxes that contain the input set: one per category, if few."""
     domain = exhibit.boxes(box)
     return (domain.lo, domain.hi) if len(domain.lo) <= MOST_CASES else (box.lo[None], box.hi[None])
 
 
 def _try_inputs(exhibit: Exhibit, box: Box) -> tuple[Bounds, Ends]:
-    """Return the least and largest outputs at some inputs: middles, corners, and random ones."""
+    """Return the smallest and largest outputs at some inputs: middles, corners, and random ones."""
     graph, domain = exhibit.network.graph, exhibit.boxes(box)
     count = max(3, min(POINTS, _CELLS // max(1, entries(graph))))
     rng = np.random.default_rng(0)
@@ -134,7 +132,7 @@ def _try_inputs(exhibit: Exhibit, box: Box) -> tuple[Bounds, Ends]:
 
 def _range_message(ask: Ask, stage: str, known: Bounds, seen: Bounds) -> dict[str, Any]:
     lo, hi = known
-    # Evaluated in float64, a value may be a rounding error beyond what is proved of it.
+    # Float64 evaluation may exceed the proved bounds by a rounding error.
     least, most = np.clip(seen[0], lo, hi), np.clip(seen[1], lo, hi)
     return {
         "say": "range",
@@ -148,7 +146,7 @@ def _range_message(ask: Ask, stage: str, known: Bounds, seen: Bounds) -> dict[st
 
 
 def _strip(row: LayerRow) -> dict[str, Any]:
-    """The units of a layer: before the activation, or as they are where there is none."""
+    """Return the units of a layer before the activation, or their values without one."""
     masks = {name: np.ravel(getattr(row, name)) for name in STATES}
     state = np.full(np.size(row.dead), OPEN)
     for name in reversed(STATES):
@@ -156,42 +154,35 @@ def _strip(row: LayerRow) -> dict[str, Any]:
     strip = {
         "state": "".join(state[:MOST_UNITS]),
         "counts": {name: int((state == name[0]).sum()) for name in STATES},
-        "after": _rounded(row.after),
+        "after": _few_digits(row.after),
         "hull": finite([np.min(row.after[0]), np.max(row.after[1])]) if row.dead.size else None,
     }
-    return strip if row.before is None else {**strip, "before": _rounded(row.before)}
+    return strip if row.before is None else {**strip, "before": _few_digits(row.before)}
 
 
-def _rounded(ends: Bounds) -> list[list[float | None]]:
-    found = []
+def _few_digits(ends: Bounds) -> list[list[float | None]]:
+    rows = []
     for end in ends:
         shown = np.ravel(end)[:MOST_UNITS]
-        found.append([None if v is None else float(f"{v:.{DIGITS}g}") for v in finite(shown)])
-    return found
+        rows.append([None if v is None else float(f"{v:.{DIGITS}g}") for v in finite(shown)])
+    return rows
 
 
 def exact_range(
     exhibit: Exhibit, ask: Ask, known: Bounds, say: Callable[[dict[str, Any]], None]
 ) -> tuple[Range, Ends]:
-    """The exact ranges of the outputs; `say` hears of bounds on the way, and of the end.
-
-    Args:
-        exhibit: The network.
-        ask: A `range`.
-        known: Proved before.
-        say: Takes a message.
-    """
+    """Compute the exact ranges of the outputs, and report bounds on the way and at the end."""
 
     def report(now: RangeProgress) -> None:
         lo, hi = np.fmax(now.lo, known[0]), np.fmin(now.hi, known[1])
         message = _range_message(ask, "search", (lo, hi), (now.seen_lo, now.seen_hi))
         say({**message, "seconds": now.seconds, "boxes": now.boxes})
 
-    # No end rests on a mixed-integer solver's tolerance: what the page shows is proved. The model
-    # itself is run once nothing moves any more (`check`): it takes longer than a small search.
+    # No bound may rest on a mixed-integer solver's tolerance: the page shows only proofs. The model
+    # itself is run once no slider moves (`check`), since that takes longer than a small search.
     graph = GraphAlone(exhibit.network.graph, exhibit.network.name)
     assert ask.box is not None
-    found = output_range(
+    result = output_range(
         graph,
         exhibit.input_set(ask.box),
         time_limit=exhibit.seconds,
@@ -199,7 +190,7 @@ def exact_range(
         progress=report,
         remedies=False,
     )
-    answer = stamped(narrowed(found, known), exhibit.network)
+    answer = stamped(narrow(result, known), exhibit.network)
     ends = (np.ravel(answer.lo), np.ravel(answer.hi))
     seen = (np.ravel(answer.seen_lo), np.ravel(answer.seen_hi))
     say(
@@ -217,13 +208,12 @@ def exact_range(
     return answer, Ends(flat_points(answer.at_lo, count), flat_points(answer.at_hi, count))
 
 
-def narrowed(answer: Range, known: Bounds) -> Range:
-    """The range within bounds that were proved before.
+def narrow(answer: Range, known: Bounds) -> Range:
+    """Return the range intersected with bounds that were proved before.
 
-    Sound: both hold. What was seen stays, but for what it is above `hi` or below `lo` by rounding.
+    Sound: both hold. Seen values stay, except for rounding errors above `hi` or below `lo`.
 
     Args:
-        answer: The range.
         known: Proved bounds of the outputs, `(outputs,)` each.
     """
     lo = np.fmax(answer.lo, np.reshape(known[0], answer.lo.shape))
@@ -233,35 +223,28 @@ def narrowed(answer: Range, known: Bounds) -> Range:
 
 
 def check(exhibit: Exhibit, box: Box, answer: Range) -> None:
-    """Hold an answer against the model itself, as `outrange.output_range` does.
-
-    Args:
-        exhibit: The network.
-        box: The input set.
-        answer: Its ranges.
+    """Compare an answer with the model itself, as `outrange.output_range` does.
 
     Raises:
-        ContradictionError: The model returns something outside: a bug of outrange.
+        ContradictionError: An output of the model is outside, which is a bug in outrange.
     """
     network, count = exhibit.network, np.size(answer.lo)
-    found = [*flat_points(answer.at_lo, count), *flat_points(answer.at_hi, count)]
-    run = run_sampled(network, exhibit.regions(box), found)
+    points = [*flat_points(answer.at_lo, count), *flat_points(answer.at_hi, count)]
+    run = run_sampled(network, exhibit.regions(box), points)
     check_forms(run, np.eye(count), np.ravel(answer.lo), np.ravel(answer.hi))
 
 
 def flat_points(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:
-    """`(count, inputs)` of inputs in their own shapes, a dict if several."""
+    """Return inputs in their own shapes, a dict if several, as `(count, inputs)`."""
     parts: Sequence[np.ndarray] = list(at.values()) if isinstance(at, dict) else [at]
     return np.concatenate([np.reshape(part, (count, -1)) for part in parts], axis=1)
 
 
 def at_point(exhibit: Exhibit, id: int, x: np.ndarray) -> dict[str, Any]:
-    """The outputs at one input: of the network, and of the model itself.
+    """Return the outputs at one input: of the network, and of the model itself.
 
     Args:
-        exhibit: The network.
-        id: Of the question.
-        x: `(inputs,)`.
+        id: Number of the question.
     """
     network = exhibit.network
     with np.errstate(all="ignore"):
@@ -278,15 +261,15 @@ def at_point(exhibit: Exhibit, id: int, x: np.ndarray) -> dict[str, Any]:
     }
 
 
-def sampled(exhibit: Exhibit, ask: Ask) -> dict[str, Any]:
-    """What random inputs show: a comparison, no bound."""
+def sample(exhibit: Exhibit, ask: Ask) -> dict[str, Any]:
+    """Return the range seen at random inputs: a comparison, not a bound."""
     assert ask.box is not None
-    found = sample_range(exhibit.network, exhibit.input_set(ask.box), samples=ask.count)
+    seen = sample_range(exhibit.network, exhibit.input_set(ask.box), samples=ask.count)
     return {
         "say": "sample",
         "id": ask.id,
-        "lo": finite(found.lo),
-        "hi": finite(found.hi),
-        "samples": found.samples,
-        "seconds": found.seconds,
+        "lo": finite(seen.lo),
+        "hi": finite(seen.hi),
+        "samples": seen.samples,
+        "seconds": seen.seconds,
     }

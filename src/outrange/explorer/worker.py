@@ -1,4 +1,4 @@
-"""A thread that does the newest task; an older one stops for it."""
+"""A thread that runs the newest task; an older one stops for it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..core import OutOfTime, check_stopped, stopped_by
 
 
 CLOSING = 2.0
-"""Seconds that a closed worker's task may take to notice."""
+"""Maximum seconds for a closed worker's task to stop."""
 
 
 class NewestWorker:
-    """Does one task at a time, the newest; tasks in between are dropped.
+    """Runs one task at a time, the newest; tasks in between are dropped.
 
-    The task runs under `core.stopped_by`: whatever checks its deadline stops as soon as a newer
+    A task runs under `core.stopped_by`: code that checks its deadline stops as soon as a newer
     task arrives.
 
     Args:
-        name: Of the thread.
+        name: Name of the thread.
     """
 
     def __init__(self, name: str) -> None:
@@ -32,40 +32,42 @@ class NewestWorker:
         self._thread: threading.Thread | None = None
 
     def post(self, task: Callable[[], None]) -> None:
-        """Do `task` as soon as the one under way has stopped.
+        """Run `task` as soon as the current one has stopped.
 
         Args:
-            task: May raise `OutOfTime`, and nothing else.
+            task: May raise only `OutOfTime`.
         """
         with self._changed:
             self._stop.set()
             self._next = task
             if self._thread is None and not self._closed:
-                # A process that ends does not wait for an answer that nobody will read.
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                # A daemon thread does not keep the process alive for an unwanted answer.
+                self._thread = threading.Thread(
+                    target=self._run_tasks, name=self._name, daemon=True
+                )
                 self._thread.start()
             self._changed.notify()
 
     def rest(self, seconds: float) -> None:
-        """Wait; a task calls it before work that a newer one should not have to wait for.
+        """Wait before work that should not delay a newer task; tasks call it.
 
         Args:
-            seconds: How long.
+            seconds: Duration of the wait.
 
         Raises:
-            OutOfTime: A newer task has come, or none is wanted any more.
+            OutOfTime: A newer task has arrived, or the worker was interrupted.
         """
         self._stop.wait(seconds)
         check_stopped()
 
     def interrupt(self) -> None:
-        """Stop what is under way, and forget what waits."""
+        """Stop the current task, and drop the waiting one."""
         with self._changed:
             self._stop.set()
             self._next = None
 
     def close(self) -> None:
-        """Stop for good; returns at once."""
+        """Stop for good; return at once."""
         with self._changed:
             self._closed = True
             self._next = None
@@ -77,7 +79,7 @@ class NewestWorker:
         if self._thread is not None:
             self._thread.join(CLOSING)
 
-    def _run(self) -> None:
+    def _run_tasks(self) -> None:
         while True:
             with self._changed:
                 while self._next is None and not self._closed:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..answers.answer import Cost
 from ..answers.loops import Loop, LoopTrajectory
-from ..answers.loops.shown import shown
+from ..answers.loops.visible_states import first_states
 from ..answers.progress import VerifyProgress
 from ..answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ..core import Clock, Formula, InputError, OutOfTime, Warrant, check_stopped, deadline
@@ -247,7 +247,7 @@ class LoopSearch:
             trajectories=kept,
             zones=named,
         )
-        return shown(answer, len(self.system.states) - self.system.hidden)
+        return first_states(answer, len(self.system.states) - self.system.hidden)
 
     def _helps(self, bounds: Bounds) -> tuple[str, ...]:
         """What would help: where the search stands, in sentences."""

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..answers.monotone import Monotone
 from ..answers.range import Range
-from ..answers.render.images import is_picture
-from ..answers.render.plot import MOST_BARS, canvas, plain, svg, titled
+from ..answers.render.images import is_image
+from ..answers.render.plot import MOST_BARS, canvas, plain, set_title, svg
 from ..answers.robust_accuracy import RobustAccuracy
 from ..answers.summary import Summary
 from ..answers.verdict import HOLDS, Verdict
@@ -59,7 +59,7 @@ def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
         unit = "".join(f" [{unit}]" for unit in units if unit)
         axes.set_xlabel(plain(f"{answer.names[0]}{unit}"))
     if sentence := _title(answer, reader):
-        titled(np.ravel(axes)[0], sentence)
+        set_title(np.ravel(axes)[0], sentence)
     return f"<figure>{_inline(svg(image), prefix, _label(image, answer))}</figure>"
 
 
@@ -84,7 +84,7 @@ def _axes(answer: Any) -> Any:
     if isinstance(answer, RobustAccuracy):
         first = None if isinstance(answer.x, dict) else np.asarray(answer.x[0])
         shown = min(len(answer.adversarial), MOST_PICTURES)
-        if shown and first is not None and first.size > SMALLEST and is_picture(first):
+        if shown and first is not None and first.size > SMALLEST and is_image(first):
             return canvas(6.0, 2.1 * shown, shown, 3)
         return canvas(8.2, 2.6)
     if isinstance(answer, Verdict):

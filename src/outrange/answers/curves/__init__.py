@@ -1,1 +1,1 @@
-"""Answers along a parameter: one answer per radius."""
+"""Answers along a parameter, such as robust accuracy over the radius."""

@@ -21,18 +21,18 @@ class RobustnessCurve(Answer):
     """Robust accuracy of one data set at several radii, in ascending order.
 
     An input that is proved right at one radius is right at every smaller one, and an adversarial
-    input stays one at every larger radius: the answers share both.
+    input remains one at every larger radius: the answers share both.
 
     Args:
-        answers: One `RobustAccuracy` a radius; all have the same model, data, norm and limits.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+        answers: One `RobustAccuracy` per radius; all have the same model, data, norm and limits.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much the time limit was exceeded, and in which phase; else empty.
 
     Raises:
-        OutrangeError: There is no radius, or they do not ascend.
+        OutrangeError: There is no radius, or the radii are not ascending.
     """
 
     answers: tuple[RobustAccuracy, ...]
@@ -44,7 +44,7 @@ class RobustnessCurve(Answer):
 
     def __post_init__(self) -> None:
         if not self.answers or (np.diff(self.radii) <= 0).any():
-            raise OutrangeError("A curve has an answer for each of its radii, which ascend.")
+            raise OutrangeError("A curve has one answer per radius, in ascending order.")
 
     def __len__(self) -> int:
         return len(self.answers)
@@ -56,23 +56,23 @@ class RobustnessCurve(Answer):
         """Return the answer at one radius.
 
         Args:
-            index: Place of the radius, counted from 0.
+            index: Index of the radius, from 0.
         """
         return self.answers[index]
 
     @property
     def radii(self) -> np.ndarray:
-        """`(k,)` the radii."""
+        """`(k,)`, the radii."""
         return np.array([answer.eps for answer in self.answers])
 
     @property
     def lo(self) -> np.ndarray:
-        """`(k,)` proved share of inputs that stay right at each radius."""
+        """`(k,)`, proved share of inputs that stay right at each radius."""
         return np.array([answer.lo for answer in self.answers])
 
     @property
     def hi(self) -> np.ndarray:
-        """`(k,)` share of inputs that known attacks leave right at each radius."""
+        """`(k,)`, share of inputs that known attacks leave right at each radius."""
         return np.array([answer.hi for answer in self.answers])
 
     @property
@@ -82,11 +82,11 @@ class RobustnessCurve(Answer):
 
     @property
     def complete(self) -> bool:
-        """Whether every input was reached at every radius."""
+        """Whether every input was decided or given up at every radius."""
         return all(answer.complete for answer in self.answers)
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the inputs, ready for JSON; `answers` as for each by itself."""
+        """Return all fields except the inputs, for JSON; `answers` has one dict per radius."""
         return super().as_dict() | {"answers": [answer.as_dict() for answer in self.answers]}
 
     def __repr__(self) -> str:
@@ -98,14 +98,14 @@ class RobustnessCurve(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a radius: the shares, the number of inputs of each status, the seconds."""
+        """Return one dict per radius: shares, number of inputs of each status, seconds."""
         return [
             {"eps": a.eps, "lo": a.lo, "hi": a.hi, **a.count, "seconds": _seconds(a)}
             for a in self.answers
         ]
 
     def document(self) -> Document:
-        """A row for each radius."""
+        """Return a table with one row per radius."""
         total = len(self[0].labels)
         rows = [
             (

@@ -26,7 +26,7 @@ from ..render.text import number
 
 
 RULE = "integers, one-hot groups"
-"""Column of a row that is within all ranges, and breaks another rule of the training set."""
+"""Column entry of a row that is within all ranges but breaks another rule of the training set."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,24 +34,24 @@ class Extrapolation(Answer):
     """Rows outside a training set: in which columns, and by how much.
 
     Args:
-        model: The model's name; empty without a model.
-        names: Name of each column.
-        lo: `(columns,)` least value of each column in the training set.
-        hi: `(columns,)` largest value.
-        count: Number of rows.
-        outside: `(k,)` numbers of the rows outside, counted from 0.
-        values: `(k, columns)` these rows.
+        model: Name of the model; empty without a model.
+        names: Names of the columns.
+        lo: `(columns,)`, smallest value of each column in the training set.
+        hi: `(columns,)`, largest value of each column.
+        count: Number of rows compared.
+        outside: `(k,)`, numbers of the rows outside, from 0.
+        values: `(k, columns)`, these rows.
         inner: Output range over the training set; None without a model.
-        outer: Output range over the smallest box that also holds the rows outside; None without a
-            model, or where no row is outside.
-        sources: The models it is about, each with its hash.
-        over: The training set.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much the time limit was exceeded, and in which phase; empty if in time.
+        outer: Output range over the smallest box that also contains the rows outside; None without
+            a model, or if no row is outside.
+        sources: Models of the answer, each with its hash.
+        over: The training set, as a box.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much the time limit was exceeded, and in which phase; else empty.
 
     Raises:
-        OutrangeError: The arrays do not fit each other.
+        OutrangeError: The shapes of the arrays do not match.
     """
 
     model: str
@@ -76,13 +76,13 @@ class Extrapolation(Answer):
 
     @property
     def by(self) -> np.ndarray:
-        """`(k, columns)` distance to the training range: below it negative, within it 0."""
+        """`(k, columns)`, distance to the training range: negative below it, 0 within it."""
         below, above = np.minimum(self.values - self.lo, 0), np.maximum(self.values - self.hi, 0)
         return below + above
 
     @property
     def shares(self) -> np.ndarray:
-        """`(k, columns)` size of `by` as a share of the column's range; inf for a constant."""
+        """`(k, columns)`, size of `by` as a share of the column's range; inf for a constant."""
         by, width = np.abs(self.by), np.broadcast_to(self.hi - self.lo, self.values.shape)
         limit = np.where(by > 0, np.inf, 0.0)
         return np.divide(by, width, out=limit, where=width > 0)
@@ -92,7 +92,7 @@ class Extrapolation(Answer):
 
     @property
     def sentence(self) -> str:
-        """The answer in one plain sentence."""
+        """The answer as one plain sentence."""
         if not len(self.outside):
             return f"{_rows(self.count)} within the training set."
         far = next(iter(self.records()))
@@ -103,18 +103,18 @@ class Extrapolation(Answer):
 
     def __repr__(self) -> str:
         rows = ", ".join(map(str, self.outside[:6])) + ", ..." * (len(self.outside) > 6)
-        told = f": rows {rows}" if len(self.outside) else ""
-        return f"Extrapolation({len(self.outside):,} of {self.count:,} outside{told})"
+        numbers = f": rows {rows}" if len(self.outside) else ""
+        return f"Extrapolation({len(self.outside):,} of {self.count:,} outside{numbers})"
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a row and column outside, the farthest row first."""
+        """Return one dict per row and column outside, the farthest row first."""
         by, shares = self.by, self.shares
         order = np.argsort(-shares.max(axis=1, initial=0.0), kind="stable")
         return [record for k in order for record in self._row(int(k), by[k], shares[k])]
 
     def _row(self, k: int, by: np.ndarray, shares: np.ndarray) -> list[dict[str, Any]]:
         row, columns = int(self.outside[k]), np.flatnonzero(by)
-        found = [
+        entries = [
             {
                 "row": row, "column": self.names[i], "value": float(self.values[k, i]),
                 "lo": float(self.lo[i]), "hi": float(self.hi[i]), "by": float(by[i]),
@@ -123,10 +123,10 @@ class Extrapolation(Answer):
             for i in columns[np.argsort(-shares[columns], kind="stable")]
         ]  # fmt: skip
         rule = dict.fromkeys(("value", "lo", "hi", "by", "share"))
-        return found or [{"row": row, "column": RULE, **rule}]
+        return entries or [{"row": row, "column": RULE, **rule}]
 
     def document(self) -> Document:
-        """A row for each value outside, then the output ranges where there is a model."""
+        """Return a table of the values outside, and of the output ranges if there is a model."""
         records = self.records()
         blocks: list[Block] = []
         if records:
@@ -136,13 +136,13 @@ class Extrapolation(Answer):
         if self.inner is not None and self.outer is not None:
             blocks += [Paragraph(self._widening()), self._outputs(self.inner, self.outer)]
         elif self.inner is not None:
-            blocks.append(Paragraph("No row is outside, so the output range is that of the set."))
+            blocks.append(Paragraph("No row is outside, so the output range does not change."))
         return Document("Extrapolation", self.sentence, blocks, BAD if records else GOOD)
 
     def _widening(self) -> str:
         return (
             f"Outputs of {self.model}, over the training set and over the smallest box that also "
-            "holds the rows outside:"
+            "contains the rows outside:"
         )
 
     def _outputs(self, inner: Range, outer: Range) -> Table:
@@ -169,8 +169,8 @@ class Extrapolation(Answer):
         signed = np.copysign(self.shares, self.by)
         columns = np.flatnonzero(signed.any(axis=0))
         far = columns[np.argsort(-np.abs(signed[:, columns]).max(axis=0, initial=0), kind="stable")]
-        kept = far[:MOST_PRINTED]
-        return plot_beyond(self.sentence, [self.names[i] for i in kept], signed[:, kept], ax)
+        shown = far[:MOST_PRINTED]
+        return plot_beyond(self.sentence, [self.names[i] for i in shown], signed[:, shown], ax)
 
 
 def _rows(count: int) -> str:
@@ -181,6 +181,6 @@ def _cells(record: dict[str, Any]) -> tuple[Cell, ...]:
     if record["value"] is None:
         return (str(record["row"]), record["column"], None, None, None, None)
     share = record["share"]
-    told = f"{number(100 * share)} %" if np.isfinite(share) else "constant column"
+    text = f"{number(100 * share)} %" if np.isfinite(share) else "constant column"
     ends = Interval(record["lo"], record["hi"])
-    return (str(record["row"]), record["column"], record["value"], ends, record["by"], told)
+    return (str(record["row"]), record["column"], record["value"], ends, record["by"], text)

@@ -16,7 +16,7 @@ from ..render.jsonable import field_dict
 from ..render.loops import plot_phase, plot_times
 from ..render.text import clipped_name, number
 from ..verdict import HOLDS, LONGEST_CLAIM, REASONS, TONE, UNKNOWN, Decided
-from .drawn import picture_of
+from .figures import figure_data
 from .pipe import Invariant, Pipe
 from .table import table_of
 from .trajectory import LoopTrajectory, LoopZone
@@ -24,45 +24,45 @@ from .trajectory import LoopTrajectory, LoopZone
 
 @dataclass(frozen=True, eq=False)
 class Loop(Decided, Answer):
-    """Where a closed loop can be at every time, and whether it does what was specified.
+    """The reachable states of a closed loop over time, and a verdict on its specification.
 
-    `HOLDS` is a proof for every trajectory from the initial set, whatever the disturbance does.
-    `VIOLATED` comes with a trajectory. `UNKNOWN` says how far the proof came. A loop counts as true
-    only where its specification is proved; without one (`status` is `REACHED`) there is only the
-    pipe.
+    `HOLDS` is a proof for every trajectory from the initial set, for every disturbance. `VIOLATED`
+    comes with a trajectory. `UNKNOWN` states how far the proof got. A loop is true (as a condition)
+    only if its specification is proved. Without a specification (`status` is `REACHED`) there is
+    only the pipe.
 
     Args:
-        model: The controller's name.
-        claim: The specification as it was written; empty without one.
+        model: Name of the controller.
+        claim: The specification as written; empty without one.
         status: `"HOLDS"`, `"VIOLATED"`, `"UNKNOWN"`, or `"REACHED"` without a specification.
-        pipe: The reachable sets.
-        counterexample: With `VIOLATED`.
-        margin: Proved: every trajectory keeps at least this distance from breaking the
-            specification, in the unit of its inequalities; infinite or negative if not known.
-        nearest: The distance of the trajectory that came nearest; negative means broken.
+        pipe: The reachable sets over time.
+        counterexample: A violating trajectory, with `VIOLATED`.
+        margin: Proved minimum distance of every trajectory from violating the specification, in the
+            units of its inequalities; infinite or negative if unknown.
+        nearest: Distance of the trajectory that came nearest; negative for a violation.
         reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"` or
             `"rounding"`.
-        safe_until: The last step (in continuous time: the time) up to which the specification is
-            proved not to be broken; -1 if not even at the start, None without a specification.
-        covered: The share of the initial set for which the specification is proved.
-        helps: Where it is not decided: what would help, in sentences.
-        warnings: What is odd about the question, in sentences.
-        warrant: What stands behind the verdict.
-        cost: Seconds and boxes.
-        methods: The methods that were used, with references.
-        trajectories: `(runs, steps + 1, states)` some of those seen, to be drawn.
-        zones: What the specification names, to be drawn.
-        dt: The period of a loop in continuous time; None in discrete time.
-        invariant: Where it stays for ever; None where a number of steps was asked about.
-        runs_at: `(times,)` of the trajectories; empty in discrete time, where they count from 0.
-        sources: The models it is about, each with its hash.
-        over: The initial set; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Empty: there are no certificates of loops.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        safe_until: Last step (in continuous time: last time) up to which a violation is excluded;
+            -1 if not even at the start, None without a specification.
+        covered: Share of the initial set for which the specification is proved.
+        helps: Sentences on what would help if the specification is undecided.
+        warnings: Sentences on peculiarities of the question.
+        warrant: Evidence for the verdict (see `Warrant`).
+        cost: Time in seconds, and number of boxes.
+        methods: Methods used, with references.
+        trajectories: `(runs, steps + 1, states)`, some simulated trajectories for figures.
+        zones: Sets named by the specification, for figures.
+        dt: Period of a loop in continuous time; None in discrete time.
+        invariant: Set in which the loop stays for ever; None for a limited number of steps.
+        runs_at: `(times,)` of the trajectories; empty in discrete time, which counts from 0.
+        sources: Models of the answer, each with its hash.
+        over: The initial set; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: Empty: certificates do not cover loops.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
 
     Raises:
-        OutrangeError: Verdict and evidence do not fit.
+        OutrangeError: Verdict and evidence contradict each other.
     """
 
     model: str
@@ -93,17 +93,17 @@ class Loop(Decided, Answer):
 
     @property
     def looseness(self) -> float:
-        """The largest of proved width over seen width, over all times and states."""
+        """Maximum ratio of proved to seen width, over all times and states."""
         return float(self.pipe.looseness.max())
 
     @property
     def last(self) -> int:
-        """The number of the last step."""
+        """Number of the last step."""
         return round(float(self.pipe.stop.max()))
 
     @property
     def _span(self) -> str:
-        """How long the loop runs, in words."""
+        """Duration of the loop, in words."""
         if self.invariant is not None:
             return "all time"
         return f"{self.last} steps" if self.dt is None else f"{self.pipe.stop.max():g} time units"
@@ -119,9 +119,9 @@ class Loop(Decided, Answer):
         if self.counterexample is not None:
             return self._broken(self.counterexample)
         if self.status != UNKNOWN:
-            told = f"Every trajectory from the initial set stays in these boxes ({self._span})."
-            return " ".join([told + self._stays(), *self._unbounded(), *self.helps])
-        until = "nothing is proved of the initial state itself"
+            text = f"Every trajectory from the initial set stays in these boxes ({self._span})."
+            return " ".join([text + self._stays(), *self._unbounded_sentence(), *self.helps])
+        until = "nothing is proved, not even for the initial states"
         if self.safe_until is not None and self.safe_until >= 0:
             when = f"step {self.safe_until}" if self.dt is None else f"t = {self.safe_until:.4g}"
             until = f"proved until {when} for the whole initial set"
@@ -129,24 +129,24 @@ class Loop(Decided, Answer):
         advice = " ".join(self.helps)
         first = ""
         if self.safe_until is not None and self.dt is None:
-            first = f" Step {self.safe_until + 1} is the first open."
+            first = f" Step {self.safe_until + 1} is the first undecided step."
         return f"Unknown: {REASONS[self.reason]}; {until}{share}.{first} {advice}".strip()
 
     def _stays(self) -> str:
-        """Where it stays for ever."""
-        kept = self.invariant
-        if kept is None:
+        """Return a sentence on the set in which the loop stays for ever."""
+        invariant = self.invariant
+        if invariant is None:
             return ""
-        told = kept.told(self.pipe.states)
-        return f" From {self._when(kept.start)} on it stays, for ever, at {told}."
+        box = invariant.told(self.pipe.states)
+        return f" From {self._when(invariant.start)} on it stays for ever within {box}."
 
-    def _unbounded(self) -> list[str]:
-        """From when on nothing is known of some state."""
+    def _unbounded_sentence(self) -> list[str]:
+        """Return a sentence on the time from which a state is unbounded."""
         bounded = np.isfinite(self.pipe.lo).all(axis=1) & np.isfinite(self.pipe.hi).all(axis=1)
         if bounded.all():
             return []
         first = int(np.argmin(bounded))
-        return [f"They are bounded until {self._when(float(self.pipe.start[first]))} only."]
+        return [f"They are bounded only until {self._when(float(self.pipe.start[first]))}."]
 
     def _when(self, time: float) -> str:
         return f"step {time:g}" if self.dt is None else f"t = {time:.4g}"
@@ -157,26 +157,24 @@ class Loop(Decided, Answer):
         seen = f"; the nearest seen is {number(self.nearest)}" if self.nearest is not None else ""
         return f", with a margin of {number(self.margin)}{seen}"
 
-    def _broken(self, found: LoopTrajectory) -> str:
-        told = {
+    def _broken(self, example: LoopTrajectory) -> str:
+        run = {
             None: "the controller itself was not run",
             True: "the model itself, run along it, breaks it too",
-            False: "in the model's own float32 rounding decides it the other way",
-        }[found.reproduced]
+            False: "with the model's own float32 rounding the result is the opposite",
+        }[example.reproduced]
         start = ", ".join(
-            f"{name} = {v:.9g}" for name, v in zip(self.pipe.states, found.x, strict=True)
+            f"{name} = {v:.9g}" for name, v in zip(self.pipe.states, example.x, strict=True)
         )
-        if found.time == 0:
-            return f"The initial set itself breaks it, at {start}, before any step ({told})."
-        when = f"step {found.step}" if self.dt is None else f"t = {found.time:.6g}"
-        return f"It is broken at {when} by the trajectory from {start} ({told})."
-
-    def __repr__(self) -> str:
+        if example.time == 0:
+            return f"The initial set itself breaks it, at {start}, before any step ({run})."
+        when = f"step {example.step}" if self.dt is None else f"t = {example.time:.6g}"
+        return f"It is broken at {when} by the trajectory from {start} ({run})."
         what = f", {clipped_name(self.claim, LONGEST_CLAIM)!r}" if self.claim else ""
         return f"Loop({self.status}{what}, {self._span}, {self.warrant.name})"
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a time: the ends of every state, proved and seen, and of every control."""
+        """Return one dict per time: proved and seen bounds of every state."""
         pipe, rows = self.pipe, []
         for k in range(len(pipe)):
             row: dict[str, Any] = {"step": float(pipe.start[k])}
@@ -190,11 +188,11 @@ class Loop(Decided, Answer):
         return rows
 
     def to_frame(self) -> Any:
-        """Tabulate the pipe.
+        """Convert the pipe to a table.
 
         Returns:
-            A `pandas.DataFrame`, a row a step; in continuous time a row an interval, by its
-            `start` and `stop`.
+            A `pandas.DataFrame` with one row per step; in continuous time one row per interval,
+            indexed by `start` and `stop`.
 
         Raises:
             InputError: pandas is not installed.
@@ -203,17 +201,17 @@ class Loop(Decided, Answer):
 
     @property
     def standing(self) -> str:
-        """What stands behind the answer, and what it cost."""
+        """Warrant and cost of the answer."""
         return f"{self.warrant.name}, {self.cost}."
 
     def document(self) -> Document:
-        """The sentence, what is odd, and the pipe at some of its times."""
+        """Return the sentence, warnings, and the pipe at some times."""
         blocks: list[Block] = [Paragraph(self.sentence)] if self.claim or self.helps else []
         if self.warnings:
             blocks.append(Listing("Warning:", self.warnings))
         blocks.append(table_of(self.pipe, self.dt is not None))
         loose = self.looseness
-        width = f"The pipe is at most {number(loose)} times as wide as what was seen. "
+        width = f"The pipe is at most {number(loose)} times as wide as the simulated states. "
         if not np.isfinite(loose):
             bounded = np.isfinite(self.pipe.lo).all() and np.isfinite(self.pipe.hi).all()
             width = "" if bounded else "The pipe is not bounded everywhere. "
@@ -222,13 +220,12 @@ class Loop(Decided, Answer):
         return Document(self.status, title, blocks, TONE.get(self.status, ""))
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, in lists, strings and numbers ready for JSON."""
-        told = super().as_dict() | {"pipe": field_dict(self.pipe)}
-        found = self.counterexample
-        kept = None if self.invariant is None else field_dict(self.invariant)
-        return told | {
-            "counterexample": None if found is None else field_dict(found),
-            "invariant": kept,
+        """Return all fields as lists, strings and numbers for JSON."""
+        fields = super().as_dict() | {"pipe": field_dict(self.pipe)}
+        example, invariant = self.counterexample, self.invariant
+        return fields | {
+            "counterexample": None if example is None else field_dict(example),
+            "invariant": None if invariant is None else field_dict(invariant),
         }
 
     def plot(
@@ -238,47 +235,47 @@ class Loop(Decided, Answer):
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
-            x: The state to draw across, by its name or place; None for the time.
-            y: The state to draw up. Neither: the first two states.
+            x: State on the horizontal axis, by name or index; None for the time.
+            y: State on the vertical axis. If both are None, the first two states are drawn.
 
         Returns:
             The axes.
 
         Raises:
-            InputError: matplotlib is not installed, or there is no such state.
+            InputError: matplotlib is not installed, or the state does not exist.
         """
         if x is None and y is None and len(self.pipe.states) > 1:
             x, y = 0, 1
         up = self.pipe.index(0 if y is None else y)
         if x is None:
-            return plot_times(*picture_of(self), [up], ax)[0]
-        return plot_phase(*picture_of(self), [self.pipe.index(x), up], ax)
+            return plot_times(*figure_data(self), [up], ax)[0]
+        return plot_phase(*figure_data(self), [self.pipe.index(x), up], ax)
 
     def plot_times(self, *states: str | int) -> list[Any]:
         """Draw states over time, one below the other. Needs matplotlib.
 
         Args:
-            *states: By their names or places; all of them without any.
+            *states: Names or indices of states; without arguments, all states.
 
         Returns:
             The axes.
 
         Raises:
-            InputError: matplotlib is not installed, or there is no such state.
+            InputError: matplotlib is not installed, or a state does not exist.
         """
         places = [self.pipe.index(state) for state in states or range(len(self.pipe.states))]
-        return plot_times(*picture_of(self), places)
+        return plot_times(*figure_data(self), places)
 
     def page(self, path: str | os.PathLike) -> None:
-        """Write a page with a picture to look around in: axes to choose, a slider through time.
+        """Write a page with an interactive figure: selectable axes, a slider through time.
 
-        Other than `html` it has a script, its own; nothing comes from outside.
+        Unlike `html`, the page contains a script; nothing external is loaded.
 
         Args:
             path: The file, replaced if it exists.
 
         Raises:
-            InputError: It cannot be written there.
+            InputError: The file cannot be written.
         """
         from ..storage.write import write_text
         from .page import loop_page
@@ -286,13 +283,13 @@ class Loop(Decided, Answer):
         write_text("page", loop_page(self, self._in_full()), path)
 
     def csv(self, path: str | os.PathLike) -> None:
-        """Write the pipe as a table, one row a time.
+        """Write the pipe as a table with one row per time.
 
         Args:
             path: The file, replaced if it exists.
 
         Raises:
-            InputError: It cannot be written there.
+            InputError: The file cannot be written.
         """
         from ..storage.write import write_text
 

@@ -1,4 +1,4 @@
-"""A page of a loop with a picture that answers: axes to choose, a slider through time."""
+"""Page of a closed loop with an interactive figure: selectable axes, a slider through time."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import numpy as np
 from ..render.document import Document
 from ..render.html import html
 from ..render.style import PAGE
-from .drawn import LoopShown, picture_of
+from .figures import LoopFigure, figure_data
 
 
 DIGITS = 9
-"""Of the numbers that a page draws."""
+"""Significant digits of numbers in the figure."""
 
 
-def loop_page(answer: LoopShown, document: Document) -> str:
-    """A whole page: the answer, and its picture; one script of its own, nothing from outside.
+def loop_page(answer: LoopFigure, document: Document) -> str:
+    """Return a complete page with the answer and its figure; it has one script of its own.
 
     Args:
-        answer: What to draw.
-        document: The answer in words and tables.
+        answer: The answer to draw.
+        document: The answer as text and tables.
     """
     folder = files(__package__ or "").joinpath("static")
     script, style = (folder.joinpath(f"pipe.{kind}").read_text("utf-8") for kind in ("js", "css"))
-    # What could end the script, or begin another one, is written as JSON writes any character.
-    data = json.dumps(_told(answer), allow_nan=False, separators=(",", ":"))
+    # Characters that could end the script or begin another are escaped as in JSON.
+    data = json.dumps(_figure_dict(answer), allow_nan=False, separators=(",", ":"))
     data = data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -42,18 +42,18 @@ def loop_page(answer: LoopShown, document: Document) -> str:
     )
 
 
-def _told(answer: LoopShown) -> dict[str, Any]:
-    """What the script draws; what is not finite is null."""
-    title, names, _, runs, worst, zones = picture_of(answer)
+def _figure_dict(answer: LoopFigure) -> dict[str, Any]:
+    """Return the data of the script; numbers that are not finite become null."""
+    title, names, _, runs, worst, zones = figure_data(answer)
     pipe = answer.pipe
     ends = {k: getattr(pipe, k) for k in ("start", "stop", "lo", "hi", "seen_lo", "seen_hi")}
-    found = []
+    violations = []
     if worst is not None:
         states, step, times = worst
-        found = [{"states": _numbers(states), "step": int(step), "times": _numbers(times)}]
+        violations = [{"states": _numbers(states), "step": int(step), "times": _numbers(times)}]
     return {
         "title": title, "states": list(names), "clock": "step" if answer.dt is None else "time",
-        "runs": _numbers(runs.states), "runs_at": _numbers(runs.times), "worst": found,
+        "runs": _numbers(runs.states), "runs_at": _numbers(runs.times), "worst": violations,
         "zones": [
             {"bad": bool(bad), "lo": _numbers(lo), "hi": _numbers(hi), "start": a, "stop": b}
             for bad, lo, hi, a, b in zones
@@ -63,7 +63,7 @@ def _told(answer: LoopShown) -> dict[str, Any]:
 
 
 def _numbers(values: Any) -> Any:
-    """Nested lists; of each number as many digits as a picture needs."""
+    """Return nested lists, each number with the digits that a figure needs."""
     if np.ndim(values):
         return [_numbers(v) for v in values]
     return float(f"{float(values):.{DIGITS}g}") if np.isfinite(values) else None

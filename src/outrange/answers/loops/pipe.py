@@ -1,4 +1,4 @@
-"""Where a closed loop can be at every time: the reachable sets, as boxes."""
+"""The reachable sets of a closed loop over time, as boxes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ...core import Box, InputError
 
 @dataclass(frozen=True, eq=False)
 class Invariant:
-    """Where a loop stays for ever, proved.
+    """A proved enclosure of all states of a loop from some time on, for ever.
 
     Args:
-        lo: `(states,)` the least values from `start` on.
-        hi: `(states,)` the largest.
-        start: The step (with `dt`: the time) from which on it holds.
-        period: After so much more it is in the set again that it was in at `start`.
+        lo: `(states,)`, smallest values from `start` on.
+        hi: `(states,)`, largest values from `start` on.
+        start: Step (with `dt`: time) from which on the enclosure holds.
+        period: Time after which the loop is again in the set in which it was at `start`.
     """
 
     lo: np.ndarray
@@ -28,10 +28,10 @@ class Invariant:
     period: float
 
     def told(self, names: Sequence[str]) -> str:
-        """Say the box in words.
+        """Return the box in words.
 
         Args:
-            names: Of the states.
+            names: Names of the states.
 
         Returns:
             A part of a sentence.
@@ -44,20 +44,20 @@ class Invariant:
 class Pipe:
     """The reachable sets of a closed loop, one box per time (or interval of time).
 
-    Every trajectory from the initial set lies in `[lo, hi]` at each time of its interval. What was
-    seen are simulated trajectories, among them those that a search found to go furthest.
+    Every trajectory from the initial set lies in `[lo, hi]` at each time of the box's interval.
+    Seen values come from simulated trajectories, among them those with extreme values.
 
     Args:
-        states: Names.
-        controls: Names.
-        start: `(times,)` the first time that a box holds for.
-        stop: `(times,)` the last; the same in discrete time.
-        lo: `(times, states)` proved.
-        hi: `(times, states)` proved.
-        seen_lo: `(times, states)` the least value of all trajectories seen.
-        seen_hi: `(times, states)` the largest.
-        control_lo: `(steps, controls)` proved: what the plant receives at each step.
-        control_hi: `(steps, controls)` proved.
+        states: Names of the states.
+        controls: Names of the controls.
+        start: `(times,)`, first time of each box.
+        stop: `(times,)`, last time of each box; equal to `start` in discrete time.
+        lo: `(times, states)`, proved lower bounds.
+        hi: `(times, states)`, proved upper bounds.
+        seen_lo: `(times, states)`, smallest value of all simulated trajectories.
+        seen_hi: `(times, states)`, largest value of all simulated trajectories.
+        control_lo: `(steps, controls)`, proved lower bounds of the controls at the plant.
+        control_hi: `(steps, controls)`, proved upper bounds.
     """
 
     states: tuple[str, ...]
@@ -75,43 +75,43 @@ class Pipe:
         return len(self.lo)
 
     def at(self, time: float) -> Box:
-        """Where the state can be at a time.
+        """Return the box of all possible states at a time.
 
         Args:
-            time: A step of a loop in discrete time, a time of one in continuous time.
+            time: A step of a loop in discrete time, or a time in continuous time.
 
         Returns:
-            A box: `lo` and `hi`, each `(states,)`.
+            A box with `lo` and `hi`, each `(states,)`.
 
         Raises:
-            InputError: The pipe does not reach that far.
+            InputError: The pipe does not contain this time.
         """
         holds = (self.start == time) & (time == self.stop)
         if not holds.any():
             holds = (self.start <= time) & (time <= self.stop)
         if not holds.any():
             raise InputError(
-                f"The pipe holds for the times {self.start.min():g} to {self.stop.max():g}. "
+                f"The pipe covers the times {self.start.min():g} to {self.stop.max():g}. "
                 f"Received: {time!r}."
             )
         return Box(self.lo[holds].max(axis=0), self.hi[holds].min(axis=0))
 
     @property
     def final(self) -> Box:
-        """Where the state can be at the end."""
+        """The box of all possible states at the end."""
         return self.at(float(self.stop.max()))
 
     def range(self, row: Any) -> tuple[np.ndarray, np.ndarray]:
         """Bound a linear form of the states at every time, from the boxes.
 
         Args:
-            row: `(states,)` coefficients, or the name of a state.
+            row: Coefficients `(states,)`, or the name of a state.
 
         Returns:
-            Least and largest, each `(times,)`, rounded outwards.
+            Smallest and largest values, each `(times,)`, rounded outward.
 
         Raises:
-            InputError: There are more or fewer states, or none of that name.
+            InputError: The number of coefficients differs, or the name does not exist.
         """
         if isinstance(row, str):
             i = self.index(row)
@@ -131,29 +131,29 @@ class Pipe:
         return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
 
     def index(self, state: str | int) -> int:
-        """Find a state by its name or its place.
+        """Return the index of a state.
 
         Args:
-            state: Either.
+            state: Name or index of the state.
 
         Returns:
-            Its place.
+            The index.
 
         Raises:
-            InputError: There is none.
+            InputError: The state does not exist.
         """
         if isinstance(state, str) and state in self.states:
             return self.states.index(state)
         if isinstance(state, int | np.integer) and 0 <= state < len(self.states):
             return int(state)
         raise InputError(
-            f"The loop has the states {', '.join(self.states)}, also known as 0 to "
-            f"{len(self.states) - 1}. Received: {state!r}."
+            f"The loop has the states {', '.join(self.states)}, or 0 to "
+            f"{len(self.states) - 1} by index. Received: {state!r}."
         )
 
     @property
     def looseness(self) -> np.ndarray:
-        """Proved width over seen width, `(times, states)`; 1 is exact, and no pipe is narrower."""
+        """Ratio of proved to seen width, `(times, states)`; 1 is exact, the minimum."""
         proved, seen = self.hi - self.lo, self.seen_hi - self.seen_lo
         size = np.maximum(np.abs(self.seen_lo), np.abs(self.seen_hi))
         flat = proved <= 1e-9 * np.maximum(size, 1e-300)

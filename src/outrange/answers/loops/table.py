@@ -1,4 +1,4 @@
-"""A pipe as a table."""
+"""Table of a pipe."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from .pipe import Pipe
 
 
 MOST_TIMES, MOST_COLUMNS = 12, 4
-"""Of more times some are shown; of more states every one has a row."""
+"""Maximum number of times shown, and of states as columns; more states become rows."""
 
 
 def table_of(pipe: Pipe, continuous: bool) -> Table:
-    """The pipe at some of its times, or a row a state where there are too many for columns.
+    """Return the pipe at some of its times; with many states, one row per state.
 
     Args:
-        pipe: The pipe.
-        continuous: Whether its times are no steps.
+        continuous: Whether its times are continuous.
     """
     if len(pipe.states) > MOST_COLUMNS:
         return _by_state(pipe, "at any time" if continuous else "at any step")
-    # In continuous time instants are shown; the boxes between them are wider.
+    # In continuous time only instants are shown; the boxes between them are wider.
     instants = np.flatnonzero(pipe.start == pipe.stop)
     some = np.linspace(0, len(instants) - 1, min(len(instants), MOST_TIMES))
     shown = instants[np.unique(some.astype(int))]

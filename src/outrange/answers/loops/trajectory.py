@@ -1,4 +1,4 @@
-"""One run of a closed loop that breaks its specification."""
+"""A trajectory of a closed loop that breaks its specification."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class LoopTrajectory:
-    """A trajectory, enclosed: the exact one lies in `[lo, hi]` at every step.
+    """An enclosed trajectory: the exact one lies in `[lo, hi]` at every step.
 
-    In continuous time there is a row for each of `times`, up to the one when it is broken, and
-    `step` is the place of that one.
+    In continuous time there is a row for each of `times`, up to the violation, and `step` is the
+    index of that row.
 
     Args:
-        x: `(states,)` where it begins, float64.
-        lo: `(steps + 1, states)`.
-        hi: `(steps + 1, states)`.
-        controls: `(steps, controls)` in float64, not enclosed.
+        x: `(states,)`, initial state in float64.
+        lo: `(steps + 1, states)`, lower bounds.
+        hi: `(steps + 1, states)`, upper bounds.
+        controls: `(steps, controls)`, in float64, not enclosed.
         disturbance: `(steps, disturbances)`, or empty.
-        parameters: `(parameters,)`, or empty.
         choice: `(steps, choices)`, or empty.
-        step: The first step after which it cannot satisfy the specification any more.
-        model: `(steps + 1, states)` the same with the user's own controller in its own arithmetic;
-            None where it could not be run.
-        reproduced: Whether that one breaks the specification too; None if it was not run.
-        times: `(steps + 1,)` of the rows; None in discrete time, where they count from 0.
+        step: First step after which the specification can no longer be satisfied.
+        model: `(steps + 1, states)`, the trajectory with the user's own controller in its own
+            arithmetic; None if the controller could not be run.
+        reproduced: Whether `model` breaks the specification too; None if it was not run.
+        times: `(steps + 1,)`, times of the rows; None in discrete time, which counts from 0.
     """
 
     x: np.ndarray
@@ -43,19 +42,19 @@ class LoopTrajectory:
 
     @property
     def time(self) -> float:
-        """When it cannot satisfy the specification any more; in discrete time the step."""
+        """Time after which the specification can no longer be satisfied, in steps or by `dt`."""
         return float(self.step if self.times is None else self.times[self.step])
 
     @property
     def states(self) -> np.ndarray:
-        """`(steps + 1, states)`: the middle of the enclosure, which is narrow."""
+        """`(steps + 1, states)`, middle of the narrow enclosure."""
         return 0.5 * self.lo + 0.5 * self.hi
 
     def __repr__(self) -> str:
-        told = {None: "the model was not run", True: "reproduced", False: "rounding decides it"}
+        runs = {None: "the model was not run", True: "reproduced", False: "rounding decides it"}
         start = ", ".join(f"{v:.6g}" for v in self.x)
         when = f"step {self.step}" if self.times is None else f"t = {self.time:g}"
-        return f"LoopTrajectory(from [{start}], broken at {when}, {told[self.reproduced]})"
+        return f"LoopTrajectory(from [{start}], broken at {when}, {runs[self.reproduced]})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +62,10 @@ class LoopZone:
     """A box of states that a specification names.
 
     Args:
-        bad: Whether it is to be avoided; else it is a goal.
-        lo: `(states,)`, infinite where there is no bound.
-        hi: `(states,)`.
-        start: The first time that it counts.
-        stop: The last.
+        bad: Whether the box is to be avoided; otherwise it is a goal.
+        lo: `(states,)`, lower bounds; infinite for no bound.
+        start: First time at which the box counts.
+        stop: Last time at which the box counts.
     """
 
     bad: bool

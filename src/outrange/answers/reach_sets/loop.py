@@ -11,7 +11,7 @@ from ...core import InputError, OutrangeError, Warrant
 from ..answer import Answer, Cost
 from ..render.document import GOOD, OPEN, Document, Interval, Paragraph, Table
 from ..tables.help import what_helps
-from .pictures import plot_unions
+from .figures import plot_unions
 from .star_union import StarUnion
 
 
@@ -21,38 +21,38 @@ STATUSES = {
     "interrupted": "interrupted",
     "pieces": "as many pieces as allowed",
 }
-"""Why sets after some step are covers, in words."""
+"""Reasons why sets after some step are enclosures."""
 
 MOST_STEPS, MOST_STATES = 12, 4
-"""Of more some are shown."""
+"""Maximum numbers of steps and of states shown."""
 
 
 @dataclass(frozen=True, eq=False)
 class LoopReachSets(Answer):
-    """Where a closed loop can be after every step, as unions of polytopes.
+    """The states that a closed loop can reach after every step, as unions of polytopes.
 
     Rigorous (`FLOAT64_ROUNDED`, about the real-valued controller and the plant as written): each
     state that some trajectory from the initial set has after step `k` is in `at(k)`. Up to step
-    `exact_until` no point of a set is farther than its `error` from such a state; from then on the
-    sets cover what can be reached.
+    `exact_until` no point of a set is farther than its `error` from such a state; later sets
+    enclose the reachable states.
 
     Args:
-        model: The controller's name.
-        states: Names.
+        model: Name of the controller.
+        states: Names of the states.
         sets: The union after each step; the first is the initial set.
-        trajectories: `(runs, steps + 1, states)` some of those seen, to be drawn.
+        trajectories: `(runs, steps + 1, states)`, some simulated trajectories for figures.
         status: `"exact"`, `"time"`, `"interrupted"` or `"pieces"`.
-        warrant: What stands behind the sets.
+        warrant: Evidence for the sets (see `Warrant`).
         cost: Seconds and pieces, of all steps together.
-        methods: The methods that were used, with references.
-        sources: The models it is about, each with its hash.
-        over: The initial set; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Empty: there are no certificates of reach sets.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        methods: Methods used, with references.
+        sources: Models of the answer, each with its hash.
+        over: The initial set; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: Empty: certificates do not cover reach sets.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
 
     Raises:
-        OutrangeError: The parts do not fit each other.
+        OutrangeError: The parts do not match.
     """
 
     model: str
@@ -69,10 +69,10 @@ class LoopReachSets(Answer):
     INDEX = ("step",)
 
     def __post_init__(self) -> None:
-        fits = all(one.names == self.states for one in self.sets)
+        fits = all(union.names == self.states for union in self.sets)
         if self.status not in STATUSES or not self.sets or not fits:
             raise OutrangeError(
-                "Reach sets of a loop are about its states and say why they ended; this is a bug "
+                "Reach sets of a loop are about its states and have a known status; this is a bug "
                 f"in outrange. Received: {len(self.sets)} sets, status {self.status!r}."
             )
 
@@ -81,57 +81,59 @@ class LoopReachSets(Answer):
 
     @property
     def exact_until(self) -> int:
-        """The last step up to which every set is exact but for rounding."""
-        exact = [one.is_exact for one in self.sets]
+        """The last step up to which every set is exact except for rounding."""
+        exact = [union.is_exact for union in self.sets]
         return len(exact) - 1 if all(exact) else exact.index(False) - 1
 
     def at(self, step: int) -> StarUnion:
-        """Where the state can be after a step: `.contains(x)`, `.lo`, `.hi`, `.pieces`.
+        """Return the set of reachable states after a step: `.contains(x)`, `.lo`, `.hi`, `.pieces`.
 
         Args:
-            step: Its number; 0 is the initial set.
+            step: Number of the step; 0 is the initial set.
 
         Returns:
             The set.
 
         Raises:
-            InputError: There is no such step.
+            InputError: The step does not exist.
         """
         whole = isinstance(step, int | np.integer) and not isinstance(step, bool)
         if not whole or not 0 <= step < len(self.sets):
-            raise InputError(f"The loop has the steps 0 to {len(self.sets) - 1}. Got: {step!r}.")
+            raise InputError(
+                f"The loop has the steps 0 to {len(self.sets) - 1}. Received: {step!r}."
+            )
         return self.sets[step]
 
     @property
     def lo(self) -> np.ndarray:
-        """`(steps + 1, states)` the least values, proved."""
-        return np.array([one.lo for one in self.sets])
+        """`(steps + 1, states)`, proved smallest values."""
+        return np.array([union.lo for union in self.sets])
 
     @property
     def hi(self) -> np.ndarray:
-        """`(steps + 1, states)` the largest values, proved."""
-        return np.array([one.hi for one in self.sets])
+        """`(steps + 1, states)`, proved largest values."""
+        return np.array([union.hi for union in self.sets])
 
     @property
     def reason(self) -> str:
-        """Why it stopped, in words."""
+        """Reason why the computation stopped, in words."""
         return STATUSES[self.status]
 
     @property
     def sentence(self) -> str:
-        """The answer in a plain sentence."""
+        """The answer as a plain sentence."""
         steps, last = len(self.sets) - 1, self.exact_until
         if not self.sets[0].pieces:
-            return "The initial set is empty, and so is all that is reached."
+            return "The initial set is empty, and so are all later sets."
         if last == steps:
             return (
-                f"Where the loop can be after each of {steps} steps, exactly: "
+                f"The reachable states after each of {steps} steps, exactly: "
                 f"{len(self.sets[-1]):,} pieces at the end, up to "
-                f"{max(float(one.error.max()) for one in self.sets):.1e} of rounding."
+                f"{max(float(union.error.max()) for union in self.sets):.1e} of rounding."
             )
         return (
-            f"Where the loop can be, exactly until step {last}; after it the sets cover what can "
-            f"be reached ({self.reason})."
+            f"The reachable states, exactly until step {last}; later sets enclose them "
+            f"({self.reason})."
         )
 
     def __repr__(self) -> str:
@@ -141,25 +143,25 @@ class LoopReachSets(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a step: its pieces, whether it is exact, and the ends of every state."""
+        """Return one dict per step: pieces, whether it is exact, and bounds of every state."""
         rows = []
-        for k, one in enumerate(self.sets):
-            row: dict[str, Any] = {"step": k, "pieces": len(one), "exact": one.is_exact}
-            for name, lo, hi in zip(self.states, one.lo, one.hi, strict=True):
+        for k, union in enumerate(self.sets):
+            row: dict[str, Any] = {"step": k, "pieces": len(union), "exact": union.is_exact}
+            for name, lo, hi in zip(self.states, union.lo, union.hi, strict=True):
                 row |= {f"{name}_lo": float(lo), f"{name}_hi": float(hi)}
             rows.append(row)
         return rows
 
     def document(self) -> Document:
-        """The sentence, and the ranges of the states at some steps."""
+        """Return the sentence, and the ranges of the states at some steps."""
         some = np.unique(np.linspace(0, len(self.sets) - 1, MOST_STEPS).astype(int))
         names = self.states[:MOST_STATES]
         rows = []
         for k in some:
-            one = self.sets[k]
-            ends = zip(names, one.lo, one.hi, strict=False)
+            union = self.sets[k]
+            ends = zip(names, union.lo, union.hi, strict=False)
             cells = [Interval(float(lo), float(hi)) for _, lo, hi in ends]
-            rows.append((str(k), f"{len(one):,}", "yes" if one.is_exact else "no", *cells))
+            rows.append((str(k), f"{len(union):,}", "yes" if union.is_exact else "no", *cells))
         head = ("step", "pieces", "exact", *names)
         exact = self.exact_until == len(self.sets) - 1
         blocks = (
@@ -179,32 +181,32 @@ class LoopReachSets(Answer):
         y: str | int = 1,
         seen: bool = True,
     ) -> Any:
-        """Draw the sets in the plane of two states, a color a step. Needs matplotlib.
+        """Draw the sets in the plane of two states, one color per step. Needs matplotlib.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
-            x: The state to draw across, by its name or place.
-            y: The state to draw up.
+            x: State on the horizontal axis, by name or index.
+            y: State on the vertical axis.
             seen: Whether to draw trajectories.
 
         Returns:
             The axes.
 
         Raises:
-            InputError: matplotlib is not installed, or there are no two such states.
+            InputError: matplotlib is not installed, or the states do not exist.
         """
         if len(self.states) < 2:
             raise InputError(
-                "Two states are drawn against each other; `closed_loop(...).plot_times()` draws "
-                f"one over time. Received: a loop of {len(self.states)} state."
+                "A figure shows two states; `closed_loop(...).plot_times()` draws one over time. "
+                f"Received: a loop of {len(self.states)} state."
             )
         at = [self.sets[0].index(x), self.sets[0].index(y)]
         steps = [
             (k, [
                 (piece.exact, shape)
-                for piece, shape in zip(one.pieces, one.polygons(*at), strict=True)
+                for piece, shape in zip(union.pieces, union.polygons(*at), strict=True)
             ])
-            for k, one in enumerate(self.sets)
+            for k, union in enumerate(self.sets)
         ]  # fmt: skip
         runs = self.trajectories[:, :, at] if seen else self.trajectories[:0, :, at]
         labels = self.states[at[0]], self.states[at[1]]

@@ -1,13 +1,13 @@
-"""Whether an output is reached by a piece: proofs of both, or neither.
+"""Proofs that an output is attained by a piece, or is not.
 
-*Not reached*: a direction in which the output lies beyond all images of the piece's vertices, by
-more than the error. Any direction will do, so it may be found in plain float64.
-*Reached*: `s - T (f(x + C s) - y)` maps a cube of `s` into itself. Then `f`, if it has no jumps
+*Not attained*: there is a direction in which the output lies beyond all images of the piece's
+vertices, by more than the error. Any direction is valid, so plain float64 may choose it.
+*Attained*: `s - T (f(x + C s) - y)` maps a cube of `s` into itself. Then `f`, if it is continuous
 there, takes the value `y` somewhere in the cube (Brouwer's fixed point theorem), wherever its kinks
-are: on a piece it is within `error` of `A x`, so that `|I - T A C| R + |T| (|A x - y| + error)`
-bounds what the cube of the size `R` is mapped to. Any `T` and `C` will do. On a face between two
-pieces both must do so; on the plane of the face the two maps differ by a product `u w`, and a `T`
-that measures along `u` and hardly beside it does for both, unless the face is a fold.
+are. On a piece, `f` is within `error` of `A x`, so `|I - T A C| R + |T| (|A x - y| + error)` bounds
+the image of the cube of size `R`. Any `T` and `C` are valid. On a face between two pieces both
+pieces must satisfy the bound. On the plane of the face the two maps differ by a product `u w`, and
+a `T` that measures along `u` and hardly beside it works for both, unless the face is a fold.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from .star import Star
 
 
 MOST_TURNS = 60
-"""Points that the search for the nearest point of a piece adds; a few more than its corners do."""
+"""Maximum points that the nearest-point search adds; slightly more than a piece has corners."""
 
 
 def nearest(images: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Weights `(k,)` of the point of a convex hull that is nearest, about; `scale` is of outputs.
+    """Return weights `(k,)` of the nearest point of a convex hull, approximately.
 
-    Wolfe's method: an affine set of corners at a time, left at its edge.
+    Distances are measured relative to `scale`, `(outputs,)`. Wolfe's method moves to the nearest
+    point of the affine hull of some corners, or to the edge of their convex hull on the way.
     Reference: P. Wolfe, *Finding the nearest point in a polytope*, 1976.
     """
     points = (images - y) / scale
@@ -40,22 +41,23 @@ def nearest(images: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
         best = int(along.argmin())
         if along[best] >= point @ point - 1e-14 * (1.0 + np.abs(points).max() ** 2):
             break
-        kept = np.union1d(np.flatnonzero(weights > 0), [best])
-        weights = _to_edge(points, weights, kept)
+        corners = np.union1d(np.flatnonzero(weights > 0), [best])
+        weights = _to_edge(points, weights, corners)
     return weights
 
 
-def _to_edge(points: np.ndarray, weights: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """The nearest point of the affine hull of some corners, or the last on the way inside."""
+def _to_edge(points: np.ndarray, weights: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Return the nearest point of the corners' affine hull, or the last point inside on the way."""
     while True:
-        ones = np.ones((kept.size, 1))
-        system = np.block([[points[kept] @ points[kept].T, ones], [ones.T, np.zeros((1, 1))]])
-        wanted = np.linalg.lstsq(system, np.eye(kept.size + 1)[-1], rcond=None)[0][:-1]
+        ones = np.ones((corners.size, 1))
+        gram = points[corners] @ points[corners].T
+        system = np.block([[gram, ones], [ones.T, np.zeros((1, 1))]])
+        wanted = np.linalg.lstsq(system, np.eye(corners.size + 1)[-1], rcond=None)[0][:-1]
         if (wanted > 1e-13).all():
-            found = np.zeros(len(points))
-            found[kept] = wanted / wanted.sum()
-            return found
-        now = weights[kept]
+            nearest_weights = np.zeros(len(points))
+            nearest_weights[corners] = wanted / wanted.sum()
+            return nearest_weights
+        now = weights[corners]
         falls = wanted < np.minimum(now, 1e-13)
         if not falls.any():
             return weights
@@ -63,18 +65,17 @@ def _to_edge(points: np.ndarray, weights: np.ndarray, kept: np.ndarray) -> np.nd
         moved = np.maximum(now + min(max(share, 0.0), 1.0) * (wanted - now), 0.0)
         moved[moved <= 1e-13] = 0.0
         weights = np.zeros(len(points))
-        weights[kept] = moved / moved.sum()
-        smaller = kept[moved > 0]
-        if smaller.size in (0, kept.size):
+        weights[corners] = moved / moved.sum()
+        smaller = corners[moved > 0]
+        if smaller.size in (0, corners.size):
             return weights
-        kept = smaller
+        corners = smaller
 
 
 class Separation:
-    """The proof that outputs lie beyond a piece, in one of some directions.
+    """Proof that outputs lie beyond a piece in at least one of some directions.
 
     Args:
-        star: The piece.
         along: Directions, `(k, outputs)`; None for those of `directions`.
     """
 
@@ -88,19 +89,19 @@ class Separation:
         self.gamma = gamma(4 * len(star.center) + 16)
 
     def is_beyond(self, y: np.ndarray) -> np.ndarray:
-        """Return whether each output `(n, outputs)` is proved to lie beyond the piece, `(n,)`."""
+        """Return, for each output `(n, outputs)`, whether it is proved beyond the piece, `(n,)`."""
         size = np.maximum(self.size, np.abs(y)) @ np.abs(self.along)
         room = (self.room + self.gamma * size) * (1.0 + 1e-14) + 1e-290
         return np.asarray((y @ self.along - self.end > room).any(axis=1))
 
 
 class FixedPoint:
-    """The proof that outputs are attained, by a piece or by two that share a face.
+    """Proof that outputs are attained, by a piece or by two pieces that share a face.
 
-    Everything that does not depend on the outputs is computed once: see the module for the proof.
+    Everything independent of the outputs is computed once. The module docstring has the proof.
 
     Args:
-        stars: A piece, or two that share a face, see `shared_face`.
+        stars: A piece, or two that share a face; see `shared_face`.
     """
 
     def __init__(self, stars: Sequence[Star]) -> None:
@@ -121,11 +122,10 @@ class FixedPoint:
             self.worst = max(self.worst, float(off.sum(axis=1).max()))
 
     def is_reached(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return whether each output is proved to be attained, by an input near another one.
+        """Return, for each output, whether it is proved attained by an input near a given one.
 
         Args:
-            y: Outputs, `(n, outputs)`.
-            x: About where, `(n, inputs)` or `(inputs,)`.
+            x: Starting inputs, `(n, inputs)` or `(inputs,)`.
 
         Returns:
             `(n,)`.
@@ -133,7 +133,7 @@ class FixedPoint:
         if not self.worst < 0.99:
             return np.zeros(len(y), bool)
         first, step = self.stars[0], np.zeros((len(y), self.free.size))
-        for _ in range(2):  # to where the map takes `y`, but for rounding
+        for _ in range(2):  # Move to the preimage of `y`, up to rounding.
             step[:, self.free] = (y - first.apply(x)) @ self.back.T
             x = np.clip(x + step, first.lo, first.hi)
         missed = np.zeros(len(y))
@@ -154,8 +154,8 @@ class FixedPoint:
 def directions(star: Star) -> np.ndarray:
     """Return directions `(k, outputs)` in which outputs may lie beyond a piece.
 
-    They are normal to the images of its planes where the map can be inverted, and to the edges of
-    its image in the plane of two outputs. No proof depends on them.
+    They are normal to the images of its planes if the map is invertible, and normal to the edges
+    of its image in the plane of two outputs. No proof depends on their choice.
     """
     free = star.lo < star.hi
     if not np.isfinite(star.slopes).all() or not np.isfinite(star.images).all():
@@ -174,11 +174,11 @@ def directions(star: Star) -> np.ndarray:
     return rows[np.isfinite(rows).all(axis=1)]
 
 
-def shared_face(one: Star, other: Star) -> np.ndarray:
-    """`(rows,)` bool: the rows of a piece that another has from the other side."""
-    opposite = (one.a[:, None] == -other.a[None]).all(axis=2)
-    # Two planes may have the same rounded rows, and a gap between them.
-    same = (one.planes[:, None] == other.planes[None]) & (one.planes[:, None] >= 0)
+def shared_face(star: Star, other: Star) -> np.ndarray:
+    """Return, for each row of a piece, whether another piece has it from the other side."""
+    opposite = (star.a[:, None] == -other.a[None]).all(axis=2)
+    # Two planes may have equal rounded rows, and still a gap between them.
+    same = (star.planes[:, None] == other.planes[None]) & (star.planes[:, None] >= 0)
     return (opposite & same).any(axis=1)
 
 
@@ -191,7 +191,7 @@ def _other_faces(star: Star, stars: Sequence[Star]) -> np.ndarray:
 
 
 def _has_room(star: Star, rows: np.ndarray, x: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """Return whether inputs as near to each `x` as `reach` keep some rows of a piece, `(n,)`."""
+    """Return whether inputs within `reach` of each `x` satisfy some rows of a piece, `(n,)`."""
     a, b = star.a[rows], star.b[rows]
     size = (np.abs(x) + np.abs(star.at)) @ np.abs(a).T + np.abs(b)
     room = reach @ np.abs(a).T + 4.0 * gamma(2 * x.shape[1] + 16) * size
@@ -203,7 +203,7 @@ def _is_onto(slopes: np.ndarray) -> bool:
 
 
 def _measure(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`T` and `C` of one map or two; see above."""
+    """Return `T` and `C` of one map or two; see the module docstring."""
     back = np.linalg.pinv(slopes.mean(axis=0))
     if len(slopes) == 1:
         return np.eye(slopes.shape[1]), back

@@ -14,26 +14,27 @@ from ..render.document import GOOD, OPEN, Block, Document, Drawing, Interval, Pa
 from ..render.plot import plot_bars
 from ..tables.help import what_helps
 from ..tables.overview import bars
-from .pictures import plot_union
+from .figures import plot_union
 from .star import Star
 from .star_union import StarUnion
 
 
 STATUSES = {
     "exact": "every piece is exact but for float64 rounding",
-    "known": "the network bends or jumps: each piece is known to {tol:g} of the outputs' ranges",
+    "known": "the network is not piecewise linear: each piece is known to {tol:g} of the outputs' "
+    "ranges",
     "time": "time ran out",
     "interrupted": "interrupted",
     "pieces": "as many pieces as allowed",
     "rounding": "only float64 rounding or overflow is left, not {tol:g}",
 }
-"""Why the search stopped, in words; the pieces cover the image in every case."""
+"""Reasons why the search stopped; the pieces cover the image in every case."""
 
 MOST_SHAPES = 2000
-"""Of more pieces, a notebook shows no drawing."""
+"""Maximum number of pieces for which a notebook shows a drawing."""
 
 MOST_TOLD = 12
-"""Ranges of so many outputs are shown."""
+"""Maximum number of outputs whose ranges are shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,28 +43,28 @@ class ReachSet(Answer):
 
     Rigorous (`FLOAT64_ROUNDED`, about the real-valued network with the stored weights): every
     output on the set is in some piece; on each piece the network is within `error` of its affine
-    map. Where `is_exact`, the error is float64 rounding alone, and no point of the union is
-    farther than this from an output that is attained.
+    map. If `is_exact`, the error is float64 rounding alone, and no point of the union is farther
+    than this from an attained output.
 
     Args:
-        model: The model's name.
-        inputs: Input name to shape.
-        outputs: Output name to shape.
-        image: The pieces.
-        seen: `(n, outputs)` outputs at one input in each of some pieces, in plain float64.
+        model: Name of the model.
+        inputs: Dict from input name to shape.
+        outputs: Dict from output name to shape.
+        image: The union of pieces.
+        seen: `(n, outputs)`, outputs at one input in each of some pieces, in plain float64.
         status: `"exact"`, `"known"`, `"time"`, `"interrupted"`, `"pieces"` or `"rounding"`.
-        tol: What was asked for, of networks that bend.
-        warrant: What stands behind the pieces.
-        cost: Seconds and pieces.
-        methods: The methods that were used, with references.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Empty: there are no certificates of reach sets.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        tol: Requested tolerance, for networks that are not piecewise linear.
+        warrant: Evidence for the pieces (see `Warrant`).
+        cost: Time in seconds, and number of pieces.
+        methods: Methods used, with references.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: Empty: certificates do not cover reach sets.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
 
     Raises:
-        OutrangeError: The parts do not fit each other.
+        OutrangeError: The parts do not match.
     """
 
     model: str
@@ -83,7 +84,7 @@ class ReachSet(Answer):
         count = sum(math.prod(shape) for shape in self.outputs.values())
         if self.status not in STATUSES or len(self.image.names) != count:
             raise OutrangeError(
-                "A reach set has a name for each output and says why it ended; this is a bug in "
+                "A reach set has a name for each output and a known status; this is a bug in "
                 f"outrange. Received: {len(self.image.names)} names, status {self.status!r}."
             )
 
@@ -94,63 +95,63 @@ class ReachSet(Answer):
 
     @property
     def is_exact(self) -> bool:
-        """Whether every piece is exact but for float64 rounding."""
+        """Whether every piece is exact except for float64 rounding."""
         return self.image.is_exact
 
     @property
     def error(self) -> np.ndarray:
-        """`(outputs,)` the largest error of all pieces."""
+        """`(outputs,)`, the largest error of all pieces."""
         return self.image.error
 
     @property
     def lo(self) -> np.ndarray:
-        """`(outputs,)` the least value of each output, proved."""
+        """`(outputs,)`, proved smallest value of each output."""
         return self.image.lo
 
     @property
     def hi(self) -> np.ndarray:
-        """`(outputs,)` the largest value of each output, proved."""
+        """`(outputs,)`, proved largest value of each output."""
         return self.image.hi
 
     def contains(self, y: Any) -> Any:
-        """Whether outputs are attained: True, False, or None where that is not known.
+        """Return whether outputs are attained: True, False, or None if unknown.
 
         True and False are proofs; see `outrange.answers.reach_sets.star_union.StarUnion`.
 
         Args:
-            y: One output, flat, or a batch of them `(n, outputs)`.
+            y: One output, flat, or a batch of outputs `(n, outputs)`.
 
         Returns:
             True, False or None for one output; for a batch, an object array `(n,)` of these.
 
         Raises:
-            InputError: The shape does not fit, or a number is not finite.
+            InputError: The shape does not match, or a number is not finite.
         """
         return self.image.contains(y)
 
     def polygons(self, x: str | int = 0, y: str | int = 1) -> list[np.ndarray]:
-        """Project the pieces on two outputs.
+        """Project the pieces to the plane of two outputs.
 
         Args:
-            x: An output, by its name or place.
-            y: Another one.
+            x: Output on the horizontal axis, by name or index.
+            y: Output on the vertical axis.
 
         Returns:
             The corners of each piece in order around it, `(n, 2)`.
 
         Raises:
-            InputError: There is no such output.
+            InputError: An output does not exist.
         """
         return self.image.polygons(x, y)
 
     @property
     def reason(self) -> str:
-        """Why it stopped, in words."""
+        """Reason why the search stopped, in words."""
         return STATUSES[self.status].format(tol=self.tol)
 
     @property
     def sentence(self) -> str:
-        """The answer in a plain sentence."""
+        """The answer as a plain sentence."""
         if not self.pieces:
             return "The input set is empty, and so is its image."
         count = len(self.pieces)
@@ -169,7 +170,7 @@ class ReachSet(Answer):
         return f"ReachSet({count}, {self.reason}, {self.warrant.name})"
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a piece: whether it is exact, and the ends of each output on it."""
+        """Return one dict per piece: whether it is exact, and bounds of each output on it."""
         rows = []
         for piece in self.pieces:
             row: dict[str, Any] = {"exact": piece.exact}
@@ -180,7 +181,7 @@ class ReachSet(Answer):
         return rows
 
     def document(self) -> Document:
-        """The sentence, a drawing of the first two outputs, and the range of each."""
+        """Return the sentence, a drawing of the first two outputs, and the range of each."""
         count = len(self.image.names)
         drawn = count > 1 and 0 < len(self.pieces) <= MOST_SHAPES
         ends = list(zip(self.image.names, self.lo, self.hi, strict=True))
@@ -197,30 +198,30 @@ class ReachSet(Answer):
         return Document("Reach set", self.model, blocks, GOOD if self.is_exact else OPEN)
 
     def drawing(self) -> Drawing:
-        """The pieces in the plane of the first two outputs."""
+        """Return the pieces in the plane of the first two outputs."""
         shapes = zip(self.pieces, self.polygons(), strict=True)
         lo, hi = self.lo[:2], self.hi[:2]
         pad = np.maximum(0.04 * (hi - lo), 1e-9 * np.maximum(np.abs(lo), np.abs(hi)) + 1e-300)
         right, up = self.image.names[:2]
         caption = f"{right} to the right, {up} upwards"
-        caption += "." if self.is_exact else "; pale: covered, not exact."
+        caption += "." if self.is_exact else "; pale: enclosed, not exact."
         polygons = tuple((piece.exact, corners) for piece, corners in shapes if len(corners) > 2)
         return Drawing(polygons, lo - pad, hi + pad, (right, up), caption, "outputs")
 
     def plot(self, ax: Any = None, *, x: str | int = 0, y: str | int = 1, seen: bool = True) -> Any:
-        """Draw the union in the plane of two outputs; of a single output, its range.
+        """Draw the union in the plane of two outputs; for a single output, its range.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
-            x: The output to draw across, by its name or place.
-            y: The output to draw up.
-            seen: Whether to draw the outputs that were computed beside.
+            x: Output on the horizontal axis, by name or index.
+            y: Output on the vertical axis.
+            seen: Whether to draw the sampled outputs.
 
         Returns:
             The axes.
 
         Raises:
-            InputError: matplotlib is not installed, or there is no such output.
+            InputError: matplotlib is not installed, or an output does not exist.
         """
         if len(self.image.names) == 1:
             seen_lo = self.seen.min(axis=0, initial=np.inf)

@@ -11,28 +11,28 @@ from ..render.planes import convex_hull
 
 @dataclass(frozen=True, eq=False)
 class Star:
-    """Inputs `a @ x <= b` within the box `[lo, hi]`, and what the network does there.
+    """Inputs `a @ x <= b` within the box `[lo, hi]`, and the affine map of the network there.
 
     For every such input each output is within `error` of `center + slopes @ (x - at)`, proved. So
-    the outputs of the piece lie in the convex hull of `images`, `error` around it.
+    the outputs of the piece lie within `error` of the convex hull of `images`.
 
     Args:
-        a: `(rows, inputs)` over the flat inputs: the zero planes of units, and conditions on the
-            inputs.
-        b: `(rows,)`; as accurate as float64.
-        planes: `(rows,)` a number for each plane, the same in all pieces that it bounds; -1 for
+        a: `(rows, inputs)`, coefficients of the flat inputs: zero planes of units, and conditions
+            on the inputs.
+        b: `(rows,)`, right sides, as accurate as float64.
+        planes: `(rows,)`, a number for each plane, the same in all pieces that it bounds; -1 for
             none.
-        lo: `(inputs,)`.
-        hi: `(inputs,)`.
-        at: `(inputs,)`.
-        slopes: `(outputs, inputs)`.
-        center: `(outputs,)`.
-        corners: `(k, inputs)` the vertices of the polytope, each number rounded; where it is not
-            exact, perhaps those of a box around it.
-        images: `(k, outputs)` where the map takes them.
-        error: `(outputs,)`.
-        exact: Whether the network is affine on the piece: `error` is then float64 rounding alone.
-        continuous: Whether it is proved to have no jump on the piece.
+        lo: `(inputs,)`, lower corner of the box.
+        hi: `(inputs,)`, upper corner of the box.
+        at: `(inputs,)`, base point of the map.
+        slopes: `(outputs, inputs)`, matrix of the map.
+        center: `(outputs,)`, value of the map at `at`.
+        corners: `(k, inputs)`, vertices of the polytope, each number rounded; if the piece is not
+            exact, possibly those of a box around it.
+        images: `(k, outputs)`, images of the corners under the map.
+        error: `(outputs,)`, maximum deviation of the network from the map.
+        exact: Whether the network is affine on the piece; `error` is then float64 rounding alone.
+        continuous: Whether the network is proved continuous on the piece.
     """
 
     a: np.ndarray
@@ -50,7 +50,7 @@ class Star:
     continuous: bool
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        """Apply the map in plain float64.
+        """Apply the affine map in plain float64.
 
         Args:
             x: Flat inputs, `(n, inputs)`.
@@ -61,10 +61,10 @@ class Star:
         return self.center + (x - self.at) @ self.slopes.T
 
     def polygon(self, outputs: np.ndarray) -> np.ndarray:
-        """Project the piece on two outputs, with its error if that is more than rounding.
+        """Project the piece to two outputs, with its error if that exceeds rounding.
 
         Args:
-            outputs: Their indices, `(2,)`.
+            outputs: Indices of the two outputs, `(2,)`.
 
         Returns:
             The corners in order around the polygon, `(n, 2)`; two for a segment, one for a point.

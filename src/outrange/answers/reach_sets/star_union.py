@@ -17,29 +17,29 @@ from .star import Star
 
 
 DEEPER = (0.5, 0.9, 0.99, 0.999, 0.99999)
-"""How far from the middle of a piece to its edge an output may be for an input inside to be found:
-shares of the way, tried one after the other."""
+"""Relative positions of an output between the middle and the edge of a piece, tried in order to
+find an input inside the piece."""
 
 
 INSIDE, OUTSIDE, OPEN = range(3)
-"""Where an output lies: proved to be attained, proved not to be, or neither."""
+"""Position of an output: proved attained, proved not attained, or neither."""
 
 SIDES = (True, False, None)
-"""The sides, as `contains` returns them."""
+"""Return value of `contains` for each position."""
 
 
 @dataclass(frozen=True, eq=False)
 class StarUnion:
-    """What a network can output on an input set, as a union of pieces.
+    """All possible outputs of a network on an input set, as a union of pieces.
 
-    Every output of the real-valued network on the set is in some piece, proved; and each point of a
-    piece's `images` is within its `error` of an output that is attained, or of a limit of such
-    outputs: where a condition on the inputs is strict, pieces are closed all the same.
+    Every output of the real-valued network on the set is in some piece, proved. Each point of a
+    piece's `images` is within its `error` of an attained output, or of a limit of such outputs:
+    pieces are closed even if a condition on the inputs is strict.
 
     Args:
-        names: Of the outputs.
-        pieces: `Star` each.
-        attained: `(n, outputs)` outputs of some corners of pieces, exactly.
+        names: Names of the outputs.
+        pieces: The pieces, each a `Star`.
+        attained: `(n, outputs)`, exact outputs of some corners of pieces.
     """
 
     names: tuple[str, ...]
@@ -51,18 +51,18 @@ class StarUnion:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the network is affine on every piece: then only float64 rounding is left."""
+        """Whether the network is affine on every piece, up to float64 rounding."""
         return all(piece.exact for piece in self.pieces)
 
     @cached_property
     def error(self) -> np.ndarray:
-        """`(outputs,)` the largest error of all pieces."""
+        """`(outputs,)`, the largest error of all pieces."""
         none = np.zeros(len(self.names))
         return np.max([none, *(piece.error for piece in self.pieces)], axis=0)
 
     @cached_property
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
-        """The box around each piece, `(pieces, outputs)`."""
+        """Corners of the box around each piece, `(pieces, outputs)` each."""
         shape = len(self.pieces), len(self.names)
         lo = [piece.images.min(axis=0) - piece.error for piece in self.pieces]
         hi = [piece.images.max(axis=0) + piece.error for piece in self.pieces]
@@ -71,38 +71,38 @@ class StarUnion:
 
     @property
     def lo(self) -> np.ndarray:
-        """`(outputs,)` the least value of each output, proved; infinite without any piece."""
+        """`(outputs,)`, proved smallest value of each output; infinite without pieces."""
         return self._ends[0].min(axis=0, initial=np.inf)
 
     @property
     def hi(self) -> np.ndarray:
-        """`(outputs,)` the largest value of each output, proved."""
+        """`(outputs,)`, proved largest value of each output."""
         return self._ends[1].max(axis=0, initial=-np.inf)
 
     def contains(self, y: Any) -> Any:
-        """Whether outputs are attained: True, False, or None where that is not known.
+        """Return whether outputs are attained: True, False, or None if unknown.
 
-        Both are proofs, about the real-valued network: True says that some input of the set has
-        exactly this output, False that none has. None is for outputs within rounding of the
-        union's edge, of a fold or of a point where more than two pieces meet (exactly that point
-        is True, where rational numbers say so), for those within the error of a piece that is not
-        exact, and where True cannot be proved: images without an interior (more outputs than
-        inputs), networks that jump.
+        Both are proofs about the real-valued network: True means that some input of the set has
+        exactly this output, False that none has. None is returned for outputs within rounding
+        error of the union's edge, of a fold, or of a point where more than two pieces meet (exactly
+        that point is True if rational arithmetic proves it). It is also returned within the error
+        of a piece that is not exact, and where True cannot be proved: images without an interior
+        (more outputs than inputs), and discontinuous networks.
 
         Args:
-            y: One output, flat `(outputs,)`, or a batch of them `(n, outputs)`.
+            y: One output, flat `(outputs,)`, or a batch of outputs `(n, outputs)`.
 
         Returns:
             True, False or None for one output; for a batch, an object array `(n,)` of these.
 
         Raises:
-            InputError: The shape does not fit, or they are no finite real numbers.
+            InputError: The shape does not match, or a number is not finite and real.
         """
         points = _numbers(y)
         count = len(self.names)
         if points.ndim not in (1, 2) or points.shape[-1] != count:
             raise InputError(
-                f"An output has {count} number{'s' * (count != 1)}, a batch is a row each. "
+                f"An output has {count} number{'s' * (count != 1)}, a batch one row per output. "
                 f"Received: shape {points.shape}."
             )
         if not np.isfinite(points).all():
@@ -111,14 +111,14 @@ class StarUnion:
         sides = self._sides(rows)
         for i in np.flatnonzero(sides == OPEN):
             sides[i] = self._side(rows[i])
-        known = np.array([SIDES[side] for side in sides], object)
-        return known[0] if points.ndim == 1 else known
+        decisions = np.array([SIDES[side] for side in sides], object)
+        return decisions[0] if points.ndim == 1 else decisions
 
     def _sides(self, y: np.ndarray) -> np.ndarray:
-        """Return the side of each output, `(n,)`, as far as it is decided without a search.
+        """Return the position of each output, `(n,)`, as far as it is decided without a search.
 
         All outputs are compared with a piece at once: first with the map at the inputs that its
-        pseudoinverse proposes, then along the directions across its faces. Both are proofs; OPEN
+        pseudoinverse proposes, then along the directions across its faces. Both are proofs. OPEN
         are outputs near edges, and others for which this input lies outside of the piece.
         """
         lo, hi = self._ends
@@ -139,7 +139,7 @@ class StarUnion:
 
     @cached_property
     def _attained(self) -> frozenset[bytes]:
-        """Outputs of corners, as the bytes of a row."""
+        """Exact outputs of corners, each as the bytes of a row."""
         rows = np.zeros((0, len(self.names))) if self.attained is None else self.attained
         return frozenset(row.tobytes() for row in np.asarray(rows, np.float64) + 0.0)
 
@@ -148,7 +148,7 @@ class StarUnion:
         return {}
 
     def _tests(self, i: int) -> tuple[np.ndarray, FixedPoint | None, Separation]:
-        """Return the middle of a piece, and the proofs of what it attains, if any, and does not."""
+        """Return the middle of a piece, and the proofs of attained and not attained outputs."""
         if i not in self._known_tests:
             piece, (lo, hi) = self.pieces[i], self._ends
             proof = FixedPoint([piece]) if self._is_provable(i, hi[i] - lo[i]) else None
@@ -156,11 +156,11 @@ class StarUnion:
         return self._known_tests[i]
 
     def _is_provable(self, i: int, scale: np.ndarray) -> bool:
-        """Return whether a piece is so much larger than its error that it can prove anything."""
+        """Return whether a piece is large enough relative to its error to prove anything."""
         return bool((4 * self.pieces[i].error < np.maximum(scale, np.finfo(float).tiny)).all())
 
     def _side(self, y: np.ndarray) -> int:
-        """Return the side of an output by a search for the nearest point of each piece."""
+        """Return the position of an output by a search for the nearest point of each piece."""
         lo, hi = self._ends
         near = np.flatnonzero(((lo <= y) & (y <= hi)).all(axis=1))
         scale = np.maximum(hi - lo, np.finfo(float).tiny)
@@ -186,16 +186,16 @@ class StarUnion:
         return OUTSIDE if apart else OPEN
 
     def index(self, output: str | int) -> int:
-        """Find an output by its name or its place.
+        """Return the index of an output.
 
         Args:
-            output: Either.
+            output: Name or index of the output.
 
         Returns:
-            Its place.
+            The index.
 
         Raises:
-            InputError: There is none.
+            InputError: The output does not exist.
         """
         if isinstance(output, str) and output in self.names:
             return self.names.index(output)
@@ -203,47 +203,47 @@ class StarUnion:
         if whole and 0 <= int(output) < len(self.names):
             return int(output)
         raise InputError(
-            f"Choose one of {', '.join(self.names)}, or a place from 0 to {len(self.names) - 1}. "
+            f"Choose one of {', '.join(self.names)}, or an index from 0 to {len(self.names) - 1}. "
             f"Received: {output!r}."
         )
 
     def polygons(self, x: str | int = 0, y: str | int = 1) -> list[np.ndarray]:
-        """Project the pieces on two outputs.
+        """Project the pieces to the plane of two outputs.
 
         Args:
-            x: An output, by its name or place.
-            y: Another one.
+            x: Output on the horizontal axis, by name or index.
+            y: Output on the vertical axis.
 
         Returns:
             The corners of each piece in order around it, `(n, 2)`.
 
         Raises:
-            InputError: There is no such output.
+            InputError: An output does not exist.
         """
         outputs = np.array([self.index(x), self.index(y)])
         return [piece.polygon(outputs) for piece in self.pieces]
 
 
 def _numbers(y: Any) -> np.ndarray:
-    """Outputs in float64.
+    """Return outputs in float64.
 
     Raises:
-        InputError: They are no real numbers of float64.
+        InputError: They are not real numbers that float64 can hold.
     """
     try:
-        given = np.asarray(y)
-        if given.dtype.kind in "biufO":
-            return given.astype(np.float64)
+        array = np.asarray(y)
+        if array.dtype.kind in "biufO":
+            return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
         pass
     raise InputError(
-        "Outputs must be real numbers that float64 can hold, a row each. "
+        "Outputs must be real numbers that float64 can hold, one row per output. "
         f"Received: {reprlib.repr(y)}."
     )
 
 
 def _beyond(star: Star, y: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Weights of the nearest point of a piece, and whether the output is proved to lie beyond."""
+    """Return weights of a piece's nearest point, and whether the output is proved beyond it."""
     if not np.isfinite([*star.error, *star.images.ravel()]).all():
         return np.zeros(len(star.images)), False
     weights = nearest(star.images, y, scale)
@@ -255,14 +255,14 @@ def _beyond(star: Star, y: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, b
 def _inputs_near(
     star: Star, y: np.ndarray, weights: np.ndarray, scale: np.ndarray
 ) -> Sequence[np.ndarray]:
-    """Inputs that the map takes to about `y`, those deep inside first."""
-    found = []
+    """Return inputs that the map takes to about `y`, those deepest inside first."""
+    inputs = []
     middle = np.full(len(weights), 1.0 / len(weights))
     image = middle @ star.images
     for share in DEEPER:
         far = image + (y - image) / share
         edge = nearest(star.images, far, scale)
         if np.abs((edge @ star.images - far) / scale).max() < 1e-9:
-            found.append(((1 - share) * middle + share * edge) @ star.corners)
+            inputs.append(((1 - share) * middle + share * edge) @ star.corners)
             break
-    return [*found, weights @ star.corners]
+    return [*inputs, weights @ star.corners]

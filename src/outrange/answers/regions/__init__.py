@@ -1,1 +1,1 @@
-"""Regions of a pre-image: polytopes, slabs, and which of them holds a point."""
+"""Regions of a pre-image: polytopes, slabs, and the location of points in them."""

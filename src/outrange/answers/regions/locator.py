@@ -8,21 +8,21 @@ import numpy as np
 
 
 INNER, OUTSIDE, INSIDE, PIECES, UNDECIDED = 0, 1, 2, 3, 4
-"""Kinds of rows of a locator: a bisected box, or a leaf of one of four kinds."""
+"""Kinds of rows of a locator: a bisected box, or one of four kinds of leaves."""
 
 
 @dataclass(frozen=True, eq=False)
 class Locator:
-    """Bisection trees of boxes, a row per box.
+    """Bisection trees of boxes, one row per box.
 
     Args:
-        lo: `(r, d)` the root boxes.
-        hi: `(r, d)`.
-        roots: `(r,)` their rows.
-        cut: `(n,)` the input at which a box is bisected; -1 minus its kind for a leaf.
-        at: `(n,)` where; points up to it are in the left half.
-        left: `(n,)` row of the left half; for a leaf, its first piece (or band, if undecided).
-        right: `(n,)` row of the right half; for a leaf, the piece after its last.
+        lo: `(r, d)`, lower corners of the root boxes.
+        hi: `(r, d)`, upper corners of the root boxes.
+        roots: `(r,)`, rows of the root boxes.
+        cut: `(n,)`, the input at which a box is bisected; -1 minus its kind for a leaf.
+        at: `(n,)`, position of the cut; points up to it are in the left half.
+        left: `(n,)`, row of the left half; for a leaf, its first piece (or band, if undecided).
+        right: `(n,)`, row of the right half; for a leaf, the piece after its last.
     """
 
     lo: np.ndarray
@@ -38,10 +38,9 @@ class Locator:
 
         Args:
             root: Number of the root box.
-            x: Points, `(n, d)`.
 
         Returns:
-            The numbers of the points in it, `(k,)`, and the row of each, `(k,)`.
+            The numbers of the points in it, `(k,)`, and their leaf rows, `(k,)`.
         """
         inside = np.flatnonzero(((self.lo[root] <= x) & (x <= self.hi[root])).all(axis=1))
         row = np.full(inside.size, self.roots[root])
@@ -55,12 +54,12 @@ class Locator:
             row[moving] = np.where(below, self.left[here], self.right[here])
 
     def kind(self, row: np.ndarray) -> np.ndarray:
-        """Look up the kind of leaves.
+        """Return the kind of leaves.
 
         Args:
-            row: Their rows, `(k,)`.
+            row: Rows of the leaves, `(k,)`.
 
         Returns:
-            `OUTSIDE`, `INSIDE`, `PIECES` or `UNDECIDED` of each, `(k,)`.
+            `OUTSIDE`, `INSIDE`, `PIECES` or `UNDECIDED` for each, `(k,)`.
         """
         return -1 - self.cut[row]

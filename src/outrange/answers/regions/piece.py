@@ -1,4 +1,4 @@
-"""Parts of a box: polytopes of bad inputs, and half-spaces proved to be bad or good."""
+"""Parts of a box: polytopes of bad inputs, and half-spaces proved bad or good."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from ..render.planes import clipped, rectangle
+from ..render.planes import clip_polygon, rectangle
 
 
 NEAR = 1e-10
-"""A point this near a face, relative to the size of the face's terms there, is on neither side."""
+"""Distance of a point to a face, relative to the size of the face's terms, that counts as on it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
     """A polytope of bad inputs: `a @ x <= b` within the box `[lo, hi]`.
 
-    The part of a box where one activation pattern holds and the property is broken. As an input
-    set: `outrange.Polytope(piece.a, piece.b, (piece.lo, piece.hi))`, for a model of one flat input.
+    It is the part of a box where one activation pattern holds and the property is broken. As an
+    input set: `outrange.Polytope(piece.a, piece.b, (piece.lo, piece.hi))`, for a model with one
+    flat input.
 
     Args:
-        a: `(rows, inputs)` over the flat inputs. The last row is the property, the others are the
-            zero planes of units.
-        b: `(rows,)`.
-        lo: `(inputs,)`.
-        hi: `(inputs,)`.
-        at: `(inputs,)` an input inside.
+        a: `(rows, inputs)`, coefficients of the flat inputs. The last row is the property, the
+            others are the zero planes of units.
+        lo: `(inputs,)`, lower corner of the box.
+        hi: `(inputs,)`, upper corner of the box.
+        at: `(inputs,)`, an input inside.
     """
 
     a: np.ndarray
@@ -37,7 +37,7 @@ class Piece:
     at: np.ndarray
 
     def contains(self, x: Any) -> np.ndarray:
-        """Test in plain float64 whether inputs lie in the polytope.
+        """Return, in plain float64, whether inputs lie in the polytope.
 
         Args:
             x: Flat inputs, `(n, inputs)`.
@@ -50,7 +50,7 @@ class Piece:
         return inside & (x @ self.a.T <= self.b).all(axis=1)
 
     def corners(self, at: np.ndarray) -> np.ndarray:
-        """Enumerate the corners in the plane of one or two inputs.
+        """Return the corners in the plane of one or two inputs.
 
         Args:
             at: Indices of these inputs, `(1,)` or `(2,)`.
@@ -62,13 +62,13 @@ class Piece:
         fixed = np.setdiff1d(np.arange(self.lo.size), at)
         for row, limit in zip(self.a, self.b, strict=True):
             direction = np.append(row[at], 0.0)[:2]
-            corners = clipped(corners, direction, limit - row[fixed] @ self.lo[fixed])
+            corners = clip_polygon(corners, direction, limit - row[fixed] @ self.lo[fixed])
         return corners
 
     def sides(self, x: np.ndarray) -> np.ndarray:
-        """Classify inputs of the box.
+        """Classify inputs of the box as inside, outside or on a face.
 
-        On the face between two patterns the network is continuous: those count as inside.
+        At the face between two patterns the network is continuous: points on it count as inside.
 
         Args:
             x: Flat inputs, `(n, inputs)`.
@@ -88,24 +88,25 @@ class Slab:
     """Half-spaces of an undecided box that linear bounds prove bad or good.
 
     Args:
-        bad: `(k, inputs + 1)`: `row @ [x, 1] < 0` proves an input to be bad.
-        good: `(k, inputs + 1)`: `row @ [x, 1] > 0` for every row proves it to be good.
+        bad: `(k, inputs + 1)`: `row @ [x, 1] < 0` for some row proves an input bad.
+        good: `(k, inputs + 1)`: `row @ [x, 1] > 0` for every row proves an input good.
     """
 
     bad: np.ndarray
     good: np.ndarray
 
     def sides(self, x: np.ndarray) -> np.ndarray:
-        """Classify inputs of the box.
+        """Classify inputs of the box as proved bad, proved good or unknown.
 
         Args:
             x: Flat inputs, `(n, inputs)`.
 
         Returns:
-            1 for inputs proved to be bad, -1 for those proved to be good, 0 for others: `(n,)`.
+            1 for inputs proved bad, -1 for those proved good, 0 for others: `(n,)`.
         """
-        one = np.concatenate([x, np.ones((len(x), 1))], axis=1)
+        extended = np.concatenate([x, np.ones((len(x), 1))], axis=1)
         (bad, near), (good, close) = (
-            (one @ rows.T, NEAR * (np.abs(one) @ np.abs(rows).T)) for rows in (self.bad, self.good)
+            (extended @ rows.T, NEAR * (np.abs(extended) @ np.abs(rows).T))
+            for rows in (self.bad, self.good)
         )
         return np.where((bad < -near).any(axis=1), 1, np.where((good > close).all(axis=1), -1, 0))

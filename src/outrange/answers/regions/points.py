@@ -1,4 +1,4 @@
-"""Points as a user gives them, as flat rows."""
+"""Conversion of points from the user's form to flat rows."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from ...core import InputError
 
 
 def flat_inputs(x: Any, inputs: Mapping[str, tuple[int, ...]]) -> tuple[np.ndarray, bool]:
-    """Bring inputs into one flat array.
+    """Convert inputs to one flat array.
 
     Args:
-        x: One input or rows of them, in the model's input shape; of several inputs a dict by name.
-        inputs: Input name to shape, in the order of the flat array.
+        x: One input or rows of inputs, in the model's input shape; for several inputs a dict by
+            name.
+        inputs: Dict from input name to shape, in the order of the flat array.
 
     Returns:
-        The inputs `(n, inputs)`, and whether a single one was given, without a batch axis.
+        The inputs `(n, inputs)`, and whether `x` is a single input without a batch axis.
 
     Raises:
-        InputError: A name or a shape does not fit, or batch sizes differ.
+        InputError: A name or a shape does not match, or batch sizes differ.
     """
     total = sum(int(np.prod(shape, dtype=np.int64)) for shape in inputs.values())
     if isinstance(x, Mapping):
         if set(x) != set(inputs):
-            raise InputError(f"A dict names every input once: {list(inputs)}. Received: {list(x)}.")
+            raise InputError(
+                f"A dict contains every input once: {list(inputs)}. Received: {list(x)}."
+            )
         parts = [_rows(x[name], shape, name) for name, shape in inputs.items()]
         if len({(len(part), single) for part, single in parts}) > 1:
             raise InputError(

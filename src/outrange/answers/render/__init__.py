@@ -1,1 +1,1 @@
-"""From plain tables, intervals and spans to text, HTML, JSON, SARIF and plots."""
+"""Rendering of plain tables, intervals and spans as text, HTML, JSON, SARIF and figures."""

@@ -1,4 +1,4 @@
-"""A counterexample as Python code, ready to paste."""
+"""Python code of a counterexample, ready to paste."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ MOST_NUMBERS = 10_000
 
 
 def witness_code(x: np.ndarray | Mapping[str, np.ndarray], call: str) -> str:
-    """Lines that build an input and run a model on it.
+    """Return lines that build an input and run a model on it.
 
     Args:
         x: The input without its batch axis; a mapping by name for several inputs.
-        call: The last line; it uses `x`.
+        call: The last line, which uses `x`.
 
     Returns:
-        Several lines; every number is written so that it gives the same float32 back.
+        Several lines; every number reproduces its float32 exactly.
 
     Example:
         >>> print(witness_code(np.array([0.5, 0.1]), "model(x)"))
@@ -28,7 +28,7 @@ def witness_code(x: np.ndarray | Mapping[str, np.ndarray], call: str) -> str:
     """
     parts = x if isinstance(x, Mapping) else {"": x}
     if sum(np.size(part) for part in parts.values()) > MOST_NUMBERS:
-        return "(the input is too large to be shown; it is in the verdict of outrange.verify)"
+        return "(the input is too large to print; it is in the verdict of outrange.verify)"
     needs = "import numpy as np\n" + ("import outrange\n" if "outrange." in call else "")
     if not isinstance(x, Mapping):
         return f"{needs}x = {_array(x)}\n{call}"
@@ -47,7 +47,7 @@ def _text(values: np.ndarray) -> str:
 
 
 def _number(value: float) -> str:
-    """The shortest digits that give the float32 back, also by way of a double."""
+    """Return the shortest digits that reproduce the float32, also via float64."""
     with np.errstate(over="ignore"):
         single = np.float32(value)
     short = repr(float(str(single)))

@@ -1,4 +1,4 @@
-"""Pictures of answers: states in strips, matrices, number lines, points in boxes."""
+"""Figures of answers: strips, matrices, number lines, points in boxes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from .images import Triple, is_picture, picture
-from .plot import LARGEST, LONGEST, MOST_BARS, legend_below, new_axes, plain, row_labels, titled
+from .images import Triple, is_image, to_image
+from .plot import LARGEST, LONGEST, MOST_BARS, legend_below, new_axes, plain, row_labels, set_title
 from .style import AXIS, CLAIM, SEEN, TONES
 from .text import number
 
 
-MOST_PICTURES = 4
-"""Of more counterexamples the first are drawn."""
+MOST_IMAGES = 4
+"""Maximum number of counterexamples drawn as images."""
 
 LONGEST_ROW = 56
-"""Characters of the label of a row of a matrix."""
+"""Maximum characters of the label of a matrix row."""
 
 LARGE_SIGNS = 16
-"""Matrices of up to so many rows and columns have room for large signs."""
+"""Maximum rows and columns of a matrix with large signs."""
 
 
 def plot_strips(
@@ -31,15 +31,14 @@ def plot_strips(
     ax: Any = None,
     label: str = "share of the units",
 ) -> Any:
-    """A strip a row, divided into parts that add up to 1, and a note beside it; the axes.
+    """Draw one strip per row, divided into parts that add up to 1, with notes; return the axes.
 
     Args:
-        title: A sentence.
-        names: Of the rows.
-        shares: Part to `(rows,)` shares and a color.
-        notes: Written at the right of each row, where rows are few enough.
-        ax: Axes; new ones if None.
-        label: Of the axis.
+        names: Names of the rows.
+        shares: Dict from part to shares `(rows,)` and a color.
+        notes: Texts at the right of each row, if rows are few enough.
+        ax: Matplotlib axes; None for a new figure.
+        label: Label of the axis.
     """
     few = len(names) <= MOST_BARS
     size = (8.2, 1.6 + 0.32 * max(len(names), 2)) if few else (8.2, 7.0)
@@ -58,7 +57,7 @@ def plot_strips(
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.set_xlabel(label)
     legend_below(ax)
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def plot_curve(
@@ -72,12 +71,10 @@ def plot_curve(
     """Draw a proved share and the share that attacks leave, over a radius.
 
     Args:
-        title: A sentence.
-        at: `(k,)` radii.
         ends: The shares, `(k,)` each: proved, and left by attacks.
         start: Share at a radius of 0; NaN if unknown.
         label: Label of the axis of radii.
-        ax: Axes; new ones if None.
+        ax: Matplotlib axes; None for a new figure.
 
     Returns:
         The axes.
@@ -94,18 +91,17 @@ def plot_curve(
     ax.set_xlabel(label)
     ax.set_ylabel("share of the inputs")
     legend_below(ax)
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def plot_beyond(title: str, names: Sequence[str], shares: np.ndarray, ax: Any = None) -> Any:
     """Draw how far points lie beyond the ranges of some columns.
 
     Args:
-        title: A sentence.
         names: Names of the columns.
-        shares: `(points, columns)` distances to the ranges as shares of their widths, below
-            negative; 0 for points within, infinite ones are left out.
-        ax: Axes; new ones if None.
+        shares: `(points, columns)`, signed distances to the ranges as shares of their widths,
+            negative below; 0 for points within, infinite ones are left out.
+        ax: Matplotlib axes; None for a new figure.
 
     Returns:
         The axes.
@@ -120,7 +116,7 @@ def plot_beyond(title: str, names: Sequence[str], shares: np.ndarray, ax: Any = 
     row_labels(ax, names)
     ax.set_xlabel("position in the training range [%]")
     legend_below(ax)
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def plot_matrix(
@@ -131,17 +127,16 @@ def plot_matrix(
     kinds: Sequence[tuple[str, str, str]],
     ax: Any = None,
 ) -> Any:
-    """A colored cell a pair, with a sign in it; the axes.
+    """Draw one colored cell per pair, with a sign in it; return the axes.
 
     Args:
-        title: A sentence.
-        rows: Names.
-        columns: Names.
-        cells: `(rows, columns)` numbers of kinds; -1 for nothing.
+        rows: Names of the rows.
+        columns: Names of the columns.
+        cells: `(rows, columns)`, indices of kinds; -1 for none.
         kinds: Name, sign and color of each kind.
-        ax: Axes; new ones if None.
+        ax: Matplotlib axes; None for a new figure.
     """
-    own = ax is None
+    is_new = ax is None
     ax = new_axes(figsize=_matrix_size(rows, columns)) if ax is None else ax
     palette = np.array([_rgb(color) for _, _, color in kinds] + [(1.0, 1.0, 1.0)])
     ax.imshow(palette[cells], aspect="auto", interpolation="nearest")
@@ -156,20 +151,20 @@ def plot_matrix(
                         color="white", fontsize=large, fontweight="bold")  # fmt: skip
     row_labels(ax, rows, LONGEST_ROW)
     every = max(1, -(-len(columns) // MOST_BARS))
-    kept = list(range(0, len(columns), every))
-    ax.set_xticks(kept, [plain(columns[j], LONGEST) for j in kept], rotation=30, ha="right")
+    shown = list(range(0, len(columns), every))
+    ax.set_xticks(shown, [plain(columns[j], LONGEST) for j in shown], rotation=30, ha="right")
     for kind, (name, sign, color) in enumerate(kinds):
         if (cells == kind).any():
             ax.scatter([], [], marker="s", color=color, label=f"{sign} {name}")
-    if own:  # Cells stay small where there are few of them.
+    if is_new:  # A few cells stay small.
         ax.set_aspect("equal", adjustable="box", anchor="NW")
         ax.spines[:].set_visible(False)
     legend_below(ax)
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def _matrix_size(rows: Sequence[str], columns: Sequence[str]) -> tuple[float, float]:
-    """Inches of a figure with square cells beside its labels."""
+    """Return the size in inches of a figure with square cells and labels beside them."""
     cells = [0.42 * min(max(len(names), 1), MOST_BARS) for names in (columns, rows)]
     left = 0.085 * min(max(map(len, rows), default=1), LONGEST_ROW)
     below = 0.065 * min(max(map(len, columns), default=1), LONGEST)
@@ -187,20 +182,19 @@ def plot_line(
     label: str,
     ax: Any = None,
 ) -> Any:
-    """A number line: spans of one color each, and marks on it; the axes.
+    """Draw a number line with colored spans and marks; return the axes.
 
     Args:
-        title: A sentence.
         spans: `(lo, hi, what, color)`; an infinite end is drawn to the edge.
         marks: `(at, what, color)`; infinite ones are left out.
-        label: Of the axis.
-        ax: Axes; new ones if None.
+        label: Label of the axis.
+        ax: Matplotlib axes; None for a new figure.
     """
     ax = new_axes(figsize=(7.2, 2.1)) if ax is None else ax
-    known = [v for lo, hi, *_ in spans for v in (lo, hi)] + [at for at, *_ in marks]
-    known = [v for v in known if np.isfinite(v)] or [0.0]
-    lo, hi = min(known), max(known)
-    # Two ends that nearly are one number are shown as that one, not with a gap magnified.
+    ends = [v for lo, hi, *_ in spans for v in (lo, hi)] + [at for at, *_ in marks]
+    ends = [v for v in ends if np.isfinite(v)] or [0.0]
+    lo, hi = min(ends), max(ends)
+    # Nearly equal ends are drawn as one number, without magnifying the gap.
     pad = 0.12 * (hi - lo) if hi - lo > 1e-2 * abs(hi) else 0.12 * abs(hi) or 1.0
     for left, right, what, color in spans:
         left, right = max(left, lo - pad), min(right, hi + pad)
@@ -219,7 +213,7 @@ def plot_line(
         ax.set_xticks([])
         ax.text(0.5, 0.5, "nothing to draw", transform=ax.transAxes, ha="center", va="center")
     legend_below(ax)
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def plot_in_box(
@@ -229,17 +223,16 @@ def plot_in_box(
     box: tuple[np.ndarray, np.ndarray] | None,
     ax: Any = None,
 ) -> Any:
-    """Points against a box, input by input; the axes.
+    """Draw points relative to a box, one row per input; return the axes.
 
-    Each input has its own scale, from its least to its largest value; the numbers stand beside it.
-    Of more than `MOST_BARS` inputs, values over their numbers.
+    Each input has its own scale, from its smallest to its largest value, with the numbers beside
+    it. More than `MOST_BARS` inputs are drawn as values over their numbers.
 
     Args:
-        title: A sentence.
-        names: Of the inputs.
-        points: `(n, inputs)`.
-        box: `(inputs,)` lower and upper ends; None: the hull of the points is the scale.
-        ax: Axes; new ones if None.
+        names: Names of the inputs.
+        points: `(n, inputs)`, the points.
+        box: Lower and upper ends, `(inputs,)` each; None to scale to the hull of the points.
+        ax: Matplotlib axes; None for a new figure.
     """
     points = np.clip(points, *LARGEST)
     if len(names) > MOST_BARS:
@@ -249,7 +242,7 @@ def plot_in_box(
     lo, hi = (np.clip(end, *LARGEST) for end in (lo, hi))
     rows, width = np.arange(len(names)), hi / 2 - lo / 2
     ax.barh(rows, np.ones(len(rows)), height=0.55, color=CLAIM,
-            label="the set asked about" if box is not None else None)  # fmt: skip
+            label="the input set" if box is not None else None)  # fmt: skip
     safe = np.where(width > 0, width, 1.0)
     for k, point in enumerate(points):
         at = np.where(width > 0, (point / 2 - lo / 2) / safe, 0.5)
@@ -257,53 +250,52 @@ def plot_in_box(
                    label=None if k else "breaks it")  # fmt: skip
     row_labels(ax, names)
     for i in rows:
-        told = [number(float(points[0, i]))] if len(points) == 1 else []
+        parts = [number(float(points[0, i]))] if len(points) == 1 else []
         if len(points) > 1 or box is not None:
-            told.append(f"[{number(float(lo[i]))}, {number(float(hi[i]))}]")
-        told = " in ".join(told)
-        ax.text(1.03, i, told, va="center", fontsize="small", clip_on=False)
+            parts.append(f"[{number(float(lo[i]))}, {number(float(hi[i]))}]")
+        ax.text(1.03, i, " in ".join(parts), va="center", fontsize="small", clip_on=False)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xticks([0, 0.5, 1], ["lower end", "middle", "upper end"])
     legend_below(ax)
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
-def plot_found(
+def plot_counterexamples(
     title: str,
     names: Sequence[str],
-    found: Sequence[Any],
+    examples: Sequence[Any],
     box: tuple[np.ndarray, np.ndarray] | None,
     ax: Any = None,
 ) -> Any:
-    """Counterexamples against the set asked about; the axes.
+    """Draw counterexamples relative to the input set; return the axes.
 
-    Those of the shape of a picture are drawn as such, beside the middle of the set.
+    Those with the shape of an image are drawn as images, beside the middle of the set.
 
     Args:
-        title: A sentence.
-        names: Of the inputs, flat.
-        found: Counterexamples, each with `x` and `flat_x`.
-        box: `(inputs,)` lower and upper ends of the set; None: not known.
-        ax: Axes; new ones if None.
+        names: Names of the inputs, flat.
+        examples: Counterexamples, each with `x` and `flat_x`.
+        box: Lower and upper ends of the set, `(inputs,)` each; None if unknown.
+        ax: Matplotlib axes; None for a new figure.
     """
-    x = found[0].x
-    if box is None or isinstance(x, dict) or not is_picture(np.asarray(x)):
-        return plot_in_box(title, names, np.stack([one.flat_x for one in found]), box, ax)
-    shown = found[:MOST_PICTURES]
+    x = examples[0].x
+    if box is None or isinstance(x, dict) or not is_image(np.asarray(x)):
+        points = np.stack([example.flat_x for example in examples])
+        return plot_in_box(title, names, points, box, ax)
+    shown = examples[:MOST_IMAGES]
     ax = new_axes(figsize=(6.4, 0.9 + 2.1 * len(shown))) if ax is None else ax
     lo, hi = (np.clip(end, *LARGEST) for end in box)
     middle, top = (lo / 2 + hi / 2).reshape(np.shape(x)), 0.0
-    for one in shown:
-        triple = Triple(middle, np.asarray(one.x), "middle of the set", "breaks it", None)
+    for example in shown:
+        triple = Triple(middle, np.asarray(example.x), "middle of the set", "breaks it", None)
         top = triple.draw_beside(ax, top)
-    high, wide = picture(middle).shape[:2]
+    high, wide = to_image(middle).shape[:2]
     ax.set_xlim(0, 3.24 * wide)
     ax.set_ylim(top - 0.25 * high, -0.2 * high)
     ax.set_aspect("equal")
     ax.set_axis_off()
-    if len(found) > len(shown):
+    if len(examples) > len(shown):
         title += f". The first {len(shown)}"
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def _points_by_number(
@@ -313,7 +305,7 @@ def _points_by_number(
     at = np.arange(points.shape[1])
     if box is not None:
         lo, hi = (np.clip(end, *LARGEST) for end in box)
-        ax.fill_between(at, lo, hi, step="mid", color=CLAIM, label="the set asked about")
+        ax.fill_between(at, lo, hi, step="mid", color=CLAIM, label="the input set")
     for k, point in enumerate(points):
         ax.plot(at, point, ".", markersize=2.5, color=TONES["bad"],
                 label=None if k else "breaks it")  # fmt: skip
@@ -321,13 +313,13 @@ def _points_by_number(
     ax.set_ylabel("value")
     ax.set_xlim(-0.5, len(at) - 0.5)
     legend_below(ax)
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def plot_chances(
     title: str, names: Sequence[str], ends: np.ndarray, label: str, ax: Any = None
 ) -> Any:
-    """Points `(n, 3)` of value, lower and upper end, from 0 to 1, a row each; the axes."""
+    """Draw points `(n, 3)` of value, lower and upper end, from 0 to 1, as rows; return the axes."""
     ax = new_axes(figsize=(7.0, 1.5 + 0.3 * max(len(names), 2))) if ax is None else ax
     rows = np.arange(len(names))
     for i, (_, lo, hi) in enumerate(ends):
@@ -338,4 +330,4 @@ def plot_chances(
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.set_xlabel(label)
     ax.axvline(0, color=AXIS, linewidth=0.8, zorder=0)
-    return titled(ax, title)
+    return set_title(ax, title)

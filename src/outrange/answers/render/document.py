@@ -1,7 +1,7 @@
-"""What an answer shows, as plain data: text and HTML are two renderings of one `Document`.
+"""Content of an answer as plain data; text and HTML are two renderings of one `Document`.
 
-A record states its title and its blocks once; `render.text` and `render.html` turn them into
-characters and into tags. Neither knows a record, and what one shows the other shows.
+A record states its title and its blocks once; `render.text` and `render.html` convert them to
+characters and to tags. Neither depends on a record, and both show the same content.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 
 
 MOST_ROWS = 100
-"""A folded table of one row an output, or a combination, shows this many; frames have all."""
+"""Maximum rows of a folded table; data frames contain all rows."""
 
 MOST_PRINTED = 20
-"""Rows that are read one by one; of more, the outstanding ones are shown, and counts."""
+"""Maximum rows shown one by one; with more, the outstanding ones and counts are shown."""
 
 GOOD, BAD, OPEN = "good", "bad", "open"
-"""Tones: proved as wished, refuted, not known. Pages color them; text says the same in words."""
+"""Tones: proved as desired, refuted, unknown. Pages color them; text states the same in words."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Bar:
-    """A cell with the picture of `[lo, hi]`, and of the part `[seen_lo, seen_hi]` of it.
+    """A cell with a bar of `[lo, hi]`, and inside it the part `[seen_lo, seen_hi]`.
 
     The bars of a table share one axis.
     """
@@ -45,12 +45,12 @@ class Bar:
 
     @property
     def is_bounded(self) -> bool:
-        """Whether it can be drawn."""
+        """Whether the bar is finite and can be drawn."""
         return bool(np.isfinite([self.lo, self.hi]).all())
 
     @property
     def is_constant(self) -> bool:
-        """Whether it is one number, up to rounding."""
+        """Whether the interval is a single number, up to rounding."""
         return self.is_bounded and self.hi / 2 - self.lo / 2 <= 3e-15 * max(-self.lo, self.hi)
 
 
@@ -59,7 +59,6 @@ class Word:
     """A cell of text in the color of its tone.
 
     Args:
-        text: The words.
         tone: `GOOD`, `BAD`, `OPEN`, or empty.
     """
 
@@ -68,7 +67,7 @@ class Word:
 
 
 Cell: TypeAlias = str | float | Interval | Bar | Word | None
-"""Numbers are shown in a few digits, None as a dash."""
+"""Content of a table cell: numbers are shown with few digits, None as a dash."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,8 @@ class Table:
     """Rows under a head.
 
     Args:
-        head: Column titles.
-        rows: Cells.
-        align: `"l"` or `"r"` per column; the last letter also holds for the columns after it.
-        omitted: How many more rows there are that are not shown.
+        align: `"l"` or `"r"` per column; the last letter also applies to all later columns.
+        omitted: Number of further rows that are not shown.
     """
 
     head: Sequence[str]
@@ -88,12 +85,12 @@ class Table:
     omitted: int = 0
 
     def side(self, column: int) -> str:
-        """`"l"` or `"r"`."""
+        """Return the alignment of a column, `"l"` or `"r"`."""
         return self.align[min(column, len(self.align) - 1)]
 
     @property
     def axis(self) -> tuple[float, float]:
-        """The least and largest end of all bounded bars; `(0, 0)` without any."""
+        """Smallest and largest end of all bounded bars; `(0, 0)` without any."""
         bars = [cell for row in self.rows for cell in row if isinstance(cell, Bar)]
         bars = [bar for bar in bars if bar.is_bounded]
         lo, hi = (bar.lo for bar in bars), (bar.hi for bar in bars)
@@ -102,14 +99,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Sentences; a line break is kept."""
+    """Sentences; line breaks are preserved."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Short texts under a heading, one by one."""
+    """Short texts under a heading, shown as a list."""
 
     heading: str
     items: Sequence[str]
@@ -118,15 +115,15 @@ class Listing:
 
 @dataclass(frozen=True)
 class Entry:
-    """One of several things to read one by one: a finding, a choice.
+    """One item with several lines, such as a finding or a choice.
 
     Args:
-        label: What it is called in short; the labels of a group form a column.
-        title: What it is.
-        lines: Sentences about it.
-        mark: A word on the far side of the title.
-        fix: Code to write instead; empty if there is none.
-        tone: Of the mark.
+        label: Short name; the labels of a list form a column.
+        title: Title of the item.
+        lines: Sentences about the item.
+        mark: Word at the end of the title line.
+        fix: Replacement code; empty if there is none.
+        tone: Tone of the mark.
     """
 
     label: str
@@ -139,30 +136,30 @@ class Entry:
 
 @dataclass(frozen=True)
 class EntryList:
-    """Entries, one below the other."""
+    """A list of entries, one below the other."""
 
     items: Sequence[Entry]
 
 
 @dataclass(frozen=True)
 class Code:
-    """Lines of code to paste."""
+    """Lines of code, ready to paste."""
 
     text: str
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """Polygons in a rectangle; text does without.
+    """Polygons in a rectangle; text omits them.
 
     Args:
-        polygons: `(dark, corners)`: whether to fill it dark or pale, and `(n, 2)` its corners.
-        lo: `(2,)` lower left corner of the rectangle.
-        hi: `(2,)` upper right corner.
-        labels: Of the two axes; an empty one for an axis that means nothing.
-        caption: What is seen.
-        what: What the rectangle is part of, for readers who do not see it; of `"outputs"` the
-            dark polygons are blue, for nothing is wrong with them.
+        polygons: Pairs of whether to fill a polygon dark, and its corners `(n, 2)`.
+        lo: `(2,)`, lower left corner of the rectangle.
+        hi: `(2,)`, upper right corner of the rectangle.
+        labels: Labels of the two axes; empty for an axis without a meaning.
+        caption: Description of the drawing.
+        what: Subject of the rectangle, for screen readers; with `"outputs"`, dark polygons are
+            blue instead of red.
     """
 
     polygons: Sequence[tuple[bool, np.ndarray]]
@@ -175,12 +172,11 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Fold:
-    """Blocks that a page opens at a click.
+    """Blocks that a page shows at a click.
 
     Args:
-        heading: What is behind the click.
-        blocks: What is shown then.
-        in_text: Whether text shows them, without the heading; else only pages have them.
+        heading: Heading of the folded blocks.
+        in_text: Whether text shows the blocks, without the heading; otherwise only pages do.
     """
 
     heading: str
@@ -193,13 +189,12 @@ Block: TypeAlias = "Paragraph | Table | Listing | EntryList | Code | Drawing | F
 
 @dataclass(frozen=True)
 class Document:
-    """What an answer shows, from top to bottom.
+    """Content of an answer, from top to bottom.
 
     Args:
-        title: What it is.
-        lead: The outcome, or what stands behind it, on the line of the title.
-        blocks: The rest.
-        tone: Of the outcome: `GOOD`, `BAD`, `OPEN`, or empty.
+        title: Title of the document.
+        lead: Outcome or evidence, on the line of the title.
+        tone: Tone of the outcome: `GOOD`, `BAD`, `OPEN`, or empty.
         over: The input set, a muted line below the title.
     """
 
@@ -211,16 +206,16 @@ class Document:
 
     @property
     def shown(self) -> list[Block]:
-        """The blocks that hold anything."""
-        return list(filter(_holds, self.blocks))
+        """The blocks that are not empty."""
+        return list(filter(_is_filled, self.blocks))
 
 
-def _holds(block: Block) -> bool:
+def _is_filled(block: Block) -> bool:
     match block:
         case Listing() | EntryList():
             return bool(block.items)
         case Paragraph() | Code():
             return bool(block.text)
         case Fold():
-            return any(map(_holds, block.blocks))
+            return any(map(_is_filled, block.blocks))
     return True

@@ -1,4 +1,4 @@
-"""The one file that imports pandas."""
+"""Conversion to data frames; the only module that imports pandas."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,13 +7,15 @@ from ...core import InputError, pip_install
 
 
 def frame(rows: Sequence[dict[str, Any]], index: Sequence[str]) -> Any:
-    """A `pandas.DataFrame` of a row each, the columns `index` as its index."""
+    """Return a `pandas.DataFrame` with one row per dict, indexed by the columns `index`."""
     try:
         import pandas
     except ImportError:
         raise InputError(
-            f"Data frames are made by pandas, which is not installed: {pip_install('pandas')}. "
-            "`answer.records()` has the same as a list of dicts. Received: ImportError."
+            f"Data frames need pandas, which is not installed: {pip_install('pandas')}. "
+            "`answer.records()` returns the same as a list of dicts. Received: ImportError."
         ) from None
-    made = pandas.DataFrame.from_records(list(rows))
-    return made.set_index(list(index) if len(index) > 1 else index[0]) if rows and index else made
+    table = pandas.DataFrame.from_records(list(rows))
+    if not rows or not index:
+        return table
+    return table.set_index(list(index) if len(index) > 1 else index[0])

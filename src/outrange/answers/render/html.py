@@ -1,4 +1,4 @@
-"""A document as HTML: for notebooks, and as a page of its own; no script, nothing external."""
+"""Rendering of documents as HTML, for notebooks and as a page; no script, nothing external."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from .text import cell_text, fix_lines, more
 SIDES = {"l": "left", "r": "right"}
 
 TOP = "text-align:left;vertical-align:top"
-"""Style of a cell that is read, not compared with those below it."""
+"""Style of a cell with prose."""
 
 
 def html(document: Document) -> str:
-    """A document as HTML; every text in it is escaped.
+    """Return a document as HTML with every text escaped.
 
-    Alignment stands in the tags themselves, so that it survives where style sheets are taken out
-    (notebooks that are not trusted, GitHub); colors come from the one style sheet in front.
+    Alignment is part of the tags, so that it survives where style sheets are removed (untrusted
+    notebooks, GitHub); colors come from the one style sheet in front.
     """
-    title = _toned(f"<strong>{escape(document.title)}</strong>", document.tone)
+    title = _with_color(f"<strong>{escape(document.title)}</strong>", document.tone)
     lead = f": {_lines(document.lead)}" if document.lead else ""
     blocks = "".join(map(_block, document.shown))
     frame = f"outrange {_tone(document.tone)}".rstrip()
@@ -44,13 +44,12 @@ def html(document: Document) -> str:
 
 
 def chapter(document: Document, level: int) -> str:
-    """A document as a part of a larger page: its title a heading, no style sheet.
+    """Return a document as part of a larger page: a heading as title, no style sheet.
 
     Args:
-        document: What to show.
-        level: Of the heading, 2 to 6.
+        level: Level of the heading, 2 to 6.
     """
-    title = _toned(escape(document.title), document.tone)
+    title = _with_color(escape(document.title), document.tone)
     lead = f"<p>{_lines(document.lead)}</p>" if document.lead else ""
     blocks = "".join(map(_block, document.shown))
     frame = f"outrange {_tone(document.tone)}".rstrip()
@@ -58,7 +57,7 @@ def chapter(document: Document, level: int) -> str:
 
 
 def page(document: Document) -> str:
-    """A whole page, to open in a browser."""
+    """Return a complete page, to open in a browser."""
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -71,8 +70,8 @@ def _tone(tone: str) -> str:
     return f"outrange-{tone}" if tone else ""
 
 
-def _toned(told: str, tone: str) -> str:
-    return f'<span class="{_tone(tone)}">{told}</span>' if tone else told
+def _with_color(html_text: str, tone: str) -> str:
+    return f'<span class="{_tone(tone)}">{html_text}</span>' if tone else html_text
 
 
 def _block(block: Block) -> str:
@@ -111,13 +110,13 @@ def _table(table: Table) -> str:
     axis = table.axis
 
     def cell(shown: str, i: int, scope: str = "") -> str:
-        # A header without text heads nothing, which a screen reader would say aloud.
-        tag, said = ("th", f' scope="{scope}"') if scope and shown else ("td", "")
-        return f'<{tag}{said} style="text-align:{SIDES[table.side(i)]}">{shown}</{tag}>'
+        # An empty header cell would be read aloud by a screen reader.
+        tag, scoped = ("th", f' scope="{scope}"') if scope and shown else ("td", "")
+        return f'<{tag}{scoped} style="text-align:{SIDES[table.side(i)]}">{shown}</{tag}>'
 
     def line(cells: Iterable[Cell], first: str, rest: str = "") -> str:
-        shown = [_cell(one, axis) for one in cells]
-        return "".join(cell(told, i, rest if i else first) for i, told in enumerate(shown))
+        texts = [_cell(content, axis) for content in cells]
+        return "".join(cell(shown, i, rest if i else first) for i, shown in enumerate(texts))
 
     body = _tags("tr", (line(row, "row") for row in table.rows))
     head = f"<thead><tr>{line(table.head, 'col', 'col')}</tr></thead>"
@@ -127,7 +126,7 @@ def _table(table: Table) -> str:
 def _cell(cell: Cell, axis: tuple[float, float]) -> str:
     if isinstance(cell, Bar) and cell.is_bounded:
         return bar(cell, *axis)
-    return _toned(escape(cell_text(cell)), cell.tone if isinstance(cell, Word) else "")
+    return _with_color(escape(cell_text(cell)), cell.tone if isinstance(cell, Word) else "")
 
 
 def _entries(block: EntryList) -> str:

@@ -1,4 +1,4 @@
-"""Inputs as pictures: one, what was added to it, the result."""
+"""Inputs as images: an input, its perturbation, and the result."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...core import InputError
 
 
 SHORTEST_SIDE = 5
-"""Pixels; of anything smaller nobody sees what it shows."""
+"""Minimum pixels per side; smaller images are not recognizable."""
 
 
 @dataclass(frozen=True, eq=False)
 class Triple:
-    """An input before and after a change, in the model's own shape, each with its title.
+    """An input before and after a perturbation, in the model's own shape, each with its title.
 
-    `limits` are black and white; of each picture by itself if None.
+    `limits` are black and white; None for the limits of each image.
     """
 
     before: np.ndarray
@@ -28,8 +28,8 @@ class Triple:
     limits: tuple[float, float] | None
 
     def draw(self, axes: Any) -> None:
-        """The input, the difference and the result on three axes of matplotlib."""
-        before, after = picture(self.before), picture(self.after)
+        """Draw the input, the difference and the result on three axes of matplotlib."""
+        before, after = to_image(self.before), to_image(self.after)
         added = after - before
         reach = max(float(np.abs(added).max()), 1e-12)
         _show(axes[0], before, self.title, self.limits)
@@ -37,8 +37,8 @@ class Triple:
         _show(axes[2], after, self.then, self.limits)
 
     def draw_beside(self, ax: Any, top: float = 0.0) -> float:
-        """The three beside each other on one axes, from `top` down; where the next one begins."""
-        before, after = picture(self.before), picture(self.after)
+        """Draw the three side by side on one axes, from `top` down; return the lower end."""
+        before, after = to_image(self.before), to_image(self.after)
         added = _gray(after - before)
         reach = max(float(np.abs(added).max()), 1e-12)
         limits = self.limits or (
@@ -52,31 +52,31 @@ class Triple:
         )
         for k, (pixels, title, ends, colors) in enumerate(shown):
             left = 1.12 * k * wide
-            drawn = ax.imshow(
-                scaled(pixels, ends), cmap=colors, vmin=0.0, vmax=1.0, interpolation="nearest",
-                extent=(left, left + wide, top + high, top),
+            image = ax.imshow(
+                to_unit_interval(pixels, ends), cmap=colors, vmin=0.0, vmax=1.0,
+                interpolation="nearest", extent=(left, left + wide, top + high, top),
             )  # fmt: skip
-            drawn.set_clip_on(False)
+            image.set_clip_on(False)
             ax.text(left + wide / 2, top - 0.03 * high, title, ha="center", va="bottom",
                     fontsize="small")  # fmt: skip
         return top + 1.25 * high
 
 
-def is_picture(x: np.ndarray) -> bool:
-    """Whether an input has the shape of a picture; a row of a table has not."""
+def is_image(x: np.ndarray) -> bool:
+    """Return whether an input has the shape of an image, unlike a row of a table."""
     if np.ndim(x) not in (2, 3):
         return False
     try:
-        return min(picture(x).shape[:2]) >= SHORTEST_SIDE
+        return min(to_image(x).shape[:2]) >= SHORTEST_SIDE
     except InputError:
         return False
 
 
-def picture(x: np.ndarray) -> np.ndarray:
-    """`(height, width)` or `(height, width, 3)`; a vector becomes a strip, or a square.
+def to_image(x: np.ndarray) -> np.ndarray:
+    """Return `(height, width)` or `(height, width, 3)`; a vector becomes a strip or a square.
 
     Raises:
-        InputError: It is neither.
+        InputError: The shape is not that of an image.
     """
     x = np.asarray(x, np.float64)
     if x.ndim == 1:
@@ -89,20 +89,20 @@ def picture(x: np.ndarray) -> np.ndarray:
     if x.ndim == 2:
         return x
     raise InputError(
-        "Only inputs of one or two axes, and of one or three channels, are drawn. "
+        "Only inputs with one or two axes, and with one or three channels, are drawn. "
         f"Received: shape {x.shape}."
     )
 
 
 def _gray(x: np.ndarray) -> np.ndarray:
-    """The largest change among the channels, with its sign."""
+    """Return the largest change among the channels, with its sign."""
     if x.ndim == 2:
         return x
     return np.take_along_axis(x, np.abs(x).argmax(axis=-1)[..., None], axis=-1)[..., 0]
 
 
-def scaled(x: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
-    """From 0 at the first end to 1 at the second; beyond them 0 and 1."""
+def to_unit_interval(x: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
+    """Map the first end to 0 and the second to 1, and clip."""
     lo, hi = ends
     return np.clip((x - lo) / (hi - lo if hi > lo else 1.0), 0.0, 1.0)
 
@@ -111,6 +111,7 @@ def _show(
     ax: Any, x: np.ndarray, title: str, limits: tuple[float, float] | None, colors: str = "gray"
 ) -> None:
     ends = limits if limits is not None else (float(x.min()), float(x.max()))
-    ax.imshow(scaled(x, ends), cmap=colors if x.ndim == 2 else None, vmin=0.0, vmax=1.0)
+    pixels = to_unit_interval(x, ends)
+    ax.imshow(pixels, cmap=colors if x.ndim == 2 else None, vmin=0.0, vmax=1.0)
     ax.set_title(title, fontsize="small")
     ax.set_axis_off()

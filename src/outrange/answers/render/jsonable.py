@@ -1,4 +1,4 @@
-"""Records, arrays and infinities as JSON can hold them."""
+"""Conversion of records, arrays and infinities to JSON values."""
 
 import math
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ import numpy as np
 
 
 def jsonable(value: Any) -> Any:
-    """`value` in dicts, lists, strings and finite numbers.
+    """Return a value as dicts, lists, strings and finite numbers.
 
-    Float64 numbers keep every bit (`repr` round-trips); infinities and NaN, which JSON lacks,
-    become the strings `"inf"`, `"-inf"` and `"nan"`, which `float` reads back. What has an
-    `as_dict` is that, another dataclass its fields, a member of an enumeration its name.
+    Float64 numbers keep every bit (`repr` round-trips). Infinities and NaN, which JSON lacks,
+    become the strings `"inf"`, `"-inf"` and `"nan"`, which `float` reads back. Objects with
+    `as_dict` are converted by it, other dataclasses by their fields, enumeration members by name.
     """
     if hasattr(value, "as_dict"):
         return value.as_dict()
@@ -36,6 +36,6 @@ def jsonable(value: Any) -> Any:
 
 
 def field_dict(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields of a dataclass by name, ready for JSON."""
+    """Return the fields of a dataclass by name, as JSON values."""
     names = [field.name for field in fields(record) if field.name not in without]
     return {name: jsonable(getattr(record, name)) for name in names}

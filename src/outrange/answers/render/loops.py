@@ -1,4 +1,4 @@
-"""Pictures of closed loops: one state against another, and states over time."""
+"""Figures of closed loops: one state against another, and states over time."""
 
 from __future__ import annotations
 
@@ -7,31 +7,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .plot import legend_below, new_axes, titled
+from .plot import legend_below, new_axes, set_title
 from .style import AXIS, CLAIM, SEEN, TONES
 
 
 MOST_RUNS = 24
-"""Trajectories that are drawn."""
+"""Maximum number of trajectories drawn."""
 
 Zone = tuple[bool, np.ndarray, np.ndarray, float, float]
-"""Whether it is bad, its ends, and from when to when it counts."""
+"""Whether a set is bad, its lower and upper bounds, and its first and last time."""
 
 Ends = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""First and last time of each box, its lower and its upper ends."""
+"""First and last time of each box, its lower and its upper bounds."""
 
 
 Worst = tuple[np.ndarray, int, np.ndarray]
-"""The trajectory that breaks the specification, at which place, and the times of its places."""
+"""A violating trajectory, the index of the violation, and the times of its rows."""
 
 
 class Runs(NamedTuple):
-    """Trajectories.
-
-    Args:
-        states: `(runs, times, states)`.
-        times: `(times,)`.
-    """
+    """Simulated trajectories."""
 
     states: np.ndarray
     times: np.ndarray
@@ -47,32 +42,28 @@ def plot_phase(
     places: Sequence[int],
     ax: Any = None,
 ) -> Any:
-    """One state against another: a box a time, trajectories, what is to be avoided or reached.
+    """Draw one state against another: boxes, trajectories, and sets to avoid or to reach.
 
     Args:
-        title: A sentence.
-        names: Of the states.
-        ends: The boxes.
-        runs: See `Runs`.
+        names: Names of the states.
         worst: See `Worst`; None without one.
-        zones: See `Zone`.
-        places: The two states.
-        ax: Axes; new ones if None.
+        places: Indices of the two states.
+        ax: Matplotlib axes; None for a new figure.
     """
     from numpy import isfinite
 
     ax = new_axes(figsize=(7.0, 5.6)) if ax is None else ax
     i, j = places
     lo, hi = ends[2], ends[3]
-    proved = "proved, a box a step" if word_of(ends) == "step" else "proved"
-    known = isfinite(lo[:, [i, j]]).all(axis=1) & isfinite(hi[:, [i, j]]).all(axis=1)
-    for n, k in enumerate(np.flatnonzero(known)):
+    proved = "proved, one box per step" if word_of(ends) == "step" else "proved"
+    bounded = isfinite(lo[:, [i, j]]).all(axis=1) & isfinite(hi[:, [i, j]]).all(axis=1)
+    for n, k in enumerate(np.flatnonzero(bounded)):
         _rectangle(
             ax, (lo[k, i], hi[k, i], lo[k, j], hi[k, j]), facecolor=CLAIM, edgecolor=SEEN,
             linewidth=0.5, alpha=0.55, zorder=2,
             label=proved if n == 0 else None,
         )  # fmt: skip
-    first = np.flatnonzero(known)[:1]
+    first = np.flatnonzero(bounded)[:1]
     for k in first:
         _rectangle(
             ax, (lo[k, i], hi[k, i], lo[k, j], hi[k, j]), facecolor="none", edgecolor="black",
@@ -81,11 +72,11 @@ def plot_phase(
     for n, run in enumerate(runs.states[:MOST_RUNS]):
         ax.plot(run[:, i], run[:, j], color=SEEN, linewidth=0.7, alpha=0.7, zorder=3,
                 label="trajectories seen" if n == 0 else None)  # fmt: skip
-    _broken(ax, worst, (i, j), word_of(ends))
+    _draw_violation(ax, worst, (i, j), word_of(ends))
     ax.autoscale_view()
-    _within(ax, lo[known][:, [i, j]], hi[known][:, [i, j]], runs.states[:, :, [i, j]])
+    _set_limits(ax, lo[bounded][:, [i, j]], hi[bounded][:, [i, j]], runs.states[:, :, [i, j]])
     left, right, low, high = *ax.get_xlim(), *ax.get_ylim()
-    told: set[bool] = set()
+    labeled: set[bool] = set()
     for bad, least, most, start, stop in zones:
         box = (max(least[i], left), min(most[i], right), max(least[j], low), min(most[j], high))
         others = np.delete(np.arange(len(names)), [i, j])
@@ -100,14 +91,14 @@ def plot_phase(
                     else f" in {start:g} to {stop:g}"
                 )
             _rectangle(ax, box, facecolor=color, edgecolor=color, alpha=0.18, zorder=1,
-                       label=None if bad in told else word)  # fmt: skip
-            told.add(bad)
+                       label=None if bad in labeled else word)  # fmt: skip
+            labeled.add(bad)
     ax.set_xlim(left, right)
     ax.set_ylim(low, high)
     ax.set_xlabel(names[i])
     ax.set_ylabel(names[j])
     legend_below(ax)
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def plot_times(
@@ -120,77 +111,79 @@ def plot_times(
     places: Sequence[int],
     ax: Any = None,
 ) -> Any:
-    """States over time, a list of axes; `plot_phase` documents the arguments."""
+    """Draw states over time; return a list of axes. `plot_phase` documents the arguments."""
     if ax is None:
         size = (7.6, 1.8 + 1.7 * len(places))
         ax = new_axes(len(places), 1, figsize=size, sharex=True, squeeze=False)[:, 0]
     axes = list(np.ravel(ax))
-    for n, (one, i) in enumerate(zip(axes, places, strict=True)):
-        _over_time(one, ends, i)
+    for n, (panel, i) in enumerate(zip(axes, places, strict=True)):
+        _over_time(panel, ends, i)
         for m, run in enumerate(runs.states[:MOST_RUNS]):
-            one.plot(runs.times, run[:, i], color=SEEN, linewidth=0.7, alpha=0.7, zorder=3,
-                     label="trajectories seen" if m == 0 else None)  # fmt: skip
-        _broken(one, worst, (None, i), word_of(ends))
-        known = np.isfinite(ends[2][:, i]) & np.isfinite(ends[3][:, i])
-        low = np.stack([ends[0][known], ends[2][known, i]], axis=1)
-        high = np.stack([ends[1][known], ends[3][known, i]], axis=1)
+            panel.plot(runs.times, run[:, i], color=SEEN, linewidth=0.7, alpha=0.7, zorder=3,
+                       label="trajectories seen" if m == 0 else None)  # fmt: skip
+        _draw_violation(panel, worst, (None, i), word_of(ends))
+        bounded = np.isfinite(ends[2][:, i]) & np.isfinite(ends[3][:, i])
+        low = np.stack([ends[0][bounded], ends[2][bounded, i]], axis=1)
+        high = np.stack([ends[1][bounded], ends[3][bounded, i]], axis=1)
         steps = np.broadcast_to(runs.times, runs.states.shape[:2])
-        _within(one, low, high, np.stack([steps, runs.states[:, :, i]], axis=2))
-        _zones_over_time(one, zones, i, 0.4 if word_of(ends) == "step" else 0.0)
-        one.set_ylabel(names[i])
-        one.axvline(0, color=AXIS, linewidth=0.5)
+        _set_limits(panel, low, high, np.stack([steps, runs.states[:, :, i]], axis=2))
+        _zones_over_time(panel, zones, i, 0.4 if word_of(ends) == "step" else 0.0)
+        panel.set_ylabel(names[i])
+        panel.axvline(0, color=AXIS, linewidth=0.5)
         if n == len(places) - 1:
-            one.set_xlabel(word_of(ends))
-            legend_below(one)
-    titled(axes[0], title)
+            panel.set_xlabel(word_of(ends))
+            legend_below(panel)
+    set_title(axes[0], title)
     return axes
 
 
 def _over_time(ax: Any, ends: Ends, i: int) -> None:
     start, stop, lo, hi = ends[0], ends[1], ends[2][:, i], ends[3][:, i]
-    known = np.isfinite(lo) & np.isfinite(hi)
+    bounded = np.isfinite(lo) & np.isfinite(hi)
     if (start == stop).all():
         ax.vlines(
-            start[known], lo[known], hi[known], color=SEEN, linewidth=2.2, alpha=0.5, zorder=2
+            start[bounded], lo[bounded], hi[bounded], color=SEEN, linewidth=2.2, alpha=0.5, zorder=2
         )
         ax.fill_between(
-            start, np.where(known, lo, np.nan), np.where(known, hi, np.nan), color=CLAIM,
+            start, np.where(bounded, lo, np.nan), np.where(bounded, hi, np.nan), color=CLAIM,
             alpha=0.6, linewidth=0, label="proved at every step", zorder=1.5,
         )  # fmt: skip
         return
-    for n, k in enumerate(np.flatnonzero(known)):
+    for n, k in enumerate(np.flatnonzero(bounded)):
         _rectangle(ax, (start[k], stop[k], lo[k], hi[k]), facecolor=CLAIM, edgecolor=SEEN,
                    linewidth=0.4, alpha=0.7, zorder=2,
                    label="proved" if n == 0 else None)  # fmt: skip
 
 
 def word_of(ends: Ends) -> str:
-    """What times count."""
+    """Return the unit of times, `"step"` or `"time"`."""
     return "step" if (ends[0] == ends[1]).all() else "time"
 
 
 def _zones_over_time(ax: Any, zones: Sequence[Zone], i: int, wide: float) -> None:
     low, high = ax.get_ylim()
-    told: set[bool] = set()
+    labeled: set[bool] = set()
     for bad, least, most, start, stop in zones:
         bounds = np.asarray(np.isfinite(np.stack([least, most])).any(axis=0))
         if not bounds[i]:
             continue
         hidden = bounds.sum() > 1
-        # A moment would be a line that nobody sees.
+        # A single instant would be an invisible line.
         room = wide if wide or start < stop else 0.01 * (ax.get_xlim()[1] - ax.get_xlim()[0])
         box = (start - room, stop + room, max(least[i], low), min(most[i], high))
         if box[2] < box[3]:
             color = TONES["bad" if bad else "good"]
             word = ("avoid" if bad else "reach") + " (other states count too)" * bool(hidden)
             _rectangle(ax, box, facecolor=color, edgecolor=color, alpha=0.15 if bad else 0.4,
-                       zorder=1, label=None if bad in told else word)  # fmt: skip
-            told.add(bad)
+                       zorder=1, label=None if bad in labeled else word)  # fmt: skip
+            labeled.add(bad)
     ax.set_ylim(low, high)
 
 
-def _broken(ax: Any, worst: Worst | None, places: tuple[int | None, int], word: str) -> None:
-    """The trajectory that breaks the specification, and the instant."""
+def _draw_violation(
+    ax: Any, worst: Worst | None, places: tuple[int | None, int], word: str
+) -> None:
+    """Draw the violating trajectory and the instant of the violation."""
     if worst is None:
         return
     run, step, times = worst
@@ -201,8 +194,8 @@ def _broken(ax: Any, worst: Worst | None, places: tuple[int | None, int], word: 
             label=f"broken at {word} {times[step]:.4g}")  # fmt: skip
 
 
-def _within(ax: Any, lo: np.ndarray, hi: np.ndarray, runs: np.ndarray) -> None:
-    """Limits around the boxes, unless they are far wider than the trajectories."""
+def _set_limits(ax: Any, lo: np.ndarray, hi: np.ndarray, runs: np.ndarray) -> None:
+    """Set the axis limits around the boxes, unless they are far wider than the trajectories."""
     seen = runs[np.isfinite(runs).all(axis=-1)] if runs.size else lo[:0]
     points = np.concatenate([lo, hi]) if len(lo) else seen
     for axis, limit in enumerate((ax.set_xlim, ax.set_ylim)):

@@ -1,4 +1,4 @@
-"""Numbers as people read them: few digits, no residues, shares that do not round to all."""
+"""Display of numbers: few digits, no residues, and shares that never round to none or all."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike
 
 
 DIGITS = 6
-"""Significant digits on display; the arrays keep all of them."""
+"""Significant digits in output; arrays keep all digits."""
 
 
 def tidy(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
-    """`values` rounded to nearest at `DIGITS` digits of `scale`; no negative zeros, no residues.
+    """Return values rounded to nearest at `DIGITS` digits of `scale`, without negative zeros.
 
-    For display only. A bound of -4e-16 beside a range of 2 shows as 0.
+    For display only. A bound of -4e-16 next to a range of 2 shows as 0.
     """
     values = np.asarray(values, np.float64)
     scale = np.broadcast_to(np.asarray(scale, np.float64), values.shape)
@@ -29,12 +29,11 @@ def tidy(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
 def outward(values: ArrayLike, scale: ArrayLike, side: int) -> np.ndarray:
     """Round bounds outward at `DIGITS` digits of `scale`, so that a printed bound is a bound.
 
-    A bound that is a number of so many digits stays as it is. One beside 0 is rounded in a digit of
-    its own: -2.9e-15 shows as -3e-15, where one step at the scale would be much wider.
+    A bound with no more digits stays unchanged. A bound near 0 is rounded in a digit of its own:
+    -2.9e-15 shows as -3e-15, while one step at the scale would be much wider.
 
     Args:
-        values: The bounds.
-        scale: Magnitude whose digits count; it broadcasts.
+        scale: Magnitude that determines the digits; broadcasts.
         side: -1 for lower bounds, 1 for upper ones.
 
     Returns:
@@ -52,27 +51,27 @@ def outward(values: ArrayLike, scale: ArrayLike, side: int) -> np.ndarray:
     if not missing.any():
         return near
     flat = np.broadcast_to(np.asarray(scale, np.float64), values.shape)
-    own = np.where(near == 0, np.abs(values), flat)
+    magnitude = np.where(near == 0, np.abs(values), flat)
     digits = np.where(near == 0, 1, DIGITS).ravel()
-    rows = zip(values.flat, own.flat, digits, missing.flat, near.flat, strict=True)
-    found = [_beyond(v, s, int(d), side) if m else n for v, s, d, m, n in rows]
-    return np.array(found, np.float64).reshape(values.shape)
+    rows = zip(values.flat, magnitude.flat, digits, missing.flat, near.flat, strict=True)
+    rounded = [_beyond(v, s, int(d), side) if m else n for v, s, d, m, n in rows]
+    return np.array(rounded, np.float64).reshape(values.shape)
 
 
 def _beyond(value: float, scale: float, digits: int, side: int) -> float:
-    """The nearest decimal number at or beyond `value`, with so many digits of `scale`."""
+    """Return the nearest decimal number at or beyond `value`, with so many digits of `scale`."""
     if not np.isfinite(value) or not np.isfinite(scale):
         return value
     exponent = Decimal(scale).adjusted() - (digits - 1)
     rounding = ROUND_CEILING if side > 0 else ROUND_FLOOR
     step = Decimal(1).scaleb(exponent)
     with localcontext() as context:
-        context.prec = 800  # of float64, whose decimals end
+        context.prec = 800  # enough for the exact decimal form of any float64
         return float((Decimal(value) / step).to_integral_value(rounding) * step)
 
 
 def vector(values: ArrayLike, most: int = 8) -> str:
-    """A short one-line form of an array: `[0., 2.5]`; axes longer than `most` show their ends."""
+    """Return a short one-line form of an array, `[0., 2.5]`; long axes show only their ends."""
     values = np.asarray(values)
     if values.ndim == 0:
         text = number(float(values))
@@ -86,28 +85,28 @@ def vector(values: ArrayLike, most: int = 8) -> str:
 
 
 def number(value: float | None) -> str:
-    """One number in `DIGITS` digits; a dash for None."""
+    """Return one number with `DIGITS` digits; a dash for None."""
     return "-" if value is None else f"{value:.{DIGITS}g}"
 
 
 def bound(value: float, side: int) -> str:
-    """One bound in `DIGITS` digits, rounded outward: down for a `side` of -1, up for 1."""
+    """Return one bound with `DIGITS` digits, rounded outward: down for a `side` of -1, up for 1."""
     return number(float(outward(value, abs(value), side)))
 
 
 def short(value: float, digits: int = 4) -> float:
-    """`value` in fewer digits, where more would say nothing; no negative zero."""
+    """Return `value` with fewer digits, and no negative zero."""
     return float(f"{value:.{digits}g}") + 0.0
 
 
 def share(part: int, whole: int) -> str:
-    """A share in percent, which is 0 or 100 only where it is none or all."""
-    told = f"{part / whole:.1%}"
-    if part > 0 and told == "0.0%":
+    """Return a share in percent, which is 0 or 100 only if it is none or all."""
+    percent = f"{part / whole:.1%}"
+    if part > 0 and percent == "0.0%":
         return "<0.1%"
-    return ">99.9%" if part < whole and told == "100.0%" else told
+    return ">99.9%" if part < whole and percent == "100.0%" else percent
 
 
 def size(seconds: float) -> str:
-    """A time in words."""
+    """Return a time in words."""
     return f"{seconds:.2f} s" if seconds < 60 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"

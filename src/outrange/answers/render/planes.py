@@ -1,4 +1,4 @@
-"""Shapes in the plane of one or two inputs; one input gets a height of 0 to 1."""
+"""Shapes in the plane of one or two inputs; a single input gets a height of 1."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import numpy as np
 
 
 def rectangle(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """`(4, 2)` corners of a box `(1,)` or `(2,)`, in order around it."""
+    """Return the corners `(4, 2)` of a box `(1,)` or `(2,)`, in order around it."""
     (a, c), (b, d) = np.append(lo, 0.0)[:2], np.append(hi, 1.0)[:2]
     return np.array([[a, c], [b, c], [b, d], [a, d]])
 
 
-def clipped(corners: np.ndarray, row: np.ndarray, limit: float) -> np.ndarray:
-    """The part of a convex polygon where `row @ x <= limit`."""
+def clip_polygon(corners: np.ndarray, row: np.ndarray, limit: float) -> np.ndarray:
+    """Return the part of a convex polygon where `row @ x <= limit`."""
     height = corners @ row - limit
-    kept = []
+    inside = []
     for i in range(len(corners)):
         j = (i + 1) % len(corners)
         if height[i] <= 0:
-            kept.append(corners[i])
+            inside.append(corners[i])
         if (height[i] < 0) != (height[j] < 0) and height[i] != 0 and height[j] != 0:
             share = height[i] / (height[i] - height[j])
-            kept.append(corners[i] * (1 - share) + corners[j] * share)
-    return np.array(kept).reshape(-1, 2)
+            inside.append(corners[i] * (1 - share) + corners[j] * share)
+    return np.array(inside).reshape(-1, 2)
 
 
 def convex_hull(points: np.ndarray) -> np.ndarray:
-    """The corners of the convex hull of points `(n, 2)`, in order around it; chains of Andrew."""
+    """Return the corners of the convex hull of points `(n, 2)` in order (Andrew's algorithm)."""
     points = np.unique(points, axis=0)
     if len(points) < 3 or not np.isfinite(points).all():
         return points

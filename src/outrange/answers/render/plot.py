@@ -1,4 +1,4 @@
-"""The one file that imports matplotlib."""
+"""Common parts of figures; the only module that imports matplotlib."""
 
 from collections.abc import Sequence
 from io import StringIO
@@ -15,25 +15,25 @@ from .text import clipped_name
 
 
 MOST_BARS = 40
-"""Of more entries, their outline is drawn over their numbers."""
+"""Maximum number of separate bars; more entries are drawn as an outline over their numbers."""
 
 OWN = "outrange"
-"""Marks a figure that was made here: its title and legend may use all of it."""
+"""Mark of figures created here: title and legend may use the whole figure."""
 
 LARGEST = (-2e307, 2e307)
-"""Numbers beyond are drawn here, for widths are computed in float64."""
+"""Limits of drawn numbers: widths are computed in float64 and must not overflow."""
 
 LONGEST = 34
-"""Characters of a label; of longer ones the middle is left out."""
+"""Maximum characters of a label; longer ones lose their middle."""
 
 
 def new_axes(*shape: int, **options: Any) -> Any:
-    """A new figure's axes, which leave room for what is written beside them."""
+    """Return the axes of a new figure, with room for texts beside them."""
     try:
         from matplotlib import pyplot
     except ImportError:
         raise InputError(
-            "Plots are drawn with matplotlib, which is not installed: `pip install matplotlib`. "
+            "Plots need matplotlib, which is not installed: `pip install matplotlib`. "
             "Received: ImportError."
         ) from None
     figure, axes = pyplot.subplots(*shape, layout="constrained", **options)
@@ -42,12 +42,10 @@ def new_axes(*shape: int, **options: Any) -> Any:
 
 
 def canvas(width: float, height: float, *shape: int) -> Any:
-    """Axes on a figure that no window shows, to be written by `svg`; None without matplotlib.
+    """Return axes on a figure without a window, for `svg`; None without matplotlib.
 
     Args:
-        width: In inches.
-        height: In inches.
-        *shape: Rows and columns of axes; one without.
+        *shape: Rows and columns of axes; without them, a single axes.
     """
     try:
         from matplotlib.figure import Figure
@@ -59,7 +57,7 @@ def canvas(width: float, height: float, *shape: int) -> Any:
 
 
 def svg(figure: Any) -> str:
-    """A figure as SVG, its letters as text and its names the same in every run."""
+    """Return a figure as reproducible SVG with letters as text."""
     from matplotlib import rc_context
 
     out = StringIO()
@@ -68,30 +66,29 @@ def svg(figure: Any) -> str:
     return out.getvalue()
 
 
-def titled(ax: Any, sentence: str) -> Any:
-    """The axes, under a sentence that says what is seen.
+def set_title(ax: Any, sentence: str) -> Any:
+    """Put a sentence above the axes as a title, and return the axes.
 
-    Of a figure of its own it begins at the left edge of the figure, above the labels too. On axes
-    of the caller's it stands where `ax.set_title` puts a title, so that one takes its place.
+    In a figure created here it begins at the left edge of the figure, above the labels. On the
+    caller's axes it is an ordinary title, which `ax.set_title` can replace.
     """
-    own = ax.figure.get_gid() == OWN
+    is_ours = ax.figure.get_gid() == OWN
     width = ax.figure.get_size_inches()[0]
-    room = int(12.5 * width) if own else max(int(13 * width * ax.get_position().width), 24)
-    wrapped = balanced(sentence.replace("`", ""), room)
-    if own:
+    room = int(12.5 * width) if is_ours else max(int(13 * width * ax.get_position().width), 24)
+    wrapped = balance_lines(sentence.replace("`", ""), room)
+    if is_ours:
         ax.figure.suptitle(plain(wrapped), x=0.01, ha="left", fontsize="medium")
     else:
         ax.set_title(plain(wrapped), fontsize="medium")
     return ax
 
 
-def balanced(sentence: str, room: int, most: int = 4) -> str:
-    """Lines of about one length, so that no word stands alone on the last.
+def balance_lines(sentence: str, room: int, most: int = 4) -> str:
+    """Wrap a sentence into lines of similar length, so that no word stands alone on the last.
 
     Args:
-        sentence: One paragraph.
-        room: Characters of the longest line.
-        most: Lines; of a longer sentence the end is left out.
+        room: Maximum characters per line.
+        most: Maximum number of lines; a longer sentence is truncated.
     """
     count = len(wrap(sentence, room))
     if count > most:
@@ -102,17 +99,17 @@ def balanced(sentence: str, room: int, most: int = 4) -> str:
 
 
 def plain(label: str, most: int = 0) -> str:
-    """A label that matplotlib takes as it is: `$` would begin a formula."""
+    """Return a label that matplotlib prints literally: `$` would begin a formula."""
     printable = label if label.isprintable() or "\n" in label else ascii(label)[1:-1]
     short = clipped_name(printable, most) if most else printable
     return short.replace("$", r"\$")
 
 
 def row_labels(ax: Any, names: Sequence[str], most: int = LONGEST) -> None:
-    """Names of rows from the top, all of them if they can be read, or some."""
+    """Label rows from the top; if there are too many to read, label some."""
     every = max(1, -(-len(names) // MOST_BARS))
-    kept = range(0, len(names), every)
-    ax.set_yticks(list(kept), [plain(names[i], most) for i in kept])
+    shown = range(0, len(names), every)
+    ax.set_yticks(list(shown), [plain(names[i], most) for i in shown])
     ax.set_ylim(max(len(names), 1) - 0.5, -0.5)
 
 
@@ -124,61 +121,59 @@ def plot_bars(
     ax: Any = None,
     seen: bool = False,
 ) -> Any:
-    """Intervals below each other, what was seen of each inside it; the axes.
+    """Draw intervals one below the other, with the seen part inside each; return the axes.
 
-    Of more than `MOST_BARS`, their outlines over their numbers. An infinite end is drawn to the
+    More than `MOST_BARS` are drawn as outlines over their numbers. An infinite end is drawn to the
     edge, hatched.
 
     Args:
-        title: A sentence.
-        names: Of the bars.
-        bars: Intervals.
-        label: Of the axis of values.
-        ax: Axes; new ones if None.
+        names: Names of the bars.
+        label: Label of the value axis.
+        ax: Matplotlib axes; None for a new figure.
         seen: Whether the intervals themselves are only seen, not proved.
     """
     few = len(bars) <= MOST_BARS
     size = (7.0, 1.5 + 0.3 * max(len(bars), 2)) if few else (7.6, 4.2)
     ax = new_axes(figsize=size) if ax is None else ax
     ends = np.array([(b.lo, b.hi, b.seen_lo, b.seen_hi) for b in bars], float).reshape(-1, 4)
-    held, open_ = _drawable(ends[:, :2])
+    drawn, open_ = _drawable(ends[:, :2])
     rows = np.arange(len(bars))
-    color, said = (SEEN, "seen") if seen else (CLAIM, "stays within (proved)")
+    color, meaning = (SEEN, "seen") if seen else (CLAIM, "stays within (proved)")
     inner = np.where(np.isfinite(ends[:, 2:]), np.clip(ends[:, 2:], *LARGEST), np.nan)
     if few:
-        ax.barh(rows, held[:, 1] - held[:, 0], left=held[:, 0], height=0.6, color=color, label=said,
-                edgecolor=color, linewidth=0.8)  # fmt: skip
+        ax.barh(rows, drawn[:, 1] - drawn[:, 0], left=drawn[:, 0], height=0.6, color=color,
+                label=meaning, edgecolor=color, linewidth=0.8)  # fmt: skip
         for i in np.flatnonzero(open_):
-            ax.barh(i, held[i, 1] - held[i, 0], left=held[i, 0], height=0.6, fill=False,
+            ax.barh(i, drawn[i, 1] - drawn[i, 0], left=drawn[i, 0], height=0.6, fill=False,
                     hatch="///", edgecolor=AXIS, linewidth=0)  # fmt: skip
         if np.isfinite(inner).any():
             width = np.maximum(inner[:, 1] - inner[:, 0], 0.0)
             ax.barh(rows, width, left=inner[:, 0], height=0.3, color=SEEN, label="seen")
-        # A number has no width: a tick at its place.
+        # A single number has no width and is drawn as a tick.
         still = np.array([bar.is_constant for bar in bars], bool)
-        one = ~still & (inner[:, 0] >= inner[:, 1])
-        at = np.where(still, held[:, 0], inner[:, 0])[still | one]
-        ax.scatter(at, rows[still | one], marker="|", s=120, linewidths=2, color=SEEN)
+        single = ~still & (inner[:, 0] >= inner[:, 1])
+        at = np.where(still, drawn[:, 0], inner[:, 0])[still | single]
+        ax.scatter(at, rows[still | single], marker="|", s=120, linewidths=2, color=SEEN)
         row_labels(ax, names)
         ax.set_xlabel(plain(label))
         ax.ticklabel_format(axis="x", useOffset=False)
     else:
-        ax.fill_between(rows, held[:, 0], held[:, 1], step="mid", color=color, label=said)
+        ax.fill_between(rows, drawn[:, 0], drawn[:, 1], step="mid", color=color, label=meaning)
         if np.isfinite(inner).any():
             ax.fill_between(rows, inner[:, 0], inner[:, 1], step="mid", color=SEEN, label="seen")
         ax.set_xlabel(plain(f"{names[0]} to {names[-1]}, by number", 2 * LONGEST))
         ax.set_ylabel(plain(label))
         ax.set_xlim(-0.5, len(bars) - 0.5)
-    spread(ax, held, few)
+    set_limits(ax, drawn, few)
     if open_.any():
         ax.plot([], [], color=AXIS, linestyle=":", label="hatched: no bound yet")
     if len(bars):
         legend_below(ax)
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def legend_below(ax: Any) -> None:
-    """A legend that covers nothing: below the axes in a figure of its own."""
+    """Draw a legend that covers nothing: below the axes in a figure created here."""
     handles, labels = ax.get_legend_handles_labels()
     if not handles:
         return
@@ -192,15 +187,15 @@ def legend_below(ax: Any) -> None:
     )
 
 
-def spread(ax: Any, values: np.ndarray, across: bool) -> None:
-    """Limits with a margin around the values, and a line at 0 if it lies between them."""
-    known = values[np.isfinite(values)] if len(values) else np.zeros(0)
-    lo, hi = float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
-    if not known.size:
+def set_limits(ax: Any, values: np.ndarray, across: bool) -> None:
+    """Set axis limits with a margin around the values, and draw a line at 0 if it is inside."""
+    finite = values[np.isfinite(values)] if len(values) else np.zeros(0)
+    lo, hi = float(finite.min(initial=np.inf)), float(finite.max(initial=-np.inf))
+    if not finite.size:
         lo, hi = 0.0, 1.0
     half = hi / 2 - lo / 2
     pad = 0.1 * half or 0.05 * abs(hi) or 1.0
-    if len(values) == 1 and 2 * half <= 1e-2 * abs(hi):  # No gap magnified, as in `plot_line`.
+    if len(values) == 1 and 2 * half <= 1e-2 * abs(hi):  # No magnified gap, as in `plot_line`.
         pad = 0.12 * abs(hi) or 1.0
     ends = np.clip([lo - pad, hi + pad], *(2 * np.array(LARGEST)))
     (ax.set_xlim if across else ax.set_ylim)(*ends)
@@ -210,18 +205,18 @@ def spread(ax: Any, values: np.ndarray, across: bool) -> None:
 
 
 def _drawable(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends `(n, 2)` with infinite ones moved beyond the others, and which rows had any."""
+    """Return ends `(n, 2)` with infinite ones moved beyond the others, and which rows had any."""
     finite = np.isfinite(ends)
-    known = np.clip(ends[finite], *LARGEST)
-    lo, hi = float(known.min(initial=0.0)), float(known.max(initial=0.0))
+    inside = np.clip(ends[finite], *LARGEST)
+    lo, hi = float(inside.min(initial=0.0)), float(inside.max(initial=0.0))
     reach = 0.1 * (hi / 2 - lo / 2) * 2 or 1.0
-    held = np.where(finite, np.clip(ends, *LARGEST), np.sign(ends) * 0.0)
-    held = np.where(ends == -np.inf, lo - reach, np.where(ends == np.inf, hi + reach, held))
-    return held, np.asarray(~finite.all(axis=1))
+    drawn = np.where(finite, np.clip(ends, *LARGEST), np.sign(ends) * 0.0)
+    drawn = np.where(ends == -np.inf, lo - reach, np.where(ends == np.inf, hi + reach, drawn))
+    return drawn, np.asarray(~finite.all(axis=1))
 
 
 def add_polygons(ax: Any, shapes: Sequence[np.ndarray], **style: Any) -> None:
-    """Polygons `(n, 2)` in one style, those with infinite corners left out."""
+    """Draw polygons `(n, 2)` in one style, without those with infinite corners."""
     from matplotlib.collections import PolyCollection
 
     shapes = [shape for shape in shapes if np.isfinite(shape).all()]
@@ -229,25 +224,25 @@ def add_polygons(ax: Any, shapes: Sequence[np.ndarray], **style: Any) -> None:
 
 
 def plot_drawing(title: str, drawing: Drawing, ax: Any) -> Any:
-    """Polygons in the plane; the axes."""
+    """Draw polygons in the plane; return the axes."""
     ax = new_axes(figsize=(5.6, 5.0 if drawing.labels[1] else 2.2)) if ax is None else ax
     for wanted, color in ((False, PALE), (True, DARK)):
         shapes = [corners for dark, corners in drawing.polygons if dark == wanted]
-        # Pieces that touch are drawn over their seams, which else would look like holes.
+        # Touching pieces are drawn over their seams, which would otherwise look like gaps.
         add_polygons(ax, shapes, color=color, linewidth=1.0)
     if not drawing.polygons:
-        ax.text(0.5, 0.5, "no piece of any volume", transform=ax.transAxes, ha="center")
+        ax.text(0.5, 0.5, "no piece with a volume", transform=ax.transAxes, ha="center")
     ax.set_xlim(drawing.lo[0], drawing.hi[0])
     ax.set_ylim(drawing.lo[1], drawing.hi[1])
     ax.set_xlabel(plain(drawing.labels[0], LONGEST))
     ax.set_ylabel(plain(drawing.labels[1], LONGEST))
     if not drawing.labels[1]:
         ax.set_yticks([])
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def plot_images(triples: Sequence[Triple], axes: Any = None) -> Any:
-    """A row a triple; the figure."""
+    """Draw one row of images per triple; return the figure."""
     if axes is None:
         size = (6.0, 2.1 * len(triples))
         axes = new_axes(len(triples), 3, figsize=size, squeeze=False)
@@ -260,7 +255,7 @@ def plot_images(triples: Sequence[Triple], axes: Any = None) -> Any:
 def plot_heatmap(
     title: str, rows: Sequence[str], columns: Sequence[str], share: np.ndarray, ax: Any = None
 ) -> Any:
-    """Shares `(rows, columns)` from 0 to 1; the axes."""
+    """Draw shares `(rows, columns)` from 0 to 1 as colors; return the axes."""
     size = (5.0 + 0.5 * len(columns), 2.2 + 0.35 * min(len(rows), MOST_BARS))
     ax = new_axes(figsize=size) if ax is None else ax
     image = ax.imshow(share, vmin=0.0, vmax=1.0, cmap="Blues", aspect="auto")
@@ -271,7 +266,7 @@ def plot_heatmap(
     ax.set_xticks(range(len(columns)), names, rotation=30, ha="right")
     row_labels(ax, rows)
     ax.figure.colorbar(image, ax=ax, format="{x:.0%}")
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def plot_curves(
@@ -280,7 +275,7 @@ def plot_curves(
     goal: float,
     ax: Any = None,
 ) -> Any:
-    """The curves `(x, y)` of each group in one color, and a dotted line at the goal; the axes."""
+    """Draw the curves `(x, y)` of each group in one color, and a line at the goal; return axes."""
     ax = new_axes() if ax is None else ax
     for i, (name, curves) in enumerate(groups):
         for j, (x, y) in enumerate(curves):
@@ -289,6 +284,6 @@ def plot_curves(
     ax.axhline(goal, color="#888", linestyle=":", label="goal")
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
-    # Beside the curves: they are busiest where a corner looks free.
+    # The legend is beside the curves, which may fill any corner.
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small", frameon=False)
     return ax

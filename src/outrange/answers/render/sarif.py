@@ -1,4 +1,4 @@
-"""A diagnosis in SARIF 2.1.0, the format that code scanners and their viewers exchange."""
+"""Rendering of a diagnosis in SARIF 2.1.0, the exchange format of code scanners."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ SEVERITY = {"PROVED": "error", "MEASURED": "warning", "SUSPECTED": "note"}
 
 
 def sarif(record: Mapping[str, Any], explanations: Mapping[str, str], uri: str) -> dict[str, Any]:
-    """The log of one run.
+    """Return the SARIF log of one run.
 
     Args:
-        record: The diagnosis as `Diagnosis.as_dict` gives it.
-        explanations: Code to a longer text.
-        uri: What its results point to.
+        record: The diagnosis as returned by `Diagnosis.as_dict`.
+        explanations: Dict from code to a longer text.
+        uri: File that the results refer to.
 
     Reference: OASIS, *Static Analysis Results Interchange Format*, version 2.1.0.
     """

@@ -1,4 +1,4 @@
-"""Bars in units that differ: each on a scale of its own, its ends beside it."""
+"""Bars with different units: each row has its own scale, with the bounds beside it."""
 
 from __future__ import annotations
 
@@ -8,31 +8,29 @@ from typing import Any
 import numpy as np
 
 from .document import Bar
-from .plot import LONGEST, MOST_BARS, legend_below, new_axes, plain, row_labels, titled
+from .plot import LONGEST, MOST_BARS, legend_below, new_axes, plain, row_labels, set_title
 from .style import AXIS, CLAIM, SEEN
 from .text import number
 
 
 MIXED = 20.0
-"""Of bars that differ in size by more than this factor, the smaller could not be seen."""
+"""Factor between the sizes of bars beyond which the smaller ones would be invisible."""
 
 
 def are_mixed(bars: Sequence[Bar]) -> bool:
-    """Whether bars, few enough to be drawn one by one, cannot share a scale."""
+    """Return whether bars, few enough for separate rows, cannot share a scale."""
     sizes = [size for size in map(_size, bars) if size > 0]
     bounded = all(bar.is_bounded for bar in bars)
     return 1 < len(bars) <= MOST_BARS and bounded and max(sizes, default=0) > MIXED * min(sizes)
 
 
 def plot_scaled(title: str, names: Sequence[str], bars: Sequence[Bar], label: str, ax: Any) -> Any:
-    """Intervals below each other, 0 in the middle of all; the axes.
+    """Draw intervals one below the other, all with 0 in the middle; return the axes.
 
     Args:
-        title: A sentence.
-        names: Of the bars.
-        bars: Bounded intervals.
-        label: What they are of.
-        ax: Axes; new ones if None.
+        names: Names of the bars.
+        label: Quantity of the bars.
+        ax: Matplotlib axes; None for a new figure.
     """
     ax = new_axes(figsize=(7.6, 1.7 + 0.3 * len(bars))) if ax is None else ax
     ends = np.array([(b.lo, b.hi, b.seen_lo, b.seen_hi) for b in bars])
@@ -47,17 +45,17 @@ def plot_scaled(title: str, names: Sequence[str], bars: Sequence[Bar], label: st
     ax.scatter(lo[still], rows[still], marker="|", s=120, linewidths=2, color=SEEN)
     for i, bar in enumerate(bars):
         ends = (number(float(f"{end:.4g}") + 0.0) for end in (bar.lo, bar.hi))  # no -0
-        told = plain(f"[{', '.join(ends)}]", LONGEST)
-        ax.text(1.08, i, told, va="center", fontsize="small", clip_on=False)
+        text = plain(f"[{', '.join(ends)}]", LONGEST)
+        ax.text(1.08, i, text, va="center", fontsize="small", clip_on=False)
     row_labels(ax, names)
     ax.axvline(0, color=AXIS, linewidth=0.8, zorder=0)
     ax.set_xlim(-1.05, 1.05)
     ax.set_xticks([0], ["0"])
-    ax.set_xlabel(plain(f"{label}: each row has a scale of its own, its ends are at the right"))
+    ax.set_xlabel(plain(f"{label}: each row has its own scale, with its bounds at the right"))
     legend_below(ax)
-    return titled(ax, title)
+    return set_title(ax, title)
 
 
 def _size(bar: Bar) -> float:
-    """The end that is farther from 0."""
+    """Return the absolute value of the bound farther from 0."""
     return max(abs(bar.lo), abs(bar.hi))

@@ -1,4 +1,4 @@
-"""Colors and small pictures of pages, for light pages and dark ones."""
+"""Colors and small drawings for pages, light and dark."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from .document import Bar, Drawing
 
 
 WIDTH, HEIGHT = 160, 14
-"""Of a bar, in pixels."""
+"""Size of a bar in pixels."""
 
 SIDE = 240
-"""Of a drawing, in pixels."""
+"""Side of a drawing in pixels."""
 
 CLAIM, SEEN, AXIS = "#b7c9e8", "#1f4e9c", "#888"
-"""Blues that are told apart on a light page and on a dark one."""
+"""Blues that remain distinguishable on light and dark pages."""
 
 PALE_SEEN = "#7d9ccf"
-"""Of what was seen, where marks stand on it."""
+"""Color of seen values that carry marks."""
 
 DARK, PALE = "#b3312c", "#e7c9a9"
-"""Of the polygons of a drawing."""
+"""Colors of the polygons of a drawing."""
 
 TONES = {"good": "#1a7f37", "bad": "#b3312c", "open": "#9a6700"}
-"""Proved, refuted, not known: told apart also without color, for words say the same."""
+"""Colors of proved, refuted and unknown; texts state the same, so color is not needed."""
 
 _LIGHT = (
     "--or-fg:#1f2328;--or-bg:#fff;--or-line:#d0d7de;--or-dim:#59636e;--or-code:#f6f8fa;"
@@ -38,7 +38,7 @@ _DARK = (
 _THEMES = (
     f".outrange{{{_LIGHT}}}"
     f"@media (prefers-color-scheme:dark){{.outrange{{{_DARK}}}}}"
-    # A page that says which it is, is right, whatever the system prefers.
+    # A page with an explicit theme overrides the preference of the system.
     + ",".join(f"{page} .outrange" for page in (
         '[data-jp-theme-light="true"]', '[data-theme="light"]', "body.vscode-light",
     )) + f"{{{_LIGHT}}}"
@@ -72,7 +72,7 @@ STYLE = (
     ".outrange span.outrange-bad{color:var(--or-bad);font-weight:600}"
     ".outrange span.outrange-open{color:var(--or-open);font-weight:600}"
 )
-"""One style sheet; everything in it is below `.outrange`."""
+"""Style sheet of an answer; all rules are limited to `.outrange`."""
 
 
 PAGE = (
@@ -80,14 +80,14 @@ PAGE = (
     "@media (prefers-color-scheme:dark){body{background:#161b22}}"
     "@media print{details{display:block}}"
 )
-"""Of a page by itself."""
+"""Style sheet of a separate page."""
 
 
 def bar(cell: Bar, left: float, right: float) -> str:
-    """The interval on the axis, what was seen inside it, a mark at 0."""
+    """Return the interval on the axis, the seen part inside it, and a mark at 0, as SVG."""
 
     def at(x: float) -> float:
-        # Halves: the width of the axis itself may overflow.
+        # Halves are used because the width of the axis may overflow.
         share = (x / 2 - left / 2) / (right / 2 - left / 2) if right > left else 0.5
         return 1 + (WIDTH - 2) * share
 
@@ -105,13 +105,13 @@ def bar(cell: Bar, left: float, right: float) -> str:
         parts.append(rect(cell.seen_lo, cell.seen_hi, SEEN, 4))
     if left <= 0 <= right:
         parts.append(f'<path d="M{at(0.0):.1f} 0V{HEIGHT}" stroke="{AXIS}"/>')
-    told = f"from {cell.lo:.6g} to {cell.hi:.6g}"
+    label = f"from {cell.lo:.6g} to {cell.hi:.6g}"
     size = f'width="{WIDTH}" height="{HEIGHT}"'
-    return f'<svg role="img" aria-label="{told}" {size}>{"".join(parts)}</svg>'
+    return f'<svg role="img" aria-label="{label}" {size}>{"".join(parts)}</svg>'
 
 
 def drawing(block: Drawing) -> str:
-    """The rectangle of a drawing, its second axis upwards; a low strip if that means nothing."""
+    """Return a drawing as SVG, second axis upward; a low strip if that axis has no meaning."""
     high = SIDE if block.labels[1] else SIDE // 8
     scale = np.array([SIDE, -high]) / (block.hi - block.lo)
 

@@ -1,4 +1,4 @@
-"""Numbers and documents as plain text; no library, so that an answer prints anywhere."""
+"""Rendering of numbers and documents as plain text, without any library."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ from .numbers import (
 
 
 WIDTH, WIDEST = 96, 100
-"""Characters to which sentences are wrapped, and those of the widest table."""
+"""Maximum characters per line of sentences, and of tables."""
 
 BAR, SHORTEST_BAR = 30, 12
-"""Characters of a bar, and of one in a table that would be too wide."""
+"""Characters of a bar, and of a bar in a table that would be too wide."""
 
 LONGEST_LABEL = 28
-"""Characters of the label of an entry."""
+"""Maximum characters of the label of an entry."""
 
 SHORTEST_NAME = 12
-"""Characters to which a column of words is cut at most, the middle left out."""
+"""Minimum characters to which a column of words is shortened."""
 
 CLAIM, SEEN, EMPTY, TICK = "░", "█", " ", "│"
-"""Cells of a bar: what is proved, what was seen, nothing, and one number."""
+"""Characters of a bar: proved, seen, empty, and a single number."""
 
 
 def entry_names(outputs: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """One label per output entry: `name[i, j]`."""
+    """Return one label per output entry, such as `name[i, j]`."""
     return [
         f"{name}[{', '.join(map(str, index))}]" if index else name
         for name, shape in outputs.items()
@@ -63,12 +63,12 @@ def entry_names(outputs: Mapping[str, tuple[int, ...]]) -> list[str]:
 
 
 def point(x: Any, name: str = "", most: int = 8) -> str:
-    """An input or output in short: `x = [0., 2.5]`, or just the vector without a name.
+    """Return an input or output in short: `x = [0., 2.5]`, or just the vector without a name.
 
     Args:
-        x: An array, or a mapping from names to arrays; None for what is not known.
-        name: Of an array.
-        most: Larger arrays are told by their size and the numbers they lie between.
+        x: An array, or a mapping from names to arrays; None if unknown.
+        name: Name of an array.
+        most: Maximum entries; larger arrays show their size and range.
     """
     if x is None:
         return "None"
@@ -88,7 +88,7 @@ def _short_vector(values: ArrayLike, most: int) -> str:
 
 
 def clipped_name(name: str, most: int) -> str:
-    """A name of at most so many characters, its middle left out."""
+    """Return a name of at most `most` characters, without its middle if it is longer."""
     if len(name) <= most:
         return name
     tail = (most - 1) // 2
@@ -96,14 +96,14 @@ def clipped_name(name: str, most: int) -> str:
 
 
 def text(document: Document) -> str:
-    """A document as lines of at most `WIDTH` characters, no line break at the end.
+    """Return a document as lines of at most `WIDTH` characters, without a final line break.
 
-    Paragraphs follow the title and each other; all other blocks stand between blank lines.
+    Paragraphs follow the title and each other; all other blocks have blank lines around them.
     """
-    lines = wrapped(": ".join(part for part in (document.title, document.lead) if part))
-    lines += wrapped(document.over)
+    lines = wrap_lines(": ".join(part for part in (document.title, document.lead) if part))
+    lines += wrap_lines(document.over)
     close = True
-    for block in _unfolded(document.shown):
+    for block in _unfold(document.shown):
         flows = isinstance(block, Paragraph | Drawing)
         lines += [] if flows and close else [""]
         lines += block_lines(block)
@@ -111,34 +111,34 @@ def text(document: Document) -> str:
     return "\n".join(lines)
 
 
-def _unfolded(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks that text shows."""
-    found: list[Block] = []
+def _unfold(blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks that text shows."""
+    shown: list[Block] = []
     for block in blocks:
         if not isinstance(block, Fold):
-            found.append(block)
+            shown.append(block)
         elif block.in_text:
-            found += _unfolded(Document("", "", block.blocks).shown)
-    return found
+            shown += _unfold(Document("", "", block.blocks).shown)
+    return shown
 
 
-def wrapped(lines: str) -> list[str]:
-    """Lines no longer than `WIDTH`; what follows a break is indented."""
-    return [part for line in lines.splitlines() for part in (_wrapped(line, "", "  ") or [""])]
+def wrap_lines(lines: str) -> list[str]:
+    """Return lines no longer than `WIDTH`, with continuation lines indented."""
+    return [part for line in lines.splitlines() for part in (_wrap(line, "", "  ") or [""])]
 
 
 def block_lines(block: Block) -> list[str]:
-    """One block as lines."""
+    """Return one block as lines."""
     match block:
         case Table():
             return _table(block)
         case Listing():
-            items = [line for item in block.items for line in _wrapped(item, "  ", "    ")]
+            items = [line for item in block.items for line in _wrap(item, "  ", "    ")]
             return [block.heading, *items, *([f"  {more(block)}"] if block.omitted else [])]
         case EntryList():
             return _entries(block.items)
         case Paragraph():
-            return wrapped(block.text)
+            return wrap_lines(block.text)
         case Code():
             return block.text.splitlines()
         case Fold():
@@ -148,12 +148,12 @@ def block_lines(block: Block) -> list[str]:
 
 
 def more(block: Table | Listing) -> str:
-    """What is said of rows or items that are not shown."""
+    """Return the remark about rows or items that are not shown."""
     return f"and {block.omitted:,} more (as_dict() and the JSON have all)"
 
 
 def cell_text(cell: Cell) -> str:
-    """A cell; of a bar, what is said where it cannot be drawn."""
+    """Return a cell as text; a bar as the word for one that cannot be drawn."""
     match cell:
         case str():
             return cell if cell.isprintable() else cell.encode("unicode_escape").decode()
@@ -169,9 +169,9 @@ def cell_text(cell: Cell) -> str:
 
 
 def _table(table: Table) -> list[str]:
-    """Lines no wider than `WIDEST`: bars shrink, then go, then the longest names lose their middle.
+    """Return lines no wider than `WIDEST`: bars shrink or vanish first, then long names shorten.
 
-    The numbers stand beside the bars, and are never cut.
+    Numbers are never cut.
     """
     rows = [list(table.head), *(["" if isinstance(c, Bar) and c.is_bounded else cell_text(c)
                                  for c in row] for row in table.rows)]  # fmt: skip
@@ -180,46 +180,46 @@ def _table(table: Table) -> list[str]:
     room = WIDEST - sum(w for w, bar in zip(widths, bars, strict=True) if not bar)
     room -= 2 * (len(widths) - 1)
     cells = min(BAR, room)
-    kept = [i for i, bar in enumerate(bars) if cells >= SHORTEST_BAR or not bar]
-    for i in (i for i in kept if bars[i]):
+    shown = [i for i, bar in enumerate(bars) if cells >= SHORTEST_BAR or not bar]
+    for i in (i for i in shown if bars[i]):
         widths[i] = max(widths[i], cells)
-        for row, told in zip(table.rows, rows[1:], strict=True):
+        for row, texts in zip(table.rows, rows[1:], strict=True):
             bar = row[i]
-            told[i] = (
+            texts[i] = (
                 _bar(bar, *table.axis, cells)
                 if isinstance(bar, Bar) and bar.is_bounded
-                else told[i]
+                else texts[i]
             )
-    _cut_names(table, rows, widths, kept)
+    _cut_names(table, rows, widths, shown)
 
     def line(row: Sequence[str]) -> str:
         parts = [
             row[i].ljust(widths[i]) if table.side(i) == "l" else row[i].rjust(widths[i])
-            for i in kept
+            for i in shown
         ]
         return "  ".join(parts).rstrip()
 
     head, *body = map(line, rows)
-    rule = "─" * (sum(widths[i] for i in kept) + 2 * (len(kept) - 1))
+    rule = "─" * (sum(widths[i] for i in shown) + 2 * (len(shown) - 1))
     return [head, rule, *body, *([more(table)] if table.omitted else [])]
 
 
-def _cut_names(table: Table, rows: list[list[str]], widths: list[int], kept: list[int]) -> None:
-    """Shorten the longest columns of words until all fits, as far as that may go."""
-    words = [i for i in kept if any(isinstance(row[i], str | Word) for row in table.rows)]
+def _cut_names(table: Table, rows: list[list[str]], widths: list[int], shown: list[int]) -> None:
+    """Shorten the longest columns of words until the table fits, within limits."""
+    words = [i for i in shown if any(isinstance(row[i], str | Word) for row in table.rows)]
     while True:
-        over = sum(widths[i] for i in kept) + 2 * (len(kept) - 1) - WIDEST
+        over = sum(widths[i] for i in shown) + 2 * (len(shown) - 1) - WIDEST
         longest = max(words, key=lambda i: widths[i], default=None)
         if over <= 0 or longest is None or widths[longest] <= SHORTEST_NAME:
             return
         second = max((widths[i] for i in words if widths[i] < widths[longest]), default=0)
         widths[longest] = max(widths[longest] - over, second - 1, SHORTEST_NAME)
         for row in rows:
-            row[longest] = _shortened(row[longest], widths[longest])
+            row[longest] = _shorten(row[longest], widths[longest])
 
 
-def _shortened(name: str, most: int) -> str:
-    """A name of at most so many characters; what stands in parentheses behind it goes first."""
+def _shorten(name: str, most: int) -> str:
+    """Return a name of at most `most` characters; a suffix in parentheses is cut first."""
     bare, opened, _ = name.partition(" (")
     if len(name) > most and opened and name.endswith(")"):
         for mark in (" (…)", "…"):
@@ -230,20 +230,20 @@ def _shortened(name: str, most: int) -> str:
 
 
 def _bar(bar: Bar, left: float, right: float, cells: int) -> str:
-    """Cells whose middle lies in the interval are filled, and at least one; a number is a tick."""
+    """Fill the cells with their middle in the interval, at least one; a number is a tick."""
     share = (np.arange(cells) + 0.5) / cells
     middle = left * (1 - share) + right * share
-    drawn = np.full(cells, EMPTY)
+    marks = np.full(cells, EMPTY)
     if bar.is_constant:
         at = (bar.lo / 2 - left / 2) / (right / 2 - left / 2) if right > left else 0.5
-        drawn[int(np.clip(at * cells, 0, cells - 1))] = TICK
-        return "".join(drawn)
+        marks[int(np.clip(at * cells, 0, cells - 1))] = TICK
+        return "".join(marks)
     for lo, hi, mark in ((bar.lo, bar.hi, CLAIM), (bar.seen_lo, bar.seen_hi, SEEN)):
         if lo <= hi:
             first = min(int(np.searchsorted(middle, lo)), cells - 1)
             last = int(np.searchsorted(middle, hi, side="right"))
-            drawn[first : max(last, first + 1)] = mark
-    return "".join(drawn)
+            marks[first : max(last, first + 1)] = mark
+    return "".join(marks)
 
 
 def _entries(entries: Sequence[Entry]) -> list[str]:
@@ -251,20 +251,20 @@ def _entries(entries: Sequence[Entry]) -> list[str]:
     width = max(map(len, labels)) + 2
     indent, lines = " " * width, []
     for label, entry in zip(labels, entries, strict=True):
-        head = _wrapped(f"{label.ljust(width)}{entry.title}", "", indent)
+        head = _wrap(f"{label.ljust(width)}{entry.title}", "", indent)
         mark = entry.mark.rjust(max(WIDTH - len(head[0]), 2)) if entry.mark else ""
         lines += [*([""] if lines and entry.mark else []), f"{head[0]}{mark}", *head[1:]]
-        lines += [line for part in entry.lines for line in _wrapped(part, indent, indent)]
+        lines += [line for part in entry.lines for line in _wrap(part, indent, indent)]
         lines += [f"{indent}{line}" for line in fix_lines(entry)]
     return lines
 
 
 def fix_lines(entry: Entry) -> list[str]:
-    """The code of an entry, its lines below each other."""
+    """Return the code of an entry as indented lines."""
     return f"Fix: {entry.fix}".replace("\n", "\n     ").splitlines() if entry.fix else []
 
 
-def _wrapped(sentence: str, first: str, then: str) -> list[str]:
+def _wrap(sentence: str, first: str, then: str) -> list[str]:
     return wrap(
         sentence,
         WIDTH,

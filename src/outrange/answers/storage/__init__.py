@@ -1,1 +1,1 @@
-"""Answers in files: JSON that holds every bit, and runs nothing when it is read."""
+"""Files of answers: JSON that preserves every bit and contains no code."""

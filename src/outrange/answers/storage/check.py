@@ -1,4 +1,4 @@
-"""Whether a record that came from a file has the types that its fields state."""
+"""Type checks of records read from files against the annotations of their fields."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 
 
 def check_fields(record: Any) -> None:
-    """Compare every field of a record, and of the records in it, with its annotation.
+    """Check every field of a record, and of the records in it, against its annotation.
 
     Raises:
-        TypeError: One is of another type.
+        TypeError: A field has another type.
     """
     hints = _hints(type(record))
     for field in fields(record):

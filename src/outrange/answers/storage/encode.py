@@ -1,9 +1,9 @@
-"""Values of records as JSON, and back: nothing is lost, and nothing is run.
+"""Lossless conversion of record values to JSON and back, without running code.
 
-Numbers, strings, booleans and None are themselves; a tuple is a list. Everything else is an object
-whose key `"@"` says what it is, such as
+Numbers, strings, booleans and None represent themselves; a tuple is a list. Every other value is an
+object whose key `"@"` names its kind, such as
 `{"@": "array", "dtype": "float64", "shape": [2], "data": [0.5, "inf"]}`.
-What is read back is one of the kinds listed here and one of the records it is given, by name.
+Decoding builds only the kinds listed here and the given records, by name.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from ...core import InputError
 KIND = "@"
 
 FLOATS = ("inf", "-inf", "nan")
-"""The floats that JSON lacks, as strings."""
+"""Floats that JSON lacks, as strings."""
 
 NUMBERS = frozenset(
     "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 str".split()
 )
-"""Types of arrays."""
+"""Permitted types of arrays."""
 
 
-def encoded(value: Any) -> Any:
-    """`value` as `json.dumps(..., allow_nan=False)` takes it.
+def encode(value: Any) -> Any:
+    """Return a value in the form that `json.dumps(..., allow_nan=False)` takes.
 
     Raises:
-        InputError: A value of some other kind.
+        InputError: The value is of another kind.
     """
     if isinstance(value, Enum):
         return {KIND: type(value).__name__, "name": value.name}
@@ -45,16 +45,16 @@ def encoded(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else {KIND: "float", "value": str(value)}
     if is_dataclass(value) and not isinstance(value, type):
-        kept = {field.name: encoded(getattr(value, field.name)) for field in fields(value)}
-        return {KIND: type(value).__name__, **kept}
+        items = {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+        return {KIND: type(value).__name__, **items}
     if isinstance(value, tuple):
-        return [encoded(part) for part in value]
+        return [encode(part) for part in value]
     if isinstance(value, list | frozenset | set):
-        return {KIND: "list", "items": [encoded(part) for part in value]}
+        return {KIND: "list", "items": [encode(part) for part in value]}
     if isinstance(value, Mapping):
-        return {KIND: "dict", "items": [[encoded(k), encoded(v)] for k, v in value.items()]}
+        return {KIND: "dict", "items": [[encode(k), encode(v)] for k, v in value.items()]}
     raise InputError(
-        "A file of an answer holds numbers, texts and arrays. "
+        "The file of an answer contains numbers, texts and arrays. "
         f"Received: {type(value).__module__}.{type(value).__qualname__}."
     )
 
@@ -62,27 +62,27 @@ def encoded(value: Any) -> Any:
 def _array(array: np.ndarray, scalar: bool) -> dict[str, Any]:
     dtype = "str" if array.dtype.kind == "U" else array.dtype.name
     if dtype not in NUMBERS:
-        raise InputError(f"Arrays are of numbers or texts. Received: dtype {array.dtype}.")
+        raise InputError(f"Arrays contain numbers or texts. Received: dtype {array.dtype}.")
     data = array.ravel().tolist()
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        data = [one if math.isfinite(one) else str(one) for one in data]
+        data = [entry if math.isfinite(entry) else str(entry) for entry in data]
     kind = "scalar" if scalar else "array"
     return {KIND: kind, "dtype": dtype, "shape": list(array.shape), "data": data}
 
 
-def decoded(tree: Any, records: Mapping[str, type]) -> Any:
-    """What `encoded` made `tree` of.
+def decode(tree: Any, records: Mapping[str, type]) -> Any:
+    """Return the value that `encode` converted to `tree`.
 
     Args:
-        tree: From JSON.
-        records: The dataclasses and enumerations that may be built, by name.
+        tree: A value from JSON.
+        records: Dataclasses and enumerations that may be built, by name.
 
     Raises:
-        ValueError: It is nothing that `encoded` makes.
+        ValueError: `encode` cannot produce this tree.
         TypeError: A record has other fields.
     """
     if isinstance(tree, list):
-        return tuple(decoded(part, records) for part in tree)
+        return tuple(decode(part, records) for part in tree)
     if not isinstance(tree, dict):
         return tree
     kind = tree.get(KIND)
@@ -93,37 +93,37 @@ def decoded(tree: Any, records: Mapping[str, type]) -> Any:
             array = _from_numbers(tree)
             return array if kind == "array" else array[()]
         case "list":
-            return [decoded(part, records) for part in tree["items"]]
+            return [decode(part, records) for part in tree["items"]]
         case "dict":
-            return {decoded(k, records): decoded(v, records) for k, v in tree["items"]}
-    found = records.get(kind) if isinstance(kind, str) else None
-    if found is None:
-        raise ValueError(f"{KIND!r} is {kind!r}, which no answer holds")
-    parts = {name: decoded(part, records) for name, part in tree.items() if name != KIND}
-    if issubclass(found, Enum):
-        return found[parts["name"]]
-    return found(**parts)
+            return {decode(k, records): decode(v, records) for k, v in tree["items"]}
+    record = records.get(kind) if isinstance(kind, str) else None
+    if record is None:
+        raise ValueError(f"{KIND!r} is {kind!r}, which no answer contains")
+    parts = {name: decode(part, records) for name, part in tree.items() if name != KIND}
+    if issubclass(record, Enum):
+        return record[parts["name"]]
+    return record(**parts)
 
 
 def _from_numbers(tree: Mapping[str, Any]) -> np.ndarray:
-    """An array, of as many entries as its data has: the shape in the file allocates nothing."""
+    """Return an array; the shape in the file must match the data, so it cannot allocate memory."""
     dtype = _one_of(tree["dtype"], NUMBERS)
     shape, data = tree["shape"], tree["data"]
     if not isinstance(data, list) or not all(type(n) is int and n >= 0 for n in shape):
-        raise ValueError("an array is no list of entries with a shape")
+        raise ValueError("an array is not a list of entries with a shape")
     if math.prod(shape) != len(data):
         raise ValueError(f"an array of shape {shape} has {len(data)} entries")
     wanted = {"s": str, "b": bool, "f": (float, int), "i": int, "u": int}[dtype[0]]
-    plain = [float(one) if dtype[0] == "f" and one in FLOATS else one for one in data]
+    plain = [float(entry) if dtype[0] == "f" and entry in FLOATS else entry for entry in data]
     if not all(
-        isinstance(one, wanted) and (dtype == "bool") >= (type(one) is bool) for one in plain
+        isinstance(entry, wanted) and (dtype == "bool") >= (type(entry) is bool) for entry in plain
     ):
-        raise ValueError(f"an array of {dtype} holds something else")
+        raise ValueError(f"an array of {dtype} contains other values")
     array = np.array(plain, dtype=None if dtype == "str" and plain else dtype)
     return array.reshape(shape)
 
 
-def _one_of(value: Any, known: Any) -> str:
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{value!r} is none of {sorted(known)}")
+def _one_of(value: Any, allowed: Any) -> str:
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{value!r} is none of {sorted(allowed)}")
     return value

@@ -1,4 +1,4 @@
-"""Every kind of answer: files may hold any of them."""
+"""All kinds of answers that files may contain."""
 
 from __future__ import annotations
 

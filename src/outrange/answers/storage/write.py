@@ -1,4 +1,4 @@
-"""The file of an answer, written: which answer, of which models, in which version."""
+"""Writer of answer files, with the models and the format version."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from pathlib import Path
 from typing import Any
 
 from ...core import InputError, ModelSource
-from .encode import encoded
+from .encode import encode
 
 
 FORMAT, VERSION = "outrange.answer", 1
 
 
 def write(answer: Any, kind: str, models: Sequence[ModelSource], path: str | os.PathLike) -> None:
-    """Write an answer, in full or not at all; `Answer.save` documents it."""
+    """Write an answer completely or not at all; `Answer.save` documents it."""
     record = {
         "format": FORMAT,
         "version": VERSION,
         "kind": kind,
         "models": [str(model) for model in models],
-        "answer": encoded(answer),
+        "answer": encode(answer),
     }
     write_text("answer", json.dumps(record, allow_nan=False), path)
 
 
 def write_text(what: str, text: str, path: str | os.PathLike) -> None:
-    """Write a file in full or not at all.
+    """Write a file completely or not at all.
 
     Args:
-        what: What it is, for the message.
-        text: Its content.
+        what: Kind of content, for messages.
+        text: Content of the file.
         path: The file, replaced if it exists.
 
     Raises:
-        InputError: It cannot be written there.
+        InputError: The file cannot be written.
     """
     path = Path(path)
     part = path.with_name(path.name + ".part")
@@ -45,9 +45,9 @@ def write_text(what: str, text: str, path: str | os.PathLike) -> None:
         part.write_text(text, encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
-        # Where the folder is a file, or the name too long, there is nothing to take away either.
+        # If the folder is a file, or the name is too long, there is no partial file to remove.
         with suppress(OSError):
             part.unlink()
         raise InputError(
-            f"The {what} cannot be written there ({error.strerror}). Received: `{path}`."
+            f"The {what} cannot be written ({error.strerror}). Received: `{path}`."
         ) from error

@@ -10,14 +10,14 @@ from ..render.text import block_lines, short, size
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """How far a comparison is.
+    """Progress of a comparison.
 
     Args:
         seconds: Wall-clock time so far, in seconds.
-        epoch: Epochs trained.
-        epochs: Epochs planned.
-        metric: What is compared.
-        leaders: `(combination, median metric, least, most)` of the best combinations now.
+        epoch: Number of epochs trained.
+        epochs: Number of epochs planned.
+        metric: Name of the compared metric.
+        leaders: `(combination, median metric, least, most)` of the best combinations so far.
     """
 
     seconds: float

@@ -23,25 +23,25 @@ class Study(Answer):
 
     Args:
         combinations: In the order of the arguments: activations, then losses, then optimizers.
-        metric: What is compared, `"accuracy"` or `"mse"`, say.
-        better: `"higher"` or `"lower"`.
-        goal: What counts as success.
-        baseline: The metric of the best constant prediction.
+        metric: Name of the compared metric, such as `"accuracy"` or `"mse"`.
+        better: Better direction, `"higher"` or `"lower"`.
+        goal: Metric that counts as success.
+        baseline: Metric of the best constant prediction.
         ticks: Epochs at which the curves were measured, 0 first, of shape `(ticks,)`.
-        epochs: Epochs planned.
+        epochs: Number of epochs planned.
         status: `"complete"`, `"time"` or `"interrupted"`.
         seconds: Wall-clock time of training, in seconds.
-        backend: Keras's backend, and how the trainings ran on it.
-        notes: What to know when reading it.
-        plan: What it was asked, to be able to go on.
-        recommended: The activation and the loss that `recommend` names, by their labels; empty
-            where the study has no such one. Ties of the ranking go to them.
-        proof: What is proved of the models, where no training reached the goal; else empty.
-        sources: The models it is about, each with its hash.
-        over: The input set it is about; None if that is not known.
-        provenance: What was asked, of which release; None where it was not recorded.
-        certificate: Where one was asked for: which file holds it, or why there is none.
-        late: By how much a time limit was exceeded, or which effort ended the search.
+        backend: Keras backend, and how the trainings ran on it.
+        notes: Remarks for the reader.
+        plan: Arguments of the comparison, needed to continue it.
+        recommended: Labels of the activation and the loss that `recommend` names; empty if the
+            study does not contain them. They win ties in the ranking.
+        proof: What is proved about the models if no training reached the goal; else empty.
+        sources: Models of the answer, each with its hash.
+        over: Input set of the answer; None if unknown.
+        provenance: Question, arguments and version of outrange; None if not recorded.
+        certificate: File of the certificate, or why there is none; empty without a request.
+        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
     """
 
     combinations: tuple[Combination, ...]
@@ -62,27 +62,27 @@ class Study(Answer):
     FORMAT = "outrange.study"
     INDEX = ("activation", "loss", "optimizer")
 
-    # ---- reading it -------------------------------------------------------------------------
+    # ---- reading ----------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return len(self.combinations)
 
     def __getitem__(self, labels: tuple[str, str, str]) -> Combination:
         wanted = tuple(labels) if isinstance(labels, list | tuple) else None
-        for found in self.combinations:
-            if (found.activation, found.loss, found.optimizer) == wanted:
-                return found
+        for c in self.combinations:
+            if (c.activation, c.loss, c.optimizer) == wanted:
+                return c
         raise UnknownKeyError(
-            "A combination is named by activation, loss and optimizer, such as "
+            "A combination is selected by activation, loss and optimizer, such as "
             f"{self.combinations[0].name!r}. Received: {labels!r}."
         )
 
     @property
     def ranking(self) -> tuple[Combination, ...]:
-        """Best first: starts that succeed, then the median metric, then how soon.
+        """Combinations, best first: by successful starts, then median metric, then speed.
 
-        Where the metric is the same, up to a thousandth of the way from a constant prediction to
-        the goal, what `recommend` names comes first.
+        Metrics count as equal up to a thousandth of the way from a constant prediction to the goal;
+        the combination that `recommend` names then comes first.
         """
         return tuple(sorted(self.combinations, key=self._order))
 
@@ -91,9 +91,9 @@ class Study(Answer):
         metric = c.metric if math.isfinite(c.metric) else math.inf * sign
         way = self.goal - self.baseline
         part = round((metric - self.baseline) / way, 3) if way and math.isfinite(metric) else metric
-        named = (c.activation, c.loss)
+        labels = (c.activation, c.loss)
         others = sum(
-            label not in ("", own) for label, own in zip(self.recommended, named, strict=True)
+            best not in ("", label) for best, label in zip(self.recommended, labels, strict=True)
         )
         area = median([float(np.mean(sign * t.metrics)) for t in c.trials])
         soon = c.epochs_to_goal
@@ -108,7 +108,7 @@ class Study(Answer):
 
     @property
     def best(self) -> Combination:
-        """The first of `ranking`."""
+        """The first combination of `ranking`."""
         return self.ranking[0]
 
     @property
@@ -118,22 +118,22 @@ class Study(Answer):
 
     @property
     def best_activation(self) -> str:
-        """The activation of `best`."""
+        """Activation of `best`."""
         return self.best.activation
 
     @property
     def best_loss(self) -> str:
-        """The loss of `best`."""
+        """Loss of `best`."""
         return self.best.loss
 
     @property
     def best_optimizer(self) -> str:
-        """The optimizer of `best`."""
+        """Optimizer of `best`."""
         return self.best.optimizer
 
     @property
     def best_pair(self) -> tuple[str, str]:
-        """The activation and loss that succeed most often, whatever the optimizer.
+        """Activation and loss that succeed most often, over all optimizers.
 
         Ties go to the pair whose best combination ranks first.
         """
@@ -143,7 +143,7 @@ class Study(Answer):
     def best_pairs(self) -> list[tuple[str, str]]:
         """All pairs of activation and loss that succeed as often as `best_pair`, that one first."""
         successes: dict[tuple[str, str], int] = {}
-        for c in self.ranking:  # a pair stands where its best combination ranks
+        for c in self.ranking:  # A pair has the rank of its best combination.
             pair = c.activation, c.loss
             successes[pair] = successes.get(pair, 0) + int(c.solved.sum())
         most = max(successes.values())
@@ -151,7 +151,7 @@ class Study(Answer):
 
     @property
     def failures(self) -> tuple[tuple[Combination, Trial], ...]:
-        """Every training that fell short of the goal."""
+        """All trainings that fell short of the goal."""
         return tuple(
             (c, t)
             for c in self.combinations
@@ -160,23 +160,23 @@ class Study(Answer):
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """Tell every combination in plain values, as `records` does.
+        """Return every combination as plain values, as `records` does.
 
         Returns:
-            One dict a combination, best first: `pandas.DataFrame(study.rows())` is the table.
+            One dict per combination, best first: `pandas.DataFrame(study.rows())` is the table.
         """
         return self.records()
 
     def records(self) -> list[dict[str, Any]]:
-        """Tell every combination in plain values, for `to_frame`.
+        """Return every combination as plain values, for `to_frame`.
 
         Returns:
-            One dict a combination, best first: what was combined, how many starts solved the
-            task, and the metric and loss in the end.
+            One dict per combination, best first: its labels, how many starts solved the task, and
+            the final metric and loss.
         """
         return [c.row(self.metric) for c in self.ranking]
 
-    # ---- showing it -------------------------------------------------------------------------
+    # ---- display ----------------------------------------------------------------------------
 
     def __repr__(self) -> str:
         best = self.best
@@ -189,7 +189,7 @@ class Study(Answer):
         )
 
     def document(self) -> Document:
-        """The ranking, every reason once, and how to read it."""
+        """Return the ranking, every reason once, and remarks."""
         return study_document(self)
 
     def plot(self, ax: Any = None) -> Any:
@@ -211,18 +211,19 @@ class Study(Answer):
 
         Args:
             ax: Matplotlib axes; new ones if None.
-            optimizer: Which; the best over all optimizers if None.
+            optimizer: The optimizer; None for the best over all optimizers.
 
         Returns:
             The axes.
 
         Raises:
-            InputError: The study has no such optimizer, or matplotlib is not installed.
+            InputError: The study does not contain the optimizer, or matplotlib is not installed.
         """
-        known = {c.optimizer for c in self.combinations}
-        if optimizer is not None and optimizer not in known:
+        optimizers = {c.optimizer for c in self.combinations}
+        if optimizer is not None and optimizer not in optimizers:
             raise InputError(
-                f"The study's optimizers are {sorted(known)}. Received: optimizer={optimizer!r}."
+                f"The study's optimizers are {sorted(optimizers)}. "
+                f"Received: optimizer={optimizer!r}."
             )
         activations = list(dict.fromkeys(c.activation for c in self.combinations))
         losses = list(dict.fromkeys(c.loss for c in self.combinations))
@@ -245,7 +246,7 @@ class Study(Answer):
 
         Args:
             ax: Matplotlib axes; new ones if None.
-            most: Number of combinations drawn at most.
+            most: Maximum number of combinations.
 
         Returns:
             The axes.
@@ -259,18 +260,18 @@ class Study(Answer):
         ]
         return plot_curves(("epochs", self.metric), groups, self.goal, ax)
 
-    # ---- keeping it -------------------------------------------------------------------------
+    # ---- storage ----------------------------------------------------------------------------
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
+        """Return all fields, for JSON."""
         return super().as_dict() | {"best": self.best.name}
 
     @staticmethod
     def load(path: str | os.PathLike) -> "Study":
-        """Read a study that `save` wrote.
+        """Read a study from a file that `save` wrote.
 
         Args:
-            path: The file.
+            path: The file of the study.
 
         Returns:
             The `Study`.
@@ -281,13 +282,13 @@ class Study(Answer):
         return cast(Study, read_answer(path, [Study]))
 
     def with_reasons(self, why: dict[tuple[int, int], tuple[Reason, ...]]) -> "Study":
-        """Attach reasons to trials.
+        """Return the study with reasons attached to trials.
 
         Args:
-            why: `(combination, start)`, both from 0, to the reasons of that trial.
+            why: Dict from `(combination, start)`, both from 0, to the reasons of that trial.
 
         Returns:
-            The same study with these reasons.
+            The study with these reasons.
         """
         combinations = [
             replace(

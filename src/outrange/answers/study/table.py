@@ -1,4 +1,4 @@
-"""A study as a document: one winner, a table that fits, reasons as a list."""
+"""Document of a study: the winner, a table, and a list of reasons."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def study_document(study: Any) -> Document:
-    """The winner, the ranking, every reason once, and how to read it."""
+    """Return the winner, the ranking, every reason once, and remarks."""
     ranking, best = study.ranking, study.best
     head = ("Activation", "Loss", "Optimizer", "Solved", "Metric", "Median in", "Loss", "Epochs")
     rows = [_cells(c) for c in ranking]
@@ -36,20 +36,20 @@ def study_document(study: Any) -> Document:
         table.append(Fold(f"All {len(rows):,} combinations", [every], in_text=False))
     sense = "at least" if study.better == "higher" else "at most"
     goal = f"{study.metric} of {sense} {number(study.goal)}"
-    title, says = "Best", (
+    title, lead = "Best", (
         f"{best.name} ({int(best.solved.sum())} of {len(best.trials)} starts reach {goal})."
     )  # fmt: skip
     if not study.solved:
-        title, says = "No candidate solves it", (
+        title, lead = "No candidate solves it", (
             f"{f'{study.proof} (PROVED) No' if study.proof else 'no'} start reaches {goal}. The "
             f"closest is {best.name}, with a median {study.metric} of {number(best.metric)}."
         )  # fmt: skip
     return Document(
         title,
-        says,
+        lead,
         (
             *table,
-            Listing("Why trainings fell short (an example each):", _reasons(study)),
+            Listing("Why trainings fell short (one example each):", _reasons(study)),
             Paragraph("\n".join(_notes(study))),
         ),
         GOOD if study.solved else OPEN,
@@ -57,16 +57,17 @@ def study_document(study: Any) -> Document:
 
 
 def _reasons(study: Any) -> list[str]:
-    """Every reason once, with the combinations that met it."""
-    met: dict[str, list[str]] = {}
-    said: dict[str, str] = {}
+    """Return every reason once, with the combinations it applies to."""
+    names_by_code: dict[str, list[str]] = {}
+    sentences: dict[str, str] = {}
     for c in study.ranking:
         for reason in c.why:
-            said.setdefault(reason.code, f"{reason}{f' Try: {reason.fix}' if reason.fix else ''}")
-            met.setdefault(reason.code, []).append(c.name)
+            sentence = f"{reason}{f' Try: {reason.fix}' if reason.fix else ''}"
+            sentences.setdefault(reason.code, sentence)
+            names_by_code.setdefault(reason.code, []).append(c.name)
     return [
-        f"{said[code]} ({names[0]}{f', and {len(names) - 1:,} more' if names[1:] else ''})"
-        for code, names in sorted(met.items())
+        f"{sentences[code]} ({names[0]}{f', and {len(names) - 1:,} more' if names[1:] else ''})"
+        for code, names in sorted(names_by_code.items())
     ]
 
 
@@ -78,15 +79,16 @@ def _notes(study: Any) -> list[str]:
     )
     confidence = best.interval()[2]
     median = (
-        f"; `Median in` holds the median over all starts with {100 * confidence:.4g} % confidence"
+        f"; `Median in` contains the median over all starts with {100 * confidence:.4g} % "
+        "confidence"
         if confidence > 0 else ""
     )  # fmt: skip
     return [
         f"{len(study)} combinations x {len(best.trials)} starts, {study.epochs} epochs planned, "
         f"{study.status}; {size(study.seconds)} on {study.backend}. A constant prediction has "
         f"{study.metric} {number(study.baseline)}.",
-        f"Metric, Loss and Epochs (to the goal) are medians over the starts{median}. Whatever the "
-        f"optimizer, {often} most often."
+        f"Metric, Loss and Epochs (to the goal) are medians over the starts{median}. Over all "
+        f"optimizers, {often} most often."
         if study.solved
         else f"Metric, Loss and Epochs (to the goal) are medians over the starts{median}.",
         *study.notes,
@@ -94,7 +96,7 @@ def _notes(study: Any) -> list[str]:
 
 
 def _cells(c: Combination) -> tuple:
-    """One row; four digits are plenty beside the spread of starts."""
+    """Return one row; the spread of starts justifies only a few digits."""
     lo, hi, _ = c.interval()
     soon = None if math.isinf(c.epochs_to_goal) else round(c.epochs_to_goal)
     solved = f"{int(c.solved.sum())}/{len(c.trials)}"

@@ -1,4 +1,4 @@
-"""One training, and one combination of activation, loss and optimizer."""
+"""Trainings, and combinations of activation, loss and optimizer."""
 
 import math
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a training fell short.
+    """A reason why a training fell short.
 
     Args:
-        code: A code of `outrange.diagnose` (`"OR..."`), or `"T..."` for what only the training
-            itself shows.
+        code: A code of `outrange.diagnose` (`"OR..."`), or `"T..."` for an observation of the
+            training itself.
         level: `"PROVED"`, `"MEASURED"` or `"SUSPECTED"`.
-        sentence: What is wrong, with the numbers.
-        fix: What to change; empty if nothing is known.
+        sentence: Description of the fault, with numbers.
+        fix: Suggested change; empty if none is known.
     """
 
     code: str
@@ -39,12 +39,12 @@ class Trial:
     """One training from one start.
 
     Args:
-        start: Number of the start; all combinations share a start's initial weights where their
+        start: Number of the start; a start has the same initial weights in all combinations whose
             models have the same shapes.
-        epochs: Epochs trained.
-        losses: The loss over all the data at the first `k` of the study's `ticks`, `(k,)`.
+        epochs: Number of epochs trained.
+        losses: Loss over all the data at the first `k` of the study's `ticks`, `(k,)`.
         metrics: The study's metric, in the same shape.
-        why: Reasons, if it fell short of the goal.
+        why: Reasons if the training fell short of the goal.
     """
 
     start: int
@@ -58,26 +58,26 @@ class Trial:
 
     @property
     def loss(self) -> float:
-        """The loss reached."""
+        """The final loss."""
         return float(self.losses[-1])
 
     @property
     def metric(self) -> float:
-        """The metric reached."""
+        """The final metric."""
         return float(self.metrics[-1])
 
 
 @dataclass(frozen=True, eq=False)
 class Combination:
-    """One activation, loss and optimizer, from every start.
+    """One activation, loss and optimizer, trained from every start.
 
     Args:
-        activation: Its label.
-        loss: Its label.
-        optimizer: Its label.
-        trials: One a start.
-        solved: Which of them reached the goal at their end, `(trials,)`.
-        reached: The first epoch from which a trial stayed at the goal, `(trials,)`; NaN without.
+        activation: Label of the activation.
+        loss: Label of the loss.
+        optimizer: Label of the optimizer.
+        trials: One training per start.
+        solved: `(trials,)`, whether each reached the goal at its end.
+        reached: `(trials,)`, first epoch from which each stayed at the goal; NaN without.
     """
 
     activation: str
@@ -93,41 +93,38 @@ class Combination:
 
     @property
     def name(self) -> str:
-        """`"tanh, mse, adam"`."""
+        """The three labels, such as `"tanh, mse, adam"`."""
         return f"{self.activation}, {self.loss}, {self.optimizer}"
 
     @property
     def metric(self) -> float:
-        """The median metric reached; a start that diverged counts as its last number, or NaN."""
+        """Median final metric; a diverged start counts as its last number, or NaN."""
         return median([t.metric for t in self.trials])
 
     @property
     def final_loss(self) -> float:
-        """The median loss reached."""
+        """Median final loss."""
         return median([t.loss for t in self.trials])
 
     def interval(self, what: str = "metric") -> tuple[float, float, float]:
         """Compute a confidence interval for the median over all possible starts.
 
-        Args:
-            what: `"metric"` or `"loss"`.
-
         Returns:
-            `(lo, hi, confidence)`: two of the values reached, valid for any distribution; with few
-            starts the confidence is that of the least and the largest (0.9375 for five).
+            `(lo, hi, confidence)`: two of the final values, valid for any distribution. With few
+            starts they are the smallest and the largest (0.9375 confidence for five).
         """
         values = np.sort([getattr(t, what) for t in self.trials])
         rank, confidence = median_ranks(len(values), CONFIDENCE)
         return float(values[rank]), float(values[-1 - rank]), confidence
 
     def row(self, metric: str) -> dict[str, Any]:
-        """Summarize the combination in one row of a table.
+        """Return the combination as one row of a table.
 
         Args:
-            metric: What the study compares; the name of its column.
+            metric: Name of the study's metric, used as a column name.
 
         Returns:
-            Column to value.
+            Dict from column to value.
         """
         lo, hi, confidence = self.interval()
         loss_lo, loss_hi, _ = self.interval("loss")
@@ -152,37 +149,37 @@ class Combination:
 
     @property
     def chance(self) -> tuple[float, float]:
-        """The exact (Clopper-Pearson) 95 % interval for the chance that a start succeeds."""
+        """Exact (Clopper-Pearson) 95 % interval for the probability that a start succeeds."""
         return clopper_pearson(int(self.solved.sum()), len(self.trials), CONFIDENCE)
 
     @property
     def epochs_to_goal(self) -> float:
-        """Median over the starts; a start that did not get there counts as infinite."""
+        """Median number of epochs to the goal; a start that missed it counts as infinite."""
         return median(np.where(np.isnan(self.reached), np.inf, self.reached))
 
     @property
     def why(self) -> tuple[Reason, ...]:
-        """The reasons of all trials that fell short, each once, the most frequent first."""
-        found: dict[str, list[Reason]] = {}
+        """Reasons of all trials that fell short, each once, the most frequent first."""
+        groups: dict[str, list[Reason]] = {}
         for trial in self.trials:
             for reason in trial.why:
-                found.setdefault(reason.code, []).append(reason)
-        return tuple(group[0] for group in sorted(found.values(), key=len, reverse=True))
+                groups.setdefault(reason.code, []).append(reason)
+        return tuple(group[0] for group in sorted(groups.values(), key=len, reverse=True))
 
 
 def median(values: Sequence[float] | np.ndarray) -> float:
-    """The lower-middle value: one that was reached; NaN counts as the largest."""
+    """Return the lower of the middle values, so an attained one; NaN counts as the largest."""
     return float(np.sort(np.asarray(values, np.float64))[(len(values) - 1) // 2])
 
 
-def judged(
+def combination_of(
     labels: tuple[str, str, str],
     trials: Sequence[Trial],
     ticks: np.ndarray,
     goal: float,
     better: str,
 ) -> Combination:
-    """A combination with what its trials reached of `goal`."""
+    """Return a combination, with whether and when its trials reached `goal`."""
     solved, reached = [], []
     for trial in trials:
         values = trial.metrics

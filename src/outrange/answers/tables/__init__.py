@@ -1,1 +1,1 @@
-"""What the tables of answers with one entry an output have in common."""
+"""Common parts of the tables of answers with one entry per output."""

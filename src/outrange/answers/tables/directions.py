@@ -1,4 +1,4 @@
-"""Directions of pairs of outputs and inputs as a picture."""
+"""Figure of the directions of pairs of outputs and inputs."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ DIRECTIONS = {
     "neither": ("≠", "#59636e"),
     "unknown": ("?", "#d4a72c"),
 }
-"""Each direction's sign and color in a picture."""
+"""Sign and color of each direction."""
 
 
 BROKEN = "#b3312c"
-"""Of a pair that goes another way than was claimed; without a claim no direction is bad news."""
+"""Color of a pair that contradicts a claim; without a claim no direction is bad news."""
 
 CLAIMED = {True: "proved", False: "refuted", None: "not decided"}
-"""What became of a claim about a pair."""
+"""Outcome of a claim about a pair."""
 
 
 def plot_directions(trends: Sequence[Any], counts: str, wanted: str | None, ax: Any) -> Any:
-    """A matrix of outputs (rows) and inputs (columns); the axes.
+    """Draw a matrix of outputs (rows) and inputs (columns); return the axes.
 
     Args:
-        trends: Of the pairs.
-        counts: How many go which way, in words.
-        wanted: The direction that was claimed of all, if one was.
-        ax: Axes; new ones if None.
+        trends: Trends of the pairs.
+        counts: Number of pairs in each direction, in words.
+        wanted: Direction claimed for all pairs, or None.
+        ax: Matplotlib axes; None for a new figure.
     """
     rows = list(dict.fromkeys(trend.output for trend in trends))
     columns = list(dict.fromkeys(trend.input for trend in trends))
@@ -50,9 +50,11 @@ def plot_directions(trends: Sequence[Any], counts: str, wanted: str | None, ax: 
         ]
         word = {True: wanted, False: signs[1][0], None: "unknown"}
         kinds = [word[getattr(trend, wanted)] for trend in trends]
-        told = [f"{kinds.count(word[held]):,} {what}" for held, what in CLAIMED.items()
-                if word[held] in kinds]  # fmt: skip
-        title = f"Each output {wanted} with each input? Of {len(trends):,} pairs: {', '.join(told)}"
+        outcomes = [f"{kinds.count(word[held]):,} {what}" for held, what in CLAIMED.items()
+                    if word[held] in kinds]  # fmt: skip
+        title = (
+            f"Each output {wanted} with each input? Of {len(trends):,} pairs: {', '.join(outcomes)}"
+        )
     names, cells = [name for name, *_ in signs], np.full((len(rows), len(columns)), -1)
     for trend, kind in zip(trends, kinds, strict=True):
         cells[at[0][trend.output], at[1][trend.input]] = names.index(kind)

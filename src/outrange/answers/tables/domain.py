@@ -1,4 +1,4 @@
-"""The input set of an answer: one line to read, and its ends for other programs."""
+"""Input set of an answer, as one line of text and as data for other programs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..render.text import clipped_name, number
 
 
 MOST_NAMED, MOST_LISTED = 6, 1000
-"""Up to so many inputs a line names, and a dict lists; of more both say what is alike."""
+"""Maximum inputs named in a line, and listed in a dict."""
 
 LONGEST_NAME = 40
-"""Characters of a name in the line."""
+"""Maximum characters of a name in the line."""
 
 ALIKE = 1e-9
-"""Widths that differ by at most this share of the largest end are called one width."""
+"""Relative difference up to which widths count as equal."""
 
 
 def domain_line(domain: InputDomain | None) -> str:
-    """The set in one line, `"over speed 0..30, load 0..1"`; empty if it is not known."""
+    """Return the set as one line, `"over speed 0..30, load 0..1"`; empty if unknown."""
     if domain is None or not domain.names:
         return ""
     cuts = f" ({'; '.join(domain.cuts)})" if domain.cuts else ""
@@ -53,15 +53,14 @@ def _entry(name: str, lo: float, hi: float) -> str:
 
 
 def domain_dict(domain: InputDomain | None) -> dict[str, Any] | None:
-    """The set ready for JSON; of many inputs the outer ends, and a hash that tells boxes apart.
+    """Return the set for JSON; with many inputs, outer bounds and a hash that identifies the box.
 
     Args:
-        domain: The set; None if it is not known.
+        domain: The set; None if unknown.
 
     Returns:
-        `names`, `lo`, `hi` and `cuts`. Beyond 1,000 inputs their number, the least `lo`, the
-        largest `hi`, and in place of the ends the SHA-256 of `lo`, then `hi`, as little-endian
-        float64.
+        `names`, `lo`, `hi` and `cuts`. Beyond 1,000 inputs: their number, the smallest `lo`, the
+        largest `hi`, and the SHA-256 of `lo`, then `hi`, as little-endian float64.
     """
     if domain is None:
         return None

@@ -1,4 +1,4 @@
-"""Entries of an answer by number, by slice or by name."""
+"""Selection of entries of an answer by number, slice or name."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..render.text import clipped_name
 
 
 def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarray:
-    """The flat numbers of the entries that `array[key]` has, in its shape.
+    """Return the flat indices of the entries that `array[key]` has, in its shape.
 
     Args:
-        key: The name of an entry; or an index as NumPy takes it: numbers, slices, tuples of them,
-            arrays of numbers or of truth values.
-        shape: Of the arrays.
-        names: Of the entries.
+        key: Name of an entry; or an index as in NumPy: numbers, slices, tuples of these, arrays of
+            integers or booleans.
+        shape: Shape of the arrays.
+        names: Names of the entries.
 
     Raises:
         UnknownKeyError: No entry has this name.
-        UnknownIndexError: There is no such entry.
-        InputError: `key` is no index.
+        UnknownIndexError: The entry does not exist.
+        InputError: `key` is not an index.
     """
     if isinstance(key, str):
         if key not in names:
@@ -35,7 +35,7 @@ def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarra
     parts = key if isinstance(key, tuple) else (key,)
     if any(part is None or isinstance(part, bool | float) for part in parts):
         raise InputError(
-            "Outputs are picked by name, by whole numbers, by slices or by arrays of these. "
+            "Outputs are selected by name, by integers, by slices or by arrays of these. "
             f"Received: {key!r}."
         )
     try:
@@ -46,7 +46,7 @@ def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarra
         ) from None
     except (TypeError, ValueError):
         raise InputError(
-            "Outputs are picked by name, by whole numbers, by slices or by arrays of these. "
+            "Outputs are selected by name, by integers, by slices or by arrays of these. "
             f"Received: {key!r}."
         ) from None
 
@@ -54,7 +54,7 @@ def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarra
 def check_entries(
     outputs: Mapping[str, tuple[int, ...]], labels: tuple[str, ...], *arrays: np.ndarray
 ) -> None:
-    """Make sure that arrays have one entry an output, and labels too if there are any.
+    """Check that arrays, and labels if there are any, have one entry per output.
 
     Raises:
         OutrangeError: They do not.
@@ -63,24 +63,24 @@ def check_entries(
     sizes = [array.size for array in arrays] + [len(labels)] * bool(labels)
     if any(size != count for size in sizes) or len({array.shape for array in arrays}) > 1:
         raise OutrangeError(
-            "An answer has one entry an output, and its arrays one shape. "
+            "An answer has one entry per output, and its arrays have one shape. "
             f"Received: {count:,} outputs, {[array.shape for array in arrays]}, "
             f"{len(labels):,} labels."
         )
 
 
-def picked(values: Any, where: np.ndarray, shape: tuple[int, ...]) -> Any:
-    """The entries `where` of arrays `(*shape, ...)`, also in dicts; None stays None."""
+def pick_entries(values: Any, where: np.ndarray, shape: tuple[int, ...]) -> Any:
+    """Return the entries `where` of arrays `(*shape, ...)`, also in dicts; None stays None."""
     if values is None:
         return None
     if isinstance(values, dict):
-        return {key: picked(value, where, shape) for key, value in values.items()}
+        return {key: pick_entries(value, where, shape) for key, value in values.items()}
     size = int(np.prod(shape, dtype=np.int64))
     return values.reshape(size, *values.shape[len(shape) :])[where]
 
 
 def part_name(names: list[str], where: np.ndarray) -> str:
-    """What a part of the outputs is called."""
+    """Return the name of a part of the outputs."""
     flat = where.ravel()
     if flat.size == 0:
         return "nothing"

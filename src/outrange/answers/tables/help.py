@@ -1,4 +1,4 @@
-"""What would help, where an answer is not complete."""
+"""Advice on how to complete an incomplete answer."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Sequence
 HELP = {
     "time": "more time (`time_limit=`)",
     "memory": "more memory",
-    "interrupted": "letting it run on",
-    "error": "a report of the warning, with the model if possible",
+    "interrupted": "a longer run",
+    "error": "a bug report with the warning, and the model if possible",
     "rounding": "a larger tolerance (`tol=`)",
     "float32": "more time (`time_limit=`), which goes to smaller parts of the set",
     "pieces": "more pieces (`most_pieces=`)",
     "effort": "fewer examples (`count=`)",
 }
-"""By the reason why it stopped."""
+"""Advice for each reason why a search stopped."""
 
 
 def what_helps(status: str, remedies: Sequence[str] = ()) -> str:
-    """A sentence; empty where nothing is open.
+    """Return a sentence of advice; empty if nothing is open.
 
     Args:
-        status: Why it stopped.
-        remedies: What was tried and helps, in sentences.
+        status: Reason why the search stopped.
+        remedies: Sentences on changes that were tried and help.
     """
     if status not in HELP:
         return ""

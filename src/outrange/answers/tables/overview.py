@@ -1,4 +1,4 @@
-"""The outstanding ones of many outputs, and how many there are of each kind."""
+"""Overview of many outputs: the outstanding ones, and the number of each kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..render.text import number, outward, tidy
 
 
 FEW = 5
-"""Of the widest and of the narrowest, so many are shown."""
+"""Number of the widest, and of the narrowest, that are shown."""
 
 
 def overview(
@@ -23,17 +23,15 @@ def overview(
     align: str,
     proved: bool = False,
 ) -> list[Block]:
-    """Counts, the widest and the narrowest; the first rows of all behind a click.
+    """Return counts, the widest and the narrowest outputs, and the first rows, folded.
 
     Args:
-        head: Column titles.
-        row: The cells of an output, by its number.
-        ends: `(outputs,)` lower and upper ends in full, since of two that are close the difference
-            may be lost in six digits; what is infinite counts as the widest.
-        names: Of the outputs.
-        counts: How many are of which kind.
-        align: As for `Table`.
-        proved: Whether the ends are bounds.
+        row: Returns the cells of an output by its number.
+        ends: `(outputs,)`, lower and upper ends in full precision, since close ends may be equal
+            in six digits; infinite widths count as the widest.
+        names: Names of the outputs.
+        counts: Number and name of each kind.
+        proved: Whether the ends are proved bounds.
     """
     lo, hi = ends
     with np.errstate(over="ignore", invalid="ignore"):
@@ -42,32 +40,32 @@ def overview(
     which = [("widest", i) for i in order[:FEW]]
     which += [("narrowest", i) for i in order[: -FEW - 1 : -1]]
     outstanding = Table(("", *head), [(word, *row(i)) for word, i in which], f"l{align}")
-    told = ", ".join(f"{n:,} {what}" for n, what in counts if n)
+    kinds = ", ".join(f"{n:,} {what}" for n, what in counts if n)
     least, most = int(lo.argmin()), int(hi.argmax())
-    said = (
-        f"{len(names):,} outputs: {told}.\n"
+    summary = (
+        f"{len(names):,} outputs: {kinds}.\n"
         f"The lowest end is {_end(lo[least], hi[least], -proved)} ({names[least]}), "
         f"the highest {_end(hi[most], lo[most], proved)} ({names[most]})."
     )
     shown = min(len(names), MOST_ROWS)
     every = Table(head, list(map(row, range(shown))), align, len(names) - shown)
     title = f"All {shown:,} outputs" if shown == len(names) else f"The first {shown} outputs"
-    return [Paragraph(said), outstanding, Fold(title, [every], in_text=False)]
+    return [Paragraph(summary), outstanding, Fold(title, [every], in_text=False)]
 
 
 def _end(end: float, other: float, side: int) -> str:
-    """One end as tables show it: in the digits of the larger one, a bound rounded outward."""
+    """Return one end as tables show it, with the digits of the larger; bounds round outward."""
     scale = max(abs(end), abs(other))
     return number(float(outward(end, scale, side) if side else tidy(end, scale)))
 
 
 def constant(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Of each output, whether its range is one number up to rounding."""
+    """Return, for each output, whether its range is a single number up to rounding."""
     with np.errstate(invalid="ignore", over="ignore"):
         flat = hi - lo <= 64 * 2.0**-53 * np.maximum(np.abs(lo), np.abs(hi))
         return np.asarray(flat & np.isfinite(lo) & np.isfinite(hi))
 
 
 def bars(*ends: np.ndarray) -> list[Bar]:
-    """One bar an output, from `lo, hi` or `lo, hi, seen_lo, seen_hi`."""
-    return [Bar(*map(float, one)) for one in zip(*map(np.ravel, ends), strict=True)]
+    """Return one bar per output, from `lo, hi` or `lo, hi, seen_lo, seen_hi`."""
+    return [Bar(*map(float, row)) for row in zip(*map(np.ravel, ends), strict=True)]

@@ -1,4 +1,4 @@
-"""Where an answer comes from, as rows: models and property by their hashes, arguments, version."""
+"""Provenance of an answer as rows: hashes of models and property, arguments, version."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..render.document import Block, Table
 
 
 class Recorded(Protocol):
-    """What an answer knows of its origin."""
+    """The provenance fields of an answer."""
 
     @property
     def sources(self) -> tuple[ModelSource, ...]: ...
@@ -19,25 +19,21 @@ class Recorded(Protocol):
 
 
 def provenance_blocks(answer: Recorded) -> tuple[Block, ...]:
-    """One table; none where nothing is known."""
+    """Return the provenance as one table; nothing if it is unknown."""
     rows = provenance_rows(answer)
     return (Table(("", ""), rows, "ll"),) if rows else ()
 
 
 def provenance_rows(answer: Recorded) -> list[tuple[str, str]]:
-    """What it is and its value, in words; hashes in full, since nobody can check the half of one.
-
-    Args:
-        answer: Any answer.
-    """
-    asked = answer.provenance or Provenance()
+    """Return pairs of label and value, with full hashes."""
+    provenance = answer.provenance or Provenance()
     rows = [("model", str(source)) for source in answer.sources]
-    if asked.property is not None:
-        rows.append(("property", str(asked.property)))
-    if asked.question:
-        rows.append(("question", _question(asked)))
-    if asked.version:
-        rows.append(("outrange", asked.version))
+    if provenance.property is not None:
+        rows.append(("property", str(provenance.property)))
+    if provenance.question:
+        rows.append(("question", _question(provenance)))
+    if provenance.version:
+        rows.append(("outrange", provenance.version))
     warrant: Any = getattr(answer, "warrant", None)
     if rows and isinstance(warrant, Warrant):
         rows.append(("warrant", warrant.name))
@@ -45,21 +41,18 @@ def provenance_rows(answer: Recorded) -> list[tuple[str, str]]:
 
 
 def provenance_cells(answer: Recorded) -> tuple[str, str]:
-    """What was asked, with the hash of a property, and the warrant: a row of many of one model.
-
-    Args:
-        answer: Any answer.
-    """
-    asked = answer.provenance or Provenance()
+    """Return the question with the hash of its property, and the warrant, for a table row."""
+    provenance = answer.provenance or Provenance()
     warrant: Any = getattr(answer, "warrant", None)
-    told = _question(asked)
-    if asked.property is not None:
-        told = f"{told}; {asked.property}" if told else str(asked.property)
-    return told, warrant.name if isinstance(warrant, Warrant) else ""
+    question = _question(provenance)
+    if provenance.property is not None:
+        text = str(provenance.property)
+        question = f"{question}; {text}" if question else text
+    return question, warrant.name if isinstance(warrant, Warrant) else ""
 
 
-def _question(asked: Provenance) -> str:
-    # What was left to its default is in the JSON.
-    given = [(name, value) for name, value in asked.arguments if value != "None"]
-    arguments = ", ".join(f"{name}={value}" for name, value in given)
-    return f"{asked.question}({arguments})" if asked.question else ""
+def _question(provenance: Provenance) -> str:
+    # Arguments left at None are only in the JSON.
+    pairs = [(name, value) for name, value in provenance.arguments if value != "None"]
+    arguments = ", ".join(f"{name}={value}" for name, value in pairs)
+    return f"{provenance.question}({arguments})" if provenance.question else ""

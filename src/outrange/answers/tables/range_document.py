@@ -1,4 +1,4 @@
-"""A range as a document."""
+"""Document of a range."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ SUBJECTS = {
     "lipschitz": ("Lipschitz constants of {model}", "Lipschitz constant"),
     "difference": ("Range of the difference {model}", "difference"),
 }
-"""What ranges are of: title, and the word for one of them."""
+"""Title, and word for one bounded quantity, of each subject."""
 
 LEAST_SHOWN = 1 / 30
-"""A gap of a smaller share of the range is less than a cell of a bar."""
+"""Share of the range below which a gap is narrower than a cell of a bar."""
 
 MOST_INPUTS, MOST_NAMED = 12, 10
-"""The inputs that give the values seen are shown up to so many entries, and so many outputs."""
+"""Maximum entries of an input, and maximum outputs, for which extreme inputs are shown."""
 
 MOST_GAP = 1000
-"""A gap so many times the range seen says no more than that hardly any range was seen."""
+"""Ratio of gap to range seen beyond which the ratio is meaningless."""
 
 
 def range_document(answer: Any) -> Document:
-    """A row an output, or of many the outstanding ones; then where the ends were seen."""
+    """Return a table of the outputs, or of the outstanding ones, and the extreme inputs."""
     names = answer.names
     lo, hi = (np.ravel(ends) for ends in answer.shown())
     gaps, seen_lo, seen_hi = map(np.ravel, (answer.relative_gap, answer.seen_lo, answer.seen_hi))
     title, word = SUBJECTS[answer.subject]
     head = (word, "lo", "hi", "relative gap", "range (dark: seen)")
-    # One bar alone, from end to end, shows nothing but how much of it was seen.
+    # A single bar from end to end only shows how much of it was seen.
     compared = len(names) > 1 or bool((gaps > LEAST_SHOWN).any())
     head = head if compared else head[:-1]
 
@@ -69,7 +69,7 @@ def range_document(answer: Any) -> Document:
         f"{answer.reason}; {answer.warrant.name}, {answer.cost}.",
         (
             *blocks,
-            Fold("Inputs at the ends", [Paragraph("\n".join(_evidence(answer, names)))]),
+            Fold("Extreme inputs", [Paragraph("\n".join(_evidence(answer, names)))]),
             Paragraph(_open(answer)),
         ),
         GOOD if answer.is_exact else OPEN,
@@ -77,7 +77,7 @@ def range_document(answer: Any) -> Document:
 
 
 def steepest(names: Sequence[str], most: float) -> str:
-    """What is proved of Lipschitz constants, which belong to the set and to no input of it."""
+    """Return what is proved about Lipschitz constants, which belong to the set, not to an input."""
     whose = f"The Lipschitz constants of {len(names):,} outputs"
     if len(names) == 1:
         whose = f"The Lipschitz constant of `{clipped_name(names[0], 40)}`"
@@ -85,7 +85,7 @@ def steepest(names: Sequence[str], most: float) -> str:
 
 
 def _counts(answer: Any) -> list[tuple[int, str]]:
-    """How many outputs are closed, open, constant and unbounded."""
+    """Return how many outputs are closed, open, constant and unbounded."""
     closed = answer.closed_lo & answer.closed_hi
     still = constant(answer.lo, answer.hi)
     bounded = np.isfinite(answer.lo) & np.isfinite(answer.hi)
@@ -98,7 +98,7 @@ def _counts(answer: Any) -> list[tuple[int, str]]:
 
 
 def _open(answer: Any) -> str:
-    """What is proved and what would help, where a gap is open."""
+    """Return what is proved and what would help if a gap is open."""
     if answer.is_exact or answer.status not in HELP:
         return ""
     left = int((~(answer.closed_lo & answer.closed_hi)).sum())
@@ -108,19 +108,19 @@ def _open(answer: Any) -> str:
     whose = f"of {left:,} of the {count:,} {SUBJECTS[answer.subject][1]}s"
     whose = whose if left < count else f"of all {count:,}"
     return (
-        f"lo and hi are proved; the true ends {'' if count == 1 else f'{whose} '}lie between what "
-        f"is proved and what was seen. {what_helps(answer.status, answer.remedies)}"
+        f"lo and hi are proved; the true bounds {'' if count == 1 else f'{whose} '}lie between "
+        f"what is proved and what was seen. {what_helps(answer.status, answer.remedies)}"
     )
 
 
 def _between(answer: Any) -> str:
-    """Say between which numbers each open end of a single output is proved to lie."""
+    """Return between which numbers each open bound of a single output is proved to lie."""
     ends = (
         ("lower", answer.lo, answer.seen_lo, answer.closed_lo),
         ("upper", answer.seen_hi, answer.hi, answer.closed_hi),
     )
     open_ = [
-        f"the {end} end is between {number(float(np.ravel(least)[0]))} and "
+        f"the {end} bound is between {number(float(np.ravel(least)[0]))} and "
         f"{number(float(np.ravel(most)[0]))}"
         for end, least, most, closed in ends
         if not np.all(closed)
@@ -129,21 +129,21 @@ def _between(answer: Any) -> str:
 
 
 def _evidence(answer: Any, names: list[str]) -> list[str]:
-    """One line an end: the value seen, its input, and whether no other goes beyond.
+    """Return one line per bound: the value seen, its input, and whether it is extreme.
 
-    That is said of an end that is closed to the tolerance; of others only that nothing beyond
-    was seen.
+    A bound that is closed to the tolerance is called least or most; for an open one the line only
+    states that nothing beyond was seen.
     """
     closed_lo, closed_hi = np.ravel(answer.closed_lo), np.ravel(answer.closed_hi)
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())
     if width > MOST_INPUTS or len(names) > MOST_NAMED or answer.subject == "gradient":
         closed = closed_lo.all() and closed_hi.all()
-        what = "attain the ends" if closed else "give the least seen and the most seen"
+        what = "attain the bounds" if closed else "give the least seen and the most seen"
         return [f"The inputs that {what} are in at_lo and at_hi."]
-    if answer.subject == "lipschitz":  # both ends of it are of one constant
-        said = "is {}, attained near {}" if answer.is_exact else "is at least {}, seen near {}"
+    if answer.subject == "lipschitz":  # Both bounds are about one constant.
+        form = "is {}, attained near {}" if answer.is_exact else "is at least {}, seen near {}"
         return [
-            f"{name} {said.format(number(float(seen)), _point(answer, answer.at_hi, i))}"
+            f"{name} {form.format(number(float(seen)), _point(answer, answer.at_hi, i))}"
             for i, (name, seen) in enumerate(zip(names, answer.seen_lo.flat, strict=True))
         ]
     ends = (

@@ -1,4 +1,4 @@
-"""A range as records, and its gaps as shares of what was seen."""
+"""Records of a range, and its gaps as shares of the range seen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def range_records(answer: Any) -> list[dict[str, Any]]:
-    """One dict an output: its ends, the values seen, and whether each end is closed."""
+    """Return one dict per output: bounds, values seen, and whether each bound is closed."""
     columns = {
         "output": answer.names,
         "lo": answer.lo, "hi": answer.hi, "seen_lo": answer.seen_lo, "seen_hi": answer.seen_hi,
@@ -27,8 +27,8 @@ def range_records(answer: Any) -> list[dict[str, Any]]:
 
 
 def relative(gap: np.ndarray, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-    """`gap` over the range seen, or over 1e-6 of its magnitude where the range is smaller."""
-    # Halves, whose difference cannot overflow: beside an infinite range every gap would be nothing.
+    """Return `gap` over the range seen, or over 1e-6 of its magnitude if the range is smaller."""
+    # Halves avoid overflow of the difference: relative to an infinite range any gap would be 0.
     least = np.maximum(np.abs(seen_lo), np.abs(seen_hi)) * 5e-7
     with np.errstate(invalid="ignore", over="ignore"):
         half = np.maximum(seen_hi / 2 - seen_lo / 2, least)

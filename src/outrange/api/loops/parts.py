@@ -14,7 +14,7 @@ from ...graph import Builder, Slot
 from ..arguments import load_network, parse_condition
 from .delay import append_delayed, delayed_names, read_delay
 from .flows import flow_system, period
-from .uncertain import check_repeatable, choices_of, pair
+from .uncertain import check_repeatable, choices_of, interval_box
 
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def read_loop(
         for model, network in zip(modes.values(), networks, strict=True)
     ]
     choices = choices_of(choice)
-    noise, fixed = pair(disturbance, "disturbance"), pair(parameters, "parameters")
+    noise, fixed = interval_box(disturbance, "disturbance"), interval_box(parameters, "parameters")
     if (disturbance is None) != (varying is None):
         raise InputError(
             "`varying=True` lets the disturbance change at every step, `varying=False` keeps it "

@@ -62,15 +62,6 @@ def _is_whole(column: np.ndarray) -> bool:
     return bool((column == np.rint(column)).all())
 
 
-def Category.of(names: Sequence[str], members: tuple[int, ...]) -> Category:
-    """Return a group named by the common stem of its columns: `city` of `city_A`, `city_B`."""
-    stems = {re.split(r"[_=:.\s\-/\[]", name)[0] for name in names}
-    stem = stems.pop() if len(stems) == 1 else ""
-    if not stem or stem in names:
-        return Category("category", members, tuple(names))
-    return Category(stem, members, tuple(name[len(stem) + 1 :].rstrip("]") for name in names))
-
-
 def table_box(x: Any, whole: Sequence[int], groups: Sequence[Category]) -> Any:
     """Return the range of the data, with its integers and categories.
 

@@ -11,7 +11,7 @@ from ..text.verdict import SAT
 from ..text.verify_all import batch_text
 from .instances import Key
 from .results import DECIDED, Result, Results
-from .shards import Origin, difference, read_origin
+from .shards import Origin, check_same_run, read_origin
 
 
 def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> int:
@@ -48,7 +48,7 @@ def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> i
 
 def _check(paths: Sequence[Path], origins: Sequence[Origin]) -> None:
     for path, origin in zip(paths[1:], origins[1:], strict=True):
-        difference(origins[0], origin, f"`{paths[0]}`", f"`{path}`")
+        check_same_run(origins[0], origin, f"`{paths[0]}`", f"`{path}`")
     have = {origin.number for origin in origins}
     lacking = sorted(set(range(1, origins[0].count + 1)) - have)
     if lacking:

@@ -41,11 +41,11 @@ def ask_explore(
     """
     from ...api.arguments import load_network
     from ...explorer.exhibit import Exhibit
-    from ...explorer.guard import checked_host, checked_token
+    from ...explorer.guard import check_host, check_token
 
     # Check the options before loading a model.
-    checked_host(host, allow_remote)
-    secret = checked_token(token)
+    check_host(host, allow_remote)
+    secret = check_token(token)
     try:
         from ...explorer.serve import serve
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-// Elements, numbers, and nothing else. Texts become text nodes: no string is ever read as HTML.
+// Elements and numbers. Texts become text nodes: no string is ever parsed as HTML.
 
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -14,7 +14,7 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-// Six significant digits, as in the answers' tables; null is an end that is not bounded.
+// Six significant digits, as in the answers' tables; null is an unbounded end.
 export function shown(value, unbounded = "∞") {
   if (value === null || value === undefined) return unbounded;
   if (value === 0) return "0";
@@ -23,7 +23,7 @@ export function shown(value, unbounded = "∞") {
   return text.replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, "").replace("-", "−");
 }
 
-// A number as a person writes it; NaN where it is none.
+// Parses a number as people write it; NaN for any other text.
 export function parsed(text) {
   const plain = text.trim().replaceAll("−", "-").replace(",", ".");
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
@@ -33,12 +33,12 @@ export function counted(count, noun, plural = `${noun}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? noun : plural}`;
 }
 
-// A sentence; what stands between backticks becomes code.
+// A sentence; text between backticks becomes code.
 export function prose(text) {
   return text.split("`").map((part, i) => (i % 2 === 1 ? element("code", {}, part) : part));
 }
 
-// What an answer took, as far as it is known.
+// Cost of an answer, as far as it is known.
 export function cost({ boxes, seconds }) {
   const parts = [];
   if (boxes > 0) parts.push(counted(boxes, "box", "boxes"));
@@ -50,7 +50,7 @@ export function clamp(value, low, high) {
   return Math.min(Math.max(value, low), high);
 }
 
-// Where `value` lies between two ends, in percent of the way.
+// Position of `value` between two ends, in percent.
 export function percent(value, low, high) {
   return high > low ? clamp(100 * ((value - low) / (high - low)), 0, 100) : 50;
 }

@@ -1,4 +1,4 @@
-// The explorer: one state, its panels, and the questions to the server.
+// The explorer: its state, its panels, and the questions to the server.
 import { cost, counted, element, shown } from "./dom.js";
 import { Inputs } from "./inputs.js";
 import { Layers } from "./layers.js";
@@ -6,15 +6,15 @@ import { Outputs } from "./outputs.js";
 import { PointBar } from "./point.js";
 import { Property } from "./property.js";
 
-// Milliseconds that a drag waits for an exact answer before it goes on with the bounds: as long as
-// the last one took, where that was quick; else a frame.
+// Milliseconds that a drag waits for an exact answer before it continues with the bounds: the
+// duration of the last one if that was quick; otherwise a frame.
 const MOST_PATIENCE = 35;
 const FRAME = 16;
-// Of so many moves in a row that were not waited for, one is: searches may have become quick.
+// After this many moves without waiting, wait for one: searches may have become quick.
 const RETRY = 6;
-// ... and for the bounds themselves.
+// Milliseconds that a drag waits for the bounds themselves.
 const BOUNDS_PATIENCE = 2000;
-// ... after the last move until sampling and the property are asked anew.
+// Milliseconds after the last move until sampling and the property are repeated.
 const REST = 350;
 
 export class Explorer {
@@ -27,12 +27,12 @@ export class Explorer {
     this.exactIn = 0;
     this.missed = 0;
     this.latest = {};
-    // Views of one widget hear each other's answers: numbers keep them apart.
+    // Views of one widget receive each other's answers: numbers distinguish them.
     this.next = 1 + Math.floor(Math.random() * 2 ** 40) * 1024;
     this.state = {
       key: this.next, mode: "ends", names: [], whole: [], groups: [], lo: [], hi: [], low: [], high: [],
       first: null, point: null, outputs: [], layers: [], x: [], y: [],
-      // The number of the input set that the sliders show; answers about another one are dropped.
+      // Number of the input set that the sliders show; answers about another one are dropped.
       boxId: 0,
     };
     this.inputs = new Inputs(this.state, () => this.changed(), () => this.askPoint());
@@ -82,7 +82,7 @@ export class Explorer {
     this.root.replaceChildren(this.element);
   }
 
-  // What the page says of the connection; an empty text says that all is well.
+  // Status of the connection; an empty text means connected.
   connection(text) {
     this.connected.textContent = text;
     this.element.classList.toggle("or-lost", text !== "");
@@ -123,7 +123,7 @@ export class Explorer {
       ].join(" · ");
       document.title = this.root.ownerDocument.body.classList.contains("outrange-page")
         ? `${hello.model} – outrange` : document.title;
-      this.inputs.about(hello.given ? "" : "No input set was given: this one is a guess.");
+      this.inputs.about(hello.given ? "" : "No input set was passed: this one is a default.");
       this.body.hidden = false;
       for (const panel of [this.inputs, this.outputs, this.layers, this.property]) panel.build();
       this.setPoint(null);
@@ -152,7 +152,7 @@ export class Explorer {
     this.pump();
   }
 
-  // Asks for the newest box, once the one before has had its chance.
+  // Asks for the newest box, after the previous one had its chance.
   pump() {
     clearTimeout(this.timer);
     if (!this.pending) return;
@@ -197,10 +197,10 @@ export class Explorer {
 
   standing(message) {
     if (message.stage === "bounds") return "proved, not yet tight; searching …";
-    return (message.stage === "search" ? "proved at every moment" : `proved; ${message.reason.replace("e-0", "e-")}`) + cost(message);
+    return (message.stage === "search" ? "proved at any time" : `proved; ${message.reason.replace("e-0", "e-")}`) + cost(message);
   }
 
-  // Nothing has moved for a while: sampling, the property, and a word for who listens.
+  // After a pause: sampling, the property, and a summary for screen readers.
   rested(flight) {
     if (flight !== this.flight || this.pending) return;
     flight.rested = true;
@@ -227,7 +227,7 @@ export class Explorer {
     this.ask("point", { x: this.state.point });
   }
 
-  // A point, and what it is; null for none.
+  // Sets the point and its description; null removes it.
   setPoint(x, what) {
     this.state.point = x === null ? null : [...x];
     if (x !== null) return this.askPoint(what);
@@ -288,7 +288,7 @@ export class Explorer {
     else this.inputs.tell(text);
   }
 
-  // The search failed, or the model itself contradicts what it found: nothing is shown as proved.
+  // The search failed, or the model itself contradicts its result: nothing is shown as proved.
   lost(text) {
     this.outputs.fail(text);
     this.live.textContent = text;

@@ -1,13 +1,13 @@
-// The inputs: a row each, with a slider of two thumbs and two number fields. A one-hot group has one
-// row, with a list of its categories.
+// The inputs: one row each, with a slider of two thumbs and two number fields. A one-hot group has
+// one row, with a list of its categories.
 import { clamp, counted, element, parsed, percent, shown } from "./dom.js";
 
 const STEPS = 1000;
 const MOST_INPUT_ROWS = 50;
 
 export class Inputs {
-  // `state` holds lo, hi, low, high, point and mode; `changed` hears of a new box, `moved` of a
-  // new point.
+  // `state` contains lo, hi, low, high, point and mode; `changed` is called for a new box, `moved`
+  // for a new point.
   constructor(state, changed, moved) {
     Object.assign(this, { state, changed, moved, rows: [], alone: [] });
     this.list = element("div", { class: "or-rows" });
@@ -55,7 +55,7 @@ export class Inputs {
     );
   }
 
-  // The rows, anew: after another model, another mode, or another search.
+  // Rebuilds the rows after a change of model, mode or search text.
   build() {
     const { names, groups } = this.state;
     const wanted = this.find.value.trim().toLowerCase();
@@ -150,7 +150,7 @@ export class Inputs {
     return whole[i] && this.state.mode === "ends" ? Math.max(1, high[i] - low[i]) : STEPS;
   }
 
-  // The interval is moved by its middle.
+  // Dragging the middle moves the whole interval.
   grab(i, fill, track) {
     fill.addEventListener("pointerdown", (down) => {
       const { state } = this;
@@ -202,7 +202,7 @@ export class Inputs {
       fault = mode === "center" ? `${names[i]}: the radius must not be negative.`
         : `${names[i]}: low must not be above high (${shown(lo[i])} and ${shown(hi[i])} stay).`;
     } else if (this.state.whole[i] && Math.ceil(ends[0]) > Math.floor(ends[1])) {
-      fault = `${names[i]} takes whole numbers only, and no whole number lies between these ends.`;
+      fault = `${names[i]} takes only integers, and there is no integer between these ends.`;
     }
     this.tell(fault);
     field.setAttribute("aria-invalid", fault !== "");
@@ -211,7 +211,7 @@ export class Inputs {
 
   typedPoint(i, field) {
     const value = parsed(field.value);
-    const fault = Number.isFinite(value) ? "" : `${this.state.names[i]}: a point is numbers.`;
+    const fault = Number.isFinite(value) ? "" : `${this.state.names[i]}: a point consists of numbers.`;
     this.tell(fault);
     field.setAttribute("aria-invalid", fault !== "");
     if (fault !== "") return;
@@ -223,7 +223,7 @@ export class Inputs {
     this.error.textContent = fault;
   }
 
-  // A new interval; a track that it leaves grows.
+  // Sets an interval; the track grows if the interval leaves it.
   set(i, lo, hi) {
     const { state } = this;
     [state.lo[i], state.hi[i]] = [lo, hi];
@@ -255,7 +255,7 @@ export class Inputs {
     this.changed();
   }
 
-  // Everything shown of the rows, as the state has it.
+  // Updates the rows to the state.
   refresh() {
     const { lo, hi, low, high } = this.state;
     for (const row of this.rows) this.refreshRow(row);
@@ -300,7 +300,7 @@ export class Inputs {
       thumbs[side].value = Math.round(shares[side] * this.steps(i));
       thumbs[side].setAttribute("aria-valuetext", shown(values[side]));
     }
-    // Where both thumbs lie on each other, the one that can still move is on top.
+    // If both thumbs coincide, the one that can still move is on top.
     thumbs[0].classList.toggle("or-top", mode === "ends" && shares[0] > 0.5);
     const [from, to] = [percent(lo[i], low[i], high[i]), percent(hi[i], low[i], high[i])];
     fill.style.left = `${from}%`;

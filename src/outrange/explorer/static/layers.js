@@ -1,14 +1,14 @@
-// The layers as strips of units: each unit a column that spans its range, colored by its state.
+// The layers as strips: each unit is a column that spans its range, colored by its state.
 import { counted, element, shown } from "./dom.js";
 
 const HEIGHT = 64;
-// What a state means, for the legend; a layer without an activation has none.
+// Meaning of each state, for the legend; a layer without an activation has none.
 const MEANING = {
-  "-": "undecided: it may bend", a: "always on: linear on the whole set", d: "dead: 0 on the whole set",
+  "-": "undecided: may bend", a: "always on: linear on the whole set", d: "dead: 0 on the whole set",
   s: "saturated: flat on the whole set", c: "constant: one value", n: "no activation",
 };
 const STATES = { d: "dead", s: "saturated", c: "constant", a: "always on", "-": "undecided" };
-// Layers that only move values about have nothing to show; those that are outputs are shown as such.
+// Layers that only rearrange values have nothing to show; outputs are shown in their own panel.
 const REARRANGING = new Set(["InputLayer", "Concatenate", "Flatten", "Reshape", "Permute", "Dropout"]);
 const COUNTED = { dead: "dead", saturated: "saturated", constant: "constant", always_on: "always on" };
 
@@ -26,7 +26,7 @@ export class Layers {
       element("div", { class: "or-head" }, element("h2", {}, "Layers")),
       element(
         "p", { class: "or-note" },
-        "A column is a unit: what is proved of its range, before its activation, without a search. "
+        "Each column is a unit: the proved range before its activation, without a search. "
           + "The line is 0.",
       ),
       this.list, element("p", { class: "or-legend" }, ...["-", "a", "d", "s", "c", "n"].map(key)),
@@ -111,14 +111,14 @@ export class Layers {
       strip.canvas.setAttribute(
         "aria-label",
         `${strip.layer.name}: ${said.join(", ") || counted(strip.layer.units, "unit")}; outputs from `
-          + `${ends}. Arrow keys go from unit to unit.`,
+          + `${ends}. Use arrow keys to move between units.`,
       );
       if (strip.chosen >= 0) this.choose(strip, strip.chosen);
     });
     this.draw();
   }
 
-  // At the next frame: pictures must not keep the numbers waiting.
+  // Draws in the next frame, so that numbers appear first.
   draw() {
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {

@@ -1,19 +1,19 @@
-// The outputs: a bar each. Pale: proved; dark: seen at named inputs; below: what sampling saw.
+// The outputs: one bar each. Pale: proved; dark: seen at known inputs; below: seen by sampling.
 import { counted, element, percent, shown } from "./dom.js";
 
 const MOST_OUTPUT_ROWS = 200;
 const STAGES = {
   bounds: "Bounds", search: "Closing", done: "Exact", ended: "Not exact", failed: "Failed",
 };
-// Shares from which on sampling has seen all; ends so close (to their size) are one value.
+// Share from which on sampling has seen all; relative width up to which a range is one value.
 const ALL = 0.9999;
 const ONE_VALUE = 1e-5;
 
 export class Outputs {
-  // `ends(output, side)` is called for a click on an end.
+  // `ends(output, side)` is called for a click on a bound.
   constructor(state, ends) {
     Object.assign(this, { state, ends, rows: [], answer: null, sample: null, point: null });
-    // Of each output, what the scale spans; `settled` once that are ranges and not first bounds.
+    // Span of the scale of each output; `settled` once it comes from ranges, not first bounds.
     this.axis = null;
     this.settled = false;
     this.own = element("input", { type: "checkbox", onchange: () => this.refresh() });
@@ -27,13 +27,13 @@ export class Outputs {
       "section", { class: "or-panel or-outputs", "aria-label": "Ranges of the outputs" },
       element(
         "div", { class: "or-head" }, element("h2", {}, "Outputs"),
-        element("label", { class: "or-check" }, this.own, element("span", {}, "a scale for each")),
+        element("label", { class: "or-check" }, this.own, element("span", {}, "separate scales")),
         element("button", {
           type: "button", onclick: () => this.fit(), title: "Fit the scale to the ranges shown",
         }, "Fit scale"),
       ),
       this.status, this.list,
-      element("p", { class: "or-note" }, "Click an end to see the inputs that attain it, or come nearest so far."),
+      element("p", { class: "or-note" }, "Click a bound to see the inputs that attain it, or come nearest so far."),
       this.legend(),
     );
   }
@@ -44,7 +44,7 @@ export class Outputs {
     );
     return element(
       "p", { class: "or-legend", "aria-hidden": "true" },
-      entry("claim", "proved: nothing lies outside"), entry("seen", "seen at named inputs"),
+      entry("claim", "proved: no output outside"), entry("seen", "seen at known inputs"),
       entry("sample", "seen by sampling"), entry("point", "at the point"),
     );
   }
@@ -56,7 +56,7 @@ export class Outputs {
     const rest = names.length - this.rows.length;
     const head = element(
       "li", { class: "or-ends-head", "aria-hidden": "true" },
-      element("span", {}, "lower end"), element("span", {}, "upper end"),
+      element("span", {}, "lower bound"), element("span", {}, "upper bound"),
     );
     this.list.replaceChildren(head, ...this.rows.map((row) => row.element), element(
       "li", { class: "or-scale", "aria-hidden": "true" }, element("div", {}, ...this.ticks),
@@ -85,7 +85,7 @@ export class Outputs {
     };
   }
 
-  // What the server said of the ranges; `stage` is bounds, search or done.
+  // Shows an answer of the server; `stage` is bounds, search or done.
   show(answer) {
     this.answer = answer;
     if (answer.stage === "bounds") this.sample = null;
@@ -99,7 +99,7 @@ export class Outputs {
     this.badge.dataset.status = stage;
   }
 
-  // There are no ranges: nothing that looks like one stays.
+  // Without ranges, clears everything that looks like one.
   fail(text) {
     Object.assign(this, { answer: null, sample: null });
     this.mark("failed");
@@ -116,7 +116,7 @@ export class Outputs {
     this.sampled.textContent = "";
   }
 
-  // Whether an end is known to the tolerance; only a search that has ended says so.
+  // Returns whether a bound is known to the tolerance; only a completed search can say so.
   closed(i, side) {
     return this.answer?.stage === "done" && this.answer[`closed_${side}`][i];
   }
@@ -137,8 +137,8 @@ export class Outputs {
     this.refresh();
   }
 
-  // The scale only grows while a slider moves, so that what shrinks is seen to shrink; bounds that
-  // are still closing are cut off at its ends.
+  // While a slider moves the scale only grows, so that shrinking is visible; bounds that are still
+  // closing are cut off at its ends.
   widen() {
     if (this.answer === null) return;
     const { lo, hi, seen_lo: least, seen_hi: most, stage } = this.answer;
@@ -150,7 +150,7 @@ export class Outputs {
     this.settled = done;
   }
 
-  // Of one output, or of all; what is not bounded does not count.
+  // Scale of one output, or of all; unbounded ends do not count.
   scale(i) {
     const ends = (this.own.checked ? [this.axis[i]] : this.axis).filter((axis) => axis.length > 0);
     if (ends.length === 0) return [-1, 1];
@@ -206,13 +206,13 @@ export class Outputs {
     button.disabled = false;
     button.classList.toggle("or-closed", closed);
     button.title = closed ? "Show the inputs that attain it"
-      : `Proved, and not known to be attained; show the inputs of the ${side === "lo" ? "least" : "largest"} value seen`;
+      : `Proved, but not known to be attained; show the inputs of the ${side === "lo" ? "smallest" : "largest"} value seen`;
     const name = this.state.outputs[i];
     button.setAttribute("aria-label", `${name}, ${closed ? word : bound}: ${text}. ${button.title}.`);
   }
 
-  // How much of the ranges sampling shows, in a sentence: said of closed ranges alone, since of
-  // others nobody knows how far they reach.
+  // A sentence on the share of the ranges that sampling shows. It covers only closed ranges: the
+  // extent of others is unknown.
   comparison() {
     if (this.sample === null) return "";
     const { answer, sample, state } = this;
@@ -223,18 +223,18 @@ export class Outputs {
     const open = closed.length < all.length;
     if (shares.length === 0) {
       if (!open) return "";
-      return answer.stage === "done" ? "How much of the ranges they show is not known: none is closed."
-        : "How much of the ranges they show is known once these are closed.";
+      return answer.stage === "done" ? "The share of the ranges that they show is unknown: no range is closed."
+        : "The share of the ranges that they show is known once these are closed.";
     }
     const [i, share] = shares[0];
     const these = open ? "closed range" : "range";
     if (share > ALL) {
-      return shares.length === 1 ? `They show all of the ${these}, but for 0.01 %.`
-        : `They show all of every ${these}, but for 0.01 %.`;
+      return shares.length === 1 ? `They show all of the ${these}, except 0.01 %.`
+        : `They show all of every ${these}, except 0.01 %.`;
     }
     const part = `They show ${(Math.floor(1000 * share) / 10).toFixed(1)} % of the ${these}`;
     if (shares.length === 1) return all.length === 1 ? `${part}.` : `${part} of ${state.outputs[i]}.`;
-    return `${part} of ${state.outputs[i]}, and no less of the other${open ? " closed ones" : "s"}.`;
+    return `${part} of ${state.outputs[i]}, and at least as much of the other${open ? " closed ones" : "s"}.`;
   }
 
   described(name, i) {
@@ -245,7 +245,7 @@ export class Outputs {
   }
 }
 
-// The part of a range that was seen; null where that is not known, or the range is one value.
+// The share of a range that was seen; null if unknown, or if the range is one value.
 function shareOf([least, most], [lo, hi]) {
   if ([least, most, lo, hi].includes(null)) return null;
   const size = Math.max(Math.abs(lo), Math.abs(hi));

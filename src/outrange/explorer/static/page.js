@@ -1,4 +1,4 @@
-// The page of `outrange explore`: the explorer over a web socket that comes back by itself.
+// The page of `outrange explore`: the explorer over a web socket that reconnects by itself.
 import { Explorer } from "./explorer.js";
 
 const FIRST_DELAY = 300;
@@ -25,12 +25,12 @@ function connect() {
 }
 
 async function lost() {
-  explorer.connection("The server does not answer; trying again …");
+  explorer.connection("The server does not answer; reconnecting …");
   const started = await fetch(`/?token=${encodeURIComponent(token)}`, { cache: "no-store" })
     .then((reply) => reply.status, () => 0);
   if (started === 403) {
-    explorer.connection("The server was started anew. Open the address that it printed: it has "
-      + "another token. (outrange explore --port and --token keep both.)");
+    explorer.connection("The server was restarted. Open the address that it printed: it has a new "
+      + "token. (With outrange explore --port and --token, both stay the same.)");
   }
   setTimeout(connect, delay);
   delay = Math.min(delay * 1.6, LONGEST_DELAY);

@@ -1,5 +1,5 @@
-// The point that the red marks show: what it is, what the model returns there, and whether it lies
-// in the input set.
+// The point of the red marks: its description, the model's outputs there, and whether it lies in
+// the input set.
 import { element, shown } from "./dom.js";
 
 const MOST_VALUES = 4;
@@ -19,7 +19,7 @@ export class PointBar {
       element("span", { role: "status" }, this.why, " ", this.text, " ", this.outside),
       element("button", {
         type: "button", onclick: center,
-        title: "Move the input set: its middle becomes this point, its widths stay",
+        title: "Move the input set: its middle becomes this point, its widths stay the same",
       }, "Center the set here"),
       element("button", { type: "button", onclick: clear }, "Clear point"),
     );
@@ -30,17 +30,17 @@ export class PointBar {
     this.element.hidden = true;
   }
 
-  // What the point that was asked for is: a word, or the end of an output that was clicked.
+  // Description of the requested point: a word, or the clicked bound of an output.
   expect(wanted = PLAIN) {
     this.wanted = wanted;
   }
 
-  // `closed(output, side)` says whether the range that the answer is about is known there.
+  // `closed(output, side)` returns whether that bound of the answer's range is closed.
   show(message, closed) {
     const { wanted, state } = this;
     this.shown = { ...message, why: wanted, box: state.boxId };
     if (wanted.side !== undefined) {
-      const word = wanted.side === "lo" ? "least" : "largest";
+      const word = wanted.side === "lo" ? "smallest" : "largest";
       const name = state.outputs[wanted.output];
       this.shown.why = closed(wanted.output, wanted.side) ? `Attains the ${word} ${name}.`
         : `The ${word} ${name} seen so far.`;
@@ -49,7 +49,7 @@ export class PointBar {
     this.refresh();
   }
 
-  // As the input set is now.
+  // Updates the texts to the current input set.
   refresh() {
     if (this.shown === null) return;
     const { why, box, model, y, rounded, x } = this.shown;
@@ -64,6 +64,6 @@ export class PointBar {
     const out = names.filter((_, i) => x[i] < lo[i] || x[i] > hi[i]);
     const few = out.slice(0, 3).join(", ") + (out.length > 3 ? ", …" : "");
     this.outside.textContent = out.length === 0 ? ""
-      : `It lies outside the input set (${few}): the ranges say nothing of it.`;
+      : `It lies outside the input set (${few}): the ranges do not cover it.`;
   }
 }

@@ -1,10 +1,10 @@
-// A property is typed, decided over the box of the sliders, and its counterexample shown on them.
+// A typed property is decided over the box of the sliders, and its counterexample shown on them.
 import { cost, element, prose, shown } from "./dom.js";
 
 const VERDICTS = {
-  HOLDS: "Holds", VIOLATED: "Violated", UNKNOWN: "Unknown", WRONG: "Not read", FAILED: "Failed",
+  HOLDS: "Holds", VIOLATED: "Violated", UNKNOWN: "Unknown", WRONG: "Invalid", FAILED: "Failed",
 };
-// Inputs and outputs whose way of writing is listed, or whose values are.
+// Maximum number of inputs and outputs whose notation is listed, and whose values are.
 const MOST_WRITTEN = 20;
 const MOST_TOLD = 8;
 
@@ -15,7 +15,7 @@ export class Property {
     this.field = element("input", {
       type: "text", class: "or-typed", spellcheck: "false", autocomplete: "off", maxlength: 4096,
       placeholder: "y[0] <= 3.99", "aria-describedby": `or-help-${state.key}`,
-      "aria-label": "Property that shall always hold",
+      "aria-label": "Property that must always hold",
     });
     this.button = element("button", { type: "submit", class: "or-main" }, "Decide");
     this.help = element("div", { class: "or-note", id: `or-help-${state.key}` });
@@ -35,7 +35,7 @@ export class Property {
     );
   }
 
-  // How entries of this model are written, and examples once ranges are known.
+  // Resets the panel for a model; examples follow once ranges are known.
   build() {
     this.text = "";
     this.field.value = "";
@@ -46,7 +46,7 @@ export class Property {
     this.show_.hidden = true;
   }
 
-  // Examples that fit this model; each is put into the field by a click.
+  // Examples for this model; a click puts one into the field.
   suggest({ hi, stage }) {
     if (this.suggested) return;
     this.suggested = stage === "done";
@@ -63,14 +63,14 @@ export class Property {
     this.help.replaceChildren(
       element("p", { class: "or-examples" }, "Try ", ...examples.flatMap((text, i) => [i > 0 ? " " : "", this.example(text)])),
       element(
-        "details", {}, element("summary", {}, "How inputs and outputs are written"),
+        "details", {}, element("summary", {}, "How to write inputs and outputs"),
         element("p", {}, ...written(outputs, y), outputs.length > MOST_WRITTEN ? ", …" : "", "."),
         element("p", {}, ...written(names, x), names.length > MOST_WRITTEN ? ", …" : "", "."),
       ),
     );
   }
 
-  // A text that a click puts into the field: in its place, or where the cursor is.
+  // A text that a click puts into the field: replacing its content, or at the cursor.
   example(text, insert = false) {
     const put = () => {
       if (insert) this.field.setRangeText(text, this.field.selectionStart, this.field.selectionEnd, "end");
@@ -84,13 +84,13 @@ export class Property {
     event.preventDefault();
     this.text = this.field.value.trim();
     if (this.text === "") {
-      this.refuse(`Type what shall hold, ${this.field.placeholder} say.`, "input");
+      this.refuse(`Type a property that must hold, such as ${this.field.placeholder}.`, "input");
       return;
     }
     this.ask(true);
   }
 
-  // The same property over a box that has changed; the first answer sets the sliders.
+  // Repeats the property over a changed box; only the first answer sets the sliders.
   again() {
     if (this.text !== "") this.ask(false);
   }
@@ -105,14 +105,14 @@ export class Property {
     if (this.text !== "" && !this.badge.hidden) this.element.classList.add("or-stale");
   }
 
-  // Only what breaks a rule is the typed text's fault.
+  // Only a broken rule is the fault of the typed text.
   refuse(text, cause) {
     this.text = "";
     this.mark(cause === "input" ? "WRONG" : "FAILED", text);
     if (cause === "input") this.field.setAttribute("aria-invalid", "true");
   }
 
-  // The ranges have failed, so nothing asks for the property anew.
+  // The ranges have failed, so the property is not repeated.
   abandoned() {
     if (this.badge.hidden && this.said.textContent !== "") this.mark("FAILED", "It was not decided.");
   }
@@ -141,7 +141,7 @@ export class Property {
   counterexampleText({ x, y, reproduced }) {
     const { names, outputs } = this.state;
     const list = (words, values) => words.map((name, i) => `${name} = ${shown(values[i], "overflow")}`).join(", ");
-    const where = x.length <= MOST_TOLD ? list(names, x) : "the input that the red marks show";
+    const where = x.length <= MOST_TOLD ? list(names, x) : "the input shown by the red marks";
     const values = y.length <= MOST_TOLD ? `, where ${list(outputs, y)}` : "";
     const model = reproduced === null ? " The model itself was not run."
       : reproduced ? " The model itself, run there, breaks it too."

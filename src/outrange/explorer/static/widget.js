@@ -1,4 +1,4 @@
-// The explorer in a notebook: the same, over the messages of a widget.
+// The explorer in a notebook: the same front end over the messages of a widget.
 import { Explorer } from "./explorer.js";
 
 export default {

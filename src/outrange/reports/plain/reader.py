@@ -39,11 +39,11 @@ class Category:
 
     @classmethod
     def of(cls, names: Sequence[str], members: tuple[int, ...]) -> Category:
-        """Name a group by the stem that its columns share: `city` of `city_A`, `city_B`.
+        """Return a group named after what its columns share: `city` for `city_A`, `city_B`.
 
         Args:
-            names: The names of the columns.
-            members: Flat indices of the inputs.
+            names: Names of the columns.
+            members: Flat indices of the one-hot inputs.
         """
         stems = {re.split(r"[_=:.\s\-/\[]", name)[0] for name in names}
         stem = stems.pop() if len(stems) == 1 else ""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...answers.study.study import Study
-from ...answers.study.trials import Trial, judged
+from ...answers.study.trials import Trial, combination_of
 from ...core import VERSION, InputError, Provenance
 from .attainable import Attainable
 from .objectives import Yardstick
@@ -158,7 +158,7 @@ class ComparisonRecord:
                 for s, lane in enumerate(self.lanes_of(a, lo, o))
             ]
             names = self.labels[0][a], self.labels[1][lo], self.labels[2][o]
-            combinations.append(judged(names, trials, ticks, goal, better))
+            combinations.append(combination_of(names, trials, ticks, goal, better))
         notes = []
         if any(len(losses) <= self.ticks for losses in self.losses):
             notes.append("Stopped early: what fell short may only need longer.")

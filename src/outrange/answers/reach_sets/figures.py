@@ -1,4 +1,4 @@
-"""Pictures of reach sets: unions of polygons in the plane of two outputs, or of two states."""
+"""Figures of reach sets: unions of polygons in the plane of two outputs or two states."""
 
 from __future__ import annotations
 
@@ -7,42 +7,40 @@ from typing import Any
 
 import numpy as np
 
-from ..render.plot import LONGEST, add_polygons, legend_below, new_axes, plain, titled
+from ..render.plot import LONGEST, add_polygons, legend_below, new_axes, plain, set_title
 from ..render.style import CLAIM, PALE, SEEN
 
 
 MANY = 1500
-"""Of more polygons the edges would hide what is between them."""
+"""Number of polygons from which on edges are not drawn: they would hide the areas."""
 
 MOST_TICKS = 8
-"""Steps that the scale of colors names."""
+"""Maximum number of steps on the color scale."""
 
 MOST_RUNS = 12
-"""Trajectories that are drawn."""
+"""Maximum number of trajectories drawn."""
 
 LIGHTER = 0.6
-"""The darkest colors are left out, as a share of the others: lines are seen on them hardly."""
+"""Share of dark colors left out of the color map: lines are hardly visible on them."""
 
 Pieces = Sequence[tuple[bool, np.ndarray]]
-"""Whether each is exact, and its corners `(n, 2)`: a polygon, a segment or a point."""
+"""Pairs of whether a piece is exact, and its corners `(n, 2)`: a polygon, segment or point."""
 
 
 def plot_union(
     title: str, labels: tuple[str, str], pieces: Pieces, seen: np.ndarray, ax: Any = None
 ) -> Any:
-    """One union of polygons; the axes.
+    """Draw one union of polygons; return the axes.
 
     Args:
-        title: A sentence.
-        labels: Of the axes.
-        pieces: See `Pieces`.
-        seen: `(n, 2)` points beside.
-        ax: Axes; new ones if None.
+        labels: Labels of the axes.
+        seen: `(n, 2)`, sampled points.
+        ax: Matplotlib axes; None for a new figure.
     """
     ax = new_axes(figsize=(6.4, 5.4)) if ax is None else ax
     edge = {"edgecolor": SEEN, "linewidth": 0.3} if len(pieces) <= MANY else {}
     for exact, label in ((False, "covered, not exact"), (True, "attained, exactly")):
-        shapes = [corners for known, corners in pieces if known == exact]
+        shapes = [corners for is_exact, corners in pieces if is_exact == exact]
         color = CLAIM if exact else PALE
         if shapes:
             ax.fill([], [], color=color, label=label)
@@ -50,7 +48,7 @@ def plot_union(
     if len(seen):
         ax.plot(seen[:, 0], seen[:, 1], ".", color=SEEN, markersize=3, label="outputs computed",
                 zorder=4)  # fmt: skip
-    return _finished(ax, title, labels)
+    return _finish(ax, title, labels)
 
 
 def plot_unions(
@@ -60,35 +58,35 @@ def plot_unions(
     runs: np.ndarray,
     ax: Any = None,
 ) -> Any:
-    """Unions of polygons, one a step of a loop, in the colors of time; the axes.
+    """Draw one union of polygons per step of a loop, colored by time; return the axes.
 
     Args:
-        title: A sentence.
-        labels: Of the axes.
-        steps: The number of each step, and its pieces.
-        runs: `(runs, steps, 2)` trajectories.
-        ax: Axes; new ones if None.
+        labels: Labels of the axes.
+        steps: Number and pieces of each step.
+        runs: `(runs, steps, 2)`, trajectories.
+        ax: Matplotlib axes; None for a new figure.
     """
     ax = new_axes(figsize=(7.4, 5.6)) if ax is None else ax
     last = max(1, max((k for k, _ in steps), default=1))
     color_of = ax.scatter([], [], c=[], cmap="viridis", vmin=-LIGHTER * last, vmax=last)
     for k, pieces in steps:
-        exact = [shape for known, shape in pieces if known]
-        _outlined(ax, exact, color_of.to_rgba(k), 2 + k)
-        _outlined(ax, [shape for known, shape in pieces if not known], PALE, 2 + k)
+        exact = [shape for is_exact, shape in pieces if is_exact]
+        _draw_outlined(ax, exact, color_of.to_rgba(k), 2 + k)
+        enclosures = [shape for is_exact, shape in pieces if not is_exact]
+        _draw_outlined(ax, enclosures, PALE, 2 + k)
     for n, run in enumerate(runs[:: max(1, len(runs) // MOST_RUNS)]):
         ax.plot(run[:, 0], run[:, 1], ".-", color="black", linewidth=0.4, markersize=2, alpha=0.6,
                 zorder=last + 3, label="trajectories seen" if n == 0 else None)  # fmt: skip
-    if any(not known for _, pieces in steps for known, _ in pieces):
+    if any(not is_exact for _, pieces in steps for is_exact, _ in pieces):
         ax.fill([], [], color=PALE, label="covered, not exact")
     ticks = np.arange(0, last + 1, -(-last // MOST_TICKS))
     bar = ax.figure.colorbar(color_of, ax=ax, label="step", pad=0.02, aspect=30, ticks=ticks)
     bar.ax.set_ylim(0, last)
-    return _finished(ax, title, labels)
+    return _finish(ax, title, labels)
 
 
-def _outlined(ax: Any, shapes: Sequence[np.ndarray], color: Any, order: float) -> None:
-    """A union in one color; its pieces, drawn wider below, leave an outline around all of them."""
+def _draw_outlined(ax: Any, shapes: Sequence[np.ndarray], color: Any, order: float) -> None:
+    """Draw a union in one color; wider white copies below form an outline around it."""
     areas = [shape for shape in shapes if len(shape) > 2]
     add_polygons(ax, areas, facecolor="white", edgecolor="white", linewidth=2.2, zorder=order - 0.5)
     _draw(ax, shapes, color, order, {})
@@ -97,7 +95,7 @@ def _outlined(ax: Any, shapes: Sequence[np.ndarray], color: Any, order: float) -
 def _draw(
     ax: Any, shapes: Sequence[np.ndarray], color: Any, order: float, edge: dict[str, Any]
 ) -> None:
-    # Pieces that touch are drawn over their seams, which else would look like holes.
+    # Touching pieces are drawn over their seams, which would otherwise look like gaps.
     edge = edge or {"edgecolor": "face"}
     add_polygons(ax, [s for s in shapes if len(s) > 2], facecolor=color, zorder=order, **edge)
     lines = [np.concatenate([s, np.full((1, 2), np.nan)]) for s in shapes if len(s) == 2]
@@ -110,10 +108,10 @@ def _draw(
         ax.plot(x, y, "o", color=color, markersize=4, zorder=order)
 
 
-def _finished(ax: Any, title: str, labels: tuple[str, str]) -> Any:
+def _finish(ax: Any, title: str, labels: tuple[str, str]) -> Any:
     ax.autoscale_view()
     ax.margins(0.05)
     ax.set_xlabel(plain(labels[0], LONGEST))
     ax.set_ylabel(plain(labels[1], LONGEST))
     legend_below(ax)
-    return titled(ax, title)
+    return set_title(ax, title)

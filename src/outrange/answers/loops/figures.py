@@ -1,4 +1,4 @@
-"""What pictures of a loop show."""
+"""Data for figures of a closed loop."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .pipe import Pipe
 from .trajectory import LoopTrajectory, LoopZone
 
 
-class LoopShown(Protocol):
-    """What pictures read of an answer about a loop."""
+class LoopFigure(Protocol):
+    """The fields of an answer about a loop that figures use."""
 
     @property
     def status(self) -> str: ...
@@ -35,20 +35,20 @@ class LoopShown(Protocol):
     def dt(self) -> float | None: ...
 
 
-def picture_of(
-    answer: LoopShown,
+def figure_data(
+    answer: LoopFigure,
 ) -> tuple[str, tuple[str, ...], Ends, Runs, Worst | None, list[Zone]]:
-    """Title, names, boxes, trajectories, the one that breaks it, and the sets that are named."""
-    claim, found, pipe = (
+    """Return title, names, boxes, trajectories, the violating trajectory, and named sets."""
+    claim, example, pipe = (
         clipped_name(answer.claim, LONGEST_CLAIM),
         answer.counterexample,
         answer.pipe,
     )
     title = f"{answer.status}: {claim}" if claim else "Where the loop can be (proved)"
     worst = None
-    if found is not None:
-        run = np.arange(len(found.lo)) if found.times is None else found.times
-        worst = found.states, found.step, run
+    if example is not None:
+        run = np.arange(len(example.lo)) if example.times is None else example.times
+        worst = example.states, example.step, run
     zones = [(zone.bad, zone.lo, zone.hi, zone.start, zone.stop) for zone in answer.zones]
     ends = pipe.start, pipe.stop, pipe.lo, pipe.hi
     runs_at = answer.runs_at
