@@ -27,7 +27,7 @@ class LayerRow:
         name: Name of the layer.
         kind: Class of the layer, such as `"Dense"`.
         shape: Output shape without the batch axis.
-        parameters: Number of weights.
+        parameters: Number of weights of the layer.
         before: `(lo, hi)` of each unit before the activation, in the layer's shape; None if the
             layer has no activation.
         after: `(lo, hi)` of each unit's output.

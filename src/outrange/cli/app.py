@@ -85,8 +85,8 @@ def app(context: click.Context) -> None:
 def range_command(model: str, **options: Any) -> int:
     """Compute the minimum and maximum of every output.
 
-    MODEL is a file: .keras, .h5, .onnx, .onnx.gz. Every printed bound is proved. Ctrl-C stops the
-    search and prints the bounds proved so far.
+    MODEL is a file: .keras, .h5, .onnx, .onnx.gz. Ctrl-C stops the search and prints the bounds so
+    far, which are valid.
     """
     from .commands.range import ask_range
 
@@ -151,8 +151,9 @@ def verify_command(model: str, property_: str, **options: Any) -> int:
 def verify_all_command(instances: str, **options: Any) -> int:
     """Decide every instance of a list, as in VNN-COMP.
 
-    Its rows are `onnx,vnnlib,timeout`. Each result is written to disk as soon as it is known.
-    Run the command again to resume: instances with a result are skipped unless --retry names them.
+    INSTANCES is a CSV file with rows `onnx,vnnlib,timeout`. Each result is written to disk as soon
+    as it is known. Run the command again to resume: instances with a result are skipped, unless
+    --retry names their verdict.
     """
     from .batch.verify_all import BatchOptions, ask_verify_all
 
@@ -201,7 +202,7 @@ def merge_command(tables: tuple[str, ...], out: str) -> int:
 def explore_command(model: str, **options: Any) -> int:
     """Open a page with sliders; the proved ranges follow.
 
-    Only this machine can reach the page, and only with the token in its address. Ctrl-C ends it.
+    By default only this machine can reach the page, with the token in its address. Ctrl-C ends it.
     """
     from .commands.explore import ask_explore
 

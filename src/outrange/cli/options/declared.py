@@ -66,7 +66,8 @@ BUDGET = option(
     "--budget",
     type=float,
     metavar="UNITS",
-    help="Limit in units of counted work instead of --time: gives the same answer on any machine.",
+    help="Limit in units of counted work (about a second of one core each) instead of --time; "
+    "gives the same answer on any machine.",
 )
 
 EXECUTOR = option(
@@ -187,7 +188,9 @@ LOOP_OPTIONS = (
         "--time", "seconds", type=float, default=60.0, show_default=True,
         help="Time limit in seconds, including reading the files.",
     ),
-    option("--tol", type=float, help="Gap of the pipe to reach, relative to the range seen."),
+    option(
+        "--tol", type=float, help="Gap of the state bounds to reach, relative to the range seen.",
+    ),
     option(
         "--seed", type=int, default=0, show_default=True,
         help="Random seed of the simulated trajectories.",
@@ -196,7 +199,10 @@ LOOP_OPTIONS = (
         "--plot", "picture", metavar="FILE",
         help="Figure of the states over time: pipe.png, .svg.",
     ),
-    option("--csv", "table", metavar="FILE", help="Table of the pipe, as a .csv file."),
+    option(
+        "--csv", "table", metavar="FILE",
+        help="Table of the state bounds over time, as a .csv file.",
+    ),
     *MODEL_OPTIONS,
 )  # fmt: skip
 
