@@ -1,4 +1,4 @@
-"""Instances of every record, plain and odd: infinite bounds, many entries, searches cut short."""
+"""Instances of every record, ordinary and unusual: infinite bounds, many entries, early stops."""
 
 import math
 from dataclasses import replace
@@ -454,7 +454,7 @@ def loops() -> dict[str, Loop]:
 
 
 def star(at=0.0, exact=True, outputs=2) -> Star:
-    """The unit square, moved by a map that is the identity but for a shift."""
+    """Return the unit square under a shift."""
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
     slopes, center = np.eye(outputs, 2), np.full(outputs, at)
     return Star(

@@ -1,4 +1,4 @@
-"""Laws over every answer: it is drawn, tabulated, rendered as a page, and read back from a file."""
+"""Laws for every answer: it is drawn, tabulated, rendered as a page, and read back from a file."""
 
 import dataclasses
 import hashlib
@@ -40,7 +40,7 @@ def pyplot():
 
 
 class Balanced(HTMLParser):
-    """Every tag closes; nothing comes from outside, and nothing runs."""
+    """Check that every tag closes, and that nothing external is loaded or run."""
 
     def __init__(self, page: str):
         super().__init__()

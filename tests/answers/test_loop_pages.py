@@ -1,4 +1,4 @@
-"""The page of a loop: it stands alone, and what it draws is the answer."""
+"""Tests of the page of a loop: it is self-contained, and draws the answer."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def test_every_answer_has_a_page(case, tmp_path):
 
 
 def rounded(ax):
-    """What stands in a picture: polygons, lines and words, with three digits."""
+    """Return the polygons, lines and words of a figure, with three digits."""
     polygons = [np.round(p.get_xy()[:4], 3).tolist() for p in ax.patches]
     lines = [np.round(line.get_xydata(), 3).tolist() for line in ax.lines]
     labels = sorted(ax.get_legend_handles_labels()[1])
@@ -63,7 +63,7 @@ def rounded(ax):
 
 @pytest.mark.parametrize("case", ["holds", "violated"])
 def test_pictures_are_what_they_were(case):
-    """`OUTRANGE_GOLDEN=write` writes the file anew, for a look at what changed."""
+    """`OUTRANGE_GOLDEN=write` rewrites the file, to review what changed."""
     pytest.importorskip("matplotlib").use("Agg")
     answer = loops()[case]
     drawn = {"phase": rounded(answer.plot()), "time": rounded(answer.plot_times()[0])}

@@ -1,4 +1,4 @@
-"""What pictures of answers show: against which set, on which scale, in which color."""
+"""Tests of figures of answers: input set, scale and color."""
 
 from dataclasses import replace
 

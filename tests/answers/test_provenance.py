@@ -1,4 +1,4 @@
-"""What was asked of what: every answer says so wherever it is shown, and says the same again."""
+"""Tests of provenance: every answer shows it, and equal questions have equal provenance."""
 
 import dataclasses
 import json
@@ -48,7 +48,7 @@ def test_every_answer_shows_and_keeps_it(record, tmp_path):
 
 @pytest.mark.parametrize("record", OF_EACH_KIND.values(), ids=OF_EACH_KIND)
 def test_files_from_before_are_read(record, tmp_path):
-    """Files of releases that recorded none lack the field."""
+    """Files of older releases lack the field."""
     record.save(tmp_path / "a.json")
     saved = json.loads((tmp_path / "a.json").read_text())
     del saved["answer"]["provenance"]
@@ -99,7 +99,7 @@ def test_a_property_is_told_by_its_text():
 
 
 def test_a_changed_weight_changes_the_hash():
-    """By the last bit, in any layer."""
+    """Hashes depend on the last bit, but not on the memory layout."""
     from outrange.graph import Graph
     from outrange.ops import dense
     from outrange.questions.common.fingerprints import graph_source

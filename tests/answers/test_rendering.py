@@ -1,4 +1,4 @@
-"""Every answer renders in every medium, however odd its numbers."""
+"""Tests that every answer renders in every medium, however unusual its numbers."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Laws over every record: text, HTML and JSON say the same, and HTML runs nothing it is told."""
+"""Laws for every record: text, HTML and JSON agree, and HTML runs no code from names."""
 
 import json
 import re
@@ -97,7 +97,7 @@ class Page(HTMLParser):
 
 
 def words(text: str) -> Counter:
-    """The words of a text; of names that it cuts short, none."""
+    """Return the words of a text, without names that it truncates."""
     return Counter(word for word in PICTURES.sub(" ", text).split() if "…" not in word)
 
 
@@ -118,7 +118,7 @@ def test_a_hostile_name_is_shown_and_does_nothing(name):
 
 
 def is_told(name: str, text: str) -> bool:
-    """Whether a text shows a name, or both ends of it around a mark for what is left out."""
+    """Return whether a text shows a name, or both its ends around an ellipsis."""
     name, text = (" ".join(one.split()) for one in (name, text))
     ends = (re.escape(name[: SHORTEST_NAME // 2 - 1]), re.escape(name[-(SHORTEST_NAME // 2 - 1) :]))
     for clipped in re.findall(f"{ends[0]}[^…]*…[^…]*?{ends[1]}", text):
@@ -229,7 +229,7 @@ TABLES = {
 
 
 def agrees(cell: str, value, scale: float) -> bool:
-    """Whether a cell shows a value, in two digits or more."""
+    """Return whether a cell shows a value with at least two digits."""
     if isinstance(value, tuple):
         ends = cell.strip("[]").split(", ")
         return len(ends) == 2 and all(map(agrees, ends, value, (scale, scale)))
@@ -247,7 +247,7 @@ def agrees(cell: str, value, scale: float) -> bool:
 
 
 def check_outstanding(record, tables, wanted, first):
-    """Of many rows some stand above the fold: their cells are true, and they are the right ones."""
+    """With many rows some are above the fold: they are the right rows, with right cells."""
     if not isinstance(record, Range | SampledRange) or len(tables) < 2:
         assert all(few[1:] == every[1 : len(few)] for few, every in pairwise(tables))
         return

@@ -1,4 +1,4 @@
-"""Colors of answers: green is for good news alone, and no share is rounded up to all."""
+"""Tests of colors: green only for good news, and no share rounded up to all."""
 
 import dataclasses
 import re
@@ -21,7 +21,7 @@ def pyplot():
 
 
 def accuracy(**counts):
-    """A record with so many inputs of each status."""
+    """Return a record with a given number of inputs of each status."""
     status = np.array([name for name, n in counts.items() for _ in range(n)], dtype=object)
     known = (one for one in CASES.values() if isinstance(one, outrange.RobustAccuracy))
     plain = next(one for one in known if one.adversarial)

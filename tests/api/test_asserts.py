@@ -1,4 +1,4 @@
-"""Asserts for tests: they pass on proofs, and fail with an input that can be pasted and run."""
+"""Tests of the assertions: they pass on proofs, and fail with an input that can be pasted."""
 
 import re
 
@@ -14,7 +14,7 @@ from outrange.api.asserts import assert_holds, assert_range
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """`relu(x0 + x1)`, `relu(x0 - x1)`; and a network no search closes."""
+    """Write `relu(x0 + x1)`, `relu(x0 - x1)`, and a network that no search closes."""
     path = tmp_path_factory.mktemp("asserts")
     sum_and_difference(path)
     hard(path)
@@ -27,7 +27,7 @@ def small(folder):
 
 
 def pasted(message, model=None):
-    """What the code at the end of a message returns, run as a reader would paste it."""
+    """Run the code at the end of a message as a reader would, and return its result."""
     lines = message[message.index("x = ") :].splitlines()
     # The sentence before has an `x = ` of its own.
     while "np.array" not in lines[0] and lines[0] != "x = {":

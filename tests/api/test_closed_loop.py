@@ -1,4 +1,4 @@
-"""`outrange.closed_loop`: every way to write a plant says the same; wrong calls say why."""
+"""Tests of `outrange.closed_loop`: all notations of a plant agree; wrong calls say why."""
 
 import math
 
@@ -137,7 +137,7 @@ def test_a_picture_shows_what_breaks(model):
 
 
 def test_controllers_of_modes():
-    """Left of 0 one controller acts, right of 0 another: the mode is a state."""
+    """One controller acts left of 0, another right of 0: the mode is a state."""
     found = outrange.closed_loop(
         {0: lambda x: [0.0 * x[0] - 1.0], 1: lambda x: [0.0 * x[0] + 1.0]},
         lambda x, u: [x[0] + u[0], 1 - x[1]],

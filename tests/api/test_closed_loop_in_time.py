@@ -1,4 +1,4 @@
-"""`outrange.closed_loop` with `dt=`: plants in continuous time, as users write them."""
+"""Tests of `outrange.closed_loop` with `dt=`: plants in continuous time, as users write them."""
 
 import math
 from fractions import Fraction
@@ -14,7 +14,7 @@ from outrange.cli.run import run
 
 
 def none(x):
-    """No control."""
+    """Return no control."""
     return [0.0 * x[0]]
 
 
@@ -74,7 +74,7 @@ def test_a_double_integrator_under_a_constant_push(plant):
 
 
 def small_controller():
-    """A network fitted to a linear law, with fixed weights."""
+    """Return a network fitted to a linear law, with fixed weights."""
     rng = np.random.default_rng(0)
     weights, bias = rng.normal(size=(2, 16)), rng.normal(size=16)
     seen = rng.uniform(-1.5, 1.5, (2000, 2))
@@ -269,7 +269,7 @@ def test_on_the_command_line(tmp_path, capsys):
 
 
 def test_modes_work_in_continuous_time():
-    """The docstring said that they are refused."""
+    """Modes are supported in continuous time, although the docstring once denied it."""
     found = outrange.closed_loop(
         {0: lambda x: [-1.0 + 0 * x[0]], 1: lambda x: [1.0 + 0 * x[0]]},
         lambda x, u: [u[0]], ([0.5, 0], [0.6, 0]), steps=4, dt=0.25, mode="phase",

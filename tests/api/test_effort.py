@@ -1,4 +1,4 @@
-"""Questions without a limit end by themselves, and say so."""
+"""Tests that questions without a limit end by themselves and say so."""
 
 import numpy as np
 import pytest

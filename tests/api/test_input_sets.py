@@ -1,4 +1,4 @@
-"""Every answer says which inputs it is about, by their names."""
+"""Tests that every answer names its input set."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Files of the competition, as they are; nothing in them is run."""
+"""Tests of loop files of the competition; no code in them is run."""
 
 from fractions import Fraction
 

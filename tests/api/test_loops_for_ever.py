@@ -1,4 +1,4 @@
-"""`steps=None`: what holds for ever, and what does not."""
+"""Tests of `steps=None`: claims for all time that hold, and claims that do not."""
 
 from dataclasses import replace
 
@@ -64,7 +64,7 @@ def test_what_grows_is_not_safe_for_ever():
 
 
 def test_a_set_on_the_edge_is_no_invariant():
-    """A point that every step moves by the last bit: within rounding, it does not come back."""
+    """A point that moves by the last bit at every step does not return, within rounding."""
     step = np.nextafter(1.0, 2.0)
     found = closed_loop(
         lambda x: [0 * x[0]], lambda x, u: [step * x[0]], ([1.0], [1.0]), steps=None,
@@ -74,7 +74,7 @@ def test_a_set_on_the_edge_is_no_invariant():
 
 
 def test_what_is_proved_of_some_steps_alone_is_not_for_ever():
-    """Whatever ends the search for a set: without one, nothing holds for ever."""
+    """However the search for a set ends: without a set there is no claim for all time."""
     few = closed_loop(
         damped, cart, START, steps=16, spec=(abs(x[0]) <= 1.2).always(), tol=1.0
     )  # fmt: skip

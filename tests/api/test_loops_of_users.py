@@ -1,4 +1,4 @@
-"""Loops that somebody might ask about who has read `docs/closed_loops.md`, and nothing else."""
+"""Tests of loops that a reader of `docs/closed_loops.md` alone might ask about."""
 
 import keras
 import numpy as np
@@ -39,7 +39,7 @@ def test_a_learned_plant(more):
 
 @pytest.mark.parametrize("time", [False, True], ids=["steps", "time"])
 def test_a_reference_that_varies(time):
-    """The reference jumps at 0.7: the seventh period is the first that knows."""
+    """The reference jumps at 0.7, so the seventh period is the first to react."""
 
     def seen(t, x):
         return [x[0] - np.where((t if time else 0.1 * t) >= 0.65, 1.0, 0.0)]
@@ -55,7 +55,7 @@ def test_a_reference_that_varies(time):
 
 @pytest.mark.parametrize("time", [False, True], ids=["steps", "time"])
 def test_a_controller_that_remembers(time):
-    """An integral of the error takes away what a constant load leaves."""
+    """An integral of the error removes the offset of a constant load."""
 
     def loaded(x, u):
         slope = u[0] - 0.3

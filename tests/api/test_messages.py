@@ -1,4 +1,4 @@
-"""Messages about arguments say what came, and what was meant."""
+"""Tests that messages about arguments state what was received and what was expected."""
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def test_a_message_says_what_was_meant(ask, told):
 
 
 def test_conditions_and_forms_may_be_written_out():
-    """As `verify` reads its property, wherever a condition or a form is asked for."""
+    """Conditions and forms as text work wherever `verify` accepts a property."""
     where, text = x["speed"] >= 3, "x['speed'] >= 3"
     for ask in (outrange.verify, outrange.counterexamples, outrange.bad_inputs):
         one, two = (ask(NET, y[0] <= -1e6, BOX, where=cut) for cut in (where, text))

@@ -1,4 +1,4 @@
-"""The command line from outside: what it prints, its exit codes, one short message an error."""
+"""Tests of the command line: output, exit codes, and one short message per error."""
 
 import itertools
 import json
@@ -45,14 +45,14 @@ def save_onnx(path, layers, *, input_shape=(2,)):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """Two outputs, `relu(x0 + x1)` and `relu(x0 - x1)`."""
+    """Return the path of a model with the outputs `relu(x0 + x1)` and `relu(x0 - x1)`."""
     path = tmp_path_factory.mktemp("models") / "small.onnx"
     return save_onnx(path, [([[1, 1], [1, -1]], [0, 0], "Relu")])
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
-    """A random network on 16 inputs that no search closes in seconds."""
+    """Return the path of a random network on 16 inputs that no search closes in seconds."""
     rng = np.random.default_rng(0)
     sizes = (16, 64, 64, 64, 2)
     layers = [
@@ -78,7 +78,7 @@ def outrange(*arguments, **options):
 
 @pytest.fixture
 def record(capfd):
-    """What the command line prints with `--json`, run in this process."""
+    """Run a command with `--json` in this process and return its parsed output."""
     from outrange.cli.run import run
 
     def ask(*arguments):
@@ -190,7 +190,7 @@ MISTAKES = [
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory):
-    """Files that are not what their names say."""
+    """Create files whose content contradicts their names."""
     folder = tmp_path_factory.mktemp("broken")
     for name, text in (
         ("data.txt", "1 2"),

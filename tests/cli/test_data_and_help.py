@@ -1,4 +1,4 @@
-"""Data files as input sets, the help of the bare command, and logs that stay out of answers."""
+"""Tests of data files as input sets, of the bare command's help, and of suppressed logs."""
 
 import json
 import os
@@ -20,7 +20,7 @@ pytest.importorskip("onnx")
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """`x0 + x1 - x2`, and inputs with their sums as targets, in three kinds of files."""
+    """Create a model `x0 + x1 - x2`, and inputs with sums as targets, in three file formats."""
     folder = tmp_path_factory.mktemp("data")
     save_onnx(folder / "sum.onnx", [([[1], [1], [-1]], [0], None)], input_shape=(3,))
     x = np.random.default_rng(0).uniform(size=(20, 3)).round(3)

@@ -1,4 +1,4 @@
-"""`outrange diagnose` on files: what it prints, and its exit codes."""
+"""Tests of `outrange diagnose` on files: output and exit codes."""
 
 import json
 
@@ -15,7 +15,7 @@ X = np.arange(1.0, 8.0)[:, None]
 
 @pytest.fixture
 def saved(tmp_path):
-    """A compiled model of one unit in a file, by activation."""
+    """Create files of compiled models with one unit, by activation."""
 
     def save(activation):
         model = keras.Sequential(
@@ -34,7 +34,7 @@ def saved(tmp_path):
 
 @pytest.fixture
 def table(tmp_path):
-    """The data as `.csv` and as `.npz`."""
+    """Create the data as `.csv` and as `.npz`."""
     np.savez(tmp_path / "data.npz", x=X, y=2 * X + 1)
     rows = "\n".join(f"{x},{2 * x + 1}" for x in X[:, 0])
     (tmp_path / "data.csv").write_text(f"width,price\n{rows}\n")

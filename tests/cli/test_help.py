@@ -1,4 +1,4 @@
-"""The help of each command: an example that parses, and exit codes in one place."""
+"""Tests of the help of each command: an example that parses, and exit codes in one place."""
 
 import shlex
 

@@ -1,4 +1,4 @@
-"""The command line on Keras files: good ones, unsafe ones, broken ones."""
+"""Tests of the command line on valid, unsafe and broken Keras files."""
 
 import json
 
@@ -11,7 +11,7 @@ keras = pytest.importorskip("keras")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Saved models: a plain one, one that holds code, one with a NaN weight, one of text."""
+    """Save a plain model, one that contains code, one with a NaN weight, and one for text."""
     path = tmp_path_factory.mktemp("keras")
     layers = keras.layers
     plain = keras.Sequential([keras.Input((2,), name="x"), layers.Dense(1, name="sum")])
@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def call(folder, capfd):
-    """Run the command line in this process; its exit code, stdout, stderr."""
+    """Run the command line in this process; return exit code, stdout and stderr."""
     from outrange.cli.run import run
 
     def ask(*arguments):

@@ -1,4 +1,4 @@
-"""`outrange loop`: what it prints, and how it ends."""
+"""Tests of `outrange loop`: output and exit codes."""
 
 import json
 

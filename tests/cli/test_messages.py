@@ -1,4 +1,4 @@
-"""The command line speaks of its options, not of Python."""
+"""Tests that error messages name command-line options, not Python arguments."""
 
 import re
 
@@ -49,7 +49,7 @@ def test_errors_speak_of_options(files, capfd, arguments, told):
 
 
 def test_every_pattern_is_of_some_message():
-    """A message that is reworded shows here, before it speaks of Python again."""
+    """Each pattern must match a message, so that a reworded message fails here."""
     from pathlib import Path
 
     import outrange

@@ -1,4 +1,4 @@
-"""Features of a model by name: by `--names`, or by the titles of a csv file."""
+"""Tests of feature names, from `--names` or from the titles of a csv file."""
 
 import json
 
@@ -62,7 +62,7 @@ def test_a_column_that_is_no_input_is_told(files, capsys):
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    """A model `x + 10 y + 100 z`, and a way to write tables beside it."""
+    """Create a model `x + 10 y + 100 z`, and return a function that writes tables beside it."""
     folder = tmp_path_factory.mktemp("tables")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.set_weights([np.array([[1.0], [10.0], [100.0]]), np.zeros(1)])

@@ -1,4 +1,4 @@
-"""`outrange verify-all`: each instance gets its verdict, whatever happens to a worker or a file."""
+"""Tests of `outrange verify-all`: every instance gets its verdict despite failures."""
 
 import csv
 import gzip
@@ -36,7 +36,7 @@ KNOWN = {f"p{level}.vnnlib": "sat" if level < 2 else "unsat" for level in LEVELS
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Five instances of `relu(x0 + x1)`, at most 2 on the unit square; the work goes on in it."""
+    """Create five instances of `relu(x0 + x1)`, at most 2 on the unit square; enter their folder."""
     sum_and_difference(tmp_path)
     hard(tmp_path)
     for level in LEVELS:
@@ -52,7 +52,7 @@ def listed(path, rows):
 
 @pytest.fixture
 def call(folder, capfd):
-    """Run the command line in this process; its exit code, stdout, stderr."""
+    """Run the command line in this process; return exit code, stdout and stderr."""
     from outrange.cli.run import run
 
     def ask(*arguments):
@@ -195,7 +195,7 @@ def test_open_instances_are_asked_again_only_if_told(call, folder):
 
 
 def signalled(monkeypatch, number, name="hard.vnnlib", times=crew.ATTEMPTS):
-    """Workers get a signal once they have been given the instance `name`, so many times."""
+    """Send a signal to workers once they have received the instance `name`, a number of times."""
     give, left = crew.WorkerProcess._hand_over, [None] * times
 
     def hand_over(self):
@@ -295,7 +295,7 @@ def test_expected_verdicts_are_compared(call, folder):
 
 
 def test_the_exit_code_says_whether_all_holds(call, folder):
-    """`verify-all ... && deploy` stops at a `sat` that nobody expects."""
+    """`verify-all ... && deploy` stops at an unexpected `sat`."""
     listed(folder / "safe.csv", [("small.onnx", n, 9) for n, v in KNOWN.items() if v == "unsat"])
     assert call("safe.csv")[0] == 0
     known = [("./small.onnx", n, v) for n, v in KNOWN.items() if n != "p0.5.vnnlib"]
@@ -314,7 +314,7 @@ def test_two_runs_do_not_write_one_file(call, folder):
 
 @pytest.mark.parametrize(("verdict", "x"), [("sat", [0.5]), ("unsat", None)])
 def test_a_torn_line_is_dropped_wherever_it_is_torn(folder, verdict, x):
-    """Files cut at any byte of their last two lines: only what was cut is gone."""
+    """Truncating the files within their last two lines loses only what was truncated."""
     names = [f"p{i}" for i in range(4)]
     with Results(folder / "results.csv") as results:
         for name in names:

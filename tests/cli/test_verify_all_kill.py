@@ -1,4 +1,4 @@
-"""`outrange verify-all` killed again and again: nothing decided is lost, little is asked twice."""
+"""Tests of `outrange verify-all` under repeated kills: no verdict is lost, little is repeated."""
 
 import collections
 import contextlib
@@ -22,7 +22,7 @@ INSTANCES, KILLS = 60, cases(2, 20)
 
 @pytest.fixture
 def folder(tmp_path):
-    """Sixty instances of `relu(x0 + x1)`, at most 2 on the unit square."""
+    """Create sixty instances of `relu(x0 + x1)`, at most 2 on the unit square."""
     sum_and_difference(tmp_path)
     rows = []
     for i in range(INSTANCES):
@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 
 def known(folder):
-    """Name to verdict of every whole line of the two files."""
+    """Return the verdict of every complete line of the two files, by name."""
     found = {}
     for name, read in (("results.csv", csv_verdict), ("results.jsonl", json_verdict)):
         if (folder / name).exists():
@@ -67,7 +67,7 @@ def launch(folder, log):
 
 
 def kill(process, group):
-    """The whole group, or its leader alone: then the worker ends by itself."""
+    """Kill the whole process group, or only its leader, whose workers then end by themselves."""
     (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
     process.wait()
     deadline = time.monotonic() + 30
@@ -79,7 +79,7 @@ def kill(process, group):
 
 
 def check_finished(folder):
-    """Each instance exactly once, in both files, with the verdict it has."""
+    """Check that both files contain each instance exactly once, with the right verdict."""
     with (folder / "results.csv").open(newline="") as file:
         rows = [(row["vnnlib"], row["verdict"]) for row in csv.DictReader(file)]
     lines = [json_verdict(line) for line in (folder / "results.jsonl").read_text().splitlines()]

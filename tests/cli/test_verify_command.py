@@ -1,4 +1,4 @@
-"""`outrange verify`: first line, witness and exit code, on models whose answers are known."""
+"""Tests of `outrange verify`: first line, witness and exit code, on models with known answers."""
 
 import gzip
 import json
@@ -31,7 +31,7 @@ search.differential.engine search.neuron_split search.semidefinite train"""
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """`relu(x0 + x1)`, `relu(x0 - x1)` on the unit square: at most 2 and 1."""
+    """Create `relu(x0 + x1)`, `relu(x0 - x1)` on the unit square, at most 2 and 1."""
     path = tmp_path_factory.mktemp("verify")
     sum_and_difference(path)
     hard(path)
@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def call(folder, capfd, monkeypatch):
-    """Run the command line in this process and this folder; its exit code, stdout, stderr."""
+    """Run the command line in this process and folder; return exit code, stdout and stderr."""
     from outrange.cli.run import run
 
     monkeypatch.chdir(folder)
@@ -79,7 +79,7 @@ def test_sat_with_a_witness_that_the_runtime_reproduces(call, folder, name):
 
 
 def test_random_nets_around_their_largest_output(call, folder, rng):
-    """Just above what is reached it holds, just below a witness is run."""
+    """A limit just above the maximum holds; a limit just below has a witness."""
     import outrange
 
     for seed in range(6):

@@ -1,4 +1,4 @@
-"""Properties as text mean what they mean as Python; nothing else is read, and nothing is run."""
+"""Tests of properties as text: they mean the same as in Python, and no code is run."""
 
 import re
 
@@ -20,7 +20,7 @@ from questions.expressions.expression_grammar import (
 
 
 def as_text(source):
-    """NumPy's functions as the text form writes them."""
+    """Functions of NumPy under their names in text."""
     source = re.sub(r"np\.array\((\[[^()]*\])\)", r"\1", source)
     return source.replace("np.minimum(", "min(").replace("np.maximum(", "max(")
 
@@ -30,7 +30,7 @@ def readable(source):
 
 
 def joined(grammar):
-    """A condition in Python's own words: `and`, `or`, `not`, chains."""
+    """Return a condition in Python's own syntax: `and`, `or`, `not`, chains."""
     a, b = grammar.condition(1), grammar.condition(0)
     chain = f"{grammar.number()} <= {grammar.scalar(1)} < {grammar.number()} + 3"
     return grammar.pick(f"{a} and {b}", f"{a} or not {b}", chain, f"not ({chain}) and {b}")
@@ -88,7 +88,7 @@ def test_everything_else_is_refused_in_one_message(text, capfd):
 
 
 def test_damaged_text_is_a_condition_or_a_refusal(rng):
-    """Whatever the characters: no other exception, and some of it is still read."""
+    """Random changes cause no other exception, and some texts remain readable."""
     words = [
         *"xy[]().,:<>=!&|~+-*/@ 0123'\"#\\",
         "and ",

@@ -1,4 +1,4 @@
-"""`outrange-vnnlib`: what the VNN-LIB standard 2.0 prescribes of words, formats and errors."""
+"""Tests of `outrange-vnnlib` against the words, formats and errors of the VNN-LIB standard 2.0."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def query(folder, *parts, name="q.vnnlib"):
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """`relu(x0 + x1)`, `relu(x0 - x1)`; another of its structure, `relu(x0 + x1)`, `relu(2 x0)`."""
+    """Create `relu(x0 + x1)`, `relu(x0 - x1)`, and the isomorphic `relu(x0 + x1)`, `relu(2 x0)`."""
     path = tmp_path_factory.mktemp("vnnlib")
     sum_and_difference(path, "f.onnx")
     constants = {"w": np.float32([[1, 2], [1, 0]])}
@@ -35,7 +35,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture
 def call(models, capfd, monkeypatch):
-    """Run the command line in this process and the models' folder: exit code, stdout, stderr."""
+    """Run the command line in the models' folder; return exit code, stdout and stderr."""
     from outrange.cli.run import run
 
     monkeypatch.chdir(models)
@@ -48,7 +48,7 @@ def call(models, capfd, monkeypatch):
 
 
 def numbers(out):
-    """The assignment after the word: name to head and values."""
+    """Return the assignment after the verdict: name to head and values."""
     found, lines = {}, out.splitlines()
     assert lines[0] == "sat"
     for line in lines[1:]:
@@ -103,7 +103,7 @@ def test_time(call, models):
 
 
 def test_one_network_twice(call, models):
-    """The first output grows with the first input."""
+    """The first output is monotone in the first input."""
     same = query(
         models, F, G.format("(equal-to f)"), UNIT, UNIT_U, "(assert (== X[0,1] U[0,1]))",
         "(assert (<= X[0,0] U[0,0]))", "(assert (>= Y[0,0] (+ V[0,0] {})))",
@@ -118,7 +118,7 @@ def test_one_network_twice(call, models):
 
 
 def test_two_networks(call, models):
-    """`relu(2 x0)` is at least `relu(x0 - x1)` on the unit square, and more somewhere."""
+    """`relu(2 x0)` is at least `relu(x0 - x1)` on the unit square, and larger somewhere."""
     parts = F, G.format("(isomorphic-to f)"), UNIT, UNIT_U
     tied = [f"(assert (== X[0,{i}] U[0,{i}]))" for i in range(2)]
     both = "--network", "f=f.onnx", "--network", "g=g.onnx"
@@ -229,7 +229,7 @@ def test_name_and_version(call):
 
 
 def test_bounds_follow_from_what_relates_the_networks(call, models):
-    """The second input set is known only as being near the first."""
+    """The second input set is constrained only by its distance to the first."""
     near = [
         f"(assert (<= (- U[0,{i}] X[0,{i}]) 0.25))(assert (<= (- X[0,{i}] U[0,{i}]) 0.25))"
         for i in range(2)
@@ -242,7 +242,7 @@ def test_bounds_follow_from_what_relates_the_networks(call, models):
 
 
 def test_float32_queries_are_about_float32(call, models):
-    """Of `relu(x0 + x1)`, and of what the model itself returned."""
+    """Queries about `relu(x0 + x1)`, and about the outputs of the model itself."""
     import onnxruntime
 
     for level, word in (("2.5", "unsat"), ("1.5", "sat")):
@@ -264,7 +264,7 @@ def test_float32_queries_are_about_float32(call, models):
     ],
 )
 def test_float32_inputs_may_be_fixed_at_zero(call, models, first, word):
-    """Its two ends are 0.0 and -0.0."""
+    """The two ends of the input are 0.0 and -0.0."""
     asked = f"(assert (and {first} (== X[0,1] 0.0)))"
     name = query(models, FLOAT32, asked, "(assert (>= Y[0,0] 0.05))")
     code, out, err = call("verify", name, "--network", "f=f.onnx", "--timeout", 60)
@@ -274,7 +274,7 @@ def test_float32_inputs_may_be_fixed_at_zero(call, models, first, word):
 
 
 def test_float32_and_real_differ_where_a_sum_rounds(call, models):
-    """`(x + 1e8) - 1e8` is x, and in float32 a multiple of 8."""
+    """`(x + 1e8) - 1e8` is x in real arithmetic, and a multiple of 8 in float32."""
     constants = {"w": np.float32([[1.0]]), "b": np.float32([1e8]), "c": np.float32([-1e8])}
     nodes = [node("MatMul", "x w", "m"), node("Add", "m b", "z"), node("Add", "z c", "y")]
     saved(models, model(nodes, constants, inputs={"x": (1, 1)}), "rounds.onnx")

@@ -1,4 +1,4 @@
-"""`--executor` and `--resume`: a cluster answers as one process does, and a state is taken up."""
+"""Tests of `--executor` and `--resume`: a cluster gives the same answers, a state is resumed."""
 
 import json
 

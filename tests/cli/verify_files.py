@@ -1,4 +1,4 @@
-"""Small models and properties on disk, whose answers are known."""
+"""Small models and properties on disk, with known answers."""
 
 import itertools
 import signal
@@ -21,14 +21,14 @@ def vnnlib(path, box, unsafe, outputs):
 
 
 def sum_and_difference(folder, name="small.onnx"):
-    """`relu(x0 + x1)` and `relu(x0 - x1)`."""
+    """Write `relu(x0 + x1)` and `relu(x0 - x1)`."""
     constants = {"w": np.float32([[1, 1], [1, -1]])}
     nodes = [node("MatMul", "x w", "z"), node("Relu", "z", "y")]
     return saved(folder, model(nodes, constants, inputs={"x": (1, 2)}), name)
 
 
 def random_net(folder, name, sizes, seed):
-    """Dense layers and ReLUs with random weights."""
+    """Write dense layers and ReLUs with random weights."""
     nodes, constants, last = [], {}, "x"
     for k, (n, m) in enumerate(itertools.pairwise(sizes)):
         constants |= {f"w{k}": f32(n, m, seed=seed + k), f"b{k}": f32(m, seed=seed + 50 + k)}
@@ -42,13 +42,13 @@ def random_net(folder, name, sizes, seed):
 
 
 def hard(folder):
-    """A network and a property that no search decides in seconds."""
+    """Write a network and a property that no search decides in seconds."""
     net = random_net(folder, "hard.onnx", (16, 64, 64, 64, 2), 0)
     return net, vnnlib(folder / "hard.vnnlib", [(-1.0, 1.0)] * 16, ["(>= Y_0 10000.0)"], 2)
 
 
 def run_model(path, x):
-    """What onnxruntime returns, flat."""
+    """Return the output of onnxruntime, flat."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -57,12 +57,12 @@ def run_model(path, x):
 
 
 def command(*arguments):
-    """The command line that asks `outrange` for something."""
+    """Return the command line that runs `outrange`."""
     return [sys.executable, "-m", "outrange", *map(str, arguments)]
 
 
 def outrange(*arguments):
-    """Run it in a process of its own."""
+    """Run the command line in a separate process."""
     return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120)
 
 
@@ -88,7 +88,7 @@ It listens to interrupts also where the tests run in the background of a shell t
 
 
 def interrupted(*arguments):
-    """Run it in a process of its own and interrupt its search: exit code, stdout, stderr."""
+    """Run the command line in a separate process and interrupt its search."""
     process = subprocess.Popen(
         [sys.executable, "-c", UNDER_WAY, *map(str, arguments)],
         stdout=subprocess.PIPE,

@@ -22,7 +22,7 @@ ARGUMENTS = [
 
 
 def chromium():
-    """The browser's path; the test is skipped without one."""
+    """Return the browser's path, or skip the test without one."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("needs Debian's chromium: make browser installs it")
@@ -30,7 +30,7 @@ def chromium():
 
 
 class Server:
-    """The command, run as a user does; started again on the same port."""
+    """A running command, started as by a user; it can restart on the same port."""
 
     def __init__(self, model, box=("--box", "-1", "1")):
         self.model, self.box, self.port, self.process = model, box, 0, None
@@ -51,7 +51,7 @@ class Server:
         return self
 
     def stop(self):
-        """Ctrl-C; returns the exit code, and what stderr held."""
+        """Send Ctrl-C; return the exit code and stderr."""
         self.process.send_signal(signal.SIGINT)
         _, error = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, error
@@ -68,7 +68,7 @@ class Server:
 
 @contextmanager
 def browser():
-    """Chromium, driven by Playwright."""
+    """Start Chromium, driven by Playwright."""
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as play:
         found = play.chromium.launch(executable_path=chromium(), args=ARGUMENTS)

@@ -1,4 +1,4 @@
-"""A running explorer and a page of it, for the tests in Chromium."""
+"""A running explorer and one of its pages, for the tests in Chromium."""
 
 import pytest
 
@@ -10,7 +10,7 @@ DONE = "[data-stage=done]"
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A network 5-64-64-4."""
+    """Return a network 5-64-64-4."""
     keras = pytest.importorskip("keras")
     path = tmp_path_factory.mktemp("explorer") / "net.keras"
     keras.utils.set_random_seed(0)

@@ -1,4 +1,4 @@
-"""A small network on show, and a page that asks about it."""
+"""A small network in the explorer, and a page that asks about it."""
 
 import json
 import queue
@@ -33,19 +33,19 @@ class Page:
         return self.next
 
     def hear(self, *kinds):
-        """The next message of one of these kinds."""
+        """Return the next message of one of these kinds."""
         while True:
             message = json.loads(self.said.get(timeout=PATIENCE))
             if message["say"] in kinds:
                 return message
 
     def done(self):
-        """The answer of the last search."""
+        """Return the answer of the last search."""
         while (message := self.hear("range", "error")).get("stage") != "done":
             assert message["say"] == "range", message
         return message
 
 
 def ends(lo, hi, count=3):
-    """The two ends of a box, the same for every input."""
+    """Return the two ends of a box, the same for every input."""
     return {"lo": [float(lo)] * count, "hi": [float(hi)] * count}

@@ -1,4 +1,4 @@
-"""The page in Chromium: dragged, typed at, broken, lost and found again, by keyboard alone."""
+"""Tests of the page in Chromium: drags, input, errors, reconnection, keyboard."""
 
 import re
 import statistics
@@ -29,12 +29,12 @@ def settle(page, act):
 
 
 def read(field):
-    """The number in a field."""
+    """Return the number in a field."""
     return float(field.input_value().replace("−", "-"))
 
 
 def ranges(page):
-    """The ends that the page shows."""
+    """Return the bounds that the page shows."""
     texts = page.locator(".or-end").all_inner_texts()
     return [float(text.replace("−", "-")) for text in texts]
 
@@ -195,7 +195,7 @@ def test_nothing_is_cut_off_on_a_narrow_screen(server, engine, scheme):
 
 @pytest.fixture
 def hostile():
-    """The address of a page on this machine, but of another origin."""
+    """Return the address of a page on this machine with another origin."""
 
     class Hostile(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -269,7 +269,7 @@ def test_the_page_comes_back_after_a_restart(model, engine):
 
 
 def test_the_notebook_shows_the_same_front_end(page, server):
-    """The widget's one module on a page that stands for a notebook; it talks over a socket."""
+    """Serve the widget's module on a page in place of a notebook, over a socket."""
     from outrange.explorer.app_files import bundle
 
     page.route(

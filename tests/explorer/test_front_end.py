@@ -1,4 +1,4 @@
-"""The front end by itself: a server that says what a test wants, and what the page makes of it."""
+"""Tests of the front end alone, against a scripted server."""
 
 import re
 
@@ -43,7 +43,7 @@ async () => {
 
 
 def serve(route):
-    """The files of the front end, without a server."""
+    """Serve the files of the front end without a server."""
     name = route.request.url.rsplit("/", 1)[1]
     if name:
         file = STATIC / name

@@ -1,4 +1,4 @@
-"""What stands behind what a page shows: earlier proofs, the model itself, stamps of a report."""
+"""Tests of the evidence behind a page: earlier proofs, the model itself, provenance of a report."""
 
 import threading
 
@@ -21,7 +21,7 @@ SOURCE = ModelSource("net", "ab" * 32, "weights")
 
 @pytest.fixture
 def shown():
-    """A network with a hash."""
+    """Return a network with a hash."""
     found = exhibit()
     object.__setattr__(found.network, "source", SOURCE)
     return found

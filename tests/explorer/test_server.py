@@ -1,4 +1,4 @@
-"""The page over the loopback: who may ask, what is refused, and that nothing breaks it."""
+"""Tests of the page over the loopback interface: access, refusals, robustness."""
 
 import json
 

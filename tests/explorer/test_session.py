@@ -1,4 +1,4 @@
-"""What a page is told: bounds that close to exact ranges, points, verdicts, samples, reports."""
+"""Tests of the messages to a page: bounds, points, verdicts, samples, reports."""
 
 import json
 import random
@@ -188,7 +188,7 @@ HOSTILE = [
 
 
 def hostile_messages(count, seed=0):
-    """Texts and bytes of every kind: near misses, noise, nests, floods."""
+    """Yield texts and bytes of every kind: near misses, noise, deep nesting, floods."""
     rng = random.Random(seed)
     kinds = [
         "range",

@@ -1,4 +1,4 @@
-"""The explorer in a notebook: the same session over the messages of a widget."""
+"""Tests of the explorer in a notebook: the same page over the messages of a widget."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What takes long shows itself: in a terminal, in a notebook, and nowhere else."""
+"""Tests of the live view: it appears in a terminal or a notebook, and nowhere else."""
 
 import inspect
 import os
@@ -34,7 +34,7 @@ LONG = (
 
 
 class Screen:
-    """Keeps what it is shown."""
+    """A screen that records its frames."""
 
     def __init__(self):
         self.frames, self.closed = [], False
@@ -187,7 +187,7 @@ def test_a_question_that_hears_nothing_takes_no_function():
 
 
 def large():
-    """A script that asks a question which takes seconds, of an ONNX file."""
+    """Write a script with a question that takes seconds, about an ONNX file."""
     return textwrap.dedent("""
         import sys, time, outrange
         answer = outrange.output_range(sys.argv[1], (-1, 1), time_limit=float(sys.argv[2]))
@@ -197,7 +197,7 @@ def large():
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A network whose ranges take minutes."""
+    """Write a network whose ranges take minutes."""
     pytest.importorskip("onnx")
     from cli.test_commands import save_onnx
 
@@ -209,7 +209,7 @@ def model(tmp_path_factory):
 
 
 def in_a_terminal(command, interrupt_when=None):
-    """Run with stderr on a terminal: `(exit code, stdout, what the terminal was sent)`."""
+    """Run with stderr on a terminal; return exit code, stdout and the terminal's input."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
     process = subprocess.Popen(
@@ -234,7 +234,7 @@ def in_a_terminal(command, interrupt_when=None):
 
 
 def screen_after(sent):
-    """What a terminal shows after these characters; only what rich writes is understood."""
+    """Return what a terminal shows after these characters; only rich's sequences are understood."""
     import re
 
     lines, row = [""], 0

@@ -1,4 +1,4 @@
-"""The live view in a kernel: updated in place while the cell runs, empty afterwards."""
+"""Tests of the live view in a kernel: updated in place while the cell runs, empty afterward."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The page of a report for a reader without Python: words, digits, categories, options, time."""
+"""Tests of the report page for readers without Python: words, digits, categories, options, time."""
 
 import re
 from dataclasses import replace
@@ -23,7 +23,7 @@ CODE = ("at_lo", "at_hi", "model_lo", "time_limit", "as_dict", "tol=", "each=", 
 
 
 def houses(count=40):
-    """A table of houses: an area, integer rooms, a city of three; and prices."""
+    """Return a table of houses, with an area, integer rooms and a city of three, and prices."""
     rng = np.random.default_rng(0)
     city = pandas.Series(rng.choice(list("ABC"), count))
     table = {"area": rng.uniform(30, 250, count), "rooms": rng.integers(1, 9, count)}
@@ -53,7 +53,7 @@ def found(tmp_path_factory):
 
 
 def words(page):
-    """The text of a page, without pictures, code, and the parts for developers."""
+    """Return the text of a page, without figures, code, and the parts for developers."""
     page = page[page.index("<body") : page.index('<section id="reproduce"')]
     page = re.sub(r'<section id="diagnosis".*?</section>', " ", page, flags=re.S)
     page = re.sub(r"<(svg|pre|style)\b.*?</\1>", " ", page, flags=re.S)

@@ -1,4 +1,4 @@
-"""One page about a model: complete, self-contained, true to its answers, readable by anyone."""
+"""Tests of the report page: complete, self-contained, true to its answers, accessible."""
 
 import re
 from dataclasses import replace
@@ -26,7 +26,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 class Outline(HTMLParser):
-    """Headings, landmarks, ids, links, table headers and pictures of a page."""
+    """Collects headings, landmarks, ids, links, table headers and figures of a page."""
 
     VOID = ("meta", "br", "hr", "img", "input", "link")
 
@@ -75,7 +75,7 @@ def rows(count=12):
 
 @pytest.fixture(scope="module")
 def full():
-    """A report with every section."""
+    """Return a report with every section."""
     return outrange.report(
         classifier(),
         properties=[y[0] <= 50, "y[0] <= -50", (x[0] < 0) | (y[0] >= -50)],
@@ -89,7 +89,7 @@ def full():
 
 @pytest.fixture(scope="module")
 def pages(full):
-    """Its page, by the standard that the headings follow."""
+    """Return its page, by the standard of the headings."""
     return {standard: replace(full, standard=standard).html() for standard in (None, ISO)}
 
 
@@ -136,7 +136,7 @@ def test_what_was_asked_is_shown(full, pages):
 
 
 def codes(found):
-    """The code of a report, and that of its sections, ready to be run."""
+    """Return the code of a report and of its sections, ready to run."""
     (section,) = [part for part in found.sections if part.key == "reproduce"]
     texts = [getattr(block, "text", "") for block in section.blocks]
     return [
@@ -329,7 +329,7 @@ def test_shares_of_the_time_name_every_question():
 
 
 def test_the_radius_of_an_input_is_a_share_of_its_own_width():
-    """One radius for years and for francs said that no row stays right."""
+    """With a single radius for years and francs, no row would stay right."""
     rng = np.random.default_rng(0)
     points = np.stack([rng.uniform(0, 1, 40), rng.uniform(0, 1e4, 40)], axis=1)
     points = points[np.abs(points[:, 0] - 0.5) > 0.05].astype("float32")
@@ -376,7 +376,7 @@ def test_the_titles_of_a_csv_file_name_the_inputs(tmp_path, capsys):
 
 @pytest.mark.parametrize("given", ["box", "data", "names"])
 def test_columns_name_the_features_in_every_section(given):
-    """A table as box or as data, and `names`, as the other questions take them."""
+    """A table works as box or as data, with `names`, as for the other questions."""
     pandas = pytest.importorskip("pandas")
     points, targets = rows()
     frame = pandas.DataFrame(points, columns=["speed", "load", "heat"])

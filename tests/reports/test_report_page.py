@@ -1,4 +1,4 @@
-"""The page of `outrange report` in a browser: axe finds nothing, nothing is fetched or cut off."""
+"""Tests of the `outrange report` page in a browser: accessible, self-contained, not cut off."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A classifier, and its data with titles."""
+    """Create a classifier, and its data with titles."""
     folder = tmp_path_factory.mktemp("report")
     model = keras.Sequential(
         [keras.Input((3,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(2)], name="small"
@@ -38,7 +38,7 @@ def files(tmp_path_factory):
 
 
 def report(folder, *arguments):
-    """In this process: what another prints is the same, as `tests/cli` says of any command."""
+    """Run the command in this process; `tests/cli` covers separate processes."""
     out, err, given = io.StringIO(), io.StringIO(), ["report", "small.keras", *arguments]
     with (
         contextlib.chdir(folder),
@@ -52,7 +52,7 @@ def report(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def written(files):
-    """The page of the command, with everything."""
+    """Return the page of the command, with every section."""
     done = report(
         files, "--data", "rows.csv", "--target", "class", "--names", "speed,angle,load",
         "--units", "speed=m/s", "--title", "Two classes",
