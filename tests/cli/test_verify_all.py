@@ -36,7 +36,7 @@ KNOWN = {f"p{level}.vnnlib": "sat" if level < 2 else "unsat" for level in LEVELS
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Create five instances of `relu(x0 + x1)`, at most 2 on the unit square; enter their folder."""
+    """Create five instances of `relu(x0 + x1)`, at most 2 on the unit square; enter the folder."""
     sum_and_difference(tmp_path)
     hard(tmp_path)
     for level in LEVELS:
