@@ -44,11 +44,11 @@ def counterexamples(
         count: Number of counterexamples to find.
         apart: Minimum distance of any two: they differ in some input by at least this fraction of
             its width; 0 requires only that they are distinct.
-        time_limit: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: Seed of the random points of the attack.
         where: A condition on `outrange.x`; only inputs that satisfy it count.
@@ -136,11 +136,12 @@ def bad_inputs(
         property: The property that must hold, as for `outrange.verify`.
         box: The input set, as for `outrange.verify`, without integer inputs.
         share_tol: Stop when the bad share of the volume is known to this accuracy.
-        time_limit: Stop after this many seconds; None for no limit. The answer is valid either way.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`. The answer is
+            valid either way.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         most_pieces: Maximum number of boxes and polytopes.
         where: A condition on `outrange.x`; only inputs that satisfy it count as bad. Shares remain

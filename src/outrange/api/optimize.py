@@ -47,11 +47,11 @@ def minimize(
             if none is found, only the proved bound is returned. Use a narrow band instead.
         tol: Stop when the value is known to `tol` times the range attained by the form; None as
             for `outrange.output_range`.
-        time_limit: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: Seed of the random points of the attack; no proof depends on it.
         certificate: File for a certificate of the proved bound; only for a form of outputs without
@@ -112,8 +112,8 @@ def maximize(
         time_limit: Seconds; see `outrange.minimize`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: See `outrange.minimize`.
         certificate: See `outrange.minimize`.

@@ -65,11 +65,11 @@ def verify(
             `L2Ball`, `Mixed` (integer and one-hot inputs), `Union`. A VNN-LIB file contains its
             own; a box is then intersected with it.
         where: A condition on `outrange.x`; only inputs that satisfy it count, also with a file.
-        time_limit: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`. With `"float32"`, a proof

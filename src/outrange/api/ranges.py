@@ -60,11 +60,11 @@ def output_range(
         tol: Stop when each bound is known to `tol` times the range attained by that output. None
             aims at 1e-6. For a curved network (`tanh`, softmax, attention), None settles for 1e-4
             if the rest would take longer than the search so far; the answer then says so.
-        time_limit: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         rows: Linear forms of the outputs to bound instead, an array `(k, outputs)`.
         layer: Name of a layer whose values are bounded instead of the model's outputs.
@@ -253,8 +253,8 @@ def difference_range(
         time_limit: Seconds; see `outrange.output_range`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         rows: Linear forms of the differences, `(k, outputs)`; see `outrange.output_range`.
         solver: See `outrange.output_range`.

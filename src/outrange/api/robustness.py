@@ -75,11 +75,11 @@ def robustness(
         clip: `(least, most)` of every entry, such as `(0, 1)` for pixels.
         most: Largest radius of interest; by default the largest that `clip` permits.
         tol: Stop when the radius is known to `tol` times itself.
-        time_limit: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`: see `outrange.verify`.
@@ -221,11 +221,11 @@ def robust_accuracy(
         scale: As for `outrange.robustness`; `"std"` for the standard deviations of `x`.
         clip: `(least, most)` of every entry, such as `(0, 1)` for pixels.
         each: Limit in seconds per input (and radius).
-        time_limit: Limit in seconds for all inputs; None for no limit.
+        time_limit: Limit in seconds for all inputs; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         file: File of results, which the same call resumes from. With several radii each has its own
             file, `name-0.05.jsonl` for `name.jsonl`.

@@ -63,11 +63,11 @@ def monotone(
         groups: Number of equal groups, a list of their sizes, or a list of lists of outputs, in
             their order. The question is then about groups instead of single outputs.
         layer: Name of a layer whose values replace the model's outputs.
-        time_limit: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: Seed of the random points; no proof depends on it.
         certificate: File for a certificate of the proved trends, which an independent program
@@ -174,11 +174,11 @@ def gradient_range(
         layer: Name of a layer whose values replace the model's outputs.
         tol: Stop when each bound is known to `tol` times the range attained by that derivative;
             None as for `outrange.output_range`.
-        time_limit: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: Seed of the random points that search for extreme values.
         certificate: File for a certificate of `lo` and `hi`, which an independent program checks
@@ -253,11 +253,11 @@ def lipschitz(
         layer: Name of a layer whose values replace the model's outputs.
         tol: Stop when each constant is known to `tol` times the range attained; None as for
             `outrange.output_range`.
-        time_limit: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: Seed of the random points that search for extreme values.
         progress: See `outrange.gradient_range`.

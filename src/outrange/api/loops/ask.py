@@ -106,11 +106,11 @@ def closed_loop(
         where: A condition on `outrange.x`; only initial states that satisfy it count.
         tol: Gap of the bounds on the states to reach, relative to the range seen. None: as small as
             possible in 8 s, or in half the time of the verdict.
-        time_limit: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: Seed of the simulated trajectories; no proof depends on it.
         executor: Workers that bound pieces of the initial set and search the unrolled loop: a

@@ -70,11 +70,11 @@ def loop_reach_sets(
         controls: Names of the controls.
         where: A condition on `outrange.x`; only initial states that satisfy it count. The sets are
             closed: with `x[0] > 0` they include limits of such states.
-        time_limit: Stop after this many seconds; None for no limit.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         most_pieces: Maximum number of pieces of a step; beyond it, later sets are enclosures.
         seed: Seed of the simulated trajectories in figures.

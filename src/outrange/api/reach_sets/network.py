@@ -47,12 +47,12 @@ def reach_set(
         tol: Tolerance for networks without exact pieces, which are curved or discontinuous (`tanh`,
             softmax, steps). Boxes of inputs are bisected until each output is known to this
             fraction of its range.
-        time_limit: Stop after this many seconds; None for no limit. The answer covers the image
-            either way.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`. The answer
+            covers the image either way.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"` 45
-            s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         most_pieces: Maximum number of pieces.
         seed: Seed of the sampled outputs in figures.
