@@ -133,8 +133,8 @@ def counterexample(size: int = 2, reproduced: bool | None = True, **changes) -> 
     x = np.linspace(-0.1, 1 / 3, size).astype(np.float32).astype(np.float64)
     y = np.array([1.25, -0.1])
     model_y = None if reproduced is None else np.float32(y).astype(np.float64)
-    found = Counterexample(x, y, model_y, reproduced, x, y if model_y is None else model_y)
-    return replace(found, **changes)
+    example = Counterexample(x, y, model_y, reproduced, x, y if model_y is None else model_y)
+    return replace(example, **changes)
 
 
 def verdicts() -> dict[str, Verdict]:
@@ -491,7 +491,7 @@ def reach_sets() -> dict[str, ReachSet]:
 def loop_reach_sets() -> dict[str, LoopReachSets]:
     def of(*sets, names=("angle", "speed"), status="exact", **changes):
         answer = LoopReachSets(
-            "arm", names, tuple(StarUnion(names, one) for one in sets),
+            "arm", names, tuple(StarUnion(names, item) for item in sets),
             np.zeros((2, len(sets), len(names))), status, PROOF, COST, METHODS,
         )  # fmt: skip
         return replace(answer, **changes)

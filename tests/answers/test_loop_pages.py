@@ -16,14 +16,14 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def page_of(tmp_path, **more):
-    found = closed_loop(
+    answer = closed_loop(
         lambda x: [-0.5 * x[0] - x[1]], lambda x, u: [x[0] + 0.2 * x[1], x[1] + 0.2 * u[0]],
         ([0.8, 0.0], [1.0, 0.2]), steps=6, states=["</script><b>", "speed"], **more,
     )  # fmt: skip
-    found.page(tmp_path / "pipe.html")
+    answer.page(tmp_path / "pipe.html")
     text = (tmp_path / "pipe.html").read_text("utf-8")
     data = re.search(r'id="pipe">(.*?)</script>', text).group(1)
-    return found, text, json.loads(data)
+    return answer, text, json.loads(data)
 
 
 def test_a_page_tells_the_pipe(tmp_path):

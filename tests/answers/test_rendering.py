@@ -80,7 +80,7 @@ def test_what_no_bound_decides_is_not_said_to_be_free():
     pytest.importorskip("matplotlib").use("Agg")
     figure = summary(NETS[0], (0, 1)).plot().figure
     told = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-    assert "not decided" in told and not any("free" in one for one in told)
+    assert "not decided" in told and not any("free" in item for item in told)
 
 
 def test_a_short_counterexample_is_shown_once():
@@ -120,9 +120,9 @@ def adversarial(center, moved):
     from outrange.core import Warrant
 
     moved = np.asarray(moved, float)
-    found = Counterexample(moved, np.zeros(1), None, None, moved, np.zeros(1))
+    example = Counterexample(moved, np.zeros(1), None, None, moved, np.zeros(1))
     return Robustness(
-        "m", "y[0] <= 1", "inf", None, np.asarray(center, float), 0.5, 1.0, found, 0.01, "exact",
+        "m", "y[0] <= 1", "inf", None, np.asarray(center, float), 0.5, 1.0, example, 0.01, "exact",
         Warrant.FLOAT64_ROUNDED, Cost(0.1, 0),
     )  # fmt: skip
 

@@ -269,16 +269,16 @@ def check_outstanding(record, tables, wanted, first):
 
 @pytest.mark.parametrize("record", FEWER.values(), ids=FEWER)
 def test_tables_say_what_json_says(record):
-    told = json.loads(json.dumps(record.as_dict()))
+    data = json.loads(json.dumps(record.as_dict()))
     if record.FORMAT.removeprefix("outrange.") not in TABLES:
         return
     first, expected = TABLES[record.FORMAT.removeprefix("outrange.")]
     html = record._repr_html_()
     tables = Page(html).tables
-    check_outstanding(record, tables, list(expected(told)), first)
+    check_outstanding(record, tables, list(expected(data)), first)
     rows = tables[-1] if tables else []
     rows = rows if record.FORMAT.endswith(("diagnosis", "advice")) else rows[1:]
-    wanted = [tuple(row) for row in expected(told)]
+    wanted = [tuple(row) for row in expected(data)]
     left_out = re.findall(r"and ([\d,]+) more \(as_dict", html)
     if wanted and len(rows) < len(wanted):
         assert len(rows) == MOST_ROWS
@@ -315,9 +315,9 @@ NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d*)?(?:e[+-]?\d+)?")
 
 @pytest.mark.parametrize("record", FEWER.values(), ids=FEWER)
 def test_sentences_say_what_json_says(record):
-    told = json.loads(json.dumps(record.as_dict()))
+    data = json.loads(json.dumps(record.as_dict()))
     shown = [float(n.replace(",", "")) for n in NUMBER.findall(str(record))]
-    for value in SENTENCES.get(record.FORMAT, lambda r: [])(told):
+    for value in SENTENCES.get(record.FORMAT, lambda r: [])(data):
         assert np.isclose(shown, value, rtol=1e-5, atol=0).any(), value
 
 

@@ -48,7 +48,7 @@ def test_an_input_that_breaks_the_property_itself_is_bad_news():
 
 
 def test_nothing_found_is_good_news_only_where_all_was_looked_at(pyplot):
-    plain = next(one for one in CASES.values() if isinstance(one, outrange.Diagnosis))
+    plain = next(record for record in CASES.values() if isinstance(record, outrange.Diagnosis))
     clean = dataclasses.replace(plain, findings=(), notes=(), unread=())
     part = dataclasses.replace(clean, unread=("layer `odd`",))
     assert clean.document().tone == "good" and part.document().tone == "open"
@@ -67,8 +67,8 @@ def test_no_share_is_rounded_up_to_all(counts, pyplot):
     told = [str(record), record.html(), record.plot_shares().figure.get_suptitle()]
     told.append(answered_section("robustness", [record]).outcome)
     if "open" not in counts:
-        assert not any("100.0%" in one.replace("accuracy 100.0%", "") for one in told)
-    assert all("2,999" in one and "of 3,000" in " ".join(one.split()) for one in told)
+        assert not any("100.0%" in item.replace("accuracy 100.0%", "") for item in told)
+    assert all("2,999" in item and "of 3,000" in " ".join(item.split()) for item in told)
     rare = min(counts, key=lambda name: counts[name])
     assert re.search(rf"{rare} +1 +<0.1%", str(record))
     pyplot.close("all")

@@ -23,8 +23,8 @@ def spring(x, u):
 
 
 def _ends(plant, controller=gain, **more):
-    found = outrange.closed_loop(controller, plant, BOX, steps=3, **more)
-    return np.concatenate([found.pipe.lo.ravel(), found.pipe.hi.ravel()])
+    answer = outrange.closed_loop(controller, plant, BOX, steps=3, **more)
+    return np.concatenate([answer.pipe.lo.ravel(), answer.pipe.hi.ravel()])
 
 
 @pytest.fixture(scope="module")
@@ -91,73 +91,75 @@ def test_a_model_is_a_plant_too():
 
 
 def test_an_observation_and_an_actuator(model):
-    found = outrange.closed_loop(
+    answer = outrange.closed_loop(
         model, spring, BOX, steps=3, observe=lambda x: [x[1], 2 * x[0]],
         actuate=lambda y: np.clip(y, -0.1, 0.1), spec=(abs(u[0]) <= 0.1).always(), tol=0.1,
     )  # fmt: skip
-    assert found.status == "HOLDS"
-    assert found.pipe.control_lo.min() >= -0.1 - 1e-9
+    assert answer.status == "HOLDS"
+    assert answer.pipe.control_lo.min() >= -0.1 - 1e-9
 
 
 def test_a_broken_loop_is_run_with_the_model(model):
-    found = outrange.closed_loop(model, spring, BOX, steps=4, spec=x[0] <= 0.85)
-    run = found.counterexample
-    assert found.status == "VIOLATED" and run.step == 0 and run.reproduced
+    answer = outrange.closed_loop(model, spring, BOX, steps=4, spec=x[0] <= 0.85)
+    run = answer.counterexample
+    assert answer.status == "VIOLATED" and run.step == 0 and run.reproduced
     assert run.model.shape == (5, 2) and np.allclose(run.model, run.states, atol=1e-4)
-    assert "The initial set itself breaks it" in found.sentence
+    assert "The initial set itself breaks it" in answer.sentence
 
 
 def test_answers_print_draw_and_come_back_from_files(tmp_path, model):
     pytest.importorskip("matplotlib").use("Agg")
     spec = (x["at"] <= 2).always() & within([None, -3], [None, 3]).eventually()
-    found = outrange.closed_loop(model, spring, BOX, steps=4, spec=spec, states=["at", "speed"])
-    assert found.status == "HOLDS" and bool(found) and "at" in str(found)
-    found.save(tmp_path / "loop.json")
+    answer = outrange.closed_loop(model, spring, BOX, steps=4, spec=spec, states=["at", "speed"])
+    assert answer.status == "HOLDS" and bool(answer) and "at" in str(answer)
+    answer.save(tmp_path / "loop.json")
     again = outrange.read(tmp_path / "loop.json")
-    assert np.array_equal(again.pipe.lo, found.pipe.lo) and again.claim == found.claim
-    assert found.as_dict()["pipe"]["states"] == ["at", "speed"]
-    assert len(found.records()) == 5 and found.to_frame().shape[0] == 5
-    found.csv(tmp_path / "loop.csv")
+    assert np.array_equal(again.pipe.lo, answer.pipe.lo) and again.claim == answer.claim
+    assert answer.as_dict()["pipe"]["states"] == ["at", "speed"]
+    assert len(answer.records()) == 5 and answer.to_frame().shape[0] == 5
+    answer.csv(tmp_path / "loop.csv")
     assert (tmp_path / "loop.csv").read_text().startswith("step,at_lo")
-    assert "HOLDS" in found.html()
-    axes = found.plot(x="at", y="speed")
+    assert "HOLDS" in answer.html()
+    axes = answer.plot(x="at", y="speed")
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("at", "speed")
-    assert len(found.plot_times()) == 2 and found.plot(y="speed").get_ylabel() == "speed"
-    low, high = found.pipe.range([1, -1])
-    runs = found.trajectories[..., 0] - found.trajectories[..., 1]
+    assert len(answer.plot_times()) == 2 and answer.plot(y="speed").get_ylabel() == "speed"
+    low, high = answer.pipe.range([1, -1])
+    runs = answer.trajectories[..., 0] - answer.trajectories[..., 1]
     assert (low <= runs + 1e-9).all() and (runs <= high + 1e-9).all()
-    assert found.pipe.final.lo.tolist() == found.pipe.at(4).lo.tolist()
+    assert answer.pipe.final.lo.tolist() == answer.pipe.at(4).lo.tolist()
 
 
 def test_a_picture_shows_what_breaks(model):
     pytest.importorskip("matplotlib").use("Agg")
-    found = outrange.closed_loop(model, spring, BOX, steps=4, spec=avoid([0.5, None], [0.7, None]))
-    labels = found.plot().get_legend_handles_labels()[1]
+    answer = outrange.closed_loop(model, spring, BOX, steps=4, spec=avoid([0.5, None], [0.7, None]))
+    labels = answer.plot().get_legend_handles_labels()[1]
     assert {"counterexample", "avoid"} <= set(labels)
 
 
 def test_controllers_of_modes():
     """One controller acts left of 0, another right of 0: the mode is a state."""
-    found = outrange.closed_loop(
+    answer = outrange.closed_loop(
         {0: lambda x: [0.0 * x[0] - 1.0], 1: lambda x: [0.0 * x[0] + 1.0]},
         lambda x, u: [x[0] + u[0], 1 - x[1]],
         ([0.0, 0.0], [0.5, 0.0]), steps=4, mode=1, spec=within([0, None], [0.5, None]).at(4),
     )  # fmt: skip
-    assert found.status == "HOLDS"
-    assert found.pipe.lo[1, 0] == pytest.approx(-1.0) and found.pipe.hi[2, 0] == pytest.approx(0.5)
+    assert answer.status == "HOLDS"
+    assert answer.pipe.lo[1, 0] == pytest.approx(-1.0) and answer.pipe.hi[2, 0] == pytest.approx(
+        0.5
+    )
 
 
 def test_a_time_limit_says_how_far_it_came():
     def wild(x, u):
         return [np.sin(5 * x[0] * x[1]) + u[0], np.cos(4 * x[0]) * x[1]]
 
-    found = outrange.closed_loop(
+    answer = outrange.closed_loop(
         gain, wild, ([-1, -1], [1, 1]), steps=25, spec=(x[0] <= 1.9).always(),
         time_limit=cases(0.5, 1.5),
     )  # fmt: skip
-    if found.status == "UNKNOWN":
-        assert found.reason == "time" and "Step" in found.sentence
-    assert found.cost.seconds < 12
+    if answer.status == "UNKNOWN":
+        assert answer.reason == "time" and "Step" in answer.sentence
+    assert answer.cost.seconds < 12
 
 
 CALLS = {
@@ -221,8 +223,8 @@ def test_a_linear_plant_is_checked():
 
 def test_a_specification_that_says_nothing_is_warned_about():
     empty = avoid([0.6, None], [0.4, None])
-    found = outrange.closed_loop(gain, spring, BOX, steps=2, spec=empty, tol=0.1)
-    assert found.status == "HOLDS" and "says nothing" in str(found)
+    answer = outrange.closed_loop(gain, spring, BOX, steps=2, spec=empty, tol=0.1)
+    assert answer.status == "HOLDS" and "says nothing" in str(answer)
     far = outrange.closed_loop(gain, spring, BOX, steps=2, spec=avoid([50, None], [60, None]))
     assert far.status == "HOLDS" and "x1 stays in" in far.warnings[0]
     near = outrange.closed_loop(gain, spring, BOX, steps=2, spec=avoid([1.2, None], [2, None]))

@@ -27,31 +27,31 @@ def turning(x, u):
 
 
 def test_a_decay_is_what_its_formula_says():
-    found = closed_loop(
+    answer = closed_loop(
         none, decay, ([1.0], [2.0]), steps=10, dt=0.1,
         spec=(x[0] <= 0.73576).at(1) & (x[0] >= 0.36787).at(1) & (x[0] <= 1.8097).always(0.1),
     )  # fmt: skip
-    assert found.status == "HOLDS" and found.covered == 1.0 and found.safe_until == 1.0
-    assert found.looseness < 1.0001 and 0 < found.margin < 1e-5
-    final, e = found.pipe.final, math.exp(-1)
+    assert answer.status == "HOLDS" and answer.covered == 1.0 and answer.safe_until == 1.0
+    assert answer.looseness < 1.0001 and 0 < answer.margin < 1e-5
+    final, e = answer.pipe.final, math.exp(-1)
     assert final.lo[0] <= e and 2 * e <= final.hi[0] and final.hi[0] - final.lo[0] < 1.001 * e
     # Instants, and an interval between two of them.
-    assert found.pipe.start.tolist()[:3] == [0.0, 0.0, 0.1]
-    assert found.pipe.stop.tolist()[:3] == [0.0, 0.1, 0.1]
-    assert found.pipe.at(0.05).hi[0] >= 2 * math.exp(-0.05)
-    assert found.pipe.at(0.1).hi[0] < 2 * math.exp(-0.1) + 1e-6
+    assert answer.pipe.start.tolist()[:3] == [0.0, 0.0, 0.1]
+    assert answer.pipe.stop.tolist()[:3] == [0.0, 0.1, 0.1]
+    assert answer.pipe.at(0.05).hi[0] >= 2 * math.exp(-0.05)
+    assert answer.pipe.at(0.1).hi[0] < 2 * math.exp(-0.1) + 1e-6
 
 
 @pytest.mark.parametrize("limit", [1.1045, 1.1046])
 def test_an_oscillator_between_instants(limit):
     # The largest x is the radius 1.10453..., when the angle is atan(0.1 / 1.1): 0.0907.
-    found = closed_loop(
+    answer = closed_loop(
         none, turning, ([1.0, 0.0], [1.1, 0.1]), steps=3, dt=0.2, spec=(x[0] <= limit).always()
     )
     radius = math.hypot(1.1, 0.1)
-    assert (found.status == "VIOLATED") == (radius > limit) and bool(found) == (radius <= limit)
-    if found.counterexample is not None:
-        made = found.counterexample
+    assert (answer.status == "VIOLATED") == (radius > limit) and bool(answer) == (radius <= limit)
+    if answer.counterexample is not None:
+        made = answer.counterexample
         assert made.x.tolist() == [1.1, 0.1] and made.times[made.step] == made.time
         t = made.times
         assert (made.lo[:, 0] <= 1.1 * np.cos(t) + 0.1 * np.sin(t) + 1e-15).all()
@@ -61,16 +61,16 @@ def test_an_oscillator_between_instants(limit):
 
 @pytest.mark.parametrize("plant", [linear_plant([[0, 1], [0, 0]], [0, 1]), ["x2", "u1"]])
 def test_a_double_integrator_under_a_constant_push(plant):
-    found = closed_loop(
+    answer = closed_loop(
         lambda x: [0.0 * x[0] - 1.0], plant, ([0.0, 1.0], [0.0, 1.0]), steps=4, dt=0.5,
         spec=(x[0] <= 0.5000001).always() & (abs(x[0]) <= 1e-9).at(2)
         & (abs(u[0] + 1) <= 1e-9).always(),
     )  # fmt: skip
-    assert found.status == "HOLDS"
+    assert answer.status == "HOLDS"
     for t in (0.5, 1.0, 1.5):
-        box = found.pipe.at(t)
+        box = answer.pipe.at(t)
         assert box.lo[0] <= t - t * t / 2 <= box.hi[0] and box.hi[0] - box.lo[0] < 1e-12
-    assert np.allclose(found.pipe.control_lo, -1) and np.allclose(found.pipe.control_hi, -1)
+    assert np.allclose(answer.pipe.control_lo, -1) and np.allclose(answer.pipe.control_hi, -1)
 
 
 def small_controller():
@@ -95,19 +95,19 @@ START = [0.8, 0.0], [1.0, 0.2]
 
 def test_a_pendulum_and_a_network():
     model = small_controller()
-    found = closed_loop(
+    answer = closed_loop(
         model, pendulum, START, steps=20, dt=0.05, states=["angle", "speed"],
         spec=(x["angle"] <= 1.02).always() & (x["angle"] <= 0.63).during(0.5, 1),
     )  # fmt: skip
-    assert found.status == "HOLDS" and found.looseness < 1.2 and found.dt == 0.05
-    assert 0 < found.margin <= found.nearest
-    assert "HOLDS" in str(found) and "time" in str(found) and found.records()[1]["stop"] == 0.05
+    assert answer.status == "HOLDS" and answer.looseness < 1.2 and answer.dt == 0.05
+    assert 0 < answer.margin <= answer.nearest
+    assert "HOLDS" in str(answer) and "time" in str(answer) and answer.records()[1]["stop"] == 0.05
 
 
 def test_trajectories_of_another_integrator_stay_inside():
     model, at = small_controller(), np.linspace(0, 0.05, 6)
-    found = closed_loop(model, pendulum, START, steps=10, dt=0.05)
-    assert found.status == "REACHED" and found.looseness < 1.2
+    answer = closed_loop(model, pendulum, START, steps=10, dt=0.05)
+    assert answer.status == "REACHED" and answer.looseness < 1.2
     for begin in ([0.8, 0.0], [1.0, 0.2], [0.83, 0.17], [0.97, 0.02]):
         state = np.array(begin)
         for k in range(10):
@@ -117,25 +117,25 @@ def test_trajectories_of_another_integrator_stay_inside():
                 rtol=1e-12, atol=1e-12,
             )  # fmt: skip
             for t, y in zip(at, run.y.T, strict=True):
-                box = found.pipe.at(k * 0.05 + t)
+                box = answer.pipe.at(k * 0.05 + t)
                 assert (box.lo - 1e-6 <= y).all() and (y <= box.hi + 1e-6).all()
             state = run.y[:, -1]
 
 
 def test_what_is_broken_comes_with_an_enclosed_trajectory():
     model = small_controller()
-    found = closed_loop(model, pendulum, START, steps=20, dt=0.05, spec=(x[1] >= -0.6).always())
-    made = found.counterexample
-    assert found.status == "VIOLATED" and made.reproduced and made.model.shape == made.lo.shape
+    answer = closed_loop(model, pendulum, START, steps=20, dt=0.05, spec=(x[1] >= -0.6).always())
+    made = answer.counterexample
+    assert answer.status == "VIOLATED" and made.reproduced and made.model.shape == made.lo.shape
     assert made.hi[made.step, 1] < -0.6 and (made.hi - made.lo <= 1e-6).all()
-    assert "t = " in repr(made) and "broken at t = " in found.sentence
+    assert "t = " in repr(made) and "broken at t = " in answer.sentence
     assert all(START[0] <= made.x) and all(made.x <= START[1])
 
 
 def test_a_set_that_is_unsafe_at_once():
-    found = closed_loop(none, decay, ([1.0], [2.0]), steps=2, dt=0.1, spec=(x[0] <= 1.5).always())
-    assert found.status == "VIOLATED" and found.counterexample.time == 0
-    assert "initial set itself" in found.sentence
+    answer = closed_loop(none, decay, ([1.0], [2.0]), steps=2, dt=0.1, spec=(x[0] <= 1.5).always())
+    assert answer.status == "VIOLATED" and answer.counterexample.time == 0
+    assert "initial set itself" in answer.sentence
 
 
 def test_eventually_avoid_and_either():
@@ -150,8 +150,8 @@ def test_eventually_avoid_and_either():
     ]:
         lo, hi = ([1.0], [2.0])
         wanted = status if status != "UNKNOWN" else "VIOLATED"
-        found = closed_loop(none, decay, (lo, hi), spec=spec, time_limit=20, **say)
-        assert found.status == wanted, spec
+        answer = closed_loop(none, decay, (lo, hi), spec=spec, time_limit=20, **say)
+        assert answer.status == wanted, spec
 
 
 def test_disturbances_and_parameters():
@@ -159,11 +159,11 @@ def test_disturbances_and_parameters():
         return [-x[0] + u[0] + w[0]]
 
     for varying in (True, False):
-        found = closed_loop(
+        answer = closed_loop(
             none, pushed, ([0.0], [0.0]), steps=10, dt=0.1, disturbance=(-0.1, 0.1),
             varying=varying, spec=(abs(x[0]) <= 0.09).always(),
         )  # fmt: skip
-        assert found.status == "HOLDS" and found.pipe.final.hi[0] >= 0.1 * (1 - math.exp(-1))
+        assert answer.status == "HOLDS" and answer.pipe.final.hi[0] >= 0.1 * (1 - math.exp(-1))
         broken = closed_loop(
             none, pushed, ([0.0], [0.0]), steps=10, dt=0.1, disturbance=(-0.1, 0.1),
             varying=varying, spec=(abs(x[0]) <= 0.063).always(),
@@ -180,22 +180,22 @@ def test_disturbances_and_parameters():
     def rising(t, x, u, p):
         return [p[0] * t + u[0]]
 
-    found = closed_loop(none, rising, ([0.0], [0.0]), steps=2, dt=0.5, parameters=(1, 2))
-    assert found.status == "REACHED"
-    assert np.allclose([found.pipe.final.lo[0], found.pipe.final.hi[0]], [0.5, 1.0], atol=1e-9)
+    answer = closed_loop(none, rising, ([0.0], [0.0]), steps=2, dt=0.5, parameters=(1, 2))
+    assert answer.status == "REACHED"
+    assert np.allclose([answer.pipe.final.lo[0], answer.pipe.final.hi[0]], [0.5, 1.0], atol=1e-9)
 
 
 def test_unions_and_tables():
-    found = closed_loop(
+    answer = closed_loop(
         none, decay, outrange.Union(([1.0], [1.1]), ([1.9], [2.0])), steps=3, dt=0.1,
         states=["level"], spec=(x["level"] >= 0.7).always(),
     )  # fmt: skip
-    assert found.status == "HOLDS"
-    final, fall = found.pipe.final, math.exp(-0.3)
+    assert answer.status == "HOLDS"
+    final, fall = answer.pipe.final, math.exp(-0.3)
     assert np.isclose([final.lo[0], final.hi[0]], [fall, 2 * fall]).all()
-    table = found.to_frame()
+    table = answer.to_frame()
     assert list(table.index.names) == ["start", "stop"] and len(table) == 7
-    assert found.as_dict()["dt"] == 0.1
+    assert answer.as_dict()["dt"] == 0.1
 
 
 @pytest.mark.parametrize(
@@ -217,11 +217,11 @@ def test_unions_and_tables():
     ],
 )  # fmt: skip
 def test_wrong_calls_say_why(more, error, words):
-    given = {
+    arguments = {
         "controller": none, "plant": turning, "initial": ([0, 0], [1, 1]), "steps": 3,
     } | more  # fmt: skip
     with pytest.raises(getattr(outrange, error), match=words):
-        closed_loop(**given)
+        closed_loop(**arguments)
 
 
 def test_periods_are_the_decimals_that_were_written():
@@ -247,11 +247,11 @@ def test_periods_are_the_decimals_that_were_written():
 )
 def test_an_instant_has_the_control_that_it_begins(spec, status):
     # After k periods x is k / 10, and u is 2 k / 10 for the period that begins.
-    found = closed_loop(
+    answer = closed_loop(
         lambda x: [2.0 * x[0]], lambda x, u: [1.0 + 0.0 * u[0]], ([0.0], [0.0]),
         steps=10, dt=0.1, spec=spec,
     )  # fmt: skip
-    assert found.status == status
+    assert answer.status == status
 
 
 def test_on_the_command_line(tmp_path, capsys):
@@ -270,11 +270,11 @@ def test_on_the_command_line(tmp_path, capsys):
 
 def test_modes_work_in_continuous_time():
     """Modes are supported in continuous time, although the docstring once denied it."""
-    found = outrange.closed_loop(
+    answer = outrange.closed_loop(
         {0: lambda x: [-1.0 + 0 * x[0]], 1: lambda x: [1.0 + 0 * x[0]]},
         lambda x, u: [u[0]], ([0.5, 0], [0.6, 0]), steps=4, dt=0.25, mode="phase",
         memory=lambda x, y: [np.where(x[0] > 0.2, x[1], 1.0)], states=["height", "phase"],
         spec=(x[0] >= -0.5).always(),
     )  # fmt: skip
-    assert found.status == "HOLDS"
+    assert answer.status == "HOLDS"
     assert "modes or choices" not in " ".join(outrange.closed_loop.__doc__.split())

@@ -48,12 +48,12 @@ def path(tmp_path):
 def test_a_file_is_a_question(path, capsys):
     asked = loop_file(path)
     assert asked["dt"] == Fraction(1, 10) and asked["states"] == ["x1", "x2"]
-    found = closed_loop(**asked)
-    assert found.status == "HOLDS"
-    assert "0.9" in found.claim and ".at(0.8)" in found.claim
+    answer = closed_loop(**asked)
+    assert answer.status == "HOLDS"
+    assert "0.9" in answer.claim and ".at(0.8)" in answer.claim
     state = np.array([0.5, 0.0])
     control = 2 * (np.array([-0.5, -0.75]) @ state + 0.5 - 0.5)
-    assert found.pipe.control_lo[0, 0] <= control + 1e-6 <= found.pipe.control_hi[0, 0] + 1e-3
+    assert answer.pipe.control_lo[0, 0] <= control + 1e-6 <= answer.pipe.control_hi[0, 0] + 1e-3
     assert run(["loop", str(path), "--time", "30"]) == 0
     assert capsys.readouterr().out.startswith("holds\n")
     assert run(["loop", str(path), "--next", "x1"]) == 2

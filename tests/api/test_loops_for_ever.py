@@ -28,12 +28,12 @@ START = [0.5, -0.1], [0.6, 0.1]
 
 @pytest.mark.parametrize("more", [{}, {"dt": 0.1}], ids=["steps", "time"])
 def test_a_loop_that_settles_is_safe_for_ever(more):
-    found = closed_loop(
+    answer = closed_loop(
         damped, spring if more else cart, START, steps=None,
         spec=(abs(x[0]) <= 1.2).always() & within(-0.5, 0.5).eventually(), **more,
     )  # fmt: skip
-    assert found.status == "HOLDS" and "for all time" in found.sentence
-    kept = found.invariant
+    assert answer.status == "HOLDS" and "for all time" in answer.sentence
+    kept = answer.invariant
     assert kept is not None and kept.period > 0
     # Far beyond what was bounded, trajectories still are where it says.
     points = np.random.default_rng(0).uniform(*START, (50, 2)).T
@@ -45,32 +45,34 @@ def test_a_loop_that_settles_is_safe_for_ever(more):
         parts = 20 if more else 1
         for _ in range(parts):
             points = points + 0.1 / parts * np.array([points[1], control[0]])
-    assert found.as_dict()["invariant"]["start"] == kept.start
+    assert answer.as_dict()["invariant"]["start"] == kept.start
 
 
 def test_without_a_specification_there_is_the_set():
-    found = closed_loop(lambda x: [-0.5 * x[0]], lambda x, u: [x[0] + u[0]], ([1], [2]), steps=None)
-    assert found.status == "REACHED" and found.invariant is not None
-    assert "for ever" in found.sentence
+    answer = closed_loop(
+        lambda x: [-0.5 * x[0]], lambda x, u: [x[0] + u[0]], ([1], [2]), steps=None
+    )
+    assert answer.status == "REACHED" and answer.invariant is not None
+    assert "for ever" in answer.sentence
 
 
 def test_what_grows_is_not_safe_for_ever():
-    found = closed_loop(
+    answer = closed_loop(
         lambda x: [0 * x[0]], lambda x, u: [1.1 * x[0]], ([0.5], [1]), steps=None,
         spec=(x[0] >= 0.4).always(), time_limit=30,
     )  # fmt: skip
-    assert found.status == "UNKNOWN" and found.invariant is None
-    assert "never leaves" in found.sentence and found.safe_until >= 16
+    assert answer.status == "UNKNOWN" and answer.invariant is None
+    assert "never leaves" in answer.sentence and answer.safe_until >= 16
 
 
 def test_a_set_on_the_edge_is_no_invariant():
     """A point that moves by the last bit at every step does not return, within rounding."""
     step = np.nextafter(1.0, 2.0)
-    found = closed_loop(
+    answer = closed_loop(
         lambda x: [0 * x[0]], lambda x, u: [step * x[0]], ([1.0], [1.0]), steps=None,
         spec=(x[0] <= 2).always(), time_limit=20,
     )  # fmt: skip
-    assert found.status == "UNKNOWN"
+    assert answer.status == "UNKNOWN"
 
 
 def test_what_is_proved_of_some_steps_alone_is_not_for_ever():
@@ -85,17 +87,17 @@ def test_what_is_proved_of_some_steps_alone_is_not_for_ever():
             raise InputError("No set comes back.")
         return replace(few, reason="interrupted")
 
-    asked = {"delay": 0, "dt": None}
-    found = forever(ask, asked, (abs(x[0]) <= 1.2).always(), None, Clock(None))
-    assert found.status == "UNKNOWN" and found.invariant is None and found.safe_until == 16
+    arguments = {"delay": 0, "dt": None}
+    answer = forever(ask, arguments, (abs(x[0]) <= 1.2).always(), None, Clock(None))
+    assert answer.status == "UNKNOWN" and answer.invariant is None and answer.safe_until == 16
 
 
 def test_what_breaks_late_is_found():
-    found = closed_loop(
+    answer = closed_loop(
         lambda x: [0 * x[0]], lambda x, u: [1.05 * x[0]], ([0.5], [1]), steps=None,
         spec=(x[0] <= 5).always(), time_limit=30,
     )  # fmt: skip
-    assert found.status == "VIOLATED" and found.counterexample.step == 33
+    assert answer.status == "VIOLATED" and answer.counterexample.step == 33
 
 
 def test_what_is_asked_of_all_time():
@@ -119,6 +121,6 @@ def test_what_is_asked_of_all_time():
     ],
 )
 def test_wrong_calls_are_answered_by_a_sentence(more, words):
-    asked = {"plant": lambda x, u: [0.5 * x[0] + u[0]]} | more
+    arguments = {"plant": lambda x, u: [0.5 * x[0] + u[0]]} | more
     with pytest.raises(InputError, match=words):
-        closed_loop(lambda x: [0 * x[0]], initial=([0.5], [1]), steps=None, **asked)
+        closed_loop(lambda x: [0 * x[0]], initial=([0.5], [1]), steps=None, **arguments)

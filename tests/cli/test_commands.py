@@ -91,10 +91,10 @@ def record(capfd):
 
 
 def test_range_of_a_small_net(small):
-    got = outrange("range", small, "--box", 0, 1)
-    assert got.returncode == 0, got.stderr
-    assert "exact to 1e-06" in got.stdout
-    assert got.stderr == ""
+    result = outrange("range", small, "--box", 0, 1)
+    assert result.returncode == 0, result.stderr
+    assert "exact to 1e-06" in result.stdout
+    assert result.stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_range_of_a_small_net(small):
     ],
 )
 def test_input_sets_and_targets(small, record, options, lo, hi):
-    got = record("range", small, *options)
-    np.testing.assert_allclose(got["lo"], lo, atol=1e-5)
-    np.testing.assert_allclose(got["hi"], hi, atol=1e-5)
+    result = record("range", small, *options)
+    np.testing.assert_allclose(result["lo"], lo, atol=1e-5)
+    np.testing.assert_allclose(result["hi"], hi, atol=1e-5)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv"])
@@ -125,22 +125,22 @@ def test_data_files(small, record, tmp_path, suffix):
         path.write_text("a,b\n" + "\n".join(",".join(map(str, row)) for row in data) + "\n")
     else:
         (np.save if suffix == ".npy" else np.savez)(path, data)
-    got = record("range", small, "--data", path, "--margin", "0.5")
-    np.testing.assert_allclose(got["hi"], [2.5, 1.25], atol=1e-5)
+    result = record("range", small, "--data", path, "--margin", "0.5")
+    np.testing.assert_allclose(result["hi"], [2.5, 1.25], atol=1e-5)
 
 
 def test_summary(small, record):
-    got = outrange("summary", small, "--box", "-2", "-1")
-    assert got.returncode == 0, got.stderr
-    assert "Dead" in got.stdout
+    result = outrange("summary", small, "--box", "-2", "-1")
+    assert result.returncode == 0, result.stderr
+    assert "Dead" in result.stdout
     found = record("summary", small, "--box", "-2", "-1")
     assert [len(row["dead"]) for row in found["layers"]].count(1) == 1
 
 
 def test_time_runs_out_with_exit_code_3(large):
-    got = outrange("range", large, "--box", "-1", "1", "--time", "0.5")
-    assert got.returncode == 3, got.stderr
-    assert "time ran out" in got.stdout
+    result = outrange("range", large, "--box", "-1", "1", "--time", "0.5")
+    assert result.returncode == 3, result.stderr
+    assert "time ran out" in result.stdout
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -223,10 +223,10 @@ def test_mistakes_are_one_short_message(small, broken, arguments, code, word, ca
 
 
 def test_an_error_leaves_the_process_with_its_code(small):
-    got = outrange("range", small, "--box", "1", "0")
-    assert got.returncode == 2
-    assert "Traceback" not in got.stderr
-    assert got.stderr.count("\n") == 1
+    result = outrange("range", small, "--box", "1", "0")
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_bug_is_reported_without_traceback(monkeypatch, capfd):
@@ -281,5 +281,5 @@ def test_reading_that_takes_most_of_the_limit_is_told(tmp_path, capfd, monkeypat
     monkeypatch.setattr(start_up, "command_began", lambda: began)
     monkeypatch.setattr("outrange.cli.commands.range.command_began", lambda: began)
     assert run.run([*ask, "1000"]) == 0
-    told = capfd.readouterr().err
-    assert "reading small.onnx took 600." in told and "of the 1000 s of --time" in told
+    stderr = capfd.readouterr().err
+    assert "reading small.onnx took 600." in stderr and "of the 1000 s of --time" in stderr

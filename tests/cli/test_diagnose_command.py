@@ -48,20 +48,20 @@ def test_a_fault_is_printed_and_gives_its_exit_code(saved, table, capsys):
 
 def test_columns_are_named_by_their_titles(saved, table, capsys):
     model = saved("sigmoid")
-    given = ["diagnose", model, table["csv"], "--steps", "0", "--format", "json"]
-    assert main([*given, "--target", "price"]) == 6
+    arguments = ["diagnose", model, table["csv"], "--steps", "0", "--format", "json"]
+    assert main([*arguments, "--target", "price"]) == 6
     found = json.loads(capsys.readouterr().out)["findings"]
     assert found[0]["cost"]["unreachable"] == 7
-    assert main([*given, "--target", "height"]) == 2
+    assert main([*arguments, "--target", "height"]) == 2
     assert "width" in capsys.readouterr().err
 
 
 def test_what_is_left_out_does_not_count(saved, table, capsys):
-    given = ["diagnose", saved("sigmoid"), table["npz"], "--steps", "0"]
-    assert main([*given, "--ignore", "OR001"]) == 0
-    assert main([*given, "--fail-on", "never"]) == 0
+    arguments = ["diagnose", saved("sigmoid"), table["npz"], "--steps", "0"]
+    assert main([*arguments, "--ignore", "OR001"]) == 0
+    assert main([*arguments, "--fail-on", "never"]) == 0
     capsys.readouterr()
-    assert main([*given, "--format", "sarif"]) == 6
+    assert main([*arguments, "--format", "sarif"]) == 6
     assert json.loads(capsys.readouterr().out)["version"] == "2.1.0"
 
 

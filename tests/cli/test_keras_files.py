@@ -64,8 +64,8 @@ def test_layers_of_a_saved_model(call):
     ],
 )
 def test_bad_files_are_one_short_message(call, arguments, code, word):
-    got, out, err = call(*arguments)
-    assert got == code
+    result, out, err = call(*arguments)
+    assert result == code
     assert out == ""
     assert word in err
     assert "Traceback" not in err

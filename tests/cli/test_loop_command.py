@@ -42,9 +42,9 @@ def test_it_asks_about_all_time(net, capsys):
 
 def test_it_says_what_breaks(net, capsys):
     code = run(["loop", net, *STEPS, "--steps", "3", "--spec", "at 3: x[1] >= 0", "--json"])
-    told = json.loads(capsys.readouterr().out)
-    assert code == 1 and told["result"] == "violated"
-    assert told["counterexample"]["step"] == 3 and told["counterexample"]["reproduced"]
+    data = json.loads(capsys.readouterr().out)
+    assert code == 1 and data["result"] == "violated"
+    assert data["counterexample"]["step"] == 3 and data["counterexample"]["reproduced"]
 
 
 def test_a_file_says_what_the_plant_is(net, capsys, tmp_path):

@@ -54,8 +54,8 @@ def test_properties_of_named_features(files, capsys):
 def test_a_column_that_is_no_input_is_told(files, capsys):
     model, data = files
     assert run(["range", model, "--data", data]) == 2
-    told = capsys.readouterr().err
-    assert "takes 3 features, and the data has 4 columns" in told and "--target" in told
+    stderr = capsys.readouterr().err
+    assert "takes 3 features, and the data has 4 columns" in stderr and "--target" in stderr
     assert run(["range", model, "--data", data, "--target", "approve"]) == 0
     assert "income = " in capsys.readouterr().out
 

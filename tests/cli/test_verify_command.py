@@ -173,8 +173,8 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("arguments", "code", "word"), MISTAKES)
 def test_mistakes_are_one_short_message(call, arguments, code, word):
-    got, out, err = call(*arguments)
-    assert (got, out) == (code, "")
+    result, out, err = call(*arguments)
+    assert (result, out) == (code, "")
     assert word in err
     assert err.startswith("outrange: ")
     assert err.count("\n") == 1

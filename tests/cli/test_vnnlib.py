@@ -162,7 +162,7 @@ def test_errors_print_no_word(call, models, parts, given, code, told):
     proto = model(nodes, double, inputs={"x": (1, 2)}, kind=TensorProto.DOUBLE)
     saved(models, proto, "double.onnx")
     name = query(models, *parts)
-    networks = [part for one in given for part in ("--network", one)]
+    networks = [part for item in given for part in ("--network", item)]
     found, out, err = call("verify", name, *networks)
     assert (found, out) == (code, "") and re.search(told, err), err
 

@@ -39,9 +39,9 @@ def told(capsys, *arguments):
 @pytest.mark.parametrize("where", ["executor", "resume"])
 def test_a_range_is_the_same_over_workers(net, address, capsys, tmp_path, where):
     options = ["--executor", address] if where == "executor" else ["--resume", str(tmp_path / "s")]
-    asked = ["range", net, "--box", "-1", "1", "--tol", "1e-3"]
-    code, alone = told(capsys, *asked)
-    again, found = told(capsys, *asked, *options)
+    arguments = ["range", net, "--box", "-1", "1", "--tol", "1e-3"]
+    code, alone = told(capsys, *arguments)
+    again, found = told(capsys, *arguments, *options)
     assert code == again == 0
     assert "sub-trees on workers" in found["methods"]
     np.testing.assert_allclose(found["hi"], alone["hi"], rtol=2e-3)
@@ -50,22 +50,24 @@ def test_a_range_is_the_same_over_workers(net, address, capsys, tmp_path, where)
 def test_a_verdict_is_the_same_over_workers(net, address, capsys):
     _, alone = told(capsys, "range", net, "--box", "-1", "1", "--tol", "1e-3")
     for limit, result in ((alone["hi"][0] + 0.1, "holds"), (alone["seen_hi"][0] - 0.1, "violated")):
-        asked = ["verify", net, f"y[0] <= {limit}", "--box", "-1", "1", "--executor", address]
-        assert told(capsys, *asked)[1]["result"] == result
+        arguments = ["verify", net, f"y[0] <= {limit}", "--box", "-1", "1", "--executor", address]
+        assert told(capsys, *arguments)[1]["result"] == result
 
 
 def test_a_loop_is_asked_over_workers(address, capsys, tmp_path):
     gain = save_onnx(tmp_path / "gain.onnx", [([[-0.5], [-0.75]], [0.0], None)])
     plant = ["--next", "x1 + 0.1*x2", "--next", "x2 + 0.1*u1", "--lo", "0.5,0", "--hi", "0.9,0.1"]
-    asked = ["loop", gain, *plant, "--steps", "8", "--spec", "always: x[0] <= 1"]
-    code, found = told(capsys, *asked, "--executor", address)
+    arguments = ["loop", gain, *plant, "--steps", "8", "--spec", "always: x[0] <= 1"]
+    code, found = told(capsys, *arguments, "--executor", address)
     assert code == 0 and found["result"] == "holds"
 
 
 @pytest.mark.parametrize("command", ["range", "verify"])
 def test_a_scheduler_that_is_not_there_is_one_sentence(net, capsys, monkeypatch, command):
     monkeypatch.setattr("outrange.executors.dask.CONNECT", 0.5)
-    asked = [command, net, *(["y[0] <= 9"] if command == "verify" else []), "--box", "0", "1"]
-    assert run([*asked, "--executor", "tcp://127.0.0.1:9"]) == 2
-    said = capsys.readouterr().err
-    assert "dask scheduler" in said and "tcp://127.0.0.1:9" in said and "Traceback" not in said
+    arguments = [command, net, *(["y[0] <= 9"] if command == "verify" else []), "--box", "0", "1"]
+    assert run([*arguments, "--executor", "tcp://127.0.0.1:9"]) == 2
+    stderr = capsys.readouterr().err
+    assert (
+        "dask scheduler" in stderr and "tcp://127.0.0.1:9" in stderr and "Traceback" not in stderr
+    )

@@ -73,9 +73,9 @@ def test_what_is_remembered_holds_on_parts_alone():
 
 
 def test_the_end_of_a_search_keeps_what_was_proved_before_it(page, monkeypatch):
-    found = output_range(exhibit().network, (-1, 1), solver=False)
+    answer = output_range(exhibit().network, (-1, 1), solver=False)
     monkeypatch.setattr(work, "output_range", lambda *_, **__: loose)
-    loose = work.replace(found, lo=found.lo - 50, hi=found.hi + 50, status="time")
+    loose = work.replace(answer, lo=answer.lo - 50, hi=answer.hi + 50, status="time")
     page.ask("range", **ends(-1, 1))
     first = arrays(page.hear("range"))
     last = page.done()

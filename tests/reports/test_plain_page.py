@@ -145,9 +145,9 @@ def test_ranges_that_are_open_get_the_time_that_is_left(monkeypatch):
         return replace(answer, status="time") if len(limits) == 1 else answer
 
     monkeypatch.setattr("outrange.api.ranges.output_range", noted)
-    found = outrange.report(model(), (0, 1), time_limit=200)
+    report = outrange.report(model(), (0, 1), time_limit=200)
     assert len(limits) == 2 and limits[1] > limits[0]
-    assert "Output ranges" not in found.cut
+    assert "Output ranges" not in report.cut
 
 
 def test_options_name_outputs_units_and_the_page():

@@ -174,16 +174,18 @@ def test_the_call_of_the_report_makes_it_again(full):
     {"box": (0, 1), "data": rows(), "eps": np.float64(0.25), "clip": (np.float32(-1), 2)},
 ], ids="-".join)  # fmt: skip
 def test_the_call_says_whatever_was_asked(options, monkeypatch):
-    asked = []
+    arguments = []
     monkeypatch.setattr(Questions, "_asks", lambda self: iter(()))
     monkeypatch.setattr(Questions, "_known", lambda self: None)
     made = Questions.__post_init__
-    monkeypatch.setattr(Questions, "__post_init__", lambda self: (asked.append(self), made(self)))
+    monkeypatch.setattr(
+        Questions, "__post_init__", lambda self: (arguments.append(self), made(self))
+    )
     model = classifier("c")
-    found = outrange.report(model, time_limit=50, **options)
+    report = outrange.report(model, time_limit=50, **options)
     given = options.get("data")
-    exec(codes(found)[0], {"m": model, "given": given})
-    first, second = asked
+    exec(codes(report)[0], {"m": model, "given": given})
+    first, second = arguments
     for name in ("eps", "clip", "samples", "seed", "_claims"):
         assert getattr(first, name) == getattr(second, name), name
     assert np.array_equal(first._regions[0].box.lo, second._regions[0].box.lo)
@@ -214,9 +216,9 @@ def test_each_section_says_if_it_was_cut(monkeypatch):
         raise OutOfTime
 
     monkeypatch.setattr("outrange.api.ranges.summary", late)
-    found = outrange.report(classifier(), (0, 1), time_limit=120)
-    assert found.cut == ["Layers"]
-    assert "Open in part" in found.html() and "cut short: Layers" in repr(found)
+    report = outrange.report(classifier(), (0, 1), time_limit=120)
+    assert report.cut == ["Layers"]
+    assert "Open in part" in report.html() and "cut short: Layers" in repr(report)
 
 
 def test_layers_that_the_clock_cut_are_not_called_complete(monkeypatch):
@@ -232,8 +234,8 @@ def test_layers_that_the_clock_cut_are_not_called_complete(monkeypatch):
     monkeypatch.setattr("outrange.api.ranges.summary", late)
     shares = {"ranges": 1, "layers": 1, "slopes": 1e3}
     monkeypatch.setattr("outrange.api.reports.questions.WEIGHTS", shares)
-    found = outrange.report(classifier(), (0, 1), time_limit=200)
-    assert found.answers["layers"] and "Layers" in found.cut
+    report = outrange.report(classifier(), (0, 1), time_limit=200)
+    assert report.answers["layers"] and "Layers" in report.cut
 
 
 def test_a_property_that_does_not_fit_is_refused_before_any_is_asked():
@@ -255,9 +257,9 @@ def test_an_interrupt_reports_what_is_known(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("outrange.api.ranges.summary", interrupted)
-    found = outrange.report(classifier(), (0, 1), properties=[y[0] <= 50], time_limit=120)
-    assert found.interrupted and set(found.answers) == {"ranges", "properties"}
-    assert "interrupted" in found.html()
+    report = outrange.report(classifier(), (0, 1), properties=[y[0] <= 50], time_limit=120)
+    assert report.interrupted and set(report.answers) == {"ranges", "properties"}
+    assert "interrupted" in report.html()
 
 
 def test_an_interrupt_among_the_rows_is_one_of_the_report(monkeypatch):
@@ -267,9 +269,9 @@ def test_an_interrupt_among_the_rows_is_one_of_the_report(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(robust_run, "verify", interrupted)
-    found = outrange.report(classifier(), data=rows(), time_limit=120)
-    assert found.interrupted
-    assert "monotonicity" not in found.answers and "diagnosis" not in found.answers
+    report = outrange.report(classifier(), data=rows(), time_limit=120)
+    assert report.interrupted
+    assert "monotonicity" not in report.answers and "diagnosis" not in report.answers
 
 
 @pytest.mark.slow
@@ -278,19 +280,19 @@ def test_the_time_is_divided():
     model = keras.Sequential([keras.Input((12,)), *layers, keras.layers.Dense(2)])
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
-    found = outrange.report(
+    report = outrange.report(
         model, (-1, 1), properties=[y[0] <= 20, y[1] <= 20], time_limit=cases(2.5, 4.0)
     )
-    assert len(found.answers["properties"]) == 2
-    assert "Output ranges" in found.cut
+    assert len(report.answers["properties"]) == 2
+    assert "Output ranges" in report.cut
 
 
 def test_what_does_not_fit_is_said_and_no_fault():
-    found = outrange.report(outrange.load(classifier()), data=(rows()[0], np.full(12, 0.5)))
-    told = {part.key: part for part in found.sections}
+    report = outrange.report(outrange.load(classifier()), data=(rows()[0], np.full(12, 0.5)))
+    told = {part.key: part for part in report.sections}
     assert told["robustness"].outcome == told["diagnosis"].outcome == "not asked"
-    assert not found.cut
-    page = found.html()
+    assert not report.cut
+    page = report.html()
     assert "not class numbers" in page
     told = re.sub("<[^>]*>", " ", page[page.index("At a glance</h2>") :]).split("Model")[0]
     assert re.search(r"Robustness\s+Not asked\s+-", told)
@@ -336,10 +338,10 @@ def test_the_radius_of_an_input_is_a_share_of_its_own_width():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.set_weights([np.array([[1.0], [0.0]]), np.array([-0.5])])
     data = (points, (points[:, 0] > 0.5).astype(int))
-    found = outrange.report(model, data=data, time_limit=120)
-    (accuracy,) = found.answers["robustness"]
+    report = outrange.report(model, data=data, time_limit=120)
+    (accuracy,) = report.answers["robustness"]
     assert accuracy.lo == accuracy.hi == 1.0
-    assert "scale=data_x.max(axis=0) - data_x.min(axis=0)" in found.html()
+    assert "scale=data_x.max(axis=0) - data_x.min(axis=0)" in report.html()
 
 
 def test_a_unit_of_no_input_is_refused():
@@ -387,14 +389,14 @@ def test_columns_name_the_features_in_every_section(given):
         "data": {"data": (frame, targets), "eps": 0.01},
         "names": {"box": (-1, 1), "names": list(frame.columns), "units": {"point[0]": "km/h"}},
     }[given]
-    found = outrange.report(model, properties=["x['speed'] + y[0] <= -50"], **asked)
-    assert {trend.input for trend in found.answers["monotonicity"][0].trends} == set(frame.columns)
-    assert list(found.answers["ranges"][0].inputs) == list(frame.columns)
-    assert set(found.answers["properties"][0].counterexample.x) == set(frame.columns)
-    page = found.html()
+    report = outrange.report(model, properties=["x['speed'] + y[0] <= -50"], **asked)
+    assert {trend.input for trend in report.answers["monotonicity"][0].trends} == set(frame.columns)
+    assert list(report.answers["ranges"][0].inputs) == list(frame.columns)
+    assert set(report.answers["properties"][0].counterexample.x) == set(frame.columns)
+    page = report.html()
     assert ("km/h" in page) == (given == "names")
     if given == "names":  # of the domain, of a step, of a point and of a counterexample
         assert ">1.00 km/h<" in page and "Demand: speed + output[0] ≤ -50" in page
-        assert page.count(" km/h") > 5 and "km/h" not in str(found.answers["ranges"][0])
+        assert page.count(" km/h") > 5 and "km/h" not in str(report.answers["ranges"][0])
     if given != "data":  # where the page quotes the call
-        assert "names=[&#x27;speed&#x27;, &#x27;load&#x27;, &#x27;heat&#x27;]" in found.html()
+        assert "names=[&#x27;speed&#x27;, &#x27;load&#x27;, &#x27;heat&#x27;]" in report.html()
