@@ -52,10 +52,10 @@ def test_nothing_found_is_good_news_only_where_all_was_looked_at(pyplot):
     clean = dataclasses.replace(plain, findings=(), notes=(), unread=())
     part = dataclasses.replace(clean, unread=("layer `odd`",))
     assert clean.document().tone == "good" and part.document().tone == "open"
-    assert "1 not looked at" in str(part) and "✓" in clean.plot().texts[0].get_text()
+    assert "1 not checked" in str(part) and "✓" in clean.plot().texts[0].get_text()
     ax = part.plot()
     assert "✓" not in ax.texts[0].get_text()
-    assert "not looked at" in ax.figure.get_suptitle()
+    assert "not checked" in ax.figure.get_suptitle()
     pyplot.close("all")
 
 

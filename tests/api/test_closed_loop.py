@@ -178,7 +178,7 @@ CALLS = {
         {"plant": ["x1 + y", "x2"]}, "A formula may use x1, x2, u1"),
     "a formula that is code": ({"plant": ["x1.real", "x2"]}, "one formula per state"),
     "no period": ({"dt": 0.0}, "a positive finite number"),
-    "no steps": ({"steps": 0}, "a whole number from 1"),
+    "no steps": ({"steps": 0}, "an integer from 1"),
     "a set without an end": ({"initial": ([0, 0], [1, np.inf])}, "finite `hi`"),
     "a set of another size": (
         {"initial": ([0, 0, 0], [1, 1, 1]), "plant": ["x1", "x2"]}, "shape (3,)"),

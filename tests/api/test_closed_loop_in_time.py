@@ -209,7 +209,7 @@ def test_unions_and_tables():
         ({"dt": 0.1, "spec": (x[0] <= 1).at(1)}, "InputError", "= 0.3"),
         ({"dt": 0.1, "spec": (x[0] <= 1).during(0.1, 0.31)}, "InputError", "= 0.3"),
         ({"dt": 0.1, "spec": (x[0] <= 1).always(0, math.inf)}, "InputError", "= 0.3"),
-        ({"dt": 0.1, "steps": 0}, "InputError", "whole number"),
+        ({"dt": 0.1, "steps": 0}, "InputError", "an integer from 1"),
         ({"dt": 0.1, "plant": lambda x, u: [x[0]]}, "InputError", "return 2 numbers"),
         ({"dt": 0.1, "plant": lambda x, u, c: [x[1], c[0]], "choice": [0, 1]},
          "UnsupportedError", "choice"),

@@ -71,8 +71,8 @@ MESSAGES = {
     "a point": (lambda: outrange.robustness(NET, [0.1, 0.2]), "The point has the shape (4,)"),
     "a point of a picture": (lambda: outrange.robustness(picture(), ZEROS), "array[..., None]"),
     "many points": (lambda: outrange.robustness(NET, np.zeros((3, 4))), "ask about one: `x[0]`"),
-    "swapped": (lambda: outrange.verify(NET, BOX, y[0] <= 1), "the two are swapped"),
-    "swapped text": (lambda: outrange.verify(NET, (0, 1), "y[0] <= 1"), "the two are swapped"),
+    "swapped": (lambda: outrange.verify(NET, BOX, y[0] <= 1), "Swap the two"),
+    "swapped text": (lambda: outrange.verify(NET, (0, 1), "y[0] <= 1"), "Swap the two"),
     "a form": (lambda: outrange.minimize(NET, "y[0] <= 1", BOX), "one linear expression"),
     "where": (
         lambda: outrange.verify(NET, y[0] <= 1, BOX, where="speed > 2"),

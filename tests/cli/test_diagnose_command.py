@@ -67,4 +67,4 @@ def test_what_is_left_out_does_not_count(saved, table, capsys):
 
 def test_a_healthy_model_gives_zero(saved, table, capsys):
     assert main(["diagnose", saved("linear"), table["npz"], "--steps", "0"]) == 0
-    assert "nothing found" in capsys.readouterr().out
+    assert "no findings" in capsys.readouterr().out

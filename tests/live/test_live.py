@@ -93,9 +93,9 @@ def test_every_kind_of_progress_has_a_view():
 @pytest.mark.parametrize(
     ("margin", "nearest", "foot"),
     [
-        (-0.5, 0.25, "proved margin -0.5, nearest 0.25 (0 decides)"),
-        (-np.inf, 0.25, "nearest 0.25 (0 decides)"),
-        (-0.5, np.inf, "proved margin -0.5 (0 decides)"),
+        (-0.5, 0.25, "proved margin -0.5, nearest point 0.25 (0 decides it)"),
+        (-np.inf, 0.25, "nearest point 0.25 (0 decides it)"),
+        (-0.5, np.inf, "proved margin -0.5 (0 decides it)"),
         (-np.inf, np.inf, ""),
     ],
 )

@@ -208,7 +208,7 @@ def test_the_record_renders_everywhere():
     found = ask(net, y[0] >= 1, (0, 1), count=3)
     record = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     assert len(record["examples"]) == 3
-    assert repr(found) == "Counterexamples('p', 3 of 3, as many as asked for)"
+    assert repr(found) == "Counterexamples('p', 3 of 3, as many as requested)"
     assert "3 of 3 inputs that break: p" in str(found)
     assert "<table" in found._repr_html_()
     assert list(found[:2]) == list(found)[:2]

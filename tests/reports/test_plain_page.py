@@ -88,7 +88,7 @@ def test_the_file_and_the_targets_name_the_page(found):
 
 def test_the_inputs_at_both_ends_are_shown_as_a_person_would_write_them(found):
     (answer,) = found.answers["ranges"]
-    text = words(found.html()).split("The inputs at the two ends of price:")[1]
+    text = words(found.html()).split("The inputs at the two bounds of price:")[1]
     assert re.search(r"city [ABC] [ABC] ", text)
     assert re.search(r"rooms [1-8] [1-8] ", text)
     assert re.search(r"area \d+ m² \d+ m² ", text)
@@ -131,8 +131,8 @@ def test_an_open_end_lies_between_two_numbers(monkeypatch):
 
     monkeypatch.setattr("outrange.api.ranges.output_range", open_)
     text = words(outrange.report(model(), data=houses(), time_limit=120).html())
-    assert re.search(r"The upper end of price is between [\d−,.]+ and [\d−,.]+\.", text)
-    assert "What is not known, and what it would take" in text
+    assert re.search(r"The upper bound of price is between [\d−,.]+ and [\d−,.]+\.", text)
+    assert "What is not known, and what would settle it" in text
     assert "or take a smaller set of inputs" in text and UNKNOWN.split('"')[2] in text
 
 

@@ -140,7 +140,9 @@ def codes(found):
     (section,) = [part for part in found.sections if part.key == "reproduce"]
     texts = [getattr(block, "text", "") for block in section.blocks]
     return [
-        text.replace("= ...  # the data", "= given").replace("= ...  # that of the hash", "= m #")
+        text.replace("= ...  # the data", "= given").replace(
+            "= ...  # the model hashed above", "= m #"
+        )
         for text in texts
         if "import outrange" in text
     ]
@@ -176,7 +178,7 @@ def test_the_call_of_the_report_makes_it_again(full):
 def test_the_call_says_whatever_was_asked(options, monkeypatch):
     arguments = []
     monkeypatch.setattr(Questions, "_asks", lambda self: iter(()))
-    monkeypatch.setattr(Questions, "_known", lambda self: None)
+    monkeypatch.setattr(Questions, "_known_range", lambda self: None)
     made = Questions.__post_init__
     monkeypatch.setattr(
         Questions, "__post_init__", lambda self: (arguments.append(self), made(self))
@@ -218,7 +220,7 @@ def test_each_section_says_if_it_was_cut(monkeypatch):
     monkeypatch.setattr("outrange.api.ranges.summary", late)
     report = outrange.report(classifier(), (0, 1), time_limit=120)
     assert report.cut == ["Layers"]
-    assert "Open in part" in report.html() and "cut short: Layers" in repr(report)
+    assert "Open in part" in report.html() and "incomplete: Layers" in repr(report)
 
 
 def test_layers_that_the_clock_cut_are_not_called_complete(monkeypatch):
@@ -290,12 +292,12 @@ def test_the_time_is_divided():
 def test_what_does_not_fit_is_said_and_no_fault():
     report = outrange.report(outrange.load(classifier()), data=(rows()[0], np.full(12, 0.5)))
     told = {part.key: part for part in report.sections}
-    assert told["robustness"].outcome == told["diagnosis"].outcome == "not asked"
+    assert told["robustness"].outcome == told["diagnosis"].outcome == "not applicable"
     assert not report.cut
     page = report.html()
     assert "not class numbers" in page
     told = re.sub("<[^>]*>", " ", page[page.index("At a glance</h2>") :]).split("Model")[0]
-    assert re.search(r"Robustness\s+Not asked\s+-", told)
+    assert re.search(r"Robustness\s+Not applicable\s+-", told)
 
 
 @pytest.mark.parametrize(

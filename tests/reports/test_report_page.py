@@ -76,8 +76,8 @@ def test_the_command_writes_the_page_and_says_what_is_in_it(written):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "over which inputs"),
-        (("--box", "0", "1", "-o", "no/such/folder/page.html"), "no such folder"),
+        ((), "Describe the inputs"),
+        (("--box", "0", "1", "-o", "no/such/folder/page.html"), "the folder does not exist"),
         (("--box", "0", "1", "--time", "0"), "--time"),
         (("--box", "0", "1", "--property", "y[0] <"), "y[0] <"),
         (("--data", "none.csv"), "none.csv"),

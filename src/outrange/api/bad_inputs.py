@@ -71,7 +71,7 @@ def counterexamples(
         >>> model = keras.Sequential([keras.Input((2,)), layer])
         >>> found = counterexamples(model, y[0] <= 1.5, (0, 1), count=3)
         >>> found
-        Counterexamples('y[0] <= 1.5', 3 of 3, as many as asked for)
+        Counterexamples('y[0] <= 1.5', 3 of 3, as many as requested)
         >>> all(example.x.sum() > 1.5 for example in found)
         True
         >>> counterexamples(model, y[0] <= 2.5, (0, 1)).reason

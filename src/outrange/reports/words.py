@@ -21,7 +21,7 @@ NOT_COVERED = {
 WARRANTS = (
     ("SAMPLED", "finitely many inputs were tried"),
     ("SOLVER_TOLERANCE", "a solver's own tolerances"),
-    ("FLOAT64_ROUNDED", "a proof that accounts for every float64 rounding error"),
+    ("FLOAT64_ROUNDED", "a proof in which every float64 rounding is paid for"),
 )
 
 PLAIN_LIMITS = (
@@ -38,7 +38,7 @@ PLAIN_LIMITS = (
 TITLES = {
     "ranges": ("Output ranges", "The smallest and the largest value of every output."),
     "properties": ("Properties", "Demands on the model. Each is proved, broken by the input shown, "
-                   "or undecided within the available time."),
+                   "or not decided within the available time."),
     "robustness": ("Robustness", "Whether small changes of known inputs change the decision."),
     "monotonicity": ("Monotonicity", "In which direction every output moves with every input."),
     "domain": ("Input domain", "The inputs that this page covers. Every proof holds for all of "

@@ -20,6 +20,7 @@ class LoopTrajectory:
         hi: `(steps + 1, states)`, upper bounds.
         controls: `(steps, controls)`, in float64, not enclosed.
         disturbance: `(steps, disturbances)`, or empty.
+        parameters: `(parameters,)`, or empty.
         choice: `(steps, choices)`, or empty.
         step: First step after which the specification can no longer be satisfied.
         model: `(steps + 1, states)`, the trajectory with the user's own controller in its own
@@ -64,6 +65,7 @@ class LoopZone:
     Args:
         bad: Whether the box is to be avoided; otherwise it is a goal.
         lo: `(states,)`, lower bounds; infinite for no bound.
+        hi: `(states,)`, upper bounds; infinite for no bound.
         start: First time at which the box counts.
         stop: Last time at which the box counts.
     """

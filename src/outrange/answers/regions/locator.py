@@ -38,6 +38,7 @@ class Locator:
 
         Args:
             root: Number of the root box.
+            x: Points, `(n, d)`.
 
         Returns:
             The numbers of the points in it, `(k,)`, and their leaf rows, `(k,)`.

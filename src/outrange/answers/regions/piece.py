@@ -25,6 +25,7 @@ class Piece:
     Args:
         a: `(rows, inputs)`, coefficients of the flat inputs. The last row is the property, the
             others are the zero planes of units.
+        b: `(rows,)`, bounds of the rows.
         lo: `(inputs,)`, lower corner of the box.
         hi: `(inputs,)`, upper corner of the box.
         at: `(inputs,)`, an input inside.

@@ -109,6 +109,9 @@ class Combination:
     def interval(self, what: str = "metric") -> tuple[float, float, float]:
         """Compute a confidence interval for the median over all possible starts.
 
+        Args:
+            what: `"metric"` or `"loss"`.
+
         Returns:
             `(lo, hi, confidence)`: two of the final values, valid for any distribution. With few
             starts they are the smallest and the largest (0.9375 confidence for five).

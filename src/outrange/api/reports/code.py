@@ -13,7 +13,7 @@ LONGEST = 1500
 """Maximum characters of an input set in code."""
 
 
-class Code(str):
+class CodeText(str):
     """Text that is code already, to be inserted without quotes."""
 
     __slots__ = ()
@@ -21,8 +21,8 @@ class Code(str):
 
 def code(value: Any) -> str:
     """Return code that evaluates to a value, with arrays as lists."""
-    if isinstance(value, Code) or value is None or isinstance(value, str | bool):
-        return str(value) if isinstance(value, Code) else repr(value)
+    if isinstance(value, CodeText) or value is None or isinstance(value, str | bool):
+        return str(value) if isinstance(value, CodeText) else repr(value)
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{code(key)}: {code(part)}' for key, part in value.items())}}}"
     if isinstance(value, tuple):

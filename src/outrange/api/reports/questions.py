@@ -39,7 +39,7 @@ from ...reports.section import Section
 from ...reports.units import Units, output_names, reader_of
 from ...reports.words import TITLES
 from .claims import claims
-from .code import Code, box_code, code, report_code, setup_code, width_code
+from .code import CodeText, box_code, code, report_code, setup_code, width_code
 from .data import NotApplicableError, check_units, class_numbers, first_rows, widths
 from .examples import with_examples_inside
 from .names import apply_names, checked_outputs, names_of
@@ -181,7 +181,7 @@ class Questions:
             standard: Standard whose headings structure the page.
         """
         options = {
-            "properties": [Code(claim) for claim in self._claims] or None,
+            "properties": [CodeText(claim) for claim in self._claims] or None,
             "eps": self.eps,
             "clip": self.clip,
             "samples": None if self.x is None else self.samples,
