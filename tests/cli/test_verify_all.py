@@ -391,7 +391,7 @@ MISTAKES = [
     (["list.csv", "--seed", "-3"], "--seed"),
     (["list.csv", "--retry", "sat"], "--retry"),
     (["list.csv", "--out", "results.txt"], ".csv"),
-    (["list.csv", "--out", "list.csv"], "differs from the input files"),
+    (["list.csv", "--out", "list.csv"], "differ from the input files"),
     (["list.csv", "--out", "absent/results.csv"], "cannot be written"),
     (["list.csv", "--expected", "absent.csv"], "list of instances does not exist"),
     (["list.csv", "--expected", "list.csv"], "columns onnx, vnnlib"),

@@ -124,7 +124,7 @@ def test_answers_repeat_the_number_of_their_input_set(page):
     assert (error["box"], error["cause"]) == (9, "input")
     for wrong in (-1, 1.5, "1", None, True, 2**53):
         page.ask("sample", count=9, box=wrong, **ends(-1, 1))
-        assert "which input set" in page.hear("error", "sample")["text"]
+        assert "number of the input set" in page.hear("error", "sample")["text"]
 
 
 @pytest.mark.parametrize("kind", ["sample", "verify"])
@@ -138,7 +138,7 @@ def test_an_answer_about_an_earlier_set_is_dropped(page, monkeypatch, kind):
         assert go.wait(60)
         return said if kind == "sample" else (None, said)
 
-    monkeypatch.setattr(session, "sampled" if kind == "sample" else "decide", slow)
+    monkeypatch.setattr(session, "sample" if kind == "sample" else "decide", slow)
     page.ask(kind, count=9, property="y[0] <= 1", **ends(-1, 1))
     assert begun.wait(60)
     page.ask("range", **ends(-0.5, 1))

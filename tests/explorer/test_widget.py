@@ -31,12 +31,12 @@ def test_a_widget_answers_like_a_page(monkeypatch):
     open_ = SimpleNamespace(send=lambda *_, **__: None)
     monkeypatch.setattr(ExplorerWidget, "comm", open_)
     widget = ExplorerWidget(exhibit())
-    widget._hear(None, {"text": "hello"}, [])
+    widget._receive(None, {"text": "hello"}, [])
     assert said[0]["say"] == "hello"
     for content in (None, "x", {}, {"text": 3}, {"text": "{"}):
-        widget._hear(None, content, [])
+        widget._receive(None, content, [])
         assert said[-1]["say"] == "error"
-    widget._hear(None, {"text": json.dumps({"ask": "range", "id": 1, **ends(-1, 1)})}, [])
+    widget._receive(None, {"text": json.dumps({"ask": "range", "id": 1, **ends(-1, 1)})}, [])
     assert done.wait(60)
     widget._page.close()
 

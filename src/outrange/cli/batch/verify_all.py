@@ -120,7 +120,7 @@ def _check(listed: str, o: BatchOptions) -> None:
         )
     out, names = Path(o.out), (listed, o.expected)
     if any(name and Path(name).resolve() == out.resolve() for name in names):
-        raise InputError(f"--out differs from the input files. Received: {o.out}.")
+        raise InputError(f"--out must differ from the input files. Received: {o.out}.")
 
 
 def still_open(
