@@ -12,7 +12,7 @@ from outrange.answers.answer import Cost
 from outrange.answers.counterexamples import Counterexamples
 from outrange.answers.monotone import FallingPair, Monotone, Trend
 from outrange.answers.render.document import Bar
-from outrange.answers.render.images import is_picture
+from outrange.answers.render.images import is_image
 from outrange.answers.render.plot import balance_lines
 from outrange.answers.render.style import bar as svg_bar
 from outrange.answers.render.text import TICK, _bar
@@ -65,7 +65,7 @@ def random_network():
     ((28, 28, 3), True), ((3, 8, 8), True), ((24, 4), False), ((8, 8, 7), False), ((), False),
 ], ids=str)  # fmt: skip
 def test_pictures_are_inputs_of_the_shape_of_one(shape, drawn):
-    assert is_picture(np.zeros(shape)) == drawn
+    assert is_image(np.zeros(shape)) == drawn
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (5, 6, 3)], ids=str)
