@@ -7,9 +7,12 @@ import pytest
 
 from explorer.pages import Page, ends, exhibit
 from outrange.core import Box, ModelSource
+from outrange.domains import bounds
 from outrange.explorer import report, session, work
 from outrange.explorer.exhibit import Exhibit
+from outrange.explorer.messages import Ask
 from outrange.explorer.proved import CAPACITY, ProvedRanges
+from outrange.explorer.work import first_bounds
 from outrange.questions.output_range import output_range
 
 
@@ -190,3 +193,12 @@ def test_a_property_is_written_as_the_page_says():
         assert page.hear("verdict", "error").get("status") == "HOLDS", term
     assert exhibit().hello()["x"] == ["x[0]", "x[1]", "x[2]"]
     page.session.close()
+
+
+def test_the_linear_bounds_of_a_large_graph_are_those_of_its_inputs(monkeypatch):
+    monkeypatch.setattr("outrange.explorer.exhibit.LARGE", 1)
+    shown = exhibit()
+    intervals, linear = first_bounds(shown, Ask("range", 1, box=shown.box))
+    lo, hi = bounds(shown.network.graph, shown.box.lo, shown.box.hi, "linear")[-1]
+    assert np.array_equal(linear.known[0], np.fmax(lo[0], intervals.known[0]))
+    assert np.array_equal(linear.known[1], np.fmin(hi[0], intervals.known[1]))
