@@ -86,19 +86,19 @@ class Exhibit:
                 f"`time_limit` is a positive number of seconds. Received: {seconds!r}."
             )
         slots, integer, groups = graph.inputs, whole_entries(graph.inputs), ()
-        given = frame_set(box) if is_frame(box) else box
-        if isinstance(given, Mixed):
-            parts = regions(slots, given)
+        inputs = frame_set(box) if is_frame(box) else box
+        if isinstance(inputs, Mixed):
+            parts = regions(slots, inputs)
             chosen = Box(
                 np.min([part.box.lo for part in parts], axis=0),
                 np.max([part.box.hi for part in parts], axis=0),
             )
             integer = integer | np.any([part.integer for part in parts], axis=0)
             labels = entry_labels(slots)
-            members = [flat_features(slots, group, "one_hot").tolist() for group in given.one_hot]
+            members = [flat_features(slots, group, "one_hot").tolist() for group in inputs.one_hot]
             groups = tuple(Category.of([labels[i] for i in g], tuple(g)) for g in members)
         else:
-            chosen = default_box(slots) if given is None else input_box(slots, given)
+            chosen = default_box(slots) if inputs is None else input_box(slots, inputs)
         return cls(network, chosen, box is not None, float(seconds), integer, groups)
 
     def input_set(self, box: Box) -> Box | Mixed:

@@ -30,13 +30,13 @@ def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Ve
     regions = exhibit.regions(box)
     graph, whole = network.graph, np.flatnonzero(exhibit.integer).tolist()
     reader = reader_of(graph, graph, regions, whole=whole, groups=exhibit.groups)
-    # Units are bounded over the whole box, of which the ranges may leave out a part.
-    known = answer if exhibit.input_set(box) is box else None
+    # The ranges hold for the input set only, the ranges of units for its whole box.
+    ranges = answer if exhibit.input_set(box) is box else None
     sections = [
         model_section(network, getattr(network, "source", None)),
         domain_section(regions, reader, "The input set is that of the sliders."),
         answered_section("ranges", [answer], reader=reader),
-        answered_section("layers", [stamped(summary(network, box, known=known), network)]),
+        answered_section("layers", [stamped(summary(network, box, known=ranges), network)]),
     ]
     if verdicts:
         sections.append(answered_section("properties", verdicts, reader=reader))

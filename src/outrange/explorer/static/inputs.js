@@ -76,7 +76,7 @@ export class Inputs {
     this.refresh();
   }
 
-  // A group that takes any of its categories, or one.
+  // Row of a one-hot group: any of its categories, or one of them.
   groupRow(group) {
     const { state } = this;
     const open = group.members.map((i) => state.first.hi[i] > 0);
