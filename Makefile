@@ -1,45 +1,44 @@
-# Everything a newcomer runs. Needs make and Python >= 3.11; the rest is set up in .venv.
+# The commands of development. They need make and Python >= 3.11; everything else is set up in .venv.
 
 PYTHON ?= python3
 JOBS ?= 2
-# Of the cases of a test that are models, `make test` runs one in so many.
+# `make test` runs one in this many cases of tests whose cases are models.
 ONE_IN ?= 10
-# Nets of the law against an independent mixed-integer program, and seconds that each may take.
+# Number of networks of the law against an independent mixed-integer program, and seconds for each.
 MILP_NETS ?= 40
 MILP_TIME ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
-# What types hang on beside the sources: settings, versions, what is installed.
+# Inputs of the type check beside the sources: settings, versions, installed packages.
 TYPED = pyproject.toml requirements $(wildcard $(VENV)/dev $(VENV)/backends $(VENV)/bench $(VENV)/wheels)
 SOURCES := setup.py pyproject.toml $(wildcard src/outrange/search/kernel/*.c src/outrange/search/kernel/*.h)
-# Frameworks are quiet and on the processor in everything run from here.
+# Frameworks run quietly and on the processor.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?=
 export KERAS_BACKEND ?= jax
-# Tests and documents compile the same small functions in many processes: what one has compiled, the
-# others read, and so does the next run.
+# Tests and documents compile the same small functions in many processes; a cache shares the results,
+# also with the next run.
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 
-# What a process reads of Python is compiled once for all of them, whatever the shell says of that: tests
-# start many.
+# Tests start many processes: bytecode is kept for all of them, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
-# What tests compile is run once: XLA compiles without fused kernels in a third of the time. Their small
-# matrices keep one thread of BLAS busy, and the others waiting on the cores of the other worker.
+# Compiled test programs run once, and XLA compiles without fused kernels in a third of the time. Small
+# matrices need one thread of BLAS; idle threads would occupy the cores of the other worker.
 quick test few check: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
 quick test few check: export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo quick test few check lint format types backends browser bench docs wheels lock clean
 
-help:  ## Says what each target does
+help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(VENV)/built $(VENV)/dev  ## Sets everything up in .venv, the compiled kernel too
+setup: $(VENV)/built $(VENV)/dev  ## Set up everything in .venv, including the compiled kernel
 
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,10 +47,10 @@ $(VENV)/created:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# What runs the demo, and compiles the kernel. Files are compiled when they are first imported: most
-# of Keras and SciPy never is.
+# Packages that run the demo and compile the kernel. Bytecode is compiled at the first import, since
+# most of Keras and SciPy is never imported.
 $(VENV)/demo: $(VENV)/created requirements/demo.txt
-	@echo "Installing Keras, JAX and what outrange needs (once, 1 to 3 minutes) ..."
+	@echo "Installing Keras, JAX and the dependencies of outrange (once, 1 to 3 minutes) ..."
 	@$(PIP) --no-compile --no-deps -r requirements/demo.txt
 	@touch $@
 
@@ -63,7 +62,7 @@ $(VENV)/built: $(VENV)/demo $(SOURCES)
 	@touch $@
 
 $(VENV)/dev: requirements/dev.txt checker/pyproject.toml | $(VENV)/built
-	@echo "Installing what tests and documents need (once, 2 to 5 minutes) ..."
+	@echo "Installing the packages for tests and documents (once, 2 to 5 minutes) ..."
 	@$(PIP) --no-deps -r requirements/dev.txt
 	@$(PIP) --no-deps --no-build-isolation --editable ./checker
 	@touch $@
@@ -74,78 +73,78 @@ $(VENV)/backends: $(VENV)/dev requirements/backends.txt
 	@touch $@
 
 $(VENV)/bench: $(VENV)/dev requirements/bench.txt
-	@echo "Installing the rivals of the benchmarks (once) ..."
+	@echo "Installing the other verifiers of the benchmarks (once) ..."
 	-@$(PIP) -r requirements/bench.txt
 	@touch $@
 
 $(VENV)/wheels: $(VENV)/dev requirements/wheels.txt
-	@echo "Installing a C compiler for all platforms and what checks wheels (once) ..."
+	@echo "Installing a C compiler for all platforms and the checks of wheels (once) ..."
 	@$(PIP) -r requirements/wheels.txt
 	@touch $@
 
-demo: $(VENV)/built  ## Answers the main question on a trained model, from nothing in a minute
+demo: $(VENV)/built  ## Set up what the demo needs, and run it on a trained model (minutes)
 	@echo "Starting the demo (half a minute): $(BIN)/outrange demo ..."
 	@$(BIN)/outrange demo
 
-quick: setup  ## A smoke of every room, style first (a minute)
+quick: setup  ## Style, and a smoke test of every component (a minute)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(PYTEST) --quiet @tests/quick.txt
 
-test: lint  ## What a change must pass: style, types, every test with a few cases (minutes)
+test: lint  ## Required for a change: style, types, every test with a few cases (minutes)
 	+$(MAKE) --no-print-directory --jobs 2 types few
 
-few: setup  ## Every test with a few cases, no style and types
+few: setup  ## Every test with a few cases, without style and types
 	$(PYTEST) -n $(JOBS) --dist worksteal --timeout 300 --one-in $(ONE_IN)
 
-check: lint types  ## Every test with all its cases, the slow ones and the law against a MILP too
+check: lint types  ## Every test with all cases, slow ones and the law against a MILP included
 	OUTRANGE_CASES=full $(PYTEST) -n $(JOBS) --dist worksteal --timeout 1800 -m "not backends and not browser"
 	$(BIN)/python tests/laws/test_against_milp.py --nets $(MILP_NETS) --time $(MILP_TIME)
 
-lint: setup  ## Style, read only
+lint: setup  ## Check the style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: setup  ## Sorts the imports and formats everything
+format: setup  ## Sort imports and format everything
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-types: setup  ## Types, by pyright, unless all is as it was when they were right
+types: setup  ## Check types with pyright, unless nothing changed since it passed
 	@mkdir -p .cache
 	@find src checker/src $(TYPED) -type f ! -name '*.py[co]' ! -name '*.so' \
 	  | sort | xargs cksum > .cache/types.now
-	@if cmp -s .cache/types.now .cache/types; then echo "pyright: right before, and nothing has changed"; else \
+	@if cmp -s .cache/types.now .cache/types; then echo "pyright: nothing changed since it passed"; else \
 	  NODE_OPTIONS="$$NODE_OPTIONS --max-semi-space-size=128" \
 	  $(BIN)/pyright --pythonpath $(BIN)/python && mv .cache/types.now .cache/types; fi
 
-backends: setup $(VENV)/backends  ## The tests that need JAX, TensorFlow and PyTorch side by side
+backends: setup $(VENV)/backends  ## Run the tests that need JAX, TensorFlow and PyTorch together
 	$(PYTEST) -m backends tests
 
-browser: setup  ## The explorer's page, driven in Chromium (Debian's, installed if we are root)
+browser: setup  ## Test the explorer's page in Chromium (Debian's, installed if run as root)
 	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
 	  { echo "Installing Debian's Chromium ..."; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 	$(PYTEST) -m browser tests/explorer
 
-bench: setup $(VENV)/bench  ## Start-up and ranges, side by side with rivals
+bench: setup $(VENV)/bench  ## Measure start-up and ranges beside other verifiers
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/ranges.py
 
-docs: setup  ## The HTML pages, in docs/_build/html: the gallery and the notebook run
+docs: setup  ## Build the HTML pages in docs/_build/html; runs the gallery and the notebook
 	@echo "Running the gallery and building the pages (about 10 minutes) ..."
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	$(BIN)/python docs/tools/notebook.py docs/tour.ipynb docs/_build/html/tour.html
 	$(BIN)/python docs/tools/check_links.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-wheels: setup $(VENV)/wheels  ## Wheels of every platform, built and checked here, in dist/ (minutes)
+wheels: setup $(VENV)/wheels  ## Build and check wheels for every platform, in dist/ (minutes)
 	$(BIN)/python tools/wheels.py build
 	$(BIN)/python tools/wheels.py check
 
-lock: $(VENV)/created  ## Pins today's versions in requirements/
+lock: $(VENV)/created  ## Pin today's versions in requirements/
 	@echo "Asking pip for today's versions; nothing is installed ..."
 	$(BIN)/python requirements/lock.py
 
-clean:  ## Takes away everything that was set up or built
+clean:  ## Remove everything that was set up or built
 	rm -rf $(VENV) build dist docs/_build docs/examples docs/learn *.egg-info src/*.egg-info
 	rm -rf checker/build checker/src/*.egg-info
 	rm -rf .pytest_cache .ruff_cache .hypothesis .cache

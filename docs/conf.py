@@ -1,4 +1,4 @@
-"""Sphinx: the pages are Markdown, the gallery runs, the reference comes from the docstrings."""
+"""Sphinx configuration: Markdown pages, a gallery that runs, a reference from docstrings."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# The models of the gallery are compiled for much longer than they run.
+# Compiling the models of the gallery takes much longer than running them.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "tools"))
@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE / "tools"))
 import outrange  # noqa: E402
 
 
-SUMMARY = "The exact minimum and maximum of every output of a neural network, with a proof."
+SUMMARY = "Proves the exact minimum and maximum of every output of a neural network."
 
 project = "outrange"
 copyright = "the outrange authors"
@@ -82,5 +82,6 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib", "gallery_style.reset"),
     "show_memory": False,
     "show_signature": False,
+    "thumbnail_size": (680, 340),
     "write_computation_times": False,
 }

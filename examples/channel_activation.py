@@ -1,7 +1,7 @@
 """A sigmoid on the first channel of a 19 x 19 x 5 tensor, a relu on the other four.
 
-Two ways that work on every backend: a function of `keras.ops`, and `ChannelActivation`. Both are
-proved to be the same function, and their ranges are exact.
+Two implementations for every backend: a function of `keras.ops`, and `ChannelActivation`. A proof
+shows that both compute the same function, and their ranges are exact.
 """
 
 import keras
@@ -12,14 +12,14 @@ from outrange.layers import ChannelActivation
 
 
 @keras.saving.register_keras_serializable(package="example")
-def mixed(x):
-    """Sigmoid on channel 0, relu on channels 1 to 4."""
+def mixed_activation(x):
+    """Apply a sigmoid to channel 0 and a relu to channels 1 to 4."""
     first, rest = x[..., 0:1], x[..., 1:5]
     return keras.ops.concatenate([keras.ops.sigmoid(first), keras.ops.relu(rest)], axis=-1)
 
 
 def model_with(activation) -> keras.Model:
-    """One dense layer over the channels of every pixel."""
+    """Build a dense layer over the channels of every pixel."""
     layer = keras.layers.Dense(5, activation=activation, name="pixels")
     model = keras.Sequential([keras.Input((19, 19, 5)), layer])
     rng = np.random.default_rng(0)
@@ -27,10 +27,10 @@ def model_with(activation) -> keras.Model:
     return model
 
 
-by_function = model_with(mixed)
+by_function = model_with(mixed_activation)
 by_layer = model_with(ChannelActivation([(0, "sigmoid"), (slice(1, 5), "relu")]))
 
-# One pixel stands for all: they share the weights. The others are held at 0.
+# All pixels share their weights, so one of them suffices. The others are fixed at 0.
 lo, hi = np.zeros((19, 19, 5)), np.zeros((19, 19, 5))
 lo[9, 9], hi[9, 9] = -1.0, 1.0
 rows = np.zeros((5, 19 * 19 * 5))

@@ -1,7 +1,7 @@
 """A graph A -> B -> C -> F with feedback from F to B, a shared layer, and n passes.
 
-Layers named in a drawing, edges between them, one edge that leads back. `wire` unrolls the loop
-with shared weights; the result trains by `fit`, and its range for every number of passes is exact.
+Named layers, edges, and one feedback edge. `wire` unrolls the loop with shared weights; the result
+trains by `fit`, and its range for every number of passes is exact.
 """
 
 import keras
@@ -12,7 +12,7 @@ from outrange.layers import wire
 
 
 def graph(passes: int) -> keras.Model:
-    """The drawing, unrolled."""
+    """Build the graph, unrolled for a number of passes."""
     keras.utils.set_random_seed(0)
     return wire({
         "nodes": [
@@ -43,7 +43,7 @@ y = np.abs(x[:, :1]) - x[:, 1:] ** 2
 for passes in (2, 3):
     model = graph(passes)
     model.compile(keras.optimizers.AdamW(0.02, weight_decay=0.01), "mse")
-    before, _ = model.evaluate(x, y, verbose=0), None
+    before = model.evaluate(x, y, verbose=0)
     model.fit(x, y, epochs=15, verbose=0)
     after = model.evaluate(x, y, verbose=0)
     forbidden = np.asarray(model.get_layer("B_to_Y").kernel)[2:]

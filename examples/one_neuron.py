@@ -1,7 +1,7 @@
 """One neuron, y = 2 x + 1: why do some activations predict nonsense?
 
-A single Dense(1) is trained on x = 1..7 with each activation. What it *can* output, whatever the
-training does next, tells which of them have no chance.
+A single Dense(1) is trained on x = 1..7 with each activation. Its *possible* outputs show which
+activations can never succeed.
 """
 
 import keras
@@ -23,13 +23,13 @@ for activation in ("linear", "relu", "sigmoid", "tanh"):
     loss = model.evaluate(x, y, verbose=0)
     answer = outrange.output_range(model, x)  # over the range of the data
     lo, hi = float(answer.lo[0]), float(answer.hi[0])
-    # No input of the box gives less than this: each target is at least so far from the range.
+    # A lower bound for these weights: the distance of each target from the range.
     apart = np.maximum(0, np.maximum(lo - y, y - hi))
     print(
         f"{activation:8}: exactly [{lo:.4f}, {hi:.4f}] on x in [1, 7]; "
-        f"{int((apart > 0.5).sum())} of 7 targets are out of reach; "
+        f"{int((apart > 0.5).sum())} of 7 targets are unreachable; "
         f"loss {loss:.3f}, at least {(apart**2).mean():.3f} for these weights"
     )
 
-# Not only these weights: a sigmoid or tanh never exceeds 1, and the targets are 3, 5, ..., 15.
+# For all weights: a sigmoid or tanh never exceeds 1, and the targets are 3, 5, ..., 15.
 print(f"sigmoid and tanh, any weights: mean squared error >= {((y - 1) ** 2).mean():.1f}")

@@ -1,10 +1,10 @@
-"""How robust is a small convolutional classifier? The proved share of 100 pictures, with a picture.
+"""Prove the robust accuracy of a small convolutional classifier on 100 images.
 
     python examples/robust_convnet.py --plot adversarial.png
 
-Pictures of seven-segment digits are drawn, shifted and made noisy; a small network is trained on
-them by `fit`. Then `robust_accuracy` says on how many of 100 new pictures its answer is right
-whatever is added to each pixel (at most `--eps`), and `robustness` how far one picture may change.
+Images of seven-segment digits are drawn, shifted and made noisy; a small network is trained on
+them by `fit`. Then `robust_accuracy` proves how many of 100 new images are classified correctly
+under every perturbation of up to `--eps` per pixel, and `robustness` the radius of one image.
 """
 
 import argparse
@@ -31,22 +31,22 @@ SEGMENTS = {  # rows and columns of each stroke: top, middle, bottom, and the fo
 DIGITS = ("tblLrR", "rR", "trmLb", "trmRb", "lmrR", "tlmRb", "tlmLRb", "trR", "tlrmLRb", "tlrmRb")
 
 
-def pictures(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """`(count, 12, 12, 1)` in [0, 1], and the digits."""
+def images(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw images `(count, 12, 12, 1)` in [0, 1], and return them with their digits."""
     labels = rng.integers(0, 10, count)
     x = np.zeros((count, SIDE, SIDE))
-    for picture, label in zip(x, labels, strict=True):
+    for image, label in zip(x, labels, strict=True):
         strokes = np.zeros((SIDE, SIDE))
         for name in DIGITS[label]:
             strokes[SEGMENTS[name]] = 1.0
         shift = rng.integers(-1, 2, 2)
-        picture[:] = np.roll(strokes, shift, axis=(0, 1)) * rng.uniform(0.7, 1.0)
+        image[:] = np.roll(strokes, shift, axis=(0, 1)) * rng.uniform(0.7, 1.0)
     x += 0.1 * rng.standard_normal(x.shape)
     return np.clip(x, 0, 1)[..., None].astype("float32"), labels
 
 
-def trained(rng: np.random.Generator, epochs: int) -> keras.Model:
-    """The network, after `fit`."""
+def train(rng: np.random.Generator, epochs: int) -> keras.Model:
+    """Build and fit the network."""
     model = keras.Sequential(
         [
             keras.Input((SIDE, SIDE, 1)),
@@ -58,35 +58,37 @@ def trained(rng: np.random.Generator, epochs: int) -> keras.Model:
         ]
     )
     model.compile("adam", "sparse_categorical_crossentropy")
-    x, y = pictures(4000, rng)
+    x, y = images(4000, rng)
     model.fit(x, y, epochs=epochs, batch_size=64, verbose=0)
     return model
 
 
 def main() -> None:
-    """Train, prove, show."""
+    """Train the network, prove its robust accuracy and plot adversarial inputs."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--eps", type=float, default=0.05, help="largest change of a pixel")
-    parser.add_argument("--count", type=int, default=100, help="pictures")
-    parser.add_argument("--each", type=float, default=5.0, help="seconds per picture")
+    parser.add_argument("--eps", type=float, default=0.05, help="largest perturbation of a pixel")
+    parser.add_argument("--count", type=int, default=100, help="number of images")
+    parser.add_argument("--each", type=float, default=5.0, help="seconds per image")
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--file", help="keep results there, and go on from there")
-    parser.add_argument("--plot", help="a picture of the adversarial inputs")
+    parser.add_argument("--file", help="file that keeps results, to resume from")
+    parser.add_argument("--plot", help="file for a plot of the adversarial inputs")
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     keras.utils.set_random_seed(0)
-    network = outrange.load(trained(rng, options.epochs))
-    x, y = pictures(options.count, rng)
+    network = outrange.load(train(rng, options.epochs))
+    x, y = images(options.count, rng)
     begin = time.perf_counter()
     answer = outrange.robust_accuracy(
         network, x, y, options.eps, clip=(0, 1), each=options.each, file=options.file
     )
-    print(f"{answer}\n{time.perf_counter() - begin:.1f} s for {options.count} pictures\n")
-    one = outrange.robustness(network, x[0], int(y[0]), clip=(0, 1), tol=0.05, time_limit=30)
-    print(f"The first picture, a {y[0]}: {one.sentence}")
+    print(f"{answer}\n{time.perf_counter() - begin:.1f} s for {options.count} images\n")
+    radius = outrange.robustness(network, x[0], int(y[0]), clip=(0, 1), tol=0.05, time_limit=30)
+    print(f"The first image, a {y[0]}: {radius.sentence}")
     if options.plot and answer.adversarial:
         answer.plot().savefig(options.plot)
-        print(f"{options.plot} shows what was added to {min(8, len(answer.adversarial))} of them.")
+        print(
+            f"{options.plot} shows the perturbations of {min(8, len(answer.adversarial))} of them."
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """SimpleRNN(4) and Dense(2) on one time step of four inputs: which neurons are connected?
 
-With one time step the recurrent weights meet a state of zeros: nothing comes back. The exact range
-of both outputs, and an output's range with one input held, say what depends on what.
+With one time step the recurrent weights multiply a state of zeros: there is no feedback. The exact
+ranges of both outputs, and the difference to a network with other recurrent weights, prove it.
 """
 
 import keras
@@ -26,7 +26,7 @@ answer = outrange.output_range(model, (-1, 1), tol=1e-3, time_limit=30)
 for output in range(2):
     print(f"output {output}: [{answer.lo[output]:.5f}, {answer.hi[output]:.5f}], {answer.reason}")
 
-# The recurrent weights have no influence on one step: other ones give the same network.
+# The recurrent weights have no influence on one step: other weights give the same network.
 other = keras.models.clone_model(model)
 weights = model.get_weights()
 other.set_weights([weights[0], weights[1] + 1.0, *weights[2:]])

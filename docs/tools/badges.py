@@ -1,6 +1,6 @@
 """Draw the badges of the README from pyproject.toml: `python docs/tools/badges.py docs/badges`.
 
-They are files of the repository, so they are right without a network.
+The badges are files of the repository and need no network.
 """
 
 import re
@@ -27,7 +27,7 @@ BADGE = """\
 
 
 def facts() -> dict[str, tuple[str, str]]:
-    """Label and value of each badge, by file name."""
+    """Return label and value of each badge, by file name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (keras,) = re.findall(r"keras>=([\d.]+)", " ".join(project["optional-dependencies"]["keras"]))
     return {

@@ -1,7 +1,7 @@
-"""Links of the pages to scripts, which lead to what the build makes of them; a Sphinx extension.
+"""Sphinx extension that redirects links to scripts and the notebook to their built pages.
 
-On a code host a page links to the script of a case or to the notebook, which is there; in the built
-documentation the same link leads to the page with its results and figures.
+On a code host such a link opens the file itself; in the built documentation it opens the page with
+its results and figures.
 """
 
 import re
@@ -9,14 +9,14 @@ from typing import Any
 
 
 BUILT = {"gallery": "examples", "tutorial": "learn"}
-"""Folder of scripts to the folder that the build makes of it."""
+"""Folder of scripts to the folder of their built pages."""
 
 
 def rewritten(text: str) -> str:
-    """A page whose links lead to built pages."""
+    """Return a page whose links lead to built pages."""
     for scripts, pages in BUILT.items():
         text = re.sub(rf"\]\(((?:\.\./)*){scripts}/([^)\s]+)\.py\)", rf"](\1{pages}/\2.rst)", text)
-    # The notebook is run and written beside the pages, which Sphinx knows nothing of.
+    # The notebook is built beside the pages, without Sphinx.
     return re.sub(r"\[([^\]]+)\]\((\w+)\.ipynb\)", r'<a href="\2.html">\1</a>', text)
 
 

@@ -1,8 +1,8 @@
-"""Every link, picture and anchor inside the built pages leads somewhere.
+"""Check every link, image and anchor inside the built pages.
 
     python docs/tools/check_links.py docs/_build/html
 
-Addresses elsewhere are not visited: they need a network, and what is there is not ours to keep.
+External addresses are not visited: they need a network.
 """
 
 import sys
@@ -15,7 +15,7 @@ LINKS = {"a": "href", "link": "href", "img": "src", "script": "src", "source": "
 
 
 class Page(HTMLParser):
-    """The links of a page, and the anchors that it has."""
+    """The links and the anchors of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -24,18 +24,18 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what the tag links to, and how it can be linked to."""
-        found = dict(attrs)
-        target = found.get(LINKS.get(tag, ""))
+        """Record the links and the anchors of a tag."""
+        pages = dict(attrs)
+        target = pages.get(LINKS.get(tag, ""))
         if target:
             self.links.add(target)
-        for part in (found.get("srcset") or "").split(","):
+        for part in (pages.get("srcset") or "").split(","):
             self.links.update(part.split()[:1])
-        self.anchors.update(name for key in ("id", "name") if (name := found.get(key)))
+        self.anchors.update(name for key in ("id", "name") if (name := pages.get(key)))
 
 
 def broken(folder: Path) -> list[str]:
-    """The links that lead nowhere, `page: link` each."""
+    """Return the broken links, each as `page: link`."""
     folder = folder.resolve()
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in folder.rglob("*.html")}
     wrong = []
@@ -53,7 +53,7 @@ def broken(folder: Path) -> list[str]:
 
 
 def main(folder: str) -> int:
-    """Print what is broken; 1 if anything is."""
+    """Print the broken links; return 1 if there are any."""
     wrong = broken(Path(folder))
     print("\n".join(wrong) or "every link inside the pages leads somewhere")
     return int(bool(wrong))

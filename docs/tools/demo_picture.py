@@ -1,6 +1,6 @@
-"""Run `outrange demo` and draw what it prints: `python docs/tools/demo_picture.py docs/demo.svg`.
+"""Run `outrange demo` and draw its output: `python docs/tools/demo_picture.py docs/demo.svg`.
 
-The README shows the picture. It is drawn up to the table of layers, in the fonts of the reader.
+The README shows the image. It ends before the table of layers and uses the fonts of the reader.
 """
 
 import re
@@ -28,11 +28,11 @@ COLORS = (
     (r"exact to \S+(?=;)", "bold #2a8a4a"),
     (r"(?<=  )\d+\.\d %", "bold #b3312c"),
 )
-"""What stands out, and how; the fringe that sampling misses is red."""
+"""Patterns to highlight and their styles; the part that sampling misses is red."""
 
 
-def drawn(text: str) -> str:
-    """The text as SVG, without fonts from elsewhere."""
+def draw(text: str) -> str:
+    """Return the text as SVG without external fonts."""
     width = max(map(len, text.splitlines())) + 2
     console = Console(record=True, width=width, file=StringIO(), force_terminal=True)
     picture = Text(text)
@@ -45,11 +45,11 @@ def drawn(text: str) -> str:
 
 
 def main(target: str) -> None:
-    """Run the demo as a user would, and draw it."""
+    """Run the demo and draw it."""
     command = [sys.executable, "-m", "outrange", "demo"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    text = "$ outrange demo\n" + told.partition(UNTIL)[0].rstrip() + "\n"
-    Path(target).write_text(drawn(text), encoding="utf-8")
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    text = "$ outrange demo\n" + output.partition(UNTIL)[0].rstrip() + "\n"
+    Path(target).write_text(draw(text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Draw the page of the explorer: `python docs/tools/explorer_picture.py docs/explorer.png`.
 
-A network of named inputs and outputs is trained for a moment; the page shows a part of its inputs
-and a property that is broken. Needs `chromium` on the path, and Playwright.
+A network of named inputs and outputs is trained briefly; the page shows a part of its inputs and a
+violated property. Needs `chromium` on the path, and Playwright.
 """
 
 import os
@@ -24,11 +24,11 @@ SETTLED = """() => {
   return Number(asked) > 0 && asked === shown && stage === "done" && sampled;
 }"""
 COLORS = 256
-"""Of the picture's palette: the page is flat, and stays small."""
+"""Number of colors of the image: the page is flat, so the file stays small."""
 
 
 def model(path: str) -> None:
-    """A network 5-64-64 with three outputs, trained on made-up data of a vehicle."""
+    """Train a network 5-64-64 with three outputs on synthetic data of a vehicle."""
     import keras
 
     keras.utils.set_random_seed(3)
@@ -45,15 +45,15 @@ def model(path: str) -> None:
     for k in (1, 2):
         hidden = keras.layers.Dense(64, activation="relu", name=f"hidden_{k}")(hidden)
     outputs = {name: keras.layers.Dense(1, name=name)(hidden) for name in OUTPUTS}
-    made = keras.Model(inputs, outputs, name="vehicle")
-    made.compile("adam", "mse")
+    trained = keras.Model(inputs, outputs, name="vehicle")
+    trained.compile("adam", "mse")
     columns = dict(zip(INPUTS, rows[:, :, None].transpose(1, 0, 2), strict=True))
-    made.fit(columns, {n: v[:, None] for n, v in aims.items()}, epochs=8, verbose=0)
-    made.save(path)
+    trained.fit(columns, {n: v[:, None] for n, v in aims.items()}, epochs=8, verbose=0)
+    trained.save(path)
 
 
-def drawn(url: str) -> bytes:
-    """The page after a few clicks, as PNG."""
+def screenshot(url: str) -> bytes:
+    """Return the page after a few clicks as PNG."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
@@ -78,7 +78,7 @@ def drawn(url: str) -> bytes:
 
 
 def main(target: str) -> None:
-    """Start the command as a user would, and draw its page."""
+    """Start the command and draw its page."""
     from PIL import Image
 
     with tempfile.TemporaryDirectory() as folder:
@@ -90,7 +90,7 @@ def main(target: str) -> None:
         )
         try:
             assert server.stdout is not None
-            picture = drawn(server.stdout.readline().split()[-1])
+            picture = screenshot(server.stdout.readline().split()[-1])
         finally:
             server.terminate()
     with Image.open(BytesIO(picture)) as image:

@@ -1,15 +1,15 @@
-"""What every case of the gallery starts from: seeds, names of layers, and the look of figures."""
+"""Initial state of every example of the gallery: seeds, layer names, and figure style."""
 
 import warnings
 from typing import Any
 
 
 def reset(gallery_conf: dict[str, Any], name: str) -> None:
-    """Start a case of the gallery afresh; sphinx-gallery calls this before each."""
+    """Reset the state; sphinx-gallery calls this before each example."""
     import keras
     from matplotlib import pyplot
 
-    # Of its own advice, which the answers on these pages give too.
+    # Advice of Keras that the answers on these pages give too.
     warnings.filterwarnings("ignore", module="keras")
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)

@@ -1,6 +1,6 @@
-"""Run a notebook from its first cell and write it as one page: `notebook.py tour.ipynb tour.html`.
+"""Run a notebook from its first cell and write it as cell page: `notebook.py tour.ipynb tour.html`.
 
-What a cell prints may be wide: its output scrolls. The page loads nothing from elsewhere.
+Wide outputs scroll. The page loads no external files.
 """
 
 import base64
@@ -13,7 +13,7 @@ from nbconvert.preprocessors import ExecutePreprocessor
 
 
 EXPLORER, WIDGET = "explorer.png", "application/vnd.jupyter.widget-view+json"
-"""What stands in the place of the explorer, and how its output is told."""
+"""Image in place of the explorer, and the MIME type of its output."""
 
 STYLE = """
 <style>
@@ -43,15 +43,15 @@ HOME = """<nav class="tour" aria-label="Documentation">
 
 
 def main(source: str, target: str) -> None:
-    """Run and write; a cell that raises ends it with that error."""
+    """Run the notebook and write the page; an error in a cell ends the run."""
     notebook = nbformat.read(source, as_version=4)
     ExecutePreprocessor(timeout=120, kernel_name="python3").preprocess(
         notebook, {"metadata": {"path": Path(source).parent}}
     )
     picture = base64.b64encode((Path(source).parent / EXPLORER).read_bytes()).decode()
-    for output in (one for cell in notebook.cells for one in cell.get("outputs", ())):
+    for output in (cell for cell in notebook.cells for cell in cell.get("outputs", ())):
         data = output.get("data", {})
-        # No kernel answers a widget on a page: its picture stands there.
+        # A widget needs a kernel, so a static page shows an image.
         if data.pop(WIDGET, None) is not None:
             data.pop("text/html", None)
             data["image/png"] = picture

@@ -1,6 +1,6 @@
-"""Blocks of code end with their last line; a Sphinx extension.
+"""Sphinx extension that removes empty lines at the end of code blocks.
 
-An example of a page ends with an empty line, for a session of Python ends what it printed with one.
+An example on a page ends with an empty line, as doctest requires after an output.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from docutils import nodes
 
 
 def trim(_: Any, page: nodes.document) -> None:
-    """Take the empty lines off the end of every block of a page."""
+    """Remove the empty lines at the end of every block of a page."""
     for block in page.findall(nodes.literal_block):
         text = block.astext()
         if block.rawsource == text and text != text.rstrip():
@@ -19,6 +19,6 @@ def trim(_: Any, page: nodes.document) -> None:
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Trim every page as it was read; Sphinx calls this."""
+    """Trim every page after reading; Sphinx calls this."""
     app.connect("doctree-read", trim)
     return {"parallel_read_safe": True}

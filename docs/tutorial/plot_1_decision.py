@@ -1,15 +1,15 @@
 """From fit to a decision
 ======================
 
-A charger chooses the current for a battery cell. A network has learnt it from measurements, and
-the question is whether it may be shipped. This page trains it, asks what it *can* do, whether
-it keeps a rule, and compares two ways out. It takes a few seconds to run.
+A charger chooses the current for a battery cell. A network has learned it from measurements. May
+it be shipped? This page trains it, bounds its outputs, checks a safety rule, and compares two
+remedies. It takes a few seconds to run.
 
 Train
 -----
 
-Three inputs with units, scaled inside the model, so that every question can be asked in degrees
-and percent.
+Three inputs with units, scaled inside the model, so that all questions are in degrees and
+percent.
 """
 
 from itertools import pairwise
@@ -25,8 +25,8 @@ from outrange import x, y
 rng = np.random.default_rng(0)
 
 
-def measured(count):
-    """Temperature [°C], state of charge [%], age [cycles], and the current [C] that was right."""
+def measure(count):
+    """Draw temperature [°C], state of charge [%], age [cycles], and the right current [C]."""
     rows = {
         "temperature": rng.uniform(-20, 45, (count, 1)),
         "charge": rng.uniform(0, 100, (count, 1)),
@@ -38,7 +38,7 @@ def measured(count):
 
 
 def build():
-    """A network of 32 relus between scaled inputs and the current."""
+    """Build a network of 32 relus between scaled inputs and the current."""
     keras.utils.set_random_seed(1)
     inputs = {name: keras.Input((1,), name=name) for name in ("temperature", "charge", "age")}
     scaled = [
@@ -53,15 +53,15 @@ def build():
     return keras.Model(inputs, current, name="charger")
 
 
-rows, current = measured(2000)
-fresh, truth = measured(1000)
+rows, current = measure(2000)
+fresh, truth = measure(1000)
 model = build()
 model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
 model.fit(rows, current, epochs=15, batch_size=100, verbose=0)
 print(f"mean error on fresh measurements: {model.evaluate(fresh, truth, verbose=0)[1]:.3f} C")
 
 # %%
-# That is what a test set can say. It says nothing about the input that nobody measured.
+# A test set shows no more than that. It says nothing about inputs that were never measured.
 #
 # What can it output?
 # -------------------
@@ -73,8 +73,8 @@ answer = outrange.output_range(model, operating)
 print(answer)
 
 # %%
-# Both ends are proved, and both are attained at inputs that are printed. A negative current
-# would *discharge* the cell. Does the test set show one?
+# Both ends are proved, and both are attained at the printed inputs. A negative current would
+# *discharge* the cell. Does the test set contain one?
 
 tested = model.predict(fresh, verbose=0)
 print(f"test inputs with a negative current: {(tested < 0).sum()} of {len(tested):,}")
@@ -84,8 +84,7 @@ print(f"least current tested: {tested.min():.4f} C; least of all: {answer.lo[0]:
 # Where does it come from?
 # ------------------------
 #
-# ``summary`` says what every layer can do on this set. Units that are dead or always on are
-# weight to carry for nothing.
+# ``summary`` bounds every layer on this set. Units that are dead or always on are superfluous.
 
 layers = outrange.summary(model, operating)
 print(layers)
@@ -97,15 +96,15 @@ print(f"units without a kink on this set: {still} of 32")
 # ----------------------
 #
 # Below 0 °C a cell must not be charged with more than 0.3 C. The property is a condition on the
-# output; the set is the operating range, cut at 0 °C.
+# output; the set is the part of the operating range below 0 °C.
 
 cold = operating | {"temperature": (-20, 0)}
 verdict = outrange.verify(model, y[0] <= 0.3, cold)
 print(verdict)
 
 # %%
-# A verdict of ``VIOLATED`` comes with an input that was run on the Keras model itself. How bad
-# can it get, where, and how much of the cold range is concerned?
+# A verdict of ``VIOLATED`` comes with an input that was run on the Keras model itself. How large
+# is the worst violation, where is it, and how much of the cold range breaks the rule?
 
 worst = outrange.maximize(model, y[0], cold)
 bad = outrange.bad_inputs(model, y[0] <= 0.3, cold, share_tol=0.002, time_limit=3)
@@ -114,14 +113,14 @@ print({name: round(float(np.ravel(value)[0]), 1) for name, value in worst.at.ite
 print(f"share of the cold inputs that break the rule: {bad.share_lo:.2%} to {bad.share_hi:.2%}")
 
 # %%
-# In a picture: the current over the temperature for a new and empty cell, with everything that
-# is possible within each 5 degrees:
+# As a plot: the current over the temperature for a new and empty cell, with the proved range for
+# each 5 degrees:
 
 temperature = np.linspace(-20, 45, 14)  # every 5 degrees
 
 
 def envelope(network):
-    """The proved range of the current between each two of these temperatures."""
+    """Return the proved range of the current between each two of these temperatures."""
     ends = []
     for span in pairwise(temperature):
         box = operating | {"temperature": span}
@@ -130,11 +129,11 @@ def envelope(network):
 
 
 def draw(ax, network, title):
-    """The envelope, the rule, and the new and empty cell."""
+    """Draw the envelope, the rule, and the new and empty cell."""
     loaded = outrange.load(network)
     lo, hi = envelope(loaded)
     ax.stairs(
-        hi, temperature, baseline=lo, fill=True, color="#b7c9e8", label="all that is possible"
+        hi, temperature, baseline=lo, fill=True, color="#b7c9e8", label="proved range"
     )
     new = {"temperature": temperature[:, None], "charge": 0 * temperature[:, None]}
     new["age"] = new["charge"]
@@ -144,18 +143,18 @@ def draw(ax, network, title):
 
 
 fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
-told = {"HOLDS": "keeps the rule", "VIOLATED": "breaks the rule", "UNKNOWN": "is not decided"}
-draw(ax, model, f"As trained: it {told[verdict.status]} below 0 °C")
+words = {"HOLDS": "keeps the rule", "VIOLATED": "breaks the rule", "UNKNOWN": "is not decided"}
+draw(ax, model, f"As trained: it {words[verdict.status]} below 0 °C")
 ax.set_ylabel("current [C]")
 ax.legend(loc="upper left", fontsize="small")
 plt.show()
 
 # %%
-# Two ways out
+# Two remedies
 # ------------
 #
-# *Train on what breaks it.* Counterexamples are data: inputs with the current that the rule
-# allows. A few rounds of "find, add, train" often help, and each ends with a proof or with new
+# *Train on counterexamples.* They are data: inputs with the current that the rule allows. A few
+# rounds of "find, add, train" often help, and each ends with a proof or with new
 # counterexamples.
 
 taught = build()
@@ -163,11 +162,11 @@ taught.set_weights(model.get_weights())
 taught.compile(keras.optimizers.Adam(0.003), "mse", metrics=["mae"])
 more, target = {name: [v] for name, v in rows.items()}, [current]
 for trial in range(1, 6):
-    found = outrange.counterexamples(taught, y[0] <= 0.3, cold, count=8, time_limit=2)
-    if not found.examples:
+    bad = outrange.counterexamples(taught, y[0] <= 0.3, cold, count=8, time_limit=2)
+    if not bad.examples:
         break
-    for one in found.examples:
-        for name, value in one.x.items():
+    for example in bad.examples:
+        for name, value in example.x.items():
             more[name].append(np.repeat(np.reshape(value, (1, 1)), 20, axis=0))
         target.append(np.full((20, 1), 0.25))
     taught.fit({n: np.concatenate(v) for n, v in more.items()}, np.concatenate(target),
@@ -175,9 +174,9 @@ for trial in range(1, 6):
     print(f"round {trial}: {outrange.verify(taught, y[0] <= 0.3, cold, time_limit=5).status}")
 
 # %%
-# *Make it impossible.* A layer that caps the current at what the rule allows needs no training,
-# and its proof does not depend on luck: the cap is 0.3 C up to 0 °C, and rises from there by
-# 0.1 C a degree.
+# *Make it impossible.* A layer that caps the current at the allowed value needs no training, and
+# its proof does not depend on luck: the cap is 0.3 C up to 0 °C, and rises from there by 0.1 C
+# per degree.
 
 cap = keras.layers.Lambda(lambda t: 0.3 + 0.1 * keras.ops.relu(t), output_shape=(1,), name="cap")(
     model.input["temperature"]
@@ -211,8 +210,8 @@ axes[0].set_ylabel("current [C]")
 plt.show()
 
 # %%
-# What was proved belongs into the tests, so that the next training run is held to it. These
-# three would fail here if the clamped network did not keep the rule, or could discharge:
+# Put the proofs into the tests, so that the next training run must satisfy them too. These three
+# would fail here if the clamped network broke the rule, or could discharge:
 
 outrange.assert_holds(clamped, y[0] <= 0.3, cold)
 outrange.assert_holds(clamped, y[0] >= 0, operating)

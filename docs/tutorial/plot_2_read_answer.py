@@ -1,8 +1,8 @@
 """How to read an answer
 =====================
 
-Every answer says what is *proved*, what was *seen*, and why the search stopped. Nothing in it
-is an estimate.
+Every answer contains *proved* bounds, *attained* values, and the reason why the search stopped.
+Nothing in it is an estimate.
 """
 
 import keras
@@ -39,11 +39,11 @@ print("gap:", answer.gap)
 # Status
 # ------
 #
-# ``status`` is one word for why the search stopped, ``reason`` a few. ``"exact"`` means: the
-# gap is at most ``tol`` of the range seen. Unless you say otherwise that is 1e-6; a network of
-# smooth curves is content with 1e-4 where the rest would take longer than all before, and
-# ``answer.tol`` says which it is. Any other status leaves the bounds just as valid, and the gap
-# open. A deep network of smooth curves over a wide box does that:
+# ``status`` is one word for why the search stopped, ``reason`` a short phrase. ``"exact"`` means
+# that the gap is at most ``tol`` of the range seen. The default is 1e-6; a network of smooth
+# curves stops at 1e-4 where the rest would take longer than all before, and ``answer.tol`` is the
+# tolerance that applied. With any other status the bounds are just as valid, and the gap is open.
+# A deep network of smooth curves over a wide box is an example:
 
 hard = keras.Sequential([
     keras.Input((6,), name="x"),
@@ -58,12 +58,12 @@ rough = outrange.output_range(
 print(rough)
 
 # %%
-# The two bounds close in on the truth from both sides. One may stop at any moment, by
-# ``time_limit`` or Ctrl-C, and what has been proved by then stays proved.
+# The two bounds converge to the true range from both sides. The search may stop at any moment, by
+# ``time_limit`` or Ctrl-C, and the bounds proved so far remain valid.
 
 seconds, lo, seen_lo, seen_hi, hi = np.array(path).T
 fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
-ax.fill_between(seconds, seen_hi, hi, color="#f0c9a0", step="post", label="not known")
+ax.fill_between(seconds, seen_hi, hi, color="#f0c9a0", step="post", label="undecided")
 ax.fill_between(seconds, lo, seen_lo, color="#f0c9a0", step="post")
 ax.fill_between(seconds, seen_lo, seen_hi, color="#1f4e9c", step="post", label="seen")
 ax.plot(seconds, hi, color="#2a8a4a", drawstyle="steps-post", label="proved")
@@ -76,16 +76,15 @@ plt.show()
 # Warrant, boxes
 # --------------
 #
-# ``warrant`` says what stands behind the numbers:
+# ``warrant`` states the guarantee behind the numbers:
 #
-# * ``FLOAT64_ROUNDED``: a proof in float64, every rounding of which is paid for. The usual
-#   case.
+# * ``FLOAT64_ROUNDED``: a proof in float64 that covers every rounding. The usual case.
 # * ``SOLVER_TOLERANCE``: a mixed-integer solver closed the last gap, within its own tolerance.
-#   ``solver=False`` keeps it out.
-# * ``SAMPLED``: ``sample_range``, values seen and no proof at all.
+#   ``solver=False`` excludes it.
+# * ``SAMPLED``: from ``sample_range``, attained values without any proof.
 #
-# ``cost.boxes`` counts the parts that the input set was cut into. One box: linear bounds alone
-# were enough. Thousands: the search had to work. It is a measure of effort, not of quality.
+# ``cost.boxes`` counts the parts that the input set was split into. One box: linear bounds alone
+# were enough. Thousands: the search had to work. It measures effort, not quality.
 
 print(
     answer.warrant.name, answer.cost.boxes, "boxes;", rough.warrant.name, rough.cost.boxes, "boxes"
@@ -96,26 +95,25 @@ print("sampled:", outrange.sample_range(easy, (-1, 1), samples=1000).warrant.nam
 # When the gap stays open
 # -----------------------
 #
-# With a ``time_limit`` of 2 s or more, a tenth of it goes to finding out what would help, and the
-# answer ends with what was measured: when a larger ``tol`` was reached, on what part of the
-# input set all is exact, which inputs to fix for that. They are in ``remedies``:
+# With a ``time_limit`` of 2 s or more, a tenth of it is spent on finding out what would help. The
+# answer ends with the measured remedies: when a larger ``tol`` was reached, on which part of the
+# input set the answer is exact, and which inputs to fix for that.
 
 print(*rough.remedies, sep="\n")
 
 # %%
-# In general, in the order in which it is worth trying:
+# In general, in this order:
 #
-# 1. *Ask what you need to know.* "Is it below 5?" is much easier than "what is the maximum?",
-#    if the answer is not near 5: ``verify`` stops as soon as it knows.
+# 1. *Ask the question itself.* "Is it below 5?" is much easier than "what is the maximum?", unless
+#    the maximum is close to 5: ``verify`` stops as soon as it is decided.
 # 2. *A coarser answer.* ``tol=1e-2`` is often enough for a decision, and takes a fraction of
 #    the time.
-# 3. *A smaller set.* The cost grows with the width of the box and the number of inputs that
-#    vary. Fix what is known, cut the rest with ``where=``, or use the range of your data.
-# 4. *One output.* ``rows=[[1, 0, 0]]`` asks for one linear form of the outputs and leaves the
-#    others alone.
+# 3. *A smaller set.* The cost grows with the width of the box and the number of varying inputs.
+#    Fix known inputs, restrict the rest with ``where=``, or use the range of your data.
+# 4. *One output.* ``rows=[[1, 0, 0]]`` asks for one linear form of the outputs only.
 # 5. *Time.* ``time_limit=60``, and ``progress=`` to see whether the gap still falls.
-# 6. *Another network.* ReLU networks get to exact ends; tanh and softmax get close. Fewer and
-#    narrower layers help more than anything else, and ``summary`` shows which units do nothing.
+# 6. *Another network.* ReLU networks reach exact ends; tanh and softmax come close. Fewer and
+#    narrower layers help most, and ``summary`` shows which units do nothing.
 #
 # The first three on the network above:
 
@@ -128,7 +126,6 @@ fixed = outrange.output_range(hard, tuple(np.array(few, float).T), tol=1e-2, tim
 print(f"two inputs vary of 6:   [{fixed.lo[0]:.4f}, {fixed.hi[0]:.4f}], {fixed.reason}")
 
 # %%
-# A verdict is read the same way: ``HOLDS`` is a proof, ``VIOLATED`` comes with an input that
-# was run on the model, and ``UNKNOWN`` says how far both sides came. What exactly is proved, and
-# how an answer says which model and which property it is about, is on :doc:`its own page
-# </soundness>`.
+# A verdict is read in the same way: ``HOLDS`` is a proof, ``VIOLATED`` comes with an input that
+# was run on the model, and ``UNKNOWN`` says how far both sides came. :doc:`Soundness </soundness>`
+# states exactly what is proved, and how an answer identifies its model and property.

@@ -1,8 +1,8 @@
-"""Write what the examples of a page print into the page, where it is no longer what stands there.
+"""Update the outputs of the examples of a page where they are outdated.
 
     python tests/documents/refresh.py docs/*.md README.md
 
-For pages whose results changed on purpose: read the difference before it is committed.
+Use it for pages whose results changed on purpose, and review the difference before committing.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def printed(example: doctest.Example, names: dict) -> str:
-    """What an example prints, run with these names."""
+    """Run an example with these names and return its output."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(compile(example.source, "<page>", "single"), names)
@@ -31,7 +31,7 @@ def printed(example: doctest.Example, names: dict) -> str:
 
 
 def result(example: doctest.Example, names: dict) -> str:
-    """What is to stand below an example: what stands there, if that is still right."""
+    """Return the output to show below an example: the present one if it is still right."""
     if example.exc_msg is not None:
         with contextlib.suppress(Exception):
             printed(example, names)
@@ -43,7 +43,7 @@ def result(example: doctest.Example, names: dict) -> str:
 
 
 def refreshed(text: str) -> str:
-    """The page, with the results of today."""
+    """Return the page with current outputs."""
     names: dict = {}
     parts, end = [], 0
     for block in BLOCK.finditer(text):

@@ -1,4 +1,4 @@
-"""When a result on a page is the result of today: figures count, clocks do not."""
+"""Comparison of the outputs on a page with current outputs: figures count, times do not."""
 
 import doctest
 import re
@@ -8,22 +8,21 @@ OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 COST = re.compile(r"\d[\d,.]* (s|ms|box|boxes)\b")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?![\w])")
 DIGITS = 1e-5
-"""Of a number, relative: one unit of the last of six digits that answers show."""
+"""Relative tolerance of a number: one unit in the last of the six digits that answers show."""
 
 GAP = "relative gap"
-"""A column that is not compared: what is left of a gap depends on how a processor rounds."""
+"""Column that is not compared: a remaining gap depends on the rounding of the processor."""
 
 
 class Results(doctest.OutputChecker):
-    """Compares what was printed with the page.
+    """Checker that compares an output with the page.
 
-    Seconds and boxes are not compared, nor how long a rule is drawn, nor the column of gaps;
-    numbers count to six digits, however small they are, whatever their last one does on another
-    processor. Everything else is compared as it stands.
+    It ignores seconds, numbers of boxes, lengths of rules, and the column of gaps. Numbers count to
+    six digits, however small they are. Everything else must be equal.
     """
 
     def check_output(self, want: str, got: str, optionflags: int) -> bool:
-        """Whether the page (`want`) tells what came (`got`)."""
+        """Return whether the page (`want`) agrees with the output (`got`)."""
         if super().check_output(want, got, optionflags):
             return True
         want, got = (_without_cost(_without_gaps(text)) for text in (want, got))
@@ -36,7 +35,7 @@ class Results(doctest.OutputChecker):
 
 
 def _without_gaps(text: str) -> str:
-    """The column of gaps, which is aligned to the right below its title, emptied."""
+    """Return the text with an empty column of gaps, which is right-aligned below its title."""
     kept, end = [], 0
     for line in text.split("\n"):
         if GAP in line:

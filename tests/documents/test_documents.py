@@ -1,4 +1,4 @@
-"""The Python examples of README and docs run, and print what they say they print."""
+"""The Python examples of README and docs run and print the outputs shown."""
 
 import ast
 import doctest
@@ -26,7 +26,7 @@ force    -3.5  2.1    {}  ███"""
 
 
 def examples(text: str) -> str:
-    """The page with everything but its Python blocks blanked, so that line numbers stay right."""
+    """Return the page with everything but its Python blocks blanked, to keep line numbers."""
     kept, inside = [], False
     for line in text.splitlines():
         fence = re.match(r"\s*```(\w*)", line)
@@ -37,7 +37,7 @@ def examples(text: str) -> str:
 
 
 def run(page: Path) -> dict:
-    """Run a page's examples; returns the names they leave behind."""
+    """Run a page's examples and return the names they define."""
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(Results(), optionflags=OPTIONS)
     found = parser.get_doctest(examples(page.read_text()), {}, page.name, str(page), 0)
     report = []
@@ -51,7 +51,7 @@ def _name(page: Path) -> str:
 
 
 def _marked(page: Path):
-    """Pages whose examples have executors read the real clock."""
+    """Return the page, marked `wallclock` if its examples use executors."""
     has_executors = "Executor(" in examples(page.read_text())
     return pytest.param(page, marks=[pytest.mark.wallclock] if has_executors else [])
 
@@ -180,7 +180,7 @@ def test_every_case_of_the_gallery_has_a_title_a_text_and_a_figure():
 
 
 def test_what_is_to_be_installed_can_be():
-    """The package is on no index yet: an extra of it is no help outside a checkout."""
+    """The package is not on an index yet, so pages must not install its extras from there."""
     texts = [*PAGES, *(ROOT / "src").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
     extra = re.compile(r"install .{0,3}outrange\[")
     assert not [path.name for path in texts if extra.search(path.read_text())]

@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 
@@ -48,6 +49,23 @@ def test_badges_are_right():
         drawn = (DOCS / "badges" / f"{name}.svg").read_text()
         assert drawn == tool["badge"](label, value), "run: python docs/tools/badges.py docs/badges"
         assert f"docs/badges/{name}.svg" in (ROOT / "README.md").read_text()
+
+
+def test_versions_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = re.findall(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.M)
+    assert cited == [project["version"]]
+    assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_paths_that_pages_name_exist():
+    package, lost = ROOT / "src" / "outrange", []
+    for page in (page for page in _pages() if page.suffix == ".md"):
+        for path in re.findall(r"`([\w./]+/(?:[\w.]+\.(?:py|c|h|md))?)`", page.read_text()):
+            homes = [home for home in (package, ROOT) if (home / path.split("/")[0]).is_dir()]
+            if homes and not any((home / path).exists() for home in homes):
+                lost.append(f"{page.name}: {path}")
+    assert not lost
 
 
 def test_pages_have_no_history_of_the_project():

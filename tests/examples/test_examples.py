@@ -1,4 +1,4 @@
-"""The scripts in `examples/` run, and end in the answers they are about."""
+"""The scripts in `examples/` run and print the answers they are about."""
 
 import re
 import runpy
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
-def told(capsys):
+def run_script(capsys):
     def run(name: str) -> str:
         runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
         return capsys.readouterr().out
@@ -23,30 +23,30 @@ def told(capsys):
     return run
 
 
-def test_one_neuron(told):
-    text = told("one_neuron")
+def test_one_neuron(run_script):
+    text = run_script("one_neuron")
     for activation in ("sigmoid", "tanh"):
         line = next(line for line in text.splitlines() if line.startswith(activation))
-        assert "7 of 7 targets are out of reach" in line
+        assert "7 of 7 targets are unreachable" in line
         lo, hi = (float(v) for v in re.search(r"\[(.*?), (.*?)\]", line).groups())
         assert -1 <= lo <= hi <= 1
         loss, least = (float(v) for v in re.findall(r"(\d+\.\d+)", line)[-2:])
         assert least <= loss + 1e-3
         assert least >= 80
-    assert "0 of 7 targets are out of reach" in text.splitlines()[0]
+    assert "0 of 7 targets are unreachable" in text.splitlines()[0]
     assert text.rstrip().endswith("mean squared error >= 80.0")
 
 
-def test_channel_activation(told):
-    text = told("channel_activation")
+def test_channel_activation(run_script):
+    text = run_script("channel_activation")
     assert "differ by 0 at most" in text
     assert text.count("exactly") == 5
     assert "channel 1: exactly [0.000000" in text
     assert text.rstrip().endswith("status: exact")
 
 
-def test_feedback_graph(told):
-    lines = told("feedback_graph").splitlines()
+def test_feedback_graph(run_script):
+    lines = run_script("feedback_graph").splitlines()
     assert len(lines) == 2
     for line in lines:
         assert "forbidden weights 0," in line
@@ -55,20 +55,20 @@ def test_feedback_graph(told):
         assert line.endswith("exact to 0.001")
 
 
-def test_grouped_softmax(told):
-    text = told("grouped_softmax")
+def test_grouped_softmax(run_script):
+    text = run_script("grouped_softmax")
     first, second = text.split("by construction")
     assert "everywhere in the box: HOLDS" in second
     assert "HOLDS" in first or "broken at x" in first
 
 
-def test_simple_rnn(told):
+def test_simple_rnn(run_script):
     probe = keras.Sequential([keras.Input((1, 2)), keras.layers.SimpleRNN(1)])
     try:
         outrange.load(probe)
     except outrange.UnsupportedError as error:
         pytest.skip(str(error))
-    text = told("simple_rnn")
+    text = run_script("simple_rnn")
     assert text.count("exact to 0.001") == 2
     assert text.rstrip().endswith("at most 0 apart")
 

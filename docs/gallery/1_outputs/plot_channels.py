@@ -1,7 +1,7 @@
-"""An activation per channel
-=========================
+"""Activations per channel
+=======================
 
-A detector's head needs a sigmoid on its first channel (is there something?) and a relu on the
+A detector's head needs a sigmoid on its first channel (is there an object?) and a relu on the
 other four (where, how large?). Written by hand it is a slice and a concatenation. Is it right,
 and what can it output?
 """
@@ -34,19 +34,21 @@ mine = head(by_hand)
 layer = head(ChannelActivation([(0, "sigmoid"), (slice(1, 5), "relu")]))
 
 # %%
-# Two programs of one function: the range of their difference is 0, for every input of the box.
+# Both programs compute the same function: the range of their difference is 0, for every input
+# of the box.
 
 apart = outrange.difference_range(mine, layer, (-1, 1))
 print("largest difference:", max(abs(apart.lo).max(), abs(apart.hi).max()))
 
 # %%
-# And the range of each channel, exact:
+# The exact range of each channel:
 
 answer = outrange.output_range(layer, (-1, 1))
 print(answer)
 
 # %%
-# Where each channel lies on its own activation. Channel 0 can never be surer than the two dots.
+# The range of each channel on its activation. Channel 0 never leaves the interval between the
+# two dots.
 
 before = outrange.output_range(head(None), (-1, 1))
 t = np.linspace(before.lo.min() - 0.5, before.hi.max() + 0.5, 400)

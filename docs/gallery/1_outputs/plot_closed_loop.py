@@ -1,9 +1,9 @@
-"""A network in a closed loop
-==========================
+"""A closed loop inside a Keras model
+==================================
 
-A controller steers a damped pendulum, its output becomes the next state, and so on for six
-steps. A recurrent cell says that in Keras, ``RNN`` unrolls it, and the exact range of every
-state says where the pendulum can be.
+A controller steers a damped pendulum; its output becomes the next state, for six steps. A
+recurrent cell expresses this in Keras, ``RNN`` unrolls it, and the exact range of every state
+shows where the pendulum can be.
 """
 
 import keras
@@ -50,7 +50,7 @@ model.compile(keras.optimizers.Adam(0.02), "mse")
 model.fit(x, np.zeros((128, STEPS, 2)), epochs=10, verbose=0)
 
 # %%
-# All starts with an angle in [0.4, 0.6] and no speed to speak of:
+# All initial states with an angle in [0.4, 0.6] and almost no speed:
 
 answer = outrange.output_range(model, ([0.4, -0.05], [0.6, 0.05]), tol=1e-2, time_limit=5)
 for step in range(0, STEPS, 2):
@@ -69,5 +69,5 @@ for i, (ax, name) in enumerate(zip(axes, ("angle [rad]", "speed [rad/s]"), stric
     ax.plot(time, runs[:40, :, i].T, color="#1f4e9c", linewidth=0.5)
     ax.set(xlabel="time [s]", ylabel=name)
 axes[0].legend(fontsize="small")
-fig.suptitle("Every start in the box stays in the pale band (40 runs inside)")
+fig.suptitle("Every initial state stays in the pale band (40 runs inside)")
 plt.show()

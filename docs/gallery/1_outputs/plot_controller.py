@@ -1,8 +1,8 @@
-"""The range of a controller, with names and units
-===============================================
+"""A controller with names and units
+=================================
 
 A small network decides how hard a cart brakes. Its inputs have names, ranges and units; one of
-them is held at a single value. What can it ask of the brakes?
+them is fixed. How hard can it brake?
 """
 
 import keras
@@ -39,20 +39,20 @@ model.compile(keras.optimizers.Adam(0.01), "mse")
 _ = model.fit(rows, needed, epochs=20, batch_size=128, verbose=0)
 
 # %%
-# The set of inputs is a dict: intervals where a value is not known, a number where it is.
+# The input set is a dict: an interval for an unknown value, a number for a known one.
 
 dry = outrange.output_range(model, {"speed": (0, 30), "distance": (1, 100), "wet": 0.0})
 print(dry)
 
 # %%
-# Training data never asked for less than 0 or more than 9 m/s². The network does. The inputs at
-# which it happens come by name, ready to be looked at in a simulation:
+# The training data contain no value below 0 or above 9 m/s². The network exceeds both. The
+# answer names the inputs where it happens, ready for a simulation:
 
 for name, value in dry.at_hi.items():
     print(f"{name:9} {value.item():6.1f}")
 
 # %%
-# The same on a wet road, and both beside what 10,000 random inputs show:
+# The same on a wet road, and both beside 10,000 random inputs:
 
 wet = outrange.output_range(model, {"speed": (0, 30), "distance": (1, 100), "wet": 1.0})
 fig, ax = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
@@ -65,7 +65,7 @@ for row, (answer, state) in enumerate([(dry, 0.0), (wet, 1.0)]):
     seen = model.predict(points, batch_size=10_000, verbose=0)
     ax.barh(row, answer.hi[0] - answer.lo[0], left=answer.lo[0], height=0.6, color="#b7c9e8")
     ax.barh(row, np.ptp(seen), left=seen.min(), height=0.3, color="#1f4e9c")
-ax.axvspan(0, 9, color="#2a7", alpha=0.12, label="asked for in training")
+ax.axvspan(0, 9, color="#2a7", alpha=0.12, label="range in training")
 ax.set(yticks=[0, 1], yticklabels=["dry road", "wet road"], xlabel="brake [m/s²]")
 ax.set_xlim(-1.5, 14)
 ax.set_title("Proved range (pale) and 10,000 samples (dark)")

@@ -1,9 +1,9 @@
-"""What every unit of every layer can do
-=====================================
+"""Dead and saturated units, layer by layer
+========================================
 
-``outrange.summary`` is ``model.summary()`` with proved ranges: which units are dead on the
-whole input set, which are always on (and so add nothing that a linear layer could not), and
-which sit in a flat tail.
+``outrange.summary`` is ``model.summary()`` with proved ranges: which units are dead on the whole
+input set, which are always on (and so could be merged into a linear layer), and which are
+saturated.
 """
 
 import keras
@@ -29,9 +29,9 @@ table = outrange.summary(model, (0, 1))
 print(table)
 
 # %%
-# The same as a strip: one line a unit, from the least to the greatest value that it can have
-# before its activation, sorted by the greatest. Red units are dead for every input of the set,
-# green ones are always on: they can be taken out or merged without changing a single output.
+# The same as a plot: one line per unit, from its least to its greatest value before the
+# activation, sorted by the greatest. Red units are dead for every input of the set, green ones
+# are always on. Both can be removed or merged without changing any output.
 
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.2), layout="constrained", sharey=True)
 for ax, row in zip(axes, table.layers, strict=False):

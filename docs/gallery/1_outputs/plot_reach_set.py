@@ -1,9 +1,9 @@
-"""Every output there is
-=====================
+"""Reachable outputs: a robot arm's workspace
+==========================================
 
-A network has learned where the hand of an arm with two links is, given the angles of its
-joints. Ranges say how far the hand gets to each side; ``reach_set`` is all the places that the
-network knows, exactly: which coordinates are possible *together*.
+A network has learned the position of a two-link arm's hand from the angles of its joints. Ranges
+bound each coordinate alone. ``reach_set`` computes exactly which coordinates are possible
+*together*.
 """
 
 import keras
@@ -14,7 +14,7 @@ import outrange
 
 
 def hand(angles):
-    """Where the hand is, the links 1 and 0.7 long."""
+    """Return the position of the hand of an arm with links of length 1 and 0.7."""
     first, both = angles[:, 0], angles.sum(axis=1)
     return np.stack([np.cos(first) + 0.7 * np.cos(both), np.sin(first) + 0.7 * np.sin(both)], 1)
 
@@ -38,21 +38,22 @@ image = outrange.reach_set(model, (lo, hi))
 print(image)
 
 # %%
-# The image is far from a box: of the square that the two ranges span, most is out of reach. Each
-# piece is a polygon of angles on which the network is affine. The true workspace is beside it.
+# The image is far from a box: most of the rectangle spanned by the two ranges is out of reach.
+# Each piece is a polygon of angles on which the network is affine. The true workspace is on the
+# left.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6), layout="constrained", sharey=True)
 grid = np.stack(np.meshgrid(*np.linspace(lo, hi, 120).T), axis=-1).reshape(-1, 2)
 left.plot(*hand(grid).T, ".", color="#b7c9e8", markersize=2)
-left.set(title="Where the arm gets", xlabel="hand[0]", ylabel="hand[1]")
+left.set(title="Workspace of the arm", xlabel="hand[0]", ylabel="hand[1]")
 image.plot(right, seen=False)
-right.set(title="Where the network says it gets", ylabel="")
+right.set(title="Workspace in the network", ylabel="")
 for ax in (left, right):
     ax.set_aspect("equal")
 plt.show()
 
 # %%
-# Whether a place is reached is proved, either way:
+# Whether a position is reachable is proved, either way:
 
 places = np.array([[0.6, 1.0], [0.3, 0.2], [-0.5, 0.9]])
 print(dict(zip(map(tuple, places.tolist()), image.contains(places), strict=True)))

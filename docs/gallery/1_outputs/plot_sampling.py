@@ -1,8 +1,8 @@
 """What sampling misses
 ====================
 
-Random inputs rarely come near the ends of a range, and the more inputs a network has, the
-farther they stay. The proved range is the end of that curve, not a point on it.
+Random inputs rarely come near the ends of a range; the more inputs a network has, the farther
+they stay. The proved range is the limit of that curve.
 """
 
 import keras
@@ -22,7 +22,7 @@ answer = outrange.output_range(model, (-1, 1))
 print(answer)
 
 # %%
-# Now with samples, from ten to a million:
+# With samples, from ten to a million:
 
 points = np.random.default_rng(0).uniform(-1, 1, (1_000_000, 8))
 values = model.predict(points, batch_size=100_000, verbose=0).ravel()

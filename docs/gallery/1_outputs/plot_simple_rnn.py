@@ -1,9 +1,9 @@
 """SimpleRNN: what is connected to what?
 =====================================
 
-"Are the four units of ``SimpleRNN(4)`` connected with each other?" Through time, yes; within
-one step, no. Ranges answer it: hold everything but one thing, and see whether an output can
-still move.
+"Are the four units of ``SimpleRNN(4)`` connected with each other?" Through time, yes; within one
+step, no. Ranges show it: fix everything except one input, and see whether an output can still
+change.
 """
 
 import keras
@@ -24,15 +24,15 @@ def network(steps, factor=1.0):
 
 
 # %%
-# With recurrent weights of 0 nothing comes back. How far is that network from the original, on a
-# single time step?
+# With recurrent weights of 0 there is no feedback. How far is that network from the original,
+# on a single time step?
 
 apart = outrange.difference_range(network(1), network(1, factor=0.0), (-1, 1))
 print("at most", max(abs(apart.lo).max(), abs(apart.hi).max()), "apart")
 
 # %%
-# With one time step a SimpleRNN is a Dense layer. And which step's input reaches which step's
-# output? Let one step move, and hold the others at 0.
+# With one time step a SimpleRNN is a Dense layer. Which step's input reaches which step's
+# output? Let the input of one step vary, and fix the others at 0.
 
 model = outrange.load(network(3))
 width = np.zeros((3, 3))
@@ -47,8 +47,8 @@ image = ax.imshow(width, cmap="Blues", vmin=0)
 for (row, column), value in np.ndenumerate(width):
     ax.text(column, row, f"{value:.2f}", ha="center", va="center",
             color="white" if value > width.max() / 2 else "black")
-ax.set(xticks=range(3), yticks=range(3), xlabel="output of step", ylabel="input of step moves")
+ax.set(xticks=range(3), yticks=range(3), xlabel="output of step", ylabel="input of step varies")
 ax.set_xticklabels([1, 2, 3])
 ax.set_yticklabels([1, 2, 3])
-ax.set_title("Widest range of a unit: nothing goes back in time")
+ax.set_title("Widest range of a unit: no influence back in time")
 plt.show()

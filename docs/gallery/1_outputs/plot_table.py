@@ -1,7 +1,7 @@
-"""A table: rooms are integers, a house stands in one city
-=======================================================
+"""Categorical inputs: integers and one-hot columns
+================================================
 
-A price model learned from a table with a column of integers and a group of one-hot columns. The
+A price model learned from a table with an integer column and a group of one-hot columns. The
 input set keeps both: no house has 3.7 rooms, and none stands in a quarter of each city.
 """
 
@@ -36,21 +36,21 @@ model.compile(keras.optimizers.Adam(0.02), "mse")
 history = model.fit(x, target, epochs=60, batch_size=50, verbose=0)
 
 # %%
-# The DataFrame is the input set. A warning names the columns that keep to integers and categories:
+# The DataFrame is the input set. A warning names the integer and one-hot columns:
 
-with warnings.catch_warnings(record=True) as said:
+with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     answer = outrange.output_range(model, table)
-print(*[one.message for one in said if "one-hot" in str(one.message)])
+print(*[w.message for w in caught if "one-hot" in str(w.message)])
 print(answer)
 
 # %%
-# The dearest house that the model can imagine is a possible one:
+# The inputs with the highest price are a possible house:
 
 print({name: float(np.ravel(value)[0]) for name, value in answer.at_hi.items()})
 
 # %%
-# What would the answer be for each city alone, and what if all numbers between were houses, too?
+# The range for each city alone, and for all numbers in between:
 
 reals = outrange.data_box(table, whole=False)
 ranges = {"all numbers between": outrange.output_range(model, reals), "the table": answer}
@@ -59,12 +59,12 @@ for name in cities:
     ranges[name] = outrange.output_range(model, outrange.data_box(rows, whole=True))
 
 fig, ax = plt.subplots(figsize=(6.4, 3.0), layout="constrained")
-for i, one in enumerate(ranges.values()):
-    lo, hi = float(one.lo[0]), float(one.hi[0])
+for i, bounds in enumerate(ranges.values()):
+    lo, hi = float(bounds.lo[0]), float(bounds.hi[0])
     ax.barh(i, hi - lo, left=lo, color="#1f4e9c" if i else "#b7c9e8")
     ax.text(hi, i, f" {hi:,.0f}", va="center", fontsize="small")
 ax.set_yticks(range(len(ranges)), list(ranges))
 ax.invert_yaxis()
-ax.set(xlabel="price [thousand euros]", title="Prices that the model can give, proved")
+ax.set(xlabel="price [thousand euros]", title="Proved prices of the model")
 ax.margins(x=0.12)
 plt.show()

@@ -1,8 +1,8 @@
 """The AND gate: which activation with which loss?
 ===============================================
 
-One neuron is to learn AND from four rows. ``compare`` trains every combination from the same
-starts and says for each that fails *why*, with a proof where there is one.
+One neuron learns AND from four rows. ``compare`` trains every combination from the same starts
+and explains each failure, with a proof where there is one.
 """
 
 import textwrap
@@ -33,7 +33,7 @@ study = outrange.compare(
 print("best:", ", ".join(study.best_pair))
 
 # %%
-# Why the others do not get there:
+# Why the others fail:
 
 for combination in study.combinations:
     for reason in combination.why[:1]:
@@ -48,8 +48,8 @@ _ = study.plot_heatmap(ax=ax)
 plt.show()
 
 # %%
-# What the winner computes: the exact range of its output around each row of the table, if each
-# input may be off by 0.2.
+# The trained gate: the exact range of its output around each row of the table, if each input
+# may be off by 0.2.
 
 keras.utils.set_random_seed(0)
 gate = neuron("sigmoid")

@@ -1,9 +1,9 @@
 """A relu that starts dead
 =======================
 
-With a relu, the same neuron learns *y* = 2 *x* + 1 perfectly, or predicts 0 for ever: it
-depends on the seed. All inputs are positive, so a negative weight switches the unit off on
-every row, and no gradient comes back.
+With a relu, the same neuron learns *y* = 2 *x* + 1 perfectly, or always predicts 0: it depends on
+the seed. All inputs are positive, so a negative weight switches the unit off on every row, and no
+gradient passes.
 """
 
 import keras
@@ -24,10 +24,10 @@ for seed in range(8):
     model.fit(x, y, epochs=60, verbose=0)
     dead = start.hi[0] == 0
     lines[seed] = (dead, model.predict(x, verbose=0))
-    print(f"seed {seed}: at the start [0, {start.hi[0]:.2f}]", "-> dead, for good" if dead else "")
+    print(f"seed {seed}: at the start [0, {start.hi[0]:.2f}]", "-> stays dead" if dead else "")
 
 # %%
-# The chance of that is known before the first seed is drawn:
+# The probability of that is known before the first seed is drawn:
 
 chance = outrange.expected(keras.layers.Dense(1, "relu", name="line"), x)
 print(chance)

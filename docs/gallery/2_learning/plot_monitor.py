@@ -1,9 +1,9 @@
 """Watching ranges while a model trains
 ====================================
 
-``RangeMonitor`` is a callback for ``fit``. After an epoch it says what the network *can* output
-by then, and how many units are dead: proved numbers in the history, beside the loss. The learning
-rate here is too high, and that is what it looks like.
+``RangeMonitor`` is a callback for ``fit``. After an epoch it records what the network *can*
+output, and how many units are dead: proved numbers in the history, beside the loss. The learning
+rate here is too high, and the plot shows it.
 """
 
 import keras
@@ -36,10 +36,10 @@ lo, hi = history["ranges/lo"], history["ranges/hi"]
 left.fill_between(epoch, lo, hi, color="#b7c9e8", label="can output")
 for end, label in ((0, "targets"), (3, None)):
     left.axhline(end, color="#2a8a4a", linestyle="--", label=label)
-left.set(xlabel="epoch", ylabel="output", title="What the network can say")
+left.set(xlabel="epoch", ylabel="output", title="Possible outputs")
 left.legend(fontsize="small")
 right.plot(epoch, history["loss"], color="#1f4e9c")
-right.set(xlabel="epoch", ylabel="loss", yscale="log", title="Loss, and dead units")
+right.set(xlabel="epoch", ylabel="loss", yscale="log", title="Loss and dead units")
 bars = right.twinx()
 bars.fill_between(
     epoch, 100 * np.array(history["ranges/dead"]), color="#b3312c", alpha=0.25, step="mid"

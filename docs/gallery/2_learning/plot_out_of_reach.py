@@ -1,8 +1,8 @@
 """Targets that a sigmoid cannot reach
 ===================================
 
-One neuron is to learn *y* = 2 *x* + 1 from seven points. With a sigmoid or a tanh it predicts
-1, whatever one does about learning rates and epochs. The range says so before any training.
+One neuron should learn *y* = 2 *x* + 1 from seven points. With a sigmoid or a tanh it predicts 1,
+for every learning rate and number of epochs. The range shows it before any training.
 """
 
 import keras
@@ -28,7 +28,7 @@ for activation in ("linear", "sigmoid", "tanh"):
     print(f"{activation:8} on [1, 7]: [{answer.lo[0]:.5f}, {answer.hi[0]:.5f}], targets in [3, 15]")
 
 # %%
-# That is the range with the trained weights. ``diagnose`` speaks of *all* weights, and of the loss:
+# That is the range with the trained weights. ``diagnose`` covers *all* weights, and the loss:
 
 print(outrange.diagnose(models["sigmoid"], x, y))
 
@@ -38,7 +38,7 @@ for color, (activation, model) in zip(
     ("#2a8a4a", "#b3312c", "#e08a1e"), models.items(), strict=True
 ):
     ax.plot(wide, model.predict(wide, verbose=0), color=color, label=activation)
-ax.axhspan(0, 1, color="#b3312c", alpha=0.15, label="all that a sigmoid can say")
+ax.axhspan(0, 1, color="#b3312c", alpha=0.15, label="all outputs of a sigmoid")
 ax.plot(x, y, "o", color="black", label="targets")
 ax.set(xlabel="x", ylabel="y", title="No training lifts a sigmoid above 1")
 ax.legend(fontsize="small")

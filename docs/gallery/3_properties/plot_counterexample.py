@@ -1,8 +1,8 @@
-"""A property, proved or broken
-============================
+"""Verify a property, or get a counterexample
+==========================================
 
-A network gives advice on a crossing: keep, slow down, or stop. "If the other car is near, it
-never says keep." ``verify`` proves that for every input, or shows an input that breaks it.
+A network gives advice at a crossing: keep, slow down, or stop. "If the other car is near, it
+never says keep." ``verify`` proves that for every input, or returns an input that breaks it.
 """
 
 import keras
@@ -31,21 +31,21 @@ model.compile(
 model.fit(rows, labels, epochs=25, verbose=0)
 
 # %%
-# A car nearer than 20 m and faster than 12 m/s:
+# A car closer than 20 m and faster than 12 m/s:
 
 never_keep = y.argmax() != 0
 verdict = outrange.verify(model, never_keep, ([0.0, 0.4], [0.2, 1.0]))
 print(verdict)
 
 # %%
-# And all cars nearer than 25 m, whatever their speed?
+# All cars closer than 25 m, at any speed:
 
 box = ([0.0, 0.0], [0.25, 1.0])
 verdict = outrange.verify(model, never_keep, box)
 print(verdict)
 
 # %%
-# The input was run on the Keras model itself. Where it lies on the map of all advice:
+# The input was run on the Keras model itself. Its place on the map of all advice:
 
 side = np.linspace(0, 1, 200)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -68,6 +68,6 @@ ax.set(
 plt.show()
 
 # %%
-# Conditions may join inputs and outputs; the input set may be cut by ``where``:
+# Conditions may combine inputs and outputs; ``where`` restricts the input set:
 
 print(outrange.verify(model, never_keep, (0, 1), where=x[1] - x[0] >= 0.3))

@@ -1,9 +1,9 @@
-"""A class that rises from group to group
-======================================
+"""Grouped softmax with rising classes
+===================================
 
-Three questions with the classes low, middle, high; the answer must not fall from one to the
-next. An ``argmax`` in the loss passes no gradient. An expected index does, and a proof says
-whether it helped everywhere.
+Three questions with the classes low, middle, high; the predicted class must not fall from one
+question to the next. An ``argmax`` in the loss passes no gradient. An expected index does, and a
+proof shows whether it worked everywhere.
 """
 
 import keras
@@ -25,8 +25,8 @@ level = np.where(
 labels = np.eye(CLASSES)[level].reshape(len(x), -1)
 
 
-def trained(head, weight):
-    """A small network with this head; `weight` is that of the penalty on falls."""
+def train(head, weight):
+    """Train a small network with this head; `weight` is that of the penalty."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(6, "relu"), *head])
     loss = GroupedCrossentropy(GROUPS)
@@ -42,18 +42,19 @@ heads = {
     "penalty": ([keras.layers.Dense(GROUPS * CLASSES), GroupedSoftmax(GROUPS)], 3.0),
     "by construction": ([MonotoneIndexHead(GROUPS, CLASSES)], 0),
 }
-models = {name: trained(*how) for name, how in heads.items()}
+models = {name: train(*setting) for name, setting in heads.items()}
 answers = {
     name: outrange.monotone(model, (-1, 1), groups=GROUPS, time_limit=1)
     for name, model in models.items()
 }
 for name, answer in answers.items():
-    found = answer.order.counterexample
-    index = found.flat_y.reshape(GROUPS, CLASSES).argmax(axis=1) if found is not None else ""
+    point = answer.order.counterexample
+    index = point.flat_y.reshape(GROUPS, CLASSES).argmax(axis=1) if point is not None else ""
     print(f"{name:16} {answer.status:9} {index}")
 
 # %%
-# Red: inputs of a fine grid at which the chosen index falls. The cross was found by the proof.
+# Red: inputs of a fine grid at which the predicted index falls. The cross is the counterexample
+# of the proof.
 
 side = np.linspace(-1, 1, 150)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -62,9 +63,9 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
     out = model.predict(grid, batch_size=4000, verbose=0).reshape(-1, GROUPS, CLASSES)
     falls = (np.diff(out.argmax(axis=2), axis=1) < 0).any(axis=1).reshape(150, 150)
     ax.imshow(falls, origin="lower", extent=(-1, 1, -1, 1), cmap="Reds", vmin=0, vmax=1.3)
-    found = answers[name].order.counterexample
-    if found is not None:
-        ax.plot(*np.ravel(found.x), "X", color="black")
+    point = answers[name].order.counterexample
+    if point is not None:
+        ax.plot(*np.ravel(point.x), "X", color="black")
     ax.set(title=f"{name}: {answers[name].status}", xlabel="x[0]")
     ax.title.set_fontsize(10)
 axes[0].set_ylabel("x[1]")

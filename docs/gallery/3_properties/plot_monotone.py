@@ -1,9 +1,8 @@
-"""A price that must rise with quality
-===================================
+"""Monotonicity: a price that must rise with quality
+=================================================
 
-A model of prices should never fall when the quality rises, as in the data it learns from but
-for noise. Does the network keep that? ``monotone`` proves it for every input, or gives two
-inputs that differ in the quality alone.
+A price model should never fall when the quality rises, as in its noisy training data.
+``monotone`` proves that for every input, or returns two inputs that differ in the quality alone.
 """
 
 import keras
@@ -18,8 +17,8 @@ rows = rng.uniform(0, 1, (50, 2))  # quality, age
 price = 1 + np.minimum(2.5 * rows[:, 0], 1.2) - rows[:, 1] + 0.3 * rng.normal(size=50)
 
 
-def trained(constraint=None):
-    """A network of quality and age; the constraint is on the weights that quality goes through."""
+def train(constraint=None):
+    """Train a network of quality and age; the constraint is on all weights after quality."""
     keras.utils.set_random_seed(3)
     table = keras.Input((2,), name="car")
     quality, age = table[:, :1], table[:, 1:]
@@ -33,7 +32,7 @@ def trained(constraint=None):
     return model
 
 
-free, bound = trained(), trained("non_neg")
+free, bound = train(), train("non_neg")
 models = {"free": free, "non-negative weights": bound}
 answers = {
     name: outrange.monotone(model, (0, 1), inputs=0, direction="rises")
@@ -43,7 +42,7 @@ for name, answer in answers.items():
     print(f"{name}: {answer.status}")
 
 # %%
-# Two inputs that refute it, where there are any:
+# Two inputs that refute it, if there are any:
 
 step = answers["free"]["price[0]", "car[0]"].fall
 if step is not None:
@@ -51,7 +50,7 @@ if step is not None:
     print(f"price   {float(np.ravel(step.y)[0]):.4f} -> {float(np.ravel(step.then_y)[0]):.4f}")
 
 # %%
-# How steep may it get? The exact range of the slope in each input:
+# The exact range of the slope in each input:
 
 for name, model in models.items():
     slope = outrange.gradient_range(model, (0, 1))

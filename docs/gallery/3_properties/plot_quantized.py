@@ -1,9 +1,9 @@
-"""How far is a rounded network from the original?
-===============================================
+"""How far is a quantized network from the original?
+=================================================
 
-Weights rounded to fewer bits make another network. ``difference_range`` is the exact range of
-the difference of two networks *on the same input*; the difference of their ranges says nothing
-about it.
+Weights rounded to fewer bits make another network. ``difference_range`` is the exact range of the
+difference of two networks *on the same input*. The difference of their ranges says nothing about
+it.
 """
 
 import keras
@@ -25,8 +25,8 @@ model.compile(keras.optimizers.Adam(0.01), "mse")
 model.fit(points, points.prod(axis=1) + points[:, 0], epochs=15, verbose=0)
 
 
-def rounded(bits):
-    """The same network, its weights on a grid of so many bits."""
+def quantize(bits):
+    """Return the network with its weights rounded to this number of bits."""
     other = keras.models.clone_model(model)
     steps = 2 ** (bits - 1) - 1
     weights = model.get_weights()
@@ -36,22 +36,22 @@ def rounded(bits):
 
 bits = [4, 5, 6, 8]
 apart = [
-    outrange.difference_range(model, rounded(b), (-1, 1), tol=1e-3, time_limit=5) for b in bits
+    outrange.difference_range(model, quantize(b), (-1, 1), tol=1e-3, time_limit=5) for b in bits
 ]
 for b, answer in zip(bits, apart, strict=True):
     print(f"{b} bits: between {answer.lo[0]:+.4f} and {answer.hi[0]:+.4f}, {answer.reason}")
 
 # %%
-# And what 1,000 inputs show:
+# Beside it, 1,000 random inputs:
 
 fig, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
 inputs = np.random.default_rng(1).uniform(-1, 1, (1000, 3))
 for b, answer in zip(bits, apart, strict=True):
-    seen = model.predict(inputs, verbose=0) - rounded(b).predict(inputs, verbose=0)
+    seen = model.predict(inputs, verbose=0) - quantize(b).predict(inputs, verbose=0)
     ax.bar(b, answer.hi[0] - answer.lo[0], bottom=answer.lo[0], width=0.6, color="#b7c9e8")
     ax.bar(b, np.ptp(seen), bottom=seen.min(), width=0.3, color="#1f4e9c")
 ax.axhline(0, color="#888", linewidth=0.8)
 ax.margins(y=0.1)
-ax.set(xticks=bits, xlabel="bits a weight", ylabel="original - rounded")
+ax.set(xticks=bits, xlabel="bits per weight", ylabel="original - quantized")
 ax.set_title("Proved range of the difference (pale), 1,000 inputs (dark)")
 plt.show()

@@ -1,8 +1,8 @@
-"""How fast can an output change?
-==============================
+"""Slopes and the Lipschitz constant
+=================================
 
 The range of every partial derivative over a whole box, and the Lipschitz constant: how much an
-output can move per unit of step. Norms of the weight matrices give a bound too, and a poor one.
+output can change per unit of step. Norms of the weight matrices give a bound too, but a poor one.
 """
 
 import keras
@@ -29,8 +29,8 @@ for i in range(2):
 print(slopes.reason)
 
 # %%
-# Per step of the largest entry, an output can change by the sum of the two at most. The exact
-# constant is smaller: the two slopes are not largest at the same input.
+# Per step of the largest entry, an output can change by at most the sum of both slopes. The
+# exact constant is smaller: the two slopes are not largest at the same input.
 
 exact = outrange.lipschitz(model, (-1, 1), time_limit=2)
 matrices = [np.abs(w).sum(axis=0).max() for w in model.get_weights() if w.ndim == 2]

@@ -1,8 +1,8 @@
 """A robustness curve
 ==================
 
-Accuracy against the size of the change, for a classifier of wines by their analysis. An attack
-gives the upper line, a proof the lower one; what lies between is not known.
+Accuracy against the size of the perturbation, for a classifier of wines by their analysis. An
+attack gives the upper line, a proof the lower one; the difference is undecided.
 """
 
 import keras
@@ -30,14 +30,14 @@ model.compile(
 model.fit(x[train], data.target[train], epochs=30, verbose=0)
 
 # %%
-# Inputs are in standard deviations, so a change of 0.5 is half a standard deviation of every
-# measurement at once.
+# Inputs are in standard deviations, so a perturbation of 0.5 is half a standard deviation of
+# every measurement at once.
 
 curve = outrange.robust_accuracy(
     model, x[test], data.target[test], eps=[0.05, 0.2, 0.4, 0.6, 0.8], each=0.5
 )
 print(curve)
-print(f"not known, at most: {(curve.hi - curve.lo).max():.0%} of the wines")
+print(f"undecided, at most: {(curve.hi - curve.lo).max():.0%} of the wines")
 
 # %%
 curve.plot()

@@ -1,8 +1,8 @@
-"""Robust accuracy of a convolutional network
-==========================================
+"""Robust accuracy of a CNN
+========================
 
 Scanned digits of 8 by 8 pixels, a small convolutional network trained by ``fit``, and the
-question whether its answer stays right when every pixel may change a little.
+question whether its answer stays right when every pixel is perturbed slightly.
 """
 
 import keras
@@ -28,7 +28,7 @@ model.fit(x[:1500], data.target[:1500], epochs=8, batch_size=128, verbose=0)
 print(f"accuracy on 297 others: {model.evaluate(x[1500:], data.target[1500:], verbose=0)[1]:.1%}")
 
 # %%
-# Every pixel may change by 0.06 of the way from black to white:
+# Every pixel may change by 0.06 (black is 0, white is 1):
 
 share = outrange.robust_accuracy(
     model, x[1500:1512], data.target[1500:1512], eps=0.06, clip=(0, 1), each=1.0
@@ -36,8 +36,7 @@ share = outrange.robust_accuracy(
 print(share)
 
 # %%
-# The scans that can be changed so that the network reads something else: the scan, the change,
-# the result.
+# The scans with an adversarial perturbation: the scan, the perturbation, the result.
 
 share.plot()
 plt.show()

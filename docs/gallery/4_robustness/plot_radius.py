@@ -1,8 +1,8 @@
-"""How far may one input move?
-===========================
+"""The certified radius of one input
+=================================
 
-The largest box around an input in which the decision stays the same, proved from below and met
-from above by an input that is decided otherwise.
+The largest box around an input in which the decision stays the same: proved from below, and
+bounded from above by an adversarial input.
 """
 
 import keras
@@ -36,7 +36,7 @@ answer = outrange.robustness(model, point, tol=0.01)
 print(answer)
 
 # %%
-# The same for a dozen points: the proved squares never cross the boundary of the classes.
+# A dozen points: the proved squares never cross the decision boundary.
 
 side = np.linspace(-1.1, 1.1, 220)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -48,12 +48,12 @@ for at in moons[:12]:
     near = outrange.robustness(model, at, tol=0.05, time_limit=1)
     ax.add_patch(plt.Rectangle(at - near.lo, 2 * near.lo, 2 * near.lo, fill=False, color="#2a8a4a"))
     ax.plot(*at, ".", color="#444")
-found = answer.adversarial.x.ravel()
+adversarial = answer.adversarial.x.ravel()
 ax.add_patch(
     plt.Rectangle(point - answer.lo, 2 * answer.lo, 2 * answer.lo, fill=False, linewidth=2)
 )
 ax.plot(*point, "o", color="black", label="the point above")
-ax.plot(*found, "X", color="#b3312c", markersize=10, label="decided otherwise")
-ax.set(title="Squares in which the decision is proved to stay", xlabel="x[0]", ylabel="x[1]")
+ax.plot(*adversarial, "X", color="#b3312c", markersize=10, label="adversarial input")
+ax.set(title="Squares in which the decision provably stays", xlabel="x[0]", ylabel="x[1]")
 fig.legend(loc="outside lower center", ncols=2)
 plt.show()
