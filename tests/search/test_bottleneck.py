@@ -73,7 +73,7 @@ def test_the_bottleneck_is_two_numbers():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(cases(1, 3)))
-def test_what_is_below_every_value_is_proved_and_what_is_attained_is_not(seed):
+def test_a_bound_below_all_values_is_proved_and_an_attained_one_is_not(seed):
     graph = _net(seed)
     _, _, search = _search(graph, _floor_of(graph))
     with np.errstate(all="ignore"):

@@ -8,7 +8,7 @@ from outrange.search.semidefinite.cholesky import Cholesky
 
 
 @pytest.mark.parametrize("m", [1, 5, cholesky.BLOCK, cholesky.BLOCK + 1, 3 * cholesky.BLOCK - 1])
-def test_what_is_found_solves_the_equations(rng, m):
+def test_the_solution_satisfies_the_equations(rng, m):
     points = rng.normal(size=(2 * m, m))
     matrix, right = points.T @ points, rng.normal(size=m)
     x = Cholesky(matrix).solve(right)

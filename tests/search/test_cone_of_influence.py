@@ -86,7 +86,7 @@ def test_the_parts_give_the_range_of_the_whole(make, same, monkeypatch):
 
 
 @pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS)
-def test_points_of_the_whole_attain_what_is_said(make):
+def test_points_attain_the_reported_values(make):
     graph = make(2)
     box = Box(np.full(graph.size, -1.0), np.full(graph.size, 1.0))
     rows = np.eye(graph.value_size(graph.output))
@@ -208,7 +208,7 @@ def test_bounds_are_valid_whenever_it_stops(monkeypatch):
         assert (answer.seen_lo >= true.lo).all() and (answer.seen_hi <= true.hi).all()
 
 
-def test_an_interrupt_keeps_what_is_known():
+def test_an_interrupt_keeps_proved_bounds():
     graph = windows(5, "tanh", width=4, length=9)
 
     def interrupt(progress):
@@ -251,7 +251,7 @@ def test_many_outputs_of_an_image_are_few_problems():
     assert len(points) < 20
 
 
-def test_kinds_are_told():
+def test_the_cone_search_is_selected():
     box = DomainBoxes.of(Box(np.zeros(8), np.ones(8)))
     problem = Problem(windows(0), np.eye(12), np.zeros(12), box)
     assert select_search.choose_kind(problem) is select_search.Kind.CONES

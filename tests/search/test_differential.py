@@ -116,7 +116,7 @@ def test_bounds_lie_below_the_difference(net, act, rel, scale):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_rounding_is_paid(seed):
+def test_rounding_errors_are_covered(seed):
     """On boxes of one point, where nothing is relaxed, bounds lie below 400-bit values."""
     graph = apart(dense_net, "relu", seed, 1e-3)
     rows = np.concatenate([np.eye(2), -np.eye(2)]) * 1e3
@@ -132,7 +132,7 @@ def test_rounding_is_paid(seed):
 
 
 @pytest.mark.parametrize("act", ["relu", "tanh"])
-def test_they_are_closer_than_the_copies_apart(act):
+def test_differential_bounds_are_tighter_than_separate_ones(act):
     graph = apart(dense_net, act, 5, 1e-4)
     rows = np.eye(2)
     lo, hi = np.full((1, graph.size), -1.0), np.full((1, graph.size), 1.0)
@@ -222,7 +222,7 @@ def twice(b, x, value):
         (twice, 1.0, 0.25),
     ],
 )
-def test_what_only_looks_like_a_counterpart(make, first, second):
+def test_lookalikes_of_counterparts_are_bounded_soundly(make, first, second):
     graph = branches(make, first, second)
     rows, box = np.array([[1.0], [-1.0]]), Box(np.array([-1.0]), np.array([1.0]))
     solution = solve(graph, box, rows, tol=1e-4)
@@ -286,7 +286,7 @@ def test_curves_of_one_name_may_differ():
 
 
 @pytest.mark.parametrize(("inputs", "compiled"), [(2, True), (3, True), (2, False), (3, False)])
-def test_it_joins_searches_and_they_end_at_the_same_range(inputs, compiled, monkeypatch):
+def test_differential_search_joins_and_ends_at_the_same_range(inputs, compiled, monkeypatch):
     if not compiled:
         monkeypatch.setattr("outrange.search.input_split.difference_search.library", lambda: None)
     rng = np.random.default_rng(2)

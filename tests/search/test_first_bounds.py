@@ -60,7 +60,7 @@ def test_entries_needed_are_those_that_change_the_result(image):
     assert set(changes) <= set(needed[0]) and needed[0].size == 25
 
 
-def test_what_is_settled_is_not_substituted_again(image, monkeypatch):
+def test_settled_units_are_not_substituted_again(image, monkeypatch):
     first = _swept(image)
     assert first.deep == set(range(len(image.nodes) + 1))
     monkeypatch.setattr(cone_tiles, "back_substitute", None)
@@ -71,7 +71,7 @@ def test_what_is_settled_is_not_substituted_again(image, monkeypatch):
         _swept(image, known=dict(enumerate(first.ends)), settled=frozenset({0, 1, 2}))
 
 
-def test_all_cores_find_the_same(image):
+def test_all_core_counts_give_the_same_bounds(image):
     for ours, theirs in zip(
         _swept(image, each=parallel_batches).ends, _swept(image).ends, strict=True
     ):

@@ -87,7 +87,7 @@ def test_a_round_ends_below_the_first_goal_and_gives_up_the_farther_half():
     assert sum(counts) < first * climbing.STEPS / 2
 
 
-def test_what_is_not_open_is_not_climbed():
+def test_closed_objectives_are_not_climbed():
     paced, seen = counting_ridge()[0], set()
 
     def gradient(x, k):
@@ -141,7 +141,7 @@ needs_kernel = pytest.mark.skipif(library() is None, reason="built without a com
 
 
 @needs_kernel
-def test_copies_that_differ_are_found_out_before_any_box_is_bounded(copies):
+def test_differing_copies_are_detected_before_any_box_is_bounded(copies):
     solution = differs(copies, 0.99)
     assert solution.status is Status.SAT and solution.boxes == 0
     assert copies[0].run(solution.at)[0, 0] >= 0.99 * copies[2]

@@ -91,7 +91,7 @@ def test_calls_begun_ahead_hold_at_every_step(ahead, monkeypatch):
     np.testing.assert_allclose(solution.lower, alone.lower, atol=4e-3 * np.abs(alone.seen).max())
 
 
-def test_what_an_interrupt_lost_still_counts_when_the_search_goes_on(monkeypatch):
+def test_boxes_lost_at_an_interrupt_still_count_after_resuming(monkeypatch):
     graph, rows, calls = _graph(), np.eye(2), [0]
     box, split = Box(-np.ones(4), np.ones(4)), engine_search._split_boxes
 

@@ -90,7 +90,7 @@ def test_without_slopes_through_jumps_nothing_is_found(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["sign", "round"])
-def test_a_decision_finds_what_is_planted(kind):
+def test_a_decision_finds_planted_violations(kind):
     graph, _ = planted_net(kind, 0)
     lo, hi = -np.ones((1, graph.size)), np.ones((1, graph.size))
     roots = DomainBoxes(lo, hi, np.zeros(graph.size, bool))
@@ -101,7 +101,7 @@ def test_a_decision_finds_what_is_planted(kind):
 
 
 @pytest.mark.parametrize("quick", [0, select_search.QUICK_ENTRIES])
-def test_what_holds_is_proved_beside_the_attack(quick, monkeypatch):
+def test_true_claims_are_proved_beside_the_attack(quick, monkeypatch):
     """The proof may start before the attack or after it."""
     monkeypatch.setattr(select_search, "QUICK_ENTRIES", quick)
     graph = chain("sign")

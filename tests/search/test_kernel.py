@@ -77,7 +77,7 @@ def test_fixed_inputs_are_folded_into_constants():
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
-def test_what_is_known_of_other_units_changes_no_bound(depth):
+def test_known_units_do_not_change_bounds_of_others(depth):
     """Each unit gets the same bounds, whichever units are bounded together with it."""
     tape = compile_layers(deep_net(3, 29, depth), np.ones((1, 1)), np.zeros(1), np.full(3, np.nan))
     assert tape is not None

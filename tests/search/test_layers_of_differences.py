@@ -172,7 +172,7 @@ def test_a_line_knows_how_far_its_counterpart_is_from_the_kink():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_rounding_is_paid(seed):
+def test_rounding_errors_are_covered(seed):
     """On boxes of one point, where nothing is relaxed, bounds lie below 400-bit values."""
     graph = apart(dense_net, "relu", seed, 1e-3)
     rows = 1e3 * both_signs(graph)
@@ -189,7 +189,7 @@ def test_rounding_is_paid(seed):
             assert exact - mpmath.mpf(float(lower)) < 1e-8
 
 
-def test_they_are_closer_than_the_copies_apart():
+def test_differential_bounds_are_tighter_than_separate_ones():
     from outrange.search.kernel.compile import compile_layers
 
     graph = apart(dense_net, "relu", 5, 1e-4)
@@ -262,7 +262,7 @@ def test_other_curves_have_no_such_layers(act):
 
 @pytest.mark.parametrize("huge", [1e150, 1e200, 1e300])
 @pytest.mark.parametrize("sharp", [0, 4])
-def test_what_overflows_is_loose_and_never_wrong(huge, sharp):
+def test_overflow_makes_bounds_loose_and_never_wrong(huge, sharp):
     """Infinite sizes, and differences of infinite ones, prove nothing."""
     reads = [
         np.array([[huge, 0.0]]),

@@ -133,7 +133,7 @@ def test_before_any_search_there_are_intervals(monkeypatch):
     assert (solution.lower <= y).all() and np.isfinite(solution.lower).all()
 
 
-def test_what_ends_an_inner_search_ends_the_outer_one():
+def test_an_error_of_a_nested_search_ends_the_outer_one():
     for stop, error in ((Stop.INTERRUPTED, KeyboardInterrupt), (Stop.MEMORY, MemoryError)):
         with pytest.raises(error):
             pass_on(stop)

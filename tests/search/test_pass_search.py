@@ -90,7 +90,7 @@ def test_a_forward_pass_is_made_where_forms_settle_units(graph, wide, monkeypatc
     assert calls and (max(calls) >= wide_search.fold(graph).entries) == whole
 
 
-def test_a_deeper_pass_takes_up_what_was_cut_short(graph, wide, monkeypatch):
+def test_a_deeper_pass_continues_a_truncated_one(graph, wide, monkeypatch):
     calls = []
 
     class CrownPass(wide_search.CrownPass):
@@ -130,7 +130,7 @@ def test_a_decision_by_a_descent_or_a_pass(graph, wide):
     assert search.run() is Stop.GOAL
 
 
-def test_an_interrupt_leaves_what_is_proved(graph, wide, monkeypatch):
+def test_an_interrupt_keeps_proved_bounds(graph, wide, monkeypatch):
     calls = []
 
     def interrupted(*arguments):

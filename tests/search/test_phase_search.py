@@ -82,7 +82,7 @@ def test_many_inputs_agree_with_an_independent_program(seed):
 
 
 @pytest.mark.slow
-def test_without_splits_it_looks_for_nothing_and_ends():
+def test_without_splits_the_search_ends_without_an_attack():
     _, graph, rng = _mlp(4)
     middle = rng.normal(size=44)
     box = Box(middle - 0.2, middle + 0.2)

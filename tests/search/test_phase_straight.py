@@ -36,7 +36,7 @@ def _net(seed, *, radius=0.02, curve="relu", wild=False):
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("curve", ["relu", "leaky_relu"])
-def test_it_is_the_same_function_with_the_same_bounds(seed, curve):
+def test_the_reduced_net_has_the_same_function_and_bounds(seed, curve):
     net, rng = _net(seed, curve=curve)
     small = _StableElimination(net).build()
     assert small.units < net.units and small.unstable(small.lo, small.hi).all()
@@ -74,7 +74,7 @@ def _exact(graph, x):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_its_error_covers_what_rounding_did_to_its_matrices(seed):
+def test_the_stated_error_covers_rounding_of_the_matrices(seed):
     net, rng = _net(seed, wild=True, radius=1e-3)
     elimination = _StableElimination(net)
     small = elimination.build()

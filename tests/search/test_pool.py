@@ -27,7 +27,7 @@ def test_best_boxes_leave_first_and_bounds_follow():
     assert len(pool) == 2995
 
 
-def test_a_full_pool_hands_out_what_is_nearest_to_closed(monkeypatch):
+def test_a_full_frontier_pops_nearly_closed_boxes_first(monkeypatch):
     pool = _fill(100)
     monkeypatch.setattr(module, "MOST_BYTES", 0)
     assert pool.pop(2)["priority"].tolist() == [0, 1]
@@ -39,7 +39,7 @@ def test_closed_objectives_do_not_count():
     assert pool.lower().tolist() == [-1.0, np.inf]
 
 
-def test_boxes_in_hand_count_until_they_are_dealt_with():
+def test_boxes_in_hand_count_until_they_are_settled():
     pool = Frontier(1, 2, 0)
     pool.push([[0.0]], [[1.0]], [[-1.0, -2.0]], np.zeros((1, 0)), [[1, 0]], [1.0])
     pool.pop(1)

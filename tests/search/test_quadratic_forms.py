@@ -66,7 +66,7 @@ def broken(radii, rounds=6):
     return count
 
 
-def test_every_rounding_is_paid_for():
+def test_every_rounding_error_is_covered():
     assert broken(True) == 0
 
 

@@ -15,7 +15,7 @@ from outrange.search.reach_sets.polytope import CutPolytope, face_of
 
 
 @pytest.mark.parametrize("seed", some(range(40), 6))
-def test_cuts_keep_exactly_what_is_below(seed):
+def test_cuts_keep_exactly_the_part_below(seed):
     """Compare the vertices after some cuts with all intersections of as many planes as inputs."""
     rng = np.random.default_rng(seed)
     d = int(rng.integers(1, 4))
@@ -68,7 +68,7 @@ def test_both_sides_of_a_cut_are_the_whole():
 @pytest.mark.parametrize("symbols", [0, 2])
 @pytest.mark.parametrize("curve", ["relu", "abs", "leaky_relu", "hard_sigmoid", "soft_shrink"])
 @pytest.mark.parametrize("cut", [True, False])
-def test_what_a_form_is_off_by_is_paid(curve, symbols, cut):
+def test_errors_of_forms_are_accounted_for(curve, symbols, cut):
     """Values that deviate by 0.1 from their forms, or more along symbols, stay within the error."""
     b = Builder([Slot("x", (3,))])
     graph = b.finish([b.curve(curve, b.input_values()[0])], ["y"])

@@ -63,7 +63,7 @@ def exact_violations(count, **options):
     return broken
 
 
-def test_every_rounding_is_paid_for():
+def test_every_rounding_error_is_covered():
     assert exact_violations(60) == 0
 
 
@@ -72,7 +72,7 @@ def test_the_rounding_law_fails_without_the_radii():
 
 
 @pytest.mark.parametrize("error", [OutOfTime, MemoryError])
-def test_what_runs_out_before_all_lines_are_there_ends_the_ascent(monkeypatch, error):
+def test_running_out_before_all_lines_are_drawn_ends_the_ascent(monkeypatch, error):
     """Tangents were computed for missing lines, which ended the search with a KeyError."""
 
     def substitute(self, *_):
@@ -215,7 +215,7 @@ def energy_and_next(rng, size=4, step=0.05):
     return b.finish([b.subtract(energy(x), energy(moved))], ["fall"]), weight, step
 
 
-def test_terms_that_cancel_do():
+def test_cancelling_terms_give_tight_bounds():
     rng = np.random.default_rng(5)
     graph, weight, step = energy_and_next(rng)
     lo = rng.uniform(-1, 1, (20, 4))

@@ -181,7 +181,7 @@ def test_wide_boxes_of_many_inputs_are_bounded_much_tighter():
     assert (seen.min(axis=0) - after < 0.6 * (seen.min(axis=0) - before)).mean() > 0.5
 
 
-def test_the_search_says_so_and_keeps_what_others_proved():
+def test_the_search_names_its_method_and_keeps_other_bounds():
     graph, box = _mlp(6, (13, 20, 2), reach=4.0)
     rows = np.concatenate([np.eye(2), -np.eye(2)])
     state = Incumbent(rows, 1e-6, None, None)

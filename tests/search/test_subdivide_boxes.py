@@ -81,7 +81,7 @@ def test_boxes_of_two_free_inputs_are_halved_until_all_are_closed():
     assert target[0] <= apart[0] <= graph.run(x).min()
 
 
-def test_an_input_that_brings_nothing_has_few_turns(monkeypatch):
+def test_an_input_without_gain_is_rarely_halved(monkeypatch):
     widths = []
 
     def watched(graph, lo, hi, domain):
@@ -94,7 +94,7 @@ def test_an_input_that_brings_nothing_has_few_turns(monkeypatch):
     assert min(widths) >= 0.5 / 4
 
 
-def test_a_middle_that_was_asked_for_ends_halving():
+def test_an_accepted_midpoint_ends_subdivision():
     shown = []
 
     def met(x, y):
@@ -105,7 +105,7 @@ def test_a_middle_that_was_asked_for_ends_halving():
     assert len(left.lo) and shown[-1] < -0.9 and all(value >= -0.9 for value in shown[:-1])
 
 
-def test_what_no_bound_closes_ends_halving():
+def test_boxes_that_no_bound_closes_end_subdivision():
     # The minimum is the target, and float64 bounds are slightly lower: needles stay open.
     graph, needle = _waves(1), np.array([[1.0, -1.0, 0.0]])
     left, _ = open_boxes(graph, _tiles(4), graph.run(needle)[0], lambda: False)

@@ -77,7 +77,7 @@ def _task(net, rng, cut):
     "make", [_dense, _branches, lambda r: _dense(r, 0.2)], ids=["dense", "branches", "leaky"]
 )
 @pytest.mark.parametrize("cut", [False, True])
-def test_both_ascents_find_the_same(make, cut):
+def test_both_ascents_agree(make, cut):
     graph = make(np.random.default_rng(3))
     net = RelaxedNet.of(graph, Box(np.full(graph.size, -0.3), np.full(graph.size, 0.3)))
     ours, theirs = (_task(net, np.random.default_rng(5), cut) for _ in range(2))
@@ -151,13 +151,13 @@ def test_other_curves_stay_with_numpy():
     ({"device": "warp"}, "`device` must be one that PyTorch finds here"),
     ({"device": "cuda:99"}, "`device` must be one that PyTorch finds here"),
 ])  # fmt: skip
-def test_what_is_not_there_is_said(options, says):
+def test_invalid_options_are_reported(options, says):
     with pytest.raises(InputError, match="`") as error, outrange.use_torch(**options):
         pass
     assert says in str(error.value)
 
 
-def test_threads_are_given_back_whoever_leaves_last():
+def test_threads_are_restored_for_any_order_of_exits():
     import torch
 
     def inside():
@@ -177,7 +177,7 @@ def test_threads_are_given_back_whoever_leaves_last():
         torch.set_num_threads(before)
 
 
-def test_what_overflows_in_float32_is_left_to_numpy():
+def test_float32_overflow_falls_back_to_numpy():
     graph = _dense(np.random.default_rng(0))
     net = RelaxedNet.of(graph, Box(np.full(30, -1e37), np.full(30, 1e37)))
     ours, theirs = (_task(net, np.random.default_rng(5), False) for _ in range(2))

@@ -105,11 +105,11 @@ class OpenBoxes:
     """Boxes that no bound has closed yet: `lo` and `hi`, `(n, d)`.
 
     Args:
-        asked: Graph whose outputs are bounded.
+        graph: Graph whose outputs are bounded.
         target: Targets of the outputs, shape `(m,)`.
         late: Returns whether to stop bounding boxes.
-        shut: Maps output bounds `(n, m)` to the boxes that they close, `(n,)`. By default a box is
-            closed if all outputs reach their targets.
+        is_closed: Maps output bounds `(n, m)` to the boxes that they close, `(n,)`. By default a
+            box is closed if all outputs reach their targets.
     """
 
     def __init__(

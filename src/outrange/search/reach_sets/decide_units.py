@@ -21,14 +21,14 @@ from .cells import Cells, error_of, form_ends, without_overflow
 from .polytope import CutPolytope, face_of
 
 
-def cut_by_knots(op: Curve, source: int, cells: Cells, room: Callable[[int], bool]) -> Cells:
+def cut_by_knots(op: Curve, source: int, cells: Cells, has_room: Callable[[int], bool]) -> Cells:
     """Cut cells by the knots of a curve; return them with the form of the curve's value.
 
     Cells that cannot be cut any more enclose the value instead.
 
     Args:
         cells: The cells to cut.
-        room: Returns whether there is time, and so many cells are allowed.
+        has_room: Returns whether there is time, and so many cells are allowed.
 
     Sound: see above. Cost: a cut for each knot that crosses a cell.
     """
@@ -50,7 +50,7 @@ def cut_by_knots(op: Curve, source: int, cells: Cells, room: Callable[[int], boo
             done.append(ended)
         rest = waiting.select(np.flatnonzero(~settled))
         total = 2 * len(rest) + sum(map(len, done))
-        if not len(rest) or not room(total):
+        if not len(rest) or not has_room(total):
             done += [enclose(op, source, rest)] if len(rest) else []
             break
         waiting = _cut_in_two(op, source, rest, crosses[~settled])

@@ -87,7 +87,7 @@ class LinearRegions:
         op, (source,) = node.op, node.inputs
         assert isinstance(op, Curve)
 
-        def room(count: int) -> bool:
+        def has_room(count: int) -> bool:
             if count + others > self._most:
                 self.stopped = self.stopped or "pieces"
             if seconds_left() < 0:
@@ -99,7 +99,7 @@ class LinearRegions:
         if self.stopped:
             bent = enclose(op, source, cells)
         else:
-            bent = cut_by_knots(op, source, cells, room)
+            bent = cut_by_knots(op, source, cells, has_room)
         bent.value += 1
         bent.forms[bent.value] = bent.forms.pop(-1)
         self._forget(bent)
