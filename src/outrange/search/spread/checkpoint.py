@@ -123,7 +123,11 @@ class Checkpoint:
         if not self._warned:
             self._warned = True
             failure = f"No checkpoint could be written to {self._path} ({error.strerror or error})"
-            warnings.warn(f"{failure}; the search continues without.", RuntimeWarning, stacklevel=2)
+            warnings.warn(
+                f"{failure}; the search continues without checkpoints.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def read(self) -> TreeState | None:
         """Read the state; None if there is no file.
