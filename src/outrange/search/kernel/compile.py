@@ -1,8 +1,8 @@
 """Compiles a graph into layers of units.
 
 A curve with one kink becomes one layer. A curve with more kinks becomes a layer of shifted kinks
-and a linear layer that adds them up: `f(x) = f(t0) + s0 (x - t0) + sum_k (s_k - s_{k-1}) max(x -
-t_k, 0)`.
+and a linear layer that adds them up:
+`f(x) = f(t0) + s0 (x - t0) + sum_k (s_k - s_{k-1}) max(x - t_k, 0)`.
 """
 
 from __future__ import annotations
