@@ -312,7 +312,7 @@ def test_differential_search_joins_and_ends_at_the_same_range(inputs, compiled, 
     assert solution.status == usual.status == "exact"
 
 
-def test_of_several_boxes_the_least_counts():
+def test_bound_of_several_boxes_is_the_least():
     graph = apart(dense_net, "relu", 1, 0.01)
     engine = engine_of(graph, np.eye(2))
     lo = np.array([[-1.0] * 3, [0.5] * 3])

@@ -143,11 +143,11 @@ def unbroken(problem):
     with pytest.MonkeyPatch.context() as patch:
         for name, (kind, method) in PLACES.items():
 
-            def reported(self, *args, name=name, work=getattr(kind, method), **options):
+            def record_and_run(self, *args, name=name, work=getattr(kind, method), **options):
                 reached.add(name)
                 return work(self, *args, **options)
 
-            patch.setattr(kind, method, reported)
+            patch.setattr(kind, method, record_and_run)
         return PROBLEMS[problem](), sorted(reached)
 
 

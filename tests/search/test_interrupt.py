@@ -58,13 +58,13 @@ def test_boxes_in_hand_at_an_interrupt_still_count(place, calls, error, status, 
     box, rows = Box(-np.ones(4), np.ones(4)), np.eye(2)
     whole = solve(graph, box, rows, tol=0.01, engine=engine)
 
-    def interrupted(*arguments):
+    def fail_once(*arguments):
         left[0] -= 1
         if not left[0]:
             raise error
         return work(*arguments)
 
-    monkeypatch.setattr(module, name, interrupted)
+    monkeypatch.setattr(module, name, fail_once)
     solution = solve(graph, box, rows, tol=1e-9, engine=engine)
     assert solution.status == status
     assert (solution.lower <= whole.seen).all()
@@ -76,14 +76,14 @@ def test_calls_begun_ahead_hold_at_every_step(ahead, monkeypatch):
     box, lent, bounds = Box(-np.ones(4), np.ones(4)), [], []
     advance = kernel_search.KernelSearch.advance
 
-    def watched(self):
+    def record_advance(self):
         going = advance(self)
         lent.append(self.frontier.lent)
         bounds.append(self.lower())
         return going
 
     with monkeypatch.context() as patch:
-        patch.setattr(kernel_search.KernelSearch, "advance", watched)
+        patch.setattr(kernel_search.KernelSearch, "advance", record_advance)
         solution = solve(graph, box, rows, tol=1e-3)
     alone = solve(graph, box, rows, tol=1e-3, engine="array")
     assert max(lent) == 1 and lent[-1] == 0 and solution.status == alone.status == "exact"
@@ -95,13 +95,13 @@ def test_boxes_lost_at_an_interrupt_still_count_after_resuming(monkeypatch):
     graph, rows, calls = _graph(), np.eye(2), [0]
     box, split = Box(-np.ones(4), np.ones(4)), engine_search._split_boxes
 
-    def interrupted(*arguments):
+    def interrupt_third(*arguments):
         calls[0] += 1
         if calls[0] == 3:
             raise KeyboardInterrupt
         return split(*arguments)
 
-    monkeypatch.setattr(engine_search, "_split_boxes", interrupted)
+    monkeypatch.setattr(engine_search, "_split_boxes", interrupt_third)
     state = Incumbent(rows, 0.05, None, None)
     machine = ArrayEngine(graph, rows, np.zeros(2), box)
     search = ArraySearch(machine, DomainBoxes.of(box), state, seed=0)

@@ -82,13 +82,13 @@ def test_passes_go_on_where_forms_do_not_fit(monkeypatch):
 @pytest.mark.parametrize("error", [MemoryError, OutOfTime, KeyboardInterrupt, SystemError])
 @pytest.mark.parametrize("work", ["sharpen", "step"])
 def test_a_tree_keeps_its_sub_problems_whatever_ends_its_work(work, error, monkeypatch):
-    def ended(*_args):
+    def fail(*_args):
         raise error
 
     tree = SplitTree(RelaxedNet.of(_net(), Box(-np.ones(3), np.ones(3))), 0, np.inf)
     before = len(tree), tree.lower
     assert before[0] == 1 and np.isfinite(before[1])
-    monkeypatch.setattr(SplitTree, "_bound_and_push", ended)
+    monkeypatch.setattr(SplitTree, "_bound_and_push", fail)
     with pytest.raises(error), np.errstate(all="ignore"):
         getattr(tree, work)(np.inf)
     assert (len(tree), tree.lower) == before
@@ -115,7 +115,7 @@ class Scripted(Search):
 
 
 @pytest.mark.parametrize("fits", [True, False])
-def test_of_several_searches_one_may_need_too_much(fits):
+def test_portfolio_where_one_search_needs_too_much_memory(fits):
     incumbent = Incumbent(np.eye(1), 0.0, None, None)
     incumbent.start(np.zeros(1), np.zeros((1, 1)), np.zeros(1))
     parts = Scripted(incumbent, -9.0, False), Scripted(incumbent, -1.0, fits)

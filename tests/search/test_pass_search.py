@@ -99,11 +99,11 @@ def test_a_deeper_pass_continues_a_truncated_one(graph, wide, monkeypatch):
             calls.append((before, self.settled))
             return super().run()
 
-    def interrupted(*arguments):
+    def interrupt(*arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(wide_search, "CrownPass", CrownPass)
-    monkeypatch.setattr(wide_search, "ascend_slopes", interrupted)
+    monkeypatch.setattr(wide_search, "ascend_slopes", interrupt)
     monkeypatch.setattr(crown, "_WIDE", 1)
     monkeypatch.setattr(wide_search, "EFFORTS", (2.0**8, 2.0**20, 2.0**22))
     solution = solve(graph, _box(0.3), np.eye(3), tol=1e-6, time_limit=60.0)
@@ -133,14 +133,14 @@ def test_a_decision_by_a_descent_or_a_pass(graph, wide):
 def test_an_interrupt_keeps_proved_bounds(graph, wide, monkeypatch):
     calls = []
 
-    def interrupted(*arguments):
+    def interrupt_second(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
         return descend(*arguments)
 
     descend = wide_search.attack_from
-    monkeypatch.setattr(wide_search, "attack_from", interrupted)
+    monkeypatch.setattr(wide_search, "attack_from", interrupt_second)
     solution = solve(graph, _box(0.3), np.eye(3))
     assert solution.status == "interrupted" and np.isfinite(solution.lower).all()
 

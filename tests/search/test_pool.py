@@ -51,11 +51,11 @@ def test_boxes_in_hand_count_until_they_are_settled():
 def test_an_interruption_loses_no_box(monkeypatch):
     pool = _fill(100)
 
-    def interrupted(_):
+    def interrupt(_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pool, "_boxes", interrupted)
+        patch.setattr(pool, "_boxes", interrupt)
         with pytest.raises(KeyboardInterrupt):
             pool.pop(5)
     assert len(pool) == 100

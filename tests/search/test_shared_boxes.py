@@ -27,7 +27,7 @@ def problem(graph):
     return Problem(graph, rows, np.zeros(2 * n), DomainBoxes.of(Box(-np.ones(2), np.ones(2))))
 
 
-def test_they_are_shared_where_there_are_many_outputs():
+def test_many_outputs_share_boxes():
     large, small = problem(decoder("relu", 1500)), problem(decoder("relu", 20))
     assert len(large.rows) * large.small.entries >= LEAST_WORK
     assert shares_boxes(large) and not shares_boxes(small)

@@ -84,11 +84,11 @@ def test_boxes_of_two_free_inputs_are_halved_until_all_are_closed():
 def test_an_input_without_gain_is_rarely_halved(monkeypatch):
     widths = []
 
-    def watched(graph, lo, hi, domain):
+    def record_widths(graph, lo, hi, domain):
         widths.extend((hi - lo)[:, 1])
         return bounds(graph, lo, hi, domain)
 
-    monkeypatch.setattr(subdivide_boxes, "bounds", watched)
+    monkeypatch.setattr(subdivide_boxes, "bounds", record_widths)
     left, _ = open_boxes(_waves(0), _tiles(4), np.array([-1e-3]), lambda: False)
     assert not len(left.lo)
     assert min(widths) >= 0.5 / 4
@@ -97,11 +97,11 @@ def test_an_input_without_gain_is_rarely_halved(monkeypatch):
 def test_an_accepted_midpoint_ends_subdivision():
     shown = []
 
-    def met(x, y):
+    def accept(x, y):
         shown.append(y.min())
         return y.min() < -0.9
 
-    left, _ = open_boxes(_waves(1), _tiles(4), np.array([-0.5]), lambda: False, met)
+    left, _ = open_boxes(_waves(1), _tiles(4), np.array([-0.5]), lambda: False, accept)
     assert len(left.lo) and shown[-1] < -0.9 and all(value >= -0.9 for value in shown[:-1])
 
 
