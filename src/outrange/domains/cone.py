@@ -106,6 +106,8 @@ def shaped(graph: Graph, part: Cone) -> Graph:
 
 def _grid(entries: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Increasing entries as an array: by axes where they are all that some places have."""
+    if not shape:
+        return shape
     places = np.unravel_index(entries, shape)
     lengths = tuple(int(np.unique(along).size) for along in places)
     return lengths if math.prod(lengths) == entries.size else (1, entries.size)

@@ -18,9 +18,12 @@ def upsample(c: OnnxCall) -> Operand:
     if scale_values is None or mode not in ("nearest", "linear", "bilinear"):
         raise c.refuse(f"its mode is {mode!r} and its scales are {scale_values}")
     _check_float(c, mode)
-    scales = [_exact(s) for s in np.ravel(scale_values)]
+    stated = np.ravel(scale_values)
+    scales = [_ratio(s) for s in stated]
     sizes = [math.floor(n * s) for n, s in zip(c.x.shape, scales, strict=True)]
     check_along(c.limit(sizes), c.where)
+    if mode != "nearest":
+        scales = [Fraction(float(s)) for s in stated]
     along = {}
     for axis, (n, m, scale) in enumerate(zip(c.x.shape, sizes, scales, strict=True)):
         if scale == 1 and n == m:
@@ -55,8 +58,11 @@ def resize(c: OnnxCall) -> Operand:
     if sizes:
         ratios = [Fraction(m, shape[a]) for a, m in zip(axes, sizes, strict=True)]
     else:
-        ratios = [_exact(s) for s in np.ravel([] if scales is None else scales)]
+        stated = np.ravel([] if scales is None else scales)
+        ratios = [_ratio(s) for s in stated]
         sizes = [math.floor(shape[a] * s) for a, s in zip(axes, ratios, strict=True)]
+        if mode != "nearest":
+            ratios = [Fraction(float(s)) for s in stated]
     check_along(c.limit(sizes), c.where)
     along = {}
     for axis, m, ratio in zip(axes, sizes, ratios, strict=True):
@@ -77,8 +83,12 @@ def _check_float(c: OnnxCall, mode: str) -> None:
         )
 
 
-def _exact(scale: float) -> Fraction:
-    """Return the ratio of small integers whose float is `scale`, or the exact value of `scale`."""
+def _ratio(scale: float) -> Fraction:
+    """Return the ratio of small integers whose float is `scale`, or the exact value of `scale`.
+
+    Sizes and nearest entries jump, and a runtime computes them in float32, where 10 times the float
+    of 0.7 is 7. Linear weights do not jump: they use the exact value.
+    """
     exact = Fraction(float(scale))
     near = exact.limit_denominator(4096)
     return near if np.float32(float(near)) == np.float32(float(exact)) else exact

@@ -1,0 +1,53 @@
+"""Faults that random networks, formulas, questions and loops have found."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import outrange
+from outrange import x
+from outrange.core import InternalErrorWarning
+
+
+def test_entries_of_a_value_without_axes():
+    """A delayed loop whose controls split into parts ended in an `InternalErrorWarning`."""
+
+    def controller(state):
+        seen = -0.48 * state[0] + 0.7 * state[1] + 0.27 * state[2]
+        return [np.clip(np.tanh(seen), -0.5, 0.8)]
+
+    def plant(t, x, u, w):
+        first = 0.5 * (0.15 * np.maximum(x[0], np.sin(t)))
+        second = 0.5 * (0.18 * np.sin(x[0]) - 0.05)
+        return [first, second, x[2] + 0.1 * (-0.85 * u[0] + 0.82 * np.exp(-abs(w[0])))]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InternalErrorWarning)
+        answer = outrange.closed_loop(
+            controller, plant, ([0, -1, 0.5], [1, -0.7, 0.5]), steps=1, delay=1,
+            disturbance=(-0.018, 0.023), varying=False, spec=(x[2] <= 0.5809773).always(), budget=1.5,
+        )  # fmt: skip
+    assert answer.status == "VIOLATED"
+
+
+def test_linear_resizing_by_the_scale_as_it_is_stored(tmp_path):
+    """Bounds were those of a scale of 7/10, 1e-8 beside those of the float32 number nearest to it."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    scale = np.array([1, 1, 1, 0.7], np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("Resize", ["x", "", "scale"], ["y"], mode="linear")], "resize",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 1, 5])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(scale, "scale")],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8)
+    onnx.save(model, tmp_path / "resize.onnx")
+    row = np.array([0.0, 100, 0, 100, 0])
+    answer = outrange.output_range(tmp_path / "resize.onnx", (row, row))
+    places = (np.arange(3) + 0.5) / float(scale[3]) - 0.5
+    expected = np.interp(places, np.arange(5), row)
+    np.testing.assert_allclose(np.ravel(answer.lo), expected, atol=1e-10)
+    np.testing.assert_allclose(np.ravel(answer.hi), expected, atol=1e-10)
