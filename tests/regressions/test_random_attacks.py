@@ -26,13 +26,14 @@ def test_entries_of_a_value_without_axes():
         warnings.simplefilter("error", InternalErrorWarning)
         answer = outrange.closed_loop(
             controller, plant, ([0, -1, 0.5], [1, -0.7, 0.5]), steps=1, delay=1,
-            disturbance=(-0.018, 0.023), varying=False, spec=(x[2] <= 0.5809773).always(), budget=1.5,
+            disturbance=(-0.018, 0.023), varying=False, budget=1.5,
+            spec=(x[2] <= 0.5809773).always(),
         )  # fmt: skip
     assert answer.status == "VIOLATED"
 
 
 def test_linear_resizing_by_the_scale_as_it_is_stored(tmp_path):
-    """Bounds were those of a scale of 7/10, 1e-8 beside those of the float32 number nearest to it."""
+    """The scale 7/10 was used in place of its float32 number: bounds were 1e-8 away."""
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper, numpy_helper
 
@@ -51,3 +52,23 @@ def test_linear_resizing_by_the_scale_as_it_is_stored(tmp_path):
     expected = np.interp(places, np.arange(5), row)
     np.testing.assert_allclose(np.ravel(answer.lo), expected, atol=1e-10)
     np.testing.assert_allclose(np.ravel(answer.hi), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("attributes", [{"output_shape": [13]}, {"auto_pad": "SAME_UPPER"}])
+def test_transposed_convolutions_beyond_their_kernels_are_refused(tmp_path, attributes):
+    """The graph differed from the model, and the message asked the user to report it."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[3], **attributes)
+    graph = helper.make_graph(
+        [node],
+        "back",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.ones((1, 1, 2), np.float32), "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8)
+    onnx.save(model, tmp_path / "back.onnx")
+    with pytest.raises(outrange.UnsupportedError, match="beyond what its kernel covers"):
+        outrange.load(tmp_path / "back.onnx")
