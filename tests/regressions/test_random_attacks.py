@@ -7,6 +7,9 @@ import pytest
 
 import outrange
 from outrange import x
+from outrange.answers.render.document import Bar, Table
+from outrange.answers.render.style import bar as html_bar
+from outrange.answers.render.text import block_lines
 from outrange.core import InternalErrorWarning
 
 
@@ -72,3 +75,11 @@ def test_transposed_convolutions_beyond_their_kernels_are_refused(tmp_path, attr
     onnx.save(model, tmp_path / "back.onnx")
     with pytest.raises(outrange.UnsupportedError, match="beyond what its kernel covers"):
         outrange.load(tmp_path / "back.onnx")
+
+
+def test_bars_on_the_narrowest_axis():
+    """Printing a range from 0 to the least positive number raised a `ValueError`."""
+    least = np.nextafter(0.0, 1.0)
+    table = Table(("output", "range"), [("y", Bar(np.float64(0.0), least, 0.0, 0.0))])
+    assert any("y" in line for line in block_lines(table))
+    assert "nan" not in html_bar(table.rows[0][1], *table.axis)

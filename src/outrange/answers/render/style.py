@@ -87,8 +87,9 @@ def bar(cell: Bar, left: float, right: float) -> str:
     """Return the interval on the axis, the seen part inside it, and a mark at 0, as SVG."""
 
     def at(x: float) -> float:
-        # Halves are used because the width of the axis may overflow.
-        share = (x / 2 - left / 2) / (right / 2 - left / 2) if right > left else 0.5
+        # Halves are used because the width of the axis may overflow. Half of the least number is 0.
+        width = right / 2 - left / 2
+        share = (x / 2 - left / 2) / width if width > 0 else 0.5
         return 1 + (WIDTH - 2) * share
 
     def rect(lo: float, hi: float, color: str, height: int) -> str:

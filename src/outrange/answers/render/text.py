@@ -235,7 +235,8 @@ def _bar(bar: Bar, left: float, right: float, cells: int) -> str:
     middle = left * (1 - share) + right * share
     marks = np.full(cells, EMPTY)
     if bar.is_constant:
-        at = (bar.lo / 2 - left / 2) / (right / 2 - left / 2) if right > left else 0.5
+        width = right / 2 - left / 2  # 0 between 0 and the least positive number
+        at = (bar.lo / 2 - left / 2) / width if width > 0 else 0.5
         marks[int(np.clip(at * cells, 0, cells - 1))] = TICK
         return "".join(marks)
     for lo, hi, mark in ((bar.lo, bar.hi, CLAIM), (bar.seen_lo, bar.seen_hi, SEEN)):
