@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange import x
+from outrange import x, y
 from outrange.answers.render.document import Bar, Table
 from outrange.answers.render.style import bar as html_bar
 from outrange.answers.render.text import block_lines
-from outrange.core import InternalErrorWarning
+from outrange.core import InternalErrorWarning, OutOfTime
+from outrange.search.norm_ball import solve
 
 
 def test_entries_of_a_value_without_axes():
@@ -83,3 +84,23 @@ def test_bars_on_the_narrowest_axis():
     table = Table(("output", "range"), [("y", Bar(np.float64(0.0), least, 0.0, 0.0))])
     assert any("y" in line for line in block_lines(table))
     assert "nan" not in html_bar(table.rows[0][1], *table.axis)
+
+
+@pytest.mark.parametrize("kind", [outrange.L1Ball, outrange.L2Ball])
+def test_minimize_on_a_ball_whose_search_has_no_time(monkeypatch, kind):
+    """An answer without a point was evaluated at NaN: "A box needs `lo <= hi`, and no NaN"."""
+
+    def begin(*_, **__):
+        raise OutOfTime
+
+    monkeypatch.setattr(solve, "ArraySearch", begin)
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    least = outrange.minimize(model, y[0], kind([0, 0], 1))
+    most = outrange.maximize(model, y[0], kind([0, 0], 1))
+    assert least.at is most.at is None
+    assert least.lo <= -1
+    assert most.hi >= 1
+    assert (least.hi, most.lo) == (np.inf, -np.inf)
+    assert str(least)
+    assert str(most)

@@ -108,6 +108,8 @@ def _by_search(
 
 def _evaluated(found: Solution, formed: Graph, domain: DomainBoxes) -> Solution:
     """Return the solution with its point inside the domain, and a bound of the value there."""
+    if np.isnan(found.at).any():
+        return found  # The time ended before a point was tried.
     near = domain.around(found.at)
     at = np.clip(domain.snap(found.at), near.lo, near.hi)
     return replace(found, at=at, seen=enclose(formed, at, 1e-3 * found.tolerance)[1][:, 0])
