@@ -14,7 +14,7 @@ from questions.nets import dense_net
 PLAIN = dense_net((4, 3, 3), ("relu", None))
 NAMES = ["speed", "load", "heat", "night"]
 NAMELESS = Network(PLAIN.graph, None, "net", "keras")
-NET = NAMELESS.named(NAMES)
+NET = NAMELESS.with_feature_names(NAMES)
 BOX = {"speed": (0, 30), "load": (0, 500), "heat": (-10, 40), "night": (0, 1)}
 PAIRS = list(BOX.values())
 
@@ -107,4 +107,4 @@ def test_a_network_is_told_in_a_line():
     )
     assert len(repr(load_network(picture()))) < 200
     many = Network(dense_net((20, 1), (None,)).graph, None, "m", "keras")
-    assert ", and 14 more" in repr(many.named([f"column{i}" for i in range(20)]))
+    assert ", and 14 more" in repr(many.with_feature_names([f"column{i}" for i in range(20)]))
