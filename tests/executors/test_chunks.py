@@ -131,7 +131,7 @@ def test_a_file_that_goes_away_costs_its_instance_alone(listed, monkeypatch):
     monkeypatch.setattr("outrange.api.batch.verify_all.pool_of", ScriptedPool)
     found = outrange.verify_all(listed, executor=Removes(workers=1))
     assert [one.verdict for one in found] == [*KNOWN[:-1], "error"]
-    assert "p3.0.vnnlib" in found[-1].detail and "cannot be read" in found[-1].detail
+    assert "p3.0.vnnlib" in found[-1].detail and "no longer readable" in found[-1].detail
 
 
 def test_what_only_the_model_can_tell_waits_for_the_workers_and_the_clock(tmp_path, monkeypatch):

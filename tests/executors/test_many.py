@@ -165,7 +165,7 @@ def in_this_process(asked, log, jobs, memory, seed):
 
 @pytest.mark.parametrize("script", [["break"], ["do", "do", "break"]])
 def test_a_pool_that_breaks_loses_no_instance(script, listed, tmp_path, monkeypatch):
-    monkeypatch.setattr(spread, "on_processes", in_this_process)
+    monkeypatch.setattr(spread, "run_in_processes", in_this_process)
     with pytest.warns(RuntimeWarning, match="The executor broke; this process decides") as seen:
         found = outrange.verify_all(listed, executor=Scripted(*script), file=tmp_path / "r.csv")
     assert [one.verdict for one in found] == KNOWN
@@ -174,7 +174,7 @@ def test_a_pool_that_breaks_loses_no_instance(script, listed, tmp_path, monkeypa
 
 def test_shards_make_one_run(listed, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(verify_all, "on_processes", in_this_process)
+    monkeypatch.setattr(verify_all, "run_in_processes", in_this_process)
     assert run(["verify-all", str(listed), "--out", "whole.csv"]) == 1
     for number in range(1, 9):
         run(["verify-all", str(listed), "--out", "r.csv", "--shard", f"{number}/8"])

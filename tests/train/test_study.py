@@ -67,7 +67,7 @@ def test_files_keep_everything(tmp_path):
     record["version"] = 1
     record["answer"]["combinations"] = [{"@": "Combination", "activation": "x"}]
     for text, message in (
-        ("{}", "what `answer.save` wrote"),
+        ("{}", "is written by `answer.save`"),
         ("no json", "no JSON"),
         (json.dumps(record), "TypeError"),
     ):

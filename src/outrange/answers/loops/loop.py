@@ -170,6 +170,8 @@ class Loop(Decided, Answer):
             return f"The initial set itself breaks it, at {start}, before any step ({run})."
         when = f"step {example.step}" if self.dt is None else f"t = {example.time:.6g}"
         return f"It is broken at {when} by the trajectory from {start} ({run})."
+
+    def __repr__(self) -> str:
         what = f", {clipped_name(self.claim, LONGEST_CLAIM)!r}" if self.claim else ""
         return f"Loop({self.status}{what}, {self._span}, {self.warrant.name})"
 
