@@ -68,7 +68,7 @@ def test_files_keep_everything(tmp_path):
     record["answer"]["combinations"] = [{"@": "Combination", "activation": "x"}]
     for text, message in (
         ("{}", "is written by `answer.save`"),
-        ("no json", "no JSON"),
+        ("no json", "is not JSON"),
         (json.dumps(record), "TypeError"),
     ):
         (tmp_path / "s.json").write_text(text)
