@@ -74,7 +74,7 @@ def test_files_keep_everything(tmp_path):
         (tmp_path / "s.json").write_text(text)
         with pytest.raises(InputError, match=message):
             Study.load(tmp_path / "s.json")
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="does not exist"):
         Study.load(tmp_path / "none.json")
 
 
