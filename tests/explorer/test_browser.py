@@ -93,7 +93,7 @@ def test_a_click_on_an_end_sets_the_inputs_that_attain_it(page):
 
 def test_a_typed_property_is_decided_and_its_counterexample_shown(page):
     most = ranges(page)[1]
-    field = page.get_by_label("Property that shall always hold")
+    field = page.get_by_label("Property that must always hold")
     field.fill(f"y[0] <= {most - 0.01:.4f}")
     field.press("Enter")
     page.get_by_text("Violated").wait_for()
@@ -103,7 +103,7 @@ def test_a_typed_property_is_decided_and_its_counterexample_shown(page):
     page.get_by_text("Holds", exact=True).wait_for()
     field.fill("y[9] <= <b>1</b>")
     field.press("Enter")
-    page.get_by_text("Not read").wait_for()
+    page.get_by_text("Invalid").wait_for()
     assert field.get_attribute("aria-invalid") == "true"
 
 
@@ -257,7 +257,7 @@ def test_the_page_comes_back_after_a_restart(model, engine):
         settle(page, lambda: page.get_by_label("Width of all").fill("300"))
         before = ranges(page)
         assert first.stop() == (0, "")  # although a page is open
-        page.get_by_text("trying again").wait_for()
+        page.get_by_text("reconnecting").wait_for()
         with first.running():
             page.wait_for_function(
                 "() => document.querySelector('.or-connection').textContent === ''", timeout=60_000

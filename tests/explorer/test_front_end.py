@@ -73,12 +73,12 @@ def text(page, selector):
 @pytest.mark.parametrize(
     ("ranges", "sample", "said"),
     [
-        ("{}", "{}", "50.0 % of the range of p, and no less of the others."),
-        ("{}", "{ lo: [0, -1], hi: [2, 1] }", "all of every range, but for 0.01 %."),
+        ("{}", "{}", "50.0 % of the range of p, and at least as much of the others."),
+        ("{}", "{ lo: [0, -1], hi: [2, 1] }", "all of every range, except 0.01 %."),
         ("{}", "{ lo: [0, null], hi: [1.5, 0] }", "75.0 % of the range of p."),
         ("{ lo: [null, null], hi: [2, 1], exact: false, closed_lo: [false, false] }", "{}",
-         "not known: none is closed."),
-        ("{ exact: false, closed_hi: [false, true] }", "{}", "all of the closed range, but for"),
+         "unknown: no range is closed."),
+        ("{ exact: false, closed_hi: [false, true] }", "{}", "all of the closed range, except"),
         ("{ exact: false, closed_hi: [true, false] }", "{}", "50.0 % of the closed range of p."),
         ("{ stage: 'search' }", "{}", "known once these are closed."),
         ("{ lo: [1, 1], hi: [1, 1], seen_lo: [1, 1], seen_hi: [1, 1] }",
@@ -141,7 +141,7 @@ def test_a_contradicted_range_is_failed_and_no_proof(front):
 
 
 @pytest.mark.parametrize(
-    ("cause", "word"), [("input", "Not read"), ("failure", "Failed"), ("memory", "Failed")]
+    ("cause", "word"), [("input", "Invalid"), ("failure", "Failed"), ("memory", "Failed")]
 )
 def test_only_a_wrong_property_is_not_read(front, cause, word):
     front.evaluate(
@@ -155,7 +155,7 @@ def test_only_a_wrong_property_is_not_read(front, cause, word):
     )
     assert text(front, ".or-verdict") == f"{word} It is y[0]."
     assert front.locator(".or-verdict code").inner_text() == "y[0]"
-    invalid = front.get_by_label("Property that shall always hold").get_attribute("aria-invalid")
+    invalid = front.get_by_label("Property that must always hold").get_attribute("aria-invalid")
     assert (invalid == "true") == (cause == "input")
 
 
@@ -179,7 +179,7 @@ def test_a_point_outside_the_set_is_marked(front):
 
 
 def test_an_end_is_said_to_be_attained_only_where_it_is_closed(front):
-    for closed, said in (("true", "Attains the least q."), ("false", "The least q seen so far.")):
+    for closed, said in (("true", "Attains the smallest q."), ("false", "The smallest q seen so far.")):
         front.evaluate(
             f"range({{ exact: {closed}, closed_lo: [true, {closed}] }}); front.askEnd(1, 'lo');"
             "tell('end', { say: 'point', x: [0.1, 0.5], y: [1, 2],"
@@ -192,6 +192,6 @@ def test_an_end_is_said_to_be_attained_only_where_it_is_closed(front):
 
 def test_examples_fit_the_model_and_fill_the_field(front):
     front.evaluate("range(); front.rested(front.flight)")
-    field = front.get_by_label("Property that shall always hold")
+    field = front.get_by_label("Property that must always hold")
     front.get_by_role("button", name=re.compile(r"^y\[0\] <= 2$")).click()
     assert field.input_value() == "y[0] <= 2"

@@ -229,7 +229,7 @@ def test_loops_that_bend_are_refused():
 
 
 @pytest.mark.parametrize(("options", "told"), [
-    ({"steps": 0}, "`steps` is how many"),
+    ({"steps": 0}, "`steps` is the number"),
     ({"steps": 2, "most_pieces": 0}, "`most_pieces` must be"),
     ({"steps": 2, "time_limit": -1}, "`time_limit` must be"),
     ({"steps": 2, "where": outrange.x[5] <= 1}, "Received"),

@@ -99,7 +99,7 @@ def test_text_says_the_same(text, same):
         (lambda: (x[0] <= 1).at(2) & 3, "joined by `&`"),
         (lambda: read_spec("sometimes: x[0] <= 1"), "during 10 20"),
         (lambda: within(None, None), "None where there is none"),
-        (lambda: within([1, 2], [3, 4, 5]), "list of lower and one of upper"),
+        (lambda: within([1, 2], [3, 4, 5]), "list of lower and a list of upper"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_reason(make, word):

@@ -90,7 +90,7 @@ def test_a_damaged_file_is_refused_by_its_key(name, tmp_path):
 def test_a_controller_that_is_not_there(named, tmp_path):
     path = tmp_path / "loop.yaml"
     path.write_text(SOUND + named)
-    with pytest.raises(InputError, match="`model_dir` names"):
+    with pytest.raises(InputError, match="named by `model_dir`"):
         loop_file(path)
 
 

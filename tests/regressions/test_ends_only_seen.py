@@ -39,9 +39,9 @@ def test_each_end_says_what_is_known_of_it(status):
 
 
 def test_inputs_that_are_not_listed_are_not_claimed_to_attain_the_ends():
-    assert "give the least seen and the most seen" in str(answer("time", inputs=20))
+    assert "give the smallest and largest values seen" in str(answer("time", inputs=20))
     closed = replace(answer("time", inputs=20), lo=np.full(2, -1.0), hi=np.full(2, 1.0))
-    assert "attain the ends" in str(closed)
+    assert "attain the bounds" in str(closed)
 
 
 def test_infinite_ends_are_open():

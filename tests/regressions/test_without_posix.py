@@ -94,7 +94,7 @@ def test_memory_is_refused_where_nothing_limits_it(monkeypatch, tmp_path):
     monkeypatch.setattr(worker, "find_spec", lambda name: None)
     assert not worker.can_limit_memory()
     options = verify_all.BatchOptions(None, None, "r.csv", 1, None, (), 2.0, None, 0)
-    with pytest.raises(InputError, match="--memory limits nothing on this system"):
+    with pytest.raises(InputError, match="--memory has no effect on this system"):
         verify_all.ask_verify_all(str(tmp_path / "list.csv"), options, print)
     monkeypatch.setitem(sys.modules, "resource", None)
     worker._limit_memory(1.0)

@@ -138,7 +138,7 @@ def _evidence(answer: Any, names: list[str]) -> list[str]:
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())
     if width > MOST_INPUTS or len(names) > MOST_NAMED or answer.subject == "gradient":
         closed = closed_lo.all() and closed_hi.all()
-        what = "attain the bounds" if closed else "give the least seen and the most seen"
+        what = "attain the bounds" if closed else "give the smallest and largest values seen"
         return [f"The inputs that {what} are in at_lo and at_hi."]
     if answer.subject == "lipschitz":  # Both bounds are about one constant.
         form = "is {}, attained near {}" if answer.is_exact else "is at least {}, seen near {}"
