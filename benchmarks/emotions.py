@@ -22,7 +22,7 @@ from outrange.domains.backward import BoxBatch
 from outrange.domains.crown import EFFORT, CrownPass, CrownPlan
 from outrange.domains.forward import forward
 from outrange.frontends.load import load
-from outrange.graph.rewrites.rewrite import ending_at, fold
+from outrange.graph.rewrites.rewrite import extract_subgraph, fold
 from outrange.search.common.parallel import parallel_map
 
 
@@ -51,7 +51,7 @@ def main() -> None:
         print(radius(network, asked.radius))
         return
     logits = network.graph.layers["global_average_pooling2d_1"][0]
-    scores = ending_at(network.graph, [logits], [slot("logits", network.graph, logits)])
+    scores = extract_subgraph(network.graph, [logits], [slot("logits", network.graph, logits)])
     graph = fold(scores)
     lo, hi = (image()[None] + side * asked.eps for side in (-1, 1))
     start = time.perf_counter(), time.process_time()

@@ -27,7 +27,7 @@ from float32_attained import attained
 import outrange
 from cases import cases
 from outrange.core import InputError, UnsupportedError
-from outrange.domains.float32 import with_rows
+from outrange.domains.float32 import plan_of_rows
 from outrange.search.input_split.float32_points import provable_limits
 
 
@@ -89,7 +89,7 @@ class Ends:
         By what is stated of the operations, each off by all it may be: to first order no way to
         split the box proves less.
         """
-        plan = with_rows(self.network.written, np.eye(len(self.rows) // 2))
+        plan = plan_of_rows(self.network.written, np.eye(len(self.rows) // 2))
         reached = provable_limits(plan, self.rows, self.points, (self.case.lo, self.case.hi))
         return (self.real - reached) / self.width
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from outrange.core import UnsupportedError
-from outrange.domains.float32 import stray_over, with_rows
+from outrange.domains.float32 import bound_deviations, plan_of_rows
 from outrange.graph import Builder, Slot
 from outrange.ops import curve
 from outrange.ops.float32 import float32_error
@@ -29,7 +29,9 @@ def graphs(count: int, kinds: Sequence[int] = (0, 1, 2)) -> Iterator[tuple[int, 
         point = np.zeros((1, graph.size))
         try:
             with np.errstate(all="ignore"):
-                stray_over(with_rows(graph, np.eye(graph.value_size(graph.output))), point, point)
+                bound_deviations(
+                    plan_of_rows(graph, np.eye(graph.value_size(graph.output))), point, point
+                )
         except UnsupportedError:  # a curve that was fused has no float32 code
             continue
         found += 1

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from outrange.domains.float32 import stray_over, with_rows
+from outrange.domains.float32 import bound_deviations, plan_of_rows
 from outrange.ops import Affine, Largest, Product, Rearrange
 from outrange.ops.float32 import float32_error
 from small_graphs import matrices
@@ -258,8 +258,8 @@ def points_of(graph: Any, rng: np.random.Generator, count: int, boxes: int) -> P
     hi = np.maximum(lo, lo + np.float32(wide))
     lo, hi = lo.astype(np.float64), hi.astype(np.float64)
     with np.errstate(all="ignore"):
-        plan = with_rows(graph, np.eye(graph.value_size(graph.output)))
-        off = stray_over(plan, lo, hi).off
+        plan = plan_of_rows(graph, np.eye(graph.value_size(graph.output)))
+        off = bound_deviations(plan, lo, hi).off
         pick = np.arange(count) % boxes
         x = rng.uniform(lo[pick], hi[pick]).astype(np.float32)
         corner = rng.random(x.shape) < 0.5

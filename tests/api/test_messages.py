@@ -68,7 +68,7 @@ MESSAGES = {
         lambda: outrange.output_range(picture(), outrange.ball(ZEROS, 0.1)),
         "array[..., None]",
     ),
-    "a point": (lambda: outrange.robustness(NET, [0.1, 0.2]), "The point has the shape (4,)"),
+    "a point": (lambda: outrange.robustness(NET, [0.1, 0.2]), "The point must have the shape (4,)"),
     "a point of a picture": (lambda: outrange.robustness(picture(), ZEROS), "array[..., None]"),
     "many points": (lambda: outrange.robustness(NET, np.zeros((3, 4))), "ask about one: `x[0]`"),
     "swapped": (lambda: outrange.verify(NET, BOX, y[0] <= 1), "Swap the two"),

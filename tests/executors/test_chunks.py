@@ -17,7 +17,7 @@ from outrange.cli.batch import spread
 from outrange.cli.batch.instances import of_pairs
 from outrange.cli.batch.log import Log, Memory
 from outrange.cli.batch.spread import run_on_pool
-from outrange.core.watch import tell
+from outrange.core.progress import report_progress
 from outrange.executors.chunks import Chunks, decided
 from outrange.executors.crew import Crew
 from outrange.executors.parcel import Parcel
@@ -46,7 +46,7 @@ def test_short_instances_of_a_model_go_together(listed, monkeypatch, last):
         known.append("sat" if 0.3 * k <= 2 else "unsat")
     pool = Named(Scripted("do", "do", last))
     asked, found = of_pairs(pairs, None, 20.0, None), Memory()
-    run_on_pool(asked, Log(asked, found, tell, lines=False), pool, 0)
+    run_on_pool(asked, Log(asked, found, report_progress, lines=False), pool, 0)
     assert [found.known[one.key].verdict for one in asked] == known
     # Alone at first, since nothing is known yet; and alone if they were lost together.
     assert [name.endswith("and 9 more") for name in names[:3]] == [False] * 2 + [True]
@@ -71,7 +71,9 @@ def test_instances_of_light_models_go_together(tmp_path, monkeypatch):
         monkeypatch.setattr(spread, "LIGHT_MODEL", light)
         executor, found = Scripted(), Memory()
         asked = of_pairs(pairs, None, 20.0, None)
-        run_on_pool(asked, Log(asked, found, tell, lines=False), ScriptedPool(executor), 0)
+        run_on_pool(
+            asked, Log(asked, found, report_progress, lines=False), ScriptedPool(executor), 0
+        )
         assert [found.known[one.key].verdict for one in asked] == known
         calls.append(executor.calls)
     assert calls[1] < calls[0] <= 12

@@ -11,7 +11,7 @@ from outrange.frontends.network import Network
 from outrange.frontends.tolerance import tolerance
 from outrange.graph import Builder, Slot, integers
 from outrange.graph.composites import logic
-from outrange.graph.float32 import stray
+from outrange.graph.float32 import run_with_error_bounds
 
 
 def weights(*widths, seed=0):
@@ -128,10 +128,10 @@ def test_a_point_at_a_jump_is_not_a_difference():
     found = jumping()
     check_same(found, Box(np.ones(3), np.ones(3)))
     x = np.ones((1, 3))
-    assert stray(found.graph, x).near_jump.all()
+    assert run_with_error_bounds(found.graph, x).near_jump.all()
     # The two sides of the jump are 6 apart: at the jump that much is allowed, elsewhere not.
-    assert tolerance(found.graph, stray(found.graph, x))[0, 0] >= 6
-    assert tolerance(found.graph, stray(found.graph, 2 * x))[0, 0] < 1e-3
+    assert tolerance(found.graph, run_with_error_bounds(found.graph, x))[0, 0] >= 6
+    assert tolerance(found.graph, run_with_error_bounds(found.graph, 2 * x))[0, 0] < 1e-3
 
 
 def test_overflow_on_the_way_is_not_a_difference():
@@ -187,7 +187,7 @@ def test_the_bound_holds_for_float32_in_any_order(rng):
     matrices = weights(20, 40, 40, 5)
     graph = graph_of(matrices, "tanh")
     x = rng.standard_normal((30, 20)).astype(np.float32)
-    strayed = stray(graph, x)
+    strayed = run_with_error_bounds(graph, x)
     for _ in range(5):
         order = [rng.permutation(m.shape[0]) for m in matrices]
         y = x
@@ -238,6 +238,6 @@ def test_integers_read_as_real_numbers_are_seen():
 
 def test_whole_numbers_are_exact_in_float32():
     graph = counted(True)
-    strayed = stray(graph, np.array([[3.0, -7.0], [6.5, 1e5]]))
+    strayed = run_with_error_bounds(graph, np.array([[3.0, -7.0], [6.5, 1e5]]))
     assert not strayed.near_jump.any() and (strayed.bounds[graph.output] == 0).all()
-    assert stray(graph, np.array([[3.0, 2.0**30]])).bounds[graph.output].max() >= 0
+    assert run_with_error_bounds(graph, np.array([[3.0, 2.0**30]])).bounds[graph.output].max() >= 0

@@ -1,4 +1,4 @@
-"""Random graphs of every kind of op, for the rewrites."""
+"""Random graphs of every kind of op, for tests of rewrites."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from outrange.graph import Builder, Graph, Slot
 
 
 def random_graph(rng: np.random.Generator, steps: int = 14) -> Graph:
-    """A graph of `steps` random operations on random earlier values."""
+    """Build a graph of `steps` random operations on random earlier values."""
     slots = [Slot("a", (int(rng.integers(1, 5)),)), Slot("b", (int(rng.integers(1, 5)),))]
     b = Builder(slots)
     values = b.input_values()

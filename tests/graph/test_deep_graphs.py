@@ -1,4 +1,4 @@
-"""Every rewrite takes a graph of 20,000 ops, in work that grows like the number of ops."""
+"""Every rewrite accepts a graph of 20,000 ops, with work proportional to the number of ops."""
 
 import importlib
 import inspect
@@ -33,19 +33,21 @@ ARGUMENTS = {
 }
 
 
-def registered():
-    """The public functions of graphs and their nodes in all modules of rewrites, by name."""
-    found = {"sharper": lambda graph: rewrites.ranks.Ranks(graph).sharper(Atom.of({1: 1.0}, 0.0))}
+def register_rules():
+    """Return the public functions of graphs and nodes in all modules of rewrites, by name."""
+    rules = {
+        "sharper": lambda graph: rewrites.ranks.Ranks(graph).sharpen_atom(Atom.of({1: 1.0}, 0.0))
+    }
     for info in pkgutil.iter_modules(rewrites.__path__):
         module = importlib.import_module(f"{rewrites.__name__}.{info.name}")
         for name, function in inspect.getmembers(module, inspect.isfunction):
             first = next(iter(inspect.signature(function).parameters), "")
             if name[0] != "_" and function.__module__ == module.__name__ and first in ARGUMENTS:
-                found[name] = function
-    return found
+                rules[name] = function
+    return rules
 
 
-REWRITES = registered()
+REWRITES = register_rules()
 
 
 def rewritten(name, graph):

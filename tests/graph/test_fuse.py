@@ -13,8 +13,8 @@ from outrange.ops import Curve, Product
 WEIGHT = np.random.default_rng(5).normal(0, 1, (3, 4))
 
 
-def built(*makes, size=4):
-    """The graph of several functions of one dense layer, and the graph as written."""
+def build_graph(*makes, size=4):
+    """Return the graph of several functions of one dense layer, and the graph as recorded."""
     b = Builder([Slot("x", (3,))])
     h = b.dense(b.input_values()[0], WEIGHT)
     outputs = [make(b, h) for make in makes]
@@ -23,13 +23,13 @@ def built(*makes, size=4):
 
 
 def same(graph, plain):
-    """Both compute the same at random points."""
+    """Check that both graphs compute the same at random points."""
     x = np.random.default_rng(1).normal(0, 2, (300, 3))
     assert np.allclose(graph.run(x), plain.run(x), rtol=1e-12, atol=1e-12)
 
 
 def encloses(graph):
-    """Bounds hold what the graph returns."""
+    """Check that bounds hold the outputs of the graph."""
     least, most = bounds(graph, [-1, -1, -1], [1, 1, 1])[-1]
     y = graph.run(np.random.default_rng(2).uniform(-1, 1, (500, 3)))
     assert (least <= y + 1e-12).all() and (y <= most + 1e-12).all()
@@ -50,7 +50,7 @@ def where(b, h):
 
 
 def by_channel(b, h):
-    """A sigmoid, two gates, and a product with a constant of its own."""
+    """Return a sigmoid, two gates, and a product with a constant."""
     first = b.structural(lambda a: a[0][:, :1], [h])
     rest = b.structural(lambda a: a[0][:, 1:], [h])
     scaled = b.affine_map(rest, np.array([1.0, 1.0, 3.0]))
@@ -71,15 +71,15 @@ def by_channel(b, h):
     ],
 )
 def test_one_curve(make, count):
-    graph, plain = built(make)
+    graph, plain = build_graph(make)
     assert len(curves(graph)) == count
     same(graph, plain)
     encloses(graph)
 
 
 def test_a_value_that_others_read_stays():
-    """`relu` is an output of its own, and a factor."""
-    graph, plain = built(
+    """`relu` is both an output and a factor."""
+    graph, plain = build_graph(
         lambda b, h: b.curve("relu", h),
         lambda b, h: b.multiply(b.curve("relu", h), b.curve("sigmoid", h)),
     )
@@ -99,15 +99,15 @@ def test_marked_layers_stay():
     s = b.curve("sigmoid", h)
     b.mark_layer("gate", s)
     graph = b.finish([b.multiply(h, s)], ["y"])
-    (kept,) = graph.layers["gate"]
-    assert graph.nodes[kept - 1].op.name == "sigmoid"
+    (gate,) = graph.layers["gate"]
+    assert graph.nodes[gate - 1].op.name == "sigmoid"
 
 
 def test_different_entries_stay_a_product():
-    def turned(b, h):
+    def rotate(b, h):
         return b.multiply(h, b.structural(lambda a: a[0][:, ::-1], [h]))
 
-    graph, _ = built(turned)
+    graph, _ = build_graph(rotate)
     assert any(isinstance(node.op, Product) for node in graph.nodes)
 
 
@@ -120,7 +120,7 @@ def test_nothing_to_fuse_is_left_alone():
 
 
 def tower(rng, steps=9):
-    """A random tower of elementwise operations, and of some that are not, all values kept."""
+    """Build a random tower of elementwise and other operations, and keep all values."""
     b = Builder([Slot("x", (3,))])
     values = [b.dense(b.input_values()[0], WEIGHT)]
     for _ in range(steps):
@@ -142,12 +142,12 @@ def tower(rng, steps=9):
     return b, values
 
 
-def nudged(graph, x, value, step):
-    """The output if one value is off by a step."""
+def nudge(graph, x, value, step):
+    """Return the output if one value is off by a step."""
     values = [x]
     for i, node in enumerate(graph.nodes, 1):
-        found = node.op.run(tuple(values[j] for j in node.inputs))
-        values.append(found + step if i == value else found)
+        result = node.op.run(tuple(values[j] for j in node.inputs))
+        values.append(result + step if i == value else result)
     return values[graph.output]
 
 
@@ -161,7 +161,7 @@ def test_only_bypassed_values_lose_what_depends_on_them():
         for old in (v.index for v in values if b.plain is not None):
             new = b.moved[old]
             assert b.places[new] == old
-            moved, expected = nudged(graph, x, new, 0.3), nudged(b.plain, x, old, 0.3)
+            moved, expected = nudge(graph, x, new, 0.3), nudge(b.plain, x, old, 0.3)
             same = np.allclose(moved, expected, rtol=1e-9, atol=1e-9)
             assert same or new in b.bypassed, (seed, old)
             lost += not same

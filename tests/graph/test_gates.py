@@ -1,10 +1,10 @@
-"""Merged gates compute the same function, and bound it no worse."""
+"""Merged gates compute the same function, and their bounds are no looser."""
 
 import numpy as np
 
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot
-from outrange.graph.rewrites.gates import merge_gates, simplified
+from outrange.graph.rewrites.gates import merge_gates, simplify
 from outrange.ops import Product
 
 
@@ -13,9 +13,9 @@ def gate(turned: bool):
     b = Builder([Slot("x", (3,))])
     (x,) = b.input_values()
     z = b.curve("sigmoid", b.dense(x, rng.normal(size=(3, 4))))
-    one, two = (b.curve("tanh", b.dense(x, rng.normal(size=(3, 4)))) for _ in range(2))
+    first, second = (b.curve("tanh", b.dense(x, rng.normal(size=(3, 4)))) for _ in range(2))
     rest = b.subtract(np.ones((1, 4)), z)
-    parts = [b.multiply(z, one), b.multiply(two, rest)]
+    parts = [b.multiply(z, first), b.multiply(second, rest)]
     y = b.add(*(parts[::-1] if turned else parts))
     return b.finish([b.dense(y, rng.normal(size=(4, 2)))], ["y"])
 
@@ -27,7 +27,7 @@ def products(graph):
 def test_merged_gates_are_the_same_function_and_tighter():
     for turned in (False, True):
         graph = gate(turned)
-        merged = simplified(graph)
+        merged = simplify(graph)
         assert products(graph) == 2 and products(merged) == 1
         x = np.random.default_rng(1).normal(size=(50, 3))
         np.testing.assert_allclose(merged.run(x), graph.run(x), atol=1e-12)
@@ -51,8 +51,8 @@ def test_other_sums_stay():
         assert products(merge_gates(graph)) == products(graph)
 
 
-def _unrolled(steps, units, features=2, seed=0):
-    """A GRU with one product a gate, as `Keras` writes it, from a state of zeros."""
+def _unroll(steps, units, features=2, seed=0):
+    """Unroll a GRU with one product per gate, as Keras writes it, from a zero state."""
     rng = np.random.default_rng(seed)
     b = Builder([Slot("x", (steps, features))])
     (x,) = b.input_values()
@@ -68,14 +68,14 @@ def _unrolled(steps, units, features=2, seed=0):
 
 
 def test_a_mixture_stays_in_the_hull_of_what_it_mixes():
-    graph = _unrolled(8, 3)
+    graph = _unroll(8, 3)
     lo, hi = -5.0 * np.ones(graph.size), 5.0 * np.ones(graph.size)
-    least, most = bounds(simplified(graph), lo, hi)[-1]
+    least, most = bounds(simplify(graph), lo, hi)[-1]
     assert (least >= -1.0 - 1e-9).all() and (most <= 1.0 + 1e-9).all()
     before = bounds(graph, lo, hi, "intervals")[graph.output]
     assert before[1].max() > 2.0  # what it would be otherwise
     x = np.random.default_rng(1).uniform(lo, hi, (2000, graph.size))
-    np.testing.assert_allclose(simplified(graph).run(x), graph.run(x), atol=1e-12)
+    np.testing.assert_allclose(simplify(graph).run(x), graph.run(x), atol=1e-12)
 
 
 def test_a_mixture_of_unknown_parts_is_left_alone():
@@ -83,4 +83,4 @@ def test_a_mixture_of_unknown_parts_is_left_alone():
     (x,) = b.input_values()
     z = b.curve("sigmoid", x)
     y = b.add(b.multiply(z, b.affine_map(x, 2.0)), b.multiply(b.affine_map(z, -1.0, 1.0), x))
-    assert not any(node.op.name == "clip" for node in simplified(b.finish([y], ["y"])).nodes)
+    assert not any(node.op.name == "clip" for node in simplify(b.finish([y], ["y"])).nodes)

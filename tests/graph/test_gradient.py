@@ -1,4 +1,4 @@
-"""The slope that passes through jumps in a gradient: for descents, and no bound rests on it."""
+"""The surrogate slope at jumps in a gradient: for descents only, never for bounds."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from outrange.search.common.domain_boxes import DomainBoxes
 
 
 def one_curve(op, size=1):
-    """A graph of one curve; `op` is its name, or a curve itself."""
+    """Return a graph of one curve; `op` is its name, or the curve itself."""
     b = Builder([Slot("x", (size,))])
     (x,) = b.input_values()
     graph = b.finish([b.curve("sign" if not isinstance(op, str) else op, x)], ["y"])
@@ -41,10 +41,10 @@ def test_a_jump_has_a_peak(name):
     op = curve(name)
     (knot,) = op.jumps
     x = knot + np.array([[-4.0, -1.0, -0.25, 0.0, 0.25, 1.0, 4.0]])
-    (found,) = slopes(one_curve(name, x.size), x)
-    assert (found > 0).all() and found.argmax() == 3
-    assert (np.diff(found[:4]) > 0).all()
-    np.testing.assert_allclose(found, found[::-1])
+    (slope,) = slopes(one_curve(name, x.size), x)
+    assert (slope > 0).all() and slope.argmax() == 3
+    assert (np.diff(slope[:4]) > 0).all()
+    np.testing.assert_allclose(slope, slope[::-1])
     # The peaks of a unit that stays far away are as wide: something is left of them.
     (far,) = slopes(one_curve(name, 2), [[knot + 100.0, knot + 110.0]])
     assert (far > 1e-4).all()
@@ -53,18 +53,18 @@ def test_a_jump_has_a_peak(name):
 def test_a_falling_jump_has_a_falling_slope():
     op = curve("sign")
     down = replace(op, f=lambda x: -np.sign(x), rises=False)
-    (found,) = slopes(one_curve(down, 2), [[-1.0, 0.5]])
-    assert (found < 0).all()
+    (slope,) = slopes(one_curve(down, 2), [[-1.0, 0.5]])
+    assert (slope < 0).all()
 
 
 def test_a_table_has_none():
-    """Its rows stand in no order: from one to the next nothing goes on."""
+    """Its rows have no order, so there is no slope from one to the next."""
     graph = one_curve(lookup([3.0, -1.0, 2.0, 9.0]))
     np.testing.assert_array_equal(slopes(graph, [[0.0], [1.0], [2.5]]), 0.0)
 
 
 def sign_units(inputs=40, units=30):
-    """A sum of signs; its least values lie where nearly all units agree with one direction."""
+    """Return a sum of signs; it is least where nearly all units agree with one direction."""
     rng = np.random.default_rng(0)
     b = Builder([Slot("x", (inputs,))])
     (x,) = b.input_values()

@@ -1,4 +1,4 @@
-"""Integer arithmetic as steps with their jumps between whole numbers, against NumPy's own."""
+"""Integer arithmetic as steps with jumps between integers, against NumPy's own."""
 
 from math import isqrt
 
@@ -9,14 +9,14 @@ from outrange.domains import bounds
 from outrange.graph import Builder, Slot, integers
 
 
-def built(make, whole=True):
+def build_graph(make, whole=True):
     b = Builder([Slot("x", (1,))])
     (value,) = b.input_values()
     value = b.curve("round", value) if whole else value
     return b.finish([make(b, value)], ["y"])
 
 
-def truncated(x, d):
+def truncate(x, d):
     down, left = np.divmod(x, d)
     return down + ((left != 0) & ((x < 0) != (d < 0)))
 
@@ -25,7 +25,7 @@ LARGE = np.array([2**40 + 1, 2**45 - 1, 3**28, -(2**44) - 7, 10**12], np.int64)
 X = np.concatenate([np.arange(-60, 61), LARGE])
 DIVISORS = (1, 2, 3, 7, 49, -1, -2, -5, 10**6)
 OPERATIONS = {
-    "quotient": (lambda b, x, d: integers.quotient(b, x, d), truncated),
+    "quotient": (lambda b, x, d: integers.quotient(b, x, d), truncate),
     "floored": (lambda b, x, d: integers.quotient(b, x, d, floored=True), lambda x, d: x // d),
     "remainder": (lambda b, x, d: integers.remainder(b, x, d), np.mod),
     "fmod": (lambda b, x, d: integers.remainder(b, x, d, floored=False), np.fmod),
@@ -36,7 +36,7 @@ OPERATIONS = {
 @pytest.mark.parametrize("divisor", DIVISORS)
 def test_divisions(name, divisor):
     make, meant = OPERATIONS[name]
-    graph = built(lambda b, x: make(b, x, np.array([divisor])))
+    graph = build_graph(lambda b, x: make(b, x, np.array([divisor])))
     expected = meant(X, np.int64(divisor)).astype(float)
     x = X[:, None].astype(float)
     assert np.array_equal(graph.run(x)[:, 0], expected)
@@ -51,7 +51,7 @@ def test_divisions(name, divisor):
 @pytest.mark.parametrize("divisor", (2, -3, 7))
 def test_bounds_of_divisions(name, divisor, rng):
     make, meant = OPERATIONS[name]
-    graph = built(lambda b, x: make(b, x, np.array([divisor])))
+    graph = build_graph(lambda b, x: make(b, x, np.array([divisor])))
     for lo in rng.integers(-20, 20, 20):
         hi = lo + int(rng.integers(0, 9))
         values = meant(np.arange(lo, hi + 1), divisor)
@@ -67,23 +67,23 @@ def test_bounds_of_divisions(name, divisor, rng):
 def test_roots_and_powers():
     squares = np.array([0, 1, 2, 3, 4, 8, 9, 48, 49, 50, 2**22 - 1, 2**22, (2**21 - 1) ** 2, 2**43])
     x = squares[:, None].astype(float)
-    graph = built(integers.root)
+    graph = build_graph(integers.root)
     expected = np.array([isqrt(int(n)) for n in squares], float)
     low, high = bounds(graph, x, x, "intervals")[graph.output]
-    for found in (graph.run(x), low, high):
-        assert np.array_equal(found[:, 0], expected)
+    for outputs in (graph.run(x), low, high):
+        assert np.array_equal(outputs[:, 0], expected)
     for p in range(5):
-        graph = built(lambda b, v, p=p: integers.power(b, v, p))
+        graph = build_graph(lambda b, v, p=p: integers.power(b, v, p))
         x = np.arange(-9.0, 10.0)[:, None]
         low, high = bounds(graph, x, x, "intervals")[graph.output]
-        for found in (graph.run(x), low, high):
-            assert np.array_equal(found, x**p)
+        for outputs in (graph.run(x), low, high):
+            assert np.array_equal(outputs, x**p)
 
 
 @pytest.mark.parametrize(
     "how", ["greater", "greater_equal", "less", "less_equal", "equal", "not_equal"]
 )
 def test_comparisons(how):
-    graph = built(lambda b, x: integers.compare(b, how, x, np.array([3.0])))
+    graph = build_graph(lambda b, x: integers.compare(b, how, x, np.array([3.0])))
     x = np.arange(-2.0, 9.0)[:, None]
     assert np.array_equal(graph.run(x), getattr(np, how)(x, 3.0).astype(float))

@@ -1,4 +1,4 @@
-"""Comparisons within a softmax are decided by its logits, and by nothing else."""
+"""Comparisons within a softmax are decided by its logits alone."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from outrange.core import Atom
 from outrange.core.formula import holds
 from outrange.graph import Builder, Slot, log_softmax, softmax
 from outrange.graph.measure import measure
-from outrange.graph.rewrites.rewrite import ending_at, fold
+from outrange.graph.rewrites.rewrite import extract_subgraph, fold
 
 
-def grouped(rng, function, classes=(3, 4)):
-    """Two softmax groups of affine logits and one plain output, turned round in the end."""
+def group_softmax(rng, function, classes=(3, 4)):
+    """Return two softmax groups of affine logits and one plain output, reversed in the end."""
     builder = Builder([Slot("x", (2,))])
     (x,) = builder.input_values()
     parts = [
@@ -26,7 +26,7 @@ def grouped(rng, function, classes=(3, 4)):
 @pytest.mark.parametrize("function", [softmax, log_softmax])
 @pytest.mark.parametrize("pair", [(1, 2), (3, 1), (5, 6), (7, 5), (1, 6), (0, 1), (0, 7)])
 def test_the_measure_has_the_sign_of_the_comparison(function, pair, rng):
-    graph = grouped(rng, function)
+    graph = group_softmax(rng, function)
     i, j = (graph.size + k for k in pair)
     atom = Atom.of({i: 1.0, j: -1.0}, 0.0)
     measured = measure(graph, [[atom]])
@@ -43,7 +43,7 @@ def test_the_measure_has_the_sign_of_the_comparison(function, pair, rng):
 
 
 def test_what_is_not_a_plain_comparison_reads_the_softmax(rng):
-    graph = grouped(rng, softmax)
+    graph = group_softmax(rng, softmax)
     d = graph.size
     atoms = [
         Atom.of({d + 1: 1.0, d + 2: -1.0}, -0.1),
@@ -60,8 +60,11 @@ def test_what_is_not_a_plain_comparison_reads_the_softmax(rng):
 
 
 def test_an_entry_of_a_softmax_is_compared_with_one_half_by_its_logits(rng):
-    """It is a sigmoid of the logits, which is 0.5 at 0; at another height it is read itself."""
-    graph = grouped(rng, softmax)
+    """It is a sigmoid of the logits, which is 0.5 at 0.
+
+    At another level the entry itself is read.
+    """
+    graph = group_softmax(rng, softmax)
     x = rng.normal(size=(200, 2)) * 3
     y = graph.run(x)[:, 1]
     assert (y > 0.5).any() and (y < 0.5).any()
@@ -91,11 +94,11 @@ def test_a_curve_that_rises_is_compared_by_what_enters_it(name, height, strict, 
 
 
 def test_rankings_survive_an_early_end_and_are_gone_after_other_rewrites(rng):
-    graph = grouped(rng, softmax)
+    graph = group_softmax(rng, softmax)
     (value, ranking) = next(iter(graph.rankings.items()))
-    part = ending_at(graph, [value], [Slot("p", (graph.value_size(value),))])
-    ((_, kept),) = part.rankings.items()
-    np.testing.assert_array_equal(kept.groups, ranking.groups)
-    logits = part.run_all(rng.normal(size=(5, 2)))[kept.source]
+    part = extract_subgraph(graph, [value], [Slot("p", (graph.value_size(value),))])
+    ((_, remaining),) = part.rankings.items()
+    np.testing.assert_array_equal(remaining.groups, ranking.groups)
+    logits = part.run_all(rng.normal(size=(5, 2)))[remaining.source]
     assert logits.shape == (5, graph.value_size(value))
     assert fold(graph).rankings == {}

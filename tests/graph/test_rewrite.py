@@ -1,4 +1,4 @@
-"""A rewritten graph computes what the graph computed."""
+"""A rewritten graph computes the same function as the graph."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from cases import cases
 from graph.random_graphs import random_graph
 from outrange.core import InputError
 from outrange.graph import Builder, Graph, Slot
-from outrange.graph.rewrites.rewrite import ending_at, fold, piecewise_to_pairs
+from outrange.graph.rewrites.rewrite import extract_subgraph, fold, piecewise_to_pairs
 from outrange.ops import Largest, Rearrange
 
 
@@ -19,7 +19,7 @@ def points(graph: Graph, rng, count=7):
 
 
 def layers_agree(before: Graph, after: Graph, x, tolerance=0.0):
-    """Every layer that is left names the same values."""
+    """Check that every remaining layer names the same values."""
     old, new = before.run_all(x), after.run_all(x)
     for path, values in after.layers.items():
         assert len(values) == len(before.layers[path])
@@ -36,7 +36,7 @@ def test_ending_at_any_values(seed):
     for count in (1, 2, 3):
         values = [int(v) for v in rng.integers(0, len(graph.nodes) + 1, count)]
         slots = [Slot(f"v{v}", (graph.value_size(v),)) for v in values]
-        end = ending_at(graph, values, slots)
+        end = extract_subgraph(graph, values, slots)
         expected = np.concatenate([everything[v] for v in values], axis=1)
         np.testing.assert_array_equal(end.run(x), expected)
         assert end.outputs == tuple(slots)
@@ -51,7 +51,9 @@ def test_ending_at_keeps_only_what_is_needed():
     y = b.curve("relu", x)
     b.mark_layer("wanted", y)
     b.mark_layer("other", b.dense(x, np.ones((2, 2))))
-    end = ending_at(b.finish([b.dense(y, np.ones((2, 1)))], ["y"]), [y.index], [Slot("r", (2,))])
+    end = extract_subgraph(
+        b.finish([b.dense(y, np.ones((2, 1)))], ["y"]), [y.index], [Slot("r", (2,))]
+    )
     assert [node.op.name for node in end.nodes] == ["relu"]
     assert end.layers == {"wanted": (1,)}
 
@@ -65,7 +67,7 @@ def test_ending_at_what_is_not_there(values, slots):
     b = Builder([Slot("x", (2,))])
     graph = b.finish([b.curve("relu", b.input_values()[0])], ["y"])
     with pytest.raises(InputError, match="Received: "):
-        ending_at(graph, values, slots)
+        extract_subgraph(graph, values, slots)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -89,7 +91,7 @@ def test_fold_is_exact_and_leaves_nothing_to_fold(seed):
 
 
 def assert_adjoint(graph: Graph, rng):
-    """Every rearrangement's transpose is the transpose of what it runs."""
+    """Check that the adjoint of every rearrangement is the transpose of its matrix."""
     for node in graph.nodes:
         if isinstance(node.op, Rearrange):
             xs = tuple(rng.standard_normal((1, n)) for n in node.op.sizes)

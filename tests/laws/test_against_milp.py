@@ -1,7 +1,7 @@
 """Law: the search and an independent mixed-integer program find the same least and largest output.
 
 The tests take the smallest nets; `python tests/laws/test_against_milp.py` takes all 200 and prints
-a table. Where HiGHS runs out of time, its bounds and ours must overlap.
+a table. If HiGHS runs out of time, its bounds and ours must overlap.
 """
 
 import argparse
@@ -46,7 +46,7 @@ FUNCTIONS = {
 
 
 def sizes(i: int, rng) -> tuple[int, list[int]]:
-    """Inputs and widths of net `i`, from what HiGHS closes at once to what takes it a minute."""
+    """Return inputs and widths of net `i`, which HiGHS closes in up to a minute."""
     if i < QUICK:
         return int(rng.integers(1, 4)), [int(n) for n in rng.integers(4, 9, rng.integers(1, 3))]
     inputs, depth = int(rng.integers(1, 9)), int(rng.integers(1, 5))
@@ -56,7 +56,10 @@ def sizes(i: int, rng) -> tuple[int, list[int]]:
 
 
 def net(i: int):
-    """Random net `i` and its box: `(layers, lo, hi)`; layers as in `independent_milp`, named."""
+    """Return random net `i` and its box: `(layers, lo, hi)`.
+
+    Layers as in `independent_milp`, named.
+    """
     rng = np.random.default_rng((7, i))
     inputs, widths = sizes(i, rng)
     kinds = [*FUNCTIONS, "prelu", "pool", "residual", "minimum"]
@@ -88,7 +91,7 @@ def _weights(rng, rows, columns):
 
 
 def plain(layers):
-    """The layers in the four forms that `independent_milp` knows."""
+    """Return the layers in the four forms of `independent_milp`."""
     out = []
     for layer in layers:
         match layer[0]:
@@ -109,13 +112,13 @@ def plain(layers):
 
 
 def graph(layers, inputs: int) -> Graph:
-    """The same net as a graph."""
+    """Return the net as a graph."""
     builder = Builder([Slot("x", (inputs,))])
     (x,) = builder.input_values()
-    return builder.finish([_built(builder, layers, x)], ["y"])
+    return builder.finish([_build_graph(builder, layers, x)], ["y"])
 
 
-def _built(b: Builder, layers, x):
+def _build_graph(b: Builder, layers, x):
     for layer in layers:
         match layer[0]:
             case "dense":
@@ -125,7 +128,7 @@ def _built(b: Builder, layers, x):
             case "minimum":
                 x = b.reduce("min", b.reshape(x, (1, -1, 2)), axes=(2,))
             case "residual":
-                x = b.add(x, _built(b, layer[1], x))
+                x = b.add(x, _build_graph(b, layer[1], x))
             case "prelu":
                 x = b.prelu(x, layer[1])
             case name:
@@ -134,7 +137,7 @@ def _built(b: Builder, layers, x):
 
 
 def compare(i: int, time_limit: float) -> dict:
-    """Both answers for net `i`, and how far apart they are (in units of the range seen)."""
+    """Return both answers for net `i`, and their difference in units of the seen range."""
     layers, lo, hi = net(i)
     model, reference = graph(layers, lo.size), plain(layers)
     start = time.perf_counter()
@@ -164,7 +167,7 @@ def _form(layer) -> str:
 
 
 def agrees(row: dict) -> bool:
-    """Whether a comparison upholds the law."""
+    """Return whether a comparison upholds the law."""
     both = row["closed"] and row["status"] == "exact"
     return row["overlap"] and (not both or row["apart"] <= TOLERANCE)
 

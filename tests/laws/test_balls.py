@@ -1,4 +1,4 @@
-"""Balls of many digits: they hold what the definitions say, whichever way comparisons go."""
+"""Balls of many digits hold the values of definitions, whichever way comparisons go."""
 
 from fractions import Fraction
 
@@ -10,7 +10,7 @@ from cases import cases, some
 from curve_cases import CASES, by_name, identify
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot
-from outrange.graph.precise import Precise
+from outrange.graph.precise import BallEvaluator
 from outrange.ops import curve
 from outrange.ops.numerics.balls import (
     ball,
@@ -83,7 +83,7 @@ def test_precise_values_are_those_of_the_oracle_and_within_intervals(seed, curve
     values = range(len(graph.nodes) + 1)
     x = rng.normal(size=(3, graph.size))
     ends = bounds(graph, x, x, "intervals")
-    passes = list(Precise(graph).passes(x, ends, values, 128))
+    passes = list(BallEvaluator(graph).passes(x, ends, values, 128))
     assert passes
     intervals = np.concatenate([np.stack(e) for e in ends], axis=2)
     with mpmath.workprec(400):
@@ -111,7 +111,7 @@ STRAIGHT = [
 @pytest.mark.parametrize("known", [0.0, 1.0, np.inf, np.nan])
 @pytest.mark.parametrize("case", STRAIGHT, ids=identify)
 def test_a_line_is_told_by_intervals_or_by_balls(case, known):
-    """At knots, beside them and far away; with intervals that know something, or nothing."""
+    """Points are at knots, beside them and far away; intervals are informative or unbounded."""
     facts = curve(case[0], **case[1])
     builder = Builder([Slot("x", (1,))])
     (x,) = builder.input_values()
@@ -120,7 +120,7 @@ def test_a_line_is_told_by_intervals_or_by_balls(case, known):
     places = np.concatenate([near, np.nextafter(near, -9e9), np.nextafter(near, 9e9), [-7.5, 7.5]])
     points = places[(places >= facts.on[0]) & (places <= facts.on[1])][:, None]
     ends = [(lo - known, hi + known) for lo, hi in bounds(graph, points, points, "intervals")]
-    (balls, *_) = Precise(graph).passes(points, ends, [graph.output], 256)
+    (balls, *_) = BallEvaluator(graph).passes(points, ends, [graph.output], 256)
     for at, found in zip(points[:, 0].tolist(), balls, strict=True):
         slope, offset = facts.lines[int(np.searchsorted(facts.knots, at))]
         value = Fraction(slope) * Fraction(at) + Fraction(offset)

@@ -1,4 +1,4 @@
-"""A rewrite keeps the domain: where the graph as written has no value, no rewrite has one."""
+"""A rewrite keeps the domain: where the graph as recorded is undefined, every rewrite is, too."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,9 @@ from outrange.domains import bounds
 from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
 from outrange.graph.domain import is_inside
-from outrange.graph.rewrites.gates import merge_gates, simplified
-from outrange.graph.rewrites.order import ordered
-from outrange.graph.rewrites.rewrite import ending_at, fold, piecewise_to_pairs
+from outrange.graph.rewrites.gates import merge_gates, simplify
+from outrange.graph.rewrites.order import reduce_to_logits
+from outrange.graph.rewrites.rewrite import extract_subgraph, fold, piecewise_to_pairs
 from outrange.ops import curve
 from outrange.ops.pointwise import Expressions, analyze, applied
 from outrange.ops.pointwise.domain import needs, rewritten
@@ -26,9 +26,9 @@ REWRITES = {
     "pairs": piecewise_to_pairs,
     "folded": fold,
     "gates": merge_gates,
-    "for a search": simplified,
-    "cut off": lambda graph: ending_at(graph, [graph.output], graph.outputs),
-    "in order": lambda graph: ordered(graph, [[0]]),
+    "for a search": simplify,
+    "cut off": lambda graph: extract_subgraph(graph, [graph.output], graph.outputs),
+    "in order": lambda graph: reduce_to_logits(graph, [[0]]),
     "difference": lambda graph: difference(graph, graph),
 }
 """Rewrites of a graph, each of which may drop what it takes for idle."""
@@ -37,7 +37,7 @@ FORMULAS = cases(range(12), range(1000))
 
 
 def run(graph, x):
-    """Outputs at the points `x`, and at which of them the graph is defined."""
+    """Return outputs at the points `x`, and at which of them the graph is defined."""
     with np.errstate(all="ignore"):
         values = graph.run_all(x)
     return values, is_inside(graph, values)
@@ -59,7 +59,7 @@ def test_no_rewrite_of_a_random_formula_is_defined_where_it_is_not():
 
 
 def test_a_rewrite_is_defined_where_the_formula_is():
-    """But for stretches far out or about a pole, on which a curve is not followed."""
+    """Exceptions are ranges far out or about a pole, where a curve is not analyzed."""
     less = 0
     for seed in FORMULAS:
         rng = np.random.default_rng(seed)
@@ -67,17 +67,17 @@ def test_a_rewrite_is_defined_where_the_formula_is():
         x = points(rng)
         values, inside = run(plain, x)
         inside &= np.all([np.isfinite(v).all(axis=1) for v in values], axis=0)
-        found, still = run(graph, x)
+        results, still = run(graph, x)
         less += bool((inside & ~still).any())
         both = inside & still
         np.testing.assert_allclose(
-            found[graph.output][both], values[plain.output][both], rtol=1e-6, atol=1e-9
+            results[graph.output][both], values[plain.output][both], rtol=1e-6, atol=1e-9
         )
     assert less <= max(2, len(FORMULAS) // 8)
 
 
 def test_bounds_of_a_set_with_a_point_that_has_no_value_are_refused():
-    asked = 0
+    points_tried = 0
     for seed in cases(range(12), range(400)):
         rng = np.random.default_rng(seed)
         graph, plain = drawn(rng, int(rng.integers(2, 7)))
@@ -85,10 +85,10 @@ def test_bounds_of_a_set_with_a_point_that_has_no_value_are_refused():
         values, _ = run(plain, x)
         if not np.isnan(values[plain.output]).any():
             continue
-        asked += 1
+        points_tried += 1
         with pytest.raises(InputError):
             bounds(graph, [-5.0], [5.0])
-    assert asked > 2
+    assert points_tried > 2
 
 
 IDENTITIES = {
@@ -168,7 +168,7 @@ def test_facts_end_where_what_was_cancelled_does(name):
 
 
 def test_the_inside_of_a_domain_is_exact():
-    """A set on which nothing cancelled is undefined has the answer of the simple formula."""
+    """On a set where no cancelled term is undefined, the answer is that of the simple formula."""
     t = Expressions()
     log = t.apply("log", t.x)
     assert rewritten(t, t.subtract, [log, log]) != t.zero
@@ -178,7 +178,7 @@ def test_the_inside_of_a_domain_is_exact():
 
 
 def test_a_curve_is_its_formula_also_where_its_branches_are_not_followed():
-    """Left of 1/4 the branch touches its knot: the code of the piece right of it was used."""
+    """Left of 1/4 the branch touches its knot, where the code of the right piece was used."""
     t = Expressions()
     u = applied(t, curve("relu"), t.x)
     facts = analyze(t, applied(t, curve("relu"), t.subtract(u, t.apply("tanh", u))))
@@ -197,7 +197,7 @@ def test_a_value_at_the_end_of_a_domain_that_its_piece_has_not():
 
 
 def test_a_constant_outside_of_a_domain_is_no_constant():
-    """`0 * (1 / 0)` became a constant that is not a number, and bounds of it nothing at all."""
+    """`0 * (1 / 0)` became a constant NaN, and bounds of it were meaningless."""
     b = Builder([Slot("x", (1,))])
     x = b.input_values()[0]
     zero = b.affine_map(b.subtract(x, x), 2.0)

@@ -1,4 +1,4 @@
-"""Laws of cones: rows bounded in a part of the graph are bounded as in the whole, or safely."""
+"""Laws of cones: bounds of rows in a part of the graph equal those of the whole, or are sound."""
 
 import numpy as np
 import pytest
@@ -39,10 +39,10 @@ def test_a_cone_computes_its_entries(name):
         for floor in (0, v // 2, v - 1):
             part = cone(graph, v, wanted, floor)
             leaves = [values[j][:, some] for j, some in part.leaves]
-            found = part.graph.run_all(np.concatenate(leaves, axis=1))
-            for whole, some, got in zip(part.values, part.entries, found, strict=True):
+            cone_values = part.graph.run_all(np.concatenate(leaves, axis=1))
+            for whole, some, entries in zip(part.values, part.entries, cone_values, strict=True):
                 if whole > 0:
-                    np.testing.assert_allclose(got, values[whole][:, some], 1e-12, 1e-12)
+                    np.testing.assert_allclose(entries, values[whole][:, some], 1e-12, 1e-12)
             np.testing.assert_array_equal(part.entries[-1][part.units(wanted)], wanted)
             assert max(j for j, _ in part.leaves) <= floor
 
@@ -95,7 +95,7 @@ def test_every_rounding_is_paid_for_in_cones(effort, monkeypatch):
 
 
 def largest_of(slopes: np.ndarray, shift: np.ndarray):
-    """The largest of some forms minus their mean: planes show in it, constants do not."""
+    """Return the largest of some forms minus their mean: it depends on planes, not on constants."""
     b = Builder([Slot("x", (slopes.shape[0],))])
     (x,) = b.input_values()
     y = b.dense(x, slopes, shift)
@@ -140,7 +140,7 @@ def test_a_cone_costs_what_its_work_is(name):
 
 
 def residual_net(depth: int):
-    """Every block is added to what came before it: back-substitution reaches the input."""
+    """Build a net whose blocks are all residual, so that back-substitution reaches the input."""
     rng = np.random.default_rng(0)
     b = Builder([Slot("x", (8,))])
     y = b.input_values()[0]
@@ -153,8 +153,8 @@ def residual_net(depth: int):
 @pytest.mark.parametrize("effort", [0.0, 3000.0])
 def test_bounds_of_a_graph_twice_as_deep_look_at_twice_the_nodes(effort, monkeypatch):
     monkeypatch.setattr(linear, "_WIDE", 0)
-    looked, restricted = [], cones._restricted
-    monkeypatch.setattr(cones, "_restricted", lambda *a: (looked.append(1), restricted(*a))[1])
+    looked, restrict = [], cones._restrict_node
+    monkeypatch.setattr(cones, "_restrict_node", lambda *a: (looked.append(1), restrict(*a))[1])
     counts = []
     for depth in (32, 64):
         graph = residual_net(depth)

@@ -1,4 +1,4 @@
-"""Conflict-driven search agrees with enumeration and with input splits, and learns true clauses."""
+"""Conflict-driven search agrees with enumeration and input splits, and learns true clauses."""
 
 import itertools
 
@@ -24,7 +24,7 @@ LEAST = np.nextafter(0.0, 1.0)
 
 
 def network(inner, bias, direct, weights, height, slope=0.0):
-    """`direct @ x + weights @ curve(inner @ x + bias) + height`, as a graph."""
+    """Return `direct @ x + weights @ curve(inner @ x + bias) + height`, as a graph."""
     b = Builder([Slot("x", (inner.shape[1],))])
     (x,) = b.input_values()
     h = b.dense(x, inner.T, bias)
@@ -32,8 +32,8 @@ def network(inner, bias, direct, weights, height, slope=0.0):
     return b.finish([b.add(b.dense(x, direct.T), b.dense(h, weights.T, height))], ["y"])
 
 
-def searched(graph, box, rows, goal=LEAST):
-    """The search of `rows of the outputs <= 0`, run to its end, and its conjunction."""
+def run_search(graph, box, rows, goal=LEAST):
+    """Run the search of `rows of the outputs <= 0` to its end; return it and its conjunction."""
     clause = tuple(Atom.of({graph.size + k: 1.0}, 0.0) for k in range(rows))
     problem = Problem(measure(graph, [clause]), np.eye(1), np.zeros(1), DomainBoxes.of(box))
     incumbent = Incumbent(np.eye(1), 0.0, None, None)
@@ -64,7 +64,7 @@ def test_agrees_with_input_splits(seed):
     slope = 0.0 if seed % 3 else 0.25
     graph = network(*parts, slope=slope)
     box = Box(-np.ones(d), np.ones(d))
-    search, stop, net, clause = searched(graph, box, rows)
+    search, stop, net, clause = run_search(graph, box, rows)
     group = ClauseGroup([clause], np.array([False]), DomainBoxes.of(box))
     other = decide(graph, [group], lambda at: True, time_limit=10)
     mine = verdict(search, stop)
@@ -78,7 +78,7 @@ def test_agrees_with_input_splits(seed):
 
 
 def _true_clauses(search, net, rng):
-    """Every clause holds wherever the conjunction does, tried at points."""
+    """Check at points that every clause holds wherever the conjunction does."""
     x = rng.uniform(net.box.lo, net.box.hi, (2000, net.box.size))
     z = x @ net.inner.T + net.bias
     rows = x @ net.direct.T + np.maximum(z, 0) @ net.weights.T + net.height
@@ -89,7 +89,7 @@ def _true_clauses(search, net, rng):
 
 @pytest.mark.parametrize("seed", range(cases(12, 600)))
 def test_never_refutes_a_planted_point(seed):
-    """The search goes on past the points it finds, and may not exclude the one that was planted."""
+    """The search continues past the points it finds, and must not exclude the planted one."""
     rng = np.random.default_rng(seed)
     d, units, rows = rng.integers(2, 6), rng.integers(6, 15), rng.integers(2, 6)
     inner, bias = rng.normal(size=(units, d)), rng.normal(size=units)
@@ -98,7 +98,7 @@ def test_never_refutes_a_planted_point(seed):
     values = direct @ at + weights @ np.maximum(inner @ at + bias, 0)
     margin = 10.0 ** rng.uniform(-6, -1)
     graph = network(inner, bias, direct, weights, -values - margin)
-    search, _, net, _ = searched(graph, Box(-np.ones(d), np.ones(d)), rows, goal=-np.inf)
+    search, _, net, _ = run_search(graph, Box(-np.ones(d), np.ones(d)), rows, goal=-np.inf)
     assert not search.finished
     z = net.inner @ at + net.bias
     for clause in search._clauses._clauses:
@@ -106,7 +106,7 @@ def test_never_refutes_a_planted_point(seed):
 
 
 def formula(rng, variables, clauses, width):
-    """A random formula: `(clauses, variables)` of 1, -1 and 0."""
+    """Return a random formula: `(clauses, variables)` of 1, -1 and 0."""
     signs = np.zeros((clauses, variables))
     for row in signs:
         at = rng.choice(variables, width, replace=False)
@@ -115,7 +115,7 @@ def formula(rng, variables, clauses, width):
 
 
 def formula_network(signs):
-    """Two outputs that are both at most 0 exactly at the assignments that satisfy a formula."""
+    """Build two outputs that are both at most 0 exactly at satisfying assignments of a formula."""
     variables = signs.shape[1]
     # A clause is violated where all its literals are false: `1 - sum of literals > 0`.
     inner = np.vstack([-signs, 2 * np.eye(variables)])
@@ -134,7 +134,7 @@ def test_decides_formulas(seed):
     variables = int(rng.integers(3, 13))
     signs = formula(rng, variables, int(variables * rng.uniform(3, 6)), 3)
     graph, box = formula_network(signs)
-    search, stop, *_ = searched(graph, box, 2)
+    search, stop, *_ = run_search(graph, box, 2)
     assignments = np.array(list(itertools.product([0, 1], repeat=variables)))
     literals = np.where(signs > 0, assignments[:, None], 1 - assignments[:, None])
     true = ((literals == 1) & (signs != 0)).any(axis=2).all(axis=1)
@@ -156,13 +156,13 @@ def test_the_portfolio_takes_it_where_units_are_held():
         row[p * holes : (p + 1) * holes] = 1.0
         rows.append(row)
     for hole in range(holes):
-        for one, two in itertools.combinations(range(pigeons), 2):
+        for first, second in itertools.combinations(range(pigeons), 2):
             row = np.zeros(variables)
-            row[[one * holes + hole, two * holes + hole]] = -1.0
+            row[[first * holes + hole, second * holes + hole]] = -1.0
             rows.append(row)
     graph, box = formula_network(np.array(rows))
     clause = tuple(Atom.of({variables + k: 1.0}, 0.0) for k in range(2))
     group = ClauseGroup([clause], np.array([False]), DomainBoxes.of(box))
-    found = decide(graph, [group], lambda at: True, time_limit=60)
-    assert found.status.value == "unsat"
-    assert any("clause learning" in method for method in found.methods)
+    solution = decide(graph, [group], lambda at: True, time_limit=60)
+    assert solution.status.value == "unsat"
+    assert any("clause learning" in method for method in solution.methods)

@@ -1,4 +1,4 @@
-"""Laws of convolutions, in every option: against matrices written out from the definition."""
+"""Laws of convolutions, in every option, against matrices from the definition."""
 
 from itertools import product
 
@@ -20,7 +20,7 @@ SEEDS = range(cases(8, 40))
 
 
 def options(seed: int) -> dict:
-    """A random convolution of 1 to 3 dimensions, small enough for its matrix to be written out."""
+    """Return a random convolution of 1 to 3 dimensions with a small matrix."""
     rng = np.random.default_rng(seed)
     rank = 1 + seed % 3
     most = (9, 5, 4)[rank - 1]
@@ -51,43 +51,43 @@ def options(seed: int) -> dict:
     }
 
 
-def sizes(given: dict) -> tuple[int, ...]:
-    """Spatial shape of the result."""
+def sizes(settings: dict) -> tuple[int, ...]:
+    """Return the spatial shape of the result."""
     return tuple(
         (n + a + b - (k - 1) * d - 1) // s + 1
         for n, (a, b), k, d, s in zip(
-            given["inputs"],
-            given["padding"],
-            given["kernel"].shape,
-            given["dilation"],
-            given["strides"],
+            settings["inputs"],
+            settings["padding"],
+            settings["kernel"].shape,
+            settings["dilation"],
+            settings["strides"],
             strict=False,
         )
     )
 
 
-def written_out(given: dict) -> np.ndarray:
-    """The matrix `(in, out)` of one image, channels last, entry by entry from the definition."""
-    kernel, groups = given["kernel"], given["groups"]
+def written_out(settings: dict) -> np.ndarray:
+    """Return the matrix `(in, out)` of one image, channels last, entry by entry by definition."""
+    kernel, groups = settings["kernel"], settings["groups"]
     inside, out = kernel.shape[-2:]
-    found = np.zeros((*given["inputs"], inside * groups, *sizes(given), out))
-    rank = len(given["inputs"])
-    for place in product(*(range(n) for n in sizes(given))):
+    outputs = np.zeros((*settings["inputs"], inside * groups, *sizes(settings), out))
+    rank = len(settings["inputs"])
+    for place in product(*(range(n) for n in sizes(settings))):
         for k in product(*(range(n) for n in kernel.shape[:-2])):
             at = tuple(
-                place[i] * given["strides"][i] + k[i] * given["dilation"][i]
-                - given["padding"][i][0]
+                place[i] * settings["strides"][i] + k[i] * settings["dilation"][i]
+                - settings["padding"][i][0]
                 for i in range(rank)
             )  # fmt: skip
-            if all(0 <= a < n for a, n in zip(at, given["inputs"], strict=True)):
+            if all(0 <= a < n for a, n in zip(at, settings["inputs"], strict=True)):
                 for o, i in product(range(out), range(inside)):
                     channel = (o // (out // groups)) * inside + i
-                    found[(*at, channel, *place, o)] += kernel[(*k, i, o)]
-    return found.reshape(np.prod(found.shape[: rank + 1], dtype=int), -1)
+                    outputs[(*at, channel, *place, o)] += kernel[(*k, i, o)]
+    return outputs.reshape(np.prod(outputs.shape[: rank + 1], dtype=int), -1)
 
 
 def laid_out(rows: np.ndarray, shape: tuple[int, ...], copies: int, first: bool) -> np.ndarray:
-    """Flat channels-last images of `shape` in the order of the op: `(..., copies * n)`."""
+    """Return flat channels-last images of `shape` in the order of the op: `(..., copies * n)`."""
     images = rows.reshape(*rows.shape[:-1], copies, *shape)
     if first:
         images = np.moveaxis(images, -1, rows.ndim)
@@ -96,18 +96,18 @@ def laid_out(rows: np.ndarray, shape: tuple[int, ...], copies: int, first: bool)
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_convolution(seed):
-    given = options(seed)
-    op = convolution(**given)
+    settings = options(seed)
+    op = convolution(**settings)
     check_affine(op, seed)
     check_absolute(op)
-    matrix, copies, first = written_out(given), given["copies"], given["channels_first"]
-    shape = (*given["inputs"], given["kernel"].shape[-2] * given["groups"])
-    out = (*sizes(given), given["kernel"].shape[-1])
+    matrix, copies, first = written_out(settings), settings["copies"], settings["channels_first"]
+    shape = (*settings["inputs"], settings["kernel"].shape[-2] * settings["groups"])
+    out = (*sizes(settings), settings["kernel"].shape[-1])
     x = np.random.default_rng(seed).normal(size=(3, copies, len(matrix)))
     expected = (x @ matrix).reshape(3, -1)
-    found = op.apply((laid_out(x.reshape(3, -1), shape, copies, first),), False)
+    outputs = op.apply((laid_out(x.reshape(3, -1), shape, copies, first),), False)
     scale = 1e-12 * (np.abs(x) @ np.abs(matrix)).max()
-    np.testing.assert_allclose(found, laid_out(expected, out, copies, first), 0, scale)
+    np.testing.assert_allclose(outputs, laid_out(expected, out, copies, first), 0, scale)
     # Stated as plain: unit vectors read every coefficient off without rounding.
     assert op.plain
     units = np.eye(op.sizes[0])
@@ -117,16 +117,19 @@ def test_convolution(seed):
 
 
 def product_of(seed: int) -> SlidingProduct:
-    """The linear map of a random convolution."""
-    given = options(seed)
-    kernel, groups = given["kernel"], given["groups"]
+    """Return the linear map of a random convolution."""
+    settings = options(seed)
+    kernel, groups = settings["kernel"], settings["groups"]
     inside, out = kernel.shape[-2:]
     parts = kernel.reshape(-1, inside, groups, out // groups).transpose(2, 3, 1, 0)
     slide = Slide(
-        given["inputs"], kernel.shape[:-2], sizes(given), given["strides"], given["dilation"],
-        tuple(a for a, _ in given["padding"]),
+        settings["inputs"], kernel.shape[:-2], sizes(settings), settings["strides"],
+        settings["dilation"],
+        tuple(a for a, _ in settings["padding"]),
     )  # fmt: skip
-    return SlidingProduct(slide, parts.reshape(groups, out // groups, -1), given["channels_first"])
+    return SlidingProduct(
+        slide, parts.reshape(groups, out // groups, -1), settings["channels_first"]
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -137,32 +140,34 @@ def test_a_transpose_by_phases_is_the_transpose_by_sums(seed):
     y = np.random.default_rng(seed).normal(size=(3, linear.sizes[1]))
     for absolute in (False, True):
         expected = sums.backward(np.abs(y) if absolute else y, absolute)
-        found = linear.backward(np.abs(y) if absolute else y, absolute)
-        np.testing.assert_allclose(found, expected, 0, 1e-12 * np.abs(expected).max(initial=1e-99))
+        outputs = linear.backward(np.abs(y) if absolute else y, absolute)
+        np.testing.assert_allclose(
+            outputs, expected, 0, 1e-12 * np.abs(expected).max(initial=1e-99)
+        )
 
 
 def test_both_ways_are_taken():
-    taken = [product_of(seed).phases is None for seed in range(40)]
-    assert 4 < sum(taken) < 36
+    is_dense = [product_of(seed).phases is None for seed in range(40)]
+    assert 4 < sum(is_dense) < 36
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_transposed_convolution(seed):
-    given = options(seed)
-    forward = convolution(**{**given, "bias": None})
+    settings = options(seed)
+    forward = convolution(**{**settings, "bias": None})
     rng = np.random.default_rng(seed)
-    bias = rng.normal(size=given["kernel"].shape[-2] * given["groups"])
+    bias = rng.normal(size=settings["kernel"].shape[-2] * settings["groups"])
     op = transposed_convolution(
-        sizes(given),
-        given["kernel"],
+        sizes(settings),
+        settings["kernel"],
         bias,
-        outputs=given["inputs"],
-        strides=given["strides"],
-        dilation=given["dilation"],
-        before=[a for a, _ in given["padding"]],
-        groups=given["groups"],
-        copies=given["copies"],
-        channels_first=given["channels_first"],
+        outputs=settings["inputs"],
+        strides=settings["strides"],
+        dilation=settings["dilation"],
+        before=[a for a, _ in settings["padding"]],
+        groups=settings["groups"],
+        copies=settings["copies"],
+        channels_first=settings["channels_first"],
     )
     check_affine(op, seed)
     check_absolute(op)
@@ -172,26 +177,26 @@ def test_transposed_convolution(seed):
     # Of a convolution the coefficients are known to be plain; these are the same.
     read = forward.apply((np.eye(forward.sizes[0]),), False)
     np.testing.assert_array_equal(op.apply((np.eye(op.sizes[0]),), False), read.T)
-    shape = (*given["inputs"], len(bias))
-    spread = np.broadcast_to(bias, (given["copies"], *shape)).reshape(1, -1)
+    shape = (*settings["inputs"], len(bias))
+    spread = np.broadcast_to(bias, (settings["copies"], *shape)).reshape(1, -1)
     np.testing.assert_array_equal(
-        op.bias, laid_out(spread, shape, given["copies"], given["channels_first"])[0]
+        op.bias, laid_out(spread, shape, settings["copies"], settings["channels_first"])[0]
     )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_parts(seed):
-    given = options(seed) | {"copies": 1}
-    op = convolution(**given)
+    settings = options(seed) | {"copies": 1}
+    op = convolution(**settings)
     whole = transposed_convolution(
-        sizes(given),
-        given["kernel"],
-        outputs=given["inputs"],
-        strides=given["strides"],
-        dilation=given["dilation"],
-        before=[a for a, _ in given["padding"]],
-        groups=given["groups"],
-        channels_first=given["channels_first"],
+        sizes(settings),
+        settings["kernel"],
+        outputs=settings["inputs"],
+        strides=settings["strides"],
+        dilation=settings["dilation"],
+        before=[a for a, _ in settings["padding"]],
+        groups=settings["groups"],
+        channels_first=settings["channels_first"],
     )
     rng = np.random.default_rng(seed)
     for some in (op, whole):
@@ -200,7 +205,7 @@ def test_parts(seed):
 
 
 def image_net(seed: int):
-    """Convolutions with strides, groups and channels first, a maximum and a transposed one."""
+    """Build strided, grouped and channels-first convolutions, a maximum and a transposed one."""
     rng = np.random.default_rng(seed)
     b = Builder([Slot("x", (5, 6, 2))])
     (x,) = b.input_values()

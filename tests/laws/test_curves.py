@@ -1,4 +1,4 @@
-"""Every law for every curve, over the attributes that change its facts."""
+"""Every law for every curve, over attributes that change its facts."""
 
 import numpy as np
 import pytest
@@ -31,8 +31,8 @@ def test_float32_stays_close(case):
     x = np.linspace(0.0625, 8, 128) if facts.on[0] >= -1 or facts.holes else np.linspace(-8, 8, 257)
     x = x if facts.on[1] > 0 else -x[x > 0]
     x = x[~np.isin(x, facts.jumps)]
-    one, two = facts.f(x.astype(np.float32)), facts.f(x)
-    assert np.abs(one - two).max() <= 1e-4 * (1 + np.abs(two)).max()
+    single, double = facts.f(x.astype(np.float32)), facts.f(x)
+    assert np.abs(single - double).max() <= 1e-4 * (1 + np.abs(double)).max()
 
 
 @pytest.mark.parametrize("case", some(CASES, 0, by_name), ids=identify)
@@ -92,7 +92,7 @@ def test_input_outside_the_domain(name, lo, hi):
 
 
 def test_exact_pieces_stay_exact():
-    """A line of the curve comes back without any slack; so does a corner at 0."""
+    """A linear piece of the curve is returned without slack; so is a corner at 0."""
     lines = relax(curve("relu"), np.array([1.0, -2.0, -1.0]), np.array([3.0, -1.0, 3.0]))
     assert lines.lo_slope.tolist() == [1.0, 0.0, 1.0] and lines.lo_offset.tolist() == [
         0.0,

@@ -1,4 +1,4 @@
-"""Bounds and searches look at each op of a deep graph a bounded number of times."""
+"""Bounds and searches visit each op of a deep graph a bounded number of times."""
 
 import numpy as np
 import pytest

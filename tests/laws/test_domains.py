@@ -1,4 +1,4 @@
-"""Laws of every registered domain: it encloses, it shrinks with the box, it pays for rounding."""
+"""Laws of every registered domain: enclosure, monotonicity in the box, payment for rounding."""
 
 import mpmath
 import numpy as np
@@ -82,9 +82,9 @@ def test_forward_is_no_looser_than_intervals_and_tight_in_small_boxes(net, act):
     x = points(rng, lo, hi)
     seen = graph.run(x.reshape(-1, graph.size)).reshape(*x.shape[:2], -1)
     width = [end[graph.output][1] - end[graph.output][0] for end in (plain, found)]
-    kept = np.isfinite(width[0]) & (width[0] > 1e-9)
-    if kept.any():
-        assert np.median(width[1][kept] / width[0][kept]) <= 1.0 + 1e-9
+    is_wide = np.isfinite(width[0]) & (width[0] > 1e-9)
+    if is_wide.any():
+        assert np.median(width[1][is_wide] / width[0][is_wide]) <= 1.0 + 1e-9
     assert (found[graph.output][0] <= seen).all() and (seen <= found[graph.output][1]).all()
 
 
@@ -186,7 +186,7 @@ def test_a_domain_without_a_rule_for_a_kind_is_refused():
 
 
 def violations(count, run, acts=tuple(PIECEWISE), seed=0, products=False):
-    """How many values of how many random graphs x boxes leave their ends at corners."""
+    """Count values that leave their ends at corners, over random graphs and boxes."""
     rng = np.random.default_rng(seed)
     found = 0
     with mpmath.workprec(400):
@@ -255,9 +255,9 @@ def test_rows_behind_forward_forms_are_no_looser_than_intervals(net, act):
         sweep = ForwardCrownPass(plan, cells, most=most)
         sweep.run()
         width = [ends[1] - ends[0] for ends in (forms[-1], sweep.ends[-1])]
-        kept = np.isfinite(width[0]) & (width[0] > 1e-9)
+        is_wide = np.isfinite(width[0]) & (width[0] > 1e-9)
         # Lines that tighter bounds ask for can be a little worse further on.
-        assert not kept.any() or np.median(width[1][kept] / width[0][kept]) <= 1.0 + 1e-3
+        assert not is_wide.any() or np.median(width[1][is_wide] / width[0][is_wide]) <= 1.0 + 1e-3
         for (a, b), (c, d), seen in zip(plain, sweep.ends, values, strict=True):
             slack = 1e-12 * (1 + np.abs(a) + np.abs(b))
             assert (c >= a - slack).all() and (d <= b + slack).all()

@@ -1,4 +1,4 @@
-"""Sums on a grid are exact: interval ends of whole numbers are what whole arithmetic gives."""
+"""Sums on a grid are exact: interval ends of integers are those of integer arithmetic."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_ends_are_those_of_rational_arithmetic(unit):
         sizes = op.sizes
         los = [rng.integers(-9, 9, (7, n)) * 0.125 for n in sizes]
         his = [lo + rng.integers(0, 3, lo.shape) * 0.125 for lo in los]
-        found = exact_affine(op, los, his)
-        assert found is not None
+        exact_ends = exact_affine(op, los, his)
+        assert exact_ends is not None
         rows = op.adjoint(np.eye(op.size))
         for box in range(7):
             for k in range(op.size):
@@ -60,7 +60,10 @@ def test_ends_are_those_of_rational_arithmetic(unit):
                     for c, a, b in zip(row[k], lo[box], hi[box], strict=True):
                         ends = sorted((Fraction(c) * Fraction(a), Fraction(c) * Fraction(b)))
                         least, most = least + ends[0], most + ends[1]
-                assert (Fraction(found[0][box, k]), Fraction(found[1][box, k])) == (least, most)
+                assert (Fraction(exact_ends[0][box, k]), Fraction(exact_ends[1][box, k])) == (
+                    least,
+                    most,
+                )
 
 
 def test_numbers_off_the_grid_or_too_large_are_left_to_rounding():
@@ -73,7 +76,7 @@ def test_numbers_off_the_grid_or_too_large_are_left_to_rounding():
 
 
 def test_a_sign_at_a_sum_that_is_zero_is_known():
-    """Binarized: 1 - 1 + 1 - 1 is 0, where a sign jumps; rounding would leave it open."""
+    """In a binarized net, 1 - 1 + 1 - 1 is 0, where a sign jumps; rounding would leave it open."""
     b = Builder([Slot("x", (4,))])
     (x,) = b.input_values()
     signs = b.curve("sign", x)

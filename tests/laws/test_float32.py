@@ -1,4 +1,4 @@
-"""No float32 run of a graph leaves what is proved of it, whatever the order of its sums."""
+"""No float32 run of a graph leaves its proved bounds, whatever the order of its sums."""
 
 import dataclasses
 from itertools import product
@@ -11,9 +11,9 @@ from float32_nets import graphs, long_graph
 from float32_orders import Tally, run_orders
 from float32_runs import float32_points, runtimes
 from outrange.core import UnsupportedError
-from outrange.domains.float32 import rules, stray_over, with_rows
+from outrange.domains.float32 import bound_deviations, plan_of_rows, rules
 from outrange.domains.float32.terms import by_terms, power_of_two
-from outrange.domains.float32.values import Arrived
+from outrange.domains.float32.values import InputErrors
 from outrange.graph import Builder, Slot
 from outrange.ops import Affine, curve, dense
 from outrange.ops.float32 import float32_error
@@ -31,14 +31,14 @@ SCALES = (1e-3, 1.0, 30.0)
 
 
 def outside(graph, seed, scale, points=40, seeds=1):
-    """The largest error of a run, as a share of what is proved; and the largest bound."""
+    """Return the largest error of a run, as a share of the proved bound; and the largest bound."""
     rng = np.random.default_rng(seed)
     size = graph.value_size(graph.output)
-    plan = with_rows(graph, np.eye(size))
+    plan = plan_of_rows(graph, np.eye(size))
     middle = rng.normal(0.0, scale, graph.size)
     radius = scale * rng.choice([0.0, 1e-3, 1.0], graph.size)
     lo, hi = (np.float32(end).astype(np.float64) for end in (middle - radius, middle + radius))
-    found = stray_over(plan, lo[None], hi[None])
+    found = bound_deviations(plan, lo[None], hi[None])
     assert not np.isnan(found.off).any()
     x = float32_points(rng, lo, hi, points)
     exact = graph.run(x.astype(np.float64))
@@ -80,7 +80,7 @@ def test_wild_weights_and_cancelling_sums():
 
 
 def halved_ulps(terms, rng):
-    """What the additions of a random tree over terms may round, in units of roundoff."""
+    """Return the rounding of the additions of a random tree, in units of roundoff."""
     nodes, total = list(terms), 0.0
     if rng.random() < 0.5:
         nodes.sort(reverse=bool(rng.random() < 0.5))
@@ -101,9 +101,14 @@ def test_no_tree_of_additions_rounds_more_than_is_proved():
         weights = np.float32(rng.normal(size=n) * 2.0 ** rng.integers(-4, 4, n)).astype(np.float64)
         if seed % 3 == 0:  # they cancel
             weights[0] = np.float32(-weights[1:].sum())
-        one, op = np.ones((1, n)), dense(weights[:, None])
-        own = weights.sum() * np.ones((1, 1))
-        counted = by_terms(op, [Arrived(one, one, 0 * one, one[0] < 0)], (own, own), 0.0)
+        ones, op = np.ones((1, n)), dense(weights[:, None])
+        bounds_of_sum = weights.sum() * np.ones((1, 1))
+        counted = by_terms(
+            op,
+            [InputErrors(ones, ones, 0 * ones, ones[0] < 0)],
+            (bounds_of_sum, bounds_of_sum),
+            0.0,
+        )
         products = np.sum(2.0 ** np.floor(np.log2(np.abs(weights[weights != 0]))))
         for _ in range(10):
             share = (halved_ulps(weights, rng) + products) / np.max(counted)
@@ -113,7 +118,7 @@ def test_no_tree_of_additions_rounds_more_than_is_proved():
 
 
 def trees(terms):
-    """What every tree of additions over some terms comes to, and its inner nodes."""
+    """Yield the sum of every tree of additions over some terms, and its inner nodes."""
     if len(terms) == 1:
         yield terms[0], ()
         return
@@ -135,9 +140,9 @@ def test_no_tree_of_all_rounds_more_at_any_point_of_a_box():
         lo = rng.choice([-1.0, 0.5, 1.0], (1, n))
         hi = lo if seed % 2 else np.maximum(lo, rng.choice([0.5, 1.0, 2.0], (1, n)))
         up, down = np.maximum(weights, 0.0), np.minimum(weights, 0.0)
-        own = (lo @ up + hi @ down)[:, None], (hi @ up + lo @ down)[:, None]
+        bounds_of_sum = (lo @ up + hi @ down)[:, None], (hi @ up + lo @ down)[:, None]
         op = dense(weights[:, None])
-        counted = by_terms(op, [Arrived(lo, hi, 0 * lo, lo[0] > 9)], own, 0.0)
+        counted = by_terms(op, [InputErrors(lo, hi, 0 * lo, lo[0] > 9)], bounds_of_sum, 0.0)
         products = weights * np.maximum(np.abs(lo[0]), np.abs(hi[0]))
         for _ in range(1 if seed % 2 else 3):
             point = np.where(rng.random(n) < 0.5, lo[0], hi[0])
@@ -155,7 +160,7 @@ def test_weights_stand_alone_between_nonlinear_ops_only():
     second = b.curve("relu", b.dense(scaled, kernel))
     odd = b.curve("relu", b.dense(second, np.full((2, 2), 0.1)))  # 0.1 is no float32 number
     graph = b.finish([odd], ["y"])
-    plan = with_rows(graph, np.eye(2))
+    plan = plan_of_rows(graph, np.eye(2))
     kernels = [v for v, n in enumerate(graph.nodes, 1) if isinstance(n.op, Affine)]
     assert sorted(plan.alone & set(kernels)) == kernels[:1]
 
@@ -167,15 +172,15 @@ def test_nothing_is_said_of_what_reads_an_overflow():
     larger = b.dense(large, np.diag([1e30, 1.0]))
     outputs = [b.curve("sin", larger), b.dense(larger, np.zeros((2, 1))), b.multiply(larger, x)]
     graph = b.finish(outputs, ["sin", "nothing", "product"])
-    found = stray_over(with_rows(graph, np.eye(5)), np.zeros((1, 2)), np.ones((1, 2)))
+    found = bound_deviations(plan_of_rows(graph, np.eye(5)), np.zeros((1, 2)), np.ones((1, 2)))
     assert np.isinf(found.off[0]).tolist() == [True, False, True, True, False]
 
 
-def searched(graph, seed, seconds=0.2):
-    """How far runs go beyond what the box kernel proves; and what it proves."""
+def search_margin(graph, seed, seconds=0.2):
+    """Return how far runs exceed the bound of the box kernel, and that bound."""
     rng = np.random.default_rng(seed)
     k = graph.value_size(graph.output)
-    plan = with_rows(graph, np.eye(k))
+    plan = plan_of_rows(graph, np.eye(k))
     if not has_kernel_for(plan):
         return None
     lo, hi = np.zeros(graph.size), np.ones(graph.size)
@@ -196,7 +201,7 @@ def test_no_run_leaves_what_the_kernel_proves():
         rng = np.random.default_rng(seed)
         for graph in (wild_graph(rng, PIECEWISE), NETS[seed % 2](rng, "relu")):
             try:
-                beyond = searched(graph, seed)
+                beyond = search_margin(graph, seed)
             except UnsupportedError:
                 continue
             if beyond is not None:
@@ -208,8 +213,8 @@ def test_no_run_leaves_what_the_kernel_proves():
 def test_a_function_of_which_nothing_is_stated_is_refused():
     facts = dataclasses.replace(curve("sigmoid"), origin=None)
     zero = np.zeros((1, 2))
-    with pytest.raises(UnsupportedError, match="Nothing is stated"):
-        rules.curve(facts, [Arrived(zero, zero, zero, zero[0] > 0)], (zero, zero), 1)
+    with pytest.raises(UnsupportedError, match="is not known"):
+        rules.curve(facts, [InputErrors(zero, zero, zero, zero[0] > 0)], (zero, zero), 1)
 
 
 def test_sums_are_formed_as_one_with_those_that_read_them():

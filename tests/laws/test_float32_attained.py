@@ -1,4 +1,4 @@
-"""Runs that round the most, of `benchmarks/float32_attained.py`, are float32 runs within bounds."""
+"""Runs with the largest rounding (`benchmarks/float32_attained.py`) are valid and within bounds."""
 
 import sys
 from fractions import Fraction
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange.domains.float32 import stray_over, with_rows
+from outrange.domains.float32 import bound_deviations, plan_of_rows
 from outrange.graph import Builder, Slot
 
 
@@ -20,7 +20,7 @@ from float32_beam import Order, best_sums, fused_add
 
 
 def cancelling(seed=0, width=24):
-    """Sums whose terms cancel, and bends between them."""
+    """Return sums with cancelling terms, and bends between them."""
     rng = np.random.default_rng(seed)
     b = Builder([Slot("x", (3,))])
     (x,) = b.input_values()
@@ -32,7 +32,7 @@ def cancelling(seed=0, width=24):
 
 
 def in_float32(layers, x, orders):
-    """A run whose orders fuse nothing, in NumPy's own float32."""
+    """Return a run without fused products, in NumPy's own float32."""
     for layer, order in zip(layers, orders, strict=True):
         after = []
         for weights, bias, terms, _, paired in zip(layer.weights, layer.bias, *order, strict=True):
@@ -61,7 +61,7 @@ def test_recorded_runs_return_the_same_again_and_stay_within_what_is_proved(sign
     row = np.array([0.0, sign])
     values, orders = worst_orders(layers, x, row, beam=8)
     wide = x.astype(np.float64)
-    off = stray_over(with_rows(graph, np.eye(2)), wide, wide).off @ np.abs(row)
+    off = bound_deviations(plan_of_rows(graph, np.eye(2)), wide, wide).off @ np.abs(row)
     real = graph.run(wide) @ row
     for point in range(len(x)):
         again = replay(layers, x[point], of_point(orders, point))
@@ -79,7 +79,7 @@ def test_half_of_what_is_proved_of_a_sum_is_attained():
     x = np.random.default_rng(1).uniform(0.5, 1.0, (64, 24)).astype(np.float32)
     values, _ = worst_orders(layers_of(graph), x, np.ones(1), beam=16)
     wide = x.astype(np.float64)
-    off = stray_over(with_rows(graph, np.eye(1)), wide, wide).off
+    off = bound_deviations(plan_of_rows(graph, np.eye(1)), wide, wide).off
     share = (graph.run(wide) - values) / off
     assert (share <= 1.0 + 1e-6).all()
     assert np.median(share) >= 0.5, np.median(share)
@@ -93,8 +93,8 @@ def test_runs_that_fuse_nothing_are_those_of_numpy():
     apart = [order._replace(fused=np.zeros_like(order.fused)) for order in orders]
     for point in range(len(x)):
         again = replay(layers, x[point], of_point(apart, point))
-        found = in_float32(layers, x[point], of_point(apart, point))
-        assert [float(y) for y in again] == found.astype(np.float64).tolist()
+        result = in_float32(layers, x[point], of_point(apart, point))
+        assert [float(y) for y in again] == result.astype(np.float64).tolist()
 
 
 def test_a_sum_of_four_terms_strays_as_far_as_the_best_of_all_its_orders():
@@ -116,10 +116,10 @@ def test_fused_sums_are_rounded_once():
     product = w.astype(np.float64) * v
     # Halfway between two numbers but for a bit that float64 drops.
     p[:2], product[:2] = 1.0, [2.0**-24 + 2.0**-60, 2.0**-24 - 2.0**-60]
-    found = fused_add(p, product)
-    for a, b, y in zip(p, product, found, strict=True):
+    result = fused_add(p, product)
+    for a, b, y in zip(p, product, result, strict=True):
         assert Fraction(float(y)) == nearest(Fraction(float(a)) + Fraction(float(b)))
-    assert found[:2].tolist() == [1.0 + 2.0**-23, 1.0]
+    assert result[:2].tolist() == [1.0 + 2.0**-23, 1.0]
 
 
 def test_what_is_attained_is_beyond_the_real_end_and_within_the_float32_one():
@@ -128,8 +128,8 @@ def test_what_is_attained_is_beyond_the_real_end_and_within_the_float32_one():
     answer = outrange.output_range(graph, (lo, hi), arithmetic="float32", time_limit=3)
     for k in range(2):
         at, row = np.ravel(np.asarray(answer.at_lo)[k]), np.eye(2)[k]
-        found = attained(graph, row, at, (lo, hi), tries=8, beam=8)
-        assert answer.lo[k] <= found < answer.real_lo[k]
+        result = attained(graph, row, at, (lo, hi), tries=8, beam=8)
+        assert answer.lo[k] <= result < answer.real_lo[k]
 
 
 def test_other_graphs_are_left_alone():

@@ -1,4 +1,4 @@
-"""Leaves of boxes in which every sum may be off: their bounds are the least, and no more."""
+"""Leaves of boxes whose sums may be off: their bounds are tight."""
 
 import dataclasses
 
@@ -17,8 +17,8 @@ from outrange.search.kernel.compile import compile_layers
 pytestmark = pytest.mark.skipif(library() is None, reason="there is no kernel")
 
 
-def layered(rng, curve="relu"):
-    """A network of 9 units in three layers, whose sums may be off, and two objectives."""
+def build_layers(rng, curve="relu"):
+    """Build a network of 9 units in three layers, whose sums may be off, and two objectives."""
     b = Builder([Slot("x", (2,))])
     (x,) = b.input_values()
     for inputs in (2, 3, 3):
@@ -36,7 +36,7 @@ def layered(rng, curve="relu"):
 
 
 def run(program, x, errors):
-    """Objectives where every sum is off by so much."""
+    """Return objectives if every sum is off by a given amount."""
     values = [x]
     for layer, error in zip(program.layers, errors, strict=True):
         z = layer.bias + error
@@ -46,7 +46,7 @@ def run(program, x, errors):
 
 
 def heights(program, lo, hi):
-    """How large sums can be, layer by layer."""
+    """Return the largest magnitudes of sums, layer by layer."""
     values = [np.maximum(np.abs(lo), np.abs(hi))]
     for layer in program.layers:
         z = np.abs(layer.bias) + layer.error
@@ -55,15 +55,15 @@ def heights(program, lo, hi):
 
 
 def least(program, lo, hi, k):
-    """The least that an objective can be, each sum off by all that it may be: by integers.
+    """Return the least objective over all errors of sums, by an integer program.
 
-    What a run returns that the solver has found: its tolerances make no more of it.
+    The result is a run at the solver's point, so that the solver's tolerances do not lower it.
     """
     starts = np.cumsum([program.inputs, *(3 * layer.size for layer in program.layers)])
     count, rows = starts[-1], []
     low, high, whole = np.full(count, -np.inf), np.full(count, np.inf), np.zeros(count)
     low[:2], high[:2] = lo, hi
-    values = [np.arange(2), *(at + one.size + np.arange(one.size) for at, one in
+    values = [np.arange(2), *(at + part.size + np.arange(part.size) for at, part in
                               zip(starts[:-1], program.layers, strict=True))]  # fmt: skip
 
     def add(terms, lowest, highest):
@@ -90,37 +90,37 @@ def least(program, lo, hi, k):
     goal = np.zeros(count)
     goal[values[-1][k]] = 1.0
     matrix, lowest, highest = map(np.array, zip(*rows, strict=True))
-    found = milp(
+    result = milp(
         goal, constraints=LinearConstraint(matrix, lowest, highest), integrality=whole,
         bounds=Bounds(low, high), options={"mip_rel_gap": 1e-9},
     )  # fmt: skip
-    if found.x is None:  # it fails now and then
+    if result.x is None:  # it fails now and then
         return None
     errors = []
     for z, layer in zip(starts[:-1], program.layers, strict=True):
-        exact = layer.bias + sum(m @ found.x[values[s]] for s, m in layer.sources.items())
-        errors.append(np.clip(found.x[z : z + layer.size] - exact, -layer.error, layer.error))
-    return float(run(program, np.clip(found.x[:2], lo, hi), errors)[k])
+        exact = layer.bias + sum(m @ result.x[values[s]] for s, m in layer.sources.items())
+        errors.append(np.clip(result.x[z : z + layer.size] - exact, -layer.error, layer.error))
+    return float(run(program, np.clip(result.x[:2], lo, hi), errors)[k])
 
 
 def boxes(seed):
-    """A network, and a box in which some of its units bend."""
+    """Yield a network, and a box in which some of its units are unstable."""
     rng = np.random.default_rng(seed)
-    program = layered(rng, ("relu", "leaky_relu")[seed % 2])
+    program = build_layers(rng, ("relu", "leaky_relu")[seed % 2])
     middle, radius = rng.normal(size=2), 10.0 ** rng.uniform(-2.0, 0.0)
     return program, Box(middle - radius, middle + radius)
 
 
-def bounded(program, kernel, box, k, target):
-    """What a search proves of one objective; whether nothing was left open."""
+def search_bound(program, kernel, box, k, target):
+    """Return the proved bound of one objective, and whether nothing remained open."""
     wanted = np.where(np.arange(2) == k, target, -np.inf)
-    found = explore_box(program, kernel, box, np.eye(2), wanted, np.full(2, -np.inf), seconds=10.0,
+    result = explore_box(program, kernel, box, np.eye(2), wanted, np.full(2, -np.inf), seconds=10.0,
                      most=256)  # fmt: skip
-    return found.lower[k], found.ended
+    return result.lower[k], result.ended
 
 
 def test_leaves_prove_the_least_and_no_more():
-    asked = proved = unpaid = 0
+    total = proved = unpaid = 0
     for seed in range(cases(12, 400)):
         program, box = boxes(seed)
         kernel = root_magnitudes(program, box)
@@ -129,15 +129,15 @@ def test_leaves_prove_the_least_and_no_more():
             exact = least(program, box.lo, box.hi, k)
             if exact is None:
                 continue
-            asked += 1
+            total += 1
             near = 1e-5 * (1.0 + abs(exact))
             for target in (exact - near, exact + near, exact + 0.1, np.inf):
-                lower, _ = bounded(program, kernel, box, k, target)
+                lower, _ = search_bound(program, kernel, box, k, target)
                 assert lower <= exact + 1e-12, (seed, k, target - exact)
-            lower, ended = bounded(program, kernel, box, k, exact - near)
+            lower, ended = search_bound(program, kernel, box, k, exact - near)
             proved += bool(ended and lower >= exact - near)
-            unpaid += bounded(program, free, box, k, np.inf)[0] > exact + near
-    assert proved == asked > cases(12, 400)
+            unpaid += search_bound(program, free, box, k, np.inf)[0] > exact + near
+    assert proved == total > cases(12, 400)
     assert unpaid > 0.9 * proved  # what sums are off by is most of what there is to pay
 
 
@@ -153,6 +153,6 @@ def test_no_run_is_below_what_leaves_prove():
         ]
         returned = run(program, x, errors)
         for k in range(2):
-            lower, _ = bounded(program, kernel, box, k, np.inf)
+            lower, _ = search_bound(program, kernel, box, k, np.inf)
             closest = min(closest, float(returned[:, k].min() - lower))
     assert closest >= 0.0

@@ -1,4 +1,4 @@
-"""Laws of tables that a whole number indexes."""
+"""Laws of tables with an integer index."""
 
 from dataclasses import replace
 

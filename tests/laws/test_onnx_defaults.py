@@ -1,4 +1,4 @@
-"""An ONNX file that leaves attributes out means what it means with their defaults written out.
+"""An ONNX file that omits attributes has the meaning of one with their defaults.
 
 Attributes of ONNX are float32 numbers, and so are the defaults in the operator schemas.
 """
@@ -34,12 +34,12 @@ IDLE = {"momentum": "training", "ratio": "training", "value": "an input nowadays
 
 
 def defaults(name):
-    """The float attributes of an operator that have a default, with that default."""
-    found = onnx.defs.get_schema(name, CASES[name][1]).attributes
+    """Return the float attributes of an operator that have a default, with that default."""
+    attributes = onnx.defs.get_schema(name, CASES[name][1]).attributes
     kind = onnx.defs.OpSchema.AttrType.FLOAT
     return {
         key: a.default_value.f
-        for key, a in found.items()
+        for key, a in attributes.items()
         if a.type == kind and a.default_value.type and key not in IDLE
     }
 
@@ -47,21 +47,21 @@ def defaults(name):
 OPERATORS = [name for name in sorted(CASES) if name in TABLE and name != FUSED and defaults(name)]
 
 
-def drafted(name, seed, form="values"):
-    """A file of one operator that leaves out its float attributes, and its box."""
+def draft_model(name, seed, form="values"):
+    """Return a file of one operator without its float attributes, and its box."""
     function, opset = CASES[name]
     draft = Draft(np.random.default_rng(seed), form, opset)
     words = {c.type_param_str: "float" for c in onnx.defs.get_schema(name, opset).type_constraints}
     proto = function(draft, name, **words)
     it = next(part for part in proto.graph.node if part.name == "it")
-    kept = [a for a in it.attribute if a.name not in defaults(name)]
+    explicit = [a for a in it.attribute if a.name not in defaults(name)]
     del it.attribute[:]
-    it.attribute.extend(kept)
+    it.attribute.extend(explicit)
     return proto, draft.box()
 
 
 def with_defaults(proto, name):
-    """The same file with the defaults written out."""
+    """Return the file with the defaults written out."""
     whole = onnx.ModelProto()
     whole.CopyFrom(proto)
     it = next(part for part in whole.graph.node if part.name == "it")
@@ -78,7 +78,7 @@ def test_operators_with_defaults_are_among_the_drafts():
 @pytest.mark.parametrize("name", OPERATORS)
 def test_left_out_is_as_written_out(name, tmp_path):
     for seed in range(cases(1, 8)):
-        proto, box = drafted(name, seed)
+        proto, box = draft_model(name, seed)
         short = load_onnx(saved(tmp_path, proto), check=None)
         long = load_onnx(saved(tmp_path, with_defaults(proto, name), "long.onnx"), check=None)
         apart = outrange.difference_range(short, long, outrange.Box(*box))
@@ -89,7 +89,7 @@ def test_left_out_is_as_written_out(name, tmp_path):
 def test_both_readers_take_the_same_defaults(name, tmp_path):
     read_some = False
     for seed in range(cases(8, 60)):
-        proto, box = drafted(name, seed)
+        proto, box = draft_model(name, seed)
         ends = [part for part in proto.graph.node if part.op_type != "Cast"]
         bare = model(
             ends,
@@ -112,9 +112,11 @@ def test_both_readers_take_the_same_defaults(name, tmp_path):
 
 @pytest.mark.parametrize("alpha", [None, 0.01])
 def test_the_slope_of_leaky_relu_is_the_float32_of_the_runtime(alpha, tmp_path):
-    """The range at -1 was about the decimal 0.01, and left out what the runtime returns."""
-    given = {} if alpha is None else {"alpha": alpha}
-    path = saved(tmp_path, model([node("LeakyRelu", "x", "y", **given)], inputs={"x": (1, 1)}))
+    """The range at -1 was around the decimal 0.01, and excluded the runtime's value."""
+    attributes_given = {} if alpha is None else {"alpha": alpha}
+    path = saved(
+        tmp_path, model([node("LeakyRelu", "x", "y", **attributes_given)], inputs={"x": (1, 1)})
+    )
     answer = outrange.output_range(path, (-1.0, -1.0))
     returned = -float(np.float32(0.01))
     assert answer.lo[0] <= returned <= answer.hi[0]

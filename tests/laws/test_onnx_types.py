@@ -1,8 +1,8 @@
-"""Every ONNX operator means at every element type what `onnxruntime` makes of it, or is refused.
+"""Every ONNX operator has the meaning of `onnxruntime` at every element type, or is refused.
 
-The element types are those of the operator's own schema in `onnx`. A model of one node is drafted
-with whatever attributes and shapes are legal; where our reader takes it, its graph must compute
-what the model computes, and bounds of the graph must enclose that.
+The element types are those of the operator's own schema in `onnx`. A model of one node gets
+arbitrary legal attributes and shapes. If our reader accepts it, its graph must compute the model's
+function, and bounds of the graph must enclose that.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from outrange.domains import bounds
 from outrange.frontends.onnx import load_onnx
 from outrange.frontends.onnx.fuse import FUSED
 from outrange.frontends.onnx.rules.table import TABLE
-from outrange.graph.float32 import OPERATIONS, stray
+from outrange.graph.float32 import OPERATIONS, run_with_error_bounds
 
 
 POINTS = 16
@@ -59,25 +59,30 @@ def schema(name):
 
 
 def parameters(name):
-    """Each type parameter of an operator, with the element types it takes; input 0 comes first."""
-    found = schema(name)
-    taken = {
+    """Return each type parameter of an operator, with its element types.
+
+    That of input 0 comes first.
+    """
+    operator = schema(name)
+    allowed = {
         part.type_param_str: [t[7:-1] for t in part.allowed_type_strs if t.startswith("tensor(")]
-        for part in found.type_constraints
+        for part in operator.type_constraints
     }
-    order = [part.type_str for part in (*found.inputs, *found.outputs) if part.type_str in taken]
-    return {word: taken[word] for word in dict.fromkeys([*order, *taken])}
+    order = [
+        part.type_str for part in (*operator.inputs, *operator.outputs) if part.type_str in allowed
+    ]
+    return {word: allowed[word] for word in dict.fromkeys([*order, *allowed])}
 
 
 def combinations(name):
-    """Element types of all parameters: each type of each parameter, the others any of float's."""
-    taken = parameters(name)
-    usual = {word: "float" if "float" in kinds else kinds[0] for word, kinds in taken.items()}
-    found = [usual | {word: kind} for word, kinds in taken.items() for kind in kinds]
-    return [dict(pairs) for pairs in dict.fromkeys(tuple(sorted(c.items())) for c in found)]
+    """Return element types of all parameters: each type of one parameter, floats for the others."""
+    allowed = parameters(name)
+    usual = {word: "float" if "float" in kinds else kinds[0] for word, kinds in allowed.items()}
+    variants = [usual | {word: kind} for word, kinds in allowed.items() for kind in kinds]
+    return [dict(pairs) for pairs in dict.fromkeys(tuple(sorted(v.items())) for v in variants)]
 
 
-def drafted(name, kinds, seed, form):
+def draft_model(name, kinds, seed, form):
     function, opset = CASES[name]
     words = "".join([name, form, *itertools.chain(*sorted(kinds.items()))])
     draft = Draft(np.random.default_rng([seed, zlib.crc32(words.encode())]), form, opset)
@@ -85,7 +90,7 @@ def drafted(name, kinds, seed, form):
 
 
 def points(rng, lo, hi):
-    """Whole numbers, halves, zeros and others of a box."""
+    """Return integers, halves, zeros and other points of a box."""
     x = rng.uniform(lo, hi, (POINTS, lo.size))
     x[::4] = np.rint(x[::4])
     x[1::4] = np.rint(x[1::4]) + 0.5
@@ -94,8 +99,8 @@ def points(rng, lo, hi):
 
 
 def keeps_the_law(name, kinds, seed, form, path):
-    """Whether the reader takes the model; fails where it takes it for another."""
-    model, draft = drafted(name, kinds, seed, form)
+    """Return whether the reader accepts the model; fail if it reads another function."""
+    model, draft = draft_model(name, kinds, seed, form)
     path.write_bytes(model.SerializeToString())
     try:
         network = load_onnx(path, check=None)
@@ -114,7 +119,7 @@ def keeps_the_law(name, kinds, seed, form, path):
         return True
     if name in MISREAD and not network.predict.__self__.uses_runtime:
         return True
-    strayed = stray(network.written, x, OPERATIONS)
+    strayed = run_with_error_bounds(network.written, x, OPERATIONS)
     expected = strayed.values[network.written.output]
     # Constants are computed in float32 once, by us and by the runtime.
     folded = form == "constants" or all(slot.name == "unused" for slot in graph.inputs)
@@ -143,8 +148,8 @@ def of_each_operator(name, path, seeds):
     every = every[start:] + every[:start]
     for form, chosen in (("values", some(every, 3)), ("constants", some(every, 1))):
         for kinds, seed in itertools.product(chosen, seeds):
-            taken = keeps_the_law(name, kinds, seed, form, path)
-            if not taken and form == "values" and set(kinds.values()) <= DESCRIBED:
+            allowed = keeps_the_law(name, kinds, seed, form, path)
+            if not allowed and form == "values" and set(kinds.values()) <= DESCRIBED:
                 assert name in REFUSED, f"{name} is refused at {kinds}"
 
 

@@ -1,7 +1,7 @@
 """Laws of the phase search.
 
-Whatever the slopes, multipliers and splits, bounds enclose the samples that lie inside the splits;
-ranges under a cutoff enclose the samples below it; a pruned net is the same function.
+For any slopes, multipliers and splits, bounds enclose the samples inside the splits. Ranges under a
+cutoff enclose the samples below it. A pruned net is the same function.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ def _cases():
 
 
 def _net(what):
-    """The net over its box, samples `(c, d)`, and all units' values there `(c, s)`."""
+    """Return the net over its box, samples `(c, d)`, and all units' values there `(c, s)`."""
     if isinstance(what, int):
         rng = np.random.default_rng((41, what))
         graph = random_graph(rng, curves=LINES + SMOOTH if what % 2 else LINES, wild=what % 4 > 1)
@@ -58,7 +58,7 @@ def _net(what):
 
 
 def _slack(values):
-    """What plain float64 may be off by where it evaluates a sample."""
+    """Return the error of plain float64 at a sample."""
     return 1e-11 * np.maximum(1.0, np.abs(values).max())
 
 
@@ -116,9 +116,9 @@ def test_ranges_under_a_cutoff_enclose_the_samples_below_it(what):
     for b in net.activations:
         source = values[b.source]
         slack = 1e-11 * max(1.0, np.abs(source).max(initial=0.0))
-        for found, which in ((plain, np.isfinite(height)), (splits, height < cutoff)):
-            assert (source[which] >= found.lo[0, b.place] - slack).all()
-            assert (source[which] <= found.hi[0, b.place] + slack).all()
+        for bounds, which in ((plain, np.isfinite(height)), (splits, height < cutoff)):
+            assert (source[which] >= bounds.lo[0, b.place] - slack).all()
+            assert (source[which] <= bounds.hi[0, b.place] + slack).all()
 
 
 @pytest.mark.parametrize("what", [w for _, w in _cases()], ids=[name for name, _ in _cases()])

@@ -69,5 +69,5 @@ def test_contractions_are_einsum(spec):
     graph = b.finish([b.reshape(b.einsum(spec, x, y), (1, -1))], ["z"])
     rng = np.random.default_rng(0)
     u, v = (rng.normal(size=s) for s in shapes)
-    got = graph.run(np.concatenate([u.ravel(), v.ravel()])[None])
-    np.testing.assert_allclose(got[0], np.einsum(spec, u, v).ravel(), atol=1e-12)
+    actual = graph.run(np.concatenate([u.ravel(), v.ravel()])[None])
+    np.testing.assert_allclose(actual[0], np.einsum(spec, u, v).ravel(), atol=1e-12)

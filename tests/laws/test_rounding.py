@@ -21,7 +21,7 @@ def _rows(graph):
 
 
 def _violations(graph, box, lower, points) -> int:
-    """How many of the exact values at `points` lie below the claimed least of their objective."""
+    """Count exact values at `points` that lie below the claimed least of their objective."""
     rows = _rows(graph)
     wrong = 0
     for x in points:
@@ -34,7 +34,7 @@ def _violations(graph, box, lower, points) -> int:
 
 
 def _kernel_bound(graph, box, radii: bool):
-    """The kernel's bound of the whole box, and the corners at which it is attained."""
+    """Return the kernel's bound of the whole box, and the corners at which it is attained."""
     free = box.lo < box.hi
     small = piecewise_to_pairs(graph)
     rows = _rows(graph)
@@ -52,14 +52,14 @@ def _array_bound(graph, box, radii: bool):
     rows = _rows(graph)
     engine = ArrayEngine(piecewise_to_pairs(graph), rows, np.zeros(len(rows)), box, radii=radii)
     lo, hi = box.lo[None], box.hi[None]
-    found = engine.bound(
+    bound = engine.bound(
         lo,
         hi,
         np.zeros((1, engine.units), np.int8),
         np.ones((1, len(rows)), bool),
         np.full(len(rows), np.inf),
     )
-    return found.least[0], np.where(found.slopes[0] > 0, box.lo, box.hi)
+    return bound.least[0], np.where(bound.slopes[0] > 0, box.lo, box.hi)
 
 
 def _count(bound, seeds, curves, radii=True, products=False) -> int:
@@ -96,7 +96,7 @@ def test_array_bounds_of_products_hold():
 
 @needs_kernel
 def test_kernel_law_can_fail():
-    """Without the noise radii the same law is broken: it looks where rounding matters."""
+    """Without rounding radii the law fails, so the test covers cases where rounding matters."""
     assert _count(_kernel_bound, range(cases(100, 200)), LINES, radii=False) > 0
 
 
@@ -106,15 +106,15 @@ def test_array_law_can_fail():
 
 @pytest.mark.parametrize("part", range(cases(1, 4)))
 def test_searched_bounds_hold(part):
-    """The whole search: its lower bounds lie below exact values at the points it names."""
+    """Lower bounds of the whole search lie below exact values at its points."""
     for seed in range(5000 + 50 * part, 5050 + 50 * part):
         rng = np.random.default_rng(seed)
         graph = random_graph(rng, LINES, most=2)
         box = random_box(rng, graph)
-        found = solve(graph, box, _rows(graph), time_limit=2.0)
-        points = np.vstack([found.at, box.sample(rng, 2)])
+        bound = solve(graph, box, _rows(graph), time_limit=2.0)
+        points = np.vstack([bound.at, box.sample(rng, 2)])
         assert box.contains(points).all()
-        assert _violations(graph, box, found.lower, points) == 0, seed
+        assert _violations(graph, box, bound.lower, points) == 0, seed
 
 
 @needs_kernel
@@ -125,12 +125,12 @@ def test_engines_agree(seed):
     graph = random_graph(rng, LINES, wild=False)
     box = Box(-np.ones(graph.size), np.ones(graph.size))
     rows = _rows(graph)
-    one = solve(graph, box, rows)
+    solution = solve(graph, box, rows)
     other = solve(graph, box, rows, engine="array", time_limit=1.0)
-    assert one.status == "exact"
-    assert one.methods[: len(kernel_search.METHODS)] == kernel_search.METHODS
-    slack = 1e-12 * (1 + np.abs(one.seen))
-    assert np.all(one.lower <= other.seen + slack)
-    assert np.all(other.lower <= one.seen + slack)
+    assert solution.status == "exact"
+    assert solution.methods[: len(kernel_search.METHODS)] == kernel_search.METHODS
+    slack = 1e-12 * (1 + np.abs(solution.seen))
+    assert np.all(solution.lower <= other.seen + slack)
+    assert np.all(other.lower <= solution.seen + slack)
     if other.status == "exact":
-        assert np.all(np.abs(one.lower - other.lower) <= one.tolerance + other.tolerance)
+        assert np.all(np.abs(solution.lower - other.lower) <= solution.tolerance + other.tolerance)

@@ -1,4 +1,4 @@
-"""The same graph and box get the same search, whichever question asks."""
+"""Every question selects the same search for the same graph and box."""
 
 from dataclasses import replace
 from functools import partial
@@ -61,7 +61,7 @@ GRAPHS = [
 
 
 class _Log:
-    """What every question chose."""
+    """A record of the search that every question selected."""
 
     def __init__(self, monkeypatch):
         self.kinds, self.kernels = [], []
@@ -118,24 +118,26 @@ def test_every_question_takes_the_same_search(make, monkeypatch):
 )
 def test_the_table_of_the_docstring(inputs, kind):
     graph = _wide_mlp(inputs, "relu", 1)
-    one = DomainBoxes.of(Box(-np.ones(inputs), np.ones(inputs)))
+    domain = DomainBoxes.of(Box(-np.ones(inputs), np.ones(inputs)))
     rows = np.eye(2)
-    assert choose_kind(Problem(graph, rows, np.zeros(2), one)) is kind
-    assert choose_kind(Problem(graph, rows, np.zeros(2), one), "array") is Kind.INPUT_SPLIT
-    two = DomainBoxes(np.tile(one.lo, (2, 1)), np.tile(one.hi, (2, 1)), one.whole)
+    assert choose_kind(Problem(graph, rows, np.zeros(2), domain)) is kind
+    assert choose_kind(Problem(graph, rows, np.zeros(2), domain), "array") is Kind.INPUT_SPLIT
+    two = DomainBoxes(np.tile(domain.lo, (2, 1)), np.tile(domain.hi, (2, 1)), domain.whole)
     assert choose_kind(Problem(graph, rows, np.zeros(2), two)) is Kind.CASES
-    integers = replace(one, whole=np.arange(inputs) < 1)
+    integers = replace(domain, whole=np.arange(inputs) < 1)
     assert choose_kind(Problem(graph, rows, np.zeros(2), integers)) is Kind.CASES
-    fixed = DomainBoxes(one.lo, np.where(np.arange(inputs) < 2, one.hi, one.lo), one.whole)
+    fixed = DomainBoxes(
+        domain.lo, np.where(np.arange(inputs) < 2, domain.hi, domain.lo), domain.whole
+    )
     assert choose_kind(Problem(graph, rows, np.zeros(2), fixed)) is Kind.INPUT_SPLIT
 
 
 def test_a_wide_graph_is_not_split(monkeypatch):
     inputs = FEW_INPUTS + 1
     graph = _wide_mlp(inputs, "relu", 1)
-    one = DomainBoxes.of(Box(-np.ones(inputs), np.ones(inputs)))
+    domain = DomainBoxes.of(Box(-np.ones(inputs), np.ones(inputs)))
     monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
-    assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), one)) is Kind.WIDE
+    assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), domain)) is Kind.WIDE
 
 
 @pytest.mark.parametrize(
@@ -143,9 +145,9 @@ def test_a_wide_graph_is_not_split(monkeypatch):
 )
 def test_a_wide_graph_of_few_inputs_is_split_where_forms_bound_it(monkeypatch, act, kind):
     graph = _wide_mlp(3, act, 1)
-    one = DomainBoxes.of(Box(-np.ones(3), np.ones(3)))
+    domain = DomainBoxes.of(Box(-np.ones(3), np.ones(3)))
     monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
-    assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), one)) is kind
+    assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), domain)) is kind
 
 
 @pytest.mark.parametrize("units, joined", [(HARD_UNITS - 1, False), (HARD_UNITS, True)])

@@ -1,7 +1,7 @@
 """Fused curves of shifted and scaled arguments: bounds hold, and are tight against dense samples.
 
-Models of growth, reactions and doses are such curves: `x exp(a x + b)`, `exp(a / x + b)`,
-`x**n / (c + x**n)`.
+Models of growth, reactions and doses contain such curves: `x exp(a x + b)`, `exp(a / x + b)`, `x**n
+/ (c + x**n)`.
 """
 
 from fractions import Fraction
@@ -48,8 +48,8 @@ def _share(t, u, c):
     return t.divide(square, t.scale(square, 1, abs(Fraction(c))))
 
 
-def drawn(name, form):
-    """Curves of one form with some shifts and scales that have an analysis."""
+def draw_formula(name, form):
+    """Return curves of one form with some shifts and scales that have an analysis."""
     rng = np.random.default_rng([list(PRIMITIVES).index(name), list(FORMS).index(form)])
     attributes = {"exponent": EXPONENT} if name == "power" else {}
     for _ in range(cases(1, 12)):
@@ -64,7 +64,7 @@ def drawn(name, form):
 
 @pytest.mark.parametrize(("name", "form"), combined(PRIMITIVES, FORMS))
 def test_bounds_are_those_of_dense_samples(name, form):
-    for curve, rng in drawn(name, form):
+    for curve, rng in draw_formula(name, form):
         middle, radius = rng.normal(0.0, 3.0, 60), 10.0 ** rng.uniform(-2.0, 1.0, 60)
         ends = np.clip(curve.on, -1e3, 1e3)
         lo, hi = (np.clip(end, *ends) for end in (middle - radius, middle + radius))

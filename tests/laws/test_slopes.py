@@ -20,7 +20,7 @@ from small_graphs import NETS, dense_net, describable
 
 
 def intervals(facts, rng):
-    """Intervals all over the curve's domain; many of them start, end or pass at a knot."""
+    """Return intervals all over the curve's domain; many start, end or pass at a knot."""
     least, most = max(facts.on[0], -30.0), min(facts.on[1], 30.0)
     ends = rng.normal(size=(40, 2)) * 10.0 ** rng.uniform(-3, 1.3, (40, 1))
     for i, knot in enumerate((*facts.knots, *facts.turns)[:12]):
@@ -79,7 +79,7 @@ def test_steps_lie_in_the_tangents(net, act):
     lo = rng.uniform(-1, 1, (4, graph.size))
     hi = lo + rng.uniform(0, 0.5, lo.shape)
     ends = bounds(graph, lo, hi)
-    found = tangents(plan, slopes(graph, ends), ends, directions)[graph.output]
+    slopes_found = tangents(plan, slopes(graph, ends), ends, directions)[graph.output]
     x = rng.uniform(lo, hi, (50, *lo.shape))
     for i in directions:
         then = x.copy()
@@ -89,15 +89,15 @@ def test_steps_lie_in_the_tangents(net, act):
         step = (then - x)[..., i, None]
         slack = 1e-12 * (1 + np.abs(before) + np.abs(after))
         with np.errstate(invalid="ignore"):
-            low, high = (np.where(step == 0, 0, step * end[:, i]) for end in found)
+            low, high = (np.where(step == 0, 0, step * end[:, i]) for end in slopes_found)
         assert (low - slack <= after - before).all()
         assert (after - before <= high + slack).all()
 
 
 def patterns_by_programs(weight, bias, out):
-    """Gradients of `out @ relu(weight x + bias)` on every cell of [-1, 1]^d, by an LP a pattern."""
+    """Return gradients of `out @ relu(weight x + bias)` on every cell of [-1, 1]^d, by LPs."""
     units, d = weight.shape
-    found = []
+    slopes_found = []
     for bits in np.ndindex(*(2,) * units):
         sign = np.where(np.array(bits) > 0, 1.0, -1.0)
         a = np.concatenate([-sign[:, None] * weight, np.ones((units, 1))], axis=1)
@@ -105,8 +105,8 @@ def patterns_by_programs(weight, bias, out):
             [0.0] * d + [-1.0], A_ub=a, b_ub=sign * bias, bounds=[(-1, 1)] * d + [(None, 1)]
         )
         if -done.fun > 1e-9:
-            found.append((out * np.array(bits)) @ weight)
-    return np.min(found, axis=0), np.max(found, axis=0)
+            slopes_found.append((out * np.array(bits)) @ weight)
+    return np.min(slopes_found, axis=0), np.max(slopes_found, axis=0)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -142,7 +142,7 @@ def test_gradients_enclose_those_of_samples(act):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_slopes_of_units_beside_a_product_enclose_those_of_samples(seed):
-    """Between the kinks such a network is no affine function: its slope has no one value there."""
+    """Between the kinks such a network is not affine, so its slope varies there."""
     rng = np.random.default_rng(seed)
     b = Builder([Slot("x", (2,))])
     (x,) = b.input_values()
@@ -216,7 +216,7 @@ def test_slopes_at_a_point():
 
 
 def test_the_slope_in_an_input_that_is_held():
-    """Exact cells have no room in a held input; its slope is bounded all the same."""
+    """Exact cells have no interior in a fixed input; its slope is bounded all the same."""
     b = Builder([Slot("x", (2,))])
     h = b.curve("relu", b.dense(b.input_values()[0], np.array([[1.0, -1.0], [2.0, 3.0]])))
     graph = b.finish([b.dense(h, np.array([[1.0], [1.0]]))], ["y"])

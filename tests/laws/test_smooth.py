@@ -1,4 +1,4 @@
-"""Law: smooth networks close to 1e-4 of the range seen, and no sample lies outside.
+"""Law: smooth networks close to 1e-4 of the seen range, and no sample lies outside.
 
 The tests take the smallest inputs; `python -m pytest -m slow tests/laws/test_smooth.py` takes all.
 """
@@ -18,7 +18,7 @@ SECONDS = 30.0
 
 
 def smooth_net(curve: str, inputs: int, seed: int) -> Graph:
-    """`inputs`-32-32-2 with weights of the size that training leaves."""
+    """Build an `inputs`-32-32-2 network with weights of trained size."""
     rng = np.random.default_rng((seed, inputs))
     b = Builder([Slot("x", (inputs,))])
     x = b.input_values()[0]
@@ -33,12 +33,12 @@ def close(curve: str, inputs: int, seed: int) -> None:
     graph = smooth_net(curve, inputs, seed)
     box = Box(-np.ones(inputs), np.ones(inputs))
     rows = np.vstack([np.eye(2), -np.eye(2)])
-    found = solve(graph, box, rows, tol=TOLERANCE, time_limit=SECONDS)
+    solution = solve(graph, box, rows, tol=TOLERANCE, time_limit=SECONDS)
     values = graph.run(box.sample(np.random.default_rng(1), 100_000)) @ rows.T
-    assert np.all(found.lower <= values.min(axis=0))
-    width = -(found.seen[:2] + found.seen[2:])
-    gap = found.seen - found.lower
-    assert np.all(gap <= TOLERANCE * np.tile(width, 2)), (gap / np.tile(width, 2), found.status)
+    assert np.all(solution.lower <= values.min(axis=0))
+    width = -(solution.seen[:2] + solution.seen[2:])
+    gap = solution.seen - solution.lower
+    assert np.all(gap <= TOLERANCE * np.tile(width, 2)), (gap / np.tile(width, 2), solution.status)
 
 
 @pytest.mark.parametrize(("curve", "inputs"), combined(CURVES, [1, 2]))

@@ -62,7 +62,7 @@ def test_broken_derivation(name, monkeypatch):
 def test_ranges_with_jumps(function, least, most):
     b = Builder([Slot("x", (1,))])
     graph = b.finish([function(b, b.input_values()[0])], ["y"])
-    found = solve(graph, Box(-np.ones(1), np.ones(1)), [[1.0], [-1.0]], tol=1e-5, time_limit=20)
-    low, high = found.lower[0], -found.lower[1]
+    solution = solve(graph, Box(-np.ones(1), np.ones(1)), [[1.0], [-1.0]], tol=1e-5, time_limit=20)
+    low, high = solution.lower[0], -solution.lower[1]
     assert low <= least <= low + 1e-4 and high - 1e-4 <= most <= high
-    assert found.status == "exact"
+    assert solution.status == "exact"

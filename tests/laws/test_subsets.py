@@ -1,4 +1,4 @@
-"""Bounds over a subset are no looser than bounds over the set that holds it."""
+"""Bounds over a subset are no looser than bounds over its superset."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def net(rng, inputs, widths):
 
 
 def subset(rng, kind, d):
-    """A subset of a kind, and the box around it."""
+    """Return a subset of a kind, and the box around it."""
     lo = rng.uniform(-2, 0, d)
     hi = lo + rng.uniform(0.2, 2.5, d)
     if kind == "box":
@@ -70,7 +70,7 @@ def test_a_subset_has_no_looser_bounds(kind, part):
 
 
 def test_categories_do_not_cost_the_bounds_of_the_box():
-    """12 numbers and a group of 4: the group's answer was three times as wide as the box's."""
+    """With 12 numbers and a group of 4, the group's answer was three times as wide as the box's."""
     rng = np.random.default_rng(5)
     graph = net(rng, 16, (32, 16))
     lo, hi = np.full(16, -2.5), np.full(16, 2.5)
@@ -88,8 +88,8 @@ def test_categories_do_not_cost_the_bounds_of_the_box():
 
 def test_groups_become_boxes_and_integers_stay_integers():
     mixed = outrange.Mixed((0, 5), integers=[0, 1], one_hot=[[2, 3, 4], [5, 6]])
-    found = regions([Slot("x", (8,))], mixed)
-    domain = union_of_boxes(found)
+    parts = regions([Slot("x", (8,))], mixed)
+    domain = union_of_boxes(parts)
     assert domain is not None
     assert domain.lo.shape == (6, 8)
     assert domain.whole.tolist() == [True, True] + [False] * 6
@@ -108,7 +108,8 @@ def test_sums_of_integers_are_expanded_exactly():
         grid = np.stack(np.meshgrid(*[np.arange(4.0)] * 4, indexing="ij"), -1).reshape(-1, 4)
         inside = (grid @ a.T <= b).all(axis=1)
         held = [
-            np.sum([((one.box.lo <= x) & (x <= one.box.hi)).all() for one in boxes]) for x in grid
+            np.sum([((region.box.lo <= x) & (x <= region.box.hi)).all() for region in boxes])
+            for x in grid
         ]
         if all(np.count_nonzero(row) > 1 for row in a):
             assert (np.array(held) == inside).all()
@@ -122,11 +123,11 @@ def test_what_would_be_too_many_boxes_keeps_its_condition():
 
 
 def test_an_interrupt_ends_a_cut_set_at_once(monkeypatch):
-    """Ctrl-C in the search of the boxes ended that search only; one for each end followed."""
+    """Ctrl-C in the search of the boxes ended only that search; one for each end followed."""
     solution = Solution.unknown(Status.INTERRUPTED, 2, 4, lower=-7.0)
     monkeypatch.setattr(range_of_set, "solve", lambda *args, **options: solution)
     monkeypatch.setattr(range_of_set, "least", lambda *args, **options: pytest.fail("searched on"))
     graph = net(np.random.default_rng(0), 2, (4, 4))
-    found = regions(graph.inputs, outrange.Polytope([[1.0, 1.0]], [0.5], (0.0, 1.0)))
-    answer = range_of_set.range_over(graph, found, tol=None, time_limit=None)
+    parts = regions(graph.inputs, outrange.Polytope([[1.0, 1.0]], [0.5], (0.0, 1.0)))
+    answer = range_of_set.range_over(graph, parts, tol=None, time_limit=None)
     assert answer.status is Status.INTERRUPTED and (answer.lower == -7.0).all()

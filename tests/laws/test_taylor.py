@@ -1,4 +1,4 @@
-"""Taylor coefficients of every curve hold those that mpmath finds, at points and over intervals."""
+"""Taylor coefficients of every curve enclose those of mpmath, at points and over intervals."""
 
 import mpmath
 import numpy as np
@@ -22,11 +22,11 @@ def test_coefficients(case):
     points = rng.uniform(least, most, 6)
     inner = np.concatenate([points - 0.01, points]), np.concatenate([points + 0.01, points])
     lo, hi = np.clip(inner[0], least, most), np.clip(inner[1], least, most)
-    found = op.taylor_range(lo, hi, ORDER)
-    assert found.shape == (2, ORDER + 1, lo.size)
-    assert (found[0] <= found[1]).all()
+    enclosure = op.taylor_range(lo, hi, ORDER)
+    assert enclosure.shape == (2, ORDER + 1, lo.size)
+    assert (enclosure[0] <= enclosure[1]).all()
     for i, point in enumerate(np.concatenate([points, points])):
-        if not np.isfinite(found[:, :, i]).all():
+        if not np.isfinite(enclosure[:, :, i]).all():
             continue
         with mpmath.workdps(60):
             for x in (point, lo[i], hi[i]):
@@ -38,8 +38,8 @@ def test_coefficients(case):
                     continue
                 for j in range(ORDER + 1):
                     pad = mpmath.mpf(10) ** -25 * (1 + abs(truth[j]))
-                    assert found[0, j, i] <= truth[j] + pad, (name, x, j)
-                    assert truth[j] - pad <= found[1, j, i], (name, x, j)
+                    assert enclosure[0, j, i] <= truth[j] + pad, (name, x, j)
+                    assert truth[j] - pad <= enclosure[1, j, i], (name, x, j)
 
 
 SMOOTH = "sigmoid tanh softplus exp sin cos square sqrt log reciprocal silu gelu erf atan".split()
@@ -48,23 +48,23 @@ SMOOTH = "sigmoid tanh softplus exp sin cos square sqrt log reciprocal silu gelu
 @pytest.mark.parametrize("name", SMOOTH)
 def test_smooth_curves_have_narrow_coefficients(name):
     at = np.array([0.3, 0.9, 1.7])
-    found = curve(name).taylor_range(at, at, ORDER)
-    assert (found[1] - found[0] <= 1e-12 * (1 + np.abs(found[0]))).all()
+    enclosure = curve(name).taylor_range(at, at, ORDER)
+    assert (enclosure[1] - enclosure[0] <= 1e-12 * (1 + np.abs(enclosure[0]))).all()
 
 
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "sin", "exp"])
 def test_coefficients_over_wide_intervals(name):
-    """Derivatives turn inside: their largest values are not at the ends."""
+    """Derivatives turn inside, so their largest values are not at the ends."""
     op, rng, order = curve(name), np.random.default_rng(0), 6
     lo = rng.uniform(-6.0, 2.0, 8)
     hi = lo + rng.uniform(0.5, 6.0, 8)
-    found = op.taylor_range(lo, hi, order)
+    enclosure = op.taylor_range(lo, hi, order)
     with mpmath.workdps(30):
         for i in range(lo.size):
             for x in np.linspace(lo[i], hi[i], 25):
                 truth = mpmath.taylor(lambda z: op.exact(mpmath, z), mpmath.mpf(float(x)), order)
                 for j in range(order + 1):
-                    assert found[0, j, i] <= truth[j] <= found[1, j, i], (name, x, j)
+                    assert enclosure[0, j, i] <= truth[j] <= enclosure[1, j, i], (name, x, j)
 
 
 def test_kinks_and_jumps_have_none():

@@ -1,4 +1,4 @@
-"""What a range implies about a property, `verify` decides within the same budget."""
+"""If a range implies a property, `verify` decides it within the same budget."""
 
 import numpy as np
 import pytest

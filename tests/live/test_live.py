@@ -18,7 +18,7 @@ import outrange
 from cases import cases
 from outrange import InputError, RangeProgress, RobustProgress, VerifyProgress
 from outrange.answers.study.progress import StudyProgress
-from outrange.core.watch import Stage, listener, tell, told_to
+from outrange.core.progress import Stage, current_listener, report_progress, use_listener
 from outrange.live import Display, show_progress, with_progress
 from outrange.live.frame import MOST_ROWS, Between, frame
 from outrange.live.notebook import view
@@ -146,19 +146,19 @@ def test_who_asked_hears_and_nobody_else(monkeypatch):
     monkeypatch.setattr("outrange.live.follow.screen", lambda: Screen)
     heard = []
     with show_progress("Title", heard.append) as hearer:
-        assert hearer == heard.append and listener() is None
+        assert hearer == heard.append and current_listener() is None
     with show_progress("Title", False) as hearer:
-        assert hearer is None and listener() is None
+        assert hearer is None and current_listener() is None
     with show_progress("Outer", None) as outer:
-        assert listener() is outer
+        assert current_listener() is outer
         with show_progress("Inner", True) as inner:
             assert inner is outer
         with show_progress("Silent", False):
-            assert listener() is None
-    assert listener() is None
-    tell(Stage("nobody hears"))
-    with told_to(heard.append):
-        tell(1)
+            assert current_listener() is None
+    assert current_listener() is None
+    report_progress(Stage("nobody hears"))
+    with use_listener(heard.append):
+        report_progress(1)
     assert heard == [1]
 
 

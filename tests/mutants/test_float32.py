@@ -61,7 +61,7 @@ def changed(monkeypatch, kind, change):
 
 def without_rounding(rule, op, before, own, reads):
     found = rule(op, before, own, reads)
-    return rules.Carried(0.0 * found.local, found.off - found.local, found.lines)
+    return rules.OutputErrors(0.0 * found.local, found.off - found.local, found.lines)
 
 
 def without_bias(rule, op, before, own, reads):
@@ -73,7 +73,7 @@ def without_bias(rule, op, before, own, reads):
 def one_term(rule, op, before, own, reads):
     found = rule(op, before, own, reads)
     local = FLOAT32.unit * np.abs(own[1])
-    return rules.Carried(local, found.off - found.local + local, found.lines)
+    return rules.OutputErrors(local, found.off - found.local + local, found.lines)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Small networks whose ranges are known, built without a framework."""
+"""Small networks with known ranges, built without a framework."""
 
 from dataclasses import dataclass, field
 
@@ -32,7 +32,7 @@ class Net:
 
 
 def dense_net(sizes, curves, seed=0, *, weights=None, outputs=None):
-    """Dense layers of these sizes with the named curves (None for linear)."""
+    """Build dense layers of these sizes with the named curves (None for linear)."""
     rng = np.random.default_rng(seed)
     b = Builder([Slot("x", (sizes[0],))])
     (h,) = b.input_values()
@@ -54,7 +54,7 @@ def dense_net(sizes, curves, seed=0, *, weights=None, outputs=None):
 
 
 def two_in_two_out():
-    """`sum = x0 + x1 + u`, `pair = (x0 - x1, 3 u)` with inputs `x` (2,) and `u` (1,)."""
+    """Build `sum = x0 + x1 + u`, `pair = (x0 - x1, 3 u)` with inputs `x` (2,) and `u` (1,)."""
     b = Builder([Slot("x", (2,)), Slot("u", (1,))])
     x, u = b.input_values()
     total = b.dense(b.concat([x, u], 1), np.ones((3, 1)))

@@ -1,4 +1,4 @@
-"""What tests of reach sets ask, and how they hold a union against points."""
+"""Shared questions of reach-set tests, and checks of unions against points."""
 
 import itertools
 from fractions import Fraction
@@ -21,7 +21,7 @@ NETS = [
 
 
 def shape(net):
-    """What nets of several seeds share."""
+    """Return the arguments that nets of several seeds share."""
     return str(net[:2])
 
 
@@ -42,8 +42,8 @@ def net_of(sizes, curve, seed):
     return Net(b.finish([h], ["y"]))
 
 
-def unbiased(sizes):
-    """A network without biases."""
+def remove_biases(sizes):
+    """Return a network without biases."""
     rng, b = np.random.default_rng(0), Builder([Slot("x", (sizes[0],))])
     (h,) = b.input_values()
     for k, (n, m) in enumerate(itertools.pairwise(sizes)):
@@ -53,7 +53,7 @@ def unbiased(sizes):
 
 
 def elbow():
-    """`(relu(s) + t, relu(-s) + t)`: a corner, of the thickness of `t`."""
+    """Return `(relu(s) + t, relu(-s) + t)`: a corner with the thickness of `t`."""
     b = Builder([Slot("x", (2,))])
     (v,) = b.input_values()
     halves = b.curve("relu", b.dense(v, np.array([[1.0, -1.0], [0.0, 0.0]])))
@@ -62,17 +62,17 @@ def elbow():
 
 
 def covers(answer, points, outputs, slack=0.0):
-    """Whether each exact output is within the error of the map of a piece that has its input."""
+    """Return whether each exact output is within the error of the piece that holds its input."""
     for at, wanted in zip(points, outputs, strict=True):
-        found = False
+        is_covered = False
         for star in answer.pieces:
             near = 1e-9 * (np.abs(star.a) @ np.abs(at) + np.abs(star.b) + 1e-30)
             if ((star.lo <= at) & (at <= star.hi)).all() and (star.a @ at <= star.b + near).all():
                 image = star.apply(at[None])[0]
                 off = [abs(Fraction(float(v)) - w) for v, w in zip(image, wanted, strict=True)]
                 error = star.error * (1 + 1e-9) + slack
-                found |= all(o <= Fraction(float(e)) for o, e in zip(off, error, strict=True))
-        assert found, at
+                is_covered |= all(o <= Fraction(float(e)) for o, e in zip(off, error, strict=True))
+        assert is_covered, at
 
 
 def check_cover(net, answer, d):

@@ -1,4 +1,4 @@
-"""The set of all inputs that break a property: its share, its pieces, and each point's side."""
+"""The set of all inputs that violate a property: its share, its pieces, and each point's side."""
 
 import itertools
 import json
@@ -24,7 +24,7 @@ from random_graphs import LINES, SMOOTH, random_box, random_graph
 
 
 def ask(net, unsafe, box, *, where=None, **options):
-    """Bad inputs where `unsafe`, a condition or a formula, holds."""
+    """Compute the bad inputs where `unsafe`, a condition or a formula, holds."""
     graph = net.graph
     if not isinstance(unsafe, Atom | And | Or):
         unsafe = resolve(unsafe, graph.inputs, graph.outputs)
@@ -32,14 +32,14 @@ def ask(net, unsafe, box, *, where=None, **options):
 
 
 def diamond():
-    """`y = |x0| + |x1|`."""
+    """Return the network `y = |x0| + |x1|`."""
     b = Builder([Slot("x", (2,))])
     size = b.curve("abs", b.input_values()[0])
     return Net(b.finish([b.reduce("sum", size, [1], keepdims=True)], ["y"]))
 
 
 def square_sum(d=2):
-    """`y = x0^2 + ... `."""
+    """Return the network `y = x0^2 + ... `."""
     b = Builder([Slot("x", (d,))])
     size = b.curve("square", b.input_values()[0])
     return Net(b.finish([b.reduce("sum", size, [1], keepdims=True)], ["y"]))
@@ -58,10 +58,10 @@ def quantile(net, share, d, rng):
 
 
 def check_points(answer, net, unsafe, points, near=1e-9):
-    """Every side told agrees with the network itself; the share of points without one."""
-    told = answer.contains(points)
+    """Check every classified point against the network; return the share of unclassified points."""
+    is_bad = answer.contains(points)
     v = height(net, unsafe, points)
-    yes, no = np.equal(told, True), np.equal(told, False)
+    yes, no = np.equal(is_bad, True), np.equal(is_bad, False)
     assert not np.any(yes & (v > near))
     assert not np.any(no & (v < -near))
     return float(np.mean(~yes & ~no))
@@ -236,9 +236,19 @@ def test_every_piece_is_bad_inside_and_holds_its_point(seed, rng):
 def test_the_two_engines_bracket_the_same_share(seed, rng):
     net = dense_net((2, 10, 10, 1), ("relu", "relu", None), seed)
     unsafe = Atom(((2, 1.0),), -quantile(net, 0.3, 2, rng))
-    one, two = (ask(net, unsafe, (-1, 1), share_tol=1e-4, engine=e) for e in ("auto", "array"))
-    assert max(one.share_lo, two.share_lo) <= min(one.share_hi, two.share_hi)
-    assert max(one.share_hi - one.share_lo, two.share_hi - two.share_lo) <= 1e-4
+    kernel_answer, array_answer = (
+        ask(net, unsafe, (-1, 1), share_tol=1e-4, engine=e) for e in ("auto", "array")
+    )
+    assert max(kernel_answer.share_lo, array_answer.share_lo) <= min(
+        kernel_answer.share_hi, array_answer.share_hi
+    )
+    assert (
+        max(
+            kernel_answer.share_hi - kernel_answer.share_lo,
+            array_answer.share_hi - array_answer.share_lo,
+        )
+        <= 1e-4
+    )
 
 
 @pytest.mark.parametrize("seed", range(cases(3, 60)))
@@ -265,7 +275,7 @@ def test_wild_graphs_and_boxes(seed):
 
 
 def _exact_share(slopes, offset, lo, hi):
-    """The share of a box below a plane, in rational arithmetic."""
+    """Return the share of a box below a plane, in rational arithmetic."""
     slopes, lo, hi = ([Fraction(float(v)) for v in part] for part in (slopes, lo, hi))
     ends = list(zip(slopes, lo, hi, strict=True))
     w = [abs(a) * (v - u) for a, u, v in ends if a]
@@ -310,8 +320,8 @@ def test_boxes_cut_along_each_other_cover_the_same_once(seed):
     once = [((low <= points) & (points <= high)).all(axis=1) for low, high in boxes]
     assert np.array_equal(inside.sum(axis=1), np.any(once, axis=0).astype(int))
     for (low, high), k in about:
-        asked = ((low <= points) & (points <= high)).all(axis=1)
-        assert np.array_equal((inside & wanted[:, k]).any(axis=1), asked)
+        is_inside = ((low <= points) & (points <= high)).all(axis=1)
+        assert np.array_equal((inside & wanted[:, k]).any(axis=1), is_inside)
 
 
 # ---- sets that are not one box --------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Classifiers with one number: a sigmoid is read at 0.5, a logit at 0, and the answer says so."""
+"""Classifiers with one number: the threshold of a sigmoid is 0.5, that of a logit 0."""
 
 import numpy as np
 import pytest
@@ -65,8 +65,8 @@ def test_no_sampled_input_of_the_ball_contradicts_it(activation, threshold, rng)
         out = model.predict(near, verbose=0)[:, 0]
         clear = np.abs(out - at) > 1e-6
         assert ((out > at) == labels[i])[clear].all()
-    for i, found in answer.adversarial.items():
-        assert (found.flat_y[0] > at) != labels[i]
+    for i, counterexample in answer.adversarial.items():
+        assert (counterexample.flat_y[0] > at) != labels[i]
 
 
 def test_a_sigmoid_costs_no_more_than_its_logit():
@@ -101,14 +101,14 @@ def test_a_relu_says_nothing_of_a_threshold():
 
 def test_refused_thresholds():
     two = keras.Sequential([keras.Input((2,)), L.Dense(2)])
-    one = linear([1.0], 0.0)
-    for model, given in ((two, 0.5), (one, float("nan")), (one, "half"), (one, [0.5])):
+    single = linear([1.0], 0.0)
+    for model, threshold in ((two, 0.5), (single, float("nan")), (single, "half"), (single, [0.5])):
         with pytest.raises(InputError, match="threshold"):
-            outrange.robustness(model, [0.0] * model.input_shape[1], threshold=given)
+            outrange.robustness(model, [0.0] * model.input_shape[1], threshold=threshold)
     with pytest.raises(InputError, match="`label` and `threshold`"):
-        outrange.robustness(one, [0.0], property=outrange.y[0] >= 0, threshold=0)
+        outrange.robustness(single, [0.0], property=outrange.y[0] >= 0, threshold=0)
     with pytest.raises(InputError, match="0 to 1"):
-        outrange.robust_accuracy(one, [[0.0]], [2], 0.1)
+        outrange.robust_accuracy(single, [[0.0]], [2], 0.1)
 
 
 def test_a_file_of_another_threshold_is_refused(tmp_path):

@@ -19,10 +19,10 @@ NAMES = ["speed", "mode", "red", "blue"]
 
 @pytest.fixture
 def frame(rng):
-    found = pd.DataFrame({"speed": rng.uniform(0, 30, 40), "mode": rng.integers(0, 3, 40)})
-    found["color_red"] = rng.integers(0, 2, 40).astype(bool)
-    found["color_blue"] = ~found["color_red"]
-    return found
+    table = pd.DataFrame({"speed": rng.uniform(0, 30, 40), "mode": rng.integers(0, 3, 40)})
+    table["color_red"] = rng.integers(0, 2, 40).astype(bool)
+    table["color_blue"] = ~table["color_red"]
+    return table
 
 
 @pytest.fixture
@@ -37,17 +37,20 @@ def plain():
 
 
 @pytest.fixture
-def named(plain):
+def name_columns(plain):
     return outrange.load(plain, names=NAMES)
 
 
 BOX = {"speed": (0, 30), "mode": 1.0, "red": (0, 1), "blue": 0}
 
 
-def test_a_box_by_column_is_the_box_by_arrays(plain, named):
+def test_a_box_by_column_is_the_box_by_arrays(plain, name_columns):
     arrays = (np.array([0, 1.0, 0, 0]), np.array([30, 1.0, 1, 0]))
     expected = outrange.output_range(plain, arrays)
-    for answer in (outrange.output_range(named, BOX), outrange.output_range(named, arrays)):
+    for answer in (
+        outrange.output_range(name_columns, BOX),
+        outrange.output_range(name_columns, arrays),
+    ):
         assert np.array_equal(answer.lo, expected.lo)
         assert np.array_equal(answer.hi, expected.hi)
         assert list(answer.at_lo) == NAMES
@@ -55,37 +58,37 @@ def test_a_box_by_column_is_the_box_by_arrays(plain, named):
         assert "at speed = " in str(answer)
 
 
-def test_every_question_speaks_of_the_columns(named):
-    told = {
-        "verify": outrange.verify(named, y[0] <= -100, BOX),
-        "monotone": outrange.monotone(named, BOX, inputs=["speed"]),
-        "gradient": outrange.gradient_range(named, BOX, time_limit=5),
-        "sampled": outrange.sample_range(named, BOX, samples=100),
-        "minimize": outrange.minimize(named, y[0] + x["speed"], BOX),
-        "bad inputs": outrange.bad_inputs(named, y[0] <= -100, BOX, time_limit=5),
+def test_every_question_speaks_of_the_columns(name_columns):
+    messages = {
+        "verify": outrange.verify(name_columns, y[0] <= -100, BOX),
+        "monotone": outrange.monotone(name_columns, BOX, inputs=["speed"]),
+        "gradient": outrange.gradient_range(name_columns, BOX, time_limit=5),
+        "sampled": outrange.sample_range(name_columns, BOX, samples=100),
+        "minimize": outrange.minimize(name_columns, y[0] + x["speed"], BOX),
+        "bad inputs": outrange.bad_inputs(name_columns, y[0] <= -100, BOX, time_limit=5),
     }
-    for name, answer in told.items():
+    for name, answer in messages.items():
         assert "speed" in str(answer) or "speed" in str(answer.as_dict()), name
-    assert list(told["verify"].counterexample.x) == NAMES
-    assert list(told["minimize"].at) == NAMES
-    radius = outrange.robustness(named, dict.fromkeys(NAMES, 0.5), time_limit=5)
+    assert list(messages["verify"].counterexample.x) == NAMES
+    assert list(messages["minimize"].at) == NAMES
+    radius = outrange.robustness(name_columns, dict.fromkeys(NAMES, 0.5), time_limit=5)
     assert list(radius.x) == NAMES
 
 
-def test_conditions_take_names_and_places(named):
+def test_conditions_take_names_and_places(name_columns):
     for condition in (x["speed"] >= 2, x[0] >= 2):
-        assert outrange.verify(named, condition, (2, 3)).holds
-        assert outrange.verify(named, condition, (1, 3)).status == "VIOLATED"
-    assert outrange.minimize(named, x.sum(), (0, 1)).lo == pytest.approx(0, abs=1e-6)
+        assert outrange.verify(name_columns, condition, (2, 3)).holds
+        assert outrange.verify(name_columns, condition, (1, 3)).status == "VIOLATED"
+    assert outrange.minimize(name_columns, x.sum(), (0, 1)).lo == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("norm", ["inf", 1, 2])
-def test_columns_are_one_vector_to_a_norm(plain, named, norm):
+def test_columns_are_one_vector_to_a_norm(plain, name_columns, norm):
     point = np.array([0.25, 0.5, -0.5, 0.125])
     by_name = dict(zip(NAMES, point, strict=True))
     radii = [
         outrange.robustness(network, at, norm=norm, tol=0.1, time_limit=10)
-        for network, at in ((plain, point), (named, point), (named, by_name))
+        for network, at in ((plain, point), (name_columns, point), (name_columns, by_name))
     ]
     assert max(radius.lo for radius in radii) <= min(radius.hi for radius in radii)
     assert radii[0].lo == pytest.approx(radii[1].lo, rel=0.2)
@@ -94,10 +97,10 @@ def test_columns_are_one_vector_to_a_norm(plain, named, norm):
         ball = {1: outrange.L1Ball, 2: outrange.L2Ball}[norm]
         for center in (point, by_name):
             box = ball(center, 0.01)
-            assert outrange.verify(named, x["speed"] + x["mode"] <= 0.75 + 0.0142, box).holds
+            assert outrange.verify(name_columns, x["speed"] + x["mode"] <= 0.75 + 0.0142, box).holds
             # Of two columns together a 1-norm allows 0.01, a 2-norm 0.01414; apart, 0.02.
             most = 0.0098 if norm == 1 else 0.0139
-            beyond = outrange.verify(named, x["speed"] + x["mode"] <= 0.75 + most, box)
+            beyond = outrange.verify(name_columns, x["speed"] + x["mode"] <= 0.75 + most, box)
             assert beyond.status == "VIOLATED"
 
 
@@ -118,12 +121,12 @@ def test_a_frame_is_its_box_and_names_the_model(plain, frame):
     assert np.array_equal(answer.hi, wider.hi)
 
 
-def test_a_named_model_takes_the_columns_in_any_order(named, frame):
+def test_a_named_model_takes_the_columns_in_any_order(name_columns, frame):
     frame.columns = NAMES
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        first = outrange.output_range(named, frame)
-        second = outrange.output_range(named, frame[NAMES[::-1]])
+        first = outrange.output_range(name_columns, frame)
+        second = outrange.output_range(name_columns, frame[NAMES[::-1]])
     assert np.array_equal(first.lo, second.lo)
 
 
@@ -145,20 +148,20 @@ def test_rows_and_frames_are_points_and_data(plain, frame):
     assert by_row.lo == outrange.robustness(plain, data[0], tol=1e-2).lo
     assert outrange.robustness(plain, frame.iloc[:1], tol=1e-2).lo == by_row.lo
     labels = plain.predict(data).argmax(axis=1)
-    for given in (frame, data):
-        assert outrange.robust_accuracy(plain, given, labels, 0.0).accuracy == 1.0
+    for source in (frame, data):
+        assert outrange.robust_accuracy(plain, source, labels, 0.0).accuracy == 1.0
     ball = outrange.ball(point, {"speed": 1, "mode": 0, "color_red": 0, "color_blue": 0})
     assert ball["speed"] == (point["speed"] - 1, point["speed"] + 1)
     answer = outrange.output_range(plain, ball)
     assert set(answer.at_lo["mode"]) == {point["mode"]}
 
 
-def test_differences_share_the_names(plain, named):
-    for pair in ((plain, named), (named, plain)):
+def test_differences_share_the_names(plain, name_columns):
+    for pair in ((plain, name_columns), (name_columns, plain)):
         assert outrange.difference_range(*pair, (0, 1)).hi.max() == 0
 
 
-def test_names_and_columns_that_do_not_fit(plain, named, frame):
+def test_names_and_columns_that_do_not_fit(plain, name_columns, frame):
     with pytest.raises(InputError, match="4 features"):
         outrange.load(plain, names=["a", "b"])
     with pytest.raises(InputError, match="`a` twice"):
@@ -168,7 +171,7 @@ def test_names_and_columns_that_do_not_fit(plain, named, frame):
     with pytest.raises(InputError, match=r"names=\[\.\.\.\]"):
         outrange.output_range(plain, {"speed": (0, 1)})
     with pytest.raises(InputError, match="no input named `sped`"):
-        outrange.output_range(named, BOX | {"sped": 1})
+        outrange.output_range(name_columns, BOX | {"sped": 1})
     with pytest.raises(InputError, match="get_dummies"):
         outrange.output_range(plain, frame.assign(mode="fast"))
     with pytest.raises(InputError, match="column `speed`"):

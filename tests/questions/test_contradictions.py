@@ -1,4 +1,4 @@
-"""A model that contradicts an answer beyond rounding: there is none, and the error says why."""
+"""A contradiction between model and answer beyond rounding raises an error with the reason."""
 
 import numpy as np
 import pytest
@@ -12,21 +12,21 @@ from outrange.questions.evidence.contradictions import (
     check_forms,
     check_least,
     check_never,
-    sampled,
+    run_samples,
 )
 from outrange.questions.evidence.evaluate import ModelRun
 
 
 def network(off=0.0, curve="relu", rounded=0.0):
-    """`relu(0.3 a + 0.7 b)`, and a model whose sum is `off` more, or off by a share of itself."""
+    """Return `relu(0.3 a + 0.7 b)`, and a model whose sum is off by `off` or a relative amount."""
     b = Builder([Slot("x", (2,))])
     (value,) = b.input_values()
     weight = np.float32([[0.3], [0.7]])
     graph = b.finish([b.curve(curve, b.dense(value, weight))], ["y"])
 
     def predict(at):
-        found = at.astype(np.float32) @ weight * np.float32(1 + rounded) + np.float32(off)
-        return np.maximum(found, 0) if curve == "relu" else np.floor(found)
+        answer = at.astype(np.float32) @ weight * np.float32(1 + rounded) + np.float32(off)
+        return np.maximum(answer, 0) if curve == "relu" else np.floor(answer)
 
     return Network(graph, predict, "net", "test")
 
@@ -55,9 +55,9 @@ def test_rounding_contradicts_nothing(name, rounded):
 
 
 def test_a_jump_within_rounding_contradicts_nothing():
-    """At (1, 1) the sum is a float32 below 1 or not, as the order of summation has it."""
-    found = outrange.output_range(network(curve="floor"), (0, 1))
-    assert found.lo[0] <= 0.0 <= found.hi[0]
+    """At (1, 1) the order of summation decides whether the sum is a float32 below 1."""
+    answer = outrange.output_range(network(curve="floor"), (0, 1))
+    assert answer.lo[0] <= 0.0 <= answer.hi[0]
 
 
 RUN = ModelRun(np.array([[0.5, 1.0]]), np.array([[2.0, -1.0]]), np.array([[0.1, np.inf]]))
@@ -92,11 +92,11 @@ def test_an_objective_below_its_least_value():
 def test_the_inputs_run_lie_in_the_set_and_are_float32():
     lo, hi = np.array([0.1, -3.0]), np.array([0.1 + 1e-12, 7.0])
     thin = [Region(Box(lo, hi))]
-    assert sampled(network(), thin) is None  # no float32 lies between the first two
+    assert run_samples(network(), thin) is None  # no float32 lies between the first two
     box = Box(np.array([0.1, -3.0]), np.array([4.5, 7.0]))
     wide = [Region(box, condition=Atom(((0, 1.0),), -2.0))]
-    run = sampled(network(), wide)
+    run = run_samples(network(), wide)
     assert run is not None and len(run.x) > 4
     assert (run.x == run.x.astype(np.float32)).all()
     assert ((run.x >= [0.1, -3.0]) & (run.x <= [2.0, 7.0])).all()
-    assert sampled(Network(network().graph, None, "net", "test"), wide) is None
+    assert run_samples(Network(network().graph, None, "net", "test"), wide) is None

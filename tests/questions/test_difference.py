@@ -1,4 +1,4 @@
-"""Differences of two networks: against one network written out, and of a network with itself."""
+"""Differences of two networks: against one equivalent network, and of a network with itself."""
 
 from itertools import pairwise
 
@@ -18,8 +18,8 @@ from questions.nets import Net, dense_net
 SIZES, CURVES = (2, 8, 6, 2), ("relu", "relu", None)
 
 
-def rounded(net_seed: int, steps: float):
-    """Weights of `dense_net`, and the same rounded to multiples of `1 / steps`."""
+def rounded_net(net_seed: int, steps: float):
+    """Return `dense_net`, and the same with weights rounded to multiples of `1 / steps`."""
     rng = np.random.default_rng(net_seed)
     weights = [(rng.normal(size=(n, m)), rng.normal(size=m)) for n, m in pairwise(SIZES)]
     coarse = [tuple(np.round(w * steps) / steps for w in pair) for pair in weights]
@@ -35,7 +35,7 @@ def test_a_network_differs_from_itself_by_nothing(curves):
 
 
 def test_what_is_alike_is_computed_once():
-    first, second = rounded(1, 8.0)
+    first, second = rounded_net(1, 8.0)
     graph = difference(first.graph, first.graph)
     assert len(graph.nodes) == 1
     assert len(difference(first.graph, second.graph).nodes) > len(first.graph.nodes) + 2
@@ -43,7 +43,7 @@ def test_what_is_alike_is_computed_once():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_rounded_weights(seed):
-    first, second = rounded(seed, 16.0)
+    first, second = rounded_net(seed, 16.0)
     answer = ask(first, second, (-1, 1), tol=1e-4)
     assert answer.is_exact
     x = np.random.default_rng(0).uniform(-1, 1, (100_000, 2))
@@ -52,13 +52,13 @@ def test_rounded_weights(seed):
     spread = np.ptp(apart, axis=0)
     assert (apart.min(axis=0) - answer.lo <= 0.05 * spread).all()
     for end, at in ((answer.seen_lo, answer.at_lo), (answer.seen_hi, answer.at_hi)):
-        found = first.graph.run(at) - second.graph.run(at)
-        np.testing.assert_allclose(np.diag(found), end, atol=1e-9)
+        difference = first.graph.run(at) - second.graph.run(at)
+        np.testing.assert_allclose(np.diag(difference), end, atol=1e-9)
     np.testing.assert_allclose(answer.model_lo, answer.seen_lo, atol=1e-4)
 
 
 def test_it_is_the_range_of_the_difference_written_out():
-    first, second = rounded(5, 4.0)
+    first, second = rounded_net(5, 4.0)
     b = Builder([Slot("x", (2,))])
     ends = []
     for net in (first, second):
@@ -74,7 +74,7 @@ def test_it_is_the_range_of_the_difference_written_out():
 
 
 def test_refactored_layers_differ_by_rounding_alone():
-    """Two dense layers in a row, and their product: the same function up to float32 rounding."""
+    """Two consecutive dense layers equal their product up to float32 rounding."""
     rng = np.random.default_rng(0)
     a, c = (rng.normal(size=(3, 3)).astype("float32") for _ in range(2))
     first = dense_net((3, 3, 3), (None, "relu"), weights=[(a, np.zeros(3)), (c, np.zeros(3))])
@@ -89,7 +89,7 @@ def test_models_that_do_not_fit_are_refused():
 
 
 def test_a_model_that_overflows_contradicts_nothing():
-    """Silu of what float32 takes for -inf is NaN, and so is the difference of two of them."""
+    """Silu of float32 -inf is NaN, and so is the difference of two of them."""
     weights = [([[1e10]], [0.0]), ([[1.0]], [0.0])]
     first, second = (dense_net((1, 1, 1), ("silu", None), weights=weights) for _ in range(2))
     for net in (first, second):
@@ -100,7 +100,7 @@ def test_a_model_that_overflows_contradicts_nothing():
 
 
 def test_two_runs_of_one_network_may_round_differently():
-    """A file of another format holds the same numbers, and its runtime adds in another order."""
+    """A file in another format holds the same numbers, but its runtime adds in another order."""
     first, second = (dense_net(SIZES, CURVES, seed=4) for _ in range(2))
     object.__setattr__(second, "predict", lambda x: first.predict(x) * (1 + 2.0**-23))
     answer = ask(first, second, (-2, 2))
@@ -111,13 +111,13 @@ def test_two_runs_of_one_network_may_round_differently():
 
 
 def test_products_of_a_network_and_itself_are_computed_once():
-    def gated():
+    def gated_net():
         b, rng = Builder([Slot("x", (2,))]), np.random.default_rng(0)
         (x,) = b.input_values()
         u, v = (b.curve("relu", b.dense(x, rng.normal(size=(2, 3)))) for _ in range(2))
         return b.finish([b.dense(b.multiply(u, v), rng.normal(size=(3, 1)))], ["y"])
 
-    assert len(difference(gated(), gated()).nodes) == 1
+    assert len(difference(gated_net(), gated_net()).nodes) == 1
 
 
 @pytest.mark.parametrize("rows", [[[1.0, 1.0]], [[0.0, 0.0], [2.0, -3.0]]])

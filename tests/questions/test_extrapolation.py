@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange.questions.extrapolation import training_set, widened
+from outrange.questions.extrapolation import training_set, widen_set
 from outrange.questions.inputs.rows import flat_rows, members, slots_of
 from outrange.questions.inputs.sets import regions
 from questions.nets import dense_net
@@ -63,40 +63,40 @@ def test_pairs_stay_pairs():
 
 def test_distances_and_shares():
     train = [[0.0, 1.0, 7.0], [10.0, 3.0, 7.0]]
-    found = outrange.extrapolation(np.array(train), [[5, 2, 7], [-5, 2, 7], [12, 4, 6]])
-    assert found and found.count == 3 and found.outside.tolist() == [1, 2]
-    assert found.by.tolist() == [[-5, 0, 0], [2, 1, -1]]
-    assert found.shares.tolist() == [[0.5, 0, 0], [0.2, 0.5, np.inf]]
-    told = [(r["row"], r["column"]) for r in found.records()]
-    assert told == [(2, "x[2]"), (2, "x[1]"), (2, "x[0]"), (1, "x[0]")]
-    assert "constant column" in str(found) and "2 of 3 rows" in found.sentence
-    assert found.to_frame().loc[(1, "x[0]"), "by"] == -5
+    answer = outrange.extrapolation(np.array(train), [[5, 2, 7], [-5, 2, 7], [12, 4, 6]])
+    assert answer and answer.count == 3 and answer.outside.tolist() == [1, 2]
+    assert answer.by.tolist() == [[-5, 0, 0], [2, 1, -1]]
+    assert answer.shares.tolist() == [[0.5, 0, 0], [0.2, 0.5, np.inf]]
+    cells = [(r["row"], r["column"]) for r in answer.records()]
+    assert cells == [(2, "x[2]"), (2, "x[1]"), (2, "x[0]"), (1, "x[0]")]
+    assert "constant column" in str(answer) and "2 of 3 rows" in answer.sentence
+    assert answer.to_frame().loc[(1, "x[0]"), "by"] == -5
     within = outrange.extrapolation(np.array(train), train)
     assert not within and "within" in within.sentence and within.records() == []
 
 
 def test_a_broken_rule_is_named():
-    found = outrange.extrapolation(MIXED, [[20, 1, 1, 1]])
-    assert [r["column"] for r in found.records()] == ["integers, one-hot groups"]
-    assert "one-hot" in str(found)
+    answer = outrange.extrapolation(MIXED, [[20, 1, 1, 1]])
+    assert [r["column"] for r in answer.records()] == ["integers, one-hot groups"]
+    assert "one-hot" in str(answer)
 
 
 @pytest.mark.parametrize("box", [MIXED, PLAIN, outrange.data_box(FRAME.to_numpy(float))])
 def test_the_outer_set_holds_the_rows_and_the_set(box):
     net = dense_net((4, 5, 2), ("relu", None), seed=1).graph
     rows = [[100, 2, 1, 0], [10, 8, 0, 1]]
-    found = outrange.extrapolation(box, rows, model=net)
-    assert (found.outer.lo <= found.inner.lo).all() and (found.outer.hi >= found.inner.hi).all()
+    answer = outrange.extrapolation(box, rows, model=net)
+    assert (answer.outer.lo <= answer.inner.lo).all() and (answer.outer.hi >= answer.inner.hi).all()
     for values in net.run(np.array(rows, float)):
-        assert (found.outer.lo <= values).all() and (values <= found.outer.hi).all()
-    assert found.sources and found.model
-    wider = widened(box, np.array(rows, float))
+        assert (answer.outer.lo <= values).all() and (values <= answer.outer.hi).all()
+    assert answer.sources and answer.model
+    wider = widen_set(box, np.array(rows, float))
     assert type(wider) is type(box) and wider.contains(rows).all()
     assert outrange.extrapolation(box, FRAME, model=net).outer is None
 
 
 def test_rows_that_break_a_rule_give_it_up():
-    wider = widened(MIXED, np.array([[20.0, 1.0, 1.0, 1.0]]))
+    wider = widen_set(MIXED, np.array([[20.0, 1.0, 1.0, 1.0]]))
     assert not isinstance(wider, outrange.Mixed) and wider.contains([20, 1, 1, 1])
 
 

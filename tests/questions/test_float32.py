@@ -9,7 +9,7 @@ from cases import cases
 from float32_runs import float32_points, runtimes
 from outrange import y
 from outrange.core import InputError, UnsupportedError
-from outrange.domains.float32 import with_rows
+from outrange.domains.float32 import plan_of_rows
 from outrange.graph import Builder, Slot
 from outrange.questions.float32.splits import float32_ends
 from outrange.search.input_split.float32_points import provable_limits
@@ -20,9 +20,11 @@ BIG = 2.0**25
 
 
 def order_dependent():
-    """`x + BIG - BIG + x` with `x` in [0.25, 1]: at least 0.5; float32 drops `x` beside `BIG`.
+    """Return `x + BIG - BIG + x` with `x` in [0.25, 1], at least 0.5.
 
-    As one sum: what an order that adds `x` to `BIG` first returns is `x`, or 0.
+    Float32 drops `x` beside `BIG`.
+
+    It is one sum: an order that adds `x` to `BIG` first returns `x`, or 0.
     """
     b = Builder([Slot("x", (1,))])
     (x,) = b.input_values()
@@ -32,7 +34,7 @@ def order_dependent():
 
 
 def order_dependent_model():
-    """The same as a Keras model, which computes it in an order of its own."""
+    """Return the same network as a Keras model, which adds in its own order."""
     graph_weights = ([[1.0, 0.0, 1.0]], [0.0, BIG, 0.0], [[1.0], [1.0], [1.0]], [-BIG])
     model = keras.Sequential(
         [keras.Input((1,)), keras.layers.Dense(3, "relu"), keras.layers.Dense(1)]
@@ -55,11 +57,11 @@ def test_orders_of_one_sum_disagree_and_both_verdicts_are_right():
     box = (0.25, 1.0)
     holds = outrange.verify(graph, y[0] >= 0.5, box)
     assert holds.holds
-    found = outrange.verify(
+    answer = outrange.verify(
         graph, y[0] >= 0.5, box, arithmetic="float32", time_limit=cases(1.0, 5.0)
     )
-    assert not found.holds
-    assert found.in_real == "HOLDS"
+    assert not answer.holds
+    assert answer.in_real == "HOLDS"
     returned = np.concatenate(
         [r.run(graph, np.float32(np.linspace(0.25, 1, 64)[:, None])) for r in runtimes(1)]
     )
@@ -72,13 +74,13 @@ def test_orders_of_one_sum_disagree_and_both_verdicts_are_right():
 def test_a_model_that_breaks_it_in_float32_is_the_counterexample():
     model = order_dependent_model()
     assert outrange.verify(model, y[0] >= 0.5, (0.25, 1.0)).holds
-    found = outrange.verify(
+    answer = outrange.verify(
         model, y[0] >= 0.5, (0.25, 1.0), arithmetic="float32", time_limit=cases(1.0, 5.0)
     )
-    assert found.status == "VIOLATED"
-    assert found.in_real == "HOLDS"
-    assert found.counterexample.reproduced
-    x = np.asarray(found.counterexample.x, "float32").reshape(1, 1)
+    assert answer.status == "VIOLATED"
+    assert answer.in_real == "HOLDS"
+    assert answer.counterexample.reproduced
+    x = np.asarray(answer.counterexample.x, "float32").reshape(1, 1)
     assert float(np.ravel(model.predict_on_batch(x))[0]) < 0.5
 
 
@@ -111,12 +113,12 @@ def test_the_widening_comes_near_what_rounding_is_worth_where_ends_are_attained(
     real = outrange.output_range(network, (lo, hi))
     signs = np.concatenate([np.eye(2), -np.eye(2)])
     points = np.clip(np.concatenate([real.at_lo, real.at_hi]), lo, hi)
-    plan = with_rows(network.written, np.eye(2))
+    plan = plan_of_rows(network.written, np.eye(2))
     ends = np.concatenate([real.lo, -real.hi])
     least = ends - provable_limits(plan, signs, points, (lo, hi))
-    known, goal = (real.lo, real.hi), np.full(2, 1e-12)
-    found = float32_ends(plan, (lo[None], hi[None]), known, goal, 10.0, points)
-    widening = ends - np.concatenate([found.lo, -found.hi])
+    real_ends, goal = (real.lo, real.hi), np.full(2, 1e-12)
+    answer = float32_ends(plan, (lo[None], hi[None]), real_ends, goal, 10.0, points)
+    widening = ends - np.concatenate([answer.lo, -answer.hi])
     assert (least > 0).all()
     assert (widening >= 0.99 * least).all()
     assert (widening <= 1.15 * least).all()
@@ -151,9 +153,9 @@ def test_a_margin_of_more_than_the_widening_decides():
 def test_a_radius_in_float32_is_no_larger():
     model, x = small(), np.full(3, 0.5, "float32")
     real = outrange.robustness(model, x, tol=1e-2)
-    found = outrange.robustness(model, x, tol=1e-2, arithmetic="float32", time_limit=20)
-    assert 0 < found.lo <= real.hi
-    assert found.arithmetic == "float32"
+    answer = outrange.robustness(model, x, tol=1e-2, arithmetic="float32", time_limit=20)
+    assert 0 < answer.lo <= real.hi
+    assert answer.arithmetic == "float32"
 
 
 @pytest.mark.parametrize("name", ["bfloat16", "float16", "tf32", "double", 0])
@@ -185,7 +187,7 @@ def test_an_overflow_leaves_no_end_and_says_so():
 
 @pytest.mark.parametrize("ends", [(0.0, -0.0), (-1e308, 1e308)])
 def test_boxes_whose_width_float64_does_not_hold(ends):
-    """Whose width is -0.0, or infinite."""
+    """The width is -0.0, or infinite."""
     b = Builder([Slot("x", (1,))])
     (x,) = b.input_values()
     graph = b.finish([b.dense(x, [[1.0]], np.zeros(1))], ["y"])

@@ -1,4 +1,4 @@
-"""What users pass as `box`, and what each mistake is answered with."""
+"""Accepted forms of `box`, and the message for each mistake."""
 
 import numpy as np
 import pytest
@@ -30,10 +30,10 @@ LO, HI = np.zeros((2, 3)), np.arange(6.0).reshape(2, 3)
     ],
 )
 def test_every_way_to_say_the_same_box(box):
-    got = input_box(ONE, box)
-    assert got.lo.tolist() == LO.ravel().tolist()
-    assert got.hi.tolist() == HI.ravel().tolist()
-    assert got.lo.dtype == got.hi.dtype == np.float64
+    parsed = input_box(ONE, box)
+    assert parsed.lo.tolist() == LO.ravel().tolist()
+    assert parsed.hi.tolist() == HI.ravel().tolist()
+    assert parsed.lo.dtype == parsed.hi.dtype == np.float64
 
 
 @pytest.mark.parametrize(
@@ -48,20 +48,20 @@ def test_every_way_to_say_the_same_box(box):
     ],
 )
 def test_several_inputs(box, lo, hi):
-    got = input_box(TWO, box)
-    assert got.lo.tolist() == lo
-    assert got.hi.tolist() == hi
+    parsed = input_box(TWO, box)
+    assert parsed.lo.tolist() == lo
+    assert parsed.hi.tolist() == hi
 
 
 def test_bounds_are_float64_as_given():
-    got = input_box(ONE, (0.1, 0.3))
-    assert got.lo[0] == 0.1
-    assert got.hi[5] == 0.3
+    parsed = input_box(ONE, (0.1, 0.3))
+    assert parsed.lo[0] == 0.1
+    assert parsed.hi[5] == 0.3
 
 
 def test_one_feature_takes_a_plain_vector_of_data():
-    got = input_box((Slot("x", (1,)),), np.array([10.0, 1.0, 4.0]))
-    assert (got.lo[0], got.hi[0]) == (1.0, 10.0)
+    parsed = input_box((Slot("x", (1,)),), np.array([10.0, 1.0, 4.0]))
+    assert (parsed.lo[0], parsed.hi[0]) == (1.0, 10.0)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_mistakes_say_which_entry(slots, box, words):
 
 
 def test_scipy_style_bounds_are_not_taken_for_a_point():
-    with pytest.raises(InputError, match="one pair per feature"):
+    with pytest.raises(InputError, match="a pair per feature"):
         input_box((Slot("x", (2,)),), ((0, 1), (0, 1)))
 
 
@@ -141,8 +141,8 @@ def test_helpers_refuse(call, word):
 
 
 def test_ball_is_a_box_of_the_model():
-    got = input_box((Slot("x", (2,)),), outrange.ball([[0.25, 0.875]], 0.25, clip=(0, 1)))
-    assert (got.lo.tolist(), got.hi.tolist()) == ([0.0, 0.625], [0.5, 1.0])
+    parsed = input_box((Slot("x", (2,)),), outrange.ball([[0.25, 0.875]], 0.25, clip=(0, 1)))
+    assert (parsed.lo.tolist(), parsed.hi.tolist()) == ([0.0, 0.625], [0.5, 1.0])
 
 
 def two_inputs():
@@ -165,11 +165,11 @@ def test_a_list_is_one_entry_per_input_as_keras_takes_it():
     same = outrange.output_range(model, data), outrange.output_range(model, named)
     assert np.array_equal(same[0].lo, same[1].lo)
     point = [np.zeros(2), 0.25]
-    found = outrange.robustness(model, point, tol=1e-2, time_limit=5)
-    assert sorted(found.x) == ["a", "b"]
+    result = outrange.robustness(model, point, tol=1e-2, time_limit=5)
+    assert sorted(result.x) == ["a", "b"]
     labels = outrange.load(model).graph.run(np.column_stack(data)).argmax(axis=1)
-    for given in (data, named):
-        assert outrange.robust_accuracy(model, given, labels, 0.0).accuracy == 1.0
+    for source in (data, named):
+        assert outrange.robust_accuracy(model, source, labels, 0.0).accuracy == 1.0
     for wrong in ([data[0]], [*data, data[0]]):
         with pytest.raises(InputError, match="2 inputs"):
             outrange.output_range(model, wrong)

@@ -1,4 +1,4 @@
-"""Long conjunctions of bounds are read as arrays, and mean what they meant one by one."""
+"""Long conjunctions of bounds are read as arrays, with the same meaning as one by one."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from outrange.core.region import Region
 from outrange.questions.conditions import clause_groups, input_bounds
 
 
-def _bound(rng, inputs):
-    """A bound on an input or an output: mostly plain, some with other factors, some strict."""
+def _input_bound(rng, inputs):
+    """Draw a bound on an input or an output: mostly plain, some with other factors, some strict."""
     factor = float(rng.choice([1.0, -1.0, 3.0, -0.7], p=[0.45, 0.45, 0.05, 0.05]))
     variable = int(rng.integers(0, inputs + 2))
     end = float(np.round(rng.uniform(-0.2, 1.2), rng.integers(0, 3)))
@@ -21,18 +21,18 @@ def _box(rng, inputs):
     hi = np.round(lo + rng.uniform(-0.05, 0.6, inputs), 1)
     ends = [Atom(((i, -1.0),), float(a)) for i, a in enumerate(lo)]
     ends += [Atom(((i, 1.0),), -float(b)) for i, b in enumerate(hi)]
-    pair = Or((Atom(((0, 1.0), (inputs, 1.0)), -0.5), _bound(rng, inputs)))
-    return And((*ends, *(_bound(rng, inputs) for _ in range(2)), pair))
+    pair = Or((Atom(((0, 1.0), (inputs, 1.0)), -0.5), _input_bound(rng, inputs)))
+    return And((*ends, *(_input_bound(rng, inputs) for _ in range(2)), pair))
 
 
-def _asked(formula, region):
-    found = clause_groups.asked(formula, [region], str)
+def _expand(formula, region):
+    expanded = clause_groups.expand_clauses(formula, [region], str)
     boxes = set()
-    for group in found.groups:
+    for group in expanded.groups:
         for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):
             for clause in group.clauses:
                 boxes.add((tuple(lo), tuple(hi), frozenset(clause)))
-    return boxes, found.apart
+    return boxes, expanded.apart
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -43,10 +43,10 @@ def test_boxes_and_clauses_are_those_of_one_bound_after_the_other(seed, monkeypa
     region = Region(box, integer=whole)
     formula = Or(tuple(_box(rng, inputs) for _ in range(40)))
     monkeypatch.setattr(input_bounds, "LONG", 10**9)
-    expected, apart = _asked(formula, region)
+    expected, apart = _expand(formula, region)
     monkeypatch.setattr(input_bounds, "LONG", 2)
-    found, farther = _asked(formula, region)
-    assert expected and found == expected
+    expanded, farther = _expand(formula, region)
+    assert expected and expanded == expected
     assert farther >= apart >= 0.0
 
 

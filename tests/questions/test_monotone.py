@@ -1,4 +1,4 @@
-"""Directions, steps that refute them, groups, and what is refused."""
+"""Directions of outputs, steps that refute them, groups, and refusals."""
 
 import json
 
@@ -9,12 +9,12 @@ import outrange
 from cases import cases
 from outrange import InputError, monotone
 from outrange.graph import Builder, Slot, softmax
-from outrange.graph.rewrites.order import ordered
+from outrange.graph.rewrites.order import reduce_to_logits
 from questions.nets import Net, dense_net
 
 
 def lines(rows, curve=None):
-    """`curve(rows @ x)`."""
+    """Return `curve(rows @ x)`."""
     rows = np.asarray(rows, float)
     return dense_net((rows.shape[1], len(rows)), (curve,), weights=[(rows.T, np.zeros(len(rows)))])
 
@@ -84,9 +84,9 @@ def test_time_is_an_answer(rng):
     ],
 )
 def test_refused(call, part):
-    with pytest.raises(InputError, match="Received: ") as told:
+    with pytest.raises(InputError, match="Received: ") as error:
         call(dense_net((2, 3), (None,)).graph)
-    assert part in str(told.value)
+    assert part in str(error.value)
 
 
 def test_it_renders():
@@ -101,8 +101,8 @@ def test_it_renders():
 # ---- groups -------------------------------------------------------------------------------------
 
 
-def grouped(rows, soft: bool):
-    """Groups of three from `rows @ x`, with or without a softmax each."""
+def grouped_net(rows, soft: bool):
+    """Return groups of three from `rows @ x`, with or without a softmax each."""
     b = Builder([Slot("x", (2,))])
     z = b.dense(b.input_values()[0], np.asarray(rows, float).T)
     parts = [b.structural(lambda a, i=i: a[0][:, i : i + 3], [z]) for i in range(0, len(rows), 3)]
@@ -114,8 +114,8 @@ UP = np.array([[0.0, 0.0], [1.0, 0.5], [2.0, 1.0]])
 
 @pytest.mark.parametrize("soft", [False, True])
 def test_groups_in_order_and_out_of_order(soft):
-    """Logits `i * (s + c)`: the index rises with the slope `c` added from group to group."""
-    rises = grouped(np.concatenate([UP, UP + [[0, 0], [0, 1], [0, 2]]]), soft)
+    """Logits are `i * (s + c)`: the index increases with the slope `c` added per group."""
+    rises = grouped_net(np.concatenate([UP, UP + [[0, 0], [0, 1], [0, 2]]]), soft)
     assert monotone(rises, ([-1, 0.1], [1, 1]), groups=2).status == "HOLDS"
     answer = monotone(rises, ([-1, -1], [1, 1]), groups=2)
     assert answer.status == "VIOLATED"
@@ -124,13 +124,13 @@ def test_groups_in_order_and_out_of_order(soft):
 
 
 def test_the_logits_take_the_place_of_a_softmax():
-    graph = grouped(np.concatenate([UP, UP]), True)
-    logits = ordered(graph, [[0, 1, 2], [3, 4, 5]])
-    plain = grouped(np.concatenate([UP, UP]), False)
+    graph = grouped_net(np.concatenate([UP, UP]), True)
+    logits = reduce_to_logits(graph, [[0, 1, 2], [3, 4, 5]])
+    plain = grouped_net(np.concatenate([UP, UP]), False)
     x = np.random.default_rng(0).normal(size=(20, 2))
     np.testing.assert_array_equal(logits.run(x), plain.run(x))
     # Entries of two softmaxes share no order.
-    mixed = ordered(graph, [[0, 3], [1, 4]])
+    mixed = reduce_to_logits(graph, [[0, 3], [1, 4]])
     np.testing.assert_array_equal(mixed.run(x), graph.run(x)[:, [0, 3, 1, 4]])
 
 
@@ -138,7 +138,7 @@ def test_random_groups_agree_with_samples(rng):
     for seed in range(12):
         draw = np.random.default_rng(seed)
         rows = np.concatenate([UP, UP + draw.normal(size=(3, 2)) * 0.3 + [[0, 0], [0, 1], [0, 2]]])
-        graph = grouped(rows, False)
+        graph = grouped_net(rows, False)
         answer = monotone(graph, ([-1, 0.3], [1, 1]), groups=[[0, 1, 2], [3, 4, 5]])
         x = rng.uniform([-1, 0.3], [1, 1], (20000, 2))
         y = graph.run(x).reshape(-1, 2, 3).argmax(axis=2)
@@ -151,9 +151,9 @@ def test_random_groups_agree_with_samples(rng):
 
 
 def test_equal_groups_never_fall():
-    graph = grouped(np.concatenate([UP, UP]), False)
-    found = monotone(graph, (-1, 1), groups=2, time_limit=cases(0.4, None))
-    assert found.status in ("HOLDS", "UNKNOWN")
+    graph = grouped_net(np.concatenate([UP, UP]), False)
+    answer = monotone(graph, (-1, 1), groups=2, time_limit=cases(0.4, None))
+    assert answer.status in ("HOLDS", "UNKNOWN")
 
 
 def test_a_network_without_a_model_is_answered():

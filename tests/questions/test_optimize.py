@@ -1,4 +1,4 @@
-"""`minimize` and `maximize` under conditions, beside an independent mixed-integer program."""
+"""`minimize` and `maximize` under conditions, against an independent mixed-integer program."""
 
 from itertools import count, pairwise
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ from questions.nets import Net
 
 
 def random_net(seed, sizes=(3, 8, 8, 2)):
-    """`(layers of independent_milp, the same as a graph)`."""
+    """Return `(layers of independent_milp, the same as a graph)`."""
     rng = np.random.default_rng(seed)
     layers, b = [], Builder([Slot("x", (sizes[0],))])
     (value,) = b.input_values()
@@ -37,7 +37,7 @@ def random_net(seed, sizes=(3, 8, 8, 2)):
 
 
 class Milp:
-    """The least value of a form over box, rows and whole numbers, by HiGHS."""
+    """The least value of a form over box, rows and integers, by HiGHS."""
 
     def __init__(self, layers, lo, hi):
         self.program = Program(layers, lo, hi)
@@ -67,7 +67,7 @@ class Milp:
 
 
 def agrees(answer, value):
-    """The bracket holds the solver's value, to its own tolerance."""
+    """Check that the bracket holds the solver's value, to its own tolerance."""
     room = 1e-6 * (1.0 + abs(value))
     assert answer.status == "exact"
     assert answer.lo - room <= value <= answer.hi + room
@@ -164,8 +164,10 @@ def test_without_conditions_it_is_an_end_of_the_range():
 
 
 def chain(graph, limit):
-    asked = resolve(y[0] <= 0, graph.inputs, graph.outputs)
-    return optimize._Chain(Net(graph), asked, regions(graph.inputs, (-1, 1)), TRUE, None, limit, 0)
+    condition = resolve(y[0] <= 0, graph.inputs, graph.outputs)
+    return optimize._Chain(
+        Net(graph), condition, regions(graph.inputs, (-1, 1)), TRUE, None, limit, 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def chain(graph, limit):
      (1e9, optimize.SAMPLES)],
 )  # fmt: skip
 def test_samples_of_an_objective_look_at_the_clock(monkeypatch, limit, looked_at):
-    """Every look at this clock takes a second."""
+    """Every reading of this clock takes a second."""
     monkeypatch.setattr(optimize, "read_clock", count().__next__)
     rows = []
 
@@ -182,30 +184,37 @@ def test_samples_of_an_objective_look_at_the_clock(monkeypatch, limit, looked_at
         rows.append(len(x))
         return x[:, :1]
 
-    found = chain(random_net(0)[1], limit)._sampled(SimpleNamespace(run=run), np.ones((512, 3)))
-    assert len(found) == sum(rows) == looked_at
+    values = chain(random_net(0)[1], limit)._sample_objective(
+        SimpleNamespace(run=run), np.ones((512, 3))
+    )
+    assert len(values) == sum(rows) == looked_at
 
 
 def test_first_bounds_of_an_objective_end_with_the_time(monkeypatch):
-    asked = []
+    condition = []
 
-    def watched(graph, lo, hi, domain):
-        asked.append((domain, seconds_left()))
+    def watch_clock(graph, lo, hi, domain):
+        condition.append((domain, seconds_left()))
         check_deadline()
         return bounds(graph, lo, hi, domain)
 
-    monkeypatch.setattr(optimize, "bounds", watched)
+    monkeypatch.setattr(optimize, "bounds", watch_clock)
     _, graph = random_net(3)
     answer = outrange.minimize(graph, y[0], (0, 1), where=y[1] >= -9, time_limit=30)
     assert answer.status == "exact"
-    ((domain, left),) = asked
+    ((domain, left),) = condition
     assert domain == "linear" and 0 < left <= 30
-    asked.clear()
+    condition.clear()
     late = chain(graph, 0.0)
     low, high = late._first_bounds(late.network.graph, Box(np.zeros(3), np.ones(3)))
-    assert [domain for domain, _ in asked] == ["linear", "intervals"]
+    assert [domain for domain, _ in condition] == ["linear", "intervals"]
     seen = graph.run(np.random.default_rng(0).uniform(size=(500, 3)))[:, 0]
-    assert asked[0][1] < 0 and asked[1][1] == np.inf and low <= seen.min() and seen.max() <= high
+    assert (
+        condition[0][1] < 0
+        and condition[1][1] == np.inf
+        and low <= seen.min()
+        and seen.max() <= high
+    )
 
 
 def test_an_open_bracket_is_an_answer():

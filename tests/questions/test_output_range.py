@@ -1,4 +1,4 @@
-"""The record that `output_range` returns, and how it treats its arguments."""
+"""The record that `output_range` returns, and its treatment of arguments."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`outrange.*` on live Keras models: the questions people ask, with answers known by hand."""
+"""`outrange.*` on live Keras models: typical questions with answers known by hand."""
 
 import numpy as np
 import pytest
@@ -66,9 +66,9 @@ def test_what_is_no_model_is_refused():
 
 def test_a_property_may_be_written_out_as_the_shell_takes_it():
     model = one_neuron(None, 2.0, 1.0)
-    for told, status in (("y[0] <= 22", "HOLDS"), ("2 <= y[0] <= 20.5 or x[0] >= 9.5", "HOLDS"),
+    for text, status in (("y[0] <= 22", "HOLDS"), ("2 <= y[0] <= 20.5 or x[0] >= 9.5", "HOLDS"),
                          ("(x[0] >= 5).implies(y[0] >= 12)", "VIOLATED")):  # fmt: skip
-        assert outrange.verify(model, told, (1, 10)).status == status
+        assert outrange.verify(model, text, (1, 10)).status == status
     assert outrange.bad_inputs(model, "y[0] <= 12", (1, 10)).share_hi == pytest.approx(0.5)
     outrange.assert_holds(model, "y[0] <= 22", (1, 10))
     with pytest.raises(outrange.InputError, match="`z` is unknown"):
@@ -111,8 +111,8 @@ def test_names_that_are_known_are_listed_once():
     named = outrange.load(three(), names=["speed", "load", "slope"])
     with pytest.raises(outrange.InputError) as raised:
         outrange.monotone(named, (0, 1), inputs="sped")
-    told, meant = str(raised.value).split("Did you mean")
-    assert all(told.count(name) == 1 for name in ("speed", "load", "slope")) and "speed" in meant
+    text, meant = str(raised.value).split("Did you mean")
+    assert all(text.count(name) == 1 for name in ("speed", "load", "slope")) and "speed" in meant
 
 
 def test_a_call_with_other_arguments_says_which_there_are():
@@ -123,9 +123,11 @@ def test_a_call_with_other_arguments_says_which_there_are():
         (lambda: outrange.output_range(three()), "takes model, box;"),
         (lambda: outrange.output_range(three(), (0, 1), 3), "too many positional"),
     ):
-        with pytest.raises(outrange.InputError, match=message.replace("as two", "are two")) as got:
+        with pytest.raises(
+            outrange.InputError, match=message.replace("as two", "are two")
+        ) as error:
             call()
-        assert isinstance(got.value, TypeError) and "Received: " in str(got.value)
+        assert isinstance(error.value, TypeError) and "Received: " in str(error.value)
 
 
 @pytest.mark.parametrize(("name", "meant"), [

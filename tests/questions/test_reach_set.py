@@ -1,4 +1,4 @@
-"""The image of an input set: every output lies in it, nothing of an exact one is not attained."""
+"""The image of an input set: it contains every output, and an exact one contains no others."""
 
 from fractions import Fraction
 
@@ -7,12 +7,12 @@ import pytest
 
 from cases import some
 from outrange.core import InputError
-from outrange.graph.rational import Rational
+from outrange.graph.rational import RationalEvaluator
 from outrange.questions.expressions import x
 from outrange.questions.inputs.sets import L2Ball, Mixed, Polytope, Union
 from outrange.questions.output_range import output_range
 from questions.nets import Net, dense_net, two_in_two_out
-from questions.reach_sets import NETS, ask, covers, elbow, net_of, shape, unbiased
+from questions.reach_sets import NETS, ask, covers, elbow, net_of, remove_biases, shape
 from random_graphs import LINES, SMOOTH, random_box, random_graph
 
 
@@ -39,8 +39,8 @@ def test_a_corner_has_two_sides():
 @pytest.mark.parametrize("sizes", [[2, 6, 2], [3, 7, 2], [2, 5, 1], [2, 6, 3]])
 @pytest.mark.parametrize("box", [(-1, 1), (-0.3, 1.0)])
 def test_where_all_pieces_meet(sizes, box):
-    """Without biases 0 is mapped to 0, where all pieces meet, wherever the set's middle is."""
-    net, nothing = unbiased(sizes), np.zeros(sizes[-1])
+    """Without biases 0 is mapped to 0, where all pieces meet, wherever the middle of the set is."""
+    net, nothing = remove_biases(sizes), np.zeros(sizes[-1])
     answer = ask(net, box)
     assert answer.contains(nothing) is True
     # The same corner beside the set, or on a strict edge of it, proves nothing.
@@ -51,7 +51,7 @@ def test_where_all_pieces_meet(sizes, box):
 def test_outputs_of_corners_are_exact():
     for sizes, curve, seed in some(NETS[::7], 2):
         net = net_of(sizes, curve, seed)
-        image, exact = ask(net, (-1, 1)).image, Rational(net.graph)
+        image, exact = ask(net, (-1, 1)).image, RationalEvaluator(net.graph)
         corners = np.concatenate([star.corners for star in image.pieces])
         true = {tuple(exact.at(corner, [net.graph.output])[0] or ()) for corner in corners}
         few = np.rint(corners * 2.0**39) / 2.0**39
@@ -82,7 +82,7 @@ def test_every_output_is_in_a_piece(sizes, curve, seed):
     answer = ask(net, box)
     assert answer.status == "exact"
     points = rng.uniform(*box, (12, sizes[0]))
-    exact = Rational(net.graph)
+    exact = RationalEvaluator(net.graph)
     outputs = [exact.at(at, [net.graph.output])[0] for at in points]
     covers(answer, points, outputs)
     assert not np.equal(answer.contains(net.graph.run(points)), False).any()
@@ -95,8 +95,8 @@ def test_corners_are_mapped_to_images(sizes, curve, seed):
     net = net_of(sizes, curve, seed)
     answer = ask(net, (-1, 1))
     for star in answer.pieces:
-        found = net.graph.run(star.corners)
-        assert np.abs(found - star.images).max() <= star.error.max() + 1e-11
+        outputs = net.graph.run(star.corners)
+        assert np.abs(outputs - star.images).max() <= star.error.max() + 1e-11
         assert np.abs(star.apply(star.corners) - star.images).max() <= star.error.max() + 1e-11
     assert all(star.error.max() < 1e-9 for star in answer.pieces)
 
@@ -104,13 +104,13 @@ def test_corners_are_mapped_to_images(sizes, curve, seed):
 @pytest.mark.parametrize(("sizes", "curve", "seed"), some(NETS, 8, shape))
 def test_its_hull_is_the_range(sizes, curve, seed):
     net = net_of(sizes, curve, seed)
-    answer, known = ask(net, (-1, 1)), output_range(net, (-1, 1), tol=1e-7)
-    wide = np.ravel(known.hi - known.lo)
+    answer, bounds = ask(net, (-1, 1)), output_range(net, (-1, 1), tol=1e-7)
+    wide = np.ravel(bounds.hi - bounds.lo)
     # The range's proved ends are no further inside than what was attained.
-    assert (answer.lo <= np.ravel(known.seen_lo) + 1e-12 * wide).all()
-    assert (answer.hi >= np.ravel(known.seen_hi) - 1e-12 * wide).all()
-    assert (answer.lo >= np.ravel(known.lo) - 1e-10 * wide).all()
-    assert (answer.hi <= np.ravel(known.hi) + 1e-10 * wide).all()
+    assert (answer.lo <= np.ravel(bounds.seen_lo) + 1e-12 * wide).all()
+    assert (answer.hi >= np.ravel(bounds.seen_hi) - 1e-12 * wide).all()
+    assert (answer.lo >= np.ravel(bounds.lo) - 1e-10 * wide).all()
+    assert (answer.hi <= np.ravel(bounds.hi) + 1e-10 * wide).all()
 
 
 @pytest.mark.parametrize("seed", some(range(60), 10))
@@ -143,8 +143,8 @@ def test_conditions_cut_the_set(seed):
     net, rng = net_of([2, 8, 2], "relu", seed), np.random.default_rng(seed)
     answer = ask(net, (-1, 1), where=(x[0] + x[1] <= 0.25) | (x[0] >= 0.9))
     points = rng.uniform(-1, 1, (400, 2))
-    kept = (points.sum(axis=1) <= 0.25) | (points[:, 0] >= 0.9)
-    assert not np.equal(answer.contains(net.graph.run(points[kept])), False).any()
+    is_inside = (points.sum(axis=1) <= 0.25) | (points[:, 0] >= 0.9)
+    assert not np.equal(answer.contains(net.graph.run(points[is_inside])), False).any()
     corners = np.concatenate([star.corners for star in answer.pieces])
     assert ((corners.sum(axis=1) <= 0.25 + 1e-12) | (corners[:, 0] >= 0.9 - 1e-12)).all()
 
@@ -197,7 +197,7 @@ def test_seeds_that_are_none(seed):
 
 
 @pytest.mark.parametrize(("box", "options", "told"), [
-    (Mixed((0, 3), integers=[0]), {}, "whole numbers only"),
+    (Mixed((0, 3), integers=[0]), {}, "integers only"),
     (L2Ball([0, 0], 1), {}, "boxes and polytopes"),
     ((-1, 1), {"tol": -1}, "`tol` must be"),
     ((-1, 1), {"tol": None}, "`tol` must be"),
@@ -213,7 +213,7 @@ def test_questions_that_do_not_fit(box, options, told):
 
 def test_many_inputs_are_refused():
     net = dense_net([9, 3, 2], ["relu", None])
-    with pytest.raises(InputError, match=r"up to 8 inputs that vary.*Received: 9"):
+    with pytest.raises(InputError, match=r"up to 8 varying inputs.*Received: 9"):
         ask(net, (-1, 1))
     lo, hi = -np.ones(9), np.ones(9)
     lo[3:] = hi[3:] = 0.5

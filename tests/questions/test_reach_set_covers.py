@@ -1,4 +1,4 @@
-"""Reach sets that time, curves, jumps and strict conditions leave without an exact map."""
+"""Reach sets without an exact map, due to time, curves, jumps or strict conditions."""
 
 import itertools
 
@@ -23,7 +23,7 @@ def test_time_ends_it_with_a_cover():
 
 @pytest.mark.parametrize("checks", [0, 1, 2, 5, 12, 30])
 def test_time_is_the_reason_wherever_it_ends(checks, monkeypatch):
-    """Also in the middle of the cuts of the last layer."""
+    """This includes the cuts of the last layer."""
     calls = itertools.count()
     for place in (module, decide_units):
         monkeypatch.setattr(place, "seconds_left", lambda: checks - next(calls) - 0.5)
@@ -47,13 +47,13 @@ def test_pieces_end_it_with_a_cover(most):
 def test_an_interrupt_ends_it_with_a_cover(monkeypatch):
     net, calls, plain = net_of([2, 8, 8, 2], "relu", 0), [], module.cut_by_knots
 
-    def interrupted(*given):
+    def interrupt(*given):
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
         return plain(*given)
 
-    monkeypatch.setattr(module, "cut_by_knots", interrupted)
+    monkeypatch.setattr(module, "cut_by_knots", interrupt)
     answer = ask(net, (-1, 1))
     assert answer.status == "interrupted"
     check_cover(net, answer, 2)
@@ -74,31 +74,31 @@ def test_curved_networks_are_covered_to_the_tolerance():
 
 
 def test_what_is_attained_is_not_what_is_covered():
-    """A cover that is far too large proves of nothing that it is attained, unless it is."""
+    """A cover that is far too large proves no output attained, except those that are."""
     b = Builder([Slot("x", (2,))])
     (v,) = b.input_values()
     square = b.curve("square", v)
     net = Net(b.finish([square], ["y"]))
     answer = ask(net, (-1, 1), tol=0.5)
     points = np.random.default_rng(0).uniform(-0.6, 1.2, (400, 2))
-    told = answer.contains(points)
+    is_reached = answer.contains(points)
     attained = ((points >= 0) & (points <= 1)).all(axis=1)
-    assert not (np.equal(told, True) & ~attained).any()
-    assert not (np.equal(told, False) & attained).any()
+    assert not (np.equal(is_reached, True) & ~attained).any()
+    assert not (np.equal(is_reached, False) & attained).any()
 
 
 def test_what_a_condition_leaves_out_is_not_attained():
-    """Boxes of a curved network reach beyond the condition: nothing there is proved to count."""
+    """Boxes of a curved network reach beyond the condition; outputs there are not proved."""
     b = Builder([Slot("x", (2,))])
     (v,) = b.input_values()
     net = Net(b.finish([b.curve("tanh", v)], ["y"]))
     answer = ask(net, (-1, 1), where=x[0] + 2 * x[1] <= 0.3, tol=0.005)
     points = np.random.default_rng(0).uniform(-1, 1, (600, 2))
-    told = answer.contains(np.tanh(points))
+    is_reached = answer.contains(np.tanh(points))
     inside = points @ [1, 2] <= 0.3
-    assert not (np.equal(told, True) & ~inside).any()
-    assert not (np.equal(told, False) & inside).any()
-    assert np.equal(told, True).any() and np.equal(told, False).any()
+    assert not (np.equal(is_reached, True) & ~inside).any()
+    assert not (np.equal(is_reached, False) & inside).any()
+    assert np.equal(is_reached, True).any() and np.equal(is_reached, False).any()
 
 
 @pytest.mark.parametrize("back", [-1.0, -0.2, 0.0, 0.2, 3.0])
@@ -110,8 +110,8 @@ def test_only_where_nothing_folds_a_face_is_surely_attained(back):
     plain = b.dense(v, np.array([[0.0, 0.0], [0.0, 1.0]]))
     bent = b.dense(halves, np.array([[1.0, 0.0], [-back, 0.0], [0.0, 0.0]]))
     answer = ask(Net(b.finish([b.add(bent, plain)], ["y"])), (-1, 1))
-    told = answer.contains([[0.0, 0.3], [-1e-16, 0.3], [1e-16, -0.5]])
-    assert np.equal(told, True).all() if back > 0 else not np.equal(told, True).any()
+    is_reached = answer.contains([[0.0, 0.3], [-1e-16, 0.3], [1e-16, -0.5]])
+    assert np.equal(is_reached, True).all() if back > 0 else not np.equal(is_reached, True).any()
 
 
 @pytest.mark.parametrize("curve", ["heaviside", "sign"])

@@ -1,4 +1,4 @@
-"""Outputs in a union of pieces: some are decided all at once, a few take a search each."""
+"""Outputs in a union of pieces: some are decided together, a few need a search each."""
 
 from functools import cache
 
@@ -19,7 +19,7 @@ def image_of(sizes):
 
 
 def outputs(image, count):
-    """Outputs in and around a union, corners of its pieces, and points between two corners."""
+    """Return outputs in and around a union, its pieces' corners, and points between corners."""
     rng, size = np.random.default_rng(0), image.hi - image.lo
     wide = rng.uniform(image.lo - 0.1 * size, image.hi + 0.1 * size, (count, len(image.names)))
     corners = np.concatenate([piece.images for piece in image.pieces])[:count]

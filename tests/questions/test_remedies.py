@@ -1,4 +1,4 @@
-"""What is said to close an open gap was tried: on stated sets the answer is what is stated."""
+"""Remedies for open gaps are the result of trials; on sets with a known answer they state it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import outrange
 from outrange.core import Box, Clock
 from outrange.graph import Builder, Slot
 from outrange.questions.common import remedies
-from outrange.questions.common.remedies import cost_of_tolerance, kept_back, smaller_sets
+from outrange.questions.common.remedies import cost_of_tolerance, reserved_seconds, smaller_sets
 
 
 def ask_sets(closes, inputs=6, free=None, seconds=60.0):
-    """`smaller_sets` on the box [-1, 1]^inputs for a question that `closes(box)` answers."""
+    """Call `smaller_sets` on the box [-1, 1]^inputs for a question that `closes(box)` answers."""
     weights = np.diag(np.arange(1.0, inputs + 1.0)) if inputs <= 40 else np.ones((inputs, 1))
     builder = Builder([Slot("x", (inputs,))])
     graph = builder.finish([builder.dense(builder.input_values()[0], weights)], ["y"])
@@ -34,19 +34,19 @@ def ask_sets(closes, inputs=6, free=None, seconds=60.0):
 
 @pytest.mark.parametrize("power", range(1, 11))
 def test_the_largest_part_of_the_widths_is_found(power):
-    told, _ = ask_sets(lambda box: bool((box.hi - box.lo).max() <= 2.0 * 0.5**power))
-    assert told[0].startswith("On the middle 1/")
-    found = int(re.search(r"1/(\d+)", told[0]).group(1))
-    assert found >= 2**power  # never more than what closed
+    sentences, _ = ask_sets(lambda box: bool((box.hi - box.lo).max() <= 2.0 * 0.5**power))
+    assert sentences[0].startswith("On the middle 1/")
+    share = int(re.search(r"1/(\d+)", sentences[0]).group(1))
+    assert share >= 2**power  # never more than what closed
     if power in (1, 2, 4, 8):
-        assert found == 2**power
+        assert share == 2**power
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 def test_the_fewest_inputs_of_most_influence_are_fixed(count):
-    """Output i is (i + 1) x[i]: one pass of bounds gains the same share from each, first first."""
-    told, tried = ask_sets(lambda box: int((box.lo == box.hi).sum()) >= count)
-    fixed = [s for s in told if s.startswith("With")]
+    """Output i is (i + 1) x[i]: one pass of bounds gains the same share from each."""
+    sentences, tried = ask_sets(lambda box: int((box.lo == box.hi).sum()) >= count)
+    fixed = [s for s in sentences if s.startswith("With")]
     assert len(fixed) == 1
     names = re.findall(r"`x\[(\d)\]`", fixed[0])
     assert len(names) == (count if count <= 3 else 6 - count)
@@ -55,26 +55,26 @@ def test_the_fewest_inputs_of_most_influence_are_fixed(count):
 
 
 def test_what_was_in_vain_is_said():
-    told, tried = ask_sets(lambda box: False)
-    assert len(told) == 1
-    assert told[0].startswith(f"Of {len(tried)} smaller input sets")
+    sentences, tried = ask_sets(lambda box: False)
+    assert len(sentences) == 1
+    assert sentences[0].startswith(f"Of {len(tried)} smaller input sets")
 
 
 def test_fixed_inputs_stay_and_pixels_are_not_fixed_one_by_one():
     _, tried = ask_sets(lambda box: False, free=3)
     assert all((box.lo[3:] == 0).all() and (box.hi[3:] == 0).all() for box in tried)
-    told, tried = ask_sets(lambda box: True, inputs=50)
-    assert len(told) == 1 and all((box.lo < box.hi).all() for box in tried)
+    sentences, tried = ask_sets(lambda box: True, inputs=50)
+    assert len(sentences) == 1 and all((box.lo < box.hi).all() for box in tried)
 
 
 def test_without_time_nothing_is_tried():
-    told, tried = ask_sets(lambda box: True, seconds=0.0)
-    assert not tried and not told
+    sentences, tried = ask_sets(lambda box: True, seconds=0.0)
+    assert not tried and not sentences
 
 
 def test_time_is_kept_back_only_from_limits():
-    assert kept_back(np.inf) == kept_back(1.0) == 0.0
-    assert kept_back(10.0) == pytest.approx(1.0) and kept_back(1000.0) == 3.0
+    assert reserved_seconds(np.inf) == reserved_seconds(1.0) == 0.0
+    assert reserved_seconds(10.0) == pytest.approx(1.0) and reserved_seconds(1000.0) == 3.0
 
 
 def test_the_cost_of_a_larger_tolerance_is_what_was_measured():
@@ -86,20 +86,20 @@ def test_the_cost_of_a_larger_tolerance_is_what_was_measured():
 
 @pytest.fixture
 def half_for_trials(monkeypatch):
-    """Half of the limit, so that a search that ends late on a busy machine leaves some."""
+    """Reserve half of the limit, so that some remains if a search ends late on a busy machine."""
     monkeypatch.setattr(remedies, "SHARE", 0.5)
 
 
 def hard(activation="relu", inputs=16, seed=3):
-    """A network that takes minutes over [-1, 1]^inputs, and no time on small parts of it."""
+    """Build a network that takes minutes over [-1, 1]^inputs, and no time on small parts of it."""
     import keras
 
     keras.utils.set_random_seed(seed)
     layer = keras.layers.Dense
     model = keras.Sequential([keras.Input((inputs,)), layer(48, activation), layer(48, activation)])
     model.add(layer(2))
-    for one in model.layers:  # A kink or a bend in the middle of the box would stay in every part.
-        one.bias.assign(np.random.default_rng(seed).normal(0, 0.3, one.bias.shape))
+    for part in model.layers:  # A kink or a bend in the middle of the box would stay in every part.
+        part.bias.assign(np.random.default_rng(seed).normal(0, 0.3, part.bias.shape))
     return model
 
 

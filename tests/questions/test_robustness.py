@@ -1,4 +1,4 @@
-"""Radii with a closed form, brute force on small nets, and data sets that are resumed."""
+"""Radii with a closed form, brute force on small nets, and resumed data sets."""
 
 import dataclasses
 import itertools
@@ -69,10 +69,10 @@ def test_no_grid_point_within_the_proved_radius_breaks_it(seed, softmax):
     inside = np.clip(x + answer.lo * moved, 0, 1)
     assert (network.graph.run(inside).argmax(axis=1) == label).all()
     if np.isfinite(answer.hi):
-        found = answer.adversarial
-        assert found.flat_y.argmax() != label
-        assert np.abs(found.flat_x - x).max() <= answer.hi
-        assert ((found.flat_x >= 0) & (found.flat_x <= 1)).all()
+        counterexample = answer.adversarial
+        assert counterexample.flat_y.argmax() != label
+        assert np.abs(counterexample.flat_x - x).max() <= answer.hi
+        assert ((counterexample.flat_x >= 0) & (counterexample.flat_x <= 1)).all()
     else:
         # Without biases all classes are equal at the origin, a corner: what bends is left open.
         assert answer.status == "never" or (softmax and answer.status == "rounding")
@@ -80,7 +80,7 @@ def test_no_grid_point_within_the_proved_radius_breaks_it(seed, softmax):
         assert answer.status == "rounding" or answer.lo >= everywhere
 
 
-def _searched(lo: float, high: float, margins: dict, broken: bool = False) -> _Search:
+def _run_search(lo: float, high: float, margins: dict, broken: bool = False) -> _Search:
     search = _Search(None, None, None, "", 0, np.inf)  # type: ignore[arg-type]
     search.lo, search.margins = lo, margins
     if broken:
@@ -92,13 +92,13 @@ def _searched(lo: float, high: float, margins: dict, broken: bool = False) -> _S
 
 def test_the_next_radius_is_where_the_margin_would_be_lost():
     cubic = {r: 2.0 - 2.0 * (r / 1e-5) ** 3 for r in (0.0, 1e-6, 1e-3)}
-    assert _searched(1e-6, 1e-3, cubic).between == pytest.approx(1e-5, rel=1e-6)
+    assert _run_search(1e-6, 1e-3, cubic).between == pytest.approx(1e-5, rel=1e-6)
     mean = pytest.approx(10**-4.5)
-    assert _searched(1e-6, 1e-3, cubic, broken=True).between == mean
-    assert _searched(1e-6, 1e-3, {0.0: 2.0, 1e-6: 1.9, 1e-3: -np.inf}).between == mean
-    assert _searched(1e-6, 1e-3, {0.0: 0.0, 1e-6: 0.0, 1e-3: -1.0}).between == mean
-    assert _searched(1e-6, 1e-3, cubic | {1e-6: 0.0}).between == pytest.approx(2e-6)
-    assert _searched(1e-6, 1e-3, cubic | {1e-6: 2.0 - 1e-12}).between == mean
+    assert _run_search(1e-6, 1e-3, cubic, broken=True).between == mean
+    assert _run_search(1e-6, 1e-3, {0.0: 2.0, 1e-6: 1.9, 1e-3: -np.inf}).between == mean
+    assert _run_search(1e-6, 1e-3, {0.0: 0.0, 1e-6: 0.0, 1e-3: -1.0}).between == mean
+    assert _run_search(1e-6, 1e-3, cubic | {1e-6: 0.0}).between == pytest.approx(2e-6)
+    assert _run_search(1e-6, 1e-3, cubic | {1e-6: 2.0 - 1e-12}).between == mean
 
 
 def test_a_property_of_a_single_output():
@@ -209,15 +209,15 @@ def test_an_adversarial_input_in_the_file_is_looked_at_again(data, tmp_path):
 
 
 def test_a_file_of_a_model_that_differs_in_a_silent_unit_is_refused(tmp_path):
-    """On the data the unit is off, and both models return the same; not so in the balls."""
+    """On the data the unit is inactive, and both models agree; in the balls they differ."""
     import keras
 
     def model(weight):
         layers = [keras.layers.Dense(2, activation="relu"), keras.layers.Dense(2)]
-        made = keras.Sequential([keras.Input((1,)), *layers])
+        net = keras.Sequential([keras.Input((1,)), *layers])
         layers[0].set_weights([np.ones((1, 2)), np.array([0.0, -0.65])])
         layers[1].set_weights([np.array([[1.0, 0.0], [0.0, weight]]), np.zeros(2)])
-        return made
+        return net
 
     x, labels, path = np.array([[0.1], [0.2], [0.3], [0.6]]), np.zeros(4, int), tmp_path / "r.jsonl"
     outrange.robust_accuracy(model(0.0), x, labels, 0.1, each=1.0, file=path)
@@ -260,8 +260,8 @@ def test_pictures(data):
     answer = outrange.robust_accuracy(model, x, labels, 0.05)
     (shares,) = answer.plot(most=2).axes  # of rows of a table nobody sees a picture
     assert shares.get_xlabel() == "share of the inputs"
-    found = answer.adversarial.items()
-    square = {i: dataclasses.replace(one, x=np.zeros((8, 8))) for i, one in found}
+    counterexample = answer.adversarial.items()
+    square = {i: dataclasses.replace(example, x=np.zeros((8, 8))) for i, example in counterexample}
     images = dataclasses.replace(answer, x=np.zeros((len(x), 8, 8)), adversarial=square)
     assert len(images.plot(most=2).axes) == 6
     alone = outrange.robust_accuracy(model, x[1:2], labels[1:2], 0.0)

@@ -1,4 +1,4 @@
-"""Robust accuracy at several radii: the same as one by one, with fewer questions."""
+"""Robust accuracy at several radii equals that at each radius, with fewer questions."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def ask(eps, **options):
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def count_questions(monkeypatch):
     calls = []
     verify = robust_run.verify
 
@@ -33,20 +33,20 @@ def asked(monkeypatch):
     return calls
 
 
-def test_a_curve_is_its_radii_one_by_one_with_fewer_questions(asked):
+def test_a_curve_is_its_radii_one_by_one_with_fewer_questions(count_questions):
     single = [ask(eps) for eps in RADII]
-    many = len(asked)
-    asked.clear()
+    many = len(count_questions)
+    count_questions.clear()
     curve = ask(RADII[::-1])
     assert curve.radii.tolist() == list(RADII) and len(curve) == len(RADII)
-    assert {"robust", "broken", "wrong"} == {s for one in single for s in one.status}
-    for one, other in zip(single, curve, strict=True):
-        assert one.status.tolist() == other.status.tolist()
-        assert set(one.adversarial) == set(other.adversarial)
-        for i, found in other.adversarial.items():
-            assert np.abs(found.x - X[i]).max() <= other.eps * (1 + 1e-12)
+    assert {"robust", "broken", "wrong"} == {s for answer in single for s in answer.status}
+    for answer, other in zip(single, curve, strict=True):
+        assert answer.status.tolist() == other.status.tolist()
+        assert set(answer.adversarial) == set(other.adversarial)
+        for i, counterexample in other.adversarial.items():
+            assert np.abs(counterexample.x - X[i]).max() <= other.eps * (1 + 1e-12)
     # The binary search of an input takes at most three of the six questions.
-    assert len(asked) <= 3 * 11 < many == 6 * 11
+    assert len(count_questions) <= 3 * 11 < many == 6 * 11
     assert (np.diff(curve.lo) <= 0).all() and (np.diff(curve.hi) <= 0).all()
     assert curve.accuracy == single[0].accuracy and curve[0].eps == RADII[0]
     assert [r["eps"] for r in curve.records()] == list(RADII)
@@ -75,23 +75,23 @@ def test_an_interrupted_curve_has_what_is_implied(monkeypatch):
 
     monkeypatch.setattr(robust_run, "verify", stop)
     curve = ask(RADII)
-    assert not any(one.complete for one in curve)
-    assert max(int((one.status != "").sum()) for one in curve) >= 5
+    assert not any(answer.complete for answer in curve)
+    assert max(int((answer.status != "").sum()) for answer in curve) >= 5
     assert "not reached" in str(curve)
 
 
-def test_each_radius_has_a_file(tmp_path, asked):
+def test_each_radius_has_a_file(tmp_path, count_questions):
     first = ask([0.02, 0.1], file=tmp_path / "records.jsonl")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["records-0.02.jsonl", "records-0.1.jsonl"]
-    asked.clear()
+    count_questions.clear()
     again = ask([0.02, 0.1], file=tmp_path / "records.jsonl")
-    assert not asked and again.lo.tolist() == first.lo.tolist()
+    assert not count_questions and again.lo.tolist() == first.lo.tolist()
 
 
 def test_progress_counts_all_radii():
     seen = []
     ask([0.02, 0.1], progress=seen.append)
-    assert {one.count for one in seen} == {24}
+    assert {answer.count for answer in seen} == {24}
     last = seen[-1]
     assert last.robust + last.broken + last.wrong + last.open == 24
 

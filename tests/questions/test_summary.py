@@ -1,4 +1,4 @@
-"""Counts of a summary on layers where they are known."""
+"""Counts of a summary on layers with known counts."""
 
 import json
 from dataclasses import replace
@@ -74,11 +74,11 @@ def test_calls_of_one_layer_are_one_row():
     each, (row,) = summary(net, (-1, 1)).layers, summary(loop, (-1, 1)).layers
     assert (row.calls, row.parameters) == (2, each[0].parameters)
     for name in ("before", "after"):
-        ends = [getattr(one, name) for one in each]
+        ends = [getattr(record, name) for record in each]
         np.testing.assert_array_equal(getattr(row, name)[0], np.minimum(ends[0][0], ends[1][0]))
         np.testing.assert_array_equal(getattr(row, name)[1], np.maximum(ends[0][1], ends[1][1]))
     for name in ("dead", "always_on", "saturated"):
-        flags = [getattr(one, name) for one in each]
+        flags = [getattr(record, name) for record in each]
         np.testing.assert_array_equal(getattr(row, name), flags[0] & flags[1])
     assert f"{first.path} x 2" in str(summary(loop, (-1, 1)))
 
@@ -113,21 +113,21 @@ def sum_of_two():
 )  # fmt: skip
 def test_a_range_of_a_set_that_leaves_a_part_out_is_refused(other, tmp_path):
     net = sum_of_two()
-    known = outrange.output_range(net.graph, other)
-    with pytest.raises(InputError, match="a box \\(or on one around it\\)"):
-        summary(net, (0, 5), known)
-    known.save(tmp_path / "range.json")
-    with pytest.raises(InputError, match="`known` is what"):
+    bounds = outrange.output_range(net.graph, other)
+    with pytest.raises(InputError, match="a box, or on a box around it"):
+        summary(net, (0, 5), bounds)
+    bounds.save(tmp_path / "range.json")
+    with pytest.raises(InputError, match="`known` must be"):
         summary(net, (0, 5), outrange.read(tmp_path / "range.json"))
 
 
 @pytest.mark.parametrize("box", [(0, 5), (-1, 5), (-100, 100)], ids=str)
 def test_a_range_of_a_box_around_it_is_taken(box, tmp_path):
     net = sum_of_two()
-    known = outrange.output_range(net.graph, box)
-    known.save(tmp_path / "range.json")
-    for one in (known, outrange.read(tmp_path / "range.json")):
-        (row,) = summary(net, (0, 5), one).layers
+    bounds = outrange.output_range(net.graph, box)
+    bounds.save(tmp_path / "range.json")
+    for record in (bounds, outrange.read(tmp_path / "range.json")):
+        (row,) = summary(net, (0, 5), record).layers
         lo, hi = row.after
         assert lo <= 0 and lo == pytest.approx(0)
         assert hi >= 10 and hi == pytest.approx(10)
@@ -135,15 +135,16 @@ def test_a_range_of_a_box_around_it_is_taken(box, tmp_path):
 
 def test_a_range_of_something_else_is_refused():
     net = dense_net((2, 6, 2), ("relu", None))
-    known = output_range(net, (-1, 1))
+    bounds = output_range(net, (-1, 1))
     source = ModelSource("net", "ab", "weights")
     for other, model in (
-        (replace(known, subject="gradient"), net),
+        (replace(bounds, subject="gradient"), net),
         (output_range(dense_net((2, 3), (None,)), (0, 1)), net),
-        (replace(known, **{n: getattr(known, n) + 1e6 for n in ("lo", "hi", "seen_lo", "seen_hi")}),
+        (replace(bounds, **{n: getattr(bounds, n) + 1e6
+                            for n in ("lo", "hi", "seen_lo", "seen_hi")}),
          net),
-        (replace(known, sources=(source,)),
+        (replace(bounds, sources=(source,)),
          Network(net.graph, None, "net", "test", net.layers, source=replace(source, sha256="cd"))),
     ):  # fmt: skip
-        with pytest.raises(InputError, match="`known` is what"):
+        with pytest.raises(InputError, match="`known` must be"):
             summary(model, (-1, 1), other)

@@ -10,7 +10,7 @@ import outrange
 from cases import cases
 from outrange import x
 from outrange.api.loops.parts import read_loop
-from outrange.graph.rational import Rational
+from outrange.graph.rational import RationalEvaluator
 from outrange.questions.evidence.evaluate import enclose
 from outrange.reach import tubes
 from outrange.reach.refine import refine
@@ -60,7 +60,7 @@ def test_exact_trajectories_lie_in_the_zonotopes(case):
     (box,) = found.done
     ends = [[Fraction(v) for v in end[1:].ravel()] for end in box.states]
     for point in _points(np.random.default_rng(2), lo, hi, 6):
-        exact = Rational(graph).at(point, [graph.output])[0]
+        exact = RationalEvaluator(graph).at(point, [graph.output])[0]
         if exact is None:  # A coefficient that was rounded has no exact value.
             pytest.skip("not rational")
         for value, a, b in zip(exact, *ends, strict=False):

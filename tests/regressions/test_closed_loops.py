@@ -13,7 +13,7 @@ import pytest
 from outrange.core import Atom, Box
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot
-from outrange.graph.rational import Rational
+from outrange.graph.rational import RationalEvaluator
 from outrange.questions.evidence.check_point import ExactChecker
 from outrange.questions.evidence.evaluate import enclose
 from outrange.questions.output_range import output_range
@@ -74,7 +74,7 @@ def test_evidence_is_as_narrow_as_asked():
 def test_rationals_and_balls_agree():
     graph = unrolled("relu", 12)
     x = np.array([[2.25, 0.125]])
-    exact = Rational(graph).at(x[0], [graph.output])[0]
+    exact = RationalEvaluator(graph).at(x[0], [graph.output])[0]
     assert exact is not None
     lo, hi = enclose(graph, x, 0.0)
     for value, a, b in zip(exact, lo[0], hi[0], strict=True):

@@ -9,8 +9,8 @@ from outrange import x, y
 from outrange.core import Box
 from outrange.core.formula import Atom, negate
 from outrange.domains import bounds
-from outrange.questions.conditions.clause_groups import asked
-from outrange.questions.evidence.tied import never_below
+from outrange.questions.conditions.clause_groups import expand_clauses
+from outrange.questions.evidence.exact_ties import never_below
 from outrange.questions.expressions import resolve
 from outrange.questions.inputs.sets import regions
 from outrange.questions.verify import verify
@@ -87,7 +87,7 @@ def test_a_limit_a_bit_below_does_not(net, end, box):
 def never(net, claim, box, seconds=None):
     graph = net.graph
     unsafe = negate(resolve(claim, graph.inputs, graph.outputs))
-    question = asked(unsafe, regions(graph.inputs, box), str)
+    question = expand_clauses(unsafe, regions(graph.inputs, box), str)
     return never_below(graph, question.groups, seconds)
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from outrange.domains.float32 import stray_over, with_rows
+from outrange.domains.float32 import bound_deviations, plan_of_rows
 from outrange.graph import Builder, Slot
 
 
 def off(graph, x):
     """What is proved at points, of the one output."""
     x = np.asarray(x, np.float64)
-    return stray_over(with_rows(graph, np.eye(1)), x, x).off[:, 0]
+    return bound_deviations(plan_of_rows(graph, np.eye(1)), x, x).off[:, 0]
 
 
 def two_inputs():

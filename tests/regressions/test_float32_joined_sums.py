@@ -7,7 +7,7 @@ shift that is folded into the bias before or behind. The result lies in what is 
 import numpy as np
 import pytest
 
-from outrange.domains.float32 import stray_over, with_rows
+from outrange.domains.float32 import bound_deviations, plan_of_rows
 from outrange.graph import Builder, Slot
 
 
@@ -24,8 +24,8 @@ def builder():
 def off(graph, x):
     """What is proved at a point, of every output."""
     boxes = np.repeat(np.asarray(x, np.float64)[None], 2, axis=0)
-    plan = with_rows(graph, np.eye(graph.value_size(graph.output)))
-    return stray_over(plan, boxes, boxes).off[1]
+    plan = plan_of_rows(graph, np.eye(graph.value_size(graph.output)))
+    return bound_deviations(plan, boxes, boxes).off[1]
 
 
 def in_turn(*terms):

@@ -8,10 +8,10 @@ from outrange import InputError
 from outrange.api.decorators import late_sentence
 from outrange.core import OutOfTime, deadline
 from outrange.core.clock import charge
-from outrange.domains.float32 import stray_over, stray_within, with_rows
+from outrange.domains.float32 import bound_deviations, bound_deviations_within, plan_of_rows
 from outrange.frontends import tolerance as tolerances
 from outrange.frontends.tolerance import tolerance
-from outrange.graph.float32 import stray
+from outrange.graph.float32 import run_with_error_bounds
 from outrange.questions import output_range as ranges
 from questions.nets import dense_net
 
@@ -43,10 +43,10 @@ def test_time_before_the_limit_is_nobodys_fault():
 
 def test_float32_rounding_is_bounded_by_intervals_where_time_is_short():
     graph = dense_net([4, 64, 64, 2], ["relu", "relu", None]).graph
-    plan, lo, hi = with_rows(graph, np.eye(2)), -np.ones((1, 4)), np.ones((1, 4))
+    plan, lo, hi = plan_of_rows(graph, np.eye(2)), -np.ones((1, 4)), np.ones((1, 4))
     with pytest.raises(OutOfTime), deadline(1e-4):
-        stray_over(plan, lo, hi)
-    short, whole = stray_within(plan, lo, hi, 0.0), stray_over(plan, lo, hi)
+        bound_deviations(plan, lo, hi)
+    short, whole = bound_deviations_within(plan, lo, hi, 0.0), bound_deviations(plan, lo, hi)
     assert (short.off >= whole.off).all() and np.isfinite(short.off).all()
     assert (short.lo <= whole.lo).all() and (whole.hi <= short.hi).all()
 
@@ -59,7 +59,7 @@ def test_slopes_that_no_memory_holds_are_refused():
 
 def test_fewer_roundings_are_drawn_where_they_explain_the_difference(rng, monkeypatch):
     graph = dense_net([3, 16, 16, 2], ["relu", "relu", None]).graph
-    strayed = stray(graph, rng.uniform(-1, 1, (4, 3)))
+    strayed = run_with_error_bounds(graph, rng.uniform(-1, 1, (4, 3)))
     whole = tolerance(graph, strayed)
     for size in (0.0, 0.01, 0.5, 1.0 - 1e-9, 1.0 + 1e-9, 50.0, np.nan):
         difference = size * whole * rng.choice([-1.0, 1.0], whole.shape)

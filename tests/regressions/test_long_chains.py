@@ -155,26 +155,26 @@ def test_a_product_without_a_curve_stays_a_product():
 
 def test_tables_are_asked_for_whole_numbers_once(monkeypatch):
     """A value that is read twice was asked about twice: `2**40` times after forty sums."""
-    from outrange.graph import whole
+    from outrange.graph import integer_inference
 
-    asked, answer = [], whole._of_node
-    monkeypatch.setattr(whole, "_of_node", lambda *a: asked.append(a) or answer(*a))
+    asked, answer = [], integer_inference._of_node
+    monkeypatch.setattr(integer_inference, "_of_node", lambda *a: asked.append(a) or answer(*a))
     b = Builder([Slot("x", (2,), True, (0.0, 9.0))])
     x = b.input_values()[0]
     for _ in range(40):
         x = b.add(x, x)
-        assert whole.is_whole(b, x)
+        assert integer_inference.is_integer_valued(b, x)
     assert len(asked) <= 40
 
 
 def test_a_deep_graph_of_whole_numbers_does_not_recur():
-    from outrange.graph import whole
+    from outrange.graph import integer_inference
 
     b = Builder([Slot("x", (2,), True, (0.0, 9.0))])
     x = b.input_values()[0]
     for _ in range(3000):
         x = b.affine_map(x, -1.0)
-    assert whole.is_whole(b, x)
+    assert integer_inference.is_integer_valued(b, x)
 
 
 def gated(t, length):

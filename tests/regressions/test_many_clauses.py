@@ -5,7 +5,7 @@ import pytest
 
 from outrange.core import Box, OutOfTime, Region, deadline
 from outrange.core.formula import And, Atom, Or
-from outrange.questions.conditions.clause_groups import asked
+from outrange.questions.conditions.clause_groups import expand_clauses
 from outrange.questions.verify import verify
 from questions.nets import dense_net
 
@@ -35,21 +35,21 @@ def crossed(n, *others):
 
 def test_contradictions_leave_no_product():
     formula = crossed(40, at_most(2, 0.85), at_least(3, 0), at_least(0, -0.9))
-    question = asked(formula, [REGION], str)
+    question = expand_clauses(formula, [REGION], str)
     assert question.groups == [] and question.apart == 0
     assert verify(NET, formula, [REGION], text="").status == "HOLDS"
 
 
 def test_a_single_choice_left_is_taken():
     formula = crossed(40, at_most(2, 0.85), at_least(0, -0.9))
-    (group,) = asked(formula, [REGION], str).groups
+    (group,) = expand_clauses(formula, [REGION], str).groups
     assert len(group.clauses) == 1
     assert verify(NET, formula, [REGION], text="").status == "HOLDS"  # relu is at least 0
 
 
 def test_time_ends_the_expansion_too():
     with pytest.raises(OutOfTime), deadline(0.0):
-        asked(crossed(8), [REGION], str)
+        expand_clauses(crossed(8), [REGION], str)
     verdict = verify(NET, crossed(12, at_least(2, 0.5)), [REGION], text="", time_limit=0.3)
     assert verdict.status in ("UNKNOWN", "VIOLATED")
 
@@ -65,7 +65,7 @@ def test_many_boxes(same):
             if same or b > 0
         )
     )
-    groups = asked(unsafe, [REGION], str).groups
+    groups = expand_clauses(unsafe, [REGION], str).groups
     assert len(groups) == (1 if same else count // 2)
     assert sum(len(group.roots.lo) for group in groups) == (count if same else count // 2)
     assert verify(NET, unsafe, [REGION], text="").status == "HOLDS"

@@ -94,14 +94,14 @@ def test_declared_shapes_must_be_the_model_s():
     from outrange.core import Specification
     from outrange.core.formula import TRUE
     from outrange.graph import Builder, Slot
-    from outrange.questions.conditions.specification import matched
+    from outrange.questions.conditions.specification import check_sizes
 
     b = Builder([Slot("x", (2, 3))])
     graph = b.finish([b.affine_map(b.input_values()[0], 2.0)], ["y"])
     for shape in ((2, 3), (1, 2, 3), (6,), (1, 6)):
-        matched(Specification("p", 6, 6, TRUE, ((shape,), ((6,),))), graph)
+        check_sizes(Specification("p", 6, 6, TRUE, ((shape,), ((6,),))), graph)
     with pytest.raises(InputError, match="shapes"):
-        matched(Specification("p", 6, 6, TRUE, (((3, 2),), ((6,),))), graph)
+        check_sizes(Specification("p", 6, 6, TRUE, (((3, 2),), ((6,),))), graph)
 
 
 def test_a_lost_witness_is_not_done(tmp_path):

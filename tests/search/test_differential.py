@@ -12,7 +12,7 @@ from outrange.domains.crown import CrownPass, CrownPlan
 from outrange.domains.rounding import OperationCounts
 from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
-from outrange.graph.rewrites.gates import simplified
+from outrange.graph.rewrites.gates import simplify
 from outrange.ops import CURVES, Step, curve
 from outrange.ops.relaxation.slopes import slope_range
 from outrange.search.common.domain_boxes import DomainBoxes
@@ -45,7 +45,7 @@ class Near:
 
 def apart(net, act, seed, rel):
     """Build the difference of a network and a copy with slightly perturbed weights."""
-    return simplified(difference(net(Near(seed, 0.0), act), net(Near(seed, rel), act)))
+    return simplify(difference(net(Near(seed, 0.0), act), net(Near(seed, rel), act)))
 
 
 def engine_of(graph, rows):
@@ -159,7 +159,7 @@ def test_every_value_and_how_far_it_is_from_its_counterpart_is_enclosed(act, rel
 
     met, seeds = 0, cases(6, 12)
     for seed in range(seeds):
-        graph = simplified(difference(net(seed, 0.0), net(seed, rel)))
+        graph = simplify(difference(net(seed, 0.0), net(seed, rel)))
         engine = engine_of(graph, np.ones((1, 1)))
         lo = np.random.default_rng(seed).uniform(-1, 0.5, (8, 2))
         hi = lo + np.random.default_rng(seed + 1).uniform(0, 0.8, lo.shape)
@@ -228,9 +228,9 @@ def test_lookalikes_of_counterparts_are_bounded_soundly(make, first, second):
     solution = solve(graph, box, rows, tol=1e-4)
     seen = (graph.run(np.linspace(-1, 1, 4001)[:, None]) @ rows.T).min(axis=0)
     assert (solution.lower <= seen + 1e-12).all()
-    pairs = pair_counterparts(simplified(graph))
+    pairs = pair_counterparts(simplify(graph))
     if pairs is not None:
-        engine = DifferentialEngine(pairs, simplified(graph), rows, np.zeros(2))
+        engine = DifferentialEngine(pairs, simplify(graph), rows, np.zeros(2))
         assert (bound(engine, box.lo[None], box.hi[None]).least <= seen + 1e-12).all()
 
 
@@ -241,7 +241,7 @@ def test_where_there_is_no_bound_none_is_proved():
             b.curve("exp", b.dense(first, [[value, 0.1], [0.1, value]])), np.ones((2, 1))
         )
 
-    engine = engine_of(simplified(branches(exponentials, 1.0, 1.01)), np.array([[1.0]]))
+    engine = engine_of(simplify(branches(exponentials, 1.0, 1.01)), np.array([[1.0]]))
     assert bound(engine, np.array([[0.0]]), np.array([[8.0]])).least[0, 0] == -np.inf
 
 
@@ -259,7 +259,7 @@ def test_a_box_with_open_products_is_not_settled():
         u = b.curve("relu", b.dense(x, [[1.0 + value, 0.5]], [9.0, 9.0]))
         return b.dense(b.multiply(u, b.concat([x, x], axis=1)), [[1.0], [1.0]])
 
-    graph = simplified(branches(gate, 0.0, 0.01))
+    graph = simplify(branches(gate, 0.0, 0.01))
     engine = engine_of(graph, np.array([[1.0]]))
     assert bound(engine, np.array([[-1.0]]), np.array([[1.0]])).undecided[0] > 0
 
@@ -282,7 +282,7 @@ def test_curves_of_one_name_may_differ():
         x = b.curve("leaky_relu", b.dense(x, weights), negative_slope=slope)
         return b.finish([b.dense(x, np.ones((3, 1)))], ["y"])
 
-    assert pair_counterparts(simplified(difference(leaky(0.1), leaky(0.2)))) is None
+    assert pair_counterparts(simplify(difference(leaky(0.1), leaky(0.2)))) is None
 
 
 @pytest.mark.parametrize(("inputs", "compiled"), [(2, True), (3, True), (2, False), (3, False)])

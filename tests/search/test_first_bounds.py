@@ -5,7 +5,7 @@ import pytest
 
 from outrange.domains import cone_tiles, crown
 from outrange.domains.backward import BoxBatch
-from outrange.domains.cone import cone, entries_needed, shaped
+from outrange.domains.cone import cone, entries_needed, restore_axes
 from outrange.domains.cone_tiles import ConeTiles
 from outrange.domains.crown import CrownPass, CrownPlan
 from outrange.graph import Builder, Slot, convolve, softmax
@@ -89,7 +89,7 @@ def test_batches_are_in_order_and_taken_as_needed():
 
 def test_a_cone_keeps_its_axes(image):
     part = cone(image, image.output, np.array([0, 2]))
-    graph = shaped(image, part)
+    graph = restore_axes(image, part)
     assert [node.shape for node in graph.nodes[:2]] == [(1, 3, 4, 3)] * 2
     x = np.random.default_rng(2).normal(size=(4, image.size))
     read = part.leaves[0][1]

@@ -13,7 +13,7 @@ from laws.test_conflicts import formula_network
 from outrange.core import Atom, Box, InputError, InternalErrorWarning
 from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
-from outrange.graph.rewrites.gates import simplified
+from outrange.graph.rewrites.gates import simplify
 from outrange.search import selection
 from outrange.search.common.clause_groups import ClauseGroup
 from outrange.search.common.domain_boxes import DomainBoxes
@@ -76,7 +76,7 @@ def pigeons(count):
 
 
 def copies():
-    return simplified(difference(*(dense_net(Near(0, rel), "relu") for rel in (0.0, 0.05))))
+    return simplify(difference(*(dense_net(Near(0, rel), "relu") for rel in (0.0, 0.05))))
 
 
 def wide(graph):

@@ -10,7 +10,7 @@ from cases import called, combined
 from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
-from outrange.graph.rewrites.gates import simplified
+from outrange.graph.rewrites.gates import simplify
 from outrange.search.differential.pairs import pair_counterparts
 from outrange.search.engines.objectives import GraphObjectives
 from outrange.search.kernel.binding import CompiledProgram, library, root_magnitudes
@@ -38,7 +38,7 @@ class Near:
 
 
 def apart(net, act, seed, rel):
-    return simplified(difference(net(Near(seed, 0.0), act), net(Near(seed, rel), act)))
+    return simplify(difference(net(Near(seed, 0.0), act), net(Near(seed, rel), act)))
 
 
 def compile_pairs(graph, rows, offset=None):
@@ -231,7 +231,7 @@ def test_values_that_are_moved_beside_constants():
         (x,) = b.input_values()
         return b.finish([rearranged_values(b, x, value)], ["y"])
 
-    graph = simplified(difference(net(1.0), net(1.01)))
+    graph = simplify(difference(net(1.0), net(1.01)))
     rows = both_signs(graph)
     program = program_of(graph, rows)
     assert sum(layer.first > 0 for layer in program.layers) == 2

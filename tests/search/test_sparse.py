@@ -5,7 +5,7 @@ import pytest
 
 from outrange.core import Box
 from outrange.graph import Builder, Slot
-from outrange.graph.rewrites.gates import simplified
+from outrange.graph.rewrites.gates import simplify
 from outrange.ops import affine
 from outrange.search.kernel import sparse
 from outrange.search.kernel.binding import CompiledProgram, library
@@ -86,7 +86,7 @@ def lattice(seed, count=6):
 @pytest.mark.skipif(library() is None, reason="built without a compiler")
 @pytest.mark.parametrize("seed", range(4))
 def test_programs_of_sparse_layers_are_those_of_dense_ones(monkeypatch, seed):
-    graph = simplified(lattice(seed))
+    graph = simplify(lattice(seed))
     rows = np.concatenate([np.eye(4), -np.eye(4)])
     lo, hi = np.array([-1.0, -0.5]), np.array([0.5, 1.0])
     fixed = np.full(2, np.nan)
@@ -94,7 +94,7 @@ def test_programs_of_sparse_layers_are_those_of_dense_ones(monkeypatch, seed):
     monkeypatch.setattr(sparse, "SPARSE_FROM", 0)
     monkeypatch.setattr(affine, "SPARSE_FROM", 0)
     monkeypatch.setattr(affine, "SPARSE", 1)
-    few = compile_layers(simplified(lattice(seed)), rows, np.zeros(8), fixed)
+    few = compile_layers(simplify(lattice(seed)), rows, np.zeros(8), fixed)
     kinds = [type(m) for layer in few.layers for m in layer.sources.values()]
     assert SparseMatrix in kinds
     rng = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ from ..core import (
     deadline,
     text_digest,
 )
-from ..core.watch import Stage, listener, tell
+from ..core.progress import Stage, current_listener, report_progress
 from .read import is_property_file, read_property
 
 
@@ -42,13 +42,13 @@ def load_network(model: Any, inputs: Any = None) -> Network:
     from ..frontends.load import load
     from ..questions.inputs.columns import column_names
 
-    is_observed = listener() is not None
+    is_observed = current_listener() is not None
     is_loaded = hasattr(model, "graph")
     if not is_loaded:
-        tell(Stage("reading the model"))
+        report_progress(Stage("reading the model"))
     network, names = load(model), column_names(inputs)
     if is_observed:
-        tell(Stage(None if is_loaded else "", _output_names(network)))
+        report_progress(Stage(None if is_loaded else "", _output_names(network)))
     return (
         network.with_feature_names(names) if names is not None and is_nameless(network) else network
     )
@@ -174,10 +174,15 @@ def resolve_question(
 ) -> tuple[Formula, list[Region], str, PropertySource | None]:
     """Return the unsafe condition, the regions, the property in words, and its source."""
     from ..cli.property.parser import read_condition
-    from ..questions.conditions.specification import assumed, matched, own_box, whole_space
+    from ..questions.conditions.specification import (
+        check_sizes,
+        input_constraints,
+        own_box,
+        whole_space,
+    )
+    from ..questions.decide_property import translate_property
     from ..questions.inputs.sets.base import cut
     from ..questions.inputs.sets.regions import regions, where_holds
-    from ..questions.stated import stated
 
     slots, outputs = network.graph.inputs, network.graph.outputs
     where = parse_condition(where)
@@ -206,7 +211,7 @@ def resolve_question(
             "A condition needs an input set: pass `box`, such as `(0, 1)` (only a VNN-LIB file "
             "contains its own). Received: box=None."
         )
-    unsafe, sets, text = stated(network, property, box, where)
+    unsafe, sets, text = translate_property(network, property, box, where)
     return unsafe, sets, text, PropertySource(text, text_digest(text), "text")
 
 
@@ -228,7 +233,7 @@ def compose_models(
     """
     from ..frontends.composition import check_names, compose
     from ..frontends.load import load
-    from ..questions.conditions.ties import merged
+    from ..questions.conditions.equal_inputs import merge_equal_inputs
 
     clock = Clock(time_limit)
     with deadline(max(clock.left, LEAST_TIME)):
@@ -243,5 +248,5 @@ def compose_models(
         networks = {name: load(model) for name, model in models.items()}
         if len(property.networks) == 1:
             return compose(property.networks, networks), property, time_left(clock)
-        shorter, index = merged(property)
+        shorter, index = merge_equal_inputs(property)
         return compose(property.networks, networks, index), shorter, time_left(clock)

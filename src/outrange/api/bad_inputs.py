@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..questions.common.stamp import stamped
+from ..questions.common.provenance import add_provenance
 from .arguments import load_within_limit, resolve_question, time_left
 from .decorators import question
 
@@ -90,7 +90,7 @@ def counterexamples(
 
     network, clock = load_within_limit(model, time_limit, box)
     unsafe, regions, text, source = resolve_question(network, property, box, where)
-    return stamped(
+    return add_provenance(
         ask(
             network,
             unsafe,
@@ -182,7 +182,7 @@ def bad_inputs(
 
     network, clock = load_within_limit(model, time_limit, box)
     unsafe, regions, text, source = resolve_question(network, property, box, where)
-    return stamped(
+    return add_provenance(
         ask(
             network,
             unsafe,

@@ -19,7 +19,7 @@ import numpy as np
 from ..answers.answer import Answer
 from ..core import VERSION, InputError, Provenance, value_digest
 from ..core.clock import CountedTime, read_clock, time_source, time_unit
-from ..core.watch import recorded_phases
+from ..core.progress import record_phases
 from ..executors.cores import on_cores
 from ..live import with_progress
 from ..live.follow import argument_error
@@ -190,7 +190,7 @@ def report_lateness(ask: Ask) -> Ask:
         if limit is None or "time_limit" not in takes.parameters:
             return ask(*args, **options)
         begin = read_clock()
-        with recorded_phases() as phases:
+        with record_phases() as phases:
             answer = ask(*args, **options)
         end = read_clock()
         if not isinstance(answer, Answer) or end - begin <= limit + LATE + LATE_SHARE * limit:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..certify.ask import Certifier, one_box, search_time
 from ..core import InputError
-from ..questions.common.stamp import stamped
+from ..questions.common.provenance import add_provenance
 from .arguments import load_within_limit, parse_condition, time_left
 from .decorators import question
 
@@ -189,4 +189,4 @@ def _optimum(
     )
     if proof is not None and ends is not None:
         answer = proof.optimum(answer, form, ends)
-    return stamped(answer, network)
+    return add_provenance(answer, network)

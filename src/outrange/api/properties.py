@@ -10,7 +10,7 @@ from ..certify.ask import Certifier, search_time
 from ..core import OutOfTime, deadline
 from ..executors.working import working
 from ..live import progress_listener
-from ..questions.common.stamp import stamped
+from ..questions.common.provenance import add_provenance
 from .arguments import (
     arithmetic_of,
     compose_models,
@@ -119,8 +119,8 @@ def verify(
     al., *Towards deep learning models resistant to adversarial attacks*, ICLR 2018, for
     falsification.
     """
-    from ..questions.stated import decided
-    from ..questions.verify import LEAST_TIME, undecided
+    from ..questions.decide_property import decide_property
+    from ..questions.verify import LEAST_TIME, undecided_verdict
 
     is_float32("real" if arithmetic is None else arithmetic)
     if isinstance(model, Mapping):
@@ -134,12 +134,12 @@ def verify(
             unsafe, regions, text, source = resolve_question(network, property, box, where, float32)
     except OutOfTime:
         name = getattr(property, "name", None) or os.path.basename(str(property))
-        return stamped(undecided(network, name, clock), network)
+        return add_provenance(undecided_verdict(network, name, clock), network)
     proof = Certifier.of(certificate, check, clock, "verify", network, arithmetic)
     if proof is not None:
         proof.check_covered(unsafe, regions)
     with working(executor, resume):
-        answer = decided(
+        answer = decide_property(
             network,
             unsafe,
             regions,

@@ -11,7 +11,7 @@ from ..core import InputError
 from ..executors.working import working
 from ..graph.difference import difference
 from ..live import progress_listener
-from ..questions.common.stamp import stamped
+from ..questions.common.provenance import add_provenance
 from ..questions.inputs.sets import regions
 from .arguments import is_float32, load_network, load_within_limit, share_feature_names, time_left
 from .decorators import question, with_provenance
@@ -136,7 +136,7 @@ def output_range(
         )
         if proof is not None and where is not None:
             answer = proof.range(answer, where, rows)
-    return stamped(answer, network)
+    return add_provenance(answer, network)
 
 
 @question("Layers", reports=False)
@@ -185,7 +185,7 @@ def summary(
     from ..questions.summary import summary as ask
 
     network = load_network(model, box)
-    return stamped(ask(network, box, known=known), network)
+    return add_provenance(ask(network, box, known=known), network)
 
 
 @with_provenance
@@ -220,7 +220,7 @@ def sample_range(
     from ..questions.sample_range import sample_range as ask
 
     network = load_network(model, box)
-    return stamped(ask(network, box, samples=samples, seed=seed), network)
+    return add_provenance(ask(network, box, samples=samples, seed=seed), network)
 
 
 @question("Difference")
@@ -306,7 +306,7 @@ def difference_range(
     )
     if proof is not None and where is not None:
         answer = proof.range(answer, where, rows)
-    return stamped(answer, first, second)
+    return add_provenance(answer, first, second)
 
 
 @question("Extrapolation", reports=False)
@@ -368,4 +368,4 @@ def extrapolation(
     if model is None:
         return ask(box, rows)
     network, clock = load_within_limit(model, time_limit, box)
-    return stamped(ask(box, rows, network=network, time_limit=time_left(clock)), network)
+    return add_provenance(ask(box, rows, network=network, time_limit=time_left(clock)), network)

@@ -14,7 +14,7 @@ from ..core import InputError
 from ..core.formula import negate
 from ..executors.pool import pool_of
 from ..live import progress_listener
-from ..questions.common.stamp import stamped
+from ..questions.common.provenance import add_provenance
 from .arguments import is_float32, load_within_limit, time_left
 from .decorators import question
 from .read import is_property_file
@@ -141,7 +141,7 @@ def robustness(
     if proof is not None and answer.lo > 0:
         words = f"{text}, within {answer.lo!r} of the input"
         answer = proof.verdict(answer, unsafe, [around.region(answer.lo)], words)
-    return stamped(answer, network)
+    return add_provenance(answer, network)
 
 
 def _decision(
@@ -149,7 +149,7 @@ def _decision(
 ) -> tuple[Formula, str, str]:
     """Return the unsafe condition, the claim in words, and how a class is read off the output."""
     from ..cli.property.parser import read_condition
-    from ..questions.expressions import resolve, written_out
+    from ..questions.expressions import property_text, resolve
     from ..questions.robust.decision import Decision
 
     graph = network.graph
@@ -163,7 +163,7 @@ def _decision(
         if isinstance(property, str) and not is_property_file(property):
             property = read_condition(property)
         unsafe = negate(resolve(property, graph.inputs, graph.outputs))
-        return unsafe, written_out(property, graph.inputs, graph.outputs), ""
+        return unsafe, property_text(property, graph.inputs, graph.outputs), ""
     try:
         decision = Decision.of(graph, threshold)
     except InputError as error:
@@ -289,5 +289,7 @@ def robust_accuracy(
         pool=pool_of(executor),
     )
     if is_several(eps):
-        answer = replace(answer, answers=tuple(stamped(part, network) for part in answer.answers))
-    return stamped(answer, network)
+        answer = replace(
+            answer, answers=tuple(add_provenance(part, network) for part in answer.answers)
+        )
+    return add_provenance(answer, network)

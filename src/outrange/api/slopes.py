@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..certify.ask import Certifier, check_slopes, one_box, search_time
 from ..core import InputError
 from ..live import progress_listener
-from ..questions.common.entries import chosen_pairs
-from ..questions.common.stamp import stamped
+from ..questions.common.entries import select_pairs
+from ..questions.common.provenance import add_provenance
 from ..questions.inputs.sets import regions
 from .arguments import load_within_limit, time_left
 from .decorators import question
@@ -119,14 +119,14 @@ def monotone(
         )  # fmt: skip
         if proof is not None and covered is not None:
             answer = proof.monotone(answer, *covered)
-        return stamped(answer, network)
+        return add_provenance(answer, network)
     from ..questions.gradients.group_order import groups_monotone
 
     answer = groups_monotone(
         network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
         time_limit=time_left(clock), seed=seed, progress=progress_listener(progress),
     )  # fmt: skip
-    return stamped(answer, network)
+    return add_provenance(answer, network)
 
 
 def _covered_pairs(
@@ -138,7 +138,7 @@ def _covered_pairs(
             "A certificate covers the outputs of a model. Leave out `layer`. Received: `layer`."
         )
     where = one_box(regions(network.graph.inputs, box))
-    pairs = chosen_pairs(network.graph, outputs, inputs)
+    pairs = select_pairs(network.graph, outputs, inputs)
     check_slopes(pairs, where)
     return pairs, where
 
@@ -222,7 +222,7 @@ def gradient_range(
     )  # fmt: skip
     if proof is not None and covered is not None:
         answer = proof.slopes(answer, *covered)
-    return stamped(answer, network)
+    return add_provenance(answer, network)
 
 
 @question("Lipschitz constants")
@@ -286,7 +286,7 @@ def lipschitz(
     from ..questions.gradients.gradients import lipschitz as ask
 
     network, clock = load_within_limit(model, time_limit, box)
-    return stamped(ask(
+    return add_provenance(ask(
         network, box, norm=norm, outputs=outputs, layer=layer,
         tol=tol, time_limit=time_left(clock), seed=seed, progress=progress_listener(progress),
     ), network)  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..answers.answer import Answer
 from ..core import VERSION, Clock, InputError, OutOfTime, UnsupportedError, deadline
-from ..core.watch import Stage, tell
+from ..core.progress import Stage, report_progress
 from .missing import NoCertificateError
 
 
@@ -129,7 +129,7 @@ def finished(
     answer: Found, clock: Clock, certificate: str | os.PathLike, write: Callable[[Found], Found]
 ) -> Found:
     """The answer with its certificate; where that is stopped before, without, and says why."""
-    tell(Stage("writing and checking the certificate"))
+    report_progress(Stage("writing and checking the certificate"))
     try:
         with deadline(None if clock.limit == float("inf") else clock.left):
             return write(answer)

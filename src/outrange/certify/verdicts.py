@@ -12,7 +12,7 @@ import numpy as np
 from ..answers.answer import Answer
 from ..core import Atom, Box, Formula, InputError, Region, Warrant
 from ..core.formula import atoms
-from ..questions.conditions.clause_groups import cases
+from ..questions.conditions.clause_groups import expand_groups
 from .certificates import Subject, certify, told
 from .file import Claim
 from .missing import NoCertificateError
@@ -46,7 +46,7 @@ def certified_verdict(
         NoCertificateError: See `certify`.
     """
     parts = []
-    for group in cases(unsafe, regions, lambda i: f"x[{i}]"):
+    for group in expand_groups(unsafe, regions, lambda i: f"x[{i}]"):
         claims = [(_claim(about, clause), 1.0) for clause in group.clauses]
         for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):
             parts.append((Box(lo, hi), claims))

@@ -1,4 +1,4 @@
-"""Boxes, conditions, rounding, warrants, the clock, errors: numbers with a warrant."""
+"""Boxes, conditions, rounding, warrants, deadlines, and errors that the other packages share."""
 
 from . import work as work
 from .box import Bounds as Bounds, Box as Box

@@ -1,4 +1,4 @@
-"""Types of arrays that signatures share, and products of arrays that have a short way."""
+"""Array types for signatures, and fast products with sparse rows."""
 
 from collections.abc import Callable
 
@@ -13,14 +13,14 @@ Elementwise = Callable[[np.ndarray], np.ndarray]
 
 
 def linear_forms(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """`values @ rows.T`, `(batch, k)`; entries are picked where no row has more than one.
+    """Return `values @ rows.T`, `(batch, k)`, by indexing where no row has more than one entry.
 
-    A range of thousands of outputs asks for one form each: their product would cost more than
-    the network.
+    A range of thousands of outputs has one single-entry form per output. The matrix product would
+    cost more than the network.
 
     Args:
-        rows: `(k, outputs)`.
-        values: `(batch, outputs)`.
+        rows: Coefficients of the forms, `(k, outputs)`.
+        values: Values of the outputs, `(batch, outputs)`.
     """
     column = np.abs(rows).argmax(axis=1)
     coefficient = rows[np.arange(len(rows)), column]
@@ -32,15 +32,16 @@ def linear_forms(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def distinct_rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The different rows of `x` in the order they come, and which of them each row is.
+    """Return the distinct rows of `x` in order of first occurrence, and each row's index.
 
-    Rows are told apart by their bytes: no sorting, which long rows make slow.
+    Rows are hashed by their bytes, which avoids sorting long rows.
 
     Args:
-        x: `(rows, columns)`.
+        x: An array of rows, `(rows, columns)`.
 
     Returns:
-        `(different, columns)` and `(rows,)` integers.
+        `(different, columns)` and `(rows,)` integers: the position of each row among the distinct
+        ones.
     """
     places: dict[bytes, int] = {}
     index = np.array([places.setdefault(row.tobytes(), len(places)) for row in x], np.int64)

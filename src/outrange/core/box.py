@@ -13,7 +13,7 @@ Bounds = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """All vectors `x` with `lo <= x <= hi`, entry by entry.
+    """A closed box of real vectors: all `x` with `lo <= x <= hi`, entry by entry.
 
     Args:
         lo: Float64 array of shape `(n,)`.
@@ -60,11 +60,11 @@ class Box:
         return self.lo.size
 
     def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw uniform points, the corners `lo` and `hi` first.
+        """Draw uniform points; the first two are the corners `lo` and `hi`.
 
         Args:
-            rng: Where randomness comes from.
-            count: Number of points.
+            rng: Random number generator of the draw.
+            count: Number of points to draw.
 
         Returns:
             The points, `(count, n)`.
@@ -76,8 +76,8 @@ class Box:
         """Draw uniform points, also where the width of the box overflows.
 
         Args:
-            rng: Where randomness comes from.
-            count: Number of points.
+            rng: Random number generator of the draw.
+            count: Number of points to draw.
 
         Returns:
             The points, `(count, n)`.
@@ -86,7 +86,7 @@ class Box:
         return np.clip(self.lo * (1.0 - share) + self.hi * share, self.lo, self.hi)
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Test whether points lie in the box.
+        """Return for each point whether it lies in the box.
 
         Args:
             x: The points, `(..., n)`.

@@ -157,7 +157,7 @@ def time_source(source: TimeSource) -> Iterator[None]:
     """Read time from another source; no deadline of the old one applies inside.
 
     Args:
-        source: The new source.
+        source: The source of time inside.
     """
     token, end = _source.set(source), _deadline.set(float("inf"))
     try:
@@ -195,10 +195,10 @@ def no_deadline() -> Iterator[None]:
 
 @contextmanager
 def stopped_by(flag: Flag) -> Iterator[None]:
-    """Let the deadline pass as soon as `flag`, or that of a caller around, is set.
+    """Let the deadline pass as soon as `flag`, or the flag of an enclosing `stopped_by`, is set.
 
     Args:
-        flag: Another thread sets it.
+        flag: Set by another thread.
     """
     token = _stops.set((*_stops.get(), flag))
     try:
@@ -233,7 +233,7 @@ def check_deadline() -> None:
     """Raise `OutOfTime` if the deadline has passed.
 
     Raises:
-        OutOfTime: It has.
+        OutOfTime: The deadline has passed.
     """
     if read_clock() > _deadline.get() or is_stopped():
         raise OutOfTime

@@ -1,4 +1,4 @@
-"""Intervals for chances that finitely many trials measure; every one holds without a limit theorem.
+"""Confidence intervals for probabilities and means; none relies on a limit theorem.
 
 References: C. Clopper, E. Pearson, *The use of confidence or fiducial limits illustrated in the
 case of the binomial*, Biometrika 26 (1934). W. Hoeffding, *Probability inequalities for sums of
@@ -12,19 +12,23 @@ from .errors import InputError
 
 
 _HALVINGS = 100
-"""Bisections of [0, 1]: more than float64 can tell apart."""
+"""Bisections of [0, 1]: more than the resolution of float64."""
 
 _TERMS = 10_000
-"""Of the continued fraction; about the root of the number of trials is needed."""
+"""Limit on terms of the continued fraction; about the square root of the number of trials is
+needed.
+"""
 
 
 def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact interval for the chance behind `hits` of `trials` independent trials.
+    """Return the exact confidence interval for a probability.
+
+    The evidence is `hits` in `trials` independent trials.
 
     Args:
-        hits: How often it happened.
-        trials: How often it was tried, at least once.
-        confidence: How often such an interval must hold the chance, at least.
+        hits: Number of trials in which the event happened.
+        trials: Number of trials, at least 1.
+        confidence: Least probability with which such an interval contains the true one.
 
     Returns:
         `(lo, hi)`.
@@ -39,10 +43,11 @@ def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[f
 
 
 def bounded_mean(mean: float, count: int, confidence: float = 0.95) -> tuple[float, float]:
-    """An interval for the mean of `count` independent numbers in [0, 1] whose average is `mean`.
+    """Return a confidence interval for the mean of a distribution on [0, 1].
 
-    Those whose relative entropy to `mean` is at most `log(2 / (1 - confidence)) / count`. Nothing
-    is assumed of the numbers but that they are independent and alike.
+    `mean` is the average of `count` independent draws. The interval holds the means whose relative
+    entropy to `mean` is at most `log(2 / (1 - confidence)) / count`. The draws need only be
+    independent and identically distributed.
 
     Example:
         >>> [round(end, 3) for end in bounded_mean(0.5, 1000)]
@@ -61,14 +66,15 @@ def bounded_mean(mean: float, count: int, confidence: float = 0.95) -> tuple[flo
 
 
 def median_ranks(count: int, confidence: float = 0.95) -> tuple[int, float]:
-    """Which order statistics of `count` independent numbers enclose their true median.
+    """Return the order statistics of `count` independent numbers that enclose their true median.
 
     Returns:
-        `(k, c)`: the k-th smallest and the k-th largest (from 0) enclose it with a chance of at
-        least `c`: the largest `k` for which `c` is at least `confidence`, or else 0.
+        `(k, c)`: the k-th smallest and the k-th largest (from 0) enclose the median with a
+        probability of at least `c`. `k` is the largest rank for which `c` is at least `confidence`,
+        or else 0.
 
     Example:
-        >>> k, c = median_ranks(5)  # with five numbers, least and most are all there is
+        >>> k, c = median_ranks(5)  # even the least and the largest of five enclose too rarely
         >>> k, round(c, 6)
         (0, 0.9375)
         >>> median_ranks(20)[0]
@@ -86,18 +92,21 @@ def check_confidence(confidence: float) -> None:
     """Raise `InputError` unless `confidence` lies strictly between 0 and 1."""
     if not 0.0 < confidence < 1.0:
         raise InputError(
-            f"A confidence lies strictly between 0 and 1. Received: confidence={confidence!r}."
+            f"A confidence must lie strictly between 0 and 1. Received: confidence={confidence!r}."
         )
 
 
 def _least(hits: int, trials: int, confidence: float) -> float:
-    """The chance at which `hits` or more of `trials` happen with half of what is left over."""
+    """Return the probability at which `hits` or more occur with half of `1 - confidence`."""
     tail = (1.0 - confidence) / 2.0
     return 0.0 if hits == 0 else _root(lambda p: _at_most(trials - hits, trials, 1.0 - p) - tail)
 
 
 def _at_most(hits: int, trials: int, p: float) -> float:
-    """The chance of at most `hits` in `trials`: the incomplete beta function of `1 - p`."""
+    """Return the probability of at most `hits` in `trials`.
+
+    It is the incomplete beta function of `1 - p`.
+    """
     if hits >= trials or p <= 0.0:
         return 1.0
     if p >= 1.0:
@@ -106,8 +115,8 @@ def _at_most(hits: int, trials: int, p: float) -> float:
 
 
 def _beta(x: float, a: float, b: float) -> float:
-    """The regularized incomplete beta function, `0 < x < 1`, by its continued fraction."""
-    if x > (a + 1.0) / (a + b + 2.0):  # Where the fraction converges slowly, its mirror does not.
+    """Compute the regularized incomplete beta function, `0 < x < 1`, by its continued fraction."""
+    if x > (a + 1.0) / (a + b + 2.0):  # The mirrored fraction converges faster here.
         return 1.0 - _beta(1.0 - x, b, a)
     front = math.exp(
         math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
@@ -127,7 +136,7 @@ def _beta(x: float, a: float, b: float) -> float:
 
 
 def _entropy(mean: float, p: float) -> float:
-    """Relative entropy of two coins."""
+    """Return the relative entropy of two Bernoulli distributions."""
     total = 0.0
     for q, other in ((mean, p), (1.0 - mean, 1.0 - p)):
         if q > 0.0:
@@ -136,7 +145,7 @@ def _entropy(mean: float, p: float) -> float:
 
 
 def _root(rising: Callable[[float], float]) -> float:
-    """A number just below where a function that rises on [0, 1] passes 0."""
+    """Return a number just below the root of a function that increases on [0, 1]."""
     lo, hi = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = 0.5 * (lo + hi)

@@ -1,12 +1,13 @@
 """Exceptions.
 
-* OutrangeError
-  + InputError        an argument of the caller's breaks a rule (box, tolerance, shape, path)
-    - UnknownKeyError an answer has no entry of this name
+* OutrangeError + InputError        an argument from the caller breaks a rule (box, tolerance,
+  shape, path)
+    - UnknownKeyError an answer has no entry with this name
     - UnknownIndexError    an answer has no entry at this index
-  + ModelError        the model cannot be read, or the graph read from it is not the model
-    - ContradictionError   the model contradicts an answer: a bug of outrange, not of the caller's
-  + UnsupportedError  the model holds an operation no file in `outrange/ops` describes
+    - ArgumentError   a call has a missing or an unexpected argument
+  + ModelError        the model cannot be read, or its graph does not compute what it computes
+    - ContradictionError   the model contradicts an answer: a bug in outrange
+    - UnsupportedError     the model holds an operation that no file in `outrange/ops` describes
 """
 
 
@@ -15,38 +16,38 @@ class OutrangeError(Exception):
 
 
 class InputError(OutrangeError, ValueError):
-    """An argument breaks a rule; the message says which entry and what to do."""
+    """An argument that breaks a rule; the message names the entry and the remedy."""
 
 
 class UnknownKeyError(InputError, KeyError):
-    """An answer has no entry of this name; the message lists those there are."""
+    """A name that an answer has no entry for; the message lists the valid names."""
 
-    # That of a KeyError is in quotes, fit for a bare key.
+    # KeyError would print the message in quotes, as it prints a bare key.
     __str__ = Exception.__str__
 
 
 class UnknownIndexError(InputError, IndexError):
-    """An answer has no entry at this index; the message gives the shape."""
+    """An index that an answer has no entry for; the message gives the shape."""
 
 
 class ArgumentError(InputError, TypeError):
-    """A call has an argument too many, or lacks one; the message lists those there are."""
+    """A missing or unexpected argument of a call; the message lists the valid ones."""
 
 
 class ModelError(OutrangeError):
-    """The model cannot be read, or what was read does not compute what the model computes."""
+    """A model that cannot be read, or whose graph does not compute what the model computes."""
 
 
 class ContradictionError(ModelError):
-    """The model itself contradicts an answer beyond rounding: a bug in outrange.
+    """A contradiction between the model and an answer beyond rounding: a bug in outrange.
 
-    Nothing is answered then; the message names the input and both values.
+    No answer is returned; the message names the input and both values.
     """
 
 
 class InternalErrorWarning(UserWarning):
-    """A part of a search failed by a bug in outrange; the answer holds what the others proved."""
+    """A bug in one search component; the answer holds what the other components proved."""
 
 
 class UnsupportedError(ModelError):
-    """The model holds an operation that no op describes."""
+    """A model with an operation that no op describes."""

@@ -1,4 +1,4 @@
-"""Conditions on a network's inputs and outputs: linear inequalities, joined by and, or.
+"""Conditions on a network's inputs and outputs: linear inequalities joined by `and` and `or`.
 
 A variable is an index into the vector `[x, y]`: the network's flat inputs, then its flat outputs.
 There is no `not`: the negation of an inequality is an inequality, and `negate` pushes it inwards.
@@ -24,16 +24,15 @@ TINY = 5e-324
 """The least float64 above 0."""
 
 MOST_CLAUSES = 4096
-"""A disjunction is split into at most this many conjunctions; what exceeds it stays nested."""
+"""Limit on the conjunctions a disjunction is split into; a disjunction beyond it stays nested."""
 
 
 @dataclass(frozen=True)
 class Atom:
-    """`sum(c * v[i]) + offset <= 0`, or `< 0` where `strict`.
+    """A linear inequality `sum(c * v[i]) + offset <= 0`, or `< 0` if `strict`.
 
     Args:
-        terms: `(index, coefficient)` pairs, indices rising, no coefficient zero.
-        offset: The constant.
+        terms: `(index, coefficient)` pairs, indices ascending, coefficients nonzero.
         strict: Whether equality is excluded.
     """
 
@@ -43,7 +42,7 @@ class Atom:
 
     @classmethod
     def of(cls, terms: Mapping[int, float], offset: float, strict: bool = False) -> Atom:
-        """An atom from a dict; zero coefficients are dropped.
+        """Build an atom from a dict; zero coefficients are dropped.
 
         Raises:
             InputError: A number is not finite.
@@ -53,24 +52,24 @@ class Atom:
                 "The numbers of a condition must be finite. "
                 f"Received: coefficients {list(terms.values())[:4]}, constant {offset}."
             )
-        kept = tuple((i, float(c)) for i, c in sorted(terms.items()) if c != 0)
-        return cls(kept, float(offset) + 0.0, strict)
+        nonzero = tuple((i, float(c)) for i, c in sorted(terms.items()) if c != 0)
+        return cls(nonzero, float(offset) + 0.0, strict)
 
     def negate(self) -> Atom:
-        """The atom that holds exactly where this one does not."""
+        """Return the atom that holds exactly where this one does not."""
         return Atom(tuple((i, -c) for i, c in self.terms), -self.offset + 0.0, not self.strict)
 
 
 @dataclass(frozen=True)
 class And:
-    """All parts hold. With no parts: true."""
+    """A conjunction; without parts it is true."""
 
     parts: tuple[Formula, ...]
 
 
 @dataclass(frozen=True)
 class Or:
-    """Some part holds. With no parts: false."""
+    """A disjunction; without parts it is false."""
 
     parts: tuple[Formula, ...]
 
@@ -84,7 +83,7 @@ TRUE, FALSE = And(()), Or(())
 
 
 def negate(formula: Formula) -> Formula:
-    """The formula that holds exactly where `formula` does not.
+    """Return the formula that holds exactly where `formula` does not.
 
     Example:
         >>> negate(And((Atom(((0, 1.0),), -2.0),)))
@@ -97,7 +96,7 @@ def negate(formula: Formula) -> Formula:
 
 
 def atoms(formula: Formula) -> Iterator[Atom]:
-    """Every atom, left to right."""
+    """Yield every atom, left to right."""
     pending = [formula]
     while pending:
         part = pending.pop()
@@ -108,7 +107,7 @@ def atoms(formula: Formula) -> Iterator[Atom]:
 
 
 def different_atoms(formula: Formula) -> Iterator[Atom]:
-    """Every atom, one that occurs several times as the same object only once; in any order."""
+    """Yield every distinct atom object once, in any order."""
     pending, seen = [formula], {id(formula)}
     while pending:
         part = pending.pop()
@@ -121,9 +120,9 @@ def different_atoms(formula: Formula) -> Iterator[Atom]:
 
 
 def clauses(formula: Formula, most: int = MOST_CLAUSES) -> list[tuple[Formula, ...]]:
-    """Conjunctions whose disjunction is `formula` (disjunctive normal form).
+    """Return conjunctions whose disjunction is `formula` (disjunctive normal form).
 
-    Where that would be more than `most` of them, a disjunction stays nested inside its clauses.
+    If there would be more than `most` conjunctions, a disjunction stays nested inside its clauses.
 
     Example:
         >>> a, b, c = (Atom(((i, 1.0),), 0.0) for i in range(3))
@@ -133,12 +132,12 @@ def clauses(formula: Formula, most: int = MOST_CLAUSES) -> list[tuple[Formula, .
     if isinstance(formula, Atom):
         return [(formula,)]
     if isinstance(formula, Or):
-        found: list[tuple[Formula, ...]] = []
+        disjuncts: list[tuple[Formula, ...]] = []
         for part in formula.parts:
-            found += clauses(part, most)
-            if len(found) > most:
+            disjuncts += clauses(part, most)
+            if len(disjuncts) > most:
                 return [(formula,)]
-        return found
+        return disjuncts
     certain: list[Formula] = []
     product: list[tuple[Formula, ...]] = [()]
     for part in formula.parts:
@@ -153,7 +152,9 @@ def clauses(formula: Formula, most: int = MOST_CLAUSES) -> list[tuple[Formula, .
 
 
 def value(formula: Formula, v: np.ndarray) -> np.ndarray:
-    """How far from holding: at most 0 (below 0 for strict atoms) exactly where it holds.
+    """Return the violation of a formula.
+
+    It is at most 0 (below 0 for strict atoms) exactly where the formula holds.
 
     Args:
         formula: Over the columns of `v`.
@@ -174,10 +175,10 @@ def value(formula: Formula, v: np.ndarray) -> np.ndarray:
 
 
 def rounding(formula: Formula, v: np.ndarray) -> np.ndarray:
-    """How far `value` is from exact arithmetic, at most: `(batch,)`.
+    """Bound the distance of `value` from exact arithmetic: `(batch,)`.
 
-    Each atom is a sum of rounded products; of the largest and the least of several numbers none is
-    further off than the worst of these.
+    Each atom is a sum of rounded products. The largest and the least of several numbers are no
+    further off than the worst of them.
 
     Args:
         formula: Over the columns of `v`.
@@ -192,7 +193,7 @@ def rounding(formula: Formula, v: np.ndarray) -> np.ndarray:
 
 
 def holds(formula: Formula, lo: Point, hi: Point) -> bool | None:
-    """Whether the formula holds for the vector known to lie in `[lo, hi]`; None if undecided.
+    """Return whether the formula holds for a vector in `[lo, hi]`; None if undecided.
 
     Args:
         formula: Over the entries of `lo`.
@@ -208,22 +209,22 @@ def holds(formula: Formula, lo: Point, hi: Point) -> bool | None:
         return None
     decided, unknown = isinstance(formula, Or), False
     for part in formula.parts:
-        known = holds(part, lo, hi)
-        if known is decided:
+        truth = holds(part, lo, hi)
+        if truth is decided:
             return decided
-        unknown = unknown or known is None
+        unknown = unknown or truth is None
     return None if unknown else not decided
 
 
 def _ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float]:
-    """Signs of the least and largest left side, in rational arithmetic."""
+    """Return the signs of the least and largest left side, in rational arithmetic."""
     if len(atom.terms) == 1 and abs(atom.terms[0][1]) == 1.0:
         # A comparison with one number needs no arithmetic.
         ((i, c),) = atom.terms
         low, high = (lo[i], hi[i]) if c > 0 else (-hi[i], -lo[i])
         if not (abs(low) < np.inf and abs(high) < np.inf):
             return -np.inf, np.inf
-        return _compared(low, -atom.offset), _compared(high, -atom.offset)
+        return _sign_of_difference(low, -atom.offset), _sign_of_difference(high, -atom.offset)
     ends = _rounded_ends(atom, lo, hi)
     if ends is not None:
         return ends
@@ -240,7 +241,7 @@ def _ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float]:
 
 
 def _rounded_ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float] | None:
-    """The same signs in float64, where rounding cannot change them; else None."""
+    """Return the signs of `_ends` from float64 if rounding cannot change them, else None."""
     least = most = float(atom.offset)
     below = above = abs(least)
     for i, c in atom.terms:
@@ -250,7 +251,7 @@ def _rounded_ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float] | Non
         low, high = c * float(low), c * float(high)
         least, most = least + low, most + high
         below, above = below + abs(low), above + abs(high)
-    # Terms and sums are rounded once each, in the sizes too; products may also underflow.
+    # Terms and sums are rounded once each, also those of the sizes; products may underflow.
     terms = len(atom.terms)
     share, underflow = gamma(2 * terms + 4), terms * TINY
     if not (abs(least) > share * below + underflow and abs(most) > share * above + underflow):
@@ -258,11 +259,11 @@ def _rounded_ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float] | Non
     return _sign(least), _sign(most)
 
 
-def _compared(value: float | Fraction, end: float) -> float:
-    """The sign of `value - end`."""
+def _sign_of_difference(value: float | Fraction, end: float) -> float:
+    """Return the sign of `value - end`."""
     return 1.0 if value > end else (-1.0 if value < end else 0.0)
 
 
 def _sign(value: float | Fraction) -> float:
-    """A number of the value's sign (what a comparison with 0 needs)."""
+    """Return -1, 0 or 1 with the sign of the value."""
     return 0.0 if value == 0 else (1.0 if value > 0 else -1.0)

@@ -1,4 +1,4 @@
-"""The input set that an answer is about, for whoever reads the answer later."""
+"""A record of the input set of an answer."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from .errors import OutrangeError
 
 @dataclass(frozen=True, eq=False)
 class InputDomain:
-    """The smallest box around an input set, by the names of its entries, and what cuts it.
+    """The bounding box of an input set, the names of its entries, and its further constraints.
 
     Args:
-        names: What each entry of the inputs is called, flat.
+        names: Name of each entry of the flat inputs.
         lo: `(inputs,)`; infinite where conditions alone bound an entry.
-        hi: `(inputs,)`, likewise.
-        cuts: What else is known of the set, in a few words each; empty if it is the box.
+        hi: `(inputs,)` upper ends, likewise.
+        cuts: Short descriptions of further constraints; empty if the set is the box.
 
     Raises:
-        OutrangeError: The parts are not of one length.
+        OutrangeError: The parts differ in length.
     """
 
     names: tuple[str, ...]
@@ -29,6 +29,6 @@ class InputDomain:
     def __post_init__(self) -> None:
         if not self.lo.shape == self.hi.shape == (len(self.names),):
             raise OutrangeError(
-                "A domain has a name and two ends for each input. "
+                "A domain needs a name and two ends for each input. "
                 f"Received: {len(self.names)} names, shapes {self.lo.shape} and {self.hi.shape}."
             )

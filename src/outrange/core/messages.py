@@ -9,11 +9,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Suggest the nearest name.
 
     Args:
-        name: The unknown name.
-        known: The names there are.
+        name: The name that is unknown.
+        known: The names that are valid.
 
     Returns:
-        A sentence with a space in front; empty where nothing is near.
+        A sentence with a leading space; empty if no name is close.
     """
     near = get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" Did you mean `{near[0]}`?" if near else ""
@@ -22,11 +22,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def pip_install(*packages: str) -> str:
     """Quote the command that installs packages.
 
-    The packages are named themselves, not as an extra of outrange: that works from an index, from a
-    wheel and in a checkout alike.
+    Packages are listed by name instead of as an extra of outrange: that works from an index, from a
+    wheel and in a checkout.
 
     Args:
-        *packages: As pip takes them.
+        *packages: Requirements in pip's syntax.
 
     Returns:
         The command in backticks.

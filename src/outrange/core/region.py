@@ -1,4 +1,4 @@
-"""Input sets that are not just boxes, and what a property file declares and states."""
+"""Input sets more general than boxes, and the contents of a property file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .source import PropertySource
 
 @dataclass(frozen=True, eq=False)
 class Distance:
-    """`norm(x[index] - center) <= radius`.
+    """A norm ball `norm(x[index] - center) <= radius`.
 
     Args:
-        index: `(k,)` which flat inputs.
-        center: `(k,)` float64.
-        radius: At least 0.
+        index: `(k,)` flat input indices.
+        center: `(k,)` float64, the center.
+        radius: A number, at least 0.
         order: 1 for the sum of absolute values, 2 for the Euclidean norm.
     """
 
@@ -31,11 +31,11 @@ class Distance:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """All `x` of a box where the integer inputs are whole numbers and every condition holds.
+    """The points `x` of a box with integral integer inputs at which every condition holds.
 
     Args:
-        box: `(d,)`, finite.
-        integer: `(d,)` bool: the inputs that take whole numbers only; none by default.
+        box: A finite box of `d` inputs.
+        integer: `(d,)` bool: the inputs that take integers only; none by default.
         condition: Over the flat inputs (indices below `d`).
         distances: Norm balls, all of which must hold.
     """
@@ -58,7 +58,7 @@ class Region:
 
     @property
     def is_box(self) -> bool:
-        """Whether the region is all of its box."""
+        """Whether the region is its whole box."""
         return not self.integer.any() and self.condition == TRUE and not self.distances
 
 
@@ -67,9 +67,9 @@ class DeclaredTensor:
     """An input or an output of a declared network.
 
     Args:
-        name: In the file; the model may call it otherwise.
+        name: Name in the file; the model's own name may differ.
         element: Its element type, as the file writes it: `"real"`, `"float32"`.
-        shape: Of all axes; empty for a scalar.
+        shape: Sizes of all axes; empty for a scalar.
     """
 
     name: str
@@ -79,14 +79,15 @@ class DeclaredTensor:
 
 @dataclass(frozen=True)
 class DeclaredNetwork:
-    """The interface of a network; a model is put in its place when the property is decided.
+    """The interface of a network; a model takes its place when the property is decided.
 
     Args:
-        name: In the file.
-        inputs: In the order of the model's own.
-        outputs: Likewise.
-        equal_to: The network that is the same model; empty for a model of its own.
-        isomorphic_to: The network that has the same structure, with other weights; or empty.
+        name: Name in the file.
+        inputs: In the order of the model's inputs.
+        outputs: In the order of the model's outputs.
+        equal_to: Name of the declared network that is the same model; empty if none.
+        isomorphic_to: Name of the declared network with the same structure and other weights; or
+            empty.
     """
 
     name: str
@@ -98,18 +99,19 @@ class DeclaredNetwork:
 
 @dataclass(frozen=True, eq=False)
 class Specification:
-    """A property as a file states it: the network is safe if no input and output satisfy `unsafe`.
+    """A property read from a file: the network is safe if no input and output satisfy `unsafe`.
 
     Args:
-        name: For reports.
+        name: Name shown in reports.
         inputs: Number of flat inputs.
         outputs: Number of flat outputs.
-        unsafe: Over `[x, y]`; the bounds of the inputs are in it.
+        unsafe: Over `[x, y]`, with the bounds of the inputs included.
         shapes: The shapes of the inputs and of the outputs, where the file declares them.
-        elements: The element type of all of them: `"real"`, or the one that the file declares.
-        networks: What the file declares, network by network; empty where it has no declarations.
-            The flat inputs are those of the first, then those of the second; so are the outputs.
-        source: The file, told by a hash.
+        elements: The element type of all of them: `"real"`, or the declared type.
+        networks: The declared networks in the order of the file; empty without declarations. The
+            flat inputs are those of the first network, then those of the second; so are the
+            outputs.
+        source: Name and hash of the file.
     """
 
     name: str

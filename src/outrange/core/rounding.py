@@ -1,4 +1,6 @@
-"""The only place that knows how to push a float64 outward.
+"""Directed rounding and rounding-error bounds of float64.
+
+No other module moves a float64 outward.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.1.
 """
@@ -14,11 +16,15 @@ UNIT = 2.0**-53
 """Unit roundoff of float64, round to nearest."""
 
 _SEVERAL = 512
-"""Entries of an array from which on its bits are counted up: a call costs some microseconds."""
+"""Least array size for stepping through integer bits, whose overhead is some microseconds a call.
+"""
 
 
 def gamma(n: int) -> float:
-    """`n*u / (1 - n*u)`: the relative error of a sum of `n` products, in any order of summation."""
+    """Return `n*u / (1 - n*u)`.
+
+    It bounds the relative error of a sum of `n` products, in any order of summation.
+    """
     return n * UNIT / (1.0 - n * UNIT)
 
 
@@ -27,7 +33,7 @@ def up(x: float, ulps: int = 1) -> float: ...
 @overload
 def up(x: np.ndarray, ulps: int = 1) -> np.ndarray: ...
 def up(x: Numbers, ulps: int = 1) -> Numbers:
-    """A float64 at least `ulps` steps above `x`."""
+    """Return a float64 at least `ulps` steps above `x`."""
     for _ in range(ulps):
         x = next_toward(x, np.inf)
     return x
@@ -38,30 +44,32 @@ def down(x: float, ulps: int = 1) -> float: ...
 @overload
 def down(x: np.ndarray, ulps: int = 1) -> np.ndarray: ...
 def down(x: Numbers, ulps: int = 1) -> Numbers:
-    """A float64 at least `ulps` steps below `x`."""
+    """Return a float64 at least `ulps` steps below `x`."""
     for _ in range(ulps):
         x = next_toward(x, -np.inf)
     return x
 
 
 def next_toward(x: Numbers, direction: float) -> Numbers:
-    """`np.nextafter(x, direction)` for an infinite direction; of arrays several times as fast.
+    """Return `np.nextafter(x, direction)` for an infinite direction.
 
-    The bits of finite floats of one sign, read as an integer, are in the order of their sizes.
+    Several times faster on arrays.
+
+    The bits of finite floats of one sign, read as an integer, are ordered like the magnitudes.
     """
     if not isinstance(x, np.ndarray) or x.size < _SEVERAL or x.dtype != np.float64:
         return np.nextafter(x, direction)
     if not np.isfinite(x).all():
         return np.nextafter(x, direction)
-    # The sum turns -0 to 0, whose bits are in order.
-    turned: np.ndarray = (x if direction > 0 else -x) + 0.0
-    bits = turned.view(np.int64)
+    # Adding 0.0 turns -0.0 into 0.0, whose bits are in order.
+    outward: np.ndarray = (x if direction > 0 else -x) + 0.0
+    bits = outward.view(np.int64)
     bits += (bits >> 63) | 1
-    return turned if direction > 0 else np.negative(turned, out=turned)
+    return outward if direction > 0 else np.negative(outward, out=outward)
 
 
 def add_toward(x: Numbers, y: Numbers, direction: float) -> np.ndarray:
-    """`x + y` rounded toward `direction` (an infinity): exact where float64 holds the sum.
+    """Return `x + y` rounded toward `direction` (an infinity): exact where float64 holds the sum.
 
     Reference: Knuth's two-sum (*The Art of Computer Programming*, vol. 2, 4.2.2).
     """
@@ -69,11 +77,13 @@ def add_toward(x: Numbers, y: Numbers, direction: float) -> np.ndarray:
         total = x + y
         part = total - x
         error = (x - (total - part)) + (y - part)
-        return _settled(total, error, direction)
+        return _step_unless_safe(total, error, direction)
 
 
 def multiply_toward(x: Numbers, y: Numbers, direction: float) -> np.ndarray:
-    """`x * y` rounded toward `direction` (an infinity): exact where float64 holds the product.
+    """Return `x * y` rounded toward `direction` (an infinity).
+
+    The product is exact where float64 holds it.
 
     Reference: Dekker's product (1971), whose splitting is exact away from the range's ends.
     """
@@ -83,18 +93,20 @@ def multiply_toward(x: Numbers, y: Numbers, direction: float) -> np.ndarray:
         x_low, y_low = x - x_high, y - y_high
         error = x_low * y_low - (((product - x_high * y_high) - x_low * y_high) - x_high * y_low)
         size = np.abs(product)
-        sure = (size > 1e-250) & (size < 1e250) & (np.abs(x) < 1e250) & (np.abs(y) < 1e250)
-        error = np.where(sure | (x == 0) | (y == 0), error, np.nan)
-        return _settled(product, error, direction)
+        splits_exactly = (
+            (size > 1e-250) & (size < 1e250) & (np.abs(x) < 1e250) & (np.abs(y) < 1e250)
+        )
+        error = np.where(splits_exactly | (x == 0) | (y == 0), error, np.nan)
+        return _step_unless_safe(product, error, direction)
 
 
 def _high(x: Numbers) -> Numbers:
-    """The upper half of the bits (Veltkamp's splitting)."""
+    """Return the upper half of the bits (Veltkamp's splitting)."""
     spread = 134217729.0 * x
     return spread - (spread - x)
 
 
-def _settled(value: Numbers, error: Numbers, direction: float) -> np.ndarray:
-    """Step outward unless the error is known to be nothing, or to lie on the safe side."""
+def _step_unless_safe(value: Numbers, error: Numbers, direction: float) -> np.ndarray:
+    """Step outward unless the error is zero or lies on the safe side."""
     safe = error >= 0 if direction < 0 else error <= 0
     return np.where(safe, value, next_toward(value, direction))

@@ -1,8 +1,8 @@
-"""How large a model may be: sizes are added up, and refused, before anything is allocated.
+"""Limits on the size of a model, checked before anything is allocated.
 
-A file of a kilobyte may declare tensors that no computer holds. These limits lie above the largest
-networks whose ranges anyone asks for (VGG16 has 2^27.05 weights, Xception 2^26.2 values), and
-below what a computer of 16 GiB holds: a value takes some 32 bytes while a graph is compared.
+A file of a kilobyte may declare tensors that no computer holds. The limits lie above the largest
+networks in use (VGG16 has 2^27.05 weights, Xception 2^26.2 values). They lie below the memory of a
+computer with 16 GiB: a value takes some 32 bytes while a graph is compared.
 """
 
 import math
@@ -14,13 +14,13 @@ from .errors import ModelError
 
 @dataclass(frozen=True)
 class SizeLimit:
-    """A limit on entries added up.
+    """A limit on a total number of entries.
 
     Args:
-        most: Entries.
-        rule: What is added up, the subject of a sentence.
-        remedy: What to do.
-        unit: What is counted.
+        most: The largest permitted total.
+        rule: Subject of the sentence in the error message.
+        remedy: Advice for the error message.
+        unit: Plural noun for the counted items.
     """
 
     most: int
@@ -37,63 +37,61 @@ VALUES = SizeLimit(
 
 WEIGHTS = SizeLimit(
     2**28,
-    "The weights of a model, and what is computed from them alone,",
+    "The weights of a model and the constants computed from them",
     "make the layers narrower",
 )
 
 INPUTS = SizeLimit(
     2**22, "The inputs of a model", "ask about a smaller image, or about a part of the model"
 )
-"""Random points, each as long as all inputs, are held at once when a graph is compared."""
+"""Limited because several random points, each as long as all inputs, are held while a graph is
+compared.
+"""
 
 NODES = SizeLimit(
     2**17,
-    "The operations of a model, functions and loops written out,",
+    "The operations of a model, with functions and loops unrolled,",
     "give its loops fewer rounds",
     "nodes",
 )
 
 LARGEST_VALUE = 2**25
-"""Entries of one value of a graph, or of one computed constant, with the indices around it."""
+"""Entries of one value of a graph, or of one computed constant, including index arrays."""
 
 LARGEST_UNPACKED = 2**30
 """Bytes that a compressed file may unpack to: as many weights as `WEIGHTS` allows, in float32."""
 
 _FREE_UNPACKED = 2**26
 _MOST_EXPANSION = 500
-"""Of a compressed file; sparse weights in use reach 181, zeros for ever 1000."""
+"""Largest ratio of unpacked to packed size; sparse weights in use reach 181, zeros alone 1000."""
 
 
 class Tally:
-    """Adds up sizes, and refuses the one that goes over a limit.
-
-    Args:
-        limit: The limit.
-    """
+    """A running total of sizes that raises beyond a limit."""
 
     def __init__(self, limit: SizeLimit) -> None:
         self.limit = limit
         self.total = 0
         self.refusal: ModelError | None = None
-        """What was raised, for callers whose callers lose exceptions."""
+        """The error raised last, for callers behind code that swallows exceptions."""
 
     def add(self, shape: Iterable[int], where: str) -> None:
-        """Count a tensor of `shape`, before it is made.
+        """Count a tensor of `shape` before it is allocated.
 
         Args:
-            shape: Its sizes; a batch axis counts as well.
+            shape: Its sizes, a batch axis included.
             where: The tensor and its layer, as the message names them.
 
         Raises:
-            ModelError: The limit is passed.
+            ModelError: The total exceeds the limit.
         """
-        self.total += self.fitting(shape, where)
+        self.total += self.check_room(shape, where)
 
-    def fitting(self, shape: Iterable[int], where: str) -> int:
-        """The entries of a tensor of `shape`, if there is room for it; it is not counted.
+    def check_room(self, shape: Iterable[int], where: str) -> int:
+        """Return the entries of a tensor of `shape` if it fits, without counting it.
 
         Raises:
-            ModelError: There is none.
+            ModelError: The tensor does not fit.
         """
         sizes, limit = tuple(int(n) for n in shape), self.limit
         count = math.prod(sizes)
@@ -102,12 +100,12 @@ class Tally:
                 f"{limit.rule} must be {limit.most} {limit.unit} at most, all together: "
                 f"{limit.remedy}; a file meant to be smaller is damaged or hostile. "
                 f"Received: {self.total + count} {limit.unit} up to {where}, "
-                f"of shape {sizes}."
+                f"with shape {sizes}."
             )
             raise self.refusal
         return count
 
 
 def unpacked_limit(packed: int) -> int:
-    """How many bytes a compressed file of `packed` bytes may unpack to."""
+    """Return the number of bytes that a compressed file of `packed` bytes may unpack to."""
     return min(LARGEST_UNPACKED, max(_FREE_UNPACKED, _MOST_EXPANSION * packed))

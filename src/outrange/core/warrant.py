@@ -1,18 +1,18 @@
-"""Warrants: what stands behind a published number."""
+"""Warrants: how strongly a published number is supported."""
 
 from enum import IntEnum
 
 
 class Warrant(IntEnum):
-    """What stands behind a published bound; an answer carries the least of what went into it."""
+    """The evidence behind a published bound; an answer carries the weakest of its parts."""
 
     GUESS = 0
-    """Nothing but a heuristic."""
+    """A heuristic alone."""
     SAMPLED = 1
-    """Values seen at finitely many inputs."""
+    """Values observed at finitely many inputs."""
     SOLVER_TOLERANCE = 2
     """A solver's own feasibility and optimality tolerances."""
     FLOAT64_ROUNDED = 3
     """A proof in which every float64 rounding error is accounted for."""
     CERTIFIED = 4
-    """The proof was written down and checked in exact arithmetic by another program."""
+    """A proof that was written down and checked in exact arithmetic by another program."""

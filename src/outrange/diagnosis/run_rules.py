@@ -11,7 +11,7 @@ import numpy as np
 from ..answers.diagnosis import Diagnosis, Finding, Level
 from ..core import InputError
 from ..core.clock import read_clock
-from ..core.watch import Stage, tell
+from ..core.progress import Stage, report_progress
 from ..program import Program
 from . import rules
 from .context import DiagnosisContext
@@ -141,7 +141,7 @@ def diagnose(
     applied = {code: rule for code, rule in sorted(RULES.items()) if code not in left_out}
     found: list[Finding] = []
     for code, rule in applied.items():
-        tell(Stage(f"{code} {rule.title}"))
+        report_progress(Stage(f"{code} {rule.title}"))
         found += rule.check(case)
     found.sort(key=lambda one: (-one.level, one.code not in OF_THE_DATA, one.code))
     found = pointing(harmless_as_notes(case, without_vain_budget(case, found)))

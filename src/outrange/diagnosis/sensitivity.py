@@ -50,7 +50,7 @@ def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None
     if not starts or ranges is None:
         return None
     changes: dict[int, np.ndarray] = {}
-    for value in sorted(v for v in graph.behind(graph.output) if v >= min(starts)):
+    for value in sorted(v for v in graph.ancestors(graph.output) if v >= min(starts)):
         found = _arriving(graph, value, changes, ranges.ends)
         if found is None:
             return None

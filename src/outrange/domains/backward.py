@@ -1,7 +1,7 @@
-"""Back-substitution: linear lower bounds in terms of the input, one rule a kind of op.
+"""Back-substitution: linear lower bounds in terms of the input, one rule per kind of op.
 
-Rows `(R, n)` are the same for all boxes and stay so until they meet a nonlinear op; from there on
-they are `(B, R, n)`. Upper bounds are lower bounds of the negated row. Rounding: see `rounding`.
+Rows `(R, n)` are the same for all boxes until they meet a nonlinear op; from there on they are `(B,
+R, n)`. Upper bounds are lower bounds of the negated row. Rounding: see `rounding`.
 
 Reference: H. Zhang et al., *Efficient Neural Network Robustness Certification with General
 Activation Functions* (CROWN), NeurIPS 2018; G. Singh et al., *An Abstract Domain for Certifying
@@ -19,23 +19,22 @@ from ..core.clock import charge
 from ..graph import Graph
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from .relaxations import CurveRelaxation, MaxRelaxation, ProductRelaxation
-from .rounding import RoundingTerm, widened
+from .rounding import RoundingTerm, inflate
 
 
 Pulled = tuple[tuple[np.ndarray, ...], np.ndarray | None]
-"""Rows on the inputs of an op, and what it adds to the constant (None: nothing)."""
+"""Rows on the inputs of an op, and the amount to add to the constant (None for 0)."""
 
 Rule = Callable[[Any, Any, np.ndarray], Pulled]
-"""Takes an op, its lines and the rows on its value."""
+"""A function of an op, its lines and the rows on its value."""
 
 
 @dataclass(eq=False)
 class RelaxedGraph:
-    """A graph with lines in the place of its nonlinear ops.
+    """A graph with lines in place of its nonlinear ops.
 
     Args:
-        graph: The graph.
-        lines: The lines, picks or planes of every nonlinear node, by value.
+        lines: The relaxation (lines, picks or planes) of every nonlinear node, by value.
         rounding_terms: The rounding error on each value per unit of `|row|`; None for no error.
         underflow: The error that underflow may cause in a row.
         rules: The rule of each kind of op.
@@ -50,7 +49,10 @@ class RelaxedGraph:
 
 @dataclass(frozen=True, eq=False)
 class LinearForm:
-    """`rows @ x + constant`, rounding included: `(R, d)` and `(R,)`, or with boxes in front."""
+    """A form `rows @ x + constant`, rounding included.
+
+    The parts are `(R, d)` and `(R,)`, or have a leading boxes axis.
+    """
 
     rows: np.ndarray
     constant: np.ndarray
@@ -58,7 +60,10 @@ class LinearForm:
 
 @dataclass(frozen=True, eq=False)
 class BoxBatch:
-    """Boxes as centers and radii; `reach` is the radius plus the rounding of concretization."""
+    """A batch of boxes as centers and radii.
+
+    `reach` is the radius plus the rounding of concretization.
+    """
 
     lo: np.ndarray
     hi: np.ndarray
@@ -67,21 +72,24 @@ class BoxBatch:
 
     @staticmethod
     def of(lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> "BoxBatch":
-        """Centers and radii of boxes `(B, d)`."""
+        """Compute centers and radii of boxes `(B, d)`."""
         with np.errstate(invalid="ignore"):
             center = 0.5 * lo + 0.5 * hi
             reach = np.maximum(hi - center, center - lo)
             if radii:
                 g = gamma(2 * lo.shape[1] + 8)
-                reach = widened(reach + g * (np.abs(center) + reach))
+                reach = inflate(reach + g * (np.abs(center) + reach))
         return BoxBatch(lo, hi, center, reach)
 
     def take(self, index: np.ndarray) -> "BoxBatch":
-        """Some of the boxes, repeats allowed."""
+        """Select boxes, repeats allowed."""
         return BoxBatch(self.lo[index], self.hi[index], self.center[index], self.reach[index])
 
     def least(self, form: LinearForm) -> np.ndarray:
-        """A lower bound of each form over each box, `(B, R)`; `-inf` where there is none."""
+        """Concretize: return a lower bound of each form over each box, `(B, R)`.
+
+        `-inf` if there is none.
+        """
         a = form.rows
         with np.errstate(invalid="ignore", over="ignore"):
             if np.isfinite(self.center).all():
@@ -90,13 +98,13 @@ class BoxBatch:
                 ends = np.where(a > 0, self.lo[:, None], self.hi[:, None])
                 parts = np.where(a == 0, 0.0, a * ends)
                 noise = gamma(2 * a.shape[-1] + 8) * np.abs(parts).sum(axis=-1)
-                low = parts.sum(axis=-1) - widened(noise)
+                low = parts.sum(axis=-1) - inflate(noise)
             low = down(low + form.constant)
         return np.where(low < np.inf, low, -np.inf)
 
 
 def dots(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """`rows . vector` along the last axis; each of the two may have a boxes axis in front."""
+    """Return `rows . vector` along the last axis; either may have a leading boxes axis."""
     if vector.ndim == 1:
         return rows @ vector
     if rows.ndim == 2:
@@ -107,18 +115,18 @@ def dots(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
 
 
 def affine(op: Affine, line: None, rows: np.ndarray) -> Pulled:
-    """`a . (A x + b) = (A^T a) . x + a . b`."""
+    """Substitute an affine op: `a . (A x + b) = (A^T a) . x + a . b`."""
     return op.adjoint(rows), dots(rows, op.bias) if op.bias.any() else None
 
 
 def rearrange(op: Rearrange, line: None, rows: np.ndarray) -> Pulled:
-    """Move each entry back to its source."""
+    """Move each coefficient back to the source of its entry."""
     fill = np.where(op.index < 0, op.fill, 0.0)
     return op.adjoint(rows), dots(rows, fill) if fill.any() else None
 
 
 def curve(op: Curve, lines: CurveRelaxation, rows: np.ndarray) -> Pulled:
-    """Positive coefficients take the lower line, negative ones the upper line."""
+    """Substitute the lower line for positive coefficients, the upper line for negative ones."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     constant = _offsets(lines, rising, falling)
     below, above = lines.slope[0][:, None], lines.slope[1][:, None]
@@ -142,7 +150,7 @@ def _offsets(
 
 
 def product(op: Product, planes: ProductRelaxation, rows: np.ndarray) -> Pulled:
-    """Positive coefficients take the lower plane, negative ones the upper plane."""
+    """Substitute the lower plane for positive coefficients, the upper plane for negative ones."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     parts = []
     for slope in (planes.left, planes.right):
@@ -153,7 +161,7 @@ def product(op: Product, planes: ProductRelaxation, rows: np.ndarray) -> Pulled:
 
 
 def largest(op: Largest, picks: MaxRelaxation, rows: np.ndarray) -> Pulled:
-    """Positive coefficients take the best argument, negative ones the plane."""
+    """Substitute the best argument for positive coefficients, the plane for negative ones."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     constant = dots(falling, picks.offset)
     if picks.unbounded is not None:
@@ -171,11 +179,11 @@ RULES: Mapping[type, Rule] = {
 
 @dataclass(frozen=True, eq=False)
 class RowInjection:
-    """Rows that come in on the way.
+    """Rows that are added to a value's rows during a back-substitution.
 
     Args:
-        rows: `(B, R, n)`.
-        price: `(n,)` the rounding error of one addition: `2 u H`, `H` the value's magnitude.
+        rows: The rows to add, `(B, R, n)`.
+        price: `(n,)` the rounding error of one addition: `2 u H`, with `H` the value's magnitude.
     """
 
     rows: np.ndarray
@@ -190,17 +198,17 @@ def back_substitute(
     tilt: dict[int, np.ndarray] | None = None,
     joins: dict[int, list[RowInjection]] | None = None,
 ) -> LinearForm:
-    """A linear lower bound of `rows . value` in terms of the input.
+    """Return a linear lower bound of `rows . value` in terms of the input.
 
     Args:
         net: Graph and lines; every nonlinear ancestor of `value` has its lines.
         value: The value that the rows apply to.
         rows: `(R, n)` or `(B, R, n)`.
         record: If given, receives the rows that arrive at every nonlinear value.
-        tilt: Per value, what is subtracted from its rows. Where the value is known to have the sign
-            of the tilt (or to be 0), that only lowers the form: the multiplier of a split. Rounding
-            keeps the sign of what was subtracted, so there is no error to account for.
-        joins: Per value before `value`, what is added to its rows, one after the other.
+        tilt: Per value, the amount to subtract from its rows: the multiplier of a split. Where the
+            value has the sign of the tilt (or is 0), this only lowers the form. Rounding keeps the
+            sign of the subtracted amount, so there is no error to account for.
+        joins: Per value before `value`, the rows to add to its rows, one after the other.
     """
     joins, tilt = joins or {}, tilt or {}
     waiting = {value: rows}
@@ -220,9 +228,9 @@ def back_substitute(
             node = net.graph.nodes[v - 1]
             if record is not None and v in net.lines:
                 record[v] = rows
-            due = net.rounding_terms[v]
-            if due is not None:
-                constant = constant - _paid(due, rows)
+            term = net.rounding_terms[v]
+            if term is not None:
+                constant = constant - _rounding_cost(term, rows)
             parts, moved = net.rules[type(node.op)](node.op, net.lines.get(v), rows)
             if moved is not None:
                 constant = constant + moved
@@ -238,9 +246,9 @@ def back_substitute(
     return LinearForm(waiting[0], constant)
 
 
-def _paid(due: RoundingTerm, rows: np.ndarray) -> np.ndarray:
+def _rounding_cost(term: RoundingTerm, rows: np.ndarray) -> np.ndarray:
     size_of = np.abs(rows)
-    amount = dots(size_of, due.finite)
-    if due.infinite is not None:
-        amount = np.where(dots(size_of, due.infinite) > 0, np.inf, amount)
+    amount = dots(size_of, term.finite)
+    if term.infinite is not None:
+        amount = np.where(dots(size_of, term.infinite) > 0, np.inf, amount)
     return amount

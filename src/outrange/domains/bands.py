@@ -1,4 +1,4 @@
-"""Bands around curves: one slope, and between which offsets the curve runs."""
+"""Bands around curves: one slope, and two offsets that enclose the curve."""
 
 import numpy as np
 
@@ -10,15 +10,15 @@ from ..ops.relaxation.relax import relax
 def slope_and_ends(
     op: Curve, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Slopes, and the least and largest of `f(v) - slope v` on `[lo, hi]`."""
+    """Return slopes, and the least and largest of `f(v) - slope v` on `[lo, hi]`."""
     first, last = op.range(lo, lo), op.range(hi, hi)
     width = np.where(hi > lo, hi - lo, 1.0)
     chord = np.where(hi > lo, (last[0] - first[0]) / width, 0.0)
     chord = np.where(np.isfinite(chord), chord, 0.0)
     if op.is_piecewise_linear:
         return (chord, *_extremes(op, lo, hi, chord, (first, last)))
-    found = relax(op, lo, hi, None)
-    s0, s1, o0, o1 = found.lo_slope, found.hi_slope, found.lo_offset, found.hi_offset
+    lines = relax(op, lo, hi, None)
+    s0, s1, o0, o1 = lines.lo_slope, lines.hi_slope, lines.lo_offset, lines.hi_offset
     slope = 0.5 * s0 + 0.5 * s1
     low = np.minimum((s0 - slope) * lo, (s0 - slope) * hi) + o0
     high = np.maximum((s1 - slope) * lo, (s1 - slope) * hi) + o1
@@ -36,7 +36,7 @@ def slope_and_ends(
 def _extremes(
     op: Curve, lo: np.ndarray, hi: np.ndarray, slope: np.ndarray, at_ends: tuple[Bounds, Bounds]
 ) -> Bounds:
-    """Of a curve of straight pieces: they lie at the ends and knots."""
+    """Bound `f(v) - slope v` for a piecewise-linear curve, at its ends and knots."""
     low, high = np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
     knots = [np.clip(knot, lo, hi) for knot in op.knots]
     points = [(lo, at_ends[0]), (hi, at_ends[1]), *((x, op.range(x, x)) for x in knots)]

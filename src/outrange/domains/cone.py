@@ -1,8 +1,8 @@
-"""The cone of some entries of a value: the part of the graph that they depend on.
+"""Cones of influence: the part of a graph that some entries of a value depend on.
 
-What a few neighboring entries of an image layer depend on is a small window of each layer before.
+A few neighboring entries of an image layer depend on a small window of each earlier layer.
 Back-substitution in that part alone is the same computation without its zeros. A cone may end
-before the input, at values whose ends are known: it costs less there, and bounds less tightly.
+before the input, at values with known bounds: it then costs less and bounds less tightly.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ class Cone:
     """A part of a graph, as a graph.
 
     Args:
-        graph: The part; its last value holds the entries asked for, and perhaps more.
-        values: For each value of `graph`, the value of the whole that it is some entries of; -1
-            where it only moves entries about.
+        graph: The part; its last value holds the requested entries, and perhaps more.
+        values: For each value of `graph`, the value of the whole graph that it holds entries of; -1
+            if it only moves entries.
         entries: For each value of `graph`, those entries, increasing. Value 0 is the leaves.
-        leaves: Values of the whole, and the entries of them, that value 0 concatenates.
-        floor: Up to which value of the whole all are leaves.
-        work: The length of all its values: what one row costs.
-        widest: The length of the longest: what one row holds at a time.
+        leaves: Values of the whole graph, and the entries of them, that value 0 concatenates.
+        floor: The last value of the whole graph at which the cone may end: values up to it are
+            leaves.
+        work: The total length of its values: the cost of one row.
+        widest: The length of the longest value: the numbers that one row holds at a time.
     """
 
     graph: Graph
@@ -44,28 +45,28 @@ class Cone:
     work: int
     widest: int
 
-    def relaxed(self, net: RelaxedGraph) -> RelaxedGraph:
-        """The lines and the rounding errors of this part of `net`.
+    def restrict_lines(self, net: RelaxedGraph) -> RelaxedGraph:
+        """Restrict the lines and the rounding errors of `net` to this part.
 
-        Rounding errors are those of the whole: sums of fewer terms lose no more.
+        Rounding errors are those of the whole graph: sums of fewer terms lose no more.
         """
         lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation] = {}
         rounding_terms: list[RoundingTerm | None] = []
-        for k, (value, some) in enumerate(zip(self.values, self.entries, strict=True)):
+        for k, (value, entries) in enumerate(zip(self.values, self.entries, strict=True)):
             # A leaf has no rounding error: its bounds are known.
-            due = net.rounding_terms[value] if k and value >= 0 else None
-            rounding_terms.append(None if due is None else due.entries(some))
+            term = net.rounding_terms[value] if k and value >= 0 else None
+            rounding_terms.append(None if term is None else term.entries(entries))
             if k and value in net.lines:
-                found = net.lines[value]
-                if isinstance(found, MaxRelaxation):
+                relaxation = net.lines[value]
+                if isinstance(relaxation, MaxRelaxation):
                     source = self.entries[self.graph.nodes[k - 1].inputs[0]]
-                    lines[k] = found.entries(some, source)
+                    lines[k] = relaxation.entries(entries, source)
                 else:
-                    lines[k] = found.entries(some)
+                    lines[k] = relaxation.entries(entries)
         return RelaxedGraph(self.graph, lines, rounding_terms, net.underflow)
 
-    def cells(self, ends: Sequence[Bounds], radii: bool) -> BoxBatch:
-        """The boxes that the leaves lie in."""
+    def leaf_boxes(self, ends: Sequence[Bounds], radii: bool) -> BoxBatch:
+        """Return the boxes that the leaves lie in."""
         lo, hi = (
             np.concatenate([ends[v][side][:, some] for v, some in self.leaves], axis=1)
             for side in (0, 1)
@@ -73,28 +74,28 @@ class Cone:
         return BoxBatch.of(lo, hi, radii)
 
     def units(self, wanted: np.ndarray) -> np.ndarray:
-        """Where entries of the value asked for are in the last value of the part."""
+        """Return the positions of entries of the requested value in the last value of the part."""
         return np.searchsorted(self.entries[-1], wanted)
 
 
 def cone(
     graph: Graph, value: int, wanted: np.ndarray, floor: int = 0, *, zeros: bool = False
 ) -> Cone:
-    """The cone of the entries `wanted` (increasing) of one value.
+    """Return the cone of the entries `wanted` (increasing) of one value.
 
-    Values up to `floor` are its leaves. With `zeros`, a matrix does not read what only zeros
-    multiply: every coefficient of a plain one is looked at. Cost: one pass over the nodes between,
-    and index arrays as long as the part's values.
+    Values up to `floor` are its leaves. With `zeros`, the cone of a plain matrix omits entries that
+    only zeros multiply; this reads every coefficient. Cost: one pass over the nodes in between, and
+    index arrays as long as the part's values.
     """
-    found = _reached(graph, value, wanted, floor, np.inf, zeros)
-    assert found is not None
-    return _together(found, floor)
+    dependencies = _find_dependencies(graph, value, wanted, floor, np.inf, zeros)
+    assert dependencies is not None
+    return _build_cone(dependencies, floor)
 
 
-def shaped(graph: Graph, part: Cone) -> Graph:
-    """The graph of a cone, with the axes of the whole where what is left of a value has them.
+def restore_axes(graph: Graph, part: Cone) -> Graph:
+    """Return the graph of a cone, with the original axes where the remaining entries form a grid.
 
-    Cones of its own are looked for along them (`cone_tiles`).
+    Cones within the cone are divided along these axes (`cone_tiles`).
     """
     nodes = list(part.graph.nodes)
     for k, value in enumerate(part.values):
@@ -105,7 +106,7 @@ def shaped(graph: Graph, part: Cone) -> Graph:
 
 
 def _grid(entries: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Increasing entries as an array: by axes where they are all that some places have."""
+    """Return the shape of the sub-grid that increasing entries form; one row if they form none."""
     if not shape:
         return shape
     places = np.unravel_index(entries, shape)
@@ -114,53 +115,58 @@ def _grid(entries: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def entries_needed(graph: Graph, value: int, wanted: np.ndarray) -> dict[int, np.ndarray]:
-    """By value, the entries (increasing) that the entries `wanted` of one value depend on."""
-    found = _reached(graph, value, wanted, 0, np.inf)
-    assert found is not None
-    return dict(found.leaves) | {v: outputs for v, (_, outputs, _) in found.nodes.items()}
+    """Return by value the entries (increasing) that the entries `wanted` of one value depend on."""
+    dependencies = _find_dependencies(graph, value, wanted, 0, np.inf)
+    assert dependencies is not None
+    return dict(dependencies.leaves) | {
+        v: outputs for v, (_, outputs, _) in dependencies.nodes.items()
+    }
 
 
 def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float) -> bool:
-    """Whether the `work` of a cone is at most `most`.
+    """Return whether the `work` of a cone is at most `most`.
 
     Cost: bounded by `most`, so that the test of a layer does not depend on the depth of the graph.
     """
-    found = _reached(graph, value, wanted, floor, most)
-    return found is not None and _together(found, floor).work <= most
+    dependencies = _find_dependencies(graph, value, wanted, floor, most)
+    return dependencies is not None and _build_cone(dependencies, floor).work <= most
 
 
 @dataclass(eq=False)
-class _Reached:
-    """The restricted nodes that entries depend on, with what they compute and read; and leaves."""
+class _Dependencies:
+    """The restricted nodes that entries depend on, each with its computed and read entries.
+
+    And leaves.
+    """
 
     nodes: dict[int, tuple[Node, np.ndarray, tuple[np.ndarray, ...]]]
     leaves: tuple[tuple[int, np.ndarray], ...]
 
 
-def _reached(
+def _find_dependencies(
     graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float, zeros: bool = False
-) -> _Reached | None:
-    """None where the nodes alone compute more than `most` entries."""
+) -> _Dependencies | None:
+    """Return the dependencies of entries; None if their nodes compute more than `most` entries."""
     needed: dict[int, list[np.ndarray]] = {value: [wanted]}
     nodes = {}
     for v in range(value, floor, -1):
         if v in needed:
-            nodes[v] = _restricted(graph.nodes[v - 1], _union(needed.pop(v)), zeros)
+            nodes[v] = _restrict_node(graph.nodes[v - 1], _union(needed.pop(v)), zeros)
             node, outputs, inputs = nodes[v]
             most -= outputs.size
             if most < 0:
                 return None
             for j, entries in zip(node.inputs, inputs, strict=True):
                 needed.setdefault(j, []).append(entries)
-    return _Reached(nodes, tuple((v, _union(needed[v])) for v in sorted(needed)))
+    return _Dependencies(nodes, tuple((v, _union(needed[v])) for v in sorted(needed)))
 
 
-def _together(found: _Reached, floor: int) -> Cone:
-    leaves = found.leaves
-    plan = _Plan.starting(leaves)
-    for v in sorted(found.nodes):
-        node, outputs, inputs = found.nodes[v]
-        sources = [plan.reading(j, some) for j, some in zip(node.inputs, inputs, strict=True)]
+def _build_cone(dependencies: _Dependencies, floor: int) -> Cone:
+    leaves = dependencies.leaves
+    plan = _Plan.from_leaves(leaves)
+    for v in sorted(dependencies.nodes):
+        node, outputs, inputs = dependencies.nodes[v]
+        sources = [plan.read(j, some) for j, some in zip(node.inputs, inputs, strict=True)]
         node = replace(node, inputs=tuple(sources), size=outputs.size, shape=(1, outputs.size))
         plan.place[v] = plan.append(node, v, outputs)
     sizes = [sum(some.size for _, some in leaves), *(node.size for node in plan.nodes)]
@@ -171,7 +177,7 @@ def _together(found: _Reached, floor: int) -> Cone:
 
 @dataclass(eq=False)
 class _Plan:
-    """The nodes of a cone so far, and where values of the whole are in it."""
+    """The nodes of a cone so far, and the positions in it of values of the whole graph."""
 
     nodes: list[Node]
     values: list[int]
@@ -179,8 +185,8 @@ class _Plan:
     place: dict[int, int]
 
     @staticmethod
-    def starting(leaves: Sequence[tuple[int, np.ndarray]]) -> _Plan:
-        """The leaves alone."""
+    def from_leaves(leaves: Sequence[tuple[int, np.ndarray]]) -> _Plan:
+        """Start a plan with the leaves alone."""
         if len(leaves) == 1:
             ((value, some),) = leaves
             return _Plan([], [value], [some], {value: 0})
@@ -202,8 +208,8 @@ class _Plan:
         self.entries.append(some)
         return len(self.nodes)
 
-    def reading(self, value: int, read: np.ndarray) -> int:
-        """Where the entries `read` of a value of the whole are."""
+    def read(self, value: int, read: np.ndarray) -> int:
+        """Return the value of the cone with the entries `read` of a value of the whole graph."""
         at = self.place[value]
         has = self.entries[at]
         if read.size == has.size:
@@ -220,10 +226,10 @@ def _union(parts: list[np.ndarray]) -> np.ndarray:
     return np.unique(np.concatenate(parts))
 
 
-def _restricted(
+def _restrict_node(
     node: Node, wanted: np.ndarray, zeros: bool
 ) -> tuple[Node, np.ndarray, tuple[np.ndarray, ...]]:
-    """The restricted node, the entries it computes, and the entries it reads of each input."""
+    """Restrict a node; return it, the entries it computes, and those it reads of each input."""
     op = node.op
     if isinstance(op, Curve):
         return node, wanted, (wanted,)
@@ -231,9 +237,9 @@ def _restricted(
         part = without_zeros(op, wanted)
     else:
         part = op.restricted(wanted)
-    kept = [i for i, entries in enumerate(part.inputs) if entries.size]
-    if isinstance(part.op, Rearrange) and len(kept) < len(part.inputs):
-        small = replace(part.op, sizes=tuple(part.op.sizes[i] for i in kept))
-        node = replace(node, op=small, inputs=tuple(node.inputs[i] for i in kept))
-        return node, part.outputs, tuple(part.inputs[i] for i in kept)
+    used = [i for i, entries in enumerate(part.inputs) if entries.size]
+    if isinstance(part.op, Rearrange) and len(used) < len(part.inputs):
+        small = replace(part.op, sizes=tuple(part.op.sizes[i] for i in used))
+        node = replace(node, op=small, inputs=tuple(node.inputs[i] for i in used))
+        return node, part.outputs, tuple(part.inputs[i] for i in used)
     return replace(node, op=part.op), part.outputs, part.inputs

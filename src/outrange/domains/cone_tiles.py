@@ -1,4 +1,7 @@
-"""Tiles: groups of entries whose cones are small, the depth of cones, and rows bounded there."""
+"""Tiles: groups of entries with small cones, and bounds of rows in them.
+
+The module also chooses how deep cones reach.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from .cone import Cone, cone, costs_at_most
 
 
 GAIN = 0.85
-"""A division is kept if it leaves this share of the work, or less."""
+"""Largest share of the work that may remain after a division for it to be worthwhile."""
 
 LAYERS = 3
 """Maximum number of nonlinear layers in a cone that does not reach the input."""
@@ -27,22 +30,23 @@ SMALL = 1 << 17
 Tile = tuple[np.ndarray, Cone]
 """Some entries of a value, and their cone."""
 
-Found = tuple[np.ndarray, np.ndarray, int]
-"""Some entries, lower bounds `(B, 2 R)` of them and of their negatives, the floor of their cone."""
+RowBounds = tuple[np.ndarray, np.ndarray, int]
+"""Some entries, lower bounds `(B, 2 R)` of them and of their negatives, and the floor of their
+cone.
+"""
 
-Each = Callable[[Callable[[Tile], Found], Iterable[Tile]], Iterable[Found]]
-"""`each(work, tiles)`, as `map`: on as many cores as the caller likes."""
+Each = Callable[[Callable[[Tile], RowBounds], Iterable[Tile]], Iterable[RowBounds]]
+"""A map `each(work, tiles)`, on as many cores as the caller chooses."""
 
 
 @dataclass(frozen=True, eq=False)
 class ConeTiles:
-    """Splits entries of one value into groups whose cones are small.
+    """A division of the entries of one value into groups with small cones.
 
     Args:
-        graph: The graph.
-        value: Whose entries they are.
+        value: The value that the entries belong to.
         room: Numbers that the rows of one group may hold in its widest value.
-        effort: Numbers that all rows may hold in all values; more makes the cones less deep.
+        effort: Numbers that all rows may hold in all values; beyond it, cones are less deep.
     """
 
     graph: Graph
@@ -51,7 +55,10 @@ class ConeTiles:
     effort: float
 
     def of(self, entries: np.ndarray) -> Iterator[tuple[np.ndarray, Cone]]:
-        """Groups of `entries` (increasing), each with its cone; none if all are too expensive."""
+        """Yield groups of `entries` (increasing), each with its cone.
+
+        None if all are too expensive.
+        """
         floor = self._floor(entries)
         if floor is None:
             return
@@ -61,44 +68,46 @@ class ConeTiles:
         useful = [
             a for a in range(len(shape)) if shape[a] > 1 and self._gains(entries, at[a], whole)
         ]
-        yield from self._split(entries, at, whole, useful)
+        yield from self._divide(entries, at, whole, useful)
 
     def _cone(self, entries: np.ndarray, floor: int) -> Cone:
         return cone(self.graph, self.value, entries, floor)
 
     def _floor(self, entries: np.ndarray) -> int | None:
-        """The value at which cones end, judged by a few neighboring entries."""
+        """Return the value at which cones end, estimated from a few neighboring entries."""
         nonlinear = [
             v
             for v, node in enumerate(self.graph.nodes[: self.value], 1)
             if isinstance(node.op, Curve | Largest) and v < self.value
         ]
-        some = entries[entries.size // 2 : entries.size // 2 + 8]
-        # Of one line: the end of a line and the begin of the next see all between them.
-        line = some // (self.graph.nodes[self.value - 1].shape[-1] if self.value else 1 + some[-1])
-        some = some[line == line[0]]
-        # To the input, or else through the last few layers for a part of the effort: the later a
-        # layer, the less its bounds help once earlier ones are loose.
+        neighbors = entries[entries.size // 2 : entries.size // 2 + 8]
+        # Stay in one line: the end of a line and the start of the next depend on all between.
+        line = neighbors // (
+            self.graph.nodes[self.value - 1].shape[-1] if self.value else 1 + neighbors[-1]
+        )
+        neighbors = neighbors[line == line[0]]
+        # Reach the input, or else only the last few layers for a part of the effort: the bounds
+        # of a late layer help little where those of earlier layers are loose.
         cheap = [(floor, SHARE * self.effort) for floor in nonlinear[-LAYERS:]]
         for floor, effort in [(0, self.effort), *cheap]:
-            if costs_at_most(self.graph, self.value, some, floor, effort / (2 * entries.size)):
+            if costs_at_most(self.graph, self.value, neighbors, floor, effort / (2 * entries.size)):
                 return floor
         return None
 
     def _gains(self, entries: np.ndarray, along: np.ndarray, whole: Cone) -> bool:
-        """Whether half of the entries, divided along an axis, have a smaller cone."""
+        """Return whether half of the entries, divided along an axis, have a smaller cone."""
         half = along <= (along.min() + along.max()) // 2
         if half.all():
             return False
         return self._cone(entries[half], whole.floor).work < GAIN * whole.work
 
-    def _split(
+    def _divide(
         self, entries: np.ndarray, at: np.ndarray, whole: Cone, useful: list[int]
     ) -> Iterator[tuple[np.ndarray, Cone]]:
         extents = [at[a].max() - at[a].min() for a in useful]
         check_deadline()
         if entries.size * whole.work <= SMALL or max(extents, default=0) == 0:
-            yield from self._in_turns(entries, whole)
+            yield from self._batch_rows(entries, whole)
             return
         along = at[useful[int(np.argmax(extents))]]
         half = along <= (along.min() + along.max()) // 2
@@ -106,15 +115,15 @@ class ConeTiles:
             (entries[some], at[:, some], self._cone(entries[some], whole.floor))
             for some in (half, ~half)
         ]
-        divided = sum(some.size * own.work for some, _, own in parts)
+        divided = sum(some.size * cone_part.work for some, _, cone_part in parts)
         if divided > GAIN * entries.size * whole.work:
-            yield from self._in_turns(entries, whole)
+            yield from self._batch_rows(entries, whole)
             return
-        for some, place, own in parts:
-            yield from self._split(some, place, own, useful)
+        for some, place, cone_part in parts:
+            yield from self._divide(some, place, cone_part, useful)
 
-    def _in_turns(self, entries: np.ndarray, whole: Cone) -> Iterator[tuple[np.ndarray, Cone]]:
-        """Fewer rows at once where all would not fit."""
+    def _batch_rows(self, entries: np.ndarray, whole: Cone) -> Iterator[tuple[np.ndarray, Cone]]:
+        """Yield fewer rows at a time if not all fit."""
         step = max(1, self.room // (2 * whole.widest))
         for start in range(0, entries.size, step):
             yield entries[start : start + step], whole
@@ -122,29 +131,29 @@ class ConeTiles:
 
 def rows_in_cones(
     net: RelaxedGraph, tiles: Iterable[Tile], ends: Sequence[Bounds], radii: bool, each: Each
-) -> Iterator[Found]:
-    """Bounds of the entries of every tile.
+) -> Iterator[RowBounds]:
+    """Bound the entries of every tile.
 
     Args:
         net: The lines of every value before them.
-        tiles: Of one value; taken as they are needed, for their indices together are long.
-        ends: Of all values before: those where a cone ends are its boxes.
+        tiles: Tiles of one value, consumed lazily, because their index arrays together are long.
+        ends: Ends of all values before: those where a cone ends are its boxes.
         radii: Whether rounding is paid for.
-        each: How the tiles are worked on.
+        each: The mapping function over tiles.
     """
 
-    def bound(tile: Tile) -> Found:
-        some, part = tile
-        units = units_of(part.units(some), part.entries[-1].size)
-        cells = part.cells(ends, radii)
-        form = back_substitute(part.relaxed(net), len(part.graph.nodes), units)
-        return some, cells.least(form), part.floor
+    def bound(tile: Tile) -> RowBounds:
+        entries, part = tile
+        units = units_of(part.units(entries), part.entries[-1].size)
+        cells = part.leaf_boxes(ends, radii)
+        form = back_substitute(part.restrict_lines(net), len(part.graph.nodes), units)
+        return entries, cells.least(form), part.floor
 
     yield from each(bound, tiles)
 
 
 def units_of(rows: np.ndarray, size: int) -> np.ndarray:
-    """The rows that pick entries, and those that pick them negated: `(2 R, size)`."""
+    """Return the rows that pick entries, and those that pick them negated: `(2 R, size)`."""
     count, units = np.arange(rows.size), np.zeros((2 * rows.size, size))
     units[count, rows] = 1.0
     units[rows.size + count, rows] = -1.0

@@ -1,11 +1,11 @@
-"""Linear bounds: every unstable unit bounded by back-substitution to the input.
+"""CROWN: linear bounds of every unstable unit by back-substitution to the input.
 
-Forward over the graph: each value gets intervals from the (already tightened) values before it;
-then its entries that feed a nonlinear op and are not stable in every box of the chunk are bounded
-again by back-substitution, and the tighter end is kept. Never looser than intervals.
+The pass is forward over the graph. Each value gets intervals from the values before it, which are
+already tightened. Its entries that feed a nonlinear op and are not stable in every box of the chunk
+are bounded again by back-substitution; the tighter end is kept. Never looser than intervals.
 
-Cost: one matrix product chain per nonlinear layer with a row for each unstable unit, as long as
-what the unit depends on (`cone`); rows that do not fit are batched. Reference: see `backward`.
+Cost: one matrix product chain per nonlinear layer, with a row for each unstable unit, as long as
+the cone the unit depends on (`cone`). Rows that do not fit are batched. Reference: see `backward`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ from .rounding import (
     underflow,
     underflow_of_boxes,
 )
-from .stability import is_stable, rivals
+from .stability import find_rivals, is_stable
 
 
 _ROOM = 1 << 18
@@ -42,7 +42,7 @@ _WIDE = 1 << 12
 """Values longer than this are restricted to the cone of the rows."""
 
 _IMAGE = (1 << 8, 1 << 10)
-"""With more inputs than the first and values longer than the second, cones are used earlier."""
+"""Inputs and value length above which cones are used earlier."""
 
 _AT_ONCE = 1 << 21
 """Float64 numbers that the rows of a wide value hold at once; a step needs a few times as many."""
@@ -51,7 +51,7 @@ EFFORT = 2.0**30
 """Default of `CrownPass.effort`: some ten seconds a layer."""
 
 MOST_SHARES = 1 << 24
-"""Float64 numbers that the shares of one value may hold; with more, they are not kept."""
+"""Float64 numbers that the shares of one value may hold; larger shares are not stored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +59,12 @@ class CrownPlan:
     """The analysis of a graph that does not depend on boxes.
 
     Args:
-        graph: The graph.
-        budget: Its counts for rounding.
+        budget: The graph's operation counts, for rounding.
         curves: Value, input value and op of every curve, in order.
-        largest: The same of every `Largest`.
+        largest: Value, input value and op of every `Largest`.
         products: Value, input values and op of every product.
-        origins: Of every factor of a product.
-        boxes: How many boxes make a good chunk.
+        origins: By value, the origins of every factor of a product.
+        boxes: The number of boxes that makes a good chunk.
         counting: `(inputs,)` inputs that select rows of tables, whose bounds are constant.
     """
 
@@ -80,7 +79,7 @@ class CrownPlan:
 
     @cached_property
     def readers(self) -> list[list[Node]]:
-        """For every value, the nodes that read it."""
+        """The nodes that read each value."""
         return [[self.graph.nodes[v - 1] for v in some] for some in self.graph.readers()]
 
     @staticmethod
@@ -97,38 +96,43 @@ class CrownPlan:
         boxes = int(np.clip(_ROOM // (2 * rows * width), 1, 512))
         origins = {source: Origins.of(graph, source) for source in factors}
         nonlinear_ops, counts = (curves, tops, products), OperationCounts.of(graph)
-        return CrownPlan(graph, counts, *nonlinear_ops, origins, boxes, _counting(graph, curves))
+        return CrownPlan(
+            graph, counts, *nonlinear_ops, origins, boxes, _row_selecting_inputs(graph, curves)
+        )
 
 
-def _counting(graph: Graph, curves: Sequence[tuple[int, int, Curve]]) -> np.ndarray:
-    found = np.zeros(graph.size, bool)
+def _row_selecting_inputs(graph: Graph, curves: Sequence[tuple[int, int, Curve]]) -> np.ndarray:
+    selects = np.zeros(graph.size, bool)
     for _, source, op in curves:
         if isinstance(op, Step) and op.rows is not None:
             origins = Origins.of(graph, source)
-            found[origins.entry[origins.value == 0]] = True
-    return found
+            selects[origins.entry[origins.value == 0]] = True
+    return selects
 
 
 @dataclass(eq=False)
 class CrownPass:
-    """Bounds of every value over one chunk of boxes.
+    """A pass that bounds every value over one chunk of boxes.
 
     Args:
-        plan: Of the graph.
-        cells: The boxes.
+        plan: The plan of the graph.
+        cells: The boxes of the chunk.
         known: Ends known beforehand, by value, `(B, n)` or `(n,)`, to intersect with.
-        extra: Values to bound by back-substitution in every entry, beside those nonlinear ops read.
+        extra: Values to bound by back-substitution in every entry, in addition to those that
+            nonlinear ops read.
         radii: Whether rounding is paid for; False is for the law that must then fail.
-        effort: Numbers that the rows of one wide value may hold in all values before it; beyond
-            it, back-substitution stops at layers whose bounds are known.
-        needed: By value, the entries that are worth rows: what is asked depends on them. None: all.
-        settled: The `deep` of an earlier pass: not taken again before the first other value.
-        each: Works on several groups of rows of a wide value.
-        ends: Found: least and largest of every value.
-        deep: Found: values whose rows all reached the input, now or earlier, or that need none.
-        shares: Found: per refined value, the rows and how each input contributes to their widths.
-        late: Found: the error, where time or memory ran out; later values have intervals only, and
-            no lines.
+        effort: Numbers that the rows of one wide value may hold in all values before it. Beyond it,
+            back-substitution stops at layers with known bounds.
+        needed: By value, the entries worth bounding by rows, because the objectives depend on them.
+            None: all.
+        settled: The `deep` of an earlier pass; these values are not refined again before the first
+            value outside it is.
+        each: The mapping function over the row groups of a wide value.
+        ends: Result: least and largest of every value.
+        deep: Result: values whose rows all reached the input, now or earlier, or that need none.
+        shares: Result: per refined value, the rows and the share of each input in their widths.
+        late: Result: the error if time or memory ran out; later values have intervals only, and no
+            lines.
     """
 
     plan: CrownPlan
@@ -148,7 +152,7 @@ class CrownPass:
     rules: ClassVar[Mapping[type, Rule]] = RULES
 
     def run(self) -> RelaxedGraph:
-        """Bound everything; returns the lines in force."""
+        """Bound all values; return the relaxed graph with the lines in force."""
         graph = self.plan.graph
         net = RelaxedGraph(graph, {}, [None], underflow_of_boxes(graph.size), self.rules)
         self.ends = [(self.cells.lo, self.cells.hi)]
@@ -163,7 +167,7 @@ class CrownPass:
             self._relax(net, v, node, sizes_of)
             if self._refine(net, v):
                 sizes_of[v] = magnitude(*self.ends[v])
-        net.underflow += np.inf if self.late else 0.0  # Lines that are missing bound nothing.
+        net.underflow += np.inf if self.late else 0.0  # Without lines there is no bound.
         return net
 
     def _forward(self, value: int, node: Node) -> Bounds:
@@ -174,7 +178,7 @@ class CrownPass:
         return lo, hi
 
     def _relax(self, net: RelaxedGraph, value: int, node: Node, sizes: list[np.ndarray]) -> None:
-        """Add a node's lines and payments to the net."""
+        """Add a node's lines and rounding terms to the net."""
         op, budget, source = node.op, self.plan.budget, node.inputs[0]
         paying, ends, reads = budget if self.radii else None, self.ends[source], budget.reads
         if isinstance(op, Curve):
@@ -188,11 +192,11 @@ class CrownPass:
             before = [sizes[j] for j in node.inputs]
             net.underflow += underflow(node, before)
             if not isinstance(op, Curve | Product):
-                own = radius(budget, node, before, sizes[value])
-                net.rounding_terms[value] = RoundingTerm.of(own)
+                errors = radius(budget, node, before, sizes[value])
+                net.rounding_terms[value] = RoundingTerm.of(errors)
 
     def _open_rows(self, value: int) -> np.ndarray:
-        """Entries of a value that are unstable in some box."""
+        """Return the entries of a value that are unstable in some box."""
         (lo, hi), undecided = self.ends[value], np.zeros(self.ends[value][0].shape[1], bool)
         if value in self.extra:
             return np.arange(undecided.size)
@@ -200,7 +204,7 @@ class CrownPass:
             if isinstance(node.op, Curve):
                 undecided |= ~is_stable(node.op, lo, hi).all(axis=0)
             elif isinstance(node.op, Largest):
-                undecided[rivals(node.op, lo, hi)] = True
+                undecided[find_rivals(node.op, lo, hi)] = True
             elif isinstance(node.op, Product):
                 undecided |= self._open_factors(value, node.op, node.inputs)
         rows = np.flatnonzero(undecided)
@@ -209,12 +213,12 @@ class CrownPass:
         return np.intersect1d(rows, self.needed.get(value, ()), assume_unique=True)
 
     def factors(self, op: Product, sources: Sequence[int]) -> tuple[Bounds, Bounds]:
-        """Ends of the two factors of every product."""
+        """Return the ends of the two factors of every product."""
         (lu, hu), (lv, hv) = self.ends[sources[0]], self.ends[sources[1]]
         return (lu[:, op.left], hu[:, op.left]), (lv[:, op.right], hv[:, op.right])
 
     def _open_factors(self, value: int, op: Product, sources: Sequence[int]) -> np.ndarray:
-        """Entries of `value` that can vary in some product and are worth bounding again."""
+        """Return which entries of `value` can vary in some product and are worth bounding again."""
         out = np.zeros(self.ends[value][0].shape[1], bool)
         for source, index in zip(sources, (op.left, op.right), strict=True):
             if source == value:
@@ -224,7 +228,11 @@ class CrownPass:
         return out & (lo < hi).any(axis=0) & ~origins.bent & (origins.value >= 0)
 
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
-        """Bound the unstable entries of a value by back-substitution, and keep the shares."""
+        """Bound the unstable entries of a value by back-substitution, and store the shares.
+
+        Returns:
+            Whether the value has unstable entries.
+        """
         rows = self._open_rows(value)
         if not rows.size or (value in self.settled and not self._retaken):
             self.deep.add(value)
@@ -238,9 +246,12 @@ class CrownPass:
         return True
 
     def _substitute(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> bool:
-        """Intersect ends with back-substituted bounds; whether all rows reached the input."""
+        """Intersect ends with back-substituted bounds.
+
+        Return whether all rows reached the input.
+        """
         lo, hi = (end.copy() for end in self.ends[value])
-        # Both are updated in place: whatever is known at the deadline counts.
+        # Both are updated in place, so that the bounds found by the deadline count.
         self.ends[value] = (lo, hi)
         widths = [self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])]
         boxes = len(lo)
@@ -249,9 +260,11 @@ class CrownPass:
             effort = self.effort / boxes if wide and value not in self.extra else np.inf
             tiles = ConeTiles(self.plan.graph, value, max(1, _AT_ONCE // boxes), effort).of(rows)
             reached = 0
-            for some, found, floor in rows_in_cones(net, tiles, self.ends, self.radii, self.each):
-                self._meet(lo, hi, some, found)
-                reached += some.size if floor == 0 else 0
+            for entries, bounds, floor in rows_in_cones(
+                net, tiles, self.ends, self.radii, self.each
+            ):
+                self._meet(lo, hi, entries, bounds)
+                reached += entries.size if floor == 0 else 0
             return reached == rows.size
         form = back_substitute(net, value, units_of(rows, lo.shape[1]))
         self._meet(lo, hi, rows, self.cells.least(form))
@@ -260,13 +273,13 @@ class CrownPass:
         return True
 
     @staticmethod
-    def _meet(lo: np.ndarray, hi: np.ndarray, rows: np.ndarray, found: np.ndarray) -> None:
-        """Keep the tighter ends, in place."""
-        lo[:, rows] = np.maximum(lo[:, rows], found[:, : rows.size])
-        hi[:, rows] = np.minimum(hi[:, rows], -found[:, rows.size :])
+    def _meet(lo: np.ndarray, hi: np.ndarray, rows: np.ndarray, bounds: np.ndarray) -> None:
+        """Tighten the ends in place."""
+        lo[:, rows] = np.maximum(lo[:, rows], bounds[:, : rows.size])
+        hi[:, rows] = np.minimum(hi[:, rows], -bounds[:, rows.size :])
 
     def _shares(self, form: LinearForm, count: int) -> np.ndarray:
-        """`|A_ji| w_i / sum_i |A_ji| w_i`, `(B, rows, d)`."""
+        """Return `|A_ji| w_i / sum_i |A_ji| w_i`, `(B, rows, d)`."""
         size_of = np.abs(form.rows[..., :count, :]) + np.abs(form.rows[..., count:, :])
         with np.errstate(all="ignore"):
             size_of = size_of * (self.cells.hi - self.cells.lo)[:, None]
@@ -275,9 +288,10 @@ class CrownPass:
 
 
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> list[Bounds]:
-    """Ends of every value; those of the output and of the layers by back-substitution too.
+    """Bound every value; the output and the layers by back-substitution, too.
 
-    Of a layer longer than `_WIDE` (an image) only the entries that a nonlinear op leaves open are.
+    Of a layer longer than `_WIDE` (an image), only the entries that a nonlinear op leaves undecided
+    are substituted back.
     """
     plan = CrownPlan.of(graph)
     shown = {v for values in graph.layers.values() for v in values}
@@ -289,11 +303,11 @@ def run(graph: Graph, lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> lis
         sweep = CrownPass(plan, cells, extra=frozenset(extra), radii=radii)
         sweep.run()
         parts.append(sweep.ends)
-    return [joined(pairs) for pairs in zip(*parts, strict=True)]
+    return [concatenate_chunks(pairs) for pairs in zip(*parts, strict=True)]
 
 
-def joined(pairs: Sequence[Bounds]) -> Bounds:
-    """Concatenate chunks."""
+def concatenate_chunks(pairs: Sequence[Bounds]) -> Bounds:
+    """Concatenate the bounds of chunks of boxes."""
     return np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
 
 

@@ -1,10 +1,10 @@
-"""Affine maps of intervals where no rounding happens: numbers on a grid, in few enough bits.
+"""Affine maps of intervals without rounding: numbers on a grid, with few enough bits.
 
-Binarized and quantized networks add whole numbers, often to exactly 0, where a sign jumps. What
-`intervals` allows for rounding would leave every such unit open.
+Binarized and quantized networks add integers, often to exactly 0, where a sign jumps. The rounding
+allowance of `intervals` would leave every such unit undecided.
 
-With inputs on a grid `g`, coefficients on a grid `h` and all partial sums below `2^53 g h`, each
-product and each sum is a multiple of `g h` that float64 holds, in whatever order it is added.
+Take inputs on a grid `g`, coefficients on a grid `h`, and all partial sums below `2^53 g h`. Then
+each product and each sum is a multiple of `g h` that float64 holds, in any order of addition.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from ..ops.numerics.grid import grid_of
 
 
 LARGEST = 2.0**51
-"""Largest sum of magnitudes, in units of the grid of centers and radii: bits to spare for the sum
-that is compared with it, which is rounded itself."""
+"""Largest sum of magnitudes, in units of the grid of centers and radii.
+
+Bits remain for the compared sum, which is itself rounded.
+"""
 
 
 def exact_affine(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds | None:
-    """Ends of `A x + b` without rounding; None where that is not known to be possible.
+    """Return the ends of `A x + b` without rounding; None if exactness cannot be shown.
 
     Args:
-        op: The op.
+        op: The affine op to bound.
         los: Finite lower ends of each input, `(boxes, n_i)`.
-        his: Upper ends.
+        his: Finite upper ends, likewise.
     """
     if not op.grid or op.ulps:
         return None

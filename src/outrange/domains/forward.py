@@ -1,16 +1,17 @@
 """Forward linear bounds (zonotopes): every value as one form in the inputs, and an error.
 
 `|v - (c + G^T e)| <= r` for the `e` in `[-1, 1]^k` of an input, one number for each entry that
-varies. Affine ops act on `c` and on every row of `G`; a nonlinear op multiplies by one slope `s` an
-entry and adds to `r` what `f(v) - s v` can be. One pass bounds every unit, where back-substitution
-takes one per layer: preferable for many units over small boxes, where almost all are stable.
+varies. Affine ops act on `c` and on every row of `G`. A nonlinear op multiplies by one slope `s`
+per entry and adds to `r` the range of `f(v) - s v`. One pass bounds every unit, where
+back-substitution takes one per layer. It is preferable for many units over small boxes, where
+almost all are stable.
 
-Sound: every rounding error goes into `r`; intersected with intervals. Cost: the graph run `k + 2`
-times; memory `k` times the widest values that are needed at once.
+Sound: every rounding error goes into `r`; results are intersected with intervals. Cost: the graph
+run `k + 2` times; memory `k` times the widest values that are needed at once.
 
-Rounding. With `t` terms a sum and `S = |c| + sum |G| + r` of the input, the new center and rows are
-off by at most `gamma(t + 1) (|A| S + |b|)` together (`t` counts coefficients that had to be
-computed), and `|A| r` is computed up to `1 - gamma(t)`. `g = gamma(2 t + 6)` of both covers that
+Rounding. Let a sum have `t` terms, and let `S = |c| + sum |G| + r` of the input. The new center and
+rows are off by at most `gamma(t + 1) (|A| S + |b|)` together (`t` counts coefficients that had to
+be computed), and `|A| r` is computed up to `1 - gamma(t)`. `g = gamma(2 t + 6)` of both covers that
 and its own rounding, as in `intervals`.
 
 Reference: G. Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018; K.
@@ -34,22 +35,25 @@ from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from . import intervals
 from .bands import slope_and_ends
 from .registry import register
-from .rounding import widened
+from .rounding import inflate
 
 
 _AT_ONCE = 1 << 22
-"""Numbers of a value's rows that an op works on at once; images need a few times as many."""
+"""Numbers of a value's rows that an op processes at once; images need a few times as many."""
 
 _CARRIED = 2.0**-10
 """Forms whose rows contribute less than this share of every entry's reach are dropped."""
 
 Each = Callable[[Callable, Sequence], Any]
-"""`each(work, parts)`: `work` of every part, on as many cores as the caller likes."""
+"""A map `each(work, parts)`: `work` of every part, on as many cores as the caller chooses."""
 
 
 @dataclass(eq=False)
 class ForwardForm:
-    """See above, of every box: `center` `(B, n)`, `rows` `(B, k, n)`, `rest` `(B, n)`."""
+    """A linear form of every box: `center` `(B, n)`, `rows` `(B, k, n)`, `rest` `(B, n)`.
+
+    They are the `c`, `G` and `r` of the module's docstring.
+    """
 
     center: np.ndarray
     rows: np.ndarray
@@ -57,37 +61,37 @@ class ForwardForm:
 
     @cached_property
     def reach(self) -> np.ndarray:
-        """How far the value can be from its center."""
+        """The largest distance of the value from its center."""
         sums = np.zeros(self.rest.shape)
         step = max(1, _AT_ONCE // max(1, sums.size))
         for first in range(0, self.count, step):
             sums += np.abs(self.rows[:, first : first + step]).sum(axis=1)
-        return widened(sums * (1.0 + gamma(self.count + 2)) + self.rest)
+        return inflate(sums * (1.0 + gamma(self.count + 2)) + self.rest)
 
     @property
     def count(self) -> int:
-        """`k`, how many inputs it has a row for."""
+        """The number `k` of inputs that have a row."""
         return self.rows.shape[1]
 
     def ends(self) -> Bounds:
-        """Least and largest, `(B, n)`."""
+        """Return the least and largest values, `(B, n)`."""
         with np.errstate(invalid="ignore"):
             lo, hi = down(self.center - self.reach), up(self.center + self.reach)
         return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
 
 
-def _by_parts(op: Affine, forms: Sequence[ForwardForm], each: Each) -> np.ndarray:
-    """The op's linear part of the rows, some at a time."""
+def _apply_in_parts(op: Affine, forms: Sequence[ForwardForm], each: Each) -> np.ndarray:
+    """Apply the op's linear part to the rows, in parts that fit in memory."""
     shape = forms[0].rows.shape[:2]
     flat = [f.rows.reshape(-1, f.rows.shape[2]) for f in forms]
     out = np.empty((len(flat[0]), op.size))
     step = max(1, _AT_ONCE // max(op.size, 1, *(rows.shape[1] for rows in flat)))
 
-    def some(first: int) -> None:
+    def run_part(first: int) -> None:
         part = tuple(rows[first : first + step] for rows in flat)
         out[first : first + step] = op.apply(part, False)
 
-    list(each(some, range(0, len(out), step)))
+    list(each(run_part, range(0, len(out), step)))
     return out.reshape(*shape, op.size)
 
 
@@ -95,13 +99,13 @@ def _affine(
     op: Affine, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
 ) -> ForwardForm:
     g = gamma(2 * op.terms + 6)
-    sizes = tuple(widened(np.abs(f.center) + f.reach) for f in forms)
+    sizes = tuple(inflate(np.abs(f.center) + f.reach) for f in forms)
     rests = tuple(f.rest for f in forms)
     with np.errstate(over="ignore", invalid="ignore"):
         center = op.apply(tuple(f.center for f in forms), False) + op.bias
         carried, size = (op.apply(part, True) for part in (rests, sizes))
-        rest = widened(carried * (1.0 + g) + widened(size + np.abs(op.bias)) * g)
-        rows = _by_parts(op, forms, each)
+        rest = inflate(carried * (1.0 + g) + inflate(size + np.abs(op.bias)) * g)
+        rows = _apply_in_parts(op, forms, each)
     return ForwardForm(center, rows, rest)
 
 
@@ -122,7 +126,7 @@ def _curve(
         middle = 0.5 * low + 0.5 * high
         size = np.abs(slope) * (np.abs(form.center) + form.reach) + np.abs(low) + np.abs(high)
         wide = np.maximum(high - middle, middle - low)
-        rest = widened(np.abs(slope) * form.rest + wide + gamma(12) * size)
+        rest = inflate(np.abs(slope) * form.rest + wide + gamma(12) * size)
         center = slope * form.center + middle
     return ForwardForm(center, form.rows * slope[:, None], rest)
 
@@ -130,7 +134,7 @@ def _curve(
 def _largest(
     op: Largest, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
 ) -> ForwardForm:
-    """One argument of each window, and by how much another can exceed it."""
+    """Return one argument of each window, and bound how much another can exceed it."""
     form, (lo, hi) = forms[0], ends[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     best = np.where(absent, -np.inf, form.center[:, source]).argmax(axis=2)
@@ -138,10 +142,10 @@ def _largest(
     top = np.take_along_axis(lo, best, axis=1)[:, :, None]
     rival = ~absent & (source != best[:, :, None]) & (hi[:, source] > top)
     more = np.zeros(best.shape)
-    found = np.nonzero(rival)
+    rivals = np.nonzero(rival)
     step = max(1, _AT_ONCE // max(1, form.count))
-    for first in range(0, found[0].size, step):
-        box, window, place = (index[first : first + step] for index in found)
+    for first in range(0, rivals[0].size, step):
+        box, window, place = (index[first : first + step] for index in rivals)
         ours, theirs = best[box, window], source[window, place]
         with np.errstate(invalid="ignore"):
             apart = np.abs(form.rows[box, :, theirs] - form.rows[box, :, ours]).sum(axis=1)
@@ -149,25 +153,28 @@ def _largest(
             over = middle[0] - middle[1] + apart
             over += form.rest[box, ours] + form.rest[box, theirs]
             over += gamma(form.count + 8) * (apart + np.abs(middle[0]) + np.abs(middle[1]))
-            np.maximum.at(more, (box, window), up(widened(np.maximum(over, 0.0)), 2))
+            np.maximum.at(more, (box, window), up(inflate(np.maximum(over, 0.0)), 2))
     half = 0.5 * more
     center = np.take_along_axis(form.center, best, axis=1) + half
     rest = np.take_along_axis(form.rest, best, axis=1)
-    rest = widened(rest + half + gamma(4) * (np.abs(center) + half))
+    rest = inflate(rest + half + gamma(4) * (np.abs(center) + half))
     return ForwardForm(center, np.take_along_axis(form.rows, best[:, None], axis=2), rest)
 
 
 def _product(
     op: Product, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
 ) -> ForwardForm:
-    """`u v` with the rows of each factor times the other's center; what both vary is the rest."""
+    """Multiply the rows of each factor by the other's center.
+
+    The product of both deviations is the rest.
+    """
     f, g = forms
     (cu, cv), (ru, rv) = (f.center[:, op.left], g.center[:, op.right]), (f.rest, g.rest)
     with np.errstate(over="ignore", invalid="ignore"):
         u, v = f.reach[:, op.left], g.reach[:, op.right]
-        size = widened(widened(np.abs(cu) + u) * widened(np.abs(cv) + v))
+        size = inflate(inflate(np.abs(cu) + u) * inflate(np.abs(cv) + v))
         rest = np.abs(cu) * rv[:, op.right] + np.abs(cv) * ru[:, op.left] + u * v
-        rest = widened(widened(rest) * (1.0 + gamma(4)) + gamma(8) * size)
+        rest = inflate(inflate(rest) * (1.0 + gamma(4)) + gamma(8) * size)
         rows = f.rows[:, :, op.left] * cv[:, None] + g.rows[:, :, op.right] * cu[:, None]
         return ForwardForm(cu * cv, rows, rest)
 
@@ -177,7 +184,7 @@ def _no_rows(like: np.ndarray, count: int) -> np.ndarray:
 
 
 def _constant(ends: Bounds, count: int) -> ForwardForm:
-    """The bounds of a value without forms."""
+    """Return a form without rows, from bounds."""
     lo, hi = ends
     with np.errstate(invalid="ignore", over="ignore"):
         center = 0.5 * lo + 0.5 * hi
@@ -187,7 +194,7 @@ def _constant(ends: Bounds, count: int) -> ForwardForm:
 
 
 def _none(op: Op, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each) -> None:
-    """Steps have no form, only their intervals."""
+    """Return None: steps have no form, only their intervals."""
 
 
 RULES = {
@@ -197,30 +204,33 @@ RULES = {
 
 
 def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> list[Bounds]:
-    """Ends of every value over every box, `(B, n)` each, all boxes at once.
+    """Bound every value over every box, `(B, n)` each, all boxes at once.
 
     Args:
-        graph: What is computed.
-        lo: `(B, d)`.
-        hi: `(B, d)`.
-        each: See `Each`.
+        graph: The computation graph to bound.
+        lo: Lower corners `(B, d)`.
+        hi: Upper corners `(B, d)`.
+        each: The mapping function over parts, see `Each`.
     """
-    known, forms = [(lo, hi)], {0: form_of_boxes(lo, hi)}
+    bounds, forms = [(lo, hi)], {0: form_of_boxes(lo, hi)}
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
     for v, node in enumerate(graph.nodes, 1):
         check_deadline()
-        forms[v], found = forward_step(
-            node, [forms[j] for j in node.inputs], [known[j] for j in node.inputs], each
+        forms[v], ends = forward_step(
+            node, [forms[j] for j in node.inputs], [bounds[j] for j in node.inputs], each
         )
-        known.append(found)
+        bounds.append(ends)
         for j in node.inputs:
             if last[j] == v:
                 forms.pop(j, None)
-    return known
+    return bounds
 
 
 def form_of_boxes(lo: np.ndarray, hi: np.ndarray) -> ForwardForm:
-    """The box: of each as many rows as it has inputs that vary, and zeros up to the most."""
+    """Return the form of the boxes themselves.
+
+    Each box has one row per input that varies in it, padded with zero rows to the largest count.
+    """
     varies = lo < hi
     whole = _constant((lo, hi), int(varies.sum(axis=1).max(initial=0)))
     box, entry = np.nonzero(varies)
@@ -237,9 +247,9 @@ def form_of_boxes(lo: np.ndarray, hi: np.ndarray) -> ForwardForm:
 def forward_step(
     node: Node, forms: list[ForwardForm], ends: list[Bounds], each: Each
 ) -> tuple[ForwardForm, Bounds]:
-    """A node's form and ends; entries whose interval is much tighter drop their form."""
+    """Compute a node's form and ends; entries with a much tighter interval drop their form."""
     least, most = intervals.bound_op(node.op, ends)
-    forms = _of_one_count(forms)
+    forms = _equalize_rows(forms)
     charge(work.VALUE * least.size * (1 + forms[0].count))
     form = RULES[type(node.op)](node.op, forms, ends, each)
     if form is None:
@@ -252,14 +262,14 @@ def forward_step(
         plain = _constant((lo, hi), 0)
         np.copyto(form.rows, 0.0, where=worse[:, None])
         form.center[worse], form.rest[worse] = plain.center[worse], plain.rest[worse]
-        form.reach[worse] = widened(plain.rest[worse])
+        form.reach[worse] = inflate(plain.rest[worse])
     with np.errstate(invalid="ignore"):
         carries = (form.reach - form.rest > _CARRIED * form.reach).any()
     return form if carries else _constant((lo, hi), 0), (lo, hi)
 
 
-def _of_one_count(forms: list[ForwardForm]) -> list[ForwardForm]:
-    """Dropped forms have no rows: fill with zeros where others have some."""
+def _equalize_rows(forms: list[ForwardForm]) -> list[ForwardForm]:
+    """Pad forms without rows by zero rows, where others have some."""
     count = max(form.count for form in forms)
     return [
         form
@@ -270,7 +280,7 @@ def _of_one_count(forms: list[ForwardForm]) -> list[ForwardForm]:
 
 
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds]:
-    """Ends of every value over each box, some boxes at a time."""
+    """Bound every value over each box, some boxes at a time."""
     most = int((lo < hi).sum(axis=1).max(initial=0)) + 2
     step = max(1, _AT_ONCE // (most * max([graph.size, *(n.size for n in graph.nodes)])))
     parts = [

@@ -1,11 +1,11 @@
-"""Forward forms for all units, and back-substitution for the few that they leave open.
+"""Forward forms for all units, and back-substitution for the few that they leave unstable.
 
-Over boxes of few inputs a forward pass costs little more than to run the graph for each of them,
-however wide its layers are; back-substitution costs as much for every row. So forms bound all
-units, and where a value has few open ones left, as in small boxes, these are substituted back: the
-smaller the boxes, the more the bounds become those of `CrownPass`.
+Over boxes of few inputs, a forward pass costs little more than running the graph for each of them,
+however wide its layers are. Back-substitution costs as much for every row. So forward forms bound
+all units. Where a value has few unstable entries left, as in small boxes, these are substituted
+back. The smaller the boxes, the closer the bounds are to those of `CrownPass`.
 
-Sound: yes, every end is the better of two that are. Cost: see `forward`, and `most` rows a value.
+Sound: every end is the better of two sound ones. Cost: see `forward`, and `most` rows per value.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from .forward import ForwardForm, form_of_boxes, forward_step
 
 @dataclass(eq=False)
 class ForwardCrownPass(CrownPass):
-    """A sweep whose bounds of the units come from forward forms. See `CrownPass`.
+    """A CROWN pass that bounds units by forward forms first. See `CrownPass`.
 
     Args:
-        most: Open entries of a value up to which they are substituted back.
+        most: The most unstable entries of a value that are substituted back.
     """
 
     most: int = 16
     _forms: dict[int, ForwardForm] = field(default_factory=dict)
 
     def run(self) -> RelaxedGraph:
-        """Bound everything; returns the lines in force."""
+        """Bound all values; return the relaxed graph with the lines in force."""
         self._forms = {0: form_of_boxes(self.cells.lo, self.cells.hi)}
         nodes = enumerate(self.plan.graph.nodes, 1)
         self._last = {j: v for v, node in nodes for j in node.inputs}
@@ -60,13 +60,13 @@ class ForwardCrownPass(CrownPass):
         return False
 
     def _shares_of(self, form: ForwardForm, rows: np.ndarray) -> np.ndarray:
-        """`(B, rows, d)`: how each input contributes to the widths of some entries."""
-        found = np.zeros((*self.cells.lo.shape, rows.size))
+        """Return the share of each input in the widths of some entries, `(B, rows, d)`."""
+        amounts = np.zeros((*self.cells.lo.shape, rows.size))
         if form.count:
             varies = self.cells.lo < self.cells.hi
             box, entry = np.nonzero(varies)
             place = (np.cumsum(varies, axis=1) - 1)[box, entry]
-            found[box, entry] = np.abs(form.rows[box, place][:, rows])
+            amounts[box, entry] = np.abs(form.rows[box, place][:, rows])
         with np.errstate(all="ignore"):
-            total = found.sum(axis=1, keepdims=True)
-            return np.moveaxis(np.where(total > 0, found / total, 0.0), 1, 2)
+            total = amounts.sum(axis=1, keepdims=True)
+            return np.moveaxis(np.where(total > 0, amounts / total, 0.0), 1, 2)

@@ -1,15 +1,15 @@
-"""Intervals: each value's least and largest entry, one forward pass.
+"""Interval bound propagation: the least and largest entry of each value, in one forward pass.
 
 Sound: every rule accounts for its rounding errors. Cost: two products per affine op.
 
-An affine op `y = A x + b` on `[lo, hi]` is taken at a center `c` with a radius
-`r >= max(hi - c, c - lo)`, so that `|y - (A c + b)| <= |A| r`. In float64, with `t` terms a sum,
+An affine op `y = A x + b` on `[lo, hi]` is evaluated at a center `c` with a radius `r >= max(hi -
+c, c - lo)`, so that `|y - (A c + b)| <= |A| r`. In float64, with `t` terms per sum,
 
     |fl(A c + b) - (A c + b)| <= gamma(t + 1) (|A| |c| + |b|) + t eta,
 
-`eta` the least subnormal. Both are covered by one product `|A| (r + g |c|)` with
-`g = gamma(2 t + 6)`: the excess of `g` over `gamma(t + 1)`, and the factor `1 + g`, cover the
-rounding errors of that product itself and of the sums around it.
+where `eta` is the least subnormal. One product `|A| (r + g |c|)` with `g = gamma(2 t + 6)` covers
+both. The excess of `g` over `gamma(t + 1)`, and the factor `1 + g`, cover the rounding errors of
+that product itself and of the sums around it.
 
 Reference: S. Rump, *Fast and parallel interval arithmetic*, BIT 39 (1999).
 """
@@ -25,18 +25,18 @@ from ..graph.graph import Op
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from .exact_sums import exact_affine
 from .registry import register
-from .rounding import widened
+from .rounding import inflate
 
 
 _NOTHING = 1e-290
-"""Above what underflow alone can add up to."""
+"""Larger than any total of underflow alone."""
 
 _DENSE_LIMIT = 1 << 24
-"""The largest matrix entries x boxes for which infinite ends are traced entry by entry."""
+"""Largest product of matrix entries and boxes for which infinite ends are traced entry by entry."""
 
 
 def affine(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """Ends of `A x + b`; infinite ends spread only along non-zero coefficients."""
+    """Bound `A x + b`; infinite ends spread only along nonzero coefficients."""
     if all(np.isfinite(end).all() for end in (*los, *his)):
         return _affine_finite(op, los, his)
     spread_lo = spread_hi = False
@@ -51,7 +51,10 @@ def affine(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> 
 
 
 def _entrywise(factor: np.ndarray, bias: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> Bounds:
-    """`factor * x + b`, exact where float64 is: `x + 1` at -1 is 0, inside the domain of a root."""
+    """Bound `factor * x + b`, exactly where float64 is exact.
+
+    So `x + 1` at -1 is 0, inside the domain of a root.
+    """
     least = np.where(factor >= 0, lo, hi)
     most = np.where(factor >= 0, hi, lo)
     with np.errstate(all="ignore"):
@@ -60,13 +63,13 @@ def _entrywise(factor: np.ndarray, bias: np.ndarray, lo: np.ndarray, hi: np.ndar
         return add_toward(below, bias, -np.inf), add_toward(above, bias, np.inf)
 
 
-def _together(
+def _sum_terms(
     coefficients: Sequence[float],
     bias: np.ndarray,
     los: Sequence[np.ndarray],
     his: Sequence[np.ndarray],
 ) -> Bounds:
-    """`sum_i c_i x_i + b`, exact where float64 is: whole numbers add up to whole numbers."""
+    """Bound `sum_i c_i x_i + b`, exactly where float64 is exact: integers add up to integers."""
     least = most = np.zeros_like(los[0])
     with np.errstate(all="ignore"):
         for c, lo, hi in zip(coefficients, los, his, strict=True):
@@ -81,7 +84,7 @@ def _affine_finite(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarr
     if op.factor is not None and op.ulps == 0:
         return _entrywise(op.factor, op.bias, los[0], his[0])
     if op.coefficients is not None and op.ulps == 0:
-        return _together(op.coefficients, op.bias, los, his)
+        return _sum_terms(op.coefficients, op.bias, los, his)
     exact = exact_affine(op, los, his)
     if exact is not None:
         return exact
@@ -92,15 +95,15 @@ def _affine_finite(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarr
             center = 0.5 * lo + 0.5 * hi
             radius = np.maximum(hi - center, center - lo)
             centers.append(center)
-            reaches.append(widened(radius + g * np.abs(center)))
+            reaches.append(inflate(radius + g * np.abs(center)))
         middle = op.apply(tuple(centers), False) + op.bias
         pad = op.apply(tuple(reaches), True) + g * np.abs(op.bias)
-        pad = widened(pad * (1.0 + g))
+        pad = inflate(pad * (1.0 + g))
         lo, hi = down(middle - pad), up(middle + pad)
     lo, hi = np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
     idle = (middle == op.bias) & (pad <= 2.0 * g * np.abs(op.bias) + _NOTHING)
     if idle.any():
-        # A sum of zeros alone is exact: outputs of inactive units may be equal, not just near.
+        # A sum of zeros is exact: outputs of inactive units may be exactly equal.
         marks = tuple(
             ((x != 0) | (z != 0)).astype(np.float64) for x, z in zip(los, his, strict=True)
         )
@@ -114,17 +117,17 @@ def _affine_finite(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarr
 
 
 def _keep_sign(op: Affine, lo: np.ndarray, hi: np.ndarray, pad: np.ndarray, sign: float) -> None:
-    """Hold ends that only rounding carries beyond the bias, where every term has the same sign.
+    """Clip ends that only rounding moves beyond the bias, where every term has the same sign.
 
-    A sum of non-negative terms is not below zero, where a square root would not be defined; a unit
-    with negative weights is at most its bias, so it is dead and not nearly dead.
+    A sum of non-negative terms is not below zero, where a square root would be undefined. A unit
+    with negative weights is at most its bias, so it is inactive, not nearly inactive.
 
     Args:
-        op: The op.
+        op: The affine op they bound.
         lo: Its lower ends, changed in place.
         hi: Its upper ends, likewise.
-        pad: The width of the rounding in them, and more.
-        sign: Of all inputs.
+        pad: An upper bound on the rounding in the ends.
+        sign: The sign of all inputs.
     """
     below, above = (lo < op.bias) & (lo >= op.bias - 2.0 * pad), (hi > op.bias)
     above &= hi <= op.bias + 2.0 * pad
@@ -134,16 +137,16 @@ def _keep_sign(op: Affine, lo: np.ndarray, hi: np.ndarray, pad: np.ndarray, sign
     units = np.zeros((outputs.size, op.size))
     units[np.arange(outputs.size), outputs] = 1.0
     parts = [sign * part for part in op.adjoint(units)]
-    kept = outputs[np.all([(part >= 0).all(axis=1) for part in parts], axis=0)]
-    lo[:, kept] = np.maximum(lo[:, kept], op.bias[kept])
-    kept = outputs[np.all([(part <= 0).all(axis=1) for part in parts], axis=0)]
-    hi[:, kept] = np.minimum(hi[:, kept], op.bias[kept])
+    one_sign = outputs[np.all([(part >= 0).all(axis=1) for part in parts], axis=0)]
+    lo[:, one_sign] = np.maximum(lo[:, one_sign], op.bias[one_sign])
+    one_sign = outputs[np.all([(part <= 0).all(axis=1) for part in parts], axis=0)]
+    hi[:, one_sign] = np.minimum(hi[:, one_sign], op.bias[one_sign])
 
 
 def _reach_of_infinities(
     op: Affine, slot: int, lo_infinite: np.ndarray, hi_infinite: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which output ends an infinite end of input `slot` makes infinite: `(lower, upper)`."""
+    """Return the output ends made infinite by infinite ends of input `slot`: `(lower, upper)`."""
     columns = np.flatnonzero((lo_infinite | hi_infinite).any(axis=0))
     boxes = len(lo_infinite)
     if columns.size == 0:
@@ -163,22 +166,25 @@ def _reach_of_infinities(
 
 
 def rearrange(op: Rearrange, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """Entries keep their ends."""
+    """Move entries; they keep their ends."""
     return op.run(los), op.run(his)
 
 
 def curve(op: Curve, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """The exact range, pushed outward by the stated error of the function."""
+    """Bound the exact range, widened by the stated error of the function."""
     return op.range(los[0], his[0])
 
 
 def largest(op: Largest, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """The largest of the lower ends, and of the upper ends."""
+    """Return the largest of the lower ends, and of the upper ends."""
     return op.run(los), op.run(his)
 
 
 def product(op: Product, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """The extremes lie where both factors are at an end. An infinite end times 0 is 0."""
+    """Bound a product by its corners: extremes lie where both factors are at an end.
+
+    An infinite end times 0 is 0.
+    """
     (lu, lv), (hu, hv) = ((ends[0][..., op.left], ends[1][..., op.right]) for ends in (los, his))
     corners = [(x, y) for x in (lu, hu) for y in (lv, hv)]
     least = np.min([_times(x, y, -np.inf) for x, y in corners], axis=0)
@@ -187,8 +193,8 @@ def product(op: Product, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -
 
 
 def _times(x: np.ndarray, y: np.ndarray, direction: float) -> np.ndarray:
-    found = multiply_toward(x, y, direction)
-    return np.where((x == 0) | (y == 0), 0.0, np.where(np.isnan(found), direction, found))
+    product = multiply_toward(x, y, direction)
+    return np.where((x == 0) | (y == 0), 0.0, np.where(np.isnan(product), direction, product))
 
 
 RULES = {
@@ -198,19 +204,14 @@ RULES = {
 
 
 def bound_op(op: Op, ends: Sequence[Bounds]) -> Bounds:
-    """Bound the value of one op.
-
-    Args:
-        op: The op.
-        ends: Of each input, lower and upper ends `(B, n)`.
-    """
+    """Bound the value of one op, given lower and upper ends `(B, n)` of each input."""
     lo, hi = RULES[type(op)](op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
     charge(work.INTERVAL * lo.size)
     return lo, hi
 
 
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds]:
-    """Ends of every value, in the order of the graph."""
+    """Return the ends of every value, in the order of the graph."""
     values: list[Bounds] = [(lo, hi)]
     for node in graph.nodes:
         values.append(bound_op(node.op, [values[j] for j in node.inputs]))

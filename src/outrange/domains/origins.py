@@ -10,13 +10,13 @@ from ..ops import Curve, Rearrange
 
 @dataclass(frozen=True, eq=False)
 class Origins:
-    """For each entry of a value, the entry it is a function of.
+    """The entry that each entry of a value is a function of.
 
     Args:
         value: `(n,)`: the value that holds it; -1 for a constant.
-        entry: `(n,)`: where in it.
-        bent: `(n,)`: whether a curve lies between. Back-substitution then knows nothing of the
-            entry that the curve's range over its refined input does not.
+        entry: `(n,)`: its position in that value.
+        bent: `(n,)`: whether a curve lies in between. Back-substitution then bounds the entry no
+            better than the curve's range over its refined input does.
     """
 
     value: np.ndarray
@@ -25,29 +25,32 @@ class Origins:
 
     @staticmethod
     def of(graph: Graph, value: int) -> "Origins":
-        """Follow every entry of `value` back.
+        """Trace every entry of `value` back to its origin.
 
-        The values on the way wait in a list, as a graph may be deeper than Python's stack.
+        Values on the way wait in a list, because a graph may be deeper than Python's stack.
         """
-        known: dict[int, Origins] = {}
+        origins: dict[int, Origins] = {}
         waiting = [value]
         while waiting:
             v = waiting.pop()
             passed = graph.nodes[v - 1].inputs if _passes(graph, v) else ()
-            missing = [j for j in passed if j not in known]
+            missing = [j for j in passed if j not in origins]
             if missing:
                 waiting += [v, *missing]
-            elif v not in known:
-                known[v] = Origins._of_one(graph, v, [known[j] for j in passed])
-        return known[value]
+            elif v not in origins:
+                origins[v] = Origins._of_one(graph, v, [origins[j] for j in passed])
+        return origins[value]
 
     @staticmethod
     def _of_one(graph: Graph, value: int, before: "list[Origins]") -> "Origins":
-        """Return the origins of a value from those of what it passes on; itself without any."""
+        """Return the origins of a value from those of its inputs.
+
+        The value itself without inputs.
+        """
         op = graph.nodes[value - 1].op if before else None
         if isinstance(op, Curve):
-            (found,) = before
-            return Origins(found.value, found.entry, np.full(found.value.size, True))
+            (origin,) = before
+            return Origins(origin.value, origin.entry, np.full(origin.value.size, True))
         if isinstance(op, Rearrange):
             parts = [
                 np.concatenate([getattr(o, name) for o in before])

@@ -1,4 +1,4 @@
-"""The table of domains, and the one call that runs any of them."""
+"""The registry of abstract domains, and `bounds`, which runs any of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from ..graph.limits import check_within
 
 
 KINDS: tuple[type, ...] = get_args(Op)
-"""Every kind of op a graph may hold."""
+"""All kinds of ops a graph may hold."""
 
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """A way to bound the values of a graph.
+    """An abstract domain: a way to bound the values of a graph.
 
     Args:
-        name: What it is called.
+        name: Its name in `DOMAINS`.
         rules: One rule per kind of op.
         run: `run(graph, lo, hi)`: the ends of every value over each box.
     """
@@ -37,13 +37,13 @@ DOMAINS: dict[str, Domain] = {}
 
 
 def register(name: str, rules: Mapping[type, Callable], run: Callable) -> Domain:
-    """Enter a domain in the table; each domain's file does so once, at import.
+    """Add a domain to the registry; each domain's file does so once, at import.
 
     Raises:
         OutrangeError: The name is taken, or a kind of op has no rule.
     """
     if name in DOMAINS:
-        raise OutrangeError(f"Domain `{name}` is described twice; each has one file.")
+        raise OutrangeError(f"Domain `{name}` is registered twice; each has one file.")
     missing = [kind.__name__ for kind in KINDS if kind not in rules]
     if missing:
         raise OutrangeError(f"Domain `{name}` has no rule for the kinds {', '.join(missing)}.")
@@ -52,10 +52,10 @@ def register(name: str, rules: Mapping[type, Callable], run: Callable) -> Domain
 
 
 def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -> list[Bounds]:
-    """Least and largest values of every value of `graph` over each of many boxes.
+    """Bound every value of `graph` over each of many boxes.
 
     Args:
-        graph: What is computed.
+        graph: The computation graph to bound.
         lo: Lower corners, `(boxes, graph.size)`, or `(graph.size,)` for one box.
         hi: Upper corners, the same shape.
         domain: `"intervals"` (one forward pass) or `"linear"` (back-substituted linear bounds,
@@ -80,13 +80,13 @@ def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -
     """
     if domain not in DOMAINS:
         raise InputError(
-            f"`domain` is one of {', '.join(sorted(DOMAINS))}. Received: domain={domain!r}."
+            f"`domain` must be one of {', '.join(sorted(DOMAINS))}. Received: domain={domain!r}."
         )
     lo = np.atleast_2d(np.asarray(lo, np.float64))
     hi = np.atleast_2d(np.asarray(hi, np.float64))
     if lo.shape != hi.shape or lo.ndim != 2 or lo.shape[1] != graph.size:
         raise InputError(
-            f"Boxes for this graph are two arrays of shape (boxes, {graph.size}). "
+            f"Boxes for this graph must be two arrays of shape (boxes, {graph.size}). "
             f"Received: shapes {lo.shape} and {hi.shape}."
         )
     if not (lo <= hi).all():

@@ -9,23 +9,23 @@ from ..core import Bounds, gamma
 from ..ops import Curve, Largest, Product
 from ..ops.product import planes
 from ..ops.relaxation.relax import relax
-from .rounding import OperationCounts, widen_offset, widen_offsets, widened
+from .rounding import OperationCounts, inflate, widen_offset, widen_offsets
 
 
 @dataclass(eq=False)
 class CurveRelaxation:
-    """`slope[0] w + offset[0] <= f(w) <= slope[1] w + offset[1]`, rounding included.
+    """The lines `slope[0] w + offset[0] <= f(w) <= slope[1] w + offset[1]`, rounding included.
 
-    Arrays are `(2, B, n)`: below, above. Where there is no line on a side, its slope and offset
-    are 0 and its `unbounded` mark is 1.
+    Arrays are `(2, B, n)`: below, above. Where there is no line on a side, its slope and offset are
+    0 and its `unbounded` mark is 1.
 
     Args:
-        slope: Of the lines.
-        offset: Of the lines.
+        slope: Slopes of the lines.
+        offset: Offsets of the lines.
         unbounded: `(2, B, n)` 1 where there is no line; None if there is one everywhere.
-        theta: Which member of its family each line is; see `ops.relax.Lines`.
-        pivot: Where a line turns as theta grows.
-        gain: By how much its slope then grows.
+        theta: The member of its family that each line is; see `ops.relaxation.relax.LinePair`.
+        pivot: The argument about which a line turns as theta grows.
+        gain: The growth of its slope with theta.
     """
 
     slope: np.ndarray
@@ -36,7 +36,7 @@ class CurveRelaxation:
     gain: np.ndarray
 
     def take(self, index: np.ndarray) -> "CurveRelaxation":
-        """The lines of some boxes, repeats allowed, as copies."""
+        """Copy the lines of some boxes, repeats allowed."""
         return CurveRelaxation(
             self.slope[:, index],
             self.offset[:, index],
@@ -47,7 +47,7 @@ class CurveRelaxation:
         )
 
     def entries(self, index: np.ndarray) -> "CurveRelaxation":
-        """The lines of some entries of the value."""
+        """Return the lines of some entries of the value."""
         return CurveRelaxation(
             self.slope[..., index],
             self.offset[..., index],
@@ -67,51 +67,53 @@ def relax_curve(
     reads: int,
     size: int,
 ) -> CurveRelaxation:
-    """The lines of `op` over `[lo, hi]`, arrays of any one shape.
+    """Return the lines of `op` over `[lo, hi]`, arrays of any one shape.
 
     Args:
-        op: The curve.
-        lo: Lower ends.
-        hi: Upper ends.
-        theta: Which lines, or None for the default.
-        budget: None leaves out rounding.
+        op: The curve to relax.
+        lo: Lower ends of its argument.
+        hi: Upper ends of its argument.
+        theta: The choice of lines, or None for the default.
+        budget: Operation counts; None leaves out rounding.
         reads: How often the curve's input is read.
         size: Length of the value that the lines belong to.
     """
     with np.errstate(all="ignore"):
-        found = relax(op, lo, hi, theta)
-    slope = np.stack([found.lo_slope, found.hi_slope])
-    offset = np.stack([found.lo_offset, found.hi_offset])
+        lines = relax(op, lo, hi, theta)
+    slope = np.stack([lines.lo_slope, lines.hi_slope])
+    offset = np.stack([lines.lo_offset, lines.hi_offset])
     if budget is not None:
         size_of = np.maximum(-lo, hi)
         offset = widen_offset(budget, reads, size, slope, offset, size_of)
-    fine = np.isfinite(slope) & np.isfinite(offset)
+    is_finite = np.isfinite(slope) & np.isfinite(offset)
     unbounded = None
-    if not fine.all():
-        slope, offset = np.where(fine, slope, 0.0), np.where(fine, offset, 0.0)
-        unbounded = (~fine).astype(np.float64)
+    if not is_finite.all():
+        slope, offset = np.where(is_finite, slope, 0.0), np.where(is_finite, offset, 0.0)
+        unbounded = (~is_finite).astype(np.float64)
     return CurveRelaxation(
         slope,
         offset,
         unbounded,
-        np.stack([found.lo_theta, found.hi_theta]),
-        np.stack([found.lo_pivot, found.hi_pivot]),
-        np.stack([found.lo_gain, found.hi_gain]),
+        np.stack([lines.lo_theta, lines.hi_theta]),
+        np.stack([lines.lo_pivot, lines.hi_pivot]),
+        np.stack([lines.lo_gain, lines.hi_gain]),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class MaxRelaxation:
-    """`x[arg] <= max of the window <= sum_k slope_k x[window_k] + offset`, rounding included.
+    """Lower and upper planes of a maximum over windows, rounding included.
+
+    They are `x[arg] <= max of the window <= sum_k slope_k x[window_k] + offset`.
 
     Args:
         size: The length of `x`.
         arg: `(B, m)` the argument of each window with the largest lower end.
-        sure: `(B, m)` where no other argument can exceed it: both sides are then `x[arg]`.
+        sure: `(B, m)` whether no other argument can exceed it: both sides are then `x[arg]`.
         top: `(B, m)` the largest value of each window; 0 where it is infinite.
         lower: `(B, m, k)` 1 at `arg`, 0 elsewhere.
-        slope: `(B, m, k)` at least 0; the plane above.
-        offset: `(B, m)` of the plane.
+        slope: `(B, m, k)` coefficients of the upper plane, at least 0.
+        offset: `(B, m)` constant of the upper plane.
         unbounded: `(B, m)` 1 where there is no plane; None if there always is one.
     """
 
@@ -125,11 +127,11 @@ class MaxRelaxation:
     unbounded: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> "MaxRelaxation":
-        """The picks of some boxes, repeats allowed."""
+        """Return the planes of some boxes, repeats allowed."""
         return self._of(index, self.arg[index], self.size)
 
     def entries(self, index: np.ndarray, source: np.ndarray) -> "MaxRelaxation":
-        """The picks of some windows, where only the entries `source` of `x` are left."""
+        """Return the planes of some windows, where only the entries `source` of `x` remain."""
         at = (slice(None), index)
         return self._of(at, np.searchsorted(source, self.arg[at]), source.size)
 
@@ -142,14 +144,14 @@ class MaxRelaxation:
 def relax_max(
     op: Largest, lo: np.ndarray, hi: np.ndarray, budget: OperationCounts | None
 ) -> MaxRelaxation:
-    """The argument with the largest lower end below, and a plane above.
+    """Relax a maximum: the argument with the largest lower end below, and a plane above.
 
-    Let `l` be the largest lower end of the window. Above stands, of two planes, the one that is
-    lower at the center: `l + sum_k s_k (x_k - lo_k)` over the arguments that can exceed `l`, with
-    `s_k = (hi_k - l) / (hi_k - lo_k)`; or a line in the argument that can be largest alone, from
-    the next largest upper end to its own. For slopes between 0 and 1 the least sound offset is
-    `max(l, max_k hi_k - s_k (hi_k - lo_k)) - sum_k s_k lo_k`, since the plane grows with every
-    argument, and no slower than needed with the one that is the maximum.
+    Let `l` be the largest lower end of the window. Above, two planes are compared at the center and
+    the lower one is used. The first is `l + sum_k s_k (x_k - lo_k)` over the arguments that can
+    exceed `l`, with `s_k = (hi_k - l) / (hi_k - lo_k)`. The second is a line in the argument that
+    can be largest alone, from the next largest upper end to its own. For slopes between 0 and 1 the
+    least sound offset is `max(l, max_k hi_k - s_k (hi_k - lo_k)) - sum_k s_k lo_k`. The reason: the
+    plane grows with every argument, and no slower than needed with the one that is the maximum.
     """
     source = np.maximum(op.windows, 0)
     absent = op.windows < 0
@@ -159,7 +161,7 @@ def relax_max(
     best = np.take_along_axis(low, place, axis=-1)
     arg = np.take_along_axis(np.broadcast_to(source, low.shape), place, axis=-1)
     top = high.max(axis=-1)
-    # A window may hold an entry twice: what counts is another entry.
+    # A window may hold an entry twice; only other entries compete with it.
     others = np.where(source == arg, -np.inf, high).max(axis=-1)
     sure = best[..., 0] >= others
     hot = np.arange(low.shape[-1]) == place
@@ -171,7 +173,7 @@ def relax_max(
         offset = offset + np.where(
             offset == 0.0,
             0.0,
-            widened(budget.constant(op.size + 2) * budget.excess(op.size) * np.abs(offset)),
+            inflate(budget.constant(op.size + 2) * budget.excess(op.size) * np.abs(offset)),
         )
     marks = unbounded.astype(np.float64) if unbounded.any() else None
     offset = np.where(unbounded, 0.0, offset)
@@ -183,7 +185,7 @@ def relax_max(
 
 
 def _plane(low: np.ndarray, high: np.ndarray, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes `(B, m, k)` and offsets `(B, m)` of the better plane above each window."""
+    """Return slopes `(B, m, k)` and offsets `(B, m)` of the better plane above each window."""
     with np.errstate(all="ignore"):
         width = high - low
         near = np.isfinite(low) & np.isfinite(high)
@@ -197,15 +199,17 @@ def _plane(low: np.ndarray, high: np.ndarray, best: np.ndarray) -> tuple[np.ndar
         planes = []
         for slope in (np.clip(all_slopes, 0.0, 1.0), np.clip(one_slope, 0.0, 1.0)):
             used = slope > 0.0
-            held = np.where(used, high - slope * width, high)
-            level = np.maximum(best, held.max(axis=-1, keepdims=True))[..., 0]
+            reached = np.where(used, high - slope * width, high)
+            level = np.maximum(best, reached.max(axis=-1, keepdims=True))[..., 0]
             offset = level - np.where(used, slope * low, 0.0).sum(axis=-1)
             middle = level + 0.5 * np.where(used, slope * width, 0.0).sum(axis=-1)
             sizes = np.where(used, np.abs(low) + np.abs(high), 0.0).sum(axis=-1)
             pad = gamma(4 * low.shape[-1] + 16) * (sizes + np.abs(level))
-            planes.append((slope, offset + widened(pad), middle))
-        (first_slope, first_offset, one), (other_slope, other_offset, two) = planes
-        better = two < one
+            planes.append((slope, offset + inflate(pad), middle))
+        (first_slope, first_offset, first_middle), (other_slope, other_offset, other_middle) = (
+            planes
+        )
+        better = other_middle < first_middle
         slope = np.where(better[..., None], other_slope, first_slope)
         return slope, np.where(better, other_offset, first_offset)
 
@@ -224,18 +228,18 @@ class ProductRelaxation:
     unbounded: np.ndarray | None
     theta: np.ndarray
 
-    def entries(self, some: np.ndarray) -> "ProductRelaxation":
-        """The planes of some products."""
+    def entries(self, index: np.ndarray) -> "ProductRelaxation":
+        """Return the planes of some products."""
         return ProductRelaxation(
-            self.left[..., some],
-            self.right[..., some],
-            self.offset[..., some],
-            None if self.unbounded is None else self.unbounded[..., some],
-            self.theta[..., some],
+            self.left[..., index],
+            self.right[..., index],
+            self.offset[..., index],
+            None if self.unbounded is None else self.unbounded[..., index],
+            self.theta[..., index],
         )
 
     def take(self, index: np.ndarray) -> "ProductRelaxation":
-        """The planes of some boxes, repeats allowed, as copies."""
+        """Copy the planes of some boxes, repeats allowed."""
         return ProductRelaxation(
             self.left[:, index],
             self.right[:, index],
@@ -253,27 +257,27 @@ def relax_product(
     budget: OperationCounts | None,
     reads: tuple[int, int],
 ) -> ProductRelaxation:
-    """The planes of `op` over boxes `u`, `v` of its factors, entry by entry.
+    """Return the planes of `op` over boxes `u`, `v` of its factors, entry by entry.
 
     Args:
-        op: The product.
+        op: The product to relax.
         u: Ends of the first factors, `(lo, hi)`, arrays of one shape.
-        v: Ends of the second.
+        v: Ends of the second factors, likewise.
         theta: `(2, ...)` or None for the default.
-        budget: None leaves out rounding.
+        budget: Operation counts; None leaves out rounding.
         reads: How often each of the two inputs is read.
     """
-    found = planes(u, v, theta)
-    left, right, offset = found.left, found.right, found.offset
+    enclosing = planes(u, v, theta)
+    left, right, offset = enclosing.left, enclosing.right, enclosing.offset
     if budget is not None:
         parts = (
             (op.terms + reads[0], left, np.maximum(-u[0], u[1])),
             (op.terms + reads[1], right, np.maximum(-v[0], v[1])),
         )
         offset = widen_offsets(budget, op.size, parts, offset)
-    fine = np.isfinite(left) & np.isfinite(right) & np.isfinite(offset)
+    is_finite = np.isfinite(left) & np.isfinite(right) & np.isfinite(offset)
     unbounded = None
-    if not fine.all():
-        left, right, offset = (np.where(fine, part, 0.0) for part in (left, right, offset))
-        unbounded = (~fine).astype(np.float64)
-    return ProductRelaxation(left, right, offset, unbounded, found.theta)
+    if not is_finite.all():
+        left, right, offset = (np.where(is_finite, part, 0.0) for part in (left, right, offset))
+        unbounded = (~is_finite).astype(np.float64)
+    return ProductRelaxation(left, right, offset, unbounded, enclosing.theta)

@@ -1,48 +1,49 @@
-"""Rounding-error terms: what float64 may lose in a back-substitution, where it arises.
+"""Rounding-error terms: the loss of float64 in a back-substitution, charged where it arises.
 
 A back-substitution holds rows `a_v` on pending values and a constant `c` (all float64) such that
 
     objective(x) >= sum_v a_v . v(x) + c      for every x in the box, in real arithmetic.   (*)
 
-Every step replaces `a_v . v(x)` by rows on the inputs of `v`, and keeps (*) by subtracting from
-`c` what the step's own roundings may be worth. `u` is the unit roundoff, `gamma(n)` is `n u / (1
-- n u)`, `eta` the least subnormal, `H_v >= |v(x)|` the magnitudes proved for the boxes at hand,
-`n_v` the length of `v`, `r_v` the number of times `v` is read (so many rows are added up on it,
-hence each summand passes at most `r_v` additions), and `K` twice the number of nodes plus a few
-(the number of additions into `c`). The roundings, one by one:
+Every step replaces `a_v . v(x)` by rows on the inputs of `v`. It keeps (*) by subtracting from `c`
+a bound on the step's own roundings. Notation: `u` is the unit roundoff, `gamma(n)` is `n u / (1 - n
+u)`, `eta` the least subnormal. `H_v >= |v(x)|` are the magnitudes proved for the boxes at hand, and
+`n_v` is the length of `v`. `r_v` is the number of times `v` is read: as many rows are added up on
+it, hence each summand passes at most `r_v` additions. `K` is twice the number of nodes plus a few,
+the number of additions into `c`. The roundings, one by one:
 
-1. *Affine* `v = sum_i A_i v_i + b`. The new rows are `fl(A_i^T a_v)`, sums of at most `t`
-   products, then added to what is pending: off by at most `gamma(t + r_i) |A_i|^T |a_v|` entry by
-   entry, worth `sum_j |a_vj| gamma(t + r) (|A| H)_j`. The constant `fl(a_v . b)` is a sum of
-   `n_v` products and passes `K` additions: off by `sum_j |a_vj| gamma(n_v + K) |b_j|`. So `v`
-   carries the radius
+1. *Affine* `v = sum_i A_i v_i + b`. The new rows are `fl(A_i^T a_v)`, sums of at most `t` products,
+   then added to the pending rows. They are off by at most `gamma(t + r_i) |A_i|^T |a_v|` entry by
+   entry, worth `sum_j |a_vj| gamma(t + r) (|A| H)_j`. The constant `fl(a_v . b)` is a sum of `n_v`
+   products and passes `K` additions: off by `sum_j |a_vj| gamma(n_v + K) |b_j|`. So `v` carries the
+   radius
 
        rho_vj = gamma(t + r) (|A| H)_j + gamma(n_v + K) |b_j|,   and the row pays  |a_v| . rho_v.
 
-2. *Rearrange*: no product; an input entry collects up to `t` entries of `a_v` (`t - 1` additions):
-   `rho_vj = gamma(t - 1 + r) H_vj`, nothing if `t = r = 1`; constants as in 1.
+2. *Rearrange*: there is no product; an input entry collects up to `t` entries of `a_v` (`t - 1`
+   additions): `rho_vj = gamma(t - 1 + r) H_vj`, zero if `t = r = 1`. Constants are as in 1.
 3. *Curve* `v = f(w)` with the sound lines `s w + o`. The row is split exactly into its positive and
-   negative part; `fl(a s)` is one product: off by `|a| gamma(1 + r_w) |s| H_w`. The constant
-   `fl(a . o)` is off by `gamma(n_v + K) |a| . |o|`. Both are proportional to `|a|`, so they are put
-   into the lines once per box: the offset moves outward by `gamma(1 + r_w) |s| H_w +
-   gamma(n_v + K) |o|`, and the rows pay by using them.
-4. *Largest*: as 2 with one more rounding for the product with a slope, and with the sum of `H`
-   over each window in the place of `H_v`: the slopes are at most 1. Its constants as in 3.
-   *Product* `v = w w'` with sound planes `s w + s' w' + o`: the same, but an entry of `w` collects
-   up to `t` products: the offset moves outward by `gamma(t + r_w) |s| H_w`, the same of `w'`, and
-   `gamma(n_v + K) |o|`.
+   negative part. `fl(a s)` is one product: off by `|a| gamma(1 + r_w) |s| H_w`. The constant `fl(a
+   . o)` is off by `gamma(n_v + K) |a| . |o|`. Both are proportional to `|a|`, so they are put into
+   the lines once per box: the offset moves outward by `gamma(1 + r_w) |s| H_w + gamma(n_v + K)
+   |o|`, and the rows pay by using the lines.
+4. *Largest*: as 2, with one more rounding for the product with a slope, and with the sum of `H`
+   over each window in place of `H_v`: the slopes are at most 1. Its constants are as in 3.
+   *Product* `v = w w'` with sound planes `s w + s' w' + o`: as 3, but an entry of `w` collects up
+   to `t` products. The offset moves outward by `gamma(t + r_w) |s| H_w`, by the same expression for
+   `w'`, and by `gamma(n_v + K) |o|`.
 5. *Underflow*: a product may lose `eta` absolutely instead of relatively. A step makes at most `t`
-   products per new entry and `n_v` for the constant, worth `eta (t sum_j H_ij + n_v)`: summed over
-   all nodes once, and subtracted from every row (`underflow`).
+   products per new entry and `n_v` for the constant, worth `eta (t sum_j H_ij + n_v)`. The losses
+   of all nodes are added up once, and subtracted from every row (`underflow`).
 6. *The payments themselves* are float64 sums of at most `n_v` non-negative products that pass `K`
-   additions, and are computed from rounded radii: radii are enlarged by `1 + 4 gamma(n + K + 8)`,
-   and by `FLOOR` against underflow in themselves.
-7. *Concretization* `min a . x + c` over a box of center `m` and radius `d`: `fl(a . m) -
-   fl(|a| . d') + c` with `d' = d + gamma(2 n + 8) (|m| + d)` rounded up covers both sums of `n`
-   products; the two additions left are followed by a step to the next float64 below.
+   additions, and are computed from rounded radii. So radii are enlarged by `1 + 4 gamma(n + K +
+   8)`, and by `FLOOR` against underflow of their own.
+7. *Concretization* `min a . x + c` over a box of center `m` and radius `d`: `fl(a . m) - fl(|a| .
+   d') + c` with `d' = d + gamma(2 n + 8) (|m| + d)` rounded up covers both sums of `n` products.
+   The two remaining additions are followed by a step to the next float64 below.
 
-`H = inf` makes a radius infinite; it counts only where the row is not zero, and the bound is then
-`-inf`, never NaN. Valid for every order of summation, with or without fused multiply-add.
+`H = inf` makes a radius infinite. It counts only where the row is not zero, and the bound is then
+`-inf`, never NaN. The derivation holds for every order of summation, with or without fused
+multiply-add.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., sections 3.1-3.4.
 """
@@ -58,34 +59,37 @@ from ..ops import Affine, Curve, Largest, Product, Rearrange
 
 
 TINY = 5e-324
-"""`eta`."""
+"""The `eta` of the derivation."""
 
 FLOOR = 2.0**-1000
-"""Added to every error: more than any count of `eta`, yet no subnormal (those are slow)."""
+"""Added to every error: more than any multiple of `eta` that occurs, yet not a (slow) subnormal."""
 
 
-def widened(x: np.ndarray) -> np.ndarray:
-    """At least `x >= 0` and the four roundings and underflows that went into it."""
+def inflate(x: np.ndarray) -> np.ndarray:
+    """Return an upper bound on `x >= 0` that covers the four roundings and underflows in it."""
     return x * (1.0 + 8.0 * UNIT) + FLOOR
 
 
 @dataclass(frozen=True, eq=False)
 class RoundingTerm:
-    """Non-negative amounts per unit of `|row|`; infinite ones kept apart so that 0 * inf is 0."""
+    """Non-negative errors per unit of `|row|`.
+
+    Infinite ones are stored apart so that 0 * inf is 0.
+    """
 
     finite: np.ndarray
     infinite: np.ndarray | None
 
     @staticmethod
     def of(amount: np.ndarray) -> "RoundingTerm | None":
-        """None if there is no error."""
+        """Build a term from amounts; None if all are zero."""
         unbounded = ~np.isfinite(amount)
         if unbounded.any():
             return RoundingTerm(np.where(unbounded, 0.0, amount), unbounded.astype(np.float64))
         return RoundingTerm(amount, None) if amount.any() else None
 
     def entries(self, index: np.ndarray) -> "RoundingTerm":
-        """The amounts of some entries."""
+        """Return the amounts of some entries."""
         return RoundingTerm(
             self.finite[index], None if self.infinite is None else self.infinite[index]
         )
@@ -97,7 +101,7 @@ class OperationCounts:
 
     Args:
         reads: `r_v` of every value.
-        additions: `K`.
+        additions: The `K` of the derivation.
     """
 
     reads: tuple[int, ...]
@@ -105,7 +109,7 @@ class OperationCounts:
 
     @staticmethod
     def of(graph: Graph) -> "OperationCounts":
-        """Count them."""
+        """Count reads and additions of a graph."""
         reads = [0] * (len(graph.nodes) + 1)
         for node in graph.nodes:
             for j in node.inputs:
@@ -113,66 +117,69 @@ class OperationCounts:
         return OperationCounts(tuple(reads), 2 * len(graph.nodes) + 8)
 
     def excess(self, length: int) -> float:
-        """The factor of point 6."""
+        """Return the factor of point 6."""
         return 1.0 + 4.0 * gamma(length + self.additions + 8)
 
     def constant(self, length: int) -> float:
-        """Relative loss of one entry of a constant of `length` entries."""
+        """Return the relative loss of one entry of a constant of `length` entries."""
         return gamma(length + self.additions)
 
 
 def magnitude(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """`H`: the largest absolute value over all boxes, `(n,)`."""
+    """Return `H`: the largest absolute value over all boxes, `(n,)`."""
     return np.maximum(-lo.min(axis=0), hi.max(axis=0))
 
 
 def radius(
-    budget: OperationCounts, node: Node, sizes_of: list[np.ndarray], own: np.ndarray
+    budget: OperationCounts, node: Node, sizes_of: list[np.ndarray], size: np.ndarray
 ) -> np.ndarray:
-    """`rho_v` of one node.
+    """Return `rho_v` of one node.
 
     Args:
-        budget: Of the graph.
-        node: The node; its op is not a curve.
+        budget: Operation counts of the graph.
+        node: The node; its op is not a curve or a product.
         sizes_of: `H` of each input.
-        own: `H` of the node's own value.
+        size: `H` of the node's own value.
     """
     op = node.op
     if isinstance(op, Curve | Product):
-        raise TypeError(f"The noise of `{op.name}` belongs to its lines or planes.")
+        raise TypeError(f"The rounding error of `{op.name}` is part of its lines or planes.")
     reads = max((budget.reads[j] for j in node.inputs), default=1)
     if isinstance(op, Affine):
         factor = budget.excess(max(op.size, op.terms))
         farthest = reach(op, [h[None] for h in sizes_of])[0]
         rho = gamma(op.terms + reads) * farthest + budget.constant(op.size) * np.abs(op.bias)
-        return widened(rho * factor)
+        return inflate(rho * factor)
     factor = budget.excess(op.size + (op.windows.shape[1] if isinstance(op, Largest) else 0))
     if isinstance(op, Rearrange):
         rho = np.zeros(op.size)
         if op.terms + reads > 2:
-            rho = gamma(op.terms - 1 + reads) * own
+            rho = gamma(op.terms - 1 + reads) * size
         if (op.index < 0).any():
             rho = rho + np.where(op.index < 0, budget.constant(op.size) * np.abs(op.fill), 0.0)
         return rho * factor
     present = op.windows >= 0
     most_used = int(np.bincount(op.windows[present]).max())
     total = np.where(present, sizes_of[0][np.maximum(op.windows, 0)], 0.0).sum(axis=1)
-    return widened(gamma(most_used + 1 + reads) * total * factor)
+    return inflate(gamma(most_used + 1 + reads) * total * factor)
 
 
 def reach(op: Affine, sizes_of: Sequence[np.ndarray]) -> np.ndarray:
-    """`|A| H`, infinite exactly where an infinite entry has a coefficient; `H` `(B, n)` each."""
+    """Return `|A| H`, infinite exactly where an infinite entry has a coefficient.
+
+    `H` `(B, n)` each.
+    """
     finite = tuple(np.where(np.isfinite(h), h, 0.0) for h in sizes_of)
     with np.errstate(over="ignore"):
-        found = op.apply(finite, True)
+        total = op.apply(finite, True)
     if not all(np.isfinite(h).all() for h in sizes_of):
         marks = tuple((~np.isfinite(h)).astype(np.float64) for h in sizes_of)
-        found = np.where(op.apply(marks, True) > 0, np.inf, found)
-    return found
+        total = np.where(op.apply(marks, True) > 0, np.inf, total)
+    return total
 
 
 def underflow(node: Node, sizes_of: list[np.ndarray]) -> float:
-    """Point 5: the error that underflow in one node's step may cause in any row."""
+    """Return the error that underflow in one node's step may cause in any row (point 5)."""
     op = node.op
     terms = 1 if isinstance(op, Curve | Largest) else op.terms
     total = 4.0 * node.size + 4.0
@@ -182,7 +189,7 @@ def underflow(node: Node, sizes_of: list[np.ndarray]) -> float:
 
 
 def underflow_of_boxes(size: int) -> float:
-    """Point 5 for concretizing over boxes of `size` inputs."""
+    """Return the error of point 5 for concretizing over boxes of `size` inputs."""
     return TINY * (8.0 * size + 16.0)
 
 
@@ -194,10 +201,10 @@ def widen_offset(
     offset: np.ndarray,
     size_of: np.ndarray,
 ) -> np.ndarray:
-    """Point 3: offsets of lines, the first moved down and the second up.
+    """Move the offsets of lines outward (point 3): the first down and the second up.
 
     Args:
-        budget: Of the graph.
+        budget: Operation counts of the graph.
         reads: `r_w` of the curve's input.
         size: `n_v` of the curve's value.
         slope: `(2, ...)`: below, above.
@@ -213,10 +220,10 @@ def widen_offsets(
     parts: Sequence[tuple[int, np.ndarray, np.ndarray]],
     offset: np.ndarray,
 ) -> np.ndarray:
-    """Point 3 for lines of one or several variables.
+    """Move offsets outward (point 3) for lines of one or several variables.
 
     Args:
-        budget: Of the graph.
+        budget: Operation counts of the graph.
         size: `n_v` of the value that the lines belong to.
         parts: Per variable the roundings of a row, its slopes `(2, ...)` and its `H` `(...)`.
         offset: `(2, ...)`; infinite where there is no line.
@@ -228,7 +235,7 @@ def widen_offsets(
             flat = flat & (slope == 0.0)
         pad = (moved + budget.constant(size + 2) * np.abs(offset)) * budget.excess(size)
         # An exact line through 0 without rounding error stays unchanged.
-        pad = np.where(pad == 0.0, FLOOR * ~flat, widened(pad))
+        pad = np.where(pad == 0.0, FLOOR * ~flat, inflate(pad))
         pad[0] *= -1.0
         out = offset + pad
     out[0][np.isnan(out[0])] = -np.inf

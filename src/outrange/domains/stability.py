@@ -1,9 +1,9 @@
-"""Activation phases: the gap of a curve that a unit lies in, and what follows from it.
+"""Activation phases: the linear piece of a curve that a unit lies in, and what follows from it.
 
-A unit is *stable* when its whole range lies in one gap on which the curve is a straight line (or
-is a single point): its linear bounds are then exact, and stay so on every smaller box.
-A stable unit's gap is kept in one byte: `-1` the first gap, `1` the last, `1 + g` an inner gap
-`g`, and `0` for an unstable unit, or one whose gap is not linear.
+A unit is *stable* if its whole range lies in one gap between knots on which the curve is a straight
+line, or if the range is a single point. Its linear bounds are then exact, and stay exact on every
+smaller box. A stable unit's gap is stored in one byte: `-1` the first gap, `1` the last, `1 + g` an
+inner gap `g`. `0` marks an unstable unit, or one whose gap is not linear.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,10 @@ from ..ops import Curve, Largest, Step
 
 
 def _gaps(curve: Curve) -> Iterator[tuple[int, float, float, tuple[bool, bool]]]:
-    """`(code, least, most, strict)` of every straight gap; `strict` where an end is a jump."""
+    """Yield `(code, least, most, strict)` of every straight gap.
+
+    `strict` marks ends that are jumps.
+    """
     ends = (-np.inf, *curve.knots, np.inf)
     last = len(curve.bends) - 1
     for g, bend in enumerate(curve.bends):
@@ -25,7 +28,7 @@ def _gaps(curve: Curve) -> Iterator[tuple[int, float, float, tuple[bool, bool]]]
 
 
 def phase_codes(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """The byte of each unit over `[lo, hi]`, int8 of that shape."""
+    """Return the phase byte of each unit over `[lo, hi]`, int8 of that shape."""
     codes = np.zeros(lo.shape, np.int8)
     for code, least, most, strict in _gaps(curve):
         inside = (lo > least) if strict[0] else (lo >= least)
@@ -35,7 +38,7 @@ def phase_codes(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def is_stable(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Where the linear bounds of the unit are exact whatever its ends."""
+    """Return for each unit whether its linear bounds are exact, whatever the ends of its range."""
     if isinstance(curve, Step):
         return curve.is_flat(lo, hi)
     if len(curve.bends) == 1:
@@ -46,17 +49,20 @@ def is_stable(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 def clip_to_phases(
     curve: Curve, codes: np.ndarray, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`lo`, `hi` cut to the gap that each unit is known to lie in (in place)."""
+    """Clip `lo` and `hi`, in place, to the gap that the code of each unit names."""
     for code, least, most, _ in _gaps(curve):
-        known = codes == code
-        if known.any():
-            np.maximum(lo, least, out=lo, where=known)
-            np.minimum(hi, most, out=hi, where=known)
+        in_gap = codes == code
+        if in_gap.any():
+            np.maximum(lo, least, out=lo, where=in_gap)
+            np.minimum(hi, most, out=hi, where=in_gap)
     return lo, hi
 
 
-def rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Entries that may be the largest of a window that has another such entry, in some box."""
+def find_rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Return the entries that compete for the maximum of a window in some box.
+
+    An entry competes if it may be the largest of a window in which another entry may be, too.
+    """
     present = op.windows >= 0
     source = np.maximum(op.windows, 0)
     best = np.where(present, lo[:, source], -np.inf).max(axis=-1, keepdims=True)

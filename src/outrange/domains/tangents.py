@@ -1,12 +1,15 @@
-"""Tangents: how every value of a graph responds to a step of one input, over boxes.
+"""Interval tangents: the response of every value of a graph to a step of one input, over boxes.
 
-Forward, one rule a kind of op: the tangent of an input is a unit vector, affine ops map tangents by
-their linear part, a curve multiplies by its slope, the largest of a window has the tangent of one
-of the entries that can be the largest. With slopes known as intervals, these are intervals that
-hold the directional derivative of every value everywhere in the box; at a kink, those to either
-side. A difference `f(x + d e_i) - f(x)` inside the box is `d` times a number in its interval.
+The pass is forward, with one rule per kind of op. The tangent of an input is a unit vector. Affine
+ops map tangents by their linear part. A curve multiplies by its slope. The largest of a window has
+the tangent of one of the entries that can be the largest. With slopes known as intervals, tangents
+are intervals that hold the directional derivative of every value everywhere in the box; at a kink,
+those to either side. A difference `f(x + d e_i) - f(x)` inside the box is `d` times a number in its
+interval.
 
-Sound: every rounding error is accounted for (see `intervals`). Cost: one forward pass a direction.
+Sound: every rounding error is accounted for (see `intervals`). Cost: one forward pass per
+direction.
+
 Reference: Moore, *Interval Analysis* (1966); Jordan, Dimakis, *Exactly computing the local
 Lipschitz constant of ReLU networks* (2020), for the generalized slopes at kinks.
 """
@@ -30,7 +33,6 @@ class TangentPlan:
     """A graph without the constants of its affine ops.
 
     Args:
-        graph: The graph.
         linear: Per node, its op without constants.
     """
 
@@ -42,14 +44,14 @@ class TangentPlan:
         """Analyze the graph.
 
         Raises:
-            UnsupportedError: It holds a kind of op without a rule.
+            UnsupportedError: The graph holds a kind of op without a rule.
         """
         linear = []
         for node in graph.nodes:
             op = node.op
             if type(op) not in RULES:
                 raise UnsupportedError(
-                    f"Slopes of the kind {type(op).__name__} are not described yet. "
+                    f"Slopes of the kind {type(op).__name__} are not supported yet. "
                     f"Received: `{op.name}` in {node.source!r}."
                 )
             if isinstance(op, Affine):
@@ -59,7 +61,7 @@ class TangentPlan:
 
 
 def slopes(graph: Graph, ends: list[Bounds]) -> dict[int, Bounds]:
-    """The slope range of every curve, by value, given the ends of all values."""
+    """Return the slope range of every curve, by value, given the ends of all values."""
     return {
         v: slope_range(node.op, *ends[node.inputs[0]])
         for v, node in enumerate(graph.nodes, 1)
@@ -68,16 +70,19 @@ def slopes(graph: Graph, ends: list[Bounds]) -> dict[int, Bounds]:
 
 
 def tangents(
-    plan: TangentPlan, known: Mapping[int, Bounds], ends: list[Bounds], directions: np.ndarray
+    plan: TangentPlan,
+    slope_ranges: Mapping[int, Bounds],
+    ends: list[Bounds],
+    directions: np.ndarray,
 ) -> list[Bounds]:
-    """Tangents of every value over `B` boxes.
+    """Bound the tangents of every value over `B` boxes.
 
     Args:
-        plan: Of the graph.
-        known: Slope ranges `(B, n)` of every curve, by value.
-        ends: Ends `(B, n)` of every value; the input's alone if the graph has neither `Largest`
-            nor `Product`.
-        directions: `(D,)` flat inputs.
+        plan: The plan of the graph.
+        slope_ranges: Slope ranges `(B, n)` of every curve, by value.
+        ends: Ends `(B, n)` of every value; the input's alone suffice if the graph has neither
+            `Largest` nor `Product`.
+        directions: Indices `(D,)` of flat inputs.
 
     Returns:
         Per value a pair of arrays `(B, D, n)`.
@@ -85,45 +90,45 @@ def tangents(
     graph, count = plan.graph, len(ends[0][0])
     unit = np.zeros((count, directions.size, graph.size))
     unit[:, np.arange(directions.size), directions] = 1.0
-    found: list[Bounds] = [(unit, unit)]
+    values: list[Bounds] = [(unit, unit)]
     for v, (node, op) in enumerate(zip(graph.nodes, plan.linear, strict=True), 1):
         check_deadline()
-        before = [found[j] for j in node.inputs]
+        before = [values[j] for j in node.inputs]
         around = None
         if isinstance(op, Largest | Product):
             around = [ends[j] for j in node.inputs]
-        found.append(RULES[type(op)](op, before, known.get(v), around))
-    return found
+        values.append(RULES[type(op)](op, before, slope_ranges.get(v), around))
+    return values
 
 
 def plain_tangents(
     plan: TangentPlan, values: list[np.ndarray], directions: np.ndarray
 ) -> list[np.ndarray]:
-    """Tangents `(batch, D, n)` at points, in plain float64: nothing is proved.
+    """Return tangents `(batch, D, n)` at points, in plain float64, without a proof.
 
     Args:
-        plan: Of a graph without a `Largest`.
+        plan: The plan of a graph without a `Largest`.
         values: Every value of the graph at the points, `(batch, n)`.
-        directions: `(D,)` flat inputs.
+        directions: Indices `(D,)` of flat inputs.
     """
     unit = np.zeros((len(values[0]), directions.size, plan.graph.size))
     unit[:, np.arange(directions.size), directions] = 1.0
-    found = [unit]
+    tangents_of = [unit]
     for node, op in zip(plan.graph.nodes, plan.linear, strict=True):
         check_deadline()
-        before = tuple(found[j] for j in node.inputs)
+        before = tuple(tangents_of[j] for j in node.inputs)
         if isinstance(op, Curve):
-            found.append(before[0] * np.asarray(op.df(values[node.inputs[0]]))[:, None])
+            tangents_of.append(before[0] * np.asarray(op.df(values[node.inputs[0]]))[:, None])
         elif isinstance(op, Rearrange):
-            found.append(op.run(before, fill=False))
+            tangents_of.append(op.run(before, fill=False))
         elif isinstance(op, Product):
             u, v = (values[j][:, None] for j in node.inputs)
             (du, dv), left, right = before, op.left, op.right
-            found.append(du[..., left] * v[..., right] + u[..., left] * dv[..., right])
+            tangents_of.append(du[..., left] * v[..., right] + u[..., left] * dv[..., right])
         else:
             flat = tuple(part.reshape(-1, part.shape[-1]) for part in before)
-            found.append(op.apply(flat, False).reshape(*before[0].shape[:2], -1))
-    return found
+            tangents_of.append(op.apply(flat, False).reshape(*before[0].shape[:2], -1))
+    return tangents_of
 
 
 def _affine(
@@ -151,15 +156,15 @@ def _curve(op: Curve, before: Sequence[Bounds], slopes: Bounds, _ends: Sequence[
 def _product(
     op: Product, before: Sequence[Bounds], _slopes: Bounds | None, ends: Sequence[Bounds]
 ) -> Bounds:
-    """`(u v)' = u' v + u v'`."""
+    """Apply the product rule `(u v)' = u' v + u v'`."""
     (first, second), (u, v) = before, ends
     pairs = []
-    for tangent, factor, own, other in (
+    for tangent, factor, index, other in (
         (first, v, op.left, op.right),
         (second, u, op.right, op.left),
     ):
         around = (factor[0][:, None, other], factor[1][:, None, other])
-        pairs.append(_hull(around, (tangent[0][..., own], tangent[1][..., own])))
+        pairs.append(_hull(around, (tangent[0][..., index], tangent[1][..., index])))
     (lo, hi), (least, most) = pairs
     with np.errstate(all="ignore"):
         below, above = add_toward(lo, least, -np.inf), add_toward(hi, most, np.inf)
@@ -167,7 +172,7 @@ def _product(
 
 
 def _hull(slopes: Bounds, tangent: Bounds) -> Bounds:
-    """All products of a slope and a tangent."""
+    """Return the interval hull of the products of slopes and tangents."""
     (least, most), (lo, hi) = slopes, tangent
     fixed = (lo == hi) & (least == most)
     if fixed.all():
@@ -179,7 +184,7 @@ def _hull(slopes: Bounds, tangent: Bounds) -> Bounds:
 
 
 def _times(slope: np.ndarray, tangent: np.ndarray, direction: float) -> np.ndarray:
-    """The product rounded outward; nothing times infinity is nothing."""
+    """Return the product rounded outward, with `0 * inf = 0`."""
     with np.errstate(all="ignore"):
         product = multiply_toward(slope, tangent, direction)
     return np.where((slope == 0) | (tangent == 0), 0.0, product)

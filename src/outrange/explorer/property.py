@@ -7,7 +7,7 @@ from typing import Any
 from ..answers.verdict import Verdict
 from ..cli.property.parser import read_condition
 from ..core import PropertySource, text_digest
-from ..questions.stated import decided, stated
+from ..questions.decide_property import decide_property, translate_property
 from .exhibit import Exhibit
 from .messages import Ask
 from .work import finite
@@ -22,9 +22,11 @@ def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
     network = exhibit.network
     assert ask.box is not None
     where = exhibit.input_set(ask.box)
-    unsafe, where, text = stated(network, read_condition(ask.property), where)
+    unsafe, where, text = translate_property(network, read_condition(ask.property), where)
     source = PropertySource(text, text_digest(text), "text")
-    verdict = decided(network, unsafe, where, text, time_limit=exhibit.seconds, source=source)
+    verdict = decide_property(
+        network, unsafe, where, text, time_limit=exhibit.seconds, source=source
+    )
     broken = verdict.counterexample
     message = {
         "say": "verdict",

@@ -10,7 +10,7 @@ import numpy as np
 from ..answers.range import Range
 from ..answers.verdict import Verdict
 from ..core import Box
-from ..questions.common.stamp import stamped
+from ..questions.common.provenance import add_provenance
 from ..questions.summary import summary
 from ..reports.answered import answered_section
 from ..reports.context import model_section, reproduce_section, uncovered_section
@@ -36,7 +36,7 @@ def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Ve
         model_section(network, getattr(network, "source", None)),
         domain_section(regions, reader, "The input set is that of the sliders."),
         answered_section("ranges", [answer], reader=reader),
-        answered_section("layers", [stamped(summary(network, box, known=ranges), network)]),
+        answered_section("layers", [add_provenance(summary(network, box, known=ranges), network)]),
     ]
     if verdicts:
         sections.append(answered_section("properties", verdicts, reader=reader))

@@ -13,8 +13,8 @@ from ..answers.range import Range
 from ..core import Bounds, Box
 from ..domains import bounds
 from ..questions.common.network import GraphAlone
-from ..questions.common.stamp import stamped
-from ..questions.evidence.contradictions import check_forms, sampled as run_sampled
+from ..questions.common.provenance import add_provenance
+from ..questions.evidence.contradictions import check_forms, run_samples as run_sampled
 from ..questions.evidence.evaluate import entries
 from ..questions.output_range import output_range
 from ..questions.sample_range import sample_range
@@ -190,7 +190,7 @@ def exact_range(
         progress=report,
         remedies=False,
     )
-    answer = stamped(narrow(result, known), exhibit.network)
+    answer = add_provenance(narrow(result, known), exhibit.network)
     ends = (np.ravel(answer.lo), np.ravel(answer.hi))
     seen = (np.ravel(answer.seen_lo), np.ravel(answer.seen_hi))
     say(

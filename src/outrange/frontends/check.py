@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import Box, ModelError
-from ..core.watch import begin_phase
+from ..core.progress import begin_phase
 from ..graph import Graph
 from ..graph.domain import is_inside
-from ..graph.float32 import Strayed, stray
-from ..graph.gradient import jumps
+from ..graph.float32 import PointErrors, run_with_error_bounds
+from ..graph.gradient import is_discontinuous
 from ..ops import Affine
 from .domain_points import with_points_inside
 from .network import Network
@@ -106,7 +106,7 @@ def at_once(graph: Graph, count: int) -> Iterator[slice]:
 def _compare(network: Network, x: np.ndarray, actual: np.ndarray, seed: int) -> None:
     """Compare the graph with the model's outputs at the points `x`, all in one batch."""
     graph = network.written
-    strayed = stray(graph, x, computed=network.computed)
+    strayed = run_with_error_bounds(graph, x, computed=network.computed)
     expected = strayed.values[graph.output]
     if actual.shape != expected.shape:
         raise ModelError(
@@ -119,7 +119,7 @@ def _compare(network: Network, x: np.ndarray, actual: np.ndarray, seed: int) -> 
     # Roundings may reach a pole, where the bound is infinite.
     comparable = np.isfinite(strayed.bounds[graph.output]) | np.isfinite(actual)
     # A model may discard an undefined value in a branch of `where`; bounds reject such a box.
-    if any(jumps(node.op) for node in graph.nodes):
+    if any(is_discontinuous(node.op) for node in graph.nodes):
         comparable &= ~np.isnan(expected) | is_inside(graph, strayed.values)[:, None]
     reference = np.where(comparable, expected, actual)
     worst = _worst(reference, actual, allowed, strayed, x)
@@ -146,7 +146,11 @@ class _Mismatch:
 
 
 def _worst(
-    expected: np.ndarray, actual: np.ndarray, allowed: np.ndarray, strayed: Strayed, x: np.ndarray
+    expected: np.ndarray,
+    actual: np.ndarray,
+    allowed: np.ndarray,
+    strayed: PointErrors,
+    x: np.ndarray,
 ) -> _Mismatch | None:
     """Return the difference that most exceeds the allowed one, or None."""
     calm = ~strayed.overflows[:, None]
@@ -169,7 +173,7 @@ def _worst(
     )
 
 
-def _message(network: Network, strayed: Strayed, x: np.ndarray, worst: _Mismatch) -> str:
+def _message(network: Network, strayed: PointErrors, x: np.ndarray, worst: _Mismatch) -> str:
     point = x[worst.point]
     shown = ", ".join(f"{v:.6g}" for v in point[:8]) + (", ..." if point.size > 8 else "")
     digits = 9 if network.computed.dtype is np.float32 else 17
@@ -192,7 +196,7 @@ def _undefined_message(network: Network, count: int) -> str:
     )
 
 
-def _culprit(network: Network, strayed: Strayed, x: np.ndarray, point: int) -> str:
+def _culprit(network: Network, strayed: PointErrors, x: np.ndarray, point: int) -> str:
     """Return `" (first in layer ...)"` if the network exposes its inner values, else `""`."""
     if network.probe is None:
         return ""
@@ -204,7 +208,9 @@ def _culprit(network: Network, strayed: Strayed, x: np.ndarray, point: int) -> s
     return ""
 
 
-def _differs(graph: Graph, strayed: Strayed, actual: np.ndarray, value: int, point: int) -> bool:
+def _differs(
+    graph: Graph, strayed: PointErrors, actual: np.ndarray, value: int, point: int
+) -> bool:
     if value == 0 or actual.size != graph.value_size(value):
         return False
     expected, allowed = strayed.values[value][point], 4.0 * strayed.bounds[value][point]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..graph import Graph
-from ..graph.domain import is_inside, restricted, step_inside
+from ..graph.domain import is_inside, restricted_functions, step_inside
 from .points import legal
 
 
@@ -34,7 +34,7 @@ def with_points_inside(
     Returns:
         Points, and whether at least one of them is in the domain of the graph.
     """
-    if next(restricted(graph), None) is None:
+    if next(restricted_functions(graph), None) is None:
         return x, True
     count = _inside(graph, x, parts).sum()
     if count >= ENOUGH:

@@ -12,7 +12,7 @@ from ..core import InputError, UnsupportedError
 from ..domains.intervals import RULES
 from ..graph import Builder, Slot
 from ..graph.composites.pointwise import COMPARISONS
-from ..graph.whole import limited
+from ..graph.integer_inference import limit_inputs
 from ..ops.pointwise.op import Pointwise
 
 
@@ -52,7 +52,7 @@ def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
     Raises:
         UnsupportedError: No input at all is proved to satisfy the limits.
     """
-    slots = list(limited(b))
+    slots = list(limit_inputs(b))
     wanted = [*wanted] + [
         ValueLimit(value, least, most, "a table has no more rows")
         for value, least, most in b.bounded

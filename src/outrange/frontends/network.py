@@ -8,7 +8,7 @@ import numpy as np
 from ..core import InputError, ModelSource
 from ..graph import Graph
 from ..graph.float32 import FLOAT32, FloatType
-from ..graph.graph import vectors
+from ..graph.graph import merge_columns
 
 
 SHOWN = 6
@@ -76,7 +76,7 @@ class Network:
         Raises:
             InputError: The network has several inputs, or the names do not fit.
         """
-        inputs = vectors(self.graph.inputs)
+        inputs = merge_columns(self.graph.inputs)
         features = list(names) if not isinstance(names, str) else [names]
         if len(inputs) != 1:
             raise InputError(

@@ -165,7 +165,7 @@ def _marks(batch: BatchGraph) -> list[np.ndarray]:
 
 def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
     """Name the first operation on the way to the output with an entry that mixes several rows."""
-    behind = graph.behind(graph.output)
+    behind = graph.ancestors(graph.output)
     for value in sorted(behind - {0}):
         if marks[value].reshape(-1, 2, marks[value].shape[1]).all(axis=1).any():
             node = graph.nodes[value - 1]
@@ -194,7 +194,7 @@ def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bo
 
 def _kinds(graph: Graph) -> list[tuple[type, str]]:
     """Return the kinds of the nonlinear operations, in order."""
-    behind = graph.behind(graph.output)
+    behind = graph.ancestors(graph.output)
     return [
         (type(node.op), node.op.name)
         for value, node in enumerate(graph.nodes, 1)
@@ -204,7 +204,7 @@ def _kinds(graph: Graph) -> list[tuple[type, str]]:
 
 def _smooth(graph: Graph, x: np.ndarray) -> np.ndarray:
     """Compute the outputs with each curve and step replaced by a smooth function."""
-    behind, values = graph.behind(graph.output), [x]
+    behind, values = graph.ancestors(graph.output), [x]
     for value, node in enumerate(graph.nodes, 1):
         check_deadline()
         xs = [values[j] for j in node.inputs] if value in behind else []

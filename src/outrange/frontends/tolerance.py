@@ -4,7 +4,7 @@ import numpy as np
 
 from ..core import check_deadline
 from ..graph import Graph
-from ..graph.float32 import Strayed
+from ..graph.float32 import PointErrors
 
 
 _RUNS = 4
@@ -12,7 +12,7 @@ _SPREAD = 16.0
 
 
 def noise(
-    graph: Graph, strayed: Strayed, seed: int, enough: np.ndarray | None = None
+    graph: Graph, strayed: PointErrors, seed: int, enough: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the largest change of the outputs over a few runs with random roundings, `(batch,)`.
 
@@ -41,7 +41,7 @@ def noise(
 
 
 def tolerance(
-    graph: Graph, strayed: Strayed, seed: int = 0, difference: np.ndarray | None = None
+    graph: Graph, strayed: PointErrors, seed: int = 0, difference: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the differences that rounding in the model's element type can explain.
 

@@ -1,4 +1,4 @@
-"""The op graph: the one form every front-end produces and every domain reads."""
+"""The computation graph: the one form that every front-end produces and every domain reads."""
 
 from .builder import Builder as Builder
 from .composites.convolution import convolve as convolve, convolve_transposed as convolve_transposed

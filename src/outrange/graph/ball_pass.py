@@ -18,7 +18,7 @@ from .graph import Graph, Node
 
 
 _LEAST = 2.0**-1060
-"""More than what underflow takes from a coefficient."""
+"""Larger than the loss of a coefficient by underflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +26,9 @@ class CoefficientBalls:
     """The coefficients of an affine op, as balls.
 
     Args:
-        parts: Of each input the matrix `(m, n_i)`: a matrix of balls if it is full, else of each
+        parts: For each input the matrix `(m, n_i)`: a matrix of balls if it is full, else for each
             row the pairs `(entry, coefficient)`.
-        bias: `(m,)` balls.
+        bias: Balls `(m,)`, one per result.
     """
 
     parts: list[Any]
@@ -36,7 +36,7 @@ class CoefficientBalls:
 
     @classmethod
     def of(cls, op: Affine) -> CoefficientBalls:
-        """Read them off an op."""
+        """Read the coefficients off an op."""
         exact = op.plain and op.ulps == 0
         off = 0.0 if exact else gamma(2 * op.terms + 6)
         parts = []
@@ -54,20 +54,20 @@ class CoefficientBalls:
 
 
 def _near(value: float, off: float) -> Any:
-    """The ball of numbers within `off` of a float64, with room for the rounding of its ends."""
+    """Return the ball of numbers within `off` of a float64, with room for rounding of its ends."""
     off = 2.0 * off + _LEAST if off else 0.0
     return ball(value - off, value + off) if off else ball(value)
 
 
 def _matrix(op: Affine, i: int, off: float) -> Any:
-    """The coefficients of input `i`, read with unit vectors: one product and zeros each."""
+    """Read the coefficients of input `i` with unit vectors: one product and zeros each."""
     units = [np.zeros((op.sizes[i], n)) for n in op.sizes]
     units[i] = np.eye(op.sizes[i])
     near = op.apply(tuple(units), False).T
     size = op.apply(tuple(units), True).T if off else np.abs(near)
     used = size != 0
     if 4 * used.sum() > used.size:
-        # A matrix takes float64 numbers as they are, in a fraction of the memory of balls.
+        # A matrix stores float64 numbers directly, in a fraction of the memory of balls.
         entries = near.ravel().tolist()
         if off:
             sizes = size.ravel().tolist()
@@ -81,14 +81,14 @@ def _matrix(op: Affine, i: int, off: float) -> Any:
 
 
 class BallPass:
-    """Every value as a list of balls, the points of an entry side by side.
+    """A pass that computes every value as a list of balls, the points of an entry side by side.
 
     Args:
-        graph: The network.
-        map_of: The coefficients of a node.
-        count: Points.
-        ends: Of every value, what float64 intervals know: `(count, n)` each.
-        until: When to give up, on the clock of `core.clock.read_clock`.
+        graph: The network to evaluate.
+        map_of: Function that returns the coefficients of a node.
+        count: The number of points.
+        ends: Float64 intervals of every value, `(count, n)` each.
+        until: Time to give up, on the clock of `core.clock.read_clock`.
     """
 
     def __init__(
@@ -104,45 +104,49 @@ class BallPass:
         self._definitions = Definitions()
 
     def values(self, x: list[Any], wanted: Sequence[int]) -> list[Any] | None:
-        """The entries of `wanted`, one value after the other; None if time ran out."""
+        """Return the entries of `wanted`, one value after the other; None if time ran out."""
         graph = self._graph
         last = {j: k for k, node in enumerate(graph.nodes, 1) for j in node.inputs}
-        found: dict[int, list[Any]] = {0: x}
+        computed: dict[int, list[Any]] = {0: x}
         for k, node in enumerate(graph.nodes, 1):
             if read_clock() > self._until:
                 return None
-            found[k] = self._step(k, node, [found[j] for j in node.inputs])
+            computed[k] = self._step(k, node, [computed[j] for j in node.inputs])
             for j in {*node.inputs, k}:
                 if last.get(j, 0) <= k and j not in wanted:
-                    del found[j]
-        return [b for value in wanted for b in found[value]]
+                    del computed[j]
+        return [b for value in wanted for b in computed[value]]
 
-    def _step(self, k: int, node: Node, given: list[list[Any]]) -> list[Any]:
+    def _step(self, k: int, node: Node, inputs: list[list[Any]]) -> list[Any]:
         p, op = self._count, node.op
         if isinstance(op, Affine):
-            return self._affine(self._map_of(k, op), given)
+            return self._affine(self._map_of(k, op), inputs)
         if isinstance(op, Rearrange):
-            flat = [b for part in given for b in part]
+            flat = [b for part in inputs for b in part]
             fill = op.fill.tolist()
-            found = []
+            entries = []
             for j, i in enumerate(op.index.tolist()):
-                found += flat[i * p : (i + 1) * p] if i >= 0 else [ball(fill[j])] * p
-            return found
+                entries += flat[i * p : (i + 1) * p] if i >= 0 else [ball(fill[j])] * p
+            return entries
         if isinstance(op, Largest):
             return [
-                _largest([given[0][i * p + q] for i in window if i >= 0])
+                _largest([inputs[0][i * p + q] for i in window if i >= 0])
                 for window in op.windows.tolist() for q in range(p)
             ]  # fmt: skip
         if isinstance(op, Product):
             pairs = zip(op.left.tolist(), op.right.tolist(), strict=True)
-            found = [given[0][i * p + q] * given[1][j * p + q] for i, j in pairs for q in range(p)]
-            return self._known(k, found, [n for n, b in enumerate(found) if not b.is_finite()])
-        return self._curve(k, op, given[0], self._ends[node.inputs[0]])
+            entries = [
+                inputs[0][i * p + q] * inputs[1][j * p + q] for i, j in pairs for q in range(p)
+            ]
+            return self._clip_to_intervals(
+                k, entries, [n for n, b in enumerate(entries) if not b.is_finite()]
+            )
+        return self._curve(k, op, inputs[0], self._ends[node.inputs[0]])
 
-    def _affine(self, map_: CoefficientBalls, given: list[list[Any]]) -> list[Any]:
+    def _affine(self, map_: CoefficientBalls, inputs: list[list[Any]]) -> list[Any]:
         p = self._count
         total = [b for b in map_.bias for _ in range(p)]
-        for part, x in zip(map_.parts, given, strict=True):
+        for part, x in zip(map_.parts, inputs, strict=True):
             if isinstance(part, list):
                 for j, row in enumerate(part):
                     for i, c in row:
@@ -157,22 +161,24 @@ class BallPass:
         lines = [line for line in op.lines or () if line is not None]
         if lines and len(lines) == len(op.knots) + 1 and not op.jumps:
             return _on_lines(op.knots, lines, x, ends)
-        found, open_ = [], []
+        enclosures, open_ = [], []
         for n, b in enumerate(x):
             try:
                 if op.exact is None:
                     raise UndecidedError
-                found.append(self._definitions.run(op.exact, b))
+                enclosures.append(self._definitions.run(op.exact, b))
             except (UndecidedError, ValueError, ZeroDivisionError, OverflowError):
-                found.append(None)
-            if found[n] is None or not found[n].is_finite():
+                enclosures.append(None)
+            if enclosures[n] is None or not enclosures[n].is_finite():
                 open_.append(n)
         if open_:
-            self._through_float64(op, x, found, open_)
-        return self._known(k, found, open_)
+            self._through_float64(op, x, enclosures, open_)
+        return self._clip_to_intervals(k, enclosures, open_)
 
-    def _through_float64(self, op: Curve, x: list[Any], found: list[Any], open_: list[int]) -> None:
-        """What the curve's facts say of balls that its definition cannot take."""
+    def _through_float64(
+        self, op: Curve, x: list[Any], enclosures: list[Any], open_: list[int]
+    ) -> None:
+        """Bound the balls outside the definition's reach by the curve's float64 facts."""
         ends = np.array([float_ends(x[n]) for n in open_])
         lo, hi = np.clip(ends[:, 0], *op.on), np.clip(ends[:, 1], *op.on)
         if op.beyond is not None:
@@ -182,23 +188,24 @@ class BallPass:
         except InputError:
             least, most = np.full(len(open_), -np.inf), np.full(len(open_), np.inf)
         for n, low, high in zip(open_, least.tolist(), most.tolist(), strict=True):
-            found[n] = ball(low, high)
+            enclosures[n] = ball(low, high)
 
-    def _known(self, k: int, found: list[Any], open_: list[int]) -> list[Any]:
-        """Balls that lost their digits, cut to what float64 intervals know of the value."""
+    def _clip_to_intervals(self, k: int, enclosures: list[Any], open_: list[int]) -> list[Any]:
+        """Clip balls that lost their digits to the float64 intervals of the value."""
         p = self._count
         for n in open_:
             lo, hi = (float(end[n % p, n // p]) for end in self._ends[k])
-            found[n] = cut(found[n], lo, hi)
-        return found
+            enclosures[n] = cut(enclosures[n], lo, hi)
+        return enclosures
 
 
 def _on_lines(
     knots: Sequence[float], lines: Sequence[tuple[float, float]], x: list[Any], ends: Bounds
 ) -> list[Any]:
-    """A curve of lines alone, without jumps, at balls: the hull of the lines each may lie on.
+    """Evaluate a piecewise-linear curve without jumps at balls.
 
-    Where float64 intervals tell the line, no ball is compared with a knot.
+    The result is the hull of the lines each ball may lie on. Where float64 intervals determine the
+    line, no ball is compared with a knot.
     """
     lo, hi = (end.T.ravel() for end in ends)
     firsts = np.searchsorted(knots, np.where(np.isnan(lo), -np.inf, lo), "right").tolist()
@@ -206,20 +213,23 @@ def _on_lines(
     places = balls(knots)
     parts = [(slope, ball(slope), ball(offset) if offset else None) for slope, offset in lines]
     same = [line == (1.0, 0.0) for line in lines]
-    found = []
+    results = []
     for b, first, last in zip(x, firsts, lasts, strict=True):
         if first >= last:
-            found.append(b if same[first] else _along(parts[first], b))
+            results.append(b if same[first] else _along(parts[first], b))
             continue
         first = sum(b >= knot for knot in places)
         last = len(places) - sum(b <= knot for knot in places)
         values = [_along(part, b) for part in parts[first : max(first, last) + 1]]
-        found.append(reduce(lambda a, b: a.union(b), values))
-    return found
+        results.append(reduce(lambda a, b: a.union(b), values))
+    return results
 
 
 def _along(line: tuple[float, Any, Any], b: Any) -> Any:
-    """One line at a ball: slopes 1 and 0 as they are, so that nothing infinite is multiplied."""
+    """Evaluate one line at a ball.
+
+    Slopes 1 and 0 avoid the product, so nothing infinite is multiplied.
+    """
     slope, factor, offset = line
     value = b if slope == 1.0 else factor if slope == 0.0 else b * factor
     return value if offset is None else value + offset

@@ -1,8 +1,8 @@
-"""Builds a graph value by value; what only touches constants is folded on the way.
+"""Construction of a graph value by value, with constant folding.
 
-Front-ends speak to this class alone. A *operand* is a `Value` of this builder or a NumPy array;
-an operation none of whose operands is a `Value` returns a NumPy array, computed in float64.
-Shapes are those of the user's model with a batch axis of 1.
+Front-ends use this class alone. An *operand* is a `Value` of this builder or a NumPy array. An
+operation without a `Value` among its operands returns a NumPy array, computed in float64. Shapes
+are those of the user's model with a batch axis of 1.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from .composites import pointwise
 from .composites.einsum import einsum
 from .composites.products import multiply
 from .graph import Graph, Node, Op, Ranking, Slot
-from .rewrites.constants import settle_constants
+from .integer_inference import limit_inputs
+from .rewrites.constants import fold_constants
 from .rewrites.fuse import fuse
 from .values import Constant, Operand, Shape, Value, operand, positions
-from .whole import limited
 
 
 Arrays = list[np.ndarray]
@@ -34,21 +34,21 @@ Arrays = list[np.ndarray]
 
 @dataclass(eq=False)
 class Builder:
-    """One graph under construction.
+    """A graph under construction.
 
     Args:
         inputs: The model's inputs (shapes without the batch axis), in a fixed order.
-        source: The layer path written on nodes added from now on; front-ends keep it current.
+        source: The layer path of nodes added from now on; front-ends keep it current.
         operation: The framework's operation, likewise.
-        within: `(entries, least, most)`: limits of whole numbers in the flat input.
+        within: `(entries, least, most)`: limits of integers in the flat input.
         bounded: `(value, least, most)`: limits beyond which the graph is not the model.
-        moved: After `finish`: from each value that is still there to its number in the graph.
-        plain: After `finish`: the graph as it was written, if that differs.
-        whole: Which entries of a value are known to be whole numbers, and its op at that time.
-        entries: Of all values so far, added up.
-        steps: The nodes so far, counted.
-        bypassed: After `finish`: the values of the graph that a fused curve bypasses; what depends
-            on them reads them in `plain` only.
+        moved: After `finish`: from each remaining value to its number in the graph.
+        plain: After `finish`: the graph as recorded, if that differs.
+        whole: Which entries of a value are known to be integers, and its op at that time.
+        entries: Running total of the entries of all values.
+        steps: Running count of the nodes.
+        bypassed: After `finish`: the values of the graph that a fused curve bypasses. Values that
+            depend on them read them in `plain` only.
     """
 
     inputs: Sequence[Slot]
@@ -67,13 +67,13 @@ class Builder:
     steps: Tally = field(default_factory=lambda: Tally(NODES), repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse inputs that nothing could be done with."""
+        """Reject inputs that exceed the size limit."""
         entries = Tally(INPUTS)
         for slot in self.inputs:
             entries.add(slot.shape, f"input `{slot.name}`")
 
     def input_values(self) -> list[Value]:
-        """One value per input, each of shape `(1, *slot.shape)`."""
+        """Return one value per input, each of shape `(1, *slot.shape)`."""
         total = sum(slot.size for slot in self.inputs)
         whole = Value(self, 0, (1, total))
         if len(self.inputs) == 1:
@@ -88,15 +88,15 @@ class Builder:
         self,
         outputs: Sequence[Operand],
         names: Sequence[str],
-        kept: Sequence[int] = (),
+        keep: Sequence[int] = (),
         *,
         fused: bool = True,
     ) -> Graph:
-        """The graph whose outputs are `outputs`, batch axis dropped from their slots.
+        """Return the graph whose outputs are `outputs`; their slots have no batch axis.
 
-        Elementwise sub-graphs of one tensor become single curves; `kept` are values that stay, as
-        those of layers do. Without `fused` every node stays as it was recorded: a graph that is
-        evaluated a few times needs no facts about its curves.
+        Elementwise sub-graphs of one tensor become single curves; the values in `keep` and those of
+        layers stay. With `fused=False` every node stays as recorded: a graph that is evaluated a
+        few times needs no facts about its curves.
         """  # fmt: skip
         slots = tuple(Slot(n, tuple(o.shape[1:])) for n, o in zip(names, outputs, strict=True))
         if len(outputs) == 1 and isinstance(outputs[0], Value):
@@ -108,15 +108,15 @@ class Builder:
             last = self.constant_value(last)
         marked = {v for values in self.layers.values() for v in values}
         marked |= {v for value, ranking in self.rankings.items() for v in (value, ranking.source)}
-        inputs = tuple(limited(self))
+        inputs = tuple(limit_inputs(self))
         if not fused:
             self.moved = {v: v for v in range(len(self.nodes) + 1)}
             nodes, rankings = tuple(self.nodes), dict(self.rankings)
             layers = {k: tuple(values) for k, values in self.layers.items()}
             return Graph(inputs, nodes, last.index, slots, layers, rankings)
-        nodes, self.moved, bypassed = fuse(self.nodes, last.index, {*kept, *marked})
+        nodes, self.moved, bypassed = fuse(self.nodes, last.index, {*keep, *marked})
         self.bypassed = frozenset(self.moved[v] for v in bypassed)
-        nodes = settle_constants(nodes, self._whole().size)
+        nodes = fold_constants(nodes, self._flat_input().size)
         if nodes != self.nodes:
             self.plain = Graph(inputs, tuple(self.nodes), last.index, slots)
         layers = {k: tuple(self.moved[v] for v in values) for k, values in self.layers.items()}
@@ -132,10 +132,10 @@ class Builder:
         return {new: old for old, new in self.moved.items()}
 
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Shape) -> Value:
-        """Append a node; the general form behind every method below.
+        """Append a node; every method below ends here.
 
         Raises:
-            ModelError: Its constants are no finite numbers, or the graph becomes too large.
+            ModelError: A constant is not finite, or the graph becomes too large.
         """
         shape = tuple(int(n) for n in shape)
         self.steps.add((), f"`{op.name}` of layer `{self.source}`")
@@ -147,18 +147,18 @@ class Builder:
         return Value(self, len(self.nodes), shape)
 
     def mark_layer(self, path: str, value: Operand) -> None:
-        """Remember that the layer `path` returned `value` (once per call)."""
+        """Record that the layer `path` returned `value` (once per call)."""
         if isinstance(value, Value):
             self.layers.setdefault(path, []).append(value.index)
 
     def constant_value(self, array: np.ndarray) -> Value:
-        """A constant as a value of the graph (an output that depends on no input)."""
+        """Return a constant as a value of the graph (an output that depends on no input)."""
         array = np.asarray(array, np.float64)
         index = np.full(array.size, -1)
-        op = Rearrange("constant", index, (self._whole().size,), array.ravel())
-        return self.add_node(op, [self._whole()], array.shape)
+        op = Rearrange("constant", index, (self._flat_input().size,), array.ravel())
+        return self.add_node(op, [self._flat_input()], array.shape)
 
-    def _whole(self) -> Value:
+    def _flat_input(self) -> Value:
         return Value(self, 0, (1, sum(slot.size for slot in self.inputs)))
 
     # ---- rearranging ----------------------------------------------------------------------
@@ -171,7 +171,7 @@ class Builder:
         *,
         name: str = "rearrange",
     ) -> Value:
-        """Each output entry is an entry of the flattened, concatenated `values`; `-1` is `fill`."""
+        """Select output entries from the flattened, concatenated `values`; `-1` selects `fill`."""
         index = np.asarray(index, np.int64)
         flat = index.ravel()
         sizes = tuple(v.size for v in values)
@@ -199,13 +199,12 @@ class Builder:
         *,
         name: str = "rearrange",
     ) -> Any:
-        """Any op that only moves entries about, by running it on their positions.
+        """Apply any op that only moves entries, by running it on their positions.
 
         Args:
-            function: Takes one int32 array per operand, holding position + 1 (so that a 0 in the
-                result is padding), and returns an array or a list of arrays.
-            operands: Values and constants.
-            name: For reports.
+            function: Maps one int32 array per operand, holding position + 1 (so that a 0 in the
+                result is padding), to an array or a list of arrays.
+            operands: Values and constants to rearrange.
 
         Returns:
             A value per array that `function` returned, in the same form (array or list).
@@ -237,8 +236,8 @@ class Builder:
         return self.structural(lambda a: np.concatenate(a, axis=axis), operands, name="concat")
 
     def _fits(self, shape: Shape) -> None:
-        """Refuse a value that would be too much, before its indices are made."""
-        self.entries.fitting(shape, f"layer `{self.source}`")
+        """Reject a value that would be too large, before its indices are allocated."""
+        self.entries.check_room(shape, f"layer `{self.source}`")
 
     @overload
     def broadcast(self, x: Value, shape: Shape) -> Value: ...
@@ -255,7 +254,7 @@ class Builder:
     def dense(
         self, x: Operand, weight: ArrayLike, bias: np.ndarray | None = None, *, name: str = "dense"
     ) -> Operand:
-        """`x @ weight + bias` on the last axis."""
+        """Return `x @ weight + bias` on the last axis."""
         weight = np.asarray(weight, np.float64)
         if not isinstance(x, Value):
             out = np.asarray(x, np.float64) @ weight
@@ -287,7 +286,7 @@ class Builder:
         name: str = "scale",
         ulps: int = 0,
     ) -> Operand:
-        """`x * factor + shift`, constants that broadcast; `ulps`: roundoffs in each factor."""
+        """Return `x * factor + shift`, broadcast, with `ulps` roundoffs in each factor."""
         factor, shift = np.asarray(factor, np.float64), np.asarray(shift, np.float64)
         shape = np.broadcast_shapes(tuple(x.shape), factor.shape, shift.shape)
         self._fits(shape)
@@ -305,22 +304,22 @@ class Builder:
     def combine(
         self, coefficients: Sequence[float], operands: Sequence[Operand], *, name: str = "add"
     ) -> Operand:
-        """`sum_i c_i x_i`; the operands broadcast against each other, constants become the bias."""
+        """Return `sum_i c_i x_i` of broadcast operands; constants become the bias."""
         shape = np.broadcast_shapes(*(tuple(v.shape) for v in operands))
         self._fits(shape)
         shift = np.zeros(shape)
-        kept, factors = [], []
+        values, factors = [], []
         for c, v in zip(coefficients, operands, strict=True):
             if isinstance(v, Value):
-                kept.append(self.broadcast(v, shape))
+                values.append(self.broadcast(v, shape))
                 factors.append(float(c))
             else:
                 shift = shift + float(c) * np.asarray(v, np.float64)
-        if not kept:
+        if not values:
             return shift
         shift = np.ravel(shift)
-        op = combine(factors, kept[0].size, shift, name=name)
-        return self.add_node(op, kept, shape)
+        op = combine(factors, values[0].size, shift, name=name)
+        return self.add_node(op, values, shape)
 
     def add(self, x: Operand | float, y: Operand | float) -> Operand:
         return self.combine((1, 1), [operand(x), operand(y)], name="add")
@@ -329,7 +328,7 @@ class Builder:
         return self.combine((1, -1), [operand(x), operand(y)], name="subtract")
 
     def multiply(self, x: Operand | float, y: Operand | float) -> Operand:
-        """`x * y`, broadcast; of one tensor with itself it is a square."""
+        """Return `x * y`, broadcast; a tensor times itself becomes a square."""
         x, y = operand(x), operand(y)
         if not isinstance(x, Value):
             return self.affine_map(y, x) if isinstance(y, Value) else np.multiply(x, y)
@@ -339,7 +338,7 @@ class Builder:
         return multiply(self, x, y) if fused is None else fused
 
     def divide(self, x: Operand | float, y: Operand | float) -> Operand:
-        """`x / y`; a `y` that depends on the input must not reach 0."""
+        """Return `x / y`; a `y` that depends on the input must not reach 0."""
         x, y = operand(x), operand(y)
         if isinstance(y, Value):
             inverse = self.curve("reciprocal", y)
@@ -360,14 +359,14 @@ class Builder:
         name: str = "sum",
         ulps: int = 0,
     ) -> Operand:
-        """`y_j = sum_k weight[j, k] * x_flat[index[j, k]]`, reshaped to `shape`."""
+        """Return `y_j = sum_k weight[j, k] * x_flat[index[j, k]]`, reshaped to `shape`."""
         if not isinstance(x, Value):
             flat = np.append(np.ravel(x), 0.0)
             return (flat[index] * weight).sum(axis=1).reshape(shape)
         return self.add_node(gather_sum(index, weight, x.size, name=name, ulps=ulps), [x], shape)
 
     def einsum(self, spec: str, x: Operand, y: Operand) -> Operand:
-        """`numpy.einsum` of two operands. No `...` in `spec`."""
+        """Return `numpy.einsum` of two operands, without `...` in `spec`."""
         return einsum(self, spec, x, y)
 
     def reduce(
@@ -377,14 +376,14 @@ class Builder:
         axes: int | Sequence[int] | np.ndarray | None = None,
         keepdims: bool = False,
     ) -> Operand:
-        """`how` is one of sum, mean, max, min, over `axes` (all if None)."""
+        """Reduce `x` over `axes` (all if None); `how` is one of sum, mean, max, min."""
         rank = len(x.shape)
         axes = range(rank) if axes is None else np.atleast_1d(np.asarray(axes, int))
         axes = tuple(sorted({int(a) % rank for a in axes}))
         if not isinstance(x, Value):
             return getattr(np, how)(np.asarray(x, np.float64), axis=axes, keepdims=keepdims)
-        kept = [i for i in range(rank) if i not in axes]
-        positions = np.arange(x.size).reshape(x.shape).transpose(*kept, *axes)
+        outer = [i for i in range(rank) if i not in axes]
+        positions = np.arange(x.size).reshape(x.shape).transpose(*outer, *axes)
         count = int(np.prod([x.shape[i] for i in axes], dtype=np.int64))
         windows = positions.reshape(-1, count)
         shape = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
@@ -402,14 +401,17 @@ class Builder:
     # ---- the rest -------------------------------------------------------------------------
 
     def largest(self, x: Value, windows: ArrayLike, shape: Shape, *, negate: bool = False) -> Value:
-        """The largest (with `negate` the least) entry of each window; `-1` marks an absent one."""
+        """Return the largest (with `negate` the least) entry per window.
+
+        `-1` marks an absent one.
+        """
         if negate:
             flipped = self.largest(self.affine_map(x, -1.0), windows, shape)
             return self.affine_map(flipped, -1.0)
         return self.add_node(Largest("max", np.asarray(windows, np.int64)), [x], shape)
 
     def maximum(self, x: Operand | float, y: Operand | float, *, negate: bool = False) -> Operand:
-        """The larger (with `negate` the smaller) of two operands that broadcast."""
+        """Return the larger (with `negate` the smaller) of two operands that broadcast."""
         x, y = operand(x), operand(y)
         shape = np.broadcast_shapes(tuple(x.shape), tuple(y.shape))
         self._fits((2, *shape))
@@ -425,7 +427,7 @@ class Builder:
         return self.maximum(x, y, negate=True)
 
     def clip(self, x: Operand, lo: float, hi: float) -> Operand:
-        """`min(max(x, lo), hi)` with plain floats, infinite where there is no limit."""
+        """Return `min(max(x, lo), hi)` with plain floats, infinite where there is no limit."""
         if lo > hi:
             raise ModelError(f"Layer `{self.source}` clips to [{lo}, {hi}], which is inverted.")
         if not isinstance(x, Value):
@@ -433,7 +435,7 @@ class Builder:
         return self.curve("clip", x, least=float(lo), most=float(hi))
 
     def curve(self, name: str, x: Operand, **attributes: Any) -> Operand:
-        """The elementwise function `name` of `outrange.ops`, with plain-float attributes."""
+        """Apply the elementwise function `name` of `outrange.ops`, with plain-float attributes."""
         check_attributes(name, attributes, self.source)
         facts = curve(name, **attributes)
         if not isinstance(x, Value):
@@ -441,7 +443,7 @@ class Builder:
         return self.add_node(facts, [x], x.shape)
 
     def prelu(self, x: Operand, alpha: ArrayLike) -> Operand:
-        """`x` where positive, `alpha * x` elsewhere, as `alpha x + (1 - alpha) relu(x)`."""
+        """Return `x` where positive, `alpha * x` elsewhere, as `alpha x + (1 - alpha) relu(x)`."""
         alpha = np.asarray(alpha, np.float64)
         return self.add(
             self.affine_map(x, alpha), self.affine_map(self.curve("relu", x), 1.0 - alpha, ulps=1)

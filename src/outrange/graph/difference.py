@@ -1,4 +1,4 @@
-"""Two networks of one input as one graph, and the difference of their outputs."""
+"""The product network of two networks with one input: a graph of their output difference."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 
 from ..core import InputError
 from ..ops import Affine, Largest, Product, Rearrange, combine
-from .domain import restricted
+from .domain import restricted_functions
 from .graph import Graph, Node, Op, Slot
 
 
 MOST_ENTRIES = 1 << 22
-"""Larger matrices are not compared; their values count as different."""
+"""Size of matrices above which they are not compared and count as different."""
 
 
 def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
-    """The graph of `first(x) - second(x)`; what both compute in the same way is computed once.
+    """Build the graph of `first(x) - second(x)`; common computations appear once.
 
     Args:
-        first: A network.
-        second: Another, whose inputs and outputs have the same sizes in the same order.
-        in_full: Whether to subtract two outputs that are the same, in place of a constant 0. Two
-            runs may round differently, and overflow: what explains that are the values on the way.
+        first: The network to subtract from.
+        second: Another network, whose inputs and outputs have the same sizes in the same order.
+        in_full: Whether to subtract two identical outputs instead of returning a constant 0. Two
+            runs may round differently, or overflow; intermediate values explain such a difference.
 
     Returns:
         A graph with the inputs and outputs of `first`.
@@ -37,28 +37,28 @@ def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
     ):
         if [slot.size for slot in a] != [slot.size for slot in b]:
             raise InputError(
-                f"Two models have a difference if their {what} have the same sizes in the same "
-                f"order. Received: {_told(a)} and {_told(b)}."
+                f"The {what} of two models must have the same sizes in the same order. "
+                f"Received: {_format_slots(a)} and {_format_slots(b)}."
             )
     nodes = list(first.nodes)
-    known: dict[tuple, list[int]] = {}
+    candidates: dict[tuple, list[int]] = {}
     for v, node in enumerate(nodes, 1):
-        known.setdefault((type(node.op), node.inputs, node.size), []).append(v)
+        candidates.setdefault((type(node.op), node.inputs, node.size), []).append(v)
     moved = {0: 0}
     for v, node in enumerate(second.nodes, 1):
-        node = node.reading(moved)
-        alike = known.setdefault((type(node.op), node.inputs, node.size), [])
-        same = next((w for w in alike if _same(nodes[w - 1].op, node.op)), None)
+        node = node.renumber_inputs(moved)
+        similar = candidates.setdefault((type(node.op), node.inputs, node.size), [])
+        same = next((w for w in similar if _same(nodes[w - 1].op, node.op)), None)
         if same is None:
             nodes.append(node)
             same = len(nodes)
-            alike.append(same)
+            similar.append(same)
         moved[v] = same
     size = first.value_size(first.output)
     ends = (first.output, moved[second.output])
     if ends[0] == ends[1] and not in_full:
-        # Where a function has no value there is no difference either: so such outputs are read.
-        has_domain = next(restricted(first), None) is not None
+        # Read the outputs if they have a restricted domain: their difference has the same domain.
+        has_domain = next(restricted_functions(first), None) is not None
         source, nodes = (ends[0], nodes) if has_domain else (0, [])
         op = Rearrange(
             "no difference", np.full(size, -1), (first.value_size(source),), np.zeros(size)
@@ -70,21 +70,21 @@ def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
     return Graph(inputs, tuple(nodes), len(nodes), first.outputs)
 
 
-def _common(one: Slot, other: Slot) -> Slot:
-    """An input of both networks: of whole numbers if either asks for them, within both limits."""
+def _common(first: Slot, second: Slot) -> Slot:
+    """Merge an input of both networks: integers if either requires them, within both limits."""
     least, most = (
-        np.maximum(one.limits[0], other.limits[0]),
-        np.minimum(one.limits[1], other.limits[1]),
+        np.maximum(first.limits[0], second.limits[0]),
+        np.minimum(first.limits[1], second.limits[1]),
     )
-    return replace(one, whole=one.whole or other.whole, limits=(float(least), float(most)))
+    return replace(first, whole=first.whole or second.whole, limits=(float(least), float(most)))
 
 
-def _told(slots: tuple[Slot, ...]) -> str:
+def _format_slots(slots: tuple[Slot, ...]) -> str:
     return ", ".join(f"`{slot.name}` {slot.shape}" for slot in slots)
 
 
 def _same(a: Op, b: Op) -> bool:
-    """Whether two ops of one kind are the same function, number by number."""
+    """Return whether two ops of one kind are the same function, number by number."""
     if a is b:
         return True
     if isinstance(a, Affine) and isinstance(b, Affine):

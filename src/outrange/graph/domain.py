@@ -1,4 +1,4 @@
-"""Where a graph is defined: logarithms, roots and quotients leave no value elsewhere."""
+"""The domain of a graph: logarithms, roots and quotients have no value outside it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .graph import Graph, Op
 
 
 def is_inside(graph: Graph, values: Sequence[np.ndarray]) -> np.ndarray:
-    """`(batch,)`: whether every function is defined where the graph's values are `values`."""
-    found = np.ones(len(values[0]), bool)
-    for curve, source in restricted(graph):
+    """Return for each point `(batch,)` whether every function is defined at the graph's values."""
+    is_defined = np.ones(len(values[0]), bool)
+    for curve, source in restricted_functions(graph):
         x = values[source]
         inside = (x >= curve.on[0]) & (x <= curve.on[1])
         for pole in curve.poles:
             inside &= x != pole
-        found &= inside.all(axis=1)
-    return found
+        is_defined &= inside.all(axis=1)
+    return is_defined
 
 
-def restricted(graph: Graph) -> Iterator[tuple[Curve, int]]:
-    """The functions that are not defined everywhere, each with the value it reads."""
+def restricted_functions(graph: Graph) -> Iterator[tuple[Curve, int]]:
+    """Yield the functions that are not defined everywhere, each with the value it reads."""
     for node in graph.nodes:
         if isinstance(node.op, Curve) and is_restricted(node.op):
             yield node.op, node.inputs[0]
@@ -39,16 +39,16 @@ def is_restricted(op: Op) -> bool:
 
 
 def step_inside(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Points moved towards the domain of the first function that they are outside of.
+    """Move points towards the domain of the first function that is undefined at them.
 
-    A step of the subgradient method with the length that is right for a straight line.
+    Each step is one of the subgradient method, with the length that is right for a straight line.
 
     Args:
-        graph: The graph.
-        x: `(batch, size)`.
+        graph: The graph whose domain is sought.
+        x: Points to move, `(batch, size)`.
 
     Returns:
-        The same points, those moved that are outside.
+        A copy of the points, with those outside the domain moved.
 
     Reference: B. Polyak, *Minimization of unsmooth functionals*, 1969.
     """
@@ -56,7 +56,7 @@ def step_inside(graph: Graph, x: np.ndarray) -> np.ndarray:
     waiting = np.ones(len(x), bool)
     with np.errstate(all="ignore"):
         values = graph.run_all(x)
-        for curve, source in restricted(graph):
+        for curve, source in restricted_functions(graph):
             lo, hi = curve.on
             at = values[source]
             margin = 0.1 * (1.0 + np.abs(at))

@@ -1,4 +1,4 @@
-"""Every entry of a value as an expression of one entry of an earlier value."""
+"""Expressions for every entry of a value in one entry of an earlier value."""
 
 from __future__ import annotations
 
@@ -24,72 +24,82 @@ MOST_FORMULAS = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Entries:
-    """`value[j] = ids[j](root[source[j]])`.
+class EntryExpressions:
+    """Expressions `value[j] = ids[j](root[source[j]])`.
 
     Args:
         source: `(n,)` places in the root; `-1` where the entry is a constant.
-        ids: `(n,)` expressions.
+        ids: Expressions of the entries, `(n,)`.
     """
 
     source: np.ndarray
     ids: np.ndarray
 
     def distinct(self, table: Expressions) -> list[int]:
-        """The expressions that are not constants which float64 holds."""
-        kept = []
+        """Return the distinct expressions, without constants that float64 holds."""
+        expressions = []
         for e in np.unique(self.ids).tolist():
             value = table.value_of(e)
             if value is None or float(value) != value:
-                kept.append(e)
-        return kept
+                expressions.append(e)
+        return expressions
 
 
-def entries(
+def entry_expressions(
     table: Expressions, nodes: Sequence[Node], root: int, inner: Sequence[int], value: int
-) -> Entries | None:
-    """The entries of `value` in terms of `root`, through the values `inner`; None if they mix."""
+) -> EntryExpressions | None:
+    """Express the entries of `value` in terms of `root`, through the values `inner`.
+
+    None if they mix.
+    """
     size = _root_size(nodes, root, inner)
-    known = {root: Entries(np.arange(size), np.full(size, table.x))}
+    expressions = {root: EntryExpressions(np.arange(size), np.full(size, table.x))}
     for v in sorted(inner):
         node = nodes[v - 1]
-        found = _step(table, node, [known.get(j) for j in node.inputs])
-        if found is None:
+        result = _step(table, node, [expressions.get(j) for j in node.inputs])
+        if result is None:
             return None
-        known[v] = found
-    return known[value]
+        expressions[v] = result
+    return expressions[value]
 
 
-def placed(nodes: Sequence[Node], region: FusedRegion, values: Sequence[int], size: int) -> bool:
-    """Whether each entry of `values` depends on one entry of the root: `entries` without formulas.
+def is_entrywise_in_root(
+    nodes: Sequence[Node], region: FusedRegion, values: Sequence[int], size: int
+) -> bool:
+    """Return whether each entry of `values` depends on one entry of the root.
+
+    This is `entry_expressions` without the formulas.
 
     Args:
-        nodes: Of the graph.
-        region: What is between the root and the values.
+        nodes: Nodes of the graph.
+        region: The region between the root and the values.
         values: Each in the region, or the root itself; all of one size.
-        size: Of the root.
+        size: The number of entries of the root.
     """
-    known: dict[int, np.ndarray] = {region.root: np.arange(size)}
+    sources: dict[int, np.ndarray] = {region.root: np.arange(size)}
     for v in region.inner:
         node = nodes[v - 1]
         op: Any = node.op
         if isinstance(op, Rearrange):
-            found = _rearranged_places(op, [known.get(j) for j in node.inputs])
+            source = _rearranged_places(op, [sources.get(j) for j in node.inputs])
         else:
-            given = [known[j] for j in node.inputs if j in known]
-            if len(given) < len(node.inputs):
+            inputs = [sources[j] for j in node.inputs if j in sources]
+            if len(inputs) < len(node.inputs):
                 return False
             if isinstance(op, Largest):
-                given = [np.where(w < 0, -1, given[0][w]) for w in np.asarray(op.windows).T]
-            found = _one_source(given)
-        if found is None:
+                inputs = [np.where(w < 0, -1, inputs[0][w]) for w in np.asarray(op.windows).T]
+            source = _one_source(inputs)
+        if source is None:
             return False
-        known[v] = found
-    return _one_source([known[v] for v in values]) is not None
+        sources[v] = source
+    return _one_source([sources[v] for v in values]) is not None
 
 
 def _one_source(places: Sequence[np.ndarray]) -> np.ndarray | None:
-    """The entries of the root that several columns depend on; None where two of them differ."""
+    """Return the entries of the root that several columns depend on.
+
+    None where two of them differ.
+    """
     source = places[0]
     for other in places[1:]:
         if ((other != source) & (other >= 0) & (source >= 0)).any():
@@ -99,16 +109,23 @@ def _one_source(places: Sequence[np.ndarray]) -> np.ndarray | None:
 
 
 def _rearranged_places(op: Rearrange, inputs: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    """Entries of the root after a rearrangement: -1 for a constant; None if it reads others."""
-    whole = [x if x is not None else np.full(n, -2) for x, n in zip(inputs, op.sizes, strict=True)]
-    source = np.concatenate(whole)[np.maximum(op.index, 0)]
+    """Return the entries of the root after a rearrangement: -1 for a constant.
+
+    None if it reads others.
+    """
+    columns = [
+        x if x is not None else np.full(n, -2) for x, n in zip(inputs, op.sizes, strict=True)
+    ]
+    source = np.concatenate(columns)[np.maximum(op.index, 0)]
     filled = op.index < 0
     return None if (source[~filled] == -2).any() else np.where(filled, -1, source)
 
 
-def _column(x: Entries, window: np.ndarray) -> Entries:
+def _column(x: EntryExpressions, window: np.ndarray) -> EntryExpressions:
     absent = window < 0
-    return Entries(np.where(absent, -1, x.source[window]), np.where(absent, -1, x.ids[window]))
+    return EntryExpressions(
+        np.where(absent, -1, x.source[window]), np.where(absent, -1, x.ids[window])
+    )
 
 
 def _root_size(nodes: Sequence[Node], root: int, inner: Sequence[int]) -> int:
@@ -123,27 +140,31 @@ def _root_size(nodes: Sequence[Node], root: int, inner: Sequence[int]) -> int:
     raise UnsupportedError("a maximum of inputs")
 
 
-def _step(table: Expressions, node: Node, inputs: list[Entries | None]) -> Entries | None:
+def _step(
+    table: Expressions, node: Node, inputs: list[EntryExpressions | None]
+) -> EntryExpressions | None:
     op: Any = node.op
     if isinstance(op, Rearrange):
-        return _rearranged(table, op, inputs)
-    given = [x for x in inputs if x is not None]
-    if len(given) < len(inputs):
+        return _rearrange(table, op, inputs)
+    operands = [x for x in inputs if x is not None]
+    if len(operands) < len(inputs):
         return None
     if isinstance(op, Curve):
-        return _mapped(table, op, lambda e: applied(table, op, e), given)
+        return _map_rows(table, op, lambda e: applied(table, op, e), operands)
     if isinstance(op, Pointwise):
-        return _mapped(table, op, lambda *es: op.write(table, *es), given)
+        return _map_rows(table, op, lambda *es: op.write(table, *es), operands)
     if isinstance(op, Affine):
         factors = [op.factor] if op.factor is not None else list(op.coefficients or ())
         columns = [np.broadcast_to(np.asarray(f, float), (op.size,)) for f in factors]
-        return _mapped(table, "line", lambda *row: _line(table, row), given, [*columns, op.bias])
-    picked = [_column(given[0], w) for w in np.asarray(op.windows).T]
-    return _mapped(table, "largest", lambda *es: _largest(table, es), picked)
+        return _map_rows(
+            table, "line", lambda *row: _line_expression(table, row), operands, [*columns, op.bias]
+        )
+    picked = [_column(operands[0], w) for w in np.asarray(op.windows).T]
+    return _map_rows(table, "largest", lambda *es: _largest_expression(table, es), picked)
 
 
-def _line(table: Expressions, row: Sequence[float]) -> int:
-    """`sum f_i e_i + b` of `k` expressions, then `k` factors and `b`."""
+def _line_expression(table: Expressions, row: Sequence[float]) -> int:
+    """Combine `k` expressions, then `k` factors and `b`, into `sum f_i e_i + b`."""
     k = len(row) // 2
     return table.combine(
         [(exact(f), int(e)) for e, f in zip(row[:k], row[k : 2 * k], strict=True)],
@@ -151,7 +172,7 @@ def _line(table: Expressions, row: Sequence[float]) -> int:
     )
 
 
-def _largest(table: Expressions, es: Sequence[int]) -> int:
+def _largest_expression(table: Expressions, es: Sequence[int]) -> int:
     present = [e for e in es if e >= 0]
     out = present[0]
     for e in present[1:]:
@@ -159,7 +180,9 @@ def _largest(table: Expressions, es: Sequence[int]) -> int:
     return out
 
 
-def _rearranged(table: Expressions, op: Rearrange, inputs: list[Entries | None]) -> Entries | None:
+def _rearrange(
+    table: Expressions, op: Rearrange, inputs: list[EntryExpressions | None]
+) -> EntryExpressions | None:
     source = _rearranged_places(op, [x if x is None else x.source for x in inputs])
     if source is None:
         return None
@@ -172,39 +195,39 @@ def _rearranged(table: Expressions, op: Rearrange, inputs: list[Entries | None])
     _refuse_many(len(fills))
     for value in fills:
         ids[filled & (op.fill == value)] = table.constant(float(value))
-    return Entries(source, ids)
+    return EntryExpressions(source, ids)
 
 
-def _mapped(
+def _map_rows(
     table: Expressions,
     name: Hashable,
     function: Callable,
-    given: list[Entries],
+    operands: list[EntryExpressions],
     more: Sequence[np.ndarray] = (),
-) -> Entries | None:
-    """A function of expressions (and numbers), row by row; each distinct row once.
+) -> EntryExpressions | None:
+    """Apply a function of expressions (and numbers) row by row, once per distinct row.
 
-    `name` tells the function from others: what it made of a row before is not made again.
+    `name` identifies the function in the cache of earlier results.
     """
-    source = _one_source([x.source for x in given])
+    source = _one_source([x.source for x in operands])
     if source is None:
         return None
-    columns = [np.asarray(x.ids) for x in given] + [np.asarray(c) for c in more]
+    columns = [np.asarray(x.ids) for x in operands] + [np.asarray(c) for c in more]
     if all((c == c[0]).all() for c in columns if len(c)):
         if not len(source):
-            return Entries(source, np.zeros(0, int))
+            return EntryExpressions(source, np.zeros(0, int))
         rows, back = np.array([[c[0] for c in columns]]), np.zeros(len(source), int)
     else:
         rows, back = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
     _refuse_many(len(rows))
-    k, made = len(given), []
+    k, results = len(operands), []
     for row in rows.tolist():
         ids, more = [int(v) for v in row[:k]], row[k:]
         key = (name, *ids, *more)
         if key not in table.made:
             table.made[key] = rewritten(table, lambda *es, more=more: function(*es, *more), ids)
-        made.append(table.made[key])
-    return Entries(source, np.array(made)[back.ravel()])
+        results.append(table.made[key])
+    return EntryExpressions(source, np.array(results)[back.ravel()])
 
 
 def _refuse_many(count: int) -> None:

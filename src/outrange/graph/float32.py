@@ -2,17 +2,17 @@
 
 Two estimates run side by side. The *bound* carries every local rounding forward by the magnitudes
 of the weights: it holds in any order of summation, and is loose for deep networks. The *noise*
-carries random roundings of the same local sizes through the graph itself: tight, but blind to a
+carries random roundings of the same local sizes through the graph itself: it is tight, but misses a
 jump that rounding may step across. A point near a jump is judged by the bound alone.
 
-The bound, for an op that float32 computes from operands off by `e`:
+The bound, for an op that float32 computes from operands with an error of `e`:
 
-* a sum of `n` products is off by at most `|W| e + gamma(n + k) (|W| (|x| + e) + |b|)`, where `k`
-  roundings stand for weights and scales that the runtime computes itself;
-* what only picks one of its operands or a constant (a maximum, a relu, a clip, a negation) adds no
-  rounding of its own, and whole numbers up to 2^24 are added and multiplied without any;
-* a curve is off by what its exact range over `x +- e` says, so a jump counts as soon as it is
-  within reach, and by the roundings of its own formula.
+* A sum of `n` products is off by at most `|W| e + gamma(n + k) (|W| (|x| + e) + |b|)`, where `k`
+  roundings stand for weights and scales that the runtime computes itself.
+* An op that only picks one of its operands or a constant (a maximum, a relu, a clip, a negation)
+  adds no rounding of its own. Integers up to 2^24 are added and multiplied without rounding.
+* A curve is off by its exact range over `x +- e`, so a jump counts as soon as it is within reach,
+  and by the roundings of its own formula.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3.
 """
@@ -30,21 +30,21 @@ from .graph import Graph, Node
 
 
 LARGEST32 = 1e37
-"""Values beyond this are taken to overflow in float32 (a margin of 30 for sums on the way)."""
+"""Values beyond this are taken to overflow in float32 (a margin of 30 for intermediate sums)."""
 
 
 @dataclass(frozen=True)
 class FloatType:
-    """What a model computes with.
+    """The floating-point type of a model's arithmetic.
 
     Args:
-        name: `"float32"`.
+        name: Its name, such as `"float32"`.
         unit: Unit roundoff, round to nearest.
-        whole: Up to here every whole number is one of its numbers.
+        whole: Every integer up to here is exactly representable.
         largest: Values beyond this are taken to overflow.
         tiny: Results below this, the least normal number, may be flushed to zero.
-        absolute: Transcendental functions miss by up to this much, whatever the size of the value.
-        dtype: In which its numbers are held.
+        absolute: Absolute error of transcendental functions, whatever the size of the value.
+        dtype: The NumPy type that stores its numbers.
     """
 
     name: str
@@ -57,28 +57,33 @@ class FloatType:
 
 
 FLOAT32 = FloatType("float32", 2.0**-24, 2.0**24, LARGEST32, 2.0**-126, 2e-6, np.float32)
-"""Of Keras, ONNX and PyTorch models, as a rule."""
+"""The usual type of Keras, ONNX and PyTorch models."""
 
 FLOAT16 = FloatType("float16", 2.0**-11, 2.0**11, 2.0**14, 2.0**-14, 2.0**-8, np.float16)
-"""Of layers with the dtype `"float16"`, which may add up in it too."""
+"""The type of layers with the dtype `"float16"`, which may also accumulate in it."""
 
 BFLOAT16 = FloatType("bfloat16", 2.0**-8, 2.0**8, LARGEST32, 2.0**-126, 2.0**-5, np.float32)
-"""Of those with `"bfloat16"`."""
+"""The type of layers with the dtype `"bfloat16"`."""
 
 FLOAT64 = FloatType("float64", 2.0**-53, 2.0**53, 1e307, 2.0**-1022, 4e-15, np.float64)
-"""Of scikit-learn. The graph's own values are float64 numbers, too: see `frontends.tolerance`."""
+"""The type of scikit-learn. The graph's own values are float64 numbers, too: see
+`frontends.tolerance`.
+"""
 
 EXTRA_TERMS = 8
 """Roundings a runtime may add to one sum: a weight it computes itself, a bias, a scale."""
 
 OPERATIONS = 16
-"""Elementary operations that a model may spend where the graph has one: a softmax that subtracts
-its largest entry first, a variance as the mean of squares less a square, a gelu by its erf."""
+"""Elementary operations that a model may spend where the graph has one.
+
+Examples are a softmax that subtracts its largest entry first, a variance as the mean of squares
+less a square, and a gelu by its erf.
+"""
 
 
 @dataclass(frozen=True, eq=False)
-class Strayed:
-    """The real values of a graph at some points, and how far float32 may be from them."""
+class PointErrors:
+    """The real values of a graph at some points, and bounds on the error of float32 at them."""
 
     values: list[np.ndarray]
     """Every value of the graph, `(batch, n)`, in float64."""
@@ -89,27 +94,27 @@ class Strayed:
     near_jump: np.ndarray
     """`(batch,)`: whether rounding may step across a jump at the point."""
     overflows: np.ndarray
-    """`(batch,)`: whether a value on the way may be too large for float32."""
+    """`(batch,)`: whether an intermediate value may be too large for float32."""
     computed: FloatType
-    """What the model computes with; `float32` stands for it here."""
+    """The model's type; `float32` stands for it in this module."""
 
 
-def stray(
+def run_with_error_bounds(
     graph: Graph, x: np.ndarray, operations: int = 1, computed: FloatType = FLOAT32, sums: int = 0
-) -> Strayed:
-    """Run `graph` at the float32 points `x`, `(batch, size)`, with the error bound alongside.
+) -> PointErrors:
+    """Run `graph` at the float32 points `x`, `(batch, size)`, with error bounds alongside.
 
     Args:
-        graph: What the model computes.
-        x: Numbers of that type.
-        operations: How many operations the model may spend where the graph has one: see
+        graph: The computation graph of the model.
+        x: Points in numbers of the model's type.
+        operations: The number of operations the model may spend where the graph has one: see
             `OPERATIONS`.
-        computed: What the model computes with.
-        sums: The same for sums of products with stored weights; `operations` if 0.
+        computed: The type of the model's arithmetic.
+        sums: As `operations`, for sums of products with stored weights; 0 for the same number.
     """
     values = graph.run_all(np.asarray(x, np.float64))
     none = np.zeros(values[0].shape)
-    bounds, roundings = [_flushed(values[0], none, computed)], [none]
+    bounds, roundings = [_flush_error(values[0], none, computed)], [none]
     near_jump, overflows = np.zeros(len(x), bool), np.zeros(len(x), bool)
     with np.errstate(all="ignore"):
         for node, y in zip(graph.nodes, values[1:], strict=True):
@@ -130,7 +135,7 @@ def stray(
             overflows |= (np.abs(y) >= computed.largest).any(axis=1)
             bounds.append(moved + rounding)
             roundings.append(rounding)
-    return Strayed(values, bounds, roundings, near_jump, overflows, computed)
+    return PointErrors(values, bounds, roundings, near_jump, overflows, computed)
 
 
 def _node(
@@ -140,7 +145,7 @@ def _node(
     y: np.ndarray,
     computed: FloatType,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How far the inputs' errors move the value of `node`, and what its own rounding adds."""
+    """Return the error of a node's value due to its inputs' errors, and its own rounding."""
     op = node.op
     if isinstance(op, Pointwise):
         moved = _pointwise(op, inputs, before, y)
@@ -153,22 +158,24 @@ def _node(
         u, v = (np.abs(x) for x in inputs)
         moved = op.run((u + before[0], before[1])) + op.run((before[0], v))
         rounding = gamma_of(EXTRA_TERMS, computed) * (np.abs(y) + moved) + computed.tiny
-        counted = _are_whole(inputs, before, op) & (np.abs(y) < computed.whole)
+        counted = _are_exact_integers(inputs, before, op) & (np.abs(y) < computed.whole)
         return moved, np.where(counted, 0.0, rounding)
     if isinstance(op, Affine):
         if only_picks(op, computed):
             moved = op.apply(before, True)
-            return moved, _flushed(y, moved, computed)
+            return moved, _flush_error(y, moved, computed)
         moved, size = _sums(op, inputs, before)
-        # A sum of zeros alone is 0, however it is computed.
+        # A sum of zeros alone is 0 in any order.
         least = computed.tiny * op.terms * (size > 0)
         rounding = gamma_of(op.terms + EXTRA_TERMS, computed) * size + least
-        if has_whole_coefficients(op):
-            rounding = np.where(_are_whole(inputs, before) & (size < computed.whole), 0.0, rounding)
+        if has_integer_coefficients(op):
+            rounding = np.where(
+                _are_exact_integers(inputs, before) & (size < computed.whole), 0.0, rounding
+            )
         return moved, rounding
     moved = _curve(op, inputs[0], before[0], y)
     if only_picks(op, computed):
-        return moved, _flushed(y, moved, computed)
+        return moved, _flush_error(y, moved, computed)
     rounding = gamma_of(EXTRA_TERMS, computed) * (np.abs(y) + moved) + computed.tiny
     if not op.is_piecewise_linear:
         rounding = rounding + computed.absolute
@@ -178,7 +185,10 @@ def _node(
 def _sums(
     op: Affine, inputs: Sequence[np.ndarray], before: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`|W| e`, and `|W| (|x| + e) + |b|`: in one product, for what takes time are the weights."""
+    """Return `|W| e` and `|W| (|x| + e) + |b|`, from one product.
+
+    The weights dominate the time of the product.
+    """
     largest = tuple(np.abs(x) + e for x, e in zip(inputs, before, strict=True))
     if not any(e.any() for e in before):
         size = op.apply(largest, True)
@@ -188,18 +198,18 @@ def _sums(
     return moved, size + np.abs(op.bias)
 
 
-def _are_whole(
+def _are_exact_integers(
     inputs: Sequence[np.ndarray], before: Sequence[np.ndarray], op: Product | None = None
 ) -> np.ndarray:
-    """Which entries are made of whole numbers that are known without error."""
-    known = [(x == np.rint(x)) & (e == 0.0) for x, e in zip(inputs, before, strict=True)]
+    """Return which entries are built from integers without error."""
+    exact = [(x == np.rint(x)) & (e == 0.0) for x, e in zip(inputs, before, strict=True)]
     if op is not None:
-        known = [k[..., places] for k, places in zip(known, (op.left, op.right), strict=True)]
-    return np.logical_and.reduce(known)
+        exact = [k[..., places] for k, places in zip(exact, (op.left, op.right), strict=True)]
+    return np.logical_and.reduce(exact)
 
 
-def has_whole_coefficients(op: Affine) -> bool:
-    """Whether an op is a sum, entry by entry, of whole multiples and a whole number."""
+def has_integer_coefficients(op: Affine) -> bool:
+    """Return whether an op is an entry-by-entry sum of integer multiples and an integer."""
     numbers = op.factor if op.factor is not None else op.coefficients
     whole = (np.asarray(part) for part in (numbers, op.bias) if part is not None)
     return (
@@ -210,33 +220,33 @@ def has_whole_coefficients(op: Affine) -> bool:
 
 
 def gamma_of(terms: int, computed: FloatType) -> float:
-    """`n u / (1 - n u)`: what `n` roundings make of a relative error."""
+    """Return `n u / (1 - n u)`: the relative error of `n` roundings."""
     share = terms * computed.unit
     return share / (1.0 - share) if share < 1.0 else np.inf
 
 
 def only_picks(op: Affine | Curve, computed: FloatType) -> bool:
-    """Whether every result is an operand, its negative, or a constant: nothing is rounded."""
+    """Return whether every result is an operand, its negative or a constant: nothing is rounded."""
     if isinstance(op, Affine):
-        # A factor that the model computes may miss 1.
+        # A factor that the model computes may differ from 1.
         if op.factor is None or op.ulps:
             return False
         return bool(np.all(np.abs(op.factor) == 1) and not op.bias.any())
     if isinstance(op, Step) and op.is_staircase:
-        return op.spacing == 1.0  # whole numbers
+        return op.spacing == 1.0  # Integers.
     lines = op.lines or (None,)
     return all(line is not None and _is_picked(*line, computed) for line in lines)
 
 
 def _is_picked(slope: float, offset: float, computed: FloatType) -> bool:
-    """Whether a line is `x`, `-x` or a number of the type."""
+    """Return whether a line is `x`, `-x` or a number of the type."""
     if slope == 0.0:
         inside = offset == 0.0 or computed.tiny <= abs(offset) < computed.largest
         return inside and np.frexp(offset)[0] / computed.unit % 1.0 == 0.0
     return abs(slope) == 1.0 and offset == 0.0
 
 
-def _flushed(y: np.ndarray, moved: np.ndarray, computed: FloatType) -> np.ndarray:
+def _flush_error(y: np.ndarray, moved: np.ndarray, computed: FloatType) -> np.ndarray:
     """Return the most that an input or a copied number loses if the runtime flushes it to 0."""
     small = (np.abs(y) - moved < computed.tiny) & ((y != 0) | (moved != 0))
     return np.where(small, computed.tiny, 0.0)
@@ -245,7 +255,7 @@ def _flushed(y: np.ndarray, moved: np.ndarray, computed: FloatType) -> np.ndarra
 def _pointwise(
     op: Pointwise, inputs: Sequence[np.ndarray], before: Sequence[np.ndarray], y: np.ndarray
 ) -> np.ndarray:
-    """The most that moving the inputs by their errors changes a product, quotient or comparison."""
+    """Return the largest change of a product, quotient or comparison due to its inputs' errors."""
     out = np.zeros(y.shape)
     for signs in product((-1.0, 1.0), repeat=len(inputs)):
         moved = op.run(tuple(x + s * e for x, e, s in zip(inputs, before, signs, strict=True)))
@@ -254,7 +264,10 @@ def _pointwise(
 
 
 def _curve(op: Curve, x: np.ndarray, e: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The most that moving each entry of `x` by `e` changes `op`; infinite where undefined."""
+    """Return the largest change of `op` when each entry of `x` moves by `e`.
+
+    Infinite if undefined.
+    """
     try:
         least, most = op.range(x - e, x + e)
     except InputError:

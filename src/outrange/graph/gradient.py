@@ -1,7 +1,7 @@
 """Reverse-mode differentiation of a graph at points: the vector-Jacobian product.
 
-Through a step passes a slope in its place, as in training of binarized networks: a descent follows
-it to where units switch. No bound rests on it.
+A step function passes on a surrogate slope, as in training of binarized networks: a descent follows
+it to where units switch. No bound depends on it.
 
 Reference: Y. Bengio, N. Leonard, A. Courville, *Estimating or propagating gradients through
 stochastic neurons* (the straight-through estimator), 2013; F. Zenke, S. Ganguli, *SuperSpike*,
@@ -31,15 +31,15 @@ def vector_jacobian_product(
     rows: np.ndarray,
     widths: Mapping[int, np.ndarray] | None = None,
 ) -> np.ndarray:
-    """The gradient `(batch, d)` of `rows . output` where the graph's values are `values`.
+    """Return the gradient `(batch, d)` of `rows . output` at the graph's `values`.
 
     Args:
-        graph: The graph.
-        values: All of them, or those of `smoothed_values`.
-        rows: `(batch, outputs)`.
-        widths: Of `smoothed_values`; None: a peak in the place of a jump is as wide as the inputs
-            of its value are far from it on average, so that of a unit far from switching a little
-            is left.
+        graph: The graph to differentiate.
+        values: All of its values, from `run_all` or `smoothed_values`.
+        rows: Coefficients of the outputs, `(batch, outputs)`.
+        widths: The widths of `smoothed_values`. None makes the peak at a jump as wide as the mean
+            distance of the value's inputs from it. So a unit far from switching keeps a small
+            slope.
     """
     waiting = {graph.output: rows}
     for v in range(graph.output, 0, -1):
@@ -57,11 +57,11 @@ def vector_jacobian_product(
 def _pull_back(
     op: Op, a: np.ndarray, sources: Sequence[np.ndarray], width: np.ndarray | None
 ) -> Sequence[np.ndarray]:
-    """The vector-Jacobian product of one op at the point of its inputs: one array per input."""
+    """Return the vector-Jacobian product of one op at its inputs: one array per input."""
     if isinstance(op, Affine | Rearrange):
         return op.adjoint(a)
     source = sources[0]
-    if jumps(op):
+    if is_discontinuous(op):
         return (a * _surrogate_slope(op, source, width),)
     if isinstance(op, Curve):
         return (a * op.df(source),)
@@ -78,7 +78,7 @@ def _pull_back(
 
 
 def _difference_quotients(op: Pointwise, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The slope of an entrywise function by each of its inputs, by central differences."""
+    """Return the slope of an entrywise function by each of its inputs, by central differences."""
     slopes = []
     for i, x in enumerate(sources):
         step = _STEP * (1.0 + np.abs(x))
@@ -92,18 +92,18 @@ def _difference_quotients(op: Pointwise, sources: Sequence[np.ndarray]) -> list[
 def smoothed_values(
     graph: Graph, x: np.ndarray, widths: Mapping[int, np.ndarray] | None
 ) -> list[np.ndarray]:
-    """Every value at the points `x` `(batch, d)` of a graph whose jumps are smoothed.
+    """Return every value of a graph with smoothed jumps at the points `x` `(batch, d)`.
 
-    The slopes of `vector_jacobian_product` at these values are the true ones: units switch in part,
-    and each sees what the others are likely to do. As the widths fall, the values become those of
-    `Graph.run_all`.
+    The slopes of `vector_jacobian_product` at these values are the true ones: units switch
+    gradually, and each responds to the likely changes of the others. As the widths shrink, the
+    values become those of `Graph.run_all`.
 
     Args:
-        graph: The graph.
-        x: In the precision in which everything is computed.
-        widths: Over what width each jump of a value is spread, positive, `(batch, n)` or what
-            broadcasts to it; of a staircase, up to 1 the share of its mean line. A value without
-            one keeps its jumps; None: all do.
+        graph: The graph to evaluate.
+        x: Points in the precision of the computation.
+        widths: The width over which each jump of a value is spread, positive, `(batch, n)` or
+            broadcast to it. Of a staircase it is, up to 1, the share of its mean line. A value
+            without a width keeps its jumps; with None, all do.
 
     Reference: M. Courbariaux et al., *Binarized Neural Networks*, NeurIPS 2016; A. Galloway, G.
     Taylor, M. Moussa, *Attacking Binarized Neural Networks*, ICLR 2018.
@@ -114,23 +114,23 @@ def smoothed_values(
             check_deadline()
             sources = tuple(values[j] for j in node.inputs)
             width = None if widths is None else widths.get(v)
-            if width is not None and jumps(node.op):
-                found = _smoothed(node.op, sources[0], width)
+            if width is not None and is_discontinuous(node.op):
+                result = _smooth(node.op, sources[0], width)
             else:
-                found = node.op.run(sources)
-            values.append(found.astype(x.dtype, copy=False))
+                result = node.op.run(sources)
+            values.append(result.astype(x.dtype, copy=False))
     return values
 
 
-def jumps(op: Op) -> TypeGuard[Curve]:
-    """Whether an op is a curve that jumps; the rows of a table stand in no order."""
+def is_discontinuous(op: Op) -> TypeGuard[Curve]:
+    """Return whether an op is a curve that jumps; the unordered rows of a table do not count."""
     if isinstance(op, Step) and (op.rows is not None or op.is_staircase):
         return op.rows is None
     return isinstance(op, Curve) and bool(op.jumps)
 
 
-def _smoothed(op: Curve, x: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """The function of which `_surrogate_slope` is the slope; a staircase approaches its line."""
+def _smooth(op: Curve, x: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Return the function whose slope is `_surrogate_slope`; a staircase approaches its line."""
     if isinstance(op, Step) and op.is_staircase:
         share = np.minimum(width, 1.0)
         rise, at = _mean_slope(op)
@@ -145,7 +145,7 @@ def _smoothed(op: Curve, x: np.ndarray, width: np.ndarray) -> np.ndarray:
 
 
 def _surrogate_slope(op: Curve, x: np.ndarray, width: np.ndarray | None) -> np.ndarray:
-    """Its own slope, and one in place of jumps: of a staircase its mean, else a peak at each."""
+    """Return the slope with a surrogate for jumps: a staircase's mean slope, or peaks at jumps."""
     if isinstance(op, Step) and op.is_staircase:
         return np.full_like(x, _mean_slope(op)[0])
     total = np.asarray(op.df(x))
@@ -157,15 +157,15 @@ def _surrogate_slope(op: Curve, x: np.ndarray, width: np.ndarray | None) -> np.n
 
 
 def _mean_slope(step: Step) -> tuple[float, tuple[float, float]]:
-    """Of a staircase, and a point that its mean line goes through."""
-    # Between jumps: at one, a half that is rounded to even may be a step off.
+    """Return the mean slope of a staircase, and a point on its mean line."""
+    # Evaluate between jumps: at a jump, rounding half to even may be a step off.
     at = step.start + step.spacing * np.array([0.5, 1.5])
     ends = step.f(at)
     return float((ends[1] - ends[0]) / step.spacing), (float(at[0]), float(ends[0]))
 
 
 def _heights(op: Curve) -> Iterator[tuple[float, float]]:
-    """Every jump and by how much the function rises there."""
+    """Yield every jump and the rise of the function there."""
     for knot in op.jumps:
         at = np.array([knot])
         yield knot, float((op.f(up(at)) - op.f(down(at)))[0])
@@ -174,10 +174,9 @@ def _heights(op: Curve) -> Iterator[tuple[float, float]]:
 def output_gradient(
     graph: Graph,
 ) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """A function `(x (b, d), k (b,)) -> (outputs (b, m), gradient (b, d) of output k[i] at x[i])`.
+    """Return a function `(x (b, d), k (b,)) -> (outputs (b, m), gradient (b, d))`.
 
-    Args:
-        graph: Its outputs are differentiated; where a slope is not finite, 0 is returned.
+    The gradient at `x[i]` is that of output `k[i]`; where a slope is not finite, it is 0.
     """
 
     def gradient(x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Nodes in topological order, and what makes a graph legal."""
+"""The computation graph: nodes in topological order, and the rules of a valid graph."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 Op = Affine | Rearrange | Curve | Step | Largest | Product
 
 MOST_ENTRIES = 1 << 20
-"""Larger matrices are told by what they make of a few numbers."""
+"""Size of matrices above which their digest uses products with a few random vectors."""
 
 _NUMBERS = ("index", "fill", "windows", "left", "right", "knots", "lines", "origin", "limits")
-"""What the operations that are not affine are made of, apart from their function."""
+"""Attributes that define ops that are not affine, apart from their function."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """`op` applied to earlier values.
+    """An op applied to earlier values.
 
     Args:
-        op: The facts.
+        op: The description of the function.
         inputs: Indices into the graph's values; value 0 is the flat input.
         size: Length of the flat result.
         shape: The result's shape in the user's model (a batch axis of 1 included).
@@ -45,8 +45,8 @@ class Node:
     source: str = ""
     operation: str = ""
 
-    def reading(self, moved: Mapping[int, int]) -> Node:
-        """The same node, of the values that its inputs are now called."""
+    def renumber_inputs(self, moved: Mapping[int, int]) -> Node:
+        """Return the node with each input value replaced by its new number in `moved`."""
         inputs = tuple(moved[j] for j in self.inputs)
         return self if inputs == self.inputs else replace(self, inputs=inputs)
 
@@ -56,13 +56,13 @@ class Slot:
     """A named input or output: the user's name and shape (without the batch axis).
 
     Args:
-        name: As the user knows it.
-        shape: Without the batch axis.
-        whole: Whether an input takes whole numbers only.
-        limits: The least and the largest number that an input takes: beyond them the graph need
-            not be the model (a type of whole numbers may overflow, a table may end).
-        column_of: The input of the model of which this slot is one column: columns of one input
-            are one vector (a norm ball is about all of them), each known by a name of its own.
+        name: The user's name for it.
+        shape: Its shape without the batch axis.
+        whole: Whether an input takes integers only.
+        limits: The least and the largest number that an input takes. Beyond them the graph need not
+            be the model (an integer type may overflow, a table may end).
+        column_of: The input of the model of which this slot is one column. Columns of one input
+            form one vector (a norm ball covers all of them), each with a name of its own.
     """
 
     name: str
@@ -76,27 +76,27 @@ class Slot:
         return math.prod(self.shape)
 
 
-def vectors(slots: Sequence[Slot]) -> list[Slot]:
-    """The inputs as the model takes them: columns of one input joined to a vector."""
-    found: list[Slot] = []
+def merge_columns(slots: Sequence[Slot]) -> list[Slot]:
+    """Return the inputs of the model itself: columns of one input merge into a vector."""
+    merged: list[Slot] = []
     for name, group in groupby(slots, key=lambda slot: slot.column_of):
         members = list(group)
         if not name:
-            found += members
+            merged += members
             continue
         whole = all(slot.whole for slot in members)
-        found.append(Slot(name, (len(members),), whole))
-    return found
+        merged.append(Slot(name, (len(members),), whole))
+    return merged
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Entries of a value are ordered, within each group, exactly as those of another value.
+    """The fact that entries of a value are ordered, within each group, exactly as those of another.
 
-    Softmax and its logits, say: whoever only compares may read the logits.
+    For example, a softmax has the order of its logits, so comparisons may read the logits.
 
     Args:
-        source: The other value.
+        source: The value with the same order.
         groups: `(n,)` the group of each entry; the entry at the same place of `source` decides.
     """
 
@@ -112,11 +112,11 @@ class Graph:
 
     Args:
         inputs: The user's inputs, in the order in which value 0 concatenates them.
-        nodes: In topological order.
+        nodes: Nodes in topological order.
         output: The value that concatenates all outputs.
         outputs: The user's outputs, in that order.
         layers: Layer path to the values it returned, in the order of its calls.
-        rankings: Value to what decides the order of its entries; equal entries included.
+        rankings: Value to its ranking, which covers equal entries, too.
     """
 
     inputs: tuple[Slot, ...]
@@ -138,15 +138,15 @@ class Graph:
 
     @property
     def entries(self) -> int:
-        """Entries in all values but the input."""
+        """Number of entries in all values but the input."""
         return sum(node.size for node in self.nodes)
 
     def value_size(self, value: int) -> int:
-        """Length of one value."""
+        """Return the length of one value."""
         return self.size if value == 0 else self.nodes[value - 1].size
 
     def run_all(self, x: np.ndarray) -> list[np.ndarray]:
-        """Every value at the points `x` of shape `(batch, size)`, in the precision of `x`."""
+        """Return every value at the points `x` of shape `(batch, size)`, in their precision."""
         values = [np.asarray(x)]
         with np.errstate(all="ignore"):
             for node in self.nodes:
@@ -156,32 +156,28 @@ class Graph:
         return values
 
     def run(self, x: np.ndarray) -> np.ndarray:
-        """The output, `(batch, outputs)`, at the points `x` of shape `(batch, size)`."""
+        """Return the output, `(batch, outputs)`, at the points `x` of shape `(batch, size)`."""
         return self.run_all(x)[self.output]
 
     def readers(self) -> list[list[int]]:
-        """For every value, the values computed from it."""
-        found: list[list[int]] = [[] for _ in range(len(self.nodes) + 1)]
+        """Return for every value the values computed from it."""
+        readers: list[list[int]] = [[] for _ in range(len(self.nodes) + 1)]
         for i, node in enumerate(self.nodes):
             for j in set(node.inputs):
-                found[j].append(i + 1)
-        return found
+                readers[j].append(i + 1)
+        return readers
 
-    def behind(self, value: int) -> set[int]:
-        """The values that `value` is computed from, itself included."""
-        found = {value}
+    def ancestors(self, value: int) -> set[int]:
+        """Return the values that `value` is computed from, itself included."""
+        ancestors = {value}
         for v in range(value, 0, -1):
-            if v in found:
-                found.update(self.nodes[v - 1].inputs)
-        return found
+            if v in ancestors:
+                ancestors.update(self.nodes[v - 1].inputs)
+        return ancestors
 
 
 def graph_digest(graph: Graph) -> str:
-    """The hash of a graph itself: its operations in order, what they read, and their numbers.
-
-    Args:
-        graph: What a model computes.
-    """
+    """Hash a graph itself: its operations in order, their inputs, and their numbers."""
     parts: list[Any] = [[(slot.name, slot.shape) for slot in graph.inputs], graph.output]
     for node in graph.nodes:
         op: Any = node.op
@@ -189,7 +185,7 @@ def graph_digest(graph: Graph) -> str:
         if isinstance(op, Affine):
             parts += [op.bias, *_linear_part(op)]
             continue
-        parts += [getattr(op, one) for one in _NUMBERS if hasattr(op, one)]
+        parts += [getattr(op, name) for name in _NUMBERS if hasattr(op, name)]
         if hasattr(op, "f"):
             with np.errstate(all="ignore"):
                 parts.append(op.f(np.linspace(-4.0, 4.0, 33)))

@@ -1,6 +1,6 @@
-"""The inputs for which a graph is known to be the model: a box that leaves them is refused.
+"""Checks that boxes stay within the inputs for which a graph is known to be the model.
 
-A type of whole numbers may wrap around beyond them, and a table may end.
+Beyond them, an integer type may wrap around, and a table may end.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from .graph import Slot
 
 
 def check_within(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> None:
-    """Refuse boxes that leave the limits of an input.
+    """Reject boxes that leave the limits of an input.
 
     Args:
-        slots: The inputs.
-        lo: `(..., inputs)`.
-        hi: `(..., inputs)`.
+        slots: Inputs with their limits.
+        lo: Lower corners, `(..., inputs)`.
+        hi: Upper corners, `(..., inputs)`.
 
     Raises:
-        InputError: One does.
+        InputError: A box leaves the limits of an input.
     """
     start = 0
     for slot in slots:
@@ -42,9 +42,9 @@ def _message(slot: Slot, i: int, lo: float, hi: float) -> str:
     index = [int(k) for k in np.unravel_index(i, slot.shape)] if slot.shape else []
     least, most = slot.limits
     if slot.whole:
-        takes = f"takes whole numbers from {least:.0f} to {most:.0f} (what its type and the layers"
-        takes += " that read it are described for)"
+        rule = f"takes integers from {least:.0f} to {most:.0f} (the limits of its type and of the"
+        rule += " layers that read it)"
     else:
-        takes = f"is described from {least:.6g} to {most:.6g} (beyond, a type of whole numbers may"
-        takes += " wrap around in the model, or a table end)"
-    return f"`{slot.name}`{index} {takes}: choose the box within. Received: lo={lo:g}, hi={hi:g}."
+        rule = f"is limited to {least:.6g} to {most:.6g} (beyond, an integer type may wrap around"
+        rule += " in the model, or a table may end)"
+    return f"`{slot.name}`{index} {rule}: choose a box within. Received: lo={lo:g}, hi={hi:g}."

@@ -1,4 +1,4 @@
-"""Specification encoding: outputs that measure how far conditions are from being satisfied."""
+"""Specification encoding: outputs that are at most 0 exactly where conditions hold."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .values import Operand, Value
 def objective(graph: Graph, form: Atom) -> Graph:
     """Build the graph whose one output is the value of a form of inputs and outputs.
 
-    `measure` keeps the sign of a form alone; an objective needs the form itself.
+    `measure` preserves only the sign of a form; an objective needs its value.
 
     Args:
-        graph: The network.
-        form: Over its flat inputs and outputs, in this order; its comparison is not read.
+        graph: The network under study.
+        form: Over its flat inputs and outputs, in this order; its comparison is ignored.
 
     Returns:
         A graph of the same inputs.
@@ -30,8 +30,8 @@ def objective(graph: Graph, form: Atom) -> Graph:
     builder = Builder(graph.inputs, nodes=list(graph.nodes), source="objective")
     encoding = _Measure(builder, graph, None)
     place = encoding.entry(form)
-    whole = encoding.joined()
-    out = builder.structural(lambda a: a[0].reshape(-1)[[place]][None], [whole])
+    vector = encoding.concatenate()
+    out = builder.structural(lambda a: a[0].reshape(-1)[[place]][None], [vector])
     return builder.finish([out], ["value"])
 
 
@@ -40,38 +40,38 @@ def measure(
 ) -> Graph:
     """Build the graph whose output `k` is at most 0 exactly where all of `clauses[k]` holds.
 
-    An atom is its left side, an `And` the largest of its parts, an `Or` the least. Bounding the
-    largest of some forms by a relaxation with free slopes ranges over their convex combinations,
-    the Lagrangian bound of their conjunction. Two outputs of one softmax are compared by their
-    logits, in the logits' unit.
+    The value of an atom is its left side, that of an `And` the largest of its parts, that of an
+    `Or` the least. A relaxation of the largest of some forms with free slopes ranges over their
+    convex combinations: this is the Lagrangian bound of their conjunction. Two outputs of one
+    softmax are compared by their logits, in the logits' unit.
 
     Args:
         graph: The network; conditions are over its flat inputs and outputs, in this order.
-        clauses: Conjunctions.
+        clauses: Conjunctions of formulas to encode.
         distances: Norm balls that belong to every clause; 2-norms are compared squared.
 
     Returns:
-        A graph of the same inputs with one output a clause.
+        A graph of the same inputs with one output per clause.
     """
     builder = Builder(graph.inputs, nodes=list(graph.nodes), source="property")
-    found = _Measure(builder, graph, Ranks(graph))
-    everywhere = [found.distance(part) for part in distances]
-    columns = [[*map(found.entry, clause), *everywhere] for clause in clauses]
+    encoding = _Measure(builder, graph, Ranks(graph))
+    everywhere = [encoding.distance(part) for part in distances]
+    columns = [[*map(encoding.entry, clause), *everywhere] for clause in clauses]
     width = max((len(column) for column in columns), default=0)
     windows = np.array([c + [-1] * (width - len(c)) for c in columns], np.int64)
-    whole = found.joined()
+    vector = encoding.concatenate()
     if width == 0:
         return builder.finish([np.full((1, len(clauses)), -1.0)], ["value"])
     windows = _true_where_empty(windows)
-    if isinstance(whole, Value) and width > 1:
-        out = builder.largest(whole, windows, (1, len(clauses)))
+    if isinstance(vector, Value) and width > 1:
+        out = builder.largest(vector, windows, (1, len(clauses)))
     else:
-        out = builder.structural(lambda a: a[0].reshape(-1)[windows[:, 0]][None], [whole])
+        out = builder.structural(lambda a: a[0].reshape(-1)[windows[:, 0]][None], [vector])
     return builder.finish([out], ["value"])
 
 
 def _true_where_empty(windows: np.ndarray) -> np.ndarray:
-    """Entry 0 is the constant -1: a conjunction of nothing holds everywhere."""
+    """Point empty windows at entry 0, the constant -1: an empty conjunction holds everywhere."""
     return np.where(
         (windows < 0).all(axis=1, keepdims=True) & (np.arange(windows.shape[1]) == 0), 0, windows
     )
@@ -79,19 +79,19 @@ def _true_where_empty(windows: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Join:
-    """The largest or least of entries."""
+    """The largest or the least of some entries."""
 
     largest: bool
     entries: list[int]
 
 
 class _Measure:
-    """Entries under construction: entry 0 is the constant -1, then atoms, then what joins them.
+    """Entries under construction: entry 0 is the constant -1, then atoms, then joins.
 
     Args:
-        builder: Of the graph that measures.
-        graph: The network.
-        ranks: Rewrites atoms as others that hold where they do; None keeps their values.
+        builder: The builder of the measuring graph.
+        graph: The network under study.
+        ranks: Rewriting of atoms into equivalent ones; None keeps their values.
     """
 
     def __init__(self, builder: Builder, graph: Graph, ranks: Ranks | None) -> None:
@@ -102,7 +102,7 @@ class _Measure:
         self._count = 1
 
     def entry(self, formula: Formula) -> int:
-        """The entry that will hold the formula's value."""
+        """Return the entry that will hold the formula's value."""
         if isinstance(formula, Atom):
             return self._atom(formula)
         if formula not in self._joins:
@@ -115,7 +115,7 @@ class _Measure:
 
     def _atom(self, atom: Atom) -> int:
         if self._ranks is not None:
-            atom = self._ranks.sharper(atom)
+            atom = self._ranks.sharpen_atom(atom)
         if atom not in self._atoms:
             self._atoms[atom] = self._count
             self._count += 1
@@ -126,13 +126,13 @@ class _Measure:
         self._count += 1
         return self._count - 1
 
-    def joined(self) -> Value:
-        """All entries in one vector."""
+    def concatenate(self) -> Value:
+        """Return all entries in one vector."""
         parts: list[tuple[np.ndarray, Operand]] = [(np.zeros(1, np.int64), np.full((1, 1), -1.0))]
         for single in (True, False):
-            kept = [atom for atom in self._atoms if (len(atom.terms) == 1) == single]
-            if kept:
-                parts.append((np.array([self._atoms[a] for a in kept]), self._forms(kept)))
+            atoms = [atom for atom in self._atoms if (len(atom.terms) == 1) == single]
+            if atoms:
+                parts.append((np.array([self._atoms[a] for a in atoms]), self._forms(atoms)))
         for place, part in self._later:
             if isinstance(part, Distance):
                 value = self._norm(part)
@@ -149,7 +149,7 @@ class _Measure:
         )
 
     def _best(self, join: _Join, parts: list[tuple[np.ndarray, Operand]]) -> Operand:
-        """The largest or least of entries that stand before this one."""
+        """Return the largest or least of earlier entries."""
         if not join.entries:
             return np.full((1, 1), -1.0 if join.largest else 1.0)
         place = np.concatenate([p for p, _ in parts])
@@ -162,27 +162,27 @@ class _Measure:
             return (picked.max if join.largest else picked.min)(axis=1, keepdims=True)
         return self._builder.reduce("max" if join.largest else "min", picked, 1, keepdims=True)
 
-    def _forms(self, kept: list[Atom]) -> Operand:
-        """The left sides of some atoms, as one affine map of the entries they read."""
-        bias = np.array([atom.offset for atom in kept])
-        if all(len(atom.terms) == 1 for atom in kept):
-            # Entry by entry, so that interval bounds are exact to the last bit.
-            used = np.array([atom.terms[0][0] for atom in kept])
-            factor = np.array([atom.terms[0][1] for atom in kept])
-            return self._builder.affine_map(self._read(used), factor, bias, name="atoms")
-        used = np.unique([i for atom in kept for i, _ in atom.terms]).astype(np.int64)
+    def _forms(self, atoms: list[Atom]) -> Operand:
+        """Return the left sides of some atoms, as one affine map of the entries they read."""
+        bias = np.array([atom.offset for atom in atoms])
+        if all(len(atom.terms) == 1 for atom in atoms):
+            # An entrywise map keeps interval bounds exact to the last bit.
+            used = np.array([atom.terms[0][0] for atom in atoms])
+            factor = np.array([atom.terms[0][1] for atom in atoms])
+            return self._builder.affine_map(self._select(used), factor, bias, name="atoms")
+        used = np.unique([i for atom in atoms for i, _ in atom.terms]).astype(np.int64)
         if not used.size:
             return bias[None]
         column = {int(i): j for j, i in enumerate(used)}
         weight = np.zeros((used.size, bias.size))
-        for k, atom in enumerate(kept):
+        for k, atom in enumerate(atoms):
             for i, c in atom.terms:
                 weight[column[i], k] = c
-        read = self._read(used)
+        read = self._select(used)
         return self._builder.add_node(dense(weight, bias, name="atoms"), [read], (1, bias.size))
 
-    def _read(self, used: np.ndarray) -> Value:
-        """The entries `used` of `[x, y]` and what decides orders."""
+    def _select(self, used: np.ndarray) -> Value:
+        """Return the entries `used` of `[x, y]` and of the values that decide orders."""
         graph, builder = self._graph, self._builder
         d, outputs = graph.size, graph.value_size(graph.output)
         x = Value(builder, 0, (1, d))

@@ -1,8 +1,8 @@
-"""A graph at points in arithmetic of as many digits as it takes.
+"""Evaluation of a graph at points in ball arithmetic of growing precision.
 
-Interval arithmetic in float64 loses digits with every layer: where values feed back through many
-layers (a loop of a controller and its plant), nothing is left of a value that is known well. Balls
-of growing precision lose as many, and have them to lose.
+Interval arithmetic in float64 loses digits with every layer. Where values feed back through many
+layers (a loop of a controller and its plant), a well-determined value may have no digit left. Balls
+of growing precision lose as many digits, but have more to lose.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ FIRST_BITS, MOST_BITS = 128, 4096
 """Precision starts at the first and doubles up to the second."""
 
 MOST_COEFFICIENTS = 1 << 22
-"""A graph whose affine maps have more coefficients than this together is not evaluated."""
+"""Limit on the total coefficients of the affine maps of a graph that is evaluated."""
 
 MOST_WORK = 1 << 29
-"""Products of 64-bit numbers that one call may take, about: some seconds."""
+"""Approximate limit on products of 64-bit numbers per call: some seconds."""
 
 CURVE_WORK = 256
-"""What one value of a curve costs, in such products."""
+"""Cost of one value of a curve, in such products."""
 
 LEAST_SECONDS = 0.25
-"""What a call may take when the deadline has passed: an answer without evidence is little."""
+"""Least time for a call after the deadline, because an answer without evidence is of little use."""
 
 
-class Precise:
-    """Evaluates a graph at points in balls of growing precision.
+class BallEvaluator:
+    """An evaluator of a graph at points in balls of growing precision.
 
     Args:
-        graph: The network.
+        graph: The network to evaluate.
 
-    Sound: a ball holds the real value; a curve without a definition, and a ball that a definition
-    cannot take, go through float64 intervals. Complete: every op is continuous but at jumps, so
-    balls shrink to the value wherever coefficients are exact and no jump is met. Cost: bounded by
-    `MOST_WORK`, by `MOST_COEFFICIENTS` and by the deadline; coefficients are read once.
+    Sound: a ball holds the real value. A curve without a definition, and a ball outside its
+    definition's reach, go through float64 intervals. Complete: every op is continuous but at jumps,
+    so balls shrink to the value wherever coefficients are exact and no jump is met. Cost: bounded
+    by `MOST_WORK`, by `MOST_COEFFICIENTS` and by the deadline; coefficients are read once.
 
     Example:
         >>> from outrange.domains import bounds
@@ -56,7 +56,8 @@ class Precise:
         >>> (x,) = builder.input_values()
         >>> graph = builder.finish([builder.curve("tanh", x)], ["y"])
         >>> at = np.array([[0.5]])
-        >>> (balls, *_) = Precise(graph).passes(at, bounds(graph, at, at), [graph.output], 128)
+        >>> evaluator, ends = BallEvaluator(graph), bounds(graph, at, at)
+        >>> (balls, *_) = evaluator.passes(at, ends, [graph.output], 128)
         >>> round(float(balls[0].mid()), 12)
         0.46211715726
     """
@@ -73,24 +74,24 @@ class Precise:
         bits: int,
         until: float | None = None,
     ) -> Iterator[list[Any]]:
-        """Balls around the entries of `values`, pass by pass narrower.
+        """Yield balls around the entries of `values`, narrower with each pass.
 
         Args:
-            points: `(batch, inputs)`, finite.
-            ends: Of every value of the graph, least and largest entries `(batch, n)`: what float64
-                intervals know.
-            values: Of the graph.
+            points: Finite points, `(batch, inputs)`.
+            ends: Float64 intervals of every value of the graph: least and largest entries `(batch,
+                n)`.
+            values: Indices of the requested values.
             bits: The precision of the first pass.
-            until: When to give up; see `latest`, the default.
+            until: The time to give up; `latest` by default.
 
         Yields:
-            One ball an entry and a point, the points of an entry side by side. It ends where time
-            or work are used up, and where more digits do not help.
+            One ball per entry and point, the points of an entry side by side. Passes end when time
+            or work is used up, or when more digits do not help.
         """
         if not self.affordable or not np.isfinite(points).all():
             return
         until = latest() if until is None else until
-        products, before = float(MOST_WORK), math.inf
+        products, last_width = float(MOST_WORK), math.inf
         while bits <= MOST_BITS:
             products -= len(points) * self.work * (bits / 64)
             if products < 0:
@@ -98,14 +99,14 @@ class Precise:
             charge(work.BALL * len(points) * self.work * (bits / 64))
             with precision(bits):
                 run = BallPass(self._graph, self._map_of, len(points), ends, until)
-                found = run.values(balls(points.T.ravel().tolist()), values)
-            if found is None:
+                enclosures = run.values(balls(points.T.ravel().tolist()), values)
+            if enclosures is None:
                 return
-            yield found
-            width = max((_radius(b) for b in found), default=0.0)
-            if width == 0.0 or 0.5 * before < width < math.inf:
+            yield enclosures
+            width = max((_radius(b) for b in enclosures), default=0.0)
+            if width == 0.0 or 0.5 * last_width < width < math.inf:
                 return
-            before = width
+            last_width = width
             bits *= 2
 
     @property
@@ -114,7 +115,7 @@ class Precise:
         return self._graph
 
     def _map_of(self, k: int, op: Affine) -> CoefficientBalls:
-        """The coefficients of node `k`, read once."""
+        """Return the coefficients of node `k`, which are read once."""
         if k not in self._maps:
             self._maps[k] = CoefficientBalls.of(op)
         return self._maps[k]
@@ -136,12 +137,12 @@ class Precise:
 
 
 def latest(seconds: float = math.inf) -> float:
-    """When an evaluation of so many seconds gives up, on the clock of `core.clock.read_clock`."""
+    """Return the time, as `read_clock` counts it, at which an evaluation gives up."""
     return read_clock() + max(min(seconds, seconds_left()), LEAST_SECONDS)
 
 
 def _products(op: Affine) -> int:
-    """Products of one application."""
+    """Return the number of products of one application."""
     if op.factor is not None:
         return op.size
     if op.coefficients is not None:

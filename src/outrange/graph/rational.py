@@ -1,4 +1,4 @@
-"""A piecewise-linear graph at a point, in exact rational arithmetic."""
+"""Evaluation of a piecewise-linear graph at a point, in exact rational arithmetic."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from .graph import Graph, Op
 
 
 MOST_COEFFICIENTS = 1 << 20
-"""A graph whose affine maps have more coefficients than this together is not evaluated."""
+"""Limit on the total coefficients of the affine maps of a graph that is evaluated."""
 
 MOST_WORK = 1 << 26
-"""Products of 64-bit numbers that one point may take, about: numbers grow from layer to layer."""
+"""Approximate limit on products of 64-bit numbers per point; numbers grow from layer to layer."""
 
 
-class Rational:
-    """Evaluates a graph at points in rational numbers, where its facts allow.
+class RationalEvaluator:
+    """An evaluator of a graph at points in rational numbers.
 
-    Where an enclosure straddles a threshold, the value itself says on which side it is. Numbers are
-    integers times a power of two; coefficients are read off the ops with unit vectors, which is
-    exact where `Affine.plain` is stated. Every other op (a coefficient that had to be rounded, a
-    nonlinear curve, a jump met) makes what depends on it unknown.
+    Where an enclosure straddles a threshold, the exact value decides the side. Numbers are integers
+    times a power of two. Coefficients are read off the ops with unit vectors, which is exact for
+    ops with `Affine.plain`. Every other op (a rounded coefficient, a nonlinear curve, a jump at the
+    point) makes the values that depend on it unknown.
 
     Args:
-        graph: The network.
+        graph: The network to evaluate.
 
-    Sound: yes, nothing is rounded. Complete: no, see above. Cost: a multiplication of long
-    integers per coefficient, `MOST_WORK` and the deadline at most; the coefficients are read once.
+    Sound: nothing is rounded. Complete: no, see above. Cost: a multiplication of long integers per
+    coefficient, limited by `MOST_WORK` and the deadline; the coefficients are read once.
 
     Example:
         >>> from outrange.graph import Builder, Slot
         >>> builder = Builder([Slot("x", (2,))])
         >>> (x,) = builder.input_values()
         >>> graph = builder.finish([builder.curve("relu", x)], ["y"])
-        >>> Rational(graph).at(np.array([0.5, -1.0]), [graph.output])
+        >>> RationalEvaluator(graph).at(np.array([0.5, -1.0]), [graph.output])
         [[Fraction(1, 2), Fraction(0, 1)]]
     """
 
@@ -48,21 +48,26 @@ class Rational:
         self._graph = graph
 
     def at(self, x: np.ndarray, values: Sequence[int]) -> list[list[Fraction] | None]:
-        """The entries of each of `values` at the point `x` `(d,)`; None where they are unknown."""
+        """Return the entries of each of `values` at the point `x` `(d,)`.
+
+        None where they are unknown.
+        """
         if not self._small or not np.isfinite(x).all():
             return [None] * len(values)
-        found: list[_Dyadic | None] = [_Dyadic.of(x)]
+        computed: list[_Dyadic | None] = [_Dyadic.of(x)]
         work = float(MOST_WORK)
         for k, node in enumerate(self._graph.nodes, 1):
             if isinstance(node.op, Affine):
-                digits = max((-g.power for j in node.inputs if (g := found[j])), default=0) / 64
+                digits = max((-g.power for j in node.inputs if (g := computed[j])), default=0) / 64
                 work -= node.op.size * sum(node.op.sizes) * (1.0 + digits)
             if work < 0 or seconds_left() < 0:
                 return [None] * len(values)
-            given = [found[j] for j in node.inputs]
-            known = [g for g in given if g is not None]
-            found.append(self._step(k, node.op, known) if len(known) == len(given) else None)
-        return [None if (v := found[value]) is None else v.fractions() for value in values]
+            inputs = [computed[j] for j in node.inputs]
+            arguments = [g for g in inputs if g is not None]
+            computed.append(
+                self._step(k, node.op, arguments) if len(arguments) == len(inputs) else None
+            )
+        return [None if (v := computed[value]) is None else v.fractions() for value in values]
 
     @cached_property
     def _small(self) -> bool:
@@ -74,7 +79,7 @@ class Rational:
     def _read(self) -> dict[int, list[_Dyadic] | None]:
         return {}
 
-    def _step(self, k: int, op: Op, given: list[_Dyadic]) -> _Dyadic | None:
+    def _step(self, k: int, op: Op, inputs: list[_Dyadic]) -> _Dyadic | None:
         if isinstance(op, Affine):
             if k not in self._read:
                 self._read[k] = _coefficients(op)
@@ -82,23 +87,26 @@ class Rational:
             if matrices is None:
                 return None
             *parts, bias = matrices
-            products = (g.times(part) for g, part in zip(given, parts, strict=True))
+            products = (g.times(part) for g, part in zip(inputs, parts, strict=True))
             return _Dyadic.sum([*products, bias])
         if isinstance(op, Rearrange):
-            return _rearranged(op, given)
+            return _rearrange(op, inputs)
         if isinstance(op, Largest):
-            numbers = given[0].numbers
+            numbers = inputs[0].numbers
             most = [max(numbers[i] for i in window if i >= 0) for window in op.windows.tolist()]
-            return _Dyadic(np.array(most, object), given[0].power)
+            return _Dyadic(np.array(most, object), inputs[0].power)
         if isinstance(op, Curve):
-            moved = [_on_line(op, value) for value in given[0].fractions()]
-            kept = [value for value in moved if value is not None]
-            return _Dyadic.exactly(kept) if len(kept) == len(moved) else None
+            moved = [_on_line(op, value) for value in inputs[0].fractions()]
+            exact = [value for value in moved if value is not None]
+            return _Dyadic.from_fractions(exact) if len(exact) == len(moved) else None
         return None
 
 
 def _coefficients(op: Affine) -> list[_Dyadic] | None:
-    """The matrix `(n_i, m)` of each input, and the bias; None where they are not stated exactly."""
+    """Return the matrix `(n_i, m)` of each input, and the bias.
+
+    None if they are not known exactly.
+    """
     if not op.plain or op.ulps:
         return None
     zeros = [np.zeros((1, n)) for n in op.sizes]
@@ -113,42 +121,42 @@ def _coefficients(op: Affine) -> list[_Dyadic] | None:
     return [_Dyadic.of(m) for m in matrices]
 
 
-def _rearranged(op: Rearrange, given: list[_Dyadic]) -> _Dyadic | None:
+def _rearrange(op: Rearrange, inputs: list[_Dyadic]) -> _Dyadic | None:
     if not np.isfinite(op.fill[op.index < 0]).all():
         return None
     fill = _Dyadic.of(np.where(op.index < 0, op.fill, 0.0))
-    power = min(fill.power, *(g.power for g in given))
-    every = np.concatenate([g.aligned(power) for g in given])
+    power = min(fill.power, *(g.power for g in inputs))
+    every = np.concatenate([g.align(power) for g in inputs])
     picked = every[np.maximum(op.index, 0)]
-    return _Dyadic(np.where(op.index < 0, fill.aligned(power), picked), power)
+    return _Dyadic(np.where(op.index < 0, fill.align(power), picked), power)
 
 
 def _on_line(curve: Curve, value: Fraction) -> Fraction | None:
-    """The curve's value where it is a line without rounding, and no jump."""
+    """Evaluate the curve where it is an exact line without a jump; else return None."""
     if curve.lines is None or not curve.on[0] <= value <= curve.on[1]:
         return None
     if any(value == p for p in (*curve.jumps, *curve.holes)):
         return None
-    # At a knot both neighbors must say the same.
+    # At a knot both neighboring lines must agree.
     gaps = {bisect_left(curve.knots, value), bisect_right(curve.knots, value)}
-    found = set()
+    results = set()
     for gap in gaps:
         line = curve.lines[gap]
         if line is None:
             return None
-        found.add(Fraction(float(line[0])) * value + Fraction(float(line[1])))
-    return found.pop() if len(found) == 1 else None
+        results.add(Fraction(float(line[0])) * value + Fraction(float(line[1])))
+    return results.pop() if len(results) == 1 else None
 
 
 class _Dyadic:
-    """`numbers * 2**power`: an array of Python integers."""
+    """An array of dyadic numbers `numbers * 2**power`, with Python integers as `numbers`."""
 
     def __init__(self, numbers: np.ndarray, power: int) -> None:
         self.numbers, self.power = numbers, power
 
     @classmethod
     def of(cls, values: np.ndarray) -> _Dyadic:
-        """Of finite float64 values."""
+        """Convert finite float64 values."""
         values = np.asarray(values, np.float64)
         part, power = np.frexp(values)
         whole = np.ldexp(part, 53).astype(np.int64)
@@ -162,8 +170,8 @@ class _Dyadic:
         return cls(numbers.reshape(values.shape), least)
 
     @classmethod
-    def exactly(cls, values: Sequence[Fraction]) -> _Dyadic:
-        """Of fractions whose denominators are powers of two."""
+    def from_fractions(cls, values: Sequence[Fraction]) -> _Dyadic:
+        """Convert fractions whose denominators are powers of two."""
         power = -max((v.denominator.bit_length() - 1 for v in values), default=0)
         numbers = np.empty(len(values), object)
         numbers[:] = [int(v * (1 << -power)) for v in values]
@@ -172,13 +180,13 @@ class _Dyadic:
     @classmethod
     def sum(cls, parts: Sequence[_Dyadic]) -> _Dyadic:
         power = min(part.power for part in parts)
-        total = parts[0].aligned(power)
+        total = parts[0].align(power)
         for part in parts[1:]:
-            total = total + part.aligned(power)
+            total = total + part.align(power)
         return cls(total, power)
 
-    def aligned(self, power: int) -> np.ndarray:
-        """The integers that stand for the same numbers with a lower power."""
+    def align(self, power: int) -> np.ndarray:
+        """Return the integers that represent the same numbers with a lower power."""
         shift = self.power - power
         return self.numbers * (1 << shift) if shift else self.numbers
 

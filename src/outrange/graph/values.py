@@ -1,4 +1,4 @@
-"""Handles on the values of a graph under construction, and what stands beside them: constants."""
+"""Handles on the values of a graph under construction, and constant operands."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ Shape = Sequence[int]
 
 
 def operand(x: Value | ArrayLike) -> Operand:
-    """`x` itself if it is a value, else a float64 array."""
+    """Return `x` itself if it is a value, else a float64 array."""
     return x if isinstance(x, Value) else np.asarray(x, np.float64)
 
 
 def positions(
     operands: Sequence[Operand],
 ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Numbers that stand for the entries of some operands, and what each of them stands for.
+    """Number the entries of operands, and return the value or constant behind each number.
 
     Args:
-        operands: Values and constants.
+        operands: Values and constants to number.
 
     Returns:
-        An int32 array of position + 1 per operand, in its shape; and, looked up by those numbers,
-        where an entry is in the concatenation of the flattened values (`-1`: it is a constant)
-        and which constant it is. Number 0 is the constant 0.
+        An int32 array of position + 1 per operand, in its shape. Two arrays are indexed by these
+        numbers: the place of an entry in the concatenation of the flattened values (`-1` for a
+        constant), and the constant. Number 0 is the constant 0.
     """
     marked, start, offset = [], 1, 0
     places, constants = [np.full(1, -1, np.int64)], [np.zeros(1)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar, cast
 
 from ..core import ArgumentError, InputError, did_you_mean
 from ..core.clock import read_wall_clock
-from ..core.watch import Listener, Stage, listener, told_to
+from ..core.progress import Listener, Stage, current_listener, use_listener
 from .line import LineScreen
 
 
@@ -155,10 +155,10 @@ def show_progress(title: str, progress: Progress) -> Iterator[Listener | None]:
             f"Received: {progress!r}."
         )
     if progress is False or callable(progress):
-        with told_to(None):
+        with use_listener(None):
             yield progress or None
         return
-    around = listener()
+    around = current_listener()
     if around is not None:
         yield around
         return
@@ -170,7 +170,7 @@ def show_progress(title: str, progress: Progress) -> Iterator[Listener | None]:
             yield None
             return
         opened, patience = LineScreen, IN_A_SCRIPT
-    with Display(title, opened, patience) as shown, told_to(shown):
+    with Display(title, opened, patience) as shown, use_listener(shown):
         yield shown
 
 

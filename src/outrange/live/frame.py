@@ -11,7 +11,7 @@ import numpy as np
 from ..answers.progress import RangeProgress, RobustProgress, VerifyProgress
 from ..answers.render.text import clipped_name, number, short
 from ..answers.study.progress import StudyProgress
-from ..core.watch import Stage
+from ..core.progress import Stage
 
 
 MOST_ROWS = 8

@@ -1,1 +1,1 @@
-"""Questions about a network; each is one file, and returns one frozen record."""
+"""Questions about a network; each is one file that returns one frozen record."""

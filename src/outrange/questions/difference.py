@@ -40,16 +40,22 @@ def difference_range(
 ) -> Range:
     """Compute the exact range of `first - second`; see `outrange.difference_range`."""
     graph = difference(first.graph, second.graph)
-    one, two = first.predict, second.predict
+    first_model, second_model = first.predict, second.predict
 
     def apart(x: np.ndarray) -> np.ndarray:
-        a, b = (np.asarray(p(x), np.float64).reshape(len(x), -1) for p in (one, two) if p)
+        a, b = (
+            np.asarray(p(x), np.float64).reshape(len(x), -1)
+            for p in (first_model, second_model)
+            if p
+        )
         return a - b
 
-    known = one is not None and two is not None
+    has_models = first_model is not None and second_model is not None
     written = difference(first.written, second.written, in_full=True)
-    both = _Difference(graph, written, apart if known else None, f"{first.name} - {second.name}")
-    found = output_range(
+    both = _Difference(
+        graph, written, apart if has_models else None, f"{first.name} - {second.name}"
+    )
+    bounds = output_range(
         both, box, tol=tol, time_limit=time_limit, rows=rows, solver=solver, progress=progress
     )
-    return replace(found, subject="difference")
+    return replace(bounds, subject="difference")

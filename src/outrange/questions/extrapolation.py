@@ -1,4 +1,4 @@
-"""Rows outside a training set, and the outputs of a model out there."""
+"""Rows outside a training set, and the outputs of a model on them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from ..answers.extrapolation.extrapolation import Extrapolation
 from ..core import Box, Clock, InputDomain, InputError
 from .common.network import NetworkLike
-from .common.stamp import input_domain
-from .inputs.boxes import what_came
+from .common.provenance import input_domain
+from .inputs.boxes import describe_value
 from .inputs.columns import is_frame
 from .inputs.data import data_box
 from .inputs.data_boxes import ArrayBox
@@ -21,7 +21,7 @@ from .output_range import output_range
 
 
 def training_set(box: Any) -> Any:
-    """Return a training set as a set: data as its box, anything else as it is."""
+    """Return a training set as an input set: data as its box, anything else unchanged."""
     is_data = is_frame(box) or (hasattr(box, "shape") and not isinstance(box, tuple | Box))
     return data_box(box) if is_data else box
 
@@ -37,7 +37,7 @@ def extrapolation(
     slots = slots_of(box)
     flat, _ = flat_rows(slots, rows)
     if not len(flat):
-        raise InputError(f"At least one row is needed. Received: {what_came(rows)}.")
+        raise InputError(f"At least one row is needed. Received: {describe_value(rows)}.")
     inside = regions(slots, box)
     over = input_domain(slots, inside)
     assert isinstance(over, InputDomain)
@@ -54,23 +54,23 @@ def extrapolation(
     if not len(outside):
         return answer
     rest = None if time_limit is None else max(clock.left, time_limit / 4)
-    outer = output_range(network, widened(box, flat[outside]), time_limit=rest)
+    outer = output_range(network, widen_set(box, flat[outside]), time_limit=rest)
     return replace(answer, outer=outer)
 
 
-def widened(inputs_set: Any, flat: np.ndarray) -> Any:
-    """Return the smallest set of the same form that also holds rows.
+def widen_set(inputs_set: Any, flat: np.ndarray) -> Any:
+    """Return the smallest set of the same form that also holds the given rows.
 
     Args:
-        inputs_set: As for `slots_of`.
-        flat: `(n, inputs)`; rows that break the integers or one-hot groups of an
-            `outrange.Mixed` widen its box, and give up these rules.
+        inputs_set: A set, as for `slots_of`.
+        flat: Rows `(n, inputs)`. Rows that break the integers or one-hot groups of an
+            `outrange.Mixed` widen its box, and the result drops these rules.
     """
     slots = slots_of(inputs_set)
     if hasattr(inputs_set, "is_input_set"):
-        box = widened(inputs_set.box, flat)
-        kept = replace(inputs_set, box=box)
-        return kept if members(regions(slots, kept), flat).all() else box
+        box = widen_set(inputs_set.box, flat)
+        widened = replace(inputs_set, box=box)
+        return widened if members(regions(slots, widened), flat).all() else box
     (region,) = regions(slots, inputs_set)
     lo = np.minimum(region.box.lo, flat.min(axis=0))
     hi = np.maximum(region.box.hi, flat.max(axis=0))

@@ -1,4 +1,4 @@
-"""The image of an input set: all outputs that a network has on it."""
+"""The image of an input set: all outputs of a network on it."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from ..graph.rewrites.rewrite import piecewise_to_pairs
 from ..search.reach_sets.boxes import cover_by_boxes
 from ..search.reach_sets.cells import Cells, InputFrame
 from ..search.reach_sets.regions import LinearRegions, has_regions
-from .attained import attained
+from .cells_to_stars import Planes, build_box_stars, build_stars
 from .common.arguments import check_hooks, check_limits
 from .common.network import NetworkLike
+from .exact_corners import find_attained_outputs
 from .inputs.parse_box import place
-from .stars import Planes, box_stars, stars
 
 
 MOST_INPUTS = 8
-"""Inputs that may vary: a box has two to this power corners, and cells have more."""
+"""Limit on varying inputs: a box has two to this power corners, and cells have more."""
 
 SHARE_OF_TIME = 0.8
-"""Of the time limit for cuts: what is left open then is enclosed, which takes time as well."""
+"""Share of the time limit for cuts; open parts are then enclosed, which takes time, too."""
 
 SHARE_OF_PROOFS = 0.1
-"""The same for outputs of corners."""
+"""Share of the time limit for outputs of corners."""
 
 SEEN = 400
-"""Outputs that are computed beside, one in each of so many pieces, to be drawn."""
+"""Number of outputs computed for drawings, one in each of as many pieces."""
 
 NEAR = 1e-9
-"""An input exceeds a condition by no more where it is drawn: a flat piece has no inside."""
+"""Largest violation of a condition by a drawn input: a flat piece has no interior."""
 
 EXACT = ("star sets: linear regions as polytopes, cut without rounding (Tran et al. 2019)",)
 CURVED = ("boxes of inputs with affine forms (DeepZ, Singh et al. 2018)",)
@@ -59,12 +59,12 @@ def reach_set(
     """Compute all outputs on the regions; see `outrange.reach_set`.
 
     Args:
-        network: The model.
+        network: The network under study.
         regions: The input sets; a union.
-        tol: See `outrange.reach_set`.
+        tol: Error of a piece relative to the outputs' ranges.
         time_limit: Seconds; None for no limit.
-        most_pieces: See `outrange.reach_set`.
-        seed: Of the inputs that are tried.
+        most_pieces: Limit on the number of pieces.
+        seed: Random seed of the drawn inputs.
     """
     check_limits(tol, time_limit, default=False)
     check_most(most_pieces)
@@ -81,22 +81,24 @@ def reach_set(
         for i, (box, atoms) in enumerate(sets):
             room = max(1, int(most_pieces) - len(pieces) - (len(sets) - i - 1))
             if straight:
-                found, ended = _exact(graph, (box, atoms), room, status, planes)
+                stars, ended = _exact(graph, (box, atoms), room, status, planes)
             else:
-                found, ended = _enclosing(graph, (box, atoms), room, float(tol))
-            pieces += found
+                stars, ended = _enclosing(graph, (box, atoms), room, float(tol))
+            pieces += stars
             status = ended if ended != "known" else status
     names = tuple(entry_names({slot.name: slot.shape for slot in network.graph.outputs}))
     entries = np.arange(len(names))
     with deadline(None if time_limit is None else SHARE_OF_PROOFS * float(time_limit)):
-        proved = attained(network.graph, network.graph.output, entries, pieces, regions)
+        proved = find_attained_outputs(
+            network.graph, network.graph.output, entries, pieces, regions
+        )
     image = StarUnion(names, tuple(pieces), proved)
     return ReachSet(
         model=network.name,
         inputs={slot.name: slot.shape for slot in slots},
         outputs={slot.name: slot.shape for slot in network.graph.outputs},
         image=image,
-        seen=_seen(network.graph, pieces, sets, seed),
+        seen=_sample_outputs(network.graph, pieces, sets, seed),
         status="exact" if image.is_exact else status,
         tol=float(tol),
         warrant=Warrant.FLOAT64_ROUNDED,
@@ -106,13 +108,13 @@ def reach_set(
 
 
 def check_most(most_pieces: Any) -> None:
-    """`most_pieces` is a whole number above 0.
+    """Check that `most_pieces` is an integer above 0.
 
     Raises:
         InputError: It is not.
     """
-    whole = isinstance(most_pieces, int | np.integer) and not isinstance(most_pieces, bool)
-    if not whole or most_pieces < 1:
+    is_integer = isinstance(most_pieces, int | np.integer) and not isinstance(most_pieces, bool)
+    if not is_integer or most_pieces < 1:
         raise InputError(
             f"`most_pieces` must be an integer >= 1. Received: most_pieces={most_pieces!r}."
         )
@@ -130,10 +132,10 @@ def _exact(
     cells.stopped = "" if status == "known" else status
     parts = cells.advance([Cells.of(frame, polytope)], graph.output)
     entries = np.arange(graph.value_size(graph.output))
-    found = stars(frame, box, parts, graph.output, entries, planes)
-    # Without an end of cuts, nothing but an overflow keeps a piece from being exact.
-    whole = all(star.exact for star in found)
-    return found, cells.stopped or ("known" if whole else "rounding")
+    stars = build_stars(frame, box, parts, graph.output, entries, planes)
+    # Unless cuts were stopped early, only an overflow makes a piece inexact.
+    all_exact = all(star.exact for star in stars)
+    return stars, cells.stopped or ("known" if all_exact else "rounding")
 
 
 def _enclosing(
@@ -143,73 +145,76 @@ def _enclosing(
     if not InputFrame.of(box).polytope(box, atoms).points:
         return [], "known"
     boxes, ended = cover_by_boxes(graph, box, atoms, tol, room)
-    return box_stars(boxes, atoms), ended
+    return build_box_stars(boxes, atoms), ended
 
 
 def convex_parts(
     slots: Sequence[Slot], regions: Sequence[Region]
 ) -> Iterator[tuple[Box, tuple[Atom, ...]]]:
-    """Boxes and linear inequalities, whose union is the set.
+    """Yield boxes with linear inequalities whose union is the set.
 
-    Some may have no input at all: `InputFrame.polytope` decides that.
+    Some may be empty: `InputFrame.polytope` decides that.
 
     Raises:
-        InputError: Inputs take whole numbers, a set is a ball, or too many inputs vary.
+        InputError: Inputs take integers, a set is a ball, or too many inputs vary.
     """
     for region in regions:
         check_within(slots, region.box.lo, region.box.hi)
         if region.integer.any():
             raise InputError(
-                "A reach set is of real-valued inputs; "
-                f"{place(slots, int(np.argmax(region.integer)))} takes whole numbers only. Fix it "
+                "A reach set needs real-valued inputs; "
+                f"{place(slots, int(np.argmax(region.integer)))} takes integers only. Fix it "
                 "to each of its values, as a `Union` of boxes. Received: `Mixed`."
             )
         if region.distances:
             raise InputError(
-                "A reach set is of boxes and polytopes, whose pieces are polytopes too: write the "
-                "ball as a box or a `Polytope`. Received: a ball."
+                "A reach set needs boxes and polytopes, so that its pieces are polytopes: write "
+                "the ball as a box or a `Polytope`. Received: a ball."
             )
         half = region.box.hi / 2 - region.box.lo / 2
         if not (half < np.finfo(np.float64).max / 8).all():
             raise InputError(
-                "The sides of the input set must be finite float64 numbers, and not the largest. "
+                "The sides of the input set must be well below the largest float64 number. "
                 f"Received: a side of {np.max(half):g} times two."
             )
         varies = int((region.box.lo < region.box.hi).sum())
         if varies > MOST_INPUTS:
             raise InputError(
-                f"A reach set is of up to {MOST_INPUTS} inputs that vary: fix the others in the "
+                f"A reach set allows up to {MOST_INPUTS} varying inputs: fix the others in the "
                 "box; `output_range` bounds the outputs over many inputs. "
                 f"Received: {varies} that vary."
             )
         for clause in clauses(region.condition):
             if not all(isinstance(part, Atom) for part in clause):
                 raise InputError(
-                    "The condition falls apart into too many polytopes: ask about a part of it. "
+                    "The condition splits into too many polytopes: use a part of it. "
                     f"Received: more than {len(clauses(region.condition))}."
                 )
             yield region.box, tuple(part for part in clause if isinstance(part, Atom))
 
 
-def _seen(
+def _sample_outputs(
     graph: Graph,
     pieces: Sequence[Star],
     sets: Sequence[tuple[Box, tuple[Atom, ...]]],
     seed: int,
 ) -> np.ndarray:
-    """`(n, outputs)` of one input of the set in each of some pieces, in plain float64."""
+    """Return outputs `(n, outputs)` at one input of the set in each of some pieces.
+
+    They are computed in plain float64.
+    """
     rng = np.random.default_rng(seed)
     chosen = list(pieces)
     if len(chosen) > SEEN:
         chosen = [pieces[i] for i in rng.choice(len(pieces), SEEN, replace=False)]
     points = np.zeros((0, graph.size))
     if chosen:
-        drawn = [rng.dirichlet(np.ones(len(one.corners))) @ one.corners for one in chosen]
+        drawn = [rng.dirichlet(np.ones(len(piece.corners))) @ piece.corners for piece in chosen]
         points = np.array(drawn)
     # Boxes of a curved network may reach beyond the conditions.
-    kept = np.zeros(len(points), bool)
+    is_inside = np.zeros(len(points), bool)
     for box, atoms in sets:
         inside = ((box.lo <= points) & (points <= box.hi)).all(axis=1)
-        kept |= inside & (value(And(atoms), points) <= NEAR)
+        is_inside |= inside & (value(And(atoms), points) <= NEAR)
     with np.errstate(all="ignore"):
-        return graph.run(points[kept])
+        return graph.run(points[is_inside])

@@ -1,4 +1,4 @@
-"""Output ranges at finitely many inputs: a comparison that proves nothing."""
+"""Output ranges at finitely many inputs, for comparison only: they prove nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from ..core.clock import read_clock
 from ..graph import Slot
 from ..search.common.domain_boxes import DomainBoxes
 from .common.network import NetworkLike
-from .common.stamp import input_domain
+from .common.provenance import input_domain
 from .conditions.integer_cases import union_of_boxes
 from .inputs.columns import is_frame
 from .inputs.parse_box import input_box, whole_entries
@@ -32,8 +32,8 @@ def sample_range(
 ) -> SampledRange:
     """Compute the least and largest outputs at random points; see `outrange.sample_range`."""
     for name, value, least in (("samples", samples, 1), ("seed", seed, 0)):
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not whole or value < least:
+        is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not is_integer or value < least:
             raise InputError(f"`{name}` must be an integer >= {least}. Received: {name}={value!r}.")
     graph = network.graph
     over, domain = sampled_set(graph.inputs, box)
@@ -98,7 +98,10 @@ def _corners(domain: DomainBoxes, rng: np.random.Generator, most: int) -> np.nda
 
 
 def corners(where: Box, rng: np.random.Generator, most: int) -> np.ndarray:
-    """All corners of the coordinates that vary if at most `most`; else `lo`, `hi`, random ones."""
+    """Return all corners of the varying coordinates if at most `most`.
+
+    Else `lo`, `hi` and random ones.
+    """
     free = np.flatnonzero(where.hi > where.lo)
     if free.size < 31 and 2**free.size <= most:
         picks = (np.arange(2**free.size)[:, None] >> np.arange(free.size)) & 1
@@ -115,7 +118,7 @@ def _improve(values: np.ndarray, points: np.ndarray, best: np.ndarray, at: np.nd
     """Keep, in place, the smaller of `best` and the column minima of `values`."""
     values = np.where(np.isnan(values), np.inf, values)
     row = np.argmin(values, axis=0)
-    found = values[row, np.arange(best.size)]
-    better = found < best
-    best[better] = found[better]
+    minima = values[row, np.arange(best.size)]
+    better = minima < best
+    best[better] = minima[better]
     at[better] = points[row[better]]

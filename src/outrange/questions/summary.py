@@ -14,12 +14,12 @@ from ..domains import DOMAINS, bounds
 from ..graph import Graph
 from ..ops import Affine, Curve, Rearrange
 from .common.network import LayeredNetwork, LayerLike
-from .common.stamp import input_domain
+from .common.provenance import input_domain
 from .inputs.parse_box import input_box
 
 
 ONE_NUMBER = 64 * UNIT
-"""A unit whose range is at most this share of the layer's magnitude counts as constant."""
+"""Largest range of a constant unit, as a share of the layer's magnitude."""
 
 
 def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Summary:
@@ -31,23 +31,27 @@ def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Su
     ends = bounds(graph, where.lo, where.hi, kind)
     ends = [(lo[0], hi[0]) for lo, hi in ends]
     if known is not None:
-        ends[graph.output] = _tightened(ends[graph.output], known, network, where)
+        ends[graph.output] = _intersect_known(ends[graph.output], known, network, where)
     rows = [layer_row(network, layer, ends) for layer in network.layers]
     seconds = read_clock() - start
     about = input_domain(graph.inputs, where)
-    return Summary(network.name, _one_a_layer(rows), kind, seconds, over=about)
+    return Summary(network.name, _merge_calls(rows), kind, seconds, over=about)
 
 
-def _tightened(ends: Bounds, known: Range, network: LayeredNetwork, where: Box) -> Bounds:
-    """The ends of the output, and what is known of them.
+def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where: Box) -> Bounds:
+    """Intersect the ends of the output with a known range of it.
 
-    Sound: both hold, if `known` is of this model; a range of another model is refused where that
-    shows, and one of a set that leaves out a part of this one always.
+    Sound: both hold, if `known` is of this model. A range of another model is refused where this is
+    visible, and a range on a set that omits a part of this one always.
     """
     outputs = {slot.name: slot.shape for slot in network.graph.outputs}
-    own = getattr(network, "source", None)
-    hashes = [] if own is None else [one.sha256 for one in known.sources if one.of == own.of]
-    other = bool(hashes) and own is not None and own.sha256 not in hashes
+    source = getattr(network, "source", None)
+    hashes = (
+        []
+        if source is None
+        else [recorded.sha256 for recorded in known.sources if recorded.of == source.of]
+    )
+    other = bool(hashes) and source is not None and source.sha256 not in hashes
     over, covers = known.over, False
     if over is not None and not over.cuts and over.lo.shape == where.lo.shape:
         covers = bool(np.all(over.lo <= where.lo) and np.all(where.hi <= over.hi))
@@ -56,23 +60,23 @@ def _tightened(ends: Bounds, known: Range, network: LayeredNetwork, where: Box) 
         if (lo <= hi).all():
             return lo, hi
     raise InputError(
-        "`known` is what `output_range` said of this model's outputs on this input set, a box (or "
-        "on one around it). "
+        "`known` must be the `output_range` of this model's outputs on this input set, a box, or "
+        "on a box around it. "
         f"Received: {known!r} of `{known.model}`."
     )
 
 
-def _one_a_layer(rows: Sequence[LayerRow]) -> tuple[LayerRow, ...]:
-    """The calls of one layer (the steps of a recurrent one, say) as one row.
+def _merge_calls(rows: Sequence[LayerRow]) -> tuple[LayerRow, ...]:
+    """Merge the calls of one layer (such as the steps of a recurrent one) into one row.
 
     Sound: the hull of ranges that hold at each call holds at all of them.
     """
-    found: dict[tuple, list[LayerRow]] = {}
+    calls_of: dict[tuple, list[LayerRow]] = {}
     for row in rows:
         bent = None if row.before is None else row.before[0].shape
         key = (row.name, row.kind, row.shape, bent, row.after[0].shape, row.dead.shape)
-        found.setdefault(key, []).append(row)
-    return tuple(calls[0] if len(calls) == 1 else _hull(calls) for calls in found.values())
+        calls_of.setdefault(key, []).append(row)
+    return tuple(calls[0] if len(calls) == 1 else _hull(calls) for calls in calls_of.values())
 
 
 def _hull(calls: Sequence[LayerRow]) -> LayerRow:
@@ -86,7 +90,7 @@ def _hull(calls: Sequence[LayerRow]) -> LayerRow:
         for what in ("dead", "always_on", "saturated", "constant")
     }
     still = _constant(*after)
-    if still.shape == flags["constant"].shape:  # one number at every call, and the same one
+    if still.shape == flags["constant"].shape:  # The same number at every call.
         flags["constant"] &= still | flags["dead"]
     return replace(
         calls[0],
@@ -104,7 +108,7 @@ def _hull(calls: Sequence[LayerRow]) -> LayerRow:
 def layer_row(
     network: LayeredNetwork, layer: LayerLike, ends: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> LayerRow:
-    """The row of a layer, given the ends `(n,)` of every value of the network's graph."""
+    """Return the row of a layer, given the ends `(n,)` of every value of the network's graph."""
     lo, hi = ends[layer.after]
     constant = _constant(lo, hi)
     none = np.zeros(lo.shape, bool)
@@ -112,7 +116,7 @@ def layer_row(
     before = None
     if layer.before is not None:
         z_lo, z_hi = ends[layer.before]
-        before = (_shaped(z_lo, layer.shape), _shaped(z_hi, layer.shape))
+        before = (_reshape(z_lo, layer.shape), _reshape(z_hi, layer.shape))
         curves = activation_curves(network, layer)
         if curves and z_lo.size == lo.size:
             facts = [behaviour(curve, z_lo, z_hi) for curve in curves]
@@ -120,8 +124,8 @@ def layer_row(
             if activation_is_linear_behind(network, layer):
                 always_on = np.logical_and.reduce([f[1] for f in facts])
             saturated = np.logical_and.reduce([f[2] for f in facts])
-    after = (_shaped(lo, layer.shape), _shaped(hi, layer.shape))
-    masks = (_shaped(m, layer.shape) for m in (dead, always_on, saturated, constant | dead))
+    after = (_reshape(lo, layer.shape), _reshape(hi, layer.shape))
+    masks = (_reshape(m, layer.shape) for m in (dead, always_on, saturated, constant | dead))
     return LayerRow(
         layer.path, layer.kind, tuple(layer.shape), layer.parameters, before, after, *masks
     )
@@ -134,12 +138,15 @@ def _constant(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     return np.asarray(still & np.isfinite(magnitude))
 
 
-def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _reshape(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return values.reshape(shape) if values.size == int(np.prod(shape, dtype=np.int64)) else values
 
 
 def activation_curves(network: LayeredNetwork, layer: LayerLike) -> list[Curve]:
-    """The curves of a layer's activation, if all that it returns passes through them; else none."""
+    """Return the curves of a layer's activation, if its whole output passes through them.
+
+    Else none.
+    """
     before, after = layer.before, layer.after
     if before is None:
         return []
@@ -149,7 +156,7 @@ def activation_curves(network: LayeredNetwork, layer: LayerLike) -> list[Curve]:
 
 
 def activation_is_linear_behind(network: LayeredNetwork, layer: LayerLike) -> bool:
-    """Whether what a layer does after the first curves of its activation is linear."""
+    """Return whether the operations of a layer after its first activation curves are linear."""
     before, after = layer.before, layer.after
     if before is None:
         return False
@@ -160,7 +167,7 @@ def activation_is_linear_behind(network: LayeredNetwork, layer: LayerLike) -> bo
 
 
 def linear_behind(graph: Graph, before: int, after: int) -> bool:
-    """Whether one value is an affine map of another and of curves of it."""
+    """Return whether one value is an affine map of another and of curves of it."""
     behind = {after}
     for value in range(after, before, -1):
         node = graph.nodes[value - 1]
@@ -173,12 +180,12 @@ def linear_behind(graph: Graph, before: int, after: int) -> bool:
 
 
 def curves_between(graph: Graph, before: int, after: int) -> list[Curve]:
-    """The curves applied to one value, if another depends on nothing but their results; else none.
+    """Return the curves applied to one value if another depends only on their results; else none.
 
     Args:
-        graph: A graph in which everything that depends on `before` reads it.
-        before: A value.
-        after: A later value.
+        graph: A graph in which all values that depend on `before` read it.
+        before: The value the curves are applied to.
+        after: A later value that depends on it.
     """
     behind, curves = {after}, []
     for value in range(after, before, -1):
@@ -196,7 +203,7 @@ def curves_between(graph: Graph, before: int, after: int) -> list[Curve]:
 def behaviour(
     curve: Curve, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`(dead, always on, saturated)` of units whose inputs stay in `[lo, hi]`, from the facts."""
+    """Return `(dead, always on, saturated)` of units with inputs in `[lo, hi]`."""
     dead, always_on = np.zeros(lo.shape, bool), np.zeros(lo.shape, bool)
     edges = (-np.inf, *curve.knots, np.inf)
     for bend, left, right in zip(curve.bends, edges[:-1], edges[1:], strict=True):
@@ -215,7 +222,7 @@ def behaviour(
 
 
 def _between(left: float, right: float) -> float:
-    """A point strictly inside a gap between knots."""
+    """Return a point strictly inside a gap between knots."""
     if np.isinf(left) and np.isinf(right):
         return 0.0
     if np.isinf(left):

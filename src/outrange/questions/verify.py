@@ -12,7 +12,7 @@ from ..answers.progress import VerifyProgress
 from ..answers.verdict import Counterexample, Verdict
 from ..core import And, Box, Clock, Formula, OutOfTime, Region, Warrant, check_stopped, deadline
 from ..core.formula import TRUE
-from ..core.watch import begin_phase
+from ..core.progress import begin_phase
 from ..domains import bounds
 from ..graph import Graph
 from ..search.common.clause_groups import ClauseGroup
@@ -20,24 +20,26 @@ from ..search.common.solution import SearchProgress, Solution, Status
 from ..search.decide import decide
 from .common.arguments import check_hooks, check_limits
 from .common.entries import entry_labels
-from .common.named import by_name
+from .common.named_arrays import split_by_name
 from .common.network import GraphAlone, NetworkLike
-from .common.remedies import kept_back, smaller_sets
-from .conditions.clause_groups import asked, cases
-from .conditions.specification import demands
+from .common.remedies import reserved_seconds, smaller_sets
+from .conditions.clause_groups import expand_clauses, expand_groups
+from .conditions.specification import implied_atoms
 from .evidence.check_point import CounterexampleChecker, ExactChecker, Witness
-from .evidence.contradictions import check_never, sampled
+from .evidence.contradictions import check_never, run_samples
+from .evidence.exact_ties import METHOD, never_below
 from .evidence.finite import holds_nowhere
-from .evidence.tied import METHOD, never_below
 from .inputs.parse_box import place
 
 
 LEAST_TIME = 0.2
-"""Seconds that reading a property may take although the time is over: most are read by then, and
-can be looked at once."""
+"""Least time in seconds for reading a property, even after the deadline.
+
+Most properties are read by then, and can be decided at once.
+"""
 
 LOOK_FOR_INPUTS = 5.0
-"""Seconds to decide whether a property holds vacuously."""
+"""Seconds for deciding whether a property holds vacuously."""
 
 
 def verify(
@@ -55,15 +57,15 @@ def verify(
     """Verify that no input of the regions satisfies `unsafe`; see `outrange.verify`.
 
     Args:
-        network: The model.
+        network: The network to verify.
         unsafe: The negated property, over the flat `[x, y]`.
         regions: The input sets; a union.
         text: The property as the user wrote it.
         time_limit: Seconds; None for no limit.
-        seed: Seed of the samples.
-        engine: See `search.decide`.
+        seed: Random seed of the samples.
+        engine: As for the function `search.decide`.
         progress: Called a few times a second with a `VerifyProgress`.
-        remedies: Whether to try on which smaller sets it holds, in a part of the time.
+        remedies: Whether to look for smaller sets on which it holds, in a part of the time.
     """
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
@@ -71,47 +73,47 @@ def verify(
     clock = Clock(time_limit)
     try:
         with deadline(max(LEAST_TIME, clock.left)):
-            question = asked(unsafe, regions, lambda i: place(graph.inputs, i))
+            question = expand_clauses(unsafe, regions, lambda i: place(graph.inputs, i))
     except OutOfTime:
-        return undecided(network, text, clock)
+        return undecided_verdict(network, text, clock)
     if not question.groups:
         _check_domain(graph, regions)
         methods = ("interval arithmetic",)
-        found = Solution.unknown(Status.UNSAT, graph.size, lower=np.inf, methods=methods)
+        solution = Solution.unknown(Status.UNSAT, graph.size, lower=np.inf, methods=methods)
         empty = _no_inputs(network, unsafe, regions, seed, clock.left)
-        check_never(sampled(network, regions, seed=seed), unsafe, f"`{text}` holds")
-        return _verdict(network, text, found, None, np.inf if empty else question.apart, empty)
+        check_never(run_samples(network, regions, seed=seed), unsafe, f"`{text}` holds")
+        return _verdict(network, text, solution, None, np.inf if empty else question.apart, empty)
     examiner = CounterexampleChecker(network, unsafe, regions)
     report = None if progress is None else _reporter(progress)
-    one = regions[0].box if len(regions) == 1 and regions[0].is_box else None
-    narrow = remedies and one is not None and bool(np.isfinite([one.lo, one.hi]).all())
-    kept = kept_back(clock.limit) if narrow else 0.0
+    box = regions[0].box if len(regions) == 1 and regions[0].is_box else None
+    narrow = remedies and box is not None and bool(np.isfinite([box.lo, box.hi]).all())
+    reserved = reserved_seconds(clock.limit) if narrow else 0.0
     begin_phase("searching")
-    found = decide(
-        graph, question.groups, examiner, time_limit=clock.left - kept, progress=report, seed=seed,
-        engine=engine,
+    solution = decide(
+        graph, question.groups, examiner, time_limit=clock.left - reserved, progress=report,
+        seed=seed, engine=engine,
     )  # fmt: skip
     check_stopped()
     begin_phase("computing evidence")
-    tied = found.status is Status.ROUNDING and examiner.witness is None
+    tied = solution.status is Status.ROUNDING and examiner.witness is None
     if tied:
-        found = _settled(found, graph, unsafe, question.groups, clock.left)
+        solution = _decide_without_rounding(solution, graph, unsafe, question.groups, clock.left)
     empty = False
-    if found.status is Status.UNSAT:
-        at = [*examiner.shown, *([] if found.point is None else [found.point])]
-        check_never(sampled(network, regions, at, seed), unsafe, f"`{text}` holds")
-    if found.status is Status.UNSAT and not all(region.is_box for region in regions):
+    if solution.status is Status.UNSAT:
+        points = [*examiner.shown, *([] if solution.point is None else [solution.point])]
+        check_never(run_samples(network, regions, points, seed), unsafe, f"`{text}` holds")
+    if solution.status is Status.UNSAT and not all(region.is_box for region in regions):
         empty = _no_inputs(network, unsafe, regions, seed, max(1e-3, clock.left))
-    verdict = _verdict(network, text, found, examiner.witness, question.apart, empty)
-    if kept and one is not None and verdict.reason == "time":
+    verdict = _verdict(network, text, solution, examiner.witness, question.apart, empty)
+    if reserved and box is not None and verdict.reason == "time":
         begin_phase("looking for remedies")
-        helps = _held_on(network, unsafe, one, clock)
-        verdict = replace(verdict, remedies=helps)
+        remedies_found = _find_smaller_sets(network, unsafe, box, clock)
+        verdict = replace(verdict, remedies=remedies_found)
     return verdict
 
 
 def _check_domain(graph: Graph, regions: Sequence[Region]) -> None:
-    """Raise unless the network has a value all over the bounded input sets.
+    """Raise unless the network is defined on all of the bounded input sets.
 
     A condition that every number meets is decided without the network, which may return none.
 
@@ -123,38 +125,40 @@ def _check_domain(graph: Graph, regions: Sequence[Region]) -> None:
             bounds(graph, box.lo[None], box.hi[None], "linear")
 
 
-def _settled(
-    found: Solution, graph: Graph, unsafe: Formula, groups: Sequence[ClauseGroup], left: float
+def _decide_without_rounding(
+    solution: Solution, graph: Graph, unsafe: Formula, groups: Sequence[ClauseGroup], left: float
 ) -> Solution:
-    """What a search left open because of rounding, decided without any where that can be done."""
-    how: tuple[str, ...] = ()
+    """Decide exactly what a search left open because of rounding, where possible."""
+    extra: tuple[str, ...] = ()
     if not holds_nowhere(groups, ExactChecker(graph, unsafe)):
         if not never_below(graph, groups, left):
-            return found
-        how = (METHOD,)
-    lower = np.maximum(found.lower, 0.0)
-    return replace(found, status=Status.UNSAT, lower=lower, methods=(*found.methods, *how))
+            return solution
+        extra = (METHOD,)
+    lower = np.maximum(solution.lower, 0.0)
+    return replace(solution, status=Status.UNSAT, lower=lower, methods=(*solution.methods, *extra))
 
 
-def _held_on(network: NetworkLike, unsafe: Formula, box: Box, clock: Clock) -> tuple[str, ...]:
-    """Smaller boxes on which the property is proved."""
+def _find_smaller_sets(
+    network: NetworkLike, unsafe: Formula, box: Box, clock: Clock
+) -> tuple[str, ...]:
+    """Describe smaller boxes on which the property is proved."""
     graph = network.graph
 
     def ask(smaller: Box, seconds: float) -> bool:
         part = [Region(smaller)]
-        question = asked(unsafe, part, lambda i: place(graph.inputs, i))
+        question = expand_clauses(unsafe, part, lambda i: place(graph.inputs, i))
         examiner = CounterexampleChecker(GraphAlone(graph), unsafe, part)
         if not question.groups:
             return True
-        found = decide(graph, question.groups, examiner, time_limit=seconds)
-        return found.status is Status.UNSAT
+        solution = decide(graph, question.groups, examiner, time_limit=seconds)
+        return solution.status is Status.UNSAT
 
-    names, known = entry_labels(graph.inputs), ("it holds", "was proved")
-    return smaller_sets(ask, graph, box, names, clock, known)
+    names, wording = entry_labels(graph.inputs), ("it holds", "was proved")
+    return smaller_sets(ask, graph, box, names, clock, wording)
 
 
-def undecided(network: NetworkLike, text: str, clock: Clock) -> Verdict:
-    """What is known where the time was over before anything was asked."""
+def undecided_verdict(network: NetworkLike, text: str, clock: Clock) -> Verdict:
+    """Return the verdict for a time limit that passed before the search began."""
     none = Solution.unknown(Status.TIME, network.graph.size)
     return _verdict(network, text, replace(none, seconds=clock.seconds), None, -np.inf)
 
@@ -170,56 +174,56 @@ def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable[[SearchPro
 def _no_inputs(
     network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seed: int, left: float
 ) -> bool:
-    """Whether the input set is proved to be empty."""
+    """Return whether the input set is proved to be empty."""
     bounded = all(np.isfinite([region.box.lo, region.box.hi]).all() for region in regions)
     # A property from a file has its own bounds: its constraints on inputs alone.
-    asks = TRUE if bounded else And(tuple(demands(unsafe, regions[0].box.size)))
-    groups = cases(asks, regions, str)
+    constraints = TRUE if bounded else And(tuple(implied_atoms(unsafe, regions[0].box.size)))
+    groups = expand_groups(constraints, regions, str)
     if any(not all(group.clauses) and not group.distances for group in groups):
         return False  # A box without constraints is not empty.
     if not groups:
         return True
-    examiner = CounterexampleChecker(GraphAlone(network.graph), asks, regions)
-    found = decide(
+    examiner = CounterexampleChecker(GraphAlone(network.graph), constraints, regions)
+    solution = decide(
         network.graph, groups, examiner, time_limit=min(LOOK_FOR_INPUTS, left), seed=seed
     )
-    return found.status is Status.UNSAT
+    return solution.status is Status.UNSAT
 
 
 def _verdict(
     network: NetworkLike,
     text: str,
-    found: Solution,
+    solution: Solution,
     witness: Witness | None,
     apart: float,
     vacuous: bool = False,
 ) -> Verdict:
-    decided = witness is not None or found.status is Status.UNSAT
+    decided = witness is not None or solution.status is Status.UNSAT
     status = "VIOLATED" if witness is not None else ("HOLDS" if decided else "UNKNOWN")
     return Verdict(
         model=network.name,
         claim=text,
         status=status,
         counterexample=None if witness is None else counterexample_at(network, witness),
-        margin=min(float(found.lower[0]), apart),
-        nearest=float(found.seen[0]) if np.isfinite(found.seen[0]) else None,
-        reason="decided" if decided else str(found.status),
+        margin=min(float(solution.lower[0]), apart),
+        nearest=float(solution.seen[0]) if np.isfinite(solution.seen[0]) else None,
+        reason="decided" if decided else str(solution.status),
         vacuous=vacuous,
-        warrant=found.warrant if witness is None else Warrant.FLOAT64_ROUNDED,
-        cost=Cost(found.seconds, found.boxes),
-        methods=found.methods,
+        warrant=solution.warrant if witness is None else Warrant.FLOAT64_ROUNDED,
+        cost=Cost(solution.seconds, solution.boxes),
+        methods=solution.methods,
     )
 
 
 def counterexample_at(network: NetworkLike, witness: Witness) -> Counterexample:
-    """A witness in the shapes and names of the user's model."""
+    """Return a witness in the shapes and names of the user's model."""
     graph = network.graph
     y = 0.5 * witness.lo + 0.5 * witness.hi
     model = witness.model
     return Counterexample(
-        x=by_name(graph.inputs, witness.x),
-        y=by_name(graph.outputs, y),
-        model_y=None if model is None else by_name(graph.outputs, model),
+        x=split_by_name(graph.inputs, witness.x),
+        y=split_by_name(graph.outputs, y),
+        model_y=None if model is None else split_by_name(graph.outputs, model),
         reproduced=witness.reproduced,
         flat_x=witness.x,
         flat_y=y if model is None else model,

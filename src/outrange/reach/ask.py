@@ -15,7 +15,7 @@ from ..answers.progress import VerifyProgress
 from ..answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ..core import Clock, Formula, InputError, OutOfTime, Warrant, check_stopped, deadline
 from ..core.formula import holds, negate, value
-from ..core.watch import Stage, tell
+from ..core.progress import Stage, report_progress
 from ..executors.seam import Workers, workers, working_on
 from ..questions.common.network import GraphAlone
 from ..questions.evidence.check_point import CounterexampleChecker, Witness
@@ -116,7 +116,7 @@ class LoopSearch:
         spent = self.clock.seconds
         bounds = Bounds.of(self.tubes)
         if self.reason != "interrupted":
-            tell(Stage("bounding every step"))
+            report_progress(Stage("bounding every step"))
             try:
                 bounds = attempt(lambda: pipe_of(self, tol, spent), "the pipe")
             except SearchFailedError:
@@ -143,7 +143,7 @@ class LoopSearch:
 
     def _breaks(self, unsafe: Formula) -> bool:
         """Whether one of the simulated trajectories breaks it, without rounding."""
-        tell(Stage("simulating"))
+        report_progress(Stage("simulating"))
         checker = CounterexampleChecker(self.network, unsafe, self.regions)
         far = worth(unsafe, self.points, self.states, self.controls)
         any(map(checker, self.points[far <= 0][:3]))
@@ -151,7 +151,7 @@ class LoopSearch:
         return self.witness is not None
 
     def _split(self, seconds: float) -> None:
-        tell(Stage("splitting the initial set"))
+        report_progress(Stage("splitting the initial set"))
         tubes, clock = self.tubes, Clock(seconds)
         self.used[METHODS[0]] = None
         while self.splits and tubes.waiting and not clock.expired:
@@ -179,7 +179,7 @@ class LoopSearch:
             self.progress(now)
 
     def _unroll(self, unsafe: Formula, seconds: float) -> None:
-        tell(Stage("searching the unrolled loop"))
+        report_progress(Stage("searching the unrolled loop"))
         helpers = workers()
         try:
             # What workers do for this turn ends with it: the next one is for splits.

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core import Bounds, gamma
-from ..domains.rounding import widened
+from ..domains.rounding import inflate
 from ..graph.graph import Node
 from ..ops import Affine, Product
 from .zonotopes import Zonotopes, affine_form, with_symbols
@@ -84,7 +84,7 @@ def _join(a: Zonotopes, b: Zonotopes) -> Zonotopes:
     for one in (a, b):
         away = np.abs(one.center - center) + np.abs(one.rows - rows).sum(axis=1) + one.rest
         size = np.abs(one.center) + np.abs(center) + np.abs(one.rows).sum(axis=1)
-        rest = np.maximum(rest, widened(away * (1.0 + g) + g * size))
+        rest = np.maximum(rest, inflate(away * (1.0 + g) + g * size))
     return Zonotopes(center, rows, rest)
 
 

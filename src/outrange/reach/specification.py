@@ -12,7 +12,7 @@ from ..core import And, Atom, Formula, InputError, Or, did_you_mean
 from ..core.formula import FALSE, TRUE, atoms, clauses, negate
 from ..questions.expressions import Temporal, as_temporal
 from ..questions.expressions.evaluate import evaluate
-from ..questions.expressions.forms import AffineForm, filled
+from ..questions.expressions.forms import AffineForm, object_array
 from ..questions.expressions.formulas import all_of, any_of
 from ..questions.expressions.order import in_order
 
@@ -79,7 +79,7 @@ class _StepScope:
         word = "state" if kind == "x" else "control"
         places = self._where.state(self._k) if kind == "x" else self._where.control(self._k)
         places = places[: len(names)]
-        forms = filled([AffineForm({int(i): 1}, 0) for i in places], (len(places),))
+        forms = object_array([AffineForm({int(i): 1}, 0) for i in places], (len(places),))
         if name is None:
             return forms
         if name not in names:
@@ -87,7 +87,7 @@ class _StepScope:
                 f"The loop has no {word} of this name; it has {', '.join(names)}."
                 f'{did_you_mean(name, names)} Received: `{kind}["{name}"]`.'
             )
-        return filled([forms[names.index(name)]], ())
+        return object_array([forms[names.index(name)]], ())
 
     def _names(self, kind: str) -> tuple[str, ...]:
         """Of what conditions may name."""

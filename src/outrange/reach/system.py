@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import Box, Region
 from ..graph import Graph, Node, Slot
-from ..graph.composites.splice import moved
+from ..graph.composites.splice import renumber_nodes
 from ..ops import Rearrange
 
 
@@ -141,7 +141,7 @@ def unrolled(system: LoopSystem, steps: int) -> Graph:
         shift = np.where(index >= n, index - n + sizes[0], index)
         nodes.append(_gather(f"step {k}", shift, sizes, (state, 0)))
         base = len(nodes)
-        nodes += moved(graph, base, base, f"step {k}/")
+        nodes += renumber_nodes(graph, base, base, f"step {k}/")
         state = base + graph.output
         ends.append(state)
     order = np.arange(steps * (n + m)).reshape(steps, n + m)

@@ -26,7 +26,7 @@ import numpy as np
 from ..core import Bounds, down, gamma, up
 from ..domains import intervals
 from ..domains.bands import slope_and_ends
-from ..domains.rounding import widened
+from ..domains.rounding import inflate
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 
 
@@ -48,7 +48,7 @@ class Zonotopes:
         g = gamma(self.rows.shape[1] + 2)
         total = np.abs(self.rows).sum(axis=1)
         exact = (total == 0) & (self.rest == 0)
-        return np.where(exact, 0.0, widened(total * (1.0 + g) + self.rest))
+        return np.where(exact, 0.0, inflate(total * (1.0 + g) + self.rest))
 
     def ends(self) -> Bounds:
         """Least and largest, `(B, n)` each."""
@@ -94,11 +94,11 @@ def _radius(lo: np.ndarray, hi: np.ndarray, center: np.ndarray) -> np.ndarray:
 def affine_form(op: Affine, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
     """A sum of forms, and its roundings."""
     g = gamma(2 * op.terms + 6)
-    sizes = tuple(widened(np.abs(f.center) + f.reach) for f in forms)
+    sizes = tuple(inflate(np.abs(f.center) + f.reach) for f in forms)
     center = op.apply(tuple(f.center for f in forms), False) + op.bias
     carried = op.apply(tuple(f.rest for f in forms), True)
     size = op.apply(sizes, True)
-    rest = widened(carried * (1.0 + g) + widened(size + np.abs(op.bias)) * g)
+    rest = inflate(carried * (1.0 + g) + inflate(size + np.abs(op.bias)) * g)
     count, symbols = forms[0].rows.shape[:2]
     flat = tuple(f.rows.reshape(count * symbols, f.rows.shape[2]) for f in forms)
     rows = op.apply(flat, False).reshape(count, symbols, op.size)
@@ -123,8 +123,8 @@ def _curve(op: Curve, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zon
     wide = np.maximum(high - middle, middle - low)
     center = slope * form.center + middle
     rows = form.rows * slope[:, None, :]
-    own = widened(np.abs(slope) * form.rest)
-    return with_symbols(center, rows, widened(own + gamma(12) * size), wide)
+    own = inflate(np.abs(slope) * form.rest)
+    return with_symbols(center, rows, inflate(own + gamma(12) * size), wide)
 
 
 def with_symbols(
@@ -138,7 +138,7 @@ def with_symbols(
     more[:, np.arange(places.size), places] = errors[:, places]
     left = errors.copy()
     left[:, places] = 0.0
-    return Zonotopes(center, np.concatenate([rows, more], axis=1), widened(rest + left))
+    return Zonotopes(center, np.concatenate([rows, more], axis=1), inflate(rest + left))
 
 
 def _product(op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
@@ -154,8 +154,8 @@ def _product(op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
     size = (np.abs(a) + left.reach) * (np.abs(b) + right.reach)
     g = gamma(4 * left.rows.shape[1] + 16)
     rows = a[:, None, :] * right.rows + b[:, None, :] * left.rows
-    rest = widened(own * (1.0 + g) + g * size)
-    errors = widened((half + mixed) * (1.0 + g) + g * size)
+    rest = inflate(own * (1.0 + g) + g * size)
+    errors = inflate((half + mixed) * (1.0 + g) + g * size)
     return with_symbols(a * b + square, rows, rest, errors)
 
 
@@ -179,9 +179,9 @@ def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
         # What is below the chosen argument everywhere, and the argument itself, add nothing.
         over = np.minimum(over, np.maximum(up(hi[:, other] - lo[box, chosen]), 0.0))
         counts = (~absent[:, place])[None] & (other[None] != chosen)
-        more = np.maximum(more, np.where(counts, up(widened(over), 2), 0.0))
+        more = np.maximum(more, np.where(counts, up(inflate(over), 2), 0.0))
     half = 0.5 * more
-    rest = widened(rest + gamma(4) * (np.abs(center) + half))
+    rest = inflate(rest + gamma(4) * (np.abs(center) + half))
     return with_symbols(center + half, rows, rest, half)
 
 

@@ -18,7 +18,7 @@ from ..core.arrays import linear_forms
 from ..domains.cone import cone
 from ..graph import Graph, Slot
 from ..graph.measure import measure
-from ..graph.rewrites.rewrite import ending_at
+from ..graph.rewrites.rewrite import extract_subgraph
 from .common.domain_boxes import DomainBoxes
 from .common.incumbent import Incumbent
 from .common.problem import Problem
@@ -92,7 +92,7 @@ def find_bottleneck(graph: Graph) -> Bottleneck | None:
     values = [value for value, _ in rest.leaves]
     if any(some.size != part.value_size(value) for value, some in rest.leaves):
         return None
-    front = ending_at(
+    front = extract_subgraph(
         part, values, [Slot(f"bottleneck {v}", (part.value_size(v),)) for v in values]
     )
     return Bottleneck(whole.leaves[0][1], front, rest.graph) if supports(front) else None

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core import Atom, Formula
 from ..graph import Graph, Node, Slot
-from ..graph.composites.splice import moved
+from ..graph.composites.splice import renumber_nodes
 from ..ops import Rearrange
 from .common.clause_groups import ClauseGroup
 from .common.domain_boxes import DomainBoxes
@@ -139,7 +139,7 @@ def add_inputs(graph: Graph, count: int) -> Graph:
     return replace(
         graph,
         inputs=(*graph.inputs, Slot("constants", (count,))),
-        nodes=(Node(original, (0,), size, (1, size)), *moved(graph, 1, 1, "")),
+        nodes=(Node(original, (0,), size, (1, size)), *renumber_nodes(graph, 1, 1, "")),
         output=graph.output + 1,
         layers={},
         rankings=rankings,

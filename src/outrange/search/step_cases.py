@@ -127,7 +127,7 @@ def _read_steps_as_inputs(graph: Graph, entries: list[tuple[int, int]]) -> Graph
 
     place = {0: pick(np.arange(size), 0)}
     for v, node in enumerate(graph.nodes, 1):
-        nodes.append(node.reading(place))
+        nodes.append(node.renumber_inputs(place))
         place[v] = len(nodes)
         index = np.arange(node.size)
         for number, (step, k) in enumerate(entries):

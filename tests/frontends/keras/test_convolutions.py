@@ -22,7 +22,7 @@ from outrange.frontends.keras.lower.lower import lower
 from outrange.frontends.keras.signature import output_names, signature
 from outrange.frontends.keras.trace.trace import trace
 from outrange.frontends.tolerance import tolerance
-from outrange.graph.float32 import stray
+from outrange.graph.float32 import run_with_error_bounds
 
 
 KINDS = ("Conv", "DepthwiseConv", "SeparableConv", "Transpose", "MaxPooling", "AveragePooling")
@@ -75,7 +75,7 @@ def test_the_graph_is_the_layer(kind, seed):
     x = rng.normal(size=(4, graph.size)).astype("float32")
     expected = keras.ops.convert_to_numpy(model(x.reshape(4, *shape), training=False))
     found = graph.run(x.astype(np.float64))
-    allowed = tolerance(graph, stray(graph, x.astype(np.float64)))
+    allowed = tolerance(graph, run_with_error_bounds(graph, x.astype(np.float64)))
     assert (np.abs(found - expected.reshape(4, -1)) <= allowed).all()
 
 

@@ -17,7 +17,7 @@ from outrange.domains.backward import BoxBatch
 from outrange.domains.crown import CrownPass, CrownPlan
 from outrange.frontends.load import load
 from outrange.graph import Slot
-from outrange.graph.rewrites.rewrite import ending_at, fold
+from outrange.graph.rewrites.rewrite import extract_subgraph, fold
 
 
 FILE = fer_file()
@@ -28,7 +28,7 @@ FILE = fer_file()
 def test_it_is_read_and_bounded():
     graph = load(FILE).graph
     (logits,) = graph.layers["global_average_pooling2d_1"]
-    graph = fold(ending_at(graph, [logits], [Slot("logits", (7,))]))
+    graph = fold(extract_subgraph(graph, [logits], [Slot("logits", (7,))]))
     rng = np.random.default_rng(0)
     center = rng.uniform(-0.2, 0.2, (1, graph.size))
     lo, hi = center - 1e-4, center + 1e-4

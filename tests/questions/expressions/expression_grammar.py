@@ -1,4 +1,4 @@
-"""Random conditions as Python source, to be read by the placeholders and by plain NumPy alike.
+"""Random conditions as Python source, evaluated by placeholders and by plain NumPy.
 
 All numbers are small integers, so that float64 arithmetic on integer points is exact.
 """
@@ -15,84 +15,84 @@ SIZE = sum(slot.size for slot in (*INPUTS, *OUTPUTS))
 
 
 class Grammar:
-    """Writes random scalars, vectors of four and conditions."""
+    """A generator of random scalars, vectors of four and conditions."""
 
     def __init__(self, seed: int):
         self.rng = np.random.default_rng(seed)
 
     def pick(self, *options: str) -> str:
-        """One of the options; each may be a function, which is then called."""
+        """Return one of the options; an option that is a function is called."""
         return options[self.rng.integers(len(options))]
 
     def number(self) -> str:
-        """A small integer, in parentheses where negative."""
+        """Return a small integer, in parentheses if negative."""
         k = int(self.rng.integers(-3, 4))
         return f"({k})" if k < 0 else str(k)
 
     def vector(self, depth: int) -> str:
-        """A source of four entries."""
+        """Return source for four entries."""
         k = self.rng.integers(-2, 2)
         if depth <= 0:
             return self.pick(
                 'y["a"]', f'y["b"][{k}]', 'x["u"][::-1]', 'y["a"][[3, 0, 0, -1]]', 'x["u"]',
                 'y["b"][:, 1:3].ravel()', 'y["b"].T[..., 0]', 'y["b"].reshape(4, 2)[:, 1]',
             )  # fmt: skip
-        one, other = self.vector(depth - 1), self.vector(depth - 1)
+        left, right = self.vector(depth - 1), self.vector(depth - 1)
         return self.pick(
-            f"({one} + {other})", f"({one} - {self.scalar(depth - 1)})", f"abs({one})",
-            f"([1, -2, 0, 3] * {one})", f"np.minimum({one}, {other})", f"(-{one})",
-            'y["b"].sum(axis=0)', 'y["b"].max(axis=0)', f"(np.array([2, 1, 1, 2]) * {one})",
-            '(np.array([[1, 2]]) @ y["b"])[0]', f"({one} / 2)",
+            f"({left} + {right})", f"({left} - {self.scalar(depth - 1)})", f"abs({left})",
+            f"([1, -2, 0, 3] * {left})", f"np.minimum({left}, {right})", f"(-{left})",
+            'y["b"].sum(axis=0)', 'y["b"].max(axis=0)', f"(np.array([2, 1, 1, 2]) * {left})",
+            '(np.array([[1, 2]]) @ y["b"])[0]', f"({left} / 2)",
         )  # fmt: skip
 
     def scalar(self, depth: int) -> str:
-        """A source of one number."""
+        """Return source for one number."""
         i = self.rng.integers(-4, 4)
         if depth <= 0:
             return self.pick(
                 f'y["a"][{i}]', f'y["b"][{i % 2}, {i}]', 'x["w"]', f'x["u"][{i}]', f'x["u"][{i}]'
             )
-        one, other = self.scalar(depth - 1), self.scalar(depth - 1)
+        left, right = self.scalar(depth - 1), self.scalar(depth - 1)
         row = self.vector(depth - 1)
         return self.pick(
-            f"({one} + {other})", f"({one} - {other})", f"{self.number()} * {one}", f"-{one}",
-            f"abs({one})", f"{row}.sum()", f"{row}.max()", f"{row}.min()", f"{row}.mean()",
-            f"np.maximum({one}, {self.number()})", f"{row} @ [1, 0, -1, 2]", f"{one} / 4",
-            f"({one} + {self.number()})", f"np.array([1, 1, 0, -1]) @ {row}", f"sum([{one}, 1])",
+            f"({left} + {right})", f"({left} - {right})", f"{self.number()} * {left}", f"-{left}",
+            f"abs({left})", f"{row}.sum()", f"{row}.max()", f"{row}.min()", f"{row}.mean()",
+            f"np.maximum({left}, {self.number()})", f"{row} @ [1, 0, -1, 2]", f"{left} / 4",
+            f"({left} + {self.number()})", f"np.array([1, 1, 0, -1]) @ {row}", f"sum([{left}, 1])",
         )  # fmt: skip
 
     def condition(self, depth: int) -> str:
-        """A source of one truth."""
+        """Return source for one truth value."""
         op = self.pick("<=", "<", ">=", ">", "==", "!=")
         if depth <= 0:
             deep, low = int(self.rng.integers(3)), int(self.rng.integers(2))
-            one, other = self.scalar(deep), self.scalar(low)
+            left, right = self.scalar(deep), self.scalar(low)
             row, second = self.vector(low), self.vector(min(deep, 1))
             place = self.rng.integers(4)
             arg, arg2 = self.pick("argmax", "argmin"), self.pick("argmax", "argmin")
             return self.pick(
-                f"({one} {op} {other})", f"({one} {op} {self.number()})",
-                f"({self.number()} {op} {one})", f"({row} {op} {second}).all()",
+                f"({left} {op} {right})", f"({left} {op} {self.number()})",
+                f"({self.number()} {op} {left})", f"({row} {op} {second}).all()",
                 f"({row} {op} {self.number()}).any()", f"({row}.{arg}() {op} {place})",
                 f"({row}.{arg}() {op} {second}[:3].{arg2}())",
                 f'(y["b"].{arg}(axis=0) {op} [0, 1, 1, 0]).any()',
                 f'(y["b"] {op} {row}).all(axis=1).any()',
             )  # fmt: skip
-        one, other = self.condition(depth - 1), self.condition(depth - 1)
+        left, right = self.condition(depth - 1), self.condition(depth - 1)
         return self.pick(
-            f"({one} & {other})", f"({one} | {other})", f"(~{one})", f"implies({one}, {other})",
-            f"({one} == {other})", f"({one} ^ {other})",
+            f"({left} & {right})", f"({left} | {right})", f"(~{left})", f"implies({left}, {right})",
+            f"({left} == {right})", f"({left} ^ {right})",
         )  # fmt: skip
 
 
 def points(rng: np.random.Generator, count: int) -> np.ndarray:
-    """`(count, SIZE)` integers in a small range, so that ties occur."""
+    """Draw `(count, SIZE)` integers from a small range, so that ties occur."""
     reach = rng.integers(1, 5, (count, 1))
     return np.round(rng.uniform(-reach, reach, (count, SIZE)))
 
 
 def split(v: np.ndarray) -> tuple[dict, dict]:
-    """One point as named arrays `(x, y)`."""
+    """Return one point as named arrays `(x, y)`."""
     parts, start = [{}, {}], 0
     for side, slots in enumerate((INPUTS, OUTPUTS)):
         for slot in slots:
@@ -101,13 +101,13 @@ def split(v: np.ndarray) -> tuple[dict, dict]:
     return parts[0], parts[1]
 
 
-def evaluated(source: str, x, y, implies) -> object:
-    """The source's value."""
+def evaluate_formula(source: str, x, y, implies) -> object:
+    """Return whether a formula holds at each row of `v`, with strictness, by its definition."""
     return eval(source, {"np": np, "x": x, "y": y, "implies": implies})
 
 
 def truth(formula, v: np.ndarray) -> np.ndarray:
-    """Whether a formula holds at each row of `v`, with strictness, by its definition."""
+    """Return whether a formula holds at each row of `v`, with strictness, by its definition."""
     if isinstance(formula, Atom):
         left = sum((c * v[:, i] for i, c in formula.terms), np.full(len(v), formula.offset))
         return left < 0 if formula.strict else left <= 0

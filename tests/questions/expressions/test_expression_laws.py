@@ -1,4 +1,4 @@
-"""A property means on placeholders what the same Python source means on plain arrays."""
+"""A property has the same meaning on placeholders as its Python source on plain arrays."""
 
 from fractions import Fraction
 
@@ -15,7 +15,7 @@ from questions.expressions.expression_grammar import (
     OUTPUTS,
     SIZE,
     Grammar,
-    evaluated,
+    evaluate_formula,
     points,
     split,
     truth,
@@ -33,10 +33,10 @@ def test_formula_holds_where_the_source_is_true(seed, depth):
     v = points(np.random.default_rng(seed), 120)
     for _ in range(40 >> depth):
         source = grammar.condition(depth)
-        formula = resolve(evaluated(source, x, y, implies), INPUTS, OUTPUTS)
-        wanted = [bool(evaluated(source, *split(row), _plain_implies)) for row in v]
-        got = truth(formula, v)
-        assert got.tolist() == wanted, f"{source} at {v[np.flatnonzero(got != wanted)[0]]}"
+        formula = resolve(evaluate_formula(source, x, y, implies), INPUTS, OUTPUTS)
+        wanted = [bool(evaluate_formula(source, *split(row), _plain_implies)) for row in v]
+        actual = truth(formula, v)
+        assert actual.tolist() == wanted, f"{source} at {v[np.flatnonzero(actual != wanted)[0]]}"
         for row, true in zip(v[:5], wanted, strict=False):
             assert holds(formula, row, row) is true, source
 
@@ -48,12 +48,12 @@ def test_real_points_away_from_the_boundary(seed):
     compared = 0
     for _ in range(25):
         source = grammar.condition(1)
-        formula = resolve(evaluated(source, x, y, implies), INPUTS, OUTPUTS)
+        formula = resolve(evaluate_formula(source, x, y, implies), INPUTS, OUTPUTS)
         sides = [np.abs(value(atom, v)) for atom in atoms(formula)]
         clear = np.min([np.full(len(v), np.inf), *sides], axis=0) > 1e-9
-        wanted = np.array([evaluated(source, *split(row), _plain_implies) for row in v])
-        got = value(formula, v) <= 0
-        assert (got == wanted)[clear].all(), source
+        wanted = np.array([evaluate_formula(source, *split(row), _plain_implies) for row in v])
+        actual = value(formula, v) <= 0
+        assert (actual == wanted)[clear].all(), source
         compared += clear.sum()
     assert compared > 800
 
@@ -61,14 +61,14 @@ def test_real_points_away_from_the_boundary(seed):
 @pytest.mark.parametrize("seed", range(6))
 def test_text_reads_back_as_the_same_condition(seed):
     grammar = Grammar(2000 + seed)
-    known = {"x": x, "y": y, "implies": implies, "maximum": np.maximum, "minimum": np.minimum}
+    names = {"x": x, "y": y, "implies": implies, "maximum": np.maximum, "minimum": np.minimum}
     read = 0
     for _ in range(60):
-        condition = evaluated(grammar.condition(seed % 3), x, y, implies)
+        condition = evaluate_formula(grammar.condition(seed % 3), x, y, implies)
         text = repr(condition)
         if " ... " in text:
             continue
-        again = eval(text, known)
+        again = eval(text, names)
         assert repr(again) == text
         assert resolve(again, INPUTS, OUTPUTS) == resolve(condition, INPUTS, OUTPUTS)
         read += 1
@@ -79,8 +79,8 @@ def test_a_function_says_the_same_as_the_placeholders():
     grammar = Grammar(7)
     for _ in range(50):
         source = grammar.condition(1)
-        direct = resolve(evaluated(source, x, y, implies), INPUTS, OUTPUTS)
-        late = resolve(lambda a, b, s=source: evaluated(s, a, b, implies), INPUTS, OUTPUTS)
+        direct = resolve(evaluate_formula(source, x, y, implies), INPUTS, OUTPUTS)
+        late = resolve(lambda a, b, s=source: evaluate_formula(s, a, b, implies), INPUTS, OUTPUTS)
         assert direct == late
 
 
@@ -124,21 +124,21 @@ def test_argmax_takes_the_first_of_equal_entries(seed):
             assert (truth(resolve(y[2:].argmax() <= cutoff, *slots), v) == (b <= cutoff)).all()
             assert (truth(resolve(y[2:].argmax() < cutoff, *slots), v) == (b < cutoff)).all()
             assert (truth(resolve(y[2:].argmax() >= cutoff, *slots), v) == (b >= cutoff)).all()
-    one, two = y[:3].argmax(), y[2:].argmax()
-    assert (truth(resolve(one == two, *slots), v) == (a == b)).all()
-    assert (truth(resolve(one != two, *slots), v) == (a != b)).all()
-    assert (truth(resolve(one < two, *slots), v) == (a < b)).all()
-    assert (truth(resolve(one <= two, *slots), v) == (a <= b)).all()
-    assert (truth(resolve(two > one, *slots), v) == (b > a)).all()
-    assert (truth(resolve(two >= one, *slots), v) == (b >= a)).all()
+    first, second = y[:3].argmax(), y[2:].argmax()
+    assert (truth(resolve(first == second, *slots), v) == (a == b)).all()
+    assert (truth(resolve(first != second, *slots), v) == (a != b)).all()
+    assert (truth(resolve(first < second, *slots), v) == (a < b)).all()
+    assert (truth(resolve(first <= second, *slots), v) == (a <= b)).all()
+    assert (truth(resolve(second > first, *slots), v) == (b > a)).all()
+    assert (truth(resolve(second >= first, *slots), v) == (b >= a)).all()
 
 
 def test_variables_are_numbered_inputs_first():
-    found = [
+    formulas = [
         resolve_linear(form, INPUTS, OUTPUTS).terms
         for form in (x["u"][1], x["w"], y["a"][0], y["b"][1, 2])
     ]
-    assert found == [((1, 1.0),), ((4, 1.0),), ((5, 1.0),), ((15, 1.0),)]
+    assert formulas == [((1, 1.0),), ((4, 1.0),), ((5, 1.0),), ((15, 1.0),)]
 
 
 def test_many_outputs_give_one_inequality_each():

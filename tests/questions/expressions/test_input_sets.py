@@ -1,4 +1,4 @@
-"""The regions of a set hold exactly the points that the set's definition holds."""
+"""The regions of a set contain exactly the points of the set by its definition."""
 
 from fractions import Fraction
 
@@ -16,10 +16,10 @@ SLOTS = [Slot("x", (2, 2)), Slot("age", ()), Slot("color", (3,))]
 FLAT = [Slot("x", (3,))]
 
 
-def _member(found: list[Region], points: np.ndarray) -> np.ndarray:
-    """Whether each point is in one of the regions, by their definition."""
+def _member(part: list[Region], points: np.ndarray) -> np.ndarray:
+    """Return whether each point is in one of the regions, by their definition."""
     inside = np.zeros(len(points), bool)
-    for region in found:
+    for region in part:
         here = region.box.contains(points) & truth(region.condition, points)
         here &= (points[:, region.integer] == np.round(points[:, region.integer])).all(1)
         for ball in region.distances:
@@ -30,17 +30,17 @@ def _member(found: list[Region], points: np.ndarray) -> np.ndarray:
 
 
 def _agree(slots, inputs_set, wanted, points, **options):
-    got = _member(regions(slots, inputs_set, **options), points)
-    assert got.tolist() == wanted.tolist()
-    assert 0 < got.sum() < len(got)
+    actual = _member(regions(slots, inputs_set, **options), points)
+    assert actual.tolist() == wanted.tolist()
+    assert 0 < actual.sum() < len(actual)
 
 
 def test_a_box_is_one_region():
     for box in ((0, 1), np.array([[0.0, 0, 0], [1, 1, 1]]), Box(np.zeros(3), np.ones(3))):
-        (found,) = regions(FLAT, box)
-        assert (found.box.lo.tolist(), found.box.hi.tolist()) == ([0] * 3, [1] * 3)
-        assert not found.integer.any()
-        assert truth(found.condition, np.zeros((1, 3))).all()
+        (part,) = regions(FLAT, box)
+        assert (part.box.lo.tolist(), part.box.hi.tolist()) == ([0] * 3, [1] * 3)
+        assert not part.integer.any()
+        assert truth(part.condition, np.zeros((1, 3))).all()
 
 
 def test_polytope(rng):
@@ -63,8 +63,8 @@ def test_balls(rng, kind, order):
 @pytest.mark.parametrize("kind", [L1Ball, L2Ball])
 def test_the_box_around_a_ball_is_rounded_outwards_by_a_step(rng, kind):
     center, radius = rng.normal(0, 1, 3), float(rng.uniform(0.1, 1))
-    (found,) = regions(FLAT, kind(center, radius))
-    for c, lo, hi in zip(center, found.box.lo, found.box.hi, strict=True):
+    (part,) = regions(FLAT, kind(center, radius))
+    for c, lo, hi in zip(center, part.box.lo, part.box.hi, strict=True):
         least, most = Fraction(c) - Fraction(radius), Fraction(c) + Fraction(radius)
         assert Fraction(lo) <= least <= Fraction(np.nextafter(lo, np.inf))
         assert Fraction(np.nextafter(hi, -np.inf)) <= most <= Fraction(hi)
@@ -88,10 +88,10 @@ def test_integers_and_one_hot(rng):
     for integers in (["age", 1], [("x", (0, 1)), 4], np.array([-4, 1])):
         for group in ("color", [5, 6, 7], ("color", slice(0, 3)), [("color", 2), 5, 6]):
             _agree(SLOTS, Mixed((-0.5, 1.5), integers=integers, one_hot=[group]), wanted, points)
-    (found,) = regions(SLOTS, Mixed((-0.5, 1.5), integers=4, one_hot=["color"]))
-    assert found.box.lo.tolist() == [-0.5] * 4 + [0] * 4
-    assert found.box.hi.tolist() == [1.5] * 4 + [1] * 4
-    assert np.flatnonzero(found.integer).tolist() == [4, 5, 6, 7]
+    (part,) = regions(SLOTS, Mixed((-0.5, 1.5), integers=4, one_hot=["color"]))
+    assert part.box.lo.tolist() == [-0.5] * 4 + [0] * 4
+    assert part.box.hi.tolist() == [1.5] * 4 + [1] * 4
+    assert np.flatnonzero(part.integer).tolist() == [4, 5, 6, 7]
 
 
 def test_unions_and_cuts(rng):
@@ -144,7 +144,7 @@ def test_sets_stand_inside_sets(rng):
         (lambda: L2Ball([0, 0, 0], 1, clip=(0.6, 3)), ["outside `clip`"]),
         (lambda: L2Ball([0, 0], 1), ["`x`", "(3,)", "(2,)"]),
         (lambda: L2Ball([0, 0, np.nan], 1), ["finite"]),
-        (lambda: L2Ball({"u": [0, 0, 0]}, 1), ["names every input", "['u']"]),
+        (lambda: L2Ball({"u": [0, 0, 0]}, 1), ["name every input", "['u']"]),
         (lambda: Mixed((0, 1), integers=[3]), ["0 to 2", "3"]),
         (lambda: Mixed((0, 1), integers=["age"]), ["`x`", "'age'"]),
         (lambda: Mixed((0, 1), integers=[("x", 5)]), ["(3,)", "('x', 5)"]),
@@ -153,8 +153,8 @@ def test_sets_stand_inside_sets(rng):
         (lambda: Mixed((0, 1), integers=0.5), ["flat indices", "0.5"]),
         (lambda: Mixed((0.2, 0.8), integers=[1]), ["whole number", "`x`[1]", "lo=0.2, hi=0.8"]),
         (lambda: Mixed((2, 3), one_hot=[[0, 1]]), ["0 or 1", "lo=2, hi=3"]),
-        (lambda: Mixed((0, 0), one_hot=[[0, 1]]), ["none or several", "hi=[0.0, 0.0]"]),
-        (lambda: Mixed((1, 1), one_hot=[[0, 1]]), ["none or several", "lo=[1.0, 1.0]"]),
+        (lambda: Mixed((0, 0), one_hot=[[0, 1]]), ["exclude this", "hi=[0.0, 0.0]"]),
+        (lambda: Mixed((1, 1), one_hot=[[0, 1]]), ["exclude this", "lo=[1.0, 1.0]"]),
         (lambda: Mixed((0, 1), one_hot=[0, 1]), ["[[2, 3, 4]]", "[0, 1]"]),
         (lambda: Mixed((0, 1), one_hot=[[]]), ["[[2, 3, 4]]"]),
         (lambda: Mixed((0, 1), one_hot="x"), ["list of groups", "'x'"]),
@@ -166,7 +166,7 @@ def test_sets_stand_inside_sets(rng):
         (lambda: (x[0] <= 1) | Union((0, 1)), ["set & condition", "x[0] <= 1"]),
         (lambda: Union((0, 1)) & (2, 3), ["condition on `x`", "tuple"]),
         (lambda: Union((0, 1)) & L2Ball([0, 0, 0], 1), ["condition on `x`", "L2Ball"]),
-        (lambda: Union((0, 1)) & (y[0] <= 1), ["about `x` alone", "y[0] <= 1"]),
+        (lambda: Union((0, 1)) & (y[0] <= 1), ["may use `x` alone", "y[0] <= 1"]),
         (lambda: Union((0, 1)) & (x <= 1), [".all()"]),
         (lambda: Union((0, 1)) & (x[3] <= 1), ["Input `x` has shape (3,)"]),
         (lambda: x[0] <= 1, ["`where=`", "x[0] <= 1"]),
@@ -188,7 +188,7 @@ def test_where_is_about_inputs():
         with pytest.raises(InputError, match=r"outputs `left`.*y\[0\] <= "):
             regions(FLAT, (0, 1), where, outputs)
     for where in (True, "x[0] <= 1", x[0], lambda x: x[0]):
-        with pytest.raises(InputError, match="A property is"):
+        with pytest.raises(InputError, match="A property must be"):
             regions(FLAT, (0, 1), where)
     with pytest.raises(InputError, match="dict from input name"):
         regions(SLOTS, L1Ball([0, 0], 1))

@@ -85,14 +85,14 @@ def verify_all(
     from ...cli.batch.results import Results
     from ...cli.batch.spread import run_on_pool
     from ...cli.batch.verify_all import still_open
-    from ...core.watch import tell
+    from ...core.progress import report_progress
 
     _check(jobs, seed, each, retry)
     listed = _instances(instances, root, each, only)
     pool = pool_of(executor)
     with ExitStack() as stack:
         results = Memory() if file is None else stack.enter_context(Results(Path(file)))
-        log = Log(listed, results, tell, lines=False)
+        log = Log(listed, results, report_progress, lines=False)
         rest = still_open(listed, results.known, tuple(retry))
         if pool is None:
             run_in_processes(rest, log, jobs, None, seed)

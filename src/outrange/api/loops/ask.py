@@ -11,7 +11,7 @@ from ...core import Clock, InputError, OutOfTime, PropertySource, Provenance, de
 from ...executors.working import working
 from ...live import progress_listener
 from ...questions.common.arguments import check_hooks, check_limits
-from ...questions.common.stamp import model_sources
+from ...questions.common.provenance import model_sources
 from ...questions.expressions import as_temporal
 from ..decorators import question
 from .forever import check_timeless, forever, read_once

@@ -57,7 +57,7 @@ def read_loop(
     from ...frontends.functions.arguments import check_order
     from ...frontends.functions.parts import StepParts
     from ...frontends.functions.step import with_counts
-    from ...questions.common.stamp import input_domain
+    from ...questions.common.provenance import input_domain
     from ...questions.inputs.sets.regions import regions
 
     _check_steps(steps)

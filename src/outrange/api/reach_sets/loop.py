@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core import Clock, Warrant
 from ...questions.common.arguments import check_hooks, check_limits
-from ...questions.common.stamp import model_sources
+from ...questions.common.provenance import model_sources
 from ..decorators import question
 from ..loops.parts import read_loop
 

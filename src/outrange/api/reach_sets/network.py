@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...questions.common.stamp import stamped
+from ...questions.common.provenance import add_provenance
 from ..arguments import load_within_limit, parse_condition, time_left
 from ..decorators import question
 
@@ -95,4 +95,4 @@ def reach_set(
     image = ask(
         network, sets, tol=tol, time_limit=time_left(clock), most_pieces=most_pieces, seed=seed
     )
-    return stamped(image, network, regions=sets)
+    return add_provenance(image, network, regions=sets)

@@ -22,7 +22,7 @@ from ...core import (
     deadline,
 )
 from ...core.clock import read_clock
-from ...core.watch import Stage, tell
+from ...core.progress import Stage, report_progress
 from ...questions.inputs.columns import columns, is_frame
 from ...questions.inputs.sets import Mixed
 from ...questions.inputs.sets.regions import regions
@@ -208,7 +208,7 @@ class Questions:
         if seconds <= 0:
             return unanswered_section(key, "The time of the report ended before this section.")
         begin = read_clock()
-        tell(Stage(TITLES[key][0]))
+        report_progress(Stage(TITLES[key][0]))
         try:
             section = ask(seconds)
         except NotApplicableError as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ...core.clock import read_wall_clock
-from ...core.watch import Stage
+from ...core.progress import Stage
 from ..text.verify_all import BatchProgress, batch_live_text
 from .instances import Instance, Key
 from .results import Result

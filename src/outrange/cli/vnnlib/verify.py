@@ -129,9 +129,9 @@ def _assignment(
     flat_x = example.flat_x
     if len(specification.networks) > 1:
         # Inputs that the query declares equal were one input of the search.
-        from ...questions.conditions.ties import merged
+        from ...questions.conditions.equal_inputs import merge_equal_inputs
 
-        flat_x = flat_x[merged(specification)[1]]
+        flat_x = flat_x[merge_equal_inputs(specification)[1]]
     flat = {
         "inputs": flat_x,
         "outputs": np.concatenate([np.ravel(part) for part in outputs]),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...answers.diagnosis import Finding, Level
-from ...core.watch import Stage, tell
+from ...core.progress import Stage, report_progress
 from ..context import DiagnosisContext
 from ..registry import RULES
 from ..repairs.read_fix import plain, repairs_of
@@ -41,7 +41,7 @@ def harmless_as_notes(case: DiagnosisContext, found: Sequence[Finding]) -> list[
         return list(found)
     same = {(one.code, plain(one.fix)) for one in sure}
     layers = tuple(dict.fromkeys(one.layer for one in sure))
-    tell(Stage(f"{sure[0].code}: training copies with and without it"))
+    report_progress(Stage(f"{sure[0].code}: training copies with and without it"))
     # One of several faults may hide what the others do: then nothing may be left to gain.
     if {one.code for one in sure} == {ORDER}:
         seen = harmless_order(case)

@@ -11,7 +11,7 @@ import numpy as np
 from ...answers.diagnosis import Finding, Level
 from ...core import InputError, ModelError
 from ...core.clock import read_clock
-from ...core.watch import Stage, tell
+from ...core.progress import Stage, report_progress
 from ...program import Rehearsal
 from ..context import DiagnosisContext
 from ..registry import RULES
@@ -104,7 +104,7 @@ def with_fixes_tried(case: DiagnosisContext, found: Iterable[Finding]) -> list[F
         if not finding.note and read_clock() - start < SECONDS:
             key = _same(finding)
             if key not in known:
-                tell(Stage(f"{finding.code}: trying `{finding.fix.splitlines()[0]}`"))
+                report_progress(Stage(f"{finding.code}: trying `{finding.fix.splitlines()[0]}`"))
                 known[key] = attempt(case, finding, tuple(layers[key]))
             outcome = known[key]
         made.append(finding if outcome is None else _told(finding, outcome))

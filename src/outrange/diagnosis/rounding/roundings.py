@@ -23,7 +23,7 @@ from ...graph.float32 import (
     OPERATIONS,
     FloatType,
     gamma_of,
-    stray,
+    run_with_error_bounds,
 )
 from ...ops import Affine, Curve, Largest, Product, Rearrange
 from ...program import PartialGraph, Program
@@ -142,7 +142,7 @@ def rows_off(
     for rows in at_once(part.written, len(x)):
         full = np.full((len(x[rows]), part.written.size), np.nan)
         full[:, : part.data] = x[rows]
-        found = stray(part.written, full, OPERATIONS, computed, sums=1)
+        found = run_with_error_bounds(part.written, full, OPERATIONS, computed, sums=1)
         sure = inside[rows] & ~found.near_jump & ~found.overflows
         for tensor, place in kept.items():
             off = np.where(sure[:, None], found.bounds[place], np.inf)
@@ -192,7 +192,7 @@ def box_off(graph: Graph, ends: Sequence[Bounds], computed: FloatType) -> list[n
 def _moved(
     node: Node, ends: Sequence[Bounds], before: tuple[np.ndarray, ...], computed: FloatType
 ) -> np.ndarray:
-    """How far the value of a node may be off; `float32.stray` has the derivation."""
+    """Bound the error of a node's value; see `graph.float32` for the derivation."""
     op = node.op
     sizes = (np.maximum(*map(np.abs, end)) for end in ends)
     most = tuple(size + e for size, e in zip(sizes, before, strict=True))

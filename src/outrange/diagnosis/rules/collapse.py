@@ -84,7 +84,7 @@ def _whole(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         tensor = head.logits if head.logits is not None else program.output_tensors[i]
         if tensor not in part.places:
             continue
-        behind = part.written.behind(part.places[tensor])
+        behind = part.written.ancestors(part.places[tensor])
         nodes = [part.written.nodes[v - 1] for v in behind if v]
         if not all(isinstance(node.op, Affine | Rearrange) for node in nodes):
             continue
@@ -212,7 +212,7 @@ def _weighted(program: Program, behind: Iterable[int], part: PartialGraph) -> li
         place = part.places.get(layer.after)
         if inner in kernels and place is not None and place in behind:
             found.append(layer)
-    before = {id(layer): part.written.behind(part.places[layer.after]) for layer in found}
+    before = {id(layer): part.written.ancestors(part.places[layer.after]) for layer in found}
 
     def stands_on(one: Layer, other: Layer) -> bool:
         return one is not other and part.places[other.after] in before[id(one)]

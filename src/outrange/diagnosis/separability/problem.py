@@ -168,7 +168,7 @@ def is_linear(program: Program, output: int) -> bool:
     tensor = head.logits if head.logits is not None else program.output_tensors[output]
     if tensor not in part.places or (head.logits is None and head.activation != "linear"):
         return False
-    behind = part.written.behind(part.places[tensor])
+    behind = part.written.ancestors(part.places[tensor])
     nodes = [part.written.nodes[v - 1] for v in behind if v]
     if not all(isinstance(node.op, Affine | Rearrange) for node in nodes):
         return False

@@ -1,28 +1,30 @@
-"""Float32 over boxes: how far any float32 run of a graph may be from its real values, proved.
+"""Float32 analysis: how far any float32 run of a graph may be from its real values, over boxes.
 
-For every value `v` let `d_v` be what a float32 run of the graph has there less the real value at
-the same input. Each op carries `d` on and adds a rounding of its own, `|r_v| <= local_v`:
+For every value `v` let `d_v` be the value in a float32 run of the graph less the real value at the
+same input. Each op propagates `d` and adds a rounding of its own, `|r_v| <= local_v`:
 
-* *Affine*: `d_v = A d + r`, where a sum of `n` products in any order and association, fused or
-  not, is off by at most `gamma(n + k) (|A| (|x| + |d|) + |b|)`: `k` roundings stand for
-  coefficients that the runtime computes itself, a bias, a scale. A product, a sum, a weight or an
-  operand that is flushed to zero costs the least normal number, absolutely. A sum that another
-  sum reads is bounded as one with it, too (`sums`).
-* *Curve*: `f(x + d) - f(x) = s d` with a slope `s` that `f` has somewhere on `[lo - e, hi + e]`,
-  `e >= |d|`: as lines `m d +- r e` with the middle and the radius of all slopes. A jump within
-  reach counts in full. `r` is what `ops.float32_error` states.
-* *Product*: `u dv + v du + du dv`, around the middles of `u` and `v`. *Largest*: of one entry if no
-  other can be the largest on either side, else the largest `e` of the entries that can.
+* *Affine*: `d_v = A d + r`. A sum of `n` products in any order and association, fused or not, is
+  off by at most `gamma(n + k) (|A| (|x| + |d|) + |b|)`: `k` roundings stand for coefficients that
+  the runtime computes itself, a bias, a scale. A product, a sum, a weight or an operand that is
+  flushed to zero costs the least normal number, absolutely. A sum that is read by another sum is
+  also bounded as one with it (`sums`).
+* *Curve*: `f(x + d) - f(x) = s d` with a slope `s` that `f` has somewhere on `[lo - e, hi + e]`, `e
+  >= |d|`: as lines `m d +- r e` with the middle and the radius of all slopes. A jump within reach
+  counts in full. `r` is the error that `ops.float32_error` states.
+* *Product*: `u dv + v du + du dv`, around the middles of `u` and `v`. *Largest*: the error of one
+  entry if no other can be the largest on either side, else the largest `e` of the entries that can.
 * Products of exponentials and quotients of quotients may be written otherwise (`formulas`).
-* What only picks an operand or a constant rounds nothing, and whole numbers up to 2^24 neither.
+* An op that only picks an operand or a constant rounds nothing, and so do integers up to 2^24.
 
-So `d` obeys a graph of the same shape with lines in it, and the back-substitution of the linear
-bounds (`backward`) bounds any form of `d`, layer by layer as CROWN bounds values: signs cancel as
-they do in the network, and products of norms never arise. Sound: yes; float64's own roundings in
-it are paid by `gamma` of float64 and by `SLACK`. Complete: no. Cost: as CROWN, half the rows.
+So `d` obeys a graph of the same shape with lines in it. The back-substitution of the linear bounds
+(`backward`) bounds any form of `d`, layer by layer as CROWN bounds values: signs cancel as they do
+in the network, and products of norms never arise.
 
-References: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3; for
-the lines, Zhang et al. 2018, as in `backward`.
+Sound: float64's own roundings in the analysis are paid by `gamma` of float64 and by `SLACK`.
+Complete: no. Cost: as CROWN, with half the rows.
+
+References: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3; for the
+lines, Zhang et al. 2018, as in `backward`.
 """
 
 from __future__ import annotations
@@ -49,27 +51,36 @@ from ..registry import bounds
 from ..rounding import RoundingTerm
 from . import rules
 from .formulas import Formula
-from .values import Arrived, Sums, alone_in, are_whole, flushed, settled
+from .values import (
+    InputErrors,
+    Sums,
+    find_integers,
+    find_separate_sums,
+    flush_error,
+    replace_pointwise,
+)
 
 
 SLACK = 1.0 + 2.0**-30
 """Covers the float64 roundings in sums of non-negative errors."""
 
 LEAST = 1e-3
-"""Seconds that bounds of the first boxes may take at least."""
+"""Least time limit, in seconds, for the bounds of the first boxes."""
 
 MOST_ROWS = 1 << 24
-"""Numbers that the rows of one value may hold, over all boxes; beyond it, errors of the value are
-carried forward only."""
+"""Numbers that the rows of one value may hold, over all boxes.
+
+Beyond it, errors of the value are only propagated forward.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Float32Plan:
-    """What does not depend on boxes.
+    """The part of the analysis that does not depend on boxes.
 
     Args:
-        graph: Operation by operation, as the model computes.
-        unrounded: Values that are formed in real arithmetic: the forms asked about.
+        graph: The graph, operation by operation as the model computes.
+        unrounded: Values that are formed in real arithmetic: the requested forms.
     """
 
     graph: Graph
@@ -77,17 +88,17 @@ class Float32Plan:
 
     @cached_property
     def differences(self) -> Graph:
-        """The graph that differences obey: without constants."""
+        """The graph without constants, which differences obey."""
         return replace(self.graph, nodes=tuple(map(_linear, self.graph.nodes)))
 
     @cached_property
     def reads(self) -> int:
-        """The most often that a value is read."""
+        """The largest number of times that a value is read."""
         return max(map(len, self.graph.readers()), default=1)
 
     @cached_property
     def read_once(self) -> frozenset[int]:
-        """Values that one op reads, once."""
+        """Values that are read by one op, once."""
         count = Counter(j for node in self.graph.nodes for j in node.inputs)
         return frozenset(j for j, times in count.items() if times == 1)
 
@@ -101,17 +112,17 @@ class Float32Plan:
 
     @cached_property
     def alone(self) -> frozenset[int]:
-        """Values that are sums which a runtime cannot join with others."""
-        return alone_in(self.graph, self.unrounded)
+        """Values that are sums which a runtime cannot merge with others."""
+        return find_separate_sums(self.graph, self.unrounded)
 
     @cached_property
     def whole(self) -> tuple[np.ndarray, ...]:
-        """Of each value, the entries that are whole numbers whatever the input is."""
+        """For each value, the entries that are integers whatever the input is."""
         slots = self.graph.inputs
-        found = [np.concatenate([np.full(s.size, s.whole) for s in slots] or [np.zeros(0, bool)])]
+        flags = [np.concatenate([np.full(s.size, s.whole) for s in slots] or [np.zeros(0, bool)])]
         for node in self.graph.nodes:
-            found.append(are_whole(node.op, [found[j] for j in node.inputs]))
-        return tuple(found)
+            flags.append(find_integers(node.op, [flags[j] for j in node.inputs]))
+        return tuple(flags)
 
 
 def _linear(node: Node) -> Node:
@@ -124,15 +135,16 @@ def _linear(node: Node) -> Node:
 
 
 @dataclass(frozen=True, eq=False)
-class Strays:
-    """Bounds over boxes.
+class Deviations:
+    """Bounds on real outputs and on the deviation of float32 from them, over boxes.
 
     Args:
         lo: `(B, n)` least real value of the output over each box.
-        hi: `(B, n)` largest.
-        off: `(B, n)` how far float32 may be from it.
-        causes: Values at which nothing could be said (an overflow, a pole), the first one first.
-        roundings: Of each value, `(B, n)`: what its own op may round.
+        hi: `(B, n)` largest real value.
+        off: `(B, n)` bound on the distance of float32 from the real value.
+        causes: Values with an infinite bound (an overflow, a pole) that no input explains, the
+            first one first.
+        roundings: For each value, `(B, n)`: the rounding of its own op.
     """
 
     lo: np.ndarray
@@ -142,41 +154,43 @@ class Strays:
     roundings: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
-def stray_over(plan: Float32Plan, lo: np.ndarray, hi: np.ndarray) -> Strays:
+def bound_deviations(plan: Float32Plan, lo: np.ndarray, hi: np.ndarray) -> Deviations:
     """Bound how far float32 may be from the real output over each of many boxes.
 
     Args:
-        plan: Of the graph.
+        plan: The plan of the graph.
         lo: `(B, d)` lower corners.
         hi: `(B, d)` upper corners.
     """
-    return _strays(_Pass(plan, bounds(plan.graph, lo, hi, "linear")))
+    return _deviations(_Pass(plan, bounds(plan.graph, lo, hi, "linear")))
 
 
-def stray_within(plan: Float32Plan, lo: np.ndarray, hi: np.ndarray, seconds: float) -> Strays:
-    """Compute `stray_over`, or bound by intervals alone where that takes longer than `seconds`."""
+def bound_deviations_within(
+    plan: Float32Plan, lo: np.ndarray, hi: np.ndarray, seconds: float
+) -> Deviations:
+    """Run `bound_deviations`, or fall back to intervals if it takes longer than `seconds`."""
     try:
         with deadline(max(seconds, LEAST)):
-            return stray_over(plan, lo, hi)
+            return bound_deviations(plan, lo, hi)
     except OutOfTime:
         check_stopped()
     with no_deadline():
         ends = bounds(plan.graph, lo, hi, "intervals")
-        return _strays(_Pass(plan, ends, is_refined=False))
+        return _deviations(_Pass(plan, ends, is_refined=False))
 
 
-def _strays(run: _Pass) -> Strays:
-    run.all()
+def _deviations(run: _Pass) -> Deviations:
+    run.bound_all()
     output = run.plan.graph.output
-    return Strays(*run.ends[output], run.off[output], tuple(run.causes), run.roundings)
+    return Deviations(*run.ends[output], run.off[output], tuple(run.causes), run.roundings)
 
 
 @dataclass(eq=False)
 class _Pass:
-    """One forward pass over all values, each refined by back-substitution where it helps.
+    """A forward pass over all values, each refined by back-substitution where it helps.
 
     Args:
-        plan: Of the graph.
+        plan: The plan of the graph.
         ends: Bounds of every value.
         is_refined: Whether errors are bounded by back-substitution, too.
     """
@@ -190,26 +204,28 @@ class _Pass:
     sums: list[Sums | None] = field(default_factory=list)
     formulas: list[Formula | None] = field(default_factory=list)
 
-    def all(self) -> None:
-        """Bound everything."""
+    def bound_all(self) -> None:
+        """Bound the errors of every value."""
         graph = self.plan.graph
         self.net = RelaxedGraph(self.plan.differences, {}, [None], 0.0)
-        # An input that is no normal number may be flushed to zero.
-        self.off, self.sums, self.formulas = [flushed(*self.ends[0])], [None], [None]
+        # A subnormal input may be flushed to zero.
+        self.off, self.sums, self.formulas = [flush_error(*self.ends[0])], [None], [None]
         for v, node in enumerate(graph.nodes, 1):
             check_deadline()
-            before = [self._arrived(j) for j in node.inputs]
+            before = [self._operand(j) for j in node.inputs]
             exact = v in self.plan.unrounded
             with np.errstate(all="ignore"):
                 alone = v in self.plan.alone
-                found = rules.carried(node.op, before, self.ends[v], self.plan.reads, exact, alone)
-            self.roundings[v] = found.rounding
-            self.sums.append(found.sums)
-            self.formulas.append(found.formula)
-            if found.lines is not None:
-                self.net.lines[v] = found.lines
-            self.net.rounding_terms.append(_term(found.local))
-            off = found.off * SLACK
+                output = rules.propagate_errors(
+                    node.op, before, self.ends[v], self.plan.reads, exact, alone
+                )
+            self.roundings[v] = output.rounding
+            self.sums.append(output.sums)
+            self.formulas.append(output.formula)
+            if output.lines is not None:
+                self.net.lines[v] = output.lines
+            self.net.rounding_terms.append(_term(output.local))
+            off = output.off * SLACK
             self.off.append(np.where(np.isnan(off), np.inf, off))
             if self.is_refined and (v in self.plan.bent or v == graph.output):
                 self._refine(v)
@@ -218,15 +234,15 @@ class _Pass:
             ):
                 self.causes.append(v)
 
-    def _arrived(self, j: int) -> Arrived:
-        known = self.sums[j], self.formulas[j]
-        x = Arrived(*self.ends[j], self.off[j], self.plan.whole[j], *known)
+    def _operand(self, j: int) -> InputErrors:
+        structure = self.sums[j], self.formulas[j]
+        x = InputErrors(*self.ends[j], self.off[j], self.plan.whole[j], *structure)
         if x.sums is None or j in self.plan.read_once:
             return x
-        return replace(x, sums=replace(x.sums.in_two(x.size), shared=True))
+        return replace(x, sums=replace(x.sums.as_number_and_constant(x.size), shared=True))
 
     def _refine(self, value: int) -> None:
-        """Bound the errors of a value's entries by back-substitution too."""
+        """Bound the errors of a value's entries by back-substitution, too."""
         off = self.off[value]
         rows = np.flatnonzero((off > 0).any(axis=0))
         widest = max([self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])])
@@ -236,33 +252,33 @@ class _Pass:
         units[np.arange(rows.size), rows] = 1.0
         form = back_substitute(self.net, value, units)
         with np.errstate(invalid="ignore"):
-            found = dots(np.abs(form.rows), self.off[0]) - form.constant
-        found = np.where(np.isnan(found), np.inf, found * SLACK)
-        # It is shared by the boxes where no line is met on the way.
-        off[:, rows] = np.minimum(off[:, rows], np.broadcast_to(found, off[:, rows].shape))
+            bound = dots(np.abs(form.rows), self.off[0]) - form.constant
+        bound = np.where(np.isnan(bound), np.inf, bound * SLACK)
+        # Without a line on the way, all boxes share the bound.
+        off[:, rows] = np.minimum(off[:, rows], np.broadcast_to(bound, off[:, rows].shape))
 
 
 def _term(local: np.ndarray) -> RoundingTerm | None:
     return RoundingTerm.of(local)
 
 
-def with_rows(graph: Graph, rows: np.ndarray, value: int | None = None) -> Float32Plan:
-    """The plan of forms `rows @ value`, formed without rounding.
+def plan_of_rows(graph: Graph, rows: np.ndarray, value: int | None = None) -> Float32Plan:
+    """Return the plan for the forms `rows @ value`, which are formed without rounding.
 
     Args:
-        graph: Operation by operation.
-        rows: `(k, n)`.
-        value: Of the graph; None for its output.
+        graph: The graph, operation by operation.
+        rows: Coefficients `(k, n)`, one row per form.
+        value: A value of the graph; None for its output.
     """
     value = graph.output if value is None else value
     k = len(rows)
-    nodes = [*map(settled, graph.nodes[:value])]
+    nodes = [*map(replace_pointwise, graph.nodes[:value])]
     nodes.append(Node(dense(rows.T, name="forms"), (value,), k, (1, k), "forms"))
     cut = replace(graph, nodes=tuple(nodes), output=len(nodes), layers={}, rankings={}, outputs=())
     return Float32Plan(cut, frozenset([len(nodes)]))
 
 
-def overflowing(plan: Float32Plan, causes: Sequence[int]) -> str:
-    """Where nothing can be said, in words."""
+def describe_overflow(plan: Float32Plan, causes: Sequence[int]) -> str:
+    """Describe where no bound exists: the op and the layer of the first cause."""
     nodes = [plan.graph.nodes[v - 1] for v in causes[:1]]
     return "".join(f"`{node.op.name}` of layer `{node.source}`" for node in nodes)

@@ -1,4 +1,4 @@
-"""What a curve makes of the float32 error of its argument."""
+"""Propagation of float32 errors through curves."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ...ops import Curve, Step
 from ...ops.float32 import float32_error
 from ...ops.relaxation.slopes import slope_range
 from ..relaxations import CurveRelaxation
-from .values import MOST, TINY, Arrived, Carried, flushed, times
+from .values import MOST, TINY, InputErrors, OutputErrors, flush_error, times
 
 
-def curve(op: Curve, before: Sequence[Arrived], own: Bounds, reads: int) -> Carried:
-    """A slope that the curve has within reach, or how far it rises and falls there."""
+def curve(op: Curve, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
+    """Bound the error by a slope that the curve has within reach, or by its variation there."""
     x = before[0]
     lo, hi = x.lo - x.off, x.hi + x.off
     lo, hi = np.where(x.off > 0, down(lo), lo), np.where(x.off > 0, up(hi), hi)
@@ -26,15 +26,15 @@ def curve(op: Curve, before: Sequence[Arrived], own: Bounds, reads: int) -> Carr
             lo, hi = np.where(x.off > 0, np.floor(lo), lo), np.where(x.off > 0, np.ceil(hi), hi)
         least, most = op.range(lo, hi)
     except InputError:
-        return _unknown(x.off)
+        return _unbounded_error(x.off)
     width = np.where(x.off > 0, most - least, 0.0)
     local = _rounding(op, np.maximum(-least, most))
     slopes, jumps = _slopes(op, lo, hi, x.off)
     middle = 0.5 * slopes[0] + 0.5 * slopes[1]
     radius = np.maximum(slopes[1] - middle, middle - slopes[0]) * (1.0 + 2.0**-50)
     steep = np.maximum(np.abs(slopes[0]), np.abs(slopes[1]))
-    # An argument that is no normal number may be read as zero.
-    local = local + np.minimum(times(steep, flushed(x.lo - x.off, x.hi + x.off)), 1.0)
+    # A subnormal argument may be read as zero.
+    local = local + np.minimum(times(steep, flush_error(x.lo - x.off, x.hi + x.off)), 1.0)
     moved = np.minimum(times(steep, x.off) + jumps, width)
     moved = np.where(np.isnan(moved), np.inf, moved)
     rest = times(radius, x.off) + 2.0**-48 * times(np.abs(middle), x.off)
@@ -44,24 +44,24 @@ def curve(op: Curve, before: Sequence[Arrived], own: Bounds, reads: int) -> Carr
     zero = np.zeros((2, *rest.shape))
     slope = np.stack([middle, middle])
     lines = CurveRelaxation(slope, zero, None, zero, zero, zero)
-    return Carried(local + rest, moved + local, lines, local)
+    return OutputErrors(local + rest, moved + local, lines, local)
 
 
-def _unknown(off: np.ndarray) -> Carried:
-    endless, zero = np.full(off.shape, np.inf), np.zeros((2, *off.shape))
-    return Carried(endless, endless, CurveRelaxation(zero, zero, None, zero, zero, zero))
+def _unbounded_error(off: np.ndarray) -> OutputErrors:
+    unbounded, zero = np.full(off.shape, np.inf), np.zeros((2, *off.shape))
+    return OutputErrors(unbounded, unbounded, CurveRelaxation(zero, zero, None, zero, zero, zero))
 
 
 def _rounding(op: Curve, size: np.ndarray) -> np.ndarray:
-    """What float32 adds to a curve's value of at most `size`."""
+    """Bound the rounding that float32 adds to a curve's value of at most `size`."""
     if isinstance(op, Step) and (op.is_staircase or op.rows is not None):
-        # A whole number, or a number of a table: both are float32's nearest.
+        # An integer or a number of a table: both are rounded to the nearest float32.
         return np.where(size < MOST, FLOAT32.unit * size, np.inf) * (op.rows is not None)
     stated = float32_error(op)
     if stated is None:
         raise UnsupportedError(
-            f"Nothing is stated of how far `{op.name}` may be off in float32 (docs/float32.md has "
-            "the functions of which something is). Ask in real arithmetic: arithmetic='real'."
+            f"The float32 error of `{op.name}` is not known (docs/float32.md lists the functions "
+            "with a known error). Use real arithmetic: arithmetic='real'."
         )
     if only_picks(op, FLOAT32):
         return np.where(size < MOST, np.where(size > 0, FLOAT32.tiny, 0.0), np.inf)
@@ -72,12 +72,12 @@ def _rounding(op: Curve, size: np.ndarray) -> np.ndarray:
 def _slopes(
     op: Curve, lo: np.ndarray, hi: np.ndarray, off: np.ndarray
 ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """All slopes between jumps, and what jumps within reach may add."""
+    """Return the range of slopes between jumps, and the most that jumps within reach may add."""
     zero = np.zeros(lo.shape)
     if isinstance(op, Step):
         jumps = np.where((off > 0) & ~op.is_flat(lo, hi), np.inf, 0.0)
         if op.is_staircase:
-            # So many jumps of the height of their distance lie in any interval as long.
+            # At most this many jumps, each as high as their spacing, lie in such an interval.
             jumps = np.minimum(jumps, op.spacing * (np.floor(off / op.spacing) + 1.0))
         return (zero, zero), jumps
     jumps, least, most = zero, np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)

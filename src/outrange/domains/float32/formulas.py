@@ -1,10 +1,10 @@
-"""Products, quotients and exponentials that a runtime writes as others.
+"""Products, quotients and exponentials that a runtime may rewrite.
 
-XLA computes `exp(a) exp(b)` as `exp(a + b)`, `exp(a) / exp(b)` as `exp(a - b)`, `(a / b) / (c / d)`
-as `(a d) / (b c)`. A sum in an exponent is rounded relative to the sum, and the value misses by as
-many units as the sum is large; products of denominators may overflow or be flushed where no
-quotient does, and so may those of some factors that are multiplied first, `(a c) (b d)` as
-`(a b) (c d)`. So a value that is made of products and reciprocals keeps what its factors are.
+XLA computes `exp(a) exp(b)` as `exp(a + b)`, `exp(a) / exp(b)` as `exp(a - b)`, and `(a / b) / (c /
+d)` as `(a d) / (b c)`. A sum in an exponent is rounded relative to the sum, and the value is off by
+as many units as the sum is large. Products of denominators may overflow or be flushed to zero where
+no quotient does. So may products of factors that are multiplied first, `(a c) (b d)` as `(a b) (c
+d)`. So a value made of products and reciprocals keeps a record of its factors.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ import numpy as np
 
 from ...graph.float32 import FLOAT32
 from ...ops import Affine, Curve, Product, Rearrange
-from .values import MOST, TINY, Arrived, Carried, times
+from .values import MOST, TINY, InputErrors, OutputErrors, times
 
 
 OF_EXPONENTIAL = 24.0
-"""Units that a product adds for each exponential in it: what is stated of one, that of those which
-others read and which are rounded for them, and a product."""
+"""Units that a product adds for each exponential in it.
+
+They cover the stated error of the exponential, the roundings of exponentials that others read, and
+a product.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +32,15 @@ class Formula:
     """A value as a quotient of products.
 
     Args:
-        top: `(2, B, n)`: the least and the most that the magnitude of the numerator can be.
-        bottom: The same of the denominator.
+        top: `(2, B, n)`: least and largest magnitude of the numerator.
+        bottom: `(2, B, n)`: least and largest magnitude of the denominator.
         widest: `(B, n)` the largest factor.
-        reach: `(B, n)` the most that any of its factors together can be.
-        factors: How many there are, constants among them.
-        divisions: How often it divides.
-        exponent: `(B, n)` the magnitudes of all exponents together, if it is made of exponentials.
-        exponentials: So many.
+        reach: `(B, n)` the largest product of any subset of its factors.
+        factors: The number of factors, constants included.
+        divisions: The number of divisions.
+        exponent: `(B, n)` the sum of the magnitudes of all exponents, if it is made of
+            exponentials.
+        exponentials: The number of exponentials.
     """
 
     top: np.ndarray
@@ -49,8 +53,8 @@ class Formula:
     exponentials: int = 0
 
     @staticmethod
-    def of(x: Arrived) -> Formula:
-        """A value by itself, where it is no such formula."""
+    def of(x: InputErrors) -> Formula:
+        """Return the formula of a value; the value as its own factor if it has none."""
         if x.formula is not None:
             return x.formula
         least = np.maximum(np.maximum(x.lo - x.off, -(x.hi + x.off)), 0.0)
@@ -58,14 +62,14 @@ class Formula:
         return Formula(top, np.ones(top.shape), x.size, np.maximum(x.size, 1.0))
 
     def inverse(self) -> Formula:
-        """One over it."""
+        """Return the formula of the reciprocal."""
         reach = np.maximum(1.0 / np.maximum(self.top[0], FLOAT32.tiny), 1.0)
         return replace(
             self, top=self.bottom, bottom=self.top, reach=reach, divisions=self.divisions + 1
         )
 
     def times(self, other: Formula) -> Formula:
-        """A product."""
+        """Return the formula of a product."""
         exponent = None
         if self.exponent is not None and other.exponent is not None:
             exponent = self.exponent + other.exponent
@@ -81,31 +85,31 @@ class Formula:
         )
 
     def at(self, index: np.ndarray) -> Formula:
-        """Of some entries."""
+        """Return the formula of some entries."""
         exponent = None if self.exponent is None else self.exponent[:, index]
         top, bottom = self.top[..., index], self.bottom[..., index]
         widest, reach = self.widest[:, index], self.reach[:, index]
         return replace(self, top=top, bottom=bottom, widest=widest, reach=reach, exponent=exponent)
 
     def error(self, size: np.ndarray) -> np.ndarray:
-        """What writing it otherwise may add to the error of a value of at most that size."""
-        found = np.zeros(size.shape)
+        """Bound the error that rewriting may add to a value of at most that size."""
+        error = np.zeros(size.shape)
         if self.exponent is not None and self.exponentials > 1:
             count = self.exponentials
-            found = FLOAT32.unit * size * (OF_EXPONENTIAL * count + (count - 1) * self.exponent)
-            found = found * (1.0 + 2.0**-10)
-        if self.factors > 2:  # they may be multiplied in any order
-            found = np.where(self.reach < MOST, found + TINY * self.factors * self.reach, np.inf)
+            error = FLOAT32.unit * size * (OF_EXPONENTIAL * count + (count - 1) * self.exponent)
+            error = error * (1.0 + 2.0**-10)
+        if self.factors > 2:  # Factors may be multiplied in any order.
+            error = np.where(self.reach < MOST, error + TINY * self.factors * self.reach, np.inf)
         if self.divisions > 1:
             least, most = self.bottom
             bad = (self.top[1] >= MOST) | (most >= MOST) | (least < 2.0 * FLOAT32.tiny)
             flushed = TINY * (1.0 + self.widest) / np.maximum(least, FLOAT32.tiny)
-            found = np.where(bad, np.inf, found + flushed)
-        return found
+            error = np.where(bad, np.inf, error + flushed)
+        return error
 
 
-def formula(op: object, before: Sequence[Arrived]) -> Formula | None:
-    """What an op makes of the formulas of those that it reads; None where that is none."""
+def formula(op: object, before: Sequence[InputErrors]) -> Formula | None:
+    """Return the formula of an op's value from those of its inputs; None if it has none."""
     if isinstance(op, Product):
         left, right = (Formula.of(x) for x in before)
         return left.at(op.left).times(right.at(op.right))
@@ -121,32 +125,40 @@ def formula(op: object, before: Sequence[Arrived]) -> Formula | None:
         return None
     name, x = op.origin[0], before[0]
     if name == "exp":
-        # Of its value nothing is needed: it is made of one factor.
-        one = np.ones((2, *x.size.shape))
+        # The value is its only factor, so no bound of it is needed.
+        ones = np.ones((2, *x.size.shape))
         reach = np.exp(np.clip(x.hi + x.off, 0.0, 700.0))
-        return Formula(one, one, one[0], reach, exponent=x.size, exponentials=1)
+        return Formula(ones, ones, ones[0], reach, exponent=x.size, exponentials=1)
     if name == "reciprocal":
         return Formula.of(x).inverse()
     if name == "square":
-        own = Formula.of(x)
-        return own.times(own)
+        argument = Formula.of(x)
+        return argument.times(argument)
     return None
 
 
-def rewritten(op: object, before: Sequence[Arrived], found: Carried, size: np.ndarray) -> Carried:
-    """With what the op's formula may be written as.
+def add_rewriting_errors(
+    op: object, before: Sequence[InputErrors], output: OutputErrors, size: np.ndarray
+) -> OutputErrors:
+    """Add the errors of the ways in which a runtime may rewrite the op's formula.
 
     Args:
         op: A product, a curve, a rearrangement; others have no formula.
-        before: What it reads.
-        found: Its errors as it stands.
+        before: Inputs with their errors.
+        output: The errors of the op as written.
         size: `(B, n)` the largest magnitude of its value, without errors.
     """
-    known = formula(op, before)
-    if known is None:
-        return found
+    value_formula = formula(op, before)
+    if value_formula is None:
+        return output
     if isinstance(op, Rearrange):
-        return replace(found, formula=known)
-    more = known.error(size + found.off)
-    own = None if found.own is None else found.own + more
-    return replace(found, local=found.local + more, off=found.off + more, own=own, formula=known)
+        return replace(output, formula=value_formula)
+    more = value_formula.error(size + output.off)
+    rounding = None if output.own_rounding is None else output.own_rounding + more
+    return replace(
+        output,
+        local=output.local + more,
+        off=output.off + more,
+        own_rounding=rounding,
+        formula=value_formula,
+    )

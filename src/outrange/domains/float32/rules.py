@@ -1,4 +1,4 @@
-"""What each kind of op makes of the float32 errors of its inputs: see `analysis`."""
+"""Propagation of float32 errors through each kind of op: see `analysis`."""
 
 from __future__ import annotations
 
@@ -15,71 +15,79 @@ from ...ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ..relaxations import MaxRelaxation, ProductRelaxation
 from ..rounding import reach
 from .curves import curve
-from .formulas import rewritten
-from .sums import affine, rearranged
-from .values import MOST, TINY, Arrived, Carried, Sums, times
+from .formulas import add_rewriting_errors
+from .sums import affine, rearrange_sums
+from .values import MOST, TINY, InputErrors, OutputErrors, Sums, times
 
 
-def carried(
+def propagate_errors(
     op: Any,
-    before: Sequence[Arrived],
-    own: Bounds,
+    before: Sequence[InputErrors],
+    bounds: Bounds,
     reads: int,
     exact: bool = False,
     alone: bool = False,
-) -> Carried:
-    """The errors of an op's results.
+) -> OutputErrors:
+    """Bound the float32 errors of an op's results.
 
     Args:
-        op: The op.
-        before: Its inputs.
-        own: The real ends of its value.
-        reads: The most often that a value is read: how often float64 adds to a row.
+        op: The op of a node.
+        before: Inputs with their errors.
+        bounds: The real ends of its value.
+        reads: The largest number of times a value is read: how often float64 adds to a row.
         exact: Whether it is computed without rounding.
-        alone: Whether it is a sum of its own: see `values.alone_in`.
+        alone: Whether a runtime cannot merge its sum with others: see `values.find_separate_sums`.
     """
     more = {"alone": True} if alone else {}
-    found = RULES[type(op)](op, before, own, reads, **more)
-    found = rewritten(op, before, found, np.maximum(-own[0], own[1]))
+    output = RULES[type(op)](op, before, bounds, reads, **more)
+    output = add_rewriting_errors(op, before, output, np.maximum(-bounds[0], bounds[1]))
     if not (exact and isinstance(op, Affine)):
-        return _without_the_lost(op, found, [np.isinf(x.off) for x in before])
+        return _spread_overflow(op, output, [np.isinf(x.off) for x in before])
     lost = gamma(op.terms + reads + 16) * reach(op, [x.off for x in before])
-    return Carried(lost, found.off, found.lines)
+    return OutputErrors(lost, output.off, output.lines)
 
 
-def _without_the_lost(op: Any, found: Carried, lost: Sequence[np.ndarray]) -> Carried:
-    """Nothing is said of what reads a value that may overflow: it may be no number.
+def _spread_overflow(op: Any, output: OutputErrors, lost: Sequence[np.ndarray]) -> OutputErrors:
+    """Give infinite errors to readers of a value that may overflow, which may become NaN.
 
-    Zero times infinity is none, so of a sum it is enough that a term may be, whatever its weight.
+    Zero times infinity is NaN. So a sum is infinite if any term may be, whatever its weight.
     """
     if not any(part.any() for part in lost):
-        return found
+        return output
     if isinstance(op, Rearrange):
         touched = op.run([part.astype(np.float64) for part in lost], fill=False) > 0
     elif isinstance(op, Affine) and op.factor is None and op.coefficients is None:
         some = np.logical_or.reduce([part.any(axis=1) for part in lost])
-        touched = np.broadcast_to(some[:, None], found.off.shape)
+        touched = np.broadcast_to(some[:, None], output.off.shape)
     elif isinstance(op, Affine | Curve):
         touched = np.logical_or.reduce(list(lost))
     elif isinstance(op, Product):
         touched = lost[0][:, op.left] | lost[1][:, op.right]
     else:
         touched = (lost[0][:, np.maximum(op.windows, 0)] & (op.windows >= 0)).any(axis=-1)
-    local = np.where(touched, np.inf, found.local)
-    own = None if found.own is None else np.where(touched, np.inf, found.own)
-    return replace(found, local=local, off=np.where(touched, np.inf, found.off), own=own)
+    local = np.where(touched, np.inf, output.local)
+    rounding = (
+        None if output.own_rounding is None else np.where(touched, np.inf, output.own_rounding)
+    )
+    return replace(
+        output, local=local, off=np.where(touched, np.inf, output.off), own_rounding=rounding
+    )
 
 
-def rearrange(op: Rearrange, before: Sequence[Arrived], own: Bounds, reads: int) -> Carried:
-    """Entries keep their errors; a constant is float32's nearest."""
+def rearrange(
+    op: Rearrange, before: Sequence[InputErrors], bounds: Bounds, reads: int
+) -> OutputErrors:
+    """Move errors with their entries; a constant is rounded to the nearest float32."""
     off = op.run([x.off for x in before], fill=False)
     rounded = np.abs(op.fill - np.float32(op.fill).astype(np.float64))
     local = np.where(op.index < 0, rounded, 0.0) + gamma(op.terms + reads + 16) * off
-    return Carried(np.broadcast_to(local, off.shape), off + local, sums=rearranged(op, before))
+    return OutputErrors(
+        np.broadcast_to(local, off.shape), off + local, sums=rearrange_sums(op, before)
+    )
 
 
-def largest(op: Largest, before: Sequence[Arrived], own: Bounds, reads: int) -> Carried:
-    """The error of the one entry that can be largest; or the largest of those that can."""
+def largest(op: Largest, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
+    """Return the error of the only entry that can be largest, or the largest error of several."""
     x = before[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     low = np.where(absent, -np.inf, (x.lo - x.off)[:, source])
@@ -94,11 +102,11 @@ def largest(op: Largest, before: Sequence[Arrived], own: Bounds, reads: int) -> 
     local = np.where(alone, lost, off)
     zero = np.zeros(off.shape)
     lines = MaxRelaxation(x.off.shape[1], arg[..., 0], alone, zero, hot, hot, zero)
-    return Carried(local, off + lost, lines)
+    return OutputErrors(local, off + lost, lines)
 
 
-def product(op: Product, before: Sequence[Arrived], own: Bounds, reads: int) -> Carried:
-    """`(u + du) (v + dv) - u v`, around the middles of `u` and `v`."""
+def product(op: Product, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
+    """Bound `(u + du) (v + dv) - u v`, around the middles of `u` and `v`."""
     parts = []
     for x, index in zip(before, (op.left, op.right), strict=True):
         lo, hi, off = x.lo[:, index], x.hi[:, index], x.off[:, index]
@@ -110,8 +118,8 @@ def product(op: Product, before: Sequence[Arrived], own: Bounds, reads: int) -> 
     size = times(us, vs)
     extra = gamma_of(EXTRA_TERMS, FLOAT32)
     local = extra * size + TINY * (1.0 + us + vs)
-    known = before[0].whole[op.left] & before[1].whole[op.right] & (ue == 0) & (ve == 0)
-    local = np.where(known & (size < FLOAT32.whole), 0.0, local)
+    is_exact = before[0].whole[op.left] & before[1].whole[op.right] & (ue == 0) & (ve == 0)
+    local = np.where(is_exact & (size < FLOAT32.whole), 0.0, local)
     local = np.where(size < MOST, local, np.inf)
     rest = times(ur, ve) + times(vr, ue) + times(ue, ve)
     rest = rest + gamma(op.terms + reads + 16) * (times(np.abs(um), ve) + times(np.abs(vm), ue))
@@ -121,12 +129,12 @@ def product(op: Product, before: Sequence[Arrived], own: Bounds, reads: int) -> 
     zero = np.zeros((2, *rest.shape))
     both = (np.where(straight, m, 0.0) for m in (vm, um))
     left, right = (np.stack([m, m]) for m in both)
-    # A factor behind it may be multiplied into either side.
+    # A later factor may be multiplied into either side.
     sums = replace(Sums.of(size), widest=np.maximum(us, vs))
-    return Carried(local, off, ProductRelaxation(left, right, zero, None, zero), sums=sums)
+    return OutputErrors(local, off, ProductRelaxation(left, right, zero, None, zero), sums=sums)
 
 
-RULES: Mapping[type, Callable[..., Carried]] = MappingProxyType({
+RULES: Mapping[type, Callable[..., OutputErrors]] = MappingProxyType({
     Affine: affine, Rearrange: rearrange, Curve: curve, Step: curve, Largest: largest,
     Product: product,
 })  # fmt: skip

@@ -1,19 +1,20 @@
-"""Affine ops in float32: sums in any order, also as one with the sums that they read.
+"""Affine ops in float32: sums in any order, also merged with the sums that they read.
 
 A runtime may start the sum of a layer at the shift of the batch norm behind it, or at the other
-branch of a residual; it may multiply weights by the factors of the layers before or behind them.
-So an op that reads a sum is bounded as if both were one, too: as many roundings, each of a number
-as large as any partial sum of both can be. Let `R` be what such a joined sum is off by at most,
-and `r` what is counted for the sum that is read.
+branch of a residual. It may multiply weights by the factors of the layers before or behind them. So
+an op that reads a sum is also bounded as if both were one sum: with as many roundings, each of a
+number as large as any partial sum of both. Let `R` bound the error of such a joined sum, and `r`
+the counted error of the sum that is read.
 
-* *A sum that one op reads, once, entry by entry*: nobody sees it, so its own rounding may be taken
-  to be any number up to `r`; the op itself adds `R - |c| r`.
-* *Entries that several outputs read* (a batch norm before a matrix): each output may see another
-  one; taken to be rounded by nothing, they leave `R` to each output.
-* *A sum that others read, too*: they see it rounded somehow, and the op adds `R + |c| r`.
+* *A sum that one op reads, once, entry by entry*: no other op sees it, so its own rounding may be
+  taken to be any number up to `r`; the op itself adds `R - |c| r`.
+* *Entries that several outputs read* (a batch norm before a matrix): each output may see a
+  different one. The entries are taken to be exact and leave `R` to each output.
+* *A sum that others read, too*: they see it rounded in some way, and the op adds `R + |c| r`.
 
-What others read is formed once; only a constant in it may be moved to those who read it. Neither is
-a matrix multiplied by another, nor with the terms of a sum: it may take up the shift, and factors.
+A sum with several readers is formed once; only a constant in it may move to its readers. A matrix
+is never multiplied by another matrix, nor merged with the terms of a sum: it may take up the shift,
+and factors.
 """
 
 from __future__ import annotations
@@ -25,68 +26,79 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from ...core import Bounds, gamma
-from ...graph.float32 import EXTRA_TERMS, FLOAT32, gamma_of, has_whole_coefficients, only_picks
+from ...graph.float32 import EXTRA_TERMS, FLOAT32, gamma_of, has_integer_coefficients, only_picks
 from ...ops import Affine, Rearrange
 from ..rounding import reach
 from .terms import by_terms, power_of_two
-from .values import MOST, TINY, Arrived, Carried, Constant, Sums, flushed
+from .values import MOST, TINY, Constant, InputErrors, OutputErrors, Sums, flush_error
 
 
 OF_EACH = 4.0
-"""Roundings of each term of a sum by itself: of its product, and of a weight that the runtime may
-multiply by those of the layers before and behind (a batch norm, a scale)."""
+"""Roundings of each term of a sum by itself.
+
+They are those of its product, and of a weight that the runtime may multiply by those of the layers
+before and behind (a batch norm, a scale).
+"""
 
 APART = 2.0**64
-"""A factor that is computed, `gamma / sqrt(variance)`, may be applied in two steps: the number in
-between may be so many times larger or smaller."""
+"""Largest ratio of an intermediate number to the result of a computed factor.
+
+A factor that is computed, `gamma / sqrt(variance)`, may be applied in two steps.
+"""
 
 
-_Pair: TypeAlias = tuple[Arrived, Sums | None]
+_Pair: TypeAlias = tuple[InputErrors, Sums | None]
 
 
 def affine(
-    op: Affine, before: Sequence[Arrived], own: Bounds, reads: int, alone: bool = False
-) -> Carried:
-    """`|A| e`, and the rounding of a sum in any order; `alone`: see `values.alone_in`."""
+    op: Affine, before: Sequence[InputErrors], bounds: Bounds, reads: int, alone: bool = False
+) -> OutputErrors:
+    """Bound `|A| e` and the rounding of a sum in any order.
+
+    `alone`: see `values.find_separate_sums`.
+    """
     moved = reach(op, [x.off for x in before])
     lost = gamma(op.terms + reads + 16) * moved
     if only_picks(op, FLOAT32):
-        small = flushed(own[0] - moved, own[1] + moved)
-        return Carried(small + lost, moved + small, sums=before[0].sums)
+        small = flush_error(bounds[0] - moved, bounds[1] + moved)
+        return OutputErrors(small + lost, moved + small, sums=before[0].sums)
     by_entry = _is_by_entry(op)
-    seen = [_seen(x, by_entry) for x in before]
+    visible = [_visible_sum(x, by_entry) for x in before]
     read = [x.sums for x in before]
-    pairs = _zip(before, seen)
+    pairs = _zip(before, visible)
     size, partial = _sums(op, before)
     grown = gamma_of(op.terms + 2 * int(EXTRA_TERMS), FLOAT32)
     partial = partial + grown * size
-    # What is zero whatever the input is, is added without rounding.
-    sizes = [x.size if one is None else np.maximum(x.size, one.partial) for x, one in pairs]
+    # Terms that are zero for all inputs are added without rounding.
+    sizes = [
+        x.size if read_sum is None else np.maximum(x.size, read_sum.partial)
+        for x, read_sum in pairs
+    ]
     some = np.sum([(part > 0).sum(axis=1, keepdims=True) for part in sizes], axis=0)
     terms = np.minimum(op.terms, some) if op.plain else np.full(some.shape, op.terms)
-    # Where a common factor may be applied after the sum, powers of two are no common scale.
+    # If a common factor may be applied after the sum, powers of two are not a common scale.
     scaled = op.ulps > 0 or any(s is not None and (by_entry or s.scaled) for s in read)
     each = OF_EACH if op.factor is None and not op.ulps else EXTRA_TERMS + op.ulps
     apart = terms * (partial if scaled else power_of_two(partial)) + each * size
-    sums = _joined(op, pairs, _Own(size, partial, terms, each * size))
-    taken = _of(op, pairs, lambda s: s.counted, 0.0, lambda s: by_entry and not s.shared)
-    again = _of(op, pairs, lambda s: s.counted, 0.0, lambda s: s.shared)
-    counted = np.maximum(apart + taken, sums.counted)
+    sums = _join_sums(op, pairs, _OwnSum(size, partial, terms, each * size))
+    merged = _propagate(op, pairs, lambda s: s.counted, 0.0, lambda s: by_entry and not s.shared)
+    shared = _propagate(op, pairs, lambda s: s.counted, 0.0, lambda s: s.shared)
+    counted = np.maximum(apart + merged, sums.counted)
     if alone and all(s is None for s in read):
-        counted = np.minimum(counted, by_terms(op, before, own, grown))
+        counted = np.minimum(counted, by_terms(op, before, bounds, grown))
     sums = replace(sums, counted=counted)
-    local = FLOAT32.unit * (counted - taken + again)
+    local = FLOAT32.unit * (counted - merged + shared)
     local = local * (1.0 + gamma_of(op.terms + 64, FLOAT32))
     computed = op.factor is not None and op.ulps > 0
     far = APART if computed else 1.0
     local = local + TINY * (reach(op, [np.ones(x.off.shape) for x in before]) * far)
     local = local + TINY * np.maximum(op.terms, sums.added + 1.0) * (4.0 + sums.widest)
-    if has_whole_coefficients(op):
-        known = np.logical_and.reduce([x.whole & (x.off == 0) for x in before])
-        known = known & (np.maximum(size, sums.partial) < FLOAT32.whole)
-        local, counted = np.where(known, 0.0, local), np.where(known, 0.0, counted)
+    if has_integer_coefficients(op):
+        is_exact = np.logical_and.reduce([x.whole & (x.off == 0) for x in before])
+        is_exact = is_exact & (np.maximum(size, sums.partial) < FLOAT32.whole)
+        local, counted = np.where(is_exact, 0.0, local), np.where(is_exact, 0.0, counted)
         sums = replace(sums, counted=counted)
-    # A mean is the sum of its terms before it is divided; a common factor may come last, too.
+    # A mean is a sum before it is divided; a common factor may be applied last, too.
     most = np.max([x.size.max(axis=1, keepdims=True) for x in before], axis=0)
     largest = np.maximum(np.maximum(size, sums.partial), most * max(far, op.terms))
     largest = np.maximum(largest, np.maximum(sums.widest, sums.weights))
@@ -97,11 +109,14 @@ def affine(
             factor = 1.0 if s is None else s.weights.max(axis=1, keepdims=True)
             local = local + TINY * op.terms * factor
     local = np.where(largest < MOST, local, np.inf) + lost
-    return Carried(local, moved + local, sums=sums)
+    return OutputErrors(local, moved + local, sums=sums)
 
 
-class _Own(NamedTuple):
-    """A sum by itself: magnitudes of its terms, of partial sums; additions; roundings of each."""
+class _OwnSum(NamedTuple):
+    """A sum by itself: magnitudes of its terms and of partial sums.
+
+    Additions; roundings of each term.
+    """
 
     size: np.ndarray
     partial: np.ndarray
@@ -109,32 +124,36 @@ class _Own(NamedTuple):
     rough: np.ndarray
 
 
-def _joined(op: Affine, pairs: Sequence[_Pair], own: _Own) -> Sums:
-    """The sum of an op as one with those that it reads."""
+def _join_sums(op: Affine, pairs: Sequence[_Pair], own: _OwnSum) -> Sums:
+    """Merge the sum of an op with the sums that it reads."""
     by_entry, shape = _is_by_entry(op), own.size.shape
-    known = [one for _, one in pairs if one is not None]
-    constant, scaled = _constant(op, known), _is_scaled(op, known)
+    sums_read = [read_sum for _, read_sum in pairs if read_sum is not None]
+    constant, scaled = _constant(op, sums_read), _is_scaled(op, sums_read)
     most = [x.size.max(axis=1, keepdims=True) for x, _ in pairs]
-    weights = _of(op, pairs, lambda s: s.weights, 1.0)
+    weights = _propagate(op, pairs, lambda s: s.weights, 1.0)
     weights = np.maximum(weights, reach(op, [np.ones(x.off.shape) for x, _ in pairs]))
-    factors = [one.weights.max(axis=1, keepdims=True) for one in known]
-    wide = [one.widest.max(axis=1, keepdims=True) for one in known]
+    factors = [read_sum.weights.max(axis=1, keepdims=True) for read_sum in sums_read]
+    wide = [read_sum.widest.max(axis=1, keepdims=True) for read_sum in sums_read]
     widest = np.broadcast_to(np.max([*most, *factors, *wide], axis=0), shape)
-    if not known:
+    if not sums_read:
         added = np.broadcast_to(_additions(op) if by_entry else own.terms * 1.0, shape)
         return Sums(
             own.partial, added, own.size, own.rough, own.rough, widest, weights, constant, scaled
         )
-    partial = _of(op, pairs, lambda s: s.partial, None) + np.abs(op.bias)
-    size = _of(op, pairs, lambda s: s.size, None) + np.abs(op.bias)
+    partial = _propagate(op, pairs, lambda s: s.partial, None) + np.abs(op.bias)
+    size = _propagate(op, pairs, lambda s: s.size, None) + np.abs(op.bias)
     partial, size = np.maximum(partial, own.partial), np.maximum(size, own.size)
-    # A weight that is multiplied by one more factor is rounded once more. What the factors miss by
-    # is common to all outputs of a matrix: the value that it reads may be taken to miss it.
+    # A weight that is multiplied by one more factor is rounded once more. The error of the factors
+    # is common to all outputs of a matrix: it may be charged to the value that the matrix reads.
     if by_entry:
-        added = np.sum([np.full(shape, _additions(op)), *(one.added for one in known)], axis=0)
-        rough = own.rough + size + _of(op, pairs, lambda s: s.rough, 0.0)
+        added = np.sum(
+            [np.full(shape, _additions(op)), *(read_sum.added for read_sum in sums_read)], axis=0
+        )
+        rough = own.rough + size + _propagate(op, pairs, lambda s: s.rough, 0.0)
     else:
-        most_added = np.max([one.added.max(axis=1, keepdims=True) for one in known], axis=0)
+        most_added = np.max(
+            [read_sum.added.max(axis=1, keepdims=True) for read_sum in sums_read], axis=0
+        )
         added = np.broadcast_to(own.terms * (1.0 + most_added), shape)
         rough = own.rough + OF_EACH * size
     grown = 2.0 * gamma_of(int(min(added.max(initial=0.0), 2.0**24)) + 64, FLOAT32)
@@ -144,31 +163,31 @@ def _joined(op: Affine, pairs: Sequence[_Pair], own: _Own) -> Sums:
 
 
 def _zip(
-    before: Sequence[Arrived], sums: Sequence[Sums | None]
-) -> list[tuple[Arrived, Sums | None]]:
+    before: Sequence[InputErrors], sums: Sequence[Sums | None]
+) -> list[tuple[InputErrors, Sums | None]]:
     return list(zip(before, sums, strict=True))
 
 
-def _of(
+def _propagate(
     op: Affine,
     pairs: Sequence[_Pair],
     number: Callable[[Sums], np.ndarray],
     other: float | None,
     which: Callable[[Sums], bool] = lambda _: True,
 ) -> np.ndarray:
-    """`|A|` times a number of the sums that are read, and where there is none times another.
+    """Multiply `|A|` by a number of the sums that are read, and by another number for other inputs.
 
     Args:
-        op: With the matrices.
-        pairs: Values that are read, each with what is seen of it as a sum.
-        number: Of a sum.
-        other: Of other values; None for their magnitude.
-        which: Sums that are not meant are other values.
+        op: The affine op, with its matrices.
+        pairs: The op's inputs, each with its sum as the op sees it.
+        number: The number, as a function of a sum.
+        other: The number for other inputs; None for their magnitude.
+        which: Predicate: sums that fail it count as other inputs.
     """
     parts = []
-    for x, one in pairs:
-        if one is not None and which(one):
-            parts.append(number(one))
+    for x, read_sum in pairs:
+        if read_sum is not None and which(read_sum):
+            parts.append(number(read_sum))
         else:
             parts.append(x.size if other is None else np.full(x.off.shape, other))
     return reach(op, parts)
@@ -179,55 +198,60 @@ def _is_by_entry(op: Affine) -> bool:
 
 
 def _additions(op: Affine) -> float:
-    """How many numbers are added to the first, entry by entry."""
+    """Return how many numbers are added to the first, entry by entry."""
     return len(op.sizes) - 1.0 + bool(op.bias.any())
 
 
-def _seen(x: Arrived, by_entry: bool) -> Sums | None:
-    """What an op sees of a sum that it reads: a matrix sees a number and a shift."""
+def _visible_sum(x: InputErrors, by_entry: bool) -> Sums | None:
+    """Return a read sum as the op sees it: a matrix sees a number and a shift."""
     if x.sums is None or by_entry:
         return x.sums
-    return x.sums.in_two(x.size) if x.sums.constant is Constant.SHIFT else None
+    return x.sums.as_number_and_constant(x.size) if x.sums.constant is Constant.SHIFT else None
 
 
-def _is_scaled(op: Affine, known: Sequence[Sums]) -> bool:
+def _is_scaled(op: Affine, sums_read: Sequence[Sums]) -> bool:
     if not _is_by_entry(op):
         return False
     numbers = np.asarray(op.coefficients if op.factor is None else op.factor, np.float64)
-    return bool((np.abs(numbers) != 1.0).any()) or any(one.scaled for one in known)
+    return bool((np.abs(numbers) != 1.0).any()) or any(read_sum.scaled for read_sum in sums_read)
 
 
-def _constant(op: Affine, known: Sequence[Sums]) -> Constant:
-    own = bool(op.bias.any())
+def _constant(op: Affine, sums_read: Sequence[Sums]) -> Constant:
+    has_bias = bool(op.bias.any())
     if not _is_by_entry(op):
-        return Constant.BIAS if own else Constant.NONE
-    return max([Constant.SHIFT if own else Constant.NONE, *(one.constant for one in known)])
+        return Constant.BIAS if has_bias else Constant.NONE
+    return max(
+        [
+            Constant.SHIFT if has_bias else Constant.NONE,
+            *(read_sum.constant for read_sum in sums_read),
+        ]
+    )
 
 
-def rearranged(op: Rearrange, before: Sequence[Arrived]) -> Sums | None:
-    """Sums stay what they are where entries are moved; an entry that is repeated is shared."""
-    known = [x.sums for x in before if x.sums is not None]
-    if not known:
+def rearrange_sums(op: Rearrange, before: Sequence[InputErrors]) -> Sums | None:
+    """Return moved sums, which stay what they are; a repeated entry is shared."""
+    sums_read = [x.sums for x in before if x.sums is not None]
+    if not sums_read:
         return None
     sources = op.index[op.index >= 0]
     repeated = np.unique(sources).size < sources.size
     parts = [x.sums or Sums.of(x.size) for x in before]
     if repeated:
-        parts = [one.in_two(x.size) for one, x in zip(parts, before, strict=True)]
+        parts = [part.as_number_and_constant(x.size) for part, x in zip(parts, before, strict=True)]
     moved = {
-        name: np.abs(op.run([getattr(one, name) for one in parts], name == "partial"))
+        name: np.abs(op.run([getattr(part, name) for part in parts], name == "partial"))
         for name in Sums.NUMBERS
     }
     return Sums(
         **moved,
-        constant=max(one.constant for one in known),
-        scaled=any(one.scaled for one in known),
-        shared=repeated or any(one.shared for one in known),
+        constant=max(part.constant for part in sums_read),
+        scaled=any(part.scaled for part in sums_read),
+        shared=repeated or any(part.shared for part in sums_read),
     )
 
 
-def _sums(op: Affine, before: Sequence[Arrived]) -> tuple[np.ndarray, np.ndarray]:
-    """The magnitudes of all terms together, and the most that any partial sum of them can be.
+def _sums(op: Affine, before: Sequence[InputErrors]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the total magnitude of all terms, and a bound on their partial sums.
 
     A sum of some of the terms is at most that of all that may be positive, and at least that of all
     that may be negative: `A+ x+ + A- x-` and `A+ x- + A- x+`.
@@ -244,5 +268,5 @@ def _sums(op: Affine, before: Sequence[Arrived]) -> tuple[np.ndarray, np.ndarray
         partial = np.maximum(rising, falling) + gamma(2 * op.terms + 16) * size
     else:
         partial = size + np.abs(op.bias)
-    own = reach(op, [x.size for x in before]) + np.abs(op.bias)
-    return own, np.minimum(partial, own)
+    total = reach(op, [x.size for x in before]) + np.abs(op.bias)
+    return total, np.minimum(partial, total)

@@ -1,4 +1,4 @@
-"""Values in float32: what is known of those that an op reads, and what it makes of their errors."""
+"""Values in float32: records of an op's inputs and of its resulting errors."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Graph, Node
-from ...graph.float32 import FLOAT32, has_whole_coefficients, only_picks
+from ...graph.float32 import FLOAT32, has_integer_coefficients, only_picks
 from ...ops import Affine, Largest, Product, Rearrange, Step
 from ...ops.pointwise.op import Pointwise
 
 
 TINY = 2.0 * FLOAT32.tiny
-"""What flushing to zero may move a number by, doubled."""
+"""Twice the largest change by flushing to zero."""
 
 LOOKED_AT = 1 << 10
-"""Results of the largest op whose numbers are looked at one by one."""
+"""Limit on the results of an op whose numbers are inspected one by one."""
 
 MOST = 2.0**127
-"""Beyond it float32 may overflow."""
+"""Magnitude beyond which float32 may overflow."""
 
 
 class Constant(IntEnum):
-    """The constant of a sum: none, the bias of a matrix, a shift entry by entry (a batch norm)."""
+    """The constant of a sum: none, the bias of a matrix, or an entry-by-entry shift.
+
+    A batch norm.
+    """
 
     NONE = 0
     BIAS = 1
@@ -36,18 +39,18 @@ class Constant(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """A value as a sum that a runtime may form together with the one that reads it.
+    """A value as a sum that a runtime may merge with the sum that reads it.
 
     Args:
-        partial: `(B, n)` the most that any partial sum can be.
-        added: `(B, n)` how many additions form it.
-        size: `(B, n)` the magnitudes of all terms together.
-        counted: `(B, n)` what is counted of all its roundings, in units of roundoff.
-        rough: `(B, n)` that of the roundings of terms by themselves.
+        partial: `(B, n)` the largest magnitude of any partial sum.
+        added: `(B, n)` the number of additions that form it.
+        size: `(B, n)` the total magnitude of all terms.
+        counted: `(B, n)` the counted amount of all its roundings, in units of roundoff.
+        rough: `(B, n)` the part of `counted` from roundings of single terms.
         widest: `(B, n)` the largest number that may be multiplied on the way.
-        weights: `(B, n)` the magnitudes of all coefficients together.
-        constant: What is added in it that does not depend on the input.
-        scaled: Whether it holds products with factors, entry by entry.
+        weights: `(B, n)` the total magnitude of all coefficients.
+        constant: The kind of constant that is added in it.
+        scaled: Whether it holds products with entry-by-entry factors.
         shared: Whether others read it, too, and may see it rounded otherwise.
     """
 
@@ -66,35 +69,35 @@ class Sums:
 
     @staticmethod
     def of(size: np.ndarray) -> Sums:
-        """A number that is no sum."""
+        """Return the trivial sum of a number."""
         zero = np.zeros(size.shape)
         return Sums(size, zero, size, zero, zero, size, np.ones(size.shape))
 
-    def in_two(self, size: np.ndarray) -> Sums:
-        """What is seen by those who do not form the sum themselves: a number and a constant.
+    def as_number_and_constant(self, size: np.ndarray) -> Sums:
+        """Return the sum as seen by a reader that does not form it: a number and a constant.
 
-        The number is formed once. The constant may be moved to whatever reads the sum, and a
-        product may be rounded there or fused: those who read it differ by no more than that.
+        The number is formed once. The constant may move to the reader of the sum, and a product may
+        be rounded there or fused. Readers differ by no more than that.
 
         Args:
-            size: `(B, n)` of the value.
+            size: `(B, n)` magnitudes of the value.
         """
         alone = self.constant is Constant.NONE
         partial = size if alone else np.maximum(size, self.partial)
         added = np.zeros(size.shape) if alone else np.ones(size.shape)
-        zero, one = np.zeros(size.shape), np.ones(size.shape)
+        zero, ones = np.zeros(size.shape), np.ones(size.shape)
         return replace(
             self, partial=partial, added=added, size=np.minimum(self.size, 2.0 * partial),
             counted=zero if alone and not self.scaled else 4.0 * self.partial,
-            rough=zero, widest=size, weights=one,
+            rough=zero, widest=size, weights=ones,
         )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
-class Arrived:
-    """A value that an op reads: its real ends, its error, which entries are whole numbers.
+class InputErrors:
+    """An input of an op: its real ends, its error, and which of its entries are integers.
 
-    `sums` is None where it is no sum; `formula` is a `Formula` where it is made of factors.
+    `sums` is None if it is not a sum; `formula` is a `Formula` if it is made of factors.
     """
 
     lo: np.ndarray
@@ -111,14 +114,14 @@ class Arrived:
 
 
 @dataclass(frozen=True, eq=False)
-class Carried:
-    """What an op makes of errors.
+class OutputErrors:
+    """The errors of an op's value.
 
     Args:
-        local: `(B, n)` its own rounding.
-        off: `(B, n)` all, its inputs' errors carried on by magnitudes.
-        lines: How it carries them, if it is not linear.
-        own: `(B, n)` its own rounding alone, where `local` holds what lines leave open, too.
+        local: `(B, n)` rounding of the op itself.
+        off: `(B, n)` total error, with its inputs' errors propagated by magnitudes.
+        lines: Relaxation that propagates errors, if the op is not linear.
+        own_rounding: `(B, n)` its own rounding alone, where `local` also holds the error of lines.
         sums: The value as a sum, if it is one.
         formula: The value as a quotient of products, if it is one.
     """
@@ -126,43 +129,43 @@ class Carried:
     local: np.ndarray
     off: np.ndarray
     lines: Any = None
-    own: np.ndarray | None = None
+    own_rounding: np.ndarray | None = None
     sums: Sums | None = None
     formula: Any = None
 
     @property
     def rounding(self) -> np.ndarray:
-        """Its own rounding alone."""
-        return self.local if self.own is None else self.own
+        """The op's own rounding alone."""
+        return self.local if self.own_rounding is None else self.own_rounding
 
 
-def flushed(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """What a number in `[lo, hi]` loses where it is flushed: nothing if it is normal, or zero."""
+def flush_error(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Bound the loss of a number in `[lo, hi]` by flushing to zero: 0 if it is normal, or zero."""
     normal = (lo >= FLOAT32.tiny) | (hi <= -FLOAT32.tiny) | ((lo == 0) & (hi == 0))
     return np.where(normal, 0.0, FLOAT32.tiny)
 
 
-def settled(node: Node) -> Node:
-    """A node in which a function of several values is the op that stands in its place.
+def replace_pointwise(node: Node) -> Node:
+    """Replace a function of several values by its equivalent op.
 
     Raises:
-        UnsupportedError: There is none.
+        UnsupportedError: The function has no equivalent.
     """
     if not isinstance(node.op, Pointwise):
         return node
     if node.op.otherwise is None:
         raise UnsupportedError(
-            f"Layer `{node.source}` computes `{node.op.name}` of several values, whose float32 "
-            "error is not described."
+            f"The float32 error of `{node.op.name}` of several values is not known. Received: "
+            f"layer `{node.source}`. Use real arithmetic: arithmetic='real'."
         )
     return replace(node, op=node.op.otherwise(node.size))
 
 
-def alone_in(graph: Graph, unrounded: frozenset[int]) -> frozenset[int]:
-    """Values that are sums which a runtime joins with no other, and whose weights it has as stated.
+def find_separate_sums(graph: Graph, unrounded: frozenset[int]) -> frozenset[int]:
+    """Return the values that are sums which a runtime merges with no other, with weights as stated.
 
-    The ops before and behind are no affine ones (but for entries that are picked, or negated, and
-    forms of real arithmetic), and weights and biases are float32 numbers.
+    The ops before and behind are not affine (except entries that are picked or negated, and forms
+    in real arithmetic), and weights and biases are float32 numbers.
     """
     n = len(graph.nodes)
     behind_sum, before_sum = [False] * (n + 1), [False] * (n + 1)
@@ -194,7 +197,7 @@ def _is_sum(op: Any) -> bool:
 
 
 def _is_single(op: Affine) -> bool:
-    """Whether an op is a small matrix of float32 numbers."""
+    """Return whether an op is a small matrix of float32 numbers."""
     if not op.plain or op.ulps or op.factor is not None or op.coefficients is not None:
         return False
     if op.size > LOOKED_AT or op.size * sum(op.sizes) > LOOKED_AT**2:
@@ -204,27 +207,29 @@ def _is_single(op: Affine) -> bool:
         return all(np.array_equal(part, part.astype(np.float32)) for part in parts)
 
 
-def are_whole(op: Any, known: Sequence[np.ndarray]) -> np.ndarray:
-    """Which results are whole numbers, of inputs of which that is known."""
+def find_integers(op: Any, integer_inputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Return which results are integers, given which inputs are."""
     if isinstance(op, Rearrange):
-        whole = op.run([k.astype(np.float64) for k in known], fill=False) > 0
+        whole = op.run([k.astype(np.float64) for k in integer_inputs], fill=False) > 0
         return np.where(op.index < 0, op.fill == np.rint(op.fill), whole)
     if isinstance(op, Largest):
-        picked = known[0][np.maximum(op.windows, 0)]
+        picked = integer_inputs[0][np.maximum(op.windows, 0)]
         return np.asarray((picked | (op.windows < 0)).all(axis=1))
     if isinstance(op, Product):
-        return known[0][op.left] & known[1][op.right]
+        return integer_inputs[0][op.left] & integer_inputs[1][op.right]
     if isinstance(op, Affine):
-        plain = has_whole_coefficients(op)
-        return np.logical_and.reduce(list(known)) if plain else np.zeros(op.size, bool)
+        plain = has_integer_coefficients(op)
+        return np.logical_and.reduce(list(integer_inputs)) if plain else np.zeros(op.size, bool)
     if isinstance(op, Step) and op.rows is None:
         levels = op.lines or ()
         stairs = op.is_staircase and op.spacing == 1.0
-        level = bool(levels) and all(one is not None and one[1] == round(one[1]) for one in levels)
-        return np.full(known[0].shape, stairs or level)
-    return np.zeros(known[0].shape, bool)
+        level = bool(levels) and all(
+            line is not None and line[1] == round(line[1]) for line in levels
+        )
+        return np.full(integer_inputs[0].shape, stairs or level)
+    return np.zeros(integer_inputs[0].shape, bool)
 
 
 def times(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """`x y`, where 0 times an infinite bound is 0."""
+    """Return `x y`, where 0 times an infinite bound is 0."""
     return np.where((x == 0) | (y == 0), 0.0, x * y)

@@ -136,7 +136,7 @@ def counted(k: Any, stored: int | None) -> Iterator[list[Tally]]:
     def made(tensor: Any, shape: Any, *args: Any, **kwargs: Any) -> None:
         symbol(tensor, shape, *args, **kwargs)
         # Not added up: Keras makes several symbols of one value. Whoever traces the model adds.
-        values.fitting(sizes(tensor), f"`{tensor.name}`")
+        values.check_room(sizes(tensor), f"`{tensor.name}`")
 
     with _LOCK:
         k.Layer.add_weight, k.KerasTensor.__init__ = counting, made

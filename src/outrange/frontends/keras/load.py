@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError, ModelError, UnsupportedError
-from ...core.watch import begin_phase
-from ...graph.float32 import stray
+from ...core.progress import begin_phase
+from ...graph.float32 import run_with_error_bounds
 from ...graph.graph import graph_digest
 from ..check import COMPARING, at_once, check_same, is_large, points
 from ..network import Network
@@ -303,12 +303,15 @@ def _rows_apart(
         rows = np.flatnonzero((moved != 0).any(axis=1))
         chosen = x[kept][rows]
         same = all(
-            not (moved[rows[part]] > 2.0 * tolerance(graph, stray(graph, chosen[part]))).any()
+            not (
+                moved[rows[part]]
+                > 2.0 * tolerance(graph, run_with_error_bounds(graph, chosen[part]))
+            ).any()
             for part in at_once(graph, len(rows))
         )
         if same:
             return
-        allowed = 2.0 * tolerance(graph, stray(graph, chosen[:1]))
+        allowed = 2.0 * tolerance(graph, run_with_error_bounds(graph, chosen[:1]))
         _same_twice(predict, x, float(allowed.max()))
     raise _rows_mixed(network, reason)
 
@@ -336,7 +339,9 @@ def _same_size(network: Network, predict: Callable, predict_one: Callable) -> No
     """
     x = points(network.written, None, 0, few=True)
     last_first = x[::-1]
-    allowed = 2.0 * tolerance(network.written, stray(network.written, last_first[:1]))[0]
+    allowed = (
+        2.0 * tolerance(network.written, run_with_error_bounds(network.written, last_first[:1]))[0]
+    )
     together, alone = predict(x)[-1], np.ravel(predict_one(last_first))[: allowed.size]
     with np.errstate(invalid="ignore"):
         if (np.abs(together - alone) > allowed).any():

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core import InputError, ModelError, UnsupportedError
 from ...graph import Slot
-from ...graph.whole import WHOLE, slot_of
+from ...graph.integer_inference import INTEGER_LIMITS, input_slot
 from .api import keras
 
 
@@ -61,13 +61,13 @@ def signature(model: Any, like: Any = None) -> Signature:
                 "open. Rebuild the model with `keras.Input` of a full shape. "
                 f"Received: shape {shape}."
             )
-        if tensor.dtype not in WHOLE and tensor.dtype not in ("float32", "float64"):
+        if tensor.dtype not in INTEGER_LIMITS and tensor.dtype not in ("float32", "float64"):
             raise UnsupportedError(
                 "Inputs must be real numbers of dtype float32 or float64, or whole numbers. "
                 f"Received: input `{name}` of dtype {tensor.dtype}."
             )
         batches.add(shape[0])
-        slots.append(slot_of(name, shape[1:], tensor.dtype))
+        slots.append(input_slot(name, shape[1:], tensor.dtype))
     symbols = [
         k.KerasTensor((1, *shape[1:]), dtype=t.dtype, name=t.name)
         for t, shape in zip(flat, shapes, strict=True)

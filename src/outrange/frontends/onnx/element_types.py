@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import OutrangeError
+from ...graph.integer_inference import RANGES
 from ...graph.integers import MOST
 from ...graph.values import Operand, Value
-from ...graph.whole import RANGES
 
 
 FLOATS = frozenset({"float32", "float64"})

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Operand, convolve, log_softmax, softmax
-from ...graph.whole import cast_whole
+from ...graph.integer_inference import cast_to_integer
 from ..rule_table import rule_decorator
 from ..traced.call import TracedCall
 from ..traced.program import with_constant_folding
@@ -112,7 +112,7 @@ def _reduce(c: TracedCall) -> Operand:
 
 @rule("Cast")
 def _cast(c: TracedCall) -> Operand:
-    if (whole := cast_whole(c.b, c.x, str(c.attr("DstT")))) is not None:
+    if (whole := cast_to_integer(c.b, c.x, str(c.attr("DstT")))) is not None:
         return whole
     if c.attr("DstT") not in ("float32", "float64", "bool"):
         raise UnsupportedError(f"a cast of an input-dependent value to {c.attr('DstT')}")

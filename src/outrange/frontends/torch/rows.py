@@ -10,7 +10,7 @@ import numpy as np
 from ...core import ModelError, UnsupportedError
 from ...graph import Builder, Graph, Slot
 from ...graph.domain import is_inside
-from ...graph.float32 import stray
+from ...graph.float32 import run_with_error_bounds
 from ..check import at_once, is_large, points
 from ..domain_points import with_points_inside
 from ..network import Network
@@ -119,7 +119,7 @@ def check_rows_independent(network: Network, rows: RowRunner) -> None:
         )
     allowed = np.concatenate(
         [
-            2.0 * tolerance(graph, stray(graph, x[part], computed=network.computed))
+            2.0 * tolerance(graph, run_with_error_bounds(graph, x[part], computed=network.computed))
             for part in at_once(graph, len(x))
         ]
     )

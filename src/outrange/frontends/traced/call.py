@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core import UnsupportedError
 from ...graph import Builder, Operand, Value
-from ...graph.whole import RANGES
+from ...graph.integer_inference import RANGES
 
 
 INTEGERS = frozenset(RANGES) - {"bool"}

@@ -36,14 +36,14 @@ def sort(c: TracedCall, x: Operand, axis: int, *, downward: bool = False) -> Ope
     elif x.shape[axis] < 2:
         return x
     else:
-        values = logic.ordered(c.b, x, axis)
+        values = logic.sort(c.b, x, axis)
     return c.b.structural(lambda a: np.flip(a[0], axis), [values]) if downward else values
 
 
 def argsort(c: TracedCall, x: Value, axis: int, *, downward: bool = False) -> Operand:
     """Return the positions that sort entries along an axis; equal entries keep their order."""
     n = x.shape[axis]
-    return c.b.clip(logic.order(c.b, x, axis, downward=downward), 0.0, n - 1.0)
+    return c.b.clip(logic.argsort(c.b, x, axis, downward=downward), 0.0, n - 1.0)
 
 
 def take_first(c: TracedCall, x: Operand, count: int, axis: int) -> Operand:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core import OutrangeError, UnsupportedError, check_deadline
 from ...graph import Builder, Operand, Value
-from ...graph.whole import RANGES
+from ...graph.integer_inference import RANGES
 from ...ops import Rearrange
 from .call import INTEGERS, TracedCall, TracedStep
 from .complex import Complex, lower_complex

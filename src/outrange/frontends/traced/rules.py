@@ -12,7 +12,7 @@ from ...graph import Builder, Operand, Value, integers
 from ...graph.composites import logic
 from ...graph.composites.inverse import INVERSE
 from ...graph.composites.power import power
-from ...graph.whole import RANGES, cast_whole
+from ...graph.integer_inference import RANGES, cast_to_integer
 from .call import TracedCall
 
 
@@ -110,7 +110,7 @@ def differing(c: TracedCall) -> Operand:
 def is_finite(c: TracedCall) -> Operand:
     """Lower `isfinite`; infinite entries of a graph are always constants."""
     assert isinstance(c.x, Value)  # constants are folded earlier
-    return logic.finite(c.b, c.x)
+    return logic.is_finite(c.b, c.x)
 
 
 def is_infinite(c: TracedCall) -> Operand:
@@ -130,7 +130,7 @@ def composite_rule(name: str) -> Callable[[TracedCall], Operand]:
 
 def cast_integer(c: TracedCall, dtype: str) -> Operand:
     """Cast the first operand to integers by truncation."""
-    if (whole := cast_whole(c.b, c.x, dtype)) is not None:
+    if (whole := cast_to_integer(c.b, c.x, dtype)) is not None:
         return whole
     before = c.step.dtypes[0] if c.step.dtypes else ""
     integer = c.x if before in RANGES else logic.truncate(c.b, c.x)

@@ -1,4 +1,4 @@
-"""Scaled dot-product attention as products, a softmax over what is not masked, and products."""
+"""Scaled dot-product attention as products and a masked softmax."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def attention(
     mask: ArrayLike | None = None,
     soft_cap: float | None = None,
 ) -> Operand:
-    """`softmax(scale * query key^T + bias) value`, head by head.
+    """Return `softmax(scale * query key^T + bias) value`, head by head.
 
     Args:
         b: The graph under construction.
-        query: `(1, T, N, H)`.
-        key: `(1, S, N, H)`.
-        value: `(1, S, N, D)`.
-        scale: Of the scores.
+        query: Queries `(1, T, N, H)`.
+        key: Keys `(1, S, N, H)`.
+        value: Values `(1, S, N, D)`.
+        scale: Factor of the scores.
         bias: Broadcasts to `(1, N, T, S)`, or None.
-        mask: Constant truth values that broadcast to `(1, N, T, S)`; what is False is left out.
-        soft_cap: `c tanh(scores / c)` in place of the scores, if given.
+        mask: Constant truth values that broadcast to `(1, N, T, S)`; False entries are masked out.
+        soft_cap: If given, `c tanh(scores / c)` replaces the scores.
     """
     scores = b.affine_map(b.einsum("btnh,bsnh->bnts", query, key), scale)
     if soft_cap:
@@ -48,7 +48,7 @@ def attention(
 
 
 def masked_softmax(b: Builder, x: Operand, mask: ArrayLike | None = None) -> Operand:
-    """Softmax along the last axis over the entries whose constant `mask` is True; others are 0."""
+    """Return the softmax along the last axis over entries with a True `mask`; others are 0."""
     if mask is None:
         return softmax(b, x, -1)
     mask = np.broadcast_to(np.asarray(mask, bool), x.shape)
@@ -57,7 +57,7 @@ def masked_softmax(b: Builder, x: Operand, mask: ArrayLike | None = None) -> Ope
     n = x.shape[-1]
     rows = np.arange(x.size).reshape(-1, n)
     flags = mask.reshape(-1, n)
-    # A row that is masked altogether is one of equal scores.
+    # A fully masked row has equal scores.
     none = ~np.any(flags, axis=1)
     fill = np.where(none[:, None], 1.0 / n, 0.0) + np.zeros(flags.shape)
     parts, places = [], []
@@ -70,11 +70,11 @@ def masked_softmax(b: Builder, x: Operand, mask: ArrayLike | None = None) -> Ope
         places.append(source.ravel())
     if not parts:
         return fill.reshape(x.shape)
-    joined = b.concat(parts, axis=0)
+    scores = b.concat(parts, axis=0)
     where = np.zeros(x.size, np.int64)
     where[np.concatenate(places)] = 1 + np.arange(sum(p.size for p in places))
-    if isinstance(joined, Value):
+    if isinstance(scores, Value):
         return b.rearrange(
-            [joined], (where - 1).reshape(x.shape), fill.reshape(x.shape), name="masked"
+            [scores], (where - 1).reshape(x.shape), fill.reshape(x.shape), name="masked"
         )
-    return np.where(where == 0, fill.ravel(), np.append(0.0, joined)[where]).reshape(x.shape)
+    return np.where(where == 0, fill.ravel(), np.append(0.0, scores)[where]).reshape(x.shape)

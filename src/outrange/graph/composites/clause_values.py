@@ -1,4 +1,4 @@
-"""Conjunctions of inequalities as outputs of a graph that is left as it is written."""
+"""Conjunctions of inequalities as outputs of a graph that is otherwise unchanged."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ...ops import curve, dense, joined
 from ..graph import Graph, Node
 
 
-def with_clauses(graph: Graph, found: Sequence[Sequence[Atom]]) -> Graph:
-    """The graph with one output a clause: the largest left side of its inequalities.
+def add_clause_outputs(graph: Graph, clauses: Sequence[Sequence[Atom]]) -> Graph:
+    """Add one output per clause to a graph: the largest left side of its inequalities.
 
-    Unlike `measure`, nothing of the graph is rewritten: its values keep their numbers.
+    Unlike `measure`, this rewrites nothing in the graph: its values keep their numbers.
 
     Args:
-        graph: The network.
-        found: Conjunctions of inequalities over its flat inputs and outputs, none of them empty.
+        graph: The network under study.
+        clauses: Conjunctions of inequalities over its flat inputs and outputs, none of them empty.
     """
     nodes = list(graph.nodes)
     inputs = graph.size
     outputs = graph.value_size(graph.output)
-    width = max(map(len, found))
-    # Every clause has as many atoms: its last one is repeated.
-    padded = [[*clause, *[clause[-1]] * (width - len(clause))] for clause in found]
+    width = max(map(len, clauses))
+    # Pad every clause to the same length by repeating its last atom.
+    padded = [[*clause, *[clause[-1]] * (width - len(clause))] for clause in clauses]
     flat = [atom for column in zip(*padded, strict=True) for atom in column]
     rows = np.zeros((len(flat), inputs + outputs))
     for row, atom in zip(rows, flat, strict=True):
@@ -45,7 +45,7 @@ def with_clauses(graph: Graph, found: Sequence[Sequence[Atom]]) -> Graph:
         value = add(dense(weights[0] + weights[1], offset), 0)
     else:
         value = add(joined(weights, offset), 0, graph.output)
-    m = len(found)
+    m = len(clauses)
     while width > 1:
         half = width // 2
         eye = np.eye(width * m)
@@ -53,8 +53,8 @@ def with_clauses(graph: Graph, found: Sequence[Sequence[Atom]]) -> Graph:
         # max(a, b) = b + relu(a - b).
         over = add(dense(first - second), value)
         over = add(curve("relu"), over)
-        kept = np.concatenate([second, rest], axis=1)
+        remaining = np.concatenate([second, rest], axis=1)
         pad = np.eye(half * m, half * m + rest.shape[1])
-        value = add(joined([pad, kept], np.zeros(kept.shape[1])), over, value)
+        value = add(joined([pad, remaining], np.zeros(remaining.shape[1])), over, value)
         width = half + rest.shape[1] // m
     return replace(graph, nodes=tuple(nodes), output=value, layers={}, rankings={}, outputs=())

@@ -1,7 +1,7 @@
-"""Several networks of inputs of their own as one graph: their parallel composition.
+"""Parallel composition of several networks with separate inputs into one graph.
 
-What relates networks, or two runs of one network, becomes a property of one network (for two runs
-of one it is self-composition, Barthe, D'Argenio, Rezk, CSFW 2004).
+A relation between networks, or between two runs of one network, becomes a property of one network.
+For two runs of one network this is self-composition (Barthe, D'Argenio, Rezk, CSFW 2004).
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from ..graph import Graph, Node, Slot
 
 
 def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) -> Graph:
-    """The graph of all of them, side by side.
+    """Build the graph of all networks side by side.
 
     Args:
-        graphs: Name to graph. The names go before those of the inputs and outputs.
+        graphs: Name to graph. The names become prefixes of inputs and outputs.
         index: `(inputs,)` the place in the flat input of each input of all graphs, one after the
-            other, where some are one and the same; every place is first met in rising order. None
-            where all differ.
+            other, if some are identical; places first occur in ascending order. None if all differ.
 
     Returns:
-        A graph whose flat input is that of the first, then what is new in that of the second, and
-        so on; its flat output is theirs one after the other.
+        A graph whose flat input is that of the first graph, then the new inputs of the second, and
+        so on; its flat output concatenates theirs.
     """
     if index is None:
         index = np.arange(sum(graph.size for graph in graphs.values()))
@@ -36,8 +35,8 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
     ends: list[int] = []
     start = 0
     for name, graph in graphs.items():
-        own = index[start : start + graph.size]
-        nodes.append(_part(f"inputs of {name}", own, (total,), (0,), name))
+        places = index[start : start + graph.size]
+        nodes.append(_part(f"inputs of {name}", places, (total,), (0,), name))
         base = len(nodes)
         for node in graph.nodes:
             read = tuple(base + value for value in node.inputs)
@@ -47,18 +46,22 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
     sizes = tuple(graph.value_size(graph.output) for graph in graphs.values())
     nodes.append(_part("outputs", np.arange(sum(sizes)), sizes, tuple(ends), ""))
     inputs = _inputs(graphs, index)
-    outputs = tuple(_named(name, slot) for name, graph in graphs.items() for slot in graph.outputs)
+    outputs = tuple(
+        _add_prefix(name, slot) for name, graph in graphs.items() for slot in graph.outputs
+    )
     return Graph(inputs, tuple(nodes), len(nodes), outputs)
 
 
 def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
-    """The inputs that are left: one of which some entries are another's is a vector of the rest.
+    """Return the remaining inputs.
+
+    An input that shares some entries becomes a vector of the others.
 
     Raises:
-        InputError: Whole numbers are the same as real ones; that would be a condition more.
+        InputError: An integer input is identified with a real one, which would add a condition.
     """
-    slots = [_named(name, slot) for name, graph in graphs.items() for slot in graph.inputs]
-    found: list[Slot] = []
+    slots = [_add_prefix(name, slot) for name, graph in graphs.items() for slot in graph.inputs]
+    remaining: list[Slot] = []
     owner: dict[int, Slot] = {}
     start = 0
     for slot in slots:
@@ -68,15 +71,15 @@ def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
             first = owner.setdefault(place, slot)
             if (first.whole, first.limits) != (slot.whole, slot.limits):
                 raise InputError(
-                    "Two inputs that a property calls equal are of one kind. "
+                    "Two inputs that a property equates must have one type and the same limits. "
                     f"Received: `{first.name}` and `{slot.name}`."
                 )
-        own = sum(owner[place] is slot for place in set(places))
-        if own == slot.size:
-            found.append(slot)
-        elif own:
-            found.append(replace(slot, shape=(own,), column_of=""))
-    return tuple(found)
+        new = sum(owner[place] is slot for place in set(places))
+        if new == slot.size:
+            remaining.append(slot)
+        elif new:
+            remaining.append(replace(slot, shape=(new,), column_of=""))
+    return tuple(remaining)
 
 
 def _part(
@@ -86,6 +89,6 @@ def _part(
     return Node(op, read, index.size, (1, index.size), source)
 
 
-def _named(network: str, slot: Slot) -> Slot:
+def _add_prefix(network: str, slot: Slot) -> Slot:
     column_of = f"{network}.{slot.column_of}" if slot.column_of else ""
     return replace(slot, name=f"{network}.{slot.name}", column_of=column_of)

@@ -1,4 +1,4 @@
-"""Convolutions of values and constants: the image's axes go first, a batch of them is copies."""
+"""Convolutions of values and constants."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def convolve(
     groups: int = 1,
     channels_first: bool = False,
 ) -> Operand:
-    """A convolution of images `(batch, *spatial, channels)`, or with channels before `spatial`.
+    """Convolve images `(batch, *spatial, channels)`, or images with channels before `spatial`.
 
     Args:
-        b: The builder.
-        x: The images.
+        b: The graph under construction.
+        x: Images to convolve, batch first.
         kernel: `(*spatial, channels / groups, channels out)`.
         bias: `(channels out,)` or None.
-        strides: Steps between neighboring results, one number a dimension; so are the following.
+        strides: Steps between neighboring results, one number per dimension; likewise below.
         dilation: Steps between neighboring entries of the kernel.
         padding: Zeros before and after each axis.
-        groups: Parts that the channels fall into.
+        groups: Number of groups that the channels are divided into.
         channels_first: Whether channels come before the spatial axes.
 
     Raises:
@@ -67,7 +67,7 @@ def convolve(
         copies=x.shape[0],
         channels_first=channels_first,
     )
-    return _applied(b, op, x, sizes, out, channels_first)
+    return _apply(b, op, x, sizes, out, channels_first)
 
 
 def convolve_transposed(
@@ -83,18 +83,18 @@ def convolve_transposed(
     groups: int = 1,
     channels_first: bool = False,
 ) -> Operand:
-    """The transpose of a convolution from images of shape `outputs` to those of `x`.
+    """Apply the transpose of a convolution from images of shape `outputs` to those of `x`.
 
     Args:
-        b: The builder.
-        x: The images.
+        b: The graph under construction.
+        x: Images to convolve, batch first.
         kernel: `(*spatial, channels out / groups, channels)`.
         bias: `(channels out,)` or None.
         outputs: Spatial shape of the result.
         strides: Steps of the convolution.
-        dilation: Of the convolution.
+        dilation: Dilation of the convolution.
         before: Zeros the convolution puts in front of each axis.
-        groups: Parts that the channels fall into.
+        groups: Number of groups that the channels are divided into.
         channels_first: Whether channels come before the spatial axes.
 
     Raises:
@@ -116,11 +116,11 @@ def convolve_transposed(
         copies=x.shape[0],
         channels_first=channels_first,
     )
-    return _applied(b, op, x, outputs, kernel.shape[-2] * groups, channels_first)
+    return _apply(b, op, x, outputs, kernel.shape[-2] * groups, channels_first)
 
 
 def _image(x: Operand, channels_first: bool) -> tuple[tuple[int, ...], int]:
-    """The spatial shape and the number of channels."""
+    """Return the spatial shape and the number of channels."""
     shape = tuple(x.shape)
     return (shape[2:], shape[1]) if channels_first else (shape[1:-1], shape[-1])
 
@@ -128,12 +128,12 @@ def _image(x: Operand, channels_first: bool) -> tuple[tuple[int, ...], int]:
 def _check(b: Builder, x: Operand, kernel: np.ndarray, fits: bool) -> None:
     if not fits:
         raise ModelError(
-            f"Layer `{b.source}` convolves, and its kernel must fit its images. "
+            f"The kernel of the convolution in layer `{b.source}` must fit its images. "
             f"Received: images of shape {tuple(x.shape)[1:]} and a kernel of shape {kernel.shape}."
         )
 
 
-def _applied(
+def _apply(
     b: Builder, op: Affine, x: Operand, sizes: Sequence[int], channels: int, channels_first: bool
 ) -> Operand:
     shape = (x.shape[0], channels, *sizes) if channels_first else (x.shape[0], *sizes, channels)

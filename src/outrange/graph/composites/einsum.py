@@ -1,4 +1,4 @@
-"""Contractions: with a constant a matrix product or a sparse sum; of two variables, products."""
+"""Contractions: matrix products or sparse sums with a constant, products of two variables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def einsum(b: Builder, spec: str, x: Operand, y: Operand) -> Operand:
-    """`numpy.einsum` of two operands. No `...` in `spec`."""
+    """Return `numpy.einsum` of two operands, without `...` in `spec`."""
     left, out = spec.replace(" ", "").split("->")
     first, second = left.split(",")
     if isinstance(x, Value):
@@ -29,7 +29,7 @@ def einsum(b: Builder, spec: str, x: Operand, y: Operand) -> Operand:
 
 
 def _with_constant(b: Builder, a: str, c: str, out: str, x: Operand, y: np.ndarray) -> Operand:
-    """`einsum(f"{a},{c}->{out}", x, y)` with constant `y`, as a matrix product or a sparse sum."""
+    """Write `einsum(f"{a},{c}->{out}", x, y)` with constant `y` as a matrix product or sum."""
     if len(set(a)) < len(a) or len(set(c)) < len(c):
         raise UnsupportedError(f"Layer `{b.source}` repeats an index in einsum `{a},{c}->{out}`.")
     size = dict(zip(a, x.shape, strict=True)) | dict(zip(c, y.shape, strict=True))
@@ -43,24 +43,24 @@ def _with_constant(b: Builder, a: str, c: str, out: str, x: Operand, y: np.ndarr
         c = "".join(q for q in c if q not in only_c)
     contracted = [q for q in a if q in c and q not in out]
     shared = [q for q in a if q in c and q in out]
-    kept = [q for q in a if q not in c]
+    free = [q for q in a if q not in c]
     new = [q for q in c if q not in a]
     if not shared:
-        x = b.transpose(x, [a.index(q) for q in (*kept, *contracted)])
+        x = b.transpose(x, [a.index(q) for q in (*free, *contracted)])
         rows = int(np.prod([size[q] for q in contracted], dtype=np.int64))
         matrix = y.transpose([c.index(q) for q in (*contracted, *new)]).reshape(rows, -1)
-        x = b.reshape(x, (*(size[q] for q in kept), rows))
+        x = b.reshape(x, (*(size[q] for q in free), rows))
         z = b.dense(x, matrix)
-        z = b.reshape(z, [size[q] for q in (*kept, *new)])
-        order = [*kept, *new]
+        z = b.reshape(z, [size[q] for q in (*free, *new)])
+        order = [*free, *new]
         return b.transpose(z, [order.index(q) for q in out])
     index = np.arange(x.size).reshape(x.shape)
     labels = "".join(out) + "".join(contracted)
     grid = [size[q] for q in labels]
 
-    def spread(array: np.ndarray, own: str) -> np.ndarray:
-        order = [own.index(q) for q in labels if q in own]
-        full = array.transpose(order).reshape([size[q] if q in own else 1 for q in labels])
+    def spread(array: np.ndarray, letters: str) -> np.ndarray:
+        order = [letters.index(q) for q in labels if q in letters]
+        full = array.transpose(order).reshape([size[q] if q in letters else 1 for q in labels])
         return np.broadcast_to(full, grid).reshape(int(np.prod([size[q] for q in out])), -1)
 
     shape = [size[q] for q in out]

@@ -67,7 +67,7 @@ def logarithm(b: Builder, x: Operand, base: float) -> Operand:
 
 
 def _odd(b: Builder, x: Operand, positive: Callable[[Operand], Operand]) -> Operand:
-    """Return the odd function that is `positive` at numbers from 0 on, and 0 at 0."""
+    """Return the odd function that equals `positive` from 0 on."""
     below = b.curve("relu", b.affine_map(x, -1.0))
     return b.subtract(positive(b.curve("relu", x)), positive(below))
 
@@ -76,4 +76,4 @@ INVERSE: dict[str, Callable[[Builder, Operand], Operand]] = {
     "tan": tangent, "asin": arcsine, "acos": arccosine, "asinh": hyperbolic_arcsine,
     "acosh": hyperbolic_arccosine, "atanh": hyperbolic_arctangent, "cbrt": cube_root,
 }  # fmt: skip
-"""Name of a function, as ATen and JAX spell it, to what writes it."""
+"""Function names, as ATen and JAX spell them, with the functions that write them as curves."""

@@ -1,6 +1,6 @@
 """Comparisons, choices and orders, written with steps, products and pairs of max and min.
 
-A truth value is 0 or 1. Ties are broken as NumPy does: the first of equals wins.
+A truth value is 0 or 1. Ties are resolved as in NumPy: the first of equal entries wins.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from ...core import UnsupportedError
 from ...ops.lookup import lookup as facts
 from ..domain import is_restricted
+from ..integer_inference import compare_integers, input_entries, is_integer_valued
 from ..values import Operand, Value, operand
-from ..whole import compare_whole, input_entries, is_whole
 from .softmax import is_constant
 
 
@@ -27,21 +27,21 @@ COMPARE = {
 }  # fmt: skip
 
 MOST_COMPARED = 4096
-"""Largest number of comparisons that one argmax, sort or lookup may ask for in one row."""
+"""Largest number of comparisons in one row of an argmax, a sort or a lookup."""
 
 
 def compare(b: Builder, how: str, x: Operand | float, y: Operand | float) -> Operand:
-    """`x > y` and the like, as 0 or 1; `how` is a NumPy name."""
+    """Return `x > y` and the like, as 0 or 1; `how` is a NumPy name."""
     x, y = operand(x), operand(y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return COMPARE[how](x, y).astype(np.float64)
-    if (found := compare_whole(b, how, x, y)) is not None:
-        return found
+    if (result := compare_integers(b, how, x, y)) is not None:
+        return result
     if isinstance(x, Value) and isinstance(y, Value) and (x.index, x.shape) == (y.index, y.shape):
-        return defined(b, x, COMPARE[how](0, 0))
+        return constant_where_defined(b, x, COMPARE[how](0, 0))
     for value, level, first in ((x, y, True), (y, x, False)):
         if isinstance(value, Value) and not isinstance(level, Value) and _is_infinite(level):
-            return _compared_with_infinity(b, how, value, float(np.ravel(level)[0]), first)
+            return _compare_with_infinity(b, how, value, float(np.ravel(level)[0]), first)
     if how in ("less", "less_equal"):
         x, y, how = y, x, how.replace("less", "greater")
     difference = b.subtract(x, y)
@@ -56,33 +56,33 @@ def _is_infinite(level: np.ndarray) -> bool:
     return bool(level.size) and bool(np.isinf(level).all()) and np.unique(level).size == 1
 
 
-def _compared_with_infinity(b: Builder, how: str, x: Value, level: float, first: bool) -> Operand:
-    """Compare with an infinity: numbers are all alike, and a mask's entries are another infinity.
+def _compare_with_infinity(b: Builder, how: str, x: Value, level: float, first: bool) -> Operand:
+    """Compare with an infinity: all numbers compare alike, but masked entries may be infinite.
 
     Args:
         b: The graph under construction.
-        how: A NumPy name.
+        how: NumPy name of the comparison.
         x: A value, which may hold infinite constants.
-        level: The infinity.
+        level: The infinity to compare with.
         first: Whether `x` is the first operand.
     """
     entries = np.zeros(x.shape)
     for infinity in (-np.inf, np.inf):
         entries[is_constant(b, x, infinity)] = infinity
-    found = COMPARE[how](*((entries, level) if first else (level, entries))).astype(np.float64)
-    return defined(b, x, found)
+    result = COMPARE[how](*((entries, level) if first else (level, entries))).astype(np.float64)
+    return constant_where_defined(b, x, result)
 
 
-def finite(b: Builder, x: Value) -> Operand:
+def is_finite(b: Builder, x: Value) -> Operand:
     """Return 1 where `x` is a number, 0 where it is an infinite constant."""
     infinite = is_constant(b, x, -np.inf) | is_constant(b, x, np.inf)
-    return defined(b, x, 1.0 - infinite)
+    return constant_where_defined(b, x, 1.0 - infinite)
 
 
-def defined(b: Builder, x: Value, answer: float | np.ndarray) -> Operand:
-    """Return what holds of every number, as 0 or 1, wherever `x` is one.
+def constant_where_defined(b: Builder, x: Value, truth_value: float | np.ndarray) -> Operand:
+    """Return a constant truth value where `x` is defined.
 
-    It is a constant if `x` has a value at every input, and else a value that has the domain of `x`.
+    It is a constant if `x` has a value at every input, and else a value with the domain of `x`.
     """
     needed, waiting = set(), [x.index]
     while waiting:
@@ -90,32 +90,32 @@ def defined(b: Builder, x: Value, answer: float | np.ndarray) -> Operand:
             needed.add(v)
             waiting += b.nodes[v - 1].inputs
     if any(is_restricted(b.nodes[v - 1].op) for v in needed):
-        return b.affine_map(x, 0.0, answer)
-    return np.broadcast_to(np.asarray(answer, np.float64), x.shape)
+        return b.affine_map(x, 0.0, truth_value)
+    return np.broadcast_to(np.asarray(truth_value, np.float64), x.shape)
 
 
 def negate(b: Builder, x: Operand) -> Operand:
-    """Not."""
+    """Return the logical negation."""
     return b.affine_map(x, -1.0, 1.0)
 
 
 def both(b: Builder, x: Operand, y: Operand) -> Operand:
-    """And."""
+    """Return the logical conjunction."""
     return b.curve("relu", b.affine_map(b.add(x, y), 1.0, -1.0))
 
 
 def either(b: Builder, x: Operand, y: Operand) -> Operand:
-    """Or."""
+    """Return the logical disjunction."""
     return negate(b, both(b, negate(b, operand(x)), negate(b, operand(y))))
 
 
 def truth(b: Builder, x: Operand) -> Operand:
-    """1 where `x` is not 0."""
+    """Return 1 where `x` is not 0, else 0."""
     return compare(b, "not_equal", x, 0.0)
 
 
 def select(b: Builder, condition: Operand, x: Operand | float, y: Operand | float) -> Operand:
-    """`x` where `condition` is 1, `y` where it is 0, all broadcast."""
+    """Return `x` where `condition` is 1, `y` where it is 0, all broadcast."""
     x, y = operand(x), operand(y)
     shape = np.broadcast_shapes(condition.shape, x.shape, y.shape)
     if not isinstance(condition, Value):
@@ -137,20 +137,20 @@ def select(b: Builder, condition: Operand, x: Operand | float, y: Operand | floa
 
 
 def truncate(b: Builder, x: Operand) -> Operand:
-    """`x` without its fraction."""
+    """Return `x` without its fraction."""
     up = b.curve("ceil", b.clip(x, -np.inf, 0.0))
     return b.add(b.curve("floor", b.curve("relu", x)), up)
 
 
 def modulo(b: Builder, x: Operand, y: np.ndarray, *, floored: bool = True) -> Operand:
-    """`x - y * floor(x / y)` with constant `y`, or with the fraction cut off."""
+    """Return `x - y * floor(x / y)` with constant `y`; truncated instead if not `floored`."""
     whole = b.divide(x, y)
     whole = b.curve("floor", whole) if floored else truncate(b, whole)
     return b.subtract(x, b.multiply(whole, y))
 
 
 def largest_first(b: Builder, x: Value, axis: int) -> Operand:
-    """One-hot along `axis`: 1 at the first of the largest entries."""
+    """Return a one-hot encoding along `axis`: 1 at the first of the largest entries."""
     x = _last(b, x, axis)
     n = x.shape[-1]
     _few(b, n * (n - 1))
@@ -162,7 +162,7 @@ def largest_first(b: Builder, x: Value, axis: int) -> Operand:
             others = rows[:, :i] if strict else rows[:, i + 1 :]
             windows[:, i, : others.shape[1]] = others
         some = np.any(windows >= 0, axis=-1)
-        windows[~some, 0] = rows[~some]  # no competitor: the entry wins
+        windows[~some, 0] = rows[~some]  # Without a competitor the entry wins.
         rival = b.largest(x, windows.reshape(-1, windows.shape[-1]), x.shape)
         wins = compare(b, "greater" if strict else "greater_equal", x, rival)
         wins = select(b, some.reshape(x.shape), wins, np.ones(x.shape))
@@ -171,7 +171,7 @@ def largest_first(b: Builder, x: Value, axis: int) -> Operand:
 
 
 def arg_largest(b: Builder, x: Value, axis: int, keepdims: bool = False) -> Operand:
-    """The index of the largest entry along `axis`, as a number."""
+    """Return the index of the largest entry along `axis`, as a number."""
     hot = largest_first(b, x, axis)
     shape = [1] * len(x.shape)
     shape[axis] = -1
@@ -180,16 +180,16 @@ def arg_largest(b: Builder, x: Value, axis: int, keepdims: bool = False) -> Oper
 
 
 def one_hot(b: Builder, x: Operand, count: int) -> Operand:
-    """1 where the whole number `x` is 0, 1, ... `count - 1`, on a new last axis."""
+    """Return 1 where the integer `x` is 0, 1, ... `count - 1`, on a new last axis."""
     spread = b.reshape(x, (*x.shape, 1))
     return compare(b, "equal", spread, np.arange(count, dtype=float))
 
 
 def lookup(b: Builder, table: Operand, index: Value) -> Operand:
-    """`table[index]` for an index that depends on the input: rows of `table`."""
+    """Return `table[index]` for an index that depends on the input: rows of `table`."""
     count, rest = table.shape[0], tuple(table.shape[1:])
-    if is_whole(b, index) and not isinstance(table, Value):
-        return tabulated(b, table, index)
+    if is_integer_valued(b, index) and not isinstance(table, Value):
+        return look_up_integer(b, table, index)
     b.bounded.append((index.index, 0.0, count - 1.0))
     _few(b, count * (index.size if isinstance(table, Value) else 1))
     hot = one_hot(b, index, count)
@@ -201,25 +201,25 @@ def lookup(b: Builder, table: Operand, index: Value) -> Operand:
     return b.reshape(flat, (*index.shape, *rest))
 
 
-def tabulated(
+def look_up_integer(
     b: Builder, table: np.ndarray, index: Value, first: int = 0, *, endless: bool = False
 ) -> Operand:
-    """`table[index - first]` where `index` holds whole numbers.
+    """Return `table[index - first]` where `index` holds integers.
 
-    Inputs stay within the table, unless its ends go on for ever (`endless`).
+    Inputs are limited to the table, unless its ends extend to infinity (`endless`).
     """
     if not endless:
         b.within.append((input_entries(b, index), first, first + len(table) - 1))
         b.bounded.append((index.index, first, first + len(table) - 1))
     index = b.affine_map(index, 1.0, -float(first)) if first else index
     columns = np.asarray(table, np.float64).reshape(len(table), -1).T
-    found = [b.add_node(facts(column), [index], index.shape) for column in columns]
-    joined = b.structural(lambda a: np.stack(a, axis=-1), found, name="lookup")
-    return b.reshape(joined, (*index.shape, *table.shape[1:]))
+    columns_found = [b.add_node(facts(column), [index], index.shape) for column in columns]
+    rows = b.structural(lambda a: np.stack(a, axis=-1), columns_found, name="lookup")
+    return b.reshape(rows, (*index.shape, *table.shape[1:]))
 
 
-def ordered(b: Builder, x: Value, axis: int = -1) -> Operand:
-    """Entries sorted upward along `axis`: a network of pairs (odd-even transposition)."""
+def sort(b: Builder, x: Value, axis: int = -1) -> Operand:
+    """Sort entries upward along `axis` by a network of pairs (odd-even transposition)."""
     row: Operand = _last(b, x, axis)
     n = row.shape[-1]
     _few(b, n * n)
@@ -227,19 +227,19 @@ def ordered(b: Builder, x: Value, axis: int = -1) -> Operand:
         places = np.arange(turn % 2, n - 1, 2)
         if not places.size:
             continue
-        first, second = (_picked(b, row, places + k) for k in (0, 1))
+        first, second = (_take(b, row, places + k) for k in (0, 1))
         low, high = b.minimum(first, second), b.maximum(first, second)
         source = np.arange(n)
         source[places], source[places + 1] = (
             n + np.arange(places.size),
             (n + places.size + np.arange(places.size)),
         )
-        row = _picked(b, b.concat([row, low, high], axis=-1), source)
+        row = _take(b, b.concat([row, low, high], axis=-1), source)
     return _back(b, row, axis)
 
 
-def order(b: Builder, x: Value, axis: int = -1, *, downward: bool = False) -> Operand:
-    """The indices that sort `x` along `axis`, equal entries in their order."""
+def argsort(b: Builder, x: Value, axis: int = -1, *, downward: bool = False) -> Operand:
+    """Return the indices that sort `x` along `axis`; equal entries keep their order."""
     x = _last(b, x, axis)
     n = x.shape[-1]
     _few(b, n * n)
@@ -263,8 +263,8 @@ def pick_along(b: Builder, x: Operand, index: Value, axis: int) -> Operand:
 
     Args:
         b: The graph under construction.
-        x: The entries.
-        index: Whole numbers from 0 on; the shape of `x` along every other axis.
+        x: The entries to pick from.
+        index: Integers from 0 on; the shape of `x` along every other axis.
         axis: Axis of `x` and of the index.
     """
     entries = b.structural(lambda a: np.moveaxis(a[0], axis, -1), [x])
@@ -274,11 +274,11 @@ def pick_along(b: Builder, x: Operand, index: Value, axis: int) -> Operand:
     _few(b, n * m)
     hot = one_hot(b, places, n)
     spread = b.reshape(entries, (*entries.shape[:-1], 1, n))
-    found = b.reduce("sum", b.multiply(hot, spread), len(hot.shape) - 1)
-    return _back(b, found, axis)
+    picked = b.reduce("sum", b.multiply(hot, spread), len(hot.shape) - 1)
+    return _back(b, picked, axis)
 
 
-def _picked(b: Builder, x: Operand, places: np.ndarray) -> Operand:
+def _take(b: Builder, x: Operand, places: np.ndarray) -> Operand:
     return b.structural(lambda a: np.take(a[0], places, axis=-1), [x])
 
 
@@ -296,5 +296,5 @@ def _few(b: Builder, count: int) -> None:
     if count > MOST_COMPARED:
         raise UnsupportedError(
             f"Layer `{b.source}` compares entries that depend on the input {count} times a row; "
-            f"at most {MOST_COMPARED} are described. Received: {count} comparisons."
+            f"at most {MOST_COMPARED} are supported. Received: {count} comparisons."
         )

@@ -1,4 +1,4 @@
-"""Normalization by statistics of the value itself, with what is known of every result."""
+"""Normalization by statistics of the value itself, with known limits of every result."""
 
 from __future__ import annotations
 
@@ -17,29 +17,32 @@ if TYPE_CHECKING:
 
 
 def standardize(b: Builder, x: Operand, axes: Sequence[int], epsilon: float) -> Operand:
-    """`(x - mean) / sqrt(variance + epsilon)` over `axes`.
+    """Return `(x - mean) / sqrt(variance + epsilon)` over `axes`.
 
-    Of `n` entries none exceeds `sqrt(n - 1)`: the others' squares have at least the mean's share.
+    Of `n` entries none exceeds `sqrt(n - 1)`: the squares of the others are at least their share of
+    the mean.
     """
     centered = b.subtract(x, b.reduce("mean", x, axes, True))
     n = int(np.prod([x.shape[i] for i in axes]))
-    return _scaled(b, centered, axes, epsilon, float(n - 1))
+    return _scale_by_rms(b, centered, axes, epsilon, float(n - 1))
 
 
 def by_root_mean_square(b: Builder, x: Operand, axes: Sequence[int], epsilon: float) -> Operand:
-    """`x / sqrt(mean(x ** 2) + epsilon)` over `axes`; none exceeds `sqrt(n)`."""
+    """Return `x / sqrt(mean(x ** 2) + epsilon)` over `axes`; no entry exceeds `sqrt(n)`."""
     n = int(np.prod([x.shape[i] for i in axes]))
-    return _scaled(b, x, axes, epsilon, float(n))
+    return _scale_by_rms(b, x, axes, epsilon, float(n))
 
 
-def _scaled(b: Builder, x: Operand, axes: Sequence[int], epsilon: float, most: float) -> Operand:
+def _scale_by_rms(
+    b: Builder, x: Operand, axes: Sequence[int], epsilon: float, most: float
+) -> Operand:
     square = b.reduce("mean", b.curve("square", x), axes, True)
     factor = b.curve("rsqrt", b.affine_map(square, 1.0, epsilon))
-    return limited(b, x, factor, float(up(np.sqrt(most))) if epsilon >= 0 else np.inf)
+    return multiply_within(b, x, factor, float(up(np.sqrt(most))) if epsilon >= 0 else np.inf)
 
 
-def limited(b: Builder, x: Operand, factor: Operand, most: float) -> Operand:
-    """`x * factor`, known to lie in `[-most, most]`."""
+def multiply_within(b: Builder, x: Operand, factor: Operand, most: float) -> Operand:
+    """Return `x * factor`, known to lie in `[-most, most]`."""
     if not isinstance(x, Value) or not isinstance(factor, Value):
         return b.multiply(x, factor)
     factor = b.broadcast(factor, x.shape)
@@ -48,7 +51,10 @@ def limited(b: Builder, x: Operand, factor: Operand, most: float) -> Operand:
 
 
 def by_norm(b: Builder, x: Operand, axes: Sequence[int], order: float, epsilon: float) -> Operand:
-    """`x / max(norm(x), epsilon)` over `axes`, of order 1, 2 or infinity; none exceeds 1."""
+    """Return `x / max(norm(x), epsilon)` over `axes`, of order 1, 2 or infinity.
+
+    No entry exceeds 1.
+    """
     if order == 2:
         square = b.reduce("sum", b.curve("square", x), axes, True)
         # min(1 / sqrt(s), 1 / epsilon), without the pole.
@@ -56,4 +62,4 @@ def by_norm(b: Builder, x: Operand, axes: Sequence[int], order: float, epsilon: 
     else:
         size = b.reduce("sum" if order == 1 else "max", b.curve("abs", x), axes, True)
         factor = b.curve("reciprocal", b.clip(size, epsilon, np.inf))
-    return limited(b, x, factor, 1.0)
+    return multiply_within(b, x, factor, 1.0)

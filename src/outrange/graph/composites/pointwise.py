@@ -10,10 +10,10 @@ import numpy as np
 from ...ops import Product
 from ...ops.pointwise.op import Pointwise
 from ..graph import Node
+from ..integer_inference import compare_integers
 from ..rewrites.entrywise import reads_table
 from ..rewrites.regions import regions_behind
 from ..values import Operand, Value, operand
-from ..whole import compare_whole
 
 
 if TYPE_CHECKING:
@@ -31,17 +31,17 @@ def pointwise(
     otherwise: Callable[[int], Any] | None = None,
     eager: bool = False,
 ) -> Operand | None:
-    """A function of operands that broadcast, if all that vary depend on the same entries.
+    """Apply a function to broadcast operands, if all that vary depend on the same entries.
 
     Args:
-        b: The builder.
-        name: For reports.
+        b: The graph under construction.
+        name: Name shown in reports.
         compute: The function of arrays.
         write: The function of expressions: from a table and one expression each.
-        operands: Values and constants.
+        operands: Values and constants it is applied to.
         jumps: Whether the function jumps somewhere.
-        otherwise: The op that stands for it where its curve is not found.
-        eager: See `Pointwise`.
+        otherwise: The op that replaces it if its curve is not found.
+        eager: As in the op `Pointwise`.
 
     Returns:
         A value, an array if no operand varies, or None if the operands depend on different tensors.
@@ -62,25 +62,27 @@ def pointwise(
 
 
 def shares_root(nodes: Sequence[Node], values: Sequence[int], size: int) -> bool:
-    """Whether all entries of some values of one size depend on the same entries of one value.
+    """Return whether all entries of values of one size depend on the same entries of one value.
 
     Args:
-        nodes: Of the graph.
-        values: The values.
-        size: Of value 0.
+        nodes: Nodes of the graph.
+        values: Values of the graph to test.
+        size: The size of value 0.
     """
-    from ..entries import placed
+    from ..entries import is_entrywise_in_root
 
     if any(reads_table(nodes, v) for v in values):
-        return False  # No formula: what is multiplied with it stays a product.
+        return False  # A table has no formula: its products stay products.
     return any(
-        placed(nodes, region, values, nodes[region.root - 1].size if region.root else size)
+        is_entrywise_in_root(
+            nodes, region, values, nodes[region.root - 1].size if region.root else size
+        )
         for region in regions_behind(nodes, values)
     )
 
 
 def multiply(b: Builder, x: Operand, y: Operand, eager: bool = False) -> Operand | None:
-    """`x * y`."""
+    """Return `x * y`, or None if they depend on different tensors."""
 
     def product(n: int) -> Product:
         return Product("multiply", np.arange(n), np.arange(n), (n, n))
@@ -99,12 +101,12 @@ COMPARISONS: dict[str, tuple[Callable, tuple[int, int, int]]] = {
     "equal": (np.equal, (0, 1, 0)),
     "not_equal": (np.not_equal, (1, 0, 1)),
 }
-"""Name to the comparison, and its values where `x - y` is below, at and above 0."""
+"""By name, the comparison, and its values where `x - y` is below, at and above 0."""
 
 
 def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
-    """1 where `x` compares to `y` as stated, else 0."""
-    if (whole := compare_whole(b, how, x, y)) is not None:
+    """Return 1 where `x` compares to `y` as `how` states, else 0."""
+    if (whole := compare_integers(b, how, x, y)) is not None:
         return whole
     function, (below, at, above) = COMPARISONS[how]
 
@@ -116,7 +118,7 @@ def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
 
 
 def select(b: Builder, condition: Operand, x: Operand, y: Operand) -> Operand | None:
-    """`x` where `condition` is not 0, else `y`."""
+    """Return `x` where `condition` is not 0, else `y`."""
 
     def write(t: Expressions, c: int, u: int, v: int) -> int:
         return t.switch(c, (0,), (u, u), (v,))
@@ -125,7 +127,7 @@ def select(b: Builder, condition: Operand, x: Operand, y: Operand) -> Operand | 
 
 
 def sign(b: Builder, x: Operand) -> Operand | None:
-    """-1, 0 or 1."""
+    """Return -1, 0 or 1."""
 
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.constant(-1), t.one), (t.zero,))
@@ -134,7 +136,7 @@ def sign(b: Builder, x: Operand) -> Operand | None:
 
 
 def logical_not(b: Builder, x: Operand) -> Operand | None:
-    """1 where `x` is 0, else 0."""
+    """Return 1 where `x` is 0, else 0."""
 
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.zero, t.zero), (t.one,))
@@ -143,7 +145,7 @@ def logical_not(b: Builder, x: Operand) -> Operand | None:
 
 
 def truth(b: Builder, x: Operand) -> Operand | None:
-    """0 where `x` is 0, else 1."""
+    """Return 0 where `x` is 0, else 1."""
 
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.one, t.one), (t.zero,))

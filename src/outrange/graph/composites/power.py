@@ -20,16 +20,11 @@ NAMED = {2.0: "square", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
 def power(b: Builder, x: Operand, exponent: float) -> Operand:
     """Return `x ** exponent`.
 
-    A negative power is the reciprocal of the positive one: it has no value at 0, and a whole one
+    A negative power is the reciprocal of the positive one: it has no value at 0. An integer power
     has values at negative numbers.
-
-    Args:
-        b: The graph under construction.
-        x: The base.
-        exponent: A constant.
     """
     if exponent == 0.0:
-        # It is 1 even where `x` has no value. As a value, so that what follows is not folded.
+        # It is 1 even where `x` has no value. A graph value keeps later ops from being folded.
         ones = np.ones(tuple(x.shape))
         return b.constant_value(ones) if isinstance(x, Value) else ones
     if exponent == 1.0:

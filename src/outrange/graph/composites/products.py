@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 MOST_PRODUCTS = 1 << 24
-"""Largest number of single products that one contraction may ask for."""
+"""Largest number of scalar products in one contraction."""
 
 
 def multiply(b: Builder, x: Value, y: Value) -> Operand:
-    """`x * y`, broadcast; one value with itself is a square."""
+    """Return `x * y`, broadcast; a value times itself becomes a square."""
     if x.index == y.index and x.shape == y.shape:
         return b.curve("square", x)
     shape = np.broadcast_shapes(x.shape, y.shape)
@@ -39,28 +39,28 @@ def product(
     name: str = "multiply",
     limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> Value:
-    """`x_flat[left] * y_flat[right]` in the shape of `left`, known to lie within `limits`."""
+    """Return `x_flat[left] * y_flat[right]` in the shape of `left`, within `limits`."""
     op = Product(name, np.ravel(left), np.ravel(right), (x.size, y.size), limits)
     return b.add_node(op, [x, y], left.shape)
 
 
 def contract(b: Builder, first: str, second: str, out: str, x: Value, y: Value) -> Operand:
-    """`einsum(f"{first},{second}->{out}", x, y)`; an index may repeat within a term.
+    """Return `einsum(f"{first},{second}->{out}", x, y)`; an index may repeat within a term.
 
     Raises:
         UnsupportedError: It would take more than `MOST_PRODUCTS` products.
     """
     size = dict(zip(first, x.shape, strict=True)) | dict(zip(second, y.shape, strict=True))
-    # An axis that only one side has, and that is summed away, is summed before.
-    x, first = _summed(b, x, first, set(second) | set(out))
-    y, second = _summed(b, y, second, set(first) | set(out))
+    # An axis of one side only, if summed over, is summed first.
+    x, first = _sum_out(b, x, first, set(second) | set(out))
+    y, second = _sum_out(b, y, second, set(first) | set(out))
     summed = [q for q in size if q not in out and (q in first or q in second)]
     labels = [*out, *summed]
     grid = [size[q] for q in labels]
     if np.prod(grid, dtype=float) > MOST_PRODUCTS:
         raise UnsupportedError(
             f"Layer `{b.source}` contracts two tensors that depend on the input in "
-            f"{np.prod(grid, dtype=float):.3g} products; at most {MOST_PRODUCTS} are described. "
+            f"{np.prod(grid, dtype=float):.3g} products; at most {MOST_PRODUCTS} are supported. "
             f"Received: shapes {x.shape} and {y.shape}."
         )
     places = np.indices(grid, sparse=True)
@@ -76,8 +76,8 @@ def contract(b: Builder, first: str, second: str, out: str, x: Value, y: Value) 
     return b.reduce("sum", terms, range(len(out), len(labels)))
 
 
-def _summed(b: Builder, x: Value, names: str, kept: set[str]) -> tuple[Value, str]:
-    lost = [q for q in names if q not in kept and names.count(q) == 1]
+def _sum_out(b: Builder, x: Value, names: str, remaining: set[str]) -> tuple[Value, str]:
+    lost = [q for q in names if q not in remaining and names.count(q) == 1]
     if not lost:
         return x, names
     total = b.reduce("sum", x, [names.index(q) for q in lost])
@@ -86,7 +86,7 @@ def _summed(b: Builder, x: Value, names: str, kept: set[str]) -> tuple[Value, st
 
 
 def product_along(b: Builder, x: Operand, axes: Iterable[int], keepdims: bool = False) -> Operand:
-    """Return the product over axes, by halves."""
+    """Return the product over axes, by repeated halving."""
     rank = len(x.shape)
     axes = sorted({int(a) % rank for a in axes})
     for i in axes:

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 Weights = tuple[np.ndarray, np.ndarray]
-"""Along one axis: which entries each result reads, and their weights, `(results, terms)` each."""
+"""Entries and weights of each result along one axis, `(results, terms)` each."""
 
 
 MOST_ALONG = 2**16
-"""Results along one axis; each takes exact fractions."""
+"""Limit on results along one axis, because each takes exact fractions."""
 
 
 def check_along(sizes: Sequence[int], where: str) -> None:
-    """Refuse results that would take too long to place.
+    """Reject results that would take too long to place.
 
     Raises:
-        UnsupportedError: There are too many.
+        UnsupportedError: There are too many results.
     """
     if max(sizes, default=0) > MOST_ALONG:
         raise UnsupportedError(
@@ -39,11 +39,11 @@ def check_along(sizes: Sequence[int], where: str) -> None:
 
 
 def linear_weights(positions: Sequence[Fraction], length: int, reach: Fraction) -> Weights:
-    """Triangles of half width `reach` around `positions`, normed to a sum of 1.
+    """Return triangles of half width `reach` around `positions`, normalized to a sum of 1.
 
     Args:
-        positions: Where each result stands among the entries `0 .. length - 1`.
-        length: How many entries there are.
+        positions: Place of each result among the entries `0 .. length - 1`.
+        length: The number of entries.
         reach: 1 interpolates between two neighbors; more averages before it shrinks.
 
     Returns:
@@ -53,7 +53,7 @@ def linear_weights(positions: Sequence[Fraction], length: int, reach: Fraction) 
     for at in positions:
         near = range(max(math.ceil(at - reach), 0), min(math.floor(at + reach), length - 1) + 1)
         weights = {j: 1 - abs(j - at) / reach for j in near if abs(j - at) < reach}
-        if not weights:  # beyond the border: the border itself
+        if not weights:  # Beyond the border, use the border itself.
             weights = {0 if at < 0 else length - 1: Fraction(1)}
         total = sum(weights.values())
         rows.append({j: float(w / total) for j, w in weights.items()})
@@ -67,18 +67,18 @@ def linear_weights(positions: Sequence[Fraction], length: int, reach: Fraction) 
 
 
 def half_pixel(length: int, count: int) -> list[Fraction]:
-    """Positions of `count` results over `length` entries, pixels being squares."""
+    """Return the positions of `count` results over `length` entries, with pixels as squares."""
     return [(i + Fraction(1, 2)) * Fraction(length, count) - Fraction(1, 2) for i in range(count)]
 
 
 def resample(b: Builder, x: Operand, along: dict[int, Weights], *, ulps: int = 2) -> Operand:
-    """`x` with some of its axes replaced by weighted sums of their entries.
+    """Replace some axes of `x` by weighted sums of their entries.
 
     Args:
-        b: The builder.
-        x: Any operand.
+        b: The graph under construction.
+        x: The operand to resample.
         along: By axis, the entries and the weights of each result.
-        ulps: Units of roundoff that the weights of one axis may be off by.
+        ulps: Error of the weights of one axis, in units of roundoff.
     """
     for axis, (index, weight) in along.items():
         count, terms = index.shape

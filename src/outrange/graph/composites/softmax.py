@@ -1,8 +1,8 @@
 """Softmax as a small graph of differences and softplus: no overflow, every piece monotone.
 
 `softmax_i(x) = sigmoid(x_i - logsumexp_{j != i} x_j)` and `logsumexp(a, b) = b + softplus(a - b)`.
-The sums over all but one share their parts: what is outside of a node of a balanced tree is what is
-outside of its parent, and its sibling.
+The sums over all entries but one share their parts. The entries outside a node of a balanced tree
+are those outside its parent, and its sibling.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..values import Operand, Value
 
 
 _SEPARATE = 32
-"""Up to this many classes each output gets its own log-sum-exp of the others."""
+"""Largest number of classes for which each output gets its own log-sum-exp of the others."""
 
 
 def _item(b: Builder, x: Value, axis: int, i: int) -> Value:
@@ -27,23 +27,23 @@ def _item(b: Builder, x: Value, axis: int, i: int) -> Value:
 
 
 def log_add_exp(b: Builder, x: Operand, y: Operand) -> Operand:
-    """`log(exp(x) + exp(y))`."""
+    """Return `log(exp(x) + exp(y))`."""
     return b.add(y, b.curve("softplus", b.subtract(x, y)))
 
 
 def log_sum_exp(b: Builder, x: Operand, axis: int) -> Operand:
-    """`log(sum(exp(x)))` over one axis, kept with length 1; a balanced tree of pairs."""
+    """Return `log(sum(exp(x)))` over one axis, kept with length 1; a balanced tree of pairs."""
     if not isinstance(x, Value):
         top = x.max(axis=axis, keepdims=True)
         return top + np.log(np.exp(x - top).sum(axis=axis, keepdims=True))
     n = x.shape[axis]
     if n == 1:
         return x
-    return log_sum_exp(b, _merged_pairs(b, x, axis), axis)
+    return log_sum_exp(b, _merge_pairs(b, x, axis), axis)
 
 
-def _merged_pairs(b: Builder, x: Value, axis: int) -> Value:
-    """Neighbors merged; an odd one out stays as it is."""
+def _merge_pairs(b: Builder, x: Value, axis: int) -> Value:
+    """Merge neighbors; an unpaired last entry stays as it is."""
     n = x.shape[axis]
     even = n - n % 2
     pair = b.structural(
@@ -61,22 +61,22 @@ def _merged_pairs(b: Builder, x: Value, axis: int) -> Value:
 
 
 def softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
-    """`exp(x) / sum(exp(x))` along one axis; its order is that of `x`."""
+    """Return `exp(x) / sum(exp(x))` along one axis; it is ordered like `x`."""
     if not isinstance(x, Value):
         e = np.exp(x - x.max(axis=axis, keepdims=True))
         return e / e.sum(axis=axis, keepdims=True)
     axis %= len(x.shape)
     lost = is_minus_infinity(b, x)
     if lost.any():
-        return _softmax_of_kept(b, x, axis, ~lost)
+        return _softmax_of_unmasked(b, x, axis, ~lost)
     if x.shape[axis] == 1:
-        # It is 1 wherever `x` has a value, and has none elsewhere.
+        # It is 1 where `x` has a value, and undefined elsewhere.
         return b.affine_map(x, 0.0, 1.0)
-    return _ranked(b, _softmax(b, x, axis), x, axis)
+    return _record_ranking(b, _softmax(b, x, axis), x, axis)
 
 
-def _ranked(b: Builder, y: Operand, x: Value, axis: int) -> Operand:
-    """`y`, with the note that along `axis` it is ordered as `x`."""
+def _record_ranking(b: Builder, y: Operand, x: Value, axis: int) -> Operand:
+    """Record that `y` is ordered like `x` along `axis`, and return it."""
     if isinstance(y, Value):
         groups = np.arange(x.size).reshape(x.shape).take([0], axis=axis)
         b.rankings[y.index] = Ranking(x.index, np.broadcast_to(groups, x.shape).ravel())
@@ -84,7 +84,7 @@ def _ranked(b: Builder, y: Operand, x: Value, axis: int) -> Operand:
 
 
 def is_minus_infinity(b: Builder, x: Value) -> np.ndarray:
-    """Return which entries are the constant minus infinity, as a mask makes them."""
+    """Return which entries are the constant minus infinity, as written by a mask."""
     return is_constant(b, x, -np.inf)
 
 
@@ -107,8 +107,11 @@ def _value(b: Builder, index: int) -> Value:
     )
 
 
-def _softmax_of_kept(b: Builder, x: Value, axis: int, kept: np.ndarray) -> Operand:
-    """Softmax over the entries that are kept, 0 elsewhere; rows of one mask share their nodes."""
+def _softmax_of_unmasked(b: Builder, x: Value, axis: int, kept: np.ndarray) -> Operand:
+    """Return the softmax over the entries in `kept`, 0 elsewhere.
+
+    Rows with one mask share nodes.
+    """
     rows, back = _as_rows(b, x, [axis])
     shape = rows.shape
     masks, which = np.unique(
@@ -123,13 +126,13 @@ def _softmax_of_kept(b: Builder, x: Value, axis: int, kept: np.ndarray) -> Opera
     flat = b.reshape(rows, (-1, shape[-1]))
     parts = [softmax(b, b.structural(lambda a, p=p: a[0][p], [flat]), -1) for p in places]
 
-    def joined(a: list[np.ndarray]) -> np.ndarray:
+    def place_rows(a: list[np.ndarray]) -> np.ndarray:
         out = np.zeros((len(which.ravel()), shape[-1]), a[0].dtype)
         for place, part in zip(places, a, strict=True):
             out[place] = part
         return out.reshape(shape)
 
-    return back(b.structural(joined, parts))
+    return back(b.structural(place_rows, parts))
 
 
 def _softmax(b: Builder, x: Value, axis: int) -> Operand:
@@ -141,10 +144,10 @@ def _softmax(b: Builder, x: Value, axis: int) -> Operand:
 
 
 def _log_sum_exp_of_others(b: Builder, x: Value, axis: int) -> Operand:
-    """For each of two entries or more, the log-sum-exp of all others; of the shape of `x`."""
+    """Return for each of two or more entries the log-sum-exp of all others; in the shape of `x`."""
     levels = [x]
     while levels[-1].shape[axis] > 2:
-        levels.append(_merged_pairs(b, levels[-1], axis))
+        levels.append(_merge_pairs(b, levels[-1], axis))
     swapped = np.array([1, 0])
     outside = b.structural(lambda a: np.take(a[0], swapped, axis), [levels[-1]])
     for level in reversed(levels[:-1]):
@@ -153,13 +156,13 @@ def _log_sum_exp_of_others(b: Builder, x: Value, axis: int) -> Operand:
 
 
 def _outside_of_children(b: Builder, outside: Value, level: Value, axis: int) -> Value:
-    """What is outside of each node of a level, from what is outside of each parent."""
+    """Return the log-sum-exp outside each node of a level, from that outside each parent."""
     n = level.shape[axis]
     node = np.arange(n - n % 2)
-    # The second of a pair stands outside of the softplus: the part with the last entry, the least
-    # likely to be a filled one (`softmax_of_filled`), or without it the one nearer to it.
+    # The second of a pair stays outside the softplus. It is the part with the last entry, the least
+    # likely to be a filled one (`softmax_of_filled`), or else the part nearer to that entry.
     last = (node >= n - 2) & (n % 2 == 0)
-    # Outside of the parents comes first, the level after it.
+    # The concatenation holds `outside` of the parents first, then the level.
     parent, sibling = node // 2, outside.shape[axis] + (node ^ 1)
     first, second = np.where(last, parent, sibling), np.where(last, sibling, parent)
 
@@ -176,18 +179,18 @@ def _outside_of_children(b: Builder, outside: Value, level: Value, axis: int) ->
 
 
 def log_softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
-    """`x - logsumexp(x)` along one axis; its order is that of `x`."""
+    """Return `x - logsumexp(x)` along one axis; it is ordered like `x`."""
     y = b.subtract(x, log_sum_exp(b, x, axis))
-    return _ranked(b, y, x, axis) if isinstance(x, Value) else y
+    return _record_ranking(b, y, x, axis) if isinstance(x, Value) else y
 
 
 def over_axes(b: Builder, function: Callable, x: Operand, axes: Sequence[int]) -> Operand:
-    """`function(b, x, axis)`, which keeps the shape of `x`, with several axes taken as one.
+    """Apply `function(b, x, axis)`, which keeps the shape of `x`, to several axes as one.
 
     Args:
         b: The graph under construction.
-        function: `softmax` or `log_softmax`.
-        x: The operand.
+        function: Either `softmax` or `log_softmax`.
+        x: The operand to normalize.
         axes: At least one; may be negative, in any order.
     """
     if len(axes) == 1:
@@ -199,45 +202,48 @@ def over_axes(b: Builder, function: Callable, x: Operand, axes: Sequence[int]) -
 def softmax_of_filled(
     b: Builder, x: Operand, mask: np.ndarray, axes: Sequence[int], low: float
 ) -> Operand:
-    """Softmax of `x` with `low` wherever the constant `mask` is False; there the result is 0.
+    """Return the softmax of `x` with `low` where the constant `mask` is False.
 
-    What a layer that masks with a large negative number computes, whatever `x` is: entries that
-    are kept but far below `low` lose against those that are not. Filled entries come first: of
-    each pair of a log-sum-exp the second stands outside of the softplus, and a number as large as
-    `low` would there cost all digits of the other.
+    The result is 0 there.
+
+    This is the function of a layer that masks with a large negative number, for any `x`: unmasked
+    entries far below `low` lose against masked ones. Filled entries come first. Of each pair of a
+    log-sum-exp the second stays outside the softplus, and there a number as large as `low` would
+    cost all digits of the other.
 
     Args:
         b: The graph under construction.
-        x: The scores.
+        x: The scores before masking.
         mask: Truth values that broadcast to `x`.
-        axes: Of the softmax.
-        low: What stands in the place of a masked entry.
+        axes: Axes of the softmax.
+        low: Replacement for a masked entry.
     """
     mask = np.broadcast_to(np.asarray(mask, bool), x.shape)
     rows, back = _as_rows(b, x, axes)
-    joined, _ = _as_rows(b, mask, axes)
-    kept = np.asarray(joined, bool)
-    order = np.argsort(kept, axis=-1, kind="stable")
+    mask_rows, _ = _as_rows(b, mask, axes)
+    unmasked = np.asarray(mask_rows, bool)
+    order = np.argsort(unmasked, axis=-1, kind="stable")
     back_again = np.argsort(order, axis=-1)
     filled = b.structural(
-        lambda a: np.take_along_axis(np.where(kept, *a), order, -1),
-        [rows, np.full(kept.shape, low)],
+        lambda a: np.take_along_axis(np.where(unmasked, *a), order, -1),
+        [rows, np.full(unmasked.shape, low)],
     )
     soft = softmax(b, filled, -1)
-    zero = np.zeros(kept.shape)
+    zero = np.zeros(unmasked.shape)
     return back(
         b.structural(
-            lambda a: np.where(kept, np.take_along_axis(a[0], back_again, -1), a[1]), [soft, zero]
+            lambda a: np.where(unmasked, np.take_along_axis(a[0], back_again, -1), a[1]),
+            [soft, zero],
         )
     )
 
 
 def _as_rows(b: Builder, x: Operand, axes: Sequence[int]) -> tuple[Operand, Callable]:
-    """`x` with `axes` joined as its last axis, and what undoes that."""
+    """Merge `axes` of `x` into its last axis; return it and the inverse transform."""
     rank, shape = len(x.shape), tuple(x.shape)
     together = sorted({int(axis) % rank for axis in axes})
-    kept = [i for i in range(rank) if i not in together]
-    order = [*kept, *together]
+    outer = [i for i in range(rank) if i not in together]
+    order = [*outer, *together]
     moved = b.transpose(x, order)
-    rows = b.reshape(moved, (*(shape[i] for i in kept), -1))
+    rows = b.reshape(moved, (*(shape[i] for i in outer), -1))
     return rows, lambda y: b.transpose(b.reshape(y, moved.shape), np.argsort(order).tolist())

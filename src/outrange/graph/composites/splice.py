@@ -1,4 +1,4 @@
-"""One graph as a part of another under construction."""
+"""Insertion of one graph into another under construction."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from ..values import Value
 
 
 def splice(b: Builder, graph: Graph, x: Value) -> Value:
-    """The output of a graph whose flat input is a value of a builder.
+    """Append a graph whose flat input is a value of a builder, and return its output.
 
-    Its ops, and with them its weights, are those of the graph: nothing is copied.
+    The ops are shared with the graph, so no weights are copied.
 
     Args:
-        b: The builder.
-        graph: What is computed.
+        b: The graph under construction.
+        graph: The graph to append.
         x: As many entries as the graph has inputs.
 
     Returns:
-        Of shape `(1, outputs)`.
+        The output, of shape `(1, outputs)`.
     """
     values = [x]
     for node in graph.nodes:
         read = [values[j] for j in node.inputs]
         b.source, b.operation = node.source, node.operation
         values.append(b.add_node(node.op, read, node.shape))
-    found = values[graph.output]
-    return Value(b, found.index, (1, found.size))
+    output = values[graph.output]
+    return Value(b, output.index, (1, output.size))
 
 
-def moved(graph: Graph, start: int, base: int, source: str) -> list[Node]:
-    """The nodes of a graph, to stand in a longer list of nodes.
+def renumber_nodes(graph: Graph, start: int, base: int, source: str) -> list[Node]:
+    """Return the nodes of a graph, renumbered for a longer list of nodes.
 
     Args:
-        graph: What is computed.
-        start: The value there that is its input.
-        base: How many values there are before its nodes, less one.
-        source: Goes before the names of layers.
+        graph: The graph to insert.
+        start: The value of the longer list that is its input.
+        base: The number of values before its nodes, less one.
+        source: Prefix for the names of layers.
     """
     return [
         replace(

@@ -27,8 +27,8 @@ def variance(
 
     Args:
         b: The graph under construction.
-        x: The entries.
-        axes: The axes; None for all.
+        x: The entries of the sample.
+        axes: The axes to reduce; None for all.
         keepdims: Whether they are kept with length 1.
         correction: The sum is divided by the number of entries less this.
 

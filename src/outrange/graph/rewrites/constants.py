@@ -1,7 +1,7 @@
-"""Values that depend on no input, settled once: nodes stay where they are, and become constants.
+"""Constant folding: nodes that depend on no input become constants in their places.
 
-What a model computes of constants alone is kept as written for the comparison with the model, which
-counts its roundings; a search would split inputs for it that change nothing.
+The comparison with the model keeps such nodes as recorded, since it counts their roundings. A
+search would split inputs for them without effect.
 """
 
 from __future__ import annotations
@@ -17,50 +17,53 @@ from ...ops import Curve, Rearrange
 from ..graph import Node
 
 
-def settle_constants(nodes: Sequence[Node], size: int) -> list[Node]:
-    """The nodes, those of constants alone replaced by what they come to, in float64.
+def fold_constants(nodes: Sequence[Node], size: int) -> list[Node]:
+    """Replace nodes that depend on constants alone by their float64 values.
 
     Args:
-        nodes: Of a graph.
+        nodes: Nodes of a graph.
         size: Entries of the flat input.
 
     Returns:
-        As many nodes, in the same places; the very list's nodes where nothing was settled. What has
-        no value stays as it is: bounds refuse a function outside its domain.
+        As many nodes, in the same places; unchanged nodes are the same objects. A node without a
+        value stays as it is: bounds refuse a function outside its domain.
 
     Raises:
         ModelError: A constant is not a number.
     """
-    known: dict[int, np.ndarray] = {}
-    settled: list[Node] = []
+    constants: dict[int, np.ndarray] = {}
+    folded: list[Node] = []
     for place, node in enumerate(nodes, start=1):
         if _is_constant(node):
-            known[place] = np.asarray(node.op.run([np.zeros((1, size))]), np.float64)
-        elif node.inputs and all(v in known for v in node.inputs):
-            given = [known[v] for v in node.inputs]
-            if not _is_defined(node.op, given):
-                settled.append(node)
+            constants[place] = np.asarray(node.op.run([np.zeros((1, size))]), np.float64)
+        elif node.inputs and all(v in constants for v in node.inputs):
+            inputs = [constants[v] for v in node.inputs]
+            if not _is_defined(node.op, inputs):
+                folded.append(node)
                 continue
             with np.errstate(all="ignore"):
-                known[place] = np.asarray(node.op.run(given), np.float64)
-            if np.isnan(known[place]).any() and not np.isnan(np.concatenate(given, axis=1)).any():
+                constants[place] = np.asarray(node.op.run(inputs), np.float64)
+            if (
+                np.isnan(constants[place]).any()
+                and not np.isnan(np.concatenate(inputs, axis=1)).any()
+            ):
                 raise ModelError(
-                    f"What layer `{node.source}` computes from constants must be a number. "
+                    f"The constants that layer `{node.source}` computes must be numbers. "
                     f"Received: a result of `{node.op.name}` that is not a number."
                 )
-            fill = known[place].ravel()
+            fill = constants[place].ravel()
             op = Rearrange("constant", np.full(fill.size, -1), (size,), fill)
             node = replace(node, op=op, inputs=(0,))
-        settled.append(node)
-    return settled
+        folded.append(node)
+    return folded
 
 
-def _is_defined(op: Any, given: Sequence[np.ndarray]) -> bool:
+def _is_defined(op: Any, inputs: Sequence[np.ndarray]) -> bool:
     """Return whether an op has a value at constants."""
     if not isinstance(op, Curve):
         return True
     try:
-        op.outside(given[0], given[0])
+        op.outside(inputs[0], inputs[0])
     except InputError:
         return False
     return True

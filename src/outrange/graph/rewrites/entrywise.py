@@ -1,4 +1,4 @@
-"""Which nodes work entry by entry: what fusing may grow a region over."""
+"""Predicates on entrywise nodes, over which fusing may grow a region."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from ..graph import Node
 
 
 MOST_VALUES = 256
-"""Values in a region; no formula of an elementwise function that anybody wrote has more ops."""
+"""Limit on the values of a region; formulas of elementwise functions in practice have fewer ops."""
 
 
 def is_bent(op: Any) -> bool:
-    """Whether an op is an elementwise function that is not affine."""
+    """Return whether an op is an elementwise function that is not affine."""
     return isinstance(op, Curve | Largest | Pointwise)
 
 
 def is_entrywise(op: Any) -> bool:
-    """Whether every entry of the result may be a function of one entry of something before."""
+    """Return whether every entry of the result may be a function of one earlier entry."""
     if isinstance(op, Affine):
         return op.factor is not None or op.coefficients is not None
     return isinstance(op, Curve | Largest | Pointwise | Rearrange)
 
 
 def input_sizes(node: Node) -> tuple[int, ...]:
-    """The number of entries of each input of a node; zero where the op does not say."""
+    """Return the number of entries of each input of a node; 0 if the op does not determine it."""
     op: Any = node.op
     if isinstance(op, Curve | Pointwise):
         return (node.size,) * len(node.inputs)
@@ -36,9 +36,9 @@ def input_sizes(node: Node) -> tuple[int, ...]:
 
 
 def reads_table(nodes: Sequence[Node], value: int) -> bool:
-    """Whether a table stands between the value and what it is an elementwise function of.
+    """Return whether a table lies between the value and the value it is an elementwise function of.
 
-    As far back as a region reaches: what is before it is in no formula.
+    The test goes as far back as a region may reach: earlier values are in no formula.
     """
     waiting, seen = [-value], set()
     while waiting and len(seen) < MOST_VALUES:

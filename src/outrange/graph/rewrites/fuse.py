@@ -1,8 +1,8 @@
-"""Rewrites elementwise sub-graphs of one tensor, `x * sigmoid(x)`, as one curve with proved facts.
+"""Fusion of elementwise sub-graphs of one tensor, such as `x * sigmoid(x)`, into proved curves.
 
-A region (`regions`) grows backwards from a value over elementwise ops whose results nobody else
-reads. Where all of it depends on a single value, every entry is an expression of one entry of that
-value; equal expressions share a curve, so that channels may differ.
+A region (`regions`) grows backwards from a value over elementwise ops whose results have no other
+readers. Where all of it depends on a single value, every entry is an expression of one entry of
+that value. Equal expressions share a curve, so channels may differ.
 
 Sound: the rewriting is exact, and the facts are proved (`ops.pointwise`). Cost: linear in the
 number of values; optional regions share a bounded amount of analysis.
@@ -29,38 +29,38 @@ from .regions import FusedRegion, has_other_form, has_region, regions
 
 
 if TYPE_CHECKING:
-    from ..entries import Entries
+    from ..entries import EntryExpressions
 
 
 MOST_CURVES = 64
-"""Distinct curves in the place of one value."""
+"""Distinct curves in place of one value."""
 
 OPTIONAL_WORK = MOST_WORK // 8
 """Total work on optional regions."""
 
 ONE_OPTION = OPTIONAL_WORK // 8
-"""Work on one of them."""
+"""Work on one optional region."""
 
 
 def fuse(
-    nodes: Sequence[Node], output: int, kept: Iterable[int] = ()
+    nodes: Sequence[Node], output: int, keep: Iterable[int] = ()
 ) -> tuple[list[Node], dict[int, int], set[int]]:
-    """Curves in the place of elementwise sub-graphs; nodes that nothing needs are dropped.
+    """Replace elementwise sub-graphs by curves, and drop nodes that no output needs.
 
     Args:
-        nodes: Of a graph under construction; may hold `Pointwise` ops.
+        nodes: Nodes of a graph under construction; may hold `Pointwise` ops.
         output: The value that is the output.
-        kept: Values that stay, whoever needs them.
+        keep: Values that stay even without readers.
 
     Returns:
-        The new nodes; from each value that is still there to its new number; and which of those
-        a curve bypasses. A bypassed value is computed as before, but what depends on it in the
-        model no longer reads it: bounds of it hold, a path or a derivative through it is lost.
+        The new nodes; from each remaining value to its new number; and those that a curve bypasses.
+        A bypassed value is computed as before, but values that depend on it in the model no longer
+        read it. Bounds of it hold, a path or a derivative through it is lost.
 
     Raises:
         UnsupportedError: A `Pointwise` op is not of one tensor, or its curve cannot be analyzed.
     """
-    work = _Fusion(list(nodes), output, set(kept))
+    work = _Fusion(list(nodes), output, set(keep))
     return work.run()
 
 
@@ -68,7 +68,7 @@ def fuse(
 class _Fusion:
     nodes: list[Node]
     output: int
-    kept: set[int]
+    keep: set[int]
     curves: dict[int, Curve] = field(default_factory=dict)
     lines: dict[int, tuple[float, float]] = field(default_factory=dict)
     refused: dict[int, UnsupportedError] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class _Fusion:
 
     @cached_property
     def table(self) -> Expressions:
-        """The expressions; the analysis is loaded only where there is something to fuse."""
+        """The expression table; the analysis module is loaded only if something may be fused."""
         from ...ops.pointwise import Expressions
 
         return Expressions(self.effort)
@@ -86,50 +86,50 @@ class _Fusion:
     def run(self) -> tuple[list[Node], dict[int, int], set[int]]:
         if not any(self.may_fuse(v) for v in range(1, len(self.nodes) + 1)):
             return self.nodes, {v: v for v in range(len(self.nodes) + 1)}, set()
-        needed = self.needed()
+        needed = self.needed_values()
         self.readers: list[set[int]] = [set() for _ in range(len(self.nodes) + 1)]
         for v in needed:
             for j in self.nodes[v - 1].inputs:
                 self.readers[j].add(v)
-        wanted = {self.output, *self.kept} - {0}
-        plans: dict[int, tuple[FusedRegion, Entries]] = {}
+        wanted = {self.output, *self.keep} - {0}
+        plans: dict[int, tuple[FusedRegion, EntryExpressions]] = {}
         for v in range(len(self.nodes), 0, -1):
             check_deadline()
             if v in wanted:
-                found = self.region(v)
-                if found is not None:
-                    plans[v] = found
-                wanted.update({found[0].root} if found else self.nodes[v - 1].inputs)
+                plan = self.region(v)
+                if plan is not None:
+                    plans[v] = plan
+                wanted.update({plan[0].root} if plan else self.nodes[v - 1].inputs)
         for v in range(1, len(self.nodes) + 1):
             if v in wanted:
                 self.emit(v, plans.get(v))
         inside = {w for v, (region, _) in plans.items() for w in region.inner if w != v}
         return self.out, self.moved, inside & self.moved.keys()
 
-    def needed(self) -> list[int]:
-        """What the output needs: who else reads a value does not matter."""
-        found = {self.output}
+    def needed_values(self) -> list[int]:
+        """Return the values that the output needs; other readers of a value do not matter."""
+        needed = {self.output}
         for v in range(len(self.nodes), 0, -1):
-            if v in found:
-                found.update(self.nodes[v - 1].inputs)
-        return [v for v in sorted(found) if v]
+            if v in needed:
+                needed.update(self.nodes[v - 1].inputs)
+        return [v for v in sorted(needed) if v]
 
     # ---- regions ----------------------------------------------------------------------------
 
     def may_fuse(self, v: int) -> bool:
-        """Whether the value ends something longer than one nonlinear op: a cheap pre-check."""
+        """Return whether the value ends more than one nonlinear op: a cheap pre-check."""
         op = self.nodes[v - 1].op
         if isinstance(op, Pointwise):
             return True
         return self.may_end(v) and has_region(self.nodes, v)
 
     def may_end(self, v: int) -> bool:
-        """Whether a region may end at `v`: at nonlinear ops, and at sums."""
+        """Return whether a region may end at `v`: at nonlinear ops, and at sums."""
         op = self.nodes[v - 1].op
         return is_bent(op) or (isinstance(op, Affine) and op.coefficients is not None)
 
-    def region(self, v: int) -> tuple[FusedRegion, Entries] | None:
-        """The best region that ends at `v`, with the expressions of the entries."""
+    def region(self, v: int) -> tuple[FusedRegion, EntryExpressions] | None:
+        """Return the best region that ends at `v`, with the expressions of the entries."""
         if not self.may_end(v):
             return None
         op: Any = self.nodes[v - 1].op
@@ -147,9 +147,9 @@ class _Fusion:
             if region.bent in failed and not forced:
                 continue  # One more affine map makes it no simpler.
             allowed = min(OPTIONAL_WORK, self.effort.spent + ONE_OPTION)
-            found, error = self.tried(region, v, allowed)
-            if found is not None:
-                return region, found
+            expressions, error = self.try_region(region, v, allowed)
+            if expressions is not None:
+                return region, expressions
             reason = error or reason
             if error is not None:
                 failed.add(region.bent)
@@ -158,37 +158,40 @@ class _Fusion:
         if not forced:
             return None
         for region in sorted(costly, key=lambda r: len(r.inner)):
-            found, error = self.tried(region, v, MOST_WORK)
-            if found is not None:
-                return region, found
+            expressions, error = self.try_region(region, v, MOST_WORK)
+            if expressions is not None:
+                return region, expressions
             reason = error or reason
         if op.otherwise is None:
             raise self.refusal(v, reason)
         return None
 
-    def tried(
+    def try_region(
         self, region: FusedRegion, v: int, work: int
-    ) -> tuple[Entries | None, UnsupportedError | None]:
-        """The expressions of the entries, analyzed; None, and perhaps why, if that is no use."""
-        from ..entries import entries
+    ) -> tuple[EntryExpressions | None, UnsupportedError | None]:
+        """Return the analyzed expressions of the entries.
+
+        None, and perhaps an error, if that fails.
+        """
+        from ..entries import entry_expressions
 
         self.effort.most = work
         self.table.begin()
         try:
-            found = entries(self.table, self.nodes, region.root, region.inner, v)
-            if found is not None:
-                self.analyze(found, region)
-            return found, None
+            expressions = entry_expressions(self.table, self.nodes, region.root, region.inner, v)
+            if expressions is not None:
+                self.analyze(expressions, region)
+            return expressions, None
         except UnsupportedError as error:
             return None, error
 
-    def analyze(self, found: Entries, region: FusedRegion) -> None:
+    def analyze(self, expressions: EntryExpressions, region: FusedRegion) -> None:
         """Analyze every distinct expression.
 
         Raises:
-            UnsupportedError: One has no facts, or they are better left as they are.
+            UnsupportedError: An expression has no facts, or is better left as it is.
         """
-        distinct = found.distinct(self.table)
+        distinct = expressions.distinct(self.table)
         if len(distinct) > MOST_CURVES:
             raise UnsupportedError(
                 f"{len(distinct)} different functions of one variable in one tensor"
@@ -200,17 +203,21 @@ class _Fusion:
                 self.measure(e)
             part = e in self.curves and self.curves[e].part
             if part and has_other_form(self.nodes, region):
-                raise UnsupportedError("a function that is followed on a part of its domain only")
+                raise UnsupportedError("a function that is analyzed on a part of its domain only")
         most = max((len(self.curves[e].knots) for e in distinct if e in self.curves), default=0)
         if most > MANY and not region.forced:
             raise UnsupportedError(f"a function of more than {MANY} knots")
 
     def measure(self, e: int) -> None:
-        """Enter an expression as a curve, or as a straight line whose numbers float64 holds."""
-        found = self.table.polynomial(e)
-        is_line = found is not None and set(found) <= {0, 1}
-        if found is not None and is_line and all(float(c) == c for c in found.values()):
-            self.lines[e] = float(found.get(1, 0)), float(found.get(0, 0))
+        """Store an expression as a curve, or as a line if float64 holds its coefficients."""
+        coefficients = self.table.polynomial(e)
+        is_line = coefficients is not None and set(coefficients) <= {0, 1}
+        if (
+            coefficients is not None
+            and is_line
+            and all(float(c) == c for c in coefficients.values())
+        ):
+            self.lines[e] = float(coefficients.get(1, 0)), float(coefficients.get(0, 0))
             return
         from ...ops.pointwise import analyze
 
@@ -222,7 +229,7 @@ class _Fusion:
             self.refused[e] = error
             raise
         only = facts.lines[0] if facts.lines is not None and len(facts.lines) == 1 else None
-        # A line on all of its domain only: elsewhere the function may be another.
+        # Only a function with an unrestricted domain is a line everywhere.
         if only is not None and facts.on == (-np.inf, np.inf) and not facts.holes:
             self.lines[e] = only
         else:
@@ -230,16 +237,16 @@ class _Fusion:
 
     def refusal(self, v: int, reason: Exception | None) -> UnsupportedError:
         node = self.nodes[v - 1]
-        what = (
+        subject = (
             str(reason)
             if reason is not None
             else (f"`{node.op.name}` of two tensors that depend on different inputs")
         )
-        return UnsupportedError(f"Layer `{node.source}`: {what} is not described yet.")
+        return UnsupportedError(f"Layer `{node.source}`: {subject} is not supported yet.")
 
     # ---- writing ----------------------------------------------------------------------------
 
-    def emit(self, v: int, plan: tuple[FusedRegion, Entries] | None) -> None:
+    def emit(self, v: int, plan: tuple[FusedRegion, EntryExpressions] | None) -> None:
         node = self.nodes[v - 1]
         if plan is None:
             op: Any = node.op
@@ -247,15 +254,15 @@ class _Fusion:
             self.add(replace(node, op=op, inputs=tuple(self.moved[j] for j in node.inputs)))
             self.moved[v] = len(self.out)
             return
-        region, found = plan
+        region, expressions = plan
         root = self.moved[region.root]
         size = self.out[root - 1].size if root else self.nodes_size(0)
         parts: list[tuple[int, np.ndarray]] = []
-        distinct = found.distinct(self.table)
+        distinct = expressions.distinct(self.table)
         for e in distinct:
-            places = np.flatnonzero(found.ids == e)
-            # A constant that float64 does not hold is a curve of any entry.
-            source = np.maximum(found.source[places], 0)
+            places = np.flatnonzero(expressions.ids == e)
+            # A constant outside float64 becomes a curve of an arbitrary entry.
+            source = np.maximum(expressions.source[places], 0)
             parts.append((self.curve(node, e, root, size, source), places))
         if len(parts) == 1 and len(parts[0][1]) == node.size:
             self.out[parts[0][0] - 1] = replace(self.out[parts[0][0] - 1], shape=node.shape)
@@ -267,7 +274,7 @@ class _Fusion:
             index[places] = start + np.arange(len(places))
             start += len(places)
         for place in np.flatnonzero(index < 0):
-            value = self.table.value_of(int(found.ids[place]))
+            value = self.table.value_of(int(expressions.ids[place]))
             fill[place] = float(value if value is not None else 0)
         sizes = tuple(len(p) for _, p in parts) or (size,)
         inputs = tuple(k for k, _ in parts) or (root,)
@@ -283,7 +290,10 @@ class _Fusion:
         raise UnsupportedError("a graph that does not read its input")
 
     def curve(self, node: Node, e: int, root: int, size: int, source: np.ndarray) -> int:
-        """Append what computes `e` of some entries of `root`; the number of its value."""
+        """Append the nodes that compute `e` of some entries of `root`.
+
+        Return the number of their value.
+        """
         count, shape = len(source), (1, len(source))
         if not (count == size and np.array_equal(source, np.arange(size))):
             op = Rearrange("pick", source, (size,), np.zeros(count))

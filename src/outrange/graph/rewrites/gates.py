@@ -1,9 +1,10 @@
-"""Convex combinations written with one product: `z a + (1 - z) b = b + z (a - b)`.
+"""Convex combinations rewritten with one product: `z a + (1 - z) b = b + z (a - b)`.
 
 Gates of recurrent cells mix two values in this way. Two products are relaxed independently, and
-their errors add up; one product of the difference is never worse, and exact where `a` and `b`
-agree. A mixture never leaves the hull of what it mixes: where that is known whatever the input (a
-GRU's state is one of values of tanh), it is cut to it, or bounds would grow from step to step.
+their errors add up. One product of the difference is never worse, and exact where `a` and `b`
+agree. A mixture never leaves the hull of the mixed values. Where that hull is known for all inputs
+(the state of a GRU mixes values of tanh), the mixture is clipped to it. Otherwise bounds would grow
+from step to step.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from .rewrite import fold, piecewise_to_pairs
 
 
 _ROUNDING = 2.0**-40
-"""By how much the stated range of a gate may exceed 0 to 1."""
+"""Largest excess of the stated range of a gate beyond [0, 1]."""
 
 Ends = tuple[float, float]
 """Least and largest entry of a value."""
@@ -26,39 +27,39 @@ Ends = tuple[float, float]
 _UNKNOWN: Ends = (-np.inf, np.inf)
 
 
-def simplified(graph: Graph) -> Graph:
-    """The graph as the search wants it: pairs for maxima, gates merged, nothing idle."""
+def simplify(graph: Graph) -> Graph:
+    """Simplify a graph for search: pairs for maxima, merged gates, no idle nodes."""
     return fold(merge_gates(fold(piecewise_to_pairs(graph))))
 
 
 def merge_gates(graph: Graph) -> Graph:
-    """Every sum of two products whose first factors add up to 1, as one product.
+    """Rewrite every sum of two products whose first factors add up to 1 as one product.
 
-    Equal to the original in real arithmetic; values that are not needed any more stay.
+    The result is equal to the original in real arithmetic; values that are no longer needed stay.
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
-    known: dict[int, Ends] = {}
+    ends: dict[int, Ends] = {}
 
     def append(op: Op, inputs: Sequence[int], node: Node) -> int:
         nodes.append(Node(op, tuple(inputs), node.size, node.shape, node.source))
         return len(nodes)
 
     for k, node in enumerate(graph.nodes, 1):
-        node = node.reading(moved)
-        found = _mixed(nodes, node)
-        if found is None:
+        node = node.renumber_inputs(moved)
+        mixture = _find_mixture(nodes, node)
+        if mixture is None:
             nodes.append(node)
             moved[k] = len(nodes)
         else:
-            mixed = _written(append, node, *found)
-            moved[k] = _within_hull(append, nodes, node, mixed, found, known)
+            mixed = _write_mixture(append, node, *mixture)
+            moved[k] = _within_hull(append, nodes, node, mixed, mixture, ends)
     layers = {path: tuple(moved[v] for v in values) for path, values in graph.layers.items()}
     return replace(graph, nodes=tuple(nodes), output=moved[graph.output], layers=layers)
 
 
-def _written(append: Callable, node: Node, gate: int, first: int, second: int) -> int:
-    """`second + gate * (first - second)`."""
+def _write_mixture(append: Callable, node: Node, gate: int, first: int, second: int) -> int:
+    """Append `second + gate * (first - second)`."""
     n = node.size
     difference = append(combine((1, -1), n, name="subtract"), (first, second), node)
     places = np.arange(n)
@@ -74,10 +75,10 @@ def _within_hull(
     mixed: tuple[int, int, int],
     known: dict[int, Ends],
 ) -> int:
-    """The mixture `value` of `mixed = (z, a, b)`, cut to the hull of `a` and `b` if it is known."""
+    """Clip the mixture `value` of `mixed = (z, a, b)` to the hull of `a` and `b`, if known."""
     gate, *parts = (bound_for_all_inputs(nodes, v, known) for v in mixed)
     least, most = min(p[0] for p in parts), max(p[1] for p in parts)
-    # The range of a sigmoid is stated with its rounding; by as much a mixture might leave the hull.
+    # The stated range of a sigmoid includes its rounding, by which a mixture may leave the hull.
     is_gate = gate[0] >= -_ROUNDING and gate[1] <= 1.0 + _ROUNDING
     if not is_gate or not (np.isfinite(least) and np.isfinite(most)):
         return value
@@ -86,14 +87,15 @@ def _within_hull(
 
 
 def bound_for_all_inputs(nodes: Sequence[Node], value: int, known: dict[int, Ends]) -> Ends:
-    """Bound all entries of a value whatever the input; infinite ends are unknown.
+    """Bound all entries of a value for all inputs; infinite ends are unknown.
 
     Args:
-        nodes: Of a graph; it may grow between calls.
-        value: What is bounded.
+        nodes: Nodes of a graph; it may grow between calls.
+        value: The value to bound.
         known: Ends of values from earlier calls, to which those computed here are added.
 
-    Cost: each value once. The sources wait in a list, as a graph may be deeper than Python's stack.
+    Cost: each value once. Sources wait in a list, because a graph may be deeper than Python's
+    stack.
     """
     known.setdefault(0, _UNKNOWN)
     waiting = [value]
@@ -106,12 +108,12 @@ def bound_for_all_inputs(nodes: Sequence[Node], value: int, known: dict[int, End
         if missing:
             waiting += [v, *missing]
         else:
-            known[v] = _bound(node, [known[j] for j in node.inputs])
+            known[v] = _bound_node(node, [known[j] for j in node.inputs])
     return known[value]
 
 
-def _bound(node: Node, ends: list[Ends]) -> Ends:
-    """Bound the entries of a value by those of its inputs."""
+def _bound_node(node: Node, ends: list[Ends]) -> Ends:
+    """Bound the entries of a value from those of its inputs."""
     op = node.op
     if isinstance(op, Curve):
         if op.on != _UNKNOWN or op.holes:
@@ -135,7 +137,7 @@ def _bound(node: Node, ends: list[Ends]) -> Ends:
             np.sort([np.multiply(c, e) for e in end], axis=0)
             for c, end in zip(factors, ends, strict=True)
         ]
-        # Terms may cancel: the error of a sum is a share of their sizes, not of what is left.
+        # Terms may cancel: the error of a sum is a share of their sizes, not of the result.
         sizes = sum(np.abs(t).max(axis=0) for t in terms) + np.abs(op.bias)
         pad = 2.0**-40 * (1.0 + float(np.max(sizes)))
         least = float(np.min(sum(t[0] for t in terms) + op.bias))
@@ -144,8 +146,8 @@ def _bound(node: Node, ends: list[Ends]) -> Ends:
     return _UNKNOWN
 
 
-def _mixed(nodes: list[Node], node: Node) -> tuple[int, int, int] | None:
-    """The values `(z, a, b)` if `node` is `z a + (1 - z) b`, entry by entry."""
+def _find_mixture(nodes: list[Node], node: Node) -> tuple[int, int, int] | None:
+    """Return the values `(z, a, b)` if `node` is `z a + (1 - z) b`, entry by entry."""
     if len(node.inputs) != 2 or not _is_sum(node):
         return None
     pairs = [_factors(nodes, j) for j in node.inputs]
@@ -168,13 +170,13 @@ def _is_sum(node: Node) -> bool:
         return False
     if op.bias.any():
         return False
-    # One product an entry and input: unrelated vectors whose sums come back leave no other map.
+    # Each entry has one product per input: unrelated vectors that are summed prove a sum.
     x, y = np.random.default_rng(0).integers(1, 1 << 20, (2, 2, op.size)).astype(np.float64)
     return np.array_equal(op.apply((x, y), False), x + y)
 
 
 def _factors(nodes: list[Node], value: int) -> tuple[int, int] | None:
-    """The two factors of an entrywise product."""
+    """Return the two factors of an entrywise product."""
     node = nodes[value - 1] if value else None
     if node is None or not isinstance(node.op, Product) or node.op.limits != (-np.inf, np.inf):
         return None
@@ -186,7 +188,7 @@ def _factors(nodes: list[Node], value: int) -> tuple[int, int] | None:
 
 
 def _is_rest(nodes: list[Node], value: int, of: int) -> bool:
-    """Whether `value` is `1 - of`."""
+    """Return whether `value` is `1 - of`."""
     node = nodes[value - 1] if value else None
     if node is None or not isinstance(node.op, Affine) or node.inputs != (of,):
         return False

@@ -1,4 +1,4 @@
-"""Which entries stand in the same order as others: a softmax keeps the order of its logits."""
+"""Order-preserving simplification: a softmax has the order of its logits."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ import numpy as np
 
 from ...ops import Rearrange
 from ..graph import Graph, Node, Slot
-from .rewrite import ending_at
+from .rewrite import extract_subgraph
 
 
-def ordered(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
-    """A graph whose outputs stand in the order of those of `graph`, group by group.
+def reduce_to_logits(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
+    """Build a graph whose outputs have the order of those of `graph`, group by group.
 
-    The output entries of each group are followed back through what only moves them about; where
-    all of them are one softmax's, its logits take their place: differences of logits are as good,
-    and simpler.
+    Each group lists flat output entries.
 
-    Args:
-        graph: Any graph.
-        groups: Flat output entries.
+    The output entries of each group are traced back through ops that only move them. Where all of
+    them belong to one softmax, its logits replace them: differences of logits are equivalent, and
+    simpler.
 
     Returns:
         A graph with one output `"order"`: the groups' entries, one group after the other.
@@ -39,13 +37,13 @@ def ordered(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
     node = Node(op, tuple(values), index.size, (1, index.size), "order")
     nodes = (*graph.nodes, node)
     slot = Slot("order", (index.size,))
-    return ending_at(
+    return extract_subgraph(
         replace(graph, nodes=nodes, output=len(nodes), outputs=(slot,)), [len(nodes)], [slot]
     )
 
 
 def origin(graph: Graph, value: int, entry: int) -> tuple[int, int]:
-    """Where an entry comes from, back through rearrangements."""
+    """Trace an entry back through rearrangements; return its value and position."""
     while value:
         node = graph.nodes[value - 1]
         if not isinstance(node.op, Rearrange) or node.op.index[entry] < 0:

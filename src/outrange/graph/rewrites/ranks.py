@@ -1,4 +1,4 @@
-"""Comparisons of outputs, read where they are decided: the logits of a softmax or a sigmoid."""
+"""Comparisons of outputs, rewritten in terms of the logits of a softmax or a sigmoid."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .order import origin
 
 
 class Ranks:
-    """Numbers the variables of conditions: `[x, y]`, then the values that decide orders.
+    """A numbering of condition variables: `[x, y]`, then the values that decide orders.
 
     Args:
-        graph: The network.
+        graph: The network under study.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -22,25 +22,25 @@ class Ranks:
         self._starts: dict[int, int] = {}
         self._end = graph.size + graph.value_size(graph.output)
 
-    def sharpened(self, formula: Formula) -> Formula:
-        """A formula that holds exactly where `formula` does, every atom made `sharper`."""
+    def sharpen(self, formula: Formula) -> Formula:
+        """Return a formula that holds exactly where `formula` does, with every atom sharpened."""
         if isinstance(formula, Atom):
-            return self.sharper(formula)
-        own = self._graph.size
+            return self.sharpen_atom(formula)
+        inputs = self._graph.size
         # Most parts of long conjunctions are bounds on inputs, which stay.
         parts = tuple(
             part
-            if isinstance(part, Atom) and len(part.terms) == 1 and part.terms[0][0] < own
-            else self.sharpened(part)
+            if isinstance(part, Atom) and len(part.terms) == 1 and part.terms[0][0] < inputs
+            else self.sharpen(part)
             for part in formula.parts
         )
         return And(parts) if isinstance(formula, And) else Or(parts)
 
-    def sharper(self, atom: Atom) -> Atom:
-        """An atom that holds exactly where `atom` does, about the entries that decide it."""
+    def sharpen_atom(self, atom: Atom) -> Atom:
+        """Return an equivalent atom in terms of the entries that decide it."""
         if len(atom.terms) == 1:
-            own = atom.terms[0][0] < self._graph.size
-            return atom if own else self._before_curve(atom)
+            on_input = atom.terms[0][0] < self._graph.size
+            return atom if on_input else self._before_curve(atom)
         if len(atom.terms) != 2 or atom.offset != 0:
             return atom
         (i, a), (j, b) = atom.terms
@@ -53,7 +53,7 @@ class Ranks:
         return Atom.of({start + first[2]: a, start + second[2]: b}, 0.0, atom.strict)
 
     def _before_curve(self, atom: Atom) -> Atom:
-        """`f(z) <= f(p)` as `z <= p`, where `f` rises all along and `f(p)` is known exactly."""
+        """Rewrite `f(z) <= f(p)` as `z <= p`, if `f` is increasing and `f(p)` is known exactly."""
         graph, ((variable, factor),) = self._graph, atom.terms
         value, entry = origin(graph, graph.output, variable - graph.size)
         op = graph.nodes[value - 1].op if value else None
@@ -66,7 +66,7 @@ class Ranks:
         return atom
 
     def _decider(self, variable: int) -> tuple[int, int, int] | None:
-        """Source, group and entry that decide an output's place among those of its group."""
+        """Return source, group and entry that decide an output's rank in its group."""
         graph = self._graph
         value, entry = origin(graph, graph.output, variable - graph.size)
         ranking = graph.rankings.get(value)

@@ -1,8 +1,9 @@
-"""Parts of a graph in which every entry may hang on one entry of one value, found backwards.
+"""Fusible regions: parts of a graph whose entries may each depend on one entry of one value.
 
-A region may have any number of values on its way back to the first value that all of it hangs on.
-From there on it only grows by a few nonlinear ops: facts of longer compositions are sharper, but
-their derivatives grow with each op, so that a chain is cut into curves of bounded length.
+Regions are found backwards. A region may have any number of values up to the first single value
+that it depends on. From there on it only grows by a few nonlinear ops. Facts of longer compositions
+are sharper, but their derivatives grow with each op. So a chain is divided into curves of bounded
+length.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from .entrywise import MOST_VALUES, is_bent, is_entrywise
 
 
 MOST_BENT = 8
-"""Nonlinear ops in a region that could end earlier: so many take a quarter of a second."""
+"""Limit on nonlinear ops in a region that could end earlier; this many take a quarter of a second.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class FusedRegion:
-    """Values that become curves of the value `root`; the last of them is what is computed.
+    """Values that become curves of the value `root`; the last of them is the result.
 
     Args:
-        root: The value that everything hangs on.
-        inner: The values that hang on it, rising.
-        bent: How many of them are functions that are not affine.
+        root: The value that the whole region depends on.
+        inner: The values that depend on it, in ascending order.
+        bent: The number of nonlinear functions among them.
         forced: Whether one of them has no other form.
     """
 
@@ -38,29 +40,35 @@ class FusedRegion:
 
 
 def regions(nodes: Sequence[Node], v: int, readers: Sequence[Set[int]] | None) -> list[FusedRegion]:
-    """Candidates that end at `v`: most nonlinear ops first, then the smallest.
+    """Return candidates that end at `v`: most nonlinear ops first, then the smallest.
 
     Args:
-        nodes: Of the graph.
-        v: The value.
-        readers: Of every value, the values that read it: who is read from outside stays out.
-            None: nobody else counts.
+        nodes: Nodes of the graph.
+        v: The last value of the region.
+        readers: For every value, the values that read it; a value with readers outside the region
+            stays out. None ignores readers.
     """
-    found = list(_grown(nodes, {v}, _sources(nodes, v), readers))
-    return sorted(found, key=lambda r: (-r.bent, len(r.inner)))
+    candidates = list(_grow(nodes, {v}, _sources(nodes, v), readers))
+    return sorted(candidates, key=lambda r: (-r.bent, len(r.inner)))
 
 
 def has_region(nodes: Sequence[Node], v: int) -> bool:
-    """Whether any region ends at `v`, whoever reads what is in it: a quick first look."""
-    return next(_grown(nodes, {v}, _sources(nodes, v), None), None) is not None
+    """Return whether a fusible region may end at `v`, ignoring readers.
+
+    A cheap necessary condition.
+    """
+    return next(_grow(nodes, {v}, _sources(nodes, v), None), None) is not None
 
 
 def regions_behind(nodes: Sequence[Node], values: Sequence[int]) -> list[FusedRegion]:
-    """Candidates of an op that would read `values` and has no other form; it is not in them."""
-    return list(_grown(nodes, set(), set(values), None, forced=True, bent=1))
+    """Return candidates for an op without another form that would read `values`.
+
+    The op is not in them.
+    """
+    return list(_grow(nodes, set(), set(values), None, forced=True, bent=1))
 
 
-def _grown(
+def _grow(
     nodes: Sequence[Node],
     inner: set[int],
     frontier: set[int],
@@ -68,7 +76,7 @@ def _grown(
     forced: bool = False,
     bent: int = 0,
 ) -> Iterator[FusedRegion]:
-    """Regions from the smallest on, each of which holds those before."""
+    """Yield regions from the smallest on; each contains those before it."""
     ends_here = False
     for v in inner:
         forced, bent = forced or _is_forced(nodes, v), bent + is_bent(nodes[v - 1].op)
@@ -93,13 +101,13 @@ def _is_forced(nodes: Sequence[Node], v: int) -> bool:
 
 
 def has_other_form(nodes: Sequence[Node], region: FusedRegion) -> bool:
-    """Whether all of a region may as well stay as it is."""
+    """Return whether all ops of a region may stay as they are."""
     ops = [nodes[w - 1].op for w in region.inner]
     return all(op.otherwise is not None for op in ops if isinstance(op, Pointwise))
 
 
 def _sources(nodes: Sequence[Node], v: int) -> set[int]:
-    """What a value depends on; a constant depends on nothing."""
+    """Return the values that a value depends on; a constant depends on none."""
     node = nodes[v - 1]
     reads = node.op.reads if isinstance(node.op, Rearrange) else range(len(node.inputs))
     return {node.inputs[i] for i in reads}

@@ -1,7 +1,7 @@
 """Rewrites of a graph into another that computes the same function.
 
-None of them folds numbers: an affine op keeps its weights, so that every rounding stays where the
-domains account for it. What moves entries about is exact and is merged freely.
+They never fold numbers: an affine op keeps its weights, so that every rounding stays where the
+domains account for it. Ops that only move entries are exact and are merged freely.
 """
 
 from collections import Counter
@@ -15,24 +15,24 @@ from ...ops import Affine, Largest, Rearrange, combine, curve, gather_sum
 from ..graph import Graph, Node, Op, Slot
 
 
-def ending_at(graph: Graph, values: Sequence[int], slots: Sequence[Slot]) -> Graph:
-    """The part of the graph that computes `values`, which become its outputs.
+def extract_subgraph(graph: Graph, values: Sequence[int], slots: Sequence[Slot]) -> Graph:
+    """Return the part of the graph that computes `values`, which become its outputs.
 
     Args:
-        graph: Any graph.
+        graph: The graph to cut.
         values: Values of `graph`, 0 (the input) among them if wanted; at least one.
-        slots: Name and shape of each.
+        slots: Name and shape of each value.
 
     Returns:
-        A graph of the same inputs whose output concatenates `values` in that order. `layers`
-        keeps the layers whose values it still computes.
+        A graph of the same inputs whose output concatenates `values` in that order. `layers` keeps
+        the layers whose values it still computes.
 
     Raises:
         InputError: A value does not exist, or its slot has another size.
     """
     if not values or len(values) != len(slots):
         raise InputError(
-            "A graph ends at one or more values, and each needs one slot. "
+            "A subgraph needs one or more values, and one slot for each. "
             f"Received: values {list(values)} and {len(slots)} slots."
         )
     for value, slot in zip(values, slots, strict=True):
@@ -41,7 +41,7 @@ def ending_at(graph: Graph, values: Sequence[int], slots: Sequence[Slot]) -> Gra
                 f"Slot `{slot.name}` must name a value of the graph (0 to {len(graph.nodes)}) of "
                 f"its own size. Received: value {value} for shape {slot.shape}."
             )
-    nodes, moved = _kept(graph, values)
+    nodes, moved = _keep_needed(graph, values)
     last = moved[values[0]]
     if len(values) > 1:
         sizes = tuple(graph.value_size(v) for v in values)
@@ -58,24 +58,25 @@ def ending_at(graph: Graph, values: Sequence[int], slots: Sequence[Slot]) -> Gra
 
 
 def fold(graph: Graph) -> Graph:
-    """Drop what does nothing, and merge what only moves entries about.
+    """Drop nodes without effect, and merge nodes that only move entries.
 
-    Identities go; a rearrangement of rearrangements becomes one; a shift (the mean of a batch
-    normalization) becomes the bias of the affine op before it; what the output does not need
-    goes. Values are unchanged to the last bit. A layer whose value is merged away leaves `layers`.
+    Identities are dropped. A rearrangement of rearrangements becomes one. A shift (the mean of a
+    batch normalization) becomes the bias of the affine op before it. Nodes that the output does not
+    need are dropped. Values are unchanged to the last bit. A layer whose value is merged away
+    leaves `layers`.
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
     merged = Counter([0])
-    """Of each new value, how many old ones went there."""
+    """For each new value, the number of old values mapped to it."""
     readers = graph.readers()
     for k, node in enumerate(graph.nodes, 1):
         before = node.inputs[0]
         alone = len(readers[before]) == 1 and before != graph.output
-        node = node.reading(moved)
+        node = node.renumber_inputs(moved)
         if isinstance(node.op, Rearrange):
-            node = _merged(node, node.op, nodes)
-        if alone and merged[moved[before]] == 1 and _shifted(nodes, node):
+            node = _merge_rearrangements(node, node.op, nodes)
+        if alone and merged[moved[before]] == 1 and _absorb_shift(nodes, node):
             moved[k] = moved.pop(before)
             continue
         if _is_identity(node):
@@ -85,21 +86,24 @@ def fold(graph: Graph) -> Graph:
             moved[k] = len(nodes)
         merged[moved[k]] += 1
     slim = Graph(graph.inputs, tuple(nodes), moved[graph.output], graph.outputs)
-    kept, again = _kept(slim, [slim.output])
-    names = {k: again[v] for k, v in moved.items() if v in again}
-    return replace(slim, nodes=tuple(kept), output=again[slim.output], layers=_layers(graph, names))
+    needed, renumbered = _keep_needed(slim, [slim.output])
+    names = {k: renumbered[v] for k, v in moved.items() if v in renumbered}
+    return replace(
+        slim, nodes=tuple(needed), output=renumbered[slim.output], layers=_layers(graph, names)
+    )
 
 
 def piecewise_to_pairs(graph: Graph) -> Graph:
-    """Every `Largest` as a tournament of pairs, `max(a, b) = b + relu(a - b)`.
+    """Replace every `Largest` by a tournament of pairs, `max(a, b) = b + relu(a - b)`.
 
-    A window of `k` entries takes `ceil(log2(k))` rounds; each round plays the pairs of all windows
-    at once, a pair that several windows share only once. Equal to the original in real arithmetic.
+    A window of `k` entries takes `ceil(log2(k))` rounds. Each round compares the pairs of all
+    windows at once, and a pair shared by several windows once. Equal to the original in real
+    arithmetic.
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
     for k, node in enumerate(graph.nodes, 1):
-        node = node.reading(moved)
+        node = node.renumber_inputs(moved)
         if isinstance(node.op, Largest):
             size = graph.value_size(graph.nodes[k - 1].inputs[0])
             moved[k] = _tournament(nodes, node, node.op, size)
@@ -115,8 +119,8 @@ def piecewise_to_pairs(graph: Graph) -> Graph:
     )
 
 
-def _kept(graph: Graph, values: Iterable[int]) -> tuple[list[Node], dict[int, int]]:
-    """The nodes that `values` need, renumbered, and where each kept value went."""
+def _keep_needed(graph: Graph, values: Iterable[int]) -> tuple[list[Node], dict[int, int]]:
+    """Return the nodes that `values` need, renumbered, and the numbers of remaining values."""
     needed = set(values)
     for k in range(len(graph.nodes), 0, -1):
         if k in needed:
@@ -125,13 +129,13 @@ def _kept(graph: Graph, values: Iterable[int]) -> tuple[list[Node], dict[int, in
     moved = {0: 0}
     for k, node in enumerate(graph.nodes, 1):
         if k in needed:
-            nodes.append(node.reading(moved))
+            nodes.append(node.renumber_inputs(moved))
             moved[k] = len(nodes)
     return nodes, moved
 
 
 def _layers(graph: Graph, moved: dict[int, int]) -> dict[str, tuple[int, ...]]:
-    """The layers all of whose values are still there."""
+    """Return the layers all of whose values remain."""
     return {
         path: tuple(moved[v] for v in values)
         for path, values in graph.layers.items()
@@ -147,13 +151,17 @@ def _is_identity(node: Node) -> bool:
         return op.index.size == op.sizes[0] and np.array_equal(op.index, np.arange(op.index.size))
     if not isinstance(op, Affine) or op.terms != 1 or op.sizes != (op.size,) or op.bias.any():
         return False
-    # One product an entry: two unrelated vectors that come back unchanged leave no other map.
+    # Each entry has one product: two unrelated vectors that stay unchanged prove an identity.
     probes = np.random.default_rng(0).uniform(1.0, 2.0, (2, op.size))
     return np.array_equal(op.apply((probes,), False), probes)
 
 
-def _shifted(nodes: list[Node], node: Node) -> bool:
-    """Whether `node` only adds a constant to an affine op without a bias: it is its bias then."""
+def _absorb_shift(nodes: list[Node], node: Node) -> bool:
+    """Move a node that only adds a constant into the bias of the affine op before it.
+
+    Returns:
+        Whether it was moved.
+    """
     op, value = node.op, node.inputs[0]
     if not isinstance(op, Affine) or op.factor is None or op.ulps or value == 0:
         return False
@@ -164,8 +172,8 @@ def _shifted(nodes: list[Node], node: Node) -> bool:
     return True
 
 
-def _merged(node: Node, op: Rearrange, nodes: list[Node]) -> Node:
-    """`node`, the rearrangement `op`, reading through the rearrangements it reads."""
+def _merge_rearrangements(node: Node, op: Rearrange, nodes: list[Node]) -> Node:
+    """Return `node`, the rearrangement `op`, reading through the rearrangements before it."""
     sources: list[int] = []
     starts: dict[int, int] = {}
     size_of: dict[int, int] = {}
@@ -197,13 +205,13 @@ def _merged(node: Node, op: Rearrange, nodes: list[Node]) -> Node:
     source = np.maximum(op.index, 0)
     index = np.where(op.index < 0, -1, np.concatenate(places)[source])
     fill = np.where(op.index < 0, op.fill, np.concatenate(fills)[source])
-    return _without_unread(replace(node, inputs=tuple(sources)), index, fill, size_of)
+    return _drop_unread_inputs(replace(node, inputs=tuple(sources)), index, fill, size_of)
 
 
-def _without_unread(
+def _drop_unread_inputs(
     node: Node, index: np.ndarray, fill: np.ndarray, size_of: dict[int, int]
 ) -> Node:
-    """`node` as a rearrangement by `index`, reading only the inputs that `index` points into."""
+    """Return `node` as a rearrangement by `index` that reads only the inputs with entries in it."""
     sizes = [size_of[v] for v in node.inputs]
     ends = np.cumsum((0, *sizes))
     which = np.searchsorted(ends, index, side="right") - 1
@@ -218,7 +226,7 @@ def _without_unread(
 
 
 def _tournament(nodes: list[Node], node: Node, op: Largest, size: int) -> int:
-    """Append the rounds that replace `node`; the value that holds the winners."""
+    """Append the rounds that replace `node`; return the value that holds the winners."""
 
     def append(
         op: Op, inputs: Sequence[int], count: int, shape: tuple[int, ...] | None = None
@@ -226,7 +234,7 @@ def _tournament(nodes: list[Node], node: Node, op: Largest, size: int) -> int:
         nodes.append(Node(op, tuple(inputs), count, shape or (1, count), node.source))
         return len(nodes)
 
-    # `-1` sorts first: turned round, the present entries of each window stand in front.
+    # Sort in descending order: `-1` marks an absent entry and must come last.
     windows = -np.sort(-np.asarray(op.windows), axis=1)
     windows = windows[:, : int((windows >= 0).sum(axis=1).max(initial=1))]
     value = node.inputs[0]
@@ -240,7 +248,7 @@ def _tournament(nodes: list[Node], node: Node, op: Largest, size: int) -> int:
 def _round(
     append: Callable[..., int], windows: np.ndarray, value: int, size: int
 ) -> tuple[np.ndarray, int, int]:
-    """One round: windows half as wide, into the returned value of the returned size."""
+    """Play one round: return windows half as wide, and the value and size they point into."""
     half = windows.shape[1] // 2
     first, second = windows[:, : 2 * half : 2].ravel(), windows[:, 1 : 2 * half : 2].ravel()
     played = second >= 0
@@ -268,11 +276,11 @@ def _round(
 def _compact(
     append: Callable[..., int], windows: np.ndarray, won: int, value: int, count: int, size: int
 ) -> tuple[np.ndarray, int, int]:
-    """Keep of `[won, value]` only the entries that the next round reads."""
+    """Keep only the entries of `[won, value]` that the next round reads."""
     if windows.max() < count:
         return windows, won, count
     used = np.unique(windows[windows >= 0])
     op = Rearrange("next round", used, (count, size), np.zeros(used.size))
-    joined = append(op, [won, value], used.size)
+    compact = append(op, [won, value], used.size)
     compacted = np.where(windows < 0, -1, np.searchsorted(used, windows))
-    return compacted, joined, used.size
+    return compacted, compact, used.size

@@ -1,1 +1,1 @@
-"""Arguments, names and targets: what all questions check and look up."""
+"""Arguments, names and targets that all questions share."""

@@ -1,4 +1,4 @@
-"""Rules for the arguments that every search takes."""
+"""Checks of the arguments that every search takes."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from ...core import InputError
 
 
 def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
-    """`tol` and `time_limit` are usable numbers.
+    """Check that `tol` and `time_limit` are usable numbers.
 
     Args:
-        tol: Relative.
-        time_limit: Seconds.
+        tol: Relative tolerance, or None.
+        time_limit: Limit in seconds, or None.
         default: Whether `tol` may be None.
 
     Raises:
-        InputError: One is not.
+        InputError: A limit is not usable.
     """
     usable = default if tol is None else _is_finite_number(tol) and tol >= 0
     if not usable:
-        or_none = ", or None for what suits the network" if default else ""
+        or_none = ", or None for a default that suits the network" if default else ""
         raise InputError(
             "`tol` must be a finite number >= 0, relative to the range seen"
             f"{or_none}. Received: tol={tol!r}."
@@ -33,25 +33,25 @@ def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
 
 
 def check_each(each: Any) -> None:
-    """`each`, the time limit of one of many, is usable; there is always one.
+    """Check that `each`, the time limit of one of many questions, is usable; it is required.
 
     Raises:
-        InputError: It is not.
+        InputError: It is not usable.
     """
     if not (_is_finite_number(each) and each > 0):
         raise InputError(f"`each` must be a finite number of seconds > 0. Received: each={each!r}.")
 
 
 def check_hooks(progress: Any, seed: Any = 0) -> None:
-    """`progress` can be called, and `seed` seeds a generator.
+    """Check that `progress` is callable, and that `seed` can seed a generator.
 
     Raises:
-        InputError: One does not.
+        InputError: One of them is not usable.
     """
     if progress is not None and not callable(progress):
         raise InputError(f"`progress` must be a function, or None. Received: {progress!r}.")
-    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-    if not whole or seed < 0:
+    is_integer = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if not is_integer or seed < 0:
         raise InputError(f"`seed` must be an integer >= 0. Received: seed={seed!r}.")
 
 

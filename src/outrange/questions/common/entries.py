@@ -16,7 +16,7 @@ MOST_NAMED = 12
 
 
 def entry_labels(slots: Sequence[Slot]) -> list[str]:
-    """A name per flat entry: `name[i, j]`."""
+    """Return a name per flat entry: `name[i, j]`."""
     return [
         f"{slot.name}[{', '.join(map(str, index))}]" if index else slot.name
         for slot in slots
@@ -24,63 +24,57 @@ def entry_labels(slots: Sequence[Slot]) -> list[str]:
     ]
 
 
-def chosen(slots: Sequence[Slot], given: Any, what: str) -> np.ndarray:
-    """Flat indices of the entries that `given` names.
+def select_entries(slots: Sequence[Slot], selection: Any, what: str) -> np.ndarray:
+    """Return the flat indices of the selected entries.
 
     Args:
         slots: The inputs or outputs.
-        given: None for all; a flat index, the name of an input or output, an entry's label, or a
-            list of these.
+        selection: None for all; a flat index, the name of an input or output, an entry's label, or
+            a list of these.
         what: `"inputs"` or `"outputs"`, for messages.
 
     Raises:
         InputError: There is no such entry.
     """
     labels = entry_labels(slots)
-    if given is None:
+    if selection is None:
         return np.arange(len(labels))
-    found: list[int] = []
-    given = given.tolist() if isinstance(given, np.ndarray) else given
-    for one in given if isinstance(given, list | tuple | range) else [given]:
-        if isinstance(one, str):
+    indices: list[int] = []
+    selection = selection.tolist() if isinstance(selection, np.ndarray) else selection
+    for item in selection if isinstance(selection, list | tuple | range) else [selection]:
+        if isinstance(item, str):
             start, named = 0, []
             for slot in slots:
-                if slot.name == one:
+                if slot.name == item:
                     named = list(range(start, start + slot.size))
                 start += slot.size
-            named = named or [i for i, label in enumerate(labels) if label == one]
+            named = named or [i for i, label in enumerate(labels) if label == item]
             if not named:
                 names = list(dict.fromkeys([*(slot.name for slot in slots), *labels]))
                 more = ", ..." if len(names) > MOST_NAMED else ""
-                known = ", ".join(f"`{name}`" for name in names[:MOST_NAMED]) + more
-                near = did_you_mean(one, names)
-                raise InputError(f"`{what}` are named {known}.{near} Received: {one!r}.")
-            found += named
-        elif isinstance(one, int | np.integer) and not isinstance(one, bool):
-            if not -len(labels) <= one < len(labels):
+                shown = ", ".join(f"`{name}`" for name in names[:MOST_NAMED]) + more
+                near = did_you_mean(item, names)
+                raise InputError(f"`{what}` are named {shown}.{near} Received: {item!r}.")
+            indices += named
+        elif isinstance(item, int | np.integer) and not isinstance(item, bool):
+            if not -len(labels) <= item < len(labels):
                 raise InputError(
-                    f"`{what}` are flat indices 0 to {len(labels) - 1}. Received: {int(one)}."
+                    f"`{what}` must be flat indices 0 to {len(labels) - 1}. Received: {int(item)}."
                 )
-            found.append(int(one) % len(labels))
+            indices.append(int(item) % len(labels))
         else:
             raise InputError(
-                f"`{what}` is a flat index, a name, or a list of these. Received: {one!r}."
+                f"`{what}` must be a flat index, a name, or a list of these. Received: {item!r}."
             )
-    if not found:
-        raise InputError(f"`{what}` must name at least one entry. Received: {given!r}.")
-    return np.array(list(dict.fromkeys(found)), np.int64)
+    if not indices:
+        raise InputError(f"`{what}` must name at least one entry. Received: {selection!r}.")
+    return np.array(list(dict.fromkeys(indices)), np.int64)
 
 
-def chosen_pairs(graph: Graph, outputs: Any, inputs: Any) -> list[tuple[int, int]]:
-    """Every chosen output with every chosen input, as flat indices.
-
-    Args:
-        graph: Whose.
-        outputs: See `chosen`.
-        inputs: See `chosen`.
-    """
+def select_pairs(graph: Graph, outputs: Any, inputs: Any) -> list[tuple[int, int]]:
+    """Return every selected output with every selected input, as flat indices."""
     rows, columns = (
-        chosen(graph.outputs, outputs, "outputs"),
-        chosen(graph.inputs, inputs, "inputs"),
+        select_entries(graph.outputs, outputs, "outputs"),
+        select_entries(graph.inputs, inputs, "inputs"),
     )
     return [(int(row), int(column)) for row in rows for column in columns]

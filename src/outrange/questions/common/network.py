@@ -52,11 +52,11 @@ class LayeredNetwork(NetworkLike, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class GraphAlone:
-    """A graph in the place of a network: there is no model to run.
+    """A graph in place of a network: there is no model to run.
 
     Args:
-        graph: What is asked about.
-        name: For sentences.
+        graph: The graph under study.
+        name: The name used in sentences.
     """
 
     graph: Graph

@@ -11,7 +11,7 @@ from ...search.common.solution import SearchProgress
 def range_reporter(
     progress: Callable[[RangeProgress], None] | None, count: int
 ) -> Callable[[SearchProgress], None] | None:
-    """A callback for the search of `[rows; -rows]` that reports both ends of a range.
+    """Return a callback for the search of `[rows; -rows]` that reports both ends of a range.
 
     Args:
         progress: The user's callback, or None.
@@ -19,10 +19,10 @@ def range_reporter(
     """
     if progress is None:
         return None
-    tell = progress
+    listener = progress
 
     def report(now: SearchProgress) -> None:
         ends = (now.lower[:count], -now.lower[count:], now.seen[:count], -now.seen[count:])
-        tell(RangeProgress(now.seconds, now.boxes, *ends, now.open))
+        listener(RangeProgress(now.seconds, now.boxes, *ends, now.open))
 
     return report

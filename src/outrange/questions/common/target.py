@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core import InputError
 from ...graph import Graph, Node, Slot
-from ...graph.rewrites.rewrite import ending_at
+from ...graph.rewrites.rewrite import extract_subgraph
 from ...ops import dense
 from ..inputs.boxes import numbers
 
@@ -18,10 +18,10 @@ class Target:
     """Linear forms `rows @ output` of a graph.
 
     Args:
-        graph: The network, cut off at the layer asked for.
-        rows: `(k, outputs)` float64.
-        outputs: Name to shape of what is asked for; `k` entries in all.
-        formed: A graph whose output is `rows @ output`, to evaluate the forms as they are.
+        graph: The network, cut off at the requested layer.
+        rows: Coefficients, `(k, outputs)` float64.
+        outputs: Name to shape of the requested values; `k` entries in all.
+        formed: A graph whose output is `rows @ output`, to evaluate the forms themselves.
         is_output: Whether the forms are of the model's own outputs.
     """
 
@@ -33,17 +33,17 @@ class Target:
 
 
 def target(graph: Graph, rows: Any = None, layer: str | None = None) -> Target:
-    """The forms to bound.
+    """Return the forms to bound.
 
     Args:
-        graph: The model.
+        graph: The graph of the model.
         rows: `(k, outputs)` coefficients, or None for each output itself.
-        layer: A layer's name: its values take the place of the model's outputs.
+        layer: The name of a layer whose values replace the model's outputs.
 
     Raises:
         InputError: There is no such layer, or `rows` does not fit.
     """
-    cut = graph if layer is None else _cut(graph, layer)
+    cut = graph if layer is None else _cut_at_layer(graph, layer)
     size = cut.value_size(cut.output)
     if rows is None:
         names = {slot.name: slot.shape for slot in cut.outputs}
@@ -51,7 +51,7 @@ def target(graph: Graph, rows: Any = None, layer: str | None = None) -> Target:
     matrix = numbers(rows, "`rows`")
     if matrix.ndim != 2 or matrix.shape[1] != size or len(matrix) == 0:
         raise InputError(
-            f"`rows` holds one linear form a row: shape (k, {size}), one column per "
+            f"`rows` must hold one linear form per row: shape (k, {size}), one column per "
             f"{'output' if layer is None else f'value of layer `{layer}`'}. "
             f"Received: shape {matrix.shape}."
         )
@@ -65,14 +65,14 @@ def target(graph: Graph, rows: Any = None, layer: str | None = None) -> Target:
     return Target(cut, matrix, {"rows": (k,)}, formed, layer is None)
 
 
-def _cut(graph: Graph, layer: str) -> Graph:
+def _cut_at_layer(graph: Graph, layer: str) -> Graph:
     if not isinstance(layer, str) or layer not in graph.layers:
         near = difflib.get_close_matches(str(layer), graph.layers, n=3, cutoff=0.4)
-        known = list(graph.layers)
+        names = list(graph.layers)
         hint = (
             f"Did you mean {' or '.join(f'`{n}`' for n in near)}?"
             if near
-            else (f"It has: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}.")
+            else (f"It has: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}.")
         )
         raise InputError(f"The model has no layer of this name. {hint} Received: layer={layer!r}.")
     values = graph.layers[layer]
@@ -82,4 +82,4 @@ def _cut(graph: Graph, layer: str) -> Graph:
         if value == 0 and len(graph.inputs) == 1:
             shape = graph.inputs[0].shape
         slots.append(Slot(layer if len(values) == 1 else f"{layer}:{call}", tuple(shape)))
-    return ending_at(graph, values, slots)
+    return extract_subgraph(graph, values, slots)

@@ -1,4 +1,4 @@
-"""From a condition and input sets to groups of clauses and their boxes."""
+"""Expansion of a condition and input sets to groups of clauses with their boxes."""
 
 from __future__ import annotations
 
@@ -18,91 +18,93 @@ from .integer_cases import integer_cases
 
 
 MOST_TOGETHER = 256
-"""At most this many clauses share one search."""
+"""Limit on clauses that share one search."""
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """The clauses that are left to decide.
+class ExpandedClauses:
+    """The clauses that remain to be decided.
 
     Args:
-        groups: Clauses, grouped by the boxes they are asked about.
-        apart: Proved of all clauses that were dropped: no input brings their value below this
-            (and none brings it to where they hold).
+        groups: Clauses, grouped by their boxes.
+        apart: Lower bound on the value of every dropped clause: no input reaches it.
     """
 
     groups: list[ClauseGroup]
     apart: float
 
 
-def cases(
+def expand_groups(
     formula: Formula, regions: Sequence[Region], name_input: Callable[[int], str]
 ) -> list[ClauseGroup]:
-    """The groups of `asked`."""
-    return asked(formula, regions, name_input).groups
+    """Return the groups of `expand_clauses`."""
+    return expand_clauses(formula, regions, name_input).groups
 
 
-def asked(
+def expand_clauses(
     formula: Formula,
     regions: Sequence[Region],
     name_input: Callable[[int], str],
-) -> Asked:
-    """Expand a formula to clauses, grouped by the boxes they are asked about.
+) -> ExpandedClauses:
+    """Expand a formula to clauses, grouped by their boxes.
 
     Bounds on single inputs shrink the boxes; clauses infeasible in their box are dropped.
 
     Args:
-        formula: Over `[x, y]`.
+        formula: A condition over `[x, y]`.
         regions: The input sets; a union.
-        name_input: What to call a flat input in a message.
+        name_input: Returns the name of a flat input for messages.
 
     Returns:
-        Groups of clauses, none if nothing is left to decide; and a bound on the dropped ones.
+        Groups of clauses, none if nothing remains to be decided; and a bound on the dropped ones.
 
     Raises:
         InputError: An input is unbounded.
-        OutOfTime: The deadline passed before all clauses were known.
+        OutOfTime: The deadline passed before the expansion was complete.
     """
     kinds: dict[tuple, tuple[Region, dict, dict]] = {}
     apart = np.inf
     size = 1 + max((i for atom in different_atoms(formula) for i, _ in atom.terms), default=0)
     for region in integer_cases(regions):
         key = (region.integer.tobytes(), tuple(id(part) for part in region.distances))
-        _, boxes, found = kinds.setdefault(key, (region, {}, {}))
+        _, boxes, clauses = kinds.setdefault(key, (region, {}, {}))
         lo, hi = _around(region, size)
         expansion = Expansion(lo, hi, region.integer, _Below(lo, hi))
-        for one in expansion.of(And((region.condition, formula))):
-            case = _case(one, lo, hi, name_input)
+        for partial in expansion.of(And((region.condition, formula))):
+            case = _case(partial, lo, hi, name_input)
             if case is None:
-                apart = min(apart, max(0.0, one.floor))
+                apart = min(apart, max(0.0, partial.floor))
             else:
                 ends, terms = case
                 box = b"".join(end.tobytes() for end in ends)
                 boxes[box] = ends
-                found.setdefault(box, {})[terms] = None
+                clauses.setdefault(box, {})[terms] = None
         apart = min(apart, expansion.apart)
     groups = [group for kind in kinds.values() for group in _groups(*kind)]
-    return Asked(groups, apart)
+    return ExpandedClauses(groups, apart)
 
 
 def _around(region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The box of a region, then `size` ends in all that are not bounded; whole inputs at whole."""
-    lo, hi, whole = region.box.lo, region.box.hi, region.integer
+    """Return the box of a region, extended by infinite ends up to `size`.
+
+    Ends of integer inputs are integers.
+    """
+    lo, hi, integer = region.box.lo, region.box.hi, region.integer
     anywhere = np.full(max(0, size - lo.size), np.inf)
-    lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
+    lo, hi = np.where(integer, np.ceil(lo), lo), np.where(integer, np.floor(hi), hi)
     return np.concatenate([lo, -anywhere]), np.concatenate([hi, anywhere])
 
 
-def _groups(region: Region, boxes: dict, found: dict) -> Iterator[ClauseGroup]:
-    """Boxes with the same clauses go together."""
-    alike: dict[tuple, list] = {}
-    for box, terms in found.items():
-        alike.setdefault(tuple(terms), []).append(boxes[box])
-    for terms, ends in alike.items():
+def _groups(region: Region, boxes: dict, clauses_of: dict) -> Iterator[ClauseGroup]:
+    """Yield one group for boxes with the same clauses."""
+    boxes_of: dict[tuple, list] = {}
+    for box, terms in clauses_of.items():
+        boxes_of.setdefault(tuple(terms), []).append(boxes[box])
+    for terms, ends in boxes_of.items():
         lo, hi = (np.array([end[side] for end in ends]) for side in (0, 1))
         for start in range(0, len(terms), MOST_TOGETHER):
             part = terms[start : start + MOST_TOGETHER]
-            # A point on the sphere of a ball has the value 0, whatever the clause.
+            # A point on the sphere of a ball has the value 0 for every clause.
             strict = np.array([_strict(clause) and not region.distances for clause in part])
             yield ClauseGroup(part, strict, DomainBoxes(lo, hi, region.integer), region.distances)
 
@@ -110,21 +112,21 @@ def _groups(region: Region, boxes: dict, found: dict) -> Iterator[ClauseGroup]:
 def _case(
     case: PartialClause, lo: np.ndarray, hi: np.ndarray, name_input: Callable[[int], str]
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Formula, ...]] | None:
-    """`((lo, hi), terms)` of one case over the inputs; None if it cannot hold there."""
+    """Return `((lo, hi), terms)` of one case over the inputs; None if it cannot hold there."""
     inputs = case.inputs
     lo, hi = lo.copy(), hi.copy()
     lo[:inputs], hi[:inputs] = case.lo[:inputs], case.hi[:inputs]
     if np.any(lo > hi):
         return None
     _check_bounded(lo[:inputs], hi[:inputs], name_input)
-    kept = []
+    open_terms = []
     for part in dict.fromkeys(case.terms):
-        known = holds(part, lo, hi)
-        if known is False:
+        truth = holds(part, lo, hi)
+        if truth is False:
             return None
-        if known is None:
-            kept.append(part)
-    return (lo[:inputs], hi[:inputs]), tuple(kept)
+        if truth is None:
+            open_terms.append(part)
+    return (lo[:inputs], hi[:inputs]), tuple(open_terms)
 
 
 class _Below:
@@ -159,7 +161,7 @@ class _Below:
 
 
 def _strict(clause: tuple[Formula, ...]) -> bool:
-    """Whether the largest of the values must be below 0: no part may be 0."""
+    """Return whether the largest value must be below 0, because no part may be 0."""
     return bool(clause) and all(_never_zero(part) for part in clause)
 
 
@@ -173,7 +175,7 @@ def _check_bounded(lo: np.ndarray, hi: np.ndarray, name_input: Callable[[int], s
     for side, ends in (("lower", lo), ("upper", hi)):
         bad = np.flatnonzero(~np.isfinite(ends))
         if bad.size:
-            others = f" (nor have {bad.size - 1} others)" if bad.size > 1 else ""
+            others = f" (and {bad.size - 1} others have none)" if bad.size > 1 else ""
             raise InputError(
                 f"Every input must be bounded on both sides; {name_input(int(bad[0]))} has no "
                 f"{side} bound{others}. Received: [{lo[bad[0]]:g}, {hi[bad[0]]:g}]."

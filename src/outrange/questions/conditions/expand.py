@@ -13,7 +13,7 @@ from .input_bounds import Bound, InputBounds, bound_of
 
 
 BETWEEN_CHECKS = 1 << 10
-"""Parts of a formula between two looks at the clock."""
+"""Parts of a formula between two checks of the deadline."""
 
 
 @dataclass
@@ -21,12 +21,12 @@ class PartialClause:
     """A conjunction under construction.
 
     Args:
-        lo: Of inputs, then outputs.
-        hi: Likewise.
-        inputs: How many of them are inputs.
+        lo: Lower ends of inputs, then outputs.
+        hi: Upper ends, in the same order.
+        inputs: The number of inputs among them.
         terms: Constraints that the box does not imply.
         pending: Disjunctions that are not expanded yet.
-        floor: Proved: wherever the parts so far could hold, their value is at least this.
+        floor: Proved lower bound of the value wherever the parts so far could hold.
     """
 
     lo: np.ndarray
@@ -44,17 +44,17 @@ class PartialClause:
 
 
 class Expansion:
-    """The conjunctions whose disjunction is a formula, where none contradicts itself visibly.
+    """The conjunctions whose disjunction is a formula, without visible contradictions.
 
-    Disjunctions are expanded one by one; before each, alternatives that the current box refutes are
+    Disjunctions are expanded one by one. Before each, alternatives that the current box refutes are
     removed, and disjunctions with a single alternative are applied at once (unit propagation). So
     the work grows with the remaining cases, not with the product of all choices.
 
     Args:
-        lo: `(inputs + outputs,)`.
-        hi: Likewise.
-        whole: `(inputs,)` inputs that take whole numbers only.
-        value_below: `value_below(formula)`: a bound of its value, whatever the outputs.
+        lo: Lower ends `(inputs + outputs,)`.
+        hi: Upper ends, in the same order.
+        whole: `(inputs,)` inputs that take integers only.
+        value_below: Function that bounds a formula's value from below, for all outputs.
         most: A product of more choices than this stays nested.
     """
 
@@ -74,10 +74,10 @@ class Expansion:
         """A lower bound on the value of everything that was removed."""
 
     def of(self, formula: Formula) -> Iterator[PartialClause]:
-        """The cases, lazily.
+        """Yield the cases, lazily.
 
         Raises:
-            OutOfTime: The deadline passed on the way.
+            OutOfTime: The deadline passed during the expansion.
         """
         first = PartialClause(self._lo.copy(), self._hi.copy(), self._whole.size, [], [])
         empty = bool(np.any(first.lo > first.hi))
@@ -105,7 +105,7 @@ class Expansion:
                     stack.append((branch, wider))
 
     def _add(self, case: PartialClause, formula: Formula) -> bool:
-        """Add a part to a case; False if it cannot hold there."""
+        """Add a part to a case; return False if it cannot hold there."""
         waiting = [formula]
         while waiting:
             part = waiting.pop()
@@ -133,14 +133,14 @@ class Expansion:
         below = self._value_below(atom)
         case.floor = max(case.floor, below)
         if len(atom.terms) != 1:
-            known = holds(atom, case.lo, case.hi)
-            if known is None:
+            truth = holds(atom, case.lo, case.hi)
+            if truth is None:
                 case.terms.append(atom)
-            return known is not False
+            return truth is not False
         bound = bound_of(atom)
-        known = _known_bound(case, atom, bound)
-        if known is not None:
-            return known
+        truth = _known_bound(case, atom, bound)
+        if truth is not None:
+            return truth
         i, inputs = bound.variable, self._whole.size
         end = bound.end
         if i < inputs and self._whole[i]:
@@ -154,7 +154,10 @@ class Expansion:
         return bool(case.lo[i] <= case.hi[i])
 
     def _propagate(self, case: PartialClause) -> bool:
-        """Remove what the case refutes, until nothing changes; False if nothing is left."""
+        """Remove the alternatives that the case refutes, until nothing changes.
+
+        Return False if none remain.
+        """
         changed = True
         while changed:
             changed = False
@@ -162,10 +165,10 @@ class Expansion:
             for choice in pending:
                 left = []
                 for part in choice.parts:
-                    known = self._known(case, part)
-                    if known is True:
+                    truth = self._truth_on(case, part)
+                    if truth is True:
                         break
-                    if known is None:
+                    if truth is None:
                         left.append(part)
                     else:
                         self._lose(case, part)
@@ -183,8 +186,8 @@ class Expansion:
                         case.pending.append(choice)
         return True
 
-    def _known(self, case: PartialClause, formula: Formula) -> bool | None:
-        """Whether a formula holds, or cannot hold, all over the box of a case."""
+    def _truth_on(self, case: PartialClause, formula: Formula) -> bool | None:
+        """Return whether a formula holds, or cannot hold, on the whole box of a case."""
         if isinstance(formula, Atom):
             if len(formula.terms) != 1:
                 return holds(formula, case.lo, case.hi)
@@ -192,15 +195,15 @@ class Expansion:
         decided, unknown, parts = isinstance(formula, Or), False, formula.parts
         split = self._bounds.split(formula)
         if split is not None:
-            known = split.known(case.lo, case.hi)
-            if known is False:
+            truth = split.truth_on(case.lo, case.hi)
+            if truth is False:
                 return False
-            unknown, parts = known is None, split.rest
+            unknown, parts = truth is None, split.rest
         for part in parts:
-            known = self._known(case, part)
-            if known is decided:
+            truth = self._truth_on(case, part)
+            if truth is decided:
                 return decided
-            unknown = unknown or known is None
+            unknown = unknown or truth is None
         return None if unknown else not decided
 
     def _lose(self, case: PartialClause, part: Formula) -> None:
@@ -214,9 +217,9 @@ def _known_bound(case: PartialClause, atom: Atom, bound: Bound) -> bool | None:
     end = bound.end if bound.upper else -bound.end
     if lo > end:
         return False
-    # A bound that was rounded outwards is not known to hold at its own end.
-    return True if hi < end or (hi == end and _says_all(atom, bound)) else None
+    # A bound that was rounded outward need not hold at its own end.
+    return True if hi < end or (hi == end and _is_equivalent(atom, bound)) else None
 
 
-def _says_all(atom: Atom, bound: Bound) -> bool:
+def _is_equivalent(atom: Atom, bound: Bound) -> bool:
     return bound.exact and not atom.strict

@@ -13,15 +13,15 @@ from ...core import And, Atom, Formula
 
 
 LONG = 32
-"""Parts of a conjunction from which on arrays are quicker than a look at one after the other."""
+"""Least parts of a conjunction for which arrays are faster than a loop."""
 
 
 @dataclass(frozen=True)
 class Bound:
-    """The bound that an inequality of one variable states: at most (or at least) `end`.
+    """The bound of an inequality in one variable: at most (or at least) `end`.
 
     Args:
-        variable: Its index.
+        variable: Index into `[x, y]`.
         upper: Whether `end` is an upper end.
         end: Float64, rounded so that the bound stays true.
         exact: Whether the box `v <= end` is equivalent to the inequality.
@@ -35,7 +35,7 @@ class Bound:
 
 @lru_cache(maxsize=1 << 16)
 def bound_of(atom: Atom) -> Bound:
-    """The bound that an inequality of one variable is."""
+    """Return the bound that an inequality of one variable states."""
     i, c = atom.terms[0]
     if abs(c) == 1.0:
         return Bound(i, c > 0, -atom.offset * c + 0.0, not atom.strict)
@@ -46,7 +46,7 @@ def bound_of(atom: Atom) -> Bound:
 
 
 def at_most(exact: Fraction) -> float:
-    """The largest float64 that is not above."""
+    """Return the largest float64 that is at most `exact`."""
     try:
         near = float(exact)
     except OverflowError:
@@ -56,13 +56,13 @@ def at_most(exact: Fraction) -> float:
 
 @dataclass(frozen=True, eq=False)
 class SplitConjunction:
-    """A conjunction, its exact bounds on inputs as arrays of one entry each.
+    """A conjunction, with its exact bounds on inputs as arrays of one entry each.
 
     Args:
-        whole: The conjunction.
-        variable: Of each bound.
+        whole: The conjunction that was split.
+        variable: Input index of each bound.
         sign: 1 for an upper end, -1 for a lower one.
-        end: `sign` times the end.
+        end: The product of `sign` and the end.
         floor: A lower bound of the conjunction's value, from these parts.
         rest: All other parts, in order.
     """
@@ -74,20 +74,20 @@ class SplitConjunction:
     floor: float
     rest: tuple[Formula, ...]
 
-    def known(self, lo: np.ndarray, hi: np.ndarray) -> bool | None:
-        """Whether the bounds hold all over a box, or cannot hold together with it."""
-        least, most = self._turned(lo, hi)
+    def truth_on(self, lo: np.ndarray, hi: np.ndarray) -> bool | None:
+        """Return whether the bounds hold on all of a box, or contradict it."""
+        least, most = self._signed_ends(lo, hi)
         if (least > self.end).any():
             return False
         return True if (most <= self.end).all() else None
 
     def shrink(self, lo: np.ndarray, hi: np.ndarray, whole: np.ndarray) -> bool:
-        """Shrink a box, in place, to where the bounds hold; False if nothing is left of it.
+        """Shrink a box, in place, to where the bounds hold; return False if nothing remains.
 
         Args:
-            lo: Of inputs, then outputs.
-            hi: Likewise.
-            whole: Of the inputs, those that take whole numbers only.
+            lo: Lower ends of inputs, then outputs.
+            hi: Upper ends, in the same order.
+            whole: The inputs that take integers only.
         """
         end = np.where(whole[self.variable], np.floor(self.end), self.end)
         upper = self.sign > 0
@@ -95,41 +95,41 @@ class SplitConjunction:
         np.maximum.at(lo, self.variable[~upper], -end[~upper])
         return bool((lo[self.variable] <= hi[self.variable]).all())
 
-    def _turned(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _signed_ends(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         low, high = lo[self.variable], hi[self.variable]
         upper = self.sign > 0
         return np.where(upper, low, -high), np.where(upper, high, -low)
 
 
 class InputBounds:
-    """Splits conjunctions, and remembers atoms by identity: files repeat the same ones.
+    """A cache of split conjunctions and their atoms by identity, because files repeat them.
 
     Args:
         inputs: The number of inputs, which come first.
-        value_below: A bound of a formula's value, whatever the outputs.
+        value_below: Function that bounds a formula's value from below, for all outputs.
     """
 
     def __init__(self, inputs: int, value_below: Callable[[Formula], float]) -> None:
         self._inputs, self._value_below = inputs, value_below
         self._place: dict[int, int] = {}
-        self._held: list[Formula] = []  # so that no identity is given twice
+        self._held: list[Formula] = []  # Keeps atoms alive, so that no identity is reused.
         self._rows = np.empty((64, 4))
         self._split: dict[int, SplitConjunction] = {}
 
     def split(self, formula: Formula) -> SplitConjunction | None:
-        """The parts of a long conjunction; None for any other formula."""
+        """Return the parts of a long conjunction; None for any other formula."""
         if not isinstance(formula, And) or len(formula.parts) < LONG:
             return None
-        found = self._split.get(id(formula))
-        if found is None:
-            found = self._split[id(formula)] = self._arrays(formula)
-        return found
+        split = self._split.get(id(formula))
+        if split is None:
+            split = self._split[id(formula)] = self._arrays(formula)
+        return split
 
     def _arrays(self, formula: And) -> SplitConjunction:
         get = self._place.get
         places = [get(id(part)) for part in formula.parts]
         if None in places:
-            places = [self._entered(part) for part in formula.parts]
+            places = [self._enter(part) for part in formula.parts]
         index = np.array(places)
         plain = index >= 0
         variable, sign, end, below = self._rows[index[plain]].T
@@ -137,14 +137,14 @@ class InputBounds:
         floor = float(below.max(initial=-np.inf))
         return SplitConjunction(formula, variable.astype(np.int64), sign, end, floor, rest)
 
-    def _entered(self, part: Formula) -> int:
-        """The row of a part; -1 where it is no exact bound on an input."""
-        found = self._place.get(id(part))
-        if found is None:
-            found = self._row(part)
-            self._place[id(part)] = found
+    def _enter(self, part: Formula) -> int:
+        """Return the row of a part; -1 if it is not an exact bound on an input."""
+        row = self._place.get(id(part))
+        if row is None:
+            row = self._row(part)
+            self._place[id(part)] = row
             self._held.append(part)
-        return found
+        return row
 
     def _row(self, part: Formula) -> int:
         if not isinstance(part, Atom) or len(part.terms) != 1:

@@ -1,4 +1,4 @@
-"""Expansion of conditions on integer inputs to boxes: each category of a one-hot group is one."""
+"""Expansion of conditions on integer inputs to boxes, one per category of a one-hot group."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..expressions.formulas import all_of
 
 
 MOST_CASES = 4096
-"""Boxes up to which conditions are expanded. One search bounds this many together."""
+"""Limit on boxes up to which conditions are expanded; one search bounds this many together."""
 
 LARGEST_EXACT = 2.0**31
-"""Coefficients and bounds up to which sums of products are exact in float64."""
+"""Largest coefficients and bounds for which sums of products are exact in float64."""
 
 
 def integer_cases(regions: Sequence[Region]) -> list[Region]:
@@ -27,9 +27,6 @@ def integer_cases(regions: Sequence[Region]) -> list[Region]:
 
     A one-hot group of `k` columns becomes `k` boxes. A region that would need more than
     `MOST_CASES` boxes keeps its conditions.
-
-    Args:
-        regions: A union.
 
     Returns:
         A union of the same inputs.
@@ -41,10 +38,9 @@ def integer_cases(regions: Sequence[Region]) -> list[Region]:
 
 
 def union_of_boxes(regions: Sequence[Region]) -> DomainBoxes | None:
-    """Return the boxes of a union; None where other conditions or balls cut a region, or all do.
+    """Return the boxes of a union.
 
-    Args:
-        regions: A union.
+    None if other conditions or balls restrict a region, or none is left.
 
     Raises:
         OutOfTime: The deadline passed.
@@ -61,7 +57,7 @@ def union_of_boxes(regions: Sequence[Region]) -> DomainBoxes | None:
 
 @lru_cache(maxsize=64)
 def _cases(region: Region) -> list[Region]:
-    """Split one region; cached by identity, for a question and its answer ask several times."""
+    """Split one region; cached by identity, because a question and its answer both need it."""
     parts = list(_conjuncts(region.condition))
     atoms = [part for part in parts if isinstance(part, Atom) and _reads_integers(part, region)]
     if not atoms:

@@ -1,4 +1,4 @@
-"""Time set aside for evaluating the points of an answer, so that it comes within its limit."""
+"""Time reserved for evaluating the points of an answer, so that it meets its limit."""
 
 from __future__ import annotations
 
@@ -9,36 +9,41 @@ import numpy as np
 from ...core import Box, Clock
 from ...core.clock import read_clock
 from ...graph import Graph
-from ...graph.precise import Precise
+from ...graph.precise import BallEvaluator
 from .evaluate import enclose, entries
 
 
 RUNS = 16.0
-"""Plain evaluations that the evidence of a point costs: its enclosure, what float32 may do to each
-value, the user's own model."""
+"""Cost of the evidence of a point, in plain evaluations.
+
+It covers the enclosure, the float32 error of each value, and the user's own model.
+"""
 
 SECONDS_A_PRODUCT = 4e-7
-"""Of `Precise.work`: four times what dense networks took, 0.1 microseconds; of small ones with a
-softmax a point alone took up to 1.4 times this."""
+"""Seconds per product of `BallEvaluator.work`: four times the 0.1 microseconds of dense networks.
+
+A single point of a small network with a softmax took up to 1.4 times this."""
 
 LITTLE = 0.02
-"""Of the time limit: points that take no more by that estimate are evaluated without timing one,
-which would take as long as many questions about a small network."""
+"""Share of the time limit below which points are evaluated without timing one.
+
+Timing one point would take as long as many questions about a small network.
+"""
 
 MOST_SHARE = 0.3
-"""Of the time limit: beyond it fewer points are evaluated."""
+"""Share of the time limit above which fewer points are evaluated."""
 
 _TOGETHER = 2**18
-"""Values of the graph in the evaluation that is timed, if there are so many points."""
+"""Values of the graph in the timed evaluation, if there are so many points."""
 
 
 @dataclass(frozen=True)
 class EvidenceBudget:
-    """How long the points of an answer may be evaluated.
+    """The time for evaluating the points of an answer.
 
     Args:
-        seconds: To keep back from the search.
-        points: How many points they are enough for.
+        seconds: Seconds to reserve from the search.
+        points: The number of points that they suffice for.
     """
 
     seconds: float
@@ -49,10 +54,10 @@ class EvidenceBudget:
         """Time a few evaluations.
 
         Args:
-            graph: What is evaluated.
-            box: The inputs.
-            points: How many points there will be.
-            clock: Of the question.
+            graph: The graph to evaluate.
+            box: The box of the inputs.
+            points: The number of points of the answer.
+            clock: The clock of the question.
         """
         if not np.isfinite(clock.limit):
             return cls(0.0, points)
@@ -61,12 +66,12 @@ class EvidenceBudget:
         begin = read_clock()
         graph.run(x)
         each = RUNS * (read_clock() - begin) / count
-        precise = Precise(graph)
+        precise = BallEvaluator(graph)
         likely = SECONDS_A_PRODUCT * precise.work
         if precise.affordable and likely * points <= LITTLE * clock.limit:
             each = max(each, likely)
         elif precise.affordable:
-            # A point may take balls of many digits, and its coefficients are read for the first.
+            # A point may need balls of many digits, and the first one reads the coefficients.
             begin = read_clock()
             enclose(graph, x[:1])
             each = max(each, read_clock() - begin)
@@ -74,5 +79,5 @@ class EvidenceBudget:
         return cls(seconds, max(1, min(points, int(seconds / each))) if each else points)
 
     def spread(self, count: int) -> np.ndarray:
-        """Which of `count` points are evaluated: evenly chosen, all if there is time."""
+        """Return which of `count` points to evaluate: evenly spaced, all if there is time."""
         return np.unique(np.linspace(0, count - 1, min(count, self.points)).astype(int))

@@ -1,4 +1,4 @@
-"""Is a point of the search a counterexample? In real arithmetic, and on the user's own model."""
+"""Checks of a candidate counterexample in real arithmetic and on the user's own model."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ...core.clock import read_clock
 from ...core.formula import And, holds
 from ...domains import bounds
 from ...graph import Graph
-from ...graph.precise import Precise
-from ...graph.rational import Rational
+from ...graph.precise import BallEvaluator
+from ...graph.rational import RationalEvaluator
 from ...graph.rewrites.ranks import Ranks
 from ...ops.numerics.balls import fraction_ends
 from ..common.network import NetworkLike
@@ -22,13 +22,13 @@ from .evaluate import first_bits, model_values
 
 
 REMEMBERED = 8
-"""Points that an examiner keeps of the first it is shown, and of the last."""
+"""Points that a checker keeps from the first it is shown, and from the last."""
 
 TIED = 2.0**-160
-"""A value known to this, relative to what float64 intervals know of it, is as good as tied."""
+"""Relative precision, compared with float64 intervals, beyond which a value counts as tied."""
 
 PATIENCE = 2.0
-"""Seconds of further search once a counterexample is known that float32 does not reproduce."""
+"""Seconds of further search after a counterexample that float32 does not reproduce."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,8 @@ class Witness:
     Args:
         x: `(d,)`; float32 numbers where the input set holds some nearby.
         lo: `(n,)` least real output there.
-        hi: `(n,)` largest.
-        model: `(n,)` what the user's model returned at `x` rounded to float32, or None.
+        hi: `(n,)` largest real output there.
+        model: `(n,)` output of the user's model at `x` rounded to float32, or None.
         reproduced: Whether the model's own input and output satisfy the condition, or None.
     """
 
@@ -52,12 +52,12 @@ class Witness:
 
 @dataclass(frozen=True, eq=False)
 class CheckResult:
-    """What a network returns at a point, and whether a formula holds there in real arithmetic.
+    """The outputs of a network at a point, and whether a formula holds there in real arithmetic.
 
     Args:
         holds: None where neither interval nor rational arithmetic decides it.
         lo: `(n,)` least real output.
-        hi: `(n,)` largest.
+        hi: `(n,)` largest real output.
     """
 
     holds: bool | None
@@ -66,18 +66,18 @@ class CheckResult:
 
 
 class ExactChecker:
-    """Decides a formula at points: by enclosures, and where they straddle it by exact values.
+    """A checker of a formula at points, by enclosures and, where they straddle it, by exact values.
 
     Args:
-        graph: The network.
-        formula: Over `[x, y]`.
+        graph: The network under study.
+        formula: A condition over `[x, y]`.
     """
 
     def __init__(self, graph: Graph, formula: Formula) -> None:
         self._graph = graph
         self._ranks = Ranks(graph)
-        self._sharp = self._ranks.sharpened(formula)
-        self._rational, self._precise = Rational(graph), Precise(graph)
+        self._sharp = self._ranks.sharpen(formula)
+        self._rational, self._precise = RationalEvaluator(graph), BallEvaluator(graph)
 
     def __call__(self, x: np.ndarray) -> CheckResult:
         values = (self._graph.output, *self._ranks.sources)
@@ -97,7 +97,7 @@ class ExactChecker:
         lo: np.ndarray,
         hi: np.ndarray,
     ) -> tuple[bool | None, np.ndarray, np.ndarray]:
-        """Fractions where the graph has them, then balls that shrink until they decide."""
+        """Evaluate in fractions where possible, then in balls that shrink until they decide."""
         least: list[float | Fraction] = lo.tolist()
         most: list[float | Fraction] = hi.tolist()
         start = 0
@@ -106,42 +106,45 @@ class ExactChecker:
             if exact is not None:
                 least[start:end] = most[start:end] = exact
             start = end
-        verdict = self._judged(x, least, most)
+        verdict = self._judge_ends(x, least, most)
         if verdict is None:
             size = np.maximum(np.abs(lo), np.abs(hi))
             limit = TIED * np.where(np.isfinite(size), size, 0.0)
             bits = first_bits(lo, hi, limit)
             for balls in self._precise.passes(x[None], ends, values, bits):
-                for n, found in enumerate(map(fraction_ends, balls)):
-                    if found is not None:
-                        least[n], most[n] = max(least[n], found[0]), min(most[n], found[1])
-                verdict = self._judged(x, least, most)
+                for n, ends_of_ball in enumerate(map(fraction_ends, balls)):
+                    if ends_of_ball is not None:
+                        least[n], most[n] = (
+                            max(least[n], ends_of_ball[0]),
+                            min(most[n], ends_of_ball[1]),
+                        )
+                verdict = self._judge_ends(x, least, most)
                 far = map(_apart, least, most, limit.tolist())
                 if verdict is not None or not any(far):
                     break
         below, above = map(float_below, least), map(float_above, most)
         return verdict, np.array([*below]), np.array([*above])
 
-    def _judged(
+    def _judge_ends(
         self, x: np.ndarray, least: Sequence[float | Fraction], most: Sequence[float | Fraction]
     ) -> bool | None:
         return holds(self._sharp, [*x.tolist(), *least], [*x.tolist(), *most])
 
 
 def _apart(least: float | Fraction, most: float | Fraction, limit: float) -> bool:
-    """Whether two ends are more than `limit` apart; fractions may be beyond every float64."""
+    """Return whether two ends are more than `limit` apart; fractions may exceed float64."""
     if any(isinstance(end, float) and not np.isfinite(end) for end in (least, most)):
         return True
     return Fraction(most) - Fraction(least) > Fraction(limit)
 
 
 class CounterexampleChecker:
-    """Looks at points; keeps the best counterexample that is one in real arithmetic.
+    """A callback of a search that keeps the best counterexample in real arithmetic.
 
     Args:
-        network: The user's model.
-        formula: What a counterexample satisfies, over `[x, y]`.
-        regions: The input sets.
+        network: The model of the user.
+        formula: The condition of a counterexample, over `[x, y]`.
+        regions: The input sets; a union.
     """
 
     def __init__(self, network: NetworkLike, formula: Formula, regions: Sequence[Region]) -> None:
@@ -150,20 +153,20 @@ class CounterexampleChecker:
         self._since: float | None = None
         self.witness: Witness | None = None
         self.shown: list[np.ndarray] = []
-        """What was looked at first and last, `(d,)` each."""
+        """The first and last checked points, `(d,)` each."""
 
     def __call__(self, x: np.ndarray) -> bool:
-        """Whether the search may end with this point (or one shown before)."""
+        """Return whether the search may end with this point (or an earlier one)."""
         self.shown = [*self.shown[:REMEMBERED], *self.shown[REMEMBERED:][1 - REMEMBERED :], x]
         for point in nearby(x, self._regions):
-            found = self._examine(point)
-            if found is None:
+            witness = self._examine(point)
+            if witness is None:
                 continue
-            if found.reproduced is not False:
-                self.witness = found
+            if witness.reproduced is not False:
+                self.witness = witness
                 return True
             if self.witness is None:
-                self.witness, self._since = found, read_clock()
+                self.witness, self._since = witness, read_clock()
         return self._since is not None and read_clock() - self._since > PATIENCE
 
     def _examine(self, x: np.ndarray) -> Witness | None:
@@ -183,7 +186,7 @@ class CounterexampleChecker:
 
 
 def float_below(value: float | Fraction) -> float:
-    """The largest float64 that is not above a float or a fraction."""
+    """Return the largest float64 that is at most a float or a fraction."""
     if not isinstance(value, Fraction):
         return float(value)
     try:
@@ -194,12 +197,15 @@ def float_below(value: float | Fraction) -> float:
 
 
 def float_above(value: float | Fraction) -> float:
-    """The least float64 that is not below a float or a fraction."""
+    """Return the least float64 that is at least a float or a fraction."""
     return -float_below(-value)
 
 
 def nearby(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
-    """The point as float32 numbers, moved into its box where rounding left it; then as it is."""
+    """Return the point in float32, moved into its box if rounding left it.
+
+    Then the point itself.
+    """
     with np.errstate(over="ignore"):
         single = x.astype(np.float32).astype(np.float64)
     points = [single]
@@ -207,19 +213,19 @@ def nearby(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
         lo, hi = region.box.lo, region.box.hi
         if not np.all((lo <= x) & (x <= hi)):
             continue
-        moved = into(region.box, single)
-        # A side shorter than the step of float32 holds none of its numbers.
+        moved = step_into(region.box, single)
+        # A side shorter than the float32 spacing may hold no float32 number.
         points.append(np.where((lo <= moved) & (moved <= hi), moved, x))
         break
     points.append(x)
     return [p for i, p in enumerate(points) if not any(np.array_equal(p, q) for q in points[:i])]
 
 
-def into(box: Box, single: np.ndarray) -> np.ndarray:
-    """Float32 numbers beside the box, each a step towards it.
+def step_into(box: Box, single: np.ndarray) -> np.ndarray:
+    """Move float32 numbers outside the box by one step towards it.
 
     Args:
-        box: Where the numbers were, before they were rounded.
+        box: The box that held the numbers before rounding.
         single: `(..., n)` float32 numbers, as float64.
     """
     with np.errstate(over="ignore"):
@@ -229,20 +235,20 @@ def into(box: Box, single: np.ndarray) -> np.ndarray:
     return np.where(single < box.lo, up, np.where(single > box.hi, down, single))
 
 
-def contained(regions: Sequence[Region], x: np.ndarray) -> np.ndarray:
-    """`(n,)` bool: the points `(n, d)` that are in one of the regions, in exact arithmetic."""
-    found = np.zeros(len(x), bool)
+def are_contained(regions: Sequence[Region], x: np.ndarray) -> np.ndarray:
+    """Return which points `(n, d)` are in one of the regions, in exact arithmetic: `(n,)` bool."""
+    is_inside = np.zeros(len(x), bool)
     for region in regions:
         if region.is_box:
-            found |= region.box.contains(x)
+            is_inside |= region.box.contains(x)
     others = [region for region in regions if not region.is_box]
-    for i in np.flatnonzero(~found) if others else ():
-        found[i] = any(contains(region, x[i]) for region in others)
-    return found
+    for i in np.flatnonzero(~is_inside) if others else ():
+        is_inside[i] = any(contains(region, x[i]) for region in others)
+    return is_inside
 
 
 def contains(region: Region, x: np.ndarray) -> bool:
-    """Whether the point is in the region, in exact arithmetic."""
+    """Return whether the point is in the region, in exact arithmetic."""
     return (
         bool(region.box.contains(x))
         and bool(np.all(np.rint(x[region.integer]) == x[region.integer]))

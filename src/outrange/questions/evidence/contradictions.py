@@ -1,7 +1,7 @@
-"""Does the user's own model contradict an answer? Then it is a bug, and nothing is published.
+"""Contradictions between the user's own model and an answer: bugs that stop publication.
 
 A proof is about real arithmetic, and the model rounds. So a value of the model contradicts a claim
-only where it lies beyond what float32 can have done to it (`graph/float32.py` derives how much).
+only beyond the possible effect of float32 (`graph/float32.py` derives it).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ...core import Atom, ContradictionError, Formula, Region, gamma
 from ...core.arrays import linear_forms
 from ...core.formula import holds, rounding, value
 from ..common.network import NetworkLike
-from .check_point import contained, contains, float_above, into, nearby
-from .evaluate import ModelRun, entries, run_model, shown
+from .check_point import are_contained, contains, float_above, nearby, step_into
+from .evaluate import ModelRun, entries, format_values, run_model
 
 
 SAMPLES = 8
@@ -26,60 +26,66 @@ _REGIONS = 8
 """Regions of a union that random inputs come from."""
 
 _LARGE = 2**17
-"""Entries of a graph's values from which on the model is run at what the search found alone."""
+"""Entries of a graph's values above which the model is run only at points from the search."""
 
 
-def sampled(
-    network: NetworkLike, regions: Sequence[Region], found: Sequence[np.ndarray] = (), seed: int = 0
+def run_samples(
+    network: NetworkLike,
+    regions: Sequence[Region],
+    candidates: Sequence[np.ndarray] = (),
+    seed: int = 0,
 ) -> ModelRun | None:
-    """The model, run at some inputs of the regions; None if it cannot be run, or none is known.
+    """Run the model at some inputs of the regions; None if it cannot be run, or no input is known.
 
     Args:
-        network: The model.
+        network: The network under study.
         regions: The input sets; a union.
-        found: Inputs `(d,)` that the search found worth looking at.
-        seed: Of the random inputs.
+        candidates: Inputs `(d,)` from the search.
+        seed: Random seed of further inputs.
 
     Raises:
-        ContradictionError: The model is not its graph at one.
+        ContradictionError: The model differs from its graph at an input.
     """
     if network.predict is None:
         return None
-    points = sample_inputs(network, regions, found, seed)
+    points = sample_inputs(network, regions, candidates, seed)
     if not len(points):
         return None
-    with np.errstate(all="ignore"):  # Where its float32 overflows, it says so itself.
+    with np.errstate(all="ignore"):  # A float32 overflow shows in the results.
         return run_model(network, network.predict, points)
 
 
 def sample_inputs(
-    network: NetworkLike, regions: Sequence[Region], found: Sequence[np.ndarray] = (), seed: int = 0
+    network: NetworkLike,
+    regions: Sequence[Region],
+    candidates: Sequence[np.ndarray] = (),
+    seed: int = 0,
 ) -> np.ndarray:
-    """Inputs `(n, d)` of the regions, float32 numbers, at which a claim about them is tried.
+    """Return float32 inputs `(n, d)` of the regions at which a claim about them is tested.
 
     Args:
-        network: The model.
+        network: The network under study.
         regions: The input sets; a union.
-        found: Inputs `(d,)` that the search found worth looking at.
-        seed: Of the random inputs.
+        candidates: Inputs `(d,)` from the search.
+        seed: Random seed of further inputs.
     """
-    points = list(found)
+    points = list(candidates)
     if entries(network.graph) <= _LARGE:
         rng = np.random.default_rng(seed)
         some = rng.permutation(len(regions))[:_REGIONS]
-        points += [x for i in some for x in _some(regions[i], rng)]
-    kept = {x.tobytes(): x for x in _runnable(points, regions)}
-    return np.array(list(kept.values())).reshape(-1, network.graph.size)
+        points += [x for i in some for x in _inputs_of(regions[i], rng)]
+    distinct = {x.tobytes(): x for x in _runnable(points, regions)}
+    return np.array(list(distinct.values())).reshape(-1, network.graph.size)
 
 
 def inside(run: ModelRun, regions: Sequence[Region]) -> ModelRun:
-    """The part of a run whose inputs, rounded as they are, lie in the regions."""
-    kept = contained(regions, run.x)
-    return ModelRun(run.x[kept], run.y[kept], run.off[kept])
+    """Return the part of a run whose rounded inputs lie in the regions."""
+    is_inside = are_contained(regions, run.x)
+    return ModelRun(run.x[is_inside], run.y[is_inside], run.off[is_inside])
 
 
-def _some(region: Region, rng: np.random.Generator) -> np.ndarray:
-    """Inputs of a region's box: the middle, corners, whole numbers, and any."""
+def _inputs_of(region: Region, rng: np.random.Generator) -> np.ndarray:
+    """Return inputs of a region's box: the middle, corners, integers, and random ones."""
     lo, hi = region.box.lo, region.box.hi
     if not np.isfinite([lo, hi]).all():
         return np.zeros((0, lo.size))
@@ -91,23 +97,23 @@ def _some(region: Region, rng: np.random.Generator) -> np.ndarray:
 
 
 def _runnable(points: Sequence[np.ndarray], regions: Sequence[Region]) -> Iterator[np.ndarray]:
-    """Each point, or one beside it, as float32 numbers that lie in a region, if one does."""
+    """Yield each point, or a neighbor, as float32 numbers in a region, where possible."""
     if not len(points):
         return
     with np.errstate(over="ignore"):
         single = np.asarray(points).astype(np.float32).astype(np.float64)
     boxes = [region.box for region in regions[:_REGIONS] if region.is_box]
-    known = np.zeros(len(single), bool)
+    is_inside = np.zeros(len(single), bool)
     for box in boxes:
-        known |= box.contains(single)
+        is_inside |= box.contains(single)
     for box in boxes:
-        beside = into(box, single)
-        moved = ~known & box.contains(beside)
-        single[moved], known = beside[moved], known | moved
+        beside = step_into(box, single)
+        moved = ~is_inside & box.contains(beside)
+        single[moved], is_inside = beside[moved], is_inside | moved
     for i, point in enumerate(points):
-        found = single[i] if known[i] else _beside(point, regions)
-        if found is not None:
-            yield found
+        point_inside = single[i] if is_inside[i] else _beside(point, regions)
+        if point_inside is not None:
+            yield point_inside
 
 
 def _beside(x: np.ndarray, regions: Sequence[Region]) -> np.ndarray | None:
@@ -120,43 +126,43 @@ def _beside(x: np.ndarray, regions: Sequence[Region]) -> np.ndarray | None:
 
 
 def check_forms(run: ModelRun | None, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> None:
-    """The model's values of linear forms of its outputs lie within proved bounds.
+    """Check that the model's values of linear forms of its outputs lie within proved bounds.
 
     Args:
-        run: The model's values at inputs that the bounds are about.
-        rows: `(k, outputs)`.
-        lo: `(k,)` proved: no form is less.
-        hi: `(k,)` proved: none is more.
+        run: The model's values at inputs that the bounds hold for.
+        rows: Coefficients of the forms, `(k, outputs)`.
+        lo: `(k,)` proved lower bounds.
+        hi: `(k,)` proved upper bounds.
 
     Raises:
-        ContradictionError: One does not, and rounding does not explain it.
+        ContradictionError: A value is outside, and rounding does not explain it.
     """
     if run is None:
         return
-    size, known = np.abs(rows), np.isfinite(run.y) & np.isfinite(run.off)
-    value, error = np.where(known, run.y, 0.0), np.where(known, run.off, 0.0)
+    size, is_finite = np.abs(rows), np.isfinite(run.y) & np.isfinite(run.off)
+    value, error = np.where(is_finite, run.y, 0.0), np.where(is_finite, run.off, 0.0)
     with np.errstate(all="ignore"):
-        found = linear_forms(rows, value)
+        values = linear_forms(rows, value)
         off = linear_forms(size, error)
         off += gamma(rows.shape[1] + 2) * linear_forms(size, np.abs(value))
         # A form may be too large for float64 where the outputs are not.
-        told = np.isfinite(found) & (linear_forms((size > 0) * 1.0, ~known * 1.0) == 0)
-        bad = told & ((found < lo - off) | (found > hi + off))
+        comparable = np.isfinite(values) & (linear_forms((size > 0) * 1.0, ~is_finite * 1.0) == 0)
+        bad = comparable & ((values < lo - off) | (values > hi + off))
     if bad.any():
         i, j = (int(k) for k in np.argwhere(bad)[0])
         raise _contradiction(
             f"value {j} lies in [{lo[j]:.9g}, {hi[j]:.9g}]",
             run,
             i,
-            f"{found[i, j]:.9g}, of which float32 rounding explains {off[i, j]:.2g}",
+            f"{values[i, j]:.9g}, of which float32 rounding explains {off[i, j]:.2g}",
         )
 
 
 def check_least(run: ModelRun | None, objective: Atom, least: float) -> None:
-    """The model's values of an objective over `[x, y]` are not below what is proved.
+    """Check that the model's values of an objective over `[x, y]` are not below the proved bound.
 
     Raises:
-        ContradictionError: One is, and rounding does not explain it.
+        ContradictionError: A value is below, and rounding does not explain it.
     """
     if not np.isfinite(least):
         return
@@ -166,33 +172,33 @@ def check_least(run: ModelRun | None, objective: Atom, least: float) -> None:
 
 
 def check_never(run: ModelRun | None, unsafe: Formula, claim: str) -> None:
-    """No value of the model satisfies what was proved never to hold.
+    """Check that no value of the model satisfies a condition that was proved never to hold.
 
     Args:
         run: The model's values at inputs that the proof is about.
-        unsafe: Over `[x, y]`.
-        claim: The proof, for the message.
+        unsafe: The condition, over `[x, y]`.
+        claim: The proved statement, for the message.
 
     Raises:
-        ContradictionError: One does, wherever float32 rounding may have moved it.
+        ContradictionError: A value satisfies it wherever float32 rounding may have moved the value.
     """
     if run is None:
         return
     at = np.concatenate([run.x, run.y], axis=1)
     with np.errstate(all="ignore"):
         never = value(unsafe, at) > rounding(unsafe, at)
-    for i in np.flatnonzero(~never).tolist():  # Not even at what the model returned, elsewhere.
+    for i in np.flatnonzero(~never).tolist():  # Elsewhere the model's own output violates it.
         x, y, off = run.x[i], run.y[i], run.off[i]
-        known = np.isfinite(y) & np.isfinite(off)
-        low, high = np.where(known, y - off, -np.inf), np.where(known, y + off, np.inf)
+        is_finite = np.isfinite(y) & np.isfinite(off)
+        low, high = np.where(is_finite, y - off, -np.inf), np.where(is_finite, y + off, np.inf)
         if holds(unsafe, np.concatenate([x, low]), np.concatenate([x, high])) is True:
-            found = f"{shown(y)}, of which float32 rounding explains {shown(off)}"
-            raise _contradiction(claim, run, i, found)
+            values = f"{format_values(y)}, of which float32 rounding explains {format_values(off)}"
+            raise _contradiction(claim, run, i, values)
 
 
-def _contradiction(claim: str, run: ModelRun, i: int, found: str) -> ContradictionError:
+def _contradiction(claim: str, run: ModelRun, i: int, values: str) -> ContradictionError:
     return ContradictionError(
-        f"It was proved that {claim}, and the model itself contradicts it: it returned {found}. "
+        f"It was proved that {claim}, and the model itself contradicts it: it returned {values}. "
         "This is a bug in outrange; please report the model. "
-        f"Received: the input {shown(run.x[i])}."
+        f"Received: the input {format_values(run.x[i])}."
     )

@@ -1,4 +1,4 @@
-"""Values at named inputs: of the real-valued network, and of the user's own model."""
+"""Values at given inputs: of the real-valued network, and of the user's own model."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,15 +9,14 @@ from ...core import Bounds, ContradictionError, Formula
 from ...core.formula import value
 from ...domains import bounds
 from ...graph import Graph
-from ...graph.float32 import OPERATIONS, stray
-from ...graph.precise import FIRST_BITS, MOST_BITS, Precise, latest
+from ...graph.float32 import OPERATIONS, run_with_error_bounds
+from ...graph.precise import FIRST_BITS, MOST_BITS, BallEvaluator, latest
 from ...ops.numerics.balls import float_ends
 from ..common.network import NetworkLike
 
 
 NARROW = 2.0**-40
-"""How wide an interval may be, relative to the largest output, where nobody says how near it must
-be."""
+"""Default width of an interval, relative to the largest output."""
 
 _BATCH = 4096
 
@@ -34,22 +33,22 @@ def enclose(
     wanted: np.ndarray | float | None = None,
     seconds: float = np.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Least and largest value the real-valued outputs can have at each point.
+    """Bound the real-valued outputs at each point.
 
-    Interval arithmetic in float64 first; where it is too wide, balls of more digits.
+    Interval arithmetic in float64 comes first; where it is too wide, balls with more digits follow.
 
     Args:
-        graph: The network.
-        points: `(batch, inputs)` float64.
-        wanted: `(outputs,)` or one number: how wide an interval may be. By default `NARROW` times
-            the largest output of its point.
-        seconds: That balls may take; see `LEAST_SECONDS`.
+        graph: The network under study.
+        points: Inputs in float64, `(batch, inputs)`.
+        wanted: `(outputs,)` or one number: the permitted width of an interval. By default `NARROW`
+            times the largest output of its point.
+        seconds: Time for balls; see `LEAST_SECONDS`.
 
     Returns:
         Two arrays `(batch, outputs)`.
     """
     lows, highs = [], []
-    precise, until = Precise(graph), latest(seconds)
+    precise, until = BallEvaluator(graph), latest(seconds)
     for part in (points[i : i + _BATCH] for i in range(0, len(points), _BATCH)):
         ends = bounds(graph, part, part, "intervals")
         lo, hi = (end.copy() for end in ends[graph.output])
@@ -59,38 +58,39 @@ def enclose(
         (wide,) = np.nonzero(~_within(lo, hi, limit).all(axis=1))
         for rows in (wide[i : i + _TOGETHER] for i in range(0, len(wide), _TOGETHER)):
             of_rows = [(low[rows], high[rows]) for low, high in ends]
-            lo[rows], hi[rows] = _sharpened(precise, part[rows], of_rows, limit[rows], until)
+            lo[rows], hi[rows] = _sharpen(precise, part[rows], of_rows, limit[rows], until)
         lows.append(lo)
         highs.append(hi)
     return np.concatenate(lows), np.concatenate(highs)
 
 
-def _sharpened(
-    precise: Precise, points: np.ndarray, ends: list[Bounds], limit: np.ndarray, until: float
+def _sharpen(
+    precise: BallEvaluator, points: np.ndarray, ends: list[Bounds], limit: np.ndarray, until: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the outputs at a few points, once they are within `limit` or as near as can be."""
+    """Return ends of the outputs at a few points, within `limit` or as narrow as possible."""
     graph = precise.graph
     lo, hi = ends[graph.output]
     bits = first_bits(lo, hi, limit)
     for balls in precise.passes(points, ends, [graph.output], bits, until):
-        found = np.array([float_ends(b) for b in balls]).reshape(-1, len(points), 2)
-        lo, hi = np.maximum(lo, found[..., 0].T), np.minimum(hi, found[..., 1].T)
+        ball_ends = np.array([float_ends(b) for b in balls]).reshape(-1, len(points), 2)
+        lo, hi = np.maximum(lo, ball_ends[..., 0].T), np.minimum(hi, ball_ends[..., 1].T)
         if _within(lo, hi, limit).all():
             break
     return lo, hi
 
 
 def _within(lo: np.ndarray, hi: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """Which intervals are finite, and within their limits or as narrow as float64 has them."""
+    """Return which intervals are finite, and within limits or as narrow as float64 permits."""
     with np.errstate(invalid="ignore"):
         far = np.maximum(np.abs(lo), np.abs(hi))
         return np.isfinite(far) & (hi - lo <= np.maximum(limit, 2 * np.spacing(far)))
 
 
 def first_bits(lo: np.ndarray, hi: np.ndarray, limit: np.ndarray) -> int:
-    """The precision at which balls should be within `limit`, from how wide float64 intervals are.
+    """Return the precision at which balls should reach `limit`.
 
-    Both lose digits alike: what intervals have lost at 53 bits, balls lose too.
+    It follows from the width of float64 intervals. Both lose the same digits: the loss of intervals
+    at 53 bits is that of balls, too.
     """
     with np.errstate(all="ignore"):
         lost = np.log2((hi - lo) / np.maximum(limit, 1e-300))
@@ -100,13 +100,13 @@ def first_bits(lo: np.ndarray, hi: np.ndarray, limit: np.ndarray) -> int:
 
 @dataclass(frozen=True, eq=False)
 class ModelRun:
-    """What the user's model returned at some inputs.
+    """Outputs of the user's model at some inputs.
 
     Args:
         x: `(batch, inputs)` the inputs, float32 numbers.
-        y: `(batch, outputs)` what it returned, float64.
-        off: `(batch, outputs)` how far float32 may have moved each value from the real one;
-            infinite where nothing can be said (an overflow, a pole).
+        y: `(batch, outputs)` outputs of the model, float64.
+        off: `(batch, outputs)` bound on the change of each value by float32; infinite where there
+            is no bound (an overflow, a pole).
     """
 
     x: np.ndarray
@@ -114,7 +114,7 @@ class ModelRun:
     off: np.ndarray
 
     def values(self, form: Formula) -> tuple[float, float] | None:
-        """The least and the largest value of a form of `[x, y]`; None where none is finite."""
+        """Return the least and the largest value of a form of `[x, y]`; None if none is finite."""
         values = value(form, np.concatenate([self.x, self.y], axis=1))
         values = values[np.isfinite(values)]
         return (float(values.min()), float(values.max())) if values.size else None
@@ -128,7 +128,7 @@ def run_model(
     Args:
         network: The model; the outputs of its graph are those of `predict`.
         predict: The model in its own float32, flat to flat.
-        points: `(batch, inputs)`.
+        points: Inputs `(batch, inputs)` to run.
 
     Raises:
         ContradictionError: Model and graph differ by more than float32 rounding can explain.
@@ -138,7 +138,7 @@ def run_model(
         single = np.asarray(points, np.float32)
     returned = np.asarray(predict(single), np.float64).reshape(len(single), -1)
     x = single.astype(np.float64)
-    parts = [_strayed(graph, x[part]) for part in _at_once(graph, len(x))]
+    parts = [_outputs_with_errors(graph, x[part]) for part in _slices(graph, len(x))]
     value, off = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
     with np.errstate(invalid="ignore"):
         bad = np.isfinite(off) & ~(np.abs(returned - value) <= off)
@@ -149,7 +149,7 @@ def run_model(
             f"found by the search, output {j} is {value[i, j]:.9g} by the graph and "
             f"{returned[i, j]:.9g} by the model, and float32 rounding explains at most "
             f"{off[i, j]:.2g}. This is a bug in outrange; please report the model. "
-            f"Received: the input {shown(x[i])}."
+            f"Received: the input {format_values(x[i])}."
         )
     return ModelRun(x, returned, off)
 
@@ -157,29 +157,29 @@ def run_model(
 def model_values(
     network: NetworkLike, predict: Callable[[np.ndarray], np.ndarray], points: np.ndarray
 ) -> np.ndarray:
-    """The values `(batch, outputs)` of `run_model`."""
+    """Return the values `(batch, outputs)` of `run_model`."""
     return run_model(network, predict, points).y
 
 
-def _strayed(graph: Graph, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The real outputs at float32 points, and how far float32 may be from them."""
-    strayed = stray(graph, x, OPERATIONS)
-    off = np.where(strayed.overflows[:, None], np.inf, strayed.bounds[graph.output])
-    return strayed.values[graph.output], np.where(np.isnan(off), np.inf, off)
+def _outputs_with_errors(graph: Graph, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the real outputs at float32 points, and bounds on the error of float32."""
+    errors = run_with_error_bounds(graph, x, OPERATIONS)
+    off = np.where(errors.overflows[:, None], np.inf, errors.bounds[graph.output])
+    return errors.values[graph.output], np.where(np.isnan(off), np.inf, off)
 
 
-def _at_once(graph: Graph, count: int) -> Iterator[slice]:
-    """Parts of `count` points that fit the memory of one comparison."""
+def _slices(graph: Graph, count: int) -> Iterator[slice]:
+    """Yield slices of `count` points that fit the memory of one comparison."""
     rows = max(1, _ENTRIES // max(entries(graph), 1))
     for start in range(0, count, rows):
         yield slice(start, start + rows)
 
 
 def entries(graph: Graph) -> int:
-    """Entries of all values of a graph."""
+    """Return the number of entries of all values of a graph."""
     return graph.size + sum(node.size for node in graph.nodes)
 
 
-def shown(x: np.ndarray) -> str:
-    """A flat input in a message."""
+def format_values(x: np.ndarray) -> str:
+    """Format a flat input for a message."""
     return f"[{', '.join(f'{v:.9g}' for v in x[:8])}{', ...' if x.size > 8 else ''}]"

@@ -1,4 +1,4 @@
-"""Questions about finitely many inputs, settled one by one in rational arithmetic."""
+"""Decision by enumeration of finitely many inputs, in rational arithmetic."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ MOST_POINTS = 256
 
 
 def holds_nowhere(groups: Sequence[ClauseGroup], judge: ExactChecker) -> bool:
-    """Whether every input is fixed or whole, the inputs are few, and the condition fails at each.
+    """Return whether all inputs are fixed or integers, few, and the condition fails at each.
 
     Args:
         groups: Their boxes hold all inputs at which the condition could hold.
-        judge: Decides the condition at a point.
+        judge: A checker of the condition at a point.
     """
     points = _points(groups)
     return points is not None and all(judge(point).holds is False for point in points)
 
 
 def _points(groups: Sequence[ClauseGroup]) -> list[np.ndarray] | None:
-    """All inputs; None if there are more than `MOST_POINTS`."""
+    """Return all inputs; None if there are more than `MOST_POINTS`."""
     points: list[np.ndarray] = []
     for group in groups:
         for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):

@@ -10,9 +10,9 @@ Example::
 
 from .nodes import Condition as Condition, Expression as Expression
 from .resolve import (
+    property_text as property_text,
     resolve as resolve,
     resolve_linear as resolve_linear,
-    written_out as written_out,
 )
 from .temporal import Temporal as Temporal, as_temporal as as_temporal
 from .variables import implies as implies, u as u, x as x, y as y

@@ -1,4 +1,4 @@
-"""Object arrays: broadcasting, entry by entry, and the groups that a reduction runs over."""
+"""Operations on object arrays: broadcasting, entrywise rules, and groups of a reduction."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from .forms import filled
+from .forms import object_array
 from .nodes import ExpressionNode
 
 
 def broadcast(node: ExpressionNode, *arrays: np.ndarray) -> list[np.ndarray]:
-    """The arrays in one shape, as NumPy aligns them.
+    """Broadcast arrays to one shape, as NumPy does.
 
     Raises:
         InputError: The shapes do not fit.
@@ -31,13 +31,13 @@ def broadcast(node: ExpressionNode, *arrays: np.ndarray) -> list[np.ndarray]:
 
 
 def entrywise(rule: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
-    """The rule applied to the entries of arrays of one shape."""
+    """Apply a rule to the entries of arrays of one shape."""
     entries = [array.ravel().tolist() for array in arrays]
-    return filled([rule(*each) for each in zip(*entries, strict=True)], arrays[0].shape)
+    return object_array([rule(*each) for each in zip(*entries, strict=True)], arrays[0].shape)
 
 
 def axes(node: ExpressionNode, array: np.ndarray) -> tuple[int, ...]:
-    """The axes a reduction runs over, each from 0.
+    """Return the axes a reduction runs over, each from 0.
 
     Raises:
         InputError: There is no such axis.
@@ -45,29 +45,29 @@ def axes(node: ExpressionNode, array: np.ndarray) -> tuple[int, ...]:
     if node.detail is None:
         return tuple(range(array.ndim))
     several = node.detail if isinstance(node.detail, tuple) else (node.detail,)
-    found = []
+    positive = []
     for axis in several:
         try:
-            found.append(range(array.ndim)[operator.index(axis)])
+            positive.append(range(array.ndim)[operator.index(axis)])
         except (TypeError, IndexError):
             raise InputError(
                 f"`axis` must be an axis of {node.parts[0]!r}, whose shape is {array.shape} (no "
                 f"batch axis). Received: axis={node.detail!r}."
             ) from None
-    return tuple(found)
+    return tuple(positive)
 
 
 def groups(
     node: ExpressionNode, array: np.ndarray, over: tuple[int, ...]
 ) -> tuple[np.ndarray, tuple[int, ...]]:
-    """`(groups, entries)`: what is reduced to one entry each, and the shape of the result.
+    """Return the entries of each result, `(groups, entries)`, and the shape of the result.
 
     Raises:
         InputError: An axis is named twice.
     """
     if len(set(over)) < len(over):
-        raise InputError(f"`axis` names an axis twice. Received: axis={node.detail!r}.")
-    kept = [axis for axis in range(array.ndim) if axis not in over]
-    shape = tuple(array.shape[axis] for axis in kept)
-    moved = array.transpose([*kept, *sorted(over)])
+        raise InputError(f"`axis` must not repeat an axis. Received: axis={node.detail!r}.")
+    remaining = [axis for axis in range(array.ndim) if axis not in over]
+    shape = tuple(array.shape[axis] for axis in remaining)
+    moved = array.transpose([*remaining, *sorted(over)])
     return moved.reshape(math.prod(shape), math.prod(array.shape[axis] for axis in over)), shape

@@ -1,4 +1,4 @@
-"""Comparisons of `argmax` and `argmin`, the first of equal entries as in NumPy."""
+"""Comparisons of `argmax` and `argmin`; the first of equal entries wins, as in NumPy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...core import Formula, InputError
 from ...core.formula import FALSE, TRUE, negate
 from .forms import AffineForm, Number
-from .formulas import MOST_ATOMS, all_of, any_of, compared
+from .formulas import MOST_ATOMS, all_of, any_of, compare_forms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,22 +17,22 @@ class IndexChoice:
     entries: tuple[AffineForm, ...]
 
 
-def choice_compared(op: str, a: IndexChoice | AffineForm, b: IndexChoice | AffineForm) -> Formula:
-    """`a op b` for two choices, or a choice and a constant.
+def compare_choices(op: str, a: IndexChoice | AffineForm, b: IndexChoice | AffineForm) -> Formula:
+    """Compare two choices, or a choice and a constant: `a op b`.
 
     Raises:
-        InputError: It is compared with a number that is no index, or with `x` or `y` themselves.
+        InputError: The other side is a number that is not an index, or `x` or `y` themselves.
     """
     if isinstance(a, AffineForm):
-        turned = {"<=": ">=", "<": ">", ">=": "<=", ">": "<"}
-        return choice_compared(turned.get(op, op), b, a)
+        mirrored = {"<=": ">=", "<": ">", ">=": "<=", ">": "<"}
+        return compare_choices(mirrored.get(op, op), b, a)
     if isinstance(b, AffineForm):
         if not b.is_constant:
             raise InputError(
                 "An `argmax` or `argmin` is an index: compare it with an integer or with another "
                 "`argmax`. Received: a comparison with values of the model."
             )
-        return _with_number(op, a, b.offset)
+        return _compare_with_number(op, a, b.offset)
     _check_size(op, a, b)
     if op in ("==", "!="):
         shared = range(min(len(a.entries), len(b.entries)))
@@ -45,49 +45,52 @@ def choice_compared(op: str, a: IndexChoice | AffineForm, b: IndexChoice | Affin
     return below if op == "<=" else negate(below)
 
 
-def _with_number(op: str, choice: IndexChoice, number: Number) -> Formula:
+def _compare_with_number(op: str, choice: IndexChoice, number: Number) -> Formula:
     size = len(choice.entries)
     if op in ("==", "!="):
         k = int(number)
         if k != number or not 0 <= k < size:
             raise InputError(
-                f"An `argmax` or `argmin` over {size} entries is one of 0 to {size - 1}. "
+                f"An `argmax` or `argmin` over {size} entries must be one of 0 to {size - 1}. "
                 f"Received: a comparison with {float(number):g}."
             )
         return _is(choice, k) if op == "==" else negate(_is(choice, k))
     floor = number.__floor__()
     below = floor - 1 if floor == number and op in ("<", ">=") else floor
-    found = _among_first(choice, below + 1)
-    return found if op in ("<=", "<") else negate(found)
+    is_below = _among_first(choice, below + 1)
+    return is_below if op in ("<=", "<") else negate(is_below)
 
 
 def _is(choice: IndexChoice, k: int) -> Formula:
-    """The choice is `k`: larger than all before, at least as large as all after."""
+    """State that the choice is `k`: larger than all before, at least as large as all after."""
     mine = choice.entries[k]
     return all_of(
-        compared(">" if j < k else ">=", mine, other)
+        compare_forms(">" if j < k else ">=", mine, other)
         for j, other in enumerate(choice.entries)
         if j != k
     )
 
 
 def _among_first(choice: IndexChoice, count: int) -> Formula:
-    """The choice is below `count`: one of the first is at least as large as all the rest."""
+    """State that the choice is below `count`: one of the first is at least as large as the rest."""
     if count <= 0:
         return FALSE
     first, rest = choice.entries[:count], choice.entries[count:]
     if not rest:
         return TRUE
-    return any_of(all_of(compared(">=", mine, other) for other in rest) for mine in first)
+    return any_of(all_of(compare_forms(">=", mine, other) for other in rest) for mine in first)
 
 
 def _at_most(a: IndexChoice, b: IndexChoice) -> Formula:
-    """`a <= b`."""
+    """State `a <= b`."""
     return any_of(all_of((_is(b, k), _among_first(a, k + 1))) for k in range(len(b.entries)))
 
 
 def _check_size(op: str, a: IndexChoice, b: IndexChoice) -> None:
-    """Every pair of entries counts; where the order is asked for, with all the others."""
+    """Reject comparisons with too many inequalities.
+
+    Every pair of entries counts; an order comparison also involves all other entries.
+    """
     m, n = len(a.entries), len(b.entries)
     count = min(m, n) * (m + n) if op in ("==", "!=") else m * n + max(m, n) ** 3 // 6
     if count > MOST_ATOMS:

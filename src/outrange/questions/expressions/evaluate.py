@@ -11,40 +11,40 @@ import numpy as np
 from ...core import InputError
 from ...core.formula import Formula, negate
 from .arrays import axes, broadcast, entrywise, groups
-from .choices import IndexChoice, choice_compared
-from .forms import AffineForm, add, filled, largest, scale, smallest, subtract, total
-from .formulas import all_of, any_of, compared
+from .choices import IndexChoice, compare_choices
+from .forms import AffineForm, add, largest, object_array, scale, smallest, subtract, total
+from .formulas import all_of, any_of, compare_forms
 from .nodes import Expression, ExpressionNode, Index
 from .order import in_order
 from .scope import Scope
 
 
 def evaluate(node: ExpressionNode, scope: Scope) -> np.ndarray:
-    """The node's value: an object array of `AffineForm`, `IndexChoice` or `Formula`.
+    """Return the node's value: an object array of `AffineForm`, `IndexChoice` or `Formula`.
 
     Raises:
-        InputError: Something does not fit the model's names and shapes, or is not linear.
+        InputError: An operation does not fit the model's names and shapes, or is not linear.
     """
-    found: dict[int, np.ndarray] = {}
-    for one in in_order(node):
-        values = [found[id(part)] for part in one.parts]
-        found[id(one)] = RULES[one.op](one, scope, *values)
-    return found[id(node)]
+    values_of: dict[int, np.ndarray] = {}
+    for current in in_order(node):
+        values = [values_of[id(part)] for part in current.parts]
+        values_of[id(current)] = RULES[current.op](current, scope, *values)
+    return values_of[id(node)]
 
 
 def bound_shape(node: ExpressionNode) -> tuple[int, ...]:
-    """The shape of a node that knows its model.
+    """Return the shape of a node whose model is known.
 
     Raises:
-        InputError: It does not.
+        InputError: The model is not known.
     """
-    for one in in_order(node):
-        if one.op == "variable" and one.detail[2] is not None:
-            return evaluate(node, one.detail[2]).shape
+    for part in in_order(node):
+        if part.op == "variable" and part.detail[2] is not None:
+            return evaluate(node, part.detail[2]).shape
     raise InputError(
-        "The shapes of `x` and `y` are known once the model is: pass a function "
+        "The shapes of `x` and `y` are only known inside a property function: pass "
         "`lambda x, y: ...` as the property to use loops, `len` and `.shape`. "
-        f"Received: {node!r} outside of such a function."
+        f"Received: {node!r} outside such a function."
     )
 
 
@@ -67,11 +67,11 @@ def _index(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarray:
         if source.op == "variable":
             place = scope.place(*source.detail[:2])
         raise InputError(f"{place}: {error}. Received: {node!r}.") from None
-    return picked if isinstance(picked, np.ndarray) else filled([picked], ())
+    return picked if isinstance(picked, np.ndarray) else object_array([picked], ())
 
 
 def _plain(index: Any) -> Any:
-    """Lists as arrays, so that an empty one is an index too."""
+    """Convert lists to arrays, so that an empty list is an index, too."""
     if isinstance(index, tuple):
         return tuple(_plain(entry) for entry in index)
     return np.asarray(index, None if index else int) if isinstance(index, list) else index
@@ -86,7 +86,7 @@ def _reshape(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarra
         ) from None
 
 
-def _transposed(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarray:
+def _transpose(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarray:
     return array.T
 
 
@@ -155,7 +155,7 @@ def _matmul(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) ->
     for row, column in zip(rows.reshape(-1, size), columns.reshape(-1, size), strict=True):
         forms, weights = (column, row) if fixed[0] else (row, column)
         items.append(total(forms, [weight.offset for weight in weights]))
-    result = filled(items, rows.shape[:-1])
+    result = object_array(items, rows.shape[:-1])
     result = result[..., 0, :] if a.ndim == 1 else result
     return result[..., 0] if b.ndim == 1 else result
 
@@ -167,7 +167,7 @@ def _reduction(rule: Callable[[list], Any], least: int) -> Callable:
             raise InputError(
                 f"`{node.op}` needs at least one entry. Received: {node!r} of {array.shape}."
             )
-        return filled([rule(row) for row in rows.tolist()], shape)
+        return object_array([rule(row) for row in rows.tolist()], shape)
 
     return apply
 
@@ -179,7 +179,7 @@ def _mean(forms: list[AffineForm]) -> AffineForm:
 def _compare(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if node.op in ("==", "!=") and not isinstance(node.parts[0], Expression | Index):
         return entrywise(lambda p, q: _same(p, q, node.op == "=="), *broadcast(node, a, b))
-    rule = choice_compared if any(isinstance(p, Index) for p in node.parts) else compared
+    rule = compare_choices if any(isinstance(p, Index) for p in node.parts) else compare_forms
     return entrywise(lambda left, right: rule(node.op, left, right), *broadcast(node, a, b))
 
 
@@ -193,7 +193,7 @@ RULES: dict[str, Callable[..., np.ndarray]] = {
     "constant": _constant,
     "index": _index,
     "reshape": _reshape,
-    "T": _transposed,
+    "T": _transpose,
     "+": _pairwise(add),
     "-": _pairwise(subtract),
     "*": _multiply,
@@ -217,4 +217,4 @@ RULES: dict[str, Callable[..., np.ndarray]] = {
     "all": _reduction(all_of, 0),
     "any": _reduction(any_of, 0),
 }
-"""Op to its meaning: the node, the scope and the values of its parts give its value."""
+"""By op, the rule that computes a node's value from the node, the scope and its parts' values."""

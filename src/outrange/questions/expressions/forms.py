@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from ..inputs.boxes import what_came
+from ..inputs.boxes import describe_value
 
 
 Number = int | Fraction
@@ -19,11 +19,11 @@ Number = int | Fraction
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AffineForm:
-    """`sum(c * v[i]) + offset + sum(k * max(alternatives))`.
+    """A piecewise-linear form `sum(c * v[i]) + offset + sum(k * max(alternatives))`.
 
     Args:
         terms: Index to coefficient, none of them zero.
-        offset: The constant.
+        offset: The constant of the form.
         peaks: `(k, alternatives)` pairs, `k` not zero; an alternative is a form itself.
     """
 
@@ -37,7 +37,7 @@ class AffineForm:
 
 
 def add(a: AffineForm, b: AffineForm) -> AffineForm:
-    """`a + b`."""
+    """Return `a + b`."""
     if b.is_constant:
         return AffineForm(a.terms, a.offset + b.offset, a.peaks)
     if a.is_constant:
@@ -55,7 +55,7 @@ def add(a: AffineForm, b: AffineForm) -> AffineForm:
 
 
 def scale(a: AffineForm, k: Number) -> AffineForm:
-    """`k * a`."""
+    """Return `k * a`."""
     if k == 1:
         return a
     if k == 0:
@@ -65,14 +65,14 @@ def scale(a: AffineForm, k: Number) -> AffineForm:
 
 
 def subtract(a: AffineForm, b: AffineForm) -> AffineForm:
-    """`a - b`."""
+    """Return `a - b`."""
     if b.is_constant:
         return AffineForm(a.terms, a.offset - b.offset, a.peaks)
     return add(a, scale(b, -1))
 
 
 def total(forms: Iterable[AffineForm], weights: Iterable[Number] | None = None) -> AffineForm:
-    """The sum of all forms, each times its weight."""
+    """Return the sum of all forms, each times its weight."""
     pairs = ((1, form) for form in forms) if weights is None else zip(weights, forms, strict=True)
     terms: dict[int, Number] = {}
     offset: Number = 0
@@ -89,7 +89,7 @@ def total(forms: Iterable[AffineForm], weights: Iterable[Number] | None = None) 
 
 
 def largest(forms: Sequence[AffineForm]) -> AffineForm:
-    """The largest of the forms; a largest inside a largest is taken apart."""
+    """Return the largest of the forms; nested maxima are flattened."""
     if len(forms) == 1:
         return forms[0]
     if all(form.is_constant for form in forms):
@@ -106,12 +106,12 @@ def largest(forms: Sequence[AffineForm]) -> AffineForm:
 
 
 def smallest(forms: Sequence[AffineForm]) -> AffineForm:
-    """The smallest of the forms."""
+    """Return the smallest of the forms."""
     return scale(largest([scale(form, -1) for form in forms]), -1)
 
 
 def constants(value: Any) -> np.ndarray:
-    """`value` as an object array of constant forms, exactly as given.
+    """Convert `value` to an object array of constant forms, without rounding.
 
     Raises:
         InputError: It does not hold finite real numbers.
@@ -123,24 +123,24 @@ def constants(value: Any) -> np.ndarray:
     exact = array.dtype.kind == "O" and all(isinstance(v, Rational) for v in array.flat)
     if array.dtype.kind not in "biuf" and not exact:
         raise InputError(
-            "An expression is made of `x`, `y` and real numbers (or arrays of them). "
-            f"Received: {what_came(value)}."
+            "An expression must consist of `x`, `y` and real numbers (or arrays of them). "
+            f"Received: {describe_value(value)}."
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(f"The numbers of an expression must be finite. Received: {value!r:.60}.")
-    return filled([AffineForm({}, _number(v)) for v in array.ravel().tolist()], array.shape)
+    return object_array([AffineForm({}, _number(v)) for v in array.ravel().tolist()], array.shape)
 
 
 def _number(v: Any) -> Number:
-    """The rational a number is: an `int` where it is whole, which is faster."""
+    """Return the rational value of a number: an `int` if it is an integer, which is faster."""
     if isinstance(v, int):
         return int(v)
     exact = Fraction(*v.as_integer_ratio())
     return exact.numerator if exact.denominator == 1 else exact
 
 
-def filled(items: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
-    """An object array of this shape that holds the items."""
+def object_array(items: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
+    """Return an object array of this shape that holds the items."""
     array = np.empty(len(items), object)
     array[:] = items
     return array.reshape(shape)

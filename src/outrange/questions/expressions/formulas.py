@@ -1,4 +1,4 @@
-"""Comparisons of piecewise-linear forms as formulas of linear atoms; exact, however nested."""
+"""Comparisons of piecewise-linear forms as exact formulas of linear atoms."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .forms import AffineForm, add, scale, subtract
 
 
 MOST_ATOMS = 2**16
-"""One comparison of two numbers may become this many linear inequalities."""
+"""Limit on the linear inequalities from one comparison of two numbers."""
 
 
-def compared(op: str, a: AffineForm, b: AffineForm) -> Formula:
-    """`a op b` for `op` one of `<= < >= > == !=`."""
+def compare_forms(op: str, a: AffineForm, b: AffineForm) -> Formula:
+    """Build `a op b` for `op` one of `<= < >= > == !=`."""
     if op in ("<=", "<"):
         return _at_most_zero(subtract(a, b), op == "<")
     if op in (">=", ">"):
@@ -27,7 +27,7 @@ def compared(op: str, a: AffineForm, b: AffineForm) -> Formula:
 
 
 def all_of(parts: Iterable[Formula]) -> Formula:
-    """The conjunction; nested ones are taken apart, what always holds is dropped."""
+    """Build the conjunction; nested ones are flattened, true parts dropped."""
     flat: list[Formula] = []
     for part in parts:
         if isinstance(part, And):
@@ -40,7 +40,7 @@ def all_of(parts: Iterable[Formula]) -> Formula:
 
 
 def any_of(parts: Iterable[Formula]) -> Formula:
-    """The disjunction; nested ones are taken apart, what never holds is dropped."""
+    """Build the disjunction; nested ones are flattened, false parts dropped."""
     flat: list[Formula] = []
     for part in parts:
         if isinstance(part, Or):
@@ -53,10 +53,10 @@ def any_of(parts: Iterable[Formula]) -> Formula:
 
 
 def linear_atom(form: AffineForm, strict: bool = False) -> Atom:
-    """`form <= 0` for a form without peaks, each number rounded once to float64.
+    """Build `form <= 0` for a form without peaks, each number rounded once to float64.
 
-    Where a division (a mean of three, say) left numbers that float64 does not hold, the inequality
-    is multiplied by their denominator, so that nothing is rounded if that can be helped.
+    If a division (such as a mean of three) left numbers that float64 does not hold, the inequality
+    is multiplied by their denominator. So nothing is rounded where this can be avoided.
 
     Raises:
         InputError: A number is beyond float64.
@@ -67,8 +67,8 @@ def linear_atom(form: AffineForm, strict: bool = False) -> Atom:
         offset = float(form.offset)
     except OverflowError:
         raise InputError(
-            "The numbers of a condition must be below 1.8e308 once they are multiplied out; scale "
-            "it down. Received: a coefficient or a constant above that."
+            "The numbers of a condition must be below 1.8e308 once multiplied out; scale the "
+            "condition down. Received: a coefficient or a constant above that."
         ) from None
     if any(c == 0 for _, c in terms):
         terms = tuple((i, c) for i, c in terms if c != 0)
@@ -76,7 +76,7 @@ def linear_atom(form: AffineForm, strict: bool = False) -> Atom:
 
 
 def _whole(form: AffineForm) -> AffineForm:
-    """The form times the odd part of its denominators, if float64 then holds every number."""
+    """Multiply the form by the odd part of its denominators, if float64 then holds every number."""
     numbers = [*form.terms.values(), form.offset]
     denominator = math.lcm(*(number.denominator for number in numbers))
     odd = denominator // (denominator & -denominator)
@@ -91,10 +91,10 @@ def _whole(form: AffineForm) -> AffineForm:
 
 
 def _at_most_zero(form: AffineForm, strict: bool) -> Formula:
-    """`form <= 0` (or `< 0`).
+    """Build `form <= 0` (or `< 0`).
 
-    A largest that is added must be small for every alternative, one that is subtracted for some:
-    so peaks are replaced by their alternatives, the subtracted ones first (an `Or` of `And`s).
+    An added maximum must be small for every alternative, a subtracted one for some. So peaks are
+    replaced by their alternatives, the subtracted ones first (an `Or` of `And`s).
     """
     if not form.peaks:
         if form.terms:
@@ -103,7 +103,7 @@ def _at_most_zero(form: AffineForm, strict: bool) -> Formula:
     count = _atoms(form)
     if count > MOST_ATOMS:
         raise InputError(
-            "A sum of several `abs`, `max` or `min` is every combination of their branches, at "
+            "A sum of several `abs`, `max` or `min` expands to every combination of branches, at "
             f"most {MOST_ATOMS:,} inequalities; bound the parts one by one instead "
             f"(`(abs(y) <= c).all()`). Received: a comparison that needs {_rough(count)} of them."
         )
@@ -115,7 +115,7 @@ def _at_most_zero(form: AffineForm, strict: bool) -> Formula:
 
 
 def _atoms(form: AffineForm) -> int:
-    """Number of linear inequalities in `form <= 0`."""
+    """Return the number of linear inequalities in `form <= 0`."""
     return math.prod(sum(_atoms(part) for part in parts) for _, parts in form.peaks)
 
 

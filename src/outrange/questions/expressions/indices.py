@@ -1,4 +1,4 @@
-"""Indices of expressions."""
+"""Checks of indices of expressions."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import operator
 from typing import Any, TypeVar
 
 from ...core import InputError
-from .refusals import Undecided
+from .deferred_errors import DeferredExpression
 
 
 N = TypeVar("N", bound=Any)
 
 
-def checked(node: N) -> N:
-    """A node of the op `index`, whose index does not depend on the model.
+def check_index(node: N) -> N:
+    """Return a node of the op `index` if its index does not depend on the model.
 
     Raises:
-        InputError: It does, or it is a name.
+        InputError: The index depends on the model, or is a name.
     """
     index = node.detail
     for entry in index if isinstance(index, tuple) else (index,):
-        if isinstance(entry, Undecided):
+        if isinstance(entry, DeferredExpression):
             raise InputError(
-                "An index is made of integers, slices and lists, known before the model is. "
+                "An index must consist of integers, slices and lists that do not use the model. "
                 f"Received: {node!r}."
             )
         if isinstance(entry, str):
             raise InputError(
-                'A name picks a whole input or output, `y["name"]`, and comes first: '
+                'A name selects a whole input or output, `y["name"]`, and must come first: '
                 f'`y["name"][0, 1]`. Received: {node!r}.'
             )
         if isinstance(entry, slice):
@@ -41,4 +41,6 @@ def _check_integer(end: Any, node: Any) -> None:
     try:
         operator.index(end)
     except TypeError:
-        raise InputError(f"A slice runs between integers. Received: {end!r} in {node!r}.") from None
+        raise InputError(
+            f"A slice must have integer ends. Received: {end!r} in {node!r}."
+        ) from None

@@ -1,4 +1,4 @@
-"""What is written about a model before it is known: expressions, indices and conditions.
+"""Expressions, indices and conditions written before the model is known.
 
 A node records an operation, and is evaluated once the model's inputs and outputs are known.
 Python's operators build nodes; operations that need a value at once are refused.
@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from ..inputs.boxes import what_came
-from .forms import constants, filled
+from ..inputs.boxes import describe_value
+from .deferred_errors import DeferredExpression
+from .forms import constants, object_array
 from .formulas import FALSE, TRUE
-from .indices import checked
-from .refusals import Undecided
+from .indices import check_index
 from .temporal import Timed
 
 
-class ExpressionNode(Undecided):
+class ExpressionNode(DeferredExpression):
     """One operation of an expression.
 
     Args:
         op: A name in the tables of `evaluate` and `text`.
-        parts: The operands.
+        parts: The operands of the operation.
         detail: Its parameters: an axis, an index, a constant.
     """
 
@@ -43,7 +43,7 @@ class ExpressionNode(Undecided):
     def __len__(self) -> int:
         shape = self.shape
         if not shape:
-            raise InputError(f"It is one number and has no length. Received: len({self!r}).")
+            raise InputError(f"A single number has no length. Received: len({self!r}).")
         return shape[0]
 
     def __iter__(self) -> Iterator[Any]:
@@ -51,13 +51,13 @@ class ExpressionNode(Undecided):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape; known only inside a function of `(x, y)`, which is called with the model."""
+        """The shape, known only inside a function of `(x, y)`, which is called with the model."""
         from .evaluate import bound_shape
 
         return bound_shape(self)
 
     def __getitem__(self, index: Any) -> Any:
-        return checked(type(self)("index", (self,), index))
+        return check_index(type(self)("index", (self,), index))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         from .numpy_calls import call_ufunc
@@ -196,15 +196,15 @@ class Expression(ExpressionNode):
 
 
 class Index(ExpressionNode):
-    """What `argmax` or `argmin` gives: an index, to be compared with an integer or another."""
+    """The index that `argmax` or `argmin` returns; compare it with an integer or another index."""
 
     __slots__ = ()
 
 
 class Condition(Timed, ExpressionNode):
-    """A comparison, or several joined by `&`, `|`, `~` and `implies`; an array of them, maybe.
+    """A comparison, or several joined by `&`, `|`, `~` and `implies`; possibly an array of them.
 
-    A condition on an array holds where it holds: say `.all()` or `.any()` to make one of many.
+    A condition on an array has one truth value per entry; `.all()` or `.any()` reduces it to one.
     """
 
     __slots__ = ()
@@ -221,13 +221,13 @@ class Condition(Timed, ExpressionNode):
         """Require another condition wherever this one holds, as `outrange.implies` does.
 
         Args:
-            then: A condition.
+            then: The condition that must hold, too.
 
         Returns:
             A condition: `~self | then`.
 
         Raises:
-            InputError: `then` is no condition.
+            InputError: `then` is not a condition.
         """
         return Condition("implies", (self, as_condition(then)))
 
@@ -238,7 +238,7 @@ class Condition(Timed, ExpressionNode):
 
 
 def as_expression(value: Any) -> Expression:
-    """A node as an expression, numbers as a constant one.
+    """Return a node as an expression, and numbers as a constant one.
 
     Raises:
         InputError: It is a condition, an index, or not made of numbers.
@@ -260,7 +260,7 @@ def as_expression(value: Any) -> Expression:
 
 
 def as_condition(value: Any) -> Condition:
-    """A condition as it is, True and False (or an array of them) as a constant one.
+    """Return a condition unchanged, and True and False (or an array of them) as a constant one.
 
     Raises:
         InputError: It is neither.
@@ -270,22 +270,22 @@ def as_condition(value: Any) -> Condition:
     if isinstance(value, bool | np.bool_ | np.ndarray) and np.asarray(value).dtype == bool:
         flags = np.asarray(value)
         items = [TRUE if flag else FALSE for flag in flags.ravel().tolist()]
-        return Condition("constant", (), (value, filled(items, flags.shape)))
-    came = repr(value) if isinstance(value, ExpressionNode) else what_came(value)
+        return Condition("constant", (), (value, object_array(items, flags.shape)))
+    received = repr(value) if isinstance(value, ExpressionNode) else describe_value(value)
     raise InputError(
         "`&`, `|`, `~` and `implies` join conditions, and bind more tightly than comparisons: "
-        "write `(y[0] <= 1) & (y[1] >= 2)`, with parentheses around each comparison. A plain box "
-        f"is cut by `where=`. Received: {came} where a condition is needed."
+        "write `(y[0] <= 1) & (y[1] >= 2)`, with parentheses around each comparison. Restrict a "
+        f"plain box by `where=`. Received: {received} where a condition is needed."
     )
 
 
 def arithmetic(op: str, a: Any, b: Any) -> Expression:
-    """`a op b` for one of `+ - * / @`."""
+    """Build `a op b` for one of `+ - * / @`."""
     return Expression(op, (as_expression(a), as_expression(b)))
 
 
 def compare(op: str, a: Any, b: Any) -> Condition:
-    """`a op b` for a comparison; two conditions are equal where both hold or neither does."""
+    """Build a comparison `a op b`; two conditions are equal where both hold or neither does."""
     if op in ("==", "!=") and (isinstance(a, Condition) or isinstance(b, Condition)):
         return logic(op, a, b)
     parts = [side if isinstance(side, Index) else as_expression(side) for side in (a, b)]
@@ -293,7 +293,10 @@ def compare(op: str, a: Any, b: Any) -> Condition:
 
 
 def logic(op: str, a: Any, b: Any) -> Any:
-    """`a op b` for `& | == !=` between conditions; a set, or a time, on the right joins itself."""
+    """Build `a op b` for `& | == !=` between conditions.
+
+    A set or a temporal condition on the right handles the operator itself.
+    """
     if getattr(b, "is_input_set", False) or getattr(b, "is_temporal", False):
         return NotImplemented
     return Condition(op, (as_condition(a), as_condition(b)))

@@ -1,4 +1,4 @@
-"""NumPy functions on expressions: those that are supported, and a refusal of the rest."""
+"""NumPy functions on expressions: dispatch of the supported ones, refusal of the rest."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ METHODS = {
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict) -> Any:
-    """What `ufunc(*inputs)` means for nodes.
+    """Return the node for `ufunc(*inputs)`.
 
     Raises:
         InputError: It is not (piecewise) linear.
@@ -66,10 +66,10 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict) 
 
 
 def call_function(function: Any, args: tuple[Any, ...], options: dict) -> Any:
-    """What `function(*args, **options)` means for nodes.
+    """Return the node for `function(*args, **options)`.
 
     Raises:
-        InputError: It is not (piecewise) linear, or not known here.
+        InputError: It is not (piecewise) linear, or not supported.
     """
     name = METHODS.get(function)
     if (
@@ -82,13 +82,13 @@ def call_function(function: Any, args: tuple[Any, ...], options: dict) -> Any:
     try:
         return getattr(args[0], str(name))(*args[1:], **options)
     except TypeError:
-        return _refuse(f"np.{name}", " with these arguments (only `axis` is known)")
+        return _refuse(f"np.{name}", " with these arguments (only `axis` is supported)")
 
 
 def _refuse(name: str, how: str) -> Any:
     raise InputError(
-        "Of NumPy's functions only `sum mean abs max min maximum minimum argmax argmin all any` "
-        "have a meaning for `x` and `y`: the condition must be made of linear inequalities. Where "
-        "a function rises everywhere, compare what is inside: `exp(y) <= 2` is `y <= log(2)`. "
+        "Only the NumPy functions `sum mean abs max min maximum minimum argmax argmin all any` "
+        "accept `x` and `y`: the condition must consist of linear inequalities. If a function "
+        "is increasing, compare its argument: `exp(y) <= 2` is `y <= log(2)`. "
         f"Received: {name}{how}."
     )

@@ -1,4 +1,4 @@
-"""Topological order of nodes without recursion: a sum written as a loop nests a thousand deep."""
+"""Topological order of nodes without recursion: sums from a loop nest a thousand levels deep."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from .nodes import ExpressionNode
 
 
 def in_order(node: ExpressionNode) -> list[ExpressionNode]:
-    """Every node once, the parts of each before it."""
-    found: list[ExpressionNode] = []
+    """Return every node once, after its parts."""
+    ordered: list[ExpressionNode] = []
     seen: set[int] = set()
     pending = [(node, False)]
     while pending:
-        one, done = pending.pop()
+        current, done = pending.pop()
         if done:
-            found.append(one)
-        elif id(one) not in seen:
-            seen.add(id(one))
-            pending.append((one, True))
-            pending += [(part, False) for part in reversed(one.parts)]
-    return found
+            ordered.append(current)
+        elif id(current) not in seen:
+            seen.add(id(current))
+            pending.append((current, True))
+            pending += [(part, False) for part in reversed(current.parts)]
+    return ordered

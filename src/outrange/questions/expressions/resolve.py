@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import Atom, Formula, InputError
-from ..inputs.boxes import what_came
+from ..inputs.boxes import describe_value
 from .evaluate import evaluate
 from .formulas import linear_atom
 from .nodes import Condition, ExpressionNode, Index, as_expression
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ...graph import Slot
 
 WAYS = (
-    "A property is a condition such as `y[0] <= 3.99` or `y.argmax() == 2`, with `x` and `y` of "
-    "outrange, or a function `lambda x, y: ...` that gives one"
+    "A property must be a condition such as `y[0] <= 3.99` or `y.argmax() == 2`, with `x` and `y` "
+    "of outrange, or a function `lambda x, y: ...` that returns one"
 )
 
 
@@ -37,10 +37,10 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
             the condition may use `x` alone, and a function takes `x` or `(x, y)`.
 
     Returns:
-        Linear inequalities joined by and, or; each number is rounded once to float64.
+        Linear inequalities joined by `and` and `or`; each number is rounded once to float64.
 
     Raises:
-        InputError: It is no condition, does not fit the model, or is not piecewise linear.
+        InputError: It is not a condition, does not fit the model, or is not piecewise linear.
 
     Example:
         >>> from outrange.graph import Slot
@@ -49,23 +49,23 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
         Atom(terms=((5, 1.0),), offset=-3.0, strict=False)
     """
     scope = Scope(inputs, outputs)
-    node = applied(property, scope)
+    node = apply_property(property, scope)
     if isinstance(node, bool | np.bool_):
         raise InputError(
-            f"{WAYS}. Python has compared plain numbers here, before the model was asked; make "
-            f"sure that one side uses `x` or `y`. Received: {node!r}."
+            f"{WAYS}. Here Python has compared plain numbers; make sure that one side uses `x` "
+            f"or `y`. Received: {node!r}."
         )
     if isinstance(node, ExpressionNode) and not isinstance(node, Condition):
         raise InputError(
-            f"{WAYS}. An expression alone says nothing: compare it with something. "
+            f"{WAYS}. An expression alone is not a condition: compare it with something. "
             f"Received: {node!r}."
         )
     if not isinstance(node, Condition):
-        raise InputError(f"{WAYS}. Received: {what_came(node)}.")
+        raise InputError(f"{WAYS}. Received: {describe_value(node)}.")
     value = evaluate(node, scope)
     if value.size != 1:
         raise InputError(
-            f"This condition has one answer for each of {value.size} entries, shape "
+            f"This condition has one truth value for each of {value.size} entries, shape "
             f"{value.shape}: write `({node!r}).all()` or `.any()`. Received: {node!r}."
         )
     return value.item()
@@ -76,8 +76,8 @@ def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Sl
 
     Args:
         expression: An expression with one entry, or a function of `(x, y)` that returns one.
-        inputs: As for `resolve`.
-        outputs: As for `resolve`.
+        inputs: The inputs, as for `resolve`.
+        outputs: The outputs, as for `resolve`.
 
     Returns:
         Its `terms` and `offset`, each number rounded once to float64.
@@ -93,12 +93,12 @@ def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Sl
         (((0, -1.0), (5, 2.0)), 1.0)
     """
     scope = Scope(inputs, outputs)
-    node = applied(expression, scope)
-    rule = "What is minimized or maximized is one linear expression, such as `y[0] - 2 * y[1]`"
+    node = apply_property(expression, scope)
+    rule = "The objective must be one linear expression, such as `y[0] - 2 * y[1]`"
     if isinstance(node, Condition | Index):
-        raise InputError(f"{rule}; a condition or an index is none. Received: {node!r}.")
+        raise InputError(f"{rule}, not a condition or an index. Received: {node!r}.")
     if not isinstance(node, ExpressionNode):
-        raise InputError(f"{rule}, made of `x` and `y`. Received: {what_came(node)}.")
+        raise InputError(f"{rule}, made of `x` and `y`. Received: {describe_value(node)}.")
     value = evaluate(as_expression(node), scope)
     if value.size != 1:
         raise InputError(
@@ -108,47 +108,41 @@ def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Sl
     form = value.item()
     if form.peaks:
         raise InputError(
-            f"{rule}; `abs`, `max` and `min` are not linear: ask for the range of each part, or "
+            f"{rule}; `abs`, `max` and `min` are not linear: compute the range of each part, or "
             f"state a bound as a condition. Received: {node!r}."
         )
     return linear_atom(form)
 
 
-def written_out(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> str:
-    """A property as text; a function of `(x, y)` as the condition that it returns.
+def property_text(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> str:
+    """Return a property as Python text.
 
-    Args:
-        property: As for `resolve`.
-        inputs: As for `resolve`.
-        outputs: As for `resolve`.
-
-    Returns:
-        What Python would write for it.
+    A function of `(x, y)` becomes the condition that it returns.
     """
-    return str(applied(property, Scope(inputs, outputs)))
+    return str(apply_property(property, Scope(inputs, outputs)))
 
 
-def applied(written: Any, scope: Scope) -> Any:
-    """What was written; a function is called with an `x` and a `y` that know the model.
+def apply_property(property: Any, scope: Scope) -> Any:
+    """Return a property unchanged, or the result of a function called with `x` and `y`.
 
     Raises:
         InputError: The function takes other arguments.
     """
-    if isinstance(written, ExpressionNode) or not callable(written):
-        return written
-    known = [Variable(kind, None, scope) for kind in ("x", "y")]
-    for arguments in (known, known[:1]) if not scope.slots["y"] else (known,):
+    if isinstance(property, ExpressionNode) or not callable(property):
+        return property
+    variables = [Variable(kind, None, scope) for kind in ("x", "y")]
+    for arguments in (variables, variables[:1]) if not scope.slots["y"] else (variables,):
         try:
-            inspect.signature(written).bind(*arguments)
+            inspect.signature(property).bind(*arguments)
         except (TypeError, ValueError):
             continue
-        return written(*arguments)
+        return property(*arguments)
     raise InputError(
-        "A function that states a property takes the model's input and output: "
-        f"`lambda x, y: ...`. Received: {what_came(written)}."
+        "A function that states a property must take the model's input and output: "
+        f"`lambda x, y: ...`. Received: {describe_value(property)}."
     )
 
 
 def uses_outputs(condition: ExpressionNode) -> bool:
-    """Whether `y` occurs in it."""
+    """Return whether `y` occurs in a condition."""
     return any(node.op == "variable" and node.detail[0] == "y" for node in in_order(condition))

@@ -1,4 +1,4 @@
-"""The model an expression is about: its inputs and outputs as arrays of variables."""
+"""The scope of an expression: a model's inputs and outputs as arrays of variables."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core import InputError, did_you_mean
-from ...graph.graph import vectors
-from .forms import AffineForm, filled
+from ...graph.graph import merge_columns
+from .forms import AffineForm, object_array
 
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ WORDS = {"x": "input", "y": "output"}
 
 
 class Scope:
-    """Numbers the entries of all inputs, then of all outputs.
+    """A numbering of the entries of all inputs, then of all outputs.
 
     Args:
         inputs: The model's inputs; input entry `i` is variable `i`.
@@ -31,10 +31,10 @@ class Scope:
         self._known: dict[tuple[str, str], np.ndarray] = {}
 
     def variables(self, kind: str, name: str | None) -> np.ndarray:
-        """The entries of one input or output, in its own shape.
+        """Return the entries of one input or output, in its own shape.
 
         Raises:
-            InputError: There is none of that name, or several and no name.
+            InputError: There is none with that name, or several and no name is given.
         """
         slot = self.slot(kind, name)
         if (kind, slot.name) not in self._known:
@@ -44,50 +44,50 @@ class Scope:
                     break
                 start += other.size
             items = [AffineForm({i: 1}, 0) for i in range(start, start + slot.size)]
-            self._known[kind, slot.name] = filled(items, slot.shape)
+            self._known[kind, slot.name] = object_array(items, slot.shape)
         return self._known[kind, slot.name]
 
     def slot(self, kind: str, name: str | None) -> Slot:
-        """The input or output that is meant."""
+        """Return the input or output with a name, or the only one without."""
         if kind not in self.slots:
             raise InputError(
                 "`u` is the control of a closed loop (`outrange.closed_loop`); the output of a "
-                f"model is `y`. Received: `{written(kind, name)}`."
+                f"model is `y`. Received: `{variable_text(kind, name)}`."
             )
         slots, word = self.slots[kind], WORDS[kind]
         if not slots:
             raise InputError(
-                f"A condition on the set of inputs is about `x` alone; what is about the {word}s "
-                f"belongs into the property. Received: `{written(kind, name)}`."
+                f"A condition on the set of inputs may use `x` alone; conditions on the {word}s "
+                f"belong to the property. Received: `{variable_text(kind, name)}`."
             )
         if name is None:
-            whole = vectors(slots)
+            whole = merge_columns(slots)
             if len(whole) == 1:
                 return whole[0]
             raise InputError(
-                f"This model has {len(slots)} {word}s, {_listed(slots)}: say which by its name, "
-                f"`{written(kind, slots[0].name)}`. Received: `{kind}` without a name."
+                f"This model has {len(slots)} {word}s, {_list(slots)}: select one by its name, "
+                f"`{variable_text(kind, slots[0].name)}`. Received: `{kind}` without a name."
             )
         for slot in slots:
             if slot.name == name:
                 return slot
         hint = did_you_mean(name, [s.name for s in slots])
         raise InputError(
-            f"The model has no {word} of this name; it has {_listed(slots)}.{hint} "
-            f"Received: `{written(kind, name)}`."
+            f"The model has no {word} of this name; it has {_list(slots)}.{hint} "
+            f"Received: `{variable_text(kind, name)}`."
         )
 
     def place(self, kind: str, name: str | None) -> str:
-        """``Output `left` has shape (3,)``."""
+        """Return ``Output `left` has shape (3,)``."""
         slot = self.slot(kind, name)
         return f"{WORDS[kind].capitalize()} `{slot.name}` has shape {slot.shape} (no batch axis)"
 
 
-def written(kind: str, name: str | None) -> str:
-    """A variable as it is written: `y` or `y["left"]`."""
+def variable_text(kind: str, name: str | None) -> str:
+    """Return a variable as it is written: `y` or `y["left"]`."""
     return kind if name is None else f'{kind}["{name}"]'
 
 
-def _listed(slots: Sequence[Slot]) -> str:
+def _list(slots: Sequence[Slot]) -> str:
     shown = ", ".join(f"`{slot.name}` {slot.shape}" for slot in slots[:12])
     return shown + (f" and {len(slots) - 12} more" if len(slots) > 12 else "")

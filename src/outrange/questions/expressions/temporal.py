@@ -1,7 +1,7 @@
-"""Conditions in time: `(x[0] <= 1).always()`, `.eventually()`, `.at(10)`, `.during(10, 20)`.
+"""Temporal conditions: `(x[0] <= 1).always()`, `.eventually()`, `.at(10)`, `.during(10, 20)`.
 
-They are about the states and controls of a closed loop, and join by `&`, `|`, `~` like conditions.
-A condition without a time means always.
+They constrain the states and controls of a closed loop, and are joined by `&`, `|`, `~` like
+conditions. A condition without a time means always.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from ...core import InputError
-from ..inputs.boxes import what_came
-from .refusals import Undecided
+from ..inputs.boxes import describe_value
+from .deferred_errors import DeferredExpression
 
 
-class Temporal(Undecided):
-    """A condition in time.
+class Temporal(DeferredExpression):
+    """A temporal condition.
 
     Args:
         op: `"always"`, `"eventually"` of a condition, or `"&"`, `"|"`, `"~"` of others.
@@ -66,7 +66,7 @@ class Temporal(Undecided):
 
 
 class Timed:
-    """What a condition says about time; times are steps, with `dt` times."""
+    """The temporal operators of a condition; times are steps, or times if the loop has `dt`."""
 
     __slots__ = ()
 
@@ -98,7 +98,7 @@ class Timed:
         """Require it at one time of a closed loop.
 
         Args:
-            time: A number of steps; of a loop in continuous time (`dt`) a time.
+            time: A number of steps; in a loop in continuous time (`dt`) a time.
 
         Returns:
             A specification for `outrange.closed_loop`.
@@ -110,7 +110,7 @@ class Timed:
 
         Args:
             start: The first time that counts.
-            stop: The last, included.
+            stop: The last time that counts.
 
         Returns:
             A specification for `outrange.closed_loop`.
@@ -119,19 +119,19 @@ class Timed:
 
 
 def as_temporal(value: Any) -> Temporal:
-    """A condition in time; one without a time means always.
+    """Return a temporal condition; a condition without a time means always.
 
     Raises:
-        InputError: It is no condition.
+        InputError: It is not a condition.
     """
     if isinstance(value, Temporal):
         return value
     if isinstance(value, Timed):
         return value.always()
     raise InputError(
-        "A specification is a condition on the states `x` and the controls `u` of a loop, "
-        "`(x[0] <= 1).always()` say; several are joined by `&`, `|`, `~`, with parentheses around "
-        f"each comparison. Received: {what_came(value)}."
+        "A specification must be a condition on the states `x` and the controls `u` of a loop, "
+        "such as `(x[0] <= 1).always()`; join several by `&`, `|`, `~`, with parentheses around "
+        f"each comparison. Received: {describe_value(value)}."
     )
 
 
@@ -141,11 +141,11 @@ def _window(start: Any, stop: Any) -> tuple[float | None, float | None]:
         try:
             ends.append(None if end is None else float(end))
         except (TypeError, ValueError):
-            raise InputError(f"A time is a number. Received: {what_came(end)} as a time.") from None
+            raise InputError(f"A time must be a number. Received: {describe_value(end)}.") from None
     first, last = ends
     if (first is not None and not first >= 0) or (last is not None and not last >= (first or 0)):
         raise InputError(
-            "Times count from 0, and an interval of them ends where it begins or later. "
+            "Times must be at least 0, and an interval must not end before it begins. "
             f"Received: from {first} to {last}."
         )
     return first, last

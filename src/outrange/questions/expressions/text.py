@@ -1,4 +1,4 @@
-"""Text of nodes in Python's notation, long ones abbreviated."""
+"""Text of nodes in Python's notation, with long ones abbreviated."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 
 from .nodes import ExpressionNode
 from .order import in_order
-from .scope import written
+from .scope import variable_text
 
 
 LONGEST = 400
-"""Texts beyond this many characters lose their middle."""
+"""Number of characters beyond which a text loses its middle."""
 
 COMPARISON, OR, AND, SUM, PRODUCT, UNARY, WHOLE = range(1, 8)
 
@@ -25,19 +25,19 @@ PREFIX = {"negative": "-", "~": "~"}
 
 
 def text(node: ExpressionNode) -> str:
-    """The node in Python's notation."""
-    found: dict[int, tuple[str, int]] = {}
-    for one in in_order(node):
-        written_out, level = _text(one, [found[id(part)] for part in one.parts])
-        found[id(one)] = _shortened(written_out), level
-    return found[id(node)][0]
+    """Return the node in Python's notation."""
+    texts: dict[int, tuple[str, int]] = {}
+    for current in in_order(node):
+        part_text, level = _text(current, [texts[id(part)] for part in current.parts])
+        texts[id(current)] = _shorten(part_text), level
+    return texts[id(node)][0]
 
 
 def _text(node: ExpressionNode, parts: list[tuple[str, int]]) -> tuple[str, int]:
-    """The text, and how tightly it binds."""
+    """Return the text and its binding level."""
     op = node.op
     if op == "variable":
-        return written(*node.detail[:2]), WHOLE
+        return variable_text(*node.detail[:2]), WHOLE
     if op == "constant":
         return _constant(node.detail[0])
     if op in BINARY:
@@ -62,7 +62,7 @@ def _within(part: tuple[str, int], level: int) -> str:
     return part[0] if part[1] >= level else f"({part[0]})"
 
 
-def _shortened(whole: str) -> str:
+def _shorten(whole: str) -> str:
     if len(whole) <= LONGEST:
         return whole
     return f"{whole[: LONGEST // 2]} ... {whole[-LONGEST // 3 :]}"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from .indices import checked
+from .indices import check_index
 from .nodes import Condition, Expression, as_condition
 
 
 class Variable(Expression):
-    """`x` or `y`: the model's inputs or outputs, each by its name, or the only one as it is.
+    """The inputs `x` or the outputs `y` of the model, selected by name, or the only one.
 
-    Of a closed loop `x` are the states, and `u` the controls.
+    In a closed loop `x` are the states, and `u` the controls.
 
     Args:
         kind: `"x"`, `"y"` or `"u"`.
-        name: Which of them; None for the only one.
-        scope: The model, where it is known already.
+        name: The name of an input or output; None for the only one.
+        scope: The model, if it is already known.
     """
 
     __slots__ = ()
@@ -28,14 +28,14 @@ class Variable(Expression):
         kind, name, scope = self.detail
         if isinstance(index, str) and name is None:
             return Variable(kind, index, scope)
-        return checked(Expression("index", (self,), index))
+        return check_index(Expression("index", (self,), index))
 
 
 x = Variable("x")
-"""The model's input, or all of them by name: `x[0]`, `x["speed"]`."""
+"""The model's input, or several by name: `x[0]`, `x["speed"]`."""
 
 y = Variable("y")
-"""The model's output, or all of them by name: `y[0]`, `y["left"][0, 1]`."""
+"""The model's output, or several by name: `y[0]`, `y["left"][0, 1]`."""
 
 
 u = Variable("u")
@@ -46,8 +46,8 @@ def implies(a: Any, b: Any) -> Condition:
     """Require `b` wherever `a` holds: `~a | b`.
 
     Args:
-        a: A condition.
-        b: A condition.
+        a: The condition that implies.
+        b: The condition that is implied.
 
     Returns:
         A condition.

@@ -1,1 +1,1 @@
-"""Answers about the float32 network that is deployed, in any order of its sums."""
+"""Answers about the deployed float32 network, in any order of its sums."""

@@ -1,4 +1,4 @@
-"""Clauses that no float32 run satisfies, proved by the box kernel."""
+"""Proofs by the box kernel that no float32 run satisfies any clause."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ import numpy as np
 
 from ...core import Atom, Clock, Formula, Region
 from ...core.formula import clauses
-from ...domains.float32 import TINY, Float32Plan, settled
-from ...graph.composites.clause_values import with_clauses
+from ...domains.float32 import TINY, Float32Plan, replace_pointwise
+from ...graph.composites.clause_values import add_clause_outputs
 from ...search.input_split.float32_parts import Float32Goal, float32_lower, has_kernel_for
 from ..common.network import NetworkLike
 
 
 MOST = 64
-"""Clauses that are proved together."""
+"""Limit on clauses that are proved together."""
 
 
-def clauses_hold(
+def prove_margin(
     network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seconds: float
 ) -> float | None:
-    """By how much every float32 run keeps from satisfying `unsafe`; None if that is not proved.
+    """Return the margin by which float32 runs miss `unsafe`; None if no margin is proved.
 
     Args:
-        network: The model.
+        network: The network under study.
         unsafe: Over the flat `[x, y]`.
-        regions: Input sets; their boxes are searched, whatever else cuts them.
-        seconds: How long at most.
+        regions: Input sets; their boxes are searched, without further conditions.
+        seconds: Time limit in seconds.
     """
     parts = clauses(unsafe, MOST)
-    found = [[part for part in clause if isinstance(part, Atom)] for clause in parts]
-    if [*map(len, found)] != [*map(len, parts)]:
+    atoms_of = [[part for part in clause if isinstance(part, Atom)] for clause in parts]
+    if [*map(len, atoms_of)] != [*map(len, parts)]:
         return None
-    if not 0 < len(found) <= MOST or not all(found):
+    if not 0 < len(atoms_of) <= MOST or not all(atoms_of):
         return None
-    plan = plan_of_clauses(network, found)
+    plan = plan_of_clauses(network, atoms_of)
     if not has_kernel_for(plan):
         return None
     clock, least = Clock(seconds), np.inf
     inputs = network.graph.size
-    read = (abs(c) for clause in found for a in clause for i, c in a.terms if i < inputs)
+    read = (abs(c) for clause in atoms_of for a in clause for i, c in a.terms if i < inputs)
     slack = TINY * sum(read)
-    m = len(found)
-    # An inequality that is strict does not hold at 0.
-    target = np.where([any(a.strict for a in clause) for clause in found], 0.0, 5e-324)
-    scale = np.array([_scale(clause) for clause in found])
+    m = len(atoms_of)
+    # A strict inequality does not hold at 0.
+    target = np.where([any(a.strict for a in clause) for clause in atoms_of], 0.0, 5e-324)
+    scale = np.array([_scale(clause) for clause in atoms_of])
     goal = Float32Goal(np.eye(m), np.full(m, -np.inf), target, scale)
     for region in regions:
         left = max(clock.left, 1e-3)
         lower, _ = float32_lower(plan, region.box.lo, region.box.hi, goal, left)
-        # The condition reads the input as it is given, also where the model reads it as zero.
+        # The condition reads the exact input, even where the model flushes it to zero.
         lower = np.nextafter(lower - slack, -np.inf) if slack else lower
         if not (lower >= target).all():
             return None
@@ -63,10 +63,10 @@ def _scale(clause: Sequence[Atom]) -> float:
     return max(1e-9, *(abs(c) for atom in clause for _, c in atom.terms), 1e-9)
 
 
-def plan_of_clauses(network: NetworkLike, found: Sequence[Sequence[Atom]]) -> Float32Plan:
-    """The largest left side of each clause, formed without rounding of what float32 returned."""
+def plan_of_clauses(network: NetworkLike, clauses: Sequence[Sequence[Atom]]) -> Float32Plan:
+    """Return the plan for the largest left side of each clause, formed without rounding."""
     graph = network.written
-    plain = replace(graph, nodes=tuple(map(settled, graph.nodes)))
-    measured = with_clauses(plain, found)
-    own = range(len(graph.nodes) + 1, len(measured.nodes) + 1)
-    return Float32Plan(measured, frozenset(own))
+    plain = replace(graph, nodes=tuple(map(replace_pointwise, graph.nodes)))
+    measured = add_clause_outputs(plain, clauses)
+    added = range(len(graph.nodes) + 1, len(measured.nodes) + 1)
+    return Float32Plan(measured, frozenset(added))

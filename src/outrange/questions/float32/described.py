@@ -1,10 +1,9 @@
-"""Which operations a graph writes as a float32 runtime computes them.
+"""Operations that a graph writes as a float32 runtime computes them.
 
-The float32 analysis bounds the roundings of the graph's ops. That says something of the model only
-where the graph, as it is written, rounds at least wherever the model does. Of the operations below
-it does, in every runtime that is known to do no more than to reorder sums, fuse products, and
-multiply weights together; others (a softmax, which runtimes compute by another formula than the
-graph) are refused by name.
+The float32 analysis bounds the roundings of the graph's ops. It applies to the model only if the
+graph rounds at least wherever the model does. For the operations below this is the case in every
+runtime known to do no more than reorder sums, fuse products, and multiply weights together. Other
+operations are refused by name, such as a softmax, which runtimes compute by a different formula.
 """
 
 from __future__ import annotations
@@ -43,30 +42,30 @@ ORIGINS: Mapping[str, frozenset[str]] = MappingProxyType({"keras": KERAS, "onnx"
 
 
 def check_described(network: NetworkLike) -> None:
-    """Refuse a network whose float32 roundings are not those of its graph.
+    """Reject a network whose float32 roundings are not those of its graph.
 
     Args:
-        network: What a front-end returned; a graph without a model is taken as it is written.
+        network: A front-end's network; a graph without a model is accepted.
 
     Raises:
-        UnsupportedError: It is of a framework whose formulas are not known, or holds an operation
-            that is not described.
+        UnsupportedError: It is of a framework whose formulas are not known, or holds an unsupported
+            operation.
     """
     origin = getattr(network, "origin", "")
     if origin == "graph":
         return
-    known = ORIGINS.get(origin)
-    if known is None:
+    supported = ORIGINS.get(origin)
+    if supported is None:
         raise UnsupportedError(
-            "arithmetic='float32' is described for models of Keras and for ONNX files; export the "
+            "arithmetic='float32' supports models of Keras and ONNX files; export the "
             f"model as ONNX. Received: a model of {origin or 'several parts'}."
         )
     for node in network.written.nodes:
-        # Nodes of a file that are read as one: "MatMul+Add".
+        # A node may stand for several of a file: "MatMul+Add".
         parts = node.operation.split("+")
-        if not known.issuperset(parts) and not isinstance(node.op, Rearrange):
+        if not supported.issuperset(parts) and not isinstance(node.op, Rearrange):
             raise UnsupportedError(
-                f"arithmetic='float32' has no description of how runtimes compute "
-                f"`{node.operation or node.op.name}`, in layer `{node.source}`. Ask in real "
-                "arithmetic (arithmetic='real'), or of a model that ends before it."
+                f"arithmetic='float32' does not support `{node.operation or node.op.name}`, in "
+                f"layer `{node.source}`, because runtimes differ in its formula. Use real "
+                "arithmetic (arithmetic='real'), or a model that ends before it."
             )

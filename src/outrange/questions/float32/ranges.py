@@ -12,8 +12,8 @@ from ...answers.progress import RangeProgress
 from ...answers.range import Range, relative
 from ...core import Clock, InputError, Region
 from ...core.arrays import linear_forms
-from ...core.watch import begin_phase
-from ...domains.float32 import Float32Plan, with_rows
+from ...core.progress import begin_phase
+from ...domains.float32 import Float32Plan, plan_of_rows
 from ..common.network import NetworkLike
 from ..common.target import Target, target
 from ..evidence.budget import EvidenceBudget
@@ -26,19 +26,19 @@ from .splits import Float32Ends, float32_ends
 
 
 GOAL = 3e-5
-"""Of the range seen: a widening that is small enough."""
+"""A sufficiently small widening, as a share of the seen range."""
 
 SHARE = 0.6
-"""Of the time goes to the search in real arithmetic."""
+"""Share of the time for the search in real arithmetic."""
 
 SPLITS = 0.8
-"""Of what is then left goes to splits; the rest is for evidence."""
+"""Share of the remaining time for splits; the rest is for evidence."""
 
 LEAST_SECONDS = 2.0
-"""For splits, where there is no limit."""
+"""Least seconds for splits without a time limit."""
 
 PER_SECOND = 10.0
-"""Seconds for splits a second of the search in real arithmetic, where there is no limit."""
+"""Seconds for splits per second of the search in real arithmetic, without a time limit."""
 
 METHOD = "float32 rounding errors over boxes, back-substituted (Higham 2002, Zhang et al. 2018)"
 
@@ -54,24 +54,25 @@ def float32_range(
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """The range of the deployed float32 network: see `outrange.output_range`.
+    """Compute the range of the deployed float32 network: see `outrange.output_range`.
 
-    The range of the real network, each end moved outward by what float32 may stray from it there.
+    It is the range of the real network, with each end moved outward by the deviation of float32
+    there.
 
     Args:
-        network: The model.
+        network: The network under study.
         box: The input set; float32 numbers in it are the inputs.
-        tol: Of the search in real arithmetic.
-        time_limit: Seconds, for both.
+        tol: Tolerance of the search in real arithmetic.
+        time_limit: Seconds, for both parts together.
         rows: Forms of the outputs, formed in real arithmetic from float32 outputs.
-        layer: A layer's name.
+        layer: The name of a layer that replaces the outputs.
         solver: Whether a mixed-integer solver may help.
-        progress: Called now and then.
+        progress: Called a few times a second.
     """
     check_described(network)
     clock = Clock(time_limit)
-    asked = target(network.graph, rows, layer)
-    plan = float32_plan(network, asked)
+    wanted = target(network.graph, rows, layer)
+    plan = float32_plan(network, wanted)
     sets = regions(network.graph.inputs, box)
     real = output_range(
         network, box, tol=tol, time_limit=None if time_limit is None else SHARE * time_limit,
@@ -80,58 +81,63 @@ def float32_range(
     lo, hi = np.ravel(real.lo), np.ravel(real.hi)
     seen = np.ravel(real.seen_lo), np.ravel(real.seen_hi)
     scale = np.maximum(seen[1] - seen[0], 1e-6 * np.maximum(np.abs(seen[0]), np.abs(seen[1])))
-    budget = EvidenceBudget.of(asked.formed, sets[0].box, 2 * lo.size, clock)
+    budget = EvidenceBudget.of(wanted.formed, sets[0].box, 2 * lo.size, clock)
     seconds = max(LEAST_SECONDS, PER_SECOND * real.cost.seconds)
     if time_limit is not None:
         seconds = max(SPLITS * (clock.left - budget.seconds), 1e-3)
     corners = np.stack([r.box.lo for r in sets]), np.stack([r.box.hi for r in sets])
     points = np.concatenate([_flat(real.at_lo, lo.size), _flat(real.at_hi, lo.size)])
     begin_phase("bounding float32 rounding")
-    found = float32_ends(plan, corners, (lo, hi), GOAL * np.nan_to_num(scale), seconds, points)
+    float32_bounds = float32_ends(
+        plan, corners, (lo, hi), GOAL * np.nan_to_num(scale), seconds, points
+    )
     begin_phase("computing evidence")
-    return _answer(network, asked, real, found, sets, clock, budget)
+    return _answer(network, wanted, real, float32_bounds, sets, clock, budget)
 
 
-def float32_plan(network: NetworkLike, asked: Target) -> Float32Plan:
-    """The analysis of forms of a network as it is written, operation by operation."""
-    if asked.is_output:
-        return with_rows(network.written, asked.rows)
-    values = [v for name in asked.outputs for v in network.graph.layers.get(name, ())]
+def float32_plan(network: NetworkLike, wanted: Target) -> Float32Plan:
+    """Return the analysis of forms of a network, operation by operation."""
+    if wanted.is_output:
+        return plan_of_rows(network.written, wanted.rows)
+    values = [v for name in wanted.outputs for v in network.graph.layers.get(name, ())]
     if len(values) != 1:
         raise InputError(
-            "arithmetic='float32' bounds the values of a layer that is called once, and no forms "
-            f"of them. Received: {list(asked.outputs)}."
+            "arithmetic='float32' bounds the values of a layer that is called once, without "
+            f"`rows`. Received: {list(wanted.outputs)}."
         )
     places = getattr(network, "places", {}) if getattr(network, "plain", None) else {}
-    return with_rows(network.written, asked.rows, places.get(values[0], values[0]))
+    return plan_of_rows(network.written, wanted.rows, places.get(values[0], values[0]))
 
 
 def _answer(
     network: NetworkLike,
-    asked: Target,
+    wanted: Target,
     real: Range,
-    found: Float32Ends,
+    float32_bounds: Float32Ends,
     sets: Sequence[Region],
     clock: Clock,
     budget: EvidenceBudget,
 ) -> Range:
     shape, k = real.lo.shape, real.lo.size
-    lo, hi = np.minimum(found.lo, np.ravel(real.lo)), np.maximum(found.hi, np.ravel(real.hi))
+    lo, hi = (
+        np.minimum(float32_bounds.lo, np.ravel(real.lo)),
+        np.maximum(float32_bounds.hi, np.ravel(real.hi)),
+    )
     points = np.concatenate([_flat(real.at_lo, k), _flat(real.at_hi, k)])
     points = np.stack([_float32_point(x, sets) for x in points])
     with np.errstate(invalid="ignore"):
         off = np.maximum(np.ravel(real.lo) - lo, hi - np.ravel(real.hi))
-    # Where both are infinite, it is open how far float32 moves an end.
+    # If both are infinite, the deviation at an end is unknown.
     off = np.where(np.isnan(off), np.inf, off)
     tried = np.isin(np.arange(2 * k), budget.spread(2 * k))
-    low, high = _attained(network, asked, points, tried, off, clock.left)
-    own = np.arange(k)
-    seen_lo, seen_hi = high[own, own], low[k + own, own]
+    low, high = _bound_at_points(network, wanted, points, tried, off, clock.left)
+    forms = np.arange(k)
+    seen_lo, seen_hi = high[forms, forms], low[k + forms, forms]
     seen_lo, seen_hi = np.clip(seen_lo, lo, hi), np.clip(seen_hi, lo, hi)
     gap = np.maximum(seen_lo - lo, hi - seen_hi)
     exact = bool((relative(gap, seen_lo, seen_hi) <= real.tol).all())
     status = "exact" if exact else ("float32" if real.status == "exact" else real.status)
-    cost = replace(real.cost, seconds=clock.seconds, boxes=real.cost.boxes + found.boxes)
+    cost = replace(real.cost, seconds=clock.seconds, boxes=real.cost.boxes + float32_bounds.boxes)
     return replace(
         real,
         lo=lo.reshape(shape), hi=hi.reshape(shape),
@@ -149,45 +155,45 @@ def _flat(at: Any, k: int) -> np.ndarray:
 
 
 def _float32_point(x: np.ndarray, sets: Sequence[Region]) -> np.ndarray:
-    """The point as float32 numbers in the set; as it is where none are near."""
+    """Return the point as float32 numbers in the set; the point itself if none are near."""
     for near in nearby(x, sets):
         single = np.array_equal(near, near.astype(np.float32).astype(np.float64))
-        if single and any(contains(one, near) for one in sets):
+        if single and any(contains(region, near) for region in sets):
             return near
     return x
 
 
-def _attained(
+def _bound_at_points(
     network: NetworkLike,
-    asked: Target,
+    wanted: Target,
     points: np.ndarray,
     tried: np.ndarray,
     off: np.ndarray,
     left: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound the forms in float32 at each point; the model's own value where it ran.
+    """Bound the forms in float32 at each point; use the model's own value where it ran.
 
     Args:
-        network: The model.
-        asked: The forms, `k` of them.
-        points: `(n, inputs)`.
-        tried: `(n,)` which points there is time for; nothing is known at the others.
-        off: `(k,)` how far float32 may stray.
-        left: Seconds that are left.
+        network: The network under study.
+        wanted: The forms, `k` of them.
+        points: Inputs to run, `(n, inputs)`.
+        tried: `(n,)` which points there is time for; the others stay unbounded.
+        off: `(k,)` the deviation of float32.
+        left: Seconds that remain for it.
     """
     finite = tried & ~np.isnan(points).any(axis=1)
-    low = np.full((len(points), len(asked.rows)), -np.inf)
+    low = np.full((len(points), len(wanted.rows)), -np.inf)
     high = -low
     single = np.all(points == points.astype(np.float32), axis=1)
     if finite.any():
-        ends = enclose(asked.formed, points[finite], seconds=left)
+        ends = enclose(wanted.formed, points[finite], seconds=left)
         with np.errstate(invalid="ignore"):
             below, above = ends[0] - off, ends[1] + off
         low[finite] = np.where(np.isnan(below), -np.inf, below)
         high[finite] = np.where(np.isnan(above), np.inf, above)
     ran = finite & single
-    if network.predict is not None and asked.is_output and ran.any():
-        values = linear_forms(asked.rows, run_model(network, network.predict, points[ran]).y)
+    if network.predict is not None and wanted.is_output and ran.any():
+        values = linear_forms(wanted.rows, run_model(network, network.predict, points[ran]).y)
         values = np.where(np.isfinite(values), values, np.nan)
         low[ran], high[ran] = np.fmax(values, low[ran]), np.fmin(values, high[ran])
         low[ran] = np.where(np.isnan(values), low[ran], values)

@@ -1,9 +1,11 @@
 """Ends of linear forms in float32 over boxes, by splits where rounding costs most.
 
-On a part of the box values are smaller, more units are stable, and so float32 strays less from the
-real network. The part that sets an end, by its own real bound and its own error together, is split
-until nothing is gained. Sound: an end is the worst over parts that cover the box. Cost: one pass of
-linear bounds and one of errors a part.
+On a part of the box values are smaller and more units are stable, so float32 deviates less from the
+real network. The part that determines an end, by its real bound and its error together, is split
+until the gain vanishes.
+
+Sound: an end is the worst over parts that cover the box. Cost: one pass of linear bounds and one of
+errors per part.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import Clock, OutOfTime, deadline
-from ...domains.float32 import Float32Plan, Strays, stray_over, stray_within
+from ...domains.float32 import Deviations, Float32Plan, bound_deviations, bound_deviations_within
 from ...search.input_split.float32_parts import Float32Goal, float32_lower, has_kernel_for
 
 
@@ -21,21 +23,21 @@ AT_ONCE = 32
 """Parts that are split in one step."""
 
 MOST_PARTS = 1 << 16
-"""Parts that are kept."""
+"""Limit on the number of parts."""
 
 PATIENCE = 24
-"""Steps in which no end gained a hundredth: what is left is not a matter of splits."""
+"""Steps without a gain of one percent at any end, after which splitting stops."""
 
 
 @dataclass(frozen=True, eq=False)
 class Float32Ends:
-    """What is proved of forms in float32.
+    """Proved ends of forms in float32.
 
     Args:
-        lo: `(k,)` lower ends.
-        hi: `(k,)` upper ends.
-        causes: Values of the plan's graph at which nothing can be said.
-        boxes: Parts bounded.
+        lo: `(k,)` lower ends of the forms.
+        hi: `(k,)` upper ends of the forms.
+        causes: Values of the plan's graph without a bound.
+        boxes: The number of bounded parts.
     """
 
     lo: np.ndarray
@@ -55,36 +57,36 @@ class _Parts:
 def float32_ends(
     plan: Float32Plan,
     boxes: tuple[np.ndarray, np.ndarray],
-    known: tuple[np.ndarray, np.ndarray],
+    real_ends: tuple[np.ndarray, np.ndarray],
     goal: np.ndarray,
     seconds: float,
     points: np.ndarray | None = None,
 ) -> Float32Ends:
-    """Ends of the plan's output in float32 over a union of boxes.
+    """Bound the plan's output in float32 over a union of boxes.
 
     Args:
-        plan: Of the forms.
-        boxes: `(B, d)` corners.
-        known: `(k,)` proved ends of the real forms over all of them.
+        plan: The plan of the forms.
+        boxes: Corners `(B, d)` of the boxes.
+        real_ends: `(k,)` proved ends of the real forms over all of them.
         goal: `(k,)` a widening that is small enough.
-        seconds: For splits; the boxes themselves are bounded in any case.
+        seconds: Time for splits; the boxes themselves are always bounded.
         points: `(2 k, d)` where the real forms attain their lower and their upper ends.
     """
     clock, k = Clock(seconds), len(goal)
     if len(boxes[0]) == 1 and has_kernel_for(plan):
-        lower = np.concatenate([known[0], -known[1]])
+        lower = np.concatenate([real_ends[0], -real_ends[1]])
         signs, wide = np.concatenate([np.eye(k), -np.eye(k)]), goal2(goal)
-        asked = Float32Goal(signs, lower, lower - wide, wide, points)
-        found, bounded = float32_lower(plan, boxes[0][0], boxes[1][0], asked, seconds)
-        is_open = np.isinf(found).any()
-        causes = stray_within(plan, *boxes, clock.left).causes if is_open else ()
-        return Float32Ends(found[:k], -found[k:], causes, bounded)
-    real = np.concatenate([known[1], -known[0]])
+        goals = Float32Goal(signs, lower, lower - wide, wide, points)
+        lowers, bounded = float32_lower(plan, boxes[0][0], boxes[1][0], goals, seconds)
+        is_open = np.isinf(lowers).any()
+        causes = bound_deviations_within(plan, *boxes, clock.left).causes if is_open else ()
+        return Float32Ends(lowers[:k], -lowers[k:], causes, bounded)
+    real = np.concatenate([real_ends[1], -real_ends[0]])
     wanted = real + np.concatenate([goal, goal])
-    first = stray_within(plan, *boxes, seconds)
-    parts, causes = _bounded(first, *boxes, real), first.causes
+    first = bound_deviations_within(plan, *boxes, seconds)
+    parts, causes = _bound_parts(first, *boxes, real), first.causes
     count, idle = len(parts.lo), 0
-    # A part that was split no longer counts, whatever its halves turn out to be.
+    # A split part no longer counts, whatever the bounds of its halves are.
     best = parts.ends.max(axis=0)
     while (best > wanted).any() and idle < PATIENCE and len(parts.lo) < MOST_PARTS:
         excess = np.where(best > wanted, parts.ends - wanted, -np.inf)
@@ -92,23 +94,23 @@ def float32_ends(
         worst = worst.max(axis=1)
         chosen = np.argsort(-worst, kind="stable")[:AT_ONCE]
         chosen = chosen[worst[chosen] > 0]
-        low, high, kept = _halves(parts.lo[chosen], parts.hi[chosen])
-        chosen = chosen[kept]
+        low, high, divisible = _bisect(parts.lo[chosen], parts.hi[chosen])
+        chosen = chosen[divisible]
         if not len(chosen):
             break
         try:
             with deadline(max(clock.left, 1e-3)):
-                halves = _bounded(stray_over(plan, low, high), low, high, real)
+                pieces = _bound_parts(bound_deviations(plan, low, high), low, high, real)
         except OutOfTime:
             break
         whole = parts.ends[np.concatenate([chosen, chosen])]
-        halves.ends = np.minimum(halves.ends, whole)
+        pieces.ends = np.minimum(pieces.ends, whole)
         rest = np.setdiff1d(np.arange(len(parts.lo)), chosen)
         parts = _Parts(
             *(
                 np.concatenate([a[rest], b])
                 for a, b in (
-                    (parts.lo, halves.lo), (parts.hi, halves.hi), (parts.ends, halves.ends),
+                    (parts.lo, pieces.lo), (parts.hi, pieces.hi), (parts.ends, pieces.ends),
                 )
             )
         )  # fmt: skip
@@ -124,64 +126,66 @@ def float32_ends(
 
 
 def goal2(goal: np.ndarray) -> np.ndarray:
-    """The goal of either end."""
+    """Return the goals of the lower and of the upper ends."""
     return np.concatenate([goal, goal])
 
 
-def _bounded(found: Strays, lo: np.ndarray, hi: np.ndarray, real: np.ndarray) -> _Parts:
-    """Bounds of the forms on boxes, from how far float32 strays there and the real ends."""
-    own = np.concatenate([found.hi, -found.lo], axis=1)
-    off = np.concatenate([found.off, found.off], axis=1)
+def _bound_parts(
+    deviations: Deviations, lo: np.ndarray, hi: np.ndarray, real: np.ndarray
+) -> _Parts:
+    """Bound the forms on boxes, from the deviation of float32 and the real ends."""
+    real_bounds = np.concatenate([deviations.hi, -deviations.lo], axis=1)
+    off = np.concatenate([deviations.off, deviations.off], axis=1)
     # Sums of two float64 numbers, rounded up.
-    ends = np.nextafter(np.minimum(own, real) + off, np.inf)
+    ends = np.nextafter(np.minimum(real_bounds, real) + off, np.inf)
     return _Parts(lo, hi, ends)
 
 
-def _halves(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Both halves of boxes along their longest side, and which boxes can be halved."""
+def _bisect(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bisect boxes along their longest side; also return which boxes can be bisected."""
     each = np.arange(len(lo))
     side = np.argmax(hi - lo, axis=1)
     middle = 0.5 * lo[each, side] + 0.5 * hi[each, side]
-    kept = (lo[each, side] < middle) & (middle < hi[each, side])
-    lo, hi, side, middle = lo[kept], hi[kept], side[kept], middle[kept]
+    divisible = (lo[each, side] < middle) & (middle < hi[each, side])
+    lo, hi, side, middle = lo[divisible], hi[divisible], side[divisible], middle[divisible]
     each = np.arange(len(lo))
     top, bottom = hi.copy(), lo.copy()
     top[each, side], bottom[each, side] = middle, middle
-    return np.concatenate([lo, bottom]), np.concatenate([top, hi]), kept
+    return np.concatenate([lo, bottom]), np.concatenate([top, hi]), divisible
 
 
 def float32_off(
     plan: Float32Plan, boxes: tuple[np.ndarray, np.ndarray], seconds: float
 ) -> np.ndarray:
-    """How far float32 may stray from forms anywhere in a union of boxes, `(k,)`.
+    """Bound the deviation of float32 from forms anywhere in a union of boxes, `(k,)`.
 
     Args:
-        plan: Of the forms.
-        boxes: `(B, d)` corners.
-        seconds: For splits.
+        plan: The plan of the forms.
+        boxes: Corners `(B, d)` of the boxes.
+        seconds: Time limit for the splits.
     """
     clock = Clock(seconds)
     lo, hi = boxes
-    off = stray_within(plan, lo, hi, seconds).off
+    off = bound_deviations_within(plan, lo, hi, seconds).off
     idle = 0
     while idle < PATIENCE and not clock.expired and len(lo) < MOST_PARTS:
         most = off.max(axis=0)
         with np.errstate(invalid="ignore"):
             share = np.where(np.isfinite(off), off / np.maximum(most, 1e-300), np.inf).max(axis=1)
         chosen = np.argsort(-share, kind="stable")[:AT_ONCE]
-        low, high, kept = _halves(lo[chosen], hi[chosen])
-        chosen = chosen[kept]
+        low, high, divisible = _bisect(lo[chosen], hi[chosen])
+        chosen = chosen[divisible]
         if not len(chosen):
             break
         try:
             with deadline(max(clock.left, 1e-3)):
-                found = stray_over(plan, low, high).off
+                errors = bound_deviations(plan, low, high).off
         except OutOfTime:
             break
-        found = np.minimum(found, off[np.concatenate([chosen, chosen])])
+        errors = np.minimum(errors, off[np.concatenate([chosen, chosen])])
         rest = np.setdiff1d(np.arange(len(lo)), chosen)
         lo, hi, off = (
-            np.concatenate([a[rest], b]) for a, b in ((lo, low), (hi, high), (off, found))
+            np.concatenate([a[rest], b]) for a, b in ((lo, low), (hi, high), (off, errors))
         )
         idle = 0 if (off.max(axis=0) < 0.99 * most).any() else idle + 1
     return off.max(axis=0)

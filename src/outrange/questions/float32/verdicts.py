@@ -1,4 +1,4 @@
-"""A property of the float32 network that is deployed, decided."""
+"""Decision of a property of the deployed float32 network."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from ...answers.verdict import Verdict
 from ...core import And, Atom, Clock, Formula, Or, Region
 from ...core.formula import atoms, holds
 from ...domains import bounds
-from ...domains.float32 import with_rows
+from ...domains.float32 import plan_of_rows
 from ..common.network import NetworkLike
 from ..evidence.check_point import Witness, contains, nearby
 from ..evidence.evaluate import model_values
 from ..verify import counterexample_at, verify
-from .clauses import clauses_hold
+from .clauses import prove_margin
 from .described import check_described
 from .splits import float32_off
 
 
 SHARE = 0.5
-"""Of the time goes to the verdict in real arithmetic."""
+"""Share of the time for the verdict in real arithmetic."""
 
 SPLITS = 60.0
-"""Seconds that a step may take, where there is no limit."""
+"""Seconds that a step may take without a time limit."""
 
 SAMPLES = 256
-"""Points of each region, and as many corners, at which the model is run."""
+"""Random points, and as many corners, of each region at which the model is run."""
 
 METHOD = "float32 rounding errors over boxes, back-substituted (Higham 2002, Zhang et al. 2018)"
 
@@ -47,58 +47,63 @@ def verify_float32(
 ) -> Verdict:
     """Verify that no float32 run at inputs of the regions satisfies `unsafe`.
 
-    The box kernel proves it with what float32 may round at every unit. Where it does not, each
-    inequality is relaxed by what float32 may stray from it anywhere in the set: if no input
-    satisfies the relaxed condition in real arithmetic, no float32 run satisfies the condition
-    itself. `VIOLATED` is an input of float32 numbers at which the model's own output satisfies it.
+    The box kernel proves it with a bound on the float32 rounding of every unit. Where this fails,
+    each inequality is relaxed by the largest deviation of float32 from it anywhere in the set. If
+    no input satisfies the relaxed condition in real arithmetic, no float32 run satisfies the
+    condition itself. `VIOLATED` comes with an input of float32 numbers at which the model's own
+    output satisfies the condition.
 
     Args:
-        network: The model.
+        network: The network to verify.
         unsafe: The negated property, over the flat `[x, y]`.
         regions: The input sets; a union.
         text: The property as the user wrote it.
         time_limit: Seconds; None for no limit.
-        seed: Seed of the samples.
+        seed: Random seed of the samples.
         progress: Called a few times a second.
-        remedies: Not tried: they would be about the real network.
+        remedies: Ignored, because they would be about the real network.
     """
     check_described(network)
     clock = Clock(time_limit)
     real = verify(network, unsafe, regions, text=text, seed=seed, progress=progress,
                   time_limit=None if time_limit is None else SHARE * time_limit)  # fmt: skip
-    broken = _broken(network, unsafe, regions, _candidates(real, regions, seed))
-    if broken is not None:
-        return _violated(network, real, broken)
+    violation = _find_violation(network, unsafe, regions, _candidates(real, regions, seed))
+    if violation is not None:
+        return _violated_verdict(network, real, violation)
     if not real.holds:
-        return _open(real)
+        return _open_verdict(real)
     if real.vacuous:
         return replace(real, arithmetic="float32")
-    proof = clauses_hold(network, unsafe, regions, _left(clock))
+    proof = prove_margin(network, unsafe, regions, _seconds_left(clock))
     if proof is None:
-        found = None
-        wider = relaxed(network, unsafe, regions, 0.4 * _left(clock))
+        verdict = None
+        wider = relax_inequalities(network, unsafe, regions, 0.4 * _seconds_left(clock))
         if wider is not None:
-            found = verify(network, wider, regions, text=text, time_limit=_left(clock), seed=seed)
-            broken = _broken(network, unsafe, regions, _candidates(found, regions, seed + 1))
-        if broken is not None:
-            return _violated(network, real, broken)
-        proof = found.margin if found is not None and found.holds else None
+            verdict = verify(
+                network, wider, regions, text=text, time_limit=_seconds_left(clock), seed=seed
+            )
+            violation = _find_violation(
+                network, unsafe, regions, _candidates(verdict, regions, seed + 1)
+            )
+        if violation is not None:
+            return _violated_verdict(network, real, violation)
+        proof = verdict.margin if verdict is not None and verdict.holds else None
     if proof is None:
-        return _open(real)
+        return _open_verdict(real)
     return replace(
         real, arithmetic="float32", margin=min(real.margin, proof),
         cost=replace(real.cost, seconds=clock.seconds), methods=(*real.methods, METHOD),
     )  # fmt: skip
 
 
-def _left(clock: Clock) -> float:
+def _seconds_left(clock: Clock) -> float:
     return min(max(clock.left, 1e-3), SPLITS if clock.limit == np.inf else np.inf)
 
 
-def _candidates(found: Verdict, regions: Sequence[Region], seed: int) -> list[np.ndarray]:
-    """Points at which float32 may break what real arithmetic does not."""
+def _candidates(verdict: Verdict, regions: Sequence[Region], seed: int) -> list[np.ndarray]:
+    """Return points at which float32 may violate a property that holds in real arithmetic."""
     rng = np.random.default_rng(seed)
-    points = [] if found.counterexample is None else [found.counterexample.flat_x]
+    points = [] if verdict.counterexample is None else [verdict.counterexample.flat_x]
     for region in regions:
         lo, hi = region.box.lo, region.box.hi
         if np.isfinite([lo, hi]).all():
@@ -108,15 +113,15 @@ def _candidates(found: Verdict, regions: Sequence[Region], seed: int) -> list[np
     return points
 
 
-def _broken(
+def _find_violation(
     network: NetworkLike, unsafe: Formula, regions: Sequence[Region], points: list[np.ndarray]
 ) -> Witness | None:
-    """The first float32 point of the set at which the model's own output satisfies `unsafe`."""
+    """Return the first float32 point of the set at which the model's output satisfies `unsafe`."""
     if network.predict is None:
         return None
     near = [p for x in points for p in nearby(x, regions)[:2]]
     near = [p for p in near if np.array_equal(p, p.astype(np.float32))]
-    near = [p for p in near if any(contains(one, p) for one in regions)]
+    near = [p for p in near if any(contains(region, p) for region in regions)]
     if not near:
         return None
     x = np.stack(near)
@@ -130,7 +135,7 @@ def _broken(
     return None
 
 
-def _violated(network: NetworkLike, real: Verdict, broken: Witness) -> Verdict:
+def _violated_verdict(network: NetworkLike, real: Verdict, broken: Witness) -> Verdict:
     return replace(
         real, status="VIOLATED", reason="decided", vacuous=False,
         counterexample=counterexample_at(network, broken), arithmetic="float32",
@@ -138,8 +143,8 @@ def _violated(network: NetworkLike, real: Verdict, broken: Witness) -> Verdict:
     )  # fmt: skip
 
 
-def _open(real: Verdict) -> Verdict:
-    """Nothing is known in float32; what is known in real arithmetic stands beside it."""
+def _open_verdict(real: Verdict) -> Verdict:
+    """Return a verdict that is unknown in float32, with the real one alongside."""
     reason = real.reason if real.status == "UNKNOWN" else "float32"
     return replace(
         real, status="UNKNOWN", reason=reason, counterexample=None, vacuous=False,
@@ -147,12 +152,13 @@ def _open(real: Verdict) -> Verdict:
     )  # fmt: skip
 
 
-def relaxed(
+def relax_inequalities(
     network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seconds: float
 ) -> Formula | None:
-    """The condition with every inequality widened by what float32 may stray from it.
+    """Relax every inequality by the largest deviation of float32 from it.
 
-    None where nothing can be said of some inequality: rounding has no bound.
+    Returns:
+        The relaxed condition; None if the deviation of some inequality has no bound.
     """
     inputs = network.graph.size
     forms = list(dict.fromkeys(tuple(t for t in a.terms if t[0] >= inputs) for a in atoms(unsafe)))
@@ -168,24 +174,24 @@ def relaxed(
     widths = dict(zip(forms, off.tolist(), strict=True))
     if not np.isfinite(off).all():
         return None
-    return _widened(unsafe, inputs, widths)
+    return _relax(unsafe, inputs, widths)
 
 
 def _off(
     network: NetworkLike, rows: np.ndarray, regions: Sequence[Region], seconds: float
 ) -> np.ndarray:
-    """How far float32 may stray from forms of the outputs over the regions, `(k,)`."""
-    plan = with_rows(network.written, rows)
+    """Bound the deviation of float32 from forms of the outputs over the regions, `(k,)`."""
+    plan = plan_of_rows(network.written, rows)
     corners = np.stack([r.box.lo for r in regions]), np.stack([r.box.hi for r in regions])
     return float32_off(plan, corners, seconds)
 
 
-def _widened(formula: Formula, inputs: int, widths: dict) -> Formula:
+def _relax(formula: Formula, inputs: int, widths: dict) -> Formula:
     if isinstance(formula, Atom):
         form = tuple(t for t in formula.terms if t[0] >= inputs)
         if not form:
             return formula
         offset = float(np.nextafter(formula.offset - widths[form], -np.inf))
         return Atom(formula.terms, offset, False)
-    parts = tuple(_widened(part, inputs, widths) for part in formula.parts)
+    parts = tuple(_relax(part, inputs, widths) for part in formula.parts)
     return And(parts) if isinstance(formula, And) else Or(parts)

@@ -1,1 +1,1 @@
-"""Monotonicity, partial derivatives, Lipschitz constants."""
+"""Monotonicity, partial derivatives, and Lipschitz constants."""

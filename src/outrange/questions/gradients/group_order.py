@@ -14,9 +14,9 @@ from ...answers.progress import VerifyProgress
 from ...answers.verdict import Counterexample, Verdict
 from ...core import And, Atom, Formula, InputError, Or
 from ...graph import Graph
-from ...graph.rewrites.order import ordered
-from ..common.entries import chosen
-from ..common.named import by_name
+from ...graph.rewrites.order import reduce_to_logits
+from ..common.entries import select_entries
+from ..common.named_arrays import split_by_name
 from ..common.network import NetworkLike
 from ..common.target import target
 from ..evidence.evaluate import enclose, model_values
@@ -27,7 +27,7 @@ from ..verify import verify
 
 @dataclass(frozen=True, eq=False)
 class _Ordered:
-    """A network whose outputs are ordered like those asked about; there is no model to run."""
+    """A network whose outputs are ordered like the requested ones; there is no model to run."""
 
     graph: Graph
     name: str
@@ -50,10 +50,10 @@ def group_order(
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """Verify that the argmax never falls from group to group; see `outrange.monotone`."""
-    asked = target(network.graph, None, layer)
-    parts = group_entries(asked.graph, groups)
+    wanted = target(network.graph, None, layer)
+    parts = group_entries(wanted.graph, groups)
     (where,) = regions_of(network.graph.inputs, input_box(network.graph.inputs, box))
-    graph = ordered(asked.graph, parts)
+    graph = reduce_to_logits(wanted.graph, parts)
     unsafe = falls(graph.size, [len(part) for part in parts])
     text = f"the chosen index never falls from group to group ({len(parts)} groups)"
     verdict = verify(
@@ -67,9 +67,11 @@ def group_order(
     )
     if verdict.counterexample is None:
         return verdict
-    own = network.predict if asked.is_output else None
+    predict = network.predict if wanted.is_output else None
     x = verdict.counterexample.flat_x
-    return replace(verdict, counterexample=_told(network, asked.graph, own, parts, x))
+    return replace(
+        verdict, counterexample=_user_counterexample(network, wanted.graph, predict, parts, x)
+    )
 
 
 def groups_monotone(
@@ -85,16 +87,16 @@ def groups_monotone(
     seed: int,
     progress: Callable[[VerifyProgress], None] | None,
 ) -> Monotone:
-    """`group_order` as the answer of `outrange.monotone`.
+    """Return `group_order` as the answer of `outrange.monotone`.
 
     Raises:
-        InputError: Another selection is given beside the groups.
+        InputError: Another selection is passed together with the groups.
     """
-    given = {"inputs": inputs, "outputs": outputs, "direction": direction}
-    if any(value is not None for value in given.values()):
+    selection = {"inputs": inputs, "outputs": outputs, "direction": direction}
+    if any(value is not None for value in selection.values()):
         raise InputError(
-            "`groups` says which outputs are compared, for all inputs of the box: leave `inputs`, "
-            f"`outputs` and `direction` out. Received: {given}."
+            "`groups` selects the compared outputs, for all inputs of the box: omit `inputs`, "
+            f"`outputs` and `direction`. Received: {selection}."
         )
     verdict = group_order(
         network, box, groups, layer=layer, time_limit=time_limit, seed=seed, progress=progress
@@ -106,36 +108,36 @@ def groups_monotone(
 
 
 def group_entries(graph: Graph, groups: Any) -> list[list[int]]:
-    """The flat outputs of every group, in order.
+    """Return the flat outputs of every group, in order.
 
     Raises:
-        InputError: `groups` is none of the forms, or groups overlap.
+        InputError: `groups` has none of the accepted forms, or groups overlap.
     """
     size = graph.value_size(graph.output)
-    whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
-    if whole and groups > 1 and size % groups == 0:
+    is_integer = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
+    if is_integer and groups > 1 and size % groups == 0:
         return np.arange(size).reshape(int(groups), -1).tolist()
     parts: list[list[int]] = []
-    if not whole and isinstance(groups, list | tuple) and len(groups) > 1:
+    if not is_integer and isinstance(groups, list | tuple) and len(groups) > 1:
         if all(isinstance(g, int | np.integer) for g in groups) and sum(groups) == size:
             ends = np.cumsum([0, *groups])
             parts = [list(range(a, b)) for a, b in pairwise(ends)]
         elif not any(isinstance(g, int | np.integer) for g in groups):
-            parts = [chosen(graph.outputs, g, "groups").tolist() for g in groups]
+            parts = [select_entries(graph.outputs, g, "groups").tolist() for g in groups]
     flat = [i for part in parts for i in part]
     if not parts or len(set(flat)) != len(flat) or min(map(len, parts)) < 1:
         raise InputError(
-            f"`groups` splits the {size} outputs: a number (at least 2) of equal groups, a list of "
-            "their sizes, or a list of lists of outputs (or output names), each in one group. "
+            f"`groups` must split the {size} outputs: a number (at least 2) of equal groups, a "
+            "list of their sizes, or a list of lists of outputs (or names), each in one group. "
             f"Received: groups={groups!r}."
         )
     return parts
 
 
 def falls(inputs: int, sizes: Sequence[int]) -> Formula:
-    """The argmax of some group is below that of the group before it, over `[x, y]`.
+    """Build the condition that the argmax of a group is below that of the previous group.
 
-    The argmax is the first of equal entries, as in NumPy.
+    It is over `[x, y]`. The argmax is the first of equal entries, as in NumPy.
 
     Args:
         inputs: Number of flat inputs.
@@ -161,14 +163,14 @@ def _is_argmax(start: int, size: int, i: int) -> list[Atom]:
     ]
 
 
-def _told(
+def _user_counterexample(
     network: NetworkLike,
     graph: Graph,
     predict: Callable[[np.ndarray], np.ndarray] | None,
     parts: list[list[int]],
     x: np.ndarray,
 ) -> Counterexample:
-    """The counterexample in the user's own outputs."""
+    """Return the counterexample in the user's own outputs."""
     lo, hi = enclose(graph, x[None])
     y, model, reproduced = 0.5 * lo[0] + 0.5 * hi[0], None, None
     if predict is not None:
@@ -177,9 +179,9 @@ def _told(
         index = [int(np.argmax(model[part])) for part in parts]
         reproduced = any(b < a for a, b in pairwise(index))
     return Counterexample(
-        x=by_name(graph.inputs, x),
-        y=by_name(graph.outputs, y),
-        model_y=None if model is None else by_name(graph.outputs, model),
+        x=split_by_name(graph.inputs, x),
+        y=split_by_name(graph.outputs, y),
+        model_y=None if model is None else split_by_name(graph.outputs, model),
         reproduced=reproduced,
         flat_x=x,
         flat_y=y if model is None else model,

@@ -20,9 +20,9 @@ from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import Partials
 from ...search.gradients.search import METHODS, derivative_signs
 from ..common.arguments import check_hooks, check_limits
-from ..common.entries import chosen, entry_labels
+from ..common.entries import entry_labels, select_entries
 from ..common.network import NetworkLike
-from ..common.stamp import input_domain
+from ..common.provenance import input_domain
 from ..common.target import target
 from ..inputs.parse_box import real_box
 from .monotone_witness import MonotoneWitnesses
@@ -30,10 +30,10 @@ from .slope_evidence import check_count
 
 
 SAMPLES = 1024
-"""Points whose derivatives decide which direction is tried first."""
+"""Number of points whose derivatives decide which direction is tried first."""
 
 LOOK = 1 / 3
-"""Of the time limit, for these points."""
+"""Share of the time limit for these points."""
 
 
 def monotone(
@@ -53,26 +53,26 @@ def monotone(
     check_hooks(progress, seed)
     if direction not in (None, "rises", "falls"):
         raise InputError(
-            '`direction` is "rises", "falls", or None for either. '
+            '`direction` must be "rises", "falls", or None for either. '
             f"Received: direction={direction!r}."
         )
-    asked = target(network.graph, None, layer)
-    graph, where = asked.graph, real_box(network.graph.inputs, box, "A rise or a fall")
-    columns = chosen(graph.inputs, inputs, "inputs")
-    rows = chosen(graph.outputs, outputs, "outputs")
+    wanted = target(network.graph, None, layer)
+    graph, where = wanted.graph, real_box(network.graph.inputs, box, "A rise or a fall")
+    columns = select_entries(graph.inputs, inputs, "inputs")
+    rows = select_entries(graph.outputs, outputs, "outputs")
     check_count(rows.size * columns.size, graph.size)
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
-    task = _Task(network, graph, where, form, along, asked.is_output, time_limit, seed, progress)
+    task = _Task(network, graph, where, form, along, wanted.is_output, time_limit, seed, progress)
     first = (
         task.likely()
         if direction is None
         else np.full(form.size, 1.0 if direction == "rises" else -1.0)
     )
-    task.ask(np.arange(form.size), first)
+    task.decide(np.arange(form.size), first)
     if direction is None and not task.late:
-        left = np.flatnonzero(task.proved(first) != 1)
-        level = np.flatnonzero(task.level & (task.proved(first) == 1))
-        task.ask(np.concatenate([left, level]), -first[np.concatenate([left, level])])
+        left = np.flatnonzero(task.verdicts(first) != 1)
+        level = np.flatnonzero(task.level & (task.verdicts(first) == 1))
+        task.decide(np.concatenate([left, level]), -first[np.concatenate([left, level])])
     labels_in, labels_out = entry_labels(graph.inputs), entry_labels(graph.outputs)
     trends = tuple(
         task.trend(k, labels_out[f], labels_in[i])
@@ -86,7 +86,7 @@ def monotone(
 
 
 class _Task:
-    """The pairs asked about, and the result for each."""
+    """The requested pairs, and the result for each."""
 
     def __init__(
         self,
@@ -111,26 +111,26 @@ class _Task:
 
     @property
     def late(self) -> bool:
-        """Whether the time is over: a search begins with bounds and samples, whatever is left."""
+        """Whether the time is over; a search begins with bounds and samples even then."""
         return self._time is not None and read_clock() - self.began > self._time
 
     def likely(self) -> np.ndarray:
-        """`(pairs,)` the sign that most slopes at random points have."""
-        asked = Partials(self._form, self._along, np.ones(self._form.size))
+        """Return the sign of most slopes at random points, `(pairs,)`."""
+        partials = Partials(self._form, self._along, np.ones(self._form.size))
         slopes = np.full((1, self._form.size), np.nan)
         with suppress(OutOfTime), deadline(None if self._time is None else LOOK * self._time):
-            engine = DerivativeEngine(self._graph, self._box, asked)
+            engine = DerivativeEngine(self._graph, self._box, partials)
             x = self._box.uniform(np.random.default_rng(self._seed), engine.samples(SAMPLES))
             slopes = engine.at(x)
         slopes = np.where(np.isfinite(slopes), slopes, 0.0)
         self.level = (slopes == 0).all(axis=0) & (len(slopes) > 1)
         return np.where((slopes > 0).sum(axis=0) >= (slopes < 0).sum(axis=0), 1.0, -1.0)
 
-    def ask(self, pairs: np.ndarray, sign: np.ndarray) -> None:
+    def decide(self, pairs: np.ndarray, sign: np.ndarray) -> None:
         """Prove or refute `sign[k] * slope >= 0` for some of the pairs."""
         fixed = self._box.lo == self._box.hi
-        for known in self._true.values():
-            known |= fixed[self._along]  # no two inputs differ
+        for is_true in self._true.values():
+            is_true |= fixed[self._along]  # A fixed input has no two values.
         moving = ~fixed[self._along[pairs]]
         pairs, sign = pairs[moving], sign[moving]
         if not pairs.size:
@@ -138,52 +138,52 @@ class _Task:
 
         def accept(k: int, x: np.ndarray) -> bool:
             at, side = int(pairs[k]), float(sign[k])
-            step = self._steps.falling(x, int(self._form[at]), int(self._along[at]), side)
+            step = self._steps.find_fall(x, int(self._form[at]), int(self._along[at]), side)
             if step is None:
                 return False
             self._found[(side, at)] = step
             return True
 
         left = None if self._time is None else max(1e-3, self._time - (read_clock() - self.began))
-        found, _ = derivative_signs(
+        solution, _ = derivative_signs(
             self._graph, self._box, Partials(self._form[pairs], self._along[pairs], sign), accept,
             time_limit=left, progress=self._report(), seed=self._seed,
         )  # fmt: skip
-        self._take(pairs, sign, found)
+        self._take(pairs, sign, solution)
 
-    def _take(self, pairs: np.ndarray, sign: np.ndarray, found: Solution) -> None:
-        for k, s, low in zip(pairs, sign, found.lower, strict=True):
+    def _take(self, pairs: np.ndarray, sign: np.ndarray, solution: Solution) -> None:
+        for k, s, low in zip(pairs, sign, solution.lower, strict=True):
             self._true[float(s)][k] = low >= 0
-        self.boxes += found.boxes
-        self.warrant = min(self.warrant, found.warrant)
-        if found.status in ("time", "memory", "interrupted", "error"):
-            self._stopped = found.status
+        self.boxes += solution.boxes
+        self.warrant = min(self.warrant, solution.warrant)
+        if solution.status in ("time", "memory", "interrupted", "error"):
+            self._stopped = solution.status
 
     def _report(self) -> Callable[[SearchProgress], None] | None:
         if self._progress is None:
             return None
-        tell = self._progress
+        listener = self._progress
 
         def report(now: SearchProgress) -> None:
             low, near = float(np.min(now.lower)), float(np.min(now.seen))
-            tell(VerifyProgress(now.seconds, now.boxes, low, near, now.open))
+            listener(VerifyProgress(now.seconds, now.boxes, low, near, now.open))
 
         return report
 
-    def proved(self, sign: np.ndarray) -> np.ndarray:
-        """`(pairs,)` 1 proved, 0 refuted, -1 not known."""
-        known = np.full(self._form.size, -1)
+    def verdicts(self, sign: np.ndarray) -> np.ndarray:
+        """Return for each pair 1 if proved, 0 if refuted, -1 if unknown: `(pairs,)`."""
+        verdicts = np.full(self._form.size, -1)
         for k, s in enumerate(sign):
             if self._true[float(s)][k]:
-                known[k] = 1
+                verdicts[k] = 1
             elif (float(s), k) in self._found:
-                known[k] = 0
-        return known
+                verdicts[k] = 0
+        return verdicts
 
     @property
     def reason(self) -> str:
-        """Why the search stopped."""
-        up, down = (self.proved(np.full(self._form.size, s)) for s in (1.0, -1.0))
+        """The reason why the search stopped."""
+        up, down = (self.verdicts(np.full(self._form.size, s)) for s in (1.0, -1.0))
         done = (up == 1) | (down == 1) | ((up == 0) & (down == 0))
         return (
             "decided"
@@ -192,7 +192,7 @@ class _Task:
         )
 
     def trend(self, k: int, output: str, label: str) -> Trend:
-        """The result for pair `k`."""
+        """Return the result for pair `k`."""
         fall, rise = self._found.get((1.0, k)), self._found.get((-1.0, k))
         rises = True if self._true[1.0][k] else (False if fall is not None else None)
         falls = True if self._true[-1.0][k] else (False if rise is not None else None)

@@ -1,4 +1,4 @@
-"""Counterexamples of monotonicity: two inputs, one entry rising, an output falling."""
+"""Counterexamples of monotonicity: two inputs, one entry increasing, an output falling."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import numpy as np
 from ...answers.monotone import FallingPair
 from ...core import Box
 from ...graph import Graph
-from ..common.named import by_name
+from ..common.named_arrays import split_by_name
 from ..common.network import NetworkLike
 from ..evidence.evaluate import enclose, model_values
 
 
 REACH = 44
-"""Steps of `2**-1` to `2**-REACH` of the box are tried either way."""
+"""Steps of `2**-1` to `2**-REACH` of the box are tried in both directions."""
 
 
 class MonotoneWitnesses:
-    """Searches for counterexamples along one input through given points.
+    """A search for counterexamples along one input through given points.
 
     Args:
-        network: The user's model.
-        graph: What is asked about: its outputs may be a layer's values.
-        box: The flat inputs.
+        network: The model of the user.
+        graph: The graph under study: its outputs may be a layer's values.
+        box: The box of flat inputs.
         is_output: Whether the graph's outputs are the model's own.
         integer: `(d,)` bool: the inputs that take integers only; none by default.
     """
@@ -39,15 +39,15 @@ class MonotoneWitnesses:
         self._integer = np.zeros(box.size, bool) if integer is None else integer
         self._predict = network.predict if is_output else None
 
-    def falling(
+    def find_fall(
         self, x: np.ndarray, output: int, direction: int, sign: float
     ) -> FallingPair | None:
         """Find two points on the line through `x` along which `sign * output` provably falls.
 
         Args:
-            x: `(d,)` in the box.
-            output: Flat.
-            direction: The input that grows.
+            x: A point `(d,)` in the box.
+            output: Index of a flat output.
+            direction: Index of the increasing input.
             sign: 1 to look for a fall, -1 for a rise.
         """
         best = None
@@ -61,7 +61,7 @@ class MonotoneWitnesses:
         return best
 
     def _near(self, x: np.ndarray) -> list[np.ndarray]:
-        """The point in float32 numbers, where the box holds them; then as it is."""
+        """Return the point in float32, where the box holds it; then the point itself."""
         single = x.astype(np.float32).astype(np.float64)
         inside = np.where((self._box.lo <= single) & (single <= self._box.hi), single, x)
         return [inside, x] if not np.array_equal(inside, x) else [x]
@@ -77,7 +77,7 @@ class MonotoneWitnesses:
         return points
 
     def _on(self, line: np.ndarray, output: int, sign: float) -> FallingPair | None:
-        """The largest falls of the line that can be proved."""
+        """Return the largest fall on the line that can be proved."""
         with np.errstate(all="ignore"):
             y = sign * self._graph.run(line)[:, output]
         ends = self._largest_fall(y)
@@ -89,7 +89,7 @@ class MonotoneWitnesses:
         lo, hi = np.minimum(lo, hi), np.maximum(lo, hi)
         if not hi[1] < lo[0]:
             return None
-        return self._told(pair, output, sign, sign * 0.5 * (lo + hi))
+        return self._make_pair(pair, output, sign, sign * 0.5 * (lo + hi))
 
     @staticmethod
     def _largest_fall(y: np.ndarray) -> tuple[int, int] | None:
@@ -98,7 +98,7 @@ class MonotoneWitnesses:
         before = int(np.argmax(y[: after + 1]))
         return (before, after) if y[after] < y[before] else None
 
-    def _told(self, pair: np.ndarray, output: int, sign: float, y: np.ndarray) -> FallingPair:
+    def _make_pair(self, pair: np.ndarray, output: int, sign: float, y: np.ndarray) -> FallingPair:
         model = reproduced = None
         if self._predict is not None:
             with np.errstate(all="ignore"):
@@ -107,8 +107,8 @@ class MonotoneWitnesses:
             reproduced = bool(sign * model[1] < sign * model[0] and (single[0] != single[1]).any())
         slots = self._graph.inputs
         return FallingPair(
-            x=by_name(slots, pair[0]),
-            then=by_name(slots, pair[1]),
+            x=split_by_name(slots, pair[0]),
+            then=split_by_name(slots, pair[1]),
             y=float(y[0]),
             then_y=float(y[1]),
             model_y=None if model is None else float(model[0]),

@@ -1,4 +1,4 @@
-"""Slopes at points of an answer, rigorous, as many as there is time for."""
+"""Rigorous slopes at the points of an answer, as many as there is time for."""
 
 from __future__ import annotations
 
@@ -16,49 +16,50 @@ from ...search.gradients.objectives import AT_ONCE, Partials
 
 
 MOST_SHARE, LATE = 0.3, 0.5
-"""Of the time limit, kept for slopes at points; and seconds after it in which some may still be
-evaluated."""
+"""Share of the time limit reserved for slopes at points; and seconds after it in which some may
+still be evaluated.
+"""
 
 MOST_SLOPES = 1 << 20
-"""Pairs of an output and an input that one question may be about."""
+"""Limit on pairs of an output and an input in one question."""
 
 MOST_ENTRIES = 1 << 27
-"""Numbers in the inputs that attain one end of all slopes: a gigabyte."""
+"""Limit on the numbers in the inputs that attain one end of all slopes: a gigabyte."""
 
 
 def check_count(count: int, inputs: int) -> None:
-    """Raise an error if a question is about more slopes than it can hold.
+    """Raise an error if a question has more slopes than it can hold.
 
     Args:
         count: Pairs of an output and an input.
         inputs: Size of a flat input: each end of a slope comes with the input that attains it.
 
     Raises:
-        InputError: There are too many.
+        InputError: There are too many slopes.
     """
     most = min(MOST_SLOPES, MOST_ENTRIES // max(inputs, 1))
     if count > most:
         raise InputError(
-            f"Every output has a slope along every input; with {inputs:,} inputs a question is "
-            f"about {most:,} of them at most. Choose some by `inputs=` and `outputs=`. "
+            f"Every output has a slope along every input; with {inputs:,} inputs a question may "
+            f"have at most {most:,} of them. Select some by `inputs=` and `outputs=`. "
             f"Received: {count:,} pairs."
         )
 
 
-def both_ends(asked: Partials) -> Partials:
-    """The slopes and their negatives."""
-    sign = np.concatenate([asked.sign, -asked.sign])
-    return Partials(np.tile(asked.form, 2), np.tile(asked.direction, 2), sign)
+def both_ends(partials: Partials) -> Partials:
+    """Return the slopes and their negatives."""
+    sign = np.concatenate([partials.sign, -partials.sign])
+    return Partials(np.tile(partials.form, 2), np.tile(partials.direction, 2), sign)
 
 
 class SlopeEvidence:
-    """Slopes at points, rigorous: on a kink, those to all sides.
+    """An evaluator of rigorous slopes at points; on a kink, those to all sides.
 
     Args:
-        graph: The network.
-        where: The box.
-        asked: The slopes.
-        clock: Of the question.
+        graph: The network under study.
+        where: Box of the inputs.
+        asked: The slopes to be evaluated.
+        clock: The clock of the question.
     """
 
     def __init__(self, graph: Graph, where: Box, asked: Partials, clock: Clock) -> None:
@@ -74,41 +75,37 @@ class SlopeEvidence:
         """Whether there was time for all points."""
 
     def reserve(self, points: int, clock: Clock) -> float:
-        """Seconds to keep for so many points."""
+        """Return the seconds to reserve for this number of points."""
         if clock.limit == np.inf or self._engine is None:
             return 0.0
         return min(MOST_SHARE * clock.limit, points * self._seconds)
 
     def chunks(self, points: np.ndarray, clock: Clock) -> Iterator[tuple[np.ndarray, Bounds]]:
-        """Indices of points, and ends `(c, k)` of the slopes there, as long as there is time."""
-        known = np.flatnonzero(~np.isnan(points).any(axis=1))
+        """Yield indices of points, and ends `(c, k)` of the slopes there, while there is time."""
+        defined = np.flatnonzero(~np.isnan(points).any(axis=1))
         if self._engine is None:
             return
         step = max(1, min(self._engine.chunk, AT_ONCE // max(1, 2 * self._count)))
-        if clock.limit + LATE - clock.seconds < len(known) * self._seconds:
+        if clock.limit + LATE - clock.seconds < len(defined) * self._seconds:
             step = 1
-        for i in range(0, len(known), step):
+        for i in range(0, len(defined), step):
             if clock.limit + LATE - clock.seconds < step * self._seconds:
                 self.complete = False
                 return
-            at = known[i : i + step]
+            at = defined[i : i + step]
             with no_deadline():
-                found = self._engine.bound(points[at], points[at]).least
-            yield at, (found[:, : self._count], -found[:, self._count :])
+                lower = self._engine.bound(points[at], points[at]).least
+            yield at, (lower[:, : self._count], -lower[:, self._count :])
 
 
 class Best:
-    """The largest value seen of each of `count` numbers, and the point where.
-
-    Args:
-        count: How many.
-    """
+    """The largest value so far of each of `count` numbers, and the index of its point."""
 
     def __init__(self, count: int) -> None:
         self.value, self.at = np.full(count, -np.inf), np.zeros(count, np.int64)
 
     def take(self, values: np.ndarray, at: np.ndarray) -> None:
-        """Values `(c, count)` at the points of indices `at` `(c,)`."""
+        """Update with values `(c, count)` at the points of indices `at` `(c,)`."""
         place = values.argmax(axis=0)
         most = values[place, np.arange(len(self.value))]
         better = most > self.value

@@ -1,4 +1,4 @@
-"""Numbers as arrays, and boxes of plain arrays: of rows of data, and around a point."""
+"""Numbers as arrays, and boxes of plain arrays: from rows of data, and around a point."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from ...core import InputError
 
 
 def numbers(value: Any, what: str) -> np.ndarray:
-    """`value` as a float64 array.
+    """Convert `value` to a float64 array.
 
     Raises:
         InputError: It does not hold real numbers.
@@ -19,24 +19,24 @@ def numbers(value: Any, what: str) -> np.ndarray:
         array = np.empty(0, object)
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f"The value for {what} must hold real numbers. Received: {what_came(value)}."
+            f"The value for {what} must hold real numbers. Received: {describe_value(value)}."
         )
     return array.astype(np.float64)
 
 
 def axis_hint(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """What to do about an array that lacks the last axis of 1, as pictures of one channel do.
+    """Return advice for an array that lacks a last axis of 1, as images with one channel do.
 
     Args:
-        shape: What came.
+        shape: The shape of the array.
         wanted: The input's shape, which an axis of rows may precede.
     """
     lacks = wanted[-1:] == (1,) and len(wanted) > 1 and shape[-len(wanted) + 1 :] == wanted[:-1]
     return " The last axis is missing: pass `array[..., None]`." if lacks else ""
 
 
-def what_came(value: Any) -> str:
-    """What came, in a few words."""
+def describe_value(value: Any) -> str:
+    """Describe a received value in a few words."""
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple):
         return f"{type(value).__name__} of shape {tuple(shape)}"
@@ -45,14 +45,14 @@ def what_came(value: Any) -> str:
 
 
 def array_box(x: Any, margin: Any = 0.0, *, relative: bool = False) -> Any:
-    """The range of each feature of rows in an array; see `outrange.data_box`."""
+    """Compute the range of each feature of rows in an array; see `outrange.data_box`."""
     array = numbers(x, "the data")
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim == 0 or array.size == 0:
         raise InputError(
             "Data needs at least one row: an array of shape (n, *input_shape) with n >= 1. "
-            f"Received: {what_came(x)}."
+            f"Received: {describe_value(x)}."
         )
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
@@ -70,7 +70,7 @@ def array_box(x: Any, margin: Any = 0.0, *, relative: bool = False) -> Any:
 
 
 def array_ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
-    """The ball of maxima around a point in an array; see `outrange.ball`."""
+    """Compute the L-infinity ball around a point in an array; see `outrange.ball`."""
     center, by = numbers(x, "the center"), numbers(radius, "`radius`")
     if not np.all(np.isfinite(center)):
         raise InputError("The center of a ball must be finite; it holds NaN or infinity.")
@@ -88,7 +88,7 @@ def array_ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
         limits = numbers(clip, "`clip`")
         if limits.shape != (2,) or not limits[0] <= limits[1]:
             raise InputError(
-                "`clip` is a pair of numbers (least, most), least <= most. "
+                "`clip` must be a pair of numbers (least, most), least <= most. "
                 f"Received: clip={clip!r}."
             )
         lo, hi = np.maximum(lo, limits[0]), np.minimum(hi, limits[1])

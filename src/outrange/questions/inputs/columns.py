@@ -1,6 +1,7 @@
-"""Tables as input sets: a box by column, and the names that a DataFrame brings along.
+"""Tables as input sets: boxes by column, and the names in a DataFrame.
 
-A DataFrame of any library is known by its parts (`columns`, `to_numpy`), so none is imported.
+A DataFrame of any library is recognized by its attributes (`columns`, `to_numpy`), so none is
+imported.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import InputError
-from .boxes import array_box, what_came
+from .boxes import array_box, describe_value
 
 
 if TYPE_CHECKING:
@@ -24,23 +25,23 @@ if TYPE_CHECKING:
 class ColumnBox(dict[str, Any]):
     """A box by column, `{name: (lo, hi)}`, in the order of the columns of a table.
 
-    It names the features of a model that takes one flat input: it is passed as `box`.
+    It names the features of a model with one flat input, and is passed as `box`.
     """
 
 
 def is_frame(x: Any) -> bool:
-    """Whether `x` is a DataFrame (of pandas, polars, ...)."""
+    """Return whether `x` is a DataFrame (of pandas, polars, ...)."""
     return hasattr(x, "columns") and hasattr(x, "to_numpy") and hasattr(x, "dtypes")
 
 
 def is_row(x: Any) -> bool:
-    """Whether `x` is one row of a DataFrame of pandas: a Series whose index names columns."""
+    """Return whether `x` is one row of a pandas DataFrame: a Series whose index names columns."""
     is_series = hasattr(x, "index") and hasattr(x, "to_numpy") and getattr(x, "ndim", 0) == 1
     return is_series and all(isinstance(name, str) for name in x.index)
 
 
 def column_names(given: Any) -> tuple[str, ...] | None:
-    """The names of the columns that a box, a point or data brings along; None if none."""
+    """Return the column names of a box, a point or data; None if it has none."""
     if is_frame(given):
         return tuple(map(str, given.columns))
     if is_row(given):
@@ -51,11 +52,14 @@ def column_names(given: Any) -> tuple[str, ...] | None:
         if getattr(given, "is_input_set", False) and hasattr(given, part):
             return column_names(getattr(given, part))
     sets = getattr(given, "sets", ()) if getattr(given, "is_input_set", False) else ()
-    return next((names for one in sets if (names := column_names(one))), None)
+    return next((names for member in sets if (names := column_names(member))), None)
 
 
 def by_column(given: Any) -> Any:
-    """A DataFrame as its box, a row as a point, each by column; anything else as it is."""
+    """Convert a DataFrame to its box and a row to a point, each by column.
+
+    Else return the value.
+    """
     if is_frame(given):
         return column_box(given)
     if is_row(given):
@@ -64,30 +68,30 @@ def by_column(given: Any) -> Any:
 
 
 def point_by_column(given: Any) -> Any:
-    """A DataFrame of one row as a point by column, and a row; anything else as it is."""
+    """Convert a DataFrame of one row, or a row, to a point by column; else return the value."""
     if not is_frame(given):
         return by_column(given)
     parts = columns(given)
     rows = {len(part) for part in parts.values()}
     if rows != {1}:
         raise InputError(
-            "One input is a row: `frame.iloc[0]`, or a DataFrame of one row. "
-            f"Received: {what_came(given)}."
+            "A single input must be a row, `frame.iloc[0]`, or a DataFrame of one row. "
+            f"Received: {describe_value(given)}."
         )
     return {name: part[0] for name, part in parts.items()}
 
 
 def columns(frame: Any) -> dict[str, np.ndarray]:
-    """The columns of a DataFrame as numbers.
+    """Convert the columns of a DataFrame to numbers.
 
     Raises:
-        InputError: A name is there twice, or a column holds no numbers.
+        InputError: A name occurs twice, or a column holds no numbers.
     """
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"Columns are told by their names, each once. Received: `{twice}` twice.")
-    found = {}
+        raise InputError(f"Column names must be unique. Received: `{twice}` twice.")
+    numbers_of = {}
     for place, name in enumerate(names):
         column = frame[frame.columns[place]]
         array = np.asarray(column.to_numpy())
@@ -95,36 +99,33 @@ def columns(frame: Any) -> dict[str, np.ndarray]:
             array = _as_numbers(array)
         if array.dtype.kind not in "biuf" or "cat" in str(column.dtype).lower():
             raise InputError(
-                f"A column holds numbers; `{name}` holds {column.dtype}. Encode it as for the "
+                f"Columns must hold numbers; `{name}` holds {column.dtype}. Encode it as for the "
                 "training (`pandas.get_dummies`, codes), and pass the columns that the model "
-                f"takes. Received: {what_came(frame)}."
+                f"takes. Received: {describe_value(frame)}."
             )
-        found[name] = array.astype(np.float64)
-    return found
+        numbers_of[name] = array.astype(np.float64)
+    return numbers_of
 
 
 def _as_numbers(array: np.ndarray) -> np.ndarray:
-    """Numbers of a nullable type; as it is where some entry is none."""
+    """Convert a nullable type to numbers.
+
+    Return the array unchanged if an entry is not a number.
+    """
     kinds = (int, float, bool, np.number, np.bool_)
     return array.astype(np.float64) if all(isinstance(v, kinds) for v in array) else array
 
 
 def column_box(frame: Any, margin: Any = 0.0, *, relative: bool = False) -> ColumnBox:
-    """Return the range of each column; see `outrange.data_box`.
-
-    Args:
-        frame: A DataFrame.
-        margin: See there.
-        relative: See there.
-    """
-    found = ColumnBox()
+    """Return the range of each column; see `outrange.data_box`."""
+    box = ColumnBox()
     for name, part in columns(frame).items():
         if not part.size or not np.isfinite(part).all():
             rule = "at least one row" if not part.size else "finite numbers; drop or fill the rest"
             raise InputError(f"A column needs {rule}. Received: column `{name}`.")
         lo, hi = array_box(part, margin, relative=relative)
-        found[name] = (float(lo[0]), float(hi[0]))
-    return found
+        box[name] = (float(lo[0]), float(hi[0]))
+    return box
 
 
 def integer_types(frame: Any) -> list[str]:
@@ -163,38 +164,38 @@ def whole_columns(
 
 def caller_level() -> int:
     """Return the stack level of the code that calls outrange, for a warning there."""
-    own, level, frame = __name__.partition(".")[0], 1, sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == own:
+    package, level, frame = __name__.partition(".")[0], 1, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
     return level
 
 
 def whole_sentence(integers: Sequence[str], groups: Sequence[Sequence[str]]) -> str:
-    """Say which columns an input set keeps to integers and to one-hot groups."""
+    """Return a sentence that names the integer columns and one-hot groups of an input set."""
     parts = []
     if integers:
-        parts.append(f"{_listed(integers)} hold{'s' * (len(integers) == 1)} integers")
-    parts += [f"{_listed(group)} are one-hot" for group in groups]
+        parts.append(f"{_list_names(integers)} hold{'s' * (len(integers) == 1)} integers")
+    parts += [f"{_list_names(group)} are one-hot" for group in groups]
     return f"{' and '.join(parts)}, and the input set keeps them so"
 
 
 def warn_relaxed(integers: bool, groups: bool) -> None:
-    """Warn that a question about a box takes every number between integers and categories."""
+    """Warn that a question about a box includes every number between integers and categories."""
     if integers or groups:
         names = " and ".join(["integers"] * integers + ["one-hot columns"] * groups)
         warnings.warn(
-            f"This question takes the box around the input set: {names} take every number between.",
+            f"This question uses the box around the input set: {names} take every number between.",
             stacklevel=caller_level(),
         )
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:6])
     return f"{shown}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
 
 
 def named_parts(slots: Sequence[Slot], x: Any) -> Mapping[str, Any]:
-    """Data by the names of inputs: of a DataFrame its columns, of an array the only input."""
+    """Return data by input name: a DataFrame by column, an array as the only input."""
     if is_frame(x):
         return columns(x)
     x = in_order(slots, x)
@@ -202,18 +203,18 @@ def named_parts(slots: Sequence[Slot], x: Any) -> Mapping[str, Any]:
 
 
 def in_order(slots: Sequence[Slot], given: Any) -> Any:
-    """A list of one entry per input, as Keras takes it, by name; anything else as it is."""
+    """Name the entries of a list of one per input, as Keras takes it; else return the value."""
     several = len(slots) > 1 and not slots[0].column_of
     if isinstance(given, list) and several and len(given) == len(slots):
         return {slot.name: part for slot, part in zip(slots, given, strict=True)}
     return given
 
 
-def unflattened(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """An array in an input's shape where it is flat and there is one way to read it.
+def restore_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Restore a flat array to an input's shape, if there is only one way to read it.
 
-    Only one axis of the shape is longer than 1, as in `(1, 1, 5)`: then 5 numbers, and rows of 5,
-    are what is meant.
+    This is the case if at most one axis of the shape is longer than 1, as in `(1, 1, 5)`. Then an
+    array of 5 numbers is one input, and an array with rows of 5 is several.
     """
     size = int(np.prod(shape, dtype=np.int64))
     if len(shape) < 2 or sum(n != 1 for n in shape) > 1 or array.shape == shape:

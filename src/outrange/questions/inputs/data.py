@@ -1,4 +1,4 @@
-"""Boxes made from data or around a point: pairs `(lo, hi)` and dicts of them, passed as `box`."""
+"""Boxes from data or around a point: pairs `(lo, hi)` and dicts of them, passed as `box`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from .boxes import array_ball, array_box, numbers, what_came
+from .boxes import array_ball, array_box, describe_value, numbers
 from .columns import (
     column_names,
     is_frame,
@@ -27,15 +27,15 @@ def data_box(
             column per feature.
         margin: Non-negative, in the unit of the feature.
         relative: Read `margin` as a multiple of each feature's own range.
-        whole: Of a DataFrame: True keeps its columns of integers and Booleans to integers, and
-            its one-hot columns to one 1 in each group. None does so too, and a warning names
+        whole: For a DataFrame: True restricts its columns of integers and Booleans to integers, and
+            its one-hot columns to one 1 in each group. None does the same, and a warning names
             these columns. False lets them take every number between.
 
     Returns:
         `(lo, hi)`, two float64 arrays of shape `input_shape`, each rounded to nearest; for a dict,
-        a dict of such pairs; for a DataFrame, such a dict by column that also names the features
-        of a model with one flat input, or an `outrange.Mixed` of it where some columns are integers
-        or one-hot. Pass it as `box`. `contains(rows)` of each says which rows lie in it.
+        a dict of such pairs. For a DataFrame, a dict by column that also names the features of a
+        model with one flat input, or an `outrange.Mixed` of it if some columns are integers or
+        one-hot. Pass the result as `box`. Its `contains(rows)` returns which rows lie in it.
 
     Raises:
         InputError: The data is empty or not finite, or `margin` is negative.
@@ -51,8 +51,8 @@ def data_box(
         return frame_set(x, margin, relative=relative, whole=whole)
     if whole is not None:
         raise InputError(
-            "`whole` is about the columns of a DataFrame; of arrays say which features take "
-            f"integers by `outrange.Mixed`. Received: whole={whole!r} with {what_came(x)}."
+            "`whole` applies to the columns of a DataFrame; for arrays, use `outrange.Mixed` for "
+            f"integer features. Received: whole={whole!r} with {describe_value(x)}."
         )
     if isinstance(x, Mapping):
         parts = ((name, data_box(part, margin, relative=relative)) for name, part in x.items())
@@ -66,21 +66,21 @@ def ball(
     """Make the L-infinity ball around a point: every entry may move by `radius`.
 
     Args:
-        x: The point, in the model's input shape (a batch axis of 1 may stand in front), a dict
-            from input name to such points, or a row of a DataFrame.
-        radius: Non-negative number, an array that broadcasts against `x`, or a mapping from name
-            to one of these (a Series, say): 0 fixes an input.
-        clip: `(least, most)`: keep the ball inside these limits, `(0, 1)` for pixels, say.
-        scale: A factor of the radius for each entry, as `radius` itself; `"std"` for the standard
-            deviations of `data`.
-        data: Rows, for `scale="std"`.
+        x: The point, in the model's input shape (a batch axis of 1 may stand in front), a dict from
+            input name to such points, or a row of a DataFrame.
+        radius: Non-negative number, an array that broadcasts against `x`, or a mapping from name to
+            one of these (such as a Series): 0 fixes an input.
+        clip: `(least, most)`: keep the ball inside these limits, such as `(0, 1)` for pixels.
+        scale: A factor of the radius for each entry, in the forms of `radius`; `"std"` for the
+            standard deviations of `data`.
+        data: The rows behind `scale="std"`.
 
     Returns:
         `(lo, hi)`, two float64 arrays of `x`'s shape, each rounded to nearest; for a dict, a dict
         of such pairs. Pass it as `box`.
 
     Raises:
-        InputError: `radius` is negative, something is not finite, or the clipped ball is empty.
+        InputError: `radius` is negative, a number is not finite, or the clipped ball is empty.
 
     Example:
         >>> lo, hi = ball([0.25, 0.875], 0.25, clip=(0, 1))
@@ -89,7 +89,7 @@ def ball(
     """
     names = column_names(x)
     if scale is not None:
-        radius = _scaled(radius, scale, data, x, names)
+        radius = _scale_radius(radius, scale, data, x, names)
     if names is not None:
         x = point_by_column(x)
         parts = {name: ball(x[name], _radius_of(radius, name, names), clip) for name in names}
@@ -103,13 +103,13 @@ def ball(
 
 
 def _radius_of(radius: Any, name: str, names: Any) -> Any:
-    """The radius of one input of several."""
+    """Return the radius of one input among several."""
     if hasattr(radius, "index") and hasattr(radius, "to_dict"):
         radius = radius.to_dict()
     if isinstance(radius, Mapping):
         if set(radius) != set(names):
             raise InputError(
-                f"A radius by name names every input once (0 fixes it): {list(names)}. "
+                f"A radius by name must name every input once (0 fixes it): {list(names)}. "
                 f"Received: {list(radius)}."
             )
         return radius[name]
@@ -119,8 +119,8 @@ def _radius_of(radius: Any, name: str, names: Any) -> Any:
     )
 
 
-def _scaled(radius: Any, scale: Any, data: Any, x: Any, names: Any) -> Any:
-    """`radius` times `scale`, entry by entry, by name where the point is."""
+def _scale_radius(radius: Any, scale: Any, data: Any, x: Any, names: Any) -> Any:
+    """Multiply `radius` by `scale`, entry by entry; by name if the point has names."""
     factors = deviations(scale, data) if isinstance(scale, str) else scale
     names = tuple(x) if names is None and isinstance(x, Mapping) else names
     if names is None:

@@ -1,4 +1,4 @@
-"""Boxes of data, which know whether a row lies in them."""
+"""Boxes of data that test whether rows lie in them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class NamedBox(dict[str, Any]):
         """Return whether rows lie in the box.
 
         Args:
-            rows: A DataFrame, a row of one, a dict from name to values, or (where each input is one
+            rows: A DataFrame, a row of one, a dict from name to values, or (if each input is one
                 number) an array `(n, inputs)` or `(inputs,)`. Further columns are ignored.
 
         Returns:
@@ -74,5 +74,5 @@ class TableBox(NamedBox, ColumnBox):
 def _contains(box: Any, rows: Any) -> Any:
     slots = slots_of(box)
     flat, is_single = flat_rows(slots, rows)
-    found = members([Region(input_box(slots, box))], flat)
-    return bool(found[0]) if is_single else found
+    inside = members([Region(input_box(slots, box))], flat)
+    return bool(inside[0]) if is_single else inside

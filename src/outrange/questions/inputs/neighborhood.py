@@ -1,4 +1,4 @@
-"""Balls around one input in the norm asked for: regions rounded outward, distances rounded up."""
+"""Balls around one input in a norm: regions rounded outward, distances rounded up."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import Box, InputError, Region, add_toward, up
-from ...graph.graph import vectors
-from .boxes import axis_hint, numbers, what_came
-from .columns import in_order, point_by_column, unflattened
+from ...graph.graph import merge_columns
+from .boxes import axis_hint, describe_value, numbers
+from .columns import in_order, point_by_column, restore_shape
 from .parse_box import input_box
 from .sets import L1Ball, L2Ball
 
@@ -24,7 +24,7 @@ NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
 
 @dataclass(frozen=True, eq=False)
 class Neighborhood:
-    """All balls around one input.
+    """The family of balls around one input.
 
     Args:
         slots: The model's inputs; each has its own ball, all of one radius.
@@ -44,33 +44,33 @@ class Neighborhood:
     def of(
         cls, slots: Sequence[Slot], x: Any, norm: Any, clip: Any, scale: np.ndarray | None = None
     ) -> Neighborhood:
-        """From what a user passes.
+        """Build a neighborhood from user arguments.
 
         Raises:
             InputError: `x` fits no input or lies outside `clip`, or `norm` is none of the three.
         """
-        known = norm if isinstance(norm, int | float | str) else None
-        if known not in NORMS:
-            raise InputError(f'`norm` is "inf", 1 or 2. Received: norm={norm!r}.')
-        if scale is not None and NORMS[known] != "inf":
+        name = norm if isinstance(norm, int | float | str) else None
+        if name not in NORMS:
+            raise InputError(f'`norm` must be "inf", 1 or 2. Received: norm={norm!r}.')
+        if scale is not None and NORMS[name] != "inf":
             raise InputError(
-                '`scale` goes with the norm "inf", every input by itself; for others let the model '
-                f"take scaled inputs. Received: norm={norm!r}."
+                '`scale` needs the norm "inf"; for other norms, let the model take scaled inputs. '
+                f"Received: norm={norm!r}."
             )
         center = flat_point(slots, x)
-        whole = [slot.name for slot in slots if slot.whole]
-        if whole:
+        integer_inputs = [slot.name for slot in slots if slot.whole]
+        if integer_inputs:
             raise InputError(
-                "A radius is asked for where inputs move without jumps; this model takes whole "
-                "numbers. Ask `outrange.verify` or `outrange.output_range` about the inputs around "
-                f"`x` instead. Received: whole numbers for `{whole[0]}`."
+                "A radius needs inputs that vary continuously; this model takes integers. "
+                "Use `outrange.verify` or `outrange.output_range` around `x` instead. "
+                f"Received: integers for `{integer_inputs[0]}`."
             )
         limits = None
         if clip is not None:
             pair = numbers(clip, "`clip`")
             if pair.shape != (2,) or not pair[0] < pair[1] or not np.isfinite(pair).all():
                 raise InputError(
-                    "`clip` is a pair of finite numbers (least, most), least < most. "
+                    "`clip` must be a pair of finite numbers (least, most), least < most. "
                     f"Received: clip={clip!r}."
                 )
             limits = float(pair[0]), float(pair[1])
@@ -81,10 +81,10 @@ class Neighborhood:
                     "The input must lie within `clip`. "
                     f"Received: {center[i]:g} at flat index {i}, clip={clip!r}."
                 )
-        return cls(tuple(slots), center, NORMS[known], limits, scale)
+        return cls(tuple(slots), center, NORMS[name], limits, scale)
 
     def region(self, radius: float) -> Region:
-        """The ball of one radius; nothing of it is lost to rounding."""
+        """Return the ball of one radius, rounded outward."""
         if self.norm == "inf":
             by = np.asarray(radius, np.float64)
             if self.scale is not None:
@@ -96,29 +96,29 @@ class Neighborhood:
             return Region(Box(lo, hi))
         kind = L1Ball if self.norm == "1" else L2Ball
         center, start = {}, 0
-        for slot in vectors(self.slots):
+        for slot in merge_columns(self.slots):
             center[slot.name] = self.center[start : start + slot.size].reshape(slot.shape)
             start += slot.size
-        (region,) = kind(center, radius, self.clip).regions(vectors(self.slots))
+        (region,) = kind(center, radius, self.clip).regions(merge_columns(self.slots))
         return region
 
     def distance(self, x: np.ndarray) -> float:
-        """The least radius whose ball holds the flat input `x`, rounded up."""
+        """Return the least radius whose ball holds the flat input `x`, rounded up."""
         moved = np.abs(x - self.center)
         if self.scale is not None:
             with np.errstate(divide="ignore", invalid="ignore"):
                 moved = np.where(moved == 0, 0.0, moved / self.scale)
         parts, start = [], 0
-        for slot in vectors(self.slots):
+        for slot in merge_columns(self.slots):
             part = moved[start : start + slot.size]
             order = np.inf if self.norm == "inf" else int(self.norm)
             parts.append(float(np.linalg.norm(part, order)) if part.size else 0.0)
             start += slot.size
-        # A subtraction, a product, a sum and a root each round once an entry.
+        # A subtraction, a product, a sum and a root each round once per entry.
         return max(parts) * (1.0 + (moved.size + 8) * 2.0**-52)
 
     def farthest(self) -> float:
-        """No input is farther than this; infinite without `clip`."""
+        """Return the largest distance of any input; infinite without `clip`."""
         if self.clip is None:
             return np.inf
         least, most = (np.full(self.center.size, end) for end in self.clip)
@@ -128,13 +128,13 @@ class Neighborhood:
 
     @property
     def size(self) -> float:
-        """The sizes of the entries, in the unit of the radius."""
+        """The magnitude of the entries, in the unit of the radius."""
         unit = 1.0 if self.scale is None else float(self.scale.max())
         return max(1.0, float(np.abs(self.center).max(initial=0.0))) / unit
 
 
 def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
-    """One input, in the model's input shape (a batch axis of 1 may stand in front), flat.
+    """Flatten one input in the model's input shape (a batch axis of 1 may stand in front).
 
     Raises:
         InputError: It does not fit.
@@ -142,18 +142,19 @@ def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
     x = in_order(slots, point_by_column(x))
     if isinstance(x, Mapping):
         return input_box(slots, {name: (part, part) for name, part in x.items()}).lo
-    if len(vectors(slots)) > 1:
+    if len(merge_columns(slots)) > 1:
         raise InputError(
-            f"This model has the inputs {[slot.name for slot in slots]}: `x` is a dict from name "
-            f"to one input each. Received: {what_came(x)}."
+            f"This model has the inputs {[slot.name for slot in slots]}: `x` must be a dict from "
+            f"name to one input each. Received: {describe_value(x)}."
         )
-    (slot,) = vectors(slots)
-    array = unflattened(numbers(x, "the point"), slot.shape)
+    (slot,) = merge_columns(slots)
+    array = restore_shape(numbers(x, "the point"), slot.shape)
     if array.ndim and array.shape not in (slot.shape, (1, *slot.shape)):
         several = array.shape[1:] == slot.shape
-        advice = " Of several rows, ask about one: `x[0]`." if several else ""
+        advice = " Select one of several rows: `x[0]`." if several else ""
         raise InputError(
-            f"The point has the shape {slot.shape} of the input `{slot.name}`, or a batch axis of "
-            f"1 in front.{advice}{axis_hint(array.shape, slot.shape)} Received: {what_came(x)}."
+            f"The point must have the shape {slot.shape} of the input `{slot.name}`, or a batch "
+            f"axis of 1 in front.{advice}{axis_hint(array.shape, slot.shape)} "
+            f"Received: {describe_value(x)}."
         )
     return input_box(slots, (x, x)).lo

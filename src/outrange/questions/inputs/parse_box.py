@@ -1,4 +1,4 @@
-"""Parses the argument `box` to a `Box` over a graph's flat input.
+"""Parsing of the argument `box` to a `Box` over a graph's flat input.
 
 The type decides: a *tuple* is a pair `(lo, hi)`, an *array* is data (or, in a dict, one fixed value
 in the input's own shape), a *dict* holds one of these per input name.
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import Box, InputError, did_you_mean
-from ...graph.graph import vectors
+from ...graph.graph import merge_columns
 from ...graph.limits import check_within
-from .boxes import array_box, axis_hint, numbers, what_came
+from .boxes import array_box, axis_hint, describe_value, numbers
 from .columns import (
     by_column,
     columns,
     in_order,
     integer_types,
     is_frame,
-    unflattened,
+    restore_shape,
     warn_relaxed,
     whole_columns,
 )
@@ -38,18 +38,18 @@ FORMS = (
 
 
 def input_box(slots: Sequence[Slot], box: Any) -> Box:
-    """The box over the concatenated inputs `slots` that `box` describes.
+    """Parse `box` to a box over the concatenated inputs `slots`.
 
     Args:
         slots: The model's inputs (names, and shapes without the batch axis).
-        box: `(lo, hi)` with numbers or arrays in the input's shape (with or without a batch axis
-            of 1); a data array `(n, *shape)` or a DataFrame, which stands for its per-feature
-            range; a dict from input name to any of these, a number or one array in that input's
-            shape (fixed), or a list of these in the order of several inputs; or a `Box` over the
-            flat input.
+        box: `(lo, hi)` with numbers or arrays in the input's shape (with or without a batch axis of
+            1); a data array `(n, *shape)` or a DataFrame, which stands for its per-feature range; a
+            dict from input name to any of these, a number or one array in that input's shape
+            (fixed), or a list of these in the order of several inputs; or a `Box` over the flat
+            input.
 
     Returns:
-        A finite `Box` of `sum(slot.size)` coordinates, float64 as given.
+        A finite `Box` of `sum(slot.size)` coordinates, in float64 without rounding.
 
     Raises:
         InputError: It is none of these, or a bound is inverted, NaN, infinite or misshaped.
@@ -68,40 +68,40 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
     if is_frame(box):
         warn_relaxed(*map(bool, whole_columns(columns(box), integer_types(box))))
     box = in_order(slots, by_column(box))
-    given = slots if isinstance(box, Mapping) else vectors(slots)
+    inputs = slots if isinstance(box, Mapping) else merge_columns(slots)
     if isinstance(box, Box):
         if box.size != total:
             raise InputError(
                 f"A `Box` needs one coordinate per model input, {total} in all. "
                 f"Received: {box.size} coordinates."
             )
-        return _checked(slots, box.lo, box.hi)
+        return _check_bounds(slots, box.lo, box.hi)
     if isinstance(box, Mapping):
         ends = [_entry(slot, box[slot.name], fixed=True) for slot in _same_names(slots, box)]
-    elif len(given) == 1:
-        ends = [_entry(given[0], box, fixed=False)]
+    elif len(inputs) == 1:
+        ends = [_entry(inputs[0], box, fixed=False)]
     elif isinstance(box, tuple) and len(box) == 2 and all(np.ndim(end) == 0 for end in box):
         ends = [_entry(slot, box, fixed=False) for slot in slots]
     else:
         names = ", ".join(f"`{slot.name}`" for slot in slots)
         raise InputError(
             f"This model has {len(slots)} inputs ({names}); pass two numbers `(lo, hi)` for all of "
-            f"them, or a dict from input name to a box. Received: {what_came(box)}."
+            f"them, or a dict from input name to a box. Received: {describe_value(box)}."
         )
     lo, hi = (np.concatenate([np.ravel(end[side]) for end in ends]) for side in (0, 1))
-    return _checked(slots, lo, hi)
+    return _check_bounds(slots, lo, hi)
 
 
 def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
-    known = [slot.name for slot in slots]
-    unknown = [name for name in box if name not in known]
-    missing = [name for name in known if name not in box]
+    names = [slot.name for slot in slots]
+    unknown = [name for name in box if name not in names]
+    missing = [name for name in names if name not in box]
     if unknown or missing:
         if unknown:
             fault = f"has no input named `{unknown[0]}`"
             if not missing:  # a table with the targets in it, say
                 few = ", ".join(f"`{name}`" for name in unknown[:8])
-                fault += f" (leave out what is no input: {few})"
+                fault += f" (remove names that are not inputs: {few})"
         else:
             fault = f"also has the input `{missing[0]}` (a number or one array fixes it)"
         near = did_you_mean(str(unknown[0]), missing) if unknown else ""
@@ -111,14 +111,14 @@ def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
             "DataFrame as data."
         )
         raise InputError(
-            f"A dict box names every input of the model once. The model {fault}; its inputs are "
-            f"{known}.{hint if single else near} Received: {[str(name) for name in box]}."
+            f"A dict box must name every input of the model once. The model {fault}; its inputs: "
+            f"{names}.{hint if single else near} Received: {[str(name) for name in box]}."
         )
     return slots
 
 
 def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """`(lo, hi)` of one input, in its own shape."""
+    """Return `(lo, hi)` of one input, in its own shape."""
     if isinstance(value, Box):
         if value.size != slot.size:
             raise InputError(
@@ -130,12 +130,12 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
         return _pair(slot, value)
     if isinstance(value, list):
         raise InputError(
-            f"A list for input `{slot.name}` can be read as bounds or as data: write a tuple "
-            "`(lo, hi)` for bounds (of a pair per feature, `tuple(np.transpose(pairs))`), "
-            f"`np.array(rows)` for data. Received: {what_came(value)}."
+            f"A list for input `{slot.name}` is ambiguous (bounds or data): write a tuple "
+            "`(lo, hi)` for bounds (from a pair per feature, `tuple(np.transpose(pairs))`), "
+            f"`np.array(rows)` for data. Received: {describe_value(value)}."
         )
     array = numbers(value, f"input `{slot.name}`")
-    array = unflattened(array, slot.shape)
+    array = restore_shape(array, slot.shape)
     if fixed and array.ndim == 0:
         array = np.broadcast_to(array, slot.shape)
     if fixed and array.shape == slot.shape:
@@ -146,7 +146,7 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
         raise InputError(
             f"{FORMS}. Data for input `{slot.name}` needs shape (n, "
             f"{str(slot.shape)[1:]}.{axis_hint(array.shape, slot.shape)} "
-            f"Received: {what_came(value)}."
+            f"Received: {describe_value(value)}."
         )
     return array_box(array)
 
@@ -154,19 +154,19 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
 def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
     if len(value) != 2:
         raise InputError(
-            f"A tuple is a pair `(lo, hi)`; for input `{slot.name}` it has {len(value)} entries. "
-            f"{FORMS}. Received: {what_came(value)}."
+            f"A tuple must be a pair `(lo, hi)`; that of `{slot.name}` has {len(value)} entries. "
+            f"{FORMS}. Received: {describe_value(value)}."
         )
     if any(isinstance(end, tuple) for end in value):
         raise InputError(
-            f"A tuple of tuples for input `{slot.name}` can be read as (lo, hi) or as one pair per "
-            "feature: write `(lo, hi)` with two lists or arrays, `tuple(np.transpose(pairs))`. "
-            f"Received: {what_came(value)}."
+            f"A tuple of tuples for input `{slot.name}` is ambiguous ((lo, hi) or a pair per "
+            "feature): write `(lo, hi)` with two lists or arrays, `tuple(np.transpose(pairs))`. "
+            f"Received: {describe_value(value)}."
         )
     ends, wrong = [], {}
     for side, end in zip(("lo", "hi"), value, strict=True):
         array = numbers(end, f"`{side}` of input `{slot.name}`")
-        array = unflattened(array, slot.shape)
+        array = restore_shape(array, slot.shape)
         if array.shape == (1, *slot.shape):
             array = array[0]
         if array.ndim and array.shape != slot.shape:
@@ -174,16 +174,16 @@ def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
         ends.append(array)
     if wrong:
         shape = f", or the input's shape {slot.shape} (a batch axis of 1 may stand in front)"
-        came = dict.fromkeys(wrong.values())
+        shapes = dict.fromkeys(wrong.values())
         raise InputError(
             f"{' and '.join(wrong)} of input `{slot.name}` need{'s' * (len(wrong) == 1)} one number"
-            f"{shape if slot.shape else ''}.{axis_hint(next(iter(came)), slot.shape)} "
-            f"Received: shape {', '.join(map(str, came))}."
+            f"{shape if slot.shape else ''}.{axis_hint(next(iter(shapes)), slot.shape)} "
+            f"Received: shape {', '.join(map(str, shapes))}."
         )
     return np.broadcast_to(ends[0], slot.shape), np.broadcast_to(ends[1], slot.shape)
 
 
-def _checked(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
+def _check_bounds(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
     for bad, rule in (
         (~np.isfinite(lo), "have a finite `lo`"),
         (~np.isfinite(hi), "have a finite `hi`"),
@@ -198,48 +198,51 @@ def _checked(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
                 f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
             )
     check_within(slots, lo, hi)
-    return _whole(slots, lo, hi) if any(slot.whole for slot in slots) else Box(lo, hi)
+    return _shrink_to_integers(slots, lo, hi) if any(slot.whole for slot in slots) else Box(lo, hi)
 
 
 def whole_entries(slots: Sequence[Slot]) -> np.ndarray:
-    """`(inputs,)` the flat inputs that take whole numbers only."""
+    """Return which flat inputs take integers only, `(inputs,)`."""
     return np.concatenate([np.full(slot.size, slot.whole) for slot in slots])
 
 
-def _whole(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
-    """The box cut down to whole numbers where the model takes no others."""
-    whole = whole_entries(slots)
-    first, last = np.where(whole, np.ceil(lo), lo) + 0.0, np.where(whole, np.floor(hi), hi) + 0.0
+def _shrink_to_integers(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
+    """Shrink the box to integers where the model takes no other numbers."""
+    integer = whole_entries(slots)
+    first, last = (
+        np.where(integer, np.ceil(lo), lo) + 0.0,
+        np.where(integer, np.floor(hi), hi) + 0.0,
+    )
     empty = np.flatnonzero(first > last)
     if empty.size:
         i = int(empty[0])
         raise InputError(
-            f"{place(slots, i)} takes whole numbers only, and its bounds hold none. "
+            f"The bounds of {place(slots, i)} must hold an integer, because it takes no others. "
             f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
         )
     return Box(first, last)
 
 
 def real_box(slots: Sequence[Slot], box: Any, question: str) -> Box:
-    """`input_box` for a question about real numbers: inputs of whole numbers must be fixed.
+    """Parse a box for a question about real numbers: integer inputs must be fixed.
 
     Raises:
-        InputError: One is not fixed; `question` names what was asked.
+        InputError: An integer input is not fixed; `question` names the question.
     """
-    found = input_box(slots, box)
-    moving = np.flatnonzero(whole_entries(slots) & (found.lo < found.hi))
+    bounds = input_box(slots, box)
+    moving = np.flatnonzero(whole_entries(slots) & (bounds.lo < bounds.hi))
     if moving.size:
         i = int(moving[0])
         raise InputError(
-            f"{question} is asked where inputs move without jumps; {place(slots, i)} takes whole "
-            "numbers only. Fix it (a number or one array in a dict box), or ask for ranges with "
-            f"`outrange.output_range`. Received: lo={found.lo[i]:g}, hi={found.hi[i]:g}."
+            f"{question} needs inputs that vary continuously; {place(slots, i)} takes integers "
+            "only. Fix it (a number or one array in a dict box), or compute ranges with "
+            f"`outrange.output_range`. Received: lo={bounds.lo[i]:g}, hi={bounds.hi[i]:g}."
         )
-    return found
+    return bounds
 
 
 def place(slots: Sequence[Slot], i: int) -> str:
-    """Where flat coordinate `i` is in the model: its input's name and index there."""
+    """Return the input name and index of flat coordinate `i`."""
     for slot in slots:
         if i < slot.size:
             index = [int(k) for k in np.unravel_index(i, slot.shape)] if slot.shape else []

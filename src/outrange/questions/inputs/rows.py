@@ -1,4 +1,4 @@
-"""Rows as flat arrays, and their membership in regions."""
+"""Conversion of rows to flat arrays, and their membership in regions."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from ...core import InputError, Region
 from ...core.formula import holds
 from ...graph import Slot
-from .boxes import numbers, what_came
-from .columns import column_names, columns, is_frame, is_row, unflattened
+from .boxes import describe_value, numbers
+from .columns import column_names, columns, is_frame, is_row, restore_shape
 
 
 def members(inputs_set: Sequence[Region], flat: np.ndarray) -> np.ndarray:
     """Return which rows `(n, inputs)` lie in a union of regions without norm balls."""
-    found = np.zeros(len(flat), bool)
+    is_member = np.zeros(len(flat), bool)
     for region in inputs_set:
         inside = ((flat >= region.box.lo) & (flat <= region.box.hi)).all(axis=1)
-        whole = flat[:, region.integer]
-        inside &= (whole == np.rint(whole)).all(axis=1)
-        for i in np.flatnonzero(inside & ~found):
-            found[i] = holds(region.condition, flat[i], flat[i]) is True
-    return found
+        integers = flat[:, region.integer]
+        inside &= (integers == np.rint(integers)).all(axis=1)
+        for i in np.flatnonzero(inside & ~is_member):
+            is_member[i] = holds(region.condition, flat[i], flat[i]) is True
+    return is_member
 
 
 def slots_of(inputs_set: Any) -> list[Slot]:
@@ -43,8 +43,9 @@ def slots_of(inputs_set: Any) -> list[Slot]:
     if isinstance(box, Mapping):
         return [Slot(str(name), _shape(part)) for name, part in box.items()]
     raise InputError(
-        "The box of rows is a pair `(lo, hi)` of arrays, a dict of such pairs, or an "
-        f"`outrange.Mixed` of these: see `outrange.data_box`. Received: {what_came(inputs_set)}."
+        "The box of rows must be a pair `(lo, hi)` of arrays, a dict of such pairs, or an "
+        "`outrange.Mixed` of these: see `outrange.data_box`. "
+        f"Received: {describe_value(inputs_set)}."
     )
 
 
@@ -55,14 +56,14 @@ def _shape(part: Any) -> tuple[int, ...]:
 
 
 def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
-    """Read rows of all inputs.
+    """Read rows of all inputs as a flat array.
 
     Args:
-        slots: The inputs.
+        slots: The inputs of the set.
         rows: A DataFrame or a row of one, a dict from name to values, or an array.
 
     Returns:
-        `(n, inputs)`, and whether one row came without an axis of rows.
+        `(n, inputs)`, and whether the rows are a single one without a leading axis.
 
     Raises:
         InputError: The rows do not fit the inputs, or are not finite.
@@ -71,12 +72,12 @@ def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
     if is_frame(rows) and len(slots) == 1 and slots[0].name not in (column_names(rows) or ()):
         rows = np.stack(list(columns(rows).values()), axis=1)
     if is_frame(rows) or is_row(rows) or isinstance(rows, Mapping):
-        known = column_names(rows) or tuple(map(str, rows))
-        missing = [name for name in names if name not in known]
+        names_given = column_names(rows) or tuple(map(str, rows))
+        missing = [name for name in names if name not in names_given]
         if missing:
             raise InputError(
-                f"Rows have a value for each input; `{missing[0]}` is missing. "
-                f"Received: {list(known[:8])}."
+                f"Rows must have a value for each input; `{missing[0]}` is missing. "
+                f"Received: {list(names_given[:8])}."
             )
         named = columns(rows[names]) if is_frame(rows) else rows
         parts = [_batch(slot, named[slot.name]) for slot in slots]
@@ -85,7 +86,9 @@ def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
         parts = [_batch(whole, rows)]
     if len({(len(part), is_single) for part, is_single in parts}) > 1:
         counts = [f"`{n}` has {len(part)}" for n, (part, _) in zip(names, parts, strict=True)]
-        raise InputError(f"All inputs have equally many rows. Received: {', '.join(counts[:8])}.")
+        raise InputError(
+            f"All inputs must have equally many rows. Received: {', '.join(counts[:8])}."
+        )
     flat = np.concatenate([part for part, _ in parts], axis=1)
     bad = np.argwhere(~np.isfinite(flat))
     if len(bad):
@@ -98,14 +101,14 @@ def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
 
 def _batch(slot: Slot, values: Any) -> tuple[np.ndarray, bool]:
     """Return the rows of one input, flat, and whether there is no axis of rows."""
-    array = unflattened(numbers(values, f"`{slot.name}`"), slot.shape)
+    array = restore_shape(numbers(values, f"`{slot.name}`"), slot.shape)
     if array.shape == slot.shape:
         return array.reshape(1, slot.size), True
     if array.ndim == 1 and slot.size == 1:
         array = array.reshape(-1, *slot.shape)
     if array.shape[1:] != slot.shape:
         raise InputError(
-            f"Rows of `{slot.name}` have shape {slot.shape} each, or (n, {str(slot.shape)[1:]} "
-            f"together. Received: {what_came(values)}."
+            f"Rows of `{slot.name}` must have shape {slot.shape} each, or "
+            f"(n, {str(slot.shape)[1:]} together. Received: {describe_value(values)}."
         )
     return array.reshape(len(array), slot.size), False

@@ -1,4 +1,4 @@
-"""What one unit of a radius is for each input: real units, or standard deviations of data."""
+"""The unit of a radius for each input: real units, or standard deviations of data."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import InputError
-from ...graph.graph import vectors
-from .boxes import numbers, what_came
+from ...graph.graph import merge_columns
+from .boxes import describe_value, numbers
 from .columns import by_column, columns, is_frame
 
 
@@ -21,16 +21,16 @@ STD = "std"
 
 
 def flat_scale(slots: Sequence[Slot], scale: Any, data: Any = None) -> np.ndarray | None:
-    """How far each input moves at a radius of 1.
+    """Return how far each input moves at a radius of 1.
 
     Args:
-        slots: The model's inputs.
+        slots: The inputs of the model.
         scale: One number or array for the only input, a mapping from name to these (a Series), or
             `"std"`; None for 1 everywhere.
-        data: Of `"std"`: rows `(n, ...)`, a dict of such arrays, or a DataFrame.
+        data: Rows for `"std"`: `(n, ...)`, a dict of such arrays, or a DataFrame.
 
     Returns:
-        `(inputs,)`, finite and >= 0, somewhere > 0; None where nothing is scaled.
+        `(inputs,)`, finite and >= 0, not all 0; None without a scale.
 
     Raises:
         InputError: It does not fit the model, or `"std"` has no data.
@@ -39,46 +39,47 @@ def flat_scale(slots: Sequence[Slot], scale: Any, data: Any = None) -> np.ndarra
         return None
     if isinstance(scale, str):
         scale = deviations(scale, data)
-    given = by_column(scale)
-    if isinstance(given, Mapping):
-        parts, whole = given, slots
+    named = by_column(scale)
+    if isinstance(named, Mapping):
+        parts, whole = named, slots
         if set(parts) != {slot.name for slot in slots}:
             raise InputError(
-                f"A scale by name names every input once (0 fixes it): "
+                f"A scale by name must name every input once (0 fixes it): "
                 f"{[slot.name for slot in slots]}. Received: {[str(name) for name in parts]}."
             )
     else:
-        whole = vectors(slots)
-        parts = {slot.name: given for slot in whole}
-    found = []
+        whole = merge_columns(slots)
+        parts = {slot.name: named for slot in whole}
+    factors = []
     for slot in whole:
         array = numbers(parts[slot.name], "`scale`")
         fits = array.ndim == 0 or array.shape == slot.shape or array.shape == (slot.size,)
-        if not fits or (array.ndim and len(whole) > 1 and not isinstance(given, Mapping)):
+        if not fits or (array.ndim and len(whole) > 1 and not isinstance(named, Mapping)):
             raise InputError(
-                f"`scale` is a number or of the shape {slot.shape} of input `{slot.name}`; of "
-                f"several inputs, a mapping by name. Received: {what_came(scale)}."
+                f"`scale` must be a number or have the shape {slot.shape} of input `{slot.name}`; "
+                f"for several inputs, a mapping by name. Received: {describe_value(scale)}."
             )
-        found.append(np.broadcast_to(array.ravel() if array.ndim else array, (slot.size,)))
-    flat = np.concatenate(found)
+        factors.append(np.broadcast_to(array.ravel() if array.ndim else array, (slot.size,)))
+    flat = np.concatenate(factors)
     if not np.isfinite(flat).all() or (flat < 0).any() or not flat.any():
         raise InputError(
-            "`scale` says how far each input moves at a radius of 1: finite, >= 0 (0 fixes it), "
-            f"and somewhere more. Received: {what_came(scale)}."
+            "`scale` must hold finite numbers >= 0 (0 fixes an input), not all 0: how far each "
+            f"input moves at a radius of 1. Received: {describe_value(scale)}."
         )
     return flat
 
 
 def deviations(scale: str, data: Any) -> Any:
-    """The standard deviation of each feature of data, constant ones 0.
+    """Return the standard deviation of each feature of data; 0 for constant features.
 
     Raises:
         InputError: `scale` is another word, or there is no data.
     """
     if scale != STD or data is None:
         raise InputError(
-            '`scale` is a number, an array, a mapping by name, or "std" with `data`: standard '
-            f"deviations. Received: scale={scale!r}, data={'none' if data is None else 'given'}."
+            '`scale` must be a number, an array, a mapping by name, or "std" with `data` for '
+            "standard deviations. "
+            f"Received: scale={scale!r}, data={'none' if data is None else 'given'}."
         )
     parts = columns(data) if is_frame(data) else data
     if isinstance(parts, Mapping):
@@ -90,7 +91,7 @@ def _deviation(part: Any) -> np.ndarray:
     array = numbers(part, "the data")
     if not array.ndim or len(array) < 2 or not np.isfinite(array).all():
         raise InputError(
-            "A standard deviation needs two rows of finite numbers at least. "
-            f"Received: {what_came(part)}."
+            "A standard deviation needs at least two rows of finite numbers. "
+            f"Received: {describe_value(part)}."
         )
     return array.std(axis=0)

@@ -1,1 +1,1 @@
-"""The least value of an expression over an input set, under conditions."""
+"""Minimization of an expression over an input set, under conditions."""

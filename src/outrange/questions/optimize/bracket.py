@@ -1,4 +1,4 @@
-"""The bracket of a least value, its next threshold, and thresholds that rounding left open."""
+"""The bracket of a least value: its next threshold, and thresholds left open by rounding."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import numpy as np
 
 
 HALF = 0.4871
-"""Where a bracket is divided: not at a half, so that thresholds avoid round numbers."""
+"""Fraction at which a bracket is divided: not one half, so that thresholds avoid round numbers."""
 
 BOLD = 0.25
-"""Share of the range seen: a gap below this is tried in one decision."""
+"""Share of the seen range below which a gap is tried in one decision."""
 
 NEAR = 0.25
-"""Thresholds beside a tie are this share of the tolerance away from it."""
+"""Distance from a tie to the next thresholds, as a share of the tolerance."""
 
 
 class Bracket:
-    """`lower <= least value <= upper`, narrowed by decisions "is it at most `mark`?".
+    """A bracket `lower <= least value <= upper`, narrowed by decisions "is it at most `mark`?".
 
-    Where rounding leaves a threshold `mark` open, the value ties with it (or the feasible set is so
-    thin that no float64 point in it is known): the thresholds beside it are decided next, then
-    those further away by bisection, so that a tie costs a few decisions and not the answer.
+    Rounding may leave a threshold `mark` open: the value ties with it, or the feasible set is so
+    thin that no float64 point in it is known. Then the thresholds beside it are decided next, and
+    those further away by bisection. So a tie costs a few decisions and not the answer.
 
     Args:
-        tol: Relative to `spread`.
+        tol: Tolerance relative to `spread`.
     """
 
     def __init__(self, tol: float) -> None:
@@ -32,14 +32,14 @@ class Bracket:
         self.ceiling = -np.inf
         """An upper bound on the objective over all inputs, feasible or not."""
         self.spread = 0.0
-        """The range of the objective seen."""
+        """The range of the objective at evaluated inputs."""
         self.tied: tuple[float, float] | None = None
         """The least and largest threshold that rounding left open."""
         self._turns = 0
 
     @property
     def end(self) -> float:
-        """The upper end: of all inputs while no feasible input is known."""
+        """The upper end: that of all inputs while no feasible input is known."""
         return min(self.upper, self.ceiling)
 
     @property
@@ -51,7 +51,7 @@ class Bracket:
         return self.closed_to(self.tol)
 
     def closed_to(self, tol: float) -> bool:
-        """Whether the bracket is as narrow as `tol`, relative to `spread`, asks."""
+        """Return whether the bracket is as narrow as `tol`, relative to `spread`, requires."""
         return self.upper - self.lower <= self._absolute(tol)
 
     def _absolute(self, tol: float) -> float:
@@ -60,7 +60,7 @@ class Bracket:
         return max(tol * self.spread, floor)
 
     def next(self) -> float | None:
-        """The next threshold; None if none can narrow the bracket further."""
+        """Return the next threshold; None if none can narrow the bracket further."""
         gap = self.end - self.lower
         if not gap > self.tolerance:
             return None
@@ -80,7 +80,7 @@ class Bracket:
         return marks[self._turns % len(marks)] if marks else None
 
     def middle(self) -> float | None:
-        """A threshold in the middle of a bracket that is not closed and has no tie."""
+        """Return a threshold in the middle of an open bracket without a tie, else None."""
         mark = self.lower + HALF * (self.upper - self.lower)
         inside = self.tied is None and not self.closed and self.lower < mark < self.upper
         return mark if inside else None

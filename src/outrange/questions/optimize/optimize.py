@@ -24,21 +24,22 @@ from ...search.decide import decide
 from ...search.norm_ball.solve import lone_ball, solve_in_ball
 from ...search.solve import solve
 from ..common.arguments import check_hooks, check_limits
-from ..common.named import by_name
+from ..common.named_arrays import split_by_name
 from ..common.network import NetworkLike
-from ..common.stamp import input_domain
-from ..conditions.clause_groups import cases
+from ..common.provenance import input_domain
+from ..conditions.clause_groups import expand_groups
 from ..conditions.integer_cases import union_of_boxes
 from ..evidence.check_point import ExactChecker, contains, float_above, float_below, nearby
-from ..evidence.contradictions import check_least, check_never, inside, sampled
+from ..evidence.contradictions import check_least, check_never, inside, run_samples
 from ..evidence.evaluate import enclose, run_model
 from ..inputs.parse_box import place
 from .bracket import Bracket
 
 
 SAMPLES, TOGETHER = 512, 32
-"""Random inputs that estimate the objective's range, for the tolerance; evaluated so many at once,
-between two looks at the clock."""
+"""Random inputs that estimate the objective's range for the tolerance, and the number evaluated
+between two checks of the clock.
+"""
 
 
 def least(
@@ -54,17 +55,17 @@ def least(
 ) -> Solution:
     """Minimize `objective` where `where` holds.
 
-    A sequence of decisions `objective <= v`, each of which finds a better point or proves a bound.
-    If only boxes constrain the inputs, one search suffices.
+    This is a sequence of decisions `objective <= v`, each of which finds a better point or proves a
+    bound. If only boxes constrain the inputs, one search suffices.
 
     Args:
-        network: The model.
+        network: The network under study.
         objective: A linear form over the flat `[x, y]` (its comparison is not read).
         regions: The input sets; a union.
         where: Over `[x, y]`: the constraints of a feasible input and its output.
-        tol: Relative to the range of the objective seen; None as in `solve`.
+        tol: Relative to the seen range of the objective; None as in `solve`.
         time_limit: Seconds; None for no limit.
-        seed: Seed of the samples.
+        seed: Random seed of the samples.
         floor: A proved lower bound of the objective, from a larger set.
     """
     if where == TRUE:
@@ -75,8 +76,8 @@ def least(
         if domain is not None:
             left = None if time_limit is None else max(1e-3, time_limit - (read_clock() - began))
             formed = objective_graph(network.graph, objective)
-            one = solve(formed, domain, np.ones((1, 1)), tol=tol, time_limit=left, seed=seed)
-            return _evaluated(one, formed, domain)
+            solution = solve(formed, domain, np.ones((1, 1)), tol=tol, time_limit=left, seed=seed)
+            return _evaluate_point(solution, formed, domain)
         if all(region.is_box or lone_ball(region) for region in regions):
             return _by_search(network, objective, regions, tol, time_limit, seed)
     return _Chain(network, objective, regions, where, tol, time_limit, seed, floor).run()
@@ -90,7 +91,7 @@ def _by_search(
     time_limit: float | None,
     seed: int,
 ) -> Solution:
-    """Search each box or ball; combine to the least."""
+    """Search each box or ball, and combine the results to the least."""
     formed = objective_graph(network.graph, objective)
     parts: list[Solution] = []
     began = read_clock()
@@ -99,24 +100,24 @@ def _by_search(
         options = {"tol": tol, "time_limit": left, "seed": seed}
         ball, row = lone_ball(region), np.ones((1, 1))
         if ball is None:
-            found = solve(formed, region.box, row, **options)
+            solution = solve(formed, region.box, row, **options)
         else:
-            found = solve_in_ball(formed, region.box, ball, row, **options)
-        parts.append(_evaluated(found, formed, DomainBoxes.of(region.box)))
+            solution = solve_in_ball(formed, region.box, ball, row, **options)
+        parts.append(_evaluate_point(solution, formed, DomainBoxes.of(region.box)))
     return replace(Solution.least_of(parts), seconds=read_clock() - began)
 
 
-def _evaluated(found: Solution, formed: Graph, domain: DomainBoxes) -> Solution:
+def _evaluate_point(solution: Solution, formed: Graph, domain: DomainBoxes) -> Solution:
     """Return the solution with its point inside the domain, and a bound of the value there."""
-    if np.isnan(found.at).any():
-        return found  # The time ended before a point was tried.
-    near = domain.around(found.at)
-    at = np.clip(domain.snap(found.at), near.lo, near.hi)
-    return replace(found, at=at, seen=enclose(formed, at, 1e-3 * found.tolerance)[1][:, 0])
+    if np.isnan(solution.at).any():
+        return solution  # The time ended before a point was tried.
+    near = domain.around(solution.at)
+    at = np.clip(domain.snap(solution.at), near.lo, near.hi)
+    return replace(solution, at=at, seen=enclose(formed, at, 1e-3 * solution.tolerance)[1][:, 0])
 
 
 class _Chain:
-    """Decisions at thresholds, until the bracket is narrow."""
+    """A sequence of decisions at thresholds, until the bracket is narrow."""
 
     def __init__(
         self,
@@ -141,11 +142,11 @@ class _Chain:
         stopped, bracket = self._start(), self.bracket
         while stopped is None and (mark := bracket.next()) is not None:
             before = bracket.upper
-            stopped = self._ask(mark)
+            stopped = self._decide_threshold(mark)
             if stopped is None and bracket.upper < before:
                 # Not the least yet: bisect once, so that a slow descent terminates.
                 middle = bracket.middle()
-                stopped = None if middle is None else self._ask(middle)
+                stopped = None if middle is None else self._decide_threshold(middle)
             gap = bracket.upper - bracket.lower
             seconds = read_clock() - self.began
             self.convergence.record(
@@ -157,8 +158,8 @@ class _Chain:
 
     def _start(self) -> Status | None:
         """Find a feasible input, and a first bound."""
-        found, bracket = self._decide(self.where), self.bracket
-        if found.status is Status.UNSAT:
+        solution, bracket = self._decide(self.where), self.bracket
+        if solution.status is Status.UNSAT:
             return Status.INFEASIBLE
         formed = objective_graph(self.network.graph, self.objective)
         rng = np.random.default_rng(self.seed)
@@ -169,69 +170,69 @@ class _Chain:
             low, high = self._first_bounds(formed, box)
             lows.append(low)
             highs.append(high)
-            seen += self._sampled(formed, box.uniform(rng, SAMPLES))
+            seen += self._sample_objective(formed, box.uniform(rng, SAMPLES))
         first = float(np.min(np.where(np.isnan(lows), -np.inf, lows)))
         bracket.lower = max(first, min(self.floor, bracket.upper))
         bracket.ceiling = float(np.max(np.where(np.isnan(highs), np.inf, highs)))
         bracket.spread = float(np.nanmax(seen) - np.nanmin(seen))
-        return None if found.status in (Status.SAT, Status.ROUNDING) else found.status
+        return None if solution.status in (Status.SAT, Status.ROUNDING) else solution.status
 
-    def _sampled(self, formed: Graph, x: np.ndarray) -> list[float]:
-        """The objective at points: a few of them, and the others as long as there is time."""
-        found: list[float] = []
+    def _sample_objective(self, formed: Graph, x: np.ndarray) -> list[float]:
+        """Evaluate the objective at a few points, and at the others as long as there is time."""
+        values: list[float] = []
         for start in range(0, len(x), TOGETHER):
-            if start and (left := self._left()) is not None and left < 0:
+            if start and (left := self._seconds_left()) is not None and left < 0:
                 break
-            found += formed.run(x[start : start + TOGETHER]).ravel().tolist()
-        return found
+            values += formed.run(x[start : start + TOGETHER]).ravel().tolist()
+        return values
 
     def _first_bounds(self, formed: Graph, box: Box) -> tuple[float, float]:
-        """Of the objective: linear ones, or intervals where the time is too short for these."""
-        for domain, seconds in (("linear", self._left()), ("intervals", None)):
+        """Bound the objective linearly, or by intervals if the time is too short."""
+        for domain, seconds in (("linear", self._seconds_left()), ("intervals", None)):
             with suppress(OutOfTime), deadline(seconds):
                 low, high = bounds(formed, box.lo[None], box.hi[None], domain)[formed.output]
                 return float(low[0, 0]), float(high[0, 0])
         return -np.inf, np.inf
 
-    def _left(self) -> float | None:
-        """Seconds that are left; None without a limit."""
+    def _seconds_left(self) -> float | None:
+        """Return the remaining seconds; None without a limit."""
         return None if self.time is None else self.time - (read_clock() - self.began)
 
-    def _ask(self, mark: float) -> Status | None:
-        """Decide whether some feasible input has at most `mark`; narrow the bracket."""
+    def _decide_threshold(self, mark: float) -> Status | None:
+        """Decide whether some feasible input has a value of at most `mark`; narrow the bracket."""
         offset = self.objective.offset - mark
         below = Atom(self.objective.terms, offset)
-        found = self._decide(And((below, self.where)))
-        if found.status is Status.ROUNDING:
+        solution = self._decide(And((below, self.where)))
+        if solution.status is Status.ROUNDING:
             self.bracket.tie(mark)
             return None
-        if found.status is Status.UNSAT:
+        if solution.status is Status.UNSAT:
             proved = Fraction(self.objective.offset) - Fraction(offset)
             self.bracket.lower = max(self.bracket.lower, float_below(proved))
         self.bracket.settle()
-        return None if found.status in (Status.SAT, Status.UNSAT) else found.status
+        return None if solution.status in (Status.SAT, Status.UNSAT) else solution.status
 
     def _decide(self, formula: Formula) -> Solution:
-        left, graph = self._left(), self.network.graph
+        left, graph = self._seconds_left(), self.network.graph
         if left is not None and left <= 0:
             return Solution.unknown(Status.TIME, graph.size)
         try:
             with deadline(left):
-                groups = cases(formula, self.regions, lambda i: place(graph.inputs, i))
+                groups = expand_groups(formula, self.regions, lambda i: place(graph.inputs, i))
         except OutOfTime:
             return Solution.unknown(Status.TIME, graph.size)
         if not groups:
             return Solution.unknown(Status.UNSAT, graph.size, lower=np.inf)
         judge = ExactChecker(graph, formula)
-        found = decide(
+        solution = decide(
             graph, groups, lambda x: self._accept(x, judge), time_limit=left, seed=self.seed
         )
-        self.boxes += found.boxes
-        self.methods = tuple(dict.fromkeys(self.methods + found.methods))
-        return found
+        self.boxes += solution.boxes
+        self.methods = tuple(dict.fromkeys(self.methods + solution.methods))
+        return solution
 
     def _accept(self, x: np.ndarray, judge: ExactChecker) -> bool:
-        """Whether the point is feasible in real arithmetic; the best one is kept."""
+        """Return whether the point is feasible in real arithmetic; store the best one."""
         for point in nearby(x, self.regions):
             if not any(contains(region, point) for region in self.regions):
                 continue
@@ -246,9 +247,9 @@ class _Chain:
         return False
 
     def _solution(self, status: Status) -> Solution:
-        bracket, asked = self.bracket, self.convergence.tolerance
-        if not bracket.closed and bracket.closed_to(asked.enough):
-            bracket.tol = asked.enough
+        bracket, tolerance = self.bracket, self.convergence.tolerance
+        if not bracket.closed and bracket.closed_to(tolerance.enough):
+            bracket.tol = tolerance.enough
         if bracket.closed and status is not Status.INFEASIBLE:
             status = Status.EXACT
         lower = np.inf if status is Status.INFEASIBLE else min(bracket.lower, bracket.upper)
@@ -284,27 +285,28 @@ def optimum(
     check_hooks(None, seed)
     sign = 1.0 if sense == "min" else -1.0
     form = Atom(tuple((i, sign * c) for i, c in objective.terms), sign * objective.offset)
-    found = least(network, form, regions, where, tol=tol, time_limit=time_limit, seed=seed)
-    lower, upper = float(found.lower[0]), float(found.seen[0])
+    solution = least(network, form, regions, where, tol=tol, time_limit=time_limit, seed=seed)
+    lower, upper = float(solution.lower[0]), float(solution.seen[0])
     ends = (lower, upper) if sense == "min" else (-upper, -lower)
-    graph, at, y, model_y = network.graph, found.point, None, None
+    graph, at, y, model_y = network.graph, solution.point, None, None
     if at is not None:
         lo, hi = enclose(graph, at[None])
-        y = by_name(graph.outputs, 0.5 * lo[0] + 0.5 * hi[0])
+        y = split_by_name(graph.outputs, 0.5 * lo[0] + 0.5 * hi[0])
         if network.predict is not None:
             with np.errstate(all="ignore"):
                 at_it = run_model(network, network.predict, at[None])
-            model_y = by_name(graph.outputs, at_it.y[0])
+            model_y = split_by_name(graph.outputs, at_it.y[0])
             check_least(inside(at_it, regions), form, lower)
-    run = sampled(network, regions, seed=seed) if where == TRUE else None
+    run = run_samples(network, regions, seed=seed) if where == TRUE else None
     check_least(run, form, lower)
-    if where != TRUE and found.status is Status.INFEASIBLE:
-        check_never(sampled(network, regions, seed=seed), where, "no input is admissible")
-    best = None if at is None else by_name(graph.inputs, at)
+    if where != TRUE and solution.status is Status.INFEASIBLE:
+        check_never(run_samples(network, regions, seed=seed), where, "no input is admissible")
+    best = None if at is None else split_by_name(graph.inputs, at)
     return Optimum(
         network.name, text, sense, ends[0] + 0.0, ends[1] + 0.0, best, y, model_y,
-        float(found.tol), str(found.status), found.warrant, Cost(found.seconds, found.boxes),
-        found.methods, over=input_domain(graph.inputs, regions, cut=where != TRUE),
+        float(solution.tol), str(solution.status), solution.warrant,
+        Cost(solution.seconds, solution.boxes), solution.methods,
+        over=input_domain(graph.inputs, regions, cut=where != TRUE),
         seen=None if run is None else run.values(objective),
     )  # fmt: skip
 

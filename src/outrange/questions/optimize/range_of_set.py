@@ -1,4 +1,4 @@
-"""Ranges over input sets that are not one box: unions, polytopes, balls, whole numbers."""
+"""Ranges over input sets other than one box: unions, polytopes, balls, integers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .optimize import least
 
 
 BOXES_SHARE, BOXES_SECONDS, BOXES_TOL = 0.9, 10.0, 1e-3
-"""Share of a time limit, or seconds without one, and the tolerance of bounds over boxes alone."""
+"""Share of a time limit, seconds without one, and the tolerance of bounds over boxes alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Forms:
-    """A network whose outputs are the forms asked for; there is no model to run."""
+    """A network whose outputs are the requested forms; there is no model to run."""
 
     graph: Graph
     predict: None = None
@@ -49,9 +49,9 @@ def range_over(
     """Minimize every output of `formed`, and its negative, over a union of regions.
 
     Args:
-        formed: Its outputs are the objectives.
-        regions: A union.
-        tol: Relative to the range seen of each.
+        formed: Graph whose outputs are the objectives.
+        regions: The regions of a union.
+        tol: Relative to the seen range of each objective.
         time_limit: Seconds for all of them, or None.
         progress: Called a few times a second where one search has all objectives.
         solver: Whether a mixed-integer solver may help; see `solve`.
@@ -74,50 +74,50 @@ def range_over(
         left = None if time_limit is None else max(1e-3, time_limit - (read_clock() - began))
         options = {"tol": tol, "time_limit": left, "progress": progress, "solver": solver}
         return solve(formed, domain, rows, **options)
-    relaxed = _relaxed(formed, rows, regions, time_limit, progress)
+    relaxed = _bound_boxes(formed, rows, regions, time_limit, progress)
     floor = relaxed.lower
     if relaxed.status is Status.INTERRUPTED:
         none = Solution.unknown(Status.INTERRUPTED, formed.size, 2 * k, methods=relaxed.methods)
         return replace(none, lower=floor, boxes=relaxed.boxes, seconds=relaxed.seconds)
-    found: list[Solution] = []
+    solutions: list[Solution] = []
     for i in range(2 * k):
         sign = 1.0 if i < k else -1.0
         form = Atom(((formed.size + i % k, sign),), 0.0)
         spent = read_clock() - began
         left = None if time_limit is None else max(1e-3, (time_limit - spent) / (2 * k - i))
-        one = least(
+        solution = least(
             _Forms(formed), form, regions, TRUE, tol=tol, time_limit=left, floor=float(floor[i])
         )
-        found.append(one)
-        if found[-1].status is Status.INFEASIBLE:
+        solutions.append(solution)
+        if solutions[-1].status is Status.INFEASIBLE:
             raise InputError(
-                "The input set must hold at least one input; it is proved to be empty. Received: "
+                "The input set must hold at least one input, and is proved to be empty. Received: "
                 "conditions that no input satisfies."
             )
-        if found[-1].status is Status.INTERRUPTED:
+        if solutions[-1].status is Status.INTERRUPTED:
             break
     none = Solution.unknown(Status.INTERRUPTED, formed.size)
-    found += [none] * (2 * k - len(found))
-    joined = Solution.concatenate(found, read_clock() - began)
-    joined = replace(joined, lower=np.fmax(joined.lower, np.minimum(floor, joined.seen)))
-    spread = np.nan_to_num(np.tile(-joined.seen[k:] - joined.seen[:k], 2))
-    reached = joined.seen - joined.lower if joined.status is Status.EXACT else 0.0
-    return replace(joined, tolerance=np.maximum(joined.tol * spread, reached))
+    solutions += [none] * (2 * k - len(solutions))
+    combined = Solution.concatenate(solutions, read_clock() - began)
+    combined = replace(combined, lower=np.fmax(combined.lower, np.minimum(floor, combined.seen)))
+    spread = np.nan_to_num(np.tile(-combined.seen[k:] - combined.seen[:k], 2))
+    reached = combined.seen - combined.lower if combined.status is Status.EXACT else 0.0
+    return replace(combined, tolerance=np.maximum(combined.tol * spread, reached))
 
 
-def _relaxed(
+def _bound_boxes(
     formed: Graph,
     rows: np.ndarray,
     regions: Sequence[Region],
     time_limit: float | None,
     progress: Progress | None,
 ) -> Solution:
-    """Search the boxes alone: conditions and balls can only raise the lower bounds."""
+    """Bound the boxes alone: conditions and balls can only raise the lower bounds."""
     limit = BOXES_SECONDS if time_limit is None else BOXES_SHARE * time_limit
     domain = None
     with suppress(OutOfTime), deadline(limit):
         cases = integer_cases(regions)
-        domain = union_of_boxes([replace(one, condition=TRUE, distances=()) for one in cases])
+        domain = union_of_boxes([replace(case, condition=TRUE, distances=()) for case in cases])
     if domain is None:
         return Solution.unknown(Status.TIME, formed.size, len(rows))
     options = {"tol": BOXES_TOL, "time_limit": limit, "progress": progress, "solver": False}

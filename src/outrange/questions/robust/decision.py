@@ -1,4 +1,4 @@
-"""How a classifier's output is read: its largest entry, or its one number against a threshold."""
+"""Decision rules of classifiers: the largest output, or one number against a threshold."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from ..inputs.boxes import numbers
 
 
 FAR = 1e6
-"""Inputs this large tell a probability, which stays within [0, 1], from a logit."""
+"""Size of inputs that separate a probability, which stays within [0, 1], from a logit."""
 
 SLACK = 1e-6
-"""What float64 bounds may lie outside of [0, 1]."""
+"""Tolerance of float64 bounds beyond [0, 1]."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The class that an output stands for.
+    """A rule that maps outputs to classes.
 
     Args:
-        graph: The classifier.
-        classes: How many there are.
-        threshold: Of two classes told by one number: class 1 lies above it. None where the largest
-            output decides.
-        reason: Why it is this threshold, in words.
+        graph: Graph of the classifier.
+        classes: The number of classes.
+        threshold: For two classes and one output: class 1 lies above it. None if the largest output
+            decides.
+        reason: The reason for this threshold, in words.
     """
 
     graph: Graph
@@ -41,32 +41,32 @@ class Decision:
 
     @classmethod
     def of(cls, graph: Graph, threshold: Any = None) -> Decision:
-        """The decision of a classifier.
+        """Return the decision rule of a classifier.
 
         Args:
-            graph: Its graph.
-            threshold: What the user says; None to decide by the output: 0.5 where it stays within
-                [0, 1], 0 where it takes both signs.
+            graph: Graph of the classifier.
+            threshold: The user's threshold; None to derive it from the output: 0.5 if it stays
+                within [0, 1], 0 if it takes both signs.
 
         Raises:
-            InputError: Several outputs, a threshold beside several classes, or none that follows
-                from the output.
+            InputError: Several outputs, a threshold for several classes, or no threshold that
+                follows from the output.
         """
         size = graph.value_size(graph.output)
         if len(graph.outputs) > 1:
             raise InputError(
-                "A class is read off one output: a number per class, or one number of two. "
+                "A classifier must have one output: a number per class, or one number for two. "
                 f"Received: {', '.join(f'`{slot.name}` {slot.shape}' for slot in graph.outputs)}."
             )
         if threshold is not None:
-            given = numbers(threshold, "`threshold`")
-            if size > 1 or given.ndim or not np.isfinite(given):
+            value = numbers(threshold, "`threshold`")
+            if size > 1 or value.ndim or not np.isfinite(value):
                 raise InputError(
-                    "`threshold` is a finite number for a model with one output of one number; of "
-                    f"several, the largest decides. Received: threshold={threshold!r}, an output "
-                    f"of shape {_only(graph).shape}."
+                    "`threshold` must be a finite number, for a model with one output of one "
+                    "number; of several numbers, the largest decides. "
+                    f"Received: threshold={threshold!r}, an output of shape {_only(graph).shape}."
                 )
-            return cls(graph, 2, float(given), "as asked")
+            return cls(graph, 2, float(value), "as asked")
         if size > 1:
             return cls(graph, size)
         lo, hi = _anywhere(graph)
@@ -75,34 +75,34 @@ class Decision:
         if lo < 0.0 < hi:
             return cls(graph, 2, 0.0, "the output takes both signs, as a logit does")
         raise InputError(
-            "A model with one number tells two classes by a threshold, 0.5 of an output within "
-            "[0, 1] and 0 of one that takes both signs; of this one pass `threshold=`. Received: "
-            f"an output `{_only(graph).name}` from {lo:.4g} to {hi:.4g}."
+            "A model with one number needs a threshold between its two classes: 0.5 for an output "
+            "within [0, 1], 0 for one that takes both signs. For this model pass `threshold=`. "
+            f"Received: an output `{_only(graph).name}` from {lo:.4g} to {hi:.4g}."
         )
 
     def claim(self, label: int) -> str:
-        """That the class is `label`, in words."""
+        """Return the claim that the class is `label`, in words."""
         if self.threshold is None:
             return str(y.argmax() == label)
         return f"y[0] {'>' if label else '<='} {self.threshold:g}"
 
     def unsafe(self, label: int) -> Formula:
-        """What an input of another class satisfies, over the flat `[x, y]`."""
+        """Return the condition of an input of another class, over the flat `[x, y]`."""
         if self.threshold is None:
             return negate(resolve(y.argmax() == label, self.graph.inputs, self.graph.outputs))
         sign = 1.0 if label else -1.0
-        # Class 1 is above the threshold: at it an input of class 1 is lost, and one of 0 is not.
+        # Class 1 lies above the threshold, so an output equal to it has class 0.
         return Atom(((self.graph.size, sign),), 0.0 - sign * self.threshold, strict=not label)
 
     def classify(self, values: np.ndarray) -> np.ndarray:
-        """The classes of outputs `(n, outputs)`."""
+        """Return the classes of outputs `(n, outputs)`."""
         if self.threshold is None:
             return values.argmax(axis=1)
         return (values[:, 0] > self.threshold).astype(np.int64)
 
     @property
     def sentence(self) -> str:
-        """How the output is read, where it is not by its largest entry."""
+        """The decision rule in words; empty if the largest output decides."""
         if self.threshold is None:
             return ""
         at = f"{self.threshold:g}"
@@ -110,13 +110,13 @@ class Decision:
 
 
 def _anywhere(graph: Graph) -> tuple[float, float]:
-    """The least and the largest output that intervals leave over very large inputs."""
+    """Bound the outputs by intervals over very large inputs."""
     lo = np.concatenate([np.full(slot.size, max(-FAR, slot.limits[0])) for slot in graph.inputs])
     hi = np.concatenate([np.full(slot.size, min(FAR, slot.limits[1])) for slot in graph.inputs])
     try:
         ends = bounds(graph, lo, hi, "intervals")[graph.output]
     except InputError:
-        # Some function ends before that, a logarithm at 0 say.
+        # Some function is not defined there, such as a logarithm below 0.
         return -np.inf, -np.inf
     return float(np.min(ends[0])), float(np.max(ends[1]))
 

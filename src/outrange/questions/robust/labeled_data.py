@@ -1,4 +1,4 @@
-"""A data set: inputs and labels, checked against a classifier."""
+"""A data set of inputs and labels, checked against a classifier."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from ...graph.graph import vectors
-from ..common.named import Named
+from ...graph.graph import merge_columns
+from ..common.named_arrays import Named
 from ..common.network import NetworkLike
-from ..inputs.boxes import numbers, what_came
-from ..inputs.columns import is_frame, named_parts, unflattened
+from ..inputs.boxes import describe_value, numbers
+from ..inputs.columns import is_frame, named_parts, restore_shape
 from .decision import Decision
 
 
 @dataclass(frozen=True, eq=False)
 class LabeledData:
-    """Inputs and labels, checked.
+    """Checked inputs and labels.
 
     Args:
-        decision: How the classifier's output is read.
-        x: As the user passed them, `(n, ...)` or a dict of such arrays.
-        flat: `(n, d)` float64.
-        labels: `(n,)` integers.
+        decision: The classifier's decision rule.
+        x: The inputs as the user passed them, `(n, ...)` or a dict of such arrays.
+        flat: Inputs in float64, `(n, d)`.
+        labels: Class numbers `(n,)`, integers.
     """
 
     decision: Decision
@@ -35,59 +35,63 @@ class LabeledData:
 
     @classmethod
     def of(cls, network: NetworkLike, x: Any, labels: Any, threshold: Any = None) -> LabeledData:
-        """From what a user passes.
+        """Check the user's inputs and labels.
 
         Raises:
             InputError: Shapes or values do not fit the model.
         """
         graph = network.graph
         decision = Decision.of(graph, threshold)
-        parts = named_parts(vectors(graph.inputs), x)
+        parts = named_parts(merge_columns(graph.inputs), x)
         by_name = isinstance(x, Mapping) or is_frame(x)
-        slots = graph.inputs if by_name else vectors(graph.inputs)
+        slots = graph.inputs if by_name else merge_columns(graph.inputs)
         if set(parts) != {slot.name for slot in slots}:
             raise InputError(
-                f"`x` is a dict from input name to data; the inputs are "
-                f"{[slot.name for slot in slots]}. Received: {what_came(x)}."
+                f"`x` must be a dict from input name to data; the inputs are "
+                f"{[slot.name for slot in slots]}. Received: {describe_value(x)}."
             )
-        flats, given = [], {}
+        flats, arrays = [], {}
         for slot in slots:
-            array = unflattened(numbers(parts[slot.name], f"input `{slot.name}`"), slot.shape)
+            array = restore_shape(numbers(parts[slot.name], f"input `{slot.name}`"), slot.shape)
             if array.ndim == 1 and slot.size == 1:
                 array = array.reshape(-1, *slot.shape)
             if array.shape[1:] != slot.shape or not len(array) or not np.isfinite(array).all():
                 raise InputError(
                     f"Data for input `{slot.name}` needs finite numbers of shape (n, "
-                    f"{str(slot.shape)[1:]}, n >= 1. Received: {what_came(parts[slot.name])}."
+                    f"{str(slot.shape)[1:]}, n >= 1. Received: {describe_value(parts[slot.name])}."
                 )
-            given[slot.name] = array
+            arrays[slot.name] = array
             flats.append(array.reshape(len(array), -1))
         if len({len(part) for part in flats}) > 1:
             raise InputError(
-                f"Every input needs as many rows. Received: {[len(part) for part in flats]}."
+                f"All inputs must have equally many rows. "
+                f"Received: {[len(part) for part in flats]}."
             )
         count, classes = len(flats[0]), decision.classes
-        found = numbers(labels, "the labels")
-        if found.shape == (count, classes) and classes > 1:
+        classes_given = numbers(labels, "the labels")
+        if classes_given.shape == (count, classes) and classes > 1:
             raise InputError(
-                "Labels are class numbers, one per row; of one-hot rows pass `y.argmax(axis=1)`. "
-                f"Received: shape {found.shape}."
+                "Labels must be class numbers, one per row; for one-hot rows pass "
+                "`y.argmax(axis=1)`. "
+                f"Received: shape {classes_given.shape}."
             )
-        found = found.reshape(count) if found.shape == (count, 1) else found
+        classes_given = (
+            classes_given.reshape(count) if classes_given.shape == (count, 1) else classes_given
+        )
         if (
-            found.shape != (count,)
-            or (found != np.rint(found)).any()
-            or not ((found >= 0) & (found < classes)).all()
+            classes_given.shape != (count,)
+            or (classes_given != np.rint(classes_given)).any()
+            or not ((classes_given >= 0) & (classes_given < classes)).all()
         ):
             raise InputError(
-                f"Labels are {count} class numbers, 0 to {classes - 1}. "
-                f"Received: {what_came(labels)}."
+                f"Labels must be {count} class numbers, 0 to {classes - 1}. "
+                f"Received: {describe_value(labels)}."
             )
-        kept = given[slots[0].name] if len(slots) == 1 else given
-        return cls(decision, kept, np.concatenate(flats, axis=1), found.astype(np.int64))
+        inputs = arrays[slots[0].name] if len(slots) == 1 else arrays
+        return cls(decision, inputs, np.concatenate(flats, axis=1), classes_given.astype(np.int64))
 
     def row(self, i: int) -> Named:
-        """Input `i`, as the model takes it."""
+        """Return input `i` in the model's input form."""
         if isinstance(self.x, dict):
             return {name: part[i] for name, part in self.x.items()}
         return self.x[i]

@@ -17,7 +17,7 @@ from ...search.common.parallel import single_blas_thread
 from ..common.arguments import check_each, check_hooks, check_limits
 from ..common.fingerprints import fingerprint
 from ..common.network import NetworkLike
-from ..common.stamp import model_sources
+from ..common.provenance import model_sources
 from ..evidence.evaluate import model_values
 from ..inputs.neighborhood import Neighborhood
 from .labeled_data import LabeledData
@@ -34,8 +34,8 @@ def robust_accuracy(network: NetworkLike, data: LabeledData, **options: Any) -> 
     """Return one verdict per input; see `outrange.robust_accuracy`.
 
     Args:
-        network: The model.
-        data: Inputs and labels.
+        network: The network under study.
+        data: Inputs with their labels.
         **options: As for `accuracy_at`.
     """
     return accuracy_at(network, data, **options)[0]
@@ -57,21 +57,21 @@ def accuracy_at(
     pool: Pool | None = None,
     decided: Sequence[RobustAccuracy] = (),
 ) -> tuple[RobustAccuracy, bool]:
-    """Return one verdict per input, and whether Ctrl-C ended it.
+    """Return one verdict per input, and whether Ctrl-C ended the run.
 
     Args:
-        network: The model.
-        data: Inputs and labels.
-        eps: The radius.
-        norm: See `Neighborhood`.
-        clip: See `Neighborhood`.
-        scale: See `Neighborhood`.
-        each: Seconds per input.
-        time_limit: Seconds in all; None for no limit.
-        file: Where results are kept; None for nowhere.
-        seed: Seed of the samples.
+        network: The network under study.
+        data: Inputs with their labels.
+        eps: The radius of all balls.
+        norm: The norm, as for `Neighborhood`.
+        clip: The limits, as for `Neighborhood`.
+        scale: The scale, as for `Neighborhood`.
+        each: Time limit per input, in seconds.
+        time_limit: Seconds in total; None for no limit.
+        file: Path of the stored results; None to store nothing.
+        seed: Random seed of the samples.
         progress: Called after every input.
-        pool: Who decides; None for this process.
+        pool: The workers; None for this process.
         decided: Answers about the same data at other radii: they decide some inputs at this one.
     """
     check_limits(0.0, time_limit)
@@ -79,11 +79,11 @@ def accuracy_at(
     check_hooks(progress, seed)
     if not isinstance(eps, int | float | np.number) or not 0 <= eps < np.inf:
         raise InputError(
-            f"`eps` is a finite radius >= 0, or a list of them. Received: eps={eps!r}."
+            f"`eps` must be a finite radius >= 0, or a list of them. Received: eps={eps!r}."
         )
     slots = network.graph.inputs
     first = Neighborhood.of(slots, data.row(0), norm, clip, scale)
-    asked = {
+    question = {
         "data": digest(data.flat, data.labels),
         "eps": float(eps),
         "norm": first.norm,
@@ -96,8 +96,8 @@ def accuracy_at(
         "models": jsonable(model_sources(network)),
         "arguments": {"each": each, "time_limit": time_limit, "seed": seed},
     }
-    records = Records(file, asked, fingerprint(network.graph), origin)
-    wrong = _misclassified(network, data)
+    records = Records(file, question, fingerprint(network.graph), origin)
+    wrong = _find_misclassified(network, data)
     arounds = [
         Neighborhood.of(slots, data.row(i), norm, clip, scale) for i in range(len(data.flat))
     ]
@@ -126,16 +126,16 @@ def accuracy_at(
 
 
 def _transfer(other: RobustAccuracy, run: RobustRun) -> None:
-    """Settle the inputs that an answer at another radius decides: the balls are nested."""
+    """Decide the inputs that an answer at another radius decides: the balls are nested."""
     for i in range(len(run.status)):
         if run.is_known(i):
             continue
         if other.status[i] == ROBUST and other.eps >= run.eps:
             run.enter(i, ROBUST, 0.0, None, other.warrant, other.methods)
         elif other.status[i] == BROKEN and other.eps <= run.eps:
-            found = run.confirmed(i, other.adversarial[i].flat_x)
-            if found is not None:
-                run.enter(i, BROKEN, 0.0, found)
+            counterexample = run.confirm(i, other.adversarial[i].flat_x)
+            if counterexample is not None:
+                run.enter(i, BROKEN, 0.0, counterexample)
 
 
 def _settle_all(
@@ -144,34 +144,34 @@ def _settle_all(
     time_limit: float | None,
     progress: Callable[[RobustProgress], None] | None,
 ) -> str:
-    """Settle all inputs; return what ended it early, or nothing."""
+    """Decide all inputs; return the reason for an early end, or an empty string."""
     begin = read_clock()
 
-    def left() -> float:
+    def seconds_left() -> float:
         return np.inf if time_limit is None else time_limit - (read_clock() - begin)
 
-    def told() -> None:
+    def report() -> None:
         if progress is not None:
             progress(run.progress(read_clock() - begin))
 
     try:
         rest: Iterable[int] = range(len(run.status))
         if pool is not None:
-            with single_blas_thread():  # The other cores are the workers'.
-                rest = spread(run, pool, left, told)
+            with single_blas_thread():  # The workers use the other cores.
+                rest = spread(run, pool, seconds_left, report)
         for i in rest:
-            if left() <= 0:
+            if seconds_left() <= 0:
                 return TIME
             if not run.is_known(i):
-                run.settle(i, left())
-            told()
+                run.settle(i, seconds_left())
+            report()
     except KeyboardInterrupt:
         return INTERRUPTED
     return ""
 
 
-def _misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
-    """Classified by the user's own model where it can be run."""
+def _find_misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
+    """Return which inputs are misclassified, by the user's own model if it can be run."""
     graph = network.graph
     if network.predict is None:
         values = graph.run(data.flat)

@@ -21,7 +21,7 @@ from .robust_accuracy import accuracy_at
 
 
 LEAST = 1e-3
-"""Seconds of a radius whose time is over: other radii may decide some of its inputs."""
+"""Seconds for a radius after the time limit: other radii may decide some of its inputs."""
 
 
 def is_several(eps: Any) -> bool:
@@ -39,18 +39,19 @@ def robustness_curve(
     progress: Callable[[RobustProgress], None] | None = None,
     **options: Any,
 ) -> RobustnessCurve:
-    """Answer for every radius, in an order in which each answer decides many of the next.
+    """Answer for every radius, in an order in which each answer decides many inputs of the next.
 
     Args:
-        network: The model.
-        data: Inputs and labels.
-        eps: The radii.
-        time_limit: Seconds in all; None for no limit.
-        file: As for one radius; each radius has a file of its own, which its name ends with.
+        network: The network under study.
+        data: Inputs with their labels.
+        eps: The radii of the curve.
+        time_limit: Seconds in total; None for no limit.
+        file: As for one radius; each radius has its own file, with the radius at the end of the
+            name.
         progress: Called after every input.
         **options: As for `robust_accuracy`.
     """
-    radii = _checked(eps)
+    radii = _check_radii(eps)
     check_limits(0.0, time_limit)
     clock, is_stopped = Clock(time_limit), False
     done: list[RobustAccuracy] = []
@@ -62,7 +63,7 @@ def robustness_curve(
             eps=radius,
             time_limit=LEAST if is_stopped else rest if rest is None else max(rest, LEAST),
             file=None if file is None else _file_of(file, radius),
-            progress=None if progress is None else _summed(progress, done, len(radii)),
+            progress=None if progress is None else _sum_progress(progress, done, len(radii)),
             decided=done,
             **options,
         )
@@ -88,13 +89,13 @@ def halving_order(radii: Sequence[float]) -> list[float]:
     return order
 
 
-def _checked(eps: Any) -> list[float]:
+def _check_radii(eps: Any) -> list[float]:
     """Return the radii in ascending order, each once."""
     array = np.asarray(eps)
     is_real = array.dtype.kind in "iuf" and array.ndim == 1 and array.size > 0
     if not is_real or not (np.isfinite(array) & (array >= 0)).all():
         raise InputError(
-            "`eps` is a finite radius >= 0, or a list of at least one of them. "
+            "`eps` must be a finite radius >= 0, or a list of at least one of them. "
             f"Received: eps={eps!r}."
         )
     return np.unique(array.astype(np.float64)).tolist()
@@ -105,15 +106,15 @@ def _file_of(file: Any, radius: float) -> Path:
     return path.with_name(f"{path.stem}-{radius!r}{path.suffix}")
 
 
-def _summed(
+def _sum_progress(
     progress: Callable[[RobustProgress], None], done: Sequence[RobustAccuracy], radii: int
 ) -> Callable[[RobustProgress], None]:
     """Return a listener that adds the radii decided before to each report."""
     counts = [answer.count for answer in done]
 
-    def tell(one: RobustProgress) -> None:
+    def report(current: RobustProgress) -> None:
         names = ("robust", "broken", "wrong", "open")
-        sums = {n: getattr(one, n) + sum(count[n] for count in counts) for n in names}
-        progress(replace(one, count=one.count * radii, **sums))
+        sums = {n: getattr(current, n) + sum(count[n] for count in counts) for n in names}
+        progress(replace(current, count=current.count * radii, **sums))
 
-    return tell
+    return report

@@ -17,34 +17,34 @@ from ...core import InputError
 FORMAT = "outrange.robust_accuracy.records"
 
 SAME = 1e-12
-"""Relative: numbers of two runs of one model differ by how float64 sums are ordered."""
+"""Relative difference between two runs of one model, due to the order of float64 sums."""
 
 
 APART = ("probe", "provenance")
-"""Parts of the first line that another run of the same question may have otherwise."""
+"""Parts of the first line that may differ between runs of the same question."""
 
 
 class Records:
-    """A file of lines: what was asked, then one line an input.
+    """A file of lines: the question, then one line per input.
 
     Args:
-        path: The file; None keeps nothing.
-        asked: What identifies the question, ready for JSON.
-        probe: What tells the network from others: see `common.fingerprints`.
-        origin: What whoever finds the file wants to know besides, ready for JSON.
+        path: Path of the file; None stores nothing.
+        asked: Identification of the question, ready for JSON.
+        probe: Numbers that identify the network: see `common.fingerprints`.
+        origin: Further information for a reader of the file, ready for JSON.
 
     Raises:
-        InputError: The file is about something else, or cannot be written.
+        InputError: The file belongs to another question, or cannot be written.
     """
 
     def __init__(
-        self, path: Any, asked: dict[str, Any], probe: np.ndarray, origin: dict[str, Any]
+        self, path: Any, question: dict[str, Any], probe: np.ndarray, origin: dict[str, Any]
     ) -> None:
         self.known: dict[int, dict[str, Any]] = {}
         self._path = None if path is None else Path(os.fspath(path))
         if self._path is None:
             return
-        head = {"format": FORMAT, "version": 1, **asked, "probe": jsonable(probe)}
+        head = {"format": FORMAT, "version": 1, **question, "probe": jsonable(probe)}
         head["provenance"] = origin
         try:
             if self._path.exists() and self._path.stat().st_size:
@@ -57,7 +57,7 @@ class Records:
             ) from None
 
     def add(self, index: int, record: dict[str, Any]) -> None:
-        """Record the result for one input; it is on the disk when this returns."""
+        """Record the result for one input; it is on disk when this returns."""
         self.known[index] = record
         if self._path is not None:
             self._append({"index": index, **jsonable(record)})
@@ -76,11 +76,11 @@ class Records:
         try:
             first, *lines = [json.loads(line) for line in whole.decode().splitlines()]
             seen = np.asarray(first.pop("probe"), np.float64)
-            found = {int(line.pop("index")): line for line in lines}
+            records = {int(line.pop("index")): line for line in lines}
         except (ValueError, KeyError, AttributeError) as error:
             raise InputError(
-                f"The file of results holds no records of this kind: choose another, or remove it. "
-                f"Received: {self._path} ({error})."
+                f"The file of results must hold records of this kind: choose another, or remove "
+                f"it. Received: {self._path} ({error})."
             ) from None
         wanted = {name: part for name, part in head.items() if name not in APART}
         other = next((name for name in wanted if first.get(name) != wanted[name]), None)
@@ -89,21 +89,21 @@ class Records:
             other = "model"
         if other is not None:
             raise InputError(
-                f"The file of results is about another question: its `{other}` differs. Choose "
-                f"another file, or remove it. Received: {self._path}."
+                f"The file of results must belong to this question, but its `{other}` differs. "
+                f"Choose another file, or remove it. Received: {self._path}."
             )
         if len(whole) < len(data):
-            # A truncated line: its input is decided again.
+            # The input of a truncated line is decided again.
             with self._path.open("r+b") as file:
                 file.truncate(len(whole))
-        self.known = found
+        self.known = records
 
 
 def digest(*arrays: np.ndarray) -> str:
-    """What identifies data."""
-    found = sha256()
+    """Return a hash that identifies data."""
+    hasher = sha256()
     for array in arrays:
         array = np.ascontiguousarray(array)
-        found.update(f"{array.dtype} {array.shape}".encode())
-        found.update(array.tobytes())
-    return found.hexdigest()
+        hasher.update(f"{array.dtype} {array.shape}".encode())
+        hasher.update(array.tobytes())
+    return hasher.hexdigest()

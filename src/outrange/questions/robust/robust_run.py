@@ -1,4 +1,4 @@
-"""A data set as far as it is decided."""
+"""The state of a data set whose inputs are decided one by one."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .robust_records import Records
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of one input.
+    """The question about one input.
 
     Args:
-        unsafe: What an adversarial output satisfies.
-        regions: The ball.
+        unsafe: The condition of an adversarial output.
+        regions: The ball around the input.
         text: The property in words.
-        seconds: The time it has.
-        seed: Of the samples.
+        seconds: Time limit in seconds.
+        seed: Random seed of the samples.
     """
 
     unsafe: Formula
@@ -40,8 +40,8 @@ class Question:
     seconds: float
     seed: int
 
-    def ask(self, network: NetworkLike) -> Verdict:
-        """The verdict of a network."""
+    def decide(self, network: NetworkLike) -> Verdict:
+        """Return the verdict of a network."""
         return verify(
             network,
             self.unsafe,
@@ -53,17 +53,17 @@ class Question:
 
 
 class RobustRun:
-    """Settles the inputs of a data set one by one, here or by what a worker has found.
+    """A run that decides the inputs of a data set, in this process or with results of workers.
 
     Args:
-        network: The model.
-        data: Inputs and labels.
-        arounds: What is around each input.
+        network: The network under study.
+        data: Inputs with their labels.
+        arounds: The neighborhood of each input.
         wrong: `(n,)` which inputs are misclassified.
-        records: Where results are kept.
-        eps: The radius.
-        each: Seconds per input.
-        seed: Of the samples.
+        records: The results stored so far.
+        eps: The radius of all balls.
+        each: Time limit per input, in seconds.
+        seed: Random seed of the samples.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class RobustRun:
         self._unsafe = cache(data.decision.unsafe)
 
     def question(self, i: int, left: float) -> Question:
-        """What is asked of input `i`, with so many seconds left for all."""
+        """Return the question about input `i`, with so many seconds left for all."""
         label = int(self.data.labels[i])
         return Question(
             self._unsafe(label),
@@ -99,8 +99,8 @@ class RobustRun:
         )
 
     def is_known(self, i: int) -> bool:
-        """Whether nothing is to be asked: it has a result, or a record, or is misclassified."""
-        if self.status[i] or self._recalled(i):
+        """Return whether input `i` needs no decision: it has a result or is misclassified."""
+        if self.status[i] or self._restore(i):
             return True
         if self._wrong[i]:
             self.enter(i, WRONG, 0.0)
@@ -109,17 +109,20 @@ class RobustRun:
     def settle(self, i: int, left: float) -> None:
         """Decide input `i` in this process."""
         begin = read_clock()
-        verdict = self.question(i, left).ask(self.network)
+        verdict = self.question(i, left).decide(self.network)
         if verdict.reason == "interrupted":
             raise KeyboardInterrupt
-        found = verdict.counterexample
-        status = BROKEN if found is not None else (ROBUST if verdict.holds else OPEN)
+        counterexample = verdict.counterexample
+        status = BROKEN if counterexample is not None else (ROBUST if verdict.holds else OPEN)
         seconds = read_clock() - begin
         if not self.is_short(status, left):
-            self.enter(i, status, seconds, found, verdict.warrant, verdict.methods)
+            self.enter(i, status, seconds, counterexample, verdict.warrant, verdict.methods)
 
     def is_short(self, status: str, left: float) -> bool:
-        """Whether an input is open because it did not get all of its time: a later run may."""
+        """Return whether an input is open because its time was cut short.
+
+        A later run may decide it.
+        """
         return status == OPEN and left < self.each
 
     def enter(
@@ -127,24 +130,24 @@ class RobustRun:
         i: int,
         status: str,
         seconds: float,
-        found: Counterexample | None = None,
+        counterexample: Counterexample | None = None,
         warrant: Warrant = Warrant.FLOAT64_ROUNDED,
         methods: Sequence[str] = (),
     ) -> None:
-        """Record what became of input `i`."""
+        """Record the result of input `i`."""
         record: dict[str, Any] = {
             "status": status,
             "seconds": seconds,
             "warrant": warrant.name,
             "methods": list(methods),
         }
-        if found is not None:
-            record["x"] = found.flat_x
+        if counterexample is not None:
+            record["x"] = counterexample.flat_x
         self.records.add(i, record)
-        self._adopt(i, record, found)
+        self._adopt(i, record, counterexample)
 
-    def confirmed(self, i: int, x: np.ndarray) -> Counterexample | None:
-        """A point as a counterexample of the user's own model; None where it is not."""
+    def confirm(self, i: int, x: np.ndarray) -> Counterexample | None:
+        """Return a point as a counterexample of the user's own model; None if it is not one."""
         question = self.question(i, np.inf)
         examiner = CounterexampleChecker(self.network, question.unsafe, question.regions)
         if x.shape == self._arounds[i].center.shape:
@@ -153,28 +156,31 @@ class RobustRun:
             None if examiner.witness is None else counterexample_at(self.network, examiner.witness)
         )
 
-    def _recalled(self, i: int) -> bool:
-        """Whether the record decides it; an adversarial input from a file is validated again."""
+    def _restore(self, i: int) -> bool:
+        """Return whether the record decides the input.
+
+        A recorded adversarial input is validated again.
+        """
         record = self.records.known.get(i)
         if record is None or record.get("status") not in (WRONG, ROBUST, BROKEN):
             return False
-        found = None
+        counterexample = None
         if record["status"] == BROKEN:
-            found = self.confirmed(i, np.asarray(record["x"], np.float64))
-            if found is None:
+            counterexample = self.confirm(i, np.asarray(record["x"], np.float64))
+            if counterexample is None:
                 return False
-        self._adopt(i, record, found)
+        self._adopt(i, record, counterexample)
         return True
 
-    def _adopt(self, i: int, record: dict[str, Any], found: Counterexample | None) -> None:
+    def _adopt(self, i: int, record: dict[str, Any], counterexample: Counterexample | None) -> None:
         self.status[i], self.seconds[i] = record["status"], float(record["seconds"])
         self.methods |= dict.fromkeys(record["methods"])
         if record["status"] == ROBUST:
             self.warrant = min(self.warrant, Warrant[record["warrant"]])
-        if found is not None:
-            self.adversarial[i] = found
+        if counterexample is not None:
+            self.adversarial[i] = counterexample
 
     def progress(self, seconds: float) -> RobustProgress:
-        """The counts so far."""
+        """Return the counts so far."""
         count = {name: int((self.status == name).sum()) for name in (ROBUST, BROKEN, WRONG, OPEN)}
         return RobustProgress(seconds, len(self.status), **count)

@@ -1,4 +1,4 @@
-"""A data set over workers: each input is a task, and what they find is confirmed here."""
+"""Decision of a data set on workers: each input is a task, and results are confirmed here."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from ...executors.parcel import Parcel, unpacked
 from ...executors.pool import Pool
 from ...executors.shelf import Kept
 from ..common.network import GraphAlone
-from ..evidence.contradictions import check_never, sampled
+from ..evidence.contradictions import check_never, run_samples
 from .robust_run import Question, RobustRun
 
 
 GRACE = 30.0
-"""Seconds beyond twice its limit until a task is taken for hung; the worker may start meanwhile."""
+"""Seconds beyond twice its limit until a task counts as hung; the worker may be starting."""
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What a worker found about one input, in terms that need no model.
+class InputResult:
+    """A worker's result for one input, in terms that need no model.
 
     Args:
-        holds: The verdict.
+        holds: Whether the property holds; None if open.
         reason: Why it is open.
-        x: `(d,)` the counterexample.
+        x: `(d,)` the counterexample, or None.
         seconds: Time on the worker.
-        warrant: Of the verdict.
-        methods: Likewise.
+        warrant: Warrant of the verdict.
+        methods: Methods of the verdict.
     """
 
     holds: bool | None
@@ -47,13 +47,13 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class AskedInput:
-    """An input that a worker has.
+class SentInput:
+    """An input that a worker has received.
 
     Args:
-        i: Its number.
-        question: What is asked of it.
-        left: Seconds that were left for all.
+        i: Index of the input.
+        question: The question about it.
+        left: Seconds that remained for all inputs.
     """
 
     i: int
@@ -61,26 +61,20 @@ class AskedInput:
     left: float
 
 
-def decide_inputs(kept: Kept, questions: Sequence[Question], patience: float) -> list[Found]:
-    """Decide some inputs, on a worker, at least one.
-
-    Args:
-        kept: The graph and its name; the model itself stays where it is.
-        questions: What is asked.
-        patience: Seconds; see `Chunks.patience`.
-    """
+def decide_inputs(kept: Kept, questions: Sequence[Question], patience: float) -> list[InputResult]:
+    """Decide some inputs on a worker, at least one."""
     network = GraphAlone(*kept.once("network", unpacked))
     return decided(questions, lambda question: _decide(network, question), patience)
 
 
-def _decide(network: GraphAlone, question: Question) -> Found:
+def _decide(network: GraphAlone, question: Question) -> InputResult:
     begin = read_clock()
-    verdict = question.ask(network)
-    found = verdict.counterexample
-    return Found(
+    verdict = question.decide(network)
+    counterexample = verdict.counterexample
+    return InputResult(
         verdict.holds,
         verdict.reason,
-        None if found is None else found.flat_x,
+        None if counterexample is None else counterexample.flat_x,
         read_clock() - begin,
         verdict.warrant.name,
         tuple(verdict.methods),
@@ -88,106 +82,108 @@ def _decide(network: GraphAlone, question: Question) -> Found:
 
 
 def spread(
-    run: RobustRun, pool: Pool, left: Callable[[], float], told: Callable[[], None]
+    run: RobustRun, pool: Pool, left: Callable[[], float], report: Callable[[], None]
 ) -> Iterable[int]:
-    """Decide the inputs on workers, and return those that are to be decided here.
+    """Decide the inputs on workers, and return those that remain to be decided here.
 
     Args:
-        run: The data set.
-        pool: The workers.
-        left: Seconds that are left for all.
-        told: Called after every input.
+        run: The run of the data set.
+        pool: The pool of workers.
+        left: Function that returns the seconds left for all inputs.
+        report: Called after every input.
 
     Returns:
-        Those that only the model itself can tell, which is here; where the pool broke, all.
+        The inputs that only the model itself can decide, in this process; all if the pool broke.
     """
     waiting = deque(i for i in range(len(run.status)) if not run.is_known(i))
-    told()
+    report()
     crew, lost, chunks = Crew(pool), Counter(), Chunks()
     parcel = Parcel.of((run.network.graph, run.network.name))
-    given: dict[int, list[AskedInput]] = {}
-    ended: deque[tuple[AskedInput, Found]] = deque()
-    here: list[int] = []
+    sent: dict[int, list[SentInput]] = {}
+    ended: deque[tuple[SentInput, InputResult]] = deque()
+    remaining: list[int] = []
 
-    def give() -> None:
-        asked = _next(run, waiting, chunks.size(len(waiting), pool.size), lost, left())
-        given[asked[0].i] = asked
-        questions, patience = [one.question for one in asked], chunks.patience(len(asked))
+    def dispatch() -> None:
+        chunk = _next(run, waiting, chunks.size(len(waiting), pool.size), lost, left())
+        sent[chunk[0].i] = chunk
+        questions, patience = [part.question for part in chunk], chunks.patience(len(chunk))
         limit = 2 * sum(question.seconds for question in questions) + GRACE
         work = parcel, decide_inputs, questions, patience
-        crew.give(asked[0].i, _name(asked), *work, limit=limit)
+        crew.give(chunk[0].i, _name(chunk), *work, limit=limit)
 
-    def hear(done: Done) -> None:
+    def receive(done: Done) -> None:
         if done.error is not None and not done.lost:
             raise done.error
-        asked, found = given.pop(int(str(done.ticket))), done.value or ()
-        ended.extend(zip(asked, found, strict=False))
-        for one in found:
-            chunks.add(one.seconds)
-        for one in reversed(asked[len(found) :]):
-            lost[one.i] += done.lost
-            if lost[one.i] < ATTEMPTS or pool.broken:
-                waiting.appendleft(one.i)
+        chunk, results = sent.pop(int(str(done.ticket))), done.value or ()
+        ended.extend(zip(chunk, results, strict=False))
+        for result in results:
+            chunks.add(result.seconds)
+        for part in reversed(chunk[len(results) :]):
+            lost[part.i] += done.lost
+            if lost[part.i] < ATTEMPTS or pool.broken:
+                waiting.appendleft(part.i)
             else:
-                run.enter(one.i, OPEN, 0.0)
-                told()
+                run.enter(part.i, OPEN, 0.0)
+                report()
 
     def conclude() -> None:
-        one, found = ended.popleft()
-        if not _conclude(run, one, found):
-            here.append(one.i)
-        told()
+        part, result = ended.popleft()
+        if not _conclude(run, part, result):
+            remaining.append(part.i)
+        report()
 
     try:
         while (waiting or len(crew)) and left() > 0 and not pool.broken:
             while waiting and crew.room(chunks.ahead(len(waiting), pool.size)) > 0:
-                give()
-            if ended:  # One at a time: a worker may need its next task meanwhile.
+                dispatch()
+            if ended:  # Conclude one at a time: a worker may need its next task meanwhile.
                 conclude()
             for done in crew.wait(0.0 if ended else min(TICK, max(0.0, left()))):
-                hear(done)
+                receive(done)
         while ended:
             conclude()
     finally:
         crew.end()
-    return range(len(run.status)) if pool.broken or left() <= 0 else here
+    return range(len(run.status)) if pool.broken or left() <= 0 else remaining
 
 
 def _next(
     run: RobustRun, waiting: deque[int], most: int, lost: Counter, left: float
-) -> list[AskedInput]:
-    """The next inputs; one that was lost goes alone."""
-    asked = []
-    while waiting and (not asked or (len(asked) < most and not lost[waiting[0]])):
+) -> list[SentInput]:
+    """Return the next inputs; an input whose worker was lost goes alone."""
+    chunk = []
+    while waiting and (not chunk or (len(chunk) < most and not lost[waiting[0]])):
         i = waiting.popleft()
-        asked.append(AskedInput(i, run.question(i, left), left))
+        chunk.append(SentInput(i, run.question(i, left), left))
         if lost[i]:
             break
-    return asked
+    return chunk
 
 
-def _name(asked: Sequence[AskedInput]) -> str:
-    more = f" and {len(asked) - 1} more" if len(asked) > 1 else ""
-    return f"robust input {asked[0].i}{more}"
+def _name(chunk: Sequence[SentInput]) -> str:
+    more = f" and {len(chunk) - 1} more" if len(chunk) > 1 else ""
+    return f"robust input {chunk[0].i}{more}"
 
 
-def _conclude(run: RobustRun, asked: AskedInput, found: Found) -> bool:
-    """Enter what a worker found; False for a counterexample that the user's own model is not at.
+def _conclude(run: RobustRun, sent: SentInput, result: InputResult) -> bool:
+    """Enter a worker's result.
 
-    As float32 shows it nowhere near, somebody has to look on with the model: once the workers have
-    all that they can do, for it may take the whole time of an input.
+    Return False for a counterexample that the user's model does not repeat.
+
+    If float32 does not reproduce it, the model itself must search on. This waits until the workers
+    are busy, because it may take the whole time of an input.
     """
-    i, question = asked.i, asked.question
-    if found.x is not None:
-        seen = run.confirmed(i, found.x)
+    i, question = sent.i, sent.question
+    if result.x is not None:
+        seen = run.confirm(i, result.x)
         if seen is None or seen.reproduced is False:
             return False
-        run.enter(i, BROKEN, found.seconds, seen)
+        run.enter(i, BROKEN, result.seconds, seen)
         return True
-    status = ROBUST if found.holds else OPEN
-    if found.holds:
-        shown = sampled(run.network, question.regions, seed=run.seed)
-        check_never(shown, question.unsafe, f"`{question.text}` holds")
-    if not run.is_short(status, asked.left):
-        run.enter(i, status, found.seconds, None, Warrant[found.warrant], found.methods)
+    status = ROBUST if result.holds else OPEN
+    if result.holds:
+        samples = run_samples(run.network, question.regions, seed=run.seed)
+        check_never(samples, question.unsafe, f"`{question.text}` holds")
+    if not run.is_short(status, sent.left):
+        run.enter(i, status, result.seconds, None, Warrant[result.warrant], result.methods)
     return True

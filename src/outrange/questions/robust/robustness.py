@@ -18,7 +18,7 @@ from ...core import Box, Formula, InputError, Region, Warrant
 from ...core.clock import read_clock
 from ...graph.limits import check_within
 from ..common.arguments import check_hooks, check_limits
-from ..common.named import by_name
+from ..common.named_arrays import split_by_name
 from ..common.network import NetworkLike
 from ..evidence.check_point import CounterexampleChecker
 from ..inputs.neighborhood import Neighborhood
@@ -26,21 +26,21 @@ from ..verify import counterexample_at, verify
 
 
 FIRST_SLICE = 1.0
-"""Seconds of the first decisions, times four once all radii left are open."""
+"""Seconds for the first decisions, multiplied by four when all remaining radii are open."""
 
 A_SECOND = 2.0**15
-"""Values of a network that are about worth one such slice."""
+"""Values of a network that correspond to one such slice."""
 
 TINY = 2.0**-40
-"""A radius this small relative to the input's entries means that the input is on the boundary."""
+"""Radius relative to the input's entries below which the input counts as on the boundary."""
 
 BISECTIONS = 24
-"""Of the segment from the input to an adversarial one."""
+"""Bisections of the segment from the input to an adversarial one."""
 
 
 @dataclass(eq=False)
 class _Search:
-    """The bracket of the radius so far."""
+    """A search with the current bracket of the radius."""
 
     network: NetworkLike
     unsafe: Formula
@@ -61,13 +61,13 @@ class _Search:
     warrant: Warrant = Warrant.CERTIFIED
     methods: dict[str, None] = field(default_factory=dict)
 
-    def ask(self, radius: float) -> Verdict:
+    def decide(self, radius: float) -> Verdict:
         """Decide one radius, within a slice of the time left."""
         left = max(1e-3, min(self.slice, self.until - read_clock()))
-        ask = verify
+        run = verify
         if self.arithmetic == "float32":
-            from ..float32.verdicts import verify_float32 as ask
-        verdict = ask(
+            from ..float32.verdicts import verify_float32 as run
+        verdict = run(
             self.network,
             self.unsafe,
             [self.around.region(radius)],
@@ -89,9 +89,10 @@ class _Search:
 
     @property
     def step(self) -> float:
-        """The next radius as a share of the ceiling, while nothing but the input is proved.
+        """The next radius as a share of the ceiling, while only the input itself is proved.
 
-        Bounds get worse about as fast as the radius grows: half of where they would be 0.
+        Bounds loosen about in proportion to the radius: this is half of the radius where they would
+        be 0.
         """
         least, here = self.margins.get(0.0, 0.0), self.margins.get(self.ceiling, 0.0)
         if not (least > 0 > here and np.isfinite(least - here)):
@@ -100,11 +101,12 @@ class _Search:
 
     @property
     def between(self) -> float:
-        """The next radius where the ends are far apart: their mean, as powers.
+        """The next radius if the ends are far apart: their geometric mean.
 
-        Where the upper one was left open there is a better guess: what bounds lose grows like a
-        power of the radius, or faster, and says where all of the margin would be lost. Twice the
-        proved radius at least: proofs end once they prove enough, so a margin may be understated.
+        If the upper radius was left open, there is a better guess. The loss of bounds grows like a
+        power of the radius, or faster; this determines the radius at which the whole margin would
+        be lost. The result is at least twice the proved radius: proofs stop once they suffice, so a
+        margin may be understated.
         """
         lo, high = self.lo, self.ceiling
         mean = float(np.sqrt(lo) * np.sqrt(high))
@@ -116,36 +118,36 @@ class _Search:
         further = min((np.log(whole) - np.log(lost[0])) / power, np.log(high / lo))
         return float(min(mean, max(2.0 * lo, lo * np.exp(further))))
 
-    def _nearer(self, found: Counterexample) -> None:
-        """Keep the nearest adversarial input, and search for nearer ones on the segment to it."""
-        self._keep(found)
-        center, far = self.around.center, found.flat_x
+    def _nearer(self, counterexample: Counterexample) -> None:
+        """Store the nearest adversarial input, and search for nearer ones on the segment to it."""
+        self._keep(counterexample)
+        center, far = self.around.center, counterexample.flat_x
         good, bad = 0.0, 1.0
         for _ in range(BISECTIONS):
             share = 0.5 * (good + bad)
             point = center + share * (far - center)
-            broken = self._breaks(point)
-            if broken is None:
+            violation = self._counterexample_at(point)
+            if violation is None:
                 good = share
             else:
                 bad = share
-                self._keep(broken)
+                self._keep(violation)
 
-    def _breaks(self, point: np.ndarray) -> Counterexample | None:
-        """The counterexample at a single point, if it is one on the model too."""
+    def _counterexample_at(self, point: np.ndarray) -> Counterexample | None:
+        """Return the counterexample at a single point, if it is one for the model, too."""
         examiner = CounterexampleChecker(self.network, self.unsafe, [Region(Box(point, point))])
         examiner(point)
-        found = examiner.witness
-        if found is None or found.reproduced is False:
+        witness = examiner.witness
+        if witness is None or witness.reproduced is False:
             return None
-        if self.arithmetic == "float32" and not found.reproduced:
+        if self.arithmetic == "float32" and not witness.reproduced:
             return None
-        return counterexample_at(self.network, found)
+        return counterexample_at(self.network, witness)
 
-    def _keep(self, found: Counterexample) -> None:
-        distance = self.around.distance(found.flat_x)
+    def _keep(self, counterexample: Counterexample) -> None:
+        distance = self.around.distance(counterexample.flat_x)
         if distance < self.hi:
-            self.hi, self.adversarial = distance, found
+            self.hi, self.adversarial = distance, counterexample
 
     @property
     def ceiling(self) -> float:
@@ -169,17 +171,17 @@ def robustness(
     """Bracket the radius; see `outrange.robustness`.
 
     Args:
-        network: The model.
-        unsafe: What must not hold, over the flat `[x, y]`.
+        network: The network to verify.
+        unsafe: The condition that must not hold, over the flat `[x, y]`.
         around: The input, the norm, the limits.
         text: The property as the user wrote it.
-        tol: Relative tolerance.
+        tol: Relative tolerance of the radius.
         most: The largest radius of interest.
         time_limit: Seconds; None for no limit.
-        seed: Seed of the samples.
+        seed: Random seed of the samples.
         progress: Called with `(lo, hi)` after every decision.
-        reading: How the class is read off the output, for the answer.
-        arithmetic: `"real"` or `"float32"`.
+        reading: The classifier's decision rule in words, for the answer.
+        arithmetic: Either `"real"` or `"float32"`.
     """
     check_limits(tol, time_limit, default=False)
     check_hooks(progress, seed)
@@ -198,7 +200,7 @@ def robustness(
         claim=text,
         norm=around.norm,
         clip=around.clip,
-        x=by_name(network.graph.inputs, around.center),
+        x=split_by_name(network.graph.inputs, around.center),
         lo=search.lo,
         hi=search.hi,
         adversarial=search.adversarial,
@@ -216,11 +218,11 @@ def robustness(
 def _search(
     search: _Search, limit: float, tol: float, progress: Callable[[float, float], None] | None
 ) -> str:
-    first = search.ask(0.0)
+    first = search.decide(0.0)
     while first.reason == "time" and read_clock() < search.until:
         # A large network: every radius takes at least as long as a single point.
         search.slice, search.open_ = 4 * search.slice, np.inf
-        first = search.ask(0.0)
+        first = search.decide(0.0)
     if first.counterexample is not None:
         search.hi = 0.0
         return "broken"
@@ -228,7 +230,7 @@ def _search(
         return "time" if first.reason == "time" else first.reason
     radius = min(limit, limit * 2.0**-7 if np.isfinite(limit) else _scale(search.around))
     while True:
-        verdict = search.ask(radius)
+        verdict = search.decide(radius)
         if progress is not None:
             progress(search.lo, search.hi)
         if verdict.reason in ("interrupted", "memory"):
@@ -250,7 +252,7 @@ def _search(
 
 
 def _next(search: _Search, limit: float) -> float:
-    """The radius to ask about: twice the proved one, or the middle of what is not known."""
+    """Return the next radius: twice the proved one, or the middle of the open interval."""
     lo, ceiling = search.lo, search.ceiling
     if not np.isfinite(ceiling):
         return min(limit, 2.0 * lo) if lo > 0 else limit
@@ -266,18 +268,18 @@ def _scale(around: Neighborhood) -> float:
 
 
 def _largest(around: Neighborhood, most: float | None) -> float:
-    found = _wanted(around, most)
-    box = around.region(found).box
+    radius = _largest_radius(around, most)
+    box = around.region(radius).box
     try:
         check_within(around.slots, box.lo, box.hi)
     except InputError as error:
-        raise InputError(f"{error} Pass `most` or `clip` for balls that stay within.") from error
-    return found
+        raise InputError(f"{error} Pass `most` or `clip` to limit the balls.") from error
+    return radius
 
 
-def _wanted(around: Neighborhood, most: float | None) -> float:
+def _largest_radius(around: Neighborhood, most: float | None) -> float:
     if most is None:
         return around.farthest() if around.clip is not None else 2.0**20 * _scale(around)
     if not isinstance(most, int | float | np.number) or not 0 < most < np.inf:
-        raise InputError(f"`most` is a finite radius > 0, or None. Received: most={most!r}.")
+        raise InputError(f"`most` must be a finite radius > 0, or None. Received: most={most!r}.")
     return min(float(most), around.farthest())

@@ -1,4 +1,4 @@
-"""The pre-image of a violation: all inputs of a set that violate a property."""
+"""The preimage of a violation: all inputs of a set that violate a property."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ...search.preimage.paving import Paving, PavingBox
 from ...search.preimage.settings import SETTINGS
 from ..common.arguments import check_limits
 from ..common.network import NetworkLike
-from ..conditions.clause_groups import cases
+from ..conditions.clause_groups import expand_groups
 from ..inputs.parse_box import place
 from .flatten_paving import FlatPaving
 
@@ -56,59 +56,59 @@ def bad_inputs(
     """Compute all inputs of the regions that satisfy `unsafe`; see `outrange.bad_inputs`.
 
     Args:
-        network: The model.
-        unsafe: What a bad input satisfies, over the flat `[x, y]`.
+        network: The network under study.
+        unsafe: The condition of a bad input, over the flat `[x, y]`.
         regions: The input sets; a union.
         text: The property as the user wrote it.
-        share_tol: See `outrange.bad_inputs`.
+        share_tol: Tolerance of the share of bad inputs.
         time_limit: Seconds; None for no limit.
-        most_pieces: See `outrange.bad_inputs`.
+        most_pieces: Limit on the number of pieces.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
     """
     check_limits(0.0, time_limit)
     _check(share_tol, most_pieces)
     began = read_clock()
-    asked = _asked(network, unsafe, regions)
+    problem = _build_problem(network, unsafe, regions)
     limit = np.inf if time_limit is None else float(time_limit)
     clauses, paving, status = None, None, "interrupted"
     parts: dict[int, list[PatternPolytope]] = {}
     try:
-        if asked.clauses:
-            hull = Box(asked.lo.min(axis=0), asked.hi.max(axis=0))
-            clauses = ClauseBounds(network.graph, asked.clauses, asked.distances, hull, engine)
-            lo, hi = asked.lo[:, clauses.free], asked.hi[:, clauses.free]
-            paving = Paving(clauses, lo, hi, asked.wanted)
+        if problem.clauses:
+            hull = Box(problem.lo.min(axis=0), problem.hi.max(axis=0))
+            clauses = ClauseBounds(network.graph, problem.clauses, problem.distances, hull, engine)
+            lo, hi = problem.lo[:, clauses.free], problem.hi[:, clauses.free]
+            paving = Paving(clauses, lo, hi, problem.wanted)
             left = SHARE_OF_TIME * limit - (read_clock() - began)
             # A mixed box may need several pieces: half of them are reserved for that.
             status = paving.refine(float(share_tol), left, max(1, int(most_pieces) // 2))
             if status != "interrupted":
                 until = began + limit
-                status = _tell(clauses, paving, parts, until, int(most_pieces)) or status
+                status = _add_patterns(clauses, paving, parts, until, int(most_pieces)) or status
         else:
             status = None
     except KeyboardInterrupt:
         status = "interrupted"
     seconds = read_clock() - began
-    return _answer(network, text, asked, clauses, paving, parts, status, share_tol, seconds)
+    return _answer(network, text, problem, clauses, paving, parts, status, share_tol, seconds)
 
 
 def _check(share_tol: Any, most_pieces: Any) -> None:
     number = isinstance(share_tol, int | float | np.number) and not isinstance(share_tol, bool)
     if not number or not 0 <= share_tol < 1:
         raise InputError(
-            "`share_tol` is a share of the input set's volume, at least 0 and less than 1. "
+            "`share_tol` must be a share of the input set's volume, at least 0 and less than 1. "
             f"Received: share_tol={share_tol!r}."
         )
-    whole = isinstance(most_pieces, int | np.integer) and not isinstance(most_pieces, bool)
-    if not whole or most_pieces < 1:
+    is_integer = isinstance(most_pieces, int | np.integer) and not isinstance(most_pieces, bool)
+    if not is_integer or most_pieces < 1:
         raise InputError(
             f"`most_pieces` must be an integer >= 1. Received: most_pieces={most_pieces!r}."
         )
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
-    """Disjoint boxes of all inputs, and which clauses are asked about each."""
+class _Problem:
+    """Disjoint boxes of all inputs, and the clauses to decide on each."""
 
     lo: np.ndarray
     hi: np.ndarray
@@ -117,20 +117,20 @@ class _Asked:
     distances: tuple
 
 
-def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> _Asked:
+def _build_problem(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> _Problem:
     slots = network.graph.inputs
     for region in regions:
         if region.integer.any():
             raise InputError(
                 "The volume of bad inputs needs real-valued inputs; "
-                f"{place(slots, int(np.argmax(region.integer)))} takes whole numbers only. Fix it "
-                "to each of its values in turn, or ask `counterexamples`. Received: `Mixed`."
+                f"{place(slots, int(np.argmax(region.integer)))} takes integers only. Fix it "
+                "to each of its values in turn, or use `counterexamples`. Received: `Mixed`."
             )
-    groups = cases(unsafe, regions, lambda i: place(slots, i))
+    groups = expand_groups(unsafe, regions, lambda i: place(slots, i))
     distances = {tuple(id(ball) for ball in r.distances): r.distances for r in regions}
     if len(distances) > 1:
         raise InputError(
-            "A union of balls is more than one volume: ask about each ball alone. "
+            "A union of balls is more than one volume: use each ball alone. "
             f"Received: a union of {len(regions)} sets, {len(distances)} of them different balls."
         )
     table: dict[tuple, int] = {}
@@ -140,10 +140,10 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
             for clause in group.clauses:
                 about.append(((lo, hi), table.setdefault(tuple(clause), len(table))))
     whole = [(r.box.lo, r.box.hi) for r in regions if np.isfinite([r.box.lo, r.box.hi]).all()]
-    if len(whole) < len(regions):  # The property has its own bounds.
+    if len(whole) < len(regions):  # The property itself has the bounds.
         whole = [box for box, _ in about]
-    made = (
-        grid_cells(disjoint_boxes(_unlike(whole)), about, len(table), MOST_ROOTS)
+    cells = (
+        grid_cells(disjoint_boxes(_distinct(whole)), about, len(table), MOST_ROOTS)
         if whole
         else (
             np.empty((0, network.graph.size)),
@@ -151,33 +151,37 @@ def _asked(network: NetworkLike, unsafe: Formula, regions: Sequence[Region]) -> 
             np.empty((0, 0), bool),
         )
     )
-    if made is None:
+    if cells is None:
         raise InputError(
-            f"The input set and the bounds in the property fall apart into more than {MOST_ROOTS} "
-            f"boxes: ask about a part of it. Received: {len(whole)} boxes."
+            f"The input set and the bounds in the property split into more than {MOST_ROOTS} "
+            f"boxes: use a part of the set. Received: {len(whole)} boxes."
         )
-    lo, hi, wanted = made
+    lo, hi, wanted = cells
     if not np.isfinite(hi - lo).all():
         raise InputError(
             "The sides of the input set must be finite float64 numbers. Received: a side of "
             f"{np.max(hi / 2 - lo / 2):g} times two."
         )
-    return _Asked(lo, hi, wanted, list(table), next(iter(distances.values()), ()))
+    return _Problem(lo, hi, wanted, list(table), next(iter(distances.values()), ()))
 
 
-def _unlike(boxes: Sequence[Bounds]) -> list[Bounds]:
-    """Each box once."""
+def _distinct(boxes: Sequence[Bounds]) -> list[Bounds]:
+    """Return the distinct boxes."""
     return list({lo.tobytes() + hi.tobytes(): (lo, hi) for lo, hi in boxes}.values())
 
 
-def _tell(
+def _add_patterns(
     clauses: ClauseBounds,
     paving: Paving,
     parts: dict[int, list[PatternPolytope]],
     until: float,
     most: int,
 ) -> str | None:
-    """The patterns of the mixed boxes, the largest share first, into `parts` by the cell's id."""
+    """Add the patterns of the mixed boxes, the largest share first, to `parts` by the cell's id.
+
+    Returns:
+        The reason for an early end, or None.
+    """
     leaves = list(paving.leaves())
     mixed = [cell for cell in leaves if cell.label == search.MIXED]
     if clauses.program is None:
@@ -191,20 +195,20 @@ def _tell(
             continue
         status = cell.status if clauses.exact_units else nothing
         leaf = PatternBox(cell.lo, cell.hi, status, cell.open, clauses.strict)
-        found = enumerate_patterns(clauses.program, leaf, until)
-        if found is None:
+        patterns = enumerate_patterns(clauses.program, leaf, until)
+        if patterns is None:
             continue
-        if count + len(found) - 1 > most:
+        if count + len(patterns) - 1 > most:
             return "pieces"
-        count += len(found) - 1
-        parts[id(cell)] = found
+        count += len(patterns) - 1
+        parts[id(cell)] = patterns
     return None
 
 
 def _answer(
     network: NetworkLike,
     text: str,
-    asked: _Asked,
+    problem: _Problem,
     clauses: ClauseBounds | None,
     paving: Paving | None,
     parts: dict[int, list[PatternPolytope]],
@@ -216,39 +220,39 @@ def _answer(
         paving.roots
         if paving is not None
         else [
-            _whole(lo, hi, wanted.any() if asked.clauses else False)
-            for lo, hi, wanted in zip(asked.lo, asked.hi, asked.wanted, strict=True)
+            _whole(lo, hi, wanted.any() if problem.clauses else False)
+            for lo, hi, wanted in zip(problem.lo, problem.hi, problem.wanted, strict=True)
         ]
     )
     free = np.ones(network.graph.size, bool) if clauses is None or paving is None else clauses.free
-    base = asked.lo.min(axis=0) if len(asked.lo) else np.zeros(network.graph.size)
-    share_lo, share_hi = (0.0, 1.0) if asked.clauses else (0.0, 0.0)
+    base = problem.lo.min(axis=0) if len(problem.lo) else np.zeros(network.graph.size)
+    share_lo, share_hi = (0.0, 1.0) if problem.clauses else (0.0, 0.0)
     if paving is not None:
         share_lo, share_hi = paving.share()
-    found = FlatPaving(roots, parts, free, base)
+    flat = FlatPaving(roots, parts, free, base)
     if status is None and share_hi - share_lo > share_tol:
         status = "rounding"
     return BadInputs(
         model=network.name,
         claim=text,
         inputs={slot.name: slot.shape for slot in network.graph.inputs},
-        lo=asked.lo,
-        hi=asked.hi,
+        lo=problem.lo,
+        hi=problem.hi,
         share_lo=share_lo,
         share_hi=share_hi,
         share_tol=float(share_tol),
-        box_lo=found.ends(INSIDE)[0],
-        box_hi=found.ends(INSIDE)[1],
-        pieces=tuple(found.pieces),
-        bands=tuple(found.bands),
-        undecided_lo=found.ends(UNDECIDED)[0],
-        undecided_hi=found.ends(UNDECIDED)[1],
-        nowhere=all(kind == OUTSIDE for kind in found.kinds),
+        box_lo=flat.ends(INSIDE)[0],
+        box_hi=flat.ends(INSIDE)[1],
+        pieces=tuple(flat.pieces),
+        bands=tuple(flat.bands),
+        undecided_lo=flat.ends(UNDECIDED)[0],
+        undecided_hi=flat.ends(UNDECIDED)[1],
+        nowhere=all(kind == OUTSIDE for kind in flat.kinds),
         status=status or "known",
         warrant=Warrant.FLOAT64_ROUNDED,
         cost=Cost(seconds, 0 if paving is None else paving.bounded),
         methods=METHODS if clauses is None else (*clauses.methods, *METHODS),
-        locator=found.locator(asked.lo, asked.hi),
+        locator=flat.locator(problem.lo, problem.hi),
     )
 
 

@@ -20,15 +20,15 @@ from ...search.preimage.clause_bounds import ClauseBounds
 from ...search.preimage.paving import Paving, PavingBox
 from ..common.arguments import check_hooks, check_limits
 from ..common.network import NetworkLike
-from ..common.stamp import input_domain
-from ..conditions.clause_groups import cases
+from ..common.provenance import input_domain
+from ..conditions.clause_groups import expand_groups
 from ..evidence.check_point import CounterexampleChecker, Witness
 from ..inputs.parse_box import place
 from ..verify import counterexample_at
 
 
 MOST_BOXES = 100_000
-"""Without a time limit the search for more ends after this many boxes."""
+"""Number of boxes after which a search without a time limit ends."""
 
 AT_ONCE = 32
 
@@ -50,23 +50,23 @@ def counterexamples(
     """Find distinct inputs that satisfy `unsafe`; see `outrange.counterexamples`.
 
     Args:
-        network: The model.
-        unsafe: What a counterexample satisfies, over the flat `[x, y]`.
+        network: The network under study.
+        unsafe: The condition of a counterexample, over the flat `[x, y]`.
         regions: The input sets; a union.
         text: The property as the user wrote it.
-        count: The number wanted.
-        apart: See `outrange.counterexamples`.
+        count: The requested number of counterexamples.
+        apart: Least distance between two, as a share of the input set's width.
         time_limit: Seconds; None for no limit.
-        seed: Seed of the points tried.
+        seed: Random seed of the points tried.
         engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
     """
     check_limits(0.0, time_limit)
     check_hooks(None, seed)
     _check(count, apart)
     began = read_clock()
-    groups = cases(unsafe, regions, lambda i: place(network.graph.inputs, i))
+    groups = expand_groups(unsafe, regions, lambda i: place(network.graph.inputs, i))
     boxes, status, methods = 0, "none", ("interval arithmetic",)
-    kept = _Kept(network, unsafe, regions, groups, int(count), float(apart))
+    collection = _Collection(network, unsafe, regions, groups, int(count), float(apart))
     if groups:
         examiner = CounterexampleChecker(network, unsafe, regions)
         first = decide(
@@ -76,17 +76,17 @@ def counterexamples(
         status = "none" if first.status == "unsat" else first.status
         if examiner.witness is not None:
             status = "all"
-            kept.add(examiner.witness)
+            collection.add(examiner.witness)
             until = np.inf if time_limit is None else began + float(time_limit)
-            more = _CounterexampleSearch(network, groups, kept, until, seed, engine)
-            if not kept.full:
+            more = _CounterexampleSearch(network, groups, collection, until, seed, engine)
+            if not collection.full:
                 status = more.run()
                 methods = (*methods, *METHODS)
             boxes += more.boxes
     return Counterexamples(
         model=network.name,
         claim=text,
-        examples=tuple(kept.examples),
+        examples=tuple(collection.examples),
         asked=int(count),
         apart=float(apart),
         status=status,
@@ -98,17 +98,18 @@ def counterexamples(
 
 
 def _check(count: Any, apart: Any) -> None:
-    whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
-    if not whole or count < 1:
+    is_integer = isinstance(count, int | np.integer) and not isinstance(count, bool)
+    if not is_integer or count < 1:
         raise InputError(f"`count` must be an integer >= 1. Received: count={count!r}.")
     number = isinstance(apart, int | float | np.number) and not isinstance(apart, bool)
     if not number or not 0 <= apart <= 1:
         raise InputError(
-            f"`apart` is a share of the input set's width, from 0 to 1. Received: apart={apart!r}."
+            f"`apart` must be a share of the input set's width, from 0 to 1. "
+            f"Received: apart={apart!r}."
         )
 
 
-class _Kept:
+class _Collection:
     """The counterexamples found so far."""
 
     def __init__(
@@ -136,16 +137,16 @@ class _Kept:
 
     @property
     def at(self) -> np.ndarray:
-        """`(n, d)` where they are."""
+        """Their positions, `(n, d)`."""
         return np.array([e.flat_x for e in self.examples]).reshape(-1, self._unit.size)
 
     def distance(self, x: np.ndarray) -> float:
-        """The distance of the nearest one, as a share of the width."""
+        """Return the distance to the nearest one, as a share of the width."""
         gaps = np.abs(self.at - x) / self._unit
         return float(gaps.max(axis=1).min(initial=np.inf))
 
     def covers(self, lo: np.ndarray, hi: np.ndarray) -> bool:
-        """Whether all of a box is too near to one of them, or is one of them."""
+        """Return whether all of a box is too near to one of them, or is one of them."""
         far = np.maximum(np.abs(self.at - lo), np.abs(self.at - hi)) / self._unit
         nearest = far.max(axis=1).min(initial=np.inf)
         return bool(nearest < self.apart or nearest == 0)
@@ -155,20 +156,20 @@ class _Kept:
         return gap > 0 and gap >= self.apart
 
     def offer(self, points: Sequence[np.ndarray]) -> bool:
-        """Take the first of the points that is a counterexample; one the model repeats, if any."""
+        """Add the first point that is a counterexample, if possible one the model reproduces."""
         spare: Witness | None = None
         for x in points:
             if not self.fits(x):
                 continue
             examiner = self._new_examiner()
             examiner(x)
-            found = examiner.witness
-            if found is None or not self.fits(found.x):
+            witness = examiner.witness
+            if witness is None or not self.fits(witness.x):
                 continue
-            if found.reproduced is not False:
-                self.add(found)
+            if witness.reproduced is not False:
+                self.add(witness)
                 return True
-            spare = spare or found
+            spare = spare or witness
         if spare is not None:
             self.add(spare)
         return spare is not None
@@ -178,18 +179,18 @@ class _Kept:
 
 
 class _CounterexampleSearch:
-    """Attack boxes level by level, each that has no counterexample yet."""
+    """An attack on boxes, level by level, for boxes without a counterexample."""
 
     def __init__(
         self,
         network: NetworkLike,
         groups: Sequence[ClauseGroup],
-        kept: _Kept,
+        collection: _Collection,
         until: float,
         seed: int,
         engine: str,
     ) -> None:
-        self._kept, self._until = kept, until
+        self._kept, self._until = collection, until
         self._graph, self._groups, self._engine = network.graph, groups, engine
         self._rng = np.random.default_rng(seed)
         self._pavings: list[Paving] = []
@@ -206,7 +207,7 @@ class _CounterexampleSearch:
                 stopped = self._level(level)
                 if stopped is not None:
                     return stopped
-                level = self._halved(level)
+                level = self._bisect(level)
                 if level is None:
                     return self._why()
         except KeyboardInterrupt:
@@ -239,13 +240,13 @@ class _CounterexampleSearch:
         return self._worth(level)
 
     def _worth(self, level: list) -> list:
-        """Boxes that may hold counterexamples far enough from those known, the farthest first."""
-        kept = self._kept
+        """Return boxes that may hold distant counterexamples, the farthest first."""
+        collection = self._kept
         left = []
         for paving, cell, whole in level:
             lo, hi = paving.clauses.full(np.stack([cell.lo, cell.hi]))
-            if cell.label != search.OUTSIDE and not kept.covers(lo, hi):
-                left.append((kept.distance(0.5 * lo + 0.5 * hi), paving, cell, whole))
+            if cell.label != search.OUTSIDE and not collection.covers(lo, hi):
+                left.append((collection.distance(0.5 * lo + 0.5 * hi), paving, cell, whole))
         left.sort(key=lambda entry: -entry[0])
         return [entry[1:] for entry in left]
 
@@ -268,7 +269,7 @@ class _CounterexampleSearch:
         return not ((lo <= at) & (at <= hi)).all(axis=1).any()
 
     def _search(self, paving: Paving, cells: list[PavingBox], whole: np.ndarray) -> bool:
-        """Whether there are enough after attacking these boxes."""
+        """Attack boxes; return whether there are enough counterexamples."""
         clauses = paving.clauses
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
         open_ = np.array([c.open for c in cells])
@@ -279,8 +280,8 @@ class _CounterexampleSearch:
                 return True
         return False
 
-    def _halved(self, level: list) -> list | None:
-        """The next level; None if time or effort is over."""
+    def _bisect(self, level: list) -> list | None:
+        """Return the next level; None if time or effort is over."""
         after = []
         for start in range(0, len(level), AT_ONCE):
             if self._over:

@@ -1,4 +1,4 @@
-"""A paving as an answer holds it: flat arrays over all inputs, pieces and bands in order."""
+"""A paving in the form of an answer: flat arrays over all inputs, pieces and bands in order."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class FlatPaving:
     """Flattened trees of a paving: a row per cell, the leaves by kind.
 
     Args:
-        roots: One cell a tree.
+        roots: One cell per tree.
         parts: The parts of leaves divided by patterns, by the cell's `id`.
         free: `(d,)` bool: the inputs that cells have sides for.
-        base: `(d,)` the value of the others.
+        base: `(d,)` the value of the other inputs.
     """
 
     def __init__(
@@ -57,16 +57,16 @@ class FlatPaving:
 
     def _leaf(self, cell: PavingBox) -> tuple[int, float, int, int]:
         lo, hi = self._full(cell.lo), self._full(cell.hi)
-        told = self._parts.get(id(cell))
+        divided = self._parts.get(id(cell))
         kind = {search.OUTSIDE: OUTSIDE, search.INSIDE: INSIDE}.get(cell.label, UNDECIDED)
         start = len(self.pieces)
-        if kind == UNDECIDED and told is not None:
-            kind = PIECES if told else OUTSIDE
-            for part in told:
+        if kind == UNDECIDED and divided is not None:
+            kind = PIECES if divided else OUTSIDE
+            for part in divided:
                 a = np.zeros((len(part.a), self._base.size))
                 a[:, self._free] = part.a
                 self.pieces.append(Piece(a, part.b, lo, hi, self._full(part.at)))
-        self.kinds.append(kind if told is None or told else UNDECIDED)
+        self.kinds.append(kind if divided is None or divided else UNDECIDED)
         self._leaves.append((kind, lo, hi))
         if kind == UNDECIDED:
             self.bands.append(self._band(cell))
@@ -74,7 +74,7 @@ class FlatPaving:
         return -1 - kind, 0.0, start, len(self.pieces)
 
     def _band(self, cell: PavingBox) -> Slab:
-        """The half-spaces of a mixed box; none of it is bad or good by them if it has no bounds."""
+        """Return the half-spaces of a mixed box; without bounds they classify no part of it."""
         width = self._base.size + 1
         if cell.forms is None:
             return Slab(np.empty((0, width)), np.zeros((1, width)))
@@ -91,13 +91,13 @@ class FlatPaving:
         return whole
 
     def ends(self, kind: int) -> tuple[np.ndarray, np.ndarray]:
-        """The leaves of one kind."""
-        found = [ends for k, *ends in self._leaves if k == kind]
-        both = np.array(found).reshape(-1, 2, self._base.size)
+        """Return the ends of the leaves of one kind."""
+        leaves = [ends for k, *ends in self._leaves if k == kind]
+        both = np.array(leaves).reshape(-1, 2, self._base.size)
         return both[:, 0], both[:, 1]
 
     def locator(self, lo: np.ndarray, hi: np.ndarray) -> Locator:
-        """Finds points; `lo`, `hi` `(r, d)` are the ends of the roots."""
+        """Build a locator of points; `lo`, `hi` `(r, d)` are the ends of the roots."""
         cut, at, left, right = (
             (np.array(column) for column in zip(*self._rows, strict=True))
             if (self._rows)

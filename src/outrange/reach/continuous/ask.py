@@ -15,7 +15,7 @@ from ...answers.progress import VerifyProgress
 from ...answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ...core import Clock, OutOfTime, Warrant, check_stopped, deadline, seconds_left
 from ...core.clock import read_clock
-from ...core.watch import Stage, tell
+from ...core.progress import Stage, report_progress
 from ..flow import Cover, Decide, decide_by_splits
 from ..flow.spread.batches import Reporting
 from ..seen import KEPT, NO_STATE
@@ -103,7 +103,7 @@ class FlowSearch:
         Args:
             tol: See `outrange.closed_loop`.
         """
-        tell(Stage("simulating"))
+        report_progress(Stage("simulating"))
         self.found = nothing_seen(self.system)
         try:
             with deadline(SIMULATED * self.clock.left):
@@ -144,7 +144,7 @@ class FlowSearch:
             near = sharper(self.system, claim, near)
             self.nearest = min(self.nearest, float(near.far[0]))
         if near.far[0] <= 0:
-            tell(Stage("enclosing a trajectory"))
+            report_progress(Stage("enclosing a trajectory"))
             self.witness = enclosed(self.system, claim, near, ENCLOSED * self.clock.left)
 
     def _attacked(self, attack: Callable[[], None]) -> None:
@@ -156,7 +156,7 @@ class FlowSearch:
             self.reason = "time"
 
     def _prove(self, claim: TimedClaim, tol: float | None) -> None:
-        tell(Stage("splitting the initial set"))
+        report_progress(Stage("splitting the initial set"))
         found, system = self.found, self.system
         if not len(found.points) and claim.chooses:
             # Which time, and which way, is to be tried is not known.
@@ -187,7 +187,7 @@ class FlowSearch:
 
     def _bound(self, tol: float | None) -> None:
         """A pipe to the end, where the question has none: of it, or of nothing but the loop."""
-        tell(Stage("bounding every time"))
+        report_progress(Stage("bounding every time"))
         seconds = self._left()
         if self.claim is not None and tol is None:
             broken = self.witness is not None

@@ -16,12 +16,12 @@ import numpy as np
 from ...answers.reach_sets.star import Star
 from ...answers.reach_sets.star_union import StarUnion
 from ...core import Atom, Box, Clock, OutOfTime, UnsupportedError, check_deadline, deadline
-from ...core.watch import Stage, tell
+from ...core.progress import Stage, report_progress
 from ...graph import Graph
 from ...graph.rewrites.rewrite import piecewise_to_pairs
-from ...questions.attained import attained
+from ...questions.cells_to_stars import Planes, build_stars
+from ...questions.exact_corners import find_attained_outputs
 from ...questions.reach_set import SHARE_OF_TIME, convex_parts
-from ...questions.stars import Planes, stars
 from ...search.reach_sets.cells import Cells, InputFrame
 from ...search.reach_sets.hulls import hulls
 from ...search.reach_sets.regions import LinearRegions, has_regions
@@ -84,13 +84,15 @@ def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> Lo
     plain = unrolled(system, system.horizon)
 
     def union(found: list[Star], value: int) -> StarUnion:
-        return StarUnion(names, tuple(found), attained(plain, value, shown, found, regions))
+        return StarUnion(
+            names, tuple(found), find_attained_outputs(plain, value, shown, found, regions)
+        )
 
     sets = [union(_stars(parts, 0, shown), 0)]
     with deadline(SHARE_OF_TIME * clock.left if np.isfinite(clock.left) else None):
         ends = zip(graph.nodes[-1].inputs, plain.nodes[-1].inputs, strict=True)
         for k, (end, value) in enumerate(ends):
-            tell(Stage(f"step {k + 1} of {system.horizon}"))
+            report_progress(Stage(f"step {k + 1} of {system.horizon}"))
             sets.append(union(_after(parts, end, shown), value))
     stopped = [part.search.stopped for part in parts if part.search.stopped]
     _, states, _ = trajectories(system, regions, system.horizon, seed, None)
@@ -144,7 +146,7 @@ def _stars(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[S
     found: list[Star] = []
     for part in parts:
         cells = _in_time(part.cells) if part.search.gives_up else part.cells
-        found += stars(part.frame, part.box, cells, value, entries, planes)
+        found += build_stars(part.frame, part.box, cells, value, entries, planes)
     return found
 
 

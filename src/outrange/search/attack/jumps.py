@@ -15,7 +15,7 @@ import numpy as np
 
 from ...core.clock import read_clock
 from ...graph import Graph
-from ...graph.gradient import jumps, smoothed_values, vector_jacobian_product
+from ...graph.gradient import is_discontinuous, smoothed_values, vector_jacobian_product
 from ...ops import Step
 from ..common.domain_boxes import DomainBoxes
 from ..common.incumbent import Incumbent
@@ -69,7 +69,7 @@ PATIENCE = 400
 
 def has_jumps(graph: Graph) -> bool:
     """Return whether some curve of a graph jumps."""
-    return any(jumps(node.op) for node in graph.nodes)
+    return any(is_discontinuous(node.op) for node in graph.nodes)
 
 
 class JumpAttack(Search):
@@ -130,7 +130,7 @@ class JumpAttack(Search):
         values = smoothed_values(self.graph, x, None)
         spreads = {}
         for v, node in enumerate(self.graph.nodes, 1):
-            if jumps(node.op):
+            if is_discontinuous(node.op):
                 spread = values[node.inputs[0]].std(axis=0)
                 spread = np.maximum(spread, LEAST_SPREAD * spread.mean()) + 1e-20
                 stairs = isinstance(node.op, Step) and node.op.is_staircase

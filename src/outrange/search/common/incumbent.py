@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import Clock
-from ...core.watch import listener
+from ...core.progress import current_listener
 from .solution import Progress, SearchProgress
 from .tolerance import Convergence, Tolerance, relative_gap
 
@@ -44,7 +44,7 @@ class Incumbent:
             tol if isinstance(tol, Tolerance) else Tolerance.of(tol, curved=False)
         )
         # An explicit callback replaces the ambient listener.
-        self.progress = listener() if progress is None else progress
+        self.progress = current_listener() if progress is None else progress
         self.boxes = 0
         self._partner = _opposites(np.asarray(rows))
         self._last_look = 0.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core import check_deadline
-from ...domains.cone import Cone, cone, shaped
+from ...domains.cone import Cone, cone, restore_axes
 from ...graph import Graph, Slot
 from ...ops import Affine, Curve, Largest, Product, Rearrange
 from .domain_boxes import DomainBoxes
@@ -158,7 +158,7 @@ def _restrict(whole: Part, part_cone: Cone, objectives: np.ndarray) -> Part:
     """Restrict a problem to a cone and some objectives."""
     inputs, domain = _inputs(part_cone), whole.domain
     return Part(
-        replace(shaped(whole.graph, part_cone), inputs=(Slot("cone", (inputs.size,)),)),
+        replace(restore_axes(whole.graph, part_cone), inputs=(Slot("cone", (inputs.size,)),)),
         # The last value of a cone may hold extra entries, which no row reads.
         whole.rows[np.ix_(objectives, part_cone.entries[-1])],
         whole.offset[objectives],

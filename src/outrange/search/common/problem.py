@@ -9,10 +9,10 @@ import numpy as np
 
 from ...core import down, gamma
 from ...domains import bounds
-from ...domains.cone import cone, shaped
+from ...domains.cone import cone, restore_axes
 from ...domains.rounding import FLOOR
 from ...graph import Builder, Graph
-from ...graph.rewrites.gates import simplified
+from ...graph.rewrites.gates import simplify
 from ...graph.rewrites.rewrite import fold
 from ...graph.values import Value
 from ...ops import Largest, Step, gather_sum
@@ -51,7 +51,7 @@ class Problem:
     @cached_property
     def small(self) -> Graph:
         """The graph rewritten, or itself if nothing changes; only rewritten gates have hulls."""
-        graph, small = self.graph, _without_unread(simplified(self.graph))
+        graph, small = self.graph, _without_unread(simplify(self.graph))
         same = [*map(id, small.nodes)] == [*map(id, graph.nodes)] and small.output == graph.output
         return graph if same else small
 
@@ -121,7 +121,7 @@ def _without_unread(graph: Graph) -> Graph:
         or whole.graph.entries * MANY_UNREAD > graph.entries
     ):
         return graph
-    return replace(shaped(graph, whole), inputs=graph.inputs, outputs=graph.outputs)
+    return replace(restore_axes(graph, whole), inputs=graph.inputs, outputs=graph.outputs)
 
 
 def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ from ...domains.backward import (
 from ...domains.cone_tiles import units_of
 from ...domains.crown import CrownPass
 from ...domains.relaxations import relax_curve
-from ...domains.rounding import OperationCounts, magnitude, underflow, widen_offsets, widened
+from ...domains.rounding import OperationCounts, inflate, magnitude, underflow, widen_offsets
 from ...domains.stability import is_stable
 from ...graph import Node
 from ...ops import Curve, Rearrange
@@ -136,7 +136,7 @@ class PairedCrownPass(CrownPass):
                 radius += half @ np.abs(a).T
                 sizes += (np.abs(center) + half) @ size.T
         # Rounding of products, sums, centers and coefficients, all relative to `sizes`.
-        radius = widened(radius + gamma(2 * sums.terms) * sizes)
+        radius = inflate(radius + gamma(2 * sums.terms) * sizes)
         return _without_nan(middle - radius, middle + radius)
 
     def _rearrange(self, op: Rearrange, node: Node, first: int) -> Bounds:
@@ -266,7 +266,7 @@ def _chords(apart: Bounds, slopes: Bounds) -> tuple[np.ndarray, np.ndarray]:
     offset = np.stack([np.minimum(left[0], right[0]), np.maximum(left[1], right[1])])
     far = np.maximum(np.abs(low), np.abs(high))
     pad = 8.0 * UNIT * (np.abs(m) + np.abs(most) + np.abs(slope)) * far
-    return slope, offset + np.where(m == most, 0.0, widened(pad)) * _SIGNS
+    return slope, offset + np.where(m == most, 0.0, inflate(pad)) * _SIGNS
 
 
 _SIGNS = np.array([-1.0, 1.0])[:, None, None]

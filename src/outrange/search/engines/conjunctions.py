@@ -19,7 +19,7 @@ from ...core import Box
 from ...domains.crown import CrownPass, CrownPlan
 from ...graph import Graph, Slot
 from ...graph.gradient import vector_jacobian_product
-from ...graph.rewrites.gates import simplified
+from ...graph.rewrites.gates import simplify
 from ...ops import Largest
 from ..common.domain_boxes import DomainBoxes
 from ..common.problem import Problem
@@ -254,7 +254,7 @@ def engine_of_conjunctions(problem: Problem) -> ConjunctionEngine | None:
     parts_and_windows = conjunction(problem.of_outputs(problem.graph))
     if parts_and_windows is None:
         return None
-    parts, windows = simplified(parts_and_windows[0]), parts_and_windows[1]
+    parts, windows = simplify(parts_and_windows[0]), parts_and_windows[1]
     if not affords_tangents(CrownPlan.of(parts)):
         return None
     return ConjunctionEngine(parts, windows, problem.domain.hull, roots=problem.domain)

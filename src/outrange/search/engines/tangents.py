@@ -22,7 +22,7 @@ from ...core import UNIT, gamma
 from ...domains.backward import RelaxedGraph, back_substitute
 from ...domains.crown import CrownPass, CrownPlan
 from ...domains.relaxations import CurveRelaxation, ProductRelaxation
-from ...domains.rounding import widen_offset, widen_offsets, widened
+from ...domains.rounding import inflate, widen_offset, widen_offsets
 from ...ops import Curve, Product
 
 
@@ -169,8 +169,8 @@ def _forms(sweep: CrownPass, net: RelaxedGraph, source: int) -> FactorForm:
         sizes = sizes.sum(axis=2) + np.abs(low) + np.abs(high) + np.abs(middle)
         sizes += np.abs(constant[:, :size]) + np.abs(constant[:, size:])
         noise = gamma(4 * inputs + 32) if sweep.radii else 0.0
-        error = widened(np.abs(error) + noise * sizes)
-        around = widened((np.abs(rows) * reach).sum(axis=2) * (1.0 + gamma(inputs + 8)))
+        error = inflate(np.abs(error) + noise * sizes)
+        around = inflate((np.abs(rows) * reach).sum(axis=2) * (1.0 + gamma(inputs + 8)))
     return FactorForm(rows, middle, around, error)
 
 
@@ -186,7 +186,7 @@ def _planes(
     slopes = np.stack([right.middle] * 2), np.stack([left.middle] * 2)
     with np.errstate(all="ignore"):
         offset = -(left.middle * right.middle)
-        pad = widened(4.0 * UNIT * np.abs(offset)) if sweep.radii else 0.0
+        pad = inflate(4.0 * UNIT * np.abs(offset)) if sweep.radii else 0.0
         moved = np.stack([offset - pad, offset + pad])
         if sweep.radii:
             ends = sweep.factors(op, sources)
@@ -219,21 +219,21 @@ def bend_of(
     lines = net.lines[value]
     assert isinstance(lines, CurveRelaxation)
     lo, hi = sweep.ends[source]
-    middle, away = form.middle, widened(form.reach + form.error)
+    middle, away = form.middle, inflate(form.reach + form.error)
     with np.errstate(all="ignore"):
         inside = (lo <= middle) & (middle <= hi)
         at = np.where(inside, middle, lo)
         low, high = op.taylor_range(at, at, 1)
         below, above = op.taylor_range(lo, hi, 2)[:, 2]
         slope, mean = 0.5 * low[1] + 0.5 * high[1], 0.5 * below + 0.5 * above
-        off = widened(np.maximum(high[1] - slope, slope - low[1]))
-        spread = widened(np.maximum(above - mean, mean - below))
+        off = inflate(np.maximum(high[1] - slope, slope - low[1]))
+        spread = inflate(np.maximum(above - mean, mean - below))
         off, spread = (
             np.where(e == 0, 0.0, x) for e, x in ((high[1] - low[1], off), (above - below, spread))
         )
         held = slope * at
-        noise = widened(8.0 * UNIT * (np.abs(low[0]) + np.abs(high[0]) + np.abs(held)))
-        pad = widened(off * away) + (noise if sweep.radii else 0.0)
+        noise = inflate(8.0 * UNIT * (np.abs(low[0]) + np.abs(high[0]) + np.abs(held)))
+        pad = inflate(off * away) + (noise if sweep.radii else 0.0)
         offset = np.stack([low[0] - held - pad, high[0] - held + pad])
         slopes = np.stack([slope, slope])
         if sweep.radii:

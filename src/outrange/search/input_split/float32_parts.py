@@ -31,7 +31,13 @@ from functools import cached_property
 import numpy as np
 
 from ...core import Box, Clock, OutOfTime, deadline
-from ...domains.float32 import Float32Plan, Strays, flushed, stray_over, stray_within
+from ...domains.float32 import (
+    Deviations,
+    Float32Plan,
+    bound_deviations,
+    bound_deviations_within,
+    flush_error,
+)
 from ...ops import Curve
 from ..kernel.binding import CompiledProgram, heights_of, library, root_magnitudes
 from ..kernel.compile import LayerProgram, compile_layers
@@ -104,7 +110,7 @@ def float32_lower(
         hi: Array of shape `(d,)`.
         seconds: Time limit in seconds.
     """
-    near = flushed(lo, hi)
+    near = flush_error(lo, hi)
     lo, hi = lo - near, hi + near
     search = _PartSearch(plan, goal, Clock(seconds), lo < hi)
     with np.errstate(all="ignore"):
@@ -128,7 +134,7 @@ class _PartSearch:
         self.program = compile_layers(self.plan.graph, signs, np.zeros(len(signs)), fixed)
         self.reach = np.maximum(np.abs(lo), np.abs(hi))[self.free]
         start = np.full(self.target.size, -np.inf)
-        first = stray_within(self.plan, lo[None], hi[None], self.clock.left)
+        first = bound_deviations_within(self.plan, lo[None], hi[None], self.clock.left)
         open_ = self._bound_parts([_SizedPart(lo, hi, start)], first)
         closed, least, idle = np.full(start.size, np.inf), np.inf, 0
         self._lower_target(open_[0])
@@ -202,9 +208,9 @@ class _PartSearch:
     def _bound_halves(self, parts: list[_SizedPart]) -> list[_SizedPart]:
         """Bound the forms over parts."""
         lo, hi = np.stack([p.lo for p in parts]), np.stack([p.hi for p in parts])
-        return self._bound_parts(parts, stray_over(self.plan, lo, hi))
+        return self._bound_parts(parts, bound_deviations(self.plan, lo, hi))
 
-    def _bound_parts(self, parts: list[_SizedPart], strays: Strays) -> list[_SizedPart]:
+    def _bound_parts(self, parts: list[_SizedPart], strays: Deviations) -> list[_SizedPart]:
         """Bound the forms by differences first, and by search where these do not suffice."""
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
         # The rows have one entry, 1 or -1, so these products are exact.

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...core import Box, OutOfTime, check_deadline, seconds_left
-from ...domains.float32 import Float32Plan, stray_over
+from ...domains.float32 import Float32Plan, bound_deviations
 from ...ops import Rearrange
 from ..kernel.binding import root_magnitudes
 from ..kernel.compile import compile_layers
@@ -147,7 +147,7 @@ def lowest_run_near(
 def amounts(
     plan: Float32Plan, roundings: Mapping[int, np.ndarray], box: int
 ) -> dict[int, np.ndarray]:
-    """Return the errors of a program's values in one of many boxes: see `Strays.roundings`."""
+    """Return the errors of a program's values in one of many boxes: see `Deviations.roundings`."""
     return {
         v: amount[box if len(amount) > 1 else 0]
         for v, amount in roundings.items()
@@ -166,7 +166,7 @@ def programs_with_errors(
     for k in np.flatnonzero(np.isfinite(points).all(axis=1)):
         try:
             check_deadline()
-            roundings = stray_over(plan, points[k][None], points[k][None]).roundings
+            roundings = bound_deviations(plan, points[k][None], points[k][None]).roundings
         except OutOfTime:
             return
         yield int(k), program.off_by(amounts(plan, roundings, 0))

@@ -21,10 +21,10 @@ from ...core.arrays import Numbers
 from ...domains.rounding import (
     OperationCounts,
     RoundingTerm,
+    inflate,
     radius,
     underflow,
     underflow_of_boxes,
-    widened,
 )
 from ...graph import Graph, Node
 from ...graph.graph import Op
@@ -159,7 +159,7 @@ class _StableElimination:
         # A bias may itself be a computed number: its error is bounded as generously as elsewhere.
         lost = gamma(op.terms + 4) * reach
         lost = lost + self.net.budget.constant(op.size + 4) * np.abs(op.bias)
-        return StableForm(parts, constant, widened(inherited + lost + error) * ROUNDED_UP)
+        return StableForm(parts, constant, inflate(inherited + lost + error) * ROUNDED_UP)
 
     def _apply_activation(self, activation: Activation, node: Node, form: StableForm) -> StableForm:
         """Apply an activation: stable units scale the form, unstable ones become a new base."""
@@ -167,7 +167,7 @@ class _StableElimination:
         plain = (slope == 0.0) | (slope == 1.0)
         lost = np.where(plain, 0.0, gamma(2) * np.abs(slope) * self._reach(form))
         error = np.where(
-            plain, slope * form.error, widened(np.abs(slope) * form.error + lost) * ROUNDED_UP
+            plain, slope * form.error, inflate(np.abs(slope) * form.error + lost) * ROUNDED_UP
         )
         parts = {base: matrix * slope for base, matrix in form.parts.items()}
         if index.size:
@@ -211,7 +211,7 @@ class _StableElimination:
                 None
                 if v not in self.errors
                 else RoundingTerm.of(
-                    widened(radius(budget, node, before, self.sizes[v]) + self.errors[v])
+                    inflate(radius(budget, node, before, self.sizes[v]) + self.errors[v])
                 )
             )
         return RelaxedNet(

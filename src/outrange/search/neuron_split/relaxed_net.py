@@ -21,7 +21,7 @@ from ...core.rounding import UNIT
 from ...domains.backward import BoxBatch, LinearForm, RelaxedGraph, RowInjection, back_substitute
 from ...domains.crown import CrownPass, CrownPlan
 from ...domains.relaxations import CurveRelaxation, MaxRelaxation, ProductRelaxation
-from ...domains.rounding import OperationCounts, RoundingTerm, magnitude, widen_offset, widened
+from ...domains.rounding import OperationCounts, RoundingTerm, inflate, magnitude, widen_offset
 from ...graph import Graph
 from ...graph.graph import Op
 from ...ops import Affine, Rearrange
@@ -200,7 +200,7 @@ class RelaxedNet:
 
     def _join(self, value: int, rows: np.ndarray) -> RowInjection:
         """Inject rows at a value, with the rounding error of the sum."""
-        return RowInjection(rows[:, None], widened(2.0 * UNIT * self.magnitudes[value]))
+        return RowInjection(rows[:, None], inflate(2.0 * UNIT * self.magnitudes[value]))
 
     def corner(self, form: np.ndarray) -> np.ndarray:
         """Return the minimizer of a form on the box."""

@@ -106,5 +106,5 @@ def restrict_to_window(net: RelaxedNet, window: Cone) -> RelaxedNet:
             reads.append(net.budget.reads[window.values[j]])
     budget = OperationCounts(tuple(reads), net.budget.additions)
     box = Box(*ends[0])
-    rounding_terms = window.relaxed(whole).rounding_terms
+    rounding_terms = window.restrict_lines(whole).rounding_terms
     return RelaxedNet(graph, box, ends, rounding_terms, net.underflow, magnitudes, budget)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...core import Atom, Box, gamma
 from ...domains.forward import ForwardForm
-from ...domains.rounding import widened
+from ...domains.rounding import inflate
 from .polytope import CutPolytope, Face, face_of
 
 
@@ -162,7 +162,7 @@ def error_of(form: ForwardForm, size: int) -> np.ndarray:
     if form.count == size:
         return form.rest
     symbols = np.abs(form.rows[:, size:]).sum(axis=1)
-    return widened(form.rest + symbols * (1.0 + gamma(form.count + 2)))
+    return inflate(form.rest + symbols * (1.0 + gamma(form.count + 2)))
 
 
 def form_ends(

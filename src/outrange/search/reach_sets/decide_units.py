@@ -15,7 +15,7 @@ import numpy as np
 from ...core import seconds_left
 from ...core.rounding import UNIT
 from ...domains.forward import RULES, ForwardForm
-from ...domains.rounding import widened
+from ...domains.rounding import inflate
 from ...ops import Curve
 from .cells import Cells, error_of, form_ends, without_overflow
 from .polytope import CutPolytope, face_of
@@ -61,7 +61,7 @@ def enclose(op: Curve, source: int, cells: Cells) -> Cells:
     """Enclose a curve by lines over the units' ranges on each cell."""
     form = cells.forms[source]
     low, high, pad = form_ends(cells.polytopes, form)
-    error = widened(pad + error_of(form, cells.polytopes[0].size))
+    error = inflate(pad + error_of(form, cells.polytopes[0].size))
     lo, hi = low - error, high + error
     lo = np.where(np.isnan(lo), -np.inf, np.nextafter(lo, -np.inf))
     hi = np.where(np.isnan(hi), np.inf, np.nextafter(hi, np.inf))
@@ -98,7 +98,7 @@ def _knot_ends(op: Curve, cells: Cells, form: ForwardForm) -> Ends:
     # The difference is rounded once at the ends, and once in the plane of the cut.
     far = 2 * UNIT * (np.maximum(np.abs(low - knots), np.abs(high - knots)) + np.abs(knots))
     more = np.where(knots == 0.0, 0.0, far + UNIT * np.abs(form.center[:, None] - knots))
-    return low - knots, high - knots, widened(pad + 2 * more)
+    return low - knots, high - knots, inflate(pad + 2 * more)
 
 
 def _crossing_knots(ends: Ends, error: np.ndarray) -> np.ndarray:
@@ -124,7 +124,7 @@ def _on_pieces(
     change = np.abs(lines[:, 0] - slope[..., None]).max(axis=2)
     error = error_of(form, size)
     # By how much the form and the value exceed the piece; negative if they keep a distance.
-    over, beyond = (_excess(low, high, gap, widened(pad + more)) for more in (0.0, error[:, None]))
+    over, beyond = (_excess(low, high, gap, inflate(pad + more)) for more in (0.0, error[:, None]))
     rest = np.abs(slope) * form.rest + beyond * change
     rows = form.rows * slope[:, None]
     if form.count == size:
@@ -134,7 +134,7 @@ def _on_pieces(
     plain = ((slope == 0.0) | (np.abs(slope) == 1.0)) & (shift == 0.0)
     reach = np.abs(slope) * (np.abs(form.center) + form.reach) + np.abs(shift)
     rest = rest * (1 + 8 * UNIT) + np.where(plain, 0.0, 8 * UNIT * reach)
-    rest = np.where(rest == 0, 0.0, widened(rest))
+    rest = np.where(rest == 0, 0.0, inflate(rest))
     return without_overflow(ForwardForm(slope * form.center + shift, rows, rest))
 
 
@@ -144,7 +144,7 @@ def _excess(low: np.ndarray, high: np.ndarray, gap: np.ndarray, error: np.ndarra
     before = np.concatenate([none, error - low], axis=1)
     after = np.concatenate([high + error, none], axis=1)
     over = np.take_along_axis(np.maximum(before, after), gap[:, None], axis=1)[:, 0]
-    return np.where(over <= 0, 0.0, widened(np.abs(over)))
+    return np.where(over <= 0, 0.0, inflate(np.abs(over)))
 
 
 def _cut_in_two(op: Curve, source: int, cells: Cells, crossed: np.ndarray) -> Cells:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core import gamma
 from ...domains.forward import ForwardForm
-from ...domains.rounding import widened
+from ...domains.rounding import inflate
 from .cells import Cells, error_of, form_ends, without_overflow
 from .decide_units import concatenate_cells
 from .polytope import CutPolytope, face_of
@@ -130,11 +130,11 @@ def _around(parts: Sequence[Cells], value: int, fit: np.ndarray) -> ForwardForm:
         low, high, pad = form_ends(cells.polytopes, off)
         # Differences are rounded, and the absolute value of every input is at most 1.
         size = np.abs(center) + np.abs(rows).sum(axis=1)
-        error = widened(pad + error_of(form, k) + gamma(k + 8) * size)
+        error = inflate(pad + error_of(form, k) + gamma(k + 8) * size)
         least = np.minimum(least, (low - error).min(axis=0))
         most = np.maximum(most, (high + error).max(axis=0))
     middle = 0.5 * least + 0.5 * most
     half = np.maximum(most - middle, middle - least)
     far = np.abs(fit[0]) + np.abs(middle) + np.abs(least) + np.abs(most)
-    rest = widened(half + gamma(16) * far)
+    rest = inflate(half + gamma(16) * far)
     return ForwardForm((fit[0] + middle)[None], fit[None, 1:], rest[None])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....core import ModelError, UnsupportedError, check_deadline
 from ....graph import Builder, Operand, Slot, Value
-from ....graph.whole import RANGES
+from ....graph.integer_inference import RANGES
 from ....ops import Affine, Curve
 from ...input_limits import ValueLimit, limited_inputs
 from ...network import LayerInfo

@@ -57,7 +57,7 @@ def lower_part(trace: Trace, slots: list[Slot], unknown: dict[int, str]) -> Lowe
         for tensor in k.tree.flatten(record.outputs):
             shape = tuple(tensor.shape)
             place = np.zeros(shape, np.int64)
-            first.enter(tensor, first.builder.rearrange([first.builder._whole()], place))
+            first.enter(tensor, first.builder.rearrange([first.builder._flat_input()], place))
     boxes = [r for r in needed if id(r) in unknown]
     tensors = [t for r in boxes for t in k.tree.flatten(r.outputs)]
     reasons = [(r.source, unknown[id(r)]) for r in boxes for _ in k.tree.flatten(r.outputs)]

@@ -186,7 +186,7 @@ def _one_hot(c: KerasCall) -> Operand:
 def _sorted(c: KerasCall, x: Operand, axis: int) -> Operand:
     if not is_value(x):
         return np.sort(x, axis=axis)
-    return logic.ordered(c.builder, x, axis)
+    return logic.sort(c.builder, x, axis)
 
 
 @rule("Sort")
@@ -199,14 +199,14 @@ def _argsort(c: KerasCall) -> Operand:
     x, axis = operand(c.args[0]), c.config.get("axis", -1)
     if axis is None:
         x, axis = c.builder.reshape(x, (x.size,)), 0
-    return np.argsort(x, axis=axis) if not is_value(x) else logic.order(c.builder, x, int(axis))
+    return np.argsort(x, axis=axis) if not is_value(x) else logic.argsort(c.builder, x, int(axis))
 
 
 @rule("TopK")
 def _top_k(c: KerasCall) -> list[Operand]:
     b, x, k = c.builder, operand(c.args[0]), int(c.config["k"])
     best = b.structural(lambda a: a[0][..., ::-1][..., :k], [_sorted(c, x, -1)])
-    places = logic.order(b, x, -1, downward=True) if is_value(x) else np.argsort(-x, axis=-1)
+    places = logic.argsort(b, x, -1, downward=True) if is_value(x) else np.argsort(-x, axis=-1)
     return [best, b.structural(lambda a: a[0][..., :k], [places])]
 
 

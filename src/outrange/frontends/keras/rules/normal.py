@@ -108,7 +108,7 @@ def _sparsemax(c: KerasCall) -> Operand:
     n = x.shape[axis]
     if not is_value(x):
         x = b.constant_value(x)
-    best = b.structural(lambda a: np.flip(a[0], axis), [logic.ordered(b, x, axis)])
+    best = b.structural(lambda a: np.flip(a[0], axis), [logic.sort(b, x, axis)])
     places = np.moveaxis(np.arange(x.size).reshape(x.shape), axis, -1)
     window = np.moveaxis(np.where(np.tri(n, dtype=bool), places[..., None, :], -1), -2, axis)
     sums = b.gather_sum(best, window.reshape(-1, n), 1.0, x.shape, name="sums")

@@ -79,7 +79,7 @@ def _windows(c: KerasCall, repeats: bool = False) -> tuple[np.ndarray, tuple[int
     along = []
     counts = [-(-n // s) for n, s in zip(spatial, stride, strict=True)]
     others = c.x.size // max(math.prod(spatial), 1)
-    c.builder.entries.fitting(
+    c.builder.entries.check_room(
         (others, *counts, *size), f"the windows of layer `{c.builder.source}`"
     )
     for n, k, s in zip(spatial, size, stride, strict=True):

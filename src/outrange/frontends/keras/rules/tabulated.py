@@ -7,7 +7,7 @@ import numpy as np
 from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import logic
-from ....graph.whole import is_whole
+from ....graph.integer_inference import is_integer_valued
 from ...rule_table import rule_decorator
 from ..lower.call import KerasCall, is_value
 from ..refuse import TABULATED
@@ -26,7 +26,7 @@ MODES = ("int", "one_hot", "multi_hot", "count")
 @rule(*TABULATED)
 def _tabulated(c: KerasCall) -> Operand:
     x = c.x
-    if not is_value(x) or not is_whole(c.builder, x):
+    if not is_value(x) or not is_integer_valued(c.builder, x):
         raise UnsupportedError(
             f"{type(c.op).__name__} of numbers that need not be whole is not described: give the "
             'model an input of `dtype="int32"`'
@@ -45,7 +45,7 @@ def _tabulated(c: KerasCall) -> Operand:
     plain = type(c.op).from_config({k: v for k, v in config.items() if k != "name"})
     numbers = np.arange(first, last + 1)
     table = np.asarray(c.keras.ops.convert_to_numpy(plain(numbers.reshape(-1, 1)))).ravel()
-    found = logic.tabulated(c.builder, table.astype(np.float64), x, first, endless=endless)
+    found = logic.look_up_integer(c.builder, table.astype(np.float64), x, first, endless=endless)
     return _encoded(c, found, mode, c.shapes[0])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....graph import Operand, Value, integers
 from ....graph.composites import logic
-from ....graph.whole import RANGES
+from ....graph.integer_inference import RANGES
 from ..element_types import EVERY, FLOATS, INTEGER_RANGES, INTEGERS, NUMBERS, why_not
 from .table import OnnxCall, op
 

@@ -111,8 +111,8 @@ def top_k(c: OnnxCall) -> list[Operand]:
     k = (count or [0])[0]
     if not isinstance(x, Value):
         raise c.refuse("it sorts constants")
-    best = logic.ordered(c.b, x, axis)
-    places = logic.order(c.b, x, axis, downward=largest)
+    best = logic.sort(c.b, x, axis)
+    places = logic.argsort(c.b, x, axis, downward=largest)
 
     def first(operand: Operand, flipped: bool) -> Operand:
         def take(a: list[np.ndarray]) -> np.ndarray:

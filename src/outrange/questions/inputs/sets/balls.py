@@ -1,4 +1,4 @@
-"""Balls around a point in the 1-norm and the 2-norm (`outrange.ball` is the one of maxima)."""
+"""Balls around a point in the 1-norm and the 2-norm (`outrange.ball` is the L-infinity ball)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ....core import Box, Distance, InputError, Region, add_toward
-from ....graph.graph import vectors
+from ....graph.graph import merge_columns
 from ..boxes import numbers
-from ..columns import in_order, point_by_column, unflattened
+from ..columns import in_order, point_by_column, restore_shape
 from ..parse_box import input_box
 from .base import InputSet, brief
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ball(InputSet):
-    """All inputs within a distance of a point; `order` says how distance is measured.
+    """The inputs within a distance of a point; `order` selects the norm.
 
     Args:
         center: The point, in the model's input shape (a batch axis of 1 may stand in front), or a
             dict from input name to such points: then each input has its own ball.
         radius: A number >= 0, or a dict from input name to one.
-        clip: `(least, most)`: no input goes beyond these limits; `(0, 1)` for pixels, say.
+        clip: `(least, most)`: no input goes beyond these limits; such as `(0, 1)` for pixels.
     """
 
     center: Any
@@ -40,16 +40,17 @@ class Ball(InputSet):
     def __post_init__(self) -> None:
         radii = self.radius.values() if isinstance(self.radius, Mapping) else [self.radius]
         for radius in radii:
-            given = numbers(radius, "`radius`")
-            if given.ndim or not 0 <= given < np.inf:
+            value = numbers(radius, "`radius`")
+            if value.ndim or not 0 <= value < np.inf:
                 raise InputError(
-                    f"The radius of a ball is one finite number >= 0. Received: radius={radius!r}."
+                    f"The radius of a ball must be one finite number >= 0. "
+                    f"Received: radius={radius!r}."
                 )
         if self.clip is not None:
             limits = numbers(self.clip, "`clip`")
             if limits.shape != (2,) or not limits[0] <= limits[1]:
                 raise InputError(
-                    "`clip` is a pair of numbers (least, most), least <= most. "
+                    "`clip` must be a pair of numbers (least, most), least <= most. "
                     f"Received: clip={self.clip!r}."
                 )
 
@@ -58,9 +59,9 @@ class Ball(InputSet):
         return f"{type(self).__name__}({brief(self.center)}, {brief(self.radius)}{clip})"
 
     def regions(self, slots: Sequence[Slot]) -> list[Region]:
-        """One region: the enclosing box, rounded outwards, and one distance per input."""
+        """Return one region: the enclosing box, rounded outward, and one distance per input."""
         center, box_slots = self._centers(slots), slots
-        slots = vectors(slots)
+        slots = merge_columns(slots)
         lows, highs, distances, start = [], [], [], 0
         for slot in slots:
             index = np.arange(start, start + slot.size)
@@ -78,30 +79,30 @@ class Ball(InputSet):
         return [Region(box, distances=tuple(distances))]
 
     def _centers(self, slots: Sequence[Slot]) -> np.ndarray:
-        """The flat center."""
-        given = in_order(slots, point_by_column(self.center))
-        if not isinstance(given, Mapping):
-            slots = vectors(slots)
-            if len(slots) > 1 and np.ndim(given):
+        """Return the flat center."""
+        centers = in_order(slots, point_by_column(self.center))
+        if not isinstance(centers, Mapping):
+            slots = merge_columns(slots)
+            if len(slots) > 1 and np.ndim(centers):
                 names = ", ".join(f"`{slot.name}`" for slot in slots)
                 raise InputError(
-                    f"This model has {len(slots)} inputs ({names}): the center is a dict from "
-                    f"input name to point. Received: center={brief(given)}."
+                    f"This model has {len(slots)} inputs ({names}): the center must be a dict from "
+                    f"input name to point. Received: center={brief(centers)}."
                 )
-            given = {slot.name: given for slot in slots}
-        if sorted(map(str, given)) != sorted(slot.name for slot in slots):
+            centers = {slot.name: centers for slot in slots}
+        if sorted(map(str, centers)) != sorted(slot.name for slot in slots):
             raise InputError(
-                f"A dict of centers names every input once: {[slot.name for slot in slots]}. "
-                f"Received: {[str(name) for name in given]}."
+                f"A dict of centers must name every input once: {[slot.name for slot in slots]}. "
+                f"Received: {[str(name) for name in centers]}."
             )
-        return np.concatenate([_center(slot, given[slot.name]) for slot in slots])
+        return np.concatenate([_center(slot, centers[slot.name]) for slot in slots])
 
     def _radius(self, name: str) -> float:
         if not isinstance(self.radius, Mapping):
             return float(self.radius)
         if name not in self.radius:
             raise InputError(
-                f"A dict of radii names every input (0 fixes one); `{name}` is missing. "
+                f"A dict of radii must name every input (0 fixes one); `{name}` is missing. "
                 f"Received: {list(self.radius)}."
             )
         return float(self.radius[name])
@@ -109,7 +110,7 @@ class Ball(InputSet):
     def _check_reach(
         self, slot: Slot, center: np.ndarray, radius: float, lo: np.ndarray, hi: np.ndarray
     ) -> None:
-        """Whether the nearest point of the clipped box is within the radius."""
+        """Reject a ball whose radius does not reach the clipped box."""
         away = np.linalg.norm(np.clip(center, lo, hi) - center, self.order)
         if (lo > hi).any() or away > radius * (1 + 1e-9):
             raise InputError(
@@ -120,28 +121,28 @@ class Ball(InputSet):
 
 
 def _center(slot: Slot, value: Any) -> np.ndarray:
-    point = unflattened(numbers(value, f"the center for input `{slot.name}`"), slot.shape)
+    point = restore_shape(numbers(value, f"the center for input `{slot.name}`"), slot.shape)
     if point.shape == (1, *slot.shape):
         point = point[0]
     if (point.ndim and point.shape != slot.shape) or not np.isfinite(point).all():
         raise InputError(
-            f"The center of a ball is a finite point in the input's shape; that of `{slot.name}` "
-            f"is {slot.shape} (no batch axis). Received: shape {point.shape}, {brief(value)}."
+            f"The center of a ball must be a finite point in the input's shape; for `{slot.name}` "
+            f"{slot.shape} (no batch axis). Received: shape {point.shape}, {brief(value)}."
         )
     return np.broadcast_to(point, slot.shape).ravel()
 
 
 class L1Ball(Ball):
-    """All inputs whose absolute changes from a point sum to at most `radius`.
+    """The inputs whose absolute changes from a point sum to at most `radius`.
 
     Args:
         center: The point, in the model's input shape (a batch axis of 1 may stand in front), or a
             dict from input name to such points: then each input has its own ball.
         radius: A number >= 0, or a dict from input name to one (0 fixes an input).
-        clip: `(least, most)`: no input goes beyond these limits; `(0, 1)` for pixels, say.
+        clip: `(least, most)`: no input goes beyond these limits; such as `(0, 1)` for pixels.
 
     Raises:
-        InputError: `radius` is negative or no number, or `clip` no pair.
+        InputError: `radius` is negative or not a number, or `clip` not a pair.
 
     Example:
         >>> L1Ball([0.25, 0.5], 0.5, clip=(0, 1))
@@ -152,16 +153,16 @@ class L1Ball(Ball):
 
 
 class L2Ball(Ball):
-    """All inputs within the Euclidean distance `radius` of a point.
+    """The inputs within the Euclidean distance `radius` of a point.
 
     Args:
         center: The point, in the model's input shape (a batch axis of 1 may stand in front), or a
             dict from input name to such points: then each input has its own ball.
         radius: A number >= 0, or a dict from input name to one (0 fixes an input).
-        clip: `(least, most)`: no input goes beyond these limits; `(0, 1)` for pixels, say.
+        clip: `(least, most)`: no input goes beyond these limits; such as `(0, 1)` for pixels.
 
     Raises:
-        InputError: `radius` is negative or no number, or `clip` no pair.
+        InputError: `radius` is negative or not a number, or `clip` not a pair.
 
     Example:
         >>> L2Ball({"a": [0.0, 1.0], "b": 3.0}, {"a": 1.5, "b": 0})

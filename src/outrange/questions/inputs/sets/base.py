@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ....core import Box, Formula, InputError, Region
 from ...expressions import Condition, resolve
 from ...expressions.formulas import all_of
-from ...expressions.resolve import applied, uses_outputs
+from ...expressions.resolve import apply_property, uses_outputs
 from ...expressions.scope import Scope
-from ..boxes import what_came
+from ..boxes import describe_value
 from ..parse_box import input_box, whole_entries
 
 
@@ -46,8 +46,8 @@ class InputSet(ABC):
     def __and__(self, other: Any) -> Cut:
         if not isinstance(other, Condition) and not _is_function(other):
             raise InputError(
-                "A set of inputs is cut by a condition on `x`: `set & (x[0] <= 1)`, with "
-                f"parentheses around each comparison. Received: {what_came(other)} after `&`."
+                "A set of inputs must be cut by a condition on `x`: `set & (x[0] <= 1)`, with "
+                f"parentheses around each comparison. Received: {describe_value(other)} after `&`."
             )
         return Cut(self, other)
 
@@ -57,13 +57,13 @@ class InputSet(ABC):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Union(InputSet):
-    """All inputs that lie in one of several sets.
+    """The union of several sets of inputs.
 
     Args:
         *sets: Each as `box` of `outrange.output_range`; `a | b` is the union of two sets.
 
     Raises:
-        InputError: There is none.
+        InputError: No set is passed.
 
     Example:
         >>> Union((0, 1), (5, 6)) | (8, 9)
@@ -76,15 +76,15 @@ class Union(InputSet):
         if not sets:
             raise InputError("A union needs at least one set. Received: none.")
         flat: list[Any] = []
-        for one in sets:
-            flat += one.sets if isinstance(one, Union) else [_not_condition(one)]
+        for member in sets:
+            flat += member.sets if isinstance(member, Union) else [_not_condition(member)]
         object.__setattr__(self, "sets", tuple(flat))
 
     def __repr__(self) -> str:
-        return f"Union({', '.join(brief(one) for one in self.sets)})"
+        return f"Union({', '.join(brief(member) for member in self.sets)})"
 
     def regions(self, slots: Sequence[Slot]) -> list[Region]:
-        return [region for one in self.sets for region in regions_of(slots, one)]
+        return [region for member in self.sets for region in regions_of(slots, member)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -107,13 +107,14 @@ class Cut(InputSet):
 
 
 def regions_of(slots: Sequence[Slot], inputs_set: Any) -> list[Region]:
-    """The regions of anything that may be passed as `box`."""
-    found = _regions_of(slots, inputs_set)
+    """Return the regions of any value of the argument `box`."""
+    regions = _regions_of(slots, inputs_set)
     if not any(slot.whole for slot in slots):
-        return found
+        return regions
     whole = whole_entries(slots)
     return [
-        replace(one, box=input_box(slots, one.box), integer=one.integer | whole) for one in found
+        replace(region, box=input_box(slots, region.box), integer=region.integer | whole)
+        for region in regions
     ]
 
 
@@ -122,7 +123,7 @@ def _regions_of(slots: Sequence[Slot], inputs_set: Any) -> list[Region]:
         return inputs_set.regions(slots)
     if isinstance(inputs_set, Condition):
         raise InputError(
-            "A condition alone bounds no inputs: pass the box it cuts, and the condition as "
+            "A condition alone bounds no inputs: pass the box it restricts, and the condition as "
             f"`where=`. Received: {inputs_set!r}."
         )
     if isinstance(inputs_set, Region):
@@ -132,33 +133,33 @@ def _regions_of(slots: Sequence[Slot], inputs_set: Any) -> list[Region]:
 
 
 def on_inputs(slots: Sequence[Slot], condition: Any, outputs: Sequence[Slot] = ()) -> Formula:
-    """A condition on `x` as a formula over the flat input.
+    """Resolve a condition on `x` to a formula over the flat input.
 
     Args:
-        slots: The model's inputs.
+        slots: The inputs of the model.
         condition: A condition, or a function of `x` that returns one.
         outputs: The model's outputs, to name them in the message.
 
     Raises:
-        InputError: It uses `y`, or is no condition.
+        InputError: It uses `y`, or is not a condition.
     """
-    node = applied(condition, Scope(slots, ()))
+    node = apply_property(condition, Scope(slots, ()))
     if isinstance(node, Condition) and uses_outputs(node):
         names = f" (the outputs {', '.join(f'`{s.name}`' for s in outputs)})" if outputs else ""
         raise InputError(
-            f"A condition on the set of inputs is about `x` alone; put what is about `y`{names} "
-            f"into the property, for example with `implies`. Received: {node!r}."
+            f"A condition on the set of inputs may use `x` alone; move conditions on `y`{names} "
+            f"to the property, for example with `implies`. Received: {node!r}."
         )
     return resolve(node, slots, ())
 
 
 def cut(regions: Sequence[Region], condition: Formula) -> list[Region]:
-    """Every region, with a further condition."""
-    return [replace(one, condition=all_of((one.condition, condition))) for one in regions]
+    """Restrict every region by a further condition."""
+    return [replace(region, condition=all_of((region.condition, condition))) for region in regions]
 
 
 def brief(value: Any) -> str:
-    """A value in a few words, for a set's repr."""
+    """Describe a value in a few words, for a set's repr."""
     if isinstance(value, InputSet):
         return repr(value)
     if isinstance(value, Box):
@@ -171,7 +172,7 @@ def brief(value: Any) -> str:
     text = repr(value.tolist() if hasattr(value, "tolist") and value.size <= 8 else value)
     if len(text) <= 60:
         return text
-    return what_came(value) if hasattr(value, "shape") else text[:57] + "..."
+    return describe_value(value) if hasattr(value, "shape") else text[:57] + "..."
 
 
 def _is_function(value: Any) -> bool:
@@ -181,7 +182,7 @@ def _is_function(value: Any) -> bool:
 def _not_condition(value: Any) -> Any:
     if isinstance(value, Condition):
         raise InputError(
-            "`|` unites sets, and a condition is none: write `set & condition`, or join the "
-            f"conditions first. Received: {value!r}."
+            "`|` unites sets, not conditions: write `set & condition`, or join the conditions "
+            f"first. Received: {value!r}."
         )
     return value

@@ -1,4 +1,4 @@
-"""Which flat inputs are meant by indices, names, and pairs of both."""
+"""Flat input indices from indices, names, and pairs of both."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
 
 def flat_features(slots: Sequence[Slot], features: Any, what: str) -> np.ndarray:
-    """The flat indices of features.
+    """Return the flat indices of features.
 
     Args:
-        slots: The model's inputs.
-        features: A list of flat indices, names of whole inputs, and `(name, index)` pairs; one of
-            them may stand alone.
+        slots: The inputs of the model.
+        features: A list of flat indices, names of whole inputs, and `(name, index)` pairs; a single
+            feature may stand alone.
         what: The argument's name, for messages.
 
     Returns:
-        `(k,)` int, in the order given.
+        `(k,)` int, in the order of the list.
 
     Raises:
         InputError: There is no such feature.
     """
-    found = [np.zeros(0, int)]
-    for feature in several(features):
-        found.append(np.atleast_1d(_flat(slots, feature, what)).ravel())
-    return np.concatenate(found)
+    parts = [np.zeros(0, int)]
+    for feature in as_list(features):
+        parts.append(np.atleast_1d(_flat(slots, feature, what)).ravel())
+    return np.concatenate(parts)
 
 
-def several(features: Any) -> Sequence[Any]:
-    """The features, also where one stands alone."""
+def as_list(features: Any) -> Sequence[Any]:
+    """Return the features as a list, also a single feature."""
     if _is_pair(features) or isinstance(features, str | int | np.integer):
         return [features]
     try:
@@ -47,7 +47,7 @@ def several(features: Any) -> Sequence[Any]:
 
 
 def _is_pair(feature: Any) -> bool:
-    """Whether it is `(name, index)`, and not two names or two pairs."""
+    """Return whether it is `(name, index)`, and not two names or two pairs."""
     return (
         isinstance(feature, tuple)
         and len(feature) == 2
@@ -66,24 +66,20 @@ def _flat(slots: Sequence[Slot], feature: Any, what: str) -> Any:
             if slot.name == name:
                 return start + _within(slot, index, what)
             start += slot.size
-        known = ", ".join(f"`{slot.name}`" for slot in slots[:12])
-        raise InputError(
-            f"`{what}` names an input the model does not have; it has {known}. Received: {name!r}."
-        )
+        names = ", ".join(f"`{slot.name}`" for slot in slots[:12])
+        raise InputError(f"`{what}` must name inputs of the model: {names}. Received: {name!r}.")
     try:
         if isinstance(feature, bool | np.bool_):
             raise TypeError
         i = operator.index(feature)
     except TypeError:
         raise InputError(
-            f"`{what}` takes flat indices, names of inputs, or `(name, index)`; "
+            f"`{what}` must hold flat indices, names of inputs, or `(name, index)`; "
             "`np.flatnonzero(mask)` turns a mask into indices. "
             f"Received: {feature!r}."
         ) from None
     if not -total <= i < total:
-        raise InputError(
-            f"`{what}` counts the entries of all inputs from 0 to {total - 1}. Received: {i}."
-        )
+        raise InputError(f"`{what}` must hold flat indices from 0 to {total - 1}. Received: {i}.")
     return i % total
 
 

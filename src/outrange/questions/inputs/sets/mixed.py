@@ -1,4 +1,4 @@
-"""Inputs of which some are whole numbers or one-hot groups, as in tables."""
+"""Input sets with integers and one-hot groups, as in tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...expressions.formulas import all_of
 from ..parse_box import place
 from ..rows import flat_rows, members, slots_of
 from .base import InputSet, brief, cut, regions_of
-from .features import flat_features, several
+from .features import as_list, flat_features
 
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Mixed(InputSet):
-    """Inputs of which some take whole numbers only, and some groups are one-hot.
+    """Inputs of which some take integers only, and some groups are one-hot.
 
     Args:
         box: The limits, as for `outrange.output_range`.
-        integers: The features that take whole numbers: flat indices, `(name, index)` pairs (an
-            index into that input's shape), or names of whole inputs.
+        integers: The features that take integers: flat indices, `(name, index)` pairs (an index
+            into that input's shape), or names of whole inputs.
         one_hot: A list of groups, each a list of features as above (or the name of an input):
             exactly one of them is 1, the others are 0.
 
@@ -48,17 +48,17 @@ class Mixed(InputSet):
         groups = self.one_hot
         if not isinstance(groups, list | tuple) or not all(_is_group(group) for group in groups):
             raise InputError(
-                "`one_hot` is a list of groups, each a list of features or the name of an input: "
+                "`one_hot` must be a list of groups, each a list of features or an input's name: "
                 f"`one_hot=[[2, 3, 4]]`. Received: one_hot={brief(groups)}."
             )
 
     def __repr__(self) -> str:
-        integers = f", integers={brief(self.integers)}" if len(several(self.integers)) else ""
+        integers = f", integers={brief(self.integers)}" if len(as_list(self.integers)) else ""
         one_hot = f", one_hot={brief(self.one_hot)}" if len(self.one_hot) else ""
         return f"Mixed({brief(self.box)}{integers}{one_hot})"
 
     def contains(self, rows: Any) -> Any:
-        """Return whether rows lie in the box and keep to integers and one-hot groups.
+        """Return whether rows lie in the box and satisfy the integer and one-hot constraints.
 
         Args:
             rows: `(n, inputs)` or `(inputs,)`, a DataFrame, a row of one, or a dict from name to
@@ -77,11 +77,11 @@ class Mixed(InputSet):
         """
         slots = slots_of(self)
         flat, is_single = flat_rows(slots, rows)
-        found = members(self.regions(slots), flat)
-        return bool(found[0]) if is_single else found
+        inside = members(self.regions(slots), flat)
+        return bool(inside[0]) if is_single else inside
 
     def regions(self, slots: Sequence[Slot]) -> list[Region]:
-        """Those of the box, with whole bounds, and two inequalities per one-hot group."""
+        """Return the box's regions, with integer bounds and two inequalities per one-hot group."""
         integer = np.zeros(sum(slot.size for slot in slots), bool)
         integer[flat_features(slots, self.integers, "integers")] = True
         groups = [flat_features(slots, group, "one_hot") for group in self.one_hot]
@@ -90,20 +90,20 @@ class Mixed(InputSet):
         if (counts > 1).any():
             twice = place(slots, int(used[counts > 1][0]))
             raise InputError(
-                f"A feature belongs to one one-hot group, once; {twice} is there more often. "
+                f"A feature may occur once, in one one-hot group; {twice} occurs more often. "
                 f"Received: one_hot={brief(self.one_hot)}."
             )
         integer[members] = True
         condition = all_of(_exactly_one(group) for group in groups)
-        found = [
-            self._tightened(slots, one, integer, groups) for one in regions_of(slots, self.box)
+        tightened = [
+            self._tighten(slots, region, integer, groups) for region in regions_of(slots, self.box)
         ]
-        return cut(found, condition)
+        return cut(tightened, condition)
 
-    def _tightened(
+    def _tighten(
         self, slots: Sequence[Slot], region: Region, integer: np.ndarray, groups: list[np.ndarray]
     ) -> Region:
-        """The region with whole bounds where whole numbers are asked for, one-hots in [0, 1]."""
+        """Return the region with integer bounds for integer inputs, and one-hots in [0, 1]."""
         integer = integer | region.integer
         lo, hi = region.box.lo.copy(), region.box.hi.copy()
         for group in groups:
@@ -112,16 +112,16 @@ class Mixed(InputSet):
         empty = np.flatnonzero(lo > hi)
         if empty.size:
             i = int(empty[0])
-            given = f"lo={region.box.lo[i]:g}, hi={region.box.hi[i]:g}"
+            limits = f"lo={region.box.lo[i]:g}, hi={region.box.hi[i]:g}"
             raise InputError(
-                "The bounds of an integer input must hold a whole number, those of a one-hot "
-                f"group 0 or 1; {place(slots, i)} has none. Received: {given}."
+                "The bounds of an integer input must hold an integer, those of a one-hot "
+                f"group 0 or 1; {place(slots, i)} has none. Received: {limits}."
             )
         for group in groups:
             if lo[group].sum() > 1 or hi[group].sum() < 1:
                 raise InputError(
-                    "Exactly one feature of a one-hot group is 1, and the bounds leave none or "
-                    f"several; see {place(slots, int(group[0]))}. "
+                    "Exactly one feature of a one-hot group must be 1, and the bounds exclude "
+                    f"this; see {place(slots, int(group[0]))}. "
                     f"Received: lo={brief(lo[group])}, hi={brief(hi[group])}."
                 )
         return replace(region, box=Box(lo + 0.0, hi + 0.0), integer=integer)
@@ -134,7 +134,7 @@ def _is_group(group: Any) -> bool:
 
 
 def _exactly_one(group: np.ndarray) -> Formula:
-    """The sum is at most 1, and at least 1."""
+    """Build the condition that the sum is at most 1, and at least 1."""
     at = np.sort(group).tolist()
     most = Atom(tuple((i, 1.0) for i in at), -1.0)
     return all_of((most, Atom(tuple((i, -1.0) for i in at), 1.0)))

@@ -1,4 +1,4 @@
-"""Inputs that satisfy linear inequalities."""
+"""The input set of linear inequalities."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ....core import Atom, InputError, Region
 from ....core.formula import FALSE
 from ...expressions.formulas import all_of
-from ..boxes import numbers, what_came
+from ..boxes import describe_value, numbers
 from .base import InputSet, brief, cut, regions_of
 
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Polytope(InputSet):
-    """All `x` of a box with `a @ x <= b`.
+    """The inputs `x` of a box with `a @ x <= b`.
 
-    Where the inequalities are few, `set & (x[0] + x[1] <= 1)` may read better.
+    For a few inequalities, `set & (x[0] + x[1] <= 1)` may read better.
 
     Args:
         a: `(rows, n)`, one column per entry of the flat input (several inputs are concatenated).
@@ -53,7 +53,7 @@ class Polytope(InputSet):
             if not np.isfinite(array).all():
                 raise InputError(
                     "The numbers of a polytope must be finite; leave out rows that bound nothing. "
-                    f"Received: {what_came(array)} for `{name}`, with NaN or infinity."
+                    f"Received: {describe_value(array)} for `{name}`, with NaN or infinity."
                 )
         object.__setattr__(self, "a", a)
         object.__setattr__(self, "b", np.broadcast_to(b, a.shape[:1]))
@@ -64,23 +64,23 @@ class Polytope(InputSet):
         return f"Polytope({count} on {size} inputs, box={brief(self.box)})"
 
     def regions(self, slots: Sequence[Slot]) -> list[Region]:
-        """Those of the box, with one inequality per row."""
+        """Return the regions of the box, restricted by one inequality per row."""
         total = sum(slot.size for slot in slots)
         if self.a.shape[1] != total:
             raise InputError(
                 f"A polytope needs one column of `a` per entry of the flat input, {total} in all. "
                 f"Received: shape {self.a.shape}."
             )
-        found = []
+        inequalities = []
         for row, limit in zip(self.a, self.b.tolist(), strict=True):
             at = np.flatnonzero(row).tolist()
             if at or limit < 0:
                 atom = Atom(tuple(zip(at, row[at].tolist(), strict=True)), 0.0 - limit)
-                found.append(atom if at else FALSE)
-        condition = all_of(found)
+                inequalities.append(atom if at else FALSE)
+        condition = all_of(inequalities)
         if condition == FALSE:
             raise InputError(
-                "A row of zeros holds nowhere where its `b` is negative: the polytope is empty. "
+                "A row of zeros with a negative `b` holds nowhere: the polytope is empty. "
                 f"Received: b={float(self.b.min()):g} at such a row."
             )
         return cut(regions_of(slots, self.box), condition)

@@ -1,4 +1,4 @@
-"""What a user passes as `box`, as a union of regions."""
+"""Conversion of the user's `box` to a union of regions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def regions(
     slots: Sequence[Slot], inputs_set: Any, where: Any = None, outputs: Sequence[Slot] = ()
 ) -> list[Region]:
-    """The regions whose union is a set of inputs.
+    """Return the regions whose union is a set of inputs.
 
     Args:
-        slots: The model's inputs.
-        inputs_set: Whatever `input_box` takes; a `Polytope`, `L1Ball`, `L2Ball`, `Mixed`, `Union`;
-            or one of these cut by a condition, `set & (x[0] <= 1)`.
+        slots: The inputs of the model.
+        inputs_set: Any argument of `input_box`; a `Polytope`, `L1Ball`, `L2Ball`, `Mixed`, `Union`;
+            or one of these restricted by a condition, `set & (x[0] <= 1)`.
         where: A condition on `x`, or a function of `x` that returns one, added to every region.
-        outputs: The model's outputs, to name them where `where` uses `y`.
+        outputs: The model's outputs, to name them if `where` uses `y`.
 
     Returns:
         At least one region over the concatenated inputs.
@@ -47,5 +47,5 @@ def regions(
 def where_holds(
     found: list[Region], slots: Sequence[Slot], where: Any, outputs: Sequence[Slot] = ()
 ) -> list[Region]:
-    """Regions cut by a condition on `x`, if there is one; see `regions`."""
+    """Restrict regions by a condition on `x`, if there is one; see `regions`."""
     return found if where is None else cut(found, on_inputs(slots, where, outputs))

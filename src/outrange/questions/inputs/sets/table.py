@@ -24,32 +24,25 @@ from .mixed import Mixed
 def frame_set(
     frame: Any, margin: Any = 0.0, *, relative: bool = False, whole: bool | None = None
 ) -> ColumnBox | Mixed:
-    """Return the input set of a DataFrame; see `outrange.data_box`.
-
-    Args:
-        frame: A DataFrame.
-        margin: See there.
-        relative: See there.
-        whole: See there.
-    """
+    """Return the input set of a DataFrame; see `outrange.data_box` for the arguments."""
     box = TableBox(column_box(frame, margin, relative=relative))
     if whole is False:
         return box
-    found = table_set(box, columns(frame), integer_types(frame))
-    if whole is None and isinstance(found, Mixed):
-        sentence = whole_sentence(found.integers, found.one_hot)
+    restricted = table_set(box, columns(frame), integer_types(frame))
+    if whole is None and isinstance(restricted, Mixed):
+        sentence = whole_sentence(restricted.integers, restricted.one_hot)
         warnings.warn(
             f"{sentence}. `outrange.data_box(frame, whole=False)` lets them take every number "
             "between.",
             stacklevel=caller_level(),
         )
-    return found
+    return restricted
 
 
 def table_set(
     box: ColumnBox, parts: Mapping[str, np.ndarray], integers: Sequence[str]
 ) -> ColumnBox | Mixed:
-    """Return a box by column, with the integers and one-hot groups that its rows have.
+    """Return a box by column, with the integers and one-hot groups of its rows.
 
     Args:
         box: The box, by column.

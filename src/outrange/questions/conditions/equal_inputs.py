@@ -1,7 +1,7 @@
-"""What the conditions on inputs alone say of the inputs: equal ones, and bounds of others.
+"""Equal inputs and implied input bounds of a property about several networks.
 
-A query about two networks states the inputs of one, and that those of the other are the same or
-near. Searched as it stands, the box of the second has no ends, and twice the inputs to split.
+A query about two networks states the inputs of one, and that those of the other are equal or near.
+Searched unchanged, the second box would be unbounded, with twice the inputs to split.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from fractions import Fraction
 import numpy as np
 
 from ...core import And, Atom, Formula, Or, Specification
-from .specification import demands
+from .specification import implied_atoms
 
 
 ROUNDS = 4
-"""Rounds of bounds that follow from bounds: from one network to the next, say."""
+"""Rounds of bounds that follow from other bounds, for example from one network to the next."""
 
 
-def ties(specification: Specification) -> np.ndarray:
-    """For each flat input, its place among those that are left when equal ones are one.
+def equal_inputs(specification: Specification) -> np.ndarray:
+    """Return for each flat input its place among those that remain when equal ones are merged.
 
     Returns:
-        `(inputs,)` integers; `0, 1, 2, ...` where no two inputs are equal.
+        `(inputs,)` integers; `0, 1, 2, ...` if no two inputs are equal.
     """
     least = list(range(specification.inputs))
 
@@ -33,7 +33,7 @@ def ties(specification: Specification) -> np.ndarray:
         return i
 
     seen: set[tuple[int, int]] = set()
-    for atom in demands(specification.unsafe, specification.inputs):
+    for atom in implied_atoms(specification.unsafe, specification.inputs):
         if len(atom.terms) == 2 and atom.offset == 0.0:
             (i, a), (j, b) = atom.terms
             if a == -b:
@@ -46,26 +46,30 @@ def ties(specification: Specification) -> np.ndarray:
     return np.searchsorted(np.unique(roots), roots)
 
 
-def merged(specification: Specification) -> tuple[Specification, np.ndarray]:
-    """The specification about the inputs that are left, with what follows for their bounds.
+def merge_equal_inputs(specification: Specification) -> tuple[Specification, np.ndarray]:
+    """Return the specification over the remaining inputs, with implied bounds.
 
     Args:
-        specification: As the file states it.
+        specification: The specification of the file.
 
     Returns:
-        The specification, and the place `(inputs,)` of each input of the file among those left.
+        The specification, and the place `(inputs,)` of each input of the file among those that
+        remain.
     """
-    index = ties(specification)
-    unsafe = _moved(specification, index)
+    index = equal_inputs(specification)
+    unsafe = _renumber(specification, index)
     if unsafe is None:
         index, unsafe = np.arange(specification.inputs), specification.unsafe
     left = int(index.max(initial=-1)) + 1
     shorter = replace(specification, inputs=left, unsafe=unsafe, shapes=None)
-    return replace(shorter, unsafe=And((unsafe, *_implied(shorter)))), index
+    return replace(shorter, unsafe=And((unsafe, *_implied_bounds(shorter)))), index
 
 
-def _moved(specification: Specification, index: np.ndarray) -> Formula | None:
-    """The formula over the inputs that are left; None if a sum of coefficients is no double."""
+def _renumber(specification: Specification, index: np.ndarray) -> Formula | None:
+    """Return the formula over the remaining inputs.
+
+    None if a sum of coefficients is not a double.
+    """
     left = int(index.max(initial=-1)) + 1
     moved = [*index.tolist(), *range(left, left + specification.outputs)]
 
@@ -75,13 +79,13 @@ def _moved(specification: Specification, index: np.ndarray) -> Formula | None:
         terms: dict[int, Fraction] = {}
         for i, c in formula.terms:
             terms[moved[i]] = terms.get(moved[i], Fraction(0)) + Fraction(c)
-        kept = tuple((i, float(c)) for i, c in sorted(terms.items()) if c)
-        if any(Fraction(c) != terms[i] for i, c in kept):
+        nonzero = tuple((i, float(c)) for i, c in sorted(terms.items()) if c)
+        if any(Fraction(c) != terms[i] for i, c in nonzero):
             raise _Inexact
-        if kept:
-            return Atom(kept, formula.offset, formula.strict)
-        held = formula.offset < 0 or (formula.offset == 0 and not formula.strict)
-        return And(()) if held else Or(())
+        if nonzero:
+            return Atom(nonzero, formula.offset, formula.strict)
+        holds = formula.offset < 0 or (formula.offset == 0 and not formula.strict)
+        return And(()) if holds else Or(())
 
     try:
         return over(specification.unsafe)
@@ -90,20 +94,20 @@ def _moved(specification: Specification, index: np.ndarray) -> Formula | None:
 
 
 class _Inexact(Exception):
-    """A sum of two doubles is none."""
+    """The error that a sum of two doubles is not a double."""
 
 
-def _implied(specification: Specification) -> list[Atom]:
-    """Bounds of single inputs that follow from conditions on several, for inputs without any."""
-    atoms = list(demands(specification.unsafe, specification.inputs))
+def _implied_bounds(specification: Specification) -> list[Atom]:
+    """Return bounds of single inputs implied by conditions on several, for inputs without any."""
+    atoms = list(implied_atoms(specification.unsafe, specification.inputs))
     ends: dict[tuple[int, bool], Fraction] = {}
-    found: dict[tuple[int, bool], Atom] = {}
+    implied: dict[tuple[int, bool], Atom] = {}
     for round_ in range(ROUNDS):
         before = len(ends)
         for atom in atoms:
             if round_ == 0 and len(atom.terms) == 1:
                 ((i, c),) = atom.terms
-                _take(ends, i, c > 0, -Fraction(atom.offset) / Fraction(c))
+                _tighten(ends, i, c > 0, -Fraction(atom.offset) / Fraction(c))
             elif round_ and len(atom.terms) > 1:
                 for i, end in _ends(atom, ends):
                     upper = dict(atom.terms)[i] > 0
@@ -111,35 +115,35 @@ def _implied(specification: Specification) -> list[Atom]:
                         outer = _outward(end, upper)
                         ends[i, upper] = Fraction(outer)
                         sign = 1.0 if upper else -1.0
-                        found[i, upper] = Atom(((i, sign),), -sign * outer)
+                        implied[i, upper] = Atom(((i, sign),), -sign * outer)
         if round_ and len(ends) == before:
             break
-    return list(found.values())
+    return list(implied.values())
 
 
-def _take(ends: dict[tuple[int, bool], Fraction], i: int, upper: bool, end: Fraction) -> None:
-    known = ends.get((i, upper))
-    if known is None or (end < known if upper else end > known):
+def _tighten(ends: dict[tuple[int, bool], Fraction], i: int, upper: bool, end: Fraction) -> None:
+    current = ends.get((i, upper))
+    if current is None or (end < current if upper else end > current):
         ends[i, upper] = end
 
 
 def _ends(atom: Atom, ends: dict[tuple[int, bool], Fraction]) -> list[tuple[int, Fraction]]:
-    """For each input of the atom, the end that the others' ends give it, if they have them."""
-    # Of c * x the least value is at the lower end of x where c > 0.
+    """Return for each input of the atom the end implied by the others' ends, if they have them."""
+    # If c > 0, the least value of c * x is at the lower end of x.
     parts = {
         i: None if (i, c < 0) not in ends else Fraction(c) * ends[i, c < 0] for i, c in atom.terms
     }
-    found = []
+    implied = []
     for i, c in atom.terms:
         others = [part for j, part in parts.items() if j != i]
         if all(part is not None for part in others):
             rest = sum((part for part in others if part is not None), Fraction(atom.offset))
-            found.append((i, -rest / Fraction(c)))
-    return found
+            implied.append((i, -rest / Fraction(c)))
+    return implied
 
 
 def _outward(end: Fraction, upper: bool) -> float:
-    """The nearest double that is not inside."""
+    """Return the nearest double that is not inside."""
     nearest = float(end)
     if Fraction(nearest) == end or (Fraction(nearest) > end) == upper:
         return nearest

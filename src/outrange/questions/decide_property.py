@@ -1,4 +1,4 @@
-"""From a stated condition to a verdict that says which model and which input set it is about."""
+"""Decision of a property on an input set, with provenance."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.formula import negate
-from .common.stamp import stamped
-from .expressions import resolve, written_out
+from .common.provenance import add_provenance
+from .expressions import property_text, resolve
 from .inputs.sets.regions import regions
 from .verify import verify
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from .common.network import NetworkLike
 
 
-def stated(
+def translate_property(
     network: NetworkLike, condition: Any, box: Any, where: Any = None
 ) -> tuple[Formula, list[Region], str]:
-    """What is unsafe, where, and the condition in words.
+    """Return the negated property as a formula, the input set, and the property as text.
 
     Args:
-        network: The model.
-        condition: Of its inputs and outputs.
-        box: The input set.
-        where: Conditions that inputs of the set satisfy too; None for none.
+        network: The network under study.
+        condition: A condition on its inputs and outputs.
+        box: The set of inputs.
+        where: Conditions that inputs of the set satisfy, too; None for none.
     """
     slots, outputs = network.graph.inputs, network.graph.outputs
     unsafe = negate(resolve(condition, slots, outputs))
-    text = written_out(condition, slots, outputs)
+    text = property_text(condition, slots, outputs)
     return unsafe, regions(slots, box, where=where, outputs=outputs), text
 
 
-def decided(
+def decide_property(
     network: NetworkLike,
     unsafe: Formula,
     where: Sequence[Region],
@@ -48,26 +48,26 @@ def decided(
     progress: Callable[[VerifyProgress], None] | None = None,
     arithmetic: str = "real",
 ) -> Verdict:
-    """The verdict, with the hash of the model and the box of the input set.
+    """Decide a property, and add the hash of the model and the box of the input set to the verdict.
 
-    Where time runs out, a part of it goes to what smaller sets the property holds on.
+    If time runs out, a part of it was reserved to find smaller sets on which the property holds.
 
     Args:
-        network: The model.
+        network: The network to verify.
         unsafe: The negated property, over the flat `[x, y]`.
         where: The input sets; a union.
         text: The property as the user wrote it.
         time_limit: Seconds; None for no limit.
-        seed: Of the samples.
+        seed: Random seed of the samples.
         source: The hash of the property.
         progress: Called a few times a second.
-        arithmetic: `"real"` or `"float32"`.
+        arithmetic: Either `"real"` or `"float32"`.
     """
-    ask = verify
+    run = verify
     if arithmetic == "float32":
-        from .float32.verdicts import verify_float32 as ask
-    found = ask(
+        from .float32.verdicts import verify_float32 as run
+    verdict = run(
         network, unsafe, where, text=text, time_limit=time_limit, seed=seed, progress=progress,
         remedies=True,
     )  # fmt: skip
-    return stamped(found, network, regions=where, property=source)
+    return add_provenance(verdict, network, regions=where, property=source)

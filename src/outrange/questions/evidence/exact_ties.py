@@ -1,13 +1,14 @@
-"""A threshold that an optimum attains exactly, settled on linear regions in rational arithmetic.
+"""Thresholds that an optimum attains exactly, decided on linear regions in rational arithmetic.
 
 Bounds in float64 fall short of such a threshold by their rounding, however small the boxes. There a
-piecewise-linear network is followed exactly: its inputs are halved until few activation patterns
-are left in what bounds do not decide, each pattern is cut out by linear forms in integers, and a
-linear program in rationals says whether the condition holds somewhere on it.
+piecewise-linear network is evaluated exactly. Its inputs are bisected until few activation patterns
+remain where bounds do not decide. Each pattern is described by linear forms in integers, and a
+linear program in rationals decides whether the condition holds somewhere on it.
 
 Sound: a strict condition on continuous functions holds on an open set of inputs if it holds
 anywhere, so also inside some linear region; no region with interior is left out, and nothing is
-rounded. Complete: no, within the limits below. Cost: a linear program a region and undecided unit.
+rounded. Complete: no, within the limits below. Cost: a linear program per region and undecided
+unit.
 
 Reference: H.-D. Tran et al., *Star-based reachability analysis of deep neural networks*, FM 2019.
 """
@@ -32,35 +33,40 @@ from ...search.gradients.pieces import curve_of, gaps_touched
 METHOD = "linear regions in rational arithmetic (Tran et al. 2019)"
 
 MOST_BOXES, MOST_REGIONS = 1 << 9, 1 << 10
-"""Boxes that are bounded, and linear regions that are followed, for one group of clauses."""
+"""Limits on bounded boxes, and on linear regions, for one group of clauses."""
 
 MOST_WORK = 1 << 20
-"""Boxes, or regions, times coefficients of the graph: there are fewer of a larger one. All together
-takes a few seconds."""
+"""Limit on boxes, or regions, times coefficients of the graph.
+
+A larger graph gets fewer of them. All together take a few seconds.
+"""
 
 MOST_PATTERNS = 1 << 6
-"""Patterns up to which a box is not halved once more."""
+"""Patterns up to which a box is not bisected once more."""
 
 MOST_STUCK = 1 << 12
-"""The same where halving decides no unit: about the origin those of a network without biases are
-undecided in every box. Most of these patterns are those of no point."""
+"""Patterns up to which a box is not bisected, where bisection decides no unit.
+
+About the origin, the units of a network without biases are undecided in every box. Most of their
+patterns contain no point.
+"""
 
 MOST_COEFFICIENTS = 1 << 16
-"""Of a larger graph no exact form is computed: a region would take seconds."""
+"""Size of a graph above which no exact form is computed: a region would take seconds."""
 
 
 def never_below(graph: Graph, groups: Sequence[ClauseGroup], seconds: float | None) -> bool:
-    """Whether it is proved that no clause of any group holds anywhere, however closely.
+    """Return whether it is proved that no clause of any group holds anywhere.
 
     Args:
-        graph: The network.
+        graph: The network under study.
         groups: Clauses and their boxes.
-        seconds: Time for it.
+        seconds: Time limit in seconds.
     """
     try:
         with deadline(seconds):
-            return all(_Regions(graph, group).empty() for group in groups)
-    except (OutOfTime, KeyboardInterrupt):  # What the search has found is still an answer.
+            return all(_Regions(graph, group).is_empty() for group in groups)
+    except (OutOfTime, KeyboardInterrupt):  # The result of the search is still an answer.
         return False
 
 
@@ -77,8 +83,11 @@ class _Regions:
         self.most_boxes, self.most_regions = min(MOST_BOXES, few), min(MOST_REGIONS, few)
         self.regions = 0
 
-    def empty(self) -> bool:
-        """Whether none has a point at which a clause holds; False where that is not known."""
+    def is_empty(self) -> bool:
+        """Return whether no region has a point at which a clause holds.
+
+        False if this is not proved.
+        """
         lo, hi, whole = self.roots.lo, self.roots.hi, self.roots.whole
         if not self.known or not np.isfinite([lo, hi]).all() or np.any((lo < hi) & whole):
             return False
@@ -91,21 +100,21 @@ class _Regions:
             ends = [(a[0], b[0]) for a, b in bounds(self.graph, low[None], high[None], "linear")]
             if any(np.isnan(end).any() for both in ends for end in both):
                 return False
-            asked = np.flatnonzero(~(ends[self.graph.output][0] >= 0.0))
-            if not asked.size:
+            undecided = np.flatnonzero(~(ends[self.graph.output][0] >= 0.0))
+            if not undecided.size:
                 continue
             free, patterns = np.count_nonzero(low < high), self._patterns(ends)
             stuck = 0 if patterns < before else stuck + 1
-            # Each side has been halved, and no unit was decided.
+            # Each side has been bisected, and no unit was decided.
             most = MOST_STUCK if stuck >= free else MOST_PATTERNS
             if free and patterns <= most:
-                if not _Box(self, low, high, ends, asked).empty():
+                if not _Box(self, low, high, ends, undecided).is_empty():
                     return False
                 continue
-            halves = _halves(low, high)
-            if halves is None:
+            parts = _bisect(low, high)
+            if parts is None:
                 return False
-            waiting += [(a, b, patterns, stuck) for a, b in halves]
+            waiting += [(a, b, patterns, stuck) for a, b in parts]
         return True
 
     def _patterns(self, ends: list[Bounds]) -> float:
@@ -119,7 +128,10 @@ class _Regions:
 
 
 def _coefficients(graph: Graph) -> int | None:
-    """How many coefficients a continuous piecewise-linear graph has; None if some are rounded."""
+    """Return the number of coefficients of a continuous piecewise-linear graph.
+
+    None if some are rounded.
+    """
     total = 0
     for node in graph.nodes:
         op = node.op
@@ -136,8 +148,8 @@ def _coefficients(graph: Graph) -> int | None:
     return total
 
 
-def _halves(lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
-    """The box cut across its longest side; None where no float64 number lies between its ends."""
+def _bisect(lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
+    """Bisect the box along its longest side; None if no float64 number lies between its ends."""
     i = int(np.argmax(hi - lo))
     middle = 0.5 * lo[i] + 0.5 * hi[i]
     if not lo[i] < middle < hi[i]:
@@ -155,19 +167,25 @@ class _Box:
         lo: np.ndarray,
         hi: np.ndarray,
         ends: list[Bounds],
-        asked: np.ndarray,
+        undecided: np.ndarray,
     ) -> None:
-        self.within, self.graph, self.ends, self.asked = within, within.graph, ends, asked
+        self.within, self.graph, self.ends, self.asked = within, within.graph, ends, undecided
         free = lo < hi
         self.cell = ArrangementCell(lo[free], hi[free])
         self.exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
 
-    def empty(self) -> bool:
-        """Whether no clause holds anywhere in the box; False where there are too many regions."""
-        return self._from(1, [self.exact.inputs()], [])
+    def is_empty(self) -> bool:
+        """Return whether no clause holds anywhere in the box.
 
-    def _from(self, value: int, values: list[AffineForms], limits: list[list[int]]) -> bool:
-        """Values `value` and on, appended to those before it; `limits` are positive here."""
+        False if there are too many regions.
+        """
+        return self._continue(1, [self.exact.inputs()], [])
+
+    def _continue(self, value: int, values: list[AffineForms], limits: list[list[int]]) -> bool:
+        """Append the values from `value` on to those before it.
+
+        `limits` are positive in the region.
+        """
         check_deadline()
         while value <= len(self.graph.nodes):
             node = self.graph.nodes[value - 1]
@@ -178,10 +196,10 @@ class _Box:
                 undecided = [j for j, some in enumerate(gaps) if len(some) > 1]
                 if undecided:
                     return self._choose(value, values, gaps, undecided, limits)
-                found = self.exact.curve(value, before[0], np.array([g[0] for g in gaps], int))
+                result = self.exact.curve(value, before[0], np.array([g[0] for g in gaps], int))
             else:
-                found = self.exact.affine(value, before)
-            values.append(found)
+                result = self.exact.affine(value, before)
+            values.append(result)
             value += 1
         self.within.regions += 1
         if self.within.regions > self.within.most_regions:
@@ -198,12 +216,12 @@ class _Box:
         undecided: list[int],
         limits: list[list[int]],
     ) -> bool:
-        """Every gap that the `undecided` units of one curve can be on together."""
+        """Enumerate the combinations of gaps that the `undecided` units of one curve can be in."""
         op = curve_of(self.graph, value)
         before = values[self.graph.nodes[value - 1].inputs[0]]
         if not undecided:
             after = self.exact.curve(value, before, np.array([g[0] for g in gaps], int))
-            return self._from(value + 1, [*values, after], limits)
+            return self._continue(value + 1, [*values, after], limits)
         j, *others = undecided
         for gap in gaps[j]:
             more = positive_in(op, before, j, gap)

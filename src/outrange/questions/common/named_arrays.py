@@ -1,4 +1,4 @@
-"""Flat vectors in the shapes and names of the user's model."""
+"""Flat vectors split into the shapes and names of the user's model."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from ...graph import Slot
 
 
 Named = np.ndarray | dict[str, np.ndarray]
-"""The one input or output of a model, or several by name."""
+"""The single input or output of a model, or several by name."""
 
 
-def by_name(slots: Sequence[Slot], flat: np.ndarray) -> Named:
-    """The flat vector in the slots' own shapes; a dict by name if there are several.
+def split_by_name(slots: Sequence[Slot], flat: np.ndarray) -> Named:
+    """Split a flat vector into the slots' own shapes; a dict by name if there are several.
 
     Example:
-        >>> by_name([Slot("x", (2, 1))], np.arange(2)).tolist()
+        >>> split_by_name([Slot("x", (2, 1))], np.arange(2)).tolist()
         [[0], [1]]
     """
     ends = np.cumsum([0, *(slot.size for slot in slots)])

@@ -1,8 +1,9 @@
-"""Outputs of corners of pieces, in rational numbers: proofs that they are attained.
+"""Exact outputs at corners of pieces: proofs that they are attained.
 
 Where more than two pieces meet, and at a corner of the set, no cube of inputs proves it. There the
-one input that counts is the corner itself, and a network of straight pieces has an exact value at
-it. What a corner lost when it was rounded comes back where it is a number of few bits: 0, say.
+only relevant input is the corner itself, and a piecewise-linear network has an exact value at it.
+If rounding has moved a corner, its exact position is recovered when it is a number with few bits,
+such as 0.
 """
 
 from __future__ import annotations
@@ -15,36 +16,36 @@ import numpy as np
 from ..answers.reach_sets.star import Star
 from ..core import Region, deadline
 from ..graph import Graph
-from ..graph.rational import Rational
+from ..graph.rational import RationalEvaluator
 from .evidence.check_point import contains
 
 
 MOST_CORNERS = 64
-"""Corners that are tried, those of most pieces first."""
+"""Limit on corners to try; those of most pieces come first."""
 
 SECONDS = 0.5
-"""What they may take together: in deep networks numbers grow from layer to layer."""
+"""Total time for the corners: in deep networks numbers grow from layer to layer."""
 
 FEW_BITS = 2.0**-40
-"""A corner is tried as a multiple of this share of the set's size, too."""
+"""Corners are also tried as multiples of this share of the set's size."""
 
 
-def attained(
+def find_attained_outputs(
     graph: Graph, value: int, entries: np.ndarray, pieces: Sequence[Star], sets: Sequence[Region]
 ) -> np.ndarray:
-    """Outputs that are attained, where they are float64 numbers, `(n, outputs)`.
+    """Return attained outputs, where they are float64 numbers, `(n, outputs)`.
 
     Args:
-        graph: The network.
-        value: Of the graph.
+        graph: The network under study.
+        value: The value of the graph that is mapped to.
         entries: The entries of the value that are its outputs.
-        pieces: Of the image.
+        pieces: Pieces of the image.
         sets: The input sets; a union.
 
     Sound: an input of the set has exactly this output; nothing is rounded.
     """
-    found: dict[tuple[float, ...], None] = {}
-    network = Rational(_until(graph, value))
+    outputs: dict[tuple[float, ...], None] = {}
+    network = RationalEvaluator(_until(graph, value))
     with deadline(SECONDS):
         for corner in _corners(pieces):
             if not any(contains(region, corner) for region in sets):
@@ -55,8 +56,8 @@ def attained(
             numbers = [exact[i] for i in entries]
             near = tuple(map(_nearest, numbers))
             if all(map(np.isfinite, near)) and list(map(Fraction, near)) == numbers:
-                found[near] = None
-    return np.array(list(found), np.float64).reshape(len(found), len(entries))
+                outputs[near] = None
+    return np.array(list(outputs), np.float64).reshape(len(outputs), len(entries))
 
 
 def _nearest(number: Fraction) -> float:
@@ -67,12 +68,12 @@ def _nearest(number: Fraction) -> float:
 
 
 def _until(graph: Graph, value: int) -> Graph:
-    """The part of a graph that comes before a value."""
+    """Return the part of a graph up to a value."""
     return Graph(graph.inputs, graph.nodes[:value], value, ())
 
 
 def _corners(pieces: Sequence[Star]) -> list[np.ndarray]:
-    """Corners of pieces, each followed by one of few bits, those of most pieces first."""
+    """Return corners of pieces, each followed by one with few bits, those of most pieces first."""
     if not pieces:
         return []
     every = np.concatenate([star.corners for star in pieces])
@@ -80,9 +81,9 @@ def _corners(pieces: Sequence[Star]) -> list[np.ndarray]:
     size = np.abs(every).max(axis=0, initial=0.0)
     unit = np.where(size > 0, 2.0 ** np.ceil(np.log2(np.where(size > 0, size, 1.0))), 1.0)
     few, counts = np.unique(np.rint(every / (unit * FEW_BITS)), axis=0, return_counts=True)
-    some = few[np.argsort(-counts, kind="stable")[:MOST_CORNERS]] * (unit * FEW_BITS)
-    found = []
-    for corner in some:
+    rounded = few[np.argsort(-counts, kind="stable")[:MOST_CORNERS]] * (unit * FEW_BITS)
+    candidates = []
+    for corner in rounded:
         (same,) = np.nonzero((np.abs(every - corner) <= unit * FEW_BITS).all(axis=1))
-        found += [corner, *(every[same[:1]] if (every[same[:1]] != corner).any() else [])]
-    return found
+        candidates += [corner, *(every[same[:1]] if (every[same[:1]] != corner).any() else [])]
+    return candidates

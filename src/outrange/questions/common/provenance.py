@@ -1,4 +1,4 @@
-"""What an answer gets beside what was found: the hashes of its models, the box it is about."""
+"""Provenance of answers: the hashes of their models, and the input set."""
 
 from __future__ import annotations
 
@@ -25,42 +25,44 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound=Answer)
 
 
-def stamped(
+def add_provenance(
     answer: Kind,
     *networks: NetworkLike,
     regions: Sequence[Region] | None = None,
     property: PropertySource | None = None,
 ) -> Kind:
-    """The answer with the hashes of the models and of the property that it is about.
+    """Return the answer with the hashes of its models and of its property.
 
     Args:
-        answer: What was found.
+        answer: An answer without sources.
         *networks: The models; the first has the inputs.
-        regions: The input set, where the answer does not have it yet.
-        property: What was asked, where it is a property.
+        regions: The input set, if the answer does not have it yet.
+        property: The property, if the question has one.
     """
     sources = tuple(source for network in networks for source in model_sources(network))
     over = answer.over if regions is None else input_domain(networks[0].graph.inputs, regions)
-    asked = answer.provenance if property is None else Provenance(property=property)
-    return replace(answer, sources=sources, over=over, provenance=asked)
+    provenance = answer.provenance if property is None else Provenance(property=property)
+    return replace(answer, sources=sources, over=over, provenance=provenance)
 
 
 def model_sources(network: NetworkLike) -> list[ModelSource]:
-    """The hashes of a model, or of all that stand side by side in it, each once."""
+    """Return the hashes of a model, or of all models composed in it, each once."""
     parts = [part for _, part in getattr(network, "parts", ())] or [network]
-    known = (getattr(part, "source", None) or graph_source(part.name, part.graph) for part in parts)
-    return list(dict.fromkeys(known))
+    sources = (
+        getattr(part, "source", None) or graph_source(part.name, part.graph) for part in parts
+    )
+    return list(dict.fromkeys(sources))
 
 
 def input_domain(
     slots: Sequence[Slot], regions: Sequence[Region] | Box, cut: bool = False
 ) -> InputDomain | None:
-    """The input set as answers tell it.
+    """Return the input set as the record that answers hold.
 
     Args:
-        slots: The model's inputs.
+        slots: The inputs of the model.
         regions: A union, or one box; empty if nothing is known.
-        cut: Whether conditions that are not those of the regions cut it, too.
+        cut: Whether conditions other than those of the regions restrict it, too.
     """
     if isinstance(regions, Box):
         regions = [Region(regions)]
@@ -79,7 +81,9 @@ def input_domain(
     cuts += [f"in an L{order} ball" for order in sorted(orders)]
     whole = np.flatnonzero(np.any([region.integer for region in regions], axis=0))
     if whole.size:
-        some = ", ".join(names[i] for i in whole) if whole.size <= MOST_NAMED else f"{whole.size:,}"
-        cuts.append(f"integers: {some if whole.size < len(names) else 'all'}")
-    cuts += ["cut by conditions"] * (cut or any(one.condition != TRUE for one in regions))
+        shown = (
+            ", ".join(names[i] for i in whole) if whole.size <= MOST_NAMED else f"{whole.size:,}"
+        )
+        cuts.append(f"integers: {shown if whole.size < len(names) else 'all'}")
+    cuts += ["cut by conditions"] * (cut or any(region.condition != TRUE for region in regions))
     return InputDomain(names, lo, hi, tuple(cuts))

@@ -1,4 +1,4 @@
-"""Refusal of operations that need a model which is not known yet."""
+"""Errors for operations that need a model before it is known."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 from ...core import InputError
 
 
-class Undecided:
-    """Refuses truth values, numbers and what is not linear, saying what can be written instead."""
+class DeferredExpression:
+    """An expression without a value: refuses truth values, numbers and nonlinear operations."""
 
     __slots__ = ()
 
@@ -22,7 +22,7 @@ class Undecided:
 
     def _no_value(self, *_: Any, **__: Any) -> NoReturn:
         raise InputError(
-            "What `x` and `y` are is not known yet: they have no number, only `+ - * / @`, "
+            "`x` and `y` have no values yet: they support only `+ - * / @`, "
             "`sum`, `mean`, `abs`, `min`, `max`, `argmin`, `argmax` and comparisons. "
             f"Received: {self!r} where a number is needed."
         )
@@ -31,7 +31,7 @@ class Undecided:
 
     def __contains__(self, _: Any) -> NoReturn:
         raise InputError(
-            "`in` asks for True or False at once; write `(y == value).any()`. "
+            "`in` needs True or False at once; write `(y == value).any()`. "
             f"Received: `in {self!r}`."
         )
 

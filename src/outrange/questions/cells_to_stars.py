@@ -1,4 +1,4 @@
-"""From cells of a search to the stars of an answer."""
+"""Conversion of the cells of a search to the star sets of an answer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 
 from ..answers.reach_sets.star import Star
 from ..core import Atom, Box, gamma
-from ..domains.rounding import widened
+from ..domains.rounding import inflate
 from ..search.reach_sets.boxes import FormBoxes
 from ..search.reach_sets.cells import Cells, InputFrame, error_of
 from ..search.reach_sets.polytope import CutPolytope, Face
 
 
 Planes = dict[tuple[int, tuple[int, ...], int], int]
-"""A number for each plane, in integers, of each frame."""
+"""A number for each plane of each frame; planes are in integers."""
 
 
-def stars(
+def build_stars(
     frame: InputFrame,
     box: Box,
     parts: Iterable[Cells],
@@ -28,17 +28,17 @@ def stars(
     entries: np.ndarray,
     planes: Planes,
 ) -> list[Star]:
-    """A star for each cell.
+    """Build a star for each cell.
 
     Args:
-        frame: How its inputs are written.
-        box: The box that all of them lie in.
-        parts: The cells.
-        value: Of the graph.
+        frame: The coordinates of the cells' inputs.
+        box: The box that contains all of them.
+        parts: Cells, in groups of one form.
+        value: The value of the graph that the stars map to.
         entries: The entries of the value that are its outputs.
         planes: The numbers of the planes of all stars of a union; new ones are added.
     """
-    found, place = [], len(planes)
+    stars, place = [], len(planes)
     for cells in parts:
         form = cells.forms[value]
         for i, polytope in enumerate(cells.polytopes):
@@ -47,12 +47,12 @@ def stars(
             error = error_of(form, k)[i, entries]
             star = _star(frame, box, polytope, (center, rows, error), bool(cells.exact[i]))
             numbers = [_number(planes, place, face) for face in polytope.touching()]
-            found.append(replace(star, planes=np.array(numbers, np.int64)))
-    return found
+            stars.append(replace(star, planes=np.array(numbers, np.int64)))
+    return stars
 
 
 def _number(planes: Planes, place: int, face: Face) -> int:
-    """The number of a plane, the same from both sides; `place` tells inputs of other frames."""
+    """Return the number of a plane, the same from both sides; `place` separates frames."""
     slopes, constant = face
     if next((s for s in slopes if s), 0) < 0:
         slopes, constant = tuple(-s for s in slopes), -constant
@@ -70,8 +70,8 @@ def _star(
     d, places = frame.at.size, polytope.floats
     images = center + places @ rows
     size = np.abs(center) + np.abs(places) @ np.abs(rows)
-    # The vertices are rounded, and so is what the map makes of them.
-    error = widened(error + gamma(2 * polytope.size + 8) * size.max(axis=0))
+    # The vertices are rounded, and so are their images.
+    error = inflate(error + gamma(2 * polytope.size + 8) * size.max(axis=0))
     slopes = np.zeros((center.size, d))
     slopes[:, frame.free] = (rows / frame.scale[:, None]).T
     corners = np.tile(frame.at, (len(places), 1))
@@ -86,7 +86,10 @@ def _star(
 
 
 def _inequalities(frame: InputFrame, faces: Sequence[Face]) -> tuple[np.ndarray, np.ndarray]:
-    """Faces over `e` as `a @ x <= b`; their slopes are float64 numbers times a power of two."""
+    """Return faces over `e` as `a @ x <= b`.
+
+    Their slopes are float64 numbers times a power of two.
+    """
     a, b = np.zeros((len(faces), frame.at.size)), np.zeros(len(faces))
     for k, (slopes, constant) in enumerate(faces):
         unit = 1 << max(max((abs(s) for s in slopes), default=0), 1).bit_length()
@@ -95,9 +98,9 @@ def _inequalities(frame: InputFrame, faces: Sequence[Face]) -> tuple[np.ndarray,
     return a, b
 
 
-def box_stars(boxes: FormBoxes, atoms: Sequence[Atom]) -> list[Star]:
-    """A star for each box of a curved network, none of them exact, where inequalities hold."""
-    found, form = [], boxes.form
+def build_box_stars(boxes: FormBoxes, atoms: Sequence[Atom]) -> list[Star]:
+    """Build an inexact star for each box of a curved network, where inequalities hold."""
+    stars, form = [], boxes.form
     a, b = np.zeros((len(atoms), boxes.lo.shape[1])), np.array([-atom.offset for atom in atoms])
     for row, atom in zip(a, atoms, strict=True):
         for i, c in atom.terms:
@@ -108,17 +111,17 @@ def box_stars(boxes: FormBoxes, atoms: Sequence[Atom]) -> list[Star]:
         signs = np.array(list(itertools.product((-1.0, 1.0), repeat=free.size)))
         signs = signs.reshape(2**free.size, free.size)
         size = np.abs(center) + np.abs(rows).sum(axis=0)
-        error = widened(form.rest[i] + gamma(2 * free.size + 12) * size)
+        error = inflate(form.rest[i] + gamma(2 * free.size + 12) * size)
         at = 0.5 * lo + 0.5 * hi
         half = np.maximum(hi - at, at - lo)[free]
         slopes = np.zeros((center.size, lo.size))
         slopes[:, free] = (rows / half[:, None]).T
         corners = np.tile(at, (len(signs), 1))
         corners[:, free] = np.where(signs > 0, hi[free], lo[free])
-        found.append(
+        stars.append(
             Star(
                 a, b, np.full(len(b), -1), lo, hi, at, slopes, center, corners,
                 center + signs @ rows, error, False, bool(boxes.continuous[i]),
             )
         )  # fmt: skip
-    return found
+    return stars
