@@ -195,7 +195,7 @@ def resolve_question(
         property = read_condition(property)
     property = read_if_file(property)
     if isinstance(property, Specification):
-        specification = matched(_check_specification(network, property, float32), network.graph)
+        specification = check_sizes(_check_specification(network, property, float32), network.graph)
         name = specification.name if specification.source is None else specification.source.name
         if box is None:
             whole = own_box(specification) if float32 else whole_space(network.graph)
@@ -204,7 +204,7 @@ def resolve_question(
         # The bounds of the file belong to the input set: if no input satisfies both, there is
         # nothing to verify.
         passed = regions(slots, box, where=where, outputs=outputs)
-        inside = cut(passed, assumed(specification))
+        inside = cut(passed, input_constraints(specification))
         return specification.unsafe, inside, name, specification.source
     if box is None:
         raise InputError(
