@@ -41,7 +41,7 @@ def test_a_ball_holds_the_definition(case):
     x = probes(facts)
     x = x[np.abs(x) < 1e3]
     places = sorted({*some(x.tolist(), 25), *x[np.isin(x, list(special(facts)))].tolist()})
-    found = 0
+    checked = 0
     with mpmath.workprec(220), precision(220):
         for at in places:
             for radius in WIDE:
@@ -56,8 +56,8 @@ def test_a_ball_holds_the_definition(case):
                     value = oracle.at(inner)
                     if mpmath.isfinite(value):
                         assert _inside(value, ends), (at, radius, inner)
-                        found += 1
-    assert found > 50
+                        checked += 1
+    assert checked > 50
 
 
 @pytest.mark.parametrize("case", some(CASES, 0, by_name), ids=identify)
@@ -89,9 +89,9 @@ def test_precise_values_are_those_of_the_oracle_and_within_intervals(seed, curve
     with mpmath.workprec(400):
         exact = [[v for value in run_exactly(graph, row) for v in value] for row in x]
         for balls in (passes[0], passes[-1]):
-            for n, found in enumerate(balls):
+            for n, enclosure in enumerate(balls):
                 point, entry = n % len(x), n // len(x)
-                ends_of = fraction_ends(found)
+                ends_of = fraction_ends(enclosure)
                 if ends_of is None:
                     assert not np.isfinite(float(exact[point][entry]))
                     continue
@@ -121,10 +121,10 @@ def test_a_line_is_told_by_intervals_or_by_balls(case, known):
     points = places[(places >= facts.on[0]) & (places <= facts.on[1])][:, None]
     ends = [(lo - known, hi + known) for lo, hi in bounds(graph, points, points, "intervals")]
     (balls, *_) = BallEvaluator(graph).passes(points, ends, [graph.output], 256)
-    for at, found in zip(points[:, 0].tolist(), balls, strict=True):
+    for at, enclosure in zip(points[:, 0].tolist(), balls, strict=True):
         slope, offset = facts.lines[int(np.searchsorted(facts.knots, at))]
         value = Fraction(slope) * Fraction(at) + Fraction(offset)
-        assert fraction_ends(found) == (value, value), at
+        assert fraction_ends(enclosure) == (value, value), at
 
 
 def test_both_answers_of_an_open_comparison_count():

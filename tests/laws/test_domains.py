@@ -75,17 +75,17 @@ def test_forward_is_no_looser_than_intervals_and_tight_in_small_boxes(net, act):
     rng = np.random.default_rng(5)
     graph = net(rng, act)
     lo, hi = boxes(rng, graph, 1e-5)
-    plain, found = (bounds(graph, lo, hi, domain) for domain in ("intervals", "forward"))
-    for (a, b), (c, d) in zip(plain, found, strict=True):
+    plain, forward = (bounds(graph, lo, hi, domain) for domain in ("intervals", "forward"))
+    for (a, b), (c, d) in zip(plain, forward, strict=True):
         slack = 1e-12 * (1 + np.abs(a) + np.abs(b))
         assert (c >= a - slack).all() and (d <= b + slack).all()
     x = points(rng, lo, hi)
     seen = graph.run(x.reshape(-1, graph.size)).reshape(*x.shape[:2], -1)
-    width = [end[graph.output][1] - end[graph.output][0] for end in (plain, found)]
+    width = [end[graph.output][1] - end[graph.output][0] for end in (plain, forward)]
     is_wide = np.isfinite(width[0]) & (width[0] > 1e-9)
     if is_wide.any():
         assert np.median(width[1][is_wide] / width[0][is_wide]) <= 1.0 + 1e-9
-    assert (found[graph.output][0] <= seen).all() and (seen <= found[graph.output][1]).all()
+    assert (forward[graph.output][0] <= seen).all() and (seen <= forward[graph.output][1]).all()
 
 
 def test_forward_forms_meet_values_that_have_none():
@@ -114,9 +114,9 @@ def test_forward_forms_that_carry_nothing_are_given_up():
     forms, ends = [form], [(lo[None], hi[None])]
     for node in graph.nodes:
         inputs = [[part[j] for j in node.inputs] for part in (forms, ends)]
-        found, known = domain_forward.forward_step(node, *inputs, map)
-        forms.append(found)
-        ends.append(known)
+        form, bounds_of_node = domain_forward.forward_step(node, *inputs, map)
+        forms.append(form)
+        ends.append(bounds_of_node)
     assert forms[-1].count == 0
     x = points(np.random.default_rng(0), lo, hi)
     least, most = ends[-1]
@@ -188,7 +188,7 @@ def test_a_domain_without_a_rule_for_a_kind_is_refused():
 def violations(count, run, acts=tuple(PIECEWISE), seed=0, products=False):
     """Count values that leave their ends at corners, over random graphs and boxes."""
     rng = np.random.default_rng(seed)
-    found = 0
+    outside = 0
     with mpmath.workprec(400):
         for _ in range(count):
             graph = wild_graph(rng, acts, products)
@@ -201,10 +201,10 @@ def violations(count, run, acts=tuple(PIECEWISE), seed=0, products=False):
                 x = np.where(rng.random(graph.size) < 0.5, lo[i], hi[i])
                 exact = run_exactly(graph, x)
                 for (least, most), values in zip(ends, exact, strict=True):
-                    found += any(
+                    outside += any(
                         not a <= v <= b for a, v, b in zip(least[i], values, most[i], strict=True)
                     )
-    return found
+    return outside
 
 
 @pytest.mark.parametrize("domain", sorted(DOMAINS))

@@ -38,8 +38,8 @@ def outside(graph, seed, scale, points=40, seeds=1):
     middle = rng.normal(0.0, scale, graph.size)
     radius = scale * rng.choice([0.0, 1e-3, 1.0], graph.size)
     lo, hi = (np.float32(end).astype(np.float64) for end in (middle - radius, middle + radius))
-    found = bound_deviations(plan, lo[None], hi[None])
-    assert not np.isnan(found.off).any()
+    deviations = bound_deviations(plan, lo[None], hi[None])
+    assert not np.isnan(deviations.off).any()
     x = float32_points(rng, lo, hi, points)
     exact = graph.run(x.astype(np.float64))
     worst = 0.0
@@ -47,10 +47,10 @@ def outside(graph, seed, scale, points=40, seeds=1):
         with np.errstate(all="ignore"):
             off = np.abs(runtime.run(graph, x).astype(np.float64) - exact)
             # Float64's own error at the points is a 2^-29th of what is bounded.
-            share = np.where(off > 0, off / (found.off * (1.0 + 1e-6) + 1e-300), 0.0)
-        share = np.where(np.isinf(found.off), 0.0, np.where(np.isnan(share), np.inf, share))
+            share = np.where(off > 0, off / (deviations.off * (1.0 + 1e-6) + 1e-300), 0.0)
+        share = np.where(np.isinf(deviations.off), 0.0, np.where(np.isnan(share), np.inf, share))
         worst = max(worst, float(share.max(initial=0.0)))
-    return worst, found.off
+    return worst, deviations.off
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_no_run_leaves_what_is_proved(make, act):
 
 
 def test_wild_weights_and_cancelling_sums():
-    found, seeds = 0, cases(16, 600)
+    finite, seeds = 0, cases(16, 600)
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
         graph = wild_graph(rng, [a for a in ACTS if a not in ("exp", "sinh", "cosh")], True)
@@ -75,8 +75,8 @@ def test_wild_weights_and_cancelling_sums():
         except UnsupportedError:  # curves that were fused have no float32 code
             continue
         assert worst <= 1.0, (seed, worst)
-        found += bool(np.isfinite(off).all())
-    assert found > min(30, 0.6 * seeds)  # most of them overflow nowhere
+        finite += bool(np.isfinite(off).all())
+    assert finite > min(30, 0.6 * seeds)  # most of them overflow nowhere
 
 
 def halved_ulps(terms, rng):
@@ -172,8 +172,8 @@ def test_nothing_is_said_of_what_reads_an_overflow():
     larger = b.dense(large, np.diag([1e30, 1.0]))
     outputs = [b.curve("sin", larger), b.dense(larger, np.zeros((2, 1))), b.multiply(larger, x)]
     graph = b.finish(outputs, ["sin", "nothing", "product"])
-    found = bound_deviations(plan_of_rows(graph, np.eye(5)), np.zeros((1, 2)), np.ones((1, 2)))
-    assert np.isinf(found.off[0]).tolist() == [True, False, True, True, False]
+    deviations = bound_deviations(plan_of_rows(graph, np.eye(5)), np.zeros((1, 2)), np.ones((1, 2)))
+    assert np.isinf(deviations.off[0]).tolist() == [True, False, True, True, False]
 
 
 def search_margin(graph, seed, seconds=0.2):
@@ -196,7 +196,7 @@ def search_margin(graph, seed, seconds=0.2):
 
 
 def test_no_run_leaves_what_the_kernel_proves():
-    found = 0
+    checked = 0
     for seed in range(cases(6, 100)):
         rng = np.random.default_rng(seed)
         for graph in (wild_graph(rng, PIECEWISE), NETS[seed % 2](rng, "relu")):
@@ -206,8 +206,8 @@ def test_no_run_leaves_what_the_kernel_proves():
                 continue
             if beyond is not None:
                 assert beyond[0] <= 0, (seed, beyond)
-                found += 1
-    assert found >= 8 or library() is None
+                checked += 1
+    assert checked >= 8 or library() is None
 
 
 def test_a_function_of_which_nothing_is_stated_is_refused():

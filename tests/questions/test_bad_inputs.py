@@ -439,23 +439,23 @@ def test_an_interrupt_leaves_valid_bounds(calls, place, monkeypatch, rng):
     }[place]
     work = getattr(owner, name)
 
-    def interrupted(*arguments):
+    def interrupt(*arguments):
         left[0] -= 1
         if not left[0]:
             raise KeyboardInterrupt
         return work(*arguments)
 
-    monkeypatch.setattr(owner, name, interrupted)
+    monkeypatch.setattr(owner, name, interrupt)
     answer = ask(net, unsafe, (-1, 1), share_tol=0.1, most_pieces=1000)
     assert answer.status == "interrupted"
     _brackets(answer, net, unsafe, rng)
 
 
 def test_interrupted_before_anything_is_known(monkeypatch):
-    def interrupted(*_):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "ClauseBounds", interrupted)
+    monkeypatch.setattr(module, "ClauseBounds", interrupt)
     answer = ask(diamond(), y[0] >= 1, (-1, 1))
     assert (answer.share_lo, answer.share_hi, answer.holds) == (0, 1, None)
     assert answer.contains([0.0, 0.0]) is None

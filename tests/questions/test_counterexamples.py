@@ -172,13 +172,13 @@ def test_what_float32_does_not_repeat_is_said():
 def test_an_interrupt_keeps_what_was_found(calls, monkeypatch):
     net, left, work = dense_net((2, 8, 1), ("relu", None), 2), [calls], module.violations_in
 
-    def interrupted(*arguments):
+    def interrupt(*arguments):
         left[0] -= 1
         if not left[0]:
             raise KeyboardInterrupt
         return work(*arguments)
 
-    monkeypatch.setattr(module, "violations_in", interrupted)
+    monkeypatch.setattr(module, "violations_in", interrupt)
     answer = ask(net, y[0] >= 0, (-1, 1), count=500)
     assert answer.status == "interrupted"
     assert len(answer) >= calls

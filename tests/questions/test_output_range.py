@@ -115,10 +115,10 @@ def test_float32_rounding_is_not_an_error():
 
 
 def test_interrupted_before_the_search_reports_interval_bounds(monkeypatch):
-    def interrupted(*_, **__):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(solve, "select_search", interrupted)
+    monkeypatch.setattr(solve, "select_search", interrupt)
     net = dense_net((3, 8, 4), ("relu", None))
     answer = output_range(net, (-1, 1))
     assert answer.status == "interrupted"
