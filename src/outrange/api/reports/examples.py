@@ -41,7 +41,7 @@ def with_examples_inside(
 
     def inside(trend: Trend, sign: float) -> FallingPair | None:
         i, k = reader.entries.index(trend.input), reader.output_number(trend.output)
-        pairs = (search.falling(point, k, i, sign) for point in points[:MOST_TRIED])
+        pairs = (search.find_fall(point, k, i, sign) for point in points[:MOST_TRIED])
         return next((pair for pair in pairs if pair is not None), None)
 
     trends = []
