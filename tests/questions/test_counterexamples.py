@@ -208,7 +208,7 @@ def test_the_record_renders_everywhere():
     answer = ask(net, y[0] >= 1, (0, 1), count=3)
     record = json.loads(json.dumps(answer.as_dict(), allow_nan=False))
     assert len(record["examples"]) == 3
-    assert repr(answer) == "Counterexamples('p', 3 of 3, as many as asked for)"
+    assert repr(answer) == "Counterexamples('p', 3 of 3, as many as requested)"
     assert "3 of 3 inputs that break: p" in str(answer)
     assert "<table" in answer._repr_html_()
     assert list(answer[:2]) == list(answer)[:2]
