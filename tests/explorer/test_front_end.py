@@ -179,7 +179,10 @@ def test_a_point_outside_the_set_is_marked(front):
 
 
 def test_an_end_is_said_to_be_attained_only_where_it_is_closed(front):
-    for closed, said in (("true", "Attains the smallest q."), ("false", "The smallest q seen so far.")):
+    for closed, said in (
+        ("true", "Attains the smallest q."),
+        ("false", "The smallest q seen so far."),
+    ):
         front.evaluate(
             f"range({{ exact: {closed}, closed_lo: [true, {closed}] }}); front.askEnd(1, 'lo');"
             "tell('end', { say: 'point', x: [0.1, 0.5], y: [1, 2],"
