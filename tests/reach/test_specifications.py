@@ -98,7 +98,7 @@ def test_text_says_the_same(text, same):
         (lambda: (x[0] <= 1).at("noon"), "A time must be a number"),
         (lambda: (x[0] <= 1).at(2) & 3, "joined by `&`"),
         (lambda: read_spec("sometimes: x[0] <= 1"), "during 10 20"),
-        (lambda: within(None, None), "None where there is none"),
+        (lambda: within(None, None), "None for no bound"),
         (lambda: within([1, 2], [3, 4, 5]), "list of lower and a list of upper"),
     ],
 )
