@@ -12,7 +12,7 @@ from questions.expressions.expression_grammar import (
     INPUTS,
     OUTPUTS,
     Grammar,
-    evaluated,
+    evaluate_formula,
     points,
     split,
     truth,
@@ -44,7 +44,7 @@ def test_text_means_what_python_computes(seed):
         return
     formula = resolve(read_condition(as_text(source)), INPUTS, OUTPUTS)
     v = points(grammar.rng, 60)
-    known = [bool(evaluated(source, *split(row), lambda a, b: ~a | b)) for row in v]
+    known = [bool(evaluate_formula(source, *split(row), lambda a, b: ~a | b)) for row in v]
     assert truth(formula, v).tolist() == known, source
 
 
