@@ -22,7 +22,7 @@ from ..common.search import Search
 from ..kernel.binding import CompiledProgram
 
 
-MOST_HALVES = 1024
+MOST_SPLITS = 1024
 """Maximum number of splits into halves."""
 
 SHRINKS = 0.9
@@ -95,7 +95,7 @@ class BisectionSearch(Search):
         self._closed = np.full(m, np.inf)
         self._floor = self.incumbent.floor = np.zeros(m)
         """Rounding errors on parts that could not be halved: a lower limit on every gap."""
-        self._left = MOST_HALVES
+        self._left = MOST_SPLITS
 
     def lower(self) -> np.ndarray:
         return np.minimum.reduce([self._closed, *(part.lower() for part in self._open)])

@@ -74,7 +74,7 @@ class InteriorPoint:
         near: Method for the first few of the products, whose center is extended; None for none.
 
     Raises:
-        NoCenter: No multipliers or moments are strictly feasible.
+        NoCenterError: No multipliers or moments are strictly feasible.
     """
 
     def __init__(
