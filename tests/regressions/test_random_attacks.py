@@ -104,3 +104,41 @@ def test_minimize_on_a_ball_whose_search_has_no_time(monkeypatch, kind):
     assert (least.hi, most.lo) == (np.inf, -np.inf)
     assert str(least)
     assert str(most)
+
+
+@pytest.mark.parametrize("operator", ["TopK", "ArgMax", "Equal"])
+def test_constants_that_are_computed_from_the_input(tmp_path, operator):
+    """The only place of one entry is 0: sums of such constants were taken for exact."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    shapes = {"w": (1, 3), "a": (3, 60), "b": (60,), "c": (60, 8)}
+    weights = {name: rng.uniform(-2, 2, shape) for name, shape in shapes.items()}
+    arrays = {name: w.astype(np.float32) for name, w in weights.items()}
+    arrays |= {"one": np.array([1]), "shape": np.array([1, 1])}
+    operands, results = {
+        "TopK": (["x", "one"], ["v", "i"]), "ArgMax": (["x"], ["i"]), "Equal": (["x", "x"], ["i"]),
+    }[operator]  # fmt: skip
+    nodes = [
+        helper.make_node(operator, operands, results),
+        helper.make_node("Cast", ["i"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["f", "shape"], ["r"]),
+        helper.make_node("MatMul", ["r", "w"], ["m"]),
+        helper.make_node("Gemm", ["m", "a", "b"], ["g"]),
+        helper.make_node("MatMul", ["g", "c"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "constant",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=9)
+    onnx.save(model, tmp_path / "constant.onnx")
+    answer = outrange.output_range(tmp_path / "constant.onnx", (0, 1))
+    factor = float(operator == "Equal")
+    expected = (factor * arrays["w"].astype(float) @ arrays["a"] + arrays["b"]) @ arrays["c"]
+    np.testing.assert_allclose(np.ravel(answer.lo), expected.ravel(), atol=1e-9)
+    np.testing.assert_allclose(np.ravel(answer.hi), expected.ravel(), atol=1e-9)

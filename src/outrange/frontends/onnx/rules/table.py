@@ -290,6 +290,9 @@ class OnnxCall:
         large = kind in INTEGER_RANGES and any(
             is_large(self.operands[i]) for i in self.operand_inputs
         )
+        if not isinstance(x, Value) and self.varies and self.node.op in _MAY_SETTLE:
+            # The runtime computes it from the input: what follows is rounded there, as it is here.
+            x = self.b.constant_value(np.asarray(x))
         if not isinstance(x, Value):
             constant = convert_exactly(np.asarray(x), kind)
             if constant is None or (large and np.asarray(x).dtype.kind == "f"):
@@ -302,6 +305,10 @@ class OnnxCall:
                 x, *INTEGER_RANGES[kind], f"computes in a type that may wrap around ({kind})"
             )
         return Tensor(x, kind)
+
+
+_MAY_SETTLE = frozenset("ArgMax ArgMin TopK Equal Greater GreaterOrEqual Less LessOrEqual".split())
+"""Operators whose result may be one constant although their operand depends on the input."""
 
 
 def _repeat_last(words: Sequence[str]) -> Iterator[str]:
