@@ -81,9 +81,10 @@ def test_transposed_convolutions_beyond_their_kernels_are_refused(tmp_path, attr
 def test_bars_on_the_narrowest_axis():
     """Printing a range from 0 to the least positive number raised a `ValueError`."""
     least = np.nextafter(0.0, 1.0)
-    table = Table(("output", "range"), [("y", Bar(np.float64(0.0), least, 0.0, 0.0))])
+    bar = Bar(np.float64(0.0), least, 0.0, 0.0)
+    table = Table(("output", "range"), [("y", bar)])
     assert any("y" in line for line in block_lines(table))
-    assert "nan" not in html_bar(table.rows[0][1], *table.axis)
+    assert "nan" not in html_bar(bar, *table.axis)
 
 
 @pytest.mark.parametrize("kind", [outrange.L1Ball, outrange.L2Ball])
